@@ -1,0 +1,68 @@
+# Plainmind. 'make demo' and 'make test' do all the set-up they need.
+SHELL := /bin/sh
+PREFIX ?= $(HOME)/.local
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/ready
+COMMANDS := $(notdir $(wildcard bin/*))
+
+.PHONY: all setup demo test check bench faults install uninstall man lock clean
+.SUFFIXES:
+
+all: setup
+
+setup: $(READY)
+
+# the environment: exact versions, hashes checked, nothing resolved
+$(READY): requirements.lock Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: Python 3.11 or later is needed; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@rm -rf "$(VENV)"
+	@echo "setting up $(VENV) (once; about half a minute)"
+	@$(PYTHON) -m venv "$(VENV)"
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(PY) -c 'import sysconfig; open(sysconfig.get_path("purelib") + "/plainmind.pth", "w").write("../../../../lib\n")'
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m compileall -q lib "$(VENV)/lib" >/dev/null 2>&1 || true
+	@touch "$(READY)"
+
+demo: setup
+	@sh bench/demo.sh
+
+test: setup
+	@sh tests/run.sh
+
+check: setup
+	@$(PY) -m ruff check -q bin lib tests bench
+	@$(PY) -m ruff format -q --check lib tests bench
+	@$(PY) -m mypy --no-error-summary lib
+	@$(PY) -m pytest tests/unit/test_house.py
+
+bench: setup
+	@$(PY) bench/speed.py
+	@$(PY) bench/retrieval.py
+
+faults: setup
+	@$(PY) -m pytest tests/faults
+
+man: setup
+	@$(PY) -m plainmind.manual build/man
+
+install: man
+	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/man/man1" "$(PREFIX)/share/man/man5"
+	@for c in $(COMMANDS); do ln -sf "$(CURDIR)/bin/$$c" "$(PREFIX)/bin/$$c"; done
+	@cp build/man/*.1 "$(PREFIX)/share/man/man1/"
+	@cp build/man/*.5 "$(PREFIX)/share/man/man5/"
+	@$(PY) -m plainmind.manual --completions "$(PREFIX)/share" $(COMMANDS)
+	@echo "installed $(words $(COMMANDS)) commands in $(PREFIX)/bin"
+
+uninstall:
+	@for c in $(COMMANDS); do rm -f "$(PREFIX)/bin/$$c" "$(PREFIX)/share/man/man1/$$c.1"; done
+	@$(PY) -m plainmind.manual --remove "$(PREFIX)/share" $(COMMANDS)
+
+# a person with uv runs this when a dependency changes, and reads the difference
+lock:
+	@sh bench/lock.sh
+
+clean:
+	@rm -rf build .pytest_cache .hypothesis .mypy_cache .ruff_cache

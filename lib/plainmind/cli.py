@@ -1,0 +1,262 @@
+"""The top floor of every command: manual, shared options, streams, exit codes.
+
+Only this module prints to standard error or ends the process. A page in bin/ reads
+
+    @cli.command(__doc__, json=True)
+    @click.option(...)
+    def main(session, ...): ...
+    cli.run(main)
+"""
+
+import os
+import re
+import sys
+from typing import Any, Callable, NoReturn
+
+import click
+
+from . import __version__
+from .ground import clock, stream
+from .ground.environment import Environment
+from .ground.errors import BAD_DATA, BUG, INTERRUPTED, USAGE, BadData, Failure, Misconfigured
+from .ground.paths import Home
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+#: variables every command reads, for the manual
+VARIABLES = {
+    "MIND_HOME": "the folder that holds everything (option --home; default: data/ of the checkout)",
+    "MIND_NOW": "a fixed clock (option --now)",
+    "MIND_DEBUG": "1 shows tracebacks",
+    "NO_COLOR": "any value: no colour",
+}
+
+
+class Session:
+    """What a command was started with: home, clock, settings, environment, and its voice."""
+
+    def __init__(self, home: str | None, now: str | None, quiet: bool, verbose: bool, color: str, as_json: bool, dry_run: bool):
+        root = home or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data")
+        self.home = Home(root)
+        self.env = Environment(self.home.root)
+        self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
+        self._color = color
+        fixed = now or self.env.get("MIND_NOW")
+        try:
+            self.fixed_now: int | None = clock.parse(fixed) if fixed else None
+        except BadData as error:
+            raise Failure(f"{'--now' if now else 'MIND_NOW'}: {error.what}", cure=error.cure, code=USAGE) from None
+        self._settings: Any = None
+        self.worst = 0
+
+    @property
+    def now(self) -> int:
+        """This instant, ms since the epoch; always the same one under --now."""
+        return clock.system_now() if self.fixed_now is None else self.fixed_now
+
+    @property
+    def key(self) -> bytes:
+        """MIND_KEY, which makes the logs' digests HMACs."""
+        return stream.encode(self.env.get("MIND_KEY"))
+
+    @property
+    def settings(self):
+        if self._settings is None:
+            from .formats.config import Settings
+
+            path = self.home.path("config.toml")
+            try:
+                with open(path, encoding="utf-8") as file:
+                    text = file.read()
+            except FileNotFoundError:
+                text = ""
+            except UnicodeDecodeError:
+                raise Misconfigured("no UTF-8", place=path, cure="save it as UTF-8") from None
+            self._settings = Settings(text, path, self.env.get)
+        return self._settings
+
+    def colored(self) -> bool:
+        if self._color != "auto":
+            return self._color == "always"
+        return stream.stdout_is_terminal() and not self.env.get("NO_COLOR")
+
+    def say(self, text: str) -> None:
+        """A remark on standard error, unless --quiet."""
+        if not self.quiet:
+            complain(self.env.mask(text))
+
+    def progress_wanted(self) -> bool:
+        return sys.stderr.isatty() and not self.quiet
+
+    def report(self, failure: Failure) -> None:
+        """Report one bad input of many; the command goes on and ends with the worst code."""
+        complain(self.env.mask(str(failure)))
+        self.worst = max(self.worst, failure.code)
+
+    def read_input(self) -> bytes:
+        """Standard input; at a terminal, where nobody is piping, the usage."""
+        if stream.stdin_is_terminal():
+            raise Failure("nothing to read on standard input", cure=f"see '{program()} --help'", code=USAGE)
+        return stream.read()
+
+
+def json_object(text: str | None, option: str) -> dict[str, Any]:
+    """An option's JSON object; none given is an empty one."""
+    import json
+
+    try:
+        value = json.loads(text) if text else {}
+    except ValueError as error:
+        raise Failure(f"{option} is no JSON: {error}", cure="quote it: '{\"key\": \"value\"}'", code=USAGE) from None
+    if not isinstance(value, dict):
+        raise Failure(f"{option} is no JSON object", cure="write {\"key\": \"value\"}", code=USAGE)
+    return value
+
+
+def program() -> str:
+    return os.path.basename(sys.argv[0])
+
+
+def complain(text: str) -> None:
+    """One line on standard error, its control characters made visible."""
+    safe = re.sub(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda m: f"\\x{ord(m[0]):02x}", text)
+    data = f"{program()}: {safe}\n".encode("utf-8", "backslashreplace")
+    try:
+        os.write(2, data)
+    except OSError:  # nobody listens; the exit code still tells
+        pass
+
+
+class Manual(click.Command):
+    """A command whose help is its page's docstring, with the options filled in."""
+
+    manual = ""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(self.text(ctx))
+
+    def text(self, ctx: click.Context) -> str:
+        """The whole manual as text: what --help prints and what the manual page is made from."""
+        options = "OPTIONS\n" + "\n".join(self._option_lines(ctx)) + "\n\n"
+        head, mark, rest = self.manual.partition("\nENVIRONMENT\n")
+        return head.rstrip() + "\n\n" + options + mark.lstrip() + rest.rstrip() + "\n"
+
+    def _option_lines(self, ctx: click.Context) -> list[str]:
+        rows = []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record:
+                rows.append(f"  {record[0]}\n      {record[1]}")
+        return rows
+
+
+def command(manual: str | None, *, json: bool = False, dry_run: bool = False) -> Callable:
+    """Make a page's function a command with the suite's shared options; it gets a Session first."""
+
+    def wrap(function: Callable) -> click.Command:
+        params = list(getattr(function, "__click_params__", []))[::-1]
+        shared = _shared_options(json, dry_run)
+        own = {name for p in params for name in p.opts}
+        made = Manual(
+            name=program(),
+            callback=lambda **given: _call(function, given),
+            params=params + [p for p in shared if not own & set(p.opts)],
+            context_settings={"help_option_names": ["--help", "-h"]},
+            add_help_option=True,
+        )
+        made.manual = (manual or "").strip("\n")
+        return made
+
+    return wrap
+
+
+def _shared_options(json: bool, dry_run: bool) -> list[click.Option]:
+    options = [click.Option(["--home"], metavar="DIR", help="The home, instead of MIND_HOME.")]
+    if json:
+        options.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON Lines."))
+    if dry_run:
+        options.append(click.Option(["--dry-run", "dry_run"], is_flag=True, help="Say what would be done; do nothing."))
+    return options + [
+        click.Option(["--now"], metavar="TIME", help="Take TIME (RFC 3339) for the present moment."),
+        click.Option(["--quiet", "-q"], is_flag=True, help="No remarks on standard error; failures still are reported."),
+        click.Option(["--verbose", "-v"], is_flag=True, help="More remarks on standard error."),
+        click.Option(["--color"], type=click.Choice(["auto", "always", "never"]), default="auto", metavar="WHEN", help="Colour: auto, always or never."),
+        click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version and end."),
+    ]
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        stream.write(f"{program()} (plainmind) {__version__}\n")
+        ctx.exit(0)
+
+
+def _call(function: Callable, given: dict[str, Any]) -> int:
+    session = Session(
+        given.pop("home"), given.pop("now"), given.pop("quiet"), given.pop("verbose"), given.pop("color"),
+        given.pop("as_json", False), given.pop("dry_run", False),
+    )  # fmt: skip
+    try:
+        return max(function(session, **given) or 0, session.worst)
+    except Failure as failure:
+        raise Failure(session.env.mask(failure.what), cure=failure.cure, place=failure.place, code=failure.code) from failure
+
+
+def run(main: click.Command) -> NoReturn:
+    """Run a command and end the process: the one place where failures become exit codes."""
+    code = BUG
+    try:
+        code = _outcome(main)
+        stream.flush()
+    except BrokenPipeError:
+        stream.close_output()
+        code = 0
+    except OSError as error:  # a full disk behind standard output
+        complain(f"standard output: {(error.strerror or str(error)).lower()}")
+        stream.close_output()
+        code = 74
+    # nothing is left to clean up, and tearing the interpreter down takes milliseconds
+    os._exit(code)
+
+
+def _outcome(main: click.Command) -> int:
+    try:
+        return main.main(standalone_mode=False, prog_name=program()) or 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.ClickException as error:
+        said = error.format_message().rstrip(".")
+        complain(f"{said[:1].lower()}{said[1:]}; see '{program()} --help'")
+        return USAGE
+    except Failure as failure:
+        _maybe_traceback()
+        complain(str(failure))
+        return failure.code
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from .ground.files import failure as as_failure
+
+        _maybe_traceback()
+        known = as_failure(error)
+        complain(str(known))
+        return known.code
+    except UnicodeError as error:
+        _maybe_traceback()
+        complain(f"text that cannot be encoded: {error}")
+        return BAD_DATA
+    except Exception as error:
+        _maybe_traceback()
+        complain(f"a bug of ours: {type(error).__name__}: {error}; MIND_DEBUG=1 shows where")
+        return BUG
+
+
+def _maybe_traceback() -> None:
+    if os.environ.get("MIND_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exc()
+
+

@@ -1,0 +1,120 @@
+"""Settings: every key there is, its type, default and meaning; `config.toml` to values.
+
+An option beats `MIND_<KEY>` beats `config.toml` beats the default. Owns no file: text in, values out.
+"""
+
+import re
+from typing import Any, Callable, NamedTuple
+
+from ..ground.errors import Misconfigured
+
+
+class Key(NamedTuple):
+    type: type
+    default: Any
+    meaning: str
+    choices: tuple[str, ...] = ()
+
+
+KEYS: dict[str, Key] = {
+    "embed.model": Key(str, "auto", "embedding model: auto, embedded, google:NAME, ollama:NAME, openai:NAME"),
+    "embed.dimensions": Key(int, 768, "vector length asked of google models"),
+    "embed.timeout": Key(float, 30.0, "seconds for one request to an embedding server"),
+    "embed.retries": Key(int, 4, "attempts of one request within a run"),
+    "recall.sim": Key(str, "hybrid", "relevance of a turn", ("hybrid", "cosine")),
+    "recall.floor": Key(float, 0.1, "relevance a turn must exceed to be recalled"),
+    "recall.k": Key(int, 8, "turns recalled"),
+    "turn.model": Key(str, "auto", "chat model: auto, embedded, google:NAME, openai:NAME, ollama:NAME, command:PROGRAM"),
+    "turn.max_steps": Key(int, 20, "tool calls in one turn"),
+    "turn.history_tokens": Key(int, 0, "estimated tokens of history sent; 0 means half the model's window"),
+    "turn.timeout": Key(float, 120.0, "seconds for one answer of the model"),
+    "turn.tool_timeout": Key(int, 120, "seconds for one bash call that names none"),
+    "turn.max_tokens": Key(int, 1024, "tokens the model may answer with"),
+}
+
+
+def variable(key: str) -> str:
+    """`recall.sim` -> `MIND_RECALL_SIM`."""
+    return "MIND_" + key.upper().replace(".", "_")
+
+
+class Settings:
+    """Values by key, from one `config.toml` text and the environment."""
+
+    def __init__(self, toml: str, path: str, env: Callable[[str], str]):
+        self._values: dict[str, Any] = {}
+        if toml.strip():
+            for key, value in _flatten(_load(toml, path)).items():
+                place = f"{path}:{_line_of(toml, key)}"
+                self._values[key] = _checked(key, value, place, f"'{key}'")
+        for key in KEYS:
+            text = env(variable(key))
+            if text:
+                self._values[key] = _checked(key, _converted(key, text), "", f"{variable(key)}='{text}'")
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values.get(key, KEYS[key].default)
+
+    def override(self, key: str, value: Any) -> None:
+        """An option's value; None leaves the setting as it is."""
+        if value is not None:
+            self._values[key] = _checked(key, value, "", f"{key}='{value}'")
+
+
+def _load(toml: str, path: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"line (\d+)", str(error))
+        line = found[1] if found else str(toml.count("\n") + 1)
+        raise Misconfigured(f"no TOML: {error}", place=f"{path}:{line}", cure="mend the line") from None
+
+
+def _flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        key = prefix + name
+        flat.update(_flatten(value, key + ".") if isinstance(value, dict) else {key: value})
+    return flat
+
+
+def _line_of(toml: str, key: str) -> int:
+    name = key.rsplit(".", 1)[-1]
+    section, best = "", 1
+    for number, line in enumerate(toml.split("\n"), 1):
+        header = re.match(r"\s*\[([^\]]+)\]", line)
+        if header:
+            section = header[1].strip() + "."
+        elif re.match(rf"\s*[\w.\"']*{re.escape(name)}[\"']?\s*=", line):
+            best = number
+            if (section + name).endswith(key):
+                return number
+    return best
+
+
+def _checked(key: str, value: Any, place: str, said: str) -> Any:
+    known = KEYS.get(key)
+    if known is None:
+        import difflib
+
+        near = difflib.get_close_matches(key, KEYS, 1)
+        raise Misconfigured(f"unknown setting {said}", place=place, cure=f"did you mean '{near[0]}'?" if near else "remove it")
+    if known.type is float and type(value) is int:
+        value = float(value)
+    if type(value) is not known.type:
+        raise Misconfigured(f"{said} is no {_NAMES[known.type]}", place=place, cure=f"give a {_NAMES[known.type]}")
+    if known.choices and value not in known.choices:
+        raise Misconfigured(f"{said} is unknown", place=place, cure="use one of " + ", ".join(known.choices))
+    return value
+
+
+_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+
+
+def _converted(key: str, text: str) -> Any:
+    try:
+        return KEYS[key].type(text)
+    except ValueError:
+        return text

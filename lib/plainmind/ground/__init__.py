@@ -1,0 +1,1 @@
+"""What everything stands on: clock, paths, files, streams, environment, errors. Knows no format."""

@@ -1,0 +1,63 @@
+"""The one clock. Instants are integers: milliseconds since 1970-01-01T00:00:00Z.
+
+Owns reading the clock (or `--now`), and instants to RFC 3339 text and back.
+Refuses to know time zones beyond UTC and offsets; reminders bring their own.
+"""
+
+import time
+from datetime import datetime, timezone
+
+from .errors import BadData
+
+SECOND = 1000
+DAY = 86_400 * SECOND
+
+
+def system_now() -> int:
+    """The system's clock, ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic() -> float:
+    """Seconds that never go back; for deadlines and durations only."""
+    return time.monotonic()
+
+
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def text(instant: int) -> str:
+    """`2026-01-30T14:23:55.120Z`."""
+    seconds, ms = divmod(instant, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{ms:03d}Z"
+
+
+def stamp(instant: int) -> str:
+    """`20260130T142355Z`, the name of a window that started then."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(instant // 1000))
+
+
+def parse(value: str) -> int:
+    """RFC 3339 text, or a plain date (midnight UTC), to an instant.
+
+    A time without `Z` or an offset is refused: guessing a zone would record a moment that never was.
+    """
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        moment = None
+    if moment is None or not value[:4].isdigit() or not value.isascii():
+        raise BadData(f"'{value}' is no time", cure="write it as 2026-01-30T14:23:55Z")
+    if moment.tzinfo is None:
+        if len(value) > 10:
+            raise BadData(f"'{value}' names no zone", cure="end it with Z or an offset such as +01:00")
+        moment = moment.replace(tzinfo=timezone.utc)
+    try:
+        whole = moment.replace(microsecond=0)
+        instant = int(whole.timestamp()) * 1000 + moment.microsecond // 1000
+        if not 0 < (whole.astimezone(timezone.utc)).year < 10_000:
+            raise OverflowError
+    except (OverflowError, ValueError):
+        raise BadData(f"'{value}' is out of range", cure="use a year from 1 to 9999") from None
+    return instant

@@ -1,0 +1,49 @@
+"""The one way to the environment, and to the secrets in `$MIND_HOME/.env`.
+
+A value of the process's environment wins over the file's. Values of the file are never put
+into `os.environ`, so no child process inherits them. Owns masking secrets in text.
+"""
+
+import os
+import re
+
+#: names whose values are masked in every message, log and trace
+SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|WEBHOOK)", re.I)
+
+_SHAPES = re.compile(
+    r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S+"  # webhook addresses
+    r"|\b(?:sk|rk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}"  # keys with a telling prefix
+    r"|\bAIza[A-Za-z0-9_-]{30,}"  # Google keys
+    r"|(?<=[?&]key=)[^&\s\"']+"  # keys in addresses
+    r"|(?<=Bearer )\S+"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in addresses
+)
+
+
+class Environment:
+    """Variables by name; `get` answers from the process first, then from the home's `.env`."""
+
+    def __init__(self, home: str | None = None):
+        self._file: dict[str, str] = {}
+        path = os.path.join(home, ".env") if home else ""
+        if path and os.path.exists(path):
+            from dotenv import dotenv_values
+
+            self._file = {k: v for k, v in dotenv_values(path, interpolate=False).items() if v}
+
+    def get(self, name: str, default: str = "") -> str:
+        return os.environ.get(name) or self._file.get(name) or default
+
+    def names(self) -> set[str]:
+        return set(os.environ) | set(self._file)
+
+    def secrets(self) -> list[str]:
+        """The values of every variable whose name says secret, longest first."""
+        values = {self.get(n) for n in self.names() if SECRET_NAME.search(n)}
+        return sorted((v for v in values if len(v) >= 6), key=len, reverse=True)
+
+    def mask(self, text: str) -> str:
+        """`text` with every known secret, and everything that looks like one, as `***`."""
+        for value in self.secrets():
+            text = text.replace(value, "***")
+        return _SHAPES.sub("***", text)

@@ -1,0 +1,109 @@
+"""Where things are under `$MIND_HOME`, and which contexts may exist.
+
+Owns the layout of the home and the check that a name or a path stays inside it.
+Refuses to know what is in the files.
+"""
+
+import os
+import re
+
+from .errors import BadData, NoInput, NotPermitted
+
+_CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)
+
+
+class Home:
+    """The folder that holds everything one agent remembers. `root` is absolute."""
+
+    def __init__(self, root: str):
+        self.root = os.path.abspath(os.path.expanduser(root))
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.root, *parts)
+
+    @property
+    def lock(self) -> str:
+        return self.path(".lock")
+
+    @property
+    def logs(self) -> str:
+        return self.path("logs")
+
+    @property
+    def heads(self) -> str:
+        """The journal of the last digest of every window (formats.heads)."""
+        return self.path("raw", "maintenance-log", "window-heads.jsonl")
+
+    @property
+    def pins(self) -> str:
+        return self.path("pins", "pins.md")
+
+    @property
+    def index(self) -> str:
+        return self.path("index")
+
+    @property
+    def vectors(self) -> str:
+        return self.path("vectors")
+
+    @property
+    def workspace(self) -> str:
+        return self.path("workspace")
+
+    def relative(self, path: str) -> str:
+        """`path`, absolute or relative to the home, as the part below the home.
+
+        Raises NotPermitted when it leads outside, through `..` or a symbolic link.
+        """
+        full = os.path.normpath(os.path.join(self.root, path))
+        if "\0" in path or not full.startswith(self.root + os.sep):
+            full = os.path.realpath(full) if "\0" not in path else ""
+            if not full.startswith(os.path.realpath(self.root) + os.sep):
+                raise NotPermitted(f"'{path}' is outside the home", cure="give a path below MIND_HOME")
+            return os.path.relpath(full, os.path.realpath(self.root))
+        real, base = os.path.realpath(full), os.path.realpath(self.root)
+        part = os.path.relpath(full, self.root)
+        if not real.startswith(base + os.sep) and not self._moved(part):
+            raise NotPermitted(f"'{path}' is outside the home", cure="give a path below MIND_HOME")
+        return part
+
+    def _moved(self, part: str) -> bool:
+        """A first-level folder of the home may itself be a link (logs on another disk); below it, no."""
+        first, _, rest = part.partition(os.sep)
+        base = os.path.realpath(self.path(first))
+        return os.path.realpath(self.path(part)).startswith(base + os.sep) if rest else False
+
+    def windows(self, context: str) -> list[str]:
+        """Names of a context's windows, oldest first. The current window is the last one."""
+        try:
+            names = os.listdir(os.path.join(self.logs, context))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted((n for n in names if n.endswith(".md") and not n.startswith(".")), key=window_order)
+
+    def current_window(self, context: str) -> str | None:
+        """Path of the current window relative to the home, None when there is none."""
+        names = self.windows(context)
+        return f"logs/{context}/{names[-1]}" if names else None
+
+
+def window_order(name: str) -> tuple[str, int]:
+    """Sort key of a window's file name: its stamp, then its sequence number."""
+    stamp, _, sequence = name.removesuffix(".md").partition("_")
+    return stamp, int(sequence) if sequence.isdigit() else 0
+
+
+def checked_context(name: str) -> str:
+    """`surface/context_id` as given, or BadData."""
+    if not _CONTEXT.match(name):
+        raise BadData(
+            f"'{name}' is no context",
+            cure="use SURFACE/ID such as discord-thread/123: small letters, digits, '-' and '_', at most 64",
+        )
+    return name
+
+
+def existing(path: str, what: str = "file") -> str:
+    if not os.path.exists(path):
+        raise NoInput(f"no such {what}: '{path}'")
+    return path
