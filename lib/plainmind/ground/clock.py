@@ -27,6 +27,26 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def boot() -> str:
+    """What names this run of the machine; '' where the system does not say, which no two runs share."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return _boot_macos()
+
+
+def _boot_macos() -> str:
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    value, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
+    if not hasattr(libc, "sysctlbyname"):
+        return ""
+    failed = libc.sysctlbyname(b"kern.bootsessionuuid", value, ctypes.byref(size), None, 0)
+    return "" if failed else value.value.decode()
+
+
 def text(instant: int) -> str:
     """`2026-01-30T14:23:55.120Z`."""
     seconds, ms = divmod(instant, 1000)

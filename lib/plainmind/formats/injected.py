@@ -1,0 +1,47 @@
+"""The blocks a recall puts before a message: their markers, and text without them.
+
+What was injected must never be stored, embedded or recalled as if it had been said.
+"""
+
+import json
+import re
+
+MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
+KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
+
+_MARKER = re.compile(rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})[^\n]*\n?", re.M)
+_RECALLED = re.compile(r"^(?:logs|knowledge|memory)/\S+\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M)
+
+
+def without(text: str) -> str:
+    """`text` less every injected block: the marker line, and the JSON object after it.
+
+    A block that was cut off, so that its JSON no longer parses, goes up to the next empty line.
+    """
+    if "INJECTED_CONTEXT_" not in text:
+        return text
+    parts, at = [], 0
+    while match := _MARKER.search(text, at):
+        parts.append(text[at : match.start()])
+        at = _end_of_object(text, match.end())
+    return "".join([*parts, text[at:]])
+
+
+def without_recalled_lines(text: str) -> str:
+    """A tool's output less the lines that are themselves answers of a recall (path:line: …)."""
+    return _RECALLED.sub("", text) if ".md:" in text else text
+
+
+def _end_of_object(text: str, at: int) -> int:
+    start = at
+    while start < len(text) and text[start].isspace():
+        start += 1
+    if text.startswith("{", start):
+        try:
+            end = json.JSONDecoder().raw_decode(text, start)[1]
+            return end + 1 if text.startswith("\n", end) else end
+        except (ValueError, RecursionError):
+            pass
+        empty = text.find("\n\n", start)
+        return len(text) if empty < 0 else empty + 1
+    return at

@@ -1,0 +1,98 @@
+"""`vectors/`: every vector ever computed, by model and content hash. It outlives the index.
+
+One file a model, only ever appended to: a line of JSON that says what is in it, then records of
+16 bytes hash, the vector as little-endian float32, and a CRC-32 of both. A torn or damaged record is
+passed over: its text is embedded once more.
+"""
+
+import hashlib
+import json
+import os
+import re
+import zlib
+
+from ..ground import files
+from ..ground.errors import BadData
+from ..ground.paths import Home
+
+HASH = 16  # bytes
+
+
+def content_hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:HASH]
+
+
+class Cache:
+    """The vectors of one model. `dimensions` is 0 until the first are known."""
+
+    def __init__(self, home: Home, model: str):
+        self.model = model
+        self.path = os.path.join(home.vectors, re.sub(r"[^a-z0-9.-]+", "-", model.lower()) + ".vectors")
+        self._lock = os.path.join(home.vectors, ".lock")
+        self._places: dict[bytes, int] = {}
+        self.dimensions = 0
+        self._read_to = 0
+
+    def get(self, hashes: list[bytes]) -> dict[bytes, bytes]:
+        """The vectors known for these hashes, as float32 blobs."""
+        self._catch_up()
+        found = {}
+        wanted = [h for h in dict.fromkeys(hashes) if h in self._places]
+        if wanted:
+            with open(self.path, "rb") as file:
+                for hash in wanted:
+                    file.seek(self._places[hash])
+                    record = file.read(self._record)
+                    if zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little"):
+                        found[hash] = record[HASH:-4]
+        return found
+
+    def put(self, vectors: dict[bytes, bytes]) -> None:
+        """Keep vectors, durably, before anything says that they are there."""
+        if not vectors:
+            return
+        length = len(next(iter(vectors.values())))
+        records = b"".join(h + v + zlib.crc32(h + v).to_bytes(4, "little") for h, v in vectors.items())
+        files.make_folder(os.path.dirname(self.path))
+        with files.lock(self._lock):
+            self._catch_up()
+            if self.dimensions and length != 4 * self.dimensions:
+                raise BadData(
+                    f"the model gave {length // 4} dimensions, before it gave {self.dimensions}",
+                    place=self.path,
+                    cure="name the model differently, or remove the file to embed anew",
+                )
+            if not self.dimensions:
+                head = json.dumps({"model": self.model, "dimensions": length // 4, "record": "hash16 float32le crc32"}) + "\n"
+                files.append(self.path, head.encode() + records)
+                files.sync_folder(os.path.dirname(self.path))
+            else:
+                # a torn record at the end is filled up, so that the next ones stand where they are looked for
+                torn = (os.stat(self.path).st_size - self._start) % self._record
+                files.append(self.path, b"\0" * (-torn % self._record) + records)
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Read the hashes of records appended since the last look."""
+        try:
+            size = os.stat(self.path).st_size
+        except FileNotFoundError:
+            return
+        if size <= self._read_to:
+            return
+        with open(self.path, "rb") as file:
+            if not self.dimensions:
+                head = file.readline(4096)
+                try:
+                    self.dimensions = int(json.loads(head)["dimensions"])
+                except (ValueError, KeyError, TypeError):
+                    raise BadData("no file of vectors", place=f"{self.path}:1", cure="remove it; its vectors are made anew") from None
+                self._start = self._read_to = len(head)
+                self._record = HASH + 4 * self.dimensions + 4
+            file.seek(self._read_to)
+            while len(chunk := file.read(self._record * 512)) >= self._record:
+                for at in range(0, len(chunk) - self._record + 1, self._record):
+                    self._places[chunk[at : at + HASH]] = self._read_to + at
+                self._read_to += len(chunk) // self._record * self._record
+                if len(chunk) % self._record:
+                    break

@@ -1,0 +1,114 @@
+-- The index of one home. Everything here is derived: `rm -r index` loses nothing.
+-- Times are RFC 3339 text in UTC; `unix_ms` is the same instant in milliseconds, for arithmetic.
+
+-- What made this index, and how far it has read. One row a fact.
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY, -- embed_model: the model whose vectors answer; totals: of all turns; journal, pins: what was read last
+    value TEXT NOT NULL     -- text, or JSON
+) WITHOUT ROWID;
+
+-- One row a window, a log file.
+CREATE TABLE windows (
+    id          INTEGER PRIMARY KEY, -- the high part of its turns' ids
+    path        TEXT NOT NULL UNIQUE, -- relative to the home
+    surface     TEXT NOT NULL,       -- such as discord-thread
+    context_id  TEXT NOT NULL,       -- such as 123
+    inode       INTEGER NOT NULL,    -- of the file when it was last read
+    modified    INTEGER NOT NULL,    -- its modification time then, in nanoseconds
+    size        INTEGER NOT NULL,    -- its bytes then
+    read_to     INTEGER NOT NULL,    -- bytes taken in: the end of the last whole event
+    last_offset INTEGER NOT NULL,    -- byte where the last event starts
+    last_line   INTEGER NOT NULL,    -- line where it starts
+    digest      TEXT NOT NULL,       -- its digest: shows that what was read still stands
+    turns       INTEGER NOT NULL     -- events taken in
+);
+
+-- One row an event. id = window id * 16777216 + its number in the window: neighbours are id - 1 and id + 1.
+CREATE TABLE turns (
+    id        INTEGER PRIMARY KEY,
+    line      INTEGER NOT NULL,  -- of its header
+    end_line  INTEGER NOT NULL,  -- of the last line of its body
+    timestamp TEXT NOT NULL,
+    unix_ms   INTEGER NOT NULL,
+    role      TEXT NOT NULL,     -- user, agent, tool or system
+    author    TEXT NOT NULL,     -- '' when unknown
+    content   TEXT NOT NULL,     -- less what a recall had injected into it
+    episode   INTEGER NOT NULL   -- id of the first turn of the stretch of conversation it belongs to
+);
+CREATE INDEX turns_by_time ON turns (unix_ms);
+
+-- One row an episode: a stretch of one window without a gap of an hour, of at most 60 events. Recall reads these
+-- rows instead of all turns; each BLOB has one entry a turn, in order.
+CREATE TABLE episodes (
+    id      INTEGER PRIMARY KEY, -- id of its first turn; the others follow without a hole
+    words   INTEGER NOT NULL,    -- indexed words in all of it
+    lengths BLOB NOT NULL,       -- uint16: indexed words of the turn
+    heads   BLOB NOT NULL,       -- uint8: those among its first 30 words
+    times   BLOB NOT NULL,       -- int64: unix_ms
+    kinds   BLOB NOT NULL,       -- uint8: the role (0 user, 1 agent, 2 tool, 3 system), + 8 when it ends with a question mark
+    authors BLOB NOT NULL        -- uint32: authors.id
+);
+
+CREATE TABLE authors (
+    id   INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE -- '' is an unknown author
+);
+
+-- One row a turn and model. A turn without a row is pending.
+CREATE TABLE vectors (
+    id        INTEGER PRIMARY KEY,
+    turn      INTEGER NOT NULL,  -- turns.id
+    model     TEXT NOT NULL,     -- vectors of different models are never compared
+    status    TEXT NOT NULL,     -- pending, ok or failed
+    attempts  INTEGER NOT NULL,  -- tries that failed
+    error     TEXT NOT NULL,     -- of the last try
+    next_try  TEXT NOT NULL,     -- not before this time; '' is at once
+    block     INTEGER NOT NULL,  -- vector_blocks.id, 0 while it is in none
+    embedding BLOB,              -- little-endian float32, length 1
+    UNIQUE (turn, model)
+);
+CREATE INDEX vectors_loose ON vectors (model, block) WHERE status = 'ok';
+
+-- Vectors packed for scanning: `count` turns, one byte a dimension, dimension by dimension.
+-- component ~ low[dimension] + code * step[dimension]; no vector is further than `error` from its packed form.
+CREATE TABLE vector_blocks (
+    id    INTEGER PRIMARY KEY,
+    model TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    turns BLOB NOT NULL,  -- int64 turns.id, ascending
+    low   BLOB NOT NULL,  -- float32, one a dimension
+    step  BLOB NOT NULL,  -- float32, one a dimension
+    error REAL NOT NULL,
+    codes BLOB NOT NULL
+);
+CREATE INDEX vector_blocks_by_model ON vector_blocks (model);
+
+-- The pins, as pins/pins.md has them.
+CREATE TABLE pins (
+    path TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    PRIMARY KEY (path, line)
+) WITHOUT ROWID;
+
+-- Every turn that is to be embedded, with its vector of the model that answers now.
+CREATE VIEW embeddings AS
+SELECT vectors.embedding                     AS embedding,
+       windows.path                          AS path,
+       turns.line                            AS line,
+       turns.timestamp                       AS timestamp,
+       turns.role                            AS role,
+       turns.author                          AS author,
+       windows.surface                       AS surface,
+       windows.context_id                    AS context_id,
+       EXISTS (SELECT 1 FROM pins WHERE pins.path = windows.path AND pins.line = turns.line) AS pinned,
+       model.value                           AS model,
+       coalesce(vectors.status, 'pending')   AS status,
+       coalesce(vectors.attempts, 0)         AS attempts,
+       coalesce(vectors.error, '')           AS error,
+       coalesce(vectors.next_try, '')        AS next_try,
+       turns.content                         AS content
+FROM turns
+JOIN windows ON windows.id = turns.id / 16777216
+LEFT JOIN settings AS model ON model.name = 'embed_model'
+LEFT JOIN vectors ON vectors.turn = turns.id AND vectors.model = model.value
+WHERE turns.role IN ('user', 'agent');

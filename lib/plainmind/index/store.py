@@ -1,0 +1,164 @@
+"""The index file: opening, locking, transactions, setting aside what is damaged.
+
+Owns the connection and its pragmas. Refuses to know what the rows mean.
+Nothing in the suite ever open()s the database file: closing it would drop SQLite's own locks.
+"""
+
+import json
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, TypeVar
+
+from ..ground import clock, files
+from ..ground.errors import Busy, Failure, InputOutput
+from ..ground.paths import Home
+
+VERSION = 1  # of the schema and of everything rows are computed with: tokens, stems, episodes
+APPLICATION = 0x4D494E44  # 'MIND'
+
+_SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
+Result = TypeVar("Result")
+
+
+class Damaged(Exception):
+    """The index is corrupt, foreign, or of another version: it is to be rebuilt."""
+
+
+class Store:
+    """An open index. Reading needs nothing; writing goes through `writing()`."""
+
+    def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool = True):
+        self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, alone: all of it is on disk afterwards, or none."""
+        with files.lock(os.path.join(self.home.index, "lock")):
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.db
+            except BaseException:
+                self.db.execute("ROLLBACK")
+                raise
+            self.db.execute("COMMIT")
+
+    def setting(self, name: str) -> Any:
+        row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row and row[0][:1] in '[{"' else row[0] if row else None
+
+    def put_setting(self, name: str, value: Any) -> None:
+        text = value if isinstance(value, str) else json.dumps(value)
+        self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
+
+
+def use(home: Home, work: Callable[[Store], Result], say: Callable[[str], None]) -> Result:
+    """`work` on the index of a home, made first when there is none.
+
+    A damaged, foreign or unknown index is set aside with one warning, and the work done on a new one.
+    """
+    path = os.path.join(home.index, "mind.db")
+    for attempt in (1, 2):
+        try:
+            store = _open(home, path)
+            try:
+                return work(store)
+            finally:
+                store.db.close()
+        except (Damaged, sqlite3.DatabaseError) as error:
+            known = _system_failure(error, path)
+            if known:
+                raise known from error
+            if attempt == 2:
+                raise InputOutput(f"the index cannot be rebuilt: {error}", place=path, cure="check the disk") from error
+            aside = _set_aside(home, path)
+            say(f"{path}: {error}; set aside as '{aside}' and rebuilt")
+    raise AssertionError("unreachable")
+
+
+def scratch(home: Home, folder: str) -> Store:
+    """A new index of the same home elsewhere, for comparing."""
+    return _open(home, os.path.join(folder, "scratch.db"))
+
+
+def wal_is_safe(version: tuple[int, int, int]) -> bool:
+    """Whether this SQLite has the fix of the WAL-reset bug: 3.51.3, or 3.50.7 and 3.44.6 in their lines."""
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
+
+
+def _open(home: Home, path: str) -> Store:
+    files.make_folder(os.path.dirname(path))
+    # an empty file is one whose maker died, or has not come to its schema yet
+    new = not os.path.exists(path) or os.path.getsize(path) == 0
+    writable = os.access(os.path.dirname(path), os.W_OK)
+    address = f"file:{_quoted(path)}?mode={'rwc' if writable else 'ro'}"
+    db = sqlite3.connect(address, uri=True, timeout=files.LOCK_WAIT, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA trusted_schema = OFF")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA cache_size = -65536")
+        if new:
+            _create(home, path, db)
+        if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+            raise Damaged("no index of ours")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version != VERSION:
+            raise Damaged(f"made by version {version} of the index, this is {VERSION}")
+        made = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()
+        fts5 = bool(made) and "fts5" in made[0]
+    except BaseException:
+        db.close()
+        raise
+    return Store(home, db, fts5=fts5, writable=writable)
+
+
+def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
+    with files.lock(os.path.join(os.path.dirname(path), "lock")):
+        if db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
+            return  # another process was faster
+        os.chmod(path, 0o600)
+        if wal_is_safe(sqlite3.sqlite_version_info):
+            db.execute("PRAGMA journal_mode = WAL")
+        from . import text
+
+        with open(_SCHEMA, encoding="utf-8") as file:
+            schema = file.read()
+        db.executescript(
+            f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+            f"{schema};{text.table(has_fts5(db))}; COMMIT"
+        )
+
+
+def has_fts5(db: sqlite3.Connection) -> bool:
+    return any(row[0] == "ENABLE_FTS5" for row in db.execute("PRAGMA compile_options"))
+
+
+def _set_aside(home: Home, path: str) -> str:
+    with files.lock(os.path.join(home.index, "lock")):
+        aside = f"{path}.{clock.stamp(clock.system_now())}.{os.getpid()}.bad"
+        for ending in ("", "-journal", "-wal", "-shm"):
+            if os.path.exists(path + ending):
+                os.rename(path + ending, aside + ending)
+        files.sync_folder(home.index)
+    return os.path.basename(aside)
+
+
+def _system_failure(error: Exception, path: str) -> Failure | None:
+    """The failure that says nothing against the index itself: busy, full, unreadable."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return Busy("the index is in use", place=path, cure="try again")
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH")):
+        return InputOutput(str(error), place=path, cure="check the disk and its permissions")
+    if isinstance(error, sqlite3.OperationalError) and name in ("SQLITE_ERROR", ""):
+        # a missing table is damage; anything else of this kind is our own SQL
+        return None if "no such" in str(error) else Failure(f"index: {error}")
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.IntegrityError):
+        return Failure(f"index: {error}", cure="mem-index --rebuild")
+    return None
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path)

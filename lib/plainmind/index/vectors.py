@@ -1,0 +1,168 @@
+"""Vectors in the index: packing them into blocks, and the cosine of a query with all of them.
+
+Owns the packed form and its error bound. A scan gives every turn's cosine within a known error;
+`exact` gives the cosine itself. Vectors have length 1, so a cosine is a dot product.
+
+The scan needs no numpy, whose import alone takes longer: a block keeps one byte string a dimension. Spread
+into 32-bit fields and read as one big integer, a dimension is multiplied by its weight and added to the
+sum by two operations of C speed. Past NUMPY_FROM vectors numpy's import pays for itself.
+"""
+
+import sqlite3
+import sys
+from array import array
+from operator import mul, sub
+from typing import Iterator, NamedTuple, Sequence
+
+BLOCK = 2048  # vectors a block
+NUMPY_FROM = 60_000  # vectors in blocks; measured by bench/vectors.py
+
+
+class Scanned(NamedTuple):
+    """Cosines of some turns; each is at most `error` from the true one."""
+
+    turns: Sequence[int]
+    cosines: list[float]
+    error: float
+
+
+def to_blob(vector: "array[float]") -> bytes:
+    """Little-endian float32."""
+    if sys.byteorder == "big":
+        vector = array("f", vector)
+        vector.byteswap()
+    return vector.tobytes()
+
+
+def from_blob(blob: bytes) -> "array[float]":
+    vector = array("f")
+    vector.frombytes(blob)
+    if sys.byteorder == "big":
+        vector.byteswap()
+    return vector
+
+
+def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """Dot product of two vectors of length 1, in double precision; within [0, 1]."""
+    return min(1.0, max(0.0, sum(map(mul, one, other))))
+
+
+def exact(db: sqlite3.Connection, model: str, turns: Sequence[int]) -> dict[int, "array[float]"]:
+    """The vectors of these turns, as far as there are any."""
+    found = {}
+    for start in range(0, len(turns), 500):
+        some = turns[start : start + 500]
+        marks = ",".join("?" * len(some))
+        rows = db.execute(
+            f"SELECT turn, embedding FROM vectors WHERE model = ? AND embedding IS NOT NULL AND turn IN ({marks})", (model, *some)
+        )
+        for turn, blob in rows:
+            found[turn] = from_blob(blob)
+    return found
+
+
+def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator[Scanned]:
+    """The cosine of the query with every vector of the model, block by block, then the loose ones."""
+    total = db.execute("SELECT coalesce(sum(count), 0) FROM vector_blocks WHERE model = ?", (model,)).fetchone()[0]
+    dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
+    for count, turns, low, step, error, codes in db.execute(
+        "SELECT count, turns, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER BY id", (model,)
+    ):
+        ids = array("q")
+        ids.frombytes(turns)
+        cosines, rounding = dot(query, count, from_blob(low), from_blob(step), codes)
+        yield Scanned(ids, cosines, error + rounding)
+    loose_ids, loose = array("q"), []
+    for turn, blob in db.execute(
+        "SELECT turn, embedding FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL", (model,)
+    ):
+        loose_ids.append(turn)
+        loose.append(sum(map(mul, query, from_blob(blob))))
+    if loose:
+        yield Scanned(loose_ids, loose, 0.0)
+
+
+def _dot_integers(query, count: int, low, step, codes: bytes) -> tuple[list[float], float]:
+    """(dot products, how far rounding the weights may have moved them).
+
+    sum_j q_j (low_j + step_j u_ij) = base + sum_j w_j u_ij. The weights become whole numbers so large
+    that no 32-bit field can overflow: sum_j |k_j| * 255 < 2^32.
+    """
+    base = sum(map(mul, query, low))
+    weights = list(map(mul, query, step))
+    scale = (2**32 - 1 - 255 * len(weights)) / 255 / (sum(map(abs, weights)) or 1.0)
+    plus = minus = 0
+    field = bytearray(4 * count)
+    at = 0
+    lost = 0.0
+    for weight in weights:
+        whole = round(weight * scale)
+        lost += abs(weight - whole / scale)
+        if whole:
+            field[0::4] = codes[at : at + count]
+            if whole > 0:
+                plus += int.from_bytes(field, "little") * whole
+            else:
+                minus += int.from_bytes(field, "little") * -whole
+        at += count
+    fine = 1.0 / scale
+    return [base + value * fine for value in map(sub, _fields(plus, count), _fields(minus, count))], 255 * lost + 1e-6
+
+
+def _fields(total: int, count: int) -> "array[int]":
+    fields = array("I")
+    fields.frombytes(total.to_bytes(4 * count, "little"))
+    if sys.byteorder == "big":
+        fields.byteswap()
+    return fields
+
+
+def _dot_numpy(query, count: int, low, step, codes: bytes) -> tuple[list[float], float]:
+    import numpy
+
+    q = numpy.array(query, dtype=numpy.float32)
+    weights = q * numpy.asarray(step, dtype=numpy.float32)
+    grid = numpy.frombuffer(codes, dtype=numpy.uint8).reshape(len(q), count)
+    base = float(q @ numpy.asarray(low, dtype=numpy.float32))
+    return (weights @ grid.astype(numpy.float32) + base).tolist(), 1e-4
+
+
+def pack_loose(db: sqlite3.Connection, model: str) -> int:
+    """Pack loose vectors into full blocks; what is left over stays loose. Returns how many were packed.
+
+    The caller holds a transaction.
+    """
+    rows = db.execute(
+        "SELECT id, turn, embedding FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL "
+        "ORDER BY turn",
+        (model,),
+    ).fetchall()
+    packed = 0
+    for start in range(0, len(rows) - BLOCK + 1, BLOCK):
+        some = rows[start : start + BLOCK]
+        low, step, error, codes = pack([blob for _, _, blob in some])
+        cursor = db.execute(
+            "INSERT INTO vector_blocks (model, count, turns, low, step, error, codes) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (model, len(some), array("q", [turn for _, turn, _ in some]).tobytes(), low, step, error, codes),
+        )
+        db.executemany("UPDATE vectors SET block = ? WHERE id = ?", ((cursor.lastrowid, id) for id, _, _ in some))
+        packed += len(some)
+    return packed
+
+
+def pack(blobs: list[bytes]) -> tuple[bytes, bytes, float, bytes]:
+    """(low, step, error, codes) of vectors: each dimension has 256 steps from its least to its greatest value.
+
+    `error` is the greatest distance of a vector from its packed form, which by Cauchy and Schwarz bounds
+    the error of its dot product with any query of length 1.
+    """
+    import numpy
+
+    vectors = numpy.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1).astype(numpy.float32)
+    low = vectors.min(axis=0)
+    step = (vectors.max(axis=0) - low) / numpy.float32(255)
+    step[step == 0] = 1e-9
+    codes = numpy.clip(numpy.rint((vectors - low) / step), 0, 255).astype(numpy.uint8)
+    near = low.astype(numpy.float64) + codes.astype(numpy.float64) * step.astype(numpy.float64)
+    error = float(numpy.sqrt(((vectors.astype(numpy.float64) - near) ** 2).sum(axis=1)).max())
+    return low.astype("<f4").tobytes(), step.astype("<f4").tobytes(), error * (1 + 1e-9), codes.T.tobytes()

@@ -1,0 +1,49 @@
+"""What every test starts from: an empty home, a fixed clock, no settings or secrets of the machine's owner."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from plainmind.ground.environment import SECRET_NAME
+from plainmind.ground.paths import Home
+from plainmind.log.writer import Log
+
+NOW = 1_769_783_035_120  # 2026-01-30T14:23:55.120Z
+STAMP = "20260130T142355Z"
+
+for name in [n for n in os.environ if n.startswith("MIND_") or SECRET_NAME.search(n)]:
+    del os.environ[name]
+
+# derandomized: the same cases on every run and every machine
+settings.register_profile("plainmind", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+settings.load_profile("plainmind")
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    return Home(str(tmp_path / "home"))
+
+
+@pytest.fixture
+def log(home) -> Log:
+    return Log(home)
+
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Run a command of bin/ to its end and return what it printed; fails when it fails."""
+    import subprocess
+
+    def run(name: str, *arguments, stdin: bytes = b"", home: Home, code: int = 0) -> bytes:
+        ended = subprocess.run(
+            [os.path.join(ROOT, "bin", name), *arguments],
+            input=stdin, capture_output=True, env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
+        )  # fmt: skip
+        assert ended.returncode == code, ended.stderr.decode("utf-8", "replace")
+        return ended.stdout
+
+    return run

@@ -1,0 +1,224 @@
+"""Whatever is appended comes back byte for byte, and is one event to every parser there is.
+
+Four judges look at each window: our own scanner, a regular expression written here, markdown-it and
+mistune. 4,000 cases, always the same ones.
+"""
+
+import io
+import itertools
+import json
+import re
+import subprocess
+import unicodedata
+
+import mistune
+import pytest
+from conftest import NOW
+from hostile import metas, texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from plainmind.formats import event as events
+from plainmind.ground import stream
+from plainmind.ground.paths import Home
+from plainmind.log import batch, reader, verify
+from plainmind.log.writer import Draft, Log
+
+HEADER = re.compile(rb"^## \S+Z (user|agent|tool|system) n=")
+TITLE = re.compile(rb"^# [a-z/0-9-]+ \d{8}T\d{6}Z$")
+PICTURE = re.compile(r"(?<!\\)(?:\\\\)*!\[")
+roles = st.sampled_from(events.ROLES)
+number = itertools.count()
+
+markdown_it = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+mistune_ast = mistune.create_markdown(renderer=None, plugins=["table", "footnotes", "def_list", "math", "task_lists", "abbr"])
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Home:
+    """One home for all cases, each with a context of its own."""
+    return Home(str(tmp_path_factory.mktemp("hostile")))
+
+
+def a_context() -> str:
+    return f"test/{next(number)}"
+
+
+def bytes_of(content: str) -> bytes:
+    return content.encode("utf-8", "surrogateescape") if _came_from_bytes(content) else content.encode("utf-8", "surrogatepass")
+
+
+def _came_from_bytes(content: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" and not "\udc80" <= c <= "\udcff" for c in content)
+
+
+def judge(home: Home, context: str, contents: list[str]) -> list[events.Event]:
+    """The events of the context's window, after every judge has agreed on how many there are."""
+    path = home.current_window(context)
+    opened = reader.window(home, path)
+    assert [type(entry) for entry in opened.entries] == [events.Block] * len(contents)
+    found = [opened.event(block) for block in opened.blocks()]
+    assert [bytes_of(e.content) for e in found] == [bytes_of(c) for c in contents]
+
+    lines = opened.data.split(b"\n")
+    assert [e.line for e in found] == [n for n, line in enumerate(lines, 1) if HEADER.match(line)]
+    for n, line in enumerate(lines, 1):
+        assert line == b"" or line.startswith(b">") or HEADER.match(line) or (n == 1 and TITLE.match(line)), line
+
+    text = opened.data.decode("utf-8")
+    assert not {c for c in set(text) if hides(c)}, "a character nobody sees, or that ends a line for somebody"
+    assert not PICTURE.search(text), "a picture that a viewer would fetch"
+
+    tokens = [token for token in markdown_it.parse(text) if token.level == 0]
+    assert [t.tag for t in tokens if t.type == "heading_open"] == ["h1"] + ["h2"] * len(contents)
+    assert {t.type for t in tokens} <= {"heading_open", "heading_close", "inline", "blockquote_open", "blockquote_close"}
+
+    nodes = mistune_ast(text)
+    assert [n["attrs"]["level"] for n in nodes if n["type"] == "heading"] == [1] + [2] * len(contents)
+    assert {n["type"] for n in nodes} <= {"heading", "block_quote", "blank_line", "footnotes"}
+
+    assert list(verify.verify(home, [path])) == []
+    return found
+
+
+def hides(char: str) -> bool:
+    """Controls, line ends, bidi marks, zero-width and other invisible characters; not tab and newline."""
+    if char in "\n\t":
+        return False
+    visible_marks = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # Arabic number signs and such
+    kind = unicodedata.category(char)
+    return kind in ("Cc", "Cs", "Zl", "Zp") or (kind == "Cf" and char not in visible_marks and not "\U00013430" <= char <= "\U0001343f")
+
+
+@settings(max_examples=2400)
+@given(contents=st.lists(texts, min_size=1, max_size=3), role=roles)
+def test_a_body_comes_back_byte_for_byte(shared, contents, role):
+    context, log = a_context(), Log(shared)
+    written = log.append(context, [Draft(NOW, role, content, {}) for content in contents], NOW)
+    found = judge(shared, context, contents)
+    assert [w.ref for w in written] == [e.ref for e in found]
+    assert {e.role for e in found} == {role}
+
+
+@settings(max_examples=800)
+@given(author=texts, meta=metas, content=texts)
+def test_metadata_stays_on_its_line_and_comes_back(shared, author, meta, content):
+    context, log = a_context(), Log(shared)
+    given_meta = {"author": author, **meta} if author else meta
+    log.append(context, [Draft(NOW, "user", content, given_meta), Draft(NOW, "agent", "next", {})], NOW)
+    event = judge(shared, context, [content, "next"])[0]
+    assert (event.author, event.meta) == (author, meta)
+
+
+@settings(max_examples=400)
+@given(rows=st.lists(st.tuples(roles, texts, texts), min_size=1, max_size=4))
+def test_json_lines_come_back(shared, rows, capfdbinary):
+    context, session = a_context(), Reports()
+    lines = [json.dumps({"role": role, "content": content, "author": author}).encode() for role, content, author in rows]
+    batch.append_lines(Log(shared), lines, context, session)
+    found = judge(shared, context, [content for _, content, _ in rows])
+    assert [(e.role, e.author) for e in found] == [(role, author) for role, _, author in rows]
+    assert session.reports == []
+
+
+@settings(max_examples=368)
+@given(rows=st.lists(st.one_of(texts.map(lambda t: t.replace("\n", " ")), st.binary(max_size=30).map(lambda b: b.replace(b"\n", b""))), max_size=3))
+def test_lines_that_are_no_events_are_reported_and_the_others_done(shared, rows, capfdbinary):
+    """Each line of rubbish is reported with its number; the two good events around it are written."""
+    good = [b'{"role":"user","content":"before"}', b'{"role":"agent","content":"after"}']
+    rubbish = [row if isinstance(row, bytes) else row.encode("utf-8", "surrogatepass") for row in rows]
+    context, session = a_context(), Reports()
+    batch.append_lines(Log(shared), [good[0], *rubbish, good[1]], context, session)
+    judge(shared, context, ["before", "after"])
+    assert [r.split(":")[1] for r in session.reports] == [str(n) for n, row in enumerate(rubbish, 2) if row.strip()]
+
+
+@settings(max_examples=30)
+@given(content=texts.filter(_came_from_bytes), author=texts.map(lambda t: t.replace("\0", "")).filter(_came_from_bytes))
+def test_the_commands_give_back_what_they_were_given(shared, command, content, author):
+    context, data = a_context(), content.encode("utf-8", "surrogateescape")
+    options = ["--author", author.encode("utf-8", "surrogateescape")] if author else []
+    ref = command("mem-append", "--context", context, "--role", "user", *options, stdin=data, home=shared).decode().strip()
+    shown = json.loads(command("mem-show", "--json", ref, home=shared))
+    assert shown["content"].encode("utf-8", "surrogateescape") == data
+    assert shown["author"] == author
+    judge(shared, context, [content])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["x" * 1_000_000, "\n" * 1_000_000, "> " * 500_000, "\u2028" * 200_000, ("y" * 999 + "\n") * 1000, "![" * 100_000],
+    ids=["one line", "empty lines", "quotes", "escapes", "lines", "pictures"],
+)
+def test_a_megabyte(shared, content):
+    context, log = a_context(), Log(shared)
+    log.append(context, [Draft(NOW, "user", content, {})], NOW)
+    log.append(context, [Draft(NOW, "agent", "after", {})], NOW)
+    opened = reader.window(shared, shared.current_window(context))
+    assert [opened.event(b).content for b in opened.blocks()] == [content, "after"]
+    assert len([1 for line in opened.data.split(b"\n") if HEADER.match(line)]) == 2
+    assert list(verify.verify(shared, [opened.path])) == []
+
+
+def test_sixteen_million_lines_are_read_in_modest_memory():
+    """An event of the greatest size, all line ends: scanning it once took 5 GB."""
+    script = (
+        "import resource; from plainmind.formats import event;"
+        "data = event.render('t', 0, 'user', '\\n' * 4_000_000)[0]; event.scan(data);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if __import__('sys').platform == 'darwin' else 1024) >> 10)"
+    )
+    import sys
+
+    mebibytes = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+    assert int(mebibytes) < 400
+
+
+def test_the_file_is_what_the_specification_shows(home):
+    log = Log(home)
+    log.append("discord-thread/123", [Draft(NOW, "user", "How do I restart pm2?\nIt hangs.", {"author": "Ann"})], NOW)
+    log.append("discord-thread/123", [Draft(NOW + 5884, "tool", "no processes", {"name": "bash", "exit": 0})], NOW)
+    log.append("discord-thread/123", [Draft(NOW + 5884, "agent", "", {}), Draft(NOW + 5884, "agent", "a\rb", {})], NOW)
+    shown = re.sub(rb"h=[0-9a-f]{12}", b"h=", home_bytes(home))
+    assert shown.decode() == (
+        "# discord-thread/123 20260130T142355Z\n"
+        "\n"
+        '## 2026-01-30T14:23:55.120Z user n=2 h= {"author":"Ann"}\n'
+        "> How do I restart pm2?\n"
+        "> It hangs.\n"
+        "\n"
+        '## 2026-01-30T14:24:01.004Z tool n=1 h= {"name":"bash","exit":0}\n'
+        "> no processes\n"
+        "\n"
+        "## 2026-01-30T14:24:01.004Z agent n=0 h=\n"
+        "\n"
+        "## 2026-01-30T14:24:01.004Z agent n=1 esc h=\n"
+        "> a\\rb\n"
+        "\n"
+    )
+
+
+def home_bytes(home: Home) -> bytes:
+    with open(home.path(home.current_window("discord-thread/123")), "rb") as file:
+        return file.read()
+
+
+class Reports:
+    """Stands in for the command's session: a clock, and what it would have said."""
+
+    json = verbose = False
+    now = NOW
+
+    def __init__(self):
+        self.reports: list[str] = []
+
+    def report(self, failure) -> None:
+        self.reports.append(str(failure))
+
+
+@pytest.fixture(autouse=True)
+def output(monkeypatch):
+    """References go nowhere here; what commands print is looked at elsewhere."""
+    monkeypatch.setattr(stream, "write", lambda text: None)
+    monkeypatch.setattr(stream, "flush", lambda: None)
+    return io.BytesIO()
