@@ -10,8 +10,10 @@ Only this module prints to standard error or ends the process. A page in bin/ re
 
 import os
 import re
+import stat
 import sys
-from typing import Any, Callable, NoReturn
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, NoReturn
 
 import click
 
@@ -88,10 +90,39 @@ class Session:
     def progress_wanted(self) -> bool:
         return sys.stderr.isatty() and not self.quiet
 
+    def means(self):
+        """What remembering needs of this session (agent.memory)."""
+        from .agent.memory import Means
+
+        return Means(self.home, self.env, self.settings, lambda: self.now, self.say)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A progress bar with the time left, on a terminal; called with (done, of)."""
+        if not self.progress_wanted():
+            yield lambda done, of: None
+            return
+        bar = click.progressbar(length=1, label=what, show_pos=True, file=sys.stderr)
+
+        def step(done: int, of: int) -> None:
+            bar.length = of
+            bar.update(done - bar.pos)
+
+        with bar:
+            yield step
+
     def report(self, failure: Failure) -> None:
         """Report one bad input of many; the command goes on and ends with the worst code."""
         complain(self.env.mask(str(failure)))
         self.worst = max(self.worst, failure.code)
+
+    def piped_input(self) -> bytes:
+        """What a pipe or a file gives on standard input; nothing at a terminal, and from cron's /dev/null."""
+        try:
+            mode = os.fstat(0).st_mode
+        except OSError:
+            return b""
+        return b"" if stat.S_ISCHR(mode) else stream.read()
 
     def read_input(self) -> bytes:
         """Standard input; at a terminal, where nobody is piping, the usage."""

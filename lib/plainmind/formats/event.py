@@ -27,17 +27,19 @@ from ..ground.errors import BadData
 
 ROLES = ("user", "agent", "tool", "system")
 
+# controls, line ends, bidi marks, what has no width, surrogates; and '![', which a viewer would fetch
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]|!(?=\\[)"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|!(?=\\[)"
 )
 _ESCAPABLE = re.compile(_UNSAFE.pattern + r"|\\")
 _ESCAPE = re.compile(r"\\(\\|!|r|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 _TITLE = re.compile(rb"# ([a-z][a-z0-9-]*/[a-z0-9_-]+) (\d{8}T\d{6}Z(?:_\d{4,})?)\n\n")
+# possessive: without it a body of a million lines costs a third of a gigabyte to match
 _EVENT = re.compile(
-    rb"^## (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (user|agent|tool|system) n=(\d+)( esc)? h=([0-9a-f]{12})"
-    rb"( \{[\x20-\x7e]*\})?\n((?:>(?: [^\n]+)?\n)*)\n",
+    rb"^## (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (user|agent|tool|system) n=(0|[1-9]\d*)( esc)? h=([0-9a-f]{12})"
+    rb"( \{[\x20-\x7e]*\})?\n((?:>(?: [^\n]++)?+\n)*+)\n",
     re.M,
 )
 
@@ -225,7 +227,8 @@ def meta_of(block: Block) -> dict[str, Any]:
 
 def event(block: Block, path: str, context: str) -> Event:
     meta = meta_of(block)
-    author = str(meta.pop("author", ""))
+    author = meta.pop("author", None)
+    author = "" if author is None else str(author)
     return Event(path, block.line, block.end_line, block.timestamp, block.role, author, context, content_of(block), meta)
 
 

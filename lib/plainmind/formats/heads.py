@@ -30,7 +30,7 @@ def parse(data: bytes) -> list[Head]:
         try:
             value = json.loads(row)
             heads.append(Head(str(value["window"]), int(value["size"]), int(value["line"]), str(value["h"])))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
     return heads
 

@@ -39,7 +39,7 @@ def without_pin(data: bytes, path: str, line: int) -> bytes:
     """`data` less the lines of that pin; every other byte stays."""
 
     def keep(row: bytes) -> bool:
-        match = _PIN.match(row.rstrip(b"\n"))
+        match = _PIN.match(row)
         return not (match and match[1].decode("utf-8", "replace") == path and int(match[2]) == line)
 
-    return b"".join(row for row in data.splitlines(keepends=True) if keep(row))
+    return b"".join(row for row in re.findall(rb"[^\n]*\n|[^\n]+", data) if keep(row))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..ground.errors import BadData
 
-_REF = re.compile(r"(.+?):(\d{1,12})(?:-(\d{1,12}))?:?\Z", re.S)
+_REF = re.compile(r"(.+?):(\d{1,12})(?:-(\d{1,12}))?:?\Z", re.S | re.ASCII)
 
 
 class Reference(NamedTuple):

@@ -50,12 +50,14 @@ def _boot_macos() -> str:
 def text(instant: int) -> str:
     """`2026-01-30T14:23:55.120Z`."""
     seconds, ms = divmod(instant, 1000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{ms:03d}Z"
+    at = time.gmtime(seconds)
+    return f"{at.tm_year:04d}-{time.strftime('%m-%dT%H:%M:%S', at)}.{ms:03d}Z"  # %Y does not pad
 
 
 def stamp(instant: int) -> str:
     """`20260130T142355Z`, the name of a window that started then."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(instant // 1000))
+    at = time.gmtime(instant // 1000)
+    return f"{at.tm_year:04d}{time.strftime('%m%dT%H%M%SZ', at)}"
 
 
 def parse(value: str) -> int:
@@ -67,7 +69,7 @@ def parse(value: str) -> int:
         moment = datetime.fromisoformat(value)
     except (ValueError, TypeError):
         moment = None
-    if moment is None or not value[:4].isdigit() or not value.isascii():
+    if moment is None or not value[:4].isdigit() or "W" in value or not value.isascii():
         raise BadData(f"'{value}' is no time", cure="write it as 2026-01-30T14:23:55Z")
     if moment.tzinfo is None:
         if len(value) > 10:

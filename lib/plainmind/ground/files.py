@@ -7,6 +7,7 @@ so a second fsync that succeeds would prove nothing.
 
 import errno
 import fcntl
+import itertools
 import os
 import signal
 import threading
@@ -38,12 +39,27 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
+def settle(folder: str) -> None:
+    """Make a folder's entries durable, and the folder itself.
+
+    Whoever made it may have been killed before that. Every folder is made durable before the next
+    is made in it, so this can be missing for one folder only.
+    """
+    sync_folder(folder)
+    try:
+        sync_folder(os.path.dirname(folder))
+    except PermissionError:  # above the home: not ours, and not made by us
+        pass
+
+
 def make_folder(path: str) -> None:
     """The folder and its parents, mode 0700, each made durable in its parent."""
     missing = []
     while not os.path.isdir(path):
         missing.append(path)
         path = os.path.dirname(path)
+    if missing:
+        settle(path)
     for folder in reversed(missing):
         try:
             os.mkdir(folder, 0o700)
@@ -144,9 +160,22 @@ def create(path: str, data: bytes) -> None:
     temporary = _write_temporary(path, data)
     try:
         os.link(temporary, path)
+        try:
+            settle(folder)
+        except BaseException:
+            os.unlink(path)
+            raise
     finally:
-        os.unlink(temporary)
-    sync_folder(folder)
+        os.unlink(temporary)  # last: its second name tells that the folder is not settled yet
+
+
+def finish_creating(path: str) -> None:
+    """What a `create` that was killed left to do: settle the folder, remove the temporary name."""
+    folder, name = os.path.split(path)
+    settle(folder)
+    for other in os.listdir(folder):
+        if other.startswith(f".{name}.") and os.path.samefile(os.path.join(folder, other), path):
+            os.unlink(os.path.join(folder, other))
 
 
 def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
@@ -175,20 +204,53 @@ def edit(path: str, change, *, attempts: int = 5) -> None:
             return
         temporary = _write_temporary(path, new, os.stat(path).st_mode & 0o7777)
         try:
-            if not exchange(temporary, path):
-                if read(path) != old:
-                    continue
-                os.rename(temporary, path)
-                sync_folder(os.path.dirname(path))
-                return
-            if read(temporary) == old:
-                sync_folder(os.path.dirname(path))
-                return
-            exchange(temporary, path)
-        finally:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+            swapped = exchange(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+        if not swapped and _is_still(path, old):
+            os.rename(temporary, path)
+            sync_folder(os.path.dirname(path))
+            return
+        done = swapped and _is_still(temporary, old)
+        if swapped and not done:
+            _put_back(temporary, path, new)
+        os.unlink(temporary)
+        if done:
+            sync_folder(os.path.dirname(path))
+            return
     raise Busy(f"'{path}' is being edited", cure="try again")
+
+
+def _put_back(temporary: str, path: str, placed: bytes) -> None:
+    """Give the human's file its name back. What comes out in exchange must be what we had `placed`;
+    when it is not, they saved once more meanwhile, and that goes back too, in the place of the older one."""
+    while True:
+        theirs = read(temporary)
+        exchange(temporary, path)
+        if _is_still(temporary, placed):
+            return
+        placed = theirs
+
+
+def _is_still(path: str, data: bytes) -> bool:
+    """Whether a file holds `data` and nobody is about to write to it, as far as the system tells.
+
+    Linux grants a read lease only on a file that no process has open for writing.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if hasattr(fcntl, "F_SETLEASE"):
+            try:
+                fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)  # ignored; SIGIO would end the process
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            except OSError as error:
+                if error.errno == errno.EAGAIN:
+                    return False
+        return read(path) == data
+    finally:
+        os.close(fd)
 
 
 def exchange(one: str, other: str) -> bool:
@@ -240,9 +302,9 @@ def failure(error: OSError) -> Failure:
 
 
 def _write_temporary(path: str, data: bytes, mode: int = 0o600) -> str:
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    fd, temporary = _new_temporary(path)
     try:
+        os.fchmod(fd, mode)
         view = memoryview(data)
         while view:
             view = view[os.write(fd, view) :]
@@ -253,3 +315,16 @@ def _write_temporary(path: str, data: bytes, mode: int = 0o600) -> str:
         raise
     os.close(fd)
     return temporary
+
+
+def _new_temporary(path: str) -> tuple[int, str]:
+    """A new file beside `path`. One that a killed process left is never written over: it may be all
+    that is left of a human's save."""
+    folder, name = os.path.split(path)
+    for number in itertools.count():
+        temporary = os.path.join(folder, f".{name}.{os.getpid()}-{number}.tmp")
+        try:
+            return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), temporary
+        except FileExistsError:
+            continue
+    raise AssertionError

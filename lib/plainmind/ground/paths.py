@@ -9,6 +9,7 @@ import re
 
 from .errors import BadData, NoInput, NotPermitted
 
+_WINDOW = re.compile(r"\d{8}T\d{6}Z(_\d{4,})?\.md\Z", re.ASCII)
 _CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)
 
 
@@ -79,7 +80,8 @@ class Home:
             names = os.listdir(os.path.join(self.logs, context))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted((n for n in names if n.endswith(".md") and not n.startswith(".")), key=window_order)
+        # a note, or a copy made by a file synchroniser, is no window and never becomes the current one
+        return sorted((n for n in names if _WINDOW.match(n)), key=window_order)
 
     def current_window(self, context: str) -> str | None:
         """Path of the current window relative to the home, None when there is none."""

@@ -91,6 +91,15 @@ def status(store: Store, model: str) -> Status:
     return Status(model, ok, all_turns - ok - failed, failed, text_only, *last)
 
 
+def state(store: Store, model: str, turn: int) -> str:
+    """pending, ok or failed; what is searchable by its words alone is ok."""
+    role = store.db.execute("SELECT role FROM turns WHERE id = ?", (turn,)).fetchone()
+    if role and role[0] not in EMBEDDED:
+        return "ok"
+    row = store.db.execute("SELECT status FROM vectors WHERE turn = ? AND model = ?", (turn, model)).fetchone()
+    return row[0] if row else "pending"
+
+
 def due(store: Store, model: str, now: int, *, retry_failed: bool = False, limit: int = -1, only: list[int] | None = None) -> list[Turn]:
     """Turns without a vector whose time has come, newest first."""
     marks = ",".join("?" * len(EMBEDDED))

@@ -65,6 +65,16 @@ def turn_id(window: int, number: int) -> int:
     return (window << TURN_BITS) + number
 
 
+def turn_at(store: Store, path: str, line: int) -> int | None:
+    """Id of the turn that has this line of a window."""
+    row = store.db.execute(
+        "SELECT turns.id FROM windows JOIN turns ON turns.id BETWEEN windows.id << ?1 AND ((windows.id + 1) << ?1) - 1 "
+        "WHERE path = ?2 AND ?3 BETWEEN line AND end_line",
+        (TURN_BITS, path, line),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def _take_in(store: Store, paths: list[str], position: dict, gone: list[str] | None = None) -> Changes:
     if not store.writable:
         return Changes(0, 0)

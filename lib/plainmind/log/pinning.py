@@ -31,7 +31,7 @@ def unpin(home: Home, path: str, line: int) -> None:
 
 def note(content: str, width: int = 72) -> str:
     """The start of a content on one line: for a human's eye, never read back."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in content).split())
+    words = " ".join("".join(c if c.isprintable() else " " for c in content).replace("![", "! [").split())
     return words if len(words) <= width else words[: width - 1].rsplit(" ", 1)[0] + "…"
 
 

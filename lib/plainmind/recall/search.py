@@ -66,9 +66,13 @@ class Result(NamedTuple):
 
 def search(store: Store, query: Query, scope: Scope, k: int, floor: float) -> Result:
     """The k turns to recall, best first, and what was looked at besides."""
-    field = TurnField(store, query, scope)
+    return ranked(store, TurnField(store, query, scope), k, floor)
+
+
+def ranked(store: Store, field: "TurnField", k: int, floor: float) -> Result:
+    """The same for a field that is made already."""
     ranking = rank.rank(field, k, floor)
-    return assemble(ranking, hits(store.db, ranking), field.terms, len(field.upper), field.touched, floor)
+    return assemble(ranking, hits(store.db, ranking.picks, ranking.considered), field.terms, len(field.upper), field.touched, floor)
 
 
 def assemble(ranking: rank.Ranking, found: Mapping[int, Hit], terms: list[str], turns: int, postings: int, floor: float) -> Result:
@@ -275,10 +279,10 @@ def _pinned(db: sqlite3.Connection) -> list[int]:
     return [row[0] for row in rows]
 
 
-def hits(db: sqlite3.Connection, ranking: rank.Ranking) -> dict[int, Hit]:
-    """The turns of a ranking, chosen or not."""
+def hits(db: sqlite3.Connection, *picks: Sequence[rank.Pick]) -> dict[int, Hit]:
+    """The turns behind picks, by id."""
     found = {}
-    for pick in (*ranking.picks, *ranking.considered):
+    for pick in (pick for some in picks for pick in some):
         row = db.execute(
             "SELECT path, line, timestamp, role, author, surface || '/' || context_id, content "
             "FROM turns JOIN windows ON windows.id = turns.id >> ? WHERE turns.id = ?",

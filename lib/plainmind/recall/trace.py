@@ -41,13 +41,11 @@ class Recorder(rank.Field):
     def __init__(self, field):
         self._field = field
         self.upper, self.recency, self.pinned = field.upper, field.recency, field.pinned
-        self.sims: dict[int, float] = {}
+        self.terms, self.touched = field.terms, field.touched
         self.pairs: dict[tuple[int, int], float] = {}
 
     def exact(self, turns: Sequence[int]) -> Mapping[int, float]:
-        found = self._field.exact(turns)
-        self.sims.update(found)
-        return found
+        return self._field.exact(turns)
 
     def pair(self, one: int, other: int) -> float:
         value = self._field.pair(one, other)
@@ -58,9 +56,10 @@ class Recorder(rank.Field):
         return self._field.order(turn)
 
 
-def record(recorder: Recorder, hits: Mapping[int, Hit], question: Mapping[str, Any], result: Result) -> dict[str, Any]:
-    """The trace of one search."""
-    number = {turn: i for i, turn in enumerate(sorted(recorder.sims))}
+def record(recorder: Recorder, question: Mapping[str, Any], result: Result) -> dict[str, Any]:
+    """The trace of one search; `result` holds every turn of its pool."""
+    everything = [*result.hits, *(hit for hit, _ in result.dropped)]
+    number = {hit.pick.turn: i for i, hit in enumerate(everything)}
     pinned = set(recorder.pinned)
     return {
         "trace": VERSION,
@@ -69,8 +68,14 @@ def record(recorder: Recorder, hits: Mapping[int, Hit], question: Mapping[str, A
         "scope_turns": result.turns,
         "postings": result.postings,
         "turns": [
-            {"hit": list(hits[t][:-1]), "sim": recorder.sims[t], "recency": recorder.recency[t], "pinned": t in pinned, "order": list(recorder.order(t))}
-            for t in number
+            {
+                "hit": list(hit[:-1]),
+                "sim": hit.pick.sim,
+                "recency": hit.pick.recency,
+                "pinned": hit.pick.turn in pinned,
+                "order": list(recorder.order(hit.pick.turn)),
+            }
+            for hit in everything
         ],
         "pairs": [[*sorted((number[a], number[b])), value] for (a, b), value in recorder.pairs.items()],
     }

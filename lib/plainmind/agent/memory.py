@@ -1,0 +1,155 @@
+"""Remembering: index, providers and ranking put together, for the commands and for the turn.
+
+Owns what happens when the embedder is down: words alone, one remark, no failure.
+"""
+
+import os
+from typing import Any, Callable, NamedTuple, Sequence
+
+from ..formats import reference
+from ..ground import clock, files
+from ..ground.environment import Environment
+from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
+from ..ground.paths import Home
+from ..index import embedding, store, sync
+from ..index.store import Store
+from ..providers import registry
+from ..recall import search, trace
+
+
+class Means(NamedTuple):
+    """What remembering needs of a session."""
+
+    home: Home
+    env: Environment
+    settings: Any
+    now: Callable[[], int]
+    say: Callable[[str], None]
+
+
+class Recalled(NamedTuple):
+    result: search.Result
+    record: dict | None  # the trace, if one was wanted
+
+
+def recall(
+    means: Means, text: str, scope: search.Scope, *, k: int, floor: float, lexical: bool = False, traced: bool = False
+) -> Recalled:
+    """The moments that matter to a text, after taking in whatever was appended since."""
+
+    def work(opened: Store) -> Recalled:
+        sync.catch_up(opened)
+        now = means.now()
+        query = search.Query(text, now, mode=means.settings["recall.sim"])
+        if not lexical:
+            query = _with_vector(means, opened, query)
+        field = search.TurnField(opened, query, scope)
+        if not traced:
+            return Recalled(search.ranked(opened, field, k, floor), None)
+        recorder = trace.Recorder(field)
+        result = search.ranked(opened, recorder, k, floor)
+        question = {"query": text, "now": clock.text(now), "k": k, "floor": floor, "sim": query.mode, "model": query.model}
+        return Recalled(result, trace.record(recorder, question, result))
+
+    return store.use(means.home, work, means.say)
+
+
+def _with_vector(means: Means, opened: Store, query: search.Query) -> search.Query:
+    """The query with its vector, when there are vectors to compare it with and a model that answers."""
+    model = opened.setting("embed_model")
+    if not model or not query.text.strip():
+        return query
+    try:
+        embedder = registry.embedder_of(model, means.env, means.settings)
+        vector = embedder.query(query.text)
+    except (Unavailable, Misconfigured) as failure:
+        means.say(f"by words only: {failure}")
+        return query
+    return query._replace(vector=vector, model=model, baseline=registry.baseline(model, means.settings))
+
+
+class EmbedOptions(NamedTuple):
+    limit: int | None = None
+    budget: int | None = None
+    retry_failed: bool = False
+
+
+class Embedded(NamedTuple):
+    """What a run of embedding did. `states` has the status of each turn that was asked for."""
+
+    work: embedding.Work
+    states: dict[str, str]
+    missing: list[str]  # references that point nowhere
+    left: int  # turns still without a vector
+
+
+def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress: Callable[[int, int], None]) -> Embedded:
+    """Take in all that changed, then embed the turns at `refs`, or every turn that has no vector."""
+
+    def work(opened: Store) -> Embedded:
+        sync.catch_up(opened) if refs is not None else sync.reconcile(opened)
+        embedder = registry.embedder(means.settings["embed.model"], means.env, means.settings, bulk=refs is None)
+        turns, missing = _turns_at(opened, means.home, refs) if refs is not None else ({}, [])
+        limit = -1 if options.limit is None else options.limit
+        now = means.now()
+        due = embedding.due(
+            opened, embedder.model, now, retry_failed=options.retry_failed, limit=limit, only=None if refs is None else list(turns.values())
+        )
+        try:
+            # not a lock anybody waits for: it keeps a second run from paying for the same turns
+            with files.lock(os.path.join(means.home.index, "embed.lock"), wait=0):
+                done = _run(means, opened, embedder, due, options, progress)
+        except Busy:
+            if refs is None:
+                raise Busy("another mem-embed is at work", cure="it will do these turns too") from None
+            done = embedding.Work(0, 0, 0, 0, "")
+        states = {ref: embedding.state(opened, embedder.model, turn) for ref, turn in turns.items()}
+        return Embedded(done, states, missing, embedding.status(opened, embedder.model).pending)
+
+    return store.use(means.home, work, means.say)
+
+
+def _run(means: Means, opened: Store, embedder, due: Sequence, options: EmbedOptions, progress) -> embedding.Work:
+    from ..providers import retry
+
+    count = len(due)
+    finished = 0
+
+    def step(done: int) -> None:
+        nonlocal finished
+        finished += done
+        progress(finished, count)
+
+    attempts = means.settings["embed.retries"]
+    run = embedding.Run(
+        opened, embedder, lambda request: retry.retrying(request, attempts=attempts), means.now, retry.next_try, step, options.budget
+    )
+    return run.over(list(due))
+
+
+def _turns_at(opened: Store, home: Home, refs: list[str]) -> tuple[dict[str, int], list[str]]:
+    turns, missing = {}, []
+    for ref in refs:
+        try:
+            place = reference.parse(ref)
+            turn = sync.turn_at(opened, home.relative(place.path), place.line)
+        except Failure:
+            turn = None
+        if turn is None:
+            missing.append(ref)
+        else:
+            turns[ref] = turn
+    return turns, missing
+
+
+def embed_status(means: Means) -> dict[str, Any]:
+    """Counts of turns by status, for the model in use."""
+
+    def work(opened: Store) -> dict[str, Any]:
+        sync.catch_up(opened)
+        model = opened.setting("embed_model")
+        if not model:
+            model = registry.embedder(means.settings["embed.model"], means.env, means.settings).model
+        return embedding.status(opened, model)._asdict()
+
+    return store.use(means.home, work, means.say)
