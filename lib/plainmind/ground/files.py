@@ -139,14 +139,16 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         before = os.fstat(fd).st_size
+        written = 0
         try:
-            written = os.write(fd, data)
+            written = os.write(fd, data) if data else 0
             if written != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if durable:
                 sync(fd)
         except BaseException:
-            os.ftruncate(fd, before)
+            if os.fstat(fd).st_size == before + written:  # else a human appended, too, and theirs stays
+                os.ftruncate(fd, before)
             raise
         return before
     finally:
@@ -203,23 +205,27 @@ def edit(path: str, change, *, attempts: int = 5) -> None:
         if new == old:
             return
         temporary = _write_temporary(path, new, os.stat(path).st_mode & 0o7777)
-        try:
-            swapped = exchange(temporary, path)
-        except OSError:
-            os.unlink(temporary)
-            raise
-        if not swapped and _is_still(path, old):
-            os.rename(temporary, path)
-            sync_folder(os.path.dirname(path))
-            return
-        done = swapped and _is_still(temporary, old)
-        if swapped and not done:
-            _put_back(temporary, path, new)
-        os.unlink(temporary)
-        if done:
+        if _place(temporary, path, old, new):
             sync_folder(os.path.dirname(path))
             return
     raise Busy(f"'{path}' is being edited", cure="try again")
+
+
+def _place(temporary: str, path: str, old: bytes, new: bytes) -> bool:
+    """Put `temporary`, which holds `new`, in the place of `path` if that still holds `old`."""
+    try:
+        swapped = exchange(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+    still = _is_still(temporary if swapped else path, old)
+    if swapped and not still:
+        _put_back(temporary, path, new)
+    if swapped or not still:
+        os.unlink(temporary)
+    else:
+        os.rename(temporary, path)
+    return still
 
 
 def _put_back(temporary: str, path: str, placed: bytes) -> None:

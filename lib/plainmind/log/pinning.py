@@ -16,9 +16,10 @@ def pin(home: Home, event: Event) -> None:
     files.make_folder(home.path("pins"))
     with files.lock(home.lock):
         data = _read(home)
-        if not any((p.path, p.line) == (event.path, event.line) for p in pins.parse(data)):
-            files.append(home.pins, pins.addition(data, event.ref, note(event.content)))
-    files.sync_folder(home.path("pins"))
+        known = any((p.path, p.line) == (event.path, event.line) for p in pins.parse(data))
+        # appending nothing still makes what is there durable: whoever wrote it may have been killed before that
+        files.append(home.pins, b"" if known else pins.addition(data, event.ref, note(event.content)))
+        files.settle(home.path("pins"))
 
 
 def unpin(home: Home, path: str, line: int) -> None:

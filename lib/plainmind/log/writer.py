@@ -49,6 +49,7 @@ class Log:
         self.home, self.key = home, key
         self._windows: dict[str, _Window] = {}
         self._ids: dict[str, _Ids] = {}
+        self._settled: set[str] = set()
 
     def append(self, context: str, drafts: list[Draft], now: int) -> list[Written]:
         """Write the drafts as one block of bytes, in order, to the context's current window.
@@ -61,7 +62,7 @@ class Log:
         with files.lock(self.home.lock):
             path = self.home.current_window(context)
             window = self._state(path, context) if path else self._unborn(context, now)
-            known = self._known_ids(context) if any("id" in d.meta for d in drafts) else None
+            known = self._known_ids(context) if any(_id(d.meta) for d in drafts) else None
             return self._write(window, context, drafts, known, now, new=path is None)
 
     def start_window(self, context: str, now: int) -> str:
@@ -71,7 +72,7 @@ class Log:
             ended = self.home.current_window(context)
             window = self._unborn(context, now)
             files.create(self.home.path(window.path), events.title(context, _stem(window.path)))
-            self._journal(window.path, window.size, 1, window.tail.digest)
+            self._journal(heads.Head(window.path, window.size, 1, window.tail.digest))
             if ended:
                 os.chmod(self.home.path(ended), 0o400)
             return window.path
@@ -87,43 +88,67 @@ class Log:
         written: list[Written] = []
         last = line
         for draft in drafts:
-            id = str(draft.meta["id"]) if known is not None and "id" in draft.meta else None
-            if id is not None and known is not None and id in known.refs:
+            id = _id(draft.meta)
+            if id and known and id in known.refs:
                 written.append(Written(known.refs[id], False))
                 continue
             block, digest = events.render(digest, draft.instant, draft.role, draft.content, draft.meta, self.key)
             parts.append(block)
             ref = f"{window.path}:{line}"
             written.append(Written(ref, True))
-            if id is not None and known is not None:
+            if id and known:
                 known.refs[id] = ref
             last = line
             line += block.count(b"\n")
         data = b"".join(parts)
+        size = window.size + len(data)
+        try:
+            self._settle({w.ref.rpartition(":")[0] for w in written if not w.fresh})
+            if data:
+                self._put(window, context, data, heads.Head(window.path, size, last, digest), new)
+        except BaseException:
+            self._ids.pop(context, None)
+            self._windows.pop(window.path, None)
+            raise
         if data:
-            try:
-                self._put(window, context, data, new)
-            except BaseException:
-                self._ids.pop(context, None)
-                self._windows.pop(window.path, None)
-                raise
-            size = window.size + len(data)
             self._windows[window.path] = _Window(window.path, size, line - 1, events.Tail(digest, None, b""))
-            if known is not None:
+            self._settled.add(window.path)
+            if known:
                 known.read[window.path] = size
-            self._journal(window.path, size, last, digest)
         return written[1:] if window.tail.torn else written
 
-    def _put(self, window: _Window, context: str, data: bytes, new: bool) -> None:
+    def _put(self, window: _Window, context: str, data: bytes, head: heads.Head, new: bool) -> None:
+        """The window's new bytes, then the journal's line; neither without the other."""
         full = self.home.path(window.path)
         if new:
             files.create(full, events.title(context, _stem(window.path)) + data)
         else:
             files.append(full, data)
+        try:
+            self._journal(head)
+        except BaseException:
+            if new:
+                os.unlink(full)
+            else:
+                os.truncate(full, window.size)
+            raise
 
-    def _journal(self, path: str, size: int, line: int, digest: str) -> None:
+    def _settle(self, paths: set[str]) -> None:
+        """Windows whose events are acknowledged a second time, because their ids were known.
+
+        Whoever wrote them may have been killed before the fsync, or before the journal's line.
+        """
+        for path in paths - self._settled:
+            full = self.home.path(path)
+            files.append(full, b"")
+            data = files.read(full)
+            last = [entry for entry in events.scan(data) if isinstance(entry, events.Block)][-1]
+            self._journal(heads.Head(path, len(data), last.line, last.digest))
+            self._settled.add(path)
+
+    def _journal(self, head: heads.Head) -> None:
         files.make_folder(os.path.dirname(self.home.heads))
-        files.append(self.home.heads, heads.render(heads.Head(path, size, line, digest)), durable=False)
+        files.append(self.home.heads, heads.render(head), durable=False)
 
     def _unborn(self, context: str, now: int) -> _Window:
         """The next window of a context. Its name sorts after all there are, even when the clock went back."""
@@ -139,7 +164,10 @@ class Log:
 
     def _state(self, path: str, context: str) -> _Window:
         full = self.home.path(path)
-        size = os.stat(full).st_size
+        stat = os.stat(full)
+        if stat.st_nlink > 1:
+            files.finish_creating(full)
+        size = stat.st_size
         known = self._windows.get(path)
         if known and known.size == size:
             return known
@@ -171,9 +199,9 @@ class Log:
             line = files.count_lines(full, start) + 1
             for block in events.scan(files.read(full, start, size - start), line):
                 if isinstance(block, events.Block) and b'"id":' in block.meta:
-                    id = events.meta_of(block).get("id")
-                    if id is not None:
-                        known.refs.setdefault(str(id), f"{path}:{block.line}")
+                    id = _id(events.meta_of(block))
+                    if id:
+                        known.refs.setdefault(id, f"{path}:{block.line}")
             known.read[path] = size
         return known
 
@@ -193,6 +221,12 @@ class Log:
             files.replace(self.home.path(name), data)
         content = shortened(data, KEPT, f"the whole is in {name}")
         return draft._replace(content=content, meta={**draft.meta, "bytes": len(data), "full": name})
+
+
+def _id(meta: dict[str, Any]) -> str:
+    """What makes an event the same as another, '' when nothing does."""
+    id = meta.get("id")
+    return str(id) if type(id) in (str, int) else ""
 
 
 class _Ids(NamedTuple):

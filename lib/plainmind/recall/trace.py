@@ -81,15 +81,15 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Result) -> d
     }
 
 
-def replay(trace: Any, path: str) -> tuple[Result, dict[str, Any]]:
-    """The result of a recorded search, and the question it answered. BadData when it is no trace."""
+def replay(trace: Any, path: str) -> Result:
+    """The result of a recorded search, ranked again. BadData when it is no trace."""
     try:
         if trace["trace"] != VERSION:
             raise BadData(f"made by version {trace['trace']} of the trace, this is {VERSION}", place=path, cure="record it anew")
         question = trace["question"]
         field = Recorded(trace)
         ranking = rank.rank(field, question["k"], question["floor"])
-        return search.assemble(ranking, field.hits, trace["terms"], trace["scope_turns"], trace["postings"], question["floor"]), question
+        return search.assemble(ranking, field.hits, trace["terms"], trace["scope_turns"], trace["postings"], question["floor"])
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise BadData(f"no trace of a recall: {error}", place=path, cure="make one with mem-recall --trace") from None
 

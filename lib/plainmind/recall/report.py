@@ -1,0 +1,87 @@
+"""A recall as text: lines, JSON Lines, the block to inject, or the explanation. Pure: the same result gives the same bytes."""
+
+import json
+from typing import NamedTuple
+
+from ..ground.errors import BadData
+from ..ground.stream import json_line
+from . import inject, trace
+from .excerpt import excerpt
+from .search import Hit, Result
+
+_MARK, _PLAIN = "\x1b[1m", "\x1b[0m"
+
+
+class Form(NamedTuple):
+    """How a result is to be printed. Budgets in estimated tokens."""
+
+    json: bool
+    inject: bool
+    explain: bool
+    budget: int
+    most_each: int
+    color: bool
+
+
+def text(result: Result, form: Form) -> str:
+    if form.explain:
+        return _explanation(result, form)
+    if form.inject:
+        return inject.block(inject.fit(result.hits, result.terms, form.budget, form.most_each).memories, form.budget)
+    if form.json:
+        return "".join(json_line(_record(hit, rank, result, form)) + "\n" for rank, hit in enumerate(result.hits, 1))
+    start, end = (_MARK, _PLAIN) if form.color else ("", "")
+    return "".join(f"{start}{hit.ref}{end}: {excerpt(hit.content, result.terms, form.most_each).text}\n" for hit in result.hits)
+
+
+def replayed(data: bytes, path: str) -> Result:
+    """The result a trace holds."""
+    try:
+        value = json.loads(data)
+    except ValueError:
+        raise BadData("no trace of a recall", place=path, cure="make one with mem-recall --trace") from None
+    return trace.replay(value, path)
+
+
+def _record(hit: Hit, rank: int, result: Result, form: Form) -> dict:
+    part = excerpt(hit.content, result.terms, form.most_each)
+    return {
+        "ref": hit.ref,
+        "path": hit.path,
+        "line": hit.line,
+        "timestamp": hit.timestamp,
+        "role": hit.role,
+        "author": hit.author,
+        "context": hit.context,
+        "excerpt": part.text,
+        "truncated": part.truncated,
+        "pinned": hit.pick.pinned,
+        "rank": rank,
+        "score": round(hit.pick.score, 6),
+        "sim": round(hit.pick.sim, 6),
+        "recency": round(hit.pick.recency, 6),
+        "penalty": round(hit.pick.penalty, 6),
+    }
+
+
+def _explanation(result: Result, form: Form) -> str:
+    """A table of everything looked at. What an injection would leave out says why."""
+    fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
+    kept_out = {hit.ref: reason for hit, reason in fitted.dropped}
+    rows = [("rank", "score", "sim", "recency", "penalty", "ref", "excerpt")]
+    for rank, hit in enumerate(result.hits, 1):
+        said = kept_out.get(hit.ref) or ("pinned" if hit.pick.pinned else "")
+        rows.append(_row(str(rank) + (f" ({said})" if said else ""), hit, result))
+    rows += [_row(reason, hit, result) for hit, reason in result.dropped]
+    notes = (
+        f"# words: {' '.join(result.terms) or '(none)'}; {result.postings} places of them looked at\n"
+        f"# {result.turns} turns in scope, {result.pool} scored exactly, pool widened {result.widened} times\n"
+    )
+    return notes + "".join("\t".join(row) + "\n" for row in rows)
+
+
+def _row(rank: str, hit: Hit, result: Result) -> tuple[str, ...]:
+    pick = hit.pick
+    numbers = (f"{value:.4f}" for value in (pick.score, pick.sim, pick.recency, pick.penalty))
+    said = f"{hit.author}: " if hit.author else ""
+    return (rank, *numbers, hit.ref, said + excerpt(hit.content, result.terms, 25).text)
