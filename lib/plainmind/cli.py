@@ -94,7 +94,7 @@ class Session:
         """What remembering needs of this session (agent.memory)."""
         from .agent.memory import Means
 
-        return Means(self.home, self.env, self.settings, lambda: self.now, self.say)
+        return Means(self.home, self.env, self.settings, lambda: self.now, self.say, self.dry_run)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
@@ -137,7 +137,7 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
 
     try:
         value = json.loads(text) if text else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"{option} is no JSON: {error}", cure="quote it: '{\"key\": \"value\"}'", code=USAGE) from None
     if not isinstance(value, dict):
         raise Failure(f"{option} is no JSON object", cure="write {\"key\": \"value\"}", code=USAGE)

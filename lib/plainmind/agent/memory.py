@@ -25,6 +25,7 @@ class Means(NamedTuple):
     settings: Any
     now: Callable[[], int]
     say: Callable[[str], None]
+    dry: bool = False  # write nothing, not even the index; ask no server
 
 
 class Recalled(NamedTuple):
@@ -39,6 +40,7 @@ def recall(
 
     def work(opened: Store) -> Recalled:
         sync.catch_up(opened)
+        embedding.restore(opened)
         now = means.now()
         query = search.Query(text, now, mode=means.settings["recall.sim"])
         if not lexical:
@@ -51,13 +53,16 @@ def recall(
         question = {"query": text, "now": clock.text(now), "k": k, "floor": floor, "sim": query.mode, "model": query.model}
         return Recalled(result, trace.record(recorder, question, result))
 
-    return store.use(means.home, work, means.say)
+    return store.use_copy(means.home, work) if means.dry else store.use(means.home, work, means.say)
 
 
 def _with_vector(means: Means, opened: Store, query: search.Query) -> search.Query:
     """The query with its vector, when there are vectors to compare it with and a model that answers."""
     model = opened.setting("embed_model")
     if not model or not query.text.strip():
+        return query
+    if means.dry and not model.startswith("embedded:"):
+        means.say(f"by words only: a dry run asks '{model}' for nothing")
         return query
     try:
         embedder = registry.embedder_of(model, means.env, means.settings)
@@ -88,6 +93,7 @@ def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress:
 
     def work(opened: Store) -> Embedded:
         sync.catch_up(opened) if refs is not None else sync.reconcile(opened)
+        embedding.restore(opened)
         embedder = registry.embedder(means.settings["embed.model"], means.env, means.settings, bulk=refs is None)
         turns, missing = _turns_at(opened, means.home, refs) if refs is not None else ({}, [])
         limit = -1 if options.limit is None else options.limit
@@ -147,6 +153,7 @@ def embed_status(means: Means) -> dict[str, Any]:
 
     def work(opened: Store) -> dict[str, Any]:
         sync.catch_up(opened)
+        embedding.restore(opened)
         model = opened.setting("embed_model")
         if not model:
             model = registry.embedder(means.settings["embed.model"], means.env, means.settings).model

@@ -124,17 +124,19 @@ def render(
     lines = content.split("\n") if content else []
     body = "".join([f"> {line}\n" if line else ">\n" for line in lines]).encode()
     start = f"## {clock.text(instant)} {role} n={len(lines)}{flag}"
-    tail = ""
-    if meta:
-        try:
-            # '![' would be an image to a markdown viewer; JSON can say '!' another way
-            tail = " " + json.dumps(meta, separators=(",", ":"), allow_nan=False).replace("![", "\\u0021[")
-        except (TypeError, ValueError) as error:
-            raise BadData(f"meta is no JSON object: {error}") from None
-        # DEL is the one control character JSON does not escape
-        tail = tail.replace("\x7f", "\\u007f")
+    tail = " " + metadata(meta) if meta else ""
     digest = chain(previous, f"{start}{tail}".encode(), body, key)
     return f"{start} h={digest}{tail}\n".encode() + body + b"\n", digest
+
+
+def metadata(meta: dict[str, Any]) -> str:
+    """A header's JSON: one line of visible ASCII. BadData for what JSON cannot say."""
+    try:
+        text = json.dumps(meta, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadData(f"meta is no JSON object: {error}") from None
+    # '![' would be an image to a markdown viewer; DEL is the one control character JSON does not escape
+    return text.replace("![", "\\u0021[").replace("\x7f", "\\u007f")
 
 
 def chain(previous: str, header: bytes, body: bytes, key: bytes = b"") -> str:

@@ -31,12 +31,17 @@ def sync(fd: int) -> None:
     os.fsync(fd)
 
 
-def sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def sync_path(path: str) -> None:
+    """Make durable what a file or a folder holds, whoever wrote it."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         sync(fd)
     finally:
         os.close(fd)
+
+
+def sync_folder(path: str) -> None:
+    sync_path(path)
 
 
 def settle(folder: str) -> None:
@@ -141,7 +146,7 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
         before = os.fstat(fd).st_size
         written = 0
         try:
-            written = os.write(fd, data) if data else 0
+            written = os.write(fd, data)
             if written != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if durable:

@@ -2,7 +2,7 @@
 
 One file a model, only ever appended to: a line of JSON that says what is in it, then records of
 16 bytes hash, the vector as little-endian float32, and a CRC-32 of both. A torn or damaged record is
-passed over: its text is embedded once more.
+passed over: its text is embedded once more. `vectors/serving` names the model that answers.
 """
 
 import hashlib
@@ -22,6 +22,18 @@ def content_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:HASH]
 
 
+def serving(home: Home) -> str:
+    """The model whose vectors answered last; '' when there never was one."""
+    try:
+        return files.read(os.path.join(home.vectors, "serving")).decode().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def set_serving(home: Home, model: str) -> None:
+    files.replace(os.path.join(home.vectors, "serving"), f"{model}\n".encode())
+
+
 class Cache:
     """The vectors of one model. `dimensions` is 0 until the first are known."""
 
@@ -31,7 +43,7 @@ class Cache:
         self._lock = os.path.join(home.vectors, ".lock")
         self._places: dict[bytes, int] = {}
         self.dimensions = 0
-        self._read_to = 0
+        self._start = self._record = self._read_to = 0
 
     def get(self, hashes: list[bytes]) -> dict[bytes, bytes]:
         """The vectors known for these hashes, as float32 blobs."""

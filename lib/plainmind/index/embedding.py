@@ -13,7 +13,7 @@ from typing import Callable, NamedTuple, Protocol, Sequence
 from ..ground import clock
 from ..ground.errors import BadData, Unavailable
 from . import vectors
-from .cache import Cache, content_hash
+from .cache import Cache, content_hash, serving, set_serving
 from .store import Store
 from .sync import EMBEDDED
 
@@ -139,9 +139,9 @@ class Run:
     def over(self, turns: list[Turn]) -> Work:
         """Embed these turns as far as provider and budget allow."""
         if self.store.setting("embed_model") is None:
-            with self.store.writing():
-                self.store.put_setting("embed_model", self.embedder.model)
-        left = self._known(turns)
+            _serve(self.store, self.embedder.model)
+        left, self.from_cache = settle(self.store, self.cache, turns, self.progress)
+        self.done += self.from_cache
         for start in range(0, len(left), self.embedder.batch):
             batch = left[start : start + self.embedder.batch]
             if self.budget is not None and self.spent + sum(turn.tokens for turn in batch) > self.budget:
@@ -151,19 +151,6 @@ class Run:
                 break
         self._finish()
         return Work(self.done, self.failed, self.spent, self.from_cache, self.unavailable)
-
-    def _known(self, turns: list[Turn]) -> list[Turn]:
-        """Settle what is in the cache, and what has no text; returns the rest, each text once more only if needed."""
-        hashes = {turn.id: content_hash(turn.text) for turn in turns}
-        for start in range(0, len(turns), 4096):
-            some = turns[start : start + 4096]
-            found = self.cache.get([hashes[turn.id] for turn in some])
-            settled = [(turn, found.get(hashes[turn.id])) for turn in some if not turn.text or hashes[turn.id] in found]
-            self._commit(settled)
-            self.from_cache += len(settled)
-        known = self.store.db.execute("SELECT turn FROM vectors WHERE model = ? AND status = 'ok'", (self.embedder.model,))
-        done = {row[0] for row in known}
-        return [turn for turn in turns if turn.id not in done]
 
     def _batch(self, batch: list[Turn], *, alone: bool = False) -> None:
         """Embed a batch; when it fails, find out whether one text is to blame or the provider is gone."""
@@ -209,18 +196,10 @@ class Run:
         self.cache.put({content_hash(turn.text): blob for turn, blob in zip(batch, blobs, strict=True)})
         self._commit(list(zip(batch, blobs, strict=True)))
 
-    def _commit(self, settled: list[tuple[Turn, bytes | None]]) -> None:
-        if not settled:
-            return
-        with self.store.writing() as db:
-            db.executemany(
-                # the turn may be gone by now: a window can be removed while its vectors are made
-                "INSERT OR REPLACE INTO vectors (turn, model, status, attempts, error, next_try, block, embedding) "
-                "SELECT ?1, ?2, 'ok', ?3, '', '', 0, ?4 WHERE EXISTS (SELECT 1 FROM turns WHERE id = ?1)",
-                ((turn.id, self.embedder.model, turn.attempts, blob) for turn, blob in settled),
-            )
-        self.done += len(settled)
-        self.progress(len(settled))
+    def _commit(self, made: list[tuple[Turn, bytes | None]]) -> None:
+        _commit(self.store, self.embedder.model, made)
+        self.done += len(made)
+        self.progress(len(made))
 
     def _postpone(self, batch: list[Turn], error: BadData | Unavailable, refused: bool = False) -> None:
         now = self.now()
@@ -242,16 +221,63 @@ class Run:
     def _finish(self) -> None:
         """Pack full blocks, and let the new model answer once it knows as much as the old one."""
         store, model = self.store, self.embedder.model
-        loose = store.db.execute(
-            "SELECT count(*) FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL", (model,)
-        ).fetchone()[0]
-        serving = store.setting("embed_model")
-        switch = serving != model and status(store, model).ok >= status(store, serving).ok
-        if loose < vectors.BLOCK and not switch:
-            return
+        pack(store, model)
+        old = store.setting("embed_model")
+        if old != model and status(store, model).ok >= status(store, old).ok:
+            _serve(store, model)
+            with store.writing() as db:
+                for table in ("vectors", "vector_blocks"):
+                    db.execute(f"DELETE FROM {table} WHERE model = ?", (old,))
+
+
+def restore(store: Store) -> None:
+    """Give a new index the vectors that were made for an earlier one. No provider is asked for anything."""
+    model = serving(store.home)
+    if store.setting("embed_model") is not None or not model or not store.writable:
+        return
+    with store.writing():
+        store.put_setting("embed_model", model)
+    settle(store, Cache(store.home, model), due(store, model, clock.system_now()))
+    pack(store, model)
+
+
+def settle(
+    store: Store, cache: Cache, turns: list[Turn], progress: Callable[[int], None] = lambda done: None
+) -> tuple[list[Turn], int]:
+    """Give turns the vectors the cache has; turns without text need none. Returns (the others, how many were settled)."""
+    left: list[Turn] = []
+    for start in range(0, len(turns), 4096):
+        some = turns[start : start + 4096]
+        hashes = {turn.id: content_hash(turn.text) for turn in some}
+        found = cache.get(list(hashes.values()))
+        done = [(turn, found.get(hashes[turn.id])) for turn in some if not turn.text or hashes[turn.id] in found]
+        left += [turn for turn in some if turn.text and hashes[turn.id] not in found]
+        _commit(store, cache.model, done)
+        progress(len(done))
+    return left, len(turns) - len(left)
+
+
+def pack(store: Store, model: str) -> None:
+    """Pack loose vectors, when there is a block of them."""
+    sql = "SELECT count(*) FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL"
+    if store.db.execute(sql, (model,)).fetchone()[0] >= vectors.BLOCK:
         with store.writing() as db:
             vectors.pack_loose(db, model)
-            if switch:
-                store.put_setting("embed_model", model)
-                for table in ("vectors", "vector_blocks"):
-                    db.execute(f"DELETE FROM {table} WHERE model = ?", (serving,))
+
+
+def _commit(store: Store, model: str, made: list[tuple[Turn, bytes | None]]) -> None:
+    if not made:
+        return
+    with store.writing() as db:
+        db.executemany(
+            # the turn may be gone by now: a window can be removed while its vectors are made
+            "INSERT OR REPLACE INTO vectors (turn, model, status, attempts, error, next_try, block, embedding) "
+            "SELECT ?1, ?2, 'ok', ?3, '', '', 0, ?4 WHERE EXISTS (SELECT 1 FROM turns WHERE id = ?1)",
+            ((turn.id, model, turn.attempts, blob) for turn, blob in made),
+        )
+
+
+def _serve(store: Store, model: str) -> None:
+    set_serving(store.home, model)
+    with store.writing():
+        store.put_setting("embed_model", model)

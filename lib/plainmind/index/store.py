@@ -30,11 +30,12 @@ class Store:
 
     def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool = True):
         self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
+        self.folder = os.path.dirname(db.execute("PRAGMA database_list").fetchone()[2])
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction, alone: all of it is on disk afterwards, or none."""
-        with files.lock(os.path.join(self.home.index, "lock")):
+        with files.lock(os.path.join(self.folder, "lock")):
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db
@@ -76,9 +77,43 @@ def use(home: Home, work: Callable[[Store], Result], say: Callable[[str], None])
     raise AssertionError("unreachable")
 
 
-def scratch(home: Home, folder: str) -> Store:
-    """A new index of the same home elsewhere, for comparing."""
-    return _open(home, os.path.join(folder, "scratch.db"))
+def use_copy(home: Home, work: Callable[[Store], Result]) -> Result:
+    """`work` on a copy of the index that is thrown away: nothing in the home is written."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="mind-") as folder:
+        path = os.path.join(home.index, "mind.db")
+        copy = os.path.join(folder, "mind.db")
+        if os.path.exists(path):
+            source = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, timeout=files.LOCK_WAIT)
+            target = sqlite3.connect(copy)
+            try:
+                source.backup(target)
+            except sqlite3.DatabaseError:
+                os.unlink(copy)  # damaged: the copy is made from the files
+            finally:
+                source.close()
+                target.close()
+        return use_new(home, folder, work)
+
+
+def use_new(home: Home, folder: str, work: Callable[[Store], Result]) -> Result:
+    """`work` on an index of the home that lives in another folder, made when it is not there."""
+    store = _open(home, os.path.join(folder, "mind.db"))
+    try:
+        return work(store)
+    finally:
+        store.db.close()
+
+
+def rebuild(home: Home) -> None:
+    """Throw the index away; the next use makes it anew."""
+    files.make_folder(home.index)
+    with files.lock(os.path.join(home.index, "lock")):
+        for ending in ("", "-journal", "-wal", "-shm"):
+            if os.path.exists(path := os.path.join(home.index, "mind.db" + ending)):
+                os.unlink(path)
+        files.sync_folder(home.index)
 
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:

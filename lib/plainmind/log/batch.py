@@ -4,7 +4,7 @@ from typing import Iterable, Iterator
 
 from ..ground.errors import BadData, Failure
 from ..ground.paths import checked_context
-from ..ground import stream
+from ..ground import files, stream
 from .writer import Draft, Log, draft_from_json
 
 EVENTS = 4000  # a batch ends at so many events,
@@ -26,7 +26,7 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
                 named, draft = draft_from_json(line, session.now)
                 if named is None and context is None:
                     raise BadData("no 'context'", cure="name one in the line or with --context")
-                drafts.append((context if named is None else named, draft))  # type: ignore[arg-type]
+                drafts.append((context if named is None else named, log.bounded(draft)))  # type: ignore[arg-type]
             except Failure as failure:
                 session.report(BadData(failure.what, place=f"<stdin>:{number}", cure=failure.cure))
         skipped += _append(log, drafts, session)
@@ -42,7 +42,12 @@ def _append(log: Log, drafts: list[tuple[str, Draft]], session) -> int:
     refs = [""] * len(drafts)
     skipped = 0
     for context, numbers in places.items():
-        for number, written in zip(numbers, log.append(context, [drafts[n][1] for n in numbers], session.now)):
+        try:
+            done = log.append(context, [drafts[n][1] for n in numbers], session.now)
+        except (Failure, OSError) as failure:  # the other contexts' events are written, and acknowledged
+            session.report(failure if isinstance(failure, Failure) else files.failure(failure))
+            continue
+        for number, written in zip(numbers, done):
             if written.fresh:
                 refs[number] = stream.json_line({"ref": written.ref}) if session.json else written.ref
             else:

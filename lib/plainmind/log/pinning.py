@@ -17,8 +17,10 @@ def pin(home: Home, event: Event) -> None:
     with files.lock(home.lock):
         data = _read(home)
         known = any((p.path, p.line) == (event.path, event.line) for p in pins.parse(data))
-        # appending nothing still makes what is there durable: whoever wrote it may have been killed before that
-        files.append(home.pins, b"" if known else pins.addition(data, event.ref, note(event.content)))
+        if known:
+            files.sync_path(home.pins)  # whoever wrote it may have been killed before that
+        else:
+            files.append(home.pins, pins.addition(data, event.ref, note(event.content)))
         files.settle(home.path("pins"))
 
 

@@ -42,8 +42,10 @@ def window(home: Home, path: str) -> Window:
         raise NotPermitted(f"'{path}' is no window", cure="give a path such as logs/discord-thread/123/20260130T142355Z.md")
     try:
         data = files.read(home.path(part))
-    except (FileNotFoundError, IsADirectoryError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NoInput(f"no such window: '{path}'", cure="list them with: ls $MIND_HOME/logs/*/*") from None
+    except OSError as error:
+        raise files.failure(error) from None
     return Window(part, context_of(part), data, events.scan(data))
 
 

@@ -5,7 +5,7 @@ from typing import Iterator, NamedTuple
 from ..formats import event as events
 from ..formats import heads
 from ..ground import files
-from ..ground.errors import NoInput, NotPermitted
+from ..ground.errors import BadData, NoInput, NotPermitted
 from ..ground.paths import Home
 from . import pinning, reader
 
@@ -23,12 +23,12 @@ def verify(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
     for path in paths or sorted(set(reader.all_windows(home)) | set(journal)):
         try:
             opened = reader.window(home, path)
-        except NoInput:
+        except (NoInput, NotPermitted):
             if paths:
                 raise
-            yield Finding(path, journal[path].line, "missing", "the window is gone; restore it from a backup")
+            yield Finding(path, 1, "missing", "the window is gone; restore it from a backup")
             continue
-        yield from _window(opened, journal.get(opened.path), key)
+        yield from _window(opened, journal.get(opened.path, []), key)
     if not paths:
         yield from _pins(home)
 
@@ -37,11 +37,11 @@ def _pins(home: Home) -> Iterator[Finding]:
     for pin in pinning.all_pins(home):
         try:
             reader.event_at(home, pin.ref)
-        except (NoInput, NotPermitted):
+        except (NoInput, NotPermitted, BadData):
             yield Finding("pins/pins.md", pin.row, "pin", f"'{pin.ref}' points nowhere; delete the line or mem-pin --remove it")
 
 
-def _window(opened: reader.Window, head: heads.Head | None, key: bytes) -> Iterator[Finding]:
+def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Iterator[Finding]:
     name = opened.path.rsplit("/", 1)[-1].removesuffix(".md")
     if events.title_of(opened.data) != (opened.context, name):
         yield Finding(opened.path, 1, "title", f"the title is not '# {opened.context} {name}'")
@@ -63,8 +63,11 @@ def _window(opened: reader.Window, head: heads.Head | None, key: bytes) -> Itera
         previous = entry.digest
     if unkeyed:
         yield Finding(opened.path, unkeyed, "unkeyed", "the digests from here on were made without MIND_KEY")
-    if head and not _holds(opened, head):
-        yield Finding(opened.path, head.line, "rollback", f"the event with digest {head.digest} is not here: cut short or rolled back")
+    here = {(block.line, block.digest) for block in opened.blocks()}
+    for head in known:
+        if (head.line, head.digest) not in here and not (head.line == 1 and len(opened.data) >= head.size):
+            yield Finding(opened.path, head.line, "rollback", f"the event with digest {head.digest} is not here: cut short or rolled back")
+            break
 
 
 def _gap(opened: reader.Window, gap: events.Gap, after: events.Block | events.Gap | None) -> Finding | None:
@@ -77,15 +80,12 @@ def _gap(opened: reader.Window, gap: events.Gap, after: events.Block | events.Ga
     return Finding(opened.path, gap.line, "grammar", f"lines {gap.line}-{gap.end_line} are no event")
 
 
-def _holds(opened: reader.Window, head: heads.Head) -> bool:
-    """Whether the window still has the event it had when the head was written."""
-    if head.line == 1:  # the window was just started
-        return len(opened.data) >= head.size
-    return any(block.line == head.line and block.digest == head.digest for block in opened.blocks())
-
-
-def _heads(home: Home) -> dict[str, heads.Head]:
+def _heads(home: Home) -> dict[str, list[heads.Head]]:
+    """Every head of every window: an append after a rollback does not hide it."""
+    journal: dict[str, list[heads.Head]] = {}
     try:
-        return heads.latest(heads.parse(files.read(home.heads)))
+        for head in heads.parse(files.read(home.heads)):
+            journal.setdefault(head.window, []).append(head)
     except FileNotFoundError:
-        return {}
+        pass
+    return journal

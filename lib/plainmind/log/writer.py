@@ -58,7 +58,7 @@ class Log:
         Raises BadData, Busy, InputOutput; then nothing was acknowledged and the window is as it was.
         """
         checked_context(context)
-        drafts = [self._bounded(draft) for draft in drafts]
+        drafts = [self.bounded(draft) for draft in drafts]
         with files.lock(self.home.lock):
             path = self.home.current_window(context)
             window = self._state(path, context) if path else self._unborn(context, now)
@@ -71,8 +71,7 @@ class Log:
         with files.lock(self.home.lock):
             ended = self.home.current_window(context)
             window = self._unborn(context, now)
-            files.create(self.home.path(window.path), events.title(context, _stem(window.path)))
-            self._journal(heads.Head(window.path, window.size, 1, window.tail.digest))
+            self._put(window, context, b"", heads.Head(window.path, window.size, 1, window.tail.digest), new=True)
             if ended:
                 os.chmod(self.home.path(ended), 0o400)
             return window.path
@@ -103,7 +102,7 @@ class Log:
         data = b"".join(parts)
         size = window.size + len(data)
         try:
-            self._settle({w.ref.rpartition(":")[0] for w in written if not w.fresh})
+            self._settle({w.ref.rpartition(":")[0] for w in written if not w.fresh} - ({window.path} if data else set()))
             if data:
                 self._put(window, context, data, heads.Head(window.path, size, last, digest), new)
         except BaseException:
@@ -118,7 +117,7 @@ class Log:
         return written[1:] if window.tail.torn else written
 
     def _put(self, window: _Window, context: str, data: bytes, head: heads.Head, new: bool) -> None:
-        """The window's new bytes, then the journal's line; neither without the other."""
+        """The window's new bytes, then the journal's line; a failure of either takes both back."""
         full = self.home.path(window.path)
         if new:
             files.create(full, events.title(context, _stem(window.path)) + data)
@@ -140,7 +139,7 @@ class Log:
         """
         for path in paths - self._settled:
             full = self.home.path(path)
-            files.append(full, b"")
+            files.sync_path(full)
             data = files.read(full)
             last = [entry for entry in events.scan(data) if isinstance(entry, events.Block)][-1]
             self._journal(heads.Head(path, len(data), last.line, last.digest))
@@ -205,8 +204,11 @@ class Log:
             known.read[path] = size
         return known
 
-    def _bounded(self, draft: Draft) -> Draft:
-        """The draft, with a large tool result moved to a file of its own that the meta names."""
+    def bounded(self, draft: Draft) -> Draft:
+        """The draft, with a large tool result moved to a file of its own that the meta names.
+
+        BadData when it is larger than any event may be.
+        """
         if len(draft.content) <= LARGE // 4:
             return draft
         data = encode_any(draft.content)
@@ -217,7 +219,9 @@ class Log:
         if len(data) <= LARGE:
             return draft
         name = f"work/logs/tool-{hashlib.sha256(data).hexdigest()[:16]}.txt"
-        if not os.path.exists(self.home.path(name)):
+        if os.path.exists(self.home.path(name)):
+            files.settle(self.home.path("work", "logs"))  # whoever wrote it may have been killed before that
+        else:
             files.replace(self.home.path(name), data)
         content = shortened(data, KEPT, f"the whole is in {name}")
         return draft._replace(content=content, meta={**draft.meta, "bytes": len(data), "full": name})
@@ -278,6 +282,7 @@ def draft_from_json(line: bytes, now: int) -> tuple[str | None, Draft]:
             full[name] = str(extra)
     if meta:
         full.update((k, v) for k, v in meta.items() if k not in full)
+        events.metadata(full)  # one that cannot be written is this line's fault, not its batch's
     context = get("context")
     if context is not None:
         checked_context(context if type(context) is str else repr(context))

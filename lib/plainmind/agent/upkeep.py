@@ -1,0 +1,109 @@
+"""Looking after the index: its state, making it anew, and proving that it says what the files say."""
+
+import tempfile
+from typing import Any, Iterator, NamedTuple
+
+from ..index import embedding, store, sync, vectors
+from ..index.store import Store
+from ..recall import search
+from .memory import Means
+
+ANSWERS = 40  # questions asked of both indexes
+
+#: what must be the same however an index came about; ids depend on the order in which windows were first seen
+_ROWS = {
+    "turns": "SELECT path, line, end_line, timestamp, unix_ms, role, author, content FROM turns "
+    "JOIN windows ON windows.id = turns.id / 16777216 ORDER BY path, line",
+    "windows": "SELECT path, surface, context_id, size, read_to, last_offset, last_line, digest, turns FROM windows ORDER BY path",
+    "episodes": "SELECT path, line, words, lengths, heads, times, kinds FROM episodes JOIN turns ON turns.id = episodes.id "
+    "JOIN windows ON windows.id = turns.id / 16777216 ORDER BY path, line",
+    "pins": "SELECT path, line FROM pins ORDER BY path, line",
+    "vectors": "SELECT path, line, model, embedding FROM vectors JOIN turns ON turns.id = vectors.turn "
+    "JOIN windows ON windows.id = turns.id / 16777216 WHERE status = 'ok' ORDER BY path, line, model",
+}
+
+
+class Difference(NamedTuple):
+    table: str
+    what: str
+
+
+def state(means: Means) -> dict[str, Any]:
+    """Sizes and counts of the index, after catching up."""
+
+    def work(opened: Store) -> dict[str, Any]:
+        sync.catch_up(opened)
+        embedding.restore(opened)
+        count = lambda table: opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: E731
+        pages, size = (opened.db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return {
+            "version": store.VERSION,
+            "bytes": pages * size,
+            "windows": count("windows"),
+            "turns": count("turns"),
+            "episodes": count("episodes"),
+            "pins": count("pins"),
+            "vectors": count("vectors WHERE status = 'ok'"),
+            "model": opened.setting("embed_model") or "",
+            "words": "fts5" if opened.fts5 else "fts4",
+            "journal": opened.db.execute("PRAGMA journal_mode").fetchone()[0],
+        }
+
+    return store.use(means.home, work, means.say)
+
+
+def rebuild(means: Means) -> None:
+    store.rebuild(means.home)
+    state(means)
+
+
+def verify(means: Means) -> list[Difference]:
+    """What an index made anew from the files would say differently."""
+
+    def work(opened: Store) -> list[Difference]:
+        sync.reconcile(opened)
+        embedding.restore(opened)
+        with tempfile.TemporaryDirectory(prefix="mind-") as folder:
+            return store.use_new(means.home, folder, lambda fresh: _compare(means, opened, fresh))
+
+    return store.use(means.home, work, means.say)
+
+
+def _compare(means: Means, opened: Store, fresh: Store) -> list[Difference]:
+    sync.reconcile(fresh)
+    embedding.restore(fresh)
+    found = []
+    for table, sql in _ROWS.items():
+        ours, theirs = (set(db.execute(sql)) for db in (opened.db, fresh.db))
+        # a vector that is in no cache cannot be made anew for nothing; all else must be equal
+        for row in sorted((ours ^ theirs) if table != "vectors" else (ours - theirs), key=str)[:20]:
+            found.append(Difference(table, f"{row[0]}:{row[1]} {'is not in the files' if row in ours else 'is missing'}"))
+    now = means.now()
+    for question in _questions(opened):
+        answers = [_answer(means, index, question, now) for index in (opened, fresh)]
+        if answers[0] != answers[1]:
+            found.append(Difference("answers", f"'{question[:60]}' is answered differently"))
+    return found
+
+
+def _questions(opened: Store) -> Iterator[str]:
+    """The first words of turns from all of the past."""
+    every = max(1, opened.db.execute("SELECT count(*) FROM turns").fetchone()[0] // ANSWERS)
+    rows = opened.db.execute("SELECT content FROM turns ORDER BY unix_ms, content")
+    for number, (content,) in enumerate(rows):
+        if number % every == 0:
+            yield " ".join(content.split()[:12])
+
+
+def _answer(means: Means, opened: Store, question: str, now: int) -> list[tuple[str, float]]:
+    """References and scores, by words and, where there is one, by the vector of a turn that says so."""
+    model = opened.setting("embed_model") or ""
+    row = opened.db.execute(
+        "SELECT embedding FROM vectors JOIN turns ON turns.id = vectors.turn "
+        "WHERE model = ? AND embedding IS NOT NULL ORDER BY abs(length(content) - ?), unix_ms LIMIT 1",
+        (model, len(question)),
+    ).fetchone()
+    query = search.Query(question, now, vectors.from_blob(row[0]) if row else None, model)
+    result = search.search(opened, query, search.Scope(), 10, -1.0)
+    return [(hit.ref, round(hit.pick.score, 9)) for hit in result.hits]
+
