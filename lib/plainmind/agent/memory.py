@@ -45,7 +45,7 @@ def recall(
         query = search.Query(text, now, mode=means.settings["recall.sim"])
         if not lexical:
             query = _with_vector(means, opened, query)
-        field = search.TurnField(opened, query, scope)
+        field = search.TurnField(opened, query, scope, floor)
         if not traced:
             return Recalled(search.ranked(opened, field, k, floor), None)
         recorder = trace.Recorder(field)

@@ -82,17 +82,19 @@ def _flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _line_of(toml: str, key: str) -> int:
-    name = key.rsplit(".", 1)[-1]
-    section, best = "", 1
-    for number, line in enumerate(toml.split("\n"), 1):
-        header = re.match(r"\s*\[([^\]]+)\]", line)
-        if header:
-            section = header[1].strip() + "."
-        elif re.match(rf"\s*[\w.\"']*{re.escape(name)}[\"']?\s*=", line):
-            best = number
-            if (section + name).endswith(key):
-                return number
-    return best
+    """The line where a key's value starts: the first after which the file, cut there, has the key."""
+    import tomllib
+
+    rows, start = toml.split("\n"), 1
+    for number in range(1, len(rows) + 1):
+        try:
+            flat = _flatten(tomllib.loads("\n".join(rows[:number])))
+        except tomllib.TOMLDecodeError:  # within a value of several lines
+            continue
+        if key in flat:
+            return start
+        start = number + 1
+    return start
 
 
 def _checked(key: str, value: Any, place: str, said: str) -> Any:
@@ -104,7 +106,7 @@ def _checked(key: str, value: Any, place: str, said: str) -> Any:
         raise Misconfigured(f"unknown setting {said}", place=place, cure=f"did you mean '{near[0]}'?" if near else "remove it")
     if known.type is float and type(value) is int:
         value = float(value)
-    if type(value) is not known.type:
+    if type(value) is not known.type or value != value or value in (float("inf"), float("-inf")):
         raise Misconfigured(f"{said} is no {_NAMES[known.type]}", place=place, cure=f"give a {_NAMES[known.type]}")
     if known.choices and value not in known.choices:
         raise Misconfigured(f"{said} is unknown", place=place, cure="use one of " + ", ".join(known.choices))

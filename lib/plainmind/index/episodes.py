@@ -38,6 +38,10 @@ class Episode(NamedTuple):
         return cls(id, *(array(code) for code in _CODES))
 
     @property
+    def questions(self) -> list[bool]:
+        return [kind >= QUESTION for kind in self.kinds]
+
+    @property
     def words(self) -> int:
         return sum(self.lengths)
 

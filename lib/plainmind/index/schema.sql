@@ -37,7 +37,7 @@ CREATE TABLE turns (
 );
 CREATE INDEX turns_by_time ON turns (unix_ms);
 
--- One row an episode: a stretch of one window without a gap of an hour, of at most 60 events. Recall reads these
+-- One row an episode: a stretch of one window without a gap of an hour, of at most 30 events. Recall reads these
 -- rows instead of all turns; each BLOB has one entry a turn, in order.
 CREATE TABLE episodes (
     id      INTEGER PRIMARY KEY, -- id of its first turn; the others follow without a hole

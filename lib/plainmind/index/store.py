@@ -14,7 +14,7 @@ from ..ground import clock, files
 from ..ground.errors import Busy, Failure, InputOutput
 from ..ground.paths import Home
 
-VERSION = 1  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 2  # of the schema and of everything rows are computed with: tokens, stems, episodes
 APPLICATION = 0x4D494E44  # 'MIND'
 
 _SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
@@ -194,6 +194,5 @@ def _system_failure(error: Exception, path: str) -> Failure | None:
 
 
 def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path)
+    # urllib.parse would take 6 ms to import
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

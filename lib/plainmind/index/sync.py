@@ -19,7 +19,7 @@ TURN_BITS = 24  # of a turn's id: 16.7 million events a window
 EMBEDDED = ("user", "agent")  # roles whose turns get vectors
 
 EPISODE_GAP = 3600 * 1000  # ms without a word that end a stretch of conversation
-EPISODE_TURNS = 60  # and its greatest length
+EPISODE_TURNS = 30  # and its greatest length
 
 
 class Changes(NamedTuple):

@@ -11,20 +11,16 @@ from typing import Iterable, NamedTuple
 
 HEAD = 30  # words of a turn that count as evidence for its neighbours
 
-_TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_TOKEN = re.compile(r"[^\W_]+")
 # scripts that write no spaces: each character is a word
 _UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
-_ELISION = re.compile(r"['’](?:s|re|ve|ll|d|m|t)$")
 
 #: too frequent to tell turns apart; compared before stemming
 STOPWORDS = frozenset(
-    """a about above after again against all also am an and any are aren as at be because been before being below between both
-    but by can cannot could couldn did didn do does doesn doing don down during each else ever few for from further get got had
-    hadn has hasn have haven having he her here hers herself him himself his how i if in into is isn it its itself just let like
-    ll me might more most much must mustn my myself no nor not now of off on once one only or other our ours ourselves out over
-    own really same shall she should shouldn so some such than that the their theirs them themselves then there these they this
-    those through to too under until up us very was wasn we well were weren what when where which while who whom whose why will
-    with won would wouldn yes yet you your yours yourself yourselves""".split()
+    """a about all also am an and any are as at be been being but by can could d did do does doing for from get got had has have
+    having he her hers him his how i if in into is it its just ll m me might more most much my no not of on or our out over re s
+    she should so some such t than that the their them then there these they this those to too under up us ve very was we were
+    what when where which who whom whose why will with would you your""".split()
 )
 
 
@@ -67,8 +63,7 @@ def words(author: str, content: str) -> Words:
 
 
 def stems(tokens: Iterable[str]) -> list[str]:
-    bare = [_ELISION.sub("", t) if "'" in t or "’" in t else t for t in tokens]
-    return _stemmer().stemWords([t for t in bare if t not in STOPWORDS and len(t) < 64])
+    return _stemmer().stemWords([token for token in tokens if token not in STOPWORDS and len(token) < 64])
 
 
 _made = None

@@ -9,7 +9,7 @@ turn left out could still win or tie.
 
 from heapq import nlargest
 from math import exp
-from typing import Callable, Mapping, NamedTuple, Protocol, Sequence
+from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 
 from ..ground.clock import DAY
 
@@ -77,8 +77,11 @@ def rank(field: Field, k: int, floor: float) -> Ranking:
         pool.left.discard(turn)
         penalise(list(pool.left), [turn])
 
-    def best(of: Sequence[int], value: Callable[[int], float]) -> int:
-        return min(of, key=lambda turn: (-value(turn), field.order(turn)))
+    def best(of: Iterable[int], value: Callable[[int], float]) -> int:
+        values = {turn: value(turn) for turn in of}
+        most = max(values.values())
+        equals = [turn for turn, value in values.items() if value == most]
+        return equals[0] if len(equals) == 1 else min(equals, key=field.order)
 
     def score(turn: int) -> float:
         return SIM * pool.sim[turn] + RECENCY * field.recency[turn] - PENALTY * penalty.get(turn, 0.0)
@@ -91,10 +94,10 @@ def rank(field: Field, k: int, floor: float) -> Ranking:
         choose(turn, score(turn), True)
     if not picks and pool.left:
         pool.complete_sim()
-        first = best(list(pool.left), pool.sim.__getitem__)
+        first = best(pool.left, pool.sim.__getitem__)
         choose(first, score(first), False)
     while len(picks) < k:
-        winner = best(list(pool.left), score) if pool.left else None
+        winner = best(pool.left, score) if pool.left else None
         if pool.bound is not None and (winner is None or pool.bound >= score(winner)):
             penalise(pool.widen(), [pick.turn for pick in picks])
             continue
@@ -103,7 +106,7 @@ def rank(field: Field, k: int, floor: float) -> Ranking:
         choose(winner, score(winner), False)
     rest = [
         Pick(turn, score(turn), pool.sim[turn], field.recency[turn], penalty.get(turn, 0.0), False)
-        for turn in sorted(pool.left | pool.below, key=lambda t: (-score(t), field.order(t)))
+        for turn in sorted(pool.left | pool.below, key=lambda t: (-score(t), t))
     ]
     return Ranking(picks, rest, len(pool.sim), pool.widened)
 

@@ -1,34 +1,39 @@
-"""Hybrid relevance of a turn to a query, in [0, 1]: words and vectors together. Pure.
+"""Hybrid relevance of a turn to a query, in [0, 1): words and vectors together. Pure.
 
-    raw = (0.7 own + window + 0.3 episode) / ideal  +  0.5 dense + 0.4 dense of the episode
-    raw is multiplied by 1.4 when the query names the turn's author, by 0.85 when the turn is a question
-    sim = min(1, raw / 1.6)
+    lex = (own + window + 0.5 episode + 0.25 asked) / (2.5 sum of idf over all terms of the query)
+    den = the mean cosine of the turn and its two neighbours, as the share of the way from `low` to `high`
+    x   = (0.7 lex + 0.3 den) * (1.2 if the query names the author) * (0.9 if the turn ends with a question mark)
+          * (1 - 0.3 exp(-words / 10))
+    sim = x^4 / (x^4 + 0.3^4)
 
-own      BM25 (k1 1.2, b 0.75) of the turn's words and its author's name
-window   BM25 of the turn together with the first 30 words of two neighbours a side, in its episode
-episode  BM25 of all the words of its episode, among episodes
-ideal    what BM25 approaches for a turn full of every term of the query, known to the store or not
-dense    (cosine - baseline) / (1 - baseline), at least 0; the baseline is the model's cosine of unrelated texts
-dense of the episode: mean of its best three
+own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean length)): BM25 (Robertson and
+         Zaragoza, The Probabilistic Relevance Framework, 2009) of the turn's words and its author's name,
+         with idf = log(1 + (N - n + 0.5) / (n + 0.5)), which is never negative
+window   the same for the first 30 words of the turn and of two neighbours a side together
+episode  the same for all words of its episode; neighbours never reach into another episode
+asked    `own` of the turn before, if that is a question: answers follow questions
+den      only neighbours that have vectors count; where none of the three has one, den = min(1, 0.4 + lex), what it
+         is on average, so that a turn still waiting for its vector is neither favoured nor forgotten
 
-The store's own best turn plays no part, so an unrelated question finds little, and a floor means something.
-Weights were chosen on one half of LoCoMo's conversations and held on the other, where each has a wide
-plateau (bench/retrieval.py, DECISIONS.md). BM25: Robertson and Zaragoza, The Probabilistic Relevance
-Framework, 2009, with the idf log(1 + (N - n + 0.5) / (n + 0.5)), which is never negative.
+The store's own best turn plays no part, and a term that is nowhere counts in the denominator: an unrelated
+question finds little, and a floor means something. The last step spreads what is relevant from what is
+not, so that recency decides among equals and does not overrule. All of it was chosen on LoCoMo, one half of
+its conversations against the other; figures and doubts are in DECISIONS.md, the measurement in bench/retrieval.py.
 """
 
 from bisect import bisect_right
-from math import log
-from typing import Iterable, Mapping, NamedTuple, Protocol, Sequence
+from math import exp, log
+from typing import Mapping, NamedTuple, Protocol, Sequence
 
-OWN, WINDOW, EPISODE = 0.7, 1.0, 0.3
-DENSE, DENSE_EPISODE, BEST_OF = 0.5, 0.4, 3
-NAMED, QUESTION, SCALE = 1.4, 0.85, 1.6
-K1, B = 1.2, 0.75
-NEIGHBOURS = 2  # a side
-
-#: the most a change of `dense` by one can change sim
-SLOPE = (DENSE + DENSE_EPISODE) * NAMED / SCALE
+OWN, WINDOW, EPISODE, ASKED = 1.0, 1.0, 0.5, 0.25
+K1, B = 1.2, 0.5
+NEIGHBOURS = 2  # a side, in a window
+LEXICAL, DENSE = 0.7, 0.3
+NAMED, QUESTION = 1.2, 0.9
+SHORT, SHORT_WORDS = 0.3, 10.0
+HALF, POWER = 0.3, 4
+PENDING = 0.4
+SPAN = 0.6  # of the way from a model's baseline to 1: where den is 1
 
 
 class Stretch(Protocol):
@@ -40,6 +45,8 @@ class Stretch(Protocol):
     def lengths(self) -> Sequence[int]: ...
     @property
     def heads(self) -> Sequence[int]: ...
+    @property
+    def questions(self) -> Sequence[bool]: ...
 
 
 class Corpus(NamedTuple):
@@ -51,89 +58,107 @@ class Corpus(NamedTuple):
     stretches: Sequence[Stretch]
 
 
-#: a term's places: (turn id, times in its first 30 words, times in the rest)
-Postings = Mapping[str, Sequence[tuple[int, int, int]]]
+#: (turn id, times in its first 30 words, times in the rest), by ascending id
+Places = Sequence[tuple[int, int, int]]
 
 
-def lexical(corpus: Corpus, postings: Postings) -> dict[int, list[float]]:
-    """Episode id -> lexical evidence of each of its turns, for the episodes that hold any term.
+class Term(NamedTuple):
+    """A term of the query: where it is, or, when it is in too many turns to look, only in how many."""
 
-    Terms without postings are known to be nowhere: they count in the ideal.
-    """
+    turns: int
+    places: Places
+
+
+def lexical(corpus: Corpus, terms: Sequence[Term]) -> dict[int, list[float]]:
+    """Episode id -> lex of each of its turns, for the episodes that hold any term."""
     n = corpus.turns
-    if not n or not postings:
+    ideal = sum(_idf(n, term.turns) for term in terms) * (OWN + WINDOW + EPISODE)
+    if not n or ideal <= 0:
         return {}
     ids = [stretch.id for stretch in corpus.stretches]
-    words = max(corpus.words, 1)
-    mean = words / n
-    mean_window = (corpus.words + 2 * NEIGHBOURS * corpus.heads) / n or 1.0
-    mean_episode = words / len(ids)
-    ideal = sum(_idf(n, len(places)) for places in postings.values()) * (K1 + 1)
+    mean = (corpus.words or 1) / n
+    mean_window = (2 * NEIGHBOURS + 1) * (corpus.heads or 1) / n
+    mean_episode = (corpus.words or 1) / len(ids)
     found: dict[int, list[float]] = {}
-    windows: dict[int, list[float]] = {}
-    for places in postings.values():
-        weight = _idf(n, len(places)) * (K1 + 1) / ideal
-        here: dict[int, list[tuple[int, int, int]]] = {}
-        for turn, head, rest in places:
-            number = bisect_right(ids, turn) - 1
-            here.setdefault(number, []).append((turn - ids[number], head, rest))
-        episode_weight = _idf(len(ids), len(here)) * (K1 + 1) / ideal * EPISODE
-        for number, hits in here.items():
+    norms: dict[int, dict[int, float]] = {}
+    for term in terms:
+        weight = _idf(n, term.turns) / ideal
+        for number, hits in _by_episode(ids, term.places).items():
             stretch = corpus.stretches[number]
             scores = found.get(number)
             if scores is None:
                 found[number] = scores = [0.0] * len(stretch.lengths)
-                windows[number] = _window_norms(stretch, mean_window)
-            norms = windows[number]
+                norms[number] = {}
+            known = norms[number]
+            last = len(scores) - 1
             near: dict[int, int] = {}
             total = 0
             for place, head, rest in hits:
-                own = head + rest
-                total += own
-                scores[place] += OWN * weight * own / (own + K1 * (1 - B + B * stretch.lengths[place] / mean))
-                near[place] = near.get(place, 0) + own
+                times = head + rest
+                total += times
+                own = weight * times / (times + K1 * (1 - B + B * stretch.lengths[place] / mean))
+                scores[place] += OWN * own
+                if place < last and stretch.questions[place]:
+                    scores[place + 1] += ASKED * own
                 if head:
-                    for beside in range(max(0, place - NEIGHBOURS), min(len(scores), place + NEIGHBOURS + 1)):
-                        if beside != place:
-                            near[beside] = near.get(beside, 0) + head
+                    for beside in range(max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS) + 1):
+                        near[beside] = near.get(beside, 0) + head
             for place, times in near.items():
-                scores[place] += WINDOW * weight * times / (times + norms[place])
-            length = sum(stretch.lengths)
-            gain = episode_weight * total / (total + K1 * (1 - B + B * length / mean_episode))
-            for place in range(len(scores)):
-                scores[place] += gain
+                norm = known.get(place)
+                if norm is None:
+                    around = sum(stretch.heads[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1])
+                    known[place] = norm = K1 * (1 - B + B * around / mean_window)
+                scores[place] += WINDOW * weight * times / (times + norm)
+            share = EPISODE * weight * total / (total + K1 * (1 - B + B * sum(stretch.lengths) / mean_episode))
+            found[number] = [score + share for score in scores]
     return {ids[number]: scores for number, scores in found.items()}
 
 
 def dense(cosine: float, baseline: float) -> float:
-    """A cosine as the share of the way from unrelated to identical, in [0, 1]."""
+    """den of a mean cosine, for a model whose unrelated texts have the cosine `baseline`."""
+    return min(1.0, max(0.0, (cosine - baseline) / (SPAN * (1 - baseline))))
+
+
+def sim(lex: float, den: float | None, words: int, named: bool, question: bool) -> float:
+    """sim of one turn; `den` is None when neither it nor a neighbour has a vector."""
+    if den is None:
+        den = pending(lex)
+    x = LEXICAL * lex + DENSE * den
+    if named:
+        x *= NAMED
+    if question:
+        x *= QUESTION
+    x = (x * (1 - SHORT * exp(-words / SHORT_WORDS))) ** POWER
+    return x / (x + HALF**POWER)
+
+
+def pending(lex: float) -> float:
+    """den of a turn when neither it nor a neighbour has a vector."""
+    return min(1.0, PENDING + lex)
+
+
+def least_x(sim: float) -> float:
+    """The x that gives this sim; -1 when every x gives more."""
+    return HALF * (sim / (1 - sim)) ** (1 / POWER) if 0 <= sim < 1 else -1.0 if sim < 0 else float("inf")
+
+
+def pair(cosine: float, baseline: float) -> float:
+    """Similarity of two turns in [0, 1], from the cosine of their vectors."""
     return min(1.0, max(0.0, (cosine - baseline) / (1 - baseline)))
 
 
-def of_episode(denses: Iterable[float]) -> float:
-    """The dense evidence of an episode: mean of its best three turns."""
-    best = sorted(denses, reverse=True)[:BEST_OF]
-    return sum(best) / len(best) if best else 0.0
-
-
-def hybrid(words: float, dense: float, dense_episode: float, named: bool, question: bool) -> float:
-    """sim of one turn."""
-    raw = words + DENSE * dense + DENSE_EPISODE * dense_episode
-    if named:
-        raw *= NAMED
-    if question:
-        raw *= QUESTION
-    return min(1.0, raw / SCALE)
-
-
-def _window_norms(stretch: Stretch, mean: float) -> list[float]:
-    """K1 (1 - B + B length / mean) of the window around each turn."""
-    norms = []
-    heads, count = stretch.heads, len(stretch.heads)
-    for place, length in enumerate(stretch.lengths):
-        around = sum(heads[max(0, place - NEIGHBOURS) : min(count, place + NEIGHBOURS + 1)]) - heads[place]
-        norms.append(K1 * (1 - B + B * (length + around) / mean))
-    return norms
+def _by_episode(ids: Sequence[int], places: Places) -> Mapping[int, list[tuple[int, int, int]]]:
+    """Places grouped by the number of the episode; turns counted from its first."""
+    found: dict[int, list[tuple[int, int, int]]] = {}
+    end = -1
+    for turn, head, rest in places:
+        if turn >= end:
+            number = bisect_right(ids, turn) - 1
+            end = ids[number + 1] if number + 1 < len(ids) else 1 << 63
+            first = ids[number]
+            hits = found.setdefault(number, [])
+        hits.append((turn - first, head, rest))
+    return found
 
 
 def _idf(all: int, holding: int) -> float:

@@ -75,7 +75,7 @@ def _explanation(result: Result, form: Form) -> str:
     rows += [_row(reason, hit, result) for hit, reason in result.dropped]
     notes = (
         f"# words: {' '.join(result.terms) or '(none)'}; {result.postings} places of them looked at\n"
-        f"# {result.turns} turns in scope, {result.pool} scored exactly, pool widened {result.widened} times\n"
+        f"# {result.turns} turns may exceed the floor, {result.pool} scored exactly, pool widened {result.widened} times\n"
     )
     return notes + "".join("\t".join(row) + "\n" for row in rows)
 

@@ -6,7 +6,7 @@ the query's, or none, and then goes by words alone.
 
 import sqlite3
 from bisect import bisect_right
-from typing import Mapping, NamedTuple, Sequence
+from typing import Iterator, Mapping, NamedTuple, Sequence
 
 from ..formats.event import ROLES
 from ..index import episodes, text, vectors
@@ -58,7 +58,7 @@ class Result(NamedTuple):
     hits: list[Hit]
     dropped: list[tuple[Hit, str]]  # looked at and left out, with the reason
     terms: list[str]  # of the query, as the index has them
-    turns: int  # in scope
+    turns: int  # that may exceed the floor
     pool: int
     widened: int
     postings: int
@@ -66,7 +66,7 @@ class Result(NamedTuple):
 
 def search(store: Store, query: Query, scope: Scope, k: int, floor: float) -> Result:
     """The k turns to recall, best first, and what was looked at besides."""
-    return ranked(store, TurnField(store, query, scope), k, floor)
+    return ranked(store, TurnField(store, query, scope, floor), k, floor)
 
 
 def ranked(store: Store, field: "TurnField", k: int, floor: float) -> Result:
@@ -83,11 +83,13 @@ def assemble(ranking: rank.Ranking, found: Mapping[int, Hit], terms: list[str], 
 
 
 class TurnField:
-    """All turns in scope for one query (rank.Field)."""
+    """All turns in scope whose sim may exceed the floor, for one query (rank.Field)."""
 
-    def __init__(self, store: Store, query: Query, scope: Scope):
+    def __init__(self, store: Store, query: Query, scope: Scope, floor: float):
         self.db, self.query, self.store = store.db, query, store
         self.terms = list(dict.fromkeys(text.stems(text.tokens(query.text))))
+        self.touched = 0
+        self._hybrid = query.mode == "hybrid" or query.vector is None
         self._episodes = episodes.everything(self.db)
         self._ids = [episode.id for episode in self._episodes]
         self._cosines: dict[int, float] = {}
@@ -97,21 +99,19 @@ class TurnField:
                 self._cosines.update(zip(scanned.turns, scanned.cosines))
                 if scanned.error:
                     self._errors.update(dict.fromkeys(scanned.turns, scanned.error))
+        self._error = max(self._errors.values(), default=0.0)
         self._vectors: dict[int, Sequence[float] | None] = {}
-        self._best: dict[int, float] = {}
         self._stems: dict[int, frozenset[str]] = {}
-        hybrid = query.mode == "hybrid" or query.vector is None
-        self.touched = 0
-        self._words = self._lexical() if hybrid else {}
-        self._named = self._named_authors() if hybrid else frozenset()
-        self._hybrid = hybrid
+        self._words = self._lexical() if self._hybrid else {}
+        self._named = self._named_authors() if self._hybrid else frozenset()
         self.upper: dict[int, float] = {}
         self.recency: dict[int, float] = {}
-        self._fill(_allowed(self.db, scope))
+        self._fill(_allowed(self.db, scope), floor)
         self.pinned = [turn for turn in _pinned(self.db) if turn in self.upper]
 
     def exact(self, turns: Sequence[int]) -> dict[int, float]:
-        self._load(turns)
+        needed = {near for turn in turns for near in self._with_neighbours(turn)} if self._hybrid else turns
+        self._load(list(needed))
         return {turn: self._sim(turn) for turn in turns}
 
     def pair(self, one: int, other: int) -> float:
@@ -119,7 +119,7 @@ class TurnField:
         a, b = self._vectors[one], self._vectors[other]
         if a is not None and b is not None:
             near = vectors.cosine(a, b)
-            return relevance.dense(near, self.query.baseline) if self._hybrid else near
+            return relevance.pair(near, self.query.baseline) if self._hybrid else near
         if not self._hybrid:
             return 0.0
         mine, theirs = self._stems_of(one), self._stems_of(other)
@@ -135,27 +135,27 @@ class TurnField:
     def _episode(self, turn: int) -> episodes.Episode:
         return self._episodes[bisect_right(self._ids, turn) - 1]
 
-    def _lexical(self) -> dict[int, list[float]]:
-        found = self._postings()
-        if not found:
-            return {}
-        return relevance.lexical(relevance.Corpus(*episodes.totals(self.store), self._episodes), found)
+    def _with_neighbours(self, turn: int) -> range:
+        """The turn and the one before and after it in its episode."""
+        episode = self._episode(turn)
+        return range(max(episode.id, turn - 1), min(episode.id + len(episode.times), turn + 2))
 
-    def _postings(self) -> dict[str, list[text.Posting]]:
-        """Places of the query's terms, rare ones first, within the bound; terms that are nowhere have none."""
+    def _lexical(self) -> dict[int, list[float]]:
+        terms = self._found_terms()
+        return relevance.lexical(relevance.Corpus(*episodes.totals(self.store), self._episodes), terms)
+
+    def _found_terms(self) -> list[relevance.Term]:
+        """Where the query's terms are, rare ones first, within the bound."""
         fts5 = self.store.fts5
         counted = sorted((text.frequency(self.db, term, fts5, POSTINGS + 1), term) for term in self.terms)
-        found: dict[str, list[text.Posting]] = {}
+        found = []
         for count, term in counted:
-            if self.touched + count > POSTINGS:
-                if self.touched:
-                    break
-                # the only word there is: its newest places
-                found[term] = text.postings(self.db, term, fts5)[-POSTINGS:]
-                self.touched += len(found[term])
-                break
-            found[term] = text.postings(self.db, term, fts5) if count else []
-            self.touched += count
+            places: list[text.Posting] = []
+            # the rarest word is always looked up, if need be only its newest places
+            if count and (self.touched + count <= POSTINGS or not self.touched):
+                places = text.postings(self.db, term, fts5)[-POSTINGS:]
+                self.touched += count
+            found.append(relevance.Term(len(places) or count, places))
         return found
 
     def _named_authors(self) -> frozenset[int]:
@@ -164,59 +164,49 @@ class TurnField:
         rows = self.db.execute("SELECT id, name FROM authors WHERE name <> ''")
         return frozenset(id for id, name in rows if terms.intersection(text.stems(text.tokens(name))))
 
-    def _fill(self, allowed) -> None:
-        """An upper bound of sim, and the recency, of every turn in scope."""
-        now, cosines, baseline = self.query.now, self._cosines, self.query.baseline
-        slope = relevance.SLOPE / (1 - baseline) if self._hybrid else 1.0
+    def _fill(self, allowed, floor: float) -> None:
+        """An upper bound of sim, and the recency, of every turn in scope that may exceed the floor."""
+        now, cosines = self.query.now, self._cosines
+        least = relevance.least_x(floor) / relevance.NAMED
         for episode in self._episodes:
-            words = self._words.get(episode.id)
-            first = episode.id
-            near = [cosines.get(first + i) for i in range(len(episode.times))]
-            if not self._hybrid:
-                sims = [min(1.0, max(0.0, c)) if c is not None else 0.0 for c in near]
-            elif words is None and not any(near):
-                sims = [0.0] * len(near)
-            else:
-                denses = [relevance.dense(c, baseline) if c is not None else 0.0 for c in near]
-                shared = relevance.of_episode([d for d, c in zip(denses, near) if c is not None])
-                sims = [
-                    relevance.hybrid(words[i] if words else 0.0, d, shared, episode.authors[i] in self._named, episode.kinds[i] >= episodes.QUESTION)
-                    for i, d in enumerate(denses)
-                ]
-            error = max((self._errors.get(first + i, 0.0) for i in range(len(near))), default=0.0) if self._errors else 0.0
-            for i, sim in enumerate(sims):
-                if allowed is None or allowed(first + i, episode, i):
-                    self.upper[first + i] = min(1.0, sim + slope * error)
-                    self.recency[first + i] = rank.recency(now - episode.times[i])
+            first, count = episode.id, len(episode.times)
+            words = self._words.get(first)
+            near = list(map(cosines.get, range(first, first + count)))
+            for place, upper in self._uppers(episode, words, near, least):
+                if upper > floor and (allowed is None or allowed(first + place, episode, place)):
+                    self.upper[first + place] = upper
+                    self.recency[first + place] = rank.recency(now - episode.times[place])
+
+    def _uppers(
+        self, episode: episodes.Episode, words: list[float] | None, near: list[float | None], least: float
+    ) -> Iterator[tuple[int, float]]:
+        """(place, upper bound of sim) of the turns of an episode. Turns whose x cannot reach `least` are passed over."""
+        if not self._hybrid:
+            for place, cosine in enumerate(near):
+                yield place, min(1.0, max(0.0, cosine + self._error)) if cosine is not None else 0.0
+            return
+        lex = words or [0.0] * len(near)
+        for place, mean in enumerate(_means(near)):
+            den = relevance.pending(lex[place]) if mean is None else relevance.dense(mean + self._error, self.query.baseline)
+            if relevance.LEXICAL * lex[place] + relevance.DENSE * den > least:
+                yield place, self._sim_of(episode, place, lex[place], den)
+
+    def _sim_of(self, episode: episodes.Episode, place: int, lex: float, den: float | None) -> float:
+        named = episode.authors[place] in self._named
+        return relevance.sim(lex, den, episode.lengths[place], named, episode.kinds[place] >= episodes.QUESTION)
 
     def _sim(self, turn: int) -> float:
-        vector = self._vectors[turn]
-        near = vectors.cosine(self.query.vector, vector) if vector is not None and self.query.vector is not None else None
+        query = self.query.vector
         if not self._hybrid:
-            return near or 0.0
+            vector = self._vectors[turn]
+            return vectors.cosine(query, vector) if vector is not None and query is not None else 0.0
+        known = [self._vectors[near] for near in self._with_neighbours(turn)]
+        cosines = [vectors.cosine(query, vector) for vector in known if vector is not None and query is not None]
+        den = relevance.dense(sum(cosines) / len(cosines), self.query.baseline) if cosines else None
         episode = self._episode(turn)
-        i = turn - episode.id
+        place = turn - episode.id
         words = self._words.get(episode.id)
-        return relevance.hybrid(
-            words[i] if words else 0.0,
-            relevance.dense(near, self.query.baseline) if near is not None else 0.0,
-            self._dense_of_episode(episode),
-            episode.authors[i] in self._named,
-            episode.kinds[i] >= episodes.QUESTION,
-        )
-
-    def _dense_of_episode(self, episode: episodes.Episode) -> float:
-        """Exactly: only turns that could be among the best three, by their bounds, are looked at."""
-        best = self._best.get(episode.id)
-        if best is None:
-            turns = [t for t in range(episode.id, episode.id + len(episode.times)) if t in self._cosines]
-            lows = sorted((self._cosines[t] - self._errors.get(t, 0.0) for t in turns), reverse=True)[: relevance.BEST_OF]
-            needed = [t for t in turns if self._cosines[t] + self._errors.get(t, 0.0) >= lows[-1]] if lows else []
-            self._load(needed)
-            query = self.query.vector or ()
-            denses = [relevance.dense(vectors.cosine(query, self._vectors[t] or ()), self.query.baseline) for t in needed]
-            self._best[episode.id] = best = relevance.of_episode(denses)
-        return best
+        return self._sim_of(episode, place, words[place] if words else 0.0, den)
 
     def _load(self, turns: Sequence[int]) -> None:
         missing = [turn for turn in turns if turn not in self._vectors]
@@ -231,6 +221,19 @@ class TurnField:
             found = text.words(author, content)
             self._stems[turn] = frozenset(found.head + found.rest)
         return self._stems[turn]
+
+
+def _means(near: list[float | None]) -> list[float | None]:
+    """The mean of each entry and the two beside it, of those that are known."""
+    if None not in near and len(near) > 1:
+        known: list[float] = near  # type: ignore[assignment]
+        middle = [(a + b + c) / 3 for a, b, c in zip(known, known[1:], known[2:])]
+        return [(known[0] + known[1]) / 2, *middle, (known[-2] + known[-1]) / 2]
+    means: list[float | None] = []
+    for i in range(len(near)):
+        some = [c for c in near[max(0, i - 1) : i + 2] if c is not None]
+        means.append(sum(some) / len(some) if some else None)
+    return means
 
 
 def _allowed(db: sqlite3.Connection, scope: Scope):
