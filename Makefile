@@ -27,7 +27,7 @@ $(READY): requirements.lock Makefile
 	@touch "$(READY)"
 
 demo: setup
-	@sh bench/demo.sh
+	@sh bench/demo/run.sh
 
 test: setup
 	@sh tests/run.sh

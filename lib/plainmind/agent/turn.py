@@ -20,7 +20,8 @@ from . import memory, prompt
 from .bash import TOOL, Shell
 
 BUDGET, EACH = 1000, 250  # estimated tokens of all memories, and of one
-SMALL_BUDGET, SMALL_EACH = 300, 100  # for a small model, which loses the message behind a long block
+# a small model takes whatever stands before the message for the answer: only what is surely relevant, and little
+SMALL_BUDGET, SMALL_EACH, SMALL_FLOOR, SMALL_K = 300, 100, 0.6, 3
 EXPANSIONS = 2
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -151,9 +152,10 @@ class Turn:
             # the message itself is the last event of the window
             first = shown.first_line or (before[-1].end_line + 1 if before else 1)
             scope = search.Scope(shown=(path, first))
-        found = memory.recall(
-            self.means, message.text, scope, k=self.settings["recall.k"], floor=self.settings["recall.floor"]
-        ).result
+        k, floor = self.settings["recall.k"], self.settings["recall.floor"]
+        if small:
+            k, floor = min(k, SMALL_K), max(floor, SMALL_FLOOR)
+        found = memory.recall(self.means, message.text, scope, k=k, floor=floor).result
         budget, each = (SMALL_BUDGET, SMALL_EACH) if small else (BUDGET, EACH)
         return inject.block(inject.fit(found.hits, found.terms, budget, each).memories, budget)
 

@@ -1,10 +1,11 @@
 """Hybrid relevance of a turn to a query, in [0, 1): words and vectors together. Pure.
 
     lex = (own + window + 0.5 episode + 0.25 asked) / (2.5 sum of idf over all terms of the query)
-    den = the mean cosine of the turn and its two neighbours, as the share of the way from `low` to `high`
+    den = the mean cosine of the turn (weight 2), the one before it (1) and the two after it (2 and 1), as the share of
+          the way from what unrelated texts have to what near-verbatim ones have
     x   = (0.7 lex + 0.3 den) * (1.2 if the query names the author) * (0.9 if the turn ends with a question mark)
           * (1 - 0.3 exp(-words / 10))
-    sim = x^4 / (x^4 + 0.3^4)
+    sim = x^4 / (x^4 + 0.25^4)
 
 own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean length)): BM25 (Robertson and
          Zaragoza, The Probabilistic Relevance Framework, 2009) of the turn's words and its author's name,
@@ -12,8 +13,9 @@ own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean len
 window   the same for the first 30 words of the turn and of two neighbours a side together
 episode  the same for all words of its episode; neighbours never reach into another episode
 asked    `own` of the turn before, if that is a question: answers follow questions
-den      only neighbours that have vectors count; where none of the three has one, den = min(1, 0.4 + lex), what it
-         is on average, so that a turn still waiting for its vector is neither favoured nor forgotten
+den      only turns of the episode that have vectors count; where none of the four has one, den = min(1, 0.2 + 0.8 lex),
+         what it is on average given lex (0 when lex is 0), so that a turn that still waits for its vector is
+         neither favoured nor forgotten
 
 The store's own best turn plays no part, and a term that is nowhere counts in the denominator: an unrelated
 question finds little, and a floor means something. The last step spreads what is relevant from what is
@@ -31,8 +33,9 @@ NEIGHBOURS = 2  # a side, in a window
 LEXICAL, DENSE = 0.7, 0.3
 NAMED, QUESTION = 1.2, 0.9
 SHORT, SHORT_WORDS = 0.3, 10.0
-HALF, POWER = 0.3, 4
-PENDING = 0.4
+HALF, POWER = 0.25, 4
+PENDING, PENDING_LEX = 0.2, 0.8
+BEFORE, BESIDE = 1, (1.0, 2.0, 2.0, 1.0)  # weights of the cosines, starting one turn before
 SPAN = 0.6  # of the way from a model's baseline to 1: where den is 1
 
 
@@ -119,8 +122,18 @@ def dense(cosine: float, baseline: float) -> float:
     return min(1.0, max(0.0, (cosine - baseline) / (SPAN * (1 - baseline))))
 
 
+def mean(cosines: Sequence[float | None]) -> float | None:
+    """The weighted mean of the cosines around a turn, from the one before it on; None where there is no vector."""
+    total = weights = 0.0
+    for cosine, weight in zip(cosines, BESIDE):
+        if cosine is not None:
+            total += weight * cosine
+            weights += weight
+    return total / weights if weights else None
+
+
 def sim(lex: float, den: float | None, words: int, named: bool, question: bool) -> float:
-    """sim of one turn; `den` is None when neither it nor a neighbour has a vector."""
+    """sim of one turn; `den` is None when there is no vector near."""
     if den is None:
         den = pending(lex)
     x = LEXICAL * lex + DENSE * den
@@ -133,8 +146,8 @@ def sim(lex: float, den: float | None, words: int, named: bool, question: bool) 
 
 
 def pending(lex: float) -> float:
-    """den of a turn when neither it nor a neighbour has a vector."""
-    return min(1.0, PENDING + lex)
+    """den of a turn that has no vector near."""
+    return min(1.0, PENDING + PENDING_LEX * lex) if lex > 0 else 0.0
 
 
 def least_x(sim: float) -> float:

@@ -110,7 +110,7 @@ class TurnField:
         self.pinned = [turn for turn in _pinned(self.db) if turn in self.upper]
 
     def exact(self, turns: Sequence[int]) -> dict[int, float]:
-        needed = {near for turn in turns for near in self._with_neighbours(turn)} if self._hybrid else turns
+        needed = {near for turn in turns for near in self._around(turn) if near is not None} if self._hybrid else turns
         self._load(list(needed))
         return {turn: self._sim(turn) for turn in turns}
 
@@ -135,10 +135,12 @@ class TurnField:
     def _episode(self, turn: int) -> episodes.Episode:
         return self._episodes[bisect_right(self._ids, turn) - 1]
 
-    def _with_neighbours(self, turn: int) -> range:
-        """The turn and the one before and after it in its episode."""
+    def _around(self, turn: int) -> list[int | None]:
+        """The turns whose cosines make its den, in the order of their weights; None beyond its episode."""
         episode = self._episode(turn)
-        return range(max(episode.id, turn - 1), min(episode.id + len(episode.times), turn + 2))
+        first, end = episode.id, episode.id + len(episode.times)
+        start = turn - relevance.BEFORE
+        return [near if first <= near < end else None for near in range(start, start + len(relevance.BESIDE))]
 
     def _lexical(self) -> dict[int, list[float]]:
         terms = self._found_terms()
@@ -195,13 +197,15 @@ class TurnField:
         named = episode.authors[place] in self._named
         return relevance.sim(lex, den, episode.lengths[place], named, episode.kinds[place] >= episodes.QUESTION)
 
+    def _cosine(self, turn: int | None) -> float | None:
+        vector = self._vectors[turn] if turn is not None else None
+        return vectors.cosine(self.query.vector, vector) if vector is not None and self.query.vector is not None else None
+
     def _sim(self, turn: int) -> float:
-        query = self.query.vector
         if not self._hybrid:
-            vector = self._vectors[turn]
-            return vectors.cosine(query, vector) if vector is not None and query is not None else 0.0
+            return self._cosine(turn) or 0.0
         known = [self._vectors[near] for near in self._with_neighbours(turn)]
-        cosines = [vectors.cosine(query, vector) for vector in known if vector is not None and query is not None]
+        cosines = [vectors.dot(query, vector) for vector in known if vector is not None and query is not None]
         den = relevance.dense(sum(cosines) / len(cosines), self.query.baseline) if cosines else None
         episode = self._episode(turn)
         place = turn - episode.id
@@ -224,16 +228,17 @@ class TurnField:
 
 
 def _means(near: list[float | None]) -> list[float | None]:
-    """The mean of each entry and the two beside it, of those that are known."""
-    if None not in near and len(near) > 1:
-        known: list[float] = near  # type: ignore[assignment]
-        middle = [(a + b + c) / 3 for a, b, c in zip(known, known[1:], known[2:])]
-        return [(known[0] + known[1]) / 2, *middle, (known[-2] + known[-1]) / 2]
-    means: list[float | None] = []
-    for i in range(len(near)):
-        some = [c for c in near[max(0, i - 1) : i + 2] if c is not None]
-        means.append(sum(some) / len(some) if some else None)
-    return means
+    """relevance.mean around each entry of an episode."""
+    before, count = relevance.BEFORE, len(relevance.BESIDE)
+    padded = [None] * before + near + [None] * (count - before - 1)
+    shifted = [padded[i : i + len(near)] for i in range(count)]
+    if None in near:
+        return [relevance.mean(some) for some in zip(*shifted)]
+    a, b, c, d = relevance.BESIDE
+    whole = a + b + c + d
+    inner = [(a * p + b * q + c * r + d * s) / whole for p, q, r, s in zip(near, near[1:], near[2:], near[3:])]  # type: ignore[operator]
+    ends = [relevance.mean([column[i] for column in shifted]) for i in (0, len(near) - 2, len(near) - 1) if i >= 0]
+    return [ends[0], *inner, *ends[1:]] if len(near) > 2 else [relevance.mean(some) for some in zip(*shifted)]
 
 
 def _allowed(db: sqlite3.Connection, scope: Scope):

@@ -1,0 +1,47 @@
+#!/bin/sh
+# make demo: the main job on real input, offline, in a home of its own. Prints every command it runs.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+MIND_HOME=${DEMO_HOME:-$root/build/demo}
+export MIND_HOME
+unset MIND_NOW MIND_KEY GEMINI_API_KEY GOOGLE_API_KEY OPENAI_API_KEY OPENAI_BASE_URL MIND_EMBED_MODEL MIND_TURN_MODEL 2>/dev/null || true
+PATH=$root/bin:$PATH
+case $MIND_HOME in */build/demo) rm -rf "$MIND_HOME" ;; *) [ ! -e "$MIND_HOME" ] || { echo "demo: '$MIND_HOME' exists; name a new folder" >&2; exit 2; } ;; esac
+
+say() { printf '\n# %s\n' "$1"; }
+run() { printf '$ %s\n' "$1"; sh -c "$1"; }
+
+say "A real conversation: 10,876 utterances between Houston and Apollo 13 in April 1970, appended to one log."
+run "gzip -dc '$here/apollo13.jsonl.gz' | mem-append --jsonl --context discord-channel/apollo13 | tail -n 1"
+
+say "Vectors for the newest 200; the others are pending, and found by their words meanwhile."
+run "mem-embed --limit 200"
+run "mem-embed --status"
+
+say "What would the contraption look like? The past answers with path:line."
+run "mem-recall -k 3 'what would the contraption look like'"
+
+say "Why these: every turn that was looked at, with its numbers."
+run "mem-recall -k 3 --explain 'who needed an extension on his income tax' | cut -c 1-150 | head -n 9"
+
+say "A turn of the agent. It is given the moments that matter, and knows."
+run "agent-turn --context discord-thread/demo --author Ann --message-id 1 'How long was the extension on his income tax that Jack could get?'"
+
+say "Another turn, told something, and one that needs the log of the one before."
+run "agent-turn --context discord-thread/demo --author Ann --message-id 2 'My dog is called Biscuit. He is afraid of thunder.'"
+run "agent-turn --context discord-thread/demo --author Ann --message-id 3 'What is my dog called?'"
+
+say "A pin, a check of the logs, and the same answers from an index made anew."
+ref=$(mem-recall -k 1 'what would the contraption look like' | sed 's/: .*//')
+run "mem-pin '$ref'"
+run "mem-lint --logs && echo 'the logs are what was written'"
+run "rm -r \"\$MIND_HOME/index\" && mem-recall -k 1 'what would the contraption look like'"
+
+say "Everything is in plain files. Read them:"
+cat <<END
+cat $MIND_HOME/logs/discord-thread/demo/*.md
+sed -n '${ref##*:},+1p' $MIND_HOME/${ref%:*}
+cat $MIND_HOME/pins/pins.md
+sqlite3 $MIND_HOME/index/mind.db 'SELECT status, count(*) FROM embeddings GROUP BY status'
+END
