@@ -1,0 +1,170 @@
+"""Speed of whole processes against the interpreter's own floor, measured in the same run.
+
+    .venv/bin/python bench/speed.py [--turns 1000,10000] [--embed N]
+
+CPU is user + system time of a finished process, start-up included; the floor is the same interpreter
+importing click. Medians of 11 runs. Turns come from a generator with a fixed seed, so every run has the same.
+Vectors for the recall figures are random directions kept in vectors/: what a recall costs does not depend on
+what they mean. `--embed N` also measures the embedded model's own rate on N turns.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+from array import array
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+sys.path.insert(0, os.path.join(ROOT, "lib"))
+BIN = os.path.join(ROOT, "bin")
+PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
+RUNS = 11
+
+
+class Cost:
+    """Medians of what a process took: CPU ms, wall ms, peak MiB."""
+
+    def __init__(self, cpu: float, wall: float, peak: float):
+        self.cpu, self.wall, self.peak = cpu, wall, peak
+
+
+def cost(command: list[str], env: dict, stdin: bytes = b"", runs: int = RUNS) -> Cost:
+    import time
+
+    rows = []
+    for _ in range(runs):
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        done = subprocess.run(command, env=env, input=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        wall = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode not in (0, 1):
+            sys.exit(f"{command}: {done.stderr.decode()}")
+        rows.append((1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime), 1000 * wall))
+    middle = len(rows) // 2
+    return Cost(sorted(r[0] for r in rows)[middle], sorted(r[1] for r in rows)[middle], _peak(command, env, stdin))
+
+
+def _peak(command: list[str], env: dict, stdin: bytes) -> float:
+    """MiB of one run, asked of a process of its own, whose children are nobody else's."""
+    code = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    out = subprocess.run([PYTHON, "-c", code, *command], env=env, input=stdin, capture_output=True).stdout
+    return int(out) / (1024 if sys.platform != "darwin" else 1024 * 1024)
+
+
+def turns(count: int) -> list[dict]:
+    """Conversation with the word frequencies of English: a few words are everywhere, most are rare (Zipf)."""
+    chance = random.Random(7)
+    words = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u", "ai", "ou") for c in ("", "n", "rk", "st", "ll", "m", "sh", "t")]
+    words += [word + more for word in words for more in ("ing", "ed", "er", "able", "ness", "ly")]
+    weights = [1 / (rank + 3) for rank in range(len(words))]
+    start, rows = 1_700_000_000, []
+    for number in range(count):
+        start += chance.choice((5, 20, 60, 300, 9000))
+        text = " ".join(chance.choices(words, weights, k=chance.randint(4, 40)))
+        role, author = ("user", "Ann") if number % 2 == 0 else ("agent", "Mind")
+        stamp = f"{_stamp(start)}"
+        rows.append({"timestamp": stamp, "role": role, "author": author, "content": text, "id": f"t{number}"})
+    return rows
+
+
+def _stamp(seconds: int) -> str:
+    from plainmind.ground import clock
+
+    return clock.text(seconds * 1000)
+
+
+def measure(count: int, floor: Cost) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        env = {**{k: v for k, v in os.environ.items() if not k.startswith("MIND_")}, "MIND_HOME": home}
+        rows = turns(count)
+        data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        jsonl = cost([f"{BIN}/mem-append", "--jsonl", "--context", "discord-channel/bench"], env, data, runs=1)
+        line(f"mem-append --jsonl, {count} events", jsonl, floor, f"{1000 * count / jsonl.wall:,.0f} events/s")
+        append = cost([f"{BIN}/mem-append", "--context", "discord-thread/1", "--role", "user"], env, b"hello")
+        line("mem-append", append, floor, f"floor + {append.cpu - floor.cpu:.0f} ms")
+        fill_cache(home, env)
+        embed = cost([f"{BIN}/mem-embed"], env, runs=1)
+        line(f"mem-embed, {count} turns, vectors given", embed, floor, f"{1000 * count / embed.cpu:,.0f} turns/s")
+        query = " ".join(rows[count // 3]["content"].split()[2:8])
+        line("mem-recall --lexical", cost([f"{BIN}/mem-recall", "--lexical", query], env), floor)
+        line("mem-recall, hybrid", cost([f"{BIN}/mem-recall", query], env), floor)
+        dry = cost([f"{BIN}/agent-turn", "--model", "command:true", "--dry-run", query], env, runs=5)
+        line("agent-turn --dry-run (a copy of the index)", dry, floor)
+        size = os.path.getsize(os.path.join(home, "index", "mind.db"))
+        print(f"{'':44} index {size / count:,.0f} bytes a turn, log {_logs(home) / count:,.0f}\n")
+
+
+def fill_cache(home: str, env: dict) -> None:
+    """Random vectors for every turn, in the cache: mem-embed finds them there and asks no model."""
+    from plainmind.ground.clock import system_now
+    from plainmind.ground.paths import Home
+    from plainmind.index import cache, embedding, store, sync, vectors
+
+    model = "embedded:multilingual-e5-small-q4"
+    chance = random.Random(11)
+    centre = [chance.gauss(0, 1) for _ in range(384)]
+
+    def work(opened: store.Store) -> None:
+        sync.reconcile(opened)
+        kept = cache.Cache(opened.home, model)
+        made = {}
+        for turn in embedding.due(opened, model, system_now()):
+            raw = [2 * c + chance.gauss(0, 1) for c in centre]
+            length = sum(x * x for x in raw) ** 0.5
+            made[cache.content_hash(turn.text)] = vectors.to_blob(array("f", [x / length for x in raw]))
+        kept.put(made)
+        cache.set_serving(opened.home, model)
+
+    store.use(Home(home), work, print)
+    subprocess.run(["rm", "-r", os.path.join(home, "index")], check=True)
+
+
+def embedded_rate(count: int) -> None:
+    import time
+
+    from plainmind.formats.config import Settings
+    from plainmind.ground.environment import Environment
+    from plainmind.providers import registry
+
+    env = Environment()
+    embedder = registry.embedder("embedded", env, Settings("", "", env.get), bulk=True)
+    texts = [row["content"] for row in turns(count)]
+    start = time.perf_counter()
+    for at in range(0, count, embedder.batch):
+        embedder.passages(texts[at : at + embedder.batch])
+    print(f"{'the embedded model itself':44} {count / (time.perf_counter() - start):.0f} turns/s")
+
+
+def line(name: str, found: Cost, floor: Cost, more: str = "") -> None:
+    print(f"{name:44} {found.cpu:8.0f} ms CPU  {found.cpu / floor.cpu:6.2f} x floor  {found.wall:8.0f} ms wall  {found.peak:6.0f} MiB  {more}", flush=True)
+
+
+def _logs(home: str) -> int:
+    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(os.path.join(home, "logs")) for name in names)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--turns", default="1000,10876")
+    parser.add_argument("--embed", type=int, default=200)
+    given = parser.parse_args()
+    subprocess.run([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "lib")], env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
+    floor = cost([PYTHON, "-I", "-c", "import click"], dict(os.environ))
+    line("floor: the interpreter and click", floor, floor)
+    for count in map(int, given.turns.split(",")):
+        measure(count, floor)
+    if given.embed:
+        embedded_rate(given.embed)
+
+
+if __name__ == "__main__":
+    main()

