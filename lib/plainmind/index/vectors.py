@@ -15,7 +15,7 @@ from operator import mul, sub
 from typing import Iterator, NamedTuple, Sequence
 
 BLOCK = 2048  # vectors a block
-NUMPY_FROM = 60_000  # vectors in blocks; measured by bench/vectors.py
+NUMPY_FROM = 100_000  # vectors in blocks; measured by bench/vectors.py
 
 
 class Scanned(NamedTuple):
@@ -44,7 +44,12 @@ def from_blob(blob: bytes) -> "array[float]":
 
 def cosine(one: Sequence[float], other: Sequence[float]) -> float:
     """Dot product of two vectors of length 1, in double precision; within [0, 1]."""
-    return min(1.0, max(0.0, sum(map(mul, one, other))))
+    return min(1.0, max(0.0, dot(one, other)))
+
+
+def dot(one: Sequence[float], other: Sequence[float]) -> float:
+    """The same without the limits, as a scan has it: a mean of several must not take the negative ones for 0."""
+    return sum(map(mul, one, other))
 
 
 def exact(db: sqlite3.Connection, model: str, turns: Sequence[int]) -> dict[int, "array[float]"]:
@@ -64,20 +69,20 @@ def exact(db: sqlite3.Connection, model: str, turns: Sequence[int]) -> dict[int,
 def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator[Scanned]:
     """The cosine of the query with every vector of the model, block by block, then the loose ones."""
     total = db.execute("SELECT coalesce(sum(count), 0) FROM vector_blocks WHERE model = ?", (model,)).fetchone()[0]
-    dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
+    packed_dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
     for count, turns, low, step, error, codes in db.execute(
         "SELECT count, turns, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER BY id", (model,)
     ):
         ids = array("q")
         ids.frombytes(turns)
-        cosines, rounding = dot(query, count, from_blob(low), from_blob(step), codes)
+        cosines, rounding = packed_dot(query, count, from_blob(low), from_blob(step), codes)
         yield Scanned(ids, cosines, error + rounding)
     loose_ids, loose = array("q"), []
     for turn, blob in db.execute(
         "SELECT turn, embedding FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL", (model,)
     ):
         loose_ids.append(turn)
-        loose.append(sum(map(mul, query, from_blob(blob))))
+        loose.append(dot(query, from_blob(blob)))
     if loose:
         yield Scanned(loose_ids, loose, 0.0)
 

@@ -199,14 +199,14 @@ class TurnField:
 
     def _cosine(self, turn: int | None) -> float | None:
         vector = self._vectors[turn] if turn is not None else None
-        return vectors.cosine(self.query.vector, vector) if vector is not None and self.query.vector is not None else None
+        return vectors.dot(self.query.vector, vector) if vector is not None and self.query.vector is not None else None
 
     def _sim(self, turn: int) -> float:
         if not self._hybrid:
-            return self._cosine(turn) or 0.0
-        known = [self._vectors[near] for near in self._with_neighbours(turn)]
-        cosines = [vectors.dot(query, vector) for vector in known if vector is not None and query is not None]
-        den = relevance.dense(sum(cosines) / len(cosines), self.query.baseline) if cosines else None
+            return min(1.0, max(0.0, self._cosine(turn) or 0.0))
+        # not cut off at 0 here: the bound of a mean holds for the cosines as they are
+        mean = relevance.mean([self._cosine(near) for near in self._around(turn)])
+        den = relevance.dense(mean, self.query.baseline) if mean is not None else None
         episode = self._episode(turn)
         place = turn - episode.id
         words = self._words.get(episode.id)
