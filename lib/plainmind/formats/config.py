@@ -22,7 +22,7 @@ KEYS: dict[str, Key] = {
     "embed.timeout": Key(float, 30.0, "seconds for one request to an embedding server"),
     "embed.retries": Key(int, 4, "attempts of one request within a run"),
     "recall.sim": Key(str, "hybrid", "relevance of a turn", ("hybrid", "cosine")),
-    "recall.floor": Key(float, 0.3, "relevance a turn must exceed to be recalled"),
+    "recall.floor": Key(float, 0.2, "relevance a turn must exceed to be recalled"),
     "recall.baseline": Key(float, -1.0, "cosine of unrelated texts with the model; -1 takes the known value, or 0"),
     "recall.k": Key(int, 8, "turns recalled"),
     "turn.model": Key(str, "auto", "chat model: auto, embedded, google:NAME, openai:NAME, ollama:NAME, command:PROGRAM"),

@@ -9,7 +9,8 @@
 
 own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean length)): BM25 (Robertson and
          Zaragoza, The Probabilistic Relevance Framework, 2009) of the turn's words and its author's name,
-         with idf = log(1 + (N - n + 0.5) / (n + 0.5)), which is never negative
+         with idf = log(1 + (N - n + 0.5) / (n + 0.5)), which is never negative; N is at least 500, because in a
+         small store every word is frequent, and no word would count
 window   the same for the first 30 words of the turn and of two neighbours a side together
 episode  the same for all words of its episode; neighbours never reach into another episode
 asked    `own` of the turn before, if that is a question: answers follow questions
@@ -30,6 +31,7 @@ from typing import Mapping, NamedTuple, Protocol, Sequence
 OWN, WINDOW, EPISODE, ASKED = 1.0, 1.0, 0.5, 0.25
 K1, B = 1.2, 0.5
 NEIGHBOURS = 2  # a side, in a window
+FEW = 500  # turns a store is taken to have at least, when words are weighed
 LEXICAL, DENSE = 0.7, 0.3
 NAMED, QUESTION = 1.2, 0.9
 SHORT, SHORT_WORDS = 0.3, 10.0
@@ -175,4 +177,4 @@ def _by_episode(ids: Sequence[int], places: Places) -> Mapping[int, list[tuple[i
 
 
 def _idf(all: int, holding: int) -> float:
-    return log(1 + (all - holding + 0.5) / (holding + 0.5))
+    return log(1 + (max(all, FEW) - holding + 0.5) / (holding + 0.5))
