@@ -4,13 +4,12 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+from scene import ROOT
 
+from plainmind.ground import files
 from plainmind.ground.environment import SECRET_NAME
 from plainmind.ground.paths import Home
 from plainmind.log.writer import Log
-
-NOW = 1_769_783_035_120  # 2026-01-30T14:23:55.120Z
-STAMP = "20260130T142355Z"
 
 for name in [n for n in os.environ if n.startswith("MIND_") or SECRET_NAME.search(n)]:
     del os.environ[name]
@@ -30,7 +29,12 @@ def log(home) -> Log:
     return Log(home)
 
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+@pytest.fixture(scope="module")
+def unsynced():
+    """No fsync in this module: they are most of its time, and tests/faults proves them from traces."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "sync", lambda fd: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import click
 from . import __version__
 from .ground import clock, stream
 from .ground.environment import Environment
-from .ground.errors import BAD_DATA, BUG, INTERRUPTED, USAGE, BadData, Failure, Misconfigured
+from .ground.errors import BAD_DATA, BUG, INPUT_OUTPUT, INTERRUPTED, USAGE, BadData, Failure, Misconfigured
 from .ground.paths import Home
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -34,13 +34,18 @@ VARIABLES = {
 }
 
 
+#: what messages are masked with: the process's secrets, and the home's as soon as it is known
+_known = Environment()
+
+
 class Session:
     """What a command was started with: home, clock, settings, environment, and its voice."""
 
     def __init__(self, home: str | None, now: str | None, quiet: bool, verbose: bool, color: str, as_json: bool, dry_run: bool):
         root = home or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data")
         self.home = Home(root)
-        self.env = Environment(self.home.root)
+        global _known
+        self.env = _known = Environment(self.home.root)
         self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
         self._color = color
         fixed = now or self.env.get("MIND_NOW")
@@ -85,10 +90,10 @@ class Session:
     def say(self, text: str) -> None:
         """A remark on standard error, unless --quiet."""
         if not self.quiet:
-            complain(self.env.mask(text))
+            complain(text)
 
     def progress_wanted(self) -> bool:
-        return sys.stderr.isatty() and not self.quiet
+        return sys.stderr is not None and sys.stderr.isatty() and not self.quiet
 
     def means(self):
         """What remembering needs of this session (agent.memory)."""
@@ -113,7 +118,8 @@ class Session:
 
     def report(self, failure: Failure) -> None:
         """Report one bad input of many; the command goes on and ends with the worst code."""
-        complain(self.env.mask(str(failure)))
+        stream.flush()  # what was printed before it, before it
+        complain(str(failure))
         self.worst = max(self.worst, failure.code)
 
     def piped_input(self) -> bytes:
@@ -149,11 +155,14 @@ def program() -> str:
 
 
 def complain(text: str) -> None:
-    """One line on standard error, its control characters made visible."""
-    safe = re.sub(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda m: f"\\x{ord(m[0]):02x}", text)
-    data = f"{program()}: {safe}\n".encode("utf-8", "backslashreplace")
+    """One line on standard error, its secrets masked, its control characters made visible."""
+    safe = re.sub(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda m: f"\\x{ord(m[0]):02x}", _known.mask(text))
+    _write_error(f"{program()}: {safe}\n")
+
+
+def _write_error(text: str) -> None:
     try:
-        os.write(2, data)
+        os.write(2, text.encode("utf-8", "backslashreplace"))
     except OSError:  # nobody listens; the exit code still tells
         pass
 
@@ -176,7 +185,7 @@ class Manual(click.Command):
         rows = []
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record:
+            if record and isinstance(param, click.Option):  # arguments stand in the synopsis
                 rows.append(f"  {record[0]}\n      {record[1]}")
         return rows
 
@@ -229,23 +238,22 @@ def _call(function: Callable, given: dict[str, Any]) -> int:
     )  # fmt: skip
     try:
         return max(function(session, **given) or 0, session.worst)
-    except Failure as failure:
-        raise Failure(session.env.mask(failure.what), cure=failure.cure, place=failure.place, code=failure.code) from failure
+    except BrokenPipeError as error:  # of a child or a server; click would take it for our output's
+        raise Failure("the other end was closed", code=INPUT_OUTPUT) from error
 
 
 def run(main: click.Command) -> NoReturn:
     """Run a command and end the process: the one place where failures become exit codes."""
     code = BUG
     try:
+        stream.fill()
         code = _outcome(main)
         stream.flush()
-    except BrokenPipeError:
-        stream.close_output()
+    except stream.ReaderLeft:
         code = 0
-    except OSError as error:  # a full disk behind standard output
-        complain(f"standard output: {(error.strerror or str(error)).lower()}")
-        stream.close_output()
-        code = 74
+    except Failure as failure:  # a full disk behind standard output
+        complain(str(failure))
+        code = failure.code
     # nothing is left to clean up, and tearing the interpreter down takes milliseconds
     os._exit(code)
 
@@ -265,8 +273,10 @@ def _outcome(main: click.Command) -> int:
         _maybe_traceback()
         complain(str(failure))
         return failure.code
-    except BrokenPipeError:
+    except stream.ReaderLeft:
         raise
+    except SystemExit:  # how click ends when it printed the help and nobody read it
+        raise stream.ReaderLeft from None
     except OSError as error:
         from .ground.files import failure as as_failure
 
@@ -288,6 +298,6 @@ def _maybe_traceback() -> None:
     if os.environ.get("MIND_DEBUG") == "1":
         import traceback
 
-        traceback.print_exc()
+        _write_error(_known.mask(traceback.format_exc()))
 
 

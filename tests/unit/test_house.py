@@ -106,6 +106,15 @@ def test_commands_never_import_each_other_and_stay_a_page():
         assert bodies[0].end_lineno - bodies[0].body[0].lineno < 31, command
 
 
+def test_every_page_starts_the_same_way():
+    starts = set()
+    for command in COMMANDS:
+        with open(os.path.join(BIN, command), encoding="utf-8") as file:
+            starts.add(tuple(file.read().split("\n")[:2]))
+        assert os.access(os.path.join(BIN, command), os.X_OK)
+    assert len(starts) == 1 and next(iter(starts))[0] == "#!/bin/sh"
+
+
 # --- manuals
 
 

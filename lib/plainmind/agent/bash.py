@@ -84,9 +84,9 @@ class Shell:
                     ["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=writing, stderr=writing,
                     cwd=self.folder, env=self._environment, start_new_session=True,
                 )  # fmt: skip
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: a NUL in it, or half a character
                 os.close(reading)
-                return Output(f"bash cannot be started: {error.strerror}", 127, 0.0, "")
+                return Output(f"bash cannot be started: {getattr(error, 'strerror', '') or error}", 127, 0.0, "")
             finally:
                 os.close(writing)
             try:

@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any, Callable, NamedTuple, Sequence
 
-from ..formats.event import Event
+from ..formats.event import Event, metadata
 from ..formats.reference import Reference
 from ..ground import files
 from ..ground.errors import BadData, Unavailable
@@ -17,12 +17,13 @@ from ..log.writer import Draft, Log
 from ..providers.chatting import Call, Chat, Reply
 from ..recall import expand, inject, search
 from . import memory, prompt
-from .bash import TOOL, Shell
+from .bash import LONGEST, TOOL, Shell
 
 BUDGET, EACH = 1000, 250  # estimated tokens of all memories, and of one
 # a small model takes whatever stands before the message for the answer: only what is surely relevant, and little
 SMALL_BUDGET, SMALL_EACH, SMALL_FLOOR, SMALL_K = 300, 100, 0.6, 3
 EXPANSIONS = 2
+UNLIMITED = 1 << 60  # tokens: what this turn did is never left out, the model would do it again
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -40,6 +41,10 @@ class Message(NamedTuple):
     @property
     def id(self) -> str:
         return str(self.meta.get("message_id", ""))
+
+    def asked_by(self, event: Event) -> bool:
+        """Whether an event is this message, logged."""
+        return bool(self.id) and event.role == "user" and str(event.meta.get("message_id", "")) == self.id
 
 
 class Turn:
@@ -65,7 +70,7 @@ class Turn:
                 return known.reply
             if not known:
                 self._append("user", message.text, message.meta)
-                known = _Known(None, [])
+                known = _Known(None, ())
             return self._converse(self.request(message, events, known.since), message, attempt)
 
     def preview(self, message: Message) -> dict[str, Any]:
@@ -77,16 +82,18 @@ class Turn:
         """The request to the model: `events` before the message, `since` what this turn already did."""
         small = self.model.profile == "small"
         budget = self.settings["turn.history_tokens"] or self.model.context_tokens // 2
-        before = [event for event in events if event.line < (since[0].line if since else 1 << 60)]
-        if message.id:
-            before = [event for event in before if not (event.role == "user" and event.meta.get("message_id") == message.id)]
+        own = {(event.path, event.line) for event in since} | {(e.path, e.line) for e in events if message.asked_by(e)}
+        before = [event for event in events if (event.path, event.line) not in own]
         shown = prompt.history(before, budget)
-        block = self._memories(message, before, shown, small)
+        first = min(
+            [shown.first_line or (events[-1].end_line + 1 if events else 1)] + [e.line for e in events if (e.path, e.line) in own]
+        )
+        block = self._memories(message, first, small)
         messages = [
             {"role": "system", "content": prompt.system(self._persona(small))},
             *shown.messages,
             prompt.final([block], prompt.said(message.author, message.text)),
-            *prompt.history(since, budget).messages,
+            *prompt.history(since, UNLIMITED).messages,
         ]
         return {
             "model": self.model.name,
@@ -108,9 +115,9 @@ class Turn:
                 expansions += 1
                 self._expand(messages, reply.text, ranges)
             elif reply.calls and not last:
-                for call in reply.calls:
+                for number, call in enumerate(reply.calls[: self.settings["turn.max_steps"] - steps]):
                     steps += 1
-                    self._use_tool(messages, reply.text if call is reply.calls[0] else "", call)
+                    self._use_tool(messages, message, "" if number else reply.text, call)
             else:
                 return self._answer(reply, message)
 
@@ -128,8 +135,9 @@ class Turn:
         messages.append({"role": "assistant", "content": asked})
         messages.append({"role": "user", "content": expand.expanded(self.means.home, ranges)})
 
-    def _use_tool(self, messages: list[dict[str, Any]], text: str, call: Call) -> None:
+    def _use_tool(self, messages: list[dict[str, Any]], message: Message, text: str, call: Call) -> None:
         """Run one call and log it with its result; a call that cannot be run is answered with the reason."""
+        interrupted = None
         try:
             arguments = _arguments(call)
             output = self.shell.run(arguments["command"], arguments["timeout"] or self.settings["turn.tool_timeout"])
@@ -137,20 +145,23 @@ class Turn:
         except BadData as refusal:
             arguments = {"raw": call.arguments[:2000]}
             shown, meta = f"not run: {refusal}", {"exit": None}
+        except KeyboardInterrupt as error:
+            shown, meta, interrupted = "(interrupted by the user, and the turn with it)", {"exit": None}, error
+        turn = {"for": message.id} if message.id else {}
         if text.strip():
-            self._append("agent", text, {"model": self.model.name, "step": True})
+            self._append("agent", text, {"model": self.model.name, "step": True, **turn})
         kept = {key: value for key, value in arguments.items() if value is not None}
-        self._append("tool", shown, {"name": call.name, "call": call.id, "args": kept, **meta})
+        self._append("tool", shown, {"name": call.name, "call": call.id, "args": kept, **meta, **turn})
+        if interrupted:
+            raise interrupted
         made = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
         messages.append({"role": "assistant", "content": text, "tool_calls": [made]})
         messages.append({"role": "tool", "tool_call_id": call.id, "content": shown})
 
-    def _memories(self, message: Message, before: Sequence[Event], shown: prompt.History, small: bool) -> str:
-        """The block of memories; turns that the history shows are not among them."""
+    def _memories(self, message: Message, first: int, small: bool) -> str:
+        """The block of memories; what the prompt shows, from line `first` of the window on, is not among them."""
         scope = search.Scope()
         if self.context and (path := self.means.home.current_window(self.context)):
-            # the message itself is the last event of the window
-            first = shown.first_line or (before[-1].end_line + 1 if before else 1)
             scope = search.Scope(shown=(path, first))
         k, floor = self.settings["recall.k"], self.settings["recall.floor"]
         if small:
@@ -167,25 +178,29 @@ class Turn:
     def _window(self) -> list[Event]:
         assert self.context
         path = self.means.home.current_window(self.context)
-        if not path:
-            return []
+        return self._events(path) if path else []
+
+    def _events(self, path: str) -> list[Event]:
         opened = reader.window(self.means.home, path)
         return [opened.event(block) for block in opened.blocks()]
 
     def _known(self, message: Message) -> "_Known | None":
-        """What the context's logs say about this message id: the newest window that has it decides."""
+        """What the context's logs say about this message id. A retry may have gone on in a later window."""
         if not message.id or not self.context:
             return None
+        mark = metadata({"": message.id})[5:-2].encode()  # as a header has it
+        since: list[Event] = []
         for name in reversed(self.means.home.windows(self.context)):
-            opened = reader.window(self.means.home, f"logs/{self.context}/{name}")
-            if message.id.encode("ascii", "ignore") not in opened.data:
+            path = f"logs/{self.context}/{name}"
+            if mark not in files.read(self.means.home.path(path)):
                 continue
-            events = [opened.event(block) for block in opened.blocks()]
-            asked = [i for i, e in enumerate(events) if e.role == "user" and str(e.meta.get("message_id", "")) == message.id]
-            if asked:
-                since = [e for e in events[asked[0] + 1 :] if e.role in ("agent", "tool")]
-                reply = next((e.content for e in since if e.meta.get("reply_to") == message.id), None)
-                return _Known(reply, since)
+            events = self._events(path)
+            reply = next((e.content for e in events if e.role == "agent" and e.meta.get("reply_to") == message.id), None)
+            if reply is not None:
+                return _Known(reply, ())
+            since = [e for e in events if e.role in ("agent", "tool") and e.meta.get("for") == message.id] + since
+            if any(message.asked_by(e) for e in events):
+                return _Known(None, since)
         return None
 
     def _append(self, role: str, content: str, meta: dict[str, Any]) -> None:
@@ -196,7 +211,7 @@ class Turn:
 
 class _Known(NamedTuple):
     reply: str | None
-    since: list[Event]  # what the turn did before it was cut off
+    since: Sequence[Event]  # what the turn did before it was cut off
 
 
 def _arguments(call: Call) -> dict[str, Any]:
@@ -205,12 +220,13 @@ def _arguments(call: Call) -> dict[str, Any]:
         raise BadData(f"there is no tool '{call.name}'", cure="the only tool is bash")
     try:
         value = json.loads(call.arguments or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadData(f"the arguments are no JSON ({error})", cure='send {"command": "…"}') from None
     if not isinstance(value, dict) or not isinstance(value.get("command"), str):
         raise BadData("'command' is missing", cure='send {"command": "…"}')
     timeout = value.get("timeout")
-    return {"command": value["command"], "timeout": int(timeout) if isinstance(timeout, int | float) and timeout > 0 else None}
+    asked = isinstance(timeout, int | float) and timeout > 0
+    return {"command": value["command"], "timeout": int(min(timeout, LONGEST)) if asked else None}
 
 
 def _last_user(messages: list[dict[str, Any]]) -> int:

@@ -89,6 +89,11 @@ class Gap(NamedTuple):
     line: int
     end_line: int
 
+    @property
+    def lines(self) -> str:
+        """`line 12`, or `lines 12-14`."""
+        return f"line {self.line}" if self.line == self.end_line else f"lines {self.line}-{self.end_line}"
+
 
 class Tail(NamedTuple):
     """What the end of a window means to the next event."""

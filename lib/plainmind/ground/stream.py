@@ -1,9 +1,12 @@
 """Standard input and output as bytes: UTF-8, `\n` only, whatever the locale says."""
 
+import errno
 import json
 import os
 import sys
 from typing import Any, Iterator
+
+from .errors import InputOutput
 
 
 def read() -> bytes:
@@ -21,7 +24,7 @@ def stdin_is_terminal() -> bool:
 
 
 def stdout_is_terminal() -> bool:
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def encode(text: str) -> bytes:
@@ -43,16 +46,43 @@ def json_line(value: Any) -> str:
     return line
 
 
+class ReaderLeft(Exception):
+    """Whoever read our standard output has closed it: there is nothing left to do."""
+
+
 def write(text: str) -> None:
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    """Raises ReaderLeft, and InputOutput for a full disk or a closed standard output."""
+    try:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise _output_failed(error) from None
 
 
 def flush() -> None:
-    sys.stdout.buffer.flush()
+    """As write; what was printed before a flush returned may be lost."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.buffer.flush()
+    except OSError as error:
+        raise _output_failed(error) from None
 
 
-def close_output() -> None:
-    """After a closed pipe: let nothing at exit write to it again."""
+def fill() -> None:
+    """Open what is closed of the three standard streams: else the next file opened, a log say, has
+    its number, and what is meant for a terminal is written there."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _output_failed(error: OSError) -> Exception:
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
+    os.dup2(null, 1)  # what is still in the buffer is not tried again
     os.close(null)
+    if isinstance(error, BrokenPipeError):
+        return ReaderLeft()
+    return InputOutput((error.strerror or str(error)).lower(), place="standard output")

@@ -53,8 +53,11 @@ def _append(log: Log, drafts: list[tuple[str, Draft]], session) -> int:
             else:
                 skipped += 1
     if any(refs):
-        stream.write("\n".join([ref for ref in refs if ref]) + "\n")
-        stream.flush()
+        try:
+            stream.write("\n".join([ref for ref in refs if ref]) + "\n")
+            stream.flush()
+        except stream.ReaderLeft:  # ending with 0 says that everything was written
+            pass
     return skipped
 
 

@@ -72,12 +72,12 @@ def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Itera
 
 def _gap(opened: reader.Window, gap: events.Gap, after: events.Block | events.Gap | None) -> Finding | None:
     if after is None:
-        return Finding(opened.path, gap.line, "torn", f"lines {gap.line}-{gap.end_line} are a torn write; the next append closes it")
+        return Finding(opened.path, gap.line, "torn", f"{gap.lines}: a torn write; the next append closes it")
     if isinstance(after, events.Block) and after.role == "system":
         torn = events.meta_of(after).get("torn")
         if isinstance(torn, list) and len(torn) == 2 and torn[0] == gap.line and torn[1] <= gap.end_line:
             return None  # noticed and closed when it happened
-    return Finding(opened.path, gap.line, "grammar", f"lines {gap.line}-{gap.end_line} are no event")
+    return Finding(opened.path, gap.line, "grammar", f"{gap.lines}: no event")
 
 
 def _heads(home: Home) -> dict[str, list[heads.Head]]:

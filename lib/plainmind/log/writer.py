@@ -291,8 +291,7 @@ def draft_from_json(line: bytes, now: int) -> tuple[str | None, Draft]:
 
 
 def _torn_notice(torn: events.Gap, now: int) -> Draft:
-    lines = f"lines {torn.line}-{torn.end_line}" if torn.end_line > torn.line else f"line {torn.line}"
-    return Draft(now, "system", f"A write was cut off at {lines}; it was never acknowledged.", {"torn": [torn.line, torn.end_line]})
+    return Draft(now, "system", f"A write was cut off at {torn.lines}; it was never acknowledged.", {"torn": [torn.line, torn.end_line]})
 
 
 def _stem(path: str) -> str:

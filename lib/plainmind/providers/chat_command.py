@@ -1,6 +1,7 @@
 """`command:PROGRAM`: any program as the model. The request's JSON on its standard input, the reply's on its output.
 
-The reply is {"text": …} or {"content": …}, with "tool_calls" in OpenAI's form and "usage" if there are any.
+The reply is {"text": …} or {"content": …}, with "tool_calls" in OpenAI's form and "usage" if there are any. The
+program may end with 65 (it refuses the request), 78 (it is not set up), or anything else but 0 (try again).
 """
 
 import json
@@ -11,53 +12,81 @@ import subprocess
 from typing import Any
 
 from ..ground.environment import Environment
-from ..ground.errors import BadData, Misconfigured, Unavailable
-from .chat_openai import WINDOW, reply_from
-from .chatting import Reply
+from ..ground.errors import BAD_DATA, MISCONFIGURED, BadData, Misconfigured, Unavailable
+from . import http
+from .chatting import Gathering, OnText, Reply
+from .registry import traits
 
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "MIND_HOME")
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "MIND_HOME")  # nothing else: no secret reaches the program by accident
 
 
 class Command:
-    profile = "full"
-    context_tokens = WINDOW
-
     def __init__(self, name: str, env: Environment, settings: Any):
         try:
             self._words = shlex.split(name)
         except ValueError as error:
-            raise Misconfigured(f"turn.model: '{name}': {error}", cure="mend the quotes") from None
+            raise Misconfigured(f"turn.model: '{name}': {str(error).lower()}", cure="mend the quotes") from None
         if not self._words:
             raise Misconfigured("turn.model: no program", cure="write command:PROGRAM")
         self.name = f"command:{name}"
+        self.profile, self.tools, self.context_tokens = traits(self.name)
         self._timeout = settings["turn.timeout"]
-        self._environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+        self._environment = {key: env.get(key) for key in PASSED_ON if env.get(key)}
 
-    def complete(self, request: dict[str, Any]) -> Reply:
-        program = self._words[0]
+    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+        who = f"'{self._words[0]}'"
+        answer = _object(self._run(who, http.encoded(request)), who)
+        gathering = Gathering(who, request, on_text)
+        usage = answer.get("usage")
+        gathering.count(usage, "prompt_tokens", "completion_tokens")
+        gathering.count(usage, "input_tokens", "output_tokens")
+        gathering.finish, gathering.model = str(answer.get("finish_reason") or ""), str(answer.get("model") or "")
+        made = answer.get("tool_calls")
+        for call in made if isinstance(made, list) else []:
+            if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
+                gathering.call(call.get("id"), function.get("name"), function.get("arguments"))
+        gathering.say(answer.get("text") or answer.get("content"))
+        return gathering.reply()
+
+    def _run(self, who: str, data: bytes) -> bytes:
         try:
             process = subprocess.Popen(
                 self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self._environment, start_new_session=True
             )
         except OSError as error:
-            raise Misconfigured(f"turn.model: '{program}': {(error.strerror or str(error)).lower()}", cure="check the path") from None
+            raise Misconfigured(f"turn.model: {who}: {(error.strerror or str(error)).lower()}", cure="check the program") from None
         try:
-            out, _ = process.communicate(json.dumps(request).encode(), timeout=self._timeout)
+            out, _ = process.communicate(data, timeout=self._timeout)
         except subprocess.TimeoutExpired:
-            raise Unavailable(f"'{program}' did not answer within {self._timeout:g} s") from None
+            raise Unavailable(f"{who} did not answer within {self._timeout:g} s") from None
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-        if process.returncode == 65:
-            raise BadData(f"'{program}' refused the request")
+            _end(process)
+        if process.returncode == BAD_DATA:
+            raise BadData(f"{who} refused the request")
+        if process.returncode == MISCONFIGURED:
+            raise Misconfigured(f"{who} is not set up", cure="see what it said")
         if process.returncode:
-            raise Unavailable(f"'{program}' ended with {process.returncode}")
-        try:
-            answer = json.loads(out)
-            message = {"content": answer.get("text", answer.get("content")), "tool_calls": answer.get("tool_calls")}
-        except (ValueError, AttributeError):
-            raise Unavailable(f"'{program}' answered no JSON object") from None
-        return reply_from({"choices": [{"message": message}], "usage": answer.get("usage")}, f"'{program}'")._replace(
-            usage=answer.get("usage") or {}
-        )
+            raise Unavailable(f"{who} ended with {process.returncode}")
+        return out
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Nothing of the program goes on, whatever it started and however the wait ended."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # all gone; macOS says the latter of a group of zombies
+        pass
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+
+
+def _object(out: bytes, who: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(out)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise Unavailable(f"{who} answered no JSON object")
+    return answer

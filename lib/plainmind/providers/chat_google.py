@@ -1,98 +1,126 @@
 """Chat with Gemini through google-genai: messages of OpenAI's form there and back."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from ..ground.environment import Environment
-from ..ground.errors import Misconfigured, Unavailable
-from .chatting import Call, Reply
-from .embed_google import HOST, call, client
+from ..ground.errors import BadData
+from . import deadline, google, servers
+from .chatting import Gathering, OnText, Reply, arguments_object
+from .registry import traits
 
+DEFAULT = "gemini-flash-latest"
 
 
 class Google:
     """`google:NAME`, with GEMINI_API_KEY or GOOGLE_API_KEY."""
 
-    profile = "full"
-    context_tokens = 1_000_000
-
     def __init__(self, name: str, env: Environment, settings: Any):
-        self._model = name or "gemini-flash-latest"
+        self._model = name or DEFAULT
         self.name = f"google:{self._model}"
-        self._key = env.get("GEMINI_API_KEY") or env.get("GOOGLE_API_KEY")
-        if not self._key:
-            raise Misconfigured("no GEMINI_API_KEY", cure="put it in .env, or set turn.model")
-        self._url = env.get("GOOGLE_GEMINI_BASE_URL", HOST).rstrip("/")
+        self.profile, self.tools, self.context_tokens = traits(self.name)
+        self._key = servers.needed_google_key(env, "turn.model")
+        self._url, self._version = servers.google_url(env), servers.google_version(env)
         self._timeout = settings["turn.timeout"]
         self._client: Any = None
-        self._signatures: dict[str, bytes] = {}
+        self._signatures: dict[str, bytes] = {}  # what Gemini wants back with a call of the turn it is in
 
-    def complete(self, request: dict[str, Any]) -> Reply:
+    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+        if self._client is None:
+            self._client = google.client(self._key, self._url, self._version, self._timeout)
+        given = {"model": self._model, "contents": self._contents(request["messages"]), "config": self._config(request)}
+        gathering = Gathering(google.WHO, request, on_text)
+        with gathering.unbroken():
+            for answer in self._answers(given, streamed=on_text is not None):
+                self._take(gathering, answer)
+            if on_text and not gathering.finish and (gathering.text or gathering.calls):
+                raise gathering.died()
+        return gathering.reply()
+
+    def _answers(self, given: dict[str, Any], *, streamed: bool) -> Iterable[Any]:
+        models = self._client.models
+        if not streamed:
+            request = lambda: google.call(lambda: models.generate_content(**given), self._key)  # noqa: E731
+            return [deadline.result(request, self._timeout, google.WHO)]
+
+        def work(emit: Any) -> None:
+            for answer in models.generate_content_stream(**given):
+                emit(answer)
+
+        return deadline.pieces(lambda emit: google.call(lambda: work(emit), self._key), self._timeout, google.WHO)
+
+    def _config(self, request: dict[str, Any]) -> Any:
         from google.genai import types
 
-        if self._client is None:
-            self._client = client(self._key, self._url, self._timeout)
-        system = [m["content"] for m in request["messages"] if m["role"] == "system"]
+        system = [message["content"] for message in request["messages"] if message["role"] == "system"]
         declared = [
             types.FunctionDeclaration(name=f["name"], description=f.get("description"), parameters_json_schema=f.get("parameters"))
             for f in (tool["function"] for tool in request.get("tools") or [])
         ]
-        config = types.GenerateContentConfig(
+        return types.GenerateContentConfig(
             system_instruction="\n\n".join(system) or None,
             max_output_tokens=request["max_tokens"],
             tools=[types.Tool(function_declarations=declared)] if declared else None,
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
         )
-        contents = self._contents(request["messages"], types)
-        answer = call(lambda: self._client.models.generate_content(model=self._model, contents=contents, config=config))
-        return self._reply(answer)
 
-    def _contents(self, messages: list[dict[str, Any]], types: Any) -> list[Any]:
+    def _contents(self, messages: list[dict[str, Any]]) -> list[Any]:
         """Runs of messages of one side become one content, as Gemini wants them in turn."""
+        from google.genai import types
+
         contents: list[Any] = []
         names: dict[str, str] = {}
         for message in messages:
-            role = message["role"]
-            if role == "system":
+            if message["role"] == "system":
                 continue
             parts = []
-            if role == "tool":
+            if message["role"] == "tool":
                 name = names.get(message["tool_call_id"], "bash")
-                parts.append(types.Part.from_function_response(name=name, response={"output": message["content"]}))
+                parts.append(types.Part.from_function_response(name=name, response={"output": _clean(message["content"])}))
             elif message.get("content"):
-                parts.append(types.Part(text=message["content"]))
-            for made in message.get("tool_calls") or []:
-                names[made["id"]] = made["function"]["name"]
-                made_call = types.FunctionCall(name=made["function"]["name"], args=_arguments(made["function"]["arguments"]))
-                parts.append(types.Part(function_call=made_call, thought_signature=self._signatures.get(made["id"])))
-            side = "model" if role == "assistant" else "user"
+                parts.append(types.Part(text=_clean(message["content"])))
+            for call in message.get("tool_calls") or []:
+                function = call["function"]
+                names[call["id"]] = function["name"]
+                made = types.FunctionCall(name=function["name"], args=arguments_object(_clean(function["arguments"])))
+                parts.append(types.Part(function_call=made, thought_signature=self._signatures.get(call["id"])))
+            side = "model" if message["role"] == "assistant" else "user"
             if contents and contents[-1].role == side:
                 contents[-1].parts.extend(parts)
             elif parts:
                 contents.append(types.Content(role=side, parts=parts))
         return contents
 
-    def _reply(self, answer: Any) -> Reply:
-        if not answer.candidates:
-            raise Unavailable("Google answered nothing")
-        content = answer.candidates[0].content
-        text, calls = "", []
-        for number, part in enumerate((content.parts if content else None) or []):
-            if part.function_call:
-                id = part.function_call.id or f"call_{len(self._signatures)}_{number}"
-                if part.thought_signature:
-                    self._signatures[id] = part.thought_signature
-                calls.append(Call(id, part.function_call.name or "", json.dumps(part.function_call.args or {})))
-            elif part.text and not part.thought:
-                text += part.text
-        used = answer.usage_metadata
-        usage = {"input_tokens": used.prompt_token_count, "output_tokens": used.candidates_token_count} if used else {}
-        return Reply(text, calls, {k: v for k, v in usage.items() if v is not None})
+    def _take(self, gathering: Gathering, answer: Any) -> None:
+        """One answer, which is the whole or a piece of a stream."""
+        refused = getattr(answer.prompt_feedback, "block_reason", None)
+        if refused:
+            raise BadData(f"{google.WHO} refuses the request: {_word(refused)}")
+        gathering.model = answer.model_version or gathering.model or self._model
+        if used := answer.usage_metadata:
+            made = (used.candidates_token_count or 0) + (used.thoughts_token_count or 0)
+            gathering.usage = {"input_tokens": used.prompt_token_count or 0, "output_tokens": made}
+        for candidate in (answer.candidates or [])[:1]:
+            if candidate.finish_reason:
+                gathering.finish = {"MAX_TOKENS": "length"}.get(
+                    _word(candidate.finish_reason), _word(candidate.finish_reason).lower()
+                )
+            for part in (candidate.content.parts if candidate.content else None) or []:
+                if part.function_call:
+                    arguments = json.dumps(part.function_call.args or {}, ensure_ascii=False)
+                    gathering.call(part.function_call.id, part.function_call.name, arguments)
+                    if part.thought_signature:
+                        self._signatures[gathering.calls[-1].id] = part.thought_signature
+                elif part.text and not part.thought:
+                    gathering.say(part.text)
 
 
-def _arguments(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    return value if isinstance(value, dict) else {"command": text}
+def _word(value: Any) -> str:
+    """An enumeration's name, known to the library or not."""
+    return str(getattr(value, "value", value))
+
+
+def _clean(text: str) -> str:
+    """Text that UTF-8 can carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,81 +1,171 @@
-"""Chat through OpenAI's interface: OpenAI, vLLM, llama.cpp, OpenRouter, and Ollama's own version of it."""
+"""Chat through OpenAI's interface: OpenAI, vLLM, llama.cpp, OpenRouter and whoever else speaks it."""
 
+import json
 from typing import Any
 
 from ..ground.environment import Environment
-from ..ground.errors import Misconfigured, Unavailable
-from . import http
-from .chatting import Call, Reply
-from .embed_http import ollama_url, openai_headers, openai_url
-
-WINDOW = 32_768  # tokens, when nobody says
+from ..ground.errors import BadData, Misconfigured, Unavailable
+from . import http, json_calls, servers
+from .chatting import Gathering, OnText, Reply, arguments_text
+from .registry import traits
 
 
 class OpenAI:
-    """`openai:NAME` at OPENAI_BASE_URL; without a name, the first model the server lists."""
+    """`openai:NAME` at OPENAI_BASE_URL; without a name, OPENAI_MODEL or the first model the server lists."""
 
-    profile = "full"
-    context_tokens = WINDOW
-    provider = "openai"
-    who = "the model's server"
+    WHO = "the model's server"
 
     def __init__(self, name: str, env: Environment, settings: Any):
-        self._url, self._headers = self._server(env)
+        self._url, self._headers = servers.openai_url(env), servers.openai_headers(env)
         self._timeout = settings["turn.timeout"]
-        self.name = f"{self.provider}:{name}" if name else self.provider
-        self._model = name or env.get("OPENAI_MODEL")
+        self._called(name or env.get("OPENAI_MODEL"))
 
-    def complete(self, request: dict[str, Any]) -> Reply:
-        body = {"model": self._known_model(), "messages": request["messages"], "max_tokens": request["max_tokens"]}
-        if request.get("tools"):
-            body["tools"] = request["tools"]
-        answer = http.post(f"{self._url}/chat/completions", body, headers=self._headers, timeout=self._timeout, who=self.who)
-        return reply_from(answer, self.who)
-
-    def _server(self, env: Environment) -> tuple[str, dict[str, str]]:
-        return openai_url(env), openai_headers(env)
-
-    def _known_model(self) -> str:
+    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
         if not self._model:
-            listed = http.get(f"{self._url}/models", headers=self._headers, timeout=self._timeout, who=self.who)
-            try:
-                self._model = str(listed["data"][0]["id"])
-            except (KeyError, IndexError, TypeError):
-                raise Misconfigured(f"{self.who} lists no model", cure="name one: turn.model = openai:NAME") from None
-        return self._model
+            self._called(self._first_listed())
+        as_json = self.tools == "json"
+        gathering = Gathering(self.WHO, request, None if as_json else on_text)
+        body = self._body(request, as_json)
+        url, given = f"{self._url}/chat/completions", {"headers": self._headers, "timeout": self._timeout, "who": self.WHO}
+        if on_text and not as_json:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+            with gathering.unbroken():
+                _Stream(gathering).read(http.post_lines(url, body, **given))
+        else:
+            read_whole(gathering, http.post(url, body, **given))
+        reply = gathering.reply()
+        if as_json:
+            reply = json_calls.understood(reply, request)
+            if on_text and reply.text:
+                on_text(reply.text)
+        return reply
+
+    def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
+        messages, schema = json_calls.translated(request) if as_json else (request["messages"], None)
+        # OpenAI's newer models refuse max_tokens, other servers may not know the new name
+        limit = "max_completion_tokens" if self._url == servers.OPENAI else "max_tokens"
+        body: dict[str, Any] = {"model": self._model, "messages": messages, limit: request["max_tokens"]}
+        if schema:
+            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "step", "schema": schema}}
+        elif request.get("tools") and self.tools == "native":
+            body["tools"] = request["tools"]
+        return body
+
+    def _called(self, model: str) -> None:
+        self._model = model
+        self.name = f"openai:{model}" if model else "openai"
+        self.profile, self.tools, self.context_tokens = traits(self.name)
+
+    def _first_listed(self) -> str:
+        listed = http.get(f"{self._url}/models", headers=self._headers, timeout=self._timeout, who=self.WHO)
+        try:
+            return str(listed["data"][0]["id"])
+        except (KeyError, IndexError, TypeError):
+            raise Misconfigured(f"{self.WHO} lists no model", cure="name one: turn.model = openai:NAME") from None
 
 
-class Ollama(OpenAI):
-    """`ollama:NAME` at OLLAMA_HOST."""
-
-    provider = "ollama"
-    who = "Ollama"
-
-    def _server(self, env: Environment) -> tuple[str, dict[str, str]]:
-        return ollama_url(env) + "/v1", {}
-
-
-def reply_from(answer: Any, who: str) -> Reply:
-    """A reply from a chat completion object. Unavailable when it is none."""
-    try:
-        message = answer["choices"][0]["message"]
-        calls = [
-            Call(str(call.get("id") or f"call_{i}"), str(call["function"]["name"]), _text(call["function"].get("arguments")))
-            for i, call in enumerate(message.get("tool_calls") or [])
-        ]
-        text = message.get("content") or ""
-        if not isinstance(text, str):  # content as a list of parts
-            text = "".join(str(part.get("text", "")) for part in text)
-    except (KeyError, IndexError, TypeError, AttributeError):
-        raise Unavailable(f"{who} answered something else than a reply") from None
-    used = answer.get("usage") if isinstance(answer.get("usage"), dict) else {}
-    usage = {ours: used[theirs] for ours, theirs in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")) if theirs in used}
-    return Reply(text, calls, usage)
+def read_whole(gathering: Gathering, answer: Any) -> None:
+    """A chat completion object."""
+    if not isinstance(answer, dict):
+        raise Unavailable(f"{gathering.who} answered something else than a reply")
+    _raise_told(gathering.who, answer)
+    gathering.model = str(answer.get("model") or "")
+    gathering.count(answer.get("usage"), "prompt_tokens", "completion_tokens")
+    for choice in _choices(answer):
+        gathering.finish = str(choice.get("finish_reason") or "")
+        message = choice.get("message")
+        if isinstance(message, dict):
+            for call in message.get("tool_calls") or []:
+                if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
+                    gathering.call(call.get("id"), function.get("name"), function.get("arguments"))
+            gathering.say(_said(message.get("content")))
 
 
-def _text(arguments: Any) -> str:
-    if isinstance(arguments, str):
-        return arguments
-    import json
+class _Stream:
+    """Server-sent events to a reply."""
 
-    return json.dumps(arguments or {})
+    def __init__(self, gathering: Gathering):
+        self._gathering = gathering
+        self._calls: dict[Any, list[str]] = {}  # place -> id, name, arguments
+        self._unmarked: list[bytes] = []
+
+    def read(self, lines: Any) -> None:
+        for line in lines:
+            line = line.strip()
+            if line == b"data: [DONE]" or line == b"data:[DONE]":
+                break
+            if line.startswith(b"data:"):
+                self._take(line[5:])
+            elif line and not line.startswith((b":", b"event:", b"id:", b"retry:")):
+                self._unmarked.append(line)
+        else:
+            if not self._gathering.finish:
+                self._without_end()
+        for id, name, arguments in self._calls.values():
+            self._gathering.call(id, name, arguments)
+
+    def _take(self, data: bytes) -> None:
+        try:
+            event = json.loads(data)
+        except (ValueError, RecursionError):
+            return  # a broken line; the others still make sense
+        if not isinstance(event, dict):
+            return
+        gathering = self._gathering
+        _raise_told(gathering.who, event)
+        gathering.model = str(event.get("model") or gathering.model)
+        gathering.count(event.get("usage"), "prompt_tokens", "completion_tokens")
+        for choice in _choices(event):
+            gathering.finish = str(choice.get("finish_reason") or gathering.finish)
+            delta = choice.get("delta")
+            if isinstance(delta, dict):
+                for call in delta.get("tool_calls") or []:
+                    self._add(call)
+                gathering.say(_said(delta.get("content")))
+
+    def _add(self, call: Any) -> None:
+        """A piece of a call: the first has id and name, the others more of the arguments. Some servers count not."""
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict):
+            return
+        place = call.get("index")
+        if place is None:
+            place = len(self._calls) if call.get("id") or not self._calls else list(self._calls)[-1]
+        known = self._calls.setdefault(place, ["", "", ""])
+        known[0] = known[0] or str(call.get("id") or "")
+        known[1] = known[1] or str(function.get("name") or "")
+        if function.get("arguments"):
+            known[2] += arguments_text(function["arguments"])
+
+    def _without_end(self) -> None:
+        """A server that cannot stream may have answered in one piece; any other answer was cut off."""
+        try:
+            whole = json.loads(b"".join(self._unmarked))
+        except (ValueError, RecursionError):
+            raise self._gathering.died() from None
+        read_whole(self._gathering, whole)
+
+
+def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The first choice, if there is any."""
+    choices = answer.get("choices")
+    return [choice for choice in choices[:1] if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+
+def _said(content: Any) -> str:
+    """Content is text, or a list of parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _raise_told(who: str, answer: dict[str, Any]) -> None:
+    """An error told inside an answer whose status was good."""
+    error = answer.get("error")
+    if not error:
+        return
+    code = error.get("code") if isinstance(error, dict) else None
+    said = " ".join(str(error.get("message") if isinstance(error, dict) else error).split())
+    if isinstance(code, int) and 400 <= code < 600:
+        raise http.refusal(who, code, said, None)
+    raise (BadData if code == "context_length_exceeded" else Unavailable)(f"{who} failed: {said[:200]}")

@@ -1,6 +1,16 @@
-"""What a chat model is: a request in OpenAI's chat form goes in, a reply comes out."""
+"""What a chat model is: a request in OpenAI's chat form goes in, a reply comes out.
 
+Owns how a reply is put together from pieces, and when it is none. Knows no provider.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
+
+from ..ground.errors import Misconfigured, Unavailable
+
+OnText = Callable[[str], None]
 
 
 class Call(NamedTuple):
@@ -14,7 +24,17 @@ class Call(NamedTuple):
 class Reply(NamedTuple):
     text: str
     calls: list[Call]
-    usage: dict[str, Any]  # input_tokens, output_tokens, as far as the provider says
+    usage: dict[str, Any]  # input_tokens, output_tokens, cost (US dollars), as far as the provider says
+    finish: str = ""  # stop, length, tool_calls, or what else the provider calls it
+    model: str = ""  # which model answered, as the provider says
+
+
+class Traits(NamedTuple):
+    """What is known of a model."""
+
+    profile: str = "full"  # or small: a short system prompt, no tools, for a model that can use neither
+    tools: str = "native"  # or json: it writes its calls as text (json_calls); or none
+    context_tokens: int = 32_768  # its window
 
 
 class Chat(Protocol):
@@ -22,8 +42,81 @@ class Chat(Protocol):
 
     name: str  # as a person would write it in turn.model
     context_tokens: int  # its window, estimated where the provider does not say
-    profile: str  # full, or small: a short system prompt, no tools, for a model that can use neither
+    profile: str
+    tools: str
 
-    def complete(self, request: dict[str, Any]) -> Reply:
-        """`request`: messages, tools, max_tokens."""
+    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+        """`request`: messages, tools, max_tokens. All text of the reply goes through `on_text`, in pieces where
+        the provider streams."""
         ...
+
+
+class BrokenOff(Unavailable):
+    """An answer that ended in the middle, after `partial` of it had been shown."""
+
+    def __init__(self, what: str, partial: str):
+        super().__init__(what)
+        self.partial = partial
+
+
+class Gathering:
+    """A reply to a request, as it comes in."""
+
+    def __init__(self, who: str, request: dict[str, Any], on_text: OnText | None = None):
+        self.who, self._request, self._on_text = who, request, on_text
+        self.text, self.finish, self.model = "", "", ""
+        self.calls: list[Call] = []
+        self.usage: dict[str, Any] = {}
+
+    def say(self, piece: Any) -> None:
+        if piece and isinstance(piece, str):
+            self.text += piece
+            if self._on_text:
+                self._on_text(piece)
+
+    def call(self, id: Any, name: Any, arguments: Any) -> None:
+        """A call. One that came without an id gets one that no other call of this conversation has."""
+        id = str(id or f"call_{len(self._request['messages'])}_{len(self.calls)}")
+        self.calls.append(Call(id, str(name or ""), arguments_text(arguments)))
+
+    def count(self, usage: Any, given: str, made: str, cost: str = "cost") -> None:
+        """Tokens from a provider's own table, as far as they are numbers."""
+        if isinstance(usage, dict):
+            for ours, theirs in (("input_tokens", given), ("output_tokens", made), ("cost", cost)):
+                if isinstance(usage.get(theirs), int | float) and not isinstance(usage[theirs], bool):
+                    self.usage[ours] = usage[theirs]
+
+    @contextmanager
+    def unbroken(self) -> Iterator[None]:
+        """A failure after some text was shown says how much, and is not asked for again."""
+        try:
+            yield
+        except Unavailable as error:
+            if not self.text:
+                raise
+            raise BrokenOff(f"{error.what} (after {len(self.text)} characters)", self.text) from None
+
+    def died(self) -> Unavailable:
+        return Unavailable(f"{self.who} ended its answer before it was complete")
+
+    def reply(self) -> Reply:
+        """The whole reply. Unavailable when there is none."""
+        if not self.text.strip() and not self.calls:
+            if self.finish == "length":
+                raise Misconfigured(f"{self.who} used up its tokens before it answered", cure="raise turn.max_tokens")
+            raise Unavailable(f"{self.who} answered nothing" + (f" ({self.finish})" if self.finish not in ("", "stop") else ""))
+        return Reply(self.text, self.calls, self.usage, self.finish, self.model)
+
+
+def arguments_text(arguments: Any) -> str:
+    """Arguments as JSON text; some providers send the object itself."""
+    return arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+
+
+def arguments_object(text: str) -> dict[str, Any]:
+    """Arguments as an object; what the model wrote, when it is none, under its one argument's name."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    return value if isinstance(value, dict) else {"command": text}

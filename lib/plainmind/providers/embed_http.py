@@ -4,21 +4,25 @@ from array import array
 from typing import Any
 
 from ..ground.environment import Environment
-from ..ground.errors import Misconfigured, Unavailable
-from . import http
-from .embedding import checked
+from ..ground.errors import Unavailable
+from . import http, servers
+from .embedding import checked, prepared
 
 
 class Ollama:
     """`ollama:NAME` at OLLAMA_HOST."""
 
     batch = 64
-    TIMEOUT = 5.0
+    paid = False
+    local = True
+    TIMEOUT = 5.0  # seconds
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):
         self.name = name or "nomic-embed-text"
         self.model = f"ollama:{self.name}"
-        self._url = ollama_url(env) + "/api/embed"
+        self.dimensions: int | None = None
+        self._url = servers.ollama_url(env) + "/api/embed"
+        self._timeout = min(self.TIMEOUT, settings["embed.timeout"])
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
         return self._embed(texts, "search_document: ")
@@ -29,49 +33,40 @@ class Ollama:
     def _embed(self, texts: list[str], prefix: str) -> "list[array[float]]":
         if not self.name.startswith("nomic"):  # the prefixes are nomic's
             prefix = ""
-        body = {"model": self.name, "input": [prefix + text for text in texts], "truncate": True}
-        answer = http.post(self._url, body, headers={}, timeout=self.TIMEOUT, who="Ollama")
-        return checked(answer.get("embeddings") if isinstance(answer, dict) else None, len(texts), "Ollama")
+        body = {"model": self.name, "input": [prefix + prepared(text) for text in texts], "truncate": True}
+        answer = http.post(self._url, body, headers={}, timeout=self._timeout, who="Ollama")
+        vectors = checked(answer.get("embeddings") if isinstance(answer, dict) else None, len(texts), "Ollama", self.dimensions)
+        self.dimensions = len(vectors[0]) if vectors else None
+        return vectors
 
 
 class OpenAI:
     """`openai:NAME` at OPENAI_BASE_URL: any compatible /embeddings."""
 
     batch = 64
+    WHO = "the embedding server"
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):
         self.name = name or "text-embedding-3-small"
         self.model = f"openai:{self.name}"
-        self._url = openai_url(env) + "/embeddings"
-        self._headers = openai_headers(env)
+        self.dimensions: int | None = None
+        url = servers.openai_url(env)
+        self.local = any(f"//{host}" in url for host in ("127.0.0.1", "localhost", "[::1]"))
+        self.paid = not self.local
+        self._url = url + "/embeddings"
+        self._headers = servers.openai_headers(env)
         self._timeout = settings["embed.timeout"]
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
-        body = {"model": self.name, "input": texts, "encoding_format": "float"}
-        answer = http.post(self._url, body, headers=self._headers, timeout=self._timeout, who="the embedding server")
+        body = {"model": self.name, "input": [prepared(text) for text in texts], "encoding_format": "float"}
+        answer = http.post(self._url, body, headers=self._headers, timeout=self._timeout, who=self.WHO)
         try:
-            rows = sorted(answer["data"], key=lambda row: row["index"])
-            vectors = [row["embedding"] for row in rows]
+            vectors = [row["embedding"] for row in sorted(answer["data"], key=lambda row: row["index"])]
         except (KeyError, TypeError):
-            raise Unavailable("the embedding server answered something else than vectors") from None
-        return checked(vectors, len(texts), "the embedding server")
+            raise Unavailable(f"{self.WHO} answered something else than vectors") from None
+        made = checked(vectors, len(texts), self.WHO, self.dimensions)
+        self.dimensions = len(made[0]) if made else None
+        return made
 
     def query(self, text: str) -> "array[float]":
         return self.passages([text])[0]
-
-
-def ollama_url(env: Environment) -> str:
-    host = env.get("OLLAMA_HOST", "127.0.0.1:11434")
-    return (host if "://" in host else f"http://{host}").rstrip("/")
-
-
-def openai_url(env: Environment) -> str:
-    return env.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
-
-
-def openai_headers(env: Environment) -> dict[str, str]:
-    """The key, if there is one; a server of one's own needs none."""
-    key = env.get("OPENAI_API_KEY")
-    if not key and not env.get("OPENAI_BASE_URL"):
-        raise Misconfigured("no OPENAI_API_KEY", cure="put it in .env, or name a server in OPENAI_BASE_URL")
-    return {"Authorization": f"Bearer {key}"} if key else {}

@@ -1,17 +1,23 @@
-"""What an embedder is, and what every answer of one is checked for."""
+"""What an embedder is, what it is given, and what every answer of one is checked for."""
 
 from array import array
+from collections.abc import Iterable
 from math import isfinite, sqrt
-from typing import Any, Iterable, Protocol
+from typing import Any, Protocol
 
 from ..ground.errors import Unavailable
+
+LONGEST = 6000  # characters sent to a server: below the window of every model here, whatever the language
 
 
 class Embedder(Protocol):
     """Makes vectors of length 1. Raises Unavailable, BadData (a text is refused) or Misconfigured; never retries."""
 
     model: str  # identity: vectors of different identities are never compared
+    dimensions: int | None  # None until the first answer of a model that is not known
     batch: int  # texts a request
+    paid: bool  # a request may cost money
+    local: bool  # texts stay on this machine
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
         """One vector a text, in order."""
@@ -20,23 +26,36 @@ class Embedder(Protocol):
     def query(self, text: str) -> "array[float]": ...
 
 
-def checked(vectors: Any, count: int, who: str) -> "list[array[float]]":
-    """The vectors of an answer, normalised. Unavailable when there are too few, or no finite numbers in them."""
+def prepared(text: str, longest: int = LONGEST) -> str:
+    """A text as it is embedded: clipped at a word, never empty, without what some engine or server cannot take."""
+    if len(text) > longest:
+        clipped = text[:longest]
+        head = clipped.rsplit(None, 1)[0] if clipped.split() else ""
+        # a script without spaces has no word to cut at
+        text = head if len(head) > longest // 2 else clipped
+    # a NUL ends a C string; a lone surrogate is no UTF-8
+    text = text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+    return text if text.strip() else " "
+
+
+def checked(vectors: Any, count: int, who: str, dimensions: int | None = None) -> "list[array[float]]":
+    """The vectors of an answer, normalised. Unavailable when they are too few, of another length, or no vectors."""
     if not isinstance(vectors, list) or len(vectors) != count:
         found = len(vectors) if isinstance(vectors, list) else "no"
         raise Unavailable(f"{who} answered {found} vectors for {count} texts")
     made = [_normalised(vector, who) for vector in vectors]
-    if len({len(vector) for vector in made}) > 1:
-        raise Unavailable(f"{who} answered vectors of different lengths")
+    lengths = {len(vector) for vector in made} | ({dimensions} if dimensions else set())
+    if len(lengths) > 1:
+        raise Unavailable(f"{who} answered vectors of different lengths: {', '.join(map(str, sorted(lengths)))}")
     return made
 
 
 def _normalised(values: Iterable[Any], who: str) -> "array[float]":
     try:
         numbers = [float(value) for value in values]
-    except (TypeError, ValueError):
+        length = sqrt(sum(number * number for number in numbers))
+    except (TypeError, ValueError, OverflowError):
         raise Unavailable(f"{who} answered something that is no vector") from None
-    length = sqrt(sum(number * number for number in numbers))
-    if not numbers or not isfinite(length) or length == 0:
+    if not isfinite(length) or length == 0:
         raise Unavailable(f"{who} answered a vector without a direction")
     return array("f", [number / length for number in numbers])

@@ -1,103 +1,150 @@
-"""Requests with JSON, by the requests library: every one bounded in time and size, no secret ever in a message."""
+"""Requests with JSON, by the requests library: every one bounded in time and size, no secret ever in a message.
+
+Owns what a status means: whose fault it is, and whether trying again can help.
+"""
 
 import json
-from typing import Any, Iterator, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from ..ground import clock
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
+from . import deadline
 
 CONNECT = 5.0  # seconds
 MOST = 64 * 1024 * 1024  # bytes of an answer
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def post(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Any:
     """The JSON a server answers to a POST. Unavailable, BadData (it refuses the content) or Misconfigured."""
-    with _Response("POST", url, body, headers, timeout, who) as response:
-        return _json(response.all(), who)
+    return _json(b"".join(_answer("POST", url, body, headers, timeout, who)), who)
 
 
 def get(url: str, *, headers: dict[str, str], timeout: float, who: str) -> Any:
-    with _Response("GET", url, None, headers, timeout, who) as response:
-        return _json(response.all(), who)
+    return _json(b"".join(_answer("GET", url, None, headers, timeout, who)), who)
 
 
 def post_lines(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Iterator[bytes]:
-    """The lines of a streamed answer as they come; an answer that stops in the middle raises Unavailable."""
-    with _Response("POST", url, body, headers, timeout, who) as response:
-        rest = b""
-        for piece in response.pieces():
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from lines
-        if rest:
-            yield rest
+    """The lines of a streamed answer as they come; one that breaks off raises Unavailable."""
+    rest = b""
+    for piece in _answer("POST", url, body, headers, timeout, who):
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
 
 
-class _Response:
-    """An answer whose status was good, and whose body is read within the time and size."""
+def encoded(body: Any) -> bytes:
+    """JSON in UTF-8. What UTF-8 cannot carry becomes '?': servers refuse a lone surrogate, even escaped."""
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
-    def __init__(self, method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str):
-        import requests
 
-        self.who, self.end = who, clock.monotonic() + timeout
-        self._trouble: Any = (requests.RequestException, OSError)
-        data = None if body is None else json.dumps(body).encode()
+def refusal(who: str, status: int, said: str, after: str | None, secrets: Sequence[str] = ()) -> Failure:
+    """The failure that a status other than 200 means."""
+    for secret in secrets:
+        said = said.replace(secret, "***")
+    what = f"{who} answered {status}" + (f": {said[:200]}" if said else "")
+    told = said.lower()
+    # Google says 400 to a wrong key
+    if status in (401, 403) or "api key not valid" in told:
+        return Misconfigured(what, cure="check the key")
+    if status == 402:
+        return Misconfigured(what, cure="check the account")
+    if status in (404, 405) or 300 <= status < 400:
+        return Misconfigured(what, cure="check the server's URL and the model's name")
+    # llama.cpp says 500 to a text longer than its batch, which no retry makes shorter
+    if "too large to process" in told:
+        return BadData(what)
+    if status in (408, 425, 429) or status >= 500 or status < 300:
+        return Unavailable(what, retry_after=retry_after(after))
+    return BadData(what)
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds, from a number or an HTTP date; an unreadable one is as none."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+        return max(0.0, seconds) if seconds < float("inf") else None
+    except ValueError:
+        pass
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - clock.system_now() / 1000)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _answer(method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str) -> Iterator[bytes]:
+    """The body of a good answer, in pieces."""
+    pieces = deadline.pieces(lambda emit: _fetch(method, url, body, headers, timeout, who, emit), timeout, who)
+    status, after = next(pieces)
+    if status != 200:
+        said = " ".join(_beginning(pieces).decode("utf-8", "replace").split())
+        secrets = [value.split()[-1] for value in headers.values() if len(value) > 5]
+        raise refusal(who, status, said, after, secrets)
+    yield from pieces
+
+
+def _fetch(
+    method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str, emit: Callable[[Any], None]
+) -> None:
+    """Emits the status with its Retry-After, then the body's pieces. Every error becomes a Failure here."""
+    from urllib.parse import urlsplit
+
+    import requests
+
+    data = None if body is None else encoded(body)
+    wanted = {"Content-Type": "application/json", **headers}
+    with requests.Session() as session:
         try:
-            with requests.Session() as session:
-                # a redirect could carry the key to another host
-                self._response = session.request(
-                    method, url, data=data, headers={"Content-Type": "application/json", **headers},
-                    timeout=(min(CONNECT, timeout), timeout), stream=True, allow_redirects=False,
-                )  # fmt: skip
-        except requests.exceptions.InvalidURL as error:
-            raise Misconfigured(f"{who}: no usable address: {_reason(error)}", cure="check the server's URL") from None
-        except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema):
-            raise Misconfigured(f"{who}: the server's address is no http URL", cure="write http://host:port") from None
+            session.trust_env = urlsplit(url).hostname not in LOOPBACK  # no proxy is asked for a server on this machine
+            response = session.request(
+                method, url, data=data, headers=wanted, stream=True,
+                timeout=(min(CONNECT, timeout), timeout),
+                allow_redirects=False,  # one could carry the key to another host
+                auth=None if "@" in url else lambda request: request,  # else ~/.netrc replaces the key
+            )  # fmt: skip
+        except ValueError:  # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
+            raise Misconfigured(f"{who}: the server's address or the key is malformed", cure="write http://host:port") from None
         except requests.Timeout:
             raise Unavailable(f"{who} did not answer within {timeout:g} s") from None
-        except self._trouble as error:
+        except (requests.RequestException, OSError) as error:
             raise Unavailable(f"{who} cannot be reached: {_reason(error)}") from None
-        if self._response.status_code != 200:
-            with self:
-                self._refused()
+        with response:
+            emit((response.status_code, response.headers.get("Retry-After")))
+            _read(response.raw, who, emit)
 
-    def __enter__(self) -> "_Response":
-        return self
 
-    def __exit__(self, *_: Any) -> None:
-        self._response.close()
+def _read(raw: Any, who: str, emit: Callable[[bytes], None]) -> None:
+    import urllib3
 
-    def all(self) -> bytes:
-        return b"".join(self.pieces())
+    size = 0
+    try:
+        # read1 gives what is there; read would wait for a full buffer, and a stream would come in lumps
+        while piece := raw.read1(65536, decode_content=True):
+            size += len(piece)
+            if size > MOST:
+                raise Unavailable(f"{who} answered more than {MOST >> 20} MB")
+            emit(piece)
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise Unavailable(f"{who} broke off its answer: {_reason(error)}") from None
 
-    def pieces(self) -> Iterator[bytes]:
-        size = 0
-        try:
-            for piece in self._response.raw.stream(65536, decode_content=True):
-                size += len(piece)
-                if size > MOST:
-                    raise Unavailable(f"{self.who} answered more than {MOST} bytes")
-                if clock.monotonic() > self.end:
-                    raise Unavailable(f"{self.who} did not finish its answer in time")
-                yield piece
-        except Failure:
-            raise
-        except Exception as error:  # urllib3 has its own exceptions for a connection that dies
-            raise Unavailable(f"{self.who} broke off its answer: {_reason(error)}") from None
 
-    def _refused(self) -> NoReturn:
-        status = self._response.status_code
-        try:
-            said = " ".join(self.all()[:2000].decode("utf-8", "replace").split())[:200]
-        except Unavailable:
-            said = ""
-        what = f"{self.who} answered {status}" + (f": {said}" if said else "")
-        if status in (401, 403):
-            raise Misconfigured(what, cure="check the key")
-        if status in (404, 405) or 300 <= status < 400:
-            raise Misconfigured(what, cure="check the server's URL and the model's name")
-        if status in (408, 425, 429) or status >= 500:
-            raise Unavailable(what, retry_after=retry_after(self._response.headers.get("Retry-After")))
-        raise BadData(what)
+def _beginning(pieces: Iterator[bytes]) -> bytes:
+    """The first of an error's text, as far as it comes."""
+    said = b""
+    try:
+        for piece in pieces:
+            said += piece
+            if len(said) > 4000:
+                break
+    except Unavailable:
+        pass
+    return said
 
 
 def _json(data: bytes, who: str) -> Any:
@@ -107,24 +154,8 @@ def _json(data: bytes, who: str) -> Any:
         raise Unavailable(f"{who} answered no JSON") from None
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds, from a number or an HTTP date; an unreadable one is as none."""
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - clock.system_now() / 1000)
-    except (ValueError, TypeError):
-        return None
-
-
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """The innermost reason, without the address, which may hold a key."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    while inner := error.__cause__ or error.__context__:
+        error = inner
     return (getattr(error, "strerror", "") or type(error).__name__).lower()

@@ -1,13 +1,16 @@
-"""Provider names to classes. Adding a provider is one module and one line here.
+"""Provider names to classes, and what is known of single models. Adding a provider is one module and one line.
 
 A setting is `auto`, `embedded`, or `provider:NAME`. Importing this module imports no provider.
 """
 
+from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured
+from . import servers
+from .chatting import Traits
 
 if TYPE_CHECKING:
     from .chatting import Chat
@@ -23,33 +26,52 @@ CHATS = {
     "embedded": "chat_embedded:SmolLM",
     "google": "chat_google:Google",
     "openai": "chat_openai:OpenAI",
-    "ollama": "chat_openai:Ollama",
+    "ollama": "chat_ollama:Ollama",
     "command": "chat_command:Command",
 }
+
+#: of a model whose name (`provider:NAME`, small letters) fits the pattern; the first that fits decides
+MODELS = [
+    ("embedded*", Traits("small", "none", 4096)),
+    ("*smollm*", Traits("small", "none", 4096)),
+    ("*tinyllama*", Traits("small", "none", 2048)),
+    # these write their calls as text, and servers refuse them a list of tools
+    ("*gemma-2*", Traits(tools="json", context_tokens=8192)),
+    ("*gemma2*", Traits(tools="json", context_tokens=8192)),
+    ("*gemma-3*", Traits(tools="json")),
+    ("*gemma3*", Traits(tools="json")),
+    ("*phi-3*", Traits(tools="json")),
+    ("*phi3*", Traits(tools="json")),
+    ("*llama-2*", Traits(tools="json", context_tokens=4096)),
+    ("*llama2*", Traits(tools="json", context_tokens=4096)),
+    ("*codellama*", Traits(tools="json", context_tokens=16_384)),
+    ("*deepseek-r1*", Traits(tools="json")),
+    ("google:gemini*", Traits(context_tokens=1_000_000)),
+    ("openai:gpt-4.1*", Traits(context_tokens=1_000_000)),
+    ("openai:gpt-4o*", Traits(context_tokens=128_000)),
+    ("openai:gpt-5*", Traits(context_tokens=256_000)),
+    ("openai:o[134]*", Traits(context_tokens=200_000)),
+    ("*claude*", Traits(context_tokens=200_000)),
+    ("ollama:*", Traits(context_tokens=8192)),  # it takes memory for all of its window at once
+    ("*", Traits()),
+]
 
 #: cosine of unrelated texts, by the start of the model's identity. Measured for the embedded model; other
 #: models have a setting, recall.baseline.
 BASELINES = {"embedded:multilingual-e5-small": 0.75}
 
 
-def google_key(env: Environment) -> str:
-    return env.get("GEMINI_API_KEY") or env.get("GOOGLE_API_KEY")
-
-
 def embedder(setting: str, env: Environment, settings: Any, *, bulk: bool = False) -> "Embedder":
     """The embedder a setting names. `bulk` says that many texts will follow, so that starting may cost more."""
     provider, name = _split(setting, EMBEDDERS, "embed.model")
     if provider == "auto":
-        provider = "google" if google_key(env) else "embedded"
+        provider = "google" if servers.google_key(env) else "embedded"
     return _class(EMBEDDERS[provider])(name, env, settings, bulk=bulk)
 
 
 def embedder_of(identity: str, env: Environment, settings: Any) -> "Embedder":
-    """The embedder that made vectors with this identity (`google:gemini-embedding-2/768`)."""
-    provider, _, name = identity.partition(":")
-    if provider == "embedded":
-        name = ""
-    return embedder(f"{provider}:{name.rpartition('/')[0] or name}" if name else provider, env, settings)
+    """The embedder that made vectors with this identity (`google:gemini-embedding-2/768`), which is a setting too."""
+    return embedder("embedded" if identity.startswith("embedded:") else identity, env, settings)
 
 
 def baseline(identity: str, settings: Any) -> float:
@@ -63,14 +85,22 @@ def chat(setting: str, env: Environment, settings: Any) -> "Chat":
     """The chat model a setting names."""
     provider, name = _split(setting, CHATS, "turn.model")
     if provider == "auto":
-        provider = "google" if google_key(env) else "openai" if env.get("OPENAI_BASE_URL") else "embedded"
+        provider = "google" if servers.google_key(env) else "openai" if env.get("OPENAI_BASE_URL") else "embedded"
     return _class(CHATS[provider])(name, env, settings)
 
 
+def traits(model: str) -> Traits:
+    """What is known of a chat model, by its name with its provider."""
+    return next(known for pattern, known in MODELS if fnmatchcase(model.lower(), pattern))
+
+
 def _split(setting: str, known: dict[str, str], key: str) -> tuple[str, str]:
-    provider, _, name = setting.partition(":")
+    provider, mark, name = setting.partition(":")
+    provider, name = provider.strip(), name.strip()
     if provider != "auto" and provider not in known:
         raise Misconfigured(f"{key}: no provider '{provider}'", cure="use auto or one of " + ", ".join(known))
+    if mark and (provider == "auto" or not name):
+        raise Misconfigured(f"{key}: '{setting}' is no model", cure=f"write {provider}, or PROVIDER:NAME")
     return provider, name
 
 

@@ -48,10 +48,16 @@ def _best_start(words: list[re.Match], terms: set[str], width: int) -> int:
         return 0
     best, best_value = 0, (0, 0, 0)
     for at, (first, _) in enumerate(places):
-        # a little before the first term, so that it is read in its sentence
+        # a little before the first term, so that it is read in its sentence, but is there
         start = max(0, first - 6)
+        while start < first and words[first].end() - words[start].start() > width // 2:
+            start += 1
         begin = words[start].start()
-        inside = [term for i, term in places[at:] if words[i].end() - begin <= width]
+        inside = []
+        for i, term in places[at : at + width]:
+            if words[i].end() - begin > width:
+                break
+            inside.append(term)
         value = (len(set(inside)), len(inside), -start)
         if value > best_value:
             best, best_value = start, value

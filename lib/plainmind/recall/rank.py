@@ -59,9 +59,9 @@ class Ranking(NamedTuple):
     widened: int
 
 
-def rank(field: Field, k: int, floor: float) -> Ranking:
+def rank(field: Field, k: int, floor: float, first_pool: int = 0) -> Ranking:
     """The k best turns whose sim exceeds the floor, in order."""
-    pool = _Pool(field, floor)
+    pool = _Pool(field, floor, first_pool or FIRST_POOL)
     picks: list[Pick] = []
     penalty: dict[int, float] = {}
 
@@ -114,8 +114,8 @@ def rank(field: Field, k: int, floor: float) -> Ranking:
 class _Pool:
     """The turns taken so far, and a bound on all the others."""
 
-    def __init__(self, field: Field, floor: float):
-        self.field, self.floor = field, floor
+    def __init__(self, field: Field, floor: float, first: int):
+        self.field, self.floor, self.first = field, floor, first
         self.sim: dict[int, float] = {}
         self.left: set[int] = set()  # may be chosen
         self.below: set[int] = set()  # do not exceed the floor
@@ -141,7 +141,7 @@ class _Pool:
     def widen(self) -> list[int]:
         """Take the next turns by their upper bound: as many as there are in the pool."""
         self.widened += 1
-        count = max(FIRST_POOL, len(self.sim))
+        count = max(self.first, len(self.sim))
         upper, recency = self.field.upper, self.field.recency
         order = nlargest(count + 1, ((SIM * upper[t] + RECENCY * recency[t], t) for t in self._outside))
         taken = self.take([turn for _, turn in order[:count]])

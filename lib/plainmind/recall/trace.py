@@ -4,6 +4,7 @@ One JSON object: the question, and every turn of the pool with its numbers and c
 similarities that were needed. Replaying needs no index, no model and no clock.
 """
 
+from math import inf
 from typing import Any, Mapping, Sequence
 
 from ..ground.errors import BadData
@@ -19,14 +20,16 @@ class Recorded(rank.Field):
     def __init__(self, trace: Mapping[str, Any]):
         rows = trace["turns"]
         self.hits = {i: Hit(*row["hit"], rank.Pick(i, 0, 0, 0, 0, False)) for i, row in enumerate(rows)}
-        self.upper = {i: row["sim"] for i, row in enumerate(rows)}
+        self._sim = {i: row["sim"] for i, row in enumerate(rows)}
+        # all of the pool is looked at again, those that do not exceed the floor, too
+        self.upper = dict.fromkeys(self._sim, inf)
         self.recency = {i: row["recency"] for i, row in enumerate(rows)}
         self.pinned = [i for i, row in enumerate(rows) if row["pinned"]]
         self._order = {i: (row["order"][0], row["order"][1], row["order"][2]) for i, row in enumerate(rows)}
         self._pairs = {(a, b): value for a, b, value in trace["pairs"]}
 
     def exact(self, turns: Sequence[int]) -> dict[int, float]:
-        return {turn: self.upper[turn] for turn in turns}
+        return {turn: self._sim[turn] for turn in turns}
 
     def pair(self, one: int, other: int) -> float:
         return self._pairs.get((min(one, other), max(one, other)), 0.0)
@@ -67,6 +70,7 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Result) -> d
         "terms": result.terms,
         "scope_turns": result.turns,
         "postings": result.postings,
+        "widened": result.widened,
         "turns": [
             {
                 "hit": list(hit[:-1]),
@@ -88,7 +92,7 @@ def replay(trace: Any, path: str) -> Result:
             raise BadData(f"made by version {trace['trace']} of the trace, this is {VERSION}", place=path, cure="record it anew")
         question = trace["question"]
         field = Recorded(trace)
-        ranking = rank.rank(field, question["k"], question["floor"])
+        ranking = rank.rank(field, question["k"], question["floor"], len(field.hits))._replace(widened=trace["widened"])
         return search.assemble(ranking, field.hits, trace["terms"], trace["scope_turns"], trace["postings"], question["floor"])
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise BadData(f"no trace of a recall: {error}", place=path, cure="make one with mem-recall --trace") from None

@@ -1,0 +1,103 @@
+"""Chat with Ollama through its own interface, which is told how large a window to make."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ..ground.environment import Environment
+from ..ground.errors import Misconfigured, Unavailable
+from . import http, json_calls, servers
+from .chatting import Gathering, OnText, Reply, arguments_object
+from .registry import traits
+
+WHO = "Ollama"
+
+
+class Ollama:
+    """`ollama:NAME` at OLLAMA_HOST."""
+
+    def __init__(self, name: str, env: Environment, settings: Any):
+        if not name:
+            raise Misconfigured("turn.model: ollama needs a model", cure="write ollama:NAME, one of 'ollama list'")
+        self._model, self.name = name, f"ollama:{name}"
+        self.profile, self.tools, self.context_tokens = traits(self.name)
+        self._url = servers.ollama_url(env) + "/api/chat"
+        self._timeout = settings["turn.timeout"]
+
+    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+        as_json = self.tools == "json"
+        gathering = Gathering(WHO, request, None if as_json else on_text)
+        body = self._body(request, as_json)
+        with gathering.unbroken():
+            if on_text and not as_json:
+                self._read(
+                    gathering, http.post_lines(self._url, body | {"stream": True}, headers={}, timeout=self._timeout, who=WHO)
+                )
+            else:
+                answer = http.post(self._url, body | {"stream": False}, headers={}, timeout=self._timeout, who=WHO)
+                self._take(gathering, answer)
+        reply = gathering.reply()
+        if as_json:
+            reply = json_calls.understood(reply, request)
+            if on_text and reply.text:
+                on_text(reply.text)
+        return reply
+
+    def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
+        messages, schema = json_calls.translated(request) if as_json else (_theirs(request["messages"]), None)
+        # without num_ctx, Ollama silently cuts the beginning of a long prompt off
+        options = {"num_predict": request["max_tokens"], "num_ctx": self.context_tokens}
+        body: dict[str, Any] = {"model": self._model, "messages": messages, "options": options}
+        if schema:
+            body["format"] = schema
+        elif request.get("tools") and self.tools == "native":
+            body["tools"] = request["tools"]
+        return body
+
+    def _read(self, gathering: Gathering, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            if not line.strip():
+                continue
+            try:
+                answer = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if self._take(gathering, answer):
+                return
+        raise gathering.died()
+
+    def _take(self, gathering: Gathering, answer: Any) -> bool:
+        """One object of the answer; True when it is the last."""
+        if not isinstance(answer, dict):
+            raise Unavailable(f"{WHO} answered something else than a reply")
+        if answer.get("error"):
+            raise Unavailable(f"{WHO} failed: {' '.join(str(answer['error']).split())[:200]}")
+        message = answer.get("message")
+        if isinstance(message, dict):
+            for call in message.get("tool_calls") or []:
+                function = call.get("function") if isinstance(call, dict) else None
+                if isinstance(function, dict):
+                    gathering.call(call.get("id"), function.get("name"), function.get("arguments"))
+            gathering.say(message.get("content"))
+        gathering.model = str(answer.get("model") or gathering.model)
+        gathering.count(answer, "prompt_eval_count", "eval_count")
+        gathering.finish = str(answer.get("done_reason") or gathering.finish)
+        return bool(answer.get("done"))
+
+
+def _theirs(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages in Ollama's form: arguments are objects, a result names its tool instead of its call."""
+    names: dict[str, str] = {}
+    made = []
+    for message in messages:
+        theirs: dict[str, Any] = {"role": message["role"], "content": message.get("content") or ""}
+        for call in message.get("tool_calls") or []:
+            function = call["function"]
+            names[call["id"]] = function["name"]
+            theirs.setdefault("tool_calls", []).append(
+                {"function": {"name": function["name"], "arguments": arguments_object(function["arguments"])}}
+            )
+        if message["role"] == "tool":
+            theirs["tool_name"] = names.get(message["tool_call_id"], "bash")
+        made.append(theirs)
+    return made

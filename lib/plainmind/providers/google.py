@@ -1,0 +1,39 @@
+"""google-genai as the suite uses it: a client for the Gemini API, its errors as ours.
+
+The library takes over a second to import, so it is imported where a client is made.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..ground.errors import Failure, Unavailable
+from . import http
+
+WHO = "Google"
+
+
+def client(key: str, url: str, version: str, timeout: float) -> Any:
+    """A client that does not retry by itself: retrying is one policy's business."""
+    from google import genai
+    from google.genai import types
+
+    once = types.HttpRetryOptions(attempts=1)
+    options = types.HttpOptions(base_url=url, api_version=version, timeout=int(timeout * 1000), retry_options=once)
+    # said outright, or GOOGLE_GENAI_USE_VERTEXAI would send texts somewhere else
+    return genai.Client(api_key=key, vertexai=False, http_options=options)
+
+
+def call(request: Callable[[], Any], key: str) -> Any:
+    """What a request returns, its errors as ours, without the key."""
+    from google.genai import errors
+
+    try:
+        return request()
+    except Failure:
+        raise
+    except errors.APIError as error:
+        said = " ".join(str(error.message or error.status or "").split())
+        headers = getattr(error.response, "headers", None) or {}
+        raise http.refusal(WHO, error.code or 500, said, headers.get("retry-after"), [key]) from None
+    except Exception as error:  # of its HTTP library, of pydantic, of json: whatever came was no answer
+        raise Unavailable(f"{WHO} cannot be reached or answered garbage: {type(error).__name__}") from None

@@ -1,0 +1,190 @@
+# The commands work from anywhere, however they are called, whatever the surroundings.
+
+load common
+
+@test "from the root folder, from a folder that is gone, by an absolute path" {
+  (cd / && [ "$(append a)" = $WINDOW:3 ])
+  (cd / && [ "$("$ROOT/bin/mem-show" $WINDOW:3 | head -n 1 | cut -c 1-40)" = "## 2026-01-30T14:23:55.120Z user n=1 h=4" ])
+  (cd "$ROOT/bin" && [ "$(sh mem-new note/a)" = logs/note/a/20260130T142355Z.md ])
+  mkdir gone && cd gone && rmdir ../gone
+  [ "$(append b)" = $WINDOW:6 ]
+}
+
+@test "through a link to the folder, a link to the file, a link to a link, and names with spaces" {
+  mkdir "some folder" "some folder/other names"
+  ln -s "$ROOT/bin" "some folder/the bin"
+  ln -s "$ROOT/bin/mem-new" "some folder/other names/new window"
+  ln -s "other names/new window" "some folder/again"
+  [ "$("some folder/the bin/mem-new" note/a)" = logs/note/a/20260130T142355Z.md ]
+  [ "$("some folder/other names/new window" note/b)" = logs/note/b/20260130T142355Z.md ]
+  [ "$("some folder/again" note/c)" = logs/note/c/20260130T142355Z.md ]
+  (cd "some folder/other names" && [ "$("./new window" note/d)" = logs/note/d/20260130T142355Z.md ])
+  (cd "some folder" && PATH="$PWD:$PATH" && [ "$(again note/e)" = logs/note/e/20260130T142355Z.md ])
+  run "some folder/again" --version
+  [ "$output" = "mem-new (plainmind) 0.1.0" ]
+}
+
+@test "a checkout whose path has spaces" {
+  mkdir -p "my checkout"
+  for part in bin lib .venv; do ln -s "$ROOT/$part" "my checkout/$part"; done
+  [ "$(printf x | "my checkout/bin/mem-append" --context note/a --role user)" = logs/note/a/20260130T142355Z.md:3 ]
+}
+
+@test "a home behind a link, one with a trailing slash, a relative one, one by option" {
+  mkdir "real home" && ln -s "real home" linked
+  MIND_HOME=linked append a
+  MIND_HOME=linked/ append b
+  MIND_HOME=./linked/../linked append c
+  mem-show --home linked $WINDOW:9 $WINDOW:6 "$PWD/linked/$WINDOW:3" "$PWD/real home/$WINDOW:3"
+  [ "$(grep -c '^## ' "real home/$WINDOW")" = 3 ]
+  MIND_HOME=linked mem-lint --logs
+}
+
+@test "a home whose name is no ASCII, not even UTF-8" {
+  name=$(printf 'é \377 "x"')
+  mkdir "$name" 2> /dev/null || skip "this file system wants UTF-8 names"
+  MIND_HOME=$name append a
+  MIND_HOME=$name mem-show $WINDOW:3
+  MIND_HOME=$name mem-lint --logs
+}
+
+@test "cron's bare environment" {
+  run env -i "$ROOT/bin/mem-append" --home "$MIND_HOME" --now $MIND_NOW --context discord-thread/123 --role user < /dev/null
+  [ "$status" -eq 0 ]
+  [ "$output" = $WINDOW:3 ]
+  env -i MIND_HOME="$MIND_HOME" "$ROOT/bin/mem-show" $WINDOW:3
+  env -i PATH=/usr/bin:/bin HOME=/nowhere SHELL=/bin/sh MIND_HOME="$MIND_HOME" "$ROOT/bin/mem-lint" --logs
+}
+
+@test "whatever the locale, the bytes are the same" {
+  for locale in C POSIX C.UTF-8 tr_TR.UTF-8 tr_TR.ISO-8859-9 ja_JP.SJIS nonsense; do
+    [ "$(printf 'I\304\261 é\n\377' | LC_ALL=$locale LANG=$locale mem-append --context note/locale --role user --author 'Iı' 2> errors)" ]
+    [ ! -s errors ]
+  done
+  "$PYTHON" - "$MIND_HOME/logs/note/locale/20260130T142355Z.md" <<'END'
+import sys
+events = open(sys.argv[1], "rb").read().split(b"\n\n")[1:8]
+bodies = {event.partition(b"\n")[2] for event in events}
+headers = {event.partition(b"\n")[0].partition(b" {")[2] for event in events}
+assert len(bodies) == 1 and headers == {rb'"author":"I\u0131"}'}, (bodies, headers)
+END
+  mem-lint --logs
+}
+
+@test "whatever the umask, folders are 0700 and files 0600" {
+  umask 000
+  append a
+  mem-pin $WINDOW:3
+  mem-new discord-thread/123
+  head -c 300000 /dev/zero | mem-append --context discord-thread/123 --role tool
+  while IFS= read -r path; do
+    case $(mode "$path") in
+      0700) [ -d "$path" ] ;;
+      0600) [ -f "$path" ] ;;
+      0400) [ "$path" = "$MIND_HOME/$WINDOW" ] ;; # ended
+      *) echo "$path has $(mode "$path")" && false ;;
+    esac
+  done < <(find "$MIND_HOME")
+  [ -f "$MIND_HOME"/work/logs/tool-*.txt ]
+}
+
+@test "a closed pipe ends the command quietly with 0" {
+  for n in $(seq 3000); do echo '{"role":"user","content":"some words so that there is more than a pipe holds"}'; done > many
+  mem-append --jsonl --context discord-thread/123 < many | head -n 1
+  [ "${PIPESTATUS[*]}" = "0 0" ]
+  [ "$(grep -c '^## ' "$MIND_HOME/$WINDOW")" = 3000 ] # everything was written all the same
+  mem-show --window $WINDOW | head -n 1
+  [ "${PIPESTATUS[*]}" = "0 0" ]
+  mem-show --json --window $WINDOW | head -n 1
+  [ "${PIPESTATUS[*]}" = "0 0" ]
+  sed -i.kept 's/> some/> other/' "$MIND_HOME/$WINDOW"
+  mem-lint --logs | head -n 1
+  [ "${PIPESTATUS[*]}" = "0 0" ]
+}
+
+@test "a pipe that was closed before anything was written" {
+  printf a | a_pipe_that_is_closed mem-append --context discord-thread/123 --role user 2> errors
+  printf '{"role":"user","content":"b"}' | a_pipe_that_is_closed mem-append --jsonl --context discord-thread/123 2>> errors
+  for command in "mem-show $WINDOW:3" "mem-pin $WINDOW:3" "mem-pin --list" "mem-lint --help" "mem-new --version" "mem-new note/a"; do
+    a_pipe_that_is_closed $command 2>> errors
+  done
+  [ ! -s errors ]
+  [ "$(grep -c '^## ' "$MIND_HOME/$WINDOW")" = 2 ]
+  [ "$(mem-pin --list | wc -l)" -eq 1 ]
+  [ -f "$MIND_HOME/logs/note/a/20260130T142355Z.md" ]
+}
+
+@test "a reader that gets nothing is told: closed and full standard output" {
+  append a
+  run sh -c "mem-show $WINDOW:3 >&-"
+  [ "$status" -eq 74 ]
+  [ "$output" = "mem-show: standard output: bad file descriptor" ]
+  [ -e /dev/full ] || skip "this system has no /dev/full"
+  run sh -c "mem-show $WINDOW:3 > /dev/full"
+  [ "$status" -eq 74 ]
+  [ "$output" = "mem-show: standard output: no space left on device" ]
+}
+
+@test "at a terminal with nothing to read: usage, and 2" {
+  run "$PYTHON" -c '
+import os, pty, sys
+code = os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], lambda fd: os.read(fd, 1024)))
+sys.exit(code)' mem-append --context note/a --role user < /dev/null
+  [ "$status" -eq 2 ]
+  [[ "$output" = "mem-append: nothing to read on standard input; see 'mem-append --help'"* ]]
+}
+
+@test "a home whose lock is held: 75 after five seconds, and readers do not wait" {
+  append a
+  mem-pin $WINDOW:3
+  mkfifo hold
+  exec 8<> hold
+  "$PYTHON" -c '
+import fcntl, sys
+lock = open(sys.argv[1]); fcntl.flock(lock, fcntl.LOCK_EX); print("held", flush=True); sys.stdin.read()' "$MIND_HOME/.lock" > held < hold 3>&- 8>&- &
+  holder=$!
+  until [ -s held ]; do :; done
+  start=$SECONDS
+  mem-show $WINDOW:3
+  mem-pin --list
+  mem-lint --logs
+  [ $((SECONDS - start)) -lt 4 ]
+  start=$SECONDS
+  for command in "mem-append --context note/a --role user" "mem-append --jsonl --context note/a" "mem-new note/a" "mem-pin --text x"; do
+    { code=0; echo '{"role":"user","content":"x"}' | $command > out.${command%% *}$RANDOM 2>> errors || code=$?; echo $code >> codes; } &
+    waiting="$waiting $!"
+  done
+  wait $waiting
+  took=$((SECONDS - start))
+  exec 8>&- # the holder's input ends, and so does the holder
+  wait $holder
+  [ "$(sort -u codes)" = 75 ]
+  [ "$(sort -u errors | sed "s|$MIND_HOME|HOME|; s/^[a-z-]*: //" | sort -u)" = "'HOME/.lock' is held by another process; try again" ]
+  [ "$(cat out.*)" = "" ]
+  [ $took -ge 4 ] && [ $took -le 8 ]
+  [ "$(ls "$MIND_HOME/logs")" = discord-thread ]
+}
+
+as_nobody() { # COMMAND...: as another uid; root ignores modes
+  "$PYTHON" -c '
+import os, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+}
+
+@test "a home of somebody else is not permitted, and says so" {
+  append a
+  mem-pin $WINDOW:3
+  if [ "$(id -u)" -eq 0 ]; then
+    as_nobody test -r "$ROOT/.venv/bin/python" || skip "another uid cannot read this checkout"
+    chmod -R a+rX "$BATS_TEST_TMPDIR" && as_nobody test -r "$MIND_HOME/$WINDOW" || skip "another uid cannot reach the test's folder"
+    run as_nobody mem-append --home "$MIND_HOME" --context note/a --role user < /dev/null
+  else
+    chmod -R a-w "$MIND_HOME"
+    run mem-append --context note/a --role user < /dev/null
+    chmod -R u+w "$MIND_HOME"
+  fi
+  [ "$status" -eq 77 ]
+  [ "$output" = "mem-append: $MIND_HOME/.lock: permission denied" ]
+  [ ! -e "$MIND_HOME/logs/note" ]
+}

@@ -1,0 +1,112 @@
+"""A home, a scripted model, and turns taken with the real command or through the library."""
+
+import hashlib
+import os
+import subprocess
+from typing import Any
+
+import pytest
+from scene import NOW, ROOT, TIME
+from scripted import Script, serving
+
+from plainmind.agent.bash import Shell
+from plainmind.agent.memory import Means
+from plainmind.agent.turn import Message, Turn
+from plainmind.formats.config import Settings
+from plainmind.formats.event import Event
+from plainmind.ground.environment import Environment
+from plainmind.log import reader
+from plainmind.log.writer import Draft, Log
+from plainmind.providers import registry
+
+BIN = os.path.join(ROOT, "bin")
+CONTEXT = "discord-thread/1"
+
+
+@pytest.fixture
+def model():
+    """The scripted model; its script must be played to its end."""
+    with serving(Script()) as script:
+        yield script
+        assert not script.replies, "the model was asked less often than the script says"
+
+
+class World:
+    """One home and everything that happens to it."""
+
+    def __init__(self, home, model: Script, folder: str):
+        self.home, self.model, self.folder = home, model, folder
+        self.env = {
+            "PATH": os.environ["PATH"], "HOME": folder, "MIND_HOME": home.root, "MIND_NOW": TIME,
+            "OPENAI_BASE_URL": model.url, "MIND_TURN_MODEL": "openai:scripted",
+        }  # fmt: skip
+
+    def start(self, *arguments: str, name: str = "agent-turn", **env: str) -> subprocess.Popen:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env={**self.env, **env}
+        )
+
+    def run(self, name: str, *arguments: str, stdin: bytes = b"", code: int = 0, **env: str) -> str:
+        ended = subprocess.run(
+            [os.path.join(BIN, name), *arguments], input=stdin, capture_output=True, env={**self.env, **env}, cwd=self.folder
+        )
+        self.said = ended.stderr.decode("utf-8", "replace")
+        assert ended.returncode == code, (ended.returncode, self.said)
+        assert "Traceback" not in self.said
+        return ended.stdout.decode("utf-8", "replace")
+
+    def turn(self, *arguments: str, context: str | None = CONTEXT, code: int = 0, **env: str) -> str:
+        """What `agent-turn` prints."""
+        where = ("--context", context) if context else ()
+        return self.run("agent-turn", *where, *arguments, code=code, **env)
+
+    def append(self, role: str, content: str, instant: int = NOW - 86_400_000, context: str = CONTEXT, **meta: Any) -> None:
+        Log(self.home).append(context, [Draft(instant, role, content, meta)], instant)
+
+    def events(self, context: str = CONTEXT) -> list[Event]:
+        """The events of the current window."""
+        path = self.home.current_window(context)
+        return self.events_of(path) if path else []
+
+    def events_of(self, path: str) -> list[Event]:
+        opened = reader.window(self.home, path)
+        return [opened.event(block) for block in opened.blocks()]
+
+    def roles(self, context: str = CONTEXT) -> list[str]:
+        return [event.role for event in self.events(context)]
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def tree(self, below: str = "") -> dict[str, tuple]:
+        """Everything in the home: name -> kind, mode, time, hash."""
+        found = {}
+        for folder, folders, files in os.walk(os.path.join(self.home.root, below)):
+            for name in [*folders, *files]:
+                path = os.path.join(folder, name)
+                stat = os.lstat(path)
+                data = open(path, "rb").read() if name in files else b""
+                found[os.path.relpath(path, self.home.root)] = (stat.st_mode, stat.st_mtime_ns, hashlib.sha256(data).hexdigest())
+        return found
+
+
+@pytest.fixture
+def world(home, model, tmp_path) -> World:
+    return World(home, model, str(tmp_path))
+
+
+@pytest.fixture
+def library(home, model, monkeypatch, unsynced):
+    """A turn through the library, each model asked once: `library(text, "openai:x", key=value…)` -> its reply."""
+    monkeypatch.setenv("OPENAI_BASE_URL", model.url)
+
+    def run(text: str, setting: str = "openai:scripted", context: str | None = CONTEXT, id: str = "", **settings: Any) -> str:
+        values = {f"MIND_{key.upper()}": str(value) for key, value in settings.items()}
+        chosen = Settings("", "config.toml", lambda name: values.get(name, ""))
+        env = Environment(home.root)
+        means = Means(home, env, chosen, lambda: NOW, lambda said: None)
+        turn = Turn(means, registry.chat(setting, env, chosen), Shell(home, BIN), Log(home), context)
+        return turn.run(Message(text, {"message_id": id} if id else {}), lambda ask: ask())
+
+    return run

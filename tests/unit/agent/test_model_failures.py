@@ -1,0 +1,204 @@
+"""What a model can do wrong: the message is logged once, the exit code is honest, the next run carries on."""
+
+import json
+import socket
+
+import pytest
+from scripted import call, calls, later, raw_call
+
+from plainmind.ground.errors import BadData, Misconfigured, Unavailable
+
+
+def test_a_server_that_recovers_is_asked_again(world, model):
+    model.then(500, 503, "There.")
+    assert world.turn("--message-id", "m1", "hi") == "There.\n"
+    assert model.requests[0] == model.requests[1] == model.requests[2]
+    assert world.roles() == ["user", "agent"]
+
+
+def test_a_server_that_does_not(world, model):
+    """Four attempts, 69, the message logged once; the same id completes the turn later."""
+    model.then(500, 502, 503, 529)
+    assert world.turn("--message-id", "m1", "hi", code=69) == ""
+    assert world.said.count("\n") == 1 and "529" in world.said
+    assert len(model.requests) == 4
+    assert world.roles() == ["user"]
+    model.then(later())
+    world.turn("--message-id", "m1", "hi", code=69)
+    assert world.roles() == ["user"]
+    model.then("Hello.")
+    assert world.turn("--message-id", "m1", "hi") == "Hello.\n"
+    assert world.roles() == ["user", "agent"]
+    assert model.requests[0] == model.requests[4] == model.requests[5]
+
+
+def test_a_failure_after_a_tool(world, model):
+    model.then(calls(call("echo 1 >> count; echo one", id="a")), later(), "Done.")
+    world.turn("--message-id", "m1", "hi", code=69)
+    assert world.roles() == ["user", "tool"]
+    assert world.turn("--message-id", "m1", "hi") == "Done.\n"
+    assert world.roles() == ["user", "tool", "agent"]
+    assert model.messages[2] == model.messages[1]
+
+
+def test_without_an_id_the_next_message_sees_the_failed_one(world, model):
+    model.then(later(), "Both.")
+    world.turn("one", code=69)
+    world.turn("two")
+    assert [m["content"] for m in model.messages[1][1:]] == ["one", "two"]
+
+
+def test_nobody_listens(world):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+        assert world.turn("hi", code=69, OPENAI_BASE_URL=url) == ""
+    assert world.roles() == ["user"]
+    assert world.said.count("\n") == 1 and "cannot be reached" in world.said
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"<html>busy</html>",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"choices":[]}',
+        b'{"choices":[{}]}',
+        b'{"choices":[{"message":null}]}',
+        b'{"choices":{"0":1}}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        "",
+        " \n ",
+        {"role": "assistant", "content": None},
+        {"role": "assistant", "content": None, "tool_calls": []},
+        {"role": "assistant", "content": [], "tool_calls": None},
+        {"role": "assistant", "content": 5},
+    ],
+    ids=lambda r: repr(r)[:30],
+)
+def test_no_answer(library, model, world, reply):
+    model.then(reply)
+    with pytest.raises(Unavailable):
+        library("hi", id="m1")
+    assert world.roles() == ["user"]
+    model.then("Here.")
+    assert library("hi", id="m1") == "Here."
+
+
+@pytest.mark.parametrize(("status", "failure"), [(400, BadData), (413, BadData), (401, Misconfigured), (403, Misconfigured), (404, Misconfigured), (302, Misconfigured)])
+def test_a_refusal_is_not_repeated(library, model, world, status, failure):
+    model.then((status, {"Location": "http://127.0.0.1:1/"}))
+    with pytest.raises(failure):
+        library("hi")
+    assert world.roles() == ["user"]
+    assert len(model.requests) == 1
+
+
+def test_the_key_is_never_told(world, model):
+    model.then((401, {}))
+    world.turn("hi", code=78, OPENAI_API_KEY="hush-hush-hush")
+    assert model.headers[0]["Authorization"] == "Bearer hush-hush-hush"
+    assert "hush" not in world.said
+    model.then(b'{"error": {"message": "your key hush-hush-hush is bad", "code": 400}}', b"{}")
+    world.turn("hi", code=65, OPENAI_API_KEY="hush-hush-hush")
+    assert "hush" not in world.said
+    model.replies.clear()
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (raw_call('{"command": "ls"}', name="python"), "there is no tool 'python'; the only tool is bash"),
+        (raw_call("{}", name=""), "there is no tool ''"),
+        (raw_call('{"command": "ls'), "the arguments are no JSON"),
+        (raw_call("ls -l"), "the arguments are no JSON"),
+        (raw_call(""), "'command' is missing"),
+        (raw_call("{}"), "'command' is missing"),
+        (raw_call('["ls"]'), "'command' is missing"),
+        (raw_call('{"command": ["ls"]}'), "'command' is missing"),
+        (raw_call('{"command": null, "timeout": 5}'), "'command' is missing"),
+        (raw_call("[" * 100_000), "the arguments are no JSON"),
+    ],
+    ids=lambda m: json.dumps(m)[-40:] if isinstance(m, dict) else m[:20],
+)
+def test_a_call_that_cannot_be_run_is_answered(library, model, world, made, told):
+    """The model reads what was wrong, and goes on."""
+    model.then(calls(made), calls(call("echo better", id="b")), "Done.")
+    assert library("go") == "Done."
+    wrong, better = [e for e in world.events() if e.role == "tool"]
+    assert wrong.content.startswith("not run: ") and told in wrong.content
+    assert wrong.meta["exit"] is None
+    assert (better.content, better.meta["exit"]) == ("better", 0)
+    shown = model.messages[1][-2:]
+    assert shown[0]["tool_calls"] == [made]
+    assert shown[1] == {"role": "tool", "tool_call_id": "c1", "content": wrong.content}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"command": "echo x", "timeout": 1e999}',
+        '{"command": "echo x", "timeout": NaN}',
+        '{"command": "echo x", "timeout": -5}',
+        '{"command": "echo x", "timeout": "soon"}',
+        '{"command": "echo x", "timeout": true}',
+        '{"command": "echo x", "timeout": 0.2}',
+        '{"command": "echo x", "timeout": 99999999}',
+        '{"command": "echo x", "why": "because"}',
+    ],
+)
+def test_odd_arguments_still_run(library, model, world, arguments):
+    model.then(calls(raw_call(arguments)), "Done.")
+    assert library("go") == "Done."
+    assert [e.content for e in world.events()] == ["go", "x", "Done."]
+
+
+@pytest.mark.parametrize("command", ["echo a\0b", "echo \ud800", "echo " + "x" * 300_000])
+def test_a_command_no_system_can_start(library, model, world, command):
+    model.then(calls(call(command)), "Sorry.")
+    assert library("go") == "Sorry."
+    tool = world.events()[1]
+    assert tool.content.startswith("bash cannot be started: ") and tool.meta["exit"] == 127
+
+
+def test_the_last_step_has_no_tools(library, model, world):
+    """After max_steps calls the model is asked without tools, and must answer."""
+    model.then(calls(call("echo 1", id="a")), calls(call("echo 2", id="b")), "Enough.")
+    assert library("go", turn_max_steps=2) == "Enough."
+    assert [bool(request.get("tools")) for request in model.requests] == [True, True, False]
+    assert world.roles() == ["user", "tool", "tool", "agent"]
+
+
+def test_more_calls_at_once_than_steps_are_left(library, model, world):
+    model.then(calls(*(call(f"echo {n}", id=str(n)) for n in range(5))), "Enough.")
+    assert library("go", turn_max_steps=3) == "Enough."
+    assert [e.content for e in world.events() if e.role == "tool"] == ["0", "1", "2"]
+    assert [bool(request.get("tools")) for request in model.requests] == [True, False]
+
+
+def test_calls_where_none_are_possible(library, model, world):
+    """A model that calls without being given a tool: its text counts; without text it said nothing."""
+    model.then(calls(call("echo 1", id="a"), text="Well."))
+    assert library("go", turn_max_steps=0) == "Well."
+    model.then(calls(call("echo 1", id="a")))
+    with pytest.raises(Unavailable):
+        library("go on", turn_max_steps=0)
+    assert world.roles() == ["user", "agent", "user"]
+
+
+def test_steps_count_over_a_cut(library, model):
+    model.then(calls(call("true", id="a")), 500, calls(call("true", id="b")), "Done.")
+    with pytest.raises(Unavailable):
+        library("go", id="m", turn_max_steps=2)
+    assert library("go", id="m", turn_max_steps=2) == "Done."
+    assert [bool(request.get("tools")) for request in model.requests] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("setting", ["nobody", "nobody:x", "openai:", "command:", "command:/nowhere/model", "command:'"])
+def test_no_such_model(world, setting):
+    assert world.turn("--model", setting, "hi", code=78) == ""
+    assert world.said.count("\n") == 1 and "turn.model" in world.said

@@ -1,0 +1,93 @@
+"""Settings: what is wrong is named with its file, line and key; option, environment, file, default, in this order."""
+
+import pytest
+
+from plainmind.formats.config import KEYS, Settings, variable
+from plainmind.ground.errors import Misconfigured
+
+FILE = "/home/config.toml"
+
+
+def settings(toml: str = "", **env: str) -> Settings:
+    return Settings(toml, FILE, lambda name: env.get(name, ""))
+
+
+def test_defaults():
+    for key, known in KEYS.items():
+        assert settings()[key] == known.default
+        assert type(known.default) is known.type
+        assert not known.choices or known.default in known.choices
+
+
+def test_environment_beats_file_and_an_option_beats_both():
+    toml = "[recall]\nk = 3\n"
+    assert settings(toml)["recall.k"] == 3
+    both = settings(toml, MIND_RECALL_K="4")
+    assert both["recall.k"] == 4
+    both.override("recall.k", None)
+    assert both["recall.k"] == 4
+    both.override("recall.k", 5)
+    assert both["recall.k"] == 5
+
+
+def test_the_name_of_a_variable():
+    assert variable("recall.sim") == "MIND_RECALL_SIM"
+    assert variable("turn.max_steps") == "MIND_TURN_MAX_STEPS"
+
+
+@pytest.mark.parametrize("toml", ["recall.k = 3", "[recall]\nk = 3", "recall = { k = 3 }", '"recall"."k" = 3', '[ recall ]\n"k" = 3', "# c\n\nrecall.k=3 # c"])
+def test_the_ways_to_write_a_key(toml):
+    assert settings(toml)["recall.k"] == 3
+
+
+def test_a_whole_number_is_a_number():
+    floor = settings("recall.floor = 1")["recall.floor"]
+    assert floor == 1.0 and type(floor) is float
+
+
+@pytest.mark.parametrize("toml, said", [
+    ("recall.kk = 3", f"{FILE}:1: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
+    ("\n\n[colour]\n\nscheme = 1\n", f"{FILE}:5: unknown setting 'colour.scheme'; remove it"),
+    ("[embed]\nk = 1\n[recall]\nk = 3", f"{FILE}:2: unknown setting 'embed.k'; did you mean 'embed.model'?"),
+    ("[embed]\nmodel='auto'\n[recall]\nmodel = 'x'", f"{FILE}:4: unknown setting 'recall.model'; did you mean '"),
+    ("\n[recall]\nk = '3'", f"{FILE}:3: 'recall.k' is no whole number; give a whole number"),
+    ("[recall]\nk = true", f"{FILE}:2: 'recall.k' is no whole number; give a whole number"),
+    ("[recall]\nk = 3.0", f"{FILE}:2: 'recall.k' is no whole number; give a whole number"),
+    ("[recall]\nfloor = false", f"{FILE}:2: 'recall.floor' is no number; give a number"),
+    ("[recall]\nfloor = nan", f"{FILE}:2: 'recall.floor' is no number; give a number"),
+    ("[recall]\nfloor = -inf", f"{FILE}:2: 'recall.floor' is no number; give a number"),
+    ("[recall]\nsim = 3", f"{FILE}:2: 'recall.sim' is no text; give a text"),
+    ("[recall]\nsim = 'Cosine'", f"{FILE}:2: 'recall.sim' is unknown; use one of hybrid, cosine"),
+    ("[recall]\nk = 2026-01-30", f"{FILE}:2: 'recall.k' is no whole number; give a whole number"),
+    ("\n\nrecall = { sim = 'cosine', kk = 3 }", f"{FILE}:3: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
+    ("\n\n[[recall]]\nk = 3", f"{FILE}:3: unknown setting 'recall'; did you mean 'recall.k'?"),
+    ("\nrecall = 3", f"{FILE}:2: unknown setting 'recall'; did you mean 'recall.k'?"),
+    ("turn.model = '''\nkk = 1\n'''\nrecall.kk = 1", f"{FILE}:4: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
+    ("\nturn.max_steps = [\n1,\n2]", f"{FILE}:2: 'turn.max_steps' is no whole number; give a whole number"),
+    ("[recall]\nk = 3\nk = 4", f"{FILE}:3: no TOML: Cannot overwrite a value"),
+    ("[recall]\nk = \n", f"{FILE}:2: no TOML: Invalid value (at line 2, column 5); mend the line"),
+    ("ok = 1\n[recall\n", f"{FILE}:2: no TOML:"),
+    ("a = '''\nnever ended\n", f"{FILE}:3: no TOML:"),
+], ids=lambda value: ascii(value)[:40])  # fmt: skip
+def test_what_is_wrong_names_file_line_and_key(toml, said):
+    with pytest.raises(Misconfigured) as failed:
+        settings(toml)
+    assert str(failed.value).startswith(said) and failed.value.code == 78
+
+
+@pytest.mark.parametrize("name, value, said", [
+    ("MIND_RECALL_K", "many", "MIND_RECALL_K='many' is no whole number; give a whole number"),
+    ("MIND_RECALL_K", "3.5", "MIND_RECALL_K='3.5' is no whole number; give a whole number"),
+    ("MIND_RECALL_FLOOR", "low", "MIND_RECALL_FLOOR='low' is no number; give a number"),
+    ("MIND_RECALL_FLOOR", "nan", "MIND_RECALL_FLOOR='nan' is no number; give a number"),
+    ("MIND_RECALL_SIM", "dot", "MIND_RECALL_SIM='dot' is unknown; use one of hybrid, cosine"),
+])  # fmt: skip
+def test_a_variable_that_is_wrong(name, value, said):
+    with pytest.raises(Misconfigured) as failed:
+        settings(**{name: value})
+    assert str(failed.value) == said
+
+
+def test_an_option_that_is_wrong():
+    with pytest.raises(Misconfigured, match="recall.sim='dot' is unknown"):
+        settings().override("recall.sim", "dot")

@@ -1,0 +1,67 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scene import NOW, STAMP, TIME
+
+from plainmind.ground import clock
+from plainmind.ground.errors import BadData
+
+FIRST, LAST = clock.parse("0001-01-01"), clock.parse("9999-12-31T23:59:59.999Z")
+
+
+@pytest.mark.parametrize("value, text", [
+    ("2026-01-30T14:23:55.120Z", TIME),
+    ("2026-01-30T14:23:55Z", "2026-01-30T14:23:55.000Z"),
+    ("2026-01-30T14:23Z", "2026-01-30T14:23:00.000Z"),
+    ("2026-01-30", "2026-01-30T00:00:00.000Z"),
+    ("20260130T142355Z", "2026-01-30T14:23:55.000Z"),
+    ("2026-01-30 14:23:55+00:00", "2026-01-30T14:23:55.000Z"),
+    ("2026-01-30T14:23:55.120+01:00", "2026-01-30T13:23:55.120Z"),
+    ("2026-01-30T00:30:00+14:00", "2026-01-29T10:30:00.000Z"),
+    ("2026-01-30T14:23:55-03:30", "2026-01-30T17:53:55.000Z"),
+    ("2026-01-30T14:23:55.9999Z", "2026-01-30T14:23:55.999Z"),
+    ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+    ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+    ("0999-12-31T00:00:00Z", "0999-12-31T00:00:00.000Z"),
+    ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+    ("2024-02-29", "2024-02-29T00:00:00.000Z"),
+])  # fmt: skip
+def test_times(value, text):
+    assert clock.text(clock.parse(value)) == text
+
+
+@pytest.mark.parametrize("value, said", [
+    ("", "'' is no time; write it as 2026-01-30T14:23:55Z"), ("now", "is no time"), ("2026", "is no time"), ("2026-13-01", "is no time"),
+    ("2026-02-30", "is no time"), ("2026-01-30T25:00:00Z", "is no time"), ("2026-01-30T14:23:60Z", "is no time"), ("1769783035", "is no time"),
+    ("2026-01-30T14:23:55", "names no zone; end it with Z or an offset such as +01:00"), ("2026-01-30T14", "names no zone"),
+    ("２０２６-01-30", "is no time"), ("٢٠٢٦-01-30", "is no time"), ("2026-W05-5", "is no time"), ("2026W05T10", "is no time"), ("2026-01-30T14:23:55Z ", "is no time"),
+    ("0001-01-01T00:00:00+01:00", "is out of range; use a year from 1 to 9999"), ("9999-12-31T23:59:59-01:00", "is out of range"),
+    ("2026-01-30T14:23:55Z\n", "is no time"), ("-2026-01-30", "is no time"), ("12026-01-30", "is no time"),
+], ids=ascii)  # fmt: skip
+def test_what_is_no_time(value, said):
+    with pytest.raises(BadData) as failed:
+        clock.parse(value)
+    assert said in str(failed.value)
+
+
+@settings(max_examples=500)
+@given(st.integers(FIRST, LAST))
+def test_every_instant_reads_back(instant):
+    assert clock.parse(clock.text(instant)) == instant
+
+
+@settings(max_examples=200)
+@given(st.integers(FIRST, LAST), st.integers(FIRST, LAST))
+def test_texts_and_stamps_sort_as_instants_do(one, other):
+    earlier, later = sorted((one, other))
+    assert clock.text(earlier) <= clock.text(later)
+    assert clock.stamp(earlier) <= clock.stamp(later)
+
+
+def test_stamps():
+    assert clock.stamp(NOW) == STAMP
+    assert clock.stamp(clock.parse("0500-01-01")) == "05000101T000000Z"
+
+
+def test_boot_is_the_same_twice():
+    assert clock.boot() == clock.boot()

@@ -1,0 +1,385 @@
+"""Durable files: what fails leaves things as they were, and what a human saves is never lost."""
+
+import errno
+import fcntl
+import multiprocessing
+import os
+import stat
+import threading
+import time
+
+import pytest
+
+from plainmind.ground import files
+from plainmind.ground.errors import Busy, InputOutput, NoInput, NotPermitted
+
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def path(tmp_path) -> str:
+    path = str(tmp_path / "file")
+    with open(path, "wb") as file:
+        file.write(b"old\n")
+    return path
+
+
+def fail(error: int):
+    def failing(*_):
+        raise OSError(error, os.strerror(error))
+
+    return failing
+
+
+def names(path: str) -> list[str]:
+    return os.listdir(os.path.dirname(path))
+
+
+# ---- append
+
+
+def test_append_gives_the_length_before(path):
+    assert files.append(path, b"new\n") == 4
+    assert files.read(path) == b"old\nnew\n"
+
+
+def test_a_short_write_is_cut_back(path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:2]))
+    with pytest.raises(OSError) as failed:
+        files.append(path, b"new\n")
+    assert failed.value.errno == errno.ENOSPC
+    assert files.read(path) == b"old\n"
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_failed_fsync_is_cut_back_and_not_tried_again(path, monkeypatch, error):
+    calls = []
+    monkeypatch.setattr(files, "sync", lambda fd: calls.append(fd) or fail(error)())
+    with pytest.raises(OSError) as failed:
+        files.append(path, b"new\n")
+    assert failed.value.errno == error
+    assert files.read(path) == b"old\n"
+    assert len(calls) == 1
+
+
+def test_what_a_human_appended_meanwhile_is_not_cut_off(path, monkeypatch):
+    def a_human_appends_and_the_disk_fails(fd):
+        with open(path, "ab") as file:
+            file.write(b"theirs\n")
+        fail(errno.EIO)()
+
+    monkeypatch.setattr(files, "sync", a_human_appends_and_the_disk_fails)
+    with pytest.raises(OSError):
+        files.append(path, b"ours\n")
+    assert files.read(path).endswith(b"theirs\n")
+
+
+def test_append_follows_no_link(path):
+    os.symlink(path, path + ".link")
+    with pytest.raises(OSError):
+        files.append(path + ".link", b"x")
+    assert files.read(path) == b"old\n"
+
+
+# ---- create and replace
+
+
+def test_create_never_writes_over(path):
+    with pytest.raises(FileExistsError):
+        files.create(path, b"new\n")
+    assert files.read(path) == b"old\n" and names(path) == ["file"]
+
+
+@pytest.mark.parametrize("step", ["write", "link", "unlink", "fsync"])
+def test_a_create_that_fails_leaves_nothing(tmp_path, monkeypatch, step):
+    """A temporary file may stay when it cannot be removed; the name itself never is half made."""
+    path = str(tmp_path / "folder" / "file")
+    os.mkdir(os.path.dirname(path))
+    if step == "fsync":
+        monkeypatch.setattr(files, "sync", fail(errno.EIO))
+    else:
+        monkeypatch.setattr(os, step, fail(errno.EIO))
+    with pytest.raises(OSError):
+        files.create(path, b"new\n")
+    monkeypatch.undo()
+    assert [n for n in names(path) if not n.endswith(".tmp")] == (["file"] if step == "unlink" else [])
+    if step != "unlink":
+        assert names(path) == []
+
+
+def test_a_create_whose_folder_cannot_be_made_durable_is_taken_back(tmp_path, monkeypatch):
+    path = str(tmp_path / "file")
+    monkeypatch.setattr(files, "settle", fail(errno.EIO))
+    with pytest.raises(OSError):
+        files.create(path, b"new\n")
+    assert names(path) == []
+
+
+def test_replace_is_all_or_nothing(path, monkeypatch):
+    monkeypatch.setattr(os, "rename", fail(errno.EIO))
+    with pytest.raises(OSError):
+        files.replace(path, b"new\n")
+    assert files.read(path) == b"old\n" and names(path) == ["file"]
+    monkeypatch.undo()
+    files.replace(path, b"new\n")
+    assert files.read(path) == b"new\n" and names(path) == ["file"]
+
+
+def test_what_a_killed_process_left_is_not_written_over(path):
+    """It may be all that is left of a human's save; and a later process may have the same number."""
+    left = os.path.join(os.path.dirname(path), f".file.{os.getpid()}-0.tmp")
+    with open(left, "w") as file:
+        file.write("a human's")
+    files.replace(path, b"new\n")
+    files.edit(path, lambda data: data + b"more\n")
+    assert files.read(left) == b"a human's" and files.read(path) == b"new\nmore\n"
+    assert sorted(names(path)) == sorted([os.path.basename(left), "file"])
+
+
+def test_folders_are_private_and_made_durable_in_their_parents(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(files, "sync_folder", lambda path: synced.append(os.path.relpath(path, tmp_path)))
+    files.make_folder(str(tmp_path / "a" / "b" / "c"))
+    assert synced == [".", "..", ".", "a", "a/b"]
+    assert stat.S_IMODE(os.stat(tmp_path / "a" / "b").st_mode) == 0o700
+
+
+def test_a_folder_where_a_file_is(path):
+    with pytest.raises(OSError):
+        files.make_folder(os.path.join(path, "below"))
+
+
+# ---- lock
+
+
+def hold(path: str, held, done) -> None:
+    with files.lock(path):
+        held.set()
+        done.wait(30)
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock until it is told to let go."""
+    path, held, done = str(tmp_path / "lock"), fork.Event(), fork.Event()
+    process = fork.Process(target=hold, args=(path, held, done))
+    process.start()
+    assert held.wait(30)
+    yield path, done
+    done.set()
+    process.join(30)
+
+
+def test_a_lock_that_is_held_is_busy_in_time(holder):
+    path, _ = holder
+    for wait in (0, 0.2):
+        start = time.monotonic()
+        with pytest.raises(Busy, match="is held by another process; try again"), files.lock(path, wait):
+            raise AssertionError
+        assert wait <= time.monotonic() - start < wait + 2
+
+
+def test_a_lock_that_is_held_is_busy_in_a_thread_too(holder):
+    path, _ = holder
+    outcome = []
+
+    def locking():
+        try:
+            with files.lock(path, 0.1):
+                outcome.append("locked")
+        except Busy:
+            outcome.append("busy")
+
+    thread = threading.Thread(target=locking)
+    thread.start()
+    thread.join(30)
+    assert outcome == ["busy"]
+
+
+def test_a_lock_is_had_as_soon_as_it_is_let_go(holder):
+    path, done = holder
+    threading.Timer(0.1, done.set).start()
+    with files.lock(path, 30):
+        pass
+
+
+def test_a_lock_dies_with_its_process(tmp_path):
+    path, held = str(tmp_path / "lock"), fork.Event()
+    process = fork.Process(target=hold, args=(path, held, fork.Event()))
+    process.start()
+    assert held.wait(30)
+    process.kill()
+    process.join(30)
+    with files.lock(path, 5):
+        pass
+
+
+def test_the_lock_s_alarm_does_not_stay(tmp_path):
+    import signal
+
+    before = signal.getsignal(signal.SIGALRM)
+    with files.lock(str(tmp_path / "lock")):
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_one_process_at_a_time(tmp_path):
+    """Eight processes read, then write, a number 40 times each: a lost turn would be a lower number."""
+    number, lock = str(tmp_path / "number"), str(tmp_path / "lock")
+    files.replace(number, b"0")
+
+    def count():
+        for _ in range(40):
+            with files.lock(lock, 60):
+                value = int(files.read(number))
+                with open(number, "wb") as file:
+                    file.write(b"%d" % (value + 1))
+
+    processes = [fork.Process(target=count) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert files.read(number) == b"320"
+
+
+# ---- edit: a human may be saving at this moment
+
+
+def save_in_place(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def save_by_rename(path: str, data: bytes) -> None:
+    with open(path + ".swp", "wb") as file:
+        file.write(data)
+    os.rename(path + ".swp", path)
+
+
+saves = pytest.mark.parametrize("save", [save_in_place, save_by_rename])
+
+
+def test_an_edit_keeps_the_mode(path):
+    os.chmod(path, 0o664)
+    before = os.umask(0o077)
+    try:
+        files.edit(path, lambda data: data + b"ours\n")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o664 and names(path) == ["file"]
+
+
+def test_an_edit_that_changes_nothing_touches_nothing(path):
+    before = os.stat(path)
+    files.edit(path, lambda data: data)
+    assert os.stat(path) == before
+
+
+def test_an_edit_of_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        files.edit(str(tmp_path / "none"), lambda data: b"x")
+
+
+@saves
+def test_a_save_while_the_change_is_made(path, save):
+    """The change is made again on what they saved."""
+    theirs = [b"theirs\n"]
+
+    def change(data: bytes) -> bytes:
+        if theirs:
+            save(path, theirs.pop())
+        return data + b"ours\n"
+
+    files.edit(path, change)
+    assert files.read(path) == b"theirs\nours\n" and names(path) == ["file"]
+
+
+@saves
+@pytest.mark.parametrize("swap", [1, 2, 3])
+def test_a_save_right_before_an_exchange(path, save, swap, monkeypatch):
+    """Two saves: one that makes the edit go back, and one right before a later exchange."""
+    exchange, count = files.exchange, []
+
+    def exchanging(one, other):
+        count.append(1)
+        if len(count) == 1:
+            save(other, b"first\n")
+        if len(count) == swap:
+            save(other, b"first\nsecond\n")
+        return exchange(one, other)
+
+    monkeypatch.setattr(files, "exchange", exchanging)
+    files.edit(path, lambda data: data + b"ours\n")
+    assert files.read(path) == b"first\nsecond\nours\n"
+    assert names(path) == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells whether a file is open for writing")
+def test_a_save_that_is_under_way(path):
+    """The editor has emptied the file and not yet written: what it will write must end up under the name."""
+    editor = open(path, "wb")  # noqa: SIM115
+    with pytest.raises(Busy, match="is being edited; try again"):
+        files.edit(path, lambda data: data + b"ours\n")
+    editor.write(b"theirs\n")
+    editor.close()
+    assert files.read(path) == b"theirs\n" and names(path) == ["file"]
+    files.edit(path, lambda data: data + b"ours\n")
+    assert files.read(path) == b"theirs\nours\n"
+
+
+def human(path: str, save, rounds: int, started) -> None:
+    """Keeps all they ever wrote, and saves it over and over; reads what changed before most saves."""
+    mine: list[bytes] = []
+    for number in range(rounds):
+        mine.append(b"human %d\n" % number)
+        others = [] if number % 5 == 0 else [row for row in read_rows(path) if not row.startswith(b"human")]
+        save(path, b"".join(mine + others))
+        started.set()
+
+
+def read_rows(path: str) -> list[bytes]:
+    return files.read(path).splitlines(keepends=True)
+
+
+@saves
+def test_a_human_who_saves_all_the_time(path, save):
+    """Whoever wins each race, every line of theirs is there at the end, once."""
+    rounds, started = 1500, fork.Event()
+    process = fork.Process(target=human, args=(path, save, rounds, started))
+    process.start()
+    assert started.wait(30)
+    done = busy = 0
+    while process.is_alive():
+        try:
+            files.edit(path, lambda data: data + b"ours %d\n" % (done + busy))
+            done += 1
+        except (Busy, FileNotFoundError):
+            busy += 1
+    process.join()
+    assert done + busy > 20, "there was no race"
+    found = [row for row in read_rows(path) if row.startswith(b"human")]
+    assert found == [b"human %d\n" % n for n in range(rounds)]
+    assert names(path) == ["file"]
+
+
+def test_where_two_files_cannot_be_exchanged(path, monkeypatch):
+    monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    theirs = [b"theirs\n"]
+    files.edit(path, lambda data: (theirs and save_in_place(path, theirs.pop())) or data + b"ours\n")
+    assert files.read(path) == b"theirs\nours\n" and names(path) == ["file"]
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize("error, kind", [(errno.ENOENT, NoInput), (errno.EACCES, NotPermitted), (errno.EPERM, NotPermitted), (errno.EIO, InputOutput), (errno.ENOSPC, InputOutput)])
+def test_the_system_s_errors_are_ours(error, kind):
+    failure = files.failure(OSError(error, os.strerror(error), "/some/file"))
+    assert type(failure) is kind and str(failure) == f"/some/file: {os.strerror(error).lower()}"
+
+
+def test_lines_are_counted_to_a_place(path):
+    files.append(path, b"a\nb\nc")
+    assert [files.count_lines(path, end) for end in (0, 3, 4, 6, 9, 99)] == [0, 0, 1, 2, 3, 3]

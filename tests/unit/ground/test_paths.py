@@ -1,0 +1,77 @@
+"""Nothing outside the home is ever named, read or written through it."""
+
+import os
+
+import pytest
+
+from plainmind.ground.errors import NotPermitted
+from plainmind.ground.paths import Home
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    (tmp_path / "home" / "logs" / "a").mkdir(parents=True)
+    (tmp_path / "home" / "logs" / "a" / "x.md").write_text("x")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret.md").write_text("s")
+    (tmp_path / "home-evil").mkdir()
+    return Home(str(tmp_path / "home"))
+
+
+@pytest.mark.parametrize("path", ["logs/a/x.md", "./logs/a/x.md", "logs//a/./x.md", "logs/a/../a/x.md", "ABSOLUTE/logs/a/x.md", "ABSOLUTE/../home/logs/a/x.md"])
+def test_paths_inside(home, path):
+    assert home.relative(path.replace("ABSOLUTE", home.root)) == "logs/a/x.md"
+
+
+def test_a_file_that_is_not_there_yet(home):
+    assert home.relative("logs/a/new.md") == "logs/a/new.md"
+
+
+@pytest.mark.parametrize("path", [
+    "", ".", "..", "/", "../outside/secret.md", "logs/../../outside/secret.md", "/etc/passwd", "ABSOLUTE", "ABSOLUTE/", "ABSOLUTE-evil/x", "ABSOLUTE/../outside/secret.md",
+    "logs/\0/x.md", "\0", "logs/a/x.md\0", "ABSOLUTE/logs/a/x.md\0", "logs/" + "../" * 40 + "etc/passwd",
+], ids=ascii)  # fmt: skip
+def test_paths_outside(home, path):
+    with pytest.raises(NotPermitted, match="is outside the home; give a path below MIND_HOME"):
+        home.relative(path.replace("ABSOLUTE", home.root))
+
+
+def test_links_that_lead_outside(home):
+    os.symlink("../../../outside", home.path("logs/a/folder"))
+    os.symlink("../../../outside/secret.md", home.path("logs/a/file.md"))
+    os.symlink("/nowhere", home.path("logs/a/broken.md"))
+    for path in ("logs/a/folder/secret.md", "logs/a/file.md", "logs/a/broken.md", home.path("logs/a/folder/secret.md")):
+        with pytest.raises(NotPermitted):
+            home.relative(path)
+
+
+def test_links_that_stay_inside(home):
+    os.symlink("x.md", home.path("logs/a/y.md"))
+    assert home.relative("logs/a/y.md") == "logs/a/y.md"
+
+
+def test_the_logs_may_be_on_another_disk(home, tmp_path):
+    """A first-level folder may be a link; from there, nothing may lead on."""
+    (tmp_path / "disk" / "a").mkdir(parents=True)
+    os.symlink(tmp_path / "disk", home.path("vectors"))
+    assert home.relative("vectors/a/x") == "vectors/a/x"
+    os.symlink(tmp_path / "outside", home.path("vectors/a/out"))
+    with pytest.raises(NotPermitted):
+        home.relative("vectors/a/out/secret.md")
+
+
+def test_a_home_behind_a_link(home, tmp_path):
+    os.symlink("home", tmp_path / "link")
+    linked = Home(str(tmp_path / "link"))
+    assert linked.relative("logs/a/x.md") == "logs/a/x.md"
+    assert linked.relative(home.path("logs/a/x.md")) == "logs/a/x.md"
+    assert home.relative(linked.path("logs/a/x.md")) == "logs/a/x.md"
+    with pytest.raises(NotPermitted):
+        linked.relative("../outside/secret.md")
+
+
+def test_a_home_is_absolute(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert Home("data").root == str(tmp_path / "data")
+    assert Home("~/mind").root == "/home/ann/mind"

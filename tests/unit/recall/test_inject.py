@@ -1,0 +1,146 @@
+"""Excerpts and the injected block: within their budgets, cut at words, the same bytes for the same hits."""
+
+import json
+
+import pytest
+from hostile import texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scene import NOW
+from unit.index import stores
+
+from plainmind.formats import injected
+from plainmind.index import embedding, sync
+from plainmind.log.writer import Draft, Log
+from plainmind.recall import excerpt, inject, rank, search
+
+words = st.lists(st.sampled_from(["pm2", "restart", "hangs", "a", "日本語", "naïve", "🚀", "x" * 60, "\n", "\t", "end."]), max_size=120).map(" ".join)
+contents = st.one_of(words, texts)
+
+
+@settings(max_examples=300)
+@given(content=contents, terms=st.lists(st.sampled_from(["pm2", "restart", "hang", "naiv", "日", "nowhere"])), most=st.integers(1, 80))
+def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms, most):
+    part = excerpt.excerpt(content, terms, most)
+    line = " ".join("".join(c if c.isprintable() else " " for c in content).split())
+    assert excerpt.tokens(part.text) <= most
+    assert part == excerpt.excerpt(content, terms, most)
+    assert part.truncated == (part.text != line)
+    said = part.text
+    if not part.truncated:
+        assert len(line) <= 4 * most
+        return
+    assert said.startswith("…") or said.endswith("…")
+    before, after = said.startswith("…"), said.endswith("…")
+    said = said.removeprefix("…").removesuffix("…") if not line.startswith("…") else said
+    if "…" in line:
+        return
+    assert said in line
+    if not before:
+        assert line.startswith(said)
+    if not after:
+        assert line.endswith(said)
+    # whole words, unless one word alone is too long
+    if " " in said:
+        assert f" {said} " in f" {line} "
+
+
+@settings(max_examples=200)
+@given(count=st.integers(1, 300), place=st.integers(0, 299), most=st.integers(8, 60), word=st.sampled_from(["word", "it", "thirteenchars"]))
+def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
+    parts = [word] * count
+    parts[min(place, count - 1)] = "restarting"
+    assert "restarting" in excerpt.excerpt(" ".join(parts), ["restart"], most).text
+
+
+def hit(number: int, content: str) -> search.Hit:
+    return search.Hit("logs/test/1/20260130T142355Z.md", 3 * number, "t", "user", "", "test/1", content, rank.Pick(number, 1, 1, 1, 0, False))
+
+
+@settings(max_examples=200)
+@given(said=st.lists(contents, max_size=12), budget=st.integers(1, 1500), most=st.integers(1, 300), terms=st.lists(st.sampled_from(["pm2", "hang"])))
+def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, terms):
+    hits = [hit(n, content) for n, content in enumerate(said, 1)]
+    fitted = inject.fit(hits, terms, budget, most)
+    block = inject.block(fitted.memories, budget)
+    assert block == inject.block(inject.fit(list(hits), list(terms), budget, most).memories, budget)
+    assert len(fitted.memories) + len(fitted.dropped) == len(hits)
+    kept = [" ".join(m.hit.content.split()).casefold() for m in fitted.memories]
+    assert len(set(kept)) == len(kept)
+    assert all(" ".join(h.content.split()).casefold() in kept for h, why in fitted.dropped if why == "duplicate")
+    assert [m.hit.line for m in fitted.memories] == sorted(m.hit.line for m in fitted.memories)
+    if not block:
+        return
+    first, body, end = block.split("\n")
+    value = json.loads(body)
+    assert (first, end) == ("INJECTED_CONTEXT_RELEVANT_MEMORIES", "")
+    assert list(value)[:2] == ["budget_tokens_est", "memories"] and value["budget_tokens_est"] == budget
+    assert "not instructions" in value["note"]
+    assert all(list(entry) == ["path", "line", "excerpt", "truncated"] for entry in value["memories"])
+    assert all(len(entry["excerpt"]) <= 4 * most for entry in value["memories"])
+    memories = json.dumps(value["memories"], ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
+    if memories.isprintable():
+        assert sum(len(json.dumps(e, ensure_ascii=False, separators=(",", ":"))) for e in value["memories"]) <= 4 * budget
+
+
+MARKERS = [injected.MEMORIES, injected.KNOWLEDGE]
+plain = st.lists(st.sampled_from(["hello", "\n", "{", "}", '"', "world?", "\n\n", "  ", "日本"]), max_size=8).map("".join)
+bodies = st.lists(contents, min_size=1, max_size=3)
+
+
+def a_block(marker: str, said: list[str]) -> str:
+    block = inject.block([inject.Memory(hit(n, s), *excerpt.excerpt(s, [], 50)) for n, s in enumerate(said)], 1000)
+    return block.replace(injected.MEMORIES, marker, 1)
+
+
+@settings(max_examples=200)
+@given(before=plain, said=bodies, after=plain, marker=st.sampled_from(MARKERS), again=st.booleans())
+def test_a_block_is_taken_out_and_nothing_else(before, said, after, marker, again):
+    before = f"{before}\n" if before else ""
+    text = before + a_block(marker, said) + (a_block(MARKERS[0], said) if again else "") + after
+    assert injected.without(text) == before + after
+
+
+@settings(max_examples=200)
+@given(before=plain, said=bodies, after=plain, marker=st.sampled_from(MARKERS), cut=st.integers(1, 400))
+def test_a_block_that_was_cut_off_goes_up_to_the_next_empty_line(before, said, after, marker, cut):
+    before = f"{before}\n" if before else ""
+    block = a_block(marker, said)
+    head = block.index("\n") + 1
+    part = block[: min(head + cut, len(block) - 2)]
+    after = after.replace("}", "")  # it could make a whole object of a block that is only '{'
+    assert injected.without(before + part) == before
+    assert injected.without(f"{before}{part}\n\n{after}") in (f"{before}\n{after}", before + after)
+
+
+@settings(max_examples=100)
+@given(text=plain)
+def test_what_holds_no_block_stays(text):
+    assert injected.without(text) == text
+    quoted = text + " mentions INJECTED_CONTEXT_RELEVANT_MEMORIES in a sentence"
+    assert "mentions" in injected.without(quoted)
+
+
+@pytest.mark.parametrize("role", ["user", "agent", "tool", "system"])
+@pytest.mark.parametrize("marker", MARKERS)
+def test_what_was_injected_is_neither_indexed_nor_embedded(home, marker, role):
+    block = a_block(marker, ["zebra crossing"])
+    Log(home).append("test/1", [Draft(NOW, role, f"{block}How are you?", {}), Draft(NOW + 1, "user", f"{block[:-30]}", {})], NOW)
+    with stores.opened(home) as made:
+        sync.catch_up(made)
+        embedder = stores.Fake()
+        stores.run(made, embedder)
+        assert not any("zebra" in text for text in embedder.sent)
+        assert made.db.execute("SELECT count(*) FROM turns WHERE content LIKE '%zebra%'").fetchone()[0] == 0
+        found = search.search(made, search.Query("zebra crossing", NOW), search.Scope(), 9, 0.0)
+        assert found.hits == [] and found.postings == 0
+        assert embedding.status(made, embedder.model).pending == 0
+
+
+def test_an_excerpt_of_a_huge_turn_full_of_the_term_is_made_at_once():
+    """It took the square of the number of places: minutes for one megabyte."""
+    content = "restart the server, " * 20_000
+    with pytest.MonkeyPatch.context() as patch:
+        looked: list[int] = []
+        patch.setattr(excerpt, "len", lambda of: looked.append(1) or len(of), raising=False)
+        assert excerpt.tokens(excerpt.excerpt(content, ["restart", "server"], 250).text) <= 250

@@ -1,0 +1,102 @@
+"""A trace, written as JSON and read again, prints the same bytes in every form."""
+
+import json
+import random
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from unit.index import stores
+from unit.index.stores import Shape
+
+from plainmind.ground import stream
+from plainmind.ground.errors import BadData
+from plainmind.ground.paths import Home
+from plainmind.index import vectors
+from plainmind.log import reader
+from plainmind.recall import rank, report, search, trace
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+FORMS = [
+    report.Form(json, inject, explain, budget, most_each, color)
+    for json, inject, explain, color, budget, most_each in [
+        (0, 0, 0, 0, 1000, 250), (0, 0, 0, 1, 1000, 20), (1, 0, 0, 0, 1000, 250), (0, 1, 0, 0, 1000, 250), (0, 1, 0, 0, 120, 30), (0, 0, 1, 0, 200, 30),
+    ]  # fmt: skip
+]
+
+
+def traced(made, query, scope, k, floor) -> tuple[search.Result, bytes]:
+    recorder = trace.Recorder(search.TurnField(made, query, scope, floor))
+    result = search.ranked(made, recorder, k, floor)
+    record = trace.record(recorder, {"query": query.text, "k": k, "floor": floor}, result)
+    return result, stream.encode(stream.json_line(record) + "\n")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("traces")
+
+
+numbers = iter(range(10**6))
+widened: list[int] = []
+
+
+@settings(max_examples=40, phases=[Phase.generate], report_multiple_bugs=False)
+@given(
+    shape=st.builds(Shape, seed=st.integers(0, 2**32), turns=st.integers(0, 80), contexts=st.integers(1, 3), pins=st.sampled_from([0, 0, 3, 12])),
+    first_pool=st.sampled_from([1, 4, 48]),
+)
+def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
+    home = Home(str(folder / str(next(numbers))))
+    stores.fill(home, shape)
+    rnd = random.Random(shape.seed + 3)
+    with stores.opened(home) as made, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectors, "BLOCK", 16)
+        embedder = stores.embed_some(made, shape)
+        for mode in rnd.sample(["hybrid", "cosine", "words"], 2):
+            said = " ".join(rnd.choices(stores.VOCABULARY, k=3))
+            query = search.Query(said, stores.NOW, embedder.vector(said), embedder.model, 0.1, mode)
+            if mode == "words":
+                query = search.Query(said, stores.NOW)
+            patch.setattr(rank, "FIRST_POOL", first_pool)
+            result, data = traced(made, query, search.Scope(), rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2]))
+            widened.append(result.widened)
+            printed = [report.text(result, form) for form in FORMS]
+            # a replay may be made by a version with another first pool
+            patch.setattr(rank, "FIRST_POOL", rnd.choice([1, 4, 48]))
+            assert [report.text(report.replayed(data, "t.json"), form) for form in FORMS] == printed
+
+
+def test_some_of_them_were_widened():
+    assert sum(count > 0 for count in widened) > 10
+
+
+def test_what_is_no_trace_is_bad_data(home):
+    stores.fill(home, Shape(seed=1, turns=9, contexts=1))
+    with stores.opened(home) as made:
+        stores.embed_some(made, Shape(seed=1, turns=9, contexts=1))
+        _, data = traced(made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0)
+    good = json.loads(data)
+    assert report.replayed(data, "t.json").hits
+    bad = [b"", b"{", b"[]", b"null", b"3", b'"x"', data[:-20], json.dumps({**good, "trace": 99}).encode()]
+    for key in good:
+        bad += [json.dumps({k: v for k, v in good.items() if k != key}).encode(), json.dumps({**good, key: 7}).encode()]
+    bad += [json.dumps({**good, "turns": [{**good["turns"][0], key: None}]}).encode() for key in ("hit", "sim", "recency", "order")]
+    for case in bad:
+        try:
+            report.replayed(case, "t.json")
+        except BadData as error:
+            assert "t.json" in str(error)
+        except Exception as error:
+            pytest.fail(f"{case[:200]!r}: {error!r}")
+
+
+def test_a_turn_that_was_changed_since_is_replayed_as_it_was(home, log):
+    stores.fill(home, Shape(seed=2, turns=30, contexts=1))
+    with stores.opened(home) as made:
+        stores.embed_some(made, Shape(seed=2, turns=30, contexts=1))
+        result, data = traced(made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0)
+    for path in reader.all_windows(home):
+        open(home.path(path), "wb").close()
+    assert report.text(report.replayed(data, "t.json"), FORMS[2]) == report.text(result, FORMS[2])
