@@ -71,7 +71,7 @@ class Shell:
         self._environment |= {"PATH": f"{commands}:{path}", "MIND_HOME": home.root, "TERM": "dumb"}
 
     def run(self, command: str, timeout: int) -> Output:
-        """Run a command; every process of its group is dead afterwards."""
+        """Run a command; every process of its group and of its session is killed afterwards."""
         reason = denied(command)
         if reason:
             return Output(f"refused: this {reason}", 126, 0.0, "")
@@ -90,26 +90,27 @@ class Shell:
             finally:
                 os.close(writing)
             try:
-                size = _collect(reading, spool, process, start + min(max(timeout, 1), LONGEST))
+                size, tail = _collect(reading, spool, process, start + min(max(timeout, 1), LONGEST))
                 ended = process.poll()
             finally:
-                _kill_group(process)
+                _kill(process)
                 os.close(reading)
-            text, full = self._shown(spool, size)
+            text, full = self._shown(spool, size, tail)
         seconds = clock.monotonic() - start
         if ended is None:
             text += f"\n(ended after {seconds:.0f} s: the time limit)"
         return Output(text, ended, seconds, full)
 
-    def _shown(self, spool, size: int) -> tuple[str, str]:
+    def _shown(self, spool, size: int, tail: bytes) -> tuple[str, str]:
         spool.seek(0)
         data = spool.read()
         if size <= 2 * SHOWN:
             return data.decode("utf-8", "replace").removesuffix("\n"), ""
         name = f"work/logs/bash-{clock.stamp(clock.system_now())}-{os.getpid()}-{clock.system_now() % 1000:03d}.txt"
         files.replace(self.home.path(name), data)
-        head, tail = data[:SHOWN].decode("utf-8", "ignore"), data[-SHOWN:].decode("utf-8", "ignore")
-        return f"{head}\n… {size - 2 * SHOWN} bytes left out; the whole is in {name} …\n{tail}", name
+        where = f"the whole is in {name}" if size <= KEPT else f"the first {KEPT} bytes are in {name}"
+        head, end = data[:SHOWN].decode("utf-8", "ignore"), tail.decode("utf-8", "ignore")
+        return f"{head}\n… {size - 2 * SHOWN} bytes left out; {where} …\n{end}", name
 
 
 def denied(command: str) -> str:
@@ -117,34 +118,63 @@ def denied(command: str) -> str:
     return next((reason for pattern, reason in _DENIED if pattern.search(command)), "")
 
 
-def _collect(reading: int, spool, process: subprocess.Popen, end: float) -> int:
-    """Read output until all writers are gone, or the shell is, or the time. Returns its size in bytes."""
+def _collect(reading: int, spool, process: subprocess.Popen, end: float) -> tuple[int, bytes]:
+    """Read output until all writers are gone, or the shell is, or the time. Returns its size, and its last bytes."""
     import select
 
-    size = 0
-    while True:
-        if process.poll() is not None:
+    size, tail, over = 0, b"", False
+    while (left := end - clock.monotonic()) > 0:
+        if not over and process.poll() is not None:
             # what it left in the background is not waited for
-            _kill_group(process)
+            over = True
+            _kill(process)
             end = min(end, clock.monotonic() + GRACE)
-        left = end - clock.monotonic()
-        if left <= 0:
-            return size
+            continue
         ready, _, _ = select.select([reading], [], [], min(left, 0.05))
         if not ready:
             continue
         piece = os.read(reading, 65536)
         if not piece:
-            process.wait(max(0.01, end - clock.monotonic())) if process.poll() is None else None
-            return size
+            try:
+                process.wait(left)
+            except subprocess.TimeoutExpired:
+                pass
+            break
         if size < KEPT:
             spool.write(piece[: KEPT - size])
         size += len(piece)
+        tail = (tail + piece)[-SHOWN:]
+    return size, tail
 
 
-def _kill_group(process: subprocess.Popen) -> None:
+def _kill(process: subprocess.Popen) -> None:
+    """End a command with all it started, except what made itself a session of its own."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
     process.wait()
+    # job control and timeout(1) make groups of their own in the session; a second look finds what was being forked
+    for _ in range(5):
+        left = _session(process.pid)
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        if not left:
+            return
+
+
+def _session(leader: int) -> list[int]:
+    """Processes of a session, as far as there is a /proc to ask."""
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                state, _, _, session = file.read().rpartition(b")")[2].split()[:4]
+        except (OSError, ValueError):
+            continue
+        if int(session) == leader and state not in b"ZX":
+            found.append(int(name))
+    return found

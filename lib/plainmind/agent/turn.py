@@ -225,8 +225,8 @@ def _arguments(call: Call) -> dict[str, Any]:
     if not isinstance(value, dict) or not isinstance(value.get("command"), str):
         raise BadData("'command' is missing", cure='send {"command": "…"}')
     timeout = value.get("timeout")
-    asked = isinstance(timeout, int | float) and timeout > 0
-    return {"command": value["command"], "timeout": int(min(timeout, LONGEST)) if asked else None}
+    seconds = int(min(timeout, LONGEST)) if isinstance(timeout, int | float) and timeout > 0 else None
+    return {"command": value["command"], "timeout": seconds}
 
 
 def _last_user(messages: list[dict[str, Any]]) -> int:

@@ -20,7 +20,7 @@ class Pin(NamedTuple):
 
 def parse(data: bytes) -> list[Pin]:
     """The pins of the file, in order, each once."""
-    pins = {}
+    pins: dict[tuple[str, int], Pin] = {}
     for match in _PIN.finditer(data):
         path, line, note = match.groups(b"")
         row = data.count(b"\n", 0, match.start()) + 1

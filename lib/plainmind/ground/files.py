@@ -37,7 +37,7 @@ def sync_path(path: str) -> None:
     try:
         sync(fd)
     finally:
-        os.close(fd)
+        _close(fd)
 
 
 def sync_folder(path: str) -> None:
@@ -89,7 +89,7 @@ def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
             raise Busy(f"'{path}' is held by another process", cure="try again")
         yield
     finally:
-        os.close(fd)
+        _close(fd)
 
 
 class _TimeIsUp(Exception):
@@ -157,7 +157,7 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
             raise
         return before
     finally:
-        os.close(fd)
+        _close(fd)
 
 
 def create(path: str, data: bytes) -> None:
@@ -261,7 +261,7 @@ def _is_still(path: str, data: bytes) -> bool:
                     return False
         return read(path) == data
     finally:
-        os.close(fd)
+        _close(fd)
 
 
 def exchange(one: str, other: str) -> bool:
@@ -282,6 +282,14 @@ def exchange(one: str, other: str) -> bool:
     if ctypes.get_errno() in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
         return False
     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
+
+
+def _close(fd: int) -> None:
+    """What was fsynced is on disk, whatever close says: a failure here would take back what is there."""
+    try:
+        os.close(fd)
+    except OSError:
+        pass
 
 
 def read(path: str, start: int = 0, size: int = -1) -> bytes:
@@ -321,10 +329,10 @@ def _write_temporary(path: str, data: bytes, mode: int = 0o600) -> str:
             view = view[os.write(fd, view) :]
         sync(fd)
     except BaseException:
-        os.close(fd)
+        _close(fd)
         os.unlink(temporary)
         raise
-    os.close(fd)
+    _close(fd)
     return temporary
 
 

@@ -49,7 +49,7 @@ class Episode(NamedTuple):
         return len(self.times) < most and abs(instant - self.times[-1]) <= gap
 
     def add(self, instant: int, role: str, author: int, content: str, words: Words) -> None:
-        self.lengths.append(min(words.count, 0xFFFF))
+        self.lengths.append(min(words.length, 0xFFFF))
         self.heads.append(min(len(words.head), 0xFF))
         self.times.append(instant)
         self.kinds.append(ROLES.index(role) + QUESTION * content.rstrip().endswith(("?", "？", "؟")))

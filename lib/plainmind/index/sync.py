@@ -36,11 +36,16 @@ def catch_up(store: Store) -> Changes:
     seen, now = store.setting("journal"), _journal_position(store.home)
     if not seen or not now["boot"] or seen["boot"] != now["boot"] or seen["inode"] != now["inode"] or seen["size"] > now["size"]:
         return reconcile(store)
+    # one that was emptied, or removed and made anew with the same inode, may have grown to any size since
+    if seen.get("tail") != _journal_tail(store.home, seen["size"]):
+        return reconcile(store)
     if seen["size"] == now["size"] and not _pins_changed(store):
         return Changes(0, 0)
     data = files.read(store.home.heads, seen["size"]) if now["inode"] else b""
     whole = data[: data.rfind(b"\n") + 1]
-    return _take_in(store, sorted(heads.latest(heads.parse(whole))), {**now, "size": seen["size"] + len(whole)})
+    size = seen["size"] + len(whole)
+    position = {**now, "size": size, "tail": _journal_tail(store.home, size)}
+    return _take_in(store, sorted(heads.latest(heads.parse(whole))), position)
 
 
 def reconcile(store: Store) -> Changes:
@@ -176,7 +181,7 @@ def _add_turns(store: Store, window: _Known, blocks: list[events.Block]) -> None
         episodes.put(store.db, episode)
     store.db.executemany("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     text.add(store.db, terms)
-    episodes.count(store, len(rows), sum(w.count for _, w in terms), sum(len(w.head) for _, w in terms))
+    episodes.count(store, len(rows), sum(w.length for _, w in terms), sum(len(w.head) for _, w in terms))
 
 
 def _indexed(block: events.Block) -> str:
@@ -196,7 +201,7 @@ def _forget(store: Store, path: str) -> bool:
     turns = store.db.execute("SELECT id, author, content FROM turns WHERE id BETWEEN ? AND ?", (first, last)).fetchall()
     terms = [(id, text.words(author, content)) for id, author, content in turns]
     text.remove(store.db, terms, store.fts5)
-    episodes.count(store, -len(terms), -sum(w.count for _, w in terms), -sum(len(w.head) for _, w in terms))
+    episodes.count(store, -len(terms), -sum(w.length for _, w in terms), -sum(len(w.head) for _, w in terms))
     blocks = "SELECT block FROM vectors WHERE turn BETWEEN ?1 AND ?2 AND block > 0"
     # the other vectors of a block that loses one become loose, and are packed again by the next mem-embed
     store.db.execute(f"DELETE FROM vector_blocks WHERE id IN ({blocks})", (first, last))
@@ -211,8 +216,20 @@ def _journal_position(home: Home) -> dict:
     try:
         stat = os.stat(home.heads)
     except FileNotFoundError:
-        return {"inode": 0, "size": 0, "boot": clock.boot()}
-    return {"inode": stat.st_ino, "size": stat.st_size, "boot": clock.boot()}
+        return {"inode": 0, "size": 0, "boot": clock.boot(), "tail": ""}
+    tail = _journal_tail(home, stat.st_size)
+    return {"inode": stat.st_ino, "size": stat.st_size, "boot": clock.boot(), "tail": tail}
+
+
+def _journal_tail(home: Home, size: int) -> str:
+    """What stands in the journal before `size`: its last line has a digest that no other has."""
+    if not size:
+        return ""
+    start = max(0, size - 256)
+    try:
+        return files.read(home.heads, start, size - start).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _pins_state(home: Home) -> list[int]:

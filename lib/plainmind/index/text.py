@@ -39,7 +39,7 @@ class Words(NamedTuple):
     rest: list[str]
 
     @property
-    def count(self) -> int:
+    def length(self) -> int:
         return len(self.head) + len(self.rest)
 
 

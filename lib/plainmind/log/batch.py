@@ -19,6 +19,7 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
     if context is not None:
         checked_context(context)
     skipped = 0
+    failed: set[str] = set()
     for batch in _batches(lines):
         drafts: list[tuple[str, Draft]] = []
         for number, line in batch:
@@ -29,15 +30,18 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
                 drafts.append((context if named is None else named, log.bounded(draft)))  # type: ignore[arg-type]
             except Failure as failure:
                 session.report(BadData(failure.what, place=f"<stdin>:{number}", cure=failure.cure))
-        skipped += _append(log, drafts, session)
+        skipped += _append(log, drafts, failed, session)
     if skipped and session.verbose:
         session.say(f"{skipped} events were already there")
     return 0
 
 
-def _append(log: Log, drafts: list[tuple[str, Draft]], session) -> int:
+def _append(log: Log, drafts: list[tuple[str, Draft]], failed: set[str], session) -> int:
+    """Write a batch, context by context. One that `failed` gets nothing more: its events stay in order."""
     places: dict[str, list[int]] = {}
     for number, (context, _) in enumerate(drafts):
+        if context in failed:
+            continue
         places.setdefault(context, []).append(number)
     refs = [""] * len(drafts)
     skipped = 0
@@ -46,6 +50,7 @@ def _append(log: Log, drafts: list[tuple[str, Draft]], session) -> int:
             done = log.append(context, [drafts[n][1] for n in numbers], session.now)
         except (Failure, OSError) as failure:  # the other contexts' events are written, and acknowledged
             session.report(failure if isinstance(failure, Failure) else files.failure(failure))
+            failed.add(context)
             continue
         for number, written in zip(numbers, done):
             if written.fresh:

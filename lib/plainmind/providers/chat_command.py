@@ -11,6 +11,7 @@ import signal
 import subprocess
 from typing import Any
 
+from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import BAD_DATA, MISCONFIGURED, BadData, Misconfigured, Unavailable
 from . import http
@@ -71,15 +72,24 @@ class Command:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Nothing of the program goes on, whatever it started and however the wait ended."""
-    try:
+    """A program that is still there ends with all it started; what it started is gone when this returns."""
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # all gone; macOS says the latter of a group of zombies
-        pass
-    process.wait()
+        process.wait()
+        end = clock.monotonic() + 1  # not for ever: nobody may be there to bury the group's dead
+        while _is_there(process.pid) and clock.monotonic() < end:
+            clock.sleep(0.005)
     for pipe in (process.stdin, process.stdout):
         if pipe:
             pipe.close()
+
+
+def _is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+        return False
+    return True
 
 
 def _object(out: bytes, who: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Owns how a reply is put together from pieces, and when it is none. Knows no provider.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
@@ -110,11 +109,15 @@ class Gathering:
 
 def arguments_text(arguments: Any) -> str:
     """Arguments as JSON text; some providers send the object itself."""
+    import json
+
     return arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
 
 
 def arguments_object(text: str) -> dict[str, Any]:
     """Arguments as an object; what the model wrote, when it is none, under its one argument's name."""
+    import json
+
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,5 +1,6 @@
 """Expansion: an answer of nothing but `EXPAND path:line[-line]` lines asks for more of the log."""
 
+import os
 import re
 
 from ..formats import reference
@@ -45,9 +46,13 @@ def expanded(home: Home, ranges: list[Reference]) -> str:
 def _lines(home: Home, ref: Reference) -> str:
     try:
         part = home.relative(ref.path)
-        if not part.startswith(ROOTS) or not part.endswith(".md"):
+        full = os.path.realpath(home.path(part))
+        root = os.path.realpath(home.path(part.split("/")[0]))  # logs may be a link to another disk; below it, a link leads nowhere else
+        if not part.startswith(ROOTS) or not part.endswith(".md") or not full.startswith(root + os.sep):
             return "(refused: only logs, knowledge and memory can be expanded)"
-        data = files.read(home.path(part))
+        if not os.path.isfile(full):  # a pipe would never end
+            return "(refused: no such file in logs, knowledge or memory)"
+        data = files.read(full)
     except (Failure, OSError):
         return "(refused: no such file in logs, knowledge or memory)"
     # a single line means the event that starts there

@@ -26,9 +26,16 @@ def recency(age_ms: int) -> float:
 class Field(Protocol):
     """Every turn that may be chosen, known approximately; exactly on request."""
 
-    upper: Mapping[int, float]  # turn -> no less than its sim
-    recency: Mapping[int, float]
-    pinned: Sequence[int]
+    @property
+    def upper(self) -> Mapping[int, float]:
+        """Turn -> no less than its sim."""
+        ...
+
+    @property
+    def recency(self) -> Mapping[int, float]: ...
+
+    @property
+    def pinned(self) -> Sequence[int]: ...
 
     def exact(self, turns: Sequence[int]) -> Mapping[int, float]:
         """sim of these turns."""

@@ -68,7 +68,7 @@ def _explanation(result: Result, form: Form) -> str:
     """A table of everything looked at. What an injection would leave out says why."""
     fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
     kept_out = {hit.ref: reason for hit, reason in fitted.dropped}
-    rows = [("rank", "score", "sim", "recency", "penalty", "ref", "excerpt")]
+    rows: list[tuple[str, ...]] = [("rank", "score", "sim", "recency", "penalty", "ref", "excerpt")]
     for rank, hit in enumerate(result.hits, 1):
         said = kept_out.get(hit.ref) or ("pinned" if hit.pick.pinned else "")
         rows.append(_row(str(rank) + (f" ({said})" if said else ""), hit, result))

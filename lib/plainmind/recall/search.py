@@ -6,7 +6,7 @@ the query's, or none, and then goes by words alone.
 
 import sqlite3
 from bisect import bisect_right
-from typing import Iterator, Mapping, NamedTuple, Sequence
+from typing import Iterator, Mapping, NamedTuple, Protocol, Sequence
 
 from ..formats.event import ROLES
 from ..index import episodes, text, vectors
@@ -69,7 +69,7 @@ def search(store: Store, query: Query, scope: Scope, k: int, floor: float) -> Re
     return ranked(store, TurnField(store, query, scope, floor), k, floor)
 
 
-def ranked(store: Store, field: "TurnField", k: int, floor: float) -> Result:
+def ranked(store: Store, field: "Asked", k: int, floor: float) -> Result:
     """The same for a field that is made already."""
     ranking = rank.rank(field, k, floor)
     return assemble(ranking, hits(store.db, ranking.picks, ranking.considered), field.terms, len(field.upper), field.touched, floor)
@@ -80,6 +80,16 @@ def assemble(ranking: rank.Ranking, found: Mapping[int, Hit], terms: list[str], 
     chosen = [found[pick.turn]._replace(pick=pick) for pick in ranking.picks]
     dropped = [(found[p.turn]._replace(pick=p), "floor" if p.sim <= floor else "rank") for p in ranking.considered]
     return Result(chosen, dropped, terms, turns, ranking.pool, ranking.widened, postings)
+
+
+class Asked(rank.Field, Protocol):
+    """A field made for a query: TurnField, or what records one."""
+
+    @property
+    def terms(self) -> list[str]: ...
+
+    @property
+    def touched(self) -> int: ...
 
 
 class TurnField:
@@ -296,5 +306,5 @@ def hits(db: sqlite3.Connection, *picks: Sequence[rank.Pick]) -> dict[int, Hit]:
             "FROM turns JOIN windows ON windows.id = turns.id >> ? WHERE turns.id = ?",
             (TURN_BITS, pick.turn),
         ).fetchone()
-        found[pick.turn] = Hit(*row, pick)
+        found[pick.turn] = Hit._make((*row, pick))
     return found

@@ -14,12 +14,12 @@ from .search import Hit, Result
 VERSION = 1
 
 
-class Recorded(rank.Field):
+class Recorded:
     """A field that was written down (rank.Field)."""
 
     def __init__(self, trace: Mapping[str, Any]):
         rows = trace["turns"]
-        self.hits = {i: Hit(*row["hit"], rank.Pick(i, 0, 0, 0, 0, False)) for i, row in enumerate(rows)}
+        self.hits = {i: Hit._make((*row["hit"], rank.Pick(i, 0, 0, 0, 0, False))) for i, row in enumerate(rows)}
         self._sim = {i: row["sim"] for i, row in enumerate(rows)}
         # all of the pool is looked at again, those that do not exceed the floor, too
         self.upper = dict.fromkeys(self._sim, inf)
@@ -38,7 +38,7 @@ class Recorded(rank.Field):
         return self._order[turn]
 
 
-class Recorder(rank.Field):
+class Recorder:
     """Passes a field on and remembers what was asked of it."""
 
     def __init__(self, field):

@@ -3,6 +3,7 @@
 import os
 
 from plainmind.agent import prompt
+from plainmind.formats.event import Event
 from plainmind.recall.excerpt import tokens
 
 ASK = "What is the boiler's service code?"
@@ -99,19 +100,19 @@ def test_a_budget_smaller_than_anything(world, model):
     assert FACT in [m["excerpt"] for m in model.injected()]
 
 
-def test_the_start_of_a_cut_history_moves_seldom(world):
-    """So that the provider's cache holds: over 40 turns that do not fit, a few starts, not 40."""
-    starts, lengths = set(), []
-    for number in range(40):
-        world.append("user", f"message {number} " + "x" * 80)
-        world.append("agent", f"answer {number} " + "y" * 80)
-        shown = prompt.history(world.events(), 400)
-        starts.add(shown.messages[0]["content"])
-        lengths.append(sum(tokens(m["content"]) for m in shown.messages))
+def test_the_start_of_a_cut_history_moves_seldom():
+    """So that the provider's cache holds: a quarter of the budget goes at once, not every turn a little."""
+    events, starts = [], set()
+    for number in range(100):
+        for role in ("user", "agent"):
+            line = len(events) * 3 + 3
+            events.append(Event("logs/a/b/c.md", line, line + 1, "", role, "", "a/b", f"{role} {number} " + "x" * 90, {}))
+        shown = prompt.history(events, 1000)
+        starts.add(shown.first_line)
+        assert sum(tokens(m["content"]) for m in shown.messages) <= 1000
         assert shown.messages[0]["role"] == "user"
-        assert world.events()[-1].content == shown.messages[-1]["content"]
-    assert max(lengths) <= 400
-    assert len(starts) <= 12
+        assert (events[-1].content, shown.first_line) == (shown.messages[-1]["content"], events[-len(shown.messages)].line)
+    assert len(starts) <= 25
 
 
 def test_a_pin_is_recalled_first(world, model):

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from math import sqrt
 from typing import NamedTuple
 
-from scene import NOW
-
 from plainmind.agent.memory import Means
 from plainmind.formats.config import Settings
 from plainmind.ground import clock
@@ -20,12 +18,12 @@ from plainmind.index.store import Store
 from plainmind.log import pinning, reader
 from plainmind.log.writer import Draft, Log
 from plainmind.providers import retry
+from scene import NOW
 
 MODEL = "fake:one/8"
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
 
-VOCABULARY = """server pm2 restart hangs tax extension deadline invoice Müller naïve café running runs ran runner Boston dog
-dogs walk garden tomato pasta recipe piano lesson daughter Ann's don't the of and is 日本語 東京 data base 🚀 x1 2026""".split()
+VOCABULARY = ["server", "pm2", "restart", "hangs", "tax", "extension", "deadline", "invoice", "Müller", "naïve", "café", "running", "runs", "ran", "runner", "Boston", "dog", "dogs", "walk", "garden", "tomato", "pasta", "recipe", "piano", "lesson", "daughter", "Ann's", "don't", "the", "of", "and", "is", "日本語", "東京", "data", "base", "🚀", "x1", "2026"]
 AUTHORS = ["", "Ann", "Bob Miller", "李雷", "Server"]
 SAID = ["How do I restart pm2?", "The server hangs. Why？", "", "   ", "the of and", "same words again and again", "restart restart restart"]
 
@@ -44,7 +42,7 @@ class Fake:
     def vector(self, text: str) -> "array[float]":
         # what was said alone decides, so that duplicates meet; a topic makes some turns alike
         said = text.rsplit("\n", 1)[-1]
-        return unit(random.Random(f"{self.model} {said}"), self.dimensions, topic=len(said) % 3)
+        return unit(random.Random(ascii(f"{self.model} {said}")), self.dimensions, topic=len(said) % 3)
 
     @property
     def sent(self) -> list[str]:

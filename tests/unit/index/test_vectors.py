@@ -6,9 +6,8 @@ from math import fsum, sqrt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.index import stores
-
 from plainmind.index import vectors
+from unit.index import stores
 
 
 def unit(values: list[float]) -> list[float]:

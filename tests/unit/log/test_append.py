@@ -368,6 +368,24 @@ def test_a_context_whose_window_is_damaged_does_not_stop_the_others(home, log, s
     assert session.worst == InputOutput.code
 
 
+def test_a_context_that_failed_gets_no_later_events(home, log, session, monkeypatch):
+    """Else the next import would put the missing ones after them."""
+    monkeypatch.setattr(batch, "EVENTS", 2)
+    append, calls = log.append, []
+
+    def failing_once(context, drafts, now):
+        calls.append(context)
+        if calls.count("note/bad") == 1 and context == "note/bad":
+            raise OSError(5, "Input/output error", "/window")
+        return append(context, drafts, now)
+
+    monkeypatch.setattr(log, "append", failing_once)
+    rows = lines(*({"content": str(n), "context": "note/bad" if n % 2 else "note/good"} for n in range(6)))
+    batch.append_lines(log, rows, None, session)
+    assert all_contents(home, "note/good") == ["0", "2", "4"] and all_contents(home, "note/bad") == []
+    assert session.reports == ["/window: input/output error"] and session.worst == 74
+
+
 def test_lines_without_a_context(log, session):
     batch.append_lines(log, lines({"content": "a"}), None, session)
     assert session.reports == ["<stdin>:1: no 'context'; name one in the line or with --context"]

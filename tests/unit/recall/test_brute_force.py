@@ -12,15 +12,14 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scene import NOW
-from unit.index import stores
-from unit.index.stores import Shape
-
 from plainmind.ground import clock
 from plainmind.ground.paths import Home
 from plainmind.index import text, vectors
 from plainmind.log import pinning, reader
 from plainmind.recall import rank, search
+from scene import NOW
+from unit.index import stores
+from unit.index.stores import Shape
 
 pytestmark = pytest.mark.usefixtures("unsynced", "small")
 
@@ -103,7 +102,7 @@ class Judge:
         self._pairs: dict[tuple[str, str], float] = {}
 
     def _idf(self, all: int, holding: int) -> float:
-        return log(1 + (all - holding + 0.5) / (holding + 0.5))
+        return log(1 + (max(all, 500) - holding + 0.5) / (holding + 0.5))
 
     def _bm25(self, times: int, length: float, mean: float) -> float:
         return times / (times + 1.2 * (0.5 + 0.5 * length / mean)) if times else 0.0
@@ -253,7 +252,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("stores")
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(shape=shapes)
 def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shape):
     ran["stores"] += 1
@@ -293,6 +292,6 @@ def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shap
 
 def test_all_of_that_has_happened():
     """The test above would prove nothing if no pool had been widened, nothing packed, nothing pinned."""
-    assert ran["stores"] >= 150
+    assert ran["stores"] >= 100
     for what in ("packed", "loose", "widened", "spared", "pinned", "hits"):
         assert ran[what] > 30, what

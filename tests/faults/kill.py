@@ -1,0 +1,93 @@
+"""A writer meets a fault at every one of its system calls, and is run again; what must hold is asked after each."""
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import traced
+import writers
+from power import Disk
+
+from plainmind.ground.errors import Failure
+from plainmind.ground.paths import Home
+
+WORKERS = 4  # most of a case is waiting for the disk
+DEATH = "signal=SIGKILL"
+
+
+class Report(NamedTuple):
+    faults: int
+    wrong: list[str]
+
+
+def grid(writer: writers.Writer, folder: str, fault: str = DEATH, sabotage: str = "", again: str = "") -> Report:
+    """The fault at every call. `sabotage` breaks a promise in the run that meets it, `again` in the one after."""
+    template = os.path.join(folder, "template")
+    writer.prepare(Home(template))
+    calls = strike(writer, template, os.path.join(folder, "whole"), "", None, sabotage, again)
+    if isinstance(calls, str):
+        return Report(0, [calls])
+    points = [call for call in calls if call.name != "exit_group"]
+    if fault != DEATH:  # an interpreter that cannot read its own library is not our fault
+        points = [call for call in points if call.fd == 1 or os.path.join(folder, "whole") in call.text]
+        # a lock that was not let go because the call never happened: no system does that
+        points = [call for call in points if not (call.name == "close" and "/.lock" in call.text)]
+
+    def one(n: int) -> str | None:
+        place = os.path.join(folder, str(n))
+        wrong = strike(writer, template, place, fault, points[n], sabotage, again)
+        shutil.rmtree(place)
+        return wrong if isinstance(wrong, str) else None
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        wrong = [said for said in pool.map(one, range(len(points))) if said]
+    return Report(len(points), wrong)
+
+
+def strike(writer: writers.Writer, template: str, place: str, fault: str, at: traced.Call | None, sabotage: str, again: str):
+    """One fault (or none), and the run after it. Gives what is wrong, else the calls of the first run."""
+    os.mkdir(place)
+    root = os.path.join(place, "home")
+    shutil.copytree(template, root)
+    home, disk = Home(root), Disk(root)
+    inject = f"{at.name}:{fault}:when={at.nth}" if at else ""
+    printed: list[str] = []
+    try:
+        first = once(writer, home, disk, printed, inject, sabotage)
+        if at:
+            once(writer, home, disk, printed, "", again)
+        return first
+    except (AssertionError, Failure) as error:
+        return f"{fault} at {at}: {str(error)[:400]}"
+
+
+def once(writer: writers.Writer, home: Home, disk: Disk, printed: list[str], inject: str, sabotage: str) -> list[traced.Call]:
+    """One run: what it printed is there, what it did not print did no harm, and nothing was said too early."""
+    trace = os.path.join(os.path.dirname(home.root), "trace")
+    run = traced.run(home.root, writer.argv, writer.stdin, trace, sabotage=sabotage or writer.through, inject=inject)
+    said = run.complaints.decode()
+    if "SIGKILL" in inject:
+        assert run.code in (-9, 137), f"it was not killed: {run.code} {said}"
+    elif inject:
+        assert run.code in (0, 74), f"ended with {run.code}: {said}"
+    else:
+        assert run.code in writer.codes, f"ended with {run.code}: {said}"
+    if "SIGKILL" not in inject:
+        assert said.count("\n") == bool(run.code) and "a bug of ours" not in said, said
+    refs = [line.decode() for line in run.out.split(b"\n")[:-1]]
+    assert not refs or run.code != 74 or writer.through, "it failed, and acknowledged all the same"
+    ended = run.code == 0 or not inject
+    writer.check(home, printed + refs, ended)
+    if ended:
+        writers.heard(home)
+    printed += refs
+    disk.play(run.calls, lambda text: [home.path(path) for path in vouched(text)])
+    assert not disk.lost, disk.lost[0]
+    return run.calls
+
+
+def vouched(text: str) -> list[str]:
+    """The files that printed references and paths are about."""
+    words = [word.rpartition(":")[0] or word for word in text.split("\n") if word.startswith("logs/") and ".md" in word]
+    return sorted({word for word in words if word.endswith(".md")})

@@ -1,0 +1,94 @@
+"""sabotage.py WHAT PAGE [ARGUMENT...]: run a command with one promise broken, to see that the tests notice.
+
+The product has no switch for it: this replaces a function, then runs the page.
+"""
+
+import os
+import runpy
+import sys
+
+from plainmind.formats import event
+from plainmind.ground import files
+from plainmind.log import batch, writer
+
+
+def unsynced() -> None:
+    """No fsync: all is well until the power goes."""
+    files.sync = lambda fd: None
+
+
+def unsynced_folders() -> None:
+    """Files are synced, the folders they are in are not."""
+    files.settle = files.sync_folder = lambda path: None
+
+
+def halves() -> None:
+    """Every write is two."""
+    write = os.write
+
+    def twice(fd: int, data: bytes) -> int:
+        half = len(data) // 2
+        return write(fd, data[:half]) + write(fd, data[half:]) if fd > 2 and half else write(fd, data)
+
+    os.write = twice
+
+
+def unclosed() -> None:
+    """A torn tail is not closed before the next event."""
+    event._closing = lambda torn: b""
+
+
+def forgetful() -> None:
+    """Ids are not looked up."""
+    writer.Log._known_ids = lambda self, context: writer._Ids({}, {})
+
+
+def hasty() -> None:
+    """The reference is printed before the event is written."""
+    put = writer.Log._put
+
+    def printing(self, window, context, data, head, new):
+        os.write(1, f"{head.window}:{head.line}\n".encode())
+        put(self, window, context, data, head, new)
+
+    writer.Log._put = printing
+
+
+def trusting() -> None:
+    """An event found by its id is taken for durable."""
+    writer.Log._settle = lambda self, paths: None
+
+
+def small_batches() -> None:
+    """No promise is broken: a batch of lines is three, so that a few lines are two batches."""
+    batch.EVENTS = 3
+
+
+def careless() -> None:
+    """A failed fsync is passed over."""
+    sync = files.sync
+
+    def syncing(fd: int) -> None:
+        try:
+            sync(fd)
+        except OSError:
+            pass
+
+    files.sync = syncing
+
+
+def unheard() -> None:
+    """An event found by its id is made durable, and not entered in the journal."""
+    settle, journal = writer.Log._settle, writer.Log._journal
+
+    def settling(self, paths):
+        writer.Log._journal = lambda self, head: None
+        settle(self, paths)
+        writer.Log._journal = journal
+
+    writer.Log._settle = settling
+
+
+globals()[sys.argv[1]]()
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")

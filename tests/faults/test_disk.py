@@ -1,0 +1,170 @@
+"""Real disks: one that is full, one without inodes, one that cannot be written, one where a file may not grow.
+
+Root mounts small ones in a mount namespace of this process; they are gone when it is.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+
+import pytest
+from scene import NOW, ROOT, STAMP, TIME
+
+from plainmind.ground import files
+from plainmind.ground.paths import Home
+from plainmind.log import reader, verify
+from plainmind.log.writer import Draft, Log
+
+CONTEXT = "test/disk"
+WINDOW = f"logs/{CONTEXT}/{STAMP}.md"
+CLONE_NEWNS = 0x00020000
+
+
+@pytest.fixture(scope="module")
+def mounts() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() != 0 or not hasattr(libc, "unshare") or libc.unshare(CLONE_NEWNS) != 0:
+        pytest.skip("mounting needs root on Linux, with CAP_SYS_ADMIN")
+    if subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True).returncode != 0:
+        pytest.skip("mounts cannot be made private here")
+
+
+@pytest.fixture
+def disk(mounts, tmp_path):
+    """Mount a small file system with these options, and put a home with one event on it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mounted(options: str) -> Home:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True).returncode != 0:
+            pytest.skip("no tmpfs can be mounted here")
+        home = Home(str(folder / "home"))
+        Log(home).append(CONTEXT, [Draft(NOW, "user", "before", {})], NOW)
+        return home
+
+    yield mounted
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+def run(home: Home, *argv: str, stdin: bytes = b"", limit: int = 0):
+    """A command's exit code, output and complaints; `limit` is the greatest size of a file, in bytes."""
+
+    def limited() -> None:
+        if limit:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    ended = subprocess.run(
+        [os.path.join(ROOT, "bin", argv[0]), *argv[1:]], input=stdin, capture_output=True, preexec_fn=limited,
+        env={"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME},
+    )  # fmt: skip
+    return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+
+
+def snapshot(home: Home) -> dict[str, bytes]:
+    """Every file that holds something, with its bytes."""
+    found = {}
+    for folder, _, names in os.walk(home.root):
+        for name in names:
+            path = os.path.join(folder, name)
+            found[os.path.relpath(path, home.root)] = files.read(path)
+    return {path: data for path, data in found.items() if data}
+
+
+def contents(home: Home) -> list[str]:
+    opened = reader.window(home, WINDOW)
+    return [opened.event(block).content for block in opened.blocks()]
+
+
+APPEND = ("mem-append", "--context", CONTEXT, "--role", "user")
+
+
+def test_a_full_disk(disk):
+    """With ever less room left: all or nothing, and as it was when nothing."""
+    home = disk("size=256k")
+    filler = home.path("filler")
+    outcomes = set()
+    for left in range(48, -1, -2):
+        with open(filler, "wb") as file:
+            try:
+                file.write(b"x" * 1_000_000)
+                file.flush()
+            except OSError:
+                pass
+        os.truncate(filler, max(0, os.path.getsize(filler) - left * 1024))
+        before = snapshot(home)
+        code, printed, said = run(home, *APPEND, stdin=b"0123456789\n" * 900)
+        outcomes.add(code)
+        if code == 0:
+            assert contents(home)[-1] == "0123456789\n" * 900 and printed.startswith(WINDOW)
+        else:
+            assert (code, printed) == (74, "") and "no space left on device" in said and said.count("\n") == 1
+            assert snapshot(home) == before
+        os.unlink(filler)
+        assert list(verify.verify(home, [])) == []
+        assert contents(home)[0] == "before"
+    assert outcomes == {0, 74}, "the disk was never full, or always"
+    assert run(home, *APPEND, stdin=b"after")[0] == 0
+
+
+def test_a_full_disk_for_a_new_context_a_window_and_a_pin(disk):
+    home = disk("size=64k")
+    with open(home.path("filler"), "wb") as file, pytest.raises(OSError):
+        file.write(b"x" * 100_000)
+        file.flush()
+    before = snapshot(home)
+    for argv in (["mem-append", "--context", "test/new", "--role", "user"], ["mem-new", CONTEXT], ["mem-pin", f"{WINDOW}:3"], ["mem-pin", "--text", "x"]):
+        code, printed, said = run(home, *argv, stdin=b"x" * 5000)
+        assert (code, printed) == (74, "") and "no space left on device" in said, argv
+        assert snapshot(home) == before, argv
+    assert run(home, "mem-show", f"{WINDOW}:3")[0] == 0
+    assert run(home, "mem-lint", "--logs") == (0, "", "")
+
+
+def test_no_inodes(disk):
+    """No new file can be made; the current window still takes events."""
+    home = disk("nr_inodes=16")
+    number = 0
+    while True:
+        try:
+            open(home.path(f"filler{number}"), "w").close()
+            number += 1
+        except OSError:
+            break
+    before = snapshot(home)
+    code, printed, said = run(home, "mem-new", CONTEXT)
+    assert (code, printed) == (74, "") and "no space left on device" in said
+    code, printed, said = run(home, "mem-append", "--context", "test/new", "--role", "user", stdin=b"x")
+    assert (code, printed) == (74, "") and "no space left on device" in said
+    assert snapshot(home) == before
+    assert run(home, *APPEND, stdin=b"after")[0] == 0
+    assert contents(home) == ["before", "after"]
+
+
+def test_a_disk_that_can_only_be_read(disk):
+    home = disk("size=1m")
+    assert run(home, "mem-pin", f"{WINDOW}:3")[0] == 0
+    assert subprocess.run(["mount", "-o", "remount,ro", os.path.dirname(home.root)], capture_output=True).returncode == 0
+    before = snapshot(home)
+    for argv in ([*APPEND], ["mem-append", "--jsonl", "--context", CONTEXT], ["mem-new", CONTEXT], ["mem-pin", "--text", "x"], ["mem-pin", "--remove", f"{WINDOW}:3"]):
+        code, printed, said = run(home, *argv, stdin=b'{"role":"user","content":"x"}')
+        assert (code, printed) == (74, "") and said.endswith(": read-only file system\n"), (argv, code, said)
+    assert snapshot(home) == before
+    assert run(home, "mem-show", f"{WINDOW}:3")[0] == 0
+    assert run(home, "mem-pin", "--list")[0] == 0
+    assert run(home, "mem-lint", "--logs") == (0, "", "")
+
+
+@pytest.mark.parametrize("room", [1, 40, 200])
+def test_a_file_that_may_not_grow(tmp_path, room):
+    """A quota: the write is short, in the middle of the event, and what was written of it is taken back."""
+    home = Home(str(tmp_path / "home"))
+    Log(home).append(CONTEXT, [Draft(NOW, "user", "before" * 100, {})], NOW)
+    before = snapshot(home)
+    code, printed, said = run(home, *APPEND, stdin=b"x" * 1000, limit=len(before[WINDOW]) + room)
+    assert (code, printed) == (74, "") and said.count("\n") == 1, said
+    assert snapshot(home) == before
+    assert run(home, *APPEND, stdin=b"after")[0] == 0
+    assert contents(home) == ["before" * 100, "after"]

@@ -1,0 +1,36 @@
+"""kill -9 at every system call: what was acknowledged is there, nothing is merged, a second run converges.
+
+And if the power went instead: nothing is printed, and no command ends with 0, before the fsyncs that it
+takes. Each check is seen to fail when the promise it is about is broken.
+"""
+
+import kill
+import pytest
+from traced import needs_strace
+from writers import WRITERS
+
+pytestmark = needs_strace
+
+BY_NAME = {writer.name: writer for writer in WRITERS}
+
+
+@pytest.mark.parametrize("writer", WRITERS, ids=BY_NAME)
+def test_every_death(writer, tmp_path):
+    report = kill.grid(writer, str(tmp_path))
+    assert report.wrong == []
+    assert report.faults > 8, "there was nothing to kill"
+
+
+@pytest.mark.parametrize("name, sabotage, again, said", [
+    ("one more event", "unsynced", "", "is not durable when the command printed"),
+    ("the first event of a home", "unsynced_folders", "", "is not durable when the command printed"),
+    ("one more event", "halves", "", "torn"),
+    ("an event after a torn one", "unclosed", "unclosed", "no event"),
+    ("one more event", "", "forgetful", "'new', 'new'"),
+    ("one more event", "hasty", "", "no event here"),
+    ("one more event", "", "trusting", "the journal has not heard"),
+    ("one more event", "", "unheard", "the journal has not heard"),
+], ids=lambda value: value.replace(" ", "-"))  # fmt: skip
+def test_a_broken_promise_is_noticed(name, sabotage, again, said, tmp_path):
+    wrong = kill.grid(BY_NAME[name], str(tmp_path), sabotage=sabotage, again=again).wrong
+    assert any(said in one for one in wrong), wrong

@@ -1,0 +1,161 @@
+"""Many at once: nothing is lost, nothing is mixed, nobody is told to come back."""
+
+import multiprocessing
+import os
+import subprocess
+
+import pytest
+from scene import NOW, ROOT, STAMP, TIME
+
+from plainmind.ground import files
+from plainmind.ground.paths import Home
+from plainmind.log import pinning, reader, verify
+from plainmind.log.writer import Draft, Log
+
+CONTEXT = "test/many"
+WINDOW = f"logs/{CONTEXT}/{STAMP}.md"
+PROCESSES, EVENTS = 64, 20
+
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    return Home(str(tmp_path / "home"))
+
+
+def content(process: int, event: int) -> str:
+    return f"{process}/{event}\n" * (1 + (process * event) % 40)
+
+
+def together(work, count: int) -> list:
+    """Run `work(number)` in so many processes that start as one; what each returns."""
+    start, answers = fork.Event(), fork.SimpleQueue()
+
+    def one(number: int) -> None:
+        start.wait(60)
+        try:
+            answers.put((number, work(number)))
+        except BaseException as error:
+            answers.put((number, error))
+
+    processes = [fork.Process(target=one, args=(number,)) for number in range(count)]
+    for process in processes:
+        process.start()
+    start.set()
+    found = dict(answers.get() for _ in processes)
+    for process in processes:
+        process.join(60)
+    assert not [a for a in found.values() if isinstance(a, BaseException)], found
+    return [found[number] for number in range(count)]
+
+
+def test_64_processes_append_20_events_each(home):
+    def work(number: int) -> list[str]:
+        log = Log(home)
+        return [log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {"p": number})], NOW)[0].ref for n in range(EVENTS)]
+
+    refs = together(work, PROCESSES)
+    opened = reader.window(home, WINDOW)
+    found = {e.ref: e.content for e in map(opened.event, opened.blocks())}
+    assert len(found) == len(opened.entries) == PROCESSES * EVENTS, "lost, or not an event"
+    for number, mine in enumerate(refs):
+        assert [found[ref] for ref in mine] == [content(number, n) for n in range(EVENTS)]
+        assert mine == sorted(mine, key=lambda ref: int(ref.rpartition(":")[2])), "out of order"
+    assert list(verify.verify(home, [])) == []
+    assert files.read(home.heads).count(b"\n") == PROCESSES * EVENTS
+
+
+def test_64_commands_at_once(home):
+    """The first events of a home: the folders and the window are made once."""
+    commands = [
+        subprocess.Popen(
+            [os.path.join(ROOT, "bin", "mem-append"), "--context", CONTEXT, "--role", "user", "--now", TIME],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
+        ) for _ in range(PROCESSES)
+    ]  # fmt: skip
+    for number, command in enumerate(commands):
+        command.stdin.write(content(number, 7).encode())
+        command.stdin.close()
+    for number, command in enumerate(commands):
+        ref, said = command.stdout.read().decode().strip(), command.stderr.read().decode()
+        assert (command.wait(60), said) == (0, "")
+        assert reader.event_at(home, ref).content == content(number, 7)
+    assert home.windows(CONTEXT) == [f"{STAMP}.md"]
+    assert len(reader.window(home, WINDOW).blocks()) == PROCESSES
+    assert list(verify.verify(home, [])) == []
+
+
+def test_ids_that_many_bring_are_written_once(home):
+    """Sixteen imports of the same lines at the same time."""
+
+    def work(_: int) -> list[str]:
+        log, refs = Log(home), []
+        for start in range(0, 60, 10):
+            drafts = [Draft(NOW, "user", f"line {n}", {"id": n}) for n in range(start, start + 10)]
+            refs += [w.ref for w in log.append(CONTEXT, drafts, NOW)]
+        return refs
+
+    answers = together(work, 16)
+    assert all(answer == answers[0] for answer in answers)
+    opened = reader.window(home, WINDOW)
+    assert sorted(opened.event(b).content for b in opened.blocks()) == sorted(f"line {n}" for n in range(60))
+    assert list(verify.verify(home, [])) == []
+
+
+def test_windows_end_while_others_append(home):
+    """An ended window is never written again, and no event falls between two."""
+
+    def work(number: int) -> list[str]:
+        log = Log(home)
+        if number % 4 == 0:
+            return [log.start_window(CONTEXT, NOW + n) and "" for n in range(8)]
+        return [log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {})], NOW)[0].ref for n in range(EVENTS)]
+
+    answers = together(work, 16)
+    for number, refs in enumerate(answers):
+        if number % 4:
+            assert [reader.event_at(home, ref).content for ref in refs] == [content(number, n) for n in range(EVENTS)]
+    windows = [reader.window(home, f"logs/{CONTEXT}/{name}") for name in home.windows(CONTEXT)]
+    assert len(windows) in (32, 33), "32 were started, and one more if somebody appended before"
+    assert sum(len(window.blocks()) for window in windows) == 12 * EVENTS
+    modes = [os.stat(home.path(window.path)).st_mode & 0o777 for window in windows]
+    assert modes == [0o400] * (len(windows) - 1) + [0o600]
+    assert list(verify.verify(home, [])) == []
+
+
+def test_pins_that_many_add_and_remove(home):
+    """Every pin that was added and not removed is there once, and so is what a person wrote before."""
+    log = Log(home)
+    refs = [w.ref for w in log.append(CONTEXT, [Draft(NOW, "user", str(n), {}) for n in range(64)], NOW)]
+    files.make_folder(home.path("pins"))
+    with open(home.pins, "wb") as file:
+        file.write(b"mine, without an end")
+
+    def work(number: int) -> None:
+        for ref in refs[number * 8 : number * 8 + 8]:
+            event = reader.event_at(home, ref)
+            pinning.pin(home, event)
+            if event.line % 2:
+                pinning.unpin(home, event.path, event.line)
+
+    together(work, 8)
+    kept = sorted(ref for ref in refs if int(ref.rpartition(":")[2]) % 2 == 0)
+    assert sorted(pin.ref for pin in pinning.all_pins(home)) == kept
+    assert files.read(home.pins).startswith(b"mine, without an end\n")
+    assert os.listdir(home.path("pins")) == ["pins.md"]
+
+
+def test_without_the_lock_this_would_fail(home, monkeypatch):
+    """The control: the same processes, and a lock that everybody has at once."""
+    from contextlib import nullcontext
+
+    monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
+    Log(home).append(CONTEXT, [Draft(NOW, "user", "before", {})], NOW)
+
+    def work(number: int) -> list[str]:
+        log = Log(home)
+        return [log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {})], NOW)[0].ref for n in range(EVENTS)]
+
+    refs = [ref for mine in together(work, PROCESSES) for ref in mine]
+    assert len(set(refs)) < len(refs) or list(verify.verify(home, [])) != []

@@ -1,0 +1,170 @@
+"""The commands that write, each with a home to start from and what must hold whenever it dies.
+
+A new command is one more line in WRITERS.
+"""
+
+import json
+import os
+from typing import Callable, NamedTuple
+
+from scene import NOW, STAMP, TIME
+
+from plainmind.formats import heads, pins
+from plainmind.ground import files
+from plainmind.ground.paths import Home
+from plainmind.log import pinning, reader, verify
+from plainmind.log.writer import Draft, Log
+
+CONTEXT = "test/kill"
+WINDOW = f"logs/{CONTEXT}/{STAMP}.md"
+BEFORE = [Draft(NOW, "user", "one\ntwo", {"id": "b1"}), Draft(NOW, "agent", "", {}), Draft(NOW, "tool", "a\rb", {"id": "b2"})]
+LARGE = b"start " + b"x" * 300_000 + b" end"
+MINE = b"# Pinned\n\nmy own line, without an end"
+MANY = 5  # two batches, when a batch is three
+
+
+class Writer(NamedTuple):
+    name: str
+    argv: list[str]
+    stdin: bytes
+    prepare: Callable[[Home], None]
+    #: check(home, references printed, whether a run has ended): raises AssertionError
+    check: Callable[[Home, list[str], bool], None]
+    codes: tuple[int, ...] = (0,)  # what a run after a death may end with
+    through: str = ""  # how it is run (sabotage.py), when not as it is
+
+
+def empty(home: Home) -> None:
+    os.mkdir(home.root, 0o700)
+
+
+def with_events(home: Home) -> None:
+    empty(home)
+    Log(home).append(CONTEXT, BEFORE, NOW)
+
+
+def with_a_torn_tail(home: Home) -> None:
+    with_events(home)
+    with open(home.path(WINDOW), "ab") as file:
+        file.write(b"## 2026-01-30T14:23:55.120Z user n=1 h=000000000000\n> to")
+
+
+def with_pins(home: Home) -> None:
+    with_events(home)
+    os.mkdir(home.path("pins"), 0o700)
+    with open(home.pins, "wb") as file:
+        file.write(MINE)
+
+
+def with_a_pin(home: Home) -> None:
+    with_pins(home)
+    pinning.pin(home, reader.event_at(home, f"{WINDOW}:3"))
+
+
+def contents(home: Home, context: str = CONTEXT) -> list[str]:
+    opened = [reader.window(home, f"logs/{context}/{name}") for name in home.windows(context)]
+    return [w.event(block).content for w in opened for block in w.blocks() if block.role != "system"]
+
+
+def sound(home: Home, torn: bool = False) -> None:
+    """Every chain holds, and nothing is torn that was not."""
+    found = [(finding.code, finding.message) for finding in verify.verify(home, [])]
+    assert [f for f in found if f[0] != "torn"] == [], found
+    assert torn or not found, found
+
+
+def heard(home: Home) -> None:
+    """The journal names the last event of every window: else the index would not know of it."""
+    journal = {(head.window, head.digest) for head in heads.parse(files.read(home.heads))}
+    for path in reader.all_windows(home):
+        for block in reader.window(home, path).blocks()[-1:]:
+            assert (path, block.digest) in journal, f"the journal has not heard of the end of {path}"
+
+
+def appends(before: list[str], *new: str, torn: bool = False):
+    """What was there is there, what is new is there once or not at all, and there once a run has ended."""
+
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        sound(home, torn and not ended)
+        now = contents(home)
+        assert now[: len(before)] == before, now
+        assert now[len(before) :] in ([], list(new)) if not ended else now[len(before) :] == list(new), now
+        assert [reader.event_at(home, ref).content for ref in printed] == [new[-1]] * len(printed)
+
+    return check
+
+
+def a_large_result(home: Home, printed: list[str], ended: bool) -> None:
+    sound(home)
+    opened = [reader.event_at(home, f"{WINDOW}:3")] if home.windows(CONTEXT) else []
+    assert len(contents(home)) == len(opened) == 1 or not ended
+    for event in opened:
+        assert files.read(home.path(event.meta["full"])) == LARGE, "the log names a file that is not whole"
+        assert event.content.startswith("start x") and event.content.endswith("x end")
+
+
+def many_lines(home: Home, printed: list[str], ended: bool) -> None:
+    """Every line of the input, in order, from the start to where it was cut off; nothing twice."""
+    sound(home)
+    for context, numbers in (("test/even", range(0, MANY, 2)), ("test/odd", range(1, MANY, 2))):
+        now = contents(home, context)
+        assert now == [f"line {n}" for n in numbers][: len(now)]
+        assert not ended or len(now) == len(numbers)
+    there = {block.line for path in reader.all_windows(home) for block in reader.window(home, path).blocks()}
+    assert {int(ref.rpartition(":")[2]) for ref in printed} <= there
+
+
+def a_new_window(home: Home, printed: list[str], ended: bool) -> None:
+    sound(home)
+    assert contents(home) == [draft.content for draft in BEFORE]
+    names = home.windows(CONTEXT)
+    assert len(names) <= (3 if ended else 2)
+    assert [f"logs/{CONTEXT}/{name}" for name in names][-1:] == printed[-1:] or not printed
+
+
+def a_pin(human: bytes):
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        sound(home)
+        data = files.read(home.pins) if os.path.exists(home.pins) else b""
+        assert data.startswith(human) or not data and not human
+        refs = [pin.ref for pin in pins.parse(data)]
+        assert refs == [f"{WINDOW}:3"] or not refs and not printed and not ended, data
+        assert [draft.content for draft in BEFORE] == contents(home)
+
+    return check
+
+
+def no_pin(home: Home, printed: list[str], ended: bool) -> None:
+    sound(home)
+    data = files.read(home.pins)
+    pin = f"- {WINDOW}:3 one two\n".encode()
+    assert data == MINE + b"\n" or data == MINE + b"\n" + pin and not ended, data
+
+
+def a_pinned_text(home: Home, printed: list[str], ended: bool) -> None:
+    sound(home)
+    assert contents(home, "note/pinned") in ([["the code"]] if ended else [[], ["the code"]])
+    refs = [pin.ref for pin in pinning.all_pins(home)]
+    assert len(refs) == 1 or not refs and not ended and not printed
+    assert [reader.event_at(home, ref).content for ref in refs] == ["the code"] * len(refs)
+
+
+_HERE = ["--context", CONTEXT, "--now", TIME]
+_OLD = [draft.content for draft in BEFORE]
+_LINES = "".join(
+    json.dumps({"role": "user", "content": f"line {n}", "id": n, "context": "test/odd" if n % 2 else "test/even"}) + "\n" for n in range(MANY)
+).encode()
+
+WRITERS = [
+    Writer("the first event of a home", ["mem-append", *_HERE, "--role", "user", "--id", "1"], b"new\n\xff", empty, appends([], "new\n\udcff")),
+    Writer("one more event", ["mem-append", *_HERE, "--role", "user", "--id", "1"], b"new", with_events, appends(_OLD, "new")),
+    Writer("an event after a torn one", ["mem-append", *_HERE, "--role", "user", "--id", "1"], b"new", with_a_torn_tail, appends(_OLD, "new", torn=True)),
+    Writer("an event that is there", ["mem-append", *_HERE, "--role", "tool", "--id", "b2"], b"a\rb", with_events, appends(_OLD[:-1], "a\rb")),
+    Writer("a large result", ["mem-append", *_HERE, "--role", "tool", "--id", "1"], LARGE, empty, a_large_result),
+    Writer("many lines", ["mem-append", "--jsonl", "--now", TIME], _LINES, empty, many_lines, through="small_batches"),
+    Writer("a new window", ["mem-new", CONTEXT, "--now", TIME], b"", with_events, a_new_window),
+    Writer("the first pin", ["mem-pin", f"{WINDOW}:3"], b"", with_events, a_pin(b"")),
+    Writer("a pin in a person's file", ["mem-pin", f"{WINDOW}:3"], b"", with_pins, a_pin(MINE)),
+    Writer("a pin removed", ["mem-pin", "--remove", f"{WINDOW}:3"], b"", with_a_pin, no_pin, codes=(0, 66)),
+    Writer("a pinned text", ["mem-pin", "--text", "the code", "--now", TIME], b"", empty, a_pinned_text),
+]

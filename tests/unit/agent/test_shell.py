@@ -1,0 +1,199 @@
+"""The bash tool: time, output, environment, and no process left behind."""
+
+import json
+import os
+import time
+
+import pytest
+from scripted import call, calls
+
+from plainmind.agent import bash
+from plainmind.agent.bash import Shell
+
+BIN = "/usr/bin"  # stands for the folder of the suite's commands
+
+
+@pytest.fixture
+def shell(home, unsynced):
+    return Shell(home, BIN)
+
+
+def alive(home, name: str) -> bool:
+    """Whether the process whose id is in a file of the workspace still runs; dying takes a moment."""
+    with open(os.path.join(home.workspace, name)) as file:
+        pid = int(file.read())
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] in "ZX":
+                    return False
+        except OSError:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "exit"),
+    [
+        ("echo hi", "hi", 0),
+        ("true", "", 0),
+        ("false", "", 1),
+        ("exit 42", "", 42),
+        ("nosuchcommand_x", "bash: line 1: nosuchcommand_x: command not found", 127),
+        ("if", "bash: -c: line 2: syntax error: unexpected end of file", 2),
+        ("echo out; echo err >&2; echo out", "out\nerr\nout", 0),
+        ("printf 'a\\n\\n'", "a\n", 0),
+        ("cat; echo end", "end", 0),
+        ("read x || echo nothing", "nothing", 0),
+        ("kill -9 $$", "", -9),
+        ("(kill -TERM $BASHPID) 2>/dev/null; exit $?", "Terminated", 143),
+        ("printf 'a\\0b\\377\\303'", "a\0b��", 0),
+        ("printf 'ünï\\r\\033[1m'", "ünï\r\x1b[1m", 0),
+        ("[ -t 0 ] || [ -t 1 ] || echo no terminal", "no terminal", 0),
+        ("echo 'for a' | grep -q nope; echo ${PIPESTATUS[*]}", "0 1", 0),
+    ],
+)
+def test_output_and_exit(shell, command, text, exit):
+    done = shell.run(command, 20)
+    assert (done.text, done.exit, done.full) == (text, exit, "")
+
+
+def test_where_it_runs(shell, home, tmp_path):
+    assert shell.run("pwd", 20).text == home.workspace
+    assert os.stat(home.workspace).st_mode & 0o777 == 0o700
+    assert Shell(home, BIN, str(tmp_path)).run("pwd", 20).text == str(tmp_path)
+
+
+def test_the_time_limit_ends_the_whole_group(shell, home):
+    done = shell.run("(sleep 30; touch late) & echo $! > child; echo before; sleep 30; echo after", 1)
+    assert done.exit is None and done.text.startswith("before\n(ended after 1 s") and done.seconds < 10
+    assert not alive(home, "child")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "(echo $BASHPID > child; exec sleep 30) & while [ ! -s child ]; do :; done",
+        "timeout 30 bash -c 'echo $$ > child; exec sleep 30' & while [ ! -s child ]; do :; done",
+        "set -m; bash -c 'echo $$ > child; exec sleep 30' & while [ ! -s child ]; do :; done",
+        "nohup bash -c 'echo $$ > child; trap \"\" TERM HUP; sleep 30; sleep 30' & while [ ! -s child ]; do :; done",
+    ],
+    ids=["background", "timeout", "job control", "nohup"],
+)
+def test_nothing_is_left_behind(shell, home, command):
+    """Nor is a background process that holds the pipe waited for."""
+    done = shell.run(command + "; echo done", 20)
+    assert done.exit == 0 and done.text.endswith("done") and done.seconds < 10
+    assert not alive(home, "child")
+
+
+def test_timeout_in_the_foreground(shell, home):
+    """timeout(1) makes a group of its own."""
+    done = shell.run("timeout 60 bash -c 'echo $$ > child; exec sleep 50'; true", 1)
+    assert done.exit is None and not alive(home, "child")
+
+
+def test_a_process_with_a_session_of_its_own_is_not_waited_for(shell, home):
+    done = shell.run("setsid bash -c 'echo $$ > child; exec sleep 4' & while [ ! -s child ]; do :; done", 20)
+    assert done.exit == 0 and done.seconds < 10
+    with open(os.path.join(home.workspace, "child")) as file:
+        os.kill(int(file.read()), 9)
+
+
+def test_a_command_that_closes_its_output(shell):
+    """There is nothing more to read, but the limit still holds."""
+    assert shell.run("exec >&- 2>&-; sleep 30", 1).exit is None
+    assert shell.run("exec >&- 2>&-; sleep 0.1; exit 5", 20).exit == 5
+
+
+def test_the_limit_has_a_limit(shell, monkeypatch):
+    monkeypatch.setattr(bash, "LONGEST", 1)
+    assert shell.run("sleep 30", 600).exit is None
+    assert shell.run("sleep 30", -5).exit is None
+
+
+def test_long_output(shell, home):
+    done = shell.run("seq 1 20000", 20)
+    whole = "".join(f"{n}\n" for n in range(1, 20001))
+    assert len(done.text) < 2 * bash.SHOWN + 200
+    head, middle, tail = done.text[: bash.SHOWN], done.text[bash.SHOWN : -bash.SHOWN], done.text[-bash.SHOWN :]
+    assert whole.startswith(head) and whole.endswith(tail)
+    assert f"{len(whole) - 2 * bash.SHOWN} bytes left out" in middle and done.full in middle
+    assert done.full.startswith("work/logs/") and open(home.path(done.full)).read() == whole
+    assert os.stat(home.path(done.full)).st_mode & 0o777 == 0o600
+    assert done.meta()["full"] == done.full
+
+
+def test_output_at_the_limit(shell, home):
+    assert shell.run(f"head -c {2 * bash.SHOWN} /dev/zero | tr '\\0' x", 20).full == ""
+    assert shell.run(f"head -c {2 * bash.SHOWN + 1} /dev/zero | tr '\\0' x", 20).full != ""
+    done = shell.run("for i in $(seq 9000); do printf 'ä€'; done", 20)
+    assert "�" not in done.text, "cut between characters"
+
+
+def test_huge_output_is_bounded(shell, home, monkeypatch):
+    monkeypatch.setattr(bash, "KEPT", 1024 * 1024)
+    done = shell.run("yes abcdefg | head -c 3000000; echo the end", 20)
+    assert done.exit == 0
+    assert os.path.getsize(home.path(done.full)) <= bash.KEPT + 2 * bash.SHOWN
+    assert done.text.startswith("abcdefg\n") and done.text.endswith("the end\n"), "the tail is the real one"
+    assert "the whole is" not in done.text and f"the first {bash.KEPT} bytes are in {done.full}" in done.text
+
+
+def test_endless_output_ends_at_the_limit(shell, home, monkeypatch):
+    monkeypatch.setattr(bash, "KEPT", 1024 * 1024)
+    done = shell.run("yes", 1)
+    assert done.exit is None and done.seconds < 10
+    assert os.path.getsize(home.path(done.full)) <= bash.KEPT + 2 * bash.SHOWN
+
+
+def test_the_environment_is_an_allow_list(world, model):
+    os.makedirs(world.home.root)
+    with open(world.home.path(".env"), "w") as file:
+        file.write("CANARY_FILE=canary1\nGEMINI_API_KEY=canary2\n")
+    model.then(calls(call("env; echo; set")), "Seen.")
+    world.turn(
+        "go", OPENAI_API_KEY="canary3", MIND_KEY="canary4", DISCORD_TOKEN="canary5", CANARY_PLAIN="canary6", BASH_ENV="/canary7",
+        LD_LIBRARY_PATH="/canary8", PYTHONPATH="", TZ="Europe/Berlin", LANG="C.UTF-8",
+    )  # fmt: skip
+    seen = world.events()[1].content.split("\n\n")[0]
+    assert "canary" not in world.events()[1].content
+    names = {line.split("=")[0] for line in seen.split("\n")}
+    assert names <= {*bash.PASSED_ON, "PATH", "MIND_HOME", "TERM", "PWD", "SHLVL", "_", "OLDPWD"}
+    assert f"MIND_HOME={world.home.root}" in seen and "TZ=Europe/Berlin" in seen and "TERM=dumb" in seen
+    found = json.dumps(model.requests)
+    assert "canary" not in found
+
+
+def test_the_suites_own_commands_work_inside(world, model):
+    world.append("user", "The garage code is 1234.", context="discord-thread/9")
+    model.then(calls(call("mem-recall --lexical garage code", id="a")), "1234.")
+    world.turn("garage?")
+    assert "The garage code is 1234." in world.events()[1].content and world.events()[1].meta["exit"] == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm -rf /", "rm -fr / ", "sudo rm -rf /*", "rm -r -f ~", "rm -rf ~/*; ls", "rm -Rf --no-preserve-root /", "rm -rf $HOME",
+        'cd /tmp && rm -rf "$HOME"', "rm -rf -- /", ":(){ :|:& };:", ": ( ) { : | : & } ; :", "mkfs.ext4 /dev/sda1", "mkfs /dev/x",
+        "dd if=/dev/zero of=/dev/sda bs=1M", "cat x > /dev/nvme0n1",
+    ],
+)  # fmt: skip
+def test_accidents_are_refused(shell, home, command):
+    done = shell.run(command, 20)
+    assert done.exit == 126 and done.text.startswith("refused: this ")
+    assert not os.path.exists(home.workspace)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm -rf ./build", "rm -rf /tmp/x", "rm -rf ~/old", "rm file", "rm -f /x", "echo rm; ls /", "rm -r a b", "ls -r /",
+        "dd if=/dev/zero of=disk.img", "echo mkfs", "cat x > /dev/null", "f(){ :; }; f", "rm -rf $HOME/x", "grep -r / .",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_one_is_not(command):
+    assert bash.denied(command) == ""

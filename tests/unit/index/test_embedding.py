@@ -1,0 +1,257 @@
+"""A run of embedding ends, loses nothing, blames the right text, and pays for nothing twice."""
+
+import os
+
+import pytest
+from plainmind.agent import upkeep
+from plainmind.ground import clock
+from plainmind.ground.errors import BadData, Unavailable
+from plainmind.index import embedding, sync, vectors
+from plainmind.index.cache import Cache, content_hash, serving
+from plainmind.log.writer import Draft, Log
+from scene import NOW
+from unit.index import stores
+from unit.index.stores import Fake
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+HOURS = 3600 * clock.SECOND
+
+
+class Faulty(Fake):
+    """Fails when `trouble(texts, number of the call)` returns an error."""
+
+    def __init__(self, trouble, **more):
+        super().__init__(**more)
+        self.trouble = trouble
+
+    def passages(self, texts):
+        made = super().passages(texts)
+        error = self.trouble(texts, len(self.calls))
+        if error is not None:
+            raise error
+        return made
+
+
+def poison(texts, _):
+    return BadData("no such text") if any("poison" in text for text in texts) else None
+
+
+@pytest.fixture
+def many(home):
+    """A home with 40 turns, each with a text of its own, the 17th poisonous."""
+    said = [f"turn number {n}" + (" poison" if n == 17 else "") for n in range(40)]
+    # hours apart: no turn is embedded with the one before it
+    Log(home).append("test/1", [Draft(NOW - (40 - n) * 2 * HOURS, "user", text, {}) for n, text in enumerate(said)], NOW)
+    with stores.opened(home) as made:
+        sync.catch_up(made)
+        yield made
+
+
+def counts(made, model=stores.MODEL) -> tuple[int, int, int]:
+    found = embedding.status(made, model)
+    return found.ok, found.pending, found.failed
+
+
+@pytest.mark.parametrize("kind", [BadData, Unavailable])
+@pytest.mark.parametrize("batch", [1, 7, 40])
+def test_one_poisonous_text_blocks_no_other(many, batch, kind):
+    def trouble(texts, _):
+        return kind("no such text") if any("poison" in text for text in texts) else None
+
+    embedder = Faulty(trouble, batch=batch)
+    work = stores.run(many, embedder)
+    assert work.done == 39 and not work.unavailable
+    assert counts(many) == ((39, 0, 1) if kind is BadData else (39, 1, 0))
+    # halving 40 finds one in 6 steps of two halves, and a harmless word is tried once or twice
+    assert len(embedder.calls) <= -(-40 // batch) + 2 * 6 + 3
+    left = many.db.execute("SELECT error, attempts, next_try FROM vectors WHERE status <> 'ok'").fetchall()
+    assert [(error, attempts) for error, attempts, _ in left] == [("no such text", 1)] and left[0][2] > clock.text(NOW)
+    # not before its time; then again, alone
+    before = len(embedder.calls)
+    assert stores.run(many, embedder).done == 0 and len(embedder.calls) == before
+    embedder.trouble = lambda texts, _: None
+    assert stores.run(many, embedder, now=NOW + 24 * HOURS).done == 1
+    assert counts(many) == (40, 0, 0)
+
+
+def test_a_text_that_fails_for_ever_is_given_up_but_still_tried_rarely(many):
+    embedder = Faulty(lambda texts, _: Unavailable("500") if any("poison" in t for t in texts) else None)
+    now, tries = NOW, 0
+    while counts(many)[2] == 0:
+        stores.run(many, embedder, now=now)
+        now += 24 * HOURS
+        tries += 1
+        assert tries <= embedding.GIVE_UP
+    assert counts(many) == (39, 0, 1) and tries == embedding.GIVE_UP
+    embedder.trouble = lambda texts, _: None
+    stores.run(many, embedder, now=now)
+    assert counts(many) == (40, 0, 0)
+
+
+@pytest.mark.parametrize("batch", [1, 10, 100])
+def test_come_back_later_stops_the_run_and_is_obeyed(many, batch):
+    embedder = Faulty(lambda texts, number: Unavailable("429", retry_after=7200.0) if number == 1 else None, batch=batch)
+    work = stores.run(many, embedder)
+    assert (work.done, work.unavailable, len(embedder.calls)) == (0, "429", 1)
+    assert counts(many) == (0, 40, 0)
+    for row in many.db.execute("SELECT next_try FROM vectors"):
+        assert clock.parse(row[0]) >= NOW + 7200 * clock.SECOND
+    # those that were in the request wait; no other turn was touched
+    assert many.db.execute("SELECT count(*) FROM vectors").fetchone()[0] == min(batch, 40)
+    assert len(embedding.due(many, embedder.model, NOW + 7199 * clock.SECOND)) == 40 - min(batch, 40)
+    stores.run(many, embedder, now=NOW + 24 * HOURS)
+    assert counts(many) == (40, 0, 0)
+
+
+@pytest.mark.parametrize("batch", [1, 10, 100])
+def test_a_provider_that_is_gone_is_asked_a_few_times_only(many, batch):
+    embedder = Faulty(lambda texts, _: Unavailable("500"), batch=batch)
+    work = stores.run(many, embedder)
+    assert work.done == 0 and work.unavailable == "500" and len(embedder.calls) <= 3
+    assert counts(many) == (0, 40, 0)
+
+
+@pytest.mark.parametrize("every", [3, 5])
+def test_a_flaky_provider_is_worn_down_by_runs(many, every):
+    embedder = Faulty(lambda texts, number: Unavailable("reset") if number % every == 0 else None, batch=4)
+    now, runs = NOW, 0
+    while counts(many)[0] < 40:
+        stores.run(many, embedder, now=now)
+        now += 24 * HOURS
+        runs += 1
+        assert runs < 40
+    texts = [text for text in embedder.sent if text != "ok"]
+    assert len(texts) < 40 * 8
+    assert stores.run(many, embedder, now=now).done == 0
+
+
+@pytest.mark.parametrize(
+    "made", [lambda v: v[:-1], lambda v: [*v, v[0]], lambda v: []], ids=["one too few", "one too many", "none"]
+)
+def test_an_answer_with_another_number_of_vectors_is_not_kept(many, made):
+    class Miscounts(Fake):
+        def passages(self, texts):
+            return made(super().passages(texts))
+
+    with pytest.raises(ValueError):
+        stores.run(many, Miscounts())
+    assert counts(many) == (0, 40, 0) and not os.path.exists(Cache(many.home, stores.MODEL).path)
+
+
+def test_a_change_of_dimensions_is_not_mixed_in(many):
+    stores.run(many, Fake(dimensions=8), limit=10)
+    with pytest.raises(BadData, match="dimensions"):
+        stores.run(many, Fake(dimensions=16))
+    assert counts(many) == (10, 30, 0)
+    lengths = {len(row[0]) for row in many.db.execute("SELECT embedding FROM vectors WHERE embedding IS NOT NULL")}
+    assert lengths == {32}
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_killed_between_the_answer_and_the_commit_nothing_is_paid_for_twice(many, monkeypatch):
+    embedder = Fake(batch=10)
+
+    def die(store, model, made):
+        if made:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "_commit", die)
+        with pytest.raises(Killed):
+            stores.run(many, embedder)
+    assert len(embedder.sent) == 10 and counts(many) == (0, 40, 0)
+    work = stores.run(many, embedder)
+    assert work.from_cache == 10 and counts(many) == (40, 0, 0)
+    assert len(embedder.sent) == len(set(embedder.sent)) == 40
+
+
+def test_an_interrupted_run_goes_on_where_it_was(many):
+    def stop(texts, number):
+        if number == 3:
+            raise KeyboardInterrupt
+
+    embedder = Faulty(stop, batch=10)
+    with pytest.raises(KeyboardInterrupt):
+        stores.run(many, embedder)
+    assert counts(many) == (20, 20, 0)
+    # newest first
+    assert {r[0] for r in many.db.execute("SELECT content FROM turns JOIN vectors ON turn = turns.id")} >= {"turn number 39", "turn number 20"}
+    stores.run(many, embedder)
+    assert counts(many) == (40, 0, 0)
+
+
+def test_a_budget_and_a_limit_are_kept(many):
+    embedder = Fake(batch=5)
+    work = stores.run(many, embedder, budget=50)
+    assert 0 < work.spent <= 50 and work.done == 10
+    assert stores.run(many, embedder, limit=3).done == 3
+    assert stores.run(many, embedder, budget=0).done == 0
+
+
+def test_a_cache_torn_anywhere_in_its_last_record_costs_that_text_alone(home):
+    model, cache = "fake:torn/4", Cache(home, "fake:torn/4")
+    blobs = {content_hash(str(n)): vectors.to_blob(stores.array("f", [n, 1.0, 2.0, 3.0])) for n in range(3)}
+    cache.put(blobs)
+    whole = open(cache.path, "rb").read()
+    record = 16 + 16 + 4
+    hashes = list(blobs)
+    for cut in range(record + 1):
+        with open(cache.path, "wb") as file:
+            file.write(whole[: len(whole) - cut])
+        kept = dict(list(blobs.items())[: 3 if not cut else 2])
+        assert Cache(home, model).get(hashes) == kept, cut
+        other = Cache(home, model)
+        more = {content_hash("more"): blobs[hashes[0]]}
+        other.put(more)
+        assert other.get([*hashes, *more]) == Cache(home, model).get([*hashes, *more]) == {**kept, **more}, cut
+        other.put({h: blobs[h] for h in hashes})
+        assert Cache(home, model).get([*hashes, *more]) == {**blobs, **more}, cut
+
+
+def test_a_cache_with_any_byte_flipped_gives_no_wrong_vector(home):
+    cache = Cache(home, "fake:flip/2")
+    blobs = {content_hash(str(n)): vectors.to_blob(stores.array("f", [n, 1.0])) for n in range(3)}
+    cache.put(blobs)
+    whole = open(cache.path, "rb").read()
+    start = whole.index(b"\n") + 1
+    for at in range(start, len(whole)):
+        with open(cache.path, "wb") as file:
+            file.write(whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :])
+        found = Cache(home, "fake:flip/2").get(list(blobs))
+        assert len(found) == 2 and all(blobs[h] == v for h, v in found.items())
+
+
+def test_the_old_model_answers_until_the_new_one_knows_as_much(many):
+    old, new = Fake("fake:old/8"), Fake("fake:new/4", dimensions=4, batch=10)
+    stores.run(many, old)
+    assert many.setting("embed_model") == serving(many.home) == old.model
+    for done in (10, 20, 30):
+        stores.run(many, new, limit=10)
+        assert many.setting("embed_model") == serving(many.home) == old.model
+        assert counts(many, old.model) == (40, 0, 0) and counts(many, new.model)[0] == done
+        # vectors of the two never meet
+        assert sum(len(s.turns) for s in vectors.scan(many.db, old.model, old.vector("x"))) == 40
+        assert sum(len(s.turns) for s in vectors.scan(many.db, new.model, new.vector("x"))) == done
+    stores.run(many, new, limit=10)
+    assert many.setting("embed_model") == serving(many.home) == new.model
+    assert {row[0] for row in many.db.execute("SELECT DISTINCT model FROM vectors")} == {new.model}
+    # and back again, for nothing
+    calls = len(old.calls)
+    stores.run(many, old)
+    assert len(old.calls) == calls and many.setting("embed_model") == old.model
+
+
+def test_a_window_that_goes_while_its_vectors_are_made_leaves_none_behind(many):
+    def gone(texts, number):
+        if number == 2:
+            for path, in many.db.execute("SELECT path FROM windows").fetchall():
+                os.unlink(many.home.path(path))
+            sync.reconcile(many)
+
+    stores.run(many, Faulty(gone, batch=10))
+    assert many.db.execute("SELECT count(*) FROM vectors").fetchone()[0] == 0
+    assert many.db.execute("SELECT count(*) FROM turns").fetchone()[0] == 0
+    assert upkeep.verify(stores.means(many.home)) == []

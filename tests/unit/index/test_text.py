@@ -1,0 +1,120 @@
+"""Words: with FTS4 as with FTS5, without spaces, without accents."""
+
+import random
+
+import pytest
+from hostile import texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plainmind.ground.paths import Home
+from plainmind.index import store, sync, text
+from plainmind.log.writer import Draft, Log
+from plainmind.recall import search
+from scene import NOW
+from unit.index import stores
+from unit.index.stores import MODEL, Fake, Shape
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+numbers = iter(range(10**6))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("words")
+
+
+@settings(max_examples=15)
+@given(
+    shape=st.builds(Shape, seed=st.integers(0, 2**32), turns=st.integers(0, 90), contexts=st.integers(1, 3), dimensions=st.just(8),
+                    embedded=st.just(0.5), pins=st.just(0)),
+    hostile=st.lists(texts, max_size=6),
+)  # fmt: skip
+def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
+    home = Home(str(folder / str(next(numbers))))
+    stores.fill(home, shape)
+    Log(home).append("test/0", [Draft(NOW, "user", said, {}) for said in hostile] or [Draft(NOW, "user", "x", {})], NOW)
+    rnd = random.Random(shape.seed)
+    queries = [" ".join(rnd.choices(stores.VOCABULARY, k=n)) for n in (1, 2, 6)] + hostile
+    found = []
+    for fts5 in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "has_fts5", lambda db, fts5=fts5: fts5)
+            with stores.opened(home) as made:
+                assert made.fts5 == fts5
+                stores.embed_some(made, shape)
+                # a window that goes must be forgotten by both
+                path = made.db.execute("SELECT path FROM windows ORDER BY path LIMIT 1").fetchone()[0]
+                with made.writing():
+                    sync._forget(made, path)
+                places = [[(*p,) for p in text.postings(made.db, term, fts5)] for said in queries for term in text.stems(text.tokens(said))]
+                answers = []
+                for said in queries:
+                    for vector in (None, Fake().vector(said)):
+                        result = search.search(made, search.Query(said, NOW, vector, MODEL), search.Scope(), 9, -1.0)
+                        answers.append([(hit.ref, round(hit.pick.score, 9)) for hit in result.hits])
+                found.append((places, answers))
+        store.rebuild(home)
+    assert found[0] == found[1]
+
+
+SAID = {
+    "restart": "the server needs a restart after every update",
+    "tokyo": "来月、東京へ行きます。ホテルは駅の近くがいい。",
+    "thai": "ฉันชอบกินข้าวผัดมาก",
+    "cafe": "We met Zoë at the Café Müller; naïve, but très agréable.",
+    "greek": "Η ΑΘΉΝΑ είναι όμορφη",
+    "cyrillic": "Мой пароль лежит в сейфе",
+    "wide": "Ｆｕｌｌｗｉｄｔｈ ｔｅｘｔ １２３",
+    "arabic": "أين مفتاح السيارة",
+    "korean": "내일 서울에서 만나요",
+    "emoji": "launch 🚀🚀 day was 👩‍👩‍👧 wonderful",
+    "snake": "set MAX_RETRY_COUNT in config.yaml to 0x1F",
+    "decomposed": "the re\u0301sume\u0301 is in the drawer",
+}
+ASKED = [
+    ("restarting servers", "restart"), ("東京のホテル", "tokyo"), ("駅", "tokyo"), ("ข้าวผัด", "thai"), ("cafe muller", "cafe"), ("CAFÉ", "cafe"),
+    ("cafe\u0301", "cafe"), ("zoe", "cafe"), ("tres agreable", "cafe"), ("αθηνα", "greek"), ("ПАРОЛЬ", "cyrillic"), ("fullwidth 123", "wide"),
+    ("مفتاح", "arabic"), ("서울에서", "korean"), ("launch 🚀", "emoji"), ("max_retry_count", "snake"), ("retry", "snake"), ("resume", "decomposed"),
+    ("résumé", "decomposed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fts5", [True, False])
+def test_words_are_found_in_any_script_with_and_without_accents(home, monkeypatch, fts5):
+    monkeypatch.setattr(store, "has_fts5", lambda db: fts5)
+    # days apart: no neighbours, so only the turn itself can be found
+    log, refs = Log(home), {}
+    for n, (name, said) in enumerate(SAID.items()):
+        refs[name] = log.append(f"test/{n}", [Draft(NOW - 10**9, "user", said, {})], NOW)[0].ref
+    with stores.opened(home) as made:
+        sync.catch_up(made)
+        for said, name in ASKED:
+            hits = search.search(made, search.Query(said, NOW), search.Scope(), 3, 0.0).hits
+            assert hits and hits[0].ref == refs[name], said
+
+
+@settings(max_examples=300)
+@given(said=texts, author=texts)
+def test_any_text_has_words_that_the_index_gives_back(said, author):
+    found = text.words(author, said)
+    for term in found.head + found.rest:
+        assert term and not term.isspace() and len(term) <= 64 and term == term.lower()
+    assert text.words(author, said) == found
+
+
+@settings(max_examples=50)
+@given(said=st.lists(texts, min_size=1, max_size=5))
+def test_every_word_of_any_text_is_found_where_it_stands(folder, said):
+    home = Home(str(folder / str(next(numbers))))
+    Log(home).append("test/0", [Draft(NOW, "user", one, {}) for one in said], NOW)
+    with stores.opened(home) as made:
+        sync.catch_up(made)
+        expected: dict[str, dict[int, list[int]]] = {}
+        for turn, author, content in made.db.execute("SELECT id, author, content FROM turns"):
+            words = text.words(author, content)
+            for column, terms in enumerate(words):
+                for term in terms:
+                    expected.setdefault(term, {}).setdefault(turn, [0, 0])[column] += 1
+        for term, places in expected.items():
+            assert {p.turn: [p.head, p.rest] for p in text.postings(made.db, term, made.fts5)} == places, term
+            assert text.frequency(made.db, term, made.fts5, 10**6) == sum(map(sum, places.values()))
