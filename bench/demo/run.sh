@@ -29,8 +29,8 @@ say "A turn of the agent. It is given the moments that matter, and knows."
 run "agent-turn --context discord-thread/demo --author Ann --message-id 1 'How long was the extension on his income tax that Jack could get?'"
 
 say "Another turn, told something, and one that needs the log of the one before."
-run "agent-turn --context discord-thread/demo --author Ann --message-id 2 'My dog is called Biscuit. He is afraid of thunder.'"
-run "agent-turn --context discord-thread/demo --author Ann --message-id 3 'What is my dog called?'"
+run "agent-turn --context discord-thread/demo --author Ann --message-id 2 'My sister Ruth lives in Porto.'"
+run "agent-turn --context discord-thread/demo --author Ann --message-id 3 'Where does my sister live?'"
 
 say "A pin, a check of the logs, and the same answers from an index made anew."
 ref=$(mem-recall -k 1 'what would the contraption look like' | sed 's/: .*//')

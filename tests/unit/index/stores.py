@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from math import sqrt
 from typing import NamedTuple
 
+from hypothesis import Phase
 from plainmind.agent.memory import Means
 from plainmind.formats.config import Settings
 from plainmind.ground import clock
@@ -19,6 +20,9 @@ from plainmind.log import pinning, reader
 from plainmind.log.writer import Draft, Log
 from plainmind.providers import retry
 from scene import NOW
+
+#: a case of these takes a tenth of a second: looking for a smaller one, when one fails, would take minutes
+UNSHRUNK = [Phase.explicit, Phase.generate]
 
 MODEL = "fake:one/8"
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND

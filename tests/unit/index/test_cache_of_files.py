@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.agent import upkeep
 from plainmind.formats import event as events
-from plainmind.ground import clock
+from plainmind.ground import clock, files
 from plainmind.ground.paths import Home
 from plainmind.index import embedding, store, sync, vectors
 from plainmind.log import pinning, reader
@@ -116,7 +116,7 @@ class World:
 
     def copy(self):
         for path in self.windows():
-            self.copies[path] = open(self.home.path(path), "rb").read()
+            self.copies[path] = files.read(self.home.path(path))
 
     def roll_back(self):
         if self.copies:
@@ -179,7 +179,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("worlds")
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, phases=stores.UNSHRUNK)
 @given(seed=st.integers(0, 2**32), happenings=st.lists(st.sampled_from(HAPPENINGS), min_size=1, max_size=14))
 def test_whatever_happens_the_index_says_what_the_files_say(folder, seed, happenings):
     world = World(Home(str(folder / str(next(numbers)))), seed)

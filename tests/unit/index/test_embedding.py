@@ -4,7 +4,7 @@ import os
 
 import pytest
 from plainmind.agent import upkeep
-from plainmind.ground import clock
+from plainmind.ground import clock, files
 from plainmind.ground.errors import BadData, Unavailable
 from plainmind.index import embedding, sync, vectors
 from plainmind.index.cache import Cache, content_hash, serving
@@ -195,7 +195,7 @@ def test_a_cache_torn_anywhere_in_its_last_record_costs_that_text_alone(home):
     model, cache = "fake:torn/4", Cache(home, "fake:torn/4")
     blobs = {content_hash(str(n)): vectors.to_blob(stores.array("f", [n, 1.0, 2.0, 3.0])) for n in range(3)}
     cache.put(blobs)
-    whole = open(cache.path, "rb").read()
+    whole = files.read(cache.path)
     record = 16 + 16 + 4
     hashes = list(blobs)
     for cut in range(record + 1):
@@ -215,7 +215,7 @@ def test_a_cache_with_any_byte_flipped_gives_no_wrong_vector(home):
     cache = Cache(home, "fake:flip/2")
     blobs = {content_hash(str(n)): vectors.to_blob(stores.array("f", [n, 1.0])) for n in range(3)}
     cache.put(blobs)
-    whole = open(cache.path, "rb").read()
+    whole = files.read(cache.path)
     start = whole.index(b"\n") + 1
     for at in range(start, len(whole)):
         with open(cache.path, "wb") as file:

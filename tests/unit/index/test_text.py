@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("words")
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, phases=stores.UNSHRUNK)
 @given(
     shape=st.builds(Shape, seed=st.integers(0, 2**32), turns=st.integers(0, 90), contexts=st.integers(1, 3), dimensions=st.just(8),
                     embedded=st.just(0.5), pins=st.just(0)),

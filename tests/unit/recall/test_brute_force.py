@@ -252,7 +252,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("stores")
 
 
-@settings(max_examples=120)
+@settings(max_examples=100, phases=stores.UNSHRUNK)
 @given(shape=shapes)
 def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shape):
     ran["stores"] += 1
@@ -292,6 +292,6 @@ def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shap
 
 def test_all_of_that_has_happened():
     """The test above would prove nothing if no pool had been widened, nothing packed, nothing pinned."""
-    assert ran["stores"] >= 100
+    assert ran["stores"] >= 80
     for what in ("packed", "loose", "widened", "spared", "pinned", "hits"):
         assert ran[what] > 30, what

@@ -41,7 +41,7 @@ numbers = iter(range(10**6))
 widened: list[int] = []
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, phases=stores.UNSHRUNK)
 @given(
     shape=st.builds(Shape, seed=st.integers(0, 2**32), turns=st.integers(0, 80), contexts=st.integers(1, 3), dimensions=st.just(8), embedded=st.sampled_from([0.5, 1.0]), pins=st.sampled_from([0, 0, 3, 12])),
     first_pool=st.sampled_from([1, 4, 48]),
