@@ -1,14 +1,16 @@
 """Speed of whole processes against the interpreter's own floor, measured in the same run.
 
-    .venv/bin/python bench/speed.py [--turns 1000,10000] [--embed N]
+    .venv/bin/python bench/speed.py [--turns apollo,1000,10000] [--embed N]
 
 CPU is user + system time of a finished process, start-up included; the floor is the same interpreter
-importing click. Medians of 11 runs. Turns come from a generator with a fixed seed, so every run has the same.
+importing click. Medians of 11 runs. `apollo` is the demo's 10,876 utterances; other turns come from a generator
+with a fixed seed, so every run has the same.
 Vectors for the recall figures are random directions kept in vectors/: what a recall costs does not depend on
 what they mean. `--embed N` also measures the embedded model's own rate on N turns.
 """
 
 import argparse
+import gzip
 import json
 import os
 import random
@@ -60,16 +62,23 @@ def _peak(command: list[str], env: dict, stdin: bytes) -> float:
     return int(out) / (1024 if sys.platform != "darwin" else 1024 * 1024)
 
 
+def apollo() -> list[dict]:
+    with gzip.open(os.path.join(HERE, "demo", "apollo13.jsonl.gz"), "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
 def turns(count: int) -> list[dict]:
-    """Conversation with the word frequencies of English: a few words are everywhere, most are rare (Zipf)."""
+    """Conversation with the word frequencies of English: two words in five say nothing, most others are rare (Zipf)."""
     chance = random.Random(7)
     words = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u", "ai", "ou") for c in ("", "n", "rk", "st", "ll", "m", "sh", "t")]
     words += [word + more for word in words for more in ("ing", "ed", "er", "able", "ness", "ly")]
+    empty = ["the", "and", "of", "to", "is", "in", "that", "it", "we", "you"]
     weights = [1 / (rank + 3) for rank in range(len(words))]
     start, rows = 1_700_000_000, []
     for number in range(count):
         start += chance.choice((5, 20, 60, 300, 9000))
-        text = " ".join(chance.choices(words, weights, k=chance.randint(4, 40)))
+        picked = chance.choices(words, weights, k=chance.randint(4, 40))
+        text = " ".join(chance.choice(empty) if chance.random() < 0.4 else word for word in picked)
         role, author = ("user", "Ann") if number % 2 == 0 else ("agent", "Mind")
         stamp = f"{_stamp(start)}"
         rows.append({"timestamp": stamp, "role": role, "author": author, "content": text, "id": f"t{number}"})
@@ -82,10 +91,13 @@ def _stamp(seconds: int) -> str:
     return clock.text(seconds * 1000)
 
 
-def measure(count: int, floor: Cost) -> None:
+def measure(name: str, floor: Cost) -> None:
+    rows = apollo() if name == "apollo" else turns(int(name))
+    count = len(rows)
+    query = "what was the first sign of trouble" if name == "apollo" else " ".join(rows[count // 3]["content"].split()[2:8])
+    print(f"{name}: {count} turns")
     with tempfile.TemporaryDirectory() as home:
         env = {**{k: v for k, v in os.environ.items() if not k.startswith("MIND_")}, "MIND_HOME": home}
-        rows = turns(count)
         data = "".join(json.dumps(row) + "\n" for row in rows).encode()
         jsonl = cost([f"{BIN}/mem-append", "--jsonl", "--context", "discord-channel/bench"], env, data, runs=1)
         line(f"mem-append --jsonl, {count} events", jsonl, floor, f"{1000 * count / jsonl.wall:,.0f} events/s")
@@ -94,7 +106,6 @@ def measure(count: int, floor: Cost) -> None:
         fill_cache(home, env)
         embed = cost([f"{BIN}/mem-embed"], env, runs=1)
         line(f"mem-embed, {count} turns, vectors given", embed, floor, f"{1000 * count / embed.cpu:,.0f} turns/s")
-        query = " ".join(rows[count // 3]["content"].split()[2:8])
         line("mem-recall --lexical", cost([f"{BIN}/mem-recall", "--lexical", query], env), floor)
         line("mem-recall, hybrid", cost([f"{BIN}/mem-recall", query], env), floor)
         dry = cost([f"{BIN}/agent-turn", "--model", "command:true", "--dry-run", query], env, runs=5)
@@ -154,14 +165,14 @@ def _logs(home: str) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--turns", default="1000,10876")
+    parser.add_argument("--turns", default="apollo,1000,10000")
     parser.add_argument("--embed", type=int, default=200)
     given = parser.parse_args()
     subprocess.run([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "lib")], env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
     floor = cost([PYTHON, "-I", "-c", "import click"], dict(os.environ))
     line("floor: the interpreter and click", floor, floor)
-    for count in map(int, given.turns.split(",")):
-        measure(count, floor)
+    for name in given.turns.split(","):
+        measure(name, floor)
     if given.embed:
         embedded_rate(given.embed)
 

@@ -107,7 +107,7 @@ $WINDOW:3"
   [ "$(MIND_EMBED_MODEL=openai:other status_of ok)" -ge 1 ]
   mem-embed --model openai:other
   [ "$(status_of model)/$(status_of ok)" = openai:other/5 ]
-  [ "$(ls "$MIND_HOME/vectors" | wc -l)" -eq 2 ]
+  [ "$(ls "$MIND_HOME"/vectors/*.vectors | wc -l)" -eq 2 ]
 }
 
 @test "--status: names and numbers, or JSON" {

@@ -94,7 +94,6 @@ EOF
 
 @test "a model that fails: 69, one line, the message kept; then it carries on" {
   model 'no JSON'
-  printf '[turn]\nmodel = "command:./model.sh"\n' > config.toml
   run --separate-stderr agent-turn --context discord-thread/123 --message-id 1 hello
   [ "$status" -eq 69 ]
   [ -z "$output" ]

@@ -40,9 +40,17 @@ TOOL = {
 
 # accidents, not attacks: a pattern is no boundary
 _DENIED = [
-    (re.compile(r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*[rR]\w*\s+(?:-\S+\s+)*(?:/|~|\$HOME|/\*|~/\*|\"\$HOME\")(?:\s|;|&|\||$)"), "removes everything"),
+    (
+        re.compile(r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*[rR]\w*\s+(?:-\S+\s+)*(?:/|~|\$HOME|/\*|~/\*|\"\$HOME\")(?:\s|;|&|\||$)"),
+        "removes everything",
+    ),
     (re.compile(r":\s*\(\s*\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:"), "is a fork bomb"),
-    (re.compile(r"\bmkfs(?:\.\w+)?\s|\bdd\b[^|;&]*\bof=/dev/(?:sd|nvme|disk|hd|vd|mmcblk)|>\s*/dev/(?:sd|nvme|disk|hd|vd|mmcblk)"), "overwrites a disk"),
+    (
+        re.compile(
+            r"\bmkfs(?:\.\w+)?\s|\bdd\b[^|;&]*\bof=/dev/(?:sd|nvme|disk|hd|vd|mmcblk)|>\s*/dev/(?:sd|nvme|disk|hd|vd|mmcblk)"
+        ),
+        "overwrites a disk",
+    ),
 ]
 
 

@@ -4,7 +4,8 @@ Owns what happens when the embedder is down: words alone, one remark, no failure
 """
 
 import os
-from typing import Any, Callable, NamedTuple, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from ..formats import reference
 from ..ground import clock, files
@@ -99,7 +100,12 @@ def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress:
         limit = -1 if options.limit is None else options.limit
         now = means.now()
         due = embedding.due(
-            opened, embedder.model, now, retry_failed=options.retry_failed, limit=limit, only=None if refs is None else list(turns.values())
+            opened,
+            embedder.model,
+            now,
+            retry_failed=options.retry_failed,
+            limit=limit,
+            only=None if refs is None else list(turns.values()),
         )
         try:
             # not a lock anybody waits for: it keeps a second run from paying for the same turns
@@ -128,7 +134,13 @@ def _run(means: Means, opened: Store, embedder, due: Sequence, options: EmbedOpt
 
     attempts = means.settings["embed.retries"]
     run = embedding.Run(
-        opened, embedder, lambda request: retry.retrying(request, attempts=attempts), means.now, retry.next_try, step, options.budget
+        opened,
+        embedder,
+        lambda request: retry.retrying(request, attempts=attempts),
+        means.now,
+        retry.next_try,
+        step,
+        options.budget,
     )
     return run.over(list(due))
 

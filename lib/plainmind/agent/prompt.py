@@ -4,7 +4,8 @@ Everything before the injection is the same bytes from turn to turn, so that a p
 """
 
 import json
-from typing import Any, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from ..formats.event import Event
 from ..recall.excerpt import tokens

@@ -6,7 +6,8 @@ a chat model and bash; no surface, no transport, no provider by name.
 
 import json
 import os
-from typing import Any, Callable, NamedTuple, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from ..formats.event import Event, metadata
 from ..formats.reference import Reference

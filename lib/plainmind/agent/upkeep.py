@@ -1,7 +1,8 @@
 """Looking after the index: its state, making it anew, and proving that it says what the files say."""
 
 import tempfile
-from typing import Any, Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from ..index import embedding, store, sync, vectors
 from ..index.store import Store
@@ -106,4 +107,3 @@ def _answer(means: Means, opened: Store, question: str, now: int) -> list[tuple[
     query = search.Query(question, now, vectors.from_blob(row[0]) if row else None, model)
     result = search.search(opened, query, search.Scope(), 10, -1.0)
     return [(hit.ref, round(hit.pick.score, 9)) for hit in result.hits]
-

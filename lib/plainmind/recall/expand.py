@@ -47,7 +47,9 @@ def _lines(home: Home, ref: Reference) -> str:
     try:
         part = home.relative(ref.path)
         full = os.path.realpath(home.path(part))
-        root = os.path.realpath(home.path(part.split("/")[0]))  # logs may be a link to another disk; below it, a link leads nowhere else
+        root = os.path.realpath(
+            home.path(part.split("/")[0])
+        )  # logs may be a link to another disk; below it, a link leads nowhere else
         if not part.startswith(ROOTS) or not part.endswith(".md") or not full.startswith(root + os.sep):
             return "(refused: only logs, knowledge and memory can be expanded)"
         if not os.path.isfile(full):  # a pipe would never end

@@ -6,9 +6,6 @@ import subprocess
 from typing import Any
 
 import pytest
-from scene import NOW, ROOT, TIME
-from scripted import Script, serving
-
 from plainmind.agent.bash import Shell
 from plainmind.agent.memory import Means
 from plainmind.agent.turn import Message, Turn
@@ -18,6 +15,8 @@ from plainmind.ground.environment import Environment
 from plainmind.log import reader
 from plainmind.log.writer import Draft, Log
 from plainmind.providers import registry
+from scene import NOW, ROOT, TIME
+from scripted import Script, serving
 
 BIN = os.path.join(ROOT, "bin")
 CONTEXT = "discord-thread/1"

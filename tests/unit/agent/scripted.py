@@ -2,9 +2,11 @@
 
 import json
 import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable, Iterator, Union
+from typing import Any, Union
 
 Reply = Union[str, dict, int, bytes, tuple, Callable[[dict], "Reply"]]
 
@@ -51,6 +53,20 @@ def calls(*made: dict[str, Any], text: str = "") -> dict[str, Any]:
 def later(reply: Reply = 503) -> Reply:
     """A failure that is not tried again within the run: the server asks for an hour."""
     return (reply, {"Retry-After": "3600"})
+
+
+def ends(pid: int) -> bool:
+    """Whether a process that was killed is gone, or is so within two seconds: dying takes a moment."""
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] in "ZX":
+                    return True
+        except OSError:
+            return True
+        time.sleep(0.005)
+    return False
 
 
 @contextmanager

@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from scripted import call, calls
-
 from plainmind.agent.bash import TOOL
+from scripted import call, calls
 
 
 @pytest.mark.parametrize("context", [None, "discord-thread/1", "discord-thread/2"])

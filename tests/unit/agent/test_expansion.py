@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from plainmind.formats.reference import Reference
 from plainmind.ground import files
 from plainmind.recall import expand

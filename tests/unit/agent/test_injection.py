@@ -116,7 +116,9 @@ def test_the_start_of_a_cut_history_moves_seldom():
 
 
 def test_a_pin_is_recalled_first(world, model):
-    world.append("user", "The boiler's service code was 1234 once; the service came.", context="discord-thread/9", instant=1_700_000_000_000)
+    world.append(
+        "user", "The boiler's service code was 1234 once; the service came.", context="discord-thread/9", instant=1_700_000_000_000
+    )
     world.append("user", FACT, context="discord-thread/9")
     world.run("mem-pin", "logs/discord-thread/9/20231114T221320Z.md:3")
     model.then("4711.")

@@ -4,9 +4,8 @@ import json
 import socket
 
 import pytest
-from scripted import call, calls, later, raw_call
-
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
+from scripted import call, calls, later, raw_call
 
 
 def test_a_server_that_recovers_is_asked_again(world, model):
@@ -89,7 +88,10 @@ def test_no_answer(library, model, world, reply):
     assert library("hi", id="m1") == "Here."
 
 
-@pytest.mark.parametrize(("status", "failure"), [(400, BadData), (413, BadData), (401, Misconfigured), (403, Misconfigured), (404, Misconfigured), (302, Misconfigured)])
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [(400, BadData), (413, BadData), (401, Misconfigured), (403, Misconfigured), (404, Misconfigured), (302, Misconfigured)],
+)
 def test_a_refusal_is_not_repeated(library, model, world, status, failure):
     model.then((status, {"Location": "http://127.0.0.1:1/"}))
     with pytest.raises(failure):

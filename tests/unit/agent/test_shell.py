@@ -2,13 +2,11 @@
 
 import json
 import os
-import time
 
 import pytest
-from scripted import call, calls
-
 from plainmind.agent import bash
 from plainmind.agent.bash import Shell
+from scripted import call, calls, ends
 
 BIN = "/usr/bin"  # stands for the folder of the suite's commands
 
@@ -19,19 +17,9 @@ def shell(home, unsynced):
 
 
 def alive(home, name: str) -> bool:
-    """Whether the process whose id is in a file of the workspace still runs; dying takes a moment."""
+    """Whether the process whose id is in a file of the workspace still runs."""
     with open(os.path.join(home.workspace, name)) as file:
-        pid = int(file.read())
-    end = time.monotonic() + 2
-    while time.monotonic() < end:
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rpartition(")")[2].split()[0] in "ZX":
-                    return False
-        except OSError:
-            return False
-        time.sleep(0.005)
-    return True
+        return not ends(int(file.read()))
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import signal
 import threading
 
 import pytest
-from scripted import call, calls, later
-
 from plainmind.agent.bash import TOOL
+from scripted import call, calls, later
 
 
 def test_three_tool_calls_in_one_turn(world, model):
@@ -26,7 +25,11 @@ def test_three_tool_calls_in_one_turn(world, model):
     assert (step.content, step.meta) == ("Let me look.", {"model": "openai:scripted", "step": True, "for": "m1"})
     assert [e.content for e in (one, two, three)] == ["one", "two", world.home.workspace]
     assert [e.meta["exit"] for e in (one, two, three)] == [0, 3, 0]
-    assert [e.meta["args"] for e in (one, two, three)] == [{"command": "echo one"}, {"command": "echo two; exit 3"}, {"command": "pwd; cat", "timeout": 5}]
+    assert [e.meta["args"] for e in (one, two, three)] == [
+        {"command": "echo one"},
+        {"command": "echo two; exit 3"},
+        {"command": "pwd; cat", "timeout": 5},
+    ]
     assert [e.meta["call"] for e in (one, two, three)] == ["a", "b", "c"]
     assert all(e.meta["name"] == "bash" and e.meta["sandbox"] and e.meta["seconds"] >= 0 for e in (one, two, three))
     assert answer.content == "All done."

@@ -14,6 +14,7 @@ from plainmind.formats import event as events
 from plainmind.ground import clock, files
 from plainmind.ground.paths import Home
 from plainmind.index import embedding, store, sync, vectors
+from plainmind.index.cache import Cache
 from plainmind.log import pinning, reader
 from plainmind.log.writer import Draft, Log
 from plainmind.recall import search
@@ -102,6 +103,17 @@ class World:
 
         store.use(self.home, work, self.warnings.append)
 
+    def settle(self):
+        """Pending turns get the vectors that the cache has, as a new index gives them: verify compares the answers."""
+
+        def work(opened):
+            sync.reconcile(opened)
+            embedding.restore(opened)
+            if model := opened.setting("embed_model"):
+                embedding.settle(opened, Cache(self.home, model), embedding.due(opened, model, self.now, retry_failed=True))
+
+        store.use(self.home, work, self.warnings.append)
+
     def delete_window(self):
         if windows := self.windows():
             os.unlink(self.home.path(self.rnd.choice(windows)))
@@ -185,9 +197,11 @@ def test_whatever_happens_the_index_says_what_the_files_say(folder, seed, happen
     world = World(Home(str(folder / str(next(numbers)))), seed)
     for happening in happenings:
         happening(world)
+    world.settle()
     assert upkeep.verify(stores.means(world.home, world.warnings.append)) == []
     world.append()
     world.embed()
+    world.settle()
     assert upkeep.verify(stores.means(world.home, world.warnings.append)) == []
     assert world.warnings == []
 

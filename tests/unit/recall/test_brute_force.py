@@ -184,15 +184,20 @@ class Judge:
             picks.append((turn, *score(turn), pinned))
 
         def first(of: list[Turn], value) -> Turn:
-            return min(of, key=lambda t: (-round(value(t), EXACT), -t.time, t.path, t.line))
+            return min(of, key=lambda t: (-value(t), -t.time, t.path, t.line))
 
         while len(picks) < k and (pins := [t for t in left if t.pinned]):
-            take(first(pins, lambda t: self.sim[t.ref]), True)
+            take(first(pins, lambda t: significant(self.sim[t.ref])), True)
         if not picks and left:
-            take(first(left, lambda t: self.sim[t.ref]), False)
+            take(first(left, lambda t: significant(self.sim[t.ref])), False)
         while len(picks) < k and left:
-            take(first(left, lambda t: score(t)[0]), False)
+            take(first(left, lambda t: round(score(t)[0], EXACT)), False)
         return [(t.ref, s, self.sim[t.ref], self.recency[t.ref], p, pinned) for t, s, p, pinned in picks]
+
+
+def significant(value: float) -> float:
+    """A sim may be tiny, being a fourth power, and still decide."""
+    return float(f"{value:.{EXACT - 1}e}")
 
 
 def in_scope(turn: Turn, scope: search.Scope) -> bool:
