@@ -7,6 +7,7 @@ a chat model and bash; no surface, no transport, no provider by name.
 import json
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..formats.event import Event, metadata
@@ -110,7 +111,8 @@ class Turn:
         expansions = 0
         while True:
             last = steps >= self.settings["turn.max_steps"]
-            reply = attempt(lambda: self.model.complete({**request, "tools": [] if last else request["tools"]}))
+            asked = {**request, "tools": [] if last else request["tools"]}
+            reply = attempt(partial(self.model.complete, asked))
             ranges = expand.wanted(reply.text) if not reply.calls else []
             if ranges and expansions < EXPANSIONS:
                 expansions += 1

@@ -64,6 +64,8 @@ def verify(means: Means) -> list[Difference]:
     def work(opened: Store) -> list[Difference]:
         sync.reconcile(opened)
         embedding.restore(opened)
+        if model := opened.setting("embed_model"):
+            embedding.from_cache(opened, model)  # as the other one does
         with tempfile.TemporaryDirectory(prefix="mind-") as folder:
             return store.use_new(means.home, folder, lambda fresh: _compare(means, opened, fresh))
 

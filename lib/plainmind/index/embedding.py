@@ -142,6 +142,10 @@ class Run:
             _serve(self.store, self.embedder.model)
         left, self.from_cache = settle(self.store, self.cache, turns, self.progress)
         self.done += self.from_cache
+        # a text that several turns share is sent once; the others find it in the cache
+        texts = {turn.text: turn for turn in reversed(left)}
+        again = [turn for turn in left if texts[turn.text].id != turn.id]
+        left = [turn for turn in left if texts[turn.text].id == turn.id]
         for start in range(0, len(left), self.embedder.batch):
             batch = left[start : start + self.embedder.batch]
             if self.budget is not None and self.spent + sum(turn.tokens for turn in batch) > self.budget:
@@ -149,6 +153,8 @@ class Run:
             self._batch(batch)
             if self.unavailable:
                 break
+        _, settled = settle(self.store, self.cache, again, self.progress)
+        self.done += settled
         self._finish()
         return Work(self.done, self.failed, self.spent, self.from_cache, self.unavailable)
 
@@ -237,7 +243,12 @@ def restore(store: Store) -> None:
         return
     with store.writing():
         store.put_setting("embed_model", model)
-    settle(store, Cache(store.home, model), due(store, model, clock.system_now()))
+    from_cache(store, model)
+
+
+def from_cache(store: Store, model: str) -> None:
+    """Give every turn without a vector the one the cache has for its text, if any."""
+    settle(store, Cache(store.home, model), due(store, model, clock.system_now(), retry_failed=True))
     pack(store, model)
 
 

@@ -10,7 +10,7 @@ from typing import Iterator, Mapping, NamedTuple, Protocol, Sequence
 
 from ..formats.event import ROLES
 from ..index import episodes, text, vectors
-from ..index.store import Store
+from ..index.store import Damaged, Store
 from ..index.sync import TURN_BITS
 from . import rank, relevance
 
@@ -136,9 +136,8 @@ class TurnField:
         return len(mine & theirs) / (len(mine | theirs) or 1)
 
     def order(self, turn: int) -> tuple:
-        path, line = self.db.execute(
-            "SELECT path, line FROM turns JOIN windows ON windows.id = turns.id >> ? WHERE turns.id = ?", (TURN_BITS, turn)
-        ).fetchone()
+        sql = "SELECT path, line FROM turns JOIN windows ON windows.id = turns.id >> ? WHERE turns.id = ?"
+        path, line = _row(self.db, sql, TURN_BITS, turn)
         episode = self._episode(turn)
         return -episode.times[turn - episode.id], path, line
 
@@ -231,7 +230,7 @@ class TurnField:
 
     def _stems_of(self, turn: int) -> frozenset[str]:
         if turn not in self._stems:
-            author, content = self.db.execute("SELECT author, content FROM turns WHERE id = ?", (turn,)).fetchone()
+            author, content = _row(self.db, "SELECT author, content FROM turns WHERE id = ?", turn)
             found = text.words(author, content)
             self._stems[turn] = frozenset(found.head + found.rest)
         return self._stems[turn]
@@ -301,10 +300,17 @@ def hits(db: sqlite3.Connection, *picks: Sequence[rank.Pick]) -> dict[int, Hit]:
     """The turns behind picks, by id."""
     found = {}
     for pick in (pick for some in picks for pick in some):
-        row = db.execute(
+        sql = (
             "SELECT path, line, timestamp, role, author, surface || '/' || context_id, content "
-            "FROM turns JOIN windows ON windows.id = turns.id >> ? WHERE turns.id = ?",
-            (TURN_BITS, pick.turn),
-        ).fetchone()
-        found[pick.turn] = Hit._make((*row, pick))
+            "FROM turns JOIN windows ON windows.id = turns.id >> ? WHERE turns.id = ?"
+        )
+        found[pick.turn] = Hit._make((*_row(db, sql, TURN_BITS, pick.turn), pick))
     return found
+
+
+def _row(db: sqlite3.Connection, sql: str, *given: int) -> tuple:
+    """A row that must be there, or the index is damaged."""
+    row = db.execute(sql, given).fetchone()
+    if row is None:
+        raise Damaged("its tables contradict each other")
+    return row

@@ -11,6 +11,7 @@ from plainmind.agent.memory import Means
 from plainmind.agent.turn import Message, Turn
 from plainmind.formats.config import Settings
 from plainmind.formats.event import Event
+from plainmind.ground import files as files_of_home
 from plainmind.ground.environment import Environment
 from plainmind.log import reader
 from plainmind.log.writer import Draft, Log
@@ -85,7 +86,7 @@ class World:
             for name in [*folders, *files]:
                 path = os.path.join(folder, name)
                 stat = os.lstat(path)
-                data = open(path, "rb").read() if name in files else b""
+                data = files_of_home.read(path) if name in files else b""
                 found[os.path.relpath(path, self.home.root)] = (stat.st_mode, stat.st_mtime_ns, hashlib.sha256(data).hexdigest())
         return found
 

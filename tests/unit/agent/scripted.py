@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Union
+from typing import Any
 
-Reply = Union[str, dict, int, bytes, tuple, Callable[[dict], "Reply"]]
+Reply = str | dict | int | bytes | tuple | Callable[[dict], "Reply"]
 
 
 class Script:

@@ -44,7 +44,7 @@ def test_nothing_of_it_is_logged_or_in_later_history(other, model):
     model.then(f"`EXPAND {WINDOW}:3-4`\nEXPAND {WINDOW}:8", "Found.", "Later.")
     other.turn("code?")
     other.turn("and now?")
-    assert "EXPAND" not in open(other.home.path(other.home.current_window("discord-thread/1"))).read()
+    assert b"EXPAND" not in files.read(other.home.path(other.home.current_window("discord-thread/1")))
     assert [m["content"] for m in model.messages[-1][1:-1]] == ["code?", "Found."]
 
 

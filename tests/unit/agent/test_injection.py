@@ -4,6 +4,7 @@ import os
 
 from plainmind.agent import prompt
 from plainmind.formats.event import Event
+from plainmind.ground import files
 from plainmind.recall.excerpt import tokens
 
 ASK = "What is the boiler's service code?"
@@ -35,8 +36,8 @@ def test_injected_text_is_never_logged(world, model):
     world.turn(ASK)
     world.turn(ASK)
     assert len(model.injected(0)) == len(model.injected(1)) == 1
-    log = open(world.home.path(world.home.current_window("discord-thread/1"))).read()
-    assert "INJECTED" not in log and "4711" not in log
+    log = files.read(world.home.path(world.home.current_window("discord-thread/1")))
+    assert b"INJECTED" not in log and b"4711" not in log
     # the history has the message, and the answer, without the block
     assert [m["content"] for m in model.messages[1][1:-1]] == [ASK, "It is known."]
 

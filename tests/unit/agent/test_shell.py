@@ -6,6 +6,7 @@ import os
 import pytest
 from plainmind.agent import bash
 from plainmind.agent.bash import Shell
+from plainmind.ground import files
 from scripted import call, calls, ends
 
 BIN = "/usr/bin"  # stands for the folder of the suite's commands
@@ -109,7 +110,7 @@ def test_long_output(shell, home):
     head, middle, tail = done.text[: bash.SHOWN], done.text[bash.SHOWN : -bash.SHOWN], done.text[-bash.SHOWN :]
     assert whole.startswith(head) and whole.endswith(tail)
     assert f"{len(whole) - 2 * bash.SHOWN} bytes left out" in middle and done.full in middle
-    assert done.full.startswith("work/logs/") and open(home.path(done.full)).read() == whole
+    assert done.full.startswith("work/logs/") and files.read(home.path(done.full)) == whole.encode()
     assert os.stat(home.path(done.full)).st_mode & 0o777 == 0o600
     assert done.meta()["full"] == done.full
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from itertools import pairwise
 
 import pytest
 from plainmind.agent.bash import TOOL
@@ -67,7 +68,7 @@ def test_everything_before_the_message_is_byte_stable(world, model):
         world.turn("--author", "Ann", "--message-id", f"m{number}", message)
         starts.append(len(model.requests))
     firsts = [model.messages[start] for start in starts[:-1]]
-    for before, after in zip(firsts, firsts[1:]):
+    for before, after in pairwise(firsts):
         kept = json.dumps(before[:-1])[:-1]
         assert json.dumps(after[:-1])[:-1].startswith(kept)
     # the rest of a turn, as its own requests showed it, is what the next turn's history shows

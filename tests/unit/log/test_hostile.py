@@ -154,7 +154,7 @@ def test_the_commands_give_back_what_they_were_given(homes, command, content, au
     ref = command("mem-append", "--context", context, "--role", "user", *options, stdin=data, home=home).decode().strip()
     shown = json.loads(command("mem-show", "--json", ref, home=home))
     assert shown["content"].encode("utf-8", "surrogateescape") == data
-    assert shown["author"] == author
+    assert shown["author"].encode("utf-8", "surrogateescape") == author.encode("utf-8", "surrogateescape")
     judge(home, context, [content])
 
 
