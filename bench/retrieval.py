@@ -89,7 +89,9 @@ def _write(home: Home, turns: list[dict]) -> dict[str, str]:
     return refs
 
 
-def _ask(opened: store.Store, embedder, settings, turns: list[dict], refs: dict[str, str], asked: list[dict]) -> dict[str, list[dict]]:
+def _ask(
+    opened: store.Store, embedder, settings, turns: list[dict], refs: dict[str, str], asked: list[dict]
+) -> dict[str, list[dict]]:
     plain = _fts(turns, refs)
     end = opened.db.execute("SELECT max(unix_ms) FROM turns").fetchone()[0]
     found: dict[str, list[dict]] = {}
@@ -156,7 +158,9 @@ def _judge(answer: list[str], gold: set[str], row: dict) -> dict:
 
 def _table(ladder: dict[str, list[dict]]) -> None:
     print("turn retrieval on LoCoMo, categories 1-4 (the adversarial one apart); 95 % bootstrap interval of recall@10\n")
-    print(f"{'retrieval':34} {'recency':8} {'n':>4}  {'r@1':>5} {'r@5':>5} {'r@10':>5}  {'interval':>13}  {'MRR':>5} {'NDCG':>5}  adversarial")
+    print(
+        f"{'retrieval':34} {'recency':8} {'n':>4}  {'r@1':>5} {'r@5':>5} {'r@10':>5}  {'interval':>13}  {'MRR':>5} {'NDCG':>5}  adversarial"
+    )
     for name in sorted(ladder, key=lambda name: sum(r["r@10"] for r in ladder[name] if r["category"] != "adversarial")):
         rows = [r for r in ladder[name] if r["category"] != "adversarial"]
         other = [r for r in ladder[name] if r["category"] == "adversarial"]

@@ -70,7 +70,12 @@ def apollo() -> list[dict]:
 def turns(count: int) -> list[dict]:
     """Conversation with the word frequencies of English: two words in five say nothing, most others are rare (Zipf)."""
     chance = random.Random(7)
-    words = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u", "ai", "ou") for c in ("", "n", "rk", "st", "ll", "m", "sh", "t")]
+    words = [
+        f"{a}{b}{c}"
+        for a in "bdfgklmnprst"
+        for b in ("a", "e", "i", "o", "u", "ai", "ou")
+        for c in ("", "n", "rk", "st", "ll", "m", "sh", "t")
+    ]
     words += [word + more for word in words for more in ("ing", "ed", "er", "able", "ness", "ly")]
     empty = ["the", "and", "of", "to", "is", "in", "that", "it", "we", "you"]
     weights = [1 / (rank + 3) for rank in range(len(words))]
@@ -156,11 +161,16 @@ def embedded_rate(count: int) -> None:
 
 
 def line(name: str, found: Cost, floor: Cost, more: str = "") -> None:
-    print(f"{name:44} {found.cpu:8.0f} ms CPU  {found.cpu / floor.cpu:6.2f} x floor  {found.wall:8.0f} ms wall  {found.peak:6.0f} MiB  {more}", flush=True)
+    print(
+        f"{name:44} {found.cpu:8.0f} ms CPU  {found.cpu / floor.cpu:6.2f} x floor  {found.wall:8.0f} ms wall  {found.peak:6.0f} MiB  {more}",
+        flush=True,
+    )
 
 
 def _logs(home: str) -> int:
-    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(os.path.join(home, "logs")) for name in names)
+    return sum(
+        os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(os.path.join(home, "logs")) for name in names
+    )
 
 
 def main() -> None:

@@ -4,12 +4,11 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
-from scene import ROOT
-
 from plainmind.ground import files
 from plainmind.ground.environment import SECRET_NAME
 from plainmind.ground.paths import Home
 from plainmind.log.writer import Log
+from scene import ROOT
 
 for name in [n for n in os.environ if n.startswith("MIND_") or SECRET_NAME.search(n)]:
     del os.environ[name]

@@ -12,8 +12,9 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -144,9 +145,9 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
     try:
         value = json.loads(text) if text else {}
     except (ValueError, RecursionError) as error:
-        raise Failure(f"{option} is no JSON: {error}", cure="quote it: '{\"key\": \"value\"}'", code=USAGE) from None
+        raise Failure(f"{option} is no JSON: {error}", cure='quote it: \'{"key": "value"}\'', code=USAGE) from None
     if not isinstance(value, dict):
-        raise Failure(f"{option} is no JSON object", cure="write {\"key\": \"value\"}", code=USAGE)
+        raise Failure(f"{option} is no JSON object", cure='write {"key": "value"}', code=USAGE)
     return value
 
 
@@ -220,8 +221,21 @@ def _shared_options(json: bool, dry_run: bool) -> list[click.Option]:
         click.Option(["--now"], metavar="TIME", help="Take TIME (RFC 3339) for the present moment."),
         click.Option(["--quiet", "-q"], is_flag=True, help="No remarks on standard error; failures still are reported."),
         click.Option(["--verbose", "-v"], is_flag=True, help="More remarks on standard error."),
-        click.Option(["--color"], type=click.Choice(["auto", "always", "never"]), default="auto", metavar="WHEN", help="Colour: auto, always or never."),
-        click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version and end."),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            metavar="WHEN",
+            help="Colour: auto, always or never.",
+        ),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_print_version,
+            help="Print the version and end.",
+        ),
     ]
 
 
@@ -299,5 +313,3 @@ def _maybe_traceback() -> None:
         import traceback
 
         _write_error(_known.mask(traceback.format_exc()))
-
-

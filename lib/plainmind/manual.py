@@ -1,8 +1,8 @@
 """Manual pages and shell completions, made from what the commands themselves say (`make man`, `make install`).
 
-    python -m plainmind.manual FOLDER                      every page, in roff
-    python -m plainmind.manual --completions SHARE NAME…   bash, zsh and fish
-    python -m plainmind.manual --remove SHARE NAME…
+python -m plainmind.manual FOLDER                      every page, in roff
+python -m plainmind.manual --completions SHARE NAME…   bash, zsh and fish
+python -m plainmind.manual --remove SHARE NAME…
 """
 
 import os

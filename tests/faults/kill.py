@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import traced
 import writers
-from power import Disk
-
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
+from power import Disk
 
 WORKERS = 4  # most of a case is waiting for the disk
 DEATH = "signal=SIGKILL"

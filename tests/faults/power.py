@@ -44,7 +44,9 @@ class Disk:
         return True
 
     def _vouch(self, paths: list[str], when: str) -> None:
-        self.lost += [f"{os.path.relpath(path, self.home)} is not durable when the command {when}" for path in paths if not self.durable(path)]
+        self.lost += [
+            f"{os.path.relpath(path, self.home)} is not durable when the command {when}" for path in paths if not self.durable(path)
+        ]
 
     def _is_truth(self, path: str) -> bool:
         part = os.path.relpath(path, self.home)

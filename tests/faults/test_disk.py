@@ -10,12 +10,11 @@ import signal
 import subprocess
 
 import pytest
-from scene import NOW, ROOT, STAMP, TIME
-
 from plainmind.ground import files
 from plainmind.ground.paths import Home
 from plainmind.log import reader, verify
 from plainmind.log.writer import Draft, Log
+from scene import NOW, ROOT, STAMP, TIME
 
 CONTEXT = "test/disk"
 WINDOW = f"logs/{CONTEXT}/{STAMP}.md"
@@ -115,7 +114,12 @@ def test_a_full_disk_for_a_new_context_a_window_and_a_pin(disk):
         file.write(b"x" * 100_000)
         file.flush()
     before = snapshot(home)
-    for argv in (["mem-append", "--context", "test/new", "--role", "user"], ["mem-new", CONTEXT], ["mem-pin", f"{WINDOW}:3"], ["mem-pin", "--text", "x"]):
+    for argv in (
+        ["mem-append", "--context", "test/new", "--role", "user"],
+        ["mem-new", CONTEXT],
+        ["mem-pin", f"{WINDOW}:3"],
+        ["mem-pin", "--text", "x"],
+    ):
         code, printed, said = run(home, *argv, stdin=b"x" * 5000)
         assert (code, printed) == (74, "") and "no space left on device" in said, argv
         assert snapshot(home) == before, argv
@@ -148,7 +152,13 @@ def test_a_disk_that_can_only_be_read(disk):
     assert run(home, "mem-pin", f"{WINDOW}:3")[0] == 0
     assert subprocess.run(["mount", "-o", "remount,ro", os.path.dirname(home.root)], capture_output=True).returncode == 0
     before = snapshot(home)
-    for argv in ([*APPEND], ["mem-append", "--jsonl", "--context", CONTEXT], ["mem-new", CONTEXT], ["mem-pin", "--text", "x"], ["mem-pin", "--remove", f"{WINDOW}:3"]):
+    for argv in (
+        [*APPEND],
+        ["mem-append", "--jsonl", "--context", CONTEXT],
+        ["mem-new", CONTEXT],
+        ["mem-pin", "--text", "x"],
+        ["mem-pin", "--remove", f"{WINDOW}:3"],
+    ):
         code, printed, said = run(home, *argv, stdin=b'{"role":"user","content":"x"}')
         assert (code, printed) == (74, "") and said.endswith(": read-only file system\n"), (argv, code, said)
     assert snapshot(home) == before

@@ -7,10 +7,21 @@ from writers import WRITERS
 
 pytestmark = needs_strace
 
-BY_NAME = {writer.name: writer for writer in WRITERS }
+BY_NAME = {writer.name: writer for writer in WRITERS}
 
 
-CASES = [("EIO", name) for name in ("the first event of a home", "one more event", "an event after a torn one", "a new window", "many lines", "a pin in a person's file", "a pin removed")]
+CASES = [
+    ("EIO", name)
+    for name in (
+        "the first event of a home",
+        "one more event",
+        "an event after a torn one",
+        "a new window",
+        "many lines",
+        "a pin in a person's file",
+        "a pin removed",
+    )
+]
 
 
 @pytest.mark.parametrize("error, name", [*CASES, ("ENOSPC", "one more event"), ("EROFS", "a pin removed")])

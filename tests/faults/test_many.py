@@ -5,12 +5,11 @@ import os
 import subprocess
 
 import pytest
-from scene import NOW, ROOT, STAMP, TIME
-
 from plainmind.ground import files
 from plainmind.ground.paths import Home
 from plainmind.log import pinning, reader, verify
 from plainmind.log.writer import Draft, Log
+from scene import NOW, ROOT, STAMP, TIME
 
 CONTEXT = "test/many"
 WINDOW = f"logs/{CONTEXT}/{STAMP}.md"

@@ -5,15 +5,15 @@ A new command is one more line in WRITERS.
 
 import json
 import os
-from typing import Callable, NamedTuple
-
-from scene import NOW, STAMP, TIME
+from collections.abc import Callable
+from typing import NamedTuple
 
 from plainmind.formats import heads, pins
 from plainmind.ground import files
 from plainmind.ground.paths import Home
 from plainmind.log import pinning, reader, verify
 from plainmind.log.writer import Draft, Log
+from scene import NOW, STAMP, TIME
 
 CONTEXT = "test/kill"
 WINDOW = f"logs/{CONTEXT}/{STAMP}.md"
@@ -152,14 +152,33 @@ def a_pinned_text(home: Home, printed: list[str], ended: bool) -> None:
 _HERE = ["--context", CONTEXT, "--now", TIME]
 _OLD = [draft.content for draft in BEFORE]
 _LINES = "".join(
-    json.dumps({"role": "user", "content": f"line {n}", "id": n, "context": "test/odd" if n % 2 else "test/even"}) + "\n" for n in range(MANY)
+    json.dumps({"role": "user", "content": f"line {n}", "id": n, "context": "test/odd" if n % 2 else "test/even"}) + "\n"
+    for n in range(MANY)
 ).encode()
 
 WRITERS = [
-    Writer("the first event of a home", ["mem-append", *_HERE, "--role", "user", "--id", "1"], b"new\n\xff", empty, appends([], "new\n\udcff")),
+    Writer(
+        "the first event of a home",
+        ["mem-append", *_HERE, "--role", "user", "--id", "1"],
+        b"new\n\xff",
+        empty,
+        appends([], "new\n\udcff"),
+    ),
     Writer("one more event", ["mem-append", *_HERE, "--role", "user", "--id", "1"], b"new", with_events, appends(_OLD, "new")),
-    Writer("an event after a torn one", ["mem-append", *_HERE, "--role", "user", "--id", "1"], b"new", with_a_torn_tail, appends(_OLD, "new", torn=True)),
-    Writer("an event that is there", ["mem-append", *_HERE, "--role", "tool", "--id", "b2"], b"a\rb", with_events, appends(_OLD[:-1], "a\rb")),
+    Writer(
+        "an event after a torn one",
+        ["mem-append", *_HERE, "--role", "user", "--id", "1"],
+        b"new",
+        with_a_torn_tail,
+        appends(_OLD, "new", torn=True),
+    ),
+    Writer(
+        "an event that is there",
+        ["mem-append", *_HERE, "--role", "tool", "--id", "b2"],
+        b"a\rb",
+        with_events,
+        appends(_OLD[:-1], "a\rb"),
+    ),
     Writer("a large result", ["mem-append", *_HERE, "--role", "tool", "--id", "1"], LARGE, empty, a_large_result),
     Writer("many lines", ["mem-append", "--jsonl", "--now", TIME], _LINES, empty, many_lines, through="small_batches"),
     Writer("a new window", ["mem-new", CONTEXT, "--now", TIME], b"", with_events, a_new_window),

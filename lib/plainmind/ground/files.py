@@ -12,8 +12,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
@@ -60,6 +60,7 @@ def settle(folder: str) -> None:
 def make_folder(path: str) -> None:
     """The folder and its parents, mode 0700, each made durable in its parent."""
     missing = []
+    path = os.path.abspath(path)
     while not os.path.isdir(path):
         missing.append(path)
         path = os.path.dirname(path)

@@ -4,7 +4,8 @@ import errno
 import json
 import os
 import sys
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from .errors import InputOutput
 

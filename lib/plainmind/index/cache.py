@@ -98,7 +98,9 @@ class Cache:
                 try:
                     self.dimensions = int(json.loads(head)["dimensions"])
                 except (ValueError, KeyError, TypeError):
-                    raise BadData("no file of vectors", place=f"{self.path}:1", cure="remove it; its vectors are made anew") from None
+                    raise BadData(
+                        "no file of vectors", place=f"{self.path}:1", cure="remove it; its vectors are made anew"
+                    ) from None
                 self._start = self._read_to = len(head)
                 self._record = HASH + 4 * self.dimensions + 4
             file.seek(self._read_to)

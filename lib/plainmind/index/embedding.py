@@ -8,7 +8,8 @@ finds it there and pays for nothing twice.
 """
 
 import random
-from typing import Callable, NamedTuple, Protocol, Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from ..ground import clock
 from ..ground.errors import BadData, Unavailable
@@ -100,7 +101,9 @@ def state(store: Store, model: str, turn: int) -> str:
     return row[0] if row else "pending"
 
 
-def due(store: Store, model: str, now: int, *, retry_failed: bool = False, limit: int = -1, only: list[int] | None = None) -> list[Turn]:
+def due(
+    store: Store, model: str, now: int, *, retry_failed: bool = False, limit: int = -1, only: list[int] | None = None
+) -> list[Turn]:
     """Turns without a vector whose time has come, newest first."""
     marks = ",".join("?" * len(EMBEDDED))
     wanted = f"AND turn.id IN ({','.join(map(str, map(int, only)))})" if only is not None else ""

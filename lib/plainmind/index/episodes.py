@@ -66,7 +66,9 @@ def put(db: sqlite3.Connection, episode: Episode) -> None:
 
 def ending_with(db: sqlite3.Connection, turn: int) -> Episode | None:
     """The episode a turn belongs to."""
-    row = db.execute("SELECT id, lengths, heads, times, kinds, authors FROM episodes WHERE id <= ? ORDER BY id DESC LIMIT 1", (turn,))
+    row = db.execute(
+        "SELECT id, lengths, heads, times, kinds, authors FROM episodes WHERE id <= ? ORDER BY id DESC LIMIT 1", (turn,)
+    )
     return next(map(_episode, row), None)
 
 

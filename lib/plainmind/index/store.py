@@ -7,8 +7,9 @@ Nothing in the suite ever open()s the database file: closing it would drop SQLit
 import json
 import os
 import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, TypeVar
+from typing import Any, TypeVar
 
 from ..ground import clock, files
 from ..ground.errors import Busy, Failure, InputOutput
@@ -94,7 +95,11 @@ def use_copy(home: Home, work: Callable[[Store], Result]) -> Result:
             finally:
                 source.close()
                 target.close()
-        return use_new(home, folder, work)
+        try:
+            return use_new(home, folder, work)
+        except (Damaged, sqlite3.DatabaseError):
+            # what a command would set aside is left where it is: the copy is made from the files
+            return use_new(home, os.path.join(folder, "anew"), work)
 
 
 def use_new(home: Home, folder: str, work: Callable[[Store], Result]) -> Result:

@@ -7,7 +7,8 @@ Refuses to know how terms are weighed (recall.rank).
 import re
 import sqlite3
 import unicodedata
-from typing import Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 HEAD = 30  # words of a turn that count as evidence for its neighbours
 
@@ -132,7 +133,9 @@ def _postings_fts4(db: sqlite3.Connection, term: str) -> list[Posting]:
     from sqlite_fts4 import decode_matchinfo
 
     found = []
-    for turn, info in db.execute("SELECT rowid, matchinfo(words, 'x') FROM words WHERE words MATCH ? ORDER BY rowid", (_quoted(term),)):
+    for turn, info in db.execute(
+        "SELECT rowid, matchinfo(words, 'x') FROM words WHERE words MATCH ? ORDER BY rowid", (_quoted(term),)
+    ):
         head, rest = decode_matchinfo(info)[0::3][:2]  # 'x': per column, hits in this row come first of three
         found.append(Posting(turn, head, rest))
     return found

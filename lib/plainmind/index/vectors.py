@@ -11,8 +11,9 @@ sum by two operations of C speed. Past NUMPY_FROM vectors numpy's import pays fo
 import sqlite3
 import sys
 from array import array
+from collections.abc import Iterator, Sequence
 from operator import mul, sub
-from typing import Iterator, NamedTuple, Sequence
+from typing import NamedTuple
 
 BLOCK = 2048  # vectors a block
 NUMPY_FROM = 100_000  # vectors in blocks; measured by bench/vectors.py

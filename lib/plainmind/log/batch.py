@@ -1,10 +1,10 @@
 """`mem-append --jsonl`: thousands of events an fsync, one bad line never stopping the rest."""
 
-from typing import Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
+from ..ground import files, stream
 from ..ground.errors import BadData, Failure
 from ..ground.paths import checked_context
-from ..ground import files, stream
 from .writer import Draft, Log, draft_from_json
 
 EVENTS = 4000  # a batch ends at so many events,

@@ -1,7 +1,8 @@
 """Reading windows: events of a window, the events at a reference. Writes nothing."""
 
 import os
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..formats import event as events
 from ..formats import reference

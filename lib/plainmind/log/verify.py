@@ -1,6 +1,7 @@
 """Proving windows: grammar, chain, torn tails, and the journal of heads kept outside them."""
 
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..formats import event as events
 from ..formats import heads
@@ -59,14 +60,18 @@ def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Itera
                 unkeyed = unkeyed or entry.line
             else:
                 hint = "" if key else ", or MIND_KEY is not set"
-                yield Finding(opened.path, entry.line, "chain", f"digest {entry.digest} does not follow: changed, moved or removed here{hint}")
+                yield Finding(
+                    opened.path, entry.line, "chain", f"digest {entry.digest} does not follow: changed, moved or removed here{hint}"
+                )
         previous = entry.digest
     if unkeyed:
         yield Finding(opened.path, unkeyed, "unkeyed", "the digests from here on were made without MIND_KEY")
     here = {(block.line, block.digest) for block in opened.blocks()}
     for head in known:
         if (head.line, head.digest) not in here and not (head.line == 1 and len(opened.data) >= head.size):
-            yield Finding(opened.path, head.line, "rollback", f"the event with digest {head.digest} is not here: cut short or rolled back")
+            yield Finding(
+                opened.path, head.line, "rollback", f"the event with digest {head.digest} is not here: cut short or rolled back"
+            )
             break
 
 

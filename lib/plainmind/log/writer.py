@@ -291,7 +291,9 @@ def draft_from_json(line: bytes, now: int) -> tuple[str | None, Draft]:
 
 
 def _torn_notice(torn: events.Gap, now: int) -> Draft:
-    return Draft(now, "system", f"A write was cut off at {torn.lines}; it was never acknowledged.", {"torn": [torn.line, torn.end_line]})
+    return Draft(
+        now, "system", f"A write was cut off at {torn.lines}; it was never acknowledged.", {"torn": [torn.line, torn.end_line]}
+    )
 
 
 def _stem(path: str) -> str:

@@ -36,6 +36,9 @@ def fit(hits: list[Hit], terms: list[str], budget: int, most_each: int) -> Fitte
     left = budget
     for hit in hits:
         same = " ".join(hit.content.split()).casefold()
+        if not same:
+            dropped.append((hit, "empty"))
+            continue
         if same in seen:
             dropped.append((hit, "duplicate"))
             continue

@@ -7,9 +7,10 @@ The result equals scoring all turns in every step. A turn's score never exceeds 
 turn left out could still win or tie.
 """
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nlargest
 from math import exp
-from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
+from typing import NamedTuple, Protocol
 
 from ..ground.clock import DAY
 

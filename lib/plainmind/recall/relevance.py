@@ -25,8 +25,9 @@ its conversations against the other; figures and doubts are in DECISIONS.md, the
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from math import exp, log
-from typing import Mapping, NamedTuple, Protocol, Sequence
+from typing import NamedTuple, Protocol
 
 OWN, WINDOW, EPISODE, ASKED = 1.0, 1.0, 0.5, 0.25
 K1, B = 1.2, 0.5

@@ -6,7 +6,8 @@ the query's, or none, and then goes by words alone.
 
 import sqlite3
 from bisect import bisect_right
-from typing import Iterator, Mapping, NamedTuple, Protocol, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from ..formats.event import ROLES
 from ..index import episodes, text, vectors

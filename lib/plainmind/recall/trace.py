@@ -4,8 +4,9 @@ One JSON object: the question, and every turn of the pool with its numbers and c
 similarities that were needed. Replaying needs no index, no model and no clock.
 """
 
+from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from ..ground.errors import BadData
 from . import rank, search
@@ -96,4 +97,3 @@ def replay(trace: Any, path: str) -> Result:
         return search.assemble(ranking, field.hits, trace["terms"], trace["scope_turns"], trace["postings"], question["floor"])
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise BadData(f"no trace of a recall: {error}", place=path, cure="make one with mem-recall --trace") from None
-

@@ -32,7 +32,6 @@ def test_it_writes_nothing(world, model, context, indexed):
     assert [m["content"] for m in request["messages"][1:-1]] == (["hello", "hello you"] if context == "discord-thread/1" else [])
 
 
-@pytest.mark.xfail(strict=True, reason="index.store.use_copy lets Damaged through: a bug of the index floor")
 def test_an_index_of_another_version(world):
     import sqlite3
 

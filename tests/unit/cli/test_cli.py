@@ -111,7 +111,10 @@ def test_help_and_version(run):
     for option in ("--help", "-h"):
         code, said, complaints = run("1/0", option)
         assert (code, complaints) == (0, "")
-        assert said.startswith("NAME\n  mem-try - try\n\nOPTIONS\n  --home DIR\n") and "\n\nENVIRONMENT\n  MIND_HOME   the home\n" in said
+        assert (
+            said.startswith("NAME\n  mem-try - try\n\nOPTIONS\n  --home DIR\n")
+            and "\n\nENVIRONMENT\n  MIND_HOME   the home\n" in said
+        )
     assert run("1/0", "--version") == (0, "mem-try (plainmind) 0.1.0\n", "")
 
 
@@ -148,7 +151,9 @@ def test_a_traceback_only_when_asked_for(run):
 def shell(run, body: str, redirect: str):
     """The command's exit code and complaints when the shell was told this about its streams."""
     script = HEAD + textwrap.indent(body, "    ") + "\ncli.run(main)\n"
-    ended = subprocess.run(["sh", "-c", f'"$0" -c "$1" {redirect}', sys.executable, script], stdin=subprocess.DEVNULL, capture_output=True)
+    ended = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {redirect}', sys.executable, script], stdin=subprocess.DEVNULL, capture_output=True
+    )
     return ended.returncode, ended.stderr.decode()
 
 
@@ -166,7 +171,9 @@ def test_a_closed_pipe_ends_quietly_with_0():
 def test_a_closed_pipe_behind_the_help():
     reader, writer = os.pipe()
     os.close(reader)
-    ended = subprocess.run([sys.executable, "-c", HEAD + "    pass\ncli.run(main)\n", "--help"], stdout=writer, stderr=subprocess.PIPE)
+    ended = subprocess.run(
+        [sys.executable, "-c", HEAD + "    pass\ncli.run(main)\n", "--help"], stdout=writer, stderr=subprocess.PIPE
+    )
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, b"")
 

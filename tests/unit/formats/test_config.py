@@ -1,7 +1,6 @@
 """Settings: what is wrong is named with its file, line and key; option, environment, file, default, in this order."""
 
 import pytest
-
 from plainmind.formats.config import KEYS, Settings, variable
 from plainmind.ground.errors import Misconfigured
 
@@ -35,7 +34,10 @@ def test_the_name_of_a_variable():
     assert variable("turn.max_steps") == "MIND_TURN_MAX_STEPS"
 
 
-@pytest.mark.parametrize("toml", ["recall.k = 3", "[recall]\nk = 3", "recall = { k = 3 }", '"recall"."k" = 3', '[ recall ]\n"k" = 3', "# c\n\nrecall.k=3 # c"])
+@pytest.mark.parametrize(
+    "toml",
+    ["recall.k = 3", "[recall]\nk = 3", "recall = { k = 3 }", '"recall"."k" = 3', '[ recall ]\n"k" = 3', "# c\n\nrecall.k=3 # c"],
+)
 def test_the_ways_to_write_a_key(toml):
     assert settings(toml)["recall.k"] == 3
 

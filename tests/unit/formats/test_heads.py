@@ -1,6 +1,5 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from plainmind.formats import heads
 from plainmind.formats.heads import Head
 
@@ -22,5 +21,14 @@ def test_the_latest_head_of_each_window():
 
 
 def test_what_is_no_head():
-    rubbish = [b"", b"{}", b"[]", b"7", b'{"window":"a"}', b'{"window":"a","size":"x","line":1,"h":"x"}', b'{"window":"a","size":1e999,"line":1,"h":"x"}', b"[" * 99_999]
+    rubbish = [
+        b"",
+        b"{}",
+        b"[]",
+        b"7",
+        b'{"window":"a"}',
+        b'{"window":"a","size":"x","line":1,"h":"x"}',
+        b'{"window":"a","size":1e999,"line":1,"h":"x"}',
+        b"[" * 99_999,
+    ]
     assert heads.parse(b"\n".join(rubbish)) == []

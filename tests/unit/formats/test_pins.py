@@ -2,7 +2,6 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from plainmind.formats import pins
 from plainmind.log import pinning
 
@@ -20,7 +19,9 @@ human = st.lists(
     ),
     max_size=8,
 )  # fmt: skip
-files_of_a_human = st.tuples(human, st.booleans()).map(lambda given: b"\n".join(given[0]) + (b"\n" if given[1] and given[0] else b""))
+files_of_a_human = st.tuples(human, st.booleans()).map(
+    lambda given: b"\n".join(given[0]) + (b"\n" if given[1] and given[0] else b"")
+)
 
 
 def test_a_file_of_pins():

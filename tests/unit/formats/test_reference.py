@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from plainmind.formats import reference
 from plainmind.formats.reference import Reference
 from plainmind.ground.errors import BadData
@@ -46,7 +45,11 @@ def test_the_reference_a_line_of_output_starts_with(line, ref):
 
 
 @settings(max_examples=200)
-@given(path=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip), line=st.integers(1, 10**12 - 1), more=st.integers(0, 9))
+@given(
+    path=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip),
+    line=st.integers(1, 10**12 - 1),
+    more=st.integers(0, 9),
+)
 def test_a_reference_reads_back(path, line, more):
     ref = Reference(path.strip(), line, min(line + more, 10**12 - 1))
     assert reference.parse(str(ref)) == ref

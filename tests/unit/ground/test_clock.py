@@ -1,10 +1,9 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scene import NOW, STAMP, TIME
-
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData
+from scene import NOW, STAMP, TIME
 
 FIRST, LAST = clock.parse("0001-01-01"), clock.parse("9999-12-31T23:59:59.999Z")
 

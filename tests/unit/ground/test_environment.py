@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from plainmind.ground.environment import Environment
 
 
@@ -11,7 +10,9 @@ from plainmind.ground.environment import Environment
 def env(tmp_path, monkeypatch):
     monkeypatch.setenv("DISCORD_TOKEN", "from-the-process")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    (tmp_path / ".env").write_text('DISCORD_TOKEN=from-the-file\nOPENAI_API_KEY="quoted value # 1"\nEMPTY_KEY=\nexport MIND_KEY=abc123$HOME # comment\n')
+    (tmp_path / ".env").write_text(
+        'DISCORD_TOKEN=from-the-file\nOPENAI_API_KEY="quoted value # 1"\nEMPTY_KEY=\nexport MIND_KEY=abc123$HOME # comment\n'
+    )
     return Environment(str(tmp_path))
 
 

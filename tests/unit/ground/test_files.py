@@ -9,7 +9,6 @@ import threading
 import time
 
 import pytest
-
 from plainmind.ground import files
 from plainmind.ground.errors import Busy, InputOutput, NoInput, NotPermitted
 
@@ -352,8 +351,9 @@ def test_a_human_who_saves_all_the_time(path, save):
     assert started.wait(30)
     done = busy = 0
     while process.is_alive():
+        row = b"ours %d\n" % (done + busy)
         try:
-            files.edit(path, lambda data: data + b"ours %d\n" % (done + busy))
+            files.edit(path, lambda data, row=row: data + row)
             done += 1
         except (Busy, FileNotFoundError):
             busy += 1
@@ -374,7 +374,16 @@ def test_where_two_files_cannot_be_exchanged(path, monkeypatch):
 # ---- errors
 
 
-@pytest.mark.parametrize("error, kind", [(errno.ENOENT, NoInput), (errno.EACCES, NotPermitted), (errno.EPERM, NotPermitted), (errno.EIO, InputOutput), (errno.ENOSPC, InputOutput)])
+@pytest.mark.parametrize(
+    "error, kind",
+    [
+        (errno.ENOENT, NoInput),
+        (errno.EACCES, NotPermitted),
+        (errno.EPERM, NotPermitted),
+        (errno.EIO, InputOutput),
+        (errno.ENOSPC, InputOutput),
+    ],
+)
 def test_the_system_s_errors_are_ours(error, kind):
     failure = files.failure(OSError(error, os.strerror(error), "/some/file"))
     assert type(failure) is kind and str(failure) == f"/some/file: {os.strerror(error).lower()}"

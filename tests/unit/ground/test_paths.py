@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from plainmind.ground.errors import NotPermitted
 from plainmind.ground.paths import Home
 
@@ -18,7 +17,10 @@ def home(tmp_path) -> Home:
     return Home(str(tmp_path / "home"))
 
 
-@pytest.mark.parametrize("path", ["logs/a/x.md", "./logs/a/x.md", "logs//a/./x.md", "logs/a/../a/x.md", "ABSOLUTE/logs/a/x.md", "ABSOLUTE/../home/logs/a/x.md"])
+@pytest.mark.parametrize(
+    "path",
+    ["logs/a/x.md", "./logs/a/x.md", "logs//a/./x.md", "logs/a/../a/x.md", "ABSOLUTE/logs/a/x.md", "ABSOLUTE/../home/logs/a/x.md"],
+)
 def test_paths_inside(home, path):
     assert home.relative(path.replace("ABSOLUTE", home.root)) == "logs/a/x.md"
 

@@ -27,9 +27,57 @@ UNSHRUNK = [Phase.explicit, Phase.generate]
 MODEL = "fake:one/8"
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
 
-VOCABULARY = ["server", "pm2", "restart", "hangs", "tax", "extension", "deadline", "invoice", "Müller", "naïve", "café", "running", "runs", "ran", "runner", "Boston", "dog", "dogs", "walk", "garden", "tomato", "pasta", "recipe", "piano", "lesson", "daughter", "Ann's", "don't", "the", "of", "and", "is", "日本語", "東京", "data", "base", "🚀", "x1", "2026"]
+VOCABULARY = [
+    "server",
+    "pm2",
+    "restart",
+    "hangs",
+    "tax",
+    "extension",
+    "deadline",
+    "invoice",
+    "Müller",
+    "naïve",
+    "café",
+    "running",
+    "runs",
+    "ran",
+    "runner",
+    "Boston",
+    "dog",
+    "dogs",
+    "walk",
+    "garden",
+    "tomato",
+    "pasta",
+    "recipe",
+    "piano",
+    "lesson",
+    "daughter",
+    "Ann's",
+    "don't",
+    "the",
+    "of",
+    "and",
+    "is",
+    "日本語",
+    "東京",
+    "data",
+    "base",
+    "🚀",
+    "x1",
+    "2026",
+]
 AUTHORS = ["", "Ann", "Bob Miller", "李雷", "Server"]
-SAID = ["How do I restart pm2?", "The server hangs. Why？", "", "   ", "the of and", "same words again and again", "restart restart restart"]
+SAID = [
+    "How do I restart pm2?",
+    "The server hangs. Why？",
+    "",
+    "   ",
+    "the of and",
+    "same words again and again",
+    "restart restart restart",
+]
 
 
 class Fake:

@@ -59,13 +59,17 @@ class World:
 
     def acknowledged(self, refs: list[str]) -> None:
         """The next catch_up finds each of these events, as it is in the file."""
+
         def look(opened):
             sync.catch_up(opened)
             for ref in refs:
                 path, _, line = ref.rpartition(":")
                 turn = sync.turn_at(opened, path, int(line))
                 assert turn is not None, ref
-                assert opened.db.execute("SELECT content FROM turns WHERE id = ?", (turn,)).fetchone()[0] == reader.event_at(self.home, ref).content
+                assert (
+                    opened.db.execute("SELECT content FROM turns WHERE id = ?", (turn,)).fetchone()[0]
+                    == reader.event_at(self.home, ref).content
+                )
 
         store.use(self.home, look, self.warnings.append)
 

@@ -178,7 +178,10 @@ def test_an_interrupted_run_goes_on_where_it_was(many):
         stores.run(many, embedder)
     assert counts(many) == (20, 20, 0)
     # newest first
-    assert {r[0] for r in many.db.execute("SELECT content FROM turns JOIN vectors ON turn = turns.id")} >= {"turn number 39", "turn number 20"}
+    assert {r[0] for r in many.db.execute("SELECT content FROM turns JOIN vectors ON turn = turns.id")} >= {
+        "turn number 39",
+        "turn number 20",
+    }
     stores.run(many, embedder)
     assert counts(many) == (40, 0, 0)
 
@@ -247,7 +250,7 @@ def test_the_old_model_answers_until_the_new_one_knows_as_much(many):
 def test_a_window_that_goes_while_its_vectors_are_made_leaves_none_behind(many):
     def gone(texts, number):
         if number == 2:
-            for path, in many.db.execute("SELECT path FROM windows").fetchall():
+            for (path,) in many.db.execute("SELECT path FROM windows").fetchall():
                 os.unlink(many.home.path(path))
             sync.reconcile(many)
 

@@ -46,7 +46,11 @@ def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
                 path = made.db.execute("SELECT path FROM windows ORDER BY path LIMIT 1").fetchone()[0]
                 with made.writing():
                     sync._forget(made, path)
-                places = [[(*p,) for p in text.postings(made.db, term, fts5)] for said in queries for term in text.stems(text.tokens(said))]
+                places = [
+                    [(*p,) for p in text.postings(made.db, term, fts5)]
+                    for said in queries
+                    for term in text.stems(text.tokens(said))
+                ]
                 answers = []
                 for said in queries:
                     for vector in (None, Fake().vector(said)):

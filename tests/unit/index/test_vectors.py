@@ -25,7 +25,9 @@ def some_vectors(kind: str, rnd: random.Random, count: int, dimensions: int) -> 
         "constant": lambda: [unit([0.0 if j % 2 else 0.5 if j % 3 else v for j, v in enumerate(gauss())]) for _ in range(count)],
         # one dimension has nearly all the length, now and then the other way round
         "outlier": lambda: [unit([rnd.choice([1e4, -1e4, 1e-4]), *gauss()[1:]]) for _ in range(count)],
-        "one dimension": lambda: [unit([float(j == i % dimensions) * rnd.choice([1, -1]) for j in range(dimensions)]) for i in range(count)],
+        "one dimension": lambda: [
+            unit([float(j == i % dimensions) * rnd.choice([1, -1]) for j in range(dimensions)]) for i in range(count)
+        ],
         "tiny": lambda: [unit([1.0, *(v * 1e-30 for v in gauss()[1:])]) for _ in range(count)],
     }[kind]()
 
@@ -63,7 +65,10 @@ def test_a_scan_has_every_vector_once(home, monkeypatch, blocks, unsynced):
     with stores.opened(home) as made:
         embedder = stores.embed_some(made, stores.Shape(seed=5, turns=60, contexts=2))
         query = embedder.vector("query")
-        exact = {turn: vectors.from_blob(blob) for turn, blob in made.db.execute("SELECT turn, embedding FROM vectors WHERE embedding IS NOT NULL")}
+        exact = {
+            turn: vectors.from_blob(blob)
+            for turn, blob in made.db.execute("SELECT turn, embedding FROM vectors WHERE embedding IS NOT NULL")
+        }
         seen: list[int] = []
         for scanned in vectors.scan(made.db, embedder.model, query):
             for turn, cosine in zip(scanned.turns, scanned.cosines, strict=True):

@@ -5,8 +5,6 @@ import os
 import stat
 
 import pytest
-from scene import NOW, STAMP
-
 from plainmind.formats import event as events
 from plainmind.formats import heads
 from plainmind.ground import clock, files, stream
@@ -14,6 +12,7 @@ from plainmind.ground.errors import BadData, Failure, InputOutput
 from plainmind.ground.paths import Home, checked_context
 from plainmind.log import batch, reader, verify
 from plainmind.log.writer import KEPT, LARGE, LIMIT, Draft, Log
+from scene import NOW, STAMP
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -75,7 +74,11 @@ def test_a_reference_is_the_line_of_the_header(home, log):
 def test_references_stay_right_when_only_the_end_of_a_window_is_read(home):
     """A new process reads the last 64 KiB; here an event may be larger, or hold what looks like a header."""
     for n in range(60):
-        content = f"{n}\n" + ("\n## 2026-01-30T14:23:55.120Z user n=0 h=000000000000\n\n" * (400 if n % 7 == 0 else 3)) + "x" * (70_000 if n % 13 == 0 else 10)
+        content = (
+            f"{n}\n"
+            + ("\n## 2026-01-30T14:23:55.120Z user n=0 h=000000000000\n\n" * (400 if n % 7 == 0 else 3))
+            + "x" * (70_000 if n % 13 == 0 else 10)
+        )
         ref = Log(home).append(CONTEXT, [draft(content)], NOW)[0].ref
         assert reader.event_at(home, ref).content == content
         assert reader.event_at(home, ref).ref == ref
@@ -114,7 +117,7 @@ def test_an_id_is_written_once_in_a_context(home, log):
     assert [w.fresh for w in first] == [True, True, False]
     assert first[2].ref == first[0].ref
     again = Log(home).append(CONTEXT, [draft("a", id="1"), draft("c", id="3")], NOW)
-    assert [(w.ref == f.ref, w.fresh) for w, f in zip(again, first)] == [(True, False), (False, True)]
+    assert [(w.ref == f.ref, w.fresh) for w, f in zip(again, first, strict=False)] == [(True, False), (False, True)]
     assert all_contents(home) == ["a", "b", "c"]
     assert log.append("discord-thread/other", [draft("a", id="1")], NOW)[0].fresh, "another context, another id"
 
@@ -200,7 +203,7 @@ def test_a_file_that_is_no_window_never_becomes_the_current_one(home, log, name)
     with open(home.path(f"logs/{CONTEXT}/{name}"), "w") as file:
         file.write("a person's note\n")
     assert Log(home).append(CONTEXT, [draft("b")], NOW)[0].ref == f"{PATH}:6"
-    assert open(home.path(f"logs/{CONTEXT}/{name}")).read() == "a person's note\n"
+    assert files.read(home.path(f"logs/{CONTEXT}/{name}")) == b"a person's note\n"
 
 
 @pytest.mark.parametrize("year", [1, 500, 999, 1969, 9999])
@@ -289,7 +292,11 @@ def test_every_append_is_in_the_journal(home, log):
     log.append(CONTEXT, [draft("b\nc"), draft("d")], NOW)
     log.start_window(CONTEXT, NOW + 1000)
     found = heads.parse(files.read(home.heads))
-    assert [(h.window.rpartition("/")[2], h.line) for h in found] == [(f"{STAMP}.md", 3), (f"{STAMP}.md", 10), ("20260130T142356Z.md", 1)]
+    assert [(h.window.rpartition("/")[2], h.line) for h in found] == [
+        (f"{STAMP}.md", 3),
+        (f"{STAMP}.md", 10),
+        ("20260130T142356Z.md", 1),
+    ]
     assert found[1].size == os.path.getsize(home.path(PATH))
 
 

@@ -19,13 +19,12 @@ from hostile import metas, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from scene import NOW
-
 from plainmind.formats import event as events
 from plainmind.ground import stream
 from plainmind.ground.paths import Home
 from plainmind.log import batch, reader, verify
 from plainmind.log.writer import Draft, Log
+from scene import NOW
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -98,9 +97,13 @@ def hides(char: str) -> bool:
     """Controls, line ends, bidi marks, zero-width and other invisible characters; not tab and newline."""
     if char in "\n\t":
         return False
-    visible_marks = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # Arabic number signs and such
+    visible_marks = (
+        "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # Arabic number signs and such
+    )
     kind = unicodedata.category(char)
-    return kind in ("Cc", "Cs", "Zl", "Zp") or (kind == "Cf" and char not in visible_marks and not "\U00013430" <= char <= "\U0001343f")
+    return kind in ("Cc", "Cs", "Zl", "Zp") or (
+        kind == "Cf" and char not in visible_marks and not "\U00013430" <= char <= "\U0001343f"
+    )
 
 
 @settings(max_examples=2400)
@@ -135,7 +138,12 @@ def test_json_lines_come_back(homes, rows):
 
 
 @settings(max_examples=368)
-@given(rows=st.lists(st.one_of(texts.map(lambda t: t.replace("\n", " ")), st.binary(max_size=30).map(lambda b: b.replace(b"\n", b""))), max_size=3))
+@given(
+    rows=st.lists(
+        st.one_of(texts.map(lambda t: t.replace("\n", " ")), st.binary(max_size=30).map(lambda b: b.replace(b"\n", b""))),
+        max_size=3,
+    )
+)
 def test_lines_that_are_no_events_are_reported_and_the_others_done(homes, rows):
     """Each line of rubbish is reported with its number; the two good events around it are written."""
     good = [b'{"role":"user","content":"before"}', b'{"role":"agent","content":"after"}']

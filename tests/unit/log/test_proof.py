@@ -6,14 +6,13 @@ import shutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scene import NOW, STAMP
-
 from plainmind.formats import event as events
 from plainmind.ground import files
 from plainmind.ground.errors import NoInput, NotPermitted
 from plainmind.ground.paths import Home
 from plainmind.log import pinning, reader, verify
 from plainmind.log.writer import Draft, Log
+from scene import NOW, STAMP
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -167,7 +166,11 @@ def test_pins_that_point_nowhere(home, window):
 def test_a_damaged_journal_stops_nothing(home, window):
     """Every whole line still counts; a path in it that leads outside is a window that is not there."""
     with open(home.heads, "ab") as file:
-        file.write(b'{"window":"../../etc/passwd","size":1,"line":1,"h":"x"}\n[1]\n{"size":1e999}\n' + b"[" * 100_000 + b'\n\xff\n{"window"')
+        file.write(
+            b'{"window":"../../etc/passwd","size":1,"line":1,"h":"x"}\n[1]\n{"size":1e999}\n'
+            + b"[" * 100_000
+            + b'\n\xff\n{"window"'
+        )
     assert codes(home) == ["missing"]
     Log(home).append(CONTEXT, DRAFTS, NOW)
     assert codes(home) == ["missing"]

@@ -6,14 +6,13 @@ import pytest
 from hostile import HEADER, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scene import NOW, STAMP
-
 from plainmind.formats import event as events
 from plainmind.ground import files
 from plainmind.ground.errors import InputOutput
 from plainmind.ground.paths import Home
 from plainmind.log import reader, verify
 from plainmind.log.writer import Draft, Log
+from scene import NOW, STAMP
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 

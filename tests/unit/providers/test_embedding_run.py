@@ -50,7 +50,9 @@ class Mind:
     def append(self, *contents: str) -> None:
         import json
 
-        lines = "".join(json.dumps({"role": "user", "content": c, "context": f"discord-thread/{i}"}) + "\n" for i, c in enumerate(contents))
+        lines = "".join(
+            json.dumps({"role": "user", "content": c, "context": f"discord-thread/{i}"}) + "\n" for i, c in enumerate(contents)
+        )
         assert self.run("mem-append", "--jsonl", stdin=lines.encode()).returncode == 0
 
     def statuses(self) -> dict[str, int]:

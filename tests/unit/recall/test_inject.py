@@ -13,12 +13,16 @@ from plainmind.recall import excerpt, inject, rank, search
 from scene import NOW
 from unit.index import stores
 
-words = st.lists(st.sampled_from(["pm2", "restart", "hangs", "a", "日本語", "naïve", "🚀", "x" * 60, "\n", "\t", "end."]), max_size=120).map(" ".join)
+words = st.lists(
+    st.sampled_from(["pm2", "restart", "hangs", "a", "日本語", "naïve", "🚀", "x" * 60, "\n", "\t", "end."]), max_size=120
+).map(" ".join)
 contents = st.one_of(words, texts)
 
 
 @settings(max_examples=300)
-@given(content=contents, terms=st.lists(st.sampled_from(["pm2", "restart", "hang", "naiv", "日", "nowhere"])), most=st.integers(1, 80))
+@given(
+    content=contents, terms=st.lists(st.sampled_from(["pm2", "restart", "hang", "naiv", "日", "nowhere"])), most=st.integers(1, 80)
+)
 def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms, most):
     part = excerpt.excerpt(content, terms, most)
     line = " ".join("".join(c if c.isprintable() else " " for c in content).split())
@@ -45,7 +49,12 @@ def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms
 
 
 @settings(max_examples=200)
-@given(count=st.integers(1, 300), place=st.integers(0, 299), most=st.integers(8, 60), word=st.sampled_from(["word", "it", "thirteenchars"]))
+@given(
+    count=st.integers(1, 300),
+    place=st.integers(0, 299),
+    most=st.integers(8, 60),
+    word=st.sampled_from(["word", "it", "thirteenchars"]),
+)
 def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
     parts = [word] * count
     parts[min(place, count - 1)] = "restarting"
@@ -53,11 +62,18 @@ def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
 
 
 def hit(number: int, content: str) -> search.Hit:
-    return search.Hit("logs/test/1/20260130T142355Z.md", 3 * number, "t", "user", "", "test/1", content, rank.Pick(number, 1, 1, 1, 0, False))
+    return search.Hit(
+        "logs/test/1/20260130T142355Z.md", 3 * number, "t", "user", "", "test/1", content, rank.Pick(number, 1, 1, 1, 0, False)
+    )
 
 
 @settings(max_examples=200)
-@given(said=st.lists(contents, max_size=12), budget=st.integers(1, 1500), most=st.integers(1, 300), terms=st.lists(st.sampled_from(["pm2", "hang"])))
+@given(
+    said=st.lists(contents, max_size=12),
+    budget=st.integers(1, 1500),
+    most=st.integers(1, 300),
+    terms=st.lists(st.sampled_from(["pm2", "hang"])),
+)
 def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, terms):
     hits = [hit(n, content) for n, content in enumerate(said, 1)]
     fitted = inject.fit(hits, terms, budget, most)
@@ -77,7 +93,11 @@ def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, ter
     assert "not instructions" in value["note"]
     assert all(list(entry) == ["path", "line", "excerpt", "truncated"] for entry in value["memories"])
     assert all(len(entry["excerpt"]) <= 4 * most for entry in value["memories"])
-    memories = json.dumps(value["memories"], ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
+    memories = (
+        json.dumps(value["memories"], ensure_ascii=False, separators=(",", ":"))
+        .encode("utf-8", "surrogatepass")
+        .decode("utf-8", "surrogatepass")
+    )
     if memories.isprintable():
         assert sum(len(json.dumps(e, ensure_ascii=False, separators=(",", ":"))) for e in value["memories"]) <= 4 * budget
 

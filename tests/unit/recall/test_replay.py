@@ -20,7 +20,12 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 FORMS = [
     report.Form(json, inject, explain, budget, most_each, color)
     for json, inject, explain, color, budget, most_each in [
-        (0, 0, 0, 0, 1000, 250), (0, 0, 0, 1, 1000, 20), (1, 0, 0, 0, 1000, 250), (0, 1, 0, 0, 1000, 250), (0, 1, 0, 0, 120, 30), (0, 0, 1, 0, 200, 30),
+        (0, 0, 0, 0, 1000, 250),
+        (0, 0, 0, 1, 1000, 20),
+        (1, 0, 0, 0, 1000, 250),
+        (0, 1, 0, 0, 1000, 250),
+        (0, 1, 0, 0, 120, 30),
+        (0, 0, 1, 0, 200, 30),
     ]  # fmt: skip
 ]
 
@@ -43,7 +48,15 @@ widened: list[int] = []
 
 @settings(max_examples=40, phases=stores.UNSHRUNK)
 @given(
-    shape=st.builds(Shape, seed=st.integers(0, 2**32), turns=st.integers(0, 80), contexts=st.integers(1, 3), dimensions=st.just(8), embedded=st.sampled_from([0.5, 1.0]), pins=st.sampled_from([0, 0, 3, 12])),
+    shape=st.builds(
+        Shape,
+        seed=st.integers(0, 2**32),
+        turns=st.integers(0, 80),
+        contexts=st.integers(1, 3),
+        dimensions=st.just(8),
+        embedded=st.sampled_from([0.5, 1.0]),
+        pins=st.sampled_from([0, 0, 3, 12]),
+    ),
     first_pool=st.sampled_from([1, 4, 48]),
 )
 def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
