@@ -14,7 +14,13 @@ pytestmark = needs_strace
 BY_NAME = {writer.name: writer for writer in WRITERS}
 
 
-@pytest.mark.parametrize("writer", WRITERS, ids=BY_NAME)
+#: a writer with so many system calls that `make test` leaves it to `make faults`
+LONG = {"vectors"}
+
+
+@pytest.mark.parametrize(
+    "writer", [pytest.param(w, marks=[pytest.mark.slow] if w.name in LONG else []) for w in WRITERS], ids=BY_NAME
+)
 def test_every_death(writer, tmp_path):
     report = kill.grid(writer, str(tmp_path))
     assert report.wrong == []

@@ -8,9 +8,13 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
+from plainmind.agent import memory, upkeep
 from plainmind.formats import heads, pins
+from plainmind.formats.config import Settings
 from plainmind.ground import files
+from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
+from plainmind.index import cache, store
 from plainmind.log import pinning, reader, verify
 from plainmind.log.writer import Draft, Log
 from scene import NOW, STAMP, TIME
@@ -149,6 +153,28 @@ def a_pinned_text(home: Home, printed: list[str], ended: bool) -> None:
     assert [reader.event_at(home, ref).content for ref in refs] == ["the code"] * len(refs)
 
 
+def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
+    """What the cache has is not asked for again; in the end every turn has its vector, and the index is right."""
+    sound(home)
+    beside = os.path.join(os.path.dirname(home.root), "asked")
+    asked = files.read(beside).decode().split("\n")[:-1] if os.path.exists(beside) else []
+    assert len(asked) <= 2 * len(_SAID) and set(asked) <= set(map(repr, _SAID))
+    cached = cache.Cache(home, "instant:1").get([cache.content_hash(text) for text in _SAID])
+    assert all(len(vector) == 8 for vector in cached.values())
+    if ended:
+        assert len(cached) == len(set(_SAID))
+        rows = store.use(home, lambda opened: opened.db.execute(_STATUSES).fetchall(), print)
+        assert rows == [("ok", 3)], rows
+        assert upkeep.verify(memory.Means(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)) == []
+
+
+def with_three_turns(home: Home) -> None:
+    empty(home)
+    Log(home).append(CONTEXT, [Draft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))], NOW)
+
+
+_SAID = ["one", "one\ntwo", "two\nthree"]  # what is embedded: each turn after the one before it
+_STATUSES = "SELECT status, count(*) FROM embeddings GROUP BY status"
 _HERE = ["--context", CONTEXT, "--now", TIME]
 _OLD = [draft.content for draft in BEFORE]
 _LINES = "".join(
@@ -185,5 +211,6 @@ WRITERS = [
     Writer("the first pin", ["mem-pin", f"{WINDOW}:3"], b"", with_events, a_pin(b"")),
     Writer("a pin in a person's file", ["mem-pin", f"{WINDOW}:3"], b"", with_pins, a_pin(MINE)),
     Writer("a pin removed", ["mem-pin", "--remove", f"{WINDOW}:3"], b"", with_a_pin, no_pin, codes=(0, 66)),
+    Writer("vectors", ["mem-embed", "--now", TIME], b"", with_three_turns, vectors_made, through="instant_vectors"),
     Writer("a pinned text", ["mem-pin", "--text", "the code", "--now", TIME], b"", empty, a_pinned_text),
 ]

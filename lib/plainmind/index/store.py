@@ -137,7 +137,7 @@ def _open(home: Home, path: str) -> Store:
         db.execute("PRAGMA trusted_schema = OFF")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -65536")
-        if new:
+        if new or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
             _create(home, path, db)
         if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
             raise Damaged("no index of ours")

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 from typing import Any
 
@@ -44,8 +45,10 @@ class World:
     def start(self, *arguments: str, name: str = "agent-turn", **env: str) -> subprocess.Popen:
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env={**self.env, **env}
-        )
+            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env={**self.env, **env},
+            # a shell's background jobs ignore Ctrl-C, and so would everything under them
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
 
     def run(self, name: str, *arguments: str, stdin: bytes = b"", code: int = 0, **env: str) -> str:
         ended = subprocess.run(

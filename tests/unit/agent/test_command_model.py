@@ -16,7 +16,7 @@ def program(tmp_path):
     def write(body: str) -> str:
         path = tmp_path / "a model.py"
         path.write_text(f"import json, os, sys\nrequest = json.load(sys.stdin)\n{body}\n")
-        return f"command:{sys.executable} '{path}' --flag"
+        return f"command:'{sys.executable}' '{path}' --flag"
 
     return write
 

@@ -72,6 +72,7 @@ def says(value: Any, status: int = 200, **headers: str):
         for name, text in headers.items():
             handler.send_header(name.replace("_", "-"), text)
         handler.send_header("Content-Length", str(len(data)))
+        handler.send_header("Connection", "close")  # else a client may send its next request into the closing
         handler.end_headers()
         handler.wfile.write(data)
 
