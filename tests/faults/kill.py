@@ -28,6 +28,8 @@ def grid(writer: writers.Writer, folder: str, fault: str = DEATH, sabotage: str 
     if isinstance(calls, str):
         return Report(0, [calls])
     points = [call for call in calls if call.name != "exit_group"]
+    if os.environ.get("FAULTS") == "quick":
+        points = [call for call in points if changes(call)]
     if fault != DEATH:  # an interpreter that cannot read its own library is not our fault
         points = [call for call in points if call.fd == 1 or os.path.join(folder, "whole") in call.text]
         # a lock that was not let go because the call never happened: no system does that
@@ -42,6 +44,11 @@ def grid(writer: writers.Writer, folder: str, fault: str = DEATH, sabotage: str 
     with ThreadPoolExecutor(WORKERS) as pool:
         wrong = [said for said in pool.map(one, range(len(points))) if said]
     return Report(len(points), wrong)
+
+
+def changes(call: traced.Call) -> bool:
+    """Whether a disk, or a reader, may see that the call happened; dying before any other is dying before the next of these."""
+    return call.name not in ("close", "flock") and (call.name != "openat" or "O_CREAT" in call.text)
 
 
 def strike(writer: writers.Writer, template: str, place: str, fault: str, at: traced.Call | None, sabotage: str, again: str):
