@@ -15,7 +15,7 @@ all: setup
 setup: $(READY)
 
 # the environment: exact versions, hashes checked, nothing resolved
-$(READY): requirements.lock Makefile
+$(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "make: Python 3.11 or later is needed; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@rm -rf "$(VENV)"
@@ -58,6 +58,7 @@ install: man
 
 uninstall:
 	@for c in $(COMMANDS); do rm -f "$(PREFIX)/bin/$$c" "$(PREFIX)/share/man/man1/$$c.1"; done
+	@rm -f "$(PREFIX)/share/man/man5/mind-log.5" "$(PREFIX)/share/man/man5/mind-schema.5"
 	@$(PY) -m plainmind.manual --remove "$(PREFIX)/share" $(COMMANDS)
 
 # a person with uv runs this when a dependency changes, and reads the difference
