@@ -29,7 +29,7 @@ def test_every_call_fails(error, name, tmp_path):
     """One call fails, the command ends, and the next run makes it good."""
     report = kill.grid(BY_NAME[name], str(tmp_path), fault=f"error={error}")
     assert report.wrong == []
-    assert report.faults > 8
+    assert report.faults >= 5
 
 
 def test_an_error_that_is_passed_over_is_noticed(tmp_path):

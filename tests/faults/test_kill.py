@@ -24,7 +24,7 @@ LONG = {"vectors"}
 def test_every_death(writer, tmp_path):
     report = kill.grid(writer, str(tmp_path))
     assert report.wrong == []
-    assert report.faults > 8, "there was nothing to kill"
+    assert report.faults >= 5, "there was nothing to kill"
 
 
 @pytest.mark.parametrize("name, sabotage, again, said", [
