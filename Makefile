@@ -59,7 +59,9 @@ install: man
 uninstall:
 	@for c in $(COMMANDS); do rm -f "$(PREFIX)/bin/$$c" "$(PREFIX)/share/man/man1/$$c.1"; done
 	@rm -f "$(PREFIX)/share/man/man5/mind-log.5" "$(PREFIX)/share/man/man5/mind-schema.5"
-	@$(PY) -m plainmind.manual --remove "$(PREFIX)/share" $(COMMANDS)
+	@for c in $(COMMANDS); do rm -f "$(PREFIX)/share/bash-completion/completions/$$c" \
+	  "$(PREFIX)/share/zsh/site-functions/_$$c" "$(PREFIX)/share/fish/vendor_completions.d/$$c.fish"; done
+	@echo "removed $(words $(COMMANDS)) commands from $(PREFIX)/bin"
 
 # a person with uv runs this when a dependency changes, and reads the difference
 lock:

@@ -25,7 +25,7 @@ run "mem-recall -k 3 'what would the contraption look like'"
 say "Why these: every turn that was looked at, with its numbers."
 run "mem-recall -k 3 --explain 'who needed an extension on his income tax' | cut -c 1-150 | head -n 9"
 
-say "A turn of the agent. It is given the moments that matter, and knows."
+say "A turn of the agent, by the tiny model that comes with the packages. It is given the moments that matter, and knows."
 run "agent-turn --context discord-thread/demo --author Ann --message-id 1 'How long was the extension on his income tax that Jack could get?'"
 
 say "Another turn, told something, and one that needs the log of the one before."
@@ -41,7 +41,7 @@ run "rm -r \"\$MIND_HOME/index\" && mem-recall -k 1 'what would the contraption 
 say "Everything is in plain files. Read them:"
 cat <<END
 cat $MIND_HOME/logs/discord-thread/demo/*.md
-sed -n '${ref##*:},+1p' $MIND_HOME/${ref%:*}
+sed -n '${ref##*:},$((${ref##*:} + 1))p' $MIND_HOME/${ref%:*}
 cat $MIND_HOME/pins/pins.md
 sqlite3 $MIND_HOME/index/mind.db 'SELECT status, count(*) FROM embeddings GROUP BY status'
 END

@@ -48,6 +48,8 @@ class Session:
         global _known
         self.env = _known = Environment(self.home.root)
         self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
+        for complaint in self.env.complaints:
+            self.say(complaint)
         self._color = color
         fixed = now or self.env.get("MIND_NOW")
         try:

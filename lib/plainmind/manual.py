@@ -52,7 +52,10 @@ def formats() -> dict[str, str]:
         "mind-schema": "NAME\n  mind-schema - the tables of the index\n\nDESCRIPTION\n"
         "  index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what is\n"
         "  written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid = turns.id, columns\n"
-        "  'head' (author and the first 30 words) and 'rest'; 'places' is its vocabulary.\n\nTABLES\n"
+        "  'head' (author and the first 30 words) and 'rest'; 'places' is its vocabulary. They hold stems: 'contrapt' for\n"
+        "  contraption, and no stop words.\n\n"
+        "EXAMPLES\n  SELECT timestamp, author, content FROM turns WHERE id IN (SELECT rowid FROM words WHERE words MATCH 'contrapt');\n"
+        "  SELECT status, count(*) FROM embeddings GROUP BY status;\n\nTABLES\n"
         + _indented(schema)
         + "\n\nSEE ALSO\n  mem-index(1) mem-embed(1) mem-recall(1) mind-log(5)\n",
     }
@@ -107,16 +110,9 @@ def completions(share: str, names: list[str]) -> None:
                     file.write(done.stdout)
 
 
-def remove(share: str, names: list[str]) -> None:
-    for name in names:
-        for place in COMPLETIONS.values():
-            path = os.path.join(share, place.format(name))
-            if os.path.exists(path):
-                os.unlink(path)
-
-
 def _escaped(text: str) -> str:
     text = text.replace("\\", "\\e").replace("-", "\\-")
+    text = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in text)
     return "\\&" + text if text.startswith((".", "'")) else text
 
 
@@ -127,7 +123,5 @@ def _indented(text: str) -> str:
 if __name__ == "__main__":
     if sys.argv[1] == "--completions":
         completions(sys.argv[2], sys.argv[3:])
-    elif sys.argv[1] == "--remove":
-        remove(sys.argv[2], sys.argv[3:])
     else:
         write_pages(sys.argv[1])

@@ -119,7 +119,7 @@ END
   run sh -c "mem-show $WINDOW:3 >&-"
   [ "$status" -eq 74 ]
   [ "$output" = "mem-show: standard output: bad file descriptor" ]
-  [ -e /dev/full ] || skip "this system has no /dev/full"
+  [ -c /dev/full ] || skip "this system has no /dev/full"
   run sh -c "mem-show $WINDOW:3 > /dev/full"
   [ "$status" -eq 74 ]
   [ "$output" = "mem-show: standard output: no space left on device" ]

@@ -39,6 +39,9 @@ def recall(
 ) -> Recalled:
     """The moments that matter to a text, after taking in whatever was appended since."""
 
+    if not os.path.isdir(means.home.root):  # a mistyped home is not made by asking it something
+        return Recalled(search.NOTHING, None)
+
     def work(opened: Store) -> Recalled:
         sync.catch_up(opened)
         embedding.restore(opened)
@@ -161,14 +164,18 @@ def _turns_at(opened: Store, home: Home, refs: list[str]) -> tuple[dict[str, int
 
 
 def embed_status(means: Means) -> dict[str, Any]:
-    """Counts of turns by status, for the model in use."""
+    """Counts of turns by status, for the model that is set; `serving` is the one that answers."""
 
     def work(opened: Store) -> dict[str, Any]:
         sync.catch_up(opened)
         embedding.restore(opened)
-        model = opened.setting("embed_model")
-        if not model:
-            model = registry.embedder(means.settings["embed.model"], means.env, means.settings).model
-        return embedding.status(opened, model)._asdict()
+        serving = opened.setting("embed_model") or ""
+        try:
+            wanted = registry.embedder(means.settings["embed.model"], means.env, means.settings).model
+        except (Unavailable, Misconfigured) as failure:
+            means.say(str(failure))
+            wanted = serving
+        found = embedding.status(opened, wanted)._asdict()
+        return {"model": found.pop("model"), "serving": serving, **found}
 
     return store.use(means.home, work, means.say)

@@ -20,7 +20,8 @@ _ROWS = {
     "JOIN windows ON windows.id = turns.id / 16777216 ORDER BY path, line",
     "pins": "SELECT path, line FROM pins ORDER BY path, line",
     "vectors": "SELECT path, line, model, embedding FROM vectors JOIN turns ON turns.id = vectors.turn "
-    "JOIN windows ON windows.id = turns.id / 16777216 WHERE status = 'ok' ORDER BY path, line, model",
+    "JOIN windows ON windows.id = turns.id / 16777216 JOIN settings ON name = 'embed_model' AND value = model "
+    "WHERE embedding IS NOT NULL ORDER BY path, line, model",
 }
 
 

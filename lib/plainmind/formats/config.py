@@ -15,23 +15,29 @@ class Key(NamedTuple):
     default: Any
     meaning: str
     choices: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
 
 
 KEYS: dict[str, Key] = {
     "embed.model": Key(str, "auto", "embedding model: auto, embedded, google:NAME, ollama:NAME, openai:NAME"),
-    "embed.dimensions": Key(int, 768, "vector length asked of google models"),
-    "embed.timeout": Key(float, 30.0, "seconds for one request to an embedding server"),
-    "embed.retries": Key(int, 4, "attempts of one request within a run"),
+    "embed.dimensions": Key(int, 768, "vector length asked of google models", least=1, most=8192),
+    "embed.timeout": Key(float, 30.0, "seconds for one request to an embedding server", least=0.01, most=3600),
+    "embed.retries": Key(int, 4, "attempts of one request within a run", least=1, most=20),
     "recall.sim": Key(str, "hybrid", "relevance of a turn", ("hybrid", "cosine")),
-    "recall.floor": Key(float, 0.2, "relevance a turn must exceed to be recalled"),
-    "recall.baseline": Key(float, -1.0, "cosine of unrelated texts with the model; -1 takes the known value, or 0"),
-    "recall.k": Key(int, 8, "turns recalled"),
+    "recall.floor": Key(float, 0.2, "relevance a turn must exceed to be recalled", least=-1, most=1),
+    "recall.baseline": Key(
+        float, -1.0, "cosine of unrelated texts with the model; -1 takes the known value, or 0", least=-1, most=0.99
+    ),
+    "recall.k": Key(int, 8, "turns recalled", least=1, most=1000),
     "turn.model": Key(str, "auto", "chat model: auto, embedded, google:NAME, openai:NAME, ollama:NAME, command:PROGRAM"),
-    "turn.max_steps": Key(int, 20, "tool calls in one turn"),
-    "turn.history_tokens": Key(int, 0, "estimated tokens of history sent; 0 means half the model's window"),
-    "turn.timeout": Key(float, 120.0, "seconds for one answer of the model"),
-    "turn.tool_timeout": Key(int, 120, "seconds for one bash call that names none"),
-    "turn.max_tokens": Key(int, 1024, "tokens the model may answer with"),
+    "turn.max_steps": Key(int, 20, "tool calls in one turn", least=0, most=1000),
+    "turn.history_tokens": Key(
+        int, 0, "estimated tokens of history sent; 0 means half the model's window", least=0, most=100000000
+    ),
+    "turn.timeout": Key(float, 120.0, "seconds for one answer of the model", least=0.01, most=86400),
+    "turn.tool_timeout": Key(int, 120, "seconds for one bash call that names none", least=1, most=600),
+    "turn.max_tokens": Key(int, 1024, "tokens the model may answer with", least=1, most=1000000),
 }
 
 
@@ -109,6 +115,8 @@ def _checked(key: str, value: Any, place: str, said: str) -> Any:
         value = float(value)
     if type(value) is not known.type or value != value or value in (float("inf"), float("-inf")):
         raise Misconfigured(f"{said} is no {_NAMES[known.type]}", place=place, cure=f"give a {_NAMES[known.type]}")
+    if known.least is not None and known.most is not None and not known.least <= float(str(value)) <= known.most:
+        raise Misconfigured(f"{said} is out of range", place=place, cure=f"give one from {known.least:g} to {known.most:g}")
     if known.choices and value not in known.choices:
         raise Misconfigured(f"{said} is unknown", place=place, cure="use one of " + ", ".join(known.choices))
     return value

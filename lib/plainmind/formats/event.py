@@ -6,7 +6,9 @@ r"""The event log: markdown that no content can break.
     > How do I restart pm2?
     > It hangs.
 
-Owns the grammar, the escapes and the digest chain of one window. Refuses to know files.
+A header has the time, the role (user, agent, tool or system), `n`, the number of lines of the body, `h`, the
+digest, and metadata as JSON on one line, if there is any. Owns the grammar, the escapes and the digest chain of
+one window. Refuses to know files.
 
 Digest: the first 12 hex digits of SHA-256 (HMAC-SHA-256 with a key) over
 `previous digest, \n, header without its h, \n, body lines as written`; the first event's

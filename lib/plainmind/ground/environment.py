@@ -25,11 +25,22 @@ class Environment:
 
     def __init__(self, home: str | None = None):
         self._file: dict[str, str] = {}
+        self.complaints: list[str] = []  # about the file, for whoever may speak
         path = os.path.join(home, ".env") if home else ""
         if path and os.path.exists(path):
-            from dotenv import dotenv_values
+            self._read(path)
 
-            self._file = {k: v for k, v in dotenv_values(path, interpolate=False).items() if v}
+    def _read(self, path: str) -> None:
+        from dotenv.parser import parse_stream
+
+        if os.stat(path).st_mode & 0o077:
+            self.complaints.append(f"{path}: others can read it; chmod 600 it")
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            for binding in parse_stream(file):
+                if binding.error:
+                    self.complaints.append(f"{path}:{binding.original.line}: no NAME=VALUE; mend the line")
+                elif binding.key and binding.value:
+                    self._file[binding.key] = binding.value
 
     def get(self, name: str, default: str = "") -> str:
         return os.environ.get(name) or self._file.get(name) or default

@@ -187,7 +187,14 @@ def finish_creating(path: str) -> None:
 
 
 def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
-    """Put `data` in the place of `path`: a reader sees all of the old file or all of the new."""
+    """Put `data` in the place of `path`: a reader sees all of the old file or all of the new.
+
+    What is no file (a pipe, /dev/stdout) keeps its place, and is written to.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as file:
+            file.write(data)
+        return
     make_folder(os.path.dirname(path))
     temporary = _write_temporary(path, data, mode)
     try:

@@ -5,6 +5,7 @@ append writes, and looks only at windows that grew; `reconcile` looks at every w
 """
 
 import os
+import re
 from typing import NamedTuple
 
 from ..formats import event as events
@@ -17,6 +18,8 @@ from .store import Store
 
 TURN_BITS = 24  # of a turn's id: 16.7 million events a window
 EMBEDDED = ("user", "agent")  # roles whose turns get vectors
+
+_COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")  # what a terminal takes for a command, and would stick to the next word
 
 EPISODE_GAP = 3600 * 1000  # ms without a word that end a stretch of conversation
 EPISODE_TURNS = 30  # and its greatest length
@@ -114,11 +117,15 @@ def _window(store: Store, path: str) -> tuple[int, bool]:
     except FileNotFoundError:
         return 0, _forget(store, path)
     row = store.db.execute(
-        "SELECT id, read_to, last_offset, last_line, digest, turns FROM windows WHERE path = ?", (path,)
+        "SELECT inode, modified, size, id, read_to, last_offset, last_line, digest, turns FROM windows WHERE path = ?", (path,)
     ).fetchone()
-    known = _Known(*row) if row else None
+    known = _Known(*row[3:]) if row else None
     blocks: list[events.Block] = []
     reread = False
+    # an append makes a window longer; another file in its place, or another content of that length, is an edit
+    if row and (stat.st_ino != row[0] or (stat.st_mtime_ns != row[1] and stat.st_size <= row[2])):
+        _forget(store, path)
+        known, reread = None, True
     if known:
         blocks = _blocks(files.read(full, known.last_offset), known.last_line, known.last_offset)
         # the event read last must still be where it was; then all before it is as it was read
@@ -186,7 +193,7 @@ def _add_turns(store: Store, window: _Known, blocks: list[events.Block]) -> None
 
 def _indexed(block: events.Block) -> str:
     """What of an event's content may be found again: all but what a recall had put there."""
-    content = injected.without(events.content_of(block))
+    content = _COLOUR.sub("", injected.without(events.content_of(block)))
     if block.role == "tool":
         content = injected.without_recalled_lines(content)
     return content if content.isascii() else content.encode("utf-8", "replace").decode()

@@ -30,6 +30,7 @@ def text(result: Result, form: Form) -> str:
         return inject.block(inject.fit(result.hits, result.terms, form.budget, form.most_each).memories, form.budget)
     if form.json:
         return "".join(json_line(_record(hit, rank, result, form)) + "\n" for rank, hit in enumerate(result.hits, 1))
+    result = result._replace(hits=[hit for hit in result.hits if hit.content.strip()])
     start, end = (_MARK, _PLAIN) if form.color else ("", "")
     return "".join(f"{start}{hit.ref}{end}: {excerpt(hit.content, result.terms, form.most_each).text}\n" for hit in result.hits)
 

@@ -65,6 +65,9 @@ class Result(NamedTuple):
     postings: int
 
 
+NOTHING = Result([], [], [], 0, 0, 0, 0)
+
+
 def search(store: Store, query: Query, scope: Scope, k: int, floor: float) -> Result:
     """The k turns to recall, best first, and what was looked at besides."""
     return ranked(store, TurnField(store, query, scope, floor), k, floor)
@@ -79,7 +82,7 @@ def ranked(store: Store, field: "Asked", k: int, floor: float) -> Result:
 def assemble(ranking: rank.Ranking, found: Mapping[int, Hit], terms: list[str], turns: int, postings: int, floor: float) -> Result:
     """A result from a ranking and its turns: the same whether it was just made or is replayed."""
     chosen = [found[pick.turn]._replace(pick=pick) for pick in ranking.picks]
-    dropped = [(found[p.turn]._replace(pick=p), "floor" if p.sim <= floor else "rank") for p in ranking.considered]
+    dropped = [(found[p.turn]._replace(pick=p), "floor" if p.sim <= floor else "beyond k") for p in ranking.considered]
     return Result(chosen, dropped, terms, turns, ranking.pool, ranking.widened, postings)
 
 

@@ -4,6 +4,7 @@ A made-up command is run as a process of its own, as the pages in bin/ are.
 """
 
 import os
+import stat
 import subprocess
 import sys
 import textwrap
@@ -178,7 +179,9 @@ def test_a_closed_pipe_behind_the_help():
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.skipif(
+    not stat.S_ISCHR(os.stat("/dev/full").st_mode if os.path.exists("/dev/full") else 0), reason="this system has no /dev/full"
+)
 @pytest.mark.parametrize("lines", [1, 100_000])
 def test_a_full_disk_behind_standard_output(run, lines):
     body = f"for _ in range({lines}): stream.write('line\\n')"

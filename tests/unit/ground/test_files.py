@@ -125,6 +125,20 @@ def test_replace_is_all_or_nothing(path, monkeypatch):
     assert files.read(path) == b"new\n" and names(path) == ["file"]
 
 
+def test_replace_never_takes_the_place_of_what_is_no_file(tmp_path):
+    """A trace to /dev/full, by root, once made a file of the device."""
+    pipe, folder = str(tmp_path / "pipe"), str(tmp_path / "folder")
+    os.mkfifo(pipe)
+    os.mkdir(folder)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    files.replace(pipe, b"new\n")
+    assert os.read(reader, 100) == b"new\n" and stat.S_ISFIFO(os.stat(pipe).st_mode)
+    os.close(reader)
+    with pytest.raises(IsADirectoryError):
+        files.replace(folder, b"new\n")
+    assert sorted(os.listdir(tmp_path)) == ["folder", "pipe"]
+
+
 def test_what_a_killed_process_left_is_not_written_over(path):
     """It may be all that is left of a human's save; and a later process may have the same number."""
     left = os.path.join(os.path.dirname(path), f".file.{os.getpid()}-0.tmp")
