@@ -76,7 +76,7 @@ class Session:
 
             path = self.home.path("config.toml")
             try:
-                with open(path, encoding="utf-8") as file:
+                with open(path, encoding="utf-8-sig") as file:
                     text = file.read()
             except FileNotFoundError:
                 text = ""

@@ -106,13 +106,13 @@ $WINDOW:3"
   mem-embed --model openai:other --limit 1
   [ "$(MIND_EMBED_MODEL=openai:other status_of ok)" -ge 1 ]
   mem-embed --model openai:other
-  [ "$(status_of model)/$(status_of ok)" = openai:other/5 ]
+  [ "$(MIND_EMBED_MODEL=openai:other status_of serving)/$(MIND_EMBED_MODEL=openai:other status_of ok)" = openai:other/5 ]
   [ "$(ls "$MIND_HOME"/vectors/*.vectors | wc -l)" -eq 2 ]
 }
 
 @test "--status: names and numbers, or JSON" {
   a_past
-  mem-embed --status | cut -f1 | head -n 5 | tr '\n' ' ' | grep -q '^model ok pending failed text_only '
+  mem-embed --status | cut -f1 | head -n 5 | tr '\n' ' ' | grep -q '^model serving ok pending failed '
   mem-embed --status --json | "$PYTHON" -c '
 import json, sys
 found = json.load(sys.stdin)

@@ -74,7 +74,7 @@ def _load(toml: str, path: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(toml)
-    except tomllib.TOMLDecodeError as error:
+    except (RecursionError, ValueError) as error:  # a TOMLDecodeError, or more nesting or digits than Python reads
         found = re.search(r"line (\d+)", str(error))
         line = found[1] if found else str(toml.count("\n") + 1)
         raise Misconfigured(f"no TOML: {error}", place=f"{path}:{line}", cure="mend the line") from None

@@ -227,7 +227,7 @@ def meta_of(block: Block) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(block.meta)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

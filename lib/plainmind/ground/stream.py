@@ -16,7 +16,7 @@ def read() -> bytes:
 
 def lines() -> Iterator[bytes]:
     """Lines of standard input split on `\n` only, without it. A last line may lack it."""
-    for line in sys.stdin.buffer:
+    for line in sys.stdin.buffer if sys.stdin is not None else ():
         yield line[:-1] if line.endswith(b"\n") else line
 
 

@@ -60,22 +60,28 @@ def use(home: Home, work: Callable[[Store], Result], say: Callable[[str], None])
     A damaged, foreign or unknown index is set aside with one warning, and the work done on a new one.
     """
     path = os.path.join(home.index, "mind.db")
-    for attempt in (1, 2):
+    set_aside = False
+    for _ in range(5):
+        opened = 0
         try:
             store = _open(home, path)
+            opened = _inode(path)
             try:
                 return work(store)
             finally:
                 store.db.close()
         except (Damaged, sqlite3.DatabaseError) as error:
+            if opened and _inode(path) != opened:
+                continue  # it was deleted or replaced in the middle, which anybody may do
             known = _system_failure(error, path)
             if known:
                 raise known from error
-            if attempt == 2:
+            if set_aside:
                 raise InputOutput(f"the index cannot be rebuilt: {error}", place=path, cure="check the disk") from error
             aside = _set_aside(home, path)
+            set_aside = True
             say(f"{path}: {error}; set aside as '{aside}' and rebuilt")
-    raise AssertionError("unreachable")
+    raise Busy("the index keeps being replaced", place=path, cure="try again")
 
 
 def use_copy(home: Home, work: Callable[[Store], Result]) -> Result:
@@ -181,6 +187,13 @@ def _set_aside(home: Home, path: str) -> str:
                 os.rename(path + ending, aside + ending)
         files.sync_folder(home.index)
     return os.path.basename(aside)
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return -1
 
 
 def _system_failure(error: Exception, path: str) -> Failure | None:

@@ -173,7 +173,7 @@ def _add_turns(store: Store, window: _Known, blocks: list[events.Block]) -> None
     episode = episodes.ending_with(store.db, last) if window.turns else None
     for number, block in enumerate(blocks, window.turns):
         id = turn_id(window.id, number)
-        author = str(events.meta_of(block).get("author", "")) if block.meta else ""
+        author = _utf8(str(events.meta_of(block).get("author", ""))) if block.meta else ""
         content = _indexed(block)
         found = text.words(author, content)
         instant = clock.parse(block.timestamp)
@@ -196,7 +196,12 @@ def _indexed(block: events.Block) -> str:
     content = _COLOUR.sub("", injected.without(events.content_of(block)))
     if block.role == "tool":
         content = injected.without_recalled_lines(content)
-    return content if content.isascii() else content.encode("utf-8", "replace").decode()
+    return _utf8(content)
+
+
+def _utf8(text: str) -> str:
+    """Text as SQLite takes it: what came in as no UTF-8 becomes '?'."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _forget(store: Store, path: str) -> bool:

@@ -57,17 +57,19 @@ class Log:
         One fsync for all. A draft whose meta has an `id` that the context knows is not written again.
         Raises BadData, Busy, InputOutput; then nothing was acknowledged and the window is as it was.
         """
-        checked_context(context)
+        self._check(context)
         drafts = [self.bounded(draft) for draft in drafts]
         with files.lock(self.home.lock):
             path = self.home.current_window(context)
+            if path and not os.path.getsize(self.home.path(path)):
+                path = None  # a file without even a title is no window of ours: the next one is started
             window = self._state(path, context) if path else self._unborn(context, now)
             known = self._known_ids(context) if any(_id(d.meta) for d in drafts) else None
             return self._write(window, context, drafts, known, now, new=path is None)
 
     def start_window(self, context: str, now: int) -> str:
         """End the current window of the context, start the next one, and return its path."""
-        checked_context(context)
+        self._check(context)
         with files.lock(self.home.lock):
             ended = self.home.current_window(context)
             window = self._unborn(context, now)
@@ -75,6 +77,10 @@ class Log:
             if ended:
                 os.chmod(self.home.path(ended), 0o400)
             return window.path
+
+    def _check(self, context: str) -> None:
+        """A context that may be, and that no link leads out of the home."""
+        self.home.relative(f"logs/{checked_context(context)}/window.md")
 
     def _write(
         self, window: _Window, context: str, drafts: list[Draft], known: "_Ids | None", now: int, new: bool

@@ -6,9 +6,11 @@ program may end with 65 (it refuses the request), 78 (it is not set up), or anyt
 
 import json
 import os
+import select
 import shlex
 import signal
 import subprocess
+import tempfile
 from typing import Any
 
 from ..ground import clock
@@ -19,6 +21,8 @@ from .chatting import Gathering, OnText, Reply
 from .registry import traits
 
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "MIND_HOME")  # nothing else: no secret reaches the program by accident
+
+MOST = 16 * 1024 * 1024  # bytes of an answer
 
 
 class Command:
@@ -50,18 +54,20 @@ class Command:
         return gathering.reply()
 
     def _run(self, who: str, data: bytes) -> bytes:
-        try:
-            process = subprocess.Popen(
-                self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self._environment, start_new_session=True
-            )
-        except OSError as error:
-            raise Misconfigured(f"turn.model: {who}: {(error.strerror or str(error)).lower()}", cure="check the program") from None
-        try:
-            out, _ = process.communicate(data, timeout=self._timeout)
-        except subprocess.TimeoutExpired:
-            raise Unavailable(f"{who} did not answer within {self._timeout:g} s") from None
-        finally:
-            _end(process)
+        with tempfile.TemporaryFile() as given:
+            given.write(data)
+            given.seek(0)
+            try:
+                process = subprocess.Popen(
+                    self._words, stdin=given, stdout=subprocess.PIPE, env=self._environment, start_new_session=True
+                )
+            except OSError as error:
+                what = f"turn.model: {who}: {(error.strerror or str(error)).lower()}"
+                raise Misconfigured(what, cure="check the program") from None
+            try:
+                out = self._output(who, process)
+            finally:
+                _end(process)
         if process.returncode == BAD_DATA:
             raise BadData(f"{who} refused the request")
         if process.returncode == MISCONFIGURED:
@@ -70,10 +76,28 @@ class Command:
             raise Unavailable(f"{who} ended with {process.returncode}")
         return out
 
+    def _output(self, who: str, process: subprocess.Popen) -> bytes:
+        """What it prints until it ends; what it leaves running with our pipe is not waited for."""
+        assert process.stdout
+        out, end = b"", clock.monotonic() + self._timeout
+        while (left := end - clock.monotonic()) > 0:
+            ready, _, _ = select.select([process.stdout], [], [], min(left, 0.05))
+            piece = os.read(process.stdout.fileno(), 65536) if ready else b""
+            out += piece
+            if len(out) > MOST:
+                raise Misconfigured(f"turn.model: {who} answered more than {MOST} bytes", cure="check the program")
+            if not piece and (ready or process.poll() is not None):
+                try:
+                    process.wait(max(left, 0.01))
+                    return out
+                except subprocess.TimeoutExpired:
+                    break
+        raise Unavailable(f"{who} did not answer within {self._timeout:g} s")
+
 
 def _end(process: subprocess.Popen) -> None:
     """A program that is still there ends with all it started; what it started is gone when this returns."""
-    if process.poll() is None:
+    if _is_there(process.pid):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         end = clock.monotonic() + 1  # not for ever: nobody may be there to bury the group's dead

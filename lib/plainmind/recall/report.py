@@ -39,7 +39,7 @@ def replayed(data: bytes, path: str) -> Result:
     """The result a trace holds."""
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadData("no trace of a recall", place=path, cure="make one with mem-recall --trace") from None
     return trace.replay(value, path)
 

@@ -385,3 +385,45 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
         touched.clear()
         assert sync.catch_up(made).turns == 1
         assert {path for path in touched if "/logs/" in path} <= {home.path(ref.rpartition(":")[0])}
+
+
+def test_an_author_that_is_no_utf8_stops_nothing(log, home):
+    """A display name is anybody's to choose, and the log is for ever."""
+    log.append("discord-thread/1", [Draft(NOW, "user", "before", {"author": "\udcff\ud800"})], NOW)
+    log.append("discord-thread/1", [Draft(NOW, "user", "the xylophone", {"author": "Ann"})], NOW)
+    found = store.use(
+        home, lambda opened: (sync.catch_up(opened), opened.db.execute("SELECT author FROM turns").fetchall())[1], print
+    )
+    assert found == [("??",), ("Ann",)]
+
+
+def test_a_window_that_was_edited_is_read_anew(log, home):
+    ref = log.append("discord-thread/1", [Draft(NOW, "user", "more hi", {})], NOW)[0].ref
+    store.use(home, sync.catch_up, print)
+    path = home.path(ref.rpartition(":")[0])
+    with open(path, "rb") as file:
+        data = file.read()
+    with open(path + "x", "wb") as file:
+        file.write(data.replace(b"more", b"less"))
+    os.rename(path + "x", path)
+    store.use(home, sync.reconcile, print)
+    assert store.use(home, lambda opened: opened.db.execute("SELECT content FROM turns").fetchall(), print) == [("less hi",)]
+
+
+def test_an_index_deleted_in_the_middle_is_made_anew(log, home):
+    log.append("discord-thread/1", [Draft(NOW, "user", "the xylophone", {})], NOW)
+    deleted = []
+
+    def work(opened):
+        sync.catch_up(opened)
+        if not deleted:
+            deleted.append(True)
+            shutil.rmtree(home.index)
+            sync.catch_up(opened)
+            with opened.writing():
+                opened.put_setting("x", "y")
+        return opened.db.execute("SELECT count(*) FROM turns").fetchone()[0]
+
+    said = []
+    assert store.use(home, work, said.append) == 1
+    assert said == []
