@@ -68,6 +68,13 @@ class Home:
             raise NotPermitted(f"'{path}' is outside the home", cure="give a path below MIND_HOME")
         return part
 
+    def outside_logs(self, path: str) -> str:
+        """The absolute path of a file a command is told to write; NotPermitted in the logs, which only appends may touch."""
+        full = os.path.realpath(path)
+        if full.startswith(os.path.realpath(self.logs) + os.sep):
+            raise NotPermitted(f"'{path}' is among the logs", cure="write it elsewhere")
+        return full
+
     def _moved(self, part: str) -> bool:
         """A first-level folder of the home may itself be a link (logs on another disk); below it, no."""
         first, _, rest = part.partition(os.sep)
