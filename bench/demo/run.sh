@@ -40,8 +40,8 @@ run "rm -r \"\$MIND_HOME/index\" && mem-recall -k 1 'what would the contraption 
 
 say "Everything is in plain files. Read them:"
 cat <<END
-cat $MIND_HOME/logs/discord-thread/demo/*.md
-sed -n '${ref##*:},$((${ref##*:} + 1))p' $MIND_HOME/${ref%:*}
-cat $MIND_HOME/pins/pins.md
-sqlite3 $MIND_HOME/index/mind.db 'SELECT status, count(*) FROM embeddings GROUP BY status'
+cat '$MIND_HOME/logs/discord-thread/demo/'*.md
+sed -n '${ref##*:},$((${ref##*:} + 1))p' '$MIND_HOME/${ref%:*}'
+cat '$MIND_HOME/pins/pins.md'
+sqlite3 '$MIND_HOME/index/mind.db' 'SELECT status, count(*) FROM embeddings GROUP BY status'
 END
