@@ -1,4 +1,4 @@
-"""The one tool: bash, with a time limit, a cap on output, a clean environment, and no process left behind.
+"""The one tool: bash, with a time limit, a cap on output, a clean environment, and its processes ended with it.
 
 Owns running a command and what the model gets to see of it. Refuses to know what a sandbox is made of; that
 has its place between `Shell` and the program it starts.
