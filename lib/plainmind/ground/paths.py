@@ -7,7 +7,7 @@ Refuses to know what is in the files.
 import os
 import re
 
-from .errors import BadData, NoInput, NotPermitted
+from .errors import BadData, NotPermitted
 
 _WINDOW = re.compile(r"\d{8}T\d{6}Z(_\d{4,})?\.md\Z", re.ASCII)
 _CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)
@@ -110,9 +110,3 @@ def checked_context(name: str) -> str:
             cure="use SURFACE/ID such as discord-thread/123: small letters, digits, '-' and '_', at most 64",
         )
     return name
-
-
-def existing(path: str, what: str = "file") -> str:
-    if not os.path.exists(path):
-        raise NoInput(f"no such {what}: '{path}'")
-    return path

@@ -100,6 +100,8 @@ def rank(field: Field, k: int, floor: float, first_pool: int = 0) -> Ranking:
     for turn in sorted(pins, key=lambda t: (-pool.sim[t], field.order(t)))[:k]:
         penalise([turn], [pick.turn for pick in picks])
         choose(turn, score(turn), True)
+    while not picks and not pool.left and pool.bound is not None:
+        pool.widen()  # what was taken so far does not exceed the floor after all
     if not picks and pool.left:
         pool.complete_sim()
         first = best(pool.left, pool.sim.__getitem__)

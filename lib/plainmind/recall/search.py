@@ -107,13 +107,11 @@ class TurnField:
         self._episodes = episodes.everything(self.db)
         self._ids = [episode.id for episode in self._episodes]
         self._cosines: dict[int, float] = {}
-        self._errors: dict[int, float] = {}
+        self._error = 0.0  # no cosine is further from the true one
         if query.vector is not None:
             for scanned in vectors.scan(self.db, query.model, query.vector):
                 self._cosines.update(zip(scanned.turns, scanned.cosines))
-                if scanned.error:
-                    self._errors.update(dict.fromkeys(scanned.turns, scanned.error))
-        self._error = max(self._errors.values(), default=0.0)
+                self._error = max(self._error, scanned.error)
         self._vectors: dict[int, Sequence[float] | None] = {}
         self._stems: dict[int, frozenset[str]] = {}
         self._words = self._lexical() if self._hybrid else {}
