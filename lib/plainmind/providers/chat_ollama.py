@@ -36,12 +36,7 @@ class Ollama:
             else:
                 answer = http.post(self._url, body | {"stream": False}, headers={}, timeout=self._timeout, who=WHO)
                 self._take(gathering, answer)
-        reply = gathering.reply()
-        if as_json:
-            reply = json_calls.understood(reply, request)
-            if on_text and reply.text:
-                on_text(reply.text)
-        return reply
+        return json_calls.understood(gathering.reply(), request, on_text) if as_json else gathering.reply()
 
     def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
         messages, schema = json_calls.translated(request) if as_json else (_theirs(request["messages"]), None)

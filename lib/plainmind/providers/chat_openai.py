@@ -33,12 +33,7 @@ class OpenAI:
                 _Stream(gathering).read(http.post_lines(url, body, **given))
         else:
             read_whole(gathering, http.post(url, body, **given))
-        reply = gathering.reply()
-        if as_json:
-            reply = json_calls.understood(reply, request)
-            if on_text and reply.text:
-                on_text(reply.text)
-        return reply
+        return json_calls.understood(gathering.reply(), request, on_text) if as_json else gathering.reply()
 
     def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
         messages, schema = json_calls.translated(request) if as_json else (request["messages"], None)

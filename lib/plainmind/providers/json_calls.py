@@ -6,7 +6,7 @@ Owns the translation there and back; the agent above sees calls like any others.
 import json
 from typing import Any
 
-from .chatting import Call, Reply
+from .chatting import Call, OnText, Reply
 
 _RULES = """\
 Reply with one JSON object and nothing else: {"answer": "what you say"}, or, to use the tool '%s' first, its arguments:
@@ -31,8 +31,16 @@ def translated(request: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str,
     return messages, {"anyOf": [{**parameters, "additionalProperties": False}, answer]}
 
 
-def understood(reply: Reply, request: dict[str, Any]) -> Reply:
-    """The reply with its call or answer taken out of the JSON; text that is none of it is an answer as it stands."""
+def understood(reply: Reply, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+    """The reply with its call or answer taken out of the JSON; what there is to read is told at once."""
+    found = _taken_apart(reply, request)
+    if on_text and found.text:
+        on_text(found.text)
+    return found
+
+
+def _taken_apart(reply: Reply, request: dict[str, Any]) -> Reply:
+    """Text that is no JSON of ours is an answer as it stands."""
     value = _object(reply.text)
     if value is None:
         return reply
