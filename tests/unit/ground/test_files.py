@@ -342,14 +342,14 @@ def test_a_save_that_is_under_way(path):
     assert files.read(path) == b"theirs\nours\n"
 
 
-def human(path: str, save, rounds: int, started) -> None:
+def human(path: str, save, rounds, stop) -> None:
     """Keeps all they ever wrote, and saves it over and over; reads what changed before most saves."""
     mine: list[bytes] = []
-    for number in range(rounds):
-        mine.append(b"human %d\n" % number)
-        others = [] if number % 5 == 0 else [row for row in read_rows(path) if not row.startswith(b"human")]
+    while not stop.is_set():
+        mine.append(b"human %d\n" % rounds.value)
+        others = [] if rounds.value % 5 == 0 else [row for row in read_rows(path) if not row.startswith(b"human")]
         save(path, b"".join(mine + others))
-        started.set()
+        rounds.value += 1
 
 
 def read_rows(path: str) -> list[bytes]:
@@ -359,22 +359,24 @@ def read_rows(path: str) -> list[bytes]:
 @saves
 def test_a_human_who_saves_all_the_time(path, save):
     """Whoever wins each race, every line of theirs is there at the end, once."""
-    rounds, started = 1500, fork.Event()
-    process = fork.Process(target=human, args=(path, save, rounds, started))
+    rounds, stop = fork.Value("i", 0), fork.Event()
+    process = fork.Process(target=human, args=(path, save, rounds, stop))
     process.start()
-    assert started.wait(30)
-    done = busy = 0
-    while process.is_alive():
-        row = b"ours %d\n" % (done + busy)
-        try:
-            files.edit(path, lambda data, row=row: data + row)
-            done += 1
-        except (Busy, FileNotFoundError):
-            busy += 1
-    process.join()
-    assert done + busy > 20, "there was no race"
+    try:
+        for attempt in range(60):  # and they save at least once between two of them
+            before, row = rounds.value, b"ours %d\n" % attempt
+            try:
+                files.edit(path, lambda data, row=row: data + row)
+            except (Busy, FileNotFoundError):
+                pass
+            while rounds.value == before and process.is_alive():
+                stop.wait(0.001)
+    finally:
+        stop.set()
+        process.join(60)
+    assert process.exitcode == 0
     found = [row for row in read_rows(path) if row.startswith(b"human")]
-    assert found == [b"human %d\n" % n for n in range(rounds)]
+    assert found == [b"human %d\n" % n for n in range(rounds.value)] and rounds.value >= 60
     assert names(path) == ["file"]
 
 
