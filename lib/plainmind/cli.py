@@ -21,7 +21,7 @@ import click
 from . import __version__
 from .ground import clock, stream
 from .ground.environment import Environment
-from .ground.errors import BAD_DATA, BUG, INPUT_OUTPUT, INTERRUPTED, USAGE, BadData, Failure, Misconfigured
+from .ground.errors import BAD_DATA, BUG, INPUT_OUTPUT, INTERRUPTED, USAGE, BadData, Failure, Misconfigured, NotPermitted
 from .ground.paths import Home
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -103,6 +103,18 @@ class Session:
         from .agent.memory import Means
 
         return Means(self.home, self.env, self.settings, lambda: self.now, self.say, self.dry_run)
+
+    def showing(self):
+        """Where the text of answers goes as it comes: to a terminal, unless it is to be JSON or nothing is to happen."""
+        if self.json or self.dry_run or not stream.stdout_is_terminal():
+            return None
+        from .agent.showing import Showing
+
+        def write(text: str) -> None:
+            stream.write(stream.visible(text))
+            stream.flush()
+
+        return Showing(write)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
@@ -193,8 +205,11 @@ class Manual(click.Command):
         return rows
 
 
-def command(manual: str | None, *, json: bool = False, dry_run: bool = False) -> Callable:
-    """Make a page's function a command with the suite's shared options; it gets a Session first."""
+def command(manual: str | None, *, json: bool = False, dry_run: bool = False, inside: bool = False) -> Callable:
+    """Make a page's function a command with the suite's shared options; it gets a Session first.
+
+    `inside` is for commands that the agent may use from inside its sandbox, where the broker runs them outside of it.
+    """
 
     def wrap(function: Callable) -> click.Command:
         params = list(getattr(function, "__click_params__", []))[::-1]
@@ -202,7 +217,7 @@ def command(manual: str | None, *, json: bool = False, dry_run: bool = False) ->
         own = {name for p in params for name in p.opts}
         made = Manual(
             name=program(),
-            callback=lambda **given: _call(function, given),
+            callback=lambda **given: _call(function, _permitted(made, inside, given)),
             params=params + [p for p in shared if not own & set(p.opts)],
             context_settings={"help_option_names": ["--help", "-h"]},
             add_help_option=True,
@@ -245,6 +260,21 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     if value:
         stream.write(f"{program()} (plainmind) {__version__}\n")
         ctx.exit(0)
+
+
+def _permitted(made: click.Command, inside: bool, given: dict[str, Any]) -> dict[str, Any]:
+    """What was given. NotPermitted for what may not be asked of the broker: not this command, or no option that names a file."""
+    if is_inside():
+        files = [p.opts[0] for p in made.params if p.metavar in ("FILE", "DIR") and given.get(p.name or "")]
+        if not inside or files:
+            what = f"'{files[0]}' names a file outside of it" if files else f"'{program()}' is not for the agent"
+            raise NotPermitted(f"refused from inside the sandbox: {what}", cure="ask the user to run it")
+    return given
+
+
+def is_inside() -> bool:
+    """Whether the broker of a sandbox runs this command for the agent."""
+    return bool(os.environ.get("MIND_INSIDE"))
 
 
 def _call(function: Callable, given: dict[str, Any]) -> int:

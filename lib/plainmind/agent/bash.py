@@ -1,7 +1,6 @@
 """The one tool: bash, with a time limit, a cap on output, a clean environment, and its processes ended with it.
 
-Owns running a command and what the model gets to see of it. Refuses to know what a sandbox is made of; that
-has its place between `Shell` and the program it starts.
+Owns running a command and what the model gets to see of it. Refuses to know what a sandbox is made of (`sandbox`).
 """
 
 import os
@@ -9,14 +8,18 @@ import re
 import signal
 import subprocess
 import tempfile
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from ..ground import clock, files
 from ..ground.paths import Home
+from .sandbox import bounds, ladder
+from .sandbox.broker import Broker
 
 LONGEST = 600  # seconds
 SHOWN = 8 * 1024  # bytes of the head, and of the tail, that the model sees of a long output
 KEPT = 16 * 1024 * 1024  # bytes of an output that are kept in a file
+MARGIN = 4 * 1024  # bytes more, so that a secret at the cut is seen whole, and masked
 GRACE = 2.0  # seconds for the last output of processes that were killed
 
 #: the only variables a command gets, where they are set
@@ -61,63 +64,114 @@ class Output(NamedTuple):
     exit: int | None
     seconds: float
     full: str  # path of the whole output relative to the home, '' when `text` is whole
+    sandbox: str  # the rung it ran on, 'none' too; '' when it was not started
 
     def meta(self) -> dict:
-        found = {"exit": self.exit, "seconds": round(self.seconds, 3), "sandbox": "none"}
-        return {**found, **({"full": self.full} if self.full else {})}
+        found = {"exit": self.exit, "seconds": round(self.seconds, 3), "sandbox": self.sandbox}
+        return {key: value for key, value in {**found, "full": self.full}.items() if key == "exit" or value != ""}
+
+
+class Terms(NamedTuple):
+    """On what terms commands run."""
+
+    sandbox: str = "auto"  # turn.sandbox
+    network: bool = False
+    readable: tuple[str, ...] = ()  # paths that are read besides the system and the home
+    mask: Callable[[str], str] = str  # what hides secrets in an output
+    say: Callable[[str], None] = lambda remark: None
+
+    @classmethod
+    def of(cls, settings: Any, attached: Iterable[str], mask: Callable[[str], str], say: Callable[[str], None]) -> "Terms":
+        """The terms of the settings; what came with the message can be read too."""
+        more = [path for path in settings["turn.readable"].split(":") if os.path.isabs(path)]
+        return cls(settings["turn.sandbox"], settings["turn.network"], (*more, *attached), mask, say)
 
 
 class Shell:
-    """Runs commands in one folder."""
+    """Runs commands in one folder, in one sandbox. To be closed."""
 
-    def __init__(self, home: Home, commands: str, folder: str | None = None):
-        """`commands` is the folder of the suite's own commands, which are found first."""
-        self.home = home
+    def __init__(self, home: Home, checkout: str, folder: str | None = None, terms: Terms = Terms()):
+        """`checkout` is where the suite's own commands are, which are found first. NotPermitted for a folder that may not be opened."""
+        self.home, self.terms = home, terms
         self.folder = folder or home.workspace
+        self.checkout = checkout
+        self._sandbox: ladder.Sandbox | None = None
         self._environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
-        self._environment |= {"PATH": f"{commands}:{path}", "MIND_HOME": home.root, "TERM": "dumb"}
+        self._environment |= {"PATH": f"{checkout}/bin:{path}", "MIND_HOME": home.root, "TERM": "dumb"}
+        if terms.sandbox != ladder.NONE:
+            bounds.check(home, checkout, self.folder)
+
+    def __enter__(self) -> "Shell":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._sandbox:
+            self._sandbox.close()
+
+    @property
+    def sandbox(self) -> ladder.Sandbox:
+        """The sandbox, chosen when first asked for. Misconfigured when one is required and there is none."""
+        if not self._sandbox:
+            choice = ladder.choose(self.terms.sandbox)
+            if choice.rung == ladder.NONE and self.terms.sandbox != ladder.NONE:
+                self.terms.say(f"no sandbox: commands run as you ({choice.reasons})")
+            self._sandbox = ladder.Sandbox(
+                choice.rung, self.home, self.checkout, self.folder, network=self.terms.network, more=self.terms.readable
+            )
+        return self._sandbox
 
     def run(self, command: str, timeout: int) -> Output:
-        """Run a command; every process of its group and of its session is killed afterwards."""
+        """Run a command; all that it started is killed afterwards."""
         reason = denied(command)
         if reason:
-            return Output(f"refused: this {reason}", 126, 0.0, "")
+            return Output(f"refused: this {reason}", 126, 0.0, "", "")
+        files.make_folder(self.home.workspace)
         files.make_folder(self.folder)
-        start = clock.monotonic()
+        start, sandbox = clock.monotonic(), self.sandbox
         with tempfile.TemporaryFile() as spool:
             reading, writing = os.pipe()
+            ending, life = os.pipe()
             try:
+                prepared = sandbox.prepared(command, self._environment, life)
                 process = subprocess.Popen(
-                    ["bash", "-c", command], stdin=subprocess.DEVNULL, stdout=writing, stderr=writing,
-                    cwd=self.folder, env=self._environment, start_new_session=True,
+                    prepared.argv, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, cwd=self.folder,
+                    env=prepared.environment, start_new_session=True, pass_fds=prepared.descriptors,
                 )  # fmt: skip
             except (OSError, ValueError) as error:  # ValueError: a NUL in it, or half a character
                 os.close(reading)
-                return Output(f"bash cannot be started: {getattr(error, 'strerror', '') or error}", 127, 0.0, "")
+                os.close(ending)
+                return Output(f"bash cannot be started: {getattr(error, 'strerror', '') or error}", 127, 0.0, "", "")
             finally:
                 os.close(writing)
+                os.close(life)
             try:
-                size, tail = _collect(reading, spool, process, start + min(max(timeout, 1), LONGEST))
+                end = start + min(max(timeout, 1), LONGEST)
+                size, tail = _collect(reading, spool, process, end, sandbox.broker)
                 ended = process.poll()
             finally:
-                _kill(process)
+                _end(process, ending)
                 os.close(reading)
+                os.close(ending)
+                remarks = sandbox.after()
             text, full = self._shown(spool, size, tail)
         seconds = clock.monotonic() - start
         if ended is None:
-            text += f"\n(ended after {seconds:.0f} s: the time limit)"
-        return Output(text, ended, seconds, full)
+            remarks.insert(0, f"ended after {seconds:.0f} s: the time limit")
+        text += "".join(f"\n({remark})" for remark in remarks)
+        return Output(text, ended, seconds, full, sandbox.rung)
 
     def _shown(self, spool, size: int, tail: bytes) -> tuple[str, str]:
         spool.seek(0)
-        data = spool.read()
+        data, mask = spool.read(), self.terms.mask
         if size <= 2 * SHOWN:
-            return data.decode("utf-8", "replace").removesuffix("\n"), ""
+            return mask(data.decode("utf-8", "replace")).removesuffix("\n"), ""
         name = f"work/logs/bash-{clock.stamp(clock.system_now())}-{os.getpid()}-{clock.system_now() % 1000:03d}.txt"
-        files.replace(self.home.path(name), data)
+        whole = mask(data.decode("utf-8", "surrogateescape"))
+        files.replace(self.home.path(name), whole.encode("utf-8", "surrogateescape"))
         where = f"the whole is in {name}" if size <= KEPT else f"the first {KEPT} bytes are in {name}"
-        head, end = data[:SHOWN].decode("utf-8", "ignore"), tail.decode("utf-8", "ignore")
+        head = mask(data[: SHOWN + MARGIN].decode("utf-8", "ignore")).encode()[:SHOWN].decode("utf-8", "ignore")
+        end = mask(tail.decode("utf-8", "ignore")).encode()[-SHOWN:].decode("utf-8", "ignore")
         return f"{head}\n… {size - 2 * SHOWN} bytes left out; {where} …\n{end}", name
 
 
@@ -126,7 +180,7 @@ def denied(command: str) -> str:
     return next((reason for pattern, reason in _DENIED if pattern.search(command)), "")
 
 
-def _collect(reading: int, spool, process: subprocess.Popen, end: float) -> tuple[int, bytes]:
+def _collect(reading: int, spool, process: subprocess.Popen, end: float, broker: Broker) -> tuple[int, bytes]:
     """Read output until all writers are gone, or the shell is, or the time. Returns its size, and its last bytes."""
     import select
 
@@ -138,25 +192,46 @@ def _collect(reading: int, spool, process: subprocess.Popen, end: float) -> tupl
             _kill(process)
             end = min(end, clock.monotonic() + GRACE)
             continue
-        ready, _, _ = select.select([reading], [], [], min(left, 0.05))
-        if not ready:
+        ready, _, _ = select.select([reading, *broker.sources()], [], [], min(left, 0.05))
+        broker.serve(ready)
+        if reading not in ready:
             continue
         piece = os.read(reading, 65536)
         if not piece:
-            try:
-                process.wait(left)
-            except subprocess.TimeoutExpired:
-                pass
+            _wait_serving(process, end, broker)
             break
         if size < KEPT:
             spool.write(piece[: KEPT - size])
         size += len(piece)
-        tail = (tail + piece)[-SHOWN:]
+        tail = (tail + piece)[-SHOWN - MARGIN :]
     return size, tail
 
 
+def _wait_serving(process: subprocess.Popen, end: float, broker: Broker) -> None:
+    """Wait for a shell that says no more, but may use the broker."""
+    import select
+
+    while process.poll() is None and (left := end - clock.monotonic()) > 0:
+        ready, _, _ = select.select(broker.sources(), [], [], min(left, 0.02))
+        broker.serve(ready)
+
+
+def _end(process: subprocess.Popen, ending: int) -> None:
+    """End a command with all that it started, and wait until it has ended: `ending` is at its end then."""
+    import select
+
+    if process.poll() is None:
+        process.terminate()  # a launcher first ends what would escape from the group
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            pass
+    _kill(process)
+    select.select([ending], [], [], GRACE)
+
+
 def _kill(process: subprocess.Popen) -> None:
-    """End a command with all it started, except what made itself a session of its own."""
+    """Kill a command with its group and its session."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

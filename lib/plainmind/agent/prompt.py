@@ -4,67 +4,76 @@ Everything before the injection is the same bytes from turn to turn, so that a p
 """
 
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from ..formats.event import Event
-from ..recall.excerpt import tokens
+from ..formats.event import Block, Event
+from ..recall.excerpt import CHARACTERS
+from .bash import Terms
 
 STEPS = 4  # history is cut at multiples of a quarter of its budget: the start moves seldom, and the cache holds
 
 
-class History(NamedTuple):
-    """The part of a window that is shown. `first_line` is the line of its first event."""
-
-    messages: list[dict[str, Any]]
-    first_line: int
+def system(persona: str, skills: str = "", surroundings: str = "", resident: str = "", notice: str = "") -> str:
+    """Persona, then skills, surroundings, resident memory and the audit notice, as far as there are any."""
+    return "\n\n".join(part.strip() for part in (persona, skills, surroundings, resident, notice) if part.strip())
 
 
-def system(persona: str, skills: str = "", resident: str = "", notice: str = "") -> str:
-    """Persona, then skills, resident memory and the audit notice, as far as there are any."""
-    return "\n\n".join(part.strip() for part in (persona, skills, resident, notice) if part.strip())
+def surroundings(folder: str, home: str, terms: Terms) -> str:
+    """Where commands run, and what they can reach. Settings decide it, not what the machine has: the prompt stays the same."""
+    if terms.sandbox == "none":
+        return f"Commands start in {folder}; your home is {home}."
+    network = "They reach the network." if terms.network else "They reach no network."
+    return (
+        f"Commands start in {folder} and write nowhere else but in /tmp, which is empty at the start of each turn. "
+        f"Your home, {home}, can be read, and is changed only through its own commands, such as mem-pin. "
+        f"Nothing else of the user's can be seen. {network}"
+    )
 
 
-def history(events: Sequence[Event], budget: int) -> History:
-    """A window's events as chat messages, the oldest left out beyond `budget` estimated tokens."""
-    kept = _kept(events, budget)
-    messages: list[dict[str, Any]] = []
-    for event in kept:
-        if event.role == "user":
-            messages.append({"role": "user", "content": said(event.author, event.content)})
-        elif event.role == "agent":
-            messages.append({"role": "assistant", "content": event.content})
-        elif event.role == "tool":
-            _add_tool(messages, event)
-        elif "torn" not in event.meta:
-            messages.append({"role": "user", "content": f"(notice) {event.content}"})
-    return History(messages, kept[0].line if kept else 0)
-
-
-def said(author: str, content: str) -> str:
-    """A user's message with its author's name, as history shows it too."""
-    return f"{author}: {content}" if author else content
-
-
-def final(injected: Sequence[str], message: str) -> dict[str, Any]:
-    """The last message: injected blocks right before what the user said."""
-    return {"role": "user", "content": "\n".join([*(block for block in injected if block), message])}
-
-
-def _kept(events: Sequence[Event], budget: int) -> Sequence[Event]:
-    costs = [tokens(event.content) + 4 for event in events]
+def first_shown(blocks: Sequence[Block], budget: int) -> int:
+    """The number of the first event that history shows, the oldest being left out beyond `budget` estimated tokens."""
+    costs = [-(-len(block.body) // CHARACTERS) + 4 for block in blocks]
     excess = sum(costs) - budget
     if excess <= 0:
-        return events
+        return 0
     step = max(1, budget // STEPS)
     cut = -(-excess // step) * step
     gone = 0
     for number, cost in enumerate(costs):
         # a tool's result without its call, or an answer without its question, would confuse
-        if gone >= cut and events[number].role == "user":
-            return events[number:]
+        if gone >= cut and blocks[number].role == "user":
+            return number
         gone += cost
-    return events[-1:] if events and events[-1].role == "user" else ()
+    return len(blocks) - 1 if blocks and blocks[-1].role == "user" else len(blocks)
+
+
+def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Events as chat messages."""
+    made: list[dict[str, Any]] = []
+    for event in events:
+        if event.role == "user":
+            made.append({"role": "user", "content": said(event.content, event.meta)})
+        elif event.role == "agent":
+            made.append({"role": "assistant", "content": event.content})
+        elif event.role == "tool":
+            _add_tool(made, event)
+        elif "torn" not in event.meta:
+            made.append({"role": "user", "content": f"(notice) {event.content}"})
+    return made
+
+
+def said(content: str, meta: dict[str, Any]) -> str:
+    """A user's message with its author's name and the files that came with it, as history shows it too."""
+    author = str(meta.get("author") or "")
+    files = meta.get("attachments")
+    names = [" ".join(str(file).split()) for file in files] if isinstance(files, list) else []
+    return (f"{author}: " if author else "") + content + "".join(f"\n(attached: {name})" for name in names)
+
+
+def final(injected: Sequence[str], message: str) -> dict[str, Any]:
+    """The last message: injected blocks right before what the user said."""
+    return {"role": "user", "content": "\n".join([*(block for block in injected if block), message])}
 
 
 def _add_tool(messages: list[dict[str, Any]], event: Event) -> None:

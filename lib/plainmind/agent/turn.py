@@ -10,22 +10,27 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from ..formats import reference
 from ..formats.event import Event, metadata
 from ..formats.reference import Reference
-from ..ground import files
-from ..ground.errors import BadData, Unavailable
+from ..ground import clock, files
+from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from ..log import reader
 from ..log.writer import Draft, Log
 from ..providers.chatting import Call, Chat, Reply
 from ..recall import expand, inject, search
-from . import memory, prompt
+from . import memory, prompt, skills
 from .bash import LONGEST, TOOL, Shell
+from .showing import Showing
 
 BUDGET, EACH = 1000, 250  # estimated tokens of all memories, and of one
 # a small model takes whatever stands before the message for the answer: only what is surely relevant, and little
 SMALL_BUDGET, SMALL_EACH, SMALL_FLOOR, SMALL_K = 300, 100, 0.6, 3
 EXPANSIONS = 2
-UNLIMITED = 1 << 60  # tokens: what this turn did is never left out, the model would do it again
+UNLIMITED = 1 << 60  # a line no window has
+
+_NO_MORE_STEPS = "(notice) No more commands can be run in this turn. Answer now, with what you know."
+_NO_MORE_EXPANSIONS = "(notice) Nothing more can be expanded in this turn. Answer now, with what you know."
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -37,10 +42,6 @@ class Message(NamedTuple):
     meta: dict[str, Any]
 
     @property
-    def author(self) -> str:
-        return str(self.meta.get("author", ""))
-
-    @property
     def id(self) -> str:
         return str(self.meta.get("message_id", ""))
 
@@ -48,97 +49,158 @@ class Message(NamedTuple):
         """Whether an event is this message, logged."""
         return bool(self.id) and event.role == "user" and str(event.meta.get("message_id", "")) == self.id
 
+    def begot(self, event: Event) -> bool:
+        """Whether an event is this message, or what a turn for it did."""
+        return self.asked_by(event) or (bool(self.id) and event.meta.get("for") == self.id)
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """What the events of its turn carry."""
+        return {"for": self.id} if self.id else {}
+
+
+class Model(NamedTuple):
+    """A chat model with how it is asked: `attempt` has the retry policy, `show` gets the text of answers as it comes."""
+
+    chat: Chat
+    attempt: Callable[[Callable[[], Reply]], Reply] = lambda ask: ask()
+    show: Showing | None = None
+    trace: Callable[[dict[str, Any], Reply, float], None] | None = None
+
 
 class Turn:
     """A turn of one context (or of none: then nothing is read from a log, and nothing written)."""
 
-    def __init__(self, means: memory.Means, model: Chat, shell: Shell, log: Log, context: str | None):
+    def __init__(self, means: memory.Means, model: Model, shell: Shell, log: Log, context: str | None):
         self.means, self.model, self.shell, self.log, self.context = means, model, shell, log, context
-        self.settings = means.settings
+        self.chat, self.settings = model.chat, means.settings
+        self._partly = ""  # what was shown of an answer that the user cut off
 
-    def run(self, message: Message, attempt: Callable[[Callable[[], Reply]], Reply]) -> str:
-        """The reply to a message. `attempt` asks the model with the retry policy.
+    def run(self, message: Message) -> str:
+        """The reply to a message.
 
         The same message id is never asked twice: a reply that was logged is given again; a turn that was cut off
         goes on after the last result that was logged.
         """
+        if not self._small and self.settings["turn.sandbox"] not in ("auto", "none"):
+            _ = self.shell.sandbox  # there is one, or nothing is begun
         if not self.context:
-            request = self.request(message, [])
-            return self._converse(request, message, attempt)
+            try:
+                return self._converse(self.request(message), message)
+            except _NoAnswer as none:
+                raise none.failure from None
         with files.lock(self.means.home.path("logs", self.context, ".turn")):
-            events = self._window()
             known = self._known(message)
             if known and known.reply is not None:
                 return known.reply
+            shown = self._shown()
             if not known:
-                self._append("user", message.text, message.meta)
-                known = _Known(None, ())
-            return self._converse(self.request(message, events, known.since), message, attempt)
+                known = _Known(line=self._append("user", message.text, message.meta))
+            try:
+                return self._converse(self.request(message, shown, known), message)
+            except KeyboardInterrupt:
+                self._cut(message, "the user interrupted the turn", self._partly)
+                raise
+            except _NoAnswer as none:
+                failure = none.failure
+                if str(failure) != known.failure:  # said once is enough, however often it is tried again
+                    self._cut(
+                        message, "there was no answer", getattr(failure, "partial", ""), error=str(failure), code=failure.code
+                    )
+                raise failure from None
 
     def preview(self, message: Message) -> dict[str, Any]:
         """The exact request this message would begin with; nothing is called, run or written."""
-        known = self._known(message)
-        return self.request(message, self._window() if self.context else [], known.since if known else ())
+        return self.request(message, self._shown() if self.context else (), self._known(message))
 
-    def request(self, message: Message, events: Sequence[Event], since: Sequence[Event] = ()) -> dict[str, Any]:
-        """The request to the model: `events` before the message, `since` what this turn already did."""
-        small = self.model.profile == "small"
-        budget = self.settings["turn.history_tokens"] or self.model.context_tokens // 2
-        own = {(event.path, event.line) for event in since} | {(e.path, e.line) for e in events if message.asked_by(e)}
-        before = [event for event in events if (event.path, event.line) not in own]
-        shown = prompt.history(before, budget)
-        first = min(
-            [shown.first_line or (events[-1].end_line + 1 if events else 1)] + [e.line for e in events if (e.path, e.line) in own]
-        )
-        block = self._memories(message, first, small)
+    def request(self, message: Message, shown: Sequence[Event] = (), known: "_Known | None" = None) -> dict[str, Any]:
+        """The request to the model: `shown` is of the window, `known` what this turn already did."""
+        known = known or _Known()
+        block = self._memories(message, min(known.line, shown[0].line if shown else UNLIMITED))
         messages = [
-            {"role": "system", "content": prompt.system(self._persona(small))},
-            *shown.messages,
-            prompt.final([block], prompt.said(message.author, message.text)),
-            *prompt.history(since, UNLIMITED).messages,
+            {"role": "system", "content": self._system()},
+            *prompt.messages([event for event in shown if not message.begot(event)]),
+            prompt.final([block], prompt.said(message.text, message.meta)),
+            *prompt.messages(known.since),
         ]
         return {
-            "model": self.model.name,
+            "model": self.chat.name,
             "messages": messages,
-            "tools": [] if small else [TOOL],
+            "tools": [] if self._small else [TOOL],
             "max_tokens": self.settings["turn.max_tokens"],
         }
 
-    def _converse(self, request: dict[str, Any], message: Message, attempt: Callable) -> str:
+    @property
+    def _small(self) -> bool:
+        return self.chat.profile == "small"
+
+    def _converse(self, request: dict[str, Any], message: Message) -> str:
         """Ask, run what the model calls, ask again, until it answers."""
-        messages = request["messages"]
+        messages, limit = request["messages"], self.settings["turn.max_steps"]
         steps = sum(1 for m in messages[_last_user(messages) :] if m["role"] == "tool")
         expansions = 0
         while True:
-            last = steps >= self.settings["turn.max_steps"]
-            asked = {**request, "tools": [] if last else request["tools"]}
-            reply = attempt(partial(self.model.complete, asked))
+            last = steps >= limit
+            if last and steps:
+                messages.append({"role": "user", "content": _NO_MORE_STEPS})
+            reply = self._ask({**request, "tools": [] if last else request["tools"]})
             ranges = expand.wanted(reply.text) if not reply.calls else []
-            if ranges and expansions < EXPANSIONS:
+            if ranges and expansions <= EXPANSIONS:
                 expansions += 1
-                self._expand(messages, reply.text, ranges)
+                self._expand(messages, reply.text, ranges if expansions <= EXPANSIONS else [])
             elif reply.calls and not last:
-                for number, call in enumerate(reply.calls[: self.settings["turn.max_steps"] - steps]):
+                for number, call in enumerate(reply.calls[: limit - steps]):
                     steps += 1
-                    self._use_tool(messages, message, "" if number else reply.text, call)
-            else:
+                    # what the model said and used stands with the first of its calls
+                    self._use_tool(messages, message, reply if not number else reply._replace(text="", usage={}), call)
+            elif reply.text.strip() and not ranges:
                 return self._answer(reply, message)
+            else:
+                raise _NoAnswer(Unavailable(f"the model '{self.chat.name}' asks for more and more, and answers nothing"))
+
+    def _ask(self, request: dict[str, Any]) -> Reply:
+        show, start = self.model.show, clock.monotonic()
+        try:
+            reply = self.model.attempt(partial(self.chat.complete, request, show.piece if show else None))
+        except (Unavailable, BadData, Misconfigured) as failure:
+            raise _NoAnswer(failure) from None
+        except KeyboardInterrupt:
+            self._partly = show.text if show else ""
+            raise
+        finally:
+            if show:
+                show.end(expand.asks)
+        seconds = round(clock.monotonic() - start, 3)
+        if self.model.trace:
+            self.model.trace(request, reply, seconds)
+        return reply._replace(usage={**self._priced(reply.usage), "seconds": seconds})
+
+    def _priced(self, usage: dict[str, Any]) -> dict[str, Any]:
+        """The usage with its cost: as the provider says, or by the prices set."""
+        prices = self.settings["turn.input_price"], self.settings["turn.output_price"]
+        if "cost" in usage or not any(prices):
+            return usage
+        cost = sum(usage.get(key, 0) * price for key, price in zip(("input_tokens", "output_tokens"), prices))
+        return {**usage, "cost": round(cost / 1e6, 9)}
 
     def _answer(self, reply: Reply, message: Message) -> str:
         text = reply.text.strip()
-        if not text:
-            raise Unavailable(f"the model '{self.model.name}' answered nothing")
-        meta: dict[str, Any] = {"model": self.model.name, "usage": reply.usage}
-        if message.id:
-            meta["reply_to"] = message.id
-        self._append("agent", text, meta)
+        answers = {"reply_to": message.id} if message.id else {}
+        self._append("agent", text, {"model": self.chat.name, "usage": reply.usage, **answers})
         return text
+
+    def _cut(self, message: Message, why: str, partly: str, **meta: Any) -> None:
+        """Log that a turn ended without an answer, and what of one the user may have seen."""
+        if partly.strip():
+            self._append("agent", partly.strip(), {"model": self.chat.name, "cut": True, **message.mark})
+        self._append("system", why, {**meta, **message.mark})
 
     def _expand(self, messages: list[dict[str, Any]], asked: str, ranges: list[Reference]) -> None:
         messages.append({"role": "assistant", "content": asked})
-        messages.append({"role": "user", "content": expand.expanded(self.means.home, ranges)})
+        given = expand.expanded(self.means.home, ranges) if ranges else _NO_MORE_EXPANSIONS
+        messages.append({"role": "user", "content": given})
 
-    def _use_tool(self, messages: list[dict[str, Any]], message: Message, text: str, call: Call) -> None:
+    def _use_tool(self, messages: list[dict[str, Any]], message: Message, reply: Reply, call: Call) -> None:
         """Run one call and log it with its result; a call that cannot be run is answered with the reason."""
         interrupted = None
         try:
@@ -150,42 +212,51 @@ class Turn:
             shown, meta = f"not run: {refusal}", {"exit": None}
         except KeyboardInterrupt as error:
             shown, meta, interrupted = "(interrupted by the user, and the turn with it)", {"exit": None}, error
-        turn = {"for": message.id} if message.id else {}
-        if text.strip():
-            self._append("agent", text, {"model": self.model.name, "step": True, **turn})
+        if reply.text.strip():
+            self._append("agent", reply.text, {"model": self.chat.name, "step": True, **message.mark})
         kept = {key: value for key, value in arguments.items() if value is not None}
-        self._append("tool", shown, {"name": call.name, "call": call.id, "args": kept, **meta, **turn})
+        usage = {"usage": reply.usage} if reply.usage else {}
+        self._append("tool", shown, {"name": call.name, "call": call.id, "args": kept, **meta, **usage, **message.mark})
         if interrupted:
             raise interrupted
         made = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        messages.append({"role": "assistant", "content": text, "tool_calls": [made]})
+        messages.append({"role": "assistant", "content": reply.text, "tool_calls": [made]})
         messages.append({"role": "tool", "tool_call_id": call.id, "content": shown})
 
-    def _memories(self, message: Message, first: int, small: bool) -> str:
+    def _memories(self, message: Message, first: int) -> str:
         """The block of memories; what the prompt shows, from line `first` of the window on, is not among them."""
         scope = search.Scope()
         if self.context and (path := self.means.home.current_window(self.context)):
             scope = search.Scope(shown=(path, first))
         k, floor = self.settings["recall.k"], self.settings["recall.floor"]
-        if small:
+        if self._small:
             k, floor = min(k, SMALL_K), max(floor, SMALL_FLOOR)
         found = memory.recall(self.means, message.text, scope, k=k, floor=floor).result
-        budget, each = (SMALL_BUDGET, SMALL_EACH) if small else (BUDGET, EACH)
+        budget, each = (SMALL_BUDGET, SMALL_EACH) if self._small else (BUDGET, EACH)
         return inject.block(inject.fit(found.hits, found.terms, budget, each).memories, budget)
 
-    def _persona(self, small: bool) -> str:
+    def _system(self) -> str:
+        """Persona, skills and surroundings: the same bytes from turn to turn, until a person changes one of them."""
         own = self.means.home.path("system-prompt.md")
-        path = own if os.path.exists(own) else os.path.join(_HERE, "persona-small.md" if small else "persona.md")
-        return files.read(path).decode("utf-8", "replace")
+        path = own if os.path.exists(own) else os.path.join(_HERE, "persona-small.md" if self._small else "persona.md")
+        persona = files.read(path).decode("utf-8", "replace")
+        if self._small:
+            return prompt.system(persona)
+        known = skills.discover(self.means.home, os.path.join(self.shell.checkout, "skills"), self.means.say, dry=self.means.dry)
+        return prompt.system(
+            persona, skills.text(known), prompt.surroundings(self.shell.folder, self.means.home.root, self.shell.terms)
+        )
 
-    def _window(self) -> list[Event]:
-        assert self.context
-        path = self.means.home.current_window(self.context)
-        return self._events(path) if path else []
-
-    def _events(self, path: str) -> list[Event]:
+    def _shown(self) -> Sequence[Event]:
+        """The events of the window that the prompt shows: the last ones, within the budget."""
+        path = self.means.home.current_window(self.context or "")
+        if not path:
+            return ()
         opened = reader.window(self.means.home, path)
-        return [opened.event(block) for block in opened.blocks()]
+        budget = self.settings["turn.history_tokens"] or self.chat.context_tokens // 2
+        blocks = opened.blocks()
+        first = prompt.first_shown(blocks, budget)
+        return [opened.event(block) for block in blocks[first:]]
 
     def _known(self, message: Message) -> "_Known | None":
         """What the context's logs say about this message id. A retry may have gone on in a later window."""
@@ -193,28 +264,49 @@ class Turn:
             return None
         mark = metadata({"": message.id})[5:-2].encode()  # as a header has it
         since: list[Event] = []
+        failure = ""
         for name in reversed(self.means.home.windows(self.context)):
             path = f"logs/{self.context}/{name}"
             if mark not in files.read(self.means.home.path(path)):
                 continue
-            events = self._events(path)
+            opened = reader.window(self.means.home, path)
+            events = [opened.event(block) for block in opened.blocks() if mark in block.meta]
             reply = next((e.content for e in events if e.role == "agent" and e.meta.get("reply_to") == message.id), None)
             if reply is not None:
-                return _Known(reply, ())
-            since = [e for e in events if e.role in ("agent", "tool") and e.meta.get("for") == message.id] + since
-            if any(message.asked_by(e) for e in events):
-                return _Known(None, since)
+                return _Known(reply=reply)
+            own = [e for e in events if e.meta.get("for") == message.id]
+            since = [e for e in own if e.role in ("agent", "tool") and "cut" not in e.meta] + since
+            failure = failure or next((str(e.meta.get("error", "")) for e in reversed(own) if e.role == "system"), "")
+            asked = next((e.line for e in events if message.asked_by(e)), 0)
+            if asked:
+                current = path == self.means.home.current_window(self.context)
+                return _Known(since=since, failure=failure, line=asked if current else UNLIMITED)
         return None
 
-    def _append(self, role: str, content: str, meta: dict[str, Any]) -> None:
-        if self.context:
-            now = self.means.now()
-            self.log.append(self.context, [Draft(now, role, content, meta)], now)
+    def _append(self, role: str, content: str, meta: dict[str, Any]) -> int:
+        """Log an event of the context, if there is one. Returns its line."""
+        if not self.context:
+            return 0
+        now = self.means.now()
+        written = self.log.append(self.context, [Draft(now, role, content, meta)], now)
+        return reference.parse(written[0].ref).line
+
+
+class _NoAnswer(Exception):
+    """The model gave none, for this reason."""
+
+    def __init__(self, failure: Failure):
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 class _Known(NamedTuple):
-    reply: str | None
-    since: Sequence[Event]  # what the turn did before it was cut off
+    """What the logs say of a message."""
+
+    reply: str | None = None
+    since: Sequence[Event] = ()  # what the turn did before it was cut off
+    failure: str = ""  # why it had no answer, as far as that was logged
+    line: int = UNLIMITED  # of the message, if it is in the current window
 
 
 def _arguments(call: Call) -> dict[str, Any]:

@@ -37,6 +37,15 @@ KEYS: dict[str, Key] = {
     ),
     "turn.timeout": Key(float, 120.0, "seconds for one answer of the model", least=0.01, most=86400),
     "turn.tool_timeout": Key(int, 120, "seconds for one bash call that names none", least=1, most=600),
+    "turn.sandbox": Key(
+        str, "auto", "what commands run in", ("auto", "required", "bubblewrap", "landlock", "sandbox-exec", "none")
+    ),
+    "turn.network": Key(bool, False, "whether commands reach the network"),
+    "turn.readable": Key(str, "", "more folders that commands may read, with ':' between"),
+    "turn.input_price": Key(
+        float, 0.0, "US dollars for a million tokens sent, where the provider tells no cost", least=0, most=1e6
+    ),
+    "turn.output_price": Key(float, 0.0, "US dollars for a million tokens answered", least=0, most=1e6),
     "turn.max_tokens": Key(int, 1024, "tokens the model may answer with", least=1, most=1000000),
 }
 
@@ -125,7 +134,12 @@ def _checked(key: str, value: Any, place: str, said: str) -> Any:
 _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
+_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
 def _converted(key: str, text: str) -> Any:
+    if KEYS[key].type is bool:
+        return _TRUTH.get(text.lower(), text)
     try:
         return KEYS[key].type(text)
     except ValueError:

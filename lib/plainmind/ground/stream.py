@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -49,6 +50,13 @@ def json_line(value: Any) -> str:
 
 class ReaderLeft(Exception):
     """Whoever read our standard output has closed it: there is nothing left to do."""
+
+
+def visible(text: str) -> str:
+    """`text` as it may go to standard output: on a terminal, nothing in it is obeyed as a command to the terminal."""
+    if not stdout_is_terminal():
+        return text
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda m: f"\\x{ord(m[0]):02x}", text)
 
 
 def write(text: str) -> None:

@@ -29,6 +29,11 @@ def wanted(answer: str) -> list[Reference]:
     return found
 
 
+def asks(answer: str) -> bool:
+    """Whether an answer asks for ranges, and says nothing else."""
+    return bool(wanted(answer))
+
+
 def expanded(home: Home, ranges: list[Reference]) -> str:
     """The lines of these ranges, each under its reference, within the budget. What is refused says so."""
     parts, left = [], BUDGET * CHARACTERS

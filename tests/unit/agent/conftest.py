@@ -7,9 +7,9 @@ import subprocess
 from typing import Any
 
 import pytest
-from plainmind.agent.bash import Shell
+from plainmind.agent.bash import Shell, Terms
 from plainmind.agent.memory import Means
-from plainmind.agent.turn import Message, Turn
+from plainmind.agent.turn import Message, Model, Turn
 from plainmind.formats.config import Settings
 from plainmind.formats.event import Event
 from plainmind.ground import files as files_of_home
@@ -109,7 +109,8 @@ def library(home, model, monkeypatch, unsynced):
         chosen = Settings("", "config.toml", lambda name: values.get(name, ""))
         env = Environment(home.root)
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
-        turn = Turn(means, registry.chat(setting, env, chosen), Shell(home, BIN), Log(home), context)
-        return turn.run(Message(text, {"message_id": id} if id else {}), lambda ask: ask())
+        with Shell(home, ROOT, None, Terms.of(chosen, (), env.mask, means.say)) as shell:
+            turn = Turn(means, Model(registry.chat(setting, env, chosen)), shell, Log(home), context)
+            return turn.run(Message(text, {"message_id": id} if id else {}))
 
     return run

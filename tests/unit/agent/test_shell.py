@@ -1,26 +1,45 @@
-"""The bash tool: time, output, environment, and no process left behind."""
+"""The bash tool, on every rung of the sandbox: time, output, environment, and no process left behind."""
 
+import fcntl
 import json
 import os
+import time
 
 import pytest
 from plainmind.agent import bash
-from plainmind.agent.bash import Shell
+from plainmind.agent.bash import Shell, Terms
 from plainmind.ground import files
-from scripted import call, calls, ends
+from rungs import RUNGS
+from scene import ROOT
+from scripted import call, calls
 
-BIN = "/usr/bin"  # stands for the folder of the suite's commands
+# a process that lives as long as it holds this lock; its number would tell nothing, it may be that of another world
+HOLD = "exec 9> child; flock 9; echo > ready; exec sleep 30"
+READY = "while [ ! -s ready ]; do :; done"
+
+
+@pytest.fixture(params=RUNGS)
+def rung(request):
+    return request.param
 
 
 @pytest.fixture
-def shell(home, unsynced):
-    return Shell(home, BIN)
+def shell(home, unsynced, rung):
+    with Shell(home, ROOT, None, Terms(sandbox=rung)) as opened:
+        yield opened
 
 
-def alive(home, name: str) -> bool:
-    """Whether the process whose id is in a file of the workspace still runs."""
-    with open(os.path.join(home.workspace, name)) as file:
-        return not ends(int(file.read()))
+def alive(home) -> bool:
+    """Whether the process that held the lock still does; its end takes a moment."""
+    with open(os.path.join(home.workspace, "child")) as file:
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return False
+            except BlockingIOError:
+                time.sleep(0.005)
+    return True
 
 
 @pytest.mark.parametrize(
@@ -36,7 +55,7 @@ def alive(home, name: str) -> bool:
         ("printf 'a\\n\\n'", "a\n", 0),
         ("cat; echo end", "end", 0),
         ("read x || echo nothing", "nothing", 0),
-        ("kill -9 $$", "", -9),
+        ("kill -9 $$", "", 137),
         ("(kill -TERM $BASHPID) 2>/dev/null; exit $?", "Terminated", 143),
         ("printf 'a\\0b\\377\\303'", "a\0b��", 0),
         ("printf 'ünï\\r\\033[1m'", "ünï\r\x1b[1m", 0),
@@ -49,46 +68,48 @@ def test_output_and_exit(shell, command, text, exit):
     assert (done.text, done.exit, done.full) == (text, exit, "")
 
 
-def test_where_it_runs(shell, home, tmp_path):
+def test_where_it_runs(shell, home, tmp_path, rung):
     assert shell.run("pwd", 20).text == home.workspace
     assert os.stat(home.workspace).st_mode & 0o777 == 0o700
-    assert Shell(home, BIN, str(tmp_path)).run("pwd", 20).text == str(tmp_path)
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    with Shell(home, ROOT, str(elsewhere), Terms(sandbox=rung)) as other:
+        assert other.run("pwd; echo hi > file; cat file", 20).text == f"{elsewhere}\nhi"
+    assert (elsewhere / "file").read_text() == "hi\n"
+
+
+def test_the_rung_is_recorded(shell, rung):
+    assert shell.run("true", 20).meta()["sandbox"] == rung
 
 
 def test_the_time_limit_ends_the_whole_group(shell, home):
-    done = shell.run("(sleep 30; touch late) & echo $! > child; echo before; sleep 30; echo after", 1)
-    assert done.exit is None and done.text.startswith("before\n(ended after 1 s") and done.seconds < 10
-    assert not alive(home, "child")
+    done = shell.run(f"({HOLD}) & {READY}; echo before; sleep 30; echo after", 2)
+    assert done.exit is None and done.text.startswith("before\n(ended after 2 s") and done.seconds < 15
+    assert not alive(home)
 
 
 @pytest.mark.parametrize(
-    "command",
+    "start",
     [
-        "(echo $BASHPID > child; exec sleep 30) & while [ ! -s child ]; do :; done",
-        "timeout 30 bash -c 'echo $$ > child; exec sleep 30' & while [ ! -s child ]; do :; done",
-        "set -m; bash -c 'echo $$ > child; exec sleep 30' & while [ ! -s child ]; do :; done",
-        "nohup bash -c 'echo $$ > child; trap \"\" TERM HUP; sleep 30; sleep 30' & while [ ! -s child ]; do :; done",
+        "({hold}) &", "timeout 30 bash -c '{hold}' &", "set -m; bash -c '{hold}' &", "nohup bash -c 'trap \"\" TERM HUP; {hold}' &",
+        "setsid bash -c '{hold}' &", "setsid -f bash -c 'trap \"\" TERM HUP; {hold}';",
+        "(setsid bash -c '({hold}) & exit' &);", "setsid bash -c 'exec > /dev/null 2>&1 < /dev/null; ({hold}) &';",
     ],
-    ids=["background", "timeout", "job control", "nohup"],
-)
-def test_nothing_is_left_behind(shell, home, command):
+    ids=["background", "timeout", "job control", "nohup", "session", "daemon", "twice forked", "silent daemon"],
+)  # fmt: skip
+@pytest.mark.parametrize("way", ["by itself", "at the time limit"])
+def test_nothing_is_left_behind(shell, home, start, way):
     """Nor is a background process that holds the pipe waited for."""
-    done = shell.run(command + "; echo done", 20)
-    assert done.exit == 0 and done.text.endswith("done") and done.seconds < 10
-    assert not alive(home, "child")
+    command = f"{start.format(hold=HOLD)} {READY}; echo done"
+    done = shell.run(command + ("; sleep 60" if way != "by itself" else ""), 20 if way == "by itself" else 2)
+    assert done.text.startswith("done") and done.seconds < 15 and done.exit == (0 if way == "by itself" else None)
+    assert not alive(home)
 
 
 def test_timeout_in_the_foreground(shell, home):
     """timeout(1) makes a group of its own."""
-    done = shell.run("timeout 60 bash -c 'echo $$ > child; exec sleep 50'; true", 1)
-    assert done.exit is None and not alive(home, "child")
-
-
-def test_a_process_with_a_session_of_its_own_is_not_waited_for(shell, home):
-    done = shell.run("setsid bash -c 'echo $$ > child; exec sleep 4' & while [ ! -s child ]; do :; done", 20)
-    assert done.exit == 0 and done.seconds < 10
-    with open(os.path.join(home.workspace, "child")) as file:
-        os.kill(int(file.read()), 9)
+    done = shell.run(f"timeout 60 bash -c '{HOLD}'; true", 2)
+    assert done.exit is None and not alive(home)
 
 
 def test_a_command_that_closes_its_output(shell):
@@ -150,7 +171,7 @@ def test_the_environment_is_an_allow_list(world, model):
     seen = world.events()[1].content.split("\n\n")[0]
     assert "canary" not in world.events()[1].content
     names = {line.split("=")[0] for line in seen.split("\n")}
-    assert names <= {*bash.PASSED_ON, "PATH", "MIND_HOME", "TERM", "PWD", "SHLVL", "_", "OLDPWD"}
+    assert names <= {*bash.PASSED_ON, "MIND_BROKER", "PATH", "MIND_HOME", "TERM", "PWD", "SHLVL", "_", "OLDPWD"}
     assert f"MIND_HOME={world.home.root}" in seen and "TZ=Europe/Berlin" in seen and "TERM=dumb" in seen
     found = json.dumps(model.requests)
     assert "canary" not in found

@@ -1,0 +1,99 @@
+"""What a command may see and touch, in words every rung understands. Knows no rung.
+
+The system is read, the home is read without its secrets, one or two folders are written. Everything else of
+the machine, the person's own folder first, is not there.
+"""
+
+import glob
+import os
+import sys
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ...ground.errors import NotPermitted
+from ...ground.paths import Home
+
+#: what programs need to start; of /etc only what holds no secret, not even for root
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/snap", "/gnu/store")
+SETTINGS = (
+    "alternatives bash.bashrc ca-certificates* crypto-policies debian_version default/locale fonts gai.conf group host.conf "
+    "hostname hosts inputrc java* ld.so.* locale.* localtime magic* mime.types networks nsswitch.conf os-release passwd perl "
+    "pki/ca-trust pki/tls/cert.pem pki/tls/certs profile profile.d protocols python* resolv.conf services shells ssl/certs "
+    "ssl/*.pem ssl/*.cnf terminfo timezone xdg"
+).split()
+
+
+class Bounds(NamedTuple):
+    """The bounds of one command. All paths are absolute."""
+
+    folder: str  # where it starts
+    writable: tuple[str, ...]
+    readable: tuple[str, ...]  # beyond the system
+    listed: str  # a folder whose names may be seen, whatever of it may be read
+    temporary: str  # stands for /tmp; writable
+    network: bool
+
+
+def bounds(home: Home, checkout: str, folder: str, temporary: str, network: bool, more: Iterable[str] = ()) -> Bounds:
+    """What a command that starts in `folder` may touch; `more` is read as well. NotPermitted for a folder that holds too much."""
+    check(home, checkout, folder)
+    own = [os.path.join(checkout, name) for name in ("bin", "lib", "skills", ".venv")]
+    readable = [*own, *_interpreter(), *visible(home.root), *more]
+    kept = tuple(path for path in dict.fromkeys(readable) if os.path.exists(path))
+    return Bounds(folder, tuple(dict.fromkeys((home.workspace, folder))), kept, home.root, temporary, network)
+
+
+def commands(limits: Bounds, path: str) -> str:
+    """The folders of a PATH that can be seen: a shell gives up at the first one that it may not enter."""
+    seen = (*SYSTEM, *limits.readable, *limits.writable)
+    return ":".join(folder for folder in path.split(":") if any(holds(root, folder) for root in seen))
+
+
+def check(home: Home, checkout: str, folder: str) -> None:
+    """NotPermitted when commands that may write `folder` could change more than what is theirs."""
+    wanted, root, workspace = (os.path.realpath(path) for path in (folder, home.root, home.workspace))
+    person = os.path.realpath(os.path.expanduser("~"))
+    for path, what in ((root, "the home"), (os.path.realpath(checkout), "the suite's own commands"), (person, "your own folder")):
+        if holds(wanted, path):
+            raise NotPermitted(
+                f"'{folder}' holds {what}: commands could change all of it", cure="give a folder inside or beside it"
+            )
+    if holds(root, wanted) and not holds(workspace, wanted):
+        raise NotPermitted(f"'{folder}' is in the home, where only workspace/ is for commands", cure="leave out --cwd")
+
+
+def visible(root: str) -> list[str]:
+    """What is in the home and no secret. A name at its top that starts with a dot, or is a copy of `.env`, may be one."""
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:
+        return []
+    return [os.path.join(root, name) for name in names if not name.startswith(".") and ".env" not in name and name != "workspace"]
+
+
+def system() -> list[str]:
+    """The parts of the system that are there, as they are named (`/bin` may be a link)."""
+    settings = [path for pattern in SETTINGS for path in sorted(glob.glob("/etc/" + pattern))]
+    return [path for path in (*SYSTEM, *settings) if os.path.exists(path)]
+
+
+def holds(folder: str, path: str) -> bool:
+    """Whether `path` is `folder`, or below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def between(roots: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """Every folder below one of `roots` and above one of `paths`, outer ones first."""
+    found, roots = set(), tuple(roots)
+    for path in paths:
+        above = os.path.dirname(path)
+        while any(above != root and holds(root, above) for root in roots):
+            found.add(above)
+            above = os.path.dirname(above)
+    return sorted(found)
+
+
+def _interpreter() -> list[str]:
+    """The folders of the interpreter below the virtual environment, which may be in a person's own folder."""
+    roots = {sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.path.dirname(os.path.realpath(sys.executable)))}
+    return sorted(root for root in roots if not any(holds(part, root) for part in SYSTEM))

@@ -1,0 +1,191 @@
+"""The launcher of the rungs without a namespace of processes: a program of its own, run by path with `python -IS`.
+
+    confine.py '{"landlock": {"read": […], "write": […], "list": […], "devices": […]} | null, "network": false, "parent": PID}' PROGRAM ARG…
+
+It confines a child by Landlock and seccomp where told to, waits for it, and then ends everything that descends from it:
+as their subreaper it inherits whatever made itself a daemon. It imports nothing of the house and only what starts fast.
+Sources: landlock(7), seccomp(2), prctl(2), linux/landlock.h, linux/audit.h.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+# linux/landlock.h: rights on files, and those that make sense on a file that is no folder
+EXECUTE, WRITE, READ, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+REFER, TRUNCATE, DEVICE_IOCTL = 1 << 13, 1 << 14, 1 << 15
+MAKING = sum(1 << bit for bit in range(4, 13))
+ON_FILES = EXECUTE | WRITE | READ | TRUNCATE | DEVICE_IOCTL
+SEEING = EXECUTE | READ | READ_DIR
+CHANGING = SEEING | WRITE | MAKING | REFER | TRUNCATE
+LEAST_ABI = 3  # before it, a file that may not be written can still be truncated
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same number on every architecture
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
+_O_PATH = 0o10000000
+
+#: machine -> audit architecture, number of socket(2); io_uring_setup, through which sockets can be had too, is 425 on both
+_ARCHITECTURES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+_IO_URING_SETUP, _X32 = 425, 0x40000000
+_DOMAINS = (2, 10, 16)  # inet, inet6 and netlink, which name lookup asks; never unix: D-Bus and Docker would do anything
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def landlock_abi() -> int:
+    """The version of Landlock the kernel has, 0 for none."""
+    if sys.platform != "linux" or os.uname().machine not in _ARCHITECTURES:
+        return 0
+    return max(0, _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
+
+
+def restrict_files(*, read: list[str], write: list[str], list: list[str], devices: list[str]) -> None:
+    """Take from this process, for ever, every right on files but those named. Paths that are not there are left out."""
+    abi = landlock_abi()
+    known = (1 << (16 if abi >= 5 else 15)) - 1
+    attributes = (ctypes.c_uint64 * 3)(known, 0b11 if abi >= 4 else 0, 0b11 if abi >= 6 else 0)
+    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
+    ruleset = _called(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
+    for paths, rights in ((read, SEEING), (write, CHANGING), (list, READ_DIR), (devices, READ | WRITE)):
+        for path in paths:
+            _allow(ruleset, path, rights & known)
+    _called(_RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
+def restrict_sockets(network: bool) -> None:
+    """No sockets at all; with a network, those of the internet."""
+    architecture, socket = _ARCHITECTURES[os.uname().machine]
+    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, RET|K
+    allow, refuse = 0x7FFF0000, 0x00050000 | 1  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EPERM
+    domains = _DOMAINS if network else ()
+    first = 7
+    refused, allowed = first + len(domains), first + len(domains) + 1
+    lines = [
+        (load, 0, 0, 4),  # seccomp_data.arch
+        (equal, 0, refused - 2, architecture),
+        (load, 0, 0, 0),  # .nr
+        (at_least, refused - 4, 0, _X32),
+        (equal, refused - 5, 0, _IO_URING_SETUP),
+        (equal, 0, allowed - 6, socket),
+        (load, 0, 0, 16),  # .args[0]
+        *((equal, allowed - at - 1, 0, domain) for at, domain in enumerate(domains, first)),
+        (give, 0, 0, refuse),
+        (give, 0, 0, allow),
+    ]
+    program = b"".join(
+        code.to_bytes(2, sys.byteorder) + bytes((yes, no)) + value.to_bytes(4, sys.byteorder) for code, yes, no, value in lines
+    )
+    buffer = ctypes.create_string_buffer(program, len(program))
+
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+    filled = Program(len(lines), ctypes.addressof(buffer))
+    if _libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(filled), 0, 0):
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+def main(order: str, argv: list[str]) -> int:
+    """Run `argv` confined; its exit code, as a shell would tell it."""
+    import json
+
+    wanted = json.loads(order)
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        _libc.prctl(_PR_SET_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, _stop)
+    if os.getppid() != wanted["parent"]:  # killed before it could be told
+        return 128 + signal.SIGTERM
+    child = os.fork()
+    if not child:
+        _become(wanted, argv)
+    status = _wait_for(child)
+    # the command ended by itself; what it left has no leave to stay
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _end_all()
+    if os.WIFSIGNALED(status):
+        return 128 + os.WTERMSIG(status)
+    return os.WEXITSTATUS(status)
+
+
+def _become(wanted: dict, argv: list[str]) -> None:
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if wanted["landlock"]:
+            if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+                raise OSError(ctypes.get_errno(), "no_new_privs")
+            restrict_files(**wanted["landlock"])
+            restrict_sockets(wanted["network"])
+        os.execvp(argv[0], argv)
+    except BaseException as error:  # never may the child go on as if it were confined
+        os.write(2, f"the sandbox cannot be set up: {error}\n".encode())
+    finally:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _wait_for(child: int) -> int:
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            return status
+
+
+def _stop(*_) -> None:
+    _end_all()
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _end_all() -> None:
+    """Kill every descendant: the children, whose own children then become ours."""
+    while True:
+        for pid in _children():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    own, found = str(os.getpid()).encode(), []
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    state, parent = file.read().rpartition(b")")[2].split()[:2]
+            except OSError:
+                continue
+            if parent == own and state != b"Z":
+                found.append(int(name))
+    return found
+
+
+def _allow(ruleset: int, path: str, rights: int) -> None:
+    try:
+        fd = os.open(path, _O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if not os.path.isdir(path):
+            rights &= ON_FILES
+        # struct landlock_path_beneath_attr is packed: u64, s32
+        attribute = ctypes.create_string_buffer(rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder), 12)
+        _called(_ADD_RULE, ruleset, 1, attribute, 0)
+    finally:
+        os.close(fd)
+
+
+def _called(number: int, *arguments) -> int:
+    result = _libc.syscall(number, *arguments)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,118 @@
+"""Which rung there is, and a command within it. Owns the order of the rungs and what is recorded of them."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib import import_module
+from typing import NamedTuple
+
+from ...ground.errors import Misconfigured
+from ...ground.paths import Home
+from . import bounds, broker, later
+
+NONE = "none"
+
+_CURE = "install bubblewrap" if sys.platform == "linux" else "set turn.sandbox = auto to run without"
+
+PROCESSES = 1024  # that one command may have at a time
+
+
+class Choice(NamedTuple):
+    rung: str
+    reasons: str  # why it is no higher one
+
+
+def choose(setting: str) -> Choice:
+    """The rung that a setting gets on this machine. Misconfigured when it gets none and wants one."""
+    if setting == NONE:
+        return Choice(NONE, f"turn.sandbox is '{NONE}'")
+    reasons: list[str] = []
+    for name in _order() if setting in ("auto", "required") else [setting]:
+        reason = _missing(name)
+        if not reason:
+            return Choice(name, "; ".join(reasons))
+        reasons.append(f"{name}: {reason}")
+    if setting == "auto":
+        return Choice(NONE, "; ".join(reasons))
+    raise Misconfigured(f"turn.sandbox is '{setting}', and there is none ({'; '.join(reasons)})", cure=_CURE)
+
+
+class Prepared(NamedTuple):
+    """A command line to start, with what it needs."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    descriptors: tuple[int, ...]  # that it inherits
+
+
+class Sandbox:
+    """One rung, for the commands of one turn. It owns a temporary folder, and the broker in it, until `close`."""
+
+    def __init__(self, rung: str, home: Home, checkout: str, folder: str, *, network: bool, more: Iterable[str] = ()):
+        self.rung, self.folder = rung, folder
+        self._own = tempfile.TemporaryDirectory(prefix="plainmind-")
+        self._temporary, self._way_out = os.path.join(self._own.name, "tmp"), os.path.join(self._own.name, "way-out")
+        os.mkdir(self._temporary, 0o700)
+        os.mkdir(self._way_out, 0o700)
+        self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
+        self.broker = broker.Broker(self._way_out, checkout, (home.workspace, folder), {**os.environ, "MIND_HOME": home.root})
+        self._before: later.Found = {}
+
+    def prepared(self, command: str, environment: dict[str, str], life: int) -> Prepared:
+        """How to start a bash command. `life` is a descriptor that should stay open until all it started has ended."""
+        limits = bounds.bounds(self._home, self._checkout, self.folder, self._temporary, self._network, self._more)
+        self._before = later.find(limits.writable) if self.rung != NONE else {}
+        protected = later.protectable(self._before)
+        argv = ["bash", "-c", f'{{ {self._limits()}; }} 2> /dev/null; exec bash -c "$1"', "bash", command]
+        if self.rung != NONE:
+            environment = {**environment, "PATH": bounds.commands(limits, environment["PATH"])}
+        if self.rung == "bubblewrap":
+            from . import bubblewrap
+
+            inside = {**environment, "TMPDIR": "/tmp", "MIND_BROKER": os.path.join(bubblewrap.SOCKET, broker.NAME)}
+            return Prepared(bubblewrap.command(limits, protected, inside, self._way_out, life, argv), {}, (life,))
+        from . import landlock, seatbelt
+
+        inside = {**environment, "TMPDIR": self._temporary}
+        if self.rung == NONE:
+            return Prepared(landlock.unconfined(argv), inside, ())
+        way_out = self.broker.inherited.fileno()
+        inside["MIND_BROKER"] = str(way_out)
+        wrapped = (landlock if self.rung == landlock.NAME else seatbelt).command(limits, protected, argv)
+        return Prepared(wrapped, inside, (way_out,))
+
+    def after(self) -> list[str]:
+        """Look at what the command left, once nothing of it runs; remarks about it."""
+        return later.set_aside((self._home.workspace, self.folder), self._before) if self.rung != NONE else []
+
+    def close(self) -> None:
+        self.broker.close()
+        self._own.cleanup()
+
+    def _limits(self) -> str:
+        """Limits of one command as bash sets them: no core file, 4 GiB a file, processes, memory of the machine (KiB)."""
+        own = _processes() if self.rung != "bubblewrap" else 0  # they are counted by user, but anew within bubblewrap
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
+        return f"ulimit -c 0; ulimit -f 4194304; ulimit -u {own + PROCESSES}; ulimit -d {memory}"
+
+
+def _order() -> tuple[str, ...]:
+    return ("sandbox-exec",) if sys.platform == "darwin" else ("bubblewrap", "landlock")
+
+
+def _missing(name: str) -> str:
+    module = import_module("." + {"sandbox-exec": "seatbelt"}.get(name, name), __package__)
+    return str(module.missing())
+
+
+def _processes() -> int:
+    """Tasks of this user, which the limit counts as well."""
+    found, uid = 0, os.getuid()
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():
+        try:
+            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == uid:
+                found += len(os.listdir(f"/proc/{name}/task"))
+        except OSError:
+            pass
+    return found

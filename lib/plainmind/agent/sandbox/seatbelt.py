@@ -1,0 +1,54 @@
+"""The rung of macOS: sandbox-exec. Its profile language is undocumented; this uses what Apple's own profiles use."""
+
+import os
+import shutil
+import sys
+
+from . import bounds
+from .bounds import Bounds
+
+NAME = "sandbox-exec"
+
+_SYSTEM = ("/bin", "/sbin", "/usr", "/System", "/Library/Developer", "/Library/Frameworks", "/opt", "/private/var/select")
+_SETTINGS = ("passwd", "group", "hosts", "resolv.conf", "ssl", "localtime", "services", "protocols", "shells", "profile", "bashrc")
+
+
+def missing() -> str:
+    """Why this rung cannot be had, '' when it can."""
+    if sys.platform != "darwin":
+        return "this is not macOS"
+    return "" if shutil.which("sandbox-exec") else "sandbox-exec is not there"
+
+
+def command(limits: Bounds, protected: list[str], argv: list[str]) -> list[str]:
+    """The command line that runs `argv` within bounds."""
+    return ["sandbox-exec", "-p", profile(limits, protected), *argv]
+
+
+def profile(limits: Bounds, protected: list[str]) -> str:
+    """The profile. A later rule beats an earlier one."""
+    settings = [f"/private/etc/{name}" for name in _SETTINGS]
+    readable = [*_SYSTEM, *settings, *limits.readable]
+    lines = [
+        "(version 1)",
+        "(deny default)",
+        "(allow process-exec process-fork)",
+        "(allow signal process-info* (target same-sandbox))",
+        "(allow sysctl-read)",
+        '(allow mach-lookup (global-name "com.apple.system.opendirectoryd.libinfo"))',
+        "(allow file-read-metadata)",
+        '(allow file-read* file-write-data (literal "/dev/null") (literal "/dev/zero"))',
+        '(allow file-read* (literal "/") (literal "/dev/random") (literal "/dev/urandom") (subpath "/dev/fd"))',
+        *(f"(allow file-read* (subpath {_quoted(path)}))" for path in readable),
+        *(f"(allow file-read* file-write* (subpath {_quoted(path)}))" for path in (*limits.writable, limits.temporary)),
+        *(f"(deny file-write* (subpath {_quoted(path)}))" for path in protected),
+        # nor may a folder above be renamed, and another put in its place
+        *(f"(deny file-write-unlink (literal {_quoted(path)}))" for path in bounds.between(limits.writable, protected)),
+        "(allow network*)" if limits.network else "",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _quoted(path: str) -> str:
+    """A path as the kernel sees it (/tmp is /private/tmp), as a string of the profile's language."""
+    return '"' + os.path.realpath(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,41 @@
+"""The text of answers on a terminal, as it comes.
+
+Owns what is shown when: an answer that only asks for an expansion is not for the user, and is held back until it is
+clear that it is another one. Knows no terminal: `write` gets the text.
+"""
+
+from collections.abc import Callable
+
+_ASKING = "EXPAND"
+
+
+class Showing:
+    """Shows one answer after the other, each on lines of its own, without blank lines around them."""
+
+    def __init__(self, write: Callable[[str], None]):
+        self._write = write
+        self.text = ""  # of the answer that is coming
+        self.shown = False  # whether the last answer was shown
+        self._done = 0  # characters of it that were written
+
+    def piece(self, text: str) -> None:
+        """More of the answer."""
+        self.text += text
+        beginning = self.text.lstrip().strip("`")[: len(_ASKING)]
+        if not _ASKING.startswith(beginning):
+            self._up_to(len(self.text.rstrip()))
+
+    def end(self, held: Callable[[str], bool]) -> None:
+        """The answer is over, whether or not it is whole; one that `held` knows is not shown."""
+        if not self._done and not held(self.text):
+            self._up_to(len(self.text.rstrip()))
+        self.shown = self._done > 0
+        if self.shown:
+            self._write("\n")
+        self.text, self._done = "", 0
+
+    def _up_to(self, end: int) -> None:
+        start = self._done or len(self.text) - len(self.text.lstrip())
+        if end > start:
+            self._write(self.text[start:end])
+            self._done = end

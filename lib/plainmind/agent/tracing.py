@@ -1,0 +1,66 @@
+"""A trace of what a model was asked and answered, and of how much of each request was the same as before.
+
+Providers keep what they computed for the beginning of a request and charge less for it the next time, as long as it
+is the same to the byte. Owns the record; knows no provider.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ..ground import clock, files
+from ..ground.stream import json_line
+from ..providers.chatting import Reply
+
+
+class Trace:
+    """Appends a line to a file for every answer."""
+
+    def __init__(self, path: str, now: int, mask: Callable[[str], str], say: Callable[[str], None]):
+        self._path, self._now, self._mask, self._say = path, now, mask, say
+
+    def __call__(self, request: dict[str, Any], reply: Reply, seconds: float) -> None:
+        """Record one answer. A request's text is its messages as JSON, in UTF-8."""
+        text = rendered(request)
+        before = self._last()
+        same = common(rendered(before), text) if before else 0
+        record = {
+            "now": clock.text(self._now), "request": request, "reply": reply.text, "calls": [call._asdict() for call in reply.calls],
+            "usage": reply.usage, "seconds": seconds, "bytes": len(text), "stable_bytes": stable(request), "same_bytes": same,
+        }  # fmt: skip
+        files.append(self._path, self._mask(json_line(record)).encode() + b"\n")
+        if before:
+            self._say(
+                f"prompt: {same} of {len(text)} bytes as in the request before, {record['stable_bytes']} before what is injected"
+            )
+
+    def _last(self) -> dict[str, Any] | None:
+        """The request of the last record."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - (64 << 20)))
+                return json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def rendered(request: dict[str, Any]) -> bytes:
+    """A request's messages, in the order in which a model reads them, without what closes the list."""
+    return json.dumps(request["messages"], ensure_ascii=False).encode("utf-8", "surrogatepass")[:-1]
+
+
+def stable(request: dict[str, Any]) -> int:
+    """Bytes of a request before its last message of the user, in which memories are injected."""
+    messages = request["messages"]
+    last = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=0)
+    return len(rendered({"messages": messages[:last]}))
+
+
+def common(one: bytes, other: bytes) -> int:
+    """Bytes that two texts have in common at their beginnings."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low

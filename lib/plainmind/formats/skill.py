@@ -1,0 +1,168 @@
+"""`SKILL.md`, the file that makes a folder a skill: YAML between two lines `---`, then markdown.
+
+    ---
+    name: memory-search
+    description: Finds the exact words of what was said. Use it when recall by meaning is not enough.
+    ---
+
+The format is Agent Skills, which pi and Claude read too. Owns its rules: the name is the folder's, in a-z, 0-9 and
+single hyphens, at most 64; the description has 1 to 1,024 characters; `disable-model-invocation: true` hides a skill
+from the model; other keys may say what they like. Refuses to know files.
+
+The YAML is composed, never constructed: no key but these three is made into a value, and a node knows its line.
+Aliases and deep nesting are refused before that: merged aliases grow without bound, and libyaml's composer
+recurses in C until the process dies.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..ground.errors import BadData
+
+FILE = "SKILL.md"
+MOST = 64 * 1024  # bytes of the file: a model reads all of it
+MOST_HEAD = 8 * 1024  # characters of the YAML
+DEEPEST = 16
+LONGEST_NAME, LONGEST_DESCRIPTION = 64, 1024
+
+HIDDEN = "disable-model-invocation"
+KEYS = ("name", "description", HIDDEN)
+
+_HEAD = re.compile(r"---[ \t]*\n(.*?)^---[ \t]*$", re.S | re.M)
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+
+
+class Skill(NamedTuple):
+    """What a model is told of a skill. `path` is that of its SKILL.md; a hidden one it is told nothing of."""
+
+    name: str
+    description: str
+    path: str
+    hidden: bool
+
+    @property
+    def summary(self) -> str:
+        """The description on one line, without what a terminal or a reader could take for something else."""
+        return " ".join("".join(c if c.isprintable() else " " for c in self.description).split())
+
+
+class Head(NamedTuple):
+    """What the YAML says under the three keys, as text (None for what is no text), and the line of every key."""
+
+    values: dict[str, str | None]
+    lines: dict[str, int]
+    twice: list[tuple[str, int]]  # keys that come again, which other readers refuse
+
+
+def parse(data: bytes, path: str) -> Skill:
+    """The skill of a SKILL.md, or BadData with the first thing that is wrong."""
+    return made(checked(data, path), path)
+
+
+def checked(data: bytes, path: str) -> dict[str, str]:
+    """The values under the three keys, or BadData."""
+    found = head(data, path)
+    for problem in problems(found, path):
+        raise problem
+    return {key: value for key, value in found.values.items() if value is not None}
+
+
+def made(values: dict[str, str], path: str) -> Skill:
+    """The skill of values that were checked."""
+    return Skill(values["name"], values["description"], path, values.get(HIDDEN) == "true")
+
+
+def body(data: bytes) -> str:
+    """The text below the head of a file that has one."""
+    return _HEAD.sub("", data.decode("utf-8").replace("\r\n", "\n"), count=1)
+
+
+def head(data: bytes, path: str) -> Head:
+    """What the YAML says, unchecked. BadData where there is none, or none that can be read."""
+    if len(data) > MOST:
+        raise BadData(f"more than {MOST // 1024} KB", place=f"{path}:1", cure="move the details to files beside it")
+    try:
+        text = data.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadData("no UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
+    match = _HEAD.match(text)
+    if not match:
+        raise BadData("no head", place=f"{path}:1", cure="begin with a line ---, then name: and description:, then a line ---")
+    if len(match[1]) > MOST_HEAD:
+        raise BadData(f"a head of more than {MOST_HEAD // 1024} KB", place=f"{path}:1", cure="move the text below the head")
+    return _read(match[1], path)
+
+
+def problems(found: Head, path: str) -> Iterator[BadData]:
+    """Everything that is wrong with a head."""
+
+    def wrong(key: str, what: str, cure: str) -> BadData:
+        return BadData(what, place=f"{path}:{found.lines.get(key, 1)}", cure=cure)
+
+    for key, line in found.twice:
+        yield BadData(f"'{key}' comes twice", place=f"{path}:{line}", cure="remove one")
+    for key in ("name", "description"):
+        if key not in found.values:
+            yield wrong(key, f"no '{key}'", f"add {key}: to the head")
+        elif not (found.values[key] or "").strip():
+            yield wrong(key, f"'{key}' is no text", "give it one, in quotes if it is a number, a date or true")
+    name, folder = found.values.get("name") or "", path.split("/")[-2] if "/" in path else ""
+    if name and (not _NAME.fullmatch(name) or len(name) > LONGEST_NAME):
+        yield wrong("name", f"'{name[:80]}' is no name", f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}")
+    elif name and name != folder:
+        yield wrong("name", f"the name '{name}' is not the folder's, '{folder}'", "rename one of them")
+    length = len(found.values.get("description") or "")
+    if length > LONGEST_DESCRIPTION:
+        yield wrong("description", f"a description of {length} characters", f"at most {LONGEST_DESCRIPTION}; say what and when")
+    if found.values.get(HIDDEN, "false") not in ("true", "false"):
+        yield wrong(HIDDEN, f"'{HIDDEN}' is neither true nor false", "write one of them, without quotes")
+
+
+def _read(text: str, path: str) -> Head:
+    import yaml
+
+    try:
+        root = _root(text, path)
+    except yaml.YAMLError as error:
+        # the head starts in line 2; a character that may not be there has an offset and no mark
+        mark, offset = getattr(error, "problem_mark", None), getattr(error, "position", 0)
+        line = 2 + (mark.line if mark else text.encode()[:offset].count(b"\n"))
+        what = getattr(error, "problem", None) or getattr(error, "reason", "damaged")
+        raise BadData(f"no YAML: {what}", place=f"{path}:{line}", cure="put the value in quotes, or mend the line") from None
+    if root is not None and not isinstance(root, yaml.MappingNode):
+        raise BadData("the head is no list of 'key: value'", place=f"{path}:2", cure="write name: and description:")
+    found = Head({}, {}, [])
+    for key, value in root.value if root is not None else ():
+        name, line = str(key.value), key.start_mark.line + 2
+        if name in found.lines:
+            found.twice.append((name, line))
+        found.lines[name] = line
+        if name in KEYS:
+            found.values[name] = _text(value, name)
+    return found
+
+
+def _root(text: str, path: str) -> Any:
+    """The YAML as nodes, None when it is empty."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a build without libyaml has the slow one only
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        place = f"{path}:{event.start_mark.line + 2}"
+        if isinstance(event, yaml.AliasEvent):
+            raise BadData("an alias in the head", place=place, cure="write out what it stands for; put a * in quotes")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise BadData("a head nested too deep", place=place, cure="keep it flat")
+    return yaml.compose(text, Loader=loader)
+
+
+def _text(node: Any, key: str) -> str | None:
+    """A node's value if it is of the key's kind. True and false are those of YAML 1.2, which pi reads: no 'yes', no 'on'."""
+    kind = "bool" if key == HIDDEN else "str"
+    if node.tag != f"tag:yaml.org,2002:{kind}":
+        return None
+    return node.value.lower() if key == HIDDEN else node.value

@@ -1,0 +1,67 @@
+// @ts-check
+/**
+ * The commands of this checkout, run with arguments and standard input. No shell, and always with a time limit.
+ *
+ * @import { Event } from "./session.js"
+ */
+
+import { execFile } from "node:child_process";
+import { realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** the folder of the checkout; pi finds the extension through a link */
+export const CHECKOUT = join(dirname(realpathSync(fileURLToPath(import.meta.url))), "..", "..");
+
+// seconds
+const SOON = 5; // somebody waits for an answer
+const LONG = 60; // an import of a long session
+
+/**
+ * The block to put before a prompt, '' when nothing matters to it. `shown` is the window the conversation itself is in.
+ * @param {string} prompt
+ * @param {string | undefined} shown
+ */
+export async function recall(prompt, shown) {
+	const done = await run("mem-recall", ["--inject", ...(shown ? ["--not-window", shown] : []), "-"], prompt, SOON, [0, 1]);
+	return done.trimEnd();
+}
+
+/**
+ * Append events, and return how many were new.
+ * @param {Event[]} events
+ */
+export async function append(events) {
+	if (events.length === 0) return 0;
+	const lines = events.map((event) => `${JSON.stringify(event)}\n`).join("");
+	const refs = await run("mem-append", ["--jsonl"], lines, LONG, [0]);
+	return refs.split("\n").length - 1;
+}
+
+/** @param {string} context */
+export async function startWindow(context) {
+	await run("mem-new", [context], "", SOON, [0]);
+}
+
+/**
+ * What a command prints. Rejects, saying why, when it cannot be run, takes too long, or ends with a code that is not `fine`.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} input
+ * @param {number} seconds
+ * @param {number[]} fine
+ * @returns {Promise<string>}
+ */
+function run(command, args, input, seconds, fine) {
+	return new Promise((give, fail) => {
+		const path = join(CHECKOUT, "bin", command);
+		const options = { timeout: seconds * 1000, killSignal: /** @type {const} */ ("SIGKILL"), maxBuffer: 64 * 1024 * 1024 };
+		const child = execFile(path, args, options, (error, stdout, stderr) => {
+			if (!error || (typeof error.code === "number" && fine.includes(error.code))) give(stdout);
+			else if (error.killed) fail(new Error(`'${command}' took longer than ${seconds} s`));
+			else fail(new Error(stderr.trim().split("\n").pop() || `'${path}' cannot be run (${error.code})`));
+		});
+		child.stdin?.on("error", () => {}); // it ended without reading all: its exit code says why
+		child.stdin?.end(input);
+	});
+}

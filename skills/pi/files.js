@@ -1,0 +1,103 @@
+// @ts-check
+/**
+ * The files of pi's sessions, and the current window of a context. Reads only.
+ *
+ * @import { Header } from "./session.js"
+ */
+
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { CHECKOUT } from "./commands.js";
+
+/**
+ * The current window of a context, undefined when it has none yet.
+ * @param {string} context
+ */
+export function currentWindow(context) {
+	const folder = resolve(process.env.MIND_HOME || join(CHECKOUT, "data"), "logs", context);
+	const names = list(folder).filter((name) => /^\d{8}T\d{6}Z(_\d{4,})?\.md$/.test(name));
+	return names.length ? join(folder, names.sort()[names.length - 1]) : undefined;
+}
+
+/**
+ * The header of a session, then those of the sessions it was forked from, as far as they are still there.
+ * @param {Header} header
+ * @returns {Header[]}
+ */
+export function lineage(header) {
+	const headers = [header];
+	const seen = new Set();
+	for (let path = header.parentSession; path && !seen.has(path); path = headers[headers.length - 1].parentSession) {
+		seen.add(path);
+		const parent = readHeader(path);
+		if (!parent) break;
+		headers.push(parent);
+	}
+	return headers;
+}
+
+/**
+ * Paths of the sessions that were held in the repository `cwd` is in, or below `cwd` when it is in none.
+ * @param {string} cwd
+ * @param {string} folder where pi keeps this session
+ */
+export function sessionsOfRepository(cwd, folder) {
+	// pi has a folder for each working directory, unless it was given one for all
+	const ownFolder = /^--.*--$/.test(basename(folder));
+	const folders = ownFolder ? list(dirname(folder)).map((name) => join(dirname(folder), name)) : [folder];
+	const root = repository(cwd);
+	return folders
+		.flatMap((path) => list(path).map((name) => join(path, name)))
+		.filter((path) => path.endsWith(".jsonl") && `${readHeader(path)?.cwd}${sep}`.startsWith(root.endsWith(sep) ? root : root + sep));
+}
+
+/**
+ * A session file's header and entries. A line that is no JSON is left out, as pi does: its writer may be at work.
+ * @param {string} path
+ * @returns {{ header: any, entries: any[] }}
+ */
+export function readSession(path) {
+	const entries = readFileSync(path, "utf8").split("\n").flatMap((line) => parsed(line) ?? []);
+	return { header: entries[0], entries: entries.slice(1) };
+}
+
+/** @param {string} path */
+function readHeader(path) {
+	let file;
+	try {
+		file = openSync(path, "r");
+		const head = Buffer.alloc(64 * 1024);
+		const header = parsed(head.toString("utf8", 0, readSync(file, head)).split("\n", 1)[0]);
+		return header?.type === "session" && typeof header.id === "string" ? header : undefined;
+	} catch {
+		return undefined;
+	} finally {
+		if (file !== undefined) closeSync(file);
+	}
+}
+
+/** @param {string} cwd */
+function repository(cwd) {
+	for (let path = resolve(cwd); ; path = dirname(path)) {
+		if (existsSync(join(path, ".git"))) return path;
+		if (path === dirname(path)) return resolve(cwd);
+	}
+}
+
+/** @param {string} line */
+function parsed(line) {
+	try {
+		return JSON.parse(line);
+	} catch {
+		return undefined;
+	}
+}
+
+/** @param {string} folder */
+function list(folder) {
+	try {
+		return readdirSync(folder);
+	} catch {
+		return [];
+	}
+}

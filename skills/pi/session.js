@@ -1,0 +1,92 @@
+// @ts-check
+/**
+ * A pi session as events of the log. Pure.
+ *
+ * Owns what of a session is remembered: what the user and the agent said, and each tool call with its result.
+ * Left out are thinking, summaries (a model wrote them), what extensions put in, commands that '!!' keeps from
+ * the model, and blocks that a recall injected.
+ *
+ * @typedef {{ id: string, timestamp: string, version?: number, cwd: string, parentSession?: string }} Header
+ * @typedef {{ id: string, context: string, timestamp: string, role: "user" | "agent" | "tool", content: string, meta?: object }} Event
+ */
+
+import { createHash } from "node:crypto";
+
+const LONGEST = 2000; // characters of one argument of a call: a file that was written is in the repository
+const BLOCK = /^INJECTED_CONTEXT_(?:RELEVANT_MEMORIES|KNOWLEDGE)\n\{[^\n]*\n?/gm; // as mem-recall --inject prints it
+
+/**
+ * The log's context of a session. pi takes any text for an id, the log does not.
+ * @param {string} id
+ */
+export function contextOf(id) {
+	const plain = /^[a-z0-9_-]{1,64}$/.test(id);
+	return `pi/${plain ? id : createHash("sha256").update(id).digest("hex").slice(0, 32)}`;
+}
+
+/**
+ * The events of a session, in its order. `lineage` is its header, then those of the sessions it was forked from.
+ *
+ * A fork's file repeats the entries from before it. They are events of the session they were said in, under
+ * the same ids, so that nothing is logged twice.
+ * @param {Header[]} lineage
+ * @param {any[]} entries
+ * @returns {Event[]}
+ */
+export function events(lineage, entries) {
+	/** @type {Map<string, { name: string, arguments: object }>} */
+	const calls = new Map();
+	const found = [];
+	for (const { type, id, timestamp, message } of entries) {
+		if (type !== "message") continue;
+		const said = event(message, calls);
+		const origin = lineage.find((header) => header.timestamp <= timestamp) ?? lineage[lineage.length - 1];
+		if (said) found.push({ id, context: contextOf(origin.id), timestamp, ...said });
+	}
+	return found;
+}
+
+/**
+ * Role, content and meta of a message, undefined when it is not to be remembered. Notes its calls in `calls`.
+ * @param {any} message
+ * @param {Map<string, { name: string, arguments: object }>} calls
+ * @returns {Pick<Event, "role" | "content" | "meta"> | undefined}
+ */
+function event(message, calls) {
+	const content = text(message.content);
+	switch (message.role) {
+		case "user":
+			return content ? { role: "user", content } : undefined;
+		case "assistant":
+			for (const part of message.content) if (part.type === "toolCall") calls.set(part.id, part);
+			return content ? { role: "agent", content, meta: { model: `${message.provider}:${message.model}` } } : undefined;
+		case "toolResult": {
+			const meta = { name: message.toolName, call: message.toolCallId, args: clipped(calls.get(message.toolCallId)?.arguments ?? {}) };
+			return { role: "tool", content, meta: message.isError ? { ...meta, error: true } : meta };
+		}
+		case "bashExecution": {
+			if (message.excludeFromContext) return undefined;
+			const meta = { name: "bash", by: "user", args: clipped({ command: message.command }), exit: message.exitCode ?? null };
+			return { role: "tool", content: text(message.output), meta };
+		}
+	}
+}
+
+/**
+ * The text of a message's content, without what a recall injected.
+ * @param {string | any[] | undefined} content
+ */
+function text(content) {
+	const parts = Array.isArray(content) ? content.filter(({ type }) => type === "text").map((part) => part.text) : [content ?? ""];
+	return parts.join("\n").replace(BLOCK, "");
+}
+
+/**
+ * Arguments with long texts cut.
+ * @param {object} args
+ */
+function clipped(args) {
+	const cut = (/** @type {string} */ _key, /** @type {unknown} */ value) =>
+		typeof value === "string" && value.length > LONGEST ? `${value.slice(0, LONGEST)}… (${value.length} characters)` : value;
+	return JSON.parse(JSON.stringify(args, cut));
+}
