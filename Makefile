@@ -33,7 +33,7 @@ test: setup
 	@sh tests/run.sh
 
 check: setup
-	@$(PY) -m ruff check -q bin lib tests bench
+	@$(PY) -m ruff check -q bin skills lib tests bench
 	@$(PY) -m ruff format -q --check lib tests bench
 	@$(PY) -m mypy --no-error-summary lib
 	@$(PY) -m pytest tests/unit/test_house.py

@@ -18,7 +18,11 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -35,7 +39,41 @@ class Cost:
         self.cpu, self.wall, self.peak = cpu, wall, peak
 
 
-def cost(command: list[str], env: dict, stdin: bytes = b"", runs: int = RUNS) -> Cost:
+@contextmanager
+def answering() -> Iterator[str]:
+    """A chat model that answers at once, in this process: its time is not in the figures. Asked to, it calls bash once."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"]
+            message = {"role": "assistant", "content": "Yes."}
+            if messages[-1]["role"] == "user" and messages[-1]["content"].endswith("use the tool"):
+                function = {"name": "bash", "arguments": '{"command": "true"}'}
+                message = {
+                    "role": "assistant",
+                    "content": "",
+                    "tool_calls": [{"id": "c", "type": "function", "function": function}],
+                }
+            data = json.dumps({"choices": [{"message": message}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def cost(command: list[str], env: dict, stdin: bytes = b"", runs: int = RUNS, lenient: bool = False) -> Cost | None:
+    """The cost of a command; a `lenient` one that cannot be run here has none."""
     import time
 
     rows = []
@@ -44,6 +82,8 @@ def cost(command: list[str], env: dict, stdin: bytes = b"", runs: int = RUNS) ->
         done = subprocess.run(command, env=env, input=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         wall = time.perf_counter() - start
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if lenient and done.returncode == 78:
+            return None
         if done.returncode not in (0, 1):
             sys.exit(f"{command}: {done.stderr.decode()}")
         rows.append((1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime), 1000 * wall))
@@ -113,8 +153,15 @@ def measure(name: str, floor: Cost) -> None:
         line(f"mem-embed, {count} turns, vectors given", embed, floor, f"{1000 * count / embed.cpu:,.0f} turns/s")
         line("mem-recall --lexical", cost([f"{BIN}/mem-recall", "--lexical", query], env), floor)
         line("mem-recall, hybrid", cost([f"{BIN}/mem-recall", query], env), floor)
-        dry = cost([f"{BIN}/agent-turn", "--model", "command:true", "--dry-run", query], env, runs=5)
-        line("agent-turn --dry-run (a copy of the index)", dry, floor)
+        with answering() as url:
+            env |= {"OPENAI_BASE_URL": url, "OPENAI_MODEL": "instant"}
+            turn = [f"{BIN}/agent-turn", "--model", "openai", "--context"]
+            line("agent-turn, a new context", cost([*turn, "discord-thread/2", query], env), floor)
+            line("agent-turn, all turns in its window", cost([*turn, "discord-channel/bench", query], env), floor)
+            for rung in ("bubblewrap", "landlock", "none"):
+                tool = cost([*turn, "discord-channel/bench", "use the tool"], {**env, "MIND_TURN_SANDBOX": rung}, lenient=True)
+                if tool:
+                    line(f"agent-turn with a command, sandbox {rung}", tool, floor)
         size = os.path.getsize(os.path.join(home, "index", "mind.db"))
         print(f"{'':44} index {size / count:,.0f} bytes a turn, log {_logs(home) / count:,.0f}\n")
 

@@ -64,6 +64,12 @@ class Session:
         """This instant, ms since the epoch; always the same one under --now."""
         return clock.system_now() if self.fixed_now is None else self.fixed_now
 
+    def draft(self, path: str) -> str:
+        """`path`, which from inside the sandbox must be in the workspace: outside of it, everything could be read."""
+        if is_inside() and not os.path.realpath(path).startswith(os.path.realpath(self.home.workspace) + os.sep):
+            raise NotPermitted(f"refused from inside the sandbox: '{path}' is not in the workspace", cure="put it there")
+        return path
+
     @property
     def key(self) -> bytes:
         """MIND_KEY, which makes the logs' digests HMACs."""

@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 export const CHECKOUT = join(dirname(realpathSync(fileURLToPath(import.meta.url))), "..", "..");
 
 // seconds
-const SOON = 5; // somebody waits for an answer
+const SOON = 10; // somebody waits for it; a command itself waits 5 for a lock, and then says so
 const LONG = 60; // an import of a long session
 
 /**

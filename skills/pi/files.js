@@ -8,6 +8,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { CHECKOUT } from "./commands.js";
+import { events } from "./session.js";
 
 /**
  * The current window of a context, undefined when it has none yet.
@@ -52,13 +53,14 @@ export function sessionsOfRepository(cwd, folder) {
 }
 
 /**
- * A session file's header and entries. A line that is no JSON is left out, as pi does: its writer may be at work.
+ * The events of a session's file. A line that is no JSON is left out, as pi does: its writer may be at work.
+ * Throws, saying why, when the file cannot be taken in.
  * @param {string} path
- * @returns {{ header: any, entries: any[] }}
  */
-export function readSession(path) {
-	const entries = readFileSync(path, "utf8").split("\n").flatMap((line) => parsed(line) ?? []);
-	return { header: entries[0], entries: entries.slice(1) };
+export function eventsOf(path) {
+	const [header, ...entries] = readFileSync(path, "utf8").split("\n").flatMap((line) => parsed(line) ?? []);
+	if (!(header.version >= 2)) throw new Error("entries without ids, pi's first format; open it once with pi");
+	return events(lineage(header), entries);
 }
 
 /** @param {string} path */

@@ -38,7 +38,7 @@ export function events(lineage, entries) {
 	const calls = new Map();
 	const found = [];
 	for (const { type, id, timestamp, message } of entries) {
-		if (type !== "message") continue;
+		if (type !== "message" || !message) continue;
 		const said = event(message, calls);
 		const origin = lineage.find((header) => header.timestamp <= timestamp) ?? lineage[lineage.length - 1];
 		if (said) found.push({ id, context: contextOf(origin.id), timestamp, ...said });
@@ -58,7 +58,7 @@ function event(message, calls) {
 		case "user":
 			return content ? { role: "user", content } : undefined;
 		case "assistant":
-			for (const part of message.content) if (part.type === "toolCall") calls.set(part.id, part);
+			for (const part of parts(message.content)) if (part.type === "toolCall") calls.set(part.id, part);
 			return content ? { role: "agent", content, meta: { model: `${message.provider}:${message.model}` } } : undefined;
 		case "toolResult": {
 			const meta = { name: message.toolName, call: message.toolCallId, args: clipped(calls.get(message.toolCallId)?.arguments ?? {}) };
@@ -77,8 +77,16 @@ function event(message, calls) {
  * @param {string | any[] | undefined} content
  */
 function text(content) {
-	const parts = Array.isArray(content) ? content.filter(({ type }) => type === "text").map((part) => part.text) : [content ?? ""];
-	return parts.join("\n").replace(BLOCK, "");
+	const texts = parts(content).filter(({ type }) => type === "text");
+	return texts.map((part) => part.text).join("\n").replace(BLOCK, "");
+}
+
+/**
+ * A message's content as the list of parts that it may be.
+ * @param {string | any[] | undefined} content
+ */
+export function parts(content) {
+	return typeof content === "string" ? [{ type: "text", text: content }] : (content ?? []);
 }
 
 /**

@@ -158,7 +158,7 @@ class Shell:
         seconds = clock.monotonic() - start
         if ended is None:
             remarks.insert(0, f"ended after {seconds:.0f} s: the time limit")
-        text += "".join(f"\n({remark})" for remark in remarks)
+        text = "\n".join([*([text] if text else []), *(f"({remark})" for remark in remarks)])
         return Output(text, ended, seconds, full, sandbox.rung)
 
     def _shown(self, spool, size: int, tail: bytes) -> tuple[str, str]:

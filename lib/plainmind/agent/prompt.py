@@ -53,7 +53,7 @@ def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for event in events:
         if event.role == "user":
-            made.append({"role": "user", "content": said(event.content, event.meta)})
+            made.append({"role": "user", "content": said(event.content, {**event.meta, "author": event.author})})
         elif event.role == "agent":
             made.append({"role": "assistant", "content": event.content})
         elif event.role == "tool":

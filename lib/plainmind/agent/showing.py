@@ -25,14 +25,16 @@ class Showing:
         if not _ASKING.startswith(beginning):
             self._up_to(len(self.text.rstrip()))
 
-    def end(self, held: Callable[[str], bool]) -> None:
-        """The answer is over, whether or not it is whole; one that `held` knows is not shown."""
+    def end(self, held: Callable[[str], bool]) -> str:
+        """The answer is over, whether or not it is whole; one that `held` knows is not shown. Returns what was."""
         if not self._done and not held(self.text):
             self._up_to(len(self.text.rstrip()))
         self.shown = self._done > 0
         if self.shown:
             self._write("\n")
+        seen = self.text[: self._done].strip()
         self.text, self._done = "", 0
+        return seen
 
     def _up_to(self, end: int) -> None:
         start = self._done or len(self.text) - len(self.text.lstrip())

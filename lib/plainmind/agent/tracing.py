@@ -22,14 +22,16 @@ class Trace:
 
     def __call__(self, request: dict[str, Any], reply: Reply, seconds: float) -> None:
         """Record one answer. A request's text is its messages as JSON, in UTF-8."""
+        request = masked(request, self._mask)
         text = rendered(request)
         before = self._last()
         same = common(rendered(before), text) if before else 0
         record = {
-            "now": clock.text(self._now), "request": request, "reply": reply.text, "calls": [call._asdict() for call in reply.calls],
-            "usage": reply.usage, "seconds": seconds, "bytes": len(text), "stable_bytes": stable(request), "same_bytes": same,
+            "now": clock.text(self._now), "request": request, "reply": self._mask(reply.text),
+            "calls": masked([call._asdict() for call in reply.calls], self._mask), "usage": reply.usage, "seconds": seconds,
+            "bytes": len(text), "stable_bytes": stable(request), "same_bytes": same,
         }  # fmt: skip
-        files.append(self._path, self._mask(json_line(record)).encode() + b"\n")
+        files.append(self._path, json_line(record).encode() + b"\n")
         if before:
             self._say(
                 f"prompt: {same} of {len(text)} bytes as in the request before, {record['stable_bytes']} before what is injected"
@@ -43,6 +45,15 @@ class Trace:
                 return json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def masked(value: Any, mask: Callable[[str], str]) -> Any:
+    """A value with its texts masked one by one: what a mask takes away may reach to the end of a text, not further."""
+    if isinstance(value, dict):
+        return {key: masked(inner, mask) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [masked(inner, mask) for inner in value]
+    return mask(value) if isinstance(value, str) else value
 
 
 def rendered(request: dict[str, Any]) -> bytes:

@@ -54,6 +54,16 @@ class Message(NamedTuple):
         return self.asked_by(event) or (bool(self.id) and event.meta.get("for") == self.id)
 
     @property
+    def written(self) -> bytes:
+        """The id as a header has it."""
+        return metadata({"": self.id})[5:-2].encode()
+
+    def named(self, opened: reader.Window) -> list[Event]:
+        """The events of a window whose header has the id in it, which may be part of another's."""
+        mark = self.written
+        return [opened.event(block) for block in opened.blocks() if mark and mark in block.meta]
+
+    @property
     def mark(self) -> dict[str, Any]:
         """What the events of its turn carry."""
         return {"for": self.id} if self.id else {}
@@ -74,7 +84,7 @@ class Turn:
     def __init__(self, means: memory.Means, model: Model, shell: Shell, log: Log, context: str | None):
         self.means, self.model, self.shell, self.log, self.context = means, model, shell, log, context
         self.chat, self.settings = model.chat, means.settings
-        self._partly = ""  # what was shown of an answer that the user cut off
+        self._partly = ""  # what was shown of an answer that was cut off
 
     def run(self, message: Message) -> str:
         """The reply to a message.
@@ -93,25 +103,23 @@ class Turn:
             known = self._known(message)
             if known and known.reply is not None:
                 return known.reply
-            shown = self._shown()
+            shown = self._shown(message)
             if not known:
                 known = _Known(line=self._append("user", message.text, message.meta))
             try:
                 return self._converse(self.request(message, shown, known), message)
             except KeyboardInterrupt:
-                self._cut(message, "the user interrupted the turn", self._partly)
+                self._cut(message, "the user interrupted the turn")
                 raise
             except _NoAnswer as none:
-                failure = none.failure
-                if str(failure) != known.failure:  # said once is enough, however often it is tried again
-                    self._cut(
-                        message, "there was no answer", getattr(failure, "partial", ""), error=str(failure), code=failure.code
-                    )
-                raise failure from None
+                error = self.means.env.mask(str(none.failure))  # a server may have repeated the key
+                if error != known.failure:  # said once is enough, however often it is tried again
+                    self._cut(message, "there was no answer", error=error, code=none.failure.code)
+                raise none.failure from None
 
     def preview(self, message: Message) -> dict[str, Any]:
         """The exact request this message would begin with; nothing is called, run or written."""
-        return self.request(message, self._shown() if self.context else (), self._known(message))
+        return self.request(message, self._shown(message) if self.context else (), self._known(message))
 
     def request(self, message: Message, shown: Sequence[Event] = (), known: "_Known | None" = None) -> dict[str, Any]:
         """The request to the model: `shown` is of the window, `known` what this turn already did."""
@@ -119,7 +127,7 @@ class Turn:
         block = self._memories(message, min(known.line, shown[0].line if shown else UNLIMITED))
         messages = [
             {"role": "system", "content": self._system()},
-            *prompt.messages([event for event in shown if not message.begot(event)]),
+            *prompt.messages(shown),
             prompt.final([block], prompt.said(message.text, message.meta)),
             *prompt.messages(known.since),
         ]
@@ -143,12 +151,13 @@ class Turn:
             last = steps >= limit
             if last and steps:
                 messages.append({"role": "user", "content": _NO_MORE_STEPS})
-            reply = self._ask({**request, "tools": [] if last else request["tools"]})
+            tools = [] if last else request["tools"]
+            reply = self._ask({**request, "tools": tools})
             ranges = expand.wanted(reply.text) if not reply.calls else []
             if ranges and expansions <= EXPANSIONS:
                 expansions += 1
                 self._expand(messages, reply.text, ranges if expansions <= EXPANSIONS else [])
-            elif reply.calls and not last:
+            elif reply.calls and tools:
                 for number, call in enumerate(reply.calls[: limit - steps]):
                     steps += 1
                     # what the model said and used stands with the first of its calls
@@ -164,12 +173,10 @@ class Turn:
             reply = self.model.attempt(partial(self.chat.complete, request, show.piece if show else None))
         except (Unavailable, BadData, Misconfigured) as failure:
             raise _NoAnswer(failure) from None
-        except KeyboardInterrupt:
-            self._partly = show.text if show else ""
-            raise
         finally:
             if show:
-                show.end(expand.asks)
+                self._partly = show.end(expand.asks)
+        self._partly = ""  # it is whole
         seconds = round(clock.monotonic() - start, 3)
         if self.model.trace:
             self.model.trace(request, reply, seconds)
@@ -189,10 +196,10 @@ class Turn:
         self._append("agent", text, {"model": self.chat.name, "usage": reply.usage, **answers})
         return text
 
-    def _cut(self, message: Message, why: str, partly: str, **meta: Any) -> None:
-        """Log that a turn ended without an answer, and what of one the user may have seen."""
-        if partly.strip():
-            self._append("agent", partly.strip(), {"model": self.chat.name, "cut": True, **message.mark})
+    def _cut(self, message: Message, why: str, **meta: Any) -> None:
+        """Log that a turn ended without an answer, and what of one the user has seen."""
+        if self._partly:
+            self._append("agent", self._partly, {"model": self.chat.name, "cut": True, **message.mark})
         self._append("system", why, {**meta, **message.mark})
 
     def _expand(self, messages: list[dict[str, Any]], asked: str, ranges: list[Reference]) -> None:
@@ -247,14 +254,16 @@ class Turn:
             persona, skills.text(known), prompt.surroundings(self.shell.folder, self.means.home.root, self.shell.terms)
         )
 
-    def _shown(self) -> Sequence[Event]:
-        """The events of the window that the prompt shows: the last ones, within the budget."""
+    def _shown(self, message: Message) -> Sequence[Event]:
+        """The events of other turns that the prompt shows: the last ones of the window, within the budget."""
         path = self.means.home.current_window(self.context or "")
         if not path:
             return ()
         opened = reader.window(self.means.home, path)
         budget = self.settings["turn.history_tokens"] or self.chat.context_tokens // 2
-        blocks = opened.blocks()
+        # what this turn did before it was cut off is shown anyway, and moves no history out
+        own = {event.line for event in message.named(opened) if message.begot(event)}
+        blocks = [block for block in opened.blocks() if block.line not in own]
         first = prompt.first_shown(blocks, budget)
         return [opened.event(block) for block in blocks[first:]]
 
@@ -262,15 +271,14 @@ class Turn:
         """What the context's logs say about this message id. A retry may have gone on in a later window."""
         if not message.id or not self.context:
             return None
-        mark = metadata({"": message.id})[5:-2].encode()  # as a header has it
         since: list[Event] = []
         failure = ""
         for name in reversed(self.means.home.windows(self.context)):
             path = f"logs/{self.context}/{name}"
-            if mark not in files.read(self.means.home.path(path)):
+            if message.written not in files.read(self.means.home.path(path)):
                 continue
             opened = reader.window(self.means.home, path)
-            events = [opened.event(block) for block in opened.blocks() if mark in block.meta]
+            events = message.named(opened)
             reply = next((e.content for e in events if e.role == "agent" and e.meta.get("reply_to") == message.id), None)
             if reply is not None:
                 return _Known(reply=reply)

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
 import time
 from typing import Any
 
@@ -77,6 +78,9 @@ class Pi:
             env={"PATH": os.environ["PATH"], "MIND_HOME": home},
         )  # fmt: skip
 
+        self.watch = threading.Timer(120, self.process.kill)
+        self.watch.start()
+
     def _step(self, **what: Any) -> list[Any]:
         assert self.process.stdin and self.process.stdout
         state = {"session": vars(self.session), "cwd": self.cwd, "ui": self.ui}
@@ -106,6 +110,7 @@ class Pi:
 
     def close(self) -> str:
         """End it, and return what it said on standard error."""
+        self.watch.cancel()
         return self.process.communicate(timeout=30)[1]
 
 
@@ -120,7 +125,7 @@ def start(tmp_path, home):
 
     yield start
     for pi in started:
-        if pi.process.poll() is None:
+        if not pi.process.stdin.closed:
             pi.close()
 
 
@@ -281,8 +286,8 @@ def test_a_recall_that_hangs_is_ended(start, checkout):
     pi = start(extension=checkout.extension)
     before = time.monotonic()
     pi.prompt("hello")
-    assert time.monotonic() - before < 30
-    assert pi.told == ["warning: plainmind: 'mem-recall' took longer than 5 s"]
+    assert time.monotonic() - before < 50
+    assert pi.told == ["warning: plainmind: 'mem-recall' took longer than 10 s"]
     assert pi.request() == pi.session.messages
 
 
@@ -467,10 +472,10 @@ def test_earlier_sessions_of_the_repository_are_imported_once(pi, kept, home, tm
     kept(Session("d"), more="no JSON\n")
     os.rename(kept(Session("e", cwd=str(tmp_path))), tmp_path / "agent" / "sessions" / "--here--" / "e.jsonl.old")
     pi.command("mem-import")
-    assert pi.told == ["info: 2 sessions read, 2 events were new"]
+    assert pi.told == ["info: sessions: 2, new events: 2"]
     assert [event.content for id in "abcd" for event in logged(home, f"pi/{id}")] == ["said in a", "said in b"]
     pi.command("mem-import")
-    assert pi.told == ["info: 2 sessions read, 0 events were new"]
+    assert pi.told == ["info: sessions: 2, new events: 0"]
 
 
 def test_a_folder_for_all_sessions_is_looked_through(pi, kept, home, tmp_path):
@@ -482,15 +487,20 @@ def test_a_folder_for_all_sessions_is_looked_through(pi, kept, home, tmp_path):
     kept(Session("c", cwd=str(tmp_path)), "another")
     pi.session.folder = str(tmp_path / "agent" / "sessions" / "all")
     pi.command("mem-import")
-    assert pi.told == ["info: 1 sessions read, 1 events were new"]
+    assert pi.told == ["info: sessions: 1, new events: 1"]
 
 
-def test_sessions_without_ids_are_named_and_left_out(pi, kept, home, tmp_path):
-    old = Session("a", cwd=str(tmp_path), version=1)
+def test_a_session_that_cannot_be_taken_in_is_named_and_the_rest_is_done(pi, kept, home, tmp_path):
+    old, good = Session("a", cwd=str(tmp_path), version=1), Session("b", cwd=str(tmp_path))
     old.user("said long ago")
-    kept(old)
+    good.user("said lately")
+    path = kept(old)
+    kept(good, more='{"type":"message","id":"1"}\n{"type":"message","id":"2","message":{"role":"assistant"}}\nnull\n5\n')
     pi.command("mem-import")
-    assert pi.told == ["info: 0 sessions read, 0 events were new; 1 of pi's first format left out: open them once with pi"]
+    assert pi.told == [
+        f"warning: plainmind: {path}: entries without ids, pi's first format; open it once with pi",
+        "info: sessions: 1, new events: 1",
+    ]
 
 
 def test_an_import_ends_when_nothing_can_be_written(start, checkout, tmp_path):
@@ -503,8 +513,9 @@ def test_an_import_ends_when_nothing_can_be_written(start, checkout, tmp_path):
     pi.session.folder = str(folder)
     for name in ("1.jsonl", "2.jsonl"):
         (folder / name).write_text(pi.session.lines())
-    pi.command("mem-import")
-    assert pi.told == ["warning: plainmind: mem-append: no space"]
+    for _ in range(2):  # asked again, it says so again
+        pi.command("mem-import")
+        assert pi.told == ["warning: plainmind: mem-append: no space"]
 
 
 def test_what_a_fork_repeats_stays_with_the_session_it_was_said_in(pi, kept, home, tmp_path):
@@ -523,7 +534,7 @@ def test_what_a_fork_repeats_stays_with_the_session_it_was_said_in(pi, kept, hom
         ["said first"], ["said in the fork"], ["said last"]
     ]  # fmt: skip
     pi.command("mem-import")
-    assert pi.told == ["info: 2 sessions read, 0 events were new"]
+    assert pi.told == ["info: sessions: 2, new events: 0"]
 
 
 def test_a_fork_whose_origin_is_gone_or_is_itself(pi, home, tmp_path):

@@ -189,7 +189,7 @@ def test_pi_recalls_before_the_model_is_asked_and_logs_what_was_said(pi, model, 
         *expected, ("user", "qwertyuiop"), ("agent", "You are welcome.")
     ]  # fmt: skip
 
-    assert pi.run("/mem-import").stderr == "1 sessions read, 0 events were new\n"
+    assert pi.run("/mem-import").stderr == "sessions: 1, new events: 0\n"
     assert len(model.requests) == 3
 
 

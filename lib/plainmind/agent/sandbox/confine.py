@@ -40,11 +40,11 @@ def landlock_abi() -> int:
     return max(0, _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
 
 
-def restrict_files(*, read: list[str], write: list[str], list: list[str], devices: list[str]) -> None:
+def restrict_files(network: bool, *, read: list[str], write: list[str], list: list[str], devices: list[str]) -> None:
     """Take from this process, for ever, every right on files but those named. Paths that are not there are left out."""
     abi = landlock_abi()
     known = (1 << (16 if abi >= 5 else 15)) - 1
-    attributes = (ctypes.c_uint64 * 3)(known, 0b11 if abi >= 4 else 0, 0b11 if abi >= 6 else 0)
+    attributes = (ctypes.c_uint64 * 3)(known, 0b11 if abi >= 4 and not network else 0, 0b11 if abi >= 6 else 0)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _called(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     for paths, rights in ((read, SEEING), (write, CHANGING), (list, READ_DIR), (devices, READ | WRITE)):
@@ -116,7 +116,7 @@ def _become(wanted: dict, argv: list[str]) -> None:
         if wanted["landlock"]:
             if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
                 raise OSError(ctypes.get_errno(), "no_new_privs")
-            restrict_files(**wanted["landlock"])
+            restrict_files(wanted["network"], **wanted["landlock"])
             restrict_sockets(wanted["network"])
         os.execvp(argv[0], argv)
     except BaseException as error:  # never may the child go on as if it were confined

@@ -78,7 +78,8 @@ class Sandbox:
         if self.rung == NONE:
             return Prepared(landlock.unconfined(argv), inside, ())
         way_out = self.broker.inherited.fileno()
-        inside["MIND_BROKER"] = str(way_out)
+        # a folder that is forbidden stops programs which go on without one that is not there
+        inside |= {"MIND_BROKER": str(way_out), "HOME": self._temporary, "GIT_CONFIG_NOSYSTEM": "1"}
         wrapped = (landlock if self.rung == landlock.NAME else seatbelt).command(limits, protected, argv)
         return Prepared(wrapped, inside, (way_out,))
 
