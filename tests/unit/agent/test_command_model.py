@@ -31,7 +31,8 @@ def test_a_turn_with_a_tool(world, program):
     assert world.turn("--model", setting, "--message-id", "m", "hi") == "Done.\n"
     user, tool, agent = world.events()
     assert (tool.content, tool.meta["args"]) == ("hi", {"command": "echo hi"})
-    assert agent.meta["model"] == setting and agent.meta["usage"] == {"input_tokens": 1}
+    assert agent.meta["model"] == setting and agent.meta["usage"] == {"input_tokens": 1, "seconds": agent.meta["usage"]["seconds"]}
+    assert list(tool.meta["usage"]) == ["seconds"], "what the program does not tell is not made up"
     with open(world.path("requests")) as file:
         first, second = map(json.loads, file)
     assert [m["role"] for m in first["messages"]] == ["system", "user"] and first["tools"]
@@ -68,7 +69,7 @@ def test_it_sees_no_secret(world, program):
 def test_a_program_that_fails(library, program, world, body, failure):
     with pytest.raises(failure):
         library("hi", program(body))
-    assert world.roles() == ["user"]
+    assert world.roles() == ["user", "system"]
 
 
 @pytest.mark.parametrize("body", ['print(\'{"content": "hi"}\')', 'print(\'{"text": "hi", "tool_calls": null}\')'])
@@ -95,4 +96,5 @@ def test_one_that_reads_nothing(library, world):
 def test_exit_codes_of_the_turn(world, program):
     world.turn("--model", program("sys.exit(65)"), "hi", code=65)
     world.turn("--model", "command:/nowhere/at/all", "hi", code=78)
-    assert world.roles() == ["user", "user"]
+    assert world.roles() == ["user", "system"] * 2
+    assert [e.meta["code"] for e in world.events() if e.role == "system"] == [65, 78]

@@ -2,8 +2,6 @@
 
 import os
 
-from plainmind.agent import prompt
-from plainmind.formats.event import Event
 from plainmind.ground import files
 from plainmind.recall.excerpt import tokens
 
@@ -99,21 +97,6 @@ def test_a_budget_smaller_than_anything(world, model):
     world.turn(ASK, MIND_TURN_HISTORY_TOKENS="1")
     assert [m["role"] for m in model.messages[0]] == ["system", "user"]
     assert FACT in [m["excerpt"] for m in model.injected()]
-
-
-def test_the_start_of_a_cut_history_moves_seldom():
-    """So that the provider's cache holds: a quarter of the budget goes at once, not every turn a little."""
-    events, starts = [], set()
-    for number in range(100):
-        for role in ("user", "agent"):
-            line = len(events) * 3 + 3
-            events.append(Event("logs/a/b/c.md", line, line + 1, "", role, "", "a/b", f"{role} {number} " + "x" * 90, {}))
-        shown = prompt.history(events, 1000)
-        starts.add(shown.first_line)
-        assert sum(tokens(m["content"]) for m in shown.messages) <= 1000
-        assert shown.messages[0]["role"] == "user"
-        assert (events[-1].content, shown.first_line) == (shown.messages[-1]["content"], events[-len(shown.messages)].line)
-    assert len(starts) <= 25
 
 
 def test_a_pin_is_recalled_first(world, model):

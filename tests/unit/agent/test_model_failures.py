@@ -1,10 +1,12 @@
 """What a model can do wrong: the message is logged once, the exit code is honest, the next run carries on."""
 
 import json
+import os
 import socket
 
 import pytest
-from plainmind.ground.errors import BadData, Misconfigured, Unavailable
+from plainmind.ground import files
+from plainmind.ground.errors import BadData, Failure, Misconfigured, Unavailable
 from scripted import call, calls, later, raw_call
 
 
@@ -16,27 +18,29 @@ def test_a_server_that_recovers_is_asked_again(world, model):
 
 
 def test_a_server_that_does_not(world, model):
-    """Four attempts, 69, the message logged once; the same id completes the turn later."""
+    """Four attempts, 69, the message logged once, each error once; the same id completes the turn later."""
     model.then(500, 502, 503, 529)
     assert world.turn("--message-id", "m1", "hi", code=69) == ""
     assert world.said.count("\n") == 1 and "529" in world.said
     assert len(model.requests) == 4
-    assert world.roles() == ["user"]
-    model.then(later())
-    world.turn("--message-id", "m1", "hi", code=69)
-    assert world.roles() == ["user"]
+    assert world.roles() == ["user", "system"]
+    for _ in range(2):
+        model.then(later(503))
+        world.turn("--message-id", "m1", "hi", code=69)
+        assert world.roles() == ["user", "system", "system"]
+    assert ["529" in e.meta["error"] for e in world.events()[1:]] == [True, False]
     model.then("Hello.")
     assert world.turn("--message-id", "m1", "hi") == "Hello.\n"
-    assert world.roles() == ["user", "agent"]
-    assert model.requests[0] == model.requests[4] == model.requests[5]
+    assert world.roles() == ["user", "system", "system", "agent"]
+    assert model.requests[0] == model.requests[4] == model.requests[5] == model.requests[6]
 
 
 def test_a_failure_after_a_tool(world, model):
     model.then(calls(call("echo 1 >> count; echo one", id="a")), later(), "Done.")
     world.turn("--message-id", "m1", "hi", code=69)
-    assert world.roles() == ["user", "tool"]
+    assert world.roles() == ["user", "tool", "system"]
     assert world.turn("--message-id", "m1", "hi") == "Done.\n"
-    assert world.roles() == ["user", "tool", "agent"]
+    assert world.roles() == ["user", "tool", "system", "agent"]
     assert model.messages[2] == model.messages[1]
 
 
@@ -44,7 +48,8 @@ def test_without_an_id_the_next_message_sees_the_failed_one(world, model):
     model.then(later(), "Both.")
     world.turn("one", code=69)
     world.turn("two")
-    assert [m["content"] for m in model.messages[1][1:]] == ["one", "two"]
+    assert [m["content"] for m in model.messages[1][1:]] == ["one", "(notice) there was no answer", "two"]
+    assert "for" not in world.events()[1].meta
 
 
 def test_nobody_listens(world):
@@ -52,7 +57,7 @@ def test_nobody_listens(world):
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
         assert world.turn("hi", code=69, OPENAI_BASE_URL=url) == ""
-    assert world.roles() == ["user"]
+    assert world.roles() == ["user", "system"]
     assert world.said.count("\n") == 1 and "cannot be reached" in world.said
 
 
@@ -83,9 +88,10 @@ def test_no_answer(library, model, world, reply):
     model.then(reply)
     with pytest.raises(Unavailable):
         library("hi", id="m1")
-    assert world.roles() == ["user"]
+    assert world.roles() == ["user", "system"]
     model.then("Here.")
     assert library("hi", id="m1") == "Here."
+    assert world.roles() == ["user", "system", "agent"]
 
 
 @pytest.mark.parametrize(
@@ -96,8 +102,82 @@ def test_a_refusal_is_not_repeated(library, model, world, status, failure):
     model.then((status, {"Location": "http://127.0.0.1:1/"}))
     with pytest.raises(failure):
         library("hi")
-    assert world.roles() == ["user"]
+    assert world.roles() == ["user", "system"]
     assert len(model.requests) == 1
+
+
+# case -> what the model answers, settings, exit code, what is logged, what the error says
+NO_ANSWER = {
+    "it fails": ([500], {}, 69, ["user"], "answered 500"),
+    "it says no to the request": ([400], {}, 65, ["user"], "answered 400"),
+    "it says no to the key": ([401], {}, 78, ["user"], "check the key"),
+    "an error in a good answer": ([b'{"error": {"message": "overloaded"}}'], {}, 69, ["user"], "overloaded"),
+    "no JSON": ([b"<html>busy</html>"], {}, 69, ["user"], "answered no JSON"),
+    "nothing": ([""], {}, 69, ["user"], "answered nothing"),
+    "nothing, as its tokens were used up": (
+        [b'{"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}'], {}, 78, ["user"], "raise turn.max_tokens"
+    ),
+    "nothing after a command": ([calls(call("echo 1 >> count", id="a")), ""], {}, 69, ["user", "tool"], "answered nothing"),
+    "calls when no more are allowed": (
+        [calls(call("echo 1 >> count", id="a")), calls(call("echo 2 >> count", id="b"))], {"turn_max_steps": 1}, 69, ["user", "tool"],
+        "asks for more and more",
+    ),
+    "calls where there is no tool": ([calls(call("echo 1 >> count"))], {"turn_max_steps": 0}, 69, ["user"], "asks for more and more"),
+    "a small model calls what it was not given": (
+        [calls(call("echo 1 >> count"))], {"setting": "openai:smollm2"}, 69, ["user"], "asks for more and more"
+    ),
+    "it asks for lines again and again": (["EXPAND logs/a/b/c.md:3"] * 4, {}, 69, ["user"], "asks for more and more"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NO_ANSWER)
+def test_no_answer_is_logged_once_and_the_next_run_goes_on(library, model, world, case):
+    replies, settings, code, logged, said = NO_ANSWER[case]
+    model.then(*replies)
+    with pytest.raises(Failure, match=said) as failed:
+        library("go", id="m1", **settings)
+    assert failed.value.code == code and len(model.requests) == len(replies)
+    assert world.roles() == [*logged, "system"]
+    notice = world.events()[-1]
+    assert notice.content == "there was no answer"
+    assert notice.meta == {"error": str(failed.value), "code": code, "for": "m1"}
+    # the same once more: it begins after the last result that was logged, and the same error is not logged again
+    again = replies[logged.count("tool") :]
+    begun = model.messages[logged.count("tool")]
+    model.then(*again)
+    with pytest.raises(Failure, match=said):
+        library("go", id="m1", **settings)
+    assert world.roles() == [*logged, "system"]
+    assert model.messages[-len(again)] == begun
+    model.then("Here.", "Later.")
+    assert library("go", id="m1", **settings) == "Here."
+    assert world.roles() == [*logged, "system", "agent"]
+    assert model.messages[-1] == begun
+    library("and now?", **settings)
+    assert [m["content"] for m in model.messages[-1][1:] if m["role"] == "user"] == [
+        "go", "(notice) there was no answer", "and now?"
+    ]  # fmt: skip
+    if "tool" in logged:
+        with open(os.path.join(world.home.workspace, "count")) as file:
+            assert file.read() == "1\n"
+    else:
+        assert not os.path.exists(world.home.workspace)
+
+
+def test_the_same_error_of_another_message_is_logged(library, model, world):
+    model.then(400, 400, 400, 400)
+    for id in ("m1", "m2", "", ""):
+        with pytest.raises(BadData):
+            library("go", id=id)
+    assert world.roles() == ["user", "system"] * 4
+    assert [e.meta.get("for") for e in world.events() if e.role == "system"] == ["m1", "m2", None, None]
+
+
+def test_without_a_context_a_failure_is_only_told(library, model, world):
+    model.then(400)
+    with pytest.raises(BadData):
+        library("go", context=None)
+    assert not os.path.exists(world.home.logs)
 
 
 def test_the_key_is_never_told(world, model):
@@ -109,6 +189,12 @@ def test_the_key_is_never_told(world, model):
     world.turn("hi", code=65, OPENAI_API_KEY="hush-hush-hush")
     assert "hush" not in world.said
     model.replies.clear()
+    # an error without a status is told in the server's own words, and logged in them
+    model.then(b'{"error": {"message": "your key hush-hush-hush is worn", "code": "context_length_exceeded"}}')
+    world.turn("hi", code=65, OPENAI_API_KEY="hush-hush-hush")
+    assert "hush" not in world.said
+    assert "your key *** is worn" in world.events()[-1].meta["error"]
+    assert b"hush" not in files.read(world.home.path(world.home.current_window("discord-thread/1")))
 
 
 @pytest.mark.parametrize(
@@ -137,6 +223,13 @@ def test_a_call_that_cannot_be_run_is_answered(library, model, world, made, told
     assert (better.content, better.meta["exit"]) == ("better", 0)
     shown = model.messages[1][-2:]
     assert shown[0]["tool_calls"] == [made]
+    assert shown[1] == {"role": "tool", "tool_call_id": "c1", "content": wrong.content}
+    assert wrong.meta["args"] == {"raw": made["function"]["arguments"][:2000]}
+    # the next turn's history has it as a call like any other
+    model.then("Yes.")
+    library("again?")
+    shown = model.messages[3][2:4]
+    assert json.loads(shown[0]["tool_calls"][0]["function"]["arguments"]) == wrong.meta["args"]
     assert shown[1] == {"role": "tool", "tool_call_id": "c1", "content": wrong.content}
 
 
@@ -180,16 +273,20 @@ def test_more_calls_at_once_than_steps_are_left(library, model, world):
     assert library("go", turn_max_steps=3) == "Enough."
     assert [e.content for e in world.events() if e.role == "tool"] == ["0", "1", "2"]
     assert [bool(request.get("tools")) for request in model.requests] == [True, False]
+    # every call that is shown has its result, and the last word is the notice
+    *_, notice = model.messages[1]
+    made = [m["tool_calls"][0]["id"] for m in model.messages[1] if "tool_calls" in m]
+    assert made == [m["tool_call_id"] for m in model.messages[1] if m["role"] == "tool"] == ["0", "1", "2"]
+    assert notice["role"] == "user" and notice["content"].startswith("(notice) No more commands")
 
 
 def test_calls_where_none_are_possible(library, model, world):
-    """A model that calls without being given a tool: its text counts; without text it said nothing."""
-    model.then(calls(call("echo 1", id="a"), text="Well."))
-    assert library("go", turn_max_steps=0) == "Well."
-    model.then(calls(call("echo 1", id="a")))
-    with pytest.raises(Unavailable):
-        library("go on", turn_max_steps=0)
-    assert world.roles() == ["user", "agent", "user"]
+    """A model that calls without being given a tool: its text counts."""
+    for settings in ({"turn_max_steps": 0}, {"setting": "openai:smollm2"}):
+        model.then(calls(call("echo 1", id="a"), text="Well."))
+        assert library("go", **settings) == "Well."
+        assert not model.requests[-1].get("tools")
+    assert world.roles() == ["user", "agent"] * 2
 
 
 def test_steps_count_over_a_cut(library, model):
