@@ -36,7 +36,7 @@ def help_text(command: str, width: int = 100) -> str:
 
 def formats() -> dict[str, str]:
     """The pages of section 5: name -> text, from the modules and the schema that define the formats."""
-    from .formats import event, heads, pins
+    from .formats import event, heads, pins, session, steps
 
     with open(os.path.join(LIB, "index", "schema.sql"), encoding="utf-8") as file:
         schema = file.read()
@@ -49,6 +49,11 @@ def formats() -> dict[str, str]:
         + "\n\nHEADS\n"
         + _indented(heads.__doc__ or "")
         + "\n\nSEE ALSO\n  mem-append(1) mem-show(1) mem-lint(1) mind-schema(5)\n",
+        "mind-session": "NAME\n  mind-session - the state of an agent in a session of a team\n\nDESCRIPTION\n"
+        + _indented(session.__doc__ or "")
+        + "\n\nOPEN STEPS\n"
+        + _indented(steps.__doc__ or "")
+        + "\n\nFILES\n  work/session-SECONDS/AGENT.json   a state\n\nSEE ALSO\n  work-session(1)\n",
         "mind-schema": "NAME\n  mind-schema - the tables of the index\n\nDESCRIPTION\n"
         "  index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what is\n"
         "  written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid = turns.id, columns\n"
@@ -84,7 +89,7 @@ def roff(name: str, section: int, text: str) -> str:
         elif title == "OPTIONS":
             out.append(_escaped(line.strip()))
         else:
-            out += [".RS 4", ".nf", _escaped(line.strip()), ".fi", ".RE"]
+            out += [".RS 4", ".nf", _escaped(line[6:]), ".fi", ".RE"]
     return "\n".join(out) + "\n"
 
 

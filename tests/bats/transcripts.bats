@@ -11,6 +11,7 @@ play() {
 @test "mem-show" { play mem-show; }
 @test "mem-pin" { play mem-pin; }
 @test "mem-lint" { play mem-lint; }
+@test "work-session" { play work-session; }
 
 @test "a transcript that is stale fails" {
   unset GOLDEN

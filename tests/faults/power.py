@@ -50,7 +50,12 @@ class Disk:
 
     def _is_truth(self, path: str) -> bool:
         part = os.path.relpath(path, self.home)
-        return part.startswith(("logs/", "pins/")) and part.endswith(".md")
+        return (
+            part.startswith(("logs/", "pins/"))
+            and part.endswith(".md")
+            or part.startswith("work/session-")
+            and part.endswith(".json")
+        )
 
     def _inode(self, path: str) -> int:
         return self.inodes.setdefault(path, next(self.numbers))

@@ -105,6 +105,19 @@ def unheard() -> None:
     writer.Log._settle = settling
 
 
+def in_place() -> None:
+    """A file is changed where it stands, instead of exchanged."""
+
+    def editing(path: str, change) -> None:
+        data = change(files.read(path))
+        with open(path, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    files.edit = editing
+
+
 globals()[sys.argv[1]]()
 sys.argv = sys.argv[2:]
 runpy.run_path(sys.argv[0], run_name="__main__")

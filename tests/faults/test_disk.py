@@ -119,6 +119,7 @@ def test_a_full_disk_for_a_new_context_a_window_and_a_pin(disk):
         ["mem-new", CONTEXT],
         ["mem-pin", f"{WINDOW}:3"],
         ["mem-pin", "--text", "x"],
+        ["work-session", "start", "--agent", "backend"],
     ):
         code, printed, said = run(home, *argv, stdin=b"x" * 5000)
         assert (code, printed) == (74, "") and "no space left on device" in said, argv
@@ -150,6 +151,7 @@ def test_no_inodes(disk):
 def test_a_disk_that_can_only_be_read(disk):
     home = disk("size=1m")
     assert run(home, "mem-pin", f"{WINDOW}:3")[0] == 0
+    assert run(home, "work-session", "start", "--agent", "backend")[0] == 0
     assert subprocess.run(["mount", "-o", "remount,ro", os.path.dirname(home.root)], capture_output=True).returncode == 0
     before = snapshot(home)
     for argv in (
@@ -158,12 +160,15 @@ def test_a_disk_that_can_only_be_read(disk):
         ["mem-new", CONTEXT],
         ["mem-pin", "--text", "x"],
         ["mem-pin", "--remove", f"{WINDOW}:3"],
+        ["work-session", "start", "--agent", "backend"],
+        ["work-session", "end", "--agent", "backend", "--session", "session-1769783035"],
     ):
         code, printed, said = run(home, *argv, stdin=b'{"role":"user","content":"x"}')
         assert (code, printed) == (74, "") and said.endswith(": read-only file system\n"), (argv, code, said)
     assert snapshot(home) == before
     assert run(home, "mem-show", f"{WINDOW}:3")[0] == 0
     assert run(home, "mem-pin", "--list")[0] == 0
+    assert run(home, "work-session", "show") == (0, "backend\tin_progress\t\n", "")
     assert run(home, "mem-lint", "--logs") == (0, "", "")
 
 

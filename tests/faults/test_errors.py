@@ -20,11 +20,13 @@ CASES = [
         "many lines",
         "a pin in a person's file",
         "a pin removed",
+        "a run in a session",
+        "a task",
     )
 ]
 
 
-@pytest.mark.parametrize("error, name", [*CASES, ("ENOSPC", "one more event"), ("EROFS", "a pin removed")])
+@pytest.mark.parametrize("error, name", [*CASES, ("ENOSPC", "one more event"), ("EROFS", "a pin removed"), ("ENOSPC", "a task")])
 def test_every_call_fails(error, name, tmp_path):
     """One call fails, the command ends, and the next run makes it good."""
     report = kill.grid(BY_NAME[name], str(tmp_path), fault=f"error={error}")

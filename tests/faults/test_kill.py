@@ -36,6 +36,9 @@ def test_every_death(writer, tmp_path):
     ("one more event", "hasty", "", "no event here"),
     ("one more event", "", "trusting", "the journal has not heard"),
     ("one more event", "", "unheard", "the journal has not heard"),
+    ("a task", "unsynced", "", "is not durable when the command ended with 0"),
+    ("a run in a session", "unsynced_folders", "", "is not durable when the command ended with 0"),
+    ("a task", "in_place", "", "no JSON"),
 ], ids=lambda value: value.replace(" ", "-"))  # fmt: skip
 def test_a_broken_promise_is_noticed(name, sabotage, again, said, tmp_path):
     wrong = kill.grid(BY_NAME[name], str(tmp_path), sabotage=sabotage, again=again).wrong

@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import subprocess
 import tempfile
+from contextlib import nullcontext
 
 import pytest
 from plainmind.ground import files
 from plainmind.ground.paths import Home
 from plainmind.log import pinning, reader, verify
 from plainmind.log.writer import Draft, Log
+from plainmind.work import orders, sessions
 from scene import NOW, ROOT, STAMP, TIME
 
 CONTEXT = "test/many"
@@ -148,10 +150,91 @@ def test_pins_that_many_add_and_remove(home):
     assert os.listdir(home.path("pins")) == ["pins.md"]
 
 
+SESSION = "session-1769783035"
+
+
+def order(home, agent: str, verb: str, *words: str, id: str | None = SESSION):
+    return orders.carry_out(home, orders.order(verb, words, {}), id, agent, NOW, bytes, False)
+
+
+def states(home) -> dict:
+    def broken(failure) -> None:
+        raise failure
+
+    return {state.agent: state for state in sessions.states(home, SESSION, broken)}
+
+
+def test_sixteen_write_the_state_of_one_agent_while_others_look(home):
+    """Every task, artifact and step of every one is there, each one's in its order, and so is a person's key."""
+    order(home, "backend", "start")
+    sessions.change(home, SESSION, "backend", lambda old: {**old, "theirs": [1.5]})
+
+    def work(number: int) -> None:
+        for n in range(8):
+            order(home, "backend", "task", f"{number}/{n}")
+            order(home, "backend", "artifact", f"{number}/{n}:={n}")
+            assert f"{number}/{n}" in states(home)["backend"].fields["artifacts"]
+            order(home, "backend", "next", "frontend", f"{number}/{n}")
+
+    together(work, 16)
+    fields = states(home)["backend"].fields
+    found = [task["description"] for task in fields["completedTasks"]]
+    for number in range(16):
+        mine = [f"{number}/{n}" for n in range(8)]
+        assert [each for each in found if each in mine] == mine
+        assert [step["action"] for step in fields["nextSteps"] if step["action"] in mine] == mine
+    assert (len(found), len(fields["artifacts"]), len(fields["nextSteps"])) == (128, 128, 128)
+    assert fields["theirs"] == [1.5]
+    assert os.listdir(home.path("work", SESSION)) == ["backend.json"]
+
+
+def test_sixteen_agents_of_one_session(home):
+    def work(number: int) -> None:
+        order(home, f"agent-{number}", "start")
+        for n in range(8):
+            order(home, f"agent-{number}", "task", str(n))
+        order(home, f"agent-{number}", "end")
+
+    together(work, 16)
+    found = states(home)
+    assert len(found) == 16 and {state.status for state in found.values()} == {"completed"}
+    assert all([task["description"] for task in s.fields["completedTasks"]] == list("01234567") for s in found.values())
+
+
+def test_sixteen_sessions_started_in_one_second(home):
+    ids = together(lambda number: order(home, "orchestrator", "start", id=None).session, 16)
+    assert sorted(ids) == sorted(sessions.ids(home)) == [f"session-{NOW // 1000 + n}" for n in range(16)]
+
+
+def test_sixteen_commands_write_at_once(home):
+    order(home, "backend", "start")
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_SESSION": SESSION, "MIND_AGENT": "backend"}
+    page = os.path.join(ROOT, "bin", "work-session")
+    commands = [
+        subprocess.Popen([page, "task", f"task {n}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env) for n in range(16)
+    ]
+    assert [(command.communicate(timeout=60)[0], command.returncode) for command in commands] == [(b"", 0)] * 16
+    assert {task["description"] for task in states(home)["backend"].fields["completedTasks"]} == {f"task {n}" for n in range(16)}
+
+
+def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):
+    """The control: two read the same state before either has written, and nothing is exchanged back."""
+    order(home, "backend", "start")
+    both = fork.Barrier(2)
+    monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
+
+    def replaced(path: str, change) -> None:
+        data = change(files.read(path))
+        both.wait(60)
+        files.replace(path, data)
+
+    monkeypatch.setattr(files, "edit", replaced)
+    together(lambda number: order(home, "backend", "task", str(number)), 2)
+    assert len(states(home)["backend"].fields["completedTasks"]) == 1
+
+
 def test_without_the_lock_this_would_fail(home, monkeypatch):
     """The control: the same processes, and a lock that everybody has at once."""
-    from contextlib import nullcontext
-
     monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
     Log(home).append(CONTEXT, [Draft(NOW, "user", "before", {})], NOW)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from plainmind.agent import memory, upkeep
-from plainmind.formats import heads, pins
+from plainmind.formats import heads, pins, session
 from plainmind.formats.config import Settings
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
@@ -17,6 +17,7 @@ from plainmind.ground.paths import Home
 from plainmind.index import cache, store
 from plainmind.log import pinning, reader, verify
 from plainmind.log.writer import Draft, Log
+from plainmind.work import sessions
 from scene import NOW, STAMP, TIME
 
 CONTEXT = "test/kill"
@@ -79,7 +80,8 @@ def sound(home: Home, torn: bool = False) -> None:
 
 def heard(home: Home) -> None:
     """The journal names the last event of every window: else the index would not know of it."""
-    journal = {(head.window, head.digest) for head in heads.parse(files.read(home.heads))}
+    data = files.read(home.heads) if os.path.exists(home.heads) else b""
+    journal = {(head.window, head.digest) for head in heads.parse(data)}
     for path in reader.all_windows(home):
         for block in reader.window(home, path).blocks()[-1:]:
             assert (path, block.digest) in journal, f"the journal has not heard of the end of {path}"
@@ -153,6 +155,45 @@ def a_pinned_text(home: Home, printed: list[str], ended: bool) -> None:
     assert [reader.event_at(home, ref).content for ref in refs] == ["the code"] * len(refs)
 
 
+def with_a_session(home: Home) -> None:
+    """A state as somebody else lays it out, with a key that only they know."""
+    empty(home)
+    files.replace(home.path(STATE), json.dumps({**session.started(None, SESSION, "backend", NOW), "theirs": [1.5]}).encode())
+
+
+def with_a_task(home: Home) -> None:
+    with_a_session(home)
+    sessions.change(home, SESSION, "backend", lambda old: session.with_task(old, "migrate"))
+
+
+def a_first_run(named: bool):
+    """There is one session when it is named; else one more for each start that nobody heard of."""
+
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        found = sessions.ids(home)
+        assert len(found) in ((1,) if ended and named else (1, 2) if ended else (0, 1)), found
+        assert set(printed) <= set(found)
+        for id in found:
+            data = files.read(home.path("work", id, "backend.json"))
+            assert session.parse(data, f"work/{id}/backend.json").fields == session.started(None, id, "backend", NOW)
+        assert not ended or os.path.isdir(home.path("work", "logs", found[0]))
+
+    return check
+
+
+def a_state(*expected: session.Fields):
+    """One of these before a run has ended, the last one after it; what is theirs is there all the time."""
+
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        before = {**session.started(None, SESSION, "backend", NOW), "theirs": [1.5]}
+        now = session.parse(files.read(home.path(STATE)), STATE).fields
+        assert now in [{**before, **fields} for fields in (expected[-1:] if ended else expected)], now
+        names = os.listdir(home.path("work", SESSION))
+        assert [name for name in names if not name.startswith(".")] == ["backend.json"], names
+
+    return check
+
+
 def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
     """What the cache has is not asked for again; in the end every turn has its vector, and the index is right."""
     sound(home)
@@ -172,6 +213,12 @@ def with_three_turns(home: Home) -> None:
     empty(home)
     Log(home).append(CONTEXT, [Draft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))], NOW)
 
+
+SESSION = "session-1769783035"
+STATE = f"work/{SESSION}/backend.json"
+_DONE = {"completedTasks": [{"description": "migrate", "status": "completed"}]}
+_ENDED = {"status": "completed", "endTime": TIME}
+_ME = ["--agent", "backend", "--now", TIME]
 
 _SAID = ["one", "one\ntwo", "two\nthree"]  # what is embedded: each turn after the one before it
 _STATUSES = "SELECT status, count(*) FROM embeddings GROUP BY status"
@@ -213,4 +260,11 @@ WRITERS = [
     Writer("a pin removed", ["mem-pin", "--remove", f"{WINDOW}:3"], b"", with_a_pin, no_pin, codes=(0, 66)),
     Writer("vectors", ["mem-embed", "--now", TIME], b"", with_three_turns, vectors_made, through="instant_vectors"),
     Writer("a pinned text", ["mem-pin", "--text", "the code", "--now", TIME], b"", empty, a_pinned_text),
+    Writer("a new session", ["work-session", "start", *_ME], b"", empty, a_first_run(named=False)),
+    Writer("a run in a session", ["work-session", "start", "--session", SESSION, *_ME], b"", empty, a_first_run(named=True)),
+    Writer("a task", ["work-session", "task", "-", "--session", SESSION, *_ME], b"migrate\n", with_a_session, a_state({}, _DONE)),
+    Writer(
+        "a task that is there", ["work-session", "task", "migrate", "--session", SESSION, *_ME], b"", with_a_task, a_state(_DONE)
+    ),
+    Writer("the end of a run", ["work-session", "end", "--session", SESSION, *_ME], b"", with_a_session, a_state({}, _ENDED)),
 ]

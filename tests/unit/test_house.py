@@ -14,7 +14,7 @@ BIN = os.path.join(ROOT, "bin")
 COMMANDS = sorted(os.listdir(BIN))
 
 #: from the ground up; a module may import from its own floor and from those below
-FLOORS = ["ground", "formats", "log", "index", "recall", "providers", "agent", "surfaces", "cli"]
+FLOORS = ["ground", "formats", "log", "work", "index", "recall", "providers", "agent", "surfaces", "cli"]
 TOP = {"cli", "manual", "__init__"}
 
 sys.path.insert(0, os.path.join(ROOT, "lib"))
@@ -196,6 +196,7 @@ def test_pages_become_roff():
 def test_the_formats_have_pages():
     pages = manual.formats()
     assert "n=2 h=9f2c41d07a3b" in pages["mind-log"]
+    assert '"addedTime": "2026-02-07T22:14:00.000Z"' in pages["mind-session"] and "queued" in pages["mind-session"]
     for table in ("windows", "turns", "episodes", "vectors", "vector_blocks", "pins", "embeddings", "settings"):
         assert table in pages["mind-schema"]
 
@@ -248,6 +249,13 @@ def test_mem_append_loads_no_index(tmp_path):
     modules = loaded("mem-append", "--context", "discord-thread/1", "--role", "user", home=tmp_path, stdin=b"hello")
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes"}
     assert not [name for name in modules if name.startswith(("plainmind.index", "plainmind.recall", "plainmind.providers"))]
+
+
+def test_work_session_loads_no_log_and_no_index(tmp_path):
+    modules = loaded("work-session", "start", "--agent", "backend", home=tmp_path)
+    assert "plainmind.work.sessions" in modules
+    assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes", "hashlib"}
+    assert not [name for name in modules if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))]
 
 
 def test_mem_recall_by_words_loads_no_model(tmp_path):

@@ -23,7 +23,7 @@ MARGIN = 4 * 1024  # bytes more, so that a secret at the cut is seen whole, and 
 GRACE = 2.0  # seconds for the last output of processes that were killed
 
 #: the only variables a command gets, where they are set
-PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "SHELL", "TMPDIR", "TZ", "USER")
+PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "MIND_AGENT", "MIND_SESSION", "SHELL", "TMPDIR", "TZ", "USER")
 
 TOOL = {
     "type": "function",

@@ -66,7 +66,9 @@ def modelled(costs: list[int], roles: list[str], budget: int) -> int:
     return min(fits, default=len(costs) - 1 if roles[-1] == "user" else len(costs))
 
 
-_EVENTS = st.lists(st.tuples(st.sampled_from(["user", "user", "agent", "agent", "tool", "system"]), st.integers(4, 90)), max_size=40)
+_EVENTS = st.lists(
+    st.tuples(st.sampled_from(["user", "user", "agent", "agent", "tool", "system"]), st.integers(4, 90)), max_size=40
+)
 
 
 @given(events=_EVENTS, budget=st.integers(1, 600))
@@ -170,7 +172,9 @@ def test_the_model_is_told_that_it_has_no_more_steps(library, model, world, step
 
 def test_a_refused_call_is_a_step(library, model, world):
     """Else a model that never learns would be asked for ever."""
-    model.then(*(calls(call(f"echo {n}", id=str(n)) | {"function": {"name": "python", "arguments": "{}"}}) for n in range(3)), "Sorry.")
+    model.then(
+        *(calls(call(f"echo {n}", id=str(n)) | {"function": {"name": "python", "arguments": "{}"}}) for n in range(3)), "Sorry."
+    )
     assert library("go", turn_max_steps=3) == "Sorry."
     assert all(e.content.startswith("not run: ") for e in world.events() if e.role == "tool")
 
@@ -185,7 +189,7 @@ def test_a_long_output_is_cut_for_the_model_and_in_the_log(library, model, world
     whole = "".join(f"{n}\n" for n in range(1, 20001))
     left_out = len(whole) - 2 * bash.SHOWN
     assert tool.content == (
-        f"{whole[:bash.SHOWN]}\n… {left_out} bytes left out; the whole is in {tool.meta['full']} …\n{whole[-bash.SHOWN:]}"
+        f"{whole[: bash.SHOWN]}\n… {left_out} bytes left out; the whole is in {tool.meta['full']} …\n{whole[-bash.SHOWN :]}"
     )
     assert model.messages[1][-1]["content"] == tool.content
     with open(world.home.path(tool.meta["full"])) as file:

@@ -16,6 +16,8 @@ from .bounds import holds
 NAME = "broker"
 AT_ONCE = 16  # commands; the next ones wait
 LONGEST = 1 << 20  # bytes of arguments
+#: variables of whoever asks that the command gets; forward.py sends their values in this order
+PASSED_ON = ("MIND_SESSION", "MIND_AGENT")
 STREAMS = 3  # standard input, output and error
 
 
@@ -100,7 +102,9 @@ class Broker:
             asked.close()
 
     def _start(self, talk: socket.socket, asked: "_Asked") -> None:
-        directory, program, *arguments = [*os.fsdecode(asked.data.partition(b"\n")[2]).split("\0"), ""]
+        words = os.fsdecode(asked.data.partition(b"\n")[2]).split("\0")
+        passed = {name: value for name, value in zip(PASSED_ON, words) if value}
+        directory, program, *arguments = [*words[len(PASSED_ON) :], "", ""][: max(2, len(words) - len(PASSED_ON))]
         if not asked.complete or len(asked.streams) != STREAMS or not self._own(program):
             _answer(talk, 77)
             return
@@ -109,8 +113,8 @@ class Broker:
         left, right = os.pipe()  # the command holds the right end; the left one ends with it
         try:
             process = subprocess.Popen(
-                [program, *arguments[:-1]], stdin=asked.streams[0], stdout=asked.streams[1], stderr=asked.streams[2],
-                cwd=directory, env={**self._environment, "MIND_INSIDE": "1"}, start_new_session=True, pass_fds=(right,),
+                [program, *arguments], stdin=asked.streams[0], stdout=asked.streams[1], stderr=asked.streams[2],
+                cwd=directory, env={**self._environment, **passed, "MIND_INSIDE": "1"}, start_new_session=True, pass_fds=(right,),
             )  # fmt: skip
         except (OSError, ValueError):
             os.close(left)
@@ -134,7 +138,7 @@ class Broker:
 
 
 class _Asked:
-    """What has come of a request so far: a line with the size, then folder, program and arguments with a NUL between."""
+    """What has come of a request so far: a line with the size, then PASSED_ON, folder, program and arguments with a NUL between."""
 
     def __init__(self) -> None:
         self.data = b""

@@ -1,0 +1,91 @@
+"""Who can run now: the `nextSteps` of a session's states, and which of them are still open.
+
+A step is open until its agent has started since it was added, and since all its dependencies were met. So a step
+opens again when what it depends on was done again, as in make. An open step is
+
+    ready     its dependencies are met
+    waiting   some are not
+    queued    its agent is running; the step is for the run after
+
+`backend-completed` is met while backend's status is completed and no required step has asked it to run again since it
+started; `backend-in_progress` from when it started; any other `agent-status` while that is the agent's status.
+
+Pure: states in, steps out. Where a file of another program has no addedTime, the start of who named the step counts.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .session import PRIORITIES, State, dependency, instant
+
+
+class Step(NamedTuple):
+    """What an agent is asked to do. `added` in ms since the epoch."""
+
+    by: str
+    agent: str
+    action: str
+    priority: str
+    dependencies: tuple[str, ...]
+    added: int
+
+
+class Open(NamedTuple):
+    step: Step
+    state: str
+    unmet: tuple[str, ...]
+
+
+def steps(states: Iterable[State]) -> list[Step]:
+    """Every step of a session, as its states name them."""
+    found = []
+    for state in states:
+        for step in state.fields.get("nextSteps") or ():
+            added = instant(step, "addedTime") or state.started
+            after = tuple(step.get("dependencies") or ())
+            found.append(Step(state.agent, step["agent"], step["action"], step.get("priority") or PRIORITIES[0], after, added))
+    return found
+
+
+def open_steps(states: Iterable[State]) -> list[Open]:
+    """The steps that are open: those that are ready first, by priority; else in the order of the states."""
+    by_agent = {state.agent: state for state in states}
+    all_steps = steps(by_agent.values())
+    found = [looked_at for step in all_steps if (looked_at := _look(step, by_agent, all_steps))]
+    return sorted(found, key=lambda each: (_STATES.index(each.state), _rank(each.step.priority)))
+
+
+_STATES = ("ready", "waiting", "queued")
+
+
+def _rank(priority: str) -> int:
+    return PRIORITIES.index(priority) if priority in PRIORITIES else len(PRIORITIES)
+
+
+def _look(step: Step, states: dict[str, State], all_steps: list[Step]) -> Open | None:
+    """The step as it is open, None when it is not."""
+    met = {name: _met(name, step, states, all_steps) for name in step.dependencies}
+    unmet = tuple(name for name, since in met.items() if since is None)
+    agent = states.get(step.agent)
+    due = max([step.added, *(since or 0 for since in met.values())])
+    if agent is not None and agent.status != "pending" and not unmet and agent.started >= due:
+        return None
+    if agent is not None and agent.status == "in_progress":
+        return Open(step, "queued", unmet)
+    return Open(step, "waiting" if unmet else "ready", unmet)
+
+
+def _met(name: str, step: Step, states: dict[str, State], all_steps: list[Step]) -> int | None:
+    """Since when a dependency is met, ms since the epoch; None when it is not."""
+    agent, status = dependency(name)
+    state = states.get(agent)
+    if state is None:
+        return None
+    if status == "in_progress":
+        return state.started if state.status != "pending" else None
+    if state.status != status:
+        return None
+    asked = (s for s in all_steps if s.agent == agent != step.agent and s.priority == "required" and s.added > state.started)
+    if status == "completed" and any(asked):
+        return None
+    return 0 if status == "pending" else state.ended

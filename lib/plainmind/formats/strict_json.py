@@ -1,0 +1,63 @@
+"""JSON that can be read, changed and written again without losing anything: UTF-8, indented, for people to read.
+
+Refuses what could not be written back: a key that comes twice, NaN, a number larger than a float, nesting deeper
+than 64. A number with a point is a double. Written, characters that a terminal or an editor takes for more than text are escaped. Knows no record.
+"""
+
+import json
+import re
+from typing import Any
+
+from ..ground.errors import BadData
+
+DEEPEST = 64
+
+#: what JSON leaves as it is, and a terminal or an editor does not; and surrogates, which UTF-8 cannot carry
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def read(text: str) -> Any:
+    """The value of a text. BadData, its place the line where it is known."""
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_number)
+    except json.JSONDecodeError as error:
+        raise BadData(f"no JSON: {error.msg[:1].lower()}{error.msg[1:]}", place=str(error.lineno), cure="mend the line") from None
+    except ValueError as error:  # one of ours, or more digits than Python reads
+        raise BadData(f"JSON that would be lost: {str(error).partition(';')[0]}", cure="mend it") from None
+    except RecursionError:
+        raise BadData(f"nested deeper than {DEEPEST}", cure="keep it flat") from None
+    check_depth(value)
+    return value
+
+
+def write(value: Any) -> bytes:
+    """The value as the bytes of a file. It is not nested too deep: `read` gave it, or `check_depth` has looked."""
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
+
+
+def check_depth(value: Any, left: int = DEEPEST) -> None:
+    """BadData when a value is nested deeper than `left`."""
+    for inner in value.values() if type(value) is dict else value if type(value) is list else ():
+        if not left:
+            raise BadData(f"nested deeper than {DEEPEST}", cure="keep it flat")
+        check_depth(inner, left - 1)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"'{next(key for key in keys if keys.count(key) > 1)}' comes twice")
+    return made
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is too large")
+    return value

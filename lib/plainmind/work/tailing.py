@@ -1,0 +1,102 @@
+"""The ends of the agents' logs, `work/logs/session-<unix time>/<agent>.log`, and what is added to them. Only reads.
+
+The logs are whatever the programs that run the agents put there. Control characters are made visible, so that a log
+does nothing to the terminal it is shown on; `mask` takes the secrets out.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+
+from ..formats import session
+from ..ground import clock, files, stream
+from ..ground.errors import NoInput
+from ..ground.paths import Home
+from .report import Row
+
+PAUSE = 0.25  # seconds between two looks at logs that are followed
+_CHUNK = 64 * 1024  # bytes of the first look at the end of a log
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def folder(id: str) -> str:
+    """Where the logs of a session are, relative to the home."""
+    return f"work/logs/{session.checked_session(id)}"
+
+
+def rows(
+    home: Home, id: str, agent: str | None, count: int, mask: Callable[[str], str], going_on: Callable[[], bool] | None = None
+) -> Iterator[Row]:
+    """The last lines of a session's logs, or of one; then, until `going_on` says no, what is added to them."""
+    logs = {name: _Log(home, id, name, count) for name in _agents(home, id, agent)}
+    while True:
+        last = going_on is None or not going_on()  # asked before the logs are read: nothing falls between
+        if agent is None:
+            logs |= {name: _Log(home, id, name) for name in _agents(home, id, None) if name not in logs}
+        for name, log in logs.items():
+            for line in _lines(mask(stream.decode(log.added(whole=not last)))):
+                yield Row(line if agent else f"{name}: {line}", {"agent": name, "line": line, "path": log.path})
+        if last:
+            return
+        stream.flush()
+        clock.sleep(PAUSE)
+
+
+class _Log:
+    """One log, and how far it was read. The first `added` begins with its last `count` lines, or at its start."""
+
+    def __init__(self, home: Home, id: str, agent: str, count: int | None = None):
+        self.path = home.relative(f"{folder(id)}/{agent}.log")
+        self._full = home.path(self.path)
+        self._offset = 0 if count is None else _start_of_last(self._full, count)
+
+    def added(self, whole: bool) -> bytes:
+        """What was added since; only `whole` lines, or all of it. A log that became shorter is a new one."""
+        if os.path.getsize(self._full) < self._offset:
+            self._offset = 0
+        data = files.read(self._full, self._offset)
+        if whole:
+            data = data[: data.rfind(b"\n") + 1]
+        self._offset += len(data)
+        return data
+
+
+def _agents(home: Home, id: str, agent: str | None) -> list[str]:
+    """Whose logs there are, or the one that is asked for. NoInput where there is none."""
+    place = folder(id)
+    if agent is not None:
+        if not os.path.isfile(home.path(place, f"{session.checked_agent(agent)}.log")):
+            raise NoInput("no log", place=f"{place}/{agent}.log", cure="redirect the agent's output there")
+        return [agent]
+    try:
+        names = os.listdir(home.path(place))
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    found = [name for name in names if name.endswith(".log") and os.path.isfile(home.path(place, name))]
+    agents = sorted(filter(None, (session.agent_of(name.removesuffix(".log") + ".json") for name in found)))
+    if not agents:
+        raise NoInput("no logs", place=place, cure="redirect the agents' output there, to AGENT.log")
+    return agents
+
+
+def _start_of_last(path: str, count: int) -> int:
+    """Where the last `count` lines of a file begin."""
+    size = os.path.getsize(path)
+    length = _CHUNK
+    while count:
+        first = max(0, size - length)
+        data = files.read(path, first, size - first)
+        at = len(data) - data.endswith(b"\n")
+        for _ in range(count):
+            at = data.rfind(b"\n", 0, at)
+            if at < 0:
+                break
+        if at >= 0 or not first:
+            return first + at + 1
+        length *= 8
+    return size
+
+
+def _lines(text: str) -> Iterator[str]:
+    for line in text.split("\n")[: -1 if text.endswith("\n") or not text else None]:
+        yield _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", line)

@@ -1,0 +1,265 @@
+"""States of agents: what is read is written back, what is wrong is named, and a change changes nothing else."""
+
+import json
+import re
+
+import pytest
+from hostile import metas, texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plainmind.formats import session, strict_json
+from plainmind.ground.errors import BadData
+from scene import NOW, TIME
+
+ID, PATH = "session-1770451234", "work/session-1770451234/backend.json"
+
+#: what another program wrote before there was this one
+SEEN = b"""{
+  "agentName": "backend",
+  "status": "completed",
+  "sessionId": "session-1770451234",
+  "targetRepo": "/Users/somebody/app",
+  "startTime": "2026-02-07T22:00:00Z",
+  "endTime": "2026-02-07T22:15:00Z",
+  "completedTasks": [
+    {
+      "description": "Update Prisma schema with certifications model",
+      "file": "apps/dashboard-server/src/schema.prisma",
+      "status": "completed"
+    }
+  ],
+  "artifacts": {
+    "schemaUpdated": true,
+    "resolversAdded": [
+      "getCertifications",
+      "createCertification"
+    ]
+  },
+  "nextSteps": [
+    {
+      "agent": "frontend",
+      "action": "Run codegen to generate hooks from updated schema",
+      "priority": "required",
+      "dependencies": [
+        "backend-completed"
+      ]
+    }
+  ]
+}
+"""
+LEAST = {"agentName": "backend", "status": "pending", "sessionId": ID}
+
+
+def read(fields) -> session.State:
+    return session.parse(json.dumps(fields).encode(), PATH)
+
+
+def test_a_state_of_another_program_comes_back_byte_for_byte():
+    state = session.parse(SEEN, PATH)
+    assert (state.agent, state.session, state.status, state.ended - state.started) == ("backend", ID, "completed", 900_000)
+    assert session.render(state) == SEEN
+
+
+def test_what_may_be_missing_or_null():
+    assert read(LEAST).started == 0
+    empty = dict.fromkeys(["targetRepo", "startTime", "endTime", "completedTasks", "artifacts", "nextSteps", "phase"])
+    assert read({**LEAST, **empty}).ended == 0
+    assert session.parse(b"\xef\xbb\xbf" + json.dumps(LEAST).encode(), PATH).fields == LEAST
+
+
+@pytest.mark.parametrize("change, said", [
+    ({"agentName": "frontend"}, "agentName: 'frontend' is not the path's 'backend'"),
+    ({"agentName": 7}, "agentName: 7 is not the path's 'backend'"),
+    ({"sessionId": None}, "sessionId: null is not the path's 'session-1770451234'"),
+    ({"status": "done"}, "status: 'done' is no status; use one of pending, in_progress, completed, failed, blocked"),
+    ({"status": ["completed"]}, 'status: ["completed"] is no status'),
+    ({"startTime": "yesterday"}, "startTime: 'yesterday' is no time"),
+    ({"endTime": "2026-02-07T22:00:00"}, "endTime: '2026-02-07T22:00:00' names no zone"),
+    ({"endTime": 1770451234}, "endTime: 1770451234 is no time"),
+    ({"targetRepo": 7}, "targetRepo: 7 is not a text"),
+    ({"phase": ["one"]}, 'phase: ["one"] is not a text'),
+    ({"artifacts": ["one"]}, 'artifacts: ["one"] is not an object'),
+    ({"completedTasks": {}}, "completedTasks: {} is not a list"),
+    ({"completedTasks": ["one"]}, "completedTasks[0]: 'one' is no object"),
+    ({"completedTasks": [{"status": "completed"}]}, "completedTasks[0].description: null is not a text"),
+    ({"completedTasks": [{"description": "x", "status": "done"}]}, "completedTasks[0].status: 'done' is no status"),
+    ({"completedTasks": [{"description": "x", "file": 7, "status": "failed"}]}, "completedTasks[0].file: 7 is not a text"),
+    ({"nextSteps": 7}, "nextSteps: 7 is not a list"),
+    ({"nextSteps": [{"agent": "frontend", "action": "x"}, {"agent": "../x", "action": "x"}]}, "nextSteps[1].agent: '../x' is no agent"),
+    ({"nextSteps": [{"agent": None, "action": "x"}]}, "nextSteps[0].agent: null is not a text"),
+    ({"nextSteps": [{"agent": "a", "action": " "}]}, "nextSteps[0].action: ' ' says nothing"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "priority": 1}]}, "nextSteps[0].priority: 1 is not a text"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "addedTime": 1}]}, "nextSteps[0].addedTime: 1 is no time"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "dependencies": "b"}]}, "nextSteps[0].dependencies: 'b' is not a list"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "dependencies": ["b", 1]}]}, "nextSteps[0].dependencies[1]: 1 is not a text"),
+    ({"phase": {"x" * 100: 1}}, 'phase: {"' + "x" * 57 + "… is not a text"),
+], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
+def test_what_is_wrong_is_named(change, said):
+    with pytest.raises(BadData) as refused:
+        read({**LEAST, **change})
+    assert str(refused.value).startswith(f"{PATH}: {said}")
+
+
+@pytest.mark.parametrize("data, said", [
+    (b"", f"{PATH}:1: no JSON: expecting value"),
+    (b'{\n  "agentName": "backend",\n}', f"{PATH}:3: no JSON: expecting property name"),
+    (b'{"agentName": "backend"', f"{PATH}:1: no JSON: expecting ',' delimiter"),
+    (b'{\n"a": "\xff"}', f"{PATH}:2: no UTF-8"),
+    (b"[]", f"{PATH}: no JSON object"),
+    (b'{"a": 1, "b": 2, "a": 3}', f"{PATH}: JSON that would be lost: 'a' comes twice"),
+    (b'{"a": {"b": 1, "b": 1}}', f"{PATH}: JSON that would be lost: 'b' comes twice"),
+    (b'{"a": NaN}', f"{PATH}: JSON that would be lost: NaN is no number"),
+    (b'{"a": 1e999}', f"{PATH}: JSON that would be lost: 1e999 is too large"),
+    (b'{"a": ' + b"9" * 5000 + b"}", f"{PATH}: JSON that would be lost: Exceeds the limit"),
+    (b'{"a": ' + b"[" * 70 + b"]" * 70 + b"}", f"{PATH}: nested deeper than 64"),
+    (b'{"a": ' + b"[" * 100_000, f"{PATH}: nested deeper than 64"),
+    (b"{}" + b" " * session.MOST, f"{PATH}: more than 4 MiB"),
+], ids=lambda value: value[:30] if isinstance(value, bytes) else "")  # fmt: skip
+def test_what_is_no_json(data, said):
+    with pytest.raises(BadData) as refused:
+        session.parse(data, PATH)
+    assert str(refused.value).startswith(said)
+
+
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), texts),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+def kept(value):
+    """What JSON makes of it: two surrogates that meet are one character."""
+    return json.loads(json.dumps(value))
+
+
+@settings(max_examples=300)
+@given(value=values)
+def test_json_is_read_as_it_was_written_and_harms_no_terminal(value):
+    data = strict_json.write(value)
+    assert strict_json.read(data.decode()) == kept(value)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", data.decode())
+
+
+def test_nesting_that_is_just_allowed_can_be_written():
+    value = []
+    for _ in range(strict_json.DEEPEST - 1):
+        value = [value]
+    assert strict_json.read(strict_json.write(value).decode()) == value
+
+
+# ---- changes
+
+
+@settings(max_examples=150)
+@given(unknown=metas.map(lambda found: {f"x-{key}": value for key, value in found.items()}), description=texts, file=texts)
+def test_a_change_keeps_every_key_it_does_not_know(unknown, description, file):
+    old = json.loads(SEEN) | unknown
+    old["completedTasks"][0]["minutes"] = old["nextSteps"][0]["why"] = unknown
+    after = session.with_artifacts(old, {"k": file})
+    after = session.with_step(after, "frontend", "Run codegen to generate hooks from updated schema", NOW)
+    after = session.with_phase(session.ended(after, NOW, "failed"), "one")
+    if description.strip():
+        after = session.with_task(after, description, file or None)
+        assert after["completedTasks"][1]["description"] == description
+    after = session.started(after, ID, "backend", NOW)
+    read_back = session.parse(session.render(session.State(PATH, after)), PATH).fields
+    assert {key: read_back[key] for key in unknown} == kept(unknown)
+    assert read_back["completedTasks"][0] == kept(old["completedTasks"][0])
+    assert read_back["nextSteps"][0]["why"] == kept(unknown) and len(read_back["nextSteps"]) == 1
+    assert read_back["artifacts"]["schemaUpdated"] is True
+    assert list(read_back)[: len(old)] == list(old), "the order of a person's keys"
+
+
+def test_a_first_run_and_the_next():
+    first = session.started(None, ID, "backend", NOW, "/srv/app")
+    assert first == {
+        "agentName": "backend", "status": "in_progress", "sessionId": ID, "targetRepo": "/srv/app", "startTime": TIME, "endTime": None,
+        "completedTasks": [], "artifacts": {}, "nextSteps": [],
+    }  # fmt: skip
+    ended = session.ended(first, NOW + 1000, "blocked")
+    assert (ended["status"], ended["endTime"]) == ("blocked", "2026-01-30T14:23:56.120Z")
+    again = session.started(ended, ID, "backend", NOW + 2000)
+    assert again == {**first, "startTime": "2026-01-30T14:23:57.120Z"}
+    ahead = session.started(None, ID, "backend", NOW, status="pending")
+    assert (ahead["status"], ahead["startTime"]) == ("pending", None)
+
+
+def test_the_same_task_gets_the_status():
+    fields = session.with_task(LEAST, "migrate", status="in_progress")
+    fields = session.with_task(fields, "migrate", "a.sql")
+    fields = session.with_task(fields, "migrate")
+    assert fields["completedTasks"] == [
+        {"description": "migrate", "status": "completed"},
+        {"description": "migrate", "file": "a.sql", "status": "completed"},
+    ]
+
+
+def test_the_same_step_is_asked_for_again():
+    fields = session.with_step(LEAST, "frontend", "go on", NOW, after=("backend", "backend-completed", "infra-failed"))
+    fields = session.with_step(fields, "verification", "go on", NOW)
+    fields = session.with_step(fields, "frontend", "go on", NOW + 1000, "optional")
+    assert fields["nextSteps"] == [
+        {
+            "agent": "frontend",
+            "action": "go on",
+            "priority": "optional",
+            "dependencies": [],
+            "addedTime": "2026-01-30T14:23:56.120Z",
+        },
+        {"agent": "verification", "action": "go on", "priority": "required", "dependencies": [], "addedTime": TIME},
+    ]
+
+
+def test_dependencies():
+    assert session.with_step(LEAST, "a", "b", NOW, after=("x", "x-completed", "y-in_progress"))["nextSteps"][0]["dependencies"] == [
+        "x-completed",
+        "y-in_progress",
+    ]
+    assert session.dependency("email-marketing-failed") == ("email-marketing", "failed")
+    assert session.dependency("email-marketing") == ("email-marketing", "completed")
+    assert session.dependency("-completed") == ("-completed", "completed")
+
+
+@pytest.mark.parametrize("change", [
+    lambda: session.with_task(LEAST, " \n"),
+    lambda: session.with_step(LEAST, "a", "", NOW),
+    lambda: session.with_step(LEAST, "A", "x", NOW),
+    lambda: session.with_phase(LEAST, ""),
+    lambda: session.with_artifacts(LEAST, {"x": json.loads("[" * 64 + "]" * 64)}),
+    lambda: session.render(session.State(PATH, session.with_artifacts(LEAST, {"x": "x" * session.MOST}))),
+])  # fmt: skip
+def test_a_change_that_could_not_be_read_back_is_refused(change):
+    with pytest.raises(BadData):
+        change()
+
+
+# ---- names
+
+
+@pytest.mark.parametrize("name", ["session-0", "session-1770451234", "session-999999999999"])
+def test_sessions(name):
+    assert session.checked_session(name) == name
+
+
+@pytest.mark.parametrize("name", [
+    "", "session-", "session-1/", "session-1/../..", "../session-1", "session--1", "session-01", "session-1\n", "session-1\0", "Session-1",
+    "session-١", "session-1770451234.json", "1770451234", "session-1e9", "session-9999999999999", "/etc", ".", "..",
+])  # fmt: skip
+def test_no_sessions(name):
+    with pytest.raises(BadData, match="is no session"):
+        session.checked_session(name)
+
+
+@pytest.mark.parametrize("name", ["backend", "agent-levelup", "a", "qa_2", "0", "completed", "in_progress", "a" * 64])
+def test_agents(name):
+    assert session.checked_agent(name) == name and session.agent_of(f"{name}.json") == name
+
+
+@pytest.mark.parametrize("name", [
+    "", ".", "..", "../x", "a/b", "a\\b", "a b", "A", "-a", "_a", ".lock", "a.json", "a\n", "a\0", "é", "a" * 65, "--help", "x-completed", "x-y-failed",
+])  # fmt: skip
+def test_no_agents(name):
+    with pytest.raises(BadData, match="is no agent"):
+        session.checked_agent(name)
+    assert session.agent_of(f"{name}.json") is None

@@ -1,0 +1,191 @@
+"""What each verb takes, and what it makes of it."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from hostile import texts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plainmind.formats import session
+from plainmind.ground import files
+from plainmind.ground.errors import BadData, Failure, NoInput, Usage
+from plainmind.work import orders, report, sessions
+from scene import NOW, ROOT, TIME
+
+ID = "session-1769783035"
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+
+def do(home, verb, *words, stdin=b"", agent="backend", id=ID, now=NOW, **options) -> session.State:
+    given = orders.order(verb, words, options)
+    return orders.carry_out(home, given, id, orders.actor(given, agent), now, lambda: stdin, False)
+
+
+@pytest.fixture
+def started(home):
+    do(home, "start")
+    return home
+
+
+def test_each_verb_that_writes(started):
+    do(started, "task", "add", "the", "model", file="a.py")
+    do(started, "task", "-", stdin=b"two\nlines\n", status="failed")
+    do(started, "artifact", "a=b=c", "n:=1", "t=-", stdin=b"piped\n")
+    do(started, "artifact", "o:=-", stdin=b'{"x": [true]}\n')
+    do(started, "next", "frontend", "run", "codegen", after=("backend", "infra-failed"), priority="optional")
+    do(started, "next", "infra", "-", stdin=b"deploy\n")
+    fields = do(started, "end", now=NOW + 1000, status="blocked").fields
+    assert fields == {
+        "agentName": "backend", "status": "blocked", "sessionId": ID, "targetRepo": None, "startTime": TIME,
+        "endTime": "2026-01-30T14:23:56.120Z",
+        "completedTasks": [
+            {"description": "add the model", "file": "a.py", "status": "completed"},
+            {"description": "two\nlines", "status": "failed"},
+        ],
+        "artifacts": {"a": "b=c", "n": 1, "t": "piped", "o": {"x": [True]}},
+        "nextSteps": [
+            {"agent": "frontend", "action": "run codegen", "priority": "optional", "dependencies": ["backend-completed", "infra-failed"],
+             "addedTime": TIME},
+            {"agent": "infra", "action": "deploy", "priority": "required", "dependencies": [], "addedTime": TIME},
+        ],
+    }  # fmt: skip
+    assert do(started, "start", now=NOW + 2000).fields["endTime"] is None
+
+
+def test_the_phase_is_the_orchestrator_s(started):
+    with pytest.raises(Usage, match="the phase is the orchestrator's, not of 'backend'"):
+        do(started, "phase", "x")
+    with pytest.raises(NoInput, match="'orchestrator' has not started"):
+        do(started, "phase", "x", agent="")
+    do(started, "start", agent="orchestrator")
+    assert do(started, "phase", "all", "at", "once", agent="").fields["phase"] == "all at once"
+
+
+def test_start_makes_the_folder_of_the_logs_and_knows_the_repository(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert do(home, "start", repo=".").fields["targetRepo"] == str(tmp_path)
+    assert do(home, "start", repo="https://example.org/x.git").fields["targetRepo"] == "https://example.org/x.git"
+    assert do(home, "start").fields["targetRepo"] == "https://example.org/x.git"
+    assert os.listdir(home.path("work", "logs")) == [ID]
+    assert do(home, "start", id=None).session == "session-1769783036"
+
+
+@pytest.mark.parametrize("verb, words, options, said", [
+    ("start", ("x",), {}, "it is 'start'"),
+    ("task", (), {}, "it is 'task DESCRIPTION...|-'"),
+    ("next", ("frontend",), {}, "it is 'next AGENT ACTION...|-'"),
+    ("artifact", (), {}, "it is 'artifact KEY=TEXT|KEY:=JSON...'"),
+    ("phase", (), {}, "it is 'phase NAME...|-'"),
+    ("tail", ("a", "b"), {}, "it is 'tail [AGENT]'"),
+    ("end", (), {"file": "x"}, "--file does not go with 'end'; it goes with task"),
+    ("show", (), {"agent": "x"}, "--agent does not go with 'show'; it goes with start, task, artifact, next, phase, end"),
+    ("show", (), {"lines": 0}, "-n does not go with 'show'; it goes with list, tail"),
+    ("list", (), {"session": ID}, "--session does not go with 'list'"),
+    ("end", (), {"status": "pending"}, "'end' takes no status 'pending'; use one of completed, failed, blocked"),
+    ("start", (), {"status": "completed"}, "'start' takes no status 'completed'; use one of in_progress, pending"),
+])  # fmt: skip
+def test_what_does_not_fit_a_verb(verb, words, options, said):
+    with pytest.raises(Usage) as refused:
+        orders.order(verb, words, options)
+    assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize("verb, words, options, kind, said", [
+    ("task", (" ",), {}, BadData, "description: ' ' says nothing"),
+    ("next", ("../x", "y"), {}, BadData, "'../x' is no agent"),
+    ("next", ("frontend", "y"), {"after": ("../x",)}, BadData, "'../x' is no agent"),
+    ("next", ("frontend", "y"), {"after": ("a-completed-failed",)}, BadData, "'a-completed' is no agent"),
+    ("artifact", ("x",), {}, Usage, "'x' is no artifact; write KEY=TEXT, or KEY:=JSON"),
+    ("artifact", ("=x",), {}, Usage, "'=x' is no artifact"),
+    ("artifact", (":=1",), {}, Usage, "':=1' is no artifact"),
+    ("artifact", ("a=-", "b:=-"), {}, Usage, "standard input can be one artifact only; give one of a=-, b:=-"),
+    ("artifact", ("a:=yes",), {}, BadData, "'a': no JSON: expecting value"),
+    ("artifact", ("a:=NaN",), {}, BadData, "'a': JSON that would be lost: NaN is no number"),
+    ("artifact", ('a:={"b":1,"b":2}',), {}, BadData, "'a': JSON that would be lost: 'b' comes twice"),
+    ("artifact", ("a:=" + "[" * 64 + "]" * 64,), {}, BadData, "nested deeper than 64"),
+    ("artifact", ("a=" + "x" * session.MOST,), {}, BadData, f"work/{ID}/backend.json: the state would have 41"),
+])  # fmt: skip
+def test_values_that_cannot_be(started, verb, words, options, kind, said):
+    before = files.read(started.path("work", ID, "backend.json"))
+    with pytest.raises(kind) as refused:
+        do(started, verb, *words, **options)
+    assert str(refused.value).startswith(said)
+    assert files.read(started.path("work", ID, "backend.json")) == before
+
+
+def test_nobody_and_nowhere(home):
+    with pytest.raises(Usage, match="no agent; give --agent, or set MIND_AGENT"):
+        do(home, "end", agent="")
+    with pytest.raises(Usage, match="no session; give --session, or set MIND_SESSION$"):
+        do(home, "end", id=None)
+    do(home, "start")
+    with pytest.raises(Usage, match=f"no session; give --session, or set MIND_SESSION; the newest is {ID}"):
+        do(home, "end", id=None)
+    with pytest.raises(NoInput, match=f"'frontend' has not started in {ID}; work-session start --session {ID} --agent frontend"):
+        do(home, "end", agent="frontend")
+
+
+@settings(max_examples=150)
+@given(text=texts, key=texts, steps=st.lists(texts, max_size=3))
+def test_hostile_text_is_one_row_and_comes_back(tmp_path_factory, text, key, steps):
+    from plainmind.ground.paths import Home
+
+    home = Home(str(tmp_path_factory.mktemp("home")))
+    do(home, "start")
+    try:
+        for step in (text, *steps):
+            do(home, "next", "frontend", step)
+        do(home, "task", text, file=key or None)
+        if key.partition("=")[0] == key and key.strip(":"):
+            do(home, "artifact", f"{key}={text}x")
+    except Failure as failure:
+        assert failure.code in (2, 65), failure
+    states = sessions.states(home, ID, lambda failure: pytest.fail(str(failure)))
+    for row in report.of_session(states) + [report.overview(ID, states)]:
+        assert row.text.count("\t") == 2 and "\n" not in row.text and row.text.replace("\t", "").isprintable()
+    asked = {each["action"] for each in states[0].fields["nextSteps"]}
+    assert {json.loads(json.dumps(each)) for each in (text, *steps) if each.strip()} >= asked
+
+
+# ---- the skill and the manual
+
+
+def examples() -> list[str]:
+    """Every line of the skill's and of the manual's examples that calls the command, in order."""
+    with open(os.path.join(ROOT, "skills", "work-tracking", "SKILL.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^ *```bash\n(.*?)^ *```", file.read(), re.M | re.S)
+    with open(os.path.join(ROOT, "bin", "work-session"), encoding="utf-8") as file:
+        blocks.append(file.read().partition("\nEXAMPLES\n")[2].partition("\nSEE ALSO\n")[0])
+    return [line.strip() for block in blocks for line in block.split("\n") if "work-session" in line]
+
+
+@pytest.mark.parametrize("line", examples())
+def test_every_example_works(home, line):
+    """In a session of a lead and a backend, where nobody can run yet."""
+    for agent in ("orchestrator", "backend"):
+        do(home, "start", agent=agent, id="session-1770451234")
+    files.replace(home.path("work/logs/session-1770451234/backend.log"), b"one\n")
+    agent = "orchestrator" if "phase" in line else "backend"
+    env = {"MIND_HOME": home.root, "MIND_SESSION": "session-1770451234", "MIND_AGENT": agent}
+    env["PATH"] = os.path.join(ROOT, "bin") + os.pathsep + os.environ["PATH"]
+    line = line.replace("... |", "echo |")
+    ended = subprocess.run(["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, env=env, cwd=home.root)
+    assert ended.stderr == b""
+    assert ended.returncode == (1 if "show --ready " in line and "|" not in line else 0)
+
+
+def test_the_examples_are_found():
+    assert len(examples()) >= 20
+
+
+def test_the_skill_is_one():
+    """The head of Agent Skills: the folder's name, and a description that says when."""
+    with open(os.path.join(ROOT, "skills", "work-tracking", "SKILL.md"), encoding="utf-8") as file:
+        head = file.read().split("---\n")[1]
+    fields = dict(line.split(": ", 1) for line in head.strip().split("\n"))
+    assert fields["name"] == "work-tracking" and ": " not in fields["description"] and " #" not in fields["description"]
+    assert 50 < len(fields["description"]) <= 1024 and "Use it when" in fields["description"]
