@@ -10,14 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ground import clock, files
+from ..ground.errors import NotPermitted
 from ..ground.stream import json_line
 from ..providers.chatting import Reply
 
 
 class Trace:
-    """Appends a line to a file for every answer."""
+    """Appends a line to a file for every answer. NotPermitted when it cannot: an answer that is here must not be lost to that."""
 
     def __init__(self, path: str, now: int, mask: Callable[[str], str], say: Callable[[str], None]):
+        if os.path.isdir(path) or not os.access(path if os.path.exists(path) else os.path.dirname(path) or ".", os.W_OK):
+            raise NotPermitted(f"'{path}' cannot be written", cure="name a file in a folder of yours")
         self._path, self._now, self._mask, self._say = path, now, mask, say
 
     def __call__(self, request: dict[str, Any], reply: Reply, seconds: float) -> None:
@@ -25,7 +28,7 @@ class Trace:
         request = masked(request, self._mask)
         text = rendered(request)
         before = self._last()
-        same = common(rendered(before), text) if before else 0
+        same = common(before, text)
         record = {
             "now": clock.text(self._now), "request": request, "reply": self._mask(reply.text),
             "calls": masked([call._asdict() for call in reply.calls], self._mask), "usage": reply.usage, "seconds": seconds,
@@ -37,14 +40,14 @@ class Trace:
                 f"prompt: {same} of {len(text)} bytes as in the request before, {record['stable_bytes']} before what is injected"
             )
 
-    def _last(self) -> dict[str, Any] | None:
-        """The request of the last record."""
+    def _last(self) -> bytes:
+        """The text of the request of the last record, b"" when there is none."""
         try:
             with open(self._path, "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - (64 << 20)))
-                return json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"]
+                return rendered(json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None
+            return b""
 
 
 def masked(value: Any, mask: Callable[[str], str]) -> Any:

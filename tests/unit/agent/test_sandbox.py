@@ -433,7 +433,7 @@ if broker.isdigit():
 
 def test_a_command_outside_ends_with_the_one_inside(remembered, rung):
     with Shell(remembered, ROOT, None, Terms(sandbox=rung)) as shell:
-        done = shell.run("mem-recall - < <(sleep 60) & sleep 1; echo over", 20)
+        done = shell.run("mem-recall - < <(sleep 60) 2> /dev/null & sleep 1; echo over", 20)
         assert done.text == "over" and done.seconds < 15
         shell.run("timeout 1 mem-recall - < <(sleep 60)", 20)
     left = subprocess.run(["pgrep", "-f", remembered.root], capture_output=True, text=True).stdout

@@ -224,7 +224,7 @@ def test_text_before_a_command_is_seen_and_what_only_asks_for_lines_is_not(termi
     last.set()
     assert screen.end() == "I look.\nEXPANSIVE it is: 4711.\n"
     assert [(e.role, e.content) for e in world.events()] == [
-        ("user", "what is the code?"), ("agent", "I look."), ("tool", "hi"), ("agent", "EXPANSIVE it is: 4711.")
+        ("user", "what is the code?"), ("agent", "I look.\n"), ("tool", "hi"), ("agent", "EXPANSIVE it is: 4711.")
     ]  # fmt: skip
     assert "4711" in streams.requests[1]["messages"][-1]["content"]
 
@@ -236,7 +236,7 @@ def test_ctrl_c_in_the_middle_of_an_answer(terminal, streams, world, model):
     screen.until("Half an ans")
     screen.press(b"\x03")
     assert screen.end(130) == "Half an ans\n"
-    assert screen.said() == ""
+    assert screen.said().strip() == ""
     user, cut, notice = events = world.events()
     assert [e.role for e in events] == ["user", "agent", "system"]
     assert (cut.content, cut.meta) == ("Half an ans", {"model": "openai:scripted", "cut": True, "for": "m1"})

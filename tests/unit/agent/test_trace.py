@@ -127,8 +127,7 @@ def tracer(tmp_path):
         messages = [{"role": "user", "content": text} for text in texts]
         reply = Reply("Yes: hush.", [Call("a", "bash", '{"command": "echo hush"}')], {"input_tokens": 7})
         Trace(path, NOW, mask, said.append)({"model": "m", "messages": messages, "tools": [], "max_tokens": 5}, reply, 0.25)
-        with open(path, encoding="utf-8") as file:
-            return json.loads(file.read().split("\n")[-2])
+        return json.loads(files.read(path).split(b"\n")[-2])
 
     record.path, record.said = path, said
     return record
@@ -166,7 +165,20 @@ def test_a_line_is_json_whatever_is_masked(tracer, text):
     assert again["same_bytes"] == again["bytes"] == record["bytes"]
 
 
-@pytest.mark.parametrize("before", [b"", b"no JSON\n", b'{"request": {"mess\n', b"[]\n", b'{"reply": "x"}\n', b"\xff\xfe\n"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        b"no JSON\n",
+        b'{"request": {"mess\n',
+        b"[]\n",
+        b'{"reply": "x"}\n',
+        b'{"request": 5}\n',
+        b'{"request": {}}\n',
+        b'{"request": {"messages": "\\ud800"}}\n',
+        b"\xff\xfe\n",
+    ],
+)
 def test_a_file_that_is_no_trace_yet(tracer, before):
     with open(tracer.path, "wb") as file:
         file.write(before)
@@ -209,6 +221,13 @@ def test_the_option(world, model):
 def test_a_trace_is_not_among_the_logs(world):
     world.turn("--trace", world.home.path("logs", "trace.jsonl"), "hi", code=77)
     assert not os.path.exists(world.home.logs)
+
+
+@pytest.mark.parametrize("path", ["nowhere/trace", ".", "trace.jsonl/trace"])
+def test_a_file_that_cannot_be_written_is_known_before_anything_is_asked(world, path):
+    files.replace(world.path("trace.jsonl"), b"")
+    world.turn("--trace", path, "hi", code=77)
+    assert path in world.said and not os.path.exists(world.home.logs)
 
 
 def test_a_dry_run_leaves_no_trace(world):

@@ -66,6 +66,8 @@ def commands(line: str) -> list[list[str]]:
     for word in words:
         if word in ("|", "||", "&&", ";"):
             found.append([])
+        elif not found[-1] and re.match(r"[A-Z_]+=", word):  # a variable for this one command
+            continue
         else:
             found[-1].append(word)
     return found
@@ -112,6 +114,7 @@ def test_every_example_of_a_manual_names_what_is_there(path):
         ("mem-recall x | ./search-nothing", ["./search-nothing"]),
         ("./search-exact -n 3 x | mem-show -Z 2", ["mem-show -Z"]),
         ("mem-dream && curl x", ["mem-dream", "curl"]),
+        ("MIND_AGENT=x mem-dream", ["mem-dream"]),
         ("./search-exact -n 3 -- --everything | mem-show -C 2", []),
         ("./search-exact '-x | y'", ["./search-exact -x | y"]),
     ],
@@ -200,11 +203,13 @@ def test_from_anywhere_through_links_and_with_spaces(checkout, tmp_path):
     folder = os.path.join(checkout, "skills", "memory-search")
     os.symlink(folder, tmp_path / "linked-folder")
     os.symlink(os.path.join(folder, "search-exact"), tmp_path / "linked-script")
+    os.symlink(os.path.dirname(folder), tmp_path / "linked-skills")
     ways = [
         (os.path.join(folder, "search-exact"), "/"),
         ("./search-exact", folder),
         ("memory-search/search-exact", os.path.join(checkout, "skills")),
         ("linked-folder/search-exact", str(tmp_path)),
+        ("linked-skills/memory-search/search-exact", str(tmp_path)),
         ("./search-exact", str(tmp_path / "linked-folder")),
         ("./linked-script", str(tmp_path)),
     ]
