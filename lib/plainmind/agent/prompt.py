@@ -25,7 +25,7 @@ def surroundings(folder: str, home: str, terms: Terms) -> str:
         return f"Commands start in {folder}; your home is {home}."
     network = "They reach the network." if terms.network else "They reach no network."
     return (
-        f"Commands start in {folder} and write nowhere else but in /tmp, which is empty at the start of each turn. "
+        f"Commands start in {folder} and write nowhere else but in $TMPDIR, which is empty at the start of each turn. "
         f"Your home, {home}, can be read, and is changed only through its own commands, such as mem-pin. "
         f"Nothing else of the user's can be seen. {network}"
     )

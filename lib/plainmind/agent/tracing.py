@@ -19,7 +19,8 @@ class Trace:
     """Appends a line to a file for every answer. NotPermitted when it cannot: an answer that is here must not be lost to that."""
 
     def __init__(self, path: str, now: int, mask: Callable[[str], str], say: Callable[[str], None]):
-        if os.path.isdir(path) or not os.access(path if os.path.exists(path) else os.path.dirname(path) or ".", os.W_OK):
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder) or os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
             raise NotPermitted(f"'{path}' cannot be written", cure="name a file in a folder of yours")
         self._path, self._now, self._mask, self._say = path, now, mask, say
 

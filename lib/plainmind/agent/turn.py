@@ -85,6 +85,7 @@ class Turn:
         self.means, self.model, self.shell, self.log, self.context = means, model, shell, log, context
         self.chat, self.settings = model.chat, means.settings
         self._partly = ""  # what was shown of an answer that was cut off
+        self._used: dict[str, Any] = {}  # by the model, and not yet logged
 
     def run(self, message: Message) -> str:
         """The reply to a message.
@@ -149,7 +150,7 @@ class Turn:
         expansions = 0
         while True:
             last = steps >= limit
-            if last and steps:
+            if last and steps and messages[-1]["content"] != _NO_MORE_EXPANSIONS:
                 messages.append({"role": "user", "content": _NO_MORE_STEPS})
             tools = [] if last else request["tools"]
             reply = self._ask({**request, "tools": tools})
@@ -160,8 +161,7 @@ class Turn:
             elif reply.calls and tools:
                 for number, call in enumerate(reply.calls[: limit - steps]):
                     steps += 1
-                    # what the model said and used stands with the first of its calls
-                    self._use_tool(messages, message, reply if not number else reply._replace(text="", usage={}), call)
+                    self._use_tool(messages, message, "" if number else reply.text, call)
             elif reply.text.strip() and not ranges:
                 return self._answer(reply, message)
             else:
@@ -180,7 +180,14 @@ class Turn:
         seconds = round(clock.monotonic() - start, 3)
         if self.model.trace:
             self.model.trace(request, reply, seconds)
-        return reply._replace(usage={**self._priced(reply.usage), "seconds": seconds})
+        for key, value in {**self._priced(reply.usage), "seconds": seconds}.items():
+            self._used[key] = round(self._used.get(key, 0) + value, 9)
+        return reply
+
+    def _spent(self) -> dict[str, Any]:
+        """What the model used since the last event that says so."""
+        used, self._used = self._used, {}
+        return {"usage": used} if used else {}
 
     def _priced(self, usage: dict[str, Any]) -> dict[str, Any]:
         """The usage with its cost: as the provider says, or by the prices set."""
@@ -193,21 +200,21 @@ class Turn:
     def _answer(self, reply: Reply, message: Message) -> str:
         text = reply.text.strip()
         answers = {"reply_to": message.id} if message.id else {}
-        self._append("agent", text, {"model": self.chat.name, "usage": reply.usage, **answers})
+        self._append("agent", text, {"model": self.chat.name, **self._spent(), **answers})
         return text
 
     def _cut(self, message: Message, why: str, **meta: Any) -> None:
         """Log that a turn ended without an answer, and what of one the user has seen."""
         if self._partly:
             self._append("agent", self._partly, {"model": self.chat.name, "cut": True, **message.mark})
-        self._append("system", why, {**meta, **message.mark})
+        self._append("system", why, {**meta, **self._spent(), **message.mark})
 
     def _expand(self, messages: list[dict[str, Any]], asked: str, ranges: list[Reference]) -> None:
         messages.append({"role": "assistant", "content": asked})
         given = expand.expanded(self.means.home, ranges) if ranges else _NO_MORE_EXPANSIONS
         messages.append({"role": "user", "content": given})
 
-    def _use_tool(self, messages: list[dict[str, Any]], message: Message, reply: Reply, call: Call) -> None:
+    def _use_tool(self, messages: list[dict[str, Any]], message: Message, text: str, call: Call) -> None:
         """Run one call and log it with its result; a call that cannot be run is answered with the reason."""
         interrupted = None
         try:
@@ -219,15 +226,14 @@ class Turn:
             shown, meta = f"not run: {refusal}", {"exit": None}
         except KeyboardInterrupt as error:
             shown, meta, interrupted = "(interrupted by the user, and the turn with it)", {"exit": None}, error
-        if reply.text.strip():
-            self._append("agent", reply.text, {"model": self.chat.name, "step": True, **message.mark})
+        if text.strip():
+            self._append("agent", text, {"model": self.chat.name, "step": True, **message.mark})
         kept = {key: value for key, value in arguments.items() if value is not None}
-        usage = {"usage": reply.usage} if reply.usage else {}
-        self._append("tool", shown, {"name": call.name, "call": call.id, "args": kept, **meta, **usage, **message.mark})
+        self._append("tool", shown, {"name": call.name, "call": call.id, "args": kept, **meta, **self._spent(), **message.mark})
         if interrupted:
             raise interrupted
         made = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        messages.append({"role": "assistant", "content": reply.text, "tool_calls": [made]})
+        messages.append({"role": "assistant", "content": text, "tool_calls": [made]})
         messages.append({"role": "tool", "tool_call_id": call.id, "content": shown})
 
     def _memories(self, message: Message, first: int) -> str:

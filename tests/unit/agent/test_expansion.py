@@ -168,3 +168,13 @@ def test_the_budget(home):
     long = b"x" * 100_000
     files.replace(home.path("memory/b.md"), long)
     assert len(expand.expanded(home, [Reference("memory/b.md", 1, 1)])) <= expand.BUDGET * 4 + 300
+
+
+def test_what_expansions_used_is_in_the_log(world, model):
+    """They beget no event of their own: the next one tells of them."""
+    world.append("user", "The boiler's service code is 4711.", context="discord-thread/9")
+    path = world.home.current_window("discord-thread/9")
+    model.then(f"EXPAND {path}:3", f"EXPAND {path}:3", "4711.")
+    world.turn("code?", MIND_TURN_INPUT_PRICE="1000000")
+    usage = world.events()[-1].meta["usage"]
+    assert (usage["input_tokens"], usage["output_tokens"], usage["cost"]) == (21, 9, 21.0)

@@ -35,9 +35,9 @@ from scene import NOW, ROOT
 from scripted import raw_call
 
 WINDOW = "logs/discord-thread/9/20260129T142355Z.md"
-DIES = object()  # the connection ends where this stands
+DIES = b"dies"  # the connection ends where this stands
 
-Piece = str | dict[str, Any] | threading.Event | object
+Piece = str | dict[str, Any] | threading.Event | bytes
 """What a server sends: text, an event, or a wait until a test lets it go on."""
 
 
@@ -261,6 +261,21 @@ def test_ctrl_c_before_anything_is_seen(terminal, streams, world):
     screen.press(b"\x03")
     assert screen.end(130) == ""
     assert world.roles() == ["user", "system"]
+
+
+def test_ctrl_c_in_a_command_cuts_no_answer(terminal, streams, world):
+    """The text before the command was whole: it is logged as that, once."""
+    made = raw_call(json.dumps({"command": "touch started; sleep 60"}), id="a")
+    streams.then("I look.", {"choices": [{"delta": {"tool_calls": [made]}, "finish_reason": "tool_calls"}]})
+    screen = terminal("--message-id", "m1", "go")
+    screen.until("I look.\n")
+    started = os.path.join(world.home.workspace, "started")
+    while screen.process.poll() is None and not os.path.exists(started):
+        time.sleep(0.01)
+    screen.press(b"\x03")
+    assert screen.end(130) == "I look.\n"
+    assert [e.role for e in world.events()] == ["user", "agent", "tool", "system"]
+    assert all("cut" not in e.meta for e in world.events())
 
 
 def test_a_stream_that_dies(terminal, streams, world, model):

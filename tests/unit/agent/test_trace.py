@@ -175,7 +175,6 @@ def test_a_line_is_json_whatever_is_masked(tracer, text):
         b'{"reply": "x"}\n',
         b'{"request": 5}\n',
         b'{"request": {}}\n',
-        b'{"request": {"messages": "\\ud800"}}\n',
         b"\xff\xfe\n",
     ],
 )
@@ -227,7 +226,7 @@ def test_a_trace_is_not_among_the_logs(world):
 def test_a_file_that_cannot_be_written_is_known_before_anything_is_asked(world, path):
     files.replace(world.path("trace.jsonl"), b"")
     world.turn("--trace", path, "hi", code=77)
-    assert path in world.said and not os.path.exists(world.home.logs)
+    assert os.path.normpath(world.path(path)) in world.said and not os.path.exists(world.home.logs)
 
 
 def test_a_dry_run_leaves_no_trace(world):
