@@ -36,7 +36,7 @@ def help_text(command: str, width: int = 100) -> str:
 
 def formats() -> dict[str, str]:
     """The pages of section 5: name -> text, from the modules and the schema that define the formats."""
-    from .formats import event, heads, pins
+    from .formats import event, heads, pins, reminder
 
     with open(os.path.join(LIB, "index", "schema.sql"), encoding="utf-8") as file:
         schema = file.read()
@@ -49,6 +49,10 @@ def formats() -> dict[str, str]:
         + "\n\nHEADS\n"
         + _indented(heads.__doc__ or "")
         + "\n\nSEE ALSO\n  mem-append(1) mem-show(1) mem-lint(1) mind-schema(5)\n",
+        "mind-reminders": "NAME\n  mind-reminders - the reminders file\n\nDESCRIPTION\n"
+        + _indented((reminder.__doc__ or "").partition("\n")[2])
+        + "\n\nFILES\n  reminders.md   the file, unless REMINDERS_FILE names another\n\n"
+        "SEE ALSO\n  remind-add(1) remind-list(1) remind-edit(1) remind-rm(1)\n",
         "mind-schema": "NAME\n  mind-schema - the tables of the index\n\nDESCRIPTION\n"
         "  index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what is\n"
         "  written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid = turns.id, columns\n"

@@ -50,7 +50,7 @@ class Disk:
 
     def _is_truth(self, path: str) -> bool:
         part = os.path.relpath(path, self.home)
-        return part.startswith(("logs/", "pins/")) and part.endswith(".md")
+        return part.startswith(("logs/", "pins/")) and part.endswith(".md") or part == "reminders.md"
 
     def _inode(self, path: str) -> int:
         return self.inodes.setdefault(path, next(self.numbers))

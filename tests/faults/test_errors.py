@@ -20,6 +20,10 @@ CASES = [
         "many lines",
         "a pin in a person's file",
         "a pin removed",
+        "the first reminder",
+        "one more reminder",
+        "a reminder changed",
+        "a reminder removed",
     )
 ]
 

@@ -36,6 +36,8 @@ def test_every_death(writer, tmp_path):
     ("one more event", "hasty", "", "no event here"),
     ("one more event", "", "trusting", "the journal has not heard"),
     ("one more event", "", "unheard", "the journal has not heard"),
+    ("one more reminder", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
+    ("a reminder removed", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
 ], ids=lambda value: value.replace(" ", "-"))  # fmt: skip
 def test_a_broken_promise_is_noticed(name, sabotage, again, said, tmp_path):
     wrong = kill.grid(BY_NAME[name], str(tmp_path), sabotage=sabotage, again=again).wrong
