@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 COMMANDS := $(notdir $(wildcard bin/*))
 
-.PHONY: all setup demo test check bench faults install uninstall man lock clean
+.PHONY: all setup demo test check bench faults install uninstall install-cron uninstall-cron install-launchd uninstall-launchd man lock clean
 .SUFFIXES:
 
 all: setup
@@ -40,6 +40,7 @@ check: setup
 
 bench: setup
 	@$(PY) bench/speed.py
+	@$(PY) bench/reminders.py
 	@$(PY) bench/retrieval.py
 
 faults: setup
@@ -58,10 +59,23 @@ install: man
 
 uninstall:
 	@for c in $(COMMANDS); do rm -f "$(PREFIX)/bin/$$c" "$(PREFIX)/share/man/man1/$$c.1"; done
-	@for page in log schema session; do rm -f "$(PREFIX)/share/man/man5/mind-$$page.5"; done
+	@for page in log reminders schema session; do rm -f "$(PREFIX)/share/man/man5/mind-$$page.5"; done
 	@for c in $(COMMANDS); do rm -f "$(PREFIX)/share/bash-completion/completions/$$c" \
 	  "$(PREFIX)/share/zsh/site-functions/_$$c" "$(PREFIX)/share/fish/vendor_completions.d/$$c.fish"; done
 	@echo "removed $(words $(COMMANDS)) commands from $(PREFIX)/bin"
+
+# what runs by itself: once in the crontab or among the launch agents, however often this is done
+install-cron: setup
+	@sh cron/install.sh
+
+uninstall-cron:
+	@sh cron/install.sh remove
+
+install-launchd: setup
+	@sh launchd/install.sh
+
+uninstall-launchd:
+	@sh launchd/install.sh remove
 
 # a person with uv runs this when a dependency changes, and reads the difference
 lock:

@@ -72,7 +72,9 @@ def answering() -> Iterator[str]:
         server.server_close()
 
 
-def cost(command: list[str], env: dict, stdin: bytes = b"", runs: int = RUNS, lenient: bool = False) -> Cost | None:
+def cost(
+    command: list[str], env: dict, stdin: bytes = b"", runs: int = RUNS, peak: bool = True, lenient: bool = False
+) -> Cost | None:
     """The cost of a command; a `lenient` one that cannot be run here has none."""
     import time
 
@@ -88,7 +90,11 @@ def cost(command: list[str], env: dict, stdin: bytes = b"", runs: int = RUNS, le
             sys.exit(f"{command}: {done.stderr.decode()}")
         rows.append((1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime), 1000 * wall))
     middle = len(rows) // 2
-    return Cost(sorted(r[0] for r in rows)[middle], sorted(r[1] for r in rows)[middle], _peak(command, env, stdin))
+    return Cost(sorted(r[0] for r in rows)[middle], sorted(r[1] for r in rows)[middle], _peak(command, env, stdin) if peak else 0)
+
+
+def compile_all() -> None:
+    subprocess.run([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "lib")], env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
 
 
 def _peak(command: list[str], env: dict, stdin: bytes) -> float:
@@ -225,7 +231,7 @@ def main() -> None:
     parser.add_argument("--turns", default="apollo,1000,10000")
     parser.add_argument("--embed", type=int, default=200)
     given = parser.parse_args()
-    subprocess.run([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "lib")], env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
+    compile_all()
     floor = cost([PYTHON, "-I", "-c", "import click"], dict(os.environ))
     line("floor: the interpreter and click", floor, floor)
     for name in given.turns.split(","):

@@ -21,7 +21,7 @@ import click
 from . import __version__
 from .ground import clock, stream
 from .ground.environment import Environment
-from .ground.errors import BAD_DATA, BUG, INPUT_OUTPUT, INTERRUPTED, USAGE, BadData, Failure, Misconfigured, NotPermitted
+from .ground.errors import BAD_DATA, BUG, BUSY, INPUT_OUTPUT, INTERRUPTED, USAGE, BadData, Failure, Misconfigured, NotPermitted
 from .ground.paths import Home
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -136,6 +136,27 @@ class Session:
 
         with bar:
             yield step
+
+    @contextmanager
+    def at_most(self, seconds: float, note: Callable[[str], None]) -> Iterator[None]:
+        """End the process with 75 when the block takes longer; `note` writes down that it did."""
+        import threading
+
+        def end() -> None:
+            what = f"a run took more than {seconds:g} s, and was ended; the next one goes on"
+            try:
+                note(what)
+            finally:
+                complain(what)
+                os._exit(BUSY)
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def report(self, failure: Failure) -> None:
         """Report one bad input of many; the command goes on and ends with the worst code."""

@@ -36,7 +36,7 @@ def help_text(command: str, width: int = 100) -> str:
 
 def formats() -> dict[str, str]:
     """The pages of section 5: name -> text, from the modules and the schema that define the formats."""
-    from .formats import event, heads, pins, session, steps
+    from .formats import event, heads, pins, reminder, session, steps
 
     with open(os.path.join(LIB, "index", "schema.sql"), encoding="utf-8") as file:
         schema = file.read()
@@ -54,6 +54,10 @@ def formats() -> dict[str, str]:
         + "\n\nOPEN STEPS\n"
         + _indented(steps.__doc__ or "")
         + "\n\nFILES\n  work/session-SECONDS/AGENT.json   a state\n\nSEE ALSO\n  work-session(1)\n",
+        "mind-reminders": "NAME\n  mind-reminders - the reminders file\n\nDESCRIPTION\n"
+        + _indented((reminder.__doc__ or "").partition("\n")[2])
+        + "\n\nFILES\n  reminders.md   the file, unless REMINDERS_FILE names another\n\n"
+        "SEE ALSO\n  remind-add(1) remind-list(1) remind-edit(1) remind-rm(1)\n",
         "mind-schema": "NAME\n  mind-schema - the tables of the index\n\nDESCRIPTION\n"
         "  index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what is\n"
         "  written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid = turns.id, columns\n"

@@ -1,6 +1,7 @@
 # What a shell sees of each command, word for word (GOLDEN=update writes the transcripts anew).
 
 load common
+load reminders
 
 play() {
   "$PYTHON" "$BATS_TEST_DIRNAME/transcript" "$BATS_TEST_DIRNAME/transcripts/$1.txt"
@@ -12,6 +13,10 @@ play() {
 @test "mem-pin" { play mem-pin; }
 @test "mem-lint" { play mem-lint; }
 @test "work-session" { play work-session; }
+@test "remind-add" { start_webhook; hide_what_differs; play remind-add; }
+@test "remind-edit" { start_webhook; hide_what_differs; play remind-edit; }
+@test "remind-rm" { start_webhook; hide_what_differs; play remind-rm; }
+@test "remind-list" { hide_what_differs; play remind-list; }
 
 @test "a transcript that is stale fails" {
   unset GOLDEN

@@ -55,6 +55,7 @@ class Disk:
             and part.endswith(".md")
             or part.startswith("work/session-")
             and part.endswith(".json")
+            or part == "reminders.md"
         )
 
     def _inode(self, path: str) -> int:

@@ -80,6 +80,20 @@ def instant_vectors() -> None:
     registry.embedder = lambda *given, **more: Instant()
 
 
+def untold() -> None:
+    """No promise is broken: confirmations go nowhere, and succeed."""
+    from plainmind.reminders import confirmation
+
+    confirmation.send = lambda env, done, line: None
+
+
+def unsynced_and_untold() -> None:
+    """A change of the reminders file is not synced."""
+    untold()
+    unsynced()
+    unsynced_folders()
+
+
 def careless() -> None:
     """A failed fsync is passed over."""
     sync = files.sync
@@ -116,6 +130,52 @@ def in_place() -> None:
             os.fsync(file.fileno())
 
     files.edit = editing
+
+
+def at_leisure() -> None:
+    """No promise is broken: a scan may take its time, nobody saved the file a moment ago, and messages are sent on the main thread."""
+    from plainmind.providers import deadline
+    from plainmind.reminders import scan
+
+    scan.HANDS_OFF, scan.BUDGET, scan.SENDING = 0, 600, 600
+    deadline.result = lambda work, seconds, who: work()
+
+
+def unsynced_journal() -> None:
+    """What was about to be sent, and what was, is written down, and not synced."""
+    from plainmind.reminders import journal
+
+    at_leisure()
+    append = files.append
+    journal.files.append = lambda path, data, **more: append(path, data, durable=not path.endswith("journal.jsonl"))
+
+
+def unintended() -> None:
+    """What is about to be sent is not written down."""
+    from plainmind.reminders import journal
+
+    at_leisure()
+    record = journal.Journal.record
+
+    def recording(self, did, *given):
+        if did != journal.INTENT:
+            record(self, did, *given)
+
+    journal.Journal.record = recording
+
+
+def deleting_first() -> None:
+    """The line goes before the message."""
+    from plainmind.reminders import scan
+
+    at_leisure()
+    send = scan.Scan._send_one
+
+    def sending(self, deliverer, batch):
+        self._remove([due.occurrence for due in batch.of if due.occurrence.once])
+        send(self, deliverer, batch)
+
+    scan.Scan._send_one = sending
 
 
 globals()[sys.argv[1]]()

@@ -22,6 +22,10 @@ CASES = [
         "a pin removed",
         "a run in a session",
         "a task",
+        "the first reminder",
+        "one more reminder",
+        "a reminder changed",
+        "a reminder removed",
     )
 ]
 

@@ -39,6 +39,8 @@ def test_every_death(writer, tmp_path):
     ("a task", "unsynced", "", "is not durable when the command ended with 0"),
     ("a run in a session", "unsynced_folders", "", "is not durable when the command ended with 0"),
     ("a task", "in_place", "", "no JSON"),
+    ("one more reminder", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
+    ("a reminder removed", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
 ], ids=lambda value: value.replace(" ", "-"))  # fmt: skip
 def test_a_broken_promise_is_noticed(name, sabotage, again, said, tmp_path):
     wrong = kill.grid(BY_NAME[name], str(tmp_path), sabotage=sabotage, again=again).wrong

@@ -18,6 +18,8 @@ CALLS = (
     "openat,creat,write,pwrite64,writev,fsync,fdatasync,link,linkat,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,"
     "chmod,fchmod,fchmodat,ftruncate,truncate,symlink,flock,close,exit_group"
 )
+#: and those by which something leaves the machine
+NETWORK = "socket,connect,sendto,sendmsg,recvfrom,shutdown"
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 SABOTAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sabotage.py")
 
@@ -54,12 +56,12 @@ class Run(NamedTuple):
     calls: list[Call]  # since the home was first spoken of
 
 
-def run(home: str, argv: list[str], stdin: bytes, trace: str, *, sabotage: str = "", inject: str = "") -> Run:
+def run(home: str, argv: list[str], stdin: bytes, trace: str, *, sabotage: str = "", inject: str = "", traced: str = CALLS) -> Run:
     """Run a command to its end, or to the death that `inject` (an strace expression) gives it."""
     page = [os.path.join(ROOT, "bin", argv[0]), *argv[1:]]
     if sabotage:
         page = [PYTHON, "-P", SABOTAGE, sabotage, *page]
-    strace = ["strace", "-f", "-qq", "-y", "-s", "300", "-o", trace, "-e", f"trace={CALLS}", "-e", "signal=none"]
+    strace = ["strace", "-f", "-qq", "-y", "-s", "300", "-o", trace, "-e", f"trace={traced}", "-e", "signal=none"]
     ended = subprocess.run(
         [*strace, *(["-e", f"inject={inject}"] if inject else ["--seccomp-bpf"]), *page],  # it is faster, and injects nothing
         input=stdin, capture_output=True,

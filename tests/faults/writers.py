@@ -5,6 +5,7 @@ A new command is one more line in WRITERS.
 
 import json
 import os
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,6 +26,10 @@ WINDOW = f"logs/{CONTEXT}/{STAMP}.md"
 BEFORE = [Draft(NOW, "user", "one\ntwo", {"id": "b1"}), Draft(NOW, "agent", "", {}), Draft(NOW, "tool", "a\rb", {"id": "b2"})]
 LARGE = b"start " + b"x" * 300_000 + b" end"
 MINE = b"# Pinned\n\nmy own line, without an end"
+THEIRS, REST = b"\xef\xbb\xbf# Mine\r\n\ttabs \n", b"no end \xff"
+OURS = b'- [ ] time=09:00 date=2026-02-01 msg="a" recur=none id=rid_A  \r\n'
+EDITED = b'- [ ] date=2026-02-01 time=10:00 recur=none msg="a" id=rid_A\r\n'
+ADDED = b'- [ ] date=2026-01-30 time=18:00 recur=none msg="b" id=rid_NEW\n'
 MANY = 5  # two batches, when a batch is three
 
 
@@ -209,6 +214,25 @@ def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
         assert upkeep.verify(memory.Means(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)) == []
 
 
+def with_reminders(home: Home) -> None:
+    with_events(home)
+    with open(home.path("reminders.md"), "wb") as file:
+        file.write(THEIRS + OURS + REST)
+
+
+def reminders_are(*allowed: bytes, finally_: tuple[bytes, ...] = ()):
+    """The reminders file holds what is the person's, and between it one of these; a printed line was written or taken out."""
+
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        data = files.read(home.path("reminders.md")) if os.path.exists(home.path("reminders.md")) else b""
+        data = re.sub(rb"rid_[A-Z2-7]{12}", b"rid_NEW", data)
+        assert data in (finally_ if ended else allowed + finally_), data
+        assert not printed or data in finally_, f"{printed} is not so: {data!r}"
+        assert not [name for name in os.listdir(home.root) if "(conflict " in name], "nobody else saved"
+
+    return check
+
+
 def with_three_turns(home: Home) -> None:
     empty(home)
     Log(home).append(CONTEXT, [Draft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))], NOW)
@@ -267,4 +291,39 @@ WRITERS = [
         "a task that is there", ["work-session", "task", "migrate", "--session", SESSION, *_ME], b"", with_a_task, a_state(_DONE)
     ),
     Writer("the end of a run", ["work-session", "end", "--session", SESSION, *_ME], b"", with_a_session, a_state({}, _ENDED)),
+    Writer(
+        "the first reminder",
+        ["remind-add", "--at", "18:00", "b", "--now", TIME],
+        b"",
+        with_events,
+        reminders_are(b"", finally_=(ADDED, ADDED * 2)),
+        through="untold",
+    ),
+    Writer(
+        "one more reminder",
+        ["remind-add", "--at", "18:00", "b", "--now", TIME],
+        b"",
+        with_reminders,
+        reminders_are(
+            THEIRS + OURS + REST, finally_=tuple(THEIRS + OURS + REST + b"\r\n" + (ADDED[:-1] + b"\r\n") * n for n in (1, 2))
+        ),
+        through="untold",
+    ),
+    Writer(
+        "a reminder changed",
+        ["remind-edit", "rid_A", "--time", "10:00", "--now", TIME],
+        b"",
+        with_reminders,
+        reminders_are(THEIRS + OURS + REST, finally_=(THEIRS + EDITED + REST,)),
+        through="untold",
+    ),
+    Writer(
+        "a reminder removed",
+        ["remind-rm", "rid_A", "--now", TIME],
+        b"",
+        with_reminders,
+        reminders_are(THEIRS + OURS + REST, finally_=(THEIRS + REST,)),
+        codes=(0, 66),
+        through="untold",
+    ),
 ]

@@ -14,7 +14,7 @@ BIN = os.path.join(ROOT, "bin")
 COMMANDS = sorted(os.listdir(BIN))
 
 #: from the ground up; a module may import from its own floor and from those below
-FLOORS = ["ground", "formats", "log", "work", "index", "recall", "providers", "agent", "surfaces", "cli"]
+FLOORS = ["ground", "formats", "log", "work", "index", "recall", "providers", "reminders", "agent", "surfaces", "cli"]
 TOP = {"cli", "manual", "__init__"}
 
 sys.path.insert(0, os.path.join(ROOT, "lib"))
@@ -153,7 +153,7 @@ def test_every_option_is_in_the_manual(command):
 
 
 #: the command whose manual explains the settings of a section
-EXPLAINED_BY = {"embed": "mem-embed", "recall": "mem-recall", "turn": "agent-turn"}
+EXPLAINED_BY = {"embed": "mem-embed", "recall": "mem-recall", "remind": "remind-scan", "turn": "agent-turn"}
 
 
 @pytest.mark.parametrize("key", sorted(config.KEYS))
@@ -197,6 +197,7 @@ def test_the_formats_have_pages():
     pages = manual.formats()
     assert "n=2 h=9f2c41d07a3b" in pages["mind-log"]
     assert '"addedTime": "2026-02-07T22:14:00.000Z"' in pages["mind-session"] and "queued" in pages["mind-session"]
+    assert "id=rid_K5V4M2J7Q2ZP" in pages["mind-reminders"]
     for table in ("windows", "turns", "episodes", "vectors", "vector_blocks", "pins", "embeddings", "settings"):
         assert table in pages["mind-schema"]
 
@@ -254,6 +255,14 @@ def test_mem_append_loads_no_index(tmp_path):
 def test_work_session_loads_no_log_and_no_index(tmp_path):
     modules = loaded("work-session", "start", "--agent", "backend", home=tmp_path)
     assert "plainmind.work.sessions" in modules
+    assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes"}
+    assert not [name for name in modules if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))]
+
+
+def test_remind_list_loads_the_grammar_and_the_clock_only(tmp_path):
+    (tmp_path / "reminders.md").write_text('- [ ] date=2026-03-29 time=01:30 recur=daily msg="hi"\n')
+    modules = loaded("remind-list", "--next", "3", home=tmp_path)
+    assert "plainmind.reminders.agenda" in modules
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes", "hashlib"}
     assert not [name for name in modules if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))]
 
@@ -274,3 +283,11 @@ def test_variables_every_command_reads_are_documented():
     for command in COMMANDS:
         assert "MIND_HOME" in help_of(command)
     assert set(cli.VARIABLES) >= {"MIND_HOME", "MIND_NOW"}
+
+
+def test_a_scan_with_nothing_due_loads_no_network(tmp_path):
+    (tmp_path / "reminders.md").write_text('- [ ] date=2999-03-29 time=01:30 recur=none msg="hi" id=a\n')
+    modules = loaded("remind-scan", home=tmp_path)
+    assert "plainmind.reminders.watch" in modules
+    assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes", "hashlib"}
+    assert not [name for name in modules if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))]

@@ -1,1 +1,1 @@
-"""Text to records and back, without touching a file: event log, references, pins, heads, settings."""
+"""Text to records and back, without touching a file: event log, references, pins, heads, reminders, settings."""

@@ -30,6 +30,10 @@ KEYS: dict[str, Key] = {
         float, -1.0, "cosine of unrelated texts with the model; -1 takes the known value, or 0", least=-1, most=0.99
     ),
     "recall.k": Key(int, 8, "turns recalled", least=1, most=1000),
+    "remind.host": Key(str, "", "the one host that fires reminders; empty means every host that scans"),
+    "remind.grace": Key(
+        float, 12.0, "hours after which a missed occurrence of a recurring reminder is let go", least=0.1, most=336
+    ),
     "turn.model": Key(str, "auto", "chat model: auto, embedded, google:NAME, openai:NAME, ollama:NAME, command:PROGRAM"),
     "turn.max_steps": Key(int, 20, "tool calls in one turn", least=0, most=1000),
     "turn.history_tokens": Key(

@@ -23,6 +23,12 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def since_boot() -> int:
+    """Milliseconds the machine has been up, asleep or not, which nobody can set."""
+    # macOS's monotonic clock counts sleep, Linux's does not
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
+
+
 def sleep(seconds: float) -> None:
     time.sleep(seconds)
 

@@ -36,6 +36,7 @@ class Failure(Exception):
     """Something a command reports and ends with: `place: what; cure` and a code."""
 
     code = BUG
+    undone = False  # what was asked of somebody was surely not done: asking again repeats nothing
 
     def __init__(self, what: str, *, cure: str = "", place: str = "", code: int | None = None):
         super().__init__(what)
@@ -65,9 +66,9 @@ class Unavailable(Failure):
 
     code = UNAVAILABLE
 
-    def __init__(self, what: str, *, retry_after: float | None = None, **more):
+    def __init__(self, what: str, *, retry_after: float | None = None, undone: bool = False, **more):
         super().__init__(what, **more)
-        self.retry_after = retry_after
+        self.retry_after, self.undone = retry_after, undone
 
 
 class InputOutput(Failure):

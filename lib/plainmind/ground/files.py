@@ -9,15 +9,23 @@ import errno
 import fcntl
 import itertools
 import os
+import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
+from . import clock
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
 LOCK_WAIT = 5.0  # seconds
+PAUSE = 0.01  # seconds before an edit is tried again
+SETTLING = 0.03  # seconds in which a program that has read a file saves it
+
+#: the end of a temporary file's name: whose it is, and of an edit the digests of what was read and what was made
+_LEFT = re.compile(r"(\d+)-\d+\.(?:tmp|([0-9a-f]{16})-([0-9a-f]{16})\.swap)")
 
 
 def sync(fd: int) -> None:
@@ -205,51 +213,158 @@ def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
     sync_folder(os.path.dirname(path))
 
 
-def edit(path: str, change, *, attempts: int = 5) -> None:
+class Identity(NamedTuple):
+    """What tells whether a file is the one it was, without reading it."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+def identity(found: os.stat_result) -> Identity:
+    return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class Edited(NamedTuple):
+    """What an edit put in place (None: nothing was to be changed), and where saves that collided with it are kept."""
+
+    identity: Identity | None
+    conflicts: list[str]
+
+
+def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> Edited:
     """Rewrite a file a human may be saving at this moment: `change(old bytes) -> new bytes`.
 
     The new file is exchanged with the one in place, and what came out is looked at: if it is not what
-    was read, somebody saved in between, so it is put back and the change is made again on theirs.
-    Where the system cannot exchange two files, a rename right after a check comes closest.
+    was read, somebody saved in between, so it is put back and the change is made again on theirs. A link is
+    followed; mode, owner and extended attributes stay. Where the system cannot exchange two files, a rename
+    right after a check comes closest. A process that is killed meanwhile leaves a file that `recover` understands.
     """
-    for _ in range(attempts):
+    path = os.path.realpath(path)
+    conflicts: list[str] = []
+    for attempt in range(attempts):
+        if attempt:
+            clock.sleep(PAUSE)
         old = read(path)
+        if not _is_still(path, old):  # half of a save is nothing to look for a line in
+            continue
         new = change(old)
         if new == old:
-            return
-        temporary = _write_temporary(path, new, os.stat(path).st_mode & 0o7777)
-        if _place(temporary, path, old, new):
+            sync_folder(os.path.dirname(path))  # whoever made it so may have been killed before that
+            return Edited(None, conflicts)
+        beside = _stage(path, old, new)
+        placed = identity(os.stat(beside))
+        if _place(beside, path, old, new, conflicts):
             sync_folder(os.path.dirname(path))
-            return
+            return Edited(placed, conflicts)
     raise Busy(f"'{path}' is being edited", cure="try again")
 
 
-def _place(temporary: str, path: str, old: bytes, new: bytes) -> bool:
-    """Put `temporary`, which holds `new`, in the place of `path` if that still holds `old`."""
+def recover(path: str) -> None:
+    """Clear up after an `edit` that was killed. What it had taken out of the way and not put back is kept
+    beside the file, unless it is what the edit had read or made. The caller holds the lock of all edits."""
+    path = os.path.realpath(path)
+    folder, name = os.path.split(path)
     try:
-        swapped = exchange(temporary, path)
-    except OSError:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for left in sorted(names):
+        match = left.startswith(f".{name}.") and _LEFT.fullmatch(left, len(name) + 2)
+        if match and not _is_running(int(match[1])):
+            whole = os.path.join(folder, left)
+            if match[2] and _digest(read(whole)) not in (match[2], match[3]):
+                _keep(read(whole), path, [])
+            os.unlink(whole)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _digest(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _stage(path: str, old: bytes, new: bytes) -> str:
+    """`new` in a file beside `path`, whose name tells what an exchange may leave in it that is nobody's but ours."""
+    temporary = _write_temporary(path, new, like=path)
+    beside = f"{temporary.removesuffix('.tmp')}.{_digest(old)}-{_digest(new)}.swap"
+    try:
+        os.rename(temporary, beside)
+    except BaseException:
         os.unlink(temporary)
         raise
-    still = _is_still(temporary if swapped else path, old)
-    if swapped and not still:
-        _put_back(temporary, path, new)
-    if swapped or not still:
-        os.unlink(temporary)
+    return beside
+
+
+def _place(beside: str, path: str, old: bytes, new: bytes, conflicts: list[str]) -> bool:
+    """Put `beside`, which holds `new`, in the place of `path` if that still holds `old`."""
+    try:
+        still = _is_still(path, old)  # most saves are seen here, before the human could see ours
+        swapped = still and exchange(beside, path)
+    except OSError:
+        os.unlink(beside)
+        raise
+    if not still:
+        os.unlink(beside)
+        return False
+    still = _is_still(beside if swapped else path, old)
+    if not swapped and still:
+        os.rename(beside, path)
+    elif swapped and not still:
+        _put_back(beside, path, new, conflicts)
     else:
-        os.rename(temporary, path)
+        os.unlink(beside)
     return still
 
 
-def _put_back(temporary: str, path: str, placed: bytes) -> None:
-    """Give the human's file its name back. What comes out in exchange must be what we had `placed`;
-    when it is not, they saved once more meanwhile, and that goes back too, in the place of the older one."""
+def _put_back(beside: str, path: str, ours: bytes, conflicts: list[str]) -> None:
+    """Give the human's file its name back. What comes out in exchange must be what we had placed; when it is
+    not, they saved once more meanwhile, and that goes back too, in the place of the older one.
+
+    Whoever read the file while their save was out of the way may save without it. So the file is looked at once
+    more after a moment, and whatever of theirs is not in it then is kept beside it.
+    """
+    placed, theirs = ours, []
     while True:
-        theirs = read(temporary)
-        exchange(temporary, path)
-        if _is_still(temporary, placed):
+        theirs.append(read(beside))
+        exchange(beside, path)
+        if _is_still(beside, placed):
+            break
+        placed = theirs[-1]
+    for _ in range(5):
+        clock.sleep(SETTLING)
+        if _is_still(path, read(path)):  # else they are saving again
+            break
+    for save in reversed(theirs):
+        _keep(save, path, conflicts)
+    os.unlink(beside)
+
+
+def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
+    """Keep a human's save under a name they see, unless the file in place, or one kept already, has every line of it, in order."""
+    there = os.path.exists(path)  # or they have deleted it
+    for name in (*([path] if there else []), *conflicts):
+        lines = iter(read(name).split(b"\n"))
+        if all(line in lines for line in save.split(b"\n")):
             return
-        placed = theirs
+    stem, ending = os.path.splitext(path)
+    stamp = clock.stamp(clock.system_now())
+    names = (f"{stem} (conflict {stamp}{f'-{n}' if n > 1 else ''}){ending}" for n in itertools.count(1))
+    kept = next(name for name in names if not os.path.lexists(name))
+    os.rename(_write_temporary(path, save, like=path if there else ""), kept)
+    sync_folder(os.path.dirname(path))
+    conflicts.append(kept)
 
 
 def _is_still(path: str, data: bytes) -> bool:
@@ -328,10 +443,14 @@ def failure(error: OSError) -> Failure:
     return InputOutput(what, place=name)
 
 
-def _write_temporary(path: str, data: bytes, mode: int = 0o600) -> str:
+def _write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") -> str:
+    """A durable file beside `path`, with this mode, or with mode, owner and extended attributes of another."""
     fd, temporary = _new_temporary(path)
     try:
-        os.fchmod(fd, mode)
+        if like:
+            _dress(fd, like)
+        else:
+            os.fchmod(fd, mode)
         view = memoryview(data)
         while view:
             view = view[os.write(fd, view) :]
@@ -342,6 +461,30 @@ def _write_temporary(path: str, data: bytes, mode: int = 0o600) -> str:
         raise
     _close(fd)
     return temporary
+
+
+def _dress(fd: int, like: str) -> None:
+    wanted, made = os.stat(like), os.fstat(fd)
+    if (wanted.st_uid, wanted.st_gid) != (made.st_uid, made.st_gid):
+        try:
+            os.fchown(fd, wanted.st_uid, wanted.st_gid)
+        except PermissionError:
+            raise NotPermitted("it belongs to others, and would not any more", place=like, cure="run as its owner") from None
+    if wanted.st_mode != os.fstat(fd).st_mode:  # some file systems have one mode for all, and refuse
+        os.fchmod(fd, wanted.st_mode & 0o7777)
+    if hasattr(os, "listxattr"):  # Linux: access lists are among them
+        for name in _attributes(like):
+            try:
+                os.setxattr(fd, name, os.getxattr(like, name))
+            except OSError:  # the system's own, which it has set itself
+                continue
+
+
+def _attributes(path: str) -> list[str]:
+    try:
+        return os.listxattr(path)
+    except OSError:  # a file system that has none
+        return []
 
 
 def _new_temporary(path: str) -> tuple[int, str]:

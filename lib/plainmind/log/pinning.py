@@ -27,6 +27,7 @@ def pin(home: Home, event: Event) -> None:
 def unpin(home: Home, path: str, line: int) -> None:
     """Remove a pin by what it points at. NoInput when it is not pinned."""
     with files.lock(home.lock):
+        files.recover(home.pins)
         if not any((p.path, p.line) == (path, line) for p in all_pins(home)):
             raise NoInput(f"'{path}:{line}' is not pinned", cure="list the pins with mem-pin --list")
         files.edit(home.pins, lambda data: pins.without_pin(data, path, line))

@@ -18,11 +18,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def post(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Any:
     """The JSON a server answers to a POST. Unavailable, BadData (it refuses the content) or Misconfigured."""
-    return _json(b"".join(_answer("POST", url, body, headers, timeout, who)), who)
+    return json_of(b"".join(_answer("POST", url, body, headers, timeout, who)), who)
 
 
 def get(url: str, *, headers: dict[str, str], timeout: float, who: str) -> Any:
-    return _json(b"".join(_answer("GET", url, None, headers, timeout, who)), who)
+    return json_of(b"".join(_answer("GET", url, None, headers, timeout, who)), who)
 
 
 def post_lines(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Iterator[bytes]:
@@ -57,7 +57,7 @@ def refusal(who: str, status: int, said: str, after: str | None, secrets: Sequen
     if "too large to process" in told:
         return BadData(what)
     if status in (408, 425, 429) or status >= 500 or status < 300:
-        return Unavailable(what, retry_after=retry_after(after))
+        return Unavailable(what, retry_after=retry_after(after), undone=status in (425, 429))
     return BadData(what)
 
 
@@ -110,13 +110,24 @@ def _fetch(
             )  # fmt: skip
         except ValueError:  # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
             raise Misconfigured(f"{who}: the server's address or the key is malformed", cure="write http://host:port") from None
-        except requests.Timeout:
-            raise Unavailable(f"{who} did not answer within {timeout:g} s") from None
         except (requests.RequestException, OSError) as error:
-            raise Unavailable(f"{who} cannot be reached: {_reason(error)}") from None
+            raise unreachable(error, who, timeout) from None
         with response:
             emit((response.status_code, response.headers.get("Retry-After")))
             _read(response.raw, who, emit)
+
+
+def unreachable(error: Exception, who: str, timeout: float) -> Unavailable:
+    """What an error of requests means: without an answer, only one that never got a connection left nothing done."""
+    import requests
+    import urllib3
+
+    if isinstance(error, requests.Timeout):
+        undone = isinstance(error, requests.ConnectTimeout)
+        return Unavailable(f"{who} did not answer within {timeout:g} s", undone=undone)
+    inner = getattr(error.args[0], "reason", None) if error.args else None
+    undone = isinstance(inner, urllib3.exceptions.NewConnectionError)
+    return Unavailable(f"{who} cannot be reached: {_reason(error)}", undone=undone)
 
 
 def _read(raw: Any, who: str, emit: Callable[[bytes], None]) -> None:
@@ -147,7 +158,7 @@ def _beginning(pieces: Iterator[bytes]) -> bytes:
     return said
 
 
-def _json(data: bytes, who: str) -> Any:
+def json_of(data: bytes, who: str) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

@@ -377,7 +377,152 @@ def test_a_human_who_saves_all_the_time(path, save):
     assert process.exitcode == 0
     found = [row for row in read_rows(path) if row.startswith(b"human")]
     assert found == [b"human %d\n" % n for n in range(rounds.value)] and rounds.value >= 60
-    assert names(path) == ["file"]
+    assert [name for name in names(path) if name != "file" and not name.startswith("file (conflict ")] == []
+
+
+def conflicts(path: str) -> list[bytes]:
+    folder = os.path.dirname(path)
+    return [files.read(os.path.join(folder, name)) for name in sorted(names(path)) if name.startswith("file (conflict ")]
+
+
+@saves
+@pytest.mark.parametrize("second, kept", [(b"second\n", [b"first\n"]), (b"zero\nfirst\nsecond\n", []), (b"", [b"first\n"])])
+def test_a_save_on_top_of_ours(path, save, second, kept, monkeypatch):
+    """One save right before the exchange, one on what was put in its place: the newer one stays, and the older is
+    kept beside it when it has a line that the newer has not."""
+    exchange, count = files.exchange, []
+
+    def exchanging(one, other):
+        count.append(1)
+        if len(count) <= 2:
+            save(other, [b"first\n", second][len(count) - 1])
+        return exchange(one, other)
+
+    monkeypatch.setattr(files, "exchange", exchanging)
+    edited = files.edit(path, lambda data: data + b"ours\n")
+    assert files.read(path) == second + b"ours\n" and conflicts(path) == kept
+    assert [files.read(name) for name in edited.conflicts] == kept and len(names(path)) == 1 + len(kept)
+    assert edited.identity == files.identity(os.stat(path))
+
+
+def test_conflicts_of_one_second_have_names_of_their_own(path, monkeypatch):
+    monkeypatch.setattr(files.clock, "system_now", lambda: 1_769_783_035_120)
+    for content in (b"a\n", b"b\n", b"c\n"):
+        files._keep(content, path, [])
+    assert sorted(names(path)) == [
+        "file",
+        "file (conflict 20260130T142355Z)",
+        "file (conflict 20260130T142355Z-2)",
+        "file (conflict 20260130T142355Z-3)",
+    ]
+    assert conflicts(path) == [b"a\n", b"b\n", b"c\n"]
+
+
+def test_an_edit_writes_through_a_link(path):
+    os.symlink(os.path.basename(path), path + ".link")
+    os.symlink(path + ".link", path + ".again")
+    files.edit(path + ".again", lambda data: data + b"ours\n")
+    assert os.path.islink(path + ".link") and os.path.islink(path + ".again") and not os.path.islink(path)
+    assert files.read(path) == b"old\nours\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_an_edit_keeps_the_owner(path):
+    os.chown(path, 1234, 5678)
+    os.chmod(path, 0o2664)
+    files.edit(path, lambda data: data + b"ours\n")
+    found = os.stat(path)
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 5678, 0o2664)
+
+
+def test_an_owner_that_cannot_be_kept_is_not_taken_from_the_file(path, monkeypatch):
+    monkeypatch.setattr(os, "fchown", fail(errno.EPERM))
+    monkeypatch.setattr(os, "fstat", lambda fd, fstat=os.fstat: os.stat_result((*fstat(fd)[:4], 4321, *fstat(fd)[5:])))
+    with pytest.raises(NotPermitted, match="belongs to others, and would not any more; run as its owner"):
+        files.edit(path, lambda data: data + b"ours\n")
+    monkeypatch.undo()
+    assert files.read(path) == b"old\n" and names(path) == ["file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="this system's Python has no extended attributes")
+def test_an_edit_keeps_extended_attributes(path):
+    try:
+        os.setxattr(path, "user.tag", b"red")
+    except OSError:
+        pytest.skip("this file system has none")
+    files.edit(path, lambda data: data + b"ours\n")
+    assert os.getxattr(path, "user.tag") == b"red"
+
+
+def dead() -> int:
+    """The number of a process that has ended."""
+    process = fork.Process(target=lambda: None)
+    process.start()
+    process.join(30)
+    return process.pid
+
+
+OLD, NEW = b"old\n", b"old\nours\n"
+
+
+@pytest.mark.parametrize("in_place, left, kept", [
+    (OLD, NEW, []),  # killed before the exchange
+    (NEW, OLD, []),  # right after it
+    (NEW, b"old\ntheirs\n", [b"old\ntheirs\n"]),  # their save had come out
+    (b"old\ntheirs\n", NEW, []),  # put back already
+    (b"old\ntheirs\nmore\n", b"old\ntheirs\n", []),  # put back, with a newer one
+])  # fmt: skip
+def test_what_a_killed_edit_left_is_recovered(path, in_place, left, kept):
+    files.replace(path, in_place)
+    folder = os.path.dirname(path)
+    name = f".file.{dead()}-0.{files._digest(OLD)}-{files._digest(NEW)}.swap"
+    files.replace(os.path.join(folder, name), left)
+    files.replace(os.path.join(folder, f".file.{dead()}-3.tmp"), b"half a ch")
+    files.recover(path)
+    assert files.read(path) == in_place and conflicts(path) == kept
+    assert len(names(path)) == 1 + len(kept)
+
+
+def test_what_a_killed_edit_left_of_a_file_that_is_gone(path):
+    folder = os.path.dirname(path)
+    os.unlink(path)
+    files.replace(os.path.join(folder, f".file.{dead()}-0.{files._digest(OLD)}-{files._digest(NEW)}.swap"), b"theirs\n")
+    files.recover(path)
+    assert conflicts(path) == [b"theirs\n"] and len(names(path)) == 1
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells whether a file is open for writing")
+def test_no_line_is_looked_for_in_half_a_save(path):
+    """The editor has emptied the file: a change that does not find its line there would say so to its caller."""
+    seen = []
+    editor = open(path, "r+b")  # noqa: SIM115
+    editor.truncate()
+    with pytest.raises(Busy):
+        files.edit(path, lambda data: seen.append(data) or b"x")
+    editor.close()
+    assert seen == []
+
+
+def test_a_file_system_without_attributes(path, monkeypatch):
+    monkeypatch.setattr(os, "listxattr", fail(errno.ENOTSUP), raising=False)
+    files.edit(path, lambda data: data + b"ours\n")
+    assert files.read(path) == b"old\nours\n"
+
+
+def test_what_a_running_edit_has_is_let_alone(path):
+    folder = os.path.dirname(path)
+    mine = [
+        f".file.{os.getpid()}-0.{files._digest(OLD)}-{files._digest(NEW)}.swap",
+        f".file.{os.getpid()}-1.tmp",
+        ".file.swp",
+        ".other.1-0.tmp",
+        f".file.x{dead()}-0.tmp",
+    ]
+    for name in mine:
+        files.replace(os.path.join(folder, name), NEW)
+    files.recover(path)
+    files.recover(os.path.join(folder, "no folder", "file"))
+    assert sorted(names(path)) == sorted(["file", *mine])
 
 
 def test_where_two_files_cannot_be_exchanged(path, monkeypatch):

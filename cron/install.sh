@@ -1,0 +1,60 @@
+#!/bin/sh
+# install.sh [remove]: put plainmind.cron, its paths filled in, into this user's crontab; with 'remove', take it out.
+# What stands between our two marks is replaced, all else is left as it is.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+home=${MIND_HOME:-$root/data}
+case $home in /*) ;; *) home=$PWD/$home ;; esac
+begin="# plainmind begin: $root"
+end="# plainmind end: $root"
+
+case $root$home in *'
+'*)
+  echo "install-cron: a path with a line break cannot stand in a crontab" >&2
+  exit 1
+  ;;
+esac
+
+# as one word of the shell, and for cron, to which % is the end of the line
+quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")" | sed 's/%/\\%/g'; }
+
+filled() {
+  BIN=$(quoted "$root/bin") DIR=$(quoted "$home") awk '
+    function put(text, mark, value,   at, done) {
+      while (at = index(text, mark)) {
+        done = done substr(text, 1, at - 1) value
+        text = substr(text, at + length(mark))
+      }
+      return done text
+    }
+    { print put(put($0, "@BIN@", ENVIRON["BIN"]), "@HOME@", ENVIRON["DIR"]) }' "$root/cron/plainmind.cron"
+}
+
+# lines before the first mark and after the last; a first mark without a last one is the person's own
+others() {
+  BEGIN=$begin END=$end awk '
+    $0 == ENVIRON["BEGIN"] && !held { held = 1; kept = $0 "\n"; next }
+    held && $0 == ENVIRON["END"] { held = 0; kept = ""; next }
+    held { kept = kept $0 "\n"; next }
+    { print }
+    END { printf "%s", kept }'
+}
+
+command -v crontab > /dev/null || { echo "install-cron: there is no crontab here; install cron" >&2; exit 1; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if ! crontab -l > "$work/old" 2> "$work/said"; then
+  grep -qi 'no crontab' "$work/said" || { cat "$work/said" >&2; exit 1; }
+  : > "$work/old"
+fi
+others < "$work/old" > "$work/new"
+if [ "${1:-}" != remove ]; then
+  { printf '%s\n' "$begin"; filled; printf '%s\n' "$end"; } >> "$work/new"
+fi
+if cmp -s "$work/old" "$work/new"; then
+  exit 0
+elif [ -s "$work/new" ]; then
+  crontab "$work/new"
+else
+  crontab -r
+fi

@@ -1,0 +1,105 @@
+"""When reminders are due: local UK time to instants and back, and the occurrences of a recurrence.
+
+The rules are those of IANA's Europe/London, from the tzdata package: the machine's own tables are never asked.
+A local time that does not exist is the next valid minute; of one that exists twice, the earlier is meant.
+Occurrence k of a reminder is counted from its first day (k days, weeks or months on), so that a month without
+the day, which takes its last day, does not move those after it. Each question costs the same however long ago that
+first day was.
+
+Pure: instants are ms since the epoch, as everywhere.
+"""
+
+import calendar
+import os
+from collections.abc import Iterator
+from datetime import date as Date
+from datetime import datetime, timedelta, timezone
+from datetime import time as Time
+from functools import lru_cache
+
+from .reminder import Reminder
+
+_MINUTE = timedelta(minutes=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@lru_cache(1)
+def london():
+    """Europe/London of the tzdata package."""
+    from zoneinfo import ZoneInfo
+
+    import tzdata
+
+    assert tzdata.__file__
+    with open(os.path.join(os.path.dirname(tzdata.__file__), "zoneinfo", "Europe", "London"), "rb") as file:
+        return ZoneInfo.from_file(file, key="Europe/London")
+
+
+def instant(date: Date, time: Time) -> int:
+    """The instant of a local time, the earlier of two. OverflowError after the last minute of year 9999."""
+    moment = datetime.combine(date, time, london()).replace(fold=0)
+    while moment.utcoffset() < moment.replace(fold=1).utcoffset():  # type: ignore[operator]  # in a gap (PEP 495)
+        moment += _MINUTE
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+@lru_cache(16)
+def local(instant: int) -> datetime:
+    """The local time of an instant, without a zone."""
+    return (_EPOCH + timedelta(milliseconds=instant)).astimezone(london()).replace(tzinfo=None, fold=0)
+
+
+def occurrence(reminder: Reminder, k: int) -> int | None:
+    """The instant of occurrence k, counted from 0; None where there is none."""
+    if k < 0 or k and reminder.recur == "none":
+        return None
+    try:
+        return instant(_day(reminder.date, reminder.recur, k), reminder.time)
+    except (OverflowError, ValueError):  # after year 9999
+        return None
+
+
+def _day(first: Date, recur: str, k: int) -> Date:
+    if recur != "monthly":
+        return first + timedelta(days=k * (7 if recur == "weekly" else 1))
+    years, month = divmod(first.month - 1 + k, 12)
+    year, month = first.year + years, month + 1
+    return Date(year, month, min(first.day, calendar.monthrange(year, month)[1]))
+
+
+def passed(reminder: Reminder, instant: int) -> int:
+    """How many occurrences are at or before an instant: the number of the first one after it."""
+    today = local(instant).date()
+    first = reminder.date
+    if today < first:  # an occurrence may be moved to a later minute, never to an earlier day
+        return 0
+    if reminder.recur == "none":
+        k = 0
+    elif reminder.recur == "monthly":
+        k = (today.year - first.year) * 12 + today.month - first.month
+    else:
+        k = (today - first).days // (7 if reminder.recur == "weekly" else 1)
+    due = occurrence(reminder, k)
+    return k + 1 if due is not None and due <= instant else k
+
+
+def due(reminder: Reminder, after: int, until: int) -> Iterator[int]:
+    """The occurrences after one instant, up to and with another, in order."""
+    for k in range(passed(reminder, after), passed(reminder, until)):
+        found = occurrence(reminder, k)
+        if found is not None:
+            yield found
+
+
+def next_after(reminder: Reminder, instant: int) -> int | None:
+    """The first occurrence after an instant."""
+    return occurrence(reminder, passed(reminder, instant))
+
+
+def latest_before(reminder: Reminder, instant: int, after: int | None = None) -> tuple[int, int] | None:
+    """The last occurrence at or before an instant, and how many others there are before it (later than `after`)."""
+    count = passed(reminder, instant)
+    first = 0 if after is None else passed(reminder, after)
+    latest = occurrence(reminder, count - 1)
+    return None if latest is None or count <= first else (latest, count - 1 - first)

@@ -1,0 +1,171 @@
+"""Messages to Discord: by a bot, whose nonce keeps a repeat from appearing, or by a webhook, which has none.
+
+Owns which of the two is there, the length of messages, retries within a deadline, and the traps of discord-webhook: it has
+no timeout, sends its own options as part of the body, and looks for JSON where there is none. Nobody is ever
+mentioned who is not named as to be. Refuses to know what a message says, and what became of earlier ones.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .. import __version__
+from ..formats import chunks
+from ..ground import clock
+from ..ground.environment import Environment
+from ..ground.errors import Failure, Misconfigured, Unavailable
+from . import deadline as limits
+from . import http
+from .retry import retrying
+
+API = "https://discord.com/api/v10"
+WHO = "Discord"
+CONNECT = 2.0  # seconds
+ATTEMPTS = 6
+REPEATED = "(possibly repeated)"
+AGENT = f"DiscordBot (plainmind, {__version__})"
+
+
+class Message(NamedTuple):
+    content: str
+    nonce: str
+    mentions: dict[str, Any]
+
+
+class Deliverer:
+    """One way to Discord. `remembers`: seconds for which it knows a nonce again, and shows no message twice."""
+
+    remembers = 0.0
+    cure = ""
+
+    def post(self, message: Message, timeout: float) -> Any:
+        """The message's JSON as Discord answers it."""
+        raise NotImplementedError
+
+    def send(self, text: str, *, nonce: str, deadline: float, doubt: bool = False, mention: Sequence[str] = ()) -> list[str]:
+        """The ids of the messages, one for each part. `deadline` is a monotonic instant, `nonce` has at most 20 characters.
+
+        `doubt` says that an earlier attempt may have arrived; so may one of ours that got no answer. What is sent
+        after that says so, where repeats are not kept from appearing. Unavailable, BadData or Misconfigured; `undone` when
+        nothing can have arrived.
+        """
+        mentions: dict[str, Any] = {"parse": [], **({"users": list(mention)} if mention else {})}
+        sent: list[str] = []
+        for number, part in enumerate(chunks.split(text.encode("utf-8", "replace").decode())):
+            message = Message(part, f"{nonce}-{number}" if number else nonce, mentions)
+            try:
+                sent.append(self._send(message, deadline, doubt))
+            except Failure as failure:
+                failure.undone = failure.undone and not sent
+                raise
+        return sent
+
+    def _send(self, message: Message, deadline: float, doubt: bool) -> str:
+        doubtful = doubt
+
+        def attempt() -> str:
+            nonlocal doubtful
+            left = round(deadline - clock.monotonic(), 2)
+            if left <= 0:
+                raise Unavailable(f"there was no time left to send to {WHO}", undone=True)
+            try:
+                answer = limits.result(lambda: self._post(message, doubtful, left), left, WHO)
+            except Unavailable as failure:
+                doubtful = doubtful or not (failure.undone or self.remembers)
+                raise
+            except Failure as refusal:
+                refusal.undone = True
+                if isinstance(refusal, Misconfigured):
+                    refusal.cure = self.cure
+                raise
+            return str(answer.get("id", "")) if isinstance(answer, dict) else ""
+
+        try:
+            return retrying(attempt, attempts=ATTEMPTS, deadline=max(0.0, deadline - clock.monotonic()))
+        except Failure as failure:
+            failure.undone = failure.undone and not doubtful
+            raise
+
+    def _post(self, message: Message, doubtful: bool, timeout: float) -> Any:
+        """The answer to the message, or to the last part of one that has no room for the mark."""
+        answer = None
+        for number, part in enumerate(chunks.split(f"{message.content}\n{REPEATED}") if doubtful else [message.content]):
+            answer = self.post(
+                message._replace(content=part, nonce=f"{message.nonce}.{number}" if number else message.nonce), timeout
+            )
+        return answer
+
+
+class Webhook(Deliverer):
+    """The address of a webhook, which is a secret."""
+
+    cure = "check DISCORD_WEBHOOK_URL"
+
+    def __init__(self, url: str):
+        self.url = url
+
+    def post(self, message: Message, timeout: float) -> Any:
+        import logging
+
+        import requests
+
+        logging.getLogger("urllib3").setLevel(logging.INFO)  # below that it tells the address
+        try:
+            response = self._client(message, timeout).api_post_request()
+        except ValueError:  # what requests calls an invalid URL is one
+            raise Misconfigured("the webhook's address is malformed") from None
+        except (requests.RequestException, OSError) as error:
+            raise http.unreachable(error, WHO, timeout) from None
+        if any(hop.status_code in (301, 302, 303) for hop in response.history):  # followed with an empty request
+            raise Misconfigured(f"{WHO} is not at the webhook's address")
+        if response.status_code == 204:
+            return None
+        if response.status_code != 200:
+            said = " ".join(response.content[:4000].decode("utf-8", "replace").split())
+            raise http.refusal(WHO, response.status_code, said, response.headers.get("Retry-After"), self._secrets())
+        return http.json_of(response.content, WHO)
+
+    def _client(self, message: Message, timeout: float) -> Any:
+        from urllib.parse import urlsplit
+
+        import discord_webhook
+
+        class Clean(discord_webhook.DiscordWebhook):
+            @property
+            def json(self) -> dict[str, Any]:
+                return {"content": self.content, "allowed_mentions": self.allowed_mentions}
+
+        here = urlsplit(self.url).hostname in http.LOOPBACK  # no proxy is asked for a server on this machine
+        return Clean(
+            self.url, content=message.content, allowed_mentions=message.mentions, wait="true",
+            timeout=(min(CONNECT, timeout), timeout), proxies={"http": "", "https": ""} if here else None,
+        )  # fmt: skip
+
+    def _secrets(self) -> list[str]:
+        return [self.url, self.url.partition("?")[0].rstrip("/").rpartition("/")[2]]
+
+
+class Bot(Deliverer):
+    """A bot's token, and a channel it may write to."""
+
+    # Discord says "a few minutes"; what is older is marked
+    remembers = 120.0
+    cure = "check DISCORD_TOKEN, the channel's id, and that the bot may write there"
+
+    def __init__(self, token: str, channel: str, base: str):
+        if not channel.isascii() or not channel.isdigit():
+            raise Misconfigured(f"'{channel}' is no channel", cure="give its id, a number")
+        self.token, self.url = token, f"{base.rstrip('/')}/channels/{channel}/messages"
+
+    def post(self, message: Message, timeout: float) -> Any:
+        body = {"content": message.content, "allowed_mentions": message.mentions, "nonce": message.nonce, "enforce_nonce": True}
+        headers = {"Authorization": f"Bot {self.token}", "User-Agent": AGENT}
+        return http.post(self.url, body, headers=headers, timeout=timeout, who=WHO)
+
+
+def deliverer(env: Environment, channel: str = "") -> Deliverer | None:
+    """The bot where there is a token and a channel, else the webhook, else None."""
+    token, channel = env.get("DISCORD_TOKEN"), channel or env.get("DISCORD_CHANNEL_ID")
+    if token and channel:
+        return Bot(token, channel, env.get("DISCORD_API_BASE", API))
+    url = env.get("DISCORD_WEBHOOK_URL")
+    return Webhook(url) if url else None

@@ -1,0 +1,68 @@
+"""What is to come: occurrences of all reminders in order, and how they are told. Refuses to know files and the journal."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from ..formats.occurrence import due, local, next_after, occurrence
+from ..formats.reminder import Reminder
+from ..ground import clock
+
+END = 253_402_300_799_999  # ms, the end of year 9999
+
+
+class Coming(NamedTuple):
+    instant: int
+    reminder: Reminder
+
+
+def upcoming(reminders: Iterable[Reminder], now: int, count: int | None = None, until: int | None = None) -> Iterator[Coming]:
+    """Occurrences in order: the first `count`, those up to `until`; with neither, the next one of each reminder.
+
+    What fires once and still stands in the file is to come, however late.
+    """
+    if count is None and until is None:
+        yield from sorted(Coming(first, r) for r in reminders if (first := upcoming_one(r, now)) is not None)
+        return
+    end = END if until is None else until
+    yield from islice(heapq.merge(*(_occurrences(r, now, end) for r in reminders)), count)
+
+
+def upcoming_one(reminder: Reminder, now: int) -> int | None:
+    """A reminder's next occurrence; None when it has none before the end of time."""
+    return occurrence(reminder, 0) if reminder.recur == "none" else next_after(reminder, now - 1)
+
+
+def _occurrences(reminder: Reminder, now: int, end: int) -> Iterator[Coming]:
+    if reminder.recur == "none":
+        first = occurrence(reminder, 0)
+        times: Iterable[int] = [first] if first is not None and first <= end else []
+    else:
+        times = due(reminder, now - 1, end)
+    for instant in times:
+        yield Coming(instant, reminder)
+
+
+def record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
+    """The JSON object of a reminder with an occurrence, the same in every command."""
+    return {
+        "id": reminder.id,
+        "date": reminder.date.isoformat(),
+        "time": f"{reminder.time:%H:%M}",
+        "recur": reminder.recur,
+        "msg": reminder.msg,
+        "line": reminder.line,
+        "next": None if instant is None else local(instant).isoformat(timespec="minutes"),
+        "next_utc": None if instant is None else _utc(instant),
+    }
+
+
+def row(coming: Coming) -> str:
+    """`2026-03-29T02:00`, `2026-03-29T01:00Z`, recurrence, id, message, with tabs between."""
+    told = record(coming.reminder, coming.instant)
+    return "\t".join((told["next"], told["next_utc"], told["recur"], told["id"] or "-", told["msg"].replace("\t", " ")))
+
+
+def _utc(instant: int) -> str:
+    return clock.text(instant)[:16] + "Z"

@@ -1,0 +1,30 @@
+"""Telling the person, by Discord, what was done to their reminders file: the exact line. Keeps no state."""
+
+from ..formats import chunks
+from ..formats import reminder as grammar
+from ..ground import chance, clock
+from ..ground.environment import Environment
+from ..ground.errors import Failure, Unavailable
+
+PATIENCE = 10.0  # seconds for all attempts
+_WHOLE = 1900  # characters of a line that goes out as one message, fence and all
+
+
+def text(done: str, line: str) -> str:
+    """`Reminder added:` and the line in a code block, where Discord changes nothing of it; plain where it fits into none."""
+    fenced = "```" not in line and not line.endswith("`") and chunks.length(line) < _WHOLE
+    return f"Reminder {done}:\n```\n{line}\n```" if fenced else f"Reminder {done}:\n{line}"
+
+
+def send(env: Environment, done: str, line: str) -> None:
+    """Confirm one change. Unavailable when that cannot be done, whatever the reason: the change stands all the same."""
+    from ..providers import discord
+
+    stands = f"the line is {done} all the same; do not repeat the command"
+    try:
+        deliverer = discord.deliverer(env)
+        if deliverer is None:
+            raise Unavailable("nothing says where to", cure="set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID")
+        deliverer.send(text(done, line), nonce=grammar.new_id(chance.draw), deadline=clock.monotonic() + PATIENCE)
+    except Failure as failure:
+        raise Unavailable(f"no confirmation was sent: {failure}", cure=stands) from failure

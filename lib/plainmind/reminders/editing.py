@@ -1,0 +1,71 @@
+"""One line of the reminders file added, changed or removed, whoever saves meanwhile. Refuses to know who is told of it."""
+
+from typing import Any, NamedTuple
+
+from ..formats import reminder as grammar
+from ..formats.reminder import Reminder
+from ..ground import stream
+from ..ground.errors import NoInput
+from ..ground.paths import Home
+from . import file
+
+
+class Written(NamedTuple):
+    """What was done: the reminder, its line as it stands or stood, and where saves that collided are kept."""
+
+    reminder: Reminder
+    line: str
+    conflicts: list[str]
+
+
+def find(data: bytes, id: str, path: str) -> Reminder:
+    """The reminder that has the id. NoInput where none has."""
+    for found in grammar.read(data).reminders:
+        if found.id == id:
+            return found
+    raise NoInput(f"no reminder has the id '{id}'", place=path, cure="list them with remind-list")
+
+
+def add(home: Home, path: str, new: Reminder, *, dry_run: bool = False) -> Written:
+    """Write a new reminder at the end of the file."""
+    there: list[Reminder] = []
+
+    def change(data: bytes) -> bytes:
+        data = data if new.id.encode() in data else grammar.appended(data, new)
+        there[:] = [find(data, new.id, path)]
+        return data
+
+    edited = file.edit(home, path, change, dry_run=dry_run)
+    return Written(there[0], grammar.text(new), edited.conflicts)
+
+
+def edit(home: Home, path: str, id: str, fields: dict[str, Any], *, dry_run: bool = False) -> Written:
+    """Rewrite the line of a reminder with other values for some of its fields."""
+    if "msg" in fields:
+        grammar.checked_message(fields["msg"])
+    there: list[Reminder] = []
+
+    def change(data: bytes) -> bytes:
+        old = find(data, id, path)
+        there[:] = [old._replace(**fields)]
+        return grammar.replaced(data, [(old, grammar.text(there[0]).encode())])
+
+    edited = file.edit(home, path, change, dry_run=dry_run)
+    return Written(there[0], grammar.text(there[0]), edited.conflicts)
+
+
+def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> Written:
+    """Take the line of a reminder out of the file."""
+    gone: list[Reminder] = []
+
+    def change(data: bytes) -> bytes:
+        try:
+            gone[:] = [find(data, id, path)]
+        except NoInput:
+            if gone:  # somebody saved what it was taken from already
+                return data
+            raise
+        return grammar.without(data, gone)
+
+    edited = file.edit(home, path, change, dry_run=dry_run)
+    return Written(gone[0], stream.decode(gone[0].raw), edited.conflicts)

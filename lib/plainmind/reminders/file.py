@@ -1,0 +1,91 @@
+"""The reminders file on disk, which a person edits at any time: where it is, a stable read, a change that loses nothing.
+
+Owns the lock among our own writers and the waiting for a file that is being saved. How a change is exchanged with
+what the person may be saving is ground.files'; what the lines mean is formats.reminder's.
+"""
+
+import math
+import os
+import stat
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..ground import clock, files
+from ..ground.environment import Environment
+from ..ground.errors import Busy, Misconfigured, NoInput
+from ..ground.paths import Home
+
+ATTEMPTS, PAUSE = 5, 0.02  # reads of a file that changes meanwhile; seconds between two
+
+
+class Snapshot(NamedTuple):
+    data: bytes
+    identity: files.Identity
+
+
+def place(home: Home, env: Environment) -> str:
+    """The path of the reminders file: REMINDERS_FILE (a relative one is below the home), else reminders.md of the home."""
+    return os.path.join(home.root, os.path.expanduser(env.get("REMINDERS_FILE") or "reminders.md"))
+
+
+def stable_read(path: str) -> Snapshot:
+    """All of the file, at a moment when nobody was writing it. NoInput when it is missing, Busy when it never holds still."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            clock.sleep(PAUSE)
+        try:
+            _check(path)
+            with open(path, "rb") as file:
+                before = files.identity(os.fstat(file.fileno()))
+                data = file.read()
+            if before == files.identity(os.stat(path)) and len(data) == before.size:
+                return Snapshot(data, before)
+        except FileNotFoundError:  # also between the two steps of an editor's save
+            if attempt == ATTEMPTS - 1 or not os.path.isdir(os.path.dirname(path)):
+                raise NoInput("no such file", place=path, cure="add a reminder with remind-add, or set REMINDERS_FILE") from None
+    raise Busy("it is being written", place=path, cure="try again")
+
+
+def edit(home: Home, path: str, change: Callable[[bytes], bytes], *, dry_run: bool = False) -> files.Edited:
+    """Give the file the content `change` makes of it; a file that is not there is b'' to it, and is made.
+
+    `change` is called again when somebody saved meanwhile, with what they saved, which may hold what it did before:
+    it must find its lines anew and do nothing twice. A dry run calls it, and writes nothing.
+    """
+    if dry_run:
+        change(stable_read(path).data if os.path.exists(path) else b"")
+        return files.Edited(None, [])
+    with files.lock(home.lock):
+        files.recover(path)
+        if not os.path.exists(path):
+            try:
+                return _create(home, path, change(b""))
+            except FileExistsError:
+                pass
+        _check(path)
+        return files.edit(path, change)
+
+
+def _check(path: str) -> None:
+    if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+        raise Misconfigured("no file", place=path, cure="let REMINDERS_FILE name a markdown file")
+
+
+def _create(home: Home, path: str, data: bytes) -> files.Edited:
+    target = os.path.realpath(path)
+    if not data:
+        return files.Edited(None, [])
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder) and folder != os.path.realpath(home.root):
+        raise NoInput("no such folder", place=folder, cure="mount or make it, or mend REMINDERS_FILE")
+    files.create(target, data)
+    return files.Edited(files.identity(os.stat(target)), [])
+
+
+def foreign_edit_age(path: str, ours: files.Identity | None) -> float:
+    """Seconds since somebody else changed the file; infinite when what is there is `ours`.
+
+    By the change time: a synchroniser sets the other, and may set it to an hour ago.
+    """
+    found = os.stat(path)
+    return math.inf if files.identity(found) == ours else max(0.0, clock.system_now() / 1000 - found.st_ctime)

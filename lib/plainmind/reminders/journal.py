@@ -1,0 +1,124 @@
+"""The delivery ledger, `remind/journal.jsonl`: which occurrence was about to be sent, was sent, is done with.
+
+    {"at":…,"did":"intent","nonce":…,"of":[[key,id,due],…]}   about to be sent, as one message
+    {"at":…,"did":"failed","nonce":…,"of":…}                  surely did not arrive
+    {"at":…,"did":"sent","nonce":…,"of":…,"messages":[…]}     arrived
+    {"at":…,"did":"done","nonce":…,"of":…}                    and its line is out of the file
+
+The last record of a key counts. An intent with nothing after it is in doubt: its message may have arrived.
+Keys stay when their line is gone, for a synchroniser may bring it back. What nobody will ask for again is left out
+when the file is compacted. Refuses to know what a reminder says. The caller holds the lock of the scan.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..ground import clock, files, stream
+from ..ground.errors import BadData
+
+INTENT, FAILED, SENT, DONE = "intent", "failed", "sent", "done"
+KEPT = 30 * clock.DAY  # of a recurring reminder's occurrences; longer than any grace
+LEAST = 64 * 1024  # bytes below which nothing is compacted
+
+
+class Occurrence(NamedTuple):
+    """One reminder at one instant. `key` names it for ever."""
+
+    key: str
+    id: str
+    due: int
+    once: bool = True
+
+
+class Entry(NamedTuple):
+    """What is known of an occurrence: what was done last, when, and as part of which message."""
+
+    did: str
+    at: int
+    nonce: str
+
+
+def key(id: str, due: int) -> str:
+    """20 hexadecimal digits: with the numbers of parts behind it, short enough for Discord's nonce."""
+    import hashlib
+
+    return hashlib.sha256(f"{id}\n{due}".encode()).hexdigest()[:20]
+
+
+class Journal:
+    """The ledger as it stands, read once; what is added is on disk when the method returns."""
+
+    def __init__(self, path: str):
+        self.path = path
+        data = files.read(path) if os.path.exists(path) else b""
+        self._torn = not data.endswith(b"\n") and data != b""
+        self._settled = False
+        self._size, self._compacted = len(data), 0
+        self.entries: dict[str, Entry] = {}
+        self.sent_until: dict[str, int] = {}  # by id: the last occurrence that arrived
+        self._lines: dict[str, Occurrence] = {}
+        for line in data.split(b"\n"):
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            record = json.loads(line)
+            if "compacted" in record:
+                self._compacted = int(record["compacted"])
+                return
+            at, did, nonce = clock.parse(record["at"]), record["did"], record["nonce"]
+            of = [Occurrence(k, id, clock.parse(due), bool(once)) for k, id, due, once in record["of"]]
+        except (ValueError, TypeError, KeyError, BadData):  # torn by a crash; whatever it told is in doubt
+            return
+        self._know(of, Entry(did, at, nonce))
+
+    def _know(self, of: Iterable[Occurrence], entry: Entry) -> None:
+        for occurrence in of:
+            self.entries[occurrence.key] = entry
+            self._lines[occurrence.key] = occurrence
+            if entry.did in (SENT, DONE):
+                self.sent_until[occurrence.id] = max(self.sent_until.get(occurrence.id, occurrence.due), occurrence.due)
+
+    def did(self, occurrence: Occurrence) -> str:
+        """What was done last about an occurrence, '' for nothing."""
+        found = self.entries.get(occurrence.key)
+        return found.did if found else ""
+
+    def record(self, did: str, nonce: str, of: Iterable[Occurrence], now: int, messages: Iterable[str] = ()) -> None:
+        """Write down one step, durably."""
+        of, entry = list(of), Entry(did, now, nonce)
+        data = (b"\n" if self._torn else b"") + _line(entry, of, list(messages))
+        files.make_folder(os.path.dirname(self.path))
+        self._size = files.append(self.path, data) + len(data)
+        self._torn = False
+        if not self._settled:
+            files.settle(os.path.dirname(self.path))
+            self._settled = True
+        self._know(of, entry)
+
+    def compact(self, now: int) -> None:
+        """Write the file anew with one record a step and message, when it has doubled since that was last done."""
+        if self._size < max(LEAST, 2 * self._compacted):
+            return
+        kept: dict[Entry, list[Occurrence]] = {}
+        for k, entry in self.entries.items():
+            occurrence = self._lines[k]
+            if entry.did == FAILED or (not occurrence.once and occurrence.due < now - KEPT):
+                continue
+            if occurrence.once and entry.did != INTENT:  # thousands of them in one record
+                entry = Entry(DONE, now, "")
+            kept.setdefault(entry, []).append(occurrence)
+        data = b"".join(_line(entry, of, []) for entry, of in kept.items())
+        files.replace(self.path, stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data)
+
+
+def _line(entry: Entry, of: list[Occurrence], messages: list[str]) -> bytes:
+    record = {
+        "at": clock.text(entry.at),
+        "did": entry.did,
+        "nonce": entry.nonce,
+        "of": [[o.key, o.id, clock.text(o.due), int(o.once)] for o in of],
+    }
+    return stream.encode(stream.json_line(record | ({"messages": messages} if messages else {})) + "\n")

@@ -1,0 +1,101 @@
+"""What the last scan saw, `remind/seen.json`, to notice a clock that jumped and a file that is not what it was.
+
+Owns the suspicions and when each is told: once. Losing this file costs nothing but one suspicion.
+Written only when something changed, not every minute.
+"""
+
+import json
+import os
+import re
+from typing import NamedTuple
+
+from ..formats.reminder import Contents
+from ..ground import clock, files, stream
+
+JUMP = 3 * 3600 * clock.SECOND
+DRIFT = 10 * clock.SECOND  # what a clock is set by without anybody calling it a jump
+COPY = re.compile(r"\.sync-conflict-|conflicted copy|\(.*conflict.*\)|_conf\(\d+\)", re.I)
+_MARKER = re.compile(rb"^(?:<{7} |>{7} )", re.M)
+_WHOLE_ID = re.compile(rb" id=rid_[A-Z2-7]{12}\Z")
+
+
+class Seen(NamedTuple):
+    """`offset`: the clock less the time since boot. `jump`: another one, which the next scan may confirm."""
+
+    boot: str = ""
+    offset: int = 0
+    jump: int | None = None
+    reminders: bool = False  # there were some
+    ended: bool = False  # the file ended with the end of a line
+    unended: str = ""  # the file that did not: what it was, for the next scan to confirm
+    told: str = ""  # the suspicion that was told last
+    quiet: str = ""  # the file of which nothing was due or left to do,
+    until: int = 0  # and when that may end
+
+
+def load(path: str) -> Seen:
+    try:
+        with open(path, encoding="utf-8") as file:
+            kept = json.load(file)
+        return Seen(**kept)
+    except (FileNotFoundError, ValueError, TypeError):
+        return Seen()
+
+
+def save(path: str, before: Seen, now: Seen) -> None:
+    if now != before:
+        files.replace(path, stream.encode(stream.json_line(now._asdict()) + "\n"))
+
+
+def clocked(seen: Seen, boot: str, offset: int) -> tuple[Seen, bool]:
+    """What to remember of the clock, and whether it may be trusted.
+
+    One that jumped by more than 3 hours since the last scan, while the machine was up, waits for a second scan that agrees.
+    A machine that slept has no such jump: time since boot goes on.
+    """
+    far = bool(boot) and boot == seen.boot and abs(offset - seen.offset) > JUMP
+    agreed = seen.jump is not None and abs(offset - seen.jump) <= JUMP
+    if far and not agreed:
+        return seen._replace(jump=offset), False
+    moved = boot != seen.boot or abs(offset - seen.offset) > DRIFT
+    return seen._replace(boot=boot, offset=offset if moved else seen.offset, jump=None), True
+
+
+def suspicion(path: str, data: bytes | None, contents: Contents, seen: Seen, identity: str) -> str:
+    """Why this file (None: none) is not to be acted upon, '' when it is."""
+    if COPY.search(os.path.basename(path)):
+        return "it is a synchroniser's conflict copy"
+    if data is None:
+        return "it is missing, and there were reminders in it" if seen.reminders else ""
+    if not data.strip(b"\xef\xbb\xbf \t\r\n"):
+        return "it is empty, and there were reminders in it" if seen.reminders else ""
+    if b"\0" in data:
+        return "it has NUL bytes, as a file that is half synchronised"
+    if _MARKER.search(data):
+        return "it has conflict markers"
+    last = data.count(b"\n") + 1
+    if _cut(data, seen, identity) and contents.problems and contents.problems[-1].line == last:
+        return "its last line is cut off, as of a file that is half synchronised"
+    return ""
+
+
+def unfinished_line(data: bytes, seen: Seen, identity: str) -> bytes:
+    """The last line while it may be half of one, b'' when it is whole: a line whose id is cut off has another id.
+
+    A person's file may well end without the end of a line: the next scan that finds the same takes it as it is.
+    """
+    return data[data.rfind(b"\n") + 1 :] if _cut(data, seen, identity) and not _WHOLE_ID.search(data) else b""
+
+
+def _cut(data: bytes, seen: Seen, identity: str) -> bool:
+    return seen.ended and not data.endswith(b"\n") and seen.unended != identity
+
+
+def looked_at(seen: Seen, data: bytes, contents: Contents, identity: str) -> Seen:
+    """What to remember of a file that was found good."""
+    ended = data.endswith(b"\n")
+    return seen._replace(
+        reminders=bool(contents.reminders),
+        ended=ended or (seen.ended and seen.unended != identity),
+        unended="" if ended else identity,
+    )

@@ -1,0 +1,186 @@
+"""remind-scan and discord-send as processes, with a Discord on this machine that behaves as one may."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from plainmind.ground import files
+from provider_servers import dribbles, hangs, resets, says
+from scene import ROOT, TIME
+
+SECRET = "Wh-token_2000"
+SENT = says({"id": "4711"})
+TEA = '- [ ] date=2026-01-30 time=14:23 recur=none msg="tea" id=t\n'
+
+
+@pytest.fixture
+def run(home, serve):
+    """Run a command against a server that answers so; its code, output and complaints. The server's `seen` tells the rest."""
+    os.makedirs(home.root)
+
+    def ran(argv: list[str], *answers, stdin: bytes = b"", lines: str = TEA, **env: str):
+        ran.server = serve(*answers) if answers else None
+        known = {"DISCORD_WEBHOOK_URL": f"{ran.server.url}/api/webhooks/1/{SECRET}"} if answers else {}
+        if not os.path.exists(home.path("reminders.md")):
+            with open(home.path("reminders.md"), "w") as file:
+                file.write(lines)
+        ended = subprocess.run(
+            [os.path.join(ROOT, "bin", argv[0]), *argv[1:]], input=stdin, capture_output=True,
+            env={"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, **known, **env},
+        )  # fmt: skip
+        out, complaints = ended.stdout.decode(), ended.stderr.decode()
+        for folder, _, names in os.walk(home.root):
+            for name in names:
+                assert SECRET.encode() not in files.read(os.path.join(folder, name)), f"the secret is in {name}"
+        assert SECRET not in out + complaints and "127.0.0.1" not in out + complaints
+        return ended.returncode, out, complaints
+
+    return ran
+
+
+def said(run) -> list[str]:
+    return [seen.body["content"] for seen in run.server.seen]
+
+
+def test_a_scan_sends_and_says_nothing(run):
+    assert run(["remind-scan"], SENT) == (0, "", "")
+    assert said(run) == ["tea"]
+    assert run(["remind-scan"], SENT) == (0, "", "") and said(run) == []
+
+
+def test_the_journal_knows_the_messages_id(run, home):
+    run(["remind-scan"], SENT)
+    records = [json.loads(row) for row in files.read(home.path("remind", "journal.jsonl")).split(b"\n")[:-1]]
+    assert [record["did"] for record in records][:2] == ["intent", "sent"]
+    assert records[1]["messages"] == ["4711"]
+
+
+@pytest.mark.parametrize("bad", [resets, says({}, 503), says(b"<html>Oh</html>", 502)])
+def test_a_server_that_fails_once_has_it_within_the_run(run, bad):
+    assert run(["remind-scan"], bad, SENT)[0] == 0
+    assert said(run) == ["tea", "tea\n(possibly repeated)"]
+
+
+@pytest.mark.parametrize("bad", [hangs, dribbles(b"HTTP/1.1 200 OK\r\n"), says({}, 500), says({}, 429, Retry_After="60")])
+def test_a_server_that_stays_bad_costs_less_than_three_seconds_and_nothing_is_lost(run, bad, home):
+    start = time.monotonic()
+    code, out, complaints = run(["remind-scan"], bad)
+    took = time.monotonic() - start
+    assert (code, out) in ((69, ""), (75, "")) and "the next" in complaints and complaints.count("\n") == 1
+    assert took < 8, "the run is cut at 3 s; the rest is this machine being slow to start it"
+    assert run(["remind-scan"], SENT)[0] == 0
+    assert len(said(run)) == 1 and said(run)[0].startswith("tea")
+
+
+def test_a_webhook_that_is_gone(run):
+    code, _, complaints = run(["remind-scan"], says({"message": "Unknown Webhook", "code": 10015}, 404))
+    assert code == 78 and "1 reminder is due" in complaints and complaints.endswith("check DISCORD_WEBHOOK_URL\n")
+    assert run(["remind-scan"], SENT)[0] == 0 and said(run) == ["tea"]
+
+
+def test_without_any_way_to_send(run):
+    code, out, complaints = run(["remind-scan"])
+    assert (code, out) == (78, "") and "DISCORD_WEBHOOK_URL" in complaints and "--stdout" in complaints
+    assert run(["remind-scan", "--stdout"]) == (0, "tea\n", "")
+    assert run(["remind-scan", "--stdout"]) == (0, "", "")
+
+
+def test_nothing_due_needs_no_way_to_send(run):
+    assert run(["remind-scan"], lines=TEA.replace("2026", "2027")) == (0, "", "")
+
+
+def test_a_reader_of_stdout_who_leaves_gets_it_again(run, home):
+    """Nobody knows what was read: the next scan prints it again, and says so."""
+    run(["remind-scan"], lines=TEA.replace("2026", "2027"))
+    with open(home.path("reminders.md"), "w") as file:
+        file.write(TEA)
+    reader, writer = os.pipe()
+    os.close(reader)
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME}
+    ended = subprocess.run([os.path.join(ROOT, "bin", "remind-scan"), "--stdout"], stdout=writer, stderr=subprocess.PIPE, env=env)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert run(["remind-scan", "--stdout"]) == (0, "tea (possibly repeated)\n", "")
+
+
+def test_another_host_is_silent(run):
+    assert run(["remind-scan"], SENT, MIND_REMIND_HOST="another-machine") == (0, "", "")
+    assert said(run) == []
+
+
+def test_two_scans_at_once_one_fires(run, home, serve):
+    """The second is told at once that there is a first, and nothing is sent twice."""
+    answered = threading.Event()
+
+    def slowly(handler, seen):
+        answered.wait(30)
+        SENT(handler, seen)
+
+    server = serve(slowly)
+    with open(home.path("reminders.md"), "w") as file:
+        file.write(TEA)
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, "DISCORD_WEBHOOK_URL": server.url}
+    first = subprocess.Popen([os.path.join(ROOT, "bin", "remind-scan")], env=env, stderr=subprocess.PIPE)
+    try:
+        while not server.seen and first.poll() is None:
+            time.sleep(0.005)
+        first.send_signal(signal.SIGSTOP)  # so that its 3 seconds do not end before the second has started
+        code, out, complaints = run(["remind-scan"], SENT)
+        assert (code, out) == (75, "") and said(run) == []
+    finally:
+        answered.set()
+        first.send_signal(signal.SIGCONT)
+        first.communicate()
+    assert [seen.body["content"] for seen in server.seen][0] == "tea"
+
+
+def test_a_run_that_takes_too_long_is_ended_and_written_down(run, home):
+    """A file on a disk that hangs: here, a journal that is a pipe nobody writes to."""
+    os.makedirs(home.path("remind"))
+    os.mkfifo(home.path("remind", "journal.jsonl"))
+    start = time.monotonic()
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME}
+    with open(home.path("reminders.md"), "w") as file:
+        file.write(TEA)
+    ended = subprocess.run([os.path.join(ROOT, "bin", "remind-scan"), "--stdout"], capture_output=True, env=env)
+    assert (ended.returncode, ended.stdout) == (75, b"") and b"more than 3 s" in ended.stderr
+    assert 3 <= time.monotonic() - start < 10
+    (record,) = [json.loads(row) for row in files.read(home.path("raw", "maintenance-log", "remind-scan.jsonl")).split(b"\n")[:-1]]
+    assert "more than 3 s" in record["what"]
+
+
+def test_send_prints_the_ids(run):
+    assert run(["discord-send", "hello", "there"], SENT) == (0, "4711\n", "")
+    assert said(run) == ["hello there"]
+    assert run(["discord-send", "--json"], SENT, stdin=b"from a \xff pipe") == (0, '{"id":"4711"}\n', "")
+    assert said(run) == ["from a ? pipe"]
+
+
+def test_send_to_a_channel_needs_the_bot_and_uses_it(run, serve):
+    assert run(["discord-send", "--channel", "99", "hello"], SENT)[0] == 78
+    api = serve(SENT)
+    code, out, _ = run(["discord-send", "--channel", "99", "hello"], SENT, DISCORD_TOKEN="Bot-token_3000", DISCORD_API_BASE=api.url)
+    assert (code, out) == (0, "4711\n") and said(run) == []
+    assert api.seen[0].path == "/channels/99/messages"
+
+
+def test_send_mentions_only_who_is_named(run):
+    run(["discord-send", "--mention", "42", "<@42> and @everyone"], SENT)
+    assert run.server.seen[0].body["allowed_mentions"] == {"parse": [], "users": ["42"]}
+    assert run(["discord-send", "--mention", "everyone", "hello"], SENT)[0] == 2
+
+
+def test_send_has_something_to_send_and_somewhere(run):
+    assert run(["discord-send"], SENT, stdin=b" \n")[0] == 65
+    assert run(["discord-send", "hello"])[0] == 78
+    assert run(["discord-send", "hello"], says({}, 404))[0] == 78
+    assert run(["discord-send", "hello"], says({}, 429, Retry_After="3600"))[0] == 69
+
+
+def test_a_look_at_what_would_be_sent(run):
+    assert run(["discord-send", "--dry-run", "x" * 2001])[1] == "x" * 2000 + "\n---\nx\n"
+    assert run(["remind-scan", "--dry-run"]) == (0, "tea\n", "")

@@ -1,0 +1,79 @@
+"""Confirmations say the exact line; whatever keeps them from arriving, the line stands and the person is told so."""
+
+import pytest
+from plainmind.formats import chunks
+from plainmind.ground import clock
+from plainmind.ground.environment import Environment
+from plainmind.ground.errors import BadData, Misconfigured, Unavailable
+from plainmind.providers import discord
+from plainmind.reminders import confirmation
+
+LINE = '- [ ] date=2026-03-29 time=01:30 recur=none msg="*say* _it_ \\"now\\" @everyone" id=rid_K5V4M2J7Q2ZP'
+
+
+class Recorder:
+    def __init__(self, *failures: Exception):
+        self.failures, self.sent = list(failures), []
+
+    def send(self, text, *, nonce, deadline):
+        self.sent.append((text, nonce, deadline - clock.monotonic()))
+        if self.failures:
+            raise self.failures.pop()
+        return ["1"]
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    made = Recorder()
+    monkeypatch.setattr(discord, "deliverer", lambda env: made)
+    return made
+
+
+def test_the_line_is_sent_as_it_stands(recorder):
+    confirmation.send(Environment(), "added", LINE)
+    confirmation.send(Environment(), "removed", LINE)
+    assert [text for text, _, _ in recorder.sent] == [f"Reminder added:\n```\n{LINE}\n```", f"Reminder removed:\n```\n{LINE}\n```"]
+    (_, one, patience), (_, other, _) = recorder.sent
+    assert one != other and len(one) <= 20, "the same words twice are two messages"
+    assert 5 < patience <= confirmation.PATIENCE
+
+
+@pytest.mark.parametrize(
+    "line", [LINE.replace("say", "```"), LINE + "`", LINE.replace("say", "x" * 1990), LINE.replace("say", "😀" * 990)]
+)
+def test_what_fits_into_no_code_block_is_sent_plain(line):
+    assert confirmation.text("added", line) == f"Reminder added:\n{line}"
+
+
+@pytest.mark.parametrize("length", range(1700, 1900, 37))
+def test_what_is_in_a_code_block_is_one_message(length):
+    line = LINE.replace("say", "x" * length)
+    said = confirmation.text("changed", line)
+    assert line in said and (said.count("```") == 0 or chunks.split(said) == [said])
+
+
+@pytest.mark.parametrize("failure, said", [
+    (Unavailable("Discord cannot be reached"), "no confirmation was sent: Discord cannot be reached; the line is added all the same; do not repeat the command"),
+    (Misconfigured("Discord answered 404", cure="check it"), "no confirmation was sent: Discord answered 404; check it; the line is added all the same"),
+    (BadData("what it is"), "no confirmation was sent: what it is; the line is added"),
+], ids=str)  # fmt: skip
+def test_whatever_fails_the_line_stands(recorder, failure, said):
+    recorder.failures = [failure]
+    with pytest.raises(Unavailable) as failed:
+        confirmation.send(Environment(), "added", LINE)
+    assert str(failed.value).startswith(said)
+
+
+def test_nowhere_to_send_is_a_failed_confirmation_too():
+    with pytest.raises(
+        Unavailable,
+        match="nothing says where to; set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID; the line is changed all the same",
+    ):
+        confirmation.send(Environment(), "changed", LINE)
+
+
+def test_a_channel_that_is_none_is_a_failed_confirmation_too(monkeypatch):
+    monkeypatch.setenv("DISCORD_TOKEN", "x" * 20)
+    monkeypatch.setenv("DISCORD_CHANNEL_ID", "general")
+    with pytest.raises(Unavailable, match="no confirmation was sent: 'general' is no channel"):
+        confirmation.send(Environment(), "added", LINE)

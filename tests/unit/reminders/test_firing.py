@@ -1,0 +1,655 @@
+"""What a scan fires, when, with which words, and what it leaves in the file and in the journal."""
+
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plainmind.formats import chunks, reminder
+from plainmind.ground import clock, files
+from plainmind.ground.environment import Environment
+from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
+from plainmind.ground.paths import Home
+from plainmind.reminders import scan
+from plainmind.reminders.journal import Journal, Occurrence, key
+
+MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
+START = clock.parse("2026-03-02T09:00:00Z")  # a Monday in winter: local time is UTC
+
+
+class World:
+    """A home, a clock, a file and a Discord that does as it is told."""
+
+    def __init__(self, home, patch):
+        self.home, self.now, self.up, self.boot = home, START, 50 * HOUR, "boot-1"
+        self.path = home.path("reminders.md")
+        self.said: list[str] = []
+        self.nonces: list[str] = []
+        self.doubts: list[bool] = []
+        self.failures: list[Failure] = []  # raised in turn, one a message
+        self.reported: list[Failure] = []
+        self.remarks: list[str] = []
+        self.remembers, self.grace = 0.0, 12 * HOUR
+        self.there = True
+        os.makedirs(home.root, exist_ok=True)
+        patch.setattr(clock, "since_boot", lambda: self.up)
+        patch.setattr(clock, "boot", lambda: self.boot)
+        patch.setattr(scan, "HANDS_OFF", 0)
+
+    def write(self, *lines: str, end: str = "\n") -> None:
+        with open(self.path, "w", newline="") as file:
+            file.write("\n".join(lines) + end if lines else "")
+
+    def lines(self) -> list[str]:
+        with open(self.path) as file:
+            return file.read().split("\n")[:-1]
+
+    def send(self, text, *, nonce, deadline, doubt=False):
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
+        self.said.append(f"{text} (possibly repeated)" if doubt else text)
+        self.nonces.append(nonce)
+        return [str(len(self.said))]
+
+    def scan(self, later: int = 0) -> list[str]:
+        """What a scan says to Discord, so much later."""
+        self.now, self.up = self.now + later, self.up + later
+        before = len(self.said)
+        self.reported.clear()
+        self.run().run()
+        return self.said[before:]
+
+    def run(self):
+        return scan.Scan(
+            scan.Means(
+                self.home, Environment(), self.grace, self.now, clock.monotonic(),
+                lambda: self if self.there else None, self.reported.append, self.remarks.append,
+            )
+        )  # fmt: skip
+
+
+@pytest.fixture
+def world(home, monkeypatch):
+    monkeypatch.delenv("REMINDERS_FILE", raising=False)
+    return World(home, monkeypatch)
+
+
+def line(msg, time="09:00", date="2026-03-02", recur="none", id="") -> str:
+    return f'- [ ] date={date} time={time} recur={recur} msg="{msg}"' + (f" id={id}" if id else "")
+
+
+# --- what is due
+
+
+def test_fires_once_at_its_minute_and_the_line_goes(world):
+    world.write("# mine", line("tea", "09:01", id="a"), "", "more of mine")
+    assert world.scan() == []
+    assert world.scan(MINUTE) == ["tea"]
+    assert world.lines() == ["# mine", "", "more of mine"]
+    assert world.scan(MINUTE) == [] and world.scan(HOUR) == []
+
+
+def test_a_line_without_an_id_gets_one_and_nothing_else_changes(world):
+    world.write("\ttext\r", line("tea", "09:01") + " \r", line("milk", "09:02") + "\t", end="")
+    before = files.read(world.path)
+    world.scan()
+    after = files.read(world.path)
+    (found,) = reminder.read(after).reminders
+    assert found.id.startswith("rid_") and len(found.id) == 16
+    assert after.replace(f" id={found.id}".encode(), b"") == before
+
+
+def test_fires_however_late_and_says_so(world):
+    world.write(line("tea", "08:00", "2026-02-27", id="a"), line("milk", "08:59", id="b"), line("bread", id="c"))
+    assert world.scan() == ["tea (late by 3 days 1 h)", "milk (late by 1 min)", "bread"]
+
+
+def test_a_recurring_one_fires_its_latest_time_and_keeps_its_line(world):
+    world.write(line("stand", recur="daily", id="a"))
+    assert world.scan() == ["stand"]
+    assert world.scan(MINUTE) == [] and world.scan(23 * HOUR) == []
+    assert world.scan(59 * MINUTE) == ["stand"]
+    assert world.scan(3 * 24 * HOUR + 30 * MINUTE) == ["stand (late by 30 min; 2 earlier ones skipped)"]
+    assert len(world.lines()) == 1
+
+
+def test_the_last_day_of_a_shorter_month(world):
+    world.now = clock.parse("2026-02-28T09:00:00Z")
+    world.write(line("rent", date="2026-01-31", recur="monthly", id="a"), line("meet", date="2026-02-07", recur="weekly", id="b"))
+    assert world.scan() == ["rent (1 earlier one skipped)", "meet (3 earlier ones skipped)"]
+    assert world.scan(7 * 24 * HOUR) == ["meet"]
+    assert world.scan(24 * 24 * HOUR - HOUR) == ["rent"]
+
+
+def test_what_was_missed_longer_ago_than_the_grace_is_let_go_and_counted_later(world):
+    world.write(line("stand", recur="daily", id="a"))
+    world.scan()
+    assert world.scan(36 * HOUR + MINUTE) == [], "the one of the day before is 12 h and a minute late"
+    assert world.scan(12 * HOUR - MINUTE) == ["stand (1 earlier one skipped)"]
+
+
+def test_the_grace_is_a_setting(world):
+    world.grace = HOUR
+    world.write(line("stand", "07:30", recur="daily", id="a"))
+    assert world.scan() == []
+    world.grace = 2 * HOUR
+    assert world.scan() == ["stand (late by 1 h 30 min)"]
+
+
+def test_one_moved_to_an_earlier_hour_after_it_fired_has_fired(world):
+    world.write(line("stand", recur="daily", id="a"))
+    world.scan()
+    world.write(line("stand", "08:00", recur="daily", id="a"))
+    assert world.scan(MINUTE) == []
+    assert world.scan(23 * HOUR - MINUTE) == ["stand"]
+
+
+def test_one_moved_to_a_later_hour_fires_then(world):
+    world.write(line("stand", recur="daily", id="a"), line("tea", id="b"))
+    world.scan()
+    world.write(line("stand", "15:00", recur="daily", id="a"), line("tea", "15:00", id="b"))
+    assert world.scan(MINUTE) == []
+    assert world.scan(6 * HOUR) == ["stand (late by 1 min)", "tea (late by 1 min)"]
+
+
+def test_more_than_ten_are_one_digest_in_order(world):
+    world.write(*[line(f"no {n}", f"08:{59 - n:02}", id=f"i{n}") for n in range(11)])
+    (said,) = world.scan()
+    rows = said.split("\n")
+    assert rows[0] == "11 reminders are due:"
+    assert rows[1] == "- 2026-03-02 08:49 no 10 (late by 11 min)" and rows[11] == "- 2026-03-02 08:59 no 0 (late by 1 min)"
+    assert world.lines() == [] and world.scan(MINUTE) == []
+
+
+def test_ten_are_ten(world):
+    world.write(*[line(f"no {n}", id=f"i{n}") for n in range(10)])
+    assert world.scan() == [f"no {n}" for n in range(10)]
+
+
+def test_a_digest_that_fits_into_no_message_is_several_and_none_is_left_out(world):
+    world.write(*[line(f"{n} " + "x" * 90, id=f"i{n}") for n in range(100)], line("y" * 5000, id="long"))
+    said = world.scan()
+    assert all(chunks.length(one) <= 1980 for one in said if "yyy" not in one)
+    assert sorted(int(row.split()[3]) for one in said for row in one.split("\n") if row.startswith("- ")) == list(range(100))
+    assert "y" * 5000 in said and world.lines() == []
+
+
+# --- the journal
+
+
+def test_the_order_of_things(world, monkeypatch):
+    """Intent, message, sent, the line, done: each on disk before the next."""
+    steps = []
+    append, edit, sync = files.append, files.edit, files.sync
+    monkeypatch.setattr(files, "append", lambda *a, **k: (steps.append(json.loads(a[1])["did"]), append(*a, **k))[1])
+    monkeypatch.setattr(files, "edit", lambda *a, **k: (steps.append("line"), edit(*a, **k))[1])
+    send = world.send
+    monkeypatch.setattr(world, "send", lambda *a, **k: (steps.append("message"), send(*a, **k))[1])
+    monkeypatch.setattr(files, "sync", lambda fd: (steps.append("fsync"), sync(fd))[1])
+    world.write(line("tea", id="a"))
+    world.scan()
+    order = [step for n, step in enumerate(steps) if step != "fsync" or steps[n - 1] != "fsync"]
+    assert order[: order.index("done") + 2] == [
+        "fsync", "intent", "fsync", "message", "sent", "fsync", "line", "fsync", "done", "fsync",
+    ] or order[: order.index("done") + 2] == ["intent", "fsync", "message", "sent", "fsync", "line", "fsync", "done", "fsync"], order  # fmt: skip
+
+
+def test_an_intent_without_an_end_is_sent_again_marked(world):
+    world.write(line("tea", id="a"), line("stand", recur="daily", id="b"))
+    due = [Occurrence(key(id, START), id, START, id == "a") for id in "ab"]
+    journal = Journal(world.home.path("remind", "journal.jsonl"))
+    for o in due:
+        journal.record("intent", o.key, [o], world.now)
+    assert world.scan() == ["tea (possibly repeated)", "stand (possibly repeated)"]
+    assert world.scan(MINUTE) == []
+
+
+def test_a_bot_that_still_knows_the_nonce_does_not_mark(world):
+    world.remembers = 120.0
+    world.write(line("tea", id="a"), line("milk", id="b"))
+    for id, at in (("a", START - 119_000), ("b", START - 121_000)):
+        Journal(world.home.path("remind", "journal.jsonl")).record(
+            "intent", key(id, START), [Occurrence(key(id, START), id, START)], at
+        )
+    assert world.scan() == ["tea", "milk (possibly repeated)"]
+    assert world.nonces == [key("a", START), key("b", START)]
+
+
+def test_a_nonce_is_as_old_as_the_first_attempt(world):
+    """The one of a minute ago does not make up for the one of an hour ago, which nobody knows any more."""
+    world.remembers = 120.0
+    world.write(line("tea", id="a"))
+    world.failures = [Unavailable("no answer"), Unavailable("no answer")]
+    world.scan()
+    world.scan(HOUR)
+    assert world.scan(MINUTE) == ["tea (late by 1 h 1 min) (possibly repeated)"]
+
+
+def test_a_nonce_from_the_future_is_not_trusted(world):
+    world.remembers = 120.0
+    world.write(line("tea", id="a"))
+    Journal(world.home.path("remind", "journal.jsonl")).record(
+        "intent", key("a", START), [Occurrence(key("a", START), "a", START)], START + 1
+    )
+    assert world.scan() == ["tea (possibly repeated)"]
+
+
+def test_a_digest_in_doubt_is_repeated_as_it_was(world):
+    world.write(*[line(f"no {n}", id=f"i{n}") for n in range(12)], line("later", "09:01", id="z"))
+    world.failures = [Unavailable("no answer")]
+    assert world.scan() == []
+    said = world.scan(MINUTE)
+    assert said[0] == "later"
+    assert said[1].startswith("12 reminders are due:") and said[1].endswith("(possibly repeated)")
+
+
+def test_a_message_that_is_never_answered_holds_up_no_other_for_ever(world, monkeypatch):
+    world.write(line("poison", id="p"), *[line(f"no {n}", id=f"i{n}") for n in range(3)])
+    send, lost = world.send, []
+
+    def sending(text, **more):
+        if "poison" in text or (len(lost) < 3 and not lost.append(text)):
+            raise Unavailable("no answer")
+        return send(text, **more)
+
+    monkeypatch.setattr(world, "send", sending)
+    for _ in range(12):
+        world.scan(MINUTE)
+    assert sorted(said.split(" (")[0] for said in world.said) == ["no 0", "no 1", "no 2"]
+
+
+def test_what_surely_was_not_sent_is_sent_later_unmarked(world):
+    world.write(line("tea", id="a"), line("milk", id="b"))
+    world.failures = [Unavailable("no network", undone=True)]
+    assert world.scan() == [] and [e.code for e in world.reported] == [69]
+    assert world.lines() == [line("tea", id="a"), line("milk", id="b")]
+    assert world.scan(MINUTE) == ["tea (late by 1 min)", "milk (late by 1 min)"]
+
+
+def test_doubt_is_not_forgotten_by_a_later_failure_that_leaves_none(world):
+    world.write(line("tea", id="a"))
+    world.failures = [Unavailable("no answer"), Unavailable("no network", undone=True)]
+    world.scan()
+    world.scan(MINUTE)
+    assert world.scan(MINUTE) == ["tea (late by 2 min) (possibly repeated)"]
+
+
+def test_one_message_that_is_refused_does_not_hold_up_the_others(world):
+    world.write(line("tea", id="a"), line("milk", id="b"))
+    refused = BadData("refused")
+    refused.undone = True
+    world.failures = [refused]
+    assert world.scan() == ["milk"] and [e.code for e in world.reported] == [65]
+    assert world.scan(MINUTE) == ["tea (late by 1 min)"]
+
+
+def test_nowhere_to_send(world):
+    world.write(line("tea", id="a"))
+    world.there = False
+    assert world.scan() == [] and [type(e) for e in world.reported] == [Misconfigured]
+    assert "1 reminder is due" in str(world.reported[0])
+    world.there = True
+    assert world.scan(MINUTE) == ["tea (late by 1 min)"], "and no doubt"
+
+
+def test_a_line_that_comes_back_is_not_fired_again_and_goes_again(world):
+    world.write(line("tea", id="a"))
+    assert world.scan() == ["tea"]
+    world.write("mine", line("tea", id="a"))
+    assert world.scan(MINUTE) == [] and world.lines() == ["mine"]
+
+
+def test_a_torn_record_is_no_record(world):
+    world.write(line("tea", id="a"))
+    world.scan()
+    path = world.home.path("remind", "journal.jsonl")
+    data = files.read(path)
+    with open(path, "wb") as file:
+        file.write(data[: data.index(b'"sent"') + 3])
+    world.write(line("tea", id="a"))
+    assert world.scan(MINUTE) == ["tea (late by 1 min) (possibly repeated)"]
+    for row in files.read(path).split(b"\n")[:-1]:
+        if row != data[: data.index(b'"sent"') + 3].split(b"\n")[-1]:
+            json.loads(row)
+
+
+def test_the_journal_is_compacted_and_forgets_nothing_that_counts(world, monkeypatch):
+    monkeypatch.setattr("plainmind.reminders.journal.LEAST", 2000)
+    monkeypatch.setattr("plainmind.reminders.journal.KEPT", 10 * clock.DAY)
+    world.write(line("stand", recur="daily", id="a"))
+    assert world.scan() == ["stand"]
+    sizes = []
+    for day in range(25):
+        once = line("tea", "09:00", id=f"t{day}", date=scan.occurrence.local(world.now).date().isoformat())
+        world.write(line("stand", recur="daily", id="a"), once)
+        assert world.scan() == ["tea"]
+        sizes.append(os.path.getsize(world.home.path("remind", "journal.jsonl")))
+        assert world.scan(24 * HOUR) == ["stand"]
+    assert any(after < before for before, after in zip(sizes, sizes[1:], strict=False))
+    kept = Journal(world.home.path("remind", "journal.jsonl"))
+    assert {o.id for o in kept._lines.values() if o.once} == {f"t{day}" for day in range(25)}
+    assert min(o.due for o in kept._lines.values() if not o.once) > world.now - 20 * clock.DAY
+    world.write(line("tea", id="t0"), line("stand", recur="daily", id="a"))
+    assert world.scan() == []
+
+
+def test_compaction_keeps_what_recurs_and_was_sent(world, monkeypatch):
+    monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
+    world.write(line("stand", recur="daily", id="a"), *[line("tea", f"09:0{n}", id=f"t{n}") for n in range(5)])
+    assert [world.scan(MINUTE) for _ in range(5)][1:] == [["tea"]] * 3 + [[]]
+
+
+def test_compaction_keeps_doubt(world, monkeypatch):
+    world.write(line("tea", id="a"))
+    world.failures = [Unavailable("no answer")]
+    monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
+    world.scan()
+    assert files.read(world.home.path("remind", "journal.jsonl")).startswith(b'{"compacted":')
+    assert world.scan(MINUTE) == ["tea (late by 1 min) (possibly repeated)"]
+
+
+# --- the clock
+
+
+def test_a_clock_that_jumped_waits_for_a_second_scan_that_agrees(world):
+    world.write(line("tea", "14:00", id="a"))
+    assert world.scan() == []
+    world.now += 6 * HOUR
+    assert world.scan(MINUTE) == [] and world.remarks[-1].startswith("the clock jumped")
+    assert world.scan(MINUTE) == ["tea (late by 1 h 2 min)"]
+
+
+def test_a_clock_that_jumped_and_came_back_fires_nothing(world):
+    world.write(line("tea", "14:00", id="a"))
+    world.scan()
+    world.now += 1000 * 24 * HOUR
+    assert world.scan(MINUTE) == []
+    world.now -= 1000 * 24 * HOUR
+    assert world.scan(MINUTE) == [] and world.scan(MINUTE) == []
+    assert world.lines() == [line("tea", "14:00", id="a")]
+
+
+def test_a_clock_that_jumps_every_time_never_agrees(world):
+    world.write(line("tea", "14:00", id="a"))
+    world.scan()
+    for _ in range(5):
+        world.now += 6 * HOUR
+        assert world.scan(MINUTE) == []
+    assert len(world.remarks) == 1
+
+
+def test_a_clock_that_went_back_does_not_fire_again(world):
+    world.write(line("stand", recur="daily", id="a"))
+    assert world.scan() == ["stand"]
+    world.now -= 5 * 24 * HOUR
+    assert world.scan(MINUTE) == [] and world.scan(MINUTE) == []
+    world.now += 5 * 24 * HOUR
+    world.scan(MINUTE)
+    assert world.scan(MINUTE) == [] and world.scan(24 * HOUR) == ["stand (late by 4 min)"]
+
+
+def test_up_to_three_hours_are_no_jump(world):
+    world.write(line("tea", "11:59", id="a"))
+    world.scan()
+    world.now += 3 * HOUR - MINUTE
+    assert world.scan(MINUTE) == ["tea (late by 1 min)"]
+
+
+def test_a_machine_that_slept_fires_at_once(world):
+    world.write(line("tea", "14:00", id="a"))
+    world.scan()
+    assert world.scan(9 * HOUR) == ["tea (late by 4 h)"]
+
+
+def test_so_does_one_that_was_off(world):
+    world.write(line("tea", "14:00", id="a"))
+    world.scan()
+    world.boot, world.up = "boot-2", 0
+    world.now += 9 * HOUR
+    assert world.scan() == ["tea (late by 4 h)"]
+
+
+# --- the file
+
+
+@pytest.mark.parametrize("spoil", ["missing", "empty", "blank", "nul", "markers"])
+def test_a_file_that_is_not_whole_fires_nothing_and_is_told_once(world, spoil):
+    text = line("tea", "09:05", id="a") + "\n"
+    world.write(text, end="")
+    world.scan()
+    if spoil == "missing":
+        os.unlink(world.path)
+    else:
+        made = {
+            "empty": "",
+            "blank": "\ufeff \r\n\n",
+            "nul": text + "\0" * 40,
+            "markers": f"<<<<<<< a\n{text}=======\n{text}>>>>>>> b\n",
+        }
+        world.write(made[spoil], end="")
+    assert world.scan(10 * MINUTE) == [] and [e.code for e in world.reported] == [65]
+    assert world.scan(MINUTE) == [] and world.reported == []
+    world.write(text, end="")
+    assert world.scan(MINUTE) == ["tea (late by 7 min)"]
+    world.write("", end="")
+    assert world.scan(MINUTE) == [] and world.reported == [], "we took the last line out ourselves"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_no_file_and_an_empty_one_are_nothing_to_speak_of(world, there):
+    if there:
+        world.write()
+    assert world.scan() == [] and world.reported == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reminders.sync-conflict-20260302-090000-ABCDEFG.md",
+        "reminders (Ann's conflicted copy 2026-03-02).md",
+        "reminders (conflict).md",
+    ],
+)
+def test_a_conflict_copy_is_no_reminders_file(world, monkeypatch, name):
+    world.write(line("tea", id="a"))
+    os.rename(world.path, world.home.path(name))
+    monkeypatch.setenv("REMINDERS_FILE", world.home.path(name))
+    assert world.scan() == [] and [e.code for e in world.reported] == [65]
+    monkeypatch.delenv("REMINDERS_FILE")
+    assert world.scan() == [], "beside the file it is not looked at either"
+
+
+def test_every_prefix_of_a_file_fires_nothing_that_is_not_in_the_whole(world):
+    """What a synchroniser that writes in place leaves for a moment, at every byte."""
+    whole = "\n".join(
+        [
+            line("tea", "10:00", id="rid_AAAAAAAAAAAA"),
+            line("milk", recur="daily", id="rid_BBBBBBBBBBBB"),
+            line("bread", "11:00", id="abcdef"),
+            "",
+        ]
+    )
+    world.write(whole, end="")
+    assert world.scan() == ["milk"]
+    for cut in range(len(whole)):
+        world.write(whole, end="")
+        assert world.scan() == []
+        world.write(whole[:cut], end="")
+        assert world.scan() == [], whole[:cut]
+        assert files.read(world.path).decode() == whole[:cut], "and changes nothing"
+    world.write(whole, end="")
+    assert world.scan(3 * HOUR) == ["tea (late by 2 h)", "bread (late by 1 h)"]
+
+
+def test_a_person_may_leave_the_last_line_without_an_end(world):
+    """It fires, at the latest one scan after it was first seen."""
+    world.write("mine")
+    world.scan()
+    world.write("mine", line("tea"), end="")
+    assert world.scan() == []
+    assert world.scan(MINUTE) == ["tea (late by 1 min)"]
+
+
+def test_a_last_line_with_a_whole_id_needs_no_end(world):
+    world.write("mine")
+    world.scan()
+    world.write("mine", line("milk", "09:01", id="rid_CCCCCCCCCCCC"), end="")
+    assert world.scan(MINUTE) == ["milk"]
+
+
+def test_the_line_stays_for_another_minute_after_somebody_saved(world, monkeypatch):
+    monkeypatch.setattr(scan, "HANDS_OFF", 5.0)
+    world.write(line("tea", id="a"))
+    assert world.scan() == ["tea"] and world.lines() == [line("tea", id="a")]
+    monkeypatch.setattr(scan.file, "foreign_edit_age", lambda path, ours: 5.1)
+    assert world.scan(MINUTE) == [] and world.lines() == []
+
+
+def test_a_file_saved_while_messages_were_sent_is_left_for_another_minute(world, monkeypatch):
+    world.write(line("tea", id="a"))
+    age = scan.file.foreign_edit_age
+    monkeypatch.setattr(scan, "HANDS_OFF", 5.0)
+    monkeypatch.setattr(scan.file, "foreign_edit_age", lambda path, ours: age(path, ours) if ours else 60.0)
+    send = world.send
+
+    def sending(*given, **more):
+        world.write("mine", line("tea", id="a"))
+        return send(*given, **more)
+
+    monkeypatch.setattr(world, "send", sending)
+    assert world.scan() == ["tea"] and world.lines() == ["mine", line("tea", id="a")]
+
+
+def test_a_line_that_was_moved_to_another_day_while_it_was_sent_stays(world, monkeypatch):
+    world.write(line("tea", id="a"))
+    send = world.send
+
+    def sending(*given, **more):
+        world.write(line("tea", "10:00", id="a"))
+        return send(*given, **more)
+
+    monkeypatch.setattr(world, "send", sending)
+    assert world.scan() == ["tea"] and world.lines() == [line("tea", "10:00", id="a")]
+    assert world.scan(HOUR) == ["tea"]
+
+
+def test_a_file_that_cannot_be_changed_still_fires(world, monkeypatch):
+    world.write(line("tea", id="a"), line("nameless"))
+
+    def edit(*_):
+        raise PermissionError(13, "Permission denied", world.path)
+
+    monkeypatch.setattr(scan.file, "edit", edit)
+    assert world.scan() == ["tea"] and {e.code for e in world.reported} == {77}
+    assert world.scan(MINUTE) == []
+
+
+# --- the rest
+
+
+def test_a_look_writes_nothing(world):
+    world.write(line("tea"), line("stand", recur="daily", id="b"), line("later", "10:00"))
+    before = files.read(world.path)
+    assert list(world.run().preview()) == ["tea", "stand"]
+    assert files.read(world.path) == before and os.listdir(world.home.root) == ["reminders.md"]
+
+
+def test_nothing_is_written_when_nothing_changed(world):
+    world.write(line("later", "10:00", id="a"), line("stand", "08:00", recur="daily", id="b"))
+    world.scan()
+    times = {name: os.stat(world.home.path("remind", name)).st_mtime_ns for name in os.listdir(world.home.path("remind"))}
+    for _ in range(3):
+        world.scan(MINUTE)
+    assert times == {name: os.stat(world.home.path("remind", name)).st_mtime_ns for name in os.listdir(world.home.path("remind"))}
+
+
+def test_two_scans_exclude_each_other_at_once(world):
+    with scan.only_one(world.home):
+        start = clock.monotonic()
+        with pytest.raises(Busy), scan.only_one(world.home):
+            pass
+        assert clock.monotonic() - start < 1
+
+
+def test_which_host_fires(monkeypatch):
+    monkeypatch.setattr(os, "uname", lambda: type("U", (), {"nodename": "Nas.example.org"}))
+    assert [scan.here(host) for host in ("", "nas", "NAS.example.org", "laptop", "nas.example.com")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    "minutes, said",
+    [(1, "1 min"), (60, "1 h"), (125, "2 h 5 min"), (1440, "1 day"), (1441, "1 day 1 min"), (2 * 1440 + 61, "2 days 1 h")],
+)
+def test_spans(minutes, said):
+    assert scan.span(minutes * MINUTE + 59_999) == said
+
+
+# --- what is not read again
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """Files are never too young."""
+    monkeypatch.setattr(scan, "TICK", 0)
+
+
+def test_a_file_of_which_nothing_is_due_is_not_read_before_something_may_be(world, monkeypatch, settled):
+    world.write(line("tea", "10:00", id="a"), line("stand", "08:00", recur="daily", id="b"), line("far", date="2027-01-01", id="c"))
+    world.scan()
+    world.scan(MINUTE)
+    read = scan.file.stable_read
+    monkeypatch.setattr(scan.file, "stable_read", lambda path: pytest.fail("it was read"))
+    assert [world.scan(MINUTE) for _ in range(58)] == [[]] * 58
+    monkeypatch.setattr(scan.file, "stable_read", read)
+    assert world.scan() == [] and world.scan(MINUTE) == ["tea"]
+
+
+def test_one_that_was_changed_is_read(world, settled):
+    world.write(line("tea", "10:00", id="a"))
+    world.scan()
+    world.write(line("tea", "09:01", id="a"))
+    assert world.scan(MINUTE) == ["tea"]
+    world.write(line("milk", "10:00", id="b"))
+    world.scan()
+    os.unlink(world.path)
+    world.scan(MINUTE)
+    assert [e.code for e in world.reported] == [65]
+
+
+@given(st.data())
+def test_looking_less_changes_nothing(tmp_path_factory, data):
+    """Any edits and any waits: the same messages at the same minutes as of scans that read each time."""
+    draw = data.draw
+    steps = []
+    for _ in range(draw(st.integers(2, 8))):
+        rows = [
+            line(
+                f"m{n}",
+                f"{draw(st.integers(0, 3)):02}:{draw(st.sampled_from([0, 30, 59])):02}",
+                f"2026-03-{draw(st.integers(27, 30))}",
+                draw(st.sampled_from(["none", "daily", "weekly", "monthly"])),
+                f"i{n}",
+            )
+            for n in range(draw(st.integers(1, 3)))
+        ]
+        steps.append((rows, draw(st.lists(st.sampled_from([1, 7, 31, 60, 180, 1440]), min_size=1, max_size=6))))
+    said = []
+    for tick in (0, 10**12):
+        with pytest.MonkeyPatch.context() as patch:
+            world = World(Home(str(tmp_path_factory.mktemp("home"))), patch)
+            patch.setattr(scan, "TICK", tick)
+            patch.setattr(files, "sync", lambda fd: None)
+            world.now = clock.parse("2026-03-28T22:00:00Z")
+            for rows, waits in steps:
+                world.write(*rows)
+                for wait in waits:
+                    said.append((tick, world.scan(wait * MINUTE)))
+    half = len(said) // 2
+    assert [messages for _, messages in said[:half]] == [messages for _, messages in said[half:]]
