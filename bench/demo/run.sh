@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 MIND_HOME=${DEMO_HOME:-$root/build/demo}
 export MIND_HOME
-unset MIND_NOW MIND_KEY GEMINI_API_KEY GOOGLE_API_KEY OPENAI_API_KEY OPENAI_BASE_URL MIND_EMBED_MODEL MIND_TURN_MODEL 2>/dev/null || true
+unset MIND_NOW MIND_KEY REMINDERS_FILE DISCORD_WEBHOOK_URL DISCORD_TOKEN DISCORD_CHANNEL_ID MIND_REMIND_HOST GEMINI_API_KEY GOOGLE_API_KEY OPENAI_API_KEY OPENAI_BASE_URL MIND_EMBED_MODEL MIND_TURN_MODEL 2>/dev/null || true
 PATH=$root/bin:$PATH
 case $MIND_HOME in */build/demo) rm -rf "$MIND_HOME" ;; *) [ ! -e "$MIND_HOME" ] || { echo "demo: '$MIND_HOME' exists; name a new folder" >&2; exit 2; } ;; esac
 
@@ -38,10 +38,15 @@ run "mem-pin '$ref'"
 run "mem-lint --logs && echo 'the logs are what was written'"
 run "rm -r \"\$MIND_HOME/index\" && mem-recall -k 1 'what would the contraption look like'"
 
+say "A reminder is a line of a file. This one is late already; without Discord, remind-add cannot confirm it, and a scan prints it."
+run "remind-add --date 1970-04-17 --time 18:07 'splashdown' || true"
+run "remind-scan --stdout"
+
 say "Everything is in plain files. Read them:"
 cat <<END
 cat '$MIND_HOME/logs/discord-thread/demo/'*.md
 sed -n '${ref##*:},$((${ref##*:} + 1))p' '$MIND_HOME/${ref%:*}'
 cat '$MIND_HOME/pins/pins.md'
+cat '$MIND_HOME/reminders.md' '$MIND_HOME/remind/journal.jsonl'
 sqlite3 '$MIND_HOME/index/mind.db' 'SELECT status, count(*) FROM embeddings GROUP BY status'
 END
