@@ -92,16 +92,16 @@ EOF
   mem-lint --logs
 }
 
-@test "a model that fails: 69, one line, the message kept; then it carries on" {
+@test "a model that fails: 69, one line, the message and why kept; then it carries on" {
   model 'no JSON'
   run --separate-stderr agent-turn --context discord-thread/123 --message-id 1 hello
   [ "$status" -eq 69 ]
   [ -z "$output" ]
   [ "$(wc -l <<< "$stderr")" -eq 1 ]
-  [ "$(grep -c '^## ' "$MIND_HOME/$WINDOW")" -eq 1 ]
+  [ "$(sed -n 's/^## [^ ]* \([a-z]*\) .*/\1/p' "$MIND_HOME/$WINDOW" | xargs)" = 'user system' ]
   model '{"text":"Hello."}'
   [ "$(agent-turn --context discord-thread/123 --message-id 1 hello)" = Hello. ]
-  [ "$(grep -c '^## ' "$MIND_HOME/$WINDOW")" -eq 2 ]
+  [ "$(grep -c '^## ' "$MIND_HOME/$WINDOW")" -eq 3 ]
 }
 
 @test "exit codes" {

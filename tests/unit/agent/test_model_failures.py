@@ -140,7 +140,8 @@ def test_no_answer_is_logged_once_and_the_next_run_goes_on(library, model, world
     assert world.roles() == [*logged, "system"]
     notice = world.events()[-1]
     assert notice.content == "there was no answer"
-    assert notice.meta == {"error": str(failed.value), "code": code, "for": "m1"}
+    told = {key: value for key, value in notice.meta.items() if key != "usage"}
+    assert told == {"error": str(failed.value), "code": code, "for": "m1"}
     # the same once more: it begins after the last result that was logged, and the same error is not logged again
     again = replies[logged.count("tool") :]
     begun = model.messages[logged.count("tool")]
