@@ -33,8 +33,8 @@ test: setup
 	@sh tests/run.sh
 
 check: setup
-	@$(PY) -m ruff check -q bin skills lib tests bench
-	@$(PY) -m ruff format -q --check lib tests bench
+	@$(PY) -m ruff check -q bin skills serving lib tests bench
+	@$(PY) -m ruff format -q --check serving lib tests bench
 	@$(PY) -m mypy --no-error-summary lib
 	@$(PY) -m pytest tests/unit/test_house.py
 

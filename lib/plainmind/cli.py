@@ -64,12 +64,6 @@ class Session:
         """This instant, ms since the epoch; always the same one under --now."""
         return clock.system_now() if self.fixed_now is None else self.fixed_now
 
-    def draft(self, path: str) -> str:
-        """`path`, which from inside the sandbox must be in the workspace: outside of it, everything could be read."""
-        if is_inside() and not os.path.realpath(path).startswith(os.path.realpath(self.home.workspace) + os.sep):
-            raise NotPermitted(f"refused from inside the sandbox: '{path}' is not in the workspace", cure="put it there")
-        return path
-
     @property
     def key(self) -> bytes:
         """MIND_KEY, which makes the logs' digests HMACs."""
@@ -100,6 +94,11 @@ class Session:
         """A remark on standard error, unless --quiet."""
         if not self.quiet:
             complain(text)
+
+    def remark(self, text: str) -> None:
+        """One more remark, with --verbose."""
+        if self.verbose:
+            self.say(text)
 
     def progress_wanted(self) -> bool:
         return sys.stderr is not None and sys.stderr.isatty() and not self.quiet
@@ -232,10 +231,11 @@ class Manual(click.Command):
         return rows
 
 
-def command(manual: str | None, *, json: bool = False, dry_run: bool = False, inside: bool = False) -> Callable:
+def command(manual: str | None, *, json: bool = False, dry_run: bool = False, inside: bool | tuple[str, ...] = False) -> Callable:
     """Make a page's function a command with the suite's shared options; it gets a Session first.
 
-    `inside` is for commands that the agent may use from inside its sandbox, where the broker runs them outside of it.
+    `inside` is for commands that the agent may use from inside its sandbox, where the broker runs them outside of it; it
+    names options that are a person's even so.
     """
 
     def wrap(function: Callable) -> click.Command:
@@ -289,12 +289,14 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         ctx.exit(0)
 
 
-def _permitted(made: click.Command, inside: bool, given: dict[str, Any]) -> dict[str, Any]:
-    """What was given. NotPermitted for what may not be asked of the broker: not this command, or no option that names a file."""
+def _permitted(made: click.Command, inside: bool | tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """What was given. NotPermitted for what the broker is not asked: this command, or an option that names a file or sets the clock."""
     if is_inside():
-        files = [p.opts[0] for p in made.params if p.metavar in ("FILE", "DIR") and given.get(p.name or "")]
-        if not inside or files:
-            what = f"'{files[0]}' names a file outside of it" if files else f"'{program()}' is not for the agent"
+        named = inside if isinstance(inside, tuple) else ()
+        personal = [p.opts[0] for p in made.params if p.metavar in ("FILE", "DIR") or p.name == "now" or p.opts[0] in named]
+        used = [p.opts[0] for p in made.params if p.opts[0] in personal and given.get(p.name or "")]
+        if not inside or used:
+            what = f"'{used[0]}' is for a person" if inside else f"'{program()}' is not for the agent"
             raise NotPermitted(f"refused from inside the sandbox: {what}", cure="ask the user to run it")
     return given
 

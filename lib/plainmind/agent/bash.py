@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ..ground import clock, files
+from ..ground.errors import Failure, Misconfigured
 from ..ground.paths import Home
 from .sandbox import bounds, ladder
 from .sandbox.broker import Broker
@@ -66,6 +67,11 @@ class Output(NamedTuple):
     full: str  # path of the whole output relative to the home, '' when `text` is whole
     sandbox: str  # the rung it ran on, 'none' too; '' when it was not started
 
+    @property
+    def told(self) -> str:
+        """The text with the exit code, which says more than silence."""
+        return "\n".join(part for part in (self.text, f"(exit {self.exit})" if self.exit else "") if part)
+
     def meta(self) -> dict:
         found = {"exit": self.exit, "seconds": round(self.seconds, 3), "sandbox": self.sandbox}
         return {key: value for key, value in {**found, "full": self.full}.items() if key == "exit" or value != ""}
@@ -79,12 +85,16 @@ class Terms(NamedTuple):
     readable: tuple[str, ...] = ()  # paths that are read besides the system and the home
     mask: Callable[[str], str] = str  # what hides secrets in an output
     say: Callable[[str], None] = lambda remark: None
+    announce: Callable[[str], None] = lambda command: None  # told what is run, before it is
 
     @classmethod
-    def of(cls, settings: Any, attached: Iterable[str], mask: Callable[[str], str], say: Callable[[str], None]) -> "Terms":
-        """The terms of the settings; what came with the message can be read too."""
-        more = [path for path in settings["turn.readable"].split(":") if os.path.isabs(path)]
-        return cls(settings["turn.sandbox"], settings["turn.network"], (*more, *attached), mask, say)
+    def of(cls, settings: Any, attached: Iterable[str], **more: Any) -> "Terms":
+        """The terms of the settings; what came with the message can be read too. Misconfigured for a path that is none."""
+        readable = [os.path.expanduser(path) for path in settings["turn.readable"].split(":") if path]
+        if wrong := [path for path in readable if not os.path.isabs(path)]:
+            raise Misconfigured(f"turn.readable: '{wrong[0]}' is no whole path", cure="begin it with / or ~")
+        paths = (*map(os.path.normpath, readable), *attached)
+        return cls(settings["turn.sandbox"], settings["turn.network"], paths, **more)
 
 
 class Shell:
@@ -126,6 +136,7 @@ class Shell:
         reason = denied(command)
         if reason:
             return Output(f"refused: this {reason}", 126, 0.0, "", "")
+        self.terms.announce(f"$ {command}")
         files.make_folder(self.home.workspace)
         files.make_folder(self.folder)
         start, sandbox = clock.monotonic(), self.sandbox
@@ -133,15 +144,11 @@ class Shell:
             reading, writing = os.pipe()
             ending, life = os.pipe()
             try:
-                prepared = sandbox.prepared(command, self._environment, life)
-                process = subprocess.Popen(
-                    prepared.argv, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, cwd=self.folder,
-                    env=prepared.environment, start_new_session=True, pass_fds=prepared.descriptors,
-                )  # fmt: skip
-            except (OSError, ValueError) as error:  # ValueError: a NUL in it, or half a character
+                process = self._start(sandbox.prepared(command, self._environment, life), writing)
+            except (Failure, OSError, ValueError) as error:  # ValueError: a NUL in it, or half a character
                 os.close(reading)
                 os.close(ending)
-                return Output(f"bash cannot be started: {getattr(error, 'strerror', '') or error}", 127, 0.0, "", "")
+                return Output(f"not run: {getattr(error, 'strerror', '') or error}", 127, 0.0, "", "")
             finally:
                 os.close(writing)
                 os.close(life)
@@ -153,13 +160,30 @@ class Shell:
                 _end(process, ending)
                 os.close(reading)
                 os.close(ending)
-                remarks = sandbox.after()
+                remarks = self._looked_after(sandbox)
             text, full = self._shown(spool, size, tail)
         seconds = clock.monotonic() - start
         if ended is None:
             remarks.insert(0, f"ended after {seconds:.0f} s: the time limit")
         text = "\n".join([*([text] if text else []), *(f"({remark})" for remark in remarks)])
         return Output(text, ended, seconds, full, sandbox.rung)
+
+    def _looked_after(self, sandbox: ladder.Sandbox) -> list[str]:
+        """What a command left, or why it could not be looked at: what it did is logged in any case."""
+        try:
+            return sandbox.after()
+        except (Failure, OSError) as error:
+            return [f"what it left in '{self.folder}' could not be looked at: {error}"]
+
+    def _start(self, prepared: ladder.Prepared, writing: int) -> subprocess.Popen:
+        try:
+            return subprocess.Popen(
+                prepared.argv, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, cwd=self.folder,
+                env=prepared.environment, start_new_session=True, pass_fds=prepared.inherited,
+            )  # fmt: skip
+        finally:
+            for fd in prepared.closed:
+                os.close(fd)
 
     def _shown(self, spool, size: int, tail: bytes) -> tuple[str, str]:
         spool.seek(0)

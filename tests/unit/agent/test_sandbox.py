@@ -94,6 +94,34 @@ def test_known_secrets_are_masked_in_long_outputs_too(home, unsynced):
     assert b"canary" not in files.read(home.path(done.full))
 
 
+@pytest.mark.parametrize("way", ["below the system", "below a folder that is opened"])
+def test_a_home_within_what_can_be_read(home, tmp_path, unsynced, rung, way, monkeypatch):
+    """It is opened name by name all the same: a home may be below /opt."""
+    write(home.path(".env"), CANARIES[0])
+    write(home.path("knowledge/page.md"), "known")
+    write(str(tmp_path / "beside"), "seen")
+    more = (str(tmp_path),) if way != "below the system" else ()
+    if not more:
+        monkeypatch.setattr(bounds, "SYSTEM", (*bounds.SYSTEM, str(tmp_path)))
+    with Shell(home, ROOT, None, Terms(sandbox=rung, readable=more)) as shell:
+        done = shell.run(
+            f"cat '{tmp_path}/beside' \"$MIND_HOME/knowledge/page.md\" \"$MIND_HOME/.env\"; echo x > '{tmp_path}/beside'", 20
+        )
+    assert done.text.startswith("seenknown") and CANARIES[0] not in done.text and content(str(tmp_path / "beside")) == "seen"
+
+
+def test_keys_and_sockets_of_the_machine(shell):
+    """The keyring is the user's whatever the namespace; a socket of the virtual machine's host is in no namespace."""
+    calls = "250, 0, -3, 0" if os.uname().machine == "x86_64" else "219, 0, -3, 0"
+    done = shell.run(
+        f"/usr/bin/python3 -c 'import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.syscall({calls}), ctypes.get_errno())'",
+        20,
+    )
+    assert done.text == "-1 1"
+    for family in (17, 40):  # packet, vsock
+        assert "PermissionError" in shell.run(f"/usr/bin/python3 -c 'import socket; socket.socket({family})'", 20).text
+
+
 # --- what cannot be changed
 
 
@@ -246,8 +274,15 @@ def project(tmp_path):
     write(str(folder / "vault/.obsidian/plugins/x/main.js"), "mine\n")
     write(str(folder / "sub/.vscode/tasks.json"), "{}\n")
     (folder / "dotfiles").mkdir()
+    (folder / "free").mkdir()
     write(str(folder / "dotfiles/zshrc"), "mine\n")
     (folder / ".zshrc").symlink_to("dotfiles/zshrc")
+    write(str(folder / "tools/hooks/pre-commit"), "#!/bin/sh\n", 0o755)
+    write(str(folder / "dev/gitcfg"), "[alias]\n\tx = !true\n")
+    for name, value in (("core.hooksPath", "tools/hooks"), ("include.path", "../dev/gitcfg"), ("alias.y", "!./dev/missing")):
+        subprocess.run(["git", "-C", str(folder), "config", name, value], check=True)
+    write(str(folder / ".git/worktrees/tree/HEAD"), "ref: refs/heads/tree\n")
+    write(str(folder / ".git/worktrees/tree/commondir"), "../..\n")
     return folder
 
 
@@ -255,6 +290,8 @@ def armed(folder) -> dict[str, str]:
     """What would run later, and what is in it."""
     found = {}
     for path in later.find((str(folder),)):
+        if not os.path.lexists(path):  # named by a configuration, and not there
+            continue
         if os.path.islink(path):
             found[path] = "-> " + os.readlink(path)
         elif os.path.isdir(path):
@@ -278,8 +315,14 @@ def armed(folder) -> dict[str, str]:
         "echo evil > .profile", "echo evil > .envrc", "mkdir -p .config/systemd/user; echo evil > .config/systemd/user/x.service",
         "mkdir -p new/.git/hooks; echo evil > new/.git/hooks/pre-commit", "git init -q new && echo evil > new/.git/hooks/pre-commit",
         "git init -q new && git -C new config core.sshCommand evil", "git init -q --bare b && git -C b config core.fsmonitor evil",
+        "git init -q new; git -C new config core.fsmonitor evil; chmod 311 new", "mkdir -p new/.git/hooks; echo evil > new/.git/hooks/x; chmod 555 new/.git; chmod 311 new/.git/hooks",
+        "mkdir -p new/.git; { printf '%60000s' ''; echo evil; } > new/.git/config",
         "git init -q new && printf '[include]\\n path = x\\n' >> new/.git/config", "git init -q new && printf '[core] fsmonitor = evil\\n' >> new/.git/config",
         "mkdir x; ln -s ../evil x/.git; mkdir -p evil/hooks evil/objects evil/refs; echo x > evil/HEAD; echo evil > evil/hooks/post-checkout",
+        "mkdir -p a/.git; : > a/.git/hooks; git init -q z; git -C z config core.fsmonitor evil", "mkdir -p .git/modules/x/hooks; echo evil > .git/modules/x/hooks/y",
+        "echo evil > .git/worktrees/tree/commondir", "echo evil > .git/worktrees/tree/config.worktree", "mkdir -p r/.git; mkfifo r/.git/config; echo evil > .profile",
+        "echo evil > tools/hooks/pre-commit", "echo evil > dev/gitcfg", "mv tools t2; mkdir -p tools/hooks; echo evil > tools/hooks/pre-commit", "echo evil > dev/missing",
+        "mkdir b c c/objects c/refs; echo ref: refs/heads/x > b/HEAD; echo ../c > b/commondir; printf '[core]\\n\\tfsmonitor = evil\\n' > c/config",
         "mkdir -p .OBSIDIAN && echo evil > .OBSIDIAN/x", "mkdir -p Library/LaunchAgents; echo evil > Library/LaunchAgents/x.plist", "echo evil > .git/commondir",
         "echo evil > .vimrc; mkfifo .bash_login",
     ],
@@ -301,6 +344,25 @@ def test_nothing_is_planted(home, unsynced, rung, project, command):
             assert later.SUFFIX in done.text, "the model is told"
         shell.run("true", 20)
     assert armed(project).items() >= before.items()
+
+
+def test_a_folder_too_large_to_look_through(home, unsynced, rung, project, monkeypatch):
+    """Nothing is run there: what a command plants could not be told from what is the person's."""
+    monkeypatch.setattr(later, "MOST", 60)
+    with Shell(home, ROOT, str(project), Terms(sandbox=rung)) as shell:
+        assert shell.run("mkdir -p free/q/$(seq -s / 1 70) && echo evil > free/q/.bashrc", 20).text.count(later.SUFFIX) == 1
+        done = shell.run("echo evil > .git/config", 20)
+    assert done.text.startswith("not run: more than 60 folders below") and done.exit == 127
+    assert "evil" not in content(str(project / ".git/config"))
+
+
+def test_many_repositories(home, unsynced, rung):
+    """More than a rung takes one by one: whole folders are kept as they are then, and the others can be written."""
+    with Shell(home, ROOT, None, Terms(sandbox=rung)) as shell:
+        shell.run("for i in $(seq 900); do mkdir -p many/$i/.git; : > many/$i/.git/config; done", 60)
+        done = shell.run("echo evil > many/7/.git/config; mkdir -p other && echo hi > other/file && cat other/file", 60)
+    assert done.text.endswith("hi") or rung == "landlock"
+    assert content(os.path.join(home.workspace, "many/7/.git/config")) == ""
 
 
 def test_a_repository_of_its_own_stays_usable(home, unsynced, rung):
@@ -358,8 +420,8 @@ def test_streams_and_exit_codes_are_the_commands_own(remembered, rung):
 @pytest.mark.parametrize(
     "text",
     [
-        "echo hi | mem-append --context a/b --role user", "mem-new a/b", "agent-turn --model embedded hi", "mem-index --rebuild", "mem-embed",
-        "mem-recall --home /tmp hi", "mem-recall --trace /tmp/x hi", "mem-recall --replay /etc/passwd", "mem-pin --home=/tmp --list",
+        "echo hi | mem-append --context a/b --role user", "mem-new a/b", "agent-turn --model embedded hi", "mem-embed",
+        "mem-recall --home /tmp hi", "mem-recall --trace /tmp/x hi", "mem-recall --replay /etc/passwd", "mem-pin --home=/tmp --list", "mem-pin --text 'Yes, do it'", "mem-recall --now 2999-01-01T00:00:00Z hi",
         f"'{ROOT}/skills/skill-author/skill-add' .", f"'{ROOT}/skills/skill-author/skill-check' /etc",
     ],
 )  # fmt: skip
@@ -392,6 +454,46 @@ def test_the_way_out_runs_nothing_else(remembered, rung):
     assert done.text.split("\n") == ["77"] * 6 and not os.path.exists(remembered.path("escaped"))
 
 
+@pytest.mark.parametrize("how", ["relative", "through a link", "by a race"])
+def test_the_way_out_runs_what_it_looked_at(remembered, rung, how):
+    """A path of theirs that is the suite's when it is looked at, and leads elsewhere when it is run."""
+    asked = r"""
+import os, socket, sys
+broker, program = os.environ["MIND_BROKER"], sys.argv[1]
+def ask():
+    if broker.isdigit():
+        passing = socket.socket(fileno=os.dup(int(broker))); talk, other = socket.socketpair()
+        socket.send_fds(passing, [b"."], [other.fileno()]); other.close()
+    else:
+        talk = socket.socket(socket.AF_UNIX); talk.connect(broker)
+    words = os.fsencode("\0".join(["", "", program, "--version"]))
+    socket.send_fds(talk, [b"%d\n%s" % (len(words), words)], [0, 1, 2])
+    return talk
+for turn in range(int(sys.argv[2])):
+    os.symlink(os.path.dirname(sys.argv[3]), "fresh"); os.rename("fresh", "l")
+    talk = ask()
+    os.symlink("evil", "fresh"); os.rename("fresh", "l")
+    talk.recv(10)
+"""
+    evil = f"#!/bin/sh\ntouch '{remembered.root}/escaped'\n"
+    for place in ("evil/" + os.path.basename(ROOT), ROOT.lstrip("/")):
+        write(os.path.join(remembered.workspace, place, "bin/mem-show"), evil, 0o755)
+        write(os.path.join(remembered.workspace, place, ".venv/bin/python"), evil, 0o755)
+    write(os.path.join(remembered.workspace, "asked.py"), asked)
+    program = (
+        "../" * 30 + f"{ROOT.lstrip('/')}/bin/mem-show"
+        if how == "relative"
+        else f"{remembered.workspace}/l/{os.path.basename(ROOT)}/bin/mem-show"
+    )
+    inside(remembered, rung, f"/usr/bin/python3 asked.py '{program}' {20 if how == 'by a race' else 2} '{ROOT}'")
+    assert not os.path.exists(remembered.path("escaped"))
+
+
+def test_a_command_outside_has_limits(remembered, rung):
+    done = inside(remembered, rung, "timeout 50 mem-recall --lexical < /dev/zero; echo $?")
+    assert done.text.split("\n")[-1] not in ("0", "124") and done.seconds < 50
+
+
 def test_the_way_out_outlives_abuse(remembered, rung):
     """Connections without words, with too many descriptors, with a socket that somebody else reads."""
     abuse = r"""
@@ -406,7 +508,7 @@ def talk():
     return own
 kept = []
 for data, fds in [(b"", []), (b"x", [0]), (b"5\nab", [0, 1, 2]), (b"99999999999\n", []), (b"-1\nx", [0, 1, 2]), (b"3\na\0b", [0] * 3), (b"\n" * 70000, []),
-                  (b"2\n\xff\xff", [0, 1, 2]), (b"4\n" + b"a" * 50, [0, 1, 2])]:
+                  (b"9" * 5000 + b"\n", [0, 1, 2]), (b"2\n\xff\xff", [0, 1, 2]), (b"4\n" + b"a" * 50, [0, 1, 2])]:
     s = talk()
     try:
         socket.send_fds(s, [data], fds) if fds else s.sendall(data)
@@ -479,7 +581,7 @@ def test_a_link_to_a_folder_that_is_not_open(tmp_path):
 
 def test_the_profile_of_macos():
     """Only its text: no machine here can run it."""
-    limits = bounds.Bounds("/w", ("/w",), ("/h/logs",), "/h", "/t", False)
+    limits = bounds.Bounds("/w", ("/w",), ("/h/logs",), ("/usr",), "/h", "/t", False)
     text = seatbelt.profile(limits, ['/w/a"b/.git/hooks'])
     assert "(deny default)" in text and '(subpath "/w")' in text and '(deny file-write* (subpath "/w/a\\"b/.git/hooks"))' in text
     assert "(allow network*)" not in text and "(allow network*)" in seatbelt.profile(limits._replace(network=True), [])

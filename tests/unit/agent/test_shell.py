@@ -68,6 +68,11 @@ def test_output_and_exit(shell, command, text, exit):
     assert (done.text, done.exit, done.full) == (text, exit, "")
 
 
+def test_the_model_is_told_how_it_ended(shell):
+    assert shell.run("echo hi; exit 3", 20).told == "hi\n(exit 3)" and shell.run("false", 20).told == "(exit 1)"
+    assert shell.run("true", 20).told == "" and "exit" not in shell.run("sleep 9", 1).told
+
+
 def test_where_it_runs(shell, home, tmp_path, rung):
     assert shell.run("pwd", 20).text == home.workspace
     assert os.stat(home.workspace).st_mode & 0o777 == 0o700
@@ -171,7 +176,18 @@ def test_the_environment_is_an_allow_list(world, model):
     seen = world.events()[1].content.split("\n\n")[0]
     assert "canary" not in world.events()[1].content
     names = {line.split("=")[0] for line in seen.split("\n")}
-    assert names <= {*bash.PASSED_ON, "MIND_BROKER", "PATH", "MIND_HOME", "TERM", "PWD", "SHLVL", "_", "OLDPWD"}
+    assert names <= {
+        *bash.PASSED_ON,
+        "GIT_CONFIG_SYSTEM",
+        "MIND_BROKER",
+        "PATH",
+        "MIND_HOME",
+        "TERM",
+        "PWD",
+        "SHLVL",
+        "_",
+        "OLDPWD",
+    }
     assert f"MIND_HOME={world.home.root}" in seen and "TZ=Europe/Berlin" in seen and "TERM=dumb" in seen
     found = json.dumps(model.requests)
     assert "canary" not in found

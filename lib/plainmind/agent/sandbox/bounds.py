@@ -29,6 +29,7 @@ class Bounds(NamedTuple):
     folder: str  # where it starts
     writable: tuple[str, ...]
     readable: tuple[str, ...]  # beyond the system
+    system: tuple[str, ...]
     listed: str  # a folder whose names may be seen, whatever of it may be read
     temporary: str  # stands for /tmp; writable
     network: bool
@@ -38,14 +39,15 @@ def bounds(home: Home, checkout: str, folder: str, temporary: str, network: bool
     """What a command that starts in `folder` may touch; `more` is read as well. NotPermitted for a folder that holds too much."""
     check(home, checkout, folder)
     own = [os.path.join(checkout, name) for name in ("bin", "lib", "skills", ".venv")]
-    readable = [*own, *_interpreter(), *visible(home.root), *more]
-    kept = tuple(path for path in dict.fromkeys(readable) if os.path.exists(path))
-    return Bounds(folder, tuple(dict.fromkeys((home.workspace, folder))), kept, home.root, temporary, network)
+    wanted = [part for path in (*own, *_interpreter(), *more) for part in without(path, [home.root])]
+    kept = tuple(path for path in dict.fromkeys([*wanted, *visible(home.root)]) if os.path.exists(path))
+    parts = tuple(part for path in system() for part in without(path, [home.root, checkout, os.path.expanduser("~")]))
+    return Bounds(folder, tuple(dict.fromkeys((home.workspace, folder))), kept, parts, home.root, temporary, network)
 
 
 def commands(limits: Bounds, path: str) -> str:
     """The folders of a PATH that can be seen: a shell gives up at the first one that it may not enter."""
-    seen = (*SYSTEM, *limits.readable, *limits.writable)
+    seen = (*limits.system, *limits.readable, *limits.writable)
     return ":".join(folder for folder in path.split(":") if any(holds(root, folder) for root in seen))
 
 
@@ -75,6 +77,23 @@ def system() -> list[str]:
     """The parts of the system that are there, as they are named (`/bin` may be a link)."""
     settings = [path for pattern in SETTINGS for path in sorted(glob.glob("/etc/" + pattern))]
     return [path for path in (*SYSTEM, *settings) if os.path.exists(path)]
+
+
+def without(root: str, closed: Iterable[str]) -> list[str]:
+    """`root`, or as much of it as holds nothing of `closed`: a home may be below /opt, or below a folder that is opened."""
+    real = os.path.realpath(root)
+    inside = [path for path in map(os.path.realpath, closed) if holds(real, path)]
+    if not inside:
+        return [root]
+    if real in inside:
+        return []
+    found = []
+    for name in sorted(os.listdir(root)):
+        path = os.path.join(root, name)
+        if os.path.islink(path):  # what it leads to is opened, or not, by its own name
+            continue
+        found += without(path, inside)
+    return found
 
 
 def holds(folder: str, path: str) -> bool:

@@ -11,13 +11,13 @@ import socket
 import subprocess
 from typing import NamedTuple
 
-from .bounds import holds
-
 NAME = "broker"
 AT_ONCE = 16  # commands; the next ones wait
 LONGEST = 1 << 20  # bytes of arguments
 #: variables of whoever asks that the command gets; forward.py sends their values in this order
 PASSED_ON = ("MIND_SESSION", "MIND_AGENT")
+#: of one command, which may be fed without end: 2 GiB of memory, 4 GiB a file, 10 minutes of CPU
+_LIMITS = "ulimit -c 0 -d 2097152 -f 4194304 -t 600; "
 STREAMS = 3  # standard input, output and error
 
 
@@ -29,9 +29,9 @@ class _Running(NamedTuple):
 class Broker:
     """Listens in a folder of its own; a sandbox without a common folder inherits `inherited` instead."""
 
-    def __init__(self, folder: str, checkout: str, starts: tuple[str, ...], environment: dict[str, str]):
-        """`environment` is what the commands get; they start where they were asked for, if that is below one of `starts`."""
-        self._checkout, self._starts, self._environment = checkout, starts, environment
+    def __init__(self, folder: str, checkout: str, environment: dict[str, str]):
+        """`environment` is what the commands get. They start in the root: what they are told is no path of theirs."""
+        self._checkout, self._environment = os.path.realpath(checkout), environment
         self.inherited, self._passing = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._listening = _listening(os.path.join(folder, NAME))
         self._asking: dict[socket.socket, _Asked] = {}
@@ -45,6 +45,7 @@ class Broker:
         return fds + [running.talk.fileno() for running in self._running.values()]
 
     def serve(self, ready: list[int]) -> None:
+        """Do what there is to do. Nothing that is asked ends it."""
         for fd, running in list(self._running.items()):
             if fd in ready:
                 self._ended(fd, running)
@@ -104,17 +105,17 @@ class Broker:
     def _start(self, talk: socket.socket, asked: "_Asked") -> None:
         words = os.fsdecode(asked.data.partition(b"\n")[2]).split("\0")
         passed = {name: value for name, value in zip(PASSED_ON, words) if value}
-        directory, program, *arguments = [*words[len(PASSED_ON) :], "", ""][: max(2, len(words) - len(PASSED_ON))]
+        program, *arguments = [*words[len(PASSED_ON) :], ""][: max(1, len(words) - len(PASSED_ON))]
+        # what was looked at is what runs: a path of theirs could lead elsewhere a moment later
+        program = os.path.realpath(program)
         if not asked.complete or len(asked.streams) != STREAMS or not self._own(program):
             _answer(talk, 77)
             return
-        if not any(holds(start, os.path.realpath(directory)) for start in self._starts):
-            directory = self._starts[0]
         left, right = os.pipe()  # the command holds the right end; the left one ends with it
         try:
             process = subprocess.Popen(
-                [program, *arguments], stdin=asked.streams[0], stdout=asked.streams[1], stderr=asked.streams[2],
-                cwd=directory, env={**self._environment, **passed, "MIND_INSIDE": "1"}, start_new_session=True, pass_fds=(right,),
+                ["bash", "-c", _LIMITS + 'exec "$0" "$@"', program, *arguments], stdin=asked.streams[0], stdout=asked.streams[1], stderr=asked.streams[2],
+                cwd="/", env={**self._environment, **passed, "MIND_INSIDE": "1"}, start_new_session=True, pass_fds=(right,),
             )  # fmt: skip
         except (OSError, ValueError):
             os.close(left)
@@ -126,9 +127,8 @@ class Broker:
 
     def _own(self, program: str) -> bool:
         """Whether it is one of the suite's: a file of bin/, or of a skill that was shipped."""
-        real, root = os.path.realpath(program), os.path.realpath(self._checkout)
-        parts = os.path.relpath(real, root).split(os.sep)
-        return (len(parts), parts[0]) in ((2, "bin"), (3, "skills")) and os.access(real, os.X_OK)
+        parts = os.path.relpath(program, self._checkout).split(os.sep)
+        return (len(parts), parts[0]) in ((2, "bin"), (3, "skills")) and os.access(program, os.X_OK)
 
     def _ended(self, fd: int, running: _Running) -> None:
         os.close(fd)
@@ -138,7 +138,7 @@ class Broker:
 
 
 class _Asked:
-    """What has come of a request so far: a line with the size, then PASSED_ON, folder, program and arguments with a NUL between."""
+    """What has come of a request so far: a line with the size, then PASSED_ON, program and arguments with a NUL between."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -147,7 +147,7 @@ class _Asked:
     @property
     def complete(self) -> bool:
         size, mark, rest = self.data.partition(b"\n")
-        return bool(mark) and size.isdigit() and len(rest) == int(size)
+        return bool(mark) and size.isdigit() and len(size) < 8 and len(rest) == int(size)
 
     def close(self) -> None:
         for fd in self.streams:

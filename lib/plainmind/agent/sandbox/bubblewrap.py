@@ -40,31 +40,40 @@ def missing() -> str:
     return "" if tried.returncode == 0 else said or f"bwrap ended with {tried.returncode}"
 
 
-def command(
-    limits: Bounds, protected: list[str], environment: dict[str, str], broker: str, life: int, argv: list[str]
-) -> list[str]:
-    """The command line that runs `argv` within bounds.
+def order(limits: Bounds, protected: list[str], environment: dict[str, str], broker: str, life: int, calls: int) -> bytes:
+    """The options for a command within bounds, as `command` hands them over.
 
     `broker` is the folder of the broker's socket. `life` is a descriptor that the first process inside holds, and the
-    kernel ends that one last.
+    kernel ends that one last. `calls` is one that gives a filter of system calls, which may be empty.
     """
-    made = [shutil.which("bwrap") or "bwrap", *_NAMESPACES, *(["--share-net"] if limits.network else []), "--sync-fd", str(life)]
+    made = [*_NAMESPACES, *(["--share-net"] if limits.network else []), "--sync-fd", str(life)]
+    if os.fstat(calls).st_size:
+        made += ["--seccomp", str(calls)]
 
     def mount(how: str, *paths: str) -> None:
         for path in paths:
             made.extend((how, path, path))
 
-    mount("--ro-bind", *bounds.system())
-    made += ["--proc", "/proc", "--dev", "/dev", "--bind", limits.temporary, "/tmp", "--ro-bind", broker, SOCKET]
     home = environment.get("HOME", "")
+    # what holds a place of the sandbox's own comes before it, or would hide it
+    own = ("/proc", "/dev", "/tmp", SOCKET, home)
+    first = [path for path in sorted(limits.readable) if any(bounds.holds(path, place) for place in own)]
+    mount("--ro-bind", *first)
+    made += ["--proc", "/proc", "--dev", "/dev", "--bind", limits.temporary, "/tmp", "--ro-bind", broker, SOCKET]
+    mount("--ro-bind", *limits.system)
     if os.path.isabs(home) and home != "/":
         made += ["--tmpfs", home]  # for programs that insist on one; gone with the command
     # the outer before the inner, or the outer would hide it
-    for path in sorted({*limits.readable, *limits.writable}):
+    for path in sorted({*limits.readable, *limits.writable} - {*first}):
         mount("--bind" if path in limits.writable else "--ro-bind", path)
     # a folder that holds a mount could be renamed, and another put in its place: not one that is a mount itself
     mount("--bind", *bounds.between(limits.writable, protected))
     mount("--ro-bind", *protected)
     for name, value in environment.items():
         made += ["--setenv", name, value]
-    return [*made, "--chdir", limits.folder, "--", *argv]
+    return os.fsencode("\0".join([*made, "--chdir", limits.folder]) + "\0")
+
+
+def command(order: int, argv: list[str]) -> list[str]:
+    """The command line that runs `argv` as the options say, which a descriptor gives."""
+    return [shutil.which("bwrap") or "bwrap", "--args", str(order), "--", *argv]

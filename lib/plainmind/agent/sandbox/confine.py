@@ -1,6 +1,8 @@
 """The launcher of the rungs without a namespace of processes: a program of its own, run by path with `python -IS`.
 
-    confine.py '{"landlock": {"read": […], "write": […], "list": […], "devices": […]} | null, "network": false, "parent": PID}' PROGRAM ARG…
+    confine.py DESCRIPTOR PROGRAM ARG…
+
+where the descriptor gives {"landlock": {"read": […], "write": […], "list": […], "devices": […]} | null, "network": false, "parent": PID}.
 
 It confines a child by Landlock and seccomp where told to, waits for it, and then ends everything that descends from it:
 as their subreaper it inherits whatever made itself a daemon. It imports nothing of the house and only what starts fast.
@@ -19,33 +21,41 @@ MAKING = sum(1 << bit for bit in range(4, 13))
 ON_FILES = EXECUTE | WRITE | READ | TRUNCATE | DEVICE_IOCTL
 SEEING = EXECUTE | READ | READ_DIR
 CHANGING = SEEING | WRITE | MAKING | REFER | TRUNCATE
-LEAST_ABI = 3  # before it, a file that may not be written can still be truncated
+LEAST_ABI = 6  # before it, signals reach every process of the user; before 3, what may not be written can be truncated
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same number on every architecture
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
 _O_PATH = 0o10000000
 
-#: machine -> audit architecture, number of socket(2); io_uring_setup, through which sockets can be had too, is 425 on both
-_ARCHITECTURES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
-_IO_URING_SETUP, _X32 = 425, 0x40000000
-_DOMAINS = (2, 10, 16)  # inet, inet6 and netlink, which name lookup asks; never unix: D-Bus and Docker would do anything
+#: machine -> audit architecture, then the numbers of calls
+_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_CALLS = {
+    "x86_64": {"socket": 41, "io_uring_setup": 425, "add_key": 248, "request_key": 249, "keyctl": 250, "shmget": 29, "semget": 64, "msgget": 68},
+    "aarch64": {"socket": 198, "io_uring_setup": 425, "add_key": 217, "request_key": 218, "keyctl": 219, "shmget": 194, "semget": 190, "msgget": 186},
+}  # fmt: skip
+#: sockets could be had through a ring too; keys are the user's, whatever the namespace
+_NEVER = ("io_uring_setup", "add_key", "request_key", "keyctl")
+_SHARED = ("shmget", "semget", "msgget")  # of the whole machine without a namespace, and they stay
+_X32 = 0x40000000
+UNIX, INTERNET = (1,), (2, 10, 16)  # address families; netlink is asked for names and routes
+
+_alone = False  # whether a signal to all reaches nothing but descendants
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def landlock_abi() -> int:
     """The version of Landlock the kernel has, 0 for none."""
-    if sys.platform != "linux" or os.uname().machine not in _ARCHITECTURES:
+    if sys.platform != "linux" or os.uname().machine not in _CALLS:
         return 0
     return max(0, _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
 
 
 def restrict_files(network: bool, *, read: list[str], write: list[str], list: list[str], devices: list[str]) -> None:
     """Take from this process, for ever, every right on files but those named. Paths that are not there are left out."""
-    abi = landlock_abi()
-    known = (1 << (16 if abi >= 5 else 15)) - 1
-    attributes = (ctypes.c_uint64 * 3)(known, 0b11 if abi >= 4 and not network else 0, 0b11 if abi >= 6 else 0)
-    size = 24 if abi >= 6 else 16 if abi >= 4 else 8
+    known = (1 << 16) - 1
+    attributes = (ctypes.c_uint64 * 3)(known, 0 if network else 0b11, 0b11)
+    size = 24
     ruleset = _called(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     for paths, rights in ((read, SEEING), (write, CHANGING), (list, READ_DIR), (devices, READ | WRITE)):
         for path in paths:
@@ -54,47 +64,64 @@ def restrict_files(network: bool, *, read: list[str], write: list[str], list: li
     os.close(ruleset)
 
 
-def restrict_sockets(network: bool) -> None:
-    """No sockets at all; with a network, those of the internet."""
-    architecture, socket = _ARCHITECTURES[os.uname().machine]
+def call_filter(families: tuple[int, ...], shared: bool) -> bytes:
+    """A seccomp filter: sockets of these address families only, no keys, no rings; without `shared`, no System V memory.
+
+    b'' where the numbers of calls are not known. The refused get EPERM.
+    """
+    machine = os.uname().machine
+    if machine not in _CALLS:
+        return b""
+    calls = _CALLS[machine]
+    never = [calls[name] for name in (*_NEVER, *(() if shared else _SHARED))]
     load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, RET|K
     allow, refuse = 0x7FFF0000, 0x00050000 | 1  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EPERM
-    domains = _DOMAINS if network else ()
-    first = 7
-    refused, allowed = first + len(domains), first + len(domains) + 1
-    lines = [
-        (load, 0, 0, 4),  # seccomp_data.arch
-        (equal, 0, refused - 2, architecture),
-        (load, 0, 0, 0),  # .nr
-        (at_least, refused - 4, 0, _X32),
-        (equal, refused - 5, 0, _IO_URING_SETUP),
-        (equal, 0, allowed - 6, socket),
-        (load, 0, 0, 16),  # .args[0]
-        *((equal, allowed - at - 1, 0, domain) for at, domain in enumerate(domains, first)),
-        (give, 0, 0, refuse),
-        (give, 0, 0, allow),
+    # (code, where to when so, where to when not, value); the places are made relative below
+    lines: list[tuple[int, str, str, int]] = [
+        (load, "", "", 4),  # seccomp_data.arch
+        (equal, "", "refuse", _ARCHITECTURES[machine]),
+        (load, "", "", 0),  # .nr
+        *([(at_least, "refuse", "", _X32)] if machine == "x86_64" else []),
+        *((equal, "refuse", "", number) for number in never),
+        (equal, "", "allow", calls["socket"]),
+        (load, "", "", 16),  # .args[0]
+        *((equal, "allow", "", family) for family in families),
+        (give, "", "", refuse),
+        (give, "", "", allow),
     ]
-    program = b"".join(
-        code.to_bytes(2, sys.byteorder) + bytes((yes, no)) + value.to_bytes(4, sys.byteorder) for code, yes, no, value in lines
+    places = {"refuse": len(lines) - 2, "allow": len(lines) - 1}
+    return b"".join(
+        code.to_bytes(2, sys.byteorder)
+        + bytes(places[to] - at - 1 if to else 0 for to in (yes, no))
+        + value.to_bytes(4, sys.byteorder)
+        for at, (code, yes, no, value) in enumerate(lines)
     )
+
+
+def restrict_calls(network: bool) -> None:
+    """No sockets at all; with a network, those of the internet. D-Bus and Docker would do anything for whoever asks."""
+    program = call_filter(INTERNET if network else (), shared=False)
     buffer = ctypes.create_string_buffer(program, len(program))
 
     class Program(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
-    filled = Program(len(lines), ctypes.addressof(buffer))
+    filled = Program(len(program) // 8, ctypes.addressof(buffer))
     if _libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(filled), 0, 0):
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def main(order: str, argv: list[str]) -> int:
+def main(order: int, argv: list[str]) -> int:
     """Run `argv` confined; its exit code, as a shell would tell it."""
     import json
 
-    wanted = json.loads(order)
+    with open(order, encoding="utf-8") as file:
+        wanted = json.load(file)
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         _libc.prctl(_PR_SET_SUBREAPER, 1, 0, 0, 0)
+    global _alone
+    _alone = bool(wanted["landlock"]) and _confined_signals()
     signal.signal(signal.SIGTERM, _stop)
     if os.getppid() != wanted["parent"]:  # killed before it could be told
         return 128 + signal.SIGTERM
@@ -117,7 +144,7 @@ def _become(wanted: dict, argv: list[str]) -> None:
             if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
                 raise OSError(ctypes.get_errno(), "no_new_privs")
             restrict_files(wanted["network"], **wanted["landlock"])
-            restrict_sockets(wanted["network"])
+            restrict_calls(wanted["network"])
         os.execvp(argv[0], argv)
     except BaseException as error:  # never may the child go on as if it were confined
         os.write(2, f"the sandbox cannot be set up: {error}\n".encode())
@@ -137,10 +164,30 @@ def _stop(*_) -> None:
     raise SystemExit(128 + signal.SIGTERM)
 
 
+def _confined_signals() -> bool:
+    """Let signals of this process reach only what descends from it; whether they do."""
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        return False
+    attributes = (ctypes.c_uint64 * 3)(0, 0, 0b10)
+    ruleset = _called(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(24), 0)
+    _called(_RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+    try:
+        os.kill(os.getppid(), 0)
+    except PermissionError:
+        return True
+    return False
+
+
 def _end_all() -> None:
-    """Kill every descendant: the children, whose own children then become ours."""
+    """Kill every descendant: all that a signal reaches, or the children, whose own children then become ours."""
     while True:
-        for pid in _children():
+        if _alone:
+            try:
+                os.kill(-1, signal.SIGKILL)  # at once: nothing is forked meanwhile
+            except (ProcessLookupError, PermissionError):
+                pass
+        for pid in [] if _alone else _children():
             try:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
@@ -188,4 +235,4 @@ def _called(number: int, *arguments) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1], sys.argv[2:]))
+    raise SystemExit(main(int(sys.argv[1]), sys.argv[2:]))

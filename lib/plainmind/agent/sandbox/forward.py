@@ -15,7 +15,7 @@ def main(program: str, arguments: list[str], broker: str) -> int:
     try:
         talk = _inherited(int(broker)) if broker.isdigit() else _connected(broker)
         passed = [os.environ.get(name, "") for name in ("MIND_SESSION", "MIND_AGENT")]
-        words = os.fsencode("\0".join([*passed, os.getcwd(), os.path.abspath(program), *arguments]))
+        words = os.fsencode("\0".join([*passed, os.path.abspath(program), *arguments]))
         _hand_over(talk, b"%d\n%s" % (len(words), words))
         return int(talk.recv(16) or b"75")
     except KeyboardInterrupt:

@@ -15,6 +15,9 @@ NONE = "none"
 
 _CURE = "install bubblewrap" if sys.platform == "linux" else "set turn.sandbox = auto to run without"
 
+#: who commits when a repository does not say; a repository's own and the user's word count more
+_GIT = "[user]\n\tname = Plainmind agent\n\temail = agent@localhost\n"
+
 PROCESSES = 1024  # that one command may have at a time
 
 
@@ -43,7 +46,8 @@ class Prepared(NamedTuple):
 
     argv: list[str]
     environment: dict[str, str]
-    descriptors: tuple[int, ...]  # that it inherits
+    inherited: tuple[int, ...]  # descriptors
+    closed: tuple[int, ...] = ()  # those of them that are of no use here once it is started
 
 
 class Sandbox:
@@ -56,32 +60,48 @@ class Sandbox:
         os.mkdir(self._temporary, 0o700)
         os.mkdir(self._way_out, 0o700)
         self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
-        self.broker = broker.Broker(self._way_out, checkout, (home.workspace, folder), {**os.environ, "MIND_HOME": home.root})
+        with open(os.path.join(self._way_out, "gitconfig"), "w", encoding="utf-8") as file:
+            file.write(_GIT)
+        self.broker = broker.Broker(self._way_out, checkout, {**os.environ, "MIND_HOME": home.root})
         self._before: later.Found = {}
 
     def prepared(self, command: str, environment: dict[str, str], life: int) -> Prepared:
         """How to start a bash command. `life` is a descriptor that should stay open until all it started has ended."""
         limits = bounds.bounds(self._home, self._checkout, self.folder, self._temporary, self._network, self._more)
         self._before = later.find(limits.writable) if self.rung != NONE else {}
-        protected = later.protectable(self._before)
+        protected = later.protectable(limits.writable, self._before)
         argv = ["bash", "-c", f'{{ {self._limits()}; }} 2> /dev/null; exec bash -c "$1"', "bash", command]
-        if self.rung != NONE:
-            environment = {**environment, "PATH": bounds.commands(limits, environment["PATH"])}
-        if self.rung == "bubblewrap":
-            from . import bubblewrap
-
-            inside = {**environment, "TMPDIR": "/tmp", "MIND_BROKER": os.path.join(bubblewrap.SOCKET, broker.NAME)}
-            return Prepared(bubblewrap.command(limits, protected, inside, self._way_out, life, argv), {}, (life,))
-        from . import landlock, seatbelt
-
-        inside = {**environment, "TMPDIR": self._temporary}
-        if self.rung == NONE:
-            return Prepared(landlock.unconfined(argv), inside, ())
         way_out = self.broker.inherited.fileno()
+        from . import landlock
+
+        if self.rung == NONE:
+            order = _handed(landlock.unconfined())
+            return Prepared(landlock.command(order, argv), {**environment, "TMPDIR": self._temporary}, (order,), (order,))
+        inside = {
+            **environment,
+            "PATH": bounds.commands(limits, environment["PATH"]),
+            "GIT_CONFIG_SYSTEM": f"{self._way_out}/gitconfig",
+        }
+        if self.rung == "bubblewrap":
+            from . import bubblewrap, confine
+
+            place = bubblewrap.SOCKET
+            inside |= {"TMPDIR": "/tmp", "GIT_CONFIG_SYSTEM": f"{place}/gitconfig", "MIND_BROKER": f"{place}/{broker.NAME}"}
+            if self._network:
+                inside["MIND_BROKER"] = str(way_out)  # sockets without a path are shared then: no socket but the internet's
+            families = confine.INTERNET if self._network else (*confine.UNIX, *confine.INTERNET)
+            calls = _handed(confine.call_filter(families, shared=True))
+            order = _handed(bubblewrap.order(limits, protected, inside, self._way_out, life, calls))
+            return Prepared(bubblewrap.command(order, argv), {}, (life, way_out, calls, order), (calls, order))
         # a folder that is forbidden stops programs which go on without one that is not there
-        inside |= {"MIND_BROKER": str(way_out), "HOME": self._temporary, "GIT_CONFIG_NOSYSTEM": "1"}
-        wrapped = (landlock if self.rung == landlock.NAME else seatbelt).command(limits, protected, argv)
-        return Prepared(wrapped, inside, (way_out,))
+        inside |= {"TMPDIR": self._temporary, "HOME": self._temporary, "MIND_BROKER": str(way_out)}
+        limits = limits._replace(readable=(*limits.readable, self._way_out))
+        if self.rung == landlock.NAME:
+            order = _handed(landlock.order(limits, protected))
+            return Prepared(landlock.command(order, argv), inside, (way_out, order), (order,))
+        from . import seatbelt
+
+        return Prepared(seatbelt.command(limits, protected, argv), inside, (way_out,))
 
     def after(self) -> list[str]:
         """Look at what the command left, once nothing of it runs; remarks about it."""
@@ -96,6 +116,14 @@ class Sandbox:
         own = _processes() if self.rung != "bubblewrap" else 0  # they are counted by user, but anew within bubblewrap
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
         return f"ulimit -c 0; ulimit -f 4194304; ulimit -u {own + PROCESSES}; ulimit -d {memory}"
+
+
+def _handed(data: bytes) -> int:
+    """A descriptor that gives these bytes: there may be more of them than fit into arguments."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        return os.dup(file.fileno())
 
 
 def _order() -> tuple[str, ...]:

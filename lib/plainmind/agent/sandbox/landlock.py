@@ -23,25 +23,29 @@ def missing() -> str:
     return "" if abi >= confine.LEAST_ABI else f"the kernel's Landlock is version {abi}, not {confine.LEAST_ABI}"
 
 
-def command(limits: Bounds, protected: list[str], argv: list[str]) -> list[str]:
-    """The command line that runs `argv` within bounds."""
-    read = [*bounds.system(), "/sys/devices/system/cpu", *_PROC, *limits.readable, *protected]
+def order(limits: Bounds, protected: list[str]) -> bytes:
+    """What `confine` is told for a command within bounds."""
+    read = [*limits.system, "/sys/devices/system/cpu", *_PROC, *limits.readable, *protected]
     write = [limits.temporary]
     for root in limits.writable:
         granted, listed = _without(root, protected)
         write += granted
         read += listed
-    files = {"read": read, "write": write, "list": [limits.listed], "devices": _DEVICES}
-    return _started({"landlock": files, "network": limits.network}, argv)
+    return _told({"read": read, "write": write, "list": [limits.listed], "devices": _DEVICES}, limits.network)
 
 
-def unconfined(argv: list[str]) -> list[str]:
-    """The command line that runs `argv` without bounds; only its processes are kept together."""
-    return _started({"landlock": None, "network": True}, argv)
+def unconfined() -> bytes:
+    """What it is told for one without bounds: only its processes are kept together."""
+    return _told(None, True)
 
 
-def _started(order: dict, argv: list[str]) -> list[str]:
-    return [sys.executable, "-IS", confine.__file__, json.dumps({**order, "parent": os.getpid()}), *argv]
+def command(order: int, argv: list[str]) -> list[str]:
+    """The command line that runs `argv` as the order says, which a descriptor gives."""
+    return [sys.executable, "-IS", confine.__file__, str(order), *argv]
+
+
+def _told(landlock: dict | None, network: bool) -> bytes:
+    return json.dumps({"landlock": landlock, "network": network, "parent": os.getpid()}).encode()
 
 
 def _without(root: str, protected: list[str]) -> tuple[list[str], list[str]]:

@@ -1,0 +1,80 @@
+"""llama.cpp's server out of this checkout's packages (xllamacpp), for a machine without llama-server.
+
+Started by `serve`, which sets the variables. Serves one conversation at a time, on the CPU. Fetches nothing.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from plainmind.ground.errors import Failure, Misconfigured, Unavailable
+from plainmind.providers import openmp
+from plainmind.providers.chat_embedded import THREADS, weights
+
+ENDS = {signal.SIGINT, signal.SIGTERM}
+CONTEXT = 4096  # tokens; what agent-turn takes for the window of a model of this name
+
+
+def main() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # before the server's threads start: they inherit it
+    try:
+        server = started(os.environ)
+    except Failure as failure:
+        print(f"serve: {failure}", file=sys.stderr)
+        sys.exit(failure.code)
+    print(f"serve: {server.listening_address}/v1", file=sys.stderr, flush=True)
+    signal.sigwait(ENDS)
+
+
+def started(env: Mapping[str, str]) -> Any:
+    """A server that answers; it stops when it is collected."""
+    model = env.get("LLAMA_ARG_MODEL") or weights()
+    small = model == weights()
+    threads = min(openmp.cores(), THREADS) if small else openmp.cores()
+    with openmp.loading(threads):
+        try:
+            import xllamacpp
+        except ImportError as error:  # libgomp.so.1 is the system's, and a bare system has none
+            raise Unavailable(f"llama.cpp does not load: {error}", cure="run make, or install libgomp1") from None
+        params = xllamacpp.CommonParams()
+        params.model.path = model
+        params.model_alias = {env.get("LLAMA_ARG_ALIAS") or os.path.basename(model).removesuffix(".gguf")}
+        params.n_ctx = number(env, "LLAMA_ARG_CTX_SIZE", CONTEXT)
+        params.n_parallel = 1
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.cache_ram_mib = 0
+        if small:  # left alone it goes round in circles
+            params.sampling.temp, params.sampling.penalty_repeat, params.sampling.penalty_last_n = 0, 1.15, 256
+        params.hostnames = [env["LLAMA_ARG_HOST"]]
+        params.port = number(env, "LLAMA_ARG_PORT", 8080)
+        params.api_keys = keys(env)
+        params.cors_origins = env["LLAMA_ARG_CORS_ORIGINS"]
+        params.ui = params.endpoint_slots = False
+        params.verbosity = 1  # errors
+        try:
+            return xllamacpp.Server(params)
+        except RuntimeError as error:
+            place = f"{params.hostnames[0]}:{params.port}"
+            cure = f"is {place} taken, or is '{os.path.basename(model)}' no GGUF file?"
+            raise Unavailable(str(error).strip().rstrip("."), cure=cure) from None
+
+
+def keys(env: Mapping[str, str]) -> list[str]:
+    """The keys that open the server, as llama-server reads them; none opens it to everybody on the machine."""
+    found = env.get("LLAMA_API_KEY", "").split(",")
+    if path := env.get("LLAMA_ARG_API_KEY_FILE"):
+        with open(path, encoding="utf-8") as file:
+            found += [line for line in file.read().splitlines() if not line.startswith("#")]
+    return [key for key in found if key]
+
+
+def number(env: Mapping[str, str], name: str, default: int) -> int:
+    try:
+        return int(env.get(name) or default)
+    except ValueError:
+        raise Misconfigured(f"{name} is no number", cure="write digits, or unset it") from None
+
+
+main()
