@@ -178,6 +178,53 @@ def deleting_first() -> None:
     scan.Scan._send_one = sending
 
 
+def steadily() -> None:
+    """No promise is broken: the model is asked on the main thread, and nobody looks through the machine's processes, so
+    that a turn always makes the same calls."""
+    from plainmind.agent import bash
+    from plainmind.agent.sandbox import ladder
+    from plainmind.providers import deadline
+
+    def pieces(work, seconds, who):
+        emitted: list = []
+        work(emitted.append)
+        yield from emitted
+
+    deadline.pieces = pieces
+    bash._session = lambda leader: []
+    ladder._processes = lambda: 1000
+
+
+def unlogged() -> None:
+    """What commands gave is logged with the answer, after the model has seen it."""
+    from plainmind.agent.turn import Turn
+
+    steadily()
+    append, waiting = Turn._append, []
+
+    def appending(self, *said):
+        if said[-1][0] == "tool":
+            waiting.extend(said)
+            return 0
+        said, waiting[:] = (*waiting, *said), []
+        return append(self, *said)
+
+    Turn._append = appending
+
+
+def anew() -> None:
+    """A turn that was cut off begins again, whatever its commands already did."""
+    from plainmind.agent.turn import Turn
+
+    known = Turn._known
+
+    def knowing(self, message):
+        found = known(self, message)
+        return found and found._replace(since=())
+
+    Turn._known = knowing
+
+
 globals()[sys.argv[1]]()
 sys.argv = sys.argv[2:]
 runpy.run_path(sys.argv[0], run_name="__main__")

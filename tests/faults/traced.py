@@ -20,10 +20,12 @@ CALLS = (
 )
 #: and those by which something leaves the machine
 NETWORK = "socket,connect,sendto,sendmsg,recvfrom,shutdown"
+#: and those by which processes come and go ('?': some machines do not have it)
+PROCESSES = "?vfork,?fork,clone,?clone3,pipe2,socketpair,kill"
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 SABOTAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sabotage.py")
 
-_LINE = re.compile(r"^\d+ +(\w+)\((.*?)(?:\) += (-?\d+|\?).*| <unfinished \.\.\.>)?$")
+_LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*?)(?:\) += (-?\d+|\?).*| <unfinished \.\.\.>)?$")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DESCRIPTOR = re.compile(r"^(\d+)<([^>]*)>")
 
@@ -56,16 +58,24 @@ class Run(NamedTuple):
     calls: list[Call]  # since the home was first spoken of
 
 
-def run(home: str, argv: list[str], stdin: bytes, trace: str, *, sabotage: str = "", inject: str = "", traced: str = CALLS) -> Run:
-    """Run a command to its end, or to the death that `inject` (an strace expression) gives it."""
+def run(
+    home: str, argv: list[str], stdin: bytes, trace: str, *, sabotage: str = "", inject: str = "", traced: str = CALLS, alone: bool = False,
+    **env: str,
+) -> Run:  # fmt: skip
+    """Run a command to its end, or to the death that `inject` (an strace expression) gives it.
+
+    `alone`: only the command's own process is traced, and dies; what it starts is on its own.
+    """
     page = [os.path.join(ROOT, "bin", argv[0]), *argv[1:]]
     if sabotage:
         page = [PYTHON, "-P", SABOTAGE, sabotage, *page]
-    strace = ["strace", "-f", "-qq", "-y", "-s", "300", "-o", trace, "-e", f"trace={traced}", "-e", "signal=none"]
+    strace = ["strace", "-qq", "-y", "-s", "300", "-o", trace, "-e", f"trace={traced}", "-e", "signal=none"]
+    if not alone:
+        strace += ["-f"] if inject else ["-f", "--seccomp-bpf"]  # it is faster, and injects nothing
     ended = subprocess.run(
-        [*strace, *(["-e", f"inject={inject}"] if inject else ["--seccomp-bpf"]), *page],  # it is faster, and injects nothing
+        [*strace, *(["-e", f"inject={inject}"] if inject else []), *page],
         input=stdin, capture_output=True,
-        env={"PATH": os.environ["PATH"], "MIND_HOME": home, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"},
+        env={"PATH": os.environ["PATH"], "MIND_HOME": home, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **env},
     )  # fmt: skip
     with open(trace, encoding="utf-8", errors="replace") as file:
         calls = read(file.read())

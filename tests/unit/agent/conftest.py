@@ -18,10 +18,9 @@ from plainmind.log import reader
 from plainmind.log.writer import Draft, Log
 from plainmind.providers import registry
 from scene import NOW, ROOT, TIME
-from scripted import Script, serving
+from scripted import CONTEXT, Script, serving
 
 BIN = os.path.join(ROOT, "bin")
-CONTEXT = "discord-thread/1"
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from typing import Any
 Reply = str | dict | int | bytes | tuple | Callable[[dict], "Reply"]
 
 
+CONTEXT = "discord-thread/1"
+
+
 class Script:
     """What the server answers, in order, and what it was asked."""
 

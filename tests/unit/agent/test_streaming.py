@@ -18,7 +18,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from conftest import BIN, CONTEXT
 from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.agent.bash import Shell, Terms
@@ -32,7 +31,7 @@ from plainmind.log.writer import Log
 from plainmind.providers import registry
 from plainmind.recall import expand
 from scene import NOW, ROOT
-from scripted import raw_call
+from scripted import CONTEXT, raw_call
 
 WINDOW = "logs/discord-thread/9/20260129T142355Z.md"
 DIES = b"dies"  # the connection ends where this stands
@@ -167,7 +166,7 @@ def terminal(world, streams):
             fcntl.ioctl(1, termios.TIOCSCTTY, 0)  # so that its Ctrl-C reaches the command
 
         process = subprocess.Popen(
-            [os.path.join(BIN, "agent-turn"), "--context", CONTEXT, *arguments], stdin=subprocess.DEVNULL, stdout=theirs,
+            [os.path.join(ROOT, "bin", "agent-turn"), "--context", CONTEXT, *arguments], stdin=subprocess.DEVNULL, stdout=theirs,
             stderr=subprocess.PIPE, env={**world.env, "OPENAI_BASE_URL": streams.url, **env}, start_new_session=True, preexec_fn=take,
         )  # fmt: skip
         os.close(theirs)
@@ -312,7 +311,7 @@ def shown(home, streams, monkeypatch, unsynced):
         written: list[str] = []
         env, chosen = Environment(home.root), Settings("", "config.toml", lambda name: "")
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
-        with Shell(home, ROOT, None, Terms.of(chosen, (), env.mask, means.say)) as shell:
+        with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
             asked = Model(registry.chat(setting, env, chosen), show=Showing(written.append))
             turn = Turn(means, asked, shell, Log(home), CONTEXT)
             if failure:

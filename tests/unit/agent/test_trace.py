@@ -5,7 +5,6 @@ import os
 from itertools import combinations, pairwise
 
 import pytest
-from conftest import CONTEXT
 from plainmind.agent import tracing
 from plainmind.agent.bash import Shell, Terms
 from plainmind.agent.memory import Means
@@ -18,7 +17,7 @@ from plainmind.log.writer import Log
 from plainmind.providers import registry
 from plainmind.providers.chatting import Call, Reply
 from scene import NOW, ROOT, TIME
-from scripted import call, calls, raw_call
+from scripted import CONTEXT, call, calls, raw_call
 
 
 def sent(request: dict) -> bytes:
@@ -42,7 +41,7 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
         values = {f"MIND_{key.upper()}": str(value) for key, value in settings.items()}
         env, chosen = Environment(home.root), Settings("", "config.toml", lambda name: values.get(name, ""))
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
-        with Shell(home, ROOT, None, Terms.of(chosen, (), env.mask, means.say)) as shell:
+        with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
             trace = Trace(path, NOW, env.mask, run.said.append)
             asked = Model(registry.chat("openai:scripted", env, chosen), trace=trace)
             return Turn(means, asked, shell, Log(home), CONTEXT).run(Message(text, {"author": "Ann"}))

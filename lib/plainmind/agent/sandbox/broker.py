@@ -16,8 +16,8 @@ AT_ONCE = 16  # commands; the next ones wait
 LONGEST = 1 << 20  # bytes of arguments
 #: variables of whoever asks that the command gets; forward.py sends their values in this order
 PASSED_ON = ("MIND_SESSION", "MIND_AGENT")
-#: of one command, which may be fed without end: 2 GiB of memory, 4 GiB a file, 10 minutes of CPU
-_LIMITS = "ulimit -c 0 -d 2097152 -f 4194304 -t 600; "
+#: of one command, which may be fed without end: 1 GiB of memory, 4 GiB a file, 10 minutes of CPU
+_LIMITS = "ulimit -c 0 -d 1048576 -f 4194304 -t 600; "
 STREAMS = 3  # standard input, output and error
 
 
@@ -94,7 +94,7 @@ class Broker:
             data, fds = b"", []
         asked.data += data
         asked.streams += fds
-        if data and not asked.complete and len(asked.data) <= LONGEST and len(asked.streams) <= STREAMS:
+        if data and asked.hopeful and not asked.complete and len(asked.streams) <= STREAMS:
             return
         del self._asking[talk]
         try:
@@ -148,6 +148,12 @@ class _Asked:
     def complete(self) -> bool:
         size, mark, rest = self.data.partition(b"\n")
         return bool(mark) and size.isdigit() and len(size) < 8 and len(rest) == int(size)
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether it can still become one."""
+        size, mark, _ = self.data.partition(b"\n")
+        return len(size) < 8 and len(self.data) <= LONGEST and (not mark or size.isdigit())
 
     def close(self) -> None:
         for fd in self.streams:

@@ -64,6 +64,7 @@ class Sandbox:
             file.write(_GIT)
         self.broker = broker.Broker(self._way_out, checkout, {**os.environ, "MIND_HOME": home.root})
         self._before: later.Found = {}
+        self._alive, self._held = os.pipe()  # the first can be read, its end, once this process is gone
 
     def prepared(self, command: str, environment: dict[str, str], life: int) -> Prepared:
         """How to start a bash command. `life` is a descriptor that should stay open until all it started has ended."""
@@ -91,8 +92,10 @@ class Sandbox:
                 inside["MIND_BROKER"] = str(way_out)  # sockets without a path are shared then: no socket but the internet's
             families = confine.INTERNET if self._network else (*confine.UNIX, *confine.INTERNET)
             calls = _handed(confine.call_filter(families, shared=True))
+            # bubblewrap follows who started it only once it is set up: what is inside looks for itself
+            argv[2] = f"read -t 0 -u {self._alive} && exit 143; exec {self._alive}<&-; {argv[2]}"
             order = _handed(bubblewrap.order(limits, protected, inside, self._way_out, life, calls))
-            return Prepared(bubblewrap.command(order, argv), {}, (life, way_out, calls, order), (calls, order))
+            return Prepared(bubblewrap.command(order, argv), {}, (life, way_out, self._alive, calls, order), (calls, order))
         # a folder that is forbidden stops programs which go on without one that is not there
         inside |= {"TMPDIR": self._temporary, "HOME": self._temporary, "MIND_BROKER": str(way_out)}
         limits = limits._replace(readable=(*limits.readable, self._way_out))
@@ -109,6 +112,8 @@ class Sandbox:
 
     def close(self) -> None:
         self.broker.close()
+        os.close(self._alive)
+        os.close(self._held)
         self._own.cleanup()
 
     def _limits(self) -> str:

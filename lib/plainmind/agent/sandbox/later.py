@@ -109,7 +109,9 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
     while waiting:
         (folder, within), looked = waiting.popleft(), looked + 1
         if most is not None and looked > most:
-            raise NotPermitted(f"more than {most:,} folders below '{roots[-1]}'", cure="name a smaller one with --cwd")
+            raise NotPermitted(
+                f"more than {most:,} folders below '{roots[-1]}'", cure="name another with --cwd, or remove some of them"
+            )
         entries = _entries(folder)
         names = {entry.name for entry in entries}
         # a repository, whole or not yet, or a part of one; git enters one that is no .git as readily
@@ -127,15 +129,20 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
 
 
 def _entries(folder: str) -> list[os.DirEntry]:
-    """What is in a folder, by name. One of the user's own that is closed to themselves is opened: it would hide what it holds."""
+    """What is in a folder, by name. One that is closed to its own user is opened: it would hide what it holds."""
     for _ in range(2):
         try:
-            if stat.S_IMODE(os.lstat(folder).st_mode) & 0o700 != 0o700:
-                os.chmod(folder, stat.S_IMODE(os.lstat(folder).st_mode) | 0o700)
             return sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
-            continue
+            _open(folder)
     return []
+
+
+def _open(folder: str) -> None:
+    try:
+        os.chmod(folder, stat.S_IMODE(os.lstat(folder).st_mode) | 0o700)
+    except OSError:
+        pass
 
 
 def _named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterator[str]:
@@ -222,5 +229,9 @@ def _aside(path: str, was: str) -> str:
     while os.path.lexists(target):
         number += 1
         target = f"{path}{SUFFIX}-{number}"
-    os.rename(path, target)
+    try:
+        os.rename(path, target)
+    except PermissionError:
+        _open(os.path.dirname(path))
+        os.rename(path, target)
     return f"'{path}' would run later, outside the sandbox: it is now '{os.path.basename(target)}'"
