@@ -16,6 +16,8 @@ BY_NAME = {writer.name: writer for writer in WRITERS}
 
 #: a writer with so many system calls that `make test` leaves it to `make faults`
 LONG = {"vectors"}
+#: one that has next to nothing to do, because it was done
+DONE = {"a task that is there"}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ LONG = {"vectors"}
 def test_every_death(writer, tmp_path):
     report = kill.grid(writer, str(tmp_path))
     assert report.wrong == []
-    assert report.faults >= 5, "there was nothing to kill"
+    assert report.faults >= (2 if writer.name in DONE else 5), "there was nothing to kill"
 
 
 @pytest.mark.parametrize("name, sabotage, again, said", [

@@ -104,7 +104,7 @@ class Turn:
         with files.lock(self.means.home.path("logs", self.context, ".turn")):
             known = self._known(message)
             if known and known.reply is not None:
-                self._settle(known.window)
+                self.log.settle(known.window)
                 return known.reply
             shown = self._shown(message)
             if not known:
@@ -306,11 +306,6 @@ class Turn:
         now = self.means.now()
         written = self.log.append(self.context, [Draft(now, *event) for event in said], now)
         return reference.parse(written[-1].ref).line
-
-    def _settle(self, window: str) -> None:
-        """Whoever logged the reply may have been killed before it was on disk, and before the journal heard of it."""
-        with files.lock(self.means.home.lock):
-            self.log._settle({window})
 
 
 class _NoAnswer(Exception):

@@ -138,6 +138,11 @@ class Log:
                 os.truncate(full, window.size)
             raise
 
+    def settle(self, path: str) -> None:
+        """A window whose last event is acknowledged once more: on disk, and in the journal."""
+        with files.lock(self.home.lock):
+            self._settle({path})
+
     def _settle(self, paths: set[str]) -> None:
         """Windows whose events are acknowledged a second time, because their ids were known.
 
