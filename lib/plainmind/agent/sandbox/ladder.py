@@ -108,7 +108,8 @@ class Sandbox:
 
     def after(self) -> list[str]:
         """Look at what the command left, once nothing of it runs; remarks about it."""
-        return later.set_aside((self._home.workspace, self.folder), self._before) if self.rung != NONE else []
+        roots = tuple(dict.fromkeys((self._home.workspace, self.folder)))
+        return later.set_aside(roots, self._before) if self.rung != NONE else []
 
     def close(self) -> None:
         self.broker.close()
