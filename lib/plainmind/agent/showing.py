@@ -39,5 +39,5 @@ class Showing:
     def _up_to(self, end: int) -> None:
         start = self._done or len(self.text) - len(self.text.lstrip())
         if end > start:
+            self._done = end  # before it is written: Ctrl-C may come right after, and it must not be written twice
             self._write(self.text[start:end])
-            self._done = end

@@ -424,3 +424,18 @@ def test_the_same_is_shown_however_it_comes(pieces):
     text = "".join(pieces)
     whole = "" if expand.asks(text) or not text.strip() else f"{text.strip()}\n"
     assert "".join(written(pieces)) == "".join(written([text])) == whole
+
+
+def test_what_ctrl_c_falls_into_is_not_written_twice():
+    """It may come when a piece is on the terminal, and before anybody could note that."""
+    written = []
+
+    def write(text: str) -> None:
+        written.append(text)
+        if text == "Half":
+            raise KeyboardInterrupt
+
+    show = Showing(write)
+    with pytest.raises(KeyboardInterrupt):
+        show.piece("Half")
+    assert show.end(lambda text: False) == "Half" and "".join(written) == "Half\n"
