@@ -5,6 +5,7 @@ no timeout, sends its own options as part of the body, and looks for JSON where 
 mentioned who is not named as to be. Refuses to know what a message says, and what became of earlier ones.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -31,15 +32,15 @@ class Message(NamedTuple):
     mentions: dict[str, Any]
 
 
-class Deliverer:
+class Deliverer(ABC):
     """One way to Discord. `remembers`: seconds for which it knows a nonce again, and shows no message twice."""
 
     remembers = 0.0
     cure = ""
 
+    @abstractmethod
     def post(self, message: Message, timeout: float) -> Any:
         """The message's JSON as Discord answers it."""
-        raise NotImplementedError
 
     def send(self, text: str, *, nonce: str, deadline: float, doubt: bool = False, mention: Sequence[str] = ()) -> list[str]:
         """The ids of the messages, one for each part. `deadline` is a monotonic instant, `nonce` has at most 20 characters.

@@ -1,12 +1,13 @@
 """A chat model that says what a script tells it, behind OpenAI's interface on this machine."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import listening
 
 Reply = str | dict | int | bytes | tuple | Callable[[dict], "Reply"]
 
@@ -103,17 +104,6 @@ def serving(script: Script) -> Iterator[Script]:
             except OSError:  # it was killed meanwhile
                 pass
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    script.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    with listening(Handler) as url:
+        script.url = f"{url}/v1"
         yield script
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -14,12 +14,13 @@ import termios
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from loopback import listening
 from plainmind.agent.bash import Shell, Terms
 from plainmind.agent.memory import Means
 from plainmind.agent.showing import Showing
@@ -90,22 +91,13 @@ def streams() -> Iterator[Streams]:
             self.wfile.write(f"data: {data}\n\n".encode())
             self.wfile.flush()
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    script.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
-        yield script
-        assert not script.answers, "the model was asked less often than the script says"
-    finally:
-        script.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as url:
+        script.url = f"{url}/v1"
+        try:
+            yield script
+            assert not script.answers, "the model was asked less often than the script says"
+        finally:
+            script.over.set()
 
 
 class Terminal:

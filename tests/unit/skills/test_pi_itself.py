@@ -7,11 +7,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import listening
 from plainmind.log import reader
 from scene import ROOT
 
@@ -52,18 +53,9 @@ def model() -> Iterator[Model]:
                 self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
             self.wfile.write(b"data: [DONE]\n\n")
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    model.url = f"http://127.0.0.1:{server.server_port}/v1"
-    yield model
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(Handler) as url:
+        model.url = f"{url}/v1"
+        yield model
 
 
 class Conversation:
