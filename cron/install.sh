@@ -2,6 +2,8 @@
 # install.sh [remove]: put plainmind.cron, its paths filled in, into this user's crontab; with 'remove', take it out.
 # What stands between our two marks is replaced, all else is left as it is.
 set -eu
+me=install-cron
+[ "${1:-}" != remove ] || me=uninstall-cron
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 home=${MIND_HOME:-$root/data}
 case $home in /*) ;; *) home=$PWD/$home ;; esac
@@ -10,7 +12,7 @@ end="# plainmind end: $root"
 
 case $root$home in *'
 '*)
-  echo "install-cron: a path with a line break cannot stand in a crontab" >&2
+  echo "$me: a path with a line break cannot stand in a crontab" >&2
   exit 1
   ;;
 esac
@@ -19,15 +21,7 @@ esac
 quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")" | sed 's/%/\\%/g'; }
 
 filled() {
-  BIN=$(quoted "$root/bin") DIR=$(quoted "$home") awk '
-    function put(text, mark, value,   at, done) {
-      while (at = index(text, mark)) {
-        done = done substr(text, 1, at - 1) value
-        text = substr(text, at + length(mark))
-      }
-      return done text
-    }
-    { print put(put($0, "@BIN@", ENVIRON["BIN"]), "@HOME@", ENVIRON["DIR"]) }' "$root/cron/plainmind.cron"
+  BIN=$(quoted "$root/bin") DIR=$(quoted "$home") awk -f "$root/cron/fill.awk" "$root/cron/plainmind.cron"
 }
 
 # lines before the first mark and after the last; a first mark without a last one is the person's own
@@ -40,7 +34,7 @@ others() {
     END { printf "%s", kept }'
 }
 
-command -v crontab > /dev/null || { echo "install-cron: there is no crontab here; install cron" >&2; exit 1; }
+command -v crontab > /dev/null || { echo "$me: there is no crontab here; install cron" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if ! crontab -l > "$work/old" 2> "$work/said"; then
@@ -52,9 +46,15 @@ if [ "${1:-}" != remove ]; then
   { printf '%s\n' "$begin"; filled; printf '%s\n' "$end"; } >> "$work/new"
 fi
 if cmp -s "$work/old" "$work/new"; then
+  echo "the crontab is as it should be"
   exit 0
 elif [ -s "$work/new" ]; then
   crontab "$work/new"
 else
   crontab -r
+fi
+if [ "${1:-}" = remove ]; then
+  echo "took the jobs of $home out of the crontab"
+else
+  echo "put the jobs of $home into the crontab; see 'crontab -l'"
 fi

@@ -2,6 +2,8 @@
 # install.sh [remove]: put the agents of this folder, their paths filled in, into ~/Library/LaunchAgents and start
 # them; with 'remove', stop them and take them out.
 set -eu
+me=install-launchd
+[ "${1:-}" != remove ] || me=uninstall-launchd
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 home=${MIND_HOME:-$root/data}
 case $home in /*) ;; *) home=$PWD/$home ;; esac
@@ -11,18 +13,10 @@ domain=gui/$(id -u)
 escaped() { printf %s "$1" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g'; }
 
 filled() { # FILE
-  BIN=$(escaped "$root/bin") DIR=$(escaped "$home") awk '
-    function put(text, mark, value,   at, done) {
-      while (at = index(text, mark)) {
-        done = done substr(text, 1, at - 1) value
-        text = substr(text, at + length(mark))
-      }
-      return done text
-    }
-    { print put(put($0, "@BIN@", ENVIRON["BIN"]), "@HOME@", ENVIRON["DIR"]) }' "$1"
+  BIN=$(escaped "$root/bin") DIR=$(escaped "$home") awk -f "$root/cron/fill.awk" "$1"
 }
 
-command -v launchctl > /dev/null || { echo "install-launchd: there is no launchctl here; use make install-cron" >&2; exit 1; }
+command -v launchctl > /dev/null || { echo "$me: there is no launchctl here; use make ${me%-*}-cron" >&2; exit 1; }
 for plist in "$root"/launchd/*.plist; do
   name=$(basename "$plist")
   if [ -e "$agents/$name" ]; then
@@ -36,3 +30,8 @@ for plist in "$root"/launchd/*.plist; do
     launchctl bootstrap "$domain" "$agents/$name"
   fi
 done
+if [ "${1:-}" = remove ]; then
+  echo "took the agents of this folder out of $agents"
+else
+  echo "put the agents into $agents; they work on $home"
+fi

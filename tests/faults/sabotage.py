@@ -9,7 +9,7 @@ import sys
 from array import array
 
 from plainmind.formats import event
-from plainmind.ground import files
+from plainmind.ground import exchange, files
 from plainmind.log import batch, writer
 
 
@@ -129,7 +129,7 @@ def in_place() -> None:
             file.flush()
             os.fsync(file.fileno())
 
-    files.edit = editing
+    exchange.edit = editing
 
 
 def at_leisure() -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ..formats import skill
 from ..formats.skill import FILE, Skill
-from ..ground import files
+from ..ground import exchange, files
 from ..ground.errors import NO_MATCH, BadData, Failure, InputOutput, NoInput, NotPermitted
 from ..ground.paths import Home
 from ..ground.stream import json_line
@@ -223,7 +223,7 @@ def add(home: Home, draft: Draft, *, replace: bool) -> str:
             files.replace(os.path.join(made, file.path), file.data, mode=0o700 if file.executable else 0o600)
         if not there:
             os.rename(made, target)
-        elif not files.exchange(made, target):
+        elif not exchange.swap(made, target):
             _remove(made)
             raise InputOutput("this file system cannot exchange two folders", place=target, cure="remove the old one first")
         files.settle(folder)

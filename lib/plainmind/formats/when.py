@@ -49,11 +49,14 @@ def minute(text: str) -> Time:
     raise BadData(f"'{text}' is no time of day", cure="write it as 09:30")
 
 
-def end(text: str) -> int:
-    """The instant of `2026-03-29T01:30`, local, or of RFC 3339 text."""
-    if re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", text, re.ASCII):
-        return instant(day(text[:10]), minute(text[11:]))
-    return clock.parse(text)
+def end(text: str, now: int) -> int:
+    """The instant of RFC 3339 text, of a moment as a person says it, or of the last minute of a day."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d.+", text, re.ASCII):
+        return clock.parse(text)
+    words = text.strip().lower()
+    if re.fullmatch(r"[a-z]+|\d{4}-\d\d-\d\d", words, re.ASCII):
+        words += " 23:59"
+    return instant(*said(words, now))
 
 
 def said(text: str, now: int) -> tuple[Date, Time]:

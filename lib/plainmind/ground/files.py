@@ -1,4 +1,4 @@
-"""Durable files: append, replace, exchange, lock. What returned is on disk.
+"""Durable files: append, create, replace, lock. What returned is on disk.
 
 Owns every write of the suite to a file that holds truth. Refuses to know what is written.
 A failed fsync is reported and never retried: the kernel has already dropped the dirty pages,
@@ -9,23 +9,16 @@ import errno
 import fcntl
 import itertools
 import os
-import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from . import clock
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
 LOCK_WAIT = 5.0  # seconds
-PAUSE = 0.01  # seconds before an edit is tried again
-SETTLING = 0.03  # seconds in which a program that has read a file saves it
-
-#: the end of a temporary file's name: whose it is, and of an edit the digests of what was read and what was made
-_LEFT = re.compile(r"(\d+)-\d+\.(?:tmp|([0-9a-f]{16})-([0-9a-f]{16})\.swap)")
 
 
 def sync(fd: int) -> None:
@@ -45,7 +38,7 @@ def sync_path(path: str) -> None:
     try:
         sync(fd)
     finally:
-        _close(fd)
+        close(fd)
 
 
 def sync_folder(path: str) -> None:
@@ -98,7 +91,7 @@ def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
             raise Busy(f"'{path}' is held by another process", cure="try again")
         yield
     finally:
-        _close(fd)
+        close(fd)
 
 
 class _TimeIsUp(Exception):
@@ -166,14 +159,14 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
             raise
         return before
     finally:
-        _close(fd)
+        close(fd)
 
 
 def create(path: str, data: bytes) -> None:
     """A new file with all its content, or FileExistsError: never a half-made one, never over another."""
     folder = os.path.dirname(path)
     make_folder(folder)
-    temporary = _write_temporary(path, data)
+    temporary = write_temporary(path, data)
     try:
         os.link(temporary, path)
         try:
@@ -204,7 +197,7 @@ def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
             file.write(data)
         return
     make_folder(os.path.dirname(path))
-    temporary = _write_temporary(path, data, mode)
+    temporary = write_temporary(path, data, mode)
     try:
         os.rename(temporary, path)
     except BaseException:
@@ -226,188 +219,7 @@ def identity(found: os.stat_result) -> Identity:
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-class Edited(NamedTuple):
-    """What an edit put in place (None: nothing was to be changed), and where saves that collided with it are kept."""
-
-    identity: Identity | None
-    conflicts: list[str]
-
-
-def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> Edited:
-    """Rewrite a file a human may be saving at this moment: `change(old bytes) -> new bytes`.
-
-    The new file is exchanged with the one in place, and what came out is looked at: if it is not what
-    was read, somebody saved in between, so it is put back and the change is made again on theirs. A link is
-    followed; mode, owner and extended attributes stay. Where the system cannot exchange two files, a rename
-    right after a check comes closest. A process that is killed meanwhile leaves a file that `recover` understands.
-    """
-    path = os.path.realpath(path)
-    conflicts: list[str] = []
-    for attempt in range(attempts):
-        if attempt:
-            clock.sleep(PAUSE)
-        old = read(path)
-        if not _is_still(path, old):  # half of a save is nothing to look for a line in
-            continue
-        new = change(old)
-        if new == old:
-            sync_folder(os.path.dirname(path))  # whoever made it so may have been killed before that
-            return Edited(None, conflicts)
-        beside = _stage(path, old, new)
-        placed = identity(os.stat(beside))
-        if _place(beside, path, old, new, conflicts):
-            sync_folder(os.path.dirname(path))
-            return Edited(placed, conflicts)
-    raise Busy(f"'{path}' is being edited", cure="try again")
-
-
-def recover(path: str) -> None:
-    """Clear up after an `edit` that was killed. What it had taken out of the way and not put back is kept
-    beside the file, unless it is what the edit had read or made. The caller holds the lock of all edits."""
-    path = os.path.realpath(path)
-    folder, name = os.path.split(path)
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return
-    for left in sorted(names):
-        match = left.startswith(f".{name}.") and _LEFT.fullmatch(left, len(name) + 2)
-        if match and not _is_running(int(match[1])):
-            whole = os.path.join(folder, left)
-            if match[2] and _digest(read(whole)) not in (match[2], match[3]):
-                _keep(read(whole), path, [])
-            os.unlink(whole)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _digest(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _stage(path: str, old: bytes, new: bytes) -> str:
-    """`new` in a file beside `path`, whose name tells what an exchange may leave in it that is nobody's but ours."""
-    temporary = _write_temporary(path, new, like=path)
-    beside = f"{temporary.removesuffix('.tmp')}.{_digest(old)}-{_digest(new)}.swap"
-    try:
-        os.rename(temporary, beside)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return beside
-
-
-def _place(beside: str, path: str, old: bytes, new: bytes, conflicts: list[str]) -> bool:
-    """Put `beside`, which holds `new`, in the place of `path` if that still holds `old`."""
-    try:
-        still = _is_still(path, old)  # most saves are seen here, before the human could see ours
-        swapped = still and exchange(beside, path)
-    except OSError:
-        os.unlink(beside)
-        raise
-    if not still:
-        os.unlink(beside)
-        return False
-    still = _is_still(beside if swapped else path, old)
-    if not swapped and still:
-        os.rename(beside, path)
-    elif swapped and not still:
-        _put_back(beside, path, new, conflicts)
-    else:
-        os.unlink(beside)
-    return still
-
-
-def _put_back(beside: str, path: str, ours: bytes, conflicts: list[str]) -> None:
-    """Give the human's file its name back. What comes out in exchange must be what we had placed; when it is
-    not, they saved once more meanwhile, and that goes back too, in the place of the older one.
-
-    Whoever read the file while their save was out of the way may save without it. So the file is looked at once
-    more after a moment, and whatever of theirs is not in it then is kept beside it.
-    """
-    placed, theirs = ours, []
-    while True:
-        theirs.append(read(beside))
-        exchange(beside, path)
-        if _is_still(beside, placed):
-            break
-        placed = theirs[-1]
-    for _ in range(5):
-        clock.sleep(SETTLING)
-        if _is_still(path, read(path)):  # else they are saving again
-            break
-    for save in reversed(theirs):
-        _keep(save, path, conflicts)
-    os.unlink(beside)
-
-
-def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
-    """Keep a human's save under a name they see, unless the file in place, or one kept already, has every line of it, in order."""
-    there = os.path.exists(path)  # or they have deleted it
-    for name in (*([path] if there else []), *conflicts):
-        lines = iter(read(name).split(b"\n"))
-        if all(line in lines for line in save.split(b"\n")):
-            return
-    stem, ending = os.path.splitext(path)
-    stamp = clock.stamp(clock.system_now())
-    names = (f"{stem} (conflict {stamp}{f'-{n}' if n > 1 else ''}){ending}" for n in itertools.count(1))
-    kept = next(name for name in names if not os.path.lexists(name))
-    os.rename(_write_temporary(path, save, like=path if there else ""), kept)
-    sync_folder(os.path.dirname(path))
-    conflicts.append(kept)
-
-
-def _is_still(path: str, data: bytes) -> bool:
-    """Whether a file holds `data` and nobody is about to write to it, as far as the system tells.
-
-    Linux grants a read lease only on a file that no process has open for writing.
-    """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if hasattr(fcntl, "F_SETLEASE"):
-            try:
-                fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)  # ignored; SIGIO would end the process
-                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-            except OSError as error:
-                if error.errno == errno.EAGAIN:
-                    return False
-        return read(path) == data
-    finally:
-        _close(fd)
-
-
-def exchange(one: str, other: str) -> bool:
-    """Swap two names atomically; False where the system cannot."""
-    import ctypes
-    import sys
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    a, b = os.fsencode(one), os.fsencode(other)
-    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
-        result = libc.renamex_np(a, b, 2)  # RENAME_SWAP
-    elif hasattr(libc, "renameat2"):
-        result = libc.renameat2(-100, a, -100, b, 2)  # AT_FDCWD, RENAME_EXCHANGE
-    else:
-        return False
-    if result == 0:
-        return True
-    if ctypes.get_errno() in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
-        return False
-    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
-
-
-def _close(fd: int) -> None:
+def close(fd: int) -> None:
     """What was fsynced is on disk, whatever close says: a failure here would take back what is there."""
     try:
         os.close(fd)
@@ -443,7 +255,7 @@ def failure(error: OSError) -> Failure:
     return InputOutput(what, place=name)
 
 
-def _write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") -> str:
+def write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") -> str:
     """A durable file beside `path`, with this mode, or with mode, owner and extended attributes of another."""
     fd, temporary = _new_temporary(path)
     try:
@@ -456,10 +268,10 @@ def _write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") 
             view = view[os.write(fd, view) :]
         sync(fd)
     except BaseException:
-        _close(fd)
+        close(fd)
         os.unlink(temporary)
         raise
-    _close(fd)
+    close(fd)
     return temporary
 
 

@@ -2,7 +2,7 @@
 
 from ..formats import pins
 from ..formats.event import Event
-from ..ground import files
+from ..ground import exchange, files
 from ..ground.errors import NoInput
 from ..ground.paths import Home
 
@@ -27,10 +27,10 @@ def pin(home: Home, event: Event) -> None:
 def unpin(home: Home, path: str, line: int) -> None:
     """Remove a pin by what it points at. NoInput when it is not pinned."""
     with files.lock(home.lock):
-        files.recover(home.pins)
+        exchange.recover(home.pins)
         if not any((p.path, p.line) == (path, line) for p in all_pins(home)):
             raise NoInput(f"'{path}:{line}' is not pinned", cure="list the pins with mem-pin --list")
-        files.edit(home.pins, lambda data: pins.without_pin(data, path, line))
+        exchange.edit(home.pins, lambda data: pins.without_pin(data, path, line))
 
 
 def note(content: str, width: int = 72) -> str:

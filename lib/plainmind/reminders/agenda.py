@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ..formats.occurrence import due, local, next_after, occurrence
+from ..formats.occurrence import due, latest_before, local, next_after, occurrence
 from ..formats.reminder import Reminder
 from ..ground import clock
 
@@ -42,6 +42,28 @@ def _occurrences(reminder: Reminder, now: int, end: int) -> Iterator[Coming]:
         times = due(reminder, now - 1, end)
     for instant in times:
         yield Coming(instant, reminder)
+
+
+def remark(reminder: Reminder, now: int, grace: float) -> str:
+    """What somebody who has just set a reminder may not expect of it, '' when it fires as it says. `grace` in hours."""
+    if reminder.recur == "none":
+        first = occurrence(reminder, 0)
+        if first is not None and first < now:
+            return f"{_local(first)} is past; it fires at the next scan"
+    else:
+        missed = latest_before(reminder, now, now - int(grace * 3600 * clock.SECOND))
+        first = upcoming_one(reminder, now)
+        if missed:
+            return f"{_local(missed[0])} is past; it fires at the next scan"
+        if first is not None and local(first).date() > reminder.date:
+            return f"{reminder.date} {reminder.time:%H:%M} is past; it first fires at {_local(first)}"
+    if first is not None and local(first).time() != reminder.time:
+        return f"a clock change leaves out {reminder.time:%H:%M}; it fires at {local(first):%H:%M}"
+    return ""
+
+
+def _local(instant: int) -> str:
+    return f"{local(instant):%Y-%m-%d %H:%M}"
 
 
 def record(reminder: Reminder, instant: int | None) -> dict[str, Any]:

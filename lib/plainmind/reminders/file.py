@@ -1,7 +1,7 @@
 """The reminders file on disk, which a person edits at any time: where it is, a stable read, a change that loses nothing.
 
 Owns the lock among our own writers and the waiting for a file that is being saved. How a change is exchanged with
-what the person may be saving is ground.files'; what the lines mean is formats.reminder's.
+what the person may be saving is ground.exchange's; what the lines mean is formats.reminder's.
 """
 
 import math
@@ -10,11 +10,12 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..ground import clock, files
+from ..ground import clock, exchange, files
 from ..ground.environment import Environment
 from ..ground.errors import Busy, Misconfigured, NoInput
 from ..ground.paths import Home
 
+DEFAULT = "reminders.md"
 ATTEMPTS, PAUSE = 5, 0.02  # reads of a file that changes meanwhile; seconds between two
 
 
@@ -25,7 +26,7 @@ class Snapshot(NamedTuple):
 
 def place(home: Home, env: Environment) -> str:
     """The path of the reminders file: REMINDERS_FILE (a relative one is below the home), else reminders.md of the home."""
-    return os.path.join(home.root, os.path.expanduser(env.get("REMINDERS_FILE") or "reminders.md"))
+    return os.path.join(home.root, os.path.expanduser(env.get("REMINDERS_FILE") or DEFAULT))
 
 
 def stable_read(path: str) -> Snapshot:
@@ -46,7 +47,17 @@ def stable_read(path: str) -> Snapshot:
     raise Busy("it is being written", place=path, cure="try again")
 
 
-def edit(home: Home, path: str, change: Callable[[bytes], bytes], *, dry_run: bool = False) -> files.Edited:
+def read(home: Home, path: str) -> bytes:
+    """All of the file; b'' where the home's own was never made. One that somebody named has to be there."""
+    try:
+        return stable_read(path).data
+    except NoInput:
+        if path == os.path.join(home.root, DEFAULT):
+            return b""
+        raise
+
+
+def edit(home: Home, path: str, change: Callable[[bytes], bytes], *, dry_run: bool = False) -> exchange.Edited:
     """Give the file the content `change` makes of it; a file that is not there is b'' to it, and is made.
 
     `change` is called again when somebody saved meanwhile, with what they saved, which may hold what it did before:
@@ -54,16 +65,16 @@ def edit(home: Home, path: str, change: Callable[[bytes], bytes], *, dry_run: bo
     """
     if dry_run:
         change(stable_read(path).data if os.path.exists(path) else b"")
-        return files.Edited(None, [])
+        return exchange.Edited(None, [])
     with files.lock(home.lock):
-        files.recover(path)
+        exchange.recover(path)
         if not os.path.exists(path):
             try:
                 return _create(home, path, change(b""))
             except FileExistsError:
                 pass
         _check(path)
-        return files.edit(path, change)
+        return exchange.edit(path, change)
 
 
 def _check(path: str) -> None:
@@ -71,15 +82,15 @@ def _check(path: str) -> None:
         raise Misconfigured("no file", place=path, cure="let REMINDERS_FILE name a markdown file")
 
 
-def _create(home: Home, path: str, data: bytes) -> files.Edited:
+def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
     target = os.path.realpath(path)
     if not data:
-        return files.Edited(None, [])
+        return exchange.Edited(None, [])
     folder = os.path.dirname(target)
     if not os.path.isdir(folder) and folder != os.path.realpath(home.root):
         raise NoInput("no such folder", place=folder, cure="mount or make it, or mend REMINDERS_FILE")
     files.create(target, data)
-    return files.Edited(files.identity(os.stat(target)), [])
+    return exchange.Edited(files.identity(os.stat(target)), [])
 
 
 def foreign_edit_age(path: str, ours: files.Identity | None) -> float:

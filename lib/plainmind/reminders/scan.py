@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from ..formats import chunks, occurrence
 from ..formats import reminder as grammar
 from ..formats.reminder import Reminder
-from ..ground import chance, clock, files, stream
+from ..ground import chance, clock, exchange, files, stream
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Busy, Failure, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
@@ -151,7 +151,7 @@ class Scan:
         if os.path.isdir(folder) and any(left.startswith(f".{name}.") for left in os.listdir(folder)):
             try:
                 with files.lock(self.means.home.lock, wait=0):
-                    files.recover(self.path)
+                    exchange.recover(self.path)
             except Busy:  # somebody is changing it, and clears up first
                 pass
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..formats import session
 from ..formats.session import Fields, State
-from ..ground import files
+from ..ground import exchange, files
 from ..ground.errors import BadData, Failure, NoInput
 from ..ground.paths import Home
 
@@ -129,7 +129,7 @@ def _write(home: Home, path: str, new: Change) -> State:
             return old
         return data
 
-    files.edit(full, rewrite)
+    exchange.edit(full, rewrite)
     return last[0]
 
 

@@ -110,8 +110,18 @@ def test_what_is_no_time_of_day(text):
 
 
 def test_an_end_is_local_or_has_a_zone():
-    assert clock.text(when.end("2026-07-01T12:00")) == "2026-07-01T11:00:00.000Z" == clock.text(when.end("2026-07-01 12:00"))
-    assert clock.text(when.end("2026-07-01T12:00Z")) == "2026-07-01T12:00:00.000Z"
-    assert clock.text(when.end("2026-07-01")) == "2026-07-01T00:00:00.000Z"
-    with pytest.raises(BadData, match="is no time"):
-        when.end("later")
+    now = clock.parse("2026-06-30T12:00:00Z")  # a Tuesday
+    for text, expected in {
+        "2026-07-01T12:00": "2026-07-01T11:00:00.000Z",
+        "2026-07-01 12:00": "2026-07-01T11:00:00.000Z",
+        "2026-07-01T12:00:00Z": "2026-07-01T12:00:00.000Z",
+        "2026-07-01T12:00Z": "2026-07-01T12:00:00.000Z",
+        "2026-07-01T12:00:00+02:00": "2026-07-01T10:00:00.000Z",
+        "2026-07-01": "2026-07-01T22:59:00.000Z",
+        "tomorrow": "2026-07-01T22:59:00.000Z",
+        "Friday": "2026-07-03T22:59:00.000Z",
+        "tomorrow 9am": "2026-07-01T08:00:00.000Z",
+    }.items():
+        assert clock.text(when.end(text, now)) == expected, text
+    with pytest.raises(BadData, match="'later' is no day; use today"):
+        when.end("later", now)

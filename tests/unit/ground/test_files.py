@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from plainmind.ground import files
+from plainmind.ground import exchange, files
 from plainmind.ground.errors import Busy, InputOutput, NoInput, NotPermitted
 
 fork = multiprocessing.get_context("fork")
@@ -145,7 +145,7 @@ def test_what_a_killed_process_left_is_not_written_over(path):
     with open(left, "w") as file:
         file.write("a human's")
     files.replace(path, b"new\n")
-    files.edit(path, lambda data: data + b"more\n")
+    exchange.edit(path, lambda data: data + b"more\n")
     assert files.read(left) == b"a human's" and files.read(path) == b"new\nmore\n"
     assert sorted(names(path)) == sorted([os.path.basename(left), "file"])
 
@@ -278,7 +278,7 @@ def test_an_edit_keeps_the_mode(path):
     os.chmod(path, 0o664)
     before = os.umask(0o077)
     try:
-        files.edit(path, lambda data: data + b"ours\n")
+        exchange.edit(path, lambda data: data + b"ours\n")
     finally:
         os.umask(before)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o664 and names(path) == ["file"]
@@ -286,13 +286,13 @@ def test_an_edit_keeps_the_mode(path):
 
 def test_an_edit_that_changes_nothing_touches_nothing(path):
     before = os.stat(path)
-    files.edit(path, lambda data: data)
+    exchange.edit(path, lambda data: data)
     assert os.stat(path) == before
 
 
 def test_an_edit_of_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
-        files.edit(str(tmp_path / "none"), lambda data: b"x")
+        exchange.edit(str(tmp_path / "none"), lambda data: b"x")
 
 
 @saves
@@ -305,26 +305,26 @@ def test_a_save_while_the_change_is_made(path, save):
             save(path, theirs.pop())
         return data + b"ours\n"
 
-    files.edit(path, change)
+    exchange.edit(path, change)
     assert files.read(path) == b"theirs\nours\n" and names(path) == ["file"]
 
 
 @saves
-@pytest.mark.parametrize("swap", [1, 2, 3])
-def test_a_save_right_before_an_exchange(path, save, swap, monkeypatch):
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_save_right_before_an_exchange(path, save, nth, monkeypatch):
     """Two saves: one that makes the edit go back, and one right before a later exchange."""
-    exchange, count = files.exchange, []
+    swap, count = exchange.swap, []
 
     def exchanging(one, other):
         count.append(1)
         if len(count) == 1:
             save(other, b"first\n")
-        if len(count) == swap:
+        if len(count) == nth:
             save(other, b"first\nsecond\n")
-        return exchange(one, other)
+        return swap(one, other)
 
-    monkeypatch.setattr(files, "exchange", exchanging)
-    files.edit(path, lambda data: data + b"ours\n")
+    monkeypatch.setattr(exchange, "swap", exchanging)
+    exchange.edit(path, lambda data: data + b"ours\n")
     assert files.read(path) == b"first\nsecond\nours\n"
     assert names(path) == ["file"]
 
@@ -334,11 +334,11 @@ def test_a_save_that_is_under_way(path):
     """The editor has emptied the file and not yet written: what it will write must end up under the name."""
     editor = open(path, "wb")  # noqa: SIM115
     with pytest.raises(Busy, match="is being edited; try again"):
-        files.edit(path, lambda data: data + b"ours\n")
+        exchange.edit(path, lambda data: data + b"ours\n")
     editor.write(b"theirs\n")
     editor.close()
     assert files.read(path) == b"theirs\n" and names(path) == ["file"]
-    files.edit(path, lambda data: data + b"ours\n")
+    exchange.edit(path, lambda data: data + b"ours\n")
     assert files.read(path) == b"theirs\nours\n"
 
 
@@ -366,7 +366,7 @@ def test_a_human_who_saves_all_the_time(path, save):
         for attempt in range(60):  # and they save at least once between two of them
             before, row = rounds.value, b"ours %d\n" % attempt
             try:
-                files.edit(path, lambda data, row=row: data + row)
+                exchange.edit(path, lambda data, row=row: data + row)
             except (Busy, FileNotFoundError):
                 pass
             while rounds.value == before and process.is_alive():
@@ -390,25 +390,25 @@ def conflicts(path: str) -> list[bytes]:
 def test_a_save_on_top_of_ours(path, save, second, kept, monkeypatch):
     """One save right before the exchange, one on what was put in its place: the newer one stays, and the older is
     kept beside it when it has a line that the newer has not."""
-    exchange, count = files.exchange, []
+    swap, count = exchange.swap, []
 
     def exchanging(one, other):
         count.append(1)
         if len(count) <= 2:
             save(other, [b"first\n", second][len(count) - 1])
-        return exchange(one, other)
+        return swap(one, other)
 
-    monkeypatch.setattr(files, "exchange", exchanging)
-    edited = files.edit(path, lambda data: data + b"ours\n")
+    monkeypatch.setattr(exchange, "swap", exchanging)
+    edited = exchange.edit(path, lambda data: data + b"ours\n")
     assert files.read(path) == second + b"ours\n" and conflicts(path) == kept
     assert [files.read(name) for name in edited.conflicts] == kept and len(names(path)) == 1 + len(kept)
     assert edited.identity == files.identity(os.stat(path))
 
 
 def test_conflicts_of_one_second_have_names_of_their_own(path, monkeypatch):
-    monkeypatch.setattr(files.clock, "system_now", lambda: 1_769_783_035_120)
+    monkeypatch.setattr(exchange.clock, "system_now", lambda: 1_769_783_035_120)
     for content in (b"a\n", b"b\n", b"c\n"):
-        files._keep(content, path, [])
+        exchange._keep(content, path, [])
     assert sorted(names(path)) == [
         "file",
         "file (conflict 20260130T142355Z)",
@@ -421,7 +421,7 @@ def test_conflicts_of_one_second_have_names_of_their_own(path, monkeypatch):
 def test_an_edit_writes_through_a_link(path):
     os.symlink(os.path.basename(path), path + ".link")
     os.symlink(path + ".link", path + ".again")
-    files.edit(path + ".again", lambda data: data + b"ours\n")
+    exchange.edit(path + ".again", lambda data: data + b"ours\n")
     assert os.path.islink(path + ".link") and os.path.islink(path + ".again") and not os.path.islink(path)
     assert files.read(path) == b"old\nours\n"
 
@@ -430,7 +430,7 @@ def test_an_edit_writes_through_a_link(path):
 def test_an_edit_keeps_the_owner(path):
     os.chown(path, 1234, 5678)
     os.chmod(path, 0o2664)
-    files.edit(path, lambda data: data + b"ours\n")
+    exchange.edit(path, lambda data: data + b"ours\n")
     found = os.stat(path)
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (1234, 5678, 0o2664)
 
@@ -439,7 +439,7 @@ def test_an_owner_that_cannot_be_kept_is_not_taken_from_the_file(path, monkeypat
     monkeypatch.setattr(os, "fchown", fail(errno.EPERM))
     monkeypatch.setattr(os, "fstat", lambda fd, fstat=os.fstat: os.stat_result((*fstat(fd)[:4], 4321, *fstat(fd)[5:])))
     with pytest.raises(NotPermitted, match="belongs to others, and would not any more; run as its owner"):
-        files.edit(path, lambda data: data + b"ours\n")
+        exchange.edit(path, lambda data: data + b"ours\n")
     monkeypatch.undo()
     assert files.read(path) == b"old\n" and names(path) == ["file"]
 
@@ -450,7 +450,7 @@ def test_an_edit_keeps_extended_attributes(path):
         os.setxattr(path, "user.tag", b"red")
     except OSError:
         pytest.skip("this file system has none")
-    files.edit(path, lambda data: data + b"ours\n")
+    exchange.edit(path, lambda data: data + b"ours\n")
     assert os.getxattr(path, "user.tag") == b"red"
 
 
@@ -475,10 +475,10 @@ OLD, NEW = b"old\n", b"old\nours\n"
 def test_what_a_killed_edit_left_is_recovered(path, in_place, left, kept):
     files.replace(path, in_place)
     folder = os.path.dirname(path)
-    name = f".file.{dead()}-0.{files._digest(OLD)}-{files._digest(NEW)}.swap"
+    name = f".file.{dead()}-0.{exchange._digest(OLD)}-{exchange._digest(NEW)}.swap"
     files.replace(os.path.join(folder, name), left)
     files.replace(os.path.join(folder, f".file.{dead()}-3.tmp"), b"half a ch")
-    files.recover(path)
+    exchange.recover(path)
     assert files.read(path) == in_place and conflicts(path) == kept
     assert len(names(path)) == 1 + len(kept)
 
@@ -486,8 +486,8 @@ def test_what_a_killed_edit_left_is_recovered(path, in_place, left, kept):
 def test_what_a_killed_edit_left_of_a_file_that_is_gone(path):
     folder = os.path.dirname(path)
     os.unlink(path)
-    files.replace(os.path.join(folder, f".file.{dead()}-0.{files._digest(OLD)}-{files._digest(NEW)}.swap"), b"theirs\n")
-    files.recover(path)
+    files.replace(os.path.join(folder, f".file.{dead()}-0.{exchange._digest(OLD)}-{exchange._digest(NEW)}.swap"), b"theirs\n")
+    exchange.recover(path)
     assert conflicts(path) == [b"theirs\n"] and len(names(path)) == 1
 
 
@@ -498,21 +498,21 @@ def test_no_line_is_looked_for_in_half_a_save(path):
     editor = open(path, "r+b")  # noqa: SIM115
     editor.truncate()
     with pytest.raises(Busy):
-        files.edit(path, lambda data: seen.append(data) or b"x")
+        exchange.edit(path, lambda data: seen.append(data) or b"x")
     editor.close()
     assert seen == []
 
 
 def test_a_file_system_without_attributes(path, monkeypatch):
     monkeypatch.setattr(os, "listxattr", fail(errno.ENOTSUP), raising=False)
-    files.edit(path, lambda data: data + b"ours\n")
+    exchange.edit(path, lambda data: data + b"ours\n")
     assert files.read(path) == b"old\nours\n"
 
 
 def test_what_a_running_edit_has_is_let_alone(path):
     folder = os.path.dirname(path)
     mine = [
-        f".file.{os.getpid()}-0.{files._digest(OLD)}-{files._digest(NEW)}.swap",
+        f".file.{os.getpid()}-0.{exchange._digest(OLD)}-{exchange._digest(NEW)}.swap",
         f".file.{os.getpid()}-1.tmp",
         ".file.swp",
         ".other.1-0.tmp",
@@ -520,15 +520,15 @@ def test_what_a_running_edit_has_is_let_alone(path):
     ]
     for name in mine:
         files.replace(os.path.join(folder, name), NEW)
-    files.recover(path)
-    files.recover(os.path.join(folder, "no folder", "file"))
+    exchange.recover(path)
+    exchange.recover(os.path.join(folder, "no folder", "file"))
     assert sorted(names(path)) == sorted(["file", *mine])
 
 
 def test_where_two_files_cannot_be_exchanged(path, monkeypatch):
-    monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    monkeypatch.setattr(exchange, "swap", lambda one, other: False)
     theirs = [b"theirs\n"]
-    files.edit(path, lambda data: (theirs and save_in_place(path, theirs.pop())) or data + b"ours\n")
+    exchange.edit(path, lambda data: (theirs and save_in_place(path, theirs.pop())) or data + b"ours\n")
     assert files.read(path) == b"theirs\nours\n" and names(path) == ["file"]
 
 

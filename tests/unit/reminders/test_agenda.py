@@ -80,3 +80,22 @@ def test_a_reminder_that_never_comes_has_no_next():
 def test_a_row_is_one_line_of_five_columns():
     one = made("2026-03-29 01:30", "none", "a\tb")._replace(id="")
     assert agenda.row(agenda.Coming(clock.parse("2026-03-29T01:00Z"), one)) == "2026-03-29T02:00\t2026-03-29T01:00Z\tnone\t-\ta b"
+
+
+@pytest.mark.parametrize(
+    "day, time, recur, said",
+    [
+        ("2026-06-15", "12:01", "none", ""),
+        ("2026-06-15", "12:00", "none", ""),
+        ("2026-06-15", "11:59", "none", "2026-06-15 11:59 is past; it fires at the next scan"),
+        ("2027-03-28", "01:30", "none", "a clock change leaves out 01:30; it fires at 02:00"),
+        ("2026-06-15", "18:00", "daily", ""),
+        ("2026-06-15", "09:00", "daily", "2026-06-15 09:00 is past; it fires at the next scan"),
+        ("2026-05-01", "23:30", "daily", "2026-05-01 23:30 is past; it first fires at 2026-06-15 23:30"),
+        ("2026-06-14", "18:00", "weekly", "2026-06-14 18:00 is past; it first fires at 2026-06-21 18:00"),
+        ("2026-01-31", "09:00", "monthly", "2026-01-31 09:00 is past; it first fires at 2026-06-30 09:00"),
+    ],
+)
+def test_what_somebody_who_sets_it_may_not_expect(day, time, recur, said):
+    now = clock.parse("2026-06-15T11:00:00Z")  # noon in London
+    assert agenda.remark(made(f"{day} {time}", recur), now, 12) == said

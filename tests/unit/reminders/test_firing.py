@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import chunks, reminder
-from plainmind.ground import clock, files
+from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
 from plainmind.ground.paths import Home
@@ -181,9 +181,9 @@ def test_a_digest_that_fits_into_no_message_is_several_and_none_is_left_out(worl
 def test_the_order_of_things(world, monkeypatch):
     """Intent, message, sent, the line, done: each on disk before the next."""
     steps = []
-    append, edit, sync = files.append, files.edit, files.sync
+    append, edit, sync = files.append, exchange.edit, files.sync
     monkeypatch.setattr(files, "append", lambda *a, **k: (steps.append(json.loads(a[1])["did"]), append(*a, **k))[1])
-    monkeypatch.setattr(files, "edit", lambda *a, **k: (steps.append("line"), edit(*a, **k))[1])
+    monkeypatch.setattr(exchange, "edit", lambda *a, **k: (steps.append("line"), edit(*a, **k))[1])
     send = world.send
     monkeypatch.setattr(world, "send", lambda *a, **k: (steps.append("message"), send(*a, **k))[1])
     monkeypatch.setattr(files, "sync", lambda fd: (steps.append("fsync"), sync(fd))[1])

@@ -5,7 +5,7 @@ import os
 
 import pytest
 from plainmind.formats import reminder
-from plainmind.ground import files
+from plainmind.ground import exchange, files
 from plainmind.ground.errors import BadData, NoInput
 from plainmind.reminders import editing
 
@@ -99,16 +99,16 @@ def test_a_dry_run(home, path, work):
 
 def saving(monkeypatch, *contents):
     """The nth exchange comes right after a save of the nth of these (None: nobody saves)."""
-    exchange, left = files.exchange, list(contents)
+    swap, left = exchange.swap, list(contents)
 
     def exchanging(one, other):
         content = left.pop(0) if left else None
         if content is not None:
             with open(other, "wb") as file:
                 file.write(content)
-        return exchange(one, other)
+        return swap(one, other)
 
-    monkeypatch.setattr(files, "exchange", exchanging)
+    monkeypatch.setattr(exchange, "swap", exchanging)
 
 
 def test_a_line_is_added_to_what_was_saved_meanwhile(home, path, monkeypatch):

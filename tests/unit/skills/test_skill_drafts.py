@@ -6,7 +6,7 @@ import stat
 
 import pytest
 from plainmind.agent import skills
-from plainmind.ground import files
+from plainmind.ground import exchange, files
 from plainmind.ground.errors import Busy, InputOutput
 from skill_files import write
 
@@ -283,7 +283,7 @@ def test_where_folders_cannot_be_exchanged_the_old_one_stays(folder, home, monke
     skills.add(home, skills.draft(folder), replace=False)
     before = tree(home.path("skills"))
     write(folder, body="Differently.\n")
-    monkeypatch.setattr(files, "exchange", lambda *_: False)
+    monkeypatch.setattr(exchange, "swap", lambda *_: False)
     with pytest.raises(InputOutput, match="cannot exchange"):
         skills.add(home, skills.draft(folder), replace=True)
     assert tree(home.path("skills")) == before
@@ -297,14 +297,14 @@ def test_on_disk_before_it_has_its_name(folder, home, monkeypatch, there):
     synced: list[int] = []
     named: list[int] = []
     monkeypatch.setattr(files, "sync", lambda fd: synced.append(os.fstat(fd).st_ino))
-    rename, exchange = os.rename, files.exchange
+    rename, swap = os.rename, exchange.swap
 
     def naming(one, other):
         if os.path.isdir(one):
             named.append(len(synced))
 
     monkeypatch.setattr(os, "rename", lambda one, other: (naming(one, other), rename(one, other))[1])
-    monkeypatch.setattr(files, "exchange", lambda one, other: (naming(one, other), exchange(one, other))[1])
+    monkeypatch.setattr(exchange, "swap", lambda one, other: (naming(one, other), swap(one, other))[1])
     skills.add(home, skills.draft(folder), replace=there)
     target = home.path("skills", "tea-timer")
     inodes = {os.stat(target).st_ino, *(os.stat(os.path.join(target, name)).st_ino for name in ("references", *tree(target)))}

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 from plainmind.formats import session
-from plainmind.ground import files
+from plainmind.ground import exchange, files
 from plainmind.ground.errors import BadData, Failure, NoInput, NotPermitted
 from plainmind.work import sessions
 from scene import NOW
@@ -190,8 +190,8 @@ def test_what_somebody_saves_meanwhile_is_in_the_end_there(home, save, moment, m
 
     if moment == "before":
         once()
-    exchange = files.exchange
-    monkeypatch.setattr(files, "exchange", lambda one, other: (moment == "after" and once(), exchange(one, other))[1])
+    swap = exchange.swap
+    monkeypatch.setattr(exchange, "swap", lambda one, other: (moment == "after" and once(), swap(one, other))[1])
 
     def change(old):
         if moment == "while":

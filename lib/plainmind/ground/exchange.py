@@ -1,0 +1,204 @@
+"""A change of a file that a person may be saving at this moment: the two are exchanged, and what came out is looked at.
+
+Owns the exchange, what is done when a save collides with it, and what a death in between leaves behind. Refuses to know what
+is changed, and who else of ours may be changing it: the caller holds the lock of all edits.
+"""
+
+import errno
+import fcntl
+import itertools
+import os
+import re
+import signal
+from collections.abc import Callable
+from typing import NamedTuple
+
+from . import clock, files
+from .errors import Busy
+
+PAUSE = 0.01  # seconds before an edit is tried again
+SETTLING = 0.03  # seconds in which a program that has read a file saves it
+
+#: the end of a temporary file's name: whose it is, and of an edit the digests of what was read and what was made
+_LEFT = re.compile(r"(\d+)-\d+\.(?:tmp|([0-9a-f]{16})-([0-9a-f]{16})\.swap)")
+
+
+class Edited(NamedTuple):
+    """What an edit put in place (None: nothing was to be changed), and where saves that collided with it are kept."""
+
+    identity: files.Identity | None
+    conflicts: list[str]
+
+
+def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> Edited:
+    """Rewrite a file a human may be saving at this moment: `change(old bytes) -> new bytes`.
+
+    The new file is exchanged with the one in place, and what came out is looked at: if it is not what
+    was read, somebody saved in between, so it is put back and the change is made again on theirs. A link is
+    followed; mode, owner and extended attributes stay. Where the system cannot exchange two files, a rename
+    right after a check comes closest. A process that is killed meanwhile leaves a file that `recover` understands.
+    """
+    path = os.path.realpath(path)
+    conflicts: list[str] = []
+    for attempt in range(attempts):
+        if attempt:
+            clock.sleep(PAUSE)
+        old = files.read(path)
+        if not _is_still(path, old):  # half of a save is nothing to look for a line in
+            continue
+        new = change(old)
+        if new == old:
+            files.sync_folder(os.path.dirname(path))  # whoever made it so may have been killed before that
+            return Edited(None, conflicts)
+        beside = _stage(path, old, new)
+        placed = files.identity(os.stat(beside))
+        if _place(beside, path, old, new, conflicts):
+            files.sync_folder(os.path.dirname(path))
+            return Edited(placed, conflicts)
+    raise Busy(f"'{path}' is being edited", cure="try again")
+
+
+def recover(path: str) -> None:
+    """Clear up after an `edit` that was killed. What it had taken out of the way and not put back is kept
+    beside the file, unless it is what the edit had read or made. The caller holds the lock of all edits."""
+    path = os.path.realpath(path)
+    folder, name = os.path.split(path)
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for left in sorted(names):
+        match = left.startswith(f".{name}.") and _LEFT.fullmatch(left, len(name) + 2)
+        if match and not _is_running(int(match[1])):
+            whole = os.path.join(folder, left)
+            if match[2] and _digest(files.read(whole)) not in (match[2], match[3]):
+                _keep(files.read(whole), path, [])
+            os.unlink(whole)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _digest(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _stage(path: str, old: bytes, new: bytes) -> str:
+    """`new` in a file beside `path`, whose name tells what an exchange may leave in it that is nobody's but ours."""
+    temporary = files.write_temporary(path, new, like=path)
+    beside = f"{temporary.removesuffix('.tmp')}.{_digest(old)}-{_digest(new)}.swap"
+    try:
+        os.rename(temporary, beside)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return beside
+
+
+def _place(beside: str, path: str, old: bytes, new: bytes, conflicts: list[str]) -> bool:
+    """Put `beside`, which holds `new`, in the place of `path` if that still holds `old`."""
+    try:
+        still = _is_still(path, old)  # most saves are seen here, before the human could see ours
+        swapped = still and swap(beside, path)
+    except OSError:
+        os.unlink(beside)
+        raise
+    if not still:
+        os.unlink(beside)
+        return False
+    still = _is_still(beside if swapped else path, old)
+    if not swapped and still:
+        os.rename(beside, path)
+    elif swapped and not still:
+        _put_back(beside, path, new, conflicts)
+    else:
+        os.unlink(beside)
+    return still
+
+
+def _put_back(beside: str, path: str, ours: bytes, conflicts: list[str]) -> None:
+    """Give the human's file its name back. What comes out in exchange must be what we had placed; when it is
+    not, they saved once more meanwhile, and that goes back too, in the place of the older one.
+
+    Whoever read the file while their save was out of the way may save without it. So the file is looked at once
+    more after a moment, and whatever of theirs is not in it then is kept beside it.
+    """
+    placed, theirs = ours, []
+    while True:
+        theirs.append(files.read(beside))
+        swap(beside, path)
+        if _is_still(beside, placed):
+            break
+        placed = theirs[-1]
+    for _ in range(5):
+        clock.sleep(SETTLING)
+        if _is_still(path, files.read(path)):  # else they are saving again
+            break
+    for save in reversed(theirs):
+        _keep(save, path, conflicts)
+    os.unlink(beside)
+
+
+def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
+    """Keep a human's save under a name they see, unless the file in place, or one kept already, has every line of it, in order."""
+    there = os.path.exists(path)  # or they have deleted it
+    for name in (*([path] if there else []), *conflicts):
+        lines = iter(files.read(name).split(b"\n"))
+        if all(line in lines for line in save.split(b"\n")):
+            return
+    stem, ending = os.path.splitext(path)
+    stamp = clock.stamp(clock.system_now())
+    names = (f"{stem} (conflict {stamp}{f'-{n}' if n > 1 else ''}){ending}" for n in itertools.count(1))
+    kept = next(name for name in names if not os.path.lexists(name))
+    os.rename(files.write_temporary(path, save, like=path if there else ""), kept)
+    files.sync_folder(os.path.dirname(path))
+    conflicts.append(kept)
+
+
+def _is_still(path: str, data: bytes) -> bool:
+    """Whether a file holds `data` and nobody is about to write to it, as far as the system tells.
+
+    Linux grants a read lease only on a file that no process has open for writing.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if hasattr(fcntl, "F_SETLEASE"):
+            try:
+                fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)  # ignored; SIGIO would end the process
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            except OSError as error:
+                if error.errno == errno.EAGAIN:
+                    return False
+        return files.read(path) == data
+    finally:
+        files.close(fd)
+
+
+def swap(one: str, other: str) -> bool:
+    """Swap two names atomically; False where the system cannot."""
+    import ctypes
+    import sys
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    a, b = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
+        result = libc.renamex_np(a, b, 2)  # RENAME_SWAP
+    elif hasattr(libc, "renameat2"):
+        result = libc.renameat2(-100, a, -100, b, 2)  # AT_FDCWD, RENAME_EXCHANGE
+    else:
+        return False
+    if result == 0:
+        return True
+    if ctypes.get_errno() in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), other)
