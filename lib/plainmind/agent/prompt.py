@@ -65,11 +65,12 @@ def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
 
 
 def said(content: str, meta: dict[str, Any]) -> str:
-    """A user's message with its author's name and the files that came with it, as history shows it too."""
+    """A user's message with its author's name, what it replies to and the files that came with it, as history shows it too."""
     author = str(meta.get("author") or "")
+    quoted = " ".join(str(meta.get("quoted") or "").split())
     files = meta.get("attachments")
     names = [" ".join(str(file).split()) for file in files] if isinstance(files, list) else []
-    return (f"{author}: " if author else "") + content + "".join(f"\n(attached: {name})" for name in names)
+    return (f"(in reply to: {quoted})\n" if quoted else "") + (f"{author}: " if author else "") + content + "".join(f"\n(attached: {name})" for name in names)
 
 
 def final(injected: Sequence[str], message: str) -> dict[str, Any]:

@@ -34,6 +34,11 @@ KEYS: dict[str, Key] = {
     "remind.grace": Key(
         float, 12.0, "hours after which a missed occurrence of a recurring reminder is let go", least=0.1, most=336
     ),
+    "relay.allow": Key(str, "", "numbers of the Discord users the relay listens to, with ',' between"),
+    "relay.concurrency": Key(int, 4, "turns the relay runs at once, of different contexts", least=1, most=64),
+    "relay.catchup": Key(float, 12.0, "hours after which a missed message is logged and not answered", least=0, most=8760),
+    "relay.timeout": Key(float, 30.0, "seconds for one request of the relay to Discord", least=0.1, most=600),
+    "relay.turn": Key(str, "agent-turn", "the program that takes a turn: a command of the suite, or a path"),
     "turn.model": Key(str, "auto", "chat model: auto, embedded, google:NAME, openai:NAME, ollama:NAME, command:PROGRAM"),
     "turn.max_steps": Key(int, 20, "tool calls in one turn", least=0, most=1000),
     "turn.history_tokens": Key(

@@ -1,0 +1,97 @@
+"""What was said while the relay was away: the channel and all of its threads, archived ones too, after a point in time.
+
+Ids are made of the time, so one number, the cursor, says what has been seen, wherever it was said. Refuses to know which of
+it matters.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import discord
+
+from . import snowflake
+from .delivery import Post, Refused
+
+PAGE = 100  # messages of one request
+ATTEMPTS = 5
+
+Take = Callable[[list[discord.Message]], Awaitable[None]]
+
+
+class History:
+    """The past of one channel. `take` gets messages page by page, each place's in order."""
+
+    def __init__(self, client: discord.Client, post: Post, channel: int):
+        self.client, self.post, self.channel = client, post, channel
+
+    async def newest(self) -> int:
+        """The id of the newest message there is, 0 for none."""
+        found = await self._asked(lambda: self._page(self.channel, None), "the newest message")
+        return found[-1].id if found else 0
+
+    async def missed(self, cursor: int, take: Take) -> None:
+        """All that was said after the cursor. What the network refuses raises, and part of it may have been taken."""
+        await self._after(self.channel, cursor, take)
+        for thread in await self._threads(cursor):
+            await self._after(thread, cursor, take)
+
+    async def starter(self, thread: int) -> discord.Message | None:
+        """The message that a thread was made from: it has the thread's id."""
+        try:
+            return await self._asked(lambda: self._one(thread), "the message a thread was made from")
+        except Refused:  # a thread can be made from nothing
+            return None
+
+    async def parent(self, channel: int) -> int:
+        """The channel a thread belongs to, 0 for what is no thread of ours to see."""
+        try:
+            found: Any = await self._asked(lambda: self.client.http.get_channel(channel), "a thread's channel")
+        except Refused:
+            return 0
+        return int(found.get("parent_id") or 0) if "thread_metadata" in found else 0
+
+    async def _after(self, place: int, cursor: int, take: Take) -> None:
+        try:
+            while page := await self._asked(partial(self._page, place, cursor), f"the messages of {place}"):
+                await take(page)
+                cursor = page[-1].id
+                if len(page) < PAGE:
+                    return
+        except Refused:  # a thread that was deleted, or is not for us
+            if place == self.channel:
+                raise
+
+    async def _threads(self, cursor: int) -> list[int]:
+        """Threads in which something may have been said after the cursor."""
+        channel: Any = await self._asked(lambda: self.client.fetch_channel(self.channel), "the channel")
+        active = await self._asked(channel.guild.active_threads, "the active threads")
+        found = [t for t in active if t.parent_id == self.channel]
+        for private in (False, True):
+            try:
+                found += await self._asked(partial(self._archived, channel, private, cursor), "the archived threads")
+            except Refused:  # private ones are not for every bot
+                if not private:
+                    raise
+        return sorted({t.id for t in found if not t.last_message_id or t.last_message_id > cursor})
+
+    async def _archived(self, channel: Any, private: bool, cursor: int) -> list[discord.Thread]:
+        found = []
+        async for thread in channel.archived_threads(private=private, joined=private, limit=None):
+            archived = int(thread.archive_timestamp.timestamp() * 1000)
+            if not private and archived < snowflake.instant(cursor):  # public ones come newest first
+                break
+            found.append(thread)
+        return found
+
+    async def _page(self, place: int, after: int | None) -> list[discord.Message]:
+        messages = self.client.get_partial_messageable(place)
+        if after is None:
+            return [message async for message in messages.history(limit=1)]
+        return [message async for message in messages.history(limit=PAGE, after=discord.Object(after), oldest_first=True)]
+
+    async def _one(self, id: int) -> discord.Message:
+        return await self.client.get_partial_messageable(self.channel).fetch_message(id)
+
+    async def _asked(self, work: Callable[[], Awaitable[Any]], what: str) -> Any:
+        return await self.post.patiently(work, what, ATTEMPTS)

@@ -1,0 +1,239 @@
+"""The relay's ledger, `relay/inbox.jsonl`: what became of every message that came in.
+
+    {"did":"received","message":{…}}              it is here, and will be answered
+    {"did":"kept","id":…,"files":[…],"notes":[…]} what was attached to it is on disk, or why not
+    {"did":"began","turn":…,"context":…,"of":[…]} a turn for these messages starts, by the id of the last of them
+    {"did":"returned","turn":…}                   it was broken off because the relay ends: no attempt was used up
+    {"did":"answered","turn":…,"text":…,…}        this is to be posted
+    {"did":"posting","turn":…,"part":…}           a part of it is being posted
+    {"did":"posted","turn":…,"part":…,"id":…}     and there it is
+    {"did":"done","of":[…]}                       nothing is left to do for these messages
+
+Each step is on disk before what follows it is done. So a message that was received is answered, whatever is killed; a turn
+that has its answer is not taken again; and only the part that was being posted is in doubt. What is done is kept while
+it could come in once more, that is after the cursor, and left out when the file is compacted.
+
+Refuses to know Discord, and how turns are taken.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ...ground import files, stream
+
+LEAST = 1024 * 1024  # bytes below which nothing is compacted
+
+
+class Attached(NamedTuple):
+    """A file that came with a message, as Discord tells of it."""
+
+    name: str
+    url: str
+    size: int
+
+
+class Incoming(NamedTuple):
+    """A message as it came in. `quoted` is what it replies to."""
+
+    id: int
+    context: str
+    channel: int
+    author: str
+    author_id: int
+    text: str
+    quoted: str = ""
+    attached: tuple[Attached, ...] = ()
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> "Incoming":
+        return cls(**{**record, "attached": tuple(Attached(*found) for found in record.get("attached", ()))})
+
+
+class Kept(NamedTuple):
+    """What became of a message's attachments: paths, and what to say of those that were not kept."""
+
+    files: list[str]
+    notes: list[str]
+
+
+class Turn:
+    """A turn that began: for which messages, how often it was tried, and how far its answer has been posted."""
+
+    def __init__(self, id: int, of: list[Incoming]):
+        self.id, self.of = id, of
+        self.attempts = 0
+        self.text: str | None = None
+        self.how = ""  # it went: answered, failed, stopped
+        self.posted: dict[int, int] = {}  # by part, the id of the message
+        self.posting: int | None = None
+
+    @property
+    def context(self) -> str:
+        return self.of[0].context
+
+    @property
+    def channel(self) -> int:
+        return self.of[0].channel
+
+
+class Ledger:
+    """The ledger as it stands. `take` changes what is known, `write` what is on disk; steps are made by the functions below."""
+
+    def __init__(self, path: str):
+        self.path = path
+        self.waiting: dict[str, dict[int, Incoming]] = {}  # by context: received, and no turn has begun
+        self.kept: dict[int, Kept] = {}
+        self.turns: dict[int, Turn] = {}
+        self.open: set[int] = set()  # received, and not done
+        self.done: set[int] = set()
+        self.latest = 0  # the greatest id that came in
+        self._size = self._compacted = 0
+        self._torn = False
+        self._read()
+
+    def knows(self, id: int) -> bool:
+        return id in self.done or id in self.open
+
+    def unfinished(self, context: str) -> Turn | None:
+        """The turn of a context that began and is not done: there is one at most, after a death."""
+        return next((turn for turn in self.turns.values() if turn.context == context), None)
+
+    @property
+    def contexts(self) -> set[str]:
+        """Where something is to be done."""
+        return {*self.waiting, *(turn.context for turn in self.turns.values())}
+
+    def _read(self) -> None:
+        data = files.read(self.path) if os.path.exists(self.path) else b""
+        self._size = len(data)
+        self._torn = data != b"" and not data.endswith(b"\n")
+        for line in data.split(b"\n"):
+            try:
+                record = json.loads(line)
+                if "compacted" in record:
+                    self._compacted = int(record["compacted"])
+                else:
+                    self.take(record)
+            except (ValueError, TypeError, KeyError):  # torn by a crash: what it told was not acted upon
+                continue
+
+    def take(self, record: dict[str, Any]) -> None:
+        """Know one more step."""
+        did = record["did"]
+        if did == "received":
+            message = Incoming.of(record["message"])
+            if not self.knows(message.id):
+                self.waiting.setdefault(message.context, {})[message.id] = message
+                self.open.add(message.id)
+            self.latest = max(self.latest, message.id)
+        elif did == "kept":
+            self.kept[record["id"]] = Kept(record["files"], record["notes"])
+        elif did == "began":
+            turn = self.turns.get(record["turn"])
+            if turn is None:
+                turn = Turn(record["turn"], [self._begun(record["context"], id) for id in record["of"]])
+                self.turns[turn.id] = turn
+            turn.attempts += 1
+        elif did == "done":
+            self._finish(record["of"])
+        elif turn := self.turns.get(record["turn"]):
+            self._go_on(turn, did, record)
+
+    def _go_on(self, turn: Turn, did: str, record: dict[str, Any]) -> None:
+        if did == "returned":
+            turn.attempts -= 1
+        elif did == "answered":
+            turn.text, turn.how = record["text"], record["how"]
+        elif did == "posting":
+            turn.posting = record["part"]
+        elif did == "posted":
+            turn.posted[record["part"]], turn.posting = record["id"], None
+
+    def _begun(self, context: str, id: int) -> Incoming:
+        waiting = self.waiting[context]
+        message = waiting.pop(id)
+        if not waiting:
+            del self.waiting[context]
+        return message
+
+    def _finish(self, ids: list[int]) -> None:
+        for id in ids:
+            self.open.discard(id)
+            self.kept.pop(id, None)
+            self.turns.pop(id, None)
+            self.latest = max(self.latest, id)
+        self.done.update(ids)
+
+    def forget(self, cursor: int) -> None:
+        """Leave out what is done and cannot come in again."""
+        self.done = {id for id in self.done if id > cursor}
+
+    def write(self, records: Iterable[dict[str, Any]]) -> None:
+        """Put steps on disk, with one write. Nothing else of this object is touched: another thread may call it."""
+        data = (b"\n" if self._torn else b"") + b"".join(stream.encode(stream.json_line(record) + "\n") for record in records)
+        files.make_folder(os.path.dirname(self.path))
+        self._size = files.append(self.path, data) + len(data)
+        self._torn = False
+
+    @property
+    def large(self) -> bool:
+        """Whether it has doubled since it was last compacted."""
+        return self._size > max(LEAST, 2 * self._compacted)
+
+    def compact(self) -> None:
+        """Write the file anew, with what is still to be known."""
+        data = b"".join(stream.encode(stream.json_line(record) + "\n") for record in self._records())
+        self._compacted = len(data)
+        files.replace(self.path, stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data)
+        self._size, self._torn = os.path.getsize(self.path), False
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        if self.done:
+            yield done(sorted(self.done))
+        for waiting in self.waiting.values():
+            yield from (received(message) for message in waiting.values())
+        for turn in self.turns.values():
+            yield from (received(message) for message in turn.of)
+            yield from [began(turn.of)] * max(1, turn.attempts)
+            if turn.attempts < 1:
+                yield returned(turn.id)
+            if turn.text is not None:
+                yield answered(turn.id, turn.text, turn.how)
+            yield from (posted(turn.id, part, id) for part, id in turn.posted.items())
+            if turn.posting is not None:
+                yield posting(turn.id, turn.posting)
+        yield from (kept(id, found.files, found.notes) for id, found in self.kept.items())
+
+
+def received(message: Incoming) -> dict[str, Any]:
+    return {"did": "received", "message": {**message._asdict(), "attached": [list(found) for found in message.attached]}}
+
+
+def kept(id: int, paths: list[str], notes: list[str]) -> dict[str, Any]:
+    return {"did": "kept", "id": id, "files": paths, "notes": notes}
+
+
+def began(of: list[Incoming]) -> dict[str, Any]:
+    return {"did": "began", "turn": of[-1].id, "context": of[0].context, "of": [message.id for message in of]}
+
+
+def returned(turn: int) -> dict[str, Any]:
+    return {"did": "returned", "turn": turn}
+
+
+def answered(turn: int, text: str, how: str) -> dict[str, Any]:
+    return {"did": "answered", "turn": turn, "text": text, "how": how}
+
+
+def posting(turn: int, part: int) -> dict[str, Any]:
+    return {"did": "posting", "turn": turn, "part": part}
+
+
+def posted(turn: int, part: int, id: int) -> dict[str, Any]:
+    return {"did": "posted", "turn": turn, "part": part, "id": id}
+
+
+def done(of: Iterable[int]) -> dict[str, Any]:
+    return {"did": "done", "of": list(of)}

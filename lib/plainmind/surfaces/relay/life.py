@@ -1,0 +1,99 @@
+"""Signs of life, for people and for whoever keeps the relay running: `relay/alive`, and what the relay remembers of itself.
+
+Owns the files of that: when the gateway last answered, how far messages have been seen, which strangers were told of.
+"""
+
+import json
+import os
+import socket
+from typing import NamedTuple
+
+from ...ground import clock, files, stream
+from ...ground.paths import Home
+from .ledger import Ledger
+
+SILENT = 150.0  # seconds without an answer of the gateway, which come every 41 s, after which a relay is not alive
+STRANGERS = 1000
+
+
+class Last(NamedTuple):
+    """The last turn: when it ended, how long it took, where, and how it went."""
+
+    at: int
+    seconds: float
+    context: str
+    how: str
+
+
+class Life:
+    """What a running relay tells of itself."""
+
+    def __init__(self, home: Home, ledger: Ledger):
+        self.home = home
+        self.started = clock.monotonic()
+        self.last: Last | None = None
+        self.cursor = _cursor(home.path("relay", "cursor.json"))
+        self._strangers: set[int] = set()
+        ledger.forget(self.cursor or 0)
+
+    def beat(self) -> None:
+        """The gateway has answered."""
+        path = self.home.path("relay", "alive")
+        files.make_folder(os.path.dirname(path))
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"{clock.text(clock.system_now())} {os.getpid()}\n")
+        notify("WATCHDOG=1")
+
+    def keep_cursor(self, cursor: int) -> None:
+        self.cursor = cursor
+        path = self.home.path("relay", "cursor.json")
+        files.make_folder(os.path.dirname(path))
+        files.replace(path, stream.encode(stream.json_line({"cursor": cursor}) + "\n"))
+
+    def stranger(self, id: int) -> bool:
+        """Whether it is the first time this one is seen."""
+        if id in self._strangers or len(self._strangers) >= STRANGERS:
+            return False
+        self._strangers.add(id)
+        return True
+
+
+def _cursor(path: str) -> int | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return int(json.load(file)["cursor"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+
+
+def silence(home: Home, now: int) -> float | None:
+    """Seconds since the gateway answered a relay of this home, None when it never did."""
+    try:
+        return max(0.0, now / 1000 - os.stat(home.path("relay", "alive")).st_mtime)
+    except FileNotFoundError:
+        return None
+
+
+def told(silence: float | None) -> str:
+    if silence is None:
+        return "no relay has run here"
+    return f"{'alive' if silence < SILENT else 'not alive'}: the gateway last answered {span(silence)} ago"
+
+
+def notify(state: str) -> None:
+    """Tell systemd, where it started us and wants to know (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address[:1] in ("/", "@"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            try:
+                out.sendto(state.encode(), address.replace("@", "\0", 1))
+            except OSError:
+                pass
+
+
+def span(seconds: float) -> str:
+    """`12 s`, `5 min`, `3 h`, `4 days`."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

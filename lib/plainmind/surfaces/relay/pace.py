@@ -1,0 +1,54 @@
+"""How often the relay may connect and identify.
+
+Discord resets the token of a bot that identifies 1,000 times a day, and bans an address that asks too often. discord.py has no
+wait at all between connections that are accepted and closed. Pure, but for the file that remembers a day's identifications.
+"""
+
+import json
+import os
+
+from ...ground import clock, files, stream
+
+FIRST, LONGEST = 1.0, 60.0  # seconds before the second connection, and at most
+STABLE = 60.0  # seconds after which a connection was a good one
+A_DAY = 200  # identifications
+
+
+class Pace:
+    """The waits between connections: doubled each time, up to half of each taken off, begun anew after a good one."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def ended(self, lasted: float) -> None:
+        """A connection has ended after so many seconds."""
+        self.failures = 1 if lasted >= STABLE else self.failures + 1
+
+    def wait(self, jitter: float) -> float:
+        """Seconds until the next connection; `jitter` in [0, 1)."""
+        if not self.failures:
+            return 0.0
+        return min(LONGEST, FIRST * 2 ** min(self.failures - 1, 30)) * (1 - jitter / 2)
+
+
+class Identifications:
+    """When the relay identified, within a day; they are counted across restarts."""
+
+    def __init__(self, path: str):
+        self.path = path
+        try:
+            with open(path, encoding="utf-8") as file:
+                self.times = [int(time) for time in json.load(file)]
+        except (FileNotFoundError, ValueError, TypeError):
+            self.times = []
+
+    def wait(self, now: int) -> float:
+        """Seconds until one more is allowed."""
+        self.times = [time for time in self.times if 0 <= now - time < clock.DAY]
+        return 0.0 if len(self.times) < A_DAY else (self.times[-A_DAY] + clock.DAY - now) / 1000
+
+    def count(self, now: int) -> None:
+        """One more is about to be made."""
+        self.times.append(now)
+        files.make_folder(os.path.dirname(self.path))
+        files.replace(self.path, stream.encode(stream.json_line(self.times) + "\n"))

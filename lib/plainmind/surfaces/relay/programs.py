@@ -1,0 +1,125 @@
+"""The suite's commands as processes of their own, run from the loop of the relay.
+
+Owns how they are started, stopped and listened to. What they do and print is theirs.
+"""
+
+import asyncio
+import os
+import signal
+from typing import NamedTuple
+
+from ...ground import stream
+from ...ground.errors import MISCONFIGURED
+
+LONGEST = 1 << 20  # bytes of output that are kept
+GRACE = 4.0  # seconds between asking a process to end and the next, less polite time
+
+
+class Outcome(NamedTuple):
+    """What a process printed and how it ended. A signal's number is negative, as subprocess has it."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """What it said last, without its name."""
+        lines = [line for line in self.err.split("\n") if line.strip()]
+        if lines:
+            return lines[-1].partition(": ")[2] or lines[-1]
+        return f"it was killed by signal {-self.code}" if self.code < 0 else f"it ended with {self.code}"
+
+
+class Suite:
+    """The commands of one checkout, on one home."""
+
+    def __init__(self, checkout: str, home: str):
+        self.checkout, self.home = checkout, home
+
+    def path(self, name: str) -> str:
+        """A command of the suite by its name, any other program by its path."""
+        return name if os.sep in name else os.path.join(self.checkout, "bin", name)
+
+    async def start(self, name: str, *arguments: str) -> "Running":
+        """Start one, in a session of its own: a Ctrl-C at the relay's terminal is the relay's."""
+        return Running(
+            await asyncio.create_subprocess_exec(
+                self.path(name), "--home", self.home, *arguments,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        )  # fmt: skip
+
+    async def run(self, name: str, *arguments: str, given: str = "") -> Outcome:
+        try:
+            return await (await self.start(name, *arguments)).outcome(given)
+        except OSError as error:
+            return Outcome(MISCONFIGURED, "", f"{name}: {error.strerror or error}")
+
+
+class Running:
+    """A process that runs."""
+
+    def __init__(self, process: asyncio.subprocess.Process):
+        self.process = process
+        self.stopped = False  # somebody asked it to end
+
+    async def outcome(self, given: str = "") -> Outcome:
+        """Its outcome, once it has ended. A task that is cancelled meanwhile takes the process with it."""
+        try:
+            out, err, _ = await asyncio.gather(
+                _all(self.process.stdout), _all(self.process.stderr), _give(self.process.stdin, stream.encode(given))
+            )
+            code = await self.process.wait()
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        return Outcome(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+    async def stop(self, *signals: int) -> None:
+        """Ask it to end, with one signal after the other."""
+        self.stopped = True
+        for number in signals or (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            self._signal(number)
+            try:
+                await asyncio.wait_for(asyncio.shield(self.process.wait()), GRACE)
+                return
+            except TimeoutError:
+                continue
+        self.kill()
+
+    def kill(self) -> None:
+        """It and all of its own at once."""
+        if self.process.returncode is None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def _signal(self, number: int) -> None:
+        if self.process.returncode is None:
+            try:
+                self.process.send_signal(number)
+            except ProcessLookupError:
+                pass
+
+
+async def _all(reader: asyncio.StreamReader | None) -> bytes:
+    """All that comes; what is beyond the limit is read, and dropped."""
+    kept = bytearray()
+    while reader is not None and (piece := await reader.read(1 << 16)):
+        kept += piece[: LONGEST - len(kept)]
+    return bytes(kept)
+
+
+async def _give(writer: asyncio.StreamWriter | None, data: bytes) -> None:
+    if writer is None:
+        return
+    try:
+        writer.write(data)
+        await writer.drain()
+    except (BrokenPipeError, ConnectionResetError):  # it ends without reading, and says why
+        pass
+    finally:
+        writer.close()

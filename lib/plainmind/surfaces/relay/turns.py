@@ -1,0 +1,111 @@
+"""Taking a turn: `agent-turn` as a process of its own, once for each attempt, and what to say when there is no answer.
+
+Owns the attempts and their waits. The same message id is never asked twice by agent-turn: an attempt that is made again
+goes on where the last one was, or gets the reply that was logged.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ...ground.errors import BUSY, MISCONFIGURED, UNAVAILABLE
+from . import lanes
+from .journal import Journal
+from .ledger import Incoming, began, returned
+from .programs import Outcome, Running, Suite
+
+ATTEMPTS = 3
+PAUSES = (5.0, 20.0)  # seconds before the second and the third
+ELSEWHERE = 2.0  # seconds before asking again whether a turn that an earlier relay started has ended
+
+ANSWERED, STOPPED, FAILED = "answered", "stopped", "failed"
+
+
+class Answer(NamedTuple):
+    """What to post, and how it came to it: answered, stopped or failed."""
+
+    text: str
+    how: str
+
+
+class HandedBack(Exception):
+    """The relay ends; the turn is taken again by the next one."""
+
+
+class Attempts:
+    """The attempts of one turn, which may be stopped at any time."""
+
+    def __init__(self, suite: Suite, program: str, journal: Journal, say: Callable[[str], None]):
+        self.suite, self.program, self.journal, self.say = suite, program, journal, say
+        self.running: Running | None = None
+        self.over = asyncio.Event()  # a person wants no answer any more, or the relay ends
+        self.ending = False
+
+    async def answer(self, of: list[Incoming], files: list[str], notes: list[str]) -> Answer:
+        """The answer to these messages, or a line that says why there is none. HandedBack when the relay ends before that."""
+        id = of[-1].id
+        while True:
+            turn = self.journal.ledger.turns.get(id)
+            if turn and turn.attempts >= ATTEMPTS:
+                return Answer(f"(no answer: {ATTEMPTS} attempts were broken off)", FAILED)
+            await self.journal.write(began(of))
+            outcome = await self._attempt(of, files, notes)
+            if self.ending or outcome.code == BUSY:
+                await self.journal.write(returned(id))
+            if self.over.is_set():
+                return self._stopped()
+            if outcome.code == 0:
+                text = outcome.out.strip("\n")
+                return Answer(text, ANSWERED) if text.strip() else Answer("(the agent said nothing)", FAILED)
+            self.say(f"a turn for {of[0].context} ended with {outcome.code}: {outcome.complaint}")
+            attempts = self.journal.ledger.turns[id].attempts
+            if outcome.code != BUSY and (attempts >= ATTEMPTS or outcome.code > 0 and outcome.code != UNAVAILABLE):
+                return Answer(f"(no answer: {outcome.complaint})", FAILED)
+            if await self._is_over(ELSEWHERE if outcome.code == BUSY else PAUSES[attempts - 1]):
+                return self._stopped()
+
+    async def _attempt(self, of: list[Incoming], files: list[str], notes: list[str]) -> Outcome:
+        last = of[-1]
+        quoted = next((message.quoted for message in of if message.quoted), "")
+        arguments = [
+            f"--context={last.context}", f"--message-id={last.id}", f"--author={last.author}", f"--author-id={last.author_id}",
+            *([f"--reply-to={quoted}"] if quoted else []), *(f"--attach={path}" for path in files), "-",
+        ]  # fmt: skip
+        if self.over.is_set():
+            return Outcome(-signal.SIGINT, "", "")
+        try:
+            self.running = await self.suite.start(self.program, *arguments)
+        except OSError as error:
+            return Outcome(MISCONFIGURED, "", f"{self.program}: {self.program} cannot be run: {error.strerror or error}")
+        try:
+            if self.over.is_set():  # it came while the process was started
+                self.running.kill()
+            return await self.running.outcome(lanes.text(of, notes))
+        finally:
+            self.running = None
+
+    def _stopped(self) -> Answer:
+        if self.ending:
+            raise HandedBack
+        return Answer("(stopped)", STOPPED)
+
+    async def _is_over(self, pause: float) -> bool:
+        try:
+            await asyncio.wait_for(self.over.wait(), pause)
+            return True
+        except TimeoutError:
+            return False
+
+    async def stop(self) -> None:
+        """A person wants no answer any more."""
+        self.over.set()
+        if self.running:
+            await self.running.stop()
+
+    async def hand_back(self) -> None:
+        """The relay ends: the turn is broken off, and taken again by the next one."""
+        self.ending = True
+        self.over.set()
+        if self.running:
+            await self.running.stop(signal.SIGTERM)

@@ -1,0 +1,48 @@
+"""Who the relay is, where it lives and whom it listens to, as settings say it."""
+
+import re
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+from ...formats.config import Settings
+from ...ground import files
+from ...ground.environment import Environment
+from ...ground.errors import Busy, Misconfigured
+from ...ground.paths import Home
+
+
+class Presence(NamedTuple):
+    """The bot's token and channel, the users it listens to, and whose API it speaks to ('' for Discord's)."""
+
+    token: str
+    channel: int
+    allowed: frozenset[int]
+    api: str
+
+
+def presence(env: Environment, settings: Settings) -> Presence:
+    """Misconfigured, with what to do, when something is missing."""
+    token, channel = env.get("DISCORD_TOKEN").strip(), env.get("DISCORD_CHANNEL_ID").strip()
+    if not token:
+        raise Misconfigured("DISCORD_TOKEN is missing", cure="put the bot's token into .env of the home")
+    if not _number(channel):
+        what = f"'{channel}' is no channel" if channel else "DISCORD_CHANNEL_ID is missing"
+        raise Misconfigured(what, cure="put the number of the bot's channel into .env of the home")
+    named = settings["relay.allow"].replace(",", " ").split()
+    if strange := [name for name in named if not _number(name)]:
+        raise Misconfigured(f"relay.allow: '{strange[0]}' is no user", cure="give the number that 'Copy User ID' gives")
+    if not named:
+        raise Misconfigured("relay.allow names nobody", cure='write [relay] and allow = "YOUR USER ID" into config.toml')
+    return Presence(token, int(channel), frozenset(map(int, named)), env.get("DISCORD_API_BASE"))
+
+
+def only_one(home: Home) -> AbstractContextManager[None]:
+    """The lock of the relay, which nobody waits for. Busy when there is one already."""
+    try:
+        return files.lock(home.path("relay", "lock"), wait=0)
+    except Busy:
+        raise Busy("a relay of this home is running already") from None
+
+
+def _number(text: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,20}", text, re.ASCII))
