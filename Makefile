@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 COMMANDS := $(notdir $(wildcard bin/*))
 
-.PHONY: all setup demo test check bench faults install uninstall install-cron uninstall-cron install-launchd uninstall-launchd man lock clean
+.PHONY: all setup demo test check bench faults install uninstall install-cron uninstall-cron install-launchd uninstall-launchd install-relay uninstall-relay man lock clean
 .SUFFIXES:
 
 all: setup
@@ -76,6 +76,12 @@ install-launchd: setup
 
 uninstall-launchd:
 	@sh launchd/install.sh remove
+
+install-relay: setup
+	@sh launchd/install-systemd.sh
+
+uninstall-relay:
+	@sh launchd/install-systemd.sh remove
 
 # a person with uv runs this when a dependency changes, and reads the difference
 lock:

@@ -42,7 +42,6 @@ class Life:
         files.make_folder(os.path.dirname(path))
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"{clock.text(clock.system_now())} {os.getpid()}\n")
-        notify("WATCHDOG=1")
 
     def keep_cursor(self, cursor: int) -> None:
         self.cursor = cursor

@@ -186,6 +186,7 @@ class Relay:
     async def _each_minute(self) -> None:
         while True:
             await asyncio.sleep(MINUTE)
+            life.notify("WATCHDOG=1")  # the loop runs; whether Discord answers is another matter
             if not self.whole and self.client.connected:
                 self._in_background(self.catch_up())
             await self._advance()
