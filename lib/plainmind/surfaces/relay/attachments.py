@@ -5,6 +5,7 @@ by what they are and not by what they are called. What goes is named by the agen
 files below its workspace and those folders go, whatever the link says.
 """
 
+import asyncio
 import os
 import re
 from typing import NamedTuple
@@ -58,7 +59,8 @@ async def keep(home: Home, message: Incoming) -> tuple[list[str], list[str]]:
                 if isinstance(data, str):
                     notes.append(f"attachment '{name}' was not kept: {data}")
                 else:
-                    paths.append(_store(home, f"{message.id}-{number}-{safe_name(attached.name)}", data))
+                    name = f"{message.id}-{number}-{safe_name(attached.name)}"
+                    paths.append(await asyncio.to_thread(_store, home, name, data))
     return paths, notes
 
 

@@ -4,6 +4,7 @@ Every answer is deferred first, for Discord waits three seconds and no more. Onl
 threads. Owns the commands' names and words; what they do is the suite's.
 """
 
+import asyncio
 import hashlib
 import json
 import os
@@ -83,13 +84,13 @@ def tree(client: discord.Client, relay: "Relay") -> Tree:
         if text.strip():
             outcome = await suite.run("mem-pin", "--text=-", f"--context={where}", given=text)
         else:
-            outcome = await suite.run("mem-pin", _last(relay, where))
+            outcome = await suite.run("mem-pin", await asyncio.to_thread(_last, relay, where))
         await _tell(relay, asked, _or_complaint(outcome, f"Pinned: `{outcome.out.strip()}`"))
 
     @made.context_menu(name="Remember this")
     async def remember_this(asked: Asked, message: discord.Message) -> None:
         where = await context(asked)
-        if ref := _logged(relay, where, message):
+        if ref := await asyncio.to_thread(_logged, relay, where, message):
             outcome = await suite.run("mem-pin", ref)
         else:
             outcome = await suite.run("mem-pin", "--text=-", f"--context={where}", given=message.content)

@@ -44,7 +44,15 @@ class Socket(DiscordWebSocket):
         super().__init__(socket, loop=loop)
         self.born = self.acknowledged = clock.monotonic()
         self._told = self.latency
+        self.closed_with = 0  # the code the gateway closed it with; the library forgets it when the other end hangs up at once
+        self._receive, socket.receive = socket.receive, self._hear  # type: ignore[method-assign]
         self.owner.newest = self  # from_client gives it back only when the gateway has said hello
+
+    async def _hear(self, timeout: float | None = None) -> aiohttp.WSMessage:
+        message = await self._receive(timeout)
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            self.closed_with = message.data or 0
+        return message
 
     async def received_message(self, msg: Any, /) -> None:
         await super().received_message(msg)
@@ -108,14 +116,13 @@ class Connection(discord.Client):
             await self._open()
             while True:
                 await self._poll()
-        except ReconnectWebSocket as end:
-            self._remember(end.resume)
-            return f"asked to {end.op.lower()}"
-        except discord.ConnectionClosed as end:
-            if end.code in FATAL:
-                raise Misconfigured(FATAL[end.code]) from None
-            self._remember(True)
-            return f"closed with {end.code}"
+        except (ReconnectWebSocket, discord.ConnectionClosed) as end:
+            code = self.newest.closed_with if self.newest else 0
+            if code in FATAL:
+                raise Misconfigured(FATAL[code]) from None
+            resume = getattr(end, "resume", True)
+            self._remember(resume)
+            return f"closed with {code}" if code else "asked to resume" if resume else "asked to identify"
         except discord.GatewayNotFound as error:
             if getattr(error.__cause__, "status", 0) == 401:
                 raise Misconfigured(FATAL[4004]) from None
@@ -151,7 +158,7 @@ class Connection(discord.Client):
         if wait > 0:
             self.say(f"the bot has identified too often today; the next time is in {wait / 3600:.1f} h")
             await asyncio.sleep(wait)
-        self.identifications.count(clock.system_now())
+        await asyncio.to_thread(self.identifications.count, clock.system_now())
 
     async def _poll(self) -> None:
         """The next event; TimeoutError when the gateway lives no more."""

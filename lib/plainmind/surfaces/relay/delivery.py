@@ -63,7 +63,7 @@ class Post:
 
         async def send() -> int:
             options: dict[str, Any] = {"reference": reference} if reference else {}
-            if attached := _attached(part):
+            if attached := await asyncio.to_thread(_attached, part):
                 options["files"] = attached
             message = await place.send(
                 part.content or None, nonce=nonce, allowed_mentions=discord.AllowedMentions.none(), **options

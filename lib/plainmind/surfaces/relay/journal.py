@@ -31,7 +31,8 @@ class Journal:
         while self._writing:
             await asyncio.wait([self._writing])
         if self.ledger.large:
-            self.ledger.compact()  # on the loop: nothing may change in between, and it is small
+            whole = self.ledger.whole()  # what is written from here on comes behind it, by the same thread
+            await asyncio.get_running_loop().run_in_executor(self._disk, self.ledger.replace, whole)
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()

@@ -182,12 +182,16 @@ class Ledger:
         """Whether it has doubled since it was last compacted."""
         return self._size > max(LEAST, 2 * self._compacted)
 
-    def compact(self) -> None:
-        """Write the file anew, with what is still to be known."""
+    def whole(self) -> bytes:
+        """The file as it would be written anew, with what is still to be known."""
         data = b"".join(stream.encode(stream.json_line(record) + "\n") for record in self._records())
-        self._compacted = len(data)
-        files.replace(self.path, stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data)
-        self._size, self._torn = os.path.getsize(self.path), False
+        return stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data
+
+    def replace(self, whole: bytes) -> None:
+        """Put that in the place of the file."""
+        files.replace(self.path, whole)
+        self._size = self._compacted = len(whole)
+        self._torn = False
 
     def _records(self) -> Iterable[dict[str, Any]]:
         if self.done:

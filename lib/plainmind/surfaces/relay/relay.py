@@ -212,21 +212,22 @@ class Relay:
             batch = [await self.arrivals.get()]
             while not self.arrivals.empty():
                 batch.append(self.arrivals.get_nowait())
-            await self.take_in(batch)
+            await self.take_in(batch, live=True)
 
-    async def take_in(self, messages: list[discord.Message]) -> None:
+    async def take_in(self, messages: list[discord.Message], live: bool = False) -> None:
         """Messages from the gateway or from history, known ones among them. They are in the ledger when this returns."""
         async with self.taking:  # history and the gateway tell the same message at once
-            await self._take_in(messages)
+            await self._take_in(messages, live)
 
-    async def _take_in(self, messages: list[discord.Message]) -> None:
+    async def _take_in(self, messages: list[discord.Message], live: bool) -> None:
         found = []
         for message in messages:
             if not self.ledger.knows(message.id) and listening.is_for_us(message, self.allowed, self.life.stranger, self.say):
                 context = await self.places.context(message.channel)
                 if context:
                     found.append(listening.incoming(message, context))
-        old = clock.system_now() - int(self.settings["relay.catchup"] * 3600 * clock.SECOND)
+        # whatever the clock says, what is said now is not old
+        old = 0 if live else clock.system_now() - int(self.settings["relay.catchup"] * 3600 * clock.SECOND)
         if late := [message for message in found if snowflake.instant(message.id) < old]:
             await self._log_as_read(late)
         if fresh := [message for message in found if snowflake.instant(message.id) >= old]:
@@ -285,7 +286,7 @@ class Relay:
         try:
             cursor = self.life.cursor
             if cursor is None:  # the relay is new here: what was said before is no message to it
-                self.life.keep_cursor(await self.history.newest())
+                await asyncio.to_thread(self.life.keep_cursor, await self.history.newest())
             else:
                 await self.history.missed(cursor, self.take_in)
             self.whole = True
@@ -304,7 +305,7 @@ class Relay:
             newest = snowflake.instant(self.ledger.latest) if self.ledger.latest else 0
             seen = snowflake.at(min(clock.system_now() - BEHIND, newest - CLOSE))
             if seen > self.life.cursor:
-                self.life.keep_cursor(seen)
+                await asyncio.to_thread(self.life.keep_cursor, seen)
                 self.ledger.forget(seen)
 
     def _open(self, context: str) -> list[Incoming]:
