@@ -5,8 +5,7 @@ set -eu
 me=install-cron
 [ "${1:-}" != remove ] || me=uninstall-cron
 root=$(cd "$(dirname "$0")/.." && pwd -P)
-home=${MIND_HOME:-$root/data}
-case $home in /*) ;; *) home=$PWD/$home ;; esac
+. "$root/cron/home.sh"
 begin="# plainmind begin: $root"
 end="# plainmind end: $root"
 
@@ -38,11 +37,13 @@ command -v crontab > /dev/null || { echo "$me: there is no crontab here; install
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if ! crontab -l > "$work/old" 2> "$work/said"; then
-  grep -qi 'no crontab' "$work/said" || { cat "$work/said" >&2; exit 1; }
+  # busybox names the file that is not there
+  grep -qiE "no crontab|can't open .*no such file" "$work/said" || { cat "$work/said" >&2; exit 1; }
   : > "$work/old"
 fi
 others < "$work/old" > "$work/new"
 if [ "${1:-}" != remove ]; then
+  warn_of_the_unseen
   { printf '%s\n' "$begin"; filled; printf '%s\n' "$end"; } >> "$work/new"
 fi
 if cmp -s "$work/old" "$work/new"; then

@@ -2,19 +2,18 @@
 # install-systemd.sh [remove]: put the unit of the relay, its paths filled in, among this user's and start it; with
 # 'remove', stop it and take it out.
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd -P)
-home=${MIND_HOME:-$root/data}
-case $home in /*) ;; *) home=$PWD/$home ;; esac
-units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
-unit=$units/discord-relay.service
 me=install-relay
 [ "${1:-}" != remove ] || me=uninstall-relay
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+. "$root/cron/home.sh"
+units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
+unit=$units/discord-relay.service
 
 # within quotes of a unit: a specifier starts with '%', a variable with '$'
 escaped() { printf %s "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g'; }
 
 command -v systemctl > /dev/null || { echo "$me: there is no systemctl here; run bin/discord-relay under what keeps programs running" >&2; exit 1; }
-if [ -e "$unit" ] && ! grep -qF "ExecStart=\"$(escaped "$root/bin")/" "$unit"; then
+if [ -e "$unit" ] && ! grep -qF "ExecStart=/bin/sh \"$(escaped "$root/bin")/" "$unit"; then
   echo "$me: $unit is of another checkout; remove it there first" >&2
   exit 1
 fi
@@ -25,6 +24,7 @@ if [ "${1:-}" = remove ]; then
   echo "took $unit out"
   exit 0
 fi
+warn_of_the_unseen
 mkdir -p "$units"
 BIN=$(escaped "$root/bin") DIR=$(escaped "$home") awk -f "$root/cron/fill.awk" "$root/launchd/discord-relay.service" > "$unit"
 systemctl --user daemon-reload

@@ -5,8 +5,7 @@ set -eu
 me=install-launchd
 [ "${1:-}" != remove ] || me=uninstall-launchd
 root=$(cd "$(dirname "$0")/.." && pwd -P)
-home=${MIND_HOME:-$root/data}
-case $home in /*) ;; *) home=$PWD/$home ;; esac
+. "$root/cron/home.sh"
 agents=$HOME/Library/LaunchAgents
 domain=gui/$(id -u)
 
@@ -17,13 +16,25 @@ filled() { # FILE
 }
 
 command -v launchctl > /dev/null || { echo "$me: there is no launchctl here; use make ${me%-*}-cron" >&2; exit 1; }
+[ "${1:-}" = remove ] || warn_of_the_unseen
 for plist in "$root"/launchd/*.plist; do
   name=$(basename "$plist")
   if [ -e "$agents/$name" ]; then
+    if ! grep -qF "<string>$(escaped "$root/bin/")" "$agents/$name"; then # of another checkout, or a person's own
+      if [ "${1:-}" = remove ]; then
+        echo "$me: '$agents/$name' is of another folder, and stays" >&2
+        continue
+      fi
+      echo "$me: '$agents/$name' was of another folder, and is replaced" >&2
+    fi
     launchctl bootout "$domain/${name%.plist}" 2> /dev/null || true # it may not run
     rm -f "$agents/$name"
   fi
   if [ "${1:-}" != remove ]; then
+    if [ "$name" = com.plainmind.discord-relay.plist ] && ! grep -qs '^ *\(export \)\{0,1\}DISCORD_TOKEN=.' "$home/.env"; then
+      echo "$me: the relay is left out: there is no DISCORD_TOKEN in $home/.env; do this again when there is" >&2
+      continue
+    fi
     mkdir -p "$agents"
     (umask 077 && mkdir -p "$home/raw/maintenance-log") # where launchd writes what they say
     filled "$plist" > "$agents/$name"

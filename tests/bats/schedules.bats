@@ -9,6 +9,7 @@ surroundings() {
   for part in bin lib .venv cron launchd Makefile requirements.lock; do ln -s "$ROOT/$part" "$checkout/$part"; done
   rm "$checkout/cron" "$checkout/launchd"
   cp -R "$ROOT/cron" "$ROOT/launchd" "$checkout/"
+  agents=$(ls "$ROOT"/launchd/*.plist | wc -l)
   export TABLE="$BATS_TEST_TMPDIR/table" CALLS="$BATS_TEST_TMPDIR/calls" HOME="$BATS_TEST_TMPDIR/person"
   cat > tools/crontab << 'END'
 #!/bin/sh
@@ -106,32 +107,94 @@ END
   [ "$status" -ne 0 ]
 }
 
+@test "the crontab: none is none in busybox's words, too" {
+  surroundings
+  cat > tools/crontab << 'END'
+#!/bin/sh
+case $1 in
+  -l) cat "$TABLE" 2> /dev/null || { echo "crontab: can't open 'me': No such file or directory" >&2; exit 1; } ;;
+  *) cat "$1" > "$TABLE" ;;
+esac
+END
+  sh "$checkout/cron/install.sh"
+  [ "$(grep -c remind-scan "$TABLE")" -eq 1 ]
+}
+
+@test "the crontab: a home below a person's folder, where no shell replaced the '~'" {
+  surroundings
+  MIND_HOME='~/my mind' sh "$checkout/cron/install.sh"
+  [ "$(grep -cF "'$HOME/my mind'" "$TABLE")" -eq 3 ]
+}
+
+@test "what is set in this shell only is told by name, never by value" {
+  surroundings
+  mkdir "$MIND_HOME"
+  printf 'DISCORD_TOKEN=a-token\n export MIND_KEY = a-key\n' > "$MIND_HOME/.env"
+  for part in cron launchd; do
+    run env DISCORD_TOKEN=a-token MIND_KEY=a-key DISCORD_CHANNEL_ID= DISCORD_WEBHOOK_URL=a-webhook REMINDERS_FILE="/a vault/r.md" \
+      MIND_REMIND_GRACE=3 sh "$checkout/$part/install.sh"
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "install-$part: the jobs will not see what is set in this shell only: DISCORD_WEBHOOK_URL MIND_REMIND_GRACE REMINDERS_FILE; put it in $MIND_HOME/.env" ]
+    [[ "$output" != *a-webhook* && "$output" != *vault* ]]
+    run env DISCORD_TOKEN=a-token sh "$checkout/$part/install.sh"
+    [[ "$output" != *"will not see"* ]]
+    run env DISCORD_WEBHOOK_URL=a-webhook sh "$checkout/$part/install.sh" remove
+    [[ "$output" != *"will not see"* ]]
+  done
+}
+
+@test "the launch agents: those of another checkout stay, and are not replaced unsaid" {
+  surroundings
+  mkdir -p "$MIND_HOME" && echo 'DISCORD_TOKEN=x' > "$MIND_HOME/.env"
+  sh "$checkout/launchd/install.sh"
+  cp -R "$HOME/Library/LaunchAgents" before
+  run sh "$ROOT/launchd/install.sh" remove
+  [ "$status" -eq 0 ]
+  [ "$(grep -c "is of another folder, and stays" <<< "$output")" -eq "$agents" ]
+  diff -r before "$HOME/Library/LaunchAgents"
+  ! grep -q bootout "$CALLS"
+  run sh "$ROOT/launchd/install.sh"
+  [ "$(grep -c "was of another folder, and is replaced" <<< "$output")" -eq "$agents" ]
+  run sh "$ROOT/launchd/install.sh"
+  [[ "$output" != *"another folder"* ]]
+  run sh "$checkout/launchd/install.sh" remove
+  [ "$(ls "$HOME/Library/LaunchAgents" | wc -l)" -eq "$agents" ]
+  sh "$ROOT/launchd/install.sh" remove
+  [ -z "$(ls "$HOME/Library/LaunchAgents")" ]
+}
+
 @test "the launch agents: property lists that say what they should, once, and gone without a trace" {
   surroundings
   mkdir -p "$HOME/Library/LaunchAgents"
   echo mine > "$HOME/Library/LaunchAgents/com.other.plist"
+  run sh "$checkout/launchd/install.sh"
+  [[ "$output" == *"the relay is left out: there is no DISCORD_TOKEN in $MIND_HOME/.env"* ]]
+  [ "$(ls "$HOME/Library/LaunchAgents" | wc -l)" -eq "$agents" ]
+  [ "$(grep -c bootstrap "$CALLS")" -eq $((agents - 1)) ]
+  rm -r "$HOME/Library/LaunchAgents"/com.plainmind.* "$CALLS"
+  mkdir -p "$MIND_HOME" && echo 'DISCORD_TOKEN=x' > "$MIND_HOME/.env"
   sh "$checkout/launchd/install.sh"
   sh "$checkout/launchd/install.sh"
-  [ "$(ls "$HOME/Library/LaunchAgents" | wc -l)" -eq 4 ]
+  [ "$(ls "$HOME/Library/LaunchAgents" | wc -l)" -eq $((agents + 1)) ]
   "$PYTHON" - "$HOME/Library/LaunchAgents" "$checkout" "$MIND_HOME" << 'END'
 import os, plistlib, sys
 folder, checkout, home = sys.argv[1:]
-for name in ("remind-scan", "mem-embed", "mem-lint"):
+for name in ("remind-scan", "mem-embed", "mem-lint", "discord-relay"):
     with open(f"{folder}/com.plainmind.{name}.plist", "rb") as file:
         agent = plistlib.load(file)
     assert agent["Label"] == f"com.plainmind.{name}"
     program, *arguments = agent["ProgramArguments"]
     assert program == f"{os.path.realpath(checkout)}/bin/{name}" and os.access(program, os.X_OK), program
     assert arguments[-2:] == ["--home", home], arguments
-    assert agent.get("StartInterval") == 60 or agent["StartCalendarInterval"] == {"Hour": 3, "Minute": 17}
+    assert agent.get("StartInterval") == 60 or agent.get("KeepAlive") or agent["StartCalendarInterval"] == {"Hour": 3, "Minute": 17}
     assert os.path.isdir(os.path.dirname(agent["StandardErrorPath"]))
-    assert set(agent) <= {"Label", "ProgramArguments", "StartInterval", "StartCalendarInterval", "ProcessType", "StandardOutPath", "StandardErrorPath"}
+    assert set(agent) <= {"Label", "ProgramArguments", "StartInterval", "StartCalendarInterval", "ProcessType", "StandardOutPath", "StandardErrorPath", "KeepAlive", "ThrottleInterval", "ExitTimeOut"}
 END
-  [ "$(grep -c bootstrap "$CALLS")" -eq 6 ]
-  [ "$(grep -c bootout "$CALLS")" -eq 3 ]
+  [ "$(grep -c bootstrap "$CALLS")" -eq $((2 * agents)) ]
+  [ "$(grep -c bootout "$CALLS")" -eq "$agents" ]
   sh "$checkout/launchd/install.sh" remove
   [ "$(ls "$HOME/Library/LaunchAgents")" = com.other.plist ]
-  [ "$(grep -c bootout "$CALLS")" -eq 6 ]
+  [ "$(grep -c bootout "$CALLS")" -eq $((2 * agents)) ]
 }
 
 @test "the shipped property lists pass macOS's linter" {
@@ -149,4 +212,28 @@ END
   [ -e "$HOME/Library/LaunchAgents/com.plainmind.remind-scan.plist" ]
   make -s -C "$ROOT" uninstall-launchd
   [ ! -e "$HOME/Library/LaunchAgents/com.plainmind.remind-scan.plist" ]
+}
+
+@test "the unit of the relay: what systemd reads, once, and gone without a trace" {
+  surroundings
+  printf '#!/bin/sh\necho "$@" >> "$CALLS"\n' > tools/systemctl && chmod +x tools/systemctl
+  export XDG_CONFIG_HOME="$BATS_TEST_TMPDIR/settings" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR"
+  unit="$XDG_CONFIG_HOME/systemd/user/discord-relay.service"
+  sh "$checkout/launchd/install-systemd.sh"
+  sh "$checkout/launchd/install-systemd.sh"
+  [ "$(cat "$CALLS")" = "$(printf '%s\n' '--user daemon-reload' '--user enable --now discord-relay.service' '--user daemon-reload' '--user enable --now discord-relay.service')" ]
+  # what systemd makes of it: in quotes, a backslash escapes, '%%' is '%' and '$$' is '$'
+  "$PYTHON" - "$unit" "$(cd "$checkout" && pwd -P)" "$MIND_HOME" << 'END'
+import re, shlex, sys
+text = open(sys.argv[1]).read()
+line = re.search("^ExecStart=(.*)$", text, re.M)[1].replace("%%", "%").replace("$$", "$")
+assert shlex.split(line) == ["/bin/sh", f"{sys.argv[2]}/bin/discord-relay", "--home", sys.argv[3]], line
+assert "@" not in re.sub("#.*", "", text)
+END
+  if command -v systemd-analyze > /dev/null; then systemd-analyze --user verify "$unit"; fi
+  run sh "$ROOT/launchd/install-systemd.sh" remove
+  [ "$status" -eq 1 ]
+  [[ "$output" == "uninstall-relay: $unit is of another checkout"* ]]
+  sh "$checkout/launchd/install-systemd.sh" remove
+  [ ! -e "$unit" ]
 }

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from plainmind.formats import reminder
-from plainmind.ground import files
+from plainmind.ground import exchange, files
 from plainmind.ground.errors import Busy
 from plainmind.reminders import file
 
@@ -56,7 +56,7 @@ def edit(path: str, save, saved) -> None:
     in mind, so that what is lost once stays lost."""
     for n in range(LINES):
         there, since = b"", 0.0
-        while time.monotonic() - since > files.SETTLING / 3:  # held up by the machine, they look again
+        while time.monotonic() - since > exchange.SETTLING / 3:  # held up by the machine, they look again
             since = time.monotonic()
             there = files.read(path).removesuffix(END)
         save(path, there + mine(n) + (fired(n) if n % 3 == 0 else b"") + END)

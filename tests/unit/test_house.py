@@ -153,7 +153,13 @@ def test_every_option_is_in_the_manual(command):
 
 
 #: the command whose manual explains the settings of a section
-EXPLAINED_BY = {"embed": "mem-embed", "recall": "mem-recall", "remind": "remind-scan", "relay": "discord-relay", "turn": "agent-turn"}
+EXPLAINED_BY = {
+    "embed": "mem-embed",
+    "recall": "mem-recall",
+    "remind": "remind-scan",
+    "relay": "discord-relay",
+    "turn": "agent-turn",
+}
 
 
 @pytest.mark.parametrize("key", sorted(config.KEYS))

@@ -70,7 +70,12 @@ def said(content: str, meta: dict[str, Any]) -> str:
     quoted = " ".join(str(meta.get("quoted") or "").split())
     files = meta.get("attachments")
     names = [" ".join(str(file).split()) for file in files] if isinstance(files, list) else []
-    return (f"(in reply to: {quoted})\n" if quoted else "") + (f"{author}: " if author else "") + content + "".join(f"\n(attached: {name})" for name in names)
+    return (
+        (f"(in reply to: {quoted})\n" if quoted else "")
+        + (f"{author}: " if author else "")
+        + content
+        + "".join(f"\n(attached: {name})" for name in names)
+    )
 
 
 def final(injected: Sequence[str], message: str) -> dict[str, Any]:

@@ -46,8 +46,13 @@ def instant(date: Date, time: Time) -> int:
 
 @lru_cache(16)
 def local(instant: int) -> datetime:
-    """The local time of an instant, without a zone."""
-    return (_EPOCH + timedelta(milliseconds=instant)).astimezone(london()).replace(tzinfo=None, fold=0)
+    """The local time of an instant, without a zone; before year 1 the first there is. OverflowError after year 9999."""
+    try:
+        return (_EPOCH + timedelta(milliseconds=instant)).astimezone(london()).replace(tzinfo=None, fold=0)
+    except OverflowError:
+        if instant > 0:
+            raise
+        return datetime.min
 
 
 def occurrence(reminder: Reminder, k: int) -> int | None:

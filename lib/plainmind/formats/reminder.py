@@ -32,6 +32,7 @@ KEYS = ("date", "time", "recur", "msg", "id")
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BOXES = tuple("- [ ] ".encode(name) for name in ("utf-16-le", "utf-16-be"))
 
 # any line with an open box; one as we write it, of ASCII and without escapes, is matched at once, at half the cost
 _LINE = re.compile(
@@ -97,7 +98,7 @@ def checked_message(msg: str) -> str:
 def read(data: bytes) -> Contents:
     """The reminders of a file, in order, and what is wrong with the lines that are none."""
     reminders: list[Reminder] = []
-    problems: list[Problem] = []
+    problems = [Problem(1, "the file is UTF-16; save it as UTF-8")] if is_utf16(data) else []
     seen: dict[str, int] = {}
     start = len(_BOM) if data.startswith(_BOM) else 0
     line, at = 1, start
@@ -122,6 +123,11 @@ def read(data: bytes) -> Contents:
         else:
             reminders.append(reminder)
     return Contents(reminders, problems)
+
+
+def is_utf16(data: bytes) -> bool:
+    """Whether a file is in UTF-16, as it says or as an open box in it tells: there is no reminder in it for us."""
+    return data.startswith(_UTF16) or any(box in data for box in _BOXES)
 
 
 def _fields_of(raw: bytes) -> Sequence[str] | None:
@@ -176,7 +182,7 @@ def new_id(draw: Callable[[int], bytes]) -> str:
 
 def appended(data: bytes, reminder: Reminder) -> bytes:
     """`data` with one more line, ended as the file's lines are. BadData for a file in UTF-16."""
-    if data.startswith(_UTF16):
+    if is_utf16(data):
         raise BadData("the reminders file is UTF-16", cure="save it as UTF-8")
     ending = b"\r\n" if data[: data.rfind(b"\n") + 1].endswith(b"\r\n") else b"\n"
     gap = ending if data and not data.endswith(b"\n") and data != _BOM else b""
@@ -185,16 +191,21 @@ def appended(data: bytes, reminder: Reminder) -> bytes:
 
 def replaced(data: bytes, changes: Iterable[tuple[Reminder, bytes]]) -> bytes:
     """`data` with other lines for some of its reminders; line endings stay."""
-    for reminder, line in sorted(changes, reverse=True):
-        data = data[: reminder.offset] + line + data[reminder.offset + len(reminder.raw) :]
-    return data
+    return _spliced(data, [(r.offset, r.offset + len(r.raw), line) for r, line in changes])
 
 
 def without(data: bytes, gone: Iterable[Reminder]) -> bytes:
     """`data` less some of its reminders, with their line endings."""
-    for reminder in sorted(gone, reverse=True):
-        data = data[: reminder.offset] + data[reminder.end :]
-    return data
+    return _spliced(data, [(r.offset, r.end, b"") for r in gone])
+
+
+def _spliced(data: bytes, cuts: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """`data` with other bytes from one place to another, for each of several; in one go, for there may be thousands."""
+    parts, at = [], 0
+    for start, end, other in sorted(cuts):
+        parts += [data[at:start], other]
+        at = end
+    return b"".join([*parts, data[at:]])
 
 
 _WORD = re.compile(rb'([^ \t="]*)=("(?:[^"\\]|\\.)*"?[^ \t]*|[^ \t]*)|[^ \t]+')

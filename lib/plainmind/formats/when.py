@@ -65,7 +65,14 @@ def said(text: str, now: int) -> tuple[Date, Time]:
     hour = match and _clock(match[2], match[3], match[4])
     if not match or hour is None:
         raise BadData(f"'{text}' is no moment", cure="write it as 'tomorrow 09:00', 'friday 17:30', '18:00' or '2026-03-29 01:30'")
-    name, today = match[1], local(now).date()
+    try:
+        return _next(match[1], hour, now)
+    except OverflowError:
+        raise BadData(f"'{text}' is after year 9999", cure="give an earlier one") from None
+
+
+def _next(name: str | None, hour: Time, now: int) -> tuple[Date, Time]:
+    today = local(now).date()
     if name is None:
         days = [today, today + timedelta(1)]
     elif name in _DAYS or name in (short[:3] for short in _DAYS):

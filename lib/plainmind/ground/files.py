@@ -153,7 +153,8 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if durable:
                 sync(fd)
-        except BaseException:
+        except BaseException as error:
+            _name(error, path)
             if os.fstat(fd).st_size == before + written:  # else a human appended, too, and theirs stays
                 os.ftruncate(fd, before)
             raise
@@ -168,14 +169,31 @@ def create(path: str, data: bytes) -> None:
     make_folder(folder)
     temporary = write_temporary(path, data)
     try:
-        os.link(temporary, path)
+        _give_name(temporary, path)
         try:
             settle(folder)
         except BaseException:
             os.unlink(path)
             raise
     finally:
-        os.unlink(temporary)  # last: its second name tells that the folder is not settled yet
+        if os.path.lexists(temporary):
+            os.unlink(temporary)  # last: its second name tells that the folder is not settled yet
+
+
+def _give_name(temporary: str, path: str) -> None:
+    """Let a file be found as `path`, too; where a file has one name only, as `path` instead. FileExistsError."""
+    try:
+        os.link(temporary, path)
+        return
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+    close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # the name is ours from here
+    try:
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(path)
+        raise
 
 
 def finish_creating(path: str) -> None:
@@ -267,12 +285,19 @@ def write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") -
         while view:
             view = view[os.write(fd, view) :]
         sync(fd)
-    except BaseException:
+    except BaseException as error:
+        _name(error, path)
         close(fd)
         os.unlink(temporary)
         raise
     close(fd)
     return temporary
+
+
+def _name(error: BaseException, path: str) -> None:
+    """Let an error of a descriptor's (a full disk) say which file it was."""
+    if isinstance(error, OSError) and error.filename is None and error.errno:
+        error.filename = path
 
 
 def _dress(fd: int, like: str) -> None:

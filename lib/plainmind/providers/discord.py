@@ -1,12 +1,12 @@
 """Messages to Discord: by a bot, whose nonce keeps a repeat from appearing, or by a webhook, which has none.
 
 Owns which of the two is there, the length of messages, retries within a deadline, and the traps of discord-webhook: it has
-no timeout, sends its own options as part of the body, and looks for JSON where there is none. Nobody is ever
+no timeout, sends its own options as part of the body, reads an answer of any length, and looks for JSON where there is none. Nobody is ever
 mentioned who is not named as to be. Refuses to know what a message says, and what became of earlier ones.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .. import __version__
@@ -22,6 +22,7 @@ API = "https://discord.com/api/v10"
 WHO = "Discord"
 CONNECT = 2.0  # seconds
 ATTEMPTS = 6
+MOST = 64 * 1024  # bytes of an answer; a message comes back in a fifth of that
 REPEATED = "(possibly repeated)"
 AGENT = f"DiscordBot (plainmind, {__version__})"
 
@@ -42,22 +43,37 @@ class Deliverer(ABC):
     def post(self, message: Message, timeout: float) -> Any:
         """The message's JSON as Discord answers it."""
 
-    def send(self, text: str, *, nonce: str, deadline: float, doubt: bool = False, mention: Sequence[str] = ()) -> list[str]:
+    def send(
+        self,
+        text: str,
+        *,
+        nonce: str,
+        deadline: float,
+        doubt: bool = False,
+        mention: Sequence[str] = (),
+        begin: int = 0,
+        arrived: Callable[[int, int, str], None] | None = None,
+    ) -> list[str]:
         """The ids of the messages, one for each part. `deadline` is a monotonic instant, `nonce` has at most 20 characters.
 
-        `doubt` says that an earlier attempt may have arrived; so may one of ours that got no answer. What is sent
-        after that says so, where repeats are not kept from appearing. Unavailable, BadData or Misconfigured; `undone` when
-        nothing can have arrived.
+        `begin` says how many parts arrived earlier; `arrived` is told of each that does: how many have, of how many, its id.
+        `doubt` says that an earlier attempt at the first of those sent may have arrived; so may one of ours that got no
+        answer. What is sent after that says so, where repeats are not kept from appearing. Unavailable, BadData or
+        Misconfigured; `undone` when nothing can have arrived but what `arrived` was told of.
         """
         mentions: dict[str, Any] = {"parse": [], **({"users": list(mention)} if mention else {})}
+        parts = chunks.split(text.encode("utf-8", "replace").decode())
         sent: list[str] = []
-        for number, part in enumerate(chunks.split(text.encode("utf-8", "replace").decode())):
-            message = Message(part, f"{nonce}-{number}" if number else nonce, mentions)
+        for number in range(begin, len(parts)):
+            message = Message(parts[number], f"{nonce}-{number}" if number else nonce, mentions)
             try:
-                sent.append(self._send(message, deadline, doubt))
+                sent.append(self._send(message, deadline, doubt and number == begin))
             except Failure as failure:
-                failure.undone = failure.undone and not sent
+                if number:
+                    failure.what = f"{number} of {len(parts)} parts were sent; then {failure.what}"
                 raise
+            if arrived:
+                arrived(number + 1, len(parts), sent[-1])
         return sent
 
     def _send(self, message: Message, deadline: float, doubt: bool) -> str:
@@ -72,11 +88,17 @@ class Deliverer(ABC):
                 answer = limits.result(lambda: self._post(message, doubtful, left), left, WHO)
             except Unavailable as failure:
                 doubtful = doubtful or not (failure.undone or self.remembers)
+                if f"{WHO} answered 5" in failure.what:
+                    failure.cure = "discordstatus.com tells of outages"
+                elif failure.what == f"{WHO} answered no JSON":
+                    failure.cure = f"see that it is {WHO} that answers, not a proxy"
                 raise
             except Failure as refusal:
                 refusal.undone = True
                 if isinstance(refusal, Misconfigured):
-                    refusal.cure = self.cure
+                    refusal.cure = refusal.cure if isinstance(refusal, http.ProxyUnusable) else self.cure
+                elif not refusal.cure:
+                    refusal.cure = "change the text"
                 raise
             return str(answer.get("id", "")) if isinstance(answer, dict) else ""
 
@@ -112,28 +134,36 @@ class Webhook(Deliverer):
         logging.getLogger("urllib3").setLevel(logging.INFO)  # below that it tells the address
         try:
             response = self._client(message, timeout).api_post_request()
-        except ValueError:  # what requests calls an invalid URL is one
-            raise Misconfigured("the webhook's address is malformed") from None
+            with response:
+                said = _beginning(response)
+        except ValueError as error:  # what requests calls an invalid URL is one
+            raise http.malformed(error, Misconfigured("the webhook's address is malformed")) from None
         except (requests.RequestException, OSError) as error:
             raise http.unreachable(error, WHO, timeout) from None
-        if any(hop.status_code in (301, 302, 303) for hop in response.history):  # followed with an empty request
-            raise Misconfigured(f"{WHO} is not at the webhook's address")
-        if response.status_code == 204:
+        if response.status_code != 200 and response.status_code != 204:
+            told = " ".join(said[:4000].decode("utf-8", "replace").split())
+            raise http.refusal(WHO, response.status_code, told, response.headers.get("Retry-After"), self._secrets())
+        if response.status_code == 204 or (len(said) > MOST and said.lstrip().startswith(b"{")):  # sent; its id is not known
             return None
-        if response.status_code != 200:
-            said = " ".join(response.content[:4000].decode("utf-8", "replace").split())
-            raise http.refusal(WHO, response.status_code, said, response.headers.get("Retry-After"), self._secrets())
-        return http.json_of(response.content, WHO)
+        return http.json_of(said, WHO)
 
     def _client(self, message: Message, timeout: float) -> Any:
         from urllib.parse import urlsplit
 
         import discord_webhook
+        import requests
 
         class Clean(discord_webhook.DiscordWebhook):
             @property
             def json(self) -> dict[str, Any]:
                 return {"content": self.content, "allowed_mentions": self.allowed_mentions}
+
+            def api_post_request(self) -> requests.Response:
+                # read as far as we like, and never repeated elsewhere: requests follows a redirect with an empty request
+                return requests.post(
+                    self.url, json=self.json, params=self._query_params, proxies=self.proxies, timeout=self.timeout,
+                    stream=True, allow_redirects=False,
+                )  # fmt: skip
 
         here = urlsplit(self.url).hostname in http.LOOPBACK  # no proxy is asked for a server on this machine
         return Clean(
@@ -143,6 +173,16 @@ class Webhook(Deliverer):
 
     def _secrets(self) -> list[str]:
         return [self.url, self.url.partition("?")[0].rstrip("/").rpartition("/")[2]]
+
+
+def _beginning(response: Any) -> bytes:
+    """The body of an answer, or enough of it to see that it is too long."""
+    said = b""
+    for piece in response.iter_content(8192):
+        said += piece
+        if len(said) > MOST:
+            break
+    return said
 
 
 class Bot(Deliverer):

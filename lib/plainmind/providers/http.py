@@ -108,13 +108,28 @@ def _fetch(
                 allow_redirects=False,  # one could carry the key to another host
                 auth=None if "@" in url else lambda request: request,  # else ~/.netrc replaces the key
             )  # fmt: skip
-        except ValueError:  # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
-            raise Misconfigured(f"{who}: the server's address or the key is malformed", cure="write http://host:port") from None
+        except ValueError as error:  # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
+            what = f"{who}: the server's address or the key is malformed"
+            raise malformed(error, Misconfigured(what, cure="write http://host:port")) from None
         except (requests.RequestException, OSError) as error:
             raise unreachable(error, who, timeout) from None
         with response:
             emit((response.status_code, response.headers.get("Retry-After")))
             _read(response.raw, who, emit)
+
+
+class ProxyUnusable(Misconfigured):
+    """It is not the server's address that is wrong."""
+
+
+def malformed(error: ValueError, otherwise: Misconfigured) -> Misconfigured:
+    """Which address it is that requests cannot use: it says so of a proxy's in words only."""
+    said = str(error).lower()
+    if "socks" in said:
+        return ProxyUnusable("a SOCKS proxy cannot be used", cure="set HTTPS_PROXY and ALL_PROXY to an HTTP proxy, or unset them")
+    if "proxy url" in said:
+        return ProxyUnusable("the proxy's address is malformed", cure="mend HTTPS_PROXY or ALL_PROXY")
+    return otherwise
 
 
 def unreachable(error: Exception, who: str, timeout: float) -> Unavailable:

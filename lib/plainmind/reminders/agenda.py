@@ -26,7 +26,9 @@ def upcoming(reminders: Iterable[Reminder], now: int, count: int | None = None, 
         yield from sorted(Coming(first, r) for r in reminders if (first := upcoming_one(r, now)) is not None)
         return
     end = END if until is None else until
-    yield from islice(heapq.merge(*(_occurrences(r, now, end) for r in reminders)), count)
+    # no more than there are minutes: islice counts no further than the machine does
+    most = count if count is None else min(count, END)
+    yield from islice(heapq.merge(*(_occurrences(r, now, end) for r in reminders)), most)
 
 
 def upcoming_one(reminder: Reminder, now: int) -> int | None:

@@ -2,9 +2,9 @@
 
 from ..formats import chunks
 from ..formats import reminder as grammar
-from ..ground import chance, clock
+from ..ground import chance, clock, stream
 from ..ground.environment import Environment
-from ..ground.errors import Failure, Unavailable
+from ..ground.errors import BadData, Failure, InputOutput, Unavailable
 
 PATIENCE = 10.0  # seconds for all attempts
 _WHOLE = 1900  # characters of a line that goes out as one message, fence and all
@@ -16,15 +16,36 @@ def text(done: str, line: str) -> str:
     return f"Reminder {done}:\n```\n{line}\n```" if fenced else f"Reminder {done}:\n{line}"
 
 
+def tell(env: Environment, done: str, line: str, printed: str, *, dry_run: bool = False) -> None:
+    """Print what was done, and confirm it; neither keeps the other from being done."""
+    unprinted: Exception | None = None
+    try:
+        stream.write(printed + "\n")
+        stream.flush()
+    except InputOutput as failure:
+        failure.cure = failure.cure if dry_run else _stands(done)
+        unprinted = failure
+    except stream.ReaderLeft as left:
+        unprinted = left
+    if not dry_run:
+        send(env, done, line)
+    if unprinted:
+        raise unprinted
+
+
+def _stands(done: str) -> str:
+    return f"the line is {done} all the same; do not repeat the command"
+
+
 def send(env: Environment, done: str, line: str) -> None:
     """Confirm one change. Unavailable when that cannot be done, whatever the reason: the change stands all the same."""
     from ..providers import discord
 
-    stands = f"the line is {done} all the same; do not repeat the command"
     try:
         deliverer = discord.deliverer(env)
         if deliverer is None:
             raise Unavailable("nothing says where to", cure="set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID")
         deliverer.send(text(done, line), nonce=grammar.new_id(chance.draw), deadline=clock.monotonic() + PATIENCE)
     except Failure as failure:
-        raise Unavailable(f"no confirmation was sent: {failure}", cure=stands) from failure
+        said = failure.what if isinstance(failure, BadData) else failure  # its cure is another text: that is the line
+        raise Unavailable(f"no confirmation was sent: {said}", cure=_stands(done)) from failure

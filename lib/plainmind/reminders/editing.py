@@ -1,13 +1,14 @@
 """One line of the reminders file added, changed or removed, whoever saves meanwhile. Refuses to know who is told of it."""
 
+import re
 from typing import Any, NamedTuple
 
 from ..formats import reminder as grammar
 from ..formats.reminder import Reminder
 from ..ground import stream
-from ..ground.errors import NoInput
+from ..ground.errors import NoInput, Usage
 from ..ground.paths import Home
-from . import file
+from . import file, watch
 
 
 class Written(NamedTuple):
@@ -19,7 +20,9 @@ class Written(NamedTuple):
 
 
 def find(data: bytes, id: str, path: str) -> Reminder:
-    """The reminder that has the id. NoInput where none has."""
+    """The reminder that has the id. NoInput where none has, Usage where none can: a line without one has none."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", id):
+        raise Usage(f"'{id}' is no id", cure="give the id of a reminder; list them with remind-list")
     for found in grammar.read(data).reminders:
         if found.id == id:
             return found
@@ -57,8 +60,11 @@ def edit(home: Home, path: str, id: str, fields: dict[str, Any], *, dry_run: boo
 def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> Written:
     """Take the line of a reminder out of the file."""
     gone: list[Reminder] = []
+    others = False
 
     def change(data: bytes) -> bytes:
+        nonlocal others
+        others = any(other.id != id for other in grammar.read(data).reminders)
         try:
             gone[:] = [find(data, id, path)]
         except NoInput:
@@ -68,4 +74,6 @@ def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> Written:
         return grammar.without(data, gone)
 
     edited = file.edit(home, path, change, dry_run=dry_run)
+    if edited.identity and not others:
+        watch.none_left(home)
     return Written(gone[0], stream.decode(gone[0].raw), edited.conflicts)

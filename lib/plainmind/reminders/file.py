@@ -57,16 +57,20 @@ def read(home: Home, path: str) -> bytes:
         raise
 
 
-def edit(home: Home, path: str, change: Callable[[bytes], bytes], *, dry_run: bool = False) -> exchange.Edited:
+def edit(
+    home: Home, path: str, change: Callable[[bytes], bytes], *, dry_run: bool = False, wait: float = files.LOCK_WAIT
+) -> exchange.Edited:
     """Give the file the content `change` makes of it; a file that is not there is b'' to it, and is made.
 
     `change` is called again when somebody saved meanwhile, with what they saved, which may hold what it did before:
-    it must find its lines anew and do nothing twice. A dry run calls it, and writes nothing.
+    it must find its lines anew and do nothing twice. A dry run calls it, and writes nothing. `wait`: seconds for the lock.
     """
     if dry_run:
-        change(stable_read(path).data if os.path.exists(path) else b"")
+        there = os.path.exists(path)
+        if change(stable_read(path).data if there else b"") and not there:
+            _check_folder(home, os.path.realpath(path))
         return exchange.Edited(None, [])
-    with files.lock(home.lock):
+    with files.lock(home.lock, wait):
         exchange.recover(path)
         if not os.path.exists(path):
             try:
@@ -86,11 +90,15 @@ def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
     target = os.path.realpath(path)
     if not data:
         return exchange.Edited(None, [])
+    _check_folder(home, target)
+    files.create(target, data)
+    return exchange.Edited(files.identity(os.stat(target)), [])
+
+
+def _check_folder(home: Home, target: str) -> None:
     folder = os.path.dirname(target)
     if not os.path.isdir(folder) and folder != os.path.realpath(home.root):
         raise NoInput("no such folder", place=folder, cure="mount or make it, or mend REMINDERS_FILE")
-    files.create(target, data)
-    return exchange.Edited(files.identity(os.stat(target)), [])
 
 
 def foreign_edit_age(path: str, ours: files.Identity | None) -> float:

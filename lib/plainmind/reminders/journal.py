@@ -5,7 +5,9 @@
     {"at":…,"did":"sent","nonce":…,"of":…,"messages":[…]}     arrived
     {"at":…,"did":"done","nonce":…,"of":…}                    and its line is out of the file
 
-The last record of a key counts. An intent with nothing after it is in doubt: its message may have arrived.
+The last record of a key counts. An intent with nothing after it is in doubt: its message may have arrived. Of a message in
+several parts, an intent or a failure names how many arrived (`parts`), and a digest of the text they are parts of (`said`):
+only what comes after them is still to be sent.
 Keys stay when their line is gone, for a synchroniser may bring it back. What nobody will ask for again is left out
 when the file is compacted. Refuses to know what a reminder says. The caller holds the lock of the scan.
 """
@@ -13,7 +15,7 @@ when the file is compacted. Refuses to know what a reminder says. The caller hol
 import json
 import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..ground import clock, files, stream
 from ..ground.errors import BadData
@@ -33,18 +35,27 @@ class Occurrence(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What is known of an occurrence: what was done last, when, and as part of which message."""
+    """What is known of an occurrence: what was done last, when, as part of which message, and how many parts of it arrived."""
 
     did: str
     at: int
     nonce: str
+    parts: int = 0
+    said: str = ""
 
 
-def key(id: str, due: int) -> str:
-    """20 hexadecimal digits: with the numbers of parts behind it, short enough for Discord's nonce."""
+def key(id: str, due: int, msg: str | None = None) -> str:
+    """20 hexadecimal digits: with the numbers of parts behind it, short enough for Discord's nonce.
+
+    What fires once is named by its message, too: a line that says something else is another reminder.
+    """
+    return digest(f"{id}\n{due}" if msg is None else f"{id}\n{due}\n{msg}")
+
+
+def digest(text: str) -> str:
     import hashlib
 
-    return hashlib.sha256(f"{id}\n{due}".encode()).hexdigest()[:20]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 class Journal:
@@ -57,7 +68,7 @@ class Journal:
         self._settled = False
         self._size, self._compacted = len(data), 0
         self.entries: dict[str, Entry] = {}
-        self.sent_until: dict[str, int] = {}  # by id: the last occurrence that arrived
+        self._arrived: dict[str, list[int]] = {}  # by id: when what arrived was due
         self._lines: dict[str, Occurrence] = {}
         for line in data.split(b"\n"):
             self._take(line)
@@ -68,27 +79,54 @@ class Journal:
             if "compacted" in record:
                 self._compacted = int(record["compacted"])
                 return
-            at, did, nonce = clock.parse(record["at"]), record["did"], record["nonce"]
             of = [Occurrence(k, id, clock.parse(due), bool(once)) for k, id, due, once in record["of"]]
-        except (ValueError, TypeError, KeyError, BadData):  # torn by a crash; whatever it told is in doubt
-            return
-        self._know(of, Entry(did, at, nonce))
+            parts, said = record.get("parts", 0), record.get("said", "")
+            entry = Entry(record["did"], clock.parse(record["at"]), record["nonce"], parts, said)
+            if (
+                not all(map(_is_text, (entry.did, entry.nonce, said, *(o.key for o in of), *(o.id for o in of))))
+                or type(parts) is not int
+            ):
+                raise TypeError
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BadData):
+            return  # torn by a crash, or nothing of ours; whatever it told is in doubt
+        self._know(of, entry)
 
     def _know(self, of: Iterable[Occurrence], entry: Entry) -> None:
         for occurrence in of:
             self.entries[occurrence.key] = entry
             self._lines[occurrence.key] = occurrence
             if entry.did in (SENT, DONE):
-                self.sent_until[occurrence.id] = max(self.sent_until.get(occurrence.id, occurrence.due), occurrence.due)
+                self._arrived.setdefault(occurrence.id, []).append(occurrence.due)
+
+    def sent_until(self, id: str, now: int) -> int | None:
+        """When the last occurrence that arrived was due, of those up to now: what a clock fired that was ahead counts for nothing."""
+        return max((due for due in self._arrived.get(id, ()) if due <= now), default=None)
+
+    def entry(self, occurrence: Occurrence) -> Entry | None:
+        """What is known of an occurrence.
+
+        What fires once may be known by a key without its message, of when it recurred, or of earlier versions. These wrote
+        of a line that may have said something else: it is neither to be passed over nor to be repeated unmarked.
+        """
+        found = self.entries.get(occurrence.key)
+        if found or not occurrence.once:
+            return found
+        plain = key(occurrence.id, occurrence.due)
+        found = self.entries.get(plain)
+        if found and found.did in (SENT, DONE) and self._lines[plain].once:
+            return Entry(INTENT, 0, occurrence.key)
+        return found
 
     def did(self, occurrence: Occurrence) -> str:
         """What was done last about an occurrence, '' for nothing."""
-        found = self.entries.get(occurrence.key)
+        found = self.entry(occurrence)
         return found.did if found else ""
 
-    def record(self, did: str, nonce: str, of: Iterable[Occurrence], now: int, messages: Iterable[str] = ()) -> None:
+    def record(
+        self, did: str, nonce: str, of: Iterable[Occurrence], now: int, messages: Iterable[str] = (), parts: int = 0, said: str = ""
+    ) -> None:
         """Write down one step, durably."""
-        of, entry = list(of), Entry(did, now, nonce)
+        of, entry = list(of), Entry(did, now, nonce, parts, said)
         data = (b"\n" if self._torn else b"") + _line(entry, of, list(messages))
         files.make_folder(os.path.dirname(self.path))
         self._size = files.append(self.path, data) + len(data)
@@ -105,9 +143,9 @@ class Journal:
         kept: dict[Entry, list[Occurrence]] = {}
         for k, entry in self.entries.items():
             occurrence = self._lines[k]
-            if entry.did == FAILED or (not occurrence.once and occurrence.due < now - KEPT):
+            if (entry.did == FAILED and not entry.parts) or (not occurrence.once and occurrence.due < now - KEPT):
                 continue
-            if occurrence.once and entry.did != INTENT:  # thousands of them in one record
+            if occurrence.once and entry.did in (SENT, DONE):  # thousands of them in one record
                 entry = Entry(DONE, now, "")
             kept.setdefault(entry, []).append(occurrence)
         data = b"".join(_line(entry, of, []) for entry, of in kept.items())
@@ -115,10 +153,16 @@ class Journal:
 
 
 def _line(entry: Entry, of: list[Occurrence], messages: list[str]) -> bytes:
-    record = {
+    record: dict[str, Any] = {
         "at": clock.text(entry.at),
         "did": entry.did,
         "nonce": entry.nonce,
         "of": [[o.key, o.id, clock.text(o.due), int(o.once)] for o in of],
     }
+    if entry.parts:
+        record |= {"parts": entry.parts, "said": entry.said}
     return stream.encode(stream.json_line(record | ({"messages": messages} if messages else {})) + "\n")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

@@ -7,10 +7,13 @@ Written only when something changed, not every minute.
 import json
 import os
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ..formats import reminder as grammar
 from ..formats.reminder import Contents
 from ..ground import clock, files, stream
+from ..ground.errors import Busy
+from ..ground.paths import Home
 
 JUMP = 3 * 3600 * clock.SECOND
 DRIFT = 10 * clock.SECOND  # what a clock is set by without anybody calling it a jump
@@ -30,21 +33,55 @@ class Seen(NamedTuple):
     unended: str = ""  # the file that did not: what it was, for the next scan to confirm
     told: str = ""  # the suspicion that was told last
     quiet: str = ""  # the file of which nothing was due or left to do,
-    until: int = 0  # and when that may end
+    since: int = 0  # when that was so,
+    until: int = 0  # and when it may end
+
+    def is_quiet(self, mark: str, now: int) -> bool:
+        """Whether the file is that one still. A clock that was set back is another matter."""
+        return mark != "" and mark == self.quiet and self.since <= now < self.until <= self.since + clock.DAY
+
+
+def place(home: Home) -> str:
+    return home.path("remind", "seen.json")
 
 
 def load(path: str) -> Seen:
+    """What is there; nothing, where that is not what we wrote."""
     try:
         with open(path, encoding="utf-8") as file:
             kept = json.load(file)
-        return Seen(**kept)
-    except (FileNotFoundError, ValueError, TypeError):
+        seen = Seen(**kept)
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return Seen()
+    return seen if all(_is_like(value, usual) for value, usual in zip(seen, Seen(), strict=True)) else Seen()
+
+
+def _is_like(value: Any, usual: Any) -> bool:
+    return type(value) is type(usual) or (usual is None and type(value) is int)
 
 
 def save(path: str, before: Seen, now: Seen) -> None:
     if now != before:
         files.replace(path, stream.encode(stream.json_line(now._asdict()) + "\n"))
+
+
+def none_left(home: Home) -> None:
+    """A change of ours has taken the last reminder out of the file: that there is none is not to be wondered at.
+
+    When a scan is at work for long, or nothing can be written, the next one wonders, once.
+    """
+    path = place(home)
+    if os.path.exists(path):
+        try:
+            with files.lock(scan_lock(home), wait=1.0):
+                before = load(path)
+                save(path, before, before._replace(reminders=False))
+        except (Busy, OSError):
+            pass
+
+
+def scan_lock(home: Home) -> str:
+    return home.path("remind", "lock")
 
 
 def clocked(seen: Seen, boot: str, offset: int) -> tuple[Seen, bool]:
@@ -69,6 +106,8 @@ def suspicion(path: str, data: bytes | None, contents: Contents, seen: Seen, ide
         return "it is missing, and there were reminders in it" if seen.reminders else ""
     if not data.strip(b"\xef\xbb\xbf \t\r\n"):
         return "it is empty, and there were reminders in it" if seen.reminders else ""
+    if grammar.is_utf16(data):
+        return "it is UTF-16; save it as UTF-8"
     if b"\0" in data:
         return "it has NUL bytes, as a file that is half synchronised"
     if _MARKER.search(data):

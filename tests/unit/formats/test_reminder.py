@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import time
 
 import pytest
 from hostile import PIECES, texts
@@ -305,3 +306,21 @@ def test_a_large_file_takes_a_time_that_grows_with_its_size():
     for shape in shapes:
         reminder.read(shape.encode() + b"\n")
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_one_problem(name):
+    contents = reminder.read(f"# Mine\n{LINE}\n".encode(name))
+    assert contents == ([], [(1, "the file is UTF-16; save it as UTF-8")])
+
+
+def test_thousands_of_lines_are_changed_in_one_go():
+    """A copy of the file for each of them took minutes."""
+    lines = [f'- [ ] date=2026-03-29 time=01:30 recur=none msg="{"x" * 60}"' for _ in range(20_000)]
+    data = "\n".join(lines).encode()
+    found = reminder.read(data).reminders
+    start = time.process_time()
+    changed = reminder.replaced(data, [(r, reminder.with_id(r.raw, f"i{r.line}")) for r in found])
+    assert reminder.without(data, found) == b""
+    assert time.process_time() - start < 5
+    assert changed.decode().split("\n") == [f"{row} id=i{n}" for n, row in enumerate(lines, 1)]

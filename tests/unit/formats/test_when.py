@@ -125,3 +125,13 @@ def test_an_end_is_local_or_has_a_zone():
         assert clock.text(when.end(text, now)) == expected, text
     with pytest.raises(BadData, match="'later' is no day; use today"):
         when.end("later", now)
+
+
+@pytest.mark.parametrize("text", ["tomorrow 09:00", "friday 5pm", "09:00"])
+def test_there_is_nothing_after_year_9999(text):
+    with pytest.raises(BadData, match="is after year 9999"):
+        when.said(text, clock.parse("9999-12-31T12:00:00Z"))
+
+
+def test_the_first_day_there_is_has_a_local_time():
+    assert when.said("tomorrow 09:00", clock.parse("0001-01-01T00:00:00Z"))[0].isoformat() == "0001-01-02"

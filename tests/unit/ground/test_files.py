@@ -107,6 +107,32 @@ def test_a_create_that_fails_leaves_nothing(tmp_path, monkeypatch, step):
         assert names(path) == []
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_create_where_a_file_has_one_name_only(tmp_path, monkeypatch, number):
+    """As on FAT, and on many a mounted phone or cloud."""
+    path = str(tmp_path / "file")
+    monkeypatch.setattr(os, "link", fail(number))
+    files.create(path, b"new\n")
+    assert files.read(path) == b"new\n" and names(path) == ["file"] and os.stat(path).st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        files.create(path, b"newer\n")
+    assert files.read(path) == b"new\n" and names(path) == ["file"]
+    os.unlink(path)
+    monkeypatch.setattr(os, "rename", fail(errno.EIO))
+    with pytest.raises(OSError):
+        files.create(path, b"new\n")
+    assert names(path) == []
+
+
+@pytest.mark.parametrize("work", [files.append, files.create, files.replace])
+def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch, work):
+    path = str(tmp_path / "file")
+    monkeypatch.setattr(os, "write", fail(errno.ENOSPC))
+    with pytest.raises(OSError) as failed:
+        work(path, b"new\n")
+    assert str(files.failure(failed.value)) == f"{path}: no space left on device"
+
+
 def test_a_create_whose_folder_cannot_be_made_durable_is_taken_back(tmp_path, monkeypatch):
     path = str(tmp_path / "file")
     monkeypatch.setattr(files, "settle", fail(errno.EIO))

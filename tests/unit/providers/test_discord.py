@@ -8,7 +8,7 @@ from plainmind.ground import clock
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, Misconfigured, Unavailable
 from plainmind.providers import discord
-from provider_servers import Server, dribbles, hangs, resets, says
+from provider_servers import Server, dribbles, hangs, resets, says, streams
 
 SECRET = "Wh-token_2000"
 SENT = {"id": "4711", "content": "x"}
@@ -189,10 +189,62 @@ def test_a_long_text_is_sent_in_parts_each_with_its_nonce(serve):
     assert "".join(said(server)).split() == ["one"] * 1200
 
 
-def test_a_part_that_arrived_leaves_doubt_about_all(serve):
-    with pytest.raises(Unavailable) as failed:
-        send(webhook(serve(says(SENT), says({}, 429, Retry_After="60"))), "one " * 800)
-    assert not failed.value.undone
+def test_parts_that_arrived_are_told_as_they_do_and_a_failure_says_how_many(serve):
+    told = []
+    server = serve(says({"id": "1"}), says({"id": "2"}), says({}, 429, Retry_After="60"))
+    with pytest.raises(Unavailable, match="^2 of 3 parts were sent; then Discord answered 429") as failed:
+        send(webhook(server), "one " * 1200, arrived=lambda *part: told.append(part))
+    assert told == [(1, 3, "1"), (2, 3, "2")]
+    assert failed.value.undone, "nothing arrived but what was told"
+
+
+def test_a_text_goes_on_at_a_part_and_only_that_one_is_in_doubt(serve):
+    server = serve(says({"id": "x"}))
+    send(webhook(server), "one " * 700, begin=1, doubt=True)
+    assert len(server.seen) == 1 and said(server)[0].endswith("(possibly repeated)")
+    server = serve(says({"id": "x"}))
+    word = "o" * 60
+    send(webhook(server), f"{word} " * 90, begin=1, doubt=True)
+    assert [text.endswith("(possibly repeated)") for text in said(server)] == [True, False]
+    assert "".join(said(server)).replace("(possibly repeated)", "").split() == [word] * (90 - 32)
+
+
+@pytest.mark.parametrize("answer, expected", [
+    (says(b'{"id":"4711","x":"' + b"x" * 200_000 + b'"}'), [""]), (streams(b'{"id":', *[b"9" * 65536] * 400), [""]),
+], ids=["long", "very long"])  # fmt: skip
+def test_an_answer_without_end_is_not_read_to_its_end(serve, answer, expected):
+    assert send(webhook(serve(answer))) == expected
+
+
+@pytest.fixture
+def once(monkeypatch):
+    monkeypatch.setattr(discord, "ATTEMPTS", 1)
+
+
+@pytest.mark.usefixtures("once")
+def test_a_long_page_of_somebody_else_is_no_answer(serve):
+    with pytest.raises(Unavailable, match="no JSON; see that it is Discord"):
+        send(webhook(serve(says(b"<html>" + b"x" * 200_000))))
+
+
+@pytest.mark.parametrize("answer, cure", [
+    (says({"message": "no"}, 400), "change the text"), (says({}, 500), "discordstatus.com tells of outages"), (says(b"<p>"), "see that it is Discord that answers, not a proxy"),
+])  # fmt: skip
+@pytest.mark.parametrize("make", [webhook, bot])
+@pytest.mark.usefixtures("once")
+def test_a_failure_has_a_cure(serve, answer, cure, make):
+    with pytest.raises(Failure) as failed:
+        send(make(serve(answer)))
+    assert str(failed.value).endswith(f"; {cure}")
+
+
+@pytest.mark.parametrize("proxy, said", [
+    ("socks5://127.0.0.1:9", "a SOCKS proxy cannot be used; set HTTPS_PROXY"), ("http://", "proxy"), ("foo://127.0.0.1:9", "the proxy's address is malformed; mend HTTPS_PROXY"),
+])  # fmt: skip
+def test_a_proxy_that_cannot_be_is_not_blamed_on_the_address(monkeypatch, proxy, said):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(Failure, match=said):
+        send(discord.Webhook(f"https://discord.invalid/api/webhooks/1/{SECRET}"))
 
 
 def test_which_way(tmp_path, monkeypatch):

@@ -112,6 +112,20 @@ def test_another_host_is_silent(run):
     assert said(run) == []
 
 
+@pytest.mark.parametrize("option", ["--verbose", "--dry-run"])
+def test_another_host_is_named_when_asked(run, option):
+    code, out, complaints = run(["remind-scan", option], MIND_REMIND_HOST="another-machine")
+    assert (code, out) == (0, "") and complaints.startswith("remind-scan: host 'another-machine' fires, this is '")
+
+
+@pytest.mark.parametrize("now", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_the_ends_of_time(run, now):
+    lines = TEA + "".join(TEA.replace("none", how).replace("id=t", f"id={how}") for how in ("daily", "monthly"))
+    for command in (["remind-scan", "--stdout"], ["remind-scan", "--stdout", "--dry-run"], ["remind-list", "--next", "3"]):
+        code, _, complaints = run([*command, "--now", now], lines=lines)
+        assert code in (0, 1), complaints
+
+
 def test_two_scans_at_once_one_fires(run, home, serve):
     """The second is told at once that there is a first, and nothing is sent twice."""
     answered = threading.Event()
@@ -158,6 +172,39 @@ def test_send_prints_the_ids(run):
     assert said(run) == ["hello there"]
     assert run(["discord-send", "--json"], SENT, stdin=b"from a \xff pipe") == (0, '{"id":"4711"}\n', "")
     assert said(run) == ["from a ? pipe"]
+
+
+def test_send_prints_the_ids_of_what_was_sent_before_it_failed(run):
+    answers = [says({"id": "1"}), says({"id": "2"}), says({"message": "no"}, 400)]
+    code, out, complaints = run(["discord-send", "one " * 1200], *answers)
+    assert (code, out) == (65, "1\n2\n") and complaints.startswith(
+        "discord-send: 2 of 3 parts were sent; then Discord answered 400"
+    )
+
+
+def test_send_sends_all_parts_though_nobody_reads_their_ids(run, home, serve):
+    server = serve(SENT)
+    reader, writer = os.pipe()
+    os.close(reader)
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "DISCORD_WEBHOOK_URL": server.url}
+    ended = subprocess.run(
+        [os.path.join(ROOT, "bin", "discord-send"), "one " * 1200], stdout=writer, stderr=subprocess.PIPE, env=env
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr, len(server.seen)) == (0, b"", 3)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a full disk at hand")
+@pytest.mark.parametrize("argv, done", [(["remind-add", "--in", "2h", "x"], "added"), (["remind-edit", "t", "--msg", "x"], "changed"), (["remind-rm", "t"], "removed")])  # fmt: skip
+def test_a_change_that_cannot_be_printed_stands_and_is_confirmed(home, serve, run, argv, done):
+    server = serve(SENT)
+    with open(home.path("reminders.md"), "w") as file:
+        file.write(TEA)
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, "DISCORD_WEBHOOK_URL": server.url}
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([os.path.join(ROOT, "bin", argv[0]), *argv[1:]], stdout=full, stderr=subprocess.PIPE, env=env)
+    assert ended.returncode == 74 and f"the line is {done} all the same; do not repeat the command" in ended.stderr.decode()
+    assert len(server.seen) == 1 and files.read(home.path("reminders.md")) != TEA.encode()
 
 
 def test_send_to_a_channel_needs_the_bot_and_uses_it(run, serve):

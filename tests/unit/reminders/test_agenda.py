@@ -56,6 +56,11 @@ def test_this_very_minute_is_to_come():
     assert told(agenda.upcoming([FILE[1]], at + 1)) == ["02-01T08:00 pills"]
 
 
+def test_as_many_as_no_machine_counts():
+    until = clock.parse("2026-02-01T08:00Z")
+    assert len(told(agenda.upcoming(FILE, NOW, 10**30, until))) == 4
+
+
 def test_without_an_end_there_is_no_end():
     assert len(list(islice(agenda.upcoming(FILE, NOW, 100_000), 5000))) == 5000
     assert list(agenda.upcoming([], NOW)) == list(agenda.upcoming([], NOW, 3)) == []

@@ -2,9 +2,9 @@
 
 import pytest
 from plainmind.formats import chunks
-from plainmind.ground import clock
+from plainmind.ground import clock, stream
 from plainmind.ground.environment import Environment
-from plainmind.ground.errors import BadData, Misconfigured, Unavailable
+from plainmind.ground.errors import BadData, InputOutput, Misconfigured, Unavailable
 from plainmind.providers import discord
 from plainmind.reminders import confirmation
 
@@ -77,3 +77,28 @@ def test_a_channel_that_is_none_is_a_failed_confirmation_too(monkeypatch):
     monkeypatch.setenv("DISCORD_CHANNEL_ID", "general")
     with pytest.raises(Unavailable, match="no confirmation was sent: 'general' is no channel"):
         confirmation.send(Environment(), "added", LINE)
+
+
+@pytest.mark.parametrize("failure", [InputOutput("no space left on device", place="standard output"), stream.ReaderLeft()])
+def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch, failure):
+    def failing():
+        raise failure
+
+    monkeypatch.setattr(stream, "flush", failing)
+    with pytest.raises(type(failure)) as failed:
+        confirmation.tell(Environment(), "changed", LINE, LINE)
+    assert len(recorder.sent) == 1
+    if isinstance(failure, InputOutput):
+        assert str(failed.value).endswith("no space left on device; the line is changed all the same; do not repeat the command")
+
+
+def test_a_dry_run_confirms_nothing(recorder, capfdbinary):
+    confirmation.tell(Environment(), "added", LINE, "printed", dry_run=True)
+    assert recorder.sent == [] and capfdbinary.readouterr().out == b"printed\n"
+
+
+def test_the_cure_of_a_refused_text_is_not_to_repeat_it(recorder):
+    recorder.failures = [BadData("Discord answered 400", cure="change the text")]
+    with pytest.raises(Unavailable) as failed:
+        confirmation.send(Environment(), "added", LINE)
+    assert "change the text" not in str(failed.value)

@@ -6,12 +6,12 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plainmind.formats import chunks, reminder
+from plainmind.formats import chunks, occurrence, reminder
 from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
 from plainmind.ground.paths import Home
-from plainmind.reminders import scan
+from plainmind.reminders import editing, messages, scan
 from plainmind.reminders.journal import Journal, Occurrence, key
 
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
@@ -31,7 +31,7 @@ class World:
         self.reported: list[Failure] = []
         self.remarks: list[str] = []
         self.remembers, self.grace = 0.0, 12 * HOUR
-        self.there = True
+        self.there, self.in_parts = True, False
         os.makedirs(home.root, exist_ok=True)
         patch.setattr(clock, "since_boot", lambda: self.up)
         patch.setattr(clock, "boot", lambda: self.boot)
@@ -45,11 +45,23 @@ class World:
         with open(self.path) as file:
             return file.read().split("\n")[:-1]
 
-    def send(self, text, *, nonce, deadline, doubt=False):
+    def send(self, text, *, nonce, deadline, doubt=False, begin=0, arrived=None):
+        """Every line of a text is a part, where the test says so."""
+        if self.in_parts:
+            return self.send_parts(text.split("\n"), nonce, doubt, begin, arrived)
         if self.failures and (failure := self.failures.pop(0)) is not None:
             raise failure
         self.said.append(f"{text} (possibly repeated)" if doubt else text)
         self.nonces.append(nonce)
+        return [str(len(self.said))]
+
+    def send_parts(self, parts, nonce, doubt, begin, arrived):
+        for number in range(begin, len(parts)):
+            if self.failures and (failure := self.failures.pop(0)) is not None:
+                raise failure
+            self.said.append(f"{parts[number]} (possibly repeated)" if doubt and number == begin else parts[number])
+            self.nonces.append(f"{nonce}-{number}")
+            arrived(number + 1, len(parts), str(len(self.said)))
         return [str(len(self.said))]
 
     def scan(self, later: int = 0) -> list[str]:
@@ -117,7 +129,7 @@ def test_a_recurring_one_fires_its_latest_time_and_keeps_its_line(world):
 def test_the_last_day_of_a_shorter_month(world):
     world.now = clock.parse("2026-02-28T09:00:00Z")
     world.write(line("rent", date="2026-01-31", recur="monthly", id="a"), line("meet", date="2026-02-07", recur="weekly", id="b"))
-    assert world.scan() == ["rent (1 earlier one skipped)", "meet (3 earlier ones skipped)"]
+    assert world.scan() == ["rent", "meet"]
     assert world.scan(7 * 24 * HOUR) == ["meet"]
     assert world.scan(24 * 24 * HOUR - HOUR) == ["rent"]
 
@@ -197,7 +209,7 @@ def test_the_order_of_things(world, monkeypatch):
 
 def test_an_intent_without_an_end_is_sent_again_marked(world):
     world.write(line("tea", id="a"), line("stand", recur="daily", id="b"))
-    due = [Occurrence(key(id, START), id, START, id == "a") for id in "ab"]
+    due = [Occurrence(key("a", START, "tea"), "a", START), Occurrence(key("b", START), "b", START, False)]
     journal = Journal(world.home.path("remind", "journal.jsonl"))
     for o in due:
         journal.record("intent", o.key, [o], world.now)
@@ -208,12 +220,11 @@ def test_an_intent_without_an_end_is_sent_again_marked(world):
 def test_a_bot_that_still_knows_the_nonce_does_not_mark(world):
     world.remembers = 120.0
     world.write(line("tea", id="a"), line("milk", id="b"))
-    for id, at in (("a", START - 119_000), ("b", START - 121_000)):
-        Journal(world.home.path("remind", "journal.jsonl")).record(
-            "intent", key(id, START), [Occurrence(key(id, START), id, START)], at
-        )
+    keys = [key("a", START, "tea"), key("b", START, "milk")]
+    for k, id, at in ((keys[0], "a", START - 119_000), (keys[1], "b", START - 121_000)):
+        Journal(world.home.path("remind", "journal.jsonl")).record("intent", k, [Occurrence(k, id, START)], at)
     assert world.scan() == ["tea", "milk (possibly repeated)"]
-    assert world.nonces == [key("a", START), key("b", START)]
+    assert world.nonces == keys
 
 
 def test_a_nonce_is_as_old_as_the_first_attempt(world):
@@ -229,9 +240,8 @@ def test_a_nonce_is_as_old_as_the_first_attempt(world):
 def test_a_nonce_from_the_future_is_not_trusted(world):
     world.remembers = 120.0
     world.write(line("tea", id="a"))
-    Journal(world.home.path("remind", "journal.jsonl")).record(
-        "intent", key("a", START), [Occurrence(key("a", START), "a", START)], START + 1
-    )
+    k = key("a", START, "tea")
+    Journal(world.home.path("remind", "journal.jsonl")).record("intent", k, [Occurrence(k, "a", START)], START + 1)
     assert world.scan() == ["tea (possibly repeated)"]
 
 
@@ -275,6 +285,69 @@ def test_doubt_is_not_forgotten_by_a_later_failure_that_leaves_none(world):
     assert world.scan(MINUTE) == ["tea (late by 2 min) (possibly repeated)"]
 
 
+LOST = Unavailable("no answer")
+REFUSED = Unavailable("no network", undone=True)
+
+
+@pytest.fixture
+def long(world):
+    """A message that goes out in five parts: here, one for each word of a daily reminder."""
+    world.in_parts = True
+    world.write(line("one_two_three_four_five", recur="daily", id="a"))
+    text = messages.text
+
+    def broken(*given):
+        return text(*given).replace("_", "\n")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(messages, "text", broken)
+        yield world
+
+
+def test_a_message_of_which_no_more_could_be_sent_goes_on_where_it_ended(long):
+    long.failures = [None, None, REFUSED, None, REFUSED]
+    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)] == [["one", "two"], ["three"], ["four", "five"]]
+    assert [nonce[-2:] for nonce in long.nonces] == ["-0", "-1", "-2", "-3", "-4"]
+    assert long.scan(MINUTE) == []
+
+
+def test_only_the_part_without_an_answer_is_in_doubt(long):
+    long.failures = [None, None, LOST]
+    assert [long.scan(), long.scan(MINUTE)] == [["one", "two"], ["three (possibly repeated)", "four", "five"]]
+
+
+def test_doubt_about_a_part_ends_when_it_arrived(long):
+    long.failures = [LOST, None, REFUSED]
+    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)] == [
+        [], ["one (possibly repeated)"], ["two", "three", "four", "five (late by 1 min)"],
+    ]  # fmt: skip
+
+
+def test_doubt_about_a_part_outlives_a_failure_that_leaves_none(long):
+    long.failures = [None, LOST, REFUSED]
+    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)[0]] == [["one"], [], "two (possibly repeated)"]
+
+
+def test_a_message_that_says_something_else_by_now_begins_anew_marked(long):
+    long.failures = [None, None, REFUSED]
+    long.scan()
+    long.write(line("uno_due", recur="daily", id="a"))
+    assert long.scan(MINUTE) == ["uno (possibly repeated)", "due (late by 1 min)"]
+
+
+def test_what_arrived_of_a_message_outlives_compaction(long, monkeypatch):
+    monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
+    long.failures = [None, None, REFUSED, None, LOST]
+    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)] == [["one", "two"], ["three"], ["four (possibly repeated)", "five"]]
+
+
+def test_a_message_in_one_part_costs_no_more_records(world):
+    world.in_parts = True
+    world.write(line("tea", id="a"))
+    world.scan()
+    assert files.read(world.home.path("remind", "journal.jsonl")).count(b"\n") == 3
+
+
 def test_one_message_that_is_refused_does_not_hold_up_the_others(world):
     world.write(line("tea", id="a"), line("milk", id="b"))
     refused = BadData("refused")
@@ -300,6 +373,109 @@ def test_a_line_that_comes_back_is_not_fired_again_and_goes_again(world):
     assert world.scan(MINUTE) == [] and world.lines() == ["mine"]
 
 
+def test_of_two_lines_with_one_id_the_second_fires_too(world):
+    """It is the person's text: it is not taken out of the file because another one was sent."""
+    world.write(line("tea", id="a"), line("milk", id="a"))
+    assert world.scan() == ["tea"] and world.lines() == [line("milk", id="a")]
+    assert world.scan(MINUTE) == ["milk (late by 1 min)"] and world.lines() == []
+
+
+def test_a_message_that_was_changed_while_it_was_sent_is_sent(world, monkeypatch):
+    world.write(line("tea", id="a"))
+    send = world.send
+
+    def sending(*given, **more):
+        monkeypatch.setattr(world, "send", send)
+        world.write(line("tea with Ann", id="a"))
+        return send(*given, **more)
+
+    monkeypatch.setattr(world, "send", sending)
+    assert world.scan() == ["tea"] and world.lines() == [line("tea with Ann", id="a")]
+    assert world.scan(MINUTE) == ["tea with Ann (late by 1 min)"]
+
+
+def test_what_fired_and_then_recurs_no_more_has_fired(world):
+    world.write(line("tea", recur="daily", id="a"))
+    assert world.scan() == ["tea"]
+    world.write(line("tea", id="a"))
+    assert world.scan(MINUTE) == [] and world.lines() == []
+
+
+@pytest.mark.parametrize("did", ["sent", "done"])
+def test_a_journal_of_before_does_not_tell_what_was_said(world, did):
+    """Its line may say something else by now: it is sent, and marked; even when a bot would know the nonce."""
+    world.remembers = 120.0
+    world.write(line("tea", id="a"))
+    k = key("a", START)
+    Journal(world.home.path("remind", "journal.jsonl")).record(did, k, [Occurrence(k, "a", START)], START)
+    assert world.scan() == ["tea (possibly repeated)"] and world.lines() == []
+    world.write(line("tea", id="a"))
+    assert world.scan(MINUTE) == [] and world.lines() == []
+
+
+def test_doubt_of_before_is_doubt(world):
+    world.write(line("tea", id="a"))
+    k = key("a", START)
+    Journal(world.home.path("remind", "journal.jsonl")).record("intent", k, [Occurrence(k, "a", START)], START)
+    assert world.scan() == ["tea (possibly repeated)"] and world.nonces == [k]
+
+
+DEEP = b"[" * 200_000
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        DEEP,
+        b'{"a":' * 100_000,
+        b"[]",
+        b"5",
+        b'{"compacted":1e999}',
+        b'{"at":[],"did":"sent","nonce":"n","of":[]}',
+        b'{"at":"2026-03-02T09:00:00Z","did":["sent"],"nonce":"n","of":[["k","a","2026-03-02T09:00:00Z",1]]}',
+        b'{"at":"2026-03-02T09:00:00Z","did":"sent","nonce":{},"of":[["k","a","2026-03-02T09:00:00Z",1]]}',
+        b'{"at":"2026-03-02T09:00:00Z","did":"sent","nonce":"n","of":[[["k"],"a","2026-03-02T09:00:00Z",1]]}',
+        b'{"at":"2026-03-02T09:00:00Z","did":"sent","nonce":"n","of":[["k",["a"],"2026-03-02T09:00:00Z",1]]}',
+        b'{"at":"2026-03-02T09:00:00Z","did":"intent","nonce":"n","parts":"2","of":[["k","a","2026-03-02T09:00:00Z",1]]}',
+        b'{"at":"2026-03-02T09:00:00Z","did":"intent","nonce":"n","parts":1,"said":3,"of":[["k","a","2026-03-02T09:00:00Z",1]]}',
+    ],
+    ids=lambda bad: bad.decode()[:90],
+)
+def test_what_is_no_record_is_lost(world, bad, monkeypatch):
+    monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
+    world.write(line("tea", id="a"), line("stand", recur="daily", id="b"))
+    world.scan()
+    with open(world.home.path("remind", "journal.jsonl"), "ab") as file:
+        file.write(bad + b"\n")
+    world.write(line("milk", id="c"), line("tea", id="a"), line("stand", recur="daily", id="b"))
+    assert world.scan() == ["milk"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        DEEP,
+        b"[]",
+        b"{}",
+        b'{"offset":"x"}',
+        b'{"jump":[1]}',
+        b'{"reminders":5}',
+        b'{"until":1e999,"quiet":"x"}',
+        b'{"told":null}',
+        b'{"unended":{}}',
+        b"\xff",
+        b"",
+    ],
+    ids=lambda bad: bad.decode("latin-1")[:30],
+)
+def test_what_the_last_scan_saw_may_be_lost(world, bad):
+    world.write(line("tea", id="a"))
+    os.mkdir(world.home.path("remind"))
+    with open(world.home.path("remind", "seen.json"), "wb") as file:
+        file.write(bad)
+    assert world.scan() == ["tea"] and world.scan(MINUTE) == []
+
+
 def test_a_torn_record_is_no_record(world):
     world.write(line("tea", id="a"))
     world.scan()
@@ -321,7 +497,7 @@ def test_the_journal_is_compacted_and_forgets_nothing_that_counts(world, monkeyp
     assert world.scan() == ["stand"]
     sizes = []
     for day in range(25):
-        once = line("tea", "09:00", id=f"t{day}", date=scan.occurrence.local(world.now).date().isoformat())
+        once = line("tea", "09:00", id=f"t{day}", date=occurrence.local(world.now).date().isoformat())
         world.write(line("stand", recur="daily", id="a"), once)
         assert world.scan() == ["tea"]
         sizes.append(os.path.getsize(world.home.path("remind", "journal.jsonl")))
@@ -381,12 +557,36 @@ def test_a_clock_that_jumps_every_time_never_agrees(world):
 
 def test_a_clock_that_went_back_does_not_fire_again(world):
     world.write(line("stand", recur="daily", id="a"))
-    assert world.scan() == ["stand"]
+    assert [world.scan(), *(world.scan(24 * HOUR) for _ in range(5))] == [["stand"]] * 6
     world.now -= 5 * 24 * HOUR
     assert world.scan(MINUTE) == [] and world.scan(MINUTE) == []
     world.now += 5 * 24 * HOUR
     world.scan(MINUTE)
     assert world.scan(MINUTE) == [] and world.scan(24 * HOUR) == ["stand (late by 4 min)"]
+
+
+def test_one_scan_by_a_clock_far_ahead_silences_nothing(world):
+    """The years until then are not taken for sent, nor is the file left unread until then."""
+    world.write(line("stand", recur="daily", id="a"), line("bins", "08:00", "2026-03-04", "weekly", "b"))
+    assert world.scan() == ["stand"]
+    ahead = 900 * 24 * HOUR
+    world.now += ahead
+    world.boot = "boot-2"
+    assert world.scan() != []
+    world.now -= ahead
+    world.boot = "boot-3"
+    assert world.scan(MINUTE) == []
+    assert [world.scan(24 * HOUR - MINUTE), world.scan(23 * HOUR), world.scan(HOUR)] == [["stand"], ["bins"], ["stand"]]
+
+
+def test_a_file_found_quiet_by_a_clock_that_was_ahead_is_read_again(world, settled):
+    world.write(line("stand", "20:00", recur="daily", id="a"))
+    world.grace = HOUR
+    world.now += 24 * HOUR + HOUR  # the day after, an hour later
+    assert world.scan() == []
+    world.now -= 20 * HOUR
+    world.boot = "boot-2"
+    assert world.scan() == [] and world.scan(6 * HOUR) == ["stand"]
 
 
 def test_up_to_three_hours_are_no_jump(world):
@@ -537,12 +737,92 @@ def test_a_line_that_was_moved_to_another_day_while_it_was_sent_stays(world, mon
 def test_a_file_that_cannot_be_changed_still_fires(world, monkeypatch):
     world.write(line("tea", id="a"), line("nameless"))
 
-    def edit(*_):
+    def edit(*_, **more):
         raise PermissionError(13, "Permission denied", world.path)
 
     monkeypatch.setattr(scan.file, "edit", edit)
     assert world.scan() == ["tea"] and {e.code for e in world.reported} == {77}
     assert world.scan(MINUTE) == []
+
+
+def test_what_has_an_id_is_sent_before_others_get_theirs(world, monkeypatch):
+    """Giving ids may take all the time a scan has."""
+    world.write(line("nameless", "08:00"), line("tea", id="a"))
+    edit, then = scan.file.edit, []
+
+    def slowly(*given, **more):
+        then.append(list(world.said))
+        return edit(*given, **more)
+
+    monkeypatch.setattr(scan.file, "edit", slowly)
+    assert world.scan() == ["tea", "nameless (late by 1 h)"]
+    assert then[0] == ["tea"] and world.lines() == []
+
+
+def test_lines_that_get_their_id_are_counted_for_a_digest(world):
+    world.write(*[line(f"no {n}", id=f"i{n}") for n in range(6)], *[line(f"new {n}") for n in range(6)])
+    said = world.scan()
+    assert [text.split("\n")[0] for text in said] == ["6 reminders are due:"] * 2
+    assert world.lines() == []
+
+
+def test_without_a_network_it_is_said_once(world):
+    world.write(line("tea", id="a"), line("nameless"))
+    world.failures = [REFUSED]
+    assert world.scan() == [] and [e.code for e in world.reported] == [69]
+    assert "id=rid_" in world.lines()[1]
+    assert world.scan(MINUTE) == ["tea (late by 1 min)", "nameless (late by 1 min)"]
+
+
+def test_what_cannot_be_cleared_up_is_told_and_keeps_nothing_from_firing(world, monkeypatch):
+    world.write(line("tea", id="a"))
+    open(world.home.path(".reminders.md.999999-0.tmp"), "w").close()
+
+    def failing(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(exchange, "recover", failing)
+    assert world.scan() == ["tea"] and {e.code for e in world.reported} == {77}
+
+
+def test_whoever_holds_the_lock_of_the_file_keeps_nothing_from_firing(world):
+    world.write(line("tea", id="a"), line("nameless"))
+    start = clock.monotonic()
+    with files.lock(world.home.lock):
+        assert world.scan() == ["tea"]
+    assert clock.monotonic() - start < scan.SENDING and {e.code for e in world.reported} == {75}
+    assert world.scan(MINUTE) == ["nameless (late by 1 min)"] and world.lines() == []
+
+
+def test_a_file_in_utf_16_is_told_as_such(world):
+    for text in (line("tea", id="a").encode("utf-16"), line("tea", id="a").encode("utf-16-be")):
+        with open(world.path, "wb") as file:
+            file.write(text)
+        world.seen = None
+        assert world.scan() == []
+    assert world.scan(MINUTE) == [] and world.reported == []
+    os.unlink(world.home.path("remind", "seen.json"))
+    world.scan()
+    assert "it is UTF-16; save it as UTF-8" in str(world.reported[0])
+
+
+@pytest.mark.parametrize("gone", ["last", "not the last"])
+def test_the_last_reminder_that_a_command_removes_is_not_missed(world, gone):
+    world.write(line("tea", "10:00", id="a"), *([] if gone == "last" else [line("milk", "11:00", id="b")]))
+    world.scan()
+    editing.remove(world.home, world.path, "a")
+    if gone == "not the last":
+        world.write()
+    world.scan(MINUTE)
+    assert [e.code for e in world.reported] == ([] if gone == "last" else [65])
+
+
+def test_the_last_reminder_is_removed_also_when_a_scan_is_at_work(world):
+    world.write(line("tea", "10:00", id="a"))
+    world.scan()
+    with scan.only_one(world.home):
+        editing.remove(world.home, world.path, "a")
+    assert world.lines() == []
 
 
 # --- the rest
@@ -552,6 +832,9 @@ def test_a_look_writes_nothing(world):
     world.write(line("tea"), line("stand", recur="daily", id="b"), line("later", "10:00"))
     before = files.read(world.path)
     assert list(world.run().preview()) == ["tea", "stand"]
+    world.write(line("one", id="line-2"), line("two"))
+    assert list(world.run().preview()) == ["one", "two"]
+    world.write(line("tea"), line("stand", recur="daily", id="b"), line("later", "10:00"))
     assert files.read(world.path) == before and os.listdir(world.home.root) == ["reminders.md"]
 
 
@@ -574,13 +857,9 @@ def test_two_scans_exclude_each_other_at_once(world):
 
 def test_which_host_fires(monkeypatch):
     monkeypatch.setattr(os, "uname", lambda: type("U", (), {"nodename": "Nas.example.org"}))
-    assert [scan.here(host) for host in ("", "nas", "NAS.example.org", "laptop", "nas.example.com")] == [
-        True,
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert [scan.elsewhere(host) for host in ("", "nas", "NAS.example.org")] == ["", "", ""]
+    assert scan.elsewhere("laptop") == "host 'laptop' fires, this is 'Nas.example.org'"
+    assert scan.elsewhere("nas.example.com")
 
 
 @pytest.mark.parametrize(
@@ -588,7 +867,7 @@ def test_which_host_fires(monkeypatch):
     [(1, "1 min"), (60, "1 h"), (125, "2 h 5 min"), (1440, "1 day"), (1441, "1 day 1 min"), (2 * 1440 + 61, "2 days 1 h")],
 )
 def test_spans(minutes, said):
-    assert scan.span(minutes * MINUTE + 59_999) == said
+    assert messages.span(minutes * MINUTE + 59_999) == said
 
 
 # --- what is not read again

@@ -6,7 +6,7 @@ import os
 import pytest
 from plainmind.formats import reminder
 from plainmind.ground import exchange, files
-from plainmind.ground.errors import BadData, NoInput
+from plainmind.ground.errors import BadData, NoInput, Usage
 from plainmind.reminders import editing
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -68,12 +68,24 @@ def test_remove_takes_one_line_and_nothing_else(home, path):
 @pytest.mark.parametrize("work", [
     lambda home, path: editing.remove(home, path, "none"),
     lambda home, path: editing.edit(home, path, "none", {"recur": "daily"}),
-    lambda home, path: editing.remove(home, path, ""),
 ])  # fmt: skip
 def test_an_id_that_nobody_has(home, path, work):
     before = os.stat(path)
     with pytest.raises(NoInput, match="reminders.md: no reminder has the id '.*'; list them with remind-list"):
         work(home, path)
+    assert os.stat(path) == before
+
+
+@pytest.mark.parametrize("id", ["", " ", "a b", "rid_Ä", "line 1", "a\n"])
+@pytest.mark.parametrize("work", [
+    lambda home, path, id: editing.remove(home, path, id),
+    lambda home, path, id: editing.edit(home, path, id, {"recur": "daily"}),
+])  # fmt: skip
+def test_an_id_that_nobody_can_have_is_not_that_of_a_line_without_one(home, path, work, id):
+    files.replace(path, A.removesuffix(" id=rid_A").encode() + b"\n")
+    before = os.stat(path)
+    with pytest.raises(Usage, match="is no id; give the id of a reminder; list them with remind-list"):
+        work(home, path, id)
     assert os.stat(path) == before
 
 

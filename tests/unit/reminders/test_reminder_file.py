@@ -156,6 +156,13 @@ def test_a_vault_that_is_not_mounted_is_not_made_up(home, tmp_path):
     assert not (tmp_path / "vault").exists()
 
 
+def test_a_dry_run_sees_it_too(home, tmp_path):
+    with pytest.raises(NoInput, match="vault: no such folder; mount or make it, or mend REMINDERS_FILE"):
+        file.edit(home, str(tmp_path / "vault" / "r.md"), lambda data: data + b"ours\n", dry_run=True)
+    file.edit(home, home.path("reminders.md"), lambda data: data + b"ours\n", dry_run=True)
+    assert not os.path.exists(home.root)
+
+
 def test_somebody_else_makes_it_first(home):
     os.mkdir(home.root)
     path = home.path("reminders.md")

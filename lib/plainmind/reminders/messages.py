@@ -1,0 +1,121 @@
+"""What goes out together, and in which words: one message for each reminder, or digests of many.
+
+Pure, but for what the journal knows. Refuses to know how messages travel, and when a reminder is due.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..formats import chunks, occurrence
+from ..formats.reminder import Reminder
+from ..ground import clock
+from .journal import INTENT, Entry, Journal, Occurrence, digest, key
+
+MANY = 10  # messages; more overdue become a digest
+LATE = 60 * clock.SECOND  # what cron, once a minute, cannot help
+DIGEST = 1900  # characters of a digest's message
+
+
+class Due(NamedTuple):
+    """A reminder to fire: when it was meant for, and how many earlier occurrences nobody fired."""
+
+    occurrence: Occurrence
+    reminder: Reminder
+    skipped: int
+
+
+class Batch(NamedTuple):
+    """What goes out as one message.
+
+    `doubt`: when an earlier attempt was made that may have arrived. `worded`: the instant at which the text says how
+    late it is; that of the first attempt when `begin`, parts of it, arrived then.
+    """
+
+    nonce: str
+    of: list[Due]
+    text: str
+    worded: int
+    doubt: int | None = None
+    begin: int = 0
+
+
+def batches(due: list[Due], journal: Journal, now: int, others: int = 0) -> list[Batch]:
+    """First what was never tried, then what was begun, as it was. `others`: how many more are due at the same time.
+
+    Those that were begun take turns at being the first, so that one which no server ever answers holds up no other for ever.
+    """
+    begun: dict[str, list[tuple[Due, Entry]]] = {}
+    fresh = []
+    for d in due:
+        entry = journal.entry(d.occurrence)
+        if entry and (entry.did == INTENT or entry.parts):
+            begun.setdefault(entry.nonce, []).append((d, entry))
+        else:
+            fresh.append(d)
+    again = [_continued(nonce, found, now) for nonce, found in begun.items()]
+    turn = now // (60 * clock.SECOND) % max(1, len(again))
+    if len(fresh) + others > MANY:
+        first = list(_digests(fresh, now))
+    else:
+        first = [Batch(d.occurrence.key, [d], text([d], now), now) for d in fresh]
+    return first + again[turn:] + again[:turn]
+
+
+def _continued(nonce: str, found: list[tuple[Due, Entry]], now: int) -> Batch:
+    """A message that was tried before: what is left of it, or all of it where it would say something else by now."""
+    due = [d for d, _ in found]
+    first = min((entry for _, entry in found), key=lambda entry: entry.at)
+    doubt = first.at if any(entry.did == INTENT for _, entry in found) else None
+    if first.parts:
+        said = text(due, first.at)
+        if digest(said) == first.said:
+            return Batch(nonce, due, said, first.at, doubt, first.parts)
+        doubt = 0
+    return Batch(nonce, due, text(due, now), now, doubt)
+
+
+def _digests(due: list[Due], now: int) -> Iterator[Batch]:
+    """Batches of as many as one message holds."""
+    at = 0
+    while at < len(due):
+        size, end = 0, at
+        while end < len(due) and (end == at or size + _room(due[end], now) <= DIGEST):
+            size, end = size + _room(due[end], now), end + 1
+        of = due[at:end]
+        yield Batch(key("\n".join(d.occurrence.key for d in of), of[0].occurrence.due), of, text(of, now), now)
+        at = end
+
+
+def _room(due: Due, now: int) -> int:
+    return chunks.length(_row(due, now)) + 20  # being late may take more words by the time it is sent again
+
+
+def _row(due: Due, now: int) -> str:
+    return f"- {occurrence.local(due.occurrence.due):%Y-%m-%d %H:%M} {due.reminder.msg}{_remarks(due, now)}"
+
+
+def text(of: list[Due], now: int) -> str:
+    """What to remember first, for a phone shows no more."""
+    if len(of) == 1:
+        return f"{of[0].reminder.msg}{_remarks(of[0], now)}"
+    return "\n".join([f"{len(of)} reminders are due:", *(_row(due, now) for due in of)])
+
+
+def _remarks(due: Due, now: int) -> str:
+    late = now - due.occurrence.due
+    said = [f"late by {span(late)}"] if late >= LATE else []
+    if due.skipped:
+        said.append(f"{due.skipped} earlier one{'s' if due.skipped > 1 else ''} skipped")
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def span(ms: int) -> str:
+    """`3 min`, `2 h 5 min`, `4 days 2 h`: the two largest units."""
+    minutes = ms // 60_000
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [
+        f"{days} day{'s' if days > 1 else ''}" if days else "",
+        f"{hours} h" if hours else "",
+        f"{minutes} min" if minutes else "",
+    ]
+    return " ".join([part for part in parts if part][:2])

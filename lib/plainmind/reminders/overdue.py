@@ -1,0 +1,92 @@
+"""Which reminders are to have been sent by now, found at little cost among thousands that are not.
+
+Owns what is due. Refuses to know what was sent (journal), but for the last time of what recurs, which it is told.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, timedelta
+
+from ..formats import occurrence
+from ..formats.reminder import Reminder
+from ..ground import clock
+from .journal import Occurrence, key
+
+HOUR = timedelta(hours=1)
+
+
+def overdue(reminders: Iterable[Reminder], now: int, grace: int, sent_until: Callable[[str], int | None]) -> Iterator[Occurrence]:
+    """All of what fires once, and of what recurs the latest, unless it was sent, or was missed longer ago than the grace."""
+    since = now - grace
+    # a local time may be moved, or come twice, by an hour
+    first, last = _hour_before(occurrence.local(since)), _hour_after(occurrence.local(now))
+    for r in reminders:
+        if r.date > last.date():
+            continue
+        if r.recur == "none":
+            found = once(r)
+            if found and found.due <= now:
+                yield found
+        elif may_recur(r, first, last) and (due := _missed(r, now, since, sent_until(r.id))) is not None:
+            yield Occurrence(key(r.id, due), r.id, due, False)
+
+
+def _missed(reminder: Reminder, now: int, since: int, sent: int | None) -> int | None:
+    latest = occurrence.latest_before(reminder, now)
+    # not the time, but the order: one that was moved to an earlier hour after it fired today has fired today
+    after = since if sent is None else max(since, sent + 1)
+    return latest[0] if latest and latest[0] >= after else None
+
+
+def skipped(reminder: Reminder, found: Occurrence, sent: int | None) -> int:
+    """How many occurrences nobody fired since the last one that was sent; of one that never was, nobody waited for them."""
+    earlier = None if found.once or sent is None else occurrence.latest_before(reminder, found.due, sent)
+    return earlier[1] if earlier else 0
+
+
+def once(reminder: Reminder) -> Occurrence | None:
+    """The one occurrence of a reminder that does not recur."""
+    due = occurrence.occurrence(reminder, 0) if reminder.recur == "none" and reminder.id else None
+    return None if due is None else Occurrence(key(reminder.id, due, reminder.msg), reminder.id, due)
+
+
+def not_before(reminders: list[Reminder], now: int) -> int:
+    """An instant before which none of them is due, when none is now; at most a day from now.
+
+    Each that recurs is taken for a daily one: too early costs a look, and knowing better costs more.
+    """
+    here = occurrence.local(now)
+    today = here.date()
+    tomorrow = today if today == date.max else today + timedelta(1)
+
+    def next_day(r: Reminder) -> date:
+        return r.date if r.date > today else today if r.time > here.time() else tomorrow
+
+    day, time = min((r.date if r.recur == "none" else next_day(r), r.time) for r in reminders)
+    return min(now + clock.DAY, occurrence.instant(day, time))
+
+
+def may_recur(reminder: Reminder, first: datetime, last: datetime) -> bool:
+    """Whether a recurring reminder has a time between two local ones. A look that costs little, and knows no zone."""
+    for days in range((last.date() - first.date()).days + 1):
+        day = first.date() + timedelta(days)
+        if reminder.date <= day and first <= datetime.combine(day, reminder.time) <= last and _falls_on(reminder, day):
+            return True
+    return False
+
+
+def _falls_on(reminder: Reminder, day: date) -> bool:
+    if reminder.recur == "monthly":
+        return day.day == reminder.date.day or (day.day < reminder.date.day and _is_last(day))
+    return reminder.recur == "daily" or (day - reminder.date).days % 7 == 0
+
+
+def _is_last(day: date) -> bool:
+    return day == date.max or (day + timedelta(1)).day == 1
+
+
+def _hour_before(moment: datetime) -> datetime:
+    return moment - HOUR if moment - datetime.min >= HOUR else datetime.min
+
+
+def _hour_after(moment: datetime) -> datetime:
+    return moment + HOUR if datetime.max - moment >= HOUR else datetime.max
