@@ -99,8 +99,8 @@ class Named(NamedTuple):
     files: list[str]
 
 
-def named(home: Home, text: str) -> Named:
-    """The files that an answer's links name. A link to anything else stays as it is."""
+def named(home: Home, text: str, most: int = MOST) -> Named:
+    """The files that an answer's links name, so many at most. A link to anything else stays as it is."""
     paths: list[str] = []
     room = OUTGOING
 
@@ -110,8 +110,9 @@ def named(home: Home, text: str) -> Named:
         if path is None:
             return match[0]
         size = os.path.getsize(path)
-        if path not in paths and (size > room or len(paths) == MOST):
-            return f"{match[1] or os.path.basename(path)} (not attached: {_why(size, room)})"
+        if path not in paths and (size > room or len(paths) == most):
+            why = f"{size / 1e6:.1f} MB" if size > room else f"more than {most}"
+            return f"{match[1] or os.path.basename(path)} (not attached: {why})"
         if path not in paths:
             paths.append(path)
             room -= size
@@ -124,10 +125,6 @@ def named(home: Home, text: str) -> Named:
             fenced = "" if fenced else fence[1]
         lines.append(line if fenced or fence else _LINK.sub(found, line))
     return Named("\n".join(lines), paths)
-
-
-def _why(size: int, room: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size > room else f"more than {MOST}"
 
 
 def _outgoing(home: Home, link: str) -> str | None:

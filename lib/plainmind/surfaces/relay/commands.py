@@ -18,7 +18,7 @@ from ...formats import chunks
 from ...ground import files
 from ...ground.errors import NO_MATCH, UNAVAILABLE, BadData, Failure
 from ...log import reader
-from .delivery import Refused, told_of
+from .delivery import TROUBLE, told_of
 from .programs import Outcome
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Tree(app_commands.CommandTree):
         self.relay.say(f"/{interaction.command.qualified_name if interaction.command else '?'}: {said}")
         try:
             await _tell(self.relay, interaction, f"That did not work: {said}")
-        except (Failure, discord.DiscordException):
+        except (Failure, *TROUBLE):
             pass
 
 
@@ -81,6 +81,7 @@ def tree(client: discord.Client, relay: "Relay") -> Tree:
     @app_commands.describe(text="What to remember")
     async def remember(asked: Asked, text: str = "") -> None:
         where = await context(asked)
+        await relay.start_thread(where)
         if text.strip():
             outcome = await suite.run("mem-pin", "--text=-", f"--context={where}", given=text)
         else:
@@ -90,10 +91,13 @@ def tree(client: discord.Client, relay: "Relay") -> Tree:
     @made.context_menu(name="Remember this")
     async def remember_this(asked: Asked, message: discord.Message) -> None:
         where = await context(asked)
+        await relay.start_thread(where)
         if ref := await asyncio.to_thread(_logged, relay, where, message):
             outcome = await suite.run("mem-pin", ref)
+        elif text := "\n".join([message.content, *(f"(attached: {file.filename})" for file in message.attachments)]).strip():
+            outcome = await suite.run("mem-pin", "--text=-", f"--context={where}", given=text)
         else:
-            outcome = await suite.run("mem-pin", "--text=-", f"--context={where}", given=message.content)
+            raise BadData("that message has no text")
         await _tell(relay, asked, _or_complaint(outcome, f"Pinned: `{outcome.out.strip()}`"))
 
     @made.command(description="What must always be in mind (not there yet)")
@@ -161,8 +165,8 @@ async def publish(relay: "Relay") -> None:
     if os.path.exists(path) and files.read(path) == mark.encode():
         return
     try:
-        await relay.post.patiently(lambda: relay.tree.sync(guild=guild), "the commands", 5)
-    except (Refused, discord.DiscordException, OSError) as error:  # they are there still from last time, or never
+        await relay.post.patiently(lambda: relay.tree.sync(guild=guild), "the commands")
+    except TROUBLE as error:  # they are there still from last time, or never
         relay.say(f"Discord does not take the commands: {told_of(error)}; invite the bot with the scope applications.commands")
         return
     files.make_folder(os.path.dirname(path))

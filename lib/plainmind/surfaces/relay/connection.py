@@ -80,6 +80,7 @@ class Connection(discord.Client):
             max_ratelimit_timeout=60.0,
         )
         self.identifications, self.say, self.alive = identifications, say, alive
+        self._request, self.http.request = self.http.request, self._ask  # type: ignore[method-assign]
         self.pace = Pace()
         self.connected = False  # READY or RESUMED has come, and nothing has ended it
         self.connections = 0
@@ -90,6 +91,14 @@ class Connection(discord.Client):
     @property
     def socket(self) -> Socket | None:
         return self.ws if isinstance(self.ws, Socket) else None
+
+    async def _ask(self, *arguments: Any, **options: Any) -> Any:
+        """A request. One that is given up while Discord wants quiet from all would leave the others waiting for ever."""
+        try:
+            return await self._request(*arguments, **options)
+        except asyncio.CancelledError:
+            self.http._global_over.set()
+            raise
 
     async def connect(self, *, reconnect: bool = True) -> None:
         """Stay connected until the client is closed. Misconfigured when trying again can be of no use."""

@@ -1,8 +1,9 @@
 """Getting an answer to Discord: once, whole, in order, whatever the network does.
 
-Each part has a nonce of its own, by which Discord shows it once if it is sent again soon. A part that was being posted when the
-relay died is looked for first, for a nonce is forgotten after some minutes. What a server or the network refuses for
-now is sent again until it is there; what Discord refuses for good raises Refused.
+Each part has a nonce of its own, by which Discord shows it once if it is sent again soon. For a nonce is forgotten after some
+minutes, a part that may be there already is looked for before it is sent again: one that was being posted when the
+relay died, or whose answer was lost. What a server or the network refuses for now is sent again until it is there;
+what Discord refuses for good raises Refused.
 """
 
 import asyncio
@@ -22,11 +23,16 @@ from . import attachments
 
 MOST = 10  # messages; a longer answer goes as a file
 LONGEST = 60.0  # seconds between two tries
-LOOKED_AT = 200  # messages in which one of ours is looked for
+ENDED = 50027  # the code of a 401 that speaks of a command's token, which is good for 15 minutes
+LOOKED_AT = 1000  # messages in which one of ours is looked for: others may have said much before it
 
 
 class Refused(Failure):
     """Discord will not take it, however often it is sent."""
+
+
+#: what may come of talking to Discord; a request that takes too long is an OSError
+TROUBLE = (Refused, discord.DiscordException, aiohttp.ClientError, OSError)
 
 
 class Part(NamedTuple):
@@ -37,10 +43,13 @@ class Part(NamedTuple):
 
 def parts(home: Home, text: str) -> list[Part]:
     """The messages of an answer, the files it names with the last."""
-    found = attachments.named(home, text.encode("utf-8", "replace").decode())
+    text = text.encode("utf-8", "replace").decode()
+    found = attachments.named(home, text)
     pieces = chunks.split(found.text)
     if len(pieces) > MOST:
-        return [Part(pieces[0]), Part("(the whole answer is in the file)", tuple(found.files[: attachments.MOST - 1]), found.text)]
+        found = attachments.named(home, text, attachments.MOST - 1)
+        first = chunks.split(found.text)[0]
+        return [Part(first), Part("(the whole answer is in the file)", tuple(found.files), found.text)]
     made = [Part(piece) for piece in pieces]
     if found.files:
         last = made.pop() if made else Part("")
@@ -54,14 +63,20 @@ class Post:
     def __init__(self, client: discord.Client, timeout: float, say: Callable[[str], None]):
         self.client, self.timeout, self.say = client, timeout, say
 
-    async def part(self, channel: int, part: Part, nonce: str, reply_to: int | None = None) -> int:
-        """The id of the message this part has become."""
+    async def part(
+        self, channel: int, part: Part, nonce: str, after: int, reply_to: int | None = None, in_doubt: bool = False
+    ) -> int:
+        """The id of the message this part has become. Once it is in doubt it is looked for first, after that other message."""
         place = self.client.get_partial_messageable(channel)
         reference = (
             discord.MessageReference(message_id=reply_to, channel_id=channel, fail_if_not_exists=False) if reply_to else None
         )
 
         async def send() -> int:
+            nonlocal in_doubt
+            if in_doubt and (there := await self._find(channel, part, nonce, after, reply_to)):
+                return there
+            in_doubt = True
             options: dict[str, Any] = {"reference": reference} if reference else {}
             if attached := await asyncio.to_thread(_attached, part):
                 options["files"] = attached
@@ -72,21 +87,17 @@ class Post:
 
         return await self.patiently(send, f"a message to {channel}")
 
-    async def find(self, channel: int, part: Part, nonce: str, after: int, reply_to: int | None) -> int | None:
+    async def _find(self, channel: int, part: Part, nonce: str, after: int, reply_to: int | None) -> int | None:
         """The message that this part became, if it did, among those after another one."""
         place = self.client.get_partial_messageable(channel)
         me = self.client.user.id if self.client.user else 0
-
-        async def look() -> int | None:
-            async for message in place.history(after=discord.Object(after), limit=LOOKED_AT, oldest_first=True):
-                if message.author.id != me:
-                    continue
-                to = message.reference.message_id if message.reference else None
-                if message.nonce == nonce or (to == reply_to and message.content.strip() == part.content.strip()):
-                    return message.id
-            return None
-
-        return await self.patiently(look, f"the messages of {channel}")
+        async for message in place.history(after=discord.Object(after), limit=LOOKED_AT, oldest_first=True):
+            if message.author.id != me:
+                continue
+            to = message.reference.message_id if message.reference else None
+            if message.nonce == nonce or (to == reply_to and message.content.strip() == part.content.strip()):
+                return message.id
+        return None
 
     async def patiently(self, work: Callable[[], Awaitable[Any]], what: str, attempts: int = 0, timeout: float = 0) -> Any:
         """`work()`, again while it fails in a way that may pass; with `attempts`, so many times at most."""
@@ -109,8 +120,10 @@ class Post:
         try:
             return await policy(attempt)
         except discord.HTTPException as error:
-            if error.status == 401:
+            if error.status == 401 and error.code != ENDED:
                 raise Misconfigured("Discord does not accept the token any more", cure="check DISCORD_TOKEN") from None
+            if passing(error):  # it was tried often enough, and is no refusal
+                raise
             raise Refused(told_of(error)) from None
 
 

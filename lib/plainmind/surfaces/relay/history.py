@@ -26,15 +26,16 @@ class History:
         self.client, self.post, self.channel = client, post, channel
 
     async def newest(self) -> int:
-        """The id of the newest message there is, 0 for none."""
+        """The id of the newest message there is, in the channel and its threads; 0 for none."""
         found = await self._asked(lambda: self._page(self.channel, None), "the newest message")
-        return found[-1].id if found else 0
+        newest = found[-1].id if found else 0
+        return max([newest, *(thread.last_message_id or 0 for thread in await self._threads(newest))])
 
     async def missed(self, cursor: int, take: Take) -> None:
         """All that was said after the cursor. What the network refuses raises, and part of it may have been taken."""
         await self._after(self.channel, cursor, take)
         for thread in await self._threads(cursor):
-            await self._after(thread, cursor, take)
+            await self._after(thread.id, cursor, take)
 
     async def starter(self, thread: int) -> discord.Message | None:
         """The message that a thread was made from: it has the thread's id."""
@@ -62,7 +63,7 @@ class History:
             if place == self.channel:
                 raise
 
-    async def _threads(self, cursor: int) -> list[int]:
+    async def _threads(self, cursor: int) -> list[discord.Thread]:
         """Threads in which something may have been said after the cursor."""
         channel: Any = await self._asked(lambda: self.client.fetch_channel(self.channel), "the channel")
         active = await self._asked(channel.guild.active_threads, "the active threads")
@@ -73,7 +74,8 @@ class History:
             except Refused:  # private ones are not for every bot
                 if not private:
                     raise
-        return sorted({t.id for t in found if not t.last_message_id or t.last_message_id > cursor})
+        spoken = {t.id: t for t in found if not t.last_message_id or t.last_message_id > cursor}
+        return [spoken[id] for id in sorted(spoken)]
 
     async def _archived(self, channel: Any, private: bool, cursor: int) -> list[discord.Thread]:
         found = []

@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ...ground import files
 from .ledger import Ledger
 
 
@@ -17,7 +18,7 @@ class Journal:
         self._disk = ThreadPoolExecutor(1, "ledger")
 
     async def write(self, *steps: dict[str, Any]) -> None:
-        """Raises what the disk says; what was not written is known all the same, and the relay must end."""
+        """Failure when the disk does not take it; what was not written is known all the same, and the relay must end."""
         for step in steps:
             self.ledger.take(step)
         written = asyncio.get_running_loop().create_future()
@@ -42,8 +43,10 @@ class Journal:
                 try:
                     await loop.run_in_executor(self._disk, self.ledger.write, [step for steps, _ in batch for step in steps])
                 except BaseException as error:
+                    # never an OSError, which elsewhere means that Discord may be tried again
+                    failure = files.failure(error) if isinstance(error, OSError) else error
                     for _, written in batch:
-                        written.set_exception(error)
+                        written.set_exception(failure)
                         written.exception()  # whoever was cancelled does not ask for it any more
                 else:
                     for _, written in batch:

@@ -6,6 +6,7 @@ Owns how they are started, stopped and listened to. What they do and print is th
 import asyncio
 import os
 import signal
+import tempfile
 from typing import NamedTuple
 
 from ...ground import stream
@@ -41,19 +42,21 @@ class Suite:
         """A command of the suite by its name, any other program by its path."""
         return name if os.sep in name else os.path.join(self.checkout, "bin", name)
 
-    async def start(self, name: str, *arguments: str) -> "Running":
+    async def start(self, name: str, *arguments: str, given: str = "") -> "Running":
         """Start one, in a session of its own: a Ctrl-C at the relay's terminal is the relay's."""
-        return Running(
-            await asyncio.create_subprocess_exec(
-                self.path(name), "--home", self.home, *arguments,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
-        )  # fmt: skip
+        with tempfile.TemporaryFile() as whole:  # no pipe: if the relay dies now, a turn must not take half of a message for all
+            whole.write(stream.encode(given))
+            whole.seek(0)
+            return Running(
+                await asyncio.create_subprocess_exec(
+                    self.path(name), "--home", self.home, *arguments,
+                    stdin=whole, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+                )
+            )  # fmt: skip
 
     async def run(self, name: str, *arguments: str, given: str = "") -> Outcome:
         try:
-            return await (await self.start(name, *arguments)).outcome(given)
+            return await (await self.start(name, *arguments, given=given)).outcome()
         except OSError as error:
             return Outcome(MISCONFIGURED, "", f"{name}: {error.strerror or error}")
 
@@ -64,34 +67,35 @@ class Running:
     def __init__(self, process: asyncio.subprocess.Process):
         self.process = process
         self.stopped = False  # somebody asked it to end
+        self.over = asyncio.Event()  # it has ended, and so has all that holds its output
 
-    async def outcome(self, given: str = "") -> Outcome:
+    async def outcome(self) -> Outcome:
         """Its outcome, once it has ended. A task that is cancelled meanwhile takes the process with it."""
         try:
-            out, err, _ = await asyncio.gather(
-                _all(self.process.stdout), _all(self.process.stderr), _give(self.process.stdin, stream.encode(given))
-            )
+            out, err = await asyncio.gather(_all(self.process.stdout), _all(self.process.stderr))
             code = await self.process.wait()
         except asyncio.CancelledError:
             self.kill()
             raise
+        self.over.set()
         return Outcome(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
-    async def stop(self, *signals: int) -> None:
-        """Ask it to end, with one signal after the other."""
+    async def stop(self, *signals: int, grace: float = GRACE) -> None:
+        """Ask it to end, with one signal after the other; what it leaves running is killed."""
         self.stopped = True
         for number in signals or (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
             self._signal(number)
             try:
-                await asyncio.wait_for(asyncio.shield(self.process.wait()), GRACE)
+                await asyncio.wait_for(self.over.wait(), grace)
                 return
             except TimeoutError:
-                continue
+                if self.process.returncode is not None:
+                    break
         self.kill()
 
     def kill(self) -> None:
         """It and all of its own at once."""
-        if self.process.returncode is None:
+        if not self.over.is_set():
             try:
                 os.killpg(self.process.pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -111,15 +115,3 @@ async def _all(reader: asyncio.StreamReader | None) -> bytes:
     while reader is not None and (piece := await reader.read(1 << 16)):
         kept += piece[: LONGEST - len(kept)]
     return bytes(kept)
-
-
-async def _give(writer: asyncio.StreamWriter | None, data: bytes) -> None:
-    if writer is None:
-        return
-    try:
-        writer.write(data)
-        await writer.drain()
-    except (BrokenPipeError, ConnectionResetError):  # it ends without reading, and says why
-        pass
-    finally:
-        writer.close()

@@ -31,7 +31,7 @@ from .whose import Presence
 MINUTE = 60.0
 BEHIND = 10 * 60_000  # ms that the cursor stays behind the clock, and
 CLOSE = 60_000  # behind the newest message: what comes out of order is not taken for old
-LEAVING = 6.0  # seconds that turns have to end when the relay does
+LEAVING = 4.0  # seconds that turns have to end when the relay does, before they are asked to
 BUSY_TRIES = 3  # for the home's lock, which each waits for by itself
 FETCHES = 3  # tries at what came with a message
 
@@ -125,9 +125,10 @@ class Relay:
                 break
             except discord.LoginFailure:
                 raise Misconfigured("Discord does not accept the token", cure="check DISCORD_TOKEN") from None
-            except Exception as error:
-                if not delivery.passing(error):
-                    raise
+            except Exception as error:  # whatever a network answers that wants a password first
+                if isinstance(error, discord.HTTPException) and not delivery.passing(error) and "json" in _type(error):
+                    cure = "check DISCORD_API_BASE, if it is set"
+                    raise Misconfigured(delivery.told_of(error), cure=cure) from None
                 self.say(f"Discord cannot be reached: {delivery.told_of(error)}")
             await self.client.close()
             pace.ended(0)
@@ -168,7 +169,7 @@ class Relay:
         for task in (*work, *self.lanes.values(), *self.fetching.values()):
             task.cancel()
         try:
-            await asyncio.wait_for(self.client.close(), 2)
+            await asyncio.wait_for(self.client.close(), 1)
         except TimeoutError:
             pass
 
@@ -212,7 +213,11 @@ class Relay:
             batch = [await self.arrivals.get()]
             while not self.arrivals.empty():
                 batch.append(self.arrivals.get_nowait())
-            await self.take_in(batch, live=True)
+            try:
+                await self.take_in(batch, live=True)
+            except delivery.TROUBLE as error:  # whose thread it is could not be asked; history tells it again
+                self.say(f"a message could not be taken in: {delivery.told_of(error)}")
+                self._in_background(self.catch_up())
 
     async def take_in(self, messages: list[discord.Message], live: bool = False) -> None:
         """Messages from the gateway or from history, known ones among them. They are in the ledger when this returns."""
@@ -244,6 +249,10 @@ class Relay:
 
     async def log(self, context: str, *events: dict[str, Any]) -> str:
         """Append events to a context's log, each once. The reference of the last."""
+        await self.start_thread(context)
+        return await self._append(context, *events)
+
+    async def _append(self, context: str, *events: dict[str, Any]) -> str:
         lines = "".join(stream.json_line(event) + "\n" for event in events)
         for _ in range(BUSY_TRIES):
             outcome = await self.suite.run("mem-append", "--jsonl", f"--context={context}", given=lines)
@@ -290,7 +299,7 @@ class Relay:
             else:
                 await self.history.missed(cursor, self.take_in)
             self.whole = True
-        except (TimeoutError, discord.DiscordException, delivery.Refused, OSError) as error:
+        except delivery.TROUBLE as error:
             self.say(f"what was said meanwhile could not be read: {delivery.told_of(error)}; trying again in a minute")
         finally:
             self.caught_up.set()
@@ -357,7 +366,7 @@ class Relay:
             if fetching := [self.fetching[message.id] for message in of if message.id in self.fetching]:
                 await asyncio.wait(fetching)
             found = [self.ledger.kept[message.id] for message in of if message.id in self.ledger.kept]
-            await self._start_thread(of[0])
+            await self.start_thread(context)
             answer = await attempts.answer(of, [path for k in found for path in k.files], [note for k in found for note in k.notes])
         finally:
             typing.cancel()
@@ -367,24 +376,24 @@ class Relay:
         self.life.last = life.Last(clock.system_now(), clock.monotonic() - started, context, answer.how)
         await self.journal.write(answered(of[-1].id, answer.text, answer.how))
 
-    async def _start_thread(self, first: Incoming) -> None:
-        """A thread starts with the message it was made from."""
-        if not first.context.startswith(listening.THREAD) or self.home.current_window(first.context):
+    async def start_thread(self, context: str) -> None:
+        """A thread starts with the message it was made from: called before anything is logged there."""
+        if not context.startswith(listening.THREAD) or self.home.current_window(context):
             return
         try:
-            starter = await self.history.starter(first.channel)
+            starter = await self.history.starter(int(context.removeprefix(listening.THREAD)))
             if starter:
                 me = self.client.user.id if self.client.user else 0
-                await self.log(first.context, listening.starter_event(starter, first.context, me))
-        except (TimeoutError, discord.DiscordException, OSError, Failure) as error:
-            self.say(f"the message {first.context} was made from could not be read: {delivery.told_of(error)}")
+                await self._append(context, listening.starter_event(starter, context, me))
+        except (Failure, *delivery.TROUBLE) as error:
+            self.say(f"the message {context} was made from could not be read: {delivery.told_of(error)}")
 
     async def _type(self, channel: int) -> None:
         """Show that an answer is being made, while it is."""
         while True:
             try:
                 await asyncio.wait_for(self.client.http.send_typing(channel), self.settings["relay.timeout"])
-            except (TimeoutError, discord.DiscordException, OSError):  # nothing depends on it
+            except delivery.TROUBLE:  # nothing depends on it
                 pass
             await asyncio.sleep(8)
 
@@ -407,19 +416,17 @@ class Relay:
 
     async def _part(self, turn: Turn, number: int, part: delivery.Part) -> int:
         nonce, reply_to = f"{turn.id}-{number}", None if number else turn.id
-        if turn.posting == number:  # the relay died over it
-            after = turn.posted.get(number - 1, turn.id)
-            if (there := await self.post.find(turn.channel, part, nonce, after, reply_to)) is not None:
-                return there
-        else:
+        after = turn.posted.get(number - 1, turn.id)
+        in_doubt = turn.posting == number  # the relay died over it
+        if not in_doubt:
             await self.journal.write(posting(turn.id, number))
         try:
-            return await self.post.part(turn.channel, part, nonce, reply_to)
+            return await self.post.part(turn.channel, part, nonce, after, reply_to, in_doubt)
         except delivery.Refused as refused:
             if not part.files:
                 raise
             said = f"{part.content}\n(its files could not be sent: {refused})".strip()
-            return await self.post.part(turn.channel, delivery.Part(said[-2000:], (), part.whole), f"{nonce}-t", reply_to)
+            return await self.post.part(turn.channel, delivery.Part(said[-2000:], (), part.whole), f"{nonce}-t", after, reply_to)
 
     async def _dead(self, of: list[Incoming], why: str, text: str = "") -> None:
         """A line for a person to find, about what had no answer or could not be posted."""
@@ -450,6 +457,11 @@ class Relay:
             ago = (clock.system_now() - last.at) / 1000
             rows.append(f"last turn: {last.how} after {last.seconds:.1f} s, {life.span(ago)} ago, in {last.context}")
         return rows
+
+
+def _type(error: discord.HTTPException) -> str:
+    """What an answer is by its own account: what Discord itself says is JSON."""
+    return error.response.headers.get("Content-Type", "")
 
 
 def _append(path: str, data: bytes) -> None:

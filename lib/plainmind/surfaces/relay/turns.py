@@ -17,6 +17,7 @@ from .programs import Outcome, Running, Suite
 
 ATTEMPTS = 3
 PAUSES = (5.0, 20.0)  # seconds before the second and the third
+LAST = 2.0  # seconds that a turn has when the relay ends
 ELSEWHERE = 2.0  # seconds before asking again whether a turn that an earlier relay started has ended
 
 ANSWERED, STOPPED, FAILED = "answered", "stopped", "failed"
@@ -75,13 +76,13 @@ class Attempts:
         if self.over.is_set():
             return Outcome(-signal.SIGINT, "", "")
         try:
-            self.running = await self.suite.start(self.program, *arguments)
+            self.running = await self.suite.start(self.program, *arguments, given=lanes.text(of, notes))
         except OSError as error:
             return Outcome(MISCONFIGURED, "", f"{self.program}: {self.program} cannot be run: {error.strerror or error}")
         try:
             if self.over.is_set():  # it came while the process was started
                 self.running.kill()
-            return await self.running.outcome(lanes.text(of, notes))
+            return await self.running.outcome()
         finally:
             self.running = None
 
@@ -108,4 +109,4 @@ class Attempts:
         self.ending = True
         self.over.set()
         if self.running:
-            await self.running.stop(signal.SIGTERM)
+            await self.running.stop(signal.SIGTERM, grace=LAST)

@@ -1,7 +1,8 @@
 """Who the relay is, where it lives and whom it listens to, as settings say it."""
 
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from ...formats.config import Settings
@@ -25,6 +26,8 @@ def presence(env: Environment, settings: Settings) -> Presence:
     token, channel = env.get("DISCORD_TOKEN").strip(), env.get("DISCORD_CHANNEL_ID").strip()
     if not token:
         raise Misconfigured("DISCORD_TOKEN is missing", cure="put the bot's token into .env of the home")
+    if not re.fullmatch(r"[!-~]+", token):
+        raise Misconfigured("DISCORD_TOKEN is no token", cure="copy it once more from Discord's developer portal")
     if not _number(channel):
         what = f"'{channel}' is no channel" if channel else "DISCORD_CHANNEL_ID is missing"
         raise Misconfigured(what, cure="put the number of the bot's channel into .env of the home")
@@ -33,15 +36,21 @@ def presence(env: Environment, settings: Settings) -> Presence:
         raise Misconfigured(f"relay.allow: '{strange[0]}' is no user", cure="give the number that 'Copy User ID' gives")
     if not named:
         raise Misconfigured("relay.allow names nobody", cure='write [relay] and allow = "YOUR USER ID" into config.toml')
-    return Presence(token, int(channel), frozenset(map(int, named)), env.get("DISCORD_API_BASE"))
+    api = env.get("DISCORD_API_BASE").strip()
+    if api and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", api):
+        raise Misconfigured("DISCORD_API_BASE is no address", cure="write https://HOST/api/v10, or leave it out")
+    return Presence(token, int(channel), frozenset(map(int, named)), api)
 
 
-def only_one(home: Home) -> AbstractContextManager[None]:
+@contextmanager
+def only_one(home: Home) -> Iterator[None]:
     """The lock of the relay, which nobody waits for. Busy when there is one already."""
-    try:
-        return files.lock(home.path("relay", "lock"), wait=0)
-    except Busy:
-        raise Busy("a relay of this home is running already") from None
+    with ExitStack() as held:
+        try:
+            held.enter_context(files.lock(home.path("relay", "lock"), wait=0))
+        except Busy:
+            raise Busy("a relay of this home is running already") from None
+        yield
 
 
 def _number(text: str) -> bool:
