@@ -23,7 +23,8 @@ OUTGOING = 10 * 1024 * 1024  # bytes of all files of one answer; what Discord ta
 SECONDS = 60.0
 
 _IMAGES = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF87a": ".gif", b"GIF89a": ".gif"}
-_LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\(<?([^()<>\n]{1,1000})>?\)")
+# code in a line is left as it is
+_LINK = re.compile(r"(?P<code>`+)(?!`).*?(?<!`)(?P=code)(?!`)|!?\[(?P<label>[^\]\n]{0,200})\]\(<?(?P<path>[^()<>\n]{1,1000})>?\)")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
@@ -106,17 +107,20 @@ def named(home: Home, text: str, most: int = MOST) -> Named:
 
     def found(match: re.Match[str]) -> str:
         nonlocal room
-        path = _outgoing(home, match[2].strip())
-        if path is None:
+        path = None if match["code"] else _outgoing(home, match["path"].strip())
+        try:
+            size = os.path.getsize(path or "")
+        except OSError:
             return match[0]
-        size = os.path.getsize(path)
+        assert path
+        label = match["label"] or os.path.basename(path)
         if path not in paths and (size > room or len(paths) == most):
             why = f"{size / 1e6:.1f} MB" if size > room else f"more than {most}"
-            return f"{match[1] or os.path.basename(path)} (not attached: {why})"
+            return f"{match['label'] or os.path.basename(path)} (not attached: {why})"
         if path not in paths:
             paths.append(path)
             room -= size
-        return match[1] or os.path.basename(path)
+        return label
 
     lines, fenced = [], ""
     for line in text.split("\n"):

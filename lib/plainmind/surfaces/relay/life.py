@@ -6,11 +6,15 @@ Owns the files of that: when the gateway last answered, how far messages have be
 import json
 import os
 import socket
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from ... import __version__
 from ...ground import clock, files, stream
 from ...ground.paths import Home
 from .ledger import Ledger
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 SILENT = 150.0  # seconds without an answer of the gateway, which come every 41 s, after which a relay is not alive
 STRANGERS = 1000
@@ -71,6 +75,21 @@ def silence(home: Home, now: int) -> float | None:
         return max(0.0, now / 1000 - os.stat(home.path("relay", "alive")).st_mtime)
     except FileNotFoundError:
         return None
+
+
+def state(client: "Connection", ledger: Ledger, life: Life, running: int) -> list[str]:
+    """How it is going, in lines."""
+    waiting = sum(map(len, ledger.waiting.values()))
+    undelivered = sum(1 for turn in ledger.turns.values() if turn.text is not None)
+    connected = f"connected, {client.latency * 1000:.0f} ms" if client.connected else "not connected"
+    rows = [
+        f"plainmind {__version__}, {connected}, up {span(clock.monotonic() - life.started)}",
+        f"{running} turns running, {waiting} messages waiting, {undelivered} answers to be posted",
+    ]
+    if last := life.last:
+        ago = (clock.system_now() - last.at) / 1000
+        rows.append(f"last turn: {last.how} after {last.seconds:.1f} s, {span(ago)} ago, in {last.context}")
+    return rows
 
 
 def told(silence: float | None) -> str:

@@ -14,7 +14,7 @@ from .ledger import Attached, Incoming
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .relay import Relay
+    from .receiving import Receiving
 
 CHANNEL, THREAD = "discord-channel/", "discord-thread/"
 TYPES = (discord.MessageType.default, discord.MessageType.reply)
@@ -42,28 +42,28 @@ class Places:
         return f"{THREAD}{place.id}" if parent == self.channel else ""
 
 
-def listen(client: "Connection", relay: "Relay") -> None:
-    """Have the client tell the relay what happens."""
+def listen(client: "Connection", receiving: "Receiving", broken: Callable[[str], None]) -> None:
+    """Have the client tell what happens; `broken` is called where that raised."""
 
     async def on_message(message: discord.Message) -> None:
-        relay.arrivals.put_nowait(message)
+        receiving.arrivals.put_nowait(message)
 
     async def on_connect() -> None:
         client.connected = True
-        relay.caught_up.clear()  # nothing is answered before what is older than it
+        receiving.caught_up.clear()  # nothing is answered before what is older than it
 
     async def on_ready() -> None:
-        relay.ready()
+        receiving.ready()
 
     async def on_resumed() -> None:
         client.connected = True
-        relay.ready()
+        receiving.ready()
 
     async def on_raw_message_edit(payload: discord.RawMessageUpdateEvent) -> None:
-        await relay.edited(payload)
+        await receiving.edited(payload)
 
     async def on_error(event: str, *_: Any, **__: Any) -> None:
-        relay.broken(event)
+        broken(event)
 
     for handler in (on_message, on_connect, on_ready, on_resumed, on_raw_message_edit, on_error):
         setattr(client, handler.__name__, handler)

@@ -7,6 +7,7 @@ goes on where the last one was, or gets the reply that was logged.
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NamedTuple
 
 from ...ground.errors import BUSY, MISCONFIGURED, UNAVAILABLE
@@ -19,6 +20,9 @@ ATTEMPTS = 3
 PAUSES = (5.0, 20.0)  # seconds before the second and the third
 LAST = 2.0  # seconds that a turn has when the relay ends
 ELSEWHERE = 2.0  # seconds before asking again whether a turn that an earlier relay started has ended
+
+#: what is held while a process runs, and not between two attempts
+Busy = Callable[[], AbstractAsyncContextManager[None]]
 
 ANSWERED, STOPPED, FAILED = "answered", "stopped", "failed"
 
@@ -37,8 +41,8 @@ class HandedBack(Exception):
 class Attempts:
     """The attempts of one turn, which may be stopped at any time."""
 
-    def __init__(self, suite: Suite, program: str, journal: Journal, say: Callable[[str], None]):
-        self.suite, self.program, self.journal, self.say = suite, program, journal, say
+    def __init__(self, suite: Suite, program: str, journal: Journal, say: Callable[[str], None], busy: Busy = nullcontext):
+        self.suite, self.program, self.journal, self.say, self.busy = suite, program, journal, say, busy
         self.running: Running | None = None
         self.over = asyncio.Event()  # a person wants no answer any more, or the relay ends
         self.ending = False
@@ -50,8 +54,11 @@ class Attempts:
             turn = self.journal.ledger.turns.get(id)
             if turn and turn.attempts >= ATTEMPTS:
                 return Answer(f"(no answer: {ATTEMPTS} attempts were broken off)", FAILED)
-            await self.journal.write(began(of))
-            outcome = await self._attempt(of, files, notes)
+            async with self.busy():
+                if self.over.is_set():
+                    return self._stopped()
+                await self.journal.write(began(of))
+                outcome = await self._attempt(of, files, notes)
             if self.ending or outcome.code == BUSY:
                 await self.journal.write(returned(id))
             if self.over.is_set():
@@ -73,8 +80,6 @@ class Attempts:
             f"--context={last.context}", f"--message-id={last.id}", f"--author={last.author}", f"--author-id={last.author_id}",
             *([f"--reply-to={quoted}"] if quoted else []), *(f"--attach={path}" for path in files), "-",
         ]  # fmt: skip
-        if self.over.is_set():
-            return Outcome(-signal.SIGINT, "", "")
         try:
             self.running = await self.suite.start(self.program, *arguments, given=lanes.text(of, notes))
         except OSError as error:
