@@ -47,7 +47,7 @@ class Relay:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, ready: bool = True) -> "Relay":
-        """The process; with `ready`, once it has heard all it has missed."""
+        """The process; with `ready`, once it is connected. What it has missed may still be coming."""
         before = self.path("relay", "cursor.json")
         known = os.path.exists(before)
         connected = len(self.discord.connected()) if known else 0
@@ -79,7 +79,7 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         if self.process and self.process.poll() is None:
-            self.kill()
+            self.stop()  # its turns end with it
 
     def path(self, *parts: str) -> str:
         return os.path.join(self.home, *parts)
