@@ -69,14 +69,15 @@ def recover(path: str) -> None:
         return
     for left in sorted(names):
         match = left.startswith(f".{name}.") and _LEFT.fullmatch(left, len(name) + 2)
-        if match and not _is_running(int(match[1])):
+        if match and not is_running(int(match[1])):
             whole = os.path.join(folder, left)
             if match[2] and _digest(files.read(whole)) not in (match[2], match[3]):
                 _keep(files.read(whole), path, [])
             os.unlink(whole)
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether there is a process of this number; another one may have it by now."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

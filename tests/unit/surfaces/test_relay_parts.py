@@ -374,12 +374,16 @@ def test_a_cursor_that_cannot_be_read_is_none(home, ledger, content):
 
 
 def test_a_relay_is_alive_as_long_as_the_gateway_answers(home, ledger):
-    assert life.silence(home, NOW) is None and life.told(None) == "no relay has run here"
+    assert life.sign(home, NOW) is None
     life.Life(home, ledger).beat()
     os.utime(home.path("relay", "alive"), (NOW / 1000 - 149, NOW / 1000 - 149))
-    assert life.told(life.silence(home, NOW)) == "alive: the gateway last answered 2 min ago"
-    assert life.told(life.silence(home, NOW + 2000)) == "not alive: the gateway last answered 3 min ago"
-    assert life.silence(home, NOW - 10**6) == 0  # a clock that was set back
+    assert str(life.sign(home, NOW)) == "alive: the gateway last answered 2 min ago"
+    assert str(life.sign(home, NOW + 2000)) == "not alive: the gateway last answered 3 min ago"
+    assert life.sign(home, NOW - 10**6).silence == 0  # a clock that was set back
+    for nobody in ("2026-01-30T14:23:55Z 99999999\n", "\n", "x y\n"):
+        with open(home.path("relay", "alive"), "w") as file:
+            file.write(nobody)
+        assert str(life.sign(home, NOW)).startswith("not running: ")
 
 
 def test_a_stranger_is_told_of_once_and_a_crowd_is_not_remembered(home, ledger):

@@ -9,7 +9,7 @@ import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import __version__
-from ...ground import clock, files, stream
+from ...ground import clock, exchange, files, stream
 from ...ground.paths import Home
 from .ledger import Ledger
 
@@ -44,8 +44,9 @@ class Life:
         """The gateway has answered."""
         path = self.home.path("relay", "alive")
         files.make_folder(os.path.dirname(path))
-        with open(path, "w", encoding="utf-8") as file:
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
             file.write(f"{clock.text(clock.system_now())} {os.getpid()}\n")
+        os.replace(f"{path}.new", path)  # lost with the power: nothing is alive then
 
     def keep_cursor(self, cursor: int) -> None:
         self.cursor = cursor
@@ -69,12 +70,31 @@ def _cursor(path: str) -> int | None:
         return None
 
 
-def silence(home: Home, now: int) -> float | None:
-    """Seconds since the gateway answered a relay of this home, None when it never did."""
+class Sign(NamedTuple):
+    """A sign of life: how many seconds ago the gateway answered a relay of this home, and whether that process still runs."""
+
+    silence: float
+    running: bool
+
+    @property
+    def alive(self) -> bool:
+        return self.running and self.silence < SILENT
+
+    def __str__(self) -> str:
+        state = "alive" if self.alive else "not alive" if self.running else "not running"
+        return f"{state}: the gateway last answered {span(self.silence)} ago"
+
+
+def sign(home: Home, now: int) -> Sign | None:
+    """The last one of this home, None when there never was one."""
+    path = home.path("relay", "alive")
     try:
-        return max(0.0, now / 1000 - os.stat(home.path("relay", "alive")).st_mtime)
+        silence = max(0.0, now / 1000 - os.stat(path).st_mtime)
+        with open(path, encoding="utf-8", errors="replace") as file:
+            pid = file.read(200).split()[-1:]
     except FileNotFoundError:
         return None
+    return Sign(silence, bool(pid) and pid[0].isdecimal() and exchange.is_running(int(pid[0])))
 
 
 def state(client: "Connection", ledger: Ledger, life: Life, running: int) -> list[str]:
@@ -90,12 +110,6 @@ def state(client: "Connection", ledger: Ledger, life: Life, running: int) -> lis
         ago = (clock.system_now() - last.at) / 1000
         rows.append(f"last turn: {last.how} after {last.seconds:.1f} s, {span(ago)} ago, in {last.context}")
     return rows
-
-
-def told(silence: float | None) -> str:
-    if silence is None:
-        return "no relay has run here"
-    return f"{'alive' if silence < SILENT else 'not alive'}: the gateway last answered {span(silence)} ago"
 
 
 def notify(state: str) -> None:
