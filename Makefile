@@ -41,6 +41,7 @@ check: setup
 bench: setup
 	@$(PY) bench/speed.py
 	@$(PY) bench/reminders.py
+	@$(PY) bench/relay.py --messages 2000
 	@$(PY) bench/retrieval.py
 
 faults: setup

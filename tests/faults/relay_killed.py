@@ -31,7 +31,10 @@ WORD = re.compile(r"w\d+(?:x\d+)?(?:s\d+)?h?")
 LINES = 28  # of one message of Discord's
 LIMIT = 90.0  # seconds in which everything is answered
 
-MODEL = f"""#!{sys.executable} -IS
+# a path with a space in it cannot stand behind '#!'
+MODEL = f"""#!/bin/sh
+'''exec' "{sys.executable}" -IS "$0" "$@"
+' '''
 import json, os, re, sys, time
 said = [m["content"] for m in json.load(sys.stdin)["messages"] if m["role"] == "user"][-1]
 words = re.findall({WORD.pattern!r}, said)

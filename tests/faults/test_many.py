@@ -7,7 +7,7 @@ import tempfile
 from contextlib import nullcontext
 
 import pytest
-from plainmind.ground import files
+from plainmind.ground import exchange, files
 from plainmind.ground.paths import Home
 from plainmind.log import pinning, reader, verify
 from plainmind.log.writer import Draft, Log
@@ -228,7 +228,7 @@ def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):
         both.wait(60)
         files.replace(path, data)
 
-    monkeypatch.setattr(files, "edit", replaced)
+    monkeypatch.setattr(exchange, "edit", replaced)
     together(lambda number: order(home, "backend", "task", str(number)), 2)
     assert len(states(home)["backend"].fields["completedTasks"]) == 1
 
