@@ -1,0 +1,1 @@
+"""Other tools' histories as events and pages: lenient readers, strict writers. Knows neither the logs nor the index."""

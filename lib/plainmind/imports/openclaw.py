@@ -1,0 +1,59 @@
+"""OpenClaw's sessions: `~/.openclaw/agents/<agent>/sessions/<id>.jsonl`, in pi's format, with `sessions.json` beside them.
+
+`…jsonl.reset.<time>` is a session that /new ended, and history; `.deleted.` was deleted by its owner, `.bak.`,
+`.checkpoint.<uuid>.jsonl` and `.trajectory.jsonl` repeat others. What OpenClaw itself put among the user's messages
+(heartbeats, greetings, other sessions' messages) is not the user's. `delivery-mirror` repeats what was sent to a channel.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from . import pi, said
+from .said import Found, Said, Skipped, mapping
+from .sources import Record, Records, Source, lines
+
+_SESSION = re.compile(r"(?!.*\.trajectory\.)(?!.*\.checkpoint\.[0-9a-f-]{36}\.).+\.jsonl(\.reset\.[^/]*)?\Z", re.I)
+_MACHINE = re.compile(
+    r"A new session was started via /new or /reset\b|Read HEARTBEAT\.md if it exists\b|Pre-compaction memory flush\b"
+)
+_SILENT = re.compile(r"\s*(HEARTBEAT_OK|NO_REPLY)\s*\Z")
+_TRAILER = re.compile(r"\n?\[message_id: [^\]\n]*\]\s*\Z")
+
+
+class OpenClaw(pi.Pi):
+    surface = "openclaw"
+
+    def wanted(self, path: str) -> bool:
+        return bool(_SESSION.match(path.rpartition("/")[2]))
+
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
+        return events(lines(source, note), lambda first: pi.lineage(first, source))
+
+
+def events(records: Records, ancestry) -> Iterator[Found]:
+    """The events of a session, less what OpenClaw said to itself."""
+    answer = ""
+    for one in pi.events(_people(records), "openclaw", ancestry):
+        if isinstance(one, Said) and one.role == "user":
+            if _MACHINE.match(one.content):
+                one = Skipped("hidden")
+            else:
+                one = said.remembered(one._replace(content=_TRAILER.sub("", one.content)), "")
+        elif isinstance(one, Said) and one.role == "agent":
+            mirror = one.meta.get("model", "").startswith("openclaw:")
+            if _SILENT.match(one.content) or (mirror and one.content == answer):
+                one = Skipped("hidden")
+            else:
+                answer = one.content
+        yield one
+
+
+def _people(records: Records) -> Records:
+    """The records, without the role of messages that no person sent."""
+    for record in records:
+        if isinstance(record, Record):
+            message = mapping(record.value.get("message"))
+            kind = mapping(message.get("provenance")).get("kind")
+            if message.get("role") == "user" and kind in ("inter_session", "internal_system"):
+                message["role"] = "system"
+        yield record

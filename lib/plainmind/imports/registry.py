@@ -1,0 +1,24 @@
+"""Names of tools to the readers of their histories. Adding a tool is one module and one line.
+
+Importing this module imports no reader.
+"""
+
+from importlib import import_module
+
+from .sources import History
+
+HISTORIES = {
+    "pi": "pi:Pi",
+    "claude": "claude:Claude",
+    "claude-memory": "claude_memory:ClaudeMemory",
+    "openclaw": "openclaw:OpenClaw",
+    "mom": "mom:Mom",
+    "chatgpt": "chatgpt:ChatGPT",
+    "claude-ai": "claude_ai:ClaudeAI",
+    "discord": "discord:Discord",
+}
+
+
+def history(tool: str) -> History:
+    module, _, name = HISTORIES[tool].partition(":")
+    return getattr(import_module(f"{__package__}.{module}"), name)()

@@ -1,0 +1,366 @@
+"""Histories as the tools write them: small, and with something of everything that is in real ones."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+INJECTED = 'INJECTED_CONTEXT_RELEVANT_MEMORIES\n{"budget_tokens_est":1000,"memories":[{"path":"logs/a/b.md","line":3,"excerpt":"pm2"}]}\n'
+SESSION = "019aa4f2-7c1e-7f00-8a00-0123456789ab"
+CHAT = "67a1c0de-0000-8000-9000-000000000001"
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def jsonl(path: Path, *lines: Any) -> Path:
+    return write(path, "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+
+
+def zipped(path: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for top, _, names in os.walk(folder):
+            for name in names:
+                full = os.path.join(top, name)
+                archive.write(full, os.path.relpath(full, folder))
+    return path
+
+
+def part(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+# --- pi, and what speaks its format
+
+
+def header(id: str = SESSION, hour: int = 9, cwd: str = "/work/app", **more: Any) -> dict[str, Any]:
+    return {"type": "session", "version": 3, "id": id, "timestamp": f"2026-01-30T{hour:02}:00:00.000Z", "cwd": cwd, **more}
+
+
+def entry(number: int, role: str, content: Any = None, hour: int = 9, **more: Any) -> dict[str, Any]:
+    message = {"role": role, "timestamp": 1_769_763_600_000 + number, **more}
+    if content is not None:
+        message["content"] = content
+    time = f"2026-01-30T{hour:02}:00:{number:02}.000Z"
+    return {"type": "message", "id": f"{hour:02x}{number:06x}", "parentId": None, "timestamp": time, "message": message}
+
+
+def pi_entries(hour: int = 9) -> list[dict[str, Any]]:
+    call = {"type": "toolCall", "id": "c1", "name": "bash", "arguments": {"command": "pm2 ls", "text": "x" * 1999 + "𝄞𝄞", "n": 1}}
+    told = {"provider": "anthropic", "model": "claude-sonnet-4-5", "usage": {}, "stopReason": "toolUse"}
+    return [
+        {"type": "model_change", "id": "m", "timestamp": "2026-01-30T09:00:00.000Z", "provider": "anthropic", "modelId": "x"},
+        entry(1, "user", [part("How do I restart pm2?"), {"type": "image", "data": "…"}], hour),
+        entry(2, "assistant", [{"type": "thinking", "thinking": "Hm."}, part("I look."), call], hour, **told),
+        entry(3, "toolResult", [part("no processes")], hour, toolCallId="c1", toolName="bash", isError=False),
+        entry(4, "assistant", [part("None run."), part("Start one.")], hour, **told),
+        entry(5, "bashExecution", hour=hour, command="ls -la", output="total 48\n", exitCode=0, cancelled=False),
+        entry(6, "bashExecution", hour=hour, command="env", output="SECRET", exitCode=0, excludeFromContext=True),
+        {"type": "compaction", "id": "k", "timestamp": "2026-01-30T09:00:07.000Z", "summary": "They spoke of pm2."},
+        entry(8, "user", f"{INJECTED}And logs?", hour),
+        entry(9, "user", INJECTED, hour),
+        entry(10, "toolResult", "it failed\u2028\x1b[2J", hour, toolCallId="c9", toolName="read", isError=True),
+        entry(11, "custom", "from an extension", hour, customType="x", display=False),
+    ]
+
+
+PI = [
+    ("user", "How do I restart pm2?"),
+    ("agent", "I look."),
+    ("tool", "no processes"),
+    ("agent", "None run.\nStart one."),
+    ("tool", "total 48\n"),
+    ("user", "And logs?"),
+    ("tool", "it failed\u2028\x1b[2J"),
+]
+
+
+def pi(folder: Path, *broken: str) -> Path:
+    jsonl(folder / "--work-app--" / f"2026-01-30T09-00-00-000Z_{SESSION}.jsonl", header(), *broken, *pi_entries())
+    return folder
+
+
+def openclaw(folder: Path, *broken: str) -> Path:
+    mirror = {"provider": "openclaw", "model": "delivery-mirror"}
+    internal = entry(22, "user", "The other session is done.", provenance={"kind": "inter_session", "sourceSessionKey": "agent:x:main"})
+    sessions = folder / "agents" / "main" / "sessions"
+    jsonl(
+        sessions / f"{SESSION}.jsonl", header(), *broken, *pi_entries(),
+        entry(20, "user", [part("Hello\n[message_id: 2302]")]),
+        entry(21, "assistant", [part("Hi!")], provider="anthropic", model="claude-opus-4-5"),
+        entry(23, "assistant", [part("Hi!")], **mirror),
+        entry(24, "assistant", [part("Sent elsewhere.")], **mirror),
+        entry(25, "user", [part("Read HEARTBEAT.md if it exists (workspace context).")]),
+        entry(26, "assistant", [part("HEARTBEAT_OK")], provider="anthropic", model="claude-opus-4-5"),
+        internal,
+    )  # fmt: skip
+    write(sessions / "sessions.json", json.dumps({"agent:main:main": {"sessionId": SESSION}}))
+    jsonl(sessions / f"{SESSION}.checkpoint.0f0f0f0f-1111-4222-8333-444444444444.jsonl", header(), *pi_entries())
+    jsonl(sessions / "old.jsonl.reset.2026-01-29T09-00-00.000Z", header("old", 8), entry(1, "user", "Before /new", 8))
+    jsonl(sessions / "gone.jsonl.deleted.2026-01-29T09-00-00.000Z", header("gone", 7), entry(1, "user", "Deleted", 7))
+    return folder
+
+
+OPENCLAW = [*PI, ("user", "Hello"), ("agent", "Hi!"), ("agent", "Sent elsewhere."), ("user", "Before /new")]
+
+
+def mom(folder: Path, *broken: str) -> Path:
+    def said(ts: int, text: str, **more: Any) -> dict[str, Any]:
+        message = {"date": f"2026-01-30T09:00:{ts:02}.500Z", "ts": f"17697636{ts:02}.123456", "user": "U1", "userName": "ann"}
+        return {**message, "displayName": "Ann", "text": text, "attachments": [], "isBot": False, **more}
+
+    channel = folder / "C0ABCDEF"
+    jsonl(
+        channel / "log.jsonl", *broken,
+        said(1, "How do I restart pm2?", attachments=[{"original": "ps.png", "local": "C0ABCDEF/attachments/1_ps.png"}]),
+        said(4, "None run.\nStart one.", user="bot", userName=None, displayName=None, isBot=True),
+        said(6, f"{INJECTED}And logs?"),
+        said(7, "", attachments=[{"original": "only.png", "local": "x"}]),
+        said(8, INJECTED),
+    )  # fmt: skip
+    jsonl(channel / "context.jsonl", header(), *pi_entries())
+    write(folder / "MEMORY.md", "not history")
+    return folder
+
+
+MOM = [
+    ("user", "How do I restart pm2?"),
+    ("tool", "no processes"),
+    ("agent", "None run.\nStart one."),
+    ("tool", "total 48\n"),
+    ("user", "And logs?"),
+    ("user", ""),
+    ("tool", "it failed\u2028\x1b[2J"),
+]
+
+
+# --- Claude Code
+
+
+def claude_line(number: int, kind: str, content: Any = None, **more: Any) -> dict[str, Any]:
+    line = {
+        "parentUuid": None, "isSidechain": False, "userType": "external", "cwd": "/work/app", "sessionId": SESSION, "version": "2.1.251",
+        "gitBranch": "main", "type": kind, "uuid": f"00000000-0000-4000-8000-{number:012d}", "timestamp": f"2026-01-30T09:00:{number:02}.000Z",
+    }  # fmt: skip
+    if content is not None:
+        message = {"role": kind, "content": content}
+        line["message"] = {**message, "id": "msg_1", "model": "claude-opus-4-5"} if kind == "assistant" else message
+    return {**line, **more}
+
+
+def claude_lines() -> list[Any]:
+    use = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "pm2 ls", "text": "y" * 2001}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [part("no processes")]}
+    reminded = [part("And the logs?"), part("<system-reminder>\nTodos are empty.\n</system-reminder>")]
+    return [
+        {"type": "summary", "summary": "pm2", "leafUuid": "x"},
+        {"type": "file-history-snapshot", "messageId": "x", "snapshot": {}},
+        claude_line(1, "user", "<local-command-caveat>Caveat: …</local-command-caveat>", isMeta=True),
+        claude_line(2, "user", "How do I restart pm2?"),
+        claude_line(3, "assistant", [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]),
+        claude_line(4, "assistant", [part("I look.")]),
+        claude_line(5, "assistant", [use]),
+        claude_line(6, "user", [result], toolUseResult={"stdout": "no processes"}),
+        claude_line(7, "assistant", [part("None run.")]),
+        claude_line(8, "user", "<command-name>/review</command-name>\n<command-message>review</command-message>\n<command-args>HEAD~1</command-args>"),
+        claude_line(9, "user", "<local-command-stdout>done</local-command-stdout>"),
+        claude_line(10, "user", "<bash-input>git status</bash-input>"),
+        claude_line(11, "user", "<bash-stdout>clean</bash-stdout><bash-stderr></bash-stderr>"),
+        claude_line(12, "system", subtype="compact_boundary", content="Conversation compacted"),
+        claude_line(13, "user", "This session is being continued…", isCompactSummary=True, isVisibleInTranscriptOnly=True),
+        claude_line(14, "user", reminded),
+        claude_line(15, "user", INJECTED),
+        claude_line(16, "user", [part("[Request interrupted by user]")]),
+        claude_line(17, "assistant", [part("API Error: 529")], isApiErrorMessage=True),
+        claude_line(18, "attachment", attachment={"type": "queued_command", "prompt": "and hurry", "commandMode": "prompt"}),
+        claude_line(19, "attachment", attachment={"type": "total_tokens_reminder"}),
+        claude_line(20, "user", "<task-notification>done</task-notification>", origin={"kind": "task-notification"}),
+    ]
+
+
+CLAUDE = [
+    ("user", "How do I restart pm2?"),
+    ("agent", "I look."),
+    ("tool", "no processes"),
+    ("agent", "None run."),
+    ("user", "/review HEAD~1"),
+    ("tool", "clean"),
+    ("user", "And the logs?\n"),
+    ("user", "and hurry"),
+    ("agent", "Found three."),
+]
+
+
+def claude(folder: Path, *broken: str) -> Path:
+    project = folder / "-work-app"
+    jsonl(project / f"{SESSION}.jsonl", *claude_lines(), *broken)
+    side = {"isSidechain": True, "agentId": "a1b2c3"}
+    found = claude_line(31, "assistant", [part("Found three.")], **side)
+    jsonl(project / SESSION / "subagents" / "agent-a1b2c3.jsonl", claude_line(30, "user", "Count them.", **side), found)
+    write(project / "memory" / "MEMORY.md", "- [x](x.md)\n")
+    return folder
+
+
+def claude_memory(folder: Path) -> Path:
+    memory = folder / "-work-app" / "memory"
+    write(memory / "MEMORY.md", "- [Sessions or tokens](tokens_decision.md) — tokens\n")
+    head = "---\nname: Sessions or tokens\ndescription: we chose tokens: because of phones\ntype: project\n---\n"
+    write(memory / "tokens_decision.md", f"{head}Decided by [Ann](user_ann.md), see [docs](https://example.org/a.md) and [[feedback_tests]].\n")
+    new = "name: user_ann\ndescription: \"who she is\"\nmetadata: \n  node_type: memory\n  type: user\n  modified: 2026-03-02T10:00:00.000Z\n"
+    write(memory / "user_ann.md", f"---\n{new}---\n\nAnn likes short answers.\n")
+    write(memory / "feedback_tests.md", f"Run the tests first.\n\n{INJECTED}")
+    write(memory / "empty.md", "---\nname: nothing\n---\n")
+    os.utime(memory / "tokens_decision.md", (1_769_783_035, 1_769_783_035))
+    os.utime(memory / "feedback_tests.md", (1_769_783_035, 1_769_783_035))
+    return folder
+
+
+# --- exports
+
+
+def node(id: str, parent: str | None, role: str, content: Any, time: float | None, **more: Any) -> dict[str, Any]:
+    author = {"role": role, "name": more.pop("name", None), "metadata": {}}
+    if isinstance(content, str):
+        content = {"content_type": "text", "parts": [content]}
+    message = {"id": id, "author": author, "create_time": time, "content": content, "weight": 1.0, "recipient": "all", "metadata": {}, **more}
+    return {"id": id, "parent": parent, "children": [], "message": message}
+
+
+def conversation(id: str = CHAT) -> dict[str, Any]:
+    code = {"content_type": "code", "language": "python", "text": "print(6 * 7)"}
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://file-1", "width": 1}
+    spoken = {"content_type": "audio_transcription", "text": "and aloud", "direction": "in"}
+    model = {"model_slug": "gpt-5-2"}
+    nodes = [
+        {"id": "root", "message": None, "parent": None, "children": ["sys"]},
+        node("sys", "root", "system", "", None, metadata={"is_visually_hidden_from_conversation": True}),
+        node("own", "sys", "user", {"content_type": "user_editable_context", "user_profile": "CNC machinist"}, None),
+        node("u1", "own", "user", {"content_type": "multimodal_text", "parts": [picture, "What is this?", spoken]}, 1769763601.25,
+             metadata={"attachments": [{"name": "pump.jpg"}]}),
+        node("u1b", "own", "user", "What was that?", 1769763600.0),
+        node("t1", "u1", "assistant", {"content_type": "thoughts", "thoughts": [{"content": "Hm."}]}, 1769763602.0),
+        node("r1", "t1", "assistant", {"content_type": "reasoning_recap", "content": "Thought for 3 s"}, 1769763602.5),
+        node("c1", "r1", "assistant", code, 1769763603.0, recipient="python"),
+        node("o1", "c1", "tool", {"content_type": "execution_output", "text": "42"}, 1769763604.0, name="python"),
+        node("a1", "o1", "assistant", "A pump.", 1769763605.0, metadata=model),
+        node("h1", "a1", "user", "hidden", 1769763606.0, metadata={"is_visually_hidden_from_conversation": True}),
+        node("i1", "h1", "user", INJECTED, 1769763607.0),
+        node("u2", "i1", "user", f"{INJECTED}Thanks.", None),
+        node("w1", "u2", "assistant", "ctx", 1769763608.0, weight=0.0),
+    ]  # fmt: skip
+    return {
+        "title": "Pump", "create_time": 1769763600.0, "update_time": 1769763609.0, "mapping": {n["id"]: n for n in nodes},
+        "current_node": "w1", "conversation_id": id, "id": id,
+    }  # fmt: skip
+
+
+CHATGPT = [("user", "What is this?\nand aloud"), ("tool", "42"), ("agent", "A pump."), ("user", "Thanks.")]
+
+
+def chatgpt(folder: Path, *broken: Any) -> Path:
+    write(folder / "conversations.json", json.dumps([*broken, conversation()]))
+    write(folder / "user.json", json.dumps({"email": "a@example.org"}))
+    write(folder / "shared_conversations.json", "[]")
+    return folder
+
+
+def claude_chat(id: str = CHAT) -> dict[str, Any]:
+    def message(number: int, sender: str, *content: Any, **more: Any) -> dict[str, Any]:
+        uuid, time = f"00000000-0000-4000-8000-{number:012d}", f"2026-01-30T09:00:{number:02}.123456Z"
+        base = {"uuid": uuid, "text": "This block is not supported", "content": list(content), "sender": sender, "created_at": time}
+        return {**base, "updated_at": time, "attachments": [], "files": [], **more}
+
+    used = {"type": "tool_use", "id": "toolu_1", "name": "repl", "input": {"code": "6*7"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "name": "repl", "content": [part("42")], "is_error": False}
+    pasted = {"file_name": "paste.txt", "file_type": "txt", "extracted_content": "a long log"}
+    document = {"file_name": "plan.pdf", "extracted_content": "not what was said"}
+    thinking = {"type": "thinking", "thinking": "Hm."}
+    return {
+        "uuid": id, "name": "Sum", "summary": "They computed.", "created_at": "2026-01-30T09:00:00Z", "account": {"uuid": "x"},
+        "chat_messages": [
+            message(1, "human", part("What is six times seven?"), attachments=[pasted, document], files=[{"file_name": "a.png"}]),
+            message(2, "assistant", thinking, part("I compute."), used, result, part("42."), {"type": "token_budget"}),
+            message(3, "human", text="Old exports have text only.", content=[]),
+            message(4, "human", part(INJECTED)),
+            message(5, "assistant", part(f"{INJECTED}Yes.")),
+        ],
+    }  # fmt: skip
+
+
+CLAUDE_AI = [
+    ("user", "What is six times seven?\na long log"),
+    ("agent", "I compute."),
+    ("tool", "42"),
+    ("agent", "42."),
+    ("user", "Old exports have text only."),
+    ("agent", "Yes."),
+]
+
+
+def claude_ai(folder: Path, *broken: Any) -> Path:
+    write(folder / "conversations.json", json.dumps([*broken, claude_chat()]))
+    write(folder / "projects.json", "[]")
+    return folder
+
+
+def exported(channel: str, kind: str, *messages: dict[str, Any]) -> dict[str, Any]:
+    about = {"id": channel, "type": kind, "categoryId": "1", "category": "Text", "name": "general", "topic": None}
+    head = {"guild": {"id": "1", "name": "Guild"}, "channel": about, "dateRange": {}, "exportedAt": "2026-02-01T00:00:00+00:00"}
+    return {**head, "messages": list(messages), "messageCount": len(messages)}
+
+
+def posted(number: int, content: Any, bot: bool = False, **more: Any) -> dict[str, Any]:
+    author = {"id": "77", "name": "ann", "discriminator": "0000", "nickname": "Ann", "isBot": bot, "roles": []}
+    time = f"2026-01-30T10:00:{number:02}.25+01:00"
+    return {"id": str(1466730000000000000 + number), "type": "Default", "timestamp": time, "content": content, "author": author, "attachments": [], **more}
+
+
+def discord(folder: Path, *broken: Any) -> Path:
+    whole = exported(
+        "1334000000000000001", "GuildTextChat", *broken, posted(1, "How do I restart pm2?"),
+        posted(2, "With pm2 restart.", bot=True, type="Reply", reference={"messageId": "1466730000000000001"}),
+        posted(3, "Ann pinned a message.", type="ChannelPinnedMessage"),
+        posted(4, "", attachments=[{"id": "1", "fileName": "ps.png"}]), posted(5, ""),
+        posted(6, INJECTED, bot=True), posted(7, f"{INJECTED}Thanks."),
+    )  # fmt: skip
+    write(folder / "Guild - general [1334000000000000001].json", json.dumps(whole, indent=2))
+    write(folder / "Guild - a thread [1335].json", json.dumps(exported("1335", "GuildPublicThread", posted(9, "In a thread."))))
+    package = folder / "package" / "Messages"
+    write(package / "index.json", json.dumps({"1336": "offtopic in Guild"}))
+    write(package / "c13360" / "channel.json", json.dumps({"id": "13360", "type": "PUBLIC_THREAD", "name": "x"}))
+    rows = [
+        {"ID": 1419422247004934226, "Timestamp": "2025-09-21 20:37:15", "Contents": "later", "Attachments": "https://cdn/1/2/a.jpg?ex=0 https://cdn/1/3/b.jpg"},
+        {"ID": 897870239797215243, "Timestamp": "2021-10-13 15:35:46", "Contents": "my only 10/10", "Attachments": ""},
+    ]
+    write(package / "c13360" / "messages.json", json.dumps(rows))
+    write(package / "c13370" / "channel.json", json.dumps({"id": "13370", "type": 0}))
+    write(package / "c13370" / "messages.csv", 'ID,Timestamp,Contents,Attachments\r\n897870239797215243,2021-10-13 15:35:46.000000+00:00,"two\nlines",\r\n')
+    write(folder / "package" / "Account" / "user.json", json.dumps({"id": "77"}))
+    return folder
+
+
+DISCORD = [
+    ("user", "In a thread."),
+    ("user", "How do I restart pm2?"),
+    ("agent", "With pm2 restart."),
+    ("user", ""),
+    ("user", "Thanks."),
+    ("user", "my only 10/10"),
+    ("user", "later"),
+    ("user", "two\nlines"),
+]
+
+#: name -> (what writes its files, what is to be remembered of them)
+ALL: dict[str, tuple[Any, list[tuple[str, str]]]] = {
+    "pi": (pi, PI),
+    "claude": (claude, CLAUDE),
+    "openclaw": (openclaw, OPENCLAW),
+    "mom": (mom, MOM),
+    "chatgpt": (chatgpt, CHATGPT),
+    "claude-ai": (claude_ai, CLAUDE_AI),
+    "discord": (discord, DISCORD),
+}
