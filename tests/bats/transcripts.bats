@@ -12,6 +12,7 @@ play() {
 @test "mem-show" { play mem-show; }
 @test "mem-pin" { play mem-pin; }
 @test "mem-lint" { play mem-lint; }
+@test "mem-import" { play mem-import; }
 @test "work-session" { play work-session; }
 @test "remind-add" { start_webhook; hide_what_differs; play remind-add; }
 @test "remind-edit" { start_webhook; hide_what_differs; play remind-edit; }

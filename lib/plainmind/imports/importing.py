@@ -89,7 +89,7 @@ class Tally:
 
 def repository(folder: str) -> str:
     """The top of the repository a folder is in; the folder itself when it is in none."""
-    start = path = os.path.abspath(folder)
+    start = path = os.path.realpath(folder)  # sessions name folders so, too
     while not os.path.exists(os.path.join(path, ".git")):
         if path == os.path.dirname(path):
             return start

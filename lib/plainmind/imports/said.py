@@ -44,7 +44,9 @@ class Said(NamedTuple):
         event: dict[str, Any] = {"timestamp": clock.text(self.instant), "role": self.role, "content": self.content}
         if self.author:
             event["author"] = self.author
-        return stream.json_line({**event, "context": context or self.context, "meta": self.meta, "id": id})
+        if self.meta:
+            event["meta"] = self.meta
+        return stream.json_line({**event, "context": context or self.context, "id": id})
 
 
 class Page(NamedTuple):

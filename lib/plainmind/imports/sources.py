@@ -24,6 +24,13 @@ from .said import Found
 LONGEST_LINE = 64 * 1024 * 1024
 CHUNK = 64 * 1024
 
+#: escapes of a pair of surrogates, or of a lone one; the backslash is none that is escaped itself
+_SURROGATES = re.compile(
+    rb"(?<!\\)((?:\\\\)*+)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+#: an escape that goes on in the next chunk, or may
+_UNFINISHED = re.compile(rb"(?<!\\)\\+(?:u[0-9a-fA-F]{0,4}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z")
+
 
 class Record(NamedTuple):
     """A record of a file, and where it stands."""
@@ -120,18 +127,28 @@ class Bytes:
 
 
 class Text:
-    """What ijson reads: UTF-8 whatever the bytes are."""
+    """What ijson reads: UTF-8 whatever the bytes are, and no halves of characters among the escapes, at which it would stop."""
 
     def __init__(self, file: Bytes):
-        self._file, self._decoder = file, codecs.getincrementaldecoder("utf-8")("replace")
+        self._file, self._decoder, self._held = file, codecs.getincrementaldecoder("utf-8")("replace"), b""
 
     def read(self, size: int = -1) -> bytes:
-        while size:
+        while size:  # ijson asks for nothing to see whether it will get bytes
             data = self._file.read(size)
-            text = self._decoder.decode(data, final=not data).encode()
+            text = self._held + self._decoder.decode(data, final=not data).encode()
+            self._held = b""
+            cut = _UNFINISHED.search(text, max(0, len(text) - CHUNK)) if data else None
+            if cut:
+                text, self._held = text[: cut.start()], text[cut.start() :]
+            if b"\\ud" in text or b"\\uD" in text:
+                text = _SURROGATES.sub(_whole, text)
             if text or not data:
                 return text
-        return b""  # ijson asks so whether it will get bytes
+        return b""
+
+
+def _whole(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[2] else found[1] + b"\\ufffd"
 
 
 def sources(paths: tuple[str, ...], wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
@@ -206,13 +223,19 @@ def _parsed(line: bytes, place: str) -> Record | Failure:
     try:
         value = json.loads(line.decode("utf-8", "surrogateescape"), parse_constant=lambda name: None)
     except (ValueError, RecursionError) as error:
-        cure = "cut off while it was written, or damaged" if not line.endswith(b"\n") else "mend the line or take it out"
-        return BadData(f"no JSON: {str(error).partition(';')[0]}", place=place, cure=cure)
-    return (
-        Record(place, value)
-        if isinstance(value, dict)
-        else BadData("no JSON object", place=place, cure="mend the line or take it out")
-    )
+        whole = line.endswith(b"\n")
+        cure = "mend the line or take it out" if whole else "it was cut off while it was written, or is damaged"
+        return BadData(f"no JSON: {_complaint(error)}", place=place, cure=cure)
+    if isinstance(value, dict):
+        return Record(place, value)
+    return BadData("no JSON object", place=place, cure="mend the line or take it out")
+
+
+def _complaint(error: Exception) -> str:
+    """What a parser says, in a few words."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.pos + 1}"
+    return re.sub(r"\s+", " ", str(error).partition("\n")[0]).partition(";")[0].strip()
 
 
 def elements(source: Source, prefix: str, what: str, note: Callable[[int], None] = lambda count: None) -> Records:
@@ -231,8 +254,11 @@ def elements(source: Source, prefix: str, what: str, note: Callable[[int], None]
                     else BadData("no JSON object", place=place, cure="it is left out")
                 )
         except (ijson.JSONError, ValueError, RecursionError) as error:
-            said = re.sub(r"\s+", " ", str(error).partition("\n")[0]).strip()
-            yield BadData(f"no JSON after {what} {number}: {said}", place=source.place, cure="cut off or damaged: export it again")
+            yield BadData(
+                f"no JSON after {what} {number}: {_complaint(error)}",
+                place=source.place,
+                cure="cut off or damaged: export it again",
+            )
 
 
 def beginning(source: Source, size: int = 4096) -> bytes:

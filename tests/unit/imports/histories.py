@@ -6,7 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-INJECTED = 'INJECTED_CONTEXT_RELEVANT_MEMORIES\n{"budget_tokens_est":1000,"memories":[{"path":"logs/a/b.md","line":3,"excerpt":"pm2"}]}\n'
+INJECTED = (
+    'INJECTED_CONTEXT_RELEVANT_MEMORIES\n{"budget_tokens_est":1000,"memories":[{"path":"logs/a/b.md","line":3,"excerpt":"pm2"}]}\n'
+)
 SESSION = "019aa4f2-7c1e-7f00-8a00-0123456789ab"
 CHAT = "67a1c0de-0000-8000-9000-000000000001"
 
@@ -86,7 +88,9 @@ def pi(folder: Path, *broken: str) -> Path:
 
 def openclaw(folder: Path, *broken: str) -> Path:
     mirror = {"provider": "openclaw", "model": "delivery-mirror"}
-    internal = entry(22, "user", "The other session is done.", provenance={"kind": "inter_session", "sourceSessionKey": "agent:x:main"})
+    internal = entry(
+        22, "user", "The other session is done.", provenance={"kind": "inter_session", "sourceSessionKey": "agent:x:main"}
+    )
     sessions = folder / "agents" / "main" / "sessions"
     jsonl(
         sessions / f"{SESSION}.jsonl", header(), *broken, *pi_entries(),
@@ -166,7 +170,11 @@ def claude_lines() -> list[Any]:
         claude_line(5, "assistant", [use]),
         claude_line(6, "user", [result], toolUseResult={"stdout": "no processes"}),
         claude_line(7, "assistant", [part("None run.")]),
-        claude_line(8, "user", "<command-name>/review</command-name>\n<command-message>review</command-message>\n<command-args>HEAD~1</command-args>"),
+        claude_line(
+            8,
+            "user",
+            "<command-name>/review</command-name>\n<command-message>review</command-message>\n<command-args>HEAD~1</command-args>",
+        ),
         claude_line(9, "user", "<local-command-stdout>done</local-command-stdout>"),
         claude_line(10, "user", "<bash-input>git status</bash-input>"),
         claude_line(11, "user", "<bash-stdout>clean</bash-stdout><bash-stderr></bash-stderr>"),
@@ -209,8 +217,11 @@ def claude_memory(folder: Path) -> Path:
     memory = folder / "-work-app" / "memory"
     write(memory / "MEMORY.md", "- [Sessions or tokens](tokens_decision.md) — tokens\n")
     head = "---\nname: Sessions or tokens\ndescription: we chose tokens: because of phones\ntype: project\n---\n"
-    write(memory / "tokens_decision.md", f"{head}Decided by [Ann](user_ann.md), see [docs](https://example.org/a.md) and [[feedback_tests]].\n")
-    new = "name: user_ann\ndescription: \"who she is\"\nmetadata: \n  node_type: memory\n  type: user\n  modified: 2026-03-02T10:00:00.000Z\n"
+    write(
+        memory / "tokens_decision.md",
+        f"{head}Decided by [Ann](user_ann.md), see [docs](https://example.org/a.md) and [[feedback_tests]].\n",
+    )
+    new = 'name: user_ann\ndescription: "who she is"\nmetadata: \n  node_type: memory\n  type: user\n  modified: 2026-03-02T10:00:00.000Z\n'
     write(memory / "user_ann.md", f"---\n{new}---\n\nAnn likes short answers.\n")
     write(memory / "feedback_tests.md", f"Run the tests first.\n\n{INJECTED}")
     write(memory / "empty.md", "---\nname: nothing\n---\n")
@@ -226,7 +237,16 @@ def node(id: str, parent: str | None, role: str, content: Any, time: float | Non
     author = {"role": role, "name": more.pop("name", None), "metadata": {}}
     if isinstance(content, str):
         content = {"content_type": "text", "parts": [content]}
-    message = {"id": id, "author": author, "create_time": time, "content": content, "weight": 1.0, "recipient": "all", "metadata": {}, **more}
+    message = {
+        "id": id,
+        "author": author,
+        "create_time": time,
+        "content": content,
+        "weight": 1.0,
+        "recipient": "all",
+        "metadata": {},
+        **more,
+    }
     return {"id": id, "parent": parent, "children": [], "message": message}
 
 
@@ -316,7 +336,15 @@ def exported(channel: str, kind: str, *messages: dict[str, Any]) -> dict[str, An
 def posted(number: int, content: Any, bot: bool = False, **more: Any) -> dict[str, Any]:
     author = {"id": "77", "name": "ann", "discriminator": "0000", "nickname": "Ann", "isBot": bot, "roles": []}
     time = f"2026-01-30T10:00:{number:02}.25+01:00"
-    return {"id": str(1466730000000000000 + number), "type": "Default", "timestamp": time, "content": content, "author": author, "attachments": [], **more}
+    return {
+        "id": str(1466730000000000000 + number),
+        "type": "Default",
+        "timestamp": time,
+        "content": content,
+        "author": author,
+        "attachments": [],
+        **more,
+    }
 
 
 def discord(folder: Path, *broken: Any) -> Path:
@@ -333,12 +361,20 @@ def discord(folder: Path, *broken: Any) -> Path:
     write(package / "index.json", json.dumps({"1336": "offtopic in Guild"}))
     write(package / "c13360" / "channel.json", json.dumps({"id": "13360", "type": "PUBLIC_THREAD", "name": "x"}))
     rows = [
-        {"ID": 1419422247004934226, "Timestamp": "2025-09-21 20:37:15", "Contents": "later", "Attachments": "https://cdn/1/2/a.jpg?ex=0 https://cdn/1/3/b.jpg"},
+        {
+            "ID": 1419422247004934226,
+            "Timestamp": "2025-09-21 20:37:15",
+            "Contents": "later",
+            "Attachments": "https://cdn/1/2/a.jpg?ex=0 https://cdn/1/3/b.jpg",
+        },
         {"ID": 897870239797215243, "Timestamp": "2021-10-13 15:35:46", "Contents": "my only 10/10", "Attachments": ""},
     ]
     write(package / "c13360" / "messages.json", json.dumps(rows))
     write(package / "c13370" / "channel.json", json.dumps({"id": "13370", "type": 0}))
-    write(package / "c13370" / "messages.csv", 'ID,Timestamp,Contents,Attachments\r\n897870239797215243,2021-10-13 15:35:46.000000+00:00,"two\nlines",\r\n')
+    write(
+        package / "c13370" / "messages.csv",
+        'ID,Timestamp,Contents,Attachments\r\n897870239797215243,2021-10-13 15:35:46.000000+00:00,"two\nlines",\r\n',
+    )
     write(folder / "package" / "Account" / "user.json", json.dumps({"id": "77"}))
     return folder
 
