@@ -5,17 +5,19 @@ Owns what happens when the embedder is down: words alone, one remark, no failure
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..formats import reference
 from ..ground import clock, files
 from ..ground.environment import Environment
 from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
-from ..index import embedding, store, sync
+from ..index import embedding, pages, store, sync
 from ..index.store import Store
 from ..providers import registry
-from ..recall import search, trace
+from ..recall import knowledge, search, trace
+
+Result = TypeVar("Result")
 
 
 class Means(NamedTuple):
@@ -34,30 +36,76 @@ class Recalled(NamedTuple):
     record: dict | None  # the trace, if one was wanted
 
 
+class Remembered(NamedTuple):
+    """What a turn is given of the past, and of what is known."""
+
+    moments: search.Result
+    pages: knowledge.Knowledge
+
+
+class Wanted(NamedTuple):
+    """Which moments: how many, of what relevance, of which part of the past."""
+
+    k: int
+    floor: float
+    scope: search.Scope = search.Scope()
+
+
 def recall(
     means: Means, text: str, scope: search.Scope, *, k: int, floor: float, lexical: bool = False, traced: bool = False
 ) -> Recalled:
     """The moments that matter to a text, after taking in whatever was appended since."""
 
-    if not os.path.isdir(means.home.root):  # a mistyped home is not made by asking it something
-        return Recalled(search.NOTHING, None)
-
     def work(opened: Store) -> Recalled:
-        sync.catch_up(opened)
-        embedding.restore(opened)
-        now = means.now()
-        query = search.Query(text, now, mode=means.settings["recall.sim"])
-        if not lexical:
-            query = _with_vector(means, opened, query)
+        query = _query(means, opened, text, lexical)
         field = search.TurnField(opened, query, scope, floor)
         if not traced:
             return Recalled(search.ranked(opened, field, k, floor), None)
         recorder = trace.Recorder(field)
         result = search.ranked(opened, recorder, k, floor)
-        question = {"query": text, "now": clock.text(now), "k": k, "floor": floor, "sim": query.mode, "model": query.model}
+        question = {"query": text, "now": clock.text(query.now), "k": k, "floor": floor, "sim": query.mode, "model": query.model}
         return Recalled(result, trace.record(recorder, question, result))
 
+    return _with_index(means, work) or Recalled(search.NOTHING, None)
+
+
+def known(means: Means, text: str, policy: knowledge.Policy, *, lexical: bool = False) -> knowledge.Knowledge:
+    """The pages for a text, after taking in whatever changed since."""
+
+    def work(opened: Store) -> knowledge.Knowledge:
+        pages.take_in(opened)
+        return knowledge.search(opened, _query(means, opened, text, lexical), policy)
+
+    return _with_index(means, work) or knowledge.NOTHING
+
+
+def remember(means: Means, text: str, wanted: Wanted, policy: knowledge.Policy) -> Remembered:
+    """Moments and pages for a message, with one look at the index and one question to the embedder."""
+
+    def work(opened: Store) -> Remembered:
+        pages.take_in(opened)
+        query = _query(means, opened, text, lexical=False)
+        moments = search.search(opened, query, wanted.scope, wanted.k, wanted.floor)
+        return Remembered(moments, knowledge.search(opened, query, policy))
+
+    return _with_index(means, work) or Remembered(search.NOTHING, knowledge.NOTHING)
+
+
+def _with_index(means: Means, work: Callable[[Store], Result]) -> Result | None:
+    """`work` on the index; None where there is no home."""
+    if not os.path.isdir(means.home.root):  # a mistyped home is not made by asking it something
+        return None
     return store.use_copy(means.home, work) if means.dry else store.use(means.home, work, means.say)
+
+
+def _query(means: Means, opened: Store, text: str, lexical: bool) -> search.Query:
+    """The text as a query to an index that has everything that was appended."""
+    sync.catch_up(opened)
+    if opened.setting("embed_model") is None:
+        pages.take_in(opened)  # it is new: what the cache has of their vectors is restored with the turns'
+    embedding.restore(opened)
+    query = search.Query(text, means.now(), mode=means.settings["recall.sim"])
+    return query if lexical else _with_vector(means, opened, query)
 
 
 def _with_vector(means: Means, opened: Store, query: search.Query) -> search.Query:
@@ -97,6 +145,7 @@ def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress:
 
     def work(opened: Store) -> Embedded:
         sync.catch_up(opened) if refs is not None else sync.reconcile(opened)
+        pages.take_in(opened)
         embedding.restore(opened)
         embedder = registry.embedder(means.settings["embed.model"], means.env, means.settings, bulk=refs is None)
         turns, missing = _turns_at(opened, means.home, refs) if refs is not None else ({}, [])
@@ -108,7 +157,7 @@ def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress:
             now,
             retry_failed=options.retry_failed,
             limit=limit,
-            only=None if refs is None else list(turns.values()),
+            only=None if refs is None else [id for ids in turns.values() for id in ids],
         )
         try:
             # not a lock anybody waits for: it keeps a second run from paying for the same turns
@@ -118,7 +167,7 @@ def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress:
             if refs is None:
                 raise Busy("another mem-embed is at work", cure="it will do these turns too") from None
             done = embedding.Work(0, 0, 0, 0, "")
-        states = {ref: embedding.state(opened, embedder.model, turn) for ref, turn in turns.items()}
+        states = {ref: embedding.state(opened, embedder.model, ids) for ref, ids in turns.items()}
         return Embedded(done, states, missing, embedding.status(opened, embedder.model).pending)
 
     return store.use(means.home, work, means.say)
@@ -148,19 +197,19 @@ def _run(means: Means, opened: Store, embedder, due: Sequence, options: EmbedOpt
     return run.over(list(due))
 
 
-def _turns_at(opened: Store, home: Home, refs: list[str]) -> tuple[dict[str, int], list[str]]:
-    turns, missing = {}, []
+def _turns_at(opened: Store, home: Home, refs: list[str]) -> tuple[dict[str, list[int]], list[str]]:
+    """What is embedded at each reference: a turn, or the passages of a page; and references that point nowhere."""
+    turns: dict[str, list[int]] = {}
     for ref in refs:
         try:
             place = reference.parse(ref)
-            turn = sync.turn_at(opened, home.relative(place.path), place.line)
+            path = home.relative(place.path)
         except Failure:
-            turn = None
-        if turn is None:
-            missing.append(ref)
-        else:
-            turns[ref] = turn
-    return turns, missing
+            continue
+        turn = sync.turn_at(opened, path, place.line)
+        turns[ref] = [turn] if turn is not None else embedding.passages_at(opened, path)
+    turns = {ref: ids for ref, ids in turns.items() if ids}
+    return turns, [ref for ref in refs if ref not in turns]
 
 
 def embed_status(means: Means) -> dict[str, Any]:
@@ -168,6 +217,7 @@ def embed_status(means: Means) -> dict[str, Any]:
 
     def work(opened: Store) -> dict[str, Any]:
         sync.catch_up(opened)
+        pages.take_in(opened)
         embedding.restore(opened)
         serving = opened.setting("embed_model") or ""
         try:

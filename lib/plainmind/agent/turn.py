@@ -15,10 +15,11 @@ from ..formats.event import Event, metadata
 from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
+from ..knowledge import maintenance
 from ..log import reader
 from ..log.writer import Draft, Log
 from ..providers.chatting import Call, Chat, Reply
-from ..recall import expand, inject, search
+from ..recall import expand, inject, knowledge, search
 from . import memory, prompt, skills
 from .bash import LONGEST, TOOL, Shell
 from .showing import Showing
@@ -127,11 +128,11 @@ class Turn:
     def request(self, message: Message, shown: Sequence[Event] = (), known: "_Known | None" = None) -> dict[str, Any]:
         """The request to the model: `shown` is of the window, `known` what this turn already did."""
         known = known or _Known()
-        block = self._memories(message, min(known.line, shown[0].line if shown else UNLIMITED))
+        blocks = self._memories(message, min(known.line, shown[0].line if shown else UNLIMITED))
         messages = [
             {"role": "system", "content": self._system()},
             *prompt.messages(shown),
-            prompt.final([block], prompt.said(message.text, message.meta)),
+            prompt.final(blocks, prompt.said(message.text, message.meta)),
             *prompt.messages(known.since),
         ]
         return {
@@ -238,17 +239,24 @@ class Turn:
         messages.append({"role": "assistant", "content": text, "tool_calls": [made]})
         messages.append({"role": "tool", "tool_call_id": call.id, "content": shown})
 
-    def _memories(self, message: Message, first: int) -> str:
-        """The block of memories; what the prompt shows, from line `first` of the window on, is not among them."""
+    def _memories(self, message: Message, first: int) -> list[str]:
+        """The blocks of moments and of pages; what the prompt shows, from line `first` of the window on, is not among them."""
         scope = search.Scope()
         if self.context and (path := self.means.home.current_window(self.context)):
             scope = search.Scope(shown=(path, first))
-        k, floor = self.settings["recall.k"], self.settings["recall.floor"]
+        k, floor, policy = self.settings["recall.k"], self.settings["recall.floor"], knowledge.Policy.of(self.settings)
+        budget, each = BUDGET, EACH
         if self._small:
-            k, floor = min(k, SMALL_K), max(floor, SMALL_FLOOR)
-        found = memory.recall(self.means, message.text, scope, k=k, floor=floor).result
-        budget, each = (SMALL_BUDGET, SMALL_EACH) if self._small else (BUDGET, EACH)
-        return inject.block(inject.fit(found.hits, found.terms, budget, each).memories, budget)
+            k, floor, budget, each = min(k, SMALL_K), max(floor, SMALL_FLOOR), SMALL_BUDGET, SMALL_EACH
+            policy = policy.small()
+        moments, known = memory.remember(self.means, message.text, memory.Wanted(k, floor, scope), policy)
+        pages = knowledge.fit(known, policy).pages
+        if self.context and not self.means.dry:
+            maintenance.record_recalled(self.means.home, self.means.now(), [page.found.path for page in pages])
+        return [
+            inject.block(inject.fit(moments.hits, moments.terms, budget, each).memories, budget),
+            knowledge.block(pages, policy),
+        ]
 
     def _system(self) -> str:
         """Persona, skills and surroundings: the same bytes from turn to turn, until a person changes one of them."""
@@ -258,9 +266,14 @@ class Turn:
         if self._small:
             return prompt.system(persona)
         known = skills.discover(self.means.home, os.path.join(self.shell.checkout, "skills"), self.means.say, dry=self.means.dry)
-        return prompt.system(
-            persona, skills.text(known), prompt.surroundings(self.shell.folder, self.means.home.root, self.shell.terms)
-        )
+        around = prompt.surroundings(self.shell.folder, self.means.home.root, self.shell.terms)
+        return prompt.system(persona, skills.text(known), around, notice=self._notice())
+
+    def _notice(self) -> str:
+        """One line when the memory is to be looked over; the same one until it was."""
+        audit = maintenance.audit(self.means.home, self.means.now())
+        since = f"since {clock.text(audit.time)[:10]}" if audit.time else "yet"
+        return f"(notice) No audit of the memory {since}: offer the user one, with the skill memory-audit." if audit.overdue else ""
 
     def _shown(self, message: Message) -> Sequence[Event]:
         """The events of other turns that the prompt shows: the last ones of the window, within the budget."""

@@ -30,6 +30,19 @@ KEYS: dict[str, Key] = {
         float, -1.0, "cosine of unrelated texts with the model; -1 takes the known value, or 0", least=-1, most=0.99
     ),
     "recall.k": Key(int, 8, "turns recalled", least=1, most=1000),
+    "knowledge.rank": Key(str, "relevance", "how pages are ranked", ("relevance", "rrf")),
+    "knowledge.floor": Key(float, 0.25, "relevance a page must reach to be given", least=0, most=1),
+    "knowledge.k": Key(int, 6, "relevant pages given, besides those always given and those linked to", least=0, most=100),
+    "knowledge.budget": Key(int, 4000, "estimated tokens of all pages given to a turn", least=0, most=1000000),
+    "knowledge.l1_budget": Key(int, 2000, "of these, for pages that are always given", least=0, most=1000000),
+    "knowledge.each": Key(int, 500, "estimated tokens of one relevant page", least=1, most=1000000),
+    "knowledge.recency": Key(float, 0.15, "added to the score of a page dated today", least=0, most=10),
+    "knowledge.recency_days": Key(float, 60.0, "days in which that falls to nothing", least=1, most=36500),
+    "knowledge.weight_user": Key(float, 1.5, "what the relevance of a page of type user counts", least=0, most=10),
+    "knowledge.weight_agent_feedback": Key(float, 1.4, "of type agent-feedback", least=0, most=10),
+    "knowledge.weight_project": Key(float, 1.2, "of type project", least=0, most=10),
+    "knowledge.weight_reference": Key(float, 1.0, "of type reference", least=0, most=10),
+    "knowledge.weight_compaction": Key(float, 1.0, "of type compaction", least=0, most=10),
     "remind.host": Key(str, "", "the one host that fires reminders; empty means every host that scans"),
     "remind.grace": Key(
         float, 12.0, "hours after which a missed occurrence of a recurring reminder is let go", least=0.1, most=336

@@ -9,9 +9,7 @@ The format is Agent Skills, which pi and Claude read too. Owns its rules: the na
 single hyphens, at most 64; the description has 1 to 1,024 characters; `disable-model-invocation: true` hides a skill
 from the model; other keys may say what they like. Refuses to know files.
 
-The YAML is composed, never constructed: no key but these three is made into a value, and a node knows its line.
-Aliases and deep nesting are refused before that: merged aliases grow without bound, and libyaml's composer
-recurses in C until the process dies.
+The YAML is composed, never constructed (yaml_nodes): no key but these three is made into a value. Aliases are refused.
 """
 
 import re
@@ -19,11 +17,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..ground.errors import BadData
+from . import yaml_nodes
 
 FILE = "SKILL.md"
 MOST = 64 * 1024  # bytes of the file: a model reads all of it
 MOST_HEAD = 8 * 1024  # characters of the YAML
-DEEPEST = 16
 LONGEST_NAME, LONGEST_DESCRIPTION = 64, 1024
 
 HIDDEN = "disable-model-invocation"
@@ -121,21 +119,8 @@ def problems(found: Head, path: str) -> Iterator[BadData]:
 
 
 def _read(text: str, path: str) -> Head:
-    import yaml
-
-    try:
-        root = _root(text, path)
-    except yaml.YAMLError as error:
-        # the head starts in line 2; a character that may not be there has an offset and no mark
-        mark, offset = getattr(error, "problem_mark", None), getattr(error, "position", 0)
-        line = 2 + (mark.line if mark else text.encode()[:offset].count(b"\n"))
-        what = getattr(error, "problem", None) or getattr(error, "reason", "damaged")
-        raise BadData(f"no YAML: {what}", place=f"{path}:{line}", cure="put the value in quotes, or mend the line") from None
-    if root is not None and not isinstance(root, yaml.MappingNode):
-        raise BadData("the head is no list of 'key: value'", place=f"{path}:2", cure="write name: and description:")
     found = Head({}, {}, [])
-    for key, value in root.value if root is not None else ():
-        name, line = str(key.value), key.start_mark.line + 2
+    for name, value, line, *_ in yaml_nodes.entries(text, path, 2):  # the head starts in line 2
         if name in found.lines:
             found.twice.append((name, line))
         found.lines[name] = line
@@ -144,25 +129,8 @@ def _read(text: str, path: str) -> Head:
     return found
 
 
-def _root(text: str, path: str) -> Any:
-    """The YAML as nodes, None when it is empty."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a build without libyaml has the slow one only
-    depth = 0
-    for event in yaml.parse(text, Loader=loader):
-        place = f"{path}:{event.start_mark.line + 2}"
-        if isinstance(event, yaml.AliasEvent):
-            raise BadData("an alias in the head", place=place, cure="write out what it stands for; put a * in quotes")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise BadData("a head nested too deep", place=place, cure="keep it flat")
-    return yaml.compose(text, Loader=loader)
-
-
 def _text(node: Any, key: str) -> str | None:
     """A node's value if it is of the key's kind. True and false are those of YAML 1.2, which pi reads: no 'yes', no 'on'."""
-    kind = "bool" if key == HIDDEN else "str"
-    if node.tag != f"tag:yaml.org,2002:{kind}":
+    if yaml_nodes.kind(node) != ("bool" if key == HIDDEN else "str"):
         return None
     return node.value.lower() if key == HIDDEN else node.value

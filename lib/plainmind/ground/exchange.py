@@ -20,7 +20,8 @@ PAUSE = 0.01  # seconds before an edit is tried again
 SETTLING = 0.03  # seconds in which a program that has read a file saves it
 
 #: the end of a temporary file's name: whose it is, and of an edit the digests of what was read and what was made
-_LEFT = re.compile(r"(\d+)-\d+\.(?:tmp|([0-9a-f]{16})-([0-9a-f]{16})\.swap)")
+_LEFT = re.compile(r"(\d+)-\d+\.(?:tmp|([0-9a-f]{16})-([0-9a-f]{16})\.(?:swap|gone))")
+_BESIDE = re.compile(r"\.(.+)\." + _LEFT.pattern)
 
 
 class Edited(NamedTuple):
@@ -74,6 +75,41 @@ def recover(path: str) -> None:
             if match[2] and _digest(files.read(whole)) not in (match[2], match[3]):
                 _keep(files.read(whole), path, [])
             os.unlink(whole)
+
+
+def remove(path: str, old: bytes) -> bool:
+    """Delete a file if it still holds `old`; False when somebody saved meanwhile, and theirs stays.
+
+    It gets another name first, and what came out is looked at. A process that is killed meanwhile leaves a file that
+    `recover` understands. The caller holds the lock of all edits.
+    """
+    if not _is_still(path, old):
+        return False
+    folder, name = os.path.split(path)
+    digest = _digest(old)
+    names = (os.path.join(folder, f".{name}.{os.getpid()}-{n}.{digest}-{digest}.gone") for n in itertools.count())
+    away = next(name for name in names if not os.path.lexists(name))
+    os.rename(path, away)
+    still = _is_still(away, old)
+    if still:
+        os.unlink(away)
+    elif os.path.lexists(path):  # they have saved it anew by now
+        _keep(files.read(away), path, [])
+        os.unlink(away)
+    else:
+        os.rename(away, path)
+    files.sync_folder(folder)
+    return still
+
+
+def recover_all(folder: str) -> None:
+    """`recover` every file of a folder of which something was left."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in sorted({match[1] for left in names if (match := _BESIDE.fullmatch(left))}):
+        recover(os.path.join(folder, name))
 
 
 def is_running(pid: int) -> bool:

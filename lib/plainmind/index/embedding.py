@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from ..ground import clock
 from ..ground.errors import BadData, Unavailable
-from . import vectors
+from . import pages, vectors
 from .cache import Cache, content_hash, serving, set_serving
 from .store import Store
 from .sync import EMBEDDED
@@ -31,6 +31,8 @@ class Embedder(Protocol):
 
 
 class Turn(NamedTuple):
+    """A turn that is to be embedded, or (its id negative) a passage of a page."""
+
     id: int
     text: str  # what is embedded
     attempts: int
@@ -60,6 +62,9 @@ class Work(NamedTuple):
     unavailable: str  # why the provider was given up for this run, '' if it was not
 
 
+#: the turn may be gone by now: a window can be removed, and a page changed, while vectors are made
+_THERE = "EXISTS (SELECT 1 FROM turns WHERE id = ?1) OR EXISTS (SELECT 1 FROM passages WHERE id = -?1)"
+
 CONTEXT_WORDS = 30  # of the turn before, that are embedded with a turn
 
 
@@ -83,28 +88,43 @@ def status(store: Store, model: str) -> Status:
     marks = ",".join("?" * len(EMBEDDED))
     count = lambda sql, *given: store.db.execute(sql, given).fetchone()[0]  # noqa: E731
     all_turns = count(f"SELECT count(*) FROM turns WHERE role IN ({marks})", *EMBEDDED)
+    passages = count("SELECT count(*) FROM passages")
     ok = count("SELECT count(*) FROM vectors WHERE model = ? AND status = 'ok'", model)
     failed = count("SELECT count(*) FROM vectors WHERE model = ? AND status = 'failed'", model)
     last = store.db.execute(
         "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' ORDER BY next_try LIMIT 1", (model,)
     ).fetchone() or ("", "")
     text_only = count("SELECT count(*) FROM turns") - all_turns
-    return Status(model, ok, all_turns - ok - failed, failed, text_only, *last)
+    return Status(model, ok, all_turns + passages - ok - failed, failed, text_only, *last)
 
 
-def state(store: Store, model: str, turn: int) -> str:
-    """pending, ok or failed; what is searchable by its words alone is ok."""
-    role = store.db.execute("SELECT role FROM turns WHERE id = ?", (turn,)).fetchone()
+def state(store: Store, model: str, ids: list[int]) -> str:
+    """pending, ok or failed, whichever is worst of a turn or of a page's passages; what is searchable by its words alone is ok."""
+    found = [_state(store, model, id) for id in ids]
+    return max(found, key=("ok", "pending", "failed").index, default="ok")
+
+
+def _state(store: Store, model: str, id: int) -> str:
+    role = store.db.execute("SELECT role FROM turns WHERE id = ?", (id,)).fetchone()
     if role and role[0] not in EMBEDDED:
         return "ok"
-    row = store.db.execute("SELECT status FROM vectors WHERE turn = ? AND model = ?", (turn, model)).fetchone()
+    row = store.db.execute("SELECT status FROM vectors WHERE turn = ? AND model = ?", (id, model)).fetchone()
     return row[0] if row else "pending"
+
+
+def passages_at(store: Store, path: str) -> list[int]:
+    """What is embedded of a page, by the ids that vectors have."""
+    rows = store.db.execute("SELECT -passages.id FROM passages JOIN pages ON pages.id = page WHERE path = ?", (path,))
+    return [row[0] for row in rows]
 
 
 def due(
     store: Store, model: str, now: int, *, retry_failed: bool = False, limit: int = -1, only: list[int] | None = None
 ) -> list[Turn]:
-    """Turns without a vector whose time has come, newest first."""
+    """Passages of pages, then turns, without a vector, whose time has come; newest first."""
+    found = _due_passages(store, model, now, retry_failed, limit, only)
+    if limit >= 0:
+        limit -= len(found)
     marks = ",".join("?" * len(EMBEDDED))
     wanted = f"AND turn.id IN ({','.join(map(str, map(int, only)))})" if only is not None else ""
     rows = store.db.execute(
@@ -116,7 +136,19 @@ def due(
         f"ORDER BY turn.unix_ms DESC, turn.id DESC LIMIT ?",
         (model, *EMBEDDED, *EMBEDDED, retry_failed, clock.text(now), limit),
     )
-    return [Turn(id, text_of(author, content, *before), attempts) for id, author, content, attempts, *before in rows]
+    return found + [Turn(id, text_of(author, content, *before), attempts) for id, author, content, attempts, *before in rows]
+
+
+def _due_passages(store: Store, model: str, now: int, retry_failed: bool, limit: int, only: list[int] | None) -> list[Turn]:
+    wanted = f"AND -passages.id IN ({','.join(map(str, map(int, only)))})" if only is not None else ""
+    rows = store.db.execute(
+        f"SELECT -passages.id, title, text, coalesce(attempts, 0) FROM passages JOIN pages ON pages.id = passages.page "
+        f"LEFT JOIN vectors ON vectors.turn = -passages.id AND vectors.model = ? "
+        f"WHERE coalesce(status, 'pending') <> 'ok' AND (? OR coalesce(next_try, '') <= ?) {wanted} "
+        f"ORDER BY date DESC, passages.id LIMIT ?",
+        (model, retry_failed, clock.text(now), limit),
+    )
+    return [Turn(id, pages.embedded_text(title, said), attempts) for id, title, said, attempts in rows]
 
 
 class Run:
@@ -223,7 +255,7 @@ class Run:
         with self.store.writing() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO vectors (turn, model, status, attempts, error, next_try, block, embedding) "
-                "SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, NULL WHERE EXISTS (SELECT 1 FROM turns WHERE id = ?1)",
+                f"SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, NULL WHERE {_THERE}",
                 rows,
             )
 
@@ -273,7 +305,7 @@ def settle(
 
 def pack(store: Store, model: str) -> None:
     """Pack loose vectors, when there is a block of them."""
-    sql = "SELECT count(*) FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL"
+    sql = "SELECT count(*) FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL AND turn >= 0"
     if store.db.execute(sql, (model,)).fetchone()[0] >= vectors.BLOCK:
         with store.writing() as db:
             vectors.pack_loose(db, model)
@@ -284,9 +316,8 @@ def _commit(store: Store, model: str, made: list[tuple[Turn, bytes | None]]) -> 
         return
     with store.writing() as db:
         db.executemany(
-            # the turn may be gone by now: a window can be removed while its vectors are made
             "INSERT OR REPLACE INTO vectors (turn, model, status, attempts, error, next_try, block, embedding) "
-            "SELECT ?1, ?2, 'ok', ?3, '', '', 0, ?4 WHERE EXISTS (SELECT 1 FROM turns WHERE id = ?1)",
+            f"SELECT ?1, ?2, 'ok', ?3, '', '', 0, ?4 WHERE {_THERE}",
             ((turn.id, model, turn.attempts, blob) for turn, blob in made),
         )
 

@@ -54,10 +54,10 @@ CREATE TABLE authors (
     name TEXT NOT NULL UNIQUE -- '' is an unknown author
 );
 
--- One row a turn and model. A turn without a row is pending.
+-- One row a turn, or a passage of a page, and model. What has no row is pending.
 CREATE TABLE vectors (
     id        INTEGER PRIMARY KEY,
-    turn      INTEGER NOT NULL,  -- turns.id
+    turn      INTEGER NOT NULL,  -- turns.id, or -passages.id
     model     TEXT NOT NULL,     -- vectors of different models are never compared
     status    TEXT NOT NULL,     -- pending, ok or failed
     attempts  INTEGER NOT NULL,  -- tries that failed
@@ -69,7 +69,7 @@ CREATE TABLE vectors (
 );
 CREATE INDEX vectors_loose ON vectors (model, block) WHERE status = 'ok';
 
--- Vectors packed for scanning: `count` turns, one byte a dimension, dimension by dimension.
+-- Vectors of turns packed for scanning: `count` turns, one byte a dimension, dimension by dimension.
 -- component ~ low[dimension] + code * step[dimension]; no vector is further than `error` from its packed form.
 CREATE TABLE vector_blocks (
     id    INTEGER PRIMARY KEY,
@@ -89,6 +89,81 @@ CREATE TABLE pins (
     line INTEGER NOT NULL,
     PRIMARY KEY (path, line)
 ) WITHOUT ROWID;
+
+-- One row a page of knowledge/ or raw/compaction/. What its head does not say is ''.
+CREATE TABLE pages (
+    id         INTEGER PRIMARY KEY,
+    path       TEXT NOT NULL UNIQUE, -- relative to the home
+    name       TEXT NOT NULL,    -- its file's, without .md
+    link       TEXT NOT NULL,    -- what links and names are compared by: small letters, hyphens
+    inode      INTEGER NOT NULL, -- of the file when it was last read
+    modified   INTEGER NOT NULL, -- its modification time then, in nanoseconds; 0 when that was too lately to be trusted
+    size       INTEGER NOT NULL, -- its bytes then
+    digest     TEXT NOT NULL,    -- SHA-256 of what was read
+    date       TEXT NOT NULL,    -- 2026-05-08
+    type       TEXT NOT NULL,    -- user, project, agent-feedback, reference or compaction
+    tier       TEXT NOT NULL,    -- L1 or L2
+    source     TEXT NOT NULL,
+    image      TEXT NOT NULL,
+    valid_from TEXT NOT NULL,    -- first day it holds
+    valid_to   TEXT NOT NULL,    -- and the last
+    title      TEXT NOT NULL,    -- its first heading, or its name
+    body       TEXT NOT NULL,    -- less what a recall had injected into it
+    line       INTEGER NOT NULL, -- where the body starts
+    words      INTEGER NOT NULL DEFAULT 0, -- indexed words: title, name, tags and body
+    sketch     BLOB NOT NULL     -- uint32: the least hashes of its words, by which near-duplicates are found
+);
+CREATE INDEX pages_by_link ON pages (link);
+
+-- A page's text in pieces of whole paragraphs, of some 120 words, each with a vector of its own.
+CREATE TABLE passages (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: a vector may be on its way
+    page INTEGER NOT NULL, -- pages.id
+    line INTEGER NOT NULL, -- where it starts in the file
+    text TEXT NOT NULL
+);
+CREATE INDEX passages_by_page ON passages (page);
+
+CREATE TABLE page_tags (
+    page INTEGER NOT NULL,
+    tag  TEXT NOT NULL,
+    PRIMARY KEY (page, tag)
+) WITHOUT ROWID;
+
+-- [[links]] to pages, and what a page takes the place of.
+CREATE TABLE page_links (
+    page       INTEGER NOT NULL, -- pages.id of the page that links
+    target     TEXT NOT NULL,    -- pages.link of the page that is meant, whether it is there or not
+    supersedes INTEGER NOT NULL, -- 1: it takes the place of the target
+    place      INTEGER NOT NULL, -- order in the page
+    PRIMARY KEY (page, target, supersedes)
+) WITHOUT ROWID;
+CREATE INDEX page_links_by_target ON page_links (target);
+
+-- The graph: what the pages' heads state, normalised.
+CREATE TABLE kg_triples (
+    page      INTEGER NOT NULL, -- pages.id
+    line      INTEGER NOT NULL, -- of the page's file
+    subject   TEXT NOT NULL,
+    predicate TEXT NOT NULL,    -- snake_case
+    object    TEXT NOT NULL,
+    written   TEXT NOT NULL     -- the predicate as the page has it
+);
+CREATE INDEX kg_triples_by_page ON kg_triples (page);
+
+CREATE TABLE kg_entities (
+    name    TEXT PRIMARY KEY,  -- as it is written in the triples
+    same    TEXT NOT NULL,     -- what its spellings have in common
+    triples INTEGER NOT NULL   -- that name it
+) WITHOUT ROWID;
+
+-- Every triple with its page. `superseded` is 1 when another page takes the place of the page.
+CREATE VIEW kg AS
+SELECT subject, predicate, object, pages.path AS path, kg_triples.line AS line, pages.date AS date,
+       pages.valid_from AS valid_from, pages.valid_to AS valid_to,
+       EXISTS (SELECT 1 FROM page_links WHERE target = pages.link AND supersedes AND page <> pages.id) AS superseded
+FROM kg_triples
+JOIN pages ON pages.id = kg_triples.page;
 
 -- Every turn that is to be embedded, with its vector of the model that answers now.
 CREATE VIEW embeddings AS

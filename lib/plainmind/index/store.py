@@ -15,7 +15,7 @@ from ..ground import clock, files
 from ..ground.errors import Busy, Failure, InputOutput
 from ..ground.paths import Home
 
-VERSION = 2  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 3  # of the schema and of everything rows are computed with: tokens, stems, episodes
 APPLICATION = 0x4D494E44  # 'MIND'
 
 _SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
@@ -142,6 +142,7 @@ def _open(home: Home, path: str) -> Store:
     try:
         db.execute("PRAGMA trusted_schema = OFF")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")  # what is forgotten is gone from the file
         db.execute("PRAGMA cache_size = -65536")
         if new or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
             _create(home, path, db)
@@ -171,7 +172,7 @@ def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
             schema = file.read()
         db.executescript(
             f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-            f"{schema};{text.table(has_fts5(db))}; COMMIT"
+            f"{schema};{text.tables(has_fts5(db))}; COMMIT"
         )
 
 

@@ -13,7 +13,7 @@ from ..formats import heads, injected, pins
 from ..ground import clock, files
 from ..ground.paths import Home
 from ..log import reader
-from . import episodes, text
+from . import episodes, text, vectors
 from .store import Store
 
 TURN_BITS = 24  # of a turn's id: 16.7 million events a window
@@ -214,12 +214,9 @@ def _forget(store: Store, path: str) -> bool:
     terms = [(id, text.words(author, content)) for id, author, content in turns]
     text.remove(store.db, terms, store.fts5)
     episodes.count(store, -len(terms), -sum(w.length for _, w in terms), -sum(len(w.head) for _, w in terms))
-    blocks = "SELECT block FROM vectors WHERE turn BETWEEN ?1 AND ?2 AND block > 0"
-    # the other vectors of a block that loses one become loose, and are packed again by the next mem-embed
-    store.db.execute(f"DELETE FROM vector_blocks WHERE id IN ({blocks})", (first, last))
-    store.db.execute(f"UPDATE vectors SET block = 0 WHERE block IN ({blocks})", (first, last))
-    for table, column in (("vectors", "turn"), ("turns", "id"), ("episodes", "id")):
-        store.db.execute(f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", (first, last))
+    vectors.drop(store.db, first, last)
+    for table in ("turns", "episodes"):
+        store.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", (first, last))
     store.db.execute("DELETE FROM windows WHERE id = ?", (row[0],))
     return True
 

@@ -1,6 +1,6 @@
 """Words: how text becomes index terms, and which turns hold a term.
 
-Owns the tokens, the stop words and the `words` table (FTS5, or FTS4 where SQLite has none).
+Owns the tokens, the stop words and the tables of words (FTS5, or FTS4 where SQLite has none).
 Refuses to know how terms are weighed (recall.rank).
 """
 
@@ -23,6 +23,9 @@ STOPWORDS = frozenset(
     she should so some such t than that the their them then there these they this those to too under up us ve very was we were
     what when where which who whom whose why will with would you your""".split()
 )
+
+
+_VOCABULARY = {"words": "places", "page_words": "page_places"}
 
 
 class Posting(NamedTuple):
@@ -79,15 +82,18 @@ def _stemmer():
     return _made
 
 
-def table(fts5: bool) -> str:
-    """SQL that makes the table of words, and with FTS5 its vocabulary."""
+def tables(fts5: bool) -> str:
+    """SQL that makes the tables of words, of turns and of pages, and with FTS5 their vocabularies."""
     if fts5:
+        tokens = "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* Co'\""
         return (
-            "CREATE VIRTUAL TABLE words USING fts5(head, rest, content='', "
-            "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* Co'\");"
-            "CREATE VIRTUAL TABLE places USING fts5vocab(words, instance)"
+            f"CREATE VIRTUAL TABLE words USING fts5(head, rest, content='', {tokens});"
+            "CREATE VIRTUAL TABLE places USING fts5vocab(words, instance);"
+            f"CREATE VIRTUAL TABLE page_words USING fts5(head, rest, {tokens});"
+            "CREATE VIRTUAL TABLE page_places USING fts5vocab(page_words, instance)"
         )
-    return "CREATE VIRTUAL TABLE words USING fts4(head, rest, tokenize=unicode61 'remove_diacritics=0')"
+    tokens = "tokenize=unicode61 'remove_diacritics=0'"
+    return f"CREATE VIRTUAL TABLE words USING fts4(head, rest, {tokens}); CREATE VIRTUAL TABLE page_words USING fts4(head, rest, {tokens})"
 
 
 def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]]) -> None:
@@ -116,12 +122,12 @@ def frequency(db: sqlite3.Connection, term: str, fts5: bool, limit: int) -> int:
     return db.execute(sql, (given, limit)).fetchone()[0]
 
 
-def postings(db: sqlite3.Connection, term: str, fts5: bool) -> list[Posting]:
-    """The turns that hold a term, by ascending id."""
+def postings(db: sqlite3.Connection, term: str, fts5: bool, table: str = "words") -> list[Posting]:
+    """The turns (or, of `page_words`, the pages) that hold a term, by ascending id."""
     if not fts5:
-        return _postings_fts4(db, term)
+        return _postings_fts4(db, term, table)
     counts: dict[int, list[int]] = {}
-    for turn, column in db.execute("SELECT doc, col FROM places WHERE term = ?", (term,)):
+    for turn, column in db.execute(f"SELECT doc, col FROM {_VOCABULARY[table]} WHERE term = ?", (term,)):
         pair = counts.get(turn)
         if pair is None:
             counts[turn] = pair = [0, 0]
@@ -129,12 +135,12 @@ def postings(db: sqlite3.Connection, term: str, fts5: bool) -> list[Posting]:
     return [Posting(turn, head, rest) for turn, (head, rest) in counts.items()]
 
 
-def _postings_fts4(db: sqlite3.Connection, term: str) -> list[Posting]:
+def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Posting]:
     from sqlite_fts4 import decode_matchinfo
 
     found = []
     for turn, info in db.execute(
-        "SELECT rowid, matchinfo(words, 'x') FROM words WHERE words MATCH ? ORDER BY rowid", (_quoted(term),)
+        f"SELECT rowid, matchinfo({table}, 'x') FROM {table} WHERE {table} MATCH ? ORDER BY rowid", (_quoted(term),)
     ):
         head, rest = decode_matchinfo(info)[0::3][:2]  # 'x': per column, hits in this row come first of three
         found.append(Posting(turn, head, rest))

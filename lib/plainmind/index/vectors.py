@@ -68,7 +68,7 @@ def exact(db: sqlite3.Connection, model: str, turns: Sequence[int]) -> dict[int,
 
 
 def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator[Scanned]:
-    """The cosine of the query with every vector of the model, block by block, then the loose ones."""
+    """The cosine of the query with the vector of every turn, block by block, then the loose ones."""
     total = db.execute("SELECT coalesce(sum(count), 0) FROM vector_blocks WHERE model = ?", (model,)).fetchone()[0]
     packed_dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
     for count, turns, low, step, error, codes in db.execute(
@@ -80,12 +80,28 @@ def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator
         yield Scanned(ids, cosines, error + rounding)
     loose_ids, loose = array("q"), []
     for turn, blob in db.execute(
-        "SELECT turn, embedding FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL", (model,)
+        "SELECT turn, embedding FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL AND turn >= 0",
+        (model,),
     ):
         loose_ids.append(turn)
         loose.append(dot(query, from_blob(blob)))
     if loose:
         yield Scanned(loose_ids, loose, 0.0)
+
+
+def passages(db: sqlite3.Connection, model: str, query: Sequence[float]) -> dict[int, float]:
+    """Id of a passage -> its cosine with the query, in [0, 1]. They are few, and compared exactly."""
+    rows = db.execute("SELECT turn, embedding FROM vectors WHERE model = ? AND embedding IS NOT NULL AND turn < 0", (model,))
+    return {-turn: cosine(query, from_blob(blob)) for turn, blob in rows}
+
+
+def drop(db: sqlite3.Connection, first: int, last: int) -> None:
+    """Remove the vectors of these turns (or, below 0, passages). The others of a block that loses one become loose,
+    and are packed again by the next mem-embed. The caller holds a transaction."""
+    blocks = "SELECT block FROM vectors WHERE turn BETWEEN ?1 AND ?2 AND block > 0"
+    db.execute(f"DELETE FROM vector_blocks WHERE id IN ({blocks})", (first, last))
+    db.execute(f"UPDATE vectors SET block = 0 WHERE block IN ({blocks})", (first, last))
+    db.execute("DELETE FROM vectors WHERE turn BETWEEN ? AND ?", (first, last))
 
 
 def _dot_integers(query, count: int, low, step, codes: bytes) -> tuple[list[float], float]:
@@ -140,7 +156,7 @@ def pack_loose(db: sqlite3.Connection, model: str) -> int:
     """
     rows = db.execute(
         "SELECT id, turn, embedding FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL "
-        "ORDER BY turn",
+        "AND turn >= 0 ORDER BY turn",
         (model,),
     ).fetchall()
     packed = 0

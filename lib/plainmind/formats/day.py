@@ -1,0 +1,68 @@
+"""The day a page speaks of: ISO 8601 read strictly, other ways of writing one recognised where they can mean one day only.
+
+A page's `date` may have a time; only its day counts, as it is written, in whatever zone.
+"""
+
+import re
+from datetime import date, datetime
+
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z", re.ASCII)
+_NAMED = re.compile(
+    r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? +)?"
+    r"(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?(?: +of)? +(?P<m1>[a-z]{3,9})\.?|(?P<m2>[a-z]{3,9})\.? +(?P<d2>\d{1,2})(?:st|nd|rd|th)?),? +(?P<y>\d{4})\Z",
+    re.I | re.ASCII,
+)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?=[T ]|\Z)", re.ASCII)
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})\Z", re.ASCII)
+_BARE = re.compile(r"(\d{4})(\d\d)(\d\d)(?=T\d{4}|\Z)", re.ASCII)
+_FULL = "january february march april may june july august september october november december".split()
+
+
+def iso(text: str) -> date | None:
+    """The day of `2026-05-08`, with or without a time; None for anything else."""
+    match = _ISO.match(text)
+    if not match:
+        return None
+    try:
+        datetime.fromisoformat(text.replace(",", ".").replace(" Z", "Z").replace(" +", "+").replace(" -", "-"))
+    except ValueError:
+        return None
+    return date.fromisoformat(match[1])
+
+
+def guessed(text: str) -> date | None:
+    """The one day that `text` can mean, written some other way: `8 May 2026`, `May 8th, 2026`, `2026/5/8`, `25.12.2026`.
+
+    None where it could be two days (`03/04/2026`), or none. A number that can only be a day decides which is the month.
+    """
+    text = " ".join(text.split())
+    if match := _YEAR_FIRST.match(text):
+        return _day(match[1], match[3], match[4])
+    if match := _BARE.match(text):
+        return _day(match[1], match[2], match[3])
+    if match := _YEAR_LAST.match(text):
+        first, second = int(match[1]), int(match[3])
+        if first == second or first > 12 >= second:
+            return _day(match[4], match[3], match[1])
+        if second > 12 >= first:
+            return _day(match[4], match[1], match[3])
+        return None
+    if match := _NAMED.match(text):
+        name = (match["m1"] or match["m2"]).lower()
+        full = next((i for i, month in enumerate(_FULL) if month.startswith(name) or name == "sept" and i == 8), None)
+        return _day(match["y"], str(full + 1), match["d1"] or match["d2"]) if full is not None else None
+    return None
+
+
+def _day(year: str, month: str, day: str) -> date | None:
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def of(instant: int) -> date:
+    """The day, in UTC, of an instant in ms since the epoch."""
+    from datetime import timezone
+
+    return datetime.fromtimestamp(instant / 1000, timezone.utc).date()

@@ -1,0 +1,61 @@
+"""How alike two texts are: the share of words, and of pairs of neighbouring words, that both have (Jaccard). Pure.
+
+A sketch is the 64 least hashes of a text's words and pairs (bottom-k, Cohen and Kelley, "Summarizing data using bottom-k
+sketches", 2007): two sketches estimate the share without the texts. An estimate is checked on the texts themselves.
+"""
+
+import re
+import zlib
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+
+KEPT = 64  # hashes of a sketch
+ALIKE = 0.8  # share from which two texts are near-duplicates
+SLACK = 0.25  # by which an estimate from 64 hashes may be too low (four standard deviations)
+COMMON = 40  # texts that share a hash, from which it tells nothing
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def features(text: str) -> frozenset[str]:
+    """The words and pairs of neighbouring words of a text, whatever their case."""
+    words = _WORD.findall(text.casefold())
+    return frozenset(words) | frozenset(map(" ".join, zip(words, words[1:])))
+
+
+def share(one: frozenset[str], other: frozenset[str]) -> float:
+    """From 0, nothing in common, to 1. Two texts without words are not alike."""
+    return len(one & other) / (len(one | other) or 1)
+
+
+def sketch(features: Iterable[str]) -> "array[int]":
+    """The least hashes, ascending, each 32 bits."""
+    hashes = sorted({zlib.crc32(feature.encode("utf-8", "surrogatepass")) for feature in features})
+    return array("I", hashes[:KEPT])
+
+
+def estimate(one: "array[int]", other: "array[int]") -> float:
+    """The share, from two sketches."""
+    both = sorted({*one, *other})[:KEPT]
+    if not both:
+        return 0.0
+    common = set(one) & set(other)
+    return sum(1 for value in both if value in common) / len(both)
+
+
+def candidates(sketches: Mapping[str, "array[int]"]) -> Iterator[tuple[str, str]]:
+    """Pairs of names that may be near-duplicates, each once, in order of the names."""
+    where: dict[int, list[str]] = {}
+    for name in sorted(sketches):
+        for value in sketches[name]:
+            where.setdefault(value, []).append(name)
+    met: dict[tuple[str, str], int] = {}
+    for names in where.values():
+        if 1 < len(names) <= COMMON:
+            for number, one in enumerate(names):
+                for other in names[number + 1 :]:
+                    met[one, other] = met.get((one, other), 0) + 1
+    for (one, other), count in sorted(met.items()):
+        least = min(len(sketches[one]), len(sketches[other]))
+        if count >= least * (ALIKE - SLACK) / 2 and estimate(sketches[one], sketches[other]) >= ALIKE - SLACK:
+            yield one, other

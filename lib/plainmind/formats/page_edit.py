@@ -1,0 +1,420 @@
+r"""Changing a page's text where it must change and nowhere else: comments, unknown keys, the order and the ends of lines stay.
+
+`compose` writes a new page. `with_fields` changes keys of one that is there. `mended` repairs what has one right form:
+
+    legacy keys        created, created_at, timestamp -> date; category, kind -> type; importance, priority -> tier;
+                       keywords, topics -> tags; relations -> triples; replaces -> supersedes
+    legacy types       preference, profile, person -> user; decision, fact, concept, architecture, task -> project;
+                       feedback, correction, lesson -> agent-feedback; doc, docs, link, note, resource -> reference;
+                       summary, session -> compaction. Lossy, so the old word becomes a tag
+    legacy tiers       l1, 1, core, always, high -> L1; l2, 2, 3, l3, low, normal -> L2. Lossy: 3 and l3 meant less than 2
+    dates              any way of writing one day -> ISO 8601; 03/04/2026 may be two days and stays
+    tags               'one, two' -> [one, two]; #one -> one; a tag that says the type or tier gives it to the key, if that is
+                       missing or unknown, and goes
+    triples            'a | owns | b', 'a -> owns -> b', {subject:, predicate:, object:} -> [a, owns, b]; predicates in
+                       snake_case; spaces in names become hyphens
+    no tier            tier: L2
+    tabs               that indent the YAML become two spaces, when it cannot be read otherwise
+    image              shown in the body, if it is not
+
+What has more than one right form stays, and mem-lint goes on saying so. A value that is an alias, or stands for several,
+stays as well. Mending what is mended changes nothing.
+
+Owns text surgery. Refuses to know files.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from ..ground.errors import BadData
+from . import day, page, triple, yaml_nodes
+from .page import Problem, Split
+from .triple import Triple
+
+LEGACY_KEYS = {
+    "created": "date", "created_at": "date", "createdAt": "date", "timestamp": "date", "category": "type", "kind": "type",
+    "importance": "tier", "priority": "tier", "keywords": "tags", "topics": "tags", "relations": "triples", "replaces": "supersedes",
+}  # fmt: skip
+LEGACY_TYPES = {
+    **dict.fromkeys(("preference", "profile", "person"), "user"),
+    **dict.fromkeys(("decision", "fact", "concept", "architecture", "task"), "project"),
+    **dict.fromkeys(("feedback", "correction", "lesson"), "agent-feedback"),
+    **dict.fromkeys(("doc", "docs", "link", "note", "resource"), "reference"),
+    **dict.fromkeys(("summary", "session"), "compaction"),
+}
+LEGACY_TIERS = {
+    **dict.fromkeys(("l1", "1", "core", "always", "high"), "L1"),
+    **dict.fromkeys(("l2", "2", "l3", "3", "low", "normal"), "L2"),
+}
+ROUNDS = 6  # of mending; each may uncover what the next mends
+
+_PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
+_RESERVED = frozenset("y yes n no true false on off null nan inf".split())
+_ARROWS = re.compile(r"\s*(?:\||->|→|=>|;)\s*")
+
+
+class Mended(NamedTuple):
+    data: bytes
+    done: list[Problem]  # what was mended, where it stood
+
+
+class _Edit(NamedTuple):
+    """Characters `start` to `end` of the YAML become `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+# --- writing
+
+
+def compose(fields: Mapping[str, Any], body: str) -> bytes:
+    """A new page. Values are texts, dates, lists of texts, and lists of triples; empty ones are left out."""
+    import frontmatter
+
+    kept = {key: _plain(value) for key, value in fields.items() if value}
+    post = frontmatter.Post(body.strip("\n"), **kept)
+    text = frontmatter.dumps(post, sort_keys=False, default_flow_style=None, width=1 << 30)
+    return (text + "\n").encode("utf-8", "surrogateescape")
+
+
+def _plain(value: Any) -> Any:
+    """What YAML's safe dumper takes: no subclass of tuple or str."""
+    if isinstance(value, str):
+        return str(value)
+    return [_plain(each) for each in value] if isinstance(value, Sequence) else value
+
+
+def with_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | None = None) -> bytes:
+    """The page with these keys set (None or empty takes one away) and, if given, another body. BadData when its head cannot be read."""
+    parts = page.split(data, path)
+    if not parts.headed:
+        raise BadData("no head", place=f"{path}:1", cure="begin with a line ---, date:, type: and tier:")
+    edits = []
+    entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
+    for key, value in fields.items():
+        entry = next((entry for entry in entries if entry.key == key), None)
+        if entry:
+            edits.append(_set(parts, entry, value))
+        elif value:
+            edits.append(_added(parts, f"{key}: {text_of(value)}"))
+    return _applied(parts, edits, body)
+
+
+def text_of(value: Any) -> str:
+    """A value on one line of YAML."""
+    if isinstance(value, str):
+        safe = _PLAIN.match(value) and value.lower() not in _RESERVED
+        return value if safe else json.dumps(value, ensure_ascii=False).replace("\x7f", "\\x7f")
+    if isinstance(value, date):
+        return value.isoformat()
+    return f"[{', '.join(text_of(each) for each in value)}]"
+
+
+def _applied(parts: Split, edits: Sequence[_Edit], body: str | None = None) -> bytes:
+    yaml = parts.yaml
+    for edit in sorted(edits, reverse=True):
+        yaml = yaml[: edit.start] + edit.text.replace("\n", parts.newline) + yaml[edit.end :]
+    after = parts.text[parts.at + len(parts.yaml) :]
+    if body is not None:
+        mark = after[: len(after) - len(parts.body)]
+        after = (
+            mark + ("" if mark.endswith("\n") else parts.newline) + body.strip("\n").replace("\n", parts.newline) + parts.newline
+        )
+    return ("\ufeff" * parts.marked + parts.text[: parts.at] + yaml + after).encode("utf-8", "surrogateescape")
+
+
+def _added(parts: Split, line: str) -> _Edit:
+    """A line more, after the last one of the head."""
+    end = len(parts.yaml)
+    before = "" if not parts.yaml or parts.yaml.endswith("\n") else "\n"
+    if parts.yaml.lstrip().startswith("{"):
+        raise BadData("a head in braces", cure="write one 'key: value' a line")
+    return _Edit(end, end, f"{before}{line}\n")
+
+
+def _set(parts: Split, entry: yaml_nodes.Entry, value: Any) -> _Edit:
+    start, end = (entry.start, _end_of_entry(parts.yaml, entry))
+    if not value:
+        line_end = parts.yaml.find("\n", end)
+        return _Edit(start, len(parts.yaml) if line_end < 0 else line_end + 1, "")
+    if not entry.aliased and isinstance(entry.node.value, str) and entry.node.style not in ("|", ">"):
+        gap = "" if parts.yaml[entry.node.start_mark.index - 1 : entry.node.start_mark.index].isspace() else " "
+        return _Edit(entry.node.start_mark.index, entry.node.end_mark.index, gap + text_of(value))
+    return _Edit(entry.end, end, f": {text_of(value)}")
+
+
+def _end_of_entry(yaml: str, entry: yaml_nodes.Entry) -> int:
+    """Where the text of a value ends, comments after it left out."""
+    if entry.aliased:
+        return len(yaml) if (end := yaml.find("\n", entry.end)) < 0 else end
+    return _end_of(yaml, entry.node)
+
+
+def _end_of(yaml: str, node: Any) -> int:
+    if isinstance(node.value, list) and node.value and not node.flow_style:
+        last = node.value[-1]
+        return _end_of(yaml, last[1] if isinstance(last, tuple) else last)
+    end = node.end_mark.index
+    return len(yaml[:end].rstrip("\r\n")) if getattr(node, "style", None) in ("|", ">") else end
+
+
+# --- mending
+
+
+def mended(data: bytes, path: str) -> Mended:
+    """The page with everything repaired that has one right form."""
+    done: list[Problem] = []
+    for _ in range(ROUNDS):
+        data, more = _once(data, path)
+        if not more:
+            break
+        done += more
+    return Mended(data, done)
+
+
+def _once(data: bytes, path: str) -> tuple[bytes, list[Problem]]:
+    try:
+        parts = page.split(data, path)
+        if not parts.headed:
+            return data, []
+        entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
+    except BadData as failure:
+        return _without_tabs(data, path, failure)
+    if parts.yaml.lstrip().startswith("{") or len({entry.key for entry in entries}) < len(entries):
+        return data, []  # in braces, or a key twice: only its author knows
+    work = _Mending(parts, entries)
+    work.all()
+    if not work.edits:
+        shown = _with_image(data, path, parts)
+        return shown if shown else (data, [])
+    made = _applied(parts, work.edits)
+    return (made, sorted(work.done)) if _readable(made, path) else (data, [])
+
+
+def _readable(data: bytes, path: str) -> bool:
+    """Whether surgery left a head that can be read: else nothing is changed."""
+    return not any(problem.code in ("yaml", "head", "text") for problem in page.read(data, path).problems)
+
+
+def _without_tabs(data: bytes, path: str, failure: BadData) -> tuple[bytes, list[Problem]]:
+    try:
+        parts = page.split(data, path)
+    except BadData:
+        return data, []
+    if "\t" not in parts.yaml:
+        return data, []
+    yaml = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), parts.yaml, flags=re.M)
+    line = 2 + parts.yaml.count("\n", 0, parts.yaml.index("\t"))
+    made = _applied(parts, [_Edit(0, len(parts.yaml), "")])
+    at = len(("\ufeff" * parts.marked + parts.text[: parts.at]).encode())
+    made = made[:at] + yaml.encode() + made[at:]
+    if made == data or not _readable(made, path):
+        return data, []
+    return made, [Problem(line, "yaml", "tabs that indent the YAML are spaces now")]
+
+
+def _with_image(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Problem]] | None:
+    read = page.read(data, path)
+    if not read.image or "\n" in read.image or any(shown.name == read.image for shown in page.images(read)):
+        return None
+    place = f"<{read.image}>" if re.search(r"[\s()]", read.image) else read.image
+    start = "" if not parts.body or parts.body.endswith("\n") else parts.newline
+    made = data + f"{start}{parts.newline}![]({place}){parts.newline}".encode()
+    if not any(shown.name == read.image for shown in page.images(page.read(made, path))):
+        return None  # a name no link can hold
+    return made, [Problem(read.lines["image"], "image", f"'{read.image}' is shown in the body now")]
+
+
+class _Mending:
+    """One round over a head: edits that do not overlap, and what they mend."""
+
+    def __init__(self, parts: Split, entries: list[yaml_nodes.Entry]):
+        self.parts, self.entries = parts, entries
+        self.keys = {entry.key: entry for entry in entries}
+        self.edits: list[_Edit] = []
+        self.done: list[Problem] = []
+        self._given: dict[str, str] = {}  # what tags say of type and tier
+
+    def all(self) -> None:
+        self._legacy_keys()
+        if self.edits:
+            return  # the next round sees them by their new names
+        self._legacy_type()
+        if self.edits:
+            return  # its old word is among the tags then
+        self._tags()
+        self._choice("type", page.TYPES, {})
+        self._choice("tier", page.TIERS, LEGACY_TIERS)
+        for key in ("date", "valid_from", "valid_to"):
+            self._date(key)
+        self._triples()
+
+    def _note(self, line: int, code: str, message: str) -> None:
+        self.done.append(Problem(line, code, message))
+
+    def _replace(self, node: Any, text: str) -> None:
+        self.edits.append(_Edit(node.start_mark.index, node.end_mark.index, text))
+
+    def _line(self, node: Any) -> int:
+        return yaml_nodes.line(self.parts.yaml, node, 2)
+
+    def _own(self, key: str) -> yaml_nodes.Entry | None:
+        """A key's entry, if its value stands there and nowhere else, and is no anchor that others mean."""
+        entry = self.keys.get(key)
+        if entry is None or entry.aliased:
+            return None
+        between = self.parts.yaml[entry.end : entry.node.start_mark.index]
+        value = self.parts.yaml[entry.node.start_mark.index : entry.node.end_mark.index]
+        return None if re.search(r"(?:^|[\s,\[])[&*!]", between + value) else entry
+
+    def _legacy_keys(self) -> None:
+        for entry in self.entries:
+            new = LEGACY_KEYS.get(entry.key)
+            if new and new not in self.keys and entry.key == next(k for k in self.keys if LEGACY_KEYS.get(k) == new):
+                self.edits.append(_Edit(entry.start, entry.end, new))
+                self._note(entry.line, "legacy", f"the key '{entry.key}' is '{new}' now")
+
+    def _choice(self, key: str, choices: tuple[str, ...], legacy: Mapping[str, str]) -> None:
+        given, entry = self._given.get(key), self._own(key)
+        if key not in self.keys:
+            value = given or (page.FALLBACK_TIER if key == "tier" else "")
+            if value:
+                self.edits.append(_added(self.parts, f"{key}: {value}"))
+                self._note(1, key, f"{key}: {value} was added")
+            return
+        old = page.scalar(entry.node) if entry else None
+        if entry is None or old is None or old in choices:
+            return
+        word = old.strip().casefold().replace("_", "-")
+        same = next((choice for choice in choices if choice.casefold() == word), None)
+        new = same or legacy.get(word) or given
+        if new:
+            self._replace(entry.node, new)
+            self._note(entry.line, key, f"the {key} '{old[:40]}' is '{new}' now")
+
+    def _legacy_type(self) -> None:
+        entry = self._own("type")
+        old = (page.scalar(entry.node) or "").strip() if entry else ""
+        new = LEGACY_TYPES.get(old.casefold().replace("_", "-"))
+        if entry and new:
+            self._replace(entry.node, new)
+            self._note(entry.line, "type", f"the type '{old}' is '{new}' now, and a tag")
+            self._keep_as_tag(old.casefold().replace("_", "-"))
+
+    def _keep_as_tag(self, word: str) -> None:
+        """A type that was more exact than the new one: the word stays as a tag, if the tags can take one."""
+        entry = self._own("tags")
+        if "tags" not in self.keys:
+            self.edits.append(_added(self.parts, f"tags: [{text_of(word)}]"))
+        elif entry and yaml_nodes.kind(entry.node) == "seq" and word not in [page.scalar(node) for node in entry.node.value]:
+            if entry.node.value:
+                first = entry.node.value[0]
+                gap = ", " if entry.node.flow_style else "\n" + self._indent(first) + "- "
+                self.edits.append(_Edit(first.start_mark.index, first.start_mark.index, text_of(word) + gap))
+            else:
+                self._replace(entry.node, f"[{text_of(word)}]")
+
+    def _indent(self, node: Any) -> str:
+        start = self.parts.yaml.rfind("\n", 0, node.start_mark.index) + 1
+        return re.match(r"[ ]*", self.parts.yaml[start:])[0]  # type: ignore[index]
+
+    def _date(self, key: str) -> None:
+        entry = self._own(key)
+        text = page.scalar(entry.node) if entry else None
+        if entry and text and not day.iso(text) and (meant := day.guessed(text)):
+            self._replace(entry.node, meant.isoformat())
+            self._note(entry.line, "date", f"'{text[:40]}' is {meant} now")
+
+    def _tags(self) -> None:
+        entry = self._own("tags")
+        if entry is None:
+            return
+        if yaml_nodes.kind(entry.node) != "seq":
+            text = page.scalar(entry.node)
+            words = (
+                re.split(r"\s*,\s*|\s+(?=#)" if "," in (text or "") or "#" in (text or "") else r"\s+", text.strip())
+                if text
+                else []
+            )
+            if words and entry.node.style not in ("|", ">"):
+                self._replace(entry.node, text_of([word.lstrip("#") for word in words if word.lstrip("#")]))
+                self._note(entry.line, "tags", "the tags are a list now")
+            return
+        kept, said = [], []
+        for node in entry.node.value:
+            value = page.scalar(node)
+            encoded = page.encodes(value) if value else None
+            if value is None or not value.strip():
+                continue  # no text: only its author knows
+            if encoded:
+                self._given.setdefault(*encoded)
+                said.append((node, f"the tag '{value[:40]}' went"))
+            elif value.startswith("#"):
+                kept.append((node, value.lstrip("#")))
+        if kept and not said:
+            for node, word in kept:
+                self._replace(node, text_of(word))
+                self._note(self._line(node), "tags", f"the tag '#{word[:40]}' is '{word[:40]}' now")
+        elif said:
+            self._drop(entry, [node for node, _ in said])
+            for node, what in said:
+                self._note(self._line(node), "tags", what)
+
+    def _drop(self, entry: yaml_nodes.Entry, gone: list[Any]) -> None:
+        """Take items out of a list."""
+        yaml, left = self.parts.yaml, [node for node in entry.node.value if not any(node is other for other in gone)]
+        if entry.node.flow_style:
+            texts = [yaml[node.start_mark.index : node.end_mark.index] for node in left]
+            self._replace(entry.node, f"[{', '.join(texts)}]")
+            return
+        for node in gone:
+            start = yaml.rfind("\n", 0, node.start_mark.index) + 1
+            end = yaml.find("\n", node.end_mark.index)
+            self.edits.append(_Edit(start, len(yaml) if end < 0 else end + 1, ""))
+        if not left:
+            self.edits.append(_Edit(entry.end + 1, entry.end + 1, " []"))
+
+    def _triples(self) -> None:
+        entry = self._own("triples")
+        if entry is None or yaml_nodes.kind(entry.node) != "seq":
+            return
+        for node in entry.node.value:
+            if yaml_nodes.kind(node) == "seq":
+                parts = [page.scalar(each) for each in node.value]
+                if len(parts) == 3 and all(part and part.strip() for part in parts):
+                    self._spell(node.value)
+            elif made := _triple_of(node):
+                self._replace(node, text_of(made))
+                self._note(self._line(node), "triples", "a triple is a list now")
+
+    def _spell(self, nodes: Sequence[Any]) -> None:
+        spell: tuple[Callable[[str], str], ...] = (triple.entity, triple.predicate, triple.entity)
+        for node, spelled, code in zip(nodes, spell, ("entity", "predicate", "entity")):
+            new = spelled(node.value.strip())
+            if new and new != node.value.strip() and node.style not in ("|", ">"):
+                self._replace(node, text_of(new))
+                self._note(self._line(node), code, f"'{node.value[:40]}' is '{new[:40]}' now")
+
+
+def _triple_of(node: Any) -> Triple | None:
+    """A triple written as one text, or as a mapping."""
+    if isinstance(node.value, str):
+        parts = _ARROWS.split(node.value.strip().strip("()"))
+        return Triple(*parts) if len(parts) == 3 and all(parts) and getattr(node, "style", None) not in ("|", ">") else None
+    if not node.flow_style:
+        return None
+    said = dict(_pairs(node))
+    for names in (("subject", "predicate", "object"), ("s", "p", "o")):
+        if said.keys() == set(names) and all(said.values()):
+            return Triple(*(str(said[name]) for name in names))
+    return None
+
+
+def _pairs(node: Any) -> Iterator[tuple[str, str | None]]:
+    for key, value in node.value:
+        yield str(key.value), page.scalar(value)

@@ -1,0 +1,188 @@
+"""Subject, predicate, object: how they are written, and which ways of writing them split a graph.
+
+Owns normalising (predicates snake_case, names of several words with hyphens), what counts as the same name, and what is
+suspicious in a whole graph. Refuses to know pages and tables. Pure.
+"""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Triple(NamedTuple):
+    subject: str
+    predicate: str
+    object: str
+
+
+#: they say nothing by themselves: what is said is in the object ('is owner of x' is `owns x`)
+COPULAS = frozenset("is are was were be been am has have had is_a is_an is_the has_a has_an isa hasa does do did can will".split())
+#: they have no direction
+VAGUE = frozenset("related_to relates_to is_related_to associated_with linked_to connected_to about see".split())
+
+#: pairs that say one thing from both ends, beyond those that grammar shows (owns, owned_by, owner_of)
+INVERSES = {
+    "parent_of": "child_of",
+    "employs": "works_for",
+    "manages": "reports_to",
+    "contains": "part_of",
+    "precedes": "follows",
+    "before": "after",
+    "teaches": "taught_by",
+    "includes": "belongs_to",
+}
+
+_WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SPLIT = re.compile(r"[\W_]+")
+
+
+def predicate(text: str) -> str:
+    """snake_case: `uses model`, `usesModel` and `Uses-Model` are `uses_model`."""
+    return "_".join(word for word in _SPLIT.split(_WORD_ENDS.sub("_", unicodedata.normalize("NFC", text))) if word).lower()
+
+
+def entity(text: str) -> str:
+    """The name with hyphens for its spaces, its letters as they are."""
+    return "-".join(unicodedata.normalize("NFC", text).split())
+
+
+def normalised(triple: Triple) -> Triple:
+    return Triple(entity(triple.subject), predicate(triple.predicate), entity(triple.object))
+
+
+def same(name: str) -> str:
+    """What two spellings of one name have in common: case, and what stands between its words, do not tell names apart."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "-".join(word for word in re.split(r"[\s_-]+", folded) if word)
+
+
+class Concern(NamedTuple):
+    """Something suspicious in a graph. `names` are the spellings it is about, `detail` says what to do."""
+
+    code: str  # copula, vague, spaces, inverse, spelling, name, orphan, island
+    names: tuple[str, ...]
+    times: int  # triples it is about
+    detail: str
+
+
+class Health(NamedTuple):
+    triples: int
+    entities: int
+    predicates: list[tuple[str, int]]  # most frequent first
+    components: list[int]  # entities in each part of the graph that hangs together, largest first
+    concerns: list[Concern]
+
+
+def health(written: Sequence[Triple]) -> Health:
+    """What a graph looks like, and what splits it. `written` are triples as the pages have them, not normalised."""
+    graph = [normalised(each) for each in written]
+    predicates = Counter(each.predicate for each in graph)
+    names: Counter[str] = Counter()
+    for each in graph:
+        names.update({each.subject, each.object})
+    parts = _components(graph)
+    concerns = [
+        *_of_predicates(predicates),
+        *_spaces(written),
+        *_inverses(predicates),
+        *_spellings("spelling", predicates, _root_of, "one relation in several words: keep the most frequent"),
+        *_spellings("name", names, same, "one name in several spellings: keep the most frequent"),
+        *_orphans(graph, parts),
+    ]
+    sizes = sorted((len(part) for part in parts), reverse=True)
+    return Health(len(graph), len(names), sorted(predicates.items(), key=lambda p: (-p[1], p[0])), sizes, concerns)
+
+
+def _of_predicates(predicates: Counter[str]) -> Iterable[Concern]:
+    for name, count in sorted(predicates.items()):
+        if name in COPULAS:
+            yield Concern("copula", (name,), count, "name the relation: not 'x is owner of y' but 'x owns y'")
+        elif name in VAGUE:
+            yield Concern("vague", (name,), count, "say how, and in which direction")
+
+
+def _spaces(written: Sequence[Triple]) -> Iterable[Concern]:
+    odd = Counter(each.predicate for each in written if each.predicate != predicate(each.predicate))
+    for name, count in sorted(odd.items()):
+        yield Concern("spaces", (name,), count, f"write {predicate(name)}; mem-lint --fix does")
+
+
+def _inverses(predicates: Counter[str]) -> Iterable[Concern]:
+    """Relations of which the other direction is in use, too."""
+    known = {**INVERSES, **{b: a for a, b in INVERSES.items()}}
+    passive = {_active(name): name for name in sorted(predicates) if _active(name)}
+    found = set()
+    for name in predicates:
+        other = known.get(name) if known.get(name) in predicates else passive.get(_root_of(name)) if not _active(name) else None
+        if other and other != name:
+            found.add(tuple(sorted((name, other), key=lambda n: (-predicates[n], n))))
+    for one, other in sorted(found):
+        yield Concern("inverse", (one, other), predicates[one] + predicates[other], f"one direction a relation: keep {one}")
+
+
+def _spellings(code: str, counts: Counter[str], key, detail: str) -> Iterable[Concern]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in counts:
+        groups[key(name)].append(name)
+    for names in sorted(sorted(group, key=lambda n: (-counts[n], n)) for group in groups.values() if len(group) > 1):
+        yield Concern(code, tuple(names), sum(counts[name] for name in names), detail)
+
+
+def _orphans(graph: Sequence[Triple], parts: list[set[str]]) -> Iterable[Concern]:
+    """Parts of the graph that hang together with nothing else."""
+    if len(parts) < 2:
+        return
+    for part in sorted(parts, key=lambda p: (-len(p), sorted(p)))[1:]:
+        few = tuple(sorted(part)[:5])
+        code = "orphan" if len(part) <= 2 else "island"
+        count = sum(1 for each in graph if each.subject in part)
+        yield Concern(code, few, count, "nothing leads from here to the rest: is one of the names spelled differently elsewhere?")
+
+
+def _components(graph: Sequence[Triple]) -> list[set[str]]:
+    near: dict[str, set[str]] = defaultdict(set)
+    for each in graph:
+        near[each.subject].add(each.object)
+        near[each.object].add(each.subject)
+    parts, seen = [], set()
+    for start in near:
+        if start in seen:
+            continue
+        part, edge = {start}, [start]
+        while edge:
+            fresh = near[edge.pop()] - part
+            part |= fresh
+            edge.extend(fresh)
+        seen |= part
+        parts.append(part)
+    return parts
+
+
+def _root_of(name: str) -> str:
+    """The relation without its grammar: `works_at` and `work_at` have one root."""
+    words = name.split("_")
+    return "_".join([_stem(words[0]), *words[1:]])
+
+
+def _active(name: str) -> str:
+    """The root of the relation that a passive one, or a noun of it, is the other end of; '' when it is none.
+
+    owned_by and owner_of are the other end of owns.
+    """
+    words = name.split("_")
+    if len(words) < 2 or words[-1] not in ("by", "of"):
+        return ""
+    if words[-1] == "by":
+        return "_".join([_stem(words[0]), *words[1:-1]])
+    agent = re.sub(r"(?:e|o)r$", "", words[0])
+    return "_".join([_stem(agent), *words[1:-1]]) if agent != words[0] else ""
+
+
+def _stem(word: str) -> str:
+    for ending, instead in (("ied", "y"), ("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= 2:
+            word = word[: -len(ending)] + instead
+            break
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word

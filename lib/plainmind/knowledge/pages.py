@@ -1,0 +1,94 @@
+"""Pages on disk: which there are, making one, changing one that a person may be saving. Knows no index.
+
+`knowledge/*.md` is curated; `raw/compaction/` has summaries of conversations, `raw/observations/` what was noticed. All
+are pages (formats.page). The caller of what writes holds the lock (knowledge.maintenance).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+from ..formats import page
+from ..formats.page import Page
+from ..ground import exchange, files
+from ..ground.errors import NoInput, NotPermitted
+from ..ground.paths import Home
+
+KNOWLEDGE, COMPACTION, OBSERVATIONS = "knowledge", "raw/compaction", "raw/observations"
+PLACES = (KNOWLEDGE, COMPACTION, OBSERVATIONS)
+RECALLED = (KNOWLEDGE, COMPACTION)  # what a turn may be given
+LARGEST = 1 << 20  # bytes of a page that is read; of a larger one, the beginning
+
+
+def paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
+    """Paths of all pages, relative to the home. A folder, a hidden file, a pipe and what leads out of the home are none."""
+    for place in places:
+        for entry in entries(home, place):
+            yield f"{place}/{entry.name}"
+
+
+def entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
+    """The same for one folder, as the system lists it, by name."""
+    try:
+        found = list(os.scandir(home.path(place)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted((entry for entry in found if _is_page(home, place, entry)), key=lambda entry: entry.name)
+
+
+def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
+    if not entry.name.endswith(".md") or entry.name.startswith("."):
+        return False
+    if entry.is_file(follow_symlinks=False):
+        return True
+    if not entry.is_symlink() or not entry.is_file():
+        return False
+    try:  # a link within the home, or within a folder that is itself a link
+        home.relative(f"{place}/{entry.name}")
+    except NotPermitted:
+        return False
+    return True
+
+
+def read(home: Home, path: str) -> Page:
+    return page.read(files.read(home.path(path), 0, LARGEST), path)
+
+
+def find(home: Home, name: str) -> str:
+    """The path of the page that a name, a link or a path means. NoInput when there is none."""
+    wanted = page.link_key(page.name_of(name))
+    place = next((place for place in PLACES if name.startswith(f"{place}/")), None)
+    matches = [path for path in paths(home, (place,) if place else (KNOWLEDGE,)) if page.link_key(page.name_of(path)) == wanted]
+    exact = [path for path in matches if page.name_of(path) == page.name_of(name)]
+    if not matches:
+        raise NoInput(f"no page '{page.name_of(name)}'", cure="see the names with: ls $MIND_HOME/knowledge")
+    return (exact or matches)[0]
+
+
+def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
+    """A new page, on disk. FileExistsError when there is one of that name, unless it may get a number."""
+    number = 1
+    while True:
+        path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
+        home.relative(path)  # a link in its place must not lead out of the home
+        taken = os.path.lexists(home.path(path)) or place == KNOWLEDGE and _has_like(home, page.name_of(path))
+        if not taken:
+            files.create(home.path(path), data)
+            return path
+        if not numbered:
+            raise FileExistsError(path)
+        number += 1
+
+
+def _has_like(home: Home, name: str) -> bool:
+    key = page.link_key(name)
+    return any(page.link_key(page.name_of(path)) == key for path in paths(home, (KNOWLEDGE,)))
+
+
+def change(home: Home, path: str, edit: Callable[[bytes], bytes]) -> list[str]:
+    """Change a page that a person may be saving at this moment. Returns where saves that collided with it are kept."""
+    full = home.path(home.relative(path))
+    exchange.recover(full)
+    try:
+        return exchange.edit(full, edit).conflicts
+    except FileNotFoundError:
+        raise NoInput(f"no page '{path}'", cure="see the names with: ls $MIND_HOME/knowledge") from None

@@ -1,0 +1,123 @@
+"""What is kept how long, and letting the rest go: a tombstone first, then the file.
+
+    knowledge/ of type user, project          for ever
+    knowledge/ of type agent-feedback         60 days from the date in its head
+    knowledge/ of type reference              90 days from the date in its head
+    raw/compaction/*.md                       30 days from its last change
+    raw/sessions/<cwd>/*.jsonl                14 days from its last change; a folder left empty goes
+    raw/maintenance-log/*.jsonl               30 days from its last change; markers stay
+
+A page without a date that can be read stays, and so does a file of another type, in another folder, or of the future. Logs
+are never touched. Owns these rules. Refuses to know the index: whoever lets files go takes their text out of it (agent.notes).
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..formats import day
+from ..ground import clock, exchange, files
+from ..ground.paths import Home
+from . import maintenance, pages
+
+DATED = {"agent-feedback": 60, "reference": 90}  # days by type
+COMPACTION_DAYS, SESSION_DAYS, LOG_DAYS = 30, 14, 30
+MARKERS = frozenset({"window-heads.jsonl"})  # no log of operations: it proves the logs
+
+
+class Expired(NamedTuple):
+    """A file whose time is over. `day` is what its age was counted from."""
+
+    path: str
+    rule: str
+    day: str
+    age: int  # days
+
+    @property
+    def message(self) -> str:
+        return f"{self.rule}; this is of {self.day}, {self.age} days ago"
+
+
+class Gone(NamedTuple):
+    expired: Expired
+    data: bytes  # what a page held; nothing of other files, which no index has
+
+
+def expired(home: Home, now: int) -> Iterator[Expired]:
+    """What retention would let go, in order of the paths."""
+    yield from _pages(home, now)
+    yield from _changed_before(home, pages.COMPACTION, (".md",), COMPACTION_DAYS, "a summary is kept 30 days", now)
+    for folder in _folders(home, "raw/sessions"):
+        yield from _changed_before(home, folder, (".jsonl",), SESSION_DAYS, "a session is kept 14 days", now)
+    log = "raw/maintenance-log"
+    for found in _changed_before(home, log, (".jsonl",), LOG_DAYS, "a maintenance log is kept 30 days", now):
+        if os.path.basename(found.path) not in MARKERS:
+            yield found
+
+
+def let_go(home: Home, now: int) -> list[Gone]:
+    """Delete what is expired; the caller holds the lock. What somebody saves at that moment stays.
+
+    Killed after a tombstone, the next run finds the file still expired, and goes on.
+    """
+    for place in pages.PLACES:
+        exchange.recover_all(home.path(place))
+    gone = []
+    for found in expired(home, now):
+        full = home.path(found.path)
+        try:
+            data = files.read(full)
+        except FileNotFoundError:  # a person was faster
+            continue
+        maintenance.record_forgotten(home, now, found.path, hashlib.sha256(data).hexdigest(), found.day, found.rule)
+        if exchange.remove(full, data):
+            gone.append(Gone(found, data if found.path.endswith(".md") else b""))
+    for folder in _folders(home, "raw/sessions"):
+        _remove_empty(home.path(folder))
+    return gone
+
+
+def _pages(home: Home, now: int) -> Iterator[Expired]:
+    today = day.of(now)
+    for path in pages.paths(home, (pages.KNOWLEDGE,)):
+        try:
+            page = pages.read(home, path)
+        except OSError:  # gone meanwhile, or not to be read: nothing to be deleted unseen
+            continue
+        days = DATED.get(page.type) if "type" in page.lines and not _unsure(page.problems) else None
+        if days is not None and page.day and (today - page.day).days > days:
+            rule = f"{page.type} is kept {days} days"
+            yield Expired(path, rule, page.day.isoformat(), (today - page.day).days)
+
+
+def _unsure(problems) -> bool:
+    """Whether type or date of a page are not for sure what its author meant."""
+    return any(problem.code in ("type", "date", "twice", "yaml", "head", "text") for problem in problems)
+
+
+def _changed_before(home: Home, folder: str, endings: tuple[str, ...], days: int, rule: str, now: int) -> Iterator[Expired]:
+    try:
+        found = sorted(os.scandir(home.path(folder)), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in found:
+        if entry.name.endswith(endings) and not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+            changed = entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
+            if now - changed > days * clock.DAY:
+                yield Expired(f"{folder}/{entry.name}", rule, clock.text(changed)[:10], (now - changed) // clock.DAY)
+
+
+def _folders(home: Home, place: str) -> list[str]:
+    try:
+        return sorted(f"{place}/{e.name}" for e in os.scandir(home.path(place)) if e.is_dir(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _remove_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+        files.sync_folder(os.path.dirname(folder))
+    except OSError:  # it holds something
+        pass
