@@ -38,8 +38,7 @@ def run(history: History, choice: Choice, progress: Callable[[int, int], None]) 
             if choice.root and not is_inside(history.cwd(source), choice.root):
                 yield Skipped("elsewhere")
             else:
-                if choice.archive:
-                    archive(choice.archive, source, history.cwd(source))
+                yield from _archived(choice.archive, source, history.cwd(source)) if choice.archive else ()
                 yield from history.read(source, read)
         except Failure as failure:
             failure.place = failure.place or source.place
@@ -48,6 +47,14 @@ def run(history: History, choice: Choice, progress: Callable[[int, int], None]) 
             yield files.failure(error)
         before += source.size
         progress(before, total)
+
+
+def _archived(home: Home, source: Source, cwd: str) -> Iterator[Failure]:
+    """Keep a session's file; that this failed does not keep its events back."""
+    try:
+        archive(home, source, cwd)
+    except OSError as error:
+        yield files.failure(error)
 
 
 class _Reading:

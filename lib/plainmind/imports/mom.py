@@ -9,9 +9,9 @@ A context without a log gives all it has.
 import heapq
 from collections.abc import Callable, Iterator
 
-from ..ground.errors import BadData
+from ..ground.errors import BadData, Failure
 from . import pi, said
-from .said import Found, Said, plain, sequence
+from .said import Found, Said, Skipped, plain, sequence
 from .sources import Record, Records, Source, lines
 
 
@@ -28,7 +28,7 @@ class Mom:
         context = said.context_of("mom", source.folder)
         if source.name == "context.jsonl":
             if source.beside("log.jsonl"):
-                return iter(())  # read with the log
+                return iter([Skipped("read with the log")])
             return pi.events(lines(source, note), "mom", lambda first: [first], context)
         seen = source.beside("context.jsonl")
         used = _tools(pi.events(lines(seen), "mom", lambda first: [first], context)) if seen else iter(())
@@ -43,7 +43,11 @@ class _Order:
 
 
 def _tools(found: Iterator[Found]) -> Iterator[Found]:
-    return (one for one in found if not isinstance(one, Said) or one.role == "tool")
+    """The calls among what a context holds; that it is none does not keep the log's messages back."""
+    try:
+        yield from (one for one in found if not isinstance(one, Said) or one.role == "tool")
+    except Failure as failure:
+        yield failure
 
 
 def events(records: Records, context: str) -> Iterator[Found]:

@@ -72,7 +72,8 @@ def events(
             continue
         place, entry = record
         if not headers:
-            headers = _checked(entry, place, ancestry, surface)
+            _check(entry, place, surface, ids=not context)
+            headers = ancestry(entry)
             continue
         message = mapping(entry.get("message"))
         if entry.get("type") != "message":
@@ -86,13 +87,13 @@ def events(
         yield from _event(message, calls, Said(home, plain(entry.get("id")), instant, "", ""), place)
 
 
-def _checked(entry: dict[str, Any], place: str, ancestry: Any, surface: str) -> list[dict[str, Any]]:
+def _check(entry: dict[str, Any], place: str, surface: str, ids: bool) -> None:
+    """BadData when a first line is no header, or one of entries without the `ids` that tell what has been imported."""
     if entry.get("type") != "session" or not plain(entry.get("id")):
         raise BadData(f"no session of {surface}: its first line is no header", place=place, cure="give session files only")
     version = entry.get("version")
-    if not isinstance(version, (int, float)) or version < 2:
+    if ids and (not isinstance(version, (int, float)) or version < 2):
         raise BadData("entries without ids, pi's first format", place=place, cure="open it once with pi")
-    return ancestry(entry)
 
 
 def _origin(headers: list[dict[str, Any]], entry: dict[str, Any]) -> dict[str, Any]:

@@ -28,8 +28,12 @@ CHUNK = 64 * 1024
 _SURROGATES = re.compile(
     rb"(?<!\\)((?:\\\\)*+)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+#: what may be a lone one: most texts have pairs only, and nothing to be looked at twice
+_SUSPECT = re.compile(
+    rb"\\(?:u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F])|\\u[dD])"
+)
 #: an escape that goes on in the next chunk, or may
-_UNFINISHED = re.compile(rb"(?<!\\)\\+(?:u[0-9a-fA-F]{0,4}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?\Z")
+_UNFINISHED = re.compile(rb"(?<!\\)\\+(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z")
 
 
 class Record(NamedTuple):
@@ -137,10 +141,10 @@ class Text:
             data = self._file.read(size)
             text = self._held + self._decoder.decode(data, final=not data).encode()
             self._held = b""
-            cut = _UNFINISHED.search(text, max(0, len(text) - CHUNK)) if data else None
+            cut = _UNFINISHED.search(text, max(0, len(text) - CHUNK)) if data and b"\\" in text[-12:] else None
             if cut:
                 text, self._held = text[: cut.start()], text[cut.start() :]
-            if b"\\ud" in text or b"\\uD" in text:
+            if _SUSPECT.search(text):
                 text = _SURROGATES.sub(_whole, text)
             if text or not data:
                 return text

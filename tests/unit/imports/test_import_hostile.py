@@ -1,6 +1,7 @@
 """Whatever is in the files: no line that mem-append refuses, nothing lost of what is taken, nothing that stops the rest."""
 
 import copy
+import io
 import json
 from typing import Any
 
@@ -13,7 +14,7 @@ from plainmind.formats import event as events
 from plainmind.formats import injected
 from plainmind.ground.errors import BadData, Failure
 from plainmind.ground.paths import Home
-from plainmind.imports import importing, registry
+from plainmind.imports import importing, registry, sources
 from plainmind.imports.said import Page, Said, Skipped
 from plainmind.log import writer
 from scene import NOW
@@ -186,6 +187,18 @@ def test_texts_come_through_as_they_are(tool, folder):
         return said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     run()
+
+
+ESCAPES = ["\\ud83d", "\\ude00", "\\uD83D\\uDE00", "\\\\", "\\n", '\\"', "\\u00e9", "u", "ud83d", "x", "é", "\\/"]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(ESCAPES), max_size=12), st.integers(1, 30))
+def test_halves_of_characters_are_replaced_wherever_a_read_ends(pieces, size):
+    text = '"' + "".join(pieces) + '"'
+    clean = sources.Text(sources.Bytes(io.BytesIO(text.encode()), lambda count: None))
+    read = b"".join(iter(lambda: clean.read(size), b""))
+    assert json.loads(read) == json.loads(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def test_memory_of_anything(folder):

@@ -295,6 +295,18 @@ def test_a_context_without_a_log_gives_all_it_has(tmp_path):
     assert short(said("mom", tmp_path)) == histories.PI
 
 
+def test_a_context_of_an_early_mom_and_one_that_is_none(tmp_path):
+    context = histories.mom(tmp_path) / "C0ABCDEF" / "context.jsonl"
+    entries = [{key: value for key, value in entry.items() if key != "id"} for entry in histories.pi_entries()]
+    histories.jsonl(context, {**histories.header(), "version": None}, *entries)
+    events = said("mom", tmp_path)
+    assert short(events) == histories.MOM
+    assert len({json.loads(event.line())["id"] for event in events}) == len(events)
+    histories.jsonl(context, *entries)
+    assert [role for role, _ in short(said("mom", tmp_path))] == ["user", "agent", "user", "user"]
+    assert [str(one).partition(": ")[0] for one in found("mom", tmp_path) if isinstance(one, Failure)] == [f"{context}:1"]
+
+
 def test_a_message_no_window_takes_is_reported(tmp_path):
     path = histories.jsonl(
         tmp_path / "s.jsonl", histories.header(), histories.entry(1, "user", "é" * (8 * 2**20 + 1)), histories.entry(2, "user", "x")
