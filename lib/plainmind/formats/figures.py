@@ -1,0 +1,137 @@
+"""What a drawing of a graph is made of: entities, panels of entities, and the lines between them.
+
+Owns what is put together. All that is said of one entity and another in one direction is one line. Entities that hang on one
+other and on nothing else, several of them, are one panel: a list with the relation as its heading, not forty lines. Refuses to
+know where they stand and how they look. Pure, and the same for the same triples in any order.
+"""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from . import layout, lettering
+
+PANEL = 3  # entities that hang on another in the same way, from which they are a panel
+MIXED = 10  # in different ways, from which they are a panel with the relation beside each
+LONGEST = 22  # ems of a name; the whole of it is in the title
+SMALL = 10  # size of the labels of lines
+ROW = 22  # height of a row of a panel, in pixels as all lengths
+BETWEEN = 8  # columns
+CAPTION = 14  # height of a label
+
+
+class Link(NamedTuple):
+    """All that is said of one entity and another in this direction."""
+
+    subject: str
+    object: str
+    predicates: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return lettering.clipped(", ".join(map(lettering.shown, self.predicates)), 30)
+
+    @property
+    def title(self) -> str:
+        ends = lettering.shown(self.subject), lettering.shown(self.object)
+        return "\n".join(f"{ends[0]} {lettering.shown(predicate)} {ends[1]}" for predicate in self.predicates)
+
+
+class Part(NamedTuple):
+    """What has a place of its own: an entity, or a panel of several. `width`, `height` of what is drawn, without `spare`,
+    the height left for a label above or below it, and without `loop`, that for a line from an entity to itself."""
+
+    names: tuple[str, ...]
+    links: tuple[Link, ...]  # of an entity at the end of one link, and of a panel; of others none
+    size: float  # of the letters
+    degree: int
+    width: float
+    height: float
+    spare: float = 0
+    loop: float = 0
+    columns: tuple[tuple[float, float], ...] = ()  # of a panel: widths of the labels, 0 where it has a heading, and of the boxes
+    wide: float = 0  # of the label above or below, or of the loop
+
+    @property
+    def room(self) -> layout.Size:
+        side, free = 60 if self.loop else 0, min(30.0, 1.5 * self.degree)  # arrows need room
+        return layout.Size(max(self.width + side, self.wide) + 15 + free, self.height + self.spare + self.loop + 13 + free)
+
+
+def bundled(triples: Sequence[tuple[str, str, str]]) -> list[Link]:
+    said: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for subject, predicate, object in sorted(set(triples)):
+        said[subject, object].append(predicate)
+    return [Link(*ends, tuple(predicates)) for ends, predicates in said.items()]
+
+
+def gathered(links: Iterable[Link]) -> list[Part]:
+    """Entities and panels. The one with most links first."""
+    of: dict[str, list[Link]] = defaultdict(list)
+    for link in links:
+        of[link.subject].append(link)
+        if link.object != link.subject:
+            of[link.object].append(link)
+    alike: dict[tuple, list[str]] = defaultdict(list)
+    for name, own in of.items():
+        link = own[0]
+        if len(own) == 1 and link.subject != link.object:
+            alike[(link.subject == name, link.object if link.subject == name else link.subject, link.predicates)].append(name)
+    mixed: dict[tuple, list[str]] = defaultdict(list)
+    for way in [way for way, names in alike.items() if len(names) < PANEL]:
+        mixed[way[:2]].extend(alike.pop(way))
+    parts, inside = [], set()
+    for names in [*alike.values(), *(names for names in mixed.values() if len(names) >= MIXED)]:
+        names.sort(key=lambda name: (_in_order(of[name][0].label), _in_order(name)))
+        inside.update(names)
+        parts.append(_panel(names, [of[name][0] for name in names]))
+    for name, own in of.items():
+        if name not in inside:
+            part = _entity(name, own)
+            ends = own[0].subject, own[0].object
+            alone = len(own) > 1 or len(of[ends[0]]) == len(of[ends[1]])  # of two that are alone, neither hangs on the other
+            parts.append(part if alone else part._replace(links=(own[0],), spare=CAPTION, wide=wide(own[0])))
+    return sorted(parts, key=lambda part: (-part.degree, part.names))
+
+
+def _entity(name: str, own: list[Link]) -> Part:
+    others = [link for link in own if link.subject != link.object]
+    degree = len(others)
+    size = 12 if degree < 2 else min(22.0, 11.5 + 2 * math.log2(degree))
+    width = max(30.0, lettering.width(shown_name(name), size * (1.08 if degree >= 8 else 1)) + size * 1.3)
+    part = Part((name,), (), size, degree, round(width), round(size * 2))
+    if degree < len(own):
+        own_label = wide(next(link for link in own if link.subject == link.object))
+        part = part._replace(loop=26, wide=2 * own_label + 40 - part.width)
+    return part
+
+
+def _panel(names: list[str], links: list[Link]) -> Part:
+    """Rows in as many columns as make it somewhat wider than high."""
+    headed = len({link.predicates for link in links}) == 1
+    beside = [0 if headed else round(wide(link)) + 8 for link in links]
+    widths = [round(lettering.width(shown_name(name), 12)) + 16 for name in names]
+    across = max(beside) + max(widths)
+    count = min(range(1, 13), key=lambda n: abs(math.log(across * n / (math.ceil(len(names) / n) * ROW) / 1.3)))
+    rows = math.ceil(len(names) / count)
+    columns = [(max(beside[at : at + rows]), max(widths[at : at + rows])) for at in range(0, len(names), rows)]
+    width = sum(map(sum, columns)) + BETWEEN * (len(columns) - 1) + 16
+    if headed:
+        width = max(width, round(lettering.width(links[0].label, 11) * 1.1) + 24)
+    return Part(tuple(names), tuple(links), 12, 1, width, rows * ROW + (30 if headed else 13), columns=tuple(columns))
+
+
+def _in_order(name: str) -> list[tuple[int, str]]:
+    """As people sort names: 9 before 10, whatever the case."""
+    pieces = re.findall("[0-9]+|[^0-9]+", name.casefold())
+    return [(len(piece.lstrip("0")), piece) if piece[0] in "0123456789" else (0, piece) for piece in [*pieces, name]]
+
+
+def wide(link: Link) -> float:
+    return lettering.width(link.label, SMALL)
+
+
+def shown_name(name: str) -> str:
+    return lettering.clipped(lettering.shown(name), LONGEST)
