@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -156,6 +156,19 @@ class Session:
             yield
         finally:
             timer.cancel()
+
+    def lines(self, records: Iterable[Any], keys: Sequence[str] = ()) -> str:
+        """Records as JSON Lines, or as lines with tabs between the values."""
+        if self.json:
+            return "".join(stream.json_line(dict(zip(keys, each)) if keys else each) + "\n" for each in records)
+        return "".join("\t".join(map(str, each.values() if isinstance(each, dict) else each)).rstrip("\t") + "\n" for each in records)
+
+    def wrote(self, written) -> None:
+        """Print the reference of what was written (agent.notes), and say what a person should look at."""
+        for kept in written.conflicts:
+            self.say(f"you saved '{written.path}' at the same moment; a save of yours is in '{kept}'")
+        stream.write((stream.json_line({"ref": written.ref}) if self.json else written.ref) + "\n")
+        stream.flush()
 
     def report(self, failure: Failure) -> None:
         """Report one bad input of many; the command goes on and ends with the worst code."""

@@ -5,14 +5,15 @@ Owns what happens when the embedder is down: words alone, one remark, no failure
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
-from ..formats import reference
+from ..formats import day, reference, triple
 from ..ground import clock, files
 from ..ground.environment import Environment
 from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
-from ..index import embedding, pages, store, sync
+from ..index import embedding, graph, pages, store, sync
 from ..index.store import Store
 from ..providers import registry
 from ..recall import knowledge, search, trace
@@ -89,6 +90,28 @@ def remember(means: Means, text: str, wanted: Wanted, policy: knowledge.Policy) 
         return Remembered(moments, knowledge.search(opened, query, policy))
 
     return _with_index(means, work) or Remembered(search.NOTHING, knowledge.NOTHING)
+
+
+def facts(means: Means, asked: Sequence[str], as_of: date | None) -> list[graph.Fact]:
+    """The triples that match, after taking in whatever changed since (index.graph)."""
+
+    def work(opened: Store) -> list[graph.Fact]:
+        pages.take_in(opened)
+        return list(graph.facts(opened, asked, day.of(means.now()), as_of))
+
+    return _with_index(means, work) or []
+
+
+def health(means: Means, *, rebuild: bool = False) -> triple.Health:
+    """What the graph looks like; with `rebuild`, its tables are made anew first."""
+
+    def work(opened: Store) -> triple.Health:
+        pages.take_in(opened)
+        if rebuild:
+            pages.rebuild_graph(opened)
+        return triple.health(graph.written(opened))
+
+    return _with_index(means, work) or triple.health([])
 
 
 def _with_index(means: Means, work: Callable[[Store], Result]) -> Result | None:

@@ -74,6 +74,17 @@ class Health(NamedTuple):
     components: list[int]  # entities in each part of the graph that hangs together, largest first
     concerns: list[Concern]
 
+    def records(self) -> list[tuple[str, int, str, str]]:
+        """(code, times, names, detail): counts first, then predicates, then what splits the graph."""
+        largest = f"{self.components[0] / self.entities:.0%} of the entities are in the largest" if self.entities else ""
+        return [
+            ("triples", self.triples, "", ""),
+            ("entities", self.entities, "", ""),
+            ("parts", len(self.components), "", largest),
+            *(("predicate", times, name, "") for name, times in self.predicates),
+            *((each.code, each.times, ", ".join(each.names), each.detail) for each in self.concerns),
+        ]
+
 
 def health(written: Sequence[Triple]) -> Health:
     """What a graph looks like, and what splits it. `written` are triples as the pages have them, not normalised."""

@@ -110,3 +110,33 @@ class Cache:
                 self._read_to += len(chunk) // self._record * self._record
                 if len(chunk) % self._record:
                     break
+
+
+def forget(home: Home, hashes: set[bytes]) -> int:
+    """Take the vectors of these texts out of every model's file, durably; returns how many there were.
+
+    A record is overwritten with noughts, which no reader takes for one: the others stay where they are.
+    """
+    try:
+        names = sorted(name for name in os.listdir(home.vectors) if name.endswith(".vectors"))
+    except FileNotFoundError:
+        return 0
+    count = 0
+    for name in names if hashes else ():
+        with files.lock(os.path.join(home.vectors, ".lock")), open(os.path.join(home.vectors, name), "r+b") as file:
+            try:
+                record = HASH + 4 * int(json.loads(file.readline(4096))["dimensions"]) + 4
+            except (ValueError, KeyError, TypeError):
+                continue  # no file of ours
+            places = []
+            while len(data := file.read(record)) == record:
+                if data[:HASH] in hashes:
+                    places.append(file.tell() - record)
+            for place in places:
+                file.seek(place)
+                file.write(b"\0" * record)
+            if places:
+                file.flush()
+                files.sync(file.fileno())
+            count += len(places)
+    return count

@@ -16,7 +16,7 @@ Owns ranking pages, and the second injected block. Makes no vectors: it is given
 
 import datetime
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import log
 from typing import NamedTuple
 

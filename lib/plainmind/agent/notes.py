@@ -1,0 +1,424 @@
+"""Writing pages, and letting go what retention says: files, index, caches and traces together.
+
+Owns what may become a page (no near-duplicate, no secret, nothing a recall had injected) and proving that what was forgotten
+is gone. A page is on disk before anything says so. Only a command that somebody gave comes here: nothing is written unasked.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import Any, NamedTuple
+
+from ..formats import day, injected, likeness, page, page_edit, triple
+from ..formats.triple import Triple
+from ..ground import clock, files
+from ..ground.errors import NO_MATCH, BadData, Failure, InputOutput, NoInput
+from ..index import cache, store
+from ..index import pages as rows
+from ..index.store import Store
+from ..knowledge import maintenance, pages, retention
+from ..knowledge.retention import Expired, Gone
+from ..log import reader
+from .memory import Means
+
+LARGEST = 256 * 1024  # bytes of a body
+MARKS, SHORTEST_MARK = 2, 12  # lines by which a forgotten text is looked for, and their least characters
+
+
+class Draft(NamedTuple):
+    """A page that is still to be written. `fields` are values as formats.page_edit takes them; `cites` are references."""
+
+    fields: Mapping[str, Any]
+    body: str
+    name: str = ""  # '' makes one of the title
+    place: str = pages.KNOWLEDGE
+    cites: Sequence[str] = ()
+
+
+class Written(NamedTuple):
+    path: str
+    fresh: bool  # False: it was there already, word for word
+    conflicts: Sequence[str] = ()  # where saves of a person that collided with the change are kept
+
+    @property
+    def ref(self) -> str:
+        return f"{self.path}:1"
+
+
+def kind(observe: bool, compaction: bool) -> tuple[str, str, str]:
+    """Folder, type and source of a page that a command is to write, unless it says otherwise."""
+    if observe:
+        return pages.OBSERVATIONS, page.FALLBACK_TYPE, "observe"
+    return (pages.COMPACTION, "compaction", "compaction") if compaction else (pages.KNOWLEDGE, page.FALLBACK_TYPE, "explicit")
+
+
+# --- what may be written
+
+
+def fields(means: Means, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as they go into a head, from what a person or a line of JSON gave. BadData says which does not fit."""
+    made: dict[str, Any] = {}
+    for key, value in given.items():
+        if value is None:
+            continue
+        if key in ("date", "valid_from", "valid_to"):
+            made[key] = _day(key, value)
+        elif key == "tags":
+            made[key] = [_tag(tag) for tag in _texts(key, value) if tag.strip()]
+        elif key == "triples":
+            made[key] = [_triple(each) for each in _list(key, value)]
+        elif key in ("type", "tier"):
+            made[key] = _choice(key, value)
+        elif key == "image":
+            made[key] = _image(means, _text(key, value))
+        elif key == "supersedes":
+            made[key] = [page.name_of(pages.find(means.home, name)) for name in _texts(key, value)]
+        else:
+            made[key] = _text(key, value)
+    if made.get("valid_from") and made.get("valid_to") and made["valid_to"] < made["valid_from"]:
+        raise BadData("valid_to is before valid_from", cure="mend one of them")
+    return made
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise BadData(f"'{key}' is no text on one line", cure="give one")
+    return value.strip()
+
+
+def _list(key: str, value: Any) -> Sequence[Any]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise BadData(f"'{key}' is no list", cure="give a list")
+    return value
+
+
+def _texts(key: str, value: Any) -> list[str]:
+    return [_text(key, each) for each in ([value] if isinstance(value, str) else _list(key, value))]
+
+
+def _choice(key: str, value: Any) -> str:
+    choices = page.TYPES if key == "type" else page.TIERS
+    if value not in choices:
+        raise BadData(f"unknown {key} '{str(value)[:40]}'", cure=f"use one of {', '.join(choices)}")
+    return value
+
+
+def _day(key: str, value: Any) -> date | None:
+    text = _text(key, value)
+    found = day.iso(text) or day.guessed(text)
+    if text and not found:
+        raise BadData(f"'{text[:40]}' is no day", cure=f"write {key} as 2026-05-08")
+    return found
+
+
+def _tag(tag: str) -> str:
+    tag = tag.strip().lstrip("#")
+    if page.encodes(tag):
+        raise BadData(f"the tag '{tag[:40]}' says a type or a tier", cure="use --type and --tier")
+    return tag
+
+
+def _triple(value: Any) -> Triple:
+    parts = _texts("triples", value)
+    if len(parts) != 3 or not all(parts) or not triple.predicate(parts[1]):
+        raise BadData("a triple has a subject, a predicate and an object", cure="give three texts")
+    made = triple.normalised(Triple(*parts))
+    if made.predicate in triple.COPULAS | triple.VAGUE:
+        raise BadData(
+            f"the predicate '{parts[1]}' says nothing by itself", cure="name the relation: not 'x is owner of y' but 'x owns y'"
+        )
+    return made
+
+
+def _image(means: Means, path: str) -> str:
+    if not path:
+        return ""
+    part = means.home.relative(path)
+    if not os.path.isfile(means.home.path(part)):
+        raise NoInput(f"no such picture: '{path}'", cure="put it below the home first, into raw/images")
+    return part
+
+
+def from_json(means: Means, line: bytes) -> Draft:
+    """A draft from one line of `mem-note --jsonl`. BadData says what is wrong."""
+    try:
+        value = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"no JSON: {error}") from None
+    if not isinstance(value, dict) or not isinstance(value.get("body"), str):
+        raise BadData("no 'body'", cure='write {"body": "…", "type": "…", "name": "…"}')
+    body, name, cites = value.pop("body"), value.pop("name", "") or "", value.pop("sources", None) or []
+    if unknown := sorted(set(value) - set(page.KEYS)):
+        raise BadData(f"unknown key '{unknown[0][:40]}'", cure=f"use {', '.join(page.KEYS)}")
+    if "type" not in value:
+        raise BadData("no 'type'", cure=f"use one of {', '.join(page.TYPES)}")
+    return Draft(fields(means, value), body, page.checked_name(_text("name", name)) if name else "", cites=_texts("sources", cites))
+
+
+def body_of(data: bytes) -> str:
+    """A body as it was given: text in UTF-8, its lines ended by \\n."""
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise BadData("no UTF-8", place=f"<stdin>:{data.count(chr(10).encode(), 0, error.start) + 1}", cure="send text") from None
+
+
+def _check(means: Means, made: Mapping[str, Any], body: str, force: bool) -> None:
+    """BadData for what no page may hold."""
+    if len(body.encode("utf-8", "surrogatepass")) > LARGEST:
+        raise BadData(f"a body of more than {LARGEST // 1024} KB", cure="make several pages of it")
+    if "\0" in body:
+        raise BadData("a NUL in the body", cure="send text")
+    if injected.without(body) != body:
+        raise BadData(
+            "a block that a recall had injected is no knowledge", cure="say it in your own words, and cite the log with --cite"
+        )
+    said = "\n".join([body, *(str(value) for value in made.values())])
+    if not force and means.env.mask(said) != said:
+        line = next((n for n, row in enumerate(body.split("\n"), 1) if means.env.mask(row) != row), 1)
+        raise BadData("something that looks like a secret", place=f"<stdin>:{line}", cure="leave it out; --force if it is none")
+
+
+# --- writing
+
+
+def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
+    """A new page, on disk. A near-duplicate of one that is there, or a name that is taken, is a Failure with code 1."""
+    body = draft.body.strip("\n")
+    _check(means, draft.fields, body, force)
+    if not body.strip() and not draft.fields.get("triples"):
+        raise BadData("nothing to write", cure="give the text on standard input, or --triple")
+    made = _ordered(means, draft)
+    if image := made.get("image"):
+        body += "" if f"]({image})" in body else f"\n\n![]({image if image.isascii() and ' ' not in image else f'<{image}>'})"
+    data = page_edit.compose(made, body)
+    name = draft.name or page.slug(page.read(data, "x").title if body.startswith("#") else body) or "page"
+    if draft.place != pages.KNOWLEDGE:
+        name = f"{clock.stamp(means.now()).lower()}-{name}"
+    with maintenance.lock(means.home):
+        written = _create(means, draft, name, data, body, force)
+        if written.fresh:
+            _count(means)
+    return written
+
+
+def _ordered(means: Means, draft: Draft) -> dict[str, Any]:
+    """The fields in the order in which formats.page names them, with their defaults and citations."""
+    given = {"date": day.of(means.now()), "tier": page.FALLBACK_TIER, **draft.fields}
+    cited = [_cited(means, ref) for ref in draft.cites]
+    return {key: value for key in page.KEYS if (value := cited if key == "sources" else given.get(key))}
+
+
+def _cited(means: Means, ref: str) -> str:
+    event = reader.event_at(means.home, ref.split(" sha256:")[0])
+    return page.cite(event.ref, event.content)
+
+
+def _create(means: Means, draft: Draft, name: str, data: bytes, body: str, force: bool) -> Written:
+    if there := _same(means, draft, name, body):
+        files.settle(os.path.dirname(means.home.path(there)))  # whoever wrote it may have been killed before that
+        return Written(there, False)
+    if draft.name and draft.place == pages.KNOWLEDGE:
+        _refuse_taken(means, draft.name)
+    if not force and draft.place != pages.OBSERVATIONS:
+        _refuse_near(means, draft.place, body)
+    return Written(pages.create(means.home, draft.place, name, data, numbered=not draft.name), True)
+
+
+def _same(means: Means, draft: Draft, name: str, body: str) -> str:
+    """The path of a page of this name that says the same already, '' when there is none: what was cut off can be done again."""
+    path = f"{draft.place}/{name}.md"
+    try:
+        old = pages.read(means.home, path)
+    except OSError:
+        return ""
+    same = old.body.strip("\n") == body and (old.type == draft.fields.get("type", old.type))
+    return path if same else ""
+
+
+def _refuse_taken(means: Means, name: str) -> None:
+    try:
+        there = pages.find(means.home, name)
+    except NoInput:
+        return
+    raise Failure(
+        f"there is a page '{there}' that says something else", cure=f"change it with --update {page.name_of(there)}", code=NO_MATCH
+    )
+
+
+def _refuse_near(means: Means, place: str, body: str) -> None:
+    """A Failure when a page of the place says nearly the same."""
+    mine = likeness.features(body)
+
+    def work(opened: Store) -> list[tuple[float, str]]:
+        rows.take_in(opened)
+        return rows.near(opened, body)
+
+    for _, path in store.use(means.home, work, means.say):
+        share = likeness.share(mine, likeness.features(pages.read(means.home, path).body)) if path.startswith(f"{place}/") else 0.0
+        if share >= likeness.ALIKE:
+            cure = f"change it with --update {page.name_of(path)}, or insist with --force"
+            raise Failure(f"'{path}' says {'the same' if share == 1 else f'{share:.0%} of it'} already", cure=cure, code=NO_MATCH)
+
+
+def update(
+    means: Means, name: str, changed: Mapping[str, Any], body: str | None, cites: Sequence[str], *, force: bool = False
+) -> Written:
+    """Fields or body of a page that is there; all else of it stays, and so does what a person saves at this moment.
+
+    A new body dates the page today, unless a date is given.
+    """
+    _check(means, changed, body or "", force)
+    made = dict(changed)
+    if cites:
+        made["sources"] = [_cited(means, ref) for ref in cites]
+    if body is not None and "date" not in made:
+        made["date"] = day.of(means.now())
+    with maintenance.lock(means.home):
+        path = pages.find(means.home, name)
+        conflicts = pages.change(means.home, path, lambda data: page_edit.with_fields(data, path, made, body))
+        _count(means)
+    return Written(path, True, conflicts)
+
+
+def _count(means: Means) -> None:
+    """One write more; every 50th lets go what is past. The caller holds the lock."""
+    if maintenance.count_write(means.home, means.now()):
+        gone = _forget(means)
+        if gone:
+            means.say(
+                f"retention deleted {len(gone)} file{'s' if len(gone) > 1 else ''}; see 'mem-lint --prune' and raw/maintenance-log"
+            )
+
+
+# --- letting go
+
+
+def past(means: Means) -> list[Expired]:
+    """What retention would delete."""
+    return list(retention.expired(means.home, means.now()))
+
+
+def forget(means: Means) -> list[Expired]:
+    """Delete what retention says, and take it out of index, caches and traces. InputOutput when some of it is still there."""
+    with maintenance.lock(means.home):
+        return [each.expired for each in _forget(means)]
+
+
+def _forget(means: Means) -> list[Gone]:
+    gone = retention.let_go(means.home, means.now())
+    _take_out(means, [*gone, *_unfinished(means, gone)])
+    maintenance.retained(means.home, means.now())
+    return gone
+
+
+def _unfinished(means: Means, gone: Sequence[Gone]) -> list[Gone]:
+    """Pages the index still has and the maintenance log calls forgotten: whoever let them go was killed before the end."""
+    if not os.path.exists(os.path.join(means.home.index, "mind.db")):
+        return []
+    buried = {str(stone.get("path")) for stone in maintenance.tombstones(means.home)} - {each.expired.path for each in gone}
+    dead = {path for path in buried if not os.path.lexists(means.home.path(path))}
+    if not dead:
+        return []
+
+    def work(opened: Store) -> list[tuple[str, str]]:
+        return [(path, body) for path, body in opened.db.execute("SELECT path, body FROM pages") if path in dead]
+
+    return [Gone(Expired(path, "", "", 0), body.encode()) for path, body in store.use(means.home, work, means.say)]
+
+
+def _take_out(means: Means, gone: Sequence[Gone]) -> None:
+    """The texts of pages that went, out of everything that was made from them."""
+    texts = {each.expired.path: page.read(each.data, each.expired.path) for each in gone if each.data}
+    if not texts:
+        return
+    if os.path.isdir(means.home.index):
+        hashes = {
+            cache.content_hash(rows.embedded_text(" ".join(read.title.split()), said))
+            for read in texts.values()
+            for _, said in rows.passages(read.body, read.body_line)
+        }
+        cache.forget(means.home, hashes)
+        _out_of_copies(means)
+    marks = [mark for read in texts.values() for mark in _marks(read.body)]
+    _out_of_traces(means, set(texts), marks)
+
+    def work(opened: Store) -> None:
+        rows.take_in(opened)
+        rows.purge(opened)
+
+    if os.path.exists(os.path.join(means.home.index, "mind.db")):
+        store.use(means.home, work, means.say)
+        _prove(means, marks)
+
+
+def _prove(means: Means, marks: Sequence[str]) -> None:
+    """InputOutput when a file of the index or the caches still has one of these lines, and no turn or page says it."""
+    for folder in (means.home.index, means.home.vectors):
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            full = os.path.join(folder, name)
+            held = _held(full, marks) if os.path.isfile(full) else []
+            if held and not store.use(means.home, partial(_all_live, held), means.say):
+                raise InputOutput("what was forgotten is still in it", place=full, cure="delete it: it is made anew")
+
+
+def _all_live(said: Sequence[str], opened: Store) -> bool:
+    return all(rows.lives(opened, each) for each in said)
+
+
+_LOOK = """
+import json, sys
+needles = [needle.encode("latin-1") for needle in json.load(sys.stdin)]
+longest, before, found = max(map(len, needles)), b"", set()
+with open(sys.argv[1], "rb") as file:
+    while chunk := file.read(1 << 24):
+        data = before + chunk
+        found |= {n for n, needle in enumerate(needles) if needle in data}
+        before = data[-longest:]
+print(json.dumps(sorted(found)))
+"""
+
+
+def _held(path: str, marks: Sequence[str]) -> list[str]:
+    """Which of these a file holds, byte for byte. Another process looks: closing the index here would drop SQLite's own locks."""
+    import subprocess
+    import sys
+
+    if not marks:
+        return []
+    needles = json.dumps([mark.encode("utf-8", "surrogatepass").decode("latin-1") for mark in marks]).encode()
+    looked = subprocess.run([sys.executable, "-IS", "-c", _LOOK, path], input=needles, capture_output=True)
+    return [marks[number] for number in json.loads(looked.stdout or b"[]")]
+
+
+def _marks(body: str) -> list[str]:
+    """Two lines by which a text is known again, the longest; a word or two tell nothing."""
+    lines = {line.strip() for line in body.split("\n")}
+    return sorted((line for line in lines if len(line) >= SHORTEST_MARK), key=lambda line: (-len(line), line))[:MARKS]
+
+
+def _out_of_copies(means: Means) -> None:
+    """Indexes that were set aside because they were damaged: nobody needs them, and they hold old texts."""
+    for name in os.listdir(means.home.index):
+        if ".bad" in name and name.startswith("mind.db"):
+            os.unlink(os.path.join(means.home.index, name))
+
+
+def _out_of_traces(means: Means, paths: set[str], marks: Sequence[str]) -> None:
+    """Records that show a forgotten page, out of the traces that commands were told to write."""
+    # a trace has a page's text on one line, as JSON
+    needles = [path.encode() for path in paths]
+    needles += [json.dumps(" ".join(mark.split()), ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass") for mark in marks]
+    for trace in maintenance.traces(means.home):
+        if not os.path.isfile(trace):
+            continue
+        try:
+            data = files.read(trace)
+            kept = [line for line in data.split(b"\n") if not any(needle in line for needle in needles)]
+            if len(kept) < data.count(b"\n") + 1:
+                files.replace(trace, b"\n".join(kept))
+                means.say(f"{trace}: records that showed what is forgotten were removed")
+        except OSError as error:
+            means.say(f"{trace}: what is forgotten may still be in it: {files.failure(error).what}")
