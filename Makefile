@@ -60,7 +60,7 @@ install: man
 
 uninstall:
 	@for c in $(COMMANDS); do rm -f "$(PREFIX)/bin/$$c" "$(PREFIX)/share/man/man1/$$c.1"; done
-	@for page in log reminders schema session; do rm -f "$(PREFIX)/share/man/man5/mind-$$page.5"; done
+	@for page in log page reminders schema session; do rm -f "$(PREFIX)/share/man/man5/mind-$$page.5"; done
 	@for c in $(COMMANDS); do rm -f "$(PREFIX)/share/bash-completion/completions/$$c" \
 	  "$(PREFIX)/share/zsh/site-functions/_$$c" "$(PREFIX)/share/fish/vendor_completions.d/$$c.fish"; done
 	@echo "removed $(words $(COMMANDS)) commands from $(PREFIX)/bin"

@@ -157,11 +157,28 @@ class Session:
         finally:
             timer.cancel()
 
-    def lines(self, records: Iterable[Any], keys: Sequence[str] = ()) -> str:
+    def print(self, records: Iterable[Any], keys: Sequence[str] = ()) -> None:
         """Records as JSON Lines, or as lines with tabs between the values."""
-        if self.json:
-            return "".join(stream.json_line(dict(zip(keys, each)) if keys else each) + "\n" for each in records)
-        return "".join("\t".join(map(str, each.values() if isinstance(each, dict) else each)).rstrip("\t") + "\n" for each in records)
+        for each in records:
+            if self.json:
+                line = stream.json_line(dict(zip(keys, each)) if keys else each)
+            else:
+                line = "\t".join(map(str, each.values() if isinstance(each, dict) else each)).rstrip("\t")
+            stream.write(line + "\n")
+
+    def findings(self, found: Iterable[Any]) -> int:
+        """Findings (log.verify) as `path:line: code: message`, or JSON Lines; how many there were. A failure among them is reported."""
+        count = 0
+        for each in found:
+            if isinstance(each, Failure):
+                self.report(each)
+                continue
+            count += 1
+            record = each._asdict()
+            stream.write(
+                (stream.json_line(record) if self.json else f"{each.path}:{each.line}: {each.code}: {each.message}") + "\n"
+            )
+        return count
 
     def wrote(self, written) -> None:
         """Print the reference of what was written (agent.notes), and say what a person should look at."""

@@ -9,14 +9,16 @@ from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 from ..formats import day, reference, triple
-from ..ground import clock, files
+from ..ground import clock, files, stream
 from ..ground.environment import Environment
 from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
 from ..index import embedding, graph, pages, store, sync
 from ..index.store import Store
+from ..knowledge import maintenance
 from ..providers import registry
-from ..recall import knowledge, search, trace
+from ..recall import knowledge, page_report, search, trace
+from ..recall.report import Form
 
 Result = TypeVar("Result")
 
@@ -70,14 +72,27 @@ def recall(
     return _with_index(means, work) or Recalled(search.NOTHING, None)
 
 
-def known(means: Means, text: str, policy: knowledge.Policy, *, lexical: bool = False) -> knowledge.Knowledge:
-    """The pages for a text, after taking in whatever changed since."""
+def known(
+    means: Means, text: str, form: Form, *, k: int | None, budget: int | None, each: int | None, lexical: bool = False
+) -> tuple[str, bool]:
+    """The pages for a text, after taking in whatever changed since, as they are to be printed; and whether there are any."""
+    policy = knowledge.Policy.of(means.settings)
+    policy = policy._replace(k=k or policy.k, budget=budget or policy.budget, each=each or policy.each)
 
     def work(opened: Store) -> knowledge.Knowledge:
         pages.take_in(opened)
         return knowledge.search(opened, _query(means, opened, text, lexical), policy)
 
-    return _with_index(means, work) or knowledge.NOTHING
+    found = _with_index(means, work) or knowledge.NOTHING
+    some = knowledge.fit(found, policy).pages if form.inject else page_report.answers(found, policy)
+    return page_report.text(found, policy, form), bool(some)
+
+
+def keep_trace(home: Home, path: str, record: dict) -> None:
+    """Write a recall's trace to a file."""
+    full = home.outside_logs(path)
+    files.replace(full, stream.encode(stream.json_line(record) + "\n"))
+    maintenance.record_trace(home, full)
 
 
 def remember(means: Means, text: str, wanted: Wanted, policy: knowledge.Policy) -> Remembered:

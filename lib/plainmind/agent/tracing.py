@@ -11,18 +11,21 @@ from typing import Any
 
 from ..ground import clock, files
 from ..ground.errors import NotPermitted
+from ..ground.paths import Home
 from ..ground.stream import json_line
+from ..knowledge import maintenance
 from ..providers.chatting import Reply
 
 
 class Trace:
     """Appends a line to a file for every answer. NotPermitted when it cannot: an answer that is here must not be lost to that."""
 
-    def __init__(self, path: str, now: int, mask: Callable[[str], str], say: Callable[[str], None]):
+    def __init__(self, home: Home, path: str, now: int, mask: Callable[[str], str], say: Callable[[str], None]):
         folder = os.path.dirname(path)
         if not os.path.isdir(folder) or os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
             raise NotPermitted(f"'{path}' cannot be written", cure="name a file in a folder of yours")
         self._path, self._now, self._mask, self._say = path, now, mask, say
+        maintenance.record_trace(home, path)
 
     def __call__(self, request: dict[str, Any], reply: Reply, seconds: float) -> None:
         """Record one answer. A request's text is its messages as JSON, in UTF-8."""

@@ -4,9 +4,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..index import embedding, store, sync, vectors
+from ..index import embedding, pages, store, sync, vectors
 from ..index.store import Store
-from ..recall import search
+from ..recall import knowledge, search
 from .memory import Means
 
 ANSWERS = 40  # questions asked of both indexes
@@ -19,6 +19,16 @@ _ROWS = {
     "episodes": "SELECT path, line, words, lengths, heads, times, kinds FROM episodes JOIN turns ON turns.id = episodes.id "
     "JOIN windows ON windows.id = turns.id / 16777216 ORDER BY path, line",
     "pins": "SELECT path, line FROM pins ORDER BY path, line",
+    "pages": "SELECT path, line, digest, date, type, tier, source, image, valid_from, valid_to, title, body, words, sketch FROM pages ORDER BY path",
+    "passages": "SELECT path, passages.line, text FROM passages JOIN pages ON pages.id = page ORDER BY path, passages.line",
+    "page_tags": "SELECT path, tag FROM page_tags JOIN pages ON pages.id = page ORDER BY path, tag",
+    "page_links": "SELECT path, target, supersedes, place FROM page_links JOIN pages ON pages.id = page ORDER BY path, target",
+    "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written FROM kg_triples JOIN pages ON pages.id = page "
+    "ORDER BY path, kg_triples.line",
+    "kg_entities": "SELECT name, triples, same FROM kg_entities ORDER BY name",
+    "vectors of passages": "SELECT path, passages.line, model, embedding FROM vectors JOIN passages ON passages.id = -vectors.turn "
+    "JOIN pages ON pages.id = page JOIN settings ON settings.name = 'embed_model' AND value = model WHERE embedding IS NOT NULL "
+    "ORDER BY path, passages.line, model",
     "vectors": "SELECT path, line, model, embedding FROM vectors JOIN turns ON turns.id = vectors.turn "
     "JOIN windows ON windows.id = turns.id / 16777216 JOIN settings ON name = 'embed_model' AND value = model "
     "WHERE embedding IS NOT NULL ORDER BY path, line, model",
@@ -35,16 +45,19 @@ def state(means: Means) -> dict[str, Any]:
 
     def work(opened: Store) -> dict[str, Any]:
         sync.catch_up(opened)
+        pages.take_in(opened)
         embedding.restore(opened)
         count = lambda table: opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: E731
-        pages, size = (opened.db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        blocks, size = (opened.db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
         return {
             "version": store.VERSION,
-            "bytes": pages * size,
+            "bytes": blocks * size,
             "windows": count("windows"),
             "turns": count("turns"),
             "episodes": count("episodes"),
             "pins": count("pins"),
+            "knowledge pages": count("pages"),
+            "triples": count("kg_triples"),
             "vectors": count("vectors WHERE status = 'ok'"),
             "model": opened.setting("embed_model") or "",
             "words": "fts5" if opened.fts5 else "fts4",
@@ -64,6 +77,7 @@ def verify(means: Means) -> list[Difference]:
 
     def work(opened: Store) -> list[Difference]:
         sync.reconcile(opened)
+        pages.take_in(opened)
         embedding.restore(opened)
         if model := opened.setting("embed_model"):
             embedding.from_cache(opened, model)  # as the other one does
@@ -75,16 +89,17 @@ def verify(means: Means) -> list[Difference]:
 
 def _compare(means: Means, opened: Store, fresh: Store) -> list[Difference]:
     sync.reconcile(fresh)
+    pages.take_in(fresh)
     embedding.restore(fresh)
     found = []
     for table, sql in _ROWS.items():
         ours, theirs = (set(db.execute(sql)) for db in (opened.db, fresh.db))
         # a vector that is in no cache cannot be made anew for nothing; all else must be equal
-        for row in sorted((ours ^ theirs) if table != "vectors" else (ours - theirs), key=str)[:20]:
+        for row in sorted((ours ^ theirs) if not table.startswith("vectors") else (ours - theirs), key=str)[:20]:
             found.append(Difference(table, f"{row[0]}:{row[1]} {'is not in the files' if row in ours else 'is missing'}"))
     now = means.now()
     for question in _questions(opened):
-        answers = [_answer(means, index, question, now) for index in (opened, fresh)]
+        answers = [_answer(index, question, now) for index in (opened, fresh)]
         if answers[0] != answers[1]:
             found.append(Difference("answers", f"'{question[:60]}' is answered differently"))
     return found
@@ -99,8 +114,8 @@ def _questions(opened: Store) -> Iterator[str]:
             yield " ".join(content.split()[:12])
 
 
-def _answer(means: Means, opened: Store, question: str, now: int) -> list[tuple[str, float]]:
-    """References and scores, by words and, where there is one, by the vector of a turn that says so."""
+def _answer(opened: Store, question: str, now: int) -> list[tuple[str, float]]:
+    """References and scores of turns and pages, by words and, where there is one, by the vector of a turn that says so."""
     model = opened.setting("embed_model") or ""
     row = opened.db.execute(
         "SELECT embedding FROM vectors JOIN turns ON turns.id = vectors.turn "
@@ -109,4 +124,7 @@ def _answer(means: Means, opened: Store, question: str, now: int) -> list[tuple[
     ).fetchone()
     query = search.Query(question, now, vectors.from_blob(row[0]) if row else None, model)
     result = search.search(opened, query, search.Scope(), 10, -1.0)
-    return [(hit.ref, round(hit.pick.score, 9)) for hit in result.hits]
+    known = knowledge.search(opened, query, knowledge.Policy())
+    return [(hit.ref, round(hit.pick.score, 9)) for hit in result.hits] + [
+        (each.path, round(each.score, 9)) for each in known.given
+    ]

@@ -45,6 +45,23 @@ TIERS = ("L1", "L2")
 KEYS = ("date", "type", "tier", "tags", "triples", "source", "image", "sources", "supersedes", "valid_from", "valid_to")
 MOST_HEAD = 256 * 1024  # characters of YAML
 
+#: what older pages say, and what formats.page_edit makes of it
+LEGACY_KEYS = {
+    "created": "date", "created_at": "date", "createdAt": "date", "timestamp": "date", "category": "type", "kind": "type",
+    "importance": "tier", "priority": "tier", "keywords": "tags", "topics": "tags", "relations": "triples", "replaces": "supersedes",
+}  # fmt: skip
+LEGACY_TYPES = {
+    **dict.fromkeys(("preference", "profile", "person"), "user"),
+    **dict.fromkeys(("decision", "fact", "concept", "architecture", "task"), "project"),
+    **dict.fromkeys(("feedback", "correction", "lesson"), "agent-feedback"),
+    **dict.fromkeys(("doc", "docs", "link", "note", "resource"), "reference"),
+    **dict.fromkeys(("summary", "session"), "compaction"),
+}
+LEGACY_TIERS = {
+    **dict.fromkeys(("l1", "1", "core", "always", "high"), "L1"),
+    **dict.fromkeys(("l2", "2", "l3", "3", "low", "normal"), "L2"),
+}
+
 #: what a page is taken for whose head does not say, so that what it says is found all the same
 FALLBACK_TYPE, FALLBACK_TIER = "reference", "L2"
 
@@ -215,7 +232,15 @@ def _of_entries(parts: Split, path: str, entries: list[yaml_nodes.Entry]) -> Pag
     reader = _Reader(parts.yaml, nodes, problems)
     for key in ("date", "type", "tier"):
         if key not in nodes:
-            problems.append(Problem(1, key, f"no '{key}'; add {key}: to the head"))
+            older = next((old for old, new in LEGACY_KEYS.items() if new == key and old in nodes), "")
+            cure = (
+                f"mem-lint --fix takes '{older}'"
+                if older
+                else "mem-lint --fix adds L2"
+                if key == "tier"
+                else f"add {key}: to the head"
+            )
+            problems.append(Problem(1, key, f"no '{key}'; {cure}"))
     known_type, known_tier = reader.choice("type", TYPES), reader.choice("tier", TIERS)
     page = Page(
         path,
@@ -281,7 +306,9 @@ class _Reader:
         if text in choices or entry is None:
             return text
         if not any(p.code == key for p in self._problems):
-            self._wrong(entry.line, key, f"unknown {key} '{text[:40]}'; use one of {', '.join(choices)}")
+            meant = {**LEGACY_TYPES, **LEGACY_TIERS, **{each.casefold(): each for each in choices}}.get(text.casefold(), "")
+            cure = f"mem-lint --fix makes it {meant}" if meant in choices else f"use one of {', '.join(choices)}"
+            self._wrong(entry.line, key, f"unknown {key} '{text[:40]}'; {cure}")
         return ""
 
     def _list(self, key: str, cure: str) -> list[Any]:

@@ -34,21 +34,6 @@ from . import day, page, triple, yaml_nodes
 from .page import Problem, Split
 from .triple import Triple
 
-LEGACY_KEYS = {
-    "created": "date", "created_at": "date", "createdAt": "date", "timestamp": "date", "category": "type", "kind": "type",
-    "importance": "tier", "priority": "tier", "keywords": "tags", "topics": "tags", "relations": "triples", "replaces": "supersedes",
-}  # fmt: skip
-LEGACY_TYPES = {
-    **dict.fromkeys(("preference", "profile", "person"), "user"),
-    **dict.fromkeys(("decision", "fact", "concept", "architecture", "task"), "project"),
-    **dict.fromkeys(("feedback", "correction", "lesson"), "agent-feedback"),
-    **dict.fromkeys(("doc", "docs", "link", "note", "resource"), "reference"),
-    **dict.fromkeys(("summary", "session"), "compaction"),
-}
-LEGACY_TIERS = {
-    **dict.fromkeys(("l1", "1", "core", "always", "high"), "L1"),
-    **dict.fromkeys(("l2", "2", "l3", "3", "low", "normal"), "L2"),
-}
 ROUNDS = 6  # of mending; each may uncover what the next mends
 
 _PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
@@ -249,7 +234,7 @@ class _Mending:
             return  # its old word is among the tags then
         self._tags()
         self._choice("type", page.TYPES, {})
-        self._choice("tier", page.TIERS, LEGACY_TIERS)
+        self._choice("tier", page.TIERS, page.LEGACY_TIERS)
         for key in ("date", "valid_from", "valid_to"):
             self._date(key)
         self._triples()
@@ -274,8 +259,8 @@ class _Mending:
 
     def _legacy_keys(self) -> None:
         for entry in self.entries:
-            new = LEGACY_KEYS.get(entry.key)
-            if new and new not in self.keys and entry.key == next(k for k in self.keys if LEGACY_KEYS.get(k) == new):
+            new = page.LEGACY_KEYS.get(entry.key)
+            if new and new not in self.keys and entry.key == next(k for k in self.keys if page.LEGACY_KEYS.get(k) == new):
                 self.edits.append(_Edit(entry.start, entry.end, new))
                 self._note(entry.line, "legacy", f"the key '{entry.key}' is '{new}' now")
 
@@ -300,7 +285,7 @@ class _Mending:
     def _legacy_type(self) -> None:
         entry = self._own("type")
         old = (page.scalar(entry.node) or "").strip() if entry else ""
-        new = LEGACY_TYPES.get(old.casefold().replace("_", "-"))
+        new = page.LEGACY_TYPES.get(old.casefold().replace("_", "-"))
         if entry and new:
             self._replace(entry.node, new)
             self._note(entry.line, "type", f"the type '{old}' is '{new}' now, and a tag")

@@ -65,7 +65,9 @@ def _holding(store: Store, today: datetime.date, as_of: datetime.date | None) ->
     starts: dict[int, str] = {}
     ends: dict[int, str] = {}
     by_link: dict[str, int] = {}
-    for id, link, date, valid_from, valid_to in store.db.execute("SELECT id, link, date, valid_from, valid_to FROM pages ORDER BY path"):
+    for id, link, date, valid_from, valid_to in store.db.execute(
+        "SELECT id, link, date, valid_from, valid_to FROM pages ORDER BY path"
+    ):
         starts[id] = valid_from or (date if as_of else "")
         ends[id] = valid_to
         by_link.setdefault(link, id)

@@ -14,7 +14,7 @@
     sources       an event it rests on that is gone, or says something else now
     supersedes    a page it takes the place of that is not there, or itself, round in a circle
     superseded    still L1, though another page takes its place or its last day is past
-    size          more than recall ever gives of one page
+    size          more than 1,000 estimated tokens in L1, or 4,000 in L2: a turn is given only a part of it
     secret        something that looks like a key, a token or a webhook
     recalled      what a recall had put before a message, stored as if it were known
 
@@ -26,14 +26,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from ..formats import day, injected, likeness, page
+from ..formats import day, injected, likeness, page, page_edit
 from ..formats.page import Page
 from ..ground import files
-from ..ground.errors import BadData, Failure, NotPermitted
+from ..ground.errors import Failure, NoInput, NotPermitted
 from ..ground.paths import Home
 from ..log import reader
 from ..log.verify import Finding
-from . import pages, retention
+from . import maintenance, pages, retention
 
 STALE_DAYS = 365
 CHARACTERS = 4  # one token, about
@@ -243,9 +243,40 @@ def _folders(home: Home) -> Iterator[Finding]:
                     yield Finding(path, 1, "folder", "in a folder, where nothing reads it; move it to knowledge/")
 
 
+def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding]:
+    """Repair what has one right form (formats.page_edit), each page for itself; says what was, or with `dry` would be, done.
+
+    A person may be saving the page at this moment: the repair is made on what they saved.
+    """
+    for path in wanted or list(pages.paths(home)):
+        try:
+            made = page_edit.mended(files.read(home.path(path)), path)
+            if made.done and not dry:
+                made = _mend(home, path)
+        except FileNotFoundError:  # gone meanwhile
+            continue
+        yield from (Finding(path, line, f"fixed-{code}", message) for line, code, message in made.done)
+
+
+def _mend(home: Home, path: str) -> page_edit.Mended:
+    """Repair a page; what was done is that of the last try, since a person's save may have brought more."""
+    last = page_edit.Mended(b"", [])
+
+    def edit(data: bytes) -> bytes:
+        nonlocal last
+        last = page_edit.mended(data, path)
+        return last.data
+
+    with maintenance.lock(home):
+        pages.change(home, path, edit)
+    return last
+
+
 def chosen(home: Home, path: str) -> str:
-    """The page that an argument names, relative to the home. BadData when it is none."""
+    """The page that an argument names, relative to the home. NoInput, NotPermitted."""
     part = home.relative(path)
     if os.path.dirname(part) not in pages.PLACES or not part.endswith(".md"):
-        raise BadData(f"'{path}' is no page and no window", cure="give a path such as knowledge/tea.md")
+        raise NotPermitted(f"'{path}' is no page and no window", cure="give a path such as knowledge/tea.md")
+    if not os.path.isfile(home.path(part)):
+        raise NoInput(f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge")
     return part

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from ..formats import page
 from ..formats.page import Page
-from ..ground import exchange, files
+from ..ground import exchange, files, stream
 from ..ground.errors import NoInput, NotPermitted
 from ..ground.paths import Home
 
@@ -51,6 +51,34 @@ def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
 
 def read(home: Home, path: str) -> Page:
     return page.read(files.read(home.path(path), 0, LARGEST), path)
+
+
+def place_of(home: Home, path: str) -> str:
+    """The folder of pages that a path is in, '' when it is in none."""
+    folder = os.path.dirname(home.relative(path))
+    return folder if folder in PLACES else ""
+
+
+def shown(home: Home, path: str, as_json: bool) -> str:
+    """A page as it stands in its file, or as an object. NoInput when there is none."""
+    part = home.relative(path)
+    try:
+        data = files.read(home.path(part))
+    except (FileNotFoundError, IsADirectoryError):
+        raise NoInput(f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge") from None
+    if not as_json:
+        return stream.decode(data) + ("" if data.endswith(b"\n") else "\n")
+    read = page.read(data, part)
+    known = {"name": read.name, "type": read.type, "tier": read.tier, "date": str(read.day or ""), "tags": list(read.tags)}
+    record = {
+        "ref": f"{part}:{read.body_line}",
+        "path": part,
+        "line": read.body_line,
+        **known,
+        "title": read.title,
+        "content": read.body,
+    }
+    return stream.json_line(record) + "\n"
 
 
 def find(home: Home, name: str) -> str:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from ..formats import day
 from ..ground import clock, exchange, files
 from ..ground.paths import Home
+from ..log.verify import Finding
 from . import maintenance, pages
 
 DATED = {"agent-feedback": 60, "reference": 90}  # days by type
@@ -35,8 +36,8 @@ class Expired(NamedTuple):
     age: int  # days
 
     @property
-    def message(self) -> str:
-        return f"{self.rule}; this is of {self.day}, {self.age} days ago"
+    def finding(self) -> Finding:
+        return Finding(self.path, 1, "expired", f"{self.rule}; this is of {self.day}, {self.age} days ago")
 
 
 class Gone(NamedTuple):

@@ -31,10 +31,11 @@ def verify(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
             continue
         yield from _window(opened, journal.get(opened.path, []), key)
     if not paths:
-        yield from _pins(home)
+        yield from pins(home)
 
 
-def _pins(home: Home) -> Iterator[Finding]:
+def pins(home: Home) -> Iterator[Finding]:
+    """Pins that point nowhere."""
     for pin in pinning.all_pins(home):
         try:
             reader.event_at(home, pin.ref)

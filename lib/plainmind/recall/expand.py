@@ -10,7 +10,7 @@ from ..ground.errors import Failure
 from ..ground.paths import Home
 from .excerpt import CHARACTERS
 
-ROOTS = ("logs/", "knowledge/", "memory/")
+ROOTS = ("logs/", "knowledge/", "memory/", "raw/compaction/")
 BUDGET = 2000  # estimated tokens for all ranges of one answer
 
 _LINE = re.compile(r"EXPAND\s+(\S+)")
@@ -62,10 +62,11 @@ def _lines(home: Home, ref: Reference) -> str:
         data = files.read(full)
     except (Failure, OSError):
         return "(refused: no such file in logs, knowledge or memory)"
-    # a single line means the event that starts there
+    # a single line means the event that starts there, or the rest of the page
     lines = data.decode("utf-8", "replace").split("\n")
     end = ref.end_line
     if end == ref.line:
-        while end < len(lines) and lines[end].startswith(">"):
+        whole = part.startswith(("knowledge/", "raw/"))
+        while end < len(lines) and (whole or lines[end].startswith(">")):
             end += 1
     return "\n".join(lines[ref.line - 1 : end]) or "(no such line)"

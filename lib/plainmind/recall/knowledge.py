@@ -322,22 +322,22 @@ def fit(known: Knowledge, policy: Policy) -> Fitted:
     for each in known.given:
         always = each.why == "L1"
         room = min(left, left_l1) if always else left
-        shown = _shown(known, each, min(L1_EACH if always else policy.each, room))
-        cost = tokens(json_line(shown.entry())) if shown else 0
-        if shown and cost > room:
-            spare = room - (cost - tokens(shown.excerpt)) - 1
-            shown = _shown(known, each, spare) if spare >= 25 else None
-            cost = tokens(json_line(shown.entry())) if shown else 0
-        if shown is None or cost > room:
+        page = shown(known, each, min(L1_EACH if always else policy.each, room))
+        cost = tokens(json_line(page.entry())) if page else 0
+        if page and cost > room:
+            spare = room - (cost - tokens(page.excerpt)) - 1
+            page = shown(known, each, spare) if spare >= 25 else None
+            cost = tokens(json_line(page.entry())) if page else 0
+        if page is None or cost > room:
             dropped.append((each, "budget" if known.body[each.row.id].strip() else "empty"))
             continue
         left -= cost
         left_l1 -= cost if always else 0
-        made.append(shown)
+        made.append(page)
     return Fitted(made, dropped)
 
 
-def _shown(known: Knowledge, each: Found, most: int) -> Shown | None:
+def shown(known: Knowledge, each: Found, most: int) -> Shown | None:
     """All of a page if that is not too much, else its beginning when it is always given, and the part that fits when not."""
     body = known.body[each.row.id]
     passages = known.passages[each.row.id]

@@ -13,6 +13,7 @@ from plainmind.agent.turn import Message, Model, Turn
 from plainmind.formats.config import Settings
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
+from plainmind.ground.paths import Home
 from plainmind.log.writer import Log
 from plainmind.providers import registry
 from plainmind.providers.chatting import Call, Reply
@@ -42,7 +43,7 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
         env, chosen = Environment(home.root), Settings("", "config.toml", lambda name: values.get(name, ""))
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
         with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
-            trace = Trace(path, NOW, env.mask, run.said.append)
+            trace = Trace(home, path, NOW, env.mask, run.said.append)
             asked = Model(registry.chat("openai:scripted", env, chosen), trace=trace)
             return Turn(means, asked, shell, Log(home), CONTEXT).run(Message(text, {"author": "Ann"}))
 
@@ -125,7 +126,9 @@ def tracer(tmp_path):
     def record(*texts: str, mask=str) -> dict:
         messages = [{"role": "user", "content": text} for text in texts]
         reply = Reply("Yes: hush.", [Call("a", "bash", '{"command": "echo hush"}')], {"input_tokens": 7})
-        Trace(path, NOW, mask, said.append)({"model": "m", "messages": messages, "tools": [], "max_tokens": 5}, reply, 0.25)
+        Trace(Home(str(tmp_path)), path, NOW, mask, said.append)(
+            {"model": "m", "messages": messages, "tools": [], "max_tokens": 5}, reply, 0.25
+        )
         return json.loads(files.read(path).split(b"\n")[-2])
 
     record.path, record.said = path, said

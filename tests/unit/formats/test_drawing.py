@@ -11,7 +11,8 @@ import pytest
 from hostile import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats.drawing import graph as drawing, lettering
+from plainmind.formats.drawing import graph as drawing
+from plainmind.formats.drawing import lettering
 
 SVG = "{http://www.w3.org/2000/svg}"
 DOT = shutil.which("dot")
