@@ -18,13 +18,15 @@ const SOON = 10; // somebody waits for it; a command itself waits 5 for a lock, 
 const LONG = 60; // an import of a long session
 
 /**
- * The block to put before a prompt, '' when nothing matters to it. `shown` is the window the conversation itself is in.
+ * The blocks to put before a prompt, of moments and of pages, '' when nothing matters to it. `shown` is the window the
+ * conversation itself is in.
  * @param {string} prompt
  * @param {string | undefined} shown
  */
 export async function recall(prompt, shown) {
-	const done = await run("mem-recall", ["--inject", ...(shown ? ["--not-window", shown] : []), "-"], prompt, SOON, [0, 1]);
-	return done.trimEnd();
+	const moments = run("mem-recall", ["--inject", ...(shown ? ["--not-window", shown] : []), "-"], prompt, SOON, [0, 1]);
+	const pages = run("mem-recall", ["--knowledge", "--inject", "-"], prompt, SOON, [0, 1]);
+	return (await Promise.all([moments, pages])).map((block) => block.trimEnd()).filter(Boolean).join("\n");
 }
 
 /**

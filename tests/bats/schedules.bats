@@ -91,7 +91,7 @@ END
     (cd / && env -i HOME=/nowhere LOGNAME=me PATH=/usr/bin:/bin SHELL=/bin/sh /bin/sh -c "$command" < /dev/null)
     count=$((count + 1))
   done < "$TABLE"
-  [ "$count" -eq 3 ]
+  [ "$count" -eq 5 ]
 }
 
 @test "crontab accepts the shipped file" {
@@ -123,7 +123,7 @@ END
 @test "the crontab: a home below a person's folder, where no shell replaced the '~'" {
   surroundings
   MIND_HOME='~/my mind' sh "$checkout/cron/install.sh"
-  [ "$(grep -cF "'$HOME/my mind'" "$TABLE")" -eq 3 ]
+  [ "$(grep -cF "'$HOME/my mind'" "$TABLE")" -eq 5 ]
 }
 
 @test "what is set in this shell only is told by name, never by value" {
@@ -179,14 +179,16 @@ END
   "$PYTHON" - "$HOME/Library/LaunchAgents" "$checkout" "$MIND_HOME" << 'END'
 import os, plistlib, sys
 folder, checkout, home = sys.argv[1:]
-for name in ("remind-scan", "mem-embed", "mem-lint", "discord-relay"):
+nightly = {"mem-lint": 17, "mem-prune": 27, "mem-lint-pages": 37}
+for name in ("remind-scan", "mem-embed", "discord-relay", *nightly):
     with open(f"{folder}/com.plainmind.{name}.plist", "rb") as file:
         agent = plistlib.load(file)
     assert agent["Label"] == f"com.plainmind.{name}"
     program, *arguments = agent["ProgramArguments"]
-    assert program == f"{os.path.realpath(checkout)}/bin/{name}" and os.access(program, os.X_OK), program
+    command = "mem-lint" if name in nightly else name
+    assert program == f"{os.path.realpath(checkout)}/bin/{command}" and os.access(program, os.X_OK), program
     assert arguments[-2:] == ["--home", home], arguments
-    assert agent.get("StartInterval") == 60 or agent.get("KeepAlive") or agent["StartCalendarInterval"] == {"Hour": 3, "Minute": 17}
+    assert agent.get("StartInterval") == 60 or agent.get("KeepAlive") or agent["StartCalendarInterval"] == {"Hour": 3, "Minute": nightly[name]}
     assert os.path.isdir(os.path.dirname(agent["StandardErrorPath"]))
     assert set(agent) <= {"Label", "ProgramArguments", "StartInterval", "StartCalendarInterval", "ProcessType", "StandardOutPath", "StandardErrorPath", "KeepAlive", "ThrottleInterval", "ExitTimeOut"}
 END

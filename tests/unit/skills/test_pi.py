@@ -305,12 +305,14 @@ def test_what_could_not_be_logged_is_logged_later(start, checkout, home):
 
 @pytest.mark.parametrize("prompt", ["--help", "-", "; touch pwned", "$(touch pwned)`touch pwned`", "two\nlines\0and a NUL"])
 def test_a_prompt_is_standard_input_and_nothing_else(start, checkout, tmp_path, prompt):
-    checkout("mem-recall", f"printf '%s|' \"$@\" > '{tmp_path}/arguments'; cat > '{tmp_path}/input'; exit 1")
+    # asked twice: for moments, and for pages
+    checkout("mem-recall", f"printf '%s|' \"$@\" > '{tmp_path}/arguments'\"$1\"; cat > '{tmp_path}/input'\"$1\"; exit 1")
     pi = start(extension=checkout.extension)
     pi.prompt(prompt)
     assert pi.told == []
-    assert (tmp_path / "arguments").read_text() == "--inject|-|"
-    assert (tmp_path / "input").read_text() == prompt
+    assert (tmp_path / "arguments--inject").read_text() == "--inject|-|"
+    assert (tmp_path / "arguments--knowledge").read_text() == "--knowledge|--inject|-|"
+    assert (tmp_path / "input--inject").read_text() == (tmp_path / "input--knowledge").read_text() == prompt
     assert not (tmp_path / "pwned").exists()
 
 

@@ -23,7 +23,7 @@ SCRIPTS = sorted(
     for script in os.listdir(os.path.join(SKILLS, name))
     if os.access(os.path.join(SKILLS, name, script), os.X_OK) and "." not in script
 )
-SHELL = {"mkdir", "grep", "sed", "cat", "ls"}  # what an example may use besides our own
+SHELL = {"mkdir", "grep", "sed", "cat", "ls", "echo", "printf"}  # what an example may use besides our own
 
 
 def of(name: str) -> str:
