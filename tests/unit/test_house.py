@@ -14,7 +14,7 @@ BIN = os.path.join(ROOT, "bin")
 COMMANDS = sorted(os.listdir(BIN))
 
 #: from the ground up; a module may import from its own floor and from those below
-FLOORS = ["ground", "formats", "log", "imports", "work", "index", "recall", "providers", "reminders", "agent", "surfaces", "cli"]
+FLOORS = ["ground", "formats", "log", "knowledge", "imports", "work", "index", "recall", "providers", "reminders", "agent", "surfaces", "cli"]
 TOP = {"cli", "manual", "__init__"}
 
 sys.path.insert(0, os.path.join(ROOT, "lib"))
@@ -156,6 +156,7 @@ def test_every_option_is_in_the_manual(command):
 EXPLAINED_BY = {
     "embed": "mem-embed",
     "recall": "mem-recall",
+    "knowledge": "mem-recall",
     "remind": "remind-scan",
     "relay": "discord-relay",
     "turn": "agent-turn",
@@ -204,7 +205,9 @@ def test_the_formats_have_pages():
     assert "n=2 h=9f2c41d07a3b" in pages["mind-log"]
     assert '"addedTime": "2026-02-07T22:14:00.000Z"' in pages["mind-session"] and "queued" in pages["mind-session"]
     assert "id=rid_K5V4M2J7Q2ZP" in pages["mind-reminders"]
-    for table in ("windows", "turns", "episodes", "vectors", "vector_blocks", "pins", "embeddings", "settings"):
+    assert "supersedes" in pages["mind-page"] and "mem-lint --fix repairs what has one right form" in pages["mind-page"]
+    tables = ("windows", "turns", "episodes", "vectors", "vector_blocks", "pins", "embeddings", "settings")
+    for table in (*tables, "pages", "passages", "page_tags", "page_links", "kg_triples", "kg_entities", "kg"):
         assert table in pages["mind-schema"]
 
 
@@ -271,6 +274,16 @@ def test_remind_list_loads_the_grammar_and_the_clock_only(tmp_path):
     assert "plainmind.reminders.agenda" in modules
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes", "hashlib"}
     assert not [name for name in modules if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))]
+
+
+def test_asking_the_graph_loads_no_yaml_when_no_page_changed(tmp_path):
+    loaded("mem-note", "--type", "user", "--triple", "ann", "owns", "it", home=tmp_path, stdin=b"hello there")
+    loaded("mem-graph", home=tmp_path)
+    os.utime(next((tmp_path / "knowledge").iterdir()), (1_700_000_000, 1_700_000_000))
+    loaded("mem-graph", home=tmp_path)
+    modules = loaded("mem-graph", home=tmp_path)
+    assert "plainmind.index.graph" in modules
+    assert not modules & {*HEAVY, "subprocess"}
 
 
 def test_mem_recall_by_words_loads_no_model(tmp_path):
