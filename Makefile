@@ -43,6 +43,7 @@ bench: setup
 	@$(PY) bench/reminders.py
 	@$(PY) bench/relay.py --messages 2000
 	@$(PY) bench/retrieval.py
+	@$(PY) bench/pages.py
 
 faults: setup
 	@$(PY) -m pytest tests/faults

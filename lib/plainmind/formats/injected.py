@@ -10,13 +10,14 @@ MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
 KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 
 _MARKER = re.compile(rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})[^\n]*\n?", re.M)
-_RECALLED = re.compile(r"^(?:logs|knowledge|memory)/\S+\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M)
+_RECALLED = re.compile(r"^(?:logs|knowledge|memory|raw)/\S+\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M)
 
 
-def without(text: str) -> str:
+def without(text: str, *, keep_lines: bool = False) -> str:
     """`text` less every injected block: the marker line, and the JSON object after it.
 
-    A block that was cut off, so that its JSON no longer parses, goes up to the next empty line.
+    A block that was cut off, so that its JSON no longer parses, goes up to the next empty line. With `keep_lines`, empty
+    lines stand in its place, so that what comes after it has the same number.
     """
     if "INJECTED_CONTEXT_" not in text:
         return text
@@ -24,12 +25,14 @@ def without(text: str) -> str:
     while match := _MARKER.search(text, at):
         parts.append(text[at : match.start()])
         at = _end_of_object(text, match.end())
+        if keep_lines:
+            parts.append("\n" * text.count("\n", match.start(), at))
     return "".join([*parts, text[at:]])
 
 
-def without_recalled_lines(text: str) -> str:
-    """A tool's output less the lines that are themselves answers of a recall (path:line: …)."""
-    return _RECALLED.sub("", text) if ".md:" in text else text
+def without_recalled_lines(text: str, *, keep_lines: bool = False) -> str:
+    """A tool's output less the lines that are themselves answers of a recall (path:line: …), or with empty ones for them."""
+    return _RECALLED.sub("\n" if keep_lines else "", text) if ".md:" in text else text
 
 
 def _end_of_object(text: str, at: int) -> int:

@@ -48,7 +48,7 @@ def take_in(store: Store) -> int:
                 changed.append((path, stat))
     if not changed and not known or not store.writable:
         return 0
-    return _write(store, [(path, stat, _content(store, path)) for path, stat in changed], [seen.id for seen in known.values()])
+    return _write(store, [(path, stat, _content(store, path)) for path, stat in changed], known)
 
 
 def _content(store: Store, path: str) -> bytes | None:
@@ -58,7 +58,7 @@ def _content(store: Store, path: str) -> bytes | None:
         return None
 
 
-def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]], gone: list[int]) -> int:
+def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]], gone: dict[str, Seen]) -> int:
     """The changed and the gone pages; a page of which only the time changed is noted when that has settled."""
     now, count = clock.system_now() * 1_000_000, 0
     work: list[tuple[str, tuple, bytes | None]] = []
@@ -68,7 +68,7 @@ def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]]
         modified = stat.st_mtime_ns if now - stat.st_mtime_ns > UNSETTLED else 0
         digest = hashlib.sha256(data).hexdigest() if data is not None else ""
         if data is None:
-            gone = gone + [seen.id] if seen else gone
+            gone = {**gone, path: seen} if seen else gone
         elif seen is None or seen.digest != digest:
             work.append((path, (stat.st_ino, modified, stat.st_size, digest), data))
         elif (seen.inode, seen.modified, seen.size) != (stat.st_ino, modified, stat.st_size):
@@ -76,11 +76,12 @@ def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]]
     if not work and not gone:
         return 0
     with store.writing() as db:
-        for id in gone:
-            _forget(store, id)
-            count += 1
+        # another process may have done any of it while this one waited, and given the id to another page
+        for path, seen in gone.items():
+            if db.execute("SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, seen.id)).fetchone():
+                _forget(store, seen.id)
+                count += 1
         for path, state, data in work:
-            # another process may have taken it in while this one waited
             row = db.execute("SELECT id, digest FROM pages WHERE path = ?", (path,)).fetchone()
             if data is None or row and row[1] == state[3]:
                 db.execute("UPDATE pages SET inode = ?, modified = ?, size = ? WHERE path = ?", (*state[:3], path))
@@ -93,11 +94,11 @@ def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]]
 
 
 def _put(store: Store, id: int | None, read: Page, state: tuple) -> None:
-    db, body = store.db, _indexed(read.body)
-    compaction = read.path.startswith(f"{pages.COMPACTION}/")
+    db, read = store.db, _recallable(read)
+    body = read.body
     row = (
         read.path, read.name, page.link_key(read.name), *state, read.day.isoformat() if read.day else "",
-        "compaction" if compaction else read.type, "L2" if compaction else read.tier, read.source, read.image,
+        read.type, read.tier, _utf8(read.source), _utf8(read.image),
         read.valid_from.isoformat() if read.valid_from else "", read.valid_to.isoformat() if read.valid_to else "",
         _one_line(read.title), body, read.body_line, likeness.sketch(likeness.features(body)).tobytes(),
     )  # fmt: skip
@@ -183,7 +184,7 @@ def rebuild_graph(store: Store) -> int:
         db.execute("DELETE FROM kg_triples")
         for id, path in rows:
             if (data := _content(store, path)) is not None:
-                _put_triples(db, id, page.read(data, path))
+                _put_triples(db, id, _recallable(page.read(data, path)))
         _entities(db)
     return store.db.execute("SELECT count(*) FROM kg_triples").fetchone()[0]
 
@@ -246,6 +247,13 @@ def embedded_text(title: str, said: str) -> str:
     return f"{title}\n{said}" if said and not said.startswith(("#",)) else said
 
 
+def embedded(read: Page) -> list[str]:
+    """What is embedded of a page, passage by passage."""
+    read = _recallable(read)
+    title = _one_line(read.title)
+    return [embedded_text(title, said) for _, said in passages(read.body, read.body_line)]
+
+
 def purge(store: Store) -> None:
     """Take the bytes of what was deleted out of the file: words that are only marked as deleted, and what a journal holds."""
     with store.writing() as db:
@@ -256,13 +264,20 @@ def purge(store: Store) -> None:
 
 def lives(store: Store, said: str) -> bool:
     """Whether a turn or a page of the index still says this."""
-    sql = "SELECT EXISTS (SELECT 1 FROM turns WHERE instr(content, ?1)) OR EXISTS (SELECT 1 FROM pages WHERE instr(body, ?1))"
-    return bool(store.db.execute(sql, (_utf8(said),)).fetchone()[0])
+    places = ("turns", "content"), ("pages", "body"), ("passages", "text"), ("page_words", "head"), ("page_words", "rest")
+    sql = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE instr({column}, ?1))" for table, column in places)
+    return bool(store.db.execute(f"SELECT {sql}", (_utf8(said),)).fetchone()[0])
 
 
-def _indexed(body: str) -> str:
-    """What of a page may be recalled: all but what a recall had put there."""
-    return _utf8(injected.without_recalled_lines(injected.without(body)))
+def _recallable(read: Page) -> Page:
+    """What of a page may be recalled: all but what a recall had put there, every line where it was.
+
+    A summary of a conversation is one whatever its head says, states nothing, and takes no page's place.
+    """
+    body = _utf8(injected.without_recalled_lines(injected.without(read.body, keep_lines=True), keep_lines=True))
+    if read.path.startswith(f"{pages.COMPACTION}/"):
+        read = read._replace(type="compaction", tier="L2", triples=(), supersedes=())
+    return read._replace(body=body)
 
 
 def _one_line(said: str) -> str:

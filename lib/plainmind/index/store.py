@@ -45,6 +45,16 @@ class Store:
                 raise
             self.db.execute("COMMIT")
 
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Several questions that are answered as of one moment, whoever writes meanwhile."""
+        self.db.execute("BEGIN")
+        try:
+            yield self.db
+        finally:
+            if self.db.in_transaction:  # damage ends it
+                self.db.execute("ROLLBACK")
+
     def setting(self, name: str) -> Any:
         row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return json.loads(row[0]) if row and row[0][:1] in '[{"' else row[0] if row else None

@@ -70,7 +70,14 @@ def fit(hits: list[Hit], terms: list[str], budget: int, most_each: int) -> Fitte
 
 def block(memories: Sequence[Entry], budget: int, marker: str = MEMORIES, note: str = NOTE) -> str:
     """The marker line and the JSON object; '' when there is nothing to say."""
-    if not memories:
-        return ""
-    body = {"budget_tokens_est": budget, "memories": [memory.entry() for memory in memories], "note": note}
+    return _block([memory.entry() for memory in memories], budget, marker, note) if memories else ""
+
+
+def around(budget: int, marker: str, note: str) -> str:
+    """What of a block there is besides its entries."""
+    return _block([], budget, marker, note)
+
+
+def _block(entries: list[dict], budget: int, marker: str, note: str) -> str:
+    body = {"budget_tokens_est": budget, "memories": entries, "note": note}
     return f"{marker}\n{json_line(body)}\n"

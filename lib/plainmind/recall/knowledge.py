@@ -8,7 +8,7 @@
 
 With `knowledge.rank = rrf` the specification's formula takes the place of rel in the score: the sum of 1 / (60 + rank) over
 the lists by lex and by den (Cormack, Clarke and Buettcher, "Reciprocal rank fusion", 2009), as a share of its greatest
-value. A page that another one supersedes comes right after it, and brings it along; one that does not hold today counts half.
+value. A page that another one supersedes never comes before it, and brings it along; one that does not hold today counts half.
 Neither is given always. Measured by bench/pages.py; figures and doubts are in DECISIONS.md.
 
 Owns ranking pages, and the second injected block. Makes no vectors: it is given the query's, or none.
@@ -16,7 +16,7 @@ Owns ranking pages, and the second injected block. Makes no vectors: it is given
 
 import datetime
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from typing import NamedTuple
 
@@ -119,23 +119,29 @@ NOTHING = Knowledge([], [], [], [], [], {}, {})
 
 def search(store: Store, query: Query, policy: Policy) -> Knowledge:
     """The pages for a message, before budgets. The index is up to date."""
+    with store.reading():
+        return _search(store, query, policy)
+
+
+def _search(store: Store, query: Query, policy: Policy) -> Knowledge:
     db, today = store.db, day.of(query.now)
     columns = "id, path, name, link, date, type, tier, valid_from, valid_to, title, line, words"
     rows = {row.id: row for row in map(Row._make, db.execute(f"SELECT {columns} FROM pages ORDER BY path"))}
     if not rows:
         return NOTHING
     terms = list(dict.fromkeys(text.stems(text.tokens(query.text))))
-    successors = _successors(db, rows)
+    successors = _successors(db, rows, today)
     cosines = vectors.passages(db, query.model, query.vector) if query.vector is not None else {}
     ranked = _ranked(store, rows, terms, _densities(db, cosines, query.baseline), policy, today, successors)
     always = _always(db, [each for each in ranked if _is_always(each.row, today, successors)], policy)
     shown = {each.row.id for each in always}
     enough = [each for each in ranked if each.rel >= policy.floor and each.row.id not in shown]
     dropped = [(each, "floor") for each in ranked if each.rel < policy.floor and each.row.id not in shown]
-    found = _with_successors(enough, {each.row.id: each for each in ranked}, successors, shown)
+    everything = {each.row.id: each for each in ranked}
+    found = _with_successors(enough, everything, successors, shown)
     dropped = [(each, "beyond k") for each in found[policy.k :]] + dropped
     found = found[: policy.k]
-    linked = _linked(db, found, {each.row.link: each for each in ranked}, shown | {each.row.id for each in found})
+    linked = _with_successors(_linked(db, found, everything), everything, successors, shown | {each.row.id for each in found})
     chosen = [each.row.id for each in (*always, *found, *linked)]
     dropped = [(each, why) for each, why in dropped if each.row.id not in set(chosen)]
     return Knowledge(always, found, linked, dropped, terms, _bodies(db, chosen), _passages(db, chosen, terms, cosines))
@@ -208,13 +214,18 @@ def _fused(lexes: Mapping[int, float], dens: Mapping[int, float], rows: Mapping[
     return found
 
 
-def _successors(db: sqlite3.Connection, rows: Mapping[int, Row]) -> dict[int, int]:
-    """Page -> the page that takes its place in the end; two that take each other's place have none."""
-    by_link = {row.link: row.id for row in reversed(list(rows.values()))}
+def _by_link(rows: Iterable[Row]) -> dict[str, int]:
+    """What a link means: of two pages of one name, the curated one."""
+    return {row.link: row.id for row in sorted(rows, key=lambda row: row.path, reverse=True)}
+
+
+def _successors(db: sqlite3.Connection, rows: Mapping[int, Row], today: datetime.date) -> dict[int, int]:
+    """Page -> the page that takes its place in the end, once that begins; two that take each other's place have none."""
+    by_link = _by_link(rows.values())
     next_: dict[int, int] = {}
     for page, target in db.execute("SELECT page, target FROM page_links WHERE supersedes ORDER BY page, place"):
         old = by_link.get(target)
-        if old is not None and old != page:
+        if old is not None and old != page and rows[page].valid_from <= today.isoformat():
             best = next_.get(old)
             next_[old] = page if best is None or _newest(rows[page]) < _newest(rows[best]) else best
     last: dict[int, int] = {}
@@ -248,30 +259,29 @@ def _always(db: sqlite3.Connection, resident: list[Found], policy: Policy) -> li
 def _with_successors(
     enough: list[Found], everything: Mapping[int, Found], successors: Mapping[int, int], shown: set[int]
 ) -> list[Found]:
-    """A page that is superseded right behind the one that takes its place, which comes along if it would not."""
+    """The pages that are not shown yet, once each; right before one that is superseded, what takes its place and would not come."""
     made: list[Found] = []
     seen = set(shown)
     for each in enough:
+        if each.row.id in seen:
+            continue
         later = successors.get(each.row.id)
         if later is not None and later not in seen:
             made.append(everything[later]._replace(why=f"successor of {each.row.name}"))
             seen.add(later)
-        if each.row.id not in seen:
-            made.append(each)
-            seen.add(each.row.id)
+        made.append(each)
+        seen.add(each.row.id)
     return made
 
 
-def _linked(db: sqlite3.Connection, found: list[Found], by_link: Mapping[str, Found], seen: set[int]) -> list[Found]:
-    """The pages that the found ones link to, once each, in the order of the links."""
+def _linked(db: sqlite3.Connection, found: list[Found], everything: Mapping[int, Found]) -> list[Found]:
+    """The pages that the found ones link to, in the order of the links."""
+    by_link = _by_link(each.row for each in everything.values())
     made: list[Found] = []
     for each in found:
         targets = db.execute("SELECT target FROM page_links WHERE page = ? AND NOT supersedes ORDER BY place", (each.row.id,))
-        for (target,) in targets.fetchmany(LINKED):
-            other = by_link.get(target)
-            if other is not None and other.row.id not in seen:
-                seen.add(other.row.id)
-                made.append(other._replace(why=f"linked from {each.row.name}"))
+        others = (by_link.get(target) for (target,) in targets.fetchmany(LINKED))
+        made += [everything[other]._replace(why=f"linked from {each.row.name}") for other in others if other is not None]
     return made
 
 
@@ -315,19 +325,20 @@ class Fitted(NamedTuple):
 
 
 def fit(known: Knowledge, policy: Policy) -> Fitted:
-    """Pages in order, as far as the budgets go: L1 within its own, all within the whole."""
+    """Pages in order, as far as the budgets go: L1 within its own, all within the whole, as the block is printed."""
     made: list[Shown] = []
     dropped: list[tuple[Found, str]] = []
-    left, left_l1 = policy.budget, min(policy.l1_budget, policy.budget)
+    left = policy.budget - tokens(inject.around(policy.budget, KNOWLEDGE, NOTE))
+    left_l1 = min(policy.l1_budget, left)
     for each in known.given:
         always = each.why == "L1"
         room = min(left, left_l1) if always else left
         page = shown(known, each, min(L1_EACH if always else policy.each, room))
-        cost = tokens(json_line(page.entry())) if page else 0
+        cost = _cost(page)
         if page and cost > room:
             spare = room - (cost - tokens(page.excerpt)) - 1
             page = shown(known, each, spare) if spare >= 25 else None
-            cost = tokens(json_line(page.entry())) if page else 0
+            cost = _cost(page)
         if page is None or cost > room:
             dropped.append((each, "budget" if known.body[each.row.id].strip() else "empty"))
             continue
@@ -335,6 +346,10 @@ def fit(known: Knowledge, policy: Policy) -> Fitted:
         left_l1 -= cost if always else 0
         made.append(page)
     return Fitted(made, dropped)
+
+
+def _cost(page: Shown | None) -> int:
+    return tokens(f"{json_line(page.entry())},") if page else 0
 
 
 def shown(known: Knowledge, each: Found, most: int) -> Shown | None:
@@ -348,8 +363,8 @@ def shown(known: Knowledge, each: Found, most: int) -> Shown | None:
         return Shown(each, passages[0][0], *whole)
     first = 0 if each.why == "L1" else max(range(len(passages)), key=lambda i: (passages[i][2], -i))
     rest = "\n\n".join(said for _, said, _ in passages[first:])
-    start = "…" if first else ""
-    part = excerpt(rest, [], most - 1 if first else most)
+    start = "…" if first and most > 1 else ""
+    part = excerpt(rest, [], most - 1 if start else most)
     return Shown(each, passages[first][0], start + part.text, True)
 
 

@@ -21,7 +21,11 @@ def text(known: Knowledge, policy: Policy, form: Form) -> str:
 def answers(known: Knowledge, policy: Policy) -> list[Shown]:
     """The pages that matter to the text, best first, also those that are always given; then those they link to."""
     always = [each for each in known.always if each.rel >= policy.floor]
-    found = sorted([*always, *known.found], key=lambda each: -each.score) if always else known.found
+    ranked = sorted([*always, *known.found], key=lambda each: -each.score)
+    found: list[Found] = []
+    for each in ranked:  # one that is superseded never before what takes its place
+        later = next((other for other in ranked if other.row.name == each.superseded_by), each)
+        found += [one for one in dict.fromkeys((later, each)) if one not in found]
     shown = (knowledge.shown(known, each, policy.each) for each in [*found, *known.linked])
     return [each for each in shown if each]
 

@@ -1,0 +1,201 @@
+"""Retrieval quality of pages on LoCoMo, through the code path of the commands.
+
+    .venv/bin/python bench/pages.py [--data DIR] [--quick]
+
+Each conversation is a home of its own, and each six turns of a session in a row are a page of it; a question's gold pages
+are those that hold a gold turn. Page recall@k = |gold in the top k| / |gold|, macro over questions with gold; MRR@10; n and
+a 95 % bootstrap interval of recall@5 over questions; without floor, and asked so late that recency is 0. Then, with the
+settings a turn has: how many of a home's own questions are given anything, and how many of a sixth of the others', to
+whom nothing is to be given. The data is bench/retrieval.py's: without it there is nothing to do, and this says so.
+"""
+
+import argparse
+import os
+import random
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
+
+from plainmind.formats import page_edit  # noqa: E402
+from plainmind.formats.config import Settings  # noqa: E402
+from plainmind.ground.environment import Environment  # noqa: E402
+from plainmind.ground.paths import Home  # noqa: E402
+from plainmind.index import embedding, pages, store, text, vectors  # noqa: E402
+from plainmind.providers import registry  # noqa: E402
+from plainmind.recall import knowledge, search  # noqa: E402
+from plainmind.recall.knowledge import Policy  # noqa: E402
+from retrieval import CACHE, DATA, FAR, _instant, _interval, _rows  # noqa: E402
+
+TURNS = 6  # a page
+STRANGERS = 1 / 6
+MOST = 10
+OPEN = Policy(floor=0.0, k=MOST)
+
+
+class Ranked(NamedTuple):
+    """What one question found: `gold` are the pages that answer it, `found` those given, best first."""
+
+    gold: frozenset[str]
+    found: Sequence[str]
+
+    def recall(self, k: int) -> float:
+        return len(self.gold.intersection(self.found[:k])) / len(self.gold)
+
+    @property
+    def reciprocal(self) -> float:
+        return next((1 / place for place, path in enumerate(self.found, 1) if path in self.gold), 0.0)
+
+
+class Measured(NamedTuple):
+    """What all conversations gave."""
+
+    ladder: dict[str, list[Ranked]]
+    own: list[Ranked]  # with the floor
+    strangers: list[int]  # pages given to each question that has nothing to do with the home
+
+
+class Asker:
+    """Questions with their vectors, each made once."""
+
+    def __init__(self, embedder, settings: Settings, now: int):
+        self.embedder, self.now = embedder, now
+        self.model = embedder.model if embedder else ""
+        self.baseline = registry.baseline(self.model, settings)
+        self._made: dict[str, Sequence[float]] = {}
+
+    def query(self, row: dict) -> search.Query:
+        if self.embedder and row["id"] not in self._made:
+            self._made[row["id"]] = self.embedder.query(row["query"])
+        return search.Query(row["query"], self.now, self._made.get(row["id"]), self.model, self.baseline)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", default=DATA)
+    parser.add_argument("--quick", action="store_true", help="one conversation, without the embedder")
+    given = parser.parse_args()
+    if not os.path.exists(os.path.join(given.data, "corpus.jsonl")):
+        print(f"no LoCoMo data in {os.path.relpath(given.data)}: nothing measured")
+        return
+    corpus, questions = (_rows(os.path.join(given.data, name)) for name in ("corpus.jsonl", "queries.jsonl"))
+    env = Environment()
+    settings = Settings("", "", env.get)
+    embedder = None if given.quick else registry.embedder("embedded", env, settings, bulk=True)
+    asker = Asker(embedder, settings, max(_instant(row["date"]) for row in corpus) + FAR)
+    measured = Measured({}, [], [])
+    for conversation in sorted({row["conv"] for row in corpus})[: 1 if given.quick else None]:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Home(folder)
+            where = _write(home, [row for row in corpus if row["conv"] == conversation])
+            _measure(home, asker, conversation, questions, where, measured)
+    _table(measured)
+
+
+def _write(home: Home, turns: list[dict]) -> dict[str, str]:
+    """The pages of a conversation; id of a turn -> path of its page."""
+    os.makedirs(home.path("knowledge"))
+    os.makedirs(CACHE, exist_ok=True)
+    os.symlink(CACHE, home.vectors)  # embedding takes minutes, and is the same every time
+    where = {}
+    for session in dict.fromkeys(turn["sess"] for turn in turns):
+        rows = [turn for turn in turns if turn["sess"] == session]
+        for number, start in enumerate(range(0, len(rows), TURNS)):
+            part = rows[start : start + TURNS]
+            day = datetime.fromtimestamp(_instant(part[0]["date"]) / 1000, timezone.utc).date()
+            body = "\n\n".join(f"{turn['speaker']}: {turn['text']}" for turn in part)
+            path = f"knowledge/{session}-{number:02d}.md"
+            with open(home.path(path), "wb") as file:
+                file.write(page_edit.compose({"date": day, "type": "reference", "tier": "L2"}, body))
+            where |= {turn["id"]: path for turn in part}
+    return where
+
+
+def _measure(home: Home, asker: Asker, conversation: str, questions: list[dict], where: dict[str, str], into: Measured) -> None:
+    chance = random.Random(conversation)
+    strange = [row for row in questions if row["conv"] != conversation and chance.random() < STRANGERS]
+    asked = [(row, frozenset(where[id] for id in row["gold"] if id in where)) for row in questions if row["conv"] == conversation]
+
+    def work(opened: store.Store) -> None:
+        pages.take_in(opened)
+        if asker.embedder:
+            due = embedding.due(opened, asker.model, 1 << 42)
+            embedding.Run(opened, asker.embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)
+        plain = _fts(opened.db)
+        for row, gold in asked:
+            if gold:
+                query = asker.query(row)
+                for name, found in _ways(opened, query, plain):
+                    into.ladder.setdefault(name, []).append(Ranked(gold, found))
+                into.own.append(Ranked(gold, _found(opened, query, Policy())))
+        into.strangers.extend(len(_found(opened, asker.query(row), Policy())) for row in strange)
+
+    store.use(home, work, print)
+
+
+def _ways(opened: store.Store, query: search.Query, plain: Callable[[str], list[str]]):
+    yield "FTS5's own bm25, all words", plain(query.text)
+    yield "words only", _found(opened, query._replace(vector=None), OPEN)
+    if query.vector is not None:
+        yield "vectors alone", _by_vector(opened.db, query)
+        yield "reciprocal ranks (rrf)", _found(opened, query, OPEN._replace(rank="rrf"))
+        yield "relevance (the default)", _found(opened, query, OPEN)
+
+
+def _found(opened: store.Store, query: search.Query, policy: Policy) -> list[str]:
+    return [each.path for each in knowledge.search(opened, query, policy).found]
+
+
+def _by_vector(db: sqlite3.Connection, query: search.Query) -> list[str]:
+    path_of = dict(db.execute("SELECT passages.id, path FROM passages JOIN pages ON pages.id = page"))
+    best: dict[str, float] = {}
+    for passage, cosine in vectors.passages(db, query.model, query.vector or ()).items():
+        best[path_of[passage]] = max(best.get(path_of[passage], 0.0), cosine)
+    return sorted(best, key=lambda path: (-best[path], path))[:MOST]
+
+
+def _fts(indexed: sqlite3.Connection) -> Callable[[str], list[str]]:
+    """What SQLite does by itself: FTS5, porter, an OR of all words, its own bm25."""
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE VIRTUAL TABLE t USING fts5(path UNINDEXED, body, tokenize='porter unicode61')")
+    db.executemany("INSERT INTO t VALUES (?, ?)", indexed.execute("SELECT path, body FROM pages ORDER BY path"))
+
+    def ask(query: str) -> list[str]:
+        words = " OR ".join(f'"{word}"' for word in dict.fromkeys(text.tokens(query)))
+        found = db.execute(f"SELECT path FROM t WHERE t MATCH ? ORDER BY bm25(t), path LIMIT {MOST}", (words,)) if words else []
+        return [row[0] for row in found]
+
+    return ask
+
+
+def _table(measured: Measured) -> None:
+    print(f"page retrieval on LoCoMo, pages of {TURNS} turns; 95 % bootstrap interval of recall@5\n")
+    print(f"{'retrieval':28} {'n':>4}  {'r@1':>5} {'r@3':>5} {'r@5':>5} {'r@10':>5}  {'interval':>13}  {'MRR':>5}")
+    for name, rows in sorted(measured.ladder.items(), key=lambda item: sum(row.recall(5) for row in item[1])):
+        recalls = " ".join(f"{_share([row.recall(k) for row in rows]):5.1f}" for k in (1, 3, 5, 10))
+        low, high = _interval([row.recall(5) for row in rows])
+        mrr = _share([row.reciprocal for row in rows])
+        print(f"{name:28} {len(rows):4}  {recalls}  {low:5.1f} – {high:5.1f}  {mrr:5.1f}")
+    own, strangers, k = measured.own, measured.strangers, Policy().k
+    print(
+        f"\nwith the floor {Policy().floor:g}: {_share([bool(row.found) for row in own]):.1f} % of {len(own)} questions are given something, "
+        f"recall@{k} {_share([row.recall(k) for row in own]):.1f}, {_mean([len(row.found) for row in own]):.1f} pages each; "
+        f"{_share([bool(count) for count in strangers]):.1f} % of {len(strangers)} strangers' questions, {_mean(strangers):.1f} pages each"
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(1, len(values))
+
+
+def _share(values: Sequence[float]) -> float:
+    return 100 * _mean(values)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,623 @@
+"""Which pages a message is given: against the formulas written down a second time, in the spec's order, within the budgets."""
+
+import json
+import os
+import random
+import subprocess
+from datetime import date, timedelta
+from math import log
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plainmind.agent import memory
+from plainmind.formats import injected
+from plainmind.ground.errors import Unavailable
+from plainmind.ground.paths import Home
+from plainmind.ground.stream import json_line
+from plainmind.index import pages, store, text
+from plainmind.recall import knowledge, page_report, search
+from plainmind.recall.excerpt import tokens
+from plainmind.recall.knowledge import Policy
+from plainmind.recall.report import Form
+from scene import NOW, ROOT
+from unit.index import stores
+from unit.index.stores import MODEL
+from unit.index.vaults import QUERY, give, taken_in, write
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+numbers = iter(range(10**6))
+TODAY = date(2026, 1, 30)
+OPEN = Policy(floor=0.0, k=100)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("vaults")
+
+
+def fresh(folder) -> Home:
+    return Home(str(folder / str(next(numbers))))
+
+
+def day(before: int) -> str:
+    return (TODAY - timedelta(before)).isoformat()
+
+
+def ask(made, said: str, policy: Policy = OPEN, *, vector=None, baseline: float = 0.0) -> knowledge.Knowledge:
+    return knowledge.search(made, search.Query(said, NOW, vector, MODEL if vector else "", baseline), policy)
+
+
+def found(made, said: str, policy: Policy = OPEN, **more) -> list[str]:
+    return [each.row.name for each in ask(made, said, policy, **more).found]
+
+
+def given_names(made, said: str, policy: Policy = OPEN, **more) -> list[str]:
+    return [each.row.name for each in ask(made, said, policy, **more).given]
+
+
+def entries(known: knowledge.Knowledge, policy: Policy) -> list[dict]:
+    block = knowledge.block(knowledge.fit(known, policy).pages, policy)
+    return json.loads(block.split("\n")[1])["memories"] if block else []
+
+
+# --- the formulas, a second time
+
+
+class Made:
+    """A random vault as it was written, and the numbers its pages must have."""
+
+    def __init__(self, home: Home, seed: int):
+        rnd = random.Random(seed)
+        self.home, self.pages = home, {}
+        for number in range(rnd.randrange(1, 14)):
+            body = " ".join(stores.a_content(rnd, []).replace("#", "").split()[:60]) or "x1"
+            head = {
+                "date": rnd.choice(["", day(rnd.choice([-9, 0, 1, 30, 59, 60, 400]))]),
+                "type": rnd.choice(["user", "project", "agent-feedback", "reference", "compaction"]),
+                "tags": rnd.choice(["", "[server]", "[dog, 日本語]"]),
+                "valid_to": rnd.choice(["", "", day(0), day(1)]),
+                "valid_from": rnd.choice(["", "", day(0), day(-1)]),
+            }
+            path = write(home, f"page-{number}", body, **head)
+            self.pages[path] = (f"page-{number}", body, head, rnd.choice([None, round(rnd.random(), 3)]))
+
+    def give(self, made) -> None:
+        for path, (_, _, _, cosine) in self.pages.items():
+            if cosine is not None:
+                give(made, path, cosine)
+
+    def numbers(self, terms: list[str], rank: str, with_vectors: bool, baseline: float) -> dict[str, tuple[float, float]]:
+        """Path -> (rel, score)."""
+        words = {}
+        for path, (name, body, head, _) in self.pages.items():
+            tags = head["tags"].strip("[]").replace(",", "")
+            words[path] = text.stems(text.tokens(f"{name.replace('-', ' ')} {name} {tags} {body}"))
+        n, mean = len(words), sum(map(len, words.values())) / len(words)
+        lex = dict.fromkeys(words, 0.0)
+        ideal = 0.0
+        for term in terms:
+            holding = [path for path in words if term in words[path]]
+            idf = log(1 + (max(n, 500) - len(holding) + 0.5) / (len(holding) + 0.5))
+            ideal += idf
+            for path in holding:
+                times = words[path].count(term)
+                lex[path] += idf * times / (times + 1.2 * (0.5 + 0.5 * len(words[path]) / mean))
+        lex = {path: value / ideal if ideal else 0.0 for path, value in lex.items()}
+        cosines = {path: page[3] for path, page in self.pages.items() if with_vectors and page[3] is not None}
+        dens = {path: min(1.0, max(0.0, (cosine - baseline) / (0.6 * (1 - baseline)))) for path, cosine in cosines.items()}
+        value = {}
+        for path in words:
+            waiting = min(1.0, 0.2 + 0.8 * lex[path]) if lex[path] else 0.0
+            value[path] = 0.6 * lex[path] + 0.4 * dens.get(path, waiting)
+        rel = dict(value)
+        if rank == "rrf":
+            lists = [each for each in ({p: v for p, v in lex.items() if v}, dens) if each]
+            value = dict.fromkeys(words, 0.0)
+            for each in lists:
+                order = sorted((path for path in each if each[path] > 0), key=lambda path: (-each[path], path))
+                for place, path in enumerate(order, 1):
+                    value[path] += 1 / (60 + place)
+            value = {path: v / (len(lists) / 61) if lists else 0.0 for path, v in value.items()}
+        weights = {"user": 1.5, "agent-feedback": 1.4, "project": 1.2, "reference": 1.0, "compaction": 1.0}
+        score = {}
+        for path, (_, _, head, _) in self.pages.items():
+            age = (TODAY - date.fromisoformat(head["date"])).days if head["date"] else 60
+            boost = 0.15 * min(1, max(0, 1 - age / 60))
+            past = head["valid_to"] == day(1) or head["valid_from"] == day(-1)
+            score[path] = (value[path] * weights[head["type"]] + boost) * (0.5 if past else 1)
+        return {path: (rel[path], score[path]) for path in words}
+
+
+@settings(max_examples=25, phases=stores.UNSHRUNK)
+@given(seed=st.integers(0, 2**32), baseline=st.sampled_from([0.0, 0.75]), rank=st.sampled_from(["relevance", "rrf"]))
+def test_the_numbers_are_those_of_the_formulas(folder, seed, baseline, rank):
+    vault = Made(fresh(folder), seed)
+    rnd = random.Random(seed)
+    with taken_in(vault.home) as made:
+        vault.give(made)
+        for count in (0, 1, 3, 6):
+            said = " ".join(rnd.choices([*stores.VOCABULARY, "nowhere", "page"], k=count))
+            for vector in (None, QUERY):
+                policy = OPEN._replace(rank=rank)
+                known = ask(made, said, policy, vector=vector, baseline=baseline)
+                expected = vault.numbers(known.terms, rank, vector is not None, baseline)
+                assert {each.path for each in known.found} == set(expected)
+                for each in known.found:
+                    assert (each.rel, each.score) == pytest.approx(expected[each.path], abs=1e-6), each.path
+                scores = [each.score for each in known.found]
+                assert scores == sorted(scores, reverse=True)
+                floor = sorted(rel for rel, _ in expected.values())[len(expected) // 2] - 1e-5
+                some = ask(made, said, policy._replace(floor=floor), vector=vector, baseline=baseline)
+                assert {each.path for each in some.found} == {path for path, (rel, _) in expected.items() if rel >= floor}
+                best = ask(made, said, policy._replace(k=3), vector=vector, baseline=baseline)
+                assert best.found == known.found[:3]
+                assert {(each.path, why) for each, why in best.dropped} == {(each.path, "beyond k") for each in known.found[3:]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "weight"), [("user", 1.5), ("agent-feedback", 1.4), ("project", 1.2), ("reference", 1.0), ("compaction", 1.0)]
+)
+def test_the_weight_of_a_type(home, kind, weight):
+    write(home, "one", "the boiler hums", type=kind, date=day(60))
+    with taken_in(home) as made:
+        (each,) = ask(made, "boiler").found
+        assert each.score == pytest.approx(each.rel * weight) and each.row.type == kind
+
+
+@pytest.mark.parametrize(
+    ("before", "boost"),
+    [(0, 0.15), (-1, 0.15), (-4000, 0.15), (15, 0.1125), (30, 0.075), (59, 0.0025), (60, 0), (61, 0), (9999, 0)],
+)
+def test_the_boost_of_a_date(home, before, boost):
+    write(home, "one", "the boiler hums", date=day(before))
+    with taken_in(home) as made:
+        (each,) = ask(made, "boiler").found
+        assert each.recency == pytest.approx(boost) and each.score == pytest.approx(each.rel + boost)
+
+
+def test_the_settings_of_the_policy_are_those_of_the_specification():
+    given = Policy.of(stores.means(Home("/nowhere")).settings)
+    assert given == Policy()
+    assert (given.budget, given.l1_budget, given.each, given.recency, given.recency_days) == (4000, 2000, 500, 0.15, 60)
+
+
+def test_a_page_without_a_vector_waits_neither_forgotten_nor_favoured(home):
+    paths = [write(home, name, "the boiler hums", date=day(90)) for name in ("with", "without")]
+    write(home, "other", "tomatoes", date=day(90))
+    with taken_in(home) as made:
+        give(made, paths[0], 0.9)
+        one, two, other = ask(made, "boiler", vector=QUERY).found
+        assert (one.row.name, two.row.name, other.row.name) == ("with", "without", "other")
+        assert two.den == pytest.approx(0.2 + 0.8 * two.lex) and other.rel == 0
+        give(made, paths[0], 0.1)
+        assert found(made, "boiler", vector=QUERY)[:2] == ["without", "with"]
+
+
+def test_the_best_passage_of_a_page_speaks_for_it(home):
+    long = "\n\n".join(" ".join([word] * 100) for word in ("tomato", "pepper", "leek"))
+    path = write(home, "long", long, date=day(90))
+    other = write(home, "other", "salad", date=day(90))
+    with taken_in(home) as made:
+        give(made, path, 0.1, 0.5, None)
+        give(made, other, 0.4)
+        known = ask(made, "zzz", vector=QUERY)
+        assert [(each.row.name, round(each.den, 6)) for each in known.found] == [("long", 0.833333), ("other", 0.666667)]
+        (shown, _) = knowledge.fit(known, OPEN._replace(each=30)).pages
+        assert shown.line == 8 and shown.excerpt.startswith("…pepper")
+
+
+# --- always given
+
+
+@settings(max_examples=20, phases=stores.UNSHRUNK)
+@given(seed=st.integers(0, 2**32))
+def test_the_first_tier_is_given_always_newest_and_most_linked_first(folder, seed):
+    home, rnd = fresh(folder), random.Random(seed)
+    names = [f"p{number}" for number in range(rnd.randrange(1, 8))]
+    dates = {name: rnd.choice(["", day(0), day(1), day(300)]) for name in names}
+    links = {name: [other for other in names if rnd.random() < 0.4] for name in names}
+    for name in names:
+        write(home, name, " ".join(f"[[{other}]] [[{other.upper()}]]" for other in links[name]), tier="L1", date=dates[name])
+    linked = {name: sum(name in links[other] for other in names) for name in names}
+    newest = sorted(names, key=lambda name: (-date.fromisoformat(dates[name] or "0001-01-01").toordinal(), name))
+    most = sorted(names, key=lambda name: (-linked[name], newest.index(name)))
+    worth = {name: 1 / (60 + newest.index(name)) + 1 / (60 + most.index(name)) for name in names}
+    with taken_in(home) as made:
+        for said in ("", "p0", "zzz"):
+            known = ask(made, said)
+            assert [each.row.name for each in known.always] == sorted(names, key=lambda name: (-worth[name], newest.index(name)))
+            assert {each.why for each in known.always} == {"L1"} and known.found == known.linked == []
+
+
+def test_nothing_is_known(home):
+    assert given_names_of_nothing(home) == []
+
+
+def given_names_of_nothing(home: Home) -> list[str]:
+    with taken_in(home) as made:
+        return given_names(made, "anything")
+
+
+def test_what_may_be_given_and_what_never(home):
+    write(home, "first", "the boiler is in the cellar", tier="L1")
+    write(home, "second", "the boiler has a code")
+    write(home, "claims", "the boiler was spoken of", place="raw/compaction", tier="L1", type="user")
+    write(home, "seen", "the boiler hums at night", place="raw/observations", tier="L1")
+    write(home, "deeper", "the boiler", place="knowledge/folder")
+    with taken_in(home) as made:
+        known = ask(made, "boiler")
+        assert [each.row.name for each in known.always] == ["first"]
+        assert sorted(each.path for each in known.found) == ["knowledge/second.md", "raw/compaction/claims.md"]
+        (claims,) = (each for each in known.found if each.row.name == "claims")
+        assert (claims.row.type, claims.row.tier) == ("compaction", "L2")
+        assert given_names(made, "zzz", Policy()) == ["first"]
+
+
+@pytest.mark.parametrize("field", ["valid_to", "valid_from"])
+def test_what_does_not_hold_today_counts_half_and_is_not_given_always(home, field):
+    past = {"valid_to": day(1), "valid_from": day(-1)}[field]
+    write(home, "x-left", "the boiler hums", **{field: past})
+    write(home, "y-kept", "the boiler hums", **{field: day(0)})
+    write(home, "z-left", "the garden", tier="L1", **{field: past})
+    write(home, "z-kept", "the garden", tier="L1", **{field: day(0)})
+    with taken_in(home) as made:
+        known = ask(made, "boiler")
+        assert [each.row.name for each in known.always] == ["z-kept"]
+        scores = {each.row.name: each.score for each in known.found}
+        assert scores["x-left"] == pytest.approx(scores["y-kept"] / 2)
+        assert [each.row.name for each in known.found] == ["y-kept", "x-left", "z-left"]
+
+
+# --- budgets
+
+bodies = st.lists(
+    st.sampled_from(["boiler ", "word ", 'say "it" ', "back\\slash ", "日本語 ", "🚀 ", "\n\n", "\n", "x" * 90 + " ", "# head\n", "\t", "\x1b[2J "]),
+    max_size=400,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(
+    said=st.lists(st.tuples(bodies, st.sampled_from(["L1", "L2"]), st.integers(0, 30)), max_size=7),
+    budget=st.sampled_from([0, 30, 60, 150, 300, 700, 4000]),
+    l1_budget=st.sampled_from([0, 26, 40, 150, 600, 2000]),
+    each=st.sampled_from([1, 2, 24, 100, 500]),
+)
+def test_no_budget_is_exceeded_by_what_is_printed(folder, said, budget, l1_budget, each):
+    home, policy = fresh(folder), Policy(floor=0.0, budget=budget, l1_budget=l1_budget, each=each)
+    for number, (body, tier, times) in enumerate(said):
+        write(home, f"page-{number}", body * (1 + times // 10), tier=tier)
+    with taken_in(home) as made:
+        known = ask(made, "the boiler?", policy)
+        fitted = knowledge.fit(known, policy)
+        block = knowledge.block(fitted.pages, policy)
+        assert block == knowledge.block(knowledge.fit(ask(made, "the boiler?", policy), policy).pages, policy)
+    assert len(fitted.pages) + len(fitted.dropped) == len(known.given)
+    assert {why for _, why in fitted.dropped} <= {"budget", "empty"}
+    if not block:
+        return
+    mark, body, end = block.split("\n")
+    assert (mark, end) == ("INJECTED_CONTEXT_KNOWLEDGE", "") and block.isprintable() is False and body.isprintable()
+    assert tokens(block) <= budget
+    value = json.loads(body)
+    assert value["budget_tokens_est"] == budget and "not instructions" in value["note"]
+    for entry in value["memories"]:
+        assert list(entry) == ["path", "line", "excerpt", "truncated", "name", "type", "tier", "date"]
+        assert entry["tier"] == "L1" or tokens(entry["excerpt"]) <= each
+    first = [entry for entry in value["memories"] if entry["tier"] == "L1"]
+    assert sum(tokens(json_line(e)) for e in first) <= l1_budget
+    assert value["memories"][: len(first)] == first
+
+
+def test_the_whole_of_a_vault_that_is_too_large(home):
+    """Budgets are used, not only kept: thirty long pages of each tier."""
+    for number in range(30):
+        write(home, f"one-{number:02}", "boiler pipe valve " * 400, tier="L1")
+        write(home, f"two-{number:02}", "boiler pipe valve " * 400)
+    policy = Policy(k=30)
+    with taken_in(home) as made:
+        shown = entries(ask(made, "boiler", policy), policy)
+    sizes = {tier: sum(tokens(json_line(e)) for e in shown if e["tier"] == tier) for tier in ("L1", "L2")}
+    assert 1900 <= sizes["L1"] <= 2000 and 1800 <= sizes["L2"] <= 2000
+    assert all(entry["truncated"] and 400 < tokens(entry["excerpt"]) <= 500 for entry in shown[3:-1])
+
+
+# --- links
+
+
+def test_linked_pages_come_once_after_what_was_found_in_the_order_of_the_links(home):
+    write(home, "a", "boiler boiler boiler [[Far Away]] [[b]] [[nowhere]] [[a]] `[[code]]`")
+    write(home, "b", "boiler [[far-away]] [[c]] [[always]]")
+    for name in ("c", "far-away", "code"):
+        write(home, name, "nothing of it [[a]] [[d]]")
+    write(home, "d", "two links away")
+    write(home, "always", "of the first tier [[code]]", tier="L1")
+    policy = Policy(floor=0.1)
+    with taken_in(home) as made:
+        known = ask(made, "boiler", policy)
+        assert [(each.row.name, each.why) for each in known.given] == [
+            ("always", "L1"),
+            ("a", "relevant"),
+            ("b", "relevant"),
+            ("far-away", "linked from a"),
+            ("c", "linked from b"),
+        ]
+        order, counts = [each.row.name for each in known.given], set()
+        for budget in range(0, 400, 5):
+            names = [entry["name"] for entry in entries(known, policy._replace(budget=budget))]
+            counts.add(len(names))
+            assert names == [name for name in order if name in names]
+        assert counts == set(range(6))
+
+
+def test_a_link_means_the_curated_page_of_two_of_one_name(home):
+    write(home, "a", "boiler [[twin]]")
+    write(home, "twin", "the curated one", date=day(99))
+    write(home, "twin", "the summary, and newer", place="raw/compaction")
+    with taken_in(home) as made:
+        assert [each.path for each in ask(made, "boiler", Policy(floor=0.1)).given] == ["knowledge/a.md", "knowledge/twin.md"]
+
+
+def test_no_more_links_of_a_page_are_followed_than_eight(home):
+    names = [f"p{number}" for number in range(20)]
+    write(home, "hub", "boiler " + " ".join(f"[[{name}]]" for name in names))
+    for name in names:
+        write(home, name, "nothing")
+    with taken_in(home) as made:
+        assert [each.row.name for each in ask(made, "boiler", Policy()).linked] == names[:8]
+
+
+# --- what takes whose place
+
+
+def test_a_superseded_page_never_comes_before_the_one_that_takes_its_place(home):
+    write(home, "old", "boiler boiler boiler")
+    write(home, "new", "the boiler was replaced by something else altogether, in spring", supersedes="Old")
+    write(home, "between", "boiler boiler stove")
+    with taken_in(home) as made:
+        known = ask(made, "boiler")
+        assert [(each.row.name, each.why, each.superseded_by) for each in known.found] == [
+            ("new", "successor of old", ""),
+            ("old", "relevant", "new"),
+            ("between", "relevant", ""),
+        ]
+        shown = {entry["name"]: entry.get("superseded_by") for entry in entries(known, OPEN)}
+        assert shown == {"new": None, "old": "new", "between": None}
+
+
+def test_a_successor_is_brought_along_though_it_does_not_reach_the_floor(home):
+    write(home, "old", "the boiler hums")
+    write(home, "new", "nothing alike", supersedes='"[[old]]"')
+    with taken_in(home) as made:
+        assert found(made, "boiler", Policy()) == ["new", "old"]
+        assert found(made, "boiler", Policy(k=1)) == ["new"]
+
+
+def test_a_chain_leads_to_its_end(home):
+    write(home, "a", "boiler boiler boiler", tier="L1")
+    write(home, "b", "boiler boiler stove", supersedes="a", tier="L1")
+    write(home, "c", "boiler stove stove", supersedes="b")
+    with taken_in(home) as made:
+        known = ask(made, "boiler")
+        assert [(each.row.name, each.superseded_by) for each in known.given] == [("c", ""), ("a", "c"), ("b", "c")]
+    write(home, "d", "the end of it", supersedes="c", tier="L1")
+    with taken_in(home) as made:
+        assert given_names(made, "boiler") == ["d", "a", "b", "c"]
+        assert given_names(made, "zzz", Policy()) == ["d"]
+
+
+@pytest.mark.parametrize(
+    "pairs", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "b", "b": "c", "c": "a"}, {"a": "[b, c]", "b": "[a, c]", "c": "[a, b]"}]
+)
+def test_pages_that_take_each_others_place_are_as_if_none_did(home, pairs):
+    for name in "abc":
+        write(home, name, "boiler", supersedes=pairs.get(name, ""), tier="L1")
+    with taken_in(home) as made:
+        known = ask(made, "boiler")
+        assert sorted(each.row.name for each in known.always) == ["a", "b", "c"]
+        assert {each.superseded_by for each in known.always} == {""}
+
+
+def test_the_newest_of_two_takes_the_place(home):
+    write(home, "old", "boiler")
+    write(home, "x", "nothing", supersedes="old", date=day(9))
+    write(home, "y", "nothing", supersedes="old", date=day(2))
+    with taken_in(home) as made:
+        assert found(made, "boiler", Policy()) == ["y", "old"]
+
+
+def test_a_page_is_superseded_from_the_day_its_successor_begins(home):
+    write(home, "old", "the boiler hums", tier="L1")
+    write(home, "new", "the boiler is silent", tier="L1", supersedes="old", valid_from=day(-1))
+    with taken_in(home) as made:
+        assert [each.row.name for each in ask(made, "zzz").always] == ["old"]
+    write(home, "new", "the boiler is silent", tier="L1", supersedes="old", valid_from=day(0))
+    with taken_in(home) as made:
+        assert [each.row.name for each in ask(made, "zzz").always] == ["new"]
+
+
+def test_a_summary_of_a_conversation_takes_no_curated_page_s_place(home):
+    """Whoever wrote it: only knowledge/ says what is true."""
+    write(home, "fact", "the boiler hums", tier="L1")
+    write(home, "said", "forget the boiler", place="raw/compaction", supersedes="fact")
+    with taken_in(home) as made:
+        known = ask(made, "boiler")
+        assert [each.row.name for each in known.always] == ["fact"] and known.always[0].superseded_by == ""
+
+
+def test_a_link_to_a_superseded_page_brings_its_successor_too(home):
+    write(home, "a", "boiler [[old]]")
+    write(home, "old", "nothing alike")
+    write(home, "new", "something else", supersedes="old")
+    with taken_in(home) as made:
+        known = ask(made, "boiler", Policy())
+        assert [(each.row.name, each.why) for each in known.given] == [
+            ("a", "relevant"),
+            ("new", "successor of old"),
+            ("old", "linked from a"),
+        ]
+
+
+def test_as_answers_too_a_page_comes_after_its_successor(home):
+    """mem-recall --knowledge, where those that are given always stand among the others."""
+    write(home, "first", "boiler", tier="L1")
+    write(home, "old", "boiler boiler boiler boiler")
+    write(home, "new", "once there was a boiler, and now there is something else altogether", supersedes="old")
+    write(home, "older", "boiler boiler boiler")
+    write(home, "newest", "all of the boiler is told here, in many words that matter to nobody", supersedes="older", tier="L1")
+    with taken_in(home) as made:
+        names = [each.found.row.name for each in page_report.answers(ask(made, "boiler", Policy(floor=0.01)), Policy(floor=0.01))]
+    assert sorted(names) == ["first", "new", "newest", "old", "older"]
+    assert names.index("new") < names.index("old") and names.index("newest") < names.index("older")
+
+
+# --- what is shown
+
+
+def lines_of(home: Home, ref: str, words: int) -> list[str]:
+    """The first words from a reference on, as sed prints them."""
+    path, _, line = ref.rpartition(":")
+    return (
+        subprocess.run(["sed", "-n", f"{line},$p", home.path(path)], capture_output=True, check=True)
+        .stdout.decode()
+        .split()[:words]
+    )
+
+
+LONG = "\n\n".join(
+    f"Part {number}. " + " ".join(f"{word}{number}" for word in ("alpha", "beta", "gamma") * 25) for number in range(9)
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LONG,
+        "\n\n\n" + LONG,
+        LONG.replace("\n", "\r\n"),
+        LONG.replace(" ", "\n"),
+        f'{injected.KNOWLEDGE}\n{{"memories":[],\n"note":"boiler"}}\n{LONG}',
+        LONG.replace("\n\n", f'\n\n{injected.MEMORIES}\n{{"memories":[{{"excerpt":"x"}}]}}\n\n', 3),
+        LONG.replace("\n\n", "\n\nlogs/a/b/c.md:3: said\nknowledge/x.md:4\tsaid\n", 4),
+    ],
+    ids=["plain", "late", "crlf", "a word a line", "a block before", "blocks between", "answers between"],
+)
+def test_the_line_is_where_the_excerpt_is(home, body):
+    path = write(home, "long", body)
+    with taken_in(home) as made:
+        for said in ("alpha0", "beta5", "gamma8", "zzz"):
+            known = ask(made, said)
+            for each in (20, 60, 10_000):
+                (shown,) = knowledge.fit(known, OPEN._replace(each=each, budget=20_000)).pages
+                got = shown.excerpt.strip("…").split()
+                if not shown.excerpt.startswith("……") and each < 10_000:
+                    assert lines_of(home, f"{path}:{shown.line}", len(got) - 1) == got[:-1], (said, each)
+                assert lines_of(home, f"{path}:{shown.line}", 1) == got[:1]
+                assert said == "zzz" or each < 10_000 or said in shown.excerpt
+                assert injected.KNOWLEDGE not in shown.excerpt and "said" not in got
+
+
+def test_what_fits_of_a_page_is_shown_and_of_the_first_tier_the_beginning(home):
+    write(home, "first", LONG, tier="L1")
+    write(home, "second", LONG)
+    policy = OPEN._replace(each=40)
+    with taken_in(home) as made:
+        first, second = knowledge.fit(ask(made, "beta6", policy), policy).pages
+        assert first.excerpt.startswith("Part 0. alpha0") and first.truncated
+        assert second.excerpt.startswith("…Part 6. alpha6") and second.excerpt.endswith("…")
+        assert second.line == 6 + 12
+
+
+@pytest.mark.parametrize("each", [1, 2, 3])
+def test_hardly_any_room_is_hardly_any_text(home, each):
+    write(home, "long", LONG)
+    with taken_in(home) as made:
+        for said in ("alpha0", "beta6"):
+            (shown,) = page_report.answers(ask(made, said), OPEN._replace(each=each))
+            assert tokens(shown.excerpt) <= each
+
+
+def test_what_a_recall_injected_into_a_page_is_never_recalled_again(home):
+    """Not by its words, not as a link, not as a title, not in an excerpt."""
+    block = f'{injected.KNOWLEDGE}\n{{"memories":[{{"excerpt":"xylophone [[friend]]"}}],\n"x":"\n# xylophone title"}}\n'
+    answers = (
+        "logs/test/1/20260130T142355Z.md:3: xylophone\nraw/compaction/x.md:5: xylophone\nknowledge/x.md:5: xylophone [[friend]]\n"
+    )
+    write(home, "page", f"The boiler hums.\n\n{block}\nIt is old.\n\n{answers}\nVery old.")
+    write(home, "friend", "nothing")
+    with taken_in(home) as made:
+        assert ask(made, "xylophone").found[0].lex == 0
+        known = ask(made, "boiler", Policy())
+        assert [each.row.name for each in known.given] == ["page"] and known.given[0].row.title == "page"
+        (entry,) = entries(known, Policy())
+        assert entry["excerpt"] == "The boiler hums. It is old. Very old." and entry["line"] == 6
+        assert "xylophone" not in repr(list(made.db.iterdump()))
+
+
+# --- when the embedder is down, when somebody else writes
+
+
+class Down:
+    model, batch = "openai:down", 1
+
+    def query(self, said):
+        raise Unavailable("nobody answers", cure="wait")
+
+
+def test_without_an_embedder_words_decide_with_one_remark(home, monkeypatch):
+    write(home, "a", "the boiler hums")
+    write(home, "b", "tomatoes")
+    said: list[str] = []
+    means = stores.means(home, said.append)
+    with taken_in(home) as made, made.writing():
+        made.put_setting("embed_model", "openai:down")
+    monkeypatch.setattr("plainmind.providers.registry.embedder_of", lambda *a: Down())
+    printed = memory.known(means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None)
+    assert len(said) == 1 and said[0].startswith("by words only: nobody answers")
+    wordy = memory.known(means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None, lexical=True)
+    assert printed == wordy == ("knowledge/a.md:6: the boiler hums\n", True) and len(said) == 1
+    wanted = memory.Wanted(5, 0.1)
+    assert [each.row.name for each in memory.remember(means, "boiler", wanted, Policy()).pages.given] == ["a"]
+    assert len(said) == 2
+
+
+def test_while_somebody_else_writes_the_answer_is_of_one_moment(home, monkeypatch):
+    """A page that appears, or goes, in the middle of a search is not half there."""
+    from threading import Thread
+
+    write(home, "a", "the boiler hums [[b]]")
+    write(home, "b", "another boiler")
+    with taken_in(home) as made:
+        real, threads = text.postings, []
+
+        def busy(*given):
+            if not threads:
+                write(home, "c", "a new boiler", supersedes="a")
+                write(home, "d", "a newer boiler", supersedes="c")
+                os.unlink(home.path("knowledge/b.md"))
+                threads.append(Thread(target=lambda: store.use(home, pages.take_in, print)))
+                threads[0].start()
+                threads[0].join(0.3)
+            return real(*given)
+
+        monkeypatch.setattr(text, "postings", busy)
+        assert found(made, "boiler") == ["a", "b"]
+        threads[0].join()
+        assert found(made, "boiler") == ["d", "a", "c"]
+
+
+def test_the_same_from_the_shell_with_a_dead_server(home, command):
+    """mem-recall --knowledge with vectors of a server that is gone: one line more on stderr, the same answer, exit 0."""
+    write(home, "a", "the boiler hums")
+    with taken_in(home) as made, made.writing():
+        made.put_setting("embed_model", "openai:gone")
+    os.makedirs(home.vectors)
+    with open(os.path.join(home.vectors, "serving"), "w") as file:
+        file.write("openai:gone\n")
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    run = lambda *given: subprocess.run([f"{ROOT}/bin/mem-recall", "--knowledge", *given], capture_output=True, env=env)  # noqa: E731
+    for form in ((), ("--json",), ("--inject",)):
+        dead, wordy = run(*form, "boiler"), run(*form, "--lexical", "boiler")
+        assert dead.returncode == wordy.returncode == 0 and dead.stdout == wordy.stdout != b""
+        assert dead.stderr.count(b"\n") == 1 and b"by words only: " in dead.stderr and wordy.stderr == b""
