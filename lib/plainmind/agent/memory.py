@@ -112,7 +112,8 @@ def facts(means: Means, asked: Sequence[str], as_of: date | None) -> list[graph.
 
     def work(opened: Store) -> list[graph.Fact]:
         pages.take_in(opened)
-        return list(graph.facts(opened, asked, day.of(means.now()), as_of))
+        with opened.reading():
+            return list(graph.facts(opened, asked, day.of(means.now()), as_of))
 
     return _with_index(means, work) or []
 

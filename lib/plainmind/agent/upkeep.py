@@ -1,6 +1,7 @@
 """Looking after the index: its state, making it anew, and proving that it says what the files say."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -19,11 +20,13 @@ _ROWS = {
     "episodes": "SELECT path, line, words, lengths, heads, times, kinds FROM episodes JOIN turns ON turns.id = episodes.id "
     "JOIN windows ON windows.id = turns.id / 16777216 ORDER BY path, line",
     "pins": "SELECT path, line FROM pins ORDER BY path, line",
-    "pages": "SELECT path, line, digest, date, type, tier, source, image, valid_from, valid_to, title, body, words, sketch FROM pages ORDER BY path",
-    "passages": "SELECT path, passages.line, text FROM passages JOIN pages ON pages.id = page ORDER BY path, passages.line",
-    "page_tags": "SELECT path, tag FROM page_tags JOIN pages ON pages.id = page ORDER BY path, tag",
-    "page_links": "SELECT path, target, supersedes, place FROM page_links JOIN pages ON pages.id = page ORDER BY path, target",
-    "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written FROM kg_triples JOIN pages ON pages.id = page "
+    "pages": "SELECT path, line, name, link, digest, date, type, tier, source, image, valid_from, valid_to, title, body, words, sketch "
+    "FROM pages ORDER BY path",
+    "page_words": "SELECT path, line, head, rest FROM page_words LEFT JOIN pages ON pages.id = page_words.rowid ORDER BY path",
+    "passages": "SELECT path, passages.line, text FROM passages LEFT JOIN pages ON pages.id = page ORDER BY path, passages.line",
+    "page_tags": "SELECT path, tag FROM page_tags LEFT JOIN pages ON pages.id = page ORDER BY path, tag",
+    "page_links": "SELECT path, target, supersedes, place FROM page_links LEFT JOIN pages ON pages.id = page ORDER BY path, target",
+    "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written FROM kg_triples LEFT JOIN pages ON pages.id = page "
     "ORDER BY path, kg_triples.line",
     "kg_entities": "SELECT name, triples, same FROM kg_entities ORDER BY name",
     "vectors of passages": "SELECT path, passages.line, model, embedding FROM vectors JOIN passages ON passages.id = -vectors.turn "
@@ -93,10 +96,11 @@ def _compare(means: Means, opened: Store, fresh: Store) -> list[Difference]:
     embedding.restore(fresh)
     found = []
     for table, sql in _ROWS.items():
-        ours, theirs = (set(db.execute(sql)) for db in (opened.db, fresh.db))
+        ours, theirs = (Counter(db.execute(sql)) for db in (opened.db, fresh.db))
+        more, less = ours - theirs, theirs - ours
         # a vector that is in no cache cannot be made anew for nothing; all else must be equal
-        for row in sorted((ours ^ theirs) if not table.startswith("vectors") else (ours - theirs), key=str)[:20]:
-            found.append(Difference(table, f"{row[0]}:{row[1]} {'is not in the files' if row in ours else 'is missing'}"))
+        for row in sorted(more + less if not table.startswith("vectors") else more, key=str)[:20]:
+            found.append(Difference(table, f"{row[0]}:{row[1]} {'is not in the files' if row in more else 'is missing'}"))
     now = means.now()
     for question in _questions(opened):
         answers = [_answer(index, question, now) for index in (opened, fresh)]
@@ -106,12 +110,12 @@ def _compare(means: Means, opened: Store, fresh: Store) -> list[Difference]:
 
 
 def _questions(opened: Store) -> Iterator[str]:
-    """The first words of turns from all of the past."""
-    every = max(1, opened.db.execute("SELECT count(*) FROM turns").fetchone()[0] // ANSWERS)
-    rows = opened.db.execute("SELECT content FROM turns ORDER BY unix_ms, content")
-    for number, (content,) in enumerate(rows):
-        if number % every == 0:
-            yield " ".join(content.split()[:12])
+    """The first words of turns from all of the past, and of pages."""
+    for table, said, order in (("turns", "content", "unix_ms, content"), ("pages", "title || ' ' || body", "path")):
+        every = max(1, opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] // ANSWERS)
+        for number, (content,) in enumerate(opened.db.execute(f"SELECT {said} FROM {table} ORDER BY {order}")):
+            if number % every == 0:
+                yield " ".join(content.split()[:12])
 
 
 def _answer(opened: Store, question: str, now: int) -> list[tuple[str, float]]:

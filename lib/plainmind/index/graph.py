@@ -1,7 +1,8 @@
 """Asking the graph: which triples there are, and which of them hold on a day.
 
 A triple holds as long as its page does: from `valid_from` on (without one, asked as of a day, from the page's date), up to
-`valid_to`, and until a page that supersedes it begins. Without a day, what is known now counts, whatever its date.
+`valid_to`, and until a page that supersedes it begins; pages that supersede each other do not. Without a day, what is known
+now counts, whatever its date.
 """
 
 import datetime
@@ -72,9 +73,14 @@ def _holding(store: Store, today: datetime.date, as_of: datetime.date | None) ->
         ends[id] = valid_to
         by_link.setdefault(link, id)
     holding = {id for id in starts if starts[id] <= day and (not ends[id] or day <= ends[id])}
-    replaced = set()
+    replacing: dict[int, set[int]] = {}
     for page, target in store.db.execute("SELECT page, target FROM page_links WHERE supersedes"):
         old = by_link.get(target)
         if old is not None and old != page and starts[page] <= day:
-            replaced.add(old)
+            replacing.setdefault(page, set()).add(old)
+    # from the last of every chain down: a circle has no last
+    replaced: set[int] = set()
+    at = set(replacing).difference(*replacing.values())
+    while at := set().union(*(replacing.get(page, ()) for page in at)) - replaced:
+        replaced |= at
     return holding - replaced

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..formats import injected, likeness, page, triple
 from ..formats.page import Page
-from ..ground import clock, files
+from ..ground import clock
 from ..knowledge import pages
 from . import text, vectors
 from .store import Store
@@ -39,6 +39,8 @@ def take_in(store: Store) -> int:
     for place in pages.RECALLED:
         for entry in pages.entries(store.home, place):
             path = f"{place}/{entry.name}"
+            if path != _utf8(path):  # a name that is no text can be given to nobody
+                continue
             seen = known.pop(path, None)
             try:
                 stat = entry.stat()
@@ -53,7 +55,7 @@ def take_in(store: Store) -> int:
 
 def _content(store: Store, path: str) -> bytes | None:
     try:
-        return files.read(store.home.path(path), 0, pages.LARGEST)
+        return pages.content(store.home, path)
     except OSError:  # gone, or not to be read: then it is not recalled
         return None
 
@@ -166,14 +168,14 @@ def _put_triples(db: sqlite3.Connection, id: int, read: Page) -> None:
 
 
 def _entities(db: sqlite3.Connection) -> None:
-    """The names in the triples, made anew."""
-    db.execute("DELETE FROM kg_entities")
+    """The names in the triples, of which only those that changed are written."""
     rows = db.execute(
         "SELECT name, count(*) FROM (SELECT subject AS name FROM kg_triples UNION ALL SELECT object FROM kg_triples) GROUP BY name"
     )
-    db.executemany(
-        "INSERT INTO kg_entities VALUES (?, ?, ?)", [(name, triple.same(name), count) for name, count in rows.fetchall()]
-    )
+    wanted = {(name, triple.same(name), count) for name, count in rows}
+    known = set(db.execute("SELECT name, same, triples FROM kg_entities"))
+    db.executemany("DELETE FROM kg_entities WHERE name = ?", ((name,) for name, _, _ in known - wanted))
+    db.executemany("INSERT INTO kg_entities VALUES (?, ?, ?)", sorted(wanted - known))
 
 
 def rebuild_graph(store: Store) -> int:

@@ -49,8 +49,14 @@ def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
     return True
 
 
+def content(home: Home, path: str) -> bytes:
+    """What is read of a page; of one that is too large, whole lines."""
+    data = files.read(home.path(path), 0, LARGEST)
+    return data if len(data) < LARGEST else data[: data.rfind(b"\n") + 1] or data
+
+
 def read(home: Home, path: str) -> Page:
-    return page.read(files.read(home.path(path), 0, LARGEST), path)
+    return page.read(content(home, path), path)
 
 
 def place_of(home: Home, path: str) -> str:
@@ -100,8 +106,11 @@ def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = F
         home.relative(path)  # a link in its place must not lead out of the home
         taken = os.path.lexists(home.path(path)) or place == KNOWLEDGE and _has_like(home, page.name_of(path))
         if not taken:
-            files.create(home.path(path), data)
-            return path
+            try:
+                files.create(home.path(path), data)
+                return path
+            except FileExistsError:  # a person was faster
+                pass
         if not numbered:
             raise FileExistsError(path)
         number += 1

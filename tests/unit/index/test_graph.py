@@ -1,0 +1,235 @@
+"""The graph: which triples a question matches, and which of them hold on a day."""
+
+import os
+import random
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plainmind.agent import memory
+from plainmind.ground.paths import Home
+from plainmind.index import graph, pages
+from unit.index import stores
+from unit.index.vaults import everything, taken_in, write
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+numbers = iter(range(10**6))
+TODAY = date(2026, 1, 30)
+ROWS = {
+    "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written FROM kg_triples LEFT JOIN pages ON pages.id = page",
+    "kg_entities": "SELECT * FROM kg_entities",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("graphs")
+
+
+@pytest.fixture
+def office(home) -> Home:
+    write(home, "a", triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, auth-service]]")
+    write(home, "b", triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n- [Ann-Lee, owns, '?']")
+    return home
+
+
+def ask(home: Home, *asked: str, as_of: str = "") -> list[str]:
+    with taken_in(home) as made:
+        found = graph.facts(made, asked, TODAY, date.fromisoformat(as_of) if as_of else None)
+        return [" ".join(fact[:3]) for fact in found]
+
+
+# --- what matches
+
+ALL = [
+    "Ann-Lee owns ?", "Ann-Lee owns auth-service", "Bob owns auth-service", "ann-lee works_at Straße-5", "auth_service uses_model e5",
+    "bob works_at STRASSE-5",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "matched"),
+    [
+        ((), ALL),
+        (("?",), ALL),
+        (("?", "?", "?"), ALL),
+        (("Ann Lee",), [ALL[0], ALL[1], ALL[3]]),
+        (("ANN_LEE",), [ALL[0], ALL[1], ALL[3]]),
+        (("ann-lee", "owns"), [ALL[0], ALL[1]]),
+        (("?", "owns"), [ALL[0], ALL[1], ALL[2]]),
+        (("?", "OWNS", "Auth Service"), [ALL[1], ALL[2]]),
+        (("auth-service",), [ALL[4]]),
+        (("?", "uses_model"), [ALL[4]]),
+        (("?", "uses model"), [ALL[4]]),
+        (("?", "usesModel"), [ALL[4]]),
+        (("?", "Uses-Model", "E5"), [ALL[4]]),
+        (("?", "works at", "strasse 5"), [ALL[3], ALL[5]]),
+        (("?", "?", "straße_5"), [ALL[3], ALL[5]]),
+        (("bob", "?", "auth-service"), [ALL[2]]),
+        (("bo",), []),
+        (("", "", ""), []),
+        (("?", "!!!"), []),
+        (("?", "own"), []),
+        (("Ann%", "?"), []),
+        (("' OR 1 --",), []),
+    ],
+)
+def test_a_question(office, asked, matched):
+    assert ask(office, *asked) == matched
+
+
+def test_a_fact_says_where_it_is_stated(office):
+    with taken_in(office) as made:
+        facts = list(graph.facts(made, ("?", "works_at"), TODAY, None))
+        assert [(fact.ref, fact.date) for fact in facts] == [("knowledge/b.md:6", "2026-01-30"), ("knowledge/b.md:7", "2026-01-30")]
+
+
+def test_only_what_is_curated_is_a_fact(home):
+    write(home, "a", "[b, owns, c] is said", triples="[[a, owns, b]]")
+    write(home, "b", place="raw/compaction", triples="[[b, owns, c]]")
+    write(home, "c", place="raw/observations", triples="[[c, owns, d]]")
+    assert ask(home) == ["a owns b"]
+
+
+def test_what_is_no_triple_hides_no_other(home):
+    write(home, "a", triples="[[a, owns, b], [a, b], x, [a, [b], c], [a, '!', c], ['', owns, b], [c, owns, d]]")
+    write(home, "b", triples="nonsense")
+    write(home, "c", triples="[[c, owns")
+    assert ask(home) == ["a owns b", "c owns d"]
+
+
+# --- when it holds
+
+
+def day(before: int) -> str:
+    return (TODAY - timedelta(before)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("fields", "as_of", "holds"),
+    [
+        ({}, "", True),
+        ({"date": day(-5)}, "", True),  # what is known now counts, whatever its date
+        ({"date": "someday"}, "", True),
+        ({"date": day(5)}, day(5), True),
+        ({"date": day(5)}, day(6), False),
+        ({"date": day(5)}, day(-99), True),
+        ({"date": "someday"}, "0001-01-01", True),
+        ({"valid_from": day(0)}, "", True),
+        ({"valid_from": day(-1)}, "", False),
+        ({"valid_from": day(-1)}, day(-1), True),
+        ({"valid_from": day(9), "date": day(1)}, day(9), True),
+        ({"valid_from": day(9), "date": day(20)}, day(10), False),
+        ({"valid_to": day(0)}, "", True),
+        ({"valid_to": day(1)}, "", False),
+        ({"valid_to": day(1), "date": day(9)}, day(1), True),
+        ({"valid_to": day(1), "date": day(9)}, day(0), False),
+        ({"valid_to": day(1), "date": day(9)}, day(9), True),
+        ({"valid_to": day(1), "date": day(9)}, day(10), False),
+        ({"valid_from": day(5), "valid_to": day(5)}, day(5), True),
+        ({"valid_from": day(5), "valid_to": day(9)}, day(7), False),
+    ],
+)
+def test_a_page_holds(home, fields, as_of, holds):
+    write(home, "a", triples="[[a, owns, b]]", **fields)
+    assert ask(home, as_of=as_of) == ["a owns b"] * holds
+
+
+@pytest.mark.parametrize(
+    ("as_of", "holding"),
+    [("", "new"), (day(20), "old"), (day(11), "old"), (day(10), "new"), (day(0), "new"), (day(21), "")],
+)
+@pytest.mark.parametrize("start", ["date", "valid_from"])
+def test_a_page_is_superseded_from_its_successor_s_start(home, start, as_of, holding):
+    write(home, "old", date=day(20), triples="[[a, owns, old]]")
+    more = {"date": day(10)} if start == "date" else {"date": day(30), "valid_from": day(10)}
+    write(home, "new", supersedes="Old", triples="[[a, owns, new]]", **more)
+    assert ask(home, "a", as_of=as_of) == [f"a owns {holding}"] * bool(holding)
+
+
+def test_the_successor_that_has_not_begun(home):
+    write(home, "old", triples="[[a, owns, old]]")
+    write(home, "new", supersedes="old", valid_from=day(-1), triples="[[a, owns, new]]")
+    assert ask(home) == ["a owns old"]
+    assert ask(home, as_of=day(-1)) == ["a owns new"]
+
+
+def test_a_successor_that_ended_leaves_nothing(home):
+    write(home, "old", triples="[[a, owns, old]]")
+    write(home, "new", supersedes="old", valid_to=day(1), triples="[[a, owns, new]]")
+    assert ask(home) == []
+
+
+@pytest.mark.parametrize(
+    ("pairs", "holding"),
+    [
+        ({"b": "a"}, "bc"),
+        ({"b": "a", "c": "b"}, "c"),
+        ({"c": "[a, b]"}, "c"),
+        ({"a": "a"}, "abc"),
+        ({"a": "b", "b": "a"}, "abc"),
+        ({"a": "b", "b": "c", "c": "a"}, "abc"),
+        ({"a": "b", "b": "a", "c": "a"}, "c"),
+    ],
+)
+def test_chains_and_circles(home, pairs, holding):
+    for name in "abc":
+        write(home, name, supersedes=pairs.get(name, ""), triples=f"[[x, owns, {name}]]")
+    assert ask(home) == [f"x owns {name}" for name in holding]
+
+
+# --- the tables
+
+
+@settings(max_examples=20, phases=stores.UNSHRUNK)
+@given(seed=st.integers(0, 2**32))
+def test_the_graph_made_anew_is_the_same(folder, seed):
+    home, rnd = Home(str(folder / str(next(numbers)))), random.Random(seed)
+    names, relations = ["ann", "Ann", "bob lee", "bob-lee", "ü", "x"], ["owns", "uses model", "usesModel", "is"]
+    for _ in range(3):
+        for number in range(5):
+            triples = [[rnd.choice(names), rnd.choice(relations), rnd.choice(names)] for _ in range(rnd.randrange(4))]
+            place = rnd.choice(["knowledge", "knowledge", "raw/compaction"])
+            path = write(home, f"p{number}", place=place, triples=repr(triples) if triples else "")
+            if rnd.random() < 0.2:
+                os.unlink(home.path(path))
+        with taken_in(home) as made:
+            before = everything(made, ROWS)
+            count = pages.rebuild_graph(made)
+            assert everything(made, ROWS) == before and count == len(before["kg_triples"])
+            counted: dict[str, int] = {}
+            for _, _, subject, _, object_, _ in before["kg_triples"]:
+                for name in (subject, object_):
+                    counted[name] = counted.get(name, 0) + 1
+            assert {name: times for name, _, times in before["kg_entities"]} == counted
+
+
+def test_what_was_spoilt_is_mended(office):
+    with taken_in(office) as made:
+        before = everything(made, ROWS)
+        with made.writing() as db:
+            db.execute("DELETE FROM kg_triples WHERE subject = 'Bob'")
+            db.execute("UPDATE kg_entities SET same = 'x'")
+            db.execute("INSERT INTO kg_triples VALUES (99, 1, 'nobody', 'owns', 'it', 'owns')")
+        assert everything(made, ROWS) != before
+    memory.health(stores.means(office), rebuild=True)
+    with stores.opened(office) as made:
+        assert everything(made, ROWS) == before
+
+
+def test_health_is_of_what_the_pages_say(office):
+    found = memory.health(stores.means(office))
+    assert (found.triples, found.predicates) == (6, [("owns", 3), ("works_at", 2), ("uses_model", 1)])
+    assert {concern.code for concern in found.concerns} >= {"spaces", "name"}
+    assert memory.health(stores.means(Home("/nowhere"))) == memory.health(stores.means(Home("/nowhere")), rebuild=True)
+
+
+def test_the_view_for_sqlite3(office):
+    write(office, "c", supersedes="a")
+    with taken_in(office) as made:
+        rows = made.db.execute(
+            "SELECT subject, predicate, object, path, line, superseded FROM kg ORDER BY path, line, subject"
+        ).fetchall()
+        assert rows[0] == ("Ann-Lee", "owns", "auth-service", "knowledge/a.md", 5, 1)
+        assert [row[5] for row in rows] == [1, 1, 1, 0, 0, 0]
