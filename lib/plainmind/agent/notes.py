@@ -6,16 +6,16 @@ is gone. A page is on disk before anything says so. Only a command that somebody
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any, NamedTuple
 
 from ..formats import day, injected, likeness, page, page_edit, triple
 from ..formats.triple import Triple
-from ..ground import clock, files
+from ..ground import clock, exchange, files
 from ..ground.errors import NO_MATCH, BadData, Failure, InputOutput, NoInput
-from ..index import cache, store
+from ..index import cache, store, text
 from ..index import pages as rows
 from ..index.store import Store
 from ..knowledge import maintenance, pages, retention
@@ -24,6 +24,7 @@ from ..log import reader
 from .memory import Means
 
 LARGEST = 256 * 1024  # bytes of a body
+MOST_NUMBERS = 1000  # of pages whose titles give the same name, that are looked at
 MARKS, SHORTEST_MARK = 2, 12  # lines by which a forgotten text is looked for, and their least characters
 
 
@@ -167,7 +168,9 @@ def body_of(data: bytes) -> str:
 
 def _check(means: Means, made: Mapping[str, Any], body: str, force: bool) -> None:
     """BadData for what no page may hold."""
-    if len(body.encode("utf-8", "surrogatepass")) > LARGEST:
+    if any("\ud800" <= char <= "\udfff" for char in body):
+        raise BadData("half of a surrogate pair in the body", cure="send text")
+    if len(body.encode()) > LARGEST:
         raise BadData(f"a body of more than {LARGEST // 1024} KB", cure="make several pages of it")
     if "\0" in body:
         raise BadData("a NUL in the body", cure="send text")
@@ -191,10 +194,10 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
     if not body.strip() and not draft.fields.get("triples"):
         raise BadData("nothing to write", cure="give the text on standard input, or --triple")
     made = _ordered(means, draft)
+    name = draft.name or page.slug(page.read(body.encode(), "x").title if body.startswith("#") else body) or "page"
     if image := made.get("image"):
         body += "" if f"]({image})" in body else f"\n\n![]({image if image.isascii() and ' ' not in image else f'<{image}>'})"
     data = page_edit.compose(made, body)
-    name = draft.name or page.slug(page.read(data, "x").title if body.startswith("#") else body) or "page"
     if draft.place != pages.KNOWLEDGE:
         name = f"{clock.stamp(means.now()).lower()}-{name}"
     with maintenance.lock(means.home):
@@ -217,35 +220,54 @@ def _cited(means: Means, ref: str) -> str:
 
 
 def _create(means: Means, draft: Draft, name: str, data: bytes, body: str, force: bool) -> Written:
+    exchange.recover_all(means.home.path(draft.place))
     if there := _same(means, draft, name, body):
         files.settle(os.path.dirname(means.home.path(there)))  # whoever wrote it may have been killed before that
         return Written(there, False)
-    if draft.name and draft.place == pages.KNOWLEDGE:
-        _refuse_taken(means, draft.name)
+    if draft.name:
+        _refuse_taken(means, draft.place, name)
     if not force and draft.place != pages.OBSERVATIONS:
         _refuse_near(means, draft.place, body)
     return Written(pages.create(means.home, draft.place, name, data, numbered=not draft.name), True)
 
 
 def _same(means: Means, draft: Draft, name: str, body: str) -> str:
-    """The path of a page of this name that says the same already, '' when there is none: what was cut off can be done again."""
-    path = f"{draft.place}/{name}.md"
-    try:
-        old = pages.read(means.home, path)
-    except OSError:
-        return ""
-    same = old.body.strip("\n") == body and (old.type == draft.fields.get("type", old.type))
-    return path if same else ""
+    """The path of a page of this name that says all of it already, '' when there is none: what was cut off can be done again."""
+    given = {key: value for key, value in _ordered(means, draft).items() if key in draft.fields or key == "sources"}
+    numbers = ("", *(f"-{number}" for number in range(2, MOST_NUMBERS))) if not draft.name else ("",)
+    for number in numbers:
+        path = f"{draft.place}/{name}{number}.md"
+        try:
+            old = files.read(means.home.path(path))
+        except OSError:
+            break
+        if page.read(old, path).body.strip("\n") == body and _says(old, path, given):
+            return path
+    return ""
 
 
-def _refuse_taken(means: Means, name: str) -> None:
+def _says(old: bytes, path: str, given: Mapping[str, Any]) -> bool:
+    """Whether a page has these fields: setting them would change nothing that is read."""
     try:
-        there = pages.find(means.home, name)
+        made = page_edit.with_fields(old, path, given)
+    except BadData:
+        return False
+    return page.read(old, path)._replace(lines={}, problems=[]) == page.read(made, path)._replace(lines={}, problems=[])
+
+
+def _refuse_taken(means: Means, place: str, name: str) -> None:
+    try:
+        there = pages.find(means.home, f"{place}/{name}.md")
     except NoInput:
         return
     raise Failure(
-        f"there is a page '{there}' that says something else", cure=f"change it with --update {page.name_of(there)}", code=NO_MATCH
+        f"there is a page '{there}' that says something else", cure=f"change it with --update {_argument(there)}", code=NO_MATCH
     )
+
+
+def _argument(path: str) -> str:
+    """What --update takes for a page."""
+    return page.name_of(path) if path.startswith(f"{pages.KNOWLEDGE}/") else path
 
 
 def _refuse_near(means: Means, place: str, body: str) -> None:
@@ -257,9 +279,14 @@ def _refuse_near(means: Means, place: str, body: str) -> None:
         return rows.near(opened, body)
 
     for _, path in store.use(means.home, work, means.say):
-        share = likeness.share(mine, likeness.features(pages.read(means.home, path).body)) if path.startswith(f"{place}/") else 0.0
+        if not path.startswith(f"{place}/"):
+            continue
+        try:
+            share = likeness.share(mine, likeness.features(pages.read(means.home, path).body))
+        except OSError:  # gone meanwhile
+            continue
         if share >= likeness.ALIKE:
-            cure = f"change it with --update {page.name_of(path)}, or insist with --force"
+            cure = f"change it with --update {_argument(path)}, or insist with --force"
             raise Failure(f"'{path}' says {'the same' if share == 1 else f'{share:.0%} of it'} already", cure=cure, code=NO_MATCH)
 
 
@@ -286,7 +313,12 @@ def update(
 def _count(means: Means) -> None:
     """One write more; every 50th lets go what is past. The caller holds the lock."""
     if maintenance.count_write(means.home, means.now()):
-        gone = _forget(means)
+        try:
+            gone = _forget(means)
+        except (Failure, OSError) as error:  # what was written is written; the next write tries again
+            failure = files.failure(error) if isinstance(error, OSError) else error
+            means.say(f"retention could not end: {failure}")
+            return
         if gone:
             means.say(
                 f"retention deleted {len(gone)} file{'s' if len(gone) > 1 else ''}; see 'mem-lint --prune' and raw/maintenance-log"
@@ -308,50 +340,34 @@ def forget(means: Means) -> list[Expired]:
 
 
 def _forget(means: Means) -> list[Gone]:
-    gone = retention.let_go(means.home, means.now())
-    _take_out(means, [*gone, *_unfinished(means, gone)])
+    gone = retention.let_go(means.home, means.now(), partial(_take_out, means))
+    _out_of_index(means, gone)
     maintenance.retained(means.home, means.now())
     return gone
 
 
-def _unfinished(means: Means, gone: Sequence[Gone]) -> list[Gone]:
-    """Pages the index still has and the maintenance log calls forgotten: whoever let them go was killed before the end."""
-    if not os.path.exists(os.path.join(means.home.index, "mind.db")):
-        return []
-    buried = {str(stone.get("path")) for stone in maintenance.tombstones(means.home)} - {each.expired.path for each in gone}
-    dead = {path for path in buried if not os.path.lexists(means.home.path(path))}
-    if not dead:
-        return []
-
-    def work(opened: Store) -> list[tuple[str, str]]:
-        return [(path, body) for path, body in opened.db.execute("SELECT path, body FROM pages") if path in dead]
-
-    return [Gone(Expired(path, "", "", 0), body.encode()) for path, body in store.use(means.home, work, means.say)]
-
-
-def _take_out(means: Means, gone: Sequence[Gone]) -> None:
-    """The texts of pages that went, out of everything that was made from them."""
-    texts = {each.expired.path: page.read(each.data, each.expired.path) for each in gone if each.data}
-    if not texts:
+def _take_out(means: Means, going: Sequence[Gone]) -> None:
+    """The texts of pages that are about to go, out of everything that only they can be looked for in."""
+    if not going:
         return
+    texts = [page.read(each.data, each.expired.path) for each in going]
     if os.path.isdir(means.home.index):
-        hashes = {
-            cache.content_hash(rows.embedded_text(" ".join(read.title.split()), said))
-            for read in texts.values()
-            for _, said in rows.passages(read.body, read.body_line)
-        }
-        cache.forget(means.home, hashes)
+        cache.forget(means.home, {cache.content_hash(said) for read in texts for said in rows.embedded(read)})
         _out_of_copies(means)
-    marks = [mark for read in texts.values() for mark in _marks(read.body)]
-    _out_of_traces(means, set(texts), marks)
+    _out_of_traces(means, [read.path for read in texts] + [mark for read in texts for mark in _marks(read.body)])
+
+
+def _out_of_index(means: Means, gone: Sequence[Gone]) -> None:
+    """What went, out of the index, and what others let go who were killed before this."""
+    if not os.path.exists(os.path.join(means.home.index, "mind.db")):
+        return
 
     def work(opened: Store) -> None:
         rows.take_in(opened)
         rows.purge(opened)
 
-    if os.path.exists(os.path.join(means.home.index, "mind.db")):
-        store.use(means.home, work, means.say)
-        _prove(means, marks)
+    store.use(means.home, work, means.say)
+    _prove(means, [mark for each in gone for mark in _marks(page.read(each.data, each.expired.path).body)])
 
 
 def _prove(means: Means, marks: Sequence[str]) -> None:
@@ -390,13 +406,16 @@ def _held(path: str, marks: Sequence[str]) -> list[str]:
         return []
     needles = json.dumps([mark.encode("utf-8", "surrogatepass").decode("latin-1") for mark in marks]).encode()
     looked = subprocess.run([sys.executable, "-IS", "-c", _LOOK, path], input=needles, capture_output=True)
+    if looked.returncode and os.path.exists(path):  # a journal may have gone meanwhile
+        raise InputOutput("it cannot be looked through for what was forgotten", place=path, cure="delete it: it is made anew")
     return [marks[number] for number in json.loads(looked.stdout or b"[]")]
 
 
 def _marks(body: str) -> list[str]:
-    """Two lines by which a text is known again, the longest; a word or two tell nothing."""
+    """Two lines by which a text is known again, the longest; a word or two tell nothing, and one alone is in the index of others."""
     lines = {line.strip() for line in body.split("\n")}
-    return sorted((line for line in lines if len(line) >= SHORTEST_MARK), key=lambda line: (-len(line), line))[:MARKS]
+    telling = (line for line in lines if len(line) >= SHORTEST_MARK and len(text.tokens(line)) > 1)
+    return sorted(telling, key=lambda line: (-len(line), line))[:MARKS]
 
 
 def _out_of_copies(means: Means) -> None:
@@ -406,11 +425,11 @@ def _out_of_copies(means: Means) -> None:
             os.unlink(os.path.join(means.home.index, name))
 
 
-def _out_of_traces(means: Means, paths: set[str], marks: Sequence[str]) -> None:
-    """Records that show a forgotten page, out of the traces that commands were told to write."""
-    # a trace has a page's text on one line, as JSON
-    needles = [path.encode() for path in paths]
-    needles += [json.dumps(" ".join(mark.split()), ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass") for mark in marks]
+def _out_of_traces(means: Means, said: Sequence[str]) -> None:
+    """Records that show one of these, out of the traces that commands were told to write."""
+    # a trace has a page's text on one line, as JSON; or a block of JSON that a model was given, as JSON
+    shown = {*said, *(" ".join(each.split()) for each in said)}
+    needles = {level.encode("utf-8", "surrogatepass") for each in shown for level in _as_json(each)}
     for trace in maintenance.traces(means.home):
         if not os.path.isfile(trace):
             continue
@@ -422,3 +441,9 @@ def _out_of_traces(means: Means, paths: set[str], marks: Sequence[str]) -> None:
                 means.say(f"{trace}: records that showed what is forgotten were removed")
         except OSError as error:
             means.say(f"{trace}: what is forgotten may still be in it: {files.failure(error).what}")
+
+
+def _as_json(said: str) -> Iterator[str]:
+    for _ in range(3):
+        yield said
+        said = json.dumps(said, ensure_ascii=False)[1:-1]

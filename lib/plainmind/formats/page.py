@@ -134,8 +134,8 @@ class Page(NamedTuple):
     @property
     def title(self) -> str:
         """The first heading of the body, or the name with spaces."""
-        match = re.search(r"^#{1,6}[ \t]+(.*\S)", self.body, re.M)
-        return match[1] if match else re.sub(r"[-_]+", " ", self.name)
+        match = re.search(r"^#{1,6}[ \t]+(\S.*)", self.body, re.M)
+        return match[1].rstrip() if match else re.sub(r"[-_]+", " ", self.name)
 
 
 def name_of(path: str) -> str:
@@ -159,7 +159,7 @@ def slug(text: str) -> str:
     words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
     made = ""
     for word in words[:8]:
-        if len(made) + len(word) > 60:
+        if made and len(made) + len(word) > 60:
             break
         made += f"-{word}" if made else word[:60]
     return made
@@ -409,7 +409,7 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\n]*)")
 _TICKS = re.compile(r"`+")
 _BLANK = re.compile(r"(\n[ \t\r]*\n)")
 _LINK = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(?:#[^\[\]\n|]*)?(?:\|[^\[\]\n]*)?\]\]")
-_IMAGE = re.compile(r"!\[[^\[\]\n]*\]\(\s*(?:<([^<>\n]*)>|([^()\s]+))(?:\s+[\"'(][^\n]*?)?\s*\)")
+_IMAGE = re.compile(r"!\[[^\[\]\n]*\]\(\s*(?:<([^<>\n]*)>|([^()\s]+))(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?\s*\)")
 _SHOWN = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|bmp|avif|pdf|mp[34])\Z", re.I)
 
 
@@ -431,11 +431,22 @@ def images(page: Page) -> list[Target]:
         return []
     found = [Target(name, line) for bang, name, line in _linked(page) if bang and _SHOWN.search(name)]
     plain = _without_code(page.body)
+    at, line = 0, page.body_line
     for match in _IMAGE.finditer(plain):
+        line += plain.count("\n", at, match.start())
+        at = match.start()
         path = match[1] if match[1] is not None else match[2]
         if not re.match(r"[a-z][a-z0-9+.-]*:|//", path, re.I):
-            found.append(Target(path.replace("%20", " "), page.body_line + plain.count("\n", 0, match.start())))
+            found.append(Target(_unquoted(path), line))
     return found
+
+
+def _unquoted(path: str) -> str:
+    if "%" not in path:
+        return path
+    from urllib.parse import unquote
+
+    return unquote(path)
 
 
 def _linked(page: Page) -> Iterator[tuple[str, str, int]]:
@@ -446,7 +457,7 @@ def _linked(page: Page) -> Iterator[tuple[str, str, int]]:
     for match in _LINK.finditer(plain):
         line += plain.count("\n", at, match.start())
         at = match.start()
-        yield match[1], match[2].strip().removesuffix(".md"), line
+        yield match[1], match[2].rstrip("\\").strip().removesuffix(".md"), line  # in a table, a bar has a backslash
 
 
 def _without_code(body: str) -> str:

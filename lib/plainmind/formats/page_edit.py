@@ -38,6 +38,7 @@ ROUNDS = 6  # of mending; each may uncover what the next mends
 
 _PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
 _RESERVED = frozenset("y yes n no true false on off null nan inf".split())
+_ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")  # what YAML takes for something else, or not at all
 _ARROWS = re.compile(r"\s*(?:\||->|→|=>|;)\s*")
 
 
@@ -60,11 +61,29 @@ class _Edit(NamedTuple):
 def compose(fields: Mapping[str, Any], body: str) -> bytes:
     """A new page. Values are texts, dates, lists of texts, and lists of triples; empty ones are left out."""
     import frontmatter
+    import yaml
+
+    class Lines(yaml.SafeDumper):
+        """One key a line, lists in brackets: a head in braces could not take a key more."""
+
+        def represent_mapping(self, tag, mapping, flow_style=None):
+            return super().represent_mapping(tag, mapping, flow_style=False)
 
     kept = {key: _plain(value) for key, value in fields.items() if value}
     post = frontmatter.Post(body.strip("\n"), **kept)
-    text = frontmatter.dumps(post, sort_keys=False, default_flow_style=None, width=1 << 30)
-    return (text + "\n").encode("utf-8", "surrogateescape")
+    said = json.dumps(kept, ensure_ascii=False, default=str)
+    _encoded(said)  # the dumper would escape what no reader takes
+    text = frontmatter.dumps(
+        post, Dumper=Lines, sort_keys=False, default_flow_style=None, width=1 << 30, allow_unicode=not _ODD.search(said)
+    )
+    return _encoded(text + "\n")
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadData(f"the character U+{ord(text[error.start]):04X}, half of one", cure="send text") from None
 
 
 def _plain(value: Any) -> Any:
@@ -94,7 +113,8 @@ def text_of(value: Any) -> str:
     """A value on one line of YAML."""
     if isinstance(value, str):
         safe = _PLAIN.match(value) and value.lower() not in _RESERVED
-        return value if safe else json.dumps(value, ensure_ascii=False).replace("\x7f", "\\x7f")
+        quoted = json.dumps(value, ensure_ascii=False)
+        return value if safe else _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", quoted)
     if isinstance(value, date):
         return value.isoformat()
     return f"[{', '.join(text_of(each) for each in value)}]"
@@ -107,10 +127,10 @@ def _applied(parts: Split, edits: Sequence[_Edit], body: str | None = None) -> b
     after = parts.text[parts.at + len(parts.yaml) :]
     if body is not None:
         mark = after[: len(after) - len(parts.body)]
-        after = (
-            mark + ("" if mark.endswith("\n") else parts.newline) + body.strip("\n").replace("\n", parts.newline) + parts.newline
-        )
-    return ("\ufeff" * parts.marked + parts.text[: parts.at] + yaml + after).encode("utf-8", "surrogateescape")
+        gap = parts.body[: len(parts.body) - len(parts.body.lstrip("\r\n"))]  # between the head and the text, as they have it
+        after = mark + ("" if mark.endswith("\n") else parts.newline) + gap + body.strip("\n").replace("\n", parts.newline)
+        after += parts.newline
+    return _encoded("\ufeff" * parts.marked + parts.text[: parts.at] + yaml + after)
 
 
 def _added(parts: Split, line: str) -> _Edit:

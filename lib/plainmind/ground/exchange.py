@@ -75,6 +75,7 @@ def recover(path: str) -> None:
             if match[2] and _digest(files.read(whole)) not in (match[2], match[3]):
                 _keep(files.read(whole), path, [])
             os.unlink(whole)
+            files.sync_folder(folder)
 
 
 def remove(path: str, old: bytes) -> bool:
@@ -91,25 +92,37 @@ def remove(path: str, old: bytes) -> bool:
     away = next(name for name in names if not os.path.lexists(name))
     os.rename(path, away)
     still = _is_still(away, old)
-    if still:
+    if not still:
+        _give_back(away, path)
+    if os.path.lexists(away):
         os.unlink(away)
-    elif os.path.lexists(path):  # they have saved it anew by now
-        _keep(files.read(away), path, [])
-        os.unlink(away)
-    else:
-        os.rename(away, path)
     files.sync_folder(folder)
     return still
 
 
-def recover_all(folder: str) -> None:
-    """`recover` every file of a folder of which something was left."""
+def _give_back(away: str, path: str) -> None:
+    """Let what was taken out of the way have its name again, unless somebody has saved it anew by now: then keep it beside that."""
+    try:
+        os.link(away, path, follow_symlinks=False)
+    except FileExistsError:
+        _keep(files.read(away), path, [])
+    except OSError:  # a file system where a file has one name
+        os.rename(away, path)
+
+
+def left(folder: str) -> list[str]:
+    """Paths of the files of a folder beside which something was left, or is for the moment."""
     try:
         names = os.listdir(folder)
-    except FileNotFoundError:
-        return
-    for name in sorted({match[1] for left in names if (match := _BESIDE.fullmatch(left))}):
-        recover(os.path.join(folder, name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted({os.path.join(folder, match[1]) for name in names if (match := _BESIDE.fullmatch(name))})
+
+
+def recover_all(folder: str) -> None:
+    """`recover` every file of a folder of which something was left."""
+    for path in left(folder):
+        recover(path)
 
 
 def is_running(pid: int) -> bool:

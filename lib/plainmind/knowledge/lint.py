@@ -28,7 +28,7 @@ from datetime import timedelta
 
 from ..formats import day, injected, likeness, page, page_edit
 from ..formats.page import Page
-from ..ground import files
+from ..ground import exchange, files
 from ..ground.errors import Failure, NoInput, NotPermitted
 from ..ground.paths import Home
 from ..log import reader
@@ -248,6 +248,8 @@ def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding]:
 
     A person may be saving the page at this moment: the repair is made on what they saved.
     """
+    if not dry:
+        _settle(home, wanted)
     for path in wanted or list(pages.paths(home)):
         try:
             made = page_edit.mended(files.read(home.path(path)), path)
@@ -256,6 +258,16 @@ def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding]:
         except FileNotFoundError:  # gone meanwhile
             continue
         yield from (Finding(path, line, f"fixed-{code}", message) for line, code, message in made.done)
+
+
+def _settle(home: Home, wanted: Sequence[str]) -> None:
+    """Clear up after repairs that were cut off, and make durable what they had done: nobody will do it again."""
+    for place in sorted({os.path.dirname(path) for path in wanted} or pages.PLACES):
+        if exchange.left(folder := home.path(place)):
+            with maintenance.lock(home):
+                exchange.recover_all(folder)
+        if os.path.isdir(folder):
+            files.sync_folder(folder)
 
 
 def _mend(home: Home, path: str) -> page_edit.Mended:

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from ..ground import clock, files
+from ..ground.errors import BadData, Busy
 from ..ground.paths import Home
 from ..ground.stream import json_line
 
@@ -62,12 +63,13 @@ def retained(home: Home, now: int) -> None:
 def record_forgotten(home: Home, now: int, path: str, digest: str, day: str, rule: str) -> None:
     """A tombstone, on disk before its file goes. Once for the same file and content, however often it is tried."""
     line = {"time": clock.text(now), "event": "forgotten", "path": path, "sha256": digest, "date": day, "rule": rule}
-    name = os.path.join(folder(home), f"{clock.text(now)[:7]}.jsonl")
-    for known in _lines(name):
-        if (known.get("path"), known.get("sha256"), known.get("event")) == (path, digest, "forgotten"):
-            files.sync_path(name)
-            return
-    _append(name, line, durable=True)
+    for month in _monthly(home, ""):  # it may have been tried before midnight
+        for known in _lines(month):
+            if (known.get("path"), known.get("sha256"), known.get("event")) == (path, digest, "forgotten"):
+                files.sync_path(month)
+                files.sync_folder(folder(home))
+                return
+    _append(os.path.join(folder(home), f"{clock.text(now)[:7]}.jsonl"), line, durable=True)
     files.sync_folder(folder(home))
 
 
@@ -77,12 +79,15 @@ def tombstones(home: Home) -> Iterator[dict[str, Any]]:
 
 
 def record_recalled(home: Home, now: int, names: list[str]) -> None:
-    """Which pages a turn was given."""
+    """Which pages a turn was given; no turn waits long for that, or fails."""
     if names:
         files.make_folder(folder(home))
         name = os.path.join(folder(home), f"recalled-{clock.text(now)[:7]}.jsonl")
-        with lock(home):
-            _append(name, {"time": clock.text(now), "pages": names}, durable=False)
+        try:
+            with lock(home):
+                _append(name, {"time": clock.text(now), "pages": names}, durable=False)
+        except Busy:
+            pass
 
 
 def recalled(home: Home) -> dict[str, str]:
@@ -189,8 +194,6 @@ def _number(value: dict[str, Any], key: str) -> int:
 
 
 def _instant(value: dict[str, Any], key: str) -> int:
-    from ..ground.errors import BadData
-
     try:
         return clock.parse(str(value.get(key) or ""))
     except BadData:

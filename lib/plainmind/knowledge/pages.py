@@ -29,8 +29,9 @@ def paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
 def entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
     """The same for one folder, as the system lists it, by name."""
     try:
+        home.relative(f"{place}/x")
         found = list(os.scandir(home.path(place)))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, NotPermitted):
         return []
     return sorted((entry for entry in found if _is_page(home, place, entry)), key=lambda entry: entry.name)
 

@@ -13,10 +13,11 @@ are never touched. Owns these rules. Refuses to know the index: whoever lets fil
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 from typing import NamedTuple
 
-from ..formats import day
+from ..formats import day, page
 from ..ground import clock, exchange, files
 from ..ground.paths import Home
 from ..log.verify import Finding
@@ -24,6 +25,7 @@ from . import maintenance, pages
 
 DATED = {"agent-feedback": 60, "reference": 90}  # days by type
 COMPACTION_DAYS, SESSION_DAYS, LOG_DAYS = 30, 14, 30
+SESSIONS, LOG = "raw/sessions", "raw/maintenance-log"
 MARKERS = frozenset({"window-heads.jsonl"})  # no log of operations: it proves the logs
 
 
@@ -49,47 +51,75 @@ def expired(home: Home, now: int) -> Iterator[Expired]:
     """What retention would let go, in order of the paths."""
     yield from _pages(home, now)
     yield from _changed_before(home, pages.COMPACTION, (".md",), COMPACTION_DAYS, "a summary is kept 30 days", now)
-    for folder in _folders(home, "raw/sessions"):
+    for folder in _folders(home, SESSIONS):
         yield from _changed_before(home, folder, (".jsonl",), SESSION_DAYS, "a session is kept 14 days", now)
-    log = "raw/maintenance-log"
-    for found in _changed_before(home, log, (".jsonl",), LOG_DAYS, "a maintenance log is kept 30 days", now):
-        if os.path.basename(found.path) not in MARKERS:
+    for found in _changed_before(home, LOG, (".jsonl",), LOG_DAYS, "a maintenance log is kept 30 days", now):
+        # this month's is being written
+        if os.path.basename(found.path) not in MARKERS and clock.text(now)[:7] not in found.path:
             yield found
 
 
-def let_go(home: Home, now: int) -> list[Gone]:
+def let_go(home: Home, now: int, take_out: Callable[[list[Gone]], None]) -> list[Gone]:
     """Delete what is expired; the caller holds the lock. What somebody saves at that moment stays.
 
-    Killed after a tombstone, the next run finds the file still expired, and goes on.
+    `take_out` is given the pages when their tombstones are on disk and they are still there: killed anywhere before they
+    went, the next run finds them still expired, and does all of it again.
     """
-    for place in pages.PLACES:
-        exchange.recover_all(home.path(place))
-    gone = []
+    for folder in (*pages.PLACES, LOG, *_folders(home, SESSIONS)):
+        exchange.recover_all(home.path(folder))
+    texts: list[Gone] = []
+    others: list[Gone] = []
     for found in expired(home, now):
         full = home.path(found.path)
         try:
             data = files.read(full)
-        except FileNotFoundError:  # a person was faster
+            if not _is_still_expired(home, found, data, now):
+                continue
+        except (FileNotFoundError, PermissionError):  # a person was faster; or it is not ours to read
             continue
         maintenance.record_forgotten(home, now, found.path, hashlib.sha256(data).hexdigest(), found.day, found.rule)
-        if exchange.remove(full, data):
-            gone.append(Gone(found, data if found.path.endswith(".md") else b""))
-    for folder in _folders(home, "raw/sessions"):
+        if found.path.endswith(".md"):
+            texts.append(Gone(found, data))
+        elif _remove(full, data):
+            others.append(Gone(found, b""))
+    take_out(texts)
+    gone = [each for each in texts if _remove(home.path(each.expired.path), each.data)]
+    for folder in _folders(home, SESSIONS):
         _remove_empty(home.path(folder))
-    return gone
+    return gone + others
+
+
+def _remove(full: str, data: bytes) -> bool:
+    try:
+        return exchange.remove(full, data)
+    except FileNotFoundError:  # a person was faster
+        return True
+
+
+def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool:
+    """Whether these bytes of the file are what is over: a person may have saved it since."""
+    if os.path.dirname(found.path) == pages.KNOWLEDGE:
+        return _of_page(page.read(data[: pages.LARGEST], found.path), day.of(now)) is not None
+    changed = os.stat(home.path(found.path), follow_symlinks=False).st_mtime_ns // 1_000_000
+    return clock.text(changed)[:10] == found.day
 
 
 def _pages(home: Home, now: int) -> Iterator[Expired]:
-    today = day.of(now)
     for path in pages.paths(home, (pages.KNOWLEDGE,)):
         try:
-            page = pages.read(home, path)
+            found = _of_page(pages.read(home, path), day.of(now))
         except OSError:  # gone meanwhile, or not to be read: nothing to be deleted unseen
             continue
-        days = DATED.get(page.type) if "type" in page.lines and not _unsure(page.problems) else None
-        if days is not None and page.day and (today - page.day).days > days:
-            rule = f"{page.type} is kept {days} days"
-            yield Expired(path, rule, page.day.isoformat(), (today - page.day).days)
+        if found:
+            yield found
+
+
+def _of_page(read: page.Page, today: date) -> Expired | None:
+    days = DATED.get(read.type) if "type" in read.lines and not _unsure(read.problems) else None
+    age = (today - read.day).days if read.day else 0
+    if days is None or not read.day or age <= days:
+        return None
+    return Expired(read.path, f"{read.type} is kept {days} days", read.day.isoformat(), age)
 
 
 def _unsure(problems) -> bool:
