@@ -466,6 +466,18 @@ def test_a_folder_that_is_a_link(home, tmp_path):
         assert everything(made, ROWS)["pages"] == []
 
 
+def test_a_folder_below_the_first_level_leads_nowhere_else(home, tmp_path):
+    """What mem-show and an expansion refuse to show is not recalled either."""
+    write(home, "a", "the boiler hums")
+    os.makedirs(tmp_path / "disk")
+    with open(tmp_path / "disk" / "b.md", "w") as file:
+        file.write("the boiler's secret")
+    os.makedirs(home.path("raw"))
+    os.symlink(tmp_path / "disk", home.path("raw/compaction"))
+    with taken_in(home) as made:
+        assert [row[0] for row in made.db.execute("SELECT path FROM pages")] == ["knowledge/a.md"]
+
+
 def test_a_page_that_cannot_be_read_is_not_recalled_until_it_can(home, monkeypatch):
     for name in "ab":
         write(home, name, "the boiler hums")
