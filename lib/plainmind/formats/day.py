@@ -12,9 +12,10 @@ _NAMED = re.compile(
     r"(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?(?: +of)? +(?P<m1>[a-z]{3,9})\.?|(?P<m2>[a-z]{3,9})\.? +(?P<d2>\d{1,2})(?:st|nd|rd|th)?),? +(?P<y>\d{4})\Z",
     re.I | re.ASCII,
 )
-_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?=[T ]|\Z)", re.ASCII)
+_TIME = r"(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"  # and nothing after it: it could be a span
+_YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}\Z", re.I | re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})\Z", re.ASCII)
-_BARE = re.compile(r"(\d{4})(\d\d)(\d\d)(?=T\d{4}|\Z)", re.ASCII)
+_BARE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T\d{4}(?:\d\d)?(?:Z|[+-]\d{4})?)?\Z", re.ASCII)
 _FULL = "january february march april may june july august september october november december".split()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 KEPT = 64  # hashes of a sketch
 ALIKE = 0.8  # share from which two texts are near-duplicates
 SLACK = 0.25  # by which an estimate from 64 hashes may be too low (four standard deviations)
-COMMON = 40  # texts that share a hash, from which it tells nothing
+COMMON = 40  # texts that share a hash, from which on each is compared with the next one only
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -44,17 +44,17 @@ def estimate(one: "array[int]", other: "array[int]") -> float:
 
 
 def candidates(sketches: Mapping[str, "array[int]"]) -> Iterator[tuple[str, str]]:
-    """Pairs of names that may be near-duplicates, each once, in order of the names."""
+    """Pairs of names that may be near-duplicates, each once, in order of the names. Of very many that are alike, each is in a pair."""
     where: dict[int, list[str]] = {}
     for name in sorted(sketches):
         for value in sketches[name]:
             where.setdefault(value, []).append(name)
     met: dict[tuple[str, str], int] = {}
     for names in where.values():
-        if 1 < len(names) <= COMMON:
-            for number, one in enumerate(names):
-                for other in names[number + 1 :]:
-                    met[one, other] = met.get((one, other), 0) + 1
+        ahead = len(names) if len(names) <= COMMON else 1
+        for number, one in enumerate(names):
+            for other in names[number + 1 : number + 1 + ahead]:
+                met[one, other] = met.get((one, other), 0) + 1
     for (one, other), count in sorted(met.items()):
         least = min(len(sketches[one]), len(sketches[other]))
         if count >= least * (ALIKE - SLACK) / 2 and estimate(sketches[one], sketches[other]) >= ALIKE - SLACK:

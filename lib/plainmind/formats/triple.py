@@ -35,12 +35,14 @@ INVERSES = {
 }
 
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_SPLIT = re.compile(r"[\W_]+")
 
 
 def predicate(text: str) -> str:
     """snake_case: `uses model`, `usesModel` and `Uses-Model` are `uses_model`."""
-    return "_".join(word for word in _SPLIT.split(_WORD_ENDS.sub("_", unicodedata.normalize("NFC", text))) if word).lower()
+    lower = _WORD_ENDS.sub("_", unicodedata.normalize("NFC", text)).lower()
+    if lower.isascii() and lower.isidentifier() and "__" not in lower:
+        return lower.strip("_")
+    return "_".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in lower).split())
 
 
 def entity(text: str) -> str:
@@ -115,9 +117,10 @@ def _of_predicates(predicates: Counter[str]) -> Iterable[Concern]:
 
 
 def _spaces(written: Sequence[Triple]) -> Iterable[Concern]:
-    odd = Counter(each.predicate for each in written if each.predicate != predicate(each.predicate))
+    better = {each.predicate: predicate(each.predicate) for each in written}
+    odd = Counter(each.predicate for each in written if better[each.predicate] not in {each.predicate, *COPULAS, *VAGUE})
     for name, count in sorted(odd.items()):
-        yield Concern("spaces", (name,), count, f"write {predicate(name)}; mem-lint --fix does")
+        yield Concern("spaces", (name,), count, f"write {better[name]}; mem-lint --fix does")
 
 
 def _inverses(predicates: Counter[str]) -> Iterable[Concern]:
@@ -192,8 +195,8 @@ def _active(name: str) -> str:
 
 
 def _stem(word: str) -> str:
-    for ending, instead in (("ied", "y"), ("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
+    for ending, instead in (("ied", "y"), ("ies", "y"), ("ing", ""), ("ed", ""), ("ss", "ss"), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 2:
             word = word[: -len(ending)] + instead
             break
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+    return word[:-1] if word.endswith("e") and len(word) > 2 else word

@@ -45,7 +45,7 @@ def entries(text: str, path: str, first_line: int, *, aliases: bool = False) -> 
     except yaml.YAMLError as error:
         # a character that may not be there has an offset and no mark
         mark, offset = getattr(error, "problem_mark", None), getattr(error, "position", 0)
-        at = first_line + (mark.line if mark else text.encode("utf-8", "replace")[:offset].count(b"\n"))
+        at = _line_of(text, mark, first_line) if mark else first_line + text.encode("utf-8", "replace")[:offset].count(b"\n")
         what = getattr(error, "problem", None) or getattr(error, "reason", "damaged")
         raise BadData(f"no YAML: {what}", place=f"{path}:{at}", cure="put the value in quotes, or mend the line") from None
     if root is None:
@@ -63,13 +63,17 @@ def entries(text: str, path: str, first_line: int, *, aliases: bool = False) -> 
         for key, value in root.value
     ]
     if aliases:
-        _check_size(root, path, first_line)
+        _check_size(root, text, path, first_line)
     return found
 
 
 def line(text: str, node: Any, first_line: int) -> int:
     """Where a node starts, as `sed` counts: YAML knows more ends of a line than \\n."""
-    return first_line + text.count("\n", 0, node.start_mark.index)
+    return _line_of(text, node.start_mark, first_line)
+
+
+def _line_of(text: str, mark: Any, first_line: int) -> int:
+    return first_line + text.count("\n", 0, mark.index)
 
 
 def kind(node: Any) -> str:
@@ -84,32 +88,35 @@ def _root(text: str, path: str, first_line: int, aliases: bool) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a build without libyaml has the slow one only
     depth = 0
     for event in yaml.parse(text, Loader=loader):
-        place = f"{path}:{event.start_mark.line + first_line}"
-        if isinstance(event, yaml.AliasEvent) and not aliases:
-            raise BadData("an alias in the head", place=place, cure="write out what it stands for; put a * in quotes")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
+        alias = isinstance(event, yaml.AliasEvent) and not aliases
+        if alias or depth > DEEPEST:
+            place = f"{path}:{_line_of(text, event.start_mark, first_line)}"
+            if alias:
+                raise BadData("an alias in the head", place=place, cure="write out what it stands for; put a * in quotes")
             raise BadData("a head nested too deep", place=place, cure="keep it flat")
     return yaml.compose(text, Loader=loader)
 
 
-def _check_size(root: Any, path: str, first_line: int) -> None:
+def _check_size(root: Any, text: str, path: str, first_line: int) -> None:
     """BadData for tags that are not YAML's own, for aliases that go round in circles, and for those that stand for too much."""
     sizes: dict[int, int] = {}
     open_: set[int] = set()
 
+    def refusal(node: Any, what: str, cure: str) -> BadData:
+        return BadData(what, place=f"{path}:{line(text, node, first_line)}", cure=cure)
+
     def size(node: Any) -> int:
-        place = f"{path}:{node.start_mark.line + first_line}"
         if id(node) in open_:
-            raise BadData("an alias that stands for itself", place=place, cure="write out what it stands for")
+            raise refusal(node, "an alias that stands for itself", "write out what it stands for")
         if id(node) not in sizes:
             if not kind(node):
-                raise BadData(f"the tag '{node.tag[:80]}'", place=place, cure="remove it; a page has texts, numbers and lists only")
+                raise refusal(node, f"the tag '{node.tag[:80]}'", "remove it; a page has texts, numbers and lists only")
             open_.add(id(node))
             sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
             open_.discard(id(node))
         if sizes[id(node)] > MOST:
-            raise BadData(f"aliases that stand for more than {MOST:,} values", place=place, cure="write out what is needed")
+            raise refusal(node, f"aliases that stand for more than {MOST:,} values", "write out what is needed")
         return sizes[id(node)]
 
     size(root)

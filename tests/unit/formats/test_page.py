@@ -1,0 +1,394 @@
+"""Pages of knowledge: each field, right and wrong, with the code and the line of what is wrong; links and pictures."""
+
+import itertools
+import re
+import time
+from datetime import date
+
+import frontmatter
+import pytest
+from hostile import PIECES, texts
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from plainmind.formats import page, page_edit
+from plainmind.ground.errors import BadData
+
+PATH = "knowledge/tea.md"
+HEAD = ("date: 2026-01-30", "type: project", "tier: L2")  # lines 2 to 4; what a test adds is on line 5
+
+
+def file(*rows: str, body: str = "Green.\n") -> bytes:
+    return "\n".join(["---", *rows, "---", body]).encode()
+
+
+def read(*rows: str, body: str = "Green.\n") -> page.Page:
+    return page.read(file(*rows, body=body), PATH)
+
+
+def said(found: page.Page) -> list[str]:
+    """Problems as line, code and the beginning of the message."""
+    return [f"{line} {code}: {message}" for line, code, message in found.problems]
+
+
+def replaced(row: str) -> tuple[str, ...]:
+    """The head with one of its fields as `row` has it, or with `row` as a fourth."""
+    key = row.partition(":")[0]
+    rows = tuple(row if each.startswith(f"{key}:") else each for each in HEAD)
+    return rows if row in rows else (*HEAD, row)
+
+
+# --- the table of the specification
+
+
+@pytest.mark.parametrize("row, field, value", [
+    # date
+    ("date: 2026-05-08", "day", date(2026, 5, 8)), ("date: '2026-05-08'", "day", date(2026, 5, 8)), ("date: 2026-05-08T23:59:59Z", "day", date(2026, 5, 8)),
+    ("date: 2026-05-08 09:30:00 +02:00", "day", date(2026, 5, 8)), ("date: 2026-05-08T09:30", "day", date(2026, 5, 8)),
+    # type, tier: all of them below
+    ("type: user", "type", "user"), ("type: 'user'", "type", "user"), ('tier: "L1"', "tier", "L1"), ("tier: L1 # always", "tier", "L1"),
+    # tags
+    ("tags: [auth, decision]", "tags", ("auth", "decision")), ("tags:\n- auth\n- two words", "tags", ("auth", "two words")), ("tags: []", "tags", ()),
+    ("tags:", "tags", ()), ("tags: [2026, yes, 1.5]", "tags", ("2026", "yes", "1.5")), ("tags: ['ü 日本 🍵']", "tags", ("ü 日本 🍵",)),
+    # triples
+    ("triples: [[alice, owns, auth-service]]", "triples", [("alice", "owns", "auth-service")]), ("triples: []", "triples", []), ("triples:", "triples", []),
+    ("triples:\n- [a, uses, b]\n- - c\n  - part_of\n  - d", "triples", [("a", "uses", "b"), ("c", "part_of", "d")]), ("triples: [[a, version, 2.10]]", "triples", [("a", "version", "2.10")]),
+    # source, image
+    ("source: explicit", "source", "explicit"), ("source: compaction", "source", "compaction"), ("source: observe", "source", "observe"),
+    ("source: whatever, I say", "source", "whatever, I say"), ("source:", "source", ""), ("image: raw/images/a.png", "image", "raw/images/a.png"), ("image: ~", "image", ""),
+    # supersedes, validity
+    ("supersedes: old-tea", "supersedes", ("old-tea",)), ("supersedes: [old-tea, older-tea]", "supersedes", ("old-tea", "older-tea")), ("supersedes:", "supersedes", ()),
+    ("supersedes: '[[old-tea]]'", "supersedes", ("old-tea",)), ("valid_from: 2026-01-01", "valid_from", date(2026, 1, 1)), ("valid_to: 2026-12-31", "valid_to", date(2026, 12, 31)),
+    ("valid_to:", "valid_to", None),
+])  # fmt: skip
+def test_right_values(row, field, value):
+    found = read(*replaced(row))
+    is_now = [stated.triple for stated in found.triples] if field == "triples" else getattr(found, field)
+    assert (is_now, said(found)) == (value, [])
+
+
+@pytest.mark.parametrize("row, problem", [
+    ("date:", "2 date: 'date' is empty; write it as 2026-05-08"), ("date: ''", "2 date: 'date' is empty"), ("date: 2026-02-30", "2 date: '2026-02-30' is no ISO 8601 date; write it"),
+    ("date: 8 May 2026", "2 date: '8 May 2026' is no ISO 8601 date; mem-lint --fix makes it 2026-05-08"), ("date: 03/04/2026", "2 date: '03/04/2026' is no ISO 8601 date; write"),
+    ("date: soon", "2 date: 'soon' is no"), ("date: 20260508", "2 date: '20260508' is no ISO 8601 date; mem-lint --fix makes it 2026-05-08"), ("date: [2026-05-08]", "2 date: 'date' is no text"),
+    ("date: {on: 2026-05-08}", "2 date: 'date' is no text"),
+    ("type: User", "3 type: unknown type 'User'; mem-lint --fix makes it user"), ("type: decision", "3 type: unknown type 'decision'; mem-lint --fix makes it project"),
+    ("type: thing", "3 type: unknown type 'thing'; use one of user, project, agent-feedback, reference, compaction"), ("type:", "3 type: unknown type ''"), ("type: [user]", "3 type: 'type' is no text"),
+    ("tier: l1", "4 tier: unknown tier 'l1'; mem-lint --fix makes it L1"), ("tier: 3", "4 tier: unknown tier '3'; mem-lint --fix makes it L2"), ("tier: L3", "4 tier: unknown tier 'L3'"), ("tier: ~", "4 tier: unknown tier"),
+    ("tags: auth", "5 tags: 'tags' is no list; write tags: [one, two]"), ("tags: {a: b}", "5 tags: 'tags' is no list"), ("tags: ['']", "5 tags: a tag that is no text"), ("tags: [~]", "5 tags: a tag that is no text"),
+    ("tags: [[a]]", "5 tags: a tag that is no text"), ("tags:\n- a\n-", "7 tags: a tag that is no text"), ("tags: [user]", "5 tags: the tag 'user' says a type or a tier"),
+    ("tags:\n- ok\n- 'type:user'", "7 tags: the tag 'type:user' says"), ("tags: [tier/L1]", "5 tags: the tag 'tier/L1' says"), ("tags: ['#l2']", "5 tags: the tag '#l2' says"), ("tags: [Agent-Feedback]", "5 tags: the tag 'Agent-Feedback' says"),
+    ("triples: [a]", "5 triples: no [subject, predicate, object]"), ("triples: a owns b", "5 triples: 'triples' is no list"), ("triples: [[a, owns]]", "5 triples: no [subject"),
+    ("triples: [[a, owns, b, c]]", "5 triples: no [subject"), ("triples: [[a, '', b]]", "5 triples: no [subject"), ("triples: [[a, ~, b]]", "5 triples: no [subject"), ("triples: [[a, [b], c]]", "5 triples: no [subject"),
+    ("triples:\n- [a, owns, b]\n- {s: a}", "7 triples: no [subject"), ("triples: [[a, '--', b]]", "5 triples: the predicate '--' has no letter"),
+    ("triples: [[a, is, b]]", "5 predicate: 'is' says nothing by itself"), ("triples: [[a, Has A, b]]", "5 predicate: 'Has A' says nothing"), ("triples: [[a, related to, b]]", "5 predicate: 'related to' has no direction"),
+    ("triples: [[a, usesModel, b]]", "5 predicate: 'usesModel' is not in snake_case; mem-lint --fix makes it uses_model"), ("triples: [[a b, owns, c]]", "5 entity: 'a b' has spaces; mem-lint --fix makes it a-b"),
+    ("source: [a]", "5 source: 'source' is no text"), ("image: {a: b}", "5 image: 'image' is no text"),
+    ("sources: logs/a/b/x.md:3", "5 sources: 'sources' is no list"), ("sources: [logs/a/b/x.md:3]", "5 sources: no reference with its digest"),
+    ("sources:\n- logs/a/b/x.md:3 sha256:0123456789ab\n- logs/a/b/x.md sha256:0123456789ab", "7 sources: no reference"), ("sources: [logs/a/b/x.md:3 sha256:xyz]", "5 sources: no reference"), ("sources: [~]", "5 sources: no ref"),
+    ("supersedes: {a: b}", "5 supersedes: 'supersedes' is no name of a page"), ("supersedes: [a, ['b']]", "5 supersedes: 'supersedes' is no name"), ("supersedes: ''", "5 supersedes: 'supersedes' is no name"),
+    ("valid_from: soon", "5 validity: 'soon' is no ISO 8601 date"), ("valid_to: [1]", "5 valid_to: 'valid_to' is no text"), ("valid_from: 2026-02-02\nvalid_to: 2026-02-01", "6 validity: it ends before it begins"),
+    ("x: 1\nx: 2", "6 twice: 'x' comes twice; remove one"), ("type: user\ntype: user", "4 twice: 'type' comes twice"),
+])  # fmt: skip
+def test_wrong_values(row, problem):
+    found = said(read(*replaced(row)))
+    assert len(found) == 1 and found[0].startswith(problem), found
+
+
+@pytest.mark.parametrize("kind, tier", list(itertools.product(page.TYPES, page.TIERS)))
+def test_every_type_in_every_tier(kind, tier):
+    found = read("date: 2026-01-30", f"type: {kind}", f"tier: {tier}")
+    assert (found.type, found.tier, found.problems) == (kind, tier, [])
+
+
+@pytest.mark.parametrize("missing, problem", [
+    ("date", "1 date: no 'date'; add date: to the head"), ("type", "1 type: no 'type'; add type: to the head"), ("tier", "1 tier: no 'tier'; mem-lint --fix adds L2"),
+])  # fmt: skip
+def test_what_must_be_there(missing, problem):
+    found = read(*(row for row in HEAD if not row.startswith(missing)))
+    assert said(found) == [problem]
+    assert found.type == ("reference" if missing == "type" else "project") and found.tier == "L2"  # it is found all the same
+
+
+@pytest.mark.parametrize("old, new", list(page.LEGACY_KEYS.items()))
+def test_a_key_of_older_pages_is_no_other_s(old, new):
+    rows = [*(row for row in HEAD if not row.startswith(new)), f"{old}: x"]
+    assert [problem for problem in said(read(*rows)) if f"no '{new}'" in problem] == (
+        [f"1 {new}: no '{new}'; mem-lint --fix takes '{old}'"] if new in ("date", "type", "tier") else []
+    )
+
+
+def test_keys_that_are_nobody_s_business():
+    found = read(*HEAD, "mood: [a, {b: c}]", "2026: x", "<<: {d: e}", "aliases: &a [tea]", "again: *a", "'': empty")
+    assert found.problems == [] and found.lines["mood"] == 5 and found.lines["again"] == 9
+
+
+# --- heads
+
+
+@pytest.mark.parametrize("data, problem", [
+    (b"", "1 head: no head; begin with a line ---"), (b"# Tea\n", "1 head: no head"), (b"\n---\ndate: 2026-01-30\n---\n", "1 head: no head"), (b"----\na: b\n----\n", "1 head: a head that does not end"),
+    (b"---\ndate: 2026-01-30\n", "1 head: a head that does not end; close it with a line ---"), (b"--- x\n---\n", "1 head: a head that does not end"),
+    (b"---\na: 'open\n---\n", "3 yaml: no YAML: found unexpected end of stream"), (b"---\n\tdate: x\n---\n", "2 yaml: no YAML: found character"), (b"---\na: b: c\n---\n", "2 yaml: no YAML: mapping values"),
+    (b"---\na: @x\n---\n", "2 yaml: no YAML: found character"), (b"---\n- a\n- b\n---\n", "2 yaml: the head is no list of 'key: value'"), (b"---\nwords\n---\n", "2 yaml: the head is no list"),
+    (b"---\na: 1\nb: \x07\n---\n", "3 yaml: no YAML: control characters are not allowed"), (b"---\na: 1\nb: *x\n---\n", "3 yaml: no YAML: found undefined alias"),
+    (b"---\na: 1\nb: \xff\n---\n", "3 text: no UTF-8; save it as UTF-8"), (b"\xff\xfe-\0-\0-\0\n\0", "1 text: no UTF-8"),
+    (b"---\na: 1\nb: !!python/object/apply:os.system [id]\n---\n", "3 yaml: the tag 'tag:yaml.org,2002:python/object/apply:os.system'; remove it"),
+    (b"---\na: 1\nb: [!ruby/object:Gem x]\n---\n", "3 yaml: the tag '!ruby/object:Gem'"), (b"---\na: 1\n? !mine b\n: c\n---\n", "3 yaml: the tag '!mine'"),
+    (b"---\na: 1\nb: &b [*b]\n---\n", "3 yaml: an alias that stands for itself"), (b"---\na: 1\nb: " + b"[" * 20 + b"\n---\n", "3 yaml: a head nested too deep"),
+    (b"---\na: 1\nb: " + b"x" * page.MOST_HEAD + b"\n---\n", "1 yaml: a head of more than 256 KB"), (b"---\na: 1\xc2\x85b: *x\n---\n", "2 yaml: no YAML"), (b"---\na: 1\xe2\x80\xa8\nb: *x\n---\n", "3 yaml: no YAML"),
+], ids=lambda value: ascii(value)[:40])  # fmt: skip
+def test_heads_that_are_none(data, problem):
+    found = page.read(data, PATH)
+    assert said(found)[0].startswith(problem) and len(found.problems) == 1, found.problems
+    assert (found.day, found.type, found.tier) == (None, "reference", "L2")
+
+
+@pytest.mark.parametrize("rows", [
+    ["a: &a [x, x]", *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]" for i in range(24))],
+    ["a: &a {k: v}", *(f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}" for i in range(24))],
+], ids=["laughs", "merges"])  # fmt: skip
+def test_bombs_of_aliases_are_refused_at_once(rows):
+    begun = time.process_time()
+    assert ": aliases that stand for more than 10,000 values" in said(read(*HEAD, *rows))[0]
+    assert time.process_time() - begun < 1
+
+
+def test_a_head_of_many_entries_is_read_or_refused_in_time():
+    begun = time.process_time()
+    assert ": aliases that stand for more" in said(read(*HEAD, f"x: [{','.join('1' * 100_000)}]"))[0]
+    assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize("data, body, line", [
+    (b"---\nA\n---\nbody\n", "body\n", 4), (b"---\r\nA\r\n---\r\nbody\r\n", "body\r\n", 4), (b"--- \t\nA\n--- \nbody", "body", 4), (b"---\nA\n...\nbody", "body", 4), (b"\xef\xbb\xbf---\nA\n---\nbody", "body", 4),
+    (b"---\nA\n---", "", 3), (b"---\nA\n---\n", "", 4), (b"---\nA\n---\none\n---\ntwo\n---\n", "one\n---\ntwo\n---\n", 4), (b"---\nx: |\n  ---\nA\n---\nbody", "body", 6),
+])  # fmt: skip
+def test_where_the_head_ends(data, body, line):
+    ending = b"\r\n" if b"\r" in data else b"\n"
+    found = page.read(data.replace(b"A", ending.join(row.encode() for row in HEAD)), PATH)
+    assert (found.body, found.body_line, found.type, found.tier) == (body, line + 2, "project", "L2")
+
+
+def test_the_page_of_the_manual():
+    text = (page.__doc__ or "").split("\n\n")
+    example = "\n\n".join(text[1:3]).replace("\n    ", "\n").strip() + "\n"
+    found = page.read(example.encode(), "knowledge/sessions.md")
+    assert found.problems == [] and found.triples[0].triple == ("alice", "owns", "auth-service")
+    assert (found.title, page.links(found)) == ("Sessions or tokens", [("mobile-clients", 11)])
+
+
+# --- names
+
+
+@pytest.mark.parametrize("text, name", [
+    ("# Green tea", "green-tea"), ("Don't steep!", "dont-steep"), ("Ünï Cödé", "uni-code"), ("日本", ""), ("", ""), ("one two three four five six seven eight nine", "one-two-three-four-five-six-seven-eight"),
+    ("x" * 80, "x" * 60), ("a " + "x" * 80, "a"), ("../../etc/passwd", "etc-passwd"), ("ﬁne ① x²", "fine-1-x2"),
+])  # fmt: skip
+def test_a_slug_of_a_title(text, name):
+    assert page.slug(text) == name
+
+
+@given(st.text(max_size=90))
+def test_a_slug_is_a_name_or_empty(text):
+    made = page.slug(text)
+    assert made == "" or page.checked_name(made) == made
+
+
+@pytest.mark.parametrize("name", ["a", "a-b_c", "0", "x" * 96])
+def test_names_that_are_names(name):
+    assert page.checked_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a--b", "a b", "a.md", "../a", "a/b", "é", "٣", "a\n", "x" * 97], ids=ascii)
+def test_names_that_are_none(name):
+    with pytest.raises(BadData, match="is no name of a page; use a-z"):
+        page.checked_name(name)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("Green Tea", "green-tea", "green_tea", " green  tea ", "GREEN--TEA", "green\ttea"), ("Straße", "STRASSE"), ("Éa", "éa")],
+)
+def test_one_key_for_all_ways_to_write_a_link(names):
+    assert len({page.link_key(name) for name in names}) == 1
+
+
+@pytest.mark.parametrize("body, title", [
+    ("# Tea\n", "Tea"), ("text\n\n### Deep ##\n", "Deep ##"), ("#tag\n", "green tea"), ("", "green tea"), ("#  \n# Tea \r\n", "Tea"), ("####### no\n", "green tea"),
+])  # fmt: skip
+def test_titles(body, title):
+    assert page.read(file(*HEAD, body=body), "knowledge/green-tea.md").title == title
+
+
+# --- links and pictures
+
+
+@pytest.mark.parametrize("body, names", [
+    ("[[tea]]", ["tea"]), ("[[tea]] and [[Green Tea]]", ["tea", "Green Tea"]), ("[[tea|the label]]", ["tea"]), ("[[tea#How long]]", ["tea"]), ("[[tea#How|label]]", ["tea"]), ("[[ tea ]]", ["tea"]), ("[[tea.md]]", ["tea"]),
+    ("[[#here]]", []), ("[[]]", []), ("[[ ]]", []), ("![[tea]]", ["tea"]), ("![[tea.png]]", []), ("![[tea.PNG]]", []), ("[[tea.png]]", ["tea.png"]), ("[[a/tea]]", ["a/tea"]), ("[tea]", []), ("[[tea]", []), ("[[te\na]]", []),
+    ("[[[tea]]]", ["tea"]), ("[[日本 🍵]]", ["日本 🍵"]), ("| [[tea\\|label]] |", ["tea"]),
+    # code is no link
+    ("`[[tea]]`", []), ("``[[tea]] ` ``", []), ("`[[tea]] [[milk]]", ["tea", "milk"]), ("`a` [[tea]] `b`", ["tea"]), ("`a\n[[tea]]` [[milk]]", ["milk"]), ("`a\n\n[[tea]]`", ["tea"]), ("`` [[tea]] `", ["tea"]),
+    ("```\n[[tea]]\n```\n[[milk]]", ["milk"]), ("~~~\n[[tea]]\n```\n~~~\n[[milk]]", ["milk"]), ("````md\n```\n[[tea]]\n````\n[[milk]]", ["milk"]), ("```\n[[tea]]", []), ("   ```\n[[tea]]\n   ```", []), ("``` a`b\n[[tea]]", ["tea"]),
+    ("```x\n[[tea]]\n``` y\n[[milk]]", []),
+])  # fmt: skip
+def test_links(body, names):
+    assert [target.name for target in page.links(read(*HEAD, body=body))] == names
+
+
+@pytest.mark.parametrize("body, names", [
+    ("![](a.png)", ["a.png"]), ("![alt](a.png 'title')", ["a.png"]), ('![](a.png "title")', ["a.png"]), ("![](a.png (title))", ["a.png"]), ("![](<a b.png>)", ["a b.png"]), ("![](a%20b.png)", ["a b.png"]), ("![]( a.png )", ["a.png"]), ("![[a.png]]", ["a.png"]),
+    ("![[a.jpg|100]]", ["a.jpg"]), ("![[a]]", []), ("[x](a.png)", []), ("![](http://example.org/a.png)", []), ("![](HTTPS://example.org/a.png)", []), ("![](//example.org/a.png)", []), ("![](data:image/png;base64,xx)", []),
+    ("`![](a.png)`", []), ("```\n![](a.png)\n```", []), ("![](a.png) ![](b.png)", ["a.png", "b.png"]), ("![]()", []), ("![x](a.png", []), ("![](a%C3%A9.png)", ["aé.png"]),
+])  # fmt: skip
+def test_pictures(body, names):
+    assert [target.name for target in page.images(read(*HEAD, body=body))] == names
+
+
+def test_links_and_pictures_know_their_lines():
+    found = read(*HEAD, body="\n[[a]] [[b]]\n\r[[c]]\n\u2028\n![](d.png)\n")
+    assert page.links(found) == [("a", 7), ("b", 7), ("c", 8)] and page.images(found) == [("d.png", 10)]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "[[",
+        "![](",
+        "![",
+        "[[a]]",
+        "![](a.png)",
+        '![](a "',
+        "![](a '",
+        "![](a (",
+        "![](<",
+        "`",
+        "` ``",
+        "[[a|",
+        "[[a#",
+        "```\n",
+        "# ",
+        "\n# ",
+        "[[a]]\n",
+        "![](a.png)\n",
+        "![](a.png" + " " * 50,
+    ],
+    ids=ascii,
+)
+def test_no_body_makes_an_expression_search_for_long(shape):
+    begun = time.process_time()
+    for body in (shape * (1_000_000 // len(shape)), shape + " " * 1_000_000, shape + "x" * 1_000_000):
+        found = read(*HEAD, body=body)
+        _ = page.links(found), page.images(found), found.title
+    assert time.process_time() - begun < 8
+
+
+# --- provenance
+
+
+def test_citing_an_event():
+    cited = page.cite("logs/note/a/20260130T142355Z.md:3", "The door code is 12.")
+    assert cited == "logs/note/a/20260130T142355Z.md:3 sha256:" + page.content_digest("The door code is 12.")
+    found = read(*HEAD, f"sources:\n- {cited}")
+    assert found.problems == []
+    assert [tuple(each) for each in found.sources] == [
+        ("logs/note/a/20260130T142355Z.md:3", page.content_digest("The door code is 12."), 6)
+    ]
+
+
+# --- a second reader
+
+
+clean = texts.map(lambda text: text.encode("utf-8", "ignore").decode("utf-8")).filter(str.strip)
+words = st.one_of(
+    clean,
+    st.sampled_from(
+        [
+            "yes",
+            "null",
+            "~",
+            "1.0",
+            "0x1",
+            "2026-01-01",
+            "a: b",
+            "- a",
+            "#a",
+            "*a",
+            "&a",
+            "!a",
+            "|",
+            ">",
+            "'",
+            '"',
+            "\\",
+            "%",
+            "@",
+            "`",
+            "[a]",
+            "{a}",
+            "<<",
+            "=",
+            "",
+            "\x85",
+            "\u2028",
+        ]
+    ),
+)
+heads = st.fixed_dictionaries(
+    {"date": st.dates(), "type": st.sampled_from(page.TYPES), "tier": st.sampled_from(page.TIERS)},
+    optional={
+        "tags": st.lists(words, max_size=4),
+        "triples": st.lists(st.tuples(words, words, words), max_size=3),
+        "source": words,
+        "image": words,
+        "supersedes": st.lists(words, max_size=2),
+        "valid_from": st.dates(),
+        "mine": words,
+    },
+)
+
+
+def plain(value):
+    return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+@settings(max_examples=200)
+@given(heads, st.one_of(clean, st.sampled_from(PIECES).filter(lambda text: not re.search("[\ud800-\udfff]", text))))
+@example({"date": date(2026, 1, 30), "type": "user", "tier": "L1", "source": "a\n---\nb"}, "---\nx\n---\n")
+@example({"date": date(2026, 1, 30), "type": "user", "tier": "L1", "source": "x" * 5000, "tags": ["a b" * 500]}, "...\n")
+def test_what_is_composed_two_readers_read_back(fields, body):
+    data = page_edit.compose(fields, body)
+    found = page.read(data, PATH)
+    kept = {key: value for key, value in fields.items() if value}
+    assert not {problem.code for problem in found.problems} & {"yaml", "head", "twice", "date", "type", "tier"}, found.problems
+    assert (found.day, found.type, found.tier) == (fields["date"], fields["type"], fields["tier"])
+    assert (found.source, found.image) == (fields.get("source", ""), fields.get("image", ""))
+    assert list(found.tags) == [tag.strip() for tag in fields.get("tags", []) if tag.strip()]
+    assert found.valid_from == fields.get("valid_from")
+    assert list(found.lines) == list(kept)
+    assert found.body.strip("\n") == body.strip("\n").rstrip().strip("\n")
+    second = frontmatter.loads(data.decode("utf-8"))
+    assert second.metadata == {key: plain(value) for key, value in kept.items()}
+    assert second.content.strip() == body.replace("\r\n", "\n").strip()  # the second reader mends the ends of lines
+
+
+@pytest.mark.parametrize("half", ["\ud800", "a\udcff", "\udfff\ud800"], ids=ascii)
+def test_half_a_character_is_refused(half):
+    for fields, body in (({"source": half}, ""), ({"tags": [half]}, ""), ({}, half)):
+        with pytest.raises(BadData, match="half of one; send text"):
+            page_edit.compose({"type": "user", **fields}, body)
+
+
+@settings(max_examples=300)
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.text("-\n :'\"&*[]{}|>!#ab\t\\\x85\u2028\r", max_size=80).map(lambda s: f"---\n{s}\n---\n".encode()),
+    )
+)
+def test_whatever_the_bytes_it_is_a_page(data):
+    found = page.read(data, PATH)
+    lines = data.count(b"\n") + 1
+    assert all(1 <= problem.line <= lines and problem.message for problem in found.problems)
+    assert found.problems == sorted(found.problems) and found.type in page.TYPES and found.tier in page.TIERS
+    _ = page.links(found), page.images(found), found.title
