@@ -13,6 +13,8 @@ play() {
 @test "mem-pin" { play mem-pin; }
 @test "mem-lint" { play mem-lint; }
 @test "mem-import" { play mem-import; }
+@test "mem-graph" { play mem-graph; }
+@test "mem-recall --knowledge" { play mem-recall-pages; }
 @test "work-session" { play work-session; }
 @test "remind-add" { start_webhook; hide_what_differs; play remind-add; }
 @test "remind-edit" { start_webhook; hide_what_differs; play remind-edit; }
