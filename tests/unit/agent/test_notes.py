@@ -186,7 +186,7 @@ def test_summaries_are_compared_with_summaries_and_observations_with_nothing(not
     note.now += 60_000
     with pytest.raises(Failure, match=f"'{first.path}' says the same already; change it with --update {first.path}, or"):
         note.write(TEA, place=pages.COMPACTION, type="compaction")
-    for n in range(3):
+    for _ in range(3):
         note.now += 60_000
         note.write(TEA, place=pages.OBSERVATIONS)
     assert len(note.names(pages.OBSERVATIONS)) == 3
