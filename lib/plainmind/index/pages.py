@@ -6,6 +6,7 @@ the index. A page whose text did not change keeps its passages, and so their vec
 
 import hashlib
 import os
+import re
 import sqlite3
 from array import array
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from .store import Store
 
 PASSAGE_WORDS = 120
 _OF_A_PAGE = ("page_tags", "page_links", "kg_triples")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: a file changed within this time of being read may change again without its time showing it
 UNSETTLED = 2_000_000_000  # ns
 
@@ -39,7 +41,7 @@ def take_in(store: Store) -> int:
     for place in pages.RECALLED:
         for entry in pages.entries(store.home, place):
             path = f"{place}/{entry.name}"
-            if path != _utf8(path):  # a name that is no text can be given to nobody
+            if _CONTROL.search(path) or path != _utf8(path):  # no line of output could name it
                 continue
             seen = known.pop(path, None)
             try:
@@ -163,7 +165,7 @@ def _forget(store: Store, id: int) -> None:
 def _put_triples(db: sqlite3.Connection, id: int, read: Page) -> None:
     db.executemany(
         "INSERT INTO kg_triples VALUES (?, ?, ?, ?, ?, ?)",
-        ((id, said.line, *map(_utf8, triple.normalised(said.triple)), _utf8(said.triple.predicate)) for said in read.triples),
+        ((id, said.line, *map(_shown, (*triple.normalised(said.triple), said.triple.predicate))) for said in read.triples),
     )
 
 
@@ -284,6 +286,11 @@ def _recallable(read: Page) -> Page:
 
 def _one_line(said: str) -> str:
     return _utf8(" ".join("".join(c if c.isprintable() else " " for c in said).split()))[:200]
+
+
+def _shown(said: str) -> str:
+    """A name that a terminal is shown, one to a field."""
+    return _CONTROL.sub("\ufffd", _utf8(said))
 
 
 def _utf8(said: str) -> str:

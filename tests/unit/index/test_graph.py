@@ -99,6 +99,13 @@ def test_what_is_no_triple_hides_no_other(home):
     assert ask(home) == ["a owns b", "c owns d"]
 
 
+def test_a_name_is_one_field_of_one_line(home):
+    write(home, "a", triples='[["\\e[2Ja\\tb", "ow\\ens\\tx", "c\\u2028d\\ne"], [x, "own\\tS", y]]')
+    assert ask(home) == ["x own_s y", "\ufffd[2Ja-b ow_ns_x c-d-e"]
+    with stores.opened(home) as made:
+        assert {each.predicate for each in graph.written(made)} == {"ow\ufffdns\ufffdx", "own\ufffdS"}
+
+
 # --- when it holds
 
 
