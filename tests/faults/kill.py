@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from power import Disk
 
 WORKERS = 4  # most of a case is waiting for the disk
 DEATH = "signal=SIGKILL"
+_TRUTH = ("logs/", "knowledge/", "raw/observations/", "raw/compaction/")
 
 
 class Report(NamedTuple):
@@ -20,8 +22,10 @@ class Report(NamedTuple):
     wrong: list[str]
 
 
-def grid(writer: writers.Writer, folder: str, fault: str = DEATH, sabotage: str = "", again: str = "") -> Report:
-    """The fault at every call. `sabotage` breaks a promise in the run that meets it, `again` in the one after."""
+def grid(
+    writer: writers.Writer, folder: str, fault: str = DEATH, sabotage: str = "", again: str = "", only: Callable[[traced.Call], bool] | None = None,
+) -> Report:  # fmt: skip
+    """The fault at every call, or at some. `sabotage` breaks a promise in the run that meets it, `again` in the one after."""
     template = os.path.join(folder, "template")
     writer.prepare(Home(template))
     calls = strike(writer, template, os.path.join(folder, "whole"), "", None, sabotage, again)
@@ -30,6 +34,7 @@ def grid(writer: writers.Writer, folder: str, fault: str = DEATH, sabotage: str 
     points = [call for call in calls if call.name != "exit_group"]
     if os.environ.get("FAULTS") == "quick":
         points = [call for call in points if changes(call)]
+    points = [call for call in points if only(call)] if only else points
     if fault != DEATH:  # an interpreter that cannot read its own library is not our fault
         points = [call for call in points if call.fd == 1 or os.path.join(folder, "whole") in call.text]
         # a lock that was not let go because the call never happened: no system does that
@@ -95,5 +100,5 @@ def once(writer: writers.Writer, home: Home, disk: Disk, printed: list[str], inj
 
 def vouched(text: str) -> list[str]:
     """The files that printed references and paths are about."""
-    words = [word.rpartition(":")[0] or word for word in text.split("\n") if word.startswith("logs/") and ".md" in word]
+    words = [word.rpartition(":")[0] or word for word in text.split("\n") if word.startswith(_TRUTH) and ".md" in word]
     return sorted({word for word in words if word.endswith(".md")})

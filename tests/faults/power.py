@@ -6,6 +6,7 @@ file, a name after an fsync of its folder. Nothing else makes anything durable.
 
 import itertools
 import os
+import re
 
 from traced import Call
 
@@ -51,8 +52,9 @@ class Disk:
     def _is_truth(self, path: str) -> bool:
         part = os.path.relpath(path, self.home)
         return (
-            part.startswith(("logs/", "pins/"))
+            part.startswith(("logs/", "pins/", "knowledge/", "raw/observations/", "raw/compaction/"))
             and part.endswith(".md")
+            or re.fullmatch(r"raw/maintenance-log/(?:last-audit\.json|\d{4}-\d\d\.jsonl)", part) is not None
             or part.startswith("work/session-")
             and part.endswith(".json")
             or part == "reminders.md"

@@ -128,8 +128,48 @@ def in_place() -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        return exchange.Edited(None, [])
 
     exchange.edit = editing
+
+
+def unforked() -> None:
+    """No promise is broken: this process itself looks whether what was forgotten is gone, so that there is one to be killed."""
+    from plainmind.agent import notes
+
+    notes._held = lambda path, marks: [mark for mark in marks if mark.encode() in files.read(path)]
+
+
+def untold_forgetting() -> None:
+    """A file goes before its tombstone is written."""
+    from plainmind.knowledge import maintenance
+
+    unforked()
+    record, remove, waiting = maintenance.record_forgotten, exchange.remove, []
+    maintenance.record_forgotten = lambda *said: waiting.append(said)
+
+    def removing(path: str, old: bytes) -> bool:
+        gone = remove(path, old)
+        while waiting:
+            record(*waiting.pop(0))
+        return gone
+
+    exchange.remove = removing
+
+
+def unfinished() -> None:
+    """What somebody let go who was killed is not looked for in the index."""
+    from plainmind.agent import notes
+
+    unforked()
+    out = notes._out_of_index
+    notes._out_of_index = lambda means, gone: out(means, gone) if gone else None
+
+
+def unrecovered() -> None:
+    """What somebody left who was killed stays lying about."""
+    unforked()
+    exchange.recover_all = lambda folder: None
 
 
 def at_leisure() -> None:

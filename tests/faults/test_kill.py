@@ -14,8 +14,8 @@ pytestmark = needs_strace
 BY_NAME = {writer.name: writer for writer in WRITERS}
 
 
-#: a writer with so many system calls that `make test` leaves it to `make faults`
-LONG = {"vectors"}
+#: writers with so many system calls that `make test` leaves them to `make faults`
+LONG = {"vectors", "the first page of a home"}
 #: one that has next to nothing to do, because it was done
 DONE = {"a task that is there"}
 
@@ -42,6 +42,14 @@ def test_every_death(writer, tmp_path):
     ("a run in a session", "unsynced_folders", "", "is not durable when the command ended with 0"),
     ("a task", "in_place", "", "no JSON"),
     ("one more reminder", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
+    ("the first page of a home", "unsynced", "", "knowledge/tea.md is not durable when the command printed"),
+    ("the first page of a home", "unsynced_folders", "", "knowledge/tea.md is not durable when the command printed"),
+    ("one more page", "unsynced", "", "is not durable when the command printed"),
+    ("a page changed", "unsynced", "", "knowledge/mine.md is not durable when the command printed"),
+    ("a page changed", "unsynced_folders", "", "knowledge/mine.md is not durable when the command printed"),
+    ("a page changed", "in_place", "", "{'mine.md': b''}"),
+    ("a page mended", "", "unrecovered", ".swap"),
+    ("an audit done", "unsynced", "", "last-audit.json is not durable when the command ended with 0"),
     ("a reminder removed", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
 ], ids=lambda value: value.replace(" ", "-"))  # fmt: skip
 def test_a_broken_promise_is_noticed(name, sabotage, again, said, tmp_path):

@@ -233,6 +233,67 @@ def reminders_are(*allowed: bytes, finally_: tuple[bytes, ...] = ()):
     return check
 
 
+PERSON = b"\xef\xbb\xbf---\r\n# mine\r\ndate: 2026-01-01\r\nkind: project\r\ntier: L2\r\n---\r\n\r\nMy own text.\r\n"
+PROJECT = PERSON.replace(b"kind", b"type")
+SAID = "Ann drinks green tea in the morning."
+TEA = f"---\ndate: 2026-01-30\ntype: user\ntier: L2\nsource: explicit\n---\n\n{SAID}\n".encode()
+
+
+def with_a_page(data: bytes):
+    def prepare(home: Home) -> None:
+        empty(home)
+        files.replace(home.path("knowledge/mine.md"), data)
+        means = memory.Means(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
+        memory.facts(means, ("", "", ""), None)  # the index has it
+
+    return prepare
+
+
+def pages_of(home: Home) -> dict[str, bytes]:
+    """What anybody who lists the folder sees."""
+    folder = home.path("knowledge")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return {name: files.read(os.path.join(folder, name)) for name in names if not name.startswith(".")}
+
+
+def nothing_left(home: Home) -> None:
+    """No half of a file lies about where pages are."""
+    for place in ("knowledge", "raw/compaction", "raw/observations", "raw/sessions/a"):
+        names = os.listdir(home.path(place)) if os.path.isdir(home.path(place)) else []
+        assert not [name for name in names if name.startswith(".")], names
+
+
+def pages_are(before: dict[str, bytes], after: dict[str, bytes]):
+    """The pages are these or those while nobody acknowledged anything, and those from then on; none is torn."""
+
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        found = pages_of(home)
+        done = ended or any(ref.endswith(".md:1") for ref in printed)
+        assert found in ([after] if done else [before, after]), found
+        if ended:
+            nothing_left(home)
+
+    return check
+
+
+def a_page_elsewhere(place: str):
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        folder = home.path(place)
+        found = [name for name in os.listdir(folder) if not name.startswith(".")] if os.path.isdir(folder) else []
+        assert len(found) == 1 or not found and not ended and not printed, found
+        assert all(SAID.encode() in files.read(os.path.join(folder, name)) for name in found)
+        if ended:
+            nothing_left(home)
+
+    return check
+
+
+def an_audit(home: Home, printed: list[str], ended: bool) -> None:
+    path = home.path("raw/maintenance-log/last-audit.json")
+    data = files.read(path) if os.path.exists(path) else b""
+    assert data == f'{{"time":"{TIME}","total":0}}\n'.encode() or not data and not ended, data
+
+
 def with_three_turns(home: Home) -> None:
     empty(home)
     Log(home).append(CONTEXT, [Draft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))], NOW)
@@ -326,4 +387,34 @@ WRITERS = [
         codes=(0, 66),
         through="untold",
     ),
+    Writer(
+        "the first page of a home",
+        ["mem-note", "--type", "user", "--name", "tea", "--now", TIME],
+        SAID.encode(),
+        empty,
+        pages_are({}, {"tea.md": TEA}),
+    ),
+    Writer(
+        "one more page",
+        ["mem-note", "--type", "user", "--now", TIME],
+        SAID.encode(),
+        with_a_page(PROJECT),
+        pages_are({"mine.md": PROJECT}, {"mine.md": PROJECT, "ann-drinks-green-tea-in-the-morning.md": TEA}),
+    ),
+    Writer("an observation", ["mem-note", "--observe", "--now", TIME], SAID.encode(), empty, a_page_elsewhere("raw/observations")),
+    Writer(
+        "a page changed",
+        ["mem-note", "--update", "mine", "--tier", "L1", "--now", TIME],
+        b"",
+        with_a_page(PROJECT),
+        pages_are({"mine.md": PROJECT}, {"mine.md": PROJECT.replace(b"L2", b"L1")}),
+    ),
+    Writer(
+        "a page mended",
+        ["mem-lint", "--fix", "--now", TIME],
+        b"",
+        with_a_page(PERSON),
+        pages_are({"mine.md": PERSON}, {"mine.md": PROJECT}),
+    ),
+    Writer("an audit done", ["mem-audit", "--done", "--now", TIME], b"", empty, an_audit),
 ]

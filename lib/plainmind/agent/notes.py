@@ -204,6 +204,8 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
         written = _create(means, draft, name, data, body, force)
         if written.fresh:
             _count(means)
+        elif maintenance.is_due(means.home):  # whoever wrote it may have been killed in the middle of that
+            _retain(means)
     return written
 
 
@@ -313,16 +315,19 @@ def update(
 def _count(means: Means) -> None:
     """One write more; every 50th lets go what is past. The caller holds the lock."""
     if maintenance.count_write(means.home, means.now()):
-        try:
-            gone = _forget(means)
-        except (Failure, OSError) as error:  # what was written is written; the next write tries again
-            failure = files.failure(error) if isinstance(error, OSError) else error
-            means.say(f"retention could not end: {failure}")
-            return
-        if gone:
-            means.say(
-                f"retention deleted {len(gone)} file{'s' if len(gone) > 1 else ''}; see 'mem-lint --prune' and raw/maintenance-log"
-            )
+        _retain(means)
+
+
+def _retain(means: Means) -> None:
+    try:
+        gone = _forget(means)
+    except (Failure, OSError) as error:  # what was written is written; the next write tries again
+        failure = files.failure(error) if isinstance(error, OSError) else error
+        means.say(f"retention could not end: {failure}")
+        return
+    if gone:
+        files_ = f"{len(gone)} file{'s' if len(gone) > 1 else ''}"
+        means.say(f"retention deleted {files_}; see 'mem-lint --prune' and raw/maintenance-log")
 
 
 # --- letting go

@@ -52,7 +52,12 @@ def count_write(home: Home, now: int) -> bool:
     """Count one write; True when retention is due. The caller holds the lock."""
     known = writes(home)
     _put(home, known._replace(since=known.since + 1, total=known.total + 1, first=known.first or now))
-    return known.since + 1 >= FORGET_EVERY
+    return is_due(home)
+
+
+def is_due(home: Home) -> bool:
+    """Whether so many writes went by that retention is to run."""
+    return writes(home).since >= FORGET_EVERY
 
 
 def retained(home: Home, now: int) -> None:
@@ -67,10 +72,10 @@ def record_forgotten(home: Home, now: int, path: str, digest: str, day: str, rul
         for known in _lines(month):
             if (known.get("path"), known.get("sha256"), known.get("event")) == (path, digest, "forgotten"):
                 files.sync_path(month)
-                files.sync_folder(folder(home))
+                files.settle(folder(home))
                 return
     _append(os.path.join(folder(home), f"{clock.text(now)[:7]}.jsonl"), line, durable=True)
-    files.sync_folder(folder(home))
+    files.settle(folder(home))
 
 
 def tombstones(home: Home) -> Iterator[dict[str, Any]]:
@@ -120,6 +125,7 @@ def audited(home: Home, now: int) -> None:
     with lock(home):
         line = json_line({"time": clock.text(now), "total": writes(home).total})
         files.replace(os.path.join(folder(home), "last-audit.json"), f"{line}\n".encode())
+        files.settle(folder(home))  # whoever made the folder may have been killed before that
 
 
 def record_trace(home: Home, path: str) -> None:
