@@ -25,7 +25,7 @@ Owns text surgery. Refuses to know files.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -34,11 +34,15 @@ from . import day, page, triple, yaml_nodes
 from .page import Problem, Split
 from .triple import Triple
 
-ROUNDS = 6  # of mending; each may uncover what the next mends
+ROUNDS = 10  # of mending; each may uncover what the next mends
+RUNS = 100  # of lines that begin with tabs
 
 _PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
 _RESERVED = frozenset("y yes n no true false on off null nan inf".split())
 _ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")  # what YAML takes for something else, or not at all
+_TABBED = re.compile(r" *\t")
+_COLON = re.compile(r"[ \t]*:")
+_DASH = re.compile(r" *- +\Z")
 _ARROWS = re.compile(r"\s*(?:\||->|→|=>|;)\s*")
 
 
@@ -101,12 +105,43 @@ def with_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | N
     edits = []
     entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
     for key, value in fields.items():
-        entry = next((entry for entry in entries if entry.key == key), None)
-        if entry:
-            edits.append(_set(parts, entry, value))
+        found = [entry for entry in entries if entry.key == key]
+        if len(found) > 1:
+            raise BadData(f"'{key}' comes twice", place=f"{path}:{found[1].line}", cure="remove one")
+        if found:
+            edits.append(_set(parts, found[0], value))
         elif value:
             edits.append(_added(parts, f"{key}: {text_of(value)}"))
-    return _applied(parts, edits, body)
+    made = _applied(parts, edits, body)
+    wanted = [*_values(entries, fields), *((key, _value(text_of(value))) for key, value in fields.items() if value)]
+    if sorted(wanted, key=repr) != sorted(_values(_entries(made, path)), key=repr):
+        raise BadData(
+            "a head that cannot be changed in place", place=f"{path}:1", cure="write one 'key: value' a line, without aliases"
+        )
+    return made
+
+
+def _entries(data: bytes, path: str) -> list[yaml_nodes.Entry]:
+    """The keys of a page's head; none when it cannot be read."""
+    try:
+        return yaml_nodes.entries(page.split(data, path).yaml, path, 2, aliases=True)
+    except BadData:
+        return []
+
+
+def _values(entries: Sequence[yaml_nodes.Entry], but: Collection[str] = ()) -> list[tuple[str, Any]]:
+    """Keys and what they hold, to be compared."""
+    return [(entry.key, _shape(entry.node)) for entry in entries if entry.key not in but]
+
+
+def _value(text: str) -> Any:
+    return _shape(yaml_nodes.entries(f"x: {text}", "x", 1)[0].node)
+
+
+def _shape(node: Any) -> Any:
+    if isinstance(node.value, str):
+        return node.tag, node.value
+    return node.tag, [[_shape(each) for each in child] if isinstance(child, tuple) else _shape(child) for child in node.value]
 
 
 def text_of(value: Any) -> str:
@@ -128,7 +163,12 @@ def _applied(parts: Split, edits: Sequence[_Edit], body: str | None = None) -> b
     if body is not None:
         mark = after[: len(after) - len(parts.body)]
         gap = parts.body[: len(parts.body) - len(parts.body.lstrip("\r\n"))]  # between the head and the text, as they have it
-        after = mark + ("" if mark.endswith("\n") else parts.newline) + gap + body.strip("\n").replace("\n", parts.newline)
+        after = (
+            mark
+            + ("" if mark.endswith("\n") else parts.newline)
+            + gap
+            + body.strip("\n").replace(parts.newline, "\n").replace("\n", parts.newline)
+        )
         after += parts.newline
     return _encoded("\ufeff" * parts.marked + parts.text[: parts.at] + yaml + after)
 
@@ -137,8 +177,6 @@ def _added(parts: Split, line: str) -> _Edit:
     """A line more, after the last one of the head."""
     end = len(parts.yaml)
     before = "" if not parts.yaml or parts.yaml.endswith("\n") else "\n"
-    if parts.yaml.lstrip().startswith("{"):
-        raise BadData("a head in braces", cure="write one 'key: value' a line")
     return _Edit(end, end, f"{before}{line}\n")
 
 
@@ -185,11 +223,14 @@ def mended(data: bytes, path: str) -> Mended:
 def _once(data: bytes, path: str) -> tuple[bytes, list[Problem]]:
     try:
         parts = page.split(data, path)
-        if not parts.headed:
+        if not parts.headed or len(parts.yaml) > page.MOST_HEAD:
             return data, []
+    except BadData:
+        return data, []
+    try:
         entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
-    except BadData as failure:
-        return _without_tabs(data, path, failure)
+    except BadData:
+        return _without_tabs(data, path, parts)
     if parts.yaml.lstrip().startswith("{") or len({entry.key for entry in entries}) < len(entries):
         return data, []  # in braces, or a key twice: only its author knows
     work = _Mending(parts, entries)
@@ -198,36 +239,39 @@ def _once(data: bytes, path: str) -> tuple[bytes, list[Problem]]:
         shown = _with_image(data, path, parts)
         return shown if shown else (data, [])
     made = _applied(parts, work.edits)
-    return (made, sorted(work.done)) if _readable(made, path) else (data, [])
+    ours = (*page.KEYS, *page.LEGACY_KEYS)
+    after = _entries(made, path)
+    # surgery that left no head, or touched what others say in it, is none
+    return (made, sorted(work.done)) if after and _values(after, ours) == _values(entries, ours) else (data, [])
 
 
-def _readable(data: bytes, path: str) -> bool:
-    """Whether surgery left a head that can be read: else nothing is changed."""
-    return not any(problem.code in ("yaml", "head", "text") for problem in page.read(data, path).problems)
-
-
-def _without_tabs(data: bytes, path: str, failure: BadData) -> tuple[bytes, list[Problem]]:
-    try:
-        parts = page.split(data, path)
-    except BadData:
+def _without_tabs(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Problem]]:
+    """Tabs become spaces in a line that cannot be read and in those right after it that begin with one, too."""
+    rows, first = parts.yaml.split("\n"), 0
+    for _ in range(RUNS):
+        try:
+            yaml_nodes.entries("\n".join(rows), path, 2, aliases=True)
+            break
+        except BadData as failure:
+            at = int(failure.place.rpartition(":")[2]) - 2
+        if at >= len(rows) or not _TABBED.match(rows[at]):
+            return data, []
+        first = first or at + 2
+        while at < len(rows) and _TABBED.match(rows[at]):
+            rows[at] = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), rows[at])
+            at += 1
+    else:
         return data, []
-    if "\t" not in parts.yaml:
-        return data, []
-    yaml = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), parts.yaml, flags=re.M)
-    line = 2 + parts.yaml.count("\n", 0, parts.yaml.index("\t"))
-    made = _applied(parts, [_Edit(0, len(parts.yaml), "")])
-    at = len(("\ufeff" * parts.marked + parts.text[: parts.at]).encode())
-    made = made[:at] + yaml.encode() + made[at:]
-    if made == data or not _readable(made, path):
-        return data, []
-    return made, [Problem(line, "yaml", "tabs that indent the YAML are spaces now")]
+    made = parts.text[: parts.at] + "\n".join(rows) + parts.text[parts.at + len(parts.yaml) :]
+    return _encoded("\ufeff" * parts.marked + made), [Problem(first, "yaml", "tabs that indent the YAML are spaces now")]
 
 
 def _with_image(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Problem]] | None:
     read = page.read(data, path)
     if not read.image or "\n" in read.image or any(shown.name == read.image for shown in page.images(read)):
         return None
-    place = f"<{read.image}>" if re.search(r"[\s()]", read.image) else read.image
+    name = read.image.replace("%", "%25")
+    place = f"<{name}>" if re.search(r"[\s()]", name) else name
     start = "" if not parts.body or parts.body.endswith("\n") else parts.newline
     made = data + f"{start}{parts.newline}![]({place}){parts.newline}".encode()
     if not any(shown.name == read.image for shown in page.images(page.read(made, path))):
@@ -249,6 +293,9 @@ class _Mending:
         self._legacy_keys()
         if self.edits:
             return  # the next round sees them by their new names
+        self._tags_as_list()
+        if self.edits:
+            return
         self._legacy_type()
         if self.edits:
             return  # its old word is among the tags then
@@ -305,28 +352,38 @@ class _Mending:
     def _legacy_type(self) -> None:
         entry = self._own("type")
         old = (page.scalar(entry.node) or "").strip() if entry else ""
-        new = page.LEGACY_TYPES.get(old.casefold().replace("_", "-"))
-        if entry and new:
+        word = old.casefold().replace("_", "-")
+        new = page.LEGACY_TYPES.get(word)
+        tag = self._as_tag(word) if entry and new else None
+        if entry and new and tag is not None:
             self._replace(entry.node, new)
             self._note(entry.line, "type", f"the type '{old}' is '{new}' now, and a tag")
-            self._keep_as_tag(old.casefold().replace("_", "-"))
+            self.edits += tag
 
-    def _keep_as_tag(self, word: str) -> None:
-        """A type that was more exact than the new one: the word stays as a tag, if the tags can take one."""
-        entry = self._own("tags")
+    def _as_tag(self, word: str) -> list[_Edit] | None:
+        """What makes a word one of the tags, None when they cannot take one: a type may have been more exact than the new one."""
         if "tags" not in self.keys:
-            self.edits.append(_added(self.parts, f"tags: [{text_of(word)}]"))
-        elif entry and yaml_nodes.kind(entry.node) == "seq" and word not in [page.scalar(node) for node in entry.node.value]:
-            if entry.node.value:
-                first = entry.node.value[0]
-                gap = ", " if entry.node.flow_style else "\n" + self._indent(first) + "- "
-                self.edits.append(_Edit(first.start_mark.index, first.start_mark.index, text_of(word) + gap))
-            else:
-                self._replace(entry.node, f"[{text_of(word)}]")
+            return [_added(self.parts, f"tags: [{text_of(word)}]")]
+        entry, yaml = self._own("tags"), self.parts.yaml
+        if entry is None or yaml_nodes.kind(entry.node) not in ("seq", "null"):
+            return None
+        items = entry.node.value if yaml_nodes.kind(entry.node) == "seq" else []
+        if word in [page.scalar(node) for node in items]:
+            return []
+        if items and not entry.node.flow_style:
+            dash = self._dash(items[0])
+            return [_Edit(items[0].start_mark.index, items[0].start_mark.index, f"{text_of(word)}\n{dash}")] if dash else None
+        if items:
+            return [_Edit(items[0].start_mark.index, items[0].start_mark.index, f"{text_of(word)}, ")]
+        colon = _COLON.match(yaml, entry.end)
+        end = entry.node.end_mark.index if entry.node.value == [] else colon and colon.end()
+        return [_Edit(colon.end(), end, f" [{text_of(word)}]")] if colon and end else None
 
-    def _indent(self, node: Any) -> str:
+    def _dash(self, node: Any) -> str:
+        """What stands before an item on its line: a dash between spaces; '' when it does not begin there."""
         start = self.parts.yaml.rfind("\n", 0, node.start_mark.index) + 1
-        return re.match(r"[ ]*", self.parts.yaml[start:])[0]  # type: ignore[index]
+        before = self.parts.yaml[start : node.start_mark.index]
+        return before if _DASH.match(before) else ""
 
     def _date(self, key: str) -> None:
         entry = self._own(key)
@@ -335,20 +392,17 @@ class _Mending:
             self._replace(entry.node, meant.isoformat())
             self._note(entry.line, "date", f"'{text[:40]}' is {meant} now")
 
+    def _tags_as_list(self) -> None:
+        entry = self._own("tags")
+        text = (page.scalar(entry.node) or "").strip() if entry else ""
+        words = [word.lstrip("#") for word in re.split(r"\s*,\s*|\s+(?=#)" if re.search("[,#]", text) else r"\s+", text)]
+        if entry and any(words) and entry.node.style not in ("|", ">"):
+            self._replace(entry.node, text_of([word for word in words if word]))
+            self._note(entry.line, "tags", "the tags are a list now")
+
     def _tags(self) -> None:
         entry = self._own("tags")
-        if entry is None:
-            return
-        if yaml_nodes.kind(entry.node) != "seq":
-            text = page.scalar(entry.node)
-            words = (
-                re.split(r"\s*,\s*|\s+(?=#)" if "," in (text or "") or "#" in (text or "") else r"\s+", text.strip())
-                if text
-                else []
-            )
-            if words and entry.node.style not in ("|", ">"):
-                self._replace(entry.node, text_of([word.lstrip("#") for word in words if word.lstrip("#")]))
-                self._note(entry.line, "tags", "the tags are a list now")
+        if entry is None or yaml_nodes.kind(entry.node) != "seq":
             return
         kept, said = [], []
         for node in entry.node.value:
@@ -359,30 +413,40 @@ class _Mending:
             if encoded:
                 self._given.setdefault(*encoded)
                 said.append((node, f"the tag '{value[:40]}' went"))
-            elif value.startswith("#"):
+            elif value.startswith("#") and value.strip("# "):
                 kept.append((node, value.lstrip("#")))
         if kept and not said:
             for node, word in kept:
                 self._replace(node, text_of(word))
                 self._note(self._line(node), "tags", f"the tag '#{word[:40]}' is '{word[:40]}' now")
-        elif said:
-            self._drop(entry, [node for node, _ in said])
+        elif said and self._drop(entry, [node for node, _ in said]):
             for node, what in said:
                 self._note(self._line(node), "tags", what)
 
-    def _drop(self, entry: yaml_nodes.Entry, gone: list[Any]) -> None:
-        """Take items out of a list."""
+    def _drop(self, entry: yaml_nodes.Entry, gone: list[Any]) -> bool:
+        """Take items out of a list; False when comments stand between them, or they are not each on a line."""
         yaml, left = self.parts.yaml, [node for node in entry.node.value if not any(node is other for other in gone)]
         if entry.node.flow_style:
-            texts = [yaml[node.start_mark.index : node.end_mark.index] for node in left]
-            self._replace(entry.node, f"[{', '.join(texts)}]")
-            return
+            texts = [yaml[node.start_mark.index : node.end_mark.index] for node in entry.node.value]
+            between = yaml[entry.node.start_mark.index : entry.node.end_mark.index]
+            for text in texts:
+                between = between.replace(text, "", 1)
+            if "#" in between:
+                return False
+            kept = [yaml[node.start_mark.index : node.end_mark.index] for node in left]
+            self._replace(entry.node, f"[{', '.join(kept)}]")
+            return True
+        colon = _COLON.match(yaml, entry.end)
+        if not colon or not all(self._dash(node) for node in gone):
+            return False
         for node in gone:
-            start = yaml.rfind("\n", 0, node.start_mark.index) + 1
-            end = yaml.find("\n", node.end_mark.index)
-            self.edits.append(_Edit(start, len(yaml) if end < 0 else end + 1, ""))
+            dash, end = self._dash(node), yaml.index("\n", node.end_mark.index) + 1
+            comment = yaml[node.end_mark.index : end].strip()
+            kept_line = f"{dash.partition('-')[0]}{comment}\n" if comment else ""
+            self.edits.append(_Edit(node.start_mark.index - len(dash), end, kept_line))
         if not left:
-            self.edits.append(_Edit(entry.end + 1, entry.end + 1, " []"))
+            self.edits.append(_Edit(colon.end(), colon.end(), " []"))
+        return True
 
     def _triples(self) -> None:
         entry = self._own("triples")
