@@ -10,7 +10,7 @@ MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
 KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 
 _MARKER = re.compile(rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})[^\n]*\n?", re.M)
-_RECALLED = re.compile(r"^(?:logs|knowledge|memory|raw)/\S+\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M)
+_RECALLED = re.compile(r"^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M)
 
 
 def without(text: str, *, keep_lines: bool = False) -> str:

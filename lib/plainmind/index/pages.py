@@ -196,7 +196,7 @@ def rebuild_graph(store: Store) -> int:
 def passages(body: str, first_line: int) -> list[tuple[int, str]]:
     """(line, text) of a body's passages: whole paragraphs, as many as have some 120 words together.
 
-    A paragraph that is longer is cut between its lines, a line that is longer between its words.
+    A paragraph that is longer is cut between its lines, a line that is longer between its words, or where there is no space.
     """
     found: list[tuple[int, str]] = []
     kept: list[str] = []
@@ -210,7 +210,7 @@ def passages(body: str, first_line: int) -> list[tuple[int, str]]:
         count = 0
 
     for number, row in enumerate(body.split("\n"), first_line):
-        words = row.split()
+        words = text.pieces(row)
         if not words:
             if count >= PASSAGE_WORDS // 2:
                 close()
@@ -222,8 +222,9 @@ def passages(body: str, first_line: int) -> list[tuple[int, str]]:
         for at in range(0, len(words), PASSAGE_WORDS):
             if not kept:
                 start = number
-            kept.append(row.rstrip() if len(words) <= PASSAGE_WORDS else " ".join(words[at : at + PASSAGE_WORDS]))
-            count += len(words[at : at + PASSAGE_WORDS])
+            some = words[at : at + PASSAGE_WORDS]
+            kept.append(row.rstrip() if len(words) <= PASSAGE_WORDS else row[some[0][0] : some[-1][1]])
+            count += len(some)
             if len(words) > PASSAGE_WORDS:
                 close()
     close()

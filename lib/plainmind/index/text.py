@@ -14,7 +14,10 @@ HEAD = 30  # words of a turn that count as evidence for its neighbours
 
 _TOKEN = re.compile(r"[^\W_]+")
 # scripts that write no spaces: each character is a word
-_UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
+_SCRIPTS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = re.compile(f"([{_SCRIPTS}])")
+# some tokens of a model: a word, or as much of a longer one, or of what is written without spaces
+_PIECE = re.compile(rf"[{_SCRIPTS}]{{1,4}}|[^\s{_SCRIPTS}]{{1,32}}")
 
 #: too frequent to tell turns apart; compared before stemming
 STOPWORDS = frozenset(
@@ -58,6 +61,11 @@ def fold(text: str) -> str:
 def tokens(text: str) -> list[str]:
     """The words of a text as written, folded."""
     return _TOKEN.findall(fold(text))
+
+
+def pieces(line: str) -> list[tuple[int, int]]:
+    """Where the words of a line are, long ones and those of scripts without spaces cut small."""
+    return [match.span() for match in _PIECE.finditer(line)]
 
 
 def words(author: str, content: str) -> Words:

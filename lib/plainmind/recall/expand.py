@@ -13,7 +13,7 @@ from .excerpt import CHARACTERS
 ROOTS = ("logs/", "knowledge/", "memory/", "raw/compaction/")
 BUDGET = 2000  # estimated tokens for all ranges of one answer
 
-_LINE = re.compile(r"EXPAND\s+(\S+)")
+_LINE = re.compile(r"EXPAND\s+(\S+|(?:knowledge|memory)/.*)")  # a person's names may have spaces
 
 
 def wanted(answer: str) -> list[Reference]:

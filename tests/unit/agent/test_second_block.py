@@ -233,6 +233,8 @@ def test_an_expansion_gives_the_page(library, model, world):
         ("knowledge/boiler.md:1", False),
         ("knowledge/boiler.md:6-6", False),
         ("raw/compaction/boiler.md:6", False),
+        ("knowledge/The old boiler.md:6", False),
+        ("knowledge/The old stove.md:6", True),
         ("raw/observations/boiler.md:6", True),
         ("raw/maintenance-log/last-forget.json:1", True),
         ("knowledge/../config.toml:1", True),
@@ -243,6 +245,7 @@ def test_an_expansion_gives_the_page(library, model, world):
 def test_which_pages_can_be_expanded(library, model, world, ref, refused):
     for place in ("knowledge", "raw/compaction", "raw/observations"):
         write(world.home, "boiler", FACT, place=place)
+    write(world.home, "The old boiler", FACT)
     os.symlink("/etc/passwd", world.home.path("knowledge/out.md"))
     model.then(f"EXPAND {ref}", "Hm.")
     library("hello")

@@ -529,6 +529,17 @@ def test_what_fits_of_a_page_is_shown_and_of_the_first_tier_the_beginning(home):
         assert second.line == 6 + 12
 
 
+def test_the_part_that_fits_of_a_page_without_spaces(home):
+    """Each character counts: a page in Chinese is cut as one in English is, and no model is given more than it reads."""
+    said = ["水管在地下室" * 120, "花园里有番茄" * 120, "锅炉的密码是四七一一" * 60]
+    path = write(home, "long", "。".join(said))
+    with taken_in(home) as made:
+        sizes = [len(text) for (text,) in made.db.execute("SELECT text FROM passages ORDER BY id")]
+        assert max(sizes) <= 480 and sum(sizes) == sum(map(len, said)) + 2
+        (shown,) = knowledge.fit(ask(made, "密码"), OPEN._replace(each=30)).pages
+        assert "密码" in shown.excerpt and shown.line == 6 and shown.excerpt.strip("…") in lines_of(home, f"{path}:6", 1)[0]
+
+
 @pytest.mark.parametrize("each", [1, 2, 3])
 def test_hardly_any_room_is_hardly_any_text(home, each):
     write(home, "long", LONG)
@@ -541,9 +552,7 @@ def test_hardly_any_room_is_hardly_any_text(home, each):
 def test_what_a_recall_injected_into_a_page_is_never_recalled_again(home):
     """Not by its words, not as a link, not as a title, not in an excerpt."""
     block = f'{injected.KNOWLEDGE}\n{{"memories":[{{"excerpt":"xylophone [[friend]]"}}],\n"x":"\n# xylophone title"}}\n'
-    answers = (
-        "logs/test/1/20260130T142355Z.md:3: xylophone\nraw/compaction/x.md:5: xylophone\nknowledge/x.md:5: xylophone [[friend]]\n"
-    )
+    answers = "logs/test/1/20260130T142355Z.md:3: xylophone\nraw/compaction/x.md:5: xylophone\nknowledge/a page.md:5: xylophone [[friend]]\n"
     write(home, "page", f"The boiler hums.\n\n{block}\nIt is old.\n\n{answers}\nVery old.")
     write(home, "friend", "nothing")
     with taken_in(home) as made:
