@@ -1,0 +1,212 @@
+"""Many write, change, mend, index and let go pages at once, and a person saves one meanwhile: no page is lost or torn."""
+
+import multiprocessing
+import os
+import re
+import tempfile
+import time
+from contextlib import nullcontext
+
+import pytest
+from plainmind.agent import memory, notes
+from plainmind.agent.memory import Means
+from plainmind.formats import page
+from plainmind.formats.config import Settings
+from plainmind.ground import exchange, files
+from plainmind.ground.environment import Environment
+from plainmind.ground.errors import Busy
+from plainmind.ground.paths import Home
+from plainmind.knowledge import lint, maintenance, pages
+from scene import NOW
+from test_many import together
+
+QUICK = os.environ.get("FAULTS") == "quick"
+WRITERS, NOTES, SHARED = 10, 5 if QUICK else 20, 4
+SAVES = 200 if QUICK else 1200
+
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def home(tmp_path):
+    """In memory where that can be: fsync is not what this is about, and a busy disk must not make 16 wait longer than 5 s."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else str(tmp_path)) as folder:
+        home = Home(os.path.join(folder, "home"))
+        for n in range(SHARED):
+            files.replace(home.path(f"knowledge/shared-{n}.md"), shared(n))
+        yield home
+
+
+def means(home: Home) -> Means:
+    def loud(said: str) -> None:
+        assert said.startswith("retention deleted"), said
+
+    return Means(home, Environment(home.root), Settings("", "", lambda name: ""), lambda: NOW, loud)
+
+
+def shared(n: int) -> bytes:
+    return (
+        f"---\n# a comment of somebody's\ndate: 2026-01-30\nkind: project\ntier: L2\nmood: m{n}\n---\n\nShared text {n}.\n".encode()
+    )
+
+
+def said(writer: int, n: int) -> str:
+    """Texts that are not alike."""
+    return " ".join(f"w{writer}x{n}y{word}" for word in range(30)) + "."
+
+
+def write(home: Home, writer: int) -> list[tuple[str, str]]:
+    """Pages, with changes of shared ones between; of each page its reference and its text."""
+    made = []
+    for n in range(NOTES):
+        fields = notes.fields(means(home), {"type": "project", "tags": [f"t{writer}"]})
+        name = f"w{writer}-{n}" if n % 2 else ""
+        made.append((notes.write(means(home), notes.Draft(fields, said(writer, n), name)).ref, said(writer, n)))
+        assert files.read(home.path(made[-1][0].removesuffix(":1"))), "acknowledged, and not there"
+        notes.update(means(home), f"shared-{(writer + n) % SHARED}", {f"by{writer}": f"n{n}"}, None, ())
+    return made
+
+
+def others(home: Home, number: int) -> None:
+    """What goes on beside: repairs, the index, retention."""
+    for n in range(NOTES):
+        if number % 3 == 0:
+            list(lint.fixed(home, [], dry=False))
+        elif number % 3 == 1:
+            memory.facts(means(home), ("", "", ""), None)
+        else:
+            name = f"knowledge/past-{number}-{n}.md"
+            files.replace(home.path(name), f"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nold {number} {n}\n".encode())
+            notes.forget(means(home))
+            assert not os.path.exists(home.path(name))
+
+
+def sound(home: Home, made: list[tuple[str, str]]) -> None:
+    """Every page that was acknowledged is whole, every change of a shared page is there, the counter counts all of them."""
+    assert len({ref for ref, _ in made}) == len(made) == WRITERS * NOTES, "two have one name"
+    for ref, text in made:
+        read = pages.read(home, ref.removesuffix(":1"))
+        assert (read.body.strip("\n"), read.problems) == (text, []), ref
+    for n in range(SHARED):
+        text = files.read(home.path(f"knowledge/shared-{n}.md")).decode()
+        assert page.read(text.encode(), "x").problems == [] and text.endswith(f"\n\nShared text {n}.\n"), text
+        assert (
+            text.startswith("---\n# a comment of somebody's\ndate: 2026-01-30\ntype: project\ntier: L2\n")
+            and f"mood: m{n}\n" in text
+        )
+        last = {w: max((k for k in range(NOTES) if (w + k) % SHARED == n), default=None) for w in range(WRITERS)}
+        assert dict(re.findall(r"^by(\d+): n(\d+)$", text, re.M)) == {str(w): str(k) for w, k in last.items() if k is not None}
+    assert maintenance.writes(home).total == 2 * WRITERS * NOTES
+    names = os.listdir(home.path("knowledge"))
+    assert not [name for name in names if name.startswith((".", "past")) or "conflict" in name], names
+
+
+def test_16_processes_write_change_mend_index_and_let_go(home):
+    answers = together(lambda number: write(home, number) if number < WRITERS else others(home, number), 16)
+    sound(home, [each for made in answers[:WRITERS] for each in made])
+    stones = [stone["path"] for stone in maintenance.tombstones(home)]
+    assert len(stones) == len(set(stones)) == 2 * NOTES
+    known = memory.facts(means(home), ("", "", ""), None)
+    assert known == [] and len(list(pages.paths(home))) == WRITERS * NOTES + SHARED
+
+
+def test_without_the_lock_this_would_fail(home, monkeypatch):
+    """The control: the same writers, and a lock that everybody has at once."""
+    monkeypatch.setattr(maintenance, "lock", lambda home: nullcontext())
+
+    def replaced(path: str, change) -> exchange.Edited:
+        data = change(files.read(path))
+        time.sleep(0.002)  # however fast the machine is
+        files.replace(path, data)
+        return exchange.Edited(None, [])
+
+    monkeypatch.setattr(exchange, "edit", replaced)
+    answers = together(lambda number: write(home, number), WRITERS)
+    with pytest.raises(AssertionError):
+        sound(home, [each for made in answers for each in made])
+
+
+# ---- a person saves a page meanwhile
+
+HEAD = b"---\n# mine\ndate: 2026-01-29   # a day\nkind: project\nmood: sunny\n---\n\n"
+
+
+def mine(n: int) -> bytes:
+    return b"line %d of mine, saved as it was written\n" % n
+
+
+def edit(path: str, by_rename: bool, saved) -> None:
+    """The person: reads what is there, writes one more line, now and then the head as it was in their old tool, and saves."""
+    for n in range(SAVES):
+        there, since = b"", 0.0
+        while not there or time.monotonic() - since > exchange.SETTLING / 3:  # held up by the machine, they look again
+            since = time.monotonic()
+            there = files.read(path)
+        if n % 5 == 0:
+            there = there.replace(b"type: project", b"kind: project")
+        there += mine(n)
+        if by_rename:
+            with open(path + "~", "wb") as opened:
+                opened.write(there)
+            os.rename(path + "~", path)
+        else:
+            with open(path, "wb", buffering=0) as opened:
+                opened.write(there[: len(there) // 2])
+                opened.write(there[len(there) // 2 :])
+        saved.value = n + 1
+        time.sleep((n * 7 % 5) / 1000)
+
+
+def update(home: Home, n: int) -> bool:
+    notes.update(means(home), "mine", {"source": f"s{n}"}, None, ())
+    return True
+
+
+def mend(home: Home, n: int) -> bool:
+    return bool(list(lint.fixed(home, [], dry=False)))
+
+
+def race(home: Home, by_rename: bool, ours) -> tuple[int, list[int], bytes]:
+    """How often we changed the page while they saved, their lines that are nowhere, and the page in the end."""
+    path = home.path("knowledge/mine.md")
+    files.replace(path, HEAD)
+    saved, done, n = fork.Value("i", 0), 0, 0
+    person = fork.Process(target=edit, args=(path, by_rename, saved))
+    person.start()
+    while person.is_alive():
+        try:
+            done += ours(home, n)
+        except Busy:
+            pass
+        n += 1
+    person.join(120)
+    assert (person.exitcode, saved.value) == (0, SAVES)
+    names = os.listdir(home.path("knowledge"))
+    assert not [name for name in names if name.startswith(".")], names
+    rows = {row for name in names for row in files.read(home.path("knowledge", name)).splitlines(keepends=True)}
+    return done, [n for n in range(SAVES) if mine(n) not in rows], files.read(path)
+
+
+@pytest.mark.parametrize("by_rename", [False, True], ids=["in place", "by rename"])
+@pytest.mark.parametrize("ours", [update, mend])
+def test_no_line_of_a_person_is_lost(home, by_rename, ours):
+    done, lost, data = race(home, by_rename, ours)
+    assert lost == []
+    assert done >= SAVES // 20, f"there was no race: {done} changes"
+    rows = data.splitlines(keepends=True)
+    assert rows[:3] == HEAD.splitlines(keepends=True)[:3] and b"mood: sunny\n" in rows
+    theirs = [row for row in rows if row.startswith(b"line ")]
+    assert theirs == [mine(n) for n in range(SAVES) if mine(n) in theirs], "out of order, or twice"
+
+
+def test_the_race_sees_lines_that_are_lost(home, monkeypatch):
+    """The control: a page that is merely replaced."""
+
+    def replaced(path: str, change) -> exchange.Edited:
+        data = change(files.read(path))
+        time.sleep(0.01)
+        files.replace(path, data)
+        return exchange.Edited(None, [])
+
+    monkeypatch.setattr(exchange, "edit", replaced)
+    assert race(home, True, update)[1] != []
