@@ -38,6 +38,13 @@ run "mem-pin '$ref'"
 run "mem-lint --logs && echo 'the logs are what was written'"
 run "rm -r \"\$MIND_HOME/index\" && mem-recall -k 1 'what would the contraption look like'"
 
+say "What is true is in pages, with a graph of what their heads state; each turn is given those that matter to it."
+run "printf '# The crew of Apollo 13\\n\\nLovell commands. Swigert flies the command module, three days after he took the place of Mattingly.\\n' |
+  mem-note --type reference --name crew --triple Lovell commands Apollo-13 --triple Swigert replaced Mattingly"
+run "mem-graph '?' replaced"
+run "mem-recall --knowledge 'who flies the command module'"
+run "mem-lint && echo 'the pages are as they should be'"
+
 say "A reminder is a line of a file. This one is late already; without Discord, remind-add cannot confirm it, and a scan prints it."
 run "remind-add --date 1970-04-17 --time 18:07 'splashdown' || true"
 run "remind-scan --stdout"
@@ -46,7 +53,7 @@ say "Everything is in plain files. Read them:"
 cat <<END
 cat '$MIND_HOME/logs/discord-thread/demo/'*.md
 sed -n '${ref##*:},$((${ref##*:} + 1))p' '$MIND_HOME/${ref%:*}'
-cat '$MIND_HOME/pins/pins.md'
+cat '$MIND_HOME/pins/pins.md' '$MIND_HOME/knowledge/crew.md'
 cat '$MIND_HOME/reminders.md' '$MIND_HOME/remind/journal.jsonl'
 sqlite3 '$MIND_HOME/index/mind.db' 'SELECT status, count(*) FROM embeddings GROUP BY status'
 END
