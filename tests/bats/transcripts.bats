@@ -1,5 +1,7 @@
 # What a shell sees of each command, word for word (GOLDEN=update writes the transcripts anew).
 
+bats_require_minimum_version 1.5.0
+
 load common
 load reminders
 
@@ -12,6 +14,8 @@ play() {
 @test "mem-show" { play mem-show; }
 @test "mem-pin" { play mem-pin; }
 @test "mem-lint" { play mem-lint; }
+@test "mem-note" { play mem-note; }
+@test "mem-audit" { play mem-audit; }
 @test "mem-import" { play mem-import; }
 @test "mem-graph" { play mem-graph; }
 @test "mem-recall --knowledge" { play mem-recall-pages; }
@@ -31,4 +35,45 @@ play() {
   [ "$status" -eq 1 ]
   printf '%s\n' '$ echo one; false' 'one' '[1]' > right.txt
   "$PYTHON" "$BATS_TEST_DIRNAME/transcript" right.txt
+}
+
+# what no transcript can show of the commands that write pages
+
+@test "mem-note, mem-audit: a reader that went away is no failure, and the page is there" {
+  echo 'Ann drinks green tea.' > body
+  a_pipe_that_is_closed mem-note --type user --name tea < body
+  [ -s "$MIND_HOME/knowledge/tea.md" ]
+  a_pipe_that_is_closed mem-audit
+}
+
+@test "mem-note: knowledge that is in use: 75 after 5 s, and nothing written" {
+  mkdir -p "$MIND_HOME/raw/maintenance-log"
+  "$PYTHON" -c '
+import fcntl, sys, time
+held = open(sys.argv[1], "w")
+fcntl.flock(held, fcntl.LOCK_EX)
+print(flush=True)
+time.sleep(60)' "$MIND_HOME/raw/maintenance-log/.lock" > held &
+  holder=$!
+  until [ -s held ]; do sleep 0.05; done
+  run --separate-stderr mem-note --type user < <(echo text)
+  kill "$holder"
+  [ "$status" -eq 75 ]
+  [ -z "$output" ]
+  [[ "$stderr" == "mem-note: '"*"/raw/maintenance-log/.lock' is held by another process; try again" ]]
+  [ ! -e "$MIND_HOME/knowledge" ]
+}
+
+@test "mem-note, mem-audit --done, mem-lint --fix: a home that may not be written to: 77, nothing changed" {
+  [ "$(id -u)" -ne 0 ] || skip "root may write everywhere"
+  mkdir -p "$MIND_HOME/knowledge"
+  printf -- '---\ndate: 2026-01-30\nkind: user\ntier: L2\n---\n\ntext\n' > "$MIND_HOME/knowledge/it.md"
+  chmod -R a-w "$MIND_HOME"
+  for command in 'mem-note --type user' 'mem-note --update it --tier L1' 'mem-audit --done' 'mem-lint --fix'; do
+    run --separate-stderr $command < <(echo text)
+    [ "$status" -eq 77 ]
+    [ -z "$output" ]
+  done
+  chmod -R u+w "$MIND_HOME"
+  [ "$(ls -A "$MIND_HOME")/$(ls -A "$MIND_HOME/knowledge")" = knowledge/it.md ]
 }
