@@ -38,6 +38,7 @@ def past(home: Home, writes: int = 49) -> None:
     means = memory.Means(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
     for path, data in zip(GONE, (OLD, SUMMARY, b'{"zanzibarquux":1}\n')):
         files.replace(home.path(path), data.replace(b"stamps", b"zanzibarquuxes"))
+        os.utime(home.path(path), ns=(0, (NOW - 99 * DAY) * 1_000_000))
         memory.facts(means, ("", "", ""), None)
         files.replace(home.path(path), data)
         os.utime(home.path(path), ns=(0, (NOW - 99 * DAY) * 1_000_000))
