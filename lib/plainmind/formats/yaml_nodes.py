@@ -86,7 +86,7 @@ def _root(text: str, path: str, first_line: int, aliases: bool) -> Any:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a build without libyaml has the slow one only
-    depth = 0
+    depth = values = 0
     for event in yaml.parse(text, Loader=loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         alias = isinstance(event, yaml.AliasEvent) and not aliases
@@ -95,6 +95,10 @@ def _root(text: str, path: str, first_line: int, aliases: bool) -> Any:
             if alias:
                 raise BadData("an alias in the head", place=place, cure="write out what it stands for; put a * in quotes")
             raise BadData("a head nested too deep", place=place, cure="keep it flat")
+        values += isinstance(event, yaml.NodeEvent)
+        if values > MOST:
+            place = f"{path}:{_line_of(text, event.start_mark, first_line)}"
+            raise BadData(f"a head of more than {MOST:,} values", place=place, cure="keep it short")
     return yaml.compose(text, Loader=loader)
 
 

@@ -15,7 +15,7 @@ def chosen(home: Home, path: str, logs: bool) -> str:
     return part if logs or part.startswith("logs/") else lint.chosen(home, path)
 
 
-def fixed(home: Home, wanted: Sequence[str], dry: bool) -> Iterator[Finding]:
+def fixed(home: Home, wanted: Sequence[str], dry: bool) -> Iterator[Finding | Failure]:
     """Repair the pages that are wanted, all when none is named."""
     named = [path for path in wanted if not path.startswith("logs/")]
     if named or not wanted:

@@ -43,24 +43,37 @@ MOST_L1, MOST_L2 = 1000, 4000  # tokens
 def findings(home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]) -> Iterator[Finding]:
     """What is wrong with these pages (all there are, when none is named). `mask` hides secrets in a text."""
     known: dict[str, Page] = {}
+    secrets: dict[str, list[page.Problem]] = {}
     for path in pages.paths(home):
         try:
-            known[path] = pages.read(home, path)
+            data = pages.content(home, path)
         except OSError as error:
             if not wanted or path in wanted:
                 yield Finding(path, 1, "text", f"cannot be read: {files.failure(error).what}")
+            continue
+        known[path] = page.read(data, path)
+        if not wanted or path in wanted:
+            secrets[path] = list(_secrets(data.decode("utf-8", "replace"), mask))
     checked = [known[path] for path in wanted or known if path in known]
     vault = _Vault(home, known)
     for each in checked:
         own = list(each.problems)
         own += vault.problems(each)
         own += _of_time(each, now)
-        own += _of_text(each, mask)
-        yield from (Finding(each.path, *problem) for problem in sorted(own))
+        own += _of_text(each)
+        own += secrets[each.path]
+        yield from (_finding(each.path, *problem) for problem in sorted(own))
     yield from _names(checked, known)
     yield from _duplicates(checked, known)
     if not wanted:
         yield from _folders(home)
+
+
+def _finding(path: str, line: int, code: str, message: str) -> Finding:
+    """A finding on one line, whatever a page says that it quotes."""
+    return Finding(
+        path, line, code, message if message.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in message)
+    )
 
 
 class _Vault:
@@ -181,7 +194,7 @@ def _of_time(each: Page, now: int) -> Iterator[page.Problem]:
         )
 
 
-def _of_text(each: Page, mask: Callable[[str], str]) -> Iterator[page.Problem]:
+def _of_text(each: Page) -> Iterator[page.Problem]:
     tokens, most = -(-len(each.body) // CHARACTERS), MOST_L1 if each.tier == "L1" else MOST_L2
     if tokens > most:
         yield page.Problem(
@@ -194,12 +207,14 @@ def _of_text(each: Page, mask: Callable[[str], str]) -> Iterator[page.Problem]:
         yield page.Problem(
             each.body_line, "recalled", "lines of a recall's answer, stored; say it in a sentence, and cite the log in 'sources'"
         )
-    if mask(each.body) != each.body:
-        for number, row in enumerate(each.body.split("\n"), each.body_line):
-            if mask(row) != row:
-                yield page.Problem(
-                    number, "secret", "something that looks like a secret; remove it here, and change it where it is used"
-                )
+
+
+def _secrets(text: str, mask: Callable[[str], str]) -> Iterator[page.Problem]:
+    if mask(text) == text:
+        return
+    lines = [number for number, row in enumerate(text.split("\n"), 1) if mask(row) != row]
+    for number in lines or [1]:  # one of several lines is found in the whole only
+        yield page.Problem(number, "secret", "something that looks like a secret; remove it here, and change it where it is used")
 
 
 def _names(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Finding]:
@@ -243,8 +258,9 @@ def _folders(home: Home) -> Iterator[Finding]:
                     yield Finding(path, 1, "folder", "in a folder, where nothing reads it; move it to knowledge/")
 
 
-def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding]:
+def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | Failure]:
     """Repair what has one right form (formats.page_edit), each page for itself; says what was, or with `dry` would be, done.
+    A failure is of one page, and the others are repaired.
 
     A person may be saving the page at this moment: the repair is made on what they saved.
     """
@@ -252,12 +268,22 @@ def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding]:
         _settle(home, wanted)
     for path in wanted or list(pages.paths(home)):
         try:
-            made = page_edit.mended(files.read(home.path(path)), path)
-            if made.done and not dry:
-                made = _mend(home, path)
-        except FileNotFoundError:  # gone meanwhile
+            data = files.read(home.path(path))
+        except OSError:  # gone meanwhile, or not to be read: findings says so
             continue
-        yield from (Finding(path, line, f"fixed-{code}", message) for line, code, message in made.done)
+        made = page_edit.mended(data, path)
+        if made.done and not dry:
+            try:
+                made = _mend(home, path)
+            except NoInput:  # gone meanwhile
+                continue
+            except OSError as error:
+                yield files.failure(error)
+                continue
+            except Failure as failure:
+                yield failure
+                continue
+        yield from (_finding(path, line, f"fixed-{code}", message) for line, code, message in made.done)
 
 
 def _settle(home: Home, wanted: Sequence[str]) -> None:

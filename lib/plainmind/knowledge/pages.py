@@ -41,11 +41,11 @@ def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
         return False
     if entry.is_file(follow_symlinks=False):
         return True
-    if not entry.is_symlink() or not entry.is_file():
-        return False
-    try:  # a link within the home, or within a folder that is itself a link
+    try:  # a link within the home, or within a folder that is itself a link; not one to itself
+        if not entry.is_symlink() or not entry.is_file():
+            return False
         home.relative(f"{place}/{entry.name}")
-    except NotPermitted:
+    except (NotPermitted, OSError):
         return False
     return True
 
