@@ -14,6 +14,7 @@ play() {
 @test "mem-show" { play mem-show; }
 @test "mem-pin" { play mem-pin; }
 @test "mem-lint" { play mem-lint; }
+@test "mem-lint of pages" { play mem-lint-pages; }
 @test "mem-note" { play mem-note; }
 @test "mem-audit" { play mem-audit; }
 @test "mem-import" { play mem-import; }
