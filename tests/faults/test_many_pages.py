@@ -22,7 +22,7 @@ from test_many import together
 
 QUICK = os.environ.get("FAULTS") == "quick"
 WRITERS, NOTES, SHARED = 10, 5 if QUICK else 20, 4
-SAVES = 200 if QUICK else 1200
+SAVES = 100 if QUICK else 1200
 
 fork = multiprocessing.get_context("fork")
 
