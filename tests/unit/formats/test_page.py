@@ -58,7 +58,7 @@ def replaced(row: str) -> tuple[str, ...]:
     # supersedes, validity
     ("supersedes: old-tea", "supersedes", ("old-tea",)), ("supersedes: [old-tea, older-tea]", "supersedes", ("old-tea", "older-tea")), ("supersedes:", "supersedes", ()),
     ("supersedes: '[[old-tea]]'", "supersedes", ("old-tea",)), ("valid_from: 2026-01-01", "valid_from", date(2026, 1, 1)), ("valid_to: 2026-12-31", "valid_to", date(2026, 12, 31)),
-    ("valid_to:", "valid_to", None),
+    ("valid_to:", "valid_to", None), ("valid_from: 2026-01-01\nvalid_to: 2026-01-01", "valid_to", date(2026, 1, 1)),
 ])  # fmt: skip
 def test_right_values(row, field, value):
     found = read(*replaced(row))

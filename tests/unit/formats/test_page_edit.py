@@ -307,6 +307,18 @@ def test_whatever_the_head_mending_raises_nothing(noise, known):
     assert once.data.endswith(b"---\nGreen.\n") or once.data == data or b"image" in data
 
 
+def test_surgery_that_touches_what_others_say_is_not_done(monkeypatch):
+    """The net below all of it: no head is known that needs it."""
+
+    def slip(mending):
+        mending._replace(mending.keys["mine"].node, "2")
+        mending._note(5, "date", "slipped")
+
+    monkeypatch.setattr(page_edit._Mending, "all", slip)
+    data = file(RIGHT + "mine: 1\n")
+    assert page_edit.mended(data, PATH) == (data, [])
+
+
 @given(st.binary(max_size=120))
 def test_whatever_the_bytes(data):
     assert mended(data) == data or data.startswith((b"---", b"\xef\xbb\xbf---"))
