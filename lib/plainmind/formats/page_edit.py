@@ -6,9 +6,9 @@ r"""Changing a page's text where it must change and nowhere else: comments, unkn
                        keywords, topics -> tags; relations -> triples; replaces -> supersedes
     legacy types       preference, profile, person -> user; decision, fact, concept, architecture, task -> project;
                        feedback, correction, lesson -> agent-feedback; doc, docs, link, note, resource -> reference;
-                       summary, session -> compaction. Lossy, so the old word becomes a tag
+                       summary, session -> compaction. Lossy, so the old word becomes a tag; if it cannot, nothing is done
     legacy tiers       l1, 1, core, always, high -> L1; l2, 2, 3, l3, low, normal -> L2. Lossy: 3 and l3 meant less than 2
-    dates              any way of writing one day -> ISO 8601; 03/04/2026 may be two days and stays
+    dates              any way of writing one day -> ISO 8601. Lossy: a time in it goes. 03/04/2026 may be two days and stays
     tags               'one, two' -> [one, two]; #one -> one; a tag that says the type or tier gives it to the key, if that is
                        missing or unknown, and goes
     triples            'a | owns | b', 'a -> owns -> b', {subject:, predicate:, object:} -> [a, owns, b]; predicates in
@@ -18,7 +18,7 @@ r"""Changing a page's text where it must change and nowhere else: comments, unkn
     image              shown in the body, if it is not
 
 What has more than one right form stays, and mem-lint goes on saying so. A value that is an alias, or stands for several,
-stays as well. Mending what is mended changes nothing.
+stays as well, and so does a list with comments in its brackets. Mending what is mended changes nothing.
 
 Owns text surgery. Refuses to know files.
 """
