@@ -10,7 +10,7 @@ import kill
 import pytest
 import traced
 import writers
-from plainmind.agent import memory
+from plainmind.agent import knowing, memory
 from plainmind.formats.config import Settings
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
@@ -39,10 +39,10 @@ def past(home: Home, writes: int = 49) -> None:
     for path, data in zip(GONE, (OLD, SUMMARY, b'{"zanzibarquux":1}\n')):
         files.replace(home.path(path), data.replace(b"stamps", b"zanzibarquuxes"))
         os.utime(home.path(path), ns=(0, (NOW - 99 * DAY) * 1_000_000))
-        memory.facts(means, ("", "", ""), None)
+        knowing.facts(means, ("", "", ""), None)
         files.replace(home.path(path), data)
         os.utime(home.path(path), ns=(0, (NOW - 99 * DAY) * 1_000_000))
-    memory.facts(means, ("", "", ""), None)
+    knowing.facts(means, ("", "", ""), None)
     files.replace(home.path("raw/sessions/a/new.jsonl"), RECENT)
     os.utime(home.path("raw/sessions/a/new.jsonl"), ns=(0, NOW * 1_000_000))
     cache.Cache(home, "m:1").put({HASH: b"\x01" * 8, b"x" * 16: b"\x02" * 8})

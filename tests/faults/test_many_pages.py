@@ -8,7 +8,7 @@ import time
 from contextlib import nullcontext
 
 import pytest
-from plainmind.agent import memory, notes
+from plainmind.agent import knowing, notes
 from plainmind.agent.memory import Means
 from plainmind.formats import page
 from plainmind.formats.config import Settings
@@ -73,7 +73,7 @@ def others(home: Home, number: int) -> None:
         if number % 3 == 0:
             list(lint.fixed(home, [], dry=False))
         elif number % 3 == 1:
-            memory.facts(means(home), ("", "", ""), None)
+            knowing.facts(means(home), ("", "", ""), None)
         else:
             name = f"knowledge/past-{number}-{n}.md"
             files.replace(home.path(name), f"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nold {number} {n}\n".encode())
@@ -106,7 +106,7 @@ def test_16_processes_write_change_mend_index_and_let_go(home):
     sound(home, [each for made in answers[:WRITERS] for each in made])
     stones = [stone["path"] for stone in maintenance.tombstones(home)]
     assert len(stones) == len(set(stones)) == 2 * NOTES
-    known = memory.facts(means(home), ("", "", ""), None)
+    known = knowing.facts(means(home), ("", "", ""), None)
     assert known == [] and len(list(pages.paths(home))) == WRITERS * NOTES + SHARED
 
 

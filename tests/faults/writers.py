@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from plainmind.agent import memory, upkeep
+from plainmind.agent import knowing, memory, upkeep
 from plainmind.formats import heads, pins, session
 from plainmind.formats.config import Settings
 from plainmind.ground import files
@@ -246,7 +246,7 @@ def with_a_page(data: bytes):
         # else whether the index reads it once more depends on how long ago this was
         os.utime(home.path("knowledge/mine.md"), ns=(0, NOW * 1_000_000))
         means = memory.Means(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
-        memory.facts(means, ("", "", ""), None)  # the index has it
+        knowing.facts(means, ("", "", ""), None)  # the index has it
 
     return prepare
 

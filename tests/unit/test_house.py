@@ -14,7 +14,21 @@ BIN = os.path.join(ROOT, "bin")
 COMMANDS = sorted(os.listdir(BIN))
 
 #: from the ground up; a module may import from its own floor and from those below
-FLOORS = ["ground", "formats", "log", "knowledge", "imports", "work", "index", "recall", "providers", "reminders", "agent", "surfaces", "cli"]
+FLOORS = [
+    "ground",
+    "formats",
+    "log",
+    "knowledge",
+    "imports",
+    "work",
+    "index",
+    "recall",
+    "providers",
+    "reminders",
+    "agent",
+    "surfaces",
+    "cli",
+]
 TOP = {"cli", "manual", "__init__"}
 
 sys.path.insert(0, os.path.join(ROOT, "lib"))

@@ -5,20 +5,17 @@ Owns what happens when the embedder is down: words alone, one remark, no failure
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
-from ..formats import day, reference, triple
+from ..formats import reference
 from ..ground import clock, files, stream
 from ..ground.environment import Environment
 from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
-from ..index import embedding, graph, pages, store, sync
+from ..index import embedding, store, sync
 from ..index.store import Store
-from ..knowledge import maintenance
 from ..providers import registry
-from ..recall import knowledge, page_report, search, trace
-from ..recall.report import Form
+from ..recall import search, trace
 
 Result = TypeVar("Result")
 
@@ -39,28 +36,13 @@ class Recalled(NamedTuple):
     record: dict | None  # the trace, if one was wanted
 
 
-class Remembered(NamedTuple):
-    """What a turn is given of the past, and of what is known."""
-
-    moments: search.Result
-    pages: knowledge.Knowledge
-
-
-class Wanted(NamedTuple):
-    """Which moments: how many, of what relevance, of which part of the past."""
-
-    k: int
-    floor: float
-    scope: search.Scope = search.Scope()
-
-
 def recall(
     means: Means, text: str, scope: search.Scope, *, k: int, floor: float, lexical: bool = False, traced: bool = False
 ) -> Recalled:
     """The moments that matter to a text, after taking in whatever was appended since."""
 
     def work(opened: Store) -> Recalled:
-        query = _query(means, opened, text, lexical)
+        query = query_of(means, opened, text, lexical)
         field = search.TurnField(opened, query, scope, floor)
         if not traced:
             return Recalled(search.ranked(opened, field, k, floor), None)
@@ -69,82 +51,37 @@ def recall(
         question = {"query": text, "now": clock.text(query.now), "k": k, "floor": floor, "sim": query.mode, "model": query.model}
         return Recalled(result, trace.record(recorder, question, result))
 
-    return _with_index(means, work) or Recalled(search.NOTHING, None)
-
-
-def known(
-    means: Means, text: str, form: Form, *, k: int | None, budget: int | None, each: int | None, lexical: bool = False
-) -> tuple[str, bool]:
-    """The pages for a text, after taking in whatever changed since, as they are to be printed; and whether there are any."""
-    policy = knowledge.Policy.of(means.settings)
-    policy = policy._replace(k=k or policy.k, budget=budget or policy.budget, each=each or policy.each)
-
-    def work(opened: Store) -> knowledge.Knowledge:
-        pages.take_in(opened)
-        return knowledge.search(opened, _query(means, opened, text, lexical), policy)
-
-    found = _with_index(means, work) or knowledge.NOTHING
-    some = knowledge.fit(found, policy).pages if form.inject else page_report.answers(found, policy)
-    return page_report.text(found, policy, form), bool(some)
+    return with_index(means, work) or Recalled(search.NOTHING, None)
 
 
 def keep_trace(home: Home, path: str, record: dict) -> None:
     """Write a recall's trace to a file."""
+    from ..knowledge import maintenance
+
     full = home.outside_logs(path)
     files.replace(full, stream.encode(stream.json_line(record) + "\n"))
     maintenance.record_trace(home, full)
 
 
-def remember(means: Means, text: str, wanted: Wanted, policy: knowledge.Policy) -> Remembered:
-    """Moments and pages for a message, with one look at the index and one question to the embedder."""
-
-    def work(opened: Store) -> Remembered:
-        pages.take_in(opened)
-        query = _query(means, opened, text, lexical=False)
-        moments = search.search(opened, query, wanted.scope, wanted.k, wanted.floor)
-        return Remembered(moments, knowledge.search(opened, query, policy))
-
-    return _with_index(means, work) or Remembered(search.NOTHING, knowledge.NOTHING)
-
-
-def facts(means: Means, asked: Sequence[str], as_of: date | None) -> list[graph.Fact]:
-    """The triples that match, after taking in whatever changed since (index.graph)."""
-
-    def work(opened: Store) -> list[graph.Fact]:
-        pages.take_in(opened)
-        with opened.reading():
-            return list(graph.facts(opened, asked, day.of(means.now()), as_of))
-
-    return _with_index(means, work) or []
-
-
-def health(means: Means, *, rebuild: bool = False) -> triple.Health:
-    """What the graph looks like; with `rebuild`, its tables are made anew first."""
-
-    def work(opened: Store) -> triple.Health:
-        pages.take_in(opened)
-        if rebuild:
-            pages.rebuild_graph(opened)
-        return triple.health(graph.written(opened))
-
-    return _with_index(means, work) or triple.health([])
-
-
-def _with_index(means: Means, work: Callable[[Store], Result]) -> Result | None:
+def with_index(means: Means, work: Callable[[Store], Result]) -> Result | None:
     """`work` on the index; None where there is no home."""
     if not os.path.isdir(means.home.root):  # a mistyped home is not made by asking it something
         return None
     return store.use_copy(means.home, work) if means.dry else store.use(means.home, work, means.say)
 
 
-def _query(means: Means, opened: Store, text: str, lexical: bool) -> search.Query:
+def query_of(means: Means, opened: Store, text: str, lexical: bool) -> search.Query:
     """The text as a query to an index that has everything that was appended."""
     sync.catch_up(opened)
-    if opened.setting("embed_model") is None:
-        pages.take_in(opened)  # it is new: what the cache has of their vectors is restored with the turns'
     embedding.restore(opened)
     query = search.Query(text, means.now(), mode=means.settings["recall.sim"])
     return query if lexical else _with_vector(means, opened, query)
+
+
+def _take_in_pages(opened: Store) -> None:
+    from ..index import pages  # a recall of moments has no need of them
+
+    pages.take_in(opened)
 
 
 def _with_vector(means: Means, opened: Store, query: search.Query) -> search.Query:
@@ -184,7 +121,7 @@ def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress:
 
     def work(opened: Store) -> Embedded:
         sync.catch_up(opened) if refs is not None else sync.reconcile(opened)
-        pages.take_in(opened)
+        _take_in_pages(opened)
         embedding.restore(opened)
         embedder = registry.embedder(means.settings["embed.model"], means.env, means.settings, bulk=refs is None)
         turns, missing = _turns_at(opened, means.home, refs) if refs is not None else ({}, [])
@@ -256,7 +193,7 @@ def embed_status(means: Means) -> dict[str, Any]:
 
     def work(opened: Store) -> dict[str, Any]:
         sync.catch_up(opened)
-        pages.take_in(opened)
+        _take_in_pages(opened)
         embedding.restore(opened)
         serving = opened.setting("embed_model") or ""
         try:

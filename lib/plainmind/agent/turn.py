@@ -20,7 +20,7 @@ from ..log import reader
 from ..log.writer import Draft, Log
 from ..providers.chatting import Call, Chat, Reply
 from ..recall import expand, inject, knowledge, search
-from . import memory, prompt, skills
+from . import knowing, memory, prompt, skills
 from .bash import LONGEST, TOOL, Shell
 from .showing import Showing
 
@@ -249,7 +249,7 @@ class Turn:
         if self._small:
             k, floor, budget, each = min(k, SMALL_K), max(floor, SMALL_FLOOR), SMALL_BUDGET, SMALL_EACH
             policy = policy.small()
-        moments, known = memory.remember(self.means, message.text, memory.Wanted(k, floor, scope), policy)
+        moments, known = knowing.remember(self.means, message.text, knowing.Wanted(k, floor, scope), policy)
         pages = knowledge.fit(known, policy).pages
         if self.context and not self.means.dry:
             maintenance.record_recalled(self.means.home, self.means.now(), [page.found.path for page in pages])

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from ..ground import clock
 from ..ground.errors import BadData, Unavailable
-from . import pages, vectors
+from . import vectors
 from .cache import Cache, content_hash, serving, set_serving
 from .store import Store
 from .sync import EMBEDDED
@@ -140,6 +140,8 @@ def due(
 
 
 def _due_passages(store: Store, model: str, now: int, retry_failed: bool, limit: int, only: list[int] | None) -> list[Turn]:
+    from . import pages
+
     wanted = f"AND -passages.id IN ({','.join(map(str, map(int, only)))})" if only is not None else ""
     rows = store.db.execute(
         f"SELECT -passages.id, title, text, coalesce(attempts, 0) FROM passages JOIN pages ON pages.id = passages.page "
@@ -276,6 +278,9 @@ def restore(store: Store) -> None:
     model = serving(store.home)
     if store.setting("embed_model") is not None or not model or not store.writable:
         return
+    from . import pages
+
+    pages.take_in(store)  # their vectors are in the cache with the turns'
     with store.writing():
         store.put_setting("embed_model", model)
     from_cache(store, model)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.agent import memory
+from plainmind.agent import knowing
 from plainmind.ground.paths import Home
 from plainmind.index import graph, pages
 from unit.index import stores
@@ -220,16 +220,16 @@ def test_what_was_spoilt_is_mended(office):
             db.execute("UPDATE kg_entities SET same = 'x'")
             db.execute("INSERT INTO kg_triples VALUES (99, 1, 'nobody', 'owns', 'it', 'owns')")
         assert everything(made, ROWS) != before
-    memory.health(stores.means(office), rebuild=True)
+    knowing.health(stores.means(office), rebuild=True)
     with stores.opened(office) as made:
         assert everything(made, ROWS) == before
 
 
 def test_health_is_of_what_the_pages_say(office):
-    found = memory.health(stores.means(office))
+    found = knowing.health(stores.means(office))
     assert (found.triples, found.predicates) == (6, [("owns", 3), ("works_at", 2), ("uses_model", 1)])
     assert {concern.code for concern in found.concerns} >= {"spaces", "name"}
-    assert memory.health(stores.means(Home("/nowhere"))) == memory.health(stores.means(Home("/nowhere")), rebuild=True)
+    assert knowing.health(stores.means(Home("/nowhere"))) == knowing.health(stores.means(Home("/nowhere")), rebuild=True)
 
 
 def test_the_view_for_sqlite3(office):

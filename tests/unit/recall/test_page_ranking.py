@@ -10,7 +10,7 @@ from math import log
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.agent import memory
+from plainmind.agent import knowing
 from plainmind.formats import injected
 from plainmind.ground.errors import Unavailable
 from plainmind.ground.paths import Home
@@ -582,12 +582,14 @@ def test_without_an_embedder_words_decide_with_one_remark(home, monkeypatch):
     with taken_in(home) as made, made.writing():
         made.put_setting("embed_model", "openai:down")
     monkeypatch.setattr("plainmind.providers.registry.embedder_of", lambda *a: Down())
-    printed = memory.known(means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None)
+    printed = knowing.known(means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None)
     assert len(said) == 1 and said[0].startswith("by words only: nobody answers")
-    wordy = memory.known(means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None, lexical=True)
+    wordy = knowing.known(
+        means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None, lexical=True
+    )
     assert printed == wordy == ("knowledge/a.md:6: the boiler hums\n", True) and len(said) == 1
-    wanted = memory.Wanted(5, 0.1)
-    assert [each.row.name for each in memory.remember(means, "boiler", wanted, Policy()).pages.given] == ["a"]
+    wanted = knowing.Wanted(5, 0.1)
+    assert [each.row.name for each in knowing.remember(means, "boiler", wanted, Policy()).pages.given] == ["a"]
     assert len(said) == 2
 
 
