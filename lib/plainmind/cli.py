@@ -157,6 +157,11 @@ class Session:
         finally:
             timer.cancel()
 
+    def look_for_home(self) -> None:
+        """A remark when there is no home: a mistyped one is not in order because nothing in it is wrong."""
+        if not os.path.isdir(self.home.root):
+            self.say(f"there is no home '{self.home.root}' yet; if it is mistyped, mend MIND_HOME or --home")
+
     def print(self, records: Iterable[Any], keys: Sequence[str] = ()) -> None:
         """Records as JSON Lines, or as lines with tabs between the values."""
         for each in records:
@@ -192,6 +197,16 @@ class Session:
         stream.flush()  # what was printed before it, before it
         complain(str(failure))
         self.worst = max(self.worst, failure.code)
+
+    def each_of(self, given: Iterable[str], made: Callable[[str], Any]) -> list[Any]:
+        """What is made of each argument; one that fails is reported, and the others are done."""
+        found = []
+        for each in given:
+            try:
+                found.append(made(each))
+            except Failure as failure:
+                self.report(failure)
+        return found
 
     def piped_input(self) -> bytes:
         """What a pipe or a file gives on standard input; nothing at a terminal, and from cron's /dev/null."""

@@ -67,7 +67,7 @@ def formats() -> dict[str, str]:
         "  index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what is\n"
         "  written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid = turns.id, columns\n"
         "  'head' (author and the first 30 words) and 'rest'; 'places' is its vocabulary. They hold stems: 'contrapt' for\n"
-        "  contraption, and no stop words.\n\n"
+        "  contraption, and no stop words. 'page_words' and 'page_places' are the same of pages, by rowid = pages.id.\n\n"
         "EXAMPLES\n  SELECT timestamp, author, content FROM turns WHERE id IN (SELECT rowid FROM words WHERE words MATCH 'contrapt');\n"
         "  SELECT status, count(*) FROM embeddings GROUP BY status;\n\nTABLES\n"
         + _indented(schema)

@@ -66,6 +66,8 @@ def fields(means: Means, given: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if key in ("date", "valid_from", "valid_to"):
             made[key] = _day(key, value)
+            if key == "date" and not made[key]:
+                raise BadData("a page has a date", cure="give one, such as 2026-05-08")
         elif key == "tags":
             made[key] = [_tag(tag) for tag in _texts(key, value) if tag.strip()]
         elif key == "triples":
@@ -174,6 +176,8 @@ def _check(means: Means, made: Mapping[str, Any], body: str, force: bool) -> Non
         raise BadData(f"a body of more than {LARGEST // 1024} KB", cure="make several pages of it")
     if "\0" in body:
         raise BadData("a NUL in the body", cure="send text")
+    if page.has_head(body):
+        raise BadData("a text with a head of its own", cure="give its fields by options, and only what stands below the head")
     if injected.without(body) != body:
         raise BadData(
             "a block that a recall had injected is no knowledge", cure="say it in your own words, and cite the log with --cite"
@@ -191,12 +195,15 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
     """A new page, on disk. A near-duplicate of one that is there, or a name that is taken, is a Failure with code 1."""
     body = draft.body.strip("\n")
     _check(means, draft.fields, body, force)
+    if draft.place != pages.KNOWLEDGE and (draft.fields.get("triples") or draft.fields.get("supersedes")):
+        raise BadData("only a page of knowledge states facts, or takes another's place", cure="write one with --type")
     if not body.strip() and not draft.fields.get("triples"):
         raise BadData("nothing to write", cure="give the text on standard input, or --triple")
     made = _ordered(means, draft)
     name = draft.name or page.slug(page.read(body.encode(), "x").title if body.startswith("#") else body) or "page"
     if image := made.get("image"):
-        body += "" if f"]({image})" in body else f"\n\n![]({image if image.isascii() and ' ' not in image else f'<{image}>'})"
+        shown = any(target.name == image for target in page.images(page.read(body.encode(), "")))
+        body += "" if shown else f"\n\n{page_edit.picture(image)}"
     data = page_edit.compose(made, body)
     if draft.place != pages.KNOWLEDGE:
         name = f"{clock.stamp(means.now()).lower()}-{name}"

@@ -185,6 +185,12 @@ def split(data: bytes, path: str) -> Split:
     return Split(text, marked, match[1], match.start(1), text[match.end() :], 1 + match[0].count("\n"), True)
 
 
+def has_head(body: str) -> bool:
+    """Whether a text begins as a page does: what was meant for a head is read by nobody below one."""
+    match = _HEAD.match(body.lstrip())
+    return bool(match and re.match(r"[A-Za-z_]+:(?:\s|$)", match[1]))
+
+
 def read(data: bytes, path: str) -> Page:
     """The page of a file's bytes, as far as it can be read: nothing a person may write is an exception."""
     try:
@@ -321,10 +327,13 @@ class _Reader:
         return entry.node.value
 
     def tags(self) -> Iterator[str]:
+        entry = self._nodes.get("tags")
+        if entry and yaml_nodes.kind(entry.node) == "null" and re.match(r":[ \t]*#", self._yaml[entry.end :]):
+            self._wrong(entry.line, "tags", "what follows a # is a comment to YAML; write the tags without it")
         for node in self._list("tags", "write tags: [one, two]"):
             value = scalar(node)
             if value is None or not value.strip():
-                self._wrong(self._line(node), "tags", "a tag that is no text; remove it")
+                self._wrong(self._line(node), "tags", "a tag that is no text; remove it, or write it without its #")
                 continue
             if encodes(value):
                 self._wrong(
@@ -365,13 +374,20 @@ class _Reader:
         entry = self._nodes.get(key)
         if entry is None:
             return
-        nodes = entry.node.value if yaml_nodes.kind(entry.node) == "seq" else [entry.node]
-        for node in nodes:
+        for node in _items(entry.node):  # an unquoted [[name]] is a list in a list to YAML
             value = scalar(node)
             if value and value.strip():
                 yield value.strip().removeprefix("[[").removesuffix("]]")
             elif yaml_nodes.kind(node) != "null":
                 self._wrong(self._line(node), key, f"'{key}' is no name of a page; give one, or a list")
+
+
+def _items(node: Any) -> Iterator[Any]:
+    if yaml_nodes.kind(node) == "seq":
+        for each in node.value:
+            yield from _items(each)
+    else:
+        yield node
 
 
 def scalar(node: Any) -> str | None:

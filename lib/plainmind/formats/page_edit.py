@@ -144,6 +144,12 @@ def _shape(node: Any) -> Any:
     return node.tag, [[_shape(each) for each in child] if isinstance(child, tuple) else _shape(child) for child in node.value]
 
 
+def picture(path: str) -> str:
+    """What shows a file in a body."""
+    name = path.replace("%", "%25")
+    return f"![](<{name}>)" if re.search(r"[\s()]", name) else f"![]({name})"
+
+
 def text_of(value: Any) -> str:
     """A value on one line of YAML."""
     if isinstance(value, str):
@@ -209,18 +215,18 @@ def _end_of(yaml: str, node: Any) -> int:
 # --- mending
 
 
-def mended(data: bytes, path: str) -> Mended:
-    """The page with everything repaired that has one right form."""
+def mended(data: bytes, path: str, is_there: Callable[[str], bool] = lambda image: True) -> Mended:
+    """The page with everything repaired that has one right form; of pictures, those of which `is_there` says so."""
     done: list[Problem] = []
     for _ in range(ROUNDS):
-        data, more = _once(data, path)
+        data, more = _once(data, path, is_there)
         if not more:
             break
         done += more
     return Mended(data, done)
 
 
-def _once(data: bytes, path: str) -> tuple[bytes, list[Problem]]:
+def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> tuple[bytes, list[Problem]]:
     try:
         parts = page.split(data, path)
         if not parts.headed or len(parts.yaml) > page.MOST_HEAD:
@@ -236,7 +242,7 @@ def _once(data: bytes, path: str) -> tuple[bytes, list[Problem]]:
     work = _Mending(parts, entries)
     work.all()
     if not work.edits:
-        shown = _with_image(data, path, parts)
+        shown = _with_image(data, path, parts, is_there)
         return shown if shown else (data, [])
     made = _applied(parts, work.edits)
     ours = (*page.KEYS, *page.LEGACY_KEYS)
@@ -266,14 +272,17 @@ def _without_tabs(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Pro
     return _encoded("\ufeff" * parts.marked + made), [Problem(first, "yaml", "tabs that indent the YAML are spaces now")]
 
 
-def _with_image(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Problem]] | None:
+def _with_image(data: bytes, path: str, parts: Split, is_there: Callable[[str], bool]) -> tuple[bytes, list[Problem]] | None:
     read = page.read(data, path)
-    if not read.image or "\n" in read.image or any(shown.name == read.image for shown in page.images(read)):
+    if (
+        not read.image
+        or not is_there(read.image)
+        or "\n" in read.image
+        or any(shown.name == read.image for shown in page.images(read))
+    ):
         return None
-    name = read.image.replace("%", "%25")
-    place = f"<{name}>" if re.search(r"[\s()]", name) else name
     start = "" if not parts.body or parts.body.endswith("\n") else parts.newline
-    made = data + f"{start}{parts.newline}![]({place}){parts.newline}".encode()
+    made = data + f"{start}{parts.newline}{picture(read.image)}{parts.newline}".encode()
     if not any(shown.name == read.image for shown in page.images(page.read(made, path))):
         return None  # a name no link can hold
     return made, [Problem(read.lines["image"], "image", f"'{read.image}' is shown in the body now")]

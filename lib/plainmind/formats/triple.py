@@ -34,6 +34,8 @@ INVERSES = {
     "includes": "belongs_to",
 }
 
+MAIN = 8  # entities from which the largest part is what the others should hang together with
+
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -131,7 +133,7 @@ def _inverses(predicates: Counter[str]) -> Iterable[Concern]:
     for name in predicates:
         other = known.get(name) if known.get(name) in predicates else passive.get(_root_of(name)) if not _active(name) else None
         if other and other != name:
-            found.add(tuple(sorted((name, other), key=lambda n: (-predicates[n], n))))
+            found.add(tuple(sorted((name, other), key=lambda n: (-predicates[n], bool(_active(n)), n))))
     for one, other in sorted(found):
         yield Concern("inverse", (one, other), predicates[one] + predicates[other], f"one direction a relation: keep {one}")
 
@@ -146,8 +148,8 @@ def _spellings(code: str, counts: Counter[str], key, detail: str) -> Iterable[Co
 
 def _orphans(graph: Sequence[Triple], parts: list[set[str]]) -> Iterable[Concern]:
     """Parts of the graph that hang together with nothing else."""
-    if len(parts) < 2:
-        return
+    if len(max(parts, key=len, default=())) < MAIN:
+        return  # so small a graph has no main part yet
     for part in sorted(parts, key=lambda p: (-len(p), sorted(p)))[1:]:
         few = tuple(sorted(part)[:5])
         code = "orphan" if len(part) <= 2 else "island"

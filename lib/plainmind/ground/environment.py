@@ -14,6 +14,8 @@ _SHAPES = re.compile(
     r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S+"  # webhook addresses
     r"|\b(?:sk|rk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}"  # keys with a telling prefix
     r"|\bAIza[A-Za-z0-9_-]{30,}"  # Google keys
+    r"|\bA(?:KIA|SIA)[0-9A-Z]{16}\b"  # Amazon's
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"|(?<=[?&]key=)[^&\s\"']+"  # keys in addresses
     r"|(?<=Bearer )\S+"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in addresses

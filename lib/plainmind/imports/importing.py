@@ -75,11 +75,13 @@ class Tally:
     """What an import found, in numbers. `line` is that of something to keep."""
 
     def __init__(self) -> None:
+        self.read = False  # whether there was anything at all
         self.conversations: set[str] = set()
         self.kept: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
 
     def add(self, found: Found) -> None:
+        self.read = True
         if isinstance(found, Said):
             self.conversations.add(found.context)
             self.kept[found.role] += 1

@@ -46,8 +46,10 @@ def look(home: Home, now: int, mask: Callable[[str], str]) -> Counted:
     counts["writes since"] = last.writes
     counts["overdue"] = "yes" if last.overdue else "no"
     known = {path: pages.read(home, path) for path in pages.paths(home, (pages.KNOWLEDGE,))}
-    for kind, number in sorted(Counter(f"pages {each.type} {each.tier}" for each in known.values()).items()):
+    sound = [each for each in known.values() if not any(problem.code in ("yaml", "head", "text") for problem in each.problems)]
+    for kind, number in sorted(Counter(f"pages {each.type} {each.tier}" for each in sound).items()):
         counts[kind] = number
+    counts["pages unreadable"] = len(known) - len(sound)
     counts["forgotten"] = sum(1 for _ in maintenance.tombstones(home))
     findings += _of_raw(home, mask, counts)
     findings += _near(home)

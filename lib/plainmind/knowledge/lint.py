@@ -25,6 +25,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from ..formats import day, injected, likeness, page, page_edit
 from ..formats.page import Page
@@ -195,10 +196,12 @@ def _of_time(each: Page, now: int) -> Iterator[page.Problem]:
 
 
 def _of_text(each: Page) -> Iterator[page.Problem]:
+    if each.lines and page.has_head(each.body):
+        yield page.Problem(each.body_line, "head", "a second head, which nobody reads; make one of both")
     tokens, most = -(-len(each.body) // CHARACTERS), MOST_L1 if each.tier == "L1" else MOST_L2
     if tokens > most:
         yield page.Problem(
-            each.body_line, "size", f"about {tokens:,} tokens, and of a page in {each.tier} at most {most:,} are given; split it"
+            each.body_line, "size", f"about {tokens:,} tokens, of which a turn is given a part; make pages of at most {most:,}"
         )
     if injected.without(each.body) != each.body:
         line = each.body_line + each.body[: each.body.index("INJECTED_CONTEXT_")].count("\n")
@@ -271,7 +274,7 @@ def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding |
             data = files.read(home.path(path))
         except OSError:  # gone meanwhile, or not to be read: findings says so
             continue
-        made = page_edit.mended(data, path)
+        made = page_edit.mended(data, path, partial(_is_there, home))
         if made.done and not dry:
             try:
                 made = _mend(home, path)
@@ -302,12 +305,19 @@ def _mend(home: Home, path: str) -> page_edit.Mended:
 
     def edit(data: bytes) -> bytes:
         nonlocal last
-        last = page_edit.mended(data, path)
+        last = page_edit.mended(data, path, partial(_is_there, home))
         return last.data
 
     with maintenance.lock(home):
         pages.change(home, path, edit)
     return last
+
+
+def _is_there(home: Home, image: str) -> bool:
+    try:
+        return os.path.isfile(home.path(home.relative(image)))
+    except (NotPermitted, ValueError):
+        return False
 
 
 def chosen(home: Home, path: str) -> str:

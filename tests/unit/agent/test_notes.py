@@ -97,7 +97,7 @@ def test_a_page_says_what_it_was_given_and_nothing_else(note):
     ("\n\n## Käse & Öl!\n", "kase-ol"),
     ("Ann doesn't like it, and says so whenever somebody asks her.", "ann-doesnt-like-it-and-says-so-whenever"),
     ("Чай", "page"),
-    ("---\ntype: user\n---\ntext", "type-user-text"),
+    ("---\n\ntype user\n---\ntext", "type-user-text"),
     ("../../etc/passwd", "etc-passwd"),
     ("x" * 300, "x" * 60),
 ])  # fmt: skip

@@ -69,7 +69,7 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
     ({"a.md": with_("supersedes: b", body="A"), "b.md": with_("supersedes: a", body="B")}, "a.md:5: supersedes: 'b' takes the place of this page, too; remove one\nb.md:5: supersedes: 'a' takes"), ({"a.md": with_("supersedes: B"), "b.md": with_("tier: L1", body="B")}, "b.md:4: superseded: still L1, and 'a' takes its place"),
     ({"a.md": with_("tier: L1", "valid_to: 2026-01-29")}, "a.md:5: superseded: still L1, and its last day was 2026-01-29"),
     # what it says
-    ({"a.md": with_("tier: L1", body="x" * 4001)}, "a.md:6: size: about 1,001 tokens, and of a page in L1 at most 1,000"), ({"a.md": RIGHT + "x" * 16001}, "a.md:6: size: about 4,001 tokens, and of a page in L2 at most 4,000"),
+    ({"a.md": with_("tier: L1", body="x" * 4001)}, "a.md:6: size: about 1,001 tokens, of which a turn is given a part; make pages of at most 1,000"), ({"a.md": RIGHT + "x" * 16001}, "a.md:6: size: about 4,001 tokens, of which a turn is given a part; make pages of at most 4,000"),
     ({"a.md": RIGHT + "one\nsk-abcdefghijklmnop1234\n"}, "a.md:7: secret: something that looks like a secret"), ({"a.md": with_("key: sk-abcdefghijklmnop1234")}, "a.md:5: secret: something that looks like a secret"),
     ({"a.md": RIGHT + '\nINJECTED_CONTEXT_KNOWLEDGE\n{"pages": []}\n'}, "a.md:7: recalled: a recall's own block"), ({"a.md": RIGHT + "x\nlogs/a/b/c.md:3: y\n"}, "a.md:6: recalled: lines of a recall's answer"),
 ], ids=lambda value: value[:40] if isinstance(value, str) else None)  # fmt: skip
