@@ -107,7 +107,7 @@ class Session:
         """What remembering needs of this session (agent.memory)."""
         from .agent.memory import Means
 
-        return Means(self.home, self.env, self.settings, lambda: self.now, self.say, self.dry_run)
+        return Means(self.home, self.env, self.settings, lambda: self.now, self.say, self.dry_run, is_inside())
 
     def showing(self):
         """Where the text of answers goes as it comes: to a terminal, unless it is to be JSON or nothing is to happen."""
@@ -168,7 +168,7 @@ class Session:
             if self.json:
                 line = stream.json_line(dict(zip(keys, each)) if keys else each)
             else:
-                line = "\t".join(map(str, each.values() if isinstance(each, dict) else each)).rstrip("\t")
+                line = "\t".join(plain(str(value)) for value in (each.values() if isinstance(each, dict) else each)).rstrip("\t")
             stream.write(line + "\n")
 
     def findings(self, found: Iterable[Any]) -> int:
@@ -179,18 +179,19 @@ class Session:
                 self.report(each)
                 continue
             count += 1
-            record = each._asdict()
-            stream.write(
-                (stream.json_line(record) if self.json else f"{each.path}:{each.line}: {each.code}: {each.message}") + "\n"
-            )
+            line = plain(f"{each.path}:{each.line}: {each.code}: {each.message}")
+            stream.write((stream.json_line(each._asdict()) if self.json else line) + "\n")
         return count
 
     def wrote(self, written) -> None:
         """Print the reference of what was written (agent.notes), and say what a person should look at."""
         for kept in written.conflicts:
             self.say(f"you saved '{written.path}' at the same moment; a save of yours is in '{kept}'")
-        stream.write((stream.json_line({"ref": written.ref}) if self.json else written.ref) + "\n")
-        stream.flush()
+        try:
+            stream.write((stream.json_line({"ref": written.ref}) if self.json else written.ref) + "\n")
+            stream.flush()
+        except stream.ReaderLeft:  # ending with 0 says that everything was written
+            pass
 
     def report(self, failure: Failure) -> None:
         """Report one bad input of many; the command goes on and ends with the worst code."""
@@ -242,8 +243,15 @@ def program() -> str:
 
 def complain(text: str) -> None:
     """One line on standard error, its secrets masked, its control characters made visible."""
-    safe = re.sub(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda m: f"\\x{ord(m[0]):02x}", _known.mask(text))
-    _write_error(f"{program()}: {safe}\n")
+    _write_error(f"{program()}: {plain(_known.mask(text))}\n")
+
+
+def plain(text: str) -> str:
+    """A text on one line, in which nothing moves a terminal's cursor, turns its direction, or looks like another line."""
+    if text.isprintable():
+        return text
+    unsafe = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+    return re.sub(unsafe, lambda m: f"\\x{ord(m[0]):02x}", text)
 
 
 def _write_error(text: str) -> None:

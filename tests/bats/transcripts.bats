@@ -26,6 +26,14 @@ play() {
 @test "remind-rm" { start_webhook; hide_what_differs; play remind-rm; }
 @test "remind-list" { hide_what_differs; play remind-list; }
 
+@test "a mistyped home is told, and not made" {
+  for command in mem-lint mem-audit mem-graph; do
+    run --separate-stderr "$command" --home "$BATS_TEST_TMPDIR/hmoe"
+    [[ "$stderr" == "$command: there is no home '$BATS_TEST_TMPDIR/hmoe' yet; "* ]]
+    [ ! -e "$BATS_TEST_TMPDIR/hmoe" ]
+  done
+}
+
 @test "a transcript that is stale fails" {
   unset GOLDEN
   printf '%s\n' '$ echo one' 'two' > stale.txt

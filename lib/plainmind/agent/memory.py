@@ -29,6 +29,7 @@ class Means(NamedTuple):
     now: Callable[[], int]
     say: Callable[[str], None]
     dry: bool = False  # write nothing, not even the index; ask no server
+    inside: bool = False  # the agent asks, from inside its sandbox
 
 
 class Recalled(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ..formats import day, injected, likeness, page, page_edit, triple
 from ..formats.triple import Triple
 from ..ground import clock, exchange, files
-from ..ground.errors import NO_MATCH, BadData, Failure, InputOutput, NoInput
+from ..ground.errors import NO_MATCH, BadData, Failure, InputOutput, NoInput, NotPermitted
 from ..index import cache, store, text
 from ..index import pages as rows
 from ..index.store import Store
@@ -23,6 +23,7 @@ from ..knowledge.retention import Expired, Gone
 from ..log import reader
 from .memory import Means
 
+FOREVER = 1 << 30  # days
 LARGEST = 256 * 1024  # bytes of a body
 MOST_NUMBERS = 1000  # of pages whose titles give the same name, that are looked at
 MARKS, SHORTEST_MARK = 2, 12  # lines by which a forgotten text is looked for, and their least characters
@@ -48,11 +49,13 @@ class Written(NamedTuple):
         return f"{self.path}:1"
 
 
-def kind(observe: bool, compaction: bool) -> tuple[str, str, str]:
+def kind(means: Means, observe: bool, compaction: bool) -> tuple[str, str, str]:
     """Folder, type and source of a page that a command is to write, unless it says otherwise."""
     if observe:
         return pages.OBSERVATIONS, page.FALLBACK_TYPE, "observe"
-    return (pages.COMPACTION, "compaction", "compaction") if compaction else (pages.KNOWLEDGE, page.FALLBACK_TYPE, "explicit")
+    if compaction:
+        return pages.COMPACTION, "compaction", "compaction"
+    return pages.KNOWLEDGE, page.FALLBACK_TYPE, "agent" if means.inside else "explicit"
 
 
 # --- what may be written
@@ -314,9 +317,33 @@ def update(
         made["date"] = day.of(means.now())
     with maintenance.lock(means.home):
         path = pages.find(means.home, name)
-        conflicts = pages.change(means.home, path, lambda data: page_edit.with_fields(data, path, made, body))
+        kept: set[bytes] = set()
+
+        def edit(data: bytes) -> bytes:
+            if means.inside:
+                _protect(means, path, data, made, body, kept)
+            return page_edit.with_fields(data, path, made, body)
+
+        conflicts = pages.change(means.home, path, edit)
         _count(means)
     return Written(path, True, conflicts)
+
+
+def _protect(means: Means, path: str, data: bytes, made: Mapping[str, Any], body: str | None, kept: set[bytes]) -> None:
+    """What the agent may not do to a page: let it age faster, or replace its text so that nobody can read it any more.
+
+    The page as it was is kept among the observations, for the next audit. NotPermitted for the former.
+    """
+    old = page.read(data, path)
+    days = [retention.DATED.get(kind, FOREVER) for kind in (made.get("type", old.type), old.type)]
+    if days[0] < days[1] or old.day and made.get("date", old.day) < old.day:
+        raise NotPermitted(
+            "refused from inside the sandbox: the page would be deleted earlier", place=path, cure="ask the user to do it"
+        )
+    if body is not None and old.body.strip() and data not in kept:
+        name = f"{clock.stamp(means.now()).lower()}-{page.slug(old.name) or 'page'}-before"
+        pages.create(means.home, pages.OBSERVATIONS, name, data, numbered=True)
+        kept.add(data)
 
 
 def _count(means: Means) -> None:

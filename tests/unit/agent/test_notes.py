@@ -33,12 +33,12 @@ class Notes:
     def __init__(self, home):
         self.home, self.said = home, []
         os.makedirs(home.root, exist_ok=True)
-        self.now = NOW
+        self.now, self.inside = NOW, False
 
     @property
     def means(self) -> Means:
         settings = Settings("", "config.toml", lambda name: "")
-        return Means(self.home, Environment(self.home.root), settings, lambda: self.now, self.said.append)
+        return Means(self.home, Environment(self.home.root), settings, lambda: self.now, self.said.append, inside=self.inside)
 
     def write(self, body: str, name: str = "", *, place: str = pages.KNOWLEDGE, cites=(), force=False, **given):
         fields = notes.fields(self.means, {"type": "project", "source": "explicit", **given})
@@ -576,3 +576,48 @@ def test_a_write_clears_up_after_one_that_was_killed(note):
     assert "tea.md" in note.names() and not [name for name in note.names() if name.startswith(".")]
     kept = [name for name in note.names() if name != "tea.md"]
     assert [note.text(f"knowledge/{name}") for name in kept] == ["half of wha"] * len(kept), "what may be a person's is kept"
+
+
+# --- what the agent may do, from inside its sandbox
+
+
+@pytest.mark.parametrize("given", [
+    {"type": "reference"}, {"type": "agent-feedback"}, {"date": "2000-01-01"}, {"type": "reference", "date": "2000-01-01"},
+])  # fmt: skip
+def test_the_agent_cannot_let_a_page_age(note, given):
+    note.write(TEA, "tea", type="user")
+    before = note.everything()
+    note.inside = True
+    with pytest.raises(NotPermitted, match="would be deleted earlier"):
+        note.update("tea", **given)
+    assert note.everything() == before
+    note.inside = False
+    assert note.update("tea", **given).fresh, "a person may"
+
+
+def test_the_agent_may_date_a_page_later_and_keep_it_longer(note):
+    note.write(TEA, "tea", type="reference", date="2026-01-01")
+    note.inside = True
+    note.update("tea", type="user", date="2026-01-20", tags=["drinks"])
+    read = note.page("knowledge/tea.md")
+    assert (read.type, str(read.day), list(read.tags)) == ("user", "2026-01-20", ["drinks"])
+    assert note.names(pages.OBSERVATIONS) == []
+
+
+def test_what_the_agent_replaces_is_kept_for_the_audit(note):
+    note.write(TEA, "tea", type="user")
+    old = files.read(note.home.path("knowledge/tea.md"))
+    note.inside = True
+    note.update("tea", "Ann drinks coffee.")
+    assert note.page("knowledge/tea.md").body.strip() == "Ann drinks coffee."
+    assert note.names(pages.OBSERVATIONS) == [f"{STAMP}-tea-before.md"]
+    assert files.read(note.home.path(f"raw/observations/{STAMP}-tea-before.md")) == old
+    note.inside = False
+    note.update("tea", "Ann drinks milk.")
+    assert len(note.names(pages.OBSERVATIONS)) == 1, "a person's change is theirs"
+
+
+def test_a_text_with_a_head_of_its_own_is_no_body(note):
+    with pytest.raises(BadData, match="a head of its own"):
+        note.write("---\ndate: 2026-01-01\ntype: user\n---\nText.", "tea")
+    assert note.names() == []

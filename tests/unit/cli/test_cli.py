@@ -10,6 +10,7 @@ import sys
 import textwrap
 
 import pytest
+from plainmind import cli
 from scene import ROOT, TIME
 
 HEAD = f"""
@@ -199,3 +200,11 @@ def test_a_message_never_goes_to_a_file_that_has_the_terminal_s_number(run, tmp_
     body = f"file = open({str(tmp_path / 'log')!r}, 'wb')\nsession.report(BadData('x'))\nfile.close()"
     assert shell(run, body, "2>&-") == (65, "")
     assert (tmp_path / "log").read_bytes() == b""
+
+
+@pytest.mark.parametrize("said, shown", [
+    ("knowledge/tea.md:1: date: no 'date'", "knowledge/tea.md:1: date: no 'date'"), ("a\nb.md:1: secret: forged", "a\\x0ab.md:1: secret: forged"),
+    ("\x1b[31mred\x9b0m", "\\x1b[31mred\\x9b0m"), ("a\tb\u202ec\u2028d", "a\\x09b\\x202ec\\x2028d"), ("日本語 é 😀", "日本語 é 😀"),
+])  # fmt: skip
+def test_a_finding_is_one_line_and_moves_no_cursor(said, shown):
+    assert cli.plain(said) == shown

@@ -427,3 +427,15 @@ def test_an_index_deleted_in_the_middle_is_made_anew(log, home):
     said = []
     assert store.use(home, work, said.append) == 1
     assert said == []
+
+
+def test_a_transaction_that_a_full_disk_ended_fails_as_what_it_was(home):
+    """SQLite rolls back by itself then; a second rollback would hide the reason."""
+
+    def work(opened: store.Store) -> None:
+        with opened.writing() as db:
+            db.execute("ROLLBACK")
+            raise OSError(28, "no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        store.use(home, work, print)
