@@ -4,7 +4,10 @@ Owns which sessions belong to a repository, and that one file that fails does no
 tools' layouts, and where the lines go.
 """
 
+import hashlib
+import itertools
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -14,6 +17,8 @@ from ..ground.errors import Failure
 from ..ground.paths import Home
 from .said import Found, Page, Said, Skipped
 from .sources import History, Source, sources
+
+LONGEST_NAME = 200  # bytes, of what a file or a folder is kept under; less its ending
 
 
 class Choice(NamedTuple):
@@ -107,16 +112,55 @@ def repository(folder: str) -> str:
 
 
 def is_inside(cwd: str, root: str) -> bool:
-    return os.path.isabs(cwd) and "\0" not in cwd and f"{os.path.normpath(cwd)}/".startswith(root.rstrip("/") + "/")
+    return os.path.isabs(cwd) and _is_name(cwd) and f"{os.path.normpath(cwd)}/".startswith(root.rstrip("/") + "/")
+
+
+def _is_name(path: str) -> bool:
+    """Whether a file system could have it: what a session says is any text."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def archive(home: Home, source: Source, cwd: str) -> None:
-    """Keep a session's file below raw/sessions/, unless the same is there already."""
-    name = source.name if source.name.endswith(".jsonl") else f"{source.name}.jsonl"
-    path = home.path("raw", "sessions", os.path.normpath(cwd).replace("/", "-"), name)
+    """Keep a session's file below raw/sessions/, in the place of what it grew from, beside others of its name."""
+    folder = home.path("raw", "sessions", _shown(os.path.normpath(cwd).replace("/", "-")))
+    name = _shown(source.name.removesuffix(".jsonl"))
     with source.opened() as file:
         data = file.read()
-    if not os.path.exists(path):
-        files.create(path, data)
-    elif files.read(path) != data:
-        files.replace(path, data)
+    for path in _kept(folder, name):
+        old = files.read(path)
+        if old.startswith(data):
+            return
+        if data.startswith(old):
+            files.replace(path, data)
+            return
+    files.create(next(path for path in _numbered(folder, name) if not os.path.lexists(path)), data)
+
+
+def _kept(folder: str, name: str) -> Iterator[str]:
+    """The files there are of this name, whatever their numbers."""
+    first = os.path.join(folder, f"{name}.jsonl")
+    if os.path.exists(first):
+        yield first
+    number = re.compile(rf"{re.escape(name)}-[0-9]+\.jsonl")
+    yield from [os.path.join(folder, other) for other in _listed(folder) if number.fullmatch(other)]
+
+
+def _listed(folder: str) -> list[str]:
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def _numbered(folder: str, name: str) -> Iterator[str]:
+    yield os.path.join(folder, f"{name}.jsonl")
+    yield from (os.path.join(folder, f"{name}-{number}.jsonl") for number in itertools.count(2))
+
+
+def _shown(name: str) -> str:
+    """A name of what can be printed; a long one is cut, and ends in its digest."""
+    plain = "".join([char if char.isprintable() else "_" for char in name]).encode()
+    if len(plain) <= LONGEST_NAME:
+        return plain.decode()
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain[: LONGEST_NAME - 9].decode('utf-8', 'ignore')}-{digest}"

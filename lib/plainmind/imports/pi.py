@@ -48,10 +48,10 @@ def lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
     while path and path not in seen:
         seen.add(path)
         parent: dict[str, Any] = {}
-        for place in (None if "\0" in path else Source(path, 0, 0), source.beside(path.replace("\\", "/").rpartition("/")[2])):
+        for place in (Source(path, 0, 0), source.beside(path.replace("\\", "/").rpartition("/")[2])):
             try:
                 parent = parent or (header(place) if place else {})
-            except (OSError, Failure):
+            except (OSError, ValueError, Failure):  # ValueError: no name a file can have
                 continue
         if not parent:
             break

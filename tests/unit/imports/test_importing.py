@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,24 @@ def test_a_member_that_is_damaged_is_reported(tmp_path):
     assert [one for one in found("chatgpt", archive) if isinstance(one, Failure)]
 
 
+@pytest.mark.parametrize("name", ["../../{}", "/{}", "..\\..\\a/{}", "a/../{}", "a\n\x1b[2J/{}"])
+@pytest.mark.parametrize("tool", ["chatgpt", "claude-ai", "discord", "pi"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_in_an_export_are_names_only(tool, name, tmp_path, home):
+    at = name.format({"discord": "messages.json", "pi": "s.jsonl"}.get(tool, "conversations.json"))
+    path = tmp_path / "in" / "x.zip"
+    path.parent.mkdir()
+    session = json.dumps(histories.header()) + "\n" + json.dumps(histories.entry(1, "user", "x")) + "\n"
+    with zipfile.ZipFile(path, "w") as members:
+        for _ in range(2):
+            members.writestr(at, session + "{torn" if tool == "pi" else "[{torn")
+    choice = importing.Choice((str(path),), *(("/work", home) if tool == "pi" else ()))
+    failures = [one for one in importing.run(registry.history(tool), choice, lambda done, of: None) if isinstance(one, Failure)]
+    assert failures and all(one.place.startswith(f"{path}/{at}") for one in failures)
+    kept = [home.path("raw", "sessions", "-work-app", at.rpartition("/")[2])] if tool == "pi" else []
+    assert sorted(str(one) for one in tmp_path.rglob("*") if one.is_file()) == sorted([str(path), *kept])
+
+
 def test_counts_instead_of_lines(tmp_path, home):
     histories.chatgpt(tmp_path, {"title": "no mapping"})
     code, out, err = mem_import("--from", "chatgpt", "--dry-run", tmp_path, home=home)
@@ -229,6 +248,53 @@ def test_session_files_are_archived_once(tool, tmp_path, home, command):
     command("mem-import", *arguments, home=home)
     assert [name for name in files if files[name].stat().st_mtime_ns != before[name]] == [grown.name]
     assert files[grown.name].read_bytes() == grown.read_bytes()
+
+
+def archived(tool: str, folder: Path, root: str, home: Any) -> tuple[list[Any], dict[str, bytes]]:
+    """What an import with --archive finds, and the files that it keeps."""
+    choice = importing.Choice((str(folder),), root, home)
+    found = list(importing.run(registry.history(tool), choice, lambda done, of: None))
+    kept = Path(home.path("raw", "sessions"))
+    return found, {str(path.relative_to(kept)): path.read_bytes() for path in kept.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("tool", ["pi", "claude"])
+def test_a_folder_no_file_system_knows_is_in_no_repository(tool, tmp_path, home):
+    for n, cwd in enumerate(["/tmp/repo/\ud800", "/tmp/repo/\0", "/tmp/repo"]):
+        session = [histories.header(cwd=cwd, parentSession=cwd), histories.entry(1, "user", "x")]
+        lines = session if tool == "pi" else [histories.claude_line(1, "user", "x", cwd=cwd)]
+        histories.jsonl(tmp_path / "from" / f"{n}.jsonl", *lines)
+    found, kept = archived(tool, tmp_path / "from", "/tmp/repo", home)
+    assert [type(one).__name__ for one in found] == ["Skipped", "Skipped", "Said"] and list(kept) == ["-tmp-repo/2.jsonl"]
+    assert len(said(tool, tmp_path / "from")) == 3
+
+
+def test_sessions_of_one_name_are_all_kept(tmp_path, home):
+    files = [
+        histories.jsonl(tmp_path / "from" / part / "chat.jsonl", histories.header(part), histories.entry(1, "user", part))
+        for part in ("a", "b", "c")
+    ]
+    names = ["-work-app/chat.jsonl", "-work-app/chat-2.jsonl", "-work-app/chat-3.jsonl"]
+    for _ in range(2):
+        assert archived("pi", tmp_path / "from", "/work", home)[1] == {n: f.read_bytes() for n, f in zip(names, files)}
+    older = histories.write(tmp_path / "older" / "chat.jsonl", files[1].read_bytes())
+    histories.write(files[1], files[1].read_bytes() + b"\n")
+    os.unlink(home.path("raw", "sessions", names[0]))  # too old
+    assert archived("pi", files[1].parent, "/work", home)[1] == {n: f.read_bytes() for n, f in zip(names[1:], files[1:])}
+    assert archived("pi", older.parent, "/work", home)[1] == {n: f.read_bytes() for n, f in zip(names[1:], files[1:])}
+
+
+def test_names_in_the_archive_can_be_shown(tmp_path, home):
+    long = "/work/" + "/".join(["é" * 60] * 5)
+    folders = ["/work/a\nb\x1b[2J\u202e", "/work/\udcff", long, long + "x"]
+    for n, cwd in enumerate(folders):
+        histories.jsonl(tmp_path / "from" / f"{n}\n{'n' * 240}.jsonl", histories.header(cwd=cwd), histories.entry(1, "user", "x"))
+    found, kept = archived("pi", tmp_path / "from", "/work", home)
+    assert not [one for one in found if isinstance(one, Failure)]
+    assert archived("pi", tmp_path / "from", "/work", home)[1] == kept
+    names = [part for path in kept for part in path.split("/")]
+    assert len(kept) == 4 and all(name.isprintable() and len(name.encode()) <= 210 for name in names)
+    assert {"-work-a_b_[2J_", "-work-_"} < set(names) and len({path.partition("/")[0] for path in kept}) == 4
 
 
 # --- what is particular to a tool
