@@ -1,6 +1,6 @@
 """Speed of whole processes against the interpreter's own floor, measured in the same run.
 
-    .venv/bin/python bench/speed.py [--turns apollo,1000,10000] [--embed N]
+    .venv/bin/python bench/speed.py [--turns apollo,1000,10000] [--pages N] [--embed N]
 
 CPU is user + system time of a finished process, start-up included; the floor is the same interpreter
 importing click. Medians of 11 runs. `apollo` is the demo's 10,876 utterances; other turns come from a generator
@@ -172,6 +172,30 @@ def measure(name: str, floor: Cost) -> None:
         print(f"{'':44} index {size / count:,.0f} bytes a turn, log {_logs(home) / count:,.0f}\n")
 
 
+def knowledge(count: int, floor: Cost) -> None:
+    """A vault of pages of some 120 words, with links and triples; vectors are not asked for."""
+    print(f"{count} pages of knowledge")
+    with tempfile.TemporaryDirectory() as home:
+        env = {**{k: v for k, v in os.environ.items() if not k.startswith("MIND_")}, "MIND_HOME": home}
+        rows = turns(6 * count)
+        os.makedirs(os.path.join(home, "knowledge"))
+        for number in range(count):
+            said = "\n\n".join(row["content"] for row in rows[6 * number : 6 * number + 6])
+            head = (
+                f"date: 2026-01-{number % 28 + 1:02d}\ntype: project\ntier: L2\ntriples:\n- [e{number}, follows, e{number // 2}]\n"
+            )
+            with open(os.path.join(home, "knowledge", f"page-{number:05d}.md"), "w", encoding="utf-8") as file:
+                file.write(f"---\n{head}---\n\n# Page {number}\n\n{said}\n\nSee [[page-{number // 2:05d}]].\n")
+        query = " ".join(rows[count]["content"].split()[2:8])
+        first = cost([f"{BIN}/mem-graph", "e1"], env, runs=1)
+        line("mem-graph, the first time: all pages taken in", first, floor, f"{1000 * count / first.cpu:,.0f} pages/s")
+        line("mem-graph, nothing changed", cost([f"{BIN}/mem-graph", "e1"], env), floor)
+        line("mem-recall --knowledge --lexical", cost([f"{BIN}/mem-recall", "--knowledge", "--lexical", query], env), floor)
+        other = f"od -An -N200 -tx2 /dev/urandom | '{BIN}/mem-note' --type project --quiet"  # a text that no other page says
+        line("mem-note, one more page", cost(["sh", "-c", other], env, peak=False), floor)
+        line("mem-lint", cost([f"{BIN}/mem-lint"], env, runs=3), floor, "\n")
+
+
 def fill_cache(home: str, env: dict) -> None:
     """Random vectors for every turn, in the cache: mem-embed finds them there and asks no model."""
     from plainmind.ground.clock import system_now
@@ -229,13 +253,16 @@ def _logs(home: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--turns", default="apollo,1000,10000")
+    parser.add_argument("--pages", type=int, default=2000)
     parser.add_argument("--embed", type=int, default=200)
     given = parser.parse_args()
     compile_all()
     floor = cost([PYTHON, "-I", "-c", "import click"], dict(os.environ))
     line("floor: the interpreter and click", floor, floor)
-    for name in given.turns.split(","):
+    for name in filter(None, given.turns.split(",")):
         measure(name, floor)
+    if given.pages:
+        knowledge(given.pages, floor)
     if given.embed:
         embedded_rate(given.embed)
 

@@ -28,20 +28,27 @@ fi
 jobs=''
 if parallel --version 2> /dev/null | grep -q GNU; then jobs='--jobs 2'; fi
 
-# the relay's tests wait most of the time, and go beside the others
+# two lanes, as most machines have two cores: beside the others go the relay's tests, which wait most of the time, then the
+# faults, which wait for the disk; 'make faults' strikes at every system call, these at those that change something
 beside=$(mktemp -d) || exit 1
 trap 'rm -rf "$memory" "$beside"' EXIT
+aside() { # NAME COMMAND...
+  lane=$1
+  shift
+  "$@" > "$beside/$lane" 2>&1
+  echo $? > "$beside/$lane.code"
+}
 {
-  env FAULTS=quick .venv/bin/python -m pytest tests/unit/surfaces tests/faults/test_relay_*.py -m 'not slow' > "$beside/said" 2>&1
-  echo $? > "$beside/code"
+  aside relay env FAULTS=quick .venv/bin/python -m pytest tests/unit/surfaces tests/faults/test_relay_*.py -m 'not slow'
+  aside faults env FAULTS=quick .venv/bin/python -m pytest tests/faults --ignore-glob='*/test_relay_*' -m 'not slow'
 } &
 
 # shellcheck disable=SC2086 # words
 try bats env TMPDIR="${memory:-${TMPDIR:-/tmp}}" .venv/bin/bats $jobs tests/bats
-try unit env TMPDIR="${memory:-${TMPDIR:-/tmp}}" .venv/bin/python -m pytest tests/unit --ignore=tests/unit/surfaces
+try unit env TMPDIR="${memory:-${TMPDIR:-/tmp}}" .venv/bin/python -m pytest tests/unit --ignore=tests/unit/surfaces -m 'not slow'
 wait
-try relay sh -c 'cat "$0/said"; exit "$(cat "$0/code")"' "$beside"
-# 'make faults' strikes at every system call; this, at those that change something
-try faults env FAULTS=quick .venv/bin/python -m pytest tests/faults --ignore-glob='*/test_relay_*' -m 'not slow'
+for lane in relay faults; do
+  try "$lane" sh -c 'cat "$0"; exit "$(cat "$0.code")"' "$beside/$lane"
+done
 
 [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }
