@@ -9,6 +9,7 @@ import re
 MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
 KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 
+_DECODER = json.JSONDecoder()
 _MARKER = re.compile(rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})[^\n]*\n?", re.M)
 _RECALLED = re.compile(r"^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M)
 
@@ -40,11 +41,17 @@ def _end_of_object(text: str, at: int) -> int:
     while start < len(text) and text[start].isspace():
         start += 1
     if text.startswith("{", start):
+        marker = _MARKER.search(text, start)
         try:
-            end = json.JSONDecoder().raw_decode(text, start)[1]
+            end = _object(text, start, marker.start() if marker else len(text))
             return end + 1 if text.startswith("\n", end) else end
         except (ValueError, RecursionError):
             pass
         empty = text.find("\n\n", start)
         return len(text) if empty < 0 else empty + 1
     return at
+
+
+def _object(text: str, start: int, end: int) -> int:
+    """Where a JSON object ends. One that is broken costs what it is long: the error counts the lines before it."""
+    return start + _DECODER.raw_decode(text[start:end])[1]

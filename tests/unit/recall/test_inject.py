@@ -1,6 +1,7 @@
 """Excerpts and the injected block: within their budgets, cut at words, the same bytes for the same hits."""
 
 import json
+import time
 
 import pytest
 from hostile import texts
@@ -138,6 +139,32 @@ def test_what_holds_no_block_stays(text):
     assert injected.without(text) == text
     quoted = text + " mentions INJECTED_CONTEXT_RELEVANT_MEMORIES in a sentence"
     assert "mentions" in injected.without(quoted)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*MARKERS, "\n", "\n\n", "\n{", "{", "}", '{"a": ', '"b', '"', "1", "[", "]", ", ", " ", "\r", "\u2028", "x"]
+        ),
+        max_size=20,
+    ).map("".join),
+    st.booleans(),
+)
+def test_an_object_never_goes_on_after_the_next_marker(text, keep_lines):
+    """Which is why it is decoded up to there."""
+    whole = json.JSONDecoder().raw_decode
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(injected, "_object", lambda text, start, end: whole(text, start)[1])
+        expected = injected.without(text, keep_lines=keep_lines)
+    assert injected.without(text, keep_lines=keep_lines) == expected
+
+
+def test_many_blocks_that_were_cut_off_are_taken_out_at_once():
+    """Each that failed counted the lines before it: the square of their number."""
+    start = time.perf_counter()
+    assert injected.without(f"{injected.KNOWLEDGE}\n{{\n\n" * 30_000) == "\n" * 30_000
+    assert time.perf_counter() - start < 1
 
 
 @pytest.mark.parametrize("role", ["user", "agent", "tool", "system"])
