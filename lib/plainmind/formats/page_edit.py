@@ -43,7 +43,7 @@ _ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")  # w
 _TABBED = re.compile(r" *\t")
 _COLON = re.compile(r"[ \t]*:")
 _DASH = re.compile(r" *- +\Z")
-_ARROWS = re.compile(r"\s*(?:\||->|→|=>|;)\s*")
+_ARROWS = re.compile(r"\||->|→|=>|;")  # without the spaces around: to look for those first takes the square of their number
 
 
 class Mended(NamedTuple):
@@ -404,7 +404,8 @@ class _Mending:
     def _tags_as_list(self) -> None:
         entry = self._own("tags")
         text = (page.scalar(entry.node) or "").strip() if entry else ""
-        words = [word.lstrip("#") for word in re.split(r"\s*,\s*|\s+(?=#)" if re.search("[,#]", text) else r"\s+", text)]
+        words = re.split(r",|\s(?=#)", text) if re.search("[,#]", text) else text.split()
+        words = [word.strip().lstrip("#") for word in words]
         if entry and any(words) and entry.node.style not in ("|", ">"):
             self._replace(entry.node, text_of([word for word in words if word]))
             self._note(entry.line, "tags", "the tags are a list now")
@@ -482,7 +483,7 @@ class _Mending:
 def _triple_of(node: Any) -> Triple | None:
     """A triple written as one text, or as a mapping."""
     if isinstance(node.value, str):
-        parts = _ARROWS.split(node.value.strip().strip("()"))
+        parts = [part.strip() for part in _ARROWS.split(node.value.strip().strip("()"))]
         return Triple(*parts) if len(parts) == 3 and all(parts) and getattr(node, "style", None) not in ("|", ">") else None
     if not node.flow_style:
         return None
