@@ -52,16 +52,13 @@ def entries(text: str, path: str, first_line: int, *, aliases: bool = False) -> 
         return []
     if not isinstance(root, yaml.MappingNode):
         raise BadData("the head is no list of 'key: value'", place=f"{path}:{first_line}", cure="write one 'key: value' a line")
-    found = [
-        Entry(
-            key.value if isinstance(key.value, str) else "?",
-            value,
-            line(text, key, first_line),
-            key.start_mark.index,
-            key.end_mark.index,
-        )
-        for key, value in root.value
-    ]
+    found, number, at = [], first_line, 0
+    for key, value in root.value:
+        start = key.start_mark.index
+        if start < at:  # an alias: the key stands before
+            number, at = first_line, 0
+        number, at = number + text.count("\n", at, start), start
+        found.append(Entry(key.value if isinstance(key.value, str) else "?", value, number, start, key.end_mark.index))
     if aliases:
         _check_size(root, text, path, first_line)
     return found

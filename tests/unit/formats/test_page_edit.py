@@ -342,3 +342,24 @@ def test_surgery_that_touches_what_others_say_is_not_done(monkeypatch):
 @given(st.binary(max_size=120))
 def test_whatever_the_bytes(data):
     assert mended(data) == data or data.startswith((b"---", b"\xef\xbb\xbf---"))
+
+
+# --- the nodes below it
+
+
+@pytest.mark.parametrize("aliases", [True, False])
+def test_a_head_of_too_many_keys_is_refused_before_it_is_built(aliases, monkeypatch):
+    monkeypatch.setattr("yaml.compose", None)
+    with pytest.raises(BadData, match="a head of more than 10,000 values") as caught:
+        yaml_nodes.entries("a: 1\n" * 48_000, "p", 2, aliases=aliases)
+    assert caught.value.place == "p:5001"
+
+
+def test_lines_of_many_keys():
+    text = "".join(f"a{n}: 1\n\n" for n in range(4_999))
+    assert [entry.line for entry in yaml_nodes.entries(text, "p", 2)] == list(range(2, 10_000, 2))
+
+
+def test_a_key_that_is_an_alias_has_the_line_of_what_it_stands_for():
+    found = yaml_nodes.entries("a: 1\n\nb: &k c\nd: 2\n*k : 3\ne: 4\u2028f: 5\ng: 6\n", "p", 2, aliases=True)
+    assert [(entry.key, entry.line) for entry in found] == [("a", 2), ("b", 4), ("d", 5), ("c", 4), ("e", 7), ("f", 7), ("g", 8)]
