@@ -197,7 +197,8 @@ def _file(path: str) -> Source:
 
 
 def _member(zip: str, info: zipfile.ZipInfo) -> Source:
-    return Source(info.filename, info.file_size, calendar.timegm((*info.date_time, 0, 0, 0)), zip)
+    year, month, *rest = info.date_time  # four bits of month: some programs write none
+    return Source(info.filename, info.file_size, calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0)), zip)
 
 
 @lru_cache(1)

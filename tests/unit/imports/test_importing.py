@@ -157,6 +157,13 @@ def test_names_in_an_export_are_names_only(tool, name, tmp_path, home):
     assert sorted(str(one) for one in tmp_path.rglob("*") if one.is_file()) == sorted([str(path), *kept])
 
 
+@pytest.mark.parametrize("month", [0, 15])
+def test_an_export_whose_files_have_no_date_is_read(month, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as members:
+        members.writestr(zipfile.ZipInfo("conversations.json", (1980, month, 0, 31, 63, 0)), json.dumps([histories.conversation()]))
+    assert short(said("chatgpt", tmp_path / "x.zip")) == histories.CHATGPT
+
+
 def test_counts_instead_of_lines(tmp_path, home):
     histories.chatgpt(tmp_path, {"title": "no mapping"})
     code, out, err = mem_import("--from", "chatgpt", "--dry-run", tmp_path, home=home)
