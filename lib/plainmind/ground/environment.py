@@ -6,6 +6,7 @@ into `os.environ`, so no child process inherits them. Owns masking secrets in te
 
 import os
 import re
+from functools import cached_property
 
 #: names whose values are masked in every message, log and trace
 SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|WEBHOOK)", re.I)
@@ -50,13 +51,14 @@ class Environment:
     def names(self) -> set[str]:
         return set(os.environ) | set(self._file)
 
+    @cached_property
     def secrets(self) -> list[str]:
-        """The values of every variable whose name says secret, longest first."""
+        """The values of every variable whose name says secret, longest first; collected once, since nobody changes them."""
         values = {self.get(n) for n in self.names() if SECRET_NAME.search(n)}
         return sorted((v for v in values if len(v) >= 6), key=len, reverse=True)
 
     def mask(self, text: str) -> str:
         """`text` with every known secret, and everything that looks like one, as `***`."""
-        for value in self.secrets():
+        for value in self.secrets:
             text = text.replace(value, "***")
         return _SHAPES.sub("***", text)

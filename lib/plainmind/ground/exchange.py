@@ -64,6 +64,7 @@ def recover(path: str) -> None:
     beside the file, unless it is what the edit had read or made. The caller holds the lock of all edits."""
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
+    name = files.short(name)
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
@@ -88,7 +89,8 @@ def remove(path: str, old: bytes) -> bool:
         return False
     folder, name = os.path.split(path)
     digest = _digest(old)
-    names = (os.path.join(folder, f".{name}.{os.getpid()}-{n}.{digest}-{digest}.gone") for n in itertools.count())
+    stem = f".{files.short(name)}.{os.getpid()}"
+    names = (os.path.join(folder, f"{stem}-{n}.{digest}-{digest}.gone") for n in itertools.count())
     away = next(name for name in names if not os.path.lexists(name))
     os.rename(path, away)
     still = _is_still(away, old)
@@ -116,7 +118,9 @@ def left(folder: str) -> list[str]:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted({os.path.join(folder, match[1]) for name in names if (match := _BESIDE.fullmatch(name))})
+    stems = {match[1] for name in names if (match := _BESIDE.fullmatch(name))}
+    whole = {files.short(name): name for name in names} if stems else {}  # of one that is gone, its short name has to do
+    return sorted(os.path.join(folder, whole.get(stem, stem)) for stem in stems)
 
 
 def recover_all(folder: str) -> None:
@@ -205,12 +209,13 @@ def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
         lines = iter(files.read(name).split(b"\n"))
         if all(line in lines for line in save.split(b"\n")):
             return
-    stem, ending = os.path.splitext(path)
+    folder, name = os.path.split(path)
+    stem, ending = os.path.splitext(os.path.join(folder, files.short(name)))
     stamp = clock.stamp(clock.system_now())
     names = (f"{stem} (conflict {stamp}{f'-{n}' if n > 1 else ''}){ending}" for n in itertools.count(1))
     kept = next(name for name in names if not os.path.lexists(name))
     os.rename(files.write_temporary(path, save, like=path if there else ""), kept)
-    files.sync_folder(os.path.dirname(path))
+    files.sync_folder(folder)
     conflicts.append(kept)
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
 LOCK_WAIT = 5.0  # seconds
+LONGEST_NAME = 190  # bytes of a file's name in that of one beside it: no name may have more than 255
 
 
 def sync(fd: int) -> None:
@@ -201,7 +202,7 @@ def finish_creating(path: str) -> None:
     folder, name = os.path.split(path)
     settle(folder)
     for other in os.listdir(folder):
-        if other.startswith(f".{name}.") and os.path.samefile(os.path.join(folder, other), path):
+        if other.startswith(f".{short(name)}.") and os.path.samefile(os.path.join(folder, other), path):
             os.unlink(os.path.join(folder, other))
 
 
@@ -250,6 +251,26 @@ def read(path: str, start: int = 0, size: int = -1) -> bytes:
         if start:
             file.seek(start)
         return file.read(size)
+
+
+def short(name: str) -> str:
+    """A file's name as it is part of that of a file beside it: of a long one its beginning, digits of a hash, and its ending."""
+    data = os.fsencode(name)
+    if len(data) <= LONGEST_NAME:
+        return name
+    import hashlib
+
+    ending = os.fsencode(os.path.splitext(name)[1])
+    end = b"~" + hashlib.sha256(data).hexdigest()[:8].encode() + (ending if len(ending) <= 16 else b"")
+    return os.fsdecode(beginning(data, LONGEST_NAME - len(end)) + end)
+
+
+def beginning(data: bytes, most: int) -> bytes:
+    """At most so many bytes of a text in UTF-8, cut between two characters."""
+    end = most
+    while most - 3 <= end < len(data) and data[end] & 0xC0 == 0x80:
+        end -= 1
+    return data[:end]
 
 
 def count_lines(path: str, end: int) -> int:
@@ -329,7 +350,7 @@ def _new_temporary(path: str) -> tuple[int, str]:
     that is left of a human's save."""
     folder, name = os.path.split(path)
     for number in itertools.count():
-        temporary = os.path.join(folder, f".{name}.{os.getpid()}-{number}.tmp")
+        temporary = os.path.join(folder, f".{short(name)}.{os.getpid()}-{number}.tmp")
         try:
             return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), temporary
         except FileExistsError:

@@ -37,6 +37,12 @@ def test_known_secrets_are_masked(env):
     assert masked == "a *** b *** c ***ed ***"
 
 
+def test_a_line_is_masked_without_looking_through_the_environment_again(env, monkeypatch):
+    assert env.mask("a from-the-process b") == "a *** b"
+    monkeypatch.setattr(Environment, "names", None)
+    assert env.mask("a from-the-process b") == "a *** b"
+
+
 @pytest.mark.parametrize("text, masked", [
     ("post to https://discord.com/api/webhooks/123/abc-DEF failed", "post to *** failed"),
     ("https://canary.discord.com/api/v10/webhooks/1/x?wait=true", "***"),

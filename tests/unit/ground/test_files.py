@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 import time
+from glob import glob
 
 import pytest
 from plainmind.ground import exchange, files
@@ -507,6 +508,36 @@ def test_what_a_killed_edit_left_is_recovered(path, in_place, left, kept):
     exchange.recover(path)
     assert files.read(path) == in_place and conflicts(path) == kept
     assert len(names(path)) == 1 + len(kept)
+
+
+LONG = "日" * 84 + ".md"  # 255 bytes
+
+
+@pytest.mark.parametrize("name", [LONG, "x" * 252 + ".md", "x" * 255], ids=["wide", "ending", "plain"])
+def test_a_name_as_long_as_one_may_be(tmp_path, monkeypatch, name):
+    """It was: the name of the file beside it was too long."""
+    path = str(tmp_path / name)
+    files.create(path, b"old\n")
+    files.finish_creating(path)
+    theirs, swap = [b"theirs\n", b"more\n"], exchange.swap
+    monkeypatch.setattr(exchange, "swap", lambda *names: (theirs and files.replace(path, theirs.pop())) or swap(*names))
+    edited = exchange.edit(path, lambda data: data + b"ours\n")
+    assert files.read(path) == b"theirs\nours\n" and [files.read(kept) for kept in edited.conflicts] == [b"more\n"]
+    assert os.path.splitext(path)[1] == os.path.splitext(edited.conflicts[0])[1] and len(names(path)) == 2
+    assert exchange.remove(path, files.read(path)) and not os.path.exists(path)
+
+
+def test_what_a_killed_edit_left_of_a_long_name_is_found_and_its_own(tmp_path):
+    path, other = str(tmp_path / LONG), str(tmp_path / LONG.replace("日.md", "月.md"))
+    for name in (path, other):
+        files.replace(name, NEW)
+    left = exchange._stage(path, OLD, b"theirs\n").replace(f".{os.getpid()}-", f".{dead()}-")
+    os.rename(glob(os.path.join(tmp_path, ".*.swap"))[0], left)
+    assert exchange.left(str(tmp_path)) == [path]
+    exchange.recover(other)
+    assert os.path.exists(left)
+    exchange.recover_all(str(tmp_path))
+    assert sorted(names(path)) == sorted([LONG, os.path.basename(other)])
 
 
 def test_what_a_killed_edit_left_of_a_file_that_is_gone(path):
