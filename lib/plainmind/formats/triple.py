@@ -150,11 +150,13 @@ def _orphans(graph: Sequence[Triple], parts: list[set[str]]) -> Iterable[Concern
     """Parts of the graph that hang together with nothing else."""
     if len(max(parts, key=len, default=())) < MAIN:
         return  # so small a graph has no main part yet
+    part_of = {name: number for number, part in enumerate(parts) for name in part}
+    times = Counter(part_of[each.subject] for each in graph)
+    detail = "nothing leads from here to the rest: is one of the names spelled differently elsewhere?"
     for part in sorted(parts, key=lambda p: (-len(p), sorted(p)))[1:]:
         few = tuple(sorted(part)[:5])
         code = "orphan" if len(part) <= 2 else "island"
-        count = sum(1 for each in graph if each.subject in part)
-        yield Concern(code, few, count, "nothing leads from here to the rest: is one of the names spelled differently elsewhere?")
+        yield Concern(code, few, times[part_of[few[0]]], detail)
 
 
 def _components(graph: Sequence[Triple]) -> list[set[str]]:

@@ -120,7 +120,7 @@ def test_a_large_graph_in_time():
     begun = time.process_time()
     found = health(
         [Triple(f"e{n}", f"p{n % 500}", f"e{n + 1}") for n in range(20_000)]
-        + [Triple(f"x{n}", "owns", f"y{n}") for n in range(2_000)]
+        + [Triple(f"x{n}", "owns", f"y{n}") for n in range(10_000)]
     )
-    assert found.components[0] == 20_001 and len(found.concerns) == 2_000
-    assert time.process_time() - begun < 6
+    assert found.components[0] == 20_001 and len(found.concerns) == 10_000
+    assert time.process_time() - begun < 4
