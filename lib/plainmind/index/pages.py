@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ..formats import injected, likeness, page, triple
 from ..formats.page import Page
 from ..ground import clock
+from ..ground.errors import Failure
 from ..knowledge import pages
 from . import text, vectors
 from .store import Store
@@ -41,7 +42,7 @@ def take_in(store: Store) -> int:
     for place in pages.RECALLED:
         for entry in pages.entries(store.home, place):
             path = f"{place}/{entry.name}"
-            if _CONTROL.search(path) or path != _utf8(path):  # no line of output could name it
+            if not pages.is_sayable(path):
                 continue
             seen = known.pop(path, None)
             try:
@@ -58,13 +59,13 @@ def take_in(store: Store) -> int:
 def _content(store: Store, path: str) -> bytes | None:
     try:
         return pages.content(store.home, path)
-    except OSError:  # gone, or not to be read: then it is not recalled
+    except (OSError, Failure):  # gone, or not to be read: then it is not recalled
         return None
 
 
 def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]], gone: dict[str, Seen]) -> int:
     """The changed and the gone pages; a page of which only the time changed is noted when that has settled."""
-    now, count = clock.system_now() * 1_000_000, 0
+    now, count, gone = clock.system_now() * 1_000_000, 0, dict(gone)
     work: list[tuple[str, tuple, bytes | None]] = []
     for path, stat, data in changed:
         row = store.db.execute("SELECT id, inode, modified, size, digest FROM pages WHERE path = ?", (path,)).fetchone()
@@ -72,7 +73,7 @@ def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]]
         modified = stat.st_mtime_ns if now - stat.st_mtime_ns > UNSETTLED else 0
         digest = hashlib.sha256(data).hexdigest() if data is not None else ""
         if data is None:
-            gone = {**gone, path: seen} if seen else gone
+            gone |= {path: seen} if seen else {}
         elif seen is None or seen.digest != digest:
             work.append((path, (stat.st_ino, modified, stat.st_size, digest), data))
         elif (seen.inode, seen.modified, seen.size) != (stat.st_ino, modified, stat.st_size):

@@ -4,6 +4,7 @@
     near-duplicate   two observations or summaries, four fifths alike
     recalled         a recall loop: what a recall had put before a message, or its answers, stored again
     secret           something that looks like a key, a token or a webhook
+    unreadable       a file that cannot be read, so that nobody knows
     unused           a page of L2, older than 30 days, that no turn was given as far back as there are records
 
 The whole of raw/ is scanned, since any package may own a folder there; files are read in pieces, and pictures and other
@@ -18,11 +19,12 @@ from typing import NamedTuple
 
 from ..formats import day, injected, likeness, page
 from ..ground import clock, files
+from ..ground.errors import Failure
 from ..ground.paths import Home
 from ..log.verify import Finding
 from . import maintenance, pages
 
-KINDS = ("duplicate", "near-duplicate", "recalled", "secret", "unused")
+KINDS = ("duplicate", "near-duplicate", "recalled", "secret", "unreadable", "unused")
 UNUSED_DAYS = 30
 PIECE = 1 << 20  # bytes
 LONGEST_LINE = 1 << 20  # of a line, that is looked at
@@ -45,11 +47,17 @@ def look(home: Home, now: int, mask: Callable[[str], str]) -> Counted:
     counts["last audit"] = clock.text(last.time)[:10] if last.time else "never"
     counts["writes since"] = last.writes
     counts["overdue"] = "yes" if last.overdue else "no"
-    known = {path: pages.read(home, path) for path in pages.paths(home, (pages.KNOWLEDGE,))}
+    known: dict[str, page.Page] = {}
+    for path in pages.paths(home, (pages.KNOWLEDGE,)):
+        try:
+            known[path] = pages.read(home, path)
+        except (OSError, Failure) as error:
+            findings.append(_unreadable(path, error))
+    unread = len(findings)
     sound = [each for each in known.values() if not any(problem.code in ("yaml", "head", "text") for problem in each.problems)]
     for kind, number in sorted(Counter(f"pages {each.type} {each.tier}" for each in sound).items()):
         counts[kind] = number
-    counts["pages unreadable"] = len(known) - len(sound)
+    counts["pages unreadable"] = len(known) - len(sound) + unread
     counts["forgotten"] = sum(1 for _ in maintenance.tombstones(home))
     findings += _of_raw(home, mask, counts)
     findings += _near(home)
@@ -75,7 +83,7 @@ def _of_raw(home: Home, mask: Callable[[str], str], counts: dict[str, int | str]
             try:
                 digest, wrong = _file(full, path, mask)
             except OSError as error:
-                made.append(Finding(path, 1, "recalled", f"cannot be read: {files.failure(error).what}"))
+                made.append(_unreadable(path, error))
                 continue
             made += wrong
             before = first.setdefault(digest, path) if not path.startswith(_OWN) and os.path.getsize(full) else path
@@ -84,6 +92,10 @@ def _of_raw(home: Home, mask: Callable[[str], str], counts: dict[str, int | str]
     for folder, number in sorted(found.items()):
         counts[f"files {folder}"] = number
     yield from made
+
+
+def _unreadable(path: str, error: OSError | Failure) -> Finding:
+    return Finding(path, 1, "unreadable", f"cannot be read: {(files.failure(error) if isinstance(error, OSError) else error).what}")
 
 
 def _file(full: str, path: str, mask: Callable[[str], str]) -> tuple[bytes, list[Finding]]:
@@ -98,9 +110,11 @@ def _file(full: str, path: str, mask: Callable[[str], str]) -> tuple[bytes, list
             if binary or path.startswith(_OWN):
                 continue
             *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                number += 1
-                _line(line, path, number, mask, wrong)
+            text = b"\n".join(lines).decode("utf-8", "replace")
+            if _is_recalled(text) or mask(text) != text:
+                for at, line in enumerate(lines, number + 1):
+                    _line(line, path, at, mask, wrong)
+            number += len(lines)
             rest = rest[:LONGEST_LINE]
         if rest and not binary:
             _line(rest, path, number + 1, mask, wrong)
@@ -109,7 +123,7 @@ def _file(full: str, path: str, mask: Callable[[str], str]) -> tuple[bytes, list
 
 def _line(line: bytes, path: str, number: int, mask: Callable[[str], str], wrong: dict[str, Finding]) -> None:
     text = line[:LONGEST_LINE].decode("utf-8", "replace")
-    if "recalled" not in wrong and ("INJECTED_CONTEXT_" in text or injected.without_recalled_lines(text) != text):
+    if "recalled" not in wrong and _is_recalled(text):
         wrong["recalled"] = Finding(
             path, number, "recalled", "what a recall had answered, stored again; tell which program does that"
         )
@@ -119,12 +133,16 @@ def _line(line: bytes, path: str, number: int, mask: Callable[[str], str], wrong
         )
 
 
+def _is_recalled(text: str) -> bool:
+    return "INJECTED_CONTEXT_" in text or injected.without_recalled_lines(text) != text
+
+
 def _near(home: Home) -> Iterator[Finding]:
     bodies = {}
     for path in pages.paths(home, (pages.OBSERVATIONS, pages.COMPACTION)):
         try:
             bodies[path] = likeness.features(pages.read(home, path).body)
-        except OSError:
+        except (OSError, Failure):
             continue
     for one, other in likeness.candidates({path: likeness.sketch(found) for path, found in bodies.items() if found}):
         share = likeness.share(bodies[one], bodies[other])

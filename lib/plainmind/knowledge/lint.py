@@ -2,7 +2,8 @@
 
     head, yaml, text, twice, date, type, tier, tags, triples, predicate, entity, source, image, sources, supersedes, validity
                   what formats.page says of one page
-    name          a name that another page has but for case, spaces or hyphens: a link may mean either
+    name          a name that another page has but for case, spaces or hyphens: a link may mean either; or one that no line of
+                  output can name, or a link that leads out of the home: nothing reads those
     folder        a page in a folder below knowledge/, where nothing reads it
     duplicate     word for word what another page says
     near-duplicate   four words in five, and pairs of neighbouring words, are another page's
@@ -23,9 +24,11 @@ Owns these checks. Changes nothing; refuses to know the index.
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
+from math import ceil
+from typing import NamedTuple
 
 from ..formats import day, injected, likeness, page, page_edit
 from ..formats.page import Page
@@ -39,42 +42,49 @@ from . import maintenance, pages, retention
 STALE_DAYS = 365
 CHARACTERS = 4  # one token, about
 MOST_L1, MOST_L2 = 1000, 4000  # tokens
+LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
 
 
 def findings(home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]) -> Iterator[Finding]:
     """What is wrong with these pages (all there are, when none is named). `mask` hides secrets in a text."""
+    yield from (_finding(*found) for found in _findings(home, wanted, now, mask))
+
+
+def _findings(home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]) -> Iterator[Finding]:
     known: dict[str, Page] = {}
-    secrets: dict[str, list[page.Problem]] = {}
+    looked: dict[str, _Looked] = {}
     for path in pages.paths(home):
         try:
             data = pages.content(home, path)
-        except OSError as error:
             if not wanted or path in wanted:
-                yield Finding(path, 1, "text", f"cannot be read: {files.failure(error).what}")
+                looked[path] = _looked(chain([data], pages.rest(home, path, len(data))), len(data), mask)
+        except (OSError, Failure) as error:
+            if not wanted or path in wanted:
+                what = (files.failure(error) if isinstance(error, OSError) else error).what
+                yield Finding(path, 1, "text", f"cannot be read: {what}")
             continue
         known[path] = page.read(data, path)
-        if not wanted or path in wanted:
-            secrets[path] = list(_secrets(data.decode("utf-8", "replace"), mask))
     checked = [known[path] for path in wanted or known if path in known]
     vault = _Vault(home, known)
     for each in checked:
         own = list(each.problems)
         own += vault.problems(each)
         own += _of_time(each, now)
-        own += _of_text(each)
-        own += secrets[each.path]
-        yield from (_finding(each.path, *problem) for problem in sorted(own))
+        own += _of_text(each, looked[each.path].times)
+        own += looked[each.path].secrets
+        yield from (Finding(each.path, *problem) for problem in sorted(own))
     yield from _names(checked, known)
     yield from _duplicates(checked, known)
     if not wanted:
+        for path in chain.from_iterable(pages.outside(home, place) for place in pages.PLACES):
+            yield Finding(path, 1, "name", "a link that leads out of the home, where nothing is read; put the file in its place")
         yield from _folders(home)
 
 
 def _finding(path: str, line: int, code: str, message: str) -> Finding:
-    """A finding on one line, whatever a page says that it quotes."""
-    return Finding(
-        path, line, code, message if message.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in message)
-    )
+    """A finding on one line, whatever a page is called, and says that it quotes."""
+    message = message if message.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in message)
+    return Finding(pages.said(path), line, code, message)
 
 
 class _Vault:
@@ -181,24 +191,21 @@ def _of_time(each: Page, now: int) -> Iterator[page.Problem]:
     if not each.day or not each.path.startswith(f"{pages.KNOWLEDGE}/"):
         return
     age = (today - each.day).days
-    if each.day > today + timedelta(days=1):
+    if age < -1:
         yield page.Problem(line, "future", f"dated {each.day}, which is to come; mend the date, or say valid_from")
     elif each.type in ("user", "project") and age > STALE_DAYS:
         yield page.Problem(
             line, "stale", f"dated {each.day}, {age} days ago; if it still holds: mem-note --update {each.name} --date {today}"
         )
-    elif each.type in retention.DATED and "type" in each.lines and age > retention.DATED[each.type]:
-        yield page.Problem(
-            line,
-            "expired",
-            f"dated {each.day}, and {each.type} is kept {retention.DATED[each.type]} days; mem-lint --prune --apply deletes it",
-        )
+    elif expired := retention.expired_page(each, today):
+        yield page.Problem(line, "expired", f"dated {each.day}, and {expired.rule}; mem-lint --prune --apply deletes it")
 
 
-def _of_text(each: Page) -> Iterator[page.Problem]:
+def _of_text(each: Page, times: float) -> Iterator[page.Problem]:
+    """`times`: how long the whole is, of which this was read."""
     if each.lines and page.has_head(each.body):
         yield page.Problem(each.body_line, "head", "a second head, which nobody reads; make one of both")
-    tokens, most = -(-len(each.body) // CHARACTERS), MOST_L1 if each.tier == "L1" else MOST_L2
+    tokens, most = ceil(len(each.body) * times / CHARACTERS), MOST_L1 if each.tier == "L1" else MOST_L2
     if tokens > most:
         yield page.Problem(
             each.body_line, "size", f"about {tokens:,} tokens, of which a turn is given a part; make pages of at most {most:,}"
@@ -212,12 +219,28 @@ def _of_text(each: Page) -> Iterator[page.Problem]:
         )
 
 
-def _secrets(text: str, mask: Callable[[str], str]) -> Iterator[page.Problem]:
-    if mask(text) == text:
-        return
-    lines = [number for number, row in enumerate(text.split("\n"), 1) if mask(row) != row]
-    for number in lines or [1]:  # one of several lines is found in the whole only
-        yield page.Problem(number, "secret", "something that looks like a secret; remove it here, and change it where it is used")
+class _Looked(NamedTuple):
+    """What there is to say of all of a page's bytes."""
+
+    secrets: list[page.Problem]
+    times: float  # how long it is, of what is read of it
+
+
+def _looked(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> _Looked:
+    lines: dict[int, None] = {}
+    size, number, before = 0, 1, b""
+    for piece in pieces:
+        size += len(piece)
+        data = before + piece
+        text = data.decode("utf-8", "replace")
+        if mask(text) != text:
+            rows = [at for at, row in enumerate(text.split("\n"), number) if mask(row) != row]
+            lines |= dict.fromkeys(rows or [number])  # one of several lines is found in the whole only
+        before = data[-LONGEST_SECRET:]
+        before = before[before.find(b"\n") + 1 :]
+        number += data.count(b"\n") - before.count(b"\n")
+    said = "something that looks like a secret; remove it here, and change it where it is used"
+    return _Looked([page.Problem(line, "secret", said) for line in lines], size / max(read, 1))
 
 
 def _names(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Finding]:
@@ -226,6 +249,10 @@ def _names(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Findi
         if path.startswith(f"{pages.KNOWLEDGE}/"):
             groups[page.link_key(page.name_of(path))].append(path)
     for each in checked:
+        if not pages.is_sayable(each.path):
+            yield Finding(
+                each.path, 1, "name", "a control character, or no UTF-8, in its name, so that nothing reads it; rename it"
+            )
         others = [path for path in groups.get(page.link_key(each.name), ()) if path != each.path]
         if others and each.path.startswith(f"{pages.KNOWLEDGE}/"):
             yield Finding(each.path, 1, "name", f"a link to it may mean {others[0]} as well; rename one")
@@ -271,8 +298,8 @@ def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding |
         _settle(home, wanted)
     for path in wanted or list(pages.paths(home)):
         try:
-            data = files.read(home.path(path))
-        except OSError:  # gone meanwhile, or not to be read: findings says so
+            data = pages.whole(home, path)
+        except (OSError, Failure):  # gone meanwhile, or not to be read: findings says so
             continue
         made = page_edit.mended(data, path, partial(_is_there, home))
         if made.done and not dry:
@@ -309,7 +336,7 @@ def _mend(home: Home, path: str) -> page_edit.Mended:
         return last.data
 
     with maintenance.lock(home):
-        pages.change(home, path, edit)
+        pages.change(home, path, edit, settled=True)
     return last
 
 

@@ -12,7 +12,7 @@ Monthly files age out by retention; the others are markers and stay. Owns this f
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -65,16 +65,23 @@ def retained(home: Home, now: int) -> None:
     _put(home, writes(home)._replace(since=0, forgot=now))
 
 
-def record_forgotten(home: Home, now: int, path: str, digest: str, day: str, rule: str) -> None:
-    """A tombstone, on disk before its file goes. Once for the same file and content, however often it is tried."""
+def buried(home: Home) -> dict[tuple[str, str], str]:
+    """Path and digest of what has a tombstone -> the monthly file that has it."""
+    found = ((month, line) for month in _monthly(home, "") for line in _lines(month) if line.get("event") == "forgotten")
+    return {(str(line.get("path")), str(line.get("sha256"))): month for month, line in found}
+
+
+def record_forgotten(
+    home: Home, now: int, path: str, digest: str, day: str, rule: str, known: Mapping[tuple[str, str], str]
+) -> None:
+    """A tombstone, on disk before its file goes. Once for the same file and content, however often it is tried: `known` has
+    those of earlier runs, also of one before midnight."""
     line = {"time": clock.text(now), "event": "forgotten", "path": path, "sha256": digest, "date": day, "rule": rule}
-    for month in _monthly(home, ""):  # it may have been tried before midnight
-        for known in _lines(month):
-            if (known.get("path"), known.get("sha256"), known.get("event")) == (path, digest, "forgotten"):
-                files.sync_path(month)
-                files.settle(folder(home))
-                return
-    _append(os.path.join(folder(home), f"{clock.text(now)[:7]}.jsonl"), line, durable=True)
+    month = known.get((path, digest), "")
+    if os.path.exists(month):
+        files.sync_path(month)
+    else:
+        _append(os.path.join(folder(home), f"{clock.text(now)[:7]}.jsonl"), line, durable=True)
     files.settle(folder(home))
 
 

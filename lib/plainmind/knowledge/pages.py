@@ -5,18 +5,23 @@ are pages (formats.page). The caller of what writes holds the lock (knowledge.ma
 """
 
 import os
+import re
+import stat
 from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 from ..formats import page
 from ..formats.page import Page
 from ..ground import exchange, files, stream
-from ..ground.errors import NoInput, NotPermitted
+from ..ground.errors import NO_MATCH, Failure, NoInput, NotPermitted
 from ..ground.paths import Home
 
 KNOWLEDGE, COMPACTION, OBSERVATIONS = "knowledge", "raw/compaction", "raw/observations"
 PLACES = (KNOWLEDGE, COMPACTION, OBSERVATIONS)
 RECALLED = (KNOWLEDGE, COMPACTION)  # what a turn may be given
 LARGEST = 1 << 20  # bytes of a page that is read; of a larger one, the beginning
+
+_UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
@@ -50,10 +55,65 @@ def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
     return True
 
 
+def outside(home: Home, place: str) -> Iterator[str]:
+    """Paths of one folder that would be pages, and lead out of the home."""
+    folder = home.path(place)
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if name.endswith(".md") and not name.startswith(".") and os.path.islink(os.path.join(folder, name)):
+            try:
+                home.relative(f"{place}/{name}")
+            except NotPermitted:
+                yield f"{place}/{name}"
+
+
+def is_sayable(path: str) -> bool:
+    """Whether a line of output can name it."""
+    return not _UNSAYABLE.search(path)
+
+
+def said(path: str) -> str:
+    """The path as a line of output has it."""
+    return _UNSAYABLE.sub("\ufffd", path)
+
+
+def opened(home: Home, path: str) -> BinaryIO:
+    """A page's file, to be read. NotPermitted when it leads out of the home, NoInput when it is no file: a pipe never ends."""
+    full = home.path(home.relative(path))
+    fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        files.close(fd)
+        raise NoInput(f"'{said(path)}' is no file", cure="move it away, or give another name")
+    return open(fd, "rb")
+
+
+def whole(home: Home, path: str) -> bytes:
+    """All bytes of a page."""
+    with opened(home, path) as file:
+        return file.read()
+
+
 def content(home: Home, path: str) -> bytes:
-    """What is read of a page; of one that is too large, whole lines."""
-    data = files.read(home.path(path), 0, LARGEST)
-    return data if len(data) < LARGEST else data[: data.rfind(b"\n") + 1] or data
+    """What is read of a page."""
+    with opened(home, path) as file:
+        return beginning(file.read(LARGEST + 1))
+
+
+def beginning(data: bytes) -> bytes:
+    """What is read of a page's bytes; of too many, whole lines, unless the last one is most of them."""
+    if len(data) <= LARGEST:
+        return data
+    end = data.rfind(b"\n", 0, LARGEST) + 1
+    return data[:end] if end > LARGEST // 2 else files.beginning(data, LARGEST)
+
+
+def rest(home: Home, path: str, start: int) -> Iterator[bytes]:
+    """What of a page comes after its beginning, in pieces."""
+    if start <= LARGEST // 2:  # it is all of it
+        return
+    with opened(home, path) as file:
+        file.seek(start)
+        while piece := file.read(LARGEST):
+            yield piece
 
 
 def read(home: Home, path: str) -> Page:
@@ -70,8 +130,8 @@ def shown(home: Home, path: str, as_json: bool) -> str:
     """A page as it stands in its file, or as an object. NoInput when there is none."""
     part = home.relative(path)
     try:
-        data = files.read(home.path(part))
-    except (FileNotFoundError, IsADirectoryError):
+        data = whole(home, part)
+    except FileNotFoundError:
         raise NoInput(f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge") from None
     if not as_json:
         return stream.decode(data) + ("" if data.endswith(b"\n") else "\n")
@@ -100,7 +160,7 @@ def find(home: Home, name: str) -> str:
 
 
 def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
-    """A new page, on disk. FileExistsError when there is one of that name, unless it may get a number."""
+    """A new page, on disk. A name that is taken is a Failure with code 1, unless it may get a number."""
     number = 1
     while True:
         path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
@@ -113,7 +173,8 @@ def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = F
             except FileExistsError:  # a person was faster
                 pass
         if not numbered:
-            raise FileExistsError(path)
+            by = "" if os.path.isfile(home.path(path)) else " by something that is no page"
+            raise Failure(f"the name of '{path}' is taken{by}", cure="give another one, or move away what has it", code=NO_MATCH)
         number += 1
 
 
@@ -122,10 +183,14 @@ def _has_like(home: Home, name: str) -> bool:
     return any(page.link_key(page.name_of(path)) == key for path in paths(home, (KNOWLEDGE,)))
 
 
-def change(home: Home, path: str, edit: Callable[[bytes], bytes]) -> list[str]:
-    """Change a page that a person may be saving at this moment. Returns where saves that collided with it are kept."""
+def change(home: Home, path: str, edit: Callable[[bytes], bytes], *, settled: bool = False) -> list[str]:
+    """Change a page that a person may be saving at this moment. Returns where saves that collided with it are kept.
+
+    `settled`: what a change that was killed had left in its folder is cleared up already.
+    """
     full = home.path(home.relative(path))
-    exchange.recover(full)
+    if not settled:
+        exchange.recover(full)
     try:
         return exchange.edit(full, edit).conflicts
     except FileNotFoundError:

@@ -14,11 +14,13 @@ are never touched. Owns these rules. Refuses to know the index: whoever lets fil
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple
 
 from ..formats import day, page
 from ..ground import clock, exchange, files
+from ..ground.errors import Failure, InputOutput
 from ..ground.paths import Home
 from ..log.verify import Finding
 from . import maintenance, pages
@@ -47,6 +49,15 @@ class Gone(NamedTuple):
     data: bytes  # what a page held; nothing of other files, which no index has
 
 
+class Unfinished(InputOutput):
+    """Some of what is expired is still there, because a file failed; the rest, `gone`, went."""
+
+    def __init__(self, failed: OSError, gone: list[Gone]):
+        failure = files.failure(failed)
+        super().__init__(failure.what, place=failure.place, cure="see to it, the others went", code=failure.code)
+        self.gone = gone
+
+
 def expired(home: Home, now: int) -> Iterator[Expired]:
     """What retention would let go, in order of the paths."""
     yield from _pages(home, now)
@@ -63,30 +74,48 @@ def let_go(home: Home, now: int, take_out: Callable[[list[Gone]], None]) -> list
     """Delete what is expired; the caller holds the lock. What somebody saves at that moment stays.
 
     `take_out` is given the pages when their tombstones are on disk and they are still there: killed anywhere before they
-    went, the next run finds them still expired, and does all of it again.
+    went, the next run finds them still expired, and does all of it again. A file that fails stops no other: Unfinished says so
+    at the end.
     """
+    failed: list[OSError] = []
     for folder in (*pages.PLACES, LOG, *_folders(home, SESSIONS)):
-        exchange.recover_all(home.path(folder))
+        with _noting(failed):
+            exchange.recover_all(home.path(folder))
     texts: list[Gone] = []
     others: list[Gone] = []
+    known = maintenance.buried(home)
     for found in expired(home, now):
         full = home.path(found.path)
-        try:
-            data = files.read(full)
-            if not _is_still_expired(home, found, data, now):
+        with _noting(failed):
+            try:
+                data = files.read(full)
+                if not _is_still_expired(home, found, data, now):
+                    continue
+            except (FileNotFoundError, PermissionError):  # a person was faster; or it is not ours to read
                 continue
-        except (FileNotFoundError, PermissionError):  # a person was faster; or it is not ours to read
-            continue
-        maintenance.record_forgotten(home, now, found.path, hashlib.sha256(data).hexdigest(), found.day, found.rule)
-        if found.path.endswith(".md"):
-            texts.append(Gone(found, data))
-        elif _remove(full, data):
-            others.append(Gone(found, b""))
+            maintenance.record_forgotten(home, now, found.path, hashlib.sha256(data).hexdigest(), found.day, found.rule, known)
+            if found.path.endswith(".md"):
+                texts.append(Gone(found, data))
+            elif _remove(full, data):
+                others.append(Gone(found, b""))
     take_out(texts)
-    gone = [each for each in texts if _remove(home.path(each.expired.path), each.data)]
+    gone: list[Gone] = []
+    for each in texts:
+        with _noting(failed):
+            gone += [each] * _remove(home.path(each.expired.path), each.data)
     for folder in _folders(home, SESSIONS):
         _remove_empty(home.path(folder))
+    if failed:
+        raise Unfinished(failed[0], gone + others)
     return gone + others
+
+
+@contextmanager
+def _noting(failed: list[OSError]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        failed.append(error)
 
 
 def _remove(full: str, data: bytes) -> bool:
@@ -99,7 +128,7 @@ def _remove(full: str, data: bytes) -> bool:
 def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool:
     """Whether these bytes of the file are what is over: a person may have saved it since."""
     if os.path.dirname(found.path) == pages.KNOWLEDGE:
-        return _of_page(page.read(data[: pages.LARGEST], found.path), day.of(now)) is not None
+        return expired_page(page.read(pages.beginning(data), found.path), day.of(now)) is not None
     changed = os.stat(home.path(found.path), follow_symlinks=False).st_mtime_ns // 1_000_000
     return clock.text(changed)[:10] == found.day
 
@@ -107,14 +136,15 @@ def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool
 def _pages(home: Home, now: int) -> Iterator[Expired]:
     for path in pages.paths(home, (pages.KNOWLEDGE,)):
         try:
-            found = _of_page(pages.read(home, path), day.of(now))
-        except OSError:  # gone meanwhile, or not to be read: nothing to be deleted unseen
+            found = expired_page(pages.read(home, path), day.of(now))
+        except (OSError, Failure):  # gone meanwhile, or not to be read: nothing to be deleted unseen
             continue
         if found:
             yield found
 
 
-def _of_page(read: page.Page, today: date) -> Expired | None:
+def expired_page(read: page.Page, today: date) -> Expired | None:
+    """What is over of a page of knowledge, by its head."""
     days = DATED.get(read.type) if "type" in read.lines and not _unsure(read.problems) else None
     age = (today - read.day).days if read.day else 0
     if days is None or not read.day or age <= days:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 
 import pytest
-from plainmind.agent import memory, notes
+from plainmind.agent import forgetting, memory, notes
 from plainmind.agent.memory import Means
 from plainmind.formats.config import Settings
 from plainmind.ground import clock, exchange, files
@@ -56,7 +56,7 @@ class Past:
         self.index(lambda opened: (sync.catch_up(opened), rows.take_in(opened)))
 
     def forget(self) -> list[str]:
-        return [each.path for each in notes.forget(self.means)]
+        return [each.path for each in forgetting.forget(self.means)]
 
     def holding(self, *words: str) -> list[str]:
         """Files outside the logs that hold one of these, byte for byte."""
@@ -107,7 +107,7 @@ def test_the_rules_one_by_one(past):
         "knowledge/stamps.md", past.put("raw/compaction/31.md", "c", type="user", age=31), past.put("raw/sessions/a/15.jsonl", "s", age=15),
         past.put("raw/maintenance-log/2025-12.jsonl", "{}", age=31), past.put("raw/maintenance-log/recalled-2025-11.jsonl", "{}", age=31),
     ]  # fmt: skip
-    assert [each.path for each in notes.past(past.means)] == past.forget() == gone
+    assert [each.path for each in forgetting.past(past.means)] == past.forget() == gone
     assert [path for path in kept if not past.there(path)] == [path for path in gone if past.there(path)] == []
     assert past.there("knowledge/boiler.md") and past.forget() == []
     written = past.tombstones()
@@ -131,7 +131,7 @@ def test_there_is_one_tombstone_though_it_was_tried_before_midnight(past):
     data = files.read(past.home.path("knowledge/stamps.md"))
     os.makedirs(past.home.path("raw/maintenance-log"))
     maintenance.record_forgotten(
-        past.home, NOW - 40 * DAY, "knowledge/stamps.md", hashlib.sha256(data).hexdigest(), "2020-01-01", "r"
+        past.home, NOW - 40 * DAY, "knowledge/stamps.md", hashlib.sha256(data).hexdigest(), "2020-01-01", "r", {}
     )
     past.forget()
     assert len(past.tombstones()) == 1
@@ -164,6 +164,34 @@ def test_what_cannot_be_read_stops_no_other(past, monkeypatch):
 
     monkeypatch.setattr(files, "read", reading)
     assert past.forget() == ["knowledge/stamps.md"] and past.there("raw/compaction/secret.md")
+
+
+def test_a_file_that_fails_stops_no_other_and_is_told(past, monkeypatch):
+    """It was: a name too long for another beside it ended every retention, for ever."""
+    past.put("knowledge/a.md", "a", day="2020-01-01")
+    past.put("raw/compaction/31.md", "c", age=31)
+    remove = exchange.remove
+
+    def removing(path: str, old: bytes) -> bool:
+        if path.endswith("/a.md"):
+            raise OSError(5, "Input/output error", path)
+        return remove(path, old)
+
+    monkeypatch.setattr(exchange, "remove", removing)
+    with pytest.raises(InputOutput, match="knowledge/a.md: input/output error; see to it, the others went"):
+        past.forget()
+    assert past.there("knowledge/a.md") and not past.there("knowledge/stamps.md") and not past.there("raw/compaction/31.md")
+    assert len(past.tombstones()) == 3
+    monkeypatch.undo()
+    assert past.forget() == ["knowledge/a.md"] and len(past.tombstones()) == 3
+
+
+def test_tombstones_are_read_once(past, monkeypatch):
+    for n in range(20):
+        past.put(f"knowledge/{n}.md", "a", day="2020-01-01")
+    read, real = [], maintenance._monthly
+    monkeypatch.setattr(maintenance, "_monthly", lambda home, prefix: read.append(prefix) or real(home, prefix))
+    assert len(past.forget()) == 21 and read == [""]
 
 
 # ---- and is gone
@@ -287,7 +315,10 @@ def test_what_a_log_or_another_page_says_stays_and_is_found(past):
 
 
 def test_only_what_nobody_says_any_more_is_looked_for(past):
-    assert notes._marks("short\n\n  a line of some words  \nverylongwordwithoutanyspace\n" + LINE) == [LINE, "a line of some words"]
+    assert forgetting._marks("short\n\n  a line of some words  \nverylongwordwithoutanyspace\n" + LINE) == [
+        LINE,
+        "a line of some words",
+    ]
 
 
 @pytest.mark.parametrize("moment", ["before it is read", "before it goes", "while it is away", "deleted"])

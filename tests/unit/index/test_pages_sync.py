@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from plainmind.agent import upkeep
 from plainmind.formats import page as format
 from plainmind.ground import files
+from plainmind.ground.errors import NoInput
 from plainmind.ground.paths import Home
 from plainmind.index import embedding, pages, store, text
 from plainmind.knowledge import pages as on_disk
@@ -489,17 +490,17 @@ def test_a_folder_below_the_first_level_leads_nowhere_else(home, tmp_path):
 def test_a_page_that_cannot_be_read_is_not_recalled_until_it_can(home, monkeypatch):
     for name in "ab":
         write(home, name, "the boiler hums")
-    real = files.read
+    real, refusals = on_disk.content, [PermissionError(13, "Permission denied"), NoInput("no file")]
 
-    def refused(path, *given):
+    def refused(home, path):
         if path.endswith("a.md"):
-            raise PermissionError(13, "Permission denied", path)
-        return real(path, *given)
+            raise refusals.pop()
+        return real(home, path)
 
     with taken_in(home) as made:
         names = lambda: [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY name")]  # noqa: E731
         os.utime(home.path("knowledge/a.md"), (1, 1))
-        monkeypatch.setattr(files, "read", refused)
+        monkeypatch.setattr(on_disk, "content", refused)
         pages.take_in(made)
         assert names() == ["b"]
         pages.take_in(made)

@@ -2,12 +2,13 @@
 
 import os
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 from plainmind.formats import page
 from plainmind.ground.environment import Environment
-from plainmind.ground.errors import NoInput, NotPermitted
-from plainmind.knowledge import lint, maintenance, retention
+from plainmind.ground.errors import Failure, NoInput, NotPermitted
+from plainmind.knowledge import audit, lint, maintenance, pages, retention
 from scene import NOW
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -120,6 +121,97 @@ def test_only_what_is_named_is_looked_at_but_all_is_known(home):
         "a.md:7: link: no page 'none'; make it, or mend the link",
         "b.md:6: duplicate: says word for word what knowledge/a.md says; remove one",
     ]
+
+
+@pytest.mark.parametrize("line", ["x" * 1_200_000 + "\n", "é" * 600_000, ("x" * 99 + "\n") * 12_000, "x" * 1_048_500 + " {}\n"])
+def test_a_page_that_is_too_large_is_read_from_its_beginning_and_looked_at_to_its_end(home, line):
+    """It was: of a body on one line nothing was read, and nothing beyond it looked at."""
+    key = "sk-abcdefghijklmnop1234\n"
+    put(home, {"a.md": (RIGHT + line).replace("{}", key) + "\n" + key})
+    read = pages.read(home, "knowledge/a.md")
+    assert len(read.body) > 500_000 and not read.problems
+    size, *secret = sorted(found(home), key=lambda each: " size: " not in each)
+    tokens = int(size.split("about ")[1].split(" tokens")[0].replace(",", ""))
+    assert size.startswith("a.md:6: size: ") and abs(tokens - len(line) / 4) < 100
+    last = (RIGHT + line).replace("{}", key).count("\n") + 2
+    assert [int(each.split(":")[1]) for each in secret] == ([6] if "{}" in line else []) + [last]
+
+
+def test_what_is_no_file_keeps_nobody_waiting(home):
+    put(home, {"a.md": "", "knowledge/b.md/c.md": ""})
+    os.mkfifo(home.path("knowledge/ff.md"))
+    os.symlink("/dev/zero", home.path("knowledge/zz.md"))
+    for name, refusal in (("ff", NoInput), ("zz", NotPermitted), ("b", NoInput)):
+        for reading in (pages.read, pages.whole, partial(pages.shown, as_json=False)):
+            with pytest.raises(refusal):
+                reading(home, f"knowledge/{name}.md")
+        with pytest.raises((Failure, NotPermitted)) as failed:
+            pages.create(home, "knowledge", name, b"x")
+        assert failed.value.code in (1, 77)
+    with pytest.raises(Failure, match="'knowledge/b.md' is taken by something that is no page; give another one"):
+        pages.create(home, "knowledge", "b", b"x")
+    with pytest.raises(Failure, match="'knowledge/a.md' is taken; "):
+        pages.create(home, "knowledge", "a", b"x")
+
+
+def test_names_that_no_line_can_name_and_links_out_of_the_home_are_told(home):
+    put(home, {"a.md": RIGHT, "b\x1b[2J.md": RIGHT, "../out.md": RIGHT})
+    os.rename(home.path("knowledge/a.md"), os.fsencode(home.path("knowledge/c")) + b"\xff.md")
+    os.symlink("../../out.md", home.path("knowledge/out.md"))
+    assert [each.split("; ")[0] for each in found(home)] == [
+        "b\ufffd[2J.md:1: name: a control character, or no UTF-8, in its name, so that nothing reads it",
+        "c\ufffd.md:1: name: a control character, or no UTF-8, in its name, so that nothing reads it",
+        "out.md:1: name: a link that leads out of the home, where nothing is read",
+    ]
+
+
+def test_at_the_end_of_time(home):
+    put(home, {"a.md": with_("date: 9999-12-31")})
+    assert list(lint.findings(home, [], 253402297200000, str)) == []
+
+
+def test_what_lint_calls_expired_retention_lets_go(home):
+    put(
+        home,
+        {"a.md": with_("type: bogus", "date: 2001-01-01"), "b.md": with_("type: reference", "date: 2001-01-01", "x: 1", "x: 2")},
+    )
+    assert not [each for each in found(home) if "expired" in each] and not list(retention.expired(home, NOW))
+
+
+def unreadable(monkeypatch, *names: str) -> None:
+    """Root reads everything."""
+    real = os.open
+
+    def opening(path, *more, **also):
+        if str(path).endswith(names):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path, *more, **also)
+
+    monkeypatch.setattr(os, "open", opening)
+
+
+def test_one_page_that_cannot_be_read_stops_nothing(home, monkeypatch):
+    put(home, {"a.md": with_("tags: x"), "b.md": with_("tags: y"), "raw/observations/c.md": RIGHT})
+    unreadable(monkeypatch, "a.md", "c.md")
+    assert found(home)[:2] == ["a.md:1: text: cannot be read: permission denied", "raw/observations/c.md:1: text: cannot be read: permission denied"]  # fmt: skip
+    assert [each.path for each in lint.fixed(home, [], dry=False)] == ["knowledge/b.md"]
+    assert list(retention.expired(home, NOW)) == []
+    looked = audit.look(home, NOW, str)
+    assert looked.counts["pages unreadable"] == 1 and looked.counts["unreadable"] == 1
+    assert [(each.path, each.code) for each in looked.findings] == [("knowledge/a.md", "unreadable")]
+
+
+def test_an_audit_of_raw(home):
+    """Line by line only where there is something; what cannot be read is neither recalled nor well."""
+    rows = ["x"] * 50_000
+    rows[7] = "logs/a/b/c.md:3: y"
+    rows[49_000] = "sk-abcdefghijklmnop1234"
+    put(home, {"raw/x/a.txt": "\n".join(rows), "raw/x/b.txt": "x\n" * 50_000})
+    os.symlink("b.txt", home.path("raw/x/link.txt"))
+    asked = []
+    looked = audit.look(home, NOW, lambda text: asked.append(text) or text.replace("sk-abcdefghijklmnop1234", "***"))
+    assert [(each.path, each.line, each.code) for each in looked.findings] == [("raw/x/a.txt", 8, "recalled"), ("raw/x/a.txt", 49_001, "secret")]  # fmt: skip
+    assert len([text for text in asked if "sk-" not in text]) < 50_000
 
 
 def test_a_secret_of_several_lines_is_found(home):

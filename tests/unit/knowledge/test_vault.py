@@ -9,9 +9,10 @@ import pytest
 import vault
 import yaml
 from plainmind.formats import page
+from plainmind.ground import exchange
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
-from plainmind.knowledge import lint
+from plainmind.knowledge import lint, pages
 from scene import NOW, ROOT, TIME
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -48,7 +49,8 @@ def test_it_is_the_same_vault_every_time(pristine, tmp_path):
 def test_every_page_is_looked_at_and_no_other_file(pristine, found):
     said = {each.path for each in found}
     assert {f"knowledge/{name}" for name in vault.REFUSED} | {"knowledge/huge.md", "knowledge/within.md"} <= said
-    assert not said & {f"knowledge/{name}.md" for name in ("out", "dangling", "loop", "pipe")}
+    assert not said & {f"knowledge/{name}.md" for name in ("dangling", "loop", "pipe")}
+    assert [each.code for each in found if each.path == "knowledge/out.md"] == ["name"]
     assert {each.path for each in found if each.code == "folder"} == {
         f"knowledge/{name}/inside.md" for name in ("sub", "sub/deeper", "folder.md")
     }
@@ -56,7 +58,8 @@ def test_every_page_is_looked_at_and_no_other_file(pristine, found):
 
 
 def test_every_finding_has_a_line_of_its_file_and_one_clean_line_of_text(pristine, found):
-    lines = {name: data.count(b"\n") + 1 for name, (data, _) in vault.contents(pristine.root).items()} | {"knowledge/within.md": 99}
+    lines = {pages.said(name): data.count(b"\n") + 1 for name, (data, _) in vault.contents(pristine.root).items()}
+    lines |= {"knowledge/within.md": 99, "knowledge/out.md": 1}
     for each in found:
         assert 1 <= each.line <= lines[each.path], each
         assert each.message.isprintable() and each.message.strip(), each
@@ -78,18 +81,25 @@ def test_through_the_command(pristine, found):
     assert not os.path.exists(pristine.path("pwned"))
 
 
-def test_mending_changes_what_it_says_and_nothing_else(tmp_path):
+def test_mending_changes_what_it_says_and_nothing_else(tmp_path, monkeypatch):
     home = Home(str(tmp_path / "home"))
     vault.make(home.root)
     before = vault.contents(str(tmp_path))
     dry = list(lint.fixed(home, [], dry=True))
     assert vault.contents(str(tmp_path)) == before
+    listed = []
+    monkeypatch.setattr(exchange, "recover", lambda path, real=exchange.recover: listed.append(path) or real(path))
     done = list(lint.fixed(home, [], dry=False))
+    assert listed == [], "for each page the whole folder"
     after = vault.contents(str(tmp_path))
     assert done == dry and len(done) > 3000 and all(each.message.isprintable() for each in done)
     said = {f"home/{each.path}".replace("knowledge/within", "outside") for each in done}
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == said and changed & {"home/outside.md"} and not any(name.startswith("home elsewhere") for name in changed)
+    assert (
+        {pages.said(name) for name in changed} == said
+        and changed & {"home/outside.md"}
+        and not any(name.startswith("home elsewhere") for name in changed)
+    )
     assert not {f"home/knowledge/{name}" for name in vault.REFUSED} & changed
     assert set(after) - set(before) <= {"home/raw/maintenance-log/.lock"}
     for name in changed:
@@ -127,17 +137,22 @@ def test_mending_through_the_command_is_done_once(tmp_path):
     assert b"".join(row for row in first.stdout.splitlines(True) if b": fixed-" not in row) == second.stdout
 
 
-def test_a_page_that_cannot_be_mended_is_reported_and_the_others_are(home):
-    """There is no room in a folder for the name of its next version beside it."""
+def test_a_page_that_cannot_be_mended_is_reported_and_the_others_are(home, monkeypatch):
     os.makedirs(home.path("knowledge"))
-    names = ["a.md", "x" * 250 + ".md", "z.md"]
-    for name in names:
+    long = "x" * 250 + ".md"
+    for name in ("a.md", "b.md", long):
         vault.write(home.path("knowledge"), name, vault.head("tags: '#a'"))
+    edit = exchange.edit
+
+    def editing(path: str, *more) -> exchange.Edited:
+        if path.endswith("b.md"):
+            raise OSError(28, "No space left on device", path)
+        return edit(path, *more)
+
+    monkeypatch.setattr(exchange, "edit", editing)
     done = list(lint.fixed(home, [], dry=False))
-    assert [getattr(each, "path", "") for each in done] == ["knowledge/a.md", "", "knowledge/z.md"]
-    assert isinstance(done[1], Failure) and "file name too long" in str(done[1])
-    ended = run(home, "--fix")
-    assert ended.returncode == 74 and b"Traceback" not in ended.stderr and b"fixed" not in ended.stdout
+    assert [getattr(each, "path", "") for each in done] == ["knowledge/a.md", "", f"knowledge/{long}"]
+    assert isinstance(done[1], Failure) and "no space left on device" in str(done[1])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
