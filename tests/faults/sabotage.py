@@ -135,9 +135,9 @@ def in_place() -> None:
 
 def unforked() -> None:
     """No promise is broken: this process itself looks whether what was forgotten is gone, so that there is one to be killed."""
-    from plainmind.agent import notes
+    from plainmind.agent import forgetting
 
-    notes._held = lambda path, marks: [mark for mark in marks if mark.encode() in files.read(path)]
+    forgetting._held = lambda path, marks: [mark for mark in marks if mark.encode() in files.read(path)]
 
 
 def untold_forgetting() -> None:
@@ -159,11 +159,11 @@ def untold_forgetting() -> None:
 
 def unfinished() -> None:
     """What somebody let go who was killed is not looked for in the index."""
-    from plainmind.agent import notes
+    from plainmind.agent import forgetting
 
     unforked()
-    out = notes._out_of_index
-    notes._out_of_index = lambda means, gone: out(means, gone) if gone else None
+    out = forgetting._out_of_index
+    forgetting._out_of_index = lambda means, gone: out(means, gone) if gone else None
 
 
 def unrecovered() -> None:

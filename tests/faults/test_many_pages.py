@@ -8,7 +8,7 @@ import time
 from contextlib import nullcontext
 
 import pytest
-from plainmind.agent import knowing, notes
+from plainmind.agent import forgetting, knowing, notes
 from plainmind.agent.memory import Means
 from plainmind.formats import page
 from plainmind.formats.config import Settings
@@ -77,7 +77,7 @@ def others(home: Home, number: int) -> None:
         else:
             name = f"knowledge/past-{number}-{n}.md"
             files.replace(home.path(name), f"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nold {number} {n}\n".encode())
-            notes.forget(means(home))
+            forgetting.forget(means(home))
             assert not os.path.exists(home.path(name))
 
 

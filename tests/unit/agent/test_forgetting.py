@@ -6,7 +6,7 @@ import os
 import sqlite3
 
 import pytest
-from plainmind.agent import forgetting, memory, notes
+from plainmind.agent import forgetting, memory
 from plainmind.agent.memory import Means
 from plainmind.formats.config import Settings
 from plainmind.ground import clock, exchange, files
@@ -242,7 +242,7 @@ def test_the_command_sees_it_too(past):
 def test_a_look_that_fails_proves_nothing(past, monkeypatch):
     """It was: a file that could not be looked through was taken for clean."""
     past.take_in()
-    monkeypatch.setattr(notes, "_LOOK", "raise SystemExit(1)")
+    monkeypatch.setattr(forgetting, "_LOOK", "raise SystemExit(1)")
     with pytest.raises(InputOutput, match="it cannot be looked through"):
         past.forget()
 
@@ -342,7 +342,7 @@ def test_what_a_person_saves_at_that_moment_stays(past, monkeypatch, moment):
 
         monkeypatch.setattr(retention, "expired", late)
     elif moment in ("before it goes", "deleted"):
-        monkeypatch.setattr(notes, "_take_out", lambda means, going: save())
+        monkeypatch.setattr(forgetting, "_take_out", lambda means, going: save())
     else:  # they save while what they saved before is out of the way
         still, rename = exchange._is_still, os.rename
 

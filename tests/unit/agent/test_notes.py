@@ -7,7 +7,7 @@ import sys
 from datetime import date
 
 import pytest
-from plainmind.agent import notes
+from plainmind.agent import forgetting, notes
 from plainmind.agent.memory import Means
 from plainmind.agent.notes import Draft
 from plainmind.formats import page
@@ -561,7 +561,7 @@ def test_a_retention_that_fails_takes_no_write_back(note, monkeypatch):
         def failing(*_):
             raise InputOutput("no space left", place="index/mind.db")
 
-        patch.setattr(notes, "_out_of_index", failing)
+        patch.setattr(forgetting, "_out_of_index", failing)
         assert note.update("new", source="50").ref == "knowledge/new.md:1"
     assert note.said == ["retention could not end: index/mind.db: no space left"]
     assert counter(note.home)["writes"] == 50, "it is due"
