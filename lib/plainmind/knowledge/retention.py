@@ -8,7 +8,7 @@
     raw/maintenance-log/*.jsonl               30 days from its last change; markers stay
 
 A page without a date that can be read stays, and so does a file of another type, in another folder, or of the future. Logs
-are never touched. Owns these rules. Refuses to know the index: whoever lets files go takes their text out of it (agent.notes).
+are never touched. Owns these rules. Refuses to know the index: whoever lets files go takes their text out of it (agent.forgetting).
 """
 
 import hashlib
