@@ -36,7 +36,7 @@ def help_text(command: str, width: int = 100) -> str:
 
 def formats() -> dict[str, str]:
     """The pages of section 5: name -> text, from the modules and the schema that define the formats."""
-    from .formats import event, heads, page, page_edit, pins, reminder, session, steps
+    from .formats import event, heads, mending, page, pins, reminder, session, steps
 
     with open(os.path.join(LIB, "index", "schema.sql"), encoding="utf-8") as file:
         schema = file.read()
@@ -52,7 +52,7 @@ def formats() -> dict[str, str]:
         "mind-page": "NAME\n  mind-page - a page of knowledge\n\nDESCRIPTION\n"
         + _indented((page.__doc__ or "").partition("\n\nOwns ")[0])
         + "\n\nMENDING\n"
-        + _indented("mem-lint --fix repairs" + (page_edit.__doc__ or "").partition("`mended` repairs")[2].partition("\n\nOwns ")[0])
+        + _indented("mem-lint --fix repairs" + (mending.__doc__ or "").partition("`mended` repairs")[2].partition("\n\nOwns ")[0])
         + "\n\nFILES\n  knowledge/NAME.md   a page\n\nSEE ALSO\n  mem-note(1) mem-lint(1) mem-graph(1)\n",
         "mind-session": "NAME\n  mind-session - the state of an agent in a session of a team\n\nDESCRIPTION\n"
         + _indented(session.__doc__ or "")

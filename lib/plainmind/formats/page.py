@@ -45,7 +45,7 @@ TIERS = ("L1", "L2")
 KEYS = ("date", "type", "tier", "tags", "triples", "source", "image", "sources", "supersedes", "valid_from", "valid_to")
 MOST_HEAD = 256 * 1024  # characters of YAML
 
-#: what older pages say, and what formats.page_edit makes of it
+#: what older pages say, and what formats.mending makes of it
 LEGACY_KEYS = {
     "created": "date", "created_at": "date", "createdAt": "date", "timestamp": "date", "category": "type", "kind": "type",
     "importance": "tier", "priority": "tier", "keywords": "tags", "topics": "tags", "relations": "triples", "replaces": "supersedes",

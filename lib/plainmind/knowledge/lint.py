@@ -30,7 +30,7 @@ from itertools import chain
 from math import ceil
 from typing import NamedTuple
 
-from ..formats import day, injected, likeness, page, page_edit
+from ..formats import day, injected, likeness, mending, page
 from ..formats.page import Page
 from ..ground import exchange, files
 from ..ground.errors import Failure, NoInput, NotPermitted
@@ -289,7 +289,7 @@ def _folders(home: Home) -> Iterator[Finding]:
 
 
 def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | Failure]:
-    """Repair what has one right form (formats.page_edit), each page for itself; says what was, or with `dry` would be, done.
+    """Repair what has one right form (formats.mending), each page for itself; says what was, or with `dry` would be, done.
     A failure is of one page, and the others are repaired.
 
     A person may be saving the page at this moment: the repair is made on what they saved.
@@ -301,7 +301,7 @@ def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding |
             data = pages.whole(home, path)
         except (OSError, Failure):  # gone meanwhile, or not to be read: findings says so
             continue
-        made = page_edit.mended(data, path, partial(_is_there, home))
+        made = mending.mended(data, path, partial(_is_there, home))
         if made.done and not dry:
             try:
                 made = _mend(home, path)
@@ -326,13 +326,13 @@ def _settle(home: Home, wanted: Sequence[str]) -> None:
             files.sync_folder(folder)
 
 
-def _mend(home: Home, path: str) -> page_edit.Mended:
+def _mend(home: Home, path: str) -> mending.Mended:
     """Repair a page; what was done is that of the last try, since a person's save may have brought more."""
-    last = page_edit.Mended(b"", [])
+    last = mending.Mended(b"", [])
 
     def edit(data: bytes) -> bytes:
         nonlocal last
-        last = page_edit.mended(data, path, partial(_is_there, home))
+        last = mending.mended(data, path, partial(_is_there, home))
         return last.data
 
     with maintenance.lock(home):

@@ -9,7 +9,7 @@ import yaml
 from hostile import PIECES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from plainmind.formats import page, page_edit, yaml_nodes
+from plainmind.formats import mending, page, page_edit, yaml_nodes
 from plainmind.formats.triple import Triple
 from plainmind.ground.errors import BadData
 
@@ -24,9 +24,9 @@ def file(head: str, body: str = "Green.\n") -> bytes:
 
 def mended(data: bytes) -> bytes:
     """What mending makes of it, twice as once; what was done and what was changed agree."""
-    once = page_edit.mended(data, PATH)
+    once = mending.mended(data, PATH)
     assert (once.data == data) is (once.done == [])
-    assert page_edit.mended(once.data, PATH) == (once.data, [])
+    assert mending.mended(once.data, PATH) == (once.data, [])
     return once.data
 
 
@@ -137,14 +137,14 @@ def test_files_that_stay(data):
 def test_long_heads_are_mended_at_once(row, mended_row):
     """A gap in a value cost the square of its length."""
     start = time.perf_counter()
-    made = page_edit.mended(file(f"{RIGHT}{row}\n"), PATH).data
+    made = mending.mended(file(f"{RIGHT}{row}\n"), PATH).data
     assert time.perf_counter() - start < 1
     assert made == file(f"{RIGHT}{mended_row or row}\n")
 
 
 def test_what_was_done_is_said_with_its_line():
     before = file("created: 8 May 2026\nkind: decision\ntags: '#auth'\ntriples:\n- a b | usesModel | c\nimage: a.png\n")
-    assert page_edit.mended(before, PATH).done == [
+    assert mending.mended(before, PATH).done == [
         (2, "legacy", "the key 'created' is 'date' now"), (3, "legacy", "the key 'kind' is 'type' now"), (4, "tags", "the tags are a list now"), (3, "type", "the type 'decision' is 'project' now, and a tag"),
         (1, "tier", "tier: L2 was added"), (2, "date", "'8 May 2026' is 2026-05-08 now"), (6, "triples", "a triple is a list now"), (6, "entity", "'a b' is 'a-b' now"), (6, "predicate", "'usesModel' is 'uses_model' now"), (7, "image", "'a.png' is shown in the body now"),
     ]  # fmt: skip
@@ -277,8 +277,8 @@ def slices(parts: page.Split) -> dict[str, str]:
 def test_hostile_heads_are_mended_where_they_must_be(made):
     mark, yaml_text, end, body, ending = made
     data = (mark + f"---\n{yaml_text}{end}\n{body}".replace("\n", ending)).encode()
-    once = page_edit.mended(data, PATH)
-    assert page_edit.mended(once.data, PATH) == (once.data, [])
+    once = mending.mended(data, PATH)
+    assert mending.mended(once.data, PATH) == (once.data, [])
     before, after = page.split(data, PATH), page.split(once.data, PATH)
     # outside the head
     assert after.marked is before.marked and after.text[: after.at] == before.text[: before.at]
@@ -322,8 +322,8 @@ def foreign(row: str) -> bool:
 @given(st.text("-\n :'\"&*[]{}|>!#?,at\t\\\x85\u2028\r", max_size=60), st.sampled_from(KNOWN))
 def test_whatever_the_head_mending_raises_nothing(noise, known):
     data = file(f"{known}{noise}\n{RIGHT}")
-    once = page_edit.mended(data, PATH)
-    assert page_edit.mended(once.data, PATH) == (once.data, [])
+    once = mending.mended(data, PATH)
+    assert mending.mended(once.data, PATH) == (once.data, [])
     assert once.data.endswith(b"---\nGreen.\n") or once.data == data or b"image" in data
 
 
@@ -334,9 +334,9 @@ def test_surgery_that_touches_what_others_say_is_not_done(monkeypatch):
         mending._replace(mending.keys["mine"].node, "2")
         mending._note(5, "date", "slipped")
 
-    monkeypatch.setattr(page_edit._Mending, "all", slip)
+    monkeypatch.setattr(mending._Mending, "all", slip)
     data = file(RIGHT + "mine: 1\n")
-    assert page_edit.mended(data, PATH) == (data, [])
+    assert mending.mended(data, PATH) == (data, [])
 
 
 @given(st.binary(max_size=120))
