@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from ..formats import day, injected, likeness, page, page_edit, triple
+from ..formats import day, injected, likeness, page, page_edit, page_links, triple
 from ..formats.triple import Triple
 from ..ground import clock, exchange, files
 from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
@@ -203,7 +203,7 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
     made = _ordered(means, draft)
     name = draft.name or page.slug(page.read(body.encode(), "x").title if body.startswith("#") else body) or "page"
     if image := made.get("image"):
-        shown = any(target.name == image for target in page.images(page.read(body.encode(), "")))
+        shown = any(target.name == image for target in page_links.images(page.read(body.encode(), "")))
         body += "" if shown else f"\n\n{page_edit.picture(image)}"
     data = page_edit.compose(made, body)
     if draft.place != pages.KNOWLEDGE:

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..ground.errors import BadData
-from . import day, page, page_edit, triple, yaml_nodes
+from . import day, page, page_edit, page_links, triple, yaml_nodes
 from .page import Problem, Split
 from .triple import Triple
 
@@ -108,12 +108,12 @@ def _with_image(data: bytes, path: str, parts: Split, is_there: Callable[[str], 
         not read.image
         or not is_there(read.image)
         or "\n" in read.image
-        or any(shown.name == read.image for shown in page.images(read))
+        or any(shown.name == read.image for shown in page_links.images(read))
     ):
         return None
     start = "" if not parts.body or parts.body.endswith("\n") else parts.newline
     made = data + f"{start}{parts.newline}{page_edit.picture(read.image)}{parts.newline}".encode()
-    if not any(shown.name == read.image for shown in page.images(page.read(made, path))):
+    if not any(shown.name == read.image for shown in page_links.images(page.read(made, path))):
         return None  # a name no link can hold
     return made, [Problem(read.lines["image"], "image", f"'{read.image}' is shown in the body now")]
 

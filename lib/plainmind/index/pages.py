@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..formats import injected, likeness, page, triple
+from ..formats import injected, likeness, page, page_links, triple
 from ..formats.page import Page
 from ..ground import clock
 from ..ground.errors import Failure
@@ -119,7 +119,7 @@ def _put(store: Store, id: int | None, read: Page, state: tuple) -> None:
             db.execute(f"DELETE FROM {table} WHERE page = ?", (id,))
         db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
     db.executemany("INSERT OR IGNORE INTO page_tags VALUES (?, ?)", ((id, _utf8(tag)) for tag in read.tags))
-    targets = [(name, 1) for name in read.supersedes] + [(page.name_of(link.name), 0) for link in page.links(read)]
+    targets = [(name, 1) for name in read.supersedes] + [(page.name_of(link.name), 0) for link in page_links.links(read)]
     db.executemany(
         "INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?)",
         ((id, _utf8(page.link_key(name)), supersedes, place) for place, (name, supersedes) in enumerate(targets)),

@@ -30,7 +30,7 @@ from itertools import chain
 from math import ceil
 from typing import NamedTuple
 
-from ..formats import day, injected, likeness, mending, page
+from ..formats import day, injected, likeness, mending, page, page_links
 from ..formats.page import Page
 from ..ground import exchange, files
 from ..ground.errors import Failure, NoInput, NotPermitted
@@ -104,10 +104,10 @@ class _Vault:
         self._opened: dict[str, dict[int, str]] = {}
 
     def problems(self, each: Page) -> Iterator[page.Problem]:
-        for target in page.links(each):
+        for target in page_links.links(each):
             if page.link_key(page.name_of(target.name)) not in self._places:
                 yield page.Problem(target.line, "link", f"no page '{target.name[:80]}'; make it, or mend the link")
-        for target in page.images(each):
+        for target in page_links.images(each):
             if not self._is_there(each.path, target.name):
                 yield page.Problem(target.line, "image", f"no file '{target.name[:80]}'; put it there, or mend the link")
         if each.image:
@@ -125,7 +125,7 @@ class _Vault:
             return
         if not os.path.isfile(self.home.path(each.image)):
             yield page.Problem(line, "image", f"no file '{each.image[:80]}' in the home; put it there, or remove the key")
-        elif not any(target.name == each.image for target in page.images(each)):
+        elif not any(target.name == each.image for target in page_links.images(each)):
             yield page.Problem(line, "image", f"'{each.image[:80]}' is not shown in the body; mem-lint --fix shows it")
 
     def _is_there(self, path: str, name: str) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hostile import PIECES, texts
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from plainmind.formats import page, page_edit
+from plainmind.formats import page, page_edit, page_links
 from plainmind.ground.errors import BadData
 
 PATH = "knowledge/tea.md"
@@ -174,7 +174,7 @@ def test_the_page_of_the_manual():
     example = "\n\n".join(text[1:3]).replace("\n    ", "\n").strip() + "\n"
     found = page.read(example.encode(), "knowledge/sessions.md")
     assert found.problems == [] and found.triples[0].triple == ("alice", "owns", "auth-service")
-    assert (found.title, page.links(found)) == ("Sessions or tokens", [("mobile-clients", 11)])
+    assert (found.title, page_links.links(found)) == ("Sessions or tokens", [("mobile-clients", 11)])
 
 
 # --- names
@@ -233,7 +233,7 @@ def test_titles(body, title):
     ("```x\n[[tea]]\n``` y\n[[milk]]", []),
 ])  # fmt: skip
 def test_links(body, names):
-    assert [target.name for target in page.links(read(*HEAD, body=body))] == names
+    assert [target.name for target in page_links.links(read(*HEAD, body=body))] == names
 
 
 @pytest.mark.parametrize("body, names", [
@@ -242,12 +242,12 @@ def test_links(body, names):
     ("`![](a.png)`", []), ("```\n![](a.png)\n```", []), ("![](a.png) ![](b.png)", ["a.png", "b.png"]), ("![]()", []), ("![x](a.png", []), ("![](a%C3%A9.png)", ["aé.png"]),
 ])  # fmt: skip
 def test_pictures(body, names):
-    assert [target.name for target in page.images(read(*HEAD, body=body))] == names
+    assert [target.name for target in page_links.images(read(*HEAD, body=body))] == names
 
 
 def test_links_and_pictures_know_their_lines():
     found = read(*HEAD, body="\n[[a]] [[b]]\n\r[[c]]\n\u2028\n![](d.png)\n")
-    assert page.links(found) == [("a", 7), ("b", 7), ("c", 8)] and page.images(found) == [("d.png", 10)]
+    assert page_links.links(found) == [("a", 7), ("b", 7), ("c", 8)] and page_links.images(found) == [("d.png", 10)]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_no_body_makes_an_expression_search_for_long(shape):
     begun = time.process_time()
     for body in (shape * (1_000_000 // len(shape)), shape + " " * 1_000_000, shape + "x" * 1_000_000):
         found = read(*HEAD, body=body)
-        _ = page.links(found), page.images(found), found.title
+        _ = page_links.links(found), page_links.images(found), found.title
     assert time.process_time() - begun < 8
 
 
@@ -391,4 +391,4 @@ def test_whatever_the_bytes_it_is_a_page(data):
     lines = data.count(b"\n") + 1
     assert all(1 <= problem.line <= lines and problem.message for problem in found.problems)
     assert found.problems == sorted(found.problems) and found.type in page.TYPES and found.tier in page.TIERS
-    _ = page.links(found), page.images(found), found.title
+    _ = page_links.links(found), page_links.images(found), found.title

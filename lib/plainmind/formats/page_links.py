@@ -1,0 +1,99 @@
+"""Where a page points: links to other pages, and pictures. Code is no text, and what stands in it points nowhere. Pure, and linear."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .page import Page
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\n]*)")
+_TICKS = re.compile(r"`+")
+_BLANK = re.compile(r"(\n[ \t\r]*\n)")
+_LINK = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(?:#[^\[\]\n|]*)?(?:\|[^\[\]\n]*)?\]\]")
+_IMAGE = re.compile(r"!\[[^\[\]\n]*\]\(\s*(?:<([^<>\n]*)>|([^()\s]+))(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?\s*\)")
+_SHOWN = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|bmp|avif|pdf|mp[34])\Z", re.I)
+
+
+class Target(NamedTuple):
+    """Where a link or a picture points: a name or a path as written, and the line of the file."""
+
+    name: str
+    line: int
+
+
+def links(page: Page) -> list[Target]:
+    """The pages that a page links to, in order."""
+    return [Target(name, line) for bang, name, line in _linked(page) if name and not (bang and _SHOWN.search(name))]
+
+
+def images(page: Page) -> list[Target]:
+    """The files that a page shows, whether in the body or as `image`; addresses of the network are none."""
+    if "![" not in page.body:
+        return []
+    found = [Target(name, line) for bang, name, line in _linked(page) if bang and _SHOWN.search(name)]
+    plain = _without_code(page.body)
+    at, line = 0, page.body_line
+    for match in _IMAGE.finditer(plain):
+        line += plain.count("\n", at, match.start())
+        at = match.start()
+        path = match[1] if match[1] is not None else match[2]
+        if not re.match(r"[a-z][a-z0-9+.-]*:|//", path, re.I):
+            found.append(Target(_unquoted(path), line))
+    return found
+
+
+def _unquoted(path: str) -> str:
+    if "%" not in path:
+        return path
+    from urllib.parse import unquote
+
+    return unquote(path)
+
+
+def _linked(page: Page) -> Iterator[tuple[str, str, int]]:
+    if "[[" not in page.body:
+        return
+    plain = _without_code(page.body)
+    at, line = 0, page.body_line
+    for match in _LINK.finditer(plain):
+        line += plain.count("\n", at, match.start())
+        at = match.start()
+        yield match[1], match[2].rstrip("\\").strip().removesuffix(".md"), line  # in a table, a bar has a backslash
+
+
+def _without_code(body: str) -> str:
+    """The body with blanks for its code: everything else stays where it is. Linear, whatever is in it."""
+    if "`" not in body and "~~~" not in body:
+        return body
+    lines, fence = body.split("\n"), ""
+    for number, line in enumerate(lines):
+        match = _FENCE.match(line)
+        if fence:
+            closes = match and match[1].startswith(fence) and not match[2].strip()
+            lines[number] = " " * len(line)
+            fence = "" if closes else fence
+        elif match and not (match[1][0] == "`" and "`" in match[2]):
+            fence, lines[number] = match[1], " " * len(line)
+    return "".join(_without_spans(part) for part in _BLANK.split("\n".join(lines)))
+
+
+def _without_spans(paragraph: str) -> str:
+    """A paragraph with blanks for what stands between two runs of as many backticks."""
+    if "`" not in paragraph:
+        return paragraph
+    runs = [match.span() for match in _TICKS.finditer(paragraph)]
+    places: dict[int, list[int]] = {}
+    for number, (start, end) in reversed(list(enumerate(runs))):
+        places.setdefault(end - start, []).append(number)  # the first of each length is last
+    parts, at, number = [], 0, 0
+    while number < len(runs):
+        start, end = runs[number]
+        others = places[end - start]
+        while others and others[-1] <= number:
+            others.pop()
+        if others:
+            until = runs[others[-1]][1]
+            parts += [paragraph[at:start], *("\n" if c == "\n" else " " for c in paragraph[start:until])]
+            at, number = until, others[-1]
+        number += 1
+    return "".join([*parts, paragraph[at:]])
