@@ -16,7 +16,7 @@ from ..index import cache, store, text
 from ..index import pages as rows
 from ..index.store import Store
 from ..knowledge import maintenance, retention
-from ..knowledge.retention import Expired, Gone
+from ..knowledge.retention import Expired, Gone, Unfinished
 from .memory import Means
 
 MARKS, SHORTEST_MARK = 2, 12  # lines by which a forgotten text is looked for, and their least characters
@@ -47,9 +47,15 @@ def retain(means: Means) -> None:
 
 
 def _forget(means: Means) -> list[Gone]:
-    gone = retention.let_go(means.home, means.now(), partial(_take_out, means))
+    unfinished = None
+    try:
+        gone = retention.let_go(means.home, means.now(), partial(_take_out, means))
+    except Unfinished as failure:
+        gone, unfinished = failure.gone, failure
     _out_of_index(means, gone)
     maintenance.retained(means.home, means.now())
+    if unfinished:
+        raise unfinished
     return gone
 
 

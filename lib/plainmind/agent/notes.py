@@ -248,8 +248,8 @@ def _same(means: Means, draft: Draft, name: str, body: str) -> str:
     for number in numbers:
         path = f"{draft.place}/{name}{number}.md"
         try:
-            old = files.read(means.home.path(path))
-        except OSError:
+            old = pages.whole(means.home, path)
+        except (OSError, Failure):  # there is none, or what can never be read to its end
             break
         if page.read(old, path).body.strip("\n") == body and _says(old, path, given):
             return path
@@ -293,7 +293,7 @@ def _refuse_near(means: Means, place: str, body: str) -> None:
             continue
         try:
             share = likeness.share(mine, likeness.features(pages.read(means.home, path).body))
-        except OSError:  # gone meanwhile
+        except (OSError, Failure):  # gone meanwhile
             continue
         if share >= likeness.ALIKE:
             cure = f"change it with --update {_argument(path)}, or insist with --force"
