@@ -214,6 +214,9 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
             _count(means)
         elif maintenance.is_due(means.home):  # whoever wrote it may have been killed in the middle of that
             forgetting.retain(means)
+    past = retention.expired_page(page.read(data, written.path), day.of(means.now())) if draft.place == pages.KNOWLEDGE else None
+    if past:
+        means.say(f"{written.path}: {past.finding.message}; retention deletes it next time")
     return written
 
 

@@ -621,3 +621,12 @@ def test_a_text_with_a_head_of_its_own_is_no_body(note):
     with pytest.raises(BadData, match="a head of its own"):
         note.write("---\ndate: 2026-01-01\ntype: user\n---\nText.", "tea")
     assert note.names() == []
+
+
+def test_a_page_that_is_past_when_it_is_written_is_told(note):
+    note.write(TEA, "tea", type="reference", date="2025-10-31")
+    assert note.said == [
+        "knowledge/tea.md: reference is kept 90 days; this is of 2025-10-31, 91 days ago; retention deletes it next time"
+    ]
+    note.write("Something else, with words of its own.", "other", type="reference", date="2025-11-01")
+    assert len(note.said) == 1
