@@ -39,7 +39,7 @@ def part(text: str) -> dict[str, Any]:
 # --- pi, and what speaks its format
 
 
-def header(id: str = SESSION, hour: int = 9, cwd: str = "/work/app", **more: Any) -> dict[str, Any]:
+def header(id: str = SESSION, hour: int = 9, cwd: str = "/srv/app", **more: Any) -> dict[str, Any]:
     return {"type": "session", "version": 3, "id": id, "timestamp": f"2026-01-30T{hour:02}:00:00.000Z", "cwd": cwd, **more}
 
 
@@ -82,7 +82,7 @@ PI = [
 
 
 def pi(folder: Path, *broken: str) -> Path:
-    jsonl(folder / "--work-app--" / f"2026-01-30T09-00-00-000Z_{SESSION}.jsonl", header(), *broken, *pi_entries())
+    jsonl(folder / "--srv-app--" / f"2026-01-30T09-00-00-000Z_{SESSION}.jsonl", header(), *broken, *pi_entries())
     return folder
 
 
@@ -147,7 +147,7 @@ MOM = [
 
 def claude_line(number: int, kind: str, content: Any = None, **more: Any) -> dict[str, Any]:
     line = {
-        "parentUuid": None, "isSidechain": False, "userType": "external", "cwd": "/work/app", "sessionId": SESSION, "version": "2.1.251",
+        "parentUuid": None, "isSidechain": False, "userType": "external", "cwd": "/srv/app", "sessionId": SESSION, "version": "2.1.251",
         "gitBranch": "main", "type": kind, "uuid": f"00000000-0000-4000-8000-{number:012d}", "timestamp": f"2026-01-30T09:00:{number:02}.000Z",
     }  # fmt: skip
     if content is not None:
@@ -204,7 +204,7 @@ CLAUDE = [
 
 
 def claude(folder: Path, *broken: str) -> Path:
-    project = folder / "-work-app"
+    project = folder / "-srv-app"
     jsonl(project / f"{SESSION}.jsonl", *claude_lines(), *broken)
     side = {"isSidechain": True, "agentId": "a1b2c3"}
     found = claude_line(31, "assistant", [part("Found three.")], **side)
@@ -214,7 +214,7 @@ def claude(folder: Path, *broken: str) -> Path:
 
 
 def claude_memory(folder: Path) -> Path:
-    memory = folder / "-work-app" / "memory"
+    memory = folder / "-srv-app" / "memory"
     write(memory / "MEMORY.md", "- [Sessions or tokens](tokens_decision.md) — tokens\n")
     head = "---\nname: Sessions or tokens\ndescription: we chose tokens: because of phones\ntype: project\n---\n"
     write(

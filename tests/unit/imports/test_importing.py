@@ -150,10 +150,10 @@ def test_names_in_an_export_are_names_only(tool, name, tmp_path, home):
     with zipfile.ZipFile(path, "w") as members:
         for _ in range(2):
             members.writestr(at, session + "{torn" if tool == "pi" else "[{torn")
-    choice = importing.Choice((str(path),), *(("/work", home) if tool == "pi" else ()))
+    choice = importing.Choice((str(path),), *(("/srv", home) if tool == "pi" else ()))
     failures = [one for one in importing.run(registry.history(tool), choice, lambda done, of: None) if isinstance(one, Failure)]
     assert failures and all(one.place.startswith(f"{path}/{at}") for one in failures)
-    kept = [home.path("raw", "sessions", "-work-app", at.rpartition("/")[2])] if tool == "pi" else []
+    kept = [home.path("raw", "sessions", "-srv-app", at.rpartition("/")[2])] if tool == "pi" else []
     assert sorted(str(one) for one in tmp_path.rglob("*") if one.is_file()) == sorted([str(path), *kept])
 
 
@@ -236,14 +236,14 @@ def test_only_sessions_of_the_repository(tool, tmp_path):
 @pytest.mark.parametrize("tool", ["pi", "claude"])
 def test_session_files_are_archived_once(tool, tmp_path, home, command):
     folder = histories.ALL[tool][0](tmp_path / "sessions")
-    arguments = ["--from", tool, "--repo", "/work/app/x", "--archive", str(folder)]
+    arguments = ["--from", tool, "--repo", "/srv/app/x", "--archive", str(folder)]
     assert command("mem-import", *arguments, "--dry-run", home=home) and not os.path.exists(home.root)
     assert command("mem-import", "--from", tool, "--repo", "/elsewhere", "--archive", str(folder), home=home) == b""
     assert not os.path.exists(home.root)
-    arguments[3] = "/work"
+    arguments[3] = "/srv"
     lines = command("mem-import", *arguments, home=home)
     assert lines == command("mem-import", "--from", tool, str(folder), home=home)
-    kept = Path(home.path("raw", "sessions", "-work-app"))
+    kept = Path(home.path("raw", "sessions", "-srv-app"))
     files = {path.name: path for path in kept.iterdir()}
     originals = {path.name: path for path in folder.rglob("*.jsonl")}
     assert files.keys() == originals.keys()
@@ -281,24 +281,24 @@ def test_sessions_of_one_name_are_all_kept(tmp_path, home):
         histories.jsonl(tmp_path / "from" / part / "chat.jsonl", histories.header(part), histories.entry(1, "user", part))
         for part in ("a", "b", "c")
     ]
-    names = ["-work-app/chat.jsonl", "-work-app/chat-2.jsonl", "-work-app/chat-3.jsonl"]
+    names = ["-srv-app/chat.jsonl", "-srv-app/chat-2.jsonl", "-srv-app/chat-3.jsonl"]
     for _ in range(2):
-        assert archived("pi", tmp_path / "from", "/work", home)[1] == {n: f.read_bytes() for n, f in zip(names, files)}
+        assert archived("pi", tmp_path / "from", "/srv", home)[1] == {n: f.read_bytes() for n, f in zip(names, files)}
     older = histories.write(tmp_path / "older" / "chat.jsonl", files[1].read_bytes())
     histories.write(files[1], files[1].read_bytes() + b"\n")
     os.unlink(home.path("raw", "sessions", names[0]))  # too old
-    assert archived("pi", files[1].parent, "/work", home)[1] == {n: f.read_bytes() for n, f in zip(names[1:], files[1:])}
-    assert archived("pi", older.parent, "/work", home)[1] == {n: f.read_bytes() for n, f in zip(names[1:], files[1:])}
+    assert archived("pi", files[1].parent, "/srv", home)[1] == {n: f.read_bytes() for n, f in zip(names[1:], files[1:])}
+    assert archived("pi", older.parent, "/srv", home)[1] == {n: f.read_bytes() for n, f in zip(names[1:], files[1:])}
 
 
 def test_names_in_the_archive_can_be_shown(tmp_path, home):
-    long = "/work/" + "/".join(["é" * 60] * 5)
-    folders = ["/work/a\nb\x1b[2J\u202e", "/work/\udcff", long, long + "x"]
+    long = "/srv/" + "/".join(["é" * 60] * 5)
+    folders = ["/srv/a\nb\x1b[2J\u202e", "/srv/\udcff", long, long + "x"]
     for n, cwd in enumerate(folders):
         histories.jsonl(tmp_path / "from" / f"{n}\n{'n' * 240}.jsonl", histories.header(cwd=cwd), histories.entry(1, "user", "x"))
-    found, kept = archived("pi", tmp_path / "from", "/work", home)
+    found, kept = archived("pi", tmp_path / "from", "/srv", home)
     assert not [one for one in found if isinstance(one, Failure)]
-    assert archived("pi", tmp_path / "from", "/work", home)[1] == kept
+    assert archived("pi", tmp_path / "from", "/srv", home)[1] == kept
     names = [part for path in kept for part in path.split("/")]
     assert len(kept) == 4 and all(name.isprintable() and len(name.encode()) <= 210 for name in names)
     assert {"-work-a_b_[2J_", "-work-_"} < set(names) and len({path.partition("/")[0] for path in kept}) == 4
