@@ -301,7 +301,7 @@ def test_names_in_the_archive_can_be_shown(tmp_path, home):
     assert archived("pi", tmp_path / "from", "/srv", home)[1] == kept
     names = [part for path in kept for part in path.split("/")]
     assert len(kept) == 4 and all(name.isprintable() and len(name.encode()) <= 210 for name in names)
-    assert {"-work-a_b_[2J_", "-work-_"} < set(names) and len({path.partition("/")[0] for path in kept}) == 4
+    assert {"-srv-a_b_[2J_", "-srv-_"} < set(names) and len({path.partition("/")[0] for path in kept}) == 4
 
 
 # --- what is particular to a tool
