@@ -49,7 +49,9 @@ class Ranked(NamedTuple):
 
     @property
     def reciprocal(self) -> float:
-        return next((1 / place for place, path in enumerate(self.found, 1) if path in self.gold), 0.0)
+        return next(
+            (1 / place for place, path in enumerate(self.found, 1) if path in self.gold), 0.0
+        )
 
 
 class Measured(NamedTuple):
@@ -72,18 +74,24 @@ class Asker:
     def query(self, row: dict) -> search.Query:
         if self.embedder and row["id"] not in self._made:
             self._made[row["id"]] = self.embedder.query(row["query"])
-        return search.Query(row["query"], self.now, self._made.get(row["id"]), self.model, self.baseline)
+        return search.Query(
+            row["query"], self.now, self._made.get(row["id"]), self.model, self.baseline
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", default=DATA)
-    parser.add_argument("--quick", action="store_true", help="one conversation, without the embedder")
+    parser.add_argument(
+        "--quick", action="store_true", help="one conversation, without the embedder"
+    )
     given = parser.parse_args()
     if not os.path.exists(os.path.join(given.data, "corpus.jsonl")):
         print(f"no LoCoMo data in {os.path.relpath(given.data)}: nothing measured")
         return
-    corpus, questions = (_rows(os.path.join(given.data, name)) for name in ("corpus.jsonl", "queries.jsonl"))
+    corpus, questions = (
+        _rows(os.path.join(given.data, name)) for name in ("corpus.jsonl", "queries.jsonl")
+    )
     env = Environment()
     settings = Settings("", "", env.get)
     embedder = None if given.quick else registry.embedder("embedded", env, settings, bulk=True)
@@ -111,15 +119,30 @@ def _write(home: Home, turns: list[dict]) -> dict[str, str]:
             body = "\n\n".join(f"{turn['speaker']}: {turn['text']}" for turn in part)
             path = f"knowledge/{session}-{number:02d}.md"
             with open(home.path(path), "wb") as file:
-                file.write(page_edit.compose({"date": day, "type": "reference", "tier": "L2"}, body))
+                file.write(
+                    page_edit.compose({"date": day, "type": "reference", "tier": "L2"}, body)
+                )
             where |= {turn["id"]: path for turn in part}
     return where
 
 
-def _measure(home: Home, asker: Asker, conversation: str, questions: list[dict], where: dict[str, str], into: Measured) -> None:
+def _measure(
+    home: Home,
+    asker: Asker,
+    conversation: str,
+    questions: list[dict],
+    where: dict[str, str],
+    into: Measured,
+) -> None:
     chance = random.Random(conversation)
-    strange = [row for row in questions if row["conv"] != conversation and chance.random() < STRANGERS]
-    asked = [(row, frozenset(where[id] for id in row["gold"] if id in where)) for row in questions if row["conv"] == conversation]
+    strange = [
+        row for row in questions if row["conv"] != conversation and chance.random() < STRANGERS
+    ]
+    asked = [
+        (row, frozenset(where[id] for id in row["gold"] if id in where))
+        for row in questions
+        if row["conv"] == conversation
+    ]
 
     def work(opened: store.Store) -> None:
         pages.take_in(opened)
@@ -152,7 +175,9 @@ def _found(opened: store.Store, query: search.Query, policy: Policy) -> list[str
 
 
 def _by_vector(db: sqlite3.Connection, query: search.Query) -> list[str]:
-    path_of = dict(db.execute("SELECT passages.id, path FROM passages JOIN pages ON pages.id = page"))
+    path_of = dict(
+        db.execute("SELECT passages.id, path FROM passages JOIN pages ON pages.id = page")
+    )
     best: dict[str, float] = {}
     for passage, cosine in vectors.passages(db, query.model, query.vector or ()).items():
         best[path_of[passage]] = max(best.get(path_of[passage], 0.0), cosine)
@@ -162,21 +187,37 @@ def _by_vector(db: sqlite3.Connection, query: search.Query) -> list[str]:
 def _fts(indexed: sqlite3.Connection) -> Callable[[str], list[str]]:
     """What SQLite does by itself: FTS5, porter, an OR of all words, its own bm25."""
     db = sqlite3.connect(":memory:")
-    db.execute("CREATE VIRTUAL TABLE t USING fts5(path UNINDEXED, body, tokenize='porter unicode61')")
-    db.executemany("INSERT INTO t VALUES (?, ?)", indexed.execute("SELECT path, body FROM pages ORDER BY path"))
+    db.execute(
+        "CREATE VIRTUAL TABLE t USING fts5(path UNINDEXED, body, tokenize='porter unicode61')"
+    )
+    db.executemany(
+        "INSERT INTO t VALUES (?, ?)", indexed.execute("SELECT path, body FROM pages ORDER BY path")
+    )
 
     def ask(query: str) -> list[str]:
         words = " OR ".join(f'"{word}"' for word in dict.fromkeys(text.tokens(query)))
-        found = db.execute(f"SELECT path FROM t WHERE t MATCH ? ORDER BY bm25(t), path LIMIT {MOST}", (words,)) if words else []
+        found = (
+            db.execute(
+                f"SELECT path FROM t WHERE t MATCH ? ORDER BY bm25(t), path LIMIT {MOST}", (words,)
+            )
+            if words
+            else []
+        )
         return [row[0] for row in found]
 
     return ask
 
 
 def _table(measured: Measured) -> None:
-    print(f"page retrieval on LoCoMo, pages of {TURNS} turns; 95 % bootstrap interval of recall@5\n")
-    print(f"{'retrieval':28} {'n':>4}  {'r@1':>5} {'r@3':>5} {'r@5':>5} {'r@10':>5}  {'interval':>13}  {'MRR':>5}")
-    for name, rows in sorted(measured.ladder.items(), key=lambda item: sum(row.recall(5) for row in item[1])):
+    print(
+        f"page retrieval on LoCoMo, pages of {TURNS} turns; 95 % bootstrap interval of recall@5\n"
+    )
+    print(
+        f"{'retrieval':28} {'n':>4}  {'r@1':>5} {'r@3':>5} {'r@5':>5} {'r@10':>5}  {'interval':>13}  {'MRR':>5}"
+    )
+    for name, rows in sorted(
+        measured.ladder.items(), key=lambda item: sum(row.recall(5) for row in item[1])
+    ):
         recalls = " ".join(f"{_share([row.recall(k) for row in rows]):5.1f}" for k in (1, 3, 5, 10))
         low, high = _interval([row.recall(5) for row in rows])
         mrr = _share([row.reciprocal for row in rows])

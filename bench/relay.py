@@ -18,7 +18,10 @@ import time
 from typing import NamedTuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), os.path.join(os.path.dirname(HERE), "tests")]
+sys.path[:0] = [
+    os.path.join(os.path.dirname(HERE), "lib"),
+    os.path.join(os.path.dirname(HERE), "tests"),
+]
 
 import relaying  # noqa: E402
 from discord_server import snowflake  # noqa: E402
@@ -61,15 +64,22 @@ class Talk:
     def __init__(self, folder: str, discord: Discord, contexts: int):
         self.discord = discord
         discord.set(requests=1_000_000)  # Discord's own limits would be most of the time
-        self.places = [discord.channel, *(discord.thread(name=f"thread {n}")["id"] for n in range(contexts - 1))]
+        self.places = [
+            discord.channel,
+            *(discord.thread(name=f"thread {n}")["id"] for n in range(contexts - 1)),
+        ]
         self.relay = relaying.Relay(folder, discord, MIND_RELAY_ALLOW=f"{discord.owner},{SECOND}")
         self.turns = os.path.join(folder, "turns")
         open(self.turns, "w").close()
         with open(self.relay.stub, "w", encoding="utf-8") as file:
             file.write(STUB.format(bash=shutil.which("bash"), folder=folder))
         self.said = 0
-        for place in self.places[1:]:  # a thread that nothing was said in is asked for the message it was made from
-            self.relay.run("mem-append", f"--context=discord-thread/{place}", "--role=user", "hello")
+        for place in self.places[
+            1:
+        ]:  # a thread that nothing was said in is asked for the message it was made from
+            self.relay.run(
+                "mem-append", f"--context=discord-thread/{place}", "--role=user", "hello"
+            )
 
     @property
     def pid(self) -> int:
@@ -83,7 +93,11 @@ class Talk:
             file.seek(size)
             for _ in range(count):
                 place, author = self.said % len(self.places), self.said // len(self.places) % 2
-                self.discord.say(f"number {self.said}", channel=self.places[place], author=(self.discord.owner, SECOND)[author])
+                self.discord.say(
+                    f"number {self.said}",
+                    channel=self.places[place],
+                    author=(self.discord.owner, SECOND)[author],
+                )
                 self.said += 1
                 while self.said - ended >= under_way:
                     found = file.read().count(b"\n")
@@ -104,10 +118,17 @@ class Talk:
                 id, began, ended = line.split()
                 assert id not in taken, f"two turns for {id}"
                 taken[id] = float(began) * 1000, float(ended) * 1000
-        answered = {message["message_reference"]["message_id"]: message["id"] for message in self.answers()}
-        assert len(self.answers()) == len(answered) == len(taken) == self.said and answered.keys() == taken.keys()
+        answered = {
+            message["message_reference"]["message_id"]: message["id"] for message in self.answers()
+        }
+        assert (
+            len(self.answers()) == len(answered) == len(taken) == self.said
+            and answered.keys() == taken.keys()
+        )
         late = sorted(taken, key=int)[since:]
-        return [taken[id][0] - snowflake.made(id) for id in late], [snowflake.made(answered[id]) - taken[id][1] for id in late]
+        return [taken[id][0] - snowflake.made(id) for id in late], [
+            snowflake.made(answered[id]) - taken[id][1] for id in late
+        ]
 
 
 def told(name: str, figure: str, more: str = "") -> None:
@@ -131,7 +152,21 @@ def latencies(when: str, before: list[float], after: list[float]) -> None:
 def syncs(talk: Talk, count: int, under_way: int) -> float | None:
     """fsyncs for a message, counted by a tracer."""
     path = os.path.join(talk.relay.folder, "syncs")
-    tracer = subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=fsync", "-e", "signal=none", "-o", path, "-p", str(talk.pid)])
+    tracer = subprocess.Popen(
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            "trace=fsync",
+            "-e",
+            "signal=none",
+            "-o",
+            path,
+            "-p",
+            str(talk.pid),
+        ]
+    )
     time.sleep(1)
     try:
         if tracer.poll() is not None:
@@ -156,7 +191,10 @@ def measure(messages: int, contexts: int, idle: float) -> bool:
             talk.go_on(messages - messages // EARLY)
             last, took = usage(talk.pid), time.monotonic() - begun
             told(f"{messages} messages, {contexts} contexts", f"{messages / took:.0f} a second")
-            told("CPU of the relay for a message", f"{1000 * (last.cpu - first.cpu) / messages:.2f} ms")
+            told(
+                "CPU of the relay for a message",
+                f"{1000 * (last.cpu - first.cpu) / messages:.2f} ms",
+            )
             grown = last.resident - early.resident
             told(
                 "memory",
@@ -174,7 +212,11 @@ def measure(messages: int, contexts: int, idle: float) -> bool:
             start = usage(talk.pid)
             time.sleep(idle)
             end = usage(talk.pid)
-            told(f"idle for {idle:.0f} s", f"{1000 * (end.cpu - start.cpu):.0f} ms CPU", f"{end.resident:.1f} MiB")
+            told(
+                f"idle for {idle:.0f} s",
+                f"{1000 * (end.cpu - start.cpu):.0f} ms CPU",
+                f"{end.resident:.1f} MiB",
+            )
     return grown < SOME + REMEMBERED * messages / 2**20
 
 

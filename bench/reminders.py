@@ -28,7 +28,11 @@ def reminders(count: int) -> str:
     rows = ["# Reminders", ""]
     for number in range(count):
         if number % 10 == 9:
-            rows.append(chance.choice(["", "- [x] done", "- [ ] buy milk", "some text of my own", "## A heading"]))
+            rows.append(
+                chance.choice(
+                    ["", "- [x] done", "- [ ] buy milk", "some text of my own", "## A heading"]
+                )
+            )
             continue
         recur = chance.choice(["none"] * 6 + ["daily", "weekly", "weekly", "monthly"])
         day = date(2026, 6, 16) + timedelta(chance.randrange(700))
@@ -91,10 +95,16 @@ def main() -> None:
         line("remind-scan, an empty file", cost(scan, env), floor)
         prepare(reminders(given.lines))
         cost(scan, env, runs=1)  # what recurs fires once
-        clock.sleep(2.1)  # a file younger than that may be changed again within one tick of its clock
+        clock.sleep(
+            2.1
+        )  # a file younger than that may be changed again within one tick of its clock
         line(f"remind-scan, {given.lines} lines, nothing due", cost(scan, env), floor)
         seen = os.path.join(home, "remind", "seen.json")
-        line("the same, the file just saved", cost(["sh", "-c", 'rm "$0"; exec "$@"', seen, *scan], env), floor)
+        line(
+            "the same, the file just saved",
+            cost(["sh", "-c", 'rm "$0"; exec "$@"', seen, *scan], env),
+            floor,
+        )
         rows = []
         for _ in range(5):
             os.remove(os.path.join(home, "remind", "journal.jsonl"))
@@ -102,7 +112,12 @@ def main() -> None:
             before = webhook.got
             rows.append(cost(scan, env, runs=1, peak=False))
         middle = sorted(rows, key=lambda found: found.cpu)[2]
-        line(f"remind-scan, {given.due} due at once", middle, floor, f"{webhook.got - before} messages")
+        line(
+            f"remind-scan, {given.due} due at once",
+            middle,
+            floor,
+            f"{webhook.got - before} messages",
+        )
 
 
 if __name__ == "__main__":

@@ -40,23 +40,31 @@ CACHE = os.path.join(os.path.dirname(HERE), "build", "bench-vectors")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", default=DATA)
-    parser.add_argument("--quick", action="store_true", help="one conversation, without the embedder")
+    parser.add_argument(
+        "--quick", action="store_true", help="one conversation, without the embedder"
+    )
     given = parser.parse_args()
     if not os.path.exists(os.path.join(given.data, "corpus.jsonl")):
         print(f"no LoCoMo data in {os.path.relpath(given.data)}: nothing measured")
         return
-    corpus, questions = (_rows(os.path.join(given.data, name)) for name in ("corpus.jsonl", "queries.jsonl"))
+    corpus, questions = (
+        _rows(os.path.join(given.data, name)) for name in ("corpus.jsonl", "queries.jsonl")
+    )
     ladder: dict[str, list[dict]] = {}
     for conversation in sorted({row["conv"] for row in corpus})[: 1 if given.quick else None]:
         turns = [row for row in corpus if row["conv"] == conversation]
         asked = [row for row in questions if row["conv"] == conversation]
         with tempfile.TemporaryDirectory() as folder:
-            for name, results in _conversation(folder, turns, asked, words_only=given.quick).items():
+            for name, results in _conversation(
+                folder, turns, asked, words_only=given.quick
+            ).items():
                 ladder.setdefault(name, []).extend(results)
     _table(ladder)
 
 
-def _conversation(folder: str, turns: list[dict], asked: list[dict], words_only: bool) -> dict[str, list[dict]]:
+def _conversation(
+    folder: str, turns: list[dict], asked: list[dict], words_only: bool
+) -> dict[str, list[dict]]:
     home = Home(folder)
     refs = _write(home, turns)
     os.makedirs(CACHE, exist_ok=True)
@@ -83,14 +91,24 @@ def _write(home: Home, turns: list[dict]) -> dict[str, str]:
         rows = [turn for turn in turns if turn["sess"] == session]
         instant = _instant(rows[0]["date"])
         log.start_window("discord-channel/bench", instant)
-        drafts = [Draft(instant + 1000 * i, "user", row["text"], {"author": row["speaker"]}) for i, row in enumerate(rows)]
-        for row, written in zip(rows, log.append("discord-channel/bench", drafts, instant), strict=True):
+        drafts = [
+            Draft(instant + 1000 * i, "user", row["text"], {"author": row["speaker"]})
+            for i, row in enumerate(rows)
+        ]
+        for row, written in zip(
+            rows, log.append("discord-channel/bench", drafts, instant), strict=True
+        ):
             refs[row["id"]] = written.ref
     return refs
 
 
 def _ask(
-    opened: store.Store, embedder, settings, turns: list[dict], refs: dict[str, str], asked: list[dict]
+    opened: store.Store,
+    embedder,
+    settings,
+    turns: list[dict],
+    refs: dict[str, str],
+    asked: list[dict],
 ) -> dict[str, list[dict]]:
     plain = _fts(turns, refs)
     end = opened.db.execute("SELECT max(unix_ms) FROM turns").fetchone()[0]
@@ -106,7 +124,9 @@ def _ask(
             question = search.Query(row["query"], now, vector, model, baseline)
             ways = {
                 "plain FTS5, all words": plain(row["query"]) if when == "off" else None,
-                "cosine, MMR (the spec's formula)": _mmr(opened, question._replace(mode="cosine")) if embedder else None,
+                "cosine, MMR (the spec's formula)": _mmr(opened, question._replace(mode="cosine"))
+                if embedder
+                else None,
                 "words only, MMR": _mmr(opened, question._replace(vector=None)),
                 "hybrid, MMR (the default)": _mmr(opened, question) if embedder else None,
             }
@@ -135,11 +155,20 @@ def _fts(turns: list[dict], refs: dict[str, str]):
     """What SQLite does by itself: FTS5, porter, an OR of all words, its own bm25."""
     db = sqlite3.connect(":memory:")
     db.execute("CREATE VIRTUAL TABLE t USING fts5(body, tokenize='porter unicode61')")
-    db.executemany("INSERT INTO t (rowid, body) VALUES (?, ?)", ((i, turn["text"]) for i, turn in enumerate(turns)))
+    db.executemany(
+        "INSERT INTO t (rowid, body) VALUES (?, ?)",
+        ((i, turn["text"]) for i, turn in enumerate(turns)),
+    )
 
     def ask(query: str) -> list[str]:
         words = " OR ".join(f'"{word}"' for word in dict.fromkeys(text.tokens(query)))
-        rows = db.execute("SELECT rowid FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT 10", (words,)) if words else []
+        rows = (
+            db.execute(
+                "SELECT rowid FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT 10", (words,)
+            )
+            if words
+            else []
+        )
         return [refs[turns[row[0]]["id"]] for row in rows]
 
     return ask
@@ -157,11 +186,16 @@ def _judge(answer: list[str], gold: set[str], row: dict) -> dict:
 
 
 def _table(ladder: dict[str, list[dict]]) -> None:
-    print("turn retrieval on LoCoMo, categories 1-4 (the adversarial one apart); 95 % bootstrap interval of recall@10\n")
+    print(
+        "turn retrieval on LoCoMo, categories 1-4 (the adversarial one apart); 95 % bootstrap interval of recall@10\n"
+    )
     print(
         f"{'retrieval':34} {'recency':8} {'n':>4}  {'r@1':>5} {'r@5':>5} {'r@10':>5}  {'interval':>13}  {'MRR':>5} {'NDCG':>5}  adversarial"
     )
-    for name in sorted(ladder, key=lambda name: sum(r["r@10"] for r in ladder[name] if r["category"] != "adversarial")):
+    for name in sorted(
+        ladder,
+        key=lambda name: sum(r["r@10"] for r in ladder[name] if r["category"] != "adversarial"),
+    ):
         rows = [r for r in ladder[name] if r["category"] != "adversarial"]
         other = [r for r in ladder[name] if r["category"] == "adversarial"]
         way, when = name.split("\t")
@@ -171,7 +205,14 @@ def _table(ladder: dict[str, list[dict]]) -> None:
             f"{way:34} {when:8} {len(rows):4}  {mean('r@1'):5.1f} {mean('r@5'):5.1f} {mean('r@10'):5.1f}  {low:5.1f} – {high:5.1f}"
             f"  {mean('mrr'):5.1f} {mean('ndcg'):5.1f}  {mean('r@10', other):5.1f}"
         )
-    best = next((ladder[name] for name in ladder if name.startswith("hybrid, MMR") and name.endswith("off")), [])
+    best = next(
+        (
+            ladder[name]
+            for name in ladder
+            if name.startswith("hybrid, MMR") and name.endswith("off")
+        ),
+        [],
+    )
     groups = sorted({r["category"] for r in best})
     print("\nhybrid, MMR, recency off, recall@10 by category: " + ", ".join(
         f"{group} {100 * sum(r['r@10'] for r in best if r['category'] == group) / sum(r['category'] == group for r in best):.1f}" for group in groups
@@ -187,7 +228,10 @@ def _interval(values: list[float], rounds: int = 1000) -> tuple[float, float]:
 
 def _instant(date: str) -> int:
     """'1:56 pm on 8 May, 2023' in ms."""
-    return int(datetime.strptime(date, "%I:%M %p on %d %B, %Y").replace(tzinfo=timezone.utc).timestamp() * 1000)
+    return int(
+        datetime.strptime(date, "%I:%M %p on %d %B, %Y").replace(tzinfo=timezone.utc).timestamp()
+        * 1000
+    )
 
 
 def _rows(path: str) -> list[dict]:

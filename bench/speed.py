@@ -73,7 +73,12 @@ def answering() -> Iterator[str]:
 
 
 def cost(
-    command: list[str], env: dict, stdin: bytes = b"", runs: int = RUNS, peak: bool = True, lenient: bool = False
+    command: list[str],
+    env: dict,
+    stdin: bytes = b"",
+    runs: int = RUNS,
+    peak: bool = True,
+    lenient: bool = False,
 ) -> Cost | None:
     """The cost of a command; a `lenient` one that cannot be run here has none."""
     import time
@@ -81,20 +86,34 @@ def cost(
     rows = []
     for _ in range(runs):
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        done = subprocess.run(command, env=env, input=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        done = subprocess.run(
+            command, env=env, input=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
         wall = time.perf_counter() - start
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if lenient and done.returncode == 78:
             return None
         if done.returncode not in (0, 1):
             sys.exit(f"{command}: {done.stderr.decode()}")
-        rows.append((1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime), 1000 * wall))
+        rows.append(
+            (
+                1000 * (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime),
+                1000 * wall,
+            )
+        )
     middle = len(rows) // 2
-    return Cost(sorted(r[0] for r in rows)[middle], sorted(r[1] for r in rows)[middle], _peak(command, env, stdin) if peak else 0)
+    return Cost(
+        sorted(r[0] for r in rows)[middle],
+        sorted(r[1] for r in rows)[middle],
+        _peak(command, env, stdin) if peak else 0,
+    )
 
 
 def compile_all() -> None:
-    subprocess.run([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "lib")], env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""})
+    subprocess.run(
+        [PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "lib")],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
+    )
 
 
 def _peak(command: list[str], env: dict, stdin: bytes) -> float:
@@ -104,7 +123,9 @@ def _peak(command: list[str], env: dict, stdin: bytes) -> float:
         "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    out = subprocess.run([PYTHON, "-c", code, *command], env=env, input=stdin, capture_output=True).stdout
+    out = subprocess.run(
+        [PYTHON, "-c", code, *command], env=env, input=stdin, capture_output=True
+    ).stdout
     return int(out) / (1024 if sys.platform != "darwin" else 1024 * 1024)
 
 
@@ -132,7 +153,15 @@ def turns(count: int) -> list[dict]:
         text = " ".join(chance.choice(empty) if chance.random() < 0.4 else word for word in picked)
         role, author = ("user", "Ann") if number % 2 == 0 else ("agent", "Mind")
         stamp = f"{_stamp(start)}"
-        rows.append({"timestamp": stamp, "role": role, "author": author, "content": text, "id": f"t{number}"})
+        rows.append(
+            {
+                "timestamp": stamp,
+                "role": role,
+                "author": author,
+                "content": text,
+                "id": f"t{number}",
+            }
+        )
     return rows
 
 
@@ -145,27 +174,59 @@ def _stamp(seconds: int) -> str:
 def measure(name: str, floor: Cost) -> None:
     rows = apollo() if name == "apollo" else turns(int(name))
     count = len(rows)
-    query = "what was the first sign of trouble" if name == "apollo" else " ".join(rows[count // 3]["content"].split()[2:8])
+    query = (
+        "what was the first sign of trouble"
+        if name == "apollo"
+        else " ".join(rows[count // 3]["content"].split()[2:8])
+    )
     print(f"{name}: {count} turns")
     with tempfile.TemporaryDirectory() as home:
-        env = {**{k: v for k, v in os.environ.items() if not k.startswith("MIND_")}, "MIND_HOME": home}
+        env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("MIND_")},
+            "MIND_HOME": home,
+        }
         data = "".join(json.dumps(row) + "\n" for row in rows).encode()
-        jsonl = cost([f"{BIN}/mem-append", "--jsonl", "--context", "discord-channel/bench"], env, data, runs=1)
-        line(f"mem-append --jsonl, {count} events", jsonl, floor, f"{1000 * count / jsonl.wall:,.0f} events/s")
-        append = cost([f"{BIN}/mem-append", "--context", "discord-thread/1", "--role", "user"], env, b"hello")
+        jsonl = cost(
+            [f"{BIN}/mem-append", "--jsonl", "--context", "discord-channel/bench"],
+            env,
+            data,
+            runs=1,
+        )
+        line(
+            f"mem-append --jsonl, {count} events",
+            jsonl,
+            floor,
+            f"{1000 * count / jsonl.wall:,.0f} events/s",
+        )
+        append = cost(
+            [f"{BIN}/mem-append", "--context", "discord-thread/1", "--role", "user"], env, b"hello"
+        )
         line("mem-append", append, floor, f"floor + {append.cpu - floor.cpu:.0f} ms")
         fill_cache(home, env)
         embed = cost([f"{BIN}/mem-embed"], env, runs=1)
-        line(f"mem-embed, {count} turns, vectors given", embed, floor, f"{1000 * count / embed.cpu:,.0f} turns/s")
+        line(
+            f"mem-embed, {count} turns, vectors given",
+            embed,
+            floor,
+            f"{1000 * count / embed.cpu:,.0f} turns/s",
+        )
         line("mem-recall --lexical", cost([f"{BIN}/mem-recall", "--lexical", query], env), floor)
         line("mem-recall, hybrid", cost([f"{BIN}/mem-recall", query], env), floor)
         with answering() as url:
             env |= {"OPENAI_BASE_URL": url, "OPENAI_MODEL": "instant"}
             turn = [f"{BIN}/agent-turn", "--model", "openai", "--context"]
             line("agent-turn, a new context", cost([*turn, "discord-thread/2", query], env), floor)
-            line("agent-turn, all turns in its window", cost([*turn, "discord-channel/bench", query], env), floor)
+            line(
+                "agent-turn, all turns in its window",
+                cost([*turn, "discord-channel/bench", query], env),
+                floor,
+            )
             for rung in ("bubblewrap", "landlock", "none"):
-                tool = cost([*turn, "discord-channel/bench", "use the tool"], {**env, "MIND_TURN_SANDBOX": rung}, lenient=True)
+                tool = cost(
+                    [*turn, "discord-channel/bench", "use the tool"],
+                    {**env, "MIND_TURN_SANDBOX": rung},
+                    lenient=True,
+                )
                 if tool:
                     line(f"agent-turn with a command, sandbox {rung}", tool, floor)
         size = os.path.getsize(os.path.join(home, "index", "mind.db"))
@@ -176,21 +237,35 @@ def knowledge(count: int, floor: Cost) -> None:
     """A vault of pages of some 120 words, with links and triples; vectors are not asked for."""
     print(f"{count} pages of knowledge")
     with tempfile.TemporaryDirectory() as home:
-        env = {**{k: v for k, v in os.environ.items() if not k.startswith("MIND_")}, "MIND_HOME": home}
+        env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("MIND_")},
+            "MIND_HOME": home,
+        }
         rows = turns(6 * count)
         os.makedirs(os.path.join(home, "knowledge"))
         for number in range(count):
             said = "\n\n".join(row["content"] for row in rows[6 * number : 6 * number + 6])
-            head = (
-                f"date: 2026-01-{number % 28 + 1:02d}\ntype: project\ntier: L2\ntriples:\n- [e{number}, follows, e{number // 2}]\n"
-            )
-            with open(os.path.join(home, "knowledge", f"page-{number:05d}.md"), "w", encoding="utf-8") as file:
-                file.write(f"---\n{head}---\n\n# Page {number}\n\n{said}\n\nSee [[page-{number // 2:05d}]].\n")
+            head = f"date: 2026-01-{number % 28 + 1:02d}\ntype: project\ntier: L2\ntriples:\n- [e{number}, follows, e{number // 2}]\n"
+            with open(
+                os.path.join(home, "knowledge", f"page-{number:05d}.md"), "w", encoding="utf-8"
+            ) as file:
+                file.write(
+                    f"---\n{head}---\n\n# Page {number}\n\n{said}\n\nSee [[page-{number // 2:05d}]].\n"
+                )
         query = " ".join(rows[count]["content"].split()[2:8])
         first = cost([f"{BIN}/mem-graph", "e1"], env, runs=1)
-        line("mem-graph, the first time: all pages taken in", first, floor, f"{1000 * count / first.cpu:,.0f} pages/s")
+        line(
+            "mem-graph, the first time: all pages taken in",
+            first,
+            floor,
+            f"{1000 * count / first.cpu:,.0f} pages/s",
+        )
         line("mem-graph, nothing changed", cost([f"{BIN}/mem-graph", "e1"], env), floor)
-        line("mem-recall --knowledge --lexical", cost([f"{BIN}/mem-recall", "--knowledge", "--lexical", query], env), floor)
+        line(
+            "mem-recall --knowledge --lexical",
+            cost([f"{BIN}/mem-recall", "--knowledge", "--lexical", query], env),
+            floor,
+        )
         other = f"od -An -N200 -tx2 /dev/urandom | '{BIN}/mem-note' --type project --quiet"  # a text that no other page says
         line("mem-note, one more page", cost(["sh", "-c", other], env, peak=False), floor)
         line("mem-lint", cost([f"{BIN}/mem-lint"], env, runs=3), floor, "\n")
@@ -213,7 +288,9 @@ def fill_cache(home: str, env: dict) -> None:
         for turn in embedding.due(opened, model, system_now()):
             raw = [2 * c + chance.gauss(0, 1) for c in centre]
             length = sum(x * x for x in raw) ** 0.5
-            made[cache.content_hash(turn.text)] = vectors.to_blob(array("f", [x / length for x in raw]))
+            made[cache.content_hash(turn.text)] = vectors.to_blob(
+                array("f", [x / length for x in raw])
+            )
         kept.put(made)
         cache.set_serving(opened.home, model)
 
@@ -246,7 +323,9 @@ def line(name: str, found: Cost, floor: Cost, more: str = "") -> None:
 
 def _logs(home: str) -> int:
     return sum(
-        os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(os.path.join(home, "logs")) for name in names
+        os.path.getsize(os.path.join(folder, name))
+        for folder, _, names in os.walk(os.path.join(home, "logs"))
+        for name in names
     )
 
 

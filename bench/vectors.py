@@ -39,7 +39,10 @@ def main() -> None:
             path = os.path.join(folder, "v.db")
             count = _fill(path, blocks)
             floor = _cpu(path, scan=False, threshold=0)
-            print(f"{count:9} {_cpu(path, True, 1 << 60) - floor:10.0f} {_cpu(path, True, 0) - floor:10.0f}", flush=True)
+            print(
+                f"{count:9} {_cpu(path, True, 1 << 60) - floor:10.0f} {_cpu(path, True, 0) - floor:10.0f}",
+                flush=True,
+            )
 
 
 def _fill(path: str, blocks: int) -> int:
@@ -53,11 +56,17 @@ def _fill(path: str, blocks: int) -> int:
         "CREATE TABLE vectors (turn, model, status, block, embedding);"
     )
     chance = random.Random(3)
-    low, step = array("f", [-0.1] * DIMENSIONS).tobytes(), array("f", [0.001] * DIMENSIONS).tobytes()
+    low, step = (
+        array("f", [-0.1] * DIMENSIONS).tobytes(),
+        array("f", [0.001] * DIMENSIONS).tobytes(),
+    )
     for block in range(blocks):
         ids = array("q", range(block * vectors.BLOCK, (block + 1) * vectors.BLOCK)).tobytes()
         codes = chance.randbytes(DIMENSIONS * vectors.BLOCK)
-        db.execute("INSERT INTO vector_blocks VALUES (NULL, 'm', ?, ?, ?, ?, 0.01, ?)", (vectors.BLOCK, ids, low, step, codes))
+        db.execute(
+            "INSERT INTO vector_blocks VALUES (NULL, 'm', ?, ?, ?, ?, 0.01, ?)",
+            (vectors.BLOCK, ids, low, step, codes),
+        )
     db.commit()
     return blocks * vectors.BLOCK
 

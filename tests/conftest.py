@@ -14,7 +14,13 @@ for name in [n for n in os.environ if n.startswith("MIND_") or SECRET_NAME.searc
     del os.environ[name]
 
 # derandomized: the same cases on every run and every machine
-settings.register_profile("plainmind", deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "plainmind",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 settings.load_profile("plainmind")
 
 

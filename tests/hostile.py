@@ -28,16 +28,28 @@ PIECES = [
 
 texts = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=10).map("".join),
-    st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=6), st.characters()), max_size=14).map("".join),
+    st.lists(
+        st.one_of(st.sampled_from(PIECES), st.text(max_size=6), st.characters()), max_size=14
+    ).map("".join),
     st.binary(max_size=40).map(lambda data: data.decode("utf-8", "surrogateescape")),
 )
 
 #: what stands in a JSON object: any key, any value
 metas = st.dictionaries(
-    st.one_of(st.sampled_from(["name", "args", "torn", "![", "h", "n"]), texts.map(lambda t: "x" + t)),
+    st.one_of(
+        st.sampled_from(["name", "args", "torn", "![", "h", "n"]), texts.map(lambda t: "x" + t)
+    ),
     st.recursive(
-        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), texts),
-        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
+        st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(),
+            st.floats(allow_nan=False, allow_infinity=False),
+            texts,
+        ),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)
+        ),
         max_leaves=6,
     ),
     max_size=4,

@@ -52,9 +52,16 @@ class Relay:
         known = os.path.exists(before)
         connected = len(self.discord.connected()) if known else 0
         self.errors = open(os.path.join(self.folder, "stderr"), "ab")
-        self.process = subprocess.Popen([f"{ROOT}/bin/discord-relay", "--verbose"], env=self.env, stderr=self.errors)
+        self.process = subprocess.Popen(
+            [f"{ROOT}/bin/discord-relay", "--verbose"], env=self.env, stderr=self.errors
+        )
         if ready:
-            self.discord.wait(lambda: os.path.exists(before) and len(self.discord.connected()) > (connected if not known else 0))
+            self.discord.wait(
+                lambda: (
+                    os.path.exists(before)
+                    and len(self.discord.connected()) > (connected if not known else 0)
+                )
+            )
         return self
 
     def stop(self, seconds: float = 30) -> int:
@@ -109,11 +116,22 @@ class Relay:
     def log(self, context: str) -> str:
         """All windows of a context."""
         folder = self.path("logs", context)
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".md")) if os.path.isdir(folder) else []
+        names = (
+            sorted(name for name in os.listdir(folder) if name.endswith(".md"))
+            if os.path.isdir(folder)
+            else []
+        )
         return "".join(self.read("logs", context, name) for name in names)
 
-    def run(self, command: str, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: str, *arguments: str, given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """A command of the suite on this home."""
         return subprocess.run(
-            [f"{ROOT}/bin/{command}", *arguments], env=self.env, input=given, text=True, capture_output=True, timeout=60
+            [f"{ROOT}/bin/{command}", *arguments],
+            env=self.env,
+            input=given,
+            text=True,
+            capture_output=True,
+            timeout=60,
         )

@@ -90,10 +90,16 @@ class Talk:
 
     def ask(self, command: str, options: dict | None = None, place: str = "", **said: Any) -> dict:
         """A command, once it has its answer."""
-        return self.told(self.discord.interact(command, options, channel=place or self.discord.channel, **said)["id"])
+        return self.told(
+            self.discord.interact(command, options, channel=place or self.discord.channel, **said)[
+                "id"
+            ]
+        )
 
     def told(self, interaction: str) -> dict:
-        return self.discord.wait(lambda: (found := self.discord.interaction(interaction))["edits"] and found)
+        return self.discord.wait(
+            lambda: (found := self.discord.interaction(interaction))["edits"] and found
+        )
 
     # --- what came of it
 
@@ -106,7 +112,9 @@ class Talk:
     def answer(self, id: str, place: str = "") -> dict:
         """The first message of the answer to a message, once nothing is left to do for it."""
         self.discord.wait(lambda: id in self.done())
-        return next(m for m in self.posted(place) if m.get("message_reference", {}).get("message_id") == id)
+        return next(
+            m for m in self.posted(place) if m.get("message_reference", {}).get("message_id") == id
+        )
 
     def parts(self, id: str, place: str = "") -> list[dict]:
         """All messages of an answer."""
@@ -114,10 +122,14 @@ class Talk:
         return [m for m in self.posted(place) if str(m["nonce"]).startswith(f"{id}-")]
 
     def received(self) -> set[str]:
-        return {str(step["message"]["id"]) for step in self.relay.steps() if step["did"] == "received"}
+        return {
+            str(step["message"]["id"]) for step in self.relay.steps() if step["did"] == "received"
+        }
 
     def done(self) -> set[str]:
-        return {str(id) for step in self.relay.steps() if step["did"] == "done" for id in step["of"]}
+        return {
+            str(id) for step in self.relay.steps() if step["did"] == "done" for id in step["of"]
+        }
 
     def calls(self, did: str = "began") -> list[dict]:
         """How the program was called, in order; with "ended", those that came to an end."""
@@ -128,7 +140,9 @@ class Talk:
     def call(self, id: str) -> dict:
         """How the program was called for a message, once it was."""
         mine = f"--message-id={id}"
-        return self.discord.wait(lambda: next((call for call in self.calls() if mine in call["options"]), None))
+        return self.discord.wait(
+            lambda: next((call for call in self.calls() if mine in call["options"]), None)
+        )
 
     def began(self, id: str) -> bool:
         return any(f"--message-id={id}" in call["options"] for call in self.calls())
@@ -136,17 +150,34 @@ class Talk:
     def request(self, text: str) -> dict:
         """What the model was asked for a message that ends with this text, once it was."""
         return self.discord.wait(
-            lambda: next((c["request"] for c in self.calls() if c["request"]["messages"][-1]["content"].endswith(text)), None)
+            lambda: next(
+                (
+                    c["request"]
+                    for c in self.calls()
+                    if c["request"]["messages"][-1]["content"].endswith(text)
+                ),
+                None,
+            )
         )
 
     def windows(self, context: str) -> list[str]:
         folder = self.relay.path("logs", context)
-        return sorted(name for name in os.listdir(folder) if name.endswith(".md")) if os.path.isdir(folder) else []
+        return (
+            sorted(name for name in os.listdir(folder) if name.endswith(".md"))
+            if os.path.isdir(folder)
+            else []
+        )
 
     def events(self, context: str) -> list[dict]:
         """What the current window of a context holds."""
         windows = self.windows(context)
-        shown = self.relay.run("mem-show", "--json", "--window", f"logs/{context}/{windows[-1]}:1").stdout if windows else ""
+        shown = (
+            self.relay.run(
+                "mem-show", "--json", "--window", f"logs/{context}/{windows[-1]}:1"
+            ).stdout
+            if windows
+            else ""
+        )
         return [json.loads(line) for line in shown.splitlines()]
 
     def fetched(self, attached: dict) -> bytes:

@@ -27,7 +27,19 @@ DATES = [
     "",
     "12 Jan 2026",
 ]
-TYPES = ["user", "project", "reference", "agent-feedback", "compaction", "decision", "User", "fact", "thing", "", "lesson"]
+TYPES = [
+    "user",
+    "project",
+    "reference",
+    "agent-feedback",
+    "compaction",
+    "decision",
+    "User",
+    "fact",
+    "thing",
+    "",
+    "lesson",
+]
 TIERS = ["L1", "L2", "l1", "high", "3", "L9", ""]
 TAGS = [
     "[auth, api]",
@@ -77,7 +89,10 @@ def head(*rows: str) -> bytes:
 
 
 def doubled(first: str, next_: str) -> list[str]:
-    return [f"a0: &a0 {first}", *(f"a{n}: &a{n} {next_.replace('@', f'*a{n - 1}')}" for n in range(1, 30))]
+    return [
+        f"a0: &a0 {first}",
+        *(f"a{n}: &a{n} {next_.replace('@', f'*a{n - 1}')}" for n in range(1, 30)),
+    ]
 
 
 REFUSED = {
@@ -133,7 +148,12 @@ def make(root: str, count: int = 2000, seed: int = 1) -> None:
     write(knowledge, "long.md", HEAD + b"note: " + b"y \xc3\xa9 " * 40_000 + b"\n---\n")
     write(knowledge, "x" * 240 + ".md", head())
     write(knowledge, "nul.md", head() + b"a\0b\0\n")
-    for place in ("knowledge/sub", "knowledge/sub/deeper", "knowledge/folder.md", "knowledge/.hidden"):
+    for place in (
+        "knowledge/sub",
+        "knowledge/sub/deeper",
+        "knowledge/folder.md",
+        "knowledge/.hidden",
+    ):
         write(os.path.join(root, place), "inside.md", head())
     write(root, "outside.md", head("tags: '#mend me'"))
     os.makedirs(root + " elsewhere")
@@ -164,13 +184,25 @@ def make(root: str, count: int = 2000, seed: int = 1) -> None:
     rest = count - len(os.listdir(knowledge))
     for number in range(rest):
         name = names[number] if number < len(names) else f"page-{number:04}.md"
-        place = "raw/compaction" if number % 50 == 48 else "raw/observations" if number % 50 == 49 else "knowledge"
+        place = (
+            "raw/compaction"
+            if number % 50 == 48
+            else "raw/observations"
+            if number % 50 == 49
+            else "knowledge"
+        )
         write(os.path.join(root, place), name, page(dice, number))
 
 
 def page(dice: random.Random, number: int) -> bytes:
     keys = []
-    for key, choices in (("date", DATES), ("type", TYPES), ("tier", TIERS), ("tags", TAGS), ("triples", TRIPLES)):
+    for key, choices in (
+        ("date", DATES),
+        ("type", TYPES),
+        ("tier", TIERS),
+        ("tags", TAGS),
+        ("triples", TRIPLES),
+    ):
         if dice.random() < (0.9 if key in ("date", "type", "tier") else 0.5):
             said = dice.choice((key, key, key, *LEGACY[key]))
             value = dice.choice(choices)
@@ -193,12 +225,32 @@ def page(dice: random.Random, number: int) -> bytes:
     dice.shuffle(keys)
     rows = "\n".join(keys).split("\n")
     body = " ".join(dice.choices(WORDS, k=dice.randrange(5, 60))) + f" {number}"
-    body += dice.choice(("", "", " [[page-0001]]", " [[nowhere|x]]", " ![](gone.png)", "\n```\n[[code]]\n", "\n---\nmore ¶"))
-    text = "\n".join(["---", *rows, "---", *([f"# {dice.choice(WORDS)} {number} ¶", ""] if number % 2 else []), body]) + "\n" * (
-        number % 3
+    body += dice.choice(
+        (
+            "",
+            "",
+            " [[page-0001]]",
+            " [[nowhere|x]]",
+            " ![](gone.png)",
+            "\n```\n[[code]]\n",
+            "\n---\nmore ¶",
+        )
     )
+    text = "\n".join(
+        [
+            "---",
+            *rows,
+            "---",
+            *([f"# {dice.choice(WORDS)} {number} ¶", ""] if number % 2 else []),
+            body,
+        ]
+    ) + "\n" * (number % 3)
     marks = iter(range(1000))
-    text = "".join(f"{part}¶{next(marks)}." for part in text.split("¶")[:-1]) + text.split("¶")[-1] if "&" not in text else text
+    text = (
+        "".join(f"{part}¶{next(marks)}." for part in text.split("¶")[:-1]) + text.split("¶")[-1]
+        if "&" not in text
+        else text
+    )
     if number % 7 == 0:
         text = text.replace("\n", "\r\n")
     return ("\ufeff" * (number % 11 == 0) + text).encode()
@@ -221,7 +273,11 @@ def normal(root: str, count: int = 2000) -> None:
         ]
         words = [w + str(dice.randrange(30)) for w in dice.choices(vocabulary, k=150)]
         body = f"# {' '.join(words[:5])}\n\n{' '.join(words[5:])} See [[page-{dice.randrange(count):04}]].\n"
-        write(os.path.join(root, "knowledge"), f"page-{number:04}.md", "\n".join(["---", *rows, "---", "", body]).encode())
+        write(
+            os.path.join(root, "knowledge"),
+            f"page-{number:04}.md",
+            "\n".join(["---", *rows, "---", "", body]).encode(),
+        )
 
 
 def write(folder: str, name: str, data: bytes) -> None:

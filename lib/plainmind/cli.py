@@ -21,7 +21,18 @@ import click
 from . import __version__
 from .ground import clock, stream
 from .ground.environment import Environment
-from .ground.errors import BAD_DATA, BUG, BUSY, INPUT_OUTPUT, INTERRUPTED, USAGE, BadData, Failure, Misconfigured, NotPermitted
+from .ground.errors import (
+    BAD_DATA,
+    BUG,
+    BUSY,
+    INPUT_OUTPUT,
+    INTERRUPTED,
+    USAGE,
+    BadData,
+    Failure,
+    Misconfigured,
+    NotPermitted,
+)
 from .ground.paths import Home
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -42,7 +53,16 @@ _known = Environment()
 class Session:
     """What a command was started with: home, clock, settings, environment, and its voice."""
 
-    def __init__(self, home: str | None, now: str | None, quiet: bool, verbose: bool, color: str, as_json: bool, dry_run: bool):
+    def __init__(
+        self,
+        home: str | None,
+        now: str | None,
+        quiet: bool,
+        verbose: bool,
+        color: str,
+        as_json: bool,
+        dry_run: bool,
+    ):
         root = home or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data")
         self.home = Home(root)
         global _known
@@ -55,7 +75,9 @@ class Session:
         try:
             self.fixed_now: int | None = clock.parse(fixed) if fixed else None
         except BadData as error:
-            raise Failure(f"{'--now' if now else 'MIND_NOW'}: {error.what}", cure=error.cure, code=USAGE) from None
+            raise Failure(
+                f"{'--now' if now else 'MIND_NOW'}: {error.what}", cure=error.cure, code=USAGE
+            ) from None
         self._settings: Any = None
         self.worst = 0
 
@@ -107,7 +129,15 @@ class Session:
         """What remembering needs of this session (agent.memory)."""
         from .agent.memory import Means
 
-        return Means(self.home, self.env, self.settings, lambda: self.now, self.say, self.dry_run, is_inside())
+        return Means(
+            self.home,
+            self.env,
+            self.settings,
+            lambda: self.now,
+            self.say,
+            self.dry_run,
+            is_inside(),
+        )
 
     def showing(self):
         """Where the text of answers goes as it comes: to a terminal, unless it is to be JSON or nothing is to happen."""
@@ -160,7 +190,9 @@ class Session:
     def look_for_home(self) -> None:
         """A remark when there is no home: a mistyped one is not in order because nothing in it is wrong."""
         if not os.path.isdir(self.home.root):
-            self.say(f"there is no home '{self.home.root}' yet; if it is mistyped, mend MIND_HOME or --home")
+            self.say(
+                f"there is no home '{self.home.root}' yet; if it is mistyped, mend MIND_HOME or --home"
+            )
 
     def print(self, records: Iterable[Any], keys: Sequence[str] = ()) -> None:
         """Records as JSON Lines, or as lines with tabs between the values."""
@@ -168,7 +200,10 @@ class Session:
             if self.json:
                 line = stream.json_line(dict(zip(keys, each)) if keys else each)
             else:
-                line = "\t".join(plain(str(value)) for value in (each.values() if isinstance(each, dict) else each)).rstrip("\t")
+                line = "\t".join(
+                    plain(str(value))
+                    for value in (each.values() if isinstance(each, dict) else each)
+                ).rstrip("\t")
             stream.write(line + "\n")
 
     def findings(self, found: Iterable[Any]) -> int:
@@ -186,9 +221,13 @@ class Session:
     def wrote(self, written) -> None:
         """Print the reference of what was written (agent.notes), and say what a person should look at."""
         for kept in written.conflicts:
-            self.say(f"you saved '{written.path}' at the same moment; a save of yours is in '{kept}'")
+            self.say(
+                f"you saved '{written.path}' at the same moment; a save of yours is in '{kept}'"
+            )
         try:
-            stream.write((stream.json_line({"ref": written.ref}) if self.json else written.ref) + "\n")
+            stream.write(
+                (stream.json_line({"ref": written.ref}) if self.json else written.ref) + "\n"
+            )
             stream.flush()
         except stream.ReaderLeft:  # ending with 0 says that everything was written
             pass
@@ -220,7 +259,9 @@ class Session:
     def read_input(self) -> bytes:
         """Standard input; at a terminal, where nobody is piping, the usage."""
         if stream.stdin_is_terminal():
-            raise Failure("nothing to read on standard input", cure=f"see '{program()} --help'", code=USAGE)
+            raise Failure(
+                "nothing to read on standard input", cure=f"see '{program()} --help'", code=USAGE
+            )
         return stream.read()
 
 
@@ -231,7 +272,9 @@ def json_object(text: str | None, option: str) -> dict[str, Any]:
     try:
         value = json.loads(text) if text else {}
     except (ValueError, RecursionError) as error:
-        raise Failure(f"{option} is no JSON: {error}", cure='quote it: \'{"key": "value"}\'', code=USAGE) from None
+        raise Failure(
+            f"{option} is no JSON: {error}", cure='quote it: \'{"key": "value"}\'', code=USAGE
+        ) from None
     if not isinstance(value, dict):
         raise Failure(f"{option} is no JSON object", cure='write {"key": "value"}', code=USAGE)
     return value
@@ -284,7 +327,13 @@ class Manual(click.Command):
         return rows
 
 
-def command(manual: str | None, *, json: bool = False, dry_run: bool = False, inside: bool | tuple[str, ...] = False) -> Callable:
+def command(
+    manual: str | None,
+    *,
+    json: bool = False,
+    dry_run: bool = False,
+    inside: bool | tuple[str, ...] = False,
+) -> Callable:
     """Make a page's function a command with the suite's shared options; it gets a Session first.
 
     `inside` is for commands that the agent may use from inside its sandbox, where the broker runs them outside of it; it
@@ -313,10 +362,20 @@ def _shared_options(json: bool, dry_run: bool) -> list[click.Option]:
     if json:
         options.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON Lines."))
     if dry_run:
-        options.append(click.Option(["--dry-run", "dry_run"], is_flag=True, help="Say what would be done; do nothing."))
+        options.append(
+            click.Option(
+                ["--dry-run", "dry_run"], is_flag=True, help="Say what would be done; do nothing."
+            )
+        )
     return options + [
-        click.Option(["--now"], metavar="TIME", help="Take TIME (RFC 3339) for the present moment."),
-        click.Option(["--quiet", "-q"], is_flag=True, help="No remarks on standard error; failures still are reported."),
+        click.Option(
+            ["--now"], metavar="TIME", help="Take TIME (RFC 3339) for the present moment."
+        ),
+        click.Option(
+            ["--quiet", "-q"],
+            is_flag=True,
+            help="No remarks on standard error; failures still are reported.",
+        ),
         click.Option(["--verbose", "-v"], is_flag=True, help="More remarks on standard error."),
         click.Option(
             ["--color"],
@@ -342,15 +401,25 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         ctx.exit(0)
 
 
-def _permitted(made: click.Command, inside: bool | tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
+def _permitted(
+    made: click.Command, inside: bool | tuple[str, ...], given: dict[str, Any]
+) -> dict[str, Any]:
     """What was given. NotPermitted for what the broker is not asked: this command, or an option that names a file or sets the clock."""
     if is_inside():
         named = inside if isinstance(inside, tuple) else ()
-        personal = [p.opts[0] for p in made.params if p.metavar in ("FILE", "DIR") or p.name == "now" or p.opts[0] in named]
+        personal = [
+            p.opts[0]
+            for p in made.params
+            if p.metavar in ("FILE", "DIR") or p.name == "now" or p.opts[0] in named
+        ]
         used = [p.opts[0] for p in made.params if p.opts[0] in personal and given.get(p.name or "")]
         if not inside or used:
-            what = f"'{used[0]}' is for a person" if inside else f"'{program()}' is not for the agent"
-            raise NotPermitted(f"refused from inside the sandbox: {what}", cure="ask the user to run it")
+            what = (
+                f"'{used[0]}' is for a person" if inside else f"'{program()}' is not for the agent"
+            )
+            raise NotPermitted(
+                f"refused from inside the sandbox: {what}", cure="ask the user to run it"
+            )
     return given
 
 

@@ -14,7 +14,13 @@ from . import __version__
 
 LIB = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.join(os.path.dirname(os.path.dirname(LIB)), "bin")
-PLAIN = ("SYNOPSIS", "ENVIRONMENT", "FILES", "EXAMPLES", "TABLES")  # sections whose lines stay lines
+PLAIN = (
+    "SYNOPSIS",
+    "ENVIRONMENT",
+    "FILES",
+    "EXAMPLES",
+    "TABLES",
+)  # sections whose lines stay lines
 
 #: shell -> where its completions live below share/
 COMPLETIONS = {
@@ -31,7 +37,9 @@ def commands() -> list[str]:
 def help_text(command: str, width: int = 100) -> str:
     """What `command --help` prints."""
     env = {**os.environ, "COLUMNS": str(width), "LC_ALL": "C.UTF-8"}
-    return subprocess.run([os.path.join(BIN, command), "--help"], capture_output=True, text=True, check=True, env=env).stdout
+    return subprocess.run(
+        [os.path.join(BIN, command), "--help"], capture_output=True, text=True, check=True, env=env
+    ).stdout
 
 
 def formats() -> dict[str, str]:
@@ -52,7 +60,10 @@ def formats() -> dict[str, str]:
         "mind-page": "NAME\n  mind-page - a page of knowledge\n\nDESCRIPTION\n"
         + _indented((page.__doc__ or "").partition("\n\nOwns ")[0])
         + "\n\nMENDING\n"
-        + _indented("mem-lint --fix repairs" + (mending.__doc__ or "").partition("`mended` repairs")[2].partition("\n\nOwns ")[0])
+        + _indented(
+            "mem-lint --fix repairs"
+            + (mending.__doc__ or "").partition("`mended` repairs")[2].partition("\n\nOwns ")[0]
+        )
         + "\n\nFILES\n  knowledge/NAME.md   a page\n\nSEE ALSO\n  mem-note(1) mem-lint(1) mem-graph(1)\n",
         "mind-session": "NAME\n  mind-session - the state of an agent in a session of a team\n\nDESCRIPTION\n"
         + _indented(session.__doc__ or "")
@@ -77,7 +88,11 @@ def formats() -> dict[str, str]:
 
 def roff(name: str, section: int, text: str) -> str:
     """A page's text as roff."""
-    out = [f'.TH "{name.upper()}" "{section}" "" "plainmind {__version__}" "Plainmind"', ".nh", ".ad l"]
+    out = [
+        f'.TH "{name.upper()}" "{section}" "" "plainmind {__version__}" "Plainmind"',
+        ".nh",
+        ".ad l",
+    ]
     title = ""
     for line in text.rstrip().split("\n"):
         if re.fullmatch(r"[A-Z][A-Z ]+", line):
@@ -116,7 +131,9 @@ def completions(share: str, names: list[str]) -> None:
         for shell, place in COMPLETIONS.items():
             variable = f"_{name.upper().replace('-', '_')}_COMPLETE"
             env = {**os.environ, variable: f"{shell}_source"}
-            done = subprocess.run([os.path.join(BIN, name)], capture_output=True, text=True, env=env)
+            done = subprocess.run(
+                [os.path.join(BIN, name)], capture_output=True, text=True, env=env
+            )
             path = os.path.join(share, place.format(name))
             if done.stdout:
                 os.makedirs(os.path.dirname(path), exist_ok=True)

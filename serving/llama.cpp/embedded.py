@@ -18,7 +18,9 @@ CONTEXT = 4096  # tokens; what agent-turn takes for the window of a model of thi
 
 
 def main() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # before the server's threads start: they inherit it
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, ENDS
+    )  # before the server's threads start: they inherit it
     try:
         server = started(os.environ)
     except Failure as failure:
@@ -37,16 +39,24 @@ def started(env: Mapping[str, str]) -> Any:
         try:
             import xllamacpp
         except ImportError as error:  # libgomp.so.1 is the system's, and a bare system has none
-            raise Unavailable(f"llama.cpp does not load: {error}", cure="run make, or install libgomp1") from None
+            raise Unavailable(
+                f"llama.cpp does not load: {error}", cure="run make, or install libgomp1"
+            ) from None
         params = xllamacpp.CommonParams()
         params.model.path = model
-        params.model_alias = {env.get("LLAMA_ARG_ALIAS") or os.path.basename(model).removesuffix(".gguf")}
+        params.model_alias = {
+            env.get("LLAMA_ARG_ALIAS") or os.path.basename(model).removesuffix(".gguf")
+        }
         params.n_ctx = number(env, "LLAMA_ARG_CTX_SIZE", CONTEXT)
         params.n_parallel = 1
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.cache_ram_mib = 0
         if small:  # left alone it goes round in circles
-            params.sampling.temp, params.sampling.penalty_repeat, params.sampling.penalty_last_n = 0, 1.15, 256
+            params.sampling.temp, params.sampling.penalty_repeat, params.sampling.penalty_last_n = (
+                0,
+                1.15,
+                256,
+            )
         params.hostnames = [env["LLAMA_ARG_HOST"]]
         params.port = number(env, "LLAMA_ARG_PORT", 8080)
         params.api_keys = keys(env)

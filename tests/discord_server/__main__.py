@@ -52,7 +52,12 @@ def build(url: str, another: Callable[[], Awaitable[dict]]) -> web.Application:
         return web.Response(body=content, content_type=kind or "application/octet-stream")
 
     application = web.Application(middlewares=[exchange.through], client_max_size=1 << 28)
-    for table in (routes, ThreadRoutes(world), Answers(world, commands, interactions, routes), gateway):
+    for table in (
+        routes,
+        ThreadRoutes(world),
+        Answers(world, commands, interactions, routes),
+        gateway,
+    ):
         for method, path, route in table.table():
             for base in BASES:
                 application.router.add_route(method, base + path, route)  # type: ignore[arg-type]

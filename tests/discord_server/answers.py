@@ -16,7 +16,9 @@ PONG, SAY, DEFER, DEFER_UPDATE, UPDATE, CHOICES, MODAL = 1, 4, 5, 6, 7, 8, 9
 
 
 class Answers:
-    def __init__(self, world: World, commands: Commands, interactions: Interactions, routes: Routes) -> None:
+    def __init__(
+        self, world: World, commands: Commands, interactions: Interactions, routes: Routes
+    ) -> None:
         self.world = world
         self.commands = commands
         self.interactions = interactions
@@ -27,7 +29,11 @@ class Answers:
         guild = "/applications/{application_id}/guilds/{guild_id}/commands"
         hook = "/webhooks/{webhook_id}/{webhook_token}"
         return [
-            *[(m, p, f) for p in (everywhere, guild) for m, f in (("GET", self.listed), ("PUT", self.put), ("POST", self.add))],
+            *[
+                (m, p, f)
+                for p in (everywhere, guild)
+                for m, f in (("GET", self.listed), ("PUT", self.put), ("POST", self.add))
+            ],
             *[("DELETE", p + "/{command_id}", self.remove) for p in (everywhere, guild)],
             ("POST", "/interactions/{webhook_id}/{webhook_token}/callback", self.callback),
             ("GET", hook, self.webhook),
@@ -41,7 +47,9 @@ class Answers:
 
     def _place(self, request: web.Request) -> str:
         if request.match_info["application_id"] != cast.BOT:
-            raise Refused(403, 20012, "You are not authorized to perform this action on this application")
+            raise Refused(
+                403, 20012, "You are not authorized to perform this action on this application"
+            )
         if "guild_id" not in request.match_info:
             return ""
         asked.in_guild(request)
@@ -66,11 +74,15 @@ class Answers:
     # --- the first answer
 
     async def callback(self, request: web.Request) -> object:
-        interaction = self.interactions.open(request.match_info["webhook_id"], request.match_info["webhook_token"])
+        interaction = self.interactions.open(
+            request.match_info["webhook_id"], request.match_info["webhook_token"]
+        )
         said, files = await bodies.body(request)
         kind = said.get("type")
         if kind not in (PONG, SAY, DEFER, DEFER_UPDATE, UPDATE, CHOICES, MODAL):
-            raise invalid("type", "BASE_TYPE_CHOICES", "Value must be one of {1, 4, 5, 6, 7, 8, 9, 10, 12}.")
+            raise invalid(
+                "type", "BASE_TYPE_CHOICES", "Value must be one of {1, 4, 5, 6, 7, 8, 9, 10, 12}."
+            )
         data = said.get("data") or {}
         message = None
         if kind == SAY:
@@ -89,9 +101,14 @@ class Answers:
             "response_message_id": message.id, "response_message_loading": kind == DEFER,
             "response_message_ephemeral": bool(message.flags & EPHEMERAL),
         }  # fmt: skip
-        return {"interaction": about, "resource": {"type": kind, "message": self.world.show(message)}}
+        return {
+            "interaction": about,
+            "resource": {"type": kind, "message": self.world.show(message)},
+        }
 
-    def _say(self, interaction: Interaction, data: dict, files: dict[str, tuple[str, bytes]]) -> Message:
+    def _say(
+        self, interaction: Interaction, data: dict, files: dict[str, tuple[str, bytes]]
+    ) -> Message:
         content = bodies.content_of(data)
         mentions.check(data.get("allowed_mentions"))
         if not content and not files and not data.get("embeds"):
@@ -131,9 +148,17 @@ class Answers:
             self.world.delete(message)
         return asked.nothing()
 
-    def _fill(self, interaction: Interaction, message: Message, said: dict, files: dict[str, tuple[str, bytes]]) -> None:
+    def _fill(
+        self,
+        interaction: Interaction,
+        message: Message,
+        said: dict,
+        files: dict[str, tuple[str, bytes]],
+    ) -> None:
         loading = bool(message.flags & LOADING)
-        self.routes.change(message, said, files, silent=loading, more={"flags": message.flags & ~LOADING})
+        self.routes.change(
+            message, said, files, silent=loading, more={"flags": message.flags & ~LOADING}
+        )
         interaction.edits += 1
 
     def _named(self, request: web.Request) -> tuple[Interaction, Message]:
@@ -172,4 +197,8 @@ class Answers:
             channel, author, content, files=bodies.described(said, files), allowed=said.get("allowed_mentions"),
             embeds=said.get("embeds"), more={"webhook_id": id}, nonce=bodies.nonce_of(said),
         )  # fmt: skip
-        return self.world.show(message) if request.query.get("wait", "").lower() in ("1", "true") else asked.nothing()
+        return (
+            self.world.show(message)
+            if request.query.get("wait", "").lower() in ("1", "true")
+            else asked.nothing()
+        )

@@ -49,7 +49,12 @@ def described(said: dict, files: dict[str, tuple[str, bytes]]) -> list[File]:
         raise TOO_LARGE
     named = [(about.get(number, {}), name, content) for number, (name, content) in files.items()]
     return [
-        (said.get("filename") or name, mimetypes.guess_type(said.get("filename") or name)[0], content, said.get("description"))
+        (
+            said.get("filename") or name,
+            mimetypes.guess_type(said.get("filename") or name)[0],
+            content,
+            said.get("description"),
+        )
         for said, name, content in named
     ]
 
@@ -69,7 +74,11 @@ def content_of(said: dict) -> str:
 def nonce_of(said: dict) -> str | int | None:
     nonce = said.get("nonce")
     if nonce is not None and (not isinstance(nonce, str | int) or len(str(nonce)) > 25):
-        raise invalid("nonce", "NONCE_TYPE_TOO_LONG", "Nonce must be an integer or a string of at most 25 characters.")
+        raise invalid(
+            "nonce",
+            "NONCE_TYPE_TOO_LONG",
+            "Nonce must be an integer or a string of at most 25 characters.",
+        )
     return nonce
 
 
@@ -80,7 +89,9 @@ def number(request: web.Request, name: str, least: int, most: int, default: int)
     if not text.lstrip("-").isdigit():
         raise invalid(name, "NUMBER_TYPE_COERCE", f'Value "{text}" is not int.')
     if not least <= int(text) <= most:
-        raise invalid(name, "NUMBER_TYPE_MINMAX", f"int value should be between {least} and {most}.")
+        raise invalid(
+            name, "NUMBER_TYPE_MINMAX", f"int value should be between {least} and {most}."
+        )
     return int(text)
 
 

@@ -69,7 +69,9 @@ class Channel:
         del self.messages[message.id]
         del self.order[bisect_left(self.order, int(message.id))]
 
-    def page(self, limit: int, before: int | None, after: int | None, around: int | None) -> Iterator[Message]:
+    def page(
+        self, limit: int, before: int | None, after: int | None, around: int | None
+    ) -> Iterator[Message]:
         """Newest first, always; with `after`, the oldest ones after it."""
         order = self.order
         if around is not None:

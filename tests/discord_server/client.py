@@ -19,7 +19,11 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def attachment(filename: str, content: bytes, content_type: str | None = None) -> dict:
-    return {"filename": filename, "content_type": content_type, "data": base64.b64encode(content).decode()}
+    return {
+        "filename": filename,
+        "content_type": content_type,
+        "data": base64.b64encode(content).decode(),
+    }
 
 
 class Discord:
@@ -128,5 +132,7 @@ class Discord:
                 return found
             if time.monotonic() > end:
                 log = self.do("log")
-                raise AssertionError(f"not within {seconds} s; {log['requests'][-8:]} {log['gateway'][-8:]}")
+                raise AssertionError(
+                    f"not within {seconds} s; {log['requests'][-8:]} {log['gateway'][-8:]}"
+                )
             time.sleep(0.02)

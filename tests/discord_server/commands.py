@@ -63,11 +63,23 @@ class Commands:
         name = definition.get("name") or ""
         shape = r"[-_'\w]{1,32}" if kind == CHAT else r".{1,32}"
         if not re.fullmatch(shape, name) or (kind == CHAT and name != name.lower()):
-            raise invalid(f"{index}.name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
+            raise invalid(
+                f"{index}.name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid"
+            )
         if kind == CHAT and not 1 <= len(definition.get("description") or "") <= 100:
-            raise invalid(f"{index}.description", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
+            raise invalid(
+                f"{index}.description",
+                "BASE_TYPE_BAD_LENGTH",
+                "Must be between 1 and 100 in length.",
+            )
         self._check_options(f"{index}.options", definition.get("options") or [])
-        return {"nsfw": False, "default_member_permissions": None, "description": "", **definition, "type": kind}
+        return {
+            "nsfw": False,
+            "default_member_permissions": None,
+            "description": "",
+            **definition,
+            "type": kind,
+        }
 
     def _check_options(self, where: str, options: list[dict]) -> None:
         if len(options) > 25:
@@ -75,7 +87,9 @@ class Commands:
         required = [bool(o.get("required")) for o in options]
         if required != sorted(required, reverse=True):
             raise invalid(
-                where, "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", "Required options come before non-required options"
+                where,
+                "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
+                "Required options come before non-required options",
             )
         for option in options:
             if not 1 <= len(option.get("description") or "") <= 100:
@@ -89,12 +103,25 @@ def called(definition: dict, words: list[str], values: dict) -> list[dict]:
     if words:
         inner = there.get(words[0])
         if inner is None or inner["type"] not in (SUBCOMMAND, GROUP):
-            raise NotCallable(f"'{definition['name']}' has no subcommand '{words[0]}'; there are {sorted(there)}")
-        return [{"name": inner["name"], "type": inner["type"], "options": called(inner, words[1:], values)}]
+            raise NotCallable(
+                f"'{definition['name']}' has no subcommand '{words[0]}'; there are {sorted(there)}"
+            )
+        return [
+            {
+                "name": inner["name"],
+                "type": inner["type"],
+                "options": called(inner, words[1:], values),
+            }
+        ]
     if any(o["type"] in (SUBCOMMAND, GROUP) for o in there.values()):
         raise NotCallable(f"'{definition['name']}' needs a subcommand: {sorted(there)}")
     strange = set(values) - set(there)
     missing = [n for n, o in there.items() if o.get("required") and n not in values]
     if strange or missing:
-        raise NotCallable(f"'{definition['name']}': unknown options {sorted(strange)}, missing {missing}")
-    return [{"name": name, "type": there[name]["type"], "value": value} for name, value in values.items()]
+        raise NotCallable(
+            f"'{definition['name']}': unknown options {sorted(strange)}, missing {missing}"
+        )
+    return [
+        {"name": name, "type": there[name]["type"], "value": value}
+        for name, value in values.items()
+    ]

@@ -27,7 +27,9 @@ class Control:
 
     def do(self, said: dict) -> object:
         name = said.pop("do", "")
-        operation: Callable[..., object] | None = None if name.startswith("_") or name == "do" else getattr(self, name, None)
+        operation: Callable[..., object] | None = (
+            None if name.startswith("_") or name == "do" else getattr(self, name, None)
+        )
         if operation is None:
             raise ValueError(f"no such operation: '{name}'")
         return operation(**said)
@@ -44,10 +46,18 @@ class Control:
         flags: int = 0,
     ) -> object:  # fmt: skip
         mentions.check(allowed_mentions)
-        place, person = self.world.channel(str(channel)), self.world.user(str(author)) | ({"bot": True} if bot else {})
+        place, person = (
+            self.world.channel(str(channel)),
+            self.world.user(str(author)) | ({"bot": True} if bot else {}),
+        )
         origin = None
         if reference is not None:
-            origin = {"type": 0, "message_id": str(reference), "channel_id": place.id, "guild_id": cast.GUILD}
+            origin = {
+                "type": 0,
+                "message_id": str(reference),
+                "channel_id": place.id,
+                "guild_id": cast.GUILD,
+            }
         if webhook_id is not None:
             person = shapes.user(str(webhook_id), person["username"], bot=True)
         message = self.world.post(
@@ -90,10 +100,17 @@ class Control:
         return self.world.show_channel(made)
 
     def archive(
-        self, thread: str, archived: bool = True, locked: bool = False, timestamp: str | float | None = None, live: bool = True
+        self,
+        thread: str,
+        archived: bool = True,
+        locked: bool = False,
+        timestamp: str | float | None = None,
+        live: bool = True,
     ) -> object:
         found = self.world.channel(str(thread))
-        self.world.archive(found, archived, locked, ms=None if timestamp is None else read(timestamp), live=live)
+        self.world.archive(
+            found, archived, locked, ms=None if timestamp is None else read(timestamp), live=live
+        )
         return self.world.show_channel(found)
 
     def interact(
@@ -105,7 +122,9 @@ class Control:
         target: str | None = None,
     ) -> object:
         values = {k: _file(v) if isinstance(v, dict) else v for k, v in (options or {}).items()}
-        made = self.interactions.call(command, str(user), str(channel), values, None if target is None else str(target))
+        made = self.interactions.call(
+            command, str(user), str(channel), values, None if target is None else str(target)
+        )
         return self._interaction(made)
 
     def submit(self, interaction: str, values: dict[str, str]) -> object:
@@ -125,19 +144,29 @@ class Control:
         return [self.world.show_channel(c) for c in self.world.channels.values()]
 
     def commands(self) -> object:
-        return [d for place in self.interactions.commands.registered.values() for d in place.values()]
+        return [
+            d for place in self.interactions.commands.registered.values() for d in place.values()
+        ]
 
     def typing(self) -> object:
         return self.world.typing
 
     def log(self, requests_from: int = 0, gateway_from: int = 0) -> object:
-        live = [{"number": c.number, "session": c.session.id} for c in self.gateway.live() if c.session]
+        live = [
+            {"number": c.number, "session": c.session.id} for c in self.gateway.live() if c.session
+        ]
         return self.exchange.record.shown(requests_from, gateway_from) | {"connected": live}
 
     # --- what goes wrong
 
     def fault(
-        self, where: str, what: str, match: dict | None = None, times: int | None = 1, skip: int = 0, **more: object
+        self,
+        where: str,
+        what: str,
+        match: dict | None = None,
+        times: int | None = 1,
+        skip: int = 0,
+        **more: object,
     ) -> object:
         if what in ("malformed", "close_mid_stream"):
             match = match or {"event": "^MESSAGE_CREATE$"}
@@ -214,4 +243,9 @@ class Control:
 
 
 def _file(said: dict) -> tuple[str, str | None, bytes, str | None]:
-    return said["filename"], said.get("content_type"), base64.b64decode(said.get("data", "")), said.get("description")
+    return (
+        said["filename"],
+        said.get("content_type"),
+        base64.b64decode(said.get("data", "")),
+        said.get("description"),
+    )

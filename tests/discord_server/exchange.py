@@ -29,26 +29,48 @@ HTML = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1>
 def answer(data: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """As Discord writes it: no charset in the content type, which discord.py compares as a whole."""
     body = json.dumps(data).encode()
-    return web.Response(body=body, status=status, content_type="application/json", headers={"Via": "1.1 google", **(headers or {})})
+    return web.Response(
+        body=body,
+        status=status,
+        content_type="application/json",
+        headers={"Via": "1.1 google", **(headers or {})},
+    )
 
 
 def page(status: int, title: str, headers: dict[str, str] | None = None) -> web.Response:
     """What stands in front of Discord answers itself: HTML, and no Via."""
-    return web.Response(text=HTML.format(f"{status} {title}"), status=status, content_type="text/html", headers=headers)
+    return web.Response(
+        text=HTML.format(f"{status} {title}"),
+        status=status,
+        content_type="text/html",
+        headers=headers,
+    )
 
 
-def limited(wait: float, everywhere: bool = False, headers: dict[str, str] | None = None) -> web.Response:
-    said = {"Retry-After": str(max(1, round(wait))), "X-RateLimit-Scope": "global" if everywhere else "user", **(headers or {})}
+def limited(
+    wait: float, everywhere: bool = False, headers: dict[str, str] | None = None
+) -> web.Response:
+    said = {
+        "Retry-After": str(max(1, round(wait))),
+        "X-RateLimit-Scope": "global" if everywhere else "user",
+        **(headers or {}),
+    }
     if everywhere:
         said["X-RateLimit-Global"] = "true"
-    return answer({"message": "You are being rate limited.", "retry_after": wait, "global": everywhere}, 429, said)
+    return answer(
+        {"message": "You are being rate limited.", "retry_after": wait, "global": everywhere},
+        429,
+        said,
+    )
 
 
 def cut(request: web.Request) -> web.Response:
     """The connection ends as when a machine dies: reset, no answer. What is returned is read by nobody."""
     transport = request.transport
     if transport is not None:
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
         transport.abort()
     return web.Response()
 
@@ -69,8 +91,14 @@ class Exchange:
         rule = self.faults.take("rest", method=request.method, path=request.path)
         if rule:
             entry["fault"] = rule.what
-        response = await (self.fault(rule, request, handler, entry) if rule else self.serve(request, handler, entry))
-        entry["status"] = None if request.transport is None or request.transport.is_closing() else response.status
+        response = await (
+            self.fault(rule, request, handler, entry)
+            if rule
+            else self.serve(request, handler, entry)
+        )
+        entry["status"] = (
+            None if request.transport is None or request.transport.is_closing() else response.status
+        )
         if response.status == 401:
             self.record.counts["unauthorized"] += 1
         return response
@@ -87,7 +115,14 @@ class Exchange:
                 raise UNAUTHORIZED
             if request.path.startswith("/cdn/"):
                 return await route(request)  # type: ignore[return-value]
-            major = next((request.match_info[n] for n in ("channel_id", "guild_id", "webhook_id") if n in request.match_info), "")
+            major = next(
+                (
+                    request.match_info[n]
+                    for n in ("channel_id", "guild_id", "webhook_id")
+                    if n in request.match_info
+                ),
+                "",
+            )
             headers, wait = self.limits.spend(kind, major)
             if wait:
                 return limited(wait, headers=headers)
@@ -99,9 +134,13 @@ class Exchange:
         except Refused as refused:
             return answer(refused.body, refused.status)
         except web.HTTPException as missed:
-            return answer({"message": f"{missed.status}: {missed.reason}", "code": 0}, missed.status)
+            return answer(
+                {"message": f"{missed.status}: {missed.reason}", "code": 0}, missed.status
+            )
 
-    async def fault(self, rule: Rule, request: web.Request, route: Route, entry: dict) -> web.StreamResponse:
+    async def fault(
+        self, rule: Rule, request: web.Request, route: Route, entry: dict
+    ) -> web.StreamResponse:
         more = rule.more
         if rule.what == "slow":
             await asyncio.sleep(more.get("seconds", 1))
@@ -122,7 +161,10 @@ class Exchange:
         if rule.what == "html":
             return page(more.get("status", 502), more.get("title", "Bad Gateway"))
         status = int(rule.what)
-        message, code = MESSAGES.get(status, f"{status}: Server Error"), more.get("code", CODES.get(status, 0))
+        message, code = (
+            MESSAGES.get(status, f"{status}: Server Error"),
+            more.get("code", CODES.get(status, 0)),
+        )
         return answer({"message": message, "code": code}, status)
 
     async def silence(self, request: web.Request, seconds: float) -> None:

@@ -45,7 +45,15 @@ class Faults:
     def __init__(self) -> None:
         self.rules: list[Rule] = []
 
-    def add(self, where: str, what: str, match: dict | None = None, times: int | None = 1, skip: int = 0, **more: object) -> None:
+    def add(
+        self,
+        where: str,
+        what: str,
+        match: dict | None = None,
+        times: int | None = 1,
+        skip: int = 0,
+        **more: object,
+    ) -> None:
         if what not in {"rest": REST, "gateway": GATEWAY}.get(where, []):
             raise ValueError(f"no such fault: {where} {what}")
         for pattern in (match or {}).values():
@@ -55,9 +63,18 @@ class Faults:
     def take(self, where: str, *kinds: str, **said: str) -> Rule | None:
         """The first rule that fits, used once."""
         for rule in self.rules:
-            if rule.where == where and (not kinds or rule.what in kinds) and rule.times != 0 and rule.fits(**said) and rule.take():
+            if (
+                rule.where == where
+                and (not kinds or rule.what in kinds)
+                and rule.times != 0
+                and rule.fits(**said)
+                and rule.take()
+            ):
                 return rule
         return None
 
     def shown(self) -> list[dict]:
-        return [{"where": r.where, "what": r.what, "match": r.match, "left": r.times, "used": r.used} for r in self.rules]
+        return [
+            {"where": r.where, "what": r.what, "match": r.match, "left": r.times, "used": r.used}
+            for r in self.rules
+        ]

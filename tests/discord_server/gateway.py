@@ -14,7 +14,15 @@ from .world import World
 
 HEARTBEAT, IDENTIFY, PRESENCE, VOICE_STATE, RESUME = 1, 2, 3, 4, 6
 RECONNECT, MEMBERS, INVALID, HELLO, ACK = 7, 8, 9, 10, 11
-UNKNOWN_OP, DECODE, NOT_AUTHENTICATED, WRONG_TOKEN, TWICE, WRONG_SEQ, TIMED_OUT = 4001, 4002, 4003, 4004, 4005, 4007, 4009
+UNKNOWN_OP, DECODE, NOT_AUTHENTICATED, WRONG_TOKEN, TWICE, WRONG_SEQ, TIMED_OUT = (
+    4001,
+    4002,
+    4003,
+    4004,
+    4005,
+    4007,
+    4009,
+)
 #: a client that closes with one of these ends its session
 GOODBYE = (1000, 1001)
 
@@ -47,14 +55,24 @@ class Gateway:
 
     async def where_for_bots(self, request: web.Request) -> object:
         started = 1000 - self.record.counts["identify"]
-        limit = {"total": 1000, "remaining": max(0, started), "reset_after": 86_400_000, "max_concurrency": 1}
+        limit = {
+            "total": 1000,
+            "remaining": max(0, started),
+            "reset_after": 86_400_000,
+            "max_concurrency": 1,
+        }
         return {"url": self.address, "shards": 1, "session_start_limit": limit}
 
     # --- one connection
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         number = self.record.counts["connect"] + 1
-        self.record.connection("connect", number=number, compress=request.query.get("compress"), version=request.query.get("v"))
+        self.record.connection(
+            "connect",
+            number=number,
+            compress=request.query.get("compress"),
+            version=request.query.get("v"),
+        )
         rule = self.faults.take("gateway", "refuse", "close_on_accept", "no_hello")
         if rule:
             self.record.connection("fault", number=number, fault=rule.what)
@@ -120,7 +138,9 @@ class Gateway:
 
     def identify(self, connection: Connection, data: dict) -> None:
         intents = data.get("intents", 0)
-        self.record.connection("identify", number=connection.number, intents=intents, compress=connection.wire.kind)
+        self.record.connection(
+            "identify", number=connection.number, intents=intents, compress=connection.wire.kind
+        )
         if data.get("token") != cast.TOKEN:
             return connection.wire.close(WRONG_TOKEN)
         rule = self.faults.take("gateway", "close_after_identify", "invalid_session", at="identify")
@@ -138,7 +158,9 @@ class Gateway:
     def resume(self, connection: Connection, data: dict) -> None:
         session = self.sessions.all.get(data.get("session_id") or "")
         seq = data.get("seq") or 0
-        self.record.connection("resume", number=connection.number, session=data.get("session_id"), seq=data.get("seq"))
+        self.record.connection(
+            "resume", number=connection.number, session=data.get("session_id"), seq=data.get("seq")
+        )
         if data.get("token") != cast.TOKEN:
             return connection.wire.close(WRONG_TOKEN)
         rule = self.faults.take("gateway", "no_resume", "invalid_session", at="resume")
@@ -159,7 +181,9 @@ class Gateway:
         for text in missed:
             connection.wire.text(text)
         session.tell("RESUMED", {"_trace": []})
-        self.record.connection("resumed", number=connection.number, session=session.id, replayed=len(missed))
+        self.record.connection(
+            "resumed", number=connection.number, session=session.id, replayed=len(missed)
+        )
 
     def turn_away(self, connection: Connection, rule: Rule) -> None:
         self.record.connection("fault", number=connection.number, fault=rule.what)
@@ -190,11 +214,26 @@ class Gateway:
     def members(self, session: Session, data: dict) -> None:
         """Who is there, in one chunk: a test's guild is small."""
         asked = data.get("user_ids")
-        ids = None if asked is None else {str(i) for i in (asked if isinstance(asked, list) else [asked])}
+        ids = (
+            None
+            if asked is None
+            else {str(i) for i in (asked if isinstance(asked, list) else [asked])}
+        )
         start = data.get("query") or ""
-        found = [u for u in self.world.users.values() if (u["username"].startswith(start) if ids is None else u["id"] in ids)]
-        chunk = {"guild_id": cast.GUILD, "members": [shapes.member(u) for u in found], "chunk_index": 0, "chunk_count": 1}
-        session.tell("GUILD_MEMBERS_CHUNK", chunk | ({"nonce": data["nonce"]} if "nonce" in data else {}))
+        found = [
+            u
+            for u in self.world.users.values()
+            if (u["username"].startswith(start) if ids is None else u["id"] in ids)
+        ]
+        chunk = {
+            "guild_id": cast.GUILD,
+            "members": [shapes.member(u) for u in found],
+            "chunk_index": 0,
+            "chunk_count": 1,
+        }
+        session.tell(
+            "GUILD_MEMBERS_CHUNK", chunk | ({"nonce": data["nonce"]} if "nonce" in data else {})
+        )
 
     # --- what a test does to it
 
@@ -226,7 +265,9 @@ class Gateway:
             self.record.connection("fault", number=connection.number, fault=rule.what, event=name)
             if rule.what == "close_mid_stream":
                 return connection.wire.break_off(text)
-            lacking = {k: v for k, v in data.items() if k not in rule.more.get("lacks", ["id", "content"])}
+            lacking = {
+                k: v for k, v in data.items() if k not in rule.more.get("lacks", ["id", "content"])
+            }
             connection.wire.text(json.dumps(json.loads(text) | {"d": lacking}))
 
         connection.session = session

@@ -48,13 +48,23 @@ class Interactions:
         #: Discord waits 3 s for an answer, and takes follow-ups for 15 minutes
         self.seconds = 3.0
 
-    def call(self, command: str, user: str, channel: str, options: dict | None = None, target: str | None = None) -> Interaction:
+    def call(
+        self,
+        command: str,
+        user: str,
+        channel: str,
+        options: dict | None = None,
+        target: str | None = None,
+    ) -> Interaction:
         """A person uses a command: its words with blanks between, or the name of a message command with its target."""
         place, person = self.world.channel(channel), self.world.user(user)
         if target is not None:
             definition = self.commands.find(cast.GUILD, MESSAGE, command)
             message = self.world.message(place, target)
-            data: dict = {"target_id": target, "resolved": {"messages": {target: self.world.show(message)}}}
+            data: dict = {
+                "target_id": target,
+                "resolved": {"messages": {target: self.world.show(message)}},
+            }
         else:
             name, *words = command.split()
             definition = self.commands.find(cast.GUILD, CHAT, name)
@@ -68,11 +78,26 @@ class Interactions:
     def submit(self, asked: Interaction, values: dict[str, str]) -> Interaction:
         """The modal that was the answer comes back filled in."""
         modal = (asked.answer or {}).get("data") or {}
-        rows = [{"type": 1, "components": [{"type": 4, "custom_id": k, "value": v}]} for k, v in values.items()]
-        return self._start(MODAL_SUBMIT, asked.channel, asked.user, {"custom_id": modal.get("custom_id", ""), "components": rows})
+        rows = [
+            {"type": 1, "components": [{"type": 4, "custom_id": k, "value": v}]}
+            for k, v in values.items()
+        ]
+        return self._start(
+            MODAL_SUBMIT,
+            asked.channel,
+            asked.user,
+            {"custom_id": modal.get("custom_id", ""), "components": rows},
+        )
 
     def _start(self, kind: int, channel: Channel, user: dict, data: dict) -> Interaction:
-        interaction = Interaction(self.world.mint.new(), "aW50ZXJhY3Rpb24" + secrets.token_urlsafe(48), kind, channel, user, data)
+        interaction = Interaction(
+            self.world.mint.new(),
+            "aW50ZXJhY3Rpb24" + secrets.token_urlsafe(48),
+            kind,
+            channel,
+            user,
+            data,
+        )
         self.all[interaction.id] = self.by_token[interaction.token] = interaction
         self.deliver(interaction)
         return interaction
@@ -81,7 +106,9 @@ class Interactions:
         self.world.tell("INTERACTION_CREATE", self.event(interaction))
 
     def event(self, interaction: Interaction) -> dict:
-        channel = self.world.show_channel(interaction.channel) | {"permissions": shapes.ALL_PERMISSIONS}
+        channel = self.world.show_channel(interaction.channel) | {
+            "permissions": shapes.ALL_PERMISSIONS
+        }
         data = {
             "id": interaction.id, "application_id": cast.BOT, "type": interaction.type, "token": interaction.token, "version": 1,
             "data": interaction.data, "channel": channel, "channel_id": interaction.channel.id, "locale": "en-US",
@@ -135,7 +162,13 @@ class Interactions:
         return interaction
 
     def say(
-        self, interaction: Interaction, content: str, files: list[File], allowed: dict | None, embeds: list | None, flags: int
+        self,
+        interaction: Interaction,
+        content: str,
+        files: list[File],
+        allowed: dict | None,
+        embeds: list | None,
+        flags: int,
     ) -> Message:
         """A message of an answer: the first belongs to the command, later ones reply to it. Ephemeral ones are in no channel."""
         first = interaction.original is None

@@ -15,17 +15,25 @@ def check(allowed: object) -> None:
     if allowed is None:
         return
     if not isinstance(allowed, dict):
-        raise invalid("allowed_mentions", "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
+        raise invalid(
+            "allowed_mentions", "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType"
+        )
     parse = allowed.get("parse") or []
     if not set(parse) <= KINDS:
-        raise invalid("allowed_mentions.parse", "BASE_TYPE_CHOICES", f"Value must be one of {sorted(KINDS)}.")
+        raise invalid(
+            "allowed_mentions.parse", "BASE_TYPE_CHOICES", f"Value must be one of {sorted(KINDS)}."
+        )
     for kind in ("users", "roles"):
         if kind in parse and allowed.get(kind):
             raise invalid(
                 "allowed_mentions", "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", f"parse:[\"{kind}\"] and {kind}:[] are mutually exclusive."
             )  # fmt: skip
         if len(allowed.get(kind) or []) > 100:
-            raise invalid(f"allowed_mentions.{kind}", "BASE_TYPE_MAX_LENGTH", "Must be 100 or fewer in length.")
+            raise invalid(
+                f"allowed_mentions.{kind}",
+                "BASE_TYPE_MAX_LENGTH",
+                "Must be 100 or fewer in length.",
+            )
 
 
 def pinged(content: str, allowed: dict | None, users, roles, replied: str | None) -> dict:

@@ -23,4 +23,8 @@ class Record:
             self.gateway.append({"at": time.time(), "what": what, **said})
 
     def shown(self, requests_from: int = 0, gateway_from: int = 0) -> dict:
-        return {"requests": self.requests[requests_from:], "gateway": self.gateway[gateway_from:], "counts": dict(self.counts)}
+        return {
+            "requests": self.requests[requests_from:],
+            "gateway": self.gateway[gateway_from:],
+            "counts": dict(self.counts),
+        }

@@ -83,11 +83,15 @@ class Routes:
         said, _ = await bodies.body(request)
         channel.name = said.get("name", channel.name)
         if channel.is_thread and ("archived" in said or "locked" in said):
-            self.world.archive(channel, said.get("archived", channel.archived), said.get("locked", channel.locked))
+            self.world.archive(
+                channel, said.get("archived", channel.archived), said.get("locked", channel.locked)
+            )
         return self.world.show_channel(channel)
 
     async def typing(self, request: web.Request) -> object:
-        self.world.typing.append({"at": now() / 1000, "channel": asked.channel(self.world, request).id})
+        self.world.typing.append(
+            {"at": now() / 1000, "channel": asked.channel(self.world, request).id}
+        )
         return nothing()
 
     # --- messages
@@ -95,7 +99,9 @@ class Routes:
     async def history(self, request: web.Request) -> object:
         channel = asked.channel(self.world, request)
         limit = bodies.number(request, "limit", 1, 100, 50)
-        before, after, around = (bodies.snowflake(request, name) for name in ("before", "after", "around"))
+        before, after, around = (
+            bodies.snowflake(request, name) for name in ("before", "after", "around")
+        )
         return [self.world.show(m) for m in channel.page(limit, before, after, around)]
 
     async def message(self, request: web.Request) -> object:
@@ -131,7 +137,14 @@ class Routes:
         self.change(message, said, files)
         return self.world.show(message)
 
-    def change(self, message: Message, said: dict, files: dict, silent: bool = False, more: dict | None = None) -> None:
+    def change(
+        self,
+        message: Message,
+        said: dict,
+        files: dict,
+        silent: bool = False,
+        more: dict | None = None,
+    ) -> None:
         """What a PATCH of a message says; interactions edit theirs the same way."""
         mentions.check(said.get("allowed_mentions"))
         changes = dict(more or {})
@@ -142,14 +155,22 @@ class Routes:
         if "attachments" in said or files:
             kept = {str(a.get("id")) for a in said.get("attachments") or []}
             new = [self.world.keep(message.channel, f) for f in bodies.described(said, files)]
-            changes["attachments"] = [a for a in message.attachments if a["id"] in kept or "attachments" not in said] + new
+            changes["attachments"] = [
+                a for a in message.attachments if a["id"] in kept or "attachments" not in said
+            ] + new
         text = changes.get("content", message.content)
-        if not text and not changes.get("attachments", message.attachments) and not changes.get("embeds", message.embeds):
+        if (
+            not text
+            and not changes.get("attachments", message.attachments)
+            and not changes.get("embeds", message.embeds)
+        ):
             raise EMPTY
         if "content" in said:
             allowed = changes["allowed_mentions"] = said.get("allowed_mentions")
             changes["pinged"] = mentions.pinged(text, allowed, self.world.users, {cast.ROLE}, None)
-        self.world.edit(message, changes, live=message.id in message.channel.messages, silent=silent)
+        self.world.edit(
+            message, changes, live=message.id in message.channel.messages, silent=silent
+        )
 
     async def delete(self, request: web.Request) -> object:
         self.world.delete(asked.message(self.world, request))

@@ -40,7 +40,10 @@ class Session:
 
     def wants(self, name: str, data: dict) -> bool:
         if name.startswith("MESSAGE_"):
-            return bool(self.intents & (shapes.GUILD_MESSAGES if "guild_id" in data else shapes.DIRECT_MESSAGES))
+            return bool(
+                self.intents
+                & (shapes.GUILD_MESSAGES if "guild_id" in data else shapes.DIRECT_MESSAGES)
+            )
         if name.startswith(("THREAD_", "CHANNEL_", "GUILD_")):
             return bool(self.intents & shapes.GUILDS)
         return True
@@ -48,7 +51,11 @@ class Session:
     def tell(self, name: str, data: dict) -> None:
         if not self.wants(name, data):
             return
-        if name in ("MESSAGE_CREATE", "MESSAGE_UPDATE") and not self.intents & shapes.MESSAGE_CONTENT and not readable(data):
+        if (
+            name in ("MESSAGE_CREATE", "MESSAGE_UPDATE")
+            and not self.intents & shapes.MESSAGE_CONTENT
+            and not readable(data)
+        ):
             data = blank(data)
         self.seq += 1
         text = json.dumps({"t": name, "s": self.seq, "op": 0, "d": data})

@@ -6,7 +6,13 @@ from .snowflake import EPOCH, written
 ALL_PERMISSIONS = str((1 << 53) - 1)
 JOINED = written(EPOCH + 300_000_000_000)
 
-GUILDS, GUILD_MEMBERS, GUILD_MESSAGES, DIRECT_MESSAGES, MESSAGE_CONTENT = 1 << 0, 1 << 1, 1 << 9, 1 << 12, 1 << 15
+GUILDS, GUILD_MEMBERS, GUILD_MESSAGES, DIRECT_MESSAGES, MESSAGE_CONTENT = (
+    1 << 0,
+    1 << 1,
+    1 << 9,
+    1 << 12,
+    1 << 15,
+)
 #: GATEWAY_GUILD_MEMBERS_LIMITED and GATEWAY_MESSAGE_CONTENT_LIMITED: both privileged intents are granted
 APPLICATION_FLAGS = 1 << 15 | 1 << 19
 
@@ -74,7 +80,9 @@ def application(owner: dict) -> dict:
     }  # fmt: skip
 
 
-def attachment(id: str, filename: str, size: int, url: str, content_type: str | None, description: str | None) -> dict:
+def attachment(
+    id: str, filename: str, size: int, url: str, content_type: str | None, description: str | None
+) -> dict:
     return {
         "id": id, "filename": filename, "size": size, "url": url, "proxy_url": url,
         **({"content_type": content_type} if content_type else {}), **({"description": description} if description else {}),

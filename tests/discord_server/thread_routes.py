@@ -36,14 +36,18 @@ class ThreadRoutes:
             raise HAS_A_THREAD
         bot = self.world.users[cast.BOT]
         return self.world.show_channel(
-            self.world.start_thread(message.channel, bot, asked.name(said), message=message, joined=True)
+            self.world.start_thread(
+                message.channel, bot, asked.name(said), message=message, joined=True
+            )
         )
 
     async def thread(self, request: web.Request) -> object:
         channel = asked.channel(self.world, request)
         said, _ = await bodies.body(request)
         bot, private = self.world.users[cast.BOT], said.get("type", 12) == 12
-        return self.world.show_channel(self.world.start_thread(channel, bot, asked.name(said), private=private, joined=True))
+        return self.world.show_channel(
+            self.world.start_thread(channel, bot, asked.name(said), private=private, joined=True)
+        )
 
     async def active(self, request: web.Request) -> object:
         asked.in_guild(request)
@@ -58,18 +62,29 @@ class ThreadRoutes:
     async def archived_joined(self, request: web.Request) -> object:
         """These are ordered by their ids, not by when they were archived."""
         channel, before = asked.channel(self.world, request), bodies.snowflake(request, "before")
-        found = [t for t in self.world.threads(True) if t.parent is channel and t.type == 12 and cast.BOT in t.members]
-        found = sorted((t for t in found if before is None or int(t.id) < before), key=lambda t: -int(t.id))
+        found = [
+            t
+            for t in self.world.threads(True)
+            if t.parent is channel and t.type == 12 and cast.BOT in t.members
+        ]
+        found = sorted(
+            (t for t in found if before is None or int(t.id) < before), key=lambda t: -int(t.id)
+        )
         return self._paged(found, bodies.number(request, "limit", 2, 100, 50))
 
     def _archived(self, request: web.Request, kind) -> dict:
-        channel, limit = asked.channel(self.world, request), bodies.number(request, "limit", 2, 100, 50)
+        channel, limit = (
+            asked.channel(self.world, request),
+            bodies.number(request, "limit", 2, 100, 50),
+        )
         found = [t for t in self.world.threads(True) if t.parent is channel and kind(t)]
         if "before" in request.query:
             try:
                 before = read(request.query["before"].replace(" ", "+"))
             except ValueError:
-                raise invalid("before", "DATE_TIME_TYPE_PARSE", "Could not parse. Should be ISO8601.") from None
+                raise invalid(
+                    "before", "DATE_TIME_TYPE_PARSE", "Could not parse. Should be ISO8601."
+                ) from None
             found = [t for t in found if t.archived_at < before]
         return self._paged(sorted(found, key=lambda t: (-t.archived_at, -int(t.id))), limit)
 

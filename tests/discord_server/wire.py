@@ -81,7 +81,9 @@ class Wire:
             pass  # the reader is gone; the loop that reads notices
 
     async def _send(self, data: str | bytes) -> None:
-        await (self.socket.send_bytes(data) if isinstance(data, bytes) else self.socket.send_str(data))
+        await (
+            self.socket.send_bytes(data) if isinstance(data, bytes) else self.socket.send_str(data)
+        )
 
     async def _cut(self, text: str) -> None:
         if text:

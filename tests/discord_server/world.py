@@ -50,7 +50,11 @@ class World:
         return self.users.setdefault(id, shapes.user(id, f"user{id[-4:]}"))
 
     def threads(self, archived: bool, by: str = cast.BOT) -> list[Channel]:
-        return [c for c in self.channels.values() if c.is_thread and c.archived == archived and c.seen_by(by)]
+        return [
+            c
+            for c in self.channels.values()
+            if c.is_thread and c.archived == archived and c.seen_by(by)
+        ]
 
     # --- showing
 
@@ -69,10 +73,17 @@ class World:
                 **({"invitable": True} if channel.type == PRIVATE_THREAD else {}),
             },
         }  # fmt: skip
-        return shown | ({"member": self.show_membership(channel)} if cast.BOT in channel.members else {})
+        return shown | (
+            {"member": self.show_membership(channel)} if cast.BOT in channel.members else {}
+        )
 
     def show_membership(self, thread: Channel) -> dict:
-        return {"id": thread.id, "user_id": cast.BOT, "join_timestamp": written(thread.made), "flags": 0}
+        return {
+            "id": thread.id,
+            "user_id": cast.BOT,
+            "join_timestamp": written(thread.made),
+            "flags": 0,
+        }
 
     def show(self, message: Message, nested: bool = False) -> dict:
         shown = {
@@ -143,7 +154,9 @@ class World:
         """Also a second time, when a test wants it."""
         if message.channel.seen_by(cast.BOT):
             data = self.event(message)
-            self.tell("MESSAGE_CREATE", data if message.nonce is None else data | {"nonce": message.nonce})
+            self.tell(
+                "MESSAGE_CREATE", data if message.nonce is None else data | {"nonce": message.nonce}
+            )
 
     def keep(self, channel: Channel, file: File) -> dict:
         filename, content_type, content, description = file
@@ -153,7 +166,9 @@ class World:
         url = f"{self.url}/cdn/attachments/{channel.id}/{id}/{quote(filename, safe='')}?{signed}"
         return shapes.attachment(id, filename, len(content), url, content_type, description)
 
-    def edit(self, message: Message, changes: dict, live: bool = True, silent: bool = False) -> None:
+    def edit(
+        self, message: Message, changes: dict, live: bool = True, silent: bool = False
+    ) -> None:
         """`silent` changes are not edits of a person: a thread was made from it, a reaction came."""
         for name, value in changes.items():
             setattr(message, name, value)
@@ -166,7 +181,9 @@ class World:
         message.channel.remove(message)
         if live and message.channel.seen_by(cast.BOT):
             guild = {} if message.channel.type == DIRECT else {"guild_id": cast.GUILD}
-            self.tell("MESSAGE_DELETE", {"id": message.id, "channel_id": message.channel.id, **guild})
+            self.tell(
+                "MESSAGE_DELETE", {"id": message.id, "channel_id": message.channel.id, **guild}
+            )
 
     # --- threads
 
@@ -175,23 +192,55 @@ class World:
         joined: bool = False, live: bool = True, ms: int | None = None,
     ) -> Channel:  # fmt: skip
         at = now() if ms is None else ms
-        id = message.id if message else self.mint.new() if ms is None else self.mint.then(ms, self.channels)
+        id = (
+            message.id
+            if message
+            else self.mint.new()
+            if ms is None
+            else self.mint.then(ms, self.channels)
+        )
         kind = PRIVATE_THREAD if private else PUBLIC_THREAD
         members = {owner["id"]} | ({cast.BOT} if joined else set())
-        thread = Channel(id, kind, name, parent=parent, owner=owner["id"], made=at, archived_at=at, members=members)
+        thread = Channel(
+            id,
+            kind,
+            name,
+            parent=parent,
+            owner=owner["id"],
+            made=at,
+            archived_at=at,
+            members=members,
+        )
         self.channels[id] = thread
         if live and thread.seen_by(cast.BOT):
             self.tell("THREAD_CREATE", self.show_channel(thread) | {"newly_created": True})
         if message:
-            self.edit(message, {"thread": thread, "flags": message.flags | HAS_THREAD}, live=live, silent=True)
-            origin = {"type": 0, "message_id": message.id, "channel_id": parent.id, "guild_id": cast.GUILD}
+            self.edit(
+                message,
+                {"thread": thread, "flags": message.flags | HAS_THREAD},
+                live=live,
+                silent=True,
+            )
+            origin = {
+                "type": 0,
+                "message_id": message.id,
+                "channel_id": parent.id,
+                "guild_id": cast.GUILD,
+            }
             self.post(thread, message.author, "", type=21, reference=origin, live=live, ms=ms)
         elif not private:
             origin = {"type": 0, "channel_id": id, "guild_id": cast.GUILD}
             self.post(parent, owner, name, type=18, reference=origin, live=live, ms=ms)
         return thread
 
-    def archive(self, thread: Channel, archived: bool, locked: bool = False, ms: int | None = None, live: bool = True) -> None:
+    def archive(
+        self,
+        thread: Channel,
+        archived: bool,
+        locked: bool = False,
+        ms: int | None = None,
+        live: bool = True,
+    ) -> None:
         thread.archived, thread.locked = archived, locked
         thread.archived_at = now() if ms is None else ms
         if live:

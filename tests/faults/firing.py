@@ -48,7 +48,9 @@ class Webhook:
                     outer.got.append(json.loads(data)["content"])
                 answer = b'{"id":"%d"}' % len(outer.got)
                 # in one piece, so that it always takes as many calls to read it
-                self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+                self.wfile.write(
+                    b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer)
+                )
 
             def log_message(self, *_) -> None:
                 pass
@@ -59,7 +61,9 @@ class Webhook:
 
         self._server = Quiet(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/api/webhooks/1/secret"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
         self._thread.start()
 
     def close(self) -> list[str]:
@@ -90,8 +94,16 @@ def points(folder: str, case: Case) -> list[traced.Call]:
     run = _run(home, case.sabotage if case.sabotage == "at_leisure" else "at_leisure", "")
     assert run.code == 0, run.complaints
     assert sorted(webhook.close()) == sorted(_texts(case)), "a scan that nobody kills"
-    found = [call for call in run.calls if (home.root in call.text or call.name in traced.NETWORK) and call.name != "exit_group"]
-    return [call for call in found if kill.changes(call)] if os.environ.get("FAULTS") == "quick" else found
+    found = [
+        call
+        for call in run.calls
+        if (home.root in call.text or call.name in traced.NETWORK) and call.name != "exit_group"
+    ]
+    return (
+        [call for call in found if kill.changes(call)]
+        if os.environ.get("FAULTS") == "quick"
+        else found
+    )
 
 
 def grid(folder: str, case: Case, deaths: list[list[traced.Call]]) -> kill.Report:
@@ -138,7 +150,11 @@ def _wrong(home: Home, case: Case, got: list[str]):
     lines = MINE + FUTURE + (DAILY if DAILY in case.due.values() else b"") + END
     if data != lines:
         yield f"the file is {data!r}"
-    left = [name for name in os.listdir(home.root) if name not in ("reminders.md", ".env", "remind", ".lock")]
+    left = [
+        name
+        for name in os.listdir(home.root)
+        if name not in ("reminders.md", ".env", "remind", ".lock")
+    ]
     if left:
         yield f"left behind: {left}"
     did = {entry.did for entry in Journal(home.path("remind", "journal.jsonl")).entries.values()}
@@ -151,20 +167,34 @@ def _set_up(place: str, case: Case) -> tuple[Home, Webhook]:
     os.makedirs(home.root, mode=0o700)
     with open(home.path("reminders.md"), "wb") as file:
         file.write(MINE + FUTURE + b"".join(case.due.values()) + END)
-    with open(home.path(".env"), "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+    with open(
+        home.path(".env"), "w", opener=lambda path, flags: os.open(path, flags, 0o600)
+    ) as file:
         file.write(f"DISCORD_WEBHOOK_URL={webhook.url}\n")
     return home, webhook
 
 
 def _texts(case: Case) -> list[str]:
-    late = {"tea": " (late by 23 min)", "milk": " (late by 1 h 23 min)", "stand": " (late by 4 h 23 min)"}
+    late = {
+        "tea": " (late by 23 min)",
+        "milk": " (late by 1 h 23 min)",
+        "stand": " (late by 4 h 23 min)",
+    }
     return [name + late[name] for name in case.due]
 
 
 def _run(home: Home, sabotage: str, inject: str) -> traced.Run:
     trace = os.path.join(os.path.dirname(home.root), "trace")
     argv = ["remind-scan", "--now", TIME]
-    return traced.run(home.root, argv, b"", trace, sabotage=sabotage, inject=inject, traced=f"{traced.CALLS},{traced.NETWORK}")
+    return traced.run(
+        home.root,
+        argv,
+        b"",
+        trace,
+        sabotage=sabotage,
+        inject=inject,
+        traced=f"{traced.CALLS},{traced.NETWORK}",
+    )
 
 
 def _length(home: Home) -> int:
@@ -186,9 +216,16 @@ def _cut(home: Home, disk: Disk, calls: list[traced.Call], before: bytes, length
         if journal in disk.unnamed or os.path.dirname(journal) in disk.unnamed:
             os.unlink(journal)
     if reminders in disk.unnamed:
-        exchanged = [n for n, call in enumerate(calls) if call.result == 0 and "RENAME_EXCHANGE" in call.text]
-        if any(call.name == "fsync" and call.paths[0] == home.root for call in calls[exchanged[0] : exchanged[-1]]):
-            before = _with_ids(before, Journal(journal))  # the first change was durable: it gave a line its id
+        exchanged = [
+            n for n, call in enumerate(calls) if call.result == 0 and "RENAME_EXCHANGE" in call.text
+        ]
+        if any(
+            call.name == "fsync" and call.paths[0] == home.root
+            for call in calls[exchanged[0] : exchanged[-1]]
+        ):
+            before = _with_ids(
+                before, Journal(journal)
+            )  # the first change was durable: it gave a line its id
         with open(reminders, "wb") as file:
             file.write(before)
 
@@ -196,4 +233,8 @@ def _cut(home: Home, disk: Disk, calls: list[traced.Call], before: bytes, length
 def _with_ids(data: bytes, known: Journal) -> bytes:
     """`data` with the id that the nameless line was given, which only a line that was sent can have needed."""
     given = [o.id for o in known._lines.values() if o.id.startswith("rid_")]
-    return data.replace(NAMELESS, NAMELESS[:-1] + b" id=" + given[0].encode() + b"\n") if given else data
+    return (
+        data.replace(NAMELESS, NAMELESS[:-1] + b" id=" + given[0].encode() + b"\n")
+        if given
+        else data
+    )

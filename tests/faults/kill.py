@@ -36,7 +36,9 @@ def grid(
         points = [call for call in points if changes(call)]
     points = [call for call in points if only(call)] if only else points
     if fault != DEATH:  # an interpreter that cannot read its own library is not our fault
-        points = [call for call in points if call.fd == 1 or os.path.join(folder, "whole") in call.text]
+        points = [
+            call for call in points if call.fd == 1 or os.path.join(folder, "whole") in call.text
+        ]
         # a lock that was not let go because the call never happened: no system does that
         points = [call for call in points if not (call.name == "close" and "/.lock" in call.text)]
 
@@ -56,7 +58,15 @@ def changes(call: traced.Call) -> bool:
     return call.name not in ("close", "flock") and (call.name != "openat" or "O_CREAT" in call.text)
 
 
-def strike(writer: writers.Writer, template: str, place: str, fault: str, at: traced.Call | None, sabotage: str, again: str):
+def strike(
+    writer: writers.Writer,
+    template: str,
+    place: str,
+    fault: str,
+    at: traced.Call | None,
+    sabotage: str,
+    again: str,
+):
     """One fault (or none), and the run after it. Gives what is wrong, else the calls of the first run."""
     os.mkdir(place)
     root = os.path.join(place, "home")
@@ -73,10 +83,19 @@ def strike(writer: writers.Writer, template: str, place: str, fault: str, at: tr
         return f"{fault} at {at}: {str(error)[:400]}"
 
 
-def once(writer: writers.Writer, home: Home, disk: Disk, printed: list[str], inject: str, sabotage: str) -> list[traced.Call]:
+def once(
+    writer: writers.Writer, home: Home, disk: Disk, printed: list[str], inject: str, sabotage: str
+) -> list[traced.Call]:
     """One run: what it printed is there, what it did not print did no harm, and nothing was said too early."""
     trace = os.path.join(os.path.dirname(home.root), "trace")
-    run = traced.run(home.root, writer.argv, writer.stdin, trace, sabotage=sabotage or writer.through, inject=inject)
+    run = traced.run(
+        home.root,
+        writer.argv,
+        writer.stdin,
+        trace,
+        sabotage=sabotage or writer.through,
+        inject=inject,
+    )
     said = run.complaints.decode()
     if "SIGKILL" in inject:
         assert run.code in (-9, 137), f"it was not killed: {run.code} {said}"
@@ -100,5 +119,9 @@ def once(writer: writers.Writer, home: Home, disk: Disk, printed: list[str], inj
 
 def vouched(text: str) -> list[str]:
     """The files that printed references and paths are about."""
-    words = [word.rpartition(":")[0] or word for word in text.split("\n") if word.startswith(_TRUTH) and ".md" in word]
+    words = [
+        word.rpartition(":")[0] or word
+        for word in text.split("\n")
+        if word.startswith(_TRUTH) and ".md" in word
+    ]
     return sorted({word for word in words if word.endswith(".md")})

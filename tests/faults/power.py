@@ -16,7 +16,11 @@ class Disk:
 
     def __init__(self, home: str):
         self.home = home
-        self.before = {os.path.join(folder, name) for folder, folders, names in os.walk(home) for name in folders + names}
+        self.before = {
+            os.path.join(folder, name)
+            for folder, folders, names in os.walk(home)
+            for name in folders + names
+        }
         self.inodes: dict[str, int] = {}  # path -> a number of ours
         self.numbers = itertools.count()
         self.unsynced: set[int] = set()  # inodes with data that may be lost
@@ -46,15 +50,20 @@ class Disk:
 
     def _vouch(self, paths: list[str], when: str) -> None:
         self.lost += [
-            f"{os.path.relpath(path, self.home)} is not durable when the command {when}" for path in paths if not self.durable(path)
+            f"{os.path.relpath(path, self.home)} is not durable when the command {when}"
+            for path in paths
+            if not self.durable(path)
         ]
 
     def _is_truth(self, path: str) -> bool:
         part = os.path.relpath(path, self.home)
         return (
-            part.startswith(("logs/", "pins/", "knowledge/", "raw/observations/", "raw/compaction/"))
+            part.startswith(
+                ("logs/", "pins/", "knowledge/", "raw/observations/", "raw/compaction/")
+            )
             and part.endswith(".md")
-            or re.fullmatch(r"raw/maintenance-log/(?:last-audit\.json|\d{4}-\d\d\.jsonl)", part) is not None
+            or re.fullmatch(r"raw/maintenance-log/(?:last-audit\.json|\d{4}-\d\d\.jsonl)", part)
+            is not None
             or part.startswith("work/session-")
             and part.endswith(".json")
             or part == "reminders.md"
@@ -81,7 +90,10 @@ class Disk:
             self.inodes[paths[1]] = self._inode(paths[0])
             self.unnamed.add(paths[1])
         elif call.name in ("rename", "renameat", "renameat2") and "RENAME_EXCHANGE" in call.text:
-            self.inodes[paths[0]], self.inodes[paths[1]] = self._inode(paths[1]), self._inode(paths[0])
+            self.inodes[paths[0]], self.inodes[paths[1]] = (
+                self._inode(paths[1]),
+                self._inode(paths[0]),
+            )
             self.unnamed |= set(paths)
         elif call.name in ("rename", "renameat", "renameat2"):
             self.inodes[paths[1]] = self._inode(paths[0])

@@ -40,8 +40,12 @@ def tardy() -> None:
 def unwritten() -> None:
     """The ledger's steps go nowhere."""
     append, replace = files.append, files.replace
-    files.append = lambda path, data, **more: 0 if path.endswith("inbox.jsonl") else append(path, data, **more)
-    files.replace = lambda path, data, **more: replace(path, b"" if path.endswith("inbox.jsonl") else data, **more)
+    files.append = lambda path, data, **more: (
+        0 if path.endswith("inbox.jsonl") else append(path, data, **more)
+    )
+    files.replace = lambda path, data, **more: replace(
+        path, b"" if path.endswith("inbox.jsonl") else data, **more
+    )
 
 
 def unsure() -> None:

@@ -93,10 +93,17 @@ class World(relaying.Relay):
         before = self.discord.counts().get("ready", 0)
         self.errors = open(os.path.join(self.folder, "stderr"), "ab")
         self.process = subprocess.Popen(
-            [PYTHON, "-P", os.path.join(HERE, "relay_dying.py"), *self.sabotage], env=self.env, stderr=self.errors
+            [PYTHON, "-P", os.path.join(HERE, "relay_dying.py"), *self.sabotage],
+            env=self.env,
+            stderr=self.errors,
         )
         if ready:
-            self.discord.wait(lambda: self.discord.counts().get("ready", 0) > before and self.read("relay", "cursor.json"))
+            self.discord.wait(
+                lambda: (
+                    self.discord.counts().get("ready", 0) > before
+                    and self.read("relay", "cursor.json")
+                )
+            )
         return self
 
     def say(self, more: str = "", place: str = "", **about: Any) -> str:
@@ -169,7 +176,10 @@ class World(relaying.Relay):
         """Two deaths at any time, while people speak. Not three: the third attempt at a turn is the last."""
         for _ in range(2):
             for _ in range(draw.randint(1, 3)):
-                where, who = draw.choice((self.discord.channel, self.thread)), draw.choice((self.discord.owner, SECOND))
+                where, who = (
+                    draw.choice((self.discord.channel, self.thread)),
+                    draw.choice((self.discord.owner, SECOND)),
+                )
                 self.say(draw.choice(("", "", "x2", "x3", "s1")), where, author=who)
                 time.sleep(draw.uniform(0, 0.3))
             time.sleep(draw.choice((draw.uniform(0, 0.4), draw.uniform(0, 2.5))))
@@ -193,7 +203,9 @@ class World(relaying.Relay):
 
     def left(self) -> bool:
         """Whether something has not been answered yet, or the relay does not know that it has."""
-        return any(len(self.shown(place)) < len(self.expected(place)) for place in self.words) or bool(self.ledger.open)
+        return any(
+            len(self.shown(place)) < len(self.expected(place)) for place in self.words
+        ) or bool(self.ledger.open)
 
     def settle(self, seconds: float = LIMIT) -> None:
         """Until everything is answered; more than that is seen at once."""
@@ -213,7 +225,11 @@ class World(relaying.Relay):
 
     def shown(self, place: str) -> list[str]:
         """The lines that were posted, what is wrong among them."""
-        return [line.split(" ")[0] for m in self.discord.posted(place) for line in m["content"].split("\n")]
+        return [
+            line.split(" ")[0]
+            for m in self.discord.posted(place)
+            for line in m["content"].split("\n")
+        ]
 
     def difference(self) -> str:
         for place in self.words:
@@ -249,13 +265,26 @@ class World(relaying.Relay):
             starters = [e.content for e in events if e.meta.get("starter")]
             if starters != ([] if place == self.discord.channel else [self.starter]):
                 found.append(f"{context} starts with {starters}")
-            users = [word for e in events if e.role == "user" and not e.meta.get("starter") for word in e.content.split("\n")]
-            agents = [
-                line.split(" ")[0] for e in events if e.role == "agent" and "reply_to" in e.meta for line in e.content.split("\n")
+            users = [
+                word
+                for e in events
+                if e.role == "user" and not e.meta.get("starter")
+                for word in e.content.split("\n")
             ]
-            found.append(differing(words, users) and f"{context} has of its users: {differing(words, users)}")
+            agents = [
+                line.split(" ")[0]
+                for e in events
+                if e.role == "agent" and "reply_to" in e.meta
+                for line in e.content.split("\n")
+            ]
+            found.append(
+                differing(words, users) and f"{context} has of its users: {differing(words, users)}"
+            )
             expected = self.expected(place)
-            found.append(differing(expected, agents) and f"{context} has of the agent: {differing(expected, agents)}")
+            found.append(
+                differing(expected, agents)
+                and f"{context} has of the agent: {differing(expected, agents)}"
+            )
         lint = self.run("mem-lint", "--logs")
         found.append(lint.stdout + lint.stderr)
         found.append(self.read("relay", "dead.jsonl"))

@@ -29,7 +29,9 @@ def halves() -> None:
 
     def twice(fd: int, data: bytes) -> int:
         half = len(data) // 2
-        return write(fd, data[:half]) + write(fd, data[half:]) if fd > 2 and half else write(fd, data)
+        return (
+            write(fd, data[:half]) + write(fd, data[half:]) if fd > 2 and half else write(fd, data)
+        )
 
     os.write = twice
 
@@ -137,7 +139,9 @@ def unforked() -> None:
     """No promise is broken: this process itself looks whether what was forgotten is gone, so that there is one to be killed."""
     from plainmind.agent import forgetting
 
-    forgetting._held = lambda path, marks: [mark for mark in marks if mark.encode() in files.read(path)]
+    forgetting._held = lambda path, marks: [
+        mark for mark in marks if mark.encode() in files.read(path)
+    ]
 
 
 def untold_forgetting() -> None:
@@ -187,7 +191,9 @@ def unsynced_journal() -> None:
 
     at_leisure()
     append = files.append
-    journal.files.append = lambda path, data, **more: append(path, data, durable=not path.endswith("journal.jsonl"))
+    journal.files.append = lambda path, data, **more: append(
+        path, data, durable=not path.endswith("journal.jsonl")
+    )
 
 
 def unintended() -> None:

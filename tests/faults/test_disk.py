@@ -37,7 +37,12 @@ def disk(mounts, tmp_path):
     folder.mkdir()
 
     def mounted(options: str) -> Home:
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True).returncode != 0:
+        if (
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True
+            ).returncode
+            != 0
+        ):
             pytest.skip("no tmpfs can be mounted here")
         home = Home(str(folder / "home"))
         Log(home).append(CONTEXT, [Draft(NOW, "user", "before", {})], NOW)
@@ -99,7 +104,11 @@ def test_a_full_disk(disk):
         if code == 0:
             assert contents(home)[-1] == "0123456789\n" * 900 and printed.startswith(WINDOW)
         else:
-            assert (code, printed) == (74, "") and "no space left on device" in said and said.count("\n") == 1
+            assert (
+                (code, printed) == (74, "")
+                and "no space left on device" in said
+                and said.count("\n") == 1
+            )
             assert snapshot(home) == before
         os.unlink(filler)
         assert list(verify.verify(home, [])) == []
@@ -141,7 +150,9 @@ def test_no_inodes(disk):
     before = snapshot(home)
     code, printed, said = run(home, "mem-new", CONTEXT)
     assert (code, printed) == (74, "") and "no space left on device" in said
-    code, printed, said = run(home, "mem-append", "--context", "test/new", "--role", "user", stdin=b"x")
+    code, printed, said = run(
+        home, "mem-append", "--context", "test/new", "--role", "user", stdin=b"x"
+    )
     assert (code, printed) == (74, "") and "no space left on device" in said
     assert snapshot(home) == before
     assert run(home, *APPEND, stdin=b"after")[0] == 0
@@ -152,7 +163,12 @@ def test_a_disk_that_can_only_be_read(disk):
     home = disk("size=1m")
     assert run(home, "mem-pin", f"{WINDOW}:3")[0] == 0
     assert run(home, "work-session", "start", "--agent", "backend")[0] == 0
-    assert subprocess.run(["mount", "-o", "remount,ro", os.path.dirname(home.root)], capture_output=True).returncode == 0
+    assert (
+        subprocess.run(
+            ["mount", "-o", "remount,ro", os.path.dirname(home.root)], capture_output=True
+        ).returncode
+        == 0
+    )
     before = snapshot(home)
     for argv in (
         [*APPEND],
@@ -164,7 +180,11 @@ def test_a_disk_that_can_only_be_read(disk):
         ["work-session", "end", "--agent", "backend", "--session", "session-1769783035"],
     ):
         code, printed, said = run(home, *argv, stdin=b'{"role":"user","content":"x"}')
-        assert (code, printed) == (74, "") and said.endswith(": read-only file system\n"), (argv, code, said)
+        assert (code, printed) == (74, "") and said.endswith(": read-only file system\n"), (
+            argv,
+            code,
+            said,
+        )
     assert snapshot(home) == before
     assert run(home, "mem-show", f"{WINDOW}:3")[0] == 0
     assert run(home, "mem-pin", "--list")[0] == 0

@@ -56,7 +56,9 @@ def edit(path: str, save, saved) -> None:
     in mind, so that what is lost once stays lost."""
     for n in range(LINES):
         there, since = b"", 0.0
-        while time.monotonic() - since > exchange.SETTLING / 3:  # held up by the machine, they look again
+        while (
+            time.monotonic() - since > exchange.SETTLING / 3
+        ):  # held up by the machine, they look again
             since = time.monotonic()
             there = files.read(path).removesuffix(END)
         save(path, there + mine(n) + (fired(n) if n % 3 == 0 else b"") + END)
@@ -88,8 +90,14 @@ def race(home, path: str, save, delete) -> Outcome:
     assert (person.exitcode, saved.value) == (0, LINES)
     folder, name = os.path.split(real)
     beside = [other for other in os.listdir(folder) if other != name]
-    assert [other for other in beside if "(conflict " not in other] == [], "something was left lying about"
-    rows = {row for other in [name, *beside] for row in files.read(os.path.join(folder, other)).splitlines(keepends=True)}
+    assert [other for other in beside if "(conflict " not in other] == [], (
+        "something was left lying about"
+    )
+    rows = {
+        row
+        for other in [name, *beside]
+        for row in files.read(os.path.join(folder, other)).splitlines(keepends=True)
+    }
     lost = [n for n in range(LINES) if mine(n) not in rows]
     return Outcome(deleted, refused, lost, len(beside), files.read(real))
 
@@ -134,14 +142,20 @@ def path(home, tmp_path) -> str:
 def test_no_line_of_a_person_is_lost(home, path, save):
     owner = os.stat(path).st_uid, os.stat(path).st_gid
     outcome = race(home, path, save, by_exchange)
-    print(f"{LINES} lines: {outcome.deleted} deletions, {outcome.refused} put off, {outcome.conflicts} conflict files")
+    print(
+        f"{LINES} lines: {outcome.deleted} deletions, {outcome.refused} put off, {outcome.conflicts} conflict files"
+    )
     assert outcome.lost == []
-    assert outcome.deleted >= LINES // 20, f"there was no race: {outcome.deleted} deleted, {outcome.refused} put off"
+    assert outcome.deleted >= LINES // 20, (
+        f"there was no race: {outcome.deleted} deleted, {outcome.refused} put off"
+    )
     assert outcome.data.startswith(TOP) and outcome.data.endswith(END)
     rows = outcome.data[len(TOP) : -len(END)].splitlines(keepends=True)
     theirs = [row for row in rows if row.startswith(b"line ")]
     assert theirs == [mine(n) for n in range(LINES) if mine(n) in theirs], "out of order, or twice"
-    assert set(rows) - set(theirs) <= {fired(n) for n in range(LINES)}, "a line that is neither theirs nor ours"
+    assert set(rows) - set(theirs) <= {fired(n) for n in range(LINES)}, (
+        "a line that is neither theirs nor ours"
+    )
     assert os.path.islink(path) and stat.S_IMODE(os.stat(path).st_mode) == 0o640
     if save is in_place:  # else the last to save was the editor, with a file of its own
         assert (os.stat(path).st_uid, os.stat(path).st_gid) == owner

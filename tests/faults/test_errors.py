@@ -30,7 +30,10 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("error, name", [*CASES, ("ENOSPC", "one more event"), ("EROFS", "a pin removed"), ("ENOSPC", "a task")])
+@pytest.mark.parametrize(
+    "error, name",
+    [*CASES, ("ENOSPC", "one more event"), ("EROFS", "a pin removed"), ("ENOSPC", "a task")],
+)
 def test_every_call_fails(error, name, tmp_path):
     """One call fails, the command ends, and the next run makes it good."""
     report = kill.grid(BY_NAME[name], str(tmp_path), fault=f"error={error}")
@@ -39,5 +42,7 @@ def test_every_call_fails(error, name, tmp_path):
 
 
 def test_an_error_that_is_passed_over_is_noticed(tmp_path):
-    report = kill.grid(BY_NAME["one more event"], str(tmp_path), fault="error=EIO", sabotage="careless")
+    report = kill.grid(
+        BY_NAME["one more event"], str(tmp_path), fault="error=EIO", sabotage="careless"
+    )
     assert any("is not durable" in one or "torn" in one for one in report.wrong), report.wrong

@@ -24,7 +24,9 @@ def test_a_scan_that_dies_at_any_call(tmp_path, power):
 def test_a_scan_that_dies_and_whose_next_dies_too(tmp_path, power):
     case = Case(SINGLE, power=power)
     calls = [call for call in firing.points(str(tmp_path), case) if firing.kill.changes(call)]
-    report = firing.grid(str(tmp_path), case, [[first, second] for first in calls for second in calls])
+    report = firing.grid(
+        str(tmp_path), case, [[first, second] for first in calls for second in calls]
+    )
     assert report.faults == len(calls) ** 2 > 900 and report.wrong == []
 
 

@@ -24,7 +24,9 @@ from writers import Writer
 pytestmark = needs_strace
 
 WORD = b"zanzibarquux"
-OLD = b"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nBen keeps the zanzibarquux stamps.\n"
+OLD = (
+    b"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nBen keeps the zanzibarquux stamps.\n"
+)
 SUMMARY = OLD.replace(b"reference", b"compaction").replace(b"stamps", b"albums")
 GONE = ["knowledge/old.md", "raw/compaction/old.md", "raw/sessions/a/old.jsonl"]
 RECENT = b'{"recent":1}\n'
@@ -55,28 +57,53 @@ def check(home: Home, printed: list[str], ended: bool) -> None:
     stones = [(stone["path"], stone["sha256"]) for stone in maintenance.tombstones(home)]
     assert len(set(stones)) == len(stones), f"buried twice: {stones}"
     for path in GONE:
-        assert os.path.exists(home.path(path)) or path in dict(stones), f"{path} is gone, and nothing says so"
+        assert os.path.exists(home.path(path)) or path in dict(stones), (
+            f"{path} is gone, and nothing says so"
+        )
     assert files.read(home.path("raw/sessions/a/new.jsonl")) == RECENT
     assert writers.pages_of(home)["mine.md"] == writers.PROJECT, "a page that was to stay"
     assert set(writers.pages_of(home)) <= {"mine.md", "old.md", "tea.md"}
-    assert not printed or not printed[-1].startswith("knowledge/tea") or writers.pages_of(home)["tea.md"] == writers.TEA
-    if not ended or due.since == 49:  # it died before it was counted, and there was nothing to count when it was done again
+    assert (
+        not printed
+        or not printed[-1].startswith("knowledge/tea")
+        or writers.pages_of(home)["tea.md"] == writers.TEA
+    )
+    if (
+        not ended or due.since == 49
+    ):  # it died before it was counted, and there was nothing to count when it was done again
         return
     assert [path for path, _ in sorted(stones)] == GONE and due.since == 0, (stones, due)
     assert not [path for path in GONE if os.path.lexists(home.path(path))], "it is still there"
-    holding = [name for name, data in everything(home) if WORD in data or b"zanzibarquux"[:10] in data]
+    holding = [
+        name for name, data in everything(home) if WORD in data or b"zanzibarquux"[:10] in data
+    ]
     assert holding == [], f"the text is still in {holding}"
     assert cache.Cache(home, "m:1").get([HASH, b"x" * 16]) == {b"x" * 16: b"\x02" * 8}
     writers.nothing_left(home)
-    assert not [name for name in os.listdir(home.path("raw/maintenance-log")) if name.endswith(".gone")]
+    assert not [
+        name for name in os.listdir(home.path("raw/maintenance-log")) if name.endswith(".gone")
+    ]
 
 
 def everything(home: Home):
     for folder, _, names in os.walk(home.root):
-        yield from ((os.path.relpath(os.path.join(folder, n), home.root), files.read(os.path.join(folder, n))) for n in names)
+        yield from (
+            (
+                os.path.relpath(os.path.join(folder, n), home.root),
+                files.read(os.path.join(folder, n)),
+            )
+            for n in names
+        )
 
 
-PRUNE = Writer("what is past is pruned", ["mem-lint", "--prune", "--apply", "--now", TIME], b"", past, check, through="unforked")
+PRUNE = Writer(
+    "what is past is pruned",
+    ["mem-lint", "--prune", "--apply", "--now", TIME],
+    b"",
+    past,
+    check,
+    through="unforked",
+)
 FIFTIETH = Writer(
     "the 50th write", ["mem-note", "--type", "user", "--name", "tea", "--quiet", "--now", TIME], writers.SAID.encode(), past, check,
     through="unforked",
@@ -88,7 +115,9 @@ def outside_the_index(call: traced.Call) -> bool:
     return "/index/" not in call.text or call.name in ("unlink", "fdatasync")
 
 
-@pytest.mark.parametrize("writer", [PRUNE, pytest.param(FIFTIETH, marks=pytest.mark.slow)], ids=["prune", "50th"])
+@pytest.mark.parametrize(
+    "writer", [PRUNE, pytest.param(FIFTIETH, marks=pytest.mark.slow)], ids=["prune", "50th"]
+)
 def test_every_death_outside_the_index(writer, tmp_path):
     report = kill.grid(writer, str(tmp_path), only=outside_the_index)
     assert report.wrong == []

@@ -21,7 +21,9 @@ DONE = {"a task that is there"}
 
 
 @pytest.mark.parametrize(
-    "writer", [pytest.param(w, marks=[pytest.mark.slow] if w.name in LONG else []) for w in WRITERS], ids=BY_NAME
+    "writer",
+    [pytest.param(w, marks=[pytest.mark.slow] if w.name in LONG else []) for w in WRITERS],
+    ids=BY_NAME,
 )
 def test_every_death(writer, tmp_path):
     report = kill.grid(writer, str(tmp_path))

@@ -24,7 +24,9 @@ fork = multiprocessing.get_context("fork")
 @pytest.fixture
 def home(tmp_path) -> Home:
     """In memory where that can be: a disk that is busy with something else must not make 64 wait longer than 5 s."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else str(tmp_path)) as folder:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else str(tmp_path)
+    ) as folder:
         yield Home(os.path.join(folder, "home"))
 
 
@@ -57,7 +59,10 @@ def together(work, count: int) -> list:
 def test_64_processes_append_20_events_each(home):
     def work(number: int) -> list[str]:
         log = Log(home)
-        return [log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {"p": number})], NOW)[0].ref for n in range(EVENTS)]
+        return [
+            log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {"p": number})], NOW)[0].ref
+            for n in range(EVENTS)
+        ]
 
     refs = together(work, PROCESSES)
     opened = reader.window(home, WINDOW)
@@ -103,7 +108,9 @@ def test_ids_that_many_bring_are_written_once(home):
     answers = together(work, 16)
     assert all(answer == answers[0] for answer in answers)
     opened = reader.window(home, WINDOW)
-    assert sorted(opened.event(b).content for b in opened.blocks()) == sorted(f"line {n}" for n in range(60))
+    assert sorted(opened.event(b).content for b in opened.blocks()) == sorted(
+        f"line {n}" for n in range(60)
+    )
     assert list(verify.verify(home, [])) == []
 
 
@@ -114,12 +121,17 @@ def test_windows_end_while_others_append(home):
         log = Log(home)
         if number % 4 == 0:
             return [log.start_window(CONTEXT, NOW + n) and "" for n in range(8)]
-        return [log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {})], NOW)[0].ref for n in range(EVENTS)]
+        return [
+            log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {})], NOW)[0].ref
+            for n in range(EVENTS)
+        ]
 
     answers = together(work, 16)
     for number, refs in enumerate(answers):
         if number % 4:
-            assert [reader.event_at(home, ref).content for ref in refs] == [content(number, n) for n in range(EVENTS)]
+            assert [reader.event_at(home, ref).content for ref in refs] == [
+                content(number, n) for n in range(EVENTS)
+            ]
     windows = [reader.window(home, f"logs/{CONTEXT}/{name}") for name in home.windows(CONTEXT)]
     assert len(windows) in (32, 33), "32 were started, and one more if somebody appended before"
     assert sum(len(window.blocks()) for window in windows) == 12 * EVENTS
@@ -131,7 +143,9 @@ def test_windows_end_while_others_append(home):
 def test_pins_that_many_add_and_remove(home):
     """Every pin that was added and not removed is there once, and so is what a person wrote before."""
     log = Log(home)
-    refs = [w.ref for w in log.append(CONTEXT, [Draft(NOW, "user", str(n), {}) for n in range(64)], NOW)]
+    refs = [
+        w.ref for w in log.append(CONTEXT, [Draft(NOW, "user", str(n), {}) for n in range(64)], NOW)
+    ]
     files.make_folder(home.path("pins"))
     with open(home.pins, "wb") as file:
         file.write(b"mine, without an end")
@@ -198,23 +212,42 @@ def test_sixteen_agents_of_one_session(home):
     together(work, 16)
     found = states(home)
     assert len(found) == 16 and {state.status for state in found.values()} == {"completed"}
-    assert all([task["description"] for task in s.fields["completedTasks"]] == list("01234567") for s in found.values())
+    assert all(
+        [task["description"] for task in s.fields["completedTasks"]] == list("01234567")
+        for s in found.values()
+    )
 
 
 def test_sixteen_sessions_started_in_one_second(home):
     ids = together(lambda number: order(home, "orchestrator", "start", id=None).session, 16)
-    assert sorted(ids) == sorted(sessions.ids(home)) == [f"session-{NOW // 1000 + n}" for n in range(16)]
+    assert (
+        sorted(ids)
+        == sorted(sessions.ids(home))
+        == [f"session-{NOW // 1000 + n}" for n in range(16)]
+    )
 
 
 def test_sixteen_commands_write_at_once(home):
     order(home, "backend", "start")
-    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_SESSION": SESSION, "MIND_AGENT": "backend"}
+    env = {
+        "PATH": os.environ["PATH"],
+        "MIND_HOME": home.root,
+        "MIND_SESSION": SESSION,
+        "MIND_AGENT": "backend",
+    }
     page = os.path.join(ROOT, "bin", "work-session")
     commands = [
-        subprocess.Popen([page, "task", f"task {n}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env) for n in range(16)
+        subprocess.Popen(
+            [page, "task", f"task {n}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
+        )
+        for n in range(16)
     ]
-    assert [(command.communicate(timeout=60)[0], command.returncode) for command in commands] == [(b"", 0)] * 16
-    assert {task["description"] for task in states(home)["backend"].fields["completedTasks"]} == {f"task {n}" for n in range(16)}
+    assert [(command.communicate(timeout=60)[0], command.returncode) for command in commands] == [
+        (b"", 0)
+    ] * 16
+    assert {task["description"] for task in states(home)["backend"].fields["completedTasks"]} == {
+        f"task {n}" for n in range(16)
+    }
 
 
 def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):
@@ -240,7 +273,10 @@ def test_without_the_lock_this_would_fail(home, monkeypatch):
 
     def work(number: int) -> list[str]:
         log = Log(home)
-        return [log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {})], NOW)[0].ref for n in range(EVENTS)]
+        return [
+            log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {})], NOW)[0].ref
+            for n in range(EVENTS)
+        ]
 
     refs = [ref for mine in together(work, PROCESSES) for ref in mine]
     assert len(set(refs)) < len(refs) or list(verify.verify(home, [])) != []

@@ -30,7 +30,9 @@ fork = multiprocessing.get_context("fork")
 @pytest.fixture
 def home(tmp_path):
     """In memory where that can be: fsync is not what this is about, and a busy disk must not make 16 wait longer than 5 s."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else str(tmp_path)) as folder:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else str(tmp_path)
+    ) as folder:
         home = Home(os.path.join(folder, "home"))
         for n in range(SHARED):
             files.replace(home.path(f"knowledge/shared-{n}.md"), shared(n))
@@ -45,9 +47,7 @@ def means(home: Home) -> Means:
 
 
 def shared(n: int) -> bytes:
-    return (
-        f"---\n# a comment of somebody's\ndate: 2026-01-30\nkind: project\ntier: L2\nmood: m{n}\n---\n\nShared text {n}.\n".encode()
-    )
+    return f"---\n# a comment of somebody's\ndate: 2026-01-30\nkind: project\ntier: L2\nmood: m{n}\n---\n\nShared text {n}.\n".encode()
 
 
 def said(writer: int, n: int) -> str:
@@ -61,9 +61,16 @@ def write(home: Home, writer: int) -> list[tuple[str, str]]:
     for n in range(NOTES):
         fields = notes.fields(means(home), {"type": "project", "tags": [f"t{writer}"]})
         name = f"w{writer}-{n}" if n % 2 else ""
-        made.append((notes.write(means(home), notes.Draft(fields, said(writer, n), name)).ref, said(writer, n)))
+        made.append(
+            (
+                notes.write(means(home), notes.Draft(fields, said(writer, n), name)).ref,
+                said(writer, n),
+            )
+        )
         assert files.read(home.path(made[-1][0].removesuffix(":1"))), "acknowledged, and not there"
-        notes.update(means(home), f"shared-{(writer + n) % SHARED}", {f"by{writer}": f"n{n}"}, None, ())
+        notes.update(
+            means(home), f"shared-{(writer + n) % SHARED}", {f"by{writer}": f"n{n}"}, None, ()
+        )
     return made
 
 
@@ -76,7 +83,10 @@ def others(home: Home, number: int) -> None:
             knowing.facts(means(home), ("", "", ""), None)
         else:
             name = f"knowledge/past-{number}-{n}.md"
-            files.replace(home.path(name), f"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nold {number} {n}\n".encode())
+            files.replace(
+                home.path(name),
+                f"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nold {number} {n}\n".encode(),
+            )
             forgetting.forget(means(home))
             assert not os.path.exists(home.path(name))
 
@@ -89,20 +99,33 @@ def sound(home: Home, made: list[tuple[str, str]]) -> None:
         assert (read.body.strip("\n"), read.problems) == (text, []), ref
     for n in range(SHARED):
         text = files.read(home.path(f"knowledge/shared-{n}.md")).decode()
-        assert page.read(text.encode(), "x").problems == [] and text.endswith(f"\n\nShared text {n}.\n"), text
+        assert page.read(text.encode(), "x").problems == [] and text.endswith(
+            f"\n\nShared text {n}.\n"
+        ), text
         assert (
-            text.startswith("---\n# a comment of somebody's\ndate: 2026-01-30\ntype: project\ntier: L2\n")
+            text.startswith(
+                "---\n# a comment of somebody's\ndate: 2026-01-30\ntype: project\ntier: L2\n"
+            )
             and f"mood: m{n}\n" in text
         )
-        last = {w: max((k for k in range(NOTES) if (w + k) % SHARED == n), default=None) for w in range(WRITERS)}
-        assert dict(re.findall(r"^by(\d+): n(\d+)$", text, re.M)) == {str(w): str(k) for w, k in last.items() if k is not None}
+        last = {
+            w: max((k for k in range(NOTES) if (w + k) % SHARED == n), default=None)
+            for w in range(WRITERS)
+        }
+        assert dict(re.findall(r"^by(\d+): n(\d+)$", text, re.M)) == {
+            str(w): str(k) for w, k in last.items() if k is not None
+        }
     assert maintenance.writes(home).total == 2 * WRITERS * NOTES
     names = os.listdir(home.path("knowledge"))
-    assert not [name for name in names if name.startswith((".", "past")) or "conflict" in name], names
+    assert not [name for name in names if name.startswith((".", "past")) or "conflict" in name], (
+        names
+    )
 
 
 def test_16_processes_write_change_mend_index_and_let_go(home):
-    answers = together(lambda number: write(home, number) if number < WRITERS else others(home, number), 16)
+    answers = together(
+        lambda number: write(home, number) if number < WRITERS else others(home, number), 16
+    )
     sound(home, [each for made in answers[:WRITERS] for each in made])
     stones = [stone["path"] for stone in maintenance.tombstones(home)]
     assert len(stones) == len(set(stones)) == 2 * NOTES
@@ -139,7 +162,9 @@ def edit(path: str, by_rename: bool, saved) -> None:
     """The person: reads what is there, writes one more line, now and then the head as it was in their old tool, and saves."""
     for n in range(SAVES):
         there, since = b"", 0.0
-        while not there or time.monotonic() - since > exchange.SETTLING / 3:  # held up by the machine, they look again
+        while (
+            not there or time.monotonic() - since > exchange.SETTLING / 3
+        ):  # held up by the machine, they look again
             since = time.monotonic()
             there = files.read(path)
         if n % 5 == 0:
@@ -183,7 +208,11 @@ def race(home: Home, by_rename: bool, ours) -> tuple[int, list[int], bytes]:
     assert (person.exitcode, saved.value) == (0, SAVES)
     names = os.listdir(home.path("knowledge"))
     assert not [name for name in names if name.startswith(".")], names
-    rows = {row for name in names for row in files.read(home.path("knowledge", name)).splitlines(keepends=True)}
+    rows = {
+        row
+        for name in names
+        for row in files.read(home.path("knowledge", name)).splitlines(keepends=True)
+    }
     return done, [n for n in range(SAVES) if mine(n) not in rows], files.read(path)
 
 

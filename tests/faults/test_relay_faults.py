@@ -19,7 +19,10 @@ from plainmind.surfaces.relay import life, pace
 from relaying import Relay
 
 #: three messages long
-LONG = "\n".join(f"line {number} of a long answer, which goes on and on until it is long enough" for number in range(70))
+LONG = "\n".join(
+    f"line {number} of a long answer, which goes on and on until it is long enough"
+    for number in range(70)
+)
 POST = {"method": "POST", "path": "/messages$"}
 JITTERS = [number / 256 for number in range(256)]
 
@@ -39,7 +42,11 @@ def background(request, tmp_path_factory):
         finally:
             relay.__exit__()
 
-    own = [item for item in request.session.items if getattr(item, "module", None) is request.module and hasattr(item.obj, "work")]
+    own = [
+        item
+        for item in request.session.items
+        if getattr(item, "module", None) is request.module and hasattr(item.obj, "work")
+    ]
     with Discord() as server, ThreadPoolExecutor(AT_ONCE) as pool:
         given = {item.name: getattr(item, "callspec", None) for item in own}
         yield {
@@ -59,7 +66,10 @@ def side_by_side(work: Callable[..., None]) -> Callable[..., None]:
     def test(background, request, **_):
         background[request.node.name].result()
 
-    asked = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in ("background", "request", *names)]
+    asked = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
+        for name in ("background", "request", *names)
+    ]
     test.__signature__ = inspect.Signature(asked)  # type: ignore[attr-defined]
     test.__name__, test.work = work.__name__, work  # type: ignore[attr-defined]
     return test
@@ -87,7 +97,9 @@ def answered_once(relay: Relay, messages: list[dict], seconds: float = 60) -> No
     assert sorted(relay.turns()) == sorted(ids(messages))
     for place in {message["channel_id"] for message in messages}:
         own = [message for message in messages if message["channel_id"] == place]
-        assert [m["content"] for m in relay.discord.posted(place)] == [f"re: {m['content']}" for m in own]
+        assert [m["content"] for m in relay.discord.posted(place)] == [
+            f"re: {m['content']}" for m in own
+        ]
         assert [m["nonce"] for m in relay.discord.posted(place)] == [f"{id}-0" for id in ids(own)]
 
 
@@ -96,7 +108,9 @@ def works(relay: Relay, said: str = "are you there") -> None:
     message = relay.discord.say(said)
     settled(relay, [message])
     assert relay.turns().count(message["id"]) == 1
-    assert [m["content"] for m in relay.discord.posted() if m["nonce"] == f"{message['id']}-0"] == [f"re: {said}"]
+    assert [m["content"] for m in relay.discord.posted() if m["nonce"] == f"{message['id']}-0"] == [
+        f"re: {said}"
+    ]
 
 
 def told(relay: Relay, said: str, seconds: float = 60) -> None:
@@ -108,7 +122,11 @@ def gateway(discord: Discord, what: str) -> list[dict]:
 
 
 def requests(discord: Discord, method: str, ending: str) -> list[dict]:
-    return [entry for entry in discord.log()["requests"] if entry["method"] == method and entry["path"].endswith(ending)]
+    return [
+        entry
+        for entry in discord.log()["requests"]
+        if entry["method"] == method and entry["path"].endswith(ending)
+    ]
 
 
 def ends(relay: Relay, code: int, *said: str) -> None:
@@ -267,7 +285,9 @@ def test_a_token_that_is_no_longer_accepted_when_it_asks_for_the_gateway_ends_it
 )
 @side_by_side
 def test_what_is_set_wrongly_ends_it_with_78_and_the_cure(relay, settings, said):
-    relay.env.update({name: value.replace("{url}", relay.discord.url) for name, value in settings.items()})
+    relay.env.update(
+        {name: value.replace("{url}", relay.discord.url) for name, value in settings.items()}
+    )
     relay.start(ready=False)
     ends(relay, 78, said)
 
@@ -339,7 +359,12 @@ def test_a_message_that_cannot_be_read_as_an_event_is_read_from_history_and_turn
 
 @pytest.mark.parametrize(
     "name, data",
-    [("MESSAGE_CREATE", {"channel_id": "x"}), ("GUILD_CREATE", {"id": None}), ("THREAD_UPDATE", {}), ("NOBODY_KNOWS", {})],
+    [
+        ("MESSAGE_CREATE", {"channel_id": "x"}),
+        ("GUILD_CREATE", {"id": None}),
+        ("THREAD_UPDATE", {}),
+        ("NOBODY_KNOWS", {}),
+    ],
 )
 @side_by_side
 def test_events_that_nobody_can_read_end_no_relay(relay, name, data):
@@ -349,7 +374,9 @@ def test_events_that_nobody_can_read_end_no_relay(relay, name, data):
 
 
 @side_by_side
-def test_a_gateway_that_stops_answering_heartbeats_is_left_and_the_file_tells_when_it_last_did(relay):
+def test_a_gateway_that_stops_answering_heartbeats_is_left_and_the_file_tells_when_it_last_did(
+    relay,
+):
     relay.discord.set(heartbeat_ms=1000)
     relay.start()
     alive = relay.path("relay", "alive")
@@ -387,7 +414,10 @@ def test_the_status_is_alive_while_heartbeats_are_answered_and_1_after_long_sile
     relay.discord.wait(lambda: relay.run("discord-relay", "--status").returncode == 0)
 
 
-@pytest.mark.parametrize("how", ["op 7", "op 9, resumable", "op 9", "close 1000", "close 4009", "a reset", "a lost session"])
+@pytest.mark.parametrize(
+    "how",
+    ["op 7", "op 9, resumable", "op 9", "close 1000", "close 4009", "a reset", "a lost session"],
+)
 @side_by_side
 def test_a_connection_that_ends_is_followed_by_one_that_has_missed_nothing(relay, how):
     relay.start()
@@ -406,7 +436,10 @@ def test_a_connection_that_ends_is_followed_by_one_that_has_missed_nothing(relay
         "a lost session": lambda: relay.discord.drop(code=4000, forget=True),
     }[how]()
     relay.discord.wait(lambda: not relay.discord.connected())
-    away = [relay.discord.say(f"away {number}", timestamp=time.time() + 3 * number) for number in range(3)]
+    away = [
+        relay.discord.say(f"away {number}", timestamp=time.time() + 3 * number)
+        for number in range(3)
+    ]
     relay.discord.wait(relay.discord.connected)
     relay.discord.resend(message=before["id"])
     relay.discord.resend(message=away[1]["id"])
@@ -448,13 +481,25 @@ def test_250_missed_messages_in_the_channel_and_in_threads_are_answered_once_and
     settled(relay, [seen])
     assert relay.stop() == 0
     start = time.time() - 11 * 3600
-    old = [discord.say(f"old {n}", timestamp=start - 2 * 3600 + n * minute, live=False) for n in range(20)]
-    places = {name: said_in(discord, start - 60, name) for name in ("active", "archived", "private")}
+    old = [
+        discord.say(f"old {n}", timestamp=start - 2 * 3600 + n * minute, live=False)
+        for n in range(20)
+    ]
+    places = {
+        name: said_in(discord, start - 60, name) for name in ("active", "archived", "private")
+    }
     places["channel"] = discord.channel
     missed = []
     for number in range(250):
         place = "channel" if number % 5 < 2 else ("active", "archived", "private")[number % 5 - 2]
-        missed.append(discord.say(f"missed {number}", channel=places[place], timestamp=start + number * minute, live=False))
+        missed.append(
+            discord.say(
+                f"missed {number}",
+                channel=places[place],
+                timestamp=start + number * minute,
+                live=False,
+            )
+        )
     for name in ("archived", "private"):
         discord.archive(thread=places[name], timestamp=start + 300 * minute, live=False)
     put_back(relay, start - 3 * 3600)
@@ -464,7 +509,11 @@ def test_250_missed_messages_in_the_channel_and_in_threads_are_answered_once_and
     answered_once(relay, [seen, *missed])
     log = relay.log(f"discord-channel/{discord.channel}")
     assert [log.count(f"> old {n}\n") for n in range(20)] == [1] * 20
-    assert log.index("> old 0\n") < log.index("> old 19\n") and '"read":true' in log and "> missed" not in log
+    assert (
+        log.index("> old 0\n") < log.index("> old 19\n")
+        and '"read":true' in log
+        and "> missed" not in log
+    )
     assert [str(id) for id in json_ids(log)] == ids(old)
     before = log, discord.posted(), relay.turns()
     for _ in range(2):
@@ -482,7 +531,9 @@ def test_250_missed_messages_in_the_channel_and_in_threads_are_answered_once_and
 
 def said_in(discord: Discord, when: float, name: str) -> str:
     """A thread, made from a message that was seen."""
-    return discord.thread(name=name, private=name == "private", joined=True, live=False, timestamp=when)["id"]
+    return discord.thread(
+        name=name, private=name == "private", joined=True, live=False, timestamp=when
+    )["id"]
 
 
 def put_back(relay: Relay, when: float) -> None:
@@ -517,8 +568,17 @@ def test_what_was_said_before_its_first_start_is_no_message_to_it_in_threads_nei
 def test_history_that_cannot_be_read_at_once_is_read_later(relay, what):
     relay.start()
     assert relay.stop() == 0
-    missed = [relay.discord.say(f"missed {n}", timestamp=time.time() - 600 + n * 60, live=False) for n in range(3)]
-    relay.discord.fault("rest", what, match={"method": "GET", "path": "/(messages|active|public|private)$"}, times=3, via=False)
+    missed = [
+        relay.discord.say(f"missed {n}", timestamp=time.time() - 600 + n * 60, live=False)
+        for n in range(3)
+    ]
+    relay.discord.fault(
+        "rest",
+        what,
+        match={"method": "GET", "path": "/(messages|active|public|private)$"},
+        times=3,
+        via=False,
+    )
     relay.start(ready=False)
     told(relay, "trying again")
     answered_once(relay, missed)
@@ -526,16 +586,23 @@ def test_history_that_cannot_be_read_at_once_is_read_later(relay, what):
 
 @pytest.mark.slow  # it asks again in a minute
 @pytest.mark.parametrize("what", ["503", "reset_before"])
-@pytest.mark.parametrize("path", ["/messages$", "/{thread}/messages$", "/active$", "/archived/public$", "/archived/private$"])
+@pytest.mark.parametrize(
+    "path",
+    ["/messages$", "/{thread}/messages$", "/active$", "/archived/public$", "/archived/private$"],
+)
 @side_by_side
 def test_history_that_cannot_be_read_for_long_is_read_in_the_end_and_turns_go_on(relay, path, what):
     discord, long_ago = relay.discord, time.time() - 90_000
-    thread = discord.thread(name="private", private=True, joined=True, live=False, timestamp=long_ago)["id"]
+    thread = discord.thread(
+        name="private", private=True, joined=True, live=False, timestamp=long_ago
+    )["id"]
     relay.start()
     assert relay.stop() == 0
     missed = discord.say("missed", channel=thread, timestamp=time.time() - 600, live=False)
     discord.archive(thread=thread, live=False)
-    discord.fault("rest", what, match={"method": "GET", "path": path.replace("{thread}", thread)}, times=None)
+    discord.fault(
+        "rest", what, match={"method": "GET", "path": path.replace("{thread}", thread)}, times=None
+    )
     relay.start(ready=False)
     told(relay, "trying again in a minute")
     live = discord.say("live")
@@ -550,7 +617,9 @@ def test_history_that_cannot_be_read_for_long_is_read_in_the_end_and_turns_go_on
 @side_by_side
 def test_a_thread_whose_channel_cannot_be_asked_for_is_answered_once_it_can(relay, what):
     discord = relay.discord
-    thread = discord.thread(name="old", archived=True, joined=True, live=False, timestamp=time.time() - 50_000)["id"]
+    thread = discord.thread(
+        name="old", archived=True, joined=True, live=False, timestamp=time.time() - 50_000
+    )["id"]
     relay.start()
     discord.archive(thread=thread, archived=False, live=False)  # so that it is in no cache
     discord.fault("rest", what, match={"path": f"/channels/{thread}$"}, times=7)
@@ -568,7 +637,9 @@ def delivered(relay: Relay, message: dict, text: str) -> None:
     assert [m["content"] for m in own] == [chunk.strip() for chunk in chunks.split(text)]
     assert [m["nonce"] for m in own] == [f"{message['id']}-{number}" for number in range(len(own))]
     assert all(m["enforce_nonce"] for m in own)
-    assert [m.get("message_reference", {}).get("message_id") for m in own] == [message["id"]] + [None] * (len(own) - 1)
+    assert [m.get("message_reference", {}).get("message_id") for m in own] == [message["id"]] + [
+        None
+    ] * (len(own) - 1)
 
 
 @pytest.mark.parametrize(
@@ -613,7 +684,9 @@ def test_while_an_answer_cannot_be_posted_the_status_says_so_and_other_places_go
     discord = relay.discord
     thread = discord.thread(name="elsewhere", joined=True)["id"]
     relay.start()
-    discord.fault("rest", "503", match={"method": "POST", "path": f"/{discord.channel}/messages$"}, times=None)
+    discord.fault(
+        "rest", "503", match={"method": "POST", "path": f"/{discord.channel}/messages$"}, times=None
+    )
     message = discord.say("one")
     told(relay, f"a message to {discord.channel}: Discord answered 503")
     other = discord.say("two", channel=thread)
@@ -621,16 +694,24 @@ def test_while_an_answer_cannot_be_posted_the_status_says_so_and_other_places_go
     discord.wait(discord.commands)
     asked = discord.interact("status", channel=thread)["id"]
     status = discord.wait(lambda: discord.interaction(asked)["content"])
-    assert "connected" in status and "0 turns running, 0 messages waiting, 1 answers to be posted" in status
+    assert (
+        "connected" in status
+        and "0 turns running, 0 messages waiting, 1 answers to be posted" in status
+    )
     discord.clear_faults()
     answered_once(relay, [message, other])
     asked = discord.interact("status")["id"]
     assert "0 answers to be posted" in discord.wait(lambda: discord.interaction(asked)["content"])
 
 
-@pytest.mark.parametrize("what, more", [("403", {}), ("404", {"code": 10003}), ("html", {"status": 400, "title": "Bad Request"})])
+@pytest.mark.parametrize(
+    "what, more",
+    [("403", {}), ("404", {"code": 10003}), ("html", {"status": 400, "title": "Bad Request"})],
+)
 @side_by_side
-def test_what_discord_refuses_for_good_is_kept_and_said_and_what_comes_next_goes_on(relay, what, more):
+def test_what_discord_refuses_for_good_is_kept_and_said_and_what_comes_next_goes_on(
+    relay, what, more
+):
     relay.start()
     relay.discord.fault("rest", what, match=POST, skip=1, **more)
     message = relay.discord.say(f"say {LONG}")
@@ -638,7 +719,11 @@ def test_what_discord_refuses_for_good_is_kept_and_said_and_what_comes_next_goes
     assert [m["content"] for m in relay.discord.posted()] == chunks.split(LONG)[:1]
     (dead,) = [json.loads(line) for line in relay.read("relay", "dead.jsonl").splitlines()]
     status = more.get("status", what)
-    assert dead["of"] == [int(message["id"])] and dead["answer"] == LONG and f"Discord answered {status}" in dead["why"]
+    assert (
+        dead["of"] == [int(message["id"])]
+        and dead["answer"] == LONG
+        and f"Discord answered {status}" in dead["why"]
+    )
     assert f"could not be posted: Discord answered {status}" in relay.said
     works(relay)
     assert relay.stop() == 0
@@ -648,7 +733,9 @@ def test_what_discord_refuses_for_good_is_kept_and_said_and_what_comes_next_goes
 
 
 @side_by_side
-def test_a_token_that_is_no_longer_accepted_ends_it_with_78_and_the_answer_is_posted_by_the_next(relay):
+def test_a_token_that_is_no_longer_accepted_ends_it_with_78_and_the_answer_is_posted_by_the_next(
+    relay,
+):
     relay.start()
     relay.discord.fault("rest", "401", match=POST)
     message = relay.discord.say("one")
@@ -661,13 +748,16 @@ def test_a_token_that_is_no_longer_accepted_ends_it_with_78_and_the_answer_is_po
 @side_by_side
 def test_an_answer_does_not_depend_on_typing(relay, what):
     relay.start()
-    relay.discord.fault("rest", what, match={"path": "/typing$"}, times=None, retry_after=20, everywhere=True)
+    relay.discord.fault(
+        "rest", what, match={"path": "/typing$"}, times=None, retry_after=20, everywhere=True
+    )
     answered_once(relay, [relay.discord.say("one")])
     works(relay)
 
 
 @pytest.mark.parametrize(
-    "what, times, fetched", [("503", 2, True), ("reset_before", 2, True), ("503", 9, False), ("404", 9, False)]
+    "what, times, fetched",
+    [("503", 2, True), ("reset_before", 2, True), ("503", 9, False), ("404", 9, False)],
 )
 @side_by_side
 def test_an_attachment_is_fetched_again_or_said_to_be_missing(relay, what, times, fetched):
@@ -718,7 +808,9 @@ def test_a_short_turn_is_finished_and_delivered_before_it_ends(relay):
 
 def others(relay: Relay, messages: list[dict]) -> list[dict]:
     own = relay.discord.messages()
-    return [m for m in own if m["author"]["id"] == relay.discord.owner and m["id"] not in ids(messages)]
+    return [
+        m for m in own if m["author"]["id"] == relay.discord.owner and m["id"] not in ids(messages)
+    ]
 
 
 def began(relay: Relay, message: dict) -> None:
@@ -726,9 +818,13 @@ def began(relay: Relay, message: dict) -> None:
     relay.discord.wait(lambda: os.path.exists(path) and message["id"] in open(path).read())
 
 
-@pytest.mark.parametrize("stubborn", ["", "trap '' TERM INT; "], ids=["ends when asked", "does not end when asked"])
+@pytest.mark.parametrize(
+    "stubborn", ["", "trap '' TERM INT; "], ids=["ends when asked", "does not end when asked"]
+)
 @side_by_side
-def test_a_long_turn_is_handed_back_within_ten_seconds_and_answered_by_the_next_with_all_its_attempts(relay, stubborn):
+def test_a_long_turn_is_handed_back_within_ten_seconds_and_answered_by_the_next_with_all_its_attempts(
+    relay, stubborn
+):
     relay.start()
     with open(relay.stub) as file:
         text = file.read()
@@ -740,7 +836,10 @@ def test_a_long_turn_is_handed_back_within_ten_seconds_and_answered_by_the_next_
     relay.discord.wait(lambda: queued["id"] in relay.read("relay", "inbox.jsonl"))
     assert relay.stop(10) == 0
     assert not relay.turns() and not relay.discord.posted()
-    assert [step["did"] for step in relay.steps() if step.get("turn") == int(message["id"])] == ["began", "returned"]
+    assert [step["did"] for step in relay.steps() if step.get("turn") == int(message["id"])] == [
+        "began",
+        "returned",
+    ]
     with open(relay.stub, "w") as file:
         file.write(text.replace("sleep ", ": "))
     relay.start(ready=False)
@@ -762,8 +861,13 @@ def test_a_signal_while_a_delivery_hangs_ends_it_in_ten_seconds_and_the_next_del
     assert relay.turns() == ids([message])
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the greatest size of another process's files is set on Linux only")
-@pytest.mark.parametrize("said", ["x" * 3000, "say " + "y" * 1000], ids=["when it is received", "when it is answered"])
+@pytest.mark.skipif(
+    not hasattr(resource, "prlimit"),
+    reason="the greatest size of another process's files is set on Linux only",
+)
+@pytest.mark.parametrize(
+    "said", ["x" * 3000, "say " + "y" * 1000], ids=["when it is received", "when it is answered"]
+)
 @side_by_side
 def test_a_ledger_that_cannot_be_written_ends_it_with_74_and_nothing_is_lost(relay, said):
     relay.start()
@@ -772,7 +876,9 @@ def test_a_ledger_that_cannot_be_written_ends_it_with_74_and_nothing_is_lost(rel
     size = os.path.getsize(relay.path("relay", "inbox.jsonl"))
     room = 300 if said.startswith("x") else 2200
     assert relay.process
-    resource.prlimit(relay.process.pid, resource.RLIMIT_FSIZE, (size + room, resource.RLIM_INFINITY))
+    resource.prlimit(
+        relay.process.pid, resource.RLIMIT_FSIZE, (size + room, resource.RLIM_INFINITY)
+    )
     message = relay.discord.say(said)
     ends(relay, 74)
     steps = [step["did"] for step in relay.steps() if str(message["id"]) in json.dumps(step)]
@@ -786,7 +892,10 @@ def test_a_ledger_that_cannot_be_written_ends_it_with_74_and_nothing_is_lost(rel
     )
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the greatest size of another process's files is set on Linux only")
+@pytest.mark.skipif(
+    not hasattr(resource, "prlimit"),
+    reason="the greatest size of another process's files is set on Linux only",
+)
 @side_by_side
 def test_a_ledger_that_cannot_be_written_while_it_catches_up_ends_it_with_74(relay):
     relay.start()

@@ -133,7 +133,12 @@ def test_an_answer_far_behind_its_message_is_found_again(world):
     here = world(nonces=0)
     here.kill()
     here.say()
-    others = {"do": "say", "content": "hm", "author": here.discord.stranger, "channel": here.discord.channel}
+    others = {
+        "do": "say",
+        "content": "hm",
+        "author": here.discord.stranger,
+        "channel": here.discord.channel,
+    }
     here.discord.many(operations=[others] * 450)
     here.order("before posted 1")
     here.start(ready=False)

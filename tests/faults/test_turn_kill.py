@@ -57,7 +57,10 @@ def test_a_turn_that_dies_and_whose_next_dies_too(folder, seed):
 
 @pytest.mark.parametrize(
     "sabotage, again, said",
-    [("unlogged", "", "the model was shown what is not logged"), ("", "anew", "ran again after its result was logged")],
+    [
+        ("unlogged", "", "the model was shown what is not logged"),
+        ("", "anew", "ran again after its result was logged"),
+    ],
 )
 def test_a_broken_promise_is_noticed(folder, sabotage, again, said):
     """The controls: results that are logged late, and a turn that begins again. They die when the third command is to start."""
@@ -71,7 +74,9 @@ def test_death_right_after_a_command_was_started(folder, rung):
     """Its sandbox is not set up yet, and must see by itself that nobody waits for it."""
     calls = turns.points(folder, rung)
     second = [call for before, call in pairwise(calls) if before.name in turns.STARTS][-2]
-    with turns.world(os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING) as world:
+    with turns.world(
+        os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING
+    ) as world:
         world.run(second, "steadily")
         world.wait_no_more()
         world.run()
@@ -79,7 +84,9 @@ def test_death_right_after_a_command_was_started(folder, rung):
 
 @pytest.mark.parametrize("rung", RUNGS)
 def test_death_in_the_middle_of_a_command(folder, rung):
-    with turns.world(os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING) as world:
+    with turns.world(
+        os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING
+    ) as world:
         process = world.start()
         world.until_waiting(process)
         assert turns.living(world.place), "the test finds no process"
@@ -95,7 +102,9 @@ def test_death_in_the_middle_of_a_command(folder, rung):
 @pytest.mark.parametrize("rung", RUNGS)
 def test_death_of_the_sandbox(folder, rung, command):
     """The command is over, with all it started; the turn is not."""
-    with turns.world(os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING) as world:
+    with turns.world(
+        os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING
+    ) as world:
         process = world.start()
         world.until_waiting(process)
         os.kill(turns.launcher(process.pid), signal.SIGKILL)
@@ -111,15 +120,23 @@ def test_death_of_the_sandbox(folder, rung, command):
 @pytest.mark.parametrize("rung", RUNGS)
 def test_ctrl_c_in_the_middle_of_a_command(folder, rung, command):
     """What it did stays done and is logged, and the same message goes on from there."""
-    with turns.world(os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING) as world:
+    with turns.world(
+        os.path.join(folder, "template"), os.path.join(folder, "place"), rung, turns.WAITING
+    ) as world:
         process = world.start()
         world.until_waiting(process)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
-        assert (process.returncode, out, err) == (130, b"", b"\n"), "the terminal shows ^C, and goes on in a new line"
+        assert (process.returncode, out, err) == (130, b"", b"\n"), (
+            "the terminal shows ^C, and goes on in a new line"
+        )
         world.check(ended=False)
         tool, notice = world.events()[-2:]
-        assert (tool.role, tool.meta["call"], tool.meta["exit"]) == ("tool", "c2", None) and "interrupted" in tool.content
+        assert (tool.role, tool.meta["call"], tool.meta["exit"]) == (
+            "tool",
+            "c2",
+            None,
+        ) and "interrupted" in tool.content
         assert (notice.role, notice.content) == ("system", "the user interrupted the turn")
         world.run()
         assert world.ran == {"c1": 1, "c2": 1, "c3": 1}

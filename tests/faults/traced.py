@@ -33,10 +33,17 @@ _DESCRIPTOR = re.compile(r"^(\d+)<([^>]*)>")
 def _traceable() -> bool:
     if not shutil.which("strace"):
         return False
-    return subprocess.run(["strace", "-f", "--seccomp-bpf", "-e", "trace=close", "true"], capture_output=True).returncode == 0
+    return (
+        subprocess.run(
+            ["strace", "-f", "--seccomp-bpf", "-e", "trace=close", "true"], capture_output=True
+        ).returncode
+        == 0
+    )
 
 
-needs_strace = pytest.mark.skipif(not _traceable(), reason="strace is missing here or may not trace (macOS, some containers)")
+needs_strace = pytest.mark.skipif(
+    not _traceable(), reason="strace is missing here or may not trace (macOS, some containers)"
+)
 
 
 class Call(NamedTuple):
@@ -69,7 +76,19 @@ def run(
     page = [os.path.join(ROOT, "bin", argv[0]), *argv[1:]]
     if sabotage:
         page = [PYTHON, "-P", SABOTAGE, sabotage, *page]
-    strace = ["strace", "-qq", "-y", "-s", "300", "-o", trace, "-e", f"trace={traced}", "-e", "signal=none"]
+    strace = [
+        "strace",
+        "-qq",
+        "-y",
+        "-s",
+        "300",
+        "-o",
+        trace,
+        "-e",
+        f"trace={traced}",
+        "-e",
+        "signal=none",
+    ]
     if not alone:
         strace += ["-f"] if inject else ["-f", "--seccomp-bpf"]  # it is faster, and injects nothing
     ended = subprocess.run(
@@ -95,5 +114,9 @@ def read(trace: str) -> list[Call]:
         descriptor = _DESCRIPTOR.match(arguments)
         paths = ([descriptor[2]] if descriptor else []) + _QUOTED.findall(arguments)
         done = int(result) if result and result != "?" else None
-        calls.append(Call(name, seen[name], int(descriptor[1]) if descriptor else None, paths, arguments, done))
+        calls.append(
+            Call(
+                name, seen[name], int(descriptor[1]) if descriptor else None, paths, arguments, done
+            )
+        )
     return calls

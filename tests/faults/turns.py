@@ -57,7 +57,9 @@ def answering(place: str, then: str) -> Callable[[dict[str, Any]], Reply]:
         if not left:
             return "\n".join([*given.values(), "That is all."])
         id = left[0]
-        made = call(f"echo {id} >> ran; {then if id == 'c2' else ''}echo {id} done # {place}", id=id)
+        made = call(
+            f"echo {id} >> ran; {then if id == 'c2' else ''}echo {id} done # {place}", id=id
+        )
         return calls(made, text=SAID if id == COMMANDS[0] else "")
 
     return answer
@@ -65,7 +67,10 @@ def answering(place: str, then: str) -> Callable[[dict[str, Any]], Reply]:
 
 def results(messages: list[dict[str, Any]]) -> dict[str, str]:
     """What the commands of the turn gave, as the model is shown it."""
-    start = max((n for n, m in enumerate(messages) if m["role"] == "user" and TASK in m["content"]), default=len(messages))
+    start = max(
+        (n for n, m in enumerate(messages) if m["role"] == "user" and TASK in m["content"]),
+        default=len(messages),
+    )
     return {m["tool_call_id"]: m["content"] for m in messages[start:] if m["role"] == "tool"}
 
 
@@ -95,8 +100,12 @@ class World:
             traced=f"{traced.CALLS},{traced.NETWORK},{traced.PROCESSES}", alone=True, **self.more,
         )  # fmt: skip
         died = run.code in (-9, 137)
-        assert died or not death or death.name in UNSTEADY, f"it was not killed: {run.code} {run.complaints.decode()}"
-        assert died or run.code == 0 and not run.complaints, f"ended with {run.code}: {run.complaints.decode()}"
+        assert died or not death or death.name in UNSTEADY, (
+            f"it was not killed: {run.code} {run.complaints.decode()}"
+        )
+        assert died or run.code == 0 and not run.complaints, (
+            f"ended with {run.code}: {run.complaints.decode()}"
+        )
         self.check(ended=not died)
         self.disk.play(run.calls, lambda text: [self.home.current_window(writers.CONTEXT)])
         assert not self.disk.lost, self.disk.lost[0]
@@ -108,7 +117,12 @@ class World:
         env = {"PATH": os.environ["PATH"], "MIND_HOME": self.home.root, **self.more}
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            ["env", "--default-signal=INT", *page], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env, process_group=0
+            ["env", "--default-signal=INT", *page],
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            env=env,
+            process_group=0,
         )
 
     def until_waiting(self, process: subprocess.Popen) -> None:
@@ -138,11 +152,17 @@ class World:
         struck = Counter({id: times for id, times in new.items() if id not in logged})
         assert struck.total() <= 1, f"ran, and not logged: {struck}"
         self.ran, self.logged = ran, logged
-        told = [(e.role, e.meta.get("call", e.content)) for e in mine if "reply_to" not in e.meta and e.role != "system"]
+        told = [
+            (e.role, e.meta.get("call", e.content))
+            for e in mine
+            if "reply_to" not in e.meta and e.role != "system"
+        ]
         wanted = [("user", TASK), ("agent", SAID), *(("tool", id) for id in COMMANDS)]
         assert told == wanted[: len(told)] and (not ended or told == wanted), f"the log has {told}"
         replies = [e.content for e in mine if "reply_to" in e.meta]
-        assert replies in ([], [self.answer()]) and (replies or not ended), f"the replies are {replies}"
+        assert replies in ([], [self.answer()]) and (replies or not ended), (
+            f"the replies are {replies}"
+        )
 
     def events(self) -> list[Event]:
         """What the turn logged."""
@@ -150,7 +170,11 @@ class World:
         for name in self.home.windows(writers.CONTEXT):
             opened = reader.window(self.home, f"logs/{writers.CONTEXT}/{name}")
             found += [opened.event(block) for block in opened.blocks()]
-        return [e for e in found if ID in (e.meta.get("message_id"), e.meta.get("for"), e.meta.get("reply_to"))]
+        return [
+            e
+            for e in found
+            if ID in (e.meta.get("message_id"), e.meta.get("for"), e.meta.get("reply_to"))
+        ]
 
     def answer(self) -> str:
         return "\n".join([*(e.content for e in self.events() if e.role == "tool"), "That is all."])
@@ -196,7 +220,13 @@ class Strike(NamedTuple):
 
 
 def strike(
-    folder: str, place: str, rung: str, deaths: list[traced.Call], sabotage: str = "", then: str = "", again: str = ""
+    folder: str,
+    place: str,
+    rung: str,
+    deaths: list[traced.Call],
+    sabotage: str = "",
+    then: str = "",
+    again: str = "",
 ) -> Strike:
     """The turn dies at these calls, run by run, and then does not; its reply is then there, whether or not there is a model.
 
@@ -220,7 +250,9 @@ def strike(
     return found
 
 
-def struck(folder: str, rung: str, deaths: list[list[traced.Call]], sabotage: str = "", again: str = "") -> list[str]:
+def struck(
+    folder: str, rung: str, deaths: list[list[traced.Call]], sabotage: str = "", again: str = ""
+) -> list[str]:
     """What is wrong after each of these."""
 
     def one(n: int) -> str:
@@ -251,7 +283,11 @@ def telling(home: str, found: list[traced.Call]) -> list[traced.Call]:
         new = one.name != "openat" or one.paths[0] not in there
         there |= set(one.paths)
         ours = any(path.startswith(home) for path in one.paths) and "/index/" not in one.text
-        if before.name in STARTS or one.name in STARTS or (kill.changes(one) and new and (ours or one.fd == 1)):
+        if (
+            before.name in STARTS
+            or one.name in STARTS
+            or (kill.changes(one) and new and (ours or one.fd == 1))
+        ):
             kept.append(one)
     return kept
 
@@ -260,7 +296,11 @@ def living(place: str, seconds: float = 0) -> list[str]:
     """Processes that were told of this place, or are there, and are not dead, or not within the time."""
     end = time.monotonic() + seconds
     while True:
-        found = [said for said in map(_told, os.listdir("/proc")) if f"{place}/" in said or f"# {place}" in said]
+        found = [
+            said
+            for said in map(_told, os.listdir("/proc"))
+            if f"{place}/" in said or f"# {place}" in said
+        ]
         if not found or time.monotonic() >= end:
             return found
         time.sleep(0.01)
@@ -288,4 +328,8 @@ def _read(pid: str, name: str) -> str:
 def launcher(agent: int) -> int:
     """The process that a turn started last: its sandbox."""
     numbers = sorted((int(pid) for pid in os.listdir("/proc") if pid.isdigit()), reverse=True)
-    return next(pid for pid in numbers if _read(str(pid), "stat").rpartition(")")[2].split()[1:2] == [str(agent)])
+    return next(
+        pid
+        for pid in numbers
+        if _read(str(pid), "stat").rpartition(")")[2].split()[1:2] == [str(agent)]
+    )

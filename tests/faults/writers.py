@@ -23,7 +23,11 @@ from scene import NOW, STAMP, TIME
 
 CONTEXT = "test/kill"
 WINDOW = f"logs/{CONTEXT}/{STAMP}.md"
-BEFORE = [Draft(NOW, "user", "one\ntwo", {"id": "b1"}), Draft(NOW, "agent", "", {}), Draft(NOW, "tool", "a\rb", {"id": "b2"})]
+BEFORE = [
+    Draft(NOW, "user", "one\ntwo", {"id": "b1"}),
+    Draft(NOW, "agent", "", {}),
+    Draft(NOW, "tool", "a\rb", {"id": "b2"}),
+]
 LARGE = b"start " + b"x" * 300_000 + b" end"
 MINE = b"# Pinned\n\nmy own line, without an end"
 THEIRS, REST = b"\xef\xbb\xbf# Mine\r\n\ttabs \n", b"no end \xff"
@@ -73,7 +77,9 @@ def with_a_pin(home: Home) -> None:
 
 def contents(home: Home, context: str = CONTEXT) -> list[str]:
     opened = [reader.window(home, f"logs/{context}/{name}") for name in home.windows(context)]
-    return [w.event(block).content for w in opened for block in w.blocks() if block.role != "system"]
+    return [
+        w.event(block).content for w in opened for block in w.blocks() if block.role != "system"
+    ]
 
 
 def sound(home: Home, torn: bool = False) -> None:
@@ -89,7 +95,9 @@ def heard(home: Home) -> None:
     journal = {(head.window, head.digest) for head in heads.parse(data)}
     for path in reader.all_windows(home):
         for block in reader.window(home, path).blocks()[-1:]:
-            assert (path, block.digest) in journal, f"the journal has not heard of the end of {path}"
+            assert (path, block.digest) in journal, (
+                f"the journal has not heard of the end of {path}"
+            )
 
 
 def appends(before: list[str], *new: str, torn: bool = False):
@@ -99,7 +107,9 @@ def appends(before: list[str], *new: str, torn: bool = False):
         sound(home, torn and not ended)
         now = contents(home)
         assert now[: len(before)] == before, now
-        assert now[len(before) :] in ([], list(new)) if not ended else now[len(before) :] == list(new), now
+        assert (
+            now[len(before) :] in ([], list(new)) if not ended else now[len(before) :] == list(new)
+        ), now
         assert [reader.event_at(home, ref).content for ref in printed] == [new[-1]] * len(printed)
 
     return check
@@ -110,7 +120,9 @@ def a_large_result(home: Home, printed: list[str], ended: bool) -> None:
     opened = [reader.event_at(home, f"{WINDOW}:3")] if home.windows(CONTEXT) else []
     assert len(contents(home)) == len(opened) == 1 or not ended
     for event in opened:
-        assert files.read(home.path(event.meta["full"])) == LARGE, "the log names a file that is not whole"
+        assert files.read(home.path(event.meta["full"])) == LARGE, (
+            "the log names a file that is not whole"
+        )
         assert event.content.startswith("start x") and event.content.endswith("x end")
 
 
@@ -121,7 +133,11 @@ def many_lines(home: Home, printed: list[str], ended: bool) -> None:
         now = contents(home, context)
         assert now == [f"line {n}" for n in numbers][: len(now)]
         assert not ended or len(now) == len(numbers)
-    there = {block.line for path in reader.all_windows(home) for block in reader.window(home, path).blocks()}
+    there = {
+        block.line
+        for path in reader.all_windows(home)
+        for block in reader.window(home, path).blocks()
+    }
     assert {int(ref.rpartition(":")[2]) for ref in printed} <= there
 
 
@@ -163,7 +179,10 @@ def a_pinned_text(home: Home, printed: list[str], ended: bool) -> None:
 def with_a_session(home: Home) -> None:
     """A state as somebody else lays it out, with a key that only they know."""
     empty(home)
-    files.replace(home.path(STATE), json.dumps({**session.started(None, SESSION, "backend", NOW), "theirs": [1.5]}).encode())
+    files.replace(
+        home.path(STATE),
+        json.dumps({**session.started(None, SESSION, "backend", NOW), "theirs": [1.5]}).encode(),
+    )
 
 
 def with_a_task(home: Home) -> None:
@@ -180,7 +199,9 @@ def a_first_run(named: bool):
         assert set(printed) <= set(found)
         for id in found:
             data = files.read(home.path("work", id, "backend.json"))
-            assert session.parse(data, f"work/{id}/backend.json").fields == session.started(None, id, "backend", NOW)
+            assert session.parse(data, f"work/{id}/backend.json").fields == session.started(
+                None, id, "backend", NOW
+            )
         assert not ended or os.path.isdir(home.path("work", "logs", found[0]))
 
     return check
@@ -192,7 +213,9 @@ def a_state(*expected: session.Fields):
     def check(home: Home, printed: list[str], ended: bool) -> None:
         before = {**session.started(None, SESSION, "backend", NOW), "theirs": [1.5]}
         now = session.parse(files.read(home.path(STATE)), STATE).fields
-        assert now in [{**before, **fields} for fields in (expected[-1:] if ended else expected)], now
+        assert now in [{**before, **fields} for fields in (expected[-1:] if ended else expected)], (
+            now
+        )
         names = os.listdir(home.path("work", SESSION))
         assert [name for name in names if not name.startswith(".")] == ["backend.json"], names
 
@@ -211,7 +234,14 @@ def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
         assert len(cached) == len(set(_SAID))
         rows = store.use(home, lambda opened: opened.db.execute(_STATUSES).fetchall(), print)
         assert rows == [("ok", 3)], rows
-        assert upkeep.verify(memory.Means(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)) == []
+        assert (
+            upkeep.verify(
+                memory.Means(
+                    home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print
+                )
+            )
+            == []
+        )
 
 
 def with_reminders(home: Home) -> None:
@@ -224,11 +254,17 @@ def reminders_are(*allowed: bytes, finally_: tuple[bytes, ...] = ()):
     """The reminders file holds what is the person's, and between it one of these; a printed line was written or taken out."""
 
     def check(home: Home, printed: list[str], ended: bool) -> None:
-        data = files.read(home.path("reminders.md")) if os.path.exists(home.path("reminders.md")) else b""
+        data = (
+            files.read(home.path("reminders.md"))
+            if os.path.exists(home.path("reminders.md"))
+            else b""
+        )
         data = re.sub(rb"rid_[A-Z2-7]{12}", b"rid_NEW", data)
         assert data in (finally_ if ended else allowed + finally_), data
         assert not printed or data in finally_, f"{printed} is not so: {data!r}"
-        assert not [name for name in os.listdir(home.root) if "(conflict " in name], "nobody else saved"
+        assert not [name for name in os.listdir(home.root) if "(conflict " in name], (
+            "nobody else saved"
+        )
 
     return check
 
@@ -245,7 +281,9 @@ def with_a_page(data: bytes):
         files.replace(home.path("knowledge/mine.md"), data)
         # else whether the index reads it once more depends on how long ago this was
         os.utime(home.path("knowledge/mine.md"), ns=(0, NOW * 1_000_000))
-        means = memory.Means(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
+        means = memory.Means(
+            home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print
+        )
         knowing.facts(means, ("", "", ""), None)  # the index has it
 
     return prepare
@@ -255,7 +293,9 @@ def pages_of(home: Home) -> dict[str, bytes]:
     """What anybody who lists the folder sees."""
     folder = home.path("knowledge")
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    return {name: files.read(os.path.join(folder, name)) for name in names if not name.startswith(".")}
+    return {
+        name: files.read(os.path.join(folder, name)) for name in names if not name.startswith(".")
+    }
 
 
 def nothing_left(home: Home) -> None:
@@ -281,7 +321,11 @@ def pages_are(before: dict[str, bytes], after: dict[str, bytes]):
 def a_page_elsewhere(place: str):
     def check(home: Home, printed: list[str], ended: bool) -> None:
         folder = home.path(place)
-        found = [name for name in os.listdir(folder) if not name.startswith(".")] if os.path.isdir(folder) else []
+        found = (
+            [name for name in os.listdir(folder) if not name.startswith(".")]
+            if os.path.isdir(folder)
+            else []
+        )
         assert len(found) == 1 or not found and not ended and not printed, found
         assert all(SAID.encode() in files.read(os.path.join(folder, name)) for name in found)
         if ended:
@@ -298,7 +342,11 @@ def an_audit(home: Home, printed: list[str], ended: bool) -> None:
 
 def with_three_turns(home: Home) -> None:
     empty(home)
-    Log(home).append(CONTEXT, [Draft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))], NOW)
+    Log(home).append(
+        CONTEXT,
+        [Draft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))],
+        NOW,
+    )
 
 
 SESSION = "session-1769783035"
@@ -312,7 +360,15 @@ _STATUSES = "SELECT status, count(*) FROM embeddings GROUP BY status"
 _HERE = ["--context", CONTEXT, "--now", TIME]
 _OLD = [draft.content for draft in BEFORE]
 _LINES = "".join(
-    json.dumps({"role": "user", "content": f"line {n}", "id": n, "context": "test/odd" if n % 2 else "test/even"}) + "\n"
+    json.dumps(
+        {
+            "role": "user",
+            "content": f"line {n}",
+            "id": n,
+            "context": "test/odd" if n % 2 else "test/even",
+        }
+    )
+    + "\n"
     for n in range(MANY)
 ).encode()
 
@@ -324,7 +380,13 @@ WRITERS = [
         empty,
         appends([], "new\n\udcff"),
     ),
-    Writer("one more event", ["mem-append", *_HERE, "--role", "user", "--id", "1"], b"new", with_events, appends(_OLD, "new")),
+    Writer(
+        "one more event",
+        ["mem-append", *_HERE, "--role", "user", "--id", "1"],
+        b"new",
+        with_events,
+        appends(_OLD, "new"),
+    ),
     Writer(
         "an event after a torn one",
         ["mem-append", *_HERE, "--role", "user", "--id", "1"],
@@ -339,21 +401,72 @@ WRITERS = [
         with_events,
         appends(_OLD[:-1], "a\rb"),
     ),
-    Writer("a large result", ["mem-append", *_HERE, "--role", "tool", "--id", "1"], LARGE, empty, a_large_result),
-    Writer("many lines", ["mem-append", "--jsonl", "--now", TIME], _LINES, empty, many_lines, through="small_batches"),
+    Writer(
+        "a large result",
+        ["mem-append", *_HERE, "--role", "tool", "--id", "1"],
+        LARGE,
+        empty,
+        a_large_result,
+    ),
+    Writer(
+        "many lines",
+        ["mem-append", "--jsonl", "--now", TIME],
+        _LINES,
+        empty,
+        many_lines,
+        through="small_batches",
+    ),
     Writer("a new window", ["mem-new", CONTEXT, "--now", TIME], b"", with_events, a_new_window),
     Writer("the first pin", ["mem-pin", f"{WINDOW}:3"], b"", with_events, a_pin(b"")),
     Writer("a pin in a person's file", ["mem-pin", f"{WINDOW}:3"], b"", with_pins, a_pin(MINE)),
-    Writer("a pin removed", ["mem-pin", "--remove", f"{WINDOW}:3"], b"", with_a_pin, no_pin, codes=(0, 66)),
-    Writer("vectors", ["mem-embed", "--now", TIME], b"", with_three_turns, vectors_made, through="instant_vectors"),
-    Writer("a pinned text", ["mem-pin", "--text", "the code", "--now", TIME], b"", empty, a_pinned_text),
-    Writer("a new session", ["work-session", "start", *_ME], b"", empty, a_first_run(named=False)),
-    Writer("a run in a session", ["work-session", "start", "--session", SESSION, *_ME], b"", empty, a_first_run(named=True)),
-    Writer("a task", ["work-session", "task", "-", "--session", SESSION, *_ME], b"migrate\n", with_a_session, a_state({}, _DONE)),
     Writer(
-        "a task that is there", ["work-session", "task", "migrate", "--session", SESSION, *_ME], b"", with_a_task, a_state(_DONE)
+        "a pin removed",
+        ["mem-pin", "--remove", f"{WINDOW}:3"],
+        b"",
+        with_a_pin,
+        no_pin,
+        codes=(0, 66),
     ),
-    Writer("the end of a run", ["work-session", "end", "--session", SESSION, *_ME], b"", with_a_session, a_state({}, _ENDED)),
+    Writer(
+        "vectors",
+        ["mem-embed", "--now", TIME],
+        b"",
+        with_three_turns,
+        vectors_made,
+        through="instant_vectors",
+    ),
+    Writer(
+        "a pinned text", ["mem-pin", "--text", "the code", "--now", TIME], b"", empty, a_pinned_text
+    ),
+    Writer("a new session", ["work-session", "start", *_ME], b"", empty, a_first_run(named=False)),
+    Writer(
+        "a run in a session",
+        ["work-session", "start", "--session", SESSION, *_ME],
+        b"",
+        empty,
+        a_first_run(named=True),
+    ),
+    Writer(
+        "a task",
+        ["work-session", "task", "-", "--session", SESSION, *_ME],
+        b"migrate\n",
+        with_a_session,
+        a_state({}, _DONE),
+    ),
+    Writer(
+        "a task that is there",
+        ["work-session", "task", "migrate", "--session", SESSION, *_ME],
+        b"",
+        with_a_task,
+        a_state(_DONE),
+    ),
+    Writer(
+        "the end of a run",
+        ["work-session", "end", "--session", SESSION, *_ME],
+        b"",
+        with_a_session,
+        a_state({}, _ENDED),
+    ),
     Writer(
         "the first reminder",
         ["remind-add", "--at", "18:00", "b", "--now", TIME],
@@ -368,7 +481,10 @@ WRITERS = [
         b"",
         with_reminders,
         reminders_are(
-            THEIRS + OURS + REST, finally_=tuple(THEIRS + OURS + REST + b"\r\n" + (ADDED[:-1] + b"\r\n") * n for n in (1, 2))
+            THEIRS + OURS + REST,
+            finally_=tuple(
+                THEIRS + OURS + REST + b"\r\n" + (ADDED[:-1] + b"\r\n") * n for n in (1, 2)
+            ),
         ),
         through="untold",
     ),
@@ -401,9 +517,18 @@ WRITERS = [
         ["mem-note", "--type", "user", "--now", TIME],
         SAID.encode(),
         with_a_page(PROJECT),
-        pages_are({"mine.md": PROJECT}, {"mine.md": PROJECT, "ann-drinks-green-tea-in-the-morning.md": TEA}),
+        pages_are(
+            {"mine.md": PROJECT},
+            {"mine.md": PROJECT, "ann-drinks-green-tea-in-the-morning.md": TEA},
+        ),
     ),
-    Writer("an observation", ["mem-note", "--observe", "--now", TIME], SAID.encode(), empty, a_page_elsewhere("raw/observations")),
+    Writer(
+        "an observation",
+        ["mem-note", "--observe", "--now", TIME],
+        SAID.encode(),
+        empty,
+        a_page_elsewhere("raw/observations"),
+    ),
     Writer(
         "a page changed",
         ["mem-note", "--update", "mine", "--tier", "L1", "--now", TIME],

@@ -69,7 +69,11 @@ def imports(module, source):
 
 def climbs(module, source):
     """Imports that go up."""
-    return [name for name in imports(module, source) if name in FLOORS and FLOORS.index(name) > floor_of(module)]
+    return [
+        name
+        for name in imports(module, source)
+        if name in FLOORS and FLOORS.index(name) > floor_of(module)
+    ]
 
 
 @pytest.mark.parametrize("module", sorted(modules()))
@@ -94,7 +98,13 @@ def test_the_floor_check_sees_an_import_that_goes_up(source):
 
 
 @pytest.mark.parametrize(
-    "source", ["from ..ground import clock", "from . import rank", "import json", "from ..index.store import Store"]
+    "source",
+    [
+        "from ..ground import clock",
+        "from . import rank",
+        "import json",
+        "from ..index.store import Store",
+    ],
 )
 def test_the_floor_check_allows_what_goes_down(source):
     assert not climbs(os.path.join("recall", "x.py"), source)
@@ -147,13 +157,25 @@ def help_of(command):
 
 help_of.known = {}
 
-SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "SEE ALSO"]
+SECTIONS = [
+    "NAME",
+    "SYNOPSIS",
+    "DESCRIPTION",
+    "OPTIONS",
+    "ENVIRONMENT",
+    "FILES",
+    "EXIT STATUS",
+    "EXAMPLES",
+    "SEE ALSO",
+]
 SHARED = ["--home", "--now", "--quiet", "--verbose", "--color", "--version", "--help"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_manual_has_its_sections_in_order(command):
-    assert [line for line in help_of(command).split("\n") if re.fullmatch(r"[A-Z][A-Z ]+", line)] == SECTIONS
+    assert [
+        line for line in help_of(command).split("\n") if re.fullmatch(r"[A-Z][A-Z ]+", line)
+    ] == SECTIONS
     assert help_of(command).split("\n")[1].startswith(f"  {command} - ")
 
 
@@ -179,7 +201,11 @@ EXPLAINED_BY = {
 
 @pytest.mark.parametrize("key", sorted(config.KEYS))
 def test_every_setting_is_in_a_manual(key):
-    environment = help_of(EXPLAINED_BY[key.split(".")[0]]).partition("\nENVIRONMENT\n")[2].partition("\nFILES\n")[0]
+    environment = (
+        help_of(EXPLAINED_BY[key.split(".")[0]])
+        .partition("\nENVIRONMENT\n")[2]
+        .partition("\nFILES\n")[0]
+    )
     assert f"{config.variable(key)} " in environment
     assert f"({key})" in environment or f"setting {key})" in environment
 
@@ -208,7 +234,11 @@ def test_every_setting_is_in_the_readme():
 
 
 def test_pages_become_roff():
-    page = manual.roff("mem-x", 1, "NAME\n  mem-x - does\n\nDESCRIPTION\n  .odd 'line'\n\nOPTIONS\n  --a N\n      Says.\n")
+    page = manual.roff(
+        "mem-x",
+        1,
+        "NAME\n  mem-x - does\n\nDESCRIPTION\n  .odd 'line'\n\nOPTIONS\n  --a N\n      Says.\n",
+    )
     assert page.startswith('.TH "MEM-X" "1"')
     assert ".SH DESCRIPTION\n\\&.odd 'line'\n" in page
     assert ".TP\n.B \\-\\-a N\nSays.\n" in page
@@ -217,11 +247,35 @@ def test_pages_become_roff():
 def test_the_formats_have_pages():
     pages = manual.formats()
     assert "n=2 h=9f2c41d07a3b" in pages["mind-log"]
-    assert '"addedTime": "2026-02-07T22:14:00.000Z"' in pages["mind-session"] and "queued" in pages["mind-session"]
+    assert (
+        '"addedTime": "2026-02-07T22:14:00.000Z"' in pages["mind-session"]
+        and "queued" in pages["mind-session"]
+    )
     assert "id=rid_K5V4M2J7Q2ZP" in pages["mind-reminders"]
-    assert "supersedes" in pages["mind-page"] and "mem-lint --fix repairs what has one right form" in pages["mind-page"]
-    tables = ("windows", "turns", "episodes", "vectors", "vector_blocks", "pins", "embeddings", "settings")
-    for table in (*tables, "pages", "passages", "page_tags", "page_links", "kg_triples", "kg_entities", "kg"):
+    assert (
+        "supersedes" in pages["mind-page"]
+        and "mem-lint --fix repairs what has one right form" in pages["mind-page"]
+    )
+    tables = (
+        "windows",
+        "turns",
+        "episodes",
+        "vectors",
+        "vector_blocks",
+        "pins",
+        "embeddings",
+        "settings",
+    )
+    for table in (
+        *tables,
+        "pages",
+        "passages",
+        "page_tags",
+        "page_links",
+        "kg_triples",
+        "kg_entities",
+        "kg",
+    ):
         assert table in pages["mind-schema"]
 
 
@@ -270,28 +324,60 @@ def test_help_loads_nothing_heavy(command, tmp_path):
 
 
 def test_mem_append_loads_no_index(tmp_path):
-    modules = loaded("mem-append", "--context", "discord-thread/1", "--role", "user", home=tmp_path, stdin=b"hello")
+    modules = loaded(
+        "mem-append",
+        "--context",
+        "discord-thread/1",
+        "--role",
+        "user",
+        home=tmp_path,
+        stdin=b"hello",
+    )
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes"}
-    assert not [name for name in modules if name.startswith(("plainmind.index", "plainmind.recall", "plainmind.providers"))]
+    assert not [
+        name
+        for name in modules
+        if name.startswith(("plainmind.index", "plainmind.recall", "plainmind.providers"))
+    ]
 
 
 def test_work_session_loads_no_log_and_no_index(tmp_path):
     modules = loaded("work-session", "start", "--agent", "backend", home=tmp_path)
     assert "plainmind.work.sessions" in modules
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes"}
-    assert not [name for name in modules if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))]
+    assert not [
+        name
+        for name in modules
+        if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))
+    ]
 
 
 def test_remind_list_loads_the_grammar_and_the_clock_only(tmp_path):
-    (tmp_path / "reminders.md").write_text('- [ ] date=2026-03-29 time=01:30 recur=daily msg="hi"\n')
+    (tmp_path / "reminders.md").write_text(
+        '- [ ] date=2026-03-29 time=01:30 recur=daily msg="hi"\n'
+    )
     modules = loaded("remind-list", "--next", "3", home=tmp_path)
     assert "plainmind.reminders.agenda" in modules
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes", "hashlib"}
-    assert not [name for name in modules if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))]
+    assert not [
+        name
+        for name in modules
+        if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))
+    ]
 
 
 def test_asking_the_graph_loads_no_yaml_when_no_page_changed(tmp_path):
-    loaded("mem-note", "--type", "user", "--triple", "ann", "owns", "it", home=tmp_path, stdin=b"hello there")
+    loaded(
+        "mem-note",
+        "--type",
+        "user",
+        "--triple",
+        "ann",
+        "owns",
+        "it",
+        home=tmp_path,
+        stdin=b"hello there",
+    )
     loaded("mem-graph", home=tmp_path)
     os.utime(next((tmp_path / "knowledge").iterdir()), (1_700_000_000, 1_700_000_000))
     loaded("mem-graph", home=tmp_path)
@@ -301,14 +387,30 @@ def test_asking_the_graph_loads_no_yaml_when_no_page_changed(tmp_path):
 
 
 def test_mem_recall_by_words_loads_no_model(tmp_path):
-    loaded("mem-append", "--context", "discord-thread/1", "--role", "user", home=tmp_path, stdin=b"hello there")
+    loaded(
+        "mem-append",
+        "--context",
+        "discord-thread/1",
+        "--role",
+        "user",
+        home=tmp_path,
+        stdin=b"hello there",
+    )
     modules = loaded("mem-recall", "--lexical", "hello", home=tmp_path)
     assert "plainmind.recall.rank" in modules
     assert not modules & {*HEAVY, "subprocess"}
 
 
 def test_the_start_up_check_sees_a_heavy_module(tmp_path):
-    loaded("mem-append", "--context", "discord-thread/1", "--role", "user", home=tmp_path, stdin=b"hello there")
+    loaded(
+        "mem-append",
+        "--context",
+        "discord-thread/1",
+        "--role",
+        "user",
+        home=tmp_path,
+        stdin=b"hello there",
+    )
     assert "sqlite3" in loaded("mem-recall", "--lexical", "hello", home=tmp_path)
 
 
@@ -319,8 +421,14 @@ def test_variables_every_command_reads_are_documented():
 
 
 def test_a_scan_with_nothing_due_loads_no_network(tmp_path):
-    (tmp_path / "reminders.md").write_text('- [ ] date=2999-03-29 time=01:30 recur=none msg="hi" id=a\n')
+    (tmp_path / "reminders.md").write_text(
+        '- [ ] date=2999-03-29 time=01:30 recur=none msg="hi" id=a\n'
+    )
     modules = loaded("remind-scan", home=tmp_path)
     assert "plainmind.reminders.watch" in modules
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes", "hashlib"}
-    assert not [name for name in modules if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))]
+    assert not [
+        name
+        for name in modules
+        if name.startswith(("plainmind.log", "plainmind.index", "plainmind.providers"))
+    ]

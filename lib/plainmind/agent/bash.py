@@ -24,7 +24,19 @@ MARGIN = 4 * 1024  # bytes more, so that a secret at the cut is seen whole, and 
 GRACE = 2.0  # seconds for the last output of processes that were killed
 
 #: the only variables a command gets, where they are set
-PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "MIND_AGENT", "MIND_SESSION", "SHELL", "TMPDIR", "TZ", "USER")
+PASSED_ON = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LOGNAME",
+    "MIND_AGENT",
+    "MIND_SESSION",
+    "SHELL",
+    "TMPDIR",
+    "TZ",
+    "USER",
+)
 
 TOOL = {
     "type": "function",
@@ -35,7 +47,10 @@ TOOL = {
             "type": "object",
             "properties": {
                 "command": {"type": "string", "description": "the command"},
-                "timeout": {"type": "integer", "description": f"seconds it may take, at most {LONGEST}"},
+                "timeout": {
+                    "type": "integer",
+                    "description": f"seconds it may take, at most {LONGEST}",
+                },
             },
             "required": ["command"],
         },
@@ -45,7 +60,9 @@ TOOL = {
 # accidents, not attacks: a pattern is no boundary
 _DENIED = [
     (
-        re.compile(r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*[rR]\w*\s+(?:-\S+\s+)*(?:/|~|\$HOME|/\*|~/\*|\"\$HOME\")(?:\s|;|&|\||$)"),
+        re.compile(
+            r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*[rR]\w*\s+(?:-\S+\s+)*(?:/|~|\$HOME|/\*|~/\*|\"\$HOME\")(?:\s|;|&|\||$)"
+        ),
         "removes everything",
     ),
     (re.compile(r":\s*\(\s*\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:"), "is a fork bomb"),
@@ -70,11 +87,17 @@ class Output(NamedTuple):
     @property
     def told(self) -> str:
         """The text with the exit code, which says more than silence."""
-        return "\n".join(part for part in (self.text, f"(exit {self.exit})" if self.exit else "") if part)
+        return "\n".join(
+            part for part in (self.text, f"(exit {self.exit})" if self.exit else "") if part
+        )
 
     def meta(self) -> dict:
         found = {"exit": self.exit, "seconds": round(self.seconds, 3), "sandbox": self.sandbox}
-        return {key: value for key, value in {**found, "full": self.full}.items() if key == "exit" or value != ""}
+        return {
+            key: value
+            for key, value in {**found, "full": self.full}.items()
+            if key == "exit" or value != ""
+        }
 
 
 class Terms(NamedTuple):
@@ -90,9 +113,13 @@ class Terms(NamedTuple):
     @classmethod
     def of(cls, settings: Any, attached: Iterable[str], **more: Any) -> "Terms":
         """The terms of the settings; what came with the message can be read too. Misconfigured for a path that is none."""
-        readable = [os.path.expanduser(path) for path in settings["turn.readable"].split(":") if path]
+        readable = [
+            os.path.expanduser(path) for path in settings["turn.readable"].split(":") if path
+        ]
         if wrong := [path for path in readable if not os.path.isabs(path)]:
-            raise Misconfigured(f"turn.readable: '{wrong[0]}' is no whole path", cure="begin it with / or ~")
+            raise Misconfigured(
+                f"turn.readable: '{wrong[0]}' is no whole path", cure="begin it with / or ~"
+            )
         paths = (*map(os.path.normpath, readable), *attached)
         return cls(settings["turn.sandbox"], settings["turn.network"], paths, **more)
 
@@ -100,7 +127,9 @@ class Terms(NamedTuple):
 class Shell:
     """Runs commands in one folder, in one sandbox. To be closed."""
 
-    def __init__(self, home: Home, checkout: str, folder: str | None = None, terms: Terms = Terms()):
+    def __init__(
+        self, home: Home, checkout: str, folder: str | None = None, terms: Terms = Terms()
+    ):
         """`checkout` is where the suite's own commands are, which are found first. NotPermitted for a folder that may not be opened."""
         self.home, self.terms = home, terms
         self.folder = folder or home.workspace
@@ -108,7 +137,11 @@ class Shell:
         self._sandbox: ladder.Sandbox | None = None
         self._environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
-        self._environment |= {"PATH": f"{checkout}/bin:{path}", "MIND_HOME": home.root, "TERM": "dumb"}
+        self._environment |= {
+            "PATH": f"{checkout}/bin:{path}",
+            "MIND_HOME": home.root,
+            "TERM": "dumb",
+        }
         if terms.sandbox != ladder.NONE:
             bounds.check(home, checkout, self.folder)
 
@@ -127,7 +160,12 @@ class Shell:
             if choice.rung == ladder.NONE and self.terms.sandbox != ladder.NONE:
                 self.terms.say(f"no sandbox: commands run as you ({choice.reasons})")
             self._sandbox = ladder.Sandbox(
-                choice.rung, self.home, self.checkout, self.folder, network=self.terms.network, more=self.terms.readable
+                choice.rung,
+                self.home,
+                self.checkout,
+                self.folder,
+                network=self.terms.network,
+                more=self.terms.readable,
             )
         return self._sandbox
 
@@ -145,10 +183,16 @@ class Shell:
             ending, life = os.pipe()
             try:
                 process = self._start(sandbox.prepared(command, self._environment, life), writing)
-            except (Failure, OSError, ValueError) as error:  # ValueError: a NUL in it, or half a character
+            except (
+                Failure,
+                OSError,
+                ValueError,
+            ) as error:  # ValueError: a NUL in it, or half a character
                 os.close(reading)
                 os.close(ending)
-                return Output(f"not run: {getattr(error, 'strerror', '') or error}", 127, 0.0, "", "")
+                return Output(
+                    f"not run: {getattr(error, 'strerror', '') or error}", 127, 0.0, "", ""
+                )
             finally:
                 os.close(writing)
                 os.close(life)
@@ -193,8 +237,14 @@ class Shell:
         name = f"work/logs/bash-{clock.stamp(clock.system_now())}-{os.getpid()}-{clock.system_now() % 1000:03d}.txt"
         whole = mask(data.decode("utf-8", "surrogateescape"))
         files.replace(self.home.path(name), whole.encode("utf-8", "surrogateescape"))
-        where = f"the whole is in {name}" if size <= KEPT else f"the first {KEPT} bytes are in {name}"
-        head = mask(data[: SHOWN + MARGIN].decode("utf-8", "ignore")).encode()[:SHOWN].decode("utf-8", "ignore")
+        where = (
+            f"the whole is in {name}" if size <= KEPT else f"the first {KEPT} bytes are in {name}"
+        )
+        head = (
+            mask(data[: SHOWN + MARGIN].decode("utf-8", "ignore"))
+            .encode()[:SHOWN]
+            .decode("utf-8", "ignore")
+        )
         end = mask(tail.decode("utf-8", "ignore")).encode()[-SHOWN:].decode("utf-8", "ignore")
         return f"{head}\n… {size - 2 * SHOWN} bytes left out; {where} …\n{end}", name
 
@@ -204,7 +254,9 @@ def denied(command: str) -> str:
     return next((reason for pattern, reason in _DENIED if pattern.search(command)), "")
 
 
-def _collect(reading: int, spool, process: subprocess.Popen, end: float, broker: Broker) -> tuple[int, bytes]:
+def _collect(
+    reading: int, spool, process: subprocess.Popen, end: float, broker: Broker
+) -> tuple[int, bytes]:
     """Read output until all writers are gone, or the shell is, or the time. Returns its size, and its last bytes."""
     import select
 

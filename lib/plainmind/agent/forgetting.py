@@ -19,7 +19,10 @@ from ..knowledge import maintenance, retention
 from ..knowledge.retention import Expired, Gone, Unfinished
 from .memory import Means
 
-MARKS, SHORTEST_MARK = 2, 12  # lines by which a forgotten text is looked for, and their least characters
+MARKS, SHORTEST_MARK = (
+    2,
+    12,
+)  # lines by which a forgotten text is looked for, and their least characters
 
 
 def past(means: Means) -> list[Expired]:
@@ -65,9 +68,14 @@ def _take_out(means: Means, going: Sequence[Gone]) -> None:
         return
     texts = [page.read(each.data, each.expired.path) for each in going]
     if os.path.isdir(means.home.index):
-        cache.forget(means.home, {cache.content_hash(said) for read in texts for said in rows.embedded(read)})
+        cache.forget(
+            means.home, {cache.content_hash(said) for read in texts for said in rows.embedded(read)}
+        )
         _out_of_copies(means)
-    _out_of_traces(means, [read.path for read in texts] + [mark for read in texts for mark in _marks(read.body)])
+    _out_of_traces(
+        means,
+        [read.path for read in texts] + [mark for read in texts for mark in _marks(read.body)],
+    )
 
 
 def _out_of_index(means: Means, gone: Sequence[Gone]) -> None:
@@ -80,7 +88,10 @@ def _out_of_index(means: Means, gone: Sequence[Gone]) -> None:
         rows.purge(opened)
 
     store.use(means.home, work, means.say)
-    _prove(means, [mark for each in gone for mark in _marks(page.read(each.data, each.expired.path).body)])
+    _prove(
+        means,
+        [mark for each in gone for mark in _marks(page.read(each.data, each.expired.path).body)],
+    )
 
 
 def _prove(means: Means, marks: Sequence[str]) -> None:
@@ -90,7 +101,11 @@ def _prove(means: Means, marks: Sequence[str]) -> None:
             full = os.path.join(folder, name)
             held = _held(full, marks) if os.path.isfile(full) else []
             if held and not store.use(means.home, partial(_all_live, held), means.say):
-                raise InputOutput("what was forgotten is still in it", place=full, cure="delete it: it is made anew")
+                raise InputOutput(
+                    "what was forgotten is still in it",
+                    place=full,
+                    cure="delete it: it is made anew",
+                )
 
 
 def _all_live(said: Sequence[str], opened: Store) -> bool:
@@ -117,10 +132,18 @@ def _held(path: str, marks: Sequence[str]) -> list[str]:
 
     if not marks:
         return []
-    needles = json.dumps([mark.encode("utf-8", "surrogatepass").decode("latin-1") for mark in marks]).encode()
-    looked = subprocess.run([sys.executable, "-IS", "-c", _LOOK, path], input=needles, capture_output=True)
+    needles = json.dumps(
+        [mark.encode("utf-8", "surrogatepass").decode("latin-1") for mark in marks]
+    ).encode()
+    looked = subprocess.run(
+        [sys.executable, "-IS", "-c", _LOOK, path], input=needles, capture_output=True
+    )
     if looked.returncode and os.path.exists(path):  # a journal may have gone meanwhile
-        raise InputOutput("it cannot be looked through for what was forgotten", place=path, cure="delete it: it is made anew")
+        raise InputOutput(
+            "it cannot be looked through for what was forgotten",
+            place=path,
+            cure="delete it: it is made anew",
+        )
     return [marks[number] for number in json.loads(looked.stdout or b"[]")]
 
 
@@ -148,7 +171,9 @@ def _out_of_traces(means: Means, said: Sequence[str]) -> None:
             continue
         try:
             data = files.read(trace)
-            kept = [line for line in data.split(b"\n") if not any(needle in line for needle in needles)]
+            kept = [
+                line for line in data.split(b"\n") if not any(needle in line for needle in needles)
+            ]
             if len(kept) < data.count(b"\n") + 1:
                 files.replace(trace, b"\n".join(kept))
                 means.say(f"{trace}: records that showed what is forgotten were removed")

@@ -29,11 +29,20 @@ class Wanted(NamedTuple):
 
 
 def known(
-    means: Means, text: str, form: Form, *, k: int | None, budget: int | None, each: int | None, lexical: bool = False
+    means: Means,
+    text: str,
+    form: Form,
+    *,
+    k: int | None,
+    budget: int | None,
+    each: int | None,
+    lexical: bool = False,
 ) -> tuple[str, bool]:
     """The pages for a text, after taking in whatever changed since, as they are to be printed; and whether there are any."""
     policy = knowledge.Policy.of(means.settings)
-    policy = policy._replace(k=k or policy.k, budget=budget or policy.budget, each=each or policy.each)
+    policy = policy._replace(
+        k=k or policy.k, budget=budget or policy.budget, each=each or policy.each
+    )
 
     def work(opened: Store) -> knowledge.Knowledge:
         pages.take_in(opened)

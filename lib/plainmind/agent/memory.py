@@ -38,7 +38,14 @@ class Recalled(NamedTuple):
 
 
 def recall(
-    means: Means, text: str, scope: search.Scope, *, k: int, floor: float, lexical: bool = False, traced: bool = False
+    means: Means,
+    text: str,
+    scope: search.Scope,
+    *,
+    k: int,
+    floor: float,
+    lexical: bool = False,
+    traced: bool = False,
 ) -> Recalled:
     """The moments that matter to a text, after taking in whatever was appended since."""
 
@@ -49,7 +56,14 @@ def recall(
             return Recalled(search.ranked(opened, field, k, floor), None)
         recorder = trace.Recorder(field)
         result = search.ranked(opened, recorder, k, floor)
-        question = {"query": text, "now": clock.text(query.now), "k": k, "floor": floor, "sim": query.mode, "model": query.model}
+        question = {
+            "query": text,
+            "now": clock.text(query.now),
+            "k": k,
+            "floor": floor,
+            "sim": query.mode,
+            "model": query.model,
+        }
         return Recalled(result, trace.record(recorder, question, result))
 
     return with_index(means, work) or Recalled(search.NOTHING, None)
@@ -99,7 +113,9 @@ def _with_vector(means: Means, opened: Store, query: search.Query) -> search.Que
     except (Unavailable, Misconfigured) as failure:
         means.say(f"by words only: {failure}")
         return query
-    return query._replace(vector=vector, model=model, baseline=registry.baseline(model, means.settings))
+    return query._replace(
+        vector=vector, model=model, baseline=registry.baseline(model, means.settings)
+    )
 
 
 class EmbedOptions(NamedTuple):
@@ -117,14 +133,21 @@ class Embedded(NamedTuple):
     left: int  # turns still without a vector
 
 
-def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress: Callable[[int, int], None]) -> Embedded:
+def embed(
+    means: Means,
+    options: EmbedOptions,
+    refs: list[str] | None,
+    progress: Callable[[int, int], None],
+) -> Embedded:
     """Take in all that changed, then embed the turns at `refs`, or every turn that has no vector."""
 
     def work(opened: Store) -> Embedded:
         sync.catch_up(opened) if refs is not None else sync.reconcile(opened)
         _take_in_pages(opened)
         embedding.restore(opened)
-        embedder = registry.embedder(means.settings["embed.model"], means.env, means.settings, bulk=refs is None)
+        embedder = registry.embedder(
+            means.settings["embed.model"], means.env, means.settings, bulk=refs is None
+        )
         turns, missing = _turns_at(opened, means.home, refs) if refs is not None else ({}, [])
         limit = -1 if options.limit is None else options.limit
         now = means.now()
@@ -142,7 +165,9 @@ def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress:
                 done = _run(means, opened, embedder, due, options, progress)
         except Busy:
             if refs is None:
-                raise Busy("another mem-embed is at work", cure="it will do these turns too") from None
+                raise Busy(
+                    "another mem-embed is at work", cure="it will do these turns too"
+                ) from None
             done = embedding.Work(0, 0, 0, 0, "")
         states = {ref: embedding.state(opened, embedder.model, ids) for ref, ids in turns.items()}
         return Embedded(done, states, missing, embedding.status(opened, embedder.model).pending)
@@ -150,7 +175,9 @@ def embed(means: Means, options: EmbedOptions, refs: list[str] | None, progress:
     return store.use(means.home, work, means.say)
 
 
-def _run(means: Means, opened: Store, embedder, due: Sequence, options: EmbedOptions, progress) -> embedding.Work:
+def _run(
+    means: Means, opened: Store, embedder, due: Sequence, options: EmbedOptions, progress
+) -> embedding.Work:
     from ..providers import retry
 
     count = len(due)
@@ -198,7 +225,9 @@ def embed_status(means: Means) -> dict[str, Any]:
         embedding.restore(opened)
         serving = opened.setting("embed_model") or ""
         try:
-            wanted = registry.embedder(means.settings["embed.model"], means.env, means.settings).model
+            wanted = registry.embedder(
+                means.settings["embed.model"], means.env, means.settings
+            ).model
         except (Unavailable, Misconfigured) as failure:
             means.say(str(failure))
             wanted = serving

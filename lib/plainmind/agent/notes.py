@@ -131,7 +131,8 @@ def _triple(value: Any) -> Triple:
     made = triple.normalised(Triple(*parts))
     if made.predicate in triple.COPULAS | triple.VAGUE:
         raise BadData(
-            f"the predicate '{parts[1]}' says nothing by itself", cure="name the relation: not 'x is owner of y' but 'x owns y'"
+            f"the predicate '{parts[1]}' says nothing by itself",
+            cure="name the relation: not 'x is owner of y' but 'x owns y'",
         )
     return made
 
@@ -141,7 +142,9 @@ def _image(means: Means, path: str) -> str:
         return ""
     part = means.home.relative(path)
     if not os.path.isfile(means.home.path(part)):
-        raise NoInput(f"no such picture: '{path}'", cure="put it below the home first, into raw/images")
+        raise NoInput(
+            f"no such picture: '{path}'", cure="put it below the home first, into raw/images"
+        )
     return part
 
 
@@ -153,12 +156,21 @@ def from_json(means: Means, line: bytes) -> Draft:
         raise BadData(f"no JSON: {error}") from None
     if not isinstance(value, dict) or not isinstance(value.get("body"), str):
         raise BadData("no 'body'", cure='write {"body": "…", "type": "…", "name": "…"}')
-    body, name, cites = value.pop("body"), value.pop("name", "") or "", value.pop("sources", None) or []
+    body, name, cites = (
+        value.pop("body"),
+        value.pop("name", "") or "",
+        value.pop("sources", None) or [],
+    )
     if unknown := sorted(set(value) - set(page.KEYS)):
         raise BadData(f"unknown key '{unknown[0][:40]}'", cure=f"use {', '.join(page.KEYS)}")
     if "type" not in value:
         raise BadData("no 'type'", cure=f"use one of {', '.join(page.TYPES)}")
-    return Draft(fields(means, value), body, page.checked_name(_text("name", name)) if name else "", cites=_texts("sources", cites))
+    return Draft(
+        fields(means, value),
+        body,
+        page.checked_name(_text("name", name)) if name else "",
+        cites=_texts("sources", cites),
+    )
 
 
 def body_of(data: bytes) -> str:
@@ -166,7 +178,11 @@ def body_of(data: bytes) -> str:
     try:
         return data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise BadData("no UTF-8", place=f"<stdin>:{data.count(chr(10).encode(), 0, error.start) + 1}", cure="send text") from None
+        raise BadData(
+            "no UTF-8",
+            place=f"<stdin>:{data.count(chr(10).encode(), 0, error.start) + 1}",
+            cure="send text",
+        ) from None
 
 
 def _check(means: Means, made: Mapping[str, Any], body: str, force: bool) -> None:
@@ -178,15 +194,25 @@ def _check(means: Means, made: Mapping[str, Any], body: str, force: bool) -> Non
     if "\0" in body:
         raise BadData("a NUL in the body", cure="send text")
     if page.has_head(body):
-        raise BadData("a text with a head of its own", cure="give its fields by options, and only what stands below the head")
+        raise BadData(
+            "a text with a head of its own",
+            cure="give its fields by options, and only what stands below the head",
+        )
     if injected.without(body) != body:
         raise BadData(
-            "a block that a recall had injected is no knowledge", cure="say it in your own words, and cite the log with --cite"
+            "a block that a recall had injected is no knowledge",
+            cure="say it in your own words, and cite the log with --cite",
         )
     said = "\n".join([body, *(str(value) for value in made.values())])
     if not force and means.env.mask(said) != said:
-        line = next((n for n, row in enumerate(body.split("\n"), 1) if means.env.mask(row) != row), 1)
-        raise BadData("something that looks like a secret", place=f"<stdin>:{line}", cure="leave it out; --force if it is none")
+        line = next(
+            (n for n, row in enumerate(body.split("\n"), 1) if means.env.mask(row) != row), 1
+        )
+        raise BadData(
+            "something that looks like a secret",
+            place=f"<stdin>:{line}",
+            cure="leave it out; --force if it is none",
+        )
 
 
 # --- writing
@@ -196,14 +222,25 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
     """A new page, on disk. A near-duplicate of one that is there, or a name that is taken, is a Failure with code 1."""
     body = draft.body.strip("\n")
     _check(means, draft.fields, body, force)
-    if draft.place != pages.KNOWLEDGE and (draft.fields.get("triples") or draft.fields.get("supersedes")):
-        raise BadData("only a page of knowledge states facts, or takes another's place", cure="write one with --type")
+    if draft.place != pages.KNOWLEDGE and (
+        draft.fields.get("triples") or draft.fields.get("supersedes")
+    ):
+        raise BadData(
+            "only a page of knowledge states facts, or takes another's place",
+            cure="write one with --type",
+        )
     if not body.strip() and not draft.fields.get("triples"):
         raise BadData("nothing to write", cure="give the text on standard input, or --triple")
     made = _ordered(means, draft)
-    name = draft.name or page.slug(page.read(body.encode(), "x").title if body.startswith("#") else body) or "page"
+    name = (
+        draft.name
+        or page.slug(page.read(body.encode(), "x").title if body.startswith("#") else body)
+        or "page"
+    )
     if image := made.get("image"):
-        shown = any(target.name == image for target in page_links.images(page.read(body.encode(), "")))
+        shown = any(
+            target.name == image for target in page_links.images(page.read(body.encode(), ""))
+        )
         body += "" if shown else f"\n\n{page_edit.picture(image)}"
     data = page_edit.compose(made, body)
     if draft.place != pages.KNOWLEDGE:
@@ -212,9 +249,15 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
         written = _create(means, draft, name, data, body, force)
         if written.fresh:
             _count(means)
-        elif maintenance.is_due(means.home):  # whoever wrote it may have been killed in the middle of that
+        elif maintenance.is_due(
+            means.home
+        ):  # whoever wrote it may have been killed in the middle of that
             forgetting.retain(means)
-    past = retention.expired_page(page.read(data, written.path), day.of(means.now())) if draft.place == pages.KNOWLEDGE else None
+    past = (
+        retention.expired_page(page.read(data, written.path), day.of(means.now()))
+        if draft.place == pages.KNOWLEDGE
+        else None
+    )
     if past:
         means.say(f"{written.path}: {past.finding.message}; retention deletes it next time")
     return written
@@ -224,7 +267,9 @@ def _ordered(means: Means, draft: Draft) -> dict[str, Any]:
     """The fields in the order in which formats.page names them, with their defaults and citations."""
     given = {"date": day.of(means.now()), "tier": page.FALLBACK_TIER, **draft.fields}
     cited = [_cited(means, ref) for ref in draft.cites]
-    return {key: value for key in page.KEYS if (value := cited if key == "sources" else given.get(key))}
+    return {
+        key: value for key in page.KEYS if (value := cited if key == "sources" else given.get(key))
+    }
 
 
 def _cited(means: Means, ref: str) -> str:
@@ -235,7 +280,9 @@ def _cited(means: Means, ref: str) -> str:
 def _create(means: Means, draft: Draft, name: str, data: bytes, body: str, force: bool) -> Written:
     exchange.recover_all(means.home.path(draft.place))
     if there := _same(means, draft, name, body):
-        files.settle(os.path.dirname(means.home.path(there)))  # whoever wrote it may have been killed before that
+        files.settle(
+            os.path.dirname(means.home.path(there))
+        )  # whoever wrote it may have been killed before that
         return Written(there, False)
     if draft.name:
         _refuse_taken(means, draft.place, name)
@@ -246,8 +293,14 @@ def _create(means: Means, draft: Draft, name: str, data: bytes, body: str, force
 
 def _same(means: Means, draft: Draft, name: str, body: str) -> str:
     """The path of a page of this name that says all of it already, '' when there is none: what was cut off can be done again."""
-    given = {key: value for key, value in _ordered(means, draft).items() if key in draft.fields or key == "sources"}
-    numbers = ("", *(f"-{number}" for number in range(2, MOST_NUMBERS))) if not draft.name else ("",)
+    given = {
+        key: value
+        for key, value in _ordered(means, draft).items()
+        if key in draft.fields or key == "sources"
+    }
+    numbers = (
+        ("", *(f"-{number}" for number in range(2, MOST_NUMBERS))) if not draft.name else ("",)
+    )
     for number in numbers:
         path = f"{draft.place}/{name}{number}.md"
         try:
@@ -265,7 +318,9 @@ def _says(old: bytes, path: str, given: Mapping[str, Any]) -> bool:
         made = page_edit.with_fields(old, path, given)
     except BadData:
         return False
-    return page.read(old, path)._replace(lines={}, problems=[]) == page.read(made, path)._replace(lines={}, problems=[])
+    return page.read(old, path)._replace(lines={}, problems=[]) == page.read(made, path)._replace(
+        lines={}, problems=[]
+    )
 
 
 def _refuse_taken(means: Means, place: str, name: str) -> None:
@@ -274,7 +329,9 @@ def _refuse_taken(means: Means, place: str, name: str) -> None:
     except NoInput:
         return
     raise Failure(
-        f"there is a page '{there}' that says something else", cure=f"change it with --update {_argument(there)}", code=NO_MATCH
+        f"there is a page '{there}' that says something else",
+        cure=f"change it with --update {_argument(there)}",
+        code=NO_MATCH,
     )
 
 
@@ -300,11 +357,21 @@ def _refuse_near(means: Means, place: str, body: str) -> None:
             continue
         if share >= likeness.ALIKE:
             cure = f"change it with --update {_argument(path)}, or insist with --force"
-            raise Failure(f"'{path}' says {'the same' if share == 1 else f'{share:.0%} of it'} already", cure=cure, code=NO_MATCH)
+            raise Failure(
+                f"'{path}' says {'the same' if share == 1 else f'{share:.0%} of it'} already",
+                cure=cure,
+                code=NO_MATCH,
+            )
 
 
 def update(
-    means: Means, name: str, changed: Mapping[str, Any], body: str | None, cites: Sequence[str], *, force: bool = False
+    means: Means,
+    name: str,
+    changed: Mapping[str, Any],
+    body: str | None,
+    cites: Sequence[str],
+    *,
+    force: bool = False,
 ) -> Written:
     """Fields or body of a page that is there; all else of it stays, and so does what a person saves at this moment.
 
@@ -330,7 +397,14 @@ def update(
     return Written(path, True, conflicts)
 
 
-def _protect(means: Means, path: str, data: bytes, made: Mapping[str, Any], body: str | None, kept: set[bytes]) -> None:
+def _protect(
+    means: Means,
+    path: str,
+    data: bytes,
+    made: Mapping[str, Any],
+    body: str | None,
+    kept: set[bytes],
+) -> None:
     """What the agent may not do to a page: let it age faster, or replace its text so that nobody can read it any more.
 
     The page as it was is kept among the observations, for the next audit. NotPermitted for the former.
@@ -339,7 +413,9 @@ def _protect(means: Means, path: str, data: bytes, made: Mapping[str, Any], body
     days = [retention.DATED.get(kind, FOREVER) for kind in (made.get("type", old.type), old.type)]
     if days[0] < days[1] or old.day and made.get("date", old.day) < old.day:
         raise NotPermitted(
-            "refused from inside the sandbox: the page would be deleted earlier", place=path, cure="ask the user to do it"
+            "refused from inside the sandbox: the page would be deleted earlier",
+            place=path,
+            cure="ask the user to do it",
         )
     if body is not None and old.body.strip() and data not in kept:
         name = f"{clock.stamp(means.now()).lower()}-{page.slug(old.name) or 'page'}-before"

@@ -14,9 +14,13 @@ from .bash import Terms
 STEPS = 4  # history is cut at multiples of a quarter of its budget: the start moves seldom, and the cache holds
 
 
-def system(persona: str, skills: str = "", surroundings: str = "", resident: str = "", notice: str = "") -> str:
+def system(
+    persona: str, skills: str = "", surroundings: str = "", resident: str = "", notice: str = ""
+) -> str:
     """Persona, then skills, surroundings, resident memory and the audit notice, as far as there are any."""
-    return "\n\n".join(part.strip() for part in (persona, skills, surroundings, resident, notice) if part.strip())
+    return "\n\n".join(
+        part.strip() for part in (persona, skills, surroundings, resident, notice) if part.strip()
+    )
 
 
 def surroundings(folder: str, home: str, terms: Terms) -> str:
@@ -34,7 +38,10 @@ def surroundings(folder: str, home: str, terms: Terms) -> str:
 def first_shown(blocks: Sequence[Block], budget: int) -> int:
     """The number of the first event that history shows, the oldest being left out beyond `budget` estimated tokens."""
     # what a call was is in the header
-    costs = [-(-len(block.body + (block.meta if block.role == "tool" else b"")) // CHARACTERS) + 4 for block in blocks]
+    costs = [
+        -(-len(block.body + (block.meta if block.role == "tool" else b"")) // CHARACTERS) + 4
+        for block in blocks
+    ]
     excess = sum(costs) - budget
     if excess <= 0:
         return 0
@@ -54,7 +61,12 @@ def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for event in events:
         if event.role == "user":
-            made.append({"role": "user", "content": said(event.content, {**event.meta, "author": event.author})})
+            made.append(
+                {
+                    "role": "user",
+                    "content": said(event.content, {**event.meta, "author": event.author}),
+                }
+            )
         elif event.role == "agent":
             made.append({"role": "assistant", "content": event.content})
         elif event.role == "tool":
@@ -80,14 +92,21 @@ def said(content: str, meta: dict[str, Any]) -> str:
 
 def final(injected: Sequence[str], message: str) -> dict[str, Any]:
     """The last message: injected blocks right before what the user said."""
-    return {"role": "user", "content": "\n".join([*(block for block in injected if block), message])}
+    return {
+        "role": "user",
+        "content": "\n".join([*(block for block in injected if block), message]),
+    }
 
 
 def _add_tool(messages: list[dict[str, Any]], event: Event) -> None:
     """A tool event is the call and its result. Text the model wrote with the call is the message before it."""
     id = str(event.meta.get("call") or f"call_{event.line}")
     arguments = json.dumps(event.meta.get("args") or {})
-    call = {"id": id, "type": "function", "function": {"name": str(event.meta.get("name") or "bash"), "arguments": arguments}}
+    call = {
+        "id": id,
+        "type": "function",
+        "function": {"name": str(event.meta.get("name") or "bash"), "arguments": arguments},
+    }
     if messages and messages[-1]["role"] == "assistant" and "tool_calls" not in messages[-1]:
         messages[-1]["tool_calls"] = [call]
     else:

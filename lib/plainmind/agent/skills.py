@@ -29,7 +29,9 @@ _ADVICE = (
 )
 
 
-def discover(home: Home, shipped: str, say: Callable[[str], None], *, dry: bool = False) -> list[Skill]:
+def discover(
+    home: Home, shipped: str, say: Callable[[str], None], *, dry: bool = False
+) -> list[Skill]:
     """Every skill of the home and of the folder `shipped`, by name. A broken one is left out, with one remark.
 
     A dry run writes nothing, not even what it read.
@@ -56,7 +58,9 @@ def text(skills: list[Skill]) -> str:
     """The prompt's part: one line a skill; '' when there is none to show. The same skills give the same bytes."""
     from shlex import quote
 
-    lines = [f"- {each.name}: {each.summary} ({quote(each.path)})" for each in skills if not each.hidden]
+    lines = [
+        f"- {each.name}: {each.summary} ({quote(each.path)})" for each in skills if not each.hidden
+    ]
     return "\n".join([_ADVICE, "", *lines]) if lines else ""
 
 
@@ -124,14 +128,24 @@ class Draft(NamedTuple):
 def draft(folder: str) -> Draft:
     """Read and check a folder that is to become a skill. NoInput when it is none."""
     if not os.path.isdir(folder):
-        raise NoInput(f"no such folder: '{folder}'", cure="name the folder that holds the draft's SKILL.md")
+        raise NoInput(
+            f"no such folder: '{folder}'", cure="name the folder that holds the draft's SKILL.md"
+        )
     made = Draft(os.path.basename(os.path.abspath(folder)), [], [])
     root = os.path.realpath(folder)  # it may be a link itself; what is in it may not
     for here, name, fd in _entries(root):
         relative = os.path.relpath(os.path.join(here, name), root)
         _take(made, os.path.join(folder, relative), relative, fd)
-        if len(made.files) + len(made.findings) > MOST_FILES or sum(len(file.data) for file in made.files) > MOST:
-            made.findings.insert(0, Finding(folder, 1, f"more than {MOST_FILES} files or {MOST >> 20} MB; a skill is small"))
+        if (
+            len(made.files) + len(made.findings) > MOST_FILES
+            or sum(len(file.data) for file in made.files) > MOST
+        ):
+            made.findings.insert(
+                0,
+                Finding(
+                    folder, 1, f"more than {MOST_FILES} files or {MOST >> 20} MB; a skill is small"
+                ),
+            )
             break
     made.findings.extend(_of_text(made, os.path.abspath(folder), folder))
     return made
@@ -159,7 +173,9 @@ def _take(made: Draft, path: str, relative: str, folder: int) -> None:
     mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     data, wrong = b"", ""
     if name.startswith(".") or not name.isprintable():
-        wrong = "hidden, or not printable: nobody would see that it comes along; rename or remove it"
+        wrong = (
+            "hidden, or not printable: nobody would see that it comes along; rename or remove it"
+        )
     elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         wrong = "a link, or no file; put the file itself here"
     elif stat.S_ISREG(mode):
@@ -197,9 +213,13 @@ def _of_text(made: Draft, place: str, shown: str) -> Iterator[Finding]:
     except BadData as failure:
         wrong, empty = [failure], False
     for problem in wrong:
-        yield Finding(path, int(problem.place.rpartition(":")[2]), f"{problem.what}; {problem.cure}")
+        yield Finding(
+            path, int(problem.place.rpartition(":")[2]), f"{problem.what}; {problem.cure}"
+        )
     if empty:
-        yield Finding(path, data.rstrip().count(b"\n") + 1, "nothing below the head; say how it is done")
+        yield Finding(
+            path, data.rstrip().count(b"\n") + 1, "nothing below the head; say how it is done"
+        )
 
 
 def add(home: Home, draft: Draft, *, replace: bool) -> str:
@@ -213,19 +233,32 @@ def add(home: Home, draft: Draft, *, replace: bool) -> str:
     with files.lock(os.path.join(folder, ".lock")):
         _remove(made)  # what a killed one left
         if os.path.islink(target):
-            raise NotPermitted("a link, which is yours", place=target, cure="remove it, or change what it points at")
+            raise NotPermitted(
+                "a link, which is yours",
+                place=target,
+                cure="remove it, or change what it points at",
+            )
         there = os.path.lexists(target)
         if there and not replace:
             raise Failure(
-                f"there is a skill '{draft.name}' already", place=target, cure="look at it; then --replace", code=NO_MATCH
+                f"there is a skill '{draft.name}' already",
+                place=target,
+                cure="look at it; then --replace",
+                code=NO_MATCH,
             )
         for file in draft.files:
-            files.replace(os.path.join(made, file.path), file.data, mode=0o700 if file.executable else 0o600)
+            files.replace(
+                os.path.join(made, file.path), file.data, mode=0o700 if file.executable else 0o600
+            )
         if not there:
             os.rename(made, target)
         elif not exchange.swap(made, target):
             _remove(made)
-            raise InputOutput("this file system cannot exchange two folders", place=target, cure="remove the old one first")
+            raise InputOutput(
+                "this file system cannot exchange two folders",
+                place=target,
+                cure="remove the old one first",
+            )
         files.settle(folder)
         _remove(made)
     return os.path.join(target, FILE)

@@ -20,10 +20,23 @@ from ..providers.chatting import Reply
 class Trace:
     """Appends a line to a file for every answer. NotPermitted when it cannot: an answer that is here must not be lost to that."""
 
-    def __init__(self, home: Home, path: str, now: int, mask: Callable[[str], str], say: Callable[[str], None]):
+    def __init__(
+        self,
+        home: Home,
+        path: str,
+        now: int,
+        mask: Callable[[str], str],
+        say: Callable[[str], None],
+    ):
         folder = os.path.dirname(path)
-        if not os.path.isdir(folder) or os.path.isdir(path) or not os.access(path if os.path.exists(path) else folder, os.W_OK):
-            raise NotPermitted(f"'{path}' cannot be written", cure="name a file in a folder of yours")
+        if (
+            not os.path.isdir(folder)
+            or os.path.isdir(path)
+            or not os.access(path if os.path.exists(path) else folder, os.W_OK)
+        ):
+            raise NotPermitted(
+                f"'{path}' cannot be written", cure="name a file in a folder of yours"
+            )
         self._path, self._now, self._mask, self._say = path, now, mask, say
         maintenance.record_trace(home, path)
 
@@ -49,7 +62,9 @@ class Trace:
         try:
             with open(self._path, "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - (64 << 20)))
-                return rendered(json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"])
+                return rendered(
+                    json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"]
+                )
         except (OSError, ValueError, KeyError, TypeError):
             return b""
 

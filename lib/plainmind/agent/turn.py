@@ -31,8 +31,12 @@ EXPANSIONS = 2
 LONGEST_COMMAND = 32_768  # characters; it stays in the history
 UNLIMITED = 1 << 60  # a line no window has
 
-_NO_MORE_STEPS = "(notice) No more commands can be run in this turn. Answer now, with what you know."
-_NO_MORE_EXPANSIONS = "(notice) Nothing more can be expanded in this turn. Answer now, with what you know."
+_NO_MORE_STEPS = (
+    "(notice) No more commands can be run in this turn. Answer now, with what you know."
+)
+_NO_MORE_EXPANSIONS = (
+    "(notice) Nothing more can be expanded in this turn. Answer now, with what you know."
+)
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -49,7 +53,11 @@ class Message(NamedTuple):
 
     def asked_by(self, event: Event) -> bool:
         """Whether an event is this message, logged."""
-        return bool(self.id) and event.role == "user" and str(event.meta.get("message_id", "")) == self.id
+        return (
+            bool(self.id)
+            and event.role == "user"
+            and str(event.meta.get("message_id", "")) == self.id
+        )
 
     def begot(self, event: Event) -> bool:
         """Whether an event is this message, or what a turn for it did."""
@@ -83,8 +91,16 @@ class Model(NamedTuple):
 class Turn:
     """A turn of one context (or of none: then nothing is read from a log, and nothing written)."""
 
-    def __init__(self, means: memory.Means, model: Model, shell: Shell, log: Log, context: str | None):
-        self.means, self.model, self.shell, self.log, self.context = means, model, shell, log, context
+    def __init__(
+        self, means: memory.Means, model: Model, shell: Shell, log: Log, context: str | None
+    ):
+        self.means, self.model, self.shell, self.log, self.context = (
+            means,
+            model,
+            shell,
+            log,
+            context,
+        )
         self.chat, self.settings = model.chat, means.settings
         self._partly = ""  # what was shown of an answer that was cut off
         self._used: dict[str, Any] = {}  # by the model, and not yet logged
@@ -123,9 +139,13 @@ class Turn:
 
     def preview(self, message: Message) -> dict[str, Any]:
         """The exact request this message would begin with; nothing is called, run or written."""
-        return self.request(message, self._shown(message) if self.context else (), self._known(message))
+        return self.request(
+            message, self._shown(message) if self.context else (), self._known(message)
+        )
 
-    def request(self, message: Message, shown: Sequence[Event] = (), known: "_Known | None" = None) -> dict[str, Any]:
+    def request(
+        self, message: Message, shown: Sequence[Event] = (), known: "_Known | None" = None
+    ) -> dict[str, Any]:
         """The request to the model: `shown` is of the window, `known` what this turn already did."""
         known = known or _Known()
         blocks = self._memories(message, min(known.line, shown[0].line if shown else UNLIMITED))
@@ -169,12 +189,18 @@ class Turn:
             elif reply.text.strip() and not ranges:
                 return self._answer(reply, message)
             else:
-                raise _NoAnswer(Unavailable(f"the model '{self.chat.name}' asks for more and more, and answers nothing"))
+                raise _NoAnswer(
+                    Unavailable(
+                        f"the model '{self.chat.name}' asks for more and more, and answers nothing"
+                    )
+                )
 
     def _ask(self, request: dict[str, Any]) -> Reply:
         show, start = self.model.show, clock.monotonic()
         try:
-            reply = self.model.attempt(partial(self.chat.complete, request, show.piece if show else None))
+            reply = self.model.attempt(
+                partial(self.chat.complete, request, show.piece if show else None)
+            )
         except (Unavailable, BadData, Misconfigured) as failure:
             raise _NoAnswer(failure) from None
         finally:
@@ -198,7 +224,10 @@ class Turn:
         prices = self.settings["turn.input_price"], self.settings["turn.output_price"]
         if "cost" in usage or not any(prices):
             return usage
-        cost = sum(usage.get(key, 0) * price for key, price in zip(("input_tokens", "output_tokens"), prices))
+        cost = sum(
+            usage.get(key, 0) * price
+            for key, price in zip(("input_tokens", "output_tokens"), prices)
+        )
         return {**usage, "cost": round(cost / 1e6, 9)}
 
     def _answer(self, reply: Reply, message: Message) -> str:
@@ -209,7 +238,11 @@ class Turn:
 
     def _cut(self, message: Message, why: str, **meta: Any) -> None:
         """Log that a turn ended without an answer, and what of one the user has seen."""
-        seen = [("agent", self._partly, {"model": self.chat.name, "cut": True, **message.mark})] if self._partly else []
+        seen = (
+            [("agent", self._partly, {"model": self.chat.name, "cut": True, **message.mark})]
+            if self._partly
+            else []
+        )
         self._append(*seen, ("system", why, {**meta, **self._spent(), **message.mark}))
 
     def _expand(self, messages: list[dict[str, Any]], asked: str, ranges: list[Reference]) -> None:
@@ -217,25 +250,50 @@ class Turn:
         given = expand.expanded(self.means.home, ranges) if ranges else _NO_MORE_EXPANSIONS
         messages.append({"role": "user", "content": given})
 
-    def _use_tool(self, messages: list[dict[str, Any]], message: Message, text: str, call: Call) -> None:
+    def _use_tool(
+        self, messages: list[dict[str, Any]], message: Message, text: str, call: Call
+    ) -> None:
         """Run one call and log it with its result; a call that cannot be run is answered with the reason."""
         interrupted = None
         try:
             arguments = _arguments(call)
-            output = self.shell.run(arguments["command"], arguments["timeout"] or self.settings["turn.tool_timeout"])
+            output = self.shell.run(
+                arguments["command"], arguments["timeout"] or self.settings["turn.tool_timeout"]
+            )
             shown, meta = output.told, output.meta()
         except BadData as refusal:
             arguments = {"raw": call.arguments[:2000]}
             shown, meta = f"not run: {refusal}", {"exit": None}
         except KeyboardInterrupt as error:
-            shown, meta, interrupted = "(interrupted by the user, and the turn with it)", {"exit": None}, error
-        said = [("agent", text, {"model": self.chat.name, "step": True, **message.mark})] if text.strip() else []
+            shown, meta, interrupted = (
+                "(interrupted by the user, and the turn with it)",
+                {"exit": None},
+                error,
+            )
+        said = (
+            [("agent", text, {"model": self.chat.name, "step": True, **message.mark})]
+            if text.strip()
+            else []
+        )
         kept = {key: value for key, value in arguments.items() if value is not None}
-        did = {"name": call.name, "call": call.id, "args": kept, **meta, **self._spent(), **message.mark}
-        self._append(*said, ("tool", shown, did))  # at once: a death in between would leave words that are said again
+        did = {
+            "name": call.name,
+            "call": call.id,
+            "args": kept,
+            **meta,
+            **self._spent(),
+            **message.mark,
+        }
+        self._append(
+            *said, ("tool", shown, did)
+        )  # at once: a death in between would leave words that are said again
         if interrupted:
             raise interrupted
-        made = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        made = {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
         messages.append({"role": "assistant", "content": text, "tool_calls": [made]})
         messages.append({"role": "tool", "tool_call_id": call.id, "content": shown})
 
@@ -244,15 +302,28 @@ class Turn:
         scope = search.Scope()
         if self.context and (path := self.means.home.current_window(self.context)):
             scope = search.Scope(shown=(path, first))
-        k, floor, policy = self.settings["recall.k"], self.settings["recall.floor"], knowledge.Policy.of(self.settings)
+        k, floor, policy = (
+            self.settings["recall.k"],
+            self.settings["recall.floor"],
+            knowledge.Policy.of(self.settings),
+        )
         budget, each = BUDGET, EACH
         if self._small:
-            k, floor, budget, each = min(k, SMALL_K), max(floor, SMALL_FLOOR), SMALL_BUDGET, SMALL_EACH
+            k, floor, budget, each = (
+                min(k, SMALL_K),
+                max(floor, SMALL_FLOOR),
+                SMALL_BUDGET,
+                SMALL_EACH,
+            )
             policy = policy.small()
-        moments, known = knowing.remember(self.means, message.text, knowing.Wanted(k, floor, scope), policy)
+        moments, known = knowing.remember(
+            self.means, message.text, knowing.Wanted(k, floor, scope), policy
+        )
         pages = knowledge.fit(known, policy).pages
         if self.context and not self.means.dry:
-            maintenance.record_recalled(self.means.home, self.means.now(), [page.found.path for page in pages])
+            maintenance.record_recalled(
+                self.means.home, self.means.now(), [page.found.path for page in pages]
+            )
         return [
             inject.block(inject.fit(moments.hits, moments.terms, budget, each).memories, budget),
             knowledge.block(pages, policy),
@@ -261,11 +332,20 @@ class Turn:
     def _system(self) -> str:
         """Persona, skills and surroundings: the same bytes from turn to turn, until a person changes one of them."""
         own = self.means.home.path("system-prompt.md")
-        path = own if os.path.exists(own) else os.path.join(_HERE, "persona-small.md" if self._small else "persona.md")
+        path = (
+            own
+            if os.path.exists(own)
+            else os.path.join(_HERE, "persona-small.md" if self._small else "persona.md")
+        )
         persona = files.read(path).decode("utf-8", "replace")
         if self._small:
             return prompt.system(persona)
-        known = skills.discover(self.means.home, os.path.join(self.shell.checkout, "skills"), self.means.say, dry=self.means.dry)
+        known = skills.discover(
+            self.means.home,
+            os.path.join(self.shell.checkout, "skills"),
+            self.means.say,
+            dry=self.means.dry,
+        )
         around = prompt.surroundings(self.shell.folder, self.means.home.root, self.shell.terms)
         return prompt.system(persona, skills.text(known), around, notice=self._notice())
 
@@ -273,7 +353,11 @@ class Turn:
         """One line when the memory is to be looked over; the same one until it was."""
         audit = maintenance.audit(self.means.home, self.means.now())
         since = f"since {clock.text(audit.time)[:10]}" if audit.time else "yet"
-        return f"(notice) No audit of the memory {since}: offer the user one, with the skill memory-audit." if audit.overdue else ""
+        return (
+            f"(notice) No audit of the memory {since}: offer the user one, with the skill memory-audit."
+            if audit.overdue
+            else ""
+        )
 
     def _shown(self, message: Message) -> Sequence[Event]:
         """The events of other turns that the prompt shows: the last ones of the window, within the budget."""
@@ -300,12 +384,21 @@ class Turn:
                 continue
             opened = reader.window(self.means.home, path)
             events = message.named(opened)
-            reply = next((e.content for e in events if e.role == "agent" and e.meta.get("reply_to") == message.id), None)
+            reply = next(
+                (
+                    e.content
+                    for e in events
+                    if e.role == "agent" and e.meta.get("reply_to") == message.id
+                ),
+                None,
+            )
             if reply is not None:
                 return _Known(reply=reply, window=path)
             own = [e for e in events if e.meta.get("for") == message.id]
             since = [e for e in own if e.role in ("agent", "tool") and "cut" not in e.meta] + since
-            failure = failure or next((str(e.meta.get("error", "")) for e in reversed(own) if e.role == "system"), "")
+            failure = failure or next(
+                (str(e.meta.get("error", "")) for e in reversed(own) if e.role == "system"), ""
+            )
             asked = next((e.line for e in events if message.asked_by(e)), 0)
             if asked:
                 current = path == self.means.home.current_window(self.context)
@@ -346,13 +439,20 @@ def _arguments(call: Call) -> dict[str, Any]:
     try:
         value = json.loads(call.arguments or "{}")
     except (ValueError, RecursionError) as error:
-        raise BadData(f"the arguments are no JSON ({error})", cure='send {"command": "…"}') from None
+        raise BadData(
+            f"the arguments are no JSON ({error})", cure='send {"command": "…"}'
+        ) from None
     if not isinstance(value, dict) or not isinstance(value.get("command"), str):
         raise BadData("'command' is missing", cure='send {"command": "…"}')
     if len(value["command"]) > LONGEST_COMMAND:
-        raise BadData(f"the command has more than {LONGEST_COMMAND:,} characters", cure="write a file in pieces, and run that")
+        raise BadData(
+            f"the command has more than {LONGEST_COMMAND:,} characters",
+            cure="write a file in pieces, and run that",
+        )
     timeout = value.get("timeout")
-    seconds = int(min(timeout, LONGEST)) if isinstance(timeout, int | float) and timeout > 0 else None
+    seconds = (
+        int(min(timeout, LONGEST)) if isinstance(timeout, int | float) and timeout > 0 else None
+    )
     return {"command": value["command"], "timeout": seconds}
 
 

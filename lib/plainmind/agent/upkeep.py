@@ -51,7 +51,10 @@ def state(means: Means) -> dict[str, Any]:
         pages.take_in(opened)
         embedding.restore(opened)
         count = lambda table: opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: E731
-        blocks, size = (opened.db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        blocks, size = (
+            opened.db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "page_size")
+        )
         return {
             "version": store.VERSION,
             "bytes": blocks * size,
@@ -100,7 +103,12 @@ def _compare(means: Means, opened: Store, fresh: Store) -> list[Difference]:
         more, less = ours - theirs, theirs - ours
         # a vector that is in no cache cannot be made anew for nothing; all else must be equal
         for row in sorted(more + less if not table.startswith("vectors") else more, key=str)[:20]:
-            found.append(Difference(table, f"{row[0]}:{row[1]} {'is not in the files' if row in more else 'is missing'}"))
+            found.append(
+                Difference(
+                    table,
+                    f"{row[0]}:{row[1]} {'is not in the files' if row in more else 'is missing'}",
+                )
+            )
     now = means.now()
     for question in _questions(opened):
         answers = [_answer(index, question, now) for index in (opened, fresh)]
@@ -111,9 +119,14 @@ def _compare(means: Means, opened: Store, fresh: Store) -> list[Difference]:
 
 def _questions(opened: Store) -> Iterator[str]:
     """The first words of turns from all of the past, and of pages."""
-    for table, said, order in (("turns", "content", "unix_ms, content"), ("pages", "title || ' ' || body", "path")):
+    for table, said, order in (
+        ("turns", "content", "unix_ms, content"),
+        ("pages", "title || ' ' || body", "path"),
+    ):
         every = max(1, opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] // ANSWERS)
-        for number, (content,) in enumerate(opened.db.execute(f"SELECT {said} FROM {table} ORDER BY {order}")):
+        for number, (content,) in enumerate(
+            opened.db.execute(f"SELECT {said} FROM {table} ORDER BY {order}")
+        ):
             if number % every == 0:
                 yield " ".join(content.split()[:12])
 

@@ -111,13 +111,21 @@ def _pieces(text: str, limit: int) -> Iterator[tuple[str, Callable[[], _Piece]]]
         if (newline := text.rfind("\n", max(at, line), start)) >= 0:
             line = newline + 1
             quote = _QUOTE.match(text, line)
-        if line >= at and start - line <= limit // 16 and not found["inline"] and _BEFORE_BLOCK.fullmatch(text, line, start):
+        if (
+            line >= at
+            and start - line <= limit // 16
+            and not found["inline"]
+            and _BEFORE_BLOCK.fullmatch(text, line, start)
+        ):
             start = line
         if start > at:
             yield text[at:start], partial(_Piece, text[at:start])
         at = found.end()
         end = _closing(quote) if found["end"] == "" else ""
-        yield text[start:at] + end, partial(_block, text[start : found.start()], found, quote, limit)
+        yield (
+            text[start:at] + end,
+            partial(_block, text[start : found.start()], found, quote, limit),
+        )
     yield text[at:], partial(_Piece, text[at:])
 
 
@@ -148,10 +156,15 @@ def _block(before: str, found: re.Match[str], quote: re.Match[str] | None, limit
         whole = next(whole for whole in wholes if length(whole) <= limit)
         return _Piece("", whole, first=whole)
     begin = body.rfind("\n", 0, len(body) - len(body.lstrip())) + 1
-    head, tail = before + _MARK + tag + body[:begin], body[end:] + _MARK if found["end"] else closing
+    head, tail = (
+        before + _MARK + tag + body[:begin],
+        body[end:] + _MARK if found["end"] else closing,
+    )
     head = head if length(prefix + head) <= limit // 4 else before + opening[len(prefix) :]
     tail = tail if length(tail) <= limit // 4 else closing
-    return piece._replace(core=body[begin:end], head=head, tail=tail, first=head if before else prefix + head)
+    return piece._replace(
+        core=body[begin:end], head=head, tail=tail, first=head if before else prefix + head
+    )
 
 
 def _fitting(text: str, at: int, room: int) -> int:
@@ -187,7 +200,11 @@ def _joined(text: str, at: int, here: int) -> bool:
     if pair[1] in _FLAG_HALVES:
         return len(text[at:here]) - len(text[at:here].rstrip(_FLAG_HALVES)) & 1 == 1
     run = here
-    while category(pair[1]) == "Lo" and run > at and (category(text[run - 1])[0] == "M" or text[run - 1] == "\u200d"):
+    while (
+        category(pair[1]) == "Lo"
+        and run > at
+        and (category(text[run - 1])[0] == "M" or text[run - 1] == "\u200d")
+    ):
         run -= 1
         if combining(text[run]) == 9:  # a virama ties the letter to those before it
             return True

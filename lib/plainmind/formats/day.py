@@ -6,7 +6,10 @@ A page's `date` may have a time; only its day counts, as it is written, in whate
 import re
 from datetime import date, datetime
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z", re.ASCII)
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z",
+    re.ASCII,
+)
 _NAMED = re.compile(
     r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? +)?"
     r"(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?(?: +of)? +(?P<m1>[a-z]{3,9})\.?|(?P<m2>[a-z]{3,9})\.? +(?P<d2>\d{1,2})(?:st|nd|rd|th)?),? +(?P<y>\d{4})\Z",
@@ -16,7 +19,9 @@ _TIME = r"(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?(?: ?(?:Z|UTC
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}\Z", re.I | re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})\Z", re.ASCII)
 _BARE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T\d{4}(?:\d\d)?(?:Z|[+-]\d{4})?)?\Z", re.ASCII)
-_FULL = "january february march april may june july august september october november december".split()
+_FULL = (
+    "january february march april may june july august september october november december".split()
+)
 
 
 def iso(text: str) -> date | None:
@@ -25,7 +30,9 @@ def iso(text: str) -> date | None:
     if not match:
         return None
     try:
-        datetime.fromisoformat(text.replace(",", ".").replace(" Z", "Z").replace(" +", "+").replace(" -", "-"))
+        datetime.fromisoformat(
+            text.replace(",", ".").replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
+        )
     except ValueError:
         return None
     return date.fromisoformat(match[1])
@@ -50,8 +57,19 @@ def guessed(text: str) -> date | None:
         return None
     if match := _NAMED.match(text):
         name = (match["m1"] or match["m2"]).lower()
-        full = next((i for i, month in enumerate(_FULL) if month.startswith(name) or name == "sept" and i == 8), None)
-        return _day(match["y"], str(full + 1), match["d1"] or match["d2"]) if full is not None else None
+        full = next(
+            (
+                i
+                for i, month in enumerate(_FULL)
+                if month.startswith(name) or name == "sept" and i == 8
+            ),
+            None,
+        )
+        return (
+            _day(match["y"], str(full + 1), match["d1"] or match["d2"])
+            if full is not None
+            else None
+        )
     return None
 
 

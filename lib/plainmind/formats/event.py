@@ -94,7 +94,11 @@ class Gap(NamedTuple):
     @property
     def lines(self) -> str:
         """`line 12`, or `lines 12-14`."""
-        return f"line {self.line}" if self.line == self.end_line else f"lines {self.line}-{self.end_line}"
+        return (
+            f"line {self.line}"
+            if self.line == self.end_line
+            else f"lines {self.line}-{self.end_line}"
+        )
 
 
 class Tail(NamedTuple):
@@ -120,7 +124,12 @@ def first_digest(context: str, stamp: str) -> str:
 
 
 def render(
-    previous: str, instant: int, role: str, content: str, meta: dict[str, Any] | None = None, key: bytes = b""
+    previous: str,
+    instant: int,
+    role: str,
+    content: str,
+    meta: dict[str, Any] | None = None,
+    key: bytes = b"",
 ) -> tuple[bytes, str]:
     """An event's bytes and its digest. BadData for an unknown role or a meta that is no JSON object."""
     if role not in ROLES:
@@ -180,7 +189,18 @@ def scan(data: bytes, line: int = 1) -> list[Block | Gap]:
         lines = int(count) + 2
         at = match.end()
         found.append(
-            Block(match.start(), at, line, line + lines - 2, stamp.decode(), role.decode(), bool(flag), digest.decode(), meta, body)
+            Block(
+                match.start(),
+                at,
+                line,
+                line + lines - 2,
+                stamp.decode(),
+                role.decode(),
+                bool(flag),
+                digest.decode(),
+                meta,
+                body,
+            )
         )
         line += lines
     if at < len(data):
@@ -218,7 +238,9 @@ def _closing(torn: bytes) -> bytes:
 
 def content_of(block: Block) -> str:
     """The content as it was given, byte for byte (bytes that were no UTF-8 as lone surrogates)."""
-    text = b"\n".join([row[2:] for row in block.body.split(b"\n")[:-1]]).decode("utf-8", "surrogateescape")
+    text = b"\n".join([row[2:] for row in block.body.split(b"\n")[:-1]]).decode(
+        "utf-8", "surrogateescape"
+    )
     return _ESCAPE.sub(_unescape, text) if block.escaped else text
 
 
@@ -236,7 +258,17 @@ def event(block: Block, path: str, context: str) -> Event:
     meta = meta_of(block)
     author = meta.pop("author", None)
     author = "" if author is None else str(author)
-    return Event(path, block.line, block.end_line, block.timestamp, block.role, author, context, content_of(block), meta)
+    return Event(
+        path,
+        block.line,
+        block.end_line,
+        block.timestamp,
+        block.role,
+        author,
+        context,
+        content_of(block),
+        meta,
+    )
 
 
 def _escape(match: re.Match) -> str:

@@ -20,7 +20,12 @@ class Head(NamedTuple):
 
 
 def render(head: Head) -> bytes:
-    return json_line({"window": head.window, "size": head.size, "line": head.line, "h": head.digest}).encode() + b"\n"
+    return (
+        json_line(
+            {"window": head.window, "size": head.size, "line": head.line, "h": head.digest}
+        ).encode()
+        + b"\n"
+    )
 
 
 def parse(data: bytes) -> list[Head]:
@@ -29,7 +34,9 @@ def parse(data: bytes) -> list[Head]:
     for row in data.split(b"\n"):
         try:
             value = json.loads(row)
-            heads.append(Head(str(value["window"]), int(value["size"]), int(value["line"]), str(value["h"])))
+            heads.append(
+                Head(str(value["window"]), int(value["size"]), int(value["line"]), str(value["h"]))
+            )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
     return heads

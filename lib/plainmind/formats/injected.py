@@ -11,7 +11,9 @@ KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 
 _DECODER = json.JSONDecoder()
 _MARKER = re.compile(rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})[^\n]*\n?", re.M)
-_RECALLED = re.compile(r"^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M)
+_RECALLED = re.compile(
+    r"^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M
+)
 
 
 def without(text: str, *, keep_lines: bool = False) -> str:

@@ -57,5 +57,8 @@ def candidates(sketches: Mapping[str, "array[int]"]) -> Iterator[tuple[str, str]
                 met[one, other] = met.get((one, other), 0) + 1
     for (one, other), count in sorted(met.items()):
         least = min(len(sketches[one]), len(sketches[other]))
-        if count >= least * (ALIKE - SLACK) / 2 and estimate(sketches[one], sketches[other]) >= ALIKE - SLACK:
+        if (
+            count >= least * (ALIKE - SLACK) / 2
+            and estimate(sketches[one], sketches[other]) >= ALIKE - SLACK
+        ):
             yield one, other

@@ -37,7 +37,9 @@ RUNS = 100  # of lines that begin with tabs
 _TABBED = re.compile(r" *\t")
 _COLON = re.compile(r"[ \t]*:")
 _DASH = re.compile(r" *- +\Z")
-_ARROWS = re.compile(r"\||->|→|=>|;")  # without the spaces around: to look for those first takes the square of their number
+_ARROWS = re.compile(
+    r"\||->|→|=>|;"
+)  # without the spaces around: to look for those first takes the square of their number
 
 
 class Mended(NamedTuple):
@@ -78,7 +80,11 @@ def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> tuple[byte
     ours = (*page.KEYS, *page.LEGACY_KEYS)
     after = page_edit.entries_of(made, path)
     # surgery that left no head, or touched what others say in it, is none
-    return (made, sorted(work.done)) if after and page_edit.values(after, ours) == page_edit.values(entries, ours) else (data, [])
+    return (
+        (made, sorted(work.done))
+        if after and page_edit.values(after, ours) == page_edit.values(entries, ours)
+        else (data, [])
+    )
 
 
 def _without_tabs(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Problem]]:
@@ -99,10 +105,14 @@ def _without_tabs(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Pro
     else:
         return data, []
     made = parts.text[: parts.at] + "\n".join(rows) + parts.text[parts.at + len(parts.yaml) :]
-    return page_edit.encoded("\ufeff" * parts.marked + made), [Problem(first, "yaml", "tabs that indent the YAML are spaces now")]
+    return page_edit.encoded("\ufeff" * parts.marked + made), [
+        Problem(first, "yaml", "tabs that indent the YAML are spaces now")
+    ]
 
 
-def _with_image(data: bytes, path: str, parts: Split, is_there: Callable[[str], bool]) -> tuple[bytes, list[Problem]] | None:
+def _with_image(
+    data: bytes, path: str, parts: Split, is_there: Callable[[str], bool]
+) -> tuple[bytes, list[Problem]] | None:
     read = page.read(data, path)
     if (
         not read.image
@@ -166,7 +176,11 @@ class _Mending:
     def _legacy_keys(self) -> None:
         for entry in self.entries:
             new = page.LEGACY_KEYS.get(entry.key)
-            if new and new not in self.keys and entry.key == next(k for k in self.keys if page.LEGACY_KEYS.get(k) == new):
+            if (
+                new
+                and new not in self.keys
+                and entry.key == next(k for k in self.keys if page.LEGACY_KEYS.get(k) == new)
+            ):
                 self.edits.append(page_edit.Edit(entry.start, entry.end, new))
                 self._note(entry.line, "legacy", f"the key '{entry.key}' is '{new}' now")
 
@@ -212,15 +226,31 @@ class _Mending:
         if items and not entry.node.flow_style:
             dash = self._dash(items[0])
             return (
-                [page_edit.Edit(items[0].start_mark.index, items[0].start_mark.index, f"{page_edit.text_of(word)}\n{dash}")]
+                [
+                    page_edit.Edit(
+                        items[0].start_mark.index,
+                        items[0].start_mark.index,
+                        f"{page_edit.text_of(word)}\n{dash}",
+                    )
+                ]
                 if dash
                 else None
             )
         if items:
-            return [page_edit.Edit(items[0].start_mark.index, items[0].start_mark.index, f"{page_edit.text_of(word)}, ")]
+            return [
+                page_edit.Edit(
+                    items[0].start_mark.index,
+                    items[0].start_mark.index,
+                    f"{page_edit.text_of(word)}, ",
+                )
+            ]
         colon = _COLON.match(yaml, entry.end)
         end = entry.node.end_mark.index if entry.node.value == [] else colon and colon.end()
-        return [page_edit.Edit(colon.end(), end, f" [{page_edit.text_of(word)}]")] if colon and end else None
+        return (
+            [page_edit.Edit(colon.end(), end, f" [{page_edit.text_of(word)}]")]
+            if colon and end
+            else None
+        )
 
     def _dash(self, node: Any) -> str:
         """What stands before an item on its line: a dash between spaces; '' when it does not begin there."""
@@ -269,7 +299,10 @@ class _Mending:
 
     def _drop(self, entry: yaml_nodes.Entry, gone: list[Any]) -> bool:
         """Take items out of a list; False when comments stand between them, or they are not each on a line."""
-        yaml, left = self.parts.yaml, [node for node in entry.node.value if not any(node is other for other in gone)]
+        yaml, left = (
+            self.parts.yaml,
+            [node for node in entry.node.value if not any(node is other for other in gone)],
+        )
         if entry.node.flow_style:
             texts = [yaml[node.start_mark.index : node.end_mark.index] for node in entry.node.value]
             between = yaml[entry.node.start_mark.index : entry.node.end_mark.index]
@@ -318,7 +351,11 @@ def _triple_of(node: Any) -> Triple | None:
     """A triple written as one text, or as a mapping."""
     if isinstance(node.value, str):
         parts = [part.strip() for part in _ARROWS.split(node.value.strip().strip("()"))]
-        return Triple(*parts) if len(parts) == 3 and all(parts) and getattr(node, "style", None) not in ("|", ">") else None
+        return (
+            Triple(*parts)
+            if len(parts) == 3 and all(parts) and getattr(node, "style", None) not in ("|", ">")
+            else None
+        )
     if not node.flow_style:
         return None
     said = dict(_pairs(node))

@@ -32,7 +32,9 @@ def london():
     import tzdata
 
     assert tzdata.__file__
-    with open(os.path.join(os.path.dirname(tzdata.__file__), "zoneinfo", "Europe", "London"), "rb") as file:
+    with open(
+        os.path.join(os.path.dirname(tzdata.__file__), "zoneinfo", "Europe", "London"), "rb"
+    ) as file:
         return ZoneInfo.from_file(file, key="Europe/London")
 
 
@@ -48,7 +50,11 @@ def instant(date: Date, time: Time) -> int:
 def local(instant: int) -> datetime:
     """The local time of an instant, without a zone; before year 1 the first there is. OverflowError after year 9999."""
     try:
-        return (_EPOCH + timedelta(milliseconds=instant)).astimezone(london()).replace(tzinfo=None, fold=0)
+        return (
+            (_EPOCH + timedelta(milliseconds=instant))
+            .astimezone(london())
+            .replace(tzinfo=None, fold=0)
+        )
     except OverflowError:
         if instant > 0:
             raise
@@ -102,7 +108,9 @@ def next_after(reminder: Reminder, instant: int) -> int | None:
     return occurrence(reminder, passed(reminder, instant))
 
 
-def latest_before(reminder: Reminder, instant: int, after: int | None = None) -> tuple[int, int] | None:
+def latest_before(
+    reminder: Reminder, instant: int, after: int | None = None
+) -> tuple[int, int] | None:
     """The last occurrence at or before an instant, and how many others there are before it (later than `after`)."""
     count = passed(reminder, instant)
     first = 0 if after is None else passed(reminder, after)

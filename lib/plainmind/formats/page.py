@@ -42,7 +42,19 @@ from .triple import Triple
 
 TYPES = ("user", "project", "agent-feedback", "reference", "compaction")
 TIERS = ("L1", "L2")
-KEYS = ("date", "type", "tier", "tags", "triples", "source", "image", "sources", "supersedes", "valid_from", "valid_to")
+KEYS = (
+    "date",
+    "type",
+    "tier",
+    "tags",
+    "triples",
+    "source",
+    "image",
+    "sources",
+    "supersedes",
+    "valid_from",
+    "valid_to",
+)
 MOST_HEAD = 256 * 1024  # characters of YAML
 
 #: what older pages say, and what formats.mending makes of it
@@ -146,7 +158,8 @@ def checked_name(name: str) -> str:
     """A name that a command gives a page, or BadData."""
     if not _NAME.match(name) or len(name) > LONGEST_NAME:
         raise BadData(
-            f"'{name[:LONGEST_NAME]}' is no name of a page", cure=f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}"
+            f"'{name[:LONGEST_NAME]}' is no name of a page",
+            cure=f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}",
         )
     return name
 
@@ -182,7 +195,9 @@ def split(data: bytes, path: str) -> Split:
     match = _HEAD.match(text)
     if not match:
         return Split(text, marked, "", 0, text, 1, False)
-    return Split(text, marked, match[1], match.start(1), text[match.end() :], 1 + match[0].count("\n"), True)
+    return Split(
+        text, marked, match[1], match.start(1), text[match.end() :], 1 + match[0].count("\n"), True
+    )
 
 
 def has_head(body: str) -> bool:
@@ -208,15 +223,38 @@ def read(data: bytes, path: str) -> Page:
         return _page(path, parts.body, 1, [Problem(1, "head", what)])
     try:
         if len(parts.yaml) > MOST_HEAD:
-            raise BadData(f"a head of more than {MOST_HEAD // 1024} KB", place=f"{path}:1", cure="move the text below the head")
+            raise BadData(
+                f"a head of more than {MOST_HEAD // 1024} KB",
+                place=f"{path}:1",
+                cure="move the text below the head",
+            )
         entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
     except BadData as failure:
-        return _page(path, parts.body, parts.body_line, [Problem(_line(failure), "yaml", _said(failure))])
+        return _page(
+            path, parts.body, parts.body_line, [Problem(_line(failure), "yaml", _said(failure))]
+        )
     return _of_entries(parts, path, entries)
 
 
 def _page(path: str, body: str, body_line: int, problems: list[Problem]) -> Page:
-    return Page(path, None, FALLBACK_TYPE, FALLBACK_TIER, (), (), "", "", (), (), None, None, body, body_line, {}, problems)
+    return Page(
+        path,
+        None,
+        FALLBACK_TYPE,
+        FALLBACK_TIER,
+        (),
+        (),
+        "",
+        "",
+        (),
+        (),
+        None,
+        None,
+        body,
+        body_line,
+        {},
+        problems,
+    )
 
 
 def _line(failure: BadData) -> int:
@@ -238,7 +276,9 @@ def _of_entries(parts: Split, path: str, entries: list[yaml_nodes.Entry]) -> Pag
     reader = _Reader(parts.yaml, nodes, problems)
     for key in ("date", "type", "tier"):
         if key not in nodes:
-            older = next((old for old, new in LEGACY_KEYS.items() if new == key and old in nodes), "")
+            older = next(
+                (old for old, new in LEGACY_KEYS.items() if new == key and old in nodes), ""
+            )
             cure = (
                 f"mem-lint --fix takes '{older}'"
                 if older
@@ -267,7 +307,13 @@ def _of_entries(parts: Split, path: str, entries: list[yaml_nodes.Entry]) -> Pag
         problems,
     )
     if page.valid_from and page.valid_to and page.valid_to < page.valid_from:
-        problems.append(Problem(page.lines["valid_to"], "validity", "it ends before it begins; mend valid_from or valid_to"))
+        problems.append(
+            Problem(
+                page.lines["valid_to"],
+                "validity",
+                "it ends before it begins; mend valid_from or valid_to",
+            )
+        )
     problems.sort()
     return page
 
@@ -312,8 +358,16 @@ class _Reader:
         if text in choices or entry is None:
             return text
         if not any(p.code == key for p in self._problems):
-            meant = {**LEGACY_TYPES, **LEGACY_TIERS, **{each.casefold(): each for each in choices}}.get(text.casefold(), "")
-            cure = f"mem-lint --fix makes it {meant}" if meant in choices else f"use one of {', '.join(choices)}"
+            meant = {
+                **LEGACY_TYPES,
+                **LEGACY_TIERS,
+                **{each.casefold(): each for each in choices},
+            }.get(text.casefold(), "")
+            cure = (
+                f"mem-lint --fix makes it {meant}"
+                if meant in choices
+                else f"use one of {', '.join(choices)}"
+            )
             self._wrong(entry.line, key, f"unknown {key} '{text[:40]}'; {cure}")
         return ""
 
@@ -328,12 +382,24 @@ class _Reader:
 
     def tags(self) -> Iterator[str]:
         entry = self._nodes.get("tags")
-        if entry and yaml_nodes.kind(entry.node) == "null" and re.match(r":[ \t]*#", self._yaml[entry.end :]):
-            self._wrong(entry.line, "tags", "what follows a # is a comment to YAML; write the tags without it")
+        if (
+            entry
+            and yaml_nodes.kind(entry.node) == "null"
+            and re.match(r":[ \t]*#", self._yaml[entry.end :])
+        ):
+            self._wrong(
+                entry.line,
+                "tags",
+                "what follows a # is a comment to YAML; write the tags without it",
+            )
         for node in self._list("tags", "write tags: [one, two]"):
             value = scalar(node)
             if value is None or not value.strip():
-                self._wrong(self._line(node), "tags", "a tag that is no text; remove it, or write it without its #")
+                self._wrong(
+                    self._line(node),
+                    "tags",
+                    "a tag that is no text; remove it, or write it without its #",
+                )
                 continue
             if encodes(value):
                 self._wrong(
@@ -352,7 +418,11 @@ class _Reader:
                 continue
             stated = Triple(*(str(part).strip() for part in parts))
             if not triple.predicate(stated.predicate):
-                self._wrong(line, "triples", f"the predicate '{stated.predicate[:40]}' has no letter; name the relation")
+                self._wrong(
+                    line,
+                    "triples",
+                    f"the predicate '{stated.predicate[:40]}' has no letter; name the relation",
+                )
                 continue
             for code, message in _of_triple(stated):
                 self._wrong(line, code, message)
@@ -379,7 +449,9 @@ class _Reader:
             if value and value.strip():
                 yield value.strip().removeprefix("[[").removesuffix("]]")
             elif yaml_nodes.kind(node) != "null":
-                self._wrong(self._line(node), key, f"'{key}' is no name of a page; give one, or a list")
+                self._wrong(
+                    self._line(node), key, f"'{key}' is no name of a page; give one, or a list"
+                )
 
 
 def _items(node: Any) -> Iterator[Any]:
@@ -401,7 +473,12 @@ def encodes(tag: str) -> tuple[str, str] | None:
     named, mark, value = word.partition(":") if ":" in word else word.partition("/")
     for key, choices in (("type", TYPES), ("tier", TIERS)):
         for choice in choices:
-            if word == choice.casefold() or mark and named.strip() == key and value.strip() == choice.casefold():
+            if (
+                word == choice.casefold()
+                or mark
+                and named.strip() == key
+                and value.strip() == choice.casefold()
+            ):
                 return key, choice
     return None
 
@@ -409,11 +486,17 @@ def encodes(tag: str) -> tuple[str, str] | None:
 def _of_triple(stated: Triple) -> Iterator[tuple[str, str]]:
     better = triple.normalised(stated)
     if better.predicate in triple.COPULAS:
-        yield "predicate", f"'{stated.predicate}' says nothing by itself; name the relation: not 'x is owner of y' but 'x owns y'"
+        yield (
+            "predicate",
+            f"'{stated.predicate}' says nothing by itself; name the relation: not 'x is owner of y' but 'x owns y'",
+        )
     elif better.predicate in triple.VAGUE:
         yield "predicate", f"'{stated.predicate}' has no direction; say how"
     elif stated.predicate != better.predicate:
-        yield "predicate", f"'{stated.predicate[:40]}' is not in snake_case; mem-lint --fix makes it {better.predicate[:40]}"
+        yield (
+            "predicate",
+            f"'{stated.predicate[:40]}' is not in snake_case; mem-lint --fix makes it {better.predicate[:40]}",
+        )
     for name, fixed in ((stated.subject, better.subject), (stated.object, better.object)):
         if name != fixed:
             yield "entity", f"'{name[:40]}' has spaces; mem-lint --fix makes it {fixed[:40]}"

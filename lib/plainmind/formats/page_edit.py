@@ -16,7 +16,9 @@ from .page import Split
 
 _PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
 _RESERVED = frozenset("y yes n no true false on off null nan inf".split())
-_ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")  # what YAML takes for something else, or not at all
+_ODD = re.compile(
+    "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
+)  # what YAML takes for something else, or not at all
 
 
 class Edit(NamedTuple):
@@ -43,7 +45,12 @@ def compose(fields: Mapping[str, Any], body: str) -> bytes:
     said = json.dumps(kept, ensure_ascii=False, default=str)
     encoded(said)  # the dumper would escape what no reader takes
     text = frontmatter.dumps(
-        post, Dumper=Lines, sort_keys=False, default_flow_style=None, width=1 << 30, allow_unicode=not _ODD.search(said)
+        post,
+        Dumper=Lines,
+        sort_keys=False,
+        default_flow_style=None,
+        width=1 << 30,
+        allow_unicode=not _ODD.search(said),
     )
     return encoded(text + "\n")
 
@@ -52,7 +59,9 @@ def encoded(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise BadData(f"the character U+{ord(text[error.start]):04X}, half of one", cure="send text") from None
+        raise BadData(
+            f"the character U+{ord(text[error.start]):04X}, half of one", cure="send text"
+        ) from None
 
 
 def _plain(value: Any) -> Any:
@@ -62,26 +71,37 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, Sequence) else value
 
 
-def with_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | None = None) -> bytes:
+def with_fields(
+    data: bytes, path: str, fields: Mapping[str, Any], body: str | None = None
+) -> bytes:
     """The page with these keys set (None or empty takes one away) and, if given, another body. BadData when its head cannot be read."""
     parts = page.split(data, path)
     if not parts.headed:
-        raise BadData("no head", place=f"{path}:1", cure="begin with a line ---, date:, type: and tier:")
+        raise BadData(
+            "no head", place=f"{path}:1", cure="begin with a line ---, date:, type: and tier:"
+        )
     edits = []
     entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
     for key, value in fields.items():
         found = [entry for entry in entries if entry.key == key]
         if len(found) > 1:
-            raise BadData(f"'{key}' comes twice", place=f"{path}:{found[1].line}", cure="remove one")
+            raise BadData(
+                f"'{key}' comes twice", place=f"{path}:{found[1].line}", cure="remove one"
+            )
         if found:
             edits.append(_set(parts, found[0], value))
         elif value:
             edits.append(added(parts, f"{key}: {text_of(value)}"))
     made = applied(parts, edits, body)
-    wanted = [*values(entries, fields), *((key, _value(text_of(value))) for key, value in fields.items() if value)]
+    wanted = [
+        *values(entries, fields),
+        *((key, _value(text_of(value))) for key, value in fields.items() if value),
+    ]
     if sorted(wanted, key=repr) != sorted(values(entries_of(made, path)), key=repr):
         raise BadData(
-            "a head that cannot be changed in place", place=f"{path}:1", cure="write one 'key: value' a line, without aliases"
+            "a head that cannot be changed in place",
+            place=f"{path}:1",
+            cure="write one 'key: value' a line, without aliases",
         )
     return made
 
@@ -106,7 +126,10 @@ def _value(text: str) -> Any:
 def _shape(node: Any) -> Any:
     if isinstance(node.value, str):
         return node.tag, node.value
-    return node.tag, [[_shape(each) for each in child] if isinstance(child, tuple) else _shape(child) for child in node.value]
+    return node.tag, [
+        [_shape(each) for each in child] if isinstance(child, tuple) else _shape(child)
+        for child in node.value
+    ]
 
 
 def picture(path: str) -> str:
@@ -133,7 +156,9 @@ def applied(parts: Split, edits: Sequence[Edit], body: str | None = None) -> byt
     after = parts.text[parts.at + len(parts.yaml) :]
     if body is not None:
         mark = after[: len(after) - len(parts.body)]
-        gap = parts.body[: len(parts.body) - len(parts.body.lstrip("\r\n"))]  # between the head and the text, as they have it
+        gap = parts.body[
+            : len(parts.body) - len(parts.body.lstrip("\r\n"))
+        ]  # between the head and the text, as they have it
         after = (
             mark
             + ("" if mark.endswith("\n") else parts.newline)
@@ -156,8 +181,16 @@ def _set(parts: Split, entry: yaml_nodes.Entry, value: Any) -> Edit:
     if not value:
         line_end = parts.yaml.find("\n", end)
         return Edit(start, len(parts.yaml) if line_end < 0 else line_end + 1, "")
-    if not entry.aliased and isinstance(entry.node.value, str) and entry.node.style not in ("|", ">"):
-        gap = "" if parts.yaml[entry.node.start_mark.index - 1 : entry.node.start_mark.index].isspace() else " "
+    if (
+        not entry.aliased
+        and isinstance(entry.node.value, str)
+        and entry.node.style not in ("|", ">")
+    ):
+        gap = (
+            ""
+            if parts.yaml[entry.node.start_mark.index - 1 : entry.node.start_mark.index].isspace()
+            else " "
+        )
         return Edit(entry.node.start_mark.index, entry.node.end_mark.index, gap + text_of(value))
     return Edit(entry.end, end, f": {text_of(value)}")
 

@@ -10,7 +10,9 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\n]*)")
 _TICKS = re.compile(r"`+")
 _BLANK = re.compile(r"(\n[ \t\r]*\n)")
 _LINK = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(?:#[^\[\]\n|]*)?(?:\|[^\[\]\n]*)?\]\]")
-_IMAGE = re.compile(r"!\[[^\[\]\n]*\]\(\s*(?:<([^<>\n]*)>|([^()\s]+))(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?\s*\)")
+_IMAGE = re.compile(
+    r"!\[[^\[\]\n]*\]\(\s*(?:<([^<>\n]*)>|([^()\s]+))(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?\s*\)"
+)
 _SHOWN = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|bmp|avif|pdf|mp[34])\Z", re.I)
 
 
@@ -23,14 +25,20 @@ class Target(NamedTuple):
 
 def links(page: Page) -> list[Target]:
     """The pages that a page links to, in order."""
-    return [Target(name, line) for bang, name, line in _linked(page) if name and not (bang and _SHOWN.search(name))]
+    return [
+        Target(name, line)
+        for bang, name, line in _linked(page)
+        if name and not (bang and _SHOWN.search(name))
+    ]
 
 
 def images(page: Page) -> list[Target]:
     """The files that a page shows, whether in the body or as `image`; addresses of the network are none."""
     if "![" not in page.body:
         return []
-    found = [Target(name, line) for bang, name, line in _linked(page) if bang and _SHOWN.search(name)]
+    found = [
+        Target(name, line) for bang, name, line in _linked(page) if bang and _SHOWN.search(name)
+    ]
     plain = _without_code(page.body)
     at, line = 0, page.body_line
     for match in _IMAGE.finditer(plain):
@@ -58,7 +66,11 @@ def _linked(page: Page) -> Iterator[tuple[str, str, int]]:
     for match in _LINK.finditer(plain):
         line += plain.count("\n", at, match.start())
         at = match.start()
-        yield match[1], match[2].rstrip("\\").strip().removesuffix(".md"), line  # in a table, a bar has a backslash
+        yield (
+            match[1],
+            match[2].rstrip("\\").strip().removesuffix(".md"),
+            line,
+        )  # in a table, a bar has a backslash
 
 
 def _without_code(body: str) -> str:
@@ -93,7 +105,10 @@ def _without_spans(paragraph: str) -> str:
             others.pop()
         if others:
             until = runs[others[-1]][1]
-            parts += [paragraph[at:start], *("\n" if c == "\n" else " " for c in paragraph[start:until])]
+            parts += [
+                paragraph[at:start],
+                *("\n" if c == "\n" else " " for c in paragraph[start:until]),
+            ]
             at, number = until, others[-1]
         number += 1
     return "".join([*parts, paragraph[at:]])

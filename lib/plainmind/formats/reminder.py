@@ -118,7 +118,10 @@ def read(data: bytes) -> Contents:
                 problems.append(Problem(line, _wrong(raw)))
         elif reminder.id and seen.setdefault(reminder.id, line) != line:
             problems.append(
-                Problem(line, f"id={reminder.id} is on line {seen[reminder.id]} already, which stands; change or remove it")
+                Problem(
+                    line,
+                    f"id={reminder.id} is on line {seen[reminder.id]} already, which stands; change or remove it",
+                )
             )
         else:
             reminders.append(reminder)
@@ -145,7 +148,9 @@ def _fields_of(raw: bytes) -> Sequence[str] | None:
     return None if None in found else found
 
 
-def _reminder(line: int, fields: Sequence[str], raw: bytes, offset: int, end: int) -> Reminder | None:
+def _reminder(
+    line: int, fields: Sequence[str], raw: bytes, offset: int, end: int
+) -> Reminder | None:
     date, time, recur, msg, id = fields
     try:
         day = datetime.date.fromisoformat(date)
@@ -228,7 +233,9 @@ def _wrong_fields(rest: bytes) -> str:
     seen: set[str] = set()
     outside = bytearray(rest)
     for match in _WORD.finditer(rest):
-        key, value = (part.decode("utf-8", "replace") if part is not None else "" for part in match.groups())
+        key, value = (
+            part.decode("utf-8", "replace") if part is not None else "" for part in match.groups()
+        )
         outside[match.start() : match.end()] = b"x" * len(match[0])
         if key not in KEYS:
             return f"'{match[0].decode('utf-8', 'replace')}' is no field; use date, time, recur, msg and id"

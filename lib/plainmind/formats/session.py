@@ -92,7 +92,9 @@ def instant(fields: Fields, key: str) -> int:
 def checked_session(id: str) -> str:
     """A session's name as given, or BadData."""
     if not _SESSION.match(id):
-        raise BadData(f"'{id}' is no session", cure="use session-<unix time>, such as session-1770451234")
+        raise BadData(
+            f"'{id}' is no session", cure="use session-<unix time>, such as session-1770451234"
+        )
     return id
 
 
@@ -127,7 +129,11 @@ def agent_of(name: str) -> str | None:
 def parse(data: bytes, path: str) -> State:
     """The state that stands in a file, or BadData that names the field, or the line where it is no JSON."""
     if len(data) > MOST:
-        raise BadData(f"more than {MOST >> 20} MiB", place=path, cure="move what is large into files of its own")
+        raise BadData(
+            f"more than {MOST >> 20} MiB",
+            place=path,
+            cure="move what is large into files of its own",
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -147,7 +153,9 @@ def render(state: State) -> bytes:
     data = strict_json.write(state.fields)
     if len(data) > MOST:
         what = f"the state would have {len(data)} bytes"
-        raise BadData(what, place=state.path, cure=f"at most {MOST}; put it in a file, and name the file")
+        raise BadData(
+            what, place=state.path, cure=f"at most {MOST}; put it in a file, and name the file"
+        )
     return data
 
 
@@ -161,7 +169,10 @@ def _check(fields: Any, path: str) -> None:
     names = {"agentName": file.removesuffix(".json"), "sessionId": id.rpartition("/")[2]}
     for key, name in names.items():
         if fields.get(key) != name:
-            raise BadData(f"{key}: {_told(fields.get(key))} is not the path's '{name}'", cure="correct it, or rename the file")
+            raise BadData(
+                f"{key}: {_told(fields.get(key))} is not the path's '{name}'",
+                cure="correct it, or rename the file",
+            )
     _check_status(fields.get("status"), "status")
     for key in ("startTime", "endTime"):
         _check_time(fields.get(key), key)
@@ -197,7 +208,9 @@ _KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
 
 def _check_kind(value: Any, kind: type, place: str) -> None:
     if value is not None and type(value) is not kind:
-        raise BadData(f"{place}: {_told(value)} is not {_KINDS[kind]}", cure=f"give {_KINDS[kind]}, or null")
+        raise BadData(
+            f"{place}: {_told(value)} is not {_KINDS[kind]}", cure=f"give {_KINDS[kind]}, or null"
+        )
 
 
 def _check_text(value: Any, place: str) -> None:
@@ -210,7 +223,9 @@ def _check_text(value: Any, place: str) -> None:
 
 def _check_status(value: Any, place: str) -> None:
     if value not in STATUSES:
-        raise BadData(f"{place}: {_told(value)} is no status", cure="use one of " + ", ".join(STATUSES))
+        raise BadData(
+            f"{place}: {_told(value)} is no status", cure="use one of " + ", ".join(STATUSES)
+        )
 
 
 def _check_agent(value: Any, place: str) -> None:
@@ -227,7 +242,10 @@ def _check_time(value: Any, place: str) -> None:
     try:
         clock.parse(value)
     except BadData as error:
-        raise BadData(f"{place}: {error.what if type(value) is str else _told(value) + ' is no time'}", cure=error.cure) from None
+        raise BadData(
+            f"{place}: {error.what if type(value) is str else _told(value) + ' is no time'}",
+            cure=error.cure,
+        ) from None
 
 
 def _told(value: Any) -> str:
@@ -239,21 +257,36 @@ def _told(value: Any) -> str:
 # --- changes: each gives the fields of the state after it
 
 
-def started(old: Fields | None, id: str, agent: str, now: int, repo: str | None = None, status: str = "in_progress") -> Fields:
+def started(
+    old: Fields | None,
+    id: str,
+    agent: str,
+    now: int,
+    repo: str | None = None,
+    status: str = "in_progress",
+) -> Fields:
     """A run that starts, or (pending) is to start: the first one, or one more of an agent that has a state."""
     fields = old or {
         "agentName": agent, "status": status, "sessionId": id, "targetRepo": None, "startTime": None, "endTime": None,
         "completedTasks": [], "artifacts": {}, "nextSteps": [],
     }  # fmt: skip
     start = clock.text(now) if status != "pending" else fields.get("startTime")
-    return {**fields, "status": status, "startTime": start, "endTime": None, "targetRepo": repo or fields.get("targetRepo")}
+    return {
+        **fields,
+        "status": status,
+        "startTime": start,
+        "endTime": None,
+        "targetRepo": repo or fields.get("targetRepo"),
+    }
 
 
 def ended(old: Fields, now: int, status: str = "completed") -> Fields:
     return {**old, "status": status, "endTime": clock.text(now)}
 
 
-def with_task(old: Fields, description: str, file: str | None = None, status: str = "completed") -> Fields:
+def with_task(
+    old: Fields, description: str, file: str | None = None, status: str = "completed"
+) -> Fields:
     """A task more; one with the same description and file gets the status."""
     _check_text(description, "description")
     task = {"description": description, **({"file": file} if file else {}), "status": status}
@@ -266,7 +299,14 @@ def with_artifacts(old: Fields, artifacts: Fields) -> Fields:
     return {**old, "artifacts": made}
 
 
-def with_step(old: Fields, agent: str, action: str, now: int, priority: str = "required", after: tuple[str, ...] = ()) -> Fields:
+def with_step(
+    old: Fields,
+    agent: str,
+    action: str,
+    now: int,
+    priority: str = "required",
+    after: tuple[str, ...] = (),
+) -> Fields:
     """A step more; one for the same agent with the same action is asked for again."""
     _check_text(action, "action")
     step = {

@@ -79,7 +79,11 @@ def body(data: bytes) -> str:
 def head(data: bytes, path: str) -> Head:
     """What the YAML says, unchecked. BadData where there is none, or none that can be read."""
     if len(data) > MOST:
-        raise BadData(f"more than {MOST // 1024} KB", place=f"{path}:1", cure="move the details to files beside it")
+        raise BadData(
+            f"more than {MOST // 1024} KB",
+            place=f"{path}:1",
+            cure="move the details to files beside it",
+        )
     try:
         text = data.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -87,9 +91,17 @@ def head(data: bytes, path: str) -> Head:
         raise BadData("no UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
     match = _HEAD.match(text)
     if not match:
-        raise BadData("no head", place=f"{path}:1", cure="begin with a line ---, then name: and description:, then a line ---")
+        raise BadData(
+            "no head",
+            place=f"{path}:1",
+            cure="begin with a line ---, then name: and description:, then a line ---",
+        )
     if len(match[1]) > MOST_HEAD:
-        raise BadData(f"a head of more than {MOST_HEAD // 1024} KB", place=f"{path}:1", cure="move the text below the head")
+        raise BadData(
+            f"a head of more than {MOST_HEAD // 1024} KB",
+            place=f"{path}:1",
+            cure="move the text below the head",
+        )
     return _read(match[1], path)
 
 
@@ -105,17 +117,33 @@ def problems(found: Head, path: str) -> Iterator[BadData]:
         if key not in found.values:
             yield wrong(key, f"no '{key}'", f"add {key}: to the head")
         elif not (found.values[key] or "").strip():
-            yield wrong(key, f"'{key}' is no text", "give it one, in quotes if it is a number, a date or true")
+            yield wrong(
+                key,
+                f"'{key}' is no text",
+                "give it one, in quotes if it is a number, a date or true",
+            )
     name, folder = found.values.get("name") or "", path.split("/")[-2] if "/" in path else ""
     if name and (not _NAME.fullmatch(name) or len(name) > LONGEST_NAME):
-        yield wrong("name", f"'{name[:80]}' is no name", f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}")
+        yield wrong(
+            "name",
+            f"'{name[:80]}' is no name",
+            f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}",
+        )
     elif name and name != folder:
-        yield wrong("name", f"the name '{name}' is not the folder's, '{folder}'", "rename one of them")
+        yield wrong(
+            "name", f"the name '{name}' is not the folder's, '{folder}'", "rename one of them"
+        )
     length = len(found.values.get("description") or "")
     if length > LONGEST_DESCRIPTION:
-        yield wrong("description", f"a description of {length} characters", f"at most {LONGEST_DESCRIPTION}; say what and when")
+        yield wrong(
+            "description",
+            f"a description of {length} characters",
+            f"at most {LONGEST_DESCRIPTION}; say what and when",
+        )
     if found.values.get(HIDDEN, "false") not in ("true", "false"):
-        yield wrong(HIDDEN, f"'{HIDDEN}' is neither true nor false", "write one of them, without quotes")
+        yield wrong(
+            HIDDEN, f"'{HIDDEN}' is neither true nor false", "write one of them, without quotes"
+        )
 
 
 def _read(text: str, path: str) -> Head:

@@ -43,7 +43,16 @@ def steps(states: Iterable[State]) -> list[Step]:
         for step in state.fields.get("nextSteps") or ():
             added = instant(step, "addedTime") or state.started
             after = tuple(step.get("dependencies") or ())
-            found.append(Step(state.agent, step["agent"], step["action"], step.get("priority") or PRIORITIES[0], after, added))
+            found.append(
+                Step(
+                    state.agent,
+                    step["agent"],
+                    step["action"],
+                    step.get("priority") or PRIORITIES[0],
+                    after,
+                    added,
+                )
+            )
     return found
 
 
@@ -85,7 +94,11 @@ def _met(name: str, step: Step, states: dict[str, State], all_steps: list[Step])
         return state.started if state.status != "pending" else None
     if state.status != status:
         return None
-    asked = (s for s in all_steps if s.agent == agent != step.agent and s.priority == "required" and s.added > state.started)
+    asked = (
+        s
+        for s in all_steps
+        if s.agent == agent != step.agent and s.priority == "required" and s.added > state.started
+    )
     if status == "completed" and any(asked):
         return None
     return 0 if status == "pending" else state.ended

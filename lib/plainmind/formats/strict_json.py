@@ -19,11 +19,19 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\ud
 def read(text: str) -> Any:
     """The value of a text. BadData, its place the line where it is known."""
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_number)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_number
+        )
     except json.JSONDecodeError as error:
-        raise BadData(f"no JSON: {error.msg[:1].lower()}{error.msg[1:]}", place=str(error.lineno), cure="mend the line") from None
+        raise BadData(
+            f"no JSON: {error.msg[:1].lower()}{error.msg[1:]}",
+            place=str(error.lineno),
+            cure="mend the line",
+        ) from None
     except ValueError as error:  # one of ours, or more digits than Python reads
-        raise BadData(f"JSON that would be lost: {str(error).partition(';')[0]}", cure="mend it") from None
+        raise BadData(
+            f"JSON that would be lost: {str(error).partition(';')[0]}", cure="mend it"
+        ) from None
     except RecursionError:
         raise BadData(f"nested deeper than {DEEPEST}", cure="keep it flat") from None
     check_depth(value)

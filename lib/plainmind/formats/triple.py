@@ -18,9 +18,13 @@ class Triple(NamedTuple):
 
 
 #: they say nothing by themselves: what is said is in the object ('is owner of x' is `owns x`)
-COPULAS = frozenset("is are was were be been am has have had is_a is_an is_the has_a has_an isa hasa does do did can will".split())
+COPULAS = frozenset(
+    "is are was were be been am has have had is_a is_an is_the has_a has_an isa hasa does do did can will".split()
+)
 #: they have no direction
-VAGUE = frozenset("related_to relates_to is_related_to associated_with linked_to connected_to about see".split())
+VAGUE = frozenset(
+    "related_to relates_to is_related_to associated_with linked_to connected_to about see".split()
+)
 
 #: pairs that say one thing from both ends, beyond those that grammar shows (owns, owned_by, owner_of)
 INVERSES = {
@@ -44,7 +48,11 @@ def predicate(text: str) -> str:
     lower = _WORD_ENDS.sub("_", unicodedata.normalize("NFC", text)).lower()
     if lower.isascii() and lower.isidentifier() and "__" not in lower:
         return lower.strip("_")
-    return "_".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in lower).split())
+    return "_".join(
+        "".join(
+            c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in lower
+        ).split()
+    )
 
 
 def entity(text: str) -> str:
@@ -80,13 +88,20 @@ class Health(NamedTuple):
 
     def records(self) -> list[tuple[str, int, str, str]]:
         """(code, times, names, detail): counts first, then predicates, then what splits the graph."""
-        largest = f"{self.components[0] / self.entities:.0%} of the entities are in the largest" if self.entities else ""
+        largest = (
+            f"{self.components[0] / self.entities:.0%} of the entities are in the largest"
+            if self.entities
+            else ""
+        )
         return [
             ("triples", self.triples, "", ""),
             ("entities", self.entities, "", ""),
             ("parts", len(self.components), "", largest),
             *(("predicate", times, name, "") for name, times in self.predicates),
-            *((each.code, each.times, ", ".join(each.names), each.detail) for each in self.concerns),
+            *(
+                (each.code, each.times, ", ".join(each.names), each.detail)
+                for each in self.concerns
+            ),
         ]
 
 
@@ -102,25 +117,42 @@ def health(written: Sequence[Triple]) -> Health:
         *_of_predicates(predicates),
         *_spaces(written),
         *_inverses(predicates),
-        *_spellings("spelling", predicates, _root_of, "one relation in several words: keep the most frequent"),
+        *_spellings(
+            "spelling",
+            predicates,
+            _root_of,
+            "one relation in several words: keep the most frequent",
+        ),
         *_spellings("name", names, same, "one name in several spellings: keep the most frequent"),
         *_orphans(graph, parts),
     ]
     sizes = sorted((len(part) for part in parts), reverse=True)
-    return Health(len(graph), len(names), sorted(predicates.items(), key=lambda p: (-p[1], p[0])), sizes, concerns)
+    return Health(
+        len(graph),
+        len(names),
+        sorted(predicates.items(), key=lambda p: (-p[1], p[0])),
+        sizes,
+        concerns,
+    )
 
 
 def _of_predicates(predicates: Counter[str]) -> Iterable[Concern]:
     for name, count in sorted(predicates.items()):
         if name in COPULAS:
-            yield Concern("copula", (name,), count, "name the relation: not 'x is owner of y' but 'x owns y'")
+            yield Concern(
+                "copula", (name,), count, "name the relation: not 'x is owner of y' but 'x owns y'"
+            )
         elif name in VAGUE:
             yield Concern("vague", (name,), count, "say how, and in which direction")
 
 
 def _spaces(written: Sequence[Triple]) -> Iterable[Concern]:
     better = {each.predicate: predicate(each.predicate) for each in written}
-    odd = Counter(each.predicate for each in written if better[each.predicate] not in {each.predicate, *COPULAS, *VAGUE})
+    odd = Counter(
+        each.predicate
+        for each in written
+        if better[each.predicate] not in {each.predicate, *COPULAS, *VAGUE}
+    )
     for name, count in sorted(odd.items()):
         yield Concern("spaces", (name,), count, f"write {better[name]}; mem-lint --fix does")
 
@@ -131,18 +163,33 @@ def _inverses(predicates: Counter[str]) -> Iterable[Concern]:
     passive = {_active(name): name for name in sorted(predicates) if _active(name)}
     found = set()
     for name in predicates:
-        other = known.get(name) if known.get(name) in predicates else passive.get(_root_of(name)) if not _active(name) else None
+        other = (
+            known.get(name)
+            if known.get(name) in predicates
+            else passive.get(_root_of(name))
+            if not _active(name)
+            else None
+        )
         if other and other != name:
-            found.add(tuple(sorted((name, other), key=lambda n: (-predicates[n], bool(_active(n)), n))))
+            found.add(
+                tuple(sorted((name, other), key=lambda n: (-predicates[n], bool(_active(n)), n)))
+            )
     for one, other in sorted(found):
-        yield Concern("inverse", (one, other), predicates[one] + predicates[other], f"one direction a relation: keep {one}")
+        yield Concern(
+            "inverse",
+            (one, other),
+            predicates[one] + predicates[other],
+            f"one direction a relation: keep {one}",
+        )
 
 
 def _spellings(code: str, counts: Counter[str], key, detail: str) -> Iterable[Concern]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name in counts:
         groups[key(name)].append(name)
-    for names in sorted(sorted(group, key=lambda n: (-counts[n], n)) for group in groups.values() if len(group) > 1):
+    for names in sorted(
+        sorted(group, key=lambda n: (-counts[n], n)) for group in groups.values() if len(group) > 1
+    ):
         yield Concern(code, tuple(names), sum(counts[name] for name in names), detail)
 
 
@@ -152,7 +199,9 @@ def _orphans(graph: Sequence[Triple], parts: list[set[str]]) -> Iterable[Concern
         return  # so small a graph has no main part yet
     part_of = {name: number for number, part in enumerate(parts) for name in part}
     times = Counter(part_of[each.subject] for each in graph)
-    detail = "nothing leads from here to the rest: is one of the names spelled differently elsewhere?"
+    detail = (
+        "nothing leads from here to the rest: is one of the names spelled differently elsewhere?"
+    )
     for part in sorted(parts, key=lambda p: (-len(p), sorted(p)))[1:]:
         few = tuple(sorted(part)[:5])
         code = "orphan" if len(part) <= 2 else "island"
@@ -199,7 +248,14 @@ def _active(name: str) -> str:
 
 
 def _stem(word: str) -> str:
-    for ending, instead in (("ied", "y"), ("ies", "y"), ("ing", ""), ("ed", ""), ("ss", "ss"), ("s", "")):
+    for ending, instead in (
+        ("ied", "y"),
+        ("ies", "y"),
+        ("ing", ""),
+        ("ed", ""),
+        ("ss", "ss"),
+        ("s", ""),
+    ):
         if word.endswith(ending) and len(word) - len(ending) >= 2:
             word = word[: -len(ending)] + instead
             break

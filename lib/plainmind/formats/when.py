@@ -16,12 +16,17 @@ from .occurrence import instant, local
 _MINUTE = 60_000
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = re.compile(
-    r"\s*(\d{1,6})\s*(w|weeks?|d|days?|h|hours?|m|min|mins|minutes?)(?![a-z])\s*|\s*(\d{1,6})([wdhm])(?=\d)", re.ASCII
+    r"\s*(\d{1,6})\s*(w|weeks?|d|days?|h|hours?|m|min|mins|minutes?)(?![a-z])\s*|\s*(\d{1,6})([wdhm])(?=\d)",
+    re.ASCII,
 )
-_AT = re.compile(r"(?:([a-z]+|\d{4}-\d\d-\d\d)(?:\s+at\s+|\s+|t(?=\d)))?(\d{1,2})(?::(\d\d))?(am|pm)?", re.ASCII)
+_AT = re.compile(
+    r"(?:([a-z]+|\d{4}-\d\d-\d\d)(?:\s+at\s+|\s+|t(?=\d)))?(\d{1,2})(?::(\d\d))?(am|pm)?", re.ASCII
+)
 
 
-def chosen(now: int, date: str | None, time: str | None, at: str | None, span: str | None) -> tuple[Date, Time]:
+def chosen(
+    now: int, date: str | None, time: str | None, at: str | None, span: str | None
+) -> tuple[Date, Time]:
     """The day and minute that a command's options name: --date with --time, or --at, or --in."""
     if (date is not None or time is not None) + (at is not None) + (span is not None) != 1:
         raise Usage("say when", cure="give --date and --time, or --at, or --in")
@@ -30,7 +35,10 @@ def chosen(now: int, date: str | None, time: str | None, at: str | None, span: s
     if span is not None:
         return after(span, now)
     if date is None or time is None:
-        raise Usage(f"{'--date' if date is None else '--time'} is missing", cure="give both, or --at, or --in")
+        raise Usage(
+            f"{'--date' if date is None else '--time'} is missing",
+            cure="give both, or --at, or --in",
+        )
     return day(date), minute(time)
 
 
@@ -64,7 +72,10 @@ def said(text: str, now: int) -> tuple[Date, Time]:
     match = _AT.fullmatch(text.strip().lower())
     hour = match and _clock(match[2], match[3], match[4])
     if not match or hour is None:
-        raise BadData(f"'{text}' is no moment", cure="write it as 'tomorrow 09:00', 'friday 17:30', '18:00' or '2026-03-29 01:30'")
+        raise BadData(
+            f"'{text}' is no moment",
+            cure="write it as 'tomorrow 09:00', 'friday 17:30', '18:00' or '2026-03-29 01:30'",
+        )
     try:
         return _next(match[1], hour, now)
     except OverflowError:

@@ -14,7 +14,8 @@ DEEPEST = 16
 MOST = 10_000  # nodes, each alias counted as what it stands for
 
 _KINDS = {
-    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
 }
 
 
@@ -45,20 +46,40 @@ def entries(text: str, path: str, first_line: int, *, aliases: bool = False) -> 
     except yaml.YAMLError as error:
         # a character that may not be there has an offset and no mark
         mark, offset = getattr(error, "problem_mark", None), getattr(error, "position", 0)
-        at = _line_of(text, mark, first_line) if mark else first_line + text.encode("utf-8", "replace")[:offset].count(b"\n")
+        at = (
+            _line_of(text, mark, first_line)
+            if mark
+            else first_line + text.encode("utf-8", "replace")[:offset].count(b"\n")
+        )
         what = getattr(error, "problem", None) or getattr(error, "reason", "damaged")
-        raise BadData(f"no YAML: {what}", place=f"{path}:{at}", cure="put the value in quotes, or mend the line") from None
+        raise BadData(
+            f"no YAML: {what}",
+            place=f"{path}:{at}",
+            cure="put the value in quotes, or mend the line",
+        ) from None
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
-        raise BadData("the head is no list of 'key: value'", place=f"{path}:{first_line}", cure="write one 'key: value' a line")
+        raise BadData(
+            "the head is no list of 'key: value'",
+            place=f"{path}:{first_line}",
+            cure="write one 'key: value' a line",
+        )
     found, number, at = [], first_line, 0
     for key, value in root.value:
         start = key.start_mark.index
         if start < at:  # an alias: the key stands before
             number, at = first_line, 0
         number, at = number + text.count("\n", at, start), start
-        found.append(Entry(key.value if isinstance(key.value, str) else "?", value, number, start, key.end_mark.index))
+        found.append(
+            Entry(
+                key.value if isinstance(key.value, str) else "?",
+                value,
+                number,
+                start,
+                key.end_mark.index,
+            )
+        )
     if aliases:
         _check_size(root, text, path, first_line)
     return found
@@ -82,15 +103,23 @@ def _root(text: str, path: str, first_line: int, aliases: bool) -> Any:
     """The YAML as nodes, None when it is empty."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a build without libyaml has the slow one only
+    loader = getattr(
+        yaml, "CSafeLoader", yaml.SafeLoader
+    )  # a build without libyaml has the slow one only
     depth = values = 0
     for event in yaml.parse(text, Loader=loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
+            event, yaml.CollectionEndEvent
+        )
         alias = isinstance(event, yaml.AliasEvent) and not aliases
         if alias or depth > DEEPEST:
             place = f"{path}:{_line_of(text, event.start_mark, first_line)}"
             if alias:
-                raise BadData("an alias in the head", place=place, cure="write out what it stands for; put a * in quotes")
+                raise BadData(
+                    "an alias in the head",
+                    place=place,
+                    cure="write out what it stands for; put a * in quotes",
+                )
             raise BadData("a head nested too deep", place=place, cure="keep it flat")
         values += isinstance(event, yaml.NodeEvent)
         if values > MOST:
@@ -112,12 +141,20 @@ def _check_size(root: Any, text: str, path: str, first_line: int) -> None:
             raise refusal(node, "an alias that stands for itself", "write out what it stands for")
         if id(node) not in sizes:
             if not kind(node):
-                raise refusal(node, f"the tag '{node.tag[:80]}'", "remove it; a page has texts, numbers and lists only")
+                raise refusal(
+                    node,
+                    f"the tag '{node.tag[:80]}'",
+                    "remove it; a page has texts, numbers and lists only",
+                )
             open_.add(id(node))
             sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
             open_.discard(id(node))
         if sizes[id(node)] > MOST:
-            raise refusal(node, f"aliases that stand for more than {MOST:,} values", "write out what is needed")
+            raise refusal(
+                node,
+                f"aliases that stand for more than {MOST:,} values",
+                "write out what is needed",
+            )
         return sizes[id(node)]
 
     size(root)

@@ -41,7 +41,9 @@ class Environment:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             for binding in parse_stream(file):
                 if binding.error:
-                    self.complaints.append(f"{path}:{binding.original.line}: no NAME=VALUE; mend the line")
+                    self.complaints.append(
+                        f"{path}:{binding.original.line}: no NAME=VALUE; mend the line"
+                    )
                 elif binding.key and binding.value:
                     self._file[binding.key] = binding.value
 

@@ -66,7 +66,9 @@ class Unavailable(Failure):
 
     code = UNAVAILABLE
 
-    def __init__(self, what: str, *, retry_after: float | None = None, undone: bool = False, **more):
+    def __init__(
+        self, what: str, *, retry_after: float | None = None, undone: bool = False, **more
+    ):
         super().__init__(what, **more)
         self.retry_after, self.undone = retry_after, undone
 

@@ -19,7 +19,9 @@ from typing import NamedTuple
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
 LOCK_WAIT = 5.0  # seconds
-LONGEST_NAME = 190  # bytes of a file's name in that of one beside it: no name may have more than 255
+LONGEST_NAME = (
+    190  # bytes of a file's name in that of one beside it: no name may have more than 255
+)
 
 
 def sync(fd: int) -> None:
@@ -156,7 +158,9 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
                 sync(fd)
         except BaseException as error:
             _name(error, path)
-            if os.fstat(fd).st_size == before + written:  # else a human appended, too, and theirs stays
+            if (
+                os.fstat(fd).st_size == before + written
+            ):  # else a human appended, too, and theirs stays
                 os.ftruncate(fd, before)
             raise
         return before
@@ -189,7 +193,9 @@ def _give_name(temporary: str, path: str) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-    close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # the name is ours from here
+    close(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    )  # the name is ours from here
     try:
         os.rename(temporary, path)
     except BaseException:
@@ -202,7 +208,9 @@ def finish_creating(path: str) -> None:
     folder, name = os.path.split(path)
     settle(folder)
     for other in os.listdir(folder):
-        if other.startswith(f".{short(name)}.") and os.path.samefile(os.path.join(folder, other), path):
+        if other.startswith(f".{short(name)}.") and os.path.samefile(
+            os.path.join(folder, other), path
+        ):
             os.unlink(os.path.join(folder, other))
 
 
@@ -261,7 +269,11 @@ def short(name: str) -> str:
     import hashlib
 
     ending = os.fsencode(os.path.splitext(name)[1])
-    end = b"~" + hashlib.sha256(data).hexdigest()[:8].encode() + (ending if len(ending) <= 16 else b"")
+    end = (
+        b"~"
+        + hashlib.sha256(data).hexdigest()[:8].encode()
+        + (ending if len(ending) <= 16 else b"")
+    )
     return os.fsdecode(beginning(data, LONGEST_NAME - len(end)) + end)
 
 
@@ -327,8 +339,12 @@ def _dress(fd: int, like: str) -> None:
         try:
             os.fchown(fd, wanted.st_uid, wanted.st_gid)
         except PermissionError:
-            raise NotPermitted("it belongs to others, and would not any more", place=like, cure="run as its owner") from None
-    if wanted.st_mode != os.fstat(fd).st_mode:  # some file systems have one mode for all, and refuse
+            raise NotPermitted(
+                "it belongs to others, and would not any more", place=like, cure="run as its owner"
+            ) from None
+    if (
+        wanted.st_mode != os.fstat(fd).st_mode
+    ):  # some file systems have one mode for all, and refuse
         os.fchmod(fd, wanted.st_mode & 0o7777)
     if hasattr(os, "listxattr"):  # Linux: access lists are among them
         for name in _attributes(like):
@@ -352,7 +368,9 @@ def _new_temporary(path: str) -> tuple[int, str]:
     for number in itertools.count():
         temporary = os.path.join(folder, f".{short(name)}.{os.getpid()}-{number}.tmp")
         try:
-            return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), temporary
+            return os.open(
+                temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+            ), temporary
         except FileExistsError:
             continue
     raise AssertionError

@@ -60,7 +60,9 @@ class Home:
         if "\0" in path or not full.startswith(self.root + os.sep):
             full = os.path.realpath(full) if "\0" not in path else ""
             if not full.startswith(os.path.realpath(self.root) + os.sep):
-                raise NotPermitted(f"'{path}' is outside the home", cure="give a path below MIND_HOME")
+                raise NotPermitted(
+                    f"'{path}' is outside the home", cure="give a path below MIND_HOME"
+                )
             return os.path.relpath(full, os.path.realpath(self.root))
         real, base = os.path.realpath(full), os.path.realpath(self.root)
         part = os.path.relpath(full, self.root)

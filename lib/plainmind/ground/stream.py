@@ -56,7 +56,11 @@ def visible(text: str) -> str:
     """`text` as it may go to standard output: on a terminal, nothing in it is obeyed as a command to the terminal."""
     if not stdout_is_terminal():
         return text
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda m: f"\\x{ord(m[0]):02x}", text)
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]",
+        lambda m: f"\\x{ord(m[0]):02x}",
+        text,
+    )
 
 
 def write(text: str) -> None:

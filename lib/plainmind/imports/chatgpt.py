@@ -63,7 +63,10 @@ def events(conversation: dict[str, Any], place: str) -> Iterator[Found]:
     for message in messages:
         if message and id(message) not in shown:
             yield Skipped("other branch")
-    context = said.context_of("chatgpt", plain(conversation.get("conversation_id")) or plain(conversation.get("id")) or place)
+    context = said.context_of(
+        "chatgpt",
+        plain(conversation.get("conversation_id")) or plain(conversation.get("id")) or place,
+    )
     last = said.instant(conversation.get("create_time"), conversation.get("update_time"))
     called: tuple[str, dict[str, Any]] = "", {}
     for node, message in path:
@@ -83,7 +86,9 @@ def events(conversation: dict[str, Any], place: str) -> Iterator[Found]:
         yield _settled(message, blank, called, place)
 
 
-def _settled(message: dict[str, Any], blank: Said, called: tuple[str, dict[str, Any]], place: str) -> Said | Skipped | Failure:
+def _settled(
+    message: dict[str, Any], blank: Said, called: tuple[str, dict[str, Any]], place: str
+) -> Said | Skipped | Failure:
     author, metadata = mapping(message.get("author")), mapping(message.get("metadata"))
     files = [plain(mapping(file).get("name")) for file in sequence(metadata.get("attachments"))]
     if author.get("role") == "user":
@@ -96,7 +101,12 @@ def _settled(message: dict[str, Any], blank: Said, called: tuple[str, dict[str, 
         mine = recipient.partition(".")[0] == name.partition(".")[0]
         args = call["input"] if call and mine else {}
         one = blank._replace(
-            role="tool", meta={"name": name or recipient or "unknown", "call": call["id"] if call and mine else "", "args": args}
+            role="tool",
+            meta={
+                "name": name or recipient or "unknown",
+                "call": call["id"] if call and mine else "",
+                "args": args,
+            },
         )
     return said.remembered(one, place)
 
@@ -104,7 +114,14 @@ def _settled(message: dict[str, Any], blank: Said, called: tuple[str, dict[str, 
 def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]]]:
     """The messages from the root to the current node, or to the last one that has no children."""
     if plain(current) not in nodes:
-        current = next((name for name in reversed(nodes) if not sequence(mapping(nodes[name]).get("children"))), "")
+        current = next(
+            (
+                name
+                for name in reversed(nodes)
+                if not sequence(mapping(nodes[name]).get("children"))
+            ),
+            "",
+        )
     path: list[tuple[str, dict[str, Any]]] = []
     seen: set[str] = set()
     while isinstance(current, str) and current in nodes and current not in seen:
@@ -118,7 +135,10 @@ def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]
 
 def _hidden(message: dict[str, Any]) -> str:
     """Why a message is not to be remembered, '' when it is."""
-    metadata, kind = mapping(message.get("metadata")), mapping(message.get("content")).get("content_type")
+    metadata, kind = (
+        mapping(message.get("metadata")),
+        mapping(message.get("content")).get("content_type"),
+    )
     role = mapping(message.get("author")).get("role")
     if kind in THINKING or message.get("channel") == "analysis":
         return "thinking"
@@ -135,7 +155,10 @@ def _hidden(message: dict[str, Any]) -> str:
 
 def _text(message: dict[str, Any]) -> str:
     content = mapping(message.get("content"))
-    texts = [part if isinstance(part, str) else plain(mapping(part).get("text")) for part in sequence(content.get("parts"))]
+    texts = [
+        part if isinstance(part, str) else plain(mapping(part).get("text"))
+        for part in sequence(content.get("parts"))
+    ]
     if not texts:
         known = [plain(content.get(name)) for name in ("title", "url", "text", "result")]
         texts = [*known[:3], known[3]] if content.get("content_type") != "code" else [known[2]]

@@ -17,7 +17,9 @@ from . import said
 from .said import Calls, Found, Said, Skipped, mapping, plain
 from .sources import Record, Records, Source, lines
 
-_REMINDER = re.compile(r"<(system-reminder|local-command-caveat|user-prompt-submit-hook)>.*?</\1>\n*", re.S)
+_REMINDER = re.compile(
+    r"<(system-reminder|local-command-caveat|user-prompt-submit-hook)>.*?</\1>\n*", re.S
+)
 _COMMAND = re.compile(r"<command-name>\s*(.*?)\s*</command-name>", re.S)
 _ARGUMENTS = re.compile(r"<command-args>\s*(.*?)\s*</command-args>", re.S)
 _BASH = re.compile(r"\s*<bash-input>(.*?)</bash-input>", re.S)
@@ -65,7 +67,11 @@ def events(records: Records, session: str) -> Iterator[Found]:
             continue
         instant = said.instant(line.get("timestamp"))
         if instant is None or not message:
-            yield BadData("no message" if not message else "no time", place=place, cure="mend the line or take it out")
+            yield BadData(
+                "no message" if not message else "no time",
+                place=place,
+                cure="mend the line or take it out",
+            )
             continue
         blank = _blank(line, session, instant)
         if kind == "assistant":
@@ -81,18 +87,36 @@ def events(records: Records, session: str) -> Iterator[Found]:
 def _blank(line: dict[str, Any], session: str, instant: int) -> Said:
     forked = mapping(line.get("forkedFrom"))
     agent = plain(line.get("agentId")) if line.get("isSidechain") else ""
-    where = f"agent-{agent}" if agent else plain(forked.get("sessionId")) or plain(line.get("sessionId")) or session
+    where = (
+        f"agent-{agent}"
+        if agent
+        else plain(forked.get("sessionId")) or plain(line.get("sessionId")) or session
+    )
     id = plain(forked.get("messageUuid")) or plain(line.get("uuid"))
-    return Said(said.context_of("claude", where), id, instant, "", "", meta=said.meta(sidechain=bool(line.get("isSidechain"))))
+    return Said(
+        said.context_of("claude", where),
+        id,
+        instant,
+        "",
+        "",
+        meta=said.meta(sidechain=bool(line.get("isSidechain"))),
+    )
 
 
 def _hidden(line: dict[str, Any]) -> str:
     """Why a line is not what it seems to be, '' when it is."""
     if line.get("isCompactSummary") or line.get("isVisibleInTranscriptOnly"):
         return "summary"
-    if line.get("isMeta") or line.get("isApiErrorMessage") or mapping(line.get("message")).get("model") == "<synthetic>":
+    if (
+        line.get("isMeta")
+        or line.get("isApiErrorMessage")
+        or mapping(line.get("message")).get("model") == "<synthetic>"
+    ):
         return "hidden"
-    if mapping(line.get("origin")).get("kind", "human") != "human" or line.get("type") == "attachment":
+    if (
+        mapping(line.get("origin")).get("kind", "human") != "human"
+        or line.get("type") == "attachment"
+    ):
         return "hidden"
     return ""
 
@@ -100,10 +124,18 @@ def _hidden(line: dict[str, Any]) -> str:
 def _queued(line: dict[str, Any]) -> dict[str, Any]:
     """What the user typed while the agent was at work, as a line of theirs."""
     attached = mapping(line.get("attachment"))
-    if attached.get("type") != "queued_command" or attached.get("commandMode", "prompt") != "prompt":
+    if (
+        attached.get("type") != "queued_command"
+        or attached.get("commandMode", "prompt") != "prompt"
+    ):
         return line
     origin = attached.get("origin") or line.get("origin")
-    return {**line, "type": "user", "origin": origin, "message": {"role": "user", "content": attached.get("prompt")}}
+    return {
+        **line,
+        "type": "user",
+        "origin": origin,
+        "message": {"role": "user", "content": attached.get("prompt")},
+    }
 
 
 def _has_results(message: dict[str, Any]) -> bool:
@@ -120,15 +152,21 @@ def _agent(message: dict[str, Any], calls: Calls, blank: Said, place: str) -> It
     if content:
         model = plain(message.get("model"))
         meta = said.meta(model=f"anthropic:{model}" if model else "")
-        yield said.remembered(blank._replace(role="agent", content=content, meta={**meta, **blank.meta}), place)
+        yield said.remembered(
+            blank._replace(role="agent", content=content, meta={**meta, **blank.meta}), place
+        )
 
 
-def _user(message: dict[str, Any], calls: Calls, blank: Said, place: str, reason: str, typed: str) -> Iterator[Found]:
+def _user(
+    message: dict[str, Any], calls: Calls, blank: Said, place: str, reason: str, typed: str
+) -> Iterator[Found]:
     for part in said.parts(message.get("content")):
         if part.get("type") == "tool_result":
             call = plain(part.get("tool_use_id"))
             meta = {**calls.of(call), **said.meta(error=bool(part.get("is_error"))), **blank.meta}
-            one = blank._replace(id=call or blank.id, role="tool", content=said.text(part.get("content")), meta=meta)
+            one = blank._replace(
+                id=call or blank.id, role="tool", content=said.text(part.get("content")), meta=meta
+            )
             yield said.remembered(one, place)
     content = said.text(message.get("content"))
     if not content:

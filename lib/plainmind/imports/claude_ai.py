@@ -54,14 +54,18 @@ def events(conversation: dict[str, Any], place: str) -> Iterator[Found]:
     for number, message in enumerate(conversation["chat_messages"], 1):
         here = f"{place}, message {number}"
         if not isinstance(message, dict) or message.get("sender") not in ("human", "assistant"):
-            yield BadData("no message of a human or an assistant", place=here, cure="it is left out")
+            yield BadData(
+                "no message of a human or an assistant", place=here, cure="it is left out"
+            )
             continue
         last = said.instant(message.get("created_at"), last)
         if last is None:
             yield BadData("no time", place=here, cure="it is left out")
             continue
         role = "user" if message["sender"] == "human" else "agent"
-        yield from _message(message, Said(context, plain(message.get("uuid")), last, role, ""), calls, here)
+        yield from _message(
+            message, Said(context, plain(message.get("uuid")), last, role, ""), calls, here
+        )
 
 
 def _message(message: dict[str, Any], blank: Said, calls: Calls, place: str) -> Iterator[Found]:
@@ -77,24 +81,48 @@ def _message(message: dict[str, Any], blank: Said, calls: Calls, place: str) -> 
         if kind == "text":
             texts.append(plain(part.get("text")))
         elif kind == "tool_use":
-            calls.add(plain(part.get("id")) or plain(part.get("name")), part.get("name"), part.get("input"))
+            calls.add(
+                plain(part.get("id")) or plain(part.get("name")),
+                part.get("name"),
+                part.get("input"),
+            )
         elif kind == "tool_result":
             if any(texts):
-                yield said.remembered(blank._replace(id=id, content="\n".join(texts), meta=said.meta(files=files)), place)
+                yield said.remembered(
+                    blank._replace(id=id, content="\n".join(texts), meta=said.meta(files=files)),
+                    place,
+                )
                 texts, files, id = [], [], f"{blank.id}-{number}"
-            known = calls.of(plain(part.get("tool_use_id")) or plain(part.get("name")), part.get("name"))
-            meta = {**known, "call": plain(part.get("tool_use_id")), **said.meta(error=bool(part.get("is_error")))}
+            known = calls.of(
+                plain(part.get("tool_use_id")) or plain(part.get("name")), part.get("name")
+            )
+            meta = {
+                **known,
+                "call": plain(part.get("tool_use_id")),
+                **said.meta(error=bool(part.get("is_error"))),
+            }
             output = said.text(part.get("content"))
-            yield said.remembered(blank._replace(id=f"{blank.id}-{number}-tool", role="tool", content=output, meta=meta), place)
+            yield said.remembered(
+                blank._replace(
+                    id=f"{blank.id}-{number}-tool", role="tool", content=output, meta=meta
+                ),
+                place,
+            )
         else:
             yield Skipped("thinking" if kind in ("thinking", "redacted_thinking") else "other")
     if any(texts) or files:
-        yield said.remembered(blank._replace(id=id, content="\n".join(texts), meta=said.meta(files=files)), place)
+        yield said.remembered(
+            blank._replace(id=id, content="\n".join(texts), meta=said.meta(files=files)), place
+        )
 
 
 def _pasted(message: dict[str, Any]) -> list[dict[str, Any]]:
     attached = [mapping(one) for one in sequence(message.get("attachments"))]
-    texts = [plain(one.get("extracted_content")) for one in attached if plain(one.get("file_name")) in PASTED]
+    texts = [
+        plain(one.get("extracted_content"))
+        for one in attached
+        if plain(one.get("file_name")) in PASTED
+    ]
     return [{"type": "text", "text": text} for text in texts if text]
 
 

@@ -57,10 +57,14 @@ class ClaudeMemory:
             yield Skipped("index")
             return
         if source.size > LARGEST:
-            raise BadData(f"a page of more than {LARGEST} bytes", place=source.place, cure="split it")
+            raise BadData(
+                f"a page of more than {LARGEST} bytes", place=source.place, cure="split it"
+            )
         with source.opened(note) as file:
             text = file.read().decode("utf-8", "replace")
-        found = page(text, self._named(source), source.mtime, lambda name: bool(source.beside(name)))
+        found = page(
+            text, self._named(source), source.mtime, lambda name: bool(source.beside(name))
+        )
         yield found or Skipped("empty")
 
     def _named(self, source: Source) -> str:
@@ -82,13 +86,25 @@ def page(text: str, name: str, mtime: float, is_sibling: Callable[[str], bool]) 
     match = _HEAD.match(text)
     head = _head(match[1]) if match else {}
     body = injected.without(text[match.end() :] if match else text).strip("\r\n")
-    body = _LINK.sub(lambda link: f"[[{slug(link[2].removesuffix('.md'))}]]" if is_sibling(link[2]) else link[0], body)
-    body = _NAMED.sub(lambda link: f"[[{slug(link[1])}]]" if is_sibling(f"{link[1].strip()}.md") else link[0], body)
-    title, description = (re.sub(r"\s+", " ", head.get(key, "")).strip() for key in ("name", "description"))
+    body = _LINK.sub(
+        lambda link: f"[[{slug(link[2].removesuffix('.md'))}]]" if is_sibling(link[2]) else link[0],
+        body,
+    )
+    body = _NAMED.sub(
+        lambda link: f"[[{slug(link[1])}]]" if is_sibling(f"{link[1].strip()}.md") else link[0],
+        body,
+    )
+    title, description = (
+        re.sub(r"\s+", " ", head.get(key, "")).strip() for key in ("name", "description")
+    )
     if not body.strip() and not description:
         return None
     if description and description not in body:
-        body = f"{description}\n\n{body}".rstrip("\n") if not body.startswith("#") else _below_heading(body, description)
+        body = (
+            f"{description}\n\n{body}".rstrip("\n")
+            if not body.startswith("#")
+            else _below_heading(body, description)
+        )
     if title and slug(title) != name and not body.startswith("#"):
         body = f"# {title}\n\n{body}"
     kind = TYPES.get(head.get("type", "").lower()) or TYPES.get(name.partition("-")[0], "project")
@@ -114,7 +130,10 @@ def _head(yaml: str) -> dict[str, str]:
         value: dict[str, Any] = mapping(safe_load(yaml))
     except (YAMLError, ValueError, RecursionError, AttributeError, TypeError):
         value = {key: text.strip("\"'") for key, text in _KEY.findall(yaml)}
-    known = {**mapping(value.get("metadata")), **{key: inner for key, inner in value.items() if key != "metadata"}}
+    known = {
+        **mapping(value.get("metadata")),
+        **{key: inner for key, inner in value.items() if key != "metadata"},
+    }
     return {str(key): _told(inner) for key, inner in known.items()}
 
 

@@ -43,7 +43,9 @@ def run(history: History, choice: Choice, progress: Callable[[int, int], None]) 
             if choice.root and not is_inside(history.cwd(source), choice.root):
                 yield Skipped("elsewhere")
             else:
-                yield from _archived(choice.archive, source, history.cwd(source)) if choice.archive else ()
+                yield from (
+                    _archived(choice.archive, source, history.cwd(source)) if choice.archive else ()
+                )
                 yield from history.read(source, read)
         except Failure as failure:
             failure.place = failure.place or source.place
@@ -96,7 +98,9 @@ class Tally:
             self.skipped[found.reason if isinstance(found, Skipped) else "broken"] += 1
 
     def counts(self) -> dict[str, int]:
-        kept = {name: self.kept[name] for name in ("user", "agent", "tool", "page") if self.kept[name]}
+        kept = {
+            name: self.kept[name] for name in ("user", "agent", "tool", "page") if self.kept[name]
+        }
         skipped = {f"skipped {reason}": self.skipped[reason] for reason in sorted(self.skipped)}
         return {"conversations": len(self.conversations), **kept, **skipped}
 
@@ -112,7 +116,11 @@ def repository(folder: str) -> str:
 
 
 def is_inside(cwd: str, root: str) -> bool:
-    return os.path.isabs(cwd) and _is_name(cwd) and f"{os.path.normpath(cwd)}/".startswith(root.rstrip("/") + "/")
+    return (
+        os.path.isabs(cwd)
+        and _is_name(cwd)
+        and f"{os.path.normpath(cwd)}/".startswith(root.rstrip("/") + "/")
+    )
 
 
 def _is_name(path: str) -> bool:

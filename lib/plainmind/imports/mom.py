@@ -31,7 +31,11 @@ class Mom:
                 return iter([Skipped("read with the log")])
             return pi.events(lines(source, note), "mom", lambda first: [first], context)
         seen = source.beside("context.jsonl")
-        used = _tools(pi.events(lines(seen), "mom", lambda first: [first], context)) if seen else iter(())
+        used = (
+            _tools(pi.events(lines(seen), "mom", lambda first: [first], context))
+            if seen
+            else iter(())
+        )
         return heapq.merge(events(lines(source, note), context), used, key=_Order())
 
 
@@ -62,9 +66,17 @@ def events(records: Records, context: str) -> Iterator[Found]:
         if instant is None:
             yield BadData("no time", place=place, cure="mend the line or take it out")
             continue
-        files = [plain(said.mapping(file).get("original")) for file in sequence(value.get("attachments"))]
-        author = plain(value.get("displayName")) or plain(value.get("userName")) or plain(value.get("user"))
-        meta = said.meta(files=[file for file in files if file], thread=plain(value.get("thread_ts")))
+        files = [
+            plain(said.mapping(file).get("original")) for file in sequence(value.get("attachments"))
+        ]
+        author = (
+            plain(value.get("displayName"))
+            or plain(value.get("userName"))
+            or plain(value.get("user"))
+        )
+        meta = said.meta(
+            files=[file for file in files if file], thread=plain(value.get("thread_ts"))
+        )
         if value.get("isBot"):
             one = Said(context, ts, instant, "agent", plain(value.get("text")), meta=meta)
         else:

@@ -12,7 +12,9 @@ from . import pi, said
 from .said import Found, Said, Skipped, mapping
 from .sources import Record, Records, Source, lines
 
-_SESSION = re.compile(r"(?!.*\.trajectory\.)(?!.*\.checkpoint\.[0-9a-f-]{36}\.).+\.jsonl(\.reset\.[^/]*)?\Z", re.I)
+_SESSION = re.compile(
+    r"(?!.*\.trajectory\.)(?!.*\.checkpoint\.[0-9a-f-]{36}\.).+\.jsonl(\.reset\.[^/]*)?\Z", re.I
+)
 _MACHINE = re.compile(
     r"A new session was started via /new or /reset\b|Read HEARTBEAT\.md if it exists\b|Pre-compaction memory flush\b"
 )

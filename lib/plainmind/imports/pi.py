@@ -48,7 +48,10 @@ def lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
     while path and path not in seen:
         seen.add(path)
         parent: dict[str, Any] = {}
-        for place in (Source(path, 0, 0), source.beside(path.replace("\\", "/").rpartition("/")[2])):
+        for place in (
+            Source(path, 0, 0),
+            source.beside(path.replace("\\", "/").rpartition("/")[2]),
+        ):
             try:
                 parent = parent or (header(place) if place else {})
             except (OSError, ValueError, Failure):  # ValueError: no name a file can have
@@ -61,7 +64,10 @@ def lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
 
 
 def events(
-    records: Records, surface: str, ancestry: Callable[[dict[str, Any]], list[dict[str, Any]]], context: str = ""
+    records: Records,
+    surface: str,
+    ancestry: Callable[[dict[str, Any]], list[dict[str, Any]]],
+    context: str = "",
 ) -> Iterator[Found]:
     """The events of a session: in `context`, or in that of the session each was said in."""
     headers: list[dict[str, Any]] = []
@@ -77,28 +83,44 @@ def events(
             continue
         message = mapping(entry.get("message"))
         if entry.get("type") != "message":
-            yield Skipped("summary" if entry.get("type") in ("compaction", "branch_summary") else "other")
+            yield Skipped(
+                "summary" if entry.get("type") in ("compaction", "branch_summary") else "other"
+            )
             continue
         instant = said.instant(entry.get("timestamp"), message.get("timestamp"))
         if instant is None or not message:
-            yield BadData("no message" if not message else "no time", place=place, cure="mend the entry or take it out")
+            yield BadData(
+                "no message" if not message else "no time",
+                place=place,
+                cure="mend the entry or take it out",
+            )
             continue
         home = context or said.context_of(surface, plain(_origin(headers, entry).get("id")))
-        yield from _event(message, calls, Said(home, plain(entry.get("id")), instant, "", ""), place)
+        yield from _event(
+            message, calls, Said(home, plain(entry.get("id")), instant, "", ""), place
+        )
 
 
 def _check(entry: dict[str, Any], place: str, surface: str, ids: bool) -> None:
     """BadData when a first line is no header, or one of entries without the `ids` that tell what has been imported."""
     if entry.get("type") != "session" or not plain(entry.get("id")):
-        raise BadData(f"no session of {surface}: its first line is no header", place=place, cure="give session files only")
+        raise BadData(
+            f"no session of {surface}: its first line is no header",
+            place=place,
+            cure="give session files only",
+        )
     version = entry.get("version")
     if ids and (not isinstance(version, (int, float)) or version < 2):
-        raise BadData("entries without ids, pi's first format", place=place, cure="open it once with pi")
+        raise BadData(
+            "entries without ids, pi's first format", place=place, cure="open it once with pi"
+        )
 
 
 def _origin(headers: list[dict[str, Any]], entry: dict[str, Any]) -> dict[str, Any]:
     when = plain(entry.get("timestamp"))
-    return next((header for header in headers if plain(header.get("timestamp")) <= when), headers[-1])
+    return next(
+        (header for header in headers if plain(header.get("timestamp")) <= when), headers[-1]
+    )
 
 
 def _event(message: dict[str, Any], calls: Calls, blank: Said, place: str) -> Iterator[Found]:
@@ -119,7 +141,9 @@ def _event(message: dict[str, Any], calls: Calls, blank: Said, place: str) -> It
             "args": said.clipped({"command": plain(message.get("command"))}),
             "exit": exit if type(exit) is int else None,
         }
-        yield said.remembered(blank._replace(role="tool", content=plain(message.get("output")), meta=meta), place)
+        yield said.remembered(
+            blank._replace(role="tool", content=plain(message.get("output")), meta=meta), place
+        )
     else:
         yield Skipped("hidden")
 

@@ -41,7 +41,11 @@ class Said(NamedTuple):
         id = self.id or _digest(f"{self.instant} {self.role} {self.content}")
         if context and context != self.context:
             id = f"{self.context}:{id}"
-        event: dict[str, Any] = {"timestamp": clock.text(self.instant), "role": self.role, "content": self.content}
+        event: dict[str, Any] = {
+            "timestamp": clock.text(self.instant),
+            "role": self.role,
+            "content": self.content,
+        }
         if self.author:
             event["author"] = self.author
         if self.meta:
@@ -83,8 +87,16 @@ def remembered(said: Said, place: str) -> Said | Skipped | Failure:
             return Skipped("injected")
         if said.role != "tool" and not said.meta.get("files"):
             return Skipped("empty")
-    if said.role != "tool" and len(content) > LARGEST // 4 and len(content.encode("utf-8", "surrogatepass")) > LARGEST:
-        return BadData(f"a message of more than {LARGEST} bytes", place=place, cure="append it in parts with mem-append")
+    if (
+        said.role != "tool"
+        and len(content) > LARGEST // 4
+        and len(content.encode("utf-8", "surrogatepass")) > LARGEST
+    ):
+        return BadData(
+            f"a message of more than {LARGEST} bytes",
+            place=place,
+            cure="append it in parts with mem-append",
+        )
     return said._replace(content=content)
 
 
@@ -101,7 +113,9 @@ def _digest(text: str) -> str:
 def clipped(value: Any, left: int = DEEPEST) -> Any:
     """A call's arguments with long texts cut, and without what JSON cannot say. Lengths are counted in UTF-16 units, as pi does."""
     if isinstance(value, str):
-        size = len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
+        size = (
+            len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
+        )
         return f"{_units(value, LONGEST)}… ({size} characters)" if size > LONGEST else value
     if isinstance(value, dict):
         return {name: clipped(inner, left - 1) for name, inner in value.items()} if left else "…"
@@ -113,7 +127,11 @@ def clipped(value: Any, left: int = DEEPEST) -> Any:
 
 
 def _units(text: str, count: int) -> str:
-    return text[:count].encode("utf-16-le", "surrogatepass")[: 2 * count].decode("utf-16-le", "surrogatepass")
+    return (
+        text[:count]
+        .encode("utf-16-le", "surrogatepass")[: 2 * count]
+        .decode("utf-16-le", "surrogatepass")
+    )
 
 
 def plain(value: Any) -> str:
@@ -136,12 +154,17 @@ def parts(content: Any) -> list[dict[str, Any]]:
     """A message's content as the list of typed parts that it may be."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    return [part if isinstance(part, dict) else {"type": "text", "text": part} for part in sequence(content)]
+    return [
+        part if isinstance(part, dict) else {"type": "text", "text": part}
+        for part in sequence(content)
+    ]
 
 
 def text(content: Any) -> str:
     """The text parts of a content, one below the other."""
-    return "\n".join([plain(part.get("text")) for part in parts(content) if part.get("type") == "text"])
+    return "\n".join(
+        [plain(part.get("text")) for part in parts(content) if part.get("type") == "text"]
+    )
 
 
 def meta(**known: Any) -> dict[str, Any]:
@@ -155,7 +178,9 @@ def instant(*candidates: Any) -> int | None:
         if isinstance(value, str) and re.fullmatch(r"\d{9,}(\.\d+)?", value, re.ASCII):
             value = float(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value < 2.5e14:
-            return round(value) if value >= 1e11 else round(value * 1000)  # as seconds, 1e11 would be the year 5138
+            return (
+                round(value) if value >= 1e11 else round(value * 1000)
+            )  # as seconds, 1e11 would be the year 5138
         if isinstance(value, str):
             try:
                 return clock.parse(value.strip())
@@ -178,4 +203,8 @@ class Calls:
     def of(self, id: Any, name: Any = "") -> dict[str, Any]:
         """Metadata of the event of a call that returned: its name, the call's id, its arguments."""
         called, arguments = self._calls.get(plain(id), ("", {}))
-        return {"name": plain(name) or called or "unknown", "call": plain(id), "args": {} if arguments is None else arguments}
+        return {
+            "name": plain(name) or called or "unknown",
+            "call": plain(id),
+            "args": {} if arguments is None else arguments,
+        }

@@ -33,7 +33,9 @@ _SUSPECT = re.compile(
     rb"\\(?:u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F])|\\u[dD])"
 )
 #: an escape that goes on in the next chunk, or may
-_UNFINISHED = re.compile(rb"(?<!\\)\\+(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z")
+_UNFINISHED = re.compile(
+    rb"(?<!\\)\\+(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z"
+)
 
 
 class Record(NamedTuple):
@@ -65,7 +67,9 @@ class Source(NamedTuple):
     @property
     def folder(self) -> str:
         """The name of the folder it is in."""
-        return os.path.basename(os.path.dirname(self.path if self.zip else os.path.abspath(self.path)))
+        return os.path.basename(
+            os.path.dirname(self.path if self.zip else os.path.abspath(self.path))
+        )
 
     def beside(self, name: str) -> "Source | None":
         """A file in the same folder."""
@@ -85,10 +89,18 @@ class Source(NamedTuple):
             else:
                 with open(self.path, "rb") as file:
                     yield Bytes(file, note)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
             if not self.zip:
                 raise
-            raise BadData(f"damaged, or locked: {error}", place=self.place, cure="export it again") from None
+            raise BadData(
+                f"damaged, or locked: {error}", place=self.place, cure="export it again"
+            ) from None
 
 
 class History(Protocol):
@@ -134,14 +146,22 @@ class Text:
     """What ijson reads: UTF-8 whatever the bytes are, and no halves of characters among the escapes, at which it would stop."""
 
     def __init__(self, file: Bytes):
-        self._file, self._decoder, self._held = file, codecs.getincrementaldecoder("utf-8")("replace"), b""
+        self._file, self._decoder, self._held = (
+            file,
+            codecs.getincrementaldecoder("utf-8")("replace"),
+            b"",
+        )
 
     def read(self, size: int = -1) -> bytes:
         while size:  # ijson asks for nothing to see whether it will get bytes
             data = self._file.read(size)
             text = self._held + self._decoder.decode(data, final=not data).encode()
             self._held = b""
-            cut = _UNFINISHED.search(text, max(0, len(text) - CHUNK)) if data and b"\\" in text[-12:] else None
+            cut = (
+                _UNFINISHED.search(text, max(0, len(text) - CHUNK))
+                if data and b"\\" in text[-12:]
+                else None
+            )
             if cut:
                 text, self._held = text[: cut.start()], text[cut.start() :]
             if _SUSPECT.search(text):
@@ -187,7 +207,9 @@ def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Fai
 
 
 def _members_of(path: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
-    members = [info for info in _archive(path).infolist() if not info.is_dir() and wanted(info.filename)]
+    members = [
+        info for info in _archive(path).infolist() if not info.is_dir() and wanted(info.filename)
+    ]
     yield from [_member(path, info) for info in sorted(members, key=lambda info: info.filename)]
 
 
@@ -198,7 +220,12 @@ def _file(path: str) -> Source:
 
 def _member(zip: str, info: zipfile.ZipInfo) -> Source:
     year, month, *rest = info.date_time  # four bits of month: some programs write none
-    return Source(info.filename, info.file_size, calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0)), zip)
+    return Source(
+        info.filename,
+        info.file_size,
+        calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0)),
+        zip,
+    )
 
 
 @lru_cache(1)
@@ -219,17 +246,25 @@ def lines(source: Source, note: Callable[[int], None] = lambda count: None) -> R
             if len(line) >= LONGEST_LINE and not line.endswith(b"\n"):
                 while (rest := file.line()) and not rest.endswith(b"\n"):
                     pass
-                yield BadData(f"a line of more than {LONGEST_LINE} bytes", place=place, cure="it is left out")
+                yield BadData(
+                    f"a line of more than {LONGEST_LINE} bytes", place=place, cure="it is left out"
+                )
                 continue
             yield _parsed(line, place)
 
 
 def _parsed(line: bytes, place: str) -> Record | Failure:
     try:
-        value = json.loads(line.decode("utf-8", "surrogateescape"), parse_constant=lambda name: None)
+        value = json.loads(
+            line.decode("utf-8", "surrogateescape"), parse_constant=lambda name: None
+        )
     except (ValueError, RecursionError) as error:
         whole = line.endswith(b"\n")
-        cure = "mend the line or take it out" if whole else "it was cut off while it was written, or is damaged"
+        cure = (
+            "mend the line or take it out"
+            if whole
+            else "it was cut off while it was written, or is damaged"
+        )
         return BadData(f"no JSON: {_complaint(error)}", place=place, cure=cure)
     if isinstance(value, dict):
         return Record(place, value)
@@ -243,7 +278,9 @@ def _complaint(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error).partition("\n")[0]).partition(";")[0].strip()
 
 
-def elements(source: Source, prefix: str, what: str, note: Callable[[int], None] = lambda count: None) -> Records:
+def elements(
+    source: Source, prefix: str, what: str, note: Callable[[int], None] = lambda count: None
+) -> Records:
     """The objects below `prefix` (as ijson names it) of a file that is one JSON value; each is a `what`."""
     import ijson
 

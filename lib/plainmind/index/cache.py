@@ -39,7 +39,9 @@ class Cache:
 
     def __init__(self, home: Home, model: str):
         self.model = model
-        self.path = os.path.join(home.vectors, re.sub(r"[^a-z0-9.-]+", "-", model.lower()) + ".vectors")
+        self.path = os.path.join(
+            home.vectors, re.sub(r"[^a-z0-9.-]+", "-", model.lower()) + ".vectors"
+        )
         self._lock = os.path.join(home.vectors, ".lock")
         self._places: dict[bytes, int] = {}
         self.dimensions = 0
@@ -64,7 +66,9 @@ class Cache:
         if not vectors:
             return
         length = len(next(iter(vectors.values())))
-        records = b"".join(h + v + zlib.crc32(h + v).to_bytes(4, "little") for h, v in vectors.items())
+        records = b"".join(
+            h + v + zlib.crc32(h + v).to_bytes(4, "little") for h, v in vectors.items()
+        )
         files.make_folder(os.path.dirname(self.path))
         with files.lock(self._lock):
             self._catch_up()
@@ -75,7 +79,16 @@ class Cache:
                     cure="name the model differently, or remove the file to embed anew",
                 )
             if not self.dimensions:
-                head = json.dumps({"model": self.model, "dimensions": length // 4, "record": "hash16 float32le crc32"}) + "\n"
+                head = (
+                    json.dumps(
+                        {
+                            "model": self.model,
+                            "dimensions": length // 4,
+                            "record": "hash16 float32le crc32",
+                        }
+                    )
+                    + "\n"
+                )
                 files.append(self.path, head.encode() + records)
                 files.sync_folder(os.path.dirname(self.path))
             else:
@@ -99,7 +112,9 @@ class Cache:
                     self.dimensions = int(json.loads(head)["dimensions"])
                 except (ValueError, KeyError, TypeError):
                     raise BadData(
-                        "no file of vectors", place=f"{self.path}:1", cure="remove it; its vectors are made anew"
+                        "no file of vectors",
+                        place=f"{self.path}:1",
+                        cure="remove it; its vectors are made anew",
                     ) from None
                 self._start = self._read_to = len(head)
                 self._record = HASH + 4 * self.dimensions + 4
@@ -123,7 +138,10 @@ def forget(home: Home, hashes: set[bytes]) -> int:
         return 0
     count = 0
     for name in names if hashes else ():
-        with files.lock(os.path.join(home.vectors, ".lock")), open(os.path.join(home.vectors, name), "r+b") as file:
+        with (
+            files.lock(os.path.join(home.vectors, ".lock")),
+            open(os.path.join(home.vectors, name), "r+b") as file,
+        ):
             try:
                 record = HASH + 4 * int(json.loads(file.readline(4096))["dimensions"]) + 4
             except (ValueError, KeyError, TypeError):

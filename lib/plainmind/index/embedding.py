@@ -18,7 +18,9 @@ from .cache import Cache, content_hash, serving, set_serving
 from .store import Store
 from .sync import EMBEDDED
 
-GIVE_UP = 8  # failed tries after which a turn is `failed`; it is still tried again, ever more rarely
+GIVE_UP = (
+    8  # failed tries after which a turn is `failed`; it is still tried again, ever more rarely
+)
 
 
 class Embedder(Protocol):
@@ -63,12 +65,16 @@ class Work(NamedTuple):
 
 
 #: the turn may be gone by now: a window can be removed, and a page changed, while vectors are made
-_THERE = "EXISTS (SELECT 1 FROM turns WHERE id = ?1) OR EXISTS (SELECT 1 FROM passages WHERE id = -?1)"
+_THERE = (
+    "EXISTS (SELECT 1 FROM turns WHERE id = ?1) OR EXISTS (SELECT 1 FROM passages WHERE id = -?1)"
+)
 
 CONTEXT_WORDS = 30  # of the turn before, that are embedded with a turn
 
 
-def text_of(author: str, content: str, author_before: str | None = None, before: str | None = None) -> str:
+def text_of(
+    author: str, content: str, author_before: str | None = None, before: str | None = None
+) -> str:
     """What is embedded of a turn: who said what, after the start of what was said before it.
 
     With the turn before, cosine alone finds 59.1 % of LoCoMo's answers among ten, without it 53.2 %
@@ -92,7 +98,8 @@ def status(store: Store, model: str) -> Status:
     ok = count("SELECT count(*) FROM vectors WHERE model = ? AND status = 'ok'", model)
     failed = count("SELECT count(*) FROM vectors WHERE model = ? AND status = 'failed'", model)
     last = store.db.execute(
-        "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' ORDER BY next_try LIMIT 1", (model,)
+        "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' ORDER BY next_try LIMIT 1",
+        (model,),
     ).fetchone() or ("", "")
     text_only = count("SELECT count(*) FROM turns") - all_turns
     return Status(model, ok, all_turns + passages - ok - failed, failed, text_only, *last)
@@ -108,18 +115,28 @@ def _state(store: Store, model: str, id: int) -> str:
     role = store.db.execute("SELECT role FROM turns WHERE id = ?", (id,)).fetchone()
     if role and role[0] not in EMBEDDED:
         return "ok"
-    row = store.db.execute("SELECT status FROM vectors WHERE turn = ? AND model = ?", (id, model)).fetchone()
+    row = store.db.execute(
+        "SELECT status FROM vectors WHERE turn = ? AND model = ?", (id, model)
+    ).fetchone()
     return row[0] if row else "pending"
 
 
 def passages_at(store: Store, path: str) -> list[int]:
     """What is embedded of a page, by the ids that vectors have."""
-    rows = store.db.execute("SELECT -passages.id FROM passages JOIN pages ON pages.id = page WHERE path = ?", (path,))
+    rows = store.db.execute(
+        "SELECT -passages.id FROM passages JOIN pages ON pages.id = page WHERE path = ?", (path,)
+    )
     return [row[0] for row in rows]
 
 
 def due(
-    store: Store, model: str, now: int, *, retry_failed: bool = False, limit: int = -1, only: list[int] | None = None
+    store: Store,
+    model: str,
+    now: int,
+    *,
+    retry_failed: bool = False,
+    limit: int = -1,
+    only: list[int] | None = None,
 ) -> list[Turn]:
     """Passages of pages, then turns, without a vector, whose time has come; newest first."""
     found = _due_passages(store, model, now, retry_failed, limit, only)
@@ -136,13 +153,20 @@ def due(
         f"ORDER BY turn.unix_ms DESC, turn.id DESC LIMIT ?",
         (model, *EMBEDDED, *EMBEDDED, retry_failed, clock.text(now), limit),
     )
-    return found + [Turn(id, text_of(author, content, *before), attempts) for id, author, content, attempts, *before in rows]
+    return found + [
+        Turn(id, text_of(author, content, *before), attempts)
+        for id, author, content, attempts, *before in rows
+    ]
 
 
-def _due_passages(store: Store, model: str, now: int, retry_failed: bool, limit: int, only: list[int] | None) -> list[Turn]:
+def _due_passages(
+    store: Store, model: str, now: int, retry_failed: bool, limit: int, only: list[int] | None
+) -> list[Turn]:
     from . import pages
 
-    wanted = f"AND -passages.id IN ({','.join(map(str, map(int, only)))})" if only is not None else ""
+    wanted = (
+        f"AND -passages.id IN ({','.join(map(str, map(int, only)))})" if only is not None else ""
+    )
     rows = store.db.execute(
         f"SELECT -passages.id, title, text, coalesce(attempts, 0) FROM passages JOIN pages ON pages.id = passages.page "
         f"LEFT JOIN vectors ON vectors.turn = -passages.id AND vectors.model = ? "
@@ -150,7 +174,9 @@ def _due_passages(store: Store, model: str, now: int, retry_failed: bool, limit:
         f"ORDER BY date DESC, passages.id LIMIT ?",
         (model, retry_failed, clock.text(now), limit),
     )
-    return [Turn(id, pages.embedded_text(title, said), attempts) for id, title, said, attempts in rows]
+    return [
+        Turn(id, pages.embedded_text(title, said), attempts) for id, title, said, attempts in rows
+    ]
 
 
 class Run:
@@ -167,7 +193,13 @@ class Run:
         budget: int | None = None,
     ):
         """`call` runs a request with the retry policy, `next_try` says when to try again across runs."""
-        self.store, self.embedder, self.call, self.now, self.next_try = store, embedder, call, now, next_try
+        self.store, self.embedder, self.call, self.now, self.next_try = (
+            store,
+            embedder,
+            call,
+            now,
+            next_try,
+        )
         self.progress, self.budget = progress, budget
         self.cache = Cache(store.home, embedder.model)
         self.done = self.failed = self.spent = self.from_cache = 0
@@ -185,7 +217,10 @@ class Run:
         left = [turn for turn in left if texts[turn.text].id == turn.id]
         for start in range(0, len(left), self.embedder.batch):
             batch = left[start : start + self.embedder.batch]
-            if self.budget is not None and self.spent + sum(turn.tokens for turn in batch) > self.budget:
+            if (
+                self.budget is not None
+                and self.spent + sum(turn.tokens for turn in batch) > self.budget
+            ):
                 break
             self._batch(batch)
             if self.unavailable:
@@ -205,7 +240,9 @@ class Run:
             self._split(batch, error)
         except Unavailable as error:
             # 'come back later' is no text's fault, and a provider that answers nothing at all is gone
-            if error.retry_after is not None or (not alone and len(batch) > 1 and not self._answers()):
+            if error.retry_after is not None or (
+                not alone and len(batch) > 1 and not self._answers()
+            ):
                 self._postpone(batch, error)
                 self.unavailable = error.what
             elif len(batch) > 1:
@@ -236,7 +273,9 @@ class Run:
 
     def _keep(self, batch: list[Turn], made: Sequence) -> None:
         blobs = [vectors.to_blob(vector) for vector in made]
-        self.cache.put({content_hash(turn.text): blob for turn, blob in zip(batch, blobs, strict=True)})
+        self.cache.put(
+            {content_hash(turn.text): blob for turn, blob in zip(batch, blobs, strict=True)}
+        )
         self._commit(list(zip(batch, blobs, strict=True)))
 
     def _commit(self, made: list[tuple[Turn, bytes | None]]) -> None:
@@ -244,7 +283,9 @@ class Run:
         self.done += len(made)
         self.progress(len(made))
 
-    def _postpone(self, batch: list[Turn], error: BadData | Unavailable, refused: bool = False) -> None:
+    def _postpone(
+        self, batch: list[Turn], error: BadData | Unavailable, refused: bool = False
+    ) -> None:
         now = self.now()
         wait = getattr(error, "retry_after", None)
         rows = []
@@ -288,12 +329,17 @@ def restore(store: Store) -> None:
 
 def from_cache(store: Store, model: str) -> None:
     """Give every turn without a vector the one the cache has for its text, if any."""
-    settle(store, Cache(store.home, model), due(store, model, clock.system_now(), retry_failed=True))
+    settle(
+        store, Cache(store.home, model), due(store, model, clock.system_now(), retry_failed=True)
+    )
     pack(store, model)
 
 
 def settle(
-    store: Store, cache: Cache, turns: list[Turn], progress: Callable[[int], None] = lambda done: None
+    store: Store,
+    cache: Cache,
+    turns: list[Turn],
+    progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Turn], int]:
     """Give turns the vectors the cache has; turns without text need none. Returns (the others, how many were settled)."""
     left: list[Turn] = []
@@ -301,7 +347,11 @@ def settle(
         some = turns[start : start + 4096]
         hashes = {turn.id: content_hash(turn.text) for turn in some}
         found = cache.get(list(hashes.values()))
-        done = [(turn, found.get(hashes[turn.id])) for turn in some if not turn.text or hashes[turn.id] in found]
+        done = [
+            (turn, found.get(hashes[turn.id]))
+            for turn in some
+            if not turn.text or hashes[turn.id] in found
+        ]
         left += [turn for turn in some if turn.text and hashes[turn.id] not in found]
         _commit(store, cache.model, done)
         progress(len(done))

@@ -52,7 +52,9 @@ class Episode(NamedTuple):
         self.lengths.append(min(words.length, 0xFFFF))
         self.heads.append(min(len(words.head), 0xFF))
         self.times.append(instant)
-        self.kinds.append(ROLES.index(role) + QUESTION * content.rstrip().endswith(("?", "？", "؟")))
+        self.kinds.append(
+            ROLES.index(role) + QUESTION * content.rstrip().endswith(("?", "？", "؟"))
+        )
         self.authors.append(author)
 
 
@@ -61,20 +63,31 @@ _CODES = "HBqBI"  # lengths, heads, times, kinds, authors
 
 def put(db: sqlite3.Connection, episode: Episode) -> None:
     blobs = [_bytes(column) for column in episode[1:]]
-    db.execute("INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?)", (episode.id, episode.words, *blobs))
+    db.execute(
+        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (episode.id, episode.words, *blobs),
+    )
 
 
 def ending_with(db: sqlite3.Connection, turn: int) -> Episode | None:
     """The episode a turn belongs to."""
     row = db.execute(
-        "SELECT id, lengths, heads, times, kinds, authors FROM episodes WHERE id <= ? ORDER BY id DESC LIMIT 1", (turn,)
+        "SELECT id, lengths, heads, times, kinds, authors FROM episodes WHERE id <= ? ORDER BY id DESC LIMIT 1",
+        (turn,),
     )
     return next(map(_episode, row), None)
 
 
 def everything(db: sqlite3.Connection) -> list[Episode]:
     """All episodes, by id."""
-    return list(map(_episode, db.execute("SELECT id, lengths, heads, times, kinds, authors FROM episodes ORDER BY id")))
+    return list(
+        map(
+            _episode,
+            db.execute(
+                "SELECT id, lengths, heads, times, kinds, authors FROM episodes ORDER BY id"
+            ),
+        )
+    )
 
 
 def author_id(db: sqlite3.Connection, name: str) -> int:
@@ -90,7 +103,9 @@ def totals(store: Store) -> Totals:
 
 def count(store: Store, turns: int, words: int, heads: int) -> None:
     """Add to the totals."""
-    store.put_setting("totals", [a + b for a, b in zip(totals(store), (turns, words, heads), strict=True)])
+    store.put_setting(
+        "totals", [a + b for a, b in zip(totals(store), (turns, words, heads), strict=True)]
+    )
 
 
 def _episode(row: tuple) -> Episode:

@@ -31,7 +31,9 @@ class Fact(NamedTuple):
         return f"{self.path}:{self.line}"
 
 
-def facts(store: Store, asked: Sequence[str], today: datetime.date, as_of: datetime.date | None) -> Iterator[Fact]:
+def facts(
+    store: Store, asked: Sequence[str], today: datetime.date, as_of: datetime.date | None
+) -> Iterator[Fact]:
     """The triples that match `asked`, of three texts, '?' standing for anything, by subject, predicate and object.
 
     Names match whatever their case and with spaces, hyphens or underscores; predicates as they are normalised.
@@ -57,7 +59,12 @@ def facts(store: Store, asked: Sequence[str], today: datetime.date, as_of: datet
 
 def written(store: Store) -> list[Triple]:
     """Every triple with its predicate as the page has it."""
-    return [Triple(*row) for row in store.db.execute("SELECT subject, written, object FROM kg_triples ORDER BY 1, 2, 3")]
+    return [
+        Triple(*row)
+        for row in store.db.execute(
+            "SELECT subject, written, object FROM kg_triples ORDER BY 1, 2, 3"
+        )
+    ]
 
 
 def _holding(store: Store, today: datetime.date, as_of: datetime.date | None) -> set[int]:

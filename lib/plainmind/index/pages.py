@@ -37,7 +37,12 @@ class Seen(NamedTuple):
 
 def take_in(store: Store) -> int:
     """Take in every page that is new, changed or gone. Returns how many were."""
-    known = {path: Seen(*row) for path, *row in store.db.execute("SELECT path, id, inode, modified, size, digest FROM pages")}
+    known = {
+        path: Seen(*row)
+        for path, *row in store.db.execute(
+            "SELECT path, id, inode, modified, size, digest FROM pages"
+        )
+    }
     changed: list[tuple[str, os.stat_result]] = []
     for place in pages.RECALLED:
         for entry in pages.entries(store.home, place):
@@ -49,7 +54,11 @@ def take_in(store: Store) -> int:
                 stat = entry.stat()
             except FileNotFoundError:  # gone meanwhile
                 continue
-            if seen is None or (seen.inode, seen.modified, seen.size) != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
+            if seen is None or (seen.inode, seen.modified, seen.size) != (
+                stat.st_ino,
+                stat.st_mtime_ns,
+                stat.st_size,
+            ):
                 changed.append((path, stat))
     if not changed and not known or not store.writable:
         return 0
@@ -63,12 +72,16 @@ def _content(store: Store, path: str) -> bytes | None:
         return None
 
 
-def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]], gone: dict[str, Seen]) -> int:
+def _write(
+    store: Store, changed: list[tuple[str, os.stat_result, bytes | None]], gone: dict[str, Seen]
+) -> int:
     """The changed and the gone pages; a page of which only the time changed is noted when that has settled."""
     now, count, gone = clock.system_now() * 1_000_000, 0, dict(gone)
     work: list[tuple[str, tuple, bytes | None]] = []
     for path, stat, data in changed:
-        row = store.db.execute("SELECT id, inode, modified, size, digest FROM pages WHERE path = ?", (path,)).fetchone()
+        row = store.db.execute(
+            "SELECT id, inode, modified, size, digest FROM pages WHERE path = ?", (path,)
+        ).fetchone()
         seen = Seen(*row) if row else None
         modified = stat.st_mtime_ns if now - stat.st_mtime_ns > UNSETTLED else 0
         digest = hashlib.sha256(data).hexdigest() if data is not None else ""
@@ -83,13 +96,18 @@ def _write(store: Store, changed: list[tuple[str, os.stat_result, bytes | None]]
     with store.writing() as db:
         # another process may have done any of it while this one waited, and given the id to another page
         for path, seen in gone.items():
-            if db.execute("SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, seen.id)).fetchone():
+            if db.execute(
+                "SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, seen.id)
+            ).fetchone():
                 _forget(store, seen.id)
                 count += 1
         for path, state, data in work:
             row = db.execute("SELECT id, digest FROM pages WHERE path = ?", (path,)).fetchone()
             if data is None or row and row[1] == state[3]:
-                db.execute("UPDATE pages SET inode = ?, modified = ?, size = ? WHERE path = ?", (*state[:3], path))
+                db.execute(
+                    "UPDATE pages SET inode = ?, modified = ?, size = ? WHERE path = ?",
+                    (*state[:3], path),
+                )
             else:
                 _put(store, row[0] if row else None, page.read(data, path), state)
                 count += 1
@@ -118,28 +136,47 @@ def _put(store: Store, id: int | None, read: Page, state: tuple) -> None:
         for table in _OF_A_PAGE:
             db.execute(f"DELETE FROM {table} WHERE page = ?", (id,))
         db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
-    db.executemany("INSERT OR IGNORE INTO page_tags VALUES (?, ?)", ((id, _utf8(tag)) for tag in read.tags))
-    targets = [(name, 1) for name in read.supersedes] + [(page.name_of(link.name), 0) for link in page_links.links(read)]
+    db.executemany(
+        "INSERT OR IGNORE INTO page_tags VALUES (?, ?)", ((id, _utf8(tag)) for tag in read.tags)
+    )
+    targets = [(name, 1) for name in read.supersedes] + [
+        (page.name_of(link.name), 0) for link in page_links.links(read)
+    ]
     db.executemany(
         "INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?)",
-        ((id, _utf8(page.link_key(name)), supersedes, place) for place, (name, supersedes) in enumerate(targets)),
+        (
+            (id, _utf8(page.link_key(name)), supersedes, place)
+            for place, (name, supersedes) in enumerate(targets)
+        ),
     )
     _put_triples(db, id, read)
     found = words(read.title, read.name, read.tags, body)
-    db.execute("INSERT INTO page_words (rowid, head, rest) VALUES (?, ?, ?)", (id, " ".join(found.head), " ".join(found.rest)))
+    db.execute(
+        "INSERT INTO page_words (rowid, head, rest) VALUES (?, ?, ?)",
+        (id, " ".join(found.head), " ".join(found.rest)),
+    )
     db.execute("UPDATE pages SET words = ? WHERE id = ?", (found.length, id))
-    _put_passages(db, id, passages(body, read.body_line), anew=titled is None or titled[0] != _one_line(read.title))
+    _put_passages(
+        db,
+        id,
+        passages(body, read.body_line),
+        anew=titled is None or titled[0] != _one_line(read.title),
+    )
 
 
 def words(title: str, name: str, tags: Iterable[str], body: str) -> text.Words:
     """Index terms of a page: its title, name and tags, and its body."""
-    return text.Words(text.stems(text.tokens(" ".join([title, name, *tags]))), text.stems(text.tokens(body)))
+    return text.Words(
+        text.stems(text.tokens(" ".join([title, name, *tags]))), text.stems(text.tokens(body))
+    )
 
 
 def _put_passages(db: sqlite3.Connection, id: int, made: list[tuple[int, str]], anew: bool) -> None:
     """A page's passages; one that stands as before keeps its id, and so its vector."""
     old: dict[str, list[int]] = {}
-    for passage, said in db.execute("SELECT id, text FROM passages WHERE page = ?", (id,)).fetchall():
+    for passage, said in db.execute(
+        "SELECT id, text FROM passages WHERE page = ?", (id,)
+    ).fetchall():
         old.setdefault(said, []).append(passage)
     for line, said in made:
         if not anew and old.get(said):
@@ -156,7 +193,13 @@ def _forget_passages(db: sqlite3.Connection, gone: Iterable[int]) -> None:
 
 
 def _forget(store: Store, id: int) -> None:
-    _forget_passages(store.db, [row[0] for row in store.db.execute("SELECT id FROM passages WHERE page = ?", (id,)).fetchall()])
+    _forget_passages(
+        store.db,
+        [
+            row[0]
+            for row in store.db.execute("SELECT id FROM passages WHERE page = ?", (id,)).fetchall()
+        ],
+    )
     for table in _OF_A_PAGE:
         store.db.execute(f"DELETE FROM {table} WHERE page = ?", (id,))
     store.db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
@@ -166,7 +209,10 @@ def _forget(store: Store, id: int) -> None:
 def _put_triples(db: sqlite3.Connection, id: int, read: Page) -> None:
     db.executemany(
         "INSERT INTO kg_triples VALUES (?, ?, ?, ?, ?, ?)",
-        ((id, said.line, *map(_shown, (*triple.normalised(said.triple), said.triple.predicate))) for said in read.triples),
+        (
+            (id, said.line, *map(_shown, (*triple.normalised(said.triple), said.triple.predicate)))
+            for said in read.triples
+        ),
     )
 
 
@@ -177,7 +223,9 @@ def _entities(db: sqlite3.Connection) -> None:
     )
     wanted = {(name, triple.same(name), count) for name, count in rows}
     known = set(db.execute("SELECT name, same, triples FROM kg_entities"))
-    db.executemany("DELETE FROM kg_entities WHERE name = ?", ((name,) for name, _, _ in known - wanted))
+    db.executemany(
+        "DELETE FROM kg_entities WHERE name = ?", ((name,) for name, _, _ in known - wanted)
+    )
     db.executemany("INSERT INTO kg_entities VALUES (?, ?, ?)", sorted(wanted - known))
 
 
@@ -218,13 +266,19 @@ def passages(body: str, first_line: int) -> list[tuple[int, str]]:
             elif kept:
                 kept.append("")
             continue
-        if count and (count + len(words) > PASSAGE_WORDS or row.startswith("#") and count >= PASSAGE_WORDS // 4):
+        if count and (
+            count + len(words) > PASSAGE_WORDS
+            or row.startswith("#")
+            and count >= PASSAGE_WORDS // 4
+        ):
             close()
         for at in range(0, len(words), PASSAGE_WORDS):
             if not kept:
                 start = number
             some = words[at : at + PASSAGE_WORDS]
-            kept.append(row.rstrip() if len(words) <= PASSAGE_WORDS else row[some[0][0] : some[-1][1]])
+            kept.append(
+                row.rstrip() if len(words) <= PASSAGE_WORDS else row[some[0][0] : some[-1][1]]
+            )
             count += len(some)
             if len(words) > PASSAGE_WORDS:
                 close()
@@ -270,8 +324,16 @@ def purge(store: Store) -> None:
 
 def lives(store: Store, said: str) -> bool:
     """Whether a turn or a page of the index still says this."""
-    places = ("turns", "content"), ("pages", "body"), ("passages", "text"), ("page_words", "head"), ("page_words", "rest")
-    sql = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE instr({column}, ?1))" for table, column in places)
+    places = (
+        ("turns", "content"),
+        ("pages", "body"),
+        ("passages", "text"),
+        ("page_words", "head"),
+        ("page_words", "rest"),
+    )
+    sql = " OR ".join(
+        f"EXISTS (SELECT 1 FROM {table} WHERE instr({column}, ?1))" for table, column in places
+    )
     return bool(store.db.execute(f"SELECT {sql}", (_utf8(said),)).fetchone()[0])
 
 
@@ -280,7 +342,11 @@ def _recallable(read: Page) -> Page:
 
     A summary of a conversation is one whatever its head says, states nothing, and takes no page's place.
     """
-    body = _utf8(injected.without_recalled_lines(injected.without(read.body, keep_lines=True), keep_lines=True))
+    body = _utf8(
+        injected.without_recalled_lines(
+            injected.without(read.body, keep_lines=True), keep_lines=True
+        )
+    )
     if read.path.startswith(f"{pages.COMPACTION}/"):
         read = read._replace(type="compaction", tier="L2", triples=(), supersedes=())
     return read._replace(body=body)

@@ -88,7 +88,9 @@ def use(home: Home, work: Callable[[Store], Result], say: Callable[[str], None])
             if known:
                 raise known from error
             if set_aside:
-                raise InputOutput(f"the index cannot be rebuilt: {error}", place=path, cure="check the disk") from error
+                raise InputOutput(
+                    f"the index cannot be rebuilt: {error}", place=path, cure="check the disk"
+                ) from error
             aside = _set_aside(home, path)
             set_aside = True
             say(f"{path}: {error}; set aside as '{aside}' and rebuilt")
@@ -103,7 +105,9 @@ def use_copy(home: Home, work: Callable[[Store], Result]) -> Result:
         path = os.path.join(home.index, "mind.db")
         copy = os.path.join(folder, "mind.db")
         if os.path.exists(path):
-            source = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, timeout=files.LOCK_WAIT)
+            source = sqlite3.connect(
+                f"file:{_quoted(path)}?mode=ro", uri=True, timeout=files.LOCK_WAIT
+            )
             target = sqlite3.connect(copy)
             try:
                 source.backup(target)
@@ -140,7 +144,11 @@ def rebuild(home: Home) -> None:
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:
     """Whether this SQLite has the fix of the WAL-reset bug: 3.51.3, or 3.50.7 and 3.44.6 in their lines."""
-    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
+    return (
+        version >= (3, 51, 3)
+        or (3, 50, 7) <= version < (3, 51, 0)
+        or (3, 44, 6) <= version < (3, 45, 0)
+    )
 
 
 def _open(home: Home, path: str) -> Store:
@@ -149,7 +157,9 @@ def _open(home: Home, path: str) -> Store:
     new = not os.path.exists(path) or os.path.getsize(path) == 0
     writable = os.access(os.path.dirname(path), os.W_OK)
     address = f"file:{_quoted(path)}?mode={'rwc' if writable else 'ro'}"
-    db = sqlite3.connect(address, uri=True, timeout=files.LOCK_WAIT, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(
+        address, uri=True, timeout=files.LOCK_WAIT, isolation_level=None, check_same_thread=False
+    )
     try:
         db.execute("PRAGMA trusted_schema = OFF")
         db.execute("PRAGMA synchronous = FULL")
@@ -213,12 +223,23 @@ def _system_failure(error: Exception, path: str) -> Failure | None:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Busy("the index is in use", place=path, cure="try again")
-    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH")):
+    if name.startswith(
+        (
+            "SQLITE_FULL",
+            "SQLITE_IOERR",
+            "SQLITE_READONLY",
+            "SQLITE_PERM",
+            "SQLITE_CANTOPEN",
+            "SQLITE_AUTH",
+        )
+    ):
         return InputOutput(str(error), place=path, cure="check the disk and its permissions")
     if isinstance(error, sqlite3.OperationalError) and name in ("SQLITE_ERROR", ""):
         # a missing table is damage; anything else of this kind is our own SQL
         return None if "no such" in str(error) else Failure(f"index: {error}")
-    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.IntegrityError):
+    if isinstance(
+        error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.IntegrityError
+    ):
         return Failure(f"index: {error}", cure="mem-index --rebuild")
     return None
 

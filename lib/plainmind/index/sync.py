@@ -19,7 +19,9 @@ from .store import Store
 TURN_BITS = 24  # of a turn's id: 16.7 million events a window
 EMBEDDED = ("user", "agent")  # roles whose turns get vectors
 
-_COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")  # what a terminal takes for a command, and would stick to the next word
+_COLOUR = re.compile(
+    "\x1b\\[[0-?]*[ -/]*[@-~]"
+)  # what a terminal takes for a command, and would stick to the next word
 
 EPISODE_GAP = 3600 * 1000  # ms without a word that end a stretch of conversation
 EPISODE_TURNS = 30  # and its greatest length
@@ -37,7 +39,13 @@ def catch_up(store: Store) -> Changes:
     started since (its last lines need not have reached the disk).
     """
     seen, now = store.setting("journal"), _journal_position(store.home)
-    if not seen or not now["boot"] or seen["boot"] != now["boot"] or seen["inode"] != now["inode"] or seen["size"] > now["size"]:
+    if (
+        not seen
+        or not now["boot"]
+        or seen["boot"] != now["boot"]
+        or seen["inode"] != now["inode"]
+        or seen["size"] > now["size"]
+    ):
         return reconcile(store)
     # one that was emptied, or removed and made anew with the same inode, may have grown to any size since
     if seen.get("tail") != _journal_tail(store.home, seen["size"]):
@@ -56,7 +64,9 @@ def reconcile(store: Store) -> Changes:
     position = _journal_position(store.home)
     known = {
         path: (inode, modified, size)
-        for path, inode, modified, size in store.db.execute("SELECT path, inode, modified, size FROM windows")
+        for path, inode, modified, size in store.db.execute(
+            "SELECT path, inode, modified, size FROM windows"
+        )
     }
     changed = []
     for path in reader.all_windows(store.home):
@@ -64,7 +74,12 @@ def reconcile(store: Store) -> Changes:
         stat = os.stat(store.home.path(path))
         if seen != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
             changed.append(path)
-    if not changed and not known and store.setting("journal") == position and not _pins_changed(store):
+    if (
+        not changed
+        and not known
+        and store.setting("journal") == position
+        and not _pins_changed(store)
+    ):
         return Changes(0, 0)
     return _take_in(store, changed, position, gone=sorted(known))
 
@@ -83,7 +98,9 @@ def turn_at(store: Store, path: str, line: int) -> int | None:
     return row[0] if row else None
 
 
-def _take_in(store: Store, paths: list[str], position: dict, gone: list[str] | None = None) -> Changes:
+def _take_in(
+    store: Store, paths: list[str], position: dict, gone: list[str] | None = None
+) -> Changes:
     if not store.writable:
         return Changes(0, 0)
     turns = again = 0
@@ -117,7 +134,8 @@ def _window(store: Store, path: str) -> tuple[int, bool]:
     except FileNotFoundError:
         return 0, _forget(store, path)
     row = store.db.execute(
-        "SELECT inode, modified, size, id, read_to, last_offset, last_line, digest, turns FROM windows WHERE path = ?", (path,)
+        "SELECT inode, modified, size, id, read_to, last_offset, last_line, digest, turns FROM windows WHERE path = ?",
+        (path,),
     ).fetchone()
     known = _Known(*row[3:]) if row else None
     blocks: list[events.Block] = []
@@ -129,7 +147,9 @@ def _window(store: Store, path: str) -> tuple[int, bool]:
     if known:
         blocks = _blocks(files.read(full, known.last_offset), known.last_line, known.last_offset)
         # the event read last must still be where it was; then all before it is as it was read
-        if known.turns and not (blocks and blocks[0].digest == known.digest and blocks[0].offset == known.last_offset):
+        if known.turns and not (
+            blocks and blocks[0].digest == known.digest and blocks[0].offset == known.last_offset
+        ):
             _forget(store, path)
             known, reread = None, True
         else:
@@ -142,7 +162,11 @@ def _window(store: Store, path: str) -> tuple[int, bool]:
         last = blocks[-1]
         _add_turns(store, known, blocks)
         known = known._replace(
-            read_to=last.end, last_offset=last.offset, last_line=last.line, digest=last.digest, turns=known.turns + len(blocks)
+            read_to=last.end,
+            last_offset=last.offset,
+            last_line=last.line,
+            digest=last.digest,
+            turns=known.turns + len(blocks),
         )
     store.db.execute(
         "UPDATE windows SET inode = ?, modified = ?, size = ?, read_to = ?, last_offset = ?, last_line = ?, digest = ?, turns = ? "
@@ -154,7 +178,11 @@ def _window(store: Store, path: str) -> tuple[int, bool]:
 
 def _blocks(data: bytes, line: int, offset: int) -> list[events.Block]:
     found = [entry for entry in events.scan(data, line) if isinstance(entry, events.Block)]
-    return [b._replace(offset=b.offset + offset, end=b.end + offset) for b in found] if offset else found
+    return (
+        [b._replace(offset=b.offset + offset, end=b.end + offset) for b in found]
+        if offset
+        else found
+    )
 
 
 def _new_window(store: Store, path: str, surface: str, context_id: str) -> int:
@@ -182,13 +210,27 @@ def _add_turns(store: Store, window: _Known, blocks: list[events.Block]) -> None
                 episodes.put(store.db, episode)
             episode = episodes.Episode.starting(id)
         episode.add(instant, block.role, episodes.author_id(store.db, author), content, found)
-        rows.append((id, block.line, block.end_line, block.timestamp, instant, block.role, author, content, episode.id))
+        rows.append(
+            (
+                id,
+                block.line,
+                block.end_line,
+                block.timestamp,
+                instant,
+                block.role,
+                author,
+                content,
+                episode.id,
+            )
+        )
         terms.append((id, found))
     if episode is not None:
         episodes.put(store.db, episode)
     store.db.executemany("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     text.add(store.db, terms)
-    episodes.count(store, len(rows), sum(w.length for _, w in terms), sum(len(w.head) for _, w in terms))
+    episodes.count(
+        store, len(rows), sum(w.length for _, w in terms), sum(len(w.head) for _, w in terms)
+    )
 
 
 def _indexed(block: events.Block) -> str:
@@ -210,10 +252,14 @@ def _forget(store: Store, path: str) -> bool:
     if not row:
         return False
     first, last = turn_id(row[0], 0), turn_id(row[0] + 1, 0) - 1
-    turns = store.db.execute("SELECT id, author, content FROM turns WHERE id BETWEEN ? AND ?", (first, last)).fetchall()
+    turns = store.db.execute(
+        "SELECT id, author, content FROM turns WHERE id BETWEEN ? AND ?", (first, last)
+    ).fetchall()
     terms = [(id, text.words(author, content)) for id, author, content in turns]
     text.remove(store.db, terms, store.fts5)
-    episodes.count(store, -len(terms), -sum(w.length for _, w in terms), -sum(len(w.head) for _, w in terms))
+    episodes.count(
+        store, -len(terms), -sum(w.length for _, w in terms), -sum(len(w.head) for _, w in terms)
+    )
     vectors.drop(store.db, first, last)
     for table in ("turns", "episodes"):
         store.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", (first, last))
@@ -257,5 +303,7 @@ def _take_in_pins(store: Store) -> None:
     state = _pins_state(store.home)
     data = files.read(store.home.pins) if state[0] else b""
     store.db.execute("DELETE FROM pins")
-    store.db.executemany("INSERT INTO pins VALUES (?, ?)", ((pin.path, pin.line) for pin in pins.parse(data)))
+    store.db.executemany(
+        "INSERT INTO pins VALUES (?, ?)", ((pin.path, pin.line) for pin in pins.parse(data))
+    )
     store.put_setting("pins", state)

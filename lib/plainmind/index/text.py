@@ -14,7 +14,9 @@ HEAD = 30  # words of a turn that count as evidence for its neighbours
 
 _TOKEN = re.compile(r"[^\W_]+")
 # scripts that write no spaces: each character is a word
-_SCRIPTS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_SCRIPTS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+)
 _UNSPACED = re.compile(f"([{_SCRIPTS}])")
 # some tokens of a model: a word, or as much of a longer one, or of what is written without spaces
 _PIECE = re.compile(rf"[{_SCRIPTS}]{{1,4}}|[^\s{_SCRIPTS}]{{1,32}}")
@@ -53,7 +55,9 @@ class Words(NamedTuple):
 def fold(text: str) -> str:
     """Lower case, compatibility forms and accents folded away."""
     if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+        text = "".join(
+            c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
+        )
         text = _UNSPACED.sub(r" \1 ", text)
     return text.lower()
 
@@ -75,7 +79,9 @@ def words(author: str, content: str) -> Words:
 
 
 def stems(tokens: Iterable[str]) -> list[str]:
-    return _stemmer().stemWords([token for token in tokens if token not in STOPWORDS and len(token) < 64])
+    return _stemmer().stemWords(
+        [token for token in tokens if token not in STOPWORDS and len(token) < 64]
+    )
 
 
 _made = None
@@ -106,7 +112,8 @@ def tables(fts5: bool) -> str:
 
 def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]]) -> None:
     db.executemany(
-        "INSERT INTO words (rowid, head, rest) VALUES (?, ?, ?)", ((turn, " ".join(w.head), " ".join(w.rest)) for turn, w in rows)
+        "INSERT INTO words (rowid, head, rest) VALUES (?, ?, ?)",
+        ((turn, " ".join(w.head), " ".join(w.rest)) for turn, w in rows),
     )
 
 
@@ -126,7 +133,10 @@ def frequency(db: sqlite3.Connection, term: str, fts5: bool, limit: int) -> int:
     if fts5:
         sql, given = "SELECT count(*) FROM (SELECT 1 FROM places WHERE term = ? LIMIT ?)", term
     else:
-        sql, given = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)", _quoted(term)
+        sql, given = (
+            "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
+            _quoted(term),
+        )
     return db.execute(sql, (given, limit)).fetchone()[0]
 
 
@@ -135,7 +145,9 @@ def postings(db: sqlite3.Connection, term: str, fts5: bool, table: str = "words"
     if not fts5:
         return _postings_fts4(db, term, table)
     counts: dict[int, list[int]] = {}
-    for turn, column in db.execute(f"SELECT doc, col FROM {_VOCABULARY[table]} WHERE term = ?", (term,)):
+    for turn, column in db.execute(
+        f"SELECT doc, col FROM {_VOCABULARY[table]} WHERE term = ?", (term,)
+    ):
         pair = counts.get(turn)
         if pair is None:
             counts[turn] = pair = [0, 0]
@@ -148,9 +160,12 @@ def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Postin
 
     found = []
     for turn, info in db.execute(
-        f"SELECT rowid, matchinfo({table}, 'x') FROM {table} WHERE {table} MATCH ? ORDER BY rowid", (_quoted(term),)
+        f"SELECT rowid, matchinfo({table}, 'x') FROM {table} WHERE {table} MATCH ? ORDER BY rowid",
+        (_quoted(term),),
     ):
-        head, rest = decode_matchinfo(info)[0::3][:2]  # 'x': per column, hits in this row come first of three
+        head, rest = decode_matchinfo(info)[0::3][
+            :2
+        ]  # 'x': per column, hits in this row come first of three
         found.append(Posting(turn, head, rest))
     return found
 

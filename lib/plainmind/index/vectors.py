@@ -60,7 +60,8 @@ def exact(db: sqlite3.Connection, model: str, turns: Sequence[int]) -> dict[int,
         some = turns[start : start + 500]
         marks = ",".join("?" * len(some))
         rows = db.execute(
-            f"SELECT turn, embedding FROM vectors WHERE model = ? AND embedding IS NOT NULL AND turn IN ({marks})", (model, *some)
+            f"SELECT turn, embedding FROM vectors WHERE model = ? AND embedding IS NOT NULL AND turn IN ({marks})",
+            (model, *some),
         )
         for turn, blob in rows:
             found[turn] = from_blob(blob)
@@ -69,10 +70,13 @@ def exact(db: sqlite3.Connection, model: str, turns: Sequence[int]) -> dict[int,
 
 def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator[Scanned]:
     """The cosine of the query with the vector of every turn, block by block, then the loose ones."""
-    total = db.execute("SELECT coalesce(sum(count), 0) FROM vector_blocks WHERE model = ?", (model,)).fetchone()[0]
+    total = db.execute(
+        "SELECT coalesce(sum(count), 0) FROM vector_blocks WHERE model = ?", (model,)
+    ).fetchone()[0]
     packed_dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
     for count, turns, low, step, error, codes in db.execute(
-        "SELECT count, turns, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER BY id", (model,)
+        "SELECT count, turns, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER BY id",
+        (model,),
     ):
         ids = array("q")
         ids.frombytes(turns)
@@ -91,7 +95,10 @@ def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator
 
 def passages(db: sqlite3.Connection, model: str, query: Sequence[float]) -> dict[int, float]:
     """Id of a passage -> its cosine with the query, in [0, 1]. They are few, and compared exactly."""
-    rows = db.execute("SELECT turn, embedding FROM vectors WHERE model = ? AND embedding IS NOT NULL AND turn < 0", (model,))
+    rows = db.execute(
+        "SELECT turn, embedding FROM vectors WHERE model = ? AND embedding IS NOT NULL AND turn < 0",
+        (model,),
+    )
     return {-turn: cosine(query, from_blob(blob)) for turn, blob in rows}
 
 
@@ -128,7 +135,9 @@ def _dot_integers(query, count: int, low, step, codes: bytes) -> tuple[list[floa
                 minus += int.from_bytes(field, "little") * -whole
         at += count
     fine = 1.0 / scale
-    return [base + value * fine for value in map(sub, _fields(plus, count), _fields(minus, count))], 255 * lost + 1e-6
+    return [
+        base + value * fine for value in map(sub, _fields(plus, count), _fields(minus, count))
+    ], 255 * lost + 1e-6
 
 
 def _fields(total: int, count: int) -> "array[int]":
@@ -165,9 +174,20 @@ def pack_loose(db: sqlite3.Connection, model: str) -> int:
         low, step, error, codes = pack([blob for _, _, blob in some])
         cursor = db.execute(
             "INSERT INTO vector_blocks (model, count, turns, low, step, error, codes) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (model, len(some), array("q", [turn for _, turn, _ in some]).tobytes(), low, step, error, codes),
+            (
+                model,
+                len(some),
+                array("q", [turn for _, turn, _ in some]).tobytes(),
+                low,
+                step,
+                error,
+                codes,
+            ),
         )
-        db.executemany("UPDATE vectors SET block = ? WHERE id = ?", ((cursor.lastrowid, id) for id, _, _ in some))
+        db.executemany(
+            "UPDATE vectors SET block = ? WHERE id = ?",
+            ((cursor.lastrowid, id) for id, _, _ in some),
+        )
         packed += len(some)
     return packed
 
@@ -180,11 +200,18 @@ def pack(blobs: list[bytes]) -> tuple[bytes, bytes, float, bytes]:
     """
     import numpy
 
-    vectors = numpy.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1).astype(numpy.float32)
+    vectors = (
+        numpy.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1).astype(numpy.float32)
+    )
     low = vectors.min(axis=0)
     step = (vectors.max(axis=0) - low) / numpy.float32(255)
     step[step == 0] = 1e-9
     codes = numpy.clip(numpy.rint((vectors - low) / step), 0, 255).astype(numpy.uint8)
     near = low.astype(numpy.float64) + codes.astype(numpy.float64) * step.astype(numpy.float64)
     error = float(numpy.sqrt(((vectors.astype(numpy.float64) - near) ** 2).sum(axis=1)).max())
-    return low.astype("<f4").tobytes(), step.astype("<f4").tobytes(), error * (1 + 1e-9), codes.T.tobytes()
+    return (
+        low.astype("<f4").tobytes(),
+        step.astype("<f4").tobytes(),
+        error * (1 + 1e-9),
+        codes.T.tobytes(),
+    )

@@ -54,7 +54,11 @@ def look(home: Home, now: int, mask: Callable[[str], str]) -> Counted:
         except (OSError, Failure) as error:
             findings.append(_unreadable(path, error))
     unread = len(findings)
-    sound = [each for each in known.values() if not any(problem.code in ("yaml", "head", "text") for problem in each.problems)]
+    sound = [
+        each
+        for each in known.values()
+        if not any(problem.code in ("yaml", "head", "text") for problem in each.problems)
+    ]
     for kind, number in sorted(Counter(f"pages {each.type} {each.tier}" for each in sound).items()):
         counts[kind] = number
     counts["pages unreadable"] = len(known) - len(sound) + unread
@@ -64,10 +68,14 @@ def look(home: Home, now: int, mask: Callable[[str], str]) -> Counted:
     findings += _unused(home, known, now)
     for kind in KINDS:
         counts[kind] = sum(1 for each in findings if each.code == kind)
-    return Counted(counts, sorted(findings, key=lambda each: (KINDS.index(each.code), each.path, each.line)))
+    return Counted(
+        counts, sorted(findings, key=lambda each: (KINDS.index(each.code), each.path, each.line))
+    )
 
 
-def _of_raw(home: Home, mask: Callable[[str], str], counts: dict[str, int | str]) -> Iterator[Finding]:
+def _of_raw(
+    home: Home, mask: Callable[[str], str], counts: dict[str, int | str]
+) -> Iterator[Finding]:
     """Every file below raw/: how many there are, by folder, and what is wrong with each."""
     found: Counter[str] = Counter()
     first: dict[bytes, str] = {}
@@ -86,7 +94,11 @@ def _of_raw(home: Home, mask: Callable[[str], str], counts: dict[str, int | str]
                 made.append(_unreadable(path, error))
                 continue
             made += wrong
-            before = first.setdefault(digest, path) if not path.startswith(_OWN) and os.path.getsize(full) else path
+            before = (
+                first.setdefault(digest, path)
+                if not path.startswith(_OWN) and os.path.getsize(full)
+                else path
+            )
             if before != path:
                 made.append(Finding(path, 1, "duplicate", f"the same bytes as {before}"))
     for folder, number in sorted(found.items()):
@@ -95,7 +107,12 @@ def _of_raw(home: Home, mask: Callable[[str], str], counts: dict[str, int | str]
 
 
 def _unreadable(path: str, error: OSError | Failure) -> Finding:
-    return Finding(path, 1, "unreadable", f"cannot be read: {(files.failure(error) if isinstance(error, OSError) else error).what}")
+    return Finding(
+        path,
+        1,
+        "unreadable",
+        f"cannot be read: {(files.failure(error) if isinstance(error, OSError) else error).what}",
+    )
 
 
 def _file(full: str, path: str, mask: Callable[[str], str]) -> tuple[bytes, list[Finding]]:
@@ -121,15 +138,23 @@ def _file(full: str, path: str, mask: Callable[[str], str]) -> tuple[bytes, list
     return sha.digest(), [] if binary else list(wrong.values())
 
 
-def _line(line: bytes, path: str, number: int, mask: Callable[[str], str], wrong: dict[str, Finding]) -> None:
+def _line(
+    line: bytes, path: str, number: int, mask: Callable[[str], str], wrong: dict[str, Finding]
+) -> None:
     text = line[:LONGEST_LINE].decode("utf-8", "replace")
     if "recalled" not in wrong and _is_recalled(text):
         wrong["recalled"] = Finding(
-            path, number, "recalled", "what a recall had answered, stored again; tell which program does that"
+            path,
+            number,
+            "recalled",
+            "what a recall had answered, stored again; tell which program does that",
         )
     if "secret" not in wrong and mask(text) != text:
         wrong["secret"] = Finding(
-            path, number, "secret", "something that looks like a secret; remove it, and change it where it is used"
+            path,
+            number,
+            "secret",
+            "something that looks like a secret; remove it, and change it where it is used",
         )
 
 
@@ -144,7 +169,9 @@ def _near(home: Home) -> Iterator[Finding]:
             bodies[path] = likeness.features(pages.read(home, path).body)
         except (OSError, Failure):
             continue
-    for one, other in likeness.candidates({path: likeness.sketch(found) for path, found in bodies.items() if found}):
+    for one, other in likeness.candidates(
+        {path: likeness.sketch(found) for path, found in bodies.items() if found}
+    ):
         share = likeness.share(bodies[one], bodies[other])
         if share >= likeness.ALIKE:
             yield Finding(other, 1, "near-duplicate", f"{share:.0%} of it is in {one} too")
@@ -153,8 +180,16 @@ def _near(home: Home) -> Iterator[Finding]:
 def _unused(home: Home, known: dict[str, page.Page], now: int) -> Iterator[Finding]:
     given, today = maintenance.recalled(home), day.of(now)
     for path, each in known.items():
-        if each.tier == "L2" and path not in given and each.day and (today - each.day).days > UNUSED_DAYS:
+        if (
+            each.tier == "L2"
+            and path not in given
+            and each.day
+            and (today - each.day).days > UNUSED_DAYS
+        ):
             line = each.lines.get("date", 1)
             yield Finding(
-                path, line, "unused", f"dated {each.day}, and never given to a turn; is it worth keeping, or hard to find?"
+                path,
+                line,
+                "unused",
+                f"dated {each.day}, and never given to a turn; is it worth keeping, or hard to find?",
             )

@@ -45,19 +45,25 @@ MOST_L1, MOST_L2 = 1000, 4000  # tokens
 LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
 
 
-def findings(home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]) -> Iterator[Finding]:
+def findings(
+    home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]
+) -> Iterator[Finding]:
     """What is wrong with these pages (all there are, when none is named). `mask` hides secrets in a text."""
     yield from (_finding(*found) for found in _findings(home, wanted, now, mask))
 
 
-def _findings(home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]) -> Iterator[Finding]:
+def _findings(
+    home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]
+) -> Iterator[Finding]:
     known: dict[str, Page] = {}
     looked: dict[str, _Looked] = {}
     for path in pages.paths(home):
         try:
             data = pages.content(home, path)
             if not wanted or path in wanted:
-                looked[path] = _looked(chain([data], pages.rest(home, path, len(data))), len(data), mask)
+                looked[path] = _looked(
+                    chain([data], pages.rest(home, path, len(data))), len(data), mask
+                )
         except (OSError, Failure) as error:
             if not wanted or path in wanted:
                 what = (files.failure(error) if isinstance(error, OSError) else error).what
@@ -77,13 +83,22 @@ def _findings(home: Home, wanted: Sequence[str], now: int, mask: Callable[[str],
     yield from _duplicates(checked, known)
     if not wanted:
         for path in chain.from_iterable(pages.outside(home, place) for place in pages.PLACES):
-            yield Finding(path, 1, "name", "a link that leads out of the home, where nothing is read; put the file in its place")
+            yield Finding(
+                path,
+                1,
+                "name",
+                "a link that leads out of the home, where nothing is read; put the file in its place",
+            )
         yield from _folders(home)
 
 
 def _finding(path: str, line: int, code: str, message: str) -> Finding:
     """A finding on one line, whatever a page is called, and says that it quotes."""
-    message = message if message.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in message)
+    message = (
+        message
+        if message.isprintable()
+        else "".join(c if c.isprintable() else "\ufffd" for c in message)
+    )
     return Finding(pages.said(path), line, code, message)
 
 
@@ -100,16 +115,25 @@ class _Vault:
         for each in known.values():
             for name in each.supersedes:
                 self._successors.setdefault(page.link_key(name), each.name)
-        self._supersedes = {page.link_key(each.name): [page.link_key(n) for n in each.supersedes] for each in known.values()}
+        self._supersedes = {
+            page.link_key(each.name): [page.link_key(n) for n in each.supersedes]
+            for each in known.values()
+        }
         self._opened: dict[str, dict[int, str]] = {}
 
     def problems(self, each: Page) -> Iterator[page.Problem]:
         for target in page_links.links(each):
             if page.link_key(page.name_of(target.name)) not in self._places:
-                yield page.Problem(target.line, "link", f"no page '{target.name[:80]}'; make it, or mend the link")
+                yield page.Problem(
+                    target.line, "link", f"no page '{target.name[:80]}'; make it, or mend the link"
+                )
         for target in page_links.images(each):
             if not self._is_there(each.path, target.name):
-                yield page.Problem(target.line, "image", f"no file '{target.name[:80]}'; put it there, or mend the link")
+                yield page.Problem(
+                    target.line,
+                    "image",
+                    f"no file '{target.name[:80]}'; put it there, or mend the link",
+                )
         if each.image:
             yield from self._image(each)
         for cited in each.sources:
@@ -121,15 +145,29 @@ class _Vault:
         try:
             self.home.relative(each.image)
         except NotPermitted:
-            yield page.Problem(line, "image", f"'{each.image[:80]}' is outside the home; keep it in raw/images")
+            yield page.Problem(
+                line, "image", f"'{each.image[:80]}' is outside the home; keep it in raw/images"
+            )
             return
         if not os.path.isfile(self.home.path(each.image)):
-            yield page.Problem(line, "image", f"no file '{each.image[:80]}' in the home; put it there, or remove the key")
+            yield page.Problem(
+                line,
+                "image",
+                f"no file '{each.image[:80]}' in the home; put it there, or remove the key",
+            )
         elif not any(target.name == each.image for target in page_links.images(each)):
-            yield page.Problem(line, "image", f"'{each.image[:80]}' is not shown in the body; mem-lint --fix shows it")
+            yield page.Problem(
+                line,
+                "image",
+                f"'{each.image[:80]}' is not shown in the body; mem-lint --fix shows it",
+            )
 
     def _is_there(self, path: str, name: str) -> bool:
-        for place in (name.lstrip("/"), os.path.join(os.path.dirname(path), name), f"raw/images/{name}"):
+        for place in (
+            name.lstrip("/"),
+            os.path.join(os.path.dirname(path), name),
+            f"raw/images/{name}",
+        ):
             try:
                 if "\0" not in name and os.path.isfile(self.home.path(self.home.relative(place))):
                     return True
@@ -142,25 +180,39 @@ class _Vault:
         if path not in self._opened:
             try:
                 opened = reader.window(self.home, path)
-                self._opened[path] = {block.line: opened.event(block).content for block in opened.blocks()}
+                self._opened[path] = {
+                    block.line: opened.event(block).content for block in opened.blocks()
+                }
             except Failure:
                 self._opened[path] = {}
         content = self._opened[path].get(int(line))
         if content is None:
-            yield page.Problem(cited.line, "sources", f"no event at {cited.ref}; restore the log, or remove the source")
+            yield page.Problem(
+                cited.line,
+                "sources",
+                f"no event at {cited.ref}; restore the log, or remove the source",
+            )
         elif not page.content_digest(content).startswith(cited.digest[:12]):
             yield page.Problem(
-                cited.line, "sources", f"{cited.ref} says something else now; run mem-lint --logs, then look at both"
+                cited.line,
+                "sources",
+                f"{cited.ref} says something else now; run mem-lint --logs, then look at both",
             )
 
     def _supersession(self, each: Page) -> Iterator[page.Problem]:
         for name in each.supersedes:
             key = page.link_key(name)
             if key not in self._places:
-                yield page.Problem(each.lines["supersedes"], "supersedes", f"no page '{name[:80]}'; remove it, or mend the name")
+                yield page.Problem(
+                    each.lines["supersedes"],
+                    "supersedes",
+                    f"no page '{name[:80]}'; remove it, or mend the name",
+                )
             elif self._leads_to(key, page.link_key(each.name)):
                 yield page.Problem(
-                    each.lines["supersedes"], "supersedes", f"'{name[:80]}' takes the place of this page, too; remove one"
+                    each.lines["supersedes"],
+                    "supersedes",
+                    f"'{name[:80]}' takes the place of this page, too; remove one",
                 )
         successor = self._successors.get(page.link_key(each.name))
         if each.tier == "L1" and successor:
@@ -186,36 +238,55 @@ def _of_time(each: Page, now: int) -> Iterator[page.Problem]:
     today, line = day.of(now), each.lines.get("date", 1)
     if each.tier == "L1" and each.valid_to and each.valid_to < today:
         yield page.Problem(
-            each.lines["valid_to"], "superseded", f"still L1, and its last day was {each.valid_to}; make it L2, or mend the day"
+            each.lines["valid_to"],
+            "superseded",
+            f"still L1, and its last day was {each.valid_to}; make it L2, or mend the day",
         )
     if not each.day or not each.path.startswith(f"{pages.KNOWLEDGE}/"):
         return
     age = (today - each.day).days
     if age < -1:
-        yield page.Problem(line, "future", f"dated {each.day}, which is to come; mend the date, or say valid_from")
+        yield page.Problem(
+            line, "future", f"dated {each.day}, which is to come; mend the date, or say valid_from"
+        )
     elif each.type in ("user", "project") and age > STALE_DAYS:
         yield page.Problem(
-            line, "stale", f"dated {each.day}, {age} days ago; if it still holds: mem-note --update {each.name} --date {today}"
+            line,
+            "stale",
+            f"dated {each.day}, {age} days ago; if it still holds: mem-note --update {each.name} --date {today}",
         )
     elif expired := retention.expired_page(each, today):
-        yield page.Problem(line, "expired", f"dated {each.day}, and {expired.rule}; mem-lint --prune --apply deletes it")
+        yield page.Problem(
+            line,
+            "expired",
+            f"dated {each.day}, and {expired.rule}; mem-lint --prune --apply deletes it",
+        )
 
 
 def _of_text(each: Page, times: float) -> Iterator[page.Problem]:
     """`times`: how long the whole is, of which this was read."""
     if each.lines and page.has_head(each.body):
-        yield page.Problem(each.body_line, "head", "a second head, which nobody reads; make one of both")
-    tokens, most = ceil(len(each.body) * times / CHARACTERS), MOST_L1 if each.tier == "L1" else MOST_L2
+        yield page.Problem(
+            each.body_line, "head", "a second head, which nobody reads; make one of both"
+        )
+    tokens, most = (
+        ceil(len(each.body) * times / CHARACTERS),
+        MOST_L1 if each.tier == "L1" else MOST_L2,
+    )
     if tokens > most:
         yield page.Problem(
-            each.body_line, "size", f"about {tokens:,} tokens, of which a turn is given a part; make pages of at most {most:,}"
+            each.body_line,
+            "size",
+            f"about {tokens:,} tokens, of which a turn is given a part; make pages of at most {most:,}",
         )
     if injected.without(each.body) != each.body:
         line = each.body_line + each.body[: each.body.index("INJECTED_CONTEXT_")].count("\n")
         yield page.Problem(line, "recalled", "a recall's own block, stored; remove it")
     elif injected.without_recalled_lines(each.body) != each.body:
         yield page.Problem(
-            each.body_line, "recalled", "lines of a recall's answer, stored; say it in a sentence, and cite the log in 'sources'"
+            each.body_line,
+            "recalled",
+            "lines of a recall's answer, stored; say it in a sentence, and cite the log in 'sources'",
         )
 
 
@@ -235,7 +306,9 @@ def _looked(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> _
         text = data.decode("utf-8", "replace")
         if mask(text) != text:
             rows = [at for at, row in enumerate(text.split("\n"), number) if mask(row) != row]
-            lines |= dict.fromkeys(rows or [number])  # one of several lines is found in the whole only
+            lines |= dict.fromkeys(
+                rows or [number]
+            )  # one of several lines is found in the whole only
         before = data[-LONGEST_SECRET:]
         before = before[before.find(b"\n") + 1 :]
         number += data.count(b"\n") - before.count(b"\n")
@@ -251,11 +324,16 @@ def _names(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Findi
     for each in checked:
         if not pages.is_sayable(each.path):
             yield Finding(
-                each.path, 1, "name", "a control character, or no UTF-8, in its name, so that nothing reads it; rename it"
+                each.path,
+                1,
+                "name",
+                "a control character, or no UTF-8, in its name, so that nothing reads it; rename it",
             )
         others = [path for path in groups.get(page.link_key(each.name), ()) if path != each.path]
         if others and each.path.startswith(f"{pages.KNOWLEDGE}/"):
-            yield Finding(each.path, 1, "name", f"a link to it may mean {others[0]} as well; rename one")
+            yield Finding(
+                each.path, 1, "name", f"a link to it may mean {others[0]} as well; rename one"
+            )
 
 
 def _duplicates(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Finding]:
@@ -268,9 +346,16 @@ def _duplicates(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[
         text = " ".join(each.body.split())
         first = bodies.setdefault(text, path) if text else path
         if first != path and (path in named or first in named):
-            yield Finding(path, known[path].body_line, "duplicate", f"says word for word what {first} says; remove one")
+            yield Finding(
+                path,
+                known[path].body_line,
+                "duplicate",
+                f"says word for word what {first} says; remove one",
+            )
     for one, other in likeness.candidates(sketches):
-        if not (one in named or other in named) or " ".join(known[one].body.split()) == " ".join(known[other].body.split()):
+        if not (one in named or other in named) or " ".join(known[one].body.split()) == " ".join(
+            known[other].body.split()
+        ):
             continue
         share = likeness.share(words[one], words[other])
         if share >= likeness.ALIKE:
@@ -285,7 +370,12 @@ def _folders(home: Home) -> Iterator[Finding]:
             for name in sorted(names):
                 if name.endswith(".md") and not name.startswith("."):
                     path = os.path.relpath(os.path.join(folder, name), home.root)
-                    yield Finding(path, 1, "folder", "in a folder, where nothing reads it; move it to knowledge/")
+                    yield Finding(
+                        path,
+                        1,
+                        "folder",
+                        "in a folder, where nothing reads it; move it to knowledge/",
+                    )
 
 
 def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | Failure]:
@@ -313,7 +403,9 @@ def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding |
             except Failure as failure:
                 yield failure
                 continue
-        yield from (_finding(path, line, f"fixed-{code}", message) for line, code, message in made.done)
+        yield from (
+            _finding(path, line, f"fixed-{code}", message) for line, code, message in made.done
+        )
 
 
 def _settle(home: Home, wanted: Sequence[str]) -> None:
@@ -351,7 +443,9 @@ def chosen(home: Home, path: str) -> str:
     """The page that an argument names, relative to the home. NoInput, NotPermitted."""
     part = home.relative(path)
     if os.path.dirname(part) not in pages.PLACES or not part.endswith(".md"):
-        raise NotPermitted(f"'{path}' is no page and no window", cure="give a path such as knowledge/tea.md")
+        raise NotPermitted(
+            f"'{path}' is no page and no window", cure="give a path such as knowledge/tea.md"
+        )
     if not os.path.isfile(home.path(part)):
         raise NoInput(f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge")
     return part

@@ -45,13 +45,20 @@ def lock(home: Home) -> AbstractContextManager[None]:
 def writes(home: Home) -> Writes:
     """The counter; all nought when there is none, or none that can be read."""
     value = _read(home, "last-forget.json")
-    return Writes(_number(value, "writes"), _number(value, "total"), _instant(value, "first"), _instant(value, "time"))
+    return Writes(
+        _number(value, "writes"),
+        _number(value, "total"),
+        _instant(value, "first"),
+        _instant(value, "time"),
+    )
 
 
 def count_write(home: Home, now: int) -> bool:
     """Count one write; True when retention is due. The caller holds the lock."""
     known = writes(home)
-    _put(home, known._replace(since=known.since + 1, total=known.total + 1, first=known.first or now))
+    _put(
+        home, known._replace(since=known.since + 1, total=known.total + 1, first=known.first or now)
+    )
     return is_due(home)
 
 
@@ -67,16 +74,34 @@ def retained(home: Home, now: int) -> None:
 
 def buried(home: Home) -> dict[tuple[str, str], str]:
     """Path and digest of what has a tombstone -> the monthly file that has it."""
-    found = ((month, line) for month in _monthly(home, "") for line in _lines(month) if line.get("event") == "forgotten")
+    found = (
+        (month, line)
+        for month in _monthly(home, "")
+        for line in _lines(month)
+        if line.get("event") == "forgotten"
+    )
     return {(str(line.get("path")), str(line.get("sha256"))): month for month, line in found}
 
 
 def record_forgotten(
-    home: Home, now: int, path: str, digest: str, day: str, rule: str, known: Mapping[tuple[str, str], str]
+    home: Home,
+    now: int,
+    path: str,
+    digest: str,
+    day: str,
+    rule: str,
+    known: Mapping[tuple[str, str], str],
 ) -> None:
     """A tombstone, on disk before its file goes. Once for the same file and content, however often it is tried: `known` has
     those of earlier runs, also of one before midnight."""
-    line = {"time": clock.text(now), "event": "forgotten", "path": path, "sha256": digest, "date": day, "rule": rule}
+    line = {
+        "time": clock.text(now),
+        "event": "forgotten",
+        "path": path,
+        "sha256": digest,
+        "date": day,
+        "rule": rule,
+    }
     month = known.get((path, digest), "")
     if os.path.exists(month):
         files.sync_path(month)
@@ -148,11 +173,18 @@ def traces(home: Home) -> list[str]:
         data = files.read(os.path.join(folder(home), "traces.txt"))
     except FileNotFoundError:
         return []
-    return list(dict.fromkeys(line for line in data.decode("utf-8", "surrogateescape").split("\n") if line))
+    return list(
+        dict.fromkeys(line for line in data.decode("utf-8", "surrogateescape").split("\n") if line)
+    )
 
 
 def _put(home: Home, known: Writes) -> None:
-    value = {"writes": known.since, "total": known.total, "first": _text(known.first), "time": _text(known.forgot)}
+    value = {
+        "writes": known.since,
+        "total": known.total,
+        "first": _text(known.first),
+        "time": _text(known.forgot),
+    }
     files.replace(os.path.join(folder(home), "last-forget.json"), f"{json_line(value)}\n".encode())
 
 
@@ -160,7 +192,10 @@ def _append(name: str, line: dict[str, Any], durable: bool) -> None:
     """One line more, on a line of its own also after one that was torn."""
     try:
         with open(name, "rb") as file:
-            torn = file.seek(0, os.SEEK_END) > 0 and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
+            torn = (
+                file.seek(0, os.SEEK_END) > 0
+                and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
+            )
     except FileNotFoundError:
         torn = False
     files.append(name, b"\n" * torn + json_line(line).encode() + b"\n", durable=durable)

@@ -38,7 +38,9 @@ def entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
         found = list(os.scandir(home.path(place)))
     except (FileNotFoundError, NotADirectoryError, NotPermitted):
         return []
-    return sorted((entry for entry in found if _is_page(home, place, entry)), key=lambda entry: entry.name)
+    return sorted(
+        (entry for entry in found if _is_page(home, place, entry)), key=lambda entry: entry.name
+    )
 
 
 def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
@@ -59,7 +61,11 @@ def outside(home: Home, place: str) -> Iterator[str]:
     """Paths of one folder that would be pages, and lead out of the home."""
     folder = home.path(place)
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        if name.endswith(".md") and not name.startswith(".") and os.path.islink(os.path.join(folder, name)):
+        if (
+            name.endswith(".md")
+            and not name.startswith(".")
+            and os.path.islink(os.path.join(folder, name))
+        ):
             try:
                 home.relative(f"{place}/{name}")
             except NotPermitted:
@@ -132,11 +138,19 @@ def shown(home: Home, path: str, as_json: bool) -> str:
     try:
         data = whole(home, part)
     except FileNotFoundError:
-        raise NoInput(f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge") from None
+        raise NoInput(
+            f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge"
+        ) from None
     if not as_json:
         return stream.decode(data) + ("" if data.endswith(b"\n") else "\n")
     read = page.read(data, part)
-    known = {"name": read.name, "type": read.type, "tier": read.tier, "date": str(read.day or ""), "tags": list(read.tags)}
+    known = {
+        "name": read.name,
+        "type": read.type,
+        "tier": read.tier,
+        "date": str(read.day or ""),
+        "tags": list(read.tags),
+    }
     record = {
         "ref": f"{part}:{read.body_line}",
         "path": part,
@@ -152,10 +166,16 @@ def find(home: Home, name: str) -> str:
     """The path of the page that a name, a link or a path means. NoInput when there is none."""
     wanted = page.link_key(page.name_of(name))
     place = next((place for place in PLACES if name.startswith(f"{place}/")), None)
-    matches = [path for path in paths(home, (place,) if place else (KNOWLEDGE,)) if page.link_key(page.name_of(path)) == wanted]
+    matches = [
+        path
+        for path in paths(home, (place,) if place else (KNOWLEDGE,))
+        if page.link_key(page.name_of(path)) == wanted
+    ]
     exact = [path for path in matches if page.name_of(path) == page.name_of(name)]
     if not matches:
-        raise NoInput(f"no page '{page.name_of(name)}'", cure="see the names with: ls $MIND_HOME/knowledge")
+        raise NoInput(
+            f"no page '{page.name_of(name)}'", cure="see the names with: ls $MIND_HOME/knowledge"
+        )
     return (exact or matches)[0]
 
 
@@ -165,7 +185,11 @@ def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = F
     while True:
         path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
         home.relative(path)  # a link in its place must not lead out of the home
-        taken = os.path.lexists(home.path(path)) or place == KNOWLEDGE and _has_like(home, page.name_of(path))
+        taken = (
+            os.path.lexists(home.path(path))
+            or place == KNOWLEDGE
+            and _has_like(home, page.name_of(path))
+        )
         if not taken:
             try:
                 files.create(home.path(path), data)
@@ -174,7 +198,11 @@ def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = F
                 pass
         if not numbered:
             by = "" if os.path.isfile(home.path(path)) else " by something that is no page"
-            raise Failure(f"the name of '{path}' is taken{by}", cure="give another one, or move away what has it", code=NO_MATCH)
+            raise Failure(
+                f"the name of '{path}' is taken{by}",
+                cure="give another one, or move away what has it",
+                code=NO_MATCH,
+            )
         number += 1
 
 
@@ -183,7 +211,9 @@ def _has_like(home: Home, name: str) -> bool:
     return any(page.link_key(page.name_of(path)) == key for path in paths(home, (KNOWLEDGE,)))
 
 
-def change(home: Home, path: str, edit: Callable[[bytes], bytes], *, settled: bool = False) -> list[str]:
+def change(
+    home: Home, path: str, edit: Callable[[bytes], bytes], *, settled: bool = False
+) -> list[str]:
     """Change a page that a person may be saving at this moment. Returns where saves that collided with it are kept.
 
     `settled`: what a change that was killed had left in its folder is cleared up already.
@@ -194,4 +224,6 @@ def change(home: Home, path: str, edit: Callable[[bytes], bytes], *, settled: bo
     try:
         return exchange.edit(full, edit).conflicts
     except FileNotFoundError:
-        raise NoInput(f"no page '{path}'", cure="see the names with: ls $MIND_HOME/knowledge") from None
+        raise NoInput(
+            f"no page '{path}'", cure="see the names with: ls $MIND_HOME/knowledge"
+        ) from None

@@ -41,7 +41,9 @@ class Expired(NamedTuple):
 
     @property
     def finding(self) -> Finding:
-        return Finding(self.path, 1, "expired", f"{self.rule}; this is of {self.day}, {self.age} days ago")
+        return Finding(
+            self.path, 1, "expired", f"{self.rule}; this is of {self.day}, {self.age} days ago"
+        )
 
 
 class Gone(NamedTuple):
@@ -54,17 +56,25 @@ class Unfinished(InputOutput):
 
     def __init__(self, failed: OSError, gone: list[Gone]):
         failure = files.failure(failed)
-        super().__init__(failure.what, place=failure.place, cure="see to it, the others went", code=failure.code)
+        super().__init__(
+            failure.what, place=failure.place, cure="see to it, the others went", code=failure.code
+        )
         self.gone = gone
 
 
 def expired(home: Home, now: int) -> Iterator[Expired]:
     """What retention would let go, in order of the paths."""
     yield from _pages(home, now)
-    yield from _changed_before(home, pages.COMPACTION, (".md",), COMPACTION_DAYS, "a summary is kept 30 days", now)
+    yield from _changed_before(
+        home, pages.COMPACTION, (".md",), COMPACTION_DAYS, "a summary is kept 30 days", now
+    )
     for folder in _folders(home, SESSIONS):
-        yield from _changed_before(home, folder, (".jsonl",), SESSION_DAYS, "a session is kept 14 days", now)
-    for found in _changed_before(home, LOG, (".jsonl",), LOG_DAYS, "a maintenance log is kept 30 days", now):
+        yield from _changed_before(
+            home, folder, (".jsonl",), SESSION_DAYS, "a session is kept 14 days", now
+        )
+    for found in _changed_before(
+        home, LOG, (".jsonl",), LOG_DAYS, "a maintenance log is kept 30 days", now
+    ):
         # this month's is being written
         if os.path.basename(found.path) not in MARKERS and clock.text(now)[:7] not in found.path:
             yield found
@@ -91,9 +101,20 @@ def let_go(home: Home, now: int, take_out: Callable[[list[Gone]], None]) -> list
                 data = files.read(full)
                 if not _is_still_expired(home, found, data, now):
                     continue
-            except (FileNotFoundError, PermissionError):  # a person was faster; or it is not ours to read
+            except (
+                FileNotFoundError,
+                PermissionError,
+            ):  # a person was faster; or it is not ours to read
                 continue
-            maintenance.record_forgotten(home, now, found.path, hashlib.sha256(data).hexdigest(), found.day, found.rule, known)
+            maintenance.record_forgotten(
+                home,
+                now,
+                found.path,
+                hashlib.sha256(data).hexdigest(),
+                found.day,
+                found.rule,
+                known,
+            )
             if found.path.endswith(".md"):
                 texts.append(Gone(found, data))
             elif _remove(full, data):
@@ -137,7 +158,10 @@ def _pages(home: Home, now: int) -> Iterator[Expired]:
     for path in pages.paths(home, (pages.KNOWLEDGE,)):
         try:
             found = expired_page(pages.read(home, path), day.of(now))
-        except (OSError, Failure):  # gone meanwhile, or not to be read: nothing to be deleted unseen
+        except (
+            OSError,
+            Failure,
+        ):  # gone meanwhile, or not to be read: nothing to be deleted unseen
             continue
         if found:
             yield found
@@ -154,24 +178,41 @@ def expired_page(read: page.Page, today: date) -> Expired | None:
 
 def _unsure(problems) -> bool:
     """Whether type or date of a page are not for sure what its author meant."""
-    return any(problem.code in ("type", "date", "twice", "yaml", "head", "text") for problem in problems)
+    return any(
+        problem.code in ("type", "date", "twice", "yaml", "head", "text") for problem in problems
+    )
 
 
-def _changed_before(home: Home, folder: str, endings: tuple[str, ...], days: int, rule: str, now: int) -> Iterator[Expired]:
+def _changed_before(
+    home: Home, folder: str, endings: tuple[str, ...], days: int, rule: str, now: int
+) -> Iterator[Expired]:
     try:
         found = sorted(os.scandir(home.path(folder)), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in found:
-        if entry.name.endswith(endings) and not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+        if (
+            entry.name.endswith(endings)
+            and not entry.name.startswith(".")
+            and entry.is_file(follow_symlinks=False)
+        ):
             changed = entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
             if now - changed > days * clock.DAY:
-                yield Expired(f"{folder}/{entry.name}", rule, clock.text(changed)[:10], (now - changed) // clock.DAY)
+                yield Expired(
+                    f"{folder}/{entry.name}",
+                    rule,
+                    clock.text(changed)[:10],
+                    (now - changed) // clock.DAY,
+                )
 
 
 def _folders(home: Home, place: str) -> list[str]:
     try:
-        return sorted(f"{place}/{e.name}" for e in os.scandir(home.path(place)) if e.is_dir(follow_symlinks=False))
+        return sorted(
+            f"{place}/{e.name}"
+            for e in os.scandir(home.path(place))
+            if e.is_dir(follow_symlinks=False)
+        )
     except (FileNotFoundError, NotADirectoryError):
         return []
 

@@ -8,7 +8,9 @@ from ..ground.paths import checked_context
 from .writer import Draft, Log, draft_from_json
 
 EVENTS = 4000  # a batch ends at so many events,
-BYTES = 8 * 1024 * 1024  # or so many bytes of input: neither memory nor the time under the lock grows
+BYTES = (
+    8 * 1024 * 1024
+)  # or so many bytes of input: neither memory nor the time under the lock grows
 
 
 def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session) -> int:
@@ -48,13 +50,18 @@ def _append(log: Log, drafts: list[tuple[str, Draft]], failed: set[str], session
     for context, numbers in places.items():
         try:
             done = log.append(context, [drafts[n][1] for n in numbers], session.now)
-        except (Failure, OSError) as failure:  # the other contexts' events are written, and acknowledged
+        except (
+            Failure,
+            OSError,
+        ) as failure:  # the other contexts' events are written, and acknowledged
             session.report(failure if isinstance(failure, Failure) else files.failure(failure))
             failed.add(context)
             continue
         for number, written in zip(numbers, done):
             if written.fresh:
-                refs[number] = stream.json_line({"ref": written.ref}) if session.json else written.ref
+                refs[number] = (
+                    stream.json_line({"ref": written.ref}) if session.json else written.ref
+                )
             else:
                 skipped += 1
     if any(refs):

@@ -29,13 +29,17 @@ def unpin(home: Home, path: str, line: int) -> None:
     with files.lock(home.lock):
         exchange.recover(home.pins)
         if not any((p.path, p.line) == (path, line) for p in all_pins(home)):
-            raise NoInput(f"'{path}:{line}' is not pinned", cure="list the pins with mem-pin --list")
+            raise NoInput(
+                f"'{path}:{line}' is not pinned", cure="list the pins with mem-pin --list"
+            )
         exchange.edit(home.pins, lambda data: pins.without_pin(data, path, line))
 
 
 def note(content: str, width: int = 72) -> str:
     """The start of a content on one line: for a human's eye, never read back."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in content).replace("![", "! [").split())
+    words = " ".join(
+        "".join(c if c.isprintable() else " " for c in content).replace("![", "! [").split()
+    )
     return words if len(words) <= width else words[: width - 1].rsplit(" ", 1)[0] + "…"
 
 

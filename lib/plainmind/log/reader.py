@@ -40,11 +40,16 @@ def window(home: Home, path: str) -> Window:
     part = home.relative(path)
     pieces = part.split(os.sep)
     if len(pieces) != 4 or pieces[0] != "logs" or not part.endswith(".md"):
-        raise NotPermitted(f"'{path}' is no window", cure="give a path such as logs/discord-thread/123/20260130T142355Z.md")
+        raise NotPermitted(
+            f"'{path}' is no window",
+            cure="give a path such as logs/discord-thread/123/20260130T142355Z.md",
+        )
     try:
         data = files.read(home.path(part))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise NoInput(f"no such window: '{path}'", cure="list them with: ls $MIND_HOME/logs/*/*") from None
+        raise NoInput(
+            f"no such window: '{path}'", cure="list them with: ls $MIND_HOME/logs/*/*"
+        ) from None
     except OSError as error:
         raise files.failure(error) from None
     return Window(part, context_of(part), data, events.scan(data))
@@ -54,7 +59,11 @@ def at(opened: Window, line: int, end_line: int) -> list[events.Block]:
     """The blocks that have a line from `line` to `end_line`. NoInput when there is none."""
     found = [b for b in opened.blocks() if b.line <= end_line and b.end_line >= line]
     if not found:
-        raise NoInput("no event here", place=f"{opened.path}:{line}", cure="see the window with mem-show --window")
+        raise NoInput(
+            "no event here",
+            place=f"{opened.path}:{line}",
+            cure="see the window with mem-show --window",
+        )
     return found
 
 
@@ -76,13 +85,19 @@ def all_windows(home: Home) -> Iterator[str]:
     """Paths of all windows, relative to the home, in the order they were started."""
     found = []
     try:
-        surfaces = [entry for entry in os.scandir(home.logs) if entry.is_dir() and not entry.name.startswith(".")]
+        surfaces = [
+            entry
+            for entry in os.scandir(home.logs)
+            if entry.is_dir() and not entry.name.startswith(".")
+        ]
     except FileNotFoundError:
         return
     for surface in surfaces:
         for context in os.scandir(surface.path):
             if context.is_dir():
                 place = f"{surface.name}/{context.name}"
-                found += [(window_order(name), f"logs/{place}/{name}") for name in home.windows(place)]
+                found += [
+                    (window_order(name), f"logs/{place}/{name}") for name in home.windows(place)
+                ]
     for _, path in sorted(found):
         yield path

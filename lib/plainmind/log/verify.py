@@ -40,7 +40,12 @@ def pins(home: Home) -> Iterator[Finding]:
         try:
             reader.event_at(home, pin.ref)
         except (NoInput, NotPermitted, BadData):
-            yield Finding("pins/pins.md", pin.row, "pin", f"'{pin.ref}' points nowhere; delete the line or mem-pin --remove it")
+            yield Finding(
+                "pins/pins.md",
+                pin.row,
+                "pin",
+                f"'{pin.ref}' points nowhere; delete the line or mem-pin --remove it",
+            )
 
 
 def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Iterator[Finding]:
@@ -62,26 +67,45 @@ def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Itera
             else:
                 hint = "" if key else ", or MIND_KEY is not set"
                 yield Finding(
-                    opened.path, entry.line, "chain", f"digest {entry.digest} does not follow: changed, moved or removed here{hint}"
+                    opened.path,
+                    entry.line,
+                    "chain",
+                    f"digest {entry.digest} does not follow: changed, moved or removed here{hint}",
                 )
         previous = entry.digest
     if unkeyed:
-        yield Finding(opened.path, unkeyed, "unkeyed", "the digests from here on were made without MIND_KEY")
+        yield Finding(
+            opened.path, unkeyed, "unkeyed", "the digests from here on were made without MIND_KEY"
+        )
     here = {(block.line, block.digest) for block in opened.blocks()}
     for head in known:
-        if (head.line, head.digest) not in here and not (head.line == 1 and len(opened.data) >= head.size):
+        if (head.line, head.digest) not in here and not (
+            head.line == 1 and len(opened.data) >= head.size
+        ):
             yield Finding(
-                opened.path, head.line, "rollback", f"the event with digest {head.digest} is not here: cut short or rolled back"
+                opened.path,
+                head.line,
+                "rollback",
+                f"the event with digest {head.digest} is not here: cut short or rolled back",
             )
             break
 
 
-def _gap(opened: reader.Window, gap: events.Gap, after: events.Block | events.Gap | None) -> Finding | None:
+def _gap(
+    opened: reader.Window, gap: events.Gap, after: events.Block | events.Gap | None
+) -> Finding | None:
     if after is None:
-        return Finding(opened.path, gap.line, "torn", f"{gap.lines}: a torn write; the next append closes it")
+        return Finding(
+            opened.path, gap.line, "torn", f"{gap.lines}: a torn write; the next append closes it"
+        )
     if isinstance(after, events.Block) and after.role == "system":
         torn = events.meta_of(after).get("torn")
-        if isinstance(torn, list) and len(torn) == 2 and torn[0] == gap.line and torn[1] <= gap.end_line:
+        if (
+            isinstance(torn, list)
+            and len(torn) == 2
+            and torn[0] == gap.line
+            and torn[1] <= gap.end_line
+        ):
             return None  # noticed and closed when it happened
     return Finding(opened.path, gap.line, "grammar", f"{gap.lines}: no event")
 

@@ -73,7 +73,13 @@ class Log:
         with files.lock(self.home.lock):
             ended = self.home.current_window(context)
             window = self._unborn(context, now)
-            self._put(window, context, b"", heads.Head(window.path, window.size, 1, window.tail.digest), new=True)
+            self._put(
+                window,
+                context,
+                b"",
+                heads.Head(window.path, window.size, 1, window.tail.digest),
+                new=True,
+            )
             if ended:
                 os.chmod(self.home.path(ended), 0o400)
             return window.path
@@ -83,7 +89,13 @@ class Log:
         self.home.relative(f"logs/{checked_context(context)}/window.md")
 
     def _write(
-        self, window: _Window, context: str, drafts: list[Draft], known: "_Ids | None", now: int, new: bool
+        self,
+        window: _Window,
+        context: str,
+        drafts: list[Draft],
+        known: "_Ids | None",
+        now: int,
+        new: bool,
     ) -> list[Written]:
         parts, digest, line = [], window.tail.digest, window.lines + 1
         if window.tail.torn:
@@ -97,7 +109,9 @@ class Log:
             if id and known and id in known.refs:
                 written.append(Written(known.refs[id], False))
                 continue
-            block, digest = events.render(digest, draft.instant, draft.role, draft.content, draft.meta, self.key)
+            block, digest = events.render(
+                digest, draft.instant, draft.role, draft.content, draft.meta, self.key
+            )
             parts.append(block)
             ref = f"{window.path}:{line}"
             written.append(Written(ref, True))
@@ -108,7 +122,10 @@ class Log:
         data = b"".join(parts)
         size = window.size + len(data)
         try:
-            self._settle({w.ref.rpartition(":")[0] for w in written if not w.fresh} - ({window.path} if data else set()))
+            self._settle(
+                {w.ref.rpartition(":")[0] for w in written if not w.fresh}
+                - ({window.path} if data else set())
+            )
             if data:
                 self._put(window, context, data, heads.Head(window.path, size, last, digest), new)
         except BaseException:
@@ -116,7 +133,9 @@ class Log:
             self._windows.pop(window.path, None)
             raise
         if data:
-            self._windows[window.path] = _Window(window.path, size, line - 1, events.Tail(digest, None, b""))
+            self._windows[window.path] = _Window(
+                window.path, size, line - 1, events.Tail(digest, None, b"")
+            )
             self._settled.add(window.path)
             if known:
                 known.read[window.path] = size
@@ -194,7 +213,11 @@ class Log:
                 if tail:
                     return _Window(path, size, lines, tail)
             if not start:
-                raise InputOutput("no window of ours: its title is damaged", place=path, cure="run mem-lint --logs")
+                raise InputOutput(
+                    "no window of ours: its title is damaged",
+                    place=path,
+                    cure="run mem-lint --logs",
+                )
             length *= 8
 
     def _known_ids(self, context: str) -> "_Ids":
@@ -225,17 +248,23 @@ class Log:
         data = encode_any(draft.content)
         if draft.role != "tool":
             if len(data) > LIMIT:
-                raise BadData(f"an event of {len(data)} bytes is too large", cure=f"send at most {LIMIT}")
+                raise BadData(
+                    f"an event of {len(data)} bytes is too large", cure=f"send at most {LIMIT}"
+                )
             return draft
         if len(data) <= LARGE:
             return draft
         name = f"work/logs/tool-{hashlib.sha256(data).hexdigest()[:16]}.txt"
         if os.path.exists(self.home.path(name)):
-            files.settle(self.home.path("work", "logs"))  # whoever wrote it may have been killed before that
+            files.settle(
+                self.home.path("work", "logs")
+            )  # whoever wrote it may have been killed before that
         else:
             files.replace(self.home.path(name), data)
         content = shortened(data, KEPT, f"the whole is in {name}")
-        return draft._replace(content=content, meta={**draft.meta, "bytes": len(data), "full": name})
+        return draft._replace(
+            content=content, meta={**draft.meta, "bytes": len(data), "full": name}
+        )
 
 
 def _id(meta: dict[str, Any]) -> str:
@@ -279,7 +308,10 @@ def draft_from_json(line: bytes, now: int) -> tuple[str | None, Draft]:
     get = value.get
     role, content, meta = get("role"), get("content"), get("meta")
     if role not in events.ROLES:
-        raise BadData(f"unknown role {role!r}" if role else "no 'role'", cure="use one of " + ", ".join(events.ROLES))
+        raise BadData(
+            f"unknown role {role!r}" if role else "no 'role'",
+            cure="use one of " + ", ".join(events.ROLES),
+        )
     if type(content) is not str:
         raise BadData("'content' is no text" if "content" in value else "no 'content'")
     if meta is not None and type(meta) is not dict:
@@ -303,7 +335,10 @@ def draft_from_json(line: bytes, now: int) -> tuple[str | None, Draft]:
 
 def _torn_notice(torn: events.Gap, now: int) -> Draft:
     return Draft(
-        now, "system", f"A write was cut off at {torn.lines}; it was never acknowledged.", {"torn": [torn.line, torn.end_line]}
+        now,
+        "system",
+        f"A write was cut off at {torn.lines}; it was never acknowledged.",
+        {"torn": [torn.line, torn.end_line]},
     )
 
 

@@ -30,7 +30,10 @@ class Question(NamedTuple):
     def parameters(self) -> dict[str, Any]:
         """As the API wants them. BadData for a query it would refuse."""
         if len(self.text) > LONGEST or len(self.text.split()) > MOST_WORDS:
-            raise BadData(f"the query has more than {LONGEST} characters or {MOST_WORDS} words", cure="shorten it")
+            raise BadData(
+                f"the query has more than {LONGEST} characters or {MOST_WORDS} words",
+                cure="shorten it",
+            )
         found: dict[str, Any] = {"q": self.text, "count": self.most, "text_decorations": "false"}
         if self.freshness:
             found["freshness"] = FRESHNESS[self.freshness]
@@ -51,7 +54,9 @@ def search(env: Environment, question: Question, timeout: float) -> list[Result]
 
     key = env.get("BRAVE_API_KEY").strip()
     if not key:
-        raise Misconfigured("no BRAVE_API_KEY", cure="get one at https://brave.com/search/api and put it in .env")
+        raise Misconfigured(
+            "no BRAVE_API_KEY", cure="get one at https://brave.com/search/api and put it in .env"
+        )
     base = env.get("BRAVE_BASE_URL", URL).rstrip("/")
     url = f"{base}{PATH}?{urlencode(question.parameters(), errors='replace')}"
     headers = {"Accept": "application/json", "X-Subscription-Token": key}
@@ -74,7 +79,9 @@ def _clearer(failure: Failure) -> Failure:
 
 
 def _results(answer: Any, key: str) -> list[Result]:
-    web = answer.get("web", {"results": []}) if isinstance(answer, dict) else None  # nothing found: no 'web' at all
+    web = (
+        answer.get("web", {"results": []}) if isinstance(answer, dict) else None
+    )  # nothing found: no 'web' at all
     rows = web.get("results") if isinstance(web, dict) else None
     if not isinstance(rows, list):
         raise Unavailable(f"{WHO} answered something else than results")
@@ -84,7 +91,13 @@ def _results(answer: Any, key: str) -> list[Result]:
         address = _ADDRESS.fullmatch(plain(fields.get("url"), LONGEST_ADDRESS, key))
         if address:
             title, snippet = fields.get("title"), fields.get("description")
-            found.append(Result(plain(title, LONGEST_TITLE, key), address[0], plain(snippet, LONGEST_SNIPPET, key)))
+            found.append(
+                Result(
+                    plain(title, LONGEST_TITLE, key),
+                    address[0],
+                    plain(snippet, LONGEST_SNIPPET, key),
+                )
+            )
     return found
 
 
@@ -93,5 +106,7 @@ def plain(value: Any, most: int, key: str) -> str:
     from html import unescape
 
     text = unescape(_TAG.sub("", value[: 8 * most])) if isinstance(value, str) else ""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text.replace(key, "***")).split())
+    line = " ".join(
+        "".join(c if c.isprintable() else " " for c in text.replace(key, "***")).split()
+    )
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"

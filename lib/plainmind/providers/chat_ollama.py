@@ -18,7 +18,9 @@ class Ollama:
 
     def __init__(self, name: str, env: Environment, settings: Any):
         if not name:
-            raise Misconfigured("turn.model: ollama needs a model", cure="write ollama:NAME, one of 'ollama list'")
+            raise Misconfigured(
+                "turn.model: ollama needs a model", cure="write ollama:NAME, one of 'ollama list'"
+            )
         self._model, self.name = name, f"ollama:{name}"
         self.profile, self.tools, self.context_tokens = traits(self.name)
         self._url = servers.ollama_url(env) + "/api/chat"
@@ -31,15 +33,30 @@ class Ollama:
         with gathering.unbroken():
             if on_text and not as_json:
                 self._read(
-                    gathering, http.post_lines(self._url, body | {"stream": True}, headers={}, timeout=self._timeout, who=WHO)
+                    gathering,
+                    http.post_lines(
+                        self._url,
+                        body | {"stream": True},
+                        headers={},
+                        timeout=self._timeout,
+                        who=WHO,
+                    ),
                 )
             else:
-                answer = http.post(self._url, body | {"stream": False}, headers={}, timeout=self._timeout, who=WHO)
+                answer = http.post(
+                    self._url, body | {"stream": False}, headers={}, timeout=self._timeout, who=WHO
+                )
                 self._take(gathering, answer)
-        return json_calls.understood(gathering.reply(), request, on_text) if as_json else gathering.reply()
+        return (
+            json_calls.understood(gathering.reply(), request, on_text)
+            if as_json
+            else gathering.reply()
+        )
 
     def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
-        messages, schema = json_calls.translated(request) if as_json else (_theirs(request["messages"]), None)
+        messages, schema = (
+            json_calls.translated(request) if as_json else (_theirs(request["messages"]), None)
+        )
         # without num_ctx, Ollama silently cuts the beginning of a long prompt off
         options = {"num_predict": request["max_tokens"], "num_ctx": self.context_tokens}
         body: dict[str, Any] = {"model": self._model, "messages": messages, "options": options}
@@ -90,7 +107,12 @@ def _theirs(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
             function = call["function"]
             names[call["id"]] = function["name"]
             theirs.setdefault("tool_calls", []).append(
-                {"function": {"name": function["name"], "arguments": arguments_object(function["arguments"])}}
+                {
+                    "function": {
+                        "name": function["name"],
+                        "arguments": arguments_object(function["arguments"]),
+                    }
+                }
             )
         if message["role"] == "tool":
             theirs["tool_name"] = names.get(message["tool_call_id"], "bash")

@@ -26,22 +26,38 @@ class OpenAI:
         as_json = self.tools == "json"
         gathering = Gathering(self.WHO, request, None if as_json else on_text)
         body = self._body(request, as_json)
-        url, given = f"{self._url}/chat/completions", {"headers": self._headers, "timeout": self._timeout, "who": self.WHO}
+        url, given = (
+            f"{self._url}/chat/completions",
+            {"headers": self._headers, "timeout": self._timeout, "who": self.WHO},
+        )
         if on_text and not as_json:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
             with gathering.unbroken():
                 _Stream(gathering).read(http.post_lines(url, body, **given))
         else:
             read_whole(gathering, http.post(url, body, **given))
-        return json_calls.understood(gathering.reply(), request, on_text) if as_json else gathering.reply()
+        return (
+            json_calls.understood(gathering.reply(), request, on_text)
+            if as_json
+            else gathering.reply()
+        )
 
     def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
-        messages, schema = json_calls.translated(request) if as_json else (request["messages"], None)
+        messages, schema = (
+            json_calls.translated(request) if as_json else (request["messages"], None)
+        )
         # OpenAI's newer models refuse max_tokens, other servers may not know the new name
         limit = "max_completion_tokens" if self._url == servers.OPENAI else "max_tokens"
-        body: dict[str, Any] = {"model": self._model, "messages": messages, limit: request["max_tokens"]}
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": messages,
+            limit: request["max_tokens"],
+        }
         if schema:
-            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "step", "schema": schema}}
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "step", "schema": schema},
+            }
         elif request.get("tools") and self.tools == "native":
             body["tools"] = request["tools"]
         return body
@@ -53,14 +69,20 @@ class OpenAI:
 
     def _first_listed(self) -> str:
         try:
-            listed = http.get(f"{self._url}/models", headers=self._headers, timeout=self._timeout, who=self.WHO)
+            listed = http.get(
+                f"{self._url}/models", headers=self._headers, timeout=self._timeout, who=self.WHO
+            )
         except Failure as failure:
-            failure.cure = failure.cure or "or name the model, if the server lists none: OPENAI_MODEL"
+            failure.cure = (
+                failure.cure or "or name the model, if the server lists none: OPENAI_MODEL"
+            )
             raise
         try:
             return str(listed["data"][0]["id"])
         except (KeyError, IndexError, TypeError):
-            raise Misconfigured(f"{self.WHO} lists no model", cure="name one: turn.model = openai:NAME") from None
+            raise Misconfigured(
+                f"{self.WHO} lists no model", cure="name one: turn.model = openai:NAME"
+            ) from None
 
 
 def read_whole(gathering: Gathering, answer: Any) -> None:
@@ -148,7 +170,11 @@ class _Stream:
 def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
     """The first choice, if there is any."""
     choices = answer.get("choices")
-    return [choice for choice in choices[:1] if isinstance(choice, dict)] if isinstance(choices, list) else []
+    return (
+        [choice for choice in choices[:1] if isinstance(choice, dict)]
+        if isinstance(choices, list)
+        else []
+    )
 
 
 def _said(content: Any) -> str:
@@ -167,4 +193,6 @@ def _raise_told(who: str, answer: dict[str, Any]) -> None:
     said = " ".join(str(error.get("message") if isinstance(error, dict) else error).split())
     if isinstance(code, int) and 400 <= code < 600:
         raise http.refusal(who, code, said, None)
-    raise (BadData if code == "context_length_exceeded" else Unavailable)(f"{who} failed: {said[:200]}")
+    raise (BadData if code == "context_length_exceeded" else Unavailable)(
+        f"{who} failed: {said[:200]}"
+    )

@@ -23,7 +23,9 @@ class Call(NamedTuple):
 class Reply(NamedTuple):
     text: str
     calls: list[Call]
-    usage: dict[str, Any]  # input_tokens, output_tokens, cost (US dollars), as far as the provider says
+    usage: dict[
+        str, Any
+    ]  # input_tokens, output_tokens, cost (US dollars), as far as the provider says
     finish: str = ""  # stop, length, tool_calls, or what else the provider calls it
     model: str = ""  # which model answered, as the provider says
 
@@ -31,7 +33,9 @@ class Reply(NamedTuple):
 class Traits(NamedTuple):
     """What is known of a model."""
 
-    profile: str = "full"  # or small: a short system prompt, no tools, for a model that can use neither
+    profile: str = (
+        "full"  # or small: a short system prompt, no tools, for a model that can use neither
+    )
     tools: str = "native"  # or json: it writes its calls as text (json_calls); or none
     context_tokens: int = 32_768  # its window
 
@@ -82,7 +86,9 @@ class Gathering:
         """Tokens from a provider's own table, as far as they are numbers."""
         if isinstance(usage, dict):
             for ours, theirs in (("input_tokens", given), ("output_tokens", made), ("cost", cost)):
-                if isinstance(usage.get(theirs), int | float) and not isinstance(usage[theirs], bool):
+                if isinstance(usage.get(theirs), int | float) and not isinstance(
+                    usage[theirs], bool
+                ):
                     self.usage[ours] = usage[theirs]
 
     @contextmanager
@@ -93,7 +99,9 @@ class Gathering:
         except Unavailable as error:
             if not self.text:
                 raise
-            raise BrokenOff(f"{error.what} (after {len(self.text)} characters)", self.text) from None
+            raise BrokenOff(
+                f"{error.what} (after {len(self.text)} characters)", self.text
+            ) from None
 
     def died(self) -> Unavailable:
         return Unavailable(f"{self.who} ended its answer before it was complete")
@@ -102,8 +110,14 @@ class Gathering:
         """The whole reply. Unavailable when there is none."""
         if not self.text.strip() and not self.calls:
             if self.finish == "length":
-                raise Misconfigured(f"{self.who} used up its tokens before it answered", cure="raise turn.max_tokens")
-            raise Unavailable(f"{self.who} answered nothing" + (f" ({self.finish})" if self.finish not in ("", "stop") else ""))
+                raise Misconfigured(
+                    f"{self.who} used up its tokens before it answered",
+                    cure="raise turn.max_tokens",
+                )
+            raise Unavailable(
+                f"{self.who} answered nothing"
+                + (f" ({self.finish})" if self.finish not in ("", "stop") else "")
+            )
         return Reply(self.text, self.calls, self.usage, self.finish, self.model)
 
 
@@ -111,7 +125,9 @@ def arguments_text(arguments: Any) -> str:
     """Arguments as JSON text; some providers send the object itself."""
     import json
 
-    return arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    return (
+        arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
+    )
 
 
 def arguments_object(text: str) -> dict[str, Any]:

@@ -15,7 +15,9 @@ class _Abandoned(Exception):
     pass
 
 
-def pieces(work: Callable[[Callable[[Any], None]], None], seconds: float, who: str) -> Iterator[Any]:
+def pieces(
+    work: Callable[[Callable[[Any], None]], None], seconds: float, who: str
+) -> Iterator[Any]:
     """What `work` emits, as it comes; its exception is raised here. Unavailable when the time is up.
 
     Work that nobody waits for any more ends at the next thing it emits, or with the process.
@@ -46,7 +48,9 @@ def pieces(work: Callable[[Callable[[Any], None]], None], seconds: float, who: s
             try:
                 item, error = emitted.get(timeout=max(0.001, end - clock.monotonic()))
             except queue.Empty:
-                error = Unavailable(f"{who} did not {'finish its answer' if begun else 'answer'} within {seconds:g} s")
+                error = Unavailable(
+                    f"{who} did not {'finish its answer' if begun else 'answer'} within {seconds:g} s"
+                )
             if isinstance(error, StopIteration):
                 return
             if error is None and clock.monotonic() > end:

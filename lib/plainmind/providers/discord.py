@@ -96,14 +96,18 @@ class Deliverer(ABC):
             except Failure as refusal:
                 refusal.undone = True
                 if isinstance(refusal, Misconfigured):
-                    refusal.cure = refusal.cure if isinstance(refusal, http.ProxyUnusable) else self.cure
+                    refusal.cure = (
+                        refusal.cure if isinstance(refusal, http.ProxyUnusable) else self.cure
+                    )
                 elif not refusal.cure:
                     refusal.cure = "change the text"
                 raise
             return str(answer.get("id", "")) if isinstance(answer, dict) else ""
 
         try:
-            return retrying(attempt, attempts=ATTEMPTS, deadline=max(0.0, deadline - clock.monotonic()))
+            return retrying(
+                attempt, attempts=ATTEMPTS, deadline=max(0.0, deadline - clock.monotonic())
+            )
         except Failure as failure:
             failure.undone = failure.undone and not doubtful
             raise
@@ -111,9 +115,14 @@ class Deliverer(ABC):
     def _post(self, message: Message, doubtful: bool, timeout: float) -> Any:
         """The answer to the message, or to the last part of one that has no room for the mark."""
         answer = None
-        for number, part in enumerate(chunks.split(f"{message.content}\n{REPEATED}") if doubtful else [message.content]):
+        for number, part in enumerate(
+            chunks.split(f"{message.content}\n{REPEATED}") if doubtful else [message.content]
+        ):
             answer = self.post(
-                message._replace(content=part, nonce=f"{message.nonce}.{number}" if number else message.nonce), timeout
+                message._replace(
+                    content=part, nonce=f"{message.nonce}.{number}" if number else message.nonce
+                ),
+                timeout,
             )
         return answer
 
@@ -137,13 +146,23 @@ class Webhook(Deliverer):
             with response:
                 said = _beginning(response)
         except ValueError as error:  # what requests calls an invalid URL is one
-            raise http.malformed(error, Misconfigured("the webhook's address is malformed")) from None
+            raise http.malformed(
+                error, Misconfigured("the webhook's address is malformed")
+            ) from None
         except (requests.RequestException, OSError) as error:
             raise http.unreachable(error, WHO, timeout) from None
         if response.status_code != 200 and response.status_code != 204:
             told = " ".join(said[:4000].decode("utf-8", "replace").split())
-            raise http.refusal(WHO, response.status_code, told, response.headers.get("Retry-After"), self._secrets())
-        if response.status_code == 204 or (len(said) > MOST and said.lstrip().startswith(b"{")):  # sent; its id is not known
+            raise http.refusal(
+                WHO,
+                response.status_code,
+                told,
+                response.headers.get("Retry-After"),
+                self._secrets(),
+            )
+        if response.status_code == 204 or (
+            len(said) > MOST and said.lstrip().startswith(b"{")
+        ):  # sent; its id is not known
             return None
         return http.json_of(said, WHO)
 
@@ -165,7 +184,9 @@ class Webhook(Deliverer):
                     stream=True, allow_redirects=False,
                 )  # fmt: skip
 
-        here = urlsplit(self.url).hostname in http.LOOPBACK  # no proxy is asked for a server on this machine
+        here = (
+            urlsplit(self.url).hostname in http.LOOPBACK
+        )  # no proxy is asked for a server on this machine
         return Clean(
             self.url, content=message.content, allowed_mentions=message.mentions, wait="true",
             timeout=(min(CONNECT, timeout), timeout), proxies={"http": "", "https": ""} if here else None,
@@ -198,7 +219,12 @@ class Bot(Deliverer):
         self.token, self.url = token, f"{base.rstrip('/')}/channels/{channel}/messages"
 
     def post(self, message: Message, timeout: float) -> Any:
-        body = {"content": message.content, "allowed_mentions": message.mentions, "nonce": message.nonce, "enforce_nonce": True}
+        body = {
+            "content": message.content,
+            "allowed_mentions": message.mentions,
+            "nonce": message.nonce,
+            "enforce_nonce": True,
+        }
         headers = {"Authorization": f"Bot {self.token}", "User-Agent": AGENT}
         return http.post(self.url, body, headers=headers, timeout=timeout, who=WHO)
 

@@ -41,7 +41,9 @@ class Google:
         return checked(values, len(texts), google.WHO, self.dimensions)
 
     def query(self, text: str) -> "array[float]":
-        request: dict[str, Any] = {"content": {"parts": [{"text": self._told(prepared(text), query=True)}]}}
+        request: dict[str, Any] = {
+            "content": {"parts": [{"text": self._told(prepared(text), query=True)}]}
+        }
         if task := self._task(query=True):
             request["taskType"] = task
         request |= {"outputDimensionality": self.dimensions, "model": f"models/{self.name}"}
@@ -60,10 +62,14 @@ class Google:
 
         if self._client is None:
             self._client = google.client(self._key, self._url, self._version, self._timeout)
-        config = types.EmbedContentConfig(task_type=self._task(query=False), output_dimensionality=self.dimensions)
+        config = types.EmbedContentConfig(
+            task_type=self._task(query=False), output_dimensionality=self.dimensions
+        )
         # each text its own content: strings in a list become the parts of one content, and one vector, with model 2
         contents: Any = [types.Content(parts=[types.Part(text=text)]) for text in texts]
-        request = lambda: self._client.models.embed_content(model=self.name, contents=contents, config=config)  # noqa: E731
+        request = lambda: self._client.models.embed_content(
+            model=self.name, contents=contents, config=config
+        )  # noqa: E731
         answer = deadline.result(lambda: google.call(request, self._key), self._timeout, google.WHO)
         return [embedding.values for embedding in answer.embeddings or []]
 

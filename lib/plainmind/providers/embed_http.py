@@ -33,9 +33,18 @@ class Ollama:
     def _embed(self, texts: list[str], prefix: str) -> "list[array[float]]":
         if not self.name.startswith("nomic"):  # the prefixes are nomic's
             prefix = ""
-        body = {"model": self.name, "input": [prefix + prepared(text) for text in texts], "truncate": True}
+        body = {
+            "model": self.name,
+            "input": [prefix + prepared(text) for text in texts],
+            "truncate": True,
+        }
         answer = http.post(self._url, body, headers={}, timeout=self._timeout, who="Ollama")
-        vectors = checked(answer.get("embeddings") if isinstance(answer, dict) else None, len(texts), "Ollama", self.dimensions)
+        vectors = checked(
+            answer.get("embeddings") if isinstance(answer, dict) else None,
+            len(texts),
+            "Ollama",
+            self.dimensions,
+        )
         self.dimensions = len(vectors[0]) if vectors else None
         return vectors
 
@@ -58,10 +67,18 @@ class OpenAI:
         self._timeout = settings["embed.timeout"]
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
-        body = {"model": self.name, "input": [prepared(text) for text in texts], "encoding_format": "float"}
-        answer = http.post(self._url, body, headers=self._headers, timeout=self._timeout, who=self.WHO)
+        body = {
+            "model": self.name,
+            "input": [prepared(text) for text in texts],
+            "encoding_format": "float",
+        }
+        answer = http.post(
+            self._url, body, headers=self._headers, timeout=self._timeout, who=self.WHO
+        )
         try:
-            vectors = [row["embedding"] for row in sorted(answer["data"], key=lambda row: row["index"])]
+            vectors = [
+                row["embedding"] for row in sorted(answer["data"], key=lambda row: row["index"])
+            ]
         except (KeyError, TypeError):
             raise Unavailable(f"{self.WHO} answered something else than vectors") from None
         made = checked(vectors, len(texts), self.WHO, self.dimensions)

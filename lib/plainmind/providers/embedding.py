@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from ..ground.errors import Unavailable
 
-LONGEST = 6000  # characters sent to a server: below the window of every model here, whatever the language
+LONGEST = (
+    6000  # characters sent to a server: below the window of every model here, whatever the language
+)
 
 
 class Embedder(Protocol):
@@ -38,7 +40,9 @@ def prepared(text: str, longest: int = LONGEST) -> str:
     return text if text.strip() else " "
 
 
-def checked(vectors: Any, count: int, who: str, dimensions: int | None = None) -> "list[array[float]]":
+def checked(
+    vectors: Any, count: int, who: str, dimensions: int | None = None
+) -> "list[array[float]]":
     """The vectors of an answer, normalised. Unavailable when they are too few, of another length, or no vectors."""
     if not isinstance(vectors, list) or len(vectors) != count:
         found = len(vectors) if isinstance(vectors, list) else "no"
@@ -46,7 +50,9 @@ def checked(vectors: Any, count: int, who: str, dimensions: int | None = None) -
     made = [_normalised(vector, who) for vector in vectors]
     lengths = {len(vector) for vector in made} | ({dimensions} if dimensions else set())
     if len(lengths) > 1:
-        raise Unavailable(f"{who} answered vectors of different lengths: {', '.join(map(str, sorted(lengths)))}")
+        raise Unavailable(
+            f"{who} answered vectors of different lengths: {', '.join(map(str, sorted(lengths)))}"
+        )
     return made
 
 

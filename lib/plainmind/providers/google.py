@@ -18,7 +18,9 @@ def client(key: str, url: str, version: str, timeout: float) -> Any:
     from google.genai import types
 
     once = types.HttpRetryOptions(attempts=1)
-    options = types.HttpOptions(base_url=url, api_version=version, timeout=int(timeout * 1000), retry_options=once)
+    options = types.HttpOptions(
+        base_url=url, api_version=version, timeout=int(timeout * 1000), retry_options=once
+    )
     # said outright, or GOOGLE_GENAI_USE_VERTEXAI would send texts somewhere else
     return genai.Client(api_key=key, vertexai=False, http_options=options)
 
@@ -34,6 +36,12 @@ def call(request: Callable[[], Any], key: str) -> Any:
     except errors.APIError as error:
         said = " ".join(str(error.message or error.status or "").split())
         headers = getattr(error.response, "headers", None) or {}
-        raise http.refusal(WHO, error.code or 500, said, headers.get("retry-after"), [key]) from None
-    except Exception as error:  # of its HTTP library, of pydantic, of json: whatever came was no answer
-        raise Unavailable(f"{WHO} cannot be reached or answered garbage: {type(error).__name__}") from None
+        raise http.refusal(
+            WHO, error.code or 500, said, headers.get("retry-after"), [key]
+        ) from None
+    except (
+        Exception
+    ) as error:  # of its HTTP library, of pydantic, of json: whatever came was no answer
+        raise Unavailable(
+            f"{WHO} cannot be reached or answered garbage: {type(error).__name__}"
+        ) from None

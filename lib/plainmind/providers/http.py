@@ -25,7 +25,9 @@ def get(url: str, *, headers: dict[str, str], timeout: float, who: str) -> Any:
     return json_of(b"".join(_answer("GET", url, None, headers, timeout, who)), who)
 
 
-def post_lines(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Iterator[bytes]:
+def post_lines(
+    url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str
+) -> Iterator[bytes]:
     """The lines of a streamed answer as they come; one that breaks off raises Unavailable."""
     rest = b""
     for piece in _answer("POST", url, body, headers, timeout, who):
@@ -40,7 +42,9 @@ def encoded(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def refusal(who: str, status: int, said: str, after: str | None, secrets: Sequence[str] = ()) -> Failure:
+def refusal(
+    who: str, status: int, said: str, after: str | None, secrets: Sequence[str] = ()
+) -> Failure:
     """The failure that a status other than 200 means."""
     for secret in secrets:
         said = said.replace(secret, "***")
@@ -78,9 +82,13 @@ def retry_after(value: str | None) -> float | None:
         return None
 
 
-def _answer(method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str) -> Iterator[bytes]:
+def _answer(
+    method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str
+) -> Iterator[bytes]:
     """The body of a good answer, in pieces."""
-    pieces = deadline.pieces(lambda emit: _fetch(method, url, body, headers, timeout, who, emit), timeout, who)
+    pieces = deadline.pieces(
+        lambda emit: _fetch(method, url, body, headers, timeout, who, emit), timeout, who
+    )
     status, after = next(pieces)
     if status != 200:
         said = " ".join(_beginning(pieces).decode("utf-8", "replace").split())
@@ -90,7 +98,13 @@ def _answer(method: str, url: str, body: Any, headers: dict[str, str], timeout: 
 
 
 def _fetch(
-    method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str, emit: Callable[[Any], None]
+    method: str,
+    url: str,
+    body: Any,
+    headers: dict[str, str],
+    timeout: float,
+    who: str,
+    emit: Callable[[Any], None],
 ) -> None:
     """Emits the status with its Retry-After, then the body's pieces. Every error becomes a Failure here."""
     from urllib.parse import urlsplit
@@ -101,7 +115,9 @@ def _fetch(
     wanted = {"Content-Type": "application/json", **headers}
     with requests.Session() as session:
         try:
-            session.trust_env = urlsplit(url).hostname not in LOOPBACK  # no proxy is asked for a server on this machine
+            session.trust_env = (
+                urlsplit(url).hostname not in LOOPBACK
+            )  # no proxy is asked for a server on this machine
             response = session.request(
                 method, url, data=data, headers=wanted, stream=True,
                 timeout=(min(CONNECT, timeout), timeout),
@@ -126,9 +142,14 @@ def malformed(error: ValueError, otherwise: Misconfigured) -> Misconfigured:
     """Which address it is that requests cannot use: it says so of a proxy's in words only."""
     said = str(error).lower()
     if "socks" in said:
-        return ProxyUnusable("a SOCKS proxy cannot be used", cure="set HTTPS_PROXY and ALL_PROXY to an HTTP proxy, or unset them")
+        return ProxyUnusable(
+            "a SOCKS proxy cannot be used",
+            cure="set HTTPS_PROXY and ALL_PROXY to an HTTP proxy, or unset them",
+        )
     if "proxy url" in said:
-        return ProxyUnusable("the proxy's address is malformed", cure="mend HTTPS_PROXY or ALL_PROXY")
+        return ProxyUnusable(
+            "the proxy's address is malformed", cure="mend HTTPS_PROXY or ALL_PROXY"
+        )
     return otherwise
 
 

@@ -27,7 +27,12 @@ def translated(request: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str,
         messages[0] = {**messages[0], "content": f"{messages[0]['content']}\n\n{rules}"}
     else:
         messages.insert(0, {"role": "system", "content": rules})
-    answer = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"], "additionalProperties": False}
+    answer = {
+        "type": "object",
+        "properties": {"answer": {"type": "string"}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
     return messages, {"anyOf": [{**parameters, "additionalProperties": False}, answer]}
 
 
@@ -53,7 +58,9 @@ def _taken_apart(reply: Reply, request: dict[str, Any]) -> Reply:
         if all(key in value for key in required):
             id = f"call_{len(request['messages'])}"
             return reply._replace(
-                text="", calls=[Call(id, function["name"], json.dumps(value, ensure_ascii=False))], finish="tool_calls"
+                text="",
+                calls=[Call(id, function["name"], json.dumps(value, ensure_ascii=False))],
+                finish="tool_calls",
             )
     return reply
 

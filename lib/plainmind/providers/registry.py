@@ -85,7 +85,13 @@ def chat(setting: str, env: Environment, settings: Any) -> "Chat":
     """The chat model a setting names."""
     provider, name = _split(setting, CHATS, "turn.model")
     if provider == "auto":
-        provider = "google" if servers.google_key(env) else "openai" if env.get("OPENAI_BASE_URL") else "embedded"
+        provider = (
+            "google"
+            if servers.google_key(env)
+            else "openai"
+            if env.get("OPENAI_BASE_URL")
+            else "embedded"
+        )
     return _class(CHATS[provider])(name, env, settings)
 
 
@@ -98,9 +104,13 @@ def _split(setting: str, known: dict[str, str], key: str) -> tuple[str, str]:
     provider, mark, name = setting.partition(":")
     provider, name = provider.strip(), name.strip()
     if provider != "auto" and provider not in known:
-        raise Misconfigured(f"{key}: no provider '{provider}'", cure="use auto or one of " + ", ".join(known))
+        raise Misconfigured(
+            f"{key}: no provider '{provider}'", cure="use auto or one of " + ", ".join(known)
+        )
     if mark and (provider == "auto" or not name):
-        raise Misconfigured(f"{key}: '{setting}' is no model", cure=f"write {provider}, or PROVIDER:NAME")
+        raise Misconfigured(
+            f"{key}: '{setting}' is no model", cure=f"write {provider}, or PROVIDER:NAME"
+        )
     return provider, name
 
 

@@ -42,9 +42,14 @@ def retrying(
         return max(backoff, getattr(error, "retry_after", None) or 0.0)
 
     def stop(state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number >= attempts or clock.monotonic() - start + state.upcoming_sleep > deadline
+        return (
+            state.attempt_number >= attempts
+            or clock.monotonic() - start + state.upcoming_sleep > deadline
+        )
 
-    policy = tenacity.Retrying(retry=tenacity.retry_if_exception(again), wait=wait, stop=stop, sleep=sleep, reraise=True)
+    policy = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(again), wait=wait, stop=stop, sleep=sleep, reraise=True
+    )
     return policy(work)
 
 
@@ -53,5 +58,7 @@ def next_try(attempts: int, now: int, retry_after: float | None, jitter: float) 
 
     30 s, doubling up to 6 h, of which up to half is taken off (`jitter` in [0, 1)); never before Retry-After.
     """
-    seconds = min(ACROSS_LONGEST, ACROSS_FIRST * 2 ** min(max(attempts, 1) - 1, 20)) * (1 - jitter / 2)
+    seconds = min(ACROSS_LONGEST, ACROSS_FIRST * 2 ** min(max(attempts, 1) - 1, 20)) * (
+        1 - jitter / 2
+    )
     return now + int(1000 * max(seconds, retry_after or 0.0))

@@ -25,7 +25,9 @@ def google_version(env: Environment) -> str:
 def needed_google_key(env: Environment, setting: str) -> str:
     key = google_key(env)
     if not key:
-        raise Misconfigured("no GEMINI_API_KEY", cure=f"put it in .env, or set {setting} to embedded")
+        raise Misconfigured(
+            "no GEMINI_API_KEY", cure=f"put it in .env, or set {setting} to embedded"
+        )
     return key
 
 
@@ -50,5 +52,7 @@ def openai_headers(env: Environment) -> dict[str, str]:
     """The key, if there is one; a server of one's own needs none."""
     key = env.get("OPENAI_API_KEY").strip()
     if not key and not env.get("OPENAI_BASE_URL"):
-        raise Misconfigured("no OPENAI_API_KEY", cure="put it in .env, or name a server in OPENAI_BASE_URL")
+        raise Misconfigured(
+            "no OPENAI_API_KEY", cure="put it in .env, or name a server in OPENAI_BASE_URL"
+        )
     return {"Authorization": f"Bearer {key}"} if key else {}

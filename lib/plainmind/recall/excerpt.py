@@ -43,7 +43,12 @@ def excerpt(content: str, terms: list[str], most: int) -> Excerpt:
 
 def _best_start(words: list[re.Match], terms: set[str], width: int) -> int:
     """The word to start with, so that most different terms, then most places of them, are within `width`."""
-    places = [(i, word) for i, match in enumerate(words) for word in text.stems(text.tokens(match[0])) if word in terms]
+    places = [
+        (i, word)
+        for i, match in enumerate(words)
+        for word in text.stems(text.tokens(match[0]))
+        if word in terms
+    ]
     if not places:
         return 0
     best, best_value = 0, (0, 0, 0)

@@ -55,7 +55,11 @@ def _lines(home: Home, ref: Reference) -> str:
         root = os.path.realpath(
             home.path(part.split("/")[0])
         )  # logs may be a link to another disk; below it, a link leads nowhere else
-        if not part.startswith(ROOTS) or not part.endswith(".md") or not full.startswith(root + os.sep):
+        if (
+            not part.startswith(ROOTS)
+            or not part.endswith(".md")
+            or not full.startswith(root + os.sep)
+        ):
             return "(refused: only logs, knowledge and memory can be expanded)"
         if not os.path.isfile(full):  # a pipe would never end
             return "(refused: no such file in logs, knowledge or memory)"

@@ -23,7 +23,12 @@ class Memory(NamedTuple):
     truncated: bool
 
     def entry(self) -> dict:
-        return {"path": self.hit.path, "line": self.hit.line, "excerpt": self.excerpt, "truncated": self.truncated}
+        return {
+            "path": self.hit.path,
+            "line": self.hit.line,
+            "excerpt": self.excerpt,
+            "truncated": self.truncated,
+        }
 
 
 class Fitted(NamedTuple):

@@ -44,7 +44,13 @@ class Policy(NamedTuple):
     rank: str = "relevance"  # or rrf
     floor: float = 0.25
     k: int = 6
-    weights: Mapping[str, float] = {"user": 1.5, "agent-feedback": 1.4, "project": 1.2, "reference": 1.0, "compaction": 1.0}
+    weights: Mapping[str, float] = {
+        "user": 1.5,
+        "agent-feedback": 1.4,
+        "project": 1.2,
+        "reference": 1.0,
+        "compaction": 1.0,
+    }
     recency: float = 0.15
     recency_days: float = 60.0
     budget: int = 4000
@@ -53,11 +59,19 @@ class Policy(NamedTuple):
 
     def small(self) -> "Policy":
         """For a model that takes whatever stands before the message for the answer: little, and only what surely matters."""
-        return self._replace(k=min(self.k, 1), floor=max(self.floor, 0.5), budget=min(self.budget, 300), l1_budget=150, each=100)
+        return self._replace(
+            k=min(self.k, 1),
+            floor=max(self.floor, 0.5),
+            budget=min(self.budget, 300),
+            l1_budget=150,
+            each=100,
+        )
 
     @classmethod
     def of(cls, settings) -> "Policy":
-        weights = {kind: settings[f"knowledge.weight_{kind.replace('-', '_')}"] for kind in cls().weights}
+        weights = {
+            kind: settings[f"knowledge.weight_{kind.replace('-', '_')}"] for kind in cls().weights
+        }
         named = {name: settings[f"knowledge.{name}"] for name in cls._fields if name != "weights"}
         return cls(**named, weights=weights)
 
@@ -80,7 +94,9 @@ class Row(NamedTuple):
 
     def holds(self, today: datetime.date) -> bool:
         now = today.isoformat()
-        return (not self.valid_from or self.valid_from <= now) and (not self.valid_to or now <= self.valid_to)
+        return (not self.valid_from or self.valid_from <= now) and (
+            not self.valid_to or now <= self.valid_to
+        )
 
 
 class Found(NamedTuple):
@@ -107,7 +123,9 @@ class Knowledge(NamedTuple):
     dropped: list[tuple[Found, str]]
     terms: list[str]
     body: Mapping[int, str]  # by id of the page
-    passages: Mapping[int, list[tuple[int, str, float]]]  # line, text and how well it fits, by id of the page
+    passages: Mapping[
+        int, list[tuple[int, str, float]]
+    ]  # line, text and how well it fits, by id of the page
 
     @property
     def given(self) -> list[Found]:
@@ -126,25 +144,47 @@ def search(store: Store, query: Query, policy: Policy) -> Knowledge:
 def _search(store: Store, query: Query, policy: Policy) -> Knowledge:
     db, today = store.db, day.of(query.now)
     columns = "id, path, name, link, date, type, tier, valid_from, valid_to, title, line, words"
-    rows = {row.id: row for row in map(Row._make, db.execute(f"SELECT {columns} FROM pages ORDER BY path"))}
+    rows = {
+        row.id: row
+        for row in map(Row._make, db.execute(f"SELECT {columns} FROM pages ORDER BY path"))
+    }
     if not rows:
         return NOTHING
     terms = list(dict.fromkeys(text.stems(text.tokens(query.text))))
     successors = _successors(db, rows, today)
     cosines = vectors.passages(db, query.model, query.vector) if query.vector is not None else {}
-    ranked = _ranked(store, rows, terms, _densities(db, cosines, query.baseline), policy, today, successors)
-    always = _always(db, [each for each in ranked if _is_always(each.row, today, successors)], policy)
+    ranked = _ranked(
+        store, rows, terms, _densities(db, cosines, query.baseline), policy, today, successors
+    )
+    always = _always(
+        db, [each for each in ranked if _is_always(each.row, today, successors)], policy
+    )
     shown = {each.row.id for each in always}
     enough = [each for each in ranked if each.rel >= policy.floor and each.row.id not in shown]
-    dropped = [(each, "floor") for each in ranked if each.rel < policy.floor and each.row.id not in shown]
+    dropped = [
+        (each, "floor") for each in ranked if each.rel < policy.floor and each.row.id not in shown
+    ]
     everything = {each.row.id: each for each in ranked}
     found = _with_successors(enough, everything, successors, shown)
     dropped = [(each, "beyond k") for each in found[policy.k :]] + dropped
     found = found[: policy.k]
-    linked = _with_successors(_linked(db, found, everything), everything, successors, shown | {each.row.id for each in found})
+    linked = _with_successors(
+        _linked(db, found, everything),
+        everything,
+        successors,
+        shown | {each.row.id for each in found},
+    )
     chosen = [each.row.id for each in (*always, *found, *linked)]
     dropped = [(each, why) for each, why in dropped if each.row.id not in set(chosen)]
-    return Knowledge(always, found, linked, dropped, terms, _bodies(db, chosen), _passages(db, chosen, terms, cosines))
+    return Knowledge(
+        always,
+        found,
+        linked,
+        dropped,
+        terms,
+        _bodies(db, chosen),
+        _passages(db, chosen, terms, cosines),
+    )
 
 
 def _ranked(
@@ -161,9 +201,15 @@ def _ranked(
         den = relevance.pending(lex) if den is None else den
         rel = LEXICAL * lex + DENSE * den
         value = fused.get(row.id, 0.0) if policy.rank == "rrf" else rel
-        age = (today - datetime.date.fromisoformat(row.date)).days if row.date else policy.recency_days
+        age = (
+            (today - datetime.date.fromisoformat(row.date)).days
+            if row.date
+            else policy.recency_days
+        )
         recency = policy.recency * min(1.0, max(0.0, 1 - age / policy.recency_days))
-        score = (value * policy.weights.get(row.type, 1.0) + recency) * (1.0 if row.holds(today) else PAST)
+        score = (value * policy.weights.get(row.type, 1.0) + recency) * (
+            1.0 if row.holds(today) else PAST
+        )
         later = rows[successors[row.id]].name if row.id in successors else ""
         found.append(Found(row, "relevant", score, rel, lex, den, recency, later))
     return sorted(found, key=_order)
@@ -192,7 +238,9 @@ def _lexical(store: Store, rows: Mapping[int, Row], terms: Sequence[str]) -> dic
     return {id: value / total for id, value in found.items()} if total else {}
 
 
-def _densities(db: sqlite3.Connection, cosines: Mapping[int, float], baseline: float) -> dict[int, float] | None:
+def _densities(
+    db: sqlite3.Connection, cosines: Mapping[int, float], baseline: float
+) -> dict[int, float] | None:
     """den by page, of the pages that have a vector; None when there are none at all."""
     if not cosines:
         return None
@@ -203,12 +251,16 @@ def _densities(db: sqlite3.Connection, cosines: Mapping[int, float], baseline: f
     return found
 
 
-def _fused(lexes: Mapping[int, float], dens: Mapping[int, float], rows: Mapping[int, Row]) -> dict[int, float]:
+def _fused(
+    lexes: Mapping[int, float], dens: Mapping[int, float], rows: Mapping[int, Row]
+) -> dict[int, float]:
     """Reciprocal ranks, as a share of what the first of every list has."""
     lists = [values for values in (lexes, dens) if values]
     found: dict[int, float] = {}
     for values in lists:
-        order = sorted((id for id in values if values[id] > 0), key=lambda id: (-values[id], rows[id].path))
+        order = sorted(
+            (id for id in values if values[id] > 0), key=lambda id: (-values[id], rows[id].path)
+        )
         for rank, id in enumerate(order, 1):
             found[id] = found.get(id, 0.0) + (RRF_K + 1) / (RRF_K + rank) / len(lists)
     return found
@@ -219,11 +271,15 @@ def _by_link(rows: Iterable[Row]) -> dict[str, int]:
     return {row.link: row.id for row in sorted(rows, key=lambda row: row.path, reverse=True)}
 
 
-def _successors(db: sqlite3.Connection, rows: Mapping[int, Row], today: datetime.date) -> dict[int, int]:
+def _successors(
+    db: sqlite3.Connection, rows: Mapping[int, Row], today: datetime.date
+) -> dict[int, int]:
     """Page -> the page that takes its place in the end, once that begins; two that take each other's place have none."""
     by_link = _by_link(rows.values())
     next_: dict[int, int] = {}
-    for page, target in db.execute("SELECT page, target FROM page_links WHERE supersedes ORDER BY page, place"):
+    for page, target in db.execute(
+        "SELECT page, target FROM page_links WHERE supersedes ORDER BY page, place"
+    ):
         old = by_link.get(target)
         if old is not None and old != page and rows[page].valid_from <= today.isoformat():
             best = next_.get(old)
@@ -247,17 +303,27 @@ def _always(db: sqlite3.Connection, resident: list[Found], policy: Policy) -> li
     """The L1 pages, newest and most linked first: by the sum of the reciprocal ranks of both."""
     if not resident:
         return []
-    links = dict(db.execute("SELECT target, count(*) FROM page_links WHERE NOT supersedes GROUP BY target"))
+    links = dict(
+        db.execute("SELECT target, count(*) FROM page_links WHERE NOT supersedes GROUP BY target")
+    )
     newest = sorted(resident, key=lambda each: (_newest(each.row), each.path))
-    most = sorted(resident, key=lambda each: (-links.get(each.row.link, 0), _newest(each.row), each.path))
+    most = sorted(
+        resident, key=lambda each: (-links.get(each.row.link, 0), _newest(each.row), each.path)
+    )
     value = {each.row.id: 1 / (RRF_K + rank) for rank, each in enumerate(newest)}
     for rank, each in enumerate(most):
         value[each.row.id] += 1 / (RRF_K + rank)
-    return [each._replace(why="L1") for each in sorted(resident, key=lambda e: (-value[e.row.id], _newest(e.row), e.path))]
+    return [
+        each._replace(why="L1")
+        for each in sorted(resident, key=lambda e: (-value[e.row.id], _newest(e.row), e.path))
+    ]
 
 
 def _with_successors(
-    enough: list[Found], everything: Mapping[int, Found], successors: Mapping[int, int], shown: set[int]
+    enough: list[Found],
+    everything: Mapping[int, Found],
+    successors: Mapping[int, int],
+    shown: set[int],
 ) -> list[Found]:
     """The pages that are not shown yet, once each; right before one that is superseded, what takes its place and would not come."""
     made: list[Found] = []
@@ -274,19 +340,30 @@ def _with_successors(
     return made
 
 
-def _linked(db: sqlite3.Connection, found: list[Found], everything: Mapping[int, Found]) -> list[Found]:
+def _linked(
+    db: sqlite3.Connection, found: list[Found], everything: Mapping[int, Found]
+) -> list[Found]:
     """The pages that the found ones link to, in the order of the links."""
     by_link = _by_link(each.row for each in everything.values())
     made: list[Found] = []
     for each in found:
-        targets = db.execute("SELECT target FROM page_links WHERE page = ? AND NOT supersedes ORDER BY place", (each.row.id,))
+        targets = db.execute(
+            "SELECT target FROM page_links WHERE page = ? AND NOT supersedes ORDER BY place",
+            (each.row.id,),
+        )
         others = (by_link.get(target) for (target,) in targets.fetchmany(LINKED))
-        made += [everything[other]._replace(why=f"linked from {each.row.name}") for other in others if other is not None]
+        made += [
+            everything[other]._replace(why=f"linked from {each.row.name}")
+            for other in others
+            if other is not None
+        ]
     return made
 
 
 def _bodies(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, str]:
-    return {id: db.execute("SELECT body FROM pages WHERE id = ?", (id,)).fetchone()[0] for id in ids}
+    return {
+        id: db.execute("SELECT body FROM pages WHERE id = ?", (id,)).fetchone()[0] for id in ids
+    }
 
 
 def _passages(
@@ -295,8 +372,15 @@ def _passages(
     wanted, found = set(terms), {}
     for page in ids:
         found[page] = [
-            (line, said, len(wanted.intersection(text.stems(text.tokens(said)))) / (len(wanted) or 1) + cosines.get(id, 0.0))
-            for id, line, said in db.execute("SELECT id, line, text FROM passages WHERE page = ? ORDER BY line, id", (page,))
+            (
+                line,
+                said,
+                len(wanted.intersection(text.stems(text.tokens(said)))) / (len(wanted) or 1)
+                + cosines.get(id, 0.0),
+            )
+            for id, line, said in db.execute(
+                "SELECT id, line, text FROM passages WHERE page = ? ORDER BY line, id", (page,)
+            )
         ]
     return found
 
@@ -314,9 +398,21 @@ class Shown(NamedTuple):
 
     def entry(self) -> dict:
         row = self.found.row
-        known = {"path": row.path, "line": self.line, "excerpt": self.excerpt, "truncated": self.truncated}
+        known = {
+            "path": row.path,
+            "line": self.line,
+            "excerpt": self.excerpt,
+            "truncated": self.truncated,
+        }
         later = {"superseded_by": self.found.superseded_by} if self.found.superseded_by else {}
-        return {**known, "name": row.name, "type": row.type, "tier": row.tier, "date": row.date, **later}
+        return {
+            **known,
+            "name": row.name,
+            "type": row.type,
+            "tier": row.tier,
+            "date": row.date,
+            **later,
+        }
 
 
 class Fitted(NamedTuple):

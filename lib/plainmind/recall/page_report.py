@@ -32,15 +32,28 @@ def answers(known: Knowledge, policy: Policy) -> list[Shown]:
 
 def _record(each: Shown, rank: int) -> dict:
     found = each.found
-    numbers = {name: round(getattr(found, name), 6) for name in ("score", "rel", "lex", "den", "recency")}
-    return {"ref": f"{found.path}:{each.line}", **each.entry(), "rank": rank, **numbers, "why": found.why}
+    numbers = {
+        name: round(getattr(found, name), 6) for name in ("score", "rel", "lex", "den", "recency")
+    }
+    return {
+        "ref": f"{found.path}:{each.line}",
+        **each.entry(),
+        "rank": rank,
+        **numbers,
+        "why": found.why,
+    }
 
 
 def _explanation(known: Knowledge, policy: Policy) -> str:
     """A table of every page that was looked at. What the budget leaves out says so."""
     kept_out = {each.path: why for each, why in knowledge.fit(known, policy).dropped}
-    rows: list[tuple[str, ...]] = [("why", "score", "rel", "lex", "den", "recency", "page", "type", "title")]
-    rows += [_row(each, f"{each.why} ({kept_out[each.path]})" if each.path in kept_out else each.why) for each in known.given]
+    rows: list[tuple[str, ...]] = [
+        ("why", "score", "rel", "lex", "den", "recency", "page", "type", "title")
+    ]
+    rows += [
+        _row(each, f"{each.why} ({kept_out[each.path]})" if each.path in kept_out else each.why)
+        for each in known.given
+    ]
     rows += [_row(each, why) for each, why in known.dropped]
     notes = f"# words: {' '.join(known.terms) or '(none)'}; pages ranked by {policy.rank}, floor {policy.floor:g}\n"
     return notes + "".join("\t".join(row) + "\n" for row in rows)
@@ -48,4 +61,10 @@ def _explanation(known: Knowledge, policy: Policy) -> str:
 
 def _row(each: Found, why: str) -> tuple[str, ...]:
     numbers = (f"{value:.4f}" for value in (each.score, each.rel, each.lex, each.den, each.recency))
-    return (why, *numbers, each.path, f"{each.row.type} {each.row.tier}", excerpt(each.row.title, [], 20).text)
+    return (
+        why,
+        *numbers,
+        each.path,
+        f"{each.row.type} {each.row.tier}",
+        excerpt(each.row.title, [], 20).text,
+    )

@@ -62,7 +62,9 @@ class Pick(NamedTuple):
 
 class Ranking(NamedTuple):
     picks: list[Pick]
-    considered: list[Pick]  # turns of the pool that were not chosen, best first, with their last penalty
+    considered: list[
+        Pick
+    ]  # turns of the pool that were not chosen, best first, with their last penalty
     pool: int
     widened: int
 
@@ -81,7 +83,9 @@ def rank(field: Field, k: int, floor: float, first_pool: int = 0) -> Ranking:
             penalty[turn] = worst
 
     def choose(turn: int, score: float, pinned: bool) -> None:
-        picks.append(Pick(turn, score, pool.sim[turn], field.recency[turn], penalty.get(turn, 0.0), pinned))
+        picks.append(
+            Pick(turn, score, pool.sim[turn], field.recency[turn], penalty.get(turn, 0.0), pinned)
+        )
         pool.left.discard(turn)
         penalise(list(pool.left), [turn])
 
@@ -92,7 +96,9 @@ def rank(field: Field, k: int, floor: float, first_pool: int = 0) -> Ranking:
         return equals[0] if len(equals) == 1 else min(equals, key=field.order)
 
     def score(turn: int) -> float:
-        return SIM * pool.sim[turn] + RECENCY * field.recency[turn] - PENALTY * penalty.get(turn, 0.0)
+        return (
+            SIM * pool.sim[turn] + RECENCY * field.recency[turn] - PENALTY * penalty.get(turn, 0.0)
+        )
 
     pool.take(field.pinned)
     pins = [turn for turn in field.pinned if turn in pool.left]
@@ -129,7 +135,9 @@ class _Pool:
         self.sim: dict[int, float] = {}
         self.left: set[int] = set()  # may be chosen
         self.below: set[int] = set()  # do not exceed the floor
-        self.bound: float | None = None  # no base outside the pool is greater; None when nothing is outside
+        self.bound: float | None = (
+            None  # no base outside the pool is greater; None when nothing is outside
+        )
         self.widened = -1
         self._outside = {turn for turn, upper in field.upper.items() if upper > floor}
 
@@ -153,7 +161,9 @@ class _Pool:
         self.widened += 1
         count = max(self.first, len(self.sim))
         upper, recency = self.field.upper, self.field.recency
-        order = nlargest(count + 1, ((SIM * upper[t] + RECENCY * recency[t], t) for t in self._outside))
+        order = nlargest(
+            count + 1, ((SIM * upper[t] + RECENCY * recency[t], t) for t in self._outside)
+        )
         taken = self.take([turn for _, turn in order[:count]])
         self.bound = order[count][0] if len(order) > count else None
         return taken

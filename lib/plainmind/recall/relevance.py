@@ -107,7 +107,9 @@ def lexical(corpus: Corpus, terms: Sequence[Term]) -> dict[int, list[float]]:
                 if place < last and stretch.questions[place]:
                     scores[place + 1] += ASKED * own
                 if head:
-                    for beside in range(max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS) + 1):
+                    for beside in range(
+                        max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS) + 1
+                    ):
                         near[beside] = near.get(beside, 0) + head
             for place, times in near.items():
                 norm = known.get(place)
@@ -115,7 +117,12 @@ def lexical(corpus: Corpus, terms: Sequence[Term]) -> dict[int, list[float]]:
                     around = sum(stretch.heads[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1])
                     known[place] = norm = K1 * (1 - B + B * around / mean_window)
                 scores[place] += WINDOW * weight * times / (times + norm)
-            share = EPISODE * weight * total / (total + K1 * (1 - B + B * sum(stretch.lengths) / mean_episode))
+            share = (
+                EPISODE
+                * weight
+                * total
+                / (total + K1 * (1 - B + B * sum(stretch.lengths) / mean_episode))
+            )
             found[number] = [score + share for score in scores]
     return {ids[number]: scores for number, scores in found.items()}
 
@@ -155,7 +162,13 @@ def pending(lex: float) -> float:
 
 def least_x(sim: float) -> float:
     """The x that gives this sim; -1 when every x gives more."""
-    return HALF * (sim / (1 - sim)) ** (1 / POWER) if 0 <= sim < 1 else -1.0 if sim < 0 else float("inf")
+    return (
+        HALF * (sim / (1 - sim)) ** (1 / POWER)
+        if 0 <= sim < 1
+        else -1.0
+        if sim < 0
+        else float("inf")
+    )
 
 
 def pair(cosine: float, baseline: float) -> float:

@@ -27,12 +27,20 @@ def text(result: Result, form: Form) -> str:
     if form.explain:
         return _explanation(result, form)
     if form.inject:
-        return inject.block(inject.fit(result.hits, result.terms, form.budget, form.most_each).memories, form.budget)
+        return inject.block(
+            inject.fit(result.hits, result.terms, form.budget, form.most_each).memories, form.budget
+        )
     if form.json:
-        return "".join(json_line(_record(hit, rank, result, form)) + "\n" for rank, hit in enumerate(result.hits, 1))
+        return "".join(
+            json_line(_record(hit, rank, result, form)) + "\n"
+            for rank, hit in enumerate(result.hits, 1)
+        )
     result = result._replace(hits=[hit for hit in result.hits if hit.content.strip()])
     start, end = (_MARK, _PLAIN) if form.color else ("", "")
-    return "".join(f"{start}{hit.ref}{end}: {excerpt(hit.content, result.terms, form.most_each).text}\n" for hit in result.hits)
+    return "".join(
+        f"{start}{hit.ref}{end}: {excerpt(hit.content, result.terms, form.most_each).text}\n"
+        for hit in result.hits
+    )
 
 
 def replayed(data: bytes, path: str) -> Result:
@@ -40,7 +48,9 @@ def replayed(data: bytes, path: str) -> Result:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        raise BadData("no trace of a recall", place=path, cure="make one with mem-recall --trace") from None
+        raise BadData(
+            "no trace of a recall", place=path, cure="make one with mem-recall --trace"
+        ) from None
     return trace.replay(value, path)
 
 

@@ -76,13 +76,30 @@ def search(store: Store, query: Query, scope: Scope, k: int, floor: float) -> Re
 def ranked(store: Store, field: "Asked", k: int, floor: float) -> Result:
     """The same for a field that is made already."""
     ranking = rank.rank(field, k, floor)
-    return assemble(ranking, hits(store.db, ranking.picks, ranking.considered), field.terms, len(field.upper), field.touched, floor)
+    return assemble(
+        ranking,
+        hits(store.db, ranking.picks, ranking.considered),
+        field.terms,
+        len(field.upper),
+        field.touched,
+        floor,
+    )
 
 
-def assemble(ranking: rank.Ranking, found: Mapping[int, Hit], terms: list[str], turns: int, postings: int, floor: float) -> Result:
+def assemble(
+    ranking: rank.Ranking,
+    found: Mapping[int, Hit],
+    terms: list[str],
+    turns: int,
+    postings: int,
+    floor: float,
+) -> Result:
     """A result from a ranking and its turns: the same whether it was just made or is replayed."""
     chosen = [found[pick.turn]._replace(pick=pick) for pick in ranking.picks]
-    dropped = [(found[p.turn]._replace(pick=p), "floor" if p.sim <= floor else "beyond k") for p in ranking.considered]
+    dropped = [
+        (found[p.turn]._replace(pick=p), "floor" if p.sim <= floor else "beyond k")
+        for p in ranking.considered
+    ]
     return Result(chosen, dropped, terms, turns, ranking.pool, ranking.widened, postings)
 
 
@@ -122,7 +139,11 @@ class TurnField:
         self.pinned = [turn for turn in _pinned(self.db) if turn in self.upper]
 
     def exact(self, turns: Sequence[int]) -> dict[int, float]:
-        needed = {near for turn in turns for near in self._around(turn) if near is not None} if self._hybrid else turns
+        needed = (
+            {near for turn in turns for near in self._around(turn) if near is not None}
+            if self._hybrid
+            else turns
+        )
         self._load(list(needed))
         return {turn: self._sim(turn) for turn in turns}
 
@@ -151,16 +172,23 @@ class TurnField:
         episode = self._episode(turn)
         first, end = episode.id, episode.id + len(episode.times)
         start = turn - relevance.BEFORE
-        return [near if first <= near < end else None for near in range(start, start + len(relevance.BESIDE))]
+        return [
+            near if first <= near < end else None
+            for near in range(start, start + len(relevance.BESIDE))
+        ]
 
     def _lexical(self) -> dict[int, list[float]]:
         terms = self._found_terms()
-        return relevance.lexical(relevance.Corpus(*episodes.totals(self.store), self._episodes), terms)
+        return relevance.lexical(
+            relevance.Corpus(*episodes.totals(self.store), self._episodes), terms
+        )
 
     def _found_terms(self) -> list[relevance.Term]:
         """Where the query's terms are, rare ones first, within the bound."""
         fts5 = self.store.fts5
-        counted = sorted((text.frequency(self.db, term, fts5, POSTINGS + 1), term) for term in self.terms)
+        counted = sorted(
+            (text.frequency(self.db, term, fts5, POSTINGS + 1), term) for term in self.terms
+        )
         found = []
         for count, term in counted:
             places: list[text.Posting] = []
@@ -175,7 +203,9 @@ class TurnField:
         """Authors whose name has a word in common with the query."""
         terms = set(self.terms)
         rows = self.db.execute("SELECT id, name FROM authors WHERE name <> ''")
-        return frozenset(id for id, name in rows if terms.intersection(text.stems(text.tokens(name))))
+        return frozenset(
+            id for id, name in rows if terms.intersection(text.stems(text.tokens(name)))
+        )
 
     def _fill(self, allowed, floor: float) -> None:
         """An upper bound of sim, and the recency, of every turn in scope that may exceed the floor."""
@@ -191,7 +221,11 @@ class TurnField:
                     self.recency[first + place] = rank.recency(now - episode.times[place])
 
     def _uppers(
-        self, episode: episodes.Episode, words: list[float] | None, near: list[float | None], least: float
+        self,
+        episode: episodes.Episode,
+        words: list[float] | None,
+        near: list[float | None],
+        least: float,
     ) -> Iterator[tuple[int, float]]:
         """(place, upper bound of sim) of the turns of an episode. Turns whose x cannot reach `least` are passed over."""
         if not self._hybrid:
@@ -200,17 +234,29 @@ class TurnField:
             return
         lex = words or [0.0] * len(near)
         for place, mean in enumerate(_means(near)):
-            den = relevance.pending(lex[place]) if mean is None else relevance.dense(mean + self._error, self.query.baseline)
+            den = (
+                relevance.pending(lex[place])
+                if mean is None
+                else relevance.dense(mean + self._error, self.query.baseline)
+            )
             if relevance.LEXICAL * lex[place] + relevance.DENSE * den > least:
                 yield place, self._sim_of(episode, place, lex[place], den)
 
-    def _sim_of(self, episode: episodes.Episode, place: int, lex: float, den: float | None) -> float:
+    def _sim_of(
+        self, episode: episodes.Episode, place: int, lex: float, den: float | None
+    ) -> float:
         named = episode.authors[place] in self._named
-        return relevance.sim(lex, den, episode.lengths[place], named, episode.kinds[place] >= episodes.QUESTION)
+        return relevance.sim(
+            lex, den, episode.lengths[place], named, episode.kinds[place] >= episodes.QUESTION
+        )
 
     def _cosine(self, turn: int | None) -> float | None:
         vector = self._vectors[turn] if turn is not None else None
-        return vectors.dot(self.query.vector, vector) if vector is not None and self.query.vector is not None else None
+        return (
+            vectors.dot(self.query.vector, vector)
+            if vector is not None and self.query.vector is not None
+            else None
+        )
 
     def _sim(self, turn: int) -> float:
         if not self._hybrid:
@@ -226,7 +272,11 @@ class TurnField:
     def _load(self, turns: Sequence[int]) -> None:
         missing = [turn for turn in turns if turn not in self._vectors]
         if missing:
-            found = vectors.exact(self.db, self.query.model, missing) if self.query.vector is not None else {}
+            found = (
+                vectors.exact(self.db, self.query.model, missing)
+                if self.query.vector is not None
+                else {}
+            )
             for turn in missing:
                 self._vectors[turn] = found.get(turn)
 
@@ -247,9 +297,20 @@ def _means(near: list[float | None]) -> list[float | None]:
         return [relevance.mean(some) for some in zip(*shifted)]
     a, b, c, d = relevance.BESIDE
     whole = a + b + c + d
-    inner = [(a * p + b * q + c * r + d * s) / whole for p, q, r, s in zip(near, near[1:], near[2:], near[3:])]  # type: ignore[operator]
-    ends = [relevance.mean([column[i] for column in shifted]) for i in (0, len(near) - 2, len(near) - 1) if i >= 0]
-    return [ends[0], *inner, *ends[1:]] if len(near) > 2 else [relevance.mean(some) for some in zip(*shifted)]
+    inner = [
+        (a * p + b * q + c * r + d * s) / whole
+        for p, q, r, s in zip(near, near[1:], near[2:], near[3:])
+    ]  # type: ignore[operator]
+    ends = [
+        relevance.mean([column[i] for column in shifted])
+        for i in (0, len(near) - 2, len(near) - 1)
+        if i >= 0
+    ]
+    return (
+        [ends[0], *inner, *ends[1:]]
+        if len(near) > 2
+        else [relevance.mean(some) for some in zip(*shifted)]
+    )
 
 
 def _allowed(db: sqlite3.Connection, scope: Scope):
@@ -259,7 +320,12 @@ def _allowed(db: sqlite3.Connection, scope: Scope):
     windows: set[int] | None = None
     if scope.context:
         surface, _, id = scope.context.partition("/")
-        windows = {row[0] for row in db.execute("SELECT id FROM windows WHERE surface = ? AND context_id = ?", (surface, id))}
+        windows = {
+            row[0]
+            for row in db.execute(
+                "SELECT id FROM windows WHERE surface = ? AND context_id = ?", (surface, id)
+            )
+        }
     banned = _window_id(db, scope.not_window)
     shown, from_turn = _window_id(db, scope.shown[0] if scope.shown else None), 0
     if shown is not None and scope.shown:

@@ -20,13 +20,18 @@ class Recorded:
 
     def __init__(self, trace: Mapping[str, Any]):
         rows = trace["turns"]
-        self.hits = {i: Hit._make((*row["hit"], rank.Pick(i, 0, 0, 0, 0, False))) for i, row in enumerate(rows)}
+        self.hits = {
+            i: Hit._make((*row["hit"], rank.Pick(i, 0, 0, 0, 0, False)))
+            for i, row in enumerate(rows)
+        }
         self._sim = {i: row["sim"] for i, row in enumerate(rows)}
         # all of the pool is looked at again, those that do not exceed the floor, too
         self.upper = dict.fromkeys(self._sim, inf)
         self.recency = {i: row["recency"] for i, row in enumerate(rows)}
         self.pinned = [i for i, row in enumerate(rows) if row["pinned"]]
-        self._order = {i: (row["order"][0], row["order"][1], row["order"][2]) for i, row in enumerate(rows)}
+        self._order = {
+            i: (row["order"][0], row["order"][1], row["order"][2]) for i, row in enumerate(rows)
+        }
         self._pairs = {(a, b): value for a, b, value in trace["pairs"]}
 
     def exact(self, turns: Sequence[int]) -> dict[int, float]:
@@ -82,7 +87,9 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Result) -> d
             }
             for hit in everything
         ],
-        "pairs": [[*sorted((number[a], number[b])), value] for (a, b), value in recorder.pairs.items()],
+        "pairs": [
+            [*sorted((number[a], number[b])), value] for (a, b), value in recorder.pairs.items()
+        ],
     }
 
 
@@ -90,10 +97,25 @@ def replay(trace: Any, path: str) -> Result:
     """The result of a recorded search, ranked again. BadData when it is no trace."""
     try:
         if trace["trace"] != VERSION:
-            raise BadData(f"made by version {trace['trace']} of the trace, this is {VERSION}", place=path, cure="record it anew")
+            raise BadData(
+                f"made by version {trace['trace']} of the trace, this is {VERSION}",
+                place=path,
+                cure="record it anew",
+            )
         question = trace["question"]
         field = Recorded(trace)
-        ranking = rank.rank(field, question["k"], question["floor"], len(field.hits))._replace(widened=trace["widened"])
-        return search.assemble(ranking, field.hits, trace["terms"], trace["scope_turns"], trace["postings"], question["floor"])
+        ranking = rank.rank(field, question["k"], question["floor"], len(field.hits))._replace(
+            widened=trace["widened"]
+        )
+        return search.assemble(
+            ranking,
+            field.hits,
+            trace["terms"],
+            trace["scope_turns"],
+            trace["postings"],
+            question["floor"],
+        )
     except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise BadData(f"no trace of a recall: {error}", place=path, cure="make one with mem-recall --trace") from None
+        raise BadData(
+            f"no trace of a recall: {error}", place=path, cure="make one with mem-recall --trace"
+        ) from None

@@ -17,13 +17,17 @@ class Coming(NamedTuple):
     reminder: Reminder
 
 
-def upcoming(reminders: Iterable[Reminder], now: int, count: int | None = None, until: int | None = None) -> Iterator[Coming]:
+def upcoming(
+    reminders: Iterable[Reminder], now: int, count: int | None = None, until: int | None = None
+) -> Iterator[Coming]:
     """Occurrences in order: the first `count`, those up to `until`; with neither, the next one of each reminder.
 
     What fires once and still stands in the file is to come, however late.
     """
     if count is None and until is None:
-        yield from sorted(Coming(first, r) for r in reminders if (first := upcoming_one(r, now)) is not None)
+        yield from sorted(
+            Coming(first, r) for r in reminders if (first := upcoming_one(r, now)) is not None
+        )
         return
     end = END if until is None else until
     # no more than there are minutes: islice counts no further than the machine does
@@ -58,7 +62,9 @@ def remark(reminder: Reminder, now: int, grace: float) -> str:
         if missed:
             return f"{_local(missed[0])} is past; it fires at the next scan"
         if first is not None and local(first).date() > reminder.date:
-            return f"{reminder.date} {reminder.time:%H:%M} is past; it first fires at {_local(first)}"
+            return (
+                f"{reminder.date} {reminder.time:%H:%M} is past; it first fires at {_local(first)}"
+            )
     if first is not None and local(first).time() != reminder.time:
         return f"a clock change leaves out {reminder.time:%H:%M}; it fires at {local(first):%H:%M}"
     return ""
@@ -85,7 +91,15 @@ def record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
 def row(coming: Coming) -> str:
     """`2026-03-29T02:00`, `2026-03-29T01:00Z`, recurrence, id, message, with tabs between."""
     told = record(coming.reminder, coming.instant)
-    return "\t".join((told["next"], told["next_utc"], told["recur"], told["id"] or "-", told["msg"].replace("\t", " ")))
+    return "\t".join(
+        (
+            told["next"],
+            told["next_utc"],
+            told["recur"],
+            told["id"] or "-",
+            told["msg"].replace("\t", " "),
+        )
+    )
 
 
 def _utc(instant: int) -> str:

@@ -44,8 +44,17 @@ def send(env: Environment, done: str, line: str) -> None:
     try:
         deliverer = discord.deliverer(env)
         if deliverer is None:
-            raise Unavailable("nothing says where to", cure="set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID")
-        deliverer.send(text(done, line), nonce=grammar.new_id(chance.draw), deadline=clock.monotonic() + PATIENCE)
+            raise Unavailable(
+                "nothing says where to",
+                cure="set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID",
+            )
+        deliverer.send(
+            text(done, line),
+            nonce=grammar.new_id(chance.draw),
+            deadline=clock.monotonic() + PATIENCE,
+        )
     except Failure as failure:
-        said = failure.what if isinstance(failure, BadData) else failure  # its cure is another text: that is the line
+        said = (
+            failure.what if isinstance(failure, BadData) else failure
+        )  # its cure is another text: that is the line
         raise Unavailable(f"no confirmation was sent: {said}", cure=_stands(done)) from failure

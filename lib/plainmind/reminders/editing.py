@@ -22,7 +22,9 @@ class Written(NamedTuple):
 def find(data: bytes, id: str, path: str) -> Reminder:
     """The reminder that has the id. NoInput where none has, Usage where none can: a line without one has none."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", id):
-        raise Usage(f"'{id}' is no id", cure="give the id of a reminder; list them with remind-list")
+        raise Usage(
+            f"'{id}' is no id", cure="give the id of a reminder; list them with remind-list"
+        )
     for found in grammar.read(data).reminders:
         if found.id == id:
             return found
@@ -42,7 +44,9 @@ def add(home: Home, path: str, new: Reminder, *, dry_run: bool = False) -> Writt
     return Written(there[0], grammar.text(new), edited.conflicts)
 
 
-def edit(home: Home, path: str, id: str, fields: dict[str, Any], *, dry_run: bool = False) -> Written:
+def edit(
+    home: Home, path: str, id: str, fields: dict[str, Any], *, dry_run: bool = False
+) -> Written:
     """Rewrite the line of a reminder with other values for some of its fields."""
     if "msg" in fields:
         grammar.checked_message(fields["msg"])

@@ -43,7 +43,11 @@ def stable_read(path: str) -> Snapshot:
                 return Snapshot(data, before)
         except FileNotFoundError:  # also between the two steps of an editor's save
             if attempt == ATTEMPTS - 1 or not os.path.isdir(os.path.dirname(path)):
-                raise NoInput("no such file", place=path, cure="add a reminder with remind-add, or set REMINDERS_FILE") from None
+                raise NoInput(
+                    "no such file",
+                    place=path,
+                    cure="add a reminder with remind-add, or set REMINDERS_FILE",
+                ) from None
     raise Busy("it is being written", place=path, cure="try again")
 
 
@@ -58,7 +62,12 @@ def read(home: Home, path: str) -> bytes:
 
 
 def edit(
-    home: Home, path: str, change: Callable[[bytes], bytes], *, dry_run: bool = False, wait: float = files.LOCK_WAIT
+    home: Home,
+    path: str,
+    change: Callable[[bytes], bytes],
+    *,
+    dry_run: bool = False,
+    wait: float = files.LOCK_WAIT,
 ) -> exchange.Edited:
     """Give the file the content `change` makes of it; a file that is not there is b'' to it, and is made.
 
@@ -98,7 +107,9 @@ def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
 def _check_folder(home: Home, target: str) -> None:
     folder = os.path.dirname(target)
     if not os.path.isdir(folder) and folder != os.path.realpath(home.root):
-        raise NoInput("no such folder", place=folder, cure="mount or make it, or mend REMINDERS_FILE")
+        raise NoInput(
+            "no such folder", place=folder, cure="mount or make it, or mend REMINDERS_FILE"
+        )
 
 
 def foreign_edit_age(path: str, ours: files.Identity | None) -> float:
@@ -107,4 +118,8 @@ def foreign_edit_age(path: str, ours: files.Identity | None) -> float:
     By the change time: a synchroniser sets the other, and may set it to an hour ago.
     """
     found = os.stat(path)
-    return math.inf if files.identity(found) == ours else max(0.0, clock.system_now() / 1000 - found.st_ctime)
+    return (
+        math.inf
+        if files.identity(found) == ours
+        else max(0.0, clock.system_now() / 1000 - found.st_ctime)
+    )

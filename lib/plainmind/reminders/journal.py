@@ -79,15 +79,30 @@ class Journal:
             if "compacted" in record:
                 self._compacted = int(record["compacted"])
                 return
-            of = [Occurrence(k, id, clock.parse(due), bool(once)) for k, id, due, once in record["of"]]
+            of = [
+                Occurrence(k, id, clock.parse(due), bool(once)) for k, id, due, once in record["of"]
+            ]
             parts, said = record.get("parts", 0), record.get("said", "")
             entry = Entry(record["did"], clock.parse(record["at"]), record["nonce"], parts, said)
             if (
-                not all(map(_is_text, (entry.did, entry.nonce, said, *(o.key for o in of), *(o.id for o in of))))
+                not all(
+                    map(
+                        _is_text,
+                        (entry.did, entry.nonce, said, *(o.key for o in of), *(o.id for o in of)),
+                    )
+                )
                 or type(parts) is not int
             ):
                 raise TypeError
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BadData):
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+            BadData,
+        ):
             return  # torn by a crash, or nothing of ours; whatever it told is in doubt
         self._know(of, entry)
 
@@ -123,7 +138,14 @@ class Journal:
         return found.did if found else ""
 
     def record(
-        self, did: str, nonce: str, of: Iterable[Occurrence], now: int, messages: Iterable[str] = (), parts: int = 0, said: str = ""
+        self,
+        did: str,
+        nonce: str,
+        of: Iterable[Occurrence],
+        now: int,
+        messages: Iterable[str] = (),
+        parts: int = 0,
+        said: str = "",
     ) -> None:
         """Write down one step, durably."""
         of, entry = list(of), Entry(did, now, nonce, parts, said)
@@ -143,13 +165,17 @@ class Journal:
         kept: dict[Entry, list[Occurrence]] = {}
         for k, entry in self.entries.items():
             occurrence = self._lines[k]
-            if (entry.did == FAILED and not entry.parts) or (not occurrence.once and occurrence.due < now - KEPT):
+            if (entry.did == FAILED and not entry.parts) or (
+                not occurrence.once and occurrence.due < now - KEPT
+            ):
                 continue
             if occurrence.once and entry.did in (SENT, DONE):  # thousands of them in one record
                 entry = Entry(DONE, now, "")
             kept.setdefault(entry, []).append(occurrence)
         data = b"".join(_line(entry, of, []) for entry, of in kept.items())
-        files.replace(self.path, stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data)
+        files.replace(
+            self.path, stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data
+        )
 
 
 def _line(entry: Entry, of: list[Occurrence], messages: list[str]) -> bytes:
@@ -161,7 +187,9 @@ def _line(entry: Entry, of: list[Occurrence], messages: list[str]) -> bytes:
     }
     if entry.parts:
         record |= {"parts": entry.parts, "said": entry.said}
-    return stream.encode(stream.json_line(record | ({"messages": messages} if messages else {})) + "\n")
+    return stream.encode(
+        stream.json_line(record | ({"messages": messages} if messages else {})) + "\n"
+    )
 
 
 def _is_text(value: object) -> bool:

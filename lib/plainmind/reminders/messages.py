@@ -82,12 +82,19 @@ def _digests(due: list[Due], now: int) -> Iterator[Batch]:
         while end < len(due) and (end == at or size + _room(due[end], now) <= DIGEST):
             size, end = size + _room(due[end], now), end + 1
         of = due[at:end]
-        yield Batch(key("\n".join(d.occurrence.key for d in of), of[0].occurrence.due), of, text(of, now), now)
+        yield Batch(
+            key("\n".join(d.occurrence.key for d in of), of[0].occurrence.due),
+            of,
+            text(of, now),
+            now,
+        )
         at = end
 
 
 def _room(due: Due, now: int) -> int:
-    return chunks.length(_row(due, now)) + 20  # being late may take more words by the time it is sent again
+    return (
+        chunks.length(_row(due, now)) + 20
+    )  # being late may take more words by the time it is sent again
 
 
 def _row(due: Due, now: int) -> str:

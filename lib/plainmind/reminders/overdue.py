@@ -14,7 +14,9 @@ from .journal import Occurrence, key
 HOUR = timedelta(hours=1)
 
 
-def overdue(reminders: Iterable[Reminder], now: int, grace: int, sent_until: Callable[[str], int | None]) -> Iterator[Occurrence]:
+def overdue(
+    reminders: Iterable[Reminder], now: int, grace: int, sent_until: Callable[[str], int | None]
+) -> Iterator[Occurrence]:
     """All of what fires once, and of what recurs the latest, unless it was sent, or was missed longer ago than the grace."""
     since = now - grace
     # a local time may be moved, or come twice, by an hour
@@ -26,7 +28,10 @@ def overdue(reminders: Iterable[Reminder], now: int, grace: int, sent_until: Cal
             found = once(r)
             if found and found.due <= now:
                 yield found
-        elif may_recur(r, first, last) and (due := _missed(r, now, since, sent_until(r.id))) is not None:
+        elif (
+            may_recur(r, first, last)
+            and (due := _missed(r, now, since, sent_until(r.id))) is not None
+        ):
             yield Occurrence(key(r.id, due), r.id, due, False)
 
 
@@ -39,14 +44,18 @@ def _missed(reminder: Reminder, now: int, since: int, sent: int | None) -> int |
 
 def skipped(reminder: Reminder, found: Occurrence, sent: int | None) -> int:
     """How many occurrences nobody fired since the last one that was sent; of one that never was, nobody waited for them."""
-    earlier = None if found.once or sent is None else occurrence.latest_before(reminder, found.due, sent)
+    earlier = (
+        None if found.once or sent is None else occurrence.latest_before(reminder, found.due, sent)
+    )
     return earlier[1] if earlier else 0
 
 
 def once(reminder: Reminder) -> Occurrence | None:
     """The one occurrence of a reminder that does not recur."""
     due = occurrence.occurrence(reminder, 0) if reminder.recur == "none" and reminder.id else None
-    return None if due is None else Occurrence(key(reminder.id, due, reminder.msg), reminder.id, due)
+    return (
+        None if due is None else Occurrence(key(reminder.id, due, reminder.msg), reminder.id, due)
+    )
 
 
 def not_before(reminders: list[Reminder], now: int) -> int:
@@ -69,7 +78,11 @@ def may_recur(reminder: Reminder, first: datetime, last: datetime) -> bool:
     """Whether a recurring reminder has a time between two local ones. A look that costs little, and knows no zone."""
     for days in range((last.date() - first.date()).days + 1):
         day = first.date() + timedelta(days)
-        if reminder.date <= day and first <= datetime.combine(day, reminder.time) <= last and _falls_on(reminder, day):
+        if (
+            reminder.date <= day
+            and first <= datetime.combine(day, reminder.time) <= last
+            and _falls_on(reminder, day)
+        ):
             return True
     return False
 

@@ -86,7 +86,9 @@ class Scan:
         """The messages that a run would send now; nothing is written."""
         reminders = _named(self._read() or [])
         late = self._overdue(reminders)
-        for batch in batches(self._due(reminders, late), self.journal, self.means.now) if late else ():
+        for batch in (
+            batches(self._due(reminders, late), self.journal, self.means.now) if late else ()
+        ):
             yield batch.text
 
     def _fire(self) -> None:
@@ -95,7 +97,9 @@ class Scan:
         self.seen, trusted = watch.clocked(self.seen, clock.boot(), offset)
         if not trusted:
             if not waiting:
-                self.means.say("the clock jumped by more than 3 hours; nothing is fired before a second scan agrees with it")
+                self.means.say(
+                    "the clock jumped by more than 3 hours; nothing is fired before a second scan agrees with it"
+                )
             return
         self._recover()
         mark = _mark(self.path)
@@ -139,7 +143,11 @@ class Scan:
         suspected = watch.suspicion(self.path, data, contents, self.seen, identity)
         if suspected or data is None or read is None:
             if suspected and suspected != self.seen.told:
-                self.means.report(BadData(suspected, place=self.path, cure="nothing is fired until it is whole again"))
+                self.means.report(
+                    BadData(
+                        suspected, place=self.path, cure="nothing is fired until it is whole again"
+                    )
+                )
             self.seen = self.seen._replace(told=suspected, unended=identity or self.seen.unended)
             return None
         self.unfinished = watch.unfinished_line(data, self.seen, identity)
@@ -151,7 +159,9 @@ class Scan:
         """Clear up after a change of the file that was killed, a person's save among it maybe."""
         folder, name = os.path.split(os.path.realpath(self.path))
         try:
-            if os.path.isdir(folder) and any(left.startswith(f".{name}.") for left in os.listdir(folder)):
+            if os.path.isdir(folder) and any(
+                left.startswith(f".{name}.") for left in os.listdir(folder)
+            ):
                 with files.lock(self.means.home.lock, wait=0):
                     exchange.recover(self.path)
         except Busy:  # somebody is changing it, and clears up first
@@ -168,11 +178,15 @@ class Scan:
 
         def change(data: bytes) -> bytes:
             found = [r for r in grammar.read(data).reminders if not r.id and r.raw in raw]
-            return grammar.replaced(data, [(r, grammar.with_id(r.raw, grammar.new_id(chance.draw))) for r in found])
+            return grammar.replaced(
+                data, [(r, grammar.with_id(r.raw, grammar.new_id(chance.draw))) for r in found]
+            )
 
         if not self._edited(change):
             return []
-        return [r for r in self._whole(grammar.read(file.stable_read(self.path).data).reminders) if r.id]
+        return [
+            r for r in self._whole(grammar.read(file.stable_read(self.path).data).reminders) if r.id
+        ]
 
     def _edited(self, change: Callable[[bytes], bytes]) -> bool:
         """Whether the file was changed. When it cannot be, reminders that need no change fire all the same."""
@@ -183,7 +197,9 @@ class Scan:
             return False
         self.known = edited.identity or self.known
         for conflict in edited.conflicts:
-            self.means.say(f"{self.path} was saved at the same moment; what was saved is kept in {conflict}")
+            self.means.say(
+                f"{self.path} was saved at the same moment; what was saved is kept in {conflict}"
+            )
         return True
 
     def _report(self, error: Failure | OSError) -> None:
@@ -191,12 +207,19 @@ class Scan:
 
     def _remove(self, gone: list[Occurrence]) -> None:
         """Take the lines of what was sent out of the file; not while a person is at it, for the next scan can, too."""
-        if not gone or self.recent or not os.path.exists(self.path) or file.foreign_edit_age(self.path, self.known) < HANDS_OFF:
+        if (
+            not gone
+            or self.recent
+            or not os.path.exists(self.path)
+            or file.foreign_edit_age(self.path, self.known) < HANDS_OFF
+        ):
             return
         keys = {o.key for o in gone}
 
         def change(data: bytes) -> bytes:
-            return grammar.without(data, [r for r in grammar.read(data).reminders if (o := once(r)) and o.key in keys])
+            return grammar.without(
+                data, [r for r in grammar.read(data).reminders if (o := once(r)) and o.key in keys]
+            )
 
         if self._edited(change):
             left = grammar.read(file.stable_read(self.path).data).reminders
@@ -210,13 +233,19 @@ class Scan:
     def _overdue(self, reminders: list[Reminder]) -> list[Occurrence]:
         """The occurrences that are to have been sent by now."""
         now = self.means.now
-        return list(overdue(reminders, now, self.means.grace, lambda id: self.journal.sent_until(id, now)))
+        return list(
+            overdue(reminders, now, self.means.grace, lambda id: self.journal.sent_until(id, now))
+        )
 
     def _due(self, reminders: list[Reminder], late: list[Occurrence]) -> list[Due]:
         """Those not known to be sent, oldest first."""
         by_id = {r.id: r for r in reminders}
         due = [
-            Due(o, by_id[o.id], skipped(by_id[o.id], o, self.journal.sent_until(o.id, self.means.now)))
+            Due(
+                o,
+                by_id[o.id],
+                skipped(by_id[o.id], o, self.journal.sent_until(o.id, self.means.now)),
+            )
             for o in late
             if self.journal.did(o) not in (SENT, DONE)
         ]
@@ -224,14 +253,20 @@ class Scan:
 
     def _send(self, reminders: list[Reminder], late: list[Occurrence], others: int) -> None:
         """Send what is due of them, while `others` wait for it."""
-        planned = batches(self._due(reminders, late), self.journal, self.means.now, others) if late and self.reachable else []
+        planned = (
+            batches(self._due(reminders, late), self.journal, self.means.now, others)
+            if late and self.reachable
+            else []
+        )
         deliverer = None
         for number, batch in enumerate(planned):
             try:
                 deliverer = deliverer or self._deliverer()
                 self._send_one(deliverer, batch)
             except BadData as refused:  # this message, not the others
-                refused.cure = f"change the message of {batch.of[0].reminder.id}; the next scan tries again"
+                refused.cure = (
+                    f"change the message of {batch.of[0].reminder.id}; the next scan tries again"
+                )
                 self.means.report(refused)
             except (Unavailable, Misconfigured) as failure:
                 left = sum(len(b.of) for b in planned[number:])
@@ -244,13 +279,20 @@ class Scan:
     def _deliverer(self) -> Deliverer:
         found = self.means.deliverer()
         if found is None:
-            cure = "set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID, or use --stdout"
+            cure = (
+                "set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID, or use --stdout"
+            )
             raise Misconfigured("nothing says where to send reminders", cure=cure)
         return found
 
     def _send_one(self, deliverer: Deliverer, batch: Batch) -> None:
         """Each part that arrived is written down before the next one is sent: only one without an answer is in doubt."""
-        journal, nonce, now, of = self.journal, batch.nonce, self.means.now, [due.occurrence for due in batch.of]
+        journal, nonce, now, of = (
+            self.journal,
+            batch.nonce,
+            self.means.now,
+            [due.occurrence for due in batch.of],
+        )
         said, progress = digest(batch.text), batch.begin
 
         def arrived(sent: int, parts: int, message: str) -> None:
@@ -260,11 +302,29 @@ class Scan:
                 journal.record(INTENT, nonce, of, batch.worded, [message], sent, said)
 
         # the nonce of an attempt that is too long ago, or in the future, is not known any more
-        doubt = batch.doubt is not None and not 0 <= now - batch.doubt < deliverer.remembers * clock.SECOND
-        journal.record(INTENT, nonce, of, batch.worded if batch.doubt is None else batch.doubt, (), progress, said)
+        doubt = (
+            batch.doubt is not None
+            and not 0 <= now - batch.doubt < deliverer.remembers * clock.SECOND
+        )
+        journal.record(
+            INTENT,
+            nonce,
+            of,
+            batch.worded if batch.doubt is None else batch.doubt,
+            (),
+            progress,
+            said,
+        )
         deadline = self.means.started + SENDING
         try:
-            messages = deliverer.send(batch.text, nonce=nonce, deadline=deadline, doubt=doubt, begin=progress, arrived=arrived)
+            messages = deliverer.send(
+                batch.text,
+                nonce=nonce,
+                deadline=deadline,
+                doubt=doubt,
+                begin=progress,
+                arrived=arrived,
+            )
         except Failure as failure:
             if failure.undone and (batch.doubt is None or progress > batch.begin):
                 journal.record(FAILED, nonce, of, batch.worded, (), progress, said)
@@ -313,7 +373,11 @@ def elsewhere(host: str) -> str:
     """Who fires, where it is not this machine: `host` is its name, or the first part of it."""
     name = os.uname().nodename
     here = name.lower()
-    return "" if host.lower() in ("", here, here.partition(".")[0]) else f"host '{host}' fires, this is '{name}'"
+    return (
+        ""
+        if host.lower() in ("", here, here.partition(".")[0])
+        else f"host '{host}' fires, this is '{name}'"
+    )
 
 
 def only_one(home: Home):
@@ -325,4 +389,9 @@ def overran(home: Home, what: str) -> None:
     """Write down that a run took too long, in the maintenance log."""
     path = home.path("raw", "maintenance-log", "remind-scan.jsonl")
     files.make_folder(os.path.dirname(path))
-    files.append(path, stream.encode(stream.json_line({"at": clock.text(clock.system_now()), "what": what}) + "\n"))
+    files.append(
+        path,
+        stream.encode(
+            stream.json_line({"at": clock.text(clock.system_now()), "what": what}) + "\n"
+        ),
+    )

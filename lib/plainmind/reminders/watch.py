@@ -38,7 +38,11 @@ class Seen(NamedTuple):
 
     def is_quiet(self, mark: str, now: int) -> bool:
         """Whether the file is that one still. A clock that was set back is another matter."""
-        return mark != "" and mark == self.quiet and self.since <= now < self.until <= self.since + clock.DAY
+        return (
+            mark != ""
+            and mark == self.quiet
+            and self.since <= now < self.until <= self.since + clock.DAY
+        )
 
 
 def place(home: Home) -> str:
@@ -53,7 +57,11 @@ def load(path: str) -> Seen:
         seen = Seen(**kept)
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return Seen()
-    return seen if all(_is_like(value, usual) for value, usual in zip(seen, Seen(), strict=True)) else Seen()
+    return (
+        seen
+        if all(_is_like(value, usual) for value, usual in zip(seen, Seen(), strict=True))
+        else Seen()
+    )
 
 
 def _is_like(value: Any, usual: Any) -> bool:
@@ -123,7 +131,11 @@ def unfinished_line(data: bytes, seen: Seen, identity: str) -> bytes:
 
     A person's file may well end without the end of a line: the next scan that finds the same takes it as it is.
     """
-    return data[data.rfind(b"\n") + 1 :] if _cut(data, seen, identity) and not _WHOLE_ID.search(data) else b""
+    return (
+        data[data.rfind(b"\n") + 1 :]
+        if _cut(data, seen, identity) and not _WHOLE_ID.search(data)
+        else b""
+    )
 
 
 def _cut(data: bytes, seen: Seen, identity: str) -> bool:

@@ -24,7 +24,9 @@ class Verb(NamedTuple):
 
 VERBS = {
     "start": Verb(0, 0, "", ("session", "agent", "repo", "status"), ("in_progress", "pending")),
-    "task": Verb(1, -1, " DESCRIPTION...|-", ("session", "agent", "file", "status"), session.STATUSES),
+    "task": Verb(
+        1, -1, " DESCRIPTION...|-", ("session", "agent", "file", "status"), session.STATUSES
+    ),
     "artifact": Verb(1, -1, " KEY=TEXT|KEY:=JSON...", ("session", "agent")),
     "next": Verb(2, -1, " AGENT ACTION...|-", ("session", "agent", "priority", "after")),
     "phase": Verb(1, -1, " NAME...|-", ("session", "agent")),
@@ -48,15 +50,23 @@ def order(verb: str | None, words: tuple[str, ...], options: dict[str, Any]) -> 
     if verb is None:
         raise Usage("no verb", cure="use one of " + ", ".join(VERBS))
     known = VERBS[verb]
-    given = {name: value for name, value in options.items() if value is not None and value is not False and value != ()}
+    given = {
+        name: value
+        for name, value in options.items()
+        if value is not None and value is not False and value != ()
+    }
     if len(words) < known.least or len(words) > known.most >= 0:
         raise Usage(f"it is '{verb}{known.words}'", cure="see 'work-session --help'")
     for name in given:
         if name not in known.options:
             takers = [other for other, taking in VERBS.items() if name in taking.options]
-            raise Usage(f"{flag(name)} does not go with '{verb}'", cure="it goes with " + ", ".join(takers))
+            raise Usage(
+                f"{flag(name)} does not go with '{verb}'", cure="it goes with " + ", ".join(takers)
+            )
     if (status := given.get("status")) and status not in known.statuses:
-        raise Usage(f"'{verb}' takes no status '{status}'", cure="use one of " + ", ".join(known.statuses))
+        raise Usage(
+            f"'{verb}' takes no status '{status}'", cure="use one of " + ", ".join(known.statuses)
+        )
     return Order(verb, words, given)
 
 
@@ -67,13 +77,24 @@ def flag(name: str) -> str:
 def actor(given: Order, agent: str) -> str:
     """Whose state an order changes: `agent` is what option or environment say. A phase is the orchestrator's."""
     if given.verb == "phase" and agent not in ("", session.ORCHESTRATOR):
-        raise Usage(f"the phase is the orchestrator's, not of '{agent}'", cure=f"give --agent {session.ORCHESTRATOR}")
+        raise Usage(
+            f"the phase is the orchestrator's, not of '{agent}'",
+            cure=f"give --agent {session.ORCHESTRATOR}",
+        )
     if not agent and given.verb != "phase":
         raise Usage("no agent", cure="give --agent, or set MIND_AGENT")
     return agent or session.ORCHESTRATOR
 
 
-def carry_out(home: Home, given: Order, id: str | None, agent: str, now: int, read: Callable[[], bytes], dry_run: bool) -> State:
+def carry_out(
+    home: Home,
+    given: Order,
+    id: str | None,
+    agent: str,
+    now: int,
+    read: Callable[[], bytes],
+    dry_run: bool,
+) -> State:
     """Do what a verb that writes says to the state of an agent, and return it. `read` gives standard input."""
     if given.verb == "start":
         return _start(home, given.options, id, agent, now, dry_run)
@@ -84,20 +105,29 @@ def carry_out(home: Home, given: Order, id: str | None, agent: str, now: int, re
 
     def edited(old: Fields | None) -> Fields:
         if old is None:
-            raise NoInput(f"'{agent}' has not started in {id}", cure=f"work-session start --session {id} --agent {agent}")
+            raise NoInput(
+                f"'{agent}' has not started in {id}",
+                cure=f"work-session start --session {id} --agent {agent}",
+            )
         return edit(old)
 
     return sessions.change(home, id, agent, edited, dry_run=dry_run)
 
 
-def _start(home: Home, options: dict[str, Any], id: str | None, agent: str, now: int, dry_run: bool) -> State:
+def _start(
+    home: Home, options: dict[str, Any], id: str | None, agent: str, now: int, dry_run: bool
+) -> State:
     """A run in a session, or in a new one; and the folder of its logs, into which somebody redirects output."""
 
     repo = options.get("repo")
-    repo = os.path.abspath(repo) if repo and os.path.isdir(repo) else repo  # or it is an address, or on another machine
+    repo = (
+        os.path.abspath(repo) if repo and os.path.isdir(repo) else repo
+    )  # or it is an address, or on another machine
 
     def started(id: str) -> sessions.Change:
-        return lambda old: session.started(old, id, agent, now, repo, options.get("status", "in_progress"))
+        return lambda old: session.started(
+            old, id, agent, now, repo, options.get("status", "in_progress")
+        )
 
     if id is None:
         state = sessions.begin(home, agent, now, started, dry_run=dry_run)
@@ -117,11 +147,15 @@ def _edit(given: Order, now: int, read: Callable[[], bytes]) -> Callable[[Fields
         return lambda old: session.ended(old, now, options.get("status", "completed"))
     if verb == "next":
         action, after = _text(words[1:], read), tuple(map(_dependency, options.get("after", ())))
-        return lambda old: session.with_step(old, words[0], action, now, options.get("priority", session.PRIORITIES[0]), after)
+        return lambda old: session.with_step(
+            old, words[0], action, now, options.get("priority", session.PRIORITIES[0]), after
+        )
     text = _text(words, read)  # before the lock: it may be long in coming
     if verb == "phase":
         return lambda old: session.with_phase(old, text)
-    return lambda old: session.with_task(old, text, options.get("file"), options.get("status", "completed"))
+    return lambda old: session.with_task(
+        old, text, options.get("file"), options.get("status", "completed")
+    )
 
 
 def _text(words: tuple[str, ...], read: Callable[[], bytes]) -> str:
@@ -139,7 +173,10 @@ def _artifacts(words: tuple[str, ...], read: Callable[[], bytes]) -> Fields:
     made: Fields = {}
     standard_input = [word for word in words if word.partition("=")[2] == "-"]
     if len(standard_input) > 1:
-        raise Usage("standard input can be one artifact only", cure=f"give one of {', '.join(standard_input)}")
+        raise Usage(
+            "standard input can be one artifact only",
+            cure=f"give one of {', '.join(standard_input)}",
+        )
     for word in words:
         key, sign, value = word.partition("=")
         as_json, key = key.endswith(":"), key.removesuffix(":")
@@ -149,5 +186,8 @@ def _artifacts(words: tuple[str, ...], read: Callable[[], bytes]) -> Fields:
         try:
             made[key] = strict_json.read(text) if as_json else text
         except BadData as error:
-            raise BadData(f"'{key}': {error.what}", cure="quote it: 'KEY:={\"name\": [1, true]}'; a text is KEY=TEXT") from None
+            raise BadData(
+                f"'{key}': {error.what}",
+                cure="quote it: 'KEY:={\"name\": [1, true]}'; a text is KEY=TEXT",
+            ) from None
     return made

@@ -15,8 +15,17 @@ class Row(NamedTuple):
 
 def of_session(states: list[State], ready_only: bool = False) -> list[Row]:
     """Its agents, then the open steps: agent, status, and what it did or is to do."""
-    opened = [_step(each, states) for each in steps.open_steps(states) if each.state == "ready" or not ready_only]
-    return opened if ready_only else [Row(_row(state.agent, state.status, _sum(state)), record(state)) for state in states] + opened
+    opened = [
+        _step(each, states)
+        for each in steps.open_steps(states)
+        if each.state == "ready" or not ready_only
+    ]
+    return (
+        opened
+        if ready_only
+        else [Row(_row(state.agent, state.status, _sum(state)), record(state)) for state in states]
+        + opened
+    )
 
 
 def overview(id: str, states: list[State]) -> Row:
@@ -37,13 +46,20 @@ def overview(id: str, states: list[State]) -> Row:
 
 def of_change(state: State, whole: bool) -> Row:
     """A state that was changed: its session's name, or the whole file."""
-    return Row(session.render(state).decode().removesuffix("\n") if whole else state.session, record(state))
+    return Row(
+        session.render(state).decode().removesuffix("\n") if whole else state.session, record(state)
+    )
 
 
 def status_of(states: list[State]) -> str:
     """The orchestrator's status; without one, the first of these that an agent has."""
-    found = {state.status for state in states if state.agent == session.ORCHESTRATOR} or {state.status for state in states}
-    return next((status for status in ("in_progress", "failed", "blocked", "pending") if status in found), "completed")
+    found = {state.status for state in states if state.agent == session.ORCHESTRATOR} or {
+        state.status for state in states
+    }
+    return next(
+        (status for status in ("in_progress", "failed", "blocked", "pending") if status in found),
+        "completed",
+    )
 
 
 def record(state: State) -> dict[str, Any]:
@@ -69,7 +85,10 @@ def _sum(state: State) -> str:
 def _step(each: steps.Open, states: list[State]) -> Row:
     step = each.step
     by_agent = {state.agent: state.status for state in states}
-    unmet = [f"{name} ({by_agent.get(session.dependency(name)[0], 'not started')})" for name in each.unmet]
+    unmet = [
+        f"{name} ({by_agent.get(session.dependency(name)[0], 'not started')})"
+        for name in each.unmet
+    ]
     told = (
         step.action
         + (f", after {', '.join(unmet)}" if unmet else "")

@@ -64,7 +64,12 @@ def existing(home: Home, id: str | None) -> str:
         return found[0]
     if id is None or session.checked_session(id) not in found:
         what = f"no session '{id}'" if id else "no session yet"
-        raise NoInput(what, cure="see 'work-session list'" if found else "start one with 'work-session start --agent AGENT'")
+        raise NoInput(
+            what,
+            cure="see 'work-session list'"
+            if found
+            else "start one with 'work-session start --agent AGENT'",
+        )
     return id
 
 
@@ -77,12 +82,16 @@ def change(home: Home, id: str, agent: str, new: Change, *, dry_run: bool = Fals
     """Change one agent's state, or make it, and return it as it is then. A dry run writes nothing."""
     path = place(home, id, agent)
     if dry_run:
-        return _changed(_read(home, path) if os.path.lexists(home.path(path)) else None, path, new)[0]
+        return _changed(_read(home, path) if os.path.lexists(home.path(path)) else None, path, new)[
+            0
+        ]
     with files.lock(home.path("work", ".lock")):
         return _write(home, path, new)
 
 
-def begin(home: Home, agent: str, now: int, new: Callable[[str], Change], *, dry_run: bool = False) -> State:
+def begin(
+    home: Home, agent: str, now: int, new: Callable[[str], Change], *, dry_run: bool = False
+) -> State:
     """The first state of a new session, named by the first second from `now` on that has none.
 
     A start that was killed before there was a state leaves a name that is taken again; one that was killed after it, a

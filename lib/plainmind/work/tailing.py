@@ -25,17 +25,29 @@ def folder(id: str) -> str:
 
 
 def rows(
-    home: Home, id: str, agent: str | None, count: int, mask: Callable[[str], str], going_on: Callable[[], bool] | None = None
+    home: Home,
+    id: str,
+    agent: str | None,
+    count: int,
+    mask: Callable[[str], str],
+    going_on: Callable[[], bool] | None = None,
 ) -> Iterator[Row]:
     """The last lines of a session's logs, or of one; then, until `going_on` says no, what is added to them."""
     logs = {name: _Log(home, id, name, count) for name in _agents(home, id, agent)}
     while True:
-        last = going_on is None or not going_on()  # asked before the logs are read: nothing falls between
+        last = (
+            going_on is None or not going_on()
+        )  # asked before the logs are read: nothing falls between
         if agent is None:
-            logs |= {name: _Log(home, id, name) for name in _agents(home, id, None) if name not in logs}
+            logs |= {
+                name: _Log(home, id, name) for name in _agents(home, id, None) if name not in logs
+            }
         for name, log in logs.items():
             for line in _lines(mask(stream.decode(log.added(whole=not last)))):
-                yield Row(line if agent else f"{name}: {line}", {"agent": name, "line": line, "path": log.path})
+                yield Row(
+                    line if agent else f"{name}: {line}",
+                    {"agent": name, "line": line, "path": log.path},
+                )
         if last:
             return
         stream.flush()
@@ -66,16 +78,24 @@ def _agents(home: Home, id: str, agent: str | None) -> list[str]:
     place = folder(id)
     if agent is not None:
         if not os.path.isfile(home.path(place, f"{session.checked_agent(agent)}.log")):
-            raise NoInput("no log", place=f"{place}/{agent}.log", cure="redirect the agent's output there")
+            raise NoInput(
+                "no log", place=f"{place}/{agent}.log", cure="redirect the agent's output there"
+            )
         return [agent]
     try:
         names = os.listdir(home.path(place))
     except (FileNotFoundError, NotADirectoryError):
         names = []
-    found = [name for name in names if name.endswith(".log") and os.path.isfile(home.path(place, name))]
-    agents = sorted(filter(None, (session.agent_of(name.removesuffix(".log") + ".json") for name in found)))
+    found = [
+        name for name in names if name.endswith(".log") and os.path.isfile(home.path(place, name))
+    ]
+    agents = sorted(
+        filter(None, (session.agent_of(name.removesuffix(".log") + ".json") for name in found))
+    )
     if not agents:
-        raise NoInput("no logs", place=place, cure="redirect the agents' output there, to AGENT.log")
+        raise NoInput(
+            "no logs", place=place, cure="redirect the agents' output there, to AGENT.log"
+        )
     return agents
 
 

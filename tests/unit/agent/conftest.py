@@ -51,19 +51,32 @@ class World:
 
     def run(self, name: str, *arguments: str, stdin: bytes = b"", code: int = 0, **env: str) -> str:
         ended = subprocess.run(
-            [os.path.join(BIN, name), *arguments], input=stdin, capture_output=True, env={**self.env, **env}, cwd=self.folder
+            [os.path.join(BIN, name), *arguments],
+            input=stdin,
+            capture_output=True,
+            env={**self.env, **env},
+            cwd=self.folder,
         )
         self.said = ended.stderr.decode("utf-8", "replace")
         assert ended.returncode == code, (ended.returncode, self.said)
         assert "Traceback" not in self.said
         return ended.stdout.decode("utf-8", "replace")
 
-    def turn(self, *arguments: str, context: str | None = CONTEXT, code: int = 0, **env: str) -> str:
+    def turn(
+        self, *arguments: str, context: str | None = CONTEXT, code: int = 0, **env: str
+    ) -> str:
         """What `agent-turn` prints."""
         where = ("--context", context) if context else ()
         return self.run("agent-turn", *where, *arguments, code=code, **env)
 
-    def append(self, role: str, content: str, instant: int = NOW - 86_400_000, context: str = CONTEXT, **meta: Any) -> None:
+    def append(
+        self,
+        role: str,
+        content: str,
+        instant: int = NOW - 86_400_000,
+        context: str = CONTEXT,
+        **meta: Any,
+    ) -> None:
         Log(self.home).append(context, [Draft(instant, role, content, meta)], instant)
 
     def events(self, context: str = CONTEXT) -> list[Event]:
@@ -89,7 +102,11 @@ class World:
                 path = os.path.join(folder, name)
                 stat = os.lstat(path)
                 data = files_of_home.read(path) if name in files else b""
-                found[os.path.relpath(path, self.home.root)] = (stat.st_mode, stat.st_mtime_ns, hashlib.sha256(data).hexdigest())
+                found[os.path.relpath(path, self.home.root)] = (
+                    stat.st_mode,
+                    stat.st_mtime_ns,
+                    hashlib.sha256(data).hexdigest(),
+                )
         return found
 
 
@@ -103,13 +120,21 @@ def library(home, model, monkeypatch, unsynced):
     """A turn through the library, each model asked once: `library(text, "openai:x", key=value…)` -> its reply."""
     monkeypatch.setenv("OPENAI_BASE_URL", model.url)
 
-    def run(text: str, setting: str = "openai:scripted", context: str | None = CONTEXT, id: str = "", **settings: Any) -> str:
+    def run(
+        text: str,
+        setting: str = "openai:scripted",
+        context: str | None = CONTEXT,
+        id: str = "",
+        **settings: Any,
+    ) -> str:
         values = {f"MIND_{key.upper()}": str(value) for key, value in settings.items()}
         chosen = Settings("", "config.toml", lambda name: values.get(name, ""))
         env = Environment(home.root)
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
         with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
-            turn = Turn(means, Model(registry.chat(setting, env, chosen)), shell, Log(home), context)
+            turn = Turn(
+                means, Model(registry.chat(setting, env, chosen)), shell, Log(home), context
+            )
             return turn.run(Message(text, {"message_id": id} if id else {}))
 
     return run

@@ -5,7 +5,10 @@ import sys
 import pytest
 from plainmind.agent.sandbox import bubblewrap, landlock, seatbelt
 
-_MISSING = {"bubblewrap": bubblewrap.missing if sys.platform == "linux" else lambda: "no Linux", "landlock": landlock.missing}
+_MISSING = {
+    "bubblewrap": bubblewrap.missing if sys.platform == "linux" else lambda: "no Linux",
+    "landlock": landlock.missing,
+}
 _MISSING["sandbox-exec"] = seatbelt.missing
 
 

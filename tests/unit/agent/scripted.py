@@ -88,16 +88,25 @@ def serving(script: Script) -> Iterator[Script]:
                 reply, headers = reply
             status, data = 200, b""
             if isinstance(reply, int):
-                status, data = reply, b"the script says so" if reply != 418 else b"the script is over"
+                status, data = (
+                    reply,
+                    b"the script says so" if reply != 418 else b"the script is over",
+                )
             elif isinstance(reply, bytes):
                 data = reply
             else:
-                message = {"role": "assistant", "content": reply} if isinstance(reply, str) else reply
+                message = (
+                    {"role": "assistant", "content": reply} if isinstance(reply, str) else reply
+                )
                 usage = {"prompt_tokens": 7, "completion_tokens": 3}
                 data = json.dumps({"choices": [{"message": message}], "usage": usage}).encode()
             try:
                 self.send_response(status)
-                for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
+                for name, value in {
+                    "Content-Type": "application/json",
+                    "Content-Length": str(len(data)),
+                    **headers,
+                }.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(data)

@@ -15,7 +15,10 @@ from scripted import call, calls
 
 def blocks(*events: tuple[str, int]) -> list[Block]:
     """Events by role and cost: a body of 4 characters a token, and 4 tokens more for each event."""
-    return [Block(0, 0, n, n, "", role, False, "", b"", b"x" * (4 * (cost - 4))) for n, (role, cost) in enumerate(events)]
+    return [
+        Block(0, 0, n, n, "", role, False, "", b"", b"x" * (4 * (cost - 4)))
+        for n, (role, cost) in enumerate(events)
+    ]
 
 
 def turns(*costs: int) -> list[Block]:
@@ -39,7 +42,18 @@ def turns(*costs: int) -> list[Block]:
         (turns(20, 20, 20, 20, 20, 25), 100, 2),
         (turns(20, 20, 20, 20, 20, 26), 100, 4),
         # a question is the first, never a tool's result, an answer or a notice
-        (blocks(("user", 10), ("tool", 30), ("agent", 10), ("system", 10), ("user", 30), ("agent", 20)), 100, 4),
+        (
+            blocks(
+                ("user", 10),
+                ("tool", 30),
+                ("agent", 10),
+                ("system", 10),
+                ("user", 30),
+                ("agent", 20),
+            ),
+            100,
+            4,
+        ),
         (blocks(("agent", 60), ("agent", 60), ("user", 10), ("agent", 10)), 100, 2),
         # what happened since the last question is more than there is room for: nothing is shown of it
         (blocks(("user", 10), ("tool", 200), ("agent", 10)), 100, 3),
@@ -62,12 +76,17 @@ def modelled(costs: list[int], roles: list[str], budget: int) -> int:
         return 0
     quarter = max(1, budget // 4)
     quarters = next(n for n in range(sum(costs) + 1) if sum(costs) - n * quarter <= budget)
-    fits = [n for n, role in enumerate(roles) if role == "user" and sum(costs[:n]) >= quarters * quarter]
+    fits = [
+        n for n, role in enumerate(roles) if role == "user" and sum(costs[:n]) >= quarters * quarter
+    ]
     return min(fits, default=len(costs) - 1 if roles[-1] == "user" else len(costs))
 
 
 _EVENTS = st.lists(
-    st.tuples(st.sampled_from(["user", "user", "agent", "agent", "tool", "system"]), st.integers(4, 90)), max_size=40
+    st.tuples(
+        st.sampled_from(["user", "user", "agent", "agent", "tool", "system"]), st.integers(4, 90)
+    ),
+    max_size=40,
 )
 
 
@@ -116,7 +135,11 @@ def talk(world):
     ("setting", "tokens", "shown"),
     [
         ("openai:scripted", 580, 20),
-        ("openai:scripted", 579, 14),  # a quarter is 144 tokens: 5 events, and the sixth with its question
+        (
+            "openai:scripted",
+            579,
+            14,
+        ),  # a quarter is 144 tokens: 5 events, and the sixth with its question
         ("openai:scripted", 300, 8),
         ("openai:scripted", 57, 0),
         ("openai:scripted", 0, 20),  # half of its window
@@ -139,7 +162,9 @@ def test_half_of_the_window_where_nothing_is_set(library, world, model):
     library("hello", "openai:tinyllama")
     library("hello", "openai:tinyllama", turn_history_tokens=1024)
     small, same = ([m["content"] for m in messages[1:-1]] for messages in model.messages)
-    assert len(small) == 30  # 40 events cost 1160: one quarter goes, 9 events, and the tenth with its question
+    assert (
+        len(small) == 30
+    )  # 40 events cost 1160: one quarter goes, 9 events, and the tenth with its question
     assert same[: len(small)] == small
 
 
@@ -165,7 +190,9 @@ def test_the_model_is_told_that_it_has_no_more_steps(library, model, world, step
     assert all(request["tools"] == [bash.TOOL] for request in before) and not last.get("tools")
     said = [m["content"] for m in last["messages"] if m["role"] == "user"]
     notice = "(notice) No more commands can be run in this turn. Answer now, with what you know."
-    assert said == (["go", notice] if steps else ["go"]), "who never had a tool is told nothing of it"
+    assert said == (["go", notice] if steps else ["go"]), (
+        "who never had a tool is told nothing of it"
+    )
     assert "No more commands" not in str([request["messages"] for request in before])
     assert world.roles() == ["user", *["tool"] * steps, "agent"]
 
@@ -173,7 +200,13 @@ def test_the_model_is_told_that_it_has_no_more_steps(library, model, world, step
 def test_a_refused_call_is_a_step(library, model, world):
     """Else a model that never learns would be asked for ever."""
     model.then(
-        *(calls(call(f"echo {n}", id=str(n)) | {"function": {"name": "python", "arguments": "{}"}}) for n in range(3)), "Sorry."
+        *(
+            calls(
+                call(f"echo {n}", id=str(n)) | {"function": {"name": "python", "arguments": "{}"}}
+            )
+            for n in range(3)
+        ),
+        "Sorry.",
     )
     assert library("go", turn_max_steps=3) == "Sorry."
     assert all(e.content.startswith("not run: ") for e in world.events() if e.role == "tool")
@@ -225,7 +258,11 @@ def test_a_command_that_takes_too_long(library, model, world):
     model.then(calls(call("echo begun; sleep 60", timeout=1)), "Slow.")
     assert library("go") == "Slow."
     tool = world.events()[1]
-    assert tool.content.startswith("begun") and "the time limit" in tool.content and tool.meta["exit"] is None
+    assert (
+        tool.content.startswith("begun")
+        and "the time limit" in tool.content
+        and tool.meta["exit"] is None
+    )
     assert model.messages[1][-1]["content"] == tool.content
 
 

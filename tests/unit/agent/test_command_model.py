@@ -31,7 +31,10 @@ def test_a_turn_with_a_tool(world, program):
     assert world.turn("--model", setting, "--message-id", "m", "hi") == "Done.\n"
     user, tool, agent = world.events()
     assert (tool.content, tool.meta["args"]) == ("hi", {"command": "echo hi"})
-    assert agent.meta["model"] == setting and agent.meta["usage"] == {"input_tokens": 1, "seconds": agent.meta["usage"]["seconds"]}
+    assert agent.meta["model"] == setting and agent.meta["usage"] == {
+        "input_tokens": 1,
+        "seconds": agent.meta["usage"]["seconds"],
+    }
     assert list(tool.meta["usage"]) == ["seconds"], "what the program does not tell is not made up"
     with open(world.path("requests")) as file:
         first, second = map(json.loads, file)
@@ -44,7 +47,16 @@ def test_it_sees_no_secret(world, program):
     with open(world.home.path(".env"), "w") as file:
         file.write("GEMINI_API_KEY=canary1\n")
     setting = program("print(json.dumps({'text': json.dumps(dict(os.environ))}))")
-    seen = json.loads(world.turn("--model", setting, "hi", OPENAI_API_KEY="canary2", MIND_KEY="canary3", DISCORD_TOKEN="canary4"))
+    seen = json.loads(
+        world.turn(
+            "--model",
+            setting,
+            "hi",
+            OPENAI_API_KEY="canary2",
+            MIND_KEY="canary3",
+            DISCORD_TOKEN="canary4",
+        )
+    )
     assert "canary" not in json.dumps(seen)
     assert seen["MIND_HOME"] == world.home.root and "PATH" in seen
 
@@ -72,7 +84,9 @@ def test_a_program_that_fails(library, program, world, body, failure):
     assert world.roles() == ["user", "system"]
 
 
-@pytest.mark.parametrize("body", ['print(\'{"content": "hi"}\')', 'print(\'{"text": "hi", "tool_calls": null}\')'])
+@pytest.mark.parametrize(
+    "body", ['print(\'{"content": "hi"}\')', 'print(\'{"text": "hi", "tool_calls": null}\')']
+)
 def test_what_is_an_answer(library, program, body):
     assert library("hello", program(body)) == "hi"
 

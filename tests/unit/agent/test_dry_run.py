@@ -16,12 +16,16 @@ def test_it_writes_nothing(world, model, context, indexed):
     if indexed != "no index":
         world.run("mem-recall", "--lexical", "boiler", "code")
     if indexed == "old index":
-        world.append("user", "The boiler's second service code is 4712.", context="discord-thread/9")
+        world.append(
+            "user", "The boiler's second service code is 4712.", context="discord-thread/9"
+        )
     if indexed == "damaged index":
         with open(world.home.path("index/mind.db"), "r+b") as file:
             file.write(b"no database at all")
     before = world.tree()
-    request = json.loads(world.turn("--dry-run", "What is the boiler's service code?", context=context))
+    request = json.loads(
+        world.turn("--dry-run", "What is the boiler's service code?", context=context)
+    )
     assert world.tree() == before
     assert model.requests == []
     assert request["model"] == "openai:scripted" and request["tools"] == [TOOL]
@@ -29,7 +33,9 @@ def test_it_writes_nothing(world, model, context, indexed):
     last = request["messages"][-1]["content"]
     assert last.startswith("INJECTED_CONTEXT_RELEVANT_MEMORIES\n") and "4711" in last
     assert ("4712" in last) == (indexed == "old index")
-    assert [m["content"] for m in request["messages"][1:-1]] == (["hello", "hello you"] if context == "discord-thread/1" else [])
+    assert [m["content"] for m in request["messages"][1:-1]] == (
+        ["hello", "hello you"] if context == "discord-thread/1" else []
+    )
 
 
 def test_an_index_of_another_version(world):
@@ -70,6 +76,10 @@ def test_it_is_the_request_that_is_made(world, model):
 
 @pytest.mark.parametrize("setting", ["embedded", "command:/nowhere/at/all", "google:x", "ollama:x"])
 def test_no_model_is_needed(world, setting):
-    request = json.loads(world.turn("--dry-run", "--model", setting, "hi", GEMINI_API_KEY="x", OLLAMA_HOST="127.0.0.1:1"))
+    request = json.loads(
+        world.turn(
+            "--dry-run", "--model", setting, "hi", GEMINI_API_KEY="x", OLLAMA_HOST="127.0.0.1:1"
+        )
+    )
     assert request["model"] == setting
     assert bool(request["tools"]) == (setting != "embedded")

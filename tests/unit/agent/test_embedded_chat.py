@@ -2,6 +2,9 @@
 
 
 def test_a_short_question_twice(world, model):
-    first, second = (world.turn("--model", "embedded", "What is the capital of France?", context=None) for _ in range(2))
+    first, second = (
+        world.turn("--model", "embedded", "What is the capital of France?", context=None)
+        for _ in range(2)
+    )
     assert first == second and first.strip()
     assert world.said == "", "success says nothing"

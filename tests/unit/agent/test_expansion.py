@@ -13,7 +13,9 @@ WINDOW = "logs/discord-thread/9/20260129T142355Z.md"
 @pytest.fixture
 def other(world):
     """Another context's log: two events, at lines 3 and 8."""
-    world.append("user", "The garage code is\n4711\nkeep it", context="discord-thread/9", author="Ann")
+    world.append(
+        "user", "The garage code is\n4711\nkeep it", context="discord-thread/9", author="Ann"
+    )
     world.append("agent", "Noted.", context="discord-thread/9")
     return world
 
@@ -51,14 +53,18 @@ def test_a_fourth_time_is_no_answer(other, model):
     assert other.turn("code?", code=69) == ""
     assert "asks for more and more" in other.said
     assert [e.role for e in other.events()] == ["user", "system"]
-    assert b"EXPAND" not in files.read(other.home.path(other.home.current_window("discord-thread/1")))
+    assert b"EXPAND" not in files.read(
+        other.home.path(other.home.current_window("discord-thread/1"))
+    )
 
 
 def test_nothing_of_it_is_logged_or_in_later_history(other, model):
     model.then(f"`EXPAND {WINDOW}:3-4`\nEXPAND {WINDOW}:8", "Found.", "Later.")
     other.turn("code?")
     other.turn("and now?")
-    assert b"EXPAND" not in files.read(other.home.path(other.home.current_window("discord-thread/1")))
+    assert b"EXPAND" not in files.read(
+        other.home.path(other.home.current_window("discord-thread/1"))
+    )
     assert [m["content"] for m in model.messages[-1][1:-1]] == ["code?", "Found."]
 
 
@@ -71,7 +77,10 @@ def test_without_a_context(other, model):
 def test_what_is_an_expansion():
     one = Reference("logs/a/b/c.md", 3, 3)
     assert expand.wanted("EXPAND logs/a/b/c.md:3") == [one]
-    assert expand.wanted("\n  EXPAND logs/a/b/c.md:3  \n\n`EXPAND logs/a/b/c.md:3-9`\n") == [one, one._replace(end_line=9)]
+    assert expand.wanted("\n  EXPAND logs/a/b/c.md:3  \n\n`EXPAND logs/a/b/c.md:3-9`\n") == [
+        one,
+        one._replace(end_line=9),
+    ]
     assert expand.wanted("EXPAND logs/a/b/c.md:3\nso that I know") == []
     assert expand.wanted("I would EXPAND logs/a/b/c.md:3") == []
     assert expand.wanted("EXPAND logs/a/b/c.md") == []
@@ -98,8 +107,16 @@ def test_lines_of_all_three_folders(home):
 
 
 def test_an_event_by_its_header(other):
-    assert lines(other.home, WINDOW, 3).split("\n")[1:] == ["> The garage code is", "> 4711", "> keep it"]
-    assert lines(other.home, WINDOW, 4).split("\n") == ["> The garage code is", "> 4711", "> keep it"]
+    assert lines(other.home, WINDOW, 3).split("\n")[1:] == [
+        "> The garage code is",
+        "> 4711",
+        "> keep it",
+    ]
+    assert lines(other.home, WINDOW, 4).split("\n") == [
+        "> The garage code is",
+        "> 4711",
+        "> keep it",
+    ]
     assert lines(other.home, WINDOW, 4, 5).split("\n") == ["> The garage code is", "> 4711"]
 
 
@@ -152,19 +169,34 @@ def test_logs_on_another_disk(secrets, tmp_path):
 
 
 def test_a_refusal_does_not_stop_the_others(secrets):
-    said = expand.expanded(secrets, [Reference("/etc/passwd", 1, 9), Reference("logs/s/c/x.md", 1, 1)])
+    said = expand.expanded(
+        secrets, [Reference("/etc/passwd", 1, 9), Reference("logs/s/c/x.md", 1, 1)]
+    )
     assert said.endswith("\nlogs/s/c/x.md:1\nfine") and "refused" in said
 
 
 def test_the_budget(home):
     files.make_folder(home.path("memory"))
-    files.replace(home.path("memory/a.md"), b"".join(b"line %04d of a long file\n" % n for n in range(2000)))
-    refs = [Reference("memory/a.md", 1, 200), Reference("memory/a.md", 201, 2000), Reference("memory/a.md", 7, 7)]
+    files.replace(
+        home.path("memory/a.md"), b"".join(b"line %04d of a long file\n" % n for n in range(2000))
+    )
+    refs = [
+        Reference("memory/a.md", 1, 200),
+        Reference("memory/a.md", 201, 2000),
+        Reference("memory/a.md", 7, 7),
+    ]
     said = expand.expanded(home, refs)
     assert len(said) <= expand.BUDGET * 4 + 300
-    assert "line 0000" in said and "line 0199" in said and "line 0200" in said and "line 1999" not in said
+    assert (
+        "line 0000" in said
+        and "line 0199" in said
+        and "line 0200" in said
+        and "line 1999" not in said
+    )
     assert "… (cut: too long)" in said
-    assert all(len(line) in (24, 0) or not line.startswith("line") for line in said.split("\n")), "cut between lines"
+    assert all(len(line) in (24, 0) or not line.startswith("line") for line in said.split("\n")), (
+        "cut between lines"
+    )
     assert said == expand.expanded(home, refs)
     long = b"x" * 100_000
     files.replace(home.path("memory/b.md"), long)

@@ -38,11 +38,28 @@ class Past:
 
     @property
     def means(self) -> Means:
-        return Means(self.home, Environment(self.home.root), Settings("", "", lambda name: ""), lambda: NOW, self.said.append)
+        return Means(
+            self.home,
+            Environment(self.home.root),
+            Settings("", "", lambda name: ""),
+            lambda: NOW,
+            self.said.append,
+        )
 
-    def put(self, path: str, body: str, *, type: str = "reference", day: str = "2020-01-01", title: str = "", age: int = 0) -> str:
+    def put(
+        self,
+        path: str,
+        body: str,
+        *,
+        type: str = "reference",
+        day: str = "2020-01-01",
+        title: str = "",
+        age: int = 0,
+    ) -> str:
         head = f"---\ndate: {day}\ntype: {type}\ntier: L2\n---\n\n"
-        files.replace(self.home.path(path), (head + f"# {title}\n\n" * bool(title) + body + "\n").encode())
+        files.replace(
+            self.home.path(path), (head + f"# {title}\n\n" * bool(title) + body + "\n").encode()
+        )
         return self.aged(path, age)
 
     def aged(self, path: str, days: int) -> str:
@@ -65,13 +82,19 @@ class Past:
             folders[:] = [name for name in folders if name != "logs"]
             data = {name: files.read(os.path.join(folder, name)) for name in names}
             found += [
-                os.path.relpath(os.path.join(folder, n), self.home.root) for n in names if any(w.encode() in data[n] for w in words)
+                os.path.relpath(os.path.join(folder, n), self.home.root)
+                for n in names
+                if any(w.encode() in data[n] for w in words)
             ]
         return sorted(found)
 
     def answers(self, word: str) -> list[str]:
         def work(opened) -> list[str]:
-            return [path for path, body in opened.db.execute("SELECT path, body FROM pages ORDER BY path") if word in body]
+            return [
+                path
+                for path, body in opened.db.execute("SELECT path, body FROM pages ORDER BY path")
+                if word in body
+            ]
 
         return self.index(work)
 
@@ -108,10 +131,16 @@ def test_the_rules_one_by_one(past):
         past.put("raw/maintenance-log/2025-12.jsonl", "{}", age=31), past.put("raw/maintenance-log/recalled-2025-11.jsonl", "{}", age=31),
     ]  # fmt: skip
     assert [each.path for each in forgetting.past(past.means)] == past.forget() == gone
-    assert [path for path in kept if not past.there(path)] == [path for path in gone if past.there(path)] == []
+    assert (
+        [path for path in kept if not past.there(path)]
+        == [path for path in gone if past.there(path)]
+        == []
+    )
     assert past.there("knowledge/boiler.md") and past.forget() == []
     written = past.tombstones()
-    assert [stone["path"] for stone in written] == gone and all(len(stone["sha256"]) == 64 for stone in written)
+    assert [stone["path"] for stone in written] == gone and all(
+        len(stone["sha256"]) == 64 for stone in written
+    )
 
 
 def test_a_tombstone_says_what_it_was(past):
@@ -131,7 +160,13 @@ def test_there_is_one_tombstone_though_it_was_tried_before_midnight(past):
     data = files.read(past.home.path("knowledge/stamps.md"))
     os.makedirs(past.home.path("raw/maintenance-log"))
     maintenance.record_forgotten(
-        past.home, NOW - 40 * DAY, "knowledge/stamps.md", hashlib.sha256(data).hexdigest(), "2020-01-01", "r", {}
+        past.home,
+        NOW - 40 * DAY,
+        "knowledge/stamps.md",
+        hashlib.sha256(data).hexdigest(),
+        "2020-01-01",
+        "r",
+        {},
     )
     past.forget()
     assert len(past.tombstones()) == 1
@@ -178,9 +213,15 @@ def test_a_file_that_fails_stops_no_other_and_is_told(past, monkeypatch):
         return remove(path, old)
 
     monkeypatch.setattr(exchange, "remove", removing)
-    with pytest.raises(InputOutput, match="knowledge/a.md: input/output error; see to it, the others went"):
+    with pytest.raises(
+        InputOutput, match="knowledge/a.md: input/output error; see to it, the others went"
+    ):
         past.forget()
-    assert past.there("knowledge/a.md") and not past.there("knowledge/stamps.md") and not past.there("raw/compaction/31.md")
+    assert (
+        past.there("knowledge/a.md")
+        and not past.there("knowledge/stamps.md")
+        and not past.there("raw/compaction/31.md")
+    )
     assert len(past.tombstones()) == 3
     monkeypatch.undo()
     assert past.forget() == ["knowledge/a.md"] and len(past.tombstones()) == 3
@@ -190,7 +231,9 @@ def test_tombstones_are_read_once(past, monkeypatch):
     for n in range(20):
         past.put(f"knowledge/{n}.md", "a", day="2020-01-01")
     read, real = [], maintenance._monthly
-    monkeypatch.setattr(maintenance, "_monthly", lambda home, prefix: read.append(prefix) or real(home, prefix))
+    monkeypatch.setattr(
+        maintenance, "_monthly", lambda home, prefix: read.append(prefix) or real(home, prefix)
+    )
     assert len(past.forget()) == 21 and read == [""]
 
 
@@ -202,7 +245,11 @@ def busy(past) -> None:
     for n in range(5):
         past.put("knowledge/stamps.md", f"{LINE}\n\nThis was {WORD}{n}, once.", title=TITLE)
         past.take_in()
-    past.put("knowledge/stamps.md", f"{LINE}\n\nknowledge/tea.md:3: an answer of a recall\n\nAnd {WORD} again.", title=TITLE)
+    past.put(
+        "knowledge/stamps.md",
+        f"{LINE}\n\nknowledge/tea.md:3: an answer of a recall\n\nAnd {WORD} again.",
+        title=TITLE,
+    )
     past.take_in()
 
 
@@ -234,7 +281,10 @@ def test_the_check_sees_what_is_left(past, monkeypatch):
 def test_the_command_sees_it_too(past):
     busy(past)
     files.replace(past.home.path("index/of-somebody"), b"x" * 100 + LINE.encode())
-    with pytest.raises(InputOutput, match=r"index/of-somebody: what was forgotten is still in it; delete it: it is made anew"):
+    with pytest.raises(
+        InputOutput,
+        match=r"index/of-somebody: what was forgotten is still in it; delete it: it is made anew",
+    ):
         past.forget()
     assert not past.there("knowledge/stamps.md")
 
@@ -259,7 +309,9 @@ def test_its_vectors_are_gone_and_others_answer(past):
     past.forget()
     found = cache.Cache(past.home, "m:1").get(list(hashes))
     assert set(found) == {cache.content_hash(turn.text) for turn in due if "boiler" in turn.text}
-    assert os.path.getsize(kept.path) == size and not any(hash in files.read(kept.path) for hash in set(hashes) - set(found))
+    assert os.path.getsize(kept.path) == size and not any(
+        hash in files.read(kept.path) for hash in set(hashes) - set(found)
+    )
     kept.put({b"x" * 16: b"\x01" * 16})
     assert cache.Cache(past.home, "m:1").get([b"x" * 16]) == {b"x" * 16: b"\x01" * 16}
 
@@ -270,7 +322,10 @@ def test_it_is_gone_from_traces_and_what_else_they_show_stays(past, tmp_path):
         "within": {"content": json.dumps({"content": LINE})}, "of-another": {"ref": "knowledge/boiler.md:7"},
     }  # fmt: skip
     path = str(tmp_path / "a trace.jsonl")
-    files.replace(path, "".join(json.dumps(traces[name], ensure_ascii=False) + "\n" for name in traces).encode())
+    files.replace(
+        path,
+        "".join(json.dumps(traces[name], ensure_ascii=False) + "\n" for name in traces).encode(),
+    )
     for name in (path, str(tmp_path / "gone.jsonl"), path, str(tmp_path)):
         maintenance.record_trace(past.home, name)
     past.forget()
@@ -290,10 +345,16 @@ def test_it_is_gone_from_the_traces_of_the_commands(world, model):
     past.put("knowledge/stamps.md", LINE)
     world.turn("what does Ben keep in the album?", "--trace", traces[1])
     world.run("mem-recall", "--trace", traces[0], LINE, code=1)  # no turn says it
-    assert files.read(traces[1]).count(WORD.encode()) >= 1 and WORD.encode() in files.read(traces[0])
-    assert world.run("mem-lint", "--prune", "--apply").startswith("knowledge/stamps.md:1: expired: ")
+    assert files.read(traces[1]).count(WORD.encode()) >= 1 and WORD.encode() in files.read(
+        traces[0]
+    )
+    assert world.run("mem-lint", "--prune", "--apply").startswith(
+        "knowledge/stamps.md:1: expired: "
+    )
     assert [WORD.encode() in files.read(path) for path in traces] == [False, False]
-    assert [json.loads(line)["reply"] for line in files.read(traces[1]).splitlines()] == ["nothing yet"]
+    assert [json.loads(line)["reply"] for line in files.read(traces[1]).splitlines()] == [
+        "nothing yet"
+    ]
     assert past.holding(WORD) == []
 
 
@@ -303,27 +364,42 @@ def test_it_is_gone_from_the_traces_of_the_commands(world, model):
 def test_what_a_log_or_another_page_says_stays_and_is_found(past):
     Log(past.home).append("test/forget", [Draft(NOW, "user", LINE, {})], NOW)
     past.put("knowledge/keep.md", f"{OTHER}\n{LINE}", type="user")
-    past.put("knowledge/stamps.md", f"{LINE}\n\nsupercalifragilisticexpialidocious\n\nthe boiler is looked after")
-    past.put("knowledge/shouting.md", "THE BOILER IS LOOKED AFTER. Supercalifragilisticexpialidocious!", type="user")
+    past.put(
+        "knowledge/stamps.md",
+        f"{LINE}\n\nsupercalifragilisticexpialidocious\n\nthe boiler is looked after",
+    )
+    past.put(
+        "knowledge/shouting.md",
+        "THE BOILER IS LOOKED AFTER. Supercalifragilisticexpialidocious!",
+        type="user",
+    )
     past.take_in()
-    assert past.forget() == ["knowledge/stamps.md"], "said elsewhere in other letters, it was taken for a rest of it"
+    assert past.forget() == ["knowledge/stamps.md"], (
+        "said elsewhere in other letters, it was taken for a rest of it"
+    )
     assert past.answers(WORD) == ["knowledge/keep.md"]
     turns = past.index(lambda opened: opened.db.execute("SELECT content FROM turns").fetchall())
     assert turns == [(LINE,)]
-    found = memory.recall(past.means, WORD, memory.search.Scope(), k=3, floor=0.0, lexical=True).result.hits
+    found = memory.recall(
+        past.means, WORD, memory.search.Scope(), k=3, floor=0.0, lexical=True
+    ).result.hits
     assert len(found) == 1
 
 
 def test_only_what_nobody_says_any_more_is_looked_for(past):
-    assert forgetting._marks("short\n\n  a line of some words  \nverylongwordwithoutanyspace\n" + LINE) == [
-        LINE,
-        "a line of some words",
-    ]
+    assert forgetting._marks(
+        "short\n\n  a line of some words  \nverylongwordwithoutanyspace\n" + LINE
+    ) == [LINE, "a line of some words"]
 
 
-@pytest.mark.parametrize("moment", ["before it is read", "before it goes", "while it is away", "deleted"])
+@pytest.mark.parametrize(
+    "moment", ["before it is read", "before it goes", "while it is away", "deleted"]
+)
 def test_what_a_person_saves_at_that_moment_stays(past, monkeypatch, moment):
-    path, mine = past.home.path("knowledge/stamps.md"), b"---\ndate: 2026-01-29\ntype: reference\ntier: L2\n---\n\nmy new text\n"
+    path, mine = (
+        past.home.path("knowledge/stamps.md"),
+        b"---\ndate: 2026-01-29\ntype: reference\ntier: L2\n---\n\nmy new text\n",
+    )
     past.take_in()
 
     def save() -> None:
@@ -362,9 +438,9 @@ def test_what_a_person_saves_at_that_moment_stays(past, monkeypatch, moment):
     assert gone == (["knowledge/stamps.md"] if moment == "deleted" else [])
     assert moment == "deleted" or files.read(path) == mine
     kept = [name for name in os.listdir(past.home.path("knowledge")) if "(conflict " in name]
-    assert [files.read(past.home.path("knowledge", name)) for name in kept] == [b"their first save\n"] * (
-        moment == "while it is away"
-    )
+    assert [files.read(past.home.path("knowledge", name)) for name in kept] == [
+        b"their first save\n"
+    ] * (moment == "while it is away")
     assert not [name for name in os.listdir(past.home.path("knowledge")) if name.startswith(".")]
     assert len(past.tombstones()) == (moment != "before it is read"), "what is not over has none"
 
@@ -389,9 +465,11 @@ def test_what_came_out_changed_gets_its_name_back_and_takes_nobody_s(past, monke
     past.put("knowledge/stamps.md", LINE)
     made.append(b"made at the last moment\n")
     assert past.forget() == [] and files.read(path) == b"made at the last moment\n"
-    assert [files.read(past.home.path("knowledge", n)) for n in os.listdir(past.home.path("knowledge")) if "(conf" in n] == [
-        b"theirs\n"
-    ]
+    assert [
+        files.read(past.home.path("knowledge", n))
+        for n in os.listdir(past.home.path("knowledge"))
+        if "(conf" in n
+    ] == [b"theirs\n"]
 
 
 def test_a_look_at_what_would_go_changes_nothing(past, world):

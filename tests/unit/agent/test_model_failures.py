@@ -48,7 +48,11 @@ def test_without_an_id_the_next_message_sees_the_failed_one(world, model):
     model.then(later(), "Both.")
     world.turn("one", code=69)
     world.turn("two")
-    assert [m["content"] for m in model.messages[1][1:]] == ["one", "(notice) there was no answer", "two"]
+    assert [m["content"] for m in model.messages[1][1:]] == [
+        "one",
+        "(notice) there was no answer",
+        "two",
+    ]
     assert "for" not in world.events()[1].meta
 
 
@@ -96,7 +100,14 @@ def test_no_answer(library, model, world, reply):
 
 @pytest.mark.parametrize(
     ("status", "failure"),
-    [(400, BadData), (413, BadData), (401, Misconfigured), (403, Misconfigured), (404, Misconfigured), (302, Misconfigured)],
+    [
+        (400, BadData),
+        (413, BadData),
+        (401, Misconfigured),
+        (403, Misconfigured),
+        (404, Misconfigured),
+        (302, Misconfigured),
+    ],
 )
 def test_a_refusal_is_not_repeated(library, model, world, status, failure):
     model.then((status, {"Location": "http://127.0.0.1:1/"}))
@@ -171,7 +182,12 @@ def test_the_same_error_of_another_message_is_logged(library, model, world):
         with pytest.raises(BadData):
             library("go", id=id)
     assert world.roles() == ["user", "system"] * 4
-    assert [e.meta.get("for") for e in world.events() if e.role == "system"] == ["m1", "m2", None, None]
+    assert [e.meta.get("for") for e in world.events() if e.role == "system"] == [
+        "m1",
+        "m2",
+        None,
+        None,
+    ]
 
 
 def test_without_a_context_a_failure_is_only_told(library, model, world):
@@ -191,7 +207,9 @@ def test_the_key_is_never_told(world, model):
     assert "hush" not in world.said
     model.replies.clear()
     # an error without a status is told in the server's own words, and logged in them
-    model.then(b'{"error": {"message": "your key hush-hush-hush is worn", "code": "context_length_exceeded"}}')
+    model.then(
+        b'{"error": {"message": "your key hush-hush-hush is worn", "code": "context_length_exceeded"}}'
+    )
     world.turn("hi", code=65, OPENAI_API_KEY="hush-hush-hush")
     assert "hush" not in world.said
     assert "your key *** is worn" in world.events()[-1].meta["error"]
@@ -201,7 +219,10 @@ def test_the_key_is_never_told(world, model):
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        (raw_call('{"command": "ls"}', name="python"), "there is no tool 'python'; the only tool is bash"),
+        (
+            raw_call('{"command": "ls"}', name="python"),
+            "there is no tool 'python'; the only tool is bash",
+        ),
         (raw_call("{}", name=""), "there is no tool ''"),
         (raw_call('{"command": "ls'), "the arguments are no JSON"),
         (raw_call("ls -l"), "the arguments are no JSON"),
@@ -253,12 +274,18 @@ def test_odd_arguments_still_run(library, model, world, arguments):
     assert [e.content for e in world.events()] == ["go", "x", "Done."]
 
 
-@pytest.mark.parametrize("command", ["echo a\0b", "echo \ud800", "echo " + "x" * 300_000], ids=["NUL", "surrogate", "long"])
+@pytest.mark.parametrize(
+    "command",
+    ["echo a\0b", "echo \ud800", "echo " + "x" * 300_000],
+    ids=["NUL", "surrogate", "long"],
+)
 def test_a_command_no_system_can_start(library, model, world, command):
     model.then(calls(call(command)), "Sorry.")
     assert library("go") == "Sorry."
     tool = world.events()[1]
-    assert tool.content.startswith("not run: ") and tool.meta["exit"] == (None if len(command) > 1000 else 127)
+    assert tool.content.startswith("not run: ") and tool.meta["exit"] == (
+        None if len(command) > 1000 else 127
+    )
     assert len(json.dumps(tool.meta)) < 3000, "it is not sent again with every turn"
 
 
@@ -278,7 +305,11 @@ def test_more_calls_at_once_than_steps_are_left(library, model, world):
     # every call that is shown has its result, and the last word is the notice
     *_, notice = model.messages[1]
     made = [m["tool_calls"][0]["id"] for m in model.messages[1] if "tool_calls" in m]
-    assert made == [m["tool_call_id"] for m in model.messages[1] if m["role"] == "tool"] == ["0", "1", "2"]
+    assert (
+        made
+        == [m["tool_call_id"] for m in model.messages[1] if m["role"] == "tool"]
+        == ["0", "1", "2"]
+    )
     assert notice["role"] == "user" and notice["content"].startswith("(notice) No more commands")
 
 
@@ -299,7 +330,9 @@ def test_steps_count_over_a_cut(library, model):
     assert [bool(request.get("tools")) for request in model.requests] == [True, True, True, False]
 
 
-@pytest.mark.parametrize("setting", ["nobody", "nobody:x", "openai:", "command:", "command:/nowhere/model", "command:'"])
+@pytest.mark.parametrize(
+    "setting", ["nobody", "nobody:x", "openai:", "command:", "command:/nowhere/model", "command:'"]
+)
 def test_no_such_model(world, setting):
     assert world.turn("--model", setting, "hi", code=78) == ""
     assert world.said.count("\n") == 1 and "turn.model" in world.said

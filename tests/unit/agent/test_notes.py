@@ -38,14 +38,32 @@ class Notes:
     @property
     def means(self) -> Means:
         settings = Settings("", "config.toml", lambda name: "")
-        return Means(self.home, Environment(self.home.root), settings, lambda: self.now, self.said.append, inside=self.inside)
+        return Means(
+            self.home,
+            Environment(self.home.root),
+            settings,
+            lambda: self.now,
+            self.said.append,
+            inside=self.inside,
+        )
 
-    def write(self, body: str, name: str = "", *, place: str = pages.KNOWLEDGE, cites=(), force=False, **given):
+    def write(
+        self,
+        body: str,
+        name: str = "",
+        *,
+        place: str = pages.KNOWLEDGE,
+        cites=(),
+        force=False,
+        **given,
+    ):
         fields = notes.fields(self.means, {"type": "project", "source": "explicit", **given})
         return notes.write(self.means, Draft(fields, body, name, place, cites), force=force)
 
     def update(self, name: str, body: str | None = None, cites=(), force=False, **given):
-        return notes.update(self.means, name, notes.fields(self.means, given), body, cites, force=force)
+        return notes.update(
+            self.means, name, notes.fields(self.means, given), body, cites, force=force
+        )
 
     def text(self, path: str) -> str:
         return files.read(self.home.path(path)).decode()
@@ -54,14 +72,23 @@ class Notes:
         return pages.read(self.home, path)
 
     def names(self, place: str = pages.KNOWLEDGE) -> list[str]:
-        return sorted(os.listdir(self.home.path(place))) if os.path.isdir(self.home.path(place)) else []
+        return (
+            sorted(os.listdir(self.home.path(place)))
+            if os.path.isdir(self.home.path(place))
+            else []
+        )
 
     def everything(self) -> dict[str, bytes]:
         """All that is not the index's."""
         found = {}
         for folder, folders, names in os.walk(self.home.root):
             folders[:] = [name for name in folders if name != "index"]
-            found.update({os.path.join(folder, name): files.read(os.path.join(folder, name)) for name in names})
+            found.update(
+                {
+                    os.path.join(folder, name): files.read(os.path.join(folder, name))
+                    for name in names
+                }
+            )
         return found
 
 
@@ -83,11 +110,21 @@ def test_a_page_says_what_it_was_given_and_nothing_else(note):
     digest = page.content_digest("tea, please")[:12]
     assert (written.ref, written.fresh) == ("knowledge/green-tea.md:1", True)
     text = note.text(written.path)
-    assert text.startswith("---\ndate: 2026-01-30\ntype: project\ntier: L1\ntags: [drink, habit]\n") and text.endswith(f"{TEA}\n")
+    assert text.startswith(
+        "---\ndate: 2026-01-30\ntype: project\ntier: L1\ntags: [drink, habit]\n"
+    ) and text.endswith(f"{TEA}\n")
     read = note.page(written.path)
-    assert read.problems == [] and read.sources[0].ref == event.ref and read.sources[0].digest.startswith(digest)
+    assert (
+        read.problems == []
+        and read.sources[0].ref == event.ref
+        and read.sources[0].digest.startswith(digest)
+    )
     assert [each.triple for each in read.triples] == [("Ann", "drinks_mostly", "green-tea")]
-    assert (read.supersedes, read.valid_from, read.valid_to) == (("coffee",), date(2026, 1, 1), date(2026, 12, 31))
+    assert (read.supersedes, read.valid_from, read.valid_to) == (
+        ("coffee",),
+        date(2026, 1, 1),
+        date(2026, 12, 31),
+    )
     assert os.stat(note.home.path(written.path)).st_mode & 0o777 == 0o600
     assert os.stat(note.home.path("knowledge")).st_mode & 0o777 == 0o700
 
@@ -104,11 +141,16 @@ def test_a_page_says_what_it_was_given_and_nothing_else(note):
 def test_a_name_is_made_of_the_title_or_the_first_words(note, body, name):
     written = note.write(body)
     assert written.path == f"knowledge/{name}.md"
-    assert note.page(written.path).body.strip("\n") == body.strip("\n"), "the text is what was given"
+    assert note.page(written.path).body.strip("\n") == body.strip("\n"), (
+        "the text is what was given"
+    )
 
 
 def test_titles_that_give_one_name_are_numbered_and_each_can_be_written_again(note):
-    bodies = [f"# Notes\n\n{word} is what this one is about, and about nothing but {word}." for word in ("tea", "rice", "music")]
+    bodies = [
+        f"# Notes\n\n{word} is what this one is about, and about nothing but {word}."
+        for word in ("tea", "rice", "music")
+    ]
     paths = [note.write(body).path for body in bodies]
     assert paths == ["knowledge/notes.md", "knowledge/notes-2.md", "knowledge/notes-3.md"]
     before = note.everything()
@@ -117,7 +159,9 @@ def test_titles_that_give_one_name_are_numbered_and_each_can_be_written_again(no
     assert note.everything() == before, "the same command again changed something"
 
 
-@pytest.mark.parametrize("name", ["Tea", "a b", "../x", "x.md", "-x", "a--b", "", "ä", "x" * 97, "a/b", "tea\n"])
+@pytest.mark.parametrize(
+    "name", ["Tea", "a b", "../x", "x.md", "-x", "a--b", "", "ä", "x" * 97, "a/b", "tea\n"]
+)
 def test_what_is_no_name(name):
     with pytest.raises(BadData, match="is no name of a page; use a-z, 0-9"):
         page.checked_name(name)
@@ -128,7 +172,8 @@ def test_a_name_that_is_taken_and_one_that_only_looks_different(note):
     before = note.everything()
     for name in ("green-tea", "green_tea"):
         with pytest.raises(
-            Failure, match=r"there is a page 'knowledge/green-tea.md' that says something else.*--update green-tea"
+            Failure,
+            match=r"there is a page 'knowledge/green-tea.md' that says something else.*--update green-tea",
         ) as said:
             note.write("Ben runs in the park.", name, force=True)
         assert said.value.code == 1
@@ -136,7 +181,9 @@ def test_a_name_that_is_taken_and_one_that_only_looks_different(note):
     os.rename(note.home.path("knowledge/green-tea.md"), note.home.path("knowledge/Green Tea.md"))
     with pytest.raises(Failure, match="there is a page 'knowledge/Green Tea.md'"):
         note.write("Ben runs in the park.", "green-tea")
-    assert note.write("# Green tea\n\nBen runs in the park.").path == "knowledge/green-tea-2.md", "a link must not mean two"
+    assert note.write("# Green tea\n\nBen runs in the park.").path == "knowledge/green-tea-2.md", (
+        "a link must not mean two"
+    )
 
 
 def test_the_same_command_again_changes_nothing_not_even_the_counter(note):
@@ -165,11 +212,15 @@ def test_a_command_that_says_more_is_no_repetition(note):
 def test_a_near_duplicate_is_refused_with_its_name(note):
     note.write(TEA, "tea")
     with pytest.raises(
-        Failure, match=r"'knowledge/tea.md' says \d\d% of it already; change it with --update tea, or insist"
+        Failure,
+        match=r"'knowledge/tea.md' says \d\d% of it already; change it with --update tea, or insist",
     ) as said:
         note.write(TEA + " Always.")
     assert said.value.code == 1 and note.names() == ["tea.md"]
-    assert note.write(TEA + " Always.", force=True).path == "knowledge/ann-drinks-green-tea-in-the-morning-never.md"
+    assert (
+        note.write(TEA + " Always.", force=True).path
+        == "knowledge/ann-drinks-green-tea-in-the-morning-never.md"
+    )
     note.write("Ann drinks coffee.")  # half of the words are others
 
 
@@ -184,7 +235,10 @@ def test_summaries_are_compared_with_summaries_and_observations_with_nothing(not
     first = note.write(TEA, place=pages.COMPACTION, type="compaction")
     assert first.path == f"raw/compaction/{STAMP}-ann-drinks-green-tea-in-the-morning-never.md"
     note.now += 60_000
-    with pytest.raises(Failure, match=f"'{first.path}' says the same already; change it with --update {first.path}, or"):
+    with pytest.raises(
+        Failure,
+        match=f"'{first.path}' says the same already; change it with --update {first.path}, or",
+    ):
         note.write(TEA, place=pages.COMPACTION, type="compaction")
     for _ in range(3):
         note.now += 60_000
@@ -198,7 +252,10 @@ def test_a_named_observation_does_not_take_another_s_place(note):
     """It was: an error of the system's, with nothing but a path."""
     note.write("one thing", "seen", place=pages.OBSERVATIONS)
     assert note.write("one thing", "seen", place=pages.OBSERVATIONS).fresh is False
-    with pytest.raises(Failure, match=rf"there is a page 'raw/observations/{STAMP}-seen.md' that says something else") as said:
+    with pytest.raises(
+        Failure,
+        match=rf"there is a page 'raw/observations/{STAMP}-seen.md' that says something else",
+    ) as said:
         note.write("quite another", "seen", place=pages.OBSERVATIONS)
     assert said.value.code == 1
 
@@ -262,7 +319,8 @@ def test_what_it_points_at_must_be_there(note, given, error):
 
 
 @pytest.mark.parametrize(
-    "said, expected", [("8 May 2026", "2026-05-08"), ("2026/05/08", "2026-05-08"), (" 2026-05-08 ", "2026-05-08")]
+    "said, expected",
+    [("8 May 2026", "2026-05-08"), ("2026/05/08", "2026-05-08"), (" 2026-05-08 ", "2026-05-08")],
 )
 def test_a_day_may_be_written_as_people_do(note, said, expected):
     assert str(note.page(note.write("text", date=said).path).day) == expected
@@ -272,8 +330,12 @@ def test_a_picture_is_shown_in_the_body_once(note):
     for name in ("cat.png", "my cat.png"):
         files.replace(note.home.path("raw/images", name), b"\x89PNG")
     first = note.write("A cat.", image=note.home.path("raw/images/cat.png"))
-    assert note.text(first.path).endswith("image: raw/images/cat.png\n---\n\nA cat.\n\n![](raw/images/cat.png)\n")
-    second = note.write("Here ![a cat](raw/images/cat.png) it sits, on the mat.", image="raw/images/cat.png")
+    assert note.text(first.path).endswith(
+        "image: raw/images/cat.png\n---\n\nA cat.\n\n![](raw/images/cat.png)\n"
+    )
+    second = note.write(
+        "Here ![a cat](raw/images/cat.png) it sits, on the mat.", image="raw/images/cat.png"
+    )
     assert note.text(second.path).count("raw/images/cat.png") == 2
     third = note.write("Another, in the garden.", image="raw/images/my cat.png")
     assert note.text(third.path).endswith("\n\n![](<raw/images/my cat.png>)\n")
@@ -298,7 +360,10 @@ BLOCK = 'INJECTED_CONTEXT_KNOWLEDGE\n{"pages":[{"name":"tea","content":"x"}]}\n'
     (f"the key\nis {KEY}", "<stdin>:2: something that looks like a secret; leave it out; --force if it is none"),
 ])  # fmt: skip
 def test_bodies_that_are_no_knowledge(note, body, said):
-    for attempt in (lambda: note.write(body), lambda: note.update("there", body or "\0" if "NUL" in said else body)):
+    for attempt in (
+        lambda: note.write(body),
+        lambda: note.update("there", body or "\0" if "NUL" in said else body),
+    ):
         if not body.strip() and attempt.__code__.co_names == ("update",):
             continue
         with pytest.raises(BadData) as failure:
@@ -319,23 +384,41 @@ def test_a_body_as_large_as_may_be(note):
 
 def test_a_secret_of_the_home_s_own_and_how_to_insist(note):
     files.replace(note.home.path(".env"), b"MY_TOKEN=correct-horse-battery\n")
-    for given in ({"body": "it is correct-horse-battery"}, {"body": "text", "tags": ["correct-horse-battery"]}):
+    for given in (
+        {"body": "it is correct-horse-battery"},
+        {"body": "text", "tags": ["correct-horse-battery"]},
+    ):
         with pytest.raises(BadData, match="looks like a secret") as failure:
             note.write(**given)
         assert "correct-horse" not in str(failure.value)
     with pytest.raises(BadData, match="looks like a secret"):
         note.update("there", source="correct-horse-battery")
-    assert "correct-horse-battery" in note.text(note.write("it is correct-horse-battery", "told", force=True).path)
+    assert "correct-horse-battery" in note.text(
+        note.write("it is correct-horse-battery", "told", force=True).path
+    )
 
 
 def test_what_a_pipe_gives(note):
-    assert notes.body_of("\ufeffone\r\ntwo\u2028\x85three\rfour\n".encode()) == "one\ntwo\u2028\x85three\rfour\n"
+    assert (
+        notes.body_of("\ufeffone\r\ntwo\u2028\x85three\rfour\n".encode())
+        == "one\ntwo\u2028\x85three\rfour\n"
+    )
     with pytest.raises(BadData, match=r"<stdin>:2: no UTF-8"):
         notes.body_of(b"one\ntwo\xff")
 
 
 @pytest.mark.parametrize(
-    "body", ["one\rtwo", "a\u2028b\x85c", "---\n---\n---", "...", "\t tabs", "\ufeff mark", "a\n\n\n\nb", "[[x]] {y} %z"]
+    "body",
+    [
+        "one\rtwo",
+        "a\u2028b\x85c",
+        "---\n---\n---",
+        "...",
+        "\t tabs",
+        "\ufeff mark",
+        "a\n\n\n\nb",
+        "[[x]] {y} %z",
+    ],
 )
 def test_a_body_comes_back_as_it_was(note, body):
     assert note.page(note.write(body, "it").path).body == f"\n{body}\n"
@@ -365,21 +448,29 @@ def there(note) -> Notes:
 
 def test_an_update_changes_what_it_is_given(there):
     assert there.update("there", tier="L1", tags=["two", "three"]).ref == "knowledge/there.md:1"
-    assert there.text("knowledge/there.md") == PERSON.replace("tier: L2", "tier: L1").replace("[one]", "[two, three]")
-    there.update("there", tags=[""], source="me", valid_to="2027-01-01")
-    assert there.text("knowledge/there.md") == PERSON.replace("tier: L2", "tier: L1").replace("tags: [one]\n", "").replace(
-        "L1\n", "L1\nsource: me\nvalid_to: 2027-01-01\n"
+    assert there.text("knowledge/there.md") == PERSON.replace("tier: L2", "tier: L1").replace(
+        "[one]", "[two, three]"
     )
+    there.update("there", tags=[""], source="me", valid_to="2027-01-01")
+    assert there.text("knowledge/there.md") == PERSON.replace("tier: L2", "tier: L1").replace(
+        "tags: [one]\n", ""
+    ).replace("L1\n", "L1\nsource: me\nvalid_to: 2027-01-01\n")
     there.update("there", source="", valid_to="")
-    assert "source" not in there.text("knowledge/there.md") and "valid_to" not in there.text("knowledge/there.md")
+    assert "source" not in there.text("knowledge/there.md") and "valid_to" not in there.text(
+        "knowledge/there.md"
+    )
     assert maintenance.writes(there.home).total == 3
 
 
 def test_a_new_body_dates_it_today_unless_a_day_is_given(there):
     there.update("There", "New text.\n")
-    assert there.text("knowledge/there.md") == PERSON.replace("2025-05-08 ", "2026-01-30 ").replace("Old", "New")
+    assert there.text("knowledge/there.md") == PERSON.replace("2025-05-08 ", "2026-01-30 ").replace(
+        "Old", "New"
+    )
     there.update("knowledge/there.md", "Newest text.", date="2025-12-24")
-    assert there.text("knowledge/there.md") == PERSON.replace("2025-05-08 ", "2025-12-24 ").replace("Old", "Newest")
+    assert there.text("knowledge/there.md") == PERSON.replace("2025-05-08 ", "2025-12-24 ").replace(
+        "Old", "Newest"
+    )
     there.update("there", tier="L1")
     assert there.page("knowledge/there.md").day == date(2025, 12, 24), "a field is no new text"
 
@@ -389,8 +480,15 @@ def test_an_update_with_a_source_and_with_line_ends_of_windows(there):
     files.replace(there.home.path("knowledge/there.md"), PERSON.replace("\n", "\r\n").encode())
     there.update("there", "one\ntwo", cites=[event.ref])
     text = there.text("knowledge/there.md")
-    assert text.count("\n") == text.count("\r\n") and text.endswith("---\r\n\r\none\r\ntwo\r\n") or "one\r\ntwo\r\n" in text
-    assert there.page("knowledge/there.md").sources[0].ref == event.ref and "# my own comment\r\n" in text
+    assert (
+        text.count("\n") == text.count("\r\n")
+        and text.endswith("---\r\n\r\none\r\ntwo\r\n")
+        or "one\r\ntwo\r\n" in text
+    )
+    assert (
+        there.page("knowledge/there.md").sources[0].ref == event.ref
+        and "# my own comment\r\n" in text
+    )
 
 
 @pytest.mark.parametrize("name, error, said", [
@@ -404,7 +502,14 @@ def test_an_update_of_what_is_not_there(there, name, error, said):
 
 
 @pytest.mark.parametrize(
-    "data", [b"no head\n", b"---\ntype: [user\n---\n", b"---\nunended: x\n", b"\xff\xfe---\n", b"---\n{type: user}\n---\nx\n"]
+    "data",
+    [
+        b"no head\n",
+        b"---\ntype: [user\n---\n",
+        b"---\nunended: x\n",
+        b"\xff\xfe---\n",
+        b"---\n{type: user}\n---\nx\n",
+    ],
 )
 def test_a_page_that_cannot_be_changed_safely_stays(note, data):
     files.replace(note.home.path("knowledge/there.md"), data)
@@ -424,7 +529,9 @@ def test_a_person_s_save_at_the_same_moment_is_kept(there, monkeypatch):
 
     monkeypatch.setattr(exchange, "swap", late)
     assert there.update("there", tier="L1").conflicts == []
-    assert there.text("knowledge/there.md") == PERSON.replace("Old", "My own").replace("tier: L2", "tier: L1")
+    assert there.text("knowledge/there.md") == PERSON.replace("Old", "My own").replace(
+        "tier: L2", "tier: L1"
+    )
     assert there.names() == ["there.md"]
 
 
@@ -445,8 +552,12 @@ def test_a_save_that_collides_is_kept_beside_the_page_and_told(there, monkeypatc
     monkeypatch.setattr(exchange, "swap", late)
     monkeypatch.setattr(clock, "sleep", meanwhile)
     written = there.update("there", tier="L1")
-    assert there.text("knowledge/there.md") == PERSON.replace("Old", "My second").replace("tier: L2", "tier: L1")
-    assert [files.read(kept).decode() for kept in written.conflicts] == [PERSON.replace("Old", "My first")]
+    assert there.text("knowledge/there.md") == PERSON.replace("Old", "My second").replace(
+        "tier: L2", "tier: L1"
+    )
+    assert [files.read(kept).decode() for kept in written.conflicts] == [
+        PERSON.replace("Old", "My first")
+    ]
     assert os.path.basename(written.conflicts[0]).startswith("there (conflict ")
 
 
@@ -458,8 +569,21 @@ def draft(note, **value) -> Draft:
 
 
 def test_a_line_of_json_is_a_page(note):
-    given = draft(note, body="text", type="user", name="it", tags=["a"], triples=[["a", "owns", "b"]], source=None, tier="L1")
-    assert (given.name, given.body, given.fields["tier"]) == ("it", "text", "L1") and "source" not in given.fields
+    given = draft(
+        note,
+        body="text",
+        type="user",
+        name="it",
+        tags=["a"],
+        triples=[["a", "owns", "b"]],
+        source=None,
+        tier="L1",
+    )
+    assert (given.name, given.body, given.fields["tier"]) == (
+        "it",
+        "text",
+        "L1",
+    ) and "source" not in given.fields
     assert notes.write(note.means, given).ref == "knowledge/it.md:1"
 
 
@@ -488,9 +612,16 @@ def test_a_bad_line_stops_no_other(note):
         [os.path.join(ROOT, "bin", "mem-note"), "--jsonl"], input=b"\n".join(lines), capture_output=True,
         env={"PATH": os.environ["PATH"], "MIND_HOME": note.home.root},
     )  # fmt: skip
-    assert ended.stdout.split() == [b"knowledge/the-first-of-them.md:1", b"knowledge/and-something-else-entirely.md:1"]
+    assert ended.stdout.split() == [
+        b"knowledge/the-first-of-them.md:1",
+        b"knowledge/and-something-else-entirely.md:1",
+    ]
     said = ended.stderr.decode().splitlines()
-    assert len(said) == 2 and "<stdin>:2: half of a surrogate" in said[0] and "<stdin>:3: no JSON" in said[1]
+    assert (
+        len(said) == 2
+        and "<stdin>:2: half of a surrogate" in said[0]
+        and "<stdin>:3: no JSON" in said[1]
+    )
     assert ended.returncode == 65
 
 
@@ -503,7 +634,8 @@ def counter(home) -> dict:
 
 def an_old_page(note, name: str = "old") -> str:
     files.replace(
-        note.home.path(f"knowledge/{name}.md"), b"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nan old thing of no use\n"
+        note.home.path(f"knowledge/{name}.md"),
+        b"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nan old thing of no use\n",
     )
     return note.home.path(f"knowledge/{name}.md")
 
@@ -516,7 +648,12 @@ def test_retention_runs_at_exactly_the_50th_write(note):
     assert os.path.exists(old) and counter(note.home)["writes"] == 49
     note.update("new", source="write 50")
     assert not os.path.exists(old)
-    assert counter(note.home) == {"writes": 0, "total": 50, "first": clock.text(NOW), "time": clock.text(NOW)}
+    assert counter(note.home) == {
+        "writes": 0,
+        "total": 50,
+        "first": clock.text(NOW),
+        "time": clock.text(NOW),
+    }
     assert note.said == ["retention deleted 1 file; see 'mem-lint --prune' and raw/maintenance-log"]
     old = an_old_page(note)
     for n in range(51, 100):
@@ -538,7 +675,11 @@ def test_the_counter_is_of_the_home_not_of_the_process(note):
     for n in range(5):
         assert os.path.exists(old), f"after {n * 10 + 1} writes"
         subprocess.run([sys.executable, "-c", write, note.home.root, *where], check=True)
-    assert not os.path.exists(old) and counter(note.home) == {**counter(note.home), "total": 51, "writes": 1}
+    assert not os.path.exists(old) and counter(note.home) == {
+        **counter(note.home),
+        "total": 51,
+        "writes": 1,
+    }
 
 
 @pytest.mark.parametrize("data", [
@@ -575,7 +716,9 @@ def test_a_write_clears_up_after_one_that_was_killed(note):
     note.write("# Tea\n\ntext")
     assert "tea.md" in note.names() and not [name for name in note.names() if name.startswith(".")]
     kept = [name for name in note.names() if name != "tea.md"]
-    assert [note.text(f"knowledge/{name}") for name in kept] == ["half of wha"] * len(kept), "what may be a person's is kept"
+    assert [note.text(f"knowledge/{name}") for name in kept] == ["half of wha"] * len(kept), (
+        "what may be a person's is kept"
+    )
 
 
 # --- what the agent may do, from inside its sandbox
@@ -628,5 +771,7 @@ def test_a_page_that_is_past_when_it_is_written_is_told(note):
     assert note.said == [
         "knowledge/tea.md: reference is kept 90 days; this is of 2025-10-31, 91 days ago; retention deletes it next time"
     ]
-    note.write("Something else, with words of its own.", "other", type="reference", date="2025-11-01")
+    note.write(
+        "Something else, with words of its own.", "other", type="reference", date="2025-11-01"
+    )
     assert len(note.said) == 1

@@ -64,13 +64,23 @@ def test_no_secret_can_be_read(world, model, rung):
     write(world.path("secret"), CANARIES[4])
     write(world.path(".ssh/id"), CANARIES[4])
     model.then(calls(call(SEARCH, timeout=300)), "Searched.")
-    world.turn("go " + CANARIES[5], GEMINI_API_KEY=CANARIES[6], PLAIN=CANARIES[7], MIND_TURN_SANDBOX=rung, MIND_TURN_TIMEOUT="100")
+    world.turn(
+        "go " + CANARIES[5],
+        GEMINI_API_KEY=CANARIES[6],
+        PLAIN=CANARIES[7],
+        MIND_TURN_SANDBOX=rung,
+        MIND_TURN_TIMEOUT="100",
+    )
     told = world.events()[1]
     whole = told.content + (content(home.path(told.meta["full"])) if "full" in told.meta else "")
     assert whole.rstrip().endswith("searched") and told.meta["sandbox"] == rung
     assert [name for name in CANARIES if name in whole] == []
     for number, request in enumerate(model.requests):  # the message itself is the model's to read
-        assert [name for name in CANARIES if name in json.dumps(request).replace("go " + CANARIES[5], "")] == [], number
+        assert [
+            name
+            for name in CANARIES
+            if name in json.dumps(request).replace("go " + CANARIES[5], "")
+        ] == [], number
 
 
 def test_the_search_finds_them_without_a_sandbox(world, model):
@@ -80,12 +90,20 @@ def test_the_search_finds_them_without_a_sandbox(world, model):
     model.then(calls(call(SEARCH.replace("find /", "true /"))), "Searched.")
     world.turn("go " + CANARIES[5], PLAIN=CANARIES[7], MIND_TURN_SANDBOX="none")
     event = world.events()[1]
-    told = event.content + (content(world.home.path(event.meta["full"])) if "full" in event.meta else "")
-    assert all(CANARIES[number] in told for number in (4, 5, 7)) and CANARIES[0] not in told and "CANARY_KEY=***" in told
+    told = event.content + (
+        content(world.home.path(event.meta["full"])) if "full" in event.meta else ""
+    )
+    assert (
+        all(CANARIES[number] in told for number in (4, 5, 7))
+        and CANARIES[0] not in told
+        and "CANARY_KEY=***" in told
+    )
 
 
 def test_known_secrets_are_masked_in_long_outputs_too(home, unsynced):
-    with Shell(home, ROOT, None, Terms(sandbox="none", mask=lambda text: text.replace("canary", "***"))) as shell:
+    with Shell(
+        home, ROOT, None, Terms(sandbox="none", mask=lambda text: text.replace("canary", "***"))
+    ) as shell:
         done = shell.run(
             "for i in $(seq 8191); do printf x; done; printf canary; seq 5000; printf canary; for i in $(seq 8190); do printf x; done",
             20,
@@ -105,9 +123,14 @@ def test_a_home_within_what_can_be_read(home, tmp_path, unsynced, rung, way, mon
         monkeypatch.setattr(bounds, "SYSTEM", (*bounds.SYSTEM, str(tmp_path)))
     with Shell(home, ROOT, None, Terms(sandbox=rung, readable=more)) as shell:
         done = shell.run(
-            f"cat '{tmp_path}/beside' \"$MIND_HOME/knowledge/page.md\" \"$MIND_HOME/.env\"; echo x > '{tmp_path}/beside'", 20
+            f"cat '{tmp_path}/beside' \"$MIND_HOME/knowledge/page.md\" \"$MIND_HOME/.env\"; echo x > '{tmp_path}/beside'",
+            20,
         )
-    assert done.text.startswith("seenknown") and CANARIES[0] not in done.text and content(str(tmp_path / "beside")) == "seen"
+    assert (
+        done.text.startswith("seenknown")
+        and CANARIES[0] not in done.text
+        and content(str(tmp_path / "beside")) == "seen"
+    )
 
 
 def test_keys_and_sockets_of_the_machine(shell):
@@ -119,7 +142,10 @@ def test_keys_and_sockets_of_the_machine(shell):
     )
     assert done.text == "-1 1"
     for family in (17, 40):  # packet, vsock
-        assert "PermissionError" in shell.run(f"/usr/bin/python3 -c 'import socket; socket.socket({family})'", 20).text
+        assert (
+            "PermissionError"
+            in shell.run(f"/usr/bin/python3 -c 'import socket; socket.socket({family})'", 20).text
+        )
 
 
 # --- what cannot be changed
@@ -141,22 +167,45 @@ def test_the_home_and_the_system_stay_as_they_are(shell, home, command, tmp_path
     """Nor the suite's own folder. What a command writes into its own world is gone with it."""
     files.make_folder(home.workspace)
     before = everything(home.root)
-    own = subprocess.run(["git", "-C", ROOT, "status", "--porcelain", "bin", "lib"], capture_output=True, check=True).stdout
+    own = subprocess.run(
+        ["git", "-C", ROOT, "status", "--porcelain", "bin", "lib"], capture_output=True, check=True
+    ).stdout
     passwd = files.read("/etc/passwd")
     shell.run(command, 20)
     assert everything(home.root) == before
-    assert files.read("/etc/passwd") == passwd and not os.path.exists("/etc/cron.d/x") and not os.path.exists("/usr/bin/x")
-    assert subprocess.run(["git", "-C", ROOT, "status", "--porcelain", "bin", "lib"], capture_output=True, check=True).stdout == own
+    assert (
+        files.read("/etc/passwd") == passwd
+        and not os.path.exists("/etc/cron.d/x")
+        and not os.path.exists("/usr/bin/x")
+    )
+    assert (
+        subprocess.run(
+            ["git", "-C", ROOT, "status", "--porcelain", "bin", "lib"],
+            capture_output=True,
+            check=True,
+        ).stdout
+        == own
+    )
 
 
 def everything(root: str) -> dict[str, bytes]:
     """Every file, folder and link but those of the workspace."""
     found = {}
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if os.path.join(folder, name) != os.path.join(root, "workspace")]
+        folders[:] = [
+            name
+            for name in folders
+            if os.path.join(folder, name) != os.path.join(root, "workspace")
+        ]
         for name in [*folders, *names]:
             path = os.path.join(folder, name)
-            found[path] = os.readlink(path).encode() if os.path.islink(path) else files.read(path) if name in names else b""
+            found[path] = (
+                os.readlink(path).encode()
+                if os.path.islink(path)
+                else files.read(path)
+                if name in names
+                else b""
+            )
     assert os.path.isdir(os.path.join(root, "workspace"))
     return found
 
@@ -164,7 +213,8 @@ def everything(root: str) -> dict[str, bytes]:
 def test_the_home_can_be_read(shell, home):
     write(home.path("knowledge/page.md"), "known\n")
     assert shell.run(
-        'cat "$MIND_HOME/knowledge/page.md" && ls "$MIND_HOME" && head -1 "$MIND_HOME"/logs/*/*/*.md', 20
+        'cat "$MIND_HOME/knowledge/page.md" && ls "$MIND_HOME" && head -1 "$MIND_HOME"/logs/*/*/*.md',
+        20,
     ).text.startswith("known\n")
 
 
@@ -180,7 +230,10 @@ def test_what_is_linked_from_the_home_can_be_read(tmp_path, unsynced, rung):
             'cat "$MIND_HOME/logs/a/file" && echo hi > file && cat "$MIND_HOME/workspace/file"; echo x > "$MIND_HOME/logs/a/file"',
             20,
         )
-    assert done.text.startswith("therehi\n") and (tmp_path / "disk" / "a" / "file").read_text() == "there"
+    assert (
+        done.text.startswith("therehi\n")
+        and (tmp_path / "disk" / "a" / "file").read_text() == "there"
+    )
 
 
 def test_more_folders_can_be_read(home, tmp_path, unsynced, rung):
@@ -188,8 +241,15 @@ def test_more_folders_can_be_read(home, tmp_path, unsynced, rung):
     (tmp_path / "more" / "file").write_text("readable")
     (tmp_path / "other").write_text("hidden")
     with Shell(home, ROOT, None, Terms(sandbox=rung, readable=(str(tmp_path / "more"),))) as shell:
-        done = shell.run(f"cat '{tmp_path}/more/file'; cat '{tmp_path}/other'; echo x > '{tmp_path}/more/file'", 20)
-    assert done.text.startswith("readable") and "hidden" not in done.text and (tmp_path / "more" / "file").read_text() == "readable"
+        done = shell.run(
+            f"cat '{tmp_path}/more/file'; cat '{tmp_path}/other'; echo x > '{tmp_path}/more/file'",
+            20,
+        )
+    assert (
+        done.text.startswith("readable")
+        and "hidden" not in done.text
+        and (tmp_path / "more" / "file").read_text() == "readable"
+    )
 
 
 def test_tmp_lasts_a_turn_and_is_its_own(home, unsynced, rung):
@@ -222,7 +282,9 @@ def test_folders_that_hold_too_much(home, tmp_path, rung, what, monkeypatch):
 def reached(shell: Shell) -> bool:
     """Whether a command reaches a server of this machine: the kernel answers for it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return shell.run(f"(exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}) && echo reached", 20).text.endswith("reached")
+        return shell.run(
+            f"(exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}) && echo reached", 20
+        ).text.endswith("reached")
 
 
 def test_no_network_unless_it_is_allowed(home, unsynced, rung):
@@ -241,7 +303,14 @@ def test_services_of_the_machine_are_not_reached(home, tmp_path, unsynced, rung)
             service.listen()
             for network in (False, True):
                 with Shell(
-                    home, ROOT, None, Terms(sandbox=rung, network=network, readable=(path,) if rung == "landlock" else ())
+                    home,
+                    ROOT,
+                    None,
+                    Terms(
+                        sandbox=rung,
+                        network=network,
+                        readable=(path,) if rung == "landlock" else (),
+                    ),
                 ) as shell:
                     done = shell.run(
                         f'/usr/bin/python3 -c \'import socket; socket.socket(socket.AF_UNIX).connect("{path}"); print("reached")\'',
@@ -255,7 +324,10 @@ def test_services_of_the_machine_are_not_reached(home, tmp_path, unsynced, rung)
 def test_other_processes_are_out_of_reach(shell):
     with subprocess.Popen(["sleep", "60"]) as other:
         try:
-            done = shell.run(f"kill -9 {other.pid} {os.getpid()}; cat /proc/{other.pid}/environ /proc/{other.pid}/mem", 20)
+            done = shell.run(
+                f"kill -9 {other.pid} {os.getpid()}; cat /proc/{other.pid}/environ /proc/{other.pid}/mem",
+                20,
+            )
             assert other.poll() is None and done.exit != 0
         finally:
             other.kill()
@@ -279,7 +351,11 @@ def project(tmp_path):
     (folder / ".zshrc").symlink_to("dotfiles/zshrc")
     write(str(folder / "tools/hooks/pre-commit"), "#!/bin/sh\n", 0o755)
     write(str(folder / "dev/gitcfg"), "[alias]\n\tx = !true\n")
-    for name, value in (("core.hooksPath", "tools/hooks"), ("include.path", "../dev/gitcfg"), ("alias.y", "!./dev/missing")):
+    for name, value in (
+        ("core.hooksPath", "tools/hooks"),
+        ("include.path", "../dev/gitcfg"),
+        ("alias.y", "!./dev/missing"),
+    ):
         subprocess.run(["git", "-C", str(folder), "config", name, value], check=True)
     write(str(folder / ".git/worktrees/tree/HEAD"), "ref: refs/heads/tree\n")
     write(str(folder / ".git/worktrees/tree/commondir"), "../..\n")
@@ -296,7 +372,9 @@ def armed(folder) -> dict[str, str]:
             found[path] = "-> " + os.readlink(path)
         elif os.path.isdir(path):
             found |= {
-                os.path.join(top, name): content(os.path.join(top, name)) for top, _, names in os.walk(path) for name in names
+                os.path.join(top, name): content(os.path.join(top, name))
+                for top, _, names in os.walk(path)
+                for name in names
             }
         else:
             found[path] = content(path)
@@ -339,7 +417,10 @@ def test_nothing_is_planted(home, unsynced, rung, project, command):
             assert path in before or "evil" not in text, path
         if (
             done.exit == 0
-            and "evil" in subprocess.run(["grep", "-rhs", "evil", str(project)], capture_output=True, text=True).stdout
+            and "evil"
+            in subprocess.run(
+                ["grep", "-rhs", "evil", str(project)], capture_output=True, text=True
+            ).stdout
         ):
             assert later.SUFFIX in done.text, "the model is told"
         shell.run("true", 20)
@@ -350,7 +431,12 @@ def test_a_folder_too_large_to_look_through(home, unsynced, rung, project, monke
     """Nothing is run there: what a command plants could not be told from what is the person's."""
     monkeypatch.setattr(later, "MOST", 60)
     with Shell(home, ROOT, str(project), Terms(sandbox=rung)) as shell:
-        assert shell.run("mkdir -p free/q/$(seq -s / 1 70) && echo evil > free/q/.bashrc", 20).text.count(later.SUFFIX) == 1
+        assert (
+            shell.run(
+                "mkdir -p free/q/$(seq -s / 1 70) && echo evil > free/q/.bashrc", 20
+            ).text.count(later.SUFFIX)
+            == 1
+        )
         done = shell.run("echo evil > .git/config", 20)
     assert done.text.startswith("not run: more than 60 folders below") and done.exit == 127
     assert "evil" not in content(str(project / ".git/config"))
@@ -359,8 +445,13 @@ def test_a_folder_too_large_to_look_through(home, unsynced, rung, project, monke
 def test_many_repositories(home, unsynced, rung):
     """More than a rung takes one by one: whole folders are kept as they are then, and the others can be written."""
     with Shell(home, ROOT, None, Terms(sandbox=rung)) as shell:
-        shell.run("for i in $(seq 900); do mkdir -p many/$i/.git; : > many/$i/.git/config; done", 60)
-        done = shell.run("echo evil > many/7/.git/config; mkdir -p other && echo hi > other/file && cat other/file", 60)
+        shell.run(
+            "for i in $(seq 900); do mkdir -p many/$i/.git; : > many/$i/.git/config; done", 60
+        )
+        done = shell.run(
+            "echo evil > many/7/.git/config; mkdir -p other && echo hi > other/file && cat other/file",
+            60,
+        )
     assert done.text.endswith("hi") or rung == "landlock"
     assert content(os.path.join(home.workspace, "many/7/.git/config")) == ""
 
@@ -378,7 +469,10 @@ def test_a_repository_of_its_own_stays_usable(home, unsynced, rung):
 def test_what_is_set_aside_is_kept(home, unsynced, rung):
     with Shell(home, ROOT, None, Terms(sandbox=rung)) as shell:
         done = shell.run("echo one > .bashrc", 20)
-        assert done.text == f"('{home.workspace}/.bashrc' would run later, outside the sandbox: it is now '.bashrc.set-aside')"
+        assert (
+            done.text
+            == f"('{home.workspace}/.bashrc' would run later, outside the sandbox: it is now '.bashrc.set-aside')"
+        )
         shell.run("echo two > .bashrc", 20)
     assert sorted(os.listdir(home.workspace)) == [".bashrc.set-aside", ".bashrc.set-aside-2"]
     assert content(os.path.join(home.workspace, ".bashrc.set-aside-2")) == "two\n"
@@ -389,7 +483,15 @@ def test_what_is_set_aside_is_kept(home, unsynced, rung):
 
 @pytest.fixture
 def remembered(home, log, command):
-    command("mem-append", "--context", "discord-thread/9", "--role", "user", stdin=b"The garage code is 1234.", home=home)
+    command(
+        "mem-append",
+        "--context",
+        "discord-thread/9",
+        "--role",
+        "user",
+        stdin=b"The garage code is 1234.",
+        home=home,
+    )
     return home
 
 
@@ -485,7 +587,11 @@ for turn in range(int(sys.argv[2])):
         if how == "relative"
         else f"{remembered.workspace}/l/{os.path.basename(ROOT)}/bin/mem-show"
     )
-    inside(remembered, rung, f"/usr/bin/python3 asked.py '{program}' {20 if how == 'by a race' else 2} '{ROOT}'")
+    inside(
+        remembered,
+        rung,
+        f"/usr/bin/python3 asked.py '{program}' {20 if how == 'by a race' else 2} '{ROOT}'",
+    )
     assert not os.path.exists(remembered.path("escaped"))
 
 
@@ -522,7 +628,9 @@ if broker.isdigit():
     socket.send_fds(passing, [b"."], [r]); passing.send(b"."); socket.send_fds(passing, [b"."], [0])
 """
     write(os.path.join(remembered.workspace, "abuse.py"), abuse)
-    done = inside(remembered, rung, "/usr/bin/python3 abuse.py; echo $?; mem-recall --lexical garage code")
+    done = inside(
+        remembered, rung, "/usr/bin/python3 abuse.py; echo $?; mem-recall --lexical garage code"
+    )
     assert done.text.startswith("0\nlogs/") and done.exit == 0 and done.seconds < 30
 
 
@@ -547,7 +655,14 @@ def test_required_and_there_is_none(home, monkeypatch, world, model):
         with pytest.raises(Misconfigured, match="not here"):
             ladder.choose(setting)
     monkeypatch.undo()
-    assert world.turn("hi", code=78, MIND_TURN_SANDBOX="sandbox-exec" if os.uname().sysname == "Linux" else "landlock") == ""
+    assert (
+        world.turn(
+            "hi",
+            code=78,
+            MIND_TURN_SANDBOX="sandbox-exec" if os.uname().sysname == "Linux" else "landlock",
+        )
+        == ""
+    )
     assert world.events() == [] and "there is none" in world.said and not model.requests
 
 
@@ -555,8 +670,14 @@ def test_the_first_rung_there_is(monkeypatch):
     from plainmind.agent.sandbox import ladder
 
     monkeypatch.setattr(ladder, "_order", lambda: ("bubblewrap", "landlock"))
-    for missing, rung in (((), "bubblewrap"), (("bubblewrap",), "landlock"), (("bubblewrap", "landlock"), "none")):
-        monkeypatch.setattr(ladder, "_missing", lambda name, missing=missing: "no" if name in missing else "")
+    for missing, rung in (
+        ((), "bubblewrap"),
+        (("bubblewrap",), "landlock"),
+        (("bubblewrap", "landlock"), "none"),
+    ):
+        monkeypatch.setattr(
+            ladder, "_missing", lambda name, missing=missing: "no" if name in missing else ""
+        )
         assert ladder.choose("auto").rung == rung
 
 
@@ -583,5 +704,11 @@ def test_the_profile_of_macos():
     """Only its text: no machine here can run it."""
     limits = bounds.Bounds("/w", ("/w",), ("/h/logs",), ("/usr",), "/h", "/t", False)
     text = seatbelt.profile(limits, ['/w/a"b/.git/hooks'])
-    assert "(deny default)" in text and '(subpath "/w")' in text and '(deny file-write* (subpath "/w/a\\"b/.git/hooks"))' in text
-    assert "(allow network*)" not in text and "(allow network*)" in seatbelt.profile(limits._replace(network=True), [])
+    assert (
+        "(deny default)" in text
+        and '(subpath "/w")' in text
+        and '(deny file-write* (subpath "/w/a\\"b/.git/hooks"))' in text
+    )
+    assert "(allow network*)" not in text and "(allow network*)" in seatbelt.profile(
+        limits._replace(network=True), []
+    )

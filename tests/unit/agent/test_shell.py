@@ -69,7 +69,10 @@ def test_output_and_exit(shell, command, text, exit):
 
 
 def test_the_model_is_told_how_it_ended(shell):
-    assert shell.run("echo hi; exit 3", 20).told == "hi\n(exit 3)" and shell.run("false", 20).told == "(exit 1)"
+    assert (
+        shell.run("echo hi; exit 3", 20).told == "hi\n(exit 3)"
+        and shell.run("false", 20).told == "(exit 1)"
+    )
     assert shell.run("true", 20).told == "" and "exit" not in shell.run("sleep 9", 1).told
 
 
@@ -89,7 +92,9 @@ def test_the_rung_is_recorded(shell, rung):
 
 def test_the_time_limit_ends_the_whole_group(shell, home):
     done = shell.run(f"({HOLD}) & {READY}; echo before; sleep 30; echo after", 2)
-    assert done.exit is None and done.text.startswith("before\n(ended after 2 s") and done.seconds < 15
+    assert (
+        done.exit is None and done.text.startswith("before\n(ended after 2 s") and done.seconds < 15
+    )
     assert not alive(home)
 
 
@@ -106,8 +111,14 @@ def test_the_time_limit_ends_the_whole_group(shell, home):
 def test_nothing_is_left_behind(shell, home, start, way):
     """Nor is a background process that holds the pipe waited for."""
     command = f"{start.format(hold=HOLD)} {READY}; echo done"
-    done = shell.run(command + ("; sleep 60" if way != "by itself" else ""), 20 if way == "by itself" else 2)
-    assert done.text.startswith("done") and done.seconds < 15 and done.exit == (0 if way == "by itself" else None)
+    done = shell.run(
+        command + ("; sleep 60" if way != "by itself" else ""), 20 if way == "by itself" else 2
+    )
+    assert (
+        done.text.startswith("done")
+        and done.seconds < 15
+        and done.exit == (0 if way == "by itself" else None)
+    )
     assert not alive(home)
 
 
@@ -133,7 +144,11 @@ def test_long_output(shell, home):
     done = shell.run("seq 1 20000", 20)
     whole = "".join(f"{n}\n" for n in range(1, 20001))
     assert len(done.text) < 2 * bash.SHOWN + 200
-    head, middle, tail = done.text[: bash.SHOWN], done.text[bash.SHOWN : -bash.SHOWN], done.text[-bash.SHOWN :]
+    head, middle, tail = (
+        done.text[: bash.SHOWN],
+        done.text[bash.SHOWN : -bash.SHOWN],
+        done.text[-bash.SHOWN :],
+    )
     assert whole.startswith(head) and whole.endswith(tail)
     assert f"{len(whole) - 2 * bash.SHOWN} bytes left out" in middle and done.full in middle
     assert done.full.startswith("work/logs/") and files.read(home.path(done.full)) == whole.encode()
@@ -153,8 +168,13 @@ def test_huge_output_is_bounded(shell, home, monkeypatch):
     done = shell.run("yes abcdefg | head -c 3000000; echo the end", 20)
     assert done.exit == 0
     assert os.path.getsize(home.path(done.full)) <= bash.KEPT + 2 * bash.SHOWN
-    assert done.text.startswith("abcdefg\n") and done.text.endswith("the end\n"), "the tail is the real one"
-    assert "the whole is" not in done.text and f"the first {bash.KEPT} bytes are in {done.full}" in done.text
+    assert done.text.startswith("abcdefg\n") and done.text.endswith("the end\n"), (
+        "the tail is the real one"
+    )
+    assert (
+        "the whole is" not in done.text
+        and f"the first {bash.KEPT} bytes are in {done.full}" in done.text
+    )
 
 
 def test_endless_output_ends_at_the_limit(shell, home, monkeypatch):
@@ -188,7 +208,11 @@ def test_the_environment_is_an_allow_list(world, model):
         "_",
         "OLDPWD",
     }
-    assert f"MIND_HOME={world.home.root}" in seen and "TZ=Europe/Berlin" in seen and "TERM=dumb" in seen
+    assert (
+        f"MIND_HOME={world.home.root}" in seen
+        and "TZ=Europe/Berlin" in seen
+        and "TERM=dumb" in seen
+    )
     found = json.dumps(model.requests)
     assert "canary" not in found
 
@@ -197,7 +221,10 @@ def test_the_suites_own_commands_work_inside(world, model):
     world.append("user", "The garage code is 1234.", context="discord-thread/9")
     model.then(calls(call("mem-recall --lexical garage code", id="a")), "1234.")
     world.turn("garage?")
-    assert "The garage code is 1234." in world.events()[1].content and world.events()[1].meta["exit"] == 0
+    assert (
+        "The garage code is 1234." in world.events()[1].content
+        and world.events()[1].meta["exit"] == 0
+    )
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,11 @@ def streams() -> Iterator[Streams]:
             self.send_response(200)
             self.end_headers()
             if not script.requests[-1].get("stream"):
-                self.wfile.write(json.dumps({"choices": [{"message": {"content": "".join(map(str, pieces))}}]}).encode())
+                self.wfile.write(
+                    json.dumps(
+                        {"choices": [{"message": {"content": "".join(map(str, pieces))}}]}
+                    ).encode()
+                )
                 return
             try:
                 for piece in pieces:
@@ -80,9 +84,17 @@ def streams() -> Iterator[Streams]:
                         while not piece.wait(0.01) and not script.over.is_set():
                             pass
                         continue
-                    event = {"choices": [{"delta": {"content": piece}}]} if isinstance(piece, str) else piece
+                    event = (
+                        {"choices": [{"delta": {"content": piece}}]}
+                        if isinstance(piece, str)
+                        else piece
+                    )
                     self._send(json.dumps(event))
-                self._send(json.dumps({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}))
+                self._send(
+                    json.dumps(
+                        {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+                    )
+                )
                 self._send("[DONE]")
             except OSError:  # the turn was cut off
                 pass
@@ -114,7 +126,9 @@ class Terminal:
     def until(self, text: str) -> None:
         """Wait until all that was shown is this."""
         while self.seen != text:
-            assert text.startswith(self.seen) and self._read(), f"instead of {text!r}: {self.seen!r} {self.said()}"
+            assert text.startswith(self.seen) and self._read(), (
+                f"instead of {text!r}: {self.seen!r} {self.said()}"
+            )
 
     def press(self, key: bytes) -> None:
         os.write(self._fd, key)
@@ -191,7 +205,9 @@ def test_text_is_seen_before_the_answer_is_complete(terminal, streams, world):
     _, answer = world.events()
     assert answer.content == "Hello, world."
     assert answer.meta["usage"]["input_tokens"] == 7 and answer.meta["usage"]["seconds"] > 0
-    assert terminal("--message-id", "m1", "hi").end() == "Hello, world.\n", "a reply that was logged is shown again"
+    assert terminal("--message-id", "m1", "hi").end() == "Hello, world.\n", (
+        "a reply that was logged is shown again"
+    )
 
 
 def test_nothing_of_an_answer_is_obeyed(terminal, streams, world):
@@ -203,12 +219,16 @@ def test_nothing_of_an_answer_is_obeyed(terminal, streams, world):
     assert terminal("--message-id", "m1", "hi").end() == shown
 
 
-def test_text_before_a_command_is_seen_and_what_only_asks_for_lines_is_not(terminal, streams, world):
+def test_text_before_a_command_is_seen_and_what_only_asks_for_lines_is_not(
+    terminal, streams, world
+):
     world.append("user", "The garage code is 4711", context="discord-thread/9")
     made = raw_call(json.dumps({"command": "echo hi"}), id="a")
     last = streams.hold()
     streams.then("EXP", "AND ", f"{WINDOW}:3")
-    streams.then("I look.\n", {"choices": [{"delta": {"tool_calls": [made]}, "finish_reason": "tool_calls"}]})
+    streams.then(
+        "I look.\n", {"choices": [{"delta": {"tool_calls": [made]}, "finish_reason": "tool_calls"}]}
+    )
     streams.then(last, "EXPANSIVE it is: ", "4711.")
     screen = terminal("what is the code?")
     screen.until("I look.\n")
@@ -230,11 +250,16 @@ def test_ctrl_c_in_the_middle_of_an_answer(terminal, streams, world, model):
     assert screen.said().strip() == ""
     user, cut, notice = events = world.events()
     assert [e.role for e in events] == ["user", "agent", "system"]
-    assert (cut.content, cut.meta) == ("Half an ans", {"model": "openai:scripted", "cut": True, "for": "m1"})
+    assert (cut.content, cut.meta) == (
+        "Half an ans",
+        {"model": "openai:scripted", "cut": True, "for": "m1"},
+    )
     assert (notice.content, notice.meta) == ("the user interrupted the turn", {"for": "m1"})
     model.then("A whole answer.", "Yes.")
     assert world.turn("--message-id", "m1", "go") == "A whole answer.\n"
-    assert model.messages[0] == streams.requests[0]["messages"] and "Half" not in str(model.messages[0])
+    assert model.messages[0] == streams.requests[0]["messages"] and "Half" not in str(
+        model.messages[0]
+    )
     assert world.turn("--message-id", "m1", "go") == "A whole answer.\n"
     assert world.turn("--message-id", "m2", "really?") == "Yes.\n"
     assert [m["content"] for m in model.messages[1][1:]] == [
@@ -257,7 +282,9 @@ def test_ctrl_c_before_anything_is_seen(terminal, streams, world):
 def test_ctrl_c_in_a_command_cuts_no_answer(terminal, streams, world):
     """The text before the command was whole: it is logged as that, once."""
     made = raw_call(json.dumps({"command": "touch started; sleep 60"}), id="a")
-    streams.then("I look.", {"choices": [{"delta": {"tool_calls": [made]}, "finish_reason": "tool_calls"}]})
+    streams.then(
+        "I look.", {"choices": [{"delta": {"tool_calls": [made]}, "finish_reason": "tool_calls"}]}
+    )
     screen = terminal("--message-id", "m1", "go")
     screen.until("I look.\n")
     started = os.path.join(world.home.workspace, "started")
@@ -279,7 +306,11 @@ def test_a_stream_that_dies(terminal, streams, world, model):
         user, cut, notice = events = world.events()
         assert [e.role for e in events] == ["user", "agent", "system"]
         assert (cut.content, cut.meta["cut"], cut.meta["for"]) == ("Half an ans", True, "m1")
-        assert (notice.content, notice.meta["code"], notice.meta["for"]) == ("there was no answer", 69, "m1")
+        assert (notice.content, notice.meta["code"], notice.meta["for"]) == (
+            "there was no answer",
+            69,
+            "m1",
+        )
     model.then("A whole answer.")
     assert world.turn("--message-id", "m1", "go") == "A whole answer.\n"
     assert model.messages[0] == streams.requests[0]["messages"]
@@ -287,7 +318,10 @@ def test_a_stream_that_dies(terminal, streams, world, model):
 
 def test_json_is_not_streamed(terminal, streams, world):
     streams.then("Hel", "lo.")
-    assert json.loads(terminal("--json", "hi").end()) == {"reply": "Hello.", "model": "openai:scripted"}
+    assert json.loads(terminal("--json", "hi").end()) == {
+        "reply": "Hello.",
+        "model": "openai:scripted",
+    }
     assert "stream" not in streams.requests[0]
 
 
@@ -299,7 +333,12 @@ def shown(home, streams, monkeypatch, unsynced):
     """A turn whose answers are streamed into a list: `shown(text)` -> all that was shown. `failed` has the failure."""
     monkeypatch.setenv("OPENAI_BASE_URL", streams.url)
 
-    def run(text: str, setting: str = "openai:scripted", id: str = "m1", failure: type[Exception] | None = None) -> str:
+    def run(
+        text: str,
+        setting: str = "openai:scripted",
+        id: str = "m1",
+        failure: type[Exception] | None = None,
+    ) -> str:
         written: list[str] = []
         env, chosen = Environment(home.root), Settings("", "config.toml", lambda name: "")
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
@@ -328,24 +367,51 @@ def shown(home, streams, monkeypatch, unsynced):
         (["EXPAND", DIES], "EXPAND\n", ["EXPAND"], Unavailable),
         # a call that did not come whole is none
         (
-            ["I look.", {"choices": [{"delta": {"tool_calls": [raw_call('{"command": "ech')]}}]}, DIES],
+            [
+                "I look.",
+                {"choices": [{"delta": {"tool_calls": [raw_call('{"command": "ech')]}}]},
+                DIES,
+            ],
             "I look.\n",
             ["I look."],
             Unavailable,
         ),
-        ([{"choices": [{"delta": {"tool_calls": [raw_call('{"command": "ech')]}}]}, DIES], "", [], Unavailable),
+        (
+            [{"choices": [{"delta": {"tool_calls": [raw_call('{"command": "ech')]}}]}, DIES],
+            "",
+            [],
+            Unavailable,
+        ),
         # the server says what is wrong, after it had begun to answer
-        (["Half", {"error": {"message": "overloaded", "code": 529}}], "Half\n", ["Half"], Unavailable),
-        (["Half", {"error": {"message": "not like this", "code": 400}}], "Half\n", ["Half"], BadData),
+        (
+            ["Half", {"error": {"message": "overloaded", "code": 529}}],
+            "Half\n",
+            ["Half"],
+            Unavailable,
+        ),
+        (
+            ["Half", {"error": {"message": "not like this", "code": 400}}],
+            "Half\n",
+            ["Half"],
+            BadData,
+        ),
     ],
     ids=str,
 )
-def test_what_is_logged_of_an_answer_that_breaks_off(shown, streams, world, pieces, seen, logged, failure):
+def test_what_is_logged_of_an_answer_that_breaks_off(
+    shown, streams, world, pieces, seen, logged, failure
+):
     streams.then(*pieces)
     assert shown("go", failure=failure) == seen
     user, *cut, notice = world.events()
-    assert [(e.role, e.content, e.meta.get("cut")) for e in cut] == [("agent", text, True) for text in logged]
-    assert (notice.role, notice.content, notice.meta["code"]) == ("system", "there was no answer", failure.code)
+    assert [(e.role, e.content, e.meta.get("cut")) for e in cut] == [
+        ("agent", text, True) for text in logged
+    ]
+    assert (notice.role, notice.content, notice.meta["code"]) == (
+        "system",
+        "there was no answer",
+        failure.code,
+    )
     streams.then("Whole.")
     assert shown("go") == "Whole.\n"
     assert streams.requests[1] == streams.requests[0]
@@ -354,7 +420,9 @@ def test_what_is_logged_of_an_answer_that_breaks_off(shown, streams, world, piec
 def test_a_stream_that_dies_after_a_command(shown, streams, world):
     """An answer that was seen whole is no part of what is cut."""
     made = raw_call(json.dumps({"command": "echo hi"}), id="a")
-    streams.then("I look.", {"choices": [{"delta": {"tool_calls": [made]}, "finish_reason": "tool_calls"}]})
+    streams.then(
+        "I look.", {"choices": [{"delta": {"tool_calls": [made]}, "finish_reason": "tool_calls"}]}
+    )
     streams.then(DIES)
     assert shown("go", failure=Unavailable) == "I look.\n"
     assert [e.content for e in world.events()] == ["go", "I look.", "hi", "there was no answer"]
@@ -365,7 +433,9 @@ def test_a_stream_that_dies_after_a_command(shown, streams, world):
 
 
 def test_json_of_a_model_that_writes_its_calls_as_text_is_not_shown(shown, streams, world):
-    streams.then('{"command": "echo hi"}').then(f'{{"answer": "EXPAND {WINDOW}:3"}}').then('{"answer": "It says hi."}')
+    streams.then('{"command": "echo hi"}').then(f'{{"answer": "EXPAND {WINDOW}:3"}}').then(
+        '{"answer": "It says hi."}'
+    )
     assert shown("go", "openai:gemma-3") == "It says hi.\n"
     assert world.roles() == ["user", "tool", "agent"]
 
@@ -408,7 +478,12 @@ def test_what_is_written_when(pieces, steps):
 
 @given(
     st.lists(
-        st.one_of(st.sampled_from(["EXPAND", " a.md:3", "EXP", "AND", "\n", " ", "`", "x", "\x1b[2J", "é"]), st.text(max_size=4))
+        st.one_of(
+            st.sampled_from(
+                ["EXPAND", " a.md:3", "EXP", "AND", "\n", " ", "`", "x", "\x1b[2J", "é"]
+            ),
+            st.text(max_size=4),
+        )
     )
 )
 @example(["EXPAND", " a.md:3", "\n", "EXPAND a.md:9-12"])

@@ -40,12 +40,17 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
 
     def run(text: str, **settings: int) -> str:
         values = {f"MIND_{key.upper()}": str(value) for key, value in settings.items()}
-        env, chosen = Environment(home.root), Settings("", "config.toml", lambda name: values.get(name, ""))
+        env, chosen = (
+            Environment(home.root),
+            Settings("", "config.toml", lambda name: values.get(name, "")),
+        )
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
         with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
             trace = Trace(home, path, NOW, env.mask, run.said.append)
             asked = Model(registry.chat("openai:scripted", env, chosen), trace=trace)
-            return Turn(means, asked, shell, Log(home), CONTEXT).run(Message(text, {"author": "Ann"}))
+            return Turn(means, asked, shell, Log(home), CONTEXT).run(
+                Message(text, {"author": "Ann"})
+            )
 
     def records() -> list[dict]:
         with open(path, encoding="utf-8") as file:
@@ -57,17 +62,37 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
 
 def test_ten_turns_keep_their_beginnings(traced, world, model):
     """With tools, skills and other memories in each: what stands before a message stands in all later requests."""
-    facts = ["boiler", "garage", "bicycle", "cellar", "attic", "printer", "router", "garden", "mailbox", "safe"]
+    facts = [
+        "boiler",
+        "garage",
+        "bicycle",
+        "cellar",
+        "attic",
+        "printer",
+        "router",
+        "garden",
+        "mailbox",
+        "safe",
+    ]
     for number, fact in enumerate(facts):
-        world.append("user", f"The code of the {fact} is {4711 + number}.", context="discord-thread/9")
+        world.append(
+            "user", f"The code of the {fact} is {4711 + number}.", context="discord-thread/9"
+        )
     files.make_folder(world.home.path("skills", "codes"))
-    files.replace(world.home.path("skills", "codes", "SKILL.md"), b"---\nname: codes\ndescription: Finds codes.\n---\nLook.\n")
+    files.replace(
+        world.home.path("skills", "codes", "SKILL.md"),
+        b"---\nname: codes\ndescription: Finds codes.\n---\nLook.\n",
+    )
     firsts = []
     for number, fact in enumerate(facts):
         firsts.append(len(model.requests))
         if number % 3 == 0:
             model.then(
-                calls(call(f"printf 'ä{number}\\n\\n'", id=f"a{number}"), call("false", id=f"b{number}"), text="« Ich schaue »")
+                calls(
+                    call(f"printf 'ä{number}\\n\\n'", id=f"a{number}"),
+                    call("false", id=f"b{number}"),
+                    text="« Ich schaue »",
+                )
             )
         if number % 4 == 1:
             model.then(calls(raw_call('{"command": "ls', id=f"c{number}")))
@@ -77,16 +102,22 @@ def test_ten_turns_keep_their_beginnings(traced, world, model):
     records, requests = traced.records(), model.requests
     assert len(records) == len(requests) == 10 + 4 + 3
     assert (
-        "codes: Finds codes." in requests[0]["messages"][0]["content"] and "brave-search" in requests[0]["messages"][0]["content"]
+        "codes: Finds codes." in requests[0]["messages"][0]["content"]
+        and "brave-search" in requests[0]["messages"][0]["content"]
     )
 
     for earlier, later in combinations(requests, 2):
         assert sent(later).startswith(before_the_message(earlier))
     print("\n request   bytes  before the message  as in the request before")
     for number, (record, request) in enumerate(zip(records, requests)):
-        print(f"{number:8d}{record['bytes']:8d}{record['stable_bytes']:20d}{record['same_bytes']:26d}")
+        print(
+            f"{number:8d}{record['bytes']:8d}{record['stable_bytes']:20d}{record['same_bytes']:26d}"
+        )
         assert record["request"]["messages"] == request["messages"]
-        assert (record["bytes"], record["stable_bytes"]) == (len(sent(request)), len(before_the_message(request)))
+        assert (record["bytes"], record["stable_bytes"]) == (
+            len(sent(request)),
+            len(before_the_message(request)),
+        )
     for number, (before, record) in enumerate(pairwise(records), 1):
         common = os.path.commonprefix([sent(requests[number - 1]), sent(requests[number])])
         assert record["same_bytes"] == len(common) >= before["stable_bytes"]
@@ -105,7 +136,11 @@ def test_a_cut_history_keeps_its_beginning_for_some_turns(traced, model):
         model.then(f"answer {number}".ljust(97, "."))
         traced(f"question {number}".ljust(72, "."), turn_history_tokens=600)
     records = traced.records()
-    moved = [n for n, (before, record) in enumerate(pairwise(records), 1) if record["same_bytes"] < before["stable_bytes"]]
+    moved = [
+        n
+        for n, (before, record) in enumerate(pairwise(records), 1)
+        if record["same_bytes"] < before["stable_bytes"]
+    ]
     # a quarter of 600 tokens is 150; a turn costs 29 + 23, and three go at once, or two when the start was already past
     print("the start moved before turns", moved)
     assert 10 < len(moved) <= 60 * 52 // 150 + 1
@@ -125,7 +160,9 @@ def tracer(tmp_path):
 
     def record(*texts: str, mask=str) -> dict:
         messages = [{"role": "user", "content": text} for text in texts]
-        reply = Reply("Yes: hush.", [Call("a", "bash", '{"command": "echo hush"}')], {"input_tokens": 7})
+        reply = Reply(
+            "Yes: hush.", [Call("a", "bash", '{"command": "echo hush"}')], {"input_tokens": 7}
+        )
         Trace(Home(str(tmp_path)), path, NOW, mask, said.append)(
             {"model": "m", "messages": messages, "tools": [], "max_tokens": 5}, reply, 0.25
         )
@@ -151,7 +188,13 @@ def test_a_line_of_the_trace(tracer):
 
 @pytest.mark.parametrize(
     "text",
-    ["use Bearer abcdef", 'see https://discord.com/api/webhooks/1/abc"', "\ud800 half a character", "\u2028\x00\x1b[2J", "hush"],
+    [
+        "use Bearer abcdef",
+        'see https://discord.com/api/webhooks/1/abc"',
+        "\ud800 half a character",
+        "\u2028\x00\x1b[2J",
+        "hush",
+    ],
 )
 def test_a_line_is_json_whatever_is_masked(tracer, text):
     env = Environment()
@@ -190,7 +233,14 @@ def test_a_file_that_is_no_trace_yet(tracer, before):
 
 @pytest.mark.parametrize(
     ("one", "other", "same"),
-    [(b"", b"", 0), (b"", b"x", 0), (b"abc", b"abc", 3), (b"abc", b"abd", 2), (b"xbc", b"abc", 0), (b"ab", b"abc", 2)],
+    [
+        (b"", b"", 0),
+        (b"", b"x", 0),
+        (b"abc", b"abc", 3),
+        (b"abc", b"abd", 2),
+        (b"xbc", b"abc", 0),
+        (b"ab", b"abc", 2),
+    ],
 )
 def test_common_bytes(one, other, same):
     assert tracing.common(one, other) == tracing.common(other, one) == same
@@ -208,7 +258,11 @@ def test_the_option(world, model):
         text = file.read()
     assert "hush" not in text
     first, second = map(json.loads, text.splitlines())
-    assert (first["reply"], first["calls"][0]["name"], second["reply"]) == ("", "bash", "The key is ***.")
+    assert (first["reply"], first["calls"][0]["name"], second["reply"]) == (
+        "",
+        "bash",
+        "The key is ***.",
+    )
     assert second["same_bytes"] == first["bytes"] < second["bytes"]
     assert world.said == (
         f"agent-turn: prompt: {second['same_bytes']} of {second['bytes']} bytes as in the request before, "

@@ -22,8 +22,15 @@ def test_three_tool_calls_in_one_turn(world, model):
     events = world.events()
     assert [e.role for e in events] == ["user", "agent", "tool", "tool", "tool", "agent"]
     user, step, one, two, three, answer = events
-    assert (user.content, user.author, user.meta) == ("Look around", "Ann", {"author_id": "7", "message_id": "m1"})
-    assert (step.content, step.meta) == ("Let me look.", {"model": "openai:scripted", "step": True, "for": "m1"})
+    assert (user.content, user.author, user.meta) == (
+        "Look around",
+        "Ann",
+        {"author_id": "7", "message_id": "m1"},
+    )
+    assert (step.content, step.meta) == (
+        "Let me look.",
+        {"model": "openai:scripted", "step": True, "for": "m1"},
+    )
     assert [e.content for e in (one, two, three)] == ["one", "two\n(exit 3)", world.home.workspace]
     assert [e.meta["exit"] for e in (one, two, three)] == [0, 3, 0]
     assert [e.meta["args"] for e in (one, two, three)] == [
@@ -32,13 +39,24 @@ def test_three_tool_calls_in_one_turn(world, model):
         {"command": "pwd; cat", "timeout": 5},
     ]
     assert [e.meta["call"] for e in (one, two, three)] == ["a", "b", "c"]
-    assert all(e.meta["name"] == "bash" and e.meta["sandbox"] and e.meta["seconds"] >= 0 for e in (one, two, three))
+    assert all(
+        e.meta["name"] == "bash" and e.meta["sandbox"] and e.meta["seconds"] >= 0
+        for e in (one, two, three)
+    )
     assert answer.content == "All done."
-    assert answer.meta == {"model": "openai:scripted", "usage": answer.meta["usage"], "reply_to": "m1"}
+    assert answer.meta == {
+        "model": "openai:scripted",
+        "usage": answer.meta["usage"],
+        "reply_to": "m1",
+    }
     # each of the three answers is paid for once, with the first event it begot
     assert ["usage" in e.meta for e in events] == [False, False, True, False, True, True]
     for paid in (one, three, answer):
-        assert paid.meta["usage"] == {"input_tokens": 7, "output_tokens": 3, "seconds": paid.meta["usage"]["seconds"]}
+        assert paid.meta["usage"] == {
+            "input_tokens": 7,
+            "output_tokens": 3,
+            "seconds": paid.meta["usage"]["seconds"],
+        }
         assert paid.meta["usage"]["seconds"] > 0
 
 
@@ -69,7 +87,9 @@ def test_everything_before_the_message_is_byte_stable(world, model):
         "Fourth.",
     )
     starts = [0]
-    for number, message in enumerate(["first\nof two lines", "second ![x](y)", "## 2026 user", "fourth"]):
+    for number, message in enumerate(
+        ["first\nof two lines", "second ![x](y)", "## 2026 user", "fourth"]
+    ):
         world.turn("--author", "Ann", "--message-id", f"m{number}", message)
         starts.append(len(model.requests))
     firsts = [model.messages[start] for start in starts[:-1]]
@@ -77,7 +97,10 @@ def test_everything_before_the_message_is_byte_stable(world, model):
         kept = json.dumps(before[:-1])[:-1]
         assert json.dumps(after[:-1])[:-1].startswith(kept)
     # the rest of a turn, as its own requests showed it, is what the next turn's history shows
-    assert firsts[1][2:-1] == [*model.messages[2][2:], {"role": "assistant", "content": "Ännswer « 1 »\n\nwith two paragraphs"}]
+    assert firsts[1][2:-1] == [
+        *model.messages[2][2:],
+        {"role": "assistant", "content": "Ännswer « 1 »\n\nwith two paragraphs"},
+    ]
     assert firsts[1][1] == {"role": "user", "content": "Ann: first\nof two lines"}
     assert len(firsts[3]) == 1 + 8 + 2 + 4 + 1
     for request in model.requests:
@@ -93,13 +116,20 @@ def test_an_own_system_prompt(world, model):
     system = model.messages[0][0]
     assert system["role"] == "system"
     persona, skills, surroundings = system["content"].split("\n\n", 2)
-    assert persona == "You are a teapot." and skills.startswith("Skills tell how") and world.home.workspace in surroundings
+    assert (
+        persona == "You are a teapot."
+        and skills.startswith("Skills tell how")
+        and world.home.workspace in surroundings
+    )
 
 
 def test_json_and_standard_input(world, model):
     model.then("One.", "Two.")
     assert json.loads(world.turn("--json", "hi")) == {"reply": "One.", "model": "openai:scripted"}
-    assert world.run("agent-turn", "--context", "discord-thread/1", "-", stdin="für dich\n".encode()) == "Two.\n"
+    assert (
+        world.run("agent-turn", "--context", "discord-thread/1", "-", stdin="für dich\n".encode())
+        == "Two.\n"
+    )
     assert world.events()[2].content == "für dich\n"
 
 
@@ -222,7 +252,10 @@ def test_a_turn_that_goes_on_keeps_its_history(library, model, world):
 
 def test_a_price_makes_a_cost(library, model, world):
     """Where the provider tells none; what it tells stands."""
-    told = {"choices": [{"message": {"content": "Two."}}], "usage": {"prompt_tokens": 7, "completion_tokens": 3, "cost": 0.5}}
+    told = {
+        "choices": [{"message": {"content": "Two."}}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "cost": 0.5},
+    }
     model.then("One.", json.dumps(told).encode(), "Three.")
     prices = {"turn_input_price": 2, "turn_output_price": 10}
     library("one", **prices)
@@ -234,21 +267,40 @@ def test_a_price_makes_a_cost(library, model, world):
 
 def test_a_model_that_writes_its_calls_as_text(library, model, world):
     """Its log, and what happens in between, are those of any other model."""
-    model.then('```json\n{"command": "echo hi", "timeout": 5}\n```', 'Sure: {"answer": "It says hi."}', "Plain text will do.")
+    model.then(
+        '```json\n{"command": "echo hi", "timeout": 5}\n```',
+        'Sure: {"answer": "It says hi."}',
+        "Plain text will do.",
+    )
     assert library("say hi", "openai:gemma-3", id="m1") == "It says hi."
     user, tool, answer = world.events()
-    assert (tool.content, tool.meta["args"], tool.meta["exit"]) == ("hi", {"command": "echo hi", "timeout": 5}, 0)
-    assert answer.content == "It says hi." and answer.meta["usage"]["output_tokens"] == tool.meta["usage"]["output_tokens"] == 3
+    assert (tool.content, tool.meta["args"], tool.meta["exit"]) == (
+        "hi",
+        {"command": "echo hi", "timeout": 5},
+        0,
+    )
+    assert (
+        answer.content == "It says hi."
+        and answer.meta["usage"]["output_tokens"] == tool.meta["usage"]["output_tokens"] == 3
+    )
     first, second = model.requests
     assert "tools" not in first and [list(form["properties"]) for form in first["response_format"]["json_schema"]["schema"]["anyOf"]] == [
         ["command", "timeout"], ["answer"]
     ]  # fmt: skip
     assert second["messages"][:2] == first["messages"]
     said, result = second["messages"][2:]
-    assert said["role"] == "assistant" and json.loads(said["content"]) == {"command": "echo hi", "timeout": 5}
+    assert said["role"] == "assistant" and json.loads(said["content"]) == {
+        "command": "echo hi",
+        "timeout": 5,
+    }
     assert result == {"role": "user", "content": "Result:\nhi"}
     assert library("and now?", "openai:gemma-3") == "Plain text will do."
-    assert model.messages[2][1:5] == [first["messages"][1], said, result, {"role": "assistant", "content": "It says hi."}]
+    assert model.messages[2][1:5] == [
+        first["messages"][1],
+        said,
+        result,
+        {"role": "assistant", "content": "It says hi."},
+    ]
 
 
 def test_the_last_step_of_a_model_that_writes_its_calls_as_text(library, model, world):
@@ -284,7 +336,9 @@ def test_without_a_context_nothing_is_logged(world, model):
     model.then(calls(call("echo x")), "4711.")
     assert world.turn("What is the boiler's service code?", context=None) == "4711.\n"
     assert world.tree("logs") == before
-    assert [memory["excerpt"] for memory in model.injected(0)] == ["The boiler's service code is 4711."]
+    assert [memory["excerpt"] for memory in model.injected(0)] == [
+        "The boiler's service code is 4711."
+    ]
     assert [m["role"] for m in model.messages[0]] == ["system", "user"]
 
 

@@ -84,7 +84,11 @@ def test_wrong_use(run, arguments, said):
 
 
 def test_a_variable_that_is_no_time(run):
-    assert run("pass", MIND_NOW="soon") == (2, "", "mem-try: MIND_NOW: 'soon' is no time; write it as 2026-01-30T14:23:55Z\n")
+    assert run("pass", MIND_NOW="soon") == (
+        2,
+        "",
+        "mem-try: MIND_NOW: 'soon' is no time; write it as 2026-01-30T14:23:55Z\n",
+    )
 
 
 def test_the_clock(run):
@@ -105,8 +109,16 @@ def test_the_home(run, tmp_path):
 def test_the_home_s_env_file(run, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".env").write_text(f"MIND_KEY=from-the-file\nMIND_NOW={TIME}\n")
-    assert run("stream.write(f'{session.key} {clock.text(session.now)}')")[1] == f"b'from-the-file' {TIME}"
-    assert run("stream.write(f'{session.key}')", MIND_KEY="é\udcff".encode("utf-8", "surrogateescape"))[1] == "b'\\xc3\\xa9\\xff'"
+    assert (
+        run("stream.write(f'{session.key} {clock.text(session.now)}')")[1]
+        == f"b'from-the-file' {TIME}"
+    )
+    assert (
+        run(
+            "stream.write(f'{session.key}')", MIND_KEY="é\udcff".encode("utf-8", "surrogateescape")
+        )[1]
+        == "b'\\xc3\\xa9\\xff'"
+    )
 
 
 def test_help_and_version(run):
@@ -134,12 +146,18 @@ def test_no_message_carries_a_secret(run, tmp_path, body):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".env").write_text("OTHER_PASSWORD='of the file'\n")
     for debug in ("0", "1"):
-        _, _, said = run(body.replace("of mine", "of mine of the file"), MIND_DEBUG=debug, **SECRETS)
-        assert "***" in said and not {s for s in ("token-of-mine", "key of mine", "of the file", "/abc") if s in said}, said
+        _, _, said = run(
+            body.replace("of mine", "of mine of the file"), MIND_DEBUG=debug, **SECRETS
+        )
+        assert "***" in said and not {
+            s for s in ("token-of-mine", "key of mine", "of the file", "/abc") if s in said
+        }, said
 
 
 def test_an_argument_that_is_a_secret_is_not_repeated(run):
-    assert run("pass", "--color", "token-of-mine", **SECRETS)[2].startswith("mem-try: invalid value for '--color': '***' is not")
+    assert run("pass", "--color", "token-of-mine", **SECRETS)[2].startswith(
+        "mem-try: invalid value for '--color': '***' is not"
+    )
 
 
 def test_a_traceback_only_when_asked_for(run):
@@ -154,7 +172,9 @@ def shell(run, body: str, redirect: str):
     """The command's exit code and complaints when the shell was told this about its streams."""
     script = HEAD + textwrap.indent(body, "    ") + "\ncli.run(main)\n"
     ended = subprocess.run(
-        ["sh", "-c", f'"$0" -c "$1" {redirect}', sys.executable, script], stdin=subprocess.DEVNULL, capture_output=True
+        ["sh", "-c", f'"$0" -c "$1" {redirect}', sys.executable, script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
     )
     return ended.returncode, ended.stderr.decode()
 
@@ -165,7 +185,12 @@ def test_a_closed_pipe_ends_quietly_with_0():
         script = HEAD + f"    for _ in range({lines}): stream.write('line\\n')\ncli.run(main)\n"
         reader, writer = os.pipe()
         os.close(reader)
-        ended = subprocess.run([sys.executable, "-c", script], stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE)
+        ended = subprocess.run(
+            [sys.executable, "-c", script],
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+        )
         os.close(writer)
         assert (ended.returncode, ended.stderr) == (0, b"")
 
@@ -174,30 +199,44 @@ def test_a_closed_pipe_behind_the_help():
     reader, writer = os.pipe()
     os.close(reader)
     ended = subprocess.run(
-        [sys.executable, "-c", HEAD + "    pass\ncli.run(main)\n", "--help"], stdout=writer, stderr=subprocess.PIPE
+        [sys.executable, "-c", HEAD + "    pass\ncli.run(main)\n", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
     )
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(
-    not stat.S_ISCHR(os.stat("/dev/full").st_mode if os.path.exists("/dev/full") else 0), reason="this system has no /dev/full"
+    not stat.S_ISCHR(os.stat("/dev/full").st_mode if os.path.exists("/dev/full") else 0),
+    reason="this system has no /dev/full",
 )
 @pytest.mark.parametrize("lines", [1, 100_000])
 def test_a_full_disk_behind_standard_output(run, lines):
     body = f"for _ in range({lines}): stream.write('line\\n')"
-    assert shell(run, body, "> /dev/full") == (74, "mem-try: standard output: no space left on device\n")
+    assert shell(run, body, "> /dev/full") == (
+        74,
+        "mem-try: standard output: no space left on device\n",
+    )
 
 
 def test_closed_streams(run):
-    assert shell(run, "stream.write('x')", ">&-") == (74, "mem-try: standard output: bad file descriptor\n")
+    assert shell(run, "stream.write('x')", ">&-") == (
+        74,
+        "mem-try: standard output: bad file descriptor\n",
+    )
     assert shell(run, "pass", ">&-") == (0, "")
-    assert shell(run, "session.read_input()", "<&-") == (2, "mem-try: nothing to read on standard input; see 'mem-try --help'\n")
+    assert shell(run, "session.read_input()", "<&-") == (
+        2,
+        "mem-try: nothing to read on standard input; see 'mem-try --help'\n",
+    )
     assert shell(run, "raise Busy('x')", "2>&-") == (75, "")
 
 
 def test_a_message_never_goes_to_a_file_that_has_the_terminal_s_number(run, tmp_path):
-    body = f"file = open({str(tmp_path / 'log')!r}, 'wb')\nsession.report(BadData('x'))\nfile.close()"
+    body = (
+        f"file = open({str(tmp_path / 'log')!r}, 'wb')\nsession.report(BadData('x'))\nfile.close()"
+    )
     assert shell(run, body, "2>&-") == (65, "")
     assert (tmp_path / "log").read_bytes() == b""
 

@@ -16,7 +16,21 @@ THUMB = "👍🏽"
 ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 HANGUL = "\u1112\u1161\u11ab"
 CONJUNCT = "\u0915\u094d\u0937\u093f"  # ka, virama, ssa, i
-WHOLE = [FAMILY, FLAG, THUMB, ENGLAND, HANGUL, CONJUNCT, "e\u0301", "❤️", "😀", "1️⃣", "🏳️\u200d🌈", "\u0e01\u0e33", "가\u11a8"]
+WHOLE = [
+    FAMILY,
+    FLAG,
+    THUMB,
+    ENGLAND,
+    HANGUL,
+    CONJUNCT,
+    "e\u0301",
+    "❤️",
+    "😀",
+    "1️⃣",
+    "🏳️\u200d🌈",
+    "\u0e01\u0e33",
+    "가\u11a8",
+]
 
 LANGUAGE = re.compile(r"\A(sh|c|py)(?=\s|\Z)")
 LINES = "\n".join(f"line {number}" for number in range(400))
@@ -48,7 +62,9 @@ def test_what_fits_is_one_part():
     assert chunks.split("a" * 2000) == ["a" * 2000]
     assert chunks.split("one\n\ntwo") == ["one\n\ntwo"]
     assert chunks.split(" \n ") == []
-    assert chunks.split("see > ```\r\n\r\n    a  \n\n\n``` b") == ["see > ```\r\n\r\n    a  \n\n\n``` b"]
+    assert chunks.split("see > ```\r\n\r\n    a  \n\n\n``` b") == [
+        "see > ```\r\n\r\n    a  \n\n\n``` b"
+    ]
 
 
 def test_a_cut_is_at_a_line_then_at_a_word_then_anywhere():
@@ -59,7 +75,11 @@ def test_a_cut_is_at_a_line_then_at_a_word_then_anywhere():
 
 
 def test_a_line_as_long_as_a_message_is_one_part():
-    assert chunks.split("a" * 2000 + "\n" + "b" * 2000 + "\r\n" + "c" * 2000) == ["a" * 2000, "b" * 2000, "c" * 2000]
+    assert chunks.split("a" * 2000 + "\n" + "b" * 2000 + "\r\n" + "c" * 2000) == [
+        "a" * 2000,
+        "b" * 2000,
+        "c" * 2000,
+    ]
 
 
 @pytest.mark.parametrize("blank", [" ", "\n", "\r\n", " \n", "\t", "\u3000"])
@@ -98,7 +118,9 @@ def test_a_block_is_seen_wherever_it_begins(before, opening, closing):
     each = before.rpartition("\n")[2]
     parts = chunks.split(before + LINES.replace("\n", f"\n{each}") + closing)
     assert len(parts) in (2, 3)
-    assert parts[0].startswith(f"{before}line 0\n") and all(part.endswith(closing) for part in parts)
+    assert parts[0].startswith(f"{before}line 0\n") and all(
+        part.endswith(closing) for part in parts
+    )
     assert all(re.match(re.escape(f"{opening}{each}") + r"line \d+\n", part) for part in parts[1:])
     assert re.findall(r"line \d+", "".join(parts)) == LINES.split("\n")
 
@@ -125,7 +147,10 @@ def test_what_is_no_block_opens_none(text):
 @pytest.mark.parametrize("before", range(20, 41))
 def test_a_mark_that_is_shown_is_not_torn(text, before):
     parts = chunks.split("x" * before + text + "y" * 30, 40)
-    assert sum(text in part for part in parts) == 1 and "".join(parts) == "x" * before + text + "y" * 30
+    assert (
+        sum(text in part for part in parts) == 1
+        and "".join(parts) == "x" * before + text + "y" * 30
+    )
 
 
 @pytest.mark.parametrize("before", ["", "see\n", "see "])
@@ -134,15 +159,25 @@ def test_no_message_ends_with_an_empty_block(before, size):
     parts = chunks.split(f"{before}```py\n{'x' * size}\n```")
     assert not any(map(empty_blocks, parts)) and sum(part.count("x") for part in parts) == size
     whole = len(before) + size + 10 <= 2000
-    assert parts[0].startswith(f"{before}```py\nx") if whole or not before else parts[0].strip() == "see"
+    assert (
+        parts[0].startswith(f"{before}```py\nx")
+        if whole or not before
+        else parts[0].strip() == "see"
+    )
 
 
 def test_a_block_of_nothing_is_left_as_it_is():
-    assert chunks.split("a" * 35 + "```py\n```" + "b" * 35, 40) == ["a" * 35, "```py\n```", "b" * 35]
+    assert chunks.split("a" * 35 + "```py\n```" + "b" * 35, 40) == [
+        "a" * 35,
+        "```py\n```",
+        "b" * 35,
+    ]
     assert chunks.split("a```py\n" + "\n" * 90 + "```b", 40) == ["a```py\n```b"]
 
 
-@pytest.mark.parametrize("cut", ["Output: ```", "```py", "```py\n", "> ```\n", "> ```sh\n> \n>\n> "])
+@pytest.mark.parametrize(
+    "cut", ["Output: ```", "```py", "```py\n", "> ```\n", "> ```sh\n> \n>\n> "]
+)
 def test_an_opening_that_nothing_follows_is_text(cut):
     assert chunks.split(cut) == [cut.strip("\n")]
 
@@ -174,9 +209,15 @@ def test_discords_own_emoji_are_not_cut():
 
 
 def test_no_mark_of_unicode_is_cut_off():
-    marks = [mark for mark in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(mark) in ("Mn", "Mc", "Me")]
+    marks = [
+        mark
+        for mark in map(chr, range(sys.maxunicode + 1))
+        if unicodedata.category(mark) in ("Mn", "Mc", "Me")
+    ]
     assert len(marks) > 2000
-    assert [mark for mark in marks if chunks.split(f"xxxxxxxxxe{mark}", 10) != ["x" * 9, f"e{mark}"]] == []
+    assert [
+        mark for mark in marks if chunks.split(f"xxxxxxxxxe{mark}", 10) != ["x" * 9, f"e{mark}"]
+    ] == []
     assert [mark for mark in marks if chunks.split(f"xxxxxxxxx {mark}x", 10)[0] != "x" * 9] == []
 
 
@@ -209,7 +250,19 @@ PIECES = st.lists(
             "\n>>> ```c\n",
             "~~~\n",
         ]
-        + ["word ", "word ", "x" * 60, "x" * 60, "\n", "\r\n", "\n" * 30, " " * 50, " `a` ", " ``b`` ", *WHOLE]
+        + [
+            "word ",
+            "word ",
+            "x" * 60,
+            "x" * 60,
+            "\n",
+            "\r\n",
+            "\n" * 30,
+            " " * 50,
+            " `a` ",
+            " ``b`` ",
+            *WHOLE,
+        ]
     ),
     max_size=60,
 )
@@ -242,7 +295,9 @@ def test_between_the_cuts_all_blanks_are_as_they_were(pieces, limit):
     lines = [line.rstrip() for line in re.split("\n|```", text)]
     for part in chunks.split(text, limit):
         assert [
-            line for line in part.split("\n")[2:-2] if line.rstrip() not in lines and "```" not in line and line[:2] != "> "
+            line
+            for line in part.split("\n")[2:-2]
+            if line.rstrip() not in lines and "```" not in line and line[:2] != "> "
         ] == []
 
 

@@ -68,7 +68,9 @@ def test_every_day_in_every_form(wanted):
         name = months[wanted.month - 1]
         assert day.guessed(form.format(wanted, name, name[:3])) == wanted
     for form in ("{0.day}/{0.month}/{0.year:04}", "{0.month}/{0.day}/{0.year:04}"):
-        assert day.guessed(form.format(wanted)) == (wanted if wanted.day > 12 or wanted.day == wanted.month else None)
+        assert day.guessed(form.format(wanted)) == (
+            wanted if wanted.day > 12 or wanted.day == wanted.month else None
+        )
 
 
 @given(st.text("0123456789-/. :TZ+Mayth,of", max_size=30))

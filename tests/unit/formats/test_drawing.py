@@ -22,9 +22,15 @@ def graph(people, projects, extra):
     """One person in the middle, as personal graphs have it: people known, projects they work on, dates, towns."""
     found = {("Mara", "knows", f"Person-{n}") for n in range(people)}
     found |= {("Mara", "owns", f"project-{n}") for n in range(projects)}
-    found |= {(f"Person-{n * 7 % people}", "works_on", f"project-{n * 5 % projects}") for n in range(extra)}
+    found |= {
+        (f"Person-{n * 7 % people}", "works_on", f"project-{n * 5 % projects}")
+        for n in range(extra)
+    }
     found |= {(f"Person-{n * 11 % people}", "lives_in", f"Town-{n % 9}") for n in range(extra)}
-    found |= {(f"project-{n % projects}", ("uses", "started_on", "needs")[n % 3], f"thing-{n}") for n in range(extra)}
+    found |= {
+        (f"project-{n % projects}", ("uses", "started_on", "needs")[n % 3], f"thing-{n}")
+        for n in range(extra)
+    }
     return sorted(found)
 
 
@@ -58,7 +64,10 @@ def box(node):
 
 
 def entities(root):
-    return [(title(node).split("\n")[0], box(node.find(f"{SVG}rect"))) for node in of_class(root, "entity")]
+    return [
+        (title(node).split("\n")[0], box(node.find(f"{SVG}rect")))
+        for node in of_class(root, "entity")
+    ]
 
 
 def labels(root):
@@ -80,7 +89,14 @@ def all_titles(root):
     return {line for node in root.iter(f"{SVG}title") for line in (node.text or "").split("\n")}
 
 
-GRAPHS = {"200": TWO_HUNDRED, "star": STAR, "towns": TOWNS, "pairs": PAIRS, "loops": LOOPS, "all": TWO_HUNDRED + PAIRS + LOOPS}
+GRAPHS = {
+    "200": TWO_HUNDRED,
+    "star": STAR,
+    "towns": TOWNS,
+    "pairs": PAIRS,
+    "loops": LOOPS,
+    "all": TWO_HUNDRED + PAIRS + LOOPS,
+}
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -88,7 +104,9 @@ def test_every_entity_has_a_box_of_its_own_on_the_sheet(name):
     triples = GRAPHS[name]
     root = drawn(triples)
     found = entities(root)
-    assert sorted(name for name, _ in found) == sorted({name for subject, _, object in triples for name in (subject, object)})
+    assert sorted(name for name, _ in found) == sorted(
+        {name for subject, _, object in triples for name in (subject, object)}
+    )
     assert list(overlapping(found)) == []
     left, top, width, height = map(float, root.get("viewBox").split())
     for _, (x0, y0, x1, y1) in found:
@@ -100,7 +118,11 @@ def test_labels_are_on_no_box_and_no_other_label(name):
     root = drawn(GRAPHS[name])
     found = list(labels(root))
     assert list(overlapping(found)) == []
-    assert [pair for pair in overlapping(found + entities(root)) if pair not in list(overlapping(entities(root)))] == []
+    assert [
+        pair
+        for pair in overlapping(found + entities(root))
+        if pair not in list(overlapping(entities(root)))
+    ] == []
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -117,7 +139,10 @@ def test_no_graph_one_entity_two():
 def test_parallel_predicates_are_one_line_and_the_way_back_is_another():
     root = drawn([("a", "uses", "b"), ("a", "owns", "b"), ("b", "feeds", "a")])
     assert sorted(text for text, _ in labels(root)) == ["feeds", "owns, uses"]
-    assert sorted(title(link) for link in of_class(root, "link")) == ["a owns b\na uses b", "b feeds a"]
+    assert sorted(title(link) for link in of_class(root, "link")) == [
+        "a owns b\na uses b",
+        "b feeds a",
+    ]
 
 
 def test_what_hangs_on_one_entity_in_one_way_is_a_panel_in_the_order_of_people():
@@ -166,11 +191,13 @@ def test_what_cannot_be_seen_is_not_shown():
 
 
 def test_it_stands_alone_and_runs_nothing():
-    text = drawing.svg([("<script>alert(1)</script>", "href='http://example.org/'", "<image/>"), *TOWNS])
+    text = drawing.svg(
+        [("<script>alert(1)</script>", "href='http://example.org/'", "<image/>"), *TOWNS]
+    )
     assert "<script" not in text and "<image" not in text
-    assert re.findall("[a-z]+://[^\"' ]+", re.sub(r"<title>.*?</title>|<text.*?</text>", "", text, flags=re.S)) == [
-        "http://www.w3.org/2000/svg"
-    ]
+    assert re.findall(
+        "[a-z]+://[^\"' ]+", re.sub(r"<title>.*?</title>|<text.*?</text>", "", text, flags=re.S)
+    ) == ["http://www.w3.org/2000/svg"]
     assert "prefers-color-scheme: dark" in text
 
 
@@ -187,7 +214,9 @@ triples = st.lists(st.tuples(texts, texts, texts), max_size=6)
 def test_any_names_make_well_formed_xml(some):
     text = drawing.svg(some)
     root = ElementTree.fromstring(text.encode("utf-8"))
-    assert len(entities(root)) == len({name for subject, _, object in some for name in (subject, object)})
+    assert len(entities(root)) == len(
+        {name for subject, _, object in some for name in (subject, object)}
+    )
 
 
 @pytest.mark.skipif(not DOT, reason="no Graphviz")
@@ -210,7 +239,12 @@ def test_any_names_make_well_formed_xml(some):
     ],
 )
 def test_graphviz_shows_the_name_that_was_meant(name):
-    run = subprocess.run([DOT, "-Tsvg"], input=drawing.dot([(name, name, "x")]).encode(), capture_output=True, check=True)
+    run = subprocess.run(
+        [DOT, "-Tsvg"],
+        input=drawing.dot([(name, name, "x")]).encode(),
+        capture_output=True,
+        check=True,
+    )
     assert run.stderr == b""
     shown = [node.text for node in ElementTree.fromstring(run.stdout).iter(f"{SVG}text")]
     lines = sorted([*name.split("\n"), *name.split("\n"), "x"])
@@ -227,7 +261,11 @@ def test_graphviz_takes_any_names(some):
 
 @pytest.mark.parametrize(
     ("triples", "seconds"),
-    [(TWO_HUNDRED, 3), (graph(600, 40, 300), 15), ([(f"a{n}", "precedes", f"b{n}") for n in range(500)], 8)],
+    [
+        (TWO_HUNDRED, 3),
+        (graph(600, 40, 300), 15),
+        ([(f"a{n}", "precedes", f"b{n}") for n in range(500)], 8),
+    ],
 )
 def test_it_is_soon_done(triples, seconds):
     start = time.process_time()

@@ -3,7 +3,13 @@ from hypothesis import strategies as st
 from plainmind.formats import heads
 from plainmind.formats.heads import Head
 
-a_head = st.builds(Head, st.text(), st.integers(0, 2**60), st.integers(1, 2**40), st.from_regex(r"[0-9a-f]{12}", fullmatch=True))
+a_head = st.builds(
+    Head,
+    st.text(),
+    st.integers(0, 2**60),
+    st.integers(1, 2**40),
+    st.from_regex(r"[0-9a-f]{12}", fullmatch=True),
+)
 
 
 @settings(max_examples=200)
@@ -12,7 +18,9 @@ def test_heads_read_back_and_a_torn_line_harms_none(written, torn):
     rows = [heads.render(head) for head in written]
     assert all(row.count(b"\n") == 1 and row.endswith(b"\n") for row in rows)
     assert heads.parse(b"".join(rows)) == written
-    assert [h for h in heads.parse(b"".join(rows) + torn.replace(b"\n", b"")) if h in written] == written
+    assert [
+        h for h in heads.parse(b"".join(rows) + torn.replace(b"\n", b"")) if h in written
+    ] == written
 
 
 def test_the_latest_head_of_each_window():

@@ -89,11 +89,17 @@ def by_whenever(date: datetime.date, time: datetime.time) -> int:
     """The same rule by another library: the earlier of two, else the next minute there is."""
     given = datetime.datetime.combine(date, time)
     while True:
-        moment = whenever.PlainDateTime(given.year, given.month, given.day, given.hour, given.minute)
+        moment = whenever.PlainDateTime(
+            given.year, given.month, given.day, given.hour, given.minute
+        )
         try:
-            return moment.assume_tz("Europe/London", disambiguation="raise").timestamp(unit="millisecond")
+            return moment.assume_tz("Europe/London", disambiguation="raise").timestamp(
+                unit="millisecond"
+            )
         except whenever.RepeatedTime:
-            return moment.assume_tz("Europe/London", disambiguation="earlier").timestamp(unit="millisecond")
+            return moment.assume_tz("Europe/London", disambiguation="earlier").timestamp(
+                unit="millisecond"
+            )
         except whenever.SkippedTime:
             given += datetime.timedelta(minutes=1)
 
@@ -108,7 +114,9 @@ def test_the_table_is_what_whenever_says(said, utc):
     """And where whenever's own rule for gaps differs, and only there, it is said above."""
     assert by_whenever(*parts(said)) == ms(utc)
     moment = whenever.PlainDateTime.parse_iso(said.replace(" ", "T"))
-    own = moment.assume_tz("Europe/London", disambiguation="compatible").timestamp(unit="millisecond")
+    own = moment.assume_tz("Europe/London", disambiguation="compatible").timestamp(
+        unit="millisecond"
+    )
     assert own == ms(OTHERWISE.get(said, utc))
 
 
@@ -126,7 +134,9 @@ def test_every_minute_around_every_change_there_was_and_will_be():
         start = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=second)
         for minute in (*range(5), *range(30, 300, 7), *range(1380, 1445)):
             moment = start + datetime.timedelta(minutes=minute)
-            assert instant(moment.date(), moment.time()) == by_whenever(moment.date(), moment.time()), moment
+            assert instant(moment.date(), moment.time()) == by_whenever(
+                moment.date(), moment.time()
+            ), moment
 
 
 minutes = st.datetimes(datetime.datetime(1840, 1, 1), datetime.datetime(2200, 1, 1)).map(
@@ -146,14 +156,20 @@ def test_local_time_and_back(moment):
     """Every local minute comes back, but those that do not exist, which come back as a later one."""
     moment = moment.replace(fold=0)
     back = local(instant(moment.date(), moment.time()))
-    assert back == moment or back > moment and instant(moment.date(), moment.time()) == instant(back.date(), back.time())
+    assert (
+        back == moment
+        or back > moment
+        and instant(moment.date(), moment.time()) == instant(back.date(), back.time())
+    )
 
 
 # ---- recurrences
 
 
 def times(start: str, recur: str, after: str, until: str) -> list[str]:
-    return [local(t).isoformat(" ", "minutes") for t in due(made(start, recur), ms(after), ms(until))]
+    return [
+        local(t).isoformat(" ", "minutes") for t in due(made(start, recur), ms(after), ms(until))
+    ]
 
 
 def test_month_ends_do_not_drift():
@@ -163,28 +179,47 @@ def test_month_ends_do_not_drift():
             "2026-10-31", "2026-11-30", "2026-12-31", "2027-01-31", "2027-02-28",
         )
     ]  # fmt: skip
-    assert times("2028-01-30 09:00", "monthly", "2028-02-01", "2028-04-01") == ["2028-02-29 09:00", "2028-03-30 09:00"]
+    assert times("2028-01-30 09:00", "monthly", "2028-02-01", "2028-04-01") == [
+        "2028-02-29 09:00",
+        "2028-03-30 09:00",
+    ]
 
 
 def test_a_leap_day():
-    assert times("2024-02-29 09:00", "monthly", "2028-02-01", "2028-03-30") == ["2028-02-29 09:00", "2028-03-29 09:00"]
+    assert times("2024-02-29 09:00", "monthly", "2028-02-01", "2028-03-30") == [
+        "2028-02-29 09:00",
+        "2028-03-29 09:00",
+    ]
     assert times("2096-02-29 09:00", "monthly", "2100-02-01", "2100-04-01") == [
         "2100-02-28 09:00",
         "2100-03-29 09:00",
     ]  # no leap year
-    assert times("2000-02-28 09:00", "daily", "2000-02-28", "2000-03-01") == ["2000-02-28 09:00", "2000-02-29 09:00"]
+    assert times("2000-02-28 09:00", "daily", "2000-02-28", "2000-03-01") == [
+        "2000-02-28 09:00",
+        "2000-02-29 09:00",
+    ]
 
 
 def test_days_and_weeks_across_changes_keep_the_local_time():
     found = list(due(made("2026-03-22 09:00", "weekly"), 0, ms("2026-04-06")))
-    assert [clock.text(t)[:16] for t in found] == ["2026-03-22T09:00", "2026-03-29T08:00", "2026-04-05T08:00"]
+    assert [clock.text(t)[:16] for t in found] == [
+        "2026-03-22T09:00",
+        "2026-03-29T08:00",
+        "2026-04-05T08:00",
+    ]
     assert times("2026-03-28 01:30", "daily", "2026-03-01", "2026-03-30 12:00") == [
         "2026-03-28 01:30",
         "2026-03-29 02:00",
         "2026-03-30 01:30",
     ]
-    found = list(due(made("2026-10-24 01:30", "daily"), 0, ms("2026-10-26 12:00")))  # once, though 01:30 comes twice
-    assert [clock.text(t)[:16] for t in found] == ["2026-10-24T00:30", "2026-10-25T00:30", "2026-10-26T01:30"]
+    found = list(
+        due(made("2026-10-24 01:30", "daily"), 0, ms("2026-10-26 12:00"))
+    )  # once, though 01:30 comes twice
+    assert [clock.text(t)[:16] for t in found] == [
+        "2026-10-24T00:30",
+        "2026-10-25T00:30",
+        "2026-10-26T01:30",
+    ]
 
 
 def test_monthly_into_a_gap_does_not_drift_either():
@@ -198,7 +233,11 @@ def test_monthly_into_a_gap_does_not_drift_either():
 
 def by_library(start: datetime.datetime, recur: str, k: int) -> int:
     day = whenever.Date(start.year, start.month, start.day)
-    moved = day.add(months=k) if recur == "monthly" else day.add(days=k * {"daily": 1, "weekly": 7}[recur])
+    moved = (
+        day.add(months=k)
+        if recur == "monthly"
+        else day.add(days=k * {"daily": 1, "weekly": 7}[recur])
+    )
     return by_whenever(moved.to_stdlib(), start.time())
 
 
@@ -211,7 +250,11 @@ def test_any_occurrence(start, recur, k):
 
 @settings(max_examples=400)
 @given(
-    minutes, st.sampled_from(reminder.RECURRENCES), st.integers(-3, 100), st.integers(-100_000_000, 100_000_000), st.integers(0, 40)
+    minutes,
+    st.sampled_from(reminder.RECURRENCES),
+    st.integers(-3, 100),
+    st.integers(-100_000_000, 100_000_000),
+    st.integers(0, 40),
 )
 def test_the_questions_agree_with_counting_from_the_first_day(start, recur, k, offset, span):
     """Wherever the two instants lie; an oracle that walks through all occurrences."""
@@ -224,7 +267,9 @@ def test_the_questions_agree_with_counting_from_the_first_day(start, recur, k, o
     assert list(due(made, after, until)) == [t for t in all if after < t <= until]
     assert next_after(made, after) == next((t for t in all if t > after), None)
     between = [t for t in all if after < t <= until]
-    assert latest_before(made, until, after) == ((between[-1], len(between) - 1) if between else None)
+    assert latest_before(made, until, after) == (
+        (between[-1], len(between) - 1) if between else None
+    )
     before = [t for t in all if t <= until]
     assert latest_before(made, until) == ((before[-1], len(before) - 1) if before else None)
 
@@ -242,8 +287,12 @@ def test_time_ends(recur):
     first = ms("9999-12-30 23:59")
     assert next_after(made_late, first - 1) == first
     assert next_after(made_late, first) == (first + 86_400_000 if recur == "daily" else None)
-    assert occurrence.occurrence(made_late, 2) is None and occurrence.occurrence(made_late, -1) is None
-    assert len(list(due(made_late, 0, ms("9999-12-31 23:59:59.999")))) == (2 if recur == "daily" else 1)
+    assert (
+        occurrence.occurrence(made_late, 2) is None and occurrence.occurrence(made_late, -1) is None
+    )
+    assert len(list(due(made_late, 0, ms("9999-12-31 23:59:59.999")))) == (
+        2 if recur == "daily" else 1
+    )
 
 
 def test_a_start_long_ago_costs_nothing():
@@ -253,7 +302,9 @@ def test_a_start_long_ago_costs_nothing():
         for each in old:
             next_after(each, ms("2026-01-30 14:23") + minute * 60_000)
             latest_before(each, ms("2026-01-30 14:23") + minute * 60_000)
-    assert stdlib_time.process_time() - start < 2, "8,000 questions; two thousand years of days are 740,000 steps each"
+    assert stdlib_time.process_time() - start < 2, (
+        "8,000 questions; two thousand years of days are 740,000 steps each"
+    )
 
 
 def test_the_machine_s_own_tables_are_never_asked(tmp_path):
@@ -267,6 +318,13 @@ def test_the_machine_s_own_tables_are_never_asked(tmp_path):
         "print(occurrence.instant(datetime.date(2026, 7, 1), datetime.time(12)),"
         " datetime.datetime(2026, 7, 1, 12, tzinfo=zoneinfo.ZoneInfo('Europe/London')).utcoffset())"
     )
-    env = {"PATH": os.environ["PATH"], "PYTHONTZPATH": str(tmp_path), "TZ": "Asia/Tokyo", "PYTHONPATH": os.path.join(ROOT, "lib")}
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True).stdout
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONTZPATH": str(tmp_path),
+        "TZ": "Asia/Tokyo",
+        "PYTHONPATH": os.path.join(ROOT, "lib"),
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True
+    ).stdout
     assert said.split() == [str(ms("2026-07-01 11:00")), "9:00:00"]

@@ -14,7 +14,11 @@ from plainmind.formats import page, page_edit, page_links
 from plainmind.ground.errors import BadData
 
 PATH = "knowledge/tea.md"
-HEAD = ("date: 2026-01-30", "type: project", "tier: L2")  # lines 2 to 4; what a test adds is on line 5
+HEAD = (
+    "date: 2026-01-30",
+    "type: project",
+    "tier: L2",
+)  # lines 2 to 4; what a test adds is on line 5
 
 
 def file(*rows: str, body: str = "Green.\n") -> bytes:
@@ -62,7 +66,9 @@ def replaced(row: str) -> tuple[str, ...]:
 ])  # fmt: skip
 def test_right_values(row, field, value):
     found = read(*replaced(row))
-    is_now = [stated.triple for stated in found.triples] if field == "triples" else getattr(found, field)
+    is_now = (
+        [stated.triple for stated in found.triples] if field == "triples" else getattr(found, field)
+    )
     assert (is_now, said(found)) == (value, [])
 
 
@@ -106,19 +112,31 @@ def test_every_type_in_every_tier(kind, tier):
 def test_what_must_be_there(missing, problem):
     found = read(*(row for row in HEAD if not row.startswith(missing)))
     assert said(found) == [problem]
-    assert found.type == ("reference" if missing == "type" else "project") and found.tier == "L2"  # it is found all the same
+    assert (
+        found.type == ("reference" if missing == "type" else "project") and found.tier == "L2"
+    )  # it is found all the same
 
 
 @pytest.mark.parametrize("old, new", list(page.LEGACY_KEYS.items()))
 def test_a_key_of_older_pages_is_no_other_s(old, new):
     rows = [*(row for row in HEAD if not row.startswith(new)), f"{old}: x"]
     assert [problem for problem in said(read(*rows)) if f"no '{new}'" in problem] == (
-        [f"1 {new}: no '{new}'; mem-lint --fix takes '{old}'"] if new in ("date", "type", "tier") else []
+        [f"1 {new}: no '{new}'; mem-lint --fix takes '{old}'"]
+        if new in ("date", "type", "tier")
+        else []
     )
 
 
 def test_keys_that_are_nobody_s_business():
-    found = read(*HEAD, "mood: [a, {b: c}]", "2026: x", "<<: {d: e}", "aliases: &a [tea]", "again: *a", "'': empty")
+    found = read(
+        *HEAD,
+        "mood: [a, {b: c}]",
+        "2026: x",
+        "<<: {d: e}",
+        "aliases: &a [tea]",
+        "again: *a",
+        "'': empty",
+    )
     assert found.problems == [] and found.lines["mood"] == 5 and found.lines["again"] == 9
 
 
@@ -155,7 +173,10 @@ def test_bombs_of_aliases_are_refused_at_once(rows):
 
 def test_a_head_of_many_entries_is_read_or_refused_in_time():
     begun = time.process_time()
-    assert ": a head of more than 10,000 values" in said(read(*HEAD, f"x: [{','.join('1' * 100_000)}]"))[0]
+    assert (
+        ": a head of more than 10,000 values"
+        in said(read(*HEAD, f"x: [{','.join('1' * 100_000)}]"))[0]
+    )
     assert time.process_time() - begun < 3
 
 
@@ -166,7 +187,12 @@ def test_a_head_of_many_entries_is_read_or_refused_in_time():
 def test_where_the_head_ends(data, body, line):
     ending = b"\r\n" if b"\r" in data else b"\n"
     found = page.read(data.replace(b"A", ending.join(row.encode() for row in HEAD)), PATH)
-    assert (found.body, found.body_line, found.type, found.tier) == (body, line + 2, "project", "L2")
+    assert (found.body, found.body_line, found.type, found.tier) == (
+        body,
+        line + 2,
+        "project",
+        "L2",
+    )
 
 
 def test_the_page_of_the_manual():
@@ -174,7 +200,10 @@ def test_the_page_of_the_manual():
     example = "\n\n".join(text[1:3]).replace("\n    ", "\n").strip() + "\n"
     found = page.read(example.encode(), "knowledge/sessions.md")
     assert found.problems == [] and found.triples[0].triple == ("alice", "owns", "auth-service")
-    assert (found.title, page_links.links(found)) == ("Sessions or tokens", [("mobile-clients", 11)])
+    assert (found.title, page_links.links(found)) == (
+        "Sessions or tokens",
+        [("mobile-clients", 11)],
+    )
 
 
 # --- names
@@ -199,7 +228,11 @@ def test_names_that_are_names(name):
     assert page.checked_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a--b", "a b", "a.md", "../a", "a/b", "é", "٣", "a\n", "x" * 97], ids=ascii)
+@pytest.mark.parametrize(
+    "name",
+    ["", "A", "-a", "a-", "a--b", "a b", "a.md", "../a", "a/b", "é", "٣", "a\n", "x" * 97],
+    ids=ascii,
+)
 def test_names_that_are_none(name):
     with pytest.raises(BadData, match="is no name of a page; use a-z"):
         page.checked_name(name)
@@ -207,7 +240,11 @@ def test_names_that_are_none(name):
 
 @pytest.mark.parametrize(
     "names",
-    [("Green Tea", "green-tea", "green_tea", " green  tea ", "GREEN--TEA", "green\ttea"), ("Straße", "STRASSE"), ("Éa", "éa")],
+    [
+        ("Green Tea", "green-tea", "green_tea", " green  tea ", "GREEN--TEA", "green\ttea"),
+        ("Straße", "STRASSE"),
+        ("Éa", "éa"),
+    ],
 )
 def test_one_key_for_all_ways_to_write_a_link(names):
     assert len({page.link_key(name) for name in names}) == 1
@@ -247,7 +284,9 @@ def test_pictures(body, names):
 
 def test_links_and_pictures_know_their_lines():
     found = read(*HEAD, body="\n[[a]] [[b]]\n\r[[c]]\n\u2028\n![](d.png)\n")
-    assert page_links.links(found) == [("a", 7), ("b", 7), ("c", 8)] and page_links.images(found) == [("d.png", 10)]
+    assert page_links.links(found) == [("a", 7), ("b", 7), ("c", 8)] and page_links.images(
+        found
+    ) == [("d.png", 10)]
 
 
 @pytest.mark.parametrize(
@@ -277,7 +316,11 @@ def test_links_and_pictures_know_their_lines():
 )
 def test_no_body_makes_an_expression_search_for_long(shape):
     begun = time.process_time()
-    for body in (shape * (1_000_000 // len(shape)), shape + " " * 1_000_000, shape + "x" * 1_000_000):
+    for body in (
+        shape * (1_000_000 // len(shape)),
+        shape + " " * 1_000_000,
+        shape + "x" * 1_000_000,
+    ):
         found = read(*HEAD, body=body)
         _ = page_links.links(found), page_links.images(found), found.title
     assert time.process_time() - begun < 8
@@ -288,7 +331,9 @@ def test_no_body_makes_an_expression_search_for_long(shape):
 
 def test_citing_an_event():
     cited = page.cite("logs/note/a/20260130T142355Z.md:3", "The door code is 12.")
-    assert cited == "logs/note/a/20260130T142355Z.md:3 sha256:" + page.content_digest("The door code is 12.")
+    assert cited == "logs/note/a/20260130T142355Z.md:3 sha256:" + page.content_digest(
+        "The door code is 12."
+    )
     found = read(*HEAD, f"sources:\n- {cited}")
     assert found.problems == []
     assert [tuple(each) for each in found.sources] == [
@@ -353,14 +398,38 @@ def plain(value):
 
 
 @settings(max_examples=200)
-@given(heads, st.one_of(clean, st.sampled_from(PIECES).filter(lambda text: not re.search("[\ud800-\udfff]", text))))
-@example({"date": date(2026, 1, 30), "type": "user", "tier": "L1", "source": "a\n---\nb"}, "---\nx\n---\n")
-@example({"date": date(2026, 1, 30), "type": "user", "tier": "L1", "source": "x" * 5000, "tags": ["a b" * 500]}, "...\n")
+@given(
+    heads,
+    st.one_of(
+        clean, st.sampled_from(PIECES).filter(lambda text: not re.search("[\ud800-\udfff]", text))
+    ),
+)
+@example(
+    {"date": date(2026, 1, 30), "type": "user", "tier": "L1", "source": "a\n---\nb"},
+    "---\nx\n---\n",
+)
+@example(
+    {
+        "date": date(2026, 1, 30),
+        "type": "user",
+        "tier": "L1",
+        "source": "x" * 5000,
+        "tags": ["a b" * 500],
+    },
+    "...\n",
+)
 def test_what_is_composed_two_readers_read_back(fields, body):
     data = page_edit.compose(fields, body)
     found = page.read(data, PATH)
     kept = {key: value for key, value in fields.items() if value}
-    assert not {problem.code for problem in found.problems} & {"yaml", "head", "twice", "date", "type", "tier"}, found.problems
+    assert not {problem.code for problem in found.problems} & {
+        "yaml",
+        "head",
+        "twice",
+        "date",
+        "type",
+        "tier",
+    }, found.problems
     assert (found.day, found.type, found.tier) == (fields["date"], fields["type"], fields["tier"])
     assert (found.source, found.image) == (fields.get("source", ""), fields.get("image", ""))
     assert list(found.tags) == [tag.strip() for tag in fields.get("tags", []) if tag.strip()]
@@ -369,7 +438,9 @@ def test_what_is_composed_two_readers_read_back(fields, body):
     assert found.body.strip("\n") == body.strip("\n").rstrip().strip("\n")
     second = frontmatter.loads(data.decode("utf-8"))
     assert second.metadata == {key: plain(value) for key, value in kept.items()}
-    assert second.content.strip() == body.replace("\r\n", "\n").strip()  # the second reader mends the ends of lines
+    assert (
+        second.content.strip() == body.replace("\r\n", "\n").strip()
+    )  # the second reader mends the ends of lines
 
 
 @pytest.mark.parametrize("half", ["\ud800", "a\udcff", "\udfff\ud800"], ids=ascii)
@@ -383,12 +454,18 @@ def test_half_a_character_is_refused(half):
 @given(
     st.one_of(
         st.binary(max_size=300),
-        st.text("-\n :'\"&*[]{}|>!#ab\t\\\x85\u2028\r", max_size=80).map(lambda s: f"---\n{s}\n---\n".encode()),
+        st.text("-\n :'\"&*[]{}|>!#ab\t\\\x85\u2028\r", max_size=80).map(
+            lambda s: f"---\n{s}\n---\n".encode()
+        ),
     )
 )
 def test_whatever_the_bytes_it_is_a_page(data):
     found = page.read(data, PATH)
     lines = data.count(b"\n") + 1
     assert all(1 <= problem.line <= lines and problem.message for problem in found.problems)
-    assert found.problems == sorted(found.problems) and found.type in page.TYPES and found.tier in page.TIERS
+    assert (
+        found.problems == sorted(found.problems)
+        and found.type in page.TYPES
+        and found.tier in page.TIERS
+    )
     _ = page_links.links(found), page_links.images(found), found.title

@@ -143,7 +143,9 @@ def test_long_heads_are_mended_at_once(row, mended_row):
 
 
 def test_what_was_done_is_said_with_its_line():
-    before = file("created: 8 May 2026\nkind: decision\ntags: '#auth'\ntriples:\n- a b | usesModel | c\nimage: a.png\n")
+    before = file(
+        "created: 8 May 2026\nkind: decision\ntags: '#auth'\ntriples:\n- a b | usesModel | c\nimage: a.png\n"
+    )
     assert mending.mended(before, PATH).done == [
         (2, "legacy", "the key 'created' is 'date' now"), (3, "legacy", "the key 'kind' is 'type' now"), (4, "tags", "the tags are a list now"), (3, "type", "the type 'decision' is 'project' now, and a tag"),
         (1, "tier", "tier: L2 was added"), (2, "date", "'8 May 2026' is 2026-05-08 now"), (6, "triples", "a triple is a list now"), (6, "entity", "'a b' is 'a-b' now"), (6, "predicate", "'usesModel' is 'uses_model' now"), (7, "image", "'a.png' is shown in the body now"),
@@ -159,11 +161,16 @@ def test_an_image_is_shown(body, image, added):
     assert mended(data) == data + added.encode()
 
 
-@pytest.mark.parametrize("ending, mark", [("\n", ""), ("\r\n", ""), ("\n", "\ufeff"), ("\r\n", "\ufeff")], ids=repr)
+@pytest.mark.parametrize(
+    "ending, mark", [("\n", ""), ("\r\n", ""), ("\n", "\ufeff"), ("\r\n", "\ufeff")], ids=repr
+)
 def test_line_ends_and_a_mark_stay(ending, mark):
     before = "---\ncreated: 8 May 2026\nkind: fact\ntags:\n- '#a'\n# 🍵\nmine: x\nimage: a.png\n---\nGreen.\n"
     after = "---\ndate: 2026-05-08\ntype: project\ntags:\n- fact\n- a\n# 🍵\nmine: x\nimage: a.png\ntier: L2\n---\nGreen.\n\n![](a.png)\n"
-    assert mended((mark + before.replace("\n", ending)).encode()) == (mark + after.replace("\n", ending)).encode()
+    assert (
+        mended((mark + before.replace("\n", ending)).encode())
+        == (mark + after.replace("\n", ending)).encode()
+    )
 
 
 # --- fields
@@ -180,7 +187,9 @@ KEPT = "# first\ndate: 2026-01-30 # made\ntype: project\nmine: {a: [b]} # 🍵\n
 ])  # fmt: skip
 @pytest.mark.parametrize("ending, mark", [("\n", ""), ("\r\n", "\ufeff")], ids=["plain", "windows"])
 def test_fields_change_and_nothing_else(fields, before, after, ending, mark):
-    made = page_edit.with_fields((mark + f"---\n{KEPT}---\nGreen.\n".replace("\n", ending)).encode(), PATH, fields)
+    made = page_edit.with_fields(
+        (mark + f"---\n{KEPT}---\nGreen.\n".replace("\n", ending)).encode(), PATH, fields
+    )
     wanted = KEPT.replace(before, after, 1).replace("tier: L2\n" if "type" in fields else "\0", "")
     assert made.decode() == mark + f"---\n{wanted}---\nGreen.\n".replace("\n", ending)
 
@@ -194,7 +203,9 @@ def test_a_body_takes_another_s_place(body, old, new):
 
 def test_a_body_gets_the_ends_of_lines_of_its_page():
     windows = file(RIGHT, "x\n").replace(b"\n", b"\r\n")
-    assert page_edit.with_fields(windows, PATH, {}, "a\nb\r\nc") == file(RIGHT, "a\nb\nc\n").replace(b"\n", b"\r\n")
+    assert page_edit.with_fields(windows, PATH, {}, "a\nb\r\nc") == file(
+        RIGHT, "a\nb\nc\n"
+    ).replace(b"\n", b"\r\n")
 
 
 @pytest.mark.parametrize("data, fields, said", [
@@ -219,7 +230,9 @@ values = st.one_of(
 def test_every_text_is_a_value_on_one_line(text):
     for value in (text, [text, "b"], [[text, "owns", text]]):
         made = page_edit.with_fields(file(KEPT), PATH, {"tags": value})
-        found = {entry.key: entry for entry in yaml_nodes.entries(page.split(made, PATH).yaml, PATH, 2)}
+        found = {
+            entry.key: entry for entry in yaml_nodes.entries(page.split(made, PATH).yaml, PATH, 2)
+        }
         assert shape(found["tags"].node) == value and found["tier"].line == 11
         assert yaml.safe_load(page.split(made, PATH).yaml)["tags"] == value
 
@@ -249,7 +262,9 @@ KNOWN = [
     "triples:\n- a b | usesModel | c # ¶\n- [x, owns thing, 'y z'] # ¶\n", "triples: [[a, is, b], {s: a, p: q r, o: c}]\n", "triples:\n- - a b # ¶\n  - usesModel\n  # ¶\n  - c\n", "triples:\n- subject: a\n  predicate: b c\n  object: d # ¶\n", "relations: ['a -> b -> c']\n", "triples:\n- [a b, &p usesModel, c]\n",
     "image: raw/a.png\n", "supersedes: x\n", "source: explicit # ¶\n", "x:\n\ty: 1\n",
 ]  # fmt: skip
-heads = st.lists(st.one_of(st.sampled_from(FOREIGN), st.sampled_from(KNOWN)), max_size=9).map(numbered)
+heads = st.lists(st.one_of(st.sampled_from(FOREIGN), st.sampled_from(KNOWN)), max_size=9).map(
+    numbered
+)
 wrapped = st.tuples(
     st.sampled_from(["", "\ufeff"]),
     heads,
@@ -283,11 +298,17 @@ def test_hostile_heads_are_mended_where_they_must_be(made):
     # outside the head
     assert after.marked is before.marked and after.text[: after.at] == before.text[: before.at]
     shown = after.body.removeprefix(before.body)
-    assert after.text[after.at + len(after.yaml) :].startswith(before.text[before.at + len(before.yaml) :])
-    assert shown.strip() in ("", "![](raw/a.png)") and bool(shown.strip()) is any(code == "image" for _, code, _ in once.done)
+    assert after.text[after.at + len(after.yaml) :].startswith(
+        before.text[before.at + len(before.yaml) :]
+    )
+    assert shown.strip() in ("", "![](raw/a.png)") and bool(shown.strip()) is any(
+        code == "image" for _, code, _ in once.done
+    )
     # nobody's business: to the byte, and in the same order
     rows = before.yaml.split("\n")  # the comment of an item that went is a line by itself then
-    assert [row for row in after.yaml.split("\n") if foreign(row) and row in rows] == [row for row in rows if foreign(row)]
+    assert [row for row in after.yaml.split("\n") if foreign(row) and row in rows] == [
+        row for row in rows if foreign(row)
+    ]
     assert re.findall("¶[0-9]+[.]", after.yaml) == re.findall("¶[0-9]+[.]", before.yaml)
     assert before.newline == "\n" or once.data.count(b"\n") == once.data.count(b"\r\n")
     if any(code == "yaml" for _, code, _ in once.done):
@@ -300,13 +321,19 @@ def test_hostile_heads_are_mended_where_they_must_be(made):
         assert once.done == []
         return
     touched = {key for _, code, _ in once.done for key in ABOUT[code]} | {
-        page.LEGACY_KEYS[key] for _, code, _ in once.done if code == "legacy" for key in page.LEGACY_KEYS
+        page.LEGACY_KEYS[key]
+        for _, code, _ in once.done
+        if code == "legacy"
+        for key in page.LEGACY_KEYS
     }
     last = list(old)[-1:]  # what is added comes after it
     for key in old:
         if key not in touched:
             assert old[key] == new[key] or [key] == last and new[key].startswith(old[key])
-    mine = [{key: value for key, value in each.items() if key not in (*page.KEYS, *page.LEGACY_KEYS)} for each in values]
+    mine = [
+        {key: value for key, value in each.items() if key not in (*page.KEYS, *page.LEGACY_KEYS)}
+        for each in values
+    ]
     assert mine[0] == mine[1]
 
 
@@ -361,5 +388,15 @@ def test_lines_of_many_keys():
 
 
 def test_a_key_that_is_an_alias_has_the_line_of_what_it_stands_for():
-    found = yaml_nodes.entries("a: 1\n\nb: &k c\nd: 2\n*k : 3\ne: 4\u2028f: 5\ng: 6\n", "p", 2, aliases=True)
-    assert [(entry.key, entry.line) for entry in found] == [("a", 2), ("b", 4), ("d", 5), ("c", 4), ("e", 7), ("f", 7), ("g", 8)]
+    found = yaml_nodes.entries(
+        "a: 1\n\nb: &k c\nd: 2\n*k : 3\ne: 4\u2028f: 5\ng: 6\n", "p", 2, aliases=True
+    )
+    assert [(entry.key, entry.line) for entry in found] == [
+        ("a", 2),
+        ("b", 4),
+        ("d", 5),
+        ("c", 4),
+        ("e", 7),
+        ("f", 7),
+        ("g", 8),
+    ]

@@ -64,6 +64,9 @@ def test_a_note_is_one_short_line_that_fetches_nothing(content):
 
 
 def test_notes():
-    assert pinning.note("The door code\n changes  on\tthe first.") == "The door code changes on the first."
+    assert (
+        pinning.note("The door code\n changes  on\tthe first.")
+        == "The door code changes on the first."
+    )
     assert pinning.note("![x](http://example.org) ![[y]]") == "! [x](http://example.org) ! [[y]]"
     assert pinning.note("word " * 40) == ("word " * 14).strip() + "…"

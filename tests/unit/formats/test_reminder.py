@@ -14,7 +14,12 @@ from plainmind.ground.errors import BadData
 
 LINE = r'- [ ] date=2026-03-29 time=01:30 recur=none msg="say \"hi\"" id=rid_K5V4M2J7Q2ZP'
 
-messages = texts.filter(lambda text: text.strip() and not re.search("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", text))
+messages = texts.filter(
+    lambda text: (
+        text.strip()
+        and not re.search("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", text)
+    )
+)
 reminders = st.builds(
     reminder.made,
     st.dates(),
@@ -43,7 +48,13 @@ def reason(line: str) -> str:
 
 def test_the_line_of_the_manual():
     found = only(LINE.encode())
-    assert values(found) == (datetime.date(2026, 3, 29), datetime.time(1, 30), "none", 'say "hi"', "rid_K5V4M2J7Q2ZP")
+    assert values(found) == (
+        datetime.date(2026, 3, 29),
+        datetime.time(1, 30),
+        "none",
+        'say "hi"',
+        "rid_K5V4M2J7Q2ZP",
+    )
     assert (found.line, found.offset, found.end, found.raw) == (1, 0, len(LINE), LINE.encode())
     assert reminder.text(found) == LINE
     assert LINE in (reminder.__doc__ or "")
@@ -69,7 +80,13 @@ FIELDS = ["date=2026-03-29", "time=01:30", "recur=weekly", r'msg="a \\ \"b\" id=
 def test_fields_stand_in_any_order(fields, gaps, trailing, ending):
     raw = "- [ ]" + "".join(" " * gap + field for gap, field in zip(gaps, fields)) + " " * trailing
     found = only((raw + ending).encode())
-    assert values(found) == (datetime.date(2026, 3, 29), datetime.time(1, 30), "weekly", r'a \ "b" id=no  c', "x-1_Z")
+    assert values(found) == (
+        datetime.date(2026, 3, 29),
+        datetime.time(1, 30),
+        "weekly",
+        r'a \ "b" id=no  c',
+        "x-1_Z",
+    )
     assert found.raw == raw.encode() and found.end == len(raw + ending)
 
 
@@ -86,7 +103,8 @@ def test_an_id_is_appended_and_nothing_else_changes(fields, trailing):
 
 def test_ids_are_60_random_bits():
     assert (
-        reminder.new_id(lambda n: b"\0" * n) == "rid_AAAAAAAAAAAA" and reminder.new_id(lambda n: b"\xff" * n) == "rid_777777777777"
+        reminder.new_id(lambda n: b"\0" * n) == "rid_AAAAAAAAAAAA"
+        and reminder.new_id(lambda n: b"\xff" * n) == "rid_777777777777"
     )
     ids = {reminder.new_id(chance.draw) for _ in range(1000)}
     assert len(ids) == 1000 and all(re.fullmatch("rid_[A-Z2-7]{12}", id) for id in ids)
@@ -132,10 +150,15 @@ def test_other_people_s_lines_are_nobody_s_business(line):
 
 def test_of_two_lines_with_one_id_the_first_stands():
     other = LINE.replace("01:30", "02:30")
-    contents = reminder.read(f"x\n{LINE}\n{LINE.replace('[ ]', '[x]')}\n{other}\n- [ ] date=9\n".encode())
+    contents = reminder.read(
+        f"x\n{LINE}\n{LINE.replace('[ ]', '[x]')}\n{other}\n- [ ] date=9\n".encode()
+    )
     assert [(r.line, r.time.hour) for r in contents.reminders] == [(2, 1)]
     assert [p.line for p in contents.problems] == [4, 5]
-    assert contents.problems[0].reason == "id=rid_K5V4M2J7Q2ZP is on line 2 already, which stands; change or remove it"
+    assert (
+        contents.problems[0].reason
+        == "id=rid_K5V4M2J7Q2ZP is on line 2 already, which stands; change or remove it"
+    )
 
 
 def test_a_mark_at_the_start_of_the_file_is_no_part_of_its_first_line():
@@ -153,13 +176,18 @@ def test_a_mark_at_the_start_of_the_file_is_no_part_of_its_first_line():
 lines = st.one_of(
     reminders.map(reminder.text),
     st.sampled_from([*PIECES, *FIELDS, LINE, "- [ ]", "- [x]", "- [ ] ", '"', "\\", "\t", " "]),
-    st.lists(st.sampled_from([*FIELDS, *FIELDS, "- [ ]", "due=1", "- [ ] buy", '"', " ", "\t", "\\"]), max_size=8).map(" ".join),
-    st.permutations([*FIELDS, *FIELDS]).flatmap(lambda all: st.integers(3, 6).map(lambda n: "- [ ] " + " ".join(all[:n]))),
+    st.lists(
+        st.sampled_from([*FIELDS, *FIELDS, "- [ ]", "due=1", "- [ ] buy", '"', " ", "\t", "\\"]),
+        max_size=8,
+    ).map(" ".join),
+    st.permutations([*FIELDS, *FIELDS]).flatmap(
+        lambda all: st.integers(3, 6).map(lambda n: "- [ ] " + " ".join(all[:n]))
+    ),
     texts,
 )
-files = st.lists(st.tuples(lines, st.sampled_from(["\n", "\n", "\r\n", "\n\n", ""])), max_size=12).map(
-    lambda rows: "".join(line + end for line, end in rows).encode("utf-8", "surrogatepass")
-)
+files = st.lists(
+    st.tuples(lines, st.sampled_from(["\n", "\n", "\r\n", "\n\n", ""])), max_size=12
+).map(lambda rows: "".join(line + end for line, end in rows).encode("utf-8", "surrogatepass"))
 marked = st.tuples(st.sampled_from([b"", b"", b"\xef\xbb\xbf"]), files).map(b"".join)
 
 
@@ -169,7 +197,9 @@ def naive(raw: bytes) -> dict[str, str] | None:
         line = raw.decode()
     except UnicodeDecodeError:
         return None
-    if not line.startswith("- [ ] ") or any(ord(c) < 32 and c != "\t" or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in line):
+    if not line.startswith("- [ ] ") or any(
+        ord(c) < 32 and c != "\t" or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in line
+    ):
         return None
     rest, fields = line[5:], {}
     while rest.strip(" "):
@@ -198,9 +228,16 @@ def naive(raw: bytes) -> dict[str, str] | None:
             rest = " " + more if _ else ""
         fields[key] = value
     allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-    if not {"date", "time", "recur", "msg"} <= set(fields) <= set(reminder.KEYS) or not fields["msg"].strip():
+    if (
+        not {"date", "time", "recur", "msg"} <= set(fields) <= set(reminder.KEYS)
+        or not fields["msg"].strip()
+    ):
         return None
-    if "id" in fields and (not fields["id"] or set(fields["id"]) - set(allowed)) or fields["recur"] not in reminder.RECURRENCES:
+    if (
+        "id" in fields
+        and (not fields["id"] or set(fields["id"]) - set(allowed))
+        or fields["recur"] not in reminder.RECURRENCES
+    ):
         return None
     for key, form in (("date", "%Y-%m-%d"), ("time", "%H:%M")):
         try:
@@ -231,14 +268,22 @@ def test_every_line_of_a_hostile_file_is_read_as_written_or_left_alone(data):
             r.raw,
             r.offset,
             r.end,
-            {"date": r.date.isoformat(), "time": f"{r.time:%H:%M}", "recur": r.recur, "msg": r.msg, "id": r.id},
+            {
+                "date": r.date.isoformat(),
+                "time": f"{r.time:%H:%M}",
+                "recur": r.recur,
+                "msg": r.msg,
+                "id": r.id,
+            },
         )
         for r in contents.reminders
     ]
     assert found == expected
     assert not {p.line for p in contents.problems} & {r.line for r in contents.reminders}
     for r in contents.reminders:
-        assert data[r.offset : r.end].removesuffix(b"\n").removesuffix(b"\r") == r.raw or not data[r.offset : r.end].endswith(b"\n")
+        assert data[r.offset : r.end].removesuffix(b"\n").removesuffix(b"\r") == r.raw or not data[
+            r.offset : r.end
+        ].endswith(b"\n")
 
 
 @settings(max_examples=500)

@@ -56,13 +56,20 @@ def read(fields) -> session.State:
 
 def test_a_state_of_another_program_comes_back_byte_for_byte():
     state = session.parse(SEEN, PATH)
-    assert (state.agent, state.session, state.status, state.ended - state.started) == ("backend", ID, "completed", 900_000)
+    assert (state.agent, state.session, state.status, state.ended - state.started) == (
+        "backend",
+        ID,
+        "completed",
+        900_000,
+    )
     assert session.render(state) == SEEN
 
 
 def test_what_may_be_missing_or_null():
     assert read(LEAST).started == 0
-    empty = dict.fromkeys(["targetRepo", "startTime", "endTime", "completedTasks", "artifacts", "nextSteps", "phase"])
+    empty = dict.fromkeys(
+        ["targetRepo", "startTime", "endTime", "completedTasks", "artifacts", "nextSteps", "phase"]
+    )
     assert read({**LEAST, **empty}).ended == 0
     assert session.parse(b"\xef\xbb\xbf" + json.dumps(LEAST).encode(), PATH).fields == LEAST
 
@@ -122,7 +129,13 @@ def test_what_is_no_json(data, said):
 
 
 values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), texts),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        texts,
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
     max_leaves=8,
 )
@@ -138,7 +151,9 @@ def kept(value):
 def test_json_is_read_as_it_was_written_and_harms_no_terminal(value):
     data = strict_json.write(value)
     assert strict_json.read(data.decode()) == kept(value)
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", data.decode())
+    assert not re.search(
+        "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", data.decode()
+    )
 
 
 def test_nesting_that_is_just_allowed_can_be_written():
@@ -152,12 +167,18 @@ def test_nesting_that_is_just_allowed_can_be_written():
 
 
 @settings(max_examples=150)
-@given(unknown=metas.map(lambda found: {f"x-{key}": value for key, value in found.items()}), description=texts, file=texts)
+@given(
+    unknown=metas.map(lambda found: {f"x-{key}": value for key, value in found.items()}),
+    description=texts,
+    file=texts,
+)
 def test_a_change_keeps_every_key_it_does_not_know(unknown, description, file):
     old = json.loads(SEEN) | unknown
     old["completedTasks"][0]["minutes"] = old["nextSteps"][0]["why"] = unknown
     after = session.with_artifacts(old, {"k": file})
-    after = session.with_step(after, "frontend", "Run codegen to generate hooks from updated schema", NOW)
+    after = session.with_step(
+        after, "frontend", "Run codegen to generate hooks from updated schema", NOW
+    )
     after = session.with_phase(session.ended(after, NOW, "failed"), "one")
     if description.strip():
         after = session.with_task(after, description, file or None)
@@ -196,7 +217,9 @@ def test_the_same_task_gets_the_status():
 
 
 def test_the_same_step_is_asked_for_again():
-    fields = session.with_step(LEAST, "frontend", "go on", NOW, after=("backend", "backend-completed", "infra-failed"))
+    fields = session.with_step(
+        LEAST, "frontend", "go on", NOW, after=("backend", "backend-completed", "infra-failed")
+    )
     fields = session.with_step(fields, "verification", "go on", NOW)
     fields = session.with_step(fields, "frontend", "go on", NOW + 1000, "optional")
     assert fields["nextSteps"] == [
@@ -207,15 +230,20 @@ def test_the_same_step_is_asked_for_again():
             "dependencies": [],
             "addedTime": "2026-01-30T14:23:56.120Z",
         },
-        {"agent": "verification", "action": "go on", "priority": "required", "dependencies": [], "addedTime": TIME},
+        {
+            "agent": "verification",
+            "action": "go on",
+            "priority": "required",
+            "dependencies": [],
+            "addedTime": TIME,
+        },
     ]
 
 
 def test_dependencies():
-    assert session.with_step(LEAST, "a", "b", NOW, after=("x", "x-completed", "y-in_progress"))["nextSteps"][0]["dependencies"] == [
-        "x-completed",
-        "y-in_progress",
-    ]
+    assert session.with_step(LEAST, "a", "b", NOW, after=("x", "x-completed", "y-in_progress"))[
+        "nextSteps"
+    ][0]["dependencies"] == ["x-completed", "y-in_progress"]
     assert session.dependency("email-marketing-failed") == ("email-marketing", "failed")
     assert session.dependency("email-marketing") == ("email-marketing", "completed")
     assert session.dependency("-completed") == ("-completed", "completed")
@@ -251,7 +279,9 @@ def test_no_sessions(name):
         session.checked_session(name)
 
 
-@pytest.mark.parametrize("name", ["backend", "agent-levelup", "a", "qa_2", "0", "completed", "in_progress", "a" * 64])
+@pytest.mark.parametrize(
+    "name", ["backend", "agent-levelup", "a", "qa_2", "0", "completed", "in_progress", "a" * 64]
+)
 def test_agents(name):
     assert session.checked_agent(name) == name and session.agent_of(f"{name}.json") == name
 

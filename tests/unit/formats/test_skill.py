@@ -27,12 +27,23 @@ def refused(data: bytes) -> str:
 
 
 def test_name_and_description():
-    assert read("name: tea-timer", "description: How long tea steeps.") == ("tea-timer", "How long tea steeps.", PATH, False)
+    assert read("name: tea-timer", "description: How long tea steeps.") == (
+        "tea-timer",
+        "How long tea steeps.",
+        PATH,
+        False,
+    )
 
 
 def test_unknown_keys_say_what_they_like():
     made = read(
-        "name: tea-timer", "license: MIT", "description: D", "metadata:", "  version: 1.0", "  tags: [a, b]", "since: 2026-01-30"
+        "name: tea-timer",
+        "license: MIT",
+        "description: D",
+        "metadata:",
+        "  version: 1.0",
+        "  tags: [a, b]",
+        "since: 2026-01-30",
     )
     assert (made.name, made.description) == ("tea-timer", "D")
 
@@ -56,11 +67,18 @@ def test_descriptions_as_yaml_has_them(row, description):
 
 @pytest.mark.parametrize("value, hidden", [("true", True), ("True", True), ("false", False)])
 def test_hidden_from_the_model(value, hidden):
-    assert read("name: tea-timer", "description: D", f"disable-model-invocation: {value}").hidden is hidden
+    assert (
+        read("name: tea-timer", "description: D", f"disable-model-invocation: {value}").hidden
+        is hidden
+    )
 
 
 @pytest.mark.parametrize(
-    "data", [b"---\r\nname: tea-timer\r\ndescription: D\r\n---\r\nbody", b"--- \nname: tea-timer\ndescription: D\n---\t\n"]
+    "data",
+    [
+        b"---\r\nname: tea-timer\r\ndescription: D\r\n---\r\nbody",
+        b"--- \nname: tea-timer\ndescription: D\n---\t\n",
+    ],
 )
 def test_line_ends_and_spaces_after_the_dashes(data):
     assert skill.parse(data, PATH).description == "D"
@@ -79,11 +97,27 @@ def test_a_line_of_dashes_in_the_body_is_the_bodys():
 )
 def test_names_that_are_names(name, folder):
     quoted = f"'{name}'"
-    assert skill.parse(file(f"name: {quoted}", "description: D"), f"/x/{folder}/SKILL.md").name == name
+    assert (
+        skill.parse(file(f"name: {quoted}", "description: D"), f"/x/{folder}/SKILL.md").name == name
+    )
 
 
 @pytest.mark.parametrize(
-    "name", ["Tea", "-tea", "tea-", "tea--timer", "tea_timer", "tea timer", "../tea", "té", "a" * 65, "٣", "tea\n"], ids=repr
+    "name",
+    [
+        "Tea",
+        "-tea",
+        "tea-",
+        "tea--timer",
+        "tea_timer",
+        "tea timer",
+        "../tea",
+        "té",
+        "a" * 65,
+        "٣",
+        "tea\n",
+    ],
+    ids=repr,
 )
 def test_names_that_are_none(name):
     escaped = name.replace("\n", "\\n")
@@ -94,7 +128,10 @@ def test_names_that_are_none(name):
 @pytest.mark.parametrize(
     "rows, said",
     [
-        (["name: green-tea", "description: D"], "2: the name 'green-tea' is not the folder's, 'tea-timer'"),
+        (
+            ["name: green-tea", "description: D"],
+            "2: the name 'green-tea' is not the folder's, 'tea-timer'",
+        ),
         (["description: D"], "1: no 'name'"),
         (["name: tea-timer"], "1: no 'description'"),
         (["name: tea-timer", "description:"], "3: 'description' is no text"),
@@ -102,17 +139,38 @@ def test_names_that_are_none(name):
         (["name: tea-timer", "description: 12"], "3: 'description' is no text"),
         (["name: tea-timer", "description: yes"], "3: 'description' is no text"),
         (["name: tea-timer", "description: [a, b]"], "3: 'description' is no text"),
-        (["name: tea-timer", "description: !!python/name:os.system x"], "3: 'description' is no text"),
+        (
+            ["name: tea-timer", "description: !!python/name:os.system x"],
+            "3: 'description' is no text",
+        ),
         (["name: tea-timer", f"description: {'x' * 1025}"], "3: a description of 1025 characters"),
         (["name: tea-timer", "description: D", "description: E"], "4: 'description' comes twice"),
         (["name: tea-timer", "description: D", "x: 1", "x: 2"], "5: 'x' comes twice"),
-        (["name: tea-timer", "description: D", "disable-model-invocation: yes"], "4: 'disable-model-invocation' is neither"),
-        (["name: tea-timer", "description: D", "disable-model-invocation: 'true'"], "4: 'disable-model-invocation' is neither"),
-        (["name: tea-timer", "description: Use when: asked"], "3: no YAML: mapping values are not allowed"),
-        (["name: tea-timer", "description: @home"], "3: no YAML: found character that cannot start any token"),
+        (
+            ["name: tea-timer", "description: D", "disable-model-invocation: yes"],
+            "4: 'disable-model-invocation' is neither",
+        ),
+        (
+            ["name: tea-timer", "description: D", "disable-model-invocation: 'true'"],
+            "4: 'disable-model-invocation' is neither",
+        ),
+        (
+            ["name: tea-timer", "description: Use when: asked"],
+            "3: no YAML: mapping values are not allowed",
+        ),
+        (
+            ["name: tea-timer", "description: @home"],
+            "3: no YAML: found character that cannot start any token",
+        ),
         (["name: tea-timer", "\tdescription: D"], "3: no YAML: found a tab"),
-        (["name: tea-timer", "description: D", "x: 'open"], "5: no YAML: found unexpected end of stream"),
-        (["name: tea-timer", "description: bell \a"], "3: no YAML: control characters are not allowed"),
+        (
+            ["name: tea-timer", "description: D", "x: 'open"],
+            "5: no YAML: found unexpected end of stream",
+        ),
+        (
+            ["name: tea-timer", "description: bell \a"],
+            "3: no YAML: control characters are not allowed",
+        ),
         (["- name", "- description"], "2: the head is no list of 'key: value'"),
         (["just words"], "2: the head is no list of 'key: value'"),
     ],
@@ -150,17 +208,28 @@ def test_no_utf8_names_the_line():
 
 
 def test_huge_files_and_heads():
-    assert refused(file("name: tea-timer", "description: D", body="x" * skill.MOST)).startswith("1: more than 64 KB")
-    assert refused(file("name: tea-timer", "description: D", f"x: {'y' * skill.MOST_HEAD}")).startswith(
-        "1: a head of more than 8 KB"
+    assert refused(file("name: tea-timer", "description: D", body="x" * skill.MOST)).startswith(
+        "1: more than 64 KB"
     )
+    assert refused(
+        file("name: tea-timer", "description: D", f"x: {'y' * skill.MOST_HEAD}")
+    ).startswith("1: a head of more than 8 KB")
 
 
 @pytest.mark.parametrize(
     "rows",
     [
-        ["a: &a [x, x]", *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]" for i in range(20))],
-        ["a: &a {k: v}", *(f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}" for i in range(20))],
+        [
+            "a: &a [x, x]",
+            *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]" for i in range(20)),
+        ],
+        [
+            "a: &a {k: v}",
+            *(
+                f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}"
+                for i in range(20)
+            ),
+        ],
         ["a: &a [*a]"],
     ],
     ids=["laughs", "merges", "itself"],
@@ -172,7 +241,9 @@ def test_bombs_of_aliases(rows):
 
 
 @pytest.mark.parametrize(
-    "deep", ["[" * 8000, "{" * 8000, "- " * 4000, "? " * 4000, "[" * 4000 + "]" * 4000], ids=["[", "{", "-", "?", "[]"]
+    "deep",
+    ["[" * 8000, "{" * 8000, "- " * 4000, "? " * 4000, "[" * 4000 + "]" * 4000],
+    ids=["[", "{", "-", "?", "[]"],
 )
 def test_bombs_of_depth(deep):
     said = refused(file("name: tea-timer", "description: D", "x:", "  " + deep))

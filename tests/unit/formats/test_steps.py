@@ -16,16 +16,28 @@ def at(minute) -> str | None:
 
 def state(agent, status="in_progress", start=None, end=None, *asks) -> session.State:
     """`asks`: (minute or None, agent, action, *dependencies); an action may begin with 'optional ' or 'recommended '."""
-    fields = {"agentName": agent, "status": status, "sessionId": ID, "startTime": at(start), "endTime": at(end), "nextSteps": []}
+    fields = {
+        "agentName": agent,
+        "status": status,
+        "sessionId": ID,
+        "startTime": at(start),
+        "endTime": at(end),
+        "nextSteps": [],
+    }
     for minute, other, action, *after in asks:
         word = action.partition(" ")[0]
         step = {"agent": other, "action": action, "dependencies": after, "addedTime": at(minute)}
-        fields["nextSteps"].append({**step, "priority": word if word in session.PRIORITIES else "required"})
+        fields["nextSteps"].append(
+            {**step, "priority": word if word in session.PRIORITIES else "required"}
+        )
     return session.State(f"work/{ID}/{agent}.json", fields)
 
 
 def told(*states) -> list[str]:
-    return [" ".join([each.state, each.step.agent, each.step.action, *each.unmet]) for each in steps.open_steps(states)]
+    return [
+        " ".join([each.state, each.step.agent, each.step.action, *each.unmet])
+        for each in steps.open_steps(states)
+    ]
 
 
 PLAN = [
@@ -168,7 +180,15 @@ def test_who_can_run(name):
 
 
 def test_a_priority_of_somebody_else_comes_last():
-    lead = state("orchestrator", "in_progress", 0, None, (1, "a", "optional x"), (1, "b", "urgent y"), (1, "c", "z"))
+    lead = state(
+        "orchestrator",
+        "in_progress",
+        0,
+        None,
+        (1, "a", "optional x"),
+        (1, "b", "urgent y"),
+        (1, "c", "z"),
+    )
     lead.fields["nextSteps"][1]["priority"] = "P0"
     assert told(lead) == ["ready c z", "ready a optional x", "ready b urgent y"]
 
@@ -176,11 +196,21 @@ def test_a_priority_of_somebody_else_comes_last():
 agents = st.sampled_from(["a", "b", "c"])
 moments = st.one_of(st.none(), st.integers(0, 6))
 asks = st.tuples(
-    moments, agents, st.sampled_from(["x", "optional x"]), st.sampled_from(["a", "b-completed", "c-failed", "a-in_progress", "d"])
+    moments,
+    agents,
+    st.sampled_from(["x", "optional x"]),
+    st.sampled_from(["a", "b-completed", "c-failed", "a-in_progress", "d"]),
 )
 teams = st.dictionaries(
-    agents, st.tuples(st.sampled_from(session.STATUSES), moments, moments, st.lists(asks, max_size=3)), min_size=1
-).map(lambda found: [state(agent, status, start, end, *asked) for agent, (status, start, end, asked) in found.items()])
+    agents,
+    st.tuples(st.sampled_from(session.STATUSES), moments, moments, st.lists(asks, max_size=3)),
+    min_size=1,
+).map(
+    lambda found: [
+        state(agent, status, start, end, *asked)
+        for agent, (status, start, end, asked) in found.items()
+    ]
+)
 
 
 @given(states=teams)
@@ -191,7 +221,9 @@ def test_a_run_now_takes_up_all_that_is_ready_and_nothing_else(states):
     for agent in {each.step.agent for each in before if each.state == "ready"}:
         now = 1_770_451_234_000 + 100 * MINUTE
         old = next((s for s in states if s.agent == agent), None)
-        running = session.State(f"work/{ID}/{agent}.json", session.started(old and old.fields, ID, agent, now))
+        running = session.State(
+            f"work/{ID}/{agent}.json", session.started(old and old.fields, ID, agent, now)
+        )
         after = steps.open_steps([s for s in states if s.agent != agent] + [running])
         left = [each for each in after if each.step.agent == agent]
         assert not [each for each in left if not each.unmet], left

@@ -30,7 +30,9 @@ def test_entities(text, wanted):
 def test_what_is_normalised_stays(text):
     assert triple.predicate(triple.predicate(text)) == triple.predicate(text)
     assert triple.entity(triple.entity(text)) == triple.entity(text)
-    assert triple.same(triple.entity(text)) == triple.same(text) and triple.same(triple.same(text)) == triple.same(text)
+    assert triple.same(triple.entity(text)) == triple.same(text) and triple.same(
+        triple.same(text)
+    ) == triple.same(text)
 
 
 @pytest.mark.parametrize("names, one", [
@@ -50,13 +52,22 @@ CLEAN = [Triple(*row.split()) for row in (
 
 
 def concerns(*rows: str, base: list[Triple] = CLEAN) -> list[tuple[str, tuple[str, ...], int]]:
-    return [(each.code, each.names, each.times) for each in health([*base, *(Triple(*row.split("|")) for row in rows)]).concerns]
+    return [
+        (each.code, each.names, each.times)
+        for each in health([*base, *(Triple(*row.split("|")) for row in rows)]).concerns
+    ]
 
 
 def test_a_clean_graph_is_no_concern():
     found = health(CLEAN)
     assert found.concerns == [] and (found.triples, found.entities, found.components) == (9, 9, [9])
-    assert found.predicates == [("uses", 3), ("owns", 2), ("works_at", 2), ("mentors", 1), ("runs_on", 1)]
+    assert found.predicates == [
+        ("uses", 3),
+        ("owns", 2),
+        ("works_at", 2),
+        ("mentors", 1),
+        ("runs_on", 1),
+    ]
 
 
 @pytest.mark.parametrize("rows, concern", [
@@ -98,7 +109,15 @@ def test_all_of_it_at_once_and_the_records():
         "alice|runs on|db-1",
     ]
     found = health([*CLEAN, *(Triple(*row.split("|")) for row in rows)])
-    assert [each.code for each in found.concerns] == ["copula", "vague", "spaces", "inverse", "spelling", "name", "orphan"]
+    assert [each.code for each in found.concerns] == [
+        "copula",
+        "vague",
+        "spaces",
+        "inverse",
+        "spelling",
+        "name",
+        "orphan",
+    ]
     assert found.components == [10, 2] and all(each.detail for each in found.concerns)
     records = found.records()
     assert records[:3] == [

@@ -71,12 +71,20 @@ def test_in_where_the_clock_changes(now, span, expected):
     assert told(when.after(span, clock.parse(now))) == expected
 
 
-@given(st.integers(clock.parse("1990-01-01"), clock.parse("2060-01-01")), st.integers(0, 72), st.integers(1, 59))
+@given(
+    st.integers(clock.parse("1990-01-01"), clock.parse("2060-01-01")),
+    st.integers(0, 72),
+    st.integers(1, 59),
+)
 def test_in_is_never_early_and_hardly_late(now, hours, minutes):
     """A minute at most; two hours where the end is a minute that comes twice."""
     wanted = now + hours * 3_600_000 + minutes * 60_000
     late = instant(*when.after(f"{hours}h{minutes}m", now)) - wanted
-    assert 0 <= late < 60_000 or 0 <= late <= 3_600_000 and instant(*when.after(f"{hours}h{minutes}m", now)) % 3_600_000 == 0
+    assert (
+        0 <= late < 60_000
+        or 0 <= late <= 3_600_000
+        and instant(*when.after(f"{hours}h{minutes}m", now)) % 3_600_000 == 0
+    )
 
 
 @pytest.mark.parametrize("given, said", [
@@ -96,14 +104,27 @@ def test_each_way_to_say_when():
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-1-01", "01-01-2026", "2026-02-30", "2026-01-01 ", "", "２026-01-01", "2026-W01-1", "20260101"], ids=ascii
+    "text",
+    [
+        "2026-1-01",
+        "01-01-2026",
+        "2026-02-30",
+        "2026-01-01 ",
+        "",
+        "２026-01-01",
+        "2026-W01-1",
+        "20260101",
+    ],
+    ids=ascii,
 )
 def test_what_is_no_day(text):
     with pytest.raises(BadData, match="is no day; write it as 2026-03-29"):
         when.day(text)
 
 
-@pytest.mark.parametrize("text", ["9:00", "24:00", "09:60", "0900", "", "09:00 ", "09:00:00", "９:00"], ids=ascii)
+@pytest.mark.parametrize(
+    "text", ["9:00", "24:00", "09:60", "0900", "", "09:00 ", "09:00:00", "９:00"], ids=ascii
+)
 def test_what_is_no_time_of_day(text):
     with pytest.raises(BadData, match="is no time of day; write it as 09:30"):
         when.minute(text)
@@ -134,4 +155,7 @@ def test_there_is_nothing_after_year_9999(text):
 
 
 def test_the_first_day_there_is_has_a_local_time():
-    assert when.said("tomorrow 09:00", clock.parse("0001-01-01T00:00:00Z"))[0].isoformat() == "0001-01-02"
+    assert (
+        when.said("tomorrow 09:00", clock.parse("0001-01-01T00:00:00Z"))[0].isoformat()
+        == "0001-01-02"
+    )

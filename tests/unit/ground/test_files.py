@@ -103,7 +103,9 @@ def test_a_create_that_fails_leaves_nothing(tmp_path, monkeypatch, step):
     with pytest.raises(OSError):
         files.create(path, b"new\n")
     monkeypatch.undo()
-    assert [n for n in names(path) if not n.endswith(".tmp")] == (["file"] if step == "unlink" else [])
+    assert [n for n in names(path) if not n.endswith(".tmp")] == (
+        ["file"] if step == "unlink" else []
+    )
     if step != "unlink":
         assert names(path) == []
 
@@ -114,7 +116,11 @@ def test_a_create_where_a_file_has_one_name_only(tmp_path, monkeypatch, number):
     path = str(tmp_path / "file")
     monkeypatch.setattr(os, "link", fail(number))
     files.create(path, b"new\n")
-    assert files.read(path) == b"new\n" and names(path) == ["file"] and os.stat(path).st_mode & 0o777 == 0o600
+    assert (
+        files.read(path) == b"new\n"
+        and names(path) == ["file"]
+        and os.stat(path).st_mode & 0o777 == 0o600
+    )
     with pytest.raises(FileExistsError):
         files.create(path, b"newer\n")
     assert files.read(path) == b"new\n" and names(path) == ["file"]
@@ -179,7 +185,9 @@ def test_what_a_killed_process_left_is_not_written_over(path):
 
 def test_folders_are_private_and_made_durable_in_their_parents(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(files, "sync_folder", lambda path: synced.append(os.path.relpath(path, tmp_path)))
+    monkeypatch.setattr(
+        files, "sync_folder", lambda path: synced.append(os.path.relpath(path, tmp_path))
+    )
     files.make_folder(str(tmp_path / "a" / "b" / "c"))
     assert synced == [".", "..", ".", "a", "a/b"]
     assert stat.S_IMODE(os.stat(tmp_path / "a" / "b").st_mode) == 0o700
@@ -215,7 +223,10 @@ def test_a_lock_that_is_held_is_busy_in_time(holder):
     path, _ = holder
     for wait in (0, 0.2):
         start = time.monotonic()
-        with pytest.raises(Busy, match="is held by another process; try again"), files.lock(path, wait):
+        with (
+            pytest.raises(Busy, match="is held by another process; try again"),
+            files.lock(path, wait),
+        ):
             raise AssertionError
         assert wait <= time.monotonic() - start < wait + 2
 
@@ -356,7 +367,9 @@ def test_a_save_right_before_an_exchange(path, save, nth, monkeypatch):
     assert names(path) == ["file"]
 
 
-@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells whether a file is open for writing")
+@pytest.mark.skipif(
+    not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells whether a file is open for writing"
+)
 def test_a_save_that_is_under_way(path):
     """The editor has emptied the file and not yet written: what it will write must end up under the name."""
     editor = open(path, "wb")  # noqa: SIM115
@@ -374,7 +387,11 @@ def human(path: str, save, rounds, stop) -> None:
     mine: list[bytes] = []
     while not stop.is_set():
         mine.append(b"human %d\n" % rounds.value)
-        others = [] if rounds.value % 5 == 0 else [row for row in read_rows(path) if not row.startswith(b"human")]
+        others = (
+            []
+            if rounds.value % 5 == 0
+            else [row for row in read_rows(path) if not row.startswith(b"human")]
+        )
         save(path, b"".join(mine + others))
         rounds.value += 1
 
@@ -404,16 +421,25 @@ def test_a_human_who_saves_all_the_time(path, save):
     assert process.exitcode == 0
     found = [row for row in read_rows(path) if row.startswith(b"human")]
     assert found == [b"human %d\n" % n for n in range(rounds.value)] and rounds.value >= 60
-    assert [name for name in names(path) if name != "file" and not name.startswith("file (conflict ")] == []
+    assert [
+        name for name in names(path) if name != "file" and not name.startswith("file (conflict ")
+    ] == []
 
 
 def conflicts(path: str) -> list[bytes]:
     folder = os.path.dirname(path)
-    return [files.read(os.path.join(folder, name)) for name in sorted(names(path)) if name.startswith("file (conflict ")]
+    return [
+        files.read(os.path.join(folder, name))
+        for name in sorted(names(path))
+        if name.startswith("file (conflict ")
+    ]
 
 
 @saves
-@pytest.mark.parametrize("second, kept", [(b"second\n", [b"first\n"]), (b"zero\nfirst\nsecond\n", []), (b"", [b"first\n"])])
+@pytest.mark.parametrize(
+    "second, kept",
+    [(b"second\n", [b"first\n"]), (b"zero\nfirst\nsecond\n", []), (b"", [b"first\n"])],
+)
 def test_a_save_on_top_of_ours(path, save, second, kept, monkeypatch):
     """One save right before the exchange, one on what was put in its place: the newer one stays, and the older is
     kept beside it when it has a line that the newer has not."""
@@ -428,7 +454,9 @@ def test_a_save_on_top_of_ours(path, save, second, kept, monkeypatch):
     monkeypatch.setattr(exchange, "swap", exchanging)
     edited = exchange.edit(path, lambda data: data + b"ours\n")
     assert files.read(path) == second + b"ours\n" and conflicts(path) == kept
-    assert [files.read(name) for name in edited.conflicts] == kept and len(names(path)) == 1 + len(kept)
+    assert [files.read(name) for name in edited.conflicts] == kept and len(names(path)) == 1 + len(
+        kept
+    )
     assert edited.identity == files.identity(os.stat(path))
 
 
@@ -449,7 +477,11 @@ def test_an_edit_writes_through_a_link(path):
     os.symlink(os.path.basename(path), path + ".link")
     os.symlink(path + ".link", path + ".again")
     exchange.edit(path + ".again", lambda data: data + b"ours\n")
-    assert os.path.islink(path + ".link") and os.path.islink(path + ".again") and not os.path.islink(path)
+    assert (
+        os.path.islink(path + ".link")
+        and os.path.islink(path + ".again")
+        and not os.path.islink(path)
+    )
     assert files.read(path) == b"old\nours\n"
 
 
@@ -464,14 +496,22 @@ def test_an_edit_keeps_the_owner(path):
 
 def test_an_owner_that_cannot_be_kept_is_not_taken_from_the_file(path, monkeypatch):
     monkeypatch.setattr(os, "fchown", fail(errno.EPERM))
-    monkeypatch.setattr(os, "fstat", lambda fd, fstat=os.fstat: os.stat_result((*fstat(fd)[:4], 4321, *fstat(fd)[5:])))
-    with pytest.raises(NotPermitted, match="belongs to others, and would not any more; run as its owner"):
+    monkeypatch.setattr(
+        os,
+        "fstat",
+        lambda fd, fstat=os.fstat: os.stat_result((*fstat(fd)[:4], 4321, *fstat(fd)[5:])),
+    )
+    with pytest.raises(
+        NotPermitted, match="belongs to others, and would not any more; run as its owner"
+    ):
         exchange.edit(path, lambda data: data + b"ours\n")
     monkeypatch.undo()
     assert files.read(path) == b"old\n" and names(path) == ["file"]
 
 
-@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="this system's Python has no extended attributes")
+@pytest.mark.skipif(
+    not hasattr(os, "setxattr"), reason="this system's Python has no extended attributes"
+)
 def test_an_edit_keeps_extended_attributes(path):
     try:
         os.setxattr(path, "user.tag", b"red")
@@ -513,17 +553,28 @@ def test_what_a_killed_edit_left_is_recovered(path, in_place, left, kept):
 LONG = "日" * 84 + ".md"  # 255 bytes
 
 
-@pytest.mark.parametrize("name", [LONG, "x" * 252 + ".md", "x" * 255], ids=["wide", "ending", "plain"])
+@pytest.mark.parametrize(
+    "name", [LONG, "x" * 252 + ".md", "x" * 255], ids=["wide", "ending", "plain"]
+)
 def test_a_name_as_long_as_one_may_be(tmp_path, monkeypatch, name):
     """It was: the name of the file beside it was too long."""
     path = str(tmp_path / name)
     files.create(path, b"old\n")
     files.finish_creating(path)
     theirs, swap = [b"theirs\n", b"more\n"], exchange.swap
-    monkeypatch.setattr(exchange, "swap", lambda *names: (theirs and files.replace(path, theirs.pop())) or swap(*names))
+    monkeypatch.setattr(
+        exchange,
+        "swap",
+        lambda *names: (theirs and files.replace(path, theirs.pop())) or swap(*names),
+    )
     edited = exchange.edit(path, lambda data: data + b"ours\n")
-    assert files.read(path) == b"theirs\nours\n" and [files.read(kept) for kept in edited.conflicts] == [b"more\n"]
-    assert os.path.splitext(path)[1] == os.path.splitext(edited.conflicts[0])[1] and len(names(path)) == 2
+    assert files.read(path) == b"theirs\nours\n" and [
+        files.read(kept) for kept in edited.conflicts
+    ] == [b"more\n"]
+    assert (
+        os.path.splitext(path)[1] == os.path.splitext(edited.conflicts[0])[1]
+        and len(names(path)) == 2
+    )
     assert exchange.remove(path, files.read(path)) and not os.path.exists(path)
 
 
@@ -543,12 +594,19 @@ def test_what_a_killed_edit_left_of_a_long_name_is_found_and_its_own(tmp_path):
 def test_what_a_killed_edit_left_of_a_file_that_is_gone(path):
     folder = os.path.dirname(path)
     os.unlink(path)
-    files.replace(os.path.join(folder, f".file.{dead()}-0.{exchange._digest(OLD)}-{exchange._digest(NEW)}.swap"), b"theirs\n")
+    files.replace(
+        os.path.join(
+            folder, f".file.{dead()}-0.{exchange._digest(OLD)}-{exchange._digest(NEW)}.swap"
+        ),
+        b"theirs\n",
+    )
     exchange.recover(path)
     assert conflicts(path) == [b"theirs\n"] and len(names(path)) == 1
 
 
-@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells whether a file is open for writing")
+@pytest.mark.skipif(
+    not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells whether a file is open for writing"
+)
 def test_no_line_is_looked_for_in_half_a_save(path):
     """The editor has emptied the file: a change that does not find its line there would say so to its caller."""
     seen = []
@@ -585,7 +643,9 @@ def test_what_a_running_edit_has_is_let_alone(path):
 def test_where_two_files_cannot_be_exchanged(path, monkeypatch):
     monkeypatch.setattr(exchange, "swap", lambda one, other: False)
     theirs = [b"theirs\n"]
-    exchange.edit(path, lambda data: (theirs and save_in_place(path, theirs.pop())) or data + b"ours\n")
+    exchange.edit(
+        path, lambda data: (theirs and save_in_place(path, theirs.pop())) or data + b"ours\n"
+    )
     assert files.read(path) == b"theirs\nours\n" and names(path) == ["file"]
 
 

@@ -19,7 +19,14 @@ def home(tmp_path) -> Home:
 
 @pytest.mark.parametrize(
     "path",
-    ["logs/a/x.md", "./logs/a/x.md", "logs//a/./x.md", "logs/a/../a/x.md", "ABSOLUTE/logs/a/x.md", "ABSOLUTE/../home/logs/a/x.md"],
+    [
+        "logs/a/x.md",
+        "./logs/a/x.md",
+        "logs//a/./x.md",
+        "logs/a/../a/x.md",
+        "ABSOLUTE/logs/a/x.md",
+        "ABSOLUTE/../home/logs/a/x.md",
+    ],
 )
 def test_paths_inside(home, path):
     assert home.relative(path.replace("ABSOLUTE", home.root)) == "logs/a/x.md"
@@ -42,7 +49,12 @@ def test_links_that_lead_outside(home):
     os.symlink("../../../outside", home.path("logs/a/folder"))
     os.symlink("../../../outside/secret.md", home.path("logs/a/file.md"))
     os.symlink("/nowhere", home.path("logs/a/broken.md"))
-    for path in ("logs/a/folder/secret.md", "logs/a/file.md", "logs/a/broken.md", home.path("logs/a/folder/secret.md")):
+    for path in (
+        "logs/a/folder/secret.md",
+        "logs/a/file.md",
+        "logs/a/broken.md",
+        home.path("logs/a/folder/secret.md"),
+    ):
         with pytest.raises(NotPermitted):
             home.relative(path)
 

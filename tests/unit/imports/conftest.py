@@ -3,6 +3,10 @@
 
 def pytest_collection_modifyitems(config, items):
     if "slow" not in config.option.markexpr:
-        slow = [item for item in items if item.get_closest_marker("slow") and "unit/imports" in item.nodeid]
+        slow = [
+            item
+            for item in items
+            if item.get_closest_marker("slow") and "unit/imports" in item.nodeid
+        ]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]

@@ -6,9 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-INJECTED = (
-    'INJECTED_CONTEXT_RELEVANT_MEMORIES\n{"budget_tokens_est":1000,"memories":[{"path":"logs/a/b.md","line":3,"excerpt":"pm2"}]}\n'
-)
+INJECTED = 'INJECTED_CONTEXT_RELEVANT_MEMORIES\n{"budget_tokens_est":1000,"memories":[{"path":"logs/a/b.md","line":3,"excerpt":"pm2"}]}\n'
 SESSION = "019aa4f2-7c1e-7f00-8a00-0123456789ab"
 CHAT = "67a1c0de-0000-8000-9000-000000000001"
 
@@ -20,7 +18,10 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def jsonl(path: Path, *lines: Any) -> Path:
-    return write(path, "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return write(
+        path,
+        "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines),
+    )
 
 
 def zipped(path: Path, folder: Path) -> Path:
@@ -40,32 +41,106 @@ def part(text: str) -> dict[str, Any]:
 
 
 def header(id: str = SESSION, hour: int = 9, cwd: str = "/srv/app", **more: Any) -> dict[str, Any]:
-    return {"type": "session", "version": 3, "id": id, "timestamp": f"2026-01-30T{hour:02}:00:00.000Z", "cwd": cwd, **more}
+    return {
+        "type": "session",
+        "version": 3,
+        "id": id,
+        "timestamp": f"2026-01-30T{hour:02}:00:00.000Z",
+        "cwd": cwd,
+        **more,
+    }
 
 
-def entry(number: int, role: str, content: Any = None, hour: int = 9, **more: Any) -> dict[str, Any]:
+def entry(
+    number: int, role: str, content: Any = None, hour: int = 9, **more: Any
+) -> dict[str, Any]:
     message = {"role": role, "timestamp": 1_769_763_600_000 + number, **more}
     if content is not None:
         message["content"] = content
     time = f"2026-01-30T{hour:02}:00:{number:02}.000Z"
-    return {"type": "message", "id": f"{hour:02x}{number:06x}", "parentId": None, "timestamp": time, "message": message}
+    return {
+        "type": "message",
+        "id": f"{hour:02x}{number:06x}",
+        "parentId": None,
+        "timestamp": time,
+        "message": message,
+    }
 
 
 def pi_entries(hour: int = 9) -> list[dict[str, Any]]:
-    call = {"type": "toolCall", "id": "c1", "name": "bash", "arguments": {"command": "pm2 ls", "text": "x" * 1999 + "𝄞𝄞", "n": 1}}
-    told = {"provider": "anthropic", "model": "claude-sonnet-4-5", "usage": {}, "stopReason": "toolUse"}
+    call = {
+        "type": "toolCall",
+        "id": "c1",
+        "name": "bash",
+        "arguments": {"command": "pm2 ls", "text": "x" * 1999 + "𝄞𝄞", "n": 1},
+    }
+    told = {
+        "provider": "anthropic",
+        "model": "claude-sonnet-4-5",
+        "usage": {},
+        "stopReason": "toolUse",
+    }
     return [
-        {"type": "model_change", "id": "m", "timestamp": "2026-01-30T09:00:00.000Z", "provider": "anthropic", "modelId": "x"},
+        {
+            "type": "model_change",
+            "id": "m",
+            "timestamp": "2026-01-30T09:00:00.000Z",
+            "provider": "anthropic",
+            "modelId": "x",
+        },
         entry(1, "user", [part("How do I restart pm2?"), {"type": "image", "data": "…"}], hour),
-        entry(2, "assistant", [{"type": "thinking", "thinking": "Hm."}, part("I look."), call], hour, **told),
-        entry(3, "toolResult", [part("no processes")], hour, toolCallId="c1", toolName="bash", isError=False),
+        entry(
+            2,
+            "assistant",
+            [{"type": "thinking", "thinking": "Hm."}, part("I look."), call],
+            hour,
+            **told,
+        ),
+        entry(
+            3,
+            "toolResult",
+            [part("no processes")],
+            hour,
+            toolCallId="c1",
+            toolName="bash",
+            isError=False,
+        ),
         entry(4, "assistant", [part("None run."), part("Start one.")], hour, **told),
-        entry(5, "bashExecution", hour=hour, command="ls -la", output="total 48\n", exitCode=0, cancelled=False),
-        entry(6, "bashExecution", hour=hour, command="env", output="SECRET", exitCode=0, excludeFromContext=True),
-        {"type": "compaction", "id": "k", "timestamp": "2026-01-30T09:00:07.000Z", "summary": "They spoke of pm2."},
+        entry(
+            5,
+            "bashExecution",
+            hour=hour,
+            command="ls -la",
+            output="total 48\n",
+            exitCode=0,
+            cancelled=False,
+        ),
+        entry(
+            6,
+            "bashExecution",
+            hour=hour,
+            command="env",
+            output="SECRET",
+            exitCode=0,
+            excludeFromContext=True,
+        ),
+        {
+            "type": "compaction",
+            "id": "k",
+            "timestamp": "2026-01-30T09:00:07.000Z",
+            "summary": "They spoke of pm2.",
+        },
         entry(8, "user", f"{INJECTED}And logs?", hour),
         entry(9, "user", INJECTED, hour),
-        entry(10, "toolResult", "it failed\u2028\x1b[2J", hour, toolCallId="c9", toolName="read", isError=True),
+        entry(
+            10,
+            "toolResult",
+            "it failed\u2028\x1b[2J",
+            hour,
+            toolCallId="c9",
+            toolName="read",
+            isError=True,
+        ),
         entry(11, "custom", "from an extension", hour, customType="x", display=False),
     ]
 
@@ -82,14 +157,22 @@ PI = [
 
 
 def pi(folder: Path, *broken: str) -> Path:
-    jsonl(folder / "--srv-app--" / f"2026-01-30T09-00-00-000Z_{SESSION}.jsonl", header(), *broken, *pi_entries())
+    jsonl(
+        folder / "--srv-app--" / f"2026-01-30T09-00-00-000Z_{SESSION}.jsonl",
+        header(),
+        *broken,
+        *pi_entries(),
+    )
     return folder
 
 
 def openclaw(folder: Path, *broken: str) -> Path:
     mirror = {"provider": "openclaw", "model": "delivery-mirror"}
     internal = entry(
-        22, "user", "The other session is done.", provenance={"kind": "inter_session", "sourceSessionKey": "agent:x:main"}
+        22,
+        "user",
+        "The other session is done.",
+        provenance={"kind": "inter_session", "sourceSessionKey": "agent:x:main"},
     )
     sessions = folder / "agents" / "main" / "sessions"
     jsonl(
@@ -103,19 +186,49 @@ def openclaw(folder: Path, *broken: str) -> Path:
         internal,
     )  # fmt: skip
     write(sessions / "sessions.json", json.dumps({"agent:main:main": {"sessionId": SESSION}}))
-    jsonl(sessions / f"{SESSION}.checkpoint.0f0f0f0f-1111-4222-8333-444444444444.jsonl", header(), *pi_entries())
-    jsonl(sessions / "old.jsonl.reset.2026-01-29T09-00-00.000Z", header("old", 8), entry(1, "user", "Before /new", 8))
-    jsonl(sessions / "gone.jsonl.deleted.2026-01-29T09-00-00.000Z", header("gone", 7), entry(1, "user", "Deleted", 7))
+    jsonl(
+        sessions / f"{SESSION}.checkpoint.0f0f0f0f-1111-4222-8333-444444444444.jsonl",
+        header(),
+        *pi_entries(),
+    )
+    jsonl(
+        sessions / "old.jsonl.reset.2026-01-29T09-00-00.000Z",
+        header("old", 8),
+        entry(1, "user", "Before /new", 8),
+    )
+    jsonl(
+        sessions / "gone.jsonl.deleted.2026-01-29T09-00-00.000Z",
+        header("gone", 7),
+        entry(1, "user", "Deleted", 7),
+    )
     return folder
 
 
-OPENCLAW = [*PI, ("user", "Hello"), ("agent", "Hi!"), ("agent", "Sent elsewhere."), ("user", "Before /new")]
+OPENCLAW = [
+    *PI,
+    ("user", "Hello"),
+    ("agent", "Hi!"),
+    ("agent", "Sent elsewhere."),
+    ("user", "Before /new"),
+]
 
 
 def mom(folder: Path, *broken: str) -> Path:
     def said(ts: int, text: str, **more: Any) -> dict[str, Any]:
-        message = {"date": f"2026-01-30T09:00:{ts:02}.500Z", "ts": f"17697636{ts:02}.123456", "user": "U1", "userName": "ann"}
-        return {**message, "displayName": "Ann", "text": text, "attachments": [], "isBot": False, **more}
+        message = {
+            "date": f"2026-01-30T09:00:{ts:02}.500Z",
+            "ts": f"17697636{ts:02}.123456",
+            "user": "U1",
+            "userName": "ann",
+        }
+        return {
+            **message,
+            "displayName": "Ann",
+            "text": text,
+            "attachments": [],
+            "isBot": False,
+            **more,
+        }
 
     channel = folder / "C0ABCDEF"
     jsonl(
@@ -152,18 +265,32 @@ def claude_line(number: int, kind: str, content: Any = None, **more: Any) -> dic
     }  # fmt: skip
     if content is not None:
         message = {"role": kind, "content": content}
-        line["message"] = {**message, "id": "msg_1", "model": "claude-opus-4-5"} if kind == "assistant" else message
+        line["message"] = (
+            {**message, "id": "msg_1", "model": "claude-opus-4-5"}
+            if kind == "assistant"
+            else message
+        )
     return {**line, **more}
 
 
 def claude_lines() -> list[Any]:
-    use = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "pm2 ls", "text": "y" * 2001}}
+    use = {
+        "type": "tool_use",
+        "id": "toolu_1",
+        "name": "Bash",
+        "input": {"command": "pm2 ls", "text": "y" * 2001},
+    }
     result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [part("no processes")]}
-    reminded = [part("And the logs?"), part("<system-reminder>\nTodos are empty.\n</system-reminder>")]
+    reminded = [
+        part("And the logs?"),
+        part("<system-reminder>\nTodos are empty.\n</system-reminder>"),
+    ]
     return [
         {"type": "summary", "summary": "pm2", "leafUuid": "x"},
         {"type": "file-history-snapshot", "messageId": "x", "snapshot": {}},
-        claude_line(1, "user", "<local-command-caveat>Caveat: …</local-command-caveat>", isMeta=True),
+        claude_line(
+            1, "user", "<local-command-caveat>Caveat: …</local-command-caveat>", isMeta=True
+        ),
         claude_line(2, "user", "How do I restart pm2?"),
         claude_line(3, "assistant", [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]),
         claude_line(4, "assistant", [part("I look.")]),
@@ -179,14 +306,29 @@ def claude_lines() -> list[Any]:
         claude_line(10, "user", "<bash-input>git status</bash-input>"),
         claude_line(11, "user", "<bash-stdout>clean</bash-stdout><bash-stderr></bash-stderr>"),
         claude_line(12, "system", subtype="compact_boundary", content="Conversation compacted"),
-        claude_line(13, "user", "This session is being continued…", isCompactSummary=True, isVisibleInTranscriptOnly=True),
+        claude_line(
+            13,
+            "user",
+            "This session is being continued…",
+            isCompactSummary=True,
+            isVisibleInTranscriptOnly=True,
+        ),
         claude_line(14, "user", reminded),
         claude_line(15, "user", INJECTED),
         claude_line(16, "user", [part("[Request interrupted by user]")]),
         claude_line(17, "assistant", [part("API Error: 529")], isApiErrorMessage=True),
-        claude_line(18, "attachment", attachment={"type": "queued_command", "prompt": "and hurry", "commandMode": "prompt"}),
+        claude_line(
+            18,
+            "attachment",
+            attachment={"type": "queued_command", "prompt": "and hurry", "commandMode": "prompt"},
+        ),
         claude_line(19, "attachment", attachment={"type": "total_tokens_reminder"}),
-        claude_line(20, "user", "<task-notification>done</task-notification>", origin={"kind": "task-notification"}),
+        claude_line(
+            20,
+            "user",
+            "<task-notification>done</task-notification>",
+            origin={"kind": "task-notification"},
+        ),
     ]
 
 
@@ -208,7 +350,11 @@ def claude(folder: Path, *broken: str) -> Path:
     jsonl(project / f"{SESSION}.jsonl", *claude_lines(), *broken)
     side = {"isSidechain": True, "agentId": "a1b2c3"}
     found = claude_line(31, "assistant", [part("Found three.")], **side)
-    jsonl(project / SESSION / "subagents" / "agent-a1b2c3.jsonl", claude_line(30, "user", "Count them.", **side), found)
+    jsonl(
+        project / SESSION / "subagents" / "agent-a1b2c3.jsonl",
+        claude_line(30, "user", "Count them.", **side),
+        found,
+    )
     write(project / "memory" / "MEMORY.md", "- [x](x.md)\n")
     return folder
 
@@ -233,7 +379,9 @@ def claude_memory(folder: Path) -> Path:
 # --- exports
 
 
-def node(id: str, parent: str | None, role: str, content: Any, time: float | None, **more: Any) -> dict[str, Any]:
+def node(
+    id: str, parent: str | None, role: str, content: Any, time: float | None, **more: Any
+) -> dict[str, Any]:
     author = {"role": role, "name": more.pop("name", None), "metadata": {}}
     if isinstance(content, str):
         content = {"content_type": "text", "parts": [content]}
@@ -252,7 +400,11 @@ def node(id: str, parent: str | None, role: str, content: Any, time: float | Non
 
 def conversation(id: str = CHAT) -> dict[str, Any]:
     code = {"content_type": "code", "language": "python", "text": "print(6 * 7)"}
-    picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://file-1", "width": 1}
+    picture = {
+        "content_type": "image_asset_pointer",
+        "asset_pointer": "file-service://file-1",
+        "width": 1,
+    }
     spoken = {"content_type": "audio_transcription", "text": "and aloud", "direction": "in"}
     model = {"model_slug": "gpt-5-2"}
     nodes = [
@@ -278,7 +430,12 @@ def conversation(id: str = CHAT) -> dict[str, Any]:
     }  # fmt: skip
 
 
-CHATGPT = [("user", "What is this?\nand aloud"), ("tool", "42"), ("agent", "A pump."), ("user", "Thanks.")]
+CHATGPT = [
+    ("user", "What is this?\nand aloud"),
+    ("tool", "42"),
+    ("agent", "A pump."),
+    ("user", "Thanks."),
+]
 
 
 def chatgpt(folder: Path, *broken: Any) -> Path:
@@ -290,12 +447,27 @@ def chatgpt(folder: Path, *broken: Any) -> Path:
 
 def claude_chat(id: str = CHAT) -> dict[str, Any]:
     def message(number: int, sender: str, *content: Any, **more: Any) -> dict[str, Any]:
-        uuid, time = f"00000000-0000-4000-8000-{number:012d}", f"2026-01-30T09:00:{number:02}.123456Z"
-        base = {"uuid": uuid, "text": "This block is not supported", "content": list(content), "sender": sender, "created_at": time}
+        uuid, time = (
+            f"00000000-0000-4000-8000-{number:012d}",
+            f"2026-01-30T09:00:{number:02}.123456Z",
+        )
+        base = {
+            "uuid": uuid,
+            "text": "This block is not supported",
+            "content": list(content),
+            "sender": sender,
+            "created_at": time,
+        }
         return {**base, "updated_at": time, "attachments": [], "files": [], **more}
 
     used = {"type": "tool_use", "id": "toolu_1", "name": "repl", "input": {"code": "6*7"}}
-    result = {"type": "tool_result", "tool_use_id": "toolu_1", "name": "repl", "content": [part("42")], "is_error": False}
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "toolu_1",
+        "name": "repl",
+        "content": [part("42")],
+        "is_error": False,
+    }
     pasted = {"file_name": "paste.txt", "file_type": "txt", "extracted_content": "a long log"}
     document = {"file_name": "plan.pdf", "extracted_content": "not what was said"}
     thinking = {"type": "thinking", "thinking": "Hm."}
@@ -328,13 +500,32 @@ def claude_ai(folder: Path, *broken: Any) -> Path:
 
 
 def exported(channel: str, kind: str, *messages: dict[str, Any]) -> dict[str, Any]:
-    about = {"id": channel, "type": kind, "categoryId": "1", "category": "Text", "name": "general", "topic": None}
-    head = {"guild": {"id": "1", "name": "Guild"}, "channel": about, "dateRange": {}, "exportedAt": "2026-02-01T00:00:00+00:00"}
+    about = {
+        "id": channel,
+        "type": kind,
+        "categoryId": "1",
+        "category": "Text",
+        "name": "general",
+        "topic": None,
+    }
+    head = {
+        "guild": {"id": "1", "name": "Guild"},
+        "channel": about,
+        "dateRange": {},
+        "exportedAt": "2026-02-01T00:00:00+00:00",
+    }
     return {**head, "messages": list(messages), "messageCount": len(messages)}
 
 
 def posted(number: int, content: Any, bot: bool = False, **more: Any) -> dict[str, Any]:
-    author = {"id": "77", "name": "ann", "discriminator": "0000", "nickname": "Ann", "isBot": bot, "roles": []}
+    author = {
+        "id": "77",
+        "name": "ann",
+        "discriminator": "0000",
+        "nickname": "Ann",
+        "isBot": bot,
+        "roles": [],
+    }
     time = f"2026-01-30T10:00:{number:02}.25+01:00"
     return {
         "id": str(1466730000000000000 + number),
@@ -356,10 +547,16 @@ def discord(folder: Path, *broken: Any) -> Path:
         posted(6, INJECTED, bot=True), posted(7, f"{INJECTED}Thanks."),
     )  # fmt: skip
     write(folder / "Guild - general [1334000000000000001].json", json.dumps(whole, indent=2))
-    write(folder / "Guild - a thread [1335].json", json.dumps(exported("1335", "GuildPublicThread", posted(9, "In a thread."))))
+    write(
+        folder / "Guild - a thread [1335].json",
+        json.dumps(exported("1335", "GuildPublicThread", posted(9, "In a thread."))),
+    )
     package = folder / "package" / "Messages"
     write(package / "index.json", json.dumps({"1336": "offtopic in Guild"}))
-    write(package / "c13360" / "channel.json", json.dumps({"id": "13360", "type": "PUBLIC_THREAD", "name": "x"}))
+    write(
+        package / "c13360" / "channel.json",
+        json.dumps({"id": "13360", "type": "PUBLIC_THREAD", "name": "x"}),
+    )
     rows = [
         {
             "ID": 1419422247004934226,
@@ -367,7 +564,12 @@ def discord(folder: Path, *broken: Any) -> Path:
             "Contents": "later",
             "Attachments": "https://cdn/1/2/a.jpg?ex=0 https://cdn/1/3/b.jpg",
         },
-        {"ID": 897870239797215243, "Timestamp": "2021-10-13 15:35:46", "Contents": "my only 10/10", "Attachments": ""},
+        {
+            "ID": 897870239797215243,
+            "Timestamp": "2021-10-13 15:35:46",
+            "Contents": "my only 10/10",
+            "Attachments": "",
+        },
     ]
     write(package / "c13360" / "messages.json", json.dumps(rows))
     write(package / "c13370" / "channel.json", json.dumps({"id": "13370", "type": 0}))

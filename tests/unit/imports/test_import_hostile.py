@@ -29,7 +29,13 @@ odd = st.one_of(
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths to everything inside."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     if len(path) > 12:
         return [path]
     return [path, *[place for key, one in inner for place in places(one, (*path, key))]]
@@ -59,7 +65,9 @@ def folder(tmp_path_factory):
 
 
 def found(tool: str, path: Any) -> list[Any]:
-    return list(importing.run(registry.history(tool), importing.Choice((str(path),)), lambda done, of: None))
+    return list(
+        importing.run(registry.history(tool), importing.Choice((str(path),)), lambda done, of: None)
+    )
 
 
 def check(tool: str, path: Any) -> list[Said]:
@@ -77,7 +85,9 @@ def check(tool: str, path: Any) -> list[Said]:
         assert context == one.context and draft.meta["id"]
         assert (draft.role, draft.content, draft.instant) == (one.role, one.content, one.instant)
         assert injected.without(one.content) == one.content
-        block, _ = events.render("", draft.instant, draft.role, log.bounded(draft).content, draft.meta)
+        block, _ = events.render(
+            "", draft.instant, draft.role, log.bounded(draft).content, draft.meta
+        )
         assert len([entry for entry in events.scan(block) if isinstance(entry, events.Block)]) == 1
         kept.append(one)
     return kept
@@ -106,7 +116,9 @@ SESSIONS = {
 EXPORTS = {
     "chatgpt": [histories.conversation()],
     "claude-ai": [histories.claude_chat()],
-    "discord": histories.exported("1334", "GuildTextChat", histories.posted(1, "x"), histories.posted(2, "y", bot=True)),
+    "discord": histories.exported(
+        "1334", "GuildTextChat", histories.posted(1, "x"), histories.posted(2, "y", bot=True)
+    ),
 }
 QUIET = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
@@ -131,7 +143,10 @@ def test_exports_of_anything(tool, folder):
     @given(mutated(EXPORTS[tool]), st.booleans())
     def run(value, ascii):
         text = json.dumps(value, ensure_ascii=ascii)
-        check(tool, histories.write(folder / "conversations.json", text.encode("utf-8", "surrogatepass")))
+        check(
+            tool,
+            histories.write(folder / "conversations.json", text.encode("utf-8", "surrogatepass")),
+        )
 
     run()
 
@@ -139,11 +154,18 @@ def test_exports_of_anything(tool, folder):
 @pytest.mark.parametrize("tool", [*SESSIONS, *EXPORTS])
 def test_bytes_that_were_damaged(tool, folder):
     whole = SESSIONS.get(tool) or EXPORTS[tool]
-    text = "".join(json.dumps(line) + "\n" for line in whole) if tool in SESSIONS else json.dumps(whole)
+    text = (
+        "".join(json.dumps(line) + "\n" for line in whole)
+        if tool in SESSIONS
+        else json.dumps(whole)
+    )
     name = "log.jsonl" if tool == "mom" else "s.jsonl"
 
     @QUIET
-    @given(st.lists(st.tuples(st.integers(0, len(text) - 1), st.binary(max_size=3)), max_size=3), st.integers(0, len(text)))
+    @given(
+        st.lists(st.tuples(st.integers(0, len(text) - 1), st.binary(max_size=3)), max_size=3),
+        st.integers(0, len(text)),
+    )
     def run(damages, end):
         data = bytearray(text.encode())
         for at, other in damages:
@@ -159,13 +181,16 @@ def test_texts_come_through_as_they_are(tool, folder):
     @given(texts)
     def run(said):
         if tool == "pi":
-            path = histories.jsonl(folder / "x.jsonl", histories.header(), histories.entry(1, "user", said))
+            path = histories.jsonl(
+                folder / "x.jsonl", histories.header(), histories.entry(1, "user", said)
+            )
         elif tool == "claude":
             said = f"({said}"  # nothing that Claude Code would have put in
             path = histories.jsonl(folder / "y.jsonl", histories.claude_line(1, "user", said))
         elif tool == "mom":
             path = histories.jsonl(
-                folder / "m" / "log.jsonl", {"date": "2026-01-30T09:00:01Z", "ts": "1", "user": "U", "text": said}
+                folder / "m" / "log.jsonl",
+                {"date": "2026-01-30T09:00:01Z", "ts": "1", "user": "U", "text": said},
             )
         elif tool == "claude-ai":
             chat = {
@@ -176,7 +201,8 @@ def test_texts_come_through_as_they_are(tool, folder):
             path = histories.write(folder / "conversations.json", json.dumps([chat]))
         else:
             path = histories.write(
-                folder / "d.json", json.dumps(histories.exported("1", "GuildTextChat", histories.posted(1, said)))
+                folder / "d.json",
+                json.dumps(histories.exported("1", "GuildTextChat", histories.posted(1, said))),
             )
         whole = injected.without(said if tool in ("pi", "claude", "mom") else lone(said))
         if "<system-reminder>" not in whole:
@@ -189,7 +215,20 @@ def test_texts_come_through_as_they_are(tool, folder):
     run()
 
 
-ESCAPES = ["\\ud83d", "\\ude00", "\\uD83D\\uDE00", "\\\\", "\\n", '\\"', "\\u00e9", "u", "ud83d", "x", "é", "\\/"]
+ESCAPES = [
+    "\\ud83d",
+    "\\ude00",
+    "\\uD83D\\uDE00",
+    "\\\\",
+    "\\n",
+    '\\"',
+    "\\u00e9",
+    "u",
+    "ud83d",
+    "x",
+    "é",
+    "\\/",
+]
 
 
 @settings(max_examples=300)
@@ -198,7 +237,9 @@ def test_halves_of_characters_are_replaced_wherever_a_read_ends(pieces, size):
     text = '"' + "".join(pieces) + '"'
     clean = sources.Text(sources.Bytes(io.BytesIO(text.encode()), lambda count: None))
     read = b"".join(iter(lambda: clean.read(size), b""))
-    assert json.loads(read) == json.loads(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    assert json.loads(read) == json.loads(text).encode("utf-16-le", "surrogatepass").decode(
+        "utf-16-le", "replace"
+    )
 
 
 def test_memory_of_anything(folder):

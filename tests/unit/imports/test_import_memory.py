@@ -26,7 +26,14 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 def peak(*arguments: str | Path, home: str) -> int:
     """Bytes a command had in memory at most."""
-    command = [sys.executable, "-S", "-c", MEASURE, os.path.join(ROOT, "bin", "mem-import"), *map(str, arguments)]
+    command = [
+        sys.executable,
+        "-S",
+        "-c",
+        MEASURE,
+        os.path.join(ROOT, "bin", "mem-import"),
+        *map(str, arguments),
+    ]
     environment = {"PATH": os.environ["PATH"], "MIND_HOME": home}
     return int(subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment).stdout)
 
@@ -58,8 +65,17 @@ def chats() -> Iterator[str]:
 
 def sessions() -> Iterator[str]:
     for number in range(MB):
-        used = {"type": "tool_use", "id": f"toolu_{number}", "name": "Bash", "input": {"command": "pm2 ls", "text": "x" * 3000}}
-        result = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": "no processes\n" * 300}
+        used = {
+            "type": "tool_use",
+            "id": f"toolu_{number}",
+            "name": "Bash",
+            "input": {"command": "pm2 ls", "text": "x" * 3000},
+        }
+        result = {
+            "type": "tool_result",
+            "tool_use_id": f"toolu_{number}",
+            "content": "no processes\n" * 300,
+        }
         contents = [
             ("user", "lorem ipsum " * 100),
             ("assistant", [histories.part("dolor " * 100)]),
@@ -67,12 +83,17 @@ def sessions() -> Iterator[str]:
             ("user", [result]),
         ]
         for step, (kind, content) in enumerate(contents):
-            yield json.dumps(histories.claude_line(step, kind, content, uuid=f"{number}-{step}")) + "\n"
+            yield (
+                json.dumps(histories.claude_line(step, kind, content, uuid=f"{number}-{step}"))
+                + "\n"
+            )
 
 
 def posts() -> Iterator[str]:
     for number in range(1, MB):
-        yield (",\n" if number > 1 else "") + json.dumps(histories.posted(number, "lorem ipsum " * 40), indent=2)
+        yield (",\n" if number > 1 else "") + json.dumps(
+            histories.posted(number, "lorem ipsum " * 40), indent=2
+        )
 
 
 @pytest.mark.parametrize("size", [10 * MB, pytest.param(100 * MB, marks=pytest.mark.slow)])
@@ -91,6 +112,11 @@ def test_memory_is_bounded(tool, size, tmp_path):
 
 def test_memory_is_bounded_in_an_archive(tmp_path):
     path = sized(tmp_path / "conversations.json", chats(), 10 * MB, ("[", "]"))
-    with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(
+        tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1
+    ) as archive:
         archive.write(path, "conversations.json")
-    assert peak("--from", "chatgpt", "--dry-run", tmp_path / "export.zip", home=str(tmp_path / "home")) < 60 * MB
+    assert (
+        peak("--from", "chatgpt", "--dry-run", tmp_path / "export.zip", home=str(tmp_path / "home"))
+        < 60 * MB
+    )

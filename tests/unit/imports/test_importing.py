@@ -65,7 +65,9 @@ def test_what_was_said_is_remembered(tool, tmp_path):
 def test_an_archive_gives_the_same_as_the_folder_in_it(tool, tmp_path):
     folder = histories.ALL[tool][0](tmp_path / "history")
     archive = histories.zipped(tmp_path / "history.zip", folder)
-    assert sorted(event.line() for event in said(tool, archive)) == sorted(event.line() for event in said(tool, folder))
+    assert sorted(event.line() for event in said(tool, archive)) == sorted(
+        event.line() for event in said(tool, folder)
+    )
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -77,18 +79,28 @@ def test_a_second_import_adds_nothing(tool, tmp_path, home, command):
     assert len(refs) == len(remembered)
     assert command("mem-import", "--from", tool, folder, home=home) == lines
     assert command("mem-append", "--jsonl", stdin=lines, home=home) == b""
-    windows = [reader.window(home, path) for path in dict.fromkeys(ref.rpartition(":")[0] for ref in refs)]
+    windows = [
+        reader.window(home, path) for path in dict.fromkeys(ref.rpartition(":")[0] for ref in refs)
+    ]
     logged = [window.event(block) for window in windows for block in window.blocks()]
     assert sorted((event.role, event.content) for event in logged) == sorted(remembered)
 
 
 BROKEN: dict[str, list[Any]] = {
-    "pi": ["{torn", '["no object"]', '{"type":"message","id":"x","message":{"role":"user","content":"no time"}}'],
+    "pi": [
+        "{torn",
+        '["no object"]',
+        '{"type":"message","id":"x","message":{"role":"user","content":"no time"}}',
+    ],
     "claude": ["{torn", '{"type":"user","uuid":"x","message":{"role":"user","content":"no time"}}'],
     "openclaw": ["{torn", "3"],
     "mom": ["{torn", '{"text":"no time"}'],
     "chatgpt": [{"title": "no mapping"}, "no object"],
-    "claude-ai": [{"uuid": "x"}, 7, {"uuid": "y", "chat_messages": [None, {"sender": "human", "text": "no time"}]}],
+    "claude-ai": [
+        {"uuid": "x"},
+        7,
+        {"uuid": "y", "chat_messages": [None, {"sender": "human", "text": "no time"}]},
+    ],
     "discord": [{"content": "neither id nor time"}, None],
 }
 
@@ -100,12 +112,19 @@ def test_what_is_broken_is_reported_and_the_rest_is_done(tool, tmp_path, home):
     assert code == 65
     assert sorted((e["role"], e["content"]) for e in parsed(out)) == sorted(remembered)
     reports = err.splitlines()
-    assert len(reports) == (2 if tool == "chatgpt" else 4 if tool == "claude-ai" else len(BROKEN[tool]))
-    assert all(re.match(r"mem-import: /.+(:\d+|: [a-z]+ \d+.*): [a-z].*; ", line) or "'" in line for line in reports), reports
+    assert len(reports) == (
+        2 if tool == "chatgpt" else 4 if tool == "claude-ai" else len(BROKEN[tool])
+    )
+    assert all(
+        re.match(r"mem-import: /.+(:\d+|: [a-z]+ \d+.*): [a-z].*; ", line) or "'" in line
+        for line in reports
+    ), reports
 
 
 def test_a_line_that_is_broken_is_named_by_its_number(tmp_path, home):
-    path = histories.jsonl(tmp_path / "s.jsonl", histories.header(), histories.entry(1, "user", "hello"), "{torn")
+    path = histories.jsonl(
+        tmp_path / "s.jsonl", histories.header(), histories.entry(1, "user", "hello"), "{torn"
+    )
     code, out, err = mem_import("--from", "pi", path, home=home)
     assert (code, len(out.splitlines())) == (65, 1)
     said = "expecting property name enclosed in double quotes at column 2"
@@ -146,21 +165,32 @@ def test_names_in_an_export_are_names_only(tool, name, tmp_path, home):
     at = name.format({"discord": "messages.json", "pi": "s.jsonl"}.get(tool, "conversations.json"))
     path = tmp_path / "in" / "x.zip"
     path.parent.mkdir()
-    session = json.dumps(histories.header()) + "\n" + json.dumps(histories.entry(1, "user", "x")) + "\n"
+    session = (
+        json.dumps(histories.header()) + "\n" + json.dumps(histories.entry(1, "user", "x")) + "\n"
+    )
     with zipfile.ZipFile(path, "w") as members:
         for _ in range(2):
             members.writestr(at, session + "{torn" if tool == "pi" else "[{torn")
     choice = importing.Choice((str(path),), *(("/srv", home) if tool == "pi" else ()))
-    failures = [one for one in importing.run(registry.history(tool), choice, lambda done, of: None) if isinstance(one, Failure)]
+    failures = [
+        one
+        for one in importing.run(registry.history(tool), choice, lambda done, of: None)
+        if isinstance(one, Failure)
+    ]
     assert failures and all(one.place.startswith(f"{path}/{at}") for one in failures)
     kept = [home.path("raw", "sessions", "-srv-app", at.rpartition("/")[2])] if tool == "pi" else []
-    assert sorted(str(one) for one in tmp_path.rglob("*") if one.is_file()) == sorted([str(path), *kept])
+    assert sorted(str(one) for one in tmp_path.rglob("*") if one.is_file()) == sorted(
+        [str(path), *kept]
+    )
 
 
 @pytest.mark.parametrize("month", [0, 15])
 def test_an_export_whose_files_have_no_date_is_read(month, tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as members:
-        members.writestr(zipfile.ZipInfo("conversations.json", (1980, month, 0, 31, 63, 0)), json.dumps([histories.conversation()]))
+        members.writestr(
+            zipfile.ZipInfo("conversations.json", (1980, month, 0, 31, 63, 0)),
+            json.dumps([histories.conversation()]),
+        )
     assert short(said("chatgpt", tmp_path / "x.zip")) == histories.CHATGPT
 
 
@@ -179,10 +209,16 @@ def test_counts_instead_of_lines(tmp_path, home):
 
 def test_one_context_for_all(tmp_path, home, command):
     first, second = (
-        histories.jsonl(tmp_path / f"{n}.jsonl", histories.header(n), histories.entry(1, "user", n)) for n in ("a", "b")
+        histories.jsonl(tmp_path / f"{n}.jsonl", histories.header(n), histories.entry(1, "user", n))
+        for n in ("a", "b")
     )
-    lines = command("mem-import", "--from", "pi", "--context", "pi/a", str(first), str(second), home=home)
-    assert [(e["context"], e["id"]) for e in parsed(lines)] == [("pi/a", "09000001"), ("pi/a", "pi/b:09000001")]
+    lines = command(
+        "mem-import", "--from", "pi", "--context", "pi/a", str(first), str(second), home=home
+    )
+    assert [(e["context"], e["id"]) for e in parsed(lines)] == [
+        ("pi/a", "09000001"),
+        ("pi/a", "pi/b:09000001"),
+    ]
     assert len(command("mem-append", "--jsonl", stdin=lines, home=home).split()) == 2
     assert mem_import("--from", "pi", "--context", "../x", first, home=home)[0] == 65
 
@@ -203,11 +239,16 @@ def test_wrong_use(tmp_path, home, wrong):
 
 def test_progress_is_told_in_bytes_of_all(tmp_path):
     histories.claude(tmp_path)
-    histories.write(tmp_path / "long.jsonl", (json.dumps(histories.claude_line(1, "user", "x" * 1000)) + "\n") * 1000)
+    histories.write(
+        tmp_path / "long.jsonl",
+        (json.dumps(histories.claude_line(1, "user", "x" * 1000)) + "\n") * 1000,
+    )
     total = sum(path.stat().st_size for path in tmp_path.rglob("*.jsonl"))
     told: list[tuple[int, int]] = []
     for _ in importing.run(
-        registry.history("claude"), importing.Choice((str(tmp_path),)), lambda done, of: told.append((done, of))
+        registry.history("claude"),
+        importing.Choice((str(tmp_path),)),
+        lambda done, of: told.append((done, of)),
     ):
         pass
     assert told == sorted(told) and told[-1] == (total, total) and {of for _, of in told} == {total}
@@ -224,21 +265,41 @@ def test_only_sessions_of_the_repository(tool, tmp_path):
     for n, cwd in enumerate(["repo", "repo/deep", "repo2", ".", "repo/../repo2"]):
         told = str(tmp_path) + "/" + cwd
         if tool == "claude":
-            lines = [{"type": "summary"}, histories.claude_line(1, "user", cwd, cwd=told, sessionId=f"s{n}")]
+            lines = [
+                {"type": "summary"},
+                histories.claude_line(1, "user", cwd, cwd=told, sessionId=f"s{n}"),
+            ]
         else:
             lines = [histories.header(f"s{n}", cwd=told), histories.entry(1, "user", cwd)]
         histories.jsonl(tmp_path / "sessions" / f"s{n}.jsonl", *lines)
     root = importing.repository(str(tmp_path / "repo" / "deep"))
     assert root == str(tmp_path / "repo")
-    assert [event.content for event in said(tool, tmp_path / "sessions", root=root)] == ["repo", "repo/deep"]
+    assert [event.content for event in said(tool, tmp_path / "sessions", root=root)] == [
+        "repo",
+        "repo/deep",
+    ]
 
 
 @pytest.mark.parametrize("tool", ["pi", "claude"])
 def test_session_files_are_archived_once(tool, tmp_path, home, command):
     folder = histories.ALL[tool][0](tmp_path / "sessions")
     arguments = ["--from", tool, "--repo", "/srv/app/x", "--archive", str(folder)]
-    assert command("mem-import", *arguments, "--dry-run", home=home) and not os.path.exists(home.root)
-    assert command("mem-import", "--from", tool, "--repo", "/elsewhere", "--archive", str(folder), home=home) == b""
+    assert command("mem-import", *arguments, "--dry-run", home=home) and not os.path.exists(
+        home.root
+    )
+    assert (
+        command(
+            "mem-import",
+            "--from",
+            tool,
+            "--repo",
+            "/elsewhere",
+            "--archive",
+            str(folder),
+            home=home,
+        )
+        == b""
+    )
     assert not os.path.exists(home.root)
     arguments[3] = "/srv"
     lines = command("mem-import", *arguments, home=home)
@@ -253,7 +314,9 @@ def test_session_files_are_archived_once(tool, tmp_path, home, command):
     grown = next(iter(originals.values()))
     grown.write_bytes(grown.read_bytes() + b"\n")
     command("mem-import", *arguments, home=home)
-    assert [name for name in files if files[name].stat().st_mtime_ns != before[name]] == [grown.name]
+    assert [name for name in files if files[name].stat().st_mtime_ns != before[name]] == [
+        grown.name
+    ]
     assert files[grown.name].read_bytes() == grown.read_bytes()
 
 
@@ -262,7 +325,9 @@ def archived(tool: str, folder: Path, root: str, home: Any) -> tuple[list[Any], 
     choice = importing.Choice((str(folder),), root, home)
     found = list(importing.run(registry.history(tool), choice, lambda done, of: None))
     kept = Path(home.path("raw", "sessions"))
-    return found, {str(path.relative_to(kept)): path.read_bytes() for path in kept.rglob("*") if path.is_file()}
+    return found, {
+        str(path.relative_to(kept)): path.read_bytes() for path in kept.rglob("*") if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("tool", ["pi", "claude"])
@@ -272,36 +337,56 @@ def test_a_folder_no_file_system_knows_is_in_no_repository(tool, tmp_path, home)
         lines = session if tool == "pi" else [histories.claude_line(1, "user", "x", cwd=cwd)]
         histories.jsonl(tmp_path / "from" / f"{n}.jsonl", *lines)
     found, kept = archived(tool, tmp_path / "from", "/tmp/repo", home)
-    assert [type(one).__name__ for one in found] == ["Skipped", "Skipped", "Said"] and list(kept) == ["-tmp-repo/2.jsonl"]
+    assert [type(one).__name__ for one in found] == ["Skipped", "Skipped", "Said"] and list(
+        kept
+    ) == ["-tmp-repo/2.jsonl"]
     assert len(said(tool, tmp_path / "from")) == 3
 
 
 def test_sessions_of_one_name_are_all_kept(tmp_path, home):
     files = [
-        histories.jsonl(tmp_path / "from" / part / "chat.jsonl", histories.header(part), histories.entry(1, "user", part))
+        histories.jsonl(
+            tmp_path / "from" / part / "chat.jsonl",
+            histories.header(part),
+            histories.entry(1, "user", part),
+        )
         for part in ("a", "b", "c")
     ]
     names = ["-srv-app/chat.jsonl", "-srv-app/chat-2.jsonl", "-srv-app/chat-3.jsonl"]
     for _ in range(2):
-        assert archived("pi", tmp_path / "from", "/srv", home)[1] == {n: f.read_bytes() for n, f in zip(names, files)}
+        assert archived("pi", tmp_path / "from", "/srv", home)[1] == {
+            n: f.read_bytes() for n, f in zip(names, files)
+        }
     older = histories.write(tmp_path / "older" / "chat.jsonl", files[1].read_bytes())
     histories.write(files[1], files[1].read_bytes() + b"\n")
     os.unlink(home.path("raw", "sessions", names[0]))  # too old
-    assert archived("pi", files[1].parent, "/srv", home)[1] == {n: f.read_bytes() for n, f in zip(names[1:], files[1:])}
-    assert archived("pi", older.parent, "/srv", home)[1] == {n: f.read_bytes() for n, f in zip(names[1:], files[1:])}
+    assert archived("pi", files[1].parent, "/srv", home)[1] == {
+        n: f.read_bytes() for n, f in zip(names[1:], files[1:])
+    }
+    assert archived("pi", older.parent, "/srv", home)[1] == {
+        n: f.read_bytes() for n, f in zip(names[1:], files[1:])
+    }
 
 
 def test_names_in_the_archive_can_be_shown(tmp_path, home):
     long = "/srv/" + "/".join(["é" * 60] * 5)
     folders = ["/srv/a\nb\x1b[2J\u202e", "/srv/\udcff", long, long + "x"]
     for n, cwd in enumerate(folders):
-        histories.jsonl(tmp_path / "from" / f"{n}\n{'n' * 240}.jsonl", histories.header(cwd=cwd), histories.entry(1, "user", "x"))
+        histories.jsonl(
+            tmp_path / "from" / f"{n}\n{'n' * 240}.jsonl",
+            histories.header(cwd=cwd),
+            histories.entry(1, "user", "x"),
+        )
     found, kept = archived("pi", tmp_path / "from", "/srv", home)
     assert not [one for one in found if isinstance(one, Failure)]
     assert archived("pi", tmp_path / "from", "/srv", home)[1] == kept
     names = [part for path in kept for part in path.split("/")]
-    assert len(kept) == 4 and all(name.isprintable() and len(name.encode()) <= 210 for name in names)
-    assert {"-srv-a_b_[2J_", "-srv-_"} < set(names) and len({path.partition("/")[0] for path in kept}) == 4
+    assert len(kept) == 4 and all(
+        name.isprintable() and len(name.encode()) <= 210 for name in names
+    )
+    assert {"-srv-a_b_[2J_", "-srv-_"} < set(names) and len(
+        {path.partition("/")[0] for path in kept}
+    ) == 4
 
 
 # --- what is particular to a tool
@@ -309,13 +394,21 @@ def test_names_in_the_archive_can_be_shown(tmp_path, home):
 
 def test_a_claude_fork_belongs_to_the_session_it_was_copied_from(tmp_path):
     forked = {
-        "forkedFrom": {"sessionId": histories.SESSION, "messageUuid": "00000000-0000-4000-8000-000000000002"},
+        "forkedFrom": {
+            "sessionId": histories.SESSION,
+            "messageUuid": "00000000-0000-4000-8000-000000000002",
+        },
         "sessionId": "fork",
     }
     copy = histories.claude_line(2, "user", "How do I restart pm2?", **forked, uuid="other")
-    histories.jsonl(tmp_path / "fork.jsonl", copy, histories.claude_line(50, "user", "new", sessionId="fork"))
+    histories.jsonl(
+        tmp_path / "fork.jsonl", copy, histories.claude_line(50, "user", "new", sessionId="fork")
+    )
     first, second = said("claude", tmp_path / "fork.jsonl")
-    assert (first.context, first.id) == (f"claude/{histories.SESSION}", "00000000-0000-4000-8000-000000000002")
+    assert (first.context, first.id) == (
+        f"claude/{histories.SESSION}",
+        "00000000-0000-4000-8000-000000000002",
+    )
     assert second.context == "claude/fork"
 
 
@@ -326,7 +419,9 @@ def test_calls_have_names_and_arguments(tmp_path):
         ("chatgpt", "python", "c1", {"input": "print(6 * 7)"}),
         ("claude-ai", "repl", "toolu_1", {"code": "6*7"}),
     ]:
-        event = next(e for e in said(tool, histories.ALL[tool][0](tmp_path / tool)) if e.role == "tool")
+        event = next(
+            e for e in said(tool, histories.ALL[tool][0](tmp_path / tool)) if e.role == "tool"
+        )
         assert (event.meta["name"], event.meta["call"]) == (name, call)
         assert {key: value for key, value in event.meta["args"].items() if key != "text"} == args
 
@@ -338,20 +433,30 @@ def test_long_arguments_are_cut(tmp_path):
 
 def test_who_and_when_in_discord(tmp_path):
     events = said("discord", histories.discord(tmp_path))
-    threads = [(event.context, event.id) for event in events if event.context.startswith("discord-thread/")]
+    threads = [
+        (event.context, event.id) for event in events if event.context.startswith("discord-thread/")
+    ]
     assert threads[0] == ("discord-thread/1335", "discord-1466730000000000009")
     assert {context for context, _ in threads[1:]} == {"discord-thread/13360"}
     assert events[-1].context == "discord-channel/13370"
     bot = next(event for event in events if event.role == "agent")
     assert bot.author == "Ann" and bot.meta["reply_to"] == "1466730000000000001"
     assert json.loads(events[0].line())["timestamp"] == "2026-01-30T09:00:09.250Z"
-    packaged = [json.loads(e.line())["timestamp"][:19] for e in events if e.context == "discord-thread/13360"]
+    packaged = [
+        json.loads(e.line())["timestamp"][:19]
+        for e in events
+        if e.context == "discord-thread/13360"
+    ]
     assert packaged == ["2021-10-13T15:35:46", "2025-09-21T20:37:15"]
 
 
-@pytest.mark.parametrize("wrap", ["[%s]", '{"conversations": [%s]}', "%s", "\ufeff[%s]", " \n[%s]\n"])
+@pytest.mark.parametrize(
+    "wrap", ["[%s]", '{"conversations": [%s]}', "%s", "\ufeff[%s]", " \n[%s]\n"]
+)
 def test_the_shapes_of_an_export(tmp_path, wrap):
-    path = histories.write(tmp_path / "conversations-000.json", wrap % json.dumps(histories.conversation()))
+    path = histories.write(
+        tmp_path / "conversations-000.json", wrap % json.dumps(histories.conversation())
+    )
     assert short(said("chatgpt", path)) == histories.CHATGPT
 
 
@@ -370,19 +475,27 @@ def test_a_context_without_a_log_gives_all_it_has(tmp_path):
 
 def test_a_context_of_an_early_mom_and_one_that_is_none(tmp_path):
     context = histories.mom(tmp_path) / "C0ABCDEF" / "context.jsonl"
-    entries = [{key: value for key, value in entry.items() if key != "id"} for entry in histories.pi_entries()]
+    entries = [
+        {key: value for key, value in entry.items() if key != "id"}
+        for entry in histories.pi_entries()
+    ]
     histories.jsonl(context, {**histories.header(), "version": None}, *entries)
     events = said("mom", tmp_path)
     assert short(events) == histories.MOM
     assert len({json.loads(event.line())["id"] for event in events}) == len(events)
     histories.jsonl(context, *entries)
     assert [role for role, _ in short(said("mom", tmp_path))] == ["user", "agent", "user", "user"]
-    assert [str(one).partition(": ")[0] for one in found("mom", tmp_path) if isinstance(one, Failure)] == [f"{context}:1"]
+    assert [
+        str(one).partition(": ")[0] for one in found("mom", tmp_path) if isinstance(one, Failure)
+    ] == [f"{context}:1"]
 
 
 def test_a_message_no_window_takes_is_reported(tmp_path):
     path = histories.jsonl(
-        tmp_path / "s.jsonl", histories.header(), histories.entry(1, "user", "é" * (8 * 2**20 + 1)), histories.entry(2, "user", "x")
+        tmp_path / "s.jsonl",
+        histories.header(),
+        histories.entry(1, "user", "é" * (8 * 2**20 + 1)),
+        histories.entry(2, "user", "x"),
     )
     failure, event = found("pi", path)
     assert isinstance(failure, Failure) and failure.place == f"{path}:2" and event.content == "x"
@@ -395,7 +508,9 @@ def test_a_message_no_window_takes_is_reported(tmp_path):
 
 
 def test_memory_becomes_pages(tmp_path, home):
-    code, out, err = mem_import("--from", "claude-memory", histories.claude_memory(tmp_path), home=home)
+    code, out, err = mem_import(
+        "--from", "claude-memory", histories.claude_memory(tmp_path), home=home
+    )
     assert (code, err) == (0, "")
     tests, tokens, ann = parsed(out)
     assert tests == {
@@ -406,7 +521,12 @@ def test_memory_becomes_pages(tmp_path, home):
         "# Sessions or tokens\n\nwe chose tokens: because of phones\n\n"
         "Decided by [[user-ann]], see [docs](https://example.org/a.md) and [[feedback-tests]].\n"
     )
-    assert (ann["name"], ann["date"], ann["type"], ann["tier"]) == ("user-ann", "2026-03-02", "user", "L1")
+    assert (ann["name"], ann["date"], ann["type"], ann["tier"]) == (
+        "user-ann",
+        "2026-03-02",
+        "user",
+        "L1",
+    )
     assert ann["body"] == "who she is\n\nAnn likes short answers.\n"
     _, out, _ = mem_import("--from", "claude-memory", "--dry-run", tmp_path, home=home)
     assert out == "conversations\t0\npage\t3\nskipped empty\t1\nskipped index\t1\n"
@@ -414,7 +534,10 @@ def test_memory_becomes_pages(tmp_path, home):
 
 def test_two_projects_may_have_a_page_of_the_same_name(tmp_path):
     for project in ("a", "b"):
-        histories.write(tmp_path / "projects" / project / "memory" / "user_role.md", f"In {project} she writes.\n")
+        histories.write(
+            tmp_path / "projects" / project / "memory" / "user_role.md",
+            f"In {project} she writes.\n",
+        )
     histories.write(tmp_path / "projects" / "a" / "notes.md", "no memory")
     first, second = found("claude-memory", tmp_path)
     assert first.name == "user-role" and re.fullmatch("user-role-[0-9a-f]{8}", second.name)

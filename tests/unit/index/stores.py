@@ -94,7 +94,9 @@ class Fake:
     def vector(self, text: str) -> "array[float]":
         # what was said alone decides, so that duplicates meet; a topic makes some turns alike
         said = text.rsplit("\n", 1)[-1]
-        return unit(random.Random(ascii(f"{self.model} {said}")), self.dimensions, topic=len(said) % 3)
+        return unit(
+            random.Random(ascii(f"{self.model} {said}")), self.dimensions, topic=len(said) % 3
+        )
 
     @property
     def sent(self) -> list[str]:
@@ -118,13 +120,26 @@ def opened(home: Home) -> Iterator[Store]:
 
 
 def means(home: Home, say: Callable[[str], None] = lambda line: None) -> Means:
-    return Means(home, Environment(), Settings("", "config.toml", lambda name: ""), lambda: NOW, say)
+    return Means(
+        home, Environment(), Settings("", "config.toml", lambda name: ""), lambda: NOW, say
+    )
 
 
-def run(made: Store, embedder, turns=None, *, now: int = NOW, call=lambda request: request(), budget: int | None = None, **due):
+def run(
+    made: Store,
+    embedder,
+    turns=None,
+    *,
+    now: int = NOW,
+    call=lambda request: request(),
+    budget: int | None = None,
+    **due,
+):
     """One run of embedding, without waiting between tries."""
     todo = embedding.due(made, embedder.model, now, **due) if turns is None else turns
-    return embedding.Run(made, embedder, call, lambda: now, retry.next_try, budget=budget).over(todo)
+    return embedding.Run(made, embedder, call, lambda: now, retry.next_try, budget=budget).over(
+        todo
+    )
 
 
 def a_content(rnd: random.Random, before: list[str]) -> str:
@@ -133,7 +148,10 @@ def a_content(rnd: random.Random, before: list[str]) -> str:
     if rnd.random() < 0.15:
         return rnd.choice(SAID)
     # few words are frequent, many are rare
-    words = [VOCABULARY[min(int(rnd.expovariate(0.12)), len(VOCABULARY) - 1)] for _ in range(rnd.choice([1, 3, 8, 20, 45]))]
+    words = [
+        VOCABULARY[min(int(rnd.expovariate(0.12)), len(VOCABULARY) - 1)]
+        for _ in range(rnd.choice([1, 3, 8, 20, 45]))
+    ]
     return " ".join(words) + rnd.choice(["", ".", "?", "\n\nmore?  ", "!"])
 
 
@@ -164,7 +182,21 @@ def fill(home: Home, shape: Shape) -> list[str]:
             log.start_window(context, at)
         drafts = []
         for _ in range(min(left, rnd.choice([1, 2, 5, 20, 70]))):
-            at += rnd.choice([0, 1, 20_000, 20_000, MINUTE, MINUTE, HOUR, HOUR + 1, 5 * HOUR, 3 * clock.DAY, -2 * HOUR])
+            at += rnd.choice(
+                [
+                    0,
+                    1,
+                    20_000,
+                    20_000,
+                    MINUTE,
+                    MINUTE,
+                    HOUR,
+                    HOUR + 1,
+                    5 * HOUR,
+                    3 * clock.DAY,
+                    -2 * HOUR,
+                ]
+            )
             role = rnd.choices(["user", "agent", "tool", "system"], [5, 5, 2, 1])[0]
             author = rnd.choice(AUTHORS)
             content = a_content(rnd, said)

@@ -51,7 +51,14 @@ class World:
         for _ in range(count):
             self.now += self.rnd.choice([1000, 60_000, 2 * stores.HOUR])
             self.said.append(stores.a_content(self.rnd, self.said))
-            made.append(Draft(self.now, self.rnd.choice(events.ROLES), self.said[-1], {"author": self.rnd.choice(stores.AUTHORS)}))
+            made.append(
+                Draft(
+                    self.now,
+                    self.rnd.choice(events.ROLES),
+                    self.said[-1],
+                    {"author": self.rnd.choice(stores.AUTHORS)},
+                )
+            )
         return made
 
     def context(self) -> str:
@@ -67,7 +74,9 @@ class World:
                 turn = sync.turn_at(opened, path, int(line))
                 assert turn is not None, ref
                 assert (
-                    opened.db.execute("SELECT content FROM turns WHERE id = ?", (turn,)).fetchone()[0]
+                    opened.db.execute("SELECT content FROM turns WHERE id = ?", (turn,)).fetchone()[
+                        0
+                    ]
                     == reader.event_at(self.home, ref).content
                 )
 
@@ -76,13 +85,17 @@ class World:
     # what may happen
 
     def append(self):
-        self.acknowledged([w.ref for w in Log(self.home).append(self.context(), self.drafts(1), self.now)])
+        self.acknowledged(
+            [w.ref for w in Log(self.home).append(self.context(), self.drafts(1), self.now)]
+        )
 
     def append_unseen(self):
         Log(self.home).append(self.context(), self.drafts(3), self.now)
 
     def batch(self):
-        self.acknowledged([w.ref for w in Log(self.home).append(self.context(), self.drafts(20), self.now)])
+        self.acknowledged(
+            [w.ref for w in Log(self.home).append(self.context(), self.drafts(20), self.now)]
+        )
 
     def new_window(self):
         self.now += 1000
@@ -103,7 +116,9 @@ class World:
         def work(opened):
             sync.catch_up(opened)
             embedding.restore(opened)
-            return stores.run(opened, self.embedder, limit=self.rnd.choice([3, 12, -1]), now=self.now)
+            return stores.run(
+                opened, self.embedder, limit=self.rnd.choice([3, 12, -1]), now=self.now
+            )
 
         store.use(self.home, work, self.warnings.append)
 
@@ -114,7 +129,11 @@ class World:
             sync.reconcile(opened)
             embedding.restore(opened)
             if model := opened.setting("embed_model"):
-                embedding.settle(opened, Cache(self.home, model), embedding.due(opened, model, self.now, retry_failed=True))
+                embedding.settle(
+                    opened,
+                    Cache(self.home, model),
+                    embedding.due(opened, model, self.now, retry_failed=True),
+                )
 
         store.use(self.home, work, self.warnings.append)
 
@@ -144,12 +163,19 @@ class World:
 
     def tear(self):
         if path := self._some():
-            os.truncate(path, max(self.rnd.randrange(60, 70), os.path.getsize(path) - self.rnd.randrange(1, 60)))
+            os.truncate(
+                path,
+                max(self.rnd.randrange(60, 70), os.path.getsize(path) - self.rnd.randrange(1, 60)),
+            )
 
     def torn_tail(self):
         if path := self._some():
             with open(path, "ab") as file:
-                file.write(b"## 2026-01-30T14:23:55.120Z user n=2 h=9f2c41d07a3b\n> half"[: self.rnd.randrange(1, 58)])
+                file.write(
+                    b"## 2026-01-30T14:23:55.120Z user n=2 h=9f2c41d07a3b\n> half"[
+                        : self.rnd.randrange(1, 58)
+                    ]
+                )
 
     def touch(self):
         if path := self._some():
@@ -196,7 +222,10 @@ def folder(tmp_path_factory):
 
 
 @settings(max_examples=40, phases=stores.UNSHRUNK)
-@given(seed=st.integers(0, 2**32), happenings=st.lists(st.sampled_from(HAPPENINGS), min_size=1, max_size=14))
+@given(
+    seed=st.integers(0, 2**32),
+    happenings=st.lists(st.sampled_from(HAPPENINGS), min_size=1, max_size=14),
+)
 def test_whatever_happens_the_index_says_what_the_files_say(folder, seed, happenings):
     world = World(Home(str(folder / str(next(numbers)))), seed)
     for happening in happenings:
@@ -223,7 +252,12 @@ def test_an_event_is_found_after_the_journal_was_emptied_and_has_grown_again(hom
             os.truncate(home.heads, 0)
         refs = []
         for n in range(12):
-            refs += [w.ref for w in Log(home).append(f"test/{n + 1}", [Draft(NOW, "user", f"number {n}", {})], NOW)]
+            refs += [
+                w.ref
+                for w in Log(home).append(
+                    f"test/{n + 1}", [Draft(NOW, "user", f"number {n}", {})], NOW
+                )
+            ]
         sync.catch_up(made)
         assert [ref for ref in refs if sync.turn_at(made, *split(ref)) is None] == []
 
@@ -259,7 +293,9 @@ def answers(home: Home, warnings: list[str]) -> list:
         found = []
         for said in ("restart the server", "Ann and the dogs", "日本語"):
             for vector in (None, query):
-                result = search.search(opened, search.Query(said, NOW, vector, MODEL), search.Scope(), 10, -1.0)
+                result = search.search(
+                    opened, search.Query(said, NOW, vector, MODEL), search.Scope(), 10, -1.0
+                )
                 found.append([(hit.ref, round(hit.pick.score, 9)) for hit in result.hits])
         return found
 
@@ -358,7 +394,9 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
         folder = home.path("logs", "test", str(n % 50))
         os.makedirs(folder, exist_ok=True)
         stamp = clock.stamp(NOW + n * 1000)
-        block, _ = events.render(events.first_digest(f"test/{n % 50}", stamp), NOW, "user", f"number {n}")
+        block, _ = events.render(
+            events.first_digest(f"test/{n % 50}", stamp), NOW, "user", f"number {n}"
+        )
         with open(os.path.join(folder, f"{stamp}.md"), "wb") as file:
             file.write(events.title(f"test/{n % 50}", stamp) + block)
     log = Log(home)
@@ -368,11 +406,19 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
         touched: list[str] = []
         for name in ("stat", "open", "listdir", "scandir"):
             real = getattr(os, name)
-            monkeypatch.setattr(os, name, lambda path, *a, real=real, **k: touched.append(str(path)) or real(path, *a, **k))
+            monkeypatch.setattr(
+                os,
+                name,
+                lambda path, *a, real=real, **k: touched.append(str(path)) or real(path, *a, **k),
+            )
         import builtins
 
         real_open = open
-        monkeypatch.setattr(builtins, "open", lambda path, *a, **k: touched.append(str(path)) or real_open(path, *a, **k))
+        monkeypatch.setattr(
+            builtins,
+            "open",
+            lambda path, *a, **k: touched.append(str(path)) or real_open(path, *a, **k),
+        )
         assert sync.catch_up(made) == (0, 0)
         assert [path for path in touched if "/logs" in path] == []
         assert len(touched) < 10
@@ -381,7 +427,11 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
         ref = log.append("test/7", [Draft(NOW, "user", "one more", {})], NOW)[0].ref
         for name in ("stat", "open", "listdir", "scandir"):
             real = getattr(os, name)
-            monkeypatch.setattr(os, name, lambda path, *a, real=real, **k: touched.append(str(path)) or real(path, *a, **k))
+            monkeypatch.setattr(
+                os,
+                name,
+                lambda path, *a, real=real, **k: touched.append(str(path)) or real(path, *a, **k),
+            )
         touched.clear()
         assert sync.catch_up(made).turns == 1
         assert {path for path in touched if "/logs/" in path} <= {home.path(ref.rpartition(":")[0])}
@@ -392,7 +442,12 @@ def test_an_author_that_is_no_utf8_stops_nothing(log, home):
     log.append("discord-thread/1", [Draft(NOW, "user", "before", {"author": "\udcff\ud800"})], NOW)
     log.append("discord-thread/1", [Draft(NOW, "user", "the xylophone", {"author": "Ann"})], NOW)
     found = store.use(
-        home, lambda opened: (sync.catch_up(opened), opened.db.execute("SELECT author FROM turns").fetchall())[1], print
+        home,
+        lambda opened: (
+            sync.catch_up(opened),
+            opened.db.execute("SELECT author FROM turns").fetchall(),
+        )[1],
+        print,
     )
     assert found == [("??",), ("Ann",)]
 
@@ -407,7 +462,9 @@ def test_a_window_that_was_edited_is_read_anew(log, home):
         file.write(data.replace(b"more", b"less"))
     os.rename(path + "x", path)
     store.use(home, sync.reconcile, print)
-    assert store.use(home, lambda opened: opened.db.execute("SELECT content FROM turns").fetchall(), print) == [("less hi",)]
+    assert store.use(
+        home, lambda opened: opened.db.execute("SELECT content FROM turns").fetchall(), print
+    ) == [("less hi",)]
 
 
 def test_an_index_deleted_in_the_middle_is_made_anew(log, home):

@@ -41,7 +41,11 @@ def many(home):
     """A home with 40 turns, each with a text of its own, the 17th poisonous."""
     said = [f"turn number {n}" + (" poison" if n == 17 else "") for n in range(40)]
     # hours apart: no turn is embedded with the one before it
-    Log(home).append("test/1", [Draft(NOW - (40 - n) * 2 * HOURS, "user", text, {}) for n, text in enumerate(said)], NOW)
+    Log(home).append(
+        "test/1",
+        [Draft(NOW - (40 - n) * 2 * HOURS, "user", text, {}) for n, text in enumerate(said)],
+        NOW,
+    )
     with stores.opened(home) as made:
         sync.catch_up(made)
         yield made
@@ -64,8 +68,12 @@ def test_one_poisonous_text_blocks_no_other(many, batch, kind):
     assert counts(many) == ((39, 0, 1) if kind is BadData else (39, 1, 0))
     # halving 40 finds one in 6 steps of two halves, and a harmless word is tried once or twice
     assert len(embedder.calls) <= -(-40 // batch) + 2 * 6 + 3
-    left = many.db.execute("SELECT error, attempts, next_try FROM vectors WHERE status <> 'ok'").fetchall()
-    assert [(error, attempts) for error, attempts, _ in left] == [("no such text", 1)] and left[0][2] > clock.text(NOW)
+    left = many.db.execute(
+        "SELECT error, attempts, next_try FROM vectors WHERE status <> 'ok'"
+    ).fetchall()
+    assert [(error, attempts) for error, attempts, _ in left] == [("no such text", 1)] and left[0][
+        2
+    ] > clock.text(NOW)
     # not before its time; then again, alone
     before = len(embedder.calls)
     assert stores.run(many, embedder).done == 0 and len(embedder.calls) == before
@@ -75,7 +83,9 @@ def test_one_poisonous_text_blocks_no_other(many, batch, kind):
 
 
 def test_a_text_that_fails_for_ever_is_given_up_but_still_tried_rarely(many):
-    embedder = Faulty(lambda texts, _: Unavailable("500") if any("poison" in t for t in texts) else None)
+    embedder = Faulty(
+        lambda texts, _: Unavailable("500") if any("poison" in t for t in texts) else None
+    )
     now, tries = NOW, 0
     while counts(many)[2] == 0:
         stores.run(many, embedder, now=now)
@@ -90,7 +100,10 @@ def test_a_text_that_fails_for_ever_is_given_up_but_still_tried_rarely(many):
 
 @pytest.mark.parametrize("batch", [1, 10, 100])
 def test_come_back_later_stops_the_run_and_is_obeyed(many, batch):
-    embedder = Faulty(lambda texts, number: Unavailable("429", retry_after=7200.0) if number == 1 else None, batch=batch)
+    embedder = Faulty(
+        lambda texts, number: Unavailable("429", retry_after=7200.0) if number == 1 else None,
+        batch=batch,
+    )
     work = stores.run(many, embedder)
     assert (work.done, work.unavailable, len(embedder.calls)) == (0, "429", 1)
     assert counts(many) == (0, 40, 0)
@@ -98,7 +111,9 @@ def test_come_back_later_stops_the_run_and_is_obeyed(many, batch):
         assert clock.parse(row[0]) >= NOW + 7200 * clock.SECOND
     # those that were in the request wait; no other turn was touched
     assert many.db.execute("SELECT count(*) FROM vectors").fetchone()[0] == min(batch, 40)
-    assert len(embedding.due(many, embedder.model, NOW + 7199 * clock.SECOND)) == 40 - min(batch, 40)
+    assert len(embedding.due(many, embedder.model, NOW + 7199 * clock.SECOND)) == 40 - min(
+        batch, 40
+    )
     stores.run(many, embedder, now=NOW + 24 * HOURS)
     assert counts(many) == (40, 0, 0)
 
@@ -113,7 +128,9 @@ def test_a_provider_that_is_gone_is_asked_a_few_times_only(many, batch):
 
 @pytest.mark.parametrize("every", [3, 5])
 def test_a_flaky_provider_is_worn_down_by_runs(many, every):
-    embedder = Faulty(lambda texts, number: Unavailable("reset") if number % every == 0 else None, batch=4)
+    embedder = Faulty(
+        lambda texts, number: Unavailable("reset") if number % every == 0 else None, batch=4
+    )
     now, runs = NOW, 0
     while counts(many)[0] < 40:
         stores.run(many, embedder, now=now)
@@ -126,7 +143,9 @@ def test_a_flaky_provider_is_worn_down_by_runs(many, every):
 
 
 @pytest.mark.parametrize(
-    "made", [lambda v: v[:-1], lambda v: [*v, v[0]], lambda v: []], ids=["one too few", "one too many", "none"]
+    "made",
+    [lambda v: v[:-1], lambda v: [*v, v[0]], lambda v: []],
+    ids=["one too few", "one too many", "none"],
 )
 def test_an_answer_with_another_number_of_vectors_is_not_kept(many, made):
     class Miscounts(Fake):
@@ -143,7 +162,10 @@ def test_a_change_of_dimensions_is_not_mixed_in(many):
     with pytest.raises(BadData, match="dimensions"):
         stores.run(many, Fake(dimensions=16))
     assert counts(many) == (10, 30, 0)
-    lengths = {len(row[0]) for row in many.db.execute("SELECT embedding FROM vectors WHERE embedding IS NOT NULL")}
+    lengths = {
+        len(row[0])
+        for row in many.db.execute("SELECT embedding FROM vectors WHERE embedding IS NOT NULL")
+    }
     assert lengths == {32}
 
 
@@ -178,10 +200,9 @@ def test_an_interrupted_run_goes_on_where_it_was(many):
         stores.run(many, embedder)
     assert counts(many) == (20, 20, 0)
     # newest first
-    assert {r[0] for r in many.db.execute("SELECT content FROM turns JOIN vectors ON turn = turns.id")} >= {
-        "turn number 39",
-        "turn number 20",
-    }
+    assert {
+        r[0] for r in many.db.execute("SELECT content FROM turns JOIN vectors ON turn = turns.id")
+    } >= {"turn number 39", "turn number 20"}
     stores.run(many, embedder)
     assert counts(many) == (40, 0, 0)
 
@@ -196,7 +217,10 @@ def test_a_budget_and_a_limit_are_kept(many):
 
 def test_a_cache_torn_anywhere_in_its_last_record_costs_that_text_alone(home):
     model, cache = "fake:torn/4", Cache(home, "fake:torn/4")
-    blobs = {content_hash(str(n)): vectors.to_blob(stores.array("f", [n, 1.0, 2.0, 3.0])) for n in range(3)}
+    blobs = {
+        content_hash(str(n)): vectors.to_blob(stores.array("f", [n, 1.0, 2.0, 3.0]))
+        for n in range(3)
+    }
     cache.put(blobs)
     whole = files.read(cache.path)
     record = 16 + 16 + 4
@@ -209,7 +233,11 @@ def test_a_cache_torn_anywhere_in_its_last_record_costs_that_text_alone(home):
         other = Cache(home, model)
         more = {content_hash("more"): blobs[hashes[0]]}
         other.put(more)
-        assert other.get([*hashes, *more]) == Cache(home, model).get([*hashes, *more]) == {**kept, **more}, cut
+        assert (
+            other.get([*hashes, *more])
+            == Cache(home, model).get([*hashes, *more])
+            == {**kept, **more}
+        ), cut
         other.put({h: blobs[h] for h in hashes})
         assert Cache(home, model).get([*hashes, *more]) == {**blobs, **more}, cut
 

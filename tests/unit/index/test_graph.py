@@ -29,8 +29,16 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def office(home) -> Home:
-    write(home, "a", triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, auth-service]]")
-    write(home, "b", triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n- [Ann-Lee, owns, '?']")
+    write(
+        home,
+        "a",
+        triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, auth-service]]",
+    )
+    write(
+        home,
+        "b",
+        triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n- [Ann-Lee, owns, '?']",
+    )
     return home
 
 
@@ -82,7 +90,10 @@ def test_a_question(office, asked, matched):
 def test_a_fact_says_where_it_is_stated(office):
     with taken_in(office) as made:
         facts = list(graph.facts(made, ("?", "works_at"), TODAY, None))
-        assert [(fact.ref, fact.date) for fact in facts] == [("knowledge/b.md:6", "2026-01-30"), ("knowledge/b.md:7", "2026-01-30")]
+        assert [(fact.ref, fact.date) for fact in facts] == [
+            ("knowledge/b.md:6", "2026-01-30"),
+            ("knowledge/b.md:7", "2026-01-30"),
+        ]
 
 
 def test_only_what_is_curated_is_a_fact(home):
@@ -93,7 +104,11 @@ def test_only_what_is_curated_is_a_fact(home):
 
 
 def test_what_is_no_triple_hides_no_other(home):
-    write(home, "a", triples="[[a, owns, b], [a, b], x, [a, [b], c], [a, '!', c], ['', owns, b], [c, owns, d]]")
+    write(
+        home,
+        "a",
+        triples="[[a, owns, b], [a, b], x, [a, [b], c], [a, '!', c], ['', owns, b], [c, owns, d]]",
+    )
     write(home, "b", triples="nonsense")
     write(home, "c", triples="[[c, owns")
     assert ask(home) == ["a owns b", "c owns d"]
@@ -103,7 +118,10 @@ def test_a_name_is_one_field_of_one_line(home):
     write(home, "a", triples='[["\\e[2Ja\\tb", "ow\\ens\\tx", "c\\u2028d\\ne"], [x, "own\\tS", y]]')
     assert ask(home) == ["x own_s y", "\ufffd[2Ja-b ow_ns_x c-d-e"]
     with stores.opened(home) as made:
-        assert {each.predicate for each in graph.written(made)} == {"ow\ufffdns\ufffdx", "own\ufffdS"}
+        assert {each.predicate for each in graph.written(made)} == {
+            "ow\ufffdns\ufffdx",
+            "own\ufffdS",
+        }
 
 
 # --- when it holds
@@ -145,7 +163,14 @@ def test_a_page_holds(home, fields, as_of, holds):
 
 @pytest.mark.parametrize(
     ("as_of", "holding"),
-    [("", "new"), (day(20), "old"), (day(11), "old"), (day(10), "new"), (day(0), "new"), (day(21), "")],
+    [
+        ("", "new"),
+        (day(20), "old"),
+        (day(11), "old"),
+        (day(10), "new"),
+        (day(0), "new"),
+        (day(21), ""),
+    ],
 )
 @pytest.mark.parametrize("start", ["date", "valid_from"])
 def test_a_page_is_superseded_from_its_successor_s_start(home, start, as_of, holding):
@@ -193,10 +218,16 @@ def test_chains_and_circles(home, pairs, holding):
 @given(seed=st.integers(0, 2**32))
 def test_the_graph_made_anew_is_the_same(folder, seed):
     home, rnd = Home(str(folder / str(next(numbers)))), random.Random(seed)
-    names, relations = ["ann", "Ann", "bob lee", "bob-lee", "ü", "x"], ["owns", "uses model", "usesModel", "is"]
+    names, relations = (
+        ["ann", "Ann", "bob lee", "bob-lee", "ü", "x"],
+        ["owns", "uses model", "usesModel", "is"],
+    )
     for _ in range(3):
         for number in range(5):
-            triples = [[rnd.choice(names), rnd.choice(relations), rnd.choice(names)] for _ in range(rnd.randrange(4))]
+            triples = [
+                [rnd.choice(names), rnd.choice(relations), rnd.choice(names)]
+                for _ in range(rnd.randrange(4))
+            ]
             place = rnd.choice(["knowledge", "knowledge", "raw/compaction"])
             path = write(home, f"p{number}", place=place, triples=repr(triples) if triples else "")
             if rnd.random() < 0.2:
@@ -227,9 +258,14 @@ def test_what_was_spoilt_is_mended(office):
 
 def test_health_is_of_what_the_pages_say(office):
     found = knowing.health(stores.means(office))
-    assert (found.triples, found.predicates) == (6, [("owns", 3), ("works_at", 2), ("uses_model", 1)])
+    assert (found.triples, found.predicates) == (
+        6,
+        [("owns", 3), ("works_at", 2), ("uses_model", 1)],
+    )
     assert {concern.code for concern in found.concerns} >= {"spaces", "name"}
-    assert knowing.health(stores.means(Home("/nowhere"))) == knowing.health(stores.means(Home("/nowhere")), rebuild=True)
+    assert knowing.health(stores.means(Home("/nowhere"))) == knowing.health(
+        stores.means(Home("/nowhere")), rebuild=True
+    )
 
 
 def test_the_view_for_sqlite3(office):

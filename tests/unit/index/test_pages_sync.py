@@ -96,11 +96,21 @@ class World:
         }  # fmt: skip
         lines = "".join(f"{key}: {value}\n" for key, value in head.items() if value)
         said = [
-            rnd.choice(["# Title", "[[a]] and [[C D]]", "the boiler hums " * rnd.randrange(60), "日本語", "x" * 200])
+            rnd.choice(
+                [
+                    "# Title",
+                    "[[a]] and [[C D]]",
+                    "the boiler hums " * rnd.randrange(60),
+                    "日本語",
+                    "x" * 200,
+                ]
+            )
             for _ in range(4)
         ]
         body = rnd.choice(["\n\n", "\n", "\r\n"]).join(rnd.sample(said, rnd.randrange(5)))
-        return rnd.choice([f"---\n{lines}---\n{body}", f"---\n{lines}{body}", body]).encode() + rnd.choice([b"", b"\n", b"\xff"])
+        return rnd.choice(
+            [f"---\n{lines}---\n{body}", f"---\n{lines}{body}", body]
+        ).encode() + rnd.choice([b"", b"\n", b"\xff"])
 
     # what may happen
 
@@ -130,7 +140,11 @@ class World:
             file.write(data[:at] + bytes([98]) * (len(data) > at) + data[at + 1 :])
         os.utime(full, ns=(before.st_atime_ns, before.st_mtime_ns))
         after = os.stat(full)
-        assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
+        assert (after.st_ino, after.st_size, after.st_mtime_ns) == (
+            before.st_ino,
+            before.st_size,
+            before.st_mtime_ns,
+        )
 
     def rename(self) -> None:
         full, other = self.home.path(self._one()), self.home.path(self._name())
@@ -161,7 +175,9 @@ class World:
         full = self.home.path(self._name())
         if not os.path.lexists(full):
             os.makedirs(os.path.dirname(full), exist_ok=True)
-            os.symlink(self.rnd.choice([self.home.path("knowledge/a.md"), "/etc/passwd", "nowhere"]), full)
+            os.symlink(
+                self.rnd.choice([self.home.path("knowledge/a.md"), "/etc/passwd", "nowhere"]), full
+            )
 
     def look(self) -> None:
         with stores.opened(self.home) as made:
@@ -175,7 +191,10 @@ HAPPENINGS = [
 
 
 @settings(max_examples=60, phases=stores.UNSHRUNK)
-@given(seed=st.integers(0, 2**32), happened=st.lists(st.sampled_from(HAPPENINGS), min_size=4, max_size=14))
+@given(
+    seed=st.integers(0, 2**32),
+    happened=st.lists(st.sampled_from(HAPPENINGS), min_size=4, max_size=14),
+)
 def test_an_index_comes_to_say_what_a_new_one_would(folder, late, seed, happened):
     world = World(Home(str(folder / str(next(numbers)))), seed)
     for happening in happened:
@@ -252,7 +271,12 @@ def test_a_passage_that_stands_as_before_keeps_its_id_and_its_vector(home):
         left = {-turn for (turn,) in made.db.execute("SELECT turn FROM vectors")}
         assert left == had - {before["leek " * 99 + "leek"]}
         for said, line in made.db.execute("SELECT text, line FROM passages"):
-            assert files.read(home.path(path)).decode().split("\n")[line - 1].startswith(said.split()[0])
+            assert (
+                files.read(home.path(path))
+                .decode()
+                .split("\n")[line - 1]
+                .startswith(said.split()[0])
+            )
         # its title is embedded with each passage
         write(home, "page", paragraphs("pepper", "onion", "tomato") + "\n\n# Two")
         pages.take_in(made)
@@ -263,7 +287,8 @@ def test_a_passage_that_stands_as_before_keeps_its_id_and_its_vector(home):
         os.unlink(home.path(path))
         pages.take_in(made)
         assert [
-            made.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("passages", "vectors", "page_words")
+            made.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("passages", "vectors", "page_words")
         ] == [0] * 3
 
 
@@ -289,7 +314,9 @@ def test_an_id_is_never_given_twice_while_a_vector_is_on_its_way(home):
         for id, said in made.db.execute(
             "SELECT passages.id, title || char(10) || text FROM passages JOIN pages ON pages.id = page"
         ):
-            (blob,) = made.db.execute("SELECT embedding FROM vectors WHERE turn = ?", (-id,)).fetchone()
+            (blob,) = made.db.execute(
+                "SELECT embedding FROM vectors WHERE turn = ?", (-id,)
+            ).fetchone()
             assert blob == Fake().vector(said).tobytes()
 
 
@@ -311,7 +338,10 @@ def test_another_process_was_faster(home, monkeypatch):
 
         monkeypatch.setattr(store.Store, "writing", late)
         pages.take_in(made)
-        assert [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY path")] == ["a", "c"]
+        assert [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY path")] == [
+            "a",
+            "c",
+        ]
         assert once
 
 
@@ -348,12 +378,27 @@ def test_many_at_once(home, folder):
 
 
 def answers(made) -> list:
-    said = ["boiler hums", "日本語 server", "tomato 3", "restart", "page", "nowhere", "café Müller naive"]
+    said = [
+        "boiler hums",
+        "日本語 server",
+        "tomato 3",
+        "restart",
+        "page",
+        "nowhere",
+        "café Müller naive",
+    ]
     found = []
     for query in said:
         for vector in (None, Fake().vector(query)):
-            known = knowledge.search(made, search.Query(query, NOW, vector, MODEL), Policy(floor=0.05))
-            found.append([(each.path, each.why, round(each.score, 9), round(each.rel, 9)) for each in known.given])
+            known = knowledge.search(
+                made, search.Query(query, NOW, vector, MODEL), Policy(floor=0.05)
+            )
+            found.append(
+                [
+                    (each.path, each.why, round(each.score, 9), round(each.rel, 9))
+                    for each in known.given
+                ]
+            )
     return found
 
 
@@ -379,7 +424,8 @@ def test_fts4_ranks_pages_as_fts5_does(home, monkeypatch, seed):
             os.unlink(home.path("knowledge/page-4.md"))
             pages.take_in(made)
             places = [
-                [(*p,) for p in text.postings(made.db, term, fts5, "page_words")] for term in ("restart", "日", "page", "cafe")
+                [(*p,) for p in text.postings(made.db, term, fts5, "page_words")]
+                for term in ("restart", "日", "page", "cafe")
             ]
             found.append((places, answers(made)))
             pages.purge(made)
@@ -444,7 +490,9 @@ def test_verify_finds_what_was_planted(home, planted):
     with stores.opened(home) as made:
         assert made.db.execute(PLANTED[planted]).rowcount
     found = upkeep.verify(stores.means(home))
-    if planted == "pages, one more":  # there is no such file: it is forgotten, as if the file had gone
+    if (
+        planted == "pages, one more"
+    ):  # there is no such file: it is forgotten, as if the file had gone
         assert {difference.table for difference in found} == set()
         return
     assert planted.split(",")[0] in {difference.table for difference in found}, found
@@ -550,8 +598,14 @@ def test_of_a_page_that_is_too_large_whole_lines_are_taken(home, shift):
     write(home, "large", "x" * shift + "日本語 boiler\n" * 80_000, type="user", tier="L1")
     assert os.path.getsize(home.path("knowledge/large.md")) > on_disk.LARGEST
     with taken_in(home) as made:
-        kind, tier, line, body = made.db.execute("SELECT type, tier, line, body FROM pages").fetchone()
-        assert (kind, tier, line) == ("user", "L1", 6) and "\ufffd" not in body and body.endswith("日本語 boiler\n")
+        kind, tier, line, body = made.db.execute(
+            "SELECT type, tier, line, body FROM pages"
+        ).fetchone()
+        assert (
+            (kind, tier, line) == ("user", "L1", 6)
+            and "\ufffd" not in body
+            and body.endswith("日本語 boiler\n")
+        )
     assert on_disk.read(home, "knowledge/large.md").tier == "L1"
 
 

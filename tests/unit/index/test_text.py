@@ -32,7 +32,11 @@ def folder(tmp_path_factory):
 def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
     home = Home(str(folder / str(next(numbers))))
     stores.fill(home, shape)
-    Log(home).append("test/0", [Draft(NOW, "user", said, {}) for said in hostile] or [Draft(NOW, "user", "x", {})], NOW)
+    Log(home).append(
+        "test/0",
+        [Draft(NOW, "user", said, {}) for said in hostile] or [Draft(NOW, "user", "x", {})],
+        NOW,
+    )
     rnd = random.Random(shape.seed)
     queries = [" ".join(rnd.choices(stores.VOCABULARY, k=n)) for n in (1, 2, 6)] + hostile
     found = []
@@ -43,7 +47,9 @@ def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
                 assert made.fts5 == fts5
                 stores.embed_some(made, shape)
                 # a window that goes must be forgotten by both
-                path = made.db.execute("SELECT path FROM windows ORDER BY path LIMIT 1").fetchone()[0]
+                path = made.db.execute("SELECT path FROM windows ORDER BY path LIMIT 1").fetchone()[
+                    0
+                ]
                 with made.writing():
                     sync._forget(made, path)
                 places = [
@@ -54,7 +60,9 @@ def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
                 answers = []
                 for said in queries:
                     for vector in (None, Fake().vector(said)):
-                        result = search.search(made, search.Query(said, NOW, vector, MODEL), search.Scope(), 9, -1.0)
+                        result = search.search(
+                            made, search.Query(said, NOW, vector, MODEL), search.Scope(), 9, -1.0
+                        )
                         answers.append([(hit.ref, round(hit.pick.score, 9)) for hit in result.hits])
                 found.append((places, answers))
         store.rebuild(home)
@@ -120,5 +128,7 @@ def test_every_word_of_any_text_is_found_where_it_stands(folder, said):
                 for term in terms:
                     expected.setdefault(term, {}).setdefault(turn, [0, 0])[column] += 1
         for term, places in expected.items():
-            assert {p.turn: [p.head, p.rest] for p in text.postings(made.db, term, made.fts5)} == places, term
+            assert {
+                p.turn: [p.head, p.rest] for p in text.postings(made.db, term, made.fts5)
+            } == places, term
             assert text.frequency(made.db, term, made.fts5, 10**6) == sum(map(sum, places.values()))

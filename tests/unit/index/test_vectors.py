@@ -22,11 +22,17 @@ def some_vectors(kind: str, rnd: random.Random, count: int, dimensions: int) -> 
         "random": lambda: [unit(gauss()) for _ in range(count)],
         "near": lambda: [unit([v + rnd.gauss(0, 1e-4) for v in first]) for _ in range(count)],
         "same": lambda: [unit(first)] * count,
-        "constant": lambda: [unit([0.0 if j % 2 else 0.5 if j % 3 else v for j, v in enumerate(gauss())]) for _ in range(count)],
+        "constant": lambda: [
+            unit([0.0 if j % 2 else 0.5 if j % 3 else v for j, v in enumerate(gauss())])
+            for _ in range(count)
+        ],
         # one dimension has nearly all the length, now and then the other way round
-        "outlier": lambda: [unit([rnd.choice([1e4, -1e4, 1e-4]), *gauss()[1:]]) for _ in range(count)],
+        "outlier": lambda: [
+            unit([rnd.choice([1e4, -1e4, 1e-4]), *gauss()[1:]]) for _ in range(count)
+        ],
         "one dimension": lambda: [
-            unit([float(j == i % dimensions) * rnd.choice([1, -1]) for j in range(dimensions)]) for i in range(count)
+            unit([float(j == i % dimensions) * rnd.choice([1, -1]) for j in range(dimensions)])
+            for i in range(count)
         ],
         "tiny": lambda: [unit([1.0, *(v * 1e-30 for v in gauss()[1:])]) for _ in range(count)],
     }[kind]()
@@ -46,11 +52,15 @@ KINDS = ["random", "near", "same", "constant", "outlier", "one dimension", "tiny
 def test_no_cosine_is_further_off_than_claimed(kind, asked, seed, count, dimensions):
     rnd = random.Random(seed)
     packed = some_vectors(kind, rnd, count, dimensions)
-    query = rnd.choice(packed) if asked == "one of them" else some_vectors(asked, rnd, 1, dimensions)[0]
+    query = (
+        rnd.choice(packed) if asked == "one of them" else some_vectors(asked, rnd, 1, dimensions)[0]
+    )
     low, step, error, codes = vectors.pack([vectors.to_blob(stores.array("f", v)) for v in packed])
     true = [fsum(a * b for a, b in zip(query, v, strict=True)) for v in packed]
     for dot in (vectors._dot_integers, vectors._dot_numpy):
-        cosines, rounding = dot(query, count, vectors.from_blob(low), vectors.from_blob(step), codes)
+        cosines, rounding = dot(
+            query, count, vectors.from_blob(low), vectors.from_blob(step), codes
+        )
         assert len(cosines) == count
         worst = max(abs(a - b) for a, b in zip(cosines, true, strict=True))
         assert worst <= error + rounding, dot.__name__
@@ -67,7 +77,9 @@ def test_a_scan_has_every_vector_once(home, monkeypatch, blocks, unsynced):
         query = embedder.vector("query")
         exact = {
             turn: vectors.from_blob(blob)
-            for turn, blob in made.db.execute("SELECT turn, embedding FROM vectors WHERE embedding IS NOT NULL")
+            for turn, blob in made.db.execute(
+                "SELECT turn, embedding FROM vectors WHERE embedding IS NOT NULL"
+            )
         }
         seen: list[int] = []
         for scanned in vectors.scan(made.db, embedder.model, query):
@@ -75,5 +87,7 @@ def test_a_scan_has_every_vector_once(home, monkeypatch, blocks, unsynced):
                 seen.append(turn)
                 assert abs(cosine - vectors.dot(query, exact[turn])) <= scanned.error
         assert sorted(seen) == sorted(exact)
-        assert (made.db.execute("SELECT count(*) FROM vector_blocks").fetchone()[0] > 0) == (blocks != "none")
+        assert (made.db.execute("SELECT count(*) FROM vector_blocks").fetchone()[0] > 0) == (
+            blocks != "none"
+        )
         assert list(vectors.scan(made.db, "fake:another", query)) == []

@@ -15,9 +15,7 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 
 TODAY = date(2026, 1, 30)
 RIGHT = "---\ndate: 2026-01-20\ntype: project\ntier: L2\n---\n"
-LONG = (
-    "We chose tokens for the session store because phones forget cookies and the proxy strips them on every second hop of ours.\n"
-)
+LONG = "We chose tokens for the session store because phones forget cookies and the proxy strips them on every second hop of ours.\n"
 EVENT = "logs/note/a/20260130T142355Z.md"
 EVENTS = "# note/a 20260130T142355Z\n\n## 2026-01-30T14:23:55.120Z user n=1 h=9f2c41d07a3b\n> The door code is 12.\n\n"
 DIGEST = page.content_digest("The door code is 12.")
@@ -77,7 +75,9 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
 def test_each_check_finds_what_it_is_for_and_nothing_else(home, files, finding):
     put(home, files)
     got, wanted = found(home), finding.split("\n") if finding else []
-    assert len(got) == len(wanted) and all(one.startswith(two) for one, two in zip(got, wanted)), got
+    assert len(got) == len(wanted) and all(one.startswith(two) for one, two in zip(got, wanted)), (
+        got
+    )
 
 
 @pytest.mark.parametrize("files", [
@@ -115,7 +115,12 @@ def test_a_message_is_one_clean_line(home, row):
 def test_only_what_is_named_is_looked_at_but_all_is_known(home):
     put(
         home,
-        {"a.md": RIGHT + LONG + "[[b]] [[none]]", "b.md": RIGHT + LONG + "[[b]] [[none]]", "c.md": "", "knowledge/sub/d.md": ""},
+        {
+            "a.md": RIGHT + LONG + "[[b]] [[none]]",
+            "b.md": RIGHT + LONG + "[[b]] [[none]]",
+            "c.md": "",
+            "knowledge/sub/d.md": "",
+        },
     )
     assert found(home, "knowledge/a.md") == [
         "a.md:7: link: no page 'none'; make it, or mend the link",
@@ -123,7 +128,10 @@ def test_only_what_is_named_is_looked_at_but_all_is_known(home):
     ]
 
 
-@pytest.mark.parametrize("line", ["x" * 1_200_000 + "\n", "é" * 600_000, ("x" * 99 + "\n") * 12_000, "x" * 1_048_500 + " {}\n"])
+@pytest.mark.parametrize(
+    "line",
+    ["x" * 1_200_000 + "\n", "é" * 600_000, ("x" * 99 + "\n") * 12_000, "x" * 1_048_500 + " {}\n"],
+)
 def test_a_page_that_is_too_large_is_read_from_its_beginning_and_looked_at_to_its_end(home, line):
     """It was: of a body on one line nothing was read, and nothing beyond it looked at."""
     key = "sk-abcdefghijklmnop1234\n"
@@ -148,7 +156,9 @@ def test_what_is_no_file_keeps_nobody_waiting(home):
         with pytest.raises((Failure, NotPermitted)) as failed:
             pages.create(home, "knowledge", name, b"x")
         assert failed.value.code in (1, 77)
-    with pytest.raises(Failure, match="'knowledge/b.md' is taken by something that is no page; give another one"):
+    with pytest.raises(
+        Failure, match="'knowledge/b.md' is taken by something that is no page; give another one"
+    ):
         pages.create(home, "knowledge", "b", b"x")
     with pytest.raises(Failure, match="'knowledge/a.md' is taken; "):
         pages.create(home, "knowledge", "a", b"x")
@@ -173,9 +183,14 @@ def test_at_the_end_of_time(home):
 def test_what_lint_calls_expired_retention_lets_go(home):
     put(
         home,
-        {"a.md": with_("type: bogus", "date: 2001-01-01"), "b.md": with_("type: reference", "date: 2001-01-01", "x: 1", "x: 2")},
+        {
+            "a.md": with_("type: bogus", "date: 2001-01-01"),
+            "b.md": with_("type: reference", "date: 2001-01-01", "x: 1", "x: 2"),
+        },
     )
-    assert not [each for each in found(home) if "expired" in each] and not list(retention.expired(home, NOW))
+    assert not [each for each in found(home) if "expired" in each] and not list(
+        retention.expired(home, NOW)
+    )
 
 
 def unreadable(monkeypatch, *names: str) -> None:
@@ -198,7 +213,9 @@ def test_one_page_that_cannot_be_read_stops_nothing(home, monkeypatch):
     assert list(retention.expired(home, NOW)) == []
     looked = audit.look(home, NOW, str)
     assert looked.counts["pages unreadable"] == 1 and looked.counts["unreadable"] == 1
-    assert [(each.path, each.code) for each in looked.findings] == [("knowledge/a.md", "unreadable")]
+    assert [(each.path, each.code) for each in looked.findings] == [
+        ("knowledge/a.md", "unreadable")
+    ]
 
 
 def test_an_audit_of_raw(home):
@@ -209,14 +226,19 @@ def test_an_audit_of_raw(home):
     put(home, {"raw/x/a.txt": "\n".join(rows), "raw/x/b.txt": "x\n" * 50_000})
     os.symlink("b.txt", home.path("raw/x/link.txt"))
     asked = []
-    looked = audit.look(home, NOW, lambda text: asked.append(text) or text.replace("sk-abcdefghijklmnop1234", "***"))
+    looked = audit.look(
+        home, NOW, lambda text: asked.append(text) or text.replace("sk-abcdefghijklmnop1234", "***")
+    )
     assert [(each.path, each.line, each.code) for each in looked.findings] == [("raw/x/a.txt", 8, "recalled"), ("raw/x/a.txt", 49_001, "secret")]  # fmt: skip
     assert len([text for text in asked if "sk-" not in text]) < 50_000
 
 
 def test_a_secret_of_several_lines_is_found(home):
     put(home, {"a.md": RIGHT + "one\ntwo\n"})
-    assert [each.code for each in lint.findings(home, [], NOW, lambda text: text.replace("one\ntwo", "***"))] == ["secret"]
+    assert [
+        each.code
+        for each in lint.findings(home, [], NOW, lambda text: text.replace("one\ntwo", "***"))
+    ] == ["secret"]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +254,16 @@ def test_a_secret_of_several_lines_is_found(home):
     ],
 )
 def test_paths_that_are_no_pages(home, path, refusal):
-    put(home, {"a.md": "", "knowledge/sub/d.md": "", "a.txt": "", "raw/images/x.md": "", "knowledge/x.md/y.md": ""})
+    put(
+        home,
+        {
+            "a.md": "",
+            "knowledge/sub/d.md": "",
+            "a.txt": "",
+            "raw/images/x.md": "",
+            "knowledge/x.md/y.md": "",
+        },
+    )
     os.symlink("/etc/passwd", home.path("knowledge/out.md"))
     with pytest.raises(refusal):
         lint.chosen(home, path)
@@ -273,13 +304,22 @@ def test_what_is_kept_how_long(home, path, text, age, goes):
     assert [each.path for each in retention.expired(home, NOW)] == ([path] if goes else [])
     texts: list[str] = []
     with maintenance.lock(home):
-        gone = retention.let_go(home, NOW, lambda gone: texts.extend(each.expired.path for each in gone))
-    assert [each.expired.path for each in gone] == ([path] if goes else []) and os.path.exists(full) is not goes
+        gone = retention.let_go(
+            home, NOW, lambda gone: texts.extend(each.expired.path for each in gone)
+        )
+    assert [each.expired.path for each in gone] == ([path] if goes else []) and os.path.exists(
+        full
+    ) is not goes
     assert texts == ([path] if goes and path.endswith(".md") else [])
 
 
 @pytest.mark.parametrize(
-    "path, days", [("raw/compaction/a.md", 30), ("raw/sessions/x/a.jsonl", 14), ("raw/maintenance-log/2025-12.jsonl", 30)]
+    "path, days",
+    [
+        ("raw/compaction/a.md", 30),
+        ("raw/sessions/x/a.jsonl", 14),
+        ("raw/maintenance-log/2025-12.jsonl", 30),
+    ],
 )
 def test_to_the_millisecond(home, path, days):
     put(home, {path: ""})
@@ -290,16 +330,23 @@ def test_to_the_millisecond(home, path, days):
 
 
 def test_a_folder_of_sessions_goes_when_it_is_empty_and_links_stay(home):
-    put(home, {"raw/sessions/one/a.jsonl": "", "raw/sessions/two/a.jsonl": "", "raw/sessions/two/b.txt": "", "else.jsonl": ""})
+    put(
+        home,
+        {
+            "raw/sessions/one/a.jsonl": "",
+            "raw/sessions/two/a.jsonl": "",
+            "raw/sessions/two/b.txt": "",
+            "else.jsonl": "",
+        },
+    )
     os.symlink(home.path("knowledge/else.jsonl"), home.path("raw/sessions/two/c.jsonl"))
     for name in ("one/a.jsonl", "two/a.jsonl", "two/c.jsonl"):
         os.utime(home.path("raw/sessions", name), (0, 0))
     with maintenance.lock(home):
         retention.let_go(home, NOW, lambda gone: None)
-    assert os.listdir(home.path("raw/sessions")) == ["two"] and sorted(os.listdir(home.path("raw/sessions/two"))) == [
-        "b.txt",
-        "c.jsonl",
-    ]
+    assert os.listdir(home.path("raw/sessions")) == ["two"] and sorted(
+        os.listdir(home.path("raw/sessions/two"))
+    ) == ["b.txt", "c.jsonl"]
 
 
 def test_a_finding_says_rule_and_age(home):

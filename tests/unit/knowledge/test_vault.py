@@ -36,19 +36,29 @@ def found(pristine) -> list:
 
 def run(home: Home, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME}
-    return subprocess.run([os.path.join(ROOT, "bin", "mem-lint"), *arguments], capture_output=True, env=env, cwd=home.root)
+    return subprocess.run(
+        [os.path.join(ROOT, "bin", "mem-lint"), *arguments],
+        capture_output=True,
+        env=env,
+        cwd=home.root,
+    )
 
 
 def test_it_is_the_same_vault_every_time(pristine, tmp_path):
     vault.make(str(tmp_path / "home"))
     again, once = vault.contents(str(tmp_path / "home")), vault.contents(pristine.root)
-    assert {name: data for name, (data, _) in again.items()} == {name: data for name, (data, _) in once.items()}
+    assert {name: data for name, (data, _) in again.items()} == {
+        name: data for name, (data, _) in once.items()
+    }
     assert len(again) > 1990
 
 
 def test_every_page_is_looked_at_and_no_other_file(pristine, found):
     said = {each.path for each in found}
-    assert {f"knowledge/{name}" for name in vault.REFUSED} | {"knowledge/huge.md", "knowledge/within.md"} <= said
+    assert {f"knowledge/{name}" for name in vault.REFUSED} | {
+        "knowledge/huge.md",
+        "knowledge/within.md",
+    } <= said
     assert not said & {f"knowledge/{name}.md" for name in ("dangling", "loop", "pipe")}
     assert [each.code for each in found if each.path == "knowledge/out.md"] == ["name"]
     assert {each.path for each in found if each.code == "folder"} == {
@@ -58,7 +68,10 @@ def test_every_page_is_looked_at_and_no_other_file(pristine, found):
 
 
 def test_every_finding_has_a_line_of_its_file_and_one_clean_line_of_text(pristine, found):
-    lines = {pages.said(name): data.count(b"\n") + 1 for name, (data, _) in vault.contents(pristine.root).items()}
+    lines = {
+        pages.said(name): data.count(b"\n") + 1
+        for name, (data, _) in vault.contents(pristine.root).items()
+    }
     lines |= {"knowledge/within.md": 99, "knowledge/out.md": 1}
     for each in found:
         assert 1 <= each.line <= lines[each.path], each
@@ -68,7 +81,11 @@ def test_every_finding_has_a_line_of_its_file_and_one_clean_line_of_text(pristin
 @pytest.mark.parametrize("name", vault.REFUSED)
 def test_what_is_refused_is_said_once_and_where(found, name):
     refused = vault.REFUSED[name]
-    own = [each for each in found if each.path == f"knowledge/{name}" and each.code not in ("duplicate", "near-duplicate")]
+    own = [
+        each
+        for each in found
+        if each.path == f"knowledge/{name}" and each.code not in ("duplicate", "near-duplicate")
+    ]
     assert [(each.line, each.code) for each in own] == [(refused.line, refused.code)], own
     assert refused.said in own[0].message
 
@@ -76,7 +93,12 @@ def test_what_is_refused_is_said_once_and_where(found, name):
 def test_through_the_command(pristine, found):
     ended = run(pristine)
     assert (ended.returncode, ended.stderr) == (1, b"")
-    rows = [f"{each.path}:{each.line}: {each.code}: {each.message}\n".encode("utf-8", "backslashreplace") for each in found]
+    rows = [
+        f"{each.path}:{each.line}: {each.code}: {each.message}\n".encode(
+            "utf-8", "backslashreplace"
+        )
+        for each in found
+    ]
     assert ended.stdout.splitlines(True) == rows
     assert not os.path.exists(pristine.path("pwned"))
 
@@ -88,7 +110,9 @@ def test_mending_changes_what_it_says_and_nothing_else(tmp_path, monkeypatch):
     dry = list(lint.fixed(home, [], dry=True))
     assert vault.contents(str(tmp_path)) == before
     listed = []
-    monkeypatch.setattr(exchange, "recover", lambda path, real=exchange.recover: listed.append(path) or real(path))
+    monkeypatch.setattr(
+        exchange, "recover", lambda path, real=exchange.recover: listed.append(path) or real(path)
+    )
     done = list(lint.fixed(home, [], dry=False))
     assert listed == [], "for each page the whole folder"
     after = vault.contents(str(tmp_path))
@@ -122,7 +146,10 @@ def check(before: bytes, after: bytes, name: str) -> None:
     except yaml.YAMLError:  # tabs: it could not be read before
         assert b"\t" in before
         return
-    mine = [{key: value for key, value in each.items() if key not in (*page.KEYS, *page.LEGACY_KEYS)} for each in values]
+    mine = [
+        {key: value for key, value in each.items() if key not in (*page.KEYS, *page.LEGACY_KEYS)}
+        for each in values
+    ]
     assert mine[0] == mine[1], name
 
 
@@ -132,9 +159,16 @@ def test_mending_through_the_command_is_done_once(tmp_path):
     first = run(home, "--fix")
     after = vault.contents(home.root)
     second = run(home, "--fix")
-    assert b": fixed-" in first.stdout and b": fixed-" not in second.stdout and first.stderr == second.stderr == b""
+    assert (
+        b": fixed-" in first.stdout
+        and b": fixed-" not in second.stdout
+        and first.stderr == second.stderr == b""
+    )
     assert first.returncode == second.returncode == 1 and vault.contents(home.root) == after
-    assert b"".join(row for row in first.stdout.splitlines(True) if b": fixed-" not in row) == second.stdout
+    assert (
+        b"".join(row for row in first.stdout.splitlines(True) if b": fixed-" not in row)
+        == second.stdout
+    )
 
 
 def test_a_page_that_cannot_be_mended_is_reported_and_the_others_are(home, monkeypatch):
@@ -151,7 +185,11 @@ def test_a_page_that_cannot_be_mended_is_reported_and_the_others_are(home, monke
 
     monkeypatch.setattr(exchange, "edit", editing)
     done = list(lint.fixed(home, [], dry=False))
-    assert [getattr(each, "path", "") for each in done] == ["knowledge/a.md", "", f"knowledge/{long}"]
+    assert [getattr(each, "path", "") for each in done] == [
+        "knowledge/a.md",
+        "",
+        f"knowledge/{long}",
+    ]
     assert isinstance(done[1], Failure) and "no space left on device" in str(done[1])
 
 
@@ -160,9 +198,9 @@ def test_a_page_that_may_not_be_read_is_said(home):
     vault.normal(home.root, 3)
     os.chmod(home.path("knowledge/page-0001.md"), 0)
     assert list(lint.fixed(home, [], dry=False)) == []
-    assert [(each.path, each.code) for each in lint.findings(home, [], NOW, str) if each.code == "text"] == [
-        ("knowledge/page-0001.md", "text")
-    ]
+    assert [
+        (each.path, each.code) for each in lint.findings(home, [], NOW, str) if each.code == "text"
+    ] == [("knowledge/page-0001.md", "text")]
 
 
 def test_2000_normal_pages_in_time(home):

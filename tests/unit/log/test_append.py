@@ -65,10 +65,17 @@ def lines(*records: dict) -> list[bytes]:
 
 
 def test_a_reference_is_the_line_of_the_header(home, log):
-    refs = [log.append(CONTEXT, [draft("a\nb"), draft("", "agent"), draft("c", "tool", name="x")], NOW) for _ in range(3)]
+    refs = [
+        log.append(CONTEXT, [draft("a\nb"), draft("", "agent"), draft("c", "tool", name="x")], NOW)
+        for _ in range(3)
+    ]
     rows = files.read(home.path(PATH)).split(b"\n")
     flat = [w.ref for written in refs for w in written]
-    assert [rows[int(ref.rpartition(":")[2]) - 1].split()[2] for ref in flat] == [b"user", b"agent", b"tool"] * 3
+    assert [rows[int(ref.rpartition(":")[2]) - 1].split()[2] for ref in flat] == [
+        b"user",
+        b"agent",
+        b"tool",
+    ] * 3
 
 
 def test_references_stay_right_when_only_the_end_of_a_window_is_read(home):
@@ -76,7 +83,10 @@ def test_references_stay_right_when_only_the_end_of_a_window_is_read(home):
     for n in range(60):
         content = (
             f"{n}\n"
-            + ("\n## 2026-01-30T14:23:55.120Z user n=0 h=000000000000\n\n" * (400 if n % 7 == 0 else 3))
+            + (
+                "\n## 2026-01-30T14:23:55.120Z user n=0 h=000000000000\n\n"
+                * (400 if n % 7 == 0 else 3)
+            )
             + "x" * (70_000 if n % 13 == 0 else 10)
         )
         ref = Log(home).append(CONTEXT, [draft(content)], NOW)[0].ref
@@ -113,13 +123,20 @@ def test_nothing_to_append_makes_nothing(home, log):
 
 
 def test_an_id_is_written_once_in_a_context(home, log):
-    first = log.append(CONTEXT, [draft("a", id="1"), draft("b", id="2"), draft("again", id="1")], NOW)
+    first = log.append(
+        CONTEXT, [draft("a", id="1"), draft("b", id="2"), draft("again", id="1")], NOW
+    )
     assert [w.fresh for w in first] == [True, True, False]
     assert first[2].ref == first[0].ref
     again = Log(home).append(CONTEXT, [draft("a", id="1"), draft("c", id="3")], NOW)
-    assert [(w.ref == f.ref, w.fresh) for w, f in zip(again, first, strict=False)] == [(True, False), (False, True)]
+    assert [(w.ref == f.ref, w.fresh) for w, f in zip(again, first, strict=False)] == [
+        (True, False),
+        (False, True),
+    ]
     assert all_contents(home) == ["a", "b", "c"]
-    assert log.append("discord-thread/other", [draft("a", id="1")], NOW)[0].fresh, "another context, another id"
+    assert log.append("discord-thread/other", [draft("a", id="1")], NOW)[0].fresh, (
+        "another context, another id"
+    )
 
 
 def test_an_id_is_known_across_windows_and_types(home, log):
@@ -152,7 +169,9 @@ def test_known_ids_and_a_torn_tail(home, log):
         file.write(b'## 2026-01-30T14:23:55.120Z user n=1 h=000000000000 {"id":"2"}\n> b')
     written = Log(home).append(CONTEXT, [draft("a", id="1")], NOW)
     assert [(w.ref, w.fresh) for w in written] == [(f"{PATH}:3", False)]
-    assert Log(home).append(CONTEXT, [draft("b", id="2")], NOW)[0].fresh, "a torn event was never acknowledged"
+    assert Log(home).append(CONTEXT, [draft("b", id="2")], NOW)[0].fresh, (
+        "a torn event was never acknowledged"
+    )
     assert codes(home) == []
 
 
@@ -230,7 +249,9 @@ def test_contexts_that_are_refused(home, log, context):
     assert not os.path.exists(home.root)
 
 
-@pytest.mark.parametrize("context", ["a/b", "discord-thread/123", "discord-channel/_-", "a/" + "x" * 64, "x" * 32 + "/0"])
+@pytest.mark.parametrize(
+    "context", ["a/b", "discord-thread/123", "discord-channel/_-", "a/" + "x" * 64, "x" * 32 + "/0"]
+)
 def test_contexts_that_are_taken(home, log, context):
     assert checked_context(context) == context
     ref = log.append(context, [draft("x")], NOW)[0].ref
@@ -263,7 +284,9 @@ def test_metadata_nested_too_deep(log):
 
 def test_a_large_tool_result_keeps_its_ends_and_is_whole_in_a_file(home, log):
     content = "start\n" + "é" * LARGE + "\nend"
-    event = reader.event_at(home, log.append(CONTEXT, [draft(content, "tool", name="bash")], NOW)[0].ref)
+    event = reader.event_at(
+        home, log.append(CONTEXT, [draft(content, "tool", name="bash")], NOW)[0].ref
+    )
     assert event.meta["bytes"] == len(content.encode())
     assert files.read(home.path(event.meta["full"])).decode() == content
     assert event.content.startswith("start\né") and event.content.endswith("é\nend")
@@ -337,7 +360,11 @@ def test_lines_with_contexts_authors_times_and_ids(home, log, session):
     assert session.reports == []
     assert session.printed == [f"{PATH}:3", f"logs/note/x/{STAMP}.md:3", f"{PATH}:6"]
     first, third = [reader.event_at(home, session.printed[n]) for n in (0, 2)]
-    assert (first.timestamp, first.author, first.meta) == ("2019-12-31T23:00:00.000Z", "Ann", {"id": "1"})
+    assert (first.timestamp, first.author, first.meta) == (
+        "2019-12-31T23:00:00.000Z",
+        "Ann",
+        {"id": "1"},
+    )
     assert (third.timestamp, third.author, third.meta) == ("2026-01-30T14:23:55.120Z", "", {})
     second = reader.event_at(home, session.printed[1])
     assert (second.author, second.meta) == ("Ben", {"k": [1]})
@@ -355,8 +382,15 @@ def test_lines_with_contexts_authors_times_and_ids(home, log, session):
     (b'{"role":"user","content":"","timestamp":"2026-01-30T14:23:55"}', "names no zone"), (b"[" * 100_000, "no JSON: "),
     (b'{"role":"user","content":"' + b"x" * (LIMIT + 1) + b'"}', "is too large"), (b'{"role":"user","content":"","id":' + b"1" * 5000 + b"}", "no JSON: "),
 ], ids=lambda value: ascii(value)[:60])  # fmt: skip
-def test_a_bad_line_is_reported_with_its_number_and_the_others_are_done(home, log, session, line, said):
-    batch.append_lines(log, [*lines({"content": "before"}), b"", line, *lines({"content": "after"})], CONTEXT, session)
+def test_a_bad_line_is_reported_with_its_number_and_the_others_are_done(
+    home, log, session, line, said
+):
+    batch.append_lines(
+        log,
+        [*lines({"content": "before"}), b"", line, *lines({"content": "after"})],
+        CONTEXT,
+        session,
+    )
     [report] = session.reports
     assert report.startswith("<stdin>:3: ") and said in report and session.worst == 65
     assert all_contents(home) == ["before", "after"]
@@ -371,7 +405,9 @@ def test_a_context_whose_window_is_damaged_does_not_stop_the_others(home, log, s
         {"content": "a", "context": "note/one"}, {"content": "b", "context": "note/bad"}, {"content": "c", "context": "note/two"},
     ), None, session)  # fmt: skip
     assert session.printed == [f"logs/note/one/{STAMP}.md:3", f"logs/note/two/{STAMP}.md:3"]
-    assert session.reports == [f"logs/note/bad/{STAMP}.md: no window of ours: its title is damaged; run mem-lint --logs"]
+    assert session.reports == [
+        f"logs/note/bad/{STAMP}.md: no window of ours: its title is damaged; run mem-lint --logs"
+    ]
     assert session.worst == InputOutput.code
 
 
@@ -387,9 +423,13 @@ def test_a_context_that_failed_gets_no_later_events(home, log, session, monkeypa
         return append(context, drafts, now)
 
     monkeypatch.setattr(log, "append", failing_once)
-    rows = lines(*({"content": str(n), "context": "note/bad" if n % 2 else "note/good"} for n in range(6)))
+    rows = lines(
+        *({"content": str(n), "context": "note/bad" if n % 2 else "note/good"} for n in range(6))
+    )
     batch.append_lines(log, rows, None, session)
-    assert all_contents(home, "note/good") == ["0", "2", "4"] and all_contents(home, "note/bad") == []
+    assert (
+        all_contents(home, "note/good") == ["0", "2", "4"] and all_contents(home, "note/bad") == []
+    )
     assert session.reports == ["/window: input/output error"] and session.worst == 74
 
 
@@ -412,5 +452,8 @@ def test_an_import_can_be_repeated(home, session):
 def test_batches_end_by_number_and_by_size(monkeypatch):
     monkeypatch.setattr(batch, "EVENTS", 3)
     monkeypatch.setattr(batch, "BYTES", 100)
-    sizes = [[number for number, _ in part] for part in batch._batches([b"x"] * 4 + [b"", b"y" * 100, b"z"])]
+    sizes = [
+        [number for number, _ in part]
+        for part in batch._batches([b"x"] * 4 + [b"", b"y" * 100, b"z"])
+    ]
     assert sizes == [[1, 2, 3], [4, 6], [7]]

@@ -35,7 +35,9 @@ roles = st.sampled_from(events.ROLES)
 number = itertools.count()
 
 markdown_it = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-mistune_ast = mistune.create_markdown(renderer=None, plugins=["table", "footnotes", "def_list", "math", "task_lists", "abbr"])
+mistune_ast = mistune.create_markdown(
+    renderer=None, plugins=["table", "footnotes", "def_list", "math", "task_lists", "abbr"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,11 @@ def a_context() -> str:
 
 
 def bytes_of(content: str) -> bytes:
-    return content.encode("utf-8", "surrogateescape") if _came_from_bytes(content) else content.encode("utf-8", "surrogatepass")
+    return (
+        content.encode("utf-8", "surrogateescape")
+        if _came_from_bytes(content)
+        else content.encode("utf-8", "surrogatepass")
+    )
 
 
 def _came_from_bytes(content: str) -> bool:
@@ -75,18 +81,33 @@ def judge(home: Home, context: str, contents: list[str]) -> list[events.Event]:
     lines = opened.data.split(b"\n")
     assert [e.line for e in found] == [n for n, line in enumerate(lines, 1) if HEADER.match(line)]
     for n, line in enumerate(lines, 1):
-        assert line == b"" or line.startswith(b">") or HEADER.match(line) or (n == 1 and TITLE.match(line)), line
+        assert (
+            line == b""
+            or line.startswith(b">")
+            or HEADER.match(line)
+            or (n == 1 and TITLE.match(line))
+        ), line
 
     text = opened.data.decode("utf-8")
-    assert not {c for c in set(text) if hides(c)}, "a character nobody sees, or that ends a line for somebody"
+    assert not {c for c in set(text) if hides(c)}, (
+        "a character nobody sees, or that ends a line for somebody"
+    )
     assert not PICTURE.search(text), "a picture that a viewer would fetch"
 
     tokens = [token for token in markdown_it.parse(text) if token.level == 0]
     assert [t.tag for t in tokens if t.type == "heading_open"] == ["h1"] + ["h2"] * len(contents)
-    assert {t.type for t in tokens} <= {"heading_open", "heading_close", "inline", "blockquote_open", "blockquote_close"}
+    assert {t.type for t in tokens} <= {
+        "heading_open",
+        "heading_close",
+        "inline",
+        "blockquote_open",
+        "blockquote_close",
+    }
 
     nodes = mistune_ast(text)
-    assert [n["attrs"]["level"] for n in nodes if n["type"] == "heading"] == [1] + [2] * len(contents)
+    assert [n["attrs"]["level"] for n in nodes if n["type"] == "heading"] == [1] + [2] * len(
+        contents
+    )
     assert {n["type"] for n in nodes} <= {"heading", "block_quote", "blank_line", "footnotes"}
 
     assert list(verify.verify(home, [path])) == []
@@ -97,9 +118,7 @@ def hides(char: str) -> bool:
     """Controls, line ends, bidi marks, zero-width and other invisible characters; not tab and newline."""
     if char in "\n\t":
         return False
-    visible_marks = (
-        "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # Arabic number signs and such
-    )
+    visible_marks = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # Arabic number signs and such
     kind = unicodedata.category(char)
     return kind in ("Cc", "Cs", "Zl", "Zp") or (
         kind == "Cf" and char not in visible_marks and not "\U00013430" <= char <= "\U0001343f"
@@ -110,7 +129,9 @@ def hides(char: str) -> bool:
 @given(contents=st.lists(texts, min_size=1, max_size=3), role=roles)
 def test_a_body_comes_back_byte_for_byte(homes, contents, role):
     home, context = next(homes), a_context()
-    written = Log(home).append(context, [Draft(NOW, role, content, {}) for content in contents], NOW)
+    written = Log(home).append(
+        context, [Draft(NOW, role, content, {}) for content in contents], NOW
+    )
     found = judge(home, context, contents)
     assert [w.ref for w in written] == [e.ref for e in found]
     assert {e.role for e in found} == {role}
@@ -121,7 +142,9 @@ def test_a_body_comes_back_byte_for_byte(homes, contents, role):
 def test_metadata_stays_on_its_line_and_comes_back(homes, author, meta, content):
     home, context = next(homes), a_context()
     given_meta = {"author": author, **meta} if author else meta
-    Log(home).append(context, [Draft(NOW, "user", content, given_meta), Draft(NOW, "agent", "next", {})], NOW)
+    Log(home).append(
+        context, [Draft(NOW, "user", content, given_meta), Draft(NOW, "agent", "next", {})], NOW
+    )
     event = judge(home, context, [content, "next"])[0]
     assert (event.author, event.meta) == as_json((author, meta))
 
@@ -130,45 +153,75 @@ def test_metadata_stays_on_its_line_and_comes_back(homes, author, meta, content)
 @given(rows=st.lists(st.tuples(roles, texts, texts), min_size=1, max_size=4))
 def test_json_lines_come_back(homes, rows):
     home, context, session = next(homes), a_context(), Reports()
-    lines = [json.dumps({"role": role, "content": content, "author": author}).encode() for role, content, author in rows]
+    lines = [
+        json.dumps({"role": role, "content": content, "author": author}).encode()
+        for role, content, author in rows
+    ]
     batch.append_lines(Log(home), lines, context, session)
     found = judge(home, context, [as_json(content) for _, content, _ in rows])
-    assert [(e.role, e.author) for e in found] == [(role, as_json(author)) for role, _, author in rows]
+    assert [(e.role, e.author) for e in found] == [
+        (role, as_json(author)) for role, _, author in rows
+    ]
     assert session.reports == []
 
 
 @settings(max_examples=368)
 @given(
     rows=st.lists(
-        st.one_of(texts.map(lambda t: t.replace("\n", " ")), st.binary(max_size=30).map(lambda b: b.replace(b"\n", b""))),
+        st.one_of(
+            texts.map(lambda t: t.replace("\n", " ")),
+            st.binary(max_size=30).map(lambda b: b.replace(b"\n", b"")),
+        ),
         max_size=3,
     )
 )
 def test_lines_that_are_no_events_are_reported_and_the_others_done(homes, rows):
     """Each line of rubbish is reported with its number; the two good events around it are written."""
     good = [b'{"role":"user","content":"before"}', b'{"role":"agent","content":"after"}']
-    rubbish = [row if isinstance(row, bytes) else row.encode("utf-8", "surrogatepass") for row in rows]
+    rubbish = [
+        row if isinstance(row, bytes) else row.encode("utf-8", "surrogatepass") for row in rows
+    ]
     home, context, session = next(homes), a_context(), Reports()
     batch.append_lines(Log(home), [good[0], *rubbish, good[1]], context, session)
     judge(home, context, ["before", "after"])
-    assert [r.split(":")[1] for r in session.reports] == [str(n) for n, row in enumerate(rubbish, 2) if row.strip()]
+    assert [r.split(":")[1] for r in session.reports] == [
+        str(n) for n, row in enumerate(rubbish, 2) if row.strip()
+    ]
 
 
 @settings(max_examples=30)
-@given(content=texts.filter(_came_from_bytes), author=texts.map(lambda t: t.replace("\0", "")).filter(_came_from_bytes))
+@given(
+    content=texts.filter(_came_from_bytes),
+    author=texts.map(lambda t: t.replace("\0", "")).filter(_came_from_bytes),
+)
 def test_the_commands_give_back_what_they_were_given(homes, command, content, author):
     home, context, data = next(homes), a_context(), content.encode("utf-8", "surrogateescape")
     options = ["--author", author.encode("utf-8", "surrogateescape")] if author else []
-    ref = command("mem-append", "--context", context, "--role", "user", *options, stdin=data, home=home).decode().strip()
+    ref = (
+        command(
+            "mem-append", "--context", context, "--role", "user", *options, stdin=data, home=home
+        )
+        .decode()
+        .strip()
+    )
     shown = json.loads(command("mem-show", "--json", ref, home=home))
     assert shown["content"].encode("utf-8", "surrogateescape") == data
-    assert shown["author"].encode("utf-8", "surrogateescape") == author.encode("utf-8", "surrogateescape")
+    assert shown["author"].encode("utf-8", "surrogateescape") == author.encode(
+        "utf-8", "surrogateescape"
+    )
     judge(home, context, [content])
 
 
 @pytest.mark.parametrize(
     "content",
-    ["x" * 1_000_000, "\n" * 1_000_000, "> " * 500_000, "\u2028" * 200_000, ("y" * 999 + "\n") * 1000, "![" * 100_000],
+    [
+        "x" * 1_000_000,
+        "\n" * 1_000_000,
+        "> " * 500_000,
+        "\u2028" * 200_000,
+        ("y" * 999 + "\n") * 1000,
+        "![" * 100_000,
+    ],
     ids=["one line", "empty lines", "quotes", "escapes", "lines", "pictures"],
 )
 def test_a_megabyte(home, log, content):
@@ -188,15 +241,29 @@ def test_sixteen_million_lines_are_read_in_modest_memory():
         "data = event.render('t', 0, 'user', '\\n' * 4_000_000)[0]; event.scan(data);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if __import__('sys').platform == 'darwin' else 1024) >> 10)"
     )
-    mebibytes = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+    mebibytes = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True
+    ).stdout
     assert int(mebibytes) < 400
 
 
 def test_the_file_is_what_the_specification_shows(home):
     log = Log(home)
-    log.append("discord-thread/123", [Draft(NOW, "user", "How do I restart pm2?\nIt hangs.", {"author": "Ann"})], NOW)
-    log.append("discord-thread/123", [Draft(NOW + 5884, "tool", "no processes", {"name": "bash", "exit": 0})], NOW)
-    log.append("discord-thread/123", [Draft(NOW + 5884, "agent", "", {}), Draft(NOW + 5884, "agent", "a\rb", {})], NOW)
+    log.append(
+        "discord-thread/123",
+        [Draft(NOW, "user", "How do I restart pm2?\nIt hangs.", {"author": "Ann"})],
+        NOW,
+    )
+    log.append(
+        "discord-thread/123",
+        [Draft(NOW + 5884, "tool", "no processes", {"name": "bash", "exit": 0})],
+        NOW,
+    )
+    log.append(
+        "discord-thread/123",
+        [Draft(NOW + 5884, "agent", "", {}), Draft(NOW + 5884, "agent", "a\rb", {})],
+        NOW,
+    )
     shown = re.sub(rb"h=[0-9a-f]{12}", b"h=", home_bytes(home))
     assert shown.decode() == (
         "# discord-thread/123 20260130T142355Z\n"

@@ -115,7 +115,9 @@ def test_a_torn_write_is_named_with_its_lines(home, window):
     with open(window, "ab") as file:
         file.write(b"## 2026-01-30T14:23:55.120Z user n=2 h=000000000000\n> o")
     found = list(verify.verify(home, []))
-    assert [(f.line, f.code, f.message) for f in found] == [(15, "torn", "lines 15-16: a torn write; the next append closes it")]
+    assert [(f.line, f.code, f.message) for f in found] == [
+        (15, "torn", "lines 15-16: a torn write; the next append closes it")
+    ]
 
 
 def test_lines_that_are_no_event_are_no_torn_write_when_events_follow(home, window):
@@ -159,8 +161,14 @@ def test_named_windows_only(home, window):
 def test_pins_that_point_nowhere(home, window):
     pinning.pin(home, reader.event_at(home, f"{PATH}:3"))
     with open(home.pins, "ab") as file:
-        file.write(f"- {PATH}:900 gone\n- logs/../../etc/passwd.md:1\n- {PATH}:0 no line\n- {PATH}:4 inside an event\n".encode())
-    assert [(f.line, f.code) for f in verify.verify(home, [])] == [(4, "pin"), (5, "pin"), (6, "pin")]
+        file.write(
+            f"- {PATH}:900 gone\n- logs/../../etc/passwd.md:1\n- {PATH}:0 no line\n- {PATH}:4 inside an event\n".encode()
+        )
+    assert [(f.line, f.code) for f in verify.verify(home, [])] == [
+        (4, "pin"),
+        (5, "pin"),
+        (6, "pin"),
+    ]
 
 
 def test_a_damaged_journal_stops_nothing(home, window):

@@ -48,7 +48,9 @@ def codes(home: Home, *paths: str) -> list[str]:
 def crash(home: Home, drafts: list[Draft]):
     """Append the drafts and give back a function that leaves only the first N bytes of that write."""
     window, journal = home.path(PATH), home.heads
-    kept, heads = (files.read(window), files.read(journal)) if os.path.exists(window) else (b"", b"")
+    kept, heads = (
+        (files.read(window), files.read(journal)) if os.path.exists(window) else (b"", b"")
+    )
     Log(home).append(CONTEXT, drafts, NOW)
     written = files.read(window)[len(kept) :]
 
@@ -117,7 +119,13 @@ def test_a_cut_while_a_cut_was_being_closed(home):
 
 
 @settings(max_examples=400)
-@given(rubbish=st.one_of(texts.map(lambda t: t.encode("utf-8", "surrogatepass")), st.binary(max_size=60), st.just(b"\0" * 4096)))
+@given(
+    rubbish=st.one_of(
+        texts.map(lambda t: t.encode("utf-8", "surrogatepass")),
+        st.binary(max_size=60),
+        st.just(b"\0" * 4096),
+    )
+)
 def test_whatever_the_disk_made_of_a_tail(tmp_path_factory, rubbish):
     """Zeros, noise, forged events: what stood before stays, what comes next is one event."""
     home = Home(str(tmp_path_factory.mktemp("tail")))
@@ -154,9 +162,15 @@ def test_the_notice_names_the_torn_lines(home):
     Log(home).append(CONTEXT, [draft("after")], NOW)
     notice = reader.window(home, PATH)
     event = notice.event(notice.blocks()[1])
-    assert (event.role, event.content) == ("system", "A write was cut off at lines 6-8; it was never acknowledged.")
+    assert (event.role, event.content) == (
+        "system",
+        "A write was cut off at lines 6-8; it was never acknowledged.",
+    )
     assert event.meta == {"torn": [6, 8]}
-    assert b"".join(notice.data.splitlines(keepends=True)[5:8]).startswith(b"## 2026") and b"> c" not in notice.data
+    assert (
+        b"".join(notice.data.splitlines(keepends=True)[5:8]).startswith(b"## 2026")
+        and b"> c" not in notice.data
+    )
 
 
 def test_a_running_process_sees_that_another_was_cut_off(home):

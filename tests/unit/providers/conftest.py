@@ -23,7 +23,9 @@ def _alone(monkeypatch):
     connect = socket.socket.connect
 
     def only_here(self, address):
-        assert not isinstance(address, tuple) or address[0] in ("127.0.0.1", "::1"), f"a test calls {address}"
+        assert not isinstance(address, tuple) or address[0] in ("127.0.0.1", "::1"), (
+            f"a test calls {address}"
+        )
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", only_here)
@@ -78,7 +80,10 @@ def _llama(kind: str):
     from plainmind.providers.chat_embedded import weights
 
     process = subprocess.Popen(
-        [sys.executable, "-c", _LLAMA, weights(), kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", _LLAMA, weights(), kind],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     assert process.stdin and process.stdout
     url = process.stdout.readline().decode().strip()

@@ -32,7 +32,10 @@ class Server:
                 length = int(self.headers.get("Content-Length") or 0)
                 data = self.rfile.read(length)
                 seen = Seen(
-                    self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, json.loads(data) if data else None
+                    self.command,
+                    self.path,
+                    {k.lower(): v for k, v in self.headers.items()},
+                    json.loads(data) if data else None,
                 )
                 outer.seen.append(seen)
                 self.close_connection = True
@@ -72,7 +75,9 @@ def says(value: Any, status: int = 200, **headers: str):
         for name, text in headers.items():
             handler.send_header(name.replace("_", "-"), text)
         handler.send_header("Content-Length", str(len(data)))
-        handler.send_header("Connection", "close")  # else a client may send its next request into the closing
+        handler.send_header(
+            "Connection", "close"
+        )  # else a client may send its next request into the closing
         handler.end_headers()
         handler.wfile.write(data)
 
@@ -119,7 +124,10 @@ def dribbles(prefix: bytes, byte: bytes = b" "):
 
 
 def sse(*events: Any) -> bytes:
-    return b"".join(b"data: " + (event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n\n" for event in events)
+    return b"".join(
+        b"data: " + (event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n\n"
+        for event in events
+    )
 
 
 TOOL = {
@@ -137,7 +145,11 @@ TOOL = {
 
 
 def asking(text: str = "Hi.", *more: dict, tools=(), max_tokens: int = 64) -> dict:
-    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}, *more]
+    messages = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": text},
+        *more,
+    ]
     return {"model": "m", "messages": messages, "tools": list(tools), "max_tokens": max_tokens}
 
 
@@ -146,7 +158,13 @@ CALLED = (
     {
         "role": "assistant",
         "content": "Let me look.",
-        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "bash", "arguments": '{"command": "ls"}'}}],
+        "tool_calls": [
+            {
+                "id": "c1",
+                "type": "function",
+                "function": {"name": "bash", "arguments": '{"command": "ls"}'},
+            }
+        ],
     },
     {"role": "tool", "tool_call_id": "c1", "content": "a.txt"},
 )

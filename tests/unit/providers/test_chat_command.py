@@ -18,7 +18,9 @@ def command(env, settings, tmp_path):
     def start(code, *arguments):
         program = tmp_path / "a model.py"
         program.write_text("import json, os, sys\n" + code)
-        return registry.chat("command:" + shlex.join([sys.executable, str(program), *arguments]), env, settings)
+        return registry.chat(
+            "command:" + shlex.join([sys.executable, str(program), *arguments]), env, settings
+        )
 
     return start
 
@@ -37,14 +39,21 @@ def test_a_reply(command):
 
 def test_the_program_gets_the_whole_request(command, tmp_path):
     out = tmp_path / "request"
-    command(f"open({str(out)!r}, 'w').write(sys.stdin.read()); print('{{\"content\": \"ok\"}}')").complete(
-        asking("Hi.", *CALLED, tools=[TOOL])
-    )
+    command(
+        f"open({str(out)!r}, 'w').write(sys.stdin.read()); print('{{\"content\": \"ok\"}}')"
+    ).complete(asking("Hi.", *CALLED, tools=[TOOL]))
     assert json.loads(out.read_text()) == asking("Hi.", *CALLED, tools=[TOOL])
 
 
 def test_tool_calls(command):
-    made = [{"id": "x", "type": "function", "function": {"name": "bash", "arguments": '{"command": "ls"}'}}, 7]
+    made = [
+        {
+            "id": "x",
+            "type": "function",
+            "function": {"name": "bash", "arguments": '{"command": "ls"}'},
+        },
+        7,
+    ]
     reply = command(f"print({json.dumps({'tool_calls': made})!r})").complete(asking(tools=[TOOL]))
     assert reply.calls == [Call("x", "bash", '{"command": "ls"}')]
 
@@ -54,7 +63,14 @@ def test_no_secret_reaches_the_program(command, monkeypatch):
     monkeypatch.setenv("MIND_HOME", "/somewhere")
     reply = command("print(json.dumps({'text': json.dumps(dict(os.environ))}))").complete(asking())
     given = json.loads(reply.text)
-    assert set(given) <= {"PATH", "HOME", "LANG", "TMPDIR", "MIND_HOME", "LC_CTYPE"}  # the last is Python's own
+    assert set(given) <= {
+        "PATH",
+        "HOME",
+        "LANG",
+        "TMPDIR",
+        "MIND_HOME",
+        "LC_CTYPE",
+    }  # the last is Python's own
     assert given["MIND_HOME"] == "/somewhere"
 
 
@@ -96,11 +112,19 @@ time.sleep(60)
 
 def runs(pid: int) -> bool:
     """Whether a process is there and no zombie."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+    ).stdout.strip()
     return bool(state) and not state.startswith("Z")
 
 
 def test_a_program_that_is_none(env, settings):
-    for setting in ("command:", "command: ", "command:'x", "command:/no/such/program", "command:/etc"):
+    for setting in (
+        "command:",
+        "command: ",
+        "command:'x",
+        "command:/no/such/program",
+        "command:/etc",
+    ):
         with pytest.raises(Misconfigured, match="turn.model"):
             registry.chat(setting, env, settings).complete(asking())

@@ -20,15 +20,33 @@ def google(env, settings, monkeypatch):
 
 def candidate(*parts, finish=None, **more):
     made = {"content": {"role": "model", "parts": list(parts)}, "index": 0}
-    return {"candidates": [made | ({"finishReason": finish} if finish else {})], "modelVersion": "gemini-x-001", **more}
+    return {
+        "candidates": [made | ({"finishReason": finish} if finish else {})],
+        "modelVersion": "gemini-x-001",
+        **more,
+    }
 
 
-USAGE = {"promptTokenCount": 8, "candidatesTokenCount": 2, "thoughtsTokenCount": 3, "totalTokenCount": 13}
+USAGE = {
+    "promptTokenCount": 8,
+    "candidatesTokenCount": 2,
+    "thoughtsTokenCount": 3,
+    "totalTokenCount": 13,
+}
 LS = {"functionCall": {"name": "bash", "args": {"command": "ls"}}, "thoughtSignature": "c2lnbmVk"}
 
 
 def test_a_reply(serve, google):
-    server = serve(says(candidate({"text": "Hmm.", "thought": True}, {"text": "Hello."}, finish="STOP", usageMetadata=USAGE)))
+    server = serve(
+        says(
+            candidate(
+                {"text": "Hmm.", "thought": True},
+                {"text": "Hello."},
+                finish="STOP",
+                usageMetadata=USAGE,
+            )
+        )
+    )
     reply = google(server).complete(asking())
     assert reply == ("Hello.", [], {"input_tokens": 8, "output_tokens": 5}, "stop", "gemini-x-001")
     seen = server.seen[0]
@@ -40,7 +58,9 @@ def test_a_reply(serve, google):
 
 
 def test_a_function_call_and_its_result(serve, google):
-    server = serve(says(candidate(LS, finish="STOP")), says(candidate({"text": "One file."}, finish="STOP")))
+    server = serve(
+        says(candidate(LS, finish="STOP")), says(candidate({"text": "One file."}, finish="STOP"))
+    )
     chat, request = google(server), asking("List.", tools=[TOOL])
     reply = chat.complete(request)
     (call,) = reply.calls
@@ -48,7 +68,11 @@ def test_a_function_call_and_its_result(serve, google):
     declared = server.seen[0].body["tools"][0]["functionDeclarations"][0]
     assert declared["name"] == "bash"
     assert declared["parameters_json_schema"] == TOOL["function"]["parameters"]
-    made = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    made = {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
     request["messages"] += [
         {"role": "assistant", "content": "", "tool_calls": [made]},
         {"role": "tool", "tool_call_id": call.id, "content": "a.txt \udc80"},
@@ -58,15 +82,26 @@ def test_a_function_call_and_its_result(serve, google):
     assert [content["role"] for content in contents] == ["user", "model", "user"]
     assert contents[1]["parts"][0]["thoughtSignature"] == LS["thoughtSignature"]
     assert contents[1]["parts"][0]["functionCall"]["args"] == {"command": "ls"}
-    assert contents[2]["parts"][0]["functionResponse"] == {"name": "bash", "response": {"output": "a.txt ?"}}
+    assert contents[2]["parts"][0]["functionResponse"] == {
+        "name": "bash",
+        "response": {"output": "a.txt ?"},
+    }
 
 
 def test_history_of_other_models(serve, google):
     server = serve(says(candidate({"text": "Ok."}, finish="STOP")))
-    broken = {"role": "assistant", "content": "", "tool_calls": [{"id": "c2", "function": {"name": "bash", "arguments": "ls {"}}]}
+    broken = {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "c2", "function": {"name": "bash", "arguments": "ls {"}}],
+    }
     result = {"role": "tool", "tool_call_id": "c2", "content": "not run"}
-    google(server).complete(asking("List.", *CALLED, broken, result, {"role": "user", "content": "Go on."}))
-    parts = [(c["role"], [next(iter(p)) for p in c["parts"]]) for c in server.seen[0].body["contents"]]
+    google(server).complete(
+        asking("List.", *CALLED, broken, result, {"role": "user", "content": "Go on."})
+    )
+    parts = [
+        (c["role"], [next(iter(p)) for p in c["parts"]]) for c in server.seen[0].body["contents"]
+    ]
     assert parts == [
         ("user", ["text"]),
         ("model", ["text", "functionCall"]),
@@ -74,11 +109,17 @@ def test_history_of_other_models(serve, google):
         ("model", ["functionCall"]),
         ("user", ["functionResponse", "text"]),
     ]
-    assert server.seen[0].body["contents"][3]["parts"][0]["functionCall"]["args"] == {"command": "ls {"}
+    assert server.seen[0].body["contents"][3]["parts"][0]["functionCall"]["args"] == {
+        "command": "ls {"
+    }
 
 
 def test_a_stream(serve, google):
-    events = sse(candidate({"text": "Hé"}), candidate({"text": "llo."}), candidate(LS, finish="STOP", usageMetadata=USAGE))
+    events = sse(
+        candidate({"text": "Hé"}),
+        candidate({"text": "llo."}),
+        candidate(LS, finish="STOP", usageMetadata=USAGE),
+    )
     server = serve(streams(events[:50], events[50:], Content_Type="text/event-stream"))
     pieces = []
     reply = google(server).complete(asking(tools=[TOOL]), pieces.append)
@@ -90,7 +131,9 @@ def test_a_stream(serve, google):
 @pytest.mark.parametrize("end", [None, resets, hangs])
 def test_an_answer_that_dies_in_the_middle(serve, google, settings, end):
     settings.override("turn.timeout", 1.0)
-    server = serve(streams(sse(candidate({"text": "Half"})), then=end, Content_Type="text/event-stream"))
+    server = serve(
+        streams(sse(candidate({"text": "Half"})), then=end, Content_Type="text/event-stream")
+    )
     with pytest.raises(BrokenOff, match="after 4 characters") as caught:
         google(server).complete(asking(), lambda piece: None)
     assert caught.value.partial == "Half"
@@ -127,7 +170,11 @@ def test_tokens_used_up_by_thinking(serve, google):
 def test_errors(serve, google, on_text):
     server = serve(
         *(
-            says({"error": {"code": s, "message": "no canary-key-1234567", "status": "X"}}, s, Retry_After="3")
+            says(
+                {"error": {"code": s, "message": "no canary-key-1234567", "status": "X"}},
+                s,
+                Retry_After="3",
+            )
             for s in (429, 500, 400, 403, 404)
         )
     )
@@ -140,7 +187,10 @@ def test_errors(serve, google, on_text):
 
 
 @pytest.mark.parametrize("on_text", [None, lambda piece: None], ids=["whole", "stream"])
-@pytest.mark.parametrize("answer", [hangs, resets, dribbles(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", b"\n")])
+@pytest.mark.parametrize(
+    "answer",
+    [hangs, resets, dribbles(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n", b"\n")],
+)
 def test_faults_are_bounded(serve, google, settings, answer, on_text):
     settings.override("turn.timeout", 0.4)
     with pytest.raises(Unavailable):

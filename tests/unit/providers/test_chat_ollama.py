@@ -23,7 +23,11 @@ def lines(*objects):
 
 
 def part(text="", done=False, **more):
-    return {"model": "qwen3", "message": {"role": "assistant", "content": text, **more}, "done": done}
+    return {
+        "model": "qwen3",
+        "message": {"role": "assistant", "content": text, **more},
+        "done": done,
+    }
 
 
 END = part(done=True) | {"done_reason": "stop", "prompt_eval_count": 9, "eval_count": 4}
@@ -38,7 +42,9 @@ def test_a_reply(serve, ollama):
     assert server.seen[0].path == "/api/chat"
     assert body["options"] == {"num_predict": 64, "num_ctx": 8192}
     assert body["stream"] is False and body["tools"] == [TOOL]
-    assert body["messages"][2]["tool_calls"] == [{"function": {"name": "bash", "arguments": {"command": "ls"}}}]
+    assert body["messages"][2]["tool_calls"] == [
+        {"function": {"name": "bash", "arguments": {"command": "ls"}}}
+    ]
     assert body["messages"][3] == {"role": "tool", "content": "a.txt", "tool_name": "bash"}
 
 
@@ -57,8 +63,13 @@ def test_a_stream(serve, ollama):
 
 
 def test_calls_get_ids_and_their_arguments_are_text(serve, ollama):
-    reply = ollama(serve(streams(lines(part(**MADE), part(**MADE), END)))).complete(asking(tools=[TOOL]), lambda piece: None)
-    assert reply.calls == [Call("call_2_0", "bash", '{"command": "ls"}'), Call("call_2_1", "bash", '{"command": "ls"}')]
+    reply = ollama(serve(streams(lines(part(**MADE), part(**MADE), END)))).complete(
+        asking(tools=[TOOL]), lambda piece: None
+    )
+    assert reply.calls == [
+        Call("call_2_0", "bash", '{"command": "ls"}'),
+        Call("call_2_1", "bash", '{"command": "ls"}'),
+    ]
 
 
 def test_a_model_without_native_calls_gets_a_schema(serve, ollama):
@@ -97,7 +108,9 @@ def test_no_answer_is_no_reply(serve, ollama, answer):
 def test_errors(serve, ollama):
     chat = ollama(
         serve(
-            says({"error": "model 'x' not found"}, 404), says({"error": "does not support tools"}, 400), says({"error": "x"}, 500)
+            says({"error": "model 'x' not found"}, 404),
+            says({"error": "does not support tools"}, 400),
+            says({"error": "x"}, 500),
         )
     )
     for kind in (Misconfigured, BadData, Unavailable):

@@ -22,7 +22,13 @@ def openai(env, settings, monkeypatch):
 
 
 def whole(message, finish="stop", **more):
-    return {"model": "m-1", "choices": [{"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}], **more}
+    return {
+        "model": "m-1",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+        ],
+        **more,
+    }
 
 
 def delta(finish=None, **delta):
@@ -36,21 +42,44 @@ def test_a_reply(serve, openai, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "canary-1234567")
     server = serve(says(whole({"content": "Hello."}, usage=USAGE)))
     reply = openai(server.url).complete(asking(tools=[TOOL]))
-    assert reply == ("Hello.", [], {"input_tokens": 7, "output_tokens": 3, "cost": 0.002}, "stop", "m-1")
+    assert reply == (
+        "Hello.",
+        [],
+        {"input_tokens": 7, "output_tokens": 3, "cost": 0.002},
+        "stop",
+        "m-1",
+    )
     seen = server.seen[0]
-    assert (seen.path, seen.headers["authorization"]) == ("/v1/chat/completions", "Bearer canary-1234567")
-    assert seen.body == {"model": "m", "messages": asking()["messages"], "max_tokens": 64, "tools": [TOOL]}
+    assert (seen.path, seen.headers["authorization"]) == (
+        "/v1/chat/completions",
+        "Bearer canary-1234567",
+    )
+    assert seen.body == {
+        "model": "m",
+        "messages": asking()["messages"],
+        "max_tokens": 64,
+        "tools": [TOOL],
+    }
 
 
 def test_tool_calls_keep_what_the_model_wrote(serve, openai):
     made = [
-        {"id": "c7", "type": "function", "function": {"name": "bash", "arguments": '{"command": "ls'}},
+        {
+            "id": "c7",
+            "type": "function",
+            "function": {"name": "bash", "arguments": '{"command": "ls'},
+        },
         {"type": "function", "function": {"name": "bash", "arguments": {"command": "pwd"}}},
         "garbage",
         {"function": None},
     ]
-    reply = openai(serve(says(whole({"content": None, "tool_calls": made}, "tool_calls"))).url).complete(asking())
-    assert reply.calls == [Call("c7", "bash", '{"command": "ls'), Call("call_2_1", "bash", '{"command": "pwd"}')]
+    reply = openai(
+        serve(says(whole({"content": None, "tool_calls": made}, "tool_calls"))).url
+    ).complete(asking())
+    assert reply.calls == [
+        Call("c7", "bash", '{"command": "ls'),
+        Call("call_2_1", "bash", '{"command": "pwd"}'),
+    ]
     assert (reply.text, reply.finish) == ("", "tool_calls")
 
 
@@ -58,16 +87,32 @@ def test_a_stream(serve, openai):
     server = serve(
         streams(
             b": keep alive\n\n",
-            sse(delta(role="assistant", content=None), delta(reasoning_content="Hmm."), delta(content="Hé"))[:-40],
-            sse(delta(role="assistant", content=None), delta(reasoning_content="Hmm."), delta(content="Hé"))[-40:],
-            b"data: {broken\n\nevent: x\ndata:" + json.dumps(delta(content="llo.")).encode() + b"\r\n\r\n",
+            sse(
+                delta(role="assistant", content=None),
+                delta(reasoning_content="Hmm."),
+                delta(content="Hé"),
+            )[:-40],
+            sse(
+                delta(role="assistant", content=None),
+                delta(reasoning_content="Hmm."),
+                delta(content="Hé"),
+            )[-40:],
+            b"data: {broken\n\nevent: x\ndata:"
+            + json.dumps(delta(content="llo.")).encode()
+            + b"\r\n\r\n",
             sse(delta("stop"), {"choices": [], "usage": USAGE}, b"[DONE]"),
         )
     )
     pieces = []
     reply = openai(server.url).complete(asking(), pieces.append)
     assert pieces == ["Hé", "llo."]
-    assert reply == ("Héllo.", [], {"input_tokens": 7, "output_tokens": 3, "cost": 0.002}, "stop", "m-1")
+    assert reply == (
+        "Héllo.",
+        [],
+        {"input_tokens": 7, "output_tokens": 3, "cost": 0.002},
+        "stop",
+        "m-1",
+    )
     assert server.seen[0].body["stream"] is True
 
 
@@ -92,13 +137,20 @@ def piece(**call):
     ],
 )
 def test_tool_calls_in_a_stream(serve, openai, events):
-    reply = openai(serve(streams(sse(*events, delta("tool_calls"), b"[DONE]"))).url).complete(asking(), lambda piece: None)
-    assert reply.calls == [Call("a", "bash", '{"command": "ls"}'), Call("b", "bash", '{"command": "pwd"}')]
+    reply = openai(serve(streams(sse(*events, delta("tool_calls"), b"[DONE]"))).url).complete(
+        asking(), lambda piece: None
+    )
+    assert reply.calls == [
+        Call("a", "bash", '{"command": "ls"}'),
+        Call("b", "bash", '{"command": "pwd"}'),
+    ]
 
 
 def test_a_server_that_cannot_stream(serve, openai):
     pieces = []
-    reply = openai(serve(says(json.dumps(whole({"content": "Hello."}), indent=1).encode())).url).complete(asking(), pieces.append)
+    reply = openai(
+        serve(says(json.dumps(whole({"content": "Hello."}), indent=1).encode())).url
+    ).complete(asking(), pieces.append)
     assert (reply.text, pieces) == ("Hello.", ["Hello."])
 
 
@@ -108,17 +160,28 @@ def test_an_answer_that_dies_in_the_middle_keeps_what_was_said(serve, openai, se
     server = serve(streams(sse(delta(content="Half an "), delta(content="ans")), then=end))
     shown = []
     with pytest.raises(BrokenOff, match="after 11 characters") as caught:
-        retrying(lambda: openai(server.url).complete(asking(), shown.append), attempts=4, sleep=lambda s: None)
+        retrying(
+            lambda: openai(server.url).complete(asking(), shown.append),
+            attempts=4,
+            sleep=lambda s: None,
+        )
     assert caught.value.partial == "".join(shown) == "Half an ans"
     assert len(server.seen) == 1
 
 
 def test_nothing_shown_yet_is_asked_again(serve, openai):
     server = serve(
-        resets, says({}, 429, Retry_After="0"), says({}, 503), streams(sse(delta(content="Hello."), delta("stop"), b"[DONE]"))
+        resets,
+        says({}, 429, Retry_After="0"),
+        says({}, 503),
+        streams(sse(delta(content="Hello."), delta("stop"), b"[DONE]")),
     )
     waits = []
-    reply = retrying(lambda: openai(server.url).complete(asking(), lambda piece: None), attempts=4, sleep=waits.append)
+    reply = retrying(
+        lambda: openai(server.url).complete(asking(), lambda piece: None),
+        attempts=4,
+        sleep=waits.append,
+    )
     assert reply.text == "Hello."
     assert len(server.seen) == 4
 
@@ -142,7 +205,9 @@ def test_no_answer_is_no_reply(serve, openai, answer):
 
 def test_tokens_used_up_by_thinking_are_a_matter_of_settings(serve, openai):
     with pytest.raises(Misconfigured, match="raise turn.max_tokens"):
-        openai(serve(says(whole({"content": "", "reasoning_content": "Hmm"}, "length"))).url).complete(asking())
+        openai(
+            serve(says(whole({"content": "", "reasoning_content": "Hmm"}, "length"))).url
+        ).complete(asking())
 
 
 def test_errors(serve, openai):
@@ -173,7 +238,9 @@ def test_faults_are_bounded(serve, openai, settings, answer):
 
 
 def test_without_a_name_the_first_model_listed_answers(serve, openai):
-    server = serve(says({"data": [{"id": "qwen3"}, {"id": "other"}]}), says(whole({"content": "Hello."})))
+    server = serve(
+        says({"data": [{"id": "qwen3"}, {"id": "other"}]}), says(whole({"content": "Hello."}))
+    )
     chat = openai(server.url, name="")
     assert chat.name == "openai"
     chat.complete(asking())
@@ -187,7 +254,11 @@ def test_without_a_name_the_first_model_listed_answers(serve, openai):
 def test_openai_itself_gets_the_new_name_of_the_limit(env, settings, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "canary-1234567")
     sent = {}
-    monkeypatch.setattr(http, "post", lambda url, body, **more: sent.update(url=url, **body) or whole({"content": "Hi."}))
+    monkeypatch.setattr(
+        http,
+        "post",
+        lambda url, body, **more: sent.update(url=url, **body) or whole({"content": "Hi."}),
+    )
     registry.chat("openai:gpt-4o", env, settings).complete(asking())
     assert sent["url"] == servers.OPENAI + "/chat/completions"
     assert sent["max_completion_tokens"] == 64
@@ -195,7 +266,10 @@ def test_openai_itself_gets_the_new_name_of_the_limit(env, settings, monkeypatch
 
 
 def test_a_model_without_native_calls_gets_a_schema(serve, openai):
-    server = serve(says(whole({"content": '{"command": "ls"}'})), says(whole({"content": '{"answer": "a.txt"}'})))
+    server = serve(
+        says(whole({"content": '{"command": "ls"}'})),
+        says(whole({"content": '{"answer": "a.txt"}'})),
+    )
     chat, shown = openai(server.url, "gemma-3-4b"), []
     assert chat.tools == "json"
     reply = chat.complete(asking(tools=[TOOL]), shown.append)
@@ -222,7 +296,9 @@ def test_real_llama_cpp(llama, openai):
 
 def test_real_llama_cpp_writes_calls_by_the_schema(llama, openai, monkeypatch):
     monkeypatch.setattr(registry, "MODELS", [("*", registry.Traits(tools="json"))])
-    reply = openai(llama, "smollm").complete(asking("List the files. Run: ls", tools=[TOOL], max_tokens=48))
+    reply = openai(llama, "smollm").complete(
+        asking("List the files. Run: ls", tools=[TOOL], max_tokens=48)
+    )
     assert reply.calls and json.loads(reply.calls[0].arguments)["command"] or reply.text
 
 

@@ -55,8 +55,16 @@ def test_a_bots_message_has_a_nonce_that_is_enforced(serve):
     server = serve(says(SENT))
     assert send(bot(server)) == ["4711"]
     (seen,) = server.seen
-    assert seen.body == {"content": "hello", "allowed_mentions": {"parse": []}, "nonce": "n1", "enforce_nonce": True}
-    assert seen.path == "/channels/99/messages" and seen.headers["authorization"] == "Bot Bot-token_3000"
+    assert seen.body == {
+        "content": "hello",
+        "allowed_mentions": {"parse": []},
+        "nonce": "n1",
+        "enforce_nonce": True,
+    }
+    assert (
+        seen.path == "/channels/99/messages"
+        and seen.headers["authorization"] == "Bot Bot-token_3000"
+    )
     assert seen.headers["user-agent"].startswith("DiscordBot (")
 
 
@@ -84,7 +92,10 @@ def test_a_wait_that_does_not_fit_is_left_to_later(serve):
     assert clock.monotonic() - start < 2 and len(server.seen) == 1
 
 
-@pytest.mark.parametrize("doubtful", [says({}, 500), says(b"<html>Bad gateway</html>", 502), resets, says(b"<html>Hi</html>")])
+@pytest.mark.parametrize(
+    "doubtful",
+    [says({}, 500), says(b"<html>Bad gateway</html>", 502), resets, says(b"<html>Hi</html>")],
+)
 def test_after_an_answer_that_leaves_doubt_a_webhooks_message_is_marked(serve, doubtful):
     """The server may have posted it before it failed."""
     server = serve(doubtful, says(SENT))
@@ -114,7 +125,9 @@ def test_a_mark_that_has_no_room_goes_into_a_message_of_its_own(serve):
     assert [seen.body["nonce"] for seen in server.seen] == ["n1", "n1.1"]
 
 
-@pytest.mark.parametrize("answer", [hangs, dribbles(b"HTTP/1.1 200 OK\r\n"), dribbles(b"HTTP/1.1 200 OK\r\n\r\n")])
+@pytest.mark.parametrize(
+    "answer", [hangs, dribbles(b"HTTP/1.1 200 OK\r\n"), dribbles(b"HTTP/1.1 200 OK\r\n\r\n")]
+)
 @pytest.mark.parametrize("make", [webhook, bot])
 def test_a_server_that_does_not_finish_costs_the_deadline_and_no_more(serve, answer, make):
     server = serve(answer)
@@ -174,7 +187,12 @@ def test_an_address_that_is_none(url):
 
 def test_no_secret_is_told_logged_or_put_into_an_error(serve, caplog):
     caplog.set_level(logging.DEBUG)
-    for answer in (says(f"no {SECRET} here".encode(), 404), says({"u": f"/1/{SECRET}"}, 500), resets, says(b"<p>")):
+    for answer in (
+        says(f"no {SECRET} here".encode(), 404),
+        says({"u": f"/1/{SECRET}"}, 500),
+        resets,
+        says(b"<p>"),
+    ):
         server = serve(answer)
         with pytest.raises(Failure) as failed:
             send(webhook(server), seconds=0.2)
@@ -192,7 +210,9 @@ def test_a_long_text_is_sent_in_parts_each_with_its_nonce(serve):
 def test_parts_that_arrived_are_told_as_they_do_and_a_failure_says_how_many(serve):
     told = []
     server = serve(says({"id": "1"}), says({"id": "2"}), says({}, 429, Retry_After="60"))
-    with pytest.raises(Unavailable, match="^2 of 3 parts were sent; then Discord answered 429") as failed:
+    with pytest.raises(
+        Unavailable, match="^2 of 3 parts were sent; then Discord answered 429"
+    ) as failed:
         send(webhook(server), "one " * 1200, arrived=lambda *part: told.append(part))
     assert told == [(1, 3, "1"), (2, 3, "2")]
     assert failed.value.undone, "nothing arrived but what was told"
@@ -254,9 +274,14 @@ def test_which_way(tmp_path, monkeypatch):
     monkeypatch.setenv("DISCORD_WEBHOOK_URL", "http://127.0.0.1/x")
     assert isinstance(discord.deliverer(Environment()), discord.Webhook)
     monkeypatch.setenv("DISCORD_TOKEN", "t")
-    assert isinstance(discord.deliverer(Environment()), discord.Webhook), "a token without a channel is no way"
+    assert isinstance(discord.deliverer(Environment()), discord.Webhook), (
+        "a token without a channel is no way"
+    )
     monkeypatch.setenv("DISCORD_CHANNEL_ID", "12")
     found = discord.deliverer(Environment())
-    assert isinstance(found, discord.Bot) and found.url == "https://discord.com/api/v10/channels/12/messages"
+    assert (
+        isinstance(found, discord.Bot)
+        and found.url == "https://discord.com/api/v10/channels/12/messages"
+    )
     with pytest.raises(Misconfigured):
         discord.deliverer(Environment(), "general")

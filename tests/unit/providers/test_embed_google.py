@@ -15,7 +15,10 @@ def vectors(seen):
     """One vector a request of the batch: its place, and the length asked for."""
     asked = seen.body["requests"]
     return {
-        "embeddings": [{"values": [float(n + 1)] + [0.5] * (r.get("outputDimensionality", 2) - 1)} for n, r in enumerate(asked)]
+        "embeddings": [
+            {"values": [float(n + 1)] + [0.5] * (r.get("outputDimensionality", 2) - 1)}
+            for n, r in enumerate(asked)
+        ]
     }
 
 
@@ -48,7 +51,13 @@ def test_what_a_text_is_for_is_told_each_model_in_its_way(serve, google):
         embedder = google(server, name)
         embedder.passages(["a\0b \udc80"])
         embedder.query("why?")
-    asked = [(s.body["requests"][0]["content"]["parts"][0]["text"], s.body["requests"][0].get("taskType")) for s in server.seen]
+    asked = [
+        (
+            s.body["requests"][0]["content"]["parts"][0]["text"],
+            s.body["requests"][0].get("taskType"),
+        )
+        for s in server.seen
+    ]
     assert asked == [
         ("title: none | text: a b ?", None),
         ("task: search result | query: why?", None),
@@ -59,14 +68,18 @@ def test_what_a_text_is_for_is_told_each_model_in_its_way(serve, google):
 
 @pytest.mark.parametrize("version", ["", "beta", "v1alpha"])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_query_through_requests_is_the_request_of_the_client(serve, google, name, version, monkeypatch):
+def test_a_query_through_requests_is_the_request_of_the_client(
+    serve, google, name, version, monkeypatch
+):
     monkeypatch.setenv("GOOGLE_GENAI_API_VERSION", version)
     server = serve(says(vectors))
     embedder = google(server, name)
     ours = embedder.query("how do I restart pm2? ü")
     # the client's own, for the same purpose
     monkeypatch.setattr(embedder, "_task", lambda query, known=embedder._task: known(query=True))
-    monkeypatch.setattr(embedder, "_told", lambda text, query, known=embedder._told: known(text, query=True))
+    monkeypatch.setattr(
+        embedder, "_told", lambda text, query, known=embedder._told: known(text, query=True)
+    )
     theirs = embedder.passages(["how do I restart pm2? ü"])[0]
     mine, clients = server.seen
     assert (mine.method, mine.path, mine.body) == (clients.method, clients.path, clients.body)
@@ -96,7 +109,9 @@ print("\\n".join(sys.modules))
 
 def test_a_model_that_makes_one_vector_of_many_texts_is_asked_text_by_text(serve, google):
     """As gemini-embedding-2 does where a batch's texts are taken for parts of one content."""
-    server = serve(says(lambda seen: {"embeddings": [{"values": [float(len(server.seen)), 0, 0, 1]}]}))
+    server = serve(
+        says(lambda seen: {"embeddings": [{"values": [float(len(server.seen)), 0, 0, 1]}]})
+    )
     made = google(server).passages(["a", "b", "c"])
     assert len(server.seen) == 4
     assert len({tuple(vector) for vector in made}) == 3
@@ -124,7 +139,9 @@ def test_wrong_answers(serve, google, answer):
 
 
 def error(status, message):
-    return says({"error": {"code": status, "message": message, "status": "X"}}, status, Retry_After="9")
+    return says(
+        {"error": {"code": status, "message": message, "status": "X"}}, status, Retry_After="9"
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +169,9 @@ def test_errors_are_the_same_both_ways(serve, google, status, message, kind):
     assert len(server.seen) == 2  # nobody retries behind our back
 
 
-@pytest.mark.parametrize("answer", [hangs, resets, dribbles(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")])
+@pytest.mark.parametrize(
+    "answer", [hangs, resets, dribbles(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")]
+)
 def test_faults_are_bounded(serve, google, settings, answer):
     settings.override("embed.timeout", 0.4)
     embedder = google(serve(answer))

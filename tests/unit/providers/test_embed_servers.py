@@ -33,12 +33,20 @@ def rows(vectors):
 def test_ollama(serve, ollama):
     server = serve(says(lambda seen: {"embeddings": [[3.0, 4.0]] * len(seen.body["input"])}))
     embedder = ollama(server)
-    assert (embedder.model, embedder.dimensions, embedder.paid, embedder.local) == ("ollama:nomic-embed-text", None, False, True)
+    assert (embedder.model, embedder.dimensions, embedder.paid, embedder.local) == (
+        "ollama:nomic-embed-text",
+        None,
+        False,
+        True,
+    )
     made = embedder.passages(["a", ""])
     assert [round(x, 5) for x in made[0]] == [0.6, 0.8]
     assert embedder.dimensions == 2
     embedder.query("why?")
-    assert [seen.body["input"] for seen in server.seen] == [["search_document: a", "search_document:  "], ["search_query: why?"]]
+    assert [seen.body["input"] for seen in server.seen] == [
+        ["search_document: a", "search_document:  "],
+        ["search_query: why?"],
+    ]
     assert server.seen[0].path == "/api/embed"
     ollama(server, "mxbai-embed-large").query("why?")
     assert server.seen[2].body["input"] == ["why?"]
@@ -50,7 +58,9 @@ def test_ollama_without_the_model(serve, ollama):
 
 
 def test_a_model_that_changes_its_length_is_refused(serve, ollama):
-    embedder = ollama(serve(says({"embeddings": [[1.0, 2.0]]}), says({"embeddings": [[1.0, 2.0, 3.0]]})))
+    embedder = ollama(
+        serve(says({"embeddings": [[1.0, 2.0]]}), says({"embeddings": [[1.0, 2.0, 3.0]]}))
+    )
     embedder.query("x")
     with pytest.raises(Unavailable, match="lengths: 2, 3"):
         embedder.query("x")
@@ -58,12 +68,18 @@ def test_a_model_that_changes_its_length_is_refused(serve, ollama):
 
 def test_openai(serve, openai, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "canary-1234567")
-    server = serve(says({"data": [{"index": 1, "embedding": [0, 2]}, {"index": 0, "embedding": [5, 0]}]}))
+    server = serve(
+        says({"data": [{"index": 1, "embedding": [0, 2]}, {"index": 0, "embedding": [5, 0]}]})
+    )
     made = openai(server.url + "/v1/").passages(["a", "b"])
     assert [list(v) for v in made] == [[1, 0], [0, 1]]
     seen = server.seen[0]
     assert (seen.path, seen.headers["authorization"]) == ("/v1/embeddings", "Bearer canary-1234567")
-    assert seen.body == {"model": "text-embedding-3-small", "input": ["a", "b"], "encoding_format": "float"}
+    assert seen.body == {
+        "model": "text-embedding-3-small",
+        "input": ["a", "b"],
+        "encoding_format": "float",
+    }
 
 
 WRONG = [
@@ -95,7 +111,9 @@ def test_wrong_answers(serve, openai, ollama, answer):
         ollama(serve(says(theirs)).url and serve(says(theirs))).query("x")
 
 
-@pytest.mark.parametrize("answer", [hangs, resets, dribbles(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")])
+@pytest.mark.parametrize(
+    "answer", [hangs, resets, dribbles(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")]
+)
 def test_faults_are_bounded(serve, openai, ollama, settings, answer):
     settings.override("embed.timeout", 0.3)
     for embedder in (openai(serve(answer).url), ollama(serve(answer))):
@@ -110,7 +128,9 @@ def test_ollama_gets_five_seconds_at_most(serve, ollama, settings):
 
 def test_real_llama_cpp(llama_embedding, openai):
     embedder = openai(llama_embedding, "smollm2")
-    made = embedder.passages(["The cat sleeps.", "A cat is sleeping.", "Interest rates rose again in March."])
+    made = embedder.passages(
+        ["The cat sleeps.", "A cat is sleeping.", "Interest rates rose again in March."]
+    )
     assert embedder.dimensions == len(made[0]) == 576
     cosine = lambda a, b: sum(x * y for x, y in zip(a, b, strict=True))  # noqa: E731
     assert cosine(made[0], made[1]) > cosine(made[0], made[2])

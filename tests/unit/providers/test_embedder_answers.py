@@ -25,7 +25,12 @@ def test_a_vector_of_another_length_than_known_is_refused():
         checked([[1.0, 2.0]], 1, "The server", 3)
 
 
-@given(st.lists(st.lists(st.floats(-1e6, 1e6).filter(lambda x: abs(x) > 1e-6), min_size=3, max_size=3), max_size=5))
+@given(
+    st.lists(
+        st.lists(st.floats(-1e6, 1e6).filter(lambda x: abs(x) > 1e-6), min_size=3, max_size=3),
+        max_size=5,
+    )
+)
 def test_vectors_are_of_length_one_and_in_order(vectors):
     made = checked(vectors, len(vectors), "The server", 3)
     for given_one, made_one in zip(vectors, made, strict=True):

@@ -23,7 +23,11 @@ def vector(text: str) -> list[float]:
 
 
 def embeds(seen) -> dict:
-    return {"data": [{"index": i, "embedding": vector(text)} for i, text in enumerate(seen.body["input"])]}
+    return {
+        "data": [
+            {"index": i, "embedding": vector(text)} for i, text in enumerate(seen.body["input"])
+        ]
+    }
 
 
 def refuses_poison(status: int):
@@ -41,24 +45,44 @@ class Mind:
 
     def __init__(self, folder: str):
         self.home = folder
-        self.env = {"PATH": os.environ["PATH"], "MIND_HOME": folder, "MIND_EMBED_MODEL": "openai:test", "MIND_EMBED_TIMEOUT": "0.5"}
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "MIND_HOME": folder,
+            "MIND_EMBED_MODEL": "openai:test",
+            "MIND_EMBED_TIMEOUT": "0.5",
+        }
 
-    def run(self, command: str, *arguments: str, stdin: bytes = b"", url: str = "http://127.0.0.1:9", now: str = ""):
+    def run(
+        self,
+        command: str,
+        *arguments: str,
+        stdin: bytes = b"",
+        url: str = "http://127.0.0.1:9",
+        now: str = "",
+    ):
         env = {**self.env, "OPENAI_BASE_URL": url, **({"MIND_NOW": now} if now else {})}
-        return subprocess.run([os.path.join(ROOT, "bin", command), *arguments], input=stdin, capture_output=True, env=env)
+        return subprocess.run(
+            [os.path.join(ROOT, "bin", command), *arguments],
+            input=stdin,
+            capture_output=True,
+            env=env,
+        )
 
     def append(self, *contents: str) -> None:
         import json
 
         lines = "".join(
-            json.dumps({"role": "user", "content": c, "context": f"discord-thread/{i}"}) + "\n" for i, c in enumerate(contents)
+            json.dumps({"role": "user", "content": c, "context": f"discord-thread/{i}"}) + "\n"
+            for i, c in enumerate(contents)
         )
         assert self.run("mem-append", "--jsonl", stdin=lines.encode()).returncode == 0
 
     def statuses(self) -> dict[str, int]:
         db = sqlite3.connect(f"file:{self.home}/index/mind.db?mode=ro", uri=True)
         try:
-            assert db.execute("SELECT count(*) - count(DISTINCT turn) FROM vectors").fetchone() == (0,)
+            assert db.execute("SELECT count(*) - count(DISTINCT turn) FROM vectors").fetchone() == (
+                0,
+            )
             return dict(db.execute("SELECT status, count(*) FROM embeddings GROUP BY status"))
         finally:
             db.close()
@@ -94,7 +118,13 @@ def converges(mind: Mind, serve, later: str = "2100-01-01T00:00:00Z") -> None:
         hangs,
         says(b"<html>garbage"),
         says({"data": []}),
-        says(lambda seen: {"data": [{"index": i, "embedding": [0.0, 0.0]} for i, _ in enumerate(seen.body["input"])]}),
+        says(
+            lambda seen: {
+                "data": [
+                    {"index": i, "embedding": [0.0, 0.0]} for i, _ in enumerate(seen.body["input"])
+                ]
+            }
+        ),
     ],
     ids=["500", "reset", "hang", "garbage", "too few", "no direction"],
 )
@@ -153,7 +183,10 @@ def test_two_runs_at_once_pay_once(mind, serve):
     server = serve(says(embeds))
     env = {**mind.env, "OPENAI_BASE_URL": server.url}
     command = [os.path.join(ROOT, "bin", "mem-embed")]
-    runs = [subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(4)]
+    runs = [
+        subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
     codes = {run.wait() for run in runs}
     for run in runs:
         run.stderr.close()
@@ -167,10 +200,17 @@ def test_after_the_index_is_deleted_nothing_is_paid_for_again(mind, serve):
     mind.append(*(f"turn number {i}" for i in range(TURNS)))
     server = serve(says(embeds))
     assert mind.run("mem-embed", url=server.url).returncode == 0
-    answer = mind.run("mem-recall", "turn", "number", "7", url=server.url, now="2026-12-01T00:00:00Z").stdout
+    answer = mind.run(
+        "mem-recall", "turn", "number", "7", url=server.url, now="2026-12-01T00:00:00Z"
+    ).stdout
     asked = len(server.seen)
     subprocess.run(["rm", "-r", os.path.join(mind.home, "index")], check=True)
-    assert mind.run("mem-recall", "turn", "number", "7", url=server.url, now="2026-12-01T00:00:00Z").stdout == answer
+    assert (
+        mind.run(
+            "mem-recall", "turn", "number", "7", url=server.url, now="2026-12-01T00:00:00Z"
+        ).stdout
+        == answer
+    )
     assert len(server.seen) == asked + 1  # the query
     assert mind.run("mem-embed", url=server.url).returncode == 0
     assert len(server.seen) == asked + 1

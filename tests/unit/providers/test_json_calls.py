@@ -15,7 +15,10 @@ def test_a_request_without_native_calls():
     assert "'bash'" in messages[0]["content"]
     assert messages[2] == {"role": "assistant", "content": '{"command": "ls"}'}
     assert messages[3] == {"role": "user", "content": "Result:\na.txt"}
-    assert [list(form["properties"]) for form in schema["anyOf"]] == [["command", "timeout"], ["answer"]]
+    assert [list(form["properties"]) for form in schema["anyOf"]] == [
+        ["command", "timeout"],
+        ["answer"],
+    ]
     assert json.dumps(request) == before
 
 
@@ -49,7 +52,9 @@ def test_a_request_without_a_system_message_gets_one():
 def test_replies(text, said, command):
     reply = understood(Reply(text, [], {}), asking(tools=[TOOL]))
     assert reply.text == said
-    assert [json.loads(call.arguments)["command"] for call in reply.calls] == ([command] if command else [])
+    assert [json.loads(call.arguments)["command"] for call in reply.calls] == (
+        [command] if command else []
+    )
     assert all(call.name == "bash" for call in reply.calls)
 
 
@@ -59,5 +64,7 @@ def test_a_command_is_no_call_where_there_is_no_tool():
 
 def test_calls_of_one_conversation_have_different_ids():
     first = understood(Reply('{"command": "ls"}', [], {}), asking(tools=[TOOL])).calls[0]
-    second = understood(Reply('{"command": "ls"}', [], {}), asking("Hi.", *CALLED, tools=[TOOL])).calls[0]
+    second = understood(
+        Reply('{"command": "ls"}', [], {}), asking("Hi.", *CALLED, tools=[TOOL])
+    ).calls[0]
     assert first.id != second.id

@@ -11,7 +11,9 @@ KEY = {"Authorization": "Bearer canary-1234567890"}
 
 
 def post(url, timeout=2.0, headers=KEY):
-    return http.post(url, {"text": "héllo \udc80"}, headers=headers, timeout=timeout, who="The server")
+    return http.post(
+        url, {"text": "héllo \udc80"}, headers=headers, timeout=timeout, who="The server"
+    )
 
 
 def test_an_answer(serve):
@@ -47,7 +49,11 @@ def test_what_is_worth_another_try(serve, status):
 
 def test_googles_400_to_a_wrong_key_is_about_the_key(serve):
     with pytest.raises(Misconfigured):
-        post(serve(says({"error": {"message": "API key not valid. Please pass a valid API key."}}, 400)).url)
+        post(
+            serve(
+                says({"error": {"message": "API key not valid. Please pass a valid API key."}}, 400)
+            ).url
+        )
 
 
 def test_retry_after(serve):
@@ -100,9 +106,15 @@ def test_a_slow_server_is_left_in_time(serve, answer):
         says(b"[" * 100_000),
         lambda handler, seen: handler.wfile.write(b"SSH-2.0-OpenSSH\r\n\r\n"),
         says(b"not gzip", Content_Encoding="gzip"),
-        lambda handler, seen: handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}"),
-        lambda handler, seen: handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}"),
-        lambda handler, seen: handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"),
+        lambda handler, seen: handler.wfile.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}"
+        ),
+        lambda handler, seen: handler.wfile.write(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}"
+        ),
+        lambda handler, seen: handler.wfile.write(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"
+        ),
     ],
 )
 def test_garbage(serve, answer):
@@ -153,7 +165,9 @@ def test_no_proxy_is_asked_for_a_server_on_this_machine(serve, monkeypatch):
     assert post(serve(says({})).url) == {}
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "ftp://127.0.0.1/", "http://", "http://[::1", "http://127.0.0.1:99999/"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "ftp://127.0.0.1/", "http://", "http://[::1", "http://127.0.0.1:99999/"]
+)
 def test_an_address_that_is_none(url):
     with pytest.raises((Misconfigured, Unavailable)) as caught:
         post(url)
@@ -168,7 +182,13 @@ def test_a_key_with_a_line_end(serve):
 def test_lines_come_as_they_are_sent(serve):
     """The server sends its second line only after the first one was read."""
     server = serve(
-        streams(b"one\ntw", then=lambda handler, seen: (handler.server.outer.done.wait(5), handler.wfile.write(b"o\nthree")))
+        streams(
+            b"one\ntw",
+            then=lambda handler, seen: (
+                handler.server.outer.done.wait(5),
+                handler.wfile.write(b"o\nthree"),
+            ),
+        )
     )
     lines = http.post_lines(server.url, {}, headers={}, timeout=5, who="The server")
     assert next(lines) == b"one"

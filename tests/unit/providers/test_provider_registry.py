@@ -22,7 +22,11 @@ HEAVY = (
 def test_importing_the_registry_imports_no_provider():
     code = "import sys, plainmind.providers.registry; print('\\n'.join(sys.modules))"
     loaded = subprocess.run(
-        [sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": "lib"}
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": "lib"},
     ).stdout
     assert "plainmind.providers.registry" in loaded
     assert [name for name in loaded.split() if name.startswith(HEAVY)] == []
@@ -34,7 +38,9 @@ def test_every_entry_names_a_class(table):
         assert isinstance(registry._class(place), type)
 
 
-@pytest.mark.parametrize("setting", ["nobody", "nobody:x", "", ":", "google:", "auto:x", "Embedded", "embedded:other"])
+@pytest.mark.parametrize(
+    "setting", ["nobody", "nobody:x", "", ":", "google:", "auto:x", "Embedded", "embedded:other"]
+)
 def test_unknown_models_are_refused_with_a_cure(setting, env, settings):
     for make in (registry.embedder, registry.chat):
         with pytest.raises(Misconfigured) as caught:
@@ -53,7 +59,10 @@ def test_auto_takes_google_when_there_is_a_key(env, settings, monkeypatch):
     monkeypatch.setenv("GOOGLE_API_KEY", "k-google")
     assert registry.chat("auto", env, settings).name == "google:gemini-flash-latest"
     assert registry.embedder("auto", env, settings).model == "google:gemini-embedding-2/768"
-    assert registry.embedder("google:gemini-embedding-001", env, settings).model == "google:gemini-embedding-001/768"
+    assert (
+        registry.embedder("google:gemini-embedding-001", env, settings).model
+        == "google:gemini-embedding-001/768"
+    )
 
 
 def test_a_missing_key_is_told_before_anything_is_sent(env, settings):
@@ -67,7 +76,16 @@ def test_a_missing_key_is_told_before_anything_is_sent(env, settings):
 
 
 @pytest.mark.parametrize(
-    "setting", ["embedded", "google", "google:models-x", "ollama", "ollama:org/name:tag", "openai", "openai:org/name"]
+    "setting",
+    [
+        "embedded",
+        "google",
+        "google:models-x",
+        "ollama",
+        "ollama:org/name:tag",
+        "openai",
+        "openai:org/name",
+    ],
 )
 def test_an_identity_names_the_embedder_that_made_it(setting, env, settings, monkeypatch):
     monkeypatch.setenv("GEMINI_API_KEY", "k-google")

@@ -51,7 +51,9 @@ def test_the_last_failure_is_raised_after_the_last_attempt(monkeypatch):
 
 
 def test_retry_after_is_the_least_that_is_waited(monkeypatch):
-    work = Failing(monkeypatch, Unavailable("busy", retry_after=7), Unavailable("busy", retry_after=0.1))
+    work = Failing(
+        monkeypatch, Unavailable("busy", retry_after=7), Unavailable("busy", retry_after=0.1)
+    )
     assert work.run() == "answer"
     assert work.slept == [7, 1]
 
@@ -76,7 +78,9 @@ def test_slow_failures_use_the_deadline_up_too(monkeypatch):
     assert work.tries == 3
 
 
-@pytest.mark.parametrize("error", [BadData("refused"), Misconfigured("no key"), ValueError("bug"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [BadData("refused"), Misconfigured("no key"), ValueError("bug"), KeyboardInterrupt()]
+)
 def test_nothing_else_is_tried_again(monkeypatch, error):
     work = Failing(monkeypatch, error)
     with pytest.raises(type(error)):
@@ -95,12 +99,23 @@ NOW = 1_769_783_035_120
 
 
 @given(st.integers(0, 10**6), st.floats(0, 0.999), st.none() | st.floats(0, 10**6))
-def test_the_next_run_waits_longer_each_time_and_never_less_than_asked(attempts, jitter, retry_after):
+def test_the_next_run_waits_longer_each_time_and_never_less_than_asked(
+    attempts, jitter, retry_after
+):
     wait = (next_try(attempts, NOW, retry_after, jitter) - NOW) / 1000
     assert wait >= (retry_after or 0) - 0.001
     assert 15 <= wait <= max(ACROSS_LONGEST, retry_after or 0)
-    assert next_try(attempts + 1, NOW, retry_after, jitter) >= next_try(attempts, NOW, retry_after, jitter)
+    assert next_try(attempts + 1, NOW, retry_after, jitter) >= next_try(
+        attempts, NOW, retry_after, jitter
+    )
 
 
 def test_waits_between_runs():
-    assert [(next_try(n, NOW, None, 0.0) - NOW) // 1000 for n in (1, 2, 3, 10, 11, 99)] == [30, 60, 120, 15_360, 21_600, 21_600]
+    assert [(next_try(n, NOW, None, 0.0) - NOW) // 1000 for n in (1, 2, 3, 10, 11, 99)] == [
+        30,
+        60,
+        120,
+        15_360,
+        21_600,
+        21_600,
+    ]

@@ -24,7 +24,9 @@ def run(home, serve):
 
     def ran(argv: list[str], *answers, stdin: bytes = b"", lines: str = TEA, **env: str):
         ran.server = serve(*answers) if answers else None
-        known = {"DISCORD_WEBHOOK_URL": f"{ran.server.url}/api/webhooks/1/{SECRET}"} if answers else {}
+        known = (
+            {"DISCORD_WEBHOOK_URL": f"{ran.server.url}/api/webhooks/1/{SECRET}"} if answers else {}
+        )
         if not os.path.exists(home.path("reminders.md")):
             with open(home.path("reminders.md"), "w") as file:
                 file.write(lines)
@@ -35,7 +37,9 @@ def run(home, serve):
         out, complaints = ended.stdout.decode(), ended.stderr.decode()
         for folder, _, names in os.walk(home.root):
             for name in names:
-                assert SECRET.encode() not in files.read(os.path.join(folder, name)), f"the secret is in {name}"
+                assert SECRET.encode() not in files.read(os.path.join(folder, name)), (
+                    f"the secret is in {name}"
+                )
         assert SECRET not in out + complaints and "127.0.0.1" not in out + complaints
         return ended.returncode, out, complaints
 
@@ -54,7 +58,10 @@ def test_a_scan_sends_and_says_nothing(run):
 
 def test_the_journal_knows_the_messages_id(run, home):
     run(["remind-scan"], SENT)
-    records = [json.loads(row) for row in files.read(home.path("remind", "journal.jsonl")).split(b"\n")[:-1]]
+    records = [
+        json.loads(row)
+        for row in files.read(home.path("remind", "journal.jsonl")).split(b"\n")[:-1]
+    ]
     assert [record["did"] for record in records][:2] == ["intent", "sent"]
     assert records[1]["messages"] == ["4711"]
 
@@ -65,26 +72,40 @@ def test_a_server_that_fails_once_has_it_within_the_run(run, bad):
     assert said(run) == ["tea", "tea\n(possibly repeated)"]
 
 
-@pytest.mark.parametrize("bad", [hangs, dribbles(b"HTTP/1.1 200 OK\r\n"), says({}, 500), says({}, 429, Retry_After="60")])
+@pytest.mark.parametrize(
+    "bad", [hangs, dribbles(b"HTTP/1.1 200 OK\r\n"), says({}, 500), says({}, 429, Retry_After="60")]
+)
 def test_a_server_that_stays_bad_costs_less_than_three_seconds_and_nothing_is_lost(run, bad, home):
     start = time.monotonic()
     code, out, complaints = run(["remind-scan"], bad)
     took = time.monotonic() - start
-    assert (code, out) in ((69, ""), (75, "")) and "the next" in complaints and complaints.count("\n") == 1
+    assert (
+        (code, out) in ((69, ""), (75, ""))
+        and "the next" in complaints
+        and complaints.count("\n") == 1
+    )
     assert took < 8, "the run is cut at 3 s; the rest is this machine being slow to start it"
     assert run(["remind-scan"], SENT)[0] == 0
     assert len(said(run)) == 1 and said(run)[0].startswith("tea")
 
 
 def test_a_webhook_that_is_gone(run):
-    code, _, complaints = run(["remind-scan"], says({"message": "Unknown Webhook", "code": 10015}, 404))
-    assert code == 78 and "1 reminder is due" in complaints and complaints.endswith("check DISCORD_WEBHOOK_URL\n")
+    code, _, complaints = run(
+        ["remind-scan"], says({"message": "Unknown Webhook", "code": 10015}, 404)
+    )
+    assert (
+        code == 78
+        and "1 reminder is due" in complaints
+        and complaints.endswith("check DISCORD_WEBHOOK_URL\n")
+    )
     assert run(["remind-scan"], SENT)[0] == 0 and said(run) == ["tea"]
 
 
 def test_without_any_way_to_send(run):
     code, out, complaints = run(["remind-scan"])
-    assert (code, out) == (78, "") and "DISCORD_WEBHOOK_URL" in complaints and "--stdout" in complaints
+    assert (
+        (code, out) == (78, "") and "DISCORD_WEBHOOK_URL" in complaints and "--stdout" in complaints
+    )
     assert run(["remind-scan", "--stdout"]) == (0, "tea\n", "")
     assert run(["remind-scan", "--stdout"]) == (0, "", "")
 
@@ -101,7 +122,12 @@ def test_a_reader_of_stdout_who_leaves_gets_it_again(run, home):
     reader, writer = os.pipe()
     os.close(reader)
     env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME}
-    ended = subprocess.run([os.path.join(ROOT, "bin", "remind-scan"), "--stdout"], stdout=writer, stderr=subprocess.PIPE, env=env)
+    ended = subprocess.run(
+        [os.path.join(ROOT, "bin", "remind-scan"), "--stdout"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=env,
+    )
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert run(["remind-scan", "--stdout"]) == (0, "tea (possibly repeated)\n", "")
@@ -115,13 +141,21 @@ def test_another_host_is_silent(run):
 @pytest.mark.parametrize("option", ["--verbose", "--dry-run"])
 def test_another_host_is_named_when_asked(run, option):
     code, out, complaints = run(["remind-scan", option], MIND_REMIND_HOST="another-machine")
-    assert (code, out) == (0, "") and complaints.startswith("remind-scan: host 'another-machine' fires, this is '")
+    assert (code, out) == (0, "") and complaints.startswith(
+        "remind-scan: host 'another-machine' fires, this is '"
+    )
 
 
 @pytest.mark.parametrize("now", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_the_ends_of_time(run, now):
-    lines = TEA + "".join(TEA.replace("none", how).replace("id=t", f"id={how}") for how in ("daily", "monthly"))
-    for command in (["remind-scan", "--stdout"], ["remind-scan", "--stdout", "--dry-run"], ["remind-list", "--next", "3"]):
+    lines = TEA + "".join(
+        TEA.replace("none", how).replace("id=t", f"id={how}") for how in ("daily", "monthly")
+    )
+    for command in (
+        ["remind-scan", "--stdout"],
+        ["remind-scan", "--stdout", "--dry-run"],
+        ["remind-list", "--next", "3"],
+    ):
         code, _, complaints = run([*command, "--now", now], lines=lines)
         assert code in (0, 1), complaints
 
@@ -137,12 +171,21 @@ def test_two_scans_at_once_one_fires(run, home, serve):
     server = serve(slowly)
     with open(home.path("reminders.md"), "w") as file:
         file.write(TEA)
-    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, "DISCORD_WEBHOOK_URL": server.url}
-    first = subprocess.Popen([os.path.join(ROOT, "bin", "remind-scan")], env=env, stderr=subprocess.PIPE)
+    env = {
+        "PATH": os.environ["PATH"],
+        "MIND_HOME": home.root,
+        "MIND_NOW": TIME,
+        "DISCORD_WEBHOOK_URL": server.url,
+    }
+    first = subprocess.Popen(
+        [os.path.join(ROOT, "bin", "remind-scan")], env=env, stderr=subprocess.PIPE
+    )
     try:
         while not server.seen and first.poll() is None:
             time.sleep(0.005)
-        first.send_signal(signal.SIGSTOP)  # so that its 3 seconds do not end before the second has started
+        first.send_signal(
+            signal.SIGSTOP
+        )  # so that its 3 seconds do not end before the second has started
         code, out, complaints = run(["remind-scan"], SENT)
         assert (code, out) == (75, "") and said(run) == []
     finally:
@@ -160,17 +203,28 @@ def test_a_run_that_takes_too_long_is_ended_and_written_down(run, home):
     env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME}
     with open(home.path("reminders.md"), "w") as file:
         file.write(TEA)
-    ended = subprocess.run([os.path.join(ROOT, "bin", "remind-scan"), "--stdout"], capture_output=True, env=env)
+    ended = subprocess.run(
+        [os.path.join(ROOT, "bin", "remind-scan"), "--stdout"], capture_output=True, env=env
+    )
     assert (ended.returncode, ended.stdout) == (75, b"") and b"more than 3 s" in ended.stderr
     assert 3 <= time.monotonic() - start < 10
-    (record,) = [json.loads(row) for row in files.read(home.path("raw", "maintenance-log", "remind-scan.jsonl")).split(b"\n")[:-1]]
+    (record,) = [
+        json.loads(row)
+        for row in files.read(home.path("raw", "maintenance-log", "remind-scan.jsonl")).split(
+            b"\n"
+        )[:-1]
+    ]
     assert "more than 3 s" in record["what"]
 
 
 def test_send_prints_the_ids(run):
     assert run(["discord-send", "hello", "there"], SENT) == (0, "4711\n", "")
     assert said(run) == ["hello there"]
-    assert run(["discord-send", "--json"], SENT, stdin=b"from a \xff pipe") == (0, '{"id":"4711"}\n', "")
+    assert run(["discord-send", "--json"], SENT, stdin=b"from a \xff pipe") == (
+        0,
+        '{"id":"4711"}\n',
+        "",
+    )
     assert said(run) == ["from a ? pipe"]
 
 
@@ -188,7 +242,10 @@ def test_send_sends_all_parts_though_nobody_reads_their_ids(run, home, serve):
     os.close(reader)
     env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "DISCORD_WEBHOOK_URL": server.url}
     ended = subprocess.run(
-        [os.path.join(ROOT, "bin", "discord-send"), "one " * 1200], stdout=writer, stderr=subprocess.PIPE, env=env
+        [os.path.join(ROOT, "bin", "discord-send"), "one " * 1200],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=env,
     )
     os.close(writer)
     assert (ended.returncode, ended.stderr, len(server.seen)) == (0, b"", 3)
@@ -200,17 +257,35 @@ def test_a_change_that_cannot_be_printed_stands_and_is_confirmed(home, serve, ru
     server = serve(SENT)
     with open(home.path("reminders.md"), "w") as file:
         file.write(TEA)
-    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, "DISCORD_WEBHOOK_URL": server.url}
+    env = {
+        "PATH": os.environ["PATH"],
+        "MIND_HOME": home.root,
+        "MIND_NOW": TIME,
+        "DISCORD_WEBHOOK_URL": server.url,
+    }
     with open("/dev/full", "w") as full:
-        ended = subprocess.run([os.path.join(ROOT, "bin", argv[0]), *argv[1:]], stdout=full, stderr=subprocess.PIPE, env=env)
-    assert ended.returncode == 74 and f"the line is {done} all the same; do not repeat the command" in ended.stderr.decode()
+        ended = subprocess.run(
+            [os.path.join(ROOT, "bin", argv[0]), *argv[1:]],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=env,
+        )
+    assert (
+        ended.returncode == 74
+        and f"the line is {done} all the same; do not repeat the command" in ended.stderr.decode()
+    )
     assert len(server.seen) == 1 and files.read(home.path("reminders.md")) != TEA.encode()
 
 
 def test_send_to_a_channel_needs_the_bot_and_uses_it(run, serve):
     assert run(["discord-send", "--channel", "99", "hello"], SENT)[0] == 78
     api = serve(SENT)
-    code, out, _ = run(["discord-send", "--channel", "99", "hello"], SENT, DISCORD_TOKEN="Bot-token_3000", DISCORD_API_BASE=api.url)
+    code, out, _ = run(
+        ["discord-send", "--channel", "99", "hello"],
+        SENT,
+        DISCORD_TOKEN="Bot-token_3000",
+        DISCORD_API_BASE=api.url,
+    )
     assert (code, out) == (0, "4711\n") and said(run) == []
     assert api.seen[0].path == "/channels/99/messages"
 

@@ -98,7 +98,9 @@ class Judge:
         for turn in turns:
             self.episodes.setdefault(turn.episode, []).append(turn)
         self.sim = {turn.ref: self._sim(turn) for turn in turns}
-        self.recency = {turn.ref: exp(-max(0, query.now - turn.time) / (14 * 86_400_000)) for turn in turns}
+        self.recency = {
+            turn.ref: exp(-max(0, query.now - turn.time) / (14 * 86_400_000)) for turn in turns
+        }
         self._pairs: dict[tuple[str, str], float] = {}
 
     def _idf(self, all: int, holding: int) -> float:
@@ -127,11 +129,17 @@ class Judge:
                 continue
             score += idf * self._bm25(turn.words.count(term), len(turn.words), words / n)
             if before is not None and is_question(before):
-                score += 0.25 * idf * self._bm25(before.words.count(term), len(before.words), words / n)
+                score += (
+                    0.25 * idf * self._bm25(before.words.count(term), len(before.words), words / n)
+                )
             times = sum(t.head.count(term) for t in window)
             score += idf * self._bm25(times, sum(len(t.head) for t in window), 5 * heads / n)
             times = sum(t.words.count(term) for t in stretch)
-            score += 0.5 * idf * self._bm25(times, sum(len(t.words) for t in stretch), words / len(self.episodes))
+            score += (
+                0.5
+                * idf
+                * self._bm25(times, sum(len(t.words) for t in stretch), words / len(self.episodes))
+            )
         return score / ideal if ideal else 0.0
 
     def _sim(self, turn: Turn) -> float:
@@ -141,10 +149,16 @@ class Judge:
         lex = self._words(turn)
         stretch = self.episodes[turn.episode]
         place = stretch.index(turn)
-        near = [(w, stretch[place + i].vector) for i, w in [(-1, 1), (0, 2), (1, 2), (2, 1)] if 0 <= place + i < len(stretch)]
+        near = [
+            (w, stretch[place + i].vector)
+            for i, w in [(-1, 1), (0, 2), (1, 2), (2, 1)]
+            if 0 <= place + i < len(stretch)
+        ]
         near = [(w, v) for w, v in near if v is not None and query is not None]
         if near:
-            cosine = sum(w * sum(a * b for a, b in zip(v, query, strict=True)) for w, v in near) / sum(w for w, _ in near)
+            cosine = sum(
+                w * sum(a * b for a, b in zip(v, query, strict=True)) for w, v in near
+            ) / sum(w for w, _ in near)
             baseline = self.query.baseline
             den = min(1.0, max(0.0, (cosine - baseline) / (0.6 * (1 - baseline))))
         else:
@@ -162,7 +176,11 @@ class Judge:
         if key not in self._pairs:
             if one.vector is not None and other.vector is not None and not self.by_words:
                 near = dot(one.vector, other.vector)
-                value = min(1.0, max(0.0, (near - self.query.baseline) / (1 - self.query.baseline))) if self.hybrid else near
+                value = (
+                    min(1.0, max(0.0, (near - self.query.baseline) / (1 - self.query.baseline)))
+                    if self.hybrid
+                    else near
+                )
             elif self.hybrid:
                 mine, theirs = set(one.words), set(other.words)
                 value = len(mine & theirs) / (len(mine | theirs) or 1)
@@ -171,7 +189,9 @@ class Judge:
             self._pairs[key] = value
         return self._pairs[key]
 
-    def best(self, scope: search.Scope, k: int, floor: float) -> list[tuple[str, float, float, float, float, bool]]:
+    def best(
+        self, scope: search.Scope, k: int, floor: float
+    ) -> list[tuple[str, float, float, float, float, bool]]:
         left = [t for t in self.turns if in_scope(t, scope) and self.sim[t.ref] > floor]
         picks: list[tuple[Turn, float, float, bool]] = []
 
@@ -192,7 +212,9 @@ class Judge:
             take(first(left, lambda t: significant(self.sim[t.ref])), False)
         while len(picks) < k and left:
             take(first(left, lambda t: round(score(t)[0], EXACT)), False)
-        return [(t.ref, s, self.sim[t.ref], self.recency[t.ref], p, pinned) for t, s, p, pinned in picks]
+        return [
+            (t.ref, s, self.sim[t.ref], self.recency[t.ref], p, pinned) for t, s, p, pinned in picks
+        ]
 
 
 def significant(value: float) -> float:
@@ -204,7 +226,9 @@ def in_scope(turn: Turn, scope: search.Scope) -> bool:
     return (
         (scope.context is None or turn.context == scope.context)
         and turn.path != scope.not_window
-        and not (scope.shown is not None and turn.path == scope.shown[0] and turn.line >= scope.shown[1])
+        and not (
+            scope.shown is not None and turn.path == scope.shown[0] and turn.line >= scope.shown[1]
+        )
         and (scope.since is None or turn.time >= scope.since)
         and (scope.until is None or turn.time <= scope.until)
         and (not scope.roles or turn.role in scope.roles)
@@ -232,11 +256,22 @@ def a_query(rnd: random.Random, shape: Shape, turns: list[Turn]) -> search.Query
     if turns and rnd.random() < 0.3:
         said = rnd.choice(turns).content
     known = [t.vector for t in turns if t.vector is not None]
-    vector = rnd.choice(known) if known and rnd.random() < 0.3 else stores.unit(rnd, shape.dimensions, rnd.randrange(3))
+    vector = (
+        rnd.choice(known)
+        if known and rnd.random() < 0.3
+        else stores.unit(rnd, shape.dimensions, rnd.randrange(3))
+    )
     now = NOW - rnd.choice([0, 0, 40, -400]) * clock.DAY
     if rnd.random() < 0.15:
         return search.Query(said, now, mode=rnd.choice(["hybrid", "cosine"]))
-    return search.Query(said, now, vector, stores.MODEL, rnd.choice([0.0, 0.3, 0.75]), rnd.choice(["hybrid", "cosine"]))
+    return search.Query(
+        said,
+        now,
+        vector,
+        stores.MODEL,
+        rnd.choice([0.0, 0.3, 0.75]),
+        rnd.choice(["hybrid", "cosine"]),
+    )
 
 
 shapes = st.builds(
@@ -268,8 +303,12 @@ def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shap
         stores.embed_some(made, shape)
         known = {f"{p}:{n}": vectors.from_blob(b) for p, n, b in made.db.execute(
             "SELECT path, line, embedding FROM embeddings WHERE embedding IS NOT NULL")}  # fmt: skip
-        ran["packed"] += made.db.execute("SELECT count(*) FROM vectors WHERE block > 0").fetchone()[0]
-        ran["loose"] += made.db.execute("SELECT count(*) FROM vectors WHERE block = 0").fetchone()[0]
+        ran["packed"] += made.db.execute("SELECT count(*) FROM vectors WHERE block > 0").fetchone()[
+            0
+        ]
+        ran["loose"] += made.db.execute("SELECT count(*) FROM vectors WHERE block = 0").fetchone()[
+            0
+        ]
         turns = all_turns(home, known)
         assert {turn.ref for turn in turns} == set(refs)
         for _ in range(5):
@@ -283,7 +322,9 @@ def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shap
             assert [hit.ref for hit in result.hits] == [ref for ref, *_ in expected]
             for hit, (_, *numbers, pinned) in zip(result.hits, expected, strict=True):
                 pick = hit.pick
-                assert [pick.score, pick.sim, pick.recency, pick.penalty] == pytest.approx(numbers, abs=1e-9)
+                assert [pick.score, pick.sim, pick.recency, pick.penalty] == pytest.approx(
+                    numbers, abs=1e-9
+                )
                 assert pick.pinned == pinned
             in_it = sum(in_scope(turn, scope) for turn in turns)
             if floor < 0:

@@ -15,14 +15,19 @@ from scene import NOW
 from unit.index import stores
 
 words = st.lists(
-    st.sampled_from(["pm2", "restart", "hangs", "a", "日本語", "naïve", "🚀", "x" * 60, "\n", "\t", "end."]), max_size=120
+    st.sampled_from(
+        ["pm2", "restart", "hangs", "a", "日本語", "naïve", "🚀", "x" * 60, "\n", "\t", "end."]
+    ),
+    max_size=120,
 ).map(" ".join)
 contents = st.one_of(words, texts)
 
 
 @settings(max_examples=300)
 @given(
-    content=contents, terms=st.lists(st.sampled_from(["pm2", "restart", "hang", "naiv", "日", "nowhere"])), most=st.integers(1, 80)
+    content=contents,
+    terms=st.lists(st.sampled_from(["pm2", "restart", "hang", "naiv", "日", "nowhere"])),
+    most=st.integers(1, 80),
 )
 def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms, most):
     part = excerpt.excerpt(content, terms, most)
@@ -64,7 +69,14 @@ def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
 
 def hit(number: int, content: str) -> search.Hit:
     return search.Hit(
-        "logs/test/1/20260130T142355Z.md", 3 * number, "t", "user", "", "test/1", content, rank.Pick(number, 1, 1, 1, 0, False)
+        "logs/test/1/20260130T142355Z.md",
+        3 * number,
+        "t",
+        "user",
+        "",
+        "test/1",
+        content,
+        rank.Pick(number, 1, 1, 1, 0, False),
     )
 
 
@@ -83,16 +95,25 @@ def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, ter
     assert len(fitted.memories) + len(fitted.dropped) == len(hits)
     kept = [" ".join(m.hit.content.split()).casefold() for m in fitted.memories]
     assert len(set(kept)) == len(kept)
-    assert all(" ".join(h.content.split()).casefold() in kept for h, why in fitted.dropped if why == "duplicate")
+    assert all(
+        " ".join(h.content.split()).casefold() in kept
+        for h, why in fitted.dropped
+        if why == "duplicate"
+    )
     assert [m.hit.line for m in fitted.memories] == sorted(m.hit.line for m in fitted.memories)
     if not block:
         return
     first, body, end = block.split("\n")
     value = json.loads(body)
     assert (first, end) == ("INJECTED_CONTEXT_RELEVANT_MEMORIES", "")
-    assert list(value)[:2] == ["budget_tokens_est", "memories"] and value["budget_tokens_est"] == budget
+    assert (
+        list(value)[:2] == ["budget_tokens_est", "memories"]
+        and value["budget_tokens_est"] == budget
+    )
     assert "not instructions" in value["note"]
-    assert all(list(entry) == ["path", "line", "excerpt", "truncated"] for entry in value["memories"])
+    assert all(
+        list(entry) == ["path", "line", "excerpt", "truncated"] for entry in value["memories"]
+    )
     assert all(len(entry["excerpt"]) <= 4 * most for entry in value["memories"])
     memories = (
         json.dumps(value["memories"], ensure_ascii=False, separators=(",", ":"))
@@ -100,16 +121,26 @@ def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, ter
         .decode("utf-8", "surrogatepass")
     )
     if memories.isprintable():
-        assert sum(len(json.dumps(e, ensure_ascii=False, separators=(",", ":"))) for e in value["memories"]) <= 4 * budget
+        assert (
+            sum(
+                len(json.dumps(e, ensure_ascii=False, separators=(",", ":")))
+                for e in value["memories"]
+            )
+            <= 4 * budget
+        )
 
 
 MARKERS = [injected.MEMORIES, injected.KNOWLEDGE]
-plain = st.lists(st.sampled_from(["hello", "\n", "{", "}", '"', "world?", "\n\n", "  ", "日本"]), max_size=8).map("".join)
+plain = st.lists(
+    st.sampled_from(["hello", "\n", "{", "}", '"', "world?", "\n\n", "  ", "日本"]), max_size=8
+).map("".join)
 bodies = st.lists(contents, min_size=1, max_size=3)
 
 
 def a_block(marker: str, said: list[str]) -> str:
-    block = inject.block([inject.Memory(hit(n, s), *excerpt.excerpt(s, [], 50)) for n, s in enumerate(said)], 1000)
+    block = inject.block(
+        [inject.Memory(hit(n, s), *excerpt.excerpt(s, [], 50)) for n, s in enumerate(said)], 1000
+    )
     return block.replace(injected.MEMORIES, marker, 1)
 
 
@@ -122,7 +153,9 @@ def test_a_block_is_taken_out_and_nothing_else(before, said, after, marker, agai
 
 
 @settings(max_examples=200)
-@given(before=plain, said=bodies, after=plain, marker=st.sampled_from(MARKERS), cut=st.integers(1, 400))
+@given(
+    before=plain, said=bodies, after=plain, marker=st.sampled_from(MARKERS), cut=st.integers(1, 400)
+)
 def test_a_block_that_was_cut_off_goes_up_to_the_next_empty_line(before, said, after, marker, cut):
     before = f"{before}\n" if before else ""
     block = a_block(marker, said)
@@ -145,7 +178,25 @@ def test_what_holds_no_block_stays(text):
 @given(
     st.lists(
         st.sampled_from(
-            [*MARKERS, "\n", "\n\n", "\n{", "{", "}", '{"a": ', '"b', '"', "1", "[", "]", ", ", " ", "\r", "\u2028", "x"]
+            [
+                *MARKERS,
+                "\n",
+                "\n\n",
+                "\n{",
+                "{",
+                "}",
+                '{"a": ',
+                '"b',
+                '"',
+                "1",
+                "[",
+                "]",
+                ", ",
+                " ",
+                "\r",
+                "\u2028",
+                "x",
+            ]
         ),
         max_size=20,
     ).map("".join),
@@ -171,13 +222,23 @@ def test_many_blocks_that_were_cut_off_are_taken_out_at_once():
 @pytest.mark.parametrize("marker", MARKERS)
 def test_what_was_injected_is_neither_indexed_nor_embedded(home, marker, role):
     block = a_block(marker, ["zebra crossing"])
-    Log(home).append("test/1", [Draft(NOW, role, f"{block}How are you?", {}), Draft(NOW + 1, "user", f"{block[:-30]}", {})], NOW)
+    Log(home).append(
+        "test/1",
+        [
+            Draft(NOW, role, f"{block}How are you?", {}),
+            Draft(NOW + 1, "user", f"{block[:-30]}", {}),
+        ],
+        NOW,
+    )
     with stores.opened(home) as made:
         sync.catch_up(made)
         embedder = stores.Fake()
         stores.run(made, embedder)
         assert not any("zebra" in text for text in embedder.sent)
-        assert made.db.execute("SELECT count(*) FROM turns WHERE content LIKE '%zebra%'").fetchone()[0] == 0
+        assert (
+            made.db.execute("SELECT count(*) FROM turns WHERE content LIKE '%zebra%'").fetchone()[0]
+            == 0
+        )
         found = search.search(made, search.Query("zebra crossing", NOW), search.Scope(), 9, 0.0)
         assert found.hits == [] and found.postings == 0
         assert embedding.status(made, embedder.model).pending == 0

@@ -44,8 +44,12 @@ def day(before: int) -> str:
     return (TODAY - timedelta(before)).isoformat()
 
 
-def ask(made, said: str, policy: Policy = OPEN, *, vector=None, baseline: float = 0.0) -> knowledge.Knowledge:
-    return knowledge.search(made, search.Query(said, NOW, vector, MODEL if vector else "", baseline), policy)
+def ask(
+    made, said: str, policy: Policy = OPEN, *, vector=None, baseline: float = 0.0
+) -> knowledge.Knowledge:
+    return knowledge.search(
+        made, search.Query(said, NOW, vector, MODEL if vector else "", baseline), policy
+    )
 
 
 def found(made, said: str, policy: Policy = OPEN, **more) -> list[str]:
@@ -74,20 +78,29 @@ class Made:
             body = " ".join(stores.a_content(rnd, []).replace("#", "").split()[:60]) or "x1"
             head = {
                 "date": rnd.choice(["", day(rnd.choice([-9, 0, 1, 30, 59, 60, 400]))]),
-                "type": rnd.choice(["user", "project", "agent-feedback", "reference", "compaction"]),
+                "type": rnd.choice(
+                    ["user", "project", "agent-feedback", "reference", "compaction"]
+                ),
                 "tags": rnd.choice(["", "[server]", "[dog, 日本語]"]),
                 "valid_to": rnd.choice(["", "", day(0), day(1)]),
                 "valid_from": rnd.choice(["", "", day(0), day(-1)]),
             }
             path = write(home, f"page-{number}", body, **head)
-            self.pages[path] = (f"page-{number}", body, head, rnd.choice([None, round(rnd.random(), 3)]))
+            self.pages[path] = (
+                f"page-{number}",
+                body,
+                head,
+                rnd.choice([None, round(rnd.random(), 3)]),
+            )
 
     def give(self, made) -> None:
         for path, (_, _, _, cosine) in self.pages.items():
             if cosine is not None:
                 give(made, path, cosine)
 
-    def numbers(self, terms: list[str], rank: str, with_vectors: bool, baseline: float) -> dict[str, tuple[float, float]]:
+    def numbers(
+        self, terms: list[str], rank: str, with_vectors: bool, baseline: float
+    ) -> dict[str, tuple[float, float]]:
         """Path -> (rel, score)."""
         words = {}
         for path, (name, body, head, _) in self.pages.items():
@@ -104,8 +117,15 @@ class Made:
                 times = words[path].count(term)
                 lex[path] += idf * times / (times + 1.2 * (0.5 + 0.5 * len(words[path]) / mean))
         lex = {path: value / ideal if ideal else 0.0 for path, value in lex.items()}
-        cosines = {path: page[3] for path, page in self.pages.items() if with_vectors and page[3] is not None}
-        dens = {path: min(1.0, max(0.0, (cosine - baseline) / (0.6 * (1 - baseline)))) for path, cosine in cosines.items()}
+        cosines = {
+            path: page[3]
+            for path, page in self.pages.items()
+            if with_vectors and page[3] is not None
+        }
+        dens = {
+            path: min(1.0, max(0.0, (cosine - baseline) / (0.6 * (1 - baseline))))
+            for path, cosine in cosines.items()
+        }
         value = {}
         for path in words:
             waiting = min(1.0, 0.2 + 0.8 * lex[path]) if lex[path] else 0.0
@@ -115,11 +135,19 @@ class Made:
             lists = [each for each in ({p: v for p, v in lex.items() if v}, dens) if each]
             value = dict.fromkeys(words, 0.0)
             for each in lists:
-                order = sorted((path for path in each if each[path] > 0), key=lambda path: (-each[path], path))
+                order = sorted(
+                    (path for path in each if each[path] > 0), key=lambda path: (-each[path], path)
+                )
                 for place, path in enumerate(order, 1):
                     value[path] += 1 / (60 + place)
             value = {path: v / (len(lists) / 61) if lists else 0.0 for path, v in value.items()}
-        weights = {"user": 1.5, "agent-feedback": 1.4, "project": 1.2, "reference": 1.0, "compaction": 1.0}
+        weights = {
+            "user": 1.5,
+            "agent-feedback": 1.4,
+            "project": 1.2,
+            "reference": 1.0,
+            "compaction": 1.0,
+        }
         score = {}
         for path, (_, _, head, _) in self.pages.items():
             age = (TODAY - date.fromisoformat(head["date"])).days if head["date"] else 60
@@ -130,7 +158,11 @@ class Made:
 
 
 @settings(max_examples=25, phases=stores.UNSHRUNK)
-@given(seed=st.integers(0, 2**32), baseline=st.sampled_from([0.0, 0.75]), rank=st.sampled_from(["relevance", "rrf"]))
+@given(
+    seed=st.integers(0, 2**32),
+    baseline=st.sampled_from([0.0, 0.75]),
+    rank=st.sampled_from(["relevance", "rrf"]),
+)
 def test_the_numbers_are_those_of_the_formulas(folder, seed, baseline, rank):
     vault = Made(fresh(folder), seed)
     rnd = random.Random(seed)
@@ -144,19 +176,34 @@ def test_the_numbers_are_those_of_the_formulas(folder, seed, baseline, rank):
                 expected = vault.numbers(known.terms, rank, vector is not None, baseline)
                 assert {each.path for each in known.found} == set(expected)
                 for each in known.found:
-                    assert (each.rel, each.score) == pytest.approx(expected[each.path], abs=1e-6), each.path
+                    assert (each.rel, each.score) == pytest.approx(expected[each.path], abs=1e-6), (
+                        each.path
+                    )
                 scores = [each.score for each in known.found]
                 assert scores == sorted(scores, reverse=True)
                 floor = sorted(rel for rel, _ in expected.values())[len(expected) // 2] - 1e-5
-                some = ask(made, said, policy._replace(floor=floor), vector=vector, baseline=baseline)
-                assert {each.path for each in some.found} == {path for path, (rel, _) in expected.items() if rel >= floor}
+                some = ask(
+                    made, said, policy._replace(floor=floor), vector=vector, baseline=baseline
+                )
+                assert {each.path for each in some.found} == {
+                    path for path, (rel, _) in expected.items() if rel >= floor
+                }
                 best = ask(made, said, policy._replace(k=3), vector=vector, baseline=baseline)
                 assert best.found == known.found[:3]
-                assert {(each.path, why) for each, why in best.dropped} == {(each.path, "beyond k") for each in known.found[3:]}
+                assert {(each.path, why) for each, why in best.dropped} == {
+                    (each.path, "beyond k") for each in known.found[3:]
+                }
 
 
 @pytest.mark.parametrize(
-    ("kind", "weight"), [("user", 1.5), ("agent-feedback", 1.4), ("project", 1.2), ("reference", 1.0), ("compaction", 1.0)]
+    ("kind", "weight"),
+    [
+        ("user", 1.5),
+        ("agent-feedback", 1.4),
+        ("project", 1.2),
+        ("reference", 1.0),
+        ("compaction", 1.0),
+    ],
 )
 def test_the_weight_of_a_type(home, kind, weight):
     write(home, "one", "the boiler hums", type=kind, date=day(60))
@@ -167,19 +214,37 @@ def test_the_weight_of_a_type(home, kind, weight):
 
 @pytest.mark.parametrize(
     ("before", "boost"),
-    [(0, 0.15), (-1, 0.15), (-4000, 0.15), (15, 0.1125), (30, 0.075), (59, 0.0025), (60, 0), (61, 0), (9999, 0)],
+    [
+        (0, 0.15),
+        (-1, 0.15),
+        (-4000, 0.15),
+        (15, 0.1125),
+        (30, 0.075),
+        (59, 0.0025),
+        (60, 0),
+        (61, 0),
+        (9999, 0),
+    ],
 )
 def test_the_boost_of_a_date(home, before, boost):
     write(home, "one", "the boiler hums", date=day(before))
     with taken_in(home) as made:
         (each,) = ask(made, "boiler").found
-        assert each.recency == pytest.approx(boost) and each.score == pytest.approx(each.rel + boost)
+        assert each.recency == pytest.approx(boost) and each.score == pytest.approx(
+            each.rel + boost
+        )
 
 
 def test_the_settings_of_the_policy_are_those_of_the_specification():
     given = Policy.of(stores.means(Home("/nowhere")).settings)
     assert given == Policy()
-    assert (given.budget, given.l1_budget, given.each, given.recency, given.recency_days) == (4000, 2000, 500, 0.15, 60)
+    assert (given.budget, given.l1_budget, given.each, given.recency, given.recency_days) == (
+        4000,
+        2000,
+        500,
+        0.15,
+        60,
+    )
 
 
 def test_a_page_without_a_vector_waits_neither_forgotten_nor_favoured(home):
@@ -202,7 +267,10 @@ def test_the_best_passage_of_a_page_speaks_for_it(home):
         give(made, path, 0.1, 0.5, None)
         give(made, other, 0.4)
         known = ask(made, "zzz", vector=QUERY)
-        assert [(each.row.name, round(each.den, 6)) for each in known.found] == [("long", 0.833333), ("other", 0.666667)]
+        assert [(each.row.name, round(each.den, 6)) for each in known.found] == [
+            ("long", 0.833333),
+            ("other", 0.666667),
+        ]
         (shown, _) = knowledge.fit(known, OPEN._replace(each=30)).pages
         assert shown.line == 8 and shown.excerpt.startswith("…pepper")
 
@@ -218,16 +286,28 @@ def test_the_first_tier_is_given_always_newest_and_most_linked_first(folder, see
     dates = {name: rnd.choice(["", day(0), day(1), day(300)]) for name in names}
     links = {name: [other for other in names if rnd.random() < 0.4] for name in names}
     for name in names:
-        write(home, name, " ".join(f"[[{other}]] [[{other.upper()}]]" for other in links[name]), tier="L1", date=dates[name])
+        write(
+            home,
+            name,
+            " ".join(f"[[{other}]] [[{other.upper()}]]" for other in links[name]),
+            tier="L1",
+            date=dates[name],
+        )
     linked = {name: sum(name in links[other] for other in names) for name in names}
-    newest = sorted(names, key=lambda name: (-date.fromisoformat(dates[name] or "0001-01-01").toordinal(), name))
+    newest = sorted(
+        names, key=lambda name: (-date.fromisoformat(dates[name] or "0001-01-01").toordinal(), name)
+    )
     most = sorted(names, key=lambda name: (-linked[name], newest.index(name)))
     worth = {name: 1 / (60 + newest.index(name)) + 1 / (60 + most.index(name)) for name in names}
     with taken_in(home) as made:
         for said in ("", "p0", "zzz"):
             known = ask(made, said)
-            assert [each.row.name for each in known.always] == sorted(names, key=lambda name: (-worth[name], newest.index(name)))
-            assert {each.why for each in known.always} == {"L1"} and known.found == known.linked == []
+            assert [each.row.name for each in known.always] == sorted(
+                names, key=lambda name: (-worth[name], newest.index(name))
+            )
+            assert {each.why for each in known.always} == {
+                "L1"
+            } and known.found == known.linked == []
 
 
 def test_nothing_is_known(home):
@@ -242,13 +322,18 @@ def given_names_of_nothing(home: Home) -> list[str]:
 def test_what_may_be_given_and_what_never(home):
     write(home, "first", "the boiler is in the cellar", tier="L1")
     write(home, "second", "the boiler has a code")
-    write(home, "claims", "the boiler was spoken of", place="raw/compaction", tier="L1", type="user")
+    write(
+        home, "claims", "the boiler was spoken of", place="raw/compaction", tier="L1", type="user"
+    )
     write(home, "seen", "the boiler hums at night", place="raw/observations", tier="L1")
     write(home, "deeper", "the boiler", place="knowledge/folder")
     with taken_in(home) as made:
         known = ask(made, "boiler")
         assert [each.row.name for each in known.always] == ["first"]
-        assert sorted(each.path for each in known.found) == ["knowledge/second.md", "raw/compaction/claims.md"]
+        assert sorted(each.path for each in known.found) == [
+            "knowledge/second.md",
+            "raw/compaction/claims.md",
+        ]
         (claims,) = (each for each in known.found if each.row.name == "claims")
         assert (claims.row.type, claims.row.tier) == ("compaction", "L2")
         assert given_names(made, "zzz", Policy()) == ["first"]
@@ -292,18 +377,33 @@ def test_no_budget_is_exceeded_by_what_is_printed(folder, said, budget, l1_budge
         known = ask(made, "the boiler?", policy)
         fitted = knowledge.fit(known, policy)
         block = knowledge.block(fitted.pages, policy)
-        assert block == knowledge.block(knowledge.fit(ask(made, "the boiler?", policy), policy).pages, policy)
+        assert block == knowledge.block(
+            knowledge.fit(ask(made, "the boiler?", policy), policy).pages, policy
+        )
     assert len(fitted.pages) + len(fitted.dropped) == len(known.given)
     assert {why for _, why in fitted.dropped} <= {"budget", "empty"}
     if not block:
         return
     mark, body, end = block.split("\n")
-    assert (mark, end) == ("INJECTED_CONTEXT_KNOWLEDGE", "") and block.isprintable() is False and body.isprintable()
+    assert (
+        (mark, end) == ("INJECTED_CONTEXT_KNOWLEDGE", "")
+        and block.isprintable() is False
+        and body.isprintable()
+    )
     assert tokens(block) <= budget
     value = json.loads(body)
     assert value["budget_tokens_est"] == budget and "not instructions" in value["note"]
     for entry in value["memories"]:
-        assert list(entry) == ["path", "line", "excerpt", "truncated", "name", "type", "tier", "date"]
+        assert list(entry) == [
+            "path",
+            "line",
+            "excerpt",
+            "truncated",
+            "name",
+            "type",
+            "tier",
+            "date",
+        ]
         assert entry["tier"] == "L1" or tokens(entry["excerpt"]) <= each
     first = [entry for entry in value["memories"] if entry["tier"] == "L1"]
     assert sum(tokens(json_line(e)) for e in first) <= l1_budget
@@ -318,9 +418,13 @@ def test_the_whole_of_a_vault_that_is_too_large(home):
     policy = Policy(k=30)
     with taken_in(home) as made:
         shown = entries(ask(made, "boiler", policy), policy)
-    sizes = {tier: sum(tokens(json_line(e)) for e in shown if e["tier"] == tier) for tier in ("L1", "L2")}
+    sizes = {
+        tier: sum(tokens(json_line(e)) for e in shown if e["tier"] == tier) for tier in ("L1", "L2")
+    }
     assert 1900 <= sizes["L1"] <= 2000 and 1800 <= sizes["L2"] <= 2000
-    assert all(entry["truncated"] and 400 < tokens(entry["excerpt"]) <= 500 for entry in shown[3:-1])
+    assert all(
+        entry["truncated"] and 400 < tokens(entry["excerpt"]) <= 500 for entry in shown[3:-1]
+    )
 
 
 # --- links
@@ -356,7 +460,10 @@ def test_a_link_means_the_curated_page_of_two_of_one_name(home):
     write(home, "twin", "the curated one", date=day(99))
     write(home, "twin", "the summary, and newer", place="raw/compaction")
     with taken_in(home) as made:
-        assert [each.path for each in ask(made, "boiler", Policy(floor=0.1)).given] == ["knowledge/a.md", "knowledge/twin.md"]
+        assert [each.path for each in ask(made, "boiler", Policy(floor=0.1)).given] == [
+            "knowledge/a.md",
+            "knowledge/twin.md",
+        ]
 
 
 def test_no_more_links_of_a_page_are_followed_than_eight(home):
@@ -373,7 +480,12 @@ def test_no_more_links_of_a_page_are_followed_than_eight(home):
 
 def test_a_superseded_page_never_comes_before_the_one_that_takes_its_place(home):
     write(home, "old", "boiler boiler boiler")
-    write(home, "new", "the boiler was replaced by something else altogether, in spring", supersedes="Old")
+    write(
+        home,
+        "new",
+        "the boiler was replaced by something else altogether, in spring",
+        supersedes="Old",
+    )
     write(home, "between", "boiler boiler stove")
     with taken_in(home) as made:
         known = ask(made, "boiler")
@@ -400,7 +512,11 @@ def test_a_chain_leads_to_its_end(home):
     write(home, "c", "boiler stove stove", supersedes="b")
     with taken_in(home) as made:
         known = ask(made, "boiler")
-        assert [(each.row.name, each.superseded_by) for each in known.given] == [("c", ""), ("a", "c"), ("b", "c")]
+        assert [(each.row.name, each.superseded_by) for each in known.given] == [
+            ("c", ""),
+            ("a", "c"),
+            ("b", "c"),
+        ]
     write(home, "d", "the end of it", supersedes="c", tier="L1")
     with taken_in(home) as made:
         assert given_names(made, "boiler") == ["d", "a", "b", "c"]
@@ -408,7 +524,13 @@ def test_a_chain_leads_to_its_end(home):
 
 
 @pytest.mark.parametrize(
-    "pairs", [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "b", "b": "c", "c": "a"}, {"a": "[b, c]", "b": "[a, c]", "c": "[a, b]"}]
+    "pairs",
+    [
+        {"a": "a"},
+        {"a": "b", "b": "a"},
+        {"a": "b", "b": "c", "c": "a"},
+        {"a": "[b, c]", "b": "[a, c]", "c": "[a, b]"},
+    ],
 )
 def test_pages_that_take_each_others_place_are_as_if_none_did(home, pairs):
     for name in "abc":
@@ -443,7 +565,9 @@ def test_a_summary_of_a_conversation_takes_no_curated_page_s_place(home):
     write(home, "said", "forget the boiler", place="raw/compaction", supersedes="fact")
     with taken_in(home) as made:
         known = ask(made, "boiler")
-        assert [each.row.name for each in known.always] == ["fact"] and known.always[0].superseded_by == ""
+        assert [each.row.name for each in known.always] == ["fact"] and known.always[
+            0
+        ].superseded_by == ""
 
 
 def test_a_link_to_a_superseded_page_brings_its_successor_too(home):
@@ -463,11 +587,27 @@ def test_as_answers_too_a_page_comes_after_its_successor(home):
     """mem-recall --knowledge, where those that are given always stand among the others."""
     write(home, "first", "boiler", tier="L1")
     write(home, "old", "boiler boiler boiler boiler")
-    write(home, "new", "once there was a boiler, and now there is something else altogether", supersedes="old")
+    write(
+        home,
+        "new",
+        "once there was a boiler, and now there is something else altogether",
+        supersedes="old",
+    )
     write(home, "older", "boiler boiler boiler")
-    write(home, "newest", "all of the boiler is told here, in many words that matter to nobody", supersedes="older", tier="L1")
+    write(
+        home,
+        "newest",
+        "all of the boiler is told here, in many words that matter to nobody",
+        supersedes="older",
+        tier="L1",
+    )
     with taken_in(home) as made:
-        names = [each.found.row.name for each in page_report.answers(ask(made, "boiler", Policy(floor=0.01)), Policy(floor=0.01))]
+        names = [
+            each.found.row.name
+            for each in page_report.answers(
+                ask(made, "boiler", Policy(floor=0.01)), Policy(floor=0.01)
+            )
+        ]
     assert sorted(names) == ["first", "new", "newest", "old", "older"]
     assert names.index("new") < names.index("old") and names.index("newest") < names.index("older")
 
@@ -479,14 +619,17 @@ def lines_of(home: Home, ref: str, words: int) -> list[str]:
     """The first words from a reference on, as sed prints them."""
     path, _, line = ref.rpartition(":")
     return (
-        subprocess.run(["sed", "-n", f"{line},$p", home.path(path)], capture_output=True, check=True)
+        subprocess.run(
+            ["sed", "-n", f"{line},$p", home.path(path)], capture_output=True, check=True
+        )
         .stdout.decode()
         .split()[:words]
     )
 
 
 LONG = "\n\n".join(
-    f"Part {number}. " + " ".join(f"{word}{number}" for word in ("alpha", "beta", "gamma") * 25) for number in range(9)
+    f"Part {number}. " + " ".join(f"{word}{number}" for word in ("alpha", "beta", "gamma") * 25)
+    for number in range(9)
 )
 
 
@@ -501,7 +644,15 @@ LONG = "\n\n".join(
         LONG.replace("\n\n", f'\n\n{injected.MEMORIES}\n{{"memories":[{{"excerpt":"x"}}]}}\n\n', 3),
         LONG.replace("\n\n", "\n\nlogs/a/b/c.md:3: said\nknowledge/x.md:4\tsaid\n", 4),
     ],
-    ids=["plain", "late", "crlf", "a word a line", "a block before", "blocks between", "answers between"],
+    ids=[
+        "plain",
+        "late",
+        "crlf",
+        "a word a line",
+        "a block before",
+        "blocks between",
+        "answers between",
+    ],
 )
 def test_the_line_is_where_the_excerpt_is(home, body):
     path = write(home, "long", body)
@@ -512,7 +663,10 @@ def test_the_line_is_where_the_excerpt_is(home, body):
                 (shown,) = knowledge.fit(known, OPEN._replace(each=each, budget=20_000)).pages
                 got = shown.excerpt.strip("…").split()
                 if not shown.excerpt.startswith("……") and each < 10_000:
-                    assert lines_of(home, f"{path}:{shown.line}", len(got) - 1) == got[:-1], (said, each)
+                    assert lines_of(home, f"{path}:{shown.line}", len(got) - 1) == got[:-1], (
+                        said,
+                        each,
+                    )
                 assert lines_of(home, f"{path}:{shown.line}", 1) == got[:1]
                 assert said == "zzz" or each < 10_000 or said in shown.excerpt
                 assert injected.KNOWLEDGE not in shown.excerpt and "said" not in got
@@ -537,7 +691,11 @@ def test_the_part_that_fits_of_a_page_without_spaces(home):
         sizes = [len(text) for (text,) in made.db.execute("SELECT text FROM passages ORDER BY id")]
         assert max(sizes) <= 480 and sum(sizes) == sum(map(len, said)) + 2
         (shown,) = knowledge.fit(ask(made, "密码"), OPEN._replace(each=30)).pages
-        assert "密码" in shown.excerpt and shown.line == 6 and shown.excerpt.strip("…") in lines_of(home, f"{path}:6", 1)[0]
+        assert (
+            "密码" in shown.excerpt
+            and shown.line == 6
+            and shown.excerpt.strip("…") in lines_of(home, f"{path}:6", 1)[0]
+        )
 
 
 @pytest.mark.parametrize("each", [1, 2, 3])
@@ -558,7 +716,9 @@ def test_what_a_recall_injected_into_a_page_is_never_recalled_again(home):
     with taken_in(home) as made:
         assert ask(made, "xylophone").found[0].lex == 0
         known = ask(made, "boiler", Policy())
-        assert [each.row.name for each in known.given] == ["page"] and known.given[0].row.title == "page"
+        assert [each.row.name for each in known.given] == ["page"] and known.given[
+            0
+        ].row.title == "page"
         (entry,) = entries(known, Policy())
         assert entry["excerpt"] == "The boiler hums. It is old. Very old." and entry["line"] == 6
         assert "xylophone" not in repr(list(made.db.iterdump()))
@@ -582,14 +742,24 @@ def test_without_an_embedder_words_decide_with_one_remark(home, monkeypatch):
     with taken_in(home) as made, made.writing():
         made.put_setting("embed_model", "openai:down")
     monkeypatch.setattr("plainmind.providers.registry.embedder_of", lambda *a: Down())
-    printed = knowing.known(means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None)
+    printed = knowing.known(
+        means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None
+    )
     assert len(said) == 1 and said[0].startswith("by words only: nobody answers")
     wordy = knowing.known(
-        means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None, lexical=True
+        means,
+        "boiler",
+        Form(False, False, False, 1000, 250, False),
+        k=None,
+        budget=None,
+        each=None,
+        lexical=True,
     )
     assert printed == wordy == ("knowledge/a.md:6: the boiler hums\n", True) and len(said) == 1
     wanted = knowing.Wanted(5, 0.1)
-    assert [each.row.name for each in knowing.remember(means, "boiler", wanted, Policy()).pages.given] == ["a"]
+    assert [
+        each.row.name for each in knowing.remember(means, "boiler", wanted, Policy()).pages.given
+    ] == ["a"]
     assert len(said) == 2
 
 
@@ -626,9 +796,19 @@ def test_the_same_from_the_shell_with_a_dead_server(home, command):
     os.makedirs(home.vectors)
     with open(os.path.join(home.vectors, "serving"), "w") as file:
         file.write("openai:gone\n")
-    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
-    run = lambda *given: subprocess.run([f"{ROOT}/bin/mem-recall", "--knowledge", *given], capture_output=True, env=env)  # noqa: E731
+    env = {
+        "PATH": os.environ["PATH"],
+        "MIND_HOME": home.root,
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+    }
+    run = lambda *given: subprocess.run(
+        [f"{ROOT}/bin/mem-recall", "--knowledge", *given], capture_output=True, env=env
+    )  # noqa: E731
     for form in ((), ("--json",), ("--inject",)):
         dead, wordy = run(*form, "boiler"), run(*form, "--lexical", "boiler")
         assert dead.returncode == wordy.returncode == 0 and dead.stdout == wordy.stdout != b""
-        assert dead.stderr.count(b"\n") == 1 and b"by words only: " in dead.stderr and wordy.stderr == b""
+        assert (
+            dead.stderr.count(b"\n") == 1
+            and b"by words only: " in dead.stderr
+            and wordy.stderr == b""
+        )

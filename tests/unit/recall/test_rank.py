@@ -31,5 +31,7 @@ def test_the_first_is_the_greatest_sim_even_when_all_that_was_looked_at_first_is
 
 
 def test_a_loose_bound_never_wins_over_the_truth():
-    ranking = rank.rank(Field([(0.5, 1.0, 0.0), (0.9, 0.9, 0.0), (0.7, 1.0, 0.0)]), k=3, floor=0.0, first_pool=1)
+    ranking = rank.rank(
+        Field([(0.5, 1.0, 0.0), (0.9, 0.9, 0.0), (0.7, 1.0, 0.0)]), k=3, floor=0.0, first_pool=1
+    )
     assert [pick.turn for pick in ranking.picks] == [1, 2, 0]

@@ -72,7 +72,9 @@ def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
             if mode == "words":
                 query = search.Query(said, stores.NOW)
             patch.setattr(rank, "FIRST_POOL", first_pool)
-            result, data = traced(made, query, search.Scope(), rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2]))
+            result, data = traced(
+                made, query, search.Scope(), rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2])
+            )
             widened.append(result.widened)
             printed = [report.text(result, form) for form in FORMS]
             # a replay may be made by a version with another first pool
@@ -88,13 +90,30 @@ def test_what_is_no_trace_is_bad_data(home):
     stores.fill(home, Shape(seed=1, turns=9, contexts=1))
     with stores.opened(home) as made:
         stores.embed_some(made, Shape(seed=1, turns=9, contexts=1))
-        _, data = traced(made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0)
+        _, data = traced(
+            made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0
+        )
     good = json.loads(data)
     assert report.replayed(data, "t.json").hits
-    bad = [b"", b"{", b"[]", b"null", b"3", b'"x"', data[:-20], json.dumps({**good, "trace": 99}).encode()]
+    bad = [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"3",
+        b'"x"',
+        data[:-20],
+        json.dumps({**good, "trace": 99}).encode(),
+    ]
     for key in good:
-        bad += [json.dumps({k: v for k, v in good.items() if k != key}).encode(), json.dumps({**good, key: 7}).encode()]
-    bad += [json.dumps({**good, "turns": [{**good["turns"][0], key: None}]}).encode() for key in ("hit", "sim", "recency", "order")]
+        bad += [
+            json.dumps({k: v for k, v in good.items() if k != key}).encode(),
+            json.dumps({**good, key: 7}).encode(),
+        ]
+    bad += [
+        json.dumps({**good, "turns": [{**good["turns"][0], key: None}]}).encode()
+        for key in ("hit", "sim", "recency", "order")
+    ]
     for case in bad:
         try:
             report.replayed(case, "t.json")
@@ -108,7 +127,9 @@ def test_a_turn_that_was_changed_since_is_replayed_as_it_was(home, log):
     stores.fill(home, Shape(seed=2, turns=30, contexts=1))
     with stores.opened(home) as made:
         stores.embed_some(made, Shape(seed=2, turns=30, contexts=1))
-        result, data = traced(made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0)
+        result, data = traced(
+            made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0
+        )
     for path in reader.all_windows(home):
         open(home.path(path), "wb").close()
     assert report.text(report.replayed(data, "t.json"), FORMS[2]) == report.text(result, FORMS[2])

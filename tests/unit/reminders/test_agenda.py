@@ -47,7 +47,10 @@ def test_all_up_to_a_time():
         "01-30T14:00 missed", "01-31T08:00 pills", "02-01T08:00 pills", "02-01T08:00 same minute"
     ]  # fmt: skip
     assert told(agenda.upcoming(FILE, NOW, 2, until)) == ["01-30T14:00 missed", "01-31T08:00 pills"]
-    assert told(agenda.upcoming(FILE, NOW, None, until - 1)) == ["01-30T14:00 missed", "01-31T08:00 pills"]
+    assert told(agenda.upcoming(FILE, NOW, None, until - 1)) == [
+        "01-30T14:00 missed",
+        "01-31T08:00 pills",
+    ]
 
 
 def test_this_very_minute_is_to_come():
@@ -84,7 +87,10 @@ def test_a_reminder_that_never_comes_has_no_next():
 
 def test_a_row_is_one_line_of_five_columns():
     one = made("2026-03-29 01:30", "none", "a\tb")._replace(id="")
-    assert agenda.row(agenda.Coming(clock.parse("2026-03-29T01:00Z"), one)) == "2026-03-29T02:00\t2026-03-29T01:00Z\tnone\t-\ta b"
+    assert (
+        agenda.row(agenda.Coming(clock.parse("2026-03-29T01:00Z"), one))
+        == "2026-03-29T02:00\t2026-03-29T01:00Z\tnone\t-\ta b"
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,9 +102,24 @@ def test_a_row_is_one_line_of_five_columns():
         ("2027-03-28", "01:30", "none", "a clock change leaves out 01:30; it fires at 02:00"),
         ("2026-06-15", "18:00", "daily", ""),
         ("2026-06-15", "09:00", "daily", "2026-06-15 09:00 is past; it fires at the next scan"),
-        ("2026-05-01", "23:30", "daily", "2026-05-01 23:30 is past; it first fires at 2026-06-15 23:30"),
-        ("2026-06-14", "18:00", "weekly", "2026-06-14 18:00 is past; it first fires at 2026-06-21 18:00"),
-        ("2026-01-31", "09:00", "monthly", "2026-01-31 09:00 is past; it first fires at 2026-06-30 09:00"),
+        (
+            "2026-05-01",
+            "23:30",
+            "daily",
+            "2026-05-01 23:30 is past; it first fires at 2026-06-15 23:30",
+        ),
+        (
+            "2026-06-14",
+            "18:00",
+            "weekly",
+            "2026-06-14 18:00 is past; it first fires at 2026-06-21 18:00",
+        ),
+        (
+            "2026-01-31",
+            "09:00",
+            "monthly",
+            "2026-01-31 09:00 is past; it first fires at 2026-06-30 09:00",
+        ),
     ],
 )
 def test_what_somebody_who_sets_it_may_not_expect(day, time, recur, said):

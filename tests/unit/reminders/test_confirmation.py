@@ -32,14 +32,23 @@ def recorder(monkeypatch):
 def test_the_line_is_sent_as_it_stands(recorder):
     confirmation.send(Environment(), "added", LINE)
     confirmation.send(Environment(), "removed", LINE)
-    assert [text for text, _, _ in recorder.sent] == [f"Reminder added:\n```\n{LINE}\n```", f"Reminder removed:\n```\n{LINE}\n```"]
+    assert [text for text, _, _ in recorder.sent] == [
+        f"Reminder added:\n```\n{LINE}\n```",
+        f"Reminder removed:\n```\n{LINE}\n```",
+    ]
     (_, one, patience), (_, other, _) = recorder.sent
     assert one != other and len(one) <= 20, "the same words twice are two messages"
     assert 5 < patience <= confirmation.PATIENCE
 
 
 @pytest.mark.parametrize(
-    "line", [LINE.replace("say", "```"), LINE + "`", LINE.replace("say", "x" * 1990), LINE.replace("say", "😀" * 990)]
+    "line",
+    [
+        LINE.replace("say", "```"),
+        LINE + "`",
+        LINE.replace("say", "x" * 1990),
+        LINE.replace("say", "😀" * 990),
+    ],
 )
 def test_what_fits_into_no_code_block_is_sent_plain(line):
     assert confirmation.text("added", line) == f"Reminder added:\n{line}"
@@ -79,7 +88,10 @@ def test_a_channel_that_is_none_is_a_failed_confirmation_too(monkeypatch):
         confirmation.send(Environment(), "added", LINE)
 
 
-@pytest.mark.parametrize("failure", [InputOutput("no space left on device", place="standard output"), stream.ReaderLeft()])
+@pytest.mark.parametrize(
+    "failure",
+    [InputOutput("no space left on device", place="standard output"), stream.ReaderLeft()],
+)
 def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch, failure):
     def failing():
         raise failure
@@ -89,7 +101,9 @@ def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch,
         confirmation.tell(Environment(), "changed", LINE, LINE)
     assert len(recorder.sent) == 1
     if isinstance(failure, InputOutput):
-        assert str(failed.value).endswith("no space left on device; the line is changed all the same; do not repeat the command")
+        assert str(failed.value).endswith(
+            "no space left on device; the line is changed all the same; do not repeat the command"
+        )
 
 
 def test_a_dry_run_confirms_nothing(recorder, capfdbinary):

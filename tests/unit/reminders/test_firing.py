@@ -59,7 +59,11 @@ class World:
         for number in range(begin, len(parts)):
             if self.failures and (failure := self.failures.pop(0)) is not None:
                 raise failure
-            self.said.append(f"{parts[number]} (possibly repeated)" if doubt and number == begin else parts[number])
+            self.said.append(
+                f"{parts[number]} (possibly repeated)"
+                if doubt and number == begin
+                else parts[number]
+            )
             self.nonces.append(f"{nonce}-{number}")
             arrived(number + 1, len(parts), str(len(self.said)))
         return [str(len(self.said))]
@@ -113,7 +117,11 @@ def test_a_line_without_an_id_gets_one_and_nothing_else_changes(world):
 
 
 def test_fires_however_late_and_says_so(world):
-    world.write(line("tea", "08:00", "2026-02-27", id="a"), line("milk", "08:59", id="b"), line("bread", id="c"))
+    world.write(
+        line("tea", "08:00", "2026-02-27", id="a"),
+        line("milk", "08:59", id="b"),
+        line("bread", id="c"),
+    )
     assert world.scan() == ["tea (late by 3 days 1 h)", "milk (late by 1 min)", "bread"]
 
 
@@ -122,13 +130,18 @@ def test_a_recurring_one_fires_its_latest_time_and_keeps_its_line(world):
     assert world.scan() == ["stand"]
     assert world.scan(MINUTE) == [] and world.scan(23 * HOUR) == []
     assert world.scan(59 * MINUTE) == ["stand"]
-    assert world.scan(3 * 24 * HOUR + 30 * MINUTE) == ["stand (late by 30 min; 2 earlier ones skipped)"]
+    assert world.scan(3 * 24 * HOUR + 30 * MINUTE) == [
+        "stand (late by 30 min; 2 earlier ones skipped)"
+    ]
     assert len(world.lines()) == 1
 
 
 def test_the_last_day_of_a_shorter_month(world):
     world.now = clock.parse("2026-02-28T09:00:00Z")
-    world.write(line("rent", date="2026-01-31", recur="monthly", id="a"), line("meet", date="2026-02-07", recur="weekly", id="b"))
+    world.write(
+        line("rent", date="2026-01-31", recur="monthly", id="a"),
+        line("meet", date="2026-02-07", recur="weekly", id="b"),
+    )
     assert world.scan() == ["rent", "meet"]
     assert world.scan(7 * 24 * HOUR) == ["meet"]
     assert world.scan(24 * 24 * HOUR - HOUR) == ["rent"]
@@ -137,7 +150,9 @@ def test_the_last_day_of_a_shorter_month(world):
 def test_what_was_missed_longer_ago_than_the_grace_is_let_go_and_counted_later(world):
     world.write(line("stand", recur="daily", id="a"))
     world.scan()
-    assert world.scan(36 * HOUR + MINUTE) == [], "the one of the day before is 12 h and a minute late"
+    assert world.scan(36 * HOUR + MINUTE) == [], (
+        "the one of the day before is 12 h and a minute late"
+    )
     assert world.scan(12 * HOUR - MINUTE) == ["stand (1 earlier one skipped)"]
 
 
@@ -170,7 +185,10 @@ def test_more_than_ten_are_one_digest_in_order(world):
     (said,) = world.scan()
     rows = said.split("\n")
     assert rows[0] == "11 reminders are due:"
-    assert rows[1] == "- 2026-03-02 08:49 no 10 (late by 11 min)" and rows[11] == "- 2026-03-02 08:59 no 0 (late by 1 min)"
+    assert (
+        rows[1] == "- 2026-03-02 08:49 no 10 (late by 11 min)"
+        and rows[11] == "- 2026-03-02 08:59 no 0 (late by 1 min)"
+    )
     assert world.lines() == [] and world.scan(MINUTE) == []
 
 
@@ -180,10 +198,14 @@ def test_ten_are_ten(world):
 
 
 def test_a_digest_that_fits_into_no_message_is_several_and_none_is_left_out(world):
-    world.write(*[line(f"{n} " + "x" * 90, id=f"i{n}") for n in range(100)], line("y" * 5000, id="long"))
+    world.write(
+        *[line(f"{n} " + "x" * 90, id=f"i{n}") for n in range(100)], line("y" * 5000, id="long")
+    )
     said = world.scan()
     assert all(chunks.length(one) <= 1980 for one in said if "yyy" not in one)
-    assert sorted(int(row.split()[3]) for one in said for row in one.split("\n") if row.startswith("- ")) == list(range(100))
+    assert sorted(
+        int(row.split()[3]) for one in said for row in one.split("\n") if row.startswith("- ")
+    ) == list(range(100))
     assert "y" * 5000 in said and world.lines() == []
 
 
@@ -194,7 +216,9 @@ def test_the_order_of_things(world, monkeypatch):
     """Intent, message, sent, the line, done: each on disk before the next."""
     steps = []
     append, edit, sync = files.append, exchange.edit, files.sync
-    monkeypatch.setattr(files, "append", lambda *a, **k: (steps.append(json.loads(a[1])["did"]), append(*a, **k))[1])
+    monkeypatch.setattr(
+        files, "append", lambda *a, **k: (steps.append(json.loads(a[1])["did"]), append(*a, **k))[1]
+    )
     monkeypatch.setattr(exchange, "edit", lambda *a, **k: (steps.append("line"), edit(*a, **k))[1])
     send = world.send
     monkeypatch.setattr(world, "send", lambda *a, **k: (steps.append("message"), send(*a, **k))[1])
@@ -209,7 +233,10 @@ def test_the_order_of_things(world, monkeypatch):
 
 def test_an_intent_without_an_end_is_sent_again_marked(world):
     world.write(line("tea", id="a"), line("stand", recur="daily", id="b"))
-    due = [Occurrence(key("a", START, "tea"), "a", START), Occurrence(key("b", START), "b", START, False)]
+    due = [
+        Occurrence(key("a", START, "tea"), "a", START),
+        Occurrence(key("b", START), "b", START, False),
+    ]
     journal = Journal(world.home.path("remind", "journal.jsonl"))
     for o in due:
         journal.record("intent", o.key, [o], world.now)
@@ -222,7 +249,9 @@ def test_a_bot_that_still_knows_the_nonce_does_not_mark(world):
     world.write(line("tea", id="a"), line("milk", id="b"))
     keys = [key("a", START, "tea"), key("b", START, "milk")]
     for k, id, at in ((keys[0], "a", START - 119_000), (keys[1], "b", START - 121_000)):
-        Journal(world.home.path("remind", "journal.jsonl")).record("intent", k, [Occurrence(k, id, START)], at)
+        Journal(world.home.path("remind", "journal.jsonl")).record(
+            "intent", k, [Occurrence(k, id, START)], at
+        )
     assert world.scan() == ["tea", "milk (possibly repeated)"]
     assert world.nonces == keys
 
@@ -241,7 +270,9 @@ def test_a_nonce_from_the_future_is_not_trusted(world):
     world.remembers = 120.0
     world.write(line("tea", id="a"))
     k = key("a", START, "tea")
-    Journal(world.home.path("remind", "journal.jsonl")).record("intent", k, [Occurrence(k, "a", START)], START + 1)
+    Journal(world.home.path("remind", "journal.jsonl")).record(
+        "intent", k, [Occurrence(k, "a", START)], START + 1
+    )
     assert world.scan() == ["tea (possibly repeated)"]
 
 
@@ -306,14 +337,21 @@ def long(world):
 
 def test_a_message_of_which_no_more_could_be_sent_goes_on_where_it_ended(long):
     long.failures = [None, None, REFUSED, None, REFUSED]
-    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)] == [["one", "two"], ["three"], ["four", "five"]]
+    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)] == [
+        ["one", "two"],
+        ["three"],
+        ["four", "five"],
+    ]
     assert [nonce[-2:] for nonce in long.nonces] == ["-0", "-1", "-2", "-3", "-4"]
     assert long.scan(MINUTE) == []
 
 
 def test_only_the_part_without_an_answer_is_in_doubt(long):
     long.failures = [None, None, LOST]
-    assert [long.scan(), long.scan(MINUTE)] == [["one", "two"], ["three (possibly repeated)", "four", "five"]]
+    assert [long.scan(), long.scan(MINUTE)] == [
+        ["one", "two"],
+        ["three (possibly repeated)", "four", "five"],
+    ]
 
 
 def test_doubt_about_a_part_ends_when_it_arrived(long):
@@ -325,7 +363,11 @@ def test_doubt_about_a_part_ends_when_it_arrived(long):
 
 def test_doubt_about_a_part_outlives_a_failure_that_leaves_none(long):
     long.failures = [None, LOST, REFUSED]
-    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)[0]] == [["one"], [], "two (possibly repeated)"]
+    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)[0]] == [
+        ["one"],
+        [],
+        "two (possibly repeated)",
+    ]
 
 
 def test_a_message_that_says_something_else_by_now_begins_anew_marked(long):
@@ -338,7 +380,11 @@ def test_a_message_that_says_something_else_by_now_begins_anew_marked(long):
 def test_what_arrived_of_a_message_outlives_compaction(long, monkeypatch):
     monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
     long.failures = [None, None, REFUSED, None, LOST]
-    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)] == [["one", "two"], ["three"], ["four (possibly repeated)", "five"]]
+    assert [long.scan(), long.scan(MINUTE), long.scan(MINUTE)] == [
+        ["one", "two"],
+        ["three"],
+        ["four (possibly repeated)", "five"],
+    ]
 
 
 def test_a_message_in_one_part_costs_no_more_records(world):
@@ -407,7 +453,9 @@ def test_a_journal_of_before_does_not_tell_what_was_said(world, did):
     world.remembers = 120.0
     world.write(line("tea", id="a"))
     k = key("a", START)
-    Journal(world.home.path("remind", "journal.jsonl")).record(did, k, [Occurrence(k, "a", START)], START)
+    Journal(world.home.path("remind", "journal.jsonl")).record(
+        did, k, [Occurrence(k, "a", START)], START
+    )
     assert world.scan() == ["tea (possibly repeated)"] and world.lines() == []
     world.write(line("tea", id="a"))
     assert world.scan(MINUTE) == [] and world.lines() == []
@@ -416,7 +464,9 @@ def test_a_journal_of_before_does_not_tell_what_was_said(world, did):
 def test_doubt_of_before_is_doubt(world):
     world.write(line("tea", id="a"))
     k = key("a", START)
-    Journal(world.home.path("remind", "journal.jsonl")).record("intent", k, [Occurrence(k, "a", START)], START)
+    Journal(world.home.path("remind", "journal.jsonl")).record(
+        "intent", k, [Occurrence(k, "a", START)], START
+    )
     assert world.scan() == ["tea (possibly repeated)"] and world.nonces == [k]
 
 
@@ -497,7 +547,9 @@ def test_the_journal_is_compacted_and_forgets_nothing_that_counts(world, monkeyp
     assert world.scan() == ["stand"]
     sizes = []
     for day in range(25):
-        once = line("tea", "09:00", id=f"t{day}", date=occurrence.local(world.now).date().isoformat())
+        once = line(
+            "tea", "09:00", id=f"t{day}", date=occurrence.local(world.now).date().isoformat()
+        )
         world.write(line("stand", recur="daily", id="a"), once)
         assert world.scan() == ["tea"]
         sizes.append(os.path.getsize(world.home.path("remind", "journal.jsonl")))
@@ -512,7 +564,10 @@ def test_the_journal_is_compacted_and_forgets_nothing_that_counts(world, monkeyp
 
 def test_compaction_keeps_what_recurs_and_was_sent(world, monkeypatch):
     monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
-    world.write(line("stand", recur="daily", id="a"), *[line("tea", f"09:0{n}", id=f"t{n}") for n in range(5)])
+    world.write(
+        line("stand", recur="daily", id="a"),
+        *[line("tea", f"09:0{n}", id=f"t{n}") for n in range(5)],
+    )
     assert [world.scan(MINUTE) for _ in range(5)][1:] == [["tea"]] * 3 + [[]]
 
 
@@ -567,7 +622,9 @@ def test_a_clock_that_went_back_does_not_fire_again(world):
 
 def test_one_scan_by_a_clock_far_ahead_silences_nothing(world):
     """The years until then are not taken for sent, nor is the file left unread until then."""
-    world.write(line("stand", recur="daily", id="a"), line("bins", "08:00", "2026-03-04", "weekly", "b"))
+    world.write(
+        line("stand", recur="daily", id="a"), line("bins", "08:00", "2026-03-04", "weekly", "b")
+    )
     assert world.scan() == ["stand"]
     ahead = 900 * 24 * HOUR
     world.now += ahead
@@ -576,7 +633,11 @@ def test_one_scan_by_a_clock_far_ahead_silences_nothing(world):
     world.now -= ahead
     world.boot = "boot-3"
     assert world.scan(MINUTE) == []
-    assert [world.scan(24 * HOUR - MINUTE), world.scan(23 * HOUR), world.scan(HOUR)] == [["stand"], ["bins"], ["stand"]]
+    assert [world.scan(24 * HOUR - MINUTE), world.scan(23 * HOUR), world.scan(HOUR)] == [
+        ["stand"],
+        ["bins"],
+        ["stand"],
+    ]
 
 
 def test_a_file_found_quiet_by_a_clock_that_was_ahead_is_read_again(world, settled):
@@ -710,7 +771,9 @@ def test_a_file_saved_while_messages_were_sent_is_left_for_another_minute(world,
     world.write(line("tea", id="a"))
     age = scan.file.foreign_edit_age
     monkeypatch.setattr(scan, "HANDS_OFF", 5.0)
-    monkeypatch.setattr(scan.file, "foreign_edit_age", lambda path, ours: age(path, ours) if ours else 60.0)
+    monkeypatch.setattr(
+        scan.file, "foreign_edit_age", lambda path, ours: age(path, ours) if ours else 60.0
+    )
     send = world.send
 
     def sending(*given, **more):
@@ -760,7 +823,9 @@ def test_what_has_an_id_is_sent_before_others_get_theirs(world, monkeypatch):
 
 
 def test_lines_that_get_their_id_are_counted_for_a_digest(world):
-    world.write(*[line(f"no {n}", id=f"i{n}") for n in range(6)], *[line(f"new {n}") for n in range(6)])
+    world.write(
+        *[line(f"no {n}", id=f"i{n}") for n in range(6)], *[line(f"new {n}") for n in range(6)]
+    )
     said = world.scan()
     assert [text.split("\n")[0] for text in said] == ["6 reminders are due:"] * 2
     assert world.lines() == []
@@ -808,7 +873,9 @@ def test_a_file_in_utf_16_is_told_as_such(world):
 
 @pytest.mark.parametrize("gone", ["last", "not the last"])
 def test_the_last_reminder_that_a_command_removes_is_not_missed(world, gone):
-    world.write(line("tea", "10:00", id="a"), *([] if gone == "last" else [line("milk", "11:00", id="b")]))
+    world.write(
+        line("tea", "10:00", id="a"), *([] if gone == "last" else [line("milk", "11:00", id="b")])
+    )
     world.scan()
     editing.remove(world.home, world.path, "a")
     if gone == "not the last":
@@ -841,10 +908,16 @@ def test_a_look_writes_nothing(world):
 def test_nothing_is_written_when_nothing_changed(world):
     world.write(line("later", "10:00", id="a"), line("stand", "08:00", recur="daily", id="b"))
     world.scan()
-    times = {name: os.stat(world.home.path("remind", name)).st_mtime_ns for name in os.listdir(world.home.path("remind"))}
+    times = {
+        name: os.stat(world.home.path("remind", name)).st_mtime_ns
+        for name in os.listdir(world.home.path("remind"))
+    }
     for _ in range(3):
         world.scan(MINUTE)
-    assert times == {name: os.stat(world.home.path("remind", name)).st_mtime_ns for name in os.listdir(world.home.path("remind"))}
+    assert times == {
+        name: os.stat(world.home.path("remind", name)).st_mtime_ns
+        for name in os.listdir(world.home.path("remind"))
+    }
 
 
 def test_two_scans_exclude_each_other_at_once(world):
@@ -864,7 +937,14 @@ def test_which_host_fires(monkeypatch):
 
 @pytest.mark.parametrize(
     "minutes, said",
-    [(1, "1 min"), (60, "1 h"), (125, "2 h 5 min"), (1440, "1 day"), (1441, "1 day 1 min"), (2 * 1440 + 61, "2 days 1 h")],
+    [
+        (1, "1 min"),
+        (60, "1 h"),
+        (125, "2 h 5 min"),
+        (1440, "1 day"),
+        (1441, "1 day 1 min"),
+        (2 * 1440 + 61, "2 days 1 h"),
+    ],
 )
 def test_spans(minutes, said):
     assert messages.span(minutes * MINUTE + 59_999) == said
@@ -879,8 +959,14 @@ def settled(monkeypatch):
     monkeypatch.setattr(scan, "TICK", 0)
 
 
-def test_a_file_of_which_nothing_is_due_is_not_read_before_something_may_be(world, monkeypatch, settled):
-    world.write(line("tea", "10:00", id="a"), line("stand", "08:00", recur="daily", id="b"), line("far", date="2027-01-01", id="c"))
+def test_a_file_of_which_nothing_is_due_is_not_read_before_something_may_be(
+    world, monkeypatch, settled
+):
+    world.write(
+        line("tea", "10:00", id="a"),
+        line("stand", "08:00", recur="daily", id="b"),
+        line("far", date="2027-01-01", id="c"),
+    )
     world.scan()
     world.scan(MINUTE)
     read = scan.file.stable_read
@@ -918,7 +1004,12 @@ def test_looking_less_changes_nothing(tmp_path_factory, data):
             )
             for n in range(draw(st.integers(1, 3)))
         ]
-        steps.append((rows, draw(st.lists(st.sampled_from([1, 7, 31, 60, 180, 1440]), min_size=1, max_size=6))))
+        steps.append(
+            (
+                rows,
+                draw(st.lists(st.sampled_from([1, 7, 31, 60, 180, 1440]), min_size=1, max_size=6)),
+            )
+        )
     said = []
     for tick in (0, 10**12):
         with pytest.MonkeyPatch.context() as patch:

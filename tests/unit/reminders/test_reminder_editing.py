@@ -59,7 +59,9 @@ def test_remove_takes_one_line_and_nothing_else(home, path):
     assert editing.remove(home, path, "rid_A").line == A
     assert files.read(path) == HOSTILE.replace(A.encode() + b"\r\n\t", b"\t")
     assert editing.remove(home, path, "b-1").line == B
-    assert files.read(path) == HOSTILE.replace(A.encode() + b"\r\n\t", b"\t").replace(B.encode() + b"\n", b"")
+    assert files.read(path) == HOSTILE.replace(A.encode() + b"\r\n\t", b"\t").replace(
+        B.encode() + b"\n", b""
+    )
     assert editing.remove(home, path, "rid_A").line == A  # now the second stands
     with pytest.raises(NoInput):
         editing.remove(home, path, "rid_A")
@@ -71,7 +73,9 @@ def test_remove_takes_one_line_and_nothing_else(home, path):
 ])  # fmt: skip
 def test_an_id_that_nobody_has(home, path, work):
     before = os.stat(path)
-    with pytest.raises(NoInput, match="reminders.md: no reminder has the id '.*'; list them with remind-list"):
+    with pytest.raises(
+        NoInput, match="reminders.md: no reminder has the id '.*'; list them with remind-list"
+    ):
         work(home, path)
     assert os.stat(path) == before
 
@@ -84,7 +88,9 @@ def test_an_id_that_nobody_has(home, path, work):
 def test_an_id_that_nobody_can_have_is_not_that_of_a_line_without_one(home, path, work, id):
     files.replace(path, A.removesuffix(" id=rid_A").encode() + b"\n")
     before = os.stat(path)
-    with pytest.raises(Usage, match="is no id; give the id of a reminder; list them with remind-list"):
+    with pytest.raises(
+        Usage, match="is no id; give the id of a reminder; list them with remind-list"
+    ):
         work(home, path, id)
     assert os.stat(path) == before
 
@@ -146,11 +152,18 @@ def test_a_line_that_a_save_left_out_is_removed_all_the_same(home, path, monkeyp
 def test_a_line_that_they_changed_meanwhile_is_changed_in_their_version(home, path, monkeypatch):
     saving(monkeypatch, A.replace('"a"', '"their own"').encode())
     written = editing.edit(home, path, "rid_A", {"recur": "weekly"})
-    assert files.read(path).decode() == written.line == A.replace('"a"', '"their own"').replace("none", "weekly")
+    assert (
+        files.read(path).decode()
+        == written.line
+        == A.replace('"a"', '"their own"').replace("none", "weekly")
+    )
 
 
 def test_a_line_that_they_removed_meanwhile_is_not_made_again(home, path, monkeypatch):
     saving(monkeypatch, b"theirs\n")
     with pytest.raises(NoInput):
         editing.edit(home, path, "rid_A", {"recur": "weekly"})
-    assert files.read(path) == b"theirs\n" and sorted(os.listdir(home.root)) == [".lock", "reminders.md"]
+    assert files.read(path) == b"theirs\n" and sorted(os.listdir(home.root)) == [
+        ".lock",
+        "reminders.md",
+    ]

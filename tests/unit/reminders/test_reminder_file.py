@@ -105,7 +105,10 @@ def test_a_file_that_comes_back_in_time_was_being_saved(path, quick):
 
 
 def test_no_file_is_said_with_a_cure(home, quick):
-    with pytest.raises(NoInput, match=r"reminders.md: no such file; add a reminder with remind-add, or set REMINDERS_FILE"):
+    with pytest.raises(
+        NoInput,
+        match=r"reminders.md: no such file; add a reminder with remind-add, or set REMINDERS_FILE",
+    ):
         file.stable_read(home.path("reminders.md"))
 
 
@@ -140,25 +143,35 @@ def test_a_file_that_is_not_there_is_made(home):
     found = os.stat(home.path("reminders.md"))
     assert files.read(home.path("reminders.md")) == b"ours\n" and found.st_mode & 0o777 == 0o600
     assert edited.identity == files.identity(found)
-    assert file.edit(home, home.path("other.md"), lambda data: data).identity is None and not os.path.exists(home.path("other.md"))
+    assert file.edit(
+        home, home.path("other.md"), lambda data: data
+    ).identity is None and not os.path.exists(home.path("other.md"))
 
 
 def test_a_link_that_leads_nowhere_yet_is_followed(home, tmp_path):
     os.mkdir(home.root)
     os.symlink(str(tmp_path / "vault.md"), home.path("reminders.md"))
     file.edit(home, home.path("reminders.md"), lambda data: data + b"ours\n")
-    assert (tmp_path / "vault.md").read_bytes() == b"ours\n" and os.path.islink(home.path("reminders.md"))
+    assert (tmp_path / "vault.md").read_bytes() == b"ours\n" and os.path.islink(
+        home.path("reminders.md")
+    )
 
 
 def test_a_vault_that_is_not_mounted_is_not_made_up(home, tmp_path):
-    with pytest.raises(NoInput, match="vault: no such folder; mount or make it, or mend REMINDERS_FILE"):
+    with pytest.raises(
+        NoInput, match="vault: no such folder; mount or make it, or mend REMINDERS_FILE"
+    ):
         file.edit(home, str(tmp_path / "vault" / "r.md"), lambda data: data + b"ours\n")
     assert not (tmp_path / "vault").exists()
 
 
 def test_a_dry_run_sees_it_too(home, tmp_path):
-    with pytest.raises(NoInput, match="vault: no such folder; mount or make it, or mend REMINDERS_FILE"):
-        file.edit(home, str(tmp_path / "vault" / "r.md"), lambda data: data + b"ours\n", dry_run=True)
+    with pytest.raises(
+        NoInput, match="vault: no such folder; mount or make it, or mend REMINDERS_FILE"
+    ):
+        file.edit(
+            home, str(tmp_path / "vault" / "r.md"), lambda data: data + b"ours\n", dry_run=True
+        )
     file.edit(home, home.path("reminders.md"), lambda data: data + b"ours\n", dry_run=True)
     assert not os.path.exists(home.root)
 

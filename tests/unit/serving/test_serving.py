@@ -83,13 +83,20 @@ class Served:
 
     def status(self, path, **headers):
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.url + path, headers=headers), timeout=30) as answer:
+            with urllib.request.urlopen(
+                urllib.request.Request(self.url + path, headers=headers), timeout=30
+            ) as answer:
                 return answer.status, dict(answer.headers)
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers)
 
     def turn(self, home, *arguments, key=None):
-        env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "OPENAI_BASE_URL": self.url, "MIND_TURN_MAX_TOKENS": "24"}
+        env = {
+            "PATH": os.environ["PATH"],
+            "MIND_HOME": home.root,
+            "OPENAI_BASE_URL": self.url,
+            "MIND_TURN_MAX_TOKENS": "24",
+        }
         if key:
             env["OPENAI_API_KEY"] = key
         command = [os.path.join(ROOT, "bin", "agent-turn"), *arguments]
@@ -169,8 +176,14 @@ def test_it_says_what_it_is(served):
 
 
 def test_a_web_page_of_elsewhere_cannot_read_it(served):
-    assert "Access-Control-Allow-Origin" not in served.status("/models", Origin="https://elsewhere.example")[1]
-    assert served.status("/models", Origin="http://localhost:3000")[1]["Access-Control-Allow-Origin"] == "http://localhost:3000"
+    assert (
+        "Access-Control-Allow-Origin"
+        not in served.status("/models", Origin="https://elsewhere.example")[1]
+    )
+    assert (
+        served.status("/models", Origin="http://localhost:3000")[1]["Access-Control-Allow-Origin"]
+        == "http://localhost:3000"
+    )
 
 
 def test_the_key_opens_it(locked, home):
@@ -190,7 +203,9 @@ def test_health_asks_for_no_key(locked):
 
 
 def test_the_key_is_in_no_argument_and_in_no_output(locked):
-    listed = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(locked.process.pid)], capture_output=True, text=True)
+    listed = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(locked.process.pid)], capture_output=True, text=True
+    )
     assert "embedded.py" in listed.stdout and KEY not in listed.stdout
     assert KEY not in locked.said()
 
@@ -239,7 +254,11 @@ class Stage:
         return (self._seen / "arguments").read_text().splitlines()
 
     def environment(self):
-        return dict(line.split("=", 1) for line in (self._seen / "environment").read_text().splitlines() if "=" in line)
+        return dict(
+            line.split("=", 1)
+            for line in (self._seen / "environment").read_text().splitlines()
+            if "=" in line
+        )
 
     def started(self):
         return (self._seen / "arguments").exists()
@@ -254,12 +273,21 @@ def test_llama_server_is_given_its_settings_by_the_environment(stage):
     assert stage.has("llama-server").run("llama.cpp/serve", LLAMA_API_KEY=KEY).returncode == 0
     assert stage.arguments() == ["--jinja"]
     given = stage.environment()
-    assert given["LLAMA_ARG_HOST"] == "127.0.0.1" and given["LLAMA_ARG_PORT"] == "8080" and given["LLAMA_API_KEY"] == KEY
+    assert (
+        given["LLAMA_ARG_HOST"] == "127.0.0.1"
+        and given["LLAMA_ARG_PORT"] == "8080"
+        and given["LLAMA_API_KEY"] == KEY
+    )
     assert given["LLAMA_ARG_HF_REPO"] and "LLAMA_ARG_MODEL" not in given
 
 
 def test_what_the_user_set_stays(stage):
-    mine = {"LLAMA_ARG_HF_REPO": "me/mine", "LLAMA_ARG_PORT": "81", "LLAMA_ARG_CTX_SIZE": "1", "LLAMA_ARG_UI": "1"}
+    mine = {
+        "LLAMA_ARG_HF_REPO": "me/mine",
+        "LLAMA_ARG_PORT": "81",
+        "LLAMA_ARG_CTX_SIZE": "1",
+        "LLAMA_ARG_UI": "1",
+    }
     stage.has("llama-server").run("llama.cpp/serve", **mine)
     assert mine.items() <= stage.environment().items()
 
@@ -267,7 +295,12 @@ def test_what_the_user_set_stays(stage):
 def test_a_file_is_served_under_its_name(stage, tmp_path):
     model = tmp_path / "my model.gguf"
     model.touch()
-    assert stage.has("llama-server").run("llama.cpp/serve", str(model), LLAMA_ARG_HF_REPO="me/mine").returncode == 0
+    assert (
+        stage.has("llama-server")
+        .run("llama.cpp/serve", str(model), LLAMA_ARG_HF_REPO="me/mine")
+        .returncode
+        == 0
+    )
     given = stage.environment()
     assert given["LLAMA_ARG_MODEL"] == str(model) and given["LLAMA_ARG_ALIAS"] == "my model"
     assert "LLAMA_ARG_HF_REPO" not in given
@@ -285,7 +318,10 @@ def test_a_checkout_that_is_not_set_up(stage):
 
 @pytest.mark.parametrize("arguments, code", [(["a", "b"], 2), (["missing.gguf"], 66)])
 def test_wrong_use_of_llama_serve(stage, arguments, code):
-    assert stage.has("llama-server").run("llama.cpp/serve", *arguments).returncode == code and not stage.started()
+    assert (
+        stage.has("llama-server").run("llama.cpp/serve", *arguments).returncode == code
+        and not stage.started()
+    )
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.0.0.1,0.0.0.0", "192.168.1.2"])
@@ -293,12 +329,22 @@ def test_wrong_use_of_llama_serve(stage, arguments, code):
 def test_llama_listens_elsewhere_with_a_key_only(stage, host, key):
     ended = stage.has("llama-server").run("llama.cpp/serve", LLAMA_ARG_HOST=host, LLAMA_API_KEY=key)
     assert ended.returncode == 78 and "there is no key" in ended.stderr and not stage.started()
-    assert stage.run("llama.cpp/serve", LLAMA_ARG_HOST=host, LLAMA_API_KEY=KEY).returncode == 0 and stage.started()
+    assert (
+        stage.run("llama.cpp/serve", LLAMA_ARG_HOST=host, LLAMA_API_KEY=KEY).returncode == 0
+        and stage.started()
+    )
 
 
 @pytest.mark.parametrize(
     "text, mode, code",
-    [(KEY, 0o640, 77), (KEY, 0o604, 77), ("", 0o600, 78), ("\n# no key\n", 0o600, 78), (KEY, 0o600, 0), (KEY, 0o400, 0)],
+    [
+        (KEY, 0o640, 77),
+        (KEY, 0o604, 77),
+        ("", 0o600, 78),
+        ("\n# no key\n", 0o600, 78),
+        (KEY, 0o600, 0),
+        (KEY, 0o400, 0),
+    ],
 )
 def test_a_file_of_keys_is_private_and_has_one(stage, key_file, text, mode, code):
     path = key_file(text, mode)
@@ -308,11 +354,15 @@ def test_a_file_of_keys_is_private_and_has_one(stage, key_file, text, mode, code
 
 
 def test_a_file_of_keys_that_is_missing(stage, tmp_path):
-    ended = stage.has("llama-server").run("llama.cpp/serve", LLAMA_ARG_API_KEY_FILE=str(tmp_path / "none"))
+    ended = stage.has("llama-server").run(
+        "llama.cpp/serve", LLAMA_ARG_API_KEY_FILE=str(tmp_path / "none")
+    )
     assert ended.returncode == 78 and not stage.started()
 
 
-@pytest.mark.parametrize("program, script", [("llama-server", "llama.cpp/serve"), ("vllm", "vllm/serve")])
+@pytest.mark.parametrize(
+    "program, script", [("llama-server", "llama.cpp/serve"), ("vllm", "vllm/serve")]
+)
 def test_the_usual_file_of_keys_is_found(stage, program, script):
     path = stage.home / ".config" / "plainmind" / "serving.key"
     path.parent.mkdir(parents=True)
@@ -332,7 +382,9 @@ def test_vllm_is_given_the_file_and_the_middleware(stage):
     assert stage.arguments() == [
         "serve", "--config", f"{folder}/vllm.yaml", "--middleware", "only_v1.OnlyV1", "--host", "127.0.0.1", "--port", "8001",
     ]  # fmt: skip
-    assert stage.environment()["PYTHONPATH"] == folder and stage.environment()["VLLM_API_KEY"] == KEY
+    assert (
+        stage.environment()["PYTHONPATH"] == folder and stage.environment()["VLLM_API_KEY"] == KEY
+    )
 
 
 def test_vllm_is_given_another_file(stage, tmp_path):
@@ -342,16 +394,26 @@ def test_vllm_is_given_another_file(stage, tmp_path):
     assert stage.arguments()[:3] == ["serve", "--config", str(config)]
 
 
-@pytest.mark.parametrize("host", [["--host", "0.0.0.0"], ["--host=0.0.0.0"], ["--host", "127.0.0.1", "--host", "::"]])
+@pytest.mark.parametrize(
+    "host", [["--host", "0.0.0.0"], ["--host=0.0.0.0"], ["--host", "127.0.0.1", "--host", "::"]]
+)
 def test_vllm_listens_elsewhere_with_a_key_only(stage, host):
     ended = stage.has("vllm").run("vllm/serve", *host)
     assert ended.returncode == 78 and not stage.started()
     assert stage.run("vllm/serve", *host, VLLM_API_KEY=KEY).returncode == 0
-    assert stage.arguments()[-len(host) :] == host and stage.arguments().count("127.0.0.1") == host.count("127.0.0.1")
+    assert stage.arguments()[-len(host) :] == host and stage.arguments().count(
+        "127.0.0.1"
+    ) == host.count("127.0.0.1")
 
 
 @pytest.mark.parametrize(
-    "arguments, code", [(["--api-key", KEY], 2), ([f"--api-key={KEY}"], 2), ([f"--api_key={KEY}"], 2), (["missing.yaml"], 66)]
+    "arguments, code",
+    [
+        (["--api-key", KEY], 2),
+        ([f"--api-key={KEY}"], 2),
+        ([f"--api_key={KEY}"], 2),
+        (["missing.yaml"], 66),
+    ],
 )
 def test_wrong_use_of_vllm_serve(stage, arguments, code):
     ended = stage.has("vllm").run("vllm/serve", *arguments)
@@ -398,15 +460,21 @@ def strings_of_xllamacpp():
     """The words in llama.cpp's parser, as it is compiled into the package that is installed."""
     import xllamacpp
 
-    (library,) = [name for name in os.listdir(os.path.dirname(xllamacpp.__file__)) if name.endswith(".so")]
+    (library,) = [
+        name for name in os.listdir(os.path.dirname(xllamacpp.__file__)) if name.endswith(".so")
+    ]
     with open(os.path.join(os.path.dirname(xllamacpp.__file__), library), "rb") as file:
         return file.read()
 
 
 def test_llama_cpp_knows_every_variable():
     known = strings_of_xllamacpp()
-    named = set(re.findall(r"LLAMA_A\w+", read("llama.cpp", "serve") + read("llama.cpp", "llama.service")))
-    named |= set(plistlib.loads(read("llama.cpp", "plainmind.llama.plist").encode())["EnvironmentVariables"]) - {"PATH"}
+    named = set(
+        re.findall(r"LLAMA_A\w+", read("llama.cpp", "serve") + read("llama.cpp", "llama.service"))
+    )
+    named |= set(
+        plistlib.loads(read("llama.cpp", "plainmind.llama.plist").encode())["EnvironmentVariables"]
+    ) - {"PATH"}
     named |= set(re.findall(r"LLAMA_A\w+", read("README.md"))) | {"--jinja"}
     named.discard("LLAMA_ARG_")  # "set the rest by LLAMA_ARG_..."
     assert len(named) > 14
@@ -455,7 +523,9 @@ def test_skypilot_starts_the_same_script_and_asks_for_a_key():
     assert service["secrets"] == {"VLLM_API_KEY": None}
     ((there, here),) = service["file_mounts"].items()
     assert os.path.join(ROOT, here) == SERVING
-    assert os.access(os.path.join(SERVING, service["run"].split(f"$HOME/{there[2:]}/")[1].split('"')[0]), os.X_OK)
+    assert os.access(
+        os.path.join(SERVING, service["run"].split(f"$HOME/{there[2:]}/")[1].split('"')[0]), os.X_OK
+    )
     pinned = re.search(r"vllm==([\d.]+)", service["setup"])[1]
     with open(os.path.join(HERE, "vllm_options.txt"), encoding="utf-8") as file:
         assert pinned in file.readline(), "the options are those of another version"
@@ -469,7 +539,10 @@ def test_skypilot_scripts_are_scripts(shell):
 
 @pytest.mark.parametrize("script", ["key.sh", "fill", "llama.cpp/serve", "vllm/serve"])
 def test_scripts_are_scripts(script):
-    assert subprocess.run(["sh", "-n", os.path.join(SERVING, script)], capture_output=True).stderr == b""
+    assert (
+        subprocess.run(["sh", "-n", os.path.join(SERVING, script)], capture_output=True).stderr
+        == b""
+    )
     assert script == "key.sh" or os.access(os.path.join(SERVING, script), os.X_OK)
 
 
@@ -500,7 +573,9 @@ def test_the_plist_names_the_script(stage):
 def test_a_unit_names_the_script(stage, unit):
     quoted = re.search(rb'^ExecStart=:/bin/sh "(.*)"$', filled(stage, unit), re.M)[1].decode()
     # systemd's own rules: backslashes in quotes, then specifiers; the colon says that $ is no variable
-    assert re.sub(r"\\(.)", r"\1", quoted).replace("%%", "%") == str(stage.serving / os.path.dirname(unit) / "serve")
+    assert re.sub(r"\\(.)", r"\1", quoted).replace("%%", "%") == str(
+        stage.serving / os.path.dirname(unit) / "serve"
+    )
     assert "%" not in quoted.replace("%%", "")
 
 
@@ -512,7 +587,9 @@ def test_systemd_understands_the_unit(stage, unit, tmp_path):
 
     def complaints(text):
         path.write_bytes(text)
-        done = subprocess.run(["systemd-analyze", "verify", "--user", path], capture_output=True, text=True, env=env)
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--user", path], capture_output=True, text=True, env=env
+        )
         return [line for line in done.stderr.splitlines() if "plainmind.service" in line]
 
     assert complaints(filled(stage, unit)) == []
@@ -522,7 +599,11 @@ def test_systemd_understands_the_unit(stage, unit, tmp_path):
 @pytest.mark.parametrize("unit", ["llama.cpp/llama.service", "vllm/vllm.service"])
 def test_a_unit_is_not_started_again_after_wrong_settings(unit):
     codes = re.search(r"^RestartPreventExitStatus=(.*)$", read(unit), re.M)[1].split()
-    used = set(re.findall(r"fail .*(?<=['\"]) (\d+)", read("key.sh") + read(os.path.dirname(unit), "serve")))
+    used = set(
+        re.findall(
+            r"fail .*(?<=['\"]) (\d+)", read("key.sh") + read(os.path.dirname(unit), "serve")
+        )
+    )
     assert used and used <= set(codes)
 
 

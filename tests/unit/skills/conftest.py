@@ -19,10 +19,19 @@ class Ended(NamedTuple):
 def script(home):
     """Run a skill's script (or another program) to its end, in a bare environment."""
 
-    def run(name: str, *arguments: str, cwd: str | None = None, stdin: bytes = b"", **env: str) -> Ended:
+    def run(
+        name: str, *arguments: str, cwd: str | None = None, stdin: bytes = b"", **env: str
+    ) -> Ended:
         path = name if os.path.isabs(name) or name.startswith(".") else os.path.join(SKILLS, name)
         bare = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, "LC_ALL": "C"}
-        ended = subprocess.run([path, *arguments], input=stdin, capture_output=True, cwd=cwd, env={**bare, **env}, timeout=60)
+        ended = subprocess.run(
+            [path, *arguments],
+            input=stdin,
+            capture_output=True,
+            cwd=cwd,
+            env={**bare, **env},
+            timeout=60,
+        )
         said = ended.stderr.decode("utf-8", "replace")
         assert "Traceback" not in said and "a bug of ours" not in said, said
         return Ended(ended.returncode, ended.stdout.decode("utf-8", "replace"), said)

@@ -16,7 +16,9 @@ LONG = "A text of forty characters is no accident."
 
 @pytest.fixture
 def say(home, unsynced):
-    def append(content: str, month: int = 0, context: str = "discord-thread/1", role: str = "user", **meta):
+    def append(
+        content: str, month: int = 0, context: str = "discord-thread/1", role: str = "user", **meta
+    ):
         Log(home).append(context, [Draft(NOW + month * MONTH, role, content, meta)], NOW)
 
     return append
@@ -50,7 +52,10 @@ def test_counts(survey, say, home):
     counts, findings = survey()
     size = sum(
         os.path.getsize(home.path("logs", name))
-        for name in ("discord-thread/1/20260130T142355Z.md", "discord-channel/2/20260130T142355Z.md")
+        for name in (
+            "discord-thread/1/20260130T142355Z.md",
+            "discord-channel/2/20260130T142355Z.md",
+        )
     )
     assert findings == []
     assert counts == {
@@ -68,7 +73,9 @@ def test_duplicates_of_what_people_said(survey, say):
     counts, findings = survey(code=1)
     assert counts["duplicate"] == 1
     # windows of the same second are taken in the order of their paths
-    assert findings == ["3: duplicate: the same text as logs/discord-channel/2/20260130T142355Z.md:3"]
+    assert findings == [
+        "3: duplicate: the same text as logs/discord-channel/2/20260130T142355Z.md:3"
+    ]
 
 
 def test_an_injected_block_that_was_stored(survey, say):
@@ -111,7 +118,11 @@ def test_a_value_of_the_env_file_is_a_secret(script, say, home):
     with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         file.write("DOOR_PASSWORD=swordfish-9\n")
     ended = script(SURVEY)
-    assert ended.code == 1 and f"{WINDOW}:3: secret:" in ended.out and "swordfish" not in ended.out + ended.err
+    assert (
+        ended.code == 1
+        and f"{WINDOW}:3: secret:" in ended.out
+        and "swordfish" not in ended.out + ended.err
+    )
 
 
 def test_since_looks_at_what_is_new_and_knows_what_was_before(survey, say):
@@ -136,7 +147,10 @@ def test_json(script, say):
     say(LONG)
     say(LONG)
     rows = [json.loads(line) for line in script(SURVEY, "--json").out.splitlines()]
-    assert {"count": "events", "value": 2} in rows and {"count": "events 2026-01 user", "value": 2} in rows
+    assert {"count": "events", "value": 2} in rows and {
+        "count": "events 2026-01 user",
+        "value": 2,
+    } in rows
     assert rows[-1] == {
         "ref": f"{WINDOW}:6", "path": WINDOW, "line": 6, "finding": "duplicate", "message": f"the same text as {WINDOW}:3"
     }  # fmt: skip

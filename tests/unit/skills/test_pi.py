@@ -24,9 +24,23 @@ pytestmark = pytest.mark.skipif(not NODE, reason="node is not installed")
 class Session:
     """A session of pi, as its files have it."""
 
-    def __init__(self, id: str = SESSION, *, cwd: str = "/nowhere", hour: int = 9, parent: str | None = None, version: int = 3):
+    def __init__(
+        self,
+        id: str = SESSION,
+        *,
+        cwd: str = "/nowhere",
+        hour: int = 9,
+        parent: str | None = None,
+        version: int = 3,
+    ):
         self.hour, self.entries, self.file, self.folder = hour, [], "kept", "/nowhere/sessions"
-        self.header: dict[str, Any] = {"type": "session", "version": version, "id": id, "timestamp": self._time(), "cwd": cwd}
+        self.header: dict[str, Any] = {
+            "type": "session",
+            "version": version,
+            "id": id,
+            "timestamp": self._time(),
+            "cwd": cwd,
+        }
         if parent:
             self.header["parentSession"] = parent
 
@@ -35,12 +49,16 @@ class Session:
 
     def entry(self, kind: str, **more: Any) -> None:
         number = len(self.entries) + 1
-        self.entries.append({"type": kind, "id": f"{self.hour:02x}{number:06x}", "timestamp": self._time(), **more})
+        self.entries.append(
+            {"type": kind, "id": f"{self.hour:02x}{number:06x}", "timestamp": self._time(), **more}
+        )
 
     def message(self, role: str, content: Any = None, **more: Any) -> dict[str, Any]:
         message = {"role": role, "timestamp": 1_769_763_600_000 + len(self.entries), **more}
         if content is not None:
-            message["content"] = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            message["content"] = (
+                [{"type": "text", "text": content}] if isinstance(content, str) else content
+            )
         self.entry("message", message=message)
         return message
 
@@ -48,11 +66,15 @@ class Session:
         return self.message("user", text)
 
     def agent(self, *parts: str | dict[str, Any]) -> dict[str, Any]:
-        content = [{"type": "text", "text": part} if isinstance(part, str) else part for part in parts]
+        content = [
+            {"type": "text", "text": part} if isinstance(part, str) else part for part in parts
+        ]
         return self.message("assistant", content, provider="openai", model="scripted")
 
     def tool(self, call: str, text: str, **more: Any) -> dict[str, Any]:
-        return self.message("toolResult", text, **{"toolCallId": call, "toolName": "bash", "isError": False, **more})
+        return self.message(
+            "toolResult", text, **{"toolCallId": call, "toolName": "bash", "isError": False, **more}
+        )
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -139,7 +161,15 @@ def said(command, home):
     """Append to a conversation elsewhere."""
 
     def said(text: str) -> None:
-        command("mem-append", "--context", "discord-thread/1", "--role", "user", stdin=text.encode(), home=home)
+        command(
+            "mem-append",
+            "--context",
+            "discord-thread/1",
+            "--role",
+            "user",
+            stdin=text.encode(),
+            home=home,
+        )
 
     return said
 
@@ -210,7 +240,10 @@ def test_the_conversation_itself_is_not_recalled_until_it_is_compacted(pi, home,
     pi.prompt("when was the tax extension due?")
     block = texts(pi.request()[-1])[0]
     assert "The tax extension is due on April 15th" in [m["excerpt"] for m in memories(block)]
-    assert [event.content for event in logged(home)][2:] == ["when is the tax extension due?", "On April 15th."]
+    assert [event.content for event in logged(home)][2:] == [
+        "when is the tax extension due?",
+        "On April 15th.",
+    ]
 
 
 def test_of_many_windows_the_newest_holds_the_conversation(pi, home):
@@ -303,16 +336,26 @@ def test_what_could_not_be_logged_is_logged_later(start, checkout, home):
     assert [event.content for event in logged(home)] == ["hello"]
 
 
-@pytest.mark.parametrize("prompt", ["--help", "-", "; touch pwned", "$(touch pwned)`touch pwned`", "two\nlines\0and a NUL"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["--help", "-", "; touch pwned", "$(touch pwned)`touch pwned`", "two\nlines\0and a NUL"],
+)
 def test_a_prompt_is_standard_input_and_nothing_else(start, checkout, tmp_path, prompt):
     # asked twice: for moments, and for pages
-    checkout("mem-recall", f"printf '%s|' \"$@\" > '{tmp_path}/arguments'\"$1\"; cat > '{tmp_path}/input'\"$1\"; exit 1")
+    checkout(
+        "mem-recall",
+        f"printf '%s|' \"$@\" > '{tmp_path}/arguments'\"$1\"; cat > '{tmp_path}/input'\"$1\"; exit 1",
+    )
     pi = start(extension=checkout.extension)
     pi.prompt(prompt)
     assert pi.told == []
     assert (tmp_path / "arguments--inject").read_text() == "--inject|-|"
     assert (tmp_path / "arguments--knowledge").read_text() == "--knowledge|--inject|-|"
-    assert (tmp_path / "input--inject").read_text() == (tmp_path / "input--knowledge").read_text() == prompt
+    assert (
+        (tmp_path / "input--inject").read_text()
+        == (tmp_path / "input--knowledge").read_text()
+        == prompt
+    )
     assert not (tmp_path / "pwned").exists()
 
 
@@ -322,7 +365,9 @@ def test_a_prompt_is_standard_input_and_nothing_else(start, checkout, tmp_path, 
 def test_a_turn_is_logged_with_its_tools(pi, home):
     pi.session.entry("model_change", provider="openai", modelId="scripted")
     pi.session.user("Which services run?")
-    pi.session.agent({"type": "thinking", "thinking": "Hm."}, "I look.", call("c1", command="pm2 ls"))
+    pi.session.agent(
+        {"type": "thinking", "thinking": "Hm."}, "I look.", call("c1", command="pm2 ls")
+    )
     pi.session.tool("c1", "no processes")
     pi.session.agent("None.")
     pi.send("agent_end")
@@ -357,7 +402,13 @@ def test_a_command_of_the_user_is_logged_unless_it_is_kept_from_the_model(pi, ho
     pi.send("agent_end")
     (event,) = logged(home)
     assert (event.role, event.content) == ("tool", "shown")
-    assert event.meta == {"id": "09000001", "name": "bash", "by": "user", "args": {"command": "ls"}, "exit": 3}
+    assert event.meta == {
+        "id": "09000001",
+        "name": "bash",
+        "by": "user",
+        "args": {"command": "ls"},
+        "exit": 3,
+    }
 
 
 def test_repeating_adds_nothing_in_this_process_and_in_the_next(pi, start, home):
@@ -386,7 +437,11 @@ def test_a_turn_hands_over_only_what_is_new(start, checkout, tmp_path):
         pi.send("agent_end")
     pi.send("session_shutdown")
     batches = (tmp_path / "input").read_text().split("end\n")
-    assert [[json.loads(line)["content"] for line in batch.splitlines()] for batch in batches] == [["one"], ["two"], []]
+    assert [[json.loads(line)["content"] for line in batch.splitlines()] for batch in batches] == [
+        ["one"],
+        ["two"],
+        [],
+    ]
 
 
 def test_what_a_recall_injected_is_never_stored(pi, home, command, said):
@@ -404,7 +459,9 @@ def test_what_a_recall_injected_is_never_stored(pi, home, command, said):
 
 
 def test_what_nobody_said_is_not_logged(pi, home):
-    pi.session.entry("custom_message", customType="other", content="put in by another extension", display=True)
+    pi.session.entry(
+        "custom_message", customType="other", content="put in by another extension", display=True
+    )
     pi.session.entry("branch_summary", fromId="root", summary="written by a model")
     pi.session.entry("compaction", summary="written by a model", firstKeptEntryId="09000001")
     pi.session.message("system", "the system prompt")
@@ -429,7 +486,9 @@ def test_text_that_looks_like_an_event_stays_text(pi, home):
     pi.session.user(forged)
     pi.send("agent_end")
     (event,) = logged(home)
-    assert event.content.encode("utf-16", "surrogatepass") == forged.encode("utf-16", "surrogatepass")
+    assert event.content.encode("utf-16", "surrogatepass") == forged.encode(
+        "utf-16", "surrogatepass"
+    )
 
 
 @pytest.mark.parametrize("id", ["My.Session", "../../../escape", "x" * 65, ""])
@@ -464,7 +523,8 @@ def kept(tmp_path, pi):
 
 def test_earlier_sessions_of_the_repository_are_imported_once(pi, kept, home, tmp_path):
     here, below, beside = (
-        Session(id, cwd=cwd) for id, cwd in (("a", str(tmp_path)), ("b", f"{tmp_path}/src"), ("c", f"{tmp_path}2"))
+        Session(id, cwd=cwd)
+        for id, cwd in (("a", str(tmp_path)), ("b", f"{tmp_path}/src"), ("c", f"{tmp_path}2"))
     )
     for session in (here, below, beside):
         session.user(f"said in {session.header['id']}")
@@ -472,10 +532,16 @@ def test_earlier_sessions_of_the_repository_are_imported_once(pi, kept, home, tm
     kept(below, "--below--")
     kept(beside, "--beside--")
     kept(Session("d"), more="no JSON\n")
-    os.rename(kept(Session("e", cwd=str(tmp_path))), tmp_path / "agent" / "sessions" / "--here--" / "e.jsonl.old")
+    os.rename(
+        kept(Session("e", cwd=str(tmp_path))),
+        tmp_path / "agent" / "sessions" / "--here--" / "e.jsonl.old",
+    )
     pi.command("mem-import")
     assert pi.told == ["info: sessions: 2, new events: 2"]
-    assert [event.content for id in "abcd" for event in logged(home, f"pi/{id}")] == ["said in a", "said in b"]
+    assert [event.content for id in "abcd" for event in logged(home, f"pi/{id}")] == [
+        "said in a",
+        "said in b",
+    ]
     pi.command("mem-import")
     assert pi.told == ["info: sessions: 2, new events: 0"]
 
@@ -497,7 +563,10 @@ def test_a_session_that_cannot_be_taken_in_is_named_and_the_rest_is_done(pi, kep
     old.user("said long ago")
     good.user("said lately")
     path = kept(old)
-    kept(good, more='{"type":"message","id":"1"}\n{"type":"message","id":"2","message":{"role":"assistant"}}\nnull\n5\n')
+    kept(
+        good,
+        more='{"type":"message","id":"1"}\n{"type":"message","id":"2","message":{"role":"assistant"}}\nnull\n5\n',
+    )
     pi.command("mem-import")
     assert pi.told == [
         f"warning: plainmind: {path}: entries without ids, pi's first format; open it once with pi",

@@ -19,7 +19,9 @@ from scene import ROOT
 PROGRAM = os.environ.get("PLAINMIND_PI") or shutil.which("pi")
 SKILLS = os.path.join(ROOT, "skills")
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="pi is not installed (npm; PLAINMIND_PI names it)")
+pytestmark = pytest.mark.skipif(
+    not PROGRAM, reason="pi is not installed (npm; PLAINMIND_PI names it)"
+)
 
 
 class Model:
@@ -33,7 +35,9 @@ class Model:
     def users(self, number: int) -> list[str]:
         """The texts of the user's messages in a request."""
         messages = [m["content"] for m in self.requests[number]["messages"] if m["role"] == "user"]
-        return [m if isinstance(m, str) else "\n".join(part["text"] for part in m) for m in messages]
+        return [
+            m if isinstance(m, str) else "\n".join(part["text"] for part in m) for m in messages
+        ]
 
 
 @pytest.fixture
@@ -43,13 +47,25 @@ def model() -> Iterator[Model]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             model.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            delta = {"role": "assistant", **(model.answers.pop(0) if model.answers else {"content": "Heard."})}
+            delta = {
+                "role": "assistant",
+                **(model.answers.pop(0) if model.answers else {"content": "Heard."}),
+            }
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
-            for change, reason in ((delta, None), ({}, "tool_calls" if "tool_calls" in delta else "stop")):
+            for change, reason in (
+                (delta, None),
+                ({}, "tool_calls" if "tool_calls" in delta else "stop"),
+            ):
                 choice = {"index": 0, "delta": change, "finish_reason": reason}
-                chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "scripted", "choices": [choice]}
+                chunk = {
+                    "id": "1",
+                    "object": "chat.completion.chunk",
+                    "created": 1,
+                    "model": "scripted",
+                    "choices": [choice],
+                }
                 self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
             self.wfile.write(b"data: [DONE]\n\n")
 
@@ -93,16 +109,34 @@ class Installed:
     """pi with the extension and the skills installed as skills/pi/README.md says, and the model as its only one."""
 
     def __init__(self, folder: Path, home: str, model: Model):
-        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder), "MIND_HOME": home, "PI_OFFLINE": "1"}
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "MIND_HOME": home,
+            "PI_OFFLINE": "1",
+        }
         self.work = folder / "work"
         self.work.mkdir()
         agent = folder / ".pi" / "agent"
         (agent / "extensions").mkdir(parents=True)
         (agent / "extensions" / "plainmind").symlink_to(os.path.join(SKILLS, "pi"))
-        compaction = {"enabled": False, "keepRecentTokens": 1}  # only when it is asked for, and then of nearly all
-        settings = {"skills": [SKILLS], "defaultProvider": "here", "defaultModel": "scripted", "compaction": compaction}
+        compaction = {
+            "enabled": False,
+            "keepRecentTokens": 1,
+        }  # only when it is asked for, and then of nearly all
+        settings = {
+            "skills": [SKILLS],
+            "defaultProvider": "here",
+            "defaultModel": "scripted",
+            "compaction": compaction,
+        }
         (agent / "settings.json").write_text(json.dumps(settings))
-        provider = {"baseUrl": model.url, "api": "openai-completions", "apiKey": "none", "models": [{"id": "scripted"}]}
+        provider = {
+            "baseUrl": model.url,
+            "api": "openai-completions",
+            "apiKey": "none",
+            "models": [{"id": "scripted"}],
+        }
         (agent / "models.json").write_text(json.dumps({"providers": {"here": provider}}))
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
@@ -110,7 +144,13 @@ class Installed:
         assert PROGRAM
         command = [PROGRAM, "-p", *arguments]
         ended = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=self.work, env=self.env, timeout=120
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=self.work,
+            env=self.env,
+            timeout=120,
         )
         assert ended.returncode == 0, ended.stderr
         return ended
@@ -119,7 +159,14 @@ class Installed:
     def conversation(self) -> Iterator[Conversation]:
         assert PROGRAM
         pipe = subprocess.PIPE
-        process = subprocess.Popen([PROGRAM, "--mode", "rpc"], stdin=pipe, stdout=pipe, text=True, cwd=self.work, env=self.env)
+        process = subprocess.Popen(
+            [PROGRAM, "--mode", "rpc"],
+            stdin=pipe,
+            stdout=pipe,
+            text=True,
+            cwd=self.work,
+            env=self.env,
+        )
         watch = threading.Timer(120, process.kill)
         watch.start()
         try:
@@ -151,11 +198,20 @@ def only_window(home) -> list:
 
 def test_pi_recalls_before_the_model_is_asked_and_logs_what_was_said(pi, model, home, command):
     command(
-        "mem-append", "--context", "discord-thread/1", "--role", "user", stdin=b"The tax extension is due on April 15th", home=home
+        "mem-append",
+        "--context",
+        "discord-thread/1",
+        "--role",
+        "user",
+        stdin=b"The tax extension is due on April 15th",
+        home=home,
     )
     function = {"name": "bash", "arguments": json.dumps({"command": "echo April"})}
     model.answers = [
-        {"content": "I look.", "tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": function}]},
+        {
+            "content": "I look.",
+            "tool_calls": [{"index": 0, "id": "c1", "type": "function", "function": function}],
+        },
         {"content": "On April 15th."},
         {"content": "You are welcome."},
     ]
@@ -164,8 +220,12 @@ def test_pi_recalls_before_the_model_is_asked_and_logs_what_was_said(pi, model, 
 
     (asked,), (again,) = model.users(0), model.users(1)
     warning, marker, block, empty, prompt = asked.split("\n")
-    assert "Untrusted data" in warning and marker == "INJECTED_CONTEXT_RELEVANT_MEMORIES" and not empty
-    assert [m["excerpt"] for m in json.loads(block)["memories"]] == ["The tax extension is due on April 15th"]
+    assert (
+        "Untrusted data" in warning and marker == "INJECTED_CONTEXT_RELEVANT_MEMORIES" and not empty
+    )
+    assert [m["excerpt"] for m in json.loads(block)["memories"]] == [
+        "The tax extension is due on April 15th"
+    ]
     assert prompt == "When is the tax extension due?"
     assert again == asked
 
@@ -192,13 +252,21 @@ def test_what_was_compacted_is_recalled_and_a_fork_is_logged_as_its_own(pi, mode
         assert "INJECTED_CONTEXT" not in json.dumps(model.requests)
         talk.do("compact")
         talk.say("When is the tax extension due?")
-        assert "The tax extension is due on April 15th" in model.users(-1)[-1].split("INJECTED_CONTEXT")[1]
+        assert (
+            "The tax extension is due on April 15th"
+            in model.users(-1)[-1].split("INJECTED_CONTEXT")[1]
+        )
         (origin,) = os.listdir(home.path("logs", "pi"))
         talk.do("fork", entryId=talk.do("get_fork_messages")["messages"][-1]["entryId"])
         talk.say("And the next one?")
     (fork,) = set(os.listdir(home.path("logs", "pi"))) - {origin}
-    assert [[len(logged(home, id, name)) for name in home.windows(f"pi/{id}")] for id in (origin, fork)] == [[4, 2], [2]]
-    assert [event.content for event in logged(home, fork, home.windows(f"pi/{fork}")[0])] == ["And the next one?", "Heard."]
+    assert [
+        [len(logged(home, id, name)) for name in home.windows(f"pi/{id}")] for id in (origin, fork)
+    ] == [[4, 2], [2]]
+    assert [event.content for event in logged(home, fork, home.windows(f"pi/{fork}")[0])] == [
+        "And the next one?",
+        "Heard.",
+    ]
 
 
 def test_pi_has_nothing_against_the_folder_of_skills(tmp_path):
@@ -213,14 +281,22 @@ def test_pi_has_nothing_against_the_folder_of_skills(tmp_path):
     """
     command = ["node", "--input-type=module", "--eval", script, library, str(tmp_path), SKILLS]
     ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
     )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == []
 
 
 def test_pi_knows_every_skill(pi, model):
-    names = [name for name in sorted(os.listdir(SKILLS)) if os.path.exists(os.path.join(SKILLS, name, "SKILL.md"))]
+    names = [
+        name
+        for name in sorted(os.listdir(SKILLS))
+        if os.path.exists(os.path.join(SKILLS, name, "SKILL.md"))
+    ]
     assert names
     pi.run("Hello")
     system = json.dumps(model.requests[0]["messages"][0])

@@ -17,7 +17,9 @@ HOUR = 3_600_000
 def say(home, unsynced):
     """Append an event so many hours after the beginning."""
 
-    def append(content: str, hour: int = 0, context: str = "discord-thread/1", role: str = "user", **meta):
+    def append(
+        content: str, hour: int = 0, context: str = "discord-thread/1", role: str = "user", **meta
+    ):
         Log(home).append(context, [Draft(NOW + hour * HOUR, role, content, meta)], NOW)
 
     return append
@@ -47,7 +49,9 @@ def test_the_reference_is_the_line_itself(say, script, home):
 def test_newest_first_over_all_contexts(say, search):
     for hour, context in ((3, "a/1"), (1, "b/1"), (4, "a/1"), (2, "c/1")):
         say(f"tea {hour}\nand tea again {hour}", hour, context)
-    assert search("tea") == [f"{said} {hour}" for hour in (4, 3, 2, 1) for said in ("tea", "and tea again")]
+    assert search("tea") == [
+        f"{said} {hour}" for hour in (4, 3, 2, 1) for said in ("tea", "and tea again")
+    ]
     assert search("-n", "3", "tea") == ["tea 4", "and tea again 4", "tea 3"]
 
 
@@ -75,10 +79,16 @@ def test_only_some_events(say, search):
     assert search("--author", "Ann", "tea") == ["tea of Ann"]
     assert search("--author", "ann", "tea", code=1) == []
     assert search("--context", "discord-channel/2", "tea") == ["tea of Bob"]
-    assert search("--role", "tool", "--role", "agent", "tea") == ["tea of the agent", "tea of a tool"]
+    assert search("--role", "tool", "--role", "agent", "tea") == [
+        "tea of the agent",
+        "tea of a tool",
+    ]
     assert search("--since", "2026-01-30T17:00:00Z", "tea") == ["tea of the agent", "tea of a tool"]
     assert search("--until", "2026-01-30T17:00:00+01:00", "tea") == ["tea of Ann"]
-    assert search("--since", "2026-01-30", "--until", "2026-01-30T16:23:55.120Z", "tea") == ["tea of Bob", "tea of Ann"]
+    assert search("--since", "2026-01-30", "--until", "2026-01-30T16:23:55.120Z", "tea") == [
+        "tea of Bob",
+        "tea of Ann",
+    ]
 
 
 def test_json(say, script):
@@ -122,15 +132,23 @@ def test_a_window_that_cannot_be_read_is_reported_and_the_rest_searched(say, scr
     assert ended.code == 66 and "no such window" in ended.err and ended.out.endswith(": tea\n")
 
 
-@pytest.mark.parametrize("expression", ["(a+)+$", "(a|aa)+$", "(.*)*=", "a*" * 30 + "=", r"(a*)*\1="])
+@pytest.mark.parametrize(
+    "expression", ["(a+)+$", "(a|aa)+$", "(.*)*=", "a*" * 30 + "=", r"(a*)*\1="]
+)
 def test_an_expression_that_would_never_end_is_ended(say, script, expression):
     say("a" * 4000 + "b")
     ended = script(SEARCH, "-E", "--timeout", "0.3", expression)
-    assert ended.code == 65 and "was not done in 0.3 s; write a simpler one" in ended.err and ended.out == ""
+    assert (
+        ended.code == 65
+        and "was not done in 0.3 s; write a simpler one" in ended.err
+        and ended.out == ""
+    )
 
 
 @pytest.mark.parametrize(
-    "expression", ["(", "*", "(?P<a", "[z-a]", "a{99999999999999999999}", "(" * 5000 + ")" * 5000], ids=lambda e: e[:8]
+    "expression",
+    ["(", "*", "(?P<a", "[z-a]", "a{99999999999999999999}", "(" * 5000 + ")" * 5000],
+    ids=lambda e: e[:8],
 )
 def test_what_is_no_expression(script, expression):
     ended = script(SEARCH, "-E", expression)
@@ -138,12 +156,24 @@ def test_what_is_no_expression(script, expression):
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("",), (" ",), ("a\nb",), ("-n", "0", "a"), ("--role", "cook", "a"), ("--timeout", "0", "a")]
+    "arguments",
+    [
+        (),
+        ("",),
+        (" ",),
+        ("a\nb",),
+        ("-n", "0", "a"),
+        ("--role", "cook", "a"),
+        ("--timeout", "0", "a"),
+    ],
 )
 def test_wrong_use(script, arguments):
     assert script(SEARCH, *arguments).code == 2
 
 
-@pytest.mark.parametrize("arguments", [("--context", "../x"), ("--since", "yesterday"), ("--until", "2026-01-30T12:00:00")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--context", "../x"), ("--since", "yesterday"), ("--until", "2026-01-30T12:00:00")],
+)
 def test_bad_data(script, arguments):
     assert script(SEARCH, *arguments, "tea").code == 65

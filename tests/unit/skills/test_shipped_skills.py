@@ -16,14 +16,24 @@ from scene import ROOT
 from skill_files import SKILLS
 from unit.test_house import COMMANDS, HEAVY, SECTIONS, SHARED, help_of, loaded
 
-NAMES = sorted(name for name in os.listdir(SKILLS) if os.path.exists(os.path.join(SKILLS, name, "SKILL.md")))
+NAMES = sorted(
+    name for name in os.listdir(SKILLS) if os.path.exists(os.path.join(SKILLS, name, "SKILL.md"))
+)
 SCRIPTS = sorted(
     os.path.join(SKILLS, name, script)
     for name in NAMES
     for script in os.listdir(os.path.join(SKILLS, name))
     if os.access(os.path.join(SKILLS, name, script), os.X_OK) and "." not in script
 )
-SHELL = {"mkdir", "grep", "sed", "cat", "ls", "echo", "printf"}  # what an example may use besides our own
+SHELL = {
+    "mkdir",
+    "grep",
+    "sed",
+    "cat",
+    "ls",
+    "echo",
+    "printf",
+}  # what an example may use besides our own
 
 
 def of(name: str) -> str:
@@ -81,7 +91,11 @@ def wrong(line: str, folder: str) -> list[str]:
         if path not in COMMANDS and path not in SCRIPTS and os.path.normpath(path) not in SCRIPTS:
             found += [name] if name not in SHELL else []
             continue
-        options = help_of(os.path.normpath(path)).partition("\nOPTIONS\n")[2].partition("\nENVIRONMENT\n")[0]
+        options = (
+            help_of(os.path.normpath(path))
+            .partition("\nOPTIONS\n")[2]
+            .partition("\nENVIRONMENT\n")[0]
+        )
         for word in words[: words.index("--")] if "--" in words else words:
             option = word.partition("=")[0]
             if (
@@ -96,14 +110,20 @@ def wrong(line: str, folder: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_names_what_is_there(name):
     lines = examples(of(name))
-    assert lines and [each for line in lines for each in wrong(line, os.path.join(SKILLS, name))] == []
+    assert (
+        lines and [each for line in lines for each in wrong(line, os.path.join(SKILLS, name))] == []
+    )
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=short)
 def test_every_example_of_a_manual_names_what_is_there(path):
-    lines = help_of(path).partition("\nEXAMPLES\n")[2].partition("\nSEE ALSO\n")[0].strip().split("\n")
+    lines = (
+        help_of(path).partition("\nEXAMPLES\n")[2].partition("\nSEE ALSO\n")[0].strip().split("\n")
+    )
     local = re.compile(rf"(?<![\w/-])({os.path.basename(path)})(?=\s|$)")
-    assert [each for line in lines for each in wrong(local.sub(r"./\1", line), os.path.dirname(path))] == []
+    assert [
+        each for line in lines for each in wrong(local.sub(r"./\1", line), os.path.dirname(path))
+    ] == []
     assert all(local.search(line) for line in lines)
 
 
@@ -135,7 +155,9 @@ def test_every_command_named_in_passing_is_there(name):
 def test_every_script_is_named_by_its_skill(name):
     for path in SCRIPTS:
         if os.path.dirname(path) == os.path.join(SKILLS, name):
-            assert f"./{os.path.basename(path)} " in of(name) or f"./{os.path.basename(path)}\n" in of(name), path
+            assert f"./{os.path.basename(path)} " in of(
+                name
+            ) or f"./{os.path.basename(path)}\n" in of(name), path
 
 
 # --- the scripts
@@ -156,7 +178,11 @@ def test_every_script_starts_as_the_commands_do():
 def test_every_script_is_a_page(path):
     source = files.read(path).decode()
     assert len(source.split("\n")) < 140
-    main = next(node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == "main")
+    main = next(
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == "main"
+    )
     assert main.end_lineno - main.body[0].lineno < 31
     assert source.endswith("\n\ncli.run(main)\n")
 
@@ -195,7 +221,9 @@ def checkout(tmp_path) -> str:
 
 
 def version(*words: str, cwd: str) -> str:
-    ended = subprocess.run(words, cwd=cwd, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+    ended = subprocess.run(
+        words, cwd=cwd, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}
+    )
     return ended.stdout if ended.returncode == 0 else f"{ended.returncode} {ended.stderr}"
 
 
@@ -214,11 +242,15 @@ def test_from_anywhere_through_links_and_with_spaces(checkout, tmp_path):
         ("./linked-script", str(tmp_path)),
     ]
     for words, cwd in ways:
-        assert re.search(r"^(search-exact|linked-script) \(plainmind\) ", version(words, "--version", cwd=cwd)), (words, cwd)
+        assert re.search(
+            r"^(search-exact|linked-script) \(plainmind\) ", version(words, "--version", cwd=cwd)
+        ), (words, cwd)
     assert version("sh", "search-exact", "--version", cwd=folder).startswith("search-exact ")
 
 
 def test_a_copy_without_a_checkout_says_so(tmp_path):
-    copied = shutil.copytree(os.path.join(SKILLS, "memory-search"), tmp_path / "skills" / "memory-search")
+    copied = shutil.copytree(
+        os.path.join(SKILLS, "memory-search"), tmp_path / "skills" / "memory-search"
+    )
     said = version(str(copied / "search-exact"), "--version", cwd="/")
     assert said.startswith("78 search-exact: not set up; run make in ")

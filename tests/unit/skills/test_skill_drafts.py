@@ -25,7 +25,10 @@ def folder(tmp_path) -> str:
 
 
 def findings(folder: str) -> list[str]:
-    return [f"{os.path.relpath(each.path, folder)}:{each.line}: {each.message}" for each in skills.draft(folder).findings]
+    return [
+        f"{os.path.relpath(each.path, folder)}:{each.line}: {each.message}"
+        for each in skills.draft(folder).findings
+    ]
 
 
 def tree(folder: str) -> dict[str, tuple[int, bytes]]:
@@ -33,7 +36,10 @@ def tree(folder: str) -> dict[str, tuple[int, bytes]]:
     for here, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(here, name)
-            found[os.path.relpath(path, folder)] = (stat.S_IMODE(os.stat(path).st_mode), files.read(path))
+            found[os.path.relpath(path, folder)] = (
+                stat.S_IMODE(os.stat(path).st_mode),
+                files.read(path),
+            )
     return found
 
 
@@ -50,7 +56,11 @@ def test_several_findings_of_one_head_each_with_its_line(folder, script):
     assert (ended.code, ended.err) == (1, "")
     places = [line.partition(": ")[0] for line in ended.out.splitlines()]
     assert places == [f"{folder}/SKILL.md:{line}" for line in (1, 3, 4, 5)]
-    assert "no 'description'" in ended.out and "'Tea' is no name" in ended.out and "nothing below the head" in ended.out
+    assert (
+        "no 'description'" in ended.out
+        and "'Tea' is no name" in ended.out
+        and "nothing below the head" in ended.out
+    )
 
 
 def test_findings_as_json(folder, script):
@@ -203,15 +213,24 @@ def test_added_whole_with_modes_and_known_from_then_on(folder, home, script):
     path = home.path("skills", "tea-timer", "SKILL.md")
     assert ended == (0, path + "\n", "")
     made = tree(home.path("skills", "tea-timer"))
-    assert {name: data for name, (_, data) in made.items()} == {name: data for name, (_, data) in tree(folder).items()}
-    assert {name: mode for name, (mode, _) in made.items()} == {"SKILL.md": 0o600, "steep": 0o700, "references/green.md": 0o600}
+    assert {name: data for name, (_, data) in made.items()} == {
+        name: data for name, (_, data) in tree(folder).items()
+    }
+    assert {name: mode for name, (mode, _) in made.items()} == {
+        "SKILL.md": 0o600,
+        "steep": 0o700,
+        "references/green.md": 0o600,
+    }
     assert stat.S_IMODE(os.stat(home.path("skills", "tea-timer", "references")).st_mode) == 0o700
     assert [each.path for each in skills.discover(home, "/none", pytest.fail)] == [path]
 
 
 def test_added_as_json(folder, home, script):
     ended = script(ADD, "--json", folder)
-    assert json.loads(ended.out) == {"name": "tea-timer", "path": home.path("skills", "tea-timer", "SKILL.md")}
+    assert json.loads(ended.out) == {
+        "name": "tea-timer",
+        "path": home.path("skills", "tea-timer", "SKILL.md"),
+    }
 
 
 def test_a_dry_run_lists_the_files_and_copies_nothing(folder, home, script):
@@ -225,7 +244,10 @@ def test_never_over_another_one(folder, home, script):
     before = tree(home.path("skills"))
     write(folder, body="Differently.\n")
     ended = script(ADD, folder)
-    assert ended.code == 1 and "there is a skill 'tea-timer' already; look at it; then --replace" in ended.err
+    assert (
+        ended.code == 1
+        and "there is a skill 'tea-timer' already; look at it; then --replace" in ended.err
+    )
     assert tree(home.path("skills")) == before
 
 
@@ -303,11 +325,18 @@ def test_on_disk_before_it_has_its_name(folder, home, monkeypatch, there):
         if os.path.isdir(one):
             named.append(len(synced))
 
-    monkeypatch.setattr(os, "rename", lambda one, other: (naming(one, other), rename(one, other))[1])
-    monkeypatch.setattr(exchange, "swap", lambda one, other: (naming(one, other), swap(one, other))[1])
+    monkeypatch.setattr(
+        os, "rename", lambda one, other: (naming(one, other), rename(one, other))[1]
+    )
+    monkeypatch.setattr(
+        exchange, "swap", lambda one, other: (naming(one, other), swap(one, other))[1]
+    )
     skills.add(home, skills.draft(folder), replace=there)
     target = home.path("skills", "tea-timer")
-    inodes = {os.stat(target).st_ino, *(os.stat(os.path.join(target, name)).st_ino for name in ("references", *tree(target)))}
+    inodes = {
+        os.stat(target).st_ino,
+        *(os.stat(os.path.join(target, name)).st_ino for name in ("references", *tree(target))),
+    }
     assert len(named) == 1 and inodes <= set(synced[: named[0]])
     assert os.stat(home.path("skills")).st_ino in synced[named[0] :]
 

@@ -116,8 +116,14 @@ def test_one_line_a_skill_with_the_path_of_its_file(found, own, home, shipped):
     told = skills.text(found()[0])
     lines = told.split("\n")
     assert "read its file with bash" in lines[0] and lines[1] == ""
-    assert lines[2] == f"- brew: Brews. Use it: daily. [31m ({shlex.quote(home.path('skills/brew/SKILL.md'))})"
-    assert lines[3] == f"- tea-timer: Does it. Use it when asked. ({shlex.quote(shipped + '/tea-timer/SKILL.md')})"
+    assert (
+        lines[2]
+        == f"- brew: Brews. Use it: daily. [31m ({shlex.quote(home.path('skills/brew/SKILL.md'))})"
+    )
+    assert (
+        lines[3]
+        == f"- tea-timer: Does it. Use it when asked. ({shlex.quote(shipped + '/tea-timer/SKILL.md')})"
+    )
     assert len(lines) == 4 and all(line.isprintable() for line in lines)
 
 
@@ -202,7 +208,18 @@ def test_a_renamed_folder_is_seen(kept, found, shipped):
         lambda kept: {digest: {"name": "brew", "description": "x" * 1025} for digest in kept},
         lambda kept: {digest: {"name": "../brew", "description": "D"} for digest in kept},
     ],
-    ids=["empty", "no JSON", "deep", "a list", "null", "lists", "numbers", "half", "long", "a path"],
+    ids=[
+        "empty",
+        "no JSON",
+        "deep",
+        "a list",
+        "null",
+        "lists",
+        "numbers",
+        "half",
+        "long",
+        "a path",
+    ],
 )
 def test_what_was_kept_may_be_damaged(kept, found, home, damage):
     before, path = found(), os.path.join(home.index, "skills.json")
@@ -214,10 +231,14 @@ def test_what_was_kept_may_be_damaged(kept, found, home, damage):
 
 def test_what_is_gone_is_not_kept(kept, found, own, shipped, home):
     own("coffee")
-    files.replace(os.path.join(shipped, "brew", "SKILL.md"), b"---\nname: brew\ndescription: New.\n---\n")
+    files.replace(
+        os.path.join(shipped, "brew", "SKILL.md"), b"---\nname: brew\ndescription: New.\n---\n"
+    )
     found()
     values = json.loads(files.read(os.path.join(home.index, "skills.json"))).values()
-    assert sorted(each["description"] for each in values) == ["Does it. Use it when asked."] * 2 + ["New."]
+    assert sorted(each["description"] for each in values) == ["Does it. Use it when asked."] * 2 + [
+        "New."
+    ]
 
 
 def test_a_dry_run_keeps_nothing(found, home):

@@ -97,7 +97,9 @@ def process():
 def server(process, monkeypatch):
     fresh = process.another()
     monkeypatch.setattr(discord.http.Route, "BASE", fresh.api)
-    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(fresh.gateway))
+    monkeypatch.setattr(
+        discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(fresh.gateway)
+    )
     return fresh
 
 
@@ -115,13 +117,18 @@ def channel_of(bot, server):
 
 
 def test_a_message_goes_both_ways(server, bot):
-    said = server.say("good morning", attachments=[attachment("../a b.txt", b"\x00hi", "text/plain")])
+    said = server.say(
+        "good morning", attachments=[attachment("../a b.txt", b"\x00hi", "text/plain")]
+    )
     server.wait(lambda: bot.heard)
     heard = bot.heard[0]
     assert (str(heard.id), heard.content, str(heard.author.id), heard.guild.id) == (
         said["id"], "good morning", server.owner, int(server.guild),
     )  # fmt: skip
-    assert heard.attachments[0].filename == "../a b.txt" and bot.run_there(heard.attachments[0].read()) == b"\x00hi"
+    assert (
+        heard.attachments[0].filename == "../a b.txt"
+        and bot.run_there(heard.attachments[0].read()) == b"\x00hi"
+    )
 
     reply = bot.run_there(heard.reply("and to you", file=discord.File(__file__, "me.py")))
     posted = server.posted()
@@ -163,7 +170,11 @@ def test_an_enforced_nonce_makes_one_message(server, bot):
     here, elsewhere = channel_of(bot, server), bot.get_channel(int(server.elsewhere))
     first = bot.run_there(here.send("once", nonce="n1"))
     again = bot.run_there(here.send("twice?", nonce="n1"))
-    assert first.id == again.id and again.content == "once" and [m["content"] for m in server.posted()] == ["once"]
+    assert (
+        first.id == again.id
+        and again.content == "once"
+        and [m["content"] for m in server.posted()] == ["once"]
+    )
     bot.run_there(here.send("another", nonce="n2"))
     bot.run_there(elsewhere.send("there", nonce="n1"))
     assert len(server.posted()) == 2 and len(server.posted(server.elsewhere)) == 1
@@ -196,11 +207,18 @@ def test_who_would_have_been_notified_is_recorded(server, bot):
     bot.run_there(channel.send(text, allowed_mentions=discord.AllowedMentions.none()))
     bot.run_there(
         channel.send(
-            text, allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(server.owner)])
+            text,
+            allowed_mentions=discord.AllowedMentions(
+                everyone=False, roles=False, users=[discord.Object(server.owner)]
+            ),
         )
     )
     said = [m["pinged"] for m in server.posted()]
-    assert said[0] == {"everyone": True, "users": [server.owner, server.stranger], "roles": [server.role]}
+    assert said[0] == {
+        "everyone": True,
+        "users": [server.owner, server.stranger],
+        "roles": [server.role],
+    }
     assert said[1] == {"everyone": False, "users": [], "roles": []}
     assert said[2] == {"everyone": False, "users": [server.owner], "roles": []}
     assert server.posted()[1]["allowed_mentions"] == {"parse": []}
@@ -233,7 +251,10 @@ def test_what_is_not_a_persons_message_says_so(server, bot):
     server.say("", type=7)
     server.say("direct", channel=server.dm)
     sent = requests.post(
-        server.webhook, params={"wait": "true"}, json={"content": "remember", "allowed_mentions": {"parse": []}}, timeout=10
+        server.webhook,
+        params={"wait": "true"},
+        json={"content": "remember", "allowed_mentions": {"parse": []}},
+        timeout=10,
     )
     server.wait(lambda: len(bot.heard) == 5)
     assert [m.webhook_id for m in bot.heard[:2]] == [1100000000000000099, None]
@@ -247,7 +268,10 @@ def test_what_is_not_a_persons_message_says_so(server, bot):
 
 def test_history_is_paged_in_both_directions(server, bot):
     said = server.many(
-        operations=[{"do": "say", "content": str(n), "live": False, "timestamp": 1_700_000_000 + n} for n in range(250)]
+        operations=[
+            {"do": "say", "content": str(n), "live": False, "timestamp": 1_700_000_000 + n}
+            for n in range(250)
+        ]
     )
     channel = channel_of(bot, server)
 
@@ -257,7 +281,10 @@ def test_history_is_paged_in_both_directions(server, bot):
     numbers = [str(n) for n in range(250)]
     assert bot.run_there(texts()) == numbers[::-1]
     assert bot.run_there(texts(oldest_first=True)) == numbers
-    assert bot.run_there(texts(after=discord.Object(said[99]["id"]), oldest_first=True)) == numbers[100:]
+    assert (
+        bot.run_there(texts(after=discord.Object(said[99]["id"]), oldest_first=True))
+        == numbers[100:]
+    )
     assert bot.run_there(texts(before=discord.Object(said[99]["id"]))) == numbers[98::-1]
     around = bot.run_there(bot.http.logs_from(channel.id, 5, around=said[99]["id"]))
     assert [m["content"] for m in around] == ["101", "100", "99", "98", "97"]
@@ -274,8 +301,15 @@ def test_a_thread_made_from_a_message_has_its_id(server, bot):
     server.say("inside", channel=said["id"])
     server.wait(lambda: "inside" in bot.texts())
     types = [m.type for m in bot.heard]
-    assert types == [discord.MessageType.default, discord.MessageType.thread_starter_message, discord.MessageType.default]
-    assert isinstance(bot.heard[2].channel, discord.Thread) and bot.heard[1].reference.resolved.content == "start here"
+    assert types == [
+        discord.MessageType.default,
+        discord.MessageType.thread_starter_message,
+        discord.MessageType.default,
+    ]
+    assert (
+        isinstance(bot.heard[2].channel, discord.Thread)
+        and bot.heard[1].reference.resolved.content == "start here"
+    )
     assert [m.id for m in bot.edited] == [thread.id] and bot.edited[0].flags.has_thread
     assert bot.run_there(bot.fetch_channel(thread.id)).parent_id == int(server.channel)
     assert [t.id for t in bot.run_there(thread.guild.active_threads())] == [thread.id]
@@ -284,8 +318,13 @@ def test_a_thread_made_from_a_message_has_its_id(server, bot):
 
 
 def test_archived_threads_are_paged_and_speaking_wakes_them(server, bot):
-    threads = [server.thread(name=f"t{n}", archived=True, live=False, timestamp=1_700_000_000 + n)["id"] for n in range(103)]
-    private = server.thread(name="private", private=True, joined=True, archived=True, live=False)["id"]
+    threads = [
+        server.thread(name=f"t{n}", archived=True, live=False, timestamp=1_700_000_000 + n)["id"]
+        for n in range(103)
+    ]
+    private = server.thread(name="private", private=True, joined=True, archived=True, live=False)[
+        "id"
+    ]
     server.say("slept", channel=threads[0], live=False, timestamp=1_700_000_100)
     channel = channel_of(bot, server)
 
@@ -293,12 +332,19 @@ def test_archived_threads_are_paged_and_speaking_wakes_them(server, bot):
         return [str(t.id) async for t in channel.archived_threads(limit=None, **which)]
 
     assert bot.run_there(archived()) == threads[::-1]
-    assert bot.run_there(archived(private=True)) == bot.run_there(archived(private=True, joined=True)) == [private]
+    assert (
+        bot.run_there(archived(private=True))
+        == bot.run_there(archived(private=True, joined=True))
+        == [private]
+    )
     assert server.counts()["GET /channels/{channel_id}/threads/archived/public"] == 2
     assert "THREAD_UPDATE" not in bot.events
     server.say("awake", channel=threads[0])
     server.wait(lambda: "awake" in bot.texts())
-    assert bot.events[-2:] == ["THREAD_UPDATE", "MESSAGE_CREATE"] and not bot.heard[-1].channel.archived
+    assert (
+        bot.events[-2:] == ["THREAD_UPDATE", "MESSAGE_CREATE"]
+        and not bot.heard[-1].channel.archived
+    )
 
 
 def test_a_private_thread_is_not_there_for_who_is_not_in_it(server, bot):
@@ -319,7 +365,10 @@ def test_channels_threads_and_reactions_of_the_bot(server, bot):
     assert server.messages(channel)[0]["reactions"][0]["emoji"]["name"] == "👀"
     thread = bot.run_there(bot.fetch_channel(server.thread(channel=channel)["id"]))
     bot.run_there(thread.join())
-    assert bot.run_there(bot.fetch_channel(thread.id)).me and bot.run_there(thread.edit(archived=True)).archived
+    assert (
+        bot.run_there(bot.fetch_channel(thread.id)).me
+        and bot.run_there(thread.edit(archived=True)).archived
+    )
 
     async def types():
         async with thread.typing():
@@ -345,14 +394,20 @@ class Commanded(Bot):
 
         @memory.command(name="add", description="keep it")
         async def add(interaction: discord.Interaction, text: str, times: int = 1):
-            await interaction.response.send_message(text * times, allowed_mentions=discord.AllowedMentions.none())
+            await interaction.response.send_message(
+                text * times, allowed_mentions=discord.AllowedMentions.none()
+            )
             with pytest.raises(discord.InteractionResponded):
                 await interaction.response.defer()
             assert (await interaction.original_response()).content == text * times
 
         @more.command(name="who", description="who is it")
-        async def who(interaction: discord.Interaction, user: discord.User, file: discord.Attachment):
-            await interaction.response.send_message(f"{user.id} {interaction.channel_id} {(await file.read()).decode()}")
+        async def who(
+            interaction: discord.Interaction, user: discord.User, file: discord.Attachment
+        ):
+            await interaction.response.send_message(
+                f"{user.id} {interaction.channel_id} {(await file.read()).decode()}"
+            )
 
         @tree.context_menu(name="Remember this")
         async def remember(interaction: discord.Interaction, message: discord.Message):
@@ -384,13 +439,25 @@ def commanded(server):
 
 
 def answered(server, asked, edits=0):
-    return server.wait(lambda: (i := server.interaction(asked["id"]))["answered"] and i["edits"] >= edits and i)
+    return server.wait(
+        lambda: (i := server.interaction(asked["id"]))["answered"] and i["edits"] >= edits and i
+    )
 
 
 def test_a_command_is_answered(server, commanded):
-    assert sorted(c["name"] for c in server.commands()) == ["Remember this", "form", "memory", "status"]
+    assert sorted(c["name"] for c in server.commands()) == [
+        "Remember this",
+        "form",
+        "memory",
+        "status",
+    ]
     said = answered(server, server.interact("memory add", {"text": "ha", "times": 2}))
-    assert (said["type"], said["content"], said["deferred"], said["ephemeral"]) == (4, "haha", False, False)
+    assert (said["type"], said["content"], said["deferred"], said["ephemeral"]) == (
+        4,
+        "haha",
+        False,
+        False,
+    )
     assert said["answered_after"] > 0 and said["messages"][0]["type"] == 20
     assert [m["content"] for m in server.messages()] == ["haha"] and server.posted() == []
 
@@ -399,32 +466,50 @@ def test_a_deferred_ephemeral_answer_is_in_no_channel(server, commanded):
     asked = server.interact("status")
     said = server.wait(lambda: len((i := server.interaction(asked["id"]))["messages"]) == 2 and i)
     assert (said["type"], said["deferred"], said["ephemeral"], said["edits"]) == (5, True, True, 1)
-    assert [(m["content"], m["flags"]) for m in said["messages"]] == [("all well", 64), ("really", 64)]
+    assert [(m["content"], m["flags"]) for m in said["messages"]] == [
+        ("all well", 64),
+        ("really", 64),
+    ]
     assert server.messages() == []
 
 
 def test_groups_users_and_files_reach_a_command_in_a_thread(server, commanded):
     thread = server.thread(name="aside")["id"]
     file = attachment("a.txt", b"bytes")
-    said = answered(server, server.interact("memory more who", {"user": server.stranger, "file": file}, channel=thread))
+    said = answered(
+        server,
+        server.interact("memory more who", {"user": server.stranger, "file": file}, channel=thread),
+    )
     assert said["content"] == f"{server.stranger} {thread} bytes"
 
 
 def test_a_message_command_has_its_message(server, commanded):
     said = server.say("blue")
     done = answered(server, server.interact("Remember this", target=said["id"]), edits=1)
-    assert done["content"] == "kept: blue" and done["deferred"] and not done["messages"][0]["flags"] & 128
+    assert (
+        done["content"] == "kept: blue"
+        and done["deferred"]
+        and not done["messages"][0]["flags"] & 128
+    )
 
 
 def test_a_modal_comes_back_filled_in(server, commanded):
     asked = answered(server, server.interact("form"))
     assert asked["type"] == 9 and asked["messages"] == []
     field = asked["answer"]["components"][0]["components"][0]["custom_id"]
-    assert answered(server, server.submit(interaction=asked["id"], values={field: "bread"}))["content"] == "filled in: bread"
+    assert (
+        answered(server, server.submit(interaction=asked["id"], values={field: "bread"}))["content"]
+        == "filled in: bread"
+    )
 
 
 def test_what_is_not_registered_cannot_be_called(server, commanded):
-    for command, options in [("nothing", {}), ("memory", {}), ("memory add", {}), ("memory add", {"text": "x", "y": 1})]:
+    for command, options in [
+        ("nothing", {}),
+        ("memory", {}),
+        ("memory add", {}),
+        ("memory add", {"text": "x", "y": 1}),
+    ]:
         with pytest.raises(ValueError, match="interact"):
             server.interact(command, options)
 
@@ -432,7 +517,9 @@ def test_what_is_not_registered_cannot_be_called(server, commanded):
 def test_an_answer_that_is_late_is_refused(server, commanded):
     server.set(interaction_seconds=0)
     asked = server.interact("status")
-    server.wait(lambda: server.counts().get("POST /interactions/{webhook_id}/{webhook_token}/callback"))
+    server.wait(
+        lambda: server.counts().get("POST /interactions/{webhook_id}/{webhook_token}/callback")
+    )
     assert not server.interaction(asked["id"])["answered"]
 
 
@@ -442,7 +529,12 @@ def test_an_answer_that_is_late_is_refused(server, commanded):
 def test_what_was_missed_is_told_after_a_resume_once(server, bot):
     server.say("before")
     server.wait(lambda: bot.texts() == ["before"])
-    server.many(operations=[{"do": "drop", "code": 4000}, *[{"do": "say", "content": str(n)} for n in range(20)]])
+    server.many(
+        operations=[
+            {"do": "drop", "code": 4000},
+            *[{"do": "say", "content": str(n)} for n in range(20)],
+        ]
+    )
     server.wait(lambda: "RESUMED" in bot.events)
     server.say("after")
     server.wait(lambda: "after" in bot.texts())
@@ -472,7 +564,9 @@ def test_op_9_is_a_new_session_unless_it_can_be_resumed(server, bot):
     server.invalid_session(resumable=False)
     server.wait(lambda: bot.events.count("READY") == 2)
     assert server.connected()[0]["session"] != first and server.counts()["identify"] == 2
-    assert spoken(server, (6, {"token": server.token, "session_id": first, "seq": 1}))[0][1]["op"] == 9
+    assert (
+        spoken(server, (6, {"token": server.token, "session_id": first, "seq": 1}))[0][1]["op"] == 9
+    )
     server.say("still here")
     server.wait(lambda: bot.texts() == ["still here"])
 
@@ -530,7 +624,13 @@ def test_who_asks_for_no_compression_gets_text(server):
     [
         ([(2, {"token": "wrong", "intents": 0})], 4004),
         ([(8, {"guild_id": "1"})], 4003),
-        ([(2, {"token": Discord.token, "intents": 0}), (2, {"token": Discord.token, "intents": 0})], 4005),
+        (
+            [
+                (2, {"token": Discord.token, "intents": 0}),
+                (2, {"token": Discord.token, "intents": 0}),
+            ],
+            4005,
+        ),
         ([(2, {"token": Discord.token, "intents": 0}), (99, None)], 4001),
         ([(2, "x" * 5000)], 4002),
     ],
@@ -560,7 +660,11 @@ def test_members_are_told_when_asked_for(server):
     intents = discord.Intents.default()
     intents.members = True
     with connected(server, Bot(intents=intents)) as bot:
-        assert {str(m.id) for m in bot.guilds[0].members} == {server.bot_id, server.owner, server.stranger}
+        assert {str(m.id) for m in bot.guilds[0].members} == {
+            server.bot_id,
+            server.owner,
+            server.stranger,
+        }
 
 
 def test_one_bot_after_another_starts_from_what_there_is(server):
@@ -577,7 +681,10 @@ def test_the_server_ends_with_the_process_that_started_it():
     started = "from discord_server.client import Discord; d = Discord().__enter__(); print(d.url, flush=True); import time; time.sleep(60)"
     tests = os.path.dirname(os.path.dirname(discord_server.__file__))
     parent = subprocess.Popen(
-        [sys.executable, "-c", started], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": tests}
+        [sys.executable, "-c", started],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": tests},
     )
     address = parent.stdout.readline().strip().removeprefix("http://").split(":")
     parent.kill()
@@ -601,7 +708,9 @@ def test_a_wrong_token_is_refused_by_both(server):
     assert not server.log()["requests"][0]["authorized"]
 
 
-@pytest.mark.parametrize("code, ends", [(4004, discord.ConnectionClosed), (4014, discord.PrivilegedIntentsRequired)])
+@pytest.mark.parametrize(
+    "code, ends", [(4004, discord.ConnectionClosed), (4014, discord.PrivilegedIntentsRequired)]
+)
 def test_a_close_after_identify_ends_the_client(server, code, ends):
     server.fault("gateway", "close_after_identify", code=code)
     with connected(server, bot := Bot(), ready=False):
@@ -657,11 +766,16 @@ def test_a_429_of_discord_is_waited_for_and_one_of_cloudflare_is_not(server, bot
     with pytest.raises(discord.HTTPException, match="429.*DOCTYPE"):
         bot.run_there(channel.send("banned"))
     assert [m["content"] for m in server.posted()] == ["patient"]
-    assert [(r["status"], r["fault"]) for r in server.log()["requests"][-3:]] == [(429, "429"), (200, None), (429, "429")]
+    assert [(r["status"], r["fault"]) for r in server.log()["requests"][-3:]] == [
+        (429, "429"),
+        (200, None),
+        (429, "429"),
+    ]
 
 
 @pytest.mark.parametrize(
-    "what, raised", [("503", discord.DiscordServerError), ("403", discord.Forbidden), ("404", discord.NotFound)]
+    "what, raised",
+    [("503", discord.DiscordServerError), ("403", discord.Forbidden), ("404", discord.NotFound)],
 )
 def test_a_status_is_answered_as_told(server, bot, what, raised):
     server.fault("rest", what, match=POST)
@@ -674,7 +788,10 @@ def test_an_error_page_is_tried_again_and_slow_is_only_slow(server, bot):
     server.fault("rest", "html", match=POST, status=502)
     server.fault("rest", "slow", match=POST, seconds=0.1)
     bot.run_there(channel_of(bot, server).send("in the end"))
-    assert [(r["status"], r["fault"]) for r in server.log()["requests"][-2:]] == [(502, "html"), (200, "slow")]
+    assert [(r["status"], r["fault"]) for r in server.log()["requests"][-2:]] == [
+        (502, "html"),
+        (200, "slow"),
+    ]
     assert len(server.posted()) == 1
 
 
@@ -688,7 +805,10 @@ def test_a_reset_before_stores_nothing_and_one_after_stores_it_once(server, bot)
     with pytest.raises(OSError):
         bot.run_there(channel.send("stored", nonce="2"))
     assert [m["content"] for m in server.posted()] == ["stored"]
-    assert str(bot.run_there(channel.send("stored", nonce="2")).id) == server.posted()[0]["id"] and len(server.posted()) == 1
+    assert (
+        str(bot.run_there(channel.send("stored", nonce="2")).id) == server.posted()[0]["id"]
+        and len(server.posted()) == 1
+    )
 
 
 def test_a_hanging_request_is_answered_by_nobody(server, bot):
@@ -716,6 +836,12 @@ def test_a_rule_counts_what_it_lets_pass_and_what_it_takes(server, bot):
     with pytest.raises(discord.NotFound):
         bot.run_there(channel.send("second"))
     bot.run_there(channel.send("third"))
-    assert server.faults()[0] == {"where": "rest", "what": "404", "match": POST, "left": 0, "used": 1}
+    assert server.faults()[0] == {
+        "where": "rest",
+        "what": "404",
+        "match": POST,
+        "left": 0,
+        "used": 1,
+    }
     with pytest.raises(ValueError, match="no such fault"):
         server.fault("rest", "earthquake")

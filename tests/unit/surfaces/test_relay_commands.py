@@ -15,7 +15,14 @@ def talk(tmp_path_factory):
     model = f"command:'{folder}/program'"
     with (
         Discord() as discord,
-        Talk(folder, discord, MIND_RELAY_TURN="agent-turn", MIND_TURN_MODEL=model, MIND_EMBED_MODEL="embedded", TZ="UTC") as talk,
+        Talk(
+            folder,
+            discord,
+            MIND_RELAY_TURN="agent-turn",
+            MIND_TURN_MODEL=model,
+            MIND_EMBED_MODEL="embedded",
+            TZ="UTC",
+        ) as talk,
     ):
         yield talk
 
@@ -54,9 +61,22 @@ def shown(talk, ref):
 
 def test_the_commands_are_published_once(talk):
     there = {command["name"] for command in talk.discord.commands()}
-    assert there == {"new", "remember", "Remember this", "memory", "recall", "stop", "status", "remind"}
+    assert there == {
+        "new",
+        "remember",
+        "Remember this",
+        "memory",
+        "recall",
+        "stop",
+        "status",
+        "remind",
+    }
     talk.relay.stop()
-    puts = lambda: [r for r in talk.discord.log()["requests"] if r["method"] == "PUT" and r["path"].endswith("/commands")]  # noqa: E731
+    puts = lambda: [
+        r
+        for r in talk.discord.log()["requests"]
+        if r["method"] == "PUT" and r["path"].endswith("/commands")
+    ]  # noqa: E731
     before = len(puts())
     talk.relay.start()
     talk.answer(talk.say("there again"))  # it has heard all it has missed, and publishes no more
@@ -78,14 +98,20 @@ def test_each_is_deferred_within_a_second_and_shown_to_nobody_else(talk, thread,
 
 
 def test_the_message_command_is_deferred_within_a_second_too(talk, thread):
-    answered = talk.ask("Remember this", place=thread, target=talk.say("nobody heard this", thread, live=False))
+    answered = talk.ask(
+        "Remember this", place=thread, target=talk.say("nobody heard this", thread, live=False)
+    )
     assert answered["deferred"] and answered["ephemeral"] and answered["answered_after"] < 1
 
 
 def test_a_command_is_deferred_before_anything_is_done(talk, thread):
     with files.lock(talk.relay.path(".lock")):  # nothing can be pinned
-        asked = talk.discord.interact("remember", {"text": "the lock was held"}, channel=thread)["id"]
-        answered = talk.discord.wait(lambda: (found := talk.discord.interaction(asked))["answered"] and found)
+        asked = talk.discord.interact("remember", {"text": "the lock was held"}, channel=thread)[
+            "id"
+        ]
+        answered = talk.discord.wait(
+            lambda: (found := talk.discord.interaction(asked))["answered"] and found
+        )
         assert answered["deferred"] and answered["edits"] == 0
     assert "> the lock was held\n" in shown(talk, ref_of(talk.told(asked)))
 
@@ -106,9 +132,18 @@ def test_a_stranger_is_ignored_and_told_of_once(talk, thread):
     before = pins(talk)
     target = talk.say("mine", thread, live=False)
     asked = [
-        talk.discord.interact("remember", {"text": "let me in"}, channel=thread, user=talk.discord.stranger),
-        talk.discord.interact("remind add", {"when": "in 1h", "message": "me"}, channel=thread, user=talk.discord.stranger),
-        talk.discord.interact("Remember this", channel=thread, user=talk.discord.stranger, target=target),
+        talk.discord.interact(
+            "remember", {"text": "let me in"}, channel=thread, user=talk.discord.stranger
+        ),
+        talk.discord.interact(
+            "remind add",
+            {"when": "in 1h", "message": "me"},
+            channel=thread,
+            user=talk.discord.stranger,
+        ),
+        talk.discord.interact(
+            "Remember this", channel=thread, user=talk.discord.stranger, target=target
+        ),
     ]
     talk.discord.say("and me", channel=thread, author=talk.discord.stranger)
     talk.ask("status", place=thread)  # they were heard before
@@ -125,9 +160,15 @@ def test_new_begins_a_window_that_the_next_message_is_the_first_of(talk, thread)
     talk.answer(talk.say("the old story", thread), thread)
     answered = talk.ask("new", place=thread)
     windows = talk.windows(context(thread))
-    assert len(windows) == 2 and answered["content"] == f"A new window: `logs/{context(thread)}/{windows[-1]}`"
+    assert (
+        len(windows) == 2
+        and answered["content"] == f"A new window: `logs/{context(thread)}/{windows[-1]}`"
+    )
     talk.answer(talk.say("a fresh start", thread), thread)
-    assert [e["content"] for e in talk.events(context(thread))] == ["a fresh start", "re: a fresh start"]
+    assert [e["content"] for e in talk.events(context(thread))] == [
+        "a fresh start",
+        "re: a fresh start",
+    ]
     assert [m["role"] for m in talk.request("a fresh start")["messages"]] == ["system", "user"]
 
 
@@ -138,7 +179,9 @@ def test_new_stops_a_turn_first(talk, thread):
     assert answered["content"].endswith("(a turn was stopped)") and answered["answered_after"] < 1
     assert talk.answer(id, thread)["content"] == "(stopped)"
     old, new = talk.windows(context(thread))
-    assert talk.relay.read("logs", context(thread), old).count("\n## ") == 2  # what was said, and that it was stopped
+    assert (
+        talk.relay.read("logs", context(thread), old).count("\n## ") == 2
+    )  # what was said, and that it was stopped
     assert "hold for ever" in talk.relay.read("logs", context(thread), old)
     next_one = talk.say("go on", thread)
     assert talk.answer(next_one, thread)["content"] == "re: go on"
@@ -160,19 +203,26 @@ def test_new_in_one_place_leaves_the_others(talk, thread):
 def test_remember_pins_a_text(talk, thread):
     ref = ref_of(talk.ask("remember", {"text": "Ann's birthday is on May 3rd\nlike Bob's"}, thread))
     assert "> Ann's birthday is on May 3rd\n> like Bob's\n" in shown(talk, ref)
-    assert ref.startswith(f"logs/{context(thread)}/") and any(line.startswith(f"{ref}:") for line in pins(talk))
+    assert ref.startswith(f"logs/{context(thread)}/") and any(
+        line.startswith(f"{ref}:") for line in pins(talk)
+    )
 
 
 def test_remember_without_a_text_pins_what_was_said_last(talk, thread):
     talk.answer(talk.say("the first thing", thread), thread)
     talk.answer(talk.say("the last thing", thread), thread)
     ref = ref_of(talk.ask("remember", place=thread))
-    assert "> the last thing\n" in shown(talk, ref) and any(line.startswith(f"{ref}:") for line in pins(talk))
+    assert "> the last thing\n" in shown(talk, ref) and any(
+        line.startswith(f"{ref}:") for line in pins(talk)
+    )
 
 
 def test_remember_without_a_text_where_nothing_was_said_asks_for_one(talk, thread):
     before = pins(talk)
-    assert "nothing has been said here yet; give a text" in talk.ask("remember", place=thread)["content"]
+    assert (
+        "nothing has been said here yet; give a text"
+        in talk.ask("remember", place=thread)["content"]
+    )
     assert pins(talk) == before
 
 
@@ -188,7 +238,9 @@ def test_remember_this_pins_the_message_in_the_log(talk, thread):
     talk.answer(talk.say("something else", thread), thread)
     ref = ref_of(talk.ask("Remember this", place=thread, target=id))
     assert any(line.startswith(f"{ref}:") for line in pins(talk))
-    assert [e["ref"] for e in talk.events(context(thread)) if e["meta"].get("message_id") == id] == [ref]
+    assert [
+        e["ref"] for e in talk.events(context(thread)) if e["meta"].get("message_id") == id
+    ] == [ref]
 
 
 def test_remember_this_finds_what_was_said_before_a_new_window(talk, thread):
@@ -198,7 +250,11 @@ def test_remember_this_finds_what_was_said_before_a_new_window(talk, thread):
     talk.ask("new", place=thread)
     ref = ref_of(talk.ask("Remember this", place=thread, target=id))
     assert "> the sugar is in the jar\n" in shown(talk, ref)
-    assert before == 2 and talk.events(context(thread)) == [] and ref.partition(":")[0].endswith(talk.windows(context(thread))[0])
+    assert (
+        before == 2
+        and talk.events(context(thread)) == []
+        and ref.partition(":")[0].endswith(talk.windows(context(thread))[0])
+    )
 
 
 def test_remember_this_on_an_answer_pins_the_answer_in_the_log(talk, thread):
@@ -207,14 +263,18 @@ def test_remember_this_on_an_answer_pins_the_answer_in_the_log(talk, thread):
     ref = ref_of(talk.ask("Remember this", place=thread, target=first["id"]))
     assert [e["ref"] for e in talk.events(context(thread)) if e["role"] == "agent"] == [ref]
     assert any(line.startswith(f"{ref}:") for line in pins(talk))
-    part = ref_of(talk.ask("Remember this", place=thread, target=second["id"]))  # which refers to nothing
+    part = ref_of(
+        talk.ask("Remember this", place=thread, target=second["id"])
+    )  # which refers to nothing
     assert "".join(f"> {line}\n" for line in second["content"].split("\n")) in shown(talk, part)
 
 
 def test_remember_this_on_a_message_of_a_webhook_pins_its_text(talk, thread):
     message = talk.discord.say("pay the rent", channel=thread, webhook_id=WEBHOOK)
     ref = ref_of(talk.ask("Remember this", place=thread, target=message["id"]))
-    assert "> pay the rent\n" in shown(talk, ref) and any(line.startswith(f"{ref}:") for line in pins(talk))
+    assert "> pay the rent\n" in shown(talk, ref) and any(
+        line.startswith(f"{ref}:") for line in pins(talk)
+    )
 
 
 def test_remember_this_on_a_message_of_nothing_says_so(talk, thread):
@@ -226,7 +286,9 @@ def test_remember_this_on_a_message_of_nothing_says_so(talk, thread):
 
 def test_remember_this_on_a_file_nobody_logged_pins_its_name(talk, thread):
     target = talk.say("", thread, live=False, attachments=[attachment("roof.jpg", b"x")])
-    assert "> (attached: roof.jpg)\n" in shown(talk, ref_of(talk.ask("Remember this", place=thread, target=target)))
+    assert "> (attached: roof.jpg)\n" in shown(
+        talk, ref_of(talk.ask("Remember this", place=thread, target=target))
+    )
 
 
 # --- /memory, /recall
@@ -248,7 +310,9 @@ def test_recall_of_what_looks_like_an_option_is_a_query(talk, thread):
 
 
 def test_recall_shows_code_without_ending_the_block_it_is_in(talk, thread):
-    talk.ask("remember", {"text": "restart with ```sudo systemctl restart xylophone``` and wait"}, thread)
+    talk.ask(
+        "remember", {"text": "restart with ```sudo systemctl restart xylophone``` and wait"}, thread
+    )
     content = talk.ask("recall", {"query": "restart xylophone"}, thread)["content"]
     assert "sudo systemctl restart xylophone" in content
     assert content.count("```") == 2 and content.startswith("```") and content.endswith("```")
@@ -267,9 +331,15 @@ def remind(talk, what="list", **options):
 
 def test_reminders_are_added_shown_and_removed(talk):
     added = remind(talk, "add", when="2031-03-04 09:00", message="see the dentist")
-    assert 'date=2031-03-04 time=09:00 recur=none msg="see the dentist" id=rid_' in added and added.startswith("```\n- [ ] ")
+    assert (
+        'date=2031-03-04 time=09:00 recur=none msg="see the dentist" id=rid_' in added
+        and added.startswith("```\n- [ ] ")
+    )
     id = added.partition(" id=")[2].split()[0]
-    assert any(id in line and "see the dentist" in line and "2031-03-04T09:00" in line for line in remind(talk).split("\n"))
+    assert any(
+        id in line and "see the dentist" in line and "2031-03-04T09:00" in line
+        for line in remind(talk).split("\n")
+    )
     assert id in remind(talk, "remove", id=id)
     assert id not in remind(talk)
     assert remind(talk, "remove", id=id).startswith("That did not work: ")

@@ -20,7 +20,10 @@ def discord():
 @pytest.fixture(scope="module")
 def talk(discord, tmp_path_factory):
     """One relay, which listens to two people; its turns are the tests' program."""
-    settings = {"MIND_RELAY_ALLOW": f"{discord.owner}, {FRIEND}", "MIND_RELAY_CONCURRENCY": str(AT_ONCE)}
+    settings = {
+        "MIND_RELAY_ALLOW": f"{discord.owner}, {FRIEND}",
+        "MIND_RELAY_CONCURRENCY": str(AT_ONCE),
+    }
     with Talk(tmp_path_factory.mktemp("stub"), discord, **settings) as talk:
         yield talk
 
@@ -30,7 +33,13 @@ def real(discord, tmp_path_factory):
     """Another in a world of its own, whose turns are agent-turn's; the model is the tests' program."""
     folder = tmp_path_factory.mktemp("real")
     model = f"command:'{folder}/program'"
-    with Talk(folder, discord.another(), MIND_RELAY_TURN="agent-turn", MIND_TURN_MODEL=model, MIND_EMBED_MODEL="embedded") as talk:
+    with Talk(
+        folder,
+        discord.another(),
+        MIND_RELAY_TURN="agent-turn",
+        MIND_TURN_MODEL=model,
+        MIND_EMBED_MODEL="embedded",
+    ) as talk:
         yield talk
 
 
@@ -46,14 +55,24 @@ def test_each_place_is_answered_in_order_and_waits_for_no_other(talk):
     places = {"": "channel", talk.thread(): "one", talk.thread(): "two"}
     held = {place: talk.say(f"hold {name}", place) for place, name in places.items()}
     later = {
-        place: [talk.say(f"{name} {n}", place, timestamp=time.time() + 5 * n) for n in (1, 2, 3)] for place, name in places.items()
+        place: [talk.say(f"{name} {n}", place, timestamp=time.time() + 5 * n) for n in (1, 2, 3)]
+        for place, name in places.items()
     }
-    for place, name in reversed(places.items()):  # the channel, which was first, is the last to go on
+    for place, name in reversed(
+        places.items()
+    ):  # the channel, which was first, is the last to go on
         talk.let_go(name)
         talk.answer(later[place][-1], place)
     for place, name in places.items():
-        mine = [m for m in talk.posted(place) if m["message_reference"]["message_id"] in [held[place], *later[place]]]
-        assert [m["content"] for m in mine] == [f"re: hold {name}", *(f"re: {name} {n}" for n in (1, 2, 3))]
+        mine = [
+            m
+            for m in talk.posted(place)
+            if m["message_reference"]["message_id"] in [held[place], *later[place]]
+        ]
+        assert [m["content"] for m in mine] == [
+            f"re: hold {name}",
+            *(f"re: {name} {n}" for n in (1, 2, 3)),
+        ]
 
 
 def test_a_held_turn_holds_no_other_place(talk, thread):
@@ -71,7 +90,9 @@ def test_no_more_turns_than_set_run_at_once(talk):
     said = [talk.say(f"hold slot-{n}", place) for n, place in enumerate(places)]
     running = lambda: [n for n, id in enumerate(said) if talk.began(id)]  # noqa: E731
     talk.discord.wait(lambda: len(running()) == AT_ONCE)
-    status = talk.ask("status")["content"]  # the relay has heard all of them: commands come after messages
+    status = talk.ask("status")[
+        "content"
+    ]  # the relay has heard all of them: commands come after messages
     assert f"{AT_ONCE} turns running, 2 messages waiting" in status
     assert len(running()) == AT_ONCE
     for n, id in enumerate(said):
@@ -112,10 +133,20 @@ def test_what_is_said_more_than_two_seconds_later_is_a_turn_of_its_own(talk, thr
 
 
 def test_two_people_within_two_seconds_are_two_turns(talk, thread):
-    ids = spoken_meanwhile(talk, thread, (0, "mine", None), (0.5, "yours", FRIEND), (1, "mine again", None))
-    assert [talk.answer(id, thread)["content"] for id in ids] == ["re: mine", "re: yours", "re: mine again"]
+    ids = spoken_meanwhile(
+        talk, thread, (0, "mine", None), (0.5, "yours", FRIEND), (1, "mine again", None)
+    )
+    assert [talk.answer(id, thread)["content"] for id in ids] == [
+        "re: mine",
+        "re: yours",
+        "re: mine again",
+    ]
     authors = [(option(talk.call(id), "author"), option(talk.call(id), "author-id")) for id in ids]
-    assert authors == [(["Ada"], [talk.discord.owner]), (["User0077"], [FRIEND]), (["Ada"], [talk.discord.owner])]
+    assert authors == [
+        (["Ada"], [talk.discord.owner]),
+        (["User0077"], [FRIEND]),
+        (["Ada"], [talk.discord.owner]),
+    ]
 
 
 # --- what a turn is given, and what comes back
@@ -126,12 +157,16 @@ def test_an_answer_refers_to_its_message_with_its_first_part_only(talk, thread):
     parts = talk.parts(talk.say("write long", thread), thread)
     assert len(parts) == 3 and all(len(part["content"]) <= 2000 for part in parts)
     assert ["message_reference" in part for part in parts] == [True, False, False]
-    assert len({part["nonce"] for part in parts}) == 3 and all(part["enforce_nonce"] for part in parts)
+    assert len({part["nonce"] for part in parts}) == 3 and all(
+        part["enforce_nonce"] for part in parts
+    )
     assert "\n".join(part["content"] for part in parts) == open(f"{talk.folder}/long").read()
 
 
 def test_a_reply_to_a_reminder_carries_its_text(talk, thread):
-    reminder = talk.discord.say("water the plants\nand the cat", channel=thread, webhook_id="1100000000000000023")
+    reminder = talk.discord.say(
+        "water the plants\nand the cat", channel=thread, webhook_id="1100000000000000023"
+    )
     id = talk.say("did it", thread, reference=reminder["id"])
     assert option(talk.call(id), "reply-to") == ["water the plants and the cat"]
     talk.answer(id, thread)
@@ -147,7 +182,9 @@ def test_a_reply_to_nothing_and_a_message_that_is_no_reply_carry_none(talk, thre
         talk.answer(id, thread)
 
 
-@pytest.mark.parametrize("text", ["--home=/", "-", "--", "$(touch x) `id` \\ ' \"", "naïve 🎉‮", "\t two  blanks "])
+@pytest.mark.parametrize(
+    "text", ["--home=/", "-", "--", "$(touch x) `id` \\ ' \"", "naïve 🎉‮", "\t two  blanks "]
+)
 def test_whatever_is_said_is_given_as_it_is(talk, thread, text):
     id = talk.say(text, thread)
     assert talk.call(id)["text"] == text
@@ -172,14 +209,27 @@ def test_strangers_bots_webhooks_and_other_kinds_of_messages_are_ignored(talk, t
     talk.answer(last)
     assert last in talk.received() and not talk.received() & {message["id"] for message in said}
     assert talk.relay.said.count(f"user {talk.discord.stranger} is not in relay.allow") == 1
-    assert talk.posted(talk.discord.elsewhere) == talk.posted(talk.discord.dm) == talk.posted(thread) == []
+    assert (
+        talk.posted(talk.discord.elsewhere)
+        == talk.posted(talk.discord.dm)
+        == talk.posted(thread)
+        == []
+    )
 
 
 def test_a_name_is_never_matched(talk, thread):
     """Somebody who calls himself as the owner does is somebody else."""
-    author = {"id": "1100000000000000099", "username": "ada", "global_name": "Ada", "discriminator": "0", "avatar": None}
+    author = {
+        "id": "1100000000000000099",
+        "username": "ada",
+        "global_name": "Ada",
+        "discriminator": "0",
+        "avatar": None,
+    }
     message = talk.discord.say("let me in", channel=thread, live=False, author=author["id"])
-    talk.discord.event(name="MESSAGE_CREATE", data={**message, "author": author, "guild_id": talk.discord.guild})
+    talk.discord.event(
+        name="MESSAGE_CREATE", data={**message, "author": author, "guild_id": talk.discord.guild}
+    )
     talk.answer(talk.say("and I", thread), thread)
     assert len(talk.posted(thread)) == 1 and not talk.began(message["id"])
 
@@ -197,7 +247,11 @@ def test_a_message_that_is_told_twice_is_answered_once(talk, thread):
 
 
 def asked_for(talk, channel):
-    return [r for r in talk.discord.log()["requests"] if r["method"] == "GET" and r["path"].endswith(f"/channels/{channel}")]
+    return [
+        r
+        for r in talk.discord.log()["requests"]
+        if r["method"] == "GET" and r["path"].endswith(f"/channels/{channel}")
+    ]
 
 
 def test_a_thread_nobody_told_of_is_asked_for_once(talk):
@@ -238,17 +292,27 @@ def test_a_thread_starts_with_the_message_it_was_made_from(real, who):
     assert starter["content"] == "the roof leaks"
     assert starter["role"] == ("agent" if who == "the bot" else "user")
     assert starter["meta"]["message_id"] == said["id"]
-    assert starter["author"] == {"the user": "Ada", "the bot": "", "a webhook": "ada", "a stranger": "Mallory"}[who]
+    assert (
+        starter["author"]
+        == {"the user": "Ada", "the bot": "", "a webhook": "ada", "a stranger": "Mallory"}[who]
+    )
     assert asked["content"] == text and answered["content"] == f"re: {text}"
     messages = real.request(text)["messages"]
-    assert [m["role"] for m in messages] == ["system", "assistant" if who == "the bot" else "user", "user"]
+    assert [m["role"] for m in messages] == [
+        "system",
+        "assistant" if who == "the bot" else "user",
+        "user",
+    ]
     assert messages[1]["content"].endswith("the roof leaks")
 
 
 def test_a_thread_made_from_nothing_starts_with_what_is_said_in_it(real):
     place = real.thread()
     real.answer(real.say("just like that", place), place)
-    assert [e["content"] for e in real.events(f"discord-thread/{place}")] == ["just like that", "re: just like that"]
+    assert [e["content"] for e in real.events(f"discord-thread/{place}")] == [
+        "just like that",
+        "re: just like that",
+    ]
 
 
 def test_a_thread_is_given_pins_and_nothing_else_of_the_channel(real):
@@ -260,14 +324,20 @@ def test_a_thread_is_given_pins_and_nothing_else_of_the_channel(real):
     injected = last["content"]
     assert "INJECTED_CONTEXT_RELEVANT_MEMORIES" in injected
     memories = json.loads(injected[injected.index("{") :].partition("\n")[0])["memories"]
-    assert memories[0]["excerpt"].startswith("my gate key") and f"{memories[0]['path']}:{memories[0]['line']}" in pinned["content"]
+    assert (
+        memories[0]["excerpt"].startswith("my gate key")
+        and f"{memories[0]['path']}:{memories[0]['line']}" in pinned["content"]
+    )
 
 
 def test_what_is_logged_in_a_thread_before_the_first_turn_comes_after_its_message(real):
     said = real.discord.say("the fence is green", webhook_id="1100000000000000023")
     place = real.thread(message=said["id"])
     real.ask("remember", {"text": "paint is in the shed"}, place)
-    assert [e["content"] for e in real.events(f"discord-thread/{place}")] == ["the fence is green", "paint is in the shed"]
+    assert [e["content"] for e in real.events(f"discord-thread/{place}")] == [
+        "the fence is green",
+        "paint is in the shed",
+    ]
     said = real.discord.say("the gate is red")
     place = real.thread(message=said["id"])
     unheard = real.say("who paints it", place, live=False)
@@ -290,9 +360,15 @@ def test_the_log_has_the_message_with_its_ids_and_the_answer(real):
     assert asked["role"], asked["content"] == ("user", "and who")
     assert asked["author"] == "Ada"
     assert asked["meta"]["author_id"] == real.discord.owner and asked["meta"]["message_id"] == id
-    assert (answered["role"], answered["content"], answered["meta"]["reply_to"]) == ("agent", "re: and who", id)
+    assert (answered["role"], answered["content"], answered["meta"]["reply_to"]) == (
+        "agent",
+        "re: and who",
+        id,
+    )
     history = real.request("and who")["messages"][1:-1]
-    assert [m["role"] for m in history] == ["user", "assistant"] and history[1]["content"] == "re: hello there"
+    assert [m["role"] for m in history] == ["user", "assistant"] and history[1][
+        "content"
+    ] == "re: hello there"
     assert real.relay.run("mem-lint", "--logs").returncode == 0
 
 
@@ -300,9 +376,16 @@ def test_a_reply_to_a_reminder_is_logged_and_asked_with_its_text(real):
     reminder = real.discord.say("call Bob", webhook_id="1100000000000000023")
     id = real.say("when was that", reference=reminder["id"])
     real.answer(id)
-    asked = next(e for e in real.events(f"discord-channel/{real.discord.channel}") if e["meta"].get("message_id") == id)
+    asked = next(
+        e
+        for e in real.events(f"discord-channel/{real.discord.channel}")
+        if e["meta"].get("message_id") == id
+    )
     assert asked["meta"]["quoted"] == "call Bob" and asked["content"] == "when was that"
-    assert "(in reply to: call Bob)\nAda: when was that" in real.request("when was that")["messages"][-1]["content"]
+    assert (
+        "(in reply to: call Bob)\nAda: when was that"
+        in real.request("when was that")["messages"][-1]["content"]
+    )
 
 
 # --- edits
@@ -318,17 +401,24 @@ def test_an_edit_is_logged_once_and_answered_by_nobody(real):
     real.answer(id, place)
     real.discord.edit(message=id, content="at six")
     real.discord.wait(lambda: edits(real, place))
-    real.discord.event(name="MESSAGE_UPDATE", data=message_update(real, id, place))  # the same once more
+    real.discord.event(
+        name="MESSAGE_UPDATE", data=message_update(real, id, place)
+    )  # the same once more
     real.discord.edit(message=id, content="at seven")
     real.discord.wait(lambda: any("seven" in said for said in edits(real, place)))
-    assert edits(real, place) == [f"the user changed an earlier message to: at {n}" for n in ("six", "seven")]
+    assert edits(real, place) == [
+        f"the user changed an earlier message to: at {n}" for n in ("six", "seven")
+    ]
     found = next(e for e in real.events(f"discord-thread/{place}") if e["role"] == "system")
     assert found["meta"]["edits"] == id
     assert real.texts(place) == ["re: at five"]
 
 
 def message_update(talk, id, place):
-    return {**next(m for m in talk.discord.messages(place) if m["id"] == id), "guild_id": talk.discord.guild}
+    return {
+        **next(m for m in talk.discord.messages(place) if m["id"] == id),
+        "guild_id": talk.discord.guild,
+    }
 
 
 def test_changes_by_others_and_of_links_are_not_logged(real):
@@ -340,9 +430,14 @@ def test_changes_by_others_and_of_links_are_not_logged(real):
     elsewhere = real.discord.say("mine, elsewhere", channel=real.discord.elsewhere)
     for other in (stranger["id"], answer["id"], reminder["id"], elsewhere["id"]):
         real.discord.edit(message=other, content="changed")
-    unfurled = message_update(real, id, place) | {"embeds": [{"type": "link", "url": "https://example.org"}]}
+    unfurled = message_update(real, id, place) | {
+        "embeds": [{"type": "link", "url": "https://example.org"}]
+    }
     real.discord.event(name="MESSAGE_UPDATE", data=unfurled)
-    real.discord.event(name="MESSAGE_UPDATE", data={k: unfurled[k] for k in ("id", "channel_id", "guild_id", "embeds")})
+    real.discord.event(
+        name="MESSAGE_UPDATE",
+        data={k: unfurled[k] for k in ("id", "channel_id", "guild_id", "embeds")},
+    )
     real.discord.edit(message=id, content="see nothing")
     real.discord.wait(lambda: edits(real, place))
     assert edits(real, place) == ["the user changed an earlier message to: see nothing"]
@@ -380,7 +475,9 @@ def test_an_answer_of_nothing_says_so(talk, thread, answer):
 def test_a_turn_that_cannot_succeed_says_so_at_once_and_is_noted(talk, thread, code):
     id = talk.say(f"end {code}", thread)
     assert talk.answer(id, thread)["content"] == "(no answer: it is broken)"
-    assert talk.dead()[-1]["of"] == [int(id)] and talk.dead()[-1]["why"] == "(no answer: it is broken)"
+    assert (
+        talk.dead()[-1]["of"] == [int(id)] and talk.dead()[-1]["why"] == "(no answer: it is broken)"
+    )
     assert sum(f"--message-id={id}" in call["options"] for call in talk.calls()) == 1
     assert talk.answer(talk.say("next", thread), thread)["content"] == "re: next"
 
@@ -389,7 +486,9 @@ def test_an_answer_longer_than_ten_messages_goes_as_a_file(talk, thread):
     text = "\n".join(f"{n} " + "z" * 95 for n in range(230))
     talk.write("endless", text)
     parts = talk.parts(talk.say("write endless", thread), thread)
-    assert len(parts) == 2 and text.startswith(parts[0]["content"]) and len(parts[0]["content"]) > 1800
+    assert (
+        len(parts) == 2 and text.startswith(parts[0]["content"]) and len(parts[0]["content"]) > 1800
+    )
     assert parts[1]["content"] == "(the whole answer is in the file)"
     assert [found["filename"] for found in parts[1]["attachments"]] == ["answer.md"]
     assert talk.fetched(parts[1]["attachments"][0]) == text.encode()
@@ -405,7 +504,10 @@ def begun(discord, tmp_path_factory):
     It takes 25 seconds, and goes on while the other tests run.
     """
     with Talk(tmp_path_factory.mktemp("story"), discord.another()) as talk:
-        talk.said = {text: (place := talk.thread(), talk.say(text, place)) for text in ("end 69", "die", "busy 2", "well")}
+        talk.said = {
+            text: (place := talk.thread(), talk.say(text, place))
+            for text in ("end 69", "die", "busy 2", "well")
+        }
         yield talk
 
 
@@ -421,14 +523,16 @@ def tried(story, text):
     return sum(f"--message-id={story.said[text][1]}" in call["options"] for call in story.calls())
 
 
-@pytest.mark.parametrize("text, why", [("end 69", "it is broken"), ("die", "it was killed by signal 9")])
+@pytest.mark.parametrize(
+    "text, why", [("end 69", "it is broken"), ("die", "it was killed by signal 9")]
+)
 def test_a_turn_whose_model_is_away_or_that_is_killed_is_tried_three_times(story, text, why):
     place, id = story.said[text]
     assert story.texts(place) == [f"(no answer: {why})"]
     assert tried(story, text) == 3
-    assert [(line["of"], line["why"]) for line in story.dead() if line["context"].endswith(place)] == [
-        ([int(id)], f"(no answer: {why})")
-    ]
+    assert [
+        (line["of"], line["why"]) for line in story.dead() if line["context"].endswith(place)
+    ] == [([int(id)], f"(no answer: {why})")]
 
 
 def test_a_context_that_is_busy_is_waited_for_and_costs_no_attempt(story):
@@ -438,12 +542,17 @@ def test_a_context_that_is_busy_is_waited_for_and_costs_no_attempt(story):
 
 
 def test_typing_is_shown_every_eight_seconds_and_no_more_when_the_turn_is_over(story):
-    shown = {text: [t["at"] for t in story.discord.typing() if t["channel"] == place] for text, (place, _) in story.said.items()}
+    shown = {
+        text: [t["at"] for t in story.discord.typing() if t["channel"] == place]
+        for text, (place, _) in story.said.items()
+    }
     assert len(shown["well"]) == 1  # and it was over 25 seconds before the others
     assert 1 <= len(shown["busy 2"]) <= 2
     for text in ("end 69", "die"):
         assert len(shown[text]) >= 4
-        assert all(7.9 < later - earlier < 12 for earlier, later in zip(shown[text], shown[text][1:]))
+        assert all(
+            7.9 < later - earlier < 12 for earlier, later in zip(shown[text], shown[text][1:])
+        )
     assert not any("a bug of ours" in line for line in story.relay.said.splitlines())
 
 
@@ -458,7 +567,9 @@ def test_a_message_without_text_says_so(talk, thread):
 
 def test_files_are_named_in_the_log_and_the_prompt(real):
     place = real.thread()
-    id = real.say("what is this", place, attachments=[attachment("notes.txt", b"hello", "text/plain")])
+    id = real.say(
+        "what is this", place, attachments=[attachment("notes.txt", b"hello", "text/plain")]
+    )
     real.answer(id, place)
     asked = real.events(f"discord-thread/{place}")[0]
     assert [open(path).read() for path in asked["meta"]["attachments"]] == ["hello"]

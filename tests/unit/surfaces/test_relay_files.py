@@ -60,7 +60,11 @@ def kept(talk):
 
 
 def everything(talk):
-    return {os.path.join(folder, name) for folder, _, names in os.walk(os.path.dirname(talk.folder)) for name in names}
+    return {
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(os.path.dirname(talk.folder))
+        for name in names
+    }
 
 
 # --- files that come
@@ -77,7 +81,9 @@ def everything(talk):
 )  # fmt: skip
 def test_whatever_a_file_is_called_it_is_kept_under_a_safe_name(talk, thread, name):
     before, data = everything(talk), name.encode() + b" inside"
-    said = talk.discord.say("see", channel=thread, live=False, attachments=[attachment("plain", data)])
+    said = talk.discord.say(
+        "see", channel=thread, live=False, attachments=[attachment("plain", data)]
+    )
     said["attachments"][0]["filename"] = name
     talk.discord.event(name="MESSAGE_CREATE", data={**said, "guild_id": talk.discord.guild})
     id = said["id"]
@@ -87,8 +93,13 @@ def test_whatever_a_file_is_called_it_is_kept_under_a_safe_name(talk, thread, na
     assert base.startswith(f"{id}-0-") and len(base) <= 110
     assert set(base) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert not base.endswith(".") and ".." not in base
-    new = {path for path in everything(talk) - before if "/logs/" not in path and "/index/" not in path}
-    assert {path} <= new and not {p for p in new if b" inside" in contents(p)} - {path, os.path.join(talk.folder, "calls.jsonl")}
+    new = {
+        path for path in everything(talk) - before if "/logs/" not in path and "/index/" not in path
+    }
+    assert {path} <= new and not {p for p in new if b" inside" in contents(p)} - {
+        path,
+        os.path.join(talk.folder, "calls.jsonl"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -103,7 +114,11 @@ def test_whatever_a_file_is_called_it_is_kept_under_a_safe_name(talk, thread, na
 )  # fmt: skip
 def test_what_a_file_is_decides_where_it_is_kept(talk, thread, name, data, where, ending):
     (path,), _ = sent(talk, thread, (name, data))
-    assert os.path.dirname(path) == talk.relay.path(where) and path.endswith(ending) and contents(path) == data
+    assert (
+        os.path.dirname(path) == talk.relay.path(where)
+        and path.endswith(ending)
+        and contents(path) == data
+    )
 
 
 def test_files_of_one_name_are_all_kept(talk, thread):
@@ -112,46 +127,73 @@ def test_files_of_one_name_are_all_kept(talk, thread):
 
 
 def test_of_eleven_files_ten_are_kept_and_the_turn_is_told(talk, thread):
-    id = talk.say("many", thread, attachments=[attachment(f"{n}.txt", f"file {n}".encode()) for n in range(11)])
-    assert [contents(path) for path in option(talk.call(id), "attach")] == [f"file {n}".encode() for n in range(10)]
+    id = talk.say(
+        "many",
+        thread,
+        attachments=[attachment(f"{n}.txt", f"file {n}".encode()) for n in range(11)],
+    )
+    assert [contents(path) for path in option(talk.call(id), "attach")] == [
+        f"file {n}".encode() for n in range(10)
+    ]
     assert talk.call(id)["text"] == "many\n(attachment '10.txt' was not kept: more than 10)"
     talk.answer(id, thread)
 
 
 def test_a_file_that_says_it_is_too_large_is_not_fetched(talk, thread):
     said = talk.discord.say(
-        "big", channel=thread, live=False, attachments=[attachment("film.mkv", b"x"), attachment("a.txt", b"small")]
+        "big",
+        channel=thread,
+        live=False,
+        attachments=[attachment("film.mkv", b"x"), attachment("a.txt", b"small")],
     )
     said["attachments"][0]["size"] = 26 * 1024 * 1024
     talk.discord.event(name="MESSAGE_CREATE", data={**said, "guild_id": talk.discord.guild})
     call = talk.call(said["id"])
-    assert call["text"] == "big\n(attachment 'film.mkv' was not kept: 27 MB)" and len(option(call, "attach")) == 1
+    assert (
+        call["text"] == "big\n(attachment 'film.mkv' was not kept: 27 MB)"
+        and len(option(call, "attach")) == 1
+    )
     assert not [r for r in talk.discord.log()["requests"] if r["path"].endswith("film.mkv")]
     talk.answer(said["id"], thread)
 
 
 def test_a_file_that_lies_about_its_size_is_not_kept(talk, thread):
-    said = talk.discord.say("big", channel=thread, live=False, attachments=[attachment("film.mkv", bytes(25 * 1024 * 1024 + 1))])
+    said = talk.discord.say(
+        "big",
+        channel=thread,
+        live=False,
+        attachments=[attachment("film.mkv", bytes(25 * 1024 * 1024 + 1))],
+    )
     said["attachments"][0]["size"] = 10
     before = kept(talk)
     talk.discord.event(name="MESSAGE_CREATE", data={**said, "guild_id": talk.discord.guild})
-    assert talk.call(said["id"])["text"] == "big\n(attachment 'film.mkv' was not kept: more than 26 MB)"
+    assert (
+        talk.call(said["id"])["text"]
+        == "big\n(attachment 'film.mkv' was not kept: more than 26 MB)"
+    )
     assert kept(talk) == before
     talk.answer(said["id"], thread)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "", "//etc/passwd"])
 def test_a_file_without_a_web_address_is_not_fetched(talk, thread, url):
-    said = talk.discord.say("odd", channel=thread, live=False, attachments=[attachment("odd.txt", b"x")])
+    said = talk.discord.say(
+        "odd", channel=thread, live=False, attachments=[attachment("odd.txt", b"x")]
+    )
     said["attachments"][0]["url"] = url
     talk.discord.event(name="MESSAGE_CREATE", data={**said, "guild_id": talk.discord.guild})
-    assert talk.call(said["id"])["text"] == "odd\n(attachment 'odd.txt' was not kept: it has no address)"
+    assert (
+        talk.call(said["id"])["text"]
+        == "odd\n(attachment 'odd.txt' was not kept: it has no address)"
+    )
     talk.answer(said["id"], thread)
 
 
 def test_a_file_whose_link_has_expired_is_told_of(talk, thread):
     talk.discord.fault("rest", "404", match={"path": "/cdn/.*gone.txt"}, times=None)
-    id = talk.say("look", thread, attachments=[attachment("gone.txt", b"x"), attachment("there.txt", b"here")])
+    id = talk.say(
+        "look", thread, attachments=[attachment("gone.txt", b"x"), attachment("there.txt", b"here")]
+    )
     call = talk.call(id)
     assert call["text"] == "look\n(attachment 'gone.txt' was not kept: Discord answered 404)"
     assert [contents(path) for path in option(call, "attach")] == [b"here"]
@@ -204,7 +246,11 @@ def test_a_file_of_the_workspace_goes_with_the_answer(talk, thread, workspace):
     text = f"Here is [the plot](plots/plot.png), ![](plots/plot.png), [notes](<my notes.md>), [more](my%20notes.md) and [data](file://{path})."
     (message,) = answered(talk, thread, text)
     assert message["content"] == "Here is the plot, plot.png, notes, more and data."
-    assert [f["filename"] for f in message["attachments"]] == ["plot.png", "my notes.md", "data.csv"]
+    assert [f["filename"] for f in message["attachments"]] == [
+        "plot.png",
+        "my notes.md",
+        "data.csv",
+    ]
     assert [talk.fetched(f) for f in message["attachments"]] == [PNG, b"# notes", b"1,2"]
 
 
@@ -217,7 +263,9 @@ def test_a_file_that_the_user_sent_can_go_back(talk, thread):
 def test_an_answer_that_is_only_a_file_is_posted(talk, thread, workspace):
     workspace("only.txt", b"all")
     (message,) = answered(talk, thread, "![](only.txt)")
-    assert message["content"] == "only.txt" and [talk.fetched(f) for f in message["attachments"]] == [b"all"]
+    assert message["content"] == "only.txt" and [
+        talk.fetched(f) for f in message["attachments"]
+    ] == [b"all"]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +293,10 @@ def test_a_link_in_a_code_block_is_code(talk, thread, workspace):
     workspace("real.txt", b"real")
     text = "```\n[a](real.txt)\n```\n~~~md\n[b](real.txt)\n~~~\n[c](real.txt)"
     (message,) = answered(talk, thread, text)
-    assert message["content"] == "```\n[a](real.txt)\n```\n~~~md\n[b](real.txt)\n~~~\nc" and len(message["attachments"]) == 1
+    assert (
+        message["content"] == "```\n[a](real.txt)\n```\n~~~md\n[b](real.txt)\n~~~\nc"
+        and len(message["attachments"]) == 1
+    )
 
 
 def test_a_file_that_is_too_large_is_told_of(talk, thread, workspace):
@@ -256,9 +307,13 @@ def test_a_file_that_is_too_large_is_told_of(talk, thread, workspace):
 
 
 def test_of_eleven_files_ten_go(talk, thread, workspace):
-    text = "\n".join(f"[{n}]({os.path.basename(workspace(f'file-{n}.txt', str(n).encode()))})" for n in range(11))
+    text = "\n".join(
+        f"[{n}]({os.path.basename(workspace(f'file-{n}.txt', str(n).encode()))})" for n in range(11)
+    )
     (message,) = answered(talk, thread, text)
-    assert len(message["attachments"]) == 10 and message["content"].endswith("\n9\n10 (not attached: more than 10)")
+    assert len(message["attachments"]) == 10 and message["content"].endswith(
+        "\n9\n10 (not attached: more than 10)"
+    )
 
 
 def test_files_go_with_the_last_part(talk, thread, workspace):
@@ -267,11 +322,18 @@ def test_files_go_with_the_last_part(talk, thread, workspace):
     assert [len(part["attachments"]) for part in parts] == [0, 1]
 
 
-def test_beside_a_whole_answer_as_a_file_nine_files_go_and_the_tenth_is_told_of(talk, thread, workspace):
-    links = "\n".join(f"[{n}]({os.path.basename(workspace(f'nine-{n}.txt', str(n).encode()))})" for n in range(10))
+def test_beside_a_whole_answer_as_a_file_nine_files_go_and_the_tenth_is_told_of(
+    talk, thread, workspace
+):
+    links = "\n".join(
+        f"[{n}]({os.path.basename(workspace(f'nine-{n}.txt', str(n).encode()))})" for n in range(10)
+    )
     parts = answered(talk, thread, links + "\n" + "\n".join(["y" * 95] * 230))
     assert len(parts) == 2 and parts[0]["attachments"] == []
-    assert [f["filename"] for f in parts[1]["attachments"]] == ["answer.md", *(f"nine-{n}.txt" for n in range(9))]
+    assert [f["filename"] for f in parts[1]["attachments"]] == [
+        "answer.md",
+        *(f"nine-{n}.txt" for n in range(9)),
+    ]
     assert b"\n8\n9 (not attached: more than 9)\n" in talk.fetched(parts[1]["attachments"][0])
     assert "9 (not attached: more than 9)" in parts[0]["content"]
 

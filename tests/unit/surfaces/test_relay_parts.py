@@ -31,7 +31,9 @@ from scene import NOW
 
 
 def incoming(ms=0, author=1, text="hello", context="discord-thread/7", **more):
-    return Incoming(snowflake.at(NOW + ms) + more.pop("after", 0), context, 7, "Ann", author, text, **more)
+    return Incoming(
+        snowflake.at(NOW + ms) + more.pop("after", 0), context, 7, "Ann", author, text, **more
+    )
 
 
 @pytest.fixture
@@ -49,7 +51,8 @@ def step(ledger, *steps):
 def state(ledger):
     """All there is to know of a ledger, so that two can be compared."""
     turns = {
-        id: (turn.of, turn.attempts, turn.text, turn.how, turn.posted, turn.posting) for id, turn in sorted(ledger.turns.items())
+        id: (turn.of, turn.attempts, turn.text, turn.how, turn.posted, turn.posting)
+        for id, turn in sorted(ledger.turns.items())
     }
     return ledger.waiting, ledger.kept, turns, ledger.open, ledger.done, ledger.latest
 
@@ -76,7 +79,10 @@ def test_a_ledger_read_again_is_as_it_was_after_every_step(home, ledger):
 
 def scenario(draw):
     """Steps as a relay may make them, some of them left out at the end."""
-    steps, messages = [], [incoming(n, context=f"discord-thread/{draw.randrange(3)}") for n in range(12)]
+    steps, messages = (
+        [],
+        [incoming(n, context=f"discord-thread/{draw.randrange(3)}") for n in range(12)],
+    )
     for context in sorted({m.context for m in messages}):
         mine = [m for m in messages if m.context == context]
         steps += map(received, mine)
@@ -115,7 +121,15 @@ def test_what_was_torn_by_a_crash_is_left_out_and_what_follows_is_not_damaged(le
 
 
 @pytest.mark.parametrize(
-    "line", [b"[]", b'{"did":"began"}', b'{"did":"done","of":3}', b"null", b"\xff", b'{"did":"received","message":{"id":1}}']
+    "line",
+    [
+        b"[]",
+        b'{"did":"began"}',
+        b'{"did":"done","of":3}',
+        b"null",
+        b"\xff",
+        b'{"did":"received","message":{"id":1}}',
+    ],
 )
 def test_a_line_that_cannot_be_read_hides_no_other(ledger, line):
     step(ledger, received(incoming()))
@@ -144,7 +158,9 @@ def test_a_ledger_grows_large_only_by_what_is_new(ledger, monkeypatch):
 
 def test_steps_written_at_once_share_a_write_and_keep_their_order(ledger, monkeypatch):
     writes, real = [], Ledger.write
-    monkeypatch.setattr(Ledger, "write", lambda self, records: (writes.append(len(records)), real(self, records))[1])
+    monkeypatch.setattr(
+        Ledger, "write", lambda self, records: (writes.append(len(records)), real(self, records))[1]
+    )
 
     async def live():
         journal = Journal(ledger)
@@ -175,11 +191,16 @@ def test_a_turn_is_never_longer_or_of_more_messages_than_set():
     assert len(lanes.together(incoming(n) for n in range(100))) == lanes.MOST
     half = "x" * (lanes.LONGEST // 2)
     assert len(lanes.together(incoming(n, text=half) for n in range(3))) == 2
-    assert len(lanes.together(incoming(n, text=half * 3) for n in range(3))) == 1  # one is always taken
+    assert (
+        len(lanes.together(incoming(n, text=half * 3) for n in range(3))) == 1
+    )  # one is always taken
 
 
 def test_the_text_of_a_turn_is_its_messages_lines_and_what_is_to_be_known_of_files():
-    assert lanes.text([incoming(text="a\nb"), incoming(text=""), incoming(text="c")], ["d is gone"]) == "a\nb\nc\n(d is gone)"
+    assert (
+        lanes.text([incoming(text="a\nb"), incoming(text=""), incoming(text="c")], ["d is gone"])
+        == "a\nb\nc\n(d is gone)"
+    )
     assert lanes.text([incoming(text="")]) == ""
 
 
@@ -189,7 +210,9 @@ def test_the_text_of_a_turn_is_its_messages_lines_and_what_is_to_be_known_of_fil
 @given(st.text())
 def test_every_name_is_made_safe(name):
     safe = attachments.safe_name(name)
-    assert 0 < len(safe) <= 72 and set(safe) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+    assert 0 < len(safe) <= 72 and set(safe) <= set(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+    )
     assert safe[0] not in ".-" and safe[-1] != "."
 
 
@@ -233,7 +256,9 @@ def address():
 
 
 def keep(home, address, *names, size=1):
-    message = incoming(attached=tuple(Attached(f"{name}.bin", f"{address}/{name}", size) for name in names))
+    message = incoming(
+        attached=tuple(Attached(f"{name}.bin", f"{address}/{name}", size) for name in names)
+    )
     return message.id, *asyncio.run(attachments.keep(home, message))
 
 
@@ -241,12 +266,16 @@ def test_a_file_of_the_largest_size_is_kept_and_one_byte_more_is_not(home, addre
     monkeypatch.setattr(attachments, "LARGEST", 100_000)
     id, paths, notes = keep(home, address, "100000", "100001", "50000000")
     assert [os.path.getsize(path) for path in paths] == [100_000]
-    assert notes == [f"attachment '{name}.bin' was not kept: more than 0 MB" for name in ("100001", "50000000")]
+    assert notes == [
+        f"attachment '{name}.bin' was not kept: more than 0 MB" for name in ("100001", "50000000")
+    ]
 
 
 def test_what_discord_refuses_is_told_and_what_may_pass_is_raised(home, address):
     id, paths, notes = keep(home, address, "404", "302", "5")
-    assert len(paths) == 1 and notes == [f"attachment '{code}.bin' was not kept: Discord answered {code}" for code in (404, 302)]
+    assert len(paths) == 1 and notes == [
+        f"attachment '{code}.bin' was not kept: Discord answered {code}" for code in (404, 302)
+    ]
     for code in ("500", "429"):
         with pytest.raises(aiohttp.ClientError):
             keep(home, address, "5", code)
@@ -275,14 +304,19 @@ def test_an_answer_of_nothing_has_no_part(home):
 
 def test_a_short_answer_is_one_part_and_its_files_go_with_it(home, workspace):
     assert delivery.parts(home, "hello") == [delivery.Part("hello")]
-    assert delivery.parts(home, "see [a](a.txt)") == [delivery.Part("see a", (os.path.join(os.path.realpath(workspace), "a.txt"),))]
+    assert delivery.parts(home, "see [a](a.txt)") == [
+        delivery.Part("see a", (os.path.join(os.path.realpath(workspace), "a.txt"),))
+    ]
 
 
 def test_ten_messages_are_messages_and_more_are_a_file(home, workspace):
     line = "x" * 1999
     assert delivery.parts(home, "\n".join([line] * 10)) == [delivery.Part(line)] * 10
     text = "\n".join([line] * 11)
-    assert delivery.parts(home, text) == [delivery.Part(line), delivery.Part("(the whole answer is in the file)", (), text)]
+    assert delivery.parts(home, text) == [
+        delivery.Part(line),
+        delivery.Part("(the whole answer is in the file)", (), text),
+    ]
 
 
 def test_a_link_in_a_block_that_is_never_closed_stays(home, workspace):
@@ -302,7 +336,9 @@ def test_a_file_named_twice_goes_once_and_is_counted_once(home, workspace, monke
 
 
 def test_text_that_is_no_unicode_can_be_posted(home):
-    assert delivery.parts(home, "half of an emoji: \ud83d") == [delivery.Part("half of an emoji: ?")]
+    assert delivery.parts(home, "half of an emoji: \ud83d") == [
+        delivery.Part("half of an emoji: ?")
+    ]
 
 
 @given(st.text(alphabet="[]()<>!ab./\\~`\n %2e0", max_size=60))
@@ -332,7 +368,9 @@ def presence(allow="1, 2 3", **given):
 
 def test_a_presence_is_read_from_settings():
     assert presence() == whose.Presence("abc.def", 123, frozenset({1, 2, 3}), "")
-    assert presence(DISCORD_API_BASE="http://127.0.0.1:1/api/v10").api == "http://127.0.0.1:1/api/v10"
+    assert (
+        presence(DISCORD_API_BASE="http://127.0.0.1:1/api/v10").api == "http://127.0.0.1:1/api/v10"
+    )
 
 
 @pytest.mark.parametrize("given, says", [
@@ -393,7 +431,15 @@ def test_a_stranger_is_told_of_once_and_a_crowd_is_not_remembered(home, ledger):
 
 
 @pytest.mark.parametrize(
-    "seconds, text", [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (200_000, "2 days")]
+    "seconds, text",
+    [
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (200_000, "2 days"),
+    ],
 )
 def test_a_span_is_said_in_one_unit(seconds, text):
     assert life.span(seconds) == text

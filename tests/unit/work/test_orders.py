@@ -36,7 +36,15 @@ def test_each_verb_that_writes(started):
     do(started, "task", "-", stdin=b"two\nlines\n", status="failed")
     do(started, "artifact", "a=b=c", "n:=1", "t=-", stdin=b"piped\n")
     do(started, "artifact", "o:=-", stdin=b'{"x": [true]}\n')
-    do(started, "next", "frontend", "run", "codegen", after=("backend", "infra-failed"), priority="optional")
+    do(
+        started,
+        "next",
+        "frontend",
+        "run",
+        "codegen",
+        after=("backend", "infra-failed"),
+        priority="optional",
+    )
     do(started, "next", "infra", "-", stdin=b"deploy\n")
     fields = do(started, "end", now=NOW + 1000, status="blocked").fields
     assert fields == {
@@ -68,7 +76,10 @@ def test_the_phase_is_the_orchestrator_s(started):
 def test_start_makes_the_folder_of_the_logs_and_knows_the_repository(home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert do(home, "start", repo=".").fields["targetRepo"] == str(tmp_path)
-    assert do(home, "start", repo="https://example.org/x.git").fields["targetRepo"] == "https://example.org/x.git"
+    assert (
+        do(home, "start", repo="https://example.org/x.git").fields["targetRepo"]
+        == "https://example.org/x.git"
+    )
     assert do(home, "start").fields["targetRepo"] == "https://example.org/x.git"
     assert os.listdir(home.path("work", "logs")) == [ID]
     assert do(home, "start", id=None).session == "session-1769783036"
@@ -123,9 +134,14 @@ def test_nobody_and_nowhere(home):
     with pytest.raises(Usage, match="no session; give --session, or set MIND_SESSION$"):
         do(home, "end", id=None)
     do(home, "start")
-    with pytest.raises(Usage, match=f"no session; give --session, or set MIND_SESSION; the newest is {ID}"):
+    with pytest.raises(
+        Usage, match=f"no session; give --session, or set MIND_SESSION; the newest is {ID}"
+    ):
         do(home, "end", id=None)
-    with pytest.raises(NoInput, match=f"'frontend' has not started in {ID}; work-session start --session {ID} --agent frontend"):
+    with pytest.raises(
+        NoInput,
+        match=f"'frontend' has not started in {ID}; work-session start --session {ID} --agent frontend",
+    ):
         do(home, "end", agent="frontend")
 
 
@@ -146,7 +162,11 @@ def test_hostile_text_is_one_row_and_comes_back(tmp_path_factory, text, key, ste
         assert failure.code in (2, 65), failure
     states = sessions.states(home, ID, lambda failure: pytest.fail(str(failure)))
     for row in report.of_session(states) + [report.overview(ID, states)]:
-        assert row.text.count("\t") == 2 and "\n" not in row.text and row.text.replace("\t", "").isprintable()
+        assert (
+            row.text.count("\t") == 2
+            and "\n" not in row.text
+            and row.text.replace("\t", "").isprintable()
+        )
     asked = {each["action"] for each in states[0].fields["nextSteps"]}
     assert {json.loads(json.dumps(each)) for each in (text, *steps) if each.strip()} >= asked
 
@@ -160,7 +180,9 @@ def examples() -> list[str]:
         blocks = re.findall(r"^ *```bash\n(.*?)^ *```", file.read(), re.M | re.S)
     with open(os.path.join(ROOT, "bin", "work-session"), encoding="utf-8") as file:
         blocks.append(file.read().partition("\nEXAMPLES\n")[2].partition("\nSEE ALSO\n")[0])
-    return [line.strip() for block in blocks for line in block.split("\n") if "work-session" in line]
+    return [
+        line.strip() for block in blocks for line in block.split("\n") if "work-session" in line
+    ]
 
 
 @pytest.mark.parametrize("line", examples())
@@ -173,7 +195,9 @@ def test_every_example_works(home, line):
     env = {"MIND_HOME": home.root, "MIND_SESSION": "session-1770451234", "MIND_AGENT": agent}
     env["PATH"] = os.path.join(ROOT, "bin") + os.pathsep + os.environ["PATH"]
     line = line.replace("... |", "echo |")
-    ended = subprocess.run(["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, env=env, cwd=home.root)
+    ended = subprocess.run(
+        ["sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, env=env, cwd=home.root
+    )
     assert ended.stderr == b""
     assert ended.returncode == (1 if "show --ready " in line and "|" not in line else 0)
 
@@ -187,5 +211,9 @@ def test_the_skill_is_one():
     with open(os.path.join(ROOT, "skills", "work-tracking", "SKILL.md"), encoding="utf-8") as file:
         head = file.read().split("---\n")[1]
     fields = dict(line.split(": ", 1) for line in head.strip().split("\n"))
-    assert fields["name"] == "work-tracking" and ": " not in fields["description"] and " #" not in fields["description"]
+    assert (
+        fields["name"] == "work-tracking"
+        and ": " not in fields["description"]
+        and " #" not in fields["description"]
+    )
     assert 50 < len(fields["description"]) <= 1024 and "Use it when" in fields["description"]

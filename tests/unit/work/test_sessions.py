@@ -48,18 +48,27 @@ def test_a_first_change_makes_the_file_and_the_next_change_it(home):
     state = sessions.change(home, ID, "backend", task("two"))
     assert files.read(home.path(PATH)) == session.render(state)
     assert tasks(home) == ["one", "two"]
-    assert sorted(os.listdir(home.path("work"))) == [".lock", ID] and os.listdir(home.path("work", ID)) == ["backend.json"]
+    assert sorted(os.listdir(home.path("work"))) == [".lock", ID] and os.listdir(
+        home.path("work", ID)
+    ) == ["backend.json"]
     assert stat.S_IMODE(os.stat(home.path(PATH)).st_mode) == 0o600
 
 
 def test_a_dry_run_writes_nothing(home):
-    state = sessions.change(home, ID, "backend", lambda old: session.started(old, ID, "backend", NOW), dry_run=True)
+    state = sessions.change(
+        home, ID, "backend", lambda old: session.started(old, ID, "backend", NOW), dry_run=True
+    )
     assert state.status == "in_progress"
     assert sessions.begin(home, "backend", NOW, starting, dry_run=True).session == ID
     assert not os.path.exists(home.root)
     start(home)
     before = files.read(home.path(PATH))
-    assert len(sessions.change(home, ID, "backend", task("one"), dry_run=True).fields["completedTasks"]) == 1
+    assert (
+        len(
+            sessions.change(home, ID, "backend", task("one"), dry_run=True).fields["completedTasks"]
+        )
+        == 1
+    )
     assert files.read(home.path(PATH)) == before
 
 
@@ -87,7 +96,9 @@ def test_sessions_newest_first_and_what_is_none(home):
         put(home, path, b"")
     os.makedirs(home.path("work", "session-8"))
     assert sessions.ids(home) == ["session-1769783100", ID, "session-99"]
-    assert sessions.existing(home, None) == "session-1769783100" and sessions.existing(home, ID) == ID
+    assert (
+        sessions.existing(home, None) == "session-1769783100" and sessions.existing(home, ID) == ID
+    )
     for none in ("session-5", "session-6", "session-8", "session-9"):
         with pytest.raises(NoInput, match=f"no session '{none}'"):
             sessions.existing(home, none)
@@ -125,7 +136,11 @@ def test_who_is_running(home):
     start(home)
     start(home, agent="frontend")
     sessions.change(home, ID, "backend", lambda old: session.ended(old, NOW))
-    assert sessions.running(home, ID) and sessions.running(home, ID, "frontend") and not sessions.running(home, ID, "backend")
+    assert (
+        sessions.running(home, ID)
+        and sessions.running(home, ID, "frontend")
+        and not sessions.running(home, ID, "backend")
+    )
     put(home, f"work/{ID}/frontend.json", b"broken")
     assert not sessions.running(home, ID)
 
@@ -134,25 +149,43 @@ def test_who_is_running(home):
 
 
 def test_keys_and_layout_of_another_program(home):
-    theirs = {"agentName": "backend", "status": "in_progress", "sessionId": ID, "reasoning": [{"so": 1.5}], "completedTasks": None}
+    theirs = {
+        "agentName": "backend",
+        "status": "in_progress",
+        "sessionId": ID,
+        "reasoning": [{"so": 1.5}],
+        "completedTasks": None,
+    }
     full = put(home, PATH, json.dumps(theirs, indent=8).encode())
     os.chmod(full, 0o664)
     state = sessions.change(home, ID, "backend", task("one"))
-    assert state.fields == {**theirs, "completedTasks": [{"description": "one", "status": "completed"}]}
-    assert json.loads(files.read(full)) == state.fields and stat.S_IMODE(os.stat(full).st_mode) == 0o664
+    assert state.fields == {
+        **theirs,
+        "completedTasks": [{"description": "one", "status": "completed"}],
+    }
+    assert (
+        json.loads(files.read(full)) == state.fields
+        and stat.S_IMODE(os.stat(full).st_mode) == 0o664
+    )
 
 
 def test_a_change_that_changes_nothing_keeps_every_byte(home):
-    data = json.dumps({"agentName": "backend", "status": "pending", "sessionId": ID, "artifacts": {"n": 1}}).encode()
+    data = json.dumps(
+        {"agentName": "backend", "status": "pending", "sessionId": ID, "artifacts": {"n": 1}}
+    ).encode()
     full = put(home, PATH, data)
     inode = os.stat(full).st_ino
     sessions.change(home, ID, "backend", lambda old: session.with_artifacts(old, {"n": 1}))
     assert files.read(full) == data and os.stat(full).st_ino == inode
-    sessions.change(home, ID, "backend", lambda old: session.with_artifacts(old, {"n": True}))  # which Python takes for 1
+    sessions.change(
+        home, ID, "backend", lambda old: session.with_artifacts(old, {"n": True})
+    )  # which Python takes for 1
     assert json.loads(files.read(full))["artifacts"] == {"n": True}
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"agentName":"backend"}', b"\xff", b'{"a":1,"a":2}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b'{"agentName":"backend"}', b"\xff", b'{"a":1,"a":2}']
+)
 def test_what_is_broken_is_never_touched(home, data):
     start(home)
     full = put(home, PATH, data)
@@ -191,7 +224,9 @@ def test_what_somebody_saves_meanwhile_is_in_the_end_there(home, save, moment, m
     if moment == "before":
         once()
     swap = exchange.swap
-    monkeypatch.setattr(exchange, "swap", lambda one, other: (moment == "after" and once(), swap(one, other))[1])
+    monkeypatch.setattr(
+        exchange, "swap", lambda one, other: (moment == "after" and once(), swap(one, other))[1]
+    )
 
     def change(old):
         if moment == "while":
@@ -200,7 +235,9 @@ def test_what_somebody_saves_meanwhile_is_in_the_end_there(home, save, moment, m
 
     sessions.change(home, ID, "backend", change)
     fields = json.loads(files.read(full))
-    assert fields["theirs"] == "words" and fields["completedTasks"] == [{"description": "ours", "status": "completed"}]
+    assert fields["theirs"] == "words" and fields["completedTasks"] == [
+        {"description": "ours", "status": "completed"}
+    ]
     assert saves and os.listdir(os.path.dirname(full)) == ["backend.json"]
 
 
@@ -214,7 +251,9 @@ def test_what_somebody_breaks_meanwhile_stays_as_they_left_it(home):
 
     with pytest.raises(BadData, match="no JSON"):
         sessions.change(home, ID, "backend", change)
-    assert files.read(full) == b"half a fi" and os.listdir(os.path.dirname(full)) == ["backend.json"]
+    assert files.read(full) == b"half a fi" and os.listdir(os.path.dirname(full)) == [
+        "backend.json"
+    ]
 
 
 def test_a_state_that_another_program_makes_at_the_same_moment(home):
@@ -246,7 +285,9 @@ def test_links_that_lead_out_of_the_home(home, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     target = outside / "backend.json"
-    target.write_bytes(json.dumps({"agentName": "backend", "status": "pending", "sessionId": ID}).encode())
+    target.write_bytes(
+        json.dumps({"agentName": "backend", "status": "pending", "sessionId": ID}).encode()
+    )
     os.makedirs(home.path("work", LATER))
     os.symlink(outside, home.path("work", ID))
     os.symlink(target, home.path("work", LATER, "backend.json"))
@@ -256,7 +297,9 @@ def test_links_that_lead_out_of_the_home(home, tmp_path):
             start(home, id)
         assert sessions.states(home, id, reported.append) == []
     assert [type(failure) for failure in reported] == [NotPermitted, NotPermitted]
-    assert json.loads(target.read_bytes())["status"] == "pending" and os.listdir(outside) == ["backend.json"]
+    assert json.loads(target.read_bytes())["status"] == "pending" and os.listdir(outside) == [
+        "backend.json"
+    ]
 
 
 def test_a_pipe_under_the_name_of_a_state_is_not_waited_for(home):

@@ -78,7 +78,10 @@ def test_a_log_that_leads_out_of_the_home(home, tmp_path):
 
 def test_secrets_are_masked(home):
     write(home, "backend", b"token abc\nabc\n")
-    assert tail(home, "backend", mask=lambda text: text.replace("abc", "***")) == ["token ***", "***"]
+    assert tail(home, "backend", mask=lambda text: text.replace("abc", "***")) == [
+        "token ***",
+        "***",
+    ]
 
 
 def test_following(home, monkeypatch):

@@ -14,7 +14,19 @@ from ...ground.errors import NotPermitted
 from ...ground.paths import Home
 
 #: what programs need to start; of /etc only what holds no secret, not even for root
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/snap", "/gnu/store")
+SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/opt",
+    "/nix/store",
+    "/snap",
+    "/gnu/store",
+)
 SETTINGS = (
     "alternatives bash.bashrc ca-certificates* crypto-policies debian_version default/locale fonts gai.conf group host.conf "
     "hostname hosts inputrc java* ld.so.* locale.* localtime magic* mime.types networks nsswitch.conf os-release passwd perl "
@@ -35,33 +47,63 @@ class Bounds(NamedTuple):
     network: bool
 
 
-def bounds(home: Home, checkout: str, folder: str, temporary: str, network: bool, more: Iterable[str] = ()) -> Bounds:
+def bounds(
+    home: Home, checkout: str, folder: str, temporary: str, network: bool, more: Iterable[str] = ()
+) -> Bounds:
     """What a command that starts in `folder` may touch; `more` is read as well. NotPermitted for a folder that holds too much."""
     check(home, checkout, folder)
     own = [os.path.join(checkout, name) for name in ("bin", "lib", "skills", ".venv")]
-    wanted = [part for path in (*own, *_interpreter(), *more) for part in without(path, [home.root])]
-    kept = tuple(path for path in dict.fromkeys([*wanted, *visible(home.root)]) if os.path.exists(path))
-    parts = tuple(part for path in system() for part in without(path, [home.root, checkout, os.path.expanduser("~")]))
-    return Bounds(folder, tuple(dict.fromkeys((home.workspace, folder))), kept, parts, home.root, temporary, network)
+    wanted = [
+        part for path in (*own, *_interpreter(), *more) for part in without(path, [home.root])
+    ]
+    kept = tuple(
+        path for path in dict.fromkeys([*wanted, *visible(home.root)]) if os.path.exists(path)
+    )
+    parts = tuple(
+        part
+        for path in system()
+        for part in without(path, [home.root, checkout, os.path.expanduser("~")])
+    )
+    return Bounds(
+        folder,
+        tuple(dict.fromkeys((home.workspace, folder))),
+        kept,
+        parts,
+        home.root,
+        temporary,
+        network,
+    )
 
 
 def commands(limits: Bounds, path: str) -> str:
     """The folders of a PATH that can be seen: a shell gives up at the first one that it may not enter."""
     seen = (*limits.system, *limits.readable, *limits.writable)
-    return ":".join(folder for folder in path.split(":") if any(holds(root, folder) for root in seen))
+    return ":".join(
+        folder for folder in path.split(":") if any(holds(root, folder) for root in seen)
+    )
 
 
 def check(home: Home, checkout: str, folder: str) -> None:
     """NotPermitted when commands that may write `folder` could change more than what is theirs."""
-    wanted, root, workspace = (os.path.realpath(path) for path in (folder, home.root, home.workspace))
+    wanted, root, workspace = (
+        os.path.realpath(path) for path in (folder, home.root, home.workspace)
+    )
     person = os.path.realpath(os.path.expanduser("~"))
-    for path, what in ((root, "the home"), (os.path.realpath(checkout), "the suite's own commands"), (person, "your own folder")):
+    for path, what in (
+        (root, "the home"),
+        (os.path.realpath(checkout), "the suite's own commands"),
+        (person, "your own folder"),
+    ):
         if holds(wanted, path):
             raise NotPermitted(
-                f"'{folder}' holds {what}: commands could change all of it", cure="give a folder inside or beside it"
+                f"'{folder}' holds {what}: commands could change all of it",
+                cure="give a folder inside or beside it",
             )
     if holds(root, wanted) and not holds(workspace, wanted):
-        raise NotPermitted(f"'{folder}' is in the home, where only workspace/ is for commands", cure="leave out --cwd")
+        raise NotPermitted(
+            f"'{folder}' is in the home, where only workspace/ is for commands",
+            cure="leave out --cwd",
+        )
 
 
 def visible(root: str) -> list[str]:
@@ -70,7 +112,11 @@ def visible(root: str) -> list[str]:
         names = sorted(os.listdir(root))
     except OSError:
         return []
-    return [os.path.join(root, name) for name in names if not name.startswith(".") and ".env" not in name and name != "workspace"]
+    return [
+        os.path.join(root, name)
+        for name in names
+        if not name.startswith(".") and ".env" not in name and name != "workspace"
+    ]
 
 
 def system() -> list[str]:
@@ -114,5 +160,9 @@ def between(roots: Iterable[str], paths: Iterable[str]) -> list[str]:
 
 def _interpreter() -> list[str]:
     """The folders of the interpreter below the virtual environment, which may be in a person's own folder."""
-    roots = {sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.path.dirname(os.path.realpath(sys.executable)))}
+    roots = {
+        sys.base_prefix,
+        sys.base_exec_prefix,
+        os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))),
+    }
     return sorted(root for root in roots if not any(holds(part, root) for part in SYSTEM))

@@ -41,7 +41,10 @@ class Broker:
         """The descriptors to wait for; call `serve` with those that are ready."""
         fds = [talk.fileno() for talk in self._asking] + list(self._running)
         if len(self._asking) + len(self._running) < AT_ONCE:
-            fds += [self._passing.fileno(), *([self._listening.fileno()] if self._listening else [])]
+            fds += [
+                self._passing.fileno(),
+                *([self._listening.fileno()] if self._listening else []),
+            ]
         return fds + [running.talk.fileno() for running in self._running.values()]
 
     def serve(self, ready: list[int]) -> None:

@@ -40,7 +40,14 @@ def missing() -> str:
     return "" if tried.returncode == 0 else said or f"bwrap ended with {tried.returncode}"
 
 
-def order(limits: Bounds, protected: list[str], environment: dict[str, str], broker: str, life: int, calls: int) -> bytes:
+def order(
+    limits: Bounds,
+    protected: list[str],
+    environment: dict[str, str],
+    broker: str,
+    life: int,
+    calls: int,
+) -> bytes:
     """The options for a command within bounds, as `command` hands them over.
 
     `broker` is the folder of the broker's socket. `life` is a descriptor that the first process inside holds, and the
@@ -57,9 +64,22 @@ def order(limits: Bounds, protected: list[str], environment: dict[str, str], bro
     home = environment.get("HOME", "")
     # what holds a place of the sandbox's own comes before it, or would hide it
     own = ("/proc", "/dev", "/tmp", SOCKET, home)
-    first = [path for path in sorted(limits.readable) if any(bounds.holds(path, place) for place in own)]
+    first = [
+        path for path in sorted(limits.readable) if any(bounds.holds(path, place) for place in own)
+    ]
     mount("--ro-bind", *first)
-    made += ["--proc", "/proc", "--dev", "/dev", "--bind", limits.temporary, "/tmp", "--ro-bind", broker, SOCKET]
+    made += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--bind",
+        limits.temporary,
+        "/tmp",
+        "--ro-bind",
+        broker,
+        SOCKET,
+    ]
     mount("--ro-bind", *limits.system)
     if os.path.isabs(home) and home != "/":
         made += ["--tmpfs", home]  # for programs that insist on one; gone with the command

@@ -51,13 +51,20 @@ def landlock_abi() -> int:
     return max(0, _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
 
 
-def restrict_files(network: bool, *, read: list[str], write: list[str], list: list[str], devices: list[str]) -> None:
+def restrict_files(
+    network: bool, *, read: list[str], write: list[str], list: list[str], devices: list[str]
+) -> None:
     """Take from this process, for ever, every right on files but those named. Paths that are not there are left out."""
     known = (1 << 16) - 1
     attributes = (ctypes.c_uint64 * 3)(known, 0 if network else 0b11, 0b11)
     size = 24
     ruleset = _called(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
-    for paths, rights in ((read, SEEING), (write, CHANGING), (list, READ_DIR), (devices, READ | WRITE)):
+    for paths, rights in (
+        (read, SEEING),
+        (write, CHANGING),
+        (list, READ_DIR),
+        (devices, READ | WRITE),
+    ):
         for path in paths:
             _allow(ruleset, path, rights & known)
     _called(_RESTRICT_SELF, ruleset, 0)
@@ -74,7 +81,12 @@ def call_filter(families: tuple[int, ...], shared: bool) -> bytes:
         return b""
     calls = _CALLS[machine]
     never = [calls[name] for name in (*_NEVER, *(() if shared else _SHARED))]
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, RET|K
+    load, equal, at_least, give = (
+        0x20,
+        0x15,
+        0x35,
+        0x06,
+    )  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, RET|K
     allow, refuse = 0x7FFF0000, 0x00050000 | 1  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EPERM
     # (code, where to when so, where to when not, value); the places are made relative below
     lines: list[tuple[int, str, str, int]] = [
@@ -221,7 +233,9 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         if not os.path.isdir(path):
             rights &= ON_FILES
         # struct landlock_path_beneath_attr is packed: u64, s32
-        attribute = ctypes.create_string_buffer(rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder), 12)
+        attribute = ctypes.create_string_buffer(
+            rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder), 12
+        )
         _called(_ADD_RULE, ruleset, 1, attribute, 0)
     finally:
         os.close(fd)

@@ -22,7 +22,10 @@ def main(program: str, arguments: list[str], broker: str) -> int:
         return 130
     except OSError as error:
         name = os.path.basename(program)
-        os.write(2, f"{name}: the way out of the sandbox is closed ({error.strerror}); run it directly from the command\n".encode())
+        os.write(
+            2,
+            f"{name}: the way out of the sandbox is closed ({error.strerror}); run it directly from the command\n".encode(),
+        )
         return 75
 
 
@@ -42,7 +45,9 @@ def _inherited(fd: int) -> _socket.socket:
 
 
 def _hand_over(talk: _socket.socket, data: bytes) -> None:
-    sent = talk.sendmsg([data[:65536]], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _packed(0, 1, 2))])
+    sent = talk.sendmsg(
+        [data[:65536]], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _packed(0, 1, 2))]
+    )
     while sent < len(data):
         sent += talk.send(data[sent:])
 

@@ -13,7 +13,9 @@ from . import bounds, broker, later
 
 NONE = "none"
 
-_CURE = "install bubblewrap" if sys.platform == "linux" else "set turn.sandbox = auto to run without"
+_CURE = (
+    "install bubblewrap" if sys.platform == "linux" else "set turn.sandbox = auto to run without"
+)
 
 #: who commits when a repository does not say; a repository's own and the user's word count more
 _GIT = "[user]\n\tname = Plainmind agent\n\temail = agent@localhost\n"
@@ -38,7 +40,9 @@ def choose(setting: str) -> Choice:
         reasons.append(f"{name}: {reason}")
     if setting == "auto":
         return Choice(NONE, "; ".join(reasons))
-    raise Misconfigured(f"turn.sandbox is '{setting}', and there is none ({'; '.join(reasons)})", cure=_CURE)
+    raise Misconfigured(
+        f"turn.sandbox is '{setting}', and there is none ({'; '.join(reasons)})", cure=_CURE
+    )
 
 
 class Prepared(NamedTuple):
@@ -53,10 +57,22 @@ class Prepared(NamedTuple):
 class Sandbox:
     """One rung, for the commands of one turn. It owns a temporary folder, and the broker in it, until `close`."""
 
-    def __init__(self, rung: str, home: Home, checkout: str, folder: str, *, network: bool, more: Iterable[str] = ()):
+    def __init__(
+        self,
+        rung: str,
+        home: Home,
+        checkout: str,
+        folder: str,
+        *,
+        network: bool,
+        more: Iterable[str] = (),
+    ):
         self.rung, self.folder = rung, folder
         self._own = tempfile.TemporaryDirectory(prefix="plainmind-")
-        self._temporary, self._way_out = os.path.join(self._own.name, "tmp"), os.path.join(self._own.name, "way-out")
+        self._temporary, self._way_out = (
+            os.path.join(self._own.name, "tmp"),
+            os.path.join(self._own.name, "way-out"),
+        )
         os.mkdir(self._temporary, 0o700)
         os.mkdir(self._way_out, 0o700)
         self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
@@ -64,20 +80,35 @@ class Sandbox:
             file.write(_GIT)
         self.broker = broker.Broker(self._way_out, checkout, {**os.environ, "MIND_HOME": home.root})
         self._before: later.Found = {}
-        self._alive, self._held = os.pipe()  # the first can be read, its end, once this process is gone
+        self._alive, self._held = (
+            os.pipe()
+        )  # the first can be read, its end, once this process is gone
 
     def prepared(self, command: str, environment: dict[str, str], life: int) -> Prepared:
         """How to start a bash command. `life` is a descriptor that should stay open until all it started has ended."""
-        limits = bounds.bounds(self._home, self._checkout, self.folder, self._temporary, self._network, self._more)
+        limits = bounds.bounds(
+            self._home, self._checkout, self.folder, self._temporary, self._network, self._more
+        )
         self._before = later.find(limits.writable) if self.rung != NONE else {}
         protected = later.protectable(limits.writable, self._before)
-        argv = ["bash", "-c", f'{{ {self._limits()}; }} 2> /dev/null; exec bash -c "$1"', "bash", command]
+        argv = [
+            "bash",
+            "-c",
+            f'{{ {self._limits()}; }} 2> /dev/null; exec bash -c "$1"',
+            "bash",
+            command,
+        ]
         way_out = self.broker.inherited.fileno()
         from . import landlock
 
         if self.rung == NONE:
             order = _handed(landlock.unconfined())
-            return Prepared(landlock.command(order, argv), {**environment, "TMPDIR": self._temporary}, (order,), (order,))
+            return Prepared(
+                landlock.command(order, argv),
+                {**environment, "TMPDIR": self._temporary},
+                (order,),
+                (order,),
+            )
         inside = {
             **environment,
             "PATH": bounds.commands(limits, environment["PATH"]),
@@ -87,15 +118,26 @@ class Sandbox:
             from . import bubblewrap, confine
 
             place = bubblewrap.SOCKET
-            inside |= {"TMPDIR": "/tmp", "GIT_CONFIG_SYSTEM": f"{place}/gitconfig", "MIND_BROKER": f"{place}/{broker.NAME}"}
+            inside |= {
+                "TMPDIR": "/tmp",
+                "GIT_CONFIG_SYSTEM": f"{place}/gitconfig",
+                "MIND_BROKER": f"{place}/{broker.NAME}",
+            }
             if self._network:
-                inside["MIND_BROKER"] = str(way_out)  # sockets without a path are shared then: no socket but the internet's
+                inside["MIND_BROKER"] = str(
+                    way_out
+                )  # sockets without a path are shared then: no socket but the internet's
             families = confine.INTERNET if self._network else (*confine.UNIX, *confine.INTERNET)
             calls = _handed(confine.call_filter(families, shared=True))
             # bubblewrap follows who started it only once it is set up: what is inside looks for itself
             argv[2] = f"read -t 0 -u {self._alive} && exit 143; exec {self._alive}<&-; {argv[2]}"
             order = _handed(bubblewrap.order(limits, protected, inside, self._way_out, life, calls))
-            return Prepared(bubblewrap.command(order, argv), {}, (life, way_out, self._alive, calls, order), (calls, order))
+            return Prepared(
+                bubblewrap.command(order, argv),
+                {},
+                (life, way_out, self._alive, calls, order),
+                (calls, order),
+            )
         # a folder that is forbidden stops programs which go on without one that is not there
         inside |= {"TMPDIR": self._temporary, "HOME": self._temporary, "MIND_BROKER": str(way_out)}
         limits = limits._replace(readable=(*limits.readable, self._way_out))
@@ -119,7 +161,9 @@ class Sandbox:
 
     def _limits(self) -> str:
         """Limits of one command as bash sets them: no core file, 4 GiB a file, processes, memory of the machine (KiB)."""
-        own = _processes() if self.rung != "bubblewrap" else 0  # they are counted by user, but anew within bubblewrap
+        own = (
+            _processes() if self.rung != "bubblewrap" else 0
+        )  # they are counted by user, but anew within bubblewrap
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
         return f"ulimit -c 0; ulimit -f 4194304; ulimit -u {own + PROCESSES}; ulimit -d {memory}"
 

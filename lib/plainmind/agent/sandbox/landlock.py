@@ -14,13 +14,20 @@ NAME = "landlock"
 
 _DEVICES = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
 #: of /proc only what tells of the machine: nothing of any process, whose arguments anybody may read
-_PROC = [f"/proc/{name}" for name in ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version")]
+_PROC = [
+    f"/proc/{name}"
+    for name in ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version")
+]
 
 
 def missing() -> str:
     """Why this rung cannot be had, '' when it can."""
     abi = confine.landlock_abi()
-    return "" if abi >= confine.LEAST_ABI else f"the kernel's Landlock is version {abi}, not {confine.LEAST_ABI}"
+    return (
+        ""
+        if abi >= confine.LEAST_ABI
+        else f"the kernel's Landlock is version {abi}, not {confine.LEAST_ABI}"
+    )
 
 
 def order(limits: Bounds, protected: list[str]) -> bytes:
@@ -31,7 +38,9 @@ def order(limits: Bounds, protected: list[str]) -> bytes:
         granted, listed = _without(root, protected)
         write += granted
         read += listed
-    return _told({"read": read, "write": write, "list": [limits.listed], "devices": _DEVICES}, limits.network)
+    return _told(
+        {"read": read, "write": write, "list": [limits.listed], "devices": _DEVICES}, limits.network
+    )
 
 
 def unconfined() -> bytes:

@@ -16,7 +16,9 @@ from ...ground import files
 from ...ground.errors import NotPermitted
 
 SUFFIX = ".set-aside"
-MOST = 100_000  # folders; a command in more of them is not run, for nobody could tell what it plants
+MOST = (
+    100_000  # folders; a command in more of them is not run, for nobody could tell what it plants
+)
 
 #: read and obeyed by programs that a person starts for another purpose; compared without case, as macOS does
 NAMES = frozenset(
@@ -40,13 +42,19 @@ LARGEST = 1 << 20  # bytes of a configuration
 FEW = 800  # paths to protect; where there are more, whole folders are
 
 THERE, ABSENT = "there", "absent"
-Found = dict[str, str]  # path -> what it was when it was found: THERE, ABSENT but named by a configuration, or where a link led
+Found = dict[
+    str, str
+]  # path -> what it was when it was found: THERE, ABSENT but named by a configuration, or where a link led
 
 #: what a repository, or a part of one, consists of
 _REPOSITORIES = ({"HEAD", "objects", "refs"}, {"HEAD", "commondir"}, {"objects", "refs", "config"})
 
 _SETTING = re.compile(rb"\s*(?:\[[^\]]*\]\s*)?([\w.-]+)\s*=\s*(.*)")
-_PATHS = (b"hookspath", b"path", b"attributesfile")  # settings whose value is a path, even without a slash
+_PATHS = (
+    b"hookspath",
+    b"path",
+    b"attributesfile",
+)  # settings whose value is a path, even without a slash
 
 
 def find(roots: tuple[str, ...]) -> Found:
@@ -58,7 +66,9 @@ def find(roots: tuple[str, ...]) -> Found:
         if real != path and os.path.exists(real) and _inside(roots, real):
             found[real] = THERE
         if os.path.basename(path) in ("config", "config.worktree") and not os.path.islink(path):
-            found |= {named: THERE if os.path.lexists(named) else ABSENT for named in _named(path, roots)}
+            found |= {
+                named: THERE if os.path.lexists(named) else ABSENT for named in _named(path, roots)
+            }
     return found
 
 
@@ -68,12 +78,17 @@ def protectable(roots: tuple[str, ...], found: Found) -> list[str]:
     A rung keeps a thousand paths, not a hundred thousand: where there are too many, it is the folders right below the
     roots that hold them. NotPermitted when even those are too many.
     """
-    paths = [path for path, was in found.items() if was == THERE and os.path.lexists(path) and not os.path.islink(path)]
+    paths = [
+        path
+        for path, was in found.items()
+        if was == THERE and os.path.lexists(path) and not os.path.islink(path)
+    ]
     if len(paths) > FEW:
         paths = [_top(roots, path) for path in paths]
     if len(set(paths)) > FEW:
         raise NotPermitted(
-            f"more than {FEW} folders of '{roots[-1]}' hold what would run later", cure="name a smaller one with --cwd"
+            f"more than {FEW} folders of '{roots[-1]}' hold what would run later",
+            cure="name a smaller one with --cwd",
         )
     return sorted(set(paths))
 
@@ -100,7 +115,9 @@ def _tried(work: Callable[[str, str], str], path: str, was: str, remarks: list[s
     try:
         remarks.append(work(path, was))
     except OSError as error:
-        remarks.append(f"'{path}' would run later, outside the sandbox, and cannot be set aside: {error.strerror}")
+        remarks.append(
+            f"'{path}' would run later, outside the sandbox, and cannot be set aside: {error.strerror}"
+        )
 
 
 def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
@@ -110,15 +127,22 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
         (folder, within), looked = waiting.popleft(), looked + 1
         if most is not None and looked > most:
             raise NotPermitted(
-                f"more than {most:,} folders below '{roots[-1]}'", cure="name another with --cwd, or remove some of them"
+                f"more than {most:,} folders below '{roots[-1]}'",
+                cure="name another with --cwd, or remove some of them",
             )
         entries = _entries(folder)
         names = {entry.name for entry in entries}
         # a repository, whole or not yet, or a part of one; git enters one that is no .git as readily
-        if within or os.path.basename(folder).lower() == ".git" or any(kind <= names for kind in _REPOSITORIES):
+        if (
+            within
+            or os.path.basename(folder).lower() == ".git"
+            or any(kind <= names for kind in _REPOSITORIES)
+        ):
             yield from _in_repository(folder, names)
             # modules, work trees: more repositories
-            more = [entry for entry in entries if entry.name not in ("objects", "refs", "logs", "hooks")]
+            more = [
+                entry for entry in entries if entry.name not in ("objects", "refs", "logs", "hooks")
+            ]
             waiting += [(entry.path, True) for entry in more if _is_folder(entry)]
             continue
         for entry in entries:
@@ -157,11 +181,21 @@ def _named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterator[str]
         setting = _SETTING.match(line.strip()[:4096])
         if not setting or _tame(line):
             continue
-        words = os.fsdecode(setting[2]).replace('"', " ").replace("'", " ").replace("!", " ").split()
+        words = (
+            os.fsdecode(setting[2]).replace('"', " ").replace("'", " ").replace("!", " ").split()
+        )
         if setting[1].lower() not in _PATHS:
             words = [word for word in words if "/" in word]  # others are looked for on PATH
-        for path in {os.path.normpath(os.path.join(base, os.path.expanduser(word))) for word in words for base in bases}:
-            if _inside(roots, path) and path not in bases and not any(_inside((path,), base) for base in bases):
+        for path in {
+            os.path.normpath(os.path.join(base, os.path.expanduser(word)))
+            for word in words
+            for base in bases
+        }:
+            if (
+                _inside(roots, path)
+                and path not in bases
+                and not any(_inside((path,), base) for base in bases)
+            ):
                 yield path
                 if depth and os.path.isfile(path):
                     yield from _named(path, roots, depth - 1)
@@ -218,7 +252,11 @@ def _tame(line: bytes) -> bool:
 
 def _put_back(path: str, was: str) -> str:
     """A link to what it was."""
-    remark = _aside(path, was) if os.path.lexists(path) else f"'{path}' would run later, outside the sandbox: it is back"
+    remark = (
+        _aside(path, was)
+        if os.path.lexists(path)
+        else f"'{path}' would run later, outside the sandbox: it is back"
+    )
     os.symlink(was, path)
     return remark
 

@@ -9,8 +9,29 @@ from .bounds import Bounds
 
 NAME = "sandbox-exec"
 
-_SYSTEM = ("/bin", "/sbin", "/usr", "/System", "/Library/Developer", "/Library/Frameworks", "/opt", "/private/var/select")
-_SETTINGS = ("passwd", "group", "hosts", "resolv.conf", "ssl", "localtime", "services", "protocols", "shells", "profile", "bashrc")
+_SYSTEM = (
+    "/bin",
+    "/sbin",
+    "/usr",
+    "/System",
+    "/Library/Developer",
+    "/Library/Frameworks",
+    "/opt",
+    "/private/var/select",
+)
+_SETTINGS = (
+    "passwd",
+    "group",
+    "hosts",
+    "resolv.conf",
+    "ssl",
+    "localtime",
+    "services",
+    "protocols",
+    "shells",
+    "profile",
+    "bashrc",
+)
 
 
 def missing() -> str:
@@ -40,10 +61,16 @@ def profile(limits: Bounds, protected: list[str]) -> str:
         '(allow file-read* file-write-data (literal "/dev/null") (literal "/dev/zero"))',
         '(allow file-read* (literal "/") (literal "/dev/random") (literal "/dev/urandom") (subpath "/dev/fd"))',
         *(f"(allow file-read* (subpath {_quoted(path)}))" for path in readable),
-        *(f"(allow file-read* file-write* (subpath {_quoted(path)}))" for path in (*limits.writable, limits.temporary)),
+        *(
+            f"(allow file-read* file-write* (subpath {_quoted(path)}))"
+            for path in (*limits.writable, limits.temporary)
+        ),
         *(f"(deny file-write* (subpath {_quoted(path)}))" for path in protected),
         # nor may a folder above be renamed, and another put in its place
-        *(f"(deny file-write-unlink (literal {_quoted(path)}))" for path in bounds.between(limits.writable, protected)),
+        *(
+            f"(deny file-write-unlink (literal {_quoted(path)}))"
+            for path in bounds.between(limits.writable, protected)
+        ),
         "(allow network*)" if limits.network else "",
     ]
     return "\n".join(line for line in lines if line)

@@ -36,7 +36,9 @@ class Link(NamedTuple):
     @property
     def title(self) -> str:
         ends = lettering.shown(self.subject), lettering.shown(self.object)
-        return "\n".join(f"{ends[0]} {lettering.shown(predicate)} {ends[1]}" for predicate in self.predicates)
+        return "\n".join(
+            f"{ends[0]} {lettering.shown(predicate)} {ends[1]}" for predicate in self.predicates
+        )
 
 
 class Part(NamedTuple):
@@ -51,13 +53,18 @@ class Part(NamedTuple):
     height: float
     spare: float = 0
     loop: float = 0
-    columns: tuple[tuple[float, float], ...] = ()  # of a panel: widths of the labels, 0 where it has a heading, and of the boxes
+    columns: tuple[
+        tuple[float, float], ...
+    ] = ()  # of a panel: widths of the labels, 0 where it has a heading, and of the boxes
     wide: float = 0  # of the label above or below, or of the loop
 
     @property
     def room(self) -> layout.Size:
         side, free = 60 if self.loop else 0, min(30.0, 1.5 * self.degree)  # arrows need room
-        return layout.Size(max(self.width + side, self.wide) + 15 + free, self.height + self.spare + self.loop + 13 + free)
+        return layout.Size(
+            max(self.width + side, self.wide) + 15 + free,
+            self.height + self.spare + self.loop + 13 + free,
+        )
 
 
 def bundled(triples: Sequence[tuple[str, str, str]]) -> list[Link]:
@@ -78,7 +85,13 @@ def gathered(links: Iterable[Link]) -> list[Part]:
     for name, own in of.items():
         link = own[0]
         if len(own) == 1 and link.subject != link.object:
-            alike[(link.subject == name, link.object if link.subject == name else link.subject, link.predicates)].append(name)
+            alike[
+                (
+                    link.subject == name,
+                    link.object if link.subject == name else link.subject,
+                    link.predicates,
+                )
+            ].append(name)
     mixed: dict[tuple, list[str]] = defaultdict(list)
     for way in [way for way, names in alike.items() if len(names) < PANEL]:
         mixed[way[:2]].extend(alike.pop(way))
@@ -91,8 +104,12 @@ def gathered(links: Iterable[Link]) -> list[Part]:
         if name not in inside:
             part = _entity(name, own)
             ends = own[0].subject, own[0].object
-            alone = len(own) > 1 or len(of[ends[0]]) == len(of[ends[1]])  # of two that are alone, neither hangs on the other
-            parts.append(part if alone else part._replace(links=(own[0],), spare=CAPTION, wide=wide(own[0])))
+            alone = len(own) > 1 or len(of[ends[0]]) == len(
+                of[ends[1]]
+            )  # of two that are alone, neither hangs on the other
+            parts.append(
+                part if alone else part._replace(links=(own[0],), spare=CAPTION, wide=wide(own[0]))
+            )
     return sorted(parts, key=lambda part: (-part.degree, part.names))
 
 
@@ -100,7 +117,9 @@ def _entity(name: str, own: list[Link]) -> Part:
     others = [link for link in own if link.subject != link.object]
     degree = len(others)
     size = 12 if degree < 2 else min(22.0, 11.5 + 2 * math.log2(degree))
-    width = max(30.0, lettering.width(shown_name(name), size * (1.08 if degree >= 8 else 1)) + size * 1.3)
+    width = max(
+        30.0, lettering.width(shown_name(name), size * (1.08 if degree >= 8 else 1)) + size * 1.3
+    )
     part = Part((name,), (), size, degree, round(width), round(size * 2))
     if degree < len(own):
         own_label = wide(next(link for link in own if link.subject == link.object))
@@ -114,19 +133,36 @@ def _panel(names: list[str], links: list[Link]) -> Part:
     beside = [0 if headed else round(wide(link)) + 8 for link in links]
     widths = [round(lettering.width(shown_name(name), 12)) + 16 for name in names]
     across = max(beside) + max(widths)
-    count = min(range(1, 13), key=lambda n: abs(math.log(across * n / (math.ceil(len(names) / n) * ROW) / 1.3)))
+    count = min(
+        range(1, 13),
+        key=lambda n: abs(math.log(across * n / (math.ceil(len(names) / n) * ROW) / 1.3)),
+    )
     rows = math.ceil(len(names) / count)
-    columns = [(max(beside[at : at + rows]), max(widths[at : at + rows])) for at in range(0, len(names), rows)]
+    columns = [
+        (max(beside[at : at + rows]), max(widths[at : at + rows]))
+        for at in range(0, len(names), rows)
+    ]
     width = sum(map(sum, columns)) + BETWEEN * (len(columns) - 1) + 16
     if headed:
         width = max(width, round(lettering.width(links[0].label, 11) * 1.1) + 24)
-    return Part(tuple(names), tuple(links), 12, 1, width, rows * ROW + (30 if headed else 13), columns=tuple(columns))
+    return Part(
+        tuple(names),
+        tuple(links),
+        12,
+        1,
+        width,
+        rows * ROW + (30 if headed else 13),
+        columns=tuple(columns),
+    )
 
 
 def _in_order(name: str) -> list[tuple[int, str]]:
     """As people sort names: 9 before 10, whatever the case."""
     pieces = re.findall("[0-9]+|[^0-9]+", name.casefold())
-    return [(len(piece.lstrip("0")), piece) if piece[0] in "0123456789" else (0, piece) for piece in [*pieces, name]]
+    return [
+        (len(piece.lstrip("0")), piece) if piece[0] in "0123456789" else (0, piece)
+        for piece in [*pieces, name]
+    ]
 
 
 def wide(link: Link) -> float:

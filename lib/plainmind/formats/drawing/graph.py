@@ -19,13 +19,21 @@ _Ends = tuple[int, int]  # numbers of the parts that a line is between
 
 def dot(triples: Triples) -> str:
     """A digraph in Graphviz's language, a line for each triple. Newlines and backslashes of names are written as \\n and \\\\."""
-    lines = ["digraph knowledge {", '  graph [charset="UTF-8", rankdir=LR];', "  node [shape=box, style=rounded, fontname=sans];"]
+    lines = [
+        "digraph knowledge {",
+        '  graph [charset="UTF-8", rankdir=LR];',
+        "  node [shape=box, style=rounded, fontname=sans];",
+    ]
     lines.append("  edge [fontname=sans, fontsize=10];")
     wanted = sorted(set(triples))
     for name in sorted({name for subject, _, object in wanted for name in (subject, object)}):
-        lines.append(f"  {_quoted(name)}{f' [label={_quoted(name, label=True)}]' if '&' in name else ''};")
+        lines.append(
+            f"  {_quoted(name)}{f' [label={_quoted(name, label=True)}]' if '&' in name else ''};"
+        )
     for subject, predicate, object in wanted:
-        lines.append(f"  {_quoted(subject)} -> {_quoted(object)} [label={_quoted(predicate, label=True)}];")
+        lines.append(
+            f"  {_quoted(subject)} -> {_quoted(object)} [label={_quoted(predicate, label=True)}];"
+        )
     return "\n".join([*lines, "}", ""])
 
 
@@ -46,10 +54,27 @@ def svg(triples: Triples) -> str:
     for link in links:
         lines[where[link.subject], where[link.object]].append(link)
     drawn = _arranged(parts, where, lines)
-    places, body = drawn.places, ["<g>", *(picture.line(curve, lines[ends]) for ends, curve in drawn.curves.items())]
-    body.extend(picture.loop(places[one], lines[one, other]) for one, other in lines if one == other)
-    body.extend(["</g>", "<g>", *(line for place in places for line in picture.figure(place)), "</g>", "<g>"])
-    body.extend(picture.label(place.caption.x, place.caption.y, place.part.links) for place in places if place.part.spare)
+    places, body = (
+        drawn.places,
+        ["<g>", *(picture.line(curve, lines[ends]) for ends, curve in drawn.curves.items())],
+    )
+    body.extend(
+        picture.loop(places[one], lines[one, other]) for one, other in lines if one == other
+    )
+    body.extend(
+        [
+            "</g>",
+            "<g>",
+            *(line for place in places for line in picture.figure(place)),
+            "</g>",
+            "<g>",
+        ]
+    )
+    body.extend(
+        picture.label(place.caption.x, place.caption.y, place.part.links)
+        for place in places
+        if place.part.spare
+    )
     body.extend(picture.label(*spot, lines[ends]) for ends, spot in drawn.spots.items())
     title = f"{_count(len(where), 'entity', 'entities')}, {_count(len(set(triples)), 'triple', 'triples')}"
     return picture.sheet(places, [*body, "</g>"], title)
@@ -58,17 +83,25 @@ def svg(triples: Triples) -> str:
 class _Arranged(NamedTuple):
     places: list[Place]
     curves: dict[_Ends, strokes.Curve]
-    spots: dict[_Ends, strokes.Point]  # of the labels: all, unless there is nowhere to put one; its title is on the line, too
+    spots: dict[
+        _Ends, strokes.Point
+    ]  # of the labels: all, unless there is nowhere to put one; its title is on the line, too
 
 
-def _arranged(parts: Sequence[Part], where: dict[str, int], lines: dict[_Ends, list[Link]]) -> _Arranged:
-    named = {ends for ends in lines if parts[ends[0]].links or parts[ends[1]].links}  # the label is at one end
+def _arranged(
+    parts: Sequence[Part], where: dict[str, int], lines: dict[_Ends, list[Link]]
+) -> _Arranged:
+    named = {
+        ends for ends in lines if parts[ends[0]].links or parts[ends[1]].links
+    }  # the label is at one end
     room = [layout.Link(*ends, 0 if ends in named else wide(own[0])) for ends, own in lines.items()]
     points = layout.place([part.room for part in parts], room)
     places = [_stood(part, point, points, where) for part, point in zip(parts, points)]
     taken = strokes.Taken(place.box for place in places)
     curves = {
-        (one, other): taken.line(places[one].boxes, places[other].boxes, (one, other), (other, one) in lines)
+        (one, other): taken.line(
+            places[one].boxes, places[other].boxes, (one, other), (other, one) in lines
+        )
         for one, other in lines
         if one != other
     }
@@ -81,7 +114,9 @@ def _arranged(parts: Sequence[Part], where: dict[str, int], lines: dict[_Ends, l
     spots = {}
     for ends in wanted:
         one, other = (parts[end].degree for end in ends)
-        away = 0.5 + 0.25 * (one - other) / (one + other)  # lines are closest to each other where there are most
+        away = 0.5 + 0.25 * (one - other) / (
+            one + other
+        )  # lines are closest to each other where there are most
         if spot := taken.spot(curves[ends], ends, away, wide(lines[ends][0]) + 4, CAPTION):
             spots[ends] = spot
     return _Arranged(places, curves, spots)
@@ -91,7 +126,9 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _stood(part: Part, point: layout.Point, points: Sequence[layout.Point], where: dict[str, int]) -> Place:
+def _stood(
+    part: Part, point: layout.Point, points: Sequence[layout.Point], where: dict[str, int]
+) -> Place:
     """A part at its point, its label towards the one it hangs on."""
     x, y = point
     above = True

@@ -68,9 +68,15 @@ def _lengths(sizes: Sequence[Size], links: Sequence[Link], gap: float) -> Near:
             room = max(link.room, near[link.one].get(link.other, 0))
             near[link.one][link.other] = near[link.other][link.one] = room
     half = [width * 0.36 + height * 0.14 for width, height in sizes]
-    crowd = [max(0.0, math.sqrt(sum(half[other] ** 2 for other in others) * 1.5) - half[at]) for at, others in enumerate(near)]
+    crowd = [
+        max(0.0, math.sqrt(sum(half[other] ** 2 for other in others) * 1.5) - half[at])
+        for at, others in enumerate(near)
+    ]
     return [
-        {other: half[at] + half[other] + gap + room * 0.6 + max(crowd[at], crowd[other]) / 2 for other, room in others.items()}
+        {
+            other: half[at] + half[other] + gap + room * 0.6 + max(crowd[at], crowd[other]) / 2
+            for other, room in others.items()
+        }
         for at, others in enumerate(near)
     ]
 
@@ -109,9 +115,15 @@ def _pulls(near: Near, sheet: float) -> list[_Pull]:
     count = len(near)
     if count <= FULL:
         rows = [_from(box, near, sheet) for box in range(count)]
-        return [_Pull(a, b, rows[a][b], rows[a][b] ** -2, rows[a][b] ** -2) for a in range(count) for b in range(a)]
+        return [
+            _Pull(a, b, rows[a][b], rows[a][b] ** -2, rows[a][b] ** -2)
+            for a in range(count)
+            for b in range(a)
+        ]
     found = {(a, b): far for a in range(count) for b, far in near[a].items() if b < a}
-    for others in near:  # those around one box are equally far from all pivots: they would fall into one point
+    for others in (
+        near
+    ):  # those around one box are equally far from all pivots: they would fall into one point
         ring = list(others.items())
         for step in {1, 2, 3, 5, 8, len(ring) // 3, len(ring) // 2}:
             for at in range(len(ring) if 0 < step < len(ring) else 0):
@@ -187,7 +199,9 @@ def _level(points: list[Point], arrows: Sequence[tuple[int, int]]) -> list[Point
     angle = math.atan2(skew, sum(x * x - y * y for x, y in moved)) / 2
     cos, sin = math.cos(angle), math.sin(angle)
     moved = [(x * cos + y * sin, y * cos - x * sin) for x, y in moved]
-    right, down = (sum(moved[other][axis] - moved[one][axis] for one, other in arrows) for axis in (0, 1))
+    right, down = (
+        sum(moved[other][axis] - moved[one][axis] for one, other in arrows) for axis in (0, 1)
+    )
     return [(-x if right < 0 else x, -y if down < 0 else y) for x, y in moved]
 
 
@@ -210,10 +224,15 @@ def _push(xs: list[float], ys: list[float], sizes: Sequence[Size]) -> bool:
         width, height = sizes[one]
         for place in range(at + 1, len(tops)):
             top, other = tops[place]
-            if top >= ys[one] + height / 2:  # boxes are wider than high: fewest are met on the way down
+            if (
+                top >= ys[one] + height / 2
+            ):  # boxes are wider than high: fewest are met on the way down
                 break
             over_x = (width + sizes[other][0]) / 2 - abs(xs[other] - xs[one])
-            if over_x > 1e-6 and (over_y := (height + sizes[other][1]) / 2 - abs(ys[other] - ys[one])) > 1e-6:
+            if (
+                over_x > 1e-6
+                and (over_y := (height + sizes[other][1]) / 2 - abs(ys[other] - ys[one])) > 1e-6
+            ):
                 found = True
                 own = width * height
                 part = own / (own + sizes[other].width * sizes[other].height)
@@ -228,7 +247,9 @@ def _push(xs: list[float], ys: list[float], sizes: Sequence[Size]) -> bool:
     return found
 
 
-def _packed(sizes: Sequence[Size], parts: list[tuple[list[int], list[Point]]], gap: float = 40) -> list[Point]:
+def _packed(
+    sizes: Sequence[Size], parts: list[tuple[list[int], list[Point]]], gap: float = 40
+) -> list[Point]:
     """The parts on one sheet, largest first, each as high up as it fits and then as far left."""
     frames = []
     for members, points in parts:
@@ -244,11 +265,21 @@ def _packed(sizes: Sequence[Size], parts: list[tuple[list[int], list[Point]]], g
     found: list[Point] = [(0.0, 0.0)] * len(sizes)
     for members, points, left, top, width, height in frames:
         level, at = min(
-            (max(y for start, end, y in skyline if start < at + width - 1e-6 and end > at + 1e-6), at)
+            (
+                max(
+                    y for start, end, y in skyline if start < at + width - 1e-6 and end > at + 1e-6
+                ),
+                at,
+            )
             for at, _, _ in skyline
             if at + width <= sheet + 1e-6
         )
-        rest = [(s, e, y) for start, end, y in skyline for s, e in ((start, min(end, at)), (max(start, at + width), end)) if s < e]
+        rest = [
+            (s, e, y)
+            for start, end, y in skyline
+            for s, e in ((start, min(end, at)), (max(start, at + width), end))
+            if s < e
+        ]
         skyline = sorted([*rest, (at, at + width, level + height)])
         for box, (x, y) in zip(members, points):
             found[box] = (x - left + at, y - top + level)

@@ -17,7 +17,11 @@ _NO_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 def shown(text: str) -> str:
     """One line of it, without what is seen by nobody or turns the neighbours around; what is no character is U+FFFD."""
     line = " ".join(_NO_TEXT.sub("\ufffd", text).split())
-    kept = (c for c in line if c in _JOINERS or unicodedata.category(c) not in _DROPPED and ord(c) & 0xFFFE != 0xFFFE)
+    kept = (
+        c
+        for c in line
+        if c in _JOINERS or unicodedata.category(c) not in _DROPPED and ord(c) & 0xFFFE != 0xFFFE
+    )
     return "".join(kept).strip(f" {_JOINERS}") or "(no name)"
 
 
@@ -33,7 +37,9 @@ def clipped(text: str, ems: float) -> str:
     at = 0
     while (ems := ems - _em(text[at])) >= 1:
         at += 1
-    while at > 0 and (unicodedata.category(text[at])[0] == "M" or text[at] in _JOINERS or text[at - 1] in _JOINERS):
+    while at > 0 and (
+        unicodedata.category(text[at])[0] == "M" or text[at] in _JOINERS or text[at - 1] in _JOINERS
+    ):
         at -= 1
     return text[:at].rstrip() + "…"
 
@@ -45,7 +51,9 @@ def markup(text: str) -> str:
 
 def _em(char: str) -> float:
     if char < "\x7f":
-        return 0.4 if char in _NARROW else 0.96 if char in _WIDE else 0.73 if char.isupper() else 0.63
+        return (
+            0.4 if char in _NARROW else 0.96 if char in _WIDE else 0.73 if char.isupper() else 0.63
+        )
     if unicodedata.category(char) in ("Mn", "Me") or char in _JOINERS:
         return 0.0
     if unicodedata.east_asian_width(char) in "WF":

@@ -54,18 +54,26 @@ class Place(NamedTuple):
     @property
     def caption(self) -> strokes.Box:
         box, side = self.box, -1 if self.above else 1
-        return strokes.Box(box.x, box.y + side * (box.height / 2 + CAPTION / 2), self.part.wide + 4, CAPTION)
+        return strokes.Box(
+            box.x, box.y + side * (box.height / 2 + CAPTION / 2), self.part.wide + 4, CAPTION
+        )
 
     @property
     def looped(self) -> strokes.Box:
         """Of the label of a line from an entity to itself, and of the line."""
         box, wide = self.box, (self.part.wide - 40 + self.part.width) / 2
-        return strokes.Box(box.x + box.width / 2 - wide / 2, box.y - box.height / 2 - 11, wide + 50, 22)
+        return strokes.Box(
+            box.x + box.width / 2 - wide / 2, box.y - box.height / 2 - 11, wide + 50, 22
+        )
 
     @property
     def boxes(self) -> list[strokes.Box]:
         """What lines end at."""
-        return [self.box, *([self.caption] if self.part.spare else []), *([self.looped] if self.part.loop else [])]
+        return [
+            self.box,
+            *([self.caption] if self.part.spare else []),
+            *([self.looped] if self.part.loop else []),
+        ]
 
 
 def _title(links: Sequence[Link]) -> str:
@@ -111,7 +119,9 @@ def figure(place: Place) -> Iterator[str]:
         x += beside
         for row, name in enumerate(part.names[at * rows : (at + 1) * rows]):
             link = part.links[at * rows + row]
-            cell = strokes.Box(x + width / 2, top + (24 if headed else 7) + (row + 0.5) * ROW, width, ROW - 3)
+            cell = strokes.Box(
+                x + width / 2, top + (24 if headed else 7) + (row + 0.5) * ROW, width, ROW - 3
+            )
             if not headed:
                 spot = f'x="{x - 6:.1f}" y="{cell.y + 3.5:.1f}" text-anchor="end"'
                 yield f'<text class="beside" {spot}>{lettering.markup(link.label)}</text>'
@@ -123,7 +133,9 @@ def _entry(name: str, box: strokes.Box, kind: str, size: float, more: str = "") 
     full = lettering.shown(name)
     title = lettering.markup(f"{full}\n{more}" if more else full)
     on = ' class="on-hub"' if kind == "hub" else ""
-    spot = f'x="{box.x:.1f}" y="{box.y + size * 0.36:.1f}" font-size="{size:.4g}" text-anchor="middle"'
+    spot = (
+        f'x="{box.x:.1f}" y="{box.y + size * 0.36:.1f}" font-size="{size:.4g}" text-anchor="middle"'
+    )
     round_by = min(8.0, box.height / 2)
     return (
         f'<g class="entity"><title>{title}</title><rect class="{kind}" {_corners(box)} rx="{round_by:.3g}"/>'
@@ -138,11 +150,16 @@ def _corners(box: strokes.Box) -> str:
 
 def sheet(places: Sequence[Place], body: Sequence[str], title: str, margin: float = 24) -> str:
     if not places:
-        body = [*body, f'<text x="{margin}" y="{margin * 1.8:.0f}" font-size="12">nothing is linked yet</text>']
+        body = [
+            *body,
+            f'<text x="{margin}" y="{margin * 1.8:.0f}" font-size="12">nothing is linked yet</text>',
+        ]
     left = min([0.0, *(place.box.x - place.part.room.width / 2 for place in places)]) - margin
     right = max([150.0, *(place.box.x + place.part.room.width / 2 for place in places)]) + margin
     top = min([0.0, *(box.y - box.height / 2 for place in places for box in place.boxes)]) - margin
-    bottom = max([20.0, *(box.y + box.height / 2 for place in places for box in place.boxes)]) + margin
+    bottom = (
+        max([20.0, *(box.y + box.height / 2 for place in places for box in place.boxes)]) + margin
+    )
     width, height = right - left, bottom - top
     frame = f'viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     return "\n".join(

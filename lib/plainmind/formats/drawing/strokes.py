@@ -27,7 +27,9 @@ class Box(NamedTuple):
     height: float
 
     def holds(self, x: float, y: float, margin: float = 0) -> bool:
-        return abs(x - self.x) < self.width / 2 + margin and abs(y - self.y) < self.height / 2 + margin
+        return (
+            abs(x - self.x) < self.width / 2 + margin and abs(y - self.y) < self.height / 2 + margin
+        )
 
     def meets(self, other: "Box") -> bool:
         over_x = (self.width + other.width) / 2 - abs(self.x - other.x)
@@ -65,7 +67,11 @@ class Curve(NamedTuple):
         long = math.hypot(dx, dy) or 1.0
         dx, dy = dx / long * HEAD, dy / long * HEAD
         x, y = self.end
-        return [(x, y), (x - dx - dy * 0.42, y - dy + dx * 0.42), (x - dx + dy * 0.42, y - dy - dx * 0.42)]
+        return [
+            (x, y),
+            (x - dx - dy * 0.42, y - dy + dx * 0.42),
+            (x - dx + dy * 0.42, y - dy - dx * 0.42),
+        ]
 
 
 class Taken:
@@ -84,7 +90,9 @@ class Taken:
         self._count += 1
 
     def free(self, box: Box) -> bool:
-        return not any(other.meets(box) for cell in _cells(box) for _, other in self._cells.get(cell, ()))
+        return not any(
+            other.meets(box) for cell in _cells(box) for _, other in self._cells.get(cell, ())
+        )
 
     def under(self, curve: Curve) -> set[int]:
         """The numbers of the boxes that the curve goes through."""
@@ -97,7 +105,9 @@ class Taken:
                     found.add(number)
         return found
 
-    def line(self, one: Sequence[Box], other: Sequence[Box], ends: Sequence[int], aside: bool) -> Curve:
+    def line(
+        self, one: Sequence[Box], other: Sequence[Box], ends: Sequence[int], aside: bool
+    ) -> Curve:
         """From one box to another, bent no more than it must be; `aside`: leaving the straight way to the line back.
 
         `one`, `other`: a box and what else is in the way there; `ends`: the numbers of the boxes that it may touch.
@@ -122,7 +132,12 @@ class Taken:
 
     def _crossing(self, box: Box, ends: tuple[int, int]) -> int:
         """How many other lines go through a box."""
-        left, right, top, bottom = box.x - box.width / 2, box.x + box.width / 2, box.y - box.height / 2, box.y + box.height / 2
+        left, right, top, bottom = (
+            box.x - box.width / 2,
+            box.x + box.width / 2,
+            box.y - box.height / 2,
+            box.y + box.height / 2,
+        )
         found = set()
         for cell in _cells(box):
             for other, (x, y) in self._lines.get(cell, ()):
@@ -130,7 +145,9 @@ class Taken:
                     found.add(other)
         return len(found - {ends})
 
-    def spot(self, curve: Curve, ends: tuple[int, int], wanted: float, width: float, height: float) -> Point | None:
+    def spot(
+        self, curve: Curve, ends: tuple[int, int], wanted: float, width: float, height: float
+    ) -> Point | None:
         """The centre of a label on the curve near the `wanted` t, or else close to it; on nothing else. None: there is no room."""
         for aside in (0, height, -height, 2 * height, -2 * height, 3 * height, -3 * height):
             best, least = None, math.inf
@@ -168,7 +185,9 @@ def _trimmed(one: Sequence[Box], other: Sequence[Box], bend: float) -> Curve:
 def _leaving(curve: Curve, box: Box, inside: float, outside: float, margin: float) -> float:
     """Where the curve, seen from one of its ends, is out of a box: found by halving, from the first point in it on."""
     steps = [inside + (outside - inside) * at / 24 for at in range(25)]
-    last = max((at for at, t in enumerate(steps[:-1]) if box.holds(*curve.at(t), margin)), default=None)
+    last = max(
+        (at for at, t in enumerate(steps[:-1]) if box.holds(*curve.at(t), margin)), default=None
+    )
     if last is None:
         return inside
     inside, outside = steps[last], steps[last + 1]

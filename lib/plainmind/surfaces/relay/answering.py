@@ -41,7 +41,9 @@ class Answering:
     def _asleep(self, context: str, lane: asyncio.Task[None]) -> None:
         del self.lanes[context]
         failed = lane.cancelled() or lane.exception()
-        if not failed and context in self.ledger.waiting and self.receiving.caught_up.is_set():  # it came in the last moment
+        if (
+            not failed and context in self.ledger.waiting and self.receiving.caught_up.is_set()
+        ):  # it came in the last moment
             self.wake(context)
 
     async def _lane(self, context: str) -> None:
@@ -68,20 +70,34 @@ class Answering:
         context, started = of[0].context, clock.monotonic()
         typing = Lazy(partial(self._type, of[0].channel))
         busy = partial(self._busy, typing)
-        attempts = Attempts(self.tools.suite, self.tools.settings["relay.turn"], self.journal, self.say, busy)
+        attempts = Attempts(
+            self.tools.suite, self.tools.settings["relay.turn"], self.journal, self.say, busy
+        )
         self.attempts[context] = attempts
         try:
-            if fetching := [self.receiving.fetching[message.id] for message in of if message.id in self.receiving.fetching]:
+            if fetching := [
+                self.receiving.fetching[message.id]
+                for message in of
+                if message.id in self.receiving.fetching
+            ]:
                 await asyncio.wait(fetching)
-            found = [self.ledger.kept[message.id] for message in of if message.id in self.ledger.kept]
+            found = [
+                self.ledger.kept[message.id] for message in of if message.id in self.ledger.kept
+            ]
             await self.tools.start_thread(context)
-            answer = await attempts.answer(of, [path for k in found for path in k.files], [note for k in found for note in k.notes])
+            answer = await attempts.answer(
+                of,
+                [path for k in found for path in k.files],
+                [note for k in found for note in k.notes],
+            )
         finally:
             typing.cancel()
             del self.attempts[context]
         if answer.how == FAILED:
             await self._dead(of, answer.text)
-        self.tools.life.last = life.Last(clock.system_now(), clock.monotonic() - started, context, answer.how)
+        self.tools.life.last = life.Last(
+            clock.system_now(), clock.monotonic() - started, context, answer.how
+        )
         await self.journal.write(answered(of[-1].id, answer.text, answer.how))
 
     def _gate(self, context: str) -> asyncio.Lock:
@@ -115,7 +131,10 @@ class Answering:
         """Show that an answer is being made, while it is."""
         while True:
             try:
-                await asyncio.wait_for(self.tools.client.http.send_typing(channel), self.tools.settings["relay.timeout"])
+                await asyncio.wait_for(
+                    self.tools.client.http.send_typing(channel),
+                    self.tools.settings["relay.timeout"],
+                )
             except delivery.TROUBLE:  # nothing depends on it
                 pass
             await asyncio.sleep(8)
@@ -128,7 +147,10 @@ class Answering:
                 if number not in turn.posted:
                     last = number == len(parts) - 1
                     id = await self._part(turn, number, part)
-                    await self.journal.write(posted(turn.id, number, id), *([done(m.id for m in turn.of)] if last else []))
+                    await self.journal.write(
+                        posted(turn.id, number, id),
+                        *([done(m.id for m in turn.of)] if last else []),
+                    )
         except delivery.Refused as refused:
             self.say(f"an answer to {turn.context} could not be posted: {refused}")
             await self._dead(turn.of, f"not posted: {refused}", turn.text or "")
@@ -148,14 +170,21 @@ class Answering:
                 raise
             said = f"{part.content}\n(its files could not be sent: {refused})".strip()
             return await self.tools.post.part(
-                turn.channel, delivery.Part(said[-2000:], (), part.whole), f"{nonce}-t", after, reply_to
+                turn.channel,
+                delivery.Part(said[-2000:], (), part.whole),
+                f"{nonce}-t",
+                after,
+                reply_to,
             )
 
     async def leave(self, patience: float) -> None:
         """Let turns end that do so soon; have the others handed back."""
         if running := list(self.lanes.values()):
             await asyncio.wait(running, timeout=patience)
-        await asyncio.gather(*(attempts.hand_back() for attempts in list(self.attempts.values())), return_exceptions=True)
+        await asyncio.gather(
+            *(attempts.hand_back() for attempts in list(self.attempts.values())),
+            return_exceptions=True,
+        )
         if running := list(self.lanes.values()):
             await asyncio.wait(running, timeout=1)
         for task in (*self.lanes.values(), *self.receiving.fetching.values()):
@@ -163,7 +192,12 @@ class Answering:
 
     async def _dead(self, of: list[Incoming], why: str, text: str = "") -> None:
         """A line for a person to find, about what had no answer or could not be posted."""
-        line = {"at": clock.text(clock.system_now()), "context": of[0].context, "of": [m.id for m in of], "why": why}
+        line = {
+            "at": clock.text(clock.system_now()),
+            "context": of[0].context,
+            "of": [m.id for m in of],
+            "why": why,
+        }
         data = stream.encode(stream.json_line(line | ({"answer": text} if text else {})) + "\n")
         path = self.tools.home.path("relay", "dead.jsonl")
         await asyncio.to_thread(_append, path, data)

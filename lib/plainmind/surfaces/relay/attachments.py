@@ -22,9 +22,16 @@ MOST = 10  # files of a message, either way; Discord takes no more
 OUTGOING = 10 * 1024 * 1024  # bytes of all files of one answer; what Discord takes from a bot
 SECONDS = 60.0
 
-_IMAGES = {b"\x89PNG\r\n\x1a\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF87a": ".gif", b"GIF89a": ".gif"}
+_IMAGES = {
+    b"\x89PNG\r\n\x1a\n": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"GIF87a": ".gif",
+    b"GIF89a": ".gif",
+}
 # code in a line is left as it is
-_LINK = re.compile(r"(?P<code>`+)(?!`).*?(?<!`)(?P=code)(?!`)|!?\[(?P<label>[^\]\n]{0,200})\]\(<?(?P<path>[^()<>\n]{1,1000})>?\)")
+_LINK = re.compile(
+    r"(?P<code>`+)(?!`).*?(?<!`)(?P=code)(?!`)|!?\[(?P<label>[^\]\n]{0,200})\]\(<?(?P<path>[^()<>\n]{1,1000})>?\)"
+)
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 Asked = discord.Interaction[Any]
 
-RECURRENCES = [app_commands.Choice(name=name, value=name) for name in ("none", "daily", "weekly", "monthly")]
+RECURRENCES = [
+    app_commands.Choice(name=name, value=name) for name in ("none", "daily", "weekly", "monthly")
+]
 
 
 class Tree(app_commands.CommandTree):
@@ -47,7 +49,9 @@ class Tree(app_commands.CommandTree):
     async def on_error(self, interaction: Asked, error: app_commands.AppCommandError, /) -> None:
         cause = error.__cause__ or error
         said = str(cause) if isinstance(cause, Failure) else told_of(cause)
-        self.tools.say(f"/{interaction.command.qualified_name if interaction.command else '?'}: {said}")
+        self.tools.say(
+            f"/{interaction.command.qualified_name if interaction.command else '?'}: {said}"
+        )
         try:
             await _tell(self.tools, interaction, f"That did not work: {said}")
         except (Failure, *TROUBLE):
@@ -68,7 +72,9 @@ def tree(tools: "Tools", answering: "Answering") -> Tree:
             raise BadData(f"this is not my channel; ask in <#{tools.history.channel}>")
         return found
 
-    @made.command(description="Start afresh: what was said here stays recallable, and is no history any more")
+    @made.command(
+        description="Start afresh: what was said here stays recallable, and is no history any more"
+    )
     async def new(asked: Asked) -> None:
         where = await context(asked)
         async with answering.held(where) as stopped:
@@ -93,7 +99,9 @@ def tree(tools: "Tools", answering: "Answering") -> Tree:
         await tools.start_thread(where)
         if ref := await asyncio.to_thread(_logged, tools, where, message):
             outcome = await suite.run("mem-pin", ref)
-        elif text := "\n".join([message.content, *(f"(attached: {file.filename})" for file in message.attachments)]).strip():
+        elif text := "\n".join(
+            [message.content, *(f"(attached: {file.filename})" for file in message.attachments)]
+        ).strip():
             outcome = await suite.run("mem-pin", "--text=-", f"--context={where}", given=text)
         else:
             raise BadData("that message has no text")
@@ -102,7 +110,11 @@ def tree(tools: "Tools", answering: "Answering") -> Tree:
     @made.command(description="What must always be in mind (not there yet)")
     async def memory(asked: Asked) -> None:
         await context(asked)
-        await _tell(tools, asked, "There is no resident memory yet. /remember pins what recall is to put first.")
+        await _tell(
+            tools,
+            asked,
+            "There is no resident memory yet. /remember pins what recall is to put first.",
+        )
 
     @made.command(description="Look for moments of the past")
     @app_commands.describe(query="What about")
@@ -115,33 +127,54 @@ def tree(tools: "Tools", answering: "Answering") -> Tree:
     @made.command(description="Stop the answer that is being made here")
     async def stop(asked: Asked) -> None:
         where = await context(asked)
-        await _tell(tools, asked, "Stopped." if await answering.stop(where) else "Nothing is running here.")
+        await _tell(
+            tools, asked, "Stopped." if await answering.stop(where) else "Nothing is running here."
+        )
 
     @made.command(description="How it is going")
     async def status(asked: Asked) -> None:
         await context(asked)
         outcome = await suite.run("mem-embed", "--status", "--json")
-        await _tell(tools, asked, "\n".join([*state(tools.client, tools.ledger, tools.life, answering.running), _backlog(outcome)]))
+        await _tell(
+            tools,
+            asked,
+            "\n".join(
+                [
+                    *state(tools.client, tools.ledger, tools.life, answering.running),
+                    _backlog(outcome),
+                ]
+            ),
+        )
 
     remind = app_commands.Group(name="remind", description="Reminders")
 
     @remind.command(name="add", description="Add a reminder")
     @app_commands.describe(
-        when="tomorrow 09:00, friday 5pm, 2026-03-28 09:30, in 2h", message="What to be reminded of", recur="How often"
+        when="tomorrow 09:00, friday 5pm, 2026-03-28 09:30, in 2h",
+        message="What to be reminded of",
+        recur="How often",
     )
     @app_commands.choices(recur=RECURRENCES)
     async def add(asked: Asked, when: str, message: str, recur: str = "none") -> None:
         await context(asked)
         after = when.strip().lower().removeprefix("in ")
         option = f"--in={after}" if after != when.strip().lower() else f"--at={when}"
-        await _tell(tools, asked, _line(await suite.run("remind-add", option, f"--recur={recur}", "-", given=message)))
+        await _tell(
+            tools,
+            asked,
+            _line(await suite.run("remind-add", option, f"--recur={recur}", "-", given=message)),
+        )
 
     @remind.command(name="list", description="What is to come")
     async def list_(asked: Asked) -> None:
         await context(asked)
         outcome = await suite.run("remind-list")
         await _tell(
-            tools, asked, "Nothing is to come." if outcome.code == NO_MATCH else _or_complaint(outcome, _fenced(outcome.out))
+            tools,
+            asked,
+            "Nothing is to come."
+            if outcome.code == NO_MATCH
+            else _or_complaint(outcome, _fenced(outcome.out)),
         )
 
     @remind.command(name="remove", description="Remove a reminder")
@@ -158,7 +191,9 @@ async def publish(made: Tree, tools: "Tools", server: int) -> None:
     """Tell Discord which commands there are, when they are others than last time."""
     guild = discord.Object(server)
     made.copy_global_to(guild=guild)
-    wanted = json.dumps([command.to_dict(made) for command in made.get_commands(guild=guild)], sort_keys=True)
+    wanted = json.dumps(
+        [command.to_dict(made) for command in made.get_commands(guild=guild)], sort_keys=True
+    )
     mark = hashlib.sha256(f"{tools.client.application_id} {server} {wanted}".encode()).hexdigest()
     path = tools.home.path("relay", "commands")
     if os.path.exists(path) and files.read(path) == mark.encode():
@@ -166,7 +201,9 @@ async def publish(made: Tree, tools: "Tools", server: int) -> None:
     try:
         await tools.post.patiently(lambda: made.sync(guild=guild), "the commands")
     except TROUBLE as error:  # they are there still from last time, or never
-        tools.say(f"Discord does not take the commands: {told_of(error)}; invite the bot with the scope applications.commands")
+        tools.say(
+            f"Discord does not take the commands: {told_of(error)}; invite the bot with the scope applications.commands"
+        )
         return
     files.make_folder(os.path.dirname(path))
     files.replace(path, mark.encode())
@@ -177,7 +214,9 @@ async def _tell(tools: "Tools", asked: Asked, text: str) -> None:
     first, *more = chunks.split(text) or ["(nothing)"]
     await tools.post.patiently(lambda: asked.edit_original_response(content=first), "an answer", 5)
     for piece in more[:4]:
-        await tools.post.patiently(partial(asked.followup.send, piece, ephemeral=True), "an answer", 5)
+        await tools.post.patiently(
+            partial(asked.followup.send, piece, ephemeral=True), "an answer", 5
+        )
 
 
 def _or_complaint(outcome: Outcome, text: str) -> str:
@@ -200,7 +239,11 @@ def _backlog(outcome: Outcome) -> str:
         found = json.loads(outcome.out)
         return f"embeddings: {found['ok']} made, {found['pending']} to be made"
     except (ValueError, KeyError, TypeError):
-        return f"embeddings: {outcome.complaint}" if outcome.code else f"embeddings: {' '.join(outcome.out.split())}"
+        return (
+            f"embeddings: {outcome.complaint}"
+            if outcome.code
+            else f"embeddings: {' '.join(outcome.out.split())}"
+        )
 
 
 def _last(tools: "Tools", context: str) -> str:
@@ -223,6 +266,8 @@ def _logged(tools: "Tools", context: str, message: discord.Message) -> str:
             continue
         for block in opened.blocks():
             meta = opened.event(block).meta if id.encode() in block.meta else {}
-            if str(meta.get("reply_to" if mine else "message_id", "")) == id and block.role == ("agent" if mine else "user"):
+            if str(meta.get("reply_to" if mine else "message_id", "")) == id and block.role == (
+                "agent" if mine else "user"
+            ):
                 return f"{opened.path}:{block.line}"
     return ""

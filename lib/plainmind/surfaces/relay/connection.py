@@ -70,13 +70,22 @@ class Socket(DiscordWebSocket):
     def dead(self) -> bool:
         """Whether heartbeats have been unanswered for too long."""
         beats = self._keep_alive
-        return bool(beats and beats.interval and clock.monotonic() - self.acknowledged > SILENCE * beats.interval)
+        return bool(
+            beats
+            and beats.interval
+            and clock.monotonic() - self.acknowledged > SILENCE * beats.interval
+        )
 
 
 class Connection(discord.Client):
     """A client that stays connected. `say` tells a person; `alive` is called when the gateway has answered a heartbeat."""
 
-    def __init__(self, identifications: Identifications, say: Callable[[str], None], alive: Callable[[], None]):
+    def __init__(
+        self,
+        identifications: Identifications,
+        say: Callable[[str], None],
+        alive: Callable[[], None],
+    ):
         super().__init__(
             intents=discord.Intents(guilds=True, guild_messages=True, message_content=True),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -137,7 +146,13 @@ class Connection(discord.Client):
                 raise Misconfigured(FATAL[code]) from None
             resume = getattr(end, "resume", True)
             self._remember(resume)
-            return f"closed with {code}" if code else "asked to resume" if resume else "asked to identify"
+            return (
+                f"closed with {code}"
+                if code
+                else "asked to resume"
+                if resume
+                else "asked to identify"
+            )
         except discord.GatewayNotFound as error:
             if getattr(error.__cause__, "status", 0) == 401:
                 raise Misconfigured(FATAL[4004]) from None
@@ -150,7 +165,9 @@ class Connection(discord.Client):
             return f"{type(error).__name__}: {error}"
         except (Misconfigured, asyncio.CancelledError):
             raise
-        except Exception as error:  # an event that discord.py cannot read: the ones after it are what matters
+        except (
+            Exception
+        ) as error:  # an event that discord.py cannot read: the ones after it are what matters
             self._remember(True)
             return f"an event that cannot be read ({type(error).__name__}: {error})"
         finally:
@@ -166,12 +183,16 @@ class Connection(discord.Client):
             arguments = {**self._session, "resume": True}
         self.connections += 1
         # identifying happens within this, once the gateway has said hello
-        self.ws = await asyncio.wait_for(self._sockets.from_client(self, shard_id=self.shard_id, **arguments), HELLO)
+        self.ws = await asyncio.wait_for(
+            self._sockets.from_client(self, shard_id=self.shard_id, **arguments), HELLO
+        )
 
     async def _may_identify(self) -> None:
         wait = self.identifications.wait(clock.system_now())
         if wait > 0:
-            self.say(f"the bot has identified too often today; the next time is in {wait / 3600:.1f} h")
+            self.say(
+                f"the bot has identified too often today; the next time is in {wait / 3600:.1f} h"
+            )
             await asyncio.sleep(wait)
         await asyncio.to_thread(self.identifications.count, clock.system_now())
 
@@ -195,7 +216,11 @@ class Connection(discord.Client):
         """What the next connection resumes, if it can."""
         socket = self.socket
         if resume and socket and socket.session_id:
-            self._session = {"session": socket.session_id, "sequence": socket.sequence, "gateway": socket.gateway}
+            self._session = {
+                "session": socket.session_id,
+                "sequence": socket.sequence,
+                "gateway": socket.gateway,
+            }
         elif not resume:
             self._session = {}
 

@@ -49,7 +49,10 @@ def parts(home: Home, text: str) -> list[Part]:
     if len(pieces) > MOST:
         found = attachments.named(home, text, attachments.MOST - 1)
         first = chunks.split(found.text)[0]
-        return [Part(first), Part("(the whole answer is in the file)", tuple(found.files), found.text)]
+        return [
+            Part(first),
+            Part("(the whole answer is in the file)", tuple(found.files), found.text),
+        ]
     made = [Part(piece) for piece in pieces]
     if found.files:
         last = made.pop() if made else Part("")
@@ -64,12 +67,22 @@ class Post:
         self.client, self.timeout, self.say = client, timeout, say
 
     async def part(
-        self, channel: int, part: Part, nonce: str, after: int, reply_to: int | None = None, in_doubt: bool = False
+        self,
+        channel: int,
+        part: Part,
+        nonce: str,
+        after: int,
+        reply_to: int | None = None,
+        in_doubt: bool = False,
     ) -> int:
         """The id of the message this part has become. Once it is in doubt it is looked for first, after that other message."""
         place = self.client.get_partial_messageable(channel)
         reference = (
-            discord.MessageReference(message_id=reply_to, channel_id=channel, fail_if_not_exists=False) if reply_to else None
+            discord.MessageReference(
+                message_id=reply_to, channel_id=channel, fail_if_not_exists=False
+            )
+            if reply_to
+            else None
         )
 
         async def send() -> int:
@@ -81,25 +94,36 @@ class Post:
             if attached := await asyncio.to_thread(_attached, part):
                 options["files"] = attached
             message = await place.send(
-                part.content or None, nonce=nonce, allowed_mentions=discord.AllowedMentions.none(), **options
+                part.content or None,
+                nonce=nonce,
+                allowed_mentions=discord.AllowedMentions.none(),
+                **options,
             )
             return message.id
 
         return await self.patiently(send, f"a message to {channel}")
 
-    async def _find(self, channel: int, part: Part, nonce: str, after: int, reply_to: int | None) -> int | None:
+    async def _find(
+        self, channel: int, part: Part, nonce: str, after: int, reply_to: int | None
+    ) -> int | None:
         """The message that this part became, if it did, among those after another one."""
         place = self.client.get_partial_messageable(channel)
         me = self.client.user.id if self.client.user else 0
-        async for message in place.history(after=discord.Object(after), limit=LOOKED_AT, oldest_first=True):
+        async for message in place.history(
+            after=discord.Object(after), limit=LOOKED_AT, oldest_first=True
+        ):
             if message.author.id != me:
                 continue
             to = message.reference.message_id if message.reference else None
-            if message.nonce == nonce or (to == reply_to and message.content.strip() == part.content.strip()):
+            if message.nonce == nonce or (
+                to == reply_to and message.content.strip() == part.content.strip()
+            ):
                 return message.id
         return None
 
-    async def patiently(self, work: Callable[[], Awaitable[Any]], what: str, attempts: int = 0, timeout: float = 0) -> Any:
+    async def patiently(
+        self, work: Callable[[], Awaitable[Any]], what: str, attempts: int = 0, timeout: float = 0
+    ) -> Any:
         """`work()`, again while it fails in a way that may pass; with `attempts`, so many times at most."""
         import tenacity
 
@@ -112,7 +136,10 @@ class Post:
 
         policy = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(passing),
-            wait=lambda state: min(LONGEST, 2.0 ** min(state.attempt_number - 1, 10)) * (1 - chance.draw(1)[0] / 512),
+            wait=lambda state: (
+                min(LONGEST, 2.0 ** min(state.attempt_number - 1, 10))
+                * (1 - chance.draw(1)[0] / 512)
+            ),
             stop=tenacity.stop_after_attempt(attempts) if attempts else tenacity.stop_never,
             before_sleep=told,
             reraise=True,
@@ -121,7 +148,9 @@ class Post:
             return await policy(attempt)
         except discord.HTTPException as error:
             if error.status == 401 and error.code != ENDED:
-                raise Misconfigured("Discord does not accept the token any more", cure="check DISCORD_TOKEN") from None
+                raise Misconfigured(
+                    "Discord does not accept the token any more", cure="check DISCORD_TOKEN"
+                ) from None
             if passing(error):  # it was tried often enough, and is no refusal
                 raise
             raise Refused(told_of(error)) from None
@@ -131,7 +160,9 @@ def passing(error: BaseException) -> bool:
     """Whether what failed may work later."""
     if isinstance(error, discord.HTTPException):
         return error.status == 429 or error.status >= 500
-    return isinstance(error, discord.RateLimited | aiohttp.ClientError | OSError | asyncio.TimeoutError)
+    return isinstance(
+        error, discord.RateLimited | aiohttp.ClientError | OSError | asyncio.TimeoutError
+    )
 
 
 def told_of(error: BaseException | None) -> str:
@@ -139,7 +170,11 @@ def told_of(error: BaseException | None) -> str:
         return "Discord did not answer in time"
     if isinstance(error, discord.HTTPException):
         said = " ".join(error.text.split())[:200]
-        return f"Discord answered {error.status}: {said}" if said else f"Discord answered {error.status}"
+        return (
+            f"Discord answered {error.status}: {said}"
+            if said
+            else f"Discord answered {error.status}"
+        )
     return f"{type(error).__name__}: {error}"
 
 

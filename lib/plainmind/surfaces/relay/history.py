@@ -29,7 +29,9 @@ class History:
         """The id of the newest message there is, in the channel and its threads; 0 for none."""
         found = await self._asked(lambda: self._page(self.channel, None), "the newest message")
         newest = found[-1].id if found else 0
-        return max([newest, *(thread.last_message_id or 0 for thread in await self._threads(newest))])
+        return max(
+            [newest, *(thread.last_message_id or 0 for thread in await self._threads(newest))]
+        )
 
     async def missed(self, cursor: int, take: Take) -> None:
         """All that was said after the cursor. What the network refuses raises, and part of it may have been taken."""
@@ -40,21 +42,27 @@ class History:
     async def starter(self, thread: int) -> discord.Message | None:
         """The message that a thread was made from: it has the thread's id."""
         try:
-            return await self._asked(lambda: self._one(thread), "the message a thread was made from")
+            return await self._asked(
+                lambda: self._one(thread), "the message a thread was made from"
+            )
         except Refused:  # a thread can be made from nothing
             return None
 
     async def parent(self, channel: int) -> int:
         """The channel a thread belongs to, 0 for what is no thread of ours to see."""
         try:
-            found: Any = await self._asked(lambda: self.client.http.get_channel(channel), "a thread's channel")
+            found: Any = await self._asked(
+                lambda: self.client.http.get_channel(channel), "a thread's channel"
+            )
         except Refused:
             return 0
         return int(found.get("parent_id") or 0) if "thread_metadata" in found else 0
 
     async def _after(self, place: int, cursor: int, take: Take) -> None:
         try:
-            while page := await self._asked(partial(self._page, place, cursor), f"the messages of {place}"):
+            while page := await self._asked(
+                partial(self._page, place, cursor), f"the messages of {place}"
+            ):
                 await take(page)
                 cursor = page[-1].id
                 if len(page) < PAGE:
@@ -65,12 +73,16 @@ class History:
 
     async def _threads(self, cursor: int) -> list[discord.Thread]:
         """Threads in which something may have been said after the cursor."""
-        channel: Any = await self._asked(lambda: self.client.fetch_channel(self.channel), "the channel")
+        channel: Any = await self._asked(
+            lambda: self.client.fetch_channel(self.channel), "the channel"
+        )
         active = await self._asked(channel.guild.active_threads, "the active threads")
         found = [t for t in active if t.parent_id == self.channel]
         for private in (False, True):
             try:
-                found += await self._asked(partial(self._archived, channel, private, cursor), "the archived threads")
+                found += await self._asked(
+                    partial(self._archived, channel, private, cursor), "the archived threads"
+                )
             except Refused:  # private ones are not for every bot
                 if not private:
                     raise
@@ -81,7 +93,9 @@ class History:
         found = []
         async for thread in channel.archived_threads(private=private, joined=private, limit=None):
             archived = int(thread.archive_timestamp.timestamp() * 1000)
-            if not private and archived < snowflake.instant(cursor):  # public ones come newest first
+            if not private and archived < snowflake.instant(
+                cursor
+            ):  # public ones come newest first
                 break
             found.append(thread)
         return found
@@ -90,7 +104,12 @@ class History:
         messages = self.client.get_partial_messageable(place)
         if after is None:
             return [message async for message in messages.history(limit=1)]
-        return [message async for message in messages.history(limit=PAGE, after=discord.Object(after), oldest_first=True)]
+        return [
+            message
+            async for message in messages.history(
+                limit=PAGE, after=discord.Object(after), oldest_first=True
+            )
+        ]
 
     async def _one(self, id: int) -> discord.Message:
         return await self.client.get_partial_messageable(self.channel).fetch_message(id)

@@ -32,7 +32,9 @@ class Journal:
         while self._writing:
             await asyncio.wait([self._writing])
         if self.ledger.large:
-            whole = self.ledger.whole()  # what is written from here on comes behind it, by the same thread
+            whole = (
+                self.ledger.whole()
+            )  # what is written from here on comes behind it, by the same thread
             await asyncio.get_running_loop().run_in_executor(self._disk, self.ledger.replace, whole)
 
     async def _write_all(self) -> None:
@@ -41,7 +43,11 @@ class Journal:
             while self._pending:
                 batch, self._pending = self._pending, []
                 try:
-                    await loop.run_in_executor(self._disk, self.ledger.write, [step for steps, _ in batch for step in steps])
+                    await loop.run_in_executor(
+                        self._disk,
+                        self.ledger.write,
+                        [step for steps, _ in batch for step in steps],
+                    )
                 except BaseException as error:
                     # never an OSError, which elsewhere means that Discord may be tried again
                     failure = files.failure(error) if isinstance(error, OSError) else error

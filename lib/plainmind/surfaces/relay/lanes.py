@@ -33,4 +33,6 @@ def together(waiting: Iterable[Incoming]) -> list[Incoming]:
 
 def text(messages: Iterable[Incoming], notes: Iterable[str] = ()) -> str:
     """What is said in a turn: the messages' lines, then what is to be known of their attachments."""
-    return "\n".join([*(message.text for message in messages if message.text), *(f"({note})" for note in notes)])
+    return "\n".join(
+        [*(message.text for message in messages if message.text), *(f"({note})" for note in notes)]
+    )

@@ -48,7 +48,12 @@ class Incoming(NamedTuple):
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> "Incoming":
-        return cls(**{**record, "attached": tuple(Attached(*found) for found in record.get("attached", ()))})
+        return cls(
+            **{
+                **record,
+                "attached": tuple(Attached(*found) for found in record.get("attached", ())),
+            }
+        )
 
 
 class Kept(NamedTuple):
@@ -83,7 +88,9 @@ class Ledger:
 
     def __init__(self, path: str):
         self.path = path
-        self.waiting: dict[str, dict[int, Incoming]] = {}  # by context: received, and no turn has begun
+        self.waiting: dict[
+            str, dict[int, Incoming]
+        ] = {}  # by context: received, and no turn has begun
         self.kept: dict[int, Kept] = {}
         self.turns: dict[int, Turn] = {}
         self.open: set[int] = set()  # received, and not done
@@ -116,7 +123,11 @@ class Ledger:
                     self._compacted = int(record["compacted"])
                 else:
                     self.take(record)
-            except (ValueError, TypeError, KeyError):  # torn by a crash: what it told was not acted upon
+            except (
+                ValueError,
+                TypeError,
+                KeyError,
+            ):  # torn by a crash: what it told was not acted upon
                 continue
 
     def take(self, record: dict[str, Any]) -> None:
@@ -133,7 +144,9 @@ class Ledger:
         elif did == "began":
             turn = self.turns.get(record["turn"])
             if turn is None:
-                turn = Turn(record["turn"], [self._begun(record["context"], id) for id in record["of"]])
+                turn = Turn(
+                    record["turn"], [self._begun(record["context"], id) for id in record["of"]]
+                )
                 self.turns[turn.id] = turn
             turn.attempts += 1
         elif did == "done":
@@ -172,7 +185,9 @@ class Ledger:
 
     def write(self, records: Iterable[dict[str, Any]]) -> None:
         """Put steps on disk, with one write. Nothing else of this object is touched: another thread may call it."""
-        data = (b"\n" if self._torn else b"") + b"".join(stream.encode(stream.json_line(record) + "\n") for record in records)
+        data = (b"\n" if self._torn else b"") + b"".join(
+            stream.encode(stream.json_line(record) + "\n") for record in records
+        )
         files.make_folder(os.path.dirname(self.path))
         self._size = files.append(self.path, data) + len(data)
         self._torn = False
@@ -184,7 +199,9 @@ class Ledger:
 
     def whole(self) -> bytes:
         """The file as it would be written anew, with what is still to be known."""
-        data = b"".join(stream.encode(stream.json_line(record) + "\n") for record in self._records())
+        data = b"".join(
+            stream.encode(stream.json_line(record) + "\n") for record in self._records()
+        )
         return stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data
 
     def replace(self, whole: bytes) -> None:
@@ -212,7 +229,10 @@ class Ledger:
 
 
 def received(message: Incoming) -> dict[str, Any]:
-    return {"did": "received", "message": {**message._asdict(), "attached": [list(found) for found in message.attached]}}
+    return {
+        "did": "received",
+        "message": {**message._asdict(), "attached": [list(found) for found in message.attached]},
+    }
 
 
 def kept(id: int, paths: list[str], notes: list[str]) -> dict[str, Any]:
@@ -220,7 +240,12 @@ def kept(id: int, paths: list[str], notes: list[str]) -> dict[str, Any]:
 
 
 def began(of: list[Incoming]) -> dict[str, Any]:
-    return {"did": "began", "turn": of[-1].id, "context": of[0].context, "of": [message.id for message in of]}
+    return {
+        "did": "began",
+        "turn": of[-1].id,
+        "context": of[0].context,
+        "of": [message.id for message in of],
+    }
 
 
 def returned(turn: int) -> dict[str, Any]:

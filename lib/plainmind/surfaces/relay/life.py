@@ -101,14 +101,18 @@ def state(client: "Connection", ledger: Ledger, life: Life, running: int) -> lis
     """How it is going, in lines."""
     waiting = sum(map(len, ledger.waiting.values()))
     undelivered = sum(1 for turn in ledger.turns.values() if turn.text is not None)
-    connected = f"connected, {client.latency * 1000:.0f} ms" if client.connected else "not connected"
+    connected = (
+        f"connected, {client.latency * 1000:.0f} ms" if client.connected else "not connected"
+    )
     rows = [
         f"plainmind {__version__}, {connected}, up {span(clock.monotonic() - life.started)}",
         f"{running} turns running, {waiting} messages waiting, {undelivered} answers to be posted",
     ]
     if last := life.last:
         ago = (clock.system_now() - last.at) / 1000
-        rows.append(f"last turn: {last.how} after {last.seconds:.1f} s, {span(ago)} ago, in {last.context}")
+        rows.append(
+            f"last turn: {last.how} after {last.seconds:.1f} s, {span(ago)} ago, in {last.context}"
+        )
     return rows
 
 

@@ -70,7 +70,10 @@ def listen(client: "Connection", receiving: "Receiving", broken: Callable[[str],
 
 
 def is_for_us(
-    message: discord.Message, allowed: frozenset[int], first_time: Callable[[int], bool], say: Callable[[str], None]
+    message: discord.Message,
+    allowed: frozenset[int],
+    first_time: Callable[[int], bool],
+    say: Callable[[str], None],
 ) -> bool:
     """Whether a message is a person's who may speak to the agent."""
     if message.type not in TYPES or message.webhook_id or message.author.bot:
@@ -83,7 +86,12 @@ def is_for_us(
 def incoming(message: discord.Message, context: str) -> Incoming:
     text = message.content
     if message.stickers:
-        text = "\n".join([*([text] if text else []), *(f"(sticker: {sticker.name})" for sticker in message.stickers)])
+        text = "\n".join(
+            [
+                *([text] if text else []),
+                *(f"(sticker: {sticker.name})" for sticker in message.stickers),
+            ]
+        )
     if not text and not message.attachments:
         text = "(a message without text)"
     return Incoming(
@@ -94,7 +102,11 @@ def incoming(message: discord.Message, context: str) -> Incoming:
 
 def quoted(message: discord.Message) -> str:
     """What a message replies to, as far as Discord tells."""
-    found = message.reference.resolved if message.reference and message.type == discord.MessageType.reply else None
+    found = (
+        message.reference.resolved
+        if message.reference and message.type == discord.MessageType.reply
+        else None
+    )
     if not isinstance(found, discord.Message) or not found.content.strip():
         return ""
     text = " ".join(_plain(found.content).split())
@@ -128,7 +140,9 @@ def starter_event(message: discord.Message, context: str, me: int) -> dict[str, 
     return made
 
 
-def edit_event(payload: discord.RawMessageUpdateEvent, allowed: frozenset[int]) -> dict[str, Any] | None:
+def edit_event(
+    payload: discord.RawMessageUpdateEvent, allowed: frozenset[int]
+) -> dict[str, Any] | None:
     """What a person changed their message to, as an event; None for a change of something else, or by somebody else."""
     data: Any = payload.data
     when = data.get("edited_timestamp")

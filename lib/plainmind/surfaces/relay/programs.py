@@ -29,7 +29,11 @@ class Outcome(NamedTuple):
         lines = [line for line in self.err.split("\n") if line.strip()]
         if lines:
             return lines[-1].partition(": ")[2] or lines[-1]
-        return f"it was killed by signal {-self.code}" if self.code < 0 else f"it ended with {self.code}"
+        return (
+            f"it was killed by signal {-self.code}"
+            if self.code < 0
+            else f"it ended with {self.code}"
+        )
 
 
 class Suite:
@@ -44,7 +48,9 @@ class Suite:
 
     async def start(self, name: str, *arguments: str, given: str = "") -> "Running":
         """Start one, in a session of its own: a Ctrl-C at the relay's terminal is the relay's."""
-        with tempfile.TemporaryFile() as whole:  # no pipe: if the relay dies now, a turn must not take half of a message for all
+        with (
+            tempfile.TemporaryFile() as whole
+        ):  # no pipe: if the relay dies now, a turn must not take half of a message for all
             whole.write(stream.encode(given))
             whole.seek(0)
             return Running(

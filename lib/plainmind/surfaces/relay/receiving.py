@@ -25,7 +25,12 @@ class Receiving:
 
     def __init__(self, tools: Tools, wake: Callable[[str], None]):
         self.tools, self.wake = tools, wake
-        self.ledger, self.journal, self.life, self.say = tools.ledger, tools.journal, tools.life, tools.say
+        self.ledger, self.journal, self.life, self.say = (
+            tools.ledger,
+            tools.journal,
+            tools.life,
+            tools.say,
+        )
         self.arrivals: asyncio.Queue[discord.Message] = asyncio.Queue()
         self.fetching: dict[int, asyncio.Task[None]] = {}
         self.caught_up = asyncio.Event()  # no turn begins while older messages may still come
@@ -40,7 +45,9 @@ class Receiving:
                 batch.append(self.arrivals.get_nowait())
             try:
                 await self.take_in(batch, live=True)
-            except delivery.TROUBLE as error:  # whose thread it is could not be asked; history tells it again
+            except (
+                delivery.TROUBLE
+            ) as error:  # whose thread it is could not be asked; history tells it again
                 self.say(f"a message could not be taken in: {delivery.told_of(error)}")
                 self.tools.in_background(self.catch_up())
 
@@ -57,12 +64,19 @@ class Receiving:
     async def _take_in(self, messages: list[discord.Message], live: bool) -> None:
         found = []
         for message in messages:
-            if not self.ledger.knows(message.id) and listening.is_for_us(message, self.tools.allowed, self.life.stranger, self.say):
+            if not self.ledger.knows(message.id) and listening.is_for_us(
+                message, self.tools.allowed, self.life.stranger, self.say
+            ):
                 context = await self.tools.places.context(message.channel)
                 if context:
                     found.append(listening.incoming(message, context))
         # whatever the clock says, what is said now is not old
-        old = 0 if live else clock.system_now() - int(self.tools.settings["relay.catchup"] * 3600 * clock.SECOND)
+        old = (
+            0
+            if live
+            else clock.system_now()
+            - int(self.tools.settings["relay.catchup"] * 3600 * clock.SECOND)
+        )
         if late := [message for message in found if snowflake.instant(message.id) < old]:
             await self._log_as_read(late)
         if fresh := [message for message in found if snowflake.instant(message.id) >= old]:
@@ -74,17 +88,30 @@ class Receiving:
     async def _log_as_read(self, late: list[Incoming]) -> None:
         """What nobody answers any more belongs to the past all the same."""
         for context in dict.fromkeys(message.context for message in late):
-            await self.tools.log(context, *(listening.event(message, read=True) for message in late if message.context == context))
+            await self.tools.log(
+                context,
+                *(
+                    listening.event(message, read=True)
+                    for message in late
+                    if message.context == context
+                ),
+            )
         await self.journal.write(done(message.id for message in late))
 
     async def edited(self, payload: discord.RawMessageUpdateEvent) -> None:
         """A person changed a message: the log keeps both."""
         event = listening.edit_event(payload, self.tools.allowed)
-        if event and (context := await self.tools.places.context(discord.Object(payload.channel_id))):
+        if event and (
+            context := await self.tools.places.context(discord.Object(payload.channel_id))
+        ):
             await self.tools.log(context, event)
 
     def _fetch(self, message: Incoming) -> None:
-        if message.attached and message.id not in self.ledger.kept and message.id not in self.fetching:
+        if (
+            message.attached
+            and message.id not in self.ledger.kept
+            and message.id not in self.fetching
+        ):
             task = self.tools.in_background(self._keep(message))
             self.fetching[message.id] = task
             task.add_done_callback(lambda _: self.fetching.pop(message.id, None))
@@ -93,10 +120,16 @@ class Receiving:
         """What came with a message, on disk; addresses expire."""
         try:
             paths, notes = await self.tools.post.patiently(
-                lambda: attachments.keep(self.tools.home, message), "an attachment", FETCHES, timeout=attachments.SECONDS
+                lambda: attachments.keep(self.tools.home, message),
+                "an attachment",
+                FETCHES,
+                timeout=attachments.SECONDS,
             )
         except Exception as error:
-            paths, notes = [], [f"what was attached could not be fetched: {delivery.told_of(error)}"]
+            paths, notes = (
+                [],
+                [f"what was attached could not be fetched: {delivery.told_of(error)}"],
+            )
         await self.journal.write(kept(message.id, paths, notes))
 
     async def catch_up(self) -> None:
@@ -115,7 +148,9 @@ class Receiving:
                 await self.tools.history.missed(cursor, self.take_in)
             self.whole = True
         except delivery.TROUBLE as error:
-            self.say(f"what was said meanwhile could not be read: {delivery.told_of(error)}; trying again in a minute")
+            self.say(
+                f"what was said meanwhile could not be read: {delivery.told_of(error)}; trying again in a minute"
+            )
         finally:
             self.caught_up.set()
             for context in self.ledger.contexts:

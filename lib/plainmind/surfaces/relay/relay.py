@@ -88,7 +88,10 @@ class Relay:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.ending.set)
-        work: list[asyncio.Task[Any]] = [asyncio.create_task(self._work()), asyncio.create_task(self.ending.wait())]
+        work: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._work()),
+            asyncio.create_task(self.ending.wait()),
+        ]
         awaited: set[asyncio.Future[Any]] = {*work, self.failed}
         try:
             finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
@@ -110,7 +113,9 @@ class Relay:
         receiving = self.answering.receiving
         listening.listen(client, receiving, self._broken)
         self._in_background(commands.publish(commands.tree(tools, self.answering), tools, guild))
-        await asyncio.gather(client.connect(), receiving.receive(), self._each_minute(client, receiving))
+        await asyncio.gather(
+            client.connect(), receiving.receive(), self._each_minute(client, receiving)
+        )
 
     async def _logged_in(self) -> Connection:
         """Discord may not be there yet when the machine has just started."""
@@ -122,9 +127,15 @@ class Relay:
                 await asyncio.wait_for(client.login(self.who.token), self.settings["relay.timeout"])
                 return client
             except discord.LoginFailure:
-                raise Misconfigured("Discord does not accept the token", cure="check DISCORD_TOKEN") from None
+                raise Misconfigured(
+                    "Discord does not accept the token", cure="check DISCORD_TOKEN"
+                ) from None
             except Exception as error:  # whatever a network answers that wants a password first
-                if isinstance(error, discord.HTTPException) and not delivery.passing(error) and "json" in _type(error):
+                if (
+                    isinstance(error, discord.HTTPException)
+                    and not delivery.passing(error)
+                    and "json" in _type(error)
+                ):
                     cure = "check DISCORD_API_BASE, if it is set"
                     raise Misconfigured(delivery.told_of(error), cure=cure) from None
                 self.say(f"Discord cannot be reached: {delivery.told_of(error)}")
@@ -136,12 +147,16 @@ class Relay:
         """The server the channel is in. Misconfigured for a channel that is not for us."""
         channel = self.who.channel
         try:
-            found: Any = await post.patiently(lambda: client.http.get_channel(channel), "the channel")
+            found: Any = await post.patiently(
+                lambda: client.http.get_channel(channel), "the channel"
+            )
         except delivery.Refused as refused:
             cure = "check DISCORD_CHANNEL_ID, and that the bot is in the server and may see the channel"
             raise Misconfigured(f"channel {channel}: {refused}", cure=cure) from None
         if found.get("type") != discord.ChannelType.text.value:
-            raise Misconfigured(f"{channel} is no text channel", cure="let DISCORD_CHANNEL_ID be one's id")
+            raise Misconfigured(
+                f"{channel} is no text channel", cure="let DISCORD_CHANNEL_ID be one's id"
+            )
         return int(found["guild_id"])
 
     async def _each_minute(self, client: Connection, receiving: Receiving) -> None:
@@ -180,7 +195,11 @@ class Relay:
     def _broken(self, where: str) -> None:
         """Something raised where discord.py calls us."""
         error = sys.exc_info()[1]
-        self.say(str(error) if isinstance(error, Failure) else f"a bug of ours in {where}: {type(error).__name__}: {error}")
+        self.say(
+            str(error)
+            if isinstance(error, Failure)
+            else f"a bug of ours in {where}: {type(error).__name__}: {error}"
+        )
 
 
 def _type(error: discord.HTTPException) -> str:

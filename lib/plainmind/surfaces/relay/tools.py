@@ -47,7 +47,9 @@ class Tools(NamedTuple):
     async def _append(self, context: str, *events: dict[str, Any]) -> str:
         lines = "".join(stream.json_line(event) + "\n" for event in events)
         for _ in range(BUSY_TRIES):
-            outcome = await self.suite.run("mem-append", "--jsonl", f"--context={context}", given=lines)
+            outcome = await self.suite.run(
+                "mem-append", "--jsonl", f"--context={context}", given=lines
+            )
             if outcome.code != BUSY:
                 break
         if outcome.code:
@@ -64,4 +66,6 @@ class Tools(NamedTuple):
                 me = self.client.user.id if self.client.user else 0
                 await self._append(context, listening.starter_event(starter, context, me))
         except (Failure, *delivery.TROUBLE) as error:
-            self.say(f"the message {context} was made from could not be read: {delivery.told_of(error)}")
+            self.say(
+                f"the message {context} was made from could not be read: {delivery.told_of(error)}"
+            )

@@ -19,7 +19,9 @@ from .programs import Outcome, Running, Suite
 ATTEMPTS = 3
 PAUSES = (5.0, 20.0)  # seconds before the second and the third
 LAST = 2.0  # seconds that a turn has when the relay ends
-ELSEWHERE = 2.0  # seconds before asking again whether a turn that an earlier relay started has ended
+ELSEWHERE = (
+    2.0  # seconds before asking again whether a turn that an earlier relay started has ended
+)
 
 #: what is held while a process runs, and not between two attempts
 Busy = Callable[[], AbstractAsyncContextManager[None]]
@@ -41,8 +43,21 @@ class HandedBack(Exception):
 class Attempts:
     """The attempts of one turn, which may be stopped at any time."""
 
-    def __init__(self, suite: Suite, program: str, journal: Journal, say: Callable[[str], None], busy: Busy = nullcontext):
-        self.suite, self.program, self.journal, self.say, self.busy = suite, program, journal, say, busy
+    def __init__(
+        self,
+        suite: Suite,
+        program: str,
+        journal: Journal,
+        say: Callable[[str], None],
+        busy: Busy = nullcontext,
+    ):
+        self.suite, self.program, self.journal, self.say, self.busy = (
+            suite,
+            program,
+            journal,
+            say,
+            busy,
+        )
         self.running: Running | None = None
         self.over = asyncio.Event()  # a person wants no answer any more, or the relay ends
         self.ending = False
@@ -65,10 +80,16 @@ class Attempts:
                 return self._stopped()
             if outcome.code == 0:
                 text = outcome.out.strip("\n")
-                return Answer(text, ANSWERED) if text.strip() else Answer("(the agent said nothing)", FAILED)
+                return (
+                    Answer(text, ANSWERED)
+                    if text.strip()
+                    else Answer("(the agent said nothing)", FAILED)
+                )
             self.say(f"a turn for {of[0].context} ended with {outcome.code}: {outcome.complaint}")
             attempts = self.journal.ledger.turns[id].attempts
-            if outcome.code != BUSY and (attempts >= ATTEMPTS or outcome.code > 0 and outcome.code != UNAVAILABLE):
+            if outcome.code != BUSY and (
+                attempts >= ATTEMPTS or outcome.code > 0 and outcome.code != UNAVAILABLE
+            ):
                 return Answer(f"(no answer: {outcome.complaint})", FAILED)
             if await self._is_over(ELSEWHERE if outcome.code == BUSY else PAUSES[attempts - 1]):
                 return self._stopped()
@@ -81,9 +102,15 @@ class Attempts:
             *([f"--reply-to={quoted}"] if quoted else []), *(f"--attach={path}" for path in files), "-",
         ]  # fmt: skip
         try:
-            self.running = await self.suite.start(self.program, *arguments, given=lanes.text(of, notes))
+            self.running = await self.suite.start(
+                self.program, *arguments, given=lanes.text(of, notes)
+            )
         except OSError as error:
-            return Outcome(MISCONFIGURED, "", f"{self.program}: {self.program} cannot be run: {error.strerror or error}")
+            return Outcome(
+                MISCONFIGURED,
+                "",
+                f"{self.program}: {self.program} cannot be run: {error.strerror or error}",
+            )
         try:
             if self.over.is_set():  # it came while the process was started
                 self.running.kill()
