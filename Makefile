@@ -49,14 +49,14 @@ faults: setup
 	@$(PY) -m pytest tests/faults
 
 man: setup
-	@$(PY) -m plainmind.manual build/man
+	@$(PY) -m plainmind.cli.manual build/man
 
 install: man
 	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/man/man1" "$(PREFIX)/share/man/man5"
 	@for c in $(COMMANDS); do ln -sf "$(CURDIR)/bin/$$c" "$(PREFIX)/bin/$$c"; done
 	@cp build/man/*.1 "$(PREFIX)/share/man/man1/"
 	@cp build/man/*.5 "$(PREFIX)/share/man/man5/"
-	@$(PY) -m plainmind.manual --completions "$(PREFIX)/share" $(COMMANDS)
+	@$(PY) -m plainmind.cli.manual --completions "$(PREFIX)/share" $(COMMANDS)
 	@echo "installed $(words $(COMMANDS)) commands in $(PREFIX)/bin"
 
 uninstall:

@@ -22,8 +22,8 @@ from typing import NamedTuple
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
-from plainmind.formats import page_edit  # noqa: E402
-from plainmind.formats.config import Settings  # noqa: E402
+from plainmind.formats.page import page_edit  # noqa: E402
+from plainmind.ground.config import Settings  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.index import embedding, pages, store, text, vectors  # noqa: E402

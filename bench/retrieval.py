@@ -23,14 +23,14 @@ from datetime import datetime, timezone
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
-from plainmind.formats.config import Settings  # noqa: E402
 from plainmind.ground.clock import DAY  # noqa: E402
+from plainmind.ground.config import Settings  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.index import embedding, store, sync, text  # noqa: E402
-from plainmind.log.writer import Draft, Log  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall import rank, search  # noqa: E402
+from plainmind.truth.log.writer import Draft, Log  # noqa: E402
 
 FAR = 3650 * DAY  # so far away that recency is 0
 DATA = os.path.join(os.path.dirname(HERE), "..", "shared", "bench", "locomo")
@@ -199,7 +199,7 @@ def _table(ladder: dict[str, list[dict]]) -> None:
         rows = [r for r in ladder[name] if r["category"] != "adversarial"]
         other = [r for r in ladder[name] if r["category"] == "adversarial"]
         way, when = name.split("\t")
-        mean = lambda key, of=rows: 100 * sum(r[key] for r in of) / max(1, len(of))  # noqa: E731
+        mean = lambda key, of=rows: 100 * sum(r[key] for r in of) / max(1, len(of))
         low, high = _interval([r["r@10"] for r in rows])
         print(
             f"{way:34} {when:8} {len(rows):4}  {mean('r@1'):5.1f} {mean('r@5'):5.1f} {mean('r@10'):5.1f}  {low:5.1f} – {high:5.1f}"

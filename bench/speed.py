@@ -301,7 +301,7 @@ def fill_cache(home: str, env: dict) -> None:
 def embedded_rate(count: int) -> None:
     import time
 
-    from plainmind.formats.config import Settings
+    from plainmind.ground.config import Settings
     from plainmind.ground.environment import Environment
     from plainmind.providers import registry
 

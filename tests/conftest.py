@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from plainmind.ground import files
 from plainmind.ground.environment import SECRET_NAME
 from plainmind.ground.paths import Home
-from plainmind.log.writer import Log
+from plainmind.truth.log.writer import Log
 from scene import ROOT
 
 for name in [n for n in os.environ if n.startswith("MIND_") or SECRET_NAME.search(n)]:

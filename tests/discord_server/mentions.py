@@ -5,7 +5,7 @@ Stricter than Discord: a mention inside code counts.
 
 import re
 
-from .refusal import invalid
+from plainmind.refusal import invalid
 
 KINDS = {"everyone", "users", "roles"}
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from plainmind.ground import clock, files
-from plainmind.surfaces.relay import delivery, ledger, programs, receiving, relay, snowflake
+from plainmind.surfaces.discord import delivery, ledger, programs, receiving, relay, snowflake
 from scene import ROOT
 
 PAGE = os.path.join(ROOT, "bin", "discord-relay")

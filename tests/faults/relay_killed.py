@@ -18,10 +18,10 @@ from typing import Any
 
 import relaying
 from discord_server.client import Discord
-from plainmind.formats.event import Event
+from plainmind.formats.log.event import Event
 from plainmind.ground.paths import Home
-from plainmind.log import reader
-from plainmind.surfaces.relay.ledger import Ledger
+from plainmind.surfaces.discord.ledger import Ledger
+from plainmind.truth.log import reader
 from scene import ROOT
 from traced import PYTHON
 

@@ -8,9 +8,9 @@ import runpy
 import sys
 from array import array
 
-from plainmind.formats import event
+from plainmind.formats.log import event
 from plainmind.ground import exchange, files
-from plainmind.log import batch, writer
+from plainmind.truth.log import batch, writer
 
 
 def unsynced() -> None:
@@ -137,7 +137,7 @@ def in_place() -> None:
 
 def unforked() -> None:
     """No promise is broken: this process itself looks whether what was forgotten is gone, so that there is one to be killed."""
-    from plainmind.agent import forgetting
+    from plainmind.memory import forgetting
 
     forgetting._held = lambda path, marks: [
         mark for mark in marks if mark.encode() in files.read(path)
@@ -146,7 +146,7 @@ def unforked() -> None:
 
 def untold_forgetting() -> None:
     """A file goes before its tombstone is written."""
-    from plainmind.knowledge import maintenance
+    from plainmind.truth.pages import maintenance
 
     unforked()
     record, remove, waiting = maintenance.record_forgotten, exchange.remove, []
@@ -163,7 +163,7 @@ def untold_forgetting() -> None:
 
 def unfinished() -> None:
     """What somebody let go who was killed is not looked for in the index."""
-    from plainmind.agent import forgetting
+    from plainmind.memory import forgetting
 
     unforked()
     out = forgetting._out_of_index

@@ -12,8 +12,8 @@ import subprocess
 import pytest
 from plainmind.ground import files
 from plainmind.ground.paths import Home
-from plainmind.log import reader, verify
-from plainmind.log.writer import Draft, Log
+from plainmind.truth.log import reader, verify
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW, ROOT, STAMP, TIME
 
 CONTEXT = "test/disk"

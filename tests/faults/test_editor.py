@@ -12,7 +12,7 @@ import time
 from typing import NamedTuple
 
 import pytest
-from plainmind.formats import reminder
+from plainmind.formats.reminder import reminder
 from plainmind.ground import exchange, files
 from plainmind.ground.errors import Busy
 from plainmind.reminders import file

@@ -10,13 +10,13 @@ import kill
 import pytest
 import traced
 import writers
-from plainmind.agent import knowing, memory
-from plainmind.formats.config import Settings
 from plainmind.ground import files
+from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.index import cache
-from plainmind.knowledge import maintenance
+from plainmind.memory import knowing, moments
+from plainmind.truth.pages import maintenance
 from scene import NOW, TIME
 from traced import needs_strace
 from writers import Writer
@@ -37,7 +37,9 @@ HASH = cache.content_hash("old\nBen keeps the zanzibarquux stamps.")  # as it is
 def past(home: Home, writes: int = 49) -> None:
     """A page that stays and files that are past, all in the index, one of them changed since it was first taken in."""
     writers.with_a_page(writers.PROJECT)(home)
-    means = memory.Means(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
+    means = moments.Means(
+        home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print
+    )
     for path, data in zip(GONE, (OLD, SUMMARY, b'{"zanzibarquux":1}\n')):
         files.replace(home.path(path), data.replace(b"stamps", b"zanzibarquuxes"))
         os.utime(home.path(path), ns=(0, (NOW - 99 * DAY) * 1_000_000))

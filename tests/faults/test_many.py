@@ -9,9 +9,10 @@ from contextlib import nullcontext
 import pytest
 from plainmind.ground import exchange, files
 from plainmind.ground.paths import Home
-from plainmind.log import pinning, reader, verify
-from plainmind.log.writer import Draft, Log
-from plainmind.work import orders, sessions
+from plainmind.truth.log import pinning, reader, verify
+from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.work import sessions
+from plainmind.work import orders
 from scene import NOW, ROOT, STAMP, TIME
 
 CONTEXT = "test/many"

@@ -8,15 +8,15 @@ import time
 from contextlib import nullcontext
 
 import pytest
-from plainmind.agent import forgetting, knowing, notes
-from plainmind.agent.memory import Means
-from plainmind.formats import page
-from plainmind.formats.config import Settings
+from plainmind.formats.page import page
 from plainmind.ground import exchange, files
+from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
-from plainmind.knowledge import lint, maintenance, pages
+from plainmind.memory import forgetting, knowing, writing
+from plainmind.memory.moments import Means
+from plainmind.truth.pages import lint, maintenance, pages
 from scene import NOW
 from test_many import together
 
@@ -59,16 +59,16 @@ def write(home: Home, writer: int) -> list[tuple[str, str]]:
     """Pages, with changes of shared ones between; of each page its reference and its text."""
     made = []
     for n in range(NOTES):
-        fields = notes.fields(means(home), {"type": "project", "tags": [f"t{writer}"]})
+        fields = writing.fields(means(home), {"type": "project", "tags": [f"t{writer}"]})
         name = f"w{writer}-{n}" if n % 2 else ""
         made.append(
             (
-                notes.write(means(home), notes.Draft(fields, said(writer, n), name)).ref,
+                writing.write(means(home), writing.Draft(fields, said(writer, n), name)).ref,
                 said(writer, n),
             )
         )
         assert files.read(home.path(made[-1][0].removesuffix(":1"))), "acknowledged, and not there"
-        notes.update(
+        writing.update(
             means(home), f"shared-{(writer + n) % SHARED}", {f"by{writer}": f"n{n}"}, None, ()
         )
     return made
@@ -183,7 +183,7 @@ def edit(path: str, by_rename: bool, saved) -> None:
 
 
 def update(home: Home, n: int) -> bool:
-    notes.update(means(home), "mine", {"source": f"s{n}"}, None, ())
+    writing.update(means(home), "mine", {"source": f"s{n}"}, None, ())
     return True
 
 

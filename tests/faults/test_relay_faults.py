@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from discord_server.client import Discord, attachment
 from plainmind.formats import chunks
-from plainmind.surfaces.relay import life, pace
+from plainmind.surfaces.discord import life, pace
 from relaying import Relay
 
 #: three messages long

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import kill
 import traced
 import writers
-from plainmind.formats.event import Event
+from plainmind.formats.log.event import Event
 from plainmind.ground.paths import Home
-from plainmind.log import reader
+from plainmind.truth.log import reader
 from power import Disk
 from scene import ROOT, TIME
 from scripted import Reply, Script, call, calls, serving

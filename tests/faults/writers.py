@@ -9,16 +9,17 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from plainmind.agent import knowing, memory, upkeep
-from plainmind.formats import heads, pins, session
-from plainmind.formats.config import Settings
+from plainmind.formats.log import heads, pins
+from plainmind.formats.work import session
 from plainmind.ground import files
+from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.index import cache, store
-from plainmind.log import pinning, reader, verify
-from plainmind.log.writer import Draft, Log
-from plainmind.work import sessions
+from plainmind.memory import care, knowing, moments
+from plainmind.truth.log import pinning, reader, verify
+from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.work import sessions
 from scene import NOW, STAMP, TIME
 
 CONTEXT = "test/kill"
@@ -235,8 +236,8 @@ def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
         rows = store.use(home, lambda opened: opened.db.execute(_STATUSES).fetchall(), print)
         assert rows == [("ok", 3)], rows
         assert (
-            upkeep.verify(
-                memory.Means(
+            care.verify(
+                moments.Means(
                     home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print
                 )
             )
@@ -281,7 +282,7 @@ def with_a_page(data: bytes):
         files.replace(home.path("knowledge/mine.md"), data)
         # else whether the index reads it once more depends on how long ago this was
         os.utime(home.path("knowledge/mine.md"), ns=(0, NOW * 1_000_000))
-        means = memory.Means(
+        means = moments.Means(
             home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print
         )
         knowing.facts(means, ("", "", ""), None)  # the index has it

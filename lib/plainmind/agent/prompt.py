@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..formats.event import Block, Event
+from ..formats.log.event import Block, Event
 from ..recall.excerpt import CHARACTERS
 from .bash import Terms
 

@@ -13,8 +13,8 @@ from ..ground import clock, files
 from ..ground.errors import NotPermitted
 from ..ground.paths import Home
 from ..ground.stream import json_line
-from ..knowledge import maintenance
 from ..providers.chatting import Reply
+from ..truth.pages import maintenance
 
 
 class Trace:

@@ -11,16 +11,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..formats import reference
-from ..formats.event import Event, metadata
+from ..formats.log.event import Event, metadata
 from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
-from ..knowledge import maintenance
-from ..log import reader
-from ..log.writer import Draft, Log
+from ..memory import knowing, moments
 from ..providers.chatting import Call, Chat, Reply
 from ..recall import expand, inject, knowledge, search
-from . import knowing, memory, prompt, skills
+from ..truth.log import reader
+from ..truth.log.writer import Draft, Log
+from ..truth.pages import maintenance
+from . import prompt, skills
 from .bash import LONGEST, TOOL, Shell
 from .showing import Showing
 
@@ -92,7 +93,7 @@ class Turn:
     """A turn of one context (or of none: then nothing is read from a log, and nothing written)."""
 
     def __init__(
-        self, means: memory.Means, model: Model, shell: Shell, log: Log, context: str | None
+        self, means: moments.Means, model: Model, shell: Shell, log: Log, context: str | None
     ):
         self.means, self.model, self.shell, self.log, self.context = (
             means,
@@ -316,7 +317,7 @@ class Turn:
                 SMALL_EACH,
             )
             policy = policy.small()
-        moments, known = knowing.remember(
+        past, known = knowing.remember(
             self.means, message.text, knowing.Wanted(k, floor, scope), policy
         )
         pages = knowledge.fit(known, policy).pages
@@ -325,7 +326,7 @@ class Turn:
                 self.means.home, self.means.now(), [page.found.path for page in pages]
             )
         return [
-            inject.block(inject.fit(moments.hits, moments.terms, budget, each).memories, budget),
+            inject.block(inject.fit(past.hits, past.terms, budget, each).memories, budget),
             knowledge.block(pages, policy),
         ]
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..ground.errors import BadData
-from . import yaml_nodes
+from .page import yaml_nodes
 
 FILE = "SKILL.md"
 MOST = 64 * 1024  # bytes of the file: a model reads all of it

@@ -11,7 +11,7 @@ from datetime import time as Time
 
 from ..ground import clock
 from ..ground.errors import BadData, Usage
-from .occurrence import instant, local
+from .reminder.occurrence import instant, local
 
 _MINUTE = 60_000
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

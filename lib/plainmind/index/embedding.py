@@ -92,7 +92,7 @@ def text_of(
 
 def status(store: Store, model: str) -> Status:
     marks = ",".join("?" * len(EMBEDDED))
-    count = lambda sql, *given: store.db.execute(sql, given).fetchone()[0]  # noqa: E731
+    count = lambda sql, *given: store.db.execute(sql, given).fetchone()[0]
     all_turns = count(f"SELECT count(*) FROM turns WHERE role IN ({marks})", *EMBEDDED)
     passages = count("SELECT count(*) FROM passages")
     ok = count("SELECT count(*) FROM vectors WHERE model = ? AND status = 'ok'", model)
@@ -233,7 +233,7 @@ class Run:
     def _batch(self, batch: list[Turn], *, alone: bool = False) -> None:
         """Embed a batch; when it fails, find out whether one text is to blame or the provider is gone."""
         try:
-            request = lambda: self.embedder.passages([turn.text for turn in batch])  # noqa: E731
+            request = lambda: self.embedder.passages([turn.text for turn in batch])
             self.spent += sum(turn.tokens for turn in batch)
             made = request() if alone else self.call(request)
         except BadData as error:

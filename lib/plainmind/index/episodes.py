@@ -8,7 +8,7 @@ import sys
 from array import array
 from typing import NamedTuple
 
-from ..formats.event import ROLES
+from ..formats.log.event import ROLES
 from .store import Store
 from .text import Words
 

@@ -9,8 +9,8 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..formats import triple
-from ..formats.triple import Triple
+from ..formats.page import triple
+from ..formats.page.triple import Triple
 from .store import Store
 
 ANYTHING = "?"

@@ -12,11 +12,12 @@ from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..formats import injected, likeness, page, page_links, triple
-from ..formats.page import Page
+from ..formats.log import injected
+from ..formats.page import likeness, page, page_links, triple
+from ..formats.page.page import Page
 from ..ground import clock
 from ..ground.errors import Failure
-from ..knowledge import pages
+from ..truth.pages import pages
 from . import text, vectors
 from .store import Store
 

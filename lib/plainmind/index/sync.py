@@ -8,11 +8,11 @@ import os
 import re
 from typing import NamedTuple
 
-from ..formats import event as events
-from ..formats import heads, injected, pins
+from ..formats.log import event as events
+from ..formats.log import heads, injected, pins
 from ..ground import clock, files
 from ..ground.paths import Home
-from ..log import reader
+from ..truth.log import reader
 from . import episodes, text, vectors
 from .store import Store
 

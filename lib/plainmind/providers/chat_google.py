@@ -47,7 +47,7 @@ class Google:
     def _answers(self, given: dict[str, Any], *, streamed: bool) -> Iterable[Any]:
         models = self._client.models
         if not streamed:
-            request = lambda: google.call(lambda: models.generate_content(**given), self._key)  # noqa: E731
+            request = lambda: google.call(lambda: models.generate_content(**given), self._key)
             return [deadline.result(request, self._timeout, google.WHO)]
 
         def work(emit: Any) -> None:

@@ -69,7 +69,7 @@ class Google:
         contents: Any = [types.Content(parts=[types.Part(text=text)]) for text in texts]
         request = lambda: self._client.models.embed_content(
             model=self.name, contents=contents, config=config
-        )  # noqa: E731
+        )
         answer = deadline.result(lambda: google.call(request, self._key), self._timeout, google.WHO)
         return [embedding.values for embedding in answer.embeddings or []]
 

@@ -21,7 +21,7 @@ from math import log
 from typing import NamedTuple
 
 from ..formats import day
-from ..formats.injected import KNOWLEDGE
+from ..formats.log.injected import KNOWLEDGE
 from ..ground.stream import json_line
 from ..index import text, vectors
 from ..index.store import Store

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from ..formats.event import ROLES
+from ..formats.log.event import ROLES
 from ..index import episodes, text, vectors
 from ..index.store import Damaged, Store
 from ..index.sync import TURN_BITS
@@ -298,9 +298,9 @@ def _means(near: list[float | None]) -> list[float | None]:
     a, b, c, d = relevance.BESIDE
     whole = a + b + c + d
     inner = [
-        (a * p + b * q + c * r + d * s) / whole
+        (a * p + b * q + c * r + d * s) / whole  # type: ignore[operator]
         for p, q, r, s in zip(near, near[1:], near[2:], near[3:])
-    ]  # type: ignore[operator]
+    ]
     ends = [
         relevance.mean([column[i] for column in shifted])
         for i in (0, len(near) - 2, len(near) - 1)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ..formats.occurrence import due, latest_before, local, next_after, occurrence
-from ..formats.reminder import Reminder
+from ..formats.reminder.occurrence import due, latest_before, local, next_after, occurrence
+from ..formats.reminder.reminder import Reminder
 from ..ground import clock
 
 END = 253_402_300_799_999  # ms, the end of year 9999

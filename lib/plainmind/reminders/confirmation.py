@@ -1,7 +1,7 @@
 """Telling the person, by Discord, what was done to their reminders file: the exact line. Keeps no state."""
 
 from ..formats import chunks
-from ..formats import reminder as grammar
+from ..formats.reminder import reminder as grammar
 from ..ground import chance, clock, stream
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Failure, InputOutput, Unavailable

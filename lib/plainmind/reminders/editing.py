@@ -3,8 +3,8 @@
 import re
 from typing import Any, NamedTuple
 
-from ..formats import reminder as grammar
-from ..formats.reminder import Reminder
+from ..formats.reminder import reminder as grammar
+from ..formats.reminder.reminder import Reminder
 from ..ground import stream
 from ..ground.errors import NoInput, Usage
 from ..ground.paths import Home

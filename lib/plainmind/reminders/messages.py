@@ -6,8 +6,9 @@ Pure, but for what the journal knows. Refuses to know how messages travel, and w
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..formats import chunks, occurrence
-from ..formats.reminder import Reminder
+from ..formats import chunks
+from ..formats.reminder import occurrence
+from ..formats.reminder.reminder import Reminder
 from ..ground import clock
 from .journal import INTENT, Entry, Journal, Occurrence, digest, key
 

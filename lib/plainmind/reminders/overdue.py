@@ -6,8 +6,8 @@ Owns what is due. Refuses to know what was sent (journal), but for the last time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 
-from ..formats import occurrence
-from ..formats.reminder import Reminder
+from ..formats.reminder import occurrence
+from ..formats.reminder.reminder import Reminder
 from ..ground import clock
 from .journal import Occurrence, key
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from ..formats import reminder as grammar
-from ..formats.reminder import Reminder
+from ..formats.reminder import reminder as grammar
+from ..formats.reminder.reminder import Reminder
 from ..ground import chance, clock, exchange, files, stream
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Busy, Failure, Misconfigured, NoInput, Unavailable

@@ -9,8 +9,8 @@ import os
 import re
 from typing import Any, NamedTuple
 
-from ..formats import reminder as grammar
-from ..formats.reminder import Contents
+from ..formats.reminder import reminder as grammar
+from ..formats.reminder.reminder import Contents
 from ..ground import clock, files, stream
 from ..ground.errors import Busy
 from ..ground.paths import Home

@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..formats import session, strict_json
-from ..formats.session import Fields, State
+from ..formats import strict_json
+from ..formats.work import session
+from ..formats.work.session import Fields, State
 from ..ground import files, stream
 from ..ground.errors import BadData, NoInput, Usage
 from ..ground.paths import Home
-from . import sessions, tailing
+from ..truth.work import sessions
+from . import tailing
 
 
 class Verb(NamedTuple):

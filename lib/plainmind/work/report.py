@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from ..formats import session, steps
-from ..formats.session import State
+from ..formats.work import session, steps
+from ..formats.work.session import State
 
 
 class Row(NamedTuple):

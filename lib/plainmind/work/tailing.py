@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 
-from ..formats import session
+from ..formats.work import session
 from ..ground import clock, files, stream
 from ..ground.errors import NoInput
 from ..ground.paths import Home

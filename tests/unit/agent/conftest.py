@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from plainmind.agent.bash import Shell, Terms
-from plainmind.agent.memory import Means
 from plainmind.agent.turn import Message, Model, Turn
-from plainmind.formats.config import Settings
-from plainmind.formats.event import Event
+from plainmind.formats.log.event import Event
 from plainmind.ground import files as files_of_home
+from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
-from plainmind.log import reader
-from plainmind.log.writer import Draft, Log
+from plainmind.memory.moments import Means
 from plainmind.providers import registry
+from plainmind.truth.log import reader
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW, ROOT, TIME
 from scripted import CONTEXT, Script, serving
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.agent import bash
 from plainmind.agent.prompt import first_shown
-from plainmind.formats.event import Block
+from plainmind.formats.log.event import Block
 from scripted import call, calls
 
 # --- which event of a window is the first that history shows

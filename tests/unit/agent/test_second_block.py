@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from plainmind.ground import clock, files
 from plainmind.ground.stream import json_line
-from plainmind.knowledge import maintenance
 from plainmind.recall.excerpt import tokens
+from plainmind.truth.pages import maintenance
 from scene import NOW
 from scripted import CONTEXT, call, calls
 from unit.index import stores

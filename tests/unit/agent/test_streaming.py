@@ -22,15 +22,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from loopback import listening
 from plainmind.agent.bash import Shell, Terms
-from plainmind.agent.memory import Means
 from plainmind.agent.showing import Showing
 from plainmind.agent.turn import Message, Model, Turn
-from plainmind.formats.config import Settings
+from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Unavailable
-from plainmind.log.writer import Log
+from plainmind.memory.moments import Means
 from plainmind.providers import registry
 from plainmind.recall import expand
+from plainmind.truth.log.writer import Log
 from scene import NOW, ROOT
 from scripted import CONTEXT, raw_call
 

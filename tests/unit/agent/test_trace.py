@@ -7,16 +7,16 @@ from itertools import combinations, pairwise
 import pytest
 from plainmind.agent import tracing
 from plainmind.agent.bash import Shell, Terms
-from plainmind.agent.memory import Means
 from plainmind.agent.tracing import Trace
 from plainmind.agent.turn import Message, Model, Turn
-from plainmind.formats.config import Settings
 from plainmind.ground import files
+from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
-from plainmind.log.writer import Log
+from plainmind.memory.moments import Means
 from plainmind.providers import registry
 from plainmind.providers.chatting import Call, Reply
+from plainmind.truth.log.writer import Log
 from scene import NOW, ROOT, TIME
 from scripted import CONTEXT, call, calls, raw_call
 

@@ -1,7 +1,7 @@
 """Settings: what is wrong is named with its file, line and key; option, environment, file, default, in this order."""
 
 import pytest
-from plainmind.formats.config import KEYS, Settings, variable
+from plainmind.ground.config import KEYS, Settings, variable
 from plainmind.ground.errors import Misconfigured
 
 FILE = "/home/config.toml"

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats import heads
-from plainmind.formats.heads import Head
+from plainmind.formats.log import heads
+from plainmind.formats.log.heads import Head
 
 a_head = st.builds(
     Head,

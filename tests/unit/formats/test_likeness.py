@@ -5,7 +5,7 @@ import time
 from itertools import combinations
 
 import pytest
-from plainmind.formats import likeness
+from plainmind.formats.page import likeness
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in "lmnrst"]
 TEXT = "We chose tokens for the session store because phones forget cookies and the proxy strips them on every second hop"

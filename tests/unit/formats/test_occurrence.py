@@ -17,8 +17,15 @@ import tzdata
 import whenever
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats import occurrence, reminder
-from plainmind.formats.occurrence import due, instant, latest_before, local, next_after, passed
+from plainmind.formats.reminder import occurrence, reminder
+from plainmind.formats.reminder.occurrence import (
+    due,
+    instant,
+    latest_before,
+    local,
+    next_after,
+    passed,
+)
 from plainmind.ground import clock
 from scene import ROOT
 

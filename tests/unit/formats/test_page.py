@@ -10,7 +10,7 @@ import pytest
 from hostile import PIECES, texts
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from plainmind.formats import page, page_edit, page_links
+from plainmind.formats.page import page, page_edit, page_links
 from plainmind.ground.errors import BadData
 
 PATH = "knowledge/tea.md"

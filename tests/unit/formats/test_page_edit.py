@@ -9,8 +9,8 @@ import yaml
 from hostile import PIECES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from plainmind.formats import mending, page, page_edit, yaml_nodes
-from plainmind.formats.triple import Triple
+from plainmind.formats.page import mending, page, page_edit, yaml_nodes
+from plainmind.formats.page.triple import Triple
 from plainmind.ground.errors import BadData
 
 PATH = "knowledge/tea.md"

@@ -2,8 +2,8 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats import pins
-from plainmind.log import pinning
+from plainmind.formats.log import pins
+from plainmind.truth.log import pinning
 
 REF = "logs/discord-thread/123/20260130T142355Z.md:3"
 PATH, LINE = REF.rsplit(":", 1)

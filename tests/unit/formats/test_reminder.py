@@ -8,7 +8,7 @@ import pytest
 from hostile import PIECES, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats import reminder
+from plainmind.formats.reminder import reminder
 from plainmind.ground import chance
 from plainmind.ground.errors import BadData
 

@@ -7,7 +7,8 @@ import pytest
 from hostile import metas, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats import session, strict_json
+from plainmind.formats import strict_json
+from plainmind.formats.work import session
 from plainmind.ground.errors import BadData
 from scene import NOW, TIME
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plainmind.formats import session, steps
+from plainmind.formats.work import session, steps
 from plainmind.ground import clock
 
 ID = "session-1770451234"

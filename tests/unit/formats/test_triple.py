@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from plainmind.formats import triple
-from plainmind.formats.triple import Triple, health
+from plainmind.formats.page import triple
+from plainmind.formats.page.triple import Triple, health
 
 # --- normalising
 

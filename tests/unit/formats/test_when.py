@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import when
-from plainmind.formats.occurrence import instant
+from plainmind.formats.reminder.occurrence import instant
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData, Usage
 from scene import NOW

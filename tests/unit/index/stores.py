@@ -9,16 +9,16 @@ from math import sqrt
 from typing import NamedTuple
 
 from hypothesis import Phase
-from plainmind.agent.memory import Means
-from plainmind.formats.config import Settings
 from plainmind.ground import clock
+from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.index import embedding, store, sync
 from plainmind.index.store import Store
-from plainmind.log import pinning, reader
-from plainmind.log.writer import Draft, Log
+from plainmind.memory.moments import Means
 from plainmind.providers import retry
+from plainmind.truth.log import pinning, reader
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW
 
 #: a case of these takes a tenth of a second: looking for a smaller one, when one fails, would take minutes

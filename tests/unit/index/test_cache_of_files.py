@@ -9,15 +9,15 @@ import sqlite3
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.agent import upkeep
-from plainmind.formats import event as events
+from plainmind.formats.log import event as events
 from plainmind.ground import clock, files
 from plainmind.ground.paths import Home
 from plainmind.index import embedding, store, sync, vectors
 from plainmind.index.cache import Cache
-from plainmind.log import pinning, reader
-from plainmind.log.writer import Draft, Log
+from plainmind.memory import care
 from plainmind.recall import search
+from plainmind.truth.log import pinning, reader
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import MODEL, Fake, Shape
@@ -231,11 +231,11 @@ def test_whatever_happens_the_index_says_what_the_files_say(folder, seed, happen
     for happening in happenings:
         happening(world)
     world.settle()
-    assert upkeep.verify(stores.means(world.home, world.warnings.append)) == []
+    assert care.verify(stores.means(world.home, world.warnings.append)) == []
     world.append()
     world.embed()
     world.settle()
-    assert upkeep.verify(stores.means(world.home, world.warnings.append)) == []
+    assert care.verify(stores.means(world.home, world.warnings.append)) == []
     assert world.warnings == []
 
 
@@ -278,10 +278,10 @@ def test_verify_finds_what_is_wrong(home):
         ("UPDATE settings SET value = '[1,1,1]' WHERE name = 'totals'", "answers"),
         ("INSERT INTO words (words) VALUES ('delete-all')", "answers"),
     ]:
-        assert upkeep.verify(means) == []
+        assert care.verify(means) == []
         with stores.opened(home) as made:
             made.db.execute(sql)
-        assert table in {found.table for found in upkeep.verify(means)}, sql
+        assert table in {found.table for found in care.verify(means)}, sql
         store.rebuild(home)
 
 
@@ -348,7 +348,7 @@ def test_a_damaged_index_is_set_aside_with_one_warning_and_answers_the_same(home
     assert len(warnings) == 1 and "set aside" in warnings[0] and path in warnings[0]
     assert len(glob.glob(f"{path}.*.bad")) == 1
     assert answers(home, warnings) == before and len(warnings) == 1
-    assert upkeep.verify(stores.means(home)) == []
+    assert care.verify(stores.means(home)) == []
 
 
 def test_an_empty_index_is_one_that_is_not_made_yet(home):

@@ -3,12 +3,12 @@
 import os
 
 import pytest
-from plainmind.agent import upkeep
 from plainmind.ground import clock, files
 from plainmind.ground.errors import BadData, Unavailable
 from plainmind.index import embedding, sync, vectors
 from plainmind.index.cache import Cache, content_hash, serving
-from plainmind.log.writer import Draft, Log
+from plainmind.memory import care
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import Fake
@@ -285,4 +285,4 @@ def test_a_window_that_goes_while_its_vectors_are_made_leaves_none_behind(many):
     stores.run(many, Faulty(gone, batch=10))
     assert many.db.execute("SELECT count(*) FROM vectors").fetchone()[0] == 0
     assert many.db.execute("SELECT count(*) FROM turns").fetchone()[0] == 0
-    assert upkeep.verify(stores.means(many.home)) == []
+    assert care.verify(stores.means(many.home)) == []

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.agent import knowing
 from plainmind.ground.paths import Home
 from plainmind.index import graph, pages
+from plainmind.memory import knowing
 from unit.index import stores
 from unit.index.vaults import everything, taken_in, write
 

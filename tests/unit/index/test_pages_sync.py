@@ -9,15 +9,15 @@ from threading import Thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.agent import upkeep
-from plainmind.formats import page as format
+from plainmind.formats.page import page as format
 from plainmind.ground import files
 from plainmind.ground.errors import NoInput
 from plainmind.ground.paths import Home
 from plainmind.index import embedding, pages, store, text
-from plainmind.knowledge import pages as on_disk
+from plainmind.memory import care
 from plainmind.recall import knowledge, search
 from plainmind.recall.knowledge import Policy
+from plainmind.truth.pages import pages as on_disk
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import MODEL, Fake
@@ -204,7 +204,7 @@ def test_an_index_comes_to_say_what_a_new_one_would(folder, late, seed, happened
                 assert everything(made, ROWS) == fresh_rows(world.home, folder), happening.__name__
                 assert made.db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     world.look()
-    assert upkeep.verify(stores.means(world.home)) == []
+    assert care.verify(stores.means(world.home)) == []
 
 
 # --- and touches nothing else
@@ -448,7 +448,7 @@ def test_without_the_index_no_answer_changes_and_nobody_is_asked(home):
         again = Fake()
         stores.run(made, again)
         assert again.calls == []
-    assert upkeep.verify(stores.means(home)) == []
+    assert care.verify(stores.means(home)) == []
 
 
 # --- mem-index --verify
@@ -486,10 +486,10 @@ def test_verify_finds_what_was_planted(home, planted):
         os.utime(home.path(f"knowledge/{name}.md"), (1_700_000_000, 1_700_000_000))
     with taken_in(home) as made:
         stores.run(made, Fake())
-    assert upkeep.verify(stores.means(home)) == []
+    assert care.verify(stores.means(home)) == []
     with stores.opened(home) as made:
         assert made.db.execute(PLANTED[planted]).rowcount
-    found = upkeep.verify(stores.means(home))
+    found = care.verify(stores.means(home))
     if (
         planted == "pages, one more"
     ):  # there is no such file: it is forgotten, as if the file had gone
@@ -546,7 +546,7 @@ def test_a_page_that_cannot_be_read_is_not_recalled_until_it_can(home, monkeypat
         return real(home, path)
 
     with taken_in(home) as made:
-        names = lambda: [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY name")]  # noqa: E731
+        names = lambda: [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY name")]
         os.utime(home.path("knowledge/a.md"), (1, 1))
         monkeypatch.setattr(on_disk, "content", refused)
         pages.take_in(made)
@@ -589,7 +589,7 @@ def test_odd_names_and_odd_bytes_stop_nothing(home):
             " ", "a b", "ok", "surrogates", "日本語",
         ]  # fmt: skip
         assert len(knowledge.search(made, search.Query("boiler", NOW), Policy(k=99)).found) == 5
-    assert upkeep.verify(stores.means(home)) == []
+    assert care.verify(stores.means(home)) == []
 
 
 @pytest.mark.parametrize("shift", range(3))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.ground.paths import Home
 from plainmind.index import store, sync, text
-from plainmind.log.writer import Draft, Log
 from plainmind.recall import search
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import MODEL, Fake, Shape

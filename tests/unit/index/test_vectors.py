@@ -16,7 +16,7 @@ def unit(values: list[float]) -> list[float]:
 
 
 def some_vectors(kind: str, rnd: random.Random, count: int, dimensions: int) -> list[list[float]]:
-    gauss = lambda: [rnd.gauss(0, 1) for _ in range(dimensions)]  # noqa: E731
+    gauss = lambda: [rnd.gauss(0, 1) for _ in range(dimensions)]
     first = gauss()
     return {
         "random": lambda: [unit(gauss()) for _ in range(count)],

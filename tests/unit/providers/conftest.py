@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from plainmind.formats.config import Settings
+from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from provider_servers import Server
 

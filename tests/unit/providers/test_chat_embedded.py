@@ -13,7 +13,7 @@ from provider_servers import CALLED, TOOL, asking
 
 @pytest.fixture(scope="module")
 def chat():
-    from plainmind.formats.config import Settings
+    from plainmind.ground.config import Settings
     from plainmind.ground.environment import Environment
 
     return SmolLM("", Environment(), Settings("", "", lambda name: ""))

@@ -132,7 +132,7 @@ def test_real_llama_cpp(llama_embedding, openai):
         ["The cat sleeps.", "A cat is sleeping.", "Interest rates rose again in March."]
     )
     assert embedder.dimensions == len(made[0]) == 576
-    cosine = lambda a, b: sum(x * y for x, y in zip(a, b, strict=True))  # noqa: E731
+    cosine = lambda a, b: sum(x * y for x, y in zip(a, b, strict=True))
     assert cosine(made[0], made[1]) > cosine(made[0], made[2])
     assert embedder.local
 

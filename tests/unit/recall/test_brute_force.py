@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from plainmind.ground import clock
 from plainmind.ground.paths import Home
 from plainmind.index import text, vectors
-from plainmind.log import pinning, reader
 from plainmind.recall import rank, search
+from plainmind.truth.log import pinning, reader
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import Shape

@@ -7,10 +7,10 @@ import pytest
 from hostile import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats import injected
+from plainmind.formats.log import injected
 from plainmind.index import embedding, sync
-from plainmind.log.writer import Draft, Log
 from plainmind.recall import excerpt, inject, rank, search
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW
 from unit.index import stores
 

@@ -10,12 +10,12 @@ from math import log
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.agent import knowing
-from plainmind.formats import injected
+from plainmind.formats.log import injected
 from plainmind.ground.errors import Unavailable
 from plainmind.ground.paths import Home
 from plainmind.ground.stream import json_line
 from plainmind.index import pages, store, text
+from plainmind.memory import knowing
 from plainmind.recall import knowledge, page_report, search
 from plainmind.recall.excerpt import tokens
 from plainmind.recall.knowledge import Policy
@@ -803,7 +803,7 @@ def test_the_same_from_the_shell_with_a_dead_server(home, command):
     }
     run = lambda *given: subprocess.run(
         [f"{ROOT}/bin/mem-recall", "--knowledge", *given], capture_output=True, env=env
-    )  # noqa: E731
+    )
     for form in ((), ("--json",), ("--inject",)):
         dead, wordy = run(*form, "boiler"), run(*form, "--lexical", "boiler")
         assert dead.returncode == wordy.returncode == 0 and dead.stdout == wordy.stdout != b""

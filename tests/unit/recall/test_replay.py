@@ -10,8 +10,8 @@ from plainmind.ground import stream
 from plainmind.ground.errors import BadData
 from plainmind.ground.paths import Home
 from plainmind.index import vectors
-from plainmind.log import reader
 from plainmind.recall import rank, report, search, trace
+from plainmind.truth.log import reader
 from unit.index import stores
 from unit.index.stores import Shape
 

@@ -4,7 +4,7 @@ import datetime
 from itertools import islice
 
 import pytest
-from plainmind.formats import reminder
+from plainmind.formats.reminder import reminder
 from plainmind.ground import clock
 from plainmind.reminders import agenda
 from scene import NOW

@@ -6,7 +6,8 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plainmind.formats import chunks, occurrence, reminder
+from plainmind.formats import chunks
+from plainmind.formats.reminder import occurrence, reminder
 from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable

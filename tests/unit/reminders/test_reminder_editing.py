@@ -4,7 +4,7 @@ import datetime
 import os
 
 import pytest
-from plainmind.formats import reminder
+from plainmind.formats.reminder import reminder
 from plainmind.ground import exchange, files
 from plainmind.ground.errors import BadData, NoInput, Usage
 from plainmind.reminders import editing

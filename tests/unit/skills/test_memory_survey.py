@@ -4,8 +4,8 @@ import json
 import os
 
 import pytest
-from plainmind.formats.injected import MEMORIES
-from plainmind.log.writer import Draft, Log
+from plainmind.formats.log.injected import MEMORIES
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW
 
 SURVEY = "memory-audit/memory-survey"

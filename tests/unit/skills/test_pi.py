@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from plainmind.ground import files
-from plainmind.log import reader
+from plainmind.truth.log import reader
 from scene import ROOT
 
 NODE = shutil.which("node")

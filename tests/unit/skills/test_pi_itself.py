@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from loopback import listening
-from plainmind.log import reader
+from plainmind.truth.log import reader
 from scene import ROOT
 
 PROGRAM = os.environ.get("PLAINMIND_PI") or shutil.which("pi")

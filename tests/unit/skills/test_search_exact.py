@@ -6,7 +6,7 @@ import re
 
 import pytest
 from plainmind.ground import files
-from plainmind.log.writer import Draft, Log
+from plainmind.truth.log.writer import Draft, Log
 from scene import NOW, ROOT
 
 SEARCH = "memory-search/search-exact"

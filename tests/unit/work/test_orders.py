@@ -9,10 +9,11 @@ import pytest
 from hostile import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats import session
+from plainmind.formats.work import session
 from plainmind.ground import files
 from plainmind.ground.errors import BadData, Failure, NoInput, Usage
-from plainmind.work import orders, report, sessions
+from plainmind.truth.work import sessions
+from plainmind.work import orders, report
 from scene import NOW, ROOT, TIME
 
 ID = "session-1769783035"

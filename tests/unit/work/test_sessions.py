@@ -5,10 +5,10 @@ import os
 import stat
 
 import pytest
-from plainmind.formats import session
+from plainmind.formats.work import session
 from plainmind.ground import exchange, files
 from plainmind.ground.errors import BadData, Failure, NoInput, NotPermitted
-from plainmind.work import sessions
+from plainmind.truth.work import sessions
 from scene import NOW
 
 ID, LATER = "session-1769783035", "session-1769783036"  # the first second from NOW on

@@ -1,0 +1,1 @@
+"""Other tools: their histories, hooks and protocols."""

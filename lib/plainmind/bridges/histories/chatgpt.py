@@ -1,0 +1,176 @@
+"""ChatGPT's export: `conversations.json` (or `conversations-000.json` …), also in the .zip: conversations as trees of messages.
+
+    {"conversation_id":…,"create_time":1704067200.1,"current_node":NODE,"mapping":{NODE:{"parent":NODE?,"message":{
+      "id":…,"author":{"role":"user"|"assistant"|"tool"|"system","name":…},"create_time":…,"recipient":"all"|TOOL,
+      "content":{"content_type":…,"parts":[…]|"text":…},"metadata":{…}}?}}}
+
+The path from the root to `current_node` is what its owner saw; what was edited or generated anew hangs beside it. A message
+of the assistant to a tool is a call, the tool's next message its result. Left out: other branches, thoughts and their
+recaps, custom instructions, what is hidden. Memory: one conversation at a time.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ...ground.errors import BadData, Failure
+from . import said
+from .said import Found, Said, Skipped, mapping, plain, sequence
+from .sources import Record, Records, Source, beginning, elements
+
+_NAME = re.compile(r"conversations(-\d+)?\.json\Z")
+THINKING = ("thoughts", "reasoning_recap")
+INSTRUCTIONS = ("user_editable_context", "model_editable_context")
+
+
+class ChatGPT:
+    sessions = False
+
+    def wanted(self, path: str) -> bool:
+        return bool(_NAME.match(path.rpartition("/")[2]))
+
+    def cwd(self, source: Source) -> str:
+        return ""
+
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
+        return conversations(elements(source, prefix(source), "conversation", note))
+
+
+def prefix(source: Source) -> str:
+    """Where in a file its conversations are: it may be a list, an object with one, or a single conversation."""
+    start = beginning(source)
+    if re.match(rb'\{\s*"conversations"\s*:\s*\[', start):
+        return "conversations.item"
+    return "item" if start.startswith(b"[") else ""
+
+
+def conversations(records: Records) -> Iterator[Found]:
+    for record in records:
+        if not isinstance(record, Record):
+            yield record
+        elif not mapping(record.value.get("mapping")):
+            yield BadData("no 'mapping' of messages", place=record.place, cure="it is left out")
+        else:
+            yield from events(record.value, record.place)
+
+
+def events(conversation: dict[str, Any], place: str) -> Iterator[Found]:
+    """The events of a conversation."""
+    nodes = mapping(conversation.get("mapping"))
+    path = _path(nodes, conversation.get("current_node"))
+    shown = {id(message) for _, message in path}
+    messages = [mapping(mapping(node).get("message")) for node in nodes.values()]
+    for message in messages:
+        if message and id(message) not in shown:
+            yield Skipped("other branch")
+    context = said.context_of(
+        "chatgpt",
+        plain(conversation.get("conversation_id")) or plain(conversation.get("id")) or place,
+    )
+    last = said.instant(conversation.get("create_time"), conversation.get("update_time"))
+    called: tuple[str, dict[str, Any]] = "", {}
+    for node, message in path:
+        last = said.instant(message.get("create_time"), last)
+        reason = _hidden(message)
+        if reason:
+            yield Skipped(reason)
+            continue
+        if last is None:
+            yield BadData(f"no time in message '{node}'", place=place, cure="it is left out")
+            continue
+        blank = Said(context, plain(message.get("id")) or node, last, "", _text(message))
+        recipient = plain(message.get("recipient")) or "all"
+        if mapping(message.get("author")).get("role") == "assistant" and recipient != "all":
+            called = recipient, {"id": blank.id, "input": said.clipped(_arguments(blank.content))}
+            continue
+        yield _settled(message, blank, called, place)
+
+
+def _settled(
+    message: dict[str, Any], blank: Said, called: tuple[str, dict[str, Any]], place: str
+) -> Said | Skipped | Failure:
+    author, metadata = mapping(message.get("author")), mapping(message.get("metadata"))
+    files = [plain(mapping(file).get("name")) for file in sequence(metadata.get("attachments"))]
+    if author.get("role") == "user":
+        one = blank._replace(role="user", meta=said.meta(files=[file for file in files if file]))
+    elif author.get("role") == "assistant":
+        model = plain(metadata.get("model_slug"))
+        one = blank._replace(role="agent", meta=said.meta(model=f"openai:{model}" if model else ""))
+    else:
+        name, (recipient, call) = plain(author.get("name")), called
+        mine = recipient.partition(".")[0] == name.partition(".")[0]
+        args = call["input"] if call and mine else {}
+        one = blank._replace(
+            role="tool",
+            meta={
+                "name": name or recipient or "unknown",
+                "call": call["id"] if call and mine else "",
+                "args": args,
+            },
+        )
+    return said.remembered(one, place)
+
+
+def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The messages from the root to the current node, or to the last one that has no children."""
+    if plain(current) not in nodes:
+        current = next(
+            (
+                name
+                for name in reversed(nodes)
+                if not sequence(mapping(nodes[name]).get("children"))
+            ),
+            "",
+        )
+    path: list[tuple[str, dict[str, Any]]] = []
+    seen: set[str] = set()
+    while isinstance(current, str) and current in nodes and current not in seen:
+        seen.add(current)
+        node = mapping(nodes[current])
+        if mapping(node.get("message")):
+            path.append((current, node["message"]))
+        current = node.get("parent")
+    return path[::-1]
+
+
+def _hidden(message: dict[str, Any]) -> str:
+    """Why a message is not to be remembered, '' when it is."""
+    metadata, kind = (
+        mapping(message.get("metadata")),
+        mapping(message.get("content")).get("content_type"),
+    )
+    role = mapping(message.get("author")).get("role")
+    if kind in THINKING or message.get("channel") == "analysis":
+        return "thinking"
+    if role == "system" or kind in INSTRUCTIONS or metadata.get("is_user_system_message"):
+        return "system"
+    if (
+        metadata.get("is_visually_hidden_from_conversation")
+        or message.get("weight") == 0
+        or role not in ("user", "assistant", "tool")
+    ):
+        return "hidden"
+    return ""
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = mapping(message.get("content"))
+    texts = [
+        part if isinstance(part, str) else plain(mapping(part).get("text"))
+        for part in sequence(content.get("parts"))
+    ]
+    if not texts:
+        known = [plain(content.get(name)) for name in ("title", "url", "text", "result")]
+        texts = [*known[:3], known[3]] if content.get("content_type") != "code" else [known[2]]
+    return "\n".join([text for text in texts if text])
+
+
+def _arguments(content: str) -> Any:
+    """What a tool was called with: JSON, or code."""
+    import json
+
+    try:
+        value = json.loads(content, parse_constant=lambda name: None)
+    except (ValueError, RecursionError):
+        return {"input": content}
+    return value if isinstance(value, dict) else {"input": content}

@@ -1,0 +1,194 @@
+"""Claude Code's sessions: `~/.claude/projects/<cwd>/<session>.jsonl`; subagents in `<session>/subagents/agent-<id>.jsonl`.
+
+    {"type":"user"|"assistant","uuid":…,"timestamp":…,"sessionId":…,"cwd":…,"isSidechain":false,"message":{"role":…,"content":…}}
+
+An answer is one line for each of its blocks (text, thinking, tool_use); a result is a user's line with a tool_result. Left
+out: lines with isMeta, isCompactSummary, isVisibleInTranscriptOnly, of other types, and what the program put into a user's text.
+A line with `forkedFrom` belongs to the session it was copied from. A subagent is a context of its own; its prompt is among
+the arguments of the call that started it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ...ground.errors import BadData
+from . import said
+from .said import Calls, Found, Said, Skipped, mapping, plain
+from .sources import Record, Records, Source, lines
+
+_REMINDER = re.compile(
+    r"<(system-reminder|local-command-caveat|user-prompt-submit-hook)>.*?</\1>\n*", re.S
+)
+_COMMAND = re.compile(r"<command-name>\s*(.*?)\s*</command-name>", re.S)
+_ARGUMENTS = re.compile(r"<command-args>\s*(.*?)\s*</command-args>", re.S)
+_BASH = re.compile(r"\s*<bash-input>(.*?)</bash-input>", re.S)
+_PRINTED = re.compile(r"<bash-(stdout|stderr)>(.*?)</bash-\1>", re.S)
+_MACHINE = re.compile(
+    r"\s*(<(local-command-std(out|err)|task-notification|ide_\w+)>|\[Request interrupted by user|Caveat: The messages below)"
+)
+
+
+class Claude:
+    sessions = True
+
+    def wanted(self, path: str) -> bool:
+        return path.endswith(".jsonl")
+
+    def cwd(self, source: Source) -> str:
+        """Where the session was started: the first folder it names."""
+        for record in lines(source):
+            if isinstance(record, Record) and plain(record.value.get("cwd")):
+                return plain(record.value.get("cwd"))
+        return ""
+
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
+        return events(lines(source, note), source.name.removesuffix(".jsonl"))
+
+
+def events(records: Records, session: str) -> Iterator[Found]:
+    """The events of a file; `session` is that of lines that name none."""
+    calls, typed = Calls(), ""
+    for record in records:
+        if not isinstance(record, Record):
+            yield record
+            continue
+        place, line = record
+        kind = line.get("type")
+        if kind == "attachment":
+            line = _queued(line)
+        elif kind not in ("user", "assistant"):
+            yield Skipped("summary" if kind == "summary" else "other")
+            continue
+        message = mapping(line.get("message"))
+        reason = _hidden(line)
+        if reason and not _has_results(message):
+            yield Skipped(reason)
+            continue
+        instant = said.instant(line.get("timestamp"))
+        if instant is None or not message:
+            yield BadData(
+                "no message" if not message else "no time",
+                place=place,
+                cure="mend the line or take it out",
+            )
+            continue
+        blank = _blank(line, session, instant)
+        if kind == "assistant":
+            yield from _agent(message, calls, blank, place)
+            continue
+        bash = _BASH.match(said.text(message.get("content")))
+        if bash:
+            typed = bash[1]
+            continue
+        yield from _user(message, calls, blank, place, reason, typed)
+
+
+def _blank(line: dict[str, Any], session: str, instant: int) -> Said:
+    forked = mapping(line.get("forkedFrom"))
+    agent = plain(line.get("agentId")) if line.get("isSidechain") else ""
+    where = (
+        f"agent-{agent}"
+        if agent
+        else plain(forked.get("sessionId")) or plain(line.get("sessionId")) or session
+    )
+    id = plain(forked.get("messageUuid")) or plain(line.get("uuid"))
+    return Said(
+        said.context_of("claude", where),
+        id,
+        instant,
+        "",
+        "",
+        meta=said.meta(sidechain=bool(line.get("isSidechain"))),
+    )
+
+
+def _hidden(line: dict[str, Any]) -> str:
+    """Why a line is not what it seems to be, '' when it is."""
+    if line.get("isCompactSummary") or line.get("isVisibleInTranscriptOnly"):
+        return "summary"
+    if (
+        line.get("isMeta")
+        or line.get("isApiErrorMessage")
+        or mapping(line.get("message")).get("model") == "<synthetic>"
+    ):
+        return "hidden"
+    if (
+        mapping(line.get("origin")).get("kind", "human") != "human"
+        or line.get("type") == "attachment"
+    ):
+        return "hidden"
+    return ""
+
+
+def _queued(line: dict[str, Any]) -> dict[str, Any]:
+    """What the user typed while the agent was at work, as a line of theirs."""
+    attached = mapping(line.get("attachment"))
+    if (
+        attached.get("type") != "queued_command"
+        or attached.get("commandMode", "prompt") != "prompt"
+    ):
+        return line
+    origin = attached.get("origin") or line.get("origin")
+    return {
+        **line,
+        "type": "user",
+        "origin": origin,
+        "message": {"role": "user", "content": attached.get("prompt")},
+    }
+
+
+def _has_results(message: dict[str, Any]) -> bool:
+    return any(part.get("type") == "tool_result" for part in said.parts(message.get("content")))
+
+
+def _agent(message: dict[str, Any], calls: Calls, blank: Said, place: str) -> Iterator[Found]:
+    for part in said.parts(message.get("content")):
+        if part.get("type") == "tool_use":
+            calls.add(part.get("id"), part.get("name"), part.get("input"))
+        elif part.get("type") in ("thinking", "redacted_thinking"):
+            yield Skipped("thinking")
+    content = said.text(message.get("content"))
+    if content:
+        model = plain(message.get("model"))
+        meta = said.meta(model=f"anthropic:{model}" if model else "")
+        yield said.remembered(
+            blank._replace(role="agent", content=content, meta={**meta, **blank.meta}), place
+        )
+
+
+def _user(
+    message: dict[str, Any], calls: Calls, blank: Said, place: str, reason: str, typed: str
+) -> Iterator[Found]:
+    for part in said.parts(message.get("content")):
+        if part.get("type") == "tool_result":
+            call = plain(part.get("tool_use_id"))
+            meta = {**calls.of(call), **said.meta(error=bool(part.get("is_error"))), **blank.meta}
+            one = blank._replace(
+                id=call or blank.id, role="tool", content=said.text(part.get("content")), meta=meta
+            )
+            yield said.remembered(one, place)
+    content = said.text(message.get("content"))
+    if not content:
+        return
+    printed = _PRINTED.findall(content)
+    if printed and content.lstrip().startswith("<bash-std"):
+        meta = {"name": "bash", "by": "user", "args": said.clipped({"command": typed})}
+        texts = "\n".join([text for _, text in printed if text])
+        yield said.remembered(blank._replace(role="tool", content=texts, meta=meta), place)
+    elif reason or _MACHINE.match(content):
+        yield Skipped(reason or "hidden")
+    elif blank.meta:
+        yield Skipped("prompt of a subagent")
+    else:
+        yield said.remembered(blank._replace(role="user", content=_typed(content)), place)
+
+
+def _typed(content: str) -> str:
+    """A user's text as it was typed: a command as its name and arguments, and nothing the program put in."""
+    content = _REMINDER.sub("", content)
+    command = _COMMAND.search(content)
+    if not command or not content.lstrip().startswith("<command-"):
+        return content
+    arguments = _ARGUMENTS.search(content)
+    return f"{command[1]} {arguments[1] if arguments else ''}".rstrip()

@@ -1,0 +1,144 @@
+"""Claude Code's auto memory: `~/.claude/projects/<project>/memory/*.md`, one fact a file, as pages of knowledge.
+
+    ---
+    name: Sessions or tokens
+    description: what was decided, in a line
+    type: user|feedback|project|reference      (newer: below `metadata:`, with `modified:`)
+    ---
+    We chose tokens. See [the clients](mobile-clients.md).
+
+MEMORY.md is an index of them and no page. A name becomes the page's heading, a description its first paragraph, unless the
+body says it already; a link to a sibling becomes [[its-name]].
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ...formats.log import injected
+from ...ground import clock
+from ...ground.errors import BadData
+from . import said
+from .said import Found, Page, Skipped, mapping, plain
+from .sources import Source
+
+TYPES = {
+    "user": "user",
+    "feedback": "agent-feedback",
+    "agent-feedback": "agent-feedback",
+    "project": "project",
+    "reference": "reference",
+}
+LARGEST = 256 * 1024  # bytes of a page
+LONGEST_NAME = 90
+
+_HEAD = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.S | re.M)
+_KEY = re.compile(r"^\s*([A-Za-z_]+):[ \t]*(.*?)[ \t]*\r?$", re.M)
+_LINK = re.compile(r"\[([^\]\n]*)\]\((?:\./)?([^()\s:#]+\.md)(#[^()\s]*)?\)")
+_NAMED = re.compile(r"\[\[([^\]|\n]+)\]\]")
+
+
+class ClaudeMemory:
+    sessions = False
+
+    def __init__(self) -> None:
+        self._taken: dict[str, str] = {}
+
+    def wanted(self, path: str) -> bool:
+        """The pages; those of a project lie below its folder `memory`, where other folders hold its sessions."""
+        return path.endswith(".md") and ("/memory/" in path or "/projects/" not in f"/{path}")
+
+    def cwd(self, source: Source) -> str:
+        return ""
+
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
+        if source.name == "MEMORY.md":
+            yield Skipped("index")
+            return
+        if source.size > LARGEST:
+            raise BadData(
+                f"a page of more than {LARGEST} bytes", place=source.place, cure="split it"
+            )
+        with source.opened(note) as file:
+            text = file.read().decode("utf-8", "replace")
+        found = page(
+            text, self._named(source), source.mtime, lambda name: bool(source.beside(name))
+        )
+        yield found or Skipped("empty")
+
+    def _named(self, source: Source) -> str:
+        """The page's name; of two projects' files with the same one, the second gets its project's digest."""
+        name, folder = slug(source.name.removesuffix(".md")), os.path.dirname(source.place)
+        if self._taken.setdefault(name, folder) != folder:
+            name = f"{name[: LONGEST_NAME - 9]}-{said.context_of('x', f'{folder} ').rpartition('/')[2][:8]}"
+        return name
+
+
+def slug(text: str) -> str:
+    """A name that a page may have."""
+    plain_text = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:LONGEST_NAME].strip("-")
+    return plain_text or f"memory-{said.context_of('x', f'{text} ').rpartition('/')[2][:8]}"
+
+
+def page(text: str, name: str, mtime: float, is_sibling: Callable[[str], bool]) -> Page | None:
+    """A file of memory as a page; None when it says nothing."""
+    match = _HEAD.match(text)
+    head = _head(match[1]) if match else {}
+    body = injected.without(text[match.end() :] if match else text).strip("\r\n")
+    body = _LINK.sub(
+        lambda link: f"[[{slug(link[2].removesuffix('.md'))}]]" if is_sibling(link[2]) else link[0],
+        body,
+    )
+    body = _NAMED.sub(
+        lambda link: f"[[{slug(link[1])}]]" if is_sibling(f"{link[1].strip()}.md") else link[0],
+        body,
+    )
+    title, description = (
+        re.sub(r"\s+", " ", head.get(key, "")).strip() for key in ("name", "description")
+    )
+    if not body.strip() and not description:
+        return None
+    if description and description not in body:
+        body = (
+            f"{description}\n\n{body}".rstrip("\n")
+            if not body.startswith("#")
+            else _below_heading(body, description)
+        )
+    if title and slug(title) != name and not body.startswith("#"):
+        body = f"# {title}\n\n{body}"
+    kind = TYPES.get(head.get("type", "").lower()) or TYPES.get(name.partition("-")[0], "project")
+    instant = said.instant(head.get("modified"), int(mtime * 1000)) or 0
+    tier = "L1" if kind == "user" else "L2"
+    return Page(name, _writable(body) + "\n", clock.text(instant)[:10], kind, tier, "claude-memory")
+
+
+def _below_heading(body: str, description: str) -> str:
+    heading, _, rest = body.partition("\n")
+    return f"{heading}\n\n{description}\n\n{rest.lstrip()}".rstrip("\n")
+
+
+def _writable(body: str) -> str:
+    return re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", body)
+
+
+def _head(yaml: str) -> dict[str, str]:
+    """What a head says, by key, those below `metadata:` too. Where it is no YAML, which happens, each line is taken for itself."""
+    from yaml import YAMLError, safe_load
+
+    try:
+        value: dict[str, Any] = mapping(safe_load(yaml))
+    except (YAMLError, ValueError, RecursionError, AttributeError, TypeError):
+        value = {key: text.strip("\"'") for key, text in _KEY.findall(yaml)}
+    known = {
+        **mapping(value.get("metadata")),
+        **{key: inner for key, inner in value.items() if key != "metadata"},
+    }
+    return {str(key): _told(inner) for key, inner in known.items()}
+
+
+def _told(value: Any) -> str:
+    if hasattr(value, "isoformat"):  # YAML reads a date where Claude wrote text
+        text = value.isoformat()
+        return text if len(text) <= 10 or re.search(r"(Z|[+-]\d\d:\d\d)$", text) else f"{text}Z"
+    return plain(value)

@@ -1,0 +1,234 @@
+"""Discord's history: DiscordChatExporter's JSON of a channel, or the data package Discord sends to its users.
+
+    {"guild":{…},"channel":{"id":…,"type":"GuildTextChat"|"GuildPublicThread"…,"name":…},…,"messages":[{"id":…,"type":"Default"|
+      "Reply"|…,"timestamp":…,"content":…,"author":{"id":…,"name":…,"nickname":…,"isBot":…},"attachments":[{"fileName":…}],…}]}
+
+    messages/c<id>/channel.json  {"id":…,"type":"GUILD_TEXT"|"PUBLIC_THREAD"|0|11…}
+    messages/c<id>/messages.json [{"ID":…,"Timestamp":"2021-10-13 15:35:46","Contents":…,"Attachments":"https://… https://…"}]
+    messages/c<id>/messages.csv  the same in older packages
+
+Contexts and ids are those of discord-relay. What bots said is the agent's, under their name. The package has only its
+owner's messages, the newest first; those of one channel are in memory at a time.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ...ground.errors import BadData
+from . import said
+from .said import LARGEST, Found, Said, Skipped, mapping, plain, sequence
+from .sources import Record, Records, Source, Text, beginning, elements
+
+EPOCH = 1_420_070_400_000  # ms: Discord's ids count from here
+SPOKEN = (
+    "",
+    "Default",
+    "Reply",
+    "ChatInputCommand",
+    "ContextMenuCommand",
+    "ThreadStarterMessage",
+    "19",
+    "20",
+    "21",
+    "23",
+)
+
+_PACKAGED = re.compile(r"messages\.(json|csv)\Z")
+_NOT_CHANNELS = (
+    "package.json",
+    "user.json",
+    "index.json",
+    "channel.json",
+    "guild.json",
+    "audit-log.json",
+)
+_NUMBER = re.compile(r"c?(\d{5,20})\Z", re.ASCII)
+
+
+class Discord:
+    sessions = False
+
+    def wanted(self, path: str) -> bool:
+        """Of a package the files of messages; else every JSON that DiscordChatExporter may have written."""
+        folder, _, name = path.rpartition("/")
+        if _PACKAGED.match(name) and _NUMBER.match(folder.rpartition("/")[2]):
+            return True
+        packaged = re.search(
+            r"(^|/)(account|activit\w+|activity|ads|programs|servers|support_tickets)/", path, re.I
+        )
+        return name.endswith(".json") and name not in _NOT_CHANNELS and not packaged
+
+    def cwd(self, source: Source) -> str:
+        return ""
+
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
+        if source.name.endswith(".csv"):
+            return packaged(rows(source, note), _packaged_context(source))
+        if beginning(source).startswith(b"["):
+            return packaged(elements(source, "item", "message", note), _packaged_context(source))
+        channel = next(
+            (r.value for r in elements(source, "channel", "channel") if isinstance(r, Record)), {}
+        )
+        if not plain(channel.get("id")):
+            raise BadData(
+                "no export of a channel",
+                place=source.place,
+                cure="give DiscordChatExporter's JSON or Discord's package",
+            )
+        return exported(elements(source, "messages.item", "message", note), context_of(channel))
+
+
+def context_of(channel: dict[str, Any]) -> str:
+    kind = plain(channel.get("type")).lower().replace("_", "")
+    thread = kind.endswith("thread") or kind in ("10", "11", "12")
+    return said.context_of(
+        "discord-thread" if thread else "discord-channel", plain(channel.get("id"))
+    )
+
+
+def _packaged_context(source: Source) -> str:
+    described = source.beside("channel.json")
+    found = (
+        next((r.value for r in elements(described, "", "channel") if isinstance(r, Record)), {})
+        if described
+        else {}
+    )
+    number = _NUMBER.match(source.folder)
+    return context_of(
+        {
+            "type": found.get("type"),
+            "id": plain(found.get("id")) or (number[1] if number else source.folder),
+        }
+    )
+
+
+def exported(records: Records, context: str) -> Iterator[Found]:
+    """The messages of a channel, as DiscordChatExporter has them."""
+    for record in records:
+        if not isinstance(record, Record):
+            yield record
+            continue
+        place, message = record
+        id = plain(message.get("id"))
+        instant = said.instant(message.get("timestamp"), _when(id))
+        if plain(message.get("type")) not in SPOKEN:
+            yield Skipped("notification")
+        elif instant is None:
+            yield BadData("no time", place=place, cure="it is left out")
+        else:
+            yield said.remembered(
+                _exported(message, Said(context, f"discord-{id}" if id else "", instant, "", "")),
+                place,
+            )
+
+
+def _exported(message: dict[str, Any], blank: Said) -> Said:
+    author, forwarded = mapping(message.get("author")), mapping(message.get("forwardedMessage"))
+    files = [
+        plain(mapping(one).get("fileName"))
+        for one in sequence(message.get("attachments")) + sequence(forwarded.get("attachments"))
+    ]
+    meta = said.meta(
+        author_id=plain(author.get("id")), message_id=plain(message.get("id")), files=[name for name in files if name],
+        reply_to=plain(mapping(message.get("reference")).get("messageId")), forwarded=bool(forwarded),
+    )  # fmt: skip
+    content = plain(message.get("content")) or plain(forwarded.get("content"))
+    name = plain(author.get("nickname")) or plain(author.get("name"))
+    return blank._replace(
+        role="agent" if author.get("isBot") is True else "user",
+        content=content,
+        author=name,
+        meta=meta,
+    )
+
+
+def packaged(records: Records, context: str) -> Iterator[Found]:
+    """The messages of a channel in a package, oldest first."""
+    messages: list[Said] = []
+    for record in records:
+        if not isinstance(record, Record):
+            yield record
+            continue
+        place, row = record
+        id = plain(row.get("ID"))
+        instant = said.instant(
+            _when(id), f"{plain(row.get('Timestamp'))}Z", plain(row.get("Timestamp"))
+        )
+        if instant is None:
+            yield BadData("neither an ID nor a time", place=place, cure="it is left out")
+            continue
+        files = [
+            url.partition("?")[0].rpartition("/")[2]
+            for url in plain(row.get("Attachments")).split()
+        ]
+        meta = said.meta(message_id=id, files=files)
+        one = said.remembered(
+            Said(
+                context,
+                f"discord-{id}" if id else "",
+                instant,
+                "user",
+                plain(row.get("Contents")),
+                meta=meta,
+            ),
+            place,
+        )
+        if isinstance(one, Said):
+            messages.append(one)
+        else:
+            yield one
+    yield from sorted(messages, key=lambda one: one.instant)
+
+
+def _when(id: str) -> int | None:
+    """When a message was sent, which its id tells."""
+    return (
+        (int(id) >> 22) + EPOCH
+        if id.isascii() and id.isdigit() and 2**22 <= int(id) < 2**64
+        else None
+    )
+
+
+def rows(source: Source, note: Callable[[int], None]) -> Records:
+    """The rows of a CSV file with a header."""
+    csv.field_size_limit(LARGEST)
+    with source.opened(note) as file:
+        reader = csv.DictReader(
+            io.TextIOWrapper(io.BufferedReader(_Raw(file)), "utf-8", newline="")
+        )
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error as error:
+                yield BadData(
+                    f"no row: {error}",
+                    place=f"{source.place}:{reader.line_num}",
+                    cure="mend the line or take it out",
+                )
+                continue
+            if row is None:
+                return
+            yield Record(
+                f"{source.place}:{reader.line_num}",
+                {str(name): value for name, value in row.items()},
+            )
+
+
+class _Raw(io.RawIOBase):
+    """What a text layer reads from: UTF-8 whatever the bytes are."""
+
+    def __init__(self, file: Any):
+        self._text = Text(file)
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._left or self._text.read(len(buffer))
+        count = min(len(data), len(buffer))
+        buffer[:count], self._left = data[:count], data[count:]
+        return count

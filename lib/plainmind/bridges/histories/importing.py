@@ -1,0 +1,174 @@
+"""An import: every file of a history, read in order; what is found, counted; session files, archived.
+
+Owns which sessions belong to a repository, and that one file that fails does not stop the rest. Refuses to know the
+tools' layouts, and where the lines go.
+"""
+
+import hashlib
+import itertools
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ...ground import files
+from ...ground.errors import Failure
+from ...ground.paths import Home
+from .said import Found, Page, Said, Skipped
+from .sources import History, Source, sources
+
+LONGEST_NAME = 200  # bytes, of what a file or a folder is kept under; less its ending
+
+
+class Choice(NamedTuple):
+    """Which files are read: those of sessions in the repository `root` is the top of, or all; `archive` is where they are kept."""
+
+    paths: tuple[str, ...]
+    root: str = ""
+    archive: Home | None = None
+
+
+def run(history: History, choice: Choice, progress: Callable[[int, int], None]) -> Iterator[Found]:
+    """What is in the files, in order; failures are among it. `progress` is told (bytes read, of all)."""
+    found = list(sources(choice.paths, history.wanted))
+    total = sum(source.size for source in found if isinstance(source, Source))
+    before = 0
+    for source in found:
+        if not isinstance(source, Source):
+            yield source
+            continue
+        read = _Reading(before, source.size, total, progress)
+        try:
+            if choice.root and not is_inside(history.cwd(source), choice.root):
+                yield Skipped("elsewhere")
+            else:
+                yield from (
+                    _archived(choice.archive, source, history.cwd(source)) if choice.archive else ()
+                )
+                yield from history.read(source, read)
+        except Failure as failure:
+            failure.place = failure.place or source.place
+            yield failure
+        except OSError as error:
+            yield files.failure(error)
+        before += source.size
+        progress(before, total)
+
+
+def _archived(home: Home, source: Source, cwd: str) -> Iterator[Failure]:
+    """Keep a session's file; that this failed does not keep its events back."""
+    try:
+        archive(home, source, cwd)
+    except OSError as error:
+        yield files.failure(error)
+
+
+class _Reading:
+    """Bytes read of one file. A file that is read twice is not counted twice."""
+
+    def __init__(self, before: int, size: int, total: int, progress: Callable[[int, int], None]):
+        self._before, self._size, self._total, self._progress = before, size, total, progress
+        self._read = self._told = 0
+
+    def __call__(self, count: int) -> None:
+        self._read = min(self._read + count, self._size)
+        if self._read - self._told > 256 * 1024:  # often enough to be seen to move
+            self._told = self._read
+            self._progress(self._before + self._read, self._total)
+
+
+class Tally:
+    """What an import found, in numbers. `line` is that of something to keep."""
+
+    def __init__(self) -> None:
+        self.read = False  # whether there was anything at all
+        self.conversations: set[str] = set()
+        self.kept: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
+
+    def add(self, found: Found) -> None:
+        self.read = True
+        if isinstance(found, Said):
+            self.conversations.add(found.context)
+            self.kept[found.role] += 1
+        elif isinstance(found, Page):
+            self.kept["page"] += 1
+        else:
+            self.skipped[found.reason if isinstance(found, Skipped) else "broken"] += 1
+
+    def counts(self) -> dict[str, int]:
+        kept = {
+            name: self.kept[name] for name in ("user", "agent", "tool", "page") if self.kept[name]
+        }
+        skipped = {f"skipped {reason}": self.skipped[reason] for reason in sorted(self.skipped)}
+        return {"conversations": len(self.conversations), **kept, **skipped}
+
+
+def repository(folder: str) -> str:
+    """The top of the repository a folder is in; the folder itself when it is in none."""
+    start = path = os.path.realpath(folder)  # sessions name folders so, too
+    while not os.path.exists(os.path.join(path, ".git")):
+        if path == os.path.dirname(path):
+            return start
+        path = os.path.dirname(path)
+    return path
+
+
+def is_inside(cwd: str, root: str) -> bool:
+    return (
+        os.path.isabs(cwd)
+        and _is_name(cwd)
+        and f"{os.path.normpath(cwd)}/".startswith(root.rstrip("/") + "/")
+    )
+
+
+def _is_name(path: str) -> bool:
+    """Whether a file system could have it: what a session says is any text."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
+def archive(home: Home, source: Source, cwd: str) -> None:
+    """Keep a session's file below raw/sessions/, in the place of what it grew from, beside others of its name."""
+    folder = home.path("raw", "sessions", _shown(os.path.normpath(cwd).replace("/", "-")))
+    name = _shown(source.name.removesuffix(".jsonl"))
+    with source.opened() as file:
+        data = file.read()
+    for path in _kept(folder, name):
+        old = files.read(path)
+        if old.startswith(data):
+            return
+        if data.startswith(old):
+            files.replace(path, data)
+            return
+    files.create(next(path for path in _numbered(folder, name) if not os.path.lexists(path)), data)
+
+
+def _kept(folder: str, name: str) -> Iterator[str]:
+    """The files there are of this name, whatever their numbers."""
+    first = os.path.join(folder, f"{name}.jsonl")
+    if os.path.exists(first):
+        yield first
+    number = re.compile(rf"{re.escape(name)}-[0-9]+\.jsonl")
+    yield from [os.path.join(folder, other) for other in _listed(folder) if number.fullmatch(other)]
+
+
+def _listed(folder: str) -> list[str]:
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def _numbered(folder: str, name: str) -> Iterator[str]:
+    yield os.path.join(folder, f"{name}.jsonl")
+    yield from (os.path.join(folder, f"{name}-{number}.jsonl") for number in itertools.count(2))
+
+
+def _shown(name: str) -> str:
+    """A name of what can be printed; a long one is cut, and ends in its digest."""
+    plain = "".join([char if char.isprintable() else "_" for char in name]).encode()
+    if len(plain) <= LONGEST_NAME:
+        return plain.decode()
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain[: LONGEST_NAME - 9].decode('utf-8', 'ignore')}-{digest}"

@@ -1,0 +1,210 @@
+"""What an import finds: events, pages, and what is left out and why.
+
+Owns the strictness: whatever a history holds, the line of an event is one that `mem-append --jsonl` takes. Refuses to
+know any tool's layout.
+"""
+
+import hashlib
+import re
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+from ...formats.log import injected
+from ...ground import clock, stream
+from ...ground.errors import BadData, Failure
+
+LARGEST = 16 * 1024 * 1024  # bytes of an event that is no tool's: mem-append takes no larger one
+LONGEST = 2000  # characters of one text among a call's arguments: a file that was written is in the repository
+DEEPEST = 32
+PENDING = 1000  # calls that are remembered until their results come
+
+_ID = re.compile(r"[a-z0-9_-]{1,64}\Z", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Said(NamedTuple):
+    """An event of another tool's history. `instant` in ms since the epoch; one without an `id` gets its digest."""
+
+    context: str
+    id: str
+    instant: int
+    role: str
+    content: str
+    author: str = ""
+    meta: dict[str, Any] = {}
+
+    def line(self, context: str = "") -> str:
+        """As `mem-append --jsonl` reads it, in a context of its own or in the one that all go to.
+
+        There, ids of different conversations must not meet.
+        """
+        id = self.id or _digest(f"{self.instant} {self.role} {self.content}")
+        if context and context != self.context:
+            id = f"{self.context}:{id}"
+        event: dict[str, Any] = {
+            "timestamp": clock.text(self.instant),
+            "role": self.role,
+            "content": self.content,
+        }
+        if self.author:
+            event["author"] = self.author
+        if self.meta:
+            event["meta"] = self.meta
+        return stream.json_line({**event, "context": context or self.context, "id": id})
+
+
+class Page(NamedTuple):
+    """A page of knowledge, as `mem-note --jsonl` reads it."""
+
+    name: str
+    body: str
+    date: str
+    type: str
+    tier: str
+    source: str
+
+    def line(self, context: str = "") -> str:
+        return stream.json_line(self._asdict())
+
+
+class Skipped(NamedTuple):
+    """Something that is not to be remembered."""
+
+    reason: str
+
+
+Found = Said | Page | Skipped | Failure
+
+
+def remembered(said: Said, place: str) -> Said | Skipped | Failure:
+    """The event less what a recall of ours injected, unless nothing is left to remember.
+
+    A call that gave no output happened all the same, and so did a message that only carries files.
+    """
+    content = injected.without(said.content)
+    if not content.strip():
+        if content != said.content:
+            return Skipped("injected")
+        if said.role != "tool" and not said.meta.get("files"):
+            return Skipped("empty")
+    if (
+        said.role != "tool"
+        and len(content) > LARGEST // 4
+        and len(content.encode("utf-8", "surrogatepass")) > LARGEST
+    ):
+        return BadData(
+            f"a message of more than {LARGEST} bytes",
+            place=place,
+            cure="append it in parts with mem-append",
+        )
+    return said._replace(content=content)
+
+
+def context_of(surface: str, id: Any) -> str:
+    """The context of a conversation. Other tools take any text for an id, the log does not."""
+    text = id if isinstance(id, str) else str(id)
+    return f"{surface}/{text if _ID.match(text) else _digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(_SURROGATE.sub("\ufffd", text).encode()).hexdigest()[:32]
+
+
+def clipped(value: Any, left: int = DEEPEST) -> Any:
+    """A call's arguments with long texts cut, and without what JSON cannot say. Lengths are counted in UTF-16 units, as pi does."""
+    if isinstance(value, str):
+        size = (
+            len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
+        )
+        return f"{_units(value, LONGEST)}… ({size} characters)" if size > LONGEST else value
+    if isinstance(value, dict):
+        return {name: clipped(inner, left - 1) for name, inner in value.items()} if left else "…"
+    if isinstance(value, list):
+        return [clipped(inner, left - 1) for inner in value] if left else "…"
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def _units(text: str, count: int) -> str:
+    return (
+        text[:count]
+        .encode("utf-16-le", "surrogatepass")[: 2 * count]
+        .decode("utf-16-le", "surrogatepass")
+    )
+
+
+def plain(value: Any) -> str:
+    """A name, an id or a text as text; '' when it is something else, or not there."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The object a history should have here, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def parts(content: Any) -> list[dict[str, Any]]:
+    """A message's content as the list of typed parts that it may be."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [
+        part if isinstance(part, dict) else {"type": "text", "text": part}
+        for part in sequence(content)
+    ]
+
+
+def text(content: Any) -> str:
+    """The text parts of a content, one below the other."""
+    return "\n".join(
+        [plain(part.get("text")) for part in parts(content) if part.get("type") == "text"]
+    )
+
+
+def meta(**known: Any) -> dict[str, Any]:
+    """Metadata of what is known."""
+    return {name: value for name, value in known.items() if value not in ("", None, [], False)}
+
+
+def instant(*candidates: Any) -> int | None:
+    """The first that is a time: RFC 3339 text, or a number of seconds or milliseconds since 1970. None: none is."""
+    for value in candidates:
+        if isinstance(value, str) and re.fullmatch(r"\d{9,}(\.\d+)?", value, re.ASCII):
+            value = float(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value < 2.5e14:
+            return (
+                round(value) if value >= 1e11 else round(value * 1000)
+            )  # as seconds, 1e11 would be the year 5138
+        if isinstance(value, str):
+            try:
+                return clock.parse(value.strip())
+            except BadData:
+                continue
+    return None
+
+
+class Calls:
+    """Calls of tools whose results are still to come; the oldest are forgotten when there are very many."""
+
+    def __init__(self) -> None:
+        self._calls: OrderedDict[str, tuple[str, Any]] = OrderedDict()
+
+    def add(self, id: Any, name: Any, arguments: Any) -> None:
+        self._calls[plain(id)] = (plain(name), clipped(arguments))
+        if len(self._calls) > PENDING:
+            self._calls.popitem(last=False)
+
+    def of(self, id: Any, name: Any = "") -> dict[str, Any]:
+        """Metadata of the event of a call that returned: its name, the call's id, its arguments."""
+        called, arguments = self._calls.get(plain(id), ("", {}))
+        return {
+            "name": plain(name) or called or "unknown",
+            "call": plain(id),
+            "args": {} if arguments is None else arguments,
+        }

@@ -1,0 +1,309 @@
+"""The files of a history: those named, those in folders, those in the .zip an export comes as; and their records.
+
+Owns walking (in sorted order, so that the same history gives the same lines), counting bytes for the progress bar, and
+taking files apart: JSON Lines, elements of one JSON value, rows. What is broken becomes a failure among the records.
+Refuses to know what the records mean. Memory: one record at a time.
+"""
+
+import calendar
+import codecs
+import json
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
+
+from ...ground import files
+from ...ground.errors import BadData, Failure, NoInput
+from .said import Found
+
+LONGEST_LINE = 64 * 1024 * 1024
+CHUNK = 64 * 1024
+
+#: escapes of a pair of surrogates, or of a lone one; the backslash is none that is escaped itself
+_SURROGATES = re.compile(
+    rb"(?<!\\)((?:\\\\)*+)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+#: what may be a lone one: most texts have pairs only, and nothing to be looked at twice
+_SUSPECT = re.compile(
+    rb"\\(?:u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F])|\\u[dD])"
+)
+#: an escape that goes on in the next chunk, or may
+_UNFINISHED = re.compile(
+    rb"(?<!\\)\\+(?:u(?:[0-9a-fA-F]{0,3}|[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?))?\Z"
+)
+
+
+class Record(NamedTuple):
+    """A record of a file, and where it stands."""
+
+    place: str
+    value: dict[str, Any]
+
+
+Records = Iterator[Record | Failure]
+
+
+class Source(NamedTuple):
+    """A file of a history, or a member of an archive (`zip` is its path then). `mtime` is seconds since the epoch."""
+
+    path: str
+    size: int
+    mtime: float
+    zip: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.zip}/{self.path}" if self.zip else self.path
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder it is in."""
+        return os.path.basename(
+            os.path.dirname(self.path if self.zip else os.path.abspath(self.path))
+        )
+
+    def beside(self, name: str) -> "Source | None":
+        """A file in the same folder."""
+        path = os.path.join(os.path.dirname(self.path), name)
+        try:
+            return _member(self.zip, _archive(self.zip).getinfo(path)) if self.zip else _file(path)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+            return None
+
+    @contextmanager
+    def opened(self, note: Callable[[int], None] = lambda count: None) -> Iterator["Bytes"]:
+        """Its bytes, without a byte order mark. BadData for an archive that is damaged or locked."""
+        try:
+            if self.zip:
+                with _archive(self.zip).open(self.path) as member:
+                    yield Bytes(member, note)
+            else:
+                with open(self.path, "rb") as file:
+                    yield Bytes(file, note)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
+            if not self.zip:
+                raise
+            raise BadData(
+                f"damaged, or locked: {error}", place=self.place, cure="export it again"
+            ) from None
+
+
+class History(Protocol):
+    """A tool's history. `read` gives what is in one of its files; `cwd`, where a session was held, '' when it does not say."""
+
+    sessions: bool  # it has files of sessions that were held in folders
+
+    def wanted(self, path: str) -> bool: ...
+
+    def cwd(self, source: Source) -> str: ...
+
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]: ...
+
+
+class Bytes:
+    """A file being read, whose reading is noted."""
+
+    def __init__(self, file: Any, note: Callable[[int], None]):
+        self._file, self._note = file, note
+        start = file.read(3)
+        self._start = b"" if start == codecs.BOM_UTF8 else start
+
+    def read(self, size: int = -1) -> bytes:
+        if not size:
+            return b""
+        data, self._start = self._start, b""
+        data += self._file.read(size if size < 0 else max(0, size - len(data)))
+        self._note(len(data))
+        return data
+
+    def line(self) -> bytes:
+        start, self._start = self._start, b""
+        if start.find(b"\n") >= 0:
+            start, _, self._start = start.partition(b"\n")
+            start += b"\n"
+        else:
+            start += self._file.readline(LONGEST_LINE)
+        self._note(len(start))
+        return start
+
+
+class Text:
+    """What ijson reads: UTF-8 whatever the bytes are, and no halves of characters among the escapes, at which it would stop."""
+
+    def __init__(self, file: Bytes):
+        self._file, self._decoder, self._held = (
+            file,
+            codecs.getincrementaldecoder("utf-8")("replace"),
+            b"",
+        )
+
+    def read(self, size: int = -1) -> bytes:
+        while size:  # ijson asks for nothing to see whether it will get bytes
+            data = self._file.read(size)
+            text = self._held + self._decoder.decode(data, final=not data).encode()
+            self._held = b""
+            cut = (
+                _UNFINISHED.search(text, max(0, len(text) - CHUNK))
+                if data and b"\\" in text[-12:]
+                else None
+            )
+            if cut:
+                text, self._held = text[: cut.start()], text[cut.start() :]
+            if _SUSPECT.search(text):
+                text = _SURROGATES.sub(_whole, text)
+            if text or not data:
+                return text
+        return b""
+
+
+def _whole(found: re.Match[bytes]) -> bytes:
+    return found[0] if found[2] else found[1] + b"\\ufffd"
+
+
+def sources(paths: tuple[str, ...], wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
+    """The files of `paths`: each that is named, and those of folders and archives that are `wanted`."""
+    for path in paths:
+        try:
+            if os.path.isdir(path):
+                yield from _files_of(path, wanted)
+            elif not os.path.exists(path):
+                yield NoInput("no such file or folder", place=path)
+            elif path.lower().endswith(".zip"):
+                yield from _members_of(path, wanted)
+            else:
+                yield _file(path)
+        except OSError as error:
+            yield files.failure(error)
+        except (zipfile.BadZipFile, ValueError) as error:
+            yield BadData(f"no archive: {error}", place=path, cure="export it again")
+
+
+def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
+    failures: list[OSError] = []
+    for folder, folders, names in os.walk(root, onerror=failures.append):
+        folders.sort()
+        yield from [files.failure(error) for error in failures]
+        failures.clear()
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if wanted(path) and os.path.isfile(path):
+                yield _file(path)
+    yield from [files.failure(error) for error in failures]
+
+
+def _members_of(path: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
+    members = [
+        info for info in _archive(path).infolist() if not info.is_dir() and wanted(info.filename)
+    ]
+    yield from [_member(path, info) for info in sorted(members, key=lambda info: info.filename)]
+
+
+def _file(path: str) -> Source:
+    found = os.stat(path)
+    return Source(path, found.st_size, found.st_mtime)
+
+
+def _member(zip: str, info: zipfile.ZipInfo) -> Source:
+    year, month, *rest = info.date_time  # four bits of month: some programs write none
+    return Source(
+        info.filename,
+        info.file_size,
+        calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0)),
+        zip,
+    )
+
+
+@lru_cache(1)
+def _archive(path: str) -> zipfile.ZipFile:
+    """An archive, open: reading its directory for every member would take hours with a Discord package."""
+    return zipfile.ZipFile(path)
+
+
+def lines(source: Source, note: Callable[[int], None] = lambda count: None) -> Records:
+    """The objects of a file with one a line."""
+    with source.opened(note) as file:
+        number = 0
+        while line := file.line():
+            number += 1
+            place = f"{source.place}:{number}"
+            if not line.strip():
+                continue
+            if len(line) >= LONGEST_LINE and not line.endswith(b"\n"):
+                while (rest := file.line()) and not rest.endswith(b"\n"):
+                    pass
+                yield BadData(
+                    f"a line of more than {LONGEST_LINE} bytes", place=place, cure="it is left out"
+                )
+                continue
+            yield _parsed(line, place)
+
+
+def _parsed(line: bytes, place: str) -> Record | Failure:
+    try:
+        value = json.loads(
+            line.decode("utf-8", "surrogateescape"), parse_constant=lambda name: None
+        )
+    except (ValueError, RecursionError) as error:
+        whole = line.endswith(b"\n")
+        cure = (
+            "mend the line or take it out"
+            if whole
+            else "it was cut off while it was written, or is damaged"
+        )
+        return BadData(f"no JSON: {_complaint(error)}", place=place, cure=cure)
+    if isinstance(value, dict):
+        return Record(place, value)
+    return BadData("no JSON object", place=place, cure="mend the line or take it out")
+
+
+def _complaint(error: Exception) -> str:
+    """What a parser says, in a few words."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.pos + 1}"
+    return re.sub(r"\s+", " ", str(error).partition("\n")[0]).partition(";")[0].strip()
+
+
+def elements(
+    source: Source, prefix: str, what: str, note: Callable[[int], None] = lambda count: None
+) -> Records:
+    """The objects below `prefix` (as ijson names it) of a file that is one JSON value; each is a `what`."""
+    import ijson
+
+    number = 0
+    with source.opened(note) as file:
+        try:
+            for value in ijson.items(Text(file), prefix, use_float=True, buf_size=CHUNK):
+                number += 1
+                place = f"{source.place}: {what} {number}"
+                yield (
+                    Record(place, value)
+                    if isinstance(value, dict)
+                    else BadData("no JSON object", place=place, cure="it is left out")
+                )
+        except (ijson.JSONError, ValueError, RecursionError) as error:
+            yield BadData(
+                f"no JSON after {what} {number}: {_complaint(error)}",
+                place=source.place,
+                cure="cut off or damaged: export it again",
+            )
+
+
+def beginning(source: Source, size: int = 4096) -> bytes:
+    """The first bytes of a file, from its first sign on."""
+    with source.opened() as file:
+        return file.read(size).lstrip()

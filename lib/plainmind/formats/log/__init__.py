@@ -1,0 +1,1 @@
+"""The grammar of the logs: text to records and back."""

@@ -1,0 +1,291 @@
+r"""The event log: markdown that no content can break.
+
+    # discord-thread/123 20260130T142355Z
+
+    ## 2026-01-30T14:23:55.120Z user n=2 h=9f2c41d07a3b {"author":"Ann"}
+    > How do I restart pm2?
+    > It hangs.
+
+A header has the time, the role (user, agent, tool or system), `n`, the number of lines of the body, `h`, the
+digest, and metadata as JSON on one line, if there is any. Owns the grammar, the escapes and the digest chain of
+one window. Refuses to know files.
+
+Digest: the first 12 hex digits of SHA-256 (HMAC-SHA-256 with a key) over
+`previous digest, \n, header without its h, \n, body lines as written`; the first event's
+previous digest is the title line.
+
+Escapes stand only in events whose header says `esc`: a backslash before `\`, `!`, `r`,
+`uXXXX` or `UXXXXXXXX`. Tabs stay: no parser splits on them, and code without them is hard to read.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from typing import Any, NamedTuple
+
+from ...ground import clock
+from ...ground.errors import BadData
+
+ROLES = ("user", "agent", "tool", "system")
+
+# controls, line ends, bidi marks, what has no width, surrogates; and '![', which a viewer would fetch
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|!(?=\\[)"
+)
+_ESCAPABLE = re.compile(_UNSAFE.pattern + r"|\\")
+_ESCAPE = re.compile(r"\\(\\|!|r|u[0-9a-f]{4}|U[0-9a-f]{8})")
+
+_TITLE = re.compile(rb"# ([a-z][a-z0-9-]*/[a-z0-9_-]+) (\d{8}T\d{6}Z(?:_\d{4,})?)\n\n")
+# possessive: without it a body of a million lines costs a third of a gigabyte to match
+_EVENT = re.compile(
+    rb"^## (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (user|agent|tool|system) n=(0|[1-9]\d*)( esc)? h=([0-9a-f]{12})"
+    rb"( \{[\x20-\x7e]*\})?\n((?:>(?: [^\n]++)?+\n)*+)\n",
+    re.M,
+)
+
+
+class Event(NamedTuple):
+    """One event of a window. `path` is relative to the home; lines count from 1."""
+
+    path: str
+    line: int
+    end_line: int
+    timestamp: str
+    role: str
+    author: str
+    context: str
+    content: str
+    meta: dict[str, Any]
+
+    @property
+    def ref(self) -> str:
+        return f"{self.path}:{self.line}"
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object of an event, the same everywhere."""
+        return {"ref": self.ref, **self._asdict()}
+
+
+class Block(NamedTuple):
+    """An event as it stands in the file. Offsets are bytes, `end` is after its blank line."""
+
+    offset: int
+    end: int
+    line: int
+    end_line: int
+    timestamp: str
+    role: str
+    escaped: bool
+    digest: str
+    meta: bytes
+    body: bytes
+
+
+class Gap(NamedTuple):
+    """Lines that are no event: a torn write, or damage."""
+
+    offset: int
+    end: int
+    line: int
+    end_line: int
+
+    @property
+    def lines(self) -> str:
+        """`line 12`, or `lines 12-14`."""
+        return (
+            f"line {self.line}"
+            if self.line == self.end_line
+            else f"lines {self.line}-{self.end_line}"
+        )
+
+
+class Tail(NamedTuple):
+    """What the end of a window means to the next event."""
+
+    digest: str  # to chain on
+    torn: Gap | None  # bytes after the last event
+    closing: bytes  # what ends the torn lines, so that the next event stands alone
+
+
+def title(context: str, stamp: str) -> bytes:
+    return f"# {context} {stamp}\n\n".encode()
+
+
+def title_of(data: bytes) -> tuple[str, str] | None:
+    """(context, stamp) of the title that `data` starts with."""
+    match = _TITLE.match(data)
+    return (match[1].decode(), match[2].decode()) if match else None
+
+
+def first_digest(context: str, stamp: str) -> str:
+    return f"# {context} {stamp}"
+
+
+def render(
+    previous: str,
+    instant: int,
+    role: str,
+    content: str,
+    meta: dict[str, Any] | None = None,
+    key: bytes = b"",
+) -> tuple[bytes, str]:
+    """An event's bytes and its digest. BadData for an unknown role or a meta that is no JSON object."""
+    if role not in ROLES:
+        raise BadData(f"unknown role '{role}'", cure="use one of " + ", ".join(ROLES))
+    flag = ""
+    if _UNSAFE.search(content):
+        content, flag = _ESCAPABLE.sub(_escape, content), " esc"
+    lines = content.split("\n") if content else []
+    body = "".join([f"> {line}\n" if line else ">\n" for line in lines]).encode()
+    start = f"## {clock.text(instant)} {role} n={len(lines)}{flag}"
+    tail = " " + metadata(meta) if meta else ""
+    digest = chain(previous, f"{start}{tail}".encode(), body, key)
+    return f"{start} h={digest}{tail}\n".encode() + body + b"\n", digest
+
+
+def metadata(meta: dict[str, Any]) -> str:
+    """A header's JSON: one line of visible ASCII. BadData for what JSON cannot say."""
+    try:
+        text = json.dumps(meta, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadData(f"meta is no JSON object: {error}") from None
+    # '![' would be an image to a markdown viewer; DEL is the one control character JSON does not escape
+    return text.replace("![", "\\u0021[").replace("\x7f", "\\u007f")
+
+
+def chain(previous: str, header: bytes, body: bytes, key: bytes = b"") -> str:
+    """The digest of an event from the one before it; `header` is without `h`."""
+    message = previous.encode() + b"\n" + header + b"\n" + body
+    if key:
+        return hmac.new(key, message, hashlib.sha256).hexdigest()[:12]
+    return hashlib.sha256(message).hexdigest()[:12]
+
+
+def header_without_digest(block: Block) -> bytes:
+    """The bytes a block's digest covers before its body."""
+    flag = " esc" if block.escaped else ""
+    return f"## {block.timestamp} {block.role} n={block.body.count(10)}{flag}".encode() + block.meta
+
+
+def scan(data: bytes, line: int = 1) -> list[Block | Gap]:
+    """Blocks and gaps of a window's bytes from `line` on. `data` starts at the title or at a header.
+
+    Bytes are split on `\n` only. The last entry is a Gap when the end is torn.
+    """
+    found: list[Block | Gap] = []
+    start = _TITLE.match(data)
+    at = start.end() if start else 0
+    line += 2 if start else 0
+    for match in _EVENT.finditer(data, at):
+        stamp, role, count, flag, digest, meta, body = match.groups(b"")
+        if body.count(10) != int(count):
+            continue
+        if match.start() > at:
+            ended = line + data.count(10, at, match.start())
+            found.append(Gap(at, match.start(), line, ended - 1))
+            line = ended
+        lines = int(count) + 2
+        at = match.end()
+        found.append(
+            Block(
+                match.start(),
+                at,
+                line,
+                line + lines - 2,
+                stamp.decode(),
+                role.decode(),
+                bool(flag),
+                digest.decode(),
+                meta,
+                body,
+            )
+        )
+        line += lines
+    if at < len(data):
+        ended = line + data.count(10, at) - data.endswith(b"\n")
+        found.append(Gap(at, len(data), line, ended))
+    return found
+
+
+def tail(data: bytes, line: int, first: str) -> Tail | None:
+    """What the end of a window means, from its last bytes (which start at a header or at the title).
+
+    None when `data` holds no whole event and does not start at the title: read further back.
+    """
+    entries = scan(data, line)
+    last = next((entry for entry in reversed(entries) if isinstance(entry, Block)), None)
+    if last is None and title_of(data) is None and data:
+        return None
+    digest = last.digest if last else first
+    torn = entries[-1] if entries and isinstance(entries[-1], Gap) else None
+    return Tail(digest, torn, _closing(data[torn.offset :]) if torn else b"")
+
+
+def _closing(torn: bytes) -> bytes:
+    """Ends torn lines for good: with it appended, no parser takes them for an event.
+
+    A header that got all its body lines would become an event by the blank line alone, so it gets one
+    line too many.
+    """
+    close = b"" if torn.endswith(b"\n") else b"\n"
+    ended = torn + close + b"\n"
+    if any(isinstance(entry, Block) for entry in scan(ended)):
+        close += b">\n"
+    return close + b"\n"
+
+
+def content_of(block: Block) -> str:
+    """The content as it was given, byte for byte (bytes that were no UTF-8 as lone surrogates)."""
+    text = b"\n".join([row[2:] for row in block.body.split(b"\n")[:-1]]).decode(
+        "utf-8", "surrogateescape"
+    )
+    return _ESCAPE.sub(_unescape, text) if block.escaped else text
+
+
+def meta_of(block: Block) -> dict[str, Any]:
+    if not block.meta:
+        return {}
+    try:
+        value = json.loads(block.meta)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def event(block: Block, path: str, context: str) -> Event:
+    meta = meta_of(block)
+    author = meta.pop("author", None)
+    author = "" if author is None else str(author)
+    return Event(
+        path,
+        block.line,
+        block.end_line,
+        block.timestamp,
+        block.role,
+        author,
+        context,
+        content_of(block),
+        meta,
+    )
+
+
+def _escape(match: re.Match) -> str:
+    char = match[0]
+    if char in "\\!":
+        return "\\" + char
+    if char == "\r":
+        return "\\r"
+    code = ord(char)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _unescape(match: re.Match) -> str:
+    sign = match[1]
+    if sign in "\\!":
+        return sign
+    if sign == "r":
+        return "\r"
+    code = int(sign[1:], 16)
+    return chr(code) if code < 0x110000 else match[0]

@@ -1,0 +1,46 @@
+r"""`raw/maintenance-log/window-heads.jsonl`: the last digest of every window, kept outside it.
+
+One line an append: `{"window":"logs/…md","size":1234,"line":57,"h":"9f2c41d07a3b"}`. It serves two ends:
+a window that was cut short or rolled back no longer matches it, and the index learns from its
+tail which windows grew. It is written after the event is durable and needs no fsync: a line
+lost with the power makes one reader look at every window once.
+"""
+
+import json
+from typing import NamedTuple
+
+from ...ground.stream import json_line
+
+
+class Head(NamedTuple):
+    window: str  # path relative to the home
+    size: int  # bytes of the window then
+    line: int  # line of its last event
+    digest: str
+
+
+def render(head: Head) -> bytes:
+    return (
+        json_line(
+            {"window": head.window, "size": head.size, "line": head.line, "h": head.digest}
+        ).encode()
+        + b"\n"
+    )
+
+
+def parse(data: bytes) -> list[Head]:
+    """Every whole line that is a head; a torn one is passed over."""
+    heads = []
+    for row in data.split(b"\n"):
+        try:
+            value = json.loads(row)
+            heads.append(
+                Head(str(value["window"]), int(value["size"]), int(value["line"]), str(value["h"]))
+            )
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            continue
+    return heads
+
+
+def latest(heads: list[Head]) -> dict[str, Head]:
+    return {head.window: head for head in heads}

@@ -1,0 +1,514 @@
+r"""A page of knowledge: a head of YAML between two lines `---`, then markdown.
+
+    ---
+    date: 2026-05-08
+    type: project
+    tier: L2
+    tags: [auth, decision]
+    triples:
+    - [alice, owns, auth-service]
+    ---
+    # Sessions or tokens
+
+    We chose tokens, because of the phones. See [[mobile-clients]].
+
+    key         must  what it may be
+    date        yes   ISO 8601: 2026-05-08, or with a time
+    type        yes   user, project, agent-feedback, reference, compaction: who or what it is about
+    tier        yes   L1 is given to every turn, L2 when it matters to the message
+    tags             list of words; none of them a type or a tier
+    triples          list of [subject, predicate, object]; predicates in snake_case, no spaces in names
+    source           who wrote it: explicit, compaction, observe, or any text
+    image            a file below the home, shown in the body as ![](path)
+    sources          list of 'logs/…md:LINE sha256:…', the events it rests on, with a digest of what they said
+    supersedes       the name of the page it takes the place of, or several
+    valid_from, valid_to   first and last day on which it holds
+
+Other keys are anybody's and stay. A page's name is its file's, without `.md`; `[[name]]` links to it, whatever the case
+and with spaces for hyphens; in code nothing is a link. Links to pages are followed when the linking page is recalled.
+
+Owns the grammar and what is wrong with a page taken alone. Refuses to know files, other pages and the time. The YAML is
+composed, never constructed (yaml_nodes).
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from ...ground.errors import BadData
+from .. import day, reference
+from . import triple, yaml_nodes
+from .triple import Triple
+
+TYPES = ("user", "project", "agent-feedback", "reference", "compaction")
+TIERS = ("L1", "L2")
+KEYS = (
+    "date",
+    "type",
+    "tier",
+    "tags",
+    "triples",
+    "source",
+    "image",
+    "sources",
+    "supersedes",
+    "valid_from",
+    "valid_to",
+)
+MOST_HEAD = 256 * 1024  # characters of YAML
+
+#: what older pages say, and what formats.mending makes of it
+LEGACY_KEYS = {
+    "created": "date", "created_at": "date", "createdAt": "date", "timestamp": "date", "category": "type", "kind": "type",
+    "importance": "tier", "priority": "tier", "keywords": "tags", "topics": "tags", "relations": "triples", "replaces": "supersedes",
+}  # fmt: skip
+LEGACY_TYPES = {
+    **dict.fromkeys(("preference", "profile", "person"), "user"),
+    **dict.fromkeys(("decision", "fact", "concept", "architecture", "task"), "project"),
+    **dict.fromkeys(("feedback", "correction", "lesson"), "agent-feedback"),
+    **dict.fromkeys(("doc", "docs", "link", "note", "resource"), "reference"),
+    **dict.fromkeys(("summary", "session"), "compaction"),
+}
+LEGACY_TIERS = {
+    **dict.fromkeys(("l1", "1", "core", "always", "high"), "L1"),
+    **dict.fromkeys(("l2", "2", "l3", "3", "low", "normal"), "L2"),
+}
+
+#: what a page is taken for whose head does not say, so that what it says is found all the same
+FALLBACK_TYPE, FALLBACK_TIER = "reference", "L2"
+
+_HEAD = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$(?:\n|\Z)", re.S | re.M)
+_CITED = re.compile(r"(\S+\.md:\d{1,12}) +sha256:([0-9a-f]{12,64})\Z", re.ASCII)
+_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z", re.ASCII)
+LONGEST_NAME = 96
+
+
+class Problem(NamedTuple):
+    line: int
+    code: str
+    message: str
+
+
+class Stated(NamedTuple):
+    triple: Triple  # as written
+    line: int
+
+
+class Cited(NamedTuple):
+    """An event a page rests on: its reference, and the first digits of the SHA-256 of its content."""
+
+    ref: str
+    digest: str
+    line: int
+
+
+class Split(NamedTuple):
+    """A file's text, taken apart. Offsets are characters of the text."""
+
+    text: str  # without a byte order mark
+    marked: bool  # there was one
+    yaml: str
+    at: int  # where the YAML starts
+    body: str
+    body_line: int
+    headed: bool
+
+    @property
+    def newline(self) -> str:
+        first = self.text.partition("\n")[0]
+        return "\r\n" if first.endswith("\r") else "\n"
+
+
+class Page(NamedTuple):
+    """What a page says. What its head does not say, or says wrongly, is as if it were not there, and among the problems."""
+
+    path: str
+    day: date | None
+    type: str
+    tier: str
+    tags: Sequence[str]
+    triples: Sequence[Stated]
+    source: str
+    image: str
+    sources: Sequence[Cited]
+    supersedes: Sequence[str]
+    valid_from: date | None
+    valid_to: date | None
+    body: str
+    body_line: int
+    lines: dict[str, int]  # of the head's keys
+    problems: list[Problem]
+
+    @property
+    def name(self) -> str:
+        return name_of(self.path)
+
+    @property
+    def title(self) -> str:
+        """The first heading of the body, or the name with spaces."""
+        match = re.search(r"^#{1,6}[ \t]+(\S.*)", self.body, re.M)
+        return match[1].rstrip() if match else re.sub(r"[-_]+", " ", self.name)
+
+
+def name_of(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".md")
+
+
+def checked_name(name: str) -> str:
+    """A name that a command gives a page, or BadData."""
+    if not _NAME.match(name) or len(name) > LONGEST_NAME:
+        raise BadData(
+            f"'{name[:LONGEST_NAME]}' is no name of a page",
+            cure=f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}",
+        )
+    return name
+
+
+def slug(text: str) -> str:
+    """A name made of a title's first words."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
+    made = ""
+    for word in words[:8]:
+        if made and len(made) + len(word) > 60:
+            break
+        made += f"-{word}" if made else word[:60]
+    return made
+
+
+def link_key(name: str) -> str:
+    """What links and names are compared by."""
+    return "-".join(re.split(r"[\s_-]+", name.strip().casefold()))
+
+
+def split(data: bytes, path: str) -> Split:
+    """Head and body of a file. BadData when it is no UTF-8."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadData("no UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
+    marked = text.startswith("\ufeff")
+    text = text[marked:]
+    match = _HEAD.match(text)
+    if not match:
+        return Split(text, marked, "", 0, text, 1, False)
+    return Split(
+        text, marked, match[1], match.start(1), text[match.end() :], 1 + match[0].count("\n"), True
+    )
+
+
+def has_head(body: str) -> bool:
+    """Whether a text begins as a page does: what was meant for a head is read by nobody below one."""
+    match = _HEAD.match(body.lstrip())
+    return bool(match and re.match(r"[A-Za-z_]+:(?:\s|$)", match[1]))
+
+
+def read(data: bytes, path: str) -> Page:
+    """The page of a file's bytes, as far as it can be read: nothing a person may write is an exception."""
+    try:
+        parts = split(data, path)
+    except BadData as failure:
+        text = data.decode("utf-8", "replace")
+        return _page(path, text, 1, [Problem(_line(failure), "text", _said(failure))])
+    if not parts.headed:
+        opened = parts.text.startswith("---")
+        what = (
+            "a head that does not end; close it with a line ---"
+            if opened
+            else "no head; begin with a line ---, date:, type: and tier:"
+        )
+        return _page(path, parts.body, 1, [Problem(1, "head", what)])
+    try:
+        if len(parts.yaml) > MOST_HEAD:
+            raise BadData(
+                f"a head of more than {MOST_HEAD // 1024} KB",
+                place=f"{path}:1",
+                cure="move the text below the head",
+            )
+        entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
+    except BadData as failure:
+        return _page(
+            path, parts.body, parts.body_line, [Problem(_line(failure), "yaml", _said(failure))]
+        )
+    return _of_entries(parts, path, entries)
+
+
+def _page(path: str, body: str, body_line: int, problems: list[Problem]) -> Page:
+    return Page(
+        path,
+        None,
+        FALLBACK_TYPE,
+        FALLBACK_TIER,
+        (),
+        (),
+        "",
+        "",
+        (),
+        (),
+        None,
+        None,
+        body,
+        body_line,
+        {},
+        problems,
+    )
+
+
+def _line(failure: BadData) -> int:
+    tail = failure.place.rpartition(":")[2]
+    return int(tail) if tail.isdigit() else 1
+
+
+def _said(failure: BadData) -> str:
+    return f"{failure.what}; {failure.cure}"
+
+
+def _of_entries(parts: Split, path: str, entries: list[yaml_nodes.Entry]) -> Page:
+    problems: list[Problem] = []
+    nodes: dict[str, yaml_nodes.Entry] = {}
+    for entry in entries:
+        if entry.key in nodes:
+            problems.append(Problem(entry.line, "twice", f"'{entry.key}' comes twice; remove one"))
+        nodes.setdefault(entry.key, entry)
+    reader = _Reader(parts.yaml, nodes, problems)
+    for key in ("date", "type", "tier"):
+        if key not in nodes:
+            older = next(
+                (old for old, new in LEGACY_KEYS.items() if new == key and old in nodes), ""
+            )
+            cure = (
+                f"mem-lint --fix takes '{older}'"
+                if older
+                else "mem-lint --fix adds L2"
+                if key == "tier"
+                else f"add {key}: to the head"
+            )
+            problems.append(Problem(1, key, f"no '{key}'; {cure}"))
+    known_type, known_tier = reader.choice("type", TYPES), reader.choice("tier", TIERS)
+    page = Page(
+        path,
+        reader.day("date"),
+        known_type or FALLBACK_TYPE,
+        known_tier or FALLBACK_TIER,
+        tuple(reader.tags()),
+        tuple(reader.triples()),
+        reader.text("source"),
+        reader.text("image"),
+        tuple(reader.sources()),
+        tuple(reader.names("supersedes")),
+        reader.day("valid_from"),
+        reader.day("valid_to"),
+        parts.body,
+        parts.body_line,
+        {key: entry.line for key, entry in nodes.items()},
+        problems,
+    )
+    if page.valid_from and page.valid_to and page.valid_to < page.valid_from:
+        problems.append(
+            Problem(
+                page.lines["valid_to"],
+                "validity",
+                "it ends before it begins; mend valid_from or valid_to",
+            )
+        )
+    problems.sort()
+    return page
+
+
+class _Reader:
+    """The values of a head's keys; what is wrong with them goes to `problems`."""
+
+    def __init__(self, yaml: str, nodes: dict[str, yaml_nodes.Entry], problems: list[Problem]):
+        self._yaml, self._nodes, self._problems = yaml, nodes, problems
+
+    def _wrong(self, line: int, code: str, message: str) -> None:
+        self._problems.append(Problem(line, code, message))
+
+    def _line(self, node: Any) -> int:
+        return yaml_nodes.line(self._yaml, node, 2)
+
+    def text(self, key: str) -> str:
+        entry = self._nodes.get(key)
+        if entry is None or yaml_nodes.kind(entry.node) == "null":
+            return ""
+        value = scalar(entry.node)
+        if value is None:
+            self._wrong(entry.line, key, f"'{key}' is no text; give one")
+        return value or ""
+
+    def day(self, key: str) -> date | None:
+        code = "date" if key == "date" else "validity"
+        text, entry = self.text(key), self._nodes.get(key)
+        if not text:
+            if key == "date" and entry and not any(p.code == "date" for p in self._problems):
+                self._wrong(entry.line, "date", "'date' is empty; write it as 2026-05-08")
+            return None
+        found = day.iso(text)
+        if not found and entry:
+            meant = day.guessed(text)
+            cure = f"mem-lint --fix makes it {meant}" if meant else "write it as 2026-05-08"
+            self._wrong(entry.line, code, f"'{text[:40]}' is no ISO 8601 date; {cure}")
+        return found
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        text, entry = self.text(key), self._nodes.get(key)
+        if text in choices or entry is None:
+            return text
+        if not any(p.code == key for p in self._problems):
+            meant = {
+                **LEGACY_TYPES,
+                **LEGACY_TIERS,
+                **{each.casefold(): each for each in choices},
+            }.get(text.casefold(), "")
+            cure = (
+                f"mem-lint --fix makes it {meant}"
+                if meant in choices
+                else f"use one of {', '.join(choices)}"
+            )
+            self._wrong(entry.line, key, f"unknown {key} '{text[:40]}'; {cure}")
+        return ""
+
+    def _list(self, key: str, cure: str) -> list[Any]:
+        entry = self._nodes.get(key)
+        if entry is None or yaml_nodes.kind(entry.node) == "null":
+            return []
+        if yaml_nodes.kind(entry.node) != "seq":
+            self._wrong(entry.line, key, f"'{key}' is no list; {cure}")
+            return []
+        return entry.node.value
+
+    def tags(self) -> Iterator[str]:
+        entry = self._nodes.get("tags")
+        if (
+            entry
+            and yaml_nodes.kind(entry.node) == "null"
+            and re.match(r":[ \t]*#", self._yaml[entry.end :])
+        ):
+            self._wrong(
+                entry.line,
+                "tags",
+                "what follows a # is a comment to YAML; write the tags without it",
+            )
+        for node in self._list("tags", "write tags: [one, two]"):
+            value = scalar(node)
+            if value is None or not value.strip():
+                self._wrong(
+                    self._line(node),
+                    "tags",
+                    "a tag that is no text; remove it, or write it without its #",
+                )
+                continue
+            if encodes(value):
+                self._wrong(
+                    self._line(node),
+                    "tags",
+                    f"the tag '{value[:40]}' says a type or a tier, which have keys of their own; remove it",
+                )
+            yield value.strip()
+
+    def triples(self) -> Iterator[Stated]:
+        for node in self._list("triples", "write triples: [[subject, predicate, object]]"):
+            line = self._line(node)
+            parts = [scalar(each) for each in node.value] if yaml_nodes.kind(node) == "seq" else []
+            if len(parts) != 3 or not all(part and part.strip() for part in parts):
+                self._wrong(line, "triples", "no [subject, predicate, object]; write three texts")
+                continue
+            stated = Triple(*(str(part).strip() for part in parts))
+            if not triple.predicate(stated.predicate):
+                self._wrong(
+                    line,
+                    "triples",
+                    f"the predicate '{stated.predicate[:40]}' has no letter; name the relation",
+                )
+                continue
+            for code, message in _of_triple(stated):
+                self._wrong(line, code, message)
+            yield Stated(stated, line)
+
+    def sources(self) -> Iterator[Cited]:
+        for node in self._list("sources", "write a list of 'logs/…md:LINE sha256:…'"):
+            match = _CITED.match(scalar(node) or "")
+            if match:
+                yield Cited(match[1], match[2], self._line(node))
+            else:
+                self._wrong(
+                    self._line(node),
+                    "sources",
+                    "no reference with its digest; write 'logs/…md:LINE sha256:…', as mem-note --cite does",
+                )
+
+    def names(self, key: str) -> Iterator[str]:
+        entry = self._nodes.get(key)
+        if entry is None:
+            return
+        for node in _items(entry.node):  # an unquoted [[name]] is a list in a list to YAML
+            value = scalar(node)
+            if value and value.strip():
+                yield value.strip().removeprefix("[[").removesuffix("]]")
+            elif yaml_nodes.kind(node) != "null":
+                self._wrong(
+                    self._line(node), key, f"'{key}' is no name of a page; give one, or a list"
+                )
+
+
+def _items(node: Any) -> Iterator[Any]:
+    if yaml_nodes.kind(node) == "seq":
+        for each in node.value:
+            yield from _items(each)
+    else:
+        yield node
+
+
+def scalar(node: Any) -> str | None:
+    """A value as it is written; None for a list or a mapping."""
+    return node.value if isinstance(node.value, str) and yaml_nodes.kind(node) != "null" else None
+
+
+def encodes(tag: str) -> tuple[str, str] | None:
+    """The key and the value that a tag says and should not: `user`, `type:user`, `l1` and `tier/L1` do."""
+    word = tag.strip().lstrip("#").casefold()
+    named, mark, value = word.partition(":") if ":" in word else word.partition("/")
+    for key, choices in (("type", TYPES), ("tier", TIERS)):
+        for choice in choices:
+            if (
+                word == choice.casefold()
+                or mark
+                and named.strip() == key
+                and value.strip() == choice.casefold()
+            ):
+                return key, choice
+    return None
+
+
+def _of_triple(stated: Triple) -> Iterator[tuple[str, str]]:
+    better = triple.normalised(stated)
+    if better.predicate in triple.COPULAS:
+        yield (
+            "predicate",
+            f"'{stated.predicate}' says nothing by itself; name the relation: not 'x is owner of y' but 'x owns y'",
+        )
+    elif better.predicate in triple.VAGUE:
+        yield "predicate", f"'{stated.predicate}' has no direction; say how"
+    elif stated.predicate != better.predicate:
+        yield (
+            "predicate",
+            f"'{stated.predicate[:40]}' is not in snake_case; mem-lint --fix makes it {better.predicate[:40]}",
+        )
+    for name, fixed in ((stated.subject, better.subject), (stated.object, better.object)):
+        if name != fixed:
+            yield "entity", f"'{name[:40]}' has spaces; mem-lint --fix makes it {fixed[:40]}"
+
+
+def cite(ref: str, content: str) -> str:
+    """An entry of `sources` for an event."""
+    return f"{reference.parse(ref)} sha256:{content_digest(content)}"
+
+
+def content_digest(content: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]

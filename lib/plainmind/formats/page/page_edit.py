@@ -1,0 +1,210 @@
+"""Changing a page's text where it must change and nowhere else: comments, unknown keys, the order and the ends of lines stay.
+
+`compose` writes a new page, `with_fields` changes keys of one that is there; `applied` is the surgery. What it made is read back
+before it is given. Owns text surgery. Refuses to know files, and what ought to be changed.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from ...ground.errors import BadData
+from . import page, yaml_nodes
+from .page import Split
+
+_PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
+_RESERVED = frozenset("y yes n no true false on off null nan inf".split())
+_ODD = re.compile(
+    "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
+)  # what YAML takes for something else, or not at all
+
+
+class Edit(NamedTuple):
+    """Characters `start` to `end` of the YAML become `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def compose(fields: Mapping[str, Any], body: str) -> bytes:
+    """A new page. Values are texts, dates, lists of texts, and lists of triples; empty ones are left out."""
+    import frontmatter
+    import yaml
+
+    class Lines(yaml.SafeDumper):
+        """One key a line, lists in brackets: a head in braces could not take a key more."""
+
+        def represent_mapping(self, tag, mapping, flow_style=None):
+            return super().represent_mapping(tag, mapping, flow_style=False)
+
+    kept = {key: _plain(value) for key, value in fields.items() if value}
+    post = frontmatter.Post(body.strip("\n"), **kept)
+    said = json.dumps(kept, ensure_ascii=False, default=str)
+    encoded(said)  # the dumper would escape what no reader takes
+    text = frontmatter.dumps(
+        post,
+        Dumper=Lines,
+        sort_keys=False,
+        default_flow_style=None,
+        width=1 << 30,
+        allow_unicode=not _ODD.search(said),
+    )
+    return encoded(text + "\n")
+
+
+def encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadData(
+            f"the character U+{ord(text[error.start]):04X}, half of one", cure="send text"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    """What YAML's safe dumper takes: no subclass of tuple or str."""
+    if isinstance(value, str):
+        return str(value)
+    return [_plain(each) for each in value] if isinstance(value, Sequence) else value
+
+
+def with_fields(
+    data: bytes, path: str, fields: Mapping[str, Any], body: str | None = None
+) -> bytes:
+    """The page with these keys set (None or empty takes one away) and, if given, another body. BadData when its head cannot be read."""
+    parts = page.split(data, path)
+    if not parts.headed:
+        raise BadData(
+            "no head", place=f"{path}:1", cure="begin with a line ---, date:, type: and tier:"
+        )
+    edits = []
+    entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
+    for key, value in fields.items():
+        found = [entry for entry in entries if entry.key == key]
+        if len(found) > 1:
+            raise BadData(
+                f"'{key}' comes twice", place=f"{path}:{found[1].line}", cure="remove one"
+            )
+        if found:
+            edits.append(_set(parts, found[0], value))
+        elif value:
+            edits.append(added(parts, f"{key}: {text_of(value)}"))
+    made = applied(parts, edits, body)
+    wanted = [
+        *values(entries, fields),
+        *((key, _value(text_of(value))) for key, value in fields.items() if value),
+    ]
+    if sorted(wanted, key=repr) != sorted(values(entries_of(made, path)), key=repr):
+        raise BadData(
+            "a head that cannot be changed in place",
+            place=f"{path}:1",
+            cure="write one 'key: value' a line, without aliases",
+        )
+    return made
+
+
+def entries_of(data: bytes, path: str) -> list[yaml_nodes.Entry]:
+    """The keys of a page's head; none when it cannot be read."""
+    try:
+        return yaml_nodes.entries(page.split(data, path).yaml, path, 2, aliases=True)
+    except BadData:
+        return []
+
+
+def values(entries: Sequence[yaml_nodes.Entry], but: Collection[str] = ()) -> list[tuple[str, Any]]:
+    """Keys and what they hold, to be compared."""
+    return [(entry.key, _shape(entry.node)) for entry in entries if entry.key not in but]
+
+
+def _value(text: str) -> Any:
+    return _shape(yaml_nodes.entries(f"x: {text}", "x", 1)[0].node)
+
+
+def _shape(node: Any) -> Any:
+    if isinstance(node.value, str):
+        return node.tag, node.value
+    return node.tag, [
+        [_shape(each) for each in child] if isinstance(child, tuple) else _shape(child)
+        for child in node.value
+    ]
+
+
+def picture(path: str) -> str:
+    """What shows a file in a body."""
+    name = path.replace("%", "%25")
+    return f"![](<{name}>)" if re.search(r"[\s()]", name) else f"![]({name})"
+
+
+def text_of(value: Any) -> str:
+    """A value on one line of YAML."""
+    if isinstance(value, str):
+        safe = _PLAIN.match(value) and value.lower() not in _RESERVED
+        quoted = json.dumps(value, ensure_ascii=False)
+        return value if safe else _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", quoted)
+    if isinstance(value, date):
+        return value.isoformat()
+    return f"[{', '.join(text_of(each) for each in value)}]"
+
+
+def applied(parts: Split, edits: Sequence[Edit], body: str | None = None) -> bytes:
+    yaml = parts.yaml
+    for edit in sorted(edits, reverse=True):
+        yaml = yaml[: edit.start] + edit.text.replace("\n", parts.newline) + yaml[edit.end :]
+    after = parts.text[parts.at + len(parts.yaml) :]
+    if body is not None:
+        mark = after[: len(after) - len(parts.body)]
+        gap = parts.body[
+            : len(parts.body) - len(parts.body.lstrip("\r\n"))
+        ]  # between the head and the text, as they have it
+        after = (
+            mark
+            + ("" if mark.endswith("\n") else parts.newline)
+            + gap
+            + body.strip("\n").replace(parts.newline, "\n").replace("\n", parts.newline)
+        )
+        after += parts.newline
+    return encoded("\ufeff" * parts.marked + parts.text[: parts.at] + yaml + after)
+
+
+def added(parts: Split, line: str) -> Edit:
+    """A line more, after the last one of the head."""
+    end = len(parts.yaml)
+    before = "" if not parts.yaml or parts.yaml.endswith("\n") else "\n"
+    return Edit(end, end, f"{before}{line}\n")
+
+
+def _set(parts: Split, entry: yaml_nodes.Entry, value: Any) -> Edit:
+    start, end = (entry.start, _end_of_entry(parts.yaml, entry))
+    if not value:
+        line_end = parts.yaml.find("\n", end)
+        return Edit(start, len(parts.yaml) if line_end < 0 else line_end + 1, "")
+    if (
+        not entry.aliased
+        and isinstance(entry.node.value, str)
+        and entry.node.style not in ("|", ">")
+    ):
+        gap = (
+            ""
+            if parts.yaml[entry.node.start_mark.index - 1 : entry.node.start_mark.index].isspace()
+            else " "
+        )
+        return Edit(entry.node.start_mark.index, entry.node.end_mark.index, gap + text_of(value))
+    return Edit(entry.end, end, f": {text_of(value)}")
+
+
+def _end_of_entry(yaml: str, entry: yaml_nodes.Entry) -> int:
+    """Where the text of a value ends, comments after it left out."""
+    if entry.aliased:
+        return len(yaml) if (end := yaml.find("\n", entry.end)) < 0 else end
+    return _end_of(yaml, entry.node)
+
+
+def _end_of(yaml: str, node: Any) -> int:
+    if isinstance(node.value, list) and node.value and not node.flow_style:
+        last = node.value[-1]
+        return _end_of(yaml, last[1] if isinstance(last, tuple) else last)
+    end = node.end_mark.index
+    return len(yaml[:end].rstrip("\r\n")) if getattr(node, "style", None) in ("|", ">") else end

@@ -1,0 +1,337 @@
+"""The state of one agent in one session of a team: `work/session-<unix time>/<agent>.json`.
+
+    {
+      "agentName": "backend",
+      "status": "completed",
+      "sessionId": "session-1770451234",
+      "targetRepo": "/srv/app",
+      "startTime": "2026-02-07T22:00:00.000Z",
+      "endTime": "2026-02-07T22:15:00.000Z",
+      "completedTasks": [
+        {"description": "Generate migration", "file": "prisma/migrations/20260207", "status": "completed"}
+      ],
+      "artifacts": {"schemaUpdated": true},
+      "nextSteps": [
+        {
+          "agent": "frontend",
+          "action": "Run codegen",
+          "priority": "required",
+          "dependencies": ["backend-completed"],
+          "addedTime": "2026-02-07T22:14:00.000Z"
+        }
+      ]
+    }
+
+agentName and sessionId are those of the path and, with status, must be there; the others may be missing or null.
+A status, also of a task, is pending, in_progress, completed, failed or blocked. Times are RFC 3339 with a zone;
+startTime and endTime are those of the agent's latest run. A priority is required, recommended or optional, or a word
+of yours. A dependency is an agent and a status, or an agent alone, which is waited for until it completed. The
+orchestrator's state has a `phase`, too. Keys that are not named here belong to whoever wrote them, and stay.
+
+The file is UTF-8, at most 4 MiB, and JSON that can be written again without loss: no key twice, no NaN, no nesting
+deeper than 64.
+
+Owns what may stand under which key, and each change a command makes to a state. Refuses to know files; `steps` tells
+which steps are open.
+"""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from ...ground import clock
+from ...ground.errors import BadData
+from .. import strict_json
+
+STATUSES = ("pending", "in_progress", "completed", "failed", "blocked")
+PRIORITIES = ("required", "recommended", "optional")
+ORCHESTRATOR = "orchestrator"
+MOST = 4 * 1024 * 1024  # bytes of a state: every look at a session reads all of it
+
+_SESSION = re.compile(r"session-(0|[1-9]\d{0,11})\Z", re.ASCII)
+_AGENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z", re.ASCII)
+
+Fields = dict[str, Any]
+
+
+class State(NamedTuple):
+    """One state: `path` relative to the home, `fields` every key, in order, known or not."""
+
+    path: str
+    fields: Fields
+
+    @property
+    def agent(self) -> str:
+        return self.fields["agentName"]
+
+    @property
+    def session(self) -> str:
+        return self.fields["sessionId"]
+
+    @property
+    def status(self) -> str:
+        return self.fields["status"]
+
+    @property
+    def started(self) -> int:
+        """When its latest run started, ms since the epoch; 0 when it does not say."""
+        return instant(self.fields, "startTime")
+
+    @property
+    def ended(self) -> int:
+        return instant(self.fields, "endTime")
+
+
+def instant(fields: Fields, key: str) -> int:
+    return clock.parse(fields[key]) if fields.get(key) else 0
+
+
+# --- names
+
+
+def checked_session(id: str) -> str:
+    """A session's name as given, or BadData."""
+    if not _SESSION.match(id):
+        raise BadData(
+            f"'{id}' is no session", cure="use session-<unix time>, such as session-1770451234"
+        )
+    return id
+
+
+def checked_agent(name: str) -> str:
+    """An agent's name as given, or BadData. One that ends in a status would be read as a dependency on another."""
+    if not _AGENT.match(name) or name.rpartition("-")[2] in STATUSES and "-" in name:
+        cure = "use small letters, digits, '-' and '_', at most 64, and no status at the end"
+        raise BadData(f"'{name}' is no agent", cure=cure)
+    return name
+
+
+def is_session(name: str) -> bool:
+    return bool(_SESSION.match(name))
+
+
+def second(id: str) -> int:
+    """The unix time in a session's name."""
+    return int(id.removeprefix("session-"))
+
+
+def agent_of(name: str) -> str | None:
+    """The agent whose state a file of that name is, None when it is none."""
+    try:
+        return checked_agent(name.removesuffix(".json")) if name.endswith(".json") else None
+    except BadData:
+        return None
+
+
+# --- text to records and back
+
+
+def parse(data: bytes, path: str) -> State:
+    """The state that stands in a file, or BadData that names the field, or the line where it is no JSON."""
+    if len(data) > MOST:
+        raise BadData(
+            f"more than {MOST >> 20} MiB",
+            place=path,
+            cure="move what is large into files of its own",
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadData("no UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
+    try:
+        fields = strict_json.read(text)
+        _check(fields, path)
+    except BadData as error:
+        error.place = f"{path}:{error.place}".removesuffix(":")
+        raise
+    return State(path, fields)
+
+
+def render(state: State) -> bytes:
+    """The file's bytes. BadData when they would be too many."""
+    data = strict_json.write(state.fields)
+    if len(data) > MOST:
+        what = f"the state would have {len(data)} bytes"
+        raise BadData(
+            what, place=state.path, cure=f"at most {MOST}; put it in a file, and name the file"
+        )
+    return data
+
+
+# --- what may stand under which key
+
+
+def _check(fields: Any, path: str) -> None:
+    if type(fields) is not dict:
+        raise BadData("no JSON object", cure='write {"agentName": …, "status": …, "sessionId": …}')
+    id, _, file = path.rpartition("/")
+    names = {"agentName": file.removesuffix(".json"), "sessionId": id.rpartition("/")[2]}
+    for key, name in names.items():
+        if fields.get(key) != name:
+            raise BadData(
+                f"{key}: {_told(fields.get(key))} is not the path's '{name}'",
+                cure="correct it, or rename the file",
+            )
+    _check_status(fields.get("status"), "status")
+    for key in ("startTime", "endTime"):
+        _check_time(fields.get(key), key)
+    for key in ("targetRepo", "phase"):
+        _check_kind(fields.get(key), str, key)
+    _check_kind(fields.get("artifacts"), dict, "artifacts")
+    for place, task in _objects(fields, "completedTasks"):
+        _check_text(task.get("description"), f"{place}.description")
+        _check_kind(task.get("file"), str, f"{place}.file")
+        _check_status(task.get("status"), f"{place}.status")
+    for place, step in _objects(fields, "nextSteps"):
+        _check_agent(step.get("agent"), f"{place}.agent")
+        _check_text(step.get("action"), f"{place}.action")
+        _check_kind(step.get("priority"), str, f"{place}.priority")
+        _check_time(step.get("addedTime"), f"{place}.addedTime")
+        _check_kind(step.get("dependencies"), list, f"{place}.dependencies")
+        for number, name in enumerate(step.get("dependencies") or ()):
+            _check_text(name, f"{place}.dependencies[{number}]")
+
+
+def _objects(fields: Fields, key: str) -> list[tuple[str, Fields]]:
+    """The objects in the list under a key, each with where it is."""
+    _check_kind(fields.get(key), list, key)
+    found = [(f"{key}[{number}]", value) for number, value in enumerate(fields.get(key) or ())]
+    for place, value in found:
+        if type(value) is not dict:
+            raise BadData(f"{place}: {_told(value)} is no object", cure="write {…}")
+    return found
+
+
+_KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
+
+
+def _check_kind(value: Any, kind: type, place: str) -> None:
+    if value is not None and type(value) is not kind:
+        raise BadData(
+            f"{place}: {_told(value)} is not {_KINDS[kind]}", cure=f"give {_KINDS[kind]}, or null"
+        )
+
+
+def _check_text(value: Any, place: str) -> None:
+    """A text that must be there."""
+    if type(value) is not str:
+        raise BadData(f"{place}: {_told(value)} is not a text", cure="give a text")
+    if not value.strip():
+        raise BadData(f"{place}: {_told(value)} says nothing", cure="give a text")
+
+
+def _check_status(value: Any, place: str) -> None:
+    if value not in STATUSES:
+        raise BadData(
+            f"{place}: {_told(value)} is no status", cure="use one of " + ", ".join(STATUSES)
+        )
+
+
+def _check_agent(value: Any, place: str) -> None:
+    _check_text(value, place)
+    try:
+        checked_agent(value)
+    except BadData as error:
+        raise BadData(f"{place}: {error.what}", cure=error.cure) from None
+
+
+def _check_time(value: Any, place: str) -> None:
+    if value is None:
+        return
+    try:
+        clock.parse(value)
+    except BadData as error:
+        raise BadData(
+            f"{place}: {error.what if type(value) is str else _told(value) + ' is no time'}",
+            cure=error.cure,
+        ) from None
+
+
+def _told(value: Any) -> str:
+    """A value of whoever wrote the file, short enough for a message."""
+    text = f"'{value}'" if type(value) is str else json.dumps(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+# --- changes: each gives the fields of the state after it
+
+
+def started(
+    old: Fields | None,
+    id: str,
+    agent: str,
+    now: int,
+    repo: str | None = None,
+    status: str = "in_progress",
+) -> Fields:
+    """A run that starts, or (pending) is to start: the first one, or one more of an agent that has a state."""
+    fields = old or {
+        "agentName": agent, "status": status, "sessionId": id, "targetRepo": None, "startTime": None, "endTime": None,
+        "completedTasks": [], "artifacts": {}, "nextSteps": [],
+    }  # fmt: skip
+    start = clock.text(now) if status != "pending" else fields.get("startTime")
+    return {
+        **fields,
+        "status": status,
+        "startTime": start,
+        "endTime": None,
+        "targetRepo": repo or fields.get("targetRepo"),
+    }
+
+
+def ended(old: Fields, now: int, status: str = "completed") -> Fields:
+    return {**old, "status": status, "endTime": clock.text(now)}
+
+
+def with_task(
+    old: Fields, description: str, file: str | None = None, status: str = "completed"
+) -> Fields:
+    """A task more; one with the same description and file gets the status."""
+    _check_text(description, "description")
+    task = {"description": description, **({"file": file} if file else {}), "status": status}
+    return {**old, "completedTasks": _joined(old, "completedTasks", task, ("description", "file"))}
+
+
+def with_artifacts(old: Fields, artifacts: Fields) -> Fields:
+    made = {**(old.get("artifacts") or {}), **artifacts}
+    strict_json.check_depth(made, strict_json.DEEPEST - 1)  # it is one level down in the file
+    return {**old, "artifacts": made}
+
+
+def with_step(
+    old: Fields,
+    agent: str,
+    action: str,
+    now: int,
+    priority: str = "required",
+    after: tuple[str, ...] = (),
+) -> Fields:
+    """A step more; one for the same agent with the same action is asked for again."""
+    _check_text(action, "action")
+    step = {
+        "agent": checked_agent(agent), "action": action, "priority": priority,
+        "dependencies": list(dict.fromkeys("-".join(dependency(name)) for name in after)), "addedTime": clock.text(now),
+    }  # fmt: skip
+    return {**old, "nextSteps": _joined(old, "nextSteps", step, ("agent", "action"))}
+
+
+def with_phase(old: Fields, phase: str) -> Fields:
+    _check_text(phase, "phase")
+    return {**old, "phase": phase}
+
+
+def dependency(text: str) -> tuple[str, str]:
+    """`backend-completed` is the agent and the status it waits for; an agent alone is waited for until it completed."""
+    agent, _, status = text.rpartition("-")
+    return (agent, status) if agent and status in STATUSES else (text, "completed")
+
+
+def _joined(old: Fields, key: str, new: Fields, identity: tuple[str, ...]) -> list[Fields]:
+    """The list under a key with `new` in the place of what is the same by `identity`, or at its end."""
+    items = list(old.get(key) or ())
+    for number, item in enumerate(items):
+        if all(item.get(name) == new.get(name) for name in identity):
+            items[number] = {**item, **new}
+            return items
+    return [*items, new]

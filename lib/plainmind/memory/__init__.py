@@ -1,0 +1,1 @@
+"""Truth, index, recall and providers put together: what the mem-* commands and the agent call."""

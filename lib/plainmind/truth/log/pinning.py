@@ -1,0 +1,50 @@
+"""The pins file: reading, adding, removing. A human may edit it at any time; no byte of theirs is lost."""
+
+from ...formats.log import pins
+from ...formats.log.event import Event
+from ...ground import exchange, files
+from ...ground.errors import NoInput
+from ...ground.paths import Home
+
+
+def all_pins(home: Home) -> list[pins.Pin]:
+    return pins.parse(_read(home))
+
+
+def pin(home: Home, event: Event) -> None:
+    """Pin an event; pinning it again changes nothing."""
+    files.make_folder(home.path("pins"))
+    with files.lock(home.lock):
+        data = _read(home)
+        known = any((p.path, p.line) == (event.path, event.line) for p in pins.parse(data))
+        if known:
+            files.sync_path(home.pins)  # whoever wrote it may have been killed before that
+        else:
+            files.append(home.pins, pins.addition(data, event.ref, note(event.content)))
+        files.settle(home.path("pins"))
+
+
+def unpin(home: Home, path: str, line: int) -> None:
+    """Remove a pin by what it points at. NoInput when it is not pinned."""
+    with files.lock(home.lock):
+        exchange.recover(home.pins)
+        if not any((p.path, p.line) == (path, line) for p in all_pins(home)):
+            raise NoInput(
+                f"'{path}:{line}' is not pinned", cure="list the pins with mem-pin --list"
+            )
+        exchange.edit(home.pins, lambda data: pins.without_pin(data, path, line))
+
+
+def note(content: str, width: int = 72) -> str:
+    """The start of a content on one line: for a human's eye, never read back."""
+    words = " ".join(
+        "".join(c if c.isprintable() else " " for c in content).replace("![", "! [").split()
+    )
+    return words if len(words) <= width else words[: width - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _read(home: Home) -> bytes:
+    try:
+        return files.read(home.pins)
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,103 @@
+"""Reading windows: events of a window, the events at a reference. Writes nothing."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...formats import reference
+from ...formats.log import event as events
+from ...ground import files
+from ...ground.errors import NoInput, NotPermitted
+from ...ground.paths import Home, window_order
+
+
+class Window(NamedTuple):
+    """One window's bytes, parsed. `path` is relative to the home."""
+
+    path: str
+    context: str
+    data: bytes
+    entries: list[events.Block | events.Gap]
+
+    def blocks(self) -> list[events.Block]:
+        return [entry for entry in self.entries if isinstance(entry, events.Block)]
+
+    def event(self, block: events.Block) -> events.Event:
+        return events.event(block, self.path, self.context)
+
+    def text(self, block: events.Block) -> bytes:
+        """The event as it stands in the file, without the blank line after it."""
+        return self.data[block.offset : block.end - 1]
+
+
+def context_of(path: str) -> str:
+    """`logs/discord-thread/123/x.md` -> `discord-thread/123`."""
+    return "/".join(path.split("/")[1:3])
+
+
+def window(home: Home, path: str) -> Window:
+    """A window by its path, absolute or relative to the home. NoInput, NotPermitted."""
+    part = home.relative(path)
+    pieces = part.split(os.sep)
+    if len(pieces) != 4 or pieces[0] != "logs" or not part.endswith(".md"):
+        raise NotPermitted(
+            f"'{path}' is no window",
+            cure="give a path such as logs/discord-thread/123/20260130T142355Z.md",
+        )
+    try:
+        data = files.read(home.path(part))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise NoInput(
+            f"no such window: '{path}'", cure="list them with: ls $MIND_HOME/logs/*/*"
+        ) from None
+    except OSError as error:
+        raise files.failure(error) from None
+    return Window(part, context_of(part), data, events.scan(data))
+
+
+def at(opened: Window, line: int, end_line: int) -> list[events.Block]:
+    """The blocks that have a line from `line` to `end_line`. NoInput when there is none."""
+    found = [b for b in opened.blocks() if b.line <= end_line and b.end_line >= line]
+    if not found:
+        raise NoInput(
+            "no event here",
+            place=f"{opened.path}:{line}",
+            cure="see the window with mem-show --window",
+        )
+    return found
+
+
+def around(opened: Window, line: int, end_line: int, margin: int) -> list[events.Block]:
+    """The blocks at a range of lines, with `margin` more before and after."""
+    blocks, wanted = opened.blocks(), at(opened, line, end_line)
+    first, last = blocks.index(wanted[0]), blocks.index(wanted[-1])
+    return blocks[max(0, first - margin) : last + margin + 1]
+
+
+def event_at(home: Home, text: str) -> events.Event:
+    """The one event a reference points at (or into)."""
+    ref = reference.parse(text)
+    opened = window(home, ref.path)
+    return opened.event(at(opened, ref.line, ref.line)[0])
+
+
+def all_windows(home: Home) -> Iterator[str]:
+    """Paths of all windows, relative to the home, in the order they were started."""
+    found = []
+    try:
+        surfaces = [
+            entry
+            for entry in os.scandir(home.logs)
+            if entry.is_dir() and not entry.name.startswith(".")
+        ]
+    except FileNotFoundError:
+        return
+    for surface in surfaces:
+        for context in os.scandir(surface.path):
+            if context.is_dir():
+                place = f"{surface.name}/{context.name}"
+                found += [
+                    (window_order(name), f"logs/{place}/{name}") for name in home.windows(place)
+                ]
+    for _, path in sorted(found):
+        yield path

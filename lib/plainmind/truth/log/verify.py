@@ -1,0 +1,121 @@
+"""Proving windows: grammar, chain, torn tails, and the journal of heads kept outside them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...formats.log import event as events
+from ...formats.log import heads
+from ...ground import files
+from ...ground.errors import BadData, NoInput, NotPermitted
+from ...ground.paths import Home
+from . import pinning, reader
+
+
+class Finding(NamedTuple):
+    path: str
+    line: int
+    code: str
+    message: str
+
+
+def verify(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
+    """What is wrong with these windows (all there are, when none is named)."""
+    journal = _heads(home)
+    for path in paths or sorted(set(reader.all_windows(home)) | set(journal)):
+        try:
+            opened = reader.window(home, path)
+        except (NoInput, NotPermitted):
+            if paths:
+                raise
+            yield Finding(path, 1, "missing", "the window is gone; restore it from a backup")
+            continue
+        yield from _window(opened, journal.get(opened.path, []), key)
+    if not paths:
+        yield from pins(home)
+
+
+def pins(home: Home) -> Iterator[Finding]:
+    """Pins that point nowhere."""
+    for pin in pinning.all_pins(home):
+        try:
+            reader.event_at(home, pin.ref)
+        except (NoInput, NotPermitted, BadData):
+            yield Finding(
+                "pins/pins.md",
+                pin.row,
+                "pin",
+                f"'{pin.ref}' points nowhere; delete the line or mem-pin --remove it",
+            )
+
+
+def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Iterator[Finding]:
+    name = opened.path.rsplit("/", 1)[-1].removesuffix(".md")
+    if events.title_of(opened.data) != (opened.context, name):
+        yield Finding(opened.path, 1, "title", f"the title is not '# {opened.context} {name}'")
+    previous = events.first_digest(opened.context, name)
+    unkeyed = 0
+    for entry, after in zip(opened.entries, [*opened.entries[1:], None]):
+        if isinstance(entry, events.Gap):
+            finding = _gap(opened, entry, after)
+            if finding:
+                yield finding
+            continue
+        header = events.header_without_digest(entry)
+        if events.chain(previous, header, entry.body, key) != entry.digest:
+            if key and events.chain(previous, header, entry.body) == entry.digest:
+                unkeyed = unkeyed or entry.line
+            else:
+                hint = "" if key else ", or MIND_KEY is not set"
+                yield Finding(
+                    opened.path,
+                    entry.line,
+                    "chain",
+                    f"digest {entry.digest} does not follow: changed, moved or removed here{hint}",
+                )
+        previous = entry.digest
+    if unkeyed:
+        yield Finding(
+            opened.path, unkeyed, "unkeyed", "the digests from here on were made without MIND_KEY"
+        )
+    here = {(block.line, block.digest) for block in opened.blocks()}
+    for head in known:
+        if (head.line, head.digest) not in here and not (
+            head.line == 1 and len(opened.data) >= head.size
+        ):
+            yield Finding(
+                opened.path,
+                head.line,
+                "rollback",
+                f"the event with digest {head.digest} is not here: cut short or rolled back",
+            )
+            break
+
+
+def _gap(
+    opened: reader.Window, gap: events.Gap, after: events.Block | events.Gap | None
+) -> Finding | None:
+    if after is None:
+        return Finding(
+            opened.path, gap.line, "torn", f"{gap.lines}: a torn write; the next append closes it"
+        )
+    if isinstance(after, events.Block) and after.role == "system":
+        torn = events.meta_of(after).get("torn")
+        if (
+            isinstance(torn, list)
+            and len(torn) == 2
+            and torn[0] == gap.line
+            and torn[1] <= gap.end_line
+        ):
+            return None  # noticed and closed when it happened
+    return Finding(opened.path, gap.line, "grammar", f"{gap.lines}: no event")
+
+
+def _heads(home: Home) -> dict[str, list[heads.Head]]:
+    """Every head of every window: an append after a rollback does not hide it."""
+    journal: dict[str, list[heads.Head]] = {}
+    try:
+        for head in heads.parse(files.read(home.heads)):
+            journal.setdefault(head.window, []).append(head)
+    except FileNotFoundError:
+        pass
+    return journal

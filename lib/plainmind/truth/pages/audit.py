@@ -1,0 +1,197 @@
+"""Looking memory over: what `raw/` and the pages hold, and samples of what should not be there.
+
+    duplicate        the same bytes in two files of raw/
+    near-duplicate   two observations or summaries, four fifths alike
+    recalled         a recall loop: what a recall had put before a message, or its answers, stored again
+    secret           something that looks like a key, a token or a webhook
+    unreadable       a file that cannot be read, so that nobody knows
+    unused           a page of L2, older than 30 days, that no turn was given as far back as there are records
+
+The whole of raw/ is scanned, since any package may own a folder there; files are read in pieces, and pictures and other
+binaries only compared. Owns these findings. Changes nothing; refuses to know the index.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ...formats import day
+from ...formats.log import injected
+from ...formats.page import likeness, page
+from ...ground import clock, files
+from ...ground.errors import Failure
+from ...ground.paths import Home
+from ..log.verify import Finding
+from . import maintenance, pages
+
+KINDS = ("duplicate", "near-duplicate", "recalled", "secret", "unreadable", "unused")
+UNUSED_DAYS = 30
+PIECE = 1 << 20  # bytes
+LONGEST_LINE = 1 << 20  # of a line, that is looked at
+
+#: markers of maintenance: nobody's memory, and alike by nature
+_OWN = ("raw/maintenance-log/",)
+
+
+class Counted(NamedTuple):
+    """What there is, by name, in the order in which it is told; and what should not be there."""
+
+    counts: dict[str, int | str]
+    findings: list[Finding]
+
+
+def look(home: Home, now: int, mask: Callable[[str], str]) -> Counted:
+    counts: dict[str, int | str] = {}
+    findings: list[Finding] = []
+    last = maintenance.audit(home, now)
+    counts["last audit"] = clock.text(last.time)[:10] if last.time else "never"
+    counts["writes since"] = last.writes
+    counts["overdue"] = "yes" if last.overdue else "no"
+    known: dict[str, page.Page] = {}
+    for path in pages.paths(home, (pages.KNOWLEDGE,)):
+        try:
+            known[path] = pages.read(home, path)
+        except (OSError, Failure) as error:
+            findings.append(_unreadable(path, error))
+    unread = len(findings)
+    sound = [
+        each
+        for each in known.values()
+        if not any(problem.code in ("yaml", "head", "text") for problem in each.problems)
+    ]
+    for kind, number in sorted(Counter(f"pages {each.type} {each.tier}" for each in sound).items()):
+        counts[kind] = number
+    counts["pages unreadable"] = len(known) - len(sound) + unread
+    counts["forgotten"] = sum(1 for _ in maintenance.tombstones(home))
+    findings += _of_raw(home, mask, counts)
+    findings += _near(home)
+    findings += _unused(home, known, now)
+    for kind in KINDS:
+        counts[kind] = sum(1 for each in findings if each.code == kind)
+    return Counted(
+        counts, sorted(findings, key=lambda each: (KINDS.index(each.code), each.path, each.line))
+    )
+
+
+def _of_raw(
+    home: Home, mask: Callable[[str], str], counts: dict[str, int | str]
+) -> Iterator[Finding]:
+    """Every file below raw/: how many there are, by folder, and what is wrong with each."""
+    found: Counter[str] = Counter()
+    first: dict[bytes, str] = {}
+    made = []
+    for folder, folders, names in os.walk(home.path("raw")):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            full = os.path.join(folder, name)
+            path = os.path.relpath(full, home.root)
+            if name.startswith(".") or not os.path.isfile(full) or os.path.islink(full):
+                continue
+            found[path.split(os.sep)[1] if path.count(os.sep) > 1 else "(raw)"] += 1
+            try:
+                digest, wrong = _file(full, path, mask)
+            except OSError as error:
+                made.append(_unreadable(path, error))
+                continue
+            made += wrong
+            before = (
+                first.setdefault(digest, path)
+                if not path.startswith(_OWN) and os.path.getsize(full)
+                else path
+            )
+            if before != path:
+                made.append(Finding(path, 1, "duplicate", f"the same bytes as {before}"))
+    for folder, number in sorted(found.items()):
+        counts[f"files {folder}"] = number
+    yield from made
+
+
+def _unreadable(path: str, error: OSError | Failure) -> Finding:
+    return Finding(
+        path,
+        1,
+        "unreadable",
+        f"cannot be read: {(files.failure(error) if isinstance(error, OSError) else error).what}",
+    )
+
+
+def _file(full: str, path: str, mask: Callable[[str], str]) -> tuple[bytes, list[Finding]]:
+    """SHA-256 of a file, and what is wrong with its lines, the first of each kind."""
+    sha, binary = hashlib.sha256(), False
+    wrong: dict[str, Finding] = {}
+    with open(full, "rb") as file:
+        number, rest = 0, b""
+        while chunk := file.read(PIECE):
+            sha.update(chunk)
+            binary = binary or b"\0" in chunk
+            if binary or path.startswith(_OWN):
+                continue
+            *lines, rest = (rest + chunk).split(b"\n")
+            text = b"\n".join(lines).decode("utf-8", "replace")
+            if _is_recalled(text) or mask(text) != text:
+                for at, line in enumerate(lines, number + 1):
+                    _line(line, path, at, mask, wrong)
+            number += len(lines)
+            rest = rest[:LONGEST_LINE]
+        if rest and not binary:
+            _line(rest, path, number + 1, mask, wrong)
+    return sha.digest(), [] if binary else list(wrong.values())
+
+
+def _line(
+    line: bytes, path: str, number: int, mask: Callable[[str], str], wrong: dict[str, Finding]
+) -> None:
+    text = line[:LONGEST_LINE].decode("utf-8", "replace")
+    if "recalled" not in wrong and _is_recalled(text):
+        wrong["recalled"] = Finding(
+            path,
+            number,
+            "recalled",
+            "what a recall had answered, stored again; tell which program does that",
+        )
+    if "secret" not in wrong and mask(text) != text:
+        wrong["secret"] = Finding(
+            path,
+            number,
+            "secret",
+            "something that looks like a secret; remove it, and change it where it is used",
+        )
+
+
+def _is_recalled(text: str) -> bool:
+    return "INJECTED_CONTEXT_" in text or injected.without_recalled_lines(text) != text
+
+
+def _near(home: Home) -> Iterator[Finding]:
+    bodies = {}
+    for path in pages.paths(home, (pages.OBSERVATIONS, pages.COMPACTION)):
+        try:
+            bodies[path] = likeness.features(pages.read(home, path).body)
+        except (OSError, Failure):
+            continue
+    for one, other in likeness.candidates(
+        {path: likeness.sketch(found) for path, found in bodies.items() if found}
+    ):
+        share = likeness.share(bodies[one], bodies[other])
+        if share >= likeness.ALIKE:
+            yield Finding(other, 1, "near-duplicate", f"{share:.0%} of it is in {one} too")
+
+
+def _unused(home: Home, known: dict[str, page.Page], now: int) -> Iterator[Finding]:
+    given, today = maintenance.recalled(home), day.of(now)
+    for path, each in known.items():
+        if (
+            each.tier == "L2"
+            and path not in given
+            and each.day
+            and (today - each.day).days > UNUSED_DAYS
+        ):
+            line = each.lines.get("date", 1)
+            yield Finding(
+                path,
+                line,
+                "unused",
+                f"dated {each.day}, and never given to a turn; is it worth keeping, or hard to find?",
+            )

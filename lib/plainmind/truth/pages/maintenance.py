@@ -1,0 +1,252 @@
+"""`raw/maintenance-log/`: what was done to knowledge, how many writes there were, and when somebody last looked it over.
+
+    <YYYY-MM>.jsonl            tombstones: {"time","event":"forgotten","path","sha256","date","rule"}
+    recalled-<YYYY-MM>.jsonl   which pages were given to turns; a line lost with the power costs nothing
+    last-forget.json           {"writes": since the last retention, "total": ever, "first": time of the first, "time": of the last retention}
+    last-audit.json            {"time", "total": writes there were then}
+    traces.txt                 paths of traces that commands were told to write, so that what is forgotten can be taken out of them
+    .lock                      held for one change of knowledge: a page, a retention run, an audit's end
+
+Monthly files age out by retention; the others are markers and stay. Owns this folder, but for the journal of heads.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from ...ground import clock, files
+from ...ground.errors import BadData, Busy
+from ...ground.paths import Home
+from ...ground.stream import json_line
+
+FORGET_EVERY = 50  # writes
+AUDIT_DAYS, AUDIT_WRITES = 7, 20
+
+
+class Writes(NamedTuple):
+    """How often knowledge was written. Times in ms, 0 when there was none."""
+
+    since: int  # the last retention
+    total: int
+    first: int
+    forgot: int
+
+
+def folder(home: Home) -> str:
+    return os.path.dirname(home.heads)
+
+
+def lock(home: Home) -> AbstractContextManager[None]:
+    return files.lock(os.path.join(folder(home), ".lock"))
+
+
+def writes(home: Home) -> Writes:
+    """The counter; all nought when there is none, or none that can be read."""
+    value = _read(home, "last-forget.json")
+    return Writes(
+        _number(value, "writes"),
+        _number(value, "total"),
+        _instant(value, "first"),
+        _instant(value, "time"),
+    )
+
+
+def count_write(home: Home, now: int) -> bool:
+    """Count one write; True when retention is due. The caller holds the lock."""
+    known = writes(home)
+    _put(
+        home, known._replace(since=known.since + 1, total=known.total + 1, first=known.first or now)
+    )
+    return is_due(home)
+
+
+def is_due(home: Home) -> bool:
+    """Whether so many writes went by that retention is to run."""
+    return writes(home).since >= FORGET_EVERY
+
+
+def retained(home: Home, now: int) -> None:
+    """Retention ran: the next one is due so many writes from here. The caller holds the lock."""
+    _put(home, writes(home)._replace(since=0, forgot=now))
+
+
+def buried(home: Home) -> dict[tuple[str, str], str]:
+    """Path and digest of what has a tombstone -> the monthly file that has it."""
+    found = (
+        (month, line)
+        for month in _monthly(home, "")
+        for line in _lines(month)
+        if line.get("event") == "forgotten"
+    )
+    return {(str(line.get("path")), str(line.get("sha256"))): month for month, line in found}
+
+
+def record_forgotten(
+    home: Home,
+    now: int,
+    path: str,
+    digest: str,
+    day: str,
+    rule: str,
+    known: Mapping[tuple[str, str], str],
+) -> None:
+    """A tombstone, on disk before its file goes. Once for the same file and content, however often it is tried: `known` has
+    those of earlier runs, also of one before midnight."""
+    line = {
+        "time": clock.text(now),
+        "event": "forgotten",
+        "path": path,
+        "sha256": digest,
+        "date": day,
+        "rule": rule,
+    }
+    month = known.get((path, digest), "")
+    if os.path.exists(month):
+        files.sync_path(month)
+    else:
+        _append(os.path.join(folder(home), f"{clock.text(now)[:7]}.jsonl"), line, durable=True)
+    files.settle(folder(home))
+
+
+def tombstones(home: Home) -> Iterator[dict[str, Any]]:
+    for name in _monthly(home, ""):
+        yield from (line for line in _lines(name) if line.get("event") == "forgotten")
+
+
+def record_recalled(home: Home, now: int, names: list[str]) -> None:
+    """Which pages a turn was given; no turn waits long for that, or fails."""
+    if names:
+        files.make_folder(folder(home))
+        name = os.path.join(folder(home), f"recalled-{clock.text(now)[:7]}.jsonl")
+        try:
+            with lock(home):
+                _append(name, {"time": clock.text(now), "pages": names}, durable=False)
+        except Busy:
+            pass
+
+
+def recalled(home: Home) -> dict[str, str]:
+    """Path of a page -> when it was last given to a turn, as far back as there are records."""
+    last: dict[str, str] = {}
+    for name in _monthly(home, "recalled-"):
+        for line in _lines(name):
+            pages = line.get("pages")
+            for page in pages if isinstance(pages, list) else ():
+                last[str(page)] = max(last.get(str(page), ""), str(line.get("time", "")))
+    return last
+
+
+class Audit(NamedTuple):
+    time: int  # of the last one, ms; 0 when there was none
+    writes: int  # since then
+    overdue: bool
+
+
+def audit(home: Home, now: int) -> Audit:
+    """Overdue when there were 20 writes and 7 days went by since the last one, or since the first write ever."""
+    value, known = _read(home, "last-audit.json"), writes(home)
+    time = _instant(value, "time")
+    since = max(0, known.total - _number(value, "total"))
+    days = (now - (time or known.first or now)) / clock.DAY
+    return Audit(time, since, since >= AUDIT_WRITES and days >= AUDIT_DAYS)
+
+
+def audited(home: Home, now: int) -> None:
+    with lock(home):
+        line = json_line({"time": clock.text(now), "total": writes(home).total})
+        files.replace(os.path.join(folder(home), "last-audit.json"), f"{line}\n".encode())
+        files.settle(folder(home))  # whoever made the folder may have been killed before that
+
+
+def record_trace(home: Home, path: str) -> None:
+    """A trace is written to `path`: what is forgotten is to be taken out of it."""
+    name = os.path.join(folder(home), "traces.txt")
+    if path not in traces(home) and "\n" not in path and os.path.isdir(home.root):
+        with lock(home):
+            files.append(name, f"{path}\n".encode("utf-8", "surrogateescape"), durable=False)
+
+
+def traces(home: Home) -> list[str]:
+    try:
+        data = files.read(os.path.join(folder(home), "traces.txt"))
+    except FileNotFoundError:
+        return []
+    return list(
+        dict.fromkeys(line for line in data.decode("utf-8", "surrogateescape").split("\n") if line)
+    )
+
+
+def _put(home: Home, known: Writes) -> None:
+    value = {
+        "writes": known.since,
+        "total": known.total,
+        "first": _text(known.first),
+        "time": _text(known.forgot),
+    }
+    files.replace(os.path.join(folder(home), "last-forget.json"), f"{json_line(value)}\n".encode())
+
+
+def _append(name: str, line: dict[str, Any], durable: bool) -> None:
+    """One line more, on a line of its own also after one that was torn."""
+    try:
+        with open(name, "rb") as file:
+            torn = (
+                file.seek(0, os.SEEK_END) > 0
+                and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
+            )
+    except FileNotFoundError:
+        torn = False
+    files.append(name, b"\n" * torn + json_line(line).encode() + b"\n", durable=durable)
+
+
+def _monthly(home: Home, prefix: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(folder(home)))
+    except FileNotFoundError:
+        return []
+    length = len(prefix) + len("2026-01.jsonl")
+    return [
+        os.path.join(folder(home), name)
+        for name in names
+        if name.startswith(prefix)
+        and name.endswith(".jsonl")
+        and len(name) == length
+        and name[len(prefix) : len(prefix) + 4].isdigit()
+    ]
+
+
+def _lines(name: str) -> Iterator[dict[str, Any]]:
+    """Every line that is an object; a torn one is passed over."""
+    try:
+        data = files.read(name)
+    except FileNotFoundError:
+        return
+    for row in data.split(b"\n"):
+        try:
+            value = json.loads(row)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _read(home: Home, name: str) -> dict[str, Any]:
+    return next(_lines(os.path.join(folder(home), name)), {})
+
+
+def _number(value: dict[str, Any], key: str) -> int:
+    found = value.get(key)
+    return found if type(found) is int and 0 <= found < 1 << 53 else 0
+
+
+def _instant(value: dict[str, Any], key: str) -> int:
+    try:
+        return clock.parse(str(value.get(key) or ""))
+    except BadData:
+        return 0
+
+
+def _text(instant: int) -> str:
+    return clock.text(instant) if instant else ""

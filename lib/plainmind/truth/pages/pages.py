@@ -1,0 +1,229 @@
+"""Pages on disk: which there are, making one, changing one that a person may be saving. Knows no index.
+
+`knowledge/*.md` is curated; `raw/compaction/` has summaries of conversations, `raw/observations/` what was noticed. All
+are pages (formats.page). The caller of what writes holds the lock (knowledge.maintenance).
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from ...formats.page import page
+from ...formats.page.page import Page
+from ...ground import exchange, files, stream
+from ...ground.errors import NO_MATCH, Failure, NoInput, NotPermitted
+from ...ground.paths import Home
+
+KNOWLEDGE, COMPACTION, OBSERVATIONS = "knowledge", "raw/compaction", "raw/observations"
+PLACES = (KNOWLEDGE, COMPACTION, OBSERVATIONS)
+RECALLED = (KNOWLEDGE, COMPACTION)  # what a turn may be given
+LARGEST = 1 << 20  # bytes of a page that is read; of a larger one, the beginning
+
+_UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
+    """Paths of all pages, relative to the home. A folder, a hidden file, a pipe and what leads out of the home are none."""
+    for place in places:
+        for entry in entries(home, place):
+            yield f"{place}/{entry.name}"
+
+
+def entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
+    """The same for one folder, as the system lists it, by name."""
+    try:
+        home.relative(f"{place}/x")
+        found = list(os.scandir(home.path(place)))
+    except (FileNotFoundError, NotADirectoryError, NotPermitted):
+        return []
+    return sorted(
+        (entry for entry in found if _is_page(home, place, entry)), key=lambda entry: entry.name
+    )
+
+
+def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
+    if not entry.name.endswith(".md") or entry.name.startswith("."):
+        return False
+    if entry.is_file(follow_symlinks=False):
+        return True
+    try:  # a link within the home, or within a folder that is itself a link; not one to itself
+        if not entry.is_symlink() or not entry.is_file():
+            return False
+        home.relative(f"{place}/{entry.name}")
+    except (NotPermitted, OSError):
+        return False
+    return True
+
+
+def outside(home: Home, place: str) -> Iterator[str]:
+    """Paths of one folder that would be pages, and lead out of the home."""
+    folder = home.path(place)
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if (
+            name.endswith(".md")
+            and not name.startswith(".")
+            and os.path.islink(os.path.join(folder, name))
+        ):
+            try:
+                home.relative(f"{place}/{name}")
+            except NotPermitted:
+                yield f"{place}/{name}"
+
+
+def is_sayable(path: str) -> bool:
+    """Whether a line of output can name it."""
+    return not _UNSAYABLE.search(path)
+
+
+def said(path: str) -> str:
+    """The path as a line of output has it."""
+    return _UNSAYABLE.sub("\ufffd", path)
+
+
+def opened(home: Home, path: str) -> BinaryIO:
+    """A page's file, to be read. NotPermitted when it leads out of the home, NoInput when it is no file: a pipe never ends."""
+    full = home.path(home.relative(path))
+    fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        files.close(fd)
+        raise NoInput(f"'{said(path)}' is no file", cure="move it away, or give another name")
+    return open(fd, "rb")
+
+
+def whole(home: Home, path: str) -> bytes:
+    """All bytes of a page."""
+    with opened(home, path) as file:
+        return file.read()
+
+
+def content(home: Home, path: str) -> bytes:
+    """What is read of a page."""
+    with opened(home, path) as file:
+        return beginning(file.read(LARGEST + 1))
+
+
+def beginning(data: bytes) -> bytes:
+    """What is read of a page's bytes; of too many, whole lines, unless the last one is most of them."""
+    if len(data) <= LARGEST:
+        return data
+    end = data.rfind(b"\n", 0, LARGEST) + 1
+    return data[:end] if end > LARGEST // 2 else files.beginning(data, LARGEST)
+
+
+def rest(home: Home, path: str, start: int) -> Iterator[bytes]:
+    """What of a page comes after its beginning, in pieces."""
+    if start <= LARGEST // 2:  # it is all of it
+        return
+    with opened(home, path) as file:
+        file.seek(start)
+        while piece := file.read(LARGEST):
+            yield piece
+
+
+def read(home: Home, path: str) -> Page:
+    return page.read(content(home, path), path)
+
+
+def place_of(home: Home, path: str) -> str:
+    """The folder of pages that a path is in, '' when it is in none."""
+    folder = os.path.dirname(home.relative(path))
+    return folder if folder in PLACES else ""
+
+
+def shown(home: Home, path: str, as_json: bool) -> str:
+    """A page as it stands in its file, or as an object. NoInput when there is none."""
+    part = home.relative(path)
+    try:
+        data = whole(home, part)
+    except FileNotFoundError:
+        raise NoInput(
+            f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge"
+        ) from None
+    if not as_json:
+        return stream.decode(data) + ("" if data.endswith(b"\n") else "\n")
+    read = page.read(data, part)
+    known = {
+        "name": read.name,
+        "type": read.type,
+        "tier": read.tier,
+        "date": str(read.day or ""),
+        "tags": list(read.tags),
+    }
+    record = {
+        "ref": f"{part}:{read.body_line}",
+        "path": part,
+        "line": read.body_line,
+        **known,
+        "title": read.title,
+        "content": read.body,
+    }
+    return stream.json_line(record) + "\n"
+
+
+def find(home: Home, name: str) -> str:
+    """The path of the page that a name, a link or a path means. NoInput when there is none."""
+    wanted = page.link_key(page.name_of(name))
+    place = next((place for place in PLACES if name.startswith(f"{place}/")), None)
+    matches = [
+        path
+        for path in paths(home, (place,) if place else (KNOWLEDGE,))
+        if page.link_key(page.name_of(path)) == wanted
+    ]
+    exact = [path for path in matches if page.name_of(path) == page.name_of(name)]
+    if not matches:
+        raise NoInput(
+            f"no page '{page.name_of(name)}'", cure="see the names with: ls $MIND_HOME/knowledge"
+        )
+    return (exact or matches)[0]
+
+
+def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
+    """A new page, on disk. A name that is taken is a Failure with code 1, unless it may get a number."""
+    number = 1
+    while True:
+        path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
+        home.relative(path)  # a link in its place must not lead out of the home
+        taken = (
+            os.path.lexists(home.path(path))
+            or place == KNOWLEDGE
+            and _has_like(home, page.name_of(path))
+        )
+        if not taken:
+            try:
+                files.create(home.path(path), data)
+                return path
+            except FileExistsError:  # a person was faster
+                pass
+        if not numbered:
+            by = "" if os.path.isfile(home.path(path)) else " by something that is no page"
+            raise Failure(
+                f"the name of '{path}' is taken{by}",
+                cure="give another one, or move away what has it",
+                code=NO_MATCH,
+            )
+        number += 1
+
+
+def _has_like(home: Home, name: str) -> bool:
+    key = page.link_key(name)
+    return any(page.link_key(page.name_of(path)) == key for path in paths(home, (KNOWLEDGE,)))
+
+
+def change(
+    home: Home, path: str, edit: Callable[[bytes], bytes], *, settled: bool = False
+) -> list[str]:
+    """Change a page that a person may be saving at this moment. Returns where saves that collided with it are kept.
+
+    `settled`: what a change that was killed had left in its folder is cleared up already.
+    """
+    full = home.path(home.relative(path))
+    if not settled:
+        exchange.recover(full)
+    try:
+        return exchange.edit(full, edit).conflicts
+    except FileNotFoundError:
+        raise NoInput(
+            f"no page '{path}'", cure="see the names with: ls $MIND_HOME/knowledge"
+        ) from None

@@ -1,0 +1,226 @@
+"""What is kept how long, and letting the rest go: a tombstone first, then the file.
+
+    knowledge/ of type user, project          for ever
+    knowledge/ of type agent-feedback         60 days from the date in its head
+    knowledge/ of type reference              90 days from the date in its head
+    raw/compaction/*.md                       30 days from its last change
+    raw/sessions/<cwd>/*.jsonl                14 days from its last change; a folder left empty goes
+    raw/maintenance-log/*.jsonl               30 days from its last change; markers stay
+
+A page without a date that can be read stays, and so does a file of another type, in another folder, or of the future. Logs
+are never touched. Owns these rules. Refuses to know the index: whoever lets files go takes their text out of it (agent.forgetting).
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import NamedTuple
+
+from ...formats import day
+from ...formats.page import page
+from ...ground import clock, exchange, files
+from ...ground.errors import Failure, InputOutput
+from ...ground.paths import Home
+from ..log.verify import Finding
+from . import maintenance, pages
+
+DATED = {"agent-feedback": 60, "reference": 90}  # days by type
+COMPACTION_DAYS, SESSION_DAYS, LOG_DAYS = 30, 14, 30
+SESSIONS, LOG = "raw/sessions", "raw/maintenance-log"
+MARKERS = frozenset({"window-heads.jsonl"})  # no log of operations: it proves the logs
+
+
+class Expired(NamedTuple):
+    """A file whose time is over. `day` is what its age was counted from."""
+
+    path: str
+    rule: str
+    day: str
+    age: int  # days
+
+    @property
+    def finding(self) -> Finding:
+        return Finding(
+            self.path, 1, "expired", f"{self.rule}; this is of {self.day}, {self.age} days ago"
+        )
+
+
+class Gone(NamedTuple):
+    expired: Expired
+    data: bytes  # what a page held; nothing of other files, which no index has
+
+
+class Unfinished(InputOutput):
+    """Some of what is expired is still there, because a file failed; the rest, `gone`, went."""
+
+    def __init__(self, failed: OSError, gone: list[Gone]):
+        failure = files.failure(failed)
+        super().__init__(
+            failure.what, place=failure.place, cure="see to it, the others went", code=failure.code
+        )
+        self.gone = gone
+
+
+def expired(home: Home, now: int) -> Iterator[Expired]:
+    """What retention would let go, in order of the paths."""
+    yield from _pages(home, now)
+    yield from _changed_before(
+        home, pages.COMPACTION, (".md",), COMPACTION_DAYS, "a summary is kept 30 days", now
+    )
+    for folder in _folders(home, SESSIONS):
+        yield from _changed_before(
+            home, folder, (".jsonl",), SESSION_DAYS, "a session is kept 14 days", now
+        )
+    for found in _changed_before(
+        home, LOG, (".jsonl",), LOG_DAYS, "a maintenance log is kept 30 days", now
+    ):
+        # this month's is being written
+        if os.path.basename(found.path) not in MARKERS and clock.text(now)[:7] not in found.path:
+            yield found
+
+
+def let_go(home: Home, now: int, take_out: Callable[[list[Gone]], None]) -> list[Gone]:
+    """Delete what is expired; the caller holds the lock. What somebody saves at that moment stays.
+
+    `take_out` is given the pages when their tombstones are on disk and they are still there: killed anywhere before they
+    went, the next run finds them still expired, and does all of it again. A file that fails stops no other: Unfinished says so
+    at the end.
+    """
+    failed: list[OSError] = []
+    for folder in (*pages.PLACES, LOG, *_folders(home, SESSIONS)):
+        with _noting(failed):
+            exchange.recover_all(home.path(folder))
+    texts: list[Gone] = []
+    others: list[Gone] = []
+    known = maintenance.buried(home)
+    for found in expired(home, now):
+        full = home.path(found.path)
+        with _noting(failed):
+            try:
+                data = files.read(full)
+                if not _is_still_expired(home, found, data, now):
+                    continue
+            except (
+                FileNotFoundError,
+                PermissionError,
+            ):  # a person was faster; or it is not ours to read
+                continue
+            maintenance.record_forgotten(
+                home,
+                now,
+                found.path,
+                hashlib.sha256(data).hexdigest(),
+                found.day,
+                found.rule,
+                known,
+            )
+            if found.path.endswith(".md"):
+                texts.append(Gone(found, data))
+            elif _remove(full, data):
+                others.append(Gone(found, b""))
+    take_out(texts)
+    gone: list[Gone] = []
+    for each in texts:
+        with _noting(failed):
+            gone += [each] * _remove(home.path(each.expired.path), each.data)
+    for folder in _folders(home, SESSIONS):
+        _remove_empty(home.path(folder))
+    if failed:
+        raise Unfinished(failed[0], gone + others)
+    return gone + others
+
+
+@contextmanager
+def _noting(failed: list[OSError]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        failed.append(error)
+
+
+def _remove(full: str, data: bytes) -> bool:
+    try:
+        return exchange.remove(full, data)
+    except FileNotFoundError:  # a person was faster
+        return True
+
+
+def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool:
+    """Whether these bytes of the file are what is over: a person may have saved it since."""
+    if os.path.dirname(found.path) == pages.KNOWLEDGE:
+        return expired_page(page.read(pages.beginning(data), found.path), day.of(now)) is not None
+    changed = os.stat(home.path(found.path), follow_symlinks=False).st_mtime_ns // 1_000_000
+    return clock.text(changed)[:10] == found.day
+
+
+def _pages(home: Home, now: int) -> Iterator[Expired]:
+    for path in pages.paths(home, (pages.KNOWLEDGE,)):
+        try:
+            found = expired_page(pages.read(home, path), day.of(now))
+        except (
+            OSError,
+            Failure,
+        ):  # gone meanwhile, or not to be read: nothing to be deleted unseen
+            continue
+        if found:
+            yield found
+
+
+def expired_page(read: page.Page, today: date) -> Expired | None:
+    """What is over of a page of knowledge, by its head."""
+    days = DATED.get(read.type) if "type" in read.lines and not _unsure(read.problems) else None
+    age = (today - read.day).days if read.day else 0
+    if days is None or not read.day or age <= days:
+        return None
+    return Expired(read.path, f"{read.type} is kept {days} days", read.day.isoformat(), age)
+
+
+def _unsure(problems) -> bool:
+    """Whether type or date of a page are not for sure what its author meant."""
+    return any(
+        problem.code in ("type", "date", "twice", "yaml", "head", "text") for problem in problems
+    )
+
+
+def _changed_before(
+    home: Home, folder: str, endings: tuple[str, ...], days: int, rule: str, now: int
+) -> Iterator[Expired]:
+    try:
+        found = sorted(os.scandir(home.path(folder)), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in found:
+        if (
+            entry.name.endswith(endings)
+            and not entry.name.startswith(".")
+            and entry.is_file(follow_symlinks=False)
+        ):
+            changed = entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
+            if now - changed > days * clock.DAY:
+                yield Expired(
+                    f"{folder}/{entry.name}",
+                    rule,
+                    clock.text(changed)[:10],
+                    (now - changed) // clock.DAY,
+                )
+
+
+def _folders(home: Home, place: str) -> list[str]:
+    try:
+        return sorted(
+            f"{place}/{e.name}"
+            for e in os.scandir(home.path(place))
+            if e.is_dir(follow_symlinks=False)
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _remove_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+        files.sync_folder(os.path.dirname(folder))
+    except OSError:  # it holds something
+        pass

@@ -1,0 +1,1 @@
+"""The state files of a team of agents."""

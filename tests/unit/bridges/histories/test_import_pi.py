@@ -1,0 +1,99 @@
+"""What skills/pi logs of a session, and what an import of its file gives, are the same events."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import histories
+import pytest
+from plainmind.bridges.histories import importing, registry
+from plainmind.bridges.histories.said import Said
+from scene import ROOT
+
+NODE = shutil.which("node")
+FILES = os.path.join(ROOT, "skills", "pi", "files.js")
+
+
+def imported(*paths: Path) -> list[dict[str, Any]]:
+    choice = importing.Choice(tuple(map(str, paths)))
+    found = importing.run(registry.history("pi"), choice, lambda done, of: None)
+    return [json.loads(one.line()) for one in found if isinstance(one, Said)]
+
+
+def logged(*paths: Path) -> list[dict[str, Any]]:
+    """The events that the extension makes of the same files."""
+    assert NODE
+    script = f"import {{ eventsOf }} from {json.dumps(FILES)}; console.log(JSON.stringify(process.argv.slice(1).flatMap(eventsOf)));"
+    command = [NODE, "--input-type=module", "--eval", script, "--", *map(str, paths)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+@pytest.fixture
+def sessions(tmp_path) -> list[Path]:
+    """A session, a fork of it, and a fork of that, whose ids the log does not take for contexts."""
+    first = histories.jsonl(
+        tmp_path / "1.jsonl", histories.header("first"), *histories.pi_entries()
+    )
+    fork = histories.header("Fork É 𝄞", 10, parentSession=str(first))
+    second = histories.jsonl(
+        tmp_path / "2.jsonl", fork, *histories.pi_entries(), *histories.pi_entries(10)
+    )
+    last = histories.header("third/", 11, parentSession=str(second))
+    third = histories.jsonl(
+        tmp_path / "3.jsonl",
+        last,
+        *histories.pi_entries(),
+        *histories.pi_entries(10),
+        *histories.pi_entries(11),
+    )
+    return [first, second, third]
+
+
+@pytest.mark.skipif(not NODE, reason="node is not installed")
+def test_an_import_gives_the_events_that_the_extension_logs(sessions):
+    events = imported(*sessions)
+    assert events == logged(*sessions)
+    assert {event["context"] for event in events} == {
+        "pi/first",
+        *(e["context"] for e in events if len(e["context"]) == 35),
+    }
+    assert len({(event["context"], event["id"]) for event in events}) == 3 * len(histories.PI)
+
+
+def test_what_a_fork_repeats_belongs_to_its_origin_even_when_the_files_were_moved(
+    sessions, tmp_path
+):
+    before = imported(*sessions)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for path in sessions:
+        shutil.move(path, moved)
+    assert imported(moved) == before
+
+
+def test_a_fork_whose_origin_is_gone_has_all_of_it(tmp_path):
+    fork = histories.header("fork", 10, parentSession="/nowhere/gone.jsonl")
+    path = histories.jsonl(tmp_path / "f.jsonl", fork, *histories.pi_entries())
+    assert {event["context"] for event in imported(path)} == {"pi/fork"}
+
+
+def test_the_first_format_and_what_is_no_session_are_refused(tmp_path):
+    old = histories.jsonl(
+        tmp_path / "old.jsonl",
+        {**histories.header(), "version": 1},
+        histories.entry(1, "user", "x"),
+    )
+    other = histories.jsonl(tmp_path / "other.jsonl", {"type": "message"})
+    good = histories.jsonl(
+        tmp_path / "z.jsonl", histories.header(), histories.entry(1, "user", "x")
+    )
+    found = list(
+        importing.run(
+            registry.history("pi"), importing.Choice((str(tmp_path),)), lambda done, of: None
+        )
+    )
+    assert [str(one).partition(": ")[0] for one in found[:2]] == [f"{old}:1", f"{other}:1"]
+    assert isinstance(found[2], Said) and good.exists()

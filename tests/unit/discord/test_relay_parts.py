@@ -1,0 +1,451 @@
+"""The relay's parts without a process: ledger, lanes, names and links, the parts of an answer, settings, signs of life."""
+
+import asyncio
+import json
+import os
+import random
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from loopback import BaseHTTPRequestHandler, listening
+from plainmind.ground import files
+from plainmind.ground.errors import Busy, Misconfigured
+from plainmind.surfaces.discord import attachments, delivery, lanes, life, snowflake, whose
+from plainmind.surfaces.discord.journal import Journal
+from plainmind.surfaces.discord.ledger import (
+    Attached,
+    Incoming,
+    Ledger,
+    answered,
+    began,
+    done,
+    kept,
+    posted,
+    posting,
+    received,
+    returned,
+)
+from scene import NOW
+
+
+def incoming(ms=0, author=1, text="hello", context="discord-thread/7", **more):
+    return Incoming(
+        snowflake.at(NOW + ms) + more.pop("after", 0), context, 7, "Ann", author, text, **more
+    )
+
+
+@pytest.fixture
+def ledger(home):
+    return Ledger(home.path("relay", "inbox.jsonl"))
+
+
+def step(ledger, *steps):
+    """Steps known and written, as the relay does it."""
+    for record in steps:
+        ledger.take(record)
+    ledger.write(steps)
+
+
+def state(ledger):
+    """All there is to know of a ledger, so that two can be compared."""
+    turns = {
+        id: (turn.of, turn.attempts, turn.text, turn.how, turn.posted, turn.posting)
+        for id, turn in sorted(ledger.turns.items())
+    }
+    return ledger.waiting, ledger.kept, turns, ledger.open, ledger.done, ledger.latest
+
+
+# --- the ledger
+
+
+def test_a_ledger_read_again_is_as_it_was_after_every_step(home, ledger):
+    one, two = incoming(quoted="what", attached=(Attached("a.txt", "http://x/", 3),)), incoming(1)
+    steps = [
+        received(one), received(two), kept(one.id, ["/a"], ["b"]), began([one, two]), returned(two.id), began([one, two]),
+        answered(two.id, "text\u2028\n", "answered"), posting(two.id, 0), posted(two.id, 0, 99), posting(two.id, 1), posted(two.id, 1, 100),
+        done([one.id, two.id]),
+    ]  # fmt: skip
+    before = repr(state(ledger))
+    for record in steps:
+        step(ledger, record)
+        assert state(Ledger(ledger.path)) == state(ledger)
+        assert repr(state(ledger)) != before, record
+        before = repr(state(ledger))
+    assert (ledger.waiting, ledger.turns, ledger.kept, ledger.open) == ({}, {}, {}, set())
+    assert ledger.knows(one.id) and ledger.knows(two.id)
+
+
+def scenario(draw):
+    """Steps as a relay may make them, some of them left out at the end."""
+    steps, messages = (
+        [],
+        [incoming(n, context=f"discord-thread/{draw.randrange(3)}") for n in range(12)],
+    )
+    for context in sorted({m.context for m in messages}):
+        mine = [m for m in messages if m.context == context]
+        steps += map(received, mine)
+        while mine:
+            of, mine = mine[: (count := draw.randint(1, 3))], mine[count:]
+            steps += [kept(m.id, [f"/{m.id}"], []) for m in of if draw.random() < 0.3]
+            for _ in range(draw.randint(1, 3)):
+                steps += [began(of)] + ([returned(of[-1].id)] if draw.random() < 0.4 else [])
+            steps += [answered(of[-1].id, "text", "answered")]
+            for part in range(draw.randint(0, 3)):
+                steps += [posting(of[-1].id, part), posted(of[-1].id, part, draw.randrange(1000))]
+            steps += [done([m.id for m in of])]
+            if draw.random() < 0.3:
+                break
+    return steps[: draw.randint(0, len(steps))]
+
+
+@given(st.integers(0, 10_000))
+def test_a_ledger_that_is_compacted_says_the_same(tmp_path_factory, seed):
+    ledger = Ledger(str(tmp_path_factory.mktemp("ledger") / "inbox.jsonl"))
+    step(ledger, *scenario(random.Random(seed)))
+    before = state(ledger)
+    ledger.replace(ledger.whole())
+    assert state(ledger) == before == state(Ledger(ledger.path))
+
+
+def test_what_was_torn_by_a_crash_is_left_out_and_what_follows_is_not_damaged(ledger):
+    one, two = incoming(), incoming(1)
+    step(ledger, received(one), received(two))
+    with open(ledger.path, "rb+") as file:
+        file.truncate(os.path.getsize(ledger.path) - 10)
+    again = Ledger(ledger.path)
+    assert again.knows(one.id) and not again.knows(two.id)
+    step(again, received(two))
+    assert state(Ledger(ledger.path)) == state(again) == state(ledger)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b'{"did":"began"}',
+        b'{"did":"done","of":3}',
+        b"null",
+        b"\xff",
+        b'{"did":"received","message":{"id":1}}',
+    ],
+)
+def test_a_line_that_cannot_be_read_hides_no_other(ledger, line):
+    step(ledger, received(incoming()))
+    with open(ledger.path, "ab") as file:
+        file.write(line + b"\n")
+    step(Ledger(ledger.path), received(incoming(1)))
+    assert len(Ledger(ledger.path).open) == 2
+
+
+def test_what_is_done_is_known_until_the_cursor_has_passed_it(ledger):
+    one, two = incoming(), incoming(60_000)
+    step(ledger, received(one), received(two), done([one.id, two.id]))
+    ledger.forget(one.id)
+    assert not ledger.knows(one.id) and ledger.knows(two.id)
+
+
+def test_a_ledger_grows_large_only_by_what_is_new(ledger, monkeypatch):
+    monkeypatch.setattr("plainmind.surfaces.discord.ledger.LEAST", 1000)
+    step(ledger, *(received(incoming(n)) for n in range(20)))
+    assert ledger.large
+    ledger.replace(ledger.whole())
+    assert not ledger.large and not Ledger(ledger.path).large
+    step(ledger, *(received(incoming(100 + n)) for n in range(30)))
+    assert ledger.large and Ledger(ledger.path).large
+
+
+def test_steps_written_at_once_share_a_write_and_keep_their_order(ledger, monkeypatch):
+    writes, real = [], Ledger.write
+    monkeypatch.setattr(
+        Ledger, "write", lambda self, records: (writes.append(len(records)), real(self, records))[1]
+    )
+
+    async def live():
+        journal = Journal(ledger)
+        await asyncio.gather(*(journal.write(received(incoming(n))) for n in range(50)))
+
+    asyncio.run(live())
+    assert len(writes) < 10 and sum(writes) == 50
+    ids = [json.loads(line)["message"]["id"] for line in open(ledger.path)]
+    assert ids == sorted(ids) and len(ids) == 50
+
+
+# --- lanes
+
+
+def test_what_one_person_said_in_one_go_is_one_turn_whatever_the_order_it_came_in():
+    said = [incoming(ms) for ms in (0, 2000, 4000, 6001)]
+    for order in (said, said[::-1], said[2:] + said[:2]):
+        assert lanes.together(order) == said[:3]
+    assert lanes.together([]) == []
+
+
+def test_another_person_ends_a_turn():
+    said = [incoming(0), incoming(1, author=2), incoming(2)]
+    assert lanes.together(said) == said[:1]
+
+
+def test_a_turn_is_never_longer_or_of_more_messages_than_set():
+    assert len(lanes.together(incoming(n) for n in range(100))) == lanes.MOST
+    half = "x" * (lanes.LONGEST // 2)
+    assert len(lanes.together(incoming(n, text=half) for n in range(3))) == 2
+    assert (
+        len(lanes.together(incoming(n, text=half * 3) for n in range(3))) == 1
+    )  # one is always taken
+
+
+def test_the_text_of_a_turn_is_its_messages_lines_and_what_is_to_be_known_of_files():
+    assert (
+        lanes.text([incoming(text="a\nb"), incoming(text=""), incoming(text="c")], ["d is gone"])
+        == "a\nb\nc\n(d is gone)"
+    )
+    assert lanes.text([incoming(text="")]) == ""
+
+
+# --- names
+
+
+@given(st.text())
+def test_every_name_is_made_safe(name):
+    safe = attachments.safe_name(name)
+    assert 0 < len(safe) <= 72 and set(safe) <= set(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+    )
+    assert safe[0] not in ".-" and safe[-1] != "."
+
+
+@pytest.mark.parametrize("name, safe", [
+    ("a.txt", "a.txt"), ("../../etc/passwd", "passwd"), ("a\\b.txt", "b.txt"), ("Tax 2026 (final).pdf", "Tax-2026-final-.pdf"), ("", "file"), ("...", "file"),
+    ("😀", "file"), ("x" * 300 + ".pdf", "x" * 60 + ".pdf"), ("archive.tar.gz", "archive.tar.gz"), ("a." + "b" * 300, "a." + "b" * 11), (".env", "env"),
+    ("n" * 59 + "-tail", "n" * 59 + "-"),
+])  # fmt: skip
+def test_names_that_people_give(name, safe):
+    assert attachments.safe_name(name) == safe
+
+
+# --- fetching, from a server of this machine
+
+
+class Files(BaseHTTPRequestHandler):
+    """`/N` is N bytes, in chunks without a length; other paths are other statuses."""
+
+    def do_GET(self):
+        what = self.path[1:]
+        if what in ("404", "500", "429", "302"):
+            self.send_response(int(what))
+            self.send_header("Location", "/5")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.end_headers()
+        try:
+            for _ in range(int(what) // 1000):
+                self.wfile.write(bytes(1000))
+            self.wfile.write(bytes(int(what) % 1000))
+        except OSError:  # nobody wants the rest
+            pass
+
+
+@pytest.fixture(scope="module")
+def address():
+    with listening(Files) as url:
+        yield url
+
+
+def keep(home, address, *names, size=1):
+    message = incoming(
+        attached=tuple(Attached(f"{name}.bin", f"{address}/{name}", size) for name in names)
+    )
+    return message.id, *asyncio.run(attachments.keep(home, message))
+
+
+def test_a_file_of_the_largest_size_is_kept_and_one_byte_more_is_not(home, address, monkeypatch):
+    monkeypatch.setattr(attachments, "LARGEST", 100_000)
+    id, paths, notes = keep(home, address, "100000", "100001", "50000000")
+    assert [os.path.getsize(path) for path in paths] == [100_000]
+    assert notes == [
+        f"attachment '{name}.bin' was not kept: more than 0 MB" for name in ("100001", "50000000")
+    ]
+
+
+def test_what_discord_refuses_is_told_and_what_may_pass_is_raised(home, address):
+    id, paths, notes = keep(home, address, "404", "302", "5")
+    assert len(paths) == 1 and notes == [
+        f"attachment '{code}.bin' was not kept: Discord answered {code}" for code in (404, 302)
+    ]
+    for code in ("500", "429"):
+        with pytest.raises(aiohttp.ClientError):
+            keep(home, address, "5", code)
+
+
+def test_a_fetch_done_again_makes_the_same_files(home, address):
+    first, second = keep(home, address, "5", "7"), keep(home, address, "5", "7")
+    assert first == second and len(os.listdir(home.path("relay", "files"))) == 2
+
+
+# --- the parts of an answer
+
+
+@pytest.fixture
+def workspace(home):
+    os.makedirs(home.workspace)
+    for name in ("a.txt", "b.txt"):
+        with open(os.path.join(home.workspace, name), "w") as file:
+            file.write(name)
+    return home.workspace
+
+
+def test_an_answer_of_nothing_has_no_part(home):
+    assert delivery.parts(home, "") == [] == delivery.parts(home, "\n \n")
+
+
+def test_a_short_answer_is_one_part_and_its_files_go_with_it(home, workspace):
+    assert delivery.parts(home, "hello") == [delivery.Part("hello")]
+    assert delivery.parts(home, "see [a](a.txt)") == [
+        delivery.Part("see a", (os.path.join(os.path.realpath(workspace), "a.txt"),))
+    ]
+
+
+def test_ten_messages_are_messages_and_more_are_a_file(home, workspace):
+    line = "x" * 1999
+    assert delivery.parts(home, "\n".join([line] * 10)) == [delivery.Part(line)] * 10
+    text = "\n".join([line] * 11)
+    assert delivery.parts(home, text) == [
+        delivery.Part(line),
+        delivery.Part("(the whole answer is in the file)", (), text),
+    ]
+
+
+def test_a_link_in_a_block_that_is_never_closed_stays(home, workspace):
+    text = "[a](a.txt)\n```\n[b](b.txt)\n~~~\n[b](b.txt)"
+    assert attachments.named(home, text) == (
+        "a\n```\n[b](b.txt)\n~~~\n[b](b.txt)",
+        [os.path.realpath(os.path.join(workspace, "a.txt"))],
+    )
+
+
+def test_a_file_named_twice_goes_once_and_is_counted_once(home, workspace, monkeypatch):
+    monkeypatch.setattr(attachments, "OUTGOING", 10)
+    found = attachments.named(home, "[a](a.txt) [a](./a.txt) [b](b.txt) [a](a.txt)")
+    assert found.text == "a a b a" and len(found.files) == 2
+    monkeypatch.setattr(attachments, "OUTGOING", 9)
+    assert attachments.named(home, "[a](a.txt) [b](b.txt)").text == "a b (not attached: 0.0 MB)"
+
+
+def test_text_that_is_no_unicode_can_be_posted(home):
+    assert delivery.parts(home, "half of an emoji: \ud83d") == [
+        delivery.Part("half of an emoji: ?")
+    ]
+
+
+@given(st.text(alphabet="[]()<>!ab./\\~`\n %2e0", max_size=60))
+def test_nothing_but_the_folders_that_may_go_goes(tmp_path_factory, text):
+    from plainmind.ground.paths import Home
+
+    home = Home(str(tmp_path_factory.getbasetemp() / "guarded"))
+    os.makedirs(os.path.join(home.workspace, "a"), exist_ok=True)
+    for path in (os.path.join(home.workspace, "b"), home.path("b"), home.path(".env")):
+        with open(path, "w") as file:
+            file.write("x")
+    found = attachments.named(home, text)
+    assert set(found.files) <= {os.path.realpath(os.path.join(home.workspace, "b"))}
+    if not found.files:
+        assert found.text == text
+
+
+# --- who the relay is
+
+
+GIVEN = {"DISCORD_TOKEN": "abc.def", "DISCORD_CHANNEL_ID": "123", "DISCORD_API_BASE": ""}
+
+
+def presence(allow="1, 2 3", **given):
+    return whose.presence(GIVEN | given, {"relay.allow": allow})
+
+
+def test_a_presence_is_read_from_settings():
+    assert presence() == whose.Presence("abc.def", 123, frozenset({1, 2, 3}), "")
+    assert (
+        presence(DISCORD_API_BASE="http://127.0.0.1:1/api/v10").api == "http://127.0.0.1:1/api/v10"
+    )
+
+
+@pytest.mark.parametrize("given, says", [
+    ({"DISCORD_TOKEN": ""}, "DISCORD_TOKEN is missing"), ({"DISCORD_TOKEN": "a b"}, "is no token"), ({"DISCORD_TOKEN": "a\nb"}, "is no token"),
+    ({"DISCORD_CHANNEL_ID": ""}, "DISCORD_CHANNEL_ID is missing"), ({"DISCORD_CHANNEL_ID": "#agent"}, "'#agent' is no channel"),
+    ({"DISCORD_CHANNEL_ID": "١٢٣"}, "is no channel"), ({"allow": ""}, "names nobody"), ({"allow": "ada"}, "'ada' is no user"),
+    ({"allow": "1,ada#0001"}, "is no user"), ({"DISCORD_API_BASE": "discord.com"}, "is no address"),
+    ({"DISCORD_API_BASE": "https://x/api?y"}, "is no address"),
+])  # fmt: skip
+def test_what_is_missing_or_wrong_is_said_and_the_token_is_not(given, says):
+    with pytest.raises(Misconfigured, match=says) as raised:
+        presence(**given)
+    assert "abc.def" not in str(raised.value)
+
+
+def test_there_is_one_relay_of_a_home(home):
+    with whose.only_one(home), pytest.raises(Busy, match="running already"), whose.only_one(home):
+        pass
+    with whose.only_one(home):
+        pass
+
+
+# --- signs of life
+
+
+def test_a_cursor_is_kept(home, ledger):
+    own = life.Life(home, ledger)
+    assert own.cursor is None
+    own.keep_cursor(42)
+    assert life.Life(home, ledger).cursor == 42
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"cursor":"x"}', "\x00"])
+def test_a_cursor_that_cannot_be_read_is_none(home, ledger, content):
+    files.make_folder(home.path("relay"))
+    with open(home.path("relay", "cursor.json"), "w") as file:
+        file.write(content)
+    assert life.Life(home, ledger).cursor is None
+
+
+def test_a_relay_is_alive_as_long_as_the_gateway_answers(home, ledger):
+    assert life.sign(home, NOW) is None
+    life.Life(home, ledger).beat()
+    os.utime(home.path("relay", "alive"), (NOW / 1000 - 149, NOW / 1000 - 149))
+    assert str(life.sign(home, NOW)) == "alive: the gateway last answered 2 min ago"
+    assert str(life.sign(home, NOW + 2000)) == "not alive: the gateway last answered 3 min ago"
+    assert life.sign(home, NOW - 10**6).silence == 0  # a clock that was set back
+    for nobody in ("2026-01-30T14:23:55Z 99999999\n", "\n", "x y\n"):
+        with open(home.path("relay", "alive"), "w") as file:
+            file.write(nobody)
+        assert str(life.sign(home, NOW)).startswith("not running: ")
+
+
+def test_a_stranger_is_told_of_once_and_a_crowd_is_not_remembered(home, ledger):
+    own = life.Life(home, ledger)
+    assert [own.stranger(n) for n in (1, 1, 2)] == [True, False, True]
+    assert sum(own.stranger(n) for n in range(5000)) == life.STRANGERS - 2
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [
+        (0, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (200_000, "2 days"),
+    ],
+)
+def test_a_span_is_said_in_one_unit(seconds, text):
+    assert life.span(seconds) == text
+
+
+@given(st.integers(NOW, NOW + 10**12), st.integers(0, 2**22 - 1))
+def test_an_id_is_made_of_its_time(instant, low):
+    assert snowflake.instant(snowflake.at(instant) + low) == instant
+    assert snowflake.at(0) == 0
