@@ -39,13 +39,13 @@ aside() { # NAME COMMAND...
   echo $? > "$beside/$lane.code"
 }
 {
-  aside relay env FAULTS=quick .venv/bin/python -m pytest tests/unit/surfaces tests/faults/test_relay_*.py -m 'not slow'
+  aside relay env FAULTS=quick .venv/bin/python -m pytest tests/unit/discord tests/faults/test_relay_*.py -m 'not slow'
   aside faults env FAULTS=quick .venv/bin/python -m pytest tests/faults --ignore-glob='*/test_relay_*' -m 'not slow'
 } &
 
 # shellcheck disable=SC2086 # words
 try bats env TMPDIR="${memory:-${TMPDIR:-/tmp}}" .venv/bin/bats $jobs tests/bats
-try unit env TMPDIR="${memory:-${TMPDIR:-/tmp}}" .venv/bin/python -m pytest tests/unit --ignore=tests/unit/surfaces -m 'not slow'
+try unit env TMPDIR="${memory:-${TMPDIR:-/tmp}}" .venv/bin/python -m pytest tests/unit --ignore=tests/unit/discord -m 'not slow'
 wait
 for lane in relay faults; do
   try "$lane" sh -c 'cat "$0"; exit "$(cat "$0.code")"' "$beside/$lane"

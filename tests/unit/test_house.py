@@ -6,30 +6,13 @@ import re
 import subprocess
 import sys
 
+import house
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIB = os.path.join(ROOT, "lib", "plainmind")
 BIN = os.path.join(ROOT, "bin")
 COMMANDS = sorted(os.listdir(BIN))
-
-#: from the ground up; a module may import from its own floor and from those below
-FLOORS = [
-    "ground",
-    "formats",
-    "truth",
-    "bridges",
-    "work",
-    "providers",
-    "index",
-    "recall",
-    "memory",
-    "reminders",
-    "agent",
-    "surfaces",
-    "cli",
-]
-TOP = {"cli", "__init__"}
 
 sys.path.insert(0, os.path.join(ROOT, "lib"))
 
@@ -38,7 +21,9 @@ from plainmind.cli import manual  # noqa: E402
 from plainmind.ground import config  # noqa: E402
 from plainmind.ground.errors import EXIT_CODES  # noqa: E402
 
-# --- floors
+# --- packages
+
+ALLOWED = {package.name: set(package.may_import) for package in house.PACKAGES}
 
 
 def modules():
@@ -48,16 +33,14 @@ def modules():
                 yield os.path.relpath(os.path.join(folder, name), LIB)
 
 
-def floor_of(module):
-    first = module.split(os.sep)[0].removesuffix(".py")
-    return len(FLOORS) - 1 if first in TOP else FLOORS.index(first)
-
-
-def imports(module, source):
-    """Modules of the house that a source imports, as paths below lib/plainmind; also inside functions."""
+def imported(module, source):
+    """Packages that a module's source imports from, as far as they are not its own; also inside functions."""
     here = module.split(os.sep)[:-1]
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("plainmind.")]
+            yield from (name.split(".")[1] for name in names)
+        elif isinstance(node, ast.ImportFrom):
             if node.level:
                 base = here[: len(here) - node.level + 1]
                 parts = base + (node.module.split(".") if node.module else [])
@@ -65,24 +48,25 @@ def imports(module, source):
                 parts = node.module.split(".")[1:]
             else:
                 continue
-            yield from ([parts[0]] if parts else [alias.name for alias in node.names])
+            found = [parts[0]] if parts else [alias.name for alias in node.names]
+            yield from (
+                name for name in found if name in ALLOWED and name != module.split(os.sep)[0]
+            )
 
 
-def climbs(module, source):
-    """Imports that go up."""
-    return [
-        name
-        for name in imports(module, source)
-        if name in FLOORS and FLOORS.index(name) > floor_of(module)
-    ]
+def forbidden(module, source):
+    """Packages that a module imports from and may not."""
+    return sorted(set(imported(module, source)) - ALLOWED.get(module.split(os.sep)[0], set()))
+
+
+def source_of(module):
+    with open(os.path.join(LIB, module), encoding="utf-8") as file:
+        return file.read()
 
 
 @pytest.mark.parametrize("module", sorted(modules()))
-def test_imports_go_down_only(module):
-    if module.startswith("cli" + os.sep):
-        return
-    with open(os.path.join(LIB, module), encoding="utf-8") as file:
-        assert climbs(module, file.read()) == []
+def test_a_module_imports_only_what_its_package_may(module):
+    assert forbidden(module, source_of(module)) == []
 
 
 @pytest.mark.parametrize(
@@ -90,12 +74,13 @@ def test_imports_go_down_only(module):
     [
         "from ..agent import turn",
         "from plainmind.agent.turn import Turn",
+        "import plainmind.agent.turn",
         "def f():\n    from ..cli import run",
         "from .. import cli",
     ],
 )
-def test_the_floor_check_sees_an_import_that_goes_up(source):
-    assert climbs(os.path.join("recall", "x.py"), source)
+def test_a_forbidden_import_is_seen(source):
+    assert forbidden(os.path.join("recall", "x.py"), source)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +89,29 @@ def test_the_floor_check_sees_an_import_that_goes_up(source):
         "from ..ground import clock",
         "from . import rank",
         "import json",
-        "from ..index.store import Store",
+        "from .. import __version__",
     ],
 )
-def test_the_floor_check_allows_what_goes_down(source):
-    assert not climbs(os.path.join("recall", "x.py"), source)
+def test_an_allowed_import_is_not_reported(source):
+    assert not forbidden(os.path.join("recall", "x.py"), source)
+
+
+def test_the_table_allows_nothing_that_nobody_imports_and_has_no_circle():
+    used = {name: set() for name in ALLOWED}
+    for module in modules():
+        if os.sep in module:
+            used[module.split(os.sep)[0]].update(imported(module, source_of(module)))
+    assert used == ALLOWED
+    below = set()
+    for package in house.PACKAGES:  # each one is built on those before it
+        assert set(package.may_import) <= below, package.name
+        below.add(package.name)
+
+
+def test_the_architecture_shows_the_table():
+    with open(os.path.join(ROOT, "ARCHITECTURE.md"), encoding="utf-8") as file:
+        page = file.read()
+    assert house.shown(page) == page, "run: python tests/house.py"
 
 
 def test_only_cli_prints_or_exits():

@@ -321,7 +321,7 @@ def test_the_machine_s_own_tables_are_never_asked(tmp_path):
     tables = os.path.join(os.path.dirname(str(tzdata.__file__)), "zoneinfo")
     shutil.copy(os.path.join(tables, "Asia", "Tokyo"), fake / "London")
     script = (
-        "import datetime, zoneinfo\nfrom plainmind.formats import occurrence\n"
+        "import datetime, zoneinfo\nfrom plainmind.formats.reminder import occurrence\n"
         "print(occurrence.instant(datetime.date(2026, 7, 1), datetime.time(12)),"
         " datetime.datetime(2026, 7, 1, 12, tzinfo=zoneinfo.ZoneInfo('Europe/London')).utcoffset())"
     )

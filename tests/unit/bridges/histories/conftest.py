@@ -1,4 +1,4 @@
-"""What takes 100 MB is run when it is asked for: pytest -m slow tests/unit/imports."""
+"""What takes 100 MB is run when it is asked for: pytest -m slow tests/unit/bridges."""
 
 
 def pytest_collection_modifyitems(config, items):
@@ -6,7 +6,7 @@ def pytest_collection_modifyitems(config, items):
         slow = [
             item
             for item in items
-            if item.get_closest_marker("slow") and "unit/imports" in item.nodeid
+            if item.get_closest_marker("slow") and "unit/bridges" in item.nodeid
         ]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]

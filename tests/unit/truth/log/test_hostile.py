@@ -237,7 +237,7 @@ def test_a_megabyte(home, log, content):
 def test_sixteen_million_lines_are_read_in_modest_memory():
     """An event of the greatest size, all line ends: scanning it once took 5 GB."""
     script = (
-        "import resource; from plainmind.formats import event;"
+        "import resource; from plainmind.formats.log import event;"
         "data = event.render('t', 0, 'user', '\\n' * 4_000_000)[0]; event.scan(data);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if __import__('sys').platform == 'darwin' else 1024) >> 10)"
     )

@@ -1,0 +1,113 @@
+"""What each package is for and what it may import: the table that `tests/unit/test_house.py` holds the code against,
+and that ARCHITECTURE.md shows (`python tests/house.py` writes it there).
+
+Exact: an import that the table does not allow fails, and so does an allowance that nothing uses.
+"""
+
+import os
+from typing import NamedTuple
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BEGIN, END = "<!-- house -->", "<!-- /house -->"
+
+
+class Package(NamedTuple):
+    name: str
+    job: str
+    may_import: tuple[str, ...]
+
+
+def _package(name: str, may_import: str, job: str) -> Package:
+    return Package(name, job, tuple(may_import.split()))
+
+
+#: from the ground up
+PACKAGES = [
+    _package(
+        "ground",
+        "",
+        "the machine: clock, paths, durable files and locks, streams, environment and secrets, "
+        "settings, errors",
+    ),
+    _package(
+        "formats",
+        "ground",
+        "grammars, text to records and back, pure: events, references, pins, pages, triples, "
+        "reminders, work states, skills",
+    ),
+    _package(
+        "truth",
+        "ground formats",
+        "the files of the home: logs, pages, work states; it alone writes them, each under its lock",
+    ),
+    _package(
+        "bridges", "ground formats", "other tools: their histories made into events and pages"
+    ),
+    _package(
+        "providers",
+        "ground formats",
+        "one class a server: embedders, chat models, Discord, HTTP; one retry policy",
+    ),
+    _package(
+        "index",
+        "ground formats truth",
+        "the derived store behind one protocol: files to rows, words, vectors, the graph",
+    ),
+    _package(
+        "recall", "ground formats index", "relevance, rank, budgets, injected blocks, reports: pure"
+    ),
+    _package(
+        "memory",
+        "ground formats truth providers index recall",
+        "truth, index, recall and providers put together: recalling, writing, forgetting, care",
+    ),
+    _package(
+        "reminders",
+        "ground formats providers",
+        "the reminders file, what is due, firing and its journal",
+    ),
+    _package(
+        "work",
+        "ground formats truth",
+        "sessions of a team of agents: what a verb does, what is shown",
+    ),
+    _package(
+        "agent",
+        "ground formats truth providers recall memory",
+        "one turn: the loop, its prompt, skills, bash and its sandbox",
+    ),
+    _package(
+        "surfaces",
+        "ground formats truth",
+        "where people are: Discord's gateway, the ledger of messages, delivery",
+    ),
+    _package(
+        "cli",
+        "ground formats memory agent",
+        "what every command shares: options, streams, exit codes, manuals; "
+        "the only place that prints or exits",
+    ),
+]
+
+
+def table() -> str:
+    """The packages as a Markdown table, the top one first."""
+    rows = ["| package | its job | may import |", "|---|---|---|"]
+    for package in reversed(PACKAGES):
+        allowed = ", ".join(f"`{name}`" for name in package.may_import) or "–"
+        rows.append(f"| `{package.name}` | {package.job} | {allowed} |")
+    return "\n".join(rows)
+
+
+def shown(page: str) -> str:
+    """ARCHITECTURE.md with the table as it is now."""
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    path = os.path.join(ROOT, "ARCHITECTURE.md")
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(shown(page))
