@@ -1,0 +1,93 @@
+"""A memory folder written by version 0.1.0 is read, verified and recalled the same today, and goes back.
+
+tests/fixtures/home was made by that version (make_home.sh), home_answers.json is what it answered. Going back is
+shown from the other side: the same commands, given to today's version, write the same bytes.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.path.join(ROOT, "bin")
+FIXTURES = os.path.join(ROOT, "tests", "fixtures")
+NOW = "2026-04-02T09:00:00Z"
+
+with open(os.path.join(FIXTURES, "home_answers.json"), encoding="utf-8") as file:
+    ANSWERS = json.load(file)
+
+
+def environment(home, **more):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MIND_")}
+    return {**kept, "MIND_HOME": str(home), **more}
+
+
+def run(home, command, *arguments):
+    return subprocess.run(
+        [os.path.join(BIN, command), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(home, MIND_NOW=NOW),
+    )
+
+
+def files(home):
+    """Path -> bytes of all that is not the index or a lock; ids drawn at random are masked."""
+    contents = {}
+    for folder, _, names in os.walk(home):
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), home)
+            if not path.startswith("index/") and not name.endswith("lock"):
+                with open(os.path.join(folder, name), "rb") as file:
+                    contents[path] = re.sub(rb"rid_[A-Z2-7]{12}", b"rid_X", file.read())
+    return contents
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    home = tmp_path_factory.mktemp("earlier") / "home"
+    shutil.copytree(os.path.join(FIXTURES, "home"), home)
+    return home
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: " ".join(answer["command"]))
+def test_it_is_answered_the_same(earlier, answer):
+    done = run(earlier, *answer["command"])
+    assert done.returncode == answer["code"], done.stderr
+    if "--json" not in answer["command"]:
+        assert done.stdout == answer["stdout"]
+        return
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    before = [json.loads(line) for line in answer["stdout"].splitlines()]
+    # keys may be added, and a sum of floats may be added up in another order
+    kept = [{key: r[key] for key in old} for r, old in zip(records, before, strict=True)]
+    assert kept == [pytest.approx(old) if flat(old) else old for old in before]
+
+
+def flat(record):
+    return not any(isinstance(value, dict | list) for value in record.values())
+
+
+def test_every_vector_of_it_still_counts(earlier):
+    status = json.loads(run(earlier, "mem-embed", "--status", "--json").stdout)
+    assert status["pending"] == 0 and status["ok"] > 0
+
+
+def test_reading_it_changes_no_byte(earlier):
+    run(earlier, "mem-recall", "--lexical", "door")
+    before, after = files(os.path.join(FIXTURES, "home")), files(earlier)
+    assert {path for path in after if path not in before} <= {"raw/maintenance-log/recalled.json"}
+    assert {path: after[path] for path in before} == before
+
+
+def test_the_same_commands_write_the_same_bytes(tmp_path):
+    script = os.path.join(FIXTURES, "make_home.sh")
+    done = subprocess.run(
+        ["sh", script, BIN, str(tmp_path / "home")], capture_output=True, env=environment(tmp_path)
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert files(tmp_path / "home") == files(os.path.join(FIXTURES, "home"))
