@@ -30,7 +30,7 @@ from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.index import embedding, store, sync, text  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall import rank, search  # noqa: E402
-from plainmind.truth.log.writer import Draft, Log  # noqa: E402
+from plainmind.truth.log.writer import EventDraft, Log  # noqa: E402
 
 FAR = 3650 * DAY  # so far away that recency is 0
 DATA = os.path.join(os.path.dirname(HERE), "..", "shared", "bench", "locomo")
@@ -92,7 +92,7 @@ def _write(home: Home, turns: list[dict]) -> dict[str, str]:
         instant = _instant(rows[0]["date"])
         log.start_window("discord-channel/bench", instant)
         drafts = [
-            Draft(instant + 1000 * i, "user", row["text"], {"author": row["speaker"]})
+            EventDraft(instant + 1000 * i, "user", row["text"], {"author": row["speaker"]})
             for i, row in enumerate(rows)
         ]
         for row, written in zip(

@@ -168,7 +168,7 @@ def turns(count: int) -> list[dict]:
 def _stamp(seconds: int) -> str:
     from plainmind.ground import clock
 
-    return clock.text(seconds * 1000)
+    return clock.to_text(seconds * 1000)
 
 
 def measure(name: str, floor: Cost) -> None:

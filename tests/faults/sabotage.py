@@ -20,7 +20,7 @@ def unsynced() -> None:
 
 def unsynced_folders() -> None:
     """Files are synced, the folders they are in are not."""
-    files.settle = files.sync_folder = lambda path: None
+    files.sync_with_parent = files.sync_folder = lambda path: None
 
 
 def halves() -> None:

@@ -13,7 +13,7 @@ import pytest
 from plainmind.ground import files
 from plainmind.ground.paths import Home
 from plainmind.truth.log import reader, verify
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, ROOT, STAMP, TIME
 
 CONTEXT = "test/disk"
@@ -45,7 +45,7 @@ def disk(mounts, tmp_path):
         ):
             pytest.skip("no tmpfs can be mounted here")
         home = Home(str(folder / "home"))
-        Log(home).append(CONTEXT, [Draft(NOW, "user", "before", {})], NOW)
+        Log(home).append(CONTEXT, [EventDraft(NOW, "user", "before", {})], NOW)
         return home
 
     yield mounted
@@ -78,7 +78,7 @@ def snapshot(home: Home) -> dict[str, bytes]:
 
 
 def contents(home: Home) -> list[str]:
-    opened = reader.window(home, WINDOW)
+    opened = reader.read_window(home, WINDOW)
     return [opened.event(block).content for block in opened.blocks()]
 
 
@@ -111,7 +111,7 @@ def test_a_full_disk(disk):
             )
             assert snapshot(home) == before
         os.unlink(filler)
-        assert list(verify.verify(home, [])) == []
+        assert list(verify.verify_windows(home, [])) == []
         assert contents(home)[0] == "before"
     assert outcomes == {0, 74}, "the disk was never full, or always"
     assert run(home, *APPEND, stdin=b"after")[0] == 0
@@ -196,7 +196,7 @@ def test_a_disk_that_can_only_be_read(disk):
 def test_a_file_that_may_not_grow(tmp_path, room):
     """A quota: the write is short, in the middle of the event, and what was written of it is taken back."""
     home = Home(str(tmp_path / "home"))
-    Log(home).append(CONTEXT, [Draft(NOW, "user", "before" * 100, {})], NOW)
+    Log(home).append(CONTEXT, [EventDraft(NOW, "user", "before" * 100, {})], NOW)
     before = snapshot(home)
     code, printed, said = run(home, *APPEND, stdin=b"x" * 1000, limit=len(before[WINDOW]) + room)
     assert (code, printed) == (74, "") and said.count("\n") == 1, said

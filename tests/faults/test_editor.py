@@ -107,9 +107,9 @@ def by_exchange(home, path: str) -> int:
     gone: list[int] = []
 
     def change(data: bytes) -> bytes:
-        found = [r for r in reminder.read(data).reminders if r.msg.startswith("fired")][:1]
+        found = [r for r in reminder.parse(data).reminders if r.msg.startswith("fired")][:1]
         gone[:] = [1] * len(found)
-        return reminder.without(data, found)
+        return reminder.remove(data, found)
 
     done = file.edit(home, path, change)
     return len(gone) if done.identity else 0
@@ -118,9 +118,9 @@ def by_exchange(home, path: str) -> int:
 def by_replacing(home, path: str) -> int:
     """What must not be done: read, change, rename."""
     data = files.read(path)
-    found = [r for r in reminder.read(data).reminders if r.msg.startswith("fired")][:1]
+    found = [r for r in reminder.parse(data).reminders if r.msg.startswith("fired")][:1]
     time.sleep(0.01)  # however fast the machine is
-    files.replace(os.path.realpath(path), reminder.without(data, found), mode=0o640)
+    files.replace(os.path.realpath(path), reminder.remove(data, found), mode=0o640)
     return len(found)
 
 

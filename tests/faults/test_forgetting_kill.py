@@ -55,8 +55,8 @@ def past(home: Home, writes: int = 49) -> None:
 
 
 def check(home: Home, printed: list[str], ended: bool) -> None:
-    due = maintenance.writes(home)
-    stones = [(stone["path"], stone["sha256"]) for stone in maintenance.tombstones(home)]
+    due = maintenance.read_writes(home)
+    stones = [(stone["path"], stone["sha256"]) for stone in maintenance.read_tombstones(home)]
     assert len(set(stones)) == len(stones), f"buried twice: {stones}"
     for path in GONE:
         assert os.path.exists(home.path(path)) or path in dict(stones), (

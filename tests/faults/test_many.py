@@ -10,7 +10,7 @@ import pytest
 from plainmind.ground import exchange, files
 from plainmind.ground.paths import Home
 from plainmind.truth.log import pinning, reader, verify
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.work import sessions
 from plainmind.work import orders
 from scene import NOW, ROOT, STAMP, TIME
@@ -61,18 +61,20 @@ def test_64_processes_append_20_events_each(home):
     def work(number: int) -> list[str]:
         log = Log(home)
         return [
-            log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {"p": number})], NOW)[0].ref
+            log.append(CONTEXT, [EventDraft(NOW, "user", content(number, n), {"p": number})], NOW)[
+                0
+            ].ref
             for n in range(EVENTS)
         ]
 
     refs = together(work, PROCESSES)
-    opened = reader.window(home, WINDOW)
+    opened = reader.read_window(home, WINDOW)
     found = {e.ref: e.content for e in map(opened.event, opened.blocks())}
     assert len(found) == len(opened.entries) == PROCESSES * EVENTS, "lost, or not an event"
     for number, mine in enumerate(refs):
         assert [found[ref] for ref in mine] == [content(number, n) for n in range(EVENTS)]
         assert mine == sorted(mine, key=lambda ref: int(ref.rpartition(":")[2])), "out of order"
-    assert list(verify.verify(home, [])) == []
+    assert list(verify.verify_windows(home, [])) == []
     assert files.read(home.heads).count(b"\n") == PROCESSES * EVENTS
 
 
@@ -90,10 +92,10 @@ def test_64_commands_at_once(home):
     for number, command in enumerate(commands):
         ref, said = command.stdout.read().decode().strip(), command.stderr.read().decode()
         assert (command.wait(60), said) == (0, "")
-        assert reader.event_at(home, ref).content == content(number, 7)
+        assert reader.read_event(home, ref).content == content(number, 7)
     assert home.windows(CONTEXT) == [f"{STAMP}.md"]
-    assert len(reader.window(home, WINDOW).blocks()) == PROCESSES
-    assert list(verify.verify(home, [])) == []
+    assert len(reader.read_window(home, WINDOW).blocks()) == PROCESSES
+    assert list(verify.verify_windows(home, [])) == []
 
 
 def test_ids_that_many_bring_are_written_once(home):
@@ -102,17 +104,19 @@ def test_ids_that_many_bring_are_written_once(home):
     def work(_: int) -> list[str]:
         log, refs = Log(home), []
         for start in range(0, 60, 10):
-            drafts = [Draft(NOW, "user", f"line {n}", {"id": n}) for n in range(start, start + 10)]
+            drafts = [
+                EventDraft(NOW, "user", f"line {n}", {"id": n}) for n in range(start, start + 10)
+            ]
             refs += [w.ref for w in log.append(CONTEXT, drafts, NOW)]
         return refs
 
     answers = together(work, 16)
     assert all(answer == answers[0] for answer in answers)
-    opened = reader.window(home, WINDOW)
+    opened = reader.read_window(home, WINDOW)
     assert sorted(opened.event(b).content for b in opened.blocks()) == sorted(
         f"line {n}" for n in range(60)
     )
-    assert list(verify.verify(home, [])) == []
+    assert list(verify.verify_windows(home, [])) == []
 
 
 def test_windows_end_while_others_append(home):
@@ -123,29 +127,30 @@ def test_windows_end_while_others_append(home):
         if number % 4 == 0:
             return [log.start_window(CONTEXT, NOW + n) and "" for n in range(8)]
         return [
-            log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {})], NOW)[0].ref
+            log.append(CONTEXT, [EventDraft(NOW, "user", content(number, n), {})], NOW)[0].ref
             for n in range(EVENTS)
         ]
 
     answers = together(work, 16)
     for number, refs in enumerate(answers):
         if number % 4:
-            assert [reader.event_at(home, ref).content for ref in refs] == [
+            assert [reader.read_event(home, ref).content for ref in refs] == [
                 content(number, n) for n in range(EVENTS)
             ]
-    windows = [reader.window(home, f"logs/{CONTEXT}/{name}") for name in home.windows(CONTEXT)]
+    windows = [reader.read_window(home, f"logs/{CONTEXT}/{name}") for name in home.windows(CONTEXT)]
     assert len(windows) in (32, 33), "32 were started, and one more if somebody appended before"
     assert sum(len(window.blocks()) for window in windows) == 12 * EVENTS
     modes = [os.stat(home.path(window.path)).st_mode & 0o777 for window in windows]
     assert modes == [0o400] * (len(windows) - 1) + [0o600]
-    assert list(verify.verify(home, [])) == []
+    assert list(verify.verify_windows(home, [])) == []
 
 
 def test_pins_that_many_add_and_remove(home):
     """Every pin that was added and not removed is there once, and so is what a person wrote before."""
     log = Log(home)
     refs = [
-        w.ref for w in log.append(CONTEXT, [Draft(NOW, "user", str(n), {}) for n in range(64)], NOW)
+        w.ref
+        for w in log.append(CONTEXT, [EventDraft(NOW, "user", str(n), {}) for n in range(64)], NOW)
     ]
     files.make_folder(home.path("pins"))
     with open(home.pins, "wb") as file:
@@ -153,14 +158,14 @@ def test_pins_that_many_add_and_remove(home):
 
     def work(number: int) -> None:
         for ref in refs[number * 8 : number * 8 + 8]:
-            event = reader.event_at(home, ref)
+            event = reader.read_event(home, ref)
             pinning.pin(home, event)
             if event.line % 2:
                 pinning.unpin(home, event.path, event.line)
 
     together(work, 8)
     kept = sorted(ref for ref in refs if int(ref.rpartition(":")[2]) % 2 == 0)
-    assert sorted(pin.ref for pin in pinning.all_pins(home)) == kept
+    assert sorted(pin.ref for pin in pinning.read_pins(home)) == kept
     assert files.read(home.pins).startswith(b"mine, without an end\n")
     assert os.listdir(home.path("pins")) == ["pins.md"]
 
@@ -176,13 +181,13 @@ def states(home) -> dict:
     def broken(failure) -> None:
         raise failure
 
-    return {state.agent: state for state in sessions.states(home, SESSION, broken)}
+    return {state.agent: state for state in sessions.read_states(home, SESSION, broken)}
 
 
 def test_sixteen_write_the_state_of_one_agent_while_others_look(home):
     """Every task, artifact and step of every one is there, each one's in its order, and so is a person's key."""
     order(home, "backend", "start")
-    sessions.change(home, SESSION, "backend", lambda old: {**old, "theirs": [1.5]})
+    sessions.change_state(home, SESSION, "backend", lambda old: {**old, "theirs": [1.5]})
 
     def work(number: int) -> None:
         for n in range(8):
@@ -223,7 +228,7 @@ def test_sixteen_sessions_started_in_one_second(home):
     ids = together(lambda number: order(home, "orchestrator", "start", id=None).session, 16)
     assert (
         sorted(ids)
-        == sorted(sessions.ids(home))
+        == sorted(sessions.list_sessions(home))
         == [f"session-{NOW // 1000 + n}" for n in range(16)]
     )
 
@@ -270,14 +275,14 @@ def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):
 def test_without_the_lock_this_would_fail(home, monkeypatch):
     """The control: the same processes, and a lock that everybody has at once."""
     monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())
-    Log(home).append(CONTEXT, [Draft(NOW, "user", "before", {})], NOW)
+    Log(home).append(CONTEXT, [EventDraft(NOW, "user", "before", {})], NOW)
 
     def work(number: int) -> list[str]:
         log = Log(home)
         return [
-            log.append(CONTEXT, [Draft(NOW, "user", content(number, n), {})], NOW)[0].ref
+            log.append(CONTEXT, [EventDraft(NOW, "user", content(number, n), {})], NOW)[0].ref
             for n in range(EVENTS)
         ]
 
     refs = [ref for mine in together(work, PROCESSES) for ref in mine]
-    assert len(set(refs)) < len(refs) or list(verify.verify(home, [])) != []
+    assert len(set(refs)) < len(refs) or list(verify.verify_windows(home, [])) != []

@@ -16,7 +16,7 @@ from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
 from plainmind.memory import forgetting, knowing, writing
 from plainmind.memory.moments import Means
-from plainmind.truth.pages import lint, maintenance, pages
+from plainmind.truth.pages import lint, maintenance, page_files
 from scene import NOW
 from test_many import together
 
@@ -78,7 +78,7 @@ def others(home: Home, number: int) -> None:
     """What goes on beside: repairs, the index, retention."""
     for n in range(NOTES):
         if number % 3 == 0:
-            list(lint.fixed(home, [], dry=False))
+            list(lint.fix(home, [], dry=False))
         elif number % 3 == 1:
             knowing.facts(means(home), ("", "", ""), None)
         else:
@@ -95,11 +95,11 @@ def sound(home: Home, made: list[tuple[str, str]]) -> None:
     """Every page that was acknowledged is whole, every change of a shared page is there, the counter counts all of them."""
     assert len({ref for ref, _ in made}) == len(made) == WRITERS * NOTES, "two have one name"
     for ref, text in made:
-        read = pages.read(home, ref.removesuffix(":1"))
+        read = page_files.read_page(home, ref.removesuffix(":1"))
         assert (read.body.strip("\n"), read.problems) == (text, []), ref
     for n in range(SHARED):
         text = files.read(home.path(f"knowledge/shared-{n}.md")).decode()
-        assert page.read(text.encode(), "x").problems == [] and text.endswith(
+        assert page.parse(text.encode(), "x").problems == [] and text.endswith(
             f"\n\nShared text {n}.\n"
         ), text
         assert (
@@ -115,7 +115,7 @@ def sound(home: Home, made: list[tuple[str, str]]) -> None:
         assert dict(re.findall(r"^by(\d+): n(\d+)$", text, re.M)) == {
             str(w): str(k) for w, k in last.items() if k is not None
         }
-    assert maintenance.writes(home).total == 2 * WRITERS * NOTES
+    assert maintenance.read_writes(home).total == 2 * WRITERS * NOTES
     names = os.listdir(home.path("knowledge"))
     assert not [name for name in names if name.startswith((".", "past")) or "conflict" in name], (
         names
@@ -127,10 +127,10 @@ def test_16_processes_write_change_mend_index_and_let_go(home):
         lambda number: write(home, number) if number < WRITERS else others(home, number), 16
     )
     sound(home, [each for made in answers[:WRITERS] for each in made])
-    stones = [stone["path"] for stone in maintenance.tombstones(home)]
+    stones = [stone["path"] for stone in maintenance.read_tombstones(home)]
     assert len(stones) == len(set(stones)) == 2 * NOTES
     known = knowing.facts(means(home), ("", "", ""), None)
-    assert known == [] and len(list(pages.paths(home))) == WRITERS * NOTES + SHARED
+    assert known == [] and len(list(page_files.list_paths(home))) == WRITERS * NOTES + SHARED
 
 
 def test_without_the_lock_this_would_fail(home, monkeypatch):
@@ -188,7 +188,7 @@ def update(home: Home, n: int) -> bool:
 
 
 def mend(home: Home, n: int) -> bool:
-    return bool(list(lint.fixed(home, [], dry=False)))
+    return bool(list(lint.fix(home, [], dry=False)))
 
 
 def race(home: Home, by_rename: bool, ours) -> tuple[int, list[int], bytes]:

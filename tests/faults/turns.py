@@ -168,7 +168,7 @@ class World:
         """What the turn logged."""
         found = []
         for name in self.home.windows(writers.CONTEXT):
-            opened = reader.window(self.home, f"logs/{writers.CONTEXT}/{name}")
+            opened = reader.read_window(self.home, f"logs/{writers.CONTEXT}/{name}")
             found += [opened.event(block) for block in opened.blocks()]
         return [
             e

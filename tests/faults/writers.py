@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from plainmind.formats.log import heads, pins
+from plainmind.formats.log import pins, window_heads
 from plainmind.formats.work import session
 from plainmind.ground import files
 from plainmind.ground.config import Settings
@@ -18,16 +18,16 @@ from plainmind.ground.paths import Home
 from plainmind.index import cache, store
 from plainmind.memory import care, knowing, moments
 from plainmind.truth.log import pinning, reader, verify
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.work import sessions
 from scene import NOW, STAMP, TIME
 
 CONTEXT = "test/kill"
 WINDOW = f"logs/{CONTEXT}/{STAMP}.md"
 BEFORE = [
-    Draft(NOW, "user", "one\ntwo", {"id": "b1"}),
-    Draft(NOW, "agent", "", {}),
-    Draft(NOW, "tool", "a\rb", {"id": "b2"}),
+    EventDraft(NOW, "user", "one\ntwo", {"id": "b1"}),
+    EventDraft(NOW, "agent", "", {}),
+    EventDraft(NOW, "tool", "a\rb", {"id": "b2"}),
 ]
 LARGE = b"start " + b"x" * 300_000 + b" end"
 MINE = b"# Pinned\n\nmy own line, without an end"
@@ -73,11 +73,11 @@ def with_pins(home: Home) -> None:
 
 def with_a_pin(home: Home) -> None:
     with_pins(home)
-    pinning.pin(home, reader.event_at(home, f"{WINDOW}:3"))
+    pinning.pin(home, reader.read_event(home, f"{WINDOW}:3"))
 
 
 def contents(home: Home, context: str = CONTEXT) -> list[str]:
-    opened = [reader.window(home, f"logs/{context}/{name}") for name in home.windows(context)]
+    opened = [reader.read_window(home, f"logs/{context}/{name}") for name in home.windows(context)]
     return [
         w.event(block).content for w in opened for block in w.blocks() if block.role != "system"
     ]
@@ -85,7 +85,7 @@ def contents(home: Home, context: str = CONTEXT) -> list[str]:
 
 def sound(home: Home, torn: bool = False) -> None:
     """Every chain holds, and nothing is torn that was not."""
-    found = [(finding.code, finding.message) for finding in verify.verify(home, [])]
+    found = [(finding.code, finding.message) for finding in verify.verify_windows(home, [])]
     assert [f for f in found if f[0] != "torn"] == [], found
     assert torn or not found, found
 
@@ -93,9 +93,9 @@ def sound(home: Home, torn: bool = False) -> None:
 def heard(home: Home) -> None:
     """The journal names the last event of every window: else the index would not know of it."""
     data = files.read(home.heads) if os.path.exists(home.heads) else b""
-    journal = {(head.window, head.digest) for head in heads.parse(data)}
-    for path in reader.all_windows(home):
-        for block in reader.window(home, path).blocks()[-1:]:
+    journal = {(head.window, head.digest) for head in window_heads.parse(data)}
+    for path in reader.list_windows(home):
+        for block in reader.read_window(home, path).blocks()[-1:]:
             assert (path, block.digest) in journal, (
                 f"the journal has not heard of the end of {path}"
             )
@@ -111,14 +111,14 @@ def appends(before: list[str], *new: str, torn: bool = False):
         assert (
             now[len(before) :] in ([], list(new)) if not ended else now[len(before) :] == list(new)
         ), now
-        assert [reader.event_at(home, ref).content for ref in printed] == [new[-1]] * len(printed)
+        assert [reader.read_event(home, ref).content for ref in printed] == [new[-1]] * len(printed)
 
     return check
 
 
 def a_large_result(home: Home, printed: list[str], ended: bool) -> None:
     sound(home)
-    opened = [reader.event_at(home, f"{WINDOW}:3")] if home.windows(CONTEXT) else []
+    opened = [reader.read_event(home, f"{WINDOW}:3")] if home.windows(CONTEXT) else []
     assert len(contents(home)) == len(opened) == 1 or not ended
     for event in opened:
         assert files.read(home.path(event.meta["full"])) == LARGE, (
@@ -136,8 +136,8 @@ def many_lines(home: Home, printed: list[str], ended: bool) -> None:
         assert not ended or len(now) == len(numbers)
     there = {
         block.line
-        for path in reader.all_windows(home)
-        for block in reader.window(home, path).blocks()
+        for path in reader.list_windows(home)
+        for block in reader.read_window(home, path).blocks()
     }
     assert {int(ref.rpartition(":")[2]) for ref in printed} <= there
 
@@ -172,9 +172,9 @@ def no_pin(home: Home, printed: list[str], ended: bool) -> None:
 def a_pinned_text(home: Home, printed: list[str], ended: bool) -> None:
     sound(home)
     assert contents(home, "note/pinned") in ([["the code"]] if ended else [[], ["the code"]])
-    refs = [pin.ref for pin in pinning.all_pins(home)]
+    refs = [pin.ref for pin in pinning.read_pins(home)]
     assert len(refs) == 1 or not refs and not ended and not printed
-    assert [reader.event_at(home, ref).content for ref in refs] == ["the code"] * len(refs)
+    assert [reader.read_event(home, ref).content for ref in refs] == ["the code"] * len(refs)
 
 
 def with_a_session(home: Home) -> None:
@@ -182,25 +182,27 @@ def with_a_session(home: Home) -> None:
     empty(home)
     files.replace(
         home.path(STATE),
-        json.dumps({**session.started(None, SESSION, "backend", NOW), "theirs": [1.5]}).encode(),
+        json.dumps(
+            {**session.start_state(None, SESSION, "backend", NOW), "theirs": [1.5]}
+        ).encode(),
     )
 
 
 def with_a_task(home: Home) -> None:
     with_a_session(home)
-    sessions.change(home, SESSION, "backend", lambda old: session.with_task(old, "migrate"))
+    sessions.change_state(home, SESSION, "backend", lambda old: session.add_task(old, "migrate"))
 
 
 def a_first_run(named: bool):
     """There is one session when it is named; else one more for each start that nobody heard of."""
 
     def check(home: Home, printed: list[str], ended: bool) -> None:
-        found = sessions.ids(home)
+        found = sessions.list_sessions(home)
         assert len(found) in ((1,) if ended and named else (1, 2) if ended else (0, 1)), found
         assert set(printed) <= set(found)
         for id in found:
             data = files.read(home.path("work", id, "backend.json"))
-            assert session.parse(data, f"work/{id}/backend.json").fields == session.started(
+            assert session.parse(data, f"work/{id}/backend.json").fields == session.start_state(
                 None, id, "backend", NOW
             )
         assert not ended or os.path.isdir(home.path("work", "logs", found[0]))
@@ -212,7 +214,7 @@ def a_state(*expected: session.Fields):
     """One of these before a run has ended, the last one after it; what is theirs is there all the time."""
 
     def check(home: Home, printed: list[str], ended: bool) -> None:
-        before = {**session.started(None, SESSION, "backend", NOW), "theirs": [1.5]}
+        before = {**session.start_state(None, SESSION, "backend", NOW), "theirs": [1.5]}
         now = session.parse(files.read(home.path(STATE)), STATE).fields
         assert now in [{**before, **fields} for fields in (expected[-1:] if ended else expected)], (
             now
@@ -345,7 +347,7 @@ def with_three_turns(home: Home) -> None:
     empty(home)
     Log(home).append(
         CONTEXT,
-        [Draft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))],
+        [EventDraft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))],
         NOW,
     )
 

@@ -234,7 +234,7 @@ class Shell:
         data, mask = spool.read(), self.terms.mask
         if size <= 2 * SHOWN:
             return mask(data.decode("utf-8", "replace")).removesuffix("\n"), ""
-        name = f"work/logs/bash-{clock.stamp(clock.system_now())}-{os.getpid()}-{clock.system_now() % 1000:03d}.txt"
+        name = f"work/logs/bash-{clock.to_stamp(clock.system_now())}-{os.getpid()}-{clock.system_now() % 1000:03d}.txt"
         whole = mask(data.decode("utf-8", "surrogateescape"))
         files.replace(self.home.path(name), whole.encode("utf-8", "surrogateescape"))
         where = (

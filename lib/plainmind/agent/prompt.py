@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..formats.log.event import Block, Event
+from ..formats.log.event import Event, RawEvent
 from ..recall.excerpt import CHARACTERS
 from .bash import Terms
 
@@ -35,7 +35,7 @@ def surroundings(folder: str, home: str, terms: Terms) -> str:
     )
 
 
-def first_shown(blocks: Sequence[Block], budget: int) -> int:
+def first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
     """The number of the first event that history shows, the oldest being left out beyond `budget` estimated tokens."""
     # what a call was is in the header
     costs = [

@@ -42,13 +42,13 @@ def discover(
         try:
             data = files.read(path, 0, skill.MOST + 1)
             digest = hashlib.sha256(data).hexdigest()
-            heads[digest] = _values(known.get(digest), path) or skill.checked(data, path)
-            made = skill.made(heads[digest], path)
+            heads[digest] = _values(known.get(digest), path) or skill.check(data, path)
+            made = skill.from_values(heads[digest], path)
             found[made.name] = made
         except Failure as failure:
             say(str(failure))
         except OSError as error:
-            say(str(files.failure(error)))
+            say(str(files.to_failure(error)))
     if not dry and not heads.keys() <= known.keys():
         _keep(home, heads)
     return [found[name] for name in sorted(found)]
@@ -71,7 +71,7 @@ def _places(folder: str, say: Callable[[str], None]) -> Iterator[str]:
     except FileNotFoundError:
         return
     except OSError as error:
-        say(str(files.failure(error)))
+        say(str(files.to_failure(error)))
         return
     paths = (os.path.join(folder, name, FILE) for name in names if not name.startswith("."))
     yield from (path for path in paths if os.path.isfile(path))
@@ -89,7 +89,7 @@ def _values(kept: Any, path: str) -> dict[str, str] | None:
     """What was kept of a head, if it still is that of a sound skill at this path."""
     if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
         return None
-    sound = next(skill.problems(skill.Head(kept, {}, []), path), None) is None
+    sound = next(skill.find_problems(skill.SkillFrontmatter(kept, {}, []), path), None) is None
     return kept if sound else None
 
 
@@ -182,7 +182,7 @@ def _take(made: Draft, path: str, relative: str, folder: int) -> None:
         try:
             data = _content(name, folder)
         except OSError as error:
-            wrong = f"{files.failure(error).what}; make it readable"
+            wrong = f"{files.to_failure(error).what}; make it readable"
         if len(data) > LARGEST:
             wrong = f"more than {LARGEST >> 20} MB; a skill is small"
         elif data.startswith(b"#!") and not mode & stat.S_IXUSR:
@@ -207,9 +207,9 @@ def _of_text(made: Draft, place: str, shown: str) -> Iterator[Finding]:
         yield Finding(path, 1, "no SKILL.md that can be read; write one")
         return
     try:
-        head = skill.head(data, os.path.join(place, FILE))
-        wrong = list(skill.problems(head, os.path.join(place, FILE)))
-        empty = not skill.body(data).strip()
+        head = skill.read_frontmatter(data, os.path.join(place, FILE))
+        wrong = list(skill.find_problems(head, os.path.join(place, FILE)))
+        empty = not skill.read_body(data).strip()
     except BadData as failure:
         wrong, empty = [failure], False
     for problem in wrong:
@@ -259,7 +259,7 @@ def add(home: Home, draft: Draft, *, replace: bool) -> str:
                 place=target,
                 cure="remove the old one first",
             )
-        files.settle(folder)
+        files.sync_with_parent(folder)
         _remove(made)
     return os.path.join(target, FILE)
 

@@ -47,7 +47,7 @@ class Trace:
         before = self._last()
         same = common(before, text)
         record = {
-            "now": clock.text(self._now), "request": request, "reply": self._mask(reply.text),
+            "now": clock.to_text(self._now), "request": request, "reply": self._mask(reply.text),
             "calls": masked([call._asdict() for call in reply.calls], self._mask), "usage": reply.usage, "seconds": seconds,
             "bytes": len(text), "stable_bytes": stable(request), "same_bytes": same,
         }  # fmt: skip

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..formats import reference
-from ..formats.log.event import Event, metadata
+from ..formats.log.event import Event, render_meta
 from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
@@ -19,7 +19,7 @@ from ..memory import knowing, moments
 from ..providers.chatting import Call, Chat, Reply
 from ..recall import expand, inject, knowledge, search
 from ..truth.log import reader
-from ..truth.log.writer import Draft, Log
+from ..truth.log.writer import EventDraft, Log
 from ..truth.pages import maintenance
 from . import prompt, skills
 from .bash import LONGEST, TOOL, Shell
@@ -67,7 +67,7 @@ class Message(NamedTuple):
     @property
     def written(self) -> bytes:
         """The id as a header has it."""
-        return metadata({"": self.id})[5:-2].encode()
+        return render_meta({"": self.id})[5:-2].encode()
 
     def named(self, opened: reader.Window) -> list[Event]:
         """The events of a window whose header has the id in it, which may be part of another's."""
@@ -352,8 +352,8 @@ class Turn:
 
     def _notice(self) -> str:
         """One line when the memory is to be looked over; the same one until it was."""
-        audit = maintenance.audit(self.means.home, self.means.now())
-        since = f"since {clock.text(audit.time)[:10]}" if audit.time else "yet"
+        audit = maintenance.read_audit(self.means.home, self.means.now())
+        since = f"since {clock.to_text(audit.time)[:10]}" if audit.time else "yet"
         return (
             f"(notice) No audit of the memory {since}: offer the user one, with the skill memory-audit."
             if audit.overdue
@@ -365,7 +365,7 @@ class Turn:
         path = self.means.home.current_window(self.context or "")
         if not path:
             return ()
-        opened = reader.window(self.means.home, path)
+        opened = reader.read_window(self.means.home, path)
         budget = self.settings["turn.history_tokens"] or self.chat.context_tokens // 2
         # what this turn did before it was cut off is shown anyway, and moves no history out
         own = {event.line for event in message.named(opened) if message.begot(event)}
@@ -383,7 +383,7 @@ class Turn:
             path = f"logs/{self.context}/{name}"
             if message.written not in files.read(self.means.home.path(path)):
                 continue
-            opened = reader.window(self.means.home, path)
+            opened = reader.read_window(self.means.home, path)
             events = message.named(opened)
             reply = next(
                 (
@@ -411,7 +411,7 @@ class Turn:
         if not self.context:
             return 0
         now = self.means.now()
-        written = self.log.append(self.context, [Draft(now, *event) for event in said], now)
+        written = self.log.append(self.context, [EventDraft(now, *event) for event in said], now)
         return reference.parse(written[-1].ref).line
 
 

@@ -475,7 +475,7 @@ def _outcome(main: click.Command) -> int:
     except SystemExit:  # how click ends when it printed the help and nobody read it
         raise stream.ReaderLeft from None
     except OSError as error:
-        from ..ground.files import failure as as_failure
+        from ..ground.files import to_failure as as_failure
 
         _maybe_traceback()
         known = as_failure(error)

@@ -44,8 +44,8 @@ def help_text(command: str, width: int = 100) -> str:
 
 def formats() -> dict[str, str]:
     """The pages of section 5: name -> text, from the modules and the schema that define the formats."""
-    from ..formats.log import event, heads, pins
-    from ..formats.page import mending, page
+    from ..formats.log import event, pins, window_heads
+    from ..formats.page import page, repairs
     from ..formats.reminder import reminder
     from ..formats.work import session, steps
 
@@ -58,14 +58,14 @@ def formats() -> dict[str, str]:
         + "\n\nFILES\n  logs/SURFACE/ID/STAMP.md   a window\n\nPINS\n"
         + _indented(pins.__doc__ or "")
         + "\n\nHEADS\n"
-        + _indented(heads.__doc__ or "")
+        + _indented(window_heads.__doc__ or "")
         + "\n\nSEE ALSO\n  mem-append(1) mem-show(1) mem-lint(1) mind-schema(5)\n",
         "mind-page": "NAME\n  mind-page - a page of knowledge\n\nDESCRIPTION\n"
         + _indented((page.__doc__ or "").partition("\n\nOwns ")[0])
         + "\n\nMENDING\n"
         + _indented(
             "mem-lint --fix repairs"
-            + (mending.__doc__ or "").partition("`mended` repairs")[2].partition("\n\nOwns ")[0]
+            + (repairs.__doc__ or "").partition("`repair` fixes")[2].partition("\n\nOwns ")[0]
         )
         + "\n\nFILES\n  knowledge/NAME.md   a page\n\nSEE ALSO\n  mem-note(1) mem-lint(1) mem-graph(1)\n",
         "mind-session": "NAME\n  mind-session - the state of an agent in a session of a team\n\nDESCRIPTION\n"

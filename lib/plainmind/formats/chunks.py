@@ -55,7 +55,7 @@ class _Piece(NamedTuple):
         return "> \t\r\n" if self.quote else None
 
 
-def length(text: str) -> int:
+def count_units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -70,11 +70,11 @@ def split(text: str, limit: int = LIMIT) -> list[str]:
     parts: list[str] = []
     now, room = "", limit
     for whole, piece in _pieces(text, limit) if limit >= _LEAST else [(text, lambda: _Piece(text))]:
-        if (size := length(whole)) <= room:
+        if (size := count_units(whole)) <= room:
             now, room = now + whole, room - size
         else:
             now = _fill(parts, now, piece(), limit)
-            room = limit - length(now)
+            room = limit - count_units(now)
     return [part for part in (part.strip("\r\n") for part in [*parts, now]) if part.strip()]
 
 
@@ -85,11 +85,13 @@ def _fill(parts: list[str], now: str, piece: _Piece, limit: int) -> str:
         fresh = not now.strip()
         if fresh:
             now, opening = "", piece.first if opening == piece.head else opening
-        room = limit - length(now) - length(opening)
+        room = limit - count_units(now) - count_units(opening)
         for ending in (piece.tail, piece.closing):
-            if length(ending) <= room and _fitting(core, at, room - length(ending)) == len(core):
+            if count_units(ending) <= room and _fitting(
+                core, at, room - count_units(ending)
+            ) == len(core):
                 return now + opening + core[at:] + ending
-        end = _fitting(core, at, room - length(piece.closing))
+        end = _fitting(core, at, room - count_units(piece.closing))
         cut = _cut(core, at, end, fresh, words=fresh or not piece.opening)
         if cut > at:
             if core[at:cut].strip(piece.blanks):
@@ -132,7 +134,7 @@ def _pieces(text: str, limit: int) -> Iterator[tuple[str, Callable[[], _Piece]]]
 def _is_text(found: re.Match[str], limit: int) -> bool:
     """Whether there is no mark in it, or one that nothing follows, or it is inline code that must be cut."""
     if found["body"] is None:
-        return _MARK not in found[0] or length(found[0]) > limit
+        return _MARK not in found[0] or count_units(found[0]) > limit
     return not (found["end"] or found["body"].replace(">", " ").strip())
 
 
@@ -147,21 +149,21 @@ def _block(before: str, found: re.Match[str], quote: re.Match[str] | None, limit
     tag, body, prefix = found["tag"] or "", found["body"], quote[0] if quote else ""
     opening, closing = f"{prefix}{_MARK}{tag}\n", _closing(quote)
     each = closing[1:-3]
-    if length(opening + each + closing) > limit // 2:
+    if count_units(opening + each + closing) > limit // 2:
         opening, closing, prefix, each = f"{_MARK}\n", f"\n{_MARK}", "", ""
     piece = _Piece("", opening=opening, closing=closing, quote=each)
     end = len(body.rstrip(piece.blanks))
     if not end:
         wholes = before + found[0], f"{before}{_MARK}{tag}\n{_MARK}", _MARK * 2
-        whole = next(whole for whole in wholes if length(whole) <= limit)
+        whole = next(whole for whole in wholes if count_units(whole) <= limit)
         return _Piece("", whole, first=whole)
     begin = body.rfind("\n", 0, len(body) - len(body.lstrip())) + 1
     head, tail = (
         before + _MARK + tag + body[:begin],
         body[end:] + _MARK if found["end"] else closing,
     )
-    head = head if length(prefix + head) <= limit // 4 else before + opening[len(prefix) :]
-    tail = tail if length(tail) <= limit // 4 else closing
+    head = head if count_units(prefix + head) <= limit // 4 else before + opening[len(prefix) :]
+    tail = tail if count_units(tail) <= limit // 4 else closing
     return piece._replace(
         core=body[begin:end], head=head, tail=tail, first=head if before else prefix + head
     )
@@ -174,7 +176,7 @@ def _fitting(text: str, at: int, room: int) -> int:
     if len(units) <= 2 * room or not stretch:
         return at + len(stretch)
     count = len(units[: 2 * room].decode("utf-16-le", "surrogatepass"))
-    return at + (count if length(stretch[:count]) <= room else count - 1)
+    return at + (count if count_units(stretch[:count]) <= room else count - 1)
 
 
 def _cut(text: str, at: int, end: int, fresh: bool, words: bool) -> int:

@@ -24,7 +24,7 @@ _FULL = (
 )
 
 
-def iso(text: str) -> date | None:
+def parse_iso(text: str) -> date | None:
     """The day of `2026-05-08`, with or without a time; None for anything else."""
     match = _ISO.match(text)
     if not match:
@@ -38,7 +38,7 @@ def iso(text: str) -> date | None:
     return date.fromisoformat(match[1])
 
 
-def guessed(text: str) -> date | None:
+def guess(text: str) -> date | None:
     """The one day that `text` can mean, written some other way: `8 May 2026`, `May 8th, 2026`, `2026/5/8`, `25.12.2026`.
 
     None where it could be two days (`03/04/2026`), or none. A number that can only be a day decides which is the month.
@@ -80,7 +80,7 @@ def _day(year: str, month: str, day: str) -> date | None:
         return None
 
 
-def of(instant: int) -> date:
+def from_instant(instant: int) -> date:
     """The day, in UTC, of an instant in ms since the epoch."""
     from datetime import timezone
 

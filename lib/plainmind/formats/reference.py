@@ -33,6 +33,6 @@ def parse(text: str) -> Reference:
     return Reference(match[1], line, end)
 
 
-def leading(text: str) -> str:
+def take_leading(text: str) -> str:
     """The reference a line of output starts with: its first field (tab), else the line up to `: `."""
     return text.split("\t", 1)[0].split(": ", 1)[0].strip()

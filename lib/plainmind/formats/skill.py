@@ -45,7 +45,7 @@ class Skill(NamedTuple):
         return " ".join("".join(c if c.isprintable() else " " for c in self.description).split())
 
 
-class Head(NamedTuple):
+class SkillFrontmatter(NamedTuple):
     """What the YAML says under the three keys, as text (None for what is no text), and the line of every key."""
 
     values: dict[str, str | None]
@@ -55,28 +55,28 @@ class Head(NamedTuple):
 
 def parse(data: bytes, path: str) -> Skill:
     """The skill of a SKILL.md, or BadData with the first thing that is wrong."""
-    return made(checked(data, path), path)
+    return from_values(check(data, path), path)
 
 
-def checked(data: bytes, path: str) -> dict[str, str]:
+def check(data: bytes, path: str) -> dict[str, str]:
     """The values under the three keys, or BadData."""
-    found = head(data, path)
-    for problem in problems(found, path):
+    found = read_frontmatter(data, path)
+    for problem in find_problems(found, path):
         raise problem
     return {key: value for key, value in found.values.items() if value is not None}
 
 
-def made(values: dict[str, str], path: str) -> Skill:
+def from_values(values: dict[str, str], path: str) -> Skill:
     """The skill of values that were checked."""
     return Skill(values["name"], values["description"], path, values.get(HIDDEN) == "true")
 
 
-def body(data: bytes) -> str:
+def read_body(data: bytes) -> str:
     """The text below the head of a file that has one."""
     return _HEAD.sub("", data.decode("utf-8").replace("\r\n", "\n"), count=1)
 
 
-def head(data: bytes, path: str) -> Head:
+def read_frontmatter(data: bytes, path: str) -> SkillFrontmatter:
     """What the YAML says, unchecked. BadData where there is none, or none that can be read."""
     if len(data) > MOST:
         raise BadData(
@@ -105,7 +105,7 @@ def head(data: bytes, path: str) -> Head:
     return _read(match[1], path)
 
 
-def problems(found: Head, path: str) -> Iterator[BadData]:
+def find_problems(found: SkillFrontmatter, path: str) -> Iterator[BadData]:
     """Everything that is wrong with a head."""
 
     def wrong(key: str, what: str, cure: str) -> BadData:
@@ -146,9 +146,11 @@ def problems(found: Head, path: str) -> Iterator[BadData]:
         )
 
 
-def _read(text: str, path: str) -> Head:
-    found = Head({}, {}, [])
-    for name, value, line, *_ in yaml_nodes.entries(text, path, 2):  # the head starts in line 2
+def _read(text: str, path: str) -> SkillFrontmatter:
+    found = SkillFrontmatter({}, {}, [])
+    for name, value, line, *_ in yaml_nodes.read_entries(
+        text, path, 2
+    ):  # the head starts in line 2
         if name in found.lines:
             found.twice.append((name, line))
         found.lines[name] = line
@@ -159,6 +161,6 @@ def _read(text: str, path: str) -> Head:
 
 def _text(node: Any, key: str) -> str | None:
     """A node's value if it is of the key's kind. True and false are those of YAML 1.2, which pi reads: no 'yes', no 'on'."""
-    if yaml_nodes.kind(node) != ("bool" if key == HIDDEN else "str"):
+    if yaml_nodes.kind_of(node) != ("bool" if key == HIDDEN else "str"):
         return None
     return node.value.lower() if key == HIDDEN else node.value

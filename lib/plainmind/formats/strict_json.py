@@ -16,7 +16,7 @@ DEEPEST = 64
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def read(text: str) -> Any:
+def parse(text: str) -> Any:
     """The value of a text. BadData, its place the line where it is known."""
     try:
         value = json.loads(
@@ -38,7 +38,7 @@ def read(text: str) -> Any:
     return value
 
 
-def write(value: Any) -> bytes:
+def render(value: Any) -> bytes:
     """The value as the bytes of a file. It is not nested too deep: `read` gave it, or `check_depth` has looked."""
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()

@@ -11,7 +11,7 @@ from datetime import time as Time
 
 from ..ground import clock
 from ..ground.errors import BadData, Usage
-from .reminder.occurrence import instant, local
+from .reminder.occurrence import to_instant, to_local
 
 _MINUTE = 60_000
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -24,25 +24,25 @@ _AT = re.compile(
 )
 
 
-def chosen(
+def from_options(
     now: int, date: str | None, time: str | None, at: str | None, span: str | None
 ) -> tuple[Date, Time]:
     """The day and minute that a command's options name: --date with --time, or --at, or --in."""
     if (date is not None or time is not None) + (at is not None) + (span is not None) != 1:
         raise Usage("say when", cure="give --date and --time, or --at, or --in")
     if at is not None:
-        return said(at, now)
+        return parse(at, now)
     if span is not None:
-        return after(span, now)
+        return parse_span(span, now)
     if date is None or time is None:
         raise Usage(
             f"{'--date' if date is None else '--time'} is missing",
             cure="give both, or --at, or --in",
         )
-    return day(date), minute(time)
+    return parse_day(date), parse_minute(time)
 
 
-def day(text: str) -> Date:
+def parse_day(text: str) -> Date:
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             return Date.fromisoformat(text)
@@ -51,23 +51,23 @@ def day(text: str) -> Date:
     raise BadData(f"'{text}' is no day", cure="write it as 2026-03-29")
 
 
-def minute(text: str) -> Time:
+def parse_minute(text: str) -> Time:
     if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text, re.ASCII):
         return Time.fromisoformat(text)
     raise BadData(f"'{text}' is no time of day", cure="write it as 09:30")
 
 
-def end(text: str, now: int) -> int:
+def parse_end(text: str, now: int) -> int:
     """The instant of RFC 3339 text, of a moment as a person says it, or of the last minute of a day."""
     if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d.+", text, re.ASCII):
         return clock.parse(text)
     words = text.strip().lower()
     if re.fullmatch(r"[a-z]+|\d{4}-\d\d-\d\d", words, re.ASCII):
         words += " 23:59"
-    return instant(*said(words, now))
+    return to_instant(*parse(words, now))
 
 
-def said(text: str, now: int) -> tuple[Date, Time]:
+def parse(text: str, now: int) -> tuple[Date, Time]:
     """`tomorrow 09:00`, `friday 5pm`, `2026-03-29 01:30`, `18:00`; without a day, or by a weekday's name, the next such."""
     match = _AT.fullmatch(text.strip().lower())
     hour = match and _clock(match[2], match[3], match[4])
@@ -83,7 +83,7 @@ def said(text: str, now: int) -> tuple[Date, Time]:
 
 
 def _next(name: str | None, hour: Time, now: int) -> tuple[Date, Time]:
-    today = local(now).date()
+    today = to_local(now).date()
     if name is None:
         days = [today, today + timedelta(1)]
     elif name in _DAYS or name in (short[:3] for short in _DAYS):
@@ -92,10 +92,10 @@ def _next(name: str | None, hour: Time, now: int) -> tuple[Date, Time]:
     elif name in ("today", "tomorrow"):
         return today + timedelta(name == "tomorrow"), hour
     elif name[0].isdigit():
-        return day(name), hour
+        return parse_day(name), hour
     else:
         raise BadData(f"'{name}' is no day", cure="use today, tomorrow, a weekday or 2026-03-29")
-    return next(d for d in days if instant(d, hour) > now), hour
+    return next(d for d in days if to_instant(d, hour) > now), hour
 
 
 def _clock(hour: str, minutes: str | None, half: str | None) -> Time | None:
@@ -105,7 +105,7 @@ def _clock(hour: str, minutes: str | None, half: str | None) -> Time | None:
     return Time(h, m) if minutes and h < 24 and m < 60 else None
 
 
-def after(text: str, now: int) -> tuple[Date, Time]:
+def parse_span(text: str, now: int) -> tuple[Date, Time]:
     """`2h`, `1h30m`, `3 days`: weeks and days by the calendar, hours and minutes by the clock on the wall; never early.
 
     A minute that exists twice names the earlier one, so what falls into the later is moved to the end of it.
@@ -120,8 +120,8 @@ def after(text: str, now: int) -> tuple[Date, Time]:
     if at < len(given) or not any(spans.values()):
         raise BadData(f"'{text}' is no span of time", cure="write it as 2h, 45m, 1h30m, 3d or 1w")
     try:
-        start = local(now) + timedelta(weeks=spans.get("w", 0), days=spans.get("d", 0))
-        moment = instant(start.date(), start.time()) if spans.get("w") or spans.get("d") else now
+        start = to_local(now) + timedelta(weeks=spans.get("w", 0), days=spans.get("d", 0))
+        moment = to_instant(start.date(), start.time()) if spans.get("w") or spans.get("d") else now
         return _expressible(moment + spans.get("h", 0) * 60 * _MINUTE + spans.get("m", 0) * _MINUTE)
     except (OverflowError, ValueError):
         raise BadData(f"'{text}' ends after year 9999", cure="give a shorter one") from None
@@ -129,9 +129,9 @@ def after(text: str, now: int) -> tuple[Date, Time]:
 
 def _expressible(moment: int) -> tuple[Date, Time]:
     moment = -(-moment // _MINUTE) * _MINUTE
-    while instant(*_split(local(moment))) != moment:
+    while to_instant(*_split(to_local(moment))) != moment:
         moment += _MINUTE
-    return _split(local(moment))
+    return _split(to_local(moment))
 
 
 def _split(moment: datetime) -> tuple[Date, Time]:

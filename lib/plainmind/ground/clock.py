@@ -33,7 +33,7 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def boot() -> str:
+def boot_id() -> str:
     """What names this run of the machine; '' where the system does not say, which no two runs share."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
@@ -53,14 +53,14 @@ def _boot_macos() -> str:
     return "" if failed else value.value.decode()
 
 
-def text(instant: int) -> str:
+def to_text(instant: int) -> str:
     """`2026-01-30T14:23:55.120Z`."""
     seconds, ms = divmod(instant, 1000)
     at = time.gmtime(seconds)
     return f"{at.tm_year:04d}-{time.strftime('%m-%dT%H:%M:%S', at)}.{ms:03d}Z"  # %Y does not pad
 
 
-def stamp(instant: int) -> str:
+def to_stamp(instant: int) -> str:
     """`20260130T142355Z`, the name of a window that started then."""
     at = time.gmtime(instant // 1000)
     return f"{at.tm_year:04d}{time.strftime('%m%dT%H%M%SZ', at)}"

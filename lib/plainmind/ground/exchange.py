@@ -54,7 +54,7 @@ def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> E
             )  # whoever made it so may have been killed before that
             return Edited(None, conflicts)
         beside = _stage(path, old, new)
-        placed = files.identity(os.stat(beside))
+        placed = files.identify(os.stat(beside))
         if _place(beside, path, old, new, conflicts):
             files.sync_folder(os.path.dirname(path))
             return Edited(placed, conflicts)
@@ -66,7 +66,7 @@ def recover(path: str) -> None:
     beside the file, unless it is what the edit had read or made. The caller holds the lock of all edits."""
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
-    name = files.short(name)
+    name = files.shorten_name(name)
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def remove(path: str, old: bytes) -> bool:
         return False
     folder, name = os.path.split(path)
     digest = _digest(old)
-    stem = f".{files.short(name)}.{os.getpid()}"
+    stem = f".{files.shorten_name(name)}.{os.getpid()}"
     names = (os.path.join(folder, f"{stem}-{n}.{digest}-{digest}.gone") for n in itertools.count())
     away = next(name for name in names if not os.path.lexists(name))
     os.rename(path, away)
@@ -114,7 +114,7 @@ def _give_back(away: str, path: str) -> None:
         os.rename(away, path)
 
 
-def left(folder: str) -> list[str]:
+def find_leftovers(folder: str) -> list[str]:
     """Paths of the files of a folder beside which something was left, or is for the moment."""
     try:
         names = os.listdir(folder)
@@ -122,14 +122,14 @@ def left(folder: str) -> list[str]:
         return []
     stems = {match[1] for name in names if (match := _BESIDE.fullmatch(name))}
     whole = (
-        {files.short(name): name for name in names} if stems else {}
+        {files.shorten_name(name): name for name in names} if stems else {}
     )  # of one that is gone, its short name has to do
     return sorted(os.path.join(folder, whole.get(stem, stem)) for stem in stems)
 
 
 def recover_all(folder: str) -> None:
     """`recover` every file of a folder of which something was left."""
-    for path in left(folder):
+    for path in find_leftovers(folder):
         recover(path)
 
 
@@ -214,8 +214,8 @@ def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
         if all(line in lines for line in save.split(b"\n")):
             return
     folder, name = os.path.split(path)
-    stem, ending = os.path.splitext(os.path.join(folder, files.short(name)))
-    stamp = clock.stamp(clock.system_now())
+    stem, ending = os.path.splitext(os.path.join(folder, files.shorten_name(name)))
+    stamp = clock.to_stamp(clock.system_now())
     names = (
         f"{stem} (conflict {stamp}{f'-{n}' if n > 1 else ''}){ending}" for n in itertools.count(1)
     )

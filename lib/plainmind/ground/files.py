@@ -48,7 +48,7 @@ def sync_folder(path: str) -> None:
     sync_path(path)
 
 
-def settle(folder: str) -> None:
+def sync_with_parent(folder: str) -> None:
     """Make a folder's entries durable, and the folder itself.
 
     Whoever made it may have been killed before that. Every folder is made durable before the next
@@ -69,7 +69,7 @@ def make_folder(path: str) -> None:
         missing.append(path)
         path = os.path.dirname(path)
     if missing:
-        settle(path)
+        sync_with_parent(path)
     for folder in reversed(missing):
         try:
             os.mkdir(folder, 0o700)
@@ -144,7 +144,7 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
 
     After a short write, a full disk or a failed fsync the file is cut back to its old length, so
     that what was never acknowledged is not found later, and the failure is raised.
-    `durable=False` is for journals whose loss is noticed and costs nothing (formats.heads).
+    `durable=False` is for journals whose loss is noticed and costs nothing (formats.log.window_heads).
     """
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -176,7 +176,7 @@ def create(path: str, data: bytes) -> None:
     try:
         _give_name(temporary, path)
         try:
-            settle(folder)
+            sync_with_parent(folder)
         except BaseException:
             os.unlink(path)
             raise
@@ -206,9 +206,9 @@ def _give_name(temporary: str, path: str) -> None:
 def finish_creating(path: str) -> None:
     """What a `create` that was killed left to do: settle the folder, remove the temporary name."""
     folder, name = os.path.split(path)
-    settle(folder)
+    sync_with_parent(folder)
     for other in os.listdir(folder):
-        if other.startswith(f".{short(name)}.") and os.path.samefile(
+        if other.startswith(f".{shorten_name(name)}.") and os.path.samefile(
             os.path.join(folder, other), path
         ):
             os.unlink(os.path.join(folder, other))
@@ -242,7 +242,7 @@ class Identity(NamedTuple):
     mtime_ns: int
 
 
-def identity(found: os.stat_result) -> Identity:
+def identify(found: os.stat_result) -> Identity:
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
@@ -261,7 +261,7 @@ def read(path: str, start: int = 0, size: int = -1) -> bytes:
         return file.read(size)
 
 
-def short(name: str) -> str:
+def shorten_name(name: str) -> str:
     """A file's name as it is part of that of a file beside it: of a long one its beginning, digits of a hash, and its ending."""
     data = os.fsencode(name)
     if len(data) <= LONGEST_NAME:
@@ -274,10 +274,10 @@ def short(name: str) -> str:
         + hashlib.sha256(data).hexdigest()[:8].encode()
         + (ending if len(ending) <= 16 else b"")
     )
-    return os.fsdecode(beginning(data, LONGEST_NAME - len(end)) + end)
+    return os.fsdecode(truncate_text(data, LONGEST_NAME - len(end)) + end)
 
 
-def beginning(data: bytes, most: int) -> bytes:
+def truncate_text(data: bytes, most: int) -> bytes:
     """At most so many bytes of a text in UTF-8, cut between two characters."""
     end = most
     while most - 3 <= end < len(data) and data[end] & 0xC0 == 0x80:
@@ -295,7 +295,7 @@ def count_lines(path: str, end: int) -> int:
     return lines
 
 
-def failure(error: OSError) -> Failure:
+def to_failure(error: OSError) -> Failure:
     """The system's error as one of ours, with the file it speaks of."""
     name = error.filename if isinstance(error.filename, str) else ""
     what = (error.strerror or str(error)).lower()
@@ -366,7 +366,7 @@ def _new_temporary(path: str) -> tuple[int, str]:
     that is left of a human's save."""
     folder, name = os.path.split(path)
     for number in itertools.count():
-        temporary = os.path.join(folder, f".{short(name)}.{os.getpid()}-{number}.tmp")
+        temporary = os.path.join(folder, f".{shorten_name(name)}.{os.getpid()}-{number}.tmp")
         try:
             return os.open(
                 temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600

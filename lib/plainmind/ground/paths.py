@@ -32,7 +32,7 @@ class Home:
 
     @property
     def heads(self) -> str:
-        """The journal of the last digest of every window (formats.heads)."""
+        """The journal of the last digest of every window (formats.log.window_heads)."""
         return self.path("raw", "maintenance-log", "window-heads.jsonl")
 
     @property
@@ -90,7 +90,7 @@ class Home:
         except (FileNotFoundError, NotADirectoryError):
             return []
         # a note, or a copy made by a file synchroniser, is no window and never becomes the current one
-        return sorted((n for n in names if _WINDOW.match(n)), key=window_order)
+        return sorted((n for n in names if _WINDOW.match(n)), key=window_sort_key)
 
     def current_window(self, context: str) -> str | None:
         """Path of the current window relative to the home, None when there is none."""
@@ -98,13 +98,13 @@ class Home:
         return f"logs/{context}/{names[-1]}" if names else None
 
 
-def window_order(name: str) -> tuple[str, int]:
+def window_sort_key(name: str) -> tuple[str, int]:
     """Sort key of a window's file name: its stamp, then its sequence number."""
     stamp, _, sequence = name.removesuffix(".md").partition("_")
     return stamp, int(sequence) if sequence.isdigit() else 0
 
 
-def checked_context(name: str) -> str:
+def check_context(name: str) -> str:
     """`surface/context_id` as given, or BadData."""
     if not _CONTEXT.match(name):
         raise BadData(

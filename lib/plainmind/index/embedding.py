@@ -151,7 +151,7 @@ def due(
         f"AND t.role IN ({marks})) "
         f"WHERE turn.role IN ({marks}) AND coalesce(status, 'pending') <> 'ok' AND (? OR coalesce(next_try, '') <= ?) {wanted} "
         f"ORDER BY turn.unix_ms DESC, turn.id DESC LIMIT ?",
-        (model, *EMBEDDED, *EMBEDDED, retry_failed, clock.text(now), limit),
+        (model, *EMBEDDED, *EMBEDDED, retry_failed, clock.to_text(now), limit),
     )
     return found + [
         Turn(id, text_of(author, content, *before), attempts)
@@ -172,7 +172,7 @@ def _due_passages(
         f"LEFT JOIN vectors ON vectors.turn = -passages.id AND vectors.model = ? "
         f"WHERE coalesce(status, 'pending') <> 'ok' AND (? OR coalesce(next_try, '') <= ?) {wanted} "
         f"ORDER BY date DESC, passages.id LIMIT ?",
-        (model, retry_failed, clock.text(now), limit),
+        (model, retry_failed, clock.to_text(now), limit),
     )
     return [
         Turn(id, pages.embedded_text(title, said), attempts) for id, title, said, attempts in rows
@@ -293,7 +293,7 @@ class Run:
             attempts = turn.attempts + 1
             state = "failed" if refused or attempts >= GIVE_UP else "pending"
             self.failed += state == "failed"
-            then = clock.text(self.next_try(attempts, now, wait, random.random()))
+            then = clock.to_text(self.next_try(attempts, now, wait, random.random()))
             rows.append((turn.id, self.embedder.model, state, attempts, error.what[:300], then))
         with self.store.writing() as db:
             db.executemany(

@@ -39,8 +39,10 @@ def facts(
     Names match whatever their case and with spaces, hyphens or underscores; predicates as they are normalised.
     """
     subject, predicate, object_ = (*asked, *[ANYTHING] * (3 - len(asked)))
-    keys = [None if each == ANYTHING else triple.same(each) for each in (subject, object_)]
-    relation = None if predicate == ANYTHING else triple.predicate(predicate)
+    keys = [
+        None if each == ANYTHING else triple.comparison_key(each) for each in (subject, object_)
+    ]
+    relation = None if predicate == ANYTHING else triple.normalize_predicate(predicate)
     holding = _holding(store, today, as_of)
     rows = store.db.execute(
         "SELECT page, subject, predicate, object, pages.path, kg_triples.line, pages.date, pages.valid_from, pages.valid_to "
@@ -51,8 +53,8 @@ def facts(
         if (
             page in holding
             and (relation is None or fact.predicate == relation)
-            and (keys[0] is None or triple.same(fact.subject) == keys[0])
-            and (keys[1] is None or triple.same(fact.object) == keys[1])
+            and (keys[0] is None or triple.comparison_key(fact.subject) == keys[0])
+            and (keys[1] is None or triple.comparison_key(fact.object) == keys[1])
         ):
             yield fact
 

@@ -12,12 +12,12 @@ from array import array
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..formats.log import injected
+from ..formats.log import injected_blocks
 from ..formats.page import likeness, page, page_links, triple
 from ..formats.page.page import Page
 from ..ground import clock
 from ..ground.errors import Failure
-from ..truth.pages import pages
+from ..truth.pages import page_files
 from . import text, vectors
 from .store import Store
 
@@ -45,10 +45,10 @@ def take_in(store: Store) -> int:
         )
     }
     changed: list[tuple[str, os.stat_result]] = []
-    for place in pages.RECALLED:
-        for entry in pages.entries(store.home, place):
+    for place in page_files.RECALLED:
+        for entry in page_files.list_entries(store.home, place):
             path = f"{place}/{entry.name}"
-            if not pages.is_sayable(path):
+            if not page_files.is_printable(path):
                 continue
             seen = known.pop(path, None)
             try:
@@ -68,7 +68,7 @@ def take_in(store: Store) -> int:
 
 def _content(store: Store, path: str) -> bytes | None:
     try:
-        return pages.content(store.home, path)
+        return page_files.read_content(store.home, path)
     except (OSError, Failure):  # gone, or not to be read: then it is not recalled
         return None
 
@@ -110,7 +110,7 @@ def _write(
                     (*state[:3], path),
                 )
             else:
-                _put(store, row[0] if row else None, page.read(data, path), state)
+                _put(store, row[0] if row else None, page.parse(data, path), state)
                 count += 1
         if count:
             _entities(db)
@@ -124,7 +124,7 @@ def _put(store: Store, id: int | None, read: Page, state: tuple) -> None:
         read.path, read.name, page.link_key(read.name), *state, read.day.isoformat() if read.day else "",
         read.type, read.tier, _utf8(read.source), _utf8(read.image),
         read.valid_from.isoformat() if read.valid_from else "", read.valid_to.isoformat() if read.valid_to else "",
-        _one_line(read.title), body, read.body_line, likeness.sketch(likeness.features(body)).tobytes(),
+        _one_line(read.title), body, read.body_line, likeness.sketch(likeness.extract_features(body)).tobytes(),
     )  # fmt: skip
     titled = db.execute("SELECT title FROM pages WHERE id = ?", (id,)).fetchone() if id else None
     marks = ", ".join("?" * len(row))
@@ -141,7 +141,7 @@ def _put(store: Store, id: int | None, read: Page, state: tuple) -> None:
         "INSERT OR IGNORE INTO page_tags VALUES (?, ?)", ((id, _utf8(tag)) for tag in read.tags)
     )
     targets = [(name, 1) for name in read.supersedes] + [
-        (page.name_of(link.name), 0) for link in page_links.links(read)
+        (page.name_of(link.name), 0) for link in page_links.find_links(read)
     ]
     db.executemany(
         "INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?)",
@@ -211,7 +211,7 @@ def _put_triples(db: sqlite3.Connection, id: int, read: Page) -> None:
     db.executemany(
         "INSERT INTO kg_triples VALUES (?, ?, ?, ?, ?, ?)",
         (
-            (id, said.line, *map(_shown, (*triple.normalised(said.triple), said.triple.predicate)))
+            (id, said.line, *map(_shown, (*triple.normalize(said.triple), said.triple.predicate)))
             for said in read.triples
         ),
     )
@@ -222,7 +222,7 @@ def _entities(db: sqlite3.Connection) -> None:
     rows = db.execute(
         "SELECT name, count(*) FROM (SELECT subject AS name FROM kg_triples UNION ALL SELECT object FROM kg_triples) GROUP BY name"
     )
-    wanted = {(name, triple.same(name), count) for name, count in rows}
+    wanted = {(name, triple.comparison_key(name), count) for name, count in rows}
     known = set(db.execute("SELECT name, same, triples FROM kg_entities"))
     db.executemany(
         "DELETE FROM kg_entities WHERE name = ?", ((name,) for name, _, _ in known - wanted)
@@ -238,7 +238,7 @@ def rebuild_graph(store: Store) -> int:
         db.execute("DELETE FROM kg_triples")
         for id, path in rows:
             if (data := _content(store, path)) is not None:
-                _put_triples(db, id, _recallable(page.read(data, path)))
+                _put_triples(db, id, _recallable(page.parse(data, path)))
         _entities(db)
     return store.db.execute("SELECT count(*) FROM kg_triples").fetchone()[0]
 
@@ -289,7 +289,7 @@ def passages(body: str, first_line: int) -> list[tuple[int, str]]:
 
 def near(store: Store, body: str) -> list[tuple[float, str]]:
     """(estimated share, path) of pages that may be near-duplicates of a text, most alike first. The index is up to date."""
-    mine = likeness.sketch(likeness.features(body))
+    mine = likeness.sketch(likeness.extract_features(body))
     if not mine:
         return []
     found = []
@@ -344,11 +344,11 @@ def _recallable(read: Page) -> Page:
     A summary of a conversation is one whatever its head says, states nothing, and takes no page's place.
     """
     body = _utf8(
-        injected.without_recalled_lines(
-            injected.without(read.body, keep_lines=True), keep_lines=True
+        injected_blocks.strip_recalled_lines(
+            injected_blocks.strip(read.body, keep_lines=True), keep_lines=True
         )
     )
-    if read.path.startswith(f"{pages.COMPACTION}/"):
+    if read.path.startswith(f"{page_files.COMPACTION}/"):
         read = read._replace(type="compaction", tier="L2", triples=(), supersedes=())
     return read._replace(body=body)
 

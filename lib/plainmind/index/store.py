@@ -203,7 +203,7 @@ def has_fts5(db: sqlite3.Connection) -> bool:
 
 def _set_aside(home: Home, path: str) -> str:
     with files.lock(os.path.join(home.index, "lock")):
-        aside = f"{path}.{clock.stamp(clock.system_now())}.{os.getpid()}.bad"
+        aside = f"{path}.{clock.to_stamp(clock.system_now())}.{os.getpid()}.bad"
         for ending in ("", "-journal", "-wal", "-shm"):
             if os.path.exists(path + ending):
                 os.rename(path + ending, aside + ending)

@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from ..formats.log import event as events
-from ..formats.log import heads, injected, pins
+from ..formats.log import injected_blocks, pins, window_heads
 from ..ground import clock, files
 from ..ground.paths import Home
 from ..truth.log import reader
@@ -56,7 +56,7 @@ def catch_up(store: Store) -> Changes:
     whole = data[: data.rfind(b"\n") + 1]
     size = seen["size"] + len(whole)
     position = {**now, "size": size, "tail": _journal_tail(store.home, size)}
-    return _take_in(store, sorted(heads.latest(heads.parse(whole))), position)
+    return _take_in(store, sorted(window_heads.latest_by_window(window_heads.parse(whole))), position)
 
 
 def reconcile(store: Store) -> Changes:
@@ -69,7 +69,7 @@ def reconcile(store: Store) -> Changes:
         )
     }
     changed = []
-    for path in reader.all_windows(store.home):
+    for path in reader.list_windows(store.home):
         seen = known.pop(path, None)
         stat = os.stat(store.home.path(path))
         if seen != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
@@ -138,7 +138,7 @@ def _window(store: Store, path: str) -> tuple[int, bool]:
         (path,),
     ).fetchone()
     known = _Known(*row[3:]) if row else None
-    blocks: list[events.Block] = []
+    blocks: list[events.RawEvent] = []
     reread = False
     # an append makes a window longer; another file in its place, or another content of that length, is an edit
     if row and (stat.st_ino != row[0] or (stat.st_mtime_ns != row[1] and stat.st_size <= row[2])):
@@ -176,8 +176,8 @@ def _window(store: Store, path: str) -> tuple[int, bool]:
     return len(blocks), reread
 
 
-def _blocks(data: bytes, line: int, offset: int) -> list[events.Block]:
-    found = [entry for entry in events.scan(data, line) if isinstance(entry, events.Block)]
+def _blocks(data: bytes, line: int, offset: int) -> list[events.RawEvent]:
+    found = [entry for entry in events.scan(data, line) if isinstance(entry, events.RawEvent)]
     return (
         [b._replace(offset=b.offset + offset, end=b.end + offset) for b in found]
         if offset
@@ -195,13 +195,13 @@ def _new_window(store: Store, path: str, surface: str, context_id: str) -> int:
     return cursor.lastrowid
 
 
-def _add_turns(store: Store, window: _Known, blocks: list[events.Block]) -> None:
+def _add_turns(store: Store, window: _Known, blocks: list[events.RawEvent]) -> None:
     rows, terms = [], []
     last = turn_id(window.id, window.turns - 1)
     episode = episodes.ending_with(store.db, last) if window.turns else None
     for number, block in enumerate(blocks, window.turns):
         id = turn_id(window.id, number)
-        author = _utf8(str(events.meta_of(block).get("author", ""))) if block.meta else ""
+        author = _utf8(str(events.parse_meta(block).get("author", ""))) if block.meta else ""
         content = _indexed(block)
         found = text.words(author, content)
         instant = clock.parse(block.timestamp)
@@ -233,11 +233,11 @@ def _add_turns(store: Store, window: _Known, blocks: list[events.Block]) -> None
     )
 
 
-def _indexed(block: events.Block) -> str:
+def _indexed(block: events.RawEvent) -> str:
     """What of an event's content may be found again: all but what a recall had put there."""
-    content = _COLOUR.sub("", injected.without(events.content_of(block)))
+    content = _COLOUR.sub("", injected_blocks.strip(events.decode_content(block)))
     if block.role == "tool":
-        content = injected.without_recalled_lines(content)
+        content = injected_blocks.strip_recalled_lines(content)
     return _utf8(content)
 
 
@@ -271,9 +271,9 @@ def _journal_position(home: Home) -> dict:
     try:
         stat = os.stat(home.heads)
     except FileNotFoundError:
-        return {"inode": 0, "size": 0, "boot": clock.boot(), "tail": ""}
+        return {"inode": 0, "size": 0, "boot": clock.boot_id(), "tail": ""}
     tail = _journal_tail(home, stat.st_size)
-    return {"inode": stat.st_ino, "size": stat.st_size, "boot": clock.boot(), "tail": tail}
+    return {"inode": stat.st_ino, "size": stat.st_size, "boot": clock.boot_id(), "tail": tail}
 
 
 def _journal_tail(home: Home, size: int) -> str:

@@ -16,7 +16,7 @@ from ..index import cache, store, text
 from ..index import pages as rows
 from ..index.store import Store
 from ..truth.pages import maintenance, retention
-from ..truth.pages.retention import Expired, Gone, Unfinished
+from ..truth.pages.retention import DeletedFile, Expired, Unfinished
 from .moments import Means
 
 MARKS, SHORTEST_MARK = (
@@ -27,7 +27,7 @@ MARKS, SHORTEST_MARK = (
 
 def past(means: Means) -> list[Expired]:
     """What retention would delete."""
-    return list(retention.expired(means.home, means.now()))
+    return list(retention.find_expired(means.home, means.now()))
 
 
 def forget(means: Means) -> list[Expired]:
@@ -41,7 +41,7 @@ def retain(means: Means) -> None:
     try:
         gone = _forget(means)
     except (Failure, OSError) as error:  # what was written is written; the next write tries again
-        failure = files.failure(error) if isinstance(error, OSError) else error
+        failure = files.to_failure(error) if isinstance(error, OSError) else error
         means.say(f"retention could not end: {failure}")
         return
     if gone:
@@ -49,24 +49,24 @@ def retain(means: Means) -> None:
         means.say(f"retention deleted {count}; see 'mem-lint --prune' and raw/maintenance-log")
 
 
-def _forget(means: Means) -> list[Gone]:
+def _forget(means: Means) -> list[DeletedFile]:
     unfinished = None
     try:
-        gone = retention.let_go(means.home, means.now(), partial(_take_out, means))
+        gone = retention.delete_expired(means.home, means.now(), partial(_take_out, means))
     except Unfinished as failure:
         gone, unfinished = failure.gone, failure
     _out_of_index(means, gone)
-    maintenance.retained(means.home, means.now())
+    maintenance.record_retention(means.home, means.now())
     if unfinished:
         raise unfinished
     return gone
 
 
-def _take_out(means: Means, going: Sequence[Gone]) -> None:
+def _take_out(means: Means, going: Sequence[DeletedFile]) -> None:
     """The texts of pages that are about to go, out of everything that only they can be looked for in."""
     if not going:
         return
-    texts = [page.read(each.data, each.expired.path) for each in going]
+    texts = [page.parse(each.data, each.expired.path) for each in going]
     if os.path.isdir(means.home.index):
         cache.forget(
             means.home, {cache.content_hash(said) for read in texts for said in rows.embedded(read)}
@@ -78,7 +78,7 @@ def _take_out(means: Means, going: Sequence[Gone]) -> None:
     )
 
 
-def _out_of_index(means: Means, gone: Sequence[Gone]) -> None:
+def _out_of_index(means: Means, gone: Sequence[DeletedFile]) -> None:
     """What went, out of the index, and what others let go who were killed before this."""
     if not os.path.exists(os.path.join(means.home.index, "mind.db")):
         return
@@ -90,7 +90,7 @@ def _out_of_index(means: Means, gone: Sequence[Gone]) -> None:
     store.use(means.home, work, means.say)
     _prove(
         means,
-        [mark for each in gone for mark in _marks(page.read(each.data, each.expired.path).body)],
+        [mark for each in gone for mark in _marks(page.parse(each.data, each.expired.path).body)],
     )
 
 
@@ -166,7 +166,7 @@ def _out_of_traces(means: Means, said: Sequence[str]) -> None:
     # a trace has a page's text on one line, as JSON; or a block of JSON that a model was given, as JSON
     shown = {*said, *(" ".join(each.split()) for each in said)}
     needles = {level.encode("utf-8", "surrogatepass") for each in shown for level in _as_json(each)}
-    for trace in maintenance.traces(means.home):
+    for trace in maintenance.read_traces(means.home):
         if not os.path.isfile(trace):
             continue
         try:
@@ -178,7 +178,9 @@ def _out_of_traces(means: Means, said: Sequence[str]) -> None:
                 files.replace(trace, b"\n".join(kept))
                 means.say(f"{trace}: records that showed what is forgotten were removed")
         except OSError as error:
-            means.say(f"{trace}: what is forgotten may still be in it: {files.failure(error).what}")
+            means.say(
+                f"{trace}: what is forgotten may still be in it: {files.to_failure(error).what}"
+            )
 
 
 def _as_json(said: str) -> Iterator[str]:

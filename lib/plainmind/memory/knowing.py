@@ -72,7 +72,7 @@ def facts(means: Means, asked: Sequence[str], as_of: date | None) -> list[graph.
     def work(opened: Store) -> list[graph.Fact]:
         pages.take_in(opened)
         with opened.reading():
-            return list(graph.facts(opened, asked, day.of(means.now()), as_of))
+            return list(graph.facts(opened, asked, day.from_instant(means.now()), as_of))
 
     return moments.with_index(means, work) or []
 
@@ -84,6 +84,6 @@ def health(means: Means, *, rebuild: bool = False) -> triple.Health:
         pages.take_in(opened)
         if rebuild:
             pages.rebuild_graph(opened)
-        return triple.health(graph.written(opened))
+        return triple.check_health(graph.written(opened))
 
-    return moments.with_index(means, work) or triple.health([])
+    return moments.with_index(means, work) or triple.check_health([])

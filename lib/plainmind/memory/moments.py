@@ -58,7 +58,7 @@ def recall(
         result = search.ranked(opened, recorder, k, floor)
         question = {
             "query": text,
-            "now": clock.text(query.now),
+            "now": clock.to_text(query.now),
             "k": k,
             "floor": floor,
             "sim": query.mode,

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from ..formats import day
-from ..formats.log import injected
+from ..formats.log import injected_blocks
 from ..formats.page import likeness, page, page_edit, page_links, triple
 from ..formats.page.triple import Triple
 from ..ground import clock, exchange, files
@@ -20,7 +20,7 @@ from ..index import pages as rows
 from ..index import store
 from ..index.store import Store
 from ..truth.log import reader
-from ..truth.pages import maintenance, pages, retention
+from ..truth.pages import maintenance, page_files, retention
 from . import forgetting
 from .moments import Means
 
@@ -30,12 +30,12 @@ MOST_NUMBERS = 1000  # of pages whose titles give the same name, that are looked
 
 
 class Draft(NamedTuple):
-    """A page that is still to be written. `fields` are values as formats.page_edit takes them; `cites` are references."""
+    """A page that is still to be written. `fields` are values as formats.page.page_edit takes them; `cites` are references."""
 
     fields: Mapping[str, Any]
     body: str
     name: str = ""  # '' makes one of the title
-    place: str = pages.KNOWLEDGE
+    place: str = page_files.KNOWLEDGE
     cites: Sequence[str] = ()
 
 
@@ -52,10 +52,10 @@ class Written(NamedTuple):
 def kind(means: Means, observe: bool, compaction: bool) -> tuple[str, str, str]:
     """Folder, type and source of a page that a command is to write, unless it says otherwise."""
     if observe:
-        return pages.OBSERVATIONS, page.FALLBACK_TYPE, "observe"
+        return page_files.OBSERVATIONS, page.FALLBACK_TYPE, "observe"
     if compaction:
-        return pages.COMPACTION, "compaction", "compaction"
-    return pages.KNOWLEDGE, page.FALLBACK_TYPE, "agent" if means.inside else "explicit"
+        return page_files.COMPACTION, "compaction", "compaction"
+    return page_files.KNOWLEDGE, page.FALLBACK_TYPE, "agent" if means.inside else "explicit"
 
 
 # --- what may be written
@@ -80,7 +80,9 @@ def fields(means: Means, given: Mapping[str, Any]) -> dict[str, Any]:
         elif key == "image":
             made[key] = _image(means, _text(key, value))
         elif key == "supersedes":
-            made[key] = [page.name_of(pages.find(means.home, name)) for name in _texts(key, value)]
+            made[key] = [
+                page.name_of(page_files.find_page(means.home, name)) for name in _texts(key, value)
+            ]
         else:
             made[key] = _text(key, value)
     if made.get("valid_from") and made.get("valid_to") and made["valid_to"] < made["valid_from"]:
@@ -113,7 +115,7 @@ def _choice(key: str, value: Any) -> str:
 
 def _day(key: str, value: Any) -> date | None:
     text = _text(key, value)
-    found = day.iso(text) or day.guessed(text)
+    found = day.parse_iso(text) or day.guess(text)
     if text and not found:
         raise BadData(f"'{text[:40]}' is no day", cure=f"write {key} as 2026-05-08")
     return found
@@ -121,16 +123,16 @@ def _day(key: str, value: Any) -> date | None:
 
 def _tag(tag: str) -> str:
     tag = tag.strip().lstrip("#")
-    if page.encodes(tag):
+    if page.key_in_tag(tag):
         raise BadData(f"the tag '{tag[:40]}' says a type or a tier", cure="use --type and --tier")
     return tag
 
 
 def _triple(value: Any) -> Triple:
     parts = _texts("triples", value)
-    if len(parts) != 3 or not all(parts) or not triple.predicate(parts[1]):
+    if len(parts) != 3 or not all(parts) or not triple.normalize_predicate(parts[1]):
         raise BadData("a triple has a subject, a predicate and an object", cure="give three texts")
-    made = triple.normalised(Triple(*parts))
+    made = triple.normalize(Triple(*parts))
     if made.predicate in triple.COPULAS | triple.VAGUE:
         raise BadData(
             f"the predicate '{parts[1]}' says nothing by itself",
@@ -170,7 +172,7 @@ def from_json(means: Means, line: bytes) -> Draft:
     return Draft(
         fields(means, value),
         body,
-        page.checked_name(_text("name", name)) if name else "",
+        page.check_name(_text("name", name)) if name else "",
         cites=_texts("sources", cites),
     )
 
@@ -195,12 +197,12 @@ def _check(means: Means, made: Mapping[str, Any], body: str, force: bool) -> Non
         raise BadData(f"a body of more than {LARGEST // 1024} KB", cure="make several pages of it")
     if "\0" in body:
         raise BadData("a NUL in the body", cure="send text")
-    if page.has_head(body):
+    if page.has_frontmatter(body):
         raise BadData(
             "a text with a head of its own",
             cure="give its fields by options, and only what stands below the head",
         )
-    if injected.without(body) != body:
+    if injected_blocks.strip(body) != body:
         raise BadData(
             "a block that a recall had injected is no knowledge",
             cure="say it in your own words, and cite the log with --cite",
@@ -224,7 +226,7 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
     """A new page, on disk. A near-duplicate of one that is there, or a name that is taken, is a Failure with code 1."""
     body = draft.body.strip("\n")
     _check(means, draft.fields, body, force)
-    if draft.place != pages.KNOWLEDGE and (
+    if draft.place != page_files.KNOWLEDGE and (
         draft.fields.get("triples") or draft.fields.get("supersedes")
     ):
         raise BadData(
@@ -236,28 +238,28 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
     made = _ordered(means, draft)
     name = (
         draft.name
-        or page.slug(page.read(body.encode(), "x").title if body.startswith("#") else body)
+        or page.slugify(page.parse(body.encode(), "x").title if body.startswith("#") else body)
         or "page"
     )
     if image := made.get("image"):
         shown = any(
-            target.name == image for target in page_links.images(page.read(body.encode(), ""))
+            target.name == image for target in page_links.find_images(page.parse(body.encode(), ""))
         )
-        body += "" if shown else f"\n\n{page_edit.picture(image)}"
+        body += "" if shown else f"\n\n{page_edit.render_image(image)}"
     data = page_edit.compose(made, body)
-    if draft.place != pages.KNOWLEDGE:
-        name = f"{clock.stamp(means.now()).lower()}-{name}"
+    if draft.place != page_files.KNOWLEDGE:
+        name = f"{clock.to_stamp(means.now()).lower()}-{name}"
     with maintenance.lock(means.home):
         written = _create(means, draft, name, data, body, force)
         if written.fresh:
             _count(means)
-        elif maintenance.is_due(
+        elif maintenance.is_retention_due(
             means.home
         ):  # whoever wrote it may have been killed in the middle of that
             forgetting.retain(means)
     past = (
-        retention.expired_page(page.read(data, written.path), day.of(means.now()))
-        if draft.place == pages.KNOWLEDGE
+        retention.judge_page(page.parse(data, written.path), day.from_instant(means.now()))
+        if draft.place == page_files.KNOWLEDGE
         else None
     )
     if past:
@@ -267,7 +269,7 @@ def write(means: Means, draft: Draft, *, force: bool = False) -> Written:
 
 def _ordered(means: Means, draft: Draft) -> dict[str, Any]:
     """The fields in the order in which formats.page names them, with their defaults and citations."""
-    given = {"date": day.of(means.now()), "tier": page.FALLBACK_TIER, **draft.fields}
+    given = {"date": day.from_instant(means.now()), "tier": page.FALLBACK_TIER, **draft.fields}
     cited = [_cited(means, ref) for ref in draft.cites]
     return {
         key: value for key in page.KEYS if (value := cited if key == "sources" else given.get(key))
@@ -275,22 +277,24 @@ def _ordered(means: Means, draft: Draft) -> dict[str, Any]:
 
 
 def _cited(means: Means, ref: str) -> str:
-    event = reader.event_at(means.home, ref.split(" sha256:")[0])
+    event = reader.read_event(means.home, ref.split(" sha256:")[0])
     return page.cite(event.ref, event.content)
 
 
 def _create(means: Means, draft: Draft, name: str, data: bytes, body: str, force: bool) -> Written:
     exchange.recover_all(means.home.path(draft.place))
     if there := _same(means, draft, name, body):
-        files.settle(
+        files.sync_with_parent(
             os.path.dirname(means.home.path(there))
         )  # whoever wrote it may have been killed before that
         return Written(there, False)
     if draft.name:
         _refuse_taken(means, draft.place, name)
-    if not force and draft.place != pages.OBSERVATIONS:
+    if not force and draft.place != page_files.OBSERVATIONS:
         _refuse_near(means, draft.place, body)
-    return Written(pages.create(means.home, draft.place, name, data, numbered=not draft.name), True)
+    return Written(
+        page_files.create_page(means.home, draft.place, name, data, numbered=not draft.name), True
+    )
 
 
 def _same(means: Means, draft: Draft, name: str, body: str) -> str:
@@ -306,10 +310,10 @@ def _same(means: Means, draft: Draft, name: str, body: str) -> str:
     for number in numbers:
         path = f"{draft.place}/{name}{number}.md"
         try:
-            old = pages.whole(means.home, path)
+            old = page_files.read_whole(means.home, path)
         except (OSError, Failure):  # there is none, or what can never be read to its end
             break
-        if page.read(old, path).body.strip("\n") == body and _says(old, path, given):
+        if page.parse(old, path).body.strip("\n") == body and _says(old, path, given):
             return path
     return ""
 
@@ -317,17 +321,17 @@ def _same(means: Means, draft: Draft, name: str, body: str) -> str:
 def _says(old: bytes, path: str, given: Mapping[str, Any]) -> bool:
     """Whether a page has these fields: setting them would change nothing that is read."""
     try:
-        made = page_edit.with_fields(old, path, given)
+        made = page_edit.set_fields(old, path, given)
     except BadData:
         return False
-    return page.read(old, path)._replace(lines={}, problems=[]) == page.read(made, path)._replace(
+    return page.parse(old, path)._replace(lines={}, problems=[]) == page.parse(made, path)._replace(
         lines={}, problems=[]
     )
 
 
 def _refuse_taken(means: Means, place: str, name: str) -> None:
     try:
-        there = pages.find(means.home, f"{place}/{name}.md")
+        there = page_files.find_page(means.home, f"{place}/{name}.md")
     except NoInput:
         return
     raise Failure(
@@ -339,12 +343,12 @@ def _refuse_taken(means: Means, place: str, name: str) -> None:
 
 def _argument(path: str) -> str:
     """What --update takes for a page."""
-    return page.name_of(path) if path.startswith(f"{pages.KNOWLEDGE}/") else path
+    return page.name_of(path) if path.startswith(f"{page_files.KNOWLEDGE}/") else path
 
 
 def _refuse_near(means: Means, place: str, body: str) -> None:
     """A Failure when a page of the place says nearly the same."""
-    mine = likeness.features(body)
+    mine = likeness.extract_features(body)
 
     def work(opened: Store) -> list[tuple[float, str]]:
         rows.take_in(opened)
@@ -354,7 +358,9 @@ def _refuse_near(means: Means, place: str, body: str) -> None:
         if not path.startswith(f"{place}/"):
             continue
         try:
-            share = likeness.share(mine, likeness.features(pages.read(means.home, path).body))
+            share = likeness.measure_share(
+                mine, likeness.extract_features(page_files.read_page(means.home, path).body)
+            )
         except (OSError, Failure):  # gone meanwhile
             continue
         if share >= likeness.ALIKE:
@@ -384,17 +390,17 @@ def update(
     if cites:
         made["sources"] = [_cited(means, ref) for ref in cites]
     if body is not None and "date" not in made:
-        made["date"] = day.of(means.now())
+        made["date"] = day.from_instant(means.now())
     with maintenance.lock(means.home):
-        path = pages.find(means.home, name)
+        path = page_files.find_page(means.home, name)
         kept: set[bytes] = set()
 
         def edit(data: bytes) -> bytes:
             if means.inside:
                 _protect(means, path, data, made, body, kept)
-            return page_edit.with_fields(data, path, made, body)
+            return page_edit.set_fields(data, path, made, body)
 
-        conflicts = pages.change(means.home, path, edit)
+        conflicts = page_files.change_page(means.home, path, edit)
         _count(means)
     return Written(path, True, conflicts)
 
@@ -411,7 +417,7 @@ def _protect(
 
     The page as it was is kept among the observations, for the next audit. NotPermitted for the former.
     """
-    old = page.read(data, path)
+    old = page.parse(data, path)
     days = [retention.DATED.get(kind, FOREVER) for kind in (made.get("type", old.type), old.type)]
     if days[0] < days[1] or old.day and made.get("date", old.day) < old.day:
         raise NotPermitted(
@@ -420,8 +426,8 @@ def _protect(
             cure="ask the user to do it",
         )
     if body is not None and old.body.strip() and data not in kept:
-        name = f"{clock.stamp(means.now()).lower()}-{page.slug(old.name) or 'page'}-before"
-        pages.create(means.home, pages.OBSERVATIONS, name, data, numbered=True)
+        name = f"{clock.to_stamp(means.now()).lower()}-{page.slugify(old.name) or 'page'}-before"
+        page_files.create_page(means.home, page_files.OBSERVATIONS, name, data, numbered=True)
         kept.add(data)
 
 

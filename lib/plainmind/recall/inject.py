@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ..formats.log.injected import MEMORIES
+from ..formats.log.injected_blocks import MEMORIES
 from ..ground.stream import json_line
 from .excerpt import excerpt, tokens
 from .search import Hit

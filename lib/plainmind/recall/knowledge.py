@@ -21,7 +21,7 @@ from math import log
 from typing import NamedTuple
 
 from ..formats import day
-from ..formats.log.injected import KNOWLEDGE
+from ..formats.log.injected_blocks import KNOWLEDGE
 from ..ground.stream import json_line
 from ..index import text, vectors
 from ..index.store import Store
@@ -142,7 +142,7 @@ def search(store: Store, query: Query, policy: Policy) -> Knowledge:
 
 
 def _search(store: Store, query: Query, policy: Policy) -> Knowledge:
-    db, today = store.db, day.of(query.now)
+    db, today = store.db, day.from_instant(query.now)
     columns = "id, path, name, link, date, type, tier, valid_from, valid_to, title, line, words"
     rows = {
         row.id: row

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ..formats.reminder.occurrence import due, latest_before, local, next_after, occurrence
+from ..formats.reminder.occurrence import find_between, find_latest, find_next, find_nth, to_local
 from ..formats.reminder.reminder import Reminder
 from ..ground import clock
 
@@ -37,15 +37,15 @@ def upcoming(
 
 def upcoming_one(reminder: Reminder, now: int) -> int | None:
     """A reminder's next occurrence; None when it has none before the end of time."""
-    return occurrence(reminder, 0) if reminder.recur == "none" else next_after(reminder, now - 1)
+    return find_nth(reminder, 0) if reminder.recur == "none" else find_next(reminder, now - 1)
 
 
 def _occurrences(reminder: Reminder, now: int, end: int) -> Iterator[Coming]:
     if reminder.recur == "none":
-        first = occurrence(reminder, 0)
+        first = find_nth(reminder, 0)
         times: Iterable[int] = [first] if first is not None and first <= end else []
     else:
-        times = due(reminder, now - 1, end)
+        times = find_between(reminder, now - 1, end)
     for instant in times:
         yield Coming(instant, reminder)
 
@@ -53,25 +53,27 @@ def _occurrences(reminder: Reminder, now: int, end: int) -> Iterator[Coming]:
 def remark(reminder: Reminder, now: int, grace: float) -> str:
     """What somebody who has just set a reminder may not expect of it, '' when it fires as it says. `grace` in hours."""
     if reminder.recur == "none":
-        first = occurrence(reminder, 0)
+        first = find_nth(reminder, 0)
         if first is not None and first < now:
             return f"{_local(first)} is past; it fires at the next scan"
     else:
-        missed = latest_before(reminder, now, now - int(grace * 3600 * clock.SECOND))
+        missed = find_latest(reminder, now, now - int(grace * 3600 * clock.SECOND))
         first = upcoming_one(reminder, now)
         if missed:
             return f"{_local(missed[0])} is past; it fires at the next scan"
-        if first is not None and local(first).date() > reminder.date:
+        if first is not None and to_local(first).date() > reminder.date:
             return (
                 f"{reminder.date} {reminder.time:%H:%M} is past; it first fires at {_local(first)}"
             )
-    if first is not None and local(first).time() != reminder.time:
-        return f"a clock change leaves out {reminder.time:%H:%M}; it fires at {local(first):%H:%M}"
+    if first is not None and to_local(first).time() != reminder.time:
+        return (
+            f"a clock change leaves out {reminder.time:%H:%M}; it fires at {to_local(first):%H:%M}"
+        )
     return ""
 
 
 def _local(instant: int) -> str:
-    return f"{local(instant):%Y-%m-%d %H:%M}"
+    return f"{to_local(instant):%Y-%m-%d %H:%M}"
 
 
 def record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
         "recur": reminder.recur,
         "msg": reminder.msg,
         "line": reminder.line,
-        "next": None if instant is None else local(instant).isoformat(timespec="minutes"),
+        "next": None if instant is None else to_local(instant).isoformat(timespec="minutes"),
         "next_utc": None if instant is None else _utc(instant),
     }
 
@@ -103,4 +105,4 @@ def row(coming: Coming) -> str:
 
 
 def _utc(instant: int) -> str:
-    return clock.text(instant)[:16] + "Z"
+    return clock.to_text(instant)[:16] + "Z"

@@ -12,7 +12,7 @@ _WHOLE = 1900  # characters of a line that goes out as one message, fence and al
 
 def text(done: str, line: str) -> str:
     """`Reminder added:` and the line in a code block, where Discord changes nothing of it; plain where it fits into none."""
-    fenced = "```" not in line and not line.endswith("`") and chunks.length(line) < _WHOLE
+    fenced = "```" not in line and not line.endswith("`") and chunks.count_units(line) < _WHOLE
     return f"Reminder {done}:\n```\n{line}\n```" if fenced else f"Reminder {done}:\n{line}"
 
 
@@ -50,7 +50,7 @@ def send(env: Environment, done: str, line: str) -> None:
             )
         deliverer.send(
             text(done, line),
-            nonce=grammar.new_id(chance.draw),
+            nonce=grammar.draw_id(chance.draw),
             deadline=clock.monotonic() + PATIENCE,
         )
     except Failure as failure:

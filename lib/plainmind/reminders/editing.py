@@ -25,7 +25,7 @@ def find(data: bytes, id: str, path: str) -> Reminder:
         raise Usage(
             f"'{id}' is no id", cure="give the id of a reminder; list them with remind-list"
         )
-    for found in grammar.read(data).reminders:
+    for found in grammar.parse(data).reminders:
         if found.id == id:
             return found
     raise NoInput(f"no reminder has the id '{id}'", place=path, cure="list them with remind-list")
@@ -36,12 +36,12 @@ def add(home: Home, path: str, new: Reminder, *, dry_run: bool = False) -> Writt
     there: list[Reminder] = []
 
     def change(data: bytes) -> bytes:
-        data = data if new.id.encode() in data else grammar.appended(data, new)
+        data = data if new.id.encode() in data else grammar.append(data, new)
         there[:] = [find(data, new.id, path)]
         return data
 
     edited = file.edit(home, path, change, dry_run=dry_run)
-    return Written(there[0], grammar.text(new), edited.conflicts)
+    return Written(there[0], grammar.render(new), edited.conflicts)
 
 
 def edit(
@@ -49,16 +49,16 @@ def edit(
 ) -> Written:
     """Rewrite the line of a reminder with other values for some of its fields."""
     if "msg" in fields:
-        grammar.checked_message(fields["msg"])
+        grammar.check_message(fields["msg"])
     there: list[Reminder] = []
 
     def change(data: bytes) -> bytes:
         old = find(data, id, path)
         there[:] = [old._replace(**fields)]
-        return grammar.replaced(data, [(old, grammar.text(there[0]).encode())])
+        return grammar.replace(data, [(old, grammar.render(there[0]).encode())])
 
     edited = file.edit(home, path, change, dry_run=dry_run)
-    return Written(there[0], grammar.text(there[0]), edited.conflicts)
+    return Written(there[0], grammar.render(there[0]), edited.conflicts)
 
 
 def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> Written:
@@ -68,14 +68,14 @@ def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> Written:
 
     def change(data: bytes) -> bytes:
         nonlocal others
-        others = any(other.id != id for other in grammar.read(data).reminders)
+        others = any(other.id != id for other in grammar.parse(data).reminders)
         try:
             gone[:] = [find(data, id, path)]
         except NoInput:
             if gone:  # somebody saved what it was taken from already
                 return data
             raise
-        return grammar.without(data, gone)
+        return grammar.remove(data, gone)
 
     edited = file.edit(home, path, change, dry_run=dry_run)
     if edited.identity and not others:

@@ -37,9 +37,9 @@ def stable_read(path: str) -> Snapshot:
         try:
             _check(path)
             with open(path, "rb") as file:
-                before = files.identity(os.fstat(file.fileno()))
+                before = files.identify(os.fstat(file.fileno()))
                 data = file.read()
-            if before == files.identity(os.stat(path)) and len(data) == before.size:
+            if before == files.identify(os.stat(path)) and len(data) == before.size:
                 return Snapshot(data, before)
         except FileNotFoundError:  # also between the two steps of an editor's save
             if attempt == ATTEMPTS - 1 or not os.path.isdir(os.path.dirname(path)):
@@ -101,7 +101,7 @@ def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
         return exchange.Edited(None, [])
     _check_folder(home, target)
     files.create(target, data)
-    return exchange.Edited(files.identity(os.stat(target)), [])
+    return exchange.Edited(files.identify(os.stat(target)), [])
 
 
 def _check_folder(home: Home, target: str) -> None:
@@ -120,6 +120,6 @@ def foreign_edit_age(path: str, ours: files.Identity | None) -> float:
     found = os.stat(path)
     return (
         math.inf
-        if files.identity(found) == ours
+        if files.identify(found) == ours
         else max(0.0, clock.system_now() / 1000 - found.st_ctime)
     )

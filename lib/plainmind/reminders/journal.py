@@ -154,7 +154,7 @@ class Journal:
         self._size = files.append(self.path, data) + len(data)
         self._torn = False
         if not self._settled:
-            files.settle(os.path.dirname(self.path))
+            files.sync_with_parent(os.path.dirname(self.path))
             self._settled = True
         self._know(of, entry)
 
@@ -180,10 +180,10 @@ class Journal:
 
 def _line(entry: Entry, of: list[Occurrence], messages: list[str]) -> bytes:
     record: dict[str, Any] = {
-        "at": clock.text(entry.at),
+        "at": clock.to_text(entry.at),
         "did": entry.did,
         "nonce": entry.nonce,
-        "of": [[o.key, o.id, clock.text(o.due), int(o.once)] for o in of],
+        "of": [[o.key, o.id, clock.to_text(o.due), int(o.once)] for o in of],
     }
     if entry.parts:
         record |= {"parts": entry.parts, "said": entry.said}

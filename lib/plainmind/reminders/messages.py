@@ -94,12 +94,12 @@ def _digests(due: list[Due], now: int) -> Iterator[Batch]:
 
 def _room(due: Due, now: int) -> int:
     return (
-        chunks.length(_row(due, now)) + 20
+        chunks.count_units(_row(due, now)) + 20
     )  # being late may take more words by the time it is sent again
 
 
 def _row(due: Due, now: int) -> str:
-    return f"- {occurrence.local(due.occurrence.due):%Y-%m-%d %H:%M} {due.reminder.msg}{_remarks(due, now)}"
+    return f"- {occurrence.to_local(due.occurrence.due):%Y-%m-%d %H:%M} {due.reminder.msg}{_remarks(due, now)}"
 
 
 def text(of: list[Due], now: int) -> str:

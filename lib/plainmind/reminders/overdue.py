@@ -20,7 +20,7 @@ def overdue(
     """All of what fires once, and of what recurs the latest, unless it was sent, or was missed longer ago than the grace."""
     since = now - grace
     # a local time may be moved, or come twice, by an hour
-    first, last = _hour_before(occurrence.local(since)), _hour_after(occurrence.local(now))
+    first, last = _hour_before(occurrence.to_local(since)), _hour_after(occurrence.to_local(now))
     for r in reminders:
         if r.date > last.date():
             continue
@@ -36,7 +36,7 @@ def overdue(
 
 
 def _missed(reminder: Reminder, now: int, since: int, sent: int | None) -> int | None:
-    latest = occurrence.latest_before(reminder, now)
+    latest = occurrence.find_latest(reminder, now)
     # not the time, but the order: one that was moved to an earlier hour after it fired today has fired today
     after = since if sent is None else max(since, sent + 1)
     return latest[0] if latest and latest[0] >= after else None
@@ -45,14 +45,14 @@ def _missed(reminder: Reminder, now: int, since: int, sent: int | None) -> int |
 def skipped(reminder: Reminder, found: Occurrence, sent: int | None) -> int:
     """How many occurrences nobody fired since the last one that was sent; of one that never was, nobody waited for them."""
     earlier = (
-        None if found.once or sent is None else occurrence.latest_before(reminder, found.due, sent)
+        None if found.once or sent is None else occurrence.find_latest(reminder, found.due, sent)
     )
     return earlier[1] if earlier else 0
 
 
 def once(reminder: Reminder) -> Occurrence | None:
     """The one occurrence of a reminder that does not recur."""
-    due = occurrence.occurrence(reminder, 0) if reminder.recur == "none" and reminder.id else None
+    due = occurrence.find_nth(reminder, 0) if reminder.recur == "none" and reminder.id else None
     return (
         None if due is None else Occurrence(key(reminder.id, due, reminder.msg), reminder.id, due)
     )
@@ -63,7 +63,7 @@ def not_before(reminders: list[Reminder], now: int) -> int:
 
     Each that recurs is taken for a daily one: too early costs a look, and knowing better costs more.
     """
-    here = occurrence.local(now)
+    here = occurrence.to_local(now)
     today = here.date()
     tomorrow = today if today == date.max else today + timedelta(1)
 
@@ -71,7 +71,7 @@ def not_before(reminders: list[Reminder], now: int) -> int:
         return r.date if r.date > today else today if r.time > here.time() else tomorrow
 
     day, time = min((r.date if r.recur == "none" else next_day(r), r.time) for r in reminders)
-    return min(now + clock.DAY, occurrence.instant(day, time))
+    return min(now + clock.DAY, occurrence.to_instant(day, time))
 
 
 def may_recur(reminder: Reminder, first: datetime, last: datetime) -> bool:

@@ -94,7 +94,7 @@ class Scan:
     def _fire(self) -> None:
         offset = self.means.now - clock.since_boot()
         waiting = self.seen.jump is not None
-        self.seen, trusted = watch.clocked(self.seen, clock.boot(), offset)
+        self.seen, trusted = watch.clocked(self.seen, clock.boot_id(), offset)
         if not trusted:
             if not waiting:
                 self.means.say(
@@ -138,7 +138,7 @@ class Scan:
         except NoInput:
             read = None
         data = read.data if read else None
-        contents = grammar.read(data or b"")
+        contents = grammar.parse(data or b"")
         identity = ":".join(map(str, read.identity)) if read else ""
         suspected = watch.suspicion(self.path, data, contents, self.seen, identity)
         if suspected or data is None or read is None:
@@ -177,15 +177,17 @@ class Scan:
         raw = {r.raw for r in nameless}
 
         def change(data: bytes) -> bytes:
-            found = [r for r in grammar.read(data).reminders if not r.id and r.raw in raw]
-            return grammar.replaced(
-                data, [(r, grammar.with_id(r.raw, grammar.new_id(chance.draw))) for r in found]
+            found = [r for r in grammar.parse(data).reminders if not r.id and r.raw in raw]
+            return grammar.replace(
+                data, [(r, grammar.add_id(r.raw, grammar.draw_id(chance.draw))) for r in found]
             )
 
         if not self._edited(change):
             return []
         return [
-            r for r in self._whole(grammar.read(file.stable_read(self.path).data).reminders) if r.id
+            r
+            for r in self._whole(grammar.parse(file.stable_read(self.path).data).reminders)
+            if r.id
         ]
 
     def _edited(self, change: Callable[[bytes], bytes]) -> bool:
@@ -203,7 +205,7 @@ class Scan:
         return True
 
     def _report(self, error: Failure | OSError) -> None:
-        self.means.report(files.failure(error) if isinstance(error, OSError) else error)
+        self.means.report(files.to_failure(error) if isinstance(error, OSError) else error)
 
     def _remove(self, gone: list[Occurrence]) -> None:
         """Take the lines of what was sent out of the file; not while a person is at it, for the next scan can, too."""
@@ -217,12 +219,12 @@ class Scan:
         keys = {o.key for o in gone}
 
         def change(data: bytes) -> bytes:
-            return grammar.without(
-                data, [r for r in grammar.read(data).reminders if (o := once(r)) and o.key in keys]
+            return grammar.remove(
+                data, [r for r in grammar.parse(data).reminders if (o := once(r)) and o.key in keys]
             )
 
         if self._edited(change):
-            left = grammar.read(file.stable_read(self.path).data).reminders
+            left = grammar.parse(file.stable_read(self.path).data).reminders
             self.seen = self.seen._replace(reminders=bool(left))
             new = [o for o in gone if self.journal.did(o) == SENT]
             if new:
@@ -392,6 +394,6 @@ def overran(home: Home, what: str) -> None:
     files.append(
         path,
         stream.encode(
-            stream.json_line({"at": clock.text(clock.system_now()), "what": what}) + "\n"
+            stream.json_line({"at": clock.to_text(clock.system_now()), "what": what}) + "\n"
         ),
     )

@@ -101,7 +101,7 @@ def carry_out(
     if given.verb == "start":
         return _start(home, given.options, id, agent, now, dry_run)
     if id is None:
-        newest = "".join(f"; the newest is {each}" for each in sessions.ids(home)[:1])
+        newest = "".join(f"; the newest is {each}" for each in sessions.list_sessions(home)[:1])
         raise Usage("no session", cure=f"give --session, or set MIND_SESSION{newest}")
     edit = _edit(given, now, read)
 
@@ -113,7 +113,7 @@ def carry_out(
             )
         return edit(old)
 
-    return sessions.change(home, id, agent, edited, dry_run=dry_run)
+    return sessions.change_state(home, id, agent, edited, dry_run=dry_run)
 
 
 def _start(
@@ -127,14 +127,14 @@ def _start(
     )  # or it is an address, or on another machine
 
     def started(id: str) -> sessions.Change:
-        return lambda old: session.started(
+        return lambda old: session.start_state(
             old, id, agent, now, repo, options.get("status", "in_progress")
         )
 
     if id is None:
-        state = sessions.begin(home, agent, now, started, dry_run=dry_run)
+        state = sessions.begin_session(home, agent, now, started, dry_run=dry_run)
     else:
-        state = sessions.change(home, id, agent, started(id), dry_run=dry_run)
+        state = sessions.change_state(home, id, agent, started(id), dry_run=dry_run)
     if not dry_run:
         files.make_folder(home.path(tailing.folder(state.session)))
     return state
@@ -144,18 +144,18 @@ def _edit(given: Order, now: int, read: Callable[[], bytes]) -> Callable[[Fields
     verb, words, options = given
     if verb == "artifact":
         artifacts = _artifacts(words, read)
-        return lambda old: session.with_artifacts(old, artifacts)
+        return lambda old: session.add_artifacts(old, artifacts)
     if verb == "end":
-        return lambda old: session.ended(old, now, options.get("status", "completed"))
+        return lambda old: session.end_state(old, now, options.get("status", "completed"))
     if verb == "next":
         action, after = _text(words[1:], read), tuple(map(_dependency, options.get("after", ())))
-        return lambda old: session.with_step(
+        return lambda old: session.add_step(
             old, words[0], action, now, options.get("priority", session.PRIORITIES[0]), after
         )
     text = _text(words, read)  # before the lock: it may be long in coming
     if verb == "phase":
-        return lambda old: session.with_phase(old, text)
-    return lambda old: session.with_task(
+        return lambda old: session.set_phase(old, text)
+    return lambda old: session.add_task(
         old, text, options.get("file"), options.get("status", "completed")
     )
 
@@ -166,7 +166,7 @@ def _text(words: tuple[str, ...], read: Callable[[], bytes]) -> str:
 
 
 def _dependency(text: str) -> str:
-    session.checked_agent(session.dependency(text)[0])
+    session.check_agent(session.parse_dependency(text)[0])
     return text
 
 
@@ -186,7 +186,7 @@ def _artifacts(words: tuple[str, ...], read: Callable[[], bytes]) -> Fields:
             raise Usage(f"'{word}' is no artifact", cure="write KEY=TEXT, or KEY:=JSON")
         text = _text((value,), read)
         try:
-            made[key] = strict_json.read(text) if as_json else text
+            made[key] = strict_json.parse(text) if as_json else text
         except BadData as error:
             raise BadData(
                 f"'{key}': {error.what}",

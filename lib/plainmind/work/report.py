@@ -17,7 +17,7 @@ def of_session(states: list[State], ready_only: bool = False) -> list[Row]:
     """Its agents, then the open steps: agent, status, and what it did or is to do."""
     opened = [
         _step(each, states)
-        for each in steps.open_steps(states)
+        for each in steps.find_open_steps(states)
         if each.state == "ready" or not ready_only
     ]
     return (
@@ -86,7 +86,7 @@ def _step(each: steps.Open, states: list[State]) -> Row:
     step = each.step
     by_agent = {state.agent: state.status for state in states}
     unmet = [
-        f"{name} ({by_agent.get(session.dependency(name)[0], 'not started')})"
+        f"{name} ({by_agent.get(session.parse_dependency(name)[0], 'not started')})"
         for name in each.unmet
     ]
     told = (

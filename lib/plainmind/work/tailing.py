@@ -21,7 +21,7 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u206
 
 def folder(id: str) -> str:
     """Where the logs of a session are, relative to the home."""
-    return f"work/logs/{session.checked_session(id)}"
+    return f"work/logs/{session.check_session(id)}"
 
 
 def rows(
@@ -77,7 +77,7 @@ def _agents(home: Home, id: str, agent: str | None) -> list[str]:
     """Whose logs there are, or the one that is asked for. NoInput where there is none."""
     place = folder(id)
     if agent is not None:
-        if not os.path.isfile(home.path(place, f"{session.checked_agent(agent)}.log")):
+        if not os.path.isfile(home.path(place, f"{session.check_agent(agent)}.log")):
             raise NoInput(
                 "no log", place=f"{place}/{agent}.log", cure="redirect the agent's output there"
             )

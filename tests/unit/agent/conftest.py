@@ -16,7 +16,7 @@ from plainmind.ground.environment import Environment
 from plainmind.memory.moments import Means
 from plainmind.providers import registry
 from plainmind.truth.log import reader
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, ROOT, TIME
 from scripted import CONTEXT, Script, serving
 
@@ -77,7 +77,7 @@ class World:
         context: str = CONTEXT,
         **meta: Any,
     ) -> None:
-        Log(self.home).append(context, [Draft(instant, role, content, meta)], instant)
+        Log(self.home).append(context, [EventDraft(instant, role, content, meta)], instant)
 
     def events(self, context: str = CONTEXT) -> list[Event]:
         """The events of the current window."""
@@ -85,7 +85,7 @@ class World:
         return self.events_of(path) if path else []
 
     def events_of(self, path: str) -> list[Event]:
-        opened = reader.window(self.home, path)
+        opened = reader.read_window(self.home, path)
         return [opened.event(block) for block in opened.blocks()]
 
     def roles(self, context: str = CONTEXT) -> list[str]:

@@ -7,21 +7,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.agent import bash
 from plainmind.agent.prompt import first_shown
-from plainmind.formats.log.event import Block
+from plainmind.formats.log.event import RawEvent
 from scripted import call, calls
 
 # --- which event of a window is the first that history shows
 
 
-def blocks(*events: tuple[str, int]) -> list[Block]:
+def blocks(*events: tuple[str, int]) -> list[RawEvent]:
     """Events by role and cost: a body of 4 characters a token, and 4 tokens more for each event."""
     return [
-        Block(0, 0, n, n, "", role, False, "", b"", b"x" * (4 * (cost - 4)))
+        RawEvent(0, 0, n, n, "", role, False, "", b"", b"x" * (4 * (cost - 4)))
         for n, (role, cost) in enumerate(events)
     ]
 
 
-def turns(*costs: int) -> list[Block]:
+def turns(*costs: int) -> list[RawEvent]:
     """Questions and answers by their costs, in turns."""
     return blocks(*((role, cost) for cost, role in zip(costs, ["user", "agent"] * len(costs))))
 

@@ -14,7 +14,7 @@ from plainmind.index import cache, embedding, store, sync
 from plainmind.index import pages as rows
 from plainmind.memory import forgetting, moments
 from plainmind.memory.moments import Means
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance, retention
 from scene import NOW
 
@@ -99,7 +99,7 @@ class Past:
         return self.index(work)
 
     def tombstones(self) -> list[dict]:
-        return list(maintenance.tombstones(self.home))
+        return list(maintenance.read_tombstones(self.home))
 
     def there(self, path: str) -> bool:
         return os.path.lexists(self.home.path(path))
@@ -147,7 +147,7 @@ def test_a_tombstone_says_what_it_was(past):
     data = files.read(past.home.path("knowledge/stamps.md"))
     past.forget()
     assert past.tombstones() == [{
-        "time": clock.text(NOW), "event": "forgotten", "path": "knowledge/stamps.md", "sha256": hashlib.sha256(data).hexdigest(),
+        "time": clock.to_text(NOW), "event": "forgotten", "path": "knowledge/stamps.md", "sha256": hashlib.sha256(data).hexdigest(),
         "date": "2020-01-01", "rule": "reference is kept 90 days",
     }]  # fmt: skip
     assert WORD not in json.dumps(past.tombstones())
@@ -362,7 +362,7 @@ def test_it_is_gone_from_the_traces_of_the_commands(world, model):
 
 
 def test_what_a_log_or_another_page_says_stays_and_is_found(past):
-    Log(past.home).append("test/forget", [Draft(NOW, "user", LINE, {})], NOW)
+    Log(past.home).append("test/forget", [EventDraft(NOW, "user", LINE, {})], NOW)
     past.put("knowledge/keep.md", f"{OTHER}\n{LINE}", type="user")
     past.put(
         "knowledge/stamps.md",
@@ -409,14 +409,14 @@ def test_what_a_person_saves_at_that_moment_stays(past, monkeypatch, moment):
             files.replace(path, mine)
 
     if moment == "before it is read":
-        expired = retention.expired
+        expired = retention.find_expired
 
         def late(home, now):
             for found in list(expired(home, now)):
                 save()
                 yield found
 
-        monkeypatch.setattr(retention, "expired", late)
+        monkeypatch.setattr(retention, "find_expired", late)
     elif moment in ("before it goes", "deleted"):
         monkeypatch.setattr(forgetting, "_take_out", lambda means, going: save())
     else:  # they save while what they saved before is out of the way

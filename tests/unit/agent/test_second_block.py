@@ -180,11 +180,11 @@ def test_which_pages_were_given_is_recorded_with_a_context_only(library, model, 
     assert records(vault) == [] and not os.path.exists(vault.home.path("raw"))
     library(ASK)
     assert records(vault) == [
-        {"time": clock.text(NOW), "pages": ["knowledge/me.md", "knowledge/boiler.md"]}
+        {"time": clock.to_text(NOW), "pages": ["knowledge/me.md", "knowledge/boiler.md"]}
     ]
     library("Hello?", knowledge_l1_budget=0)
     assert len(records(vault)) == 1, "nothing given, nothing recorded"
-    assert set(maintenance.recalled(vault.home)) == {"knowledge/me.md", "knowledge/boiler.md"}
+    assert set(maintenance.read_recalled(vault.home)) == {"knowledge/me.md", "knowledge/boiler.md"}
 
 
 def test_what_the_budget_left_out_is_not_recorded(library, model, vault):

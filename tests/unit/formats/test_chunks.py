@@ -230,7 +230,7 @@ def test_a_pile_of_combining_marks_ends_all_the_same():
 def test_any_text_ends_within_any_limit(text, limit):
     limit = max(limit, 2) if any(character > "\uffff" for character in text) else limit
     parts = chunks.split(text * 3, limit)
-    assert all(0 < chunks.length(part) <= limit and part.strip() for part in parts)
+    assert all(0 < chunks.count_units(part) <= limit and part.strip() for part in parts)
     if "`" not in text:
         assert "".join("".join(parts).split()) == "".join((text * 3).split())
 
@@ -272,7 +272,7 @@ PIECES = st.lists(
 def test_every_part_fits_and_its_blocks_are_closed(pieces, limit):
     text = "".join(pieces)
     parts = chunks.split(text, limit)
-    assert all(0 < chunks.length(part) <= limit and part.strip() for part in parts)
+    assert all(0 < chunks.count_units(part) <= limit and part.strip() for part in parts)
     stray = re.search(r"```(\w+)?[\s>]*\Z", text) and text.count("```") % 2
     assert len([part for part in parts if part.count("```") % 2]) <= bool(stray)
 

@@ -182,12 +182,12 @@ def test_a_long_name_is_clipped_and_whole_in_its_title():
     ],
 )
 def test_clipping_leaves_whole_characters(text, ems, clipped):
-    assert lettering.clipped(text, ems) == clipped
+    assert lettering.clip(text, ems) == clipped
 
 
 def test_what_cannot_be_seen_is_not_shown():
-    assert lettering.shown("a\u202eb\x00c\x1b[2J\nd\u2028e\udc80") == "abc[2J d e\ufffd"
-    assert lettering.shown("\u200b") == lettering.shown("") == "(no name)"
+    assert lettering.make_printable("a\u202eb\x00c\x1b[2J\nd\u2028e\udc80") == "abc[2J d e\ufffd"
+    assert lettering.make_printable("\u200b") == lettering.make_printable("") == "(no name)"
 
 
 def test_it_stands_alone_and_runs_nothing():

@@ -12,7 +12,7 @@ TEXT = "We chose tokens for the session store because phones forget cookies and 
 
 
 def share(one: str, other: str) -> float:
-    return likeness.share(likeness.features(one), likeness.features(other))
+    return likeness.measure_share(likeness.extract_features(one), likeness.extract_features(other))
 
 
 def changed(words: list[str], count: int, dice: random.Random) -> list[str]:
@@ -54,7 +54,7 @@ def test_a_sketch_is_small_ascending_and_exact_for_short_texts():
     dice = random.Random(1)
     for length in (0, 1, 5, 20, 30, 500):
         words = dice.choices(WORDS, k=length)
-        sketch = likeness.sketch(likeness.features(" ".join(words)))
+        sketch = likeness.sketch(likeness.extract_features(" ".join(words)))
         assert (
             list(sketch) == sorted(set(sketch))
             and len(sketch) <= likeness.KEPT
@@ -63,10 +63,11 @@ def test_a_sketch_is_small_ascending_and_exact_for_short_texts():
     for _ in range(200):
         words = dice.choices(WORDS, k=16)  # 31 features: two texts fit into one sketch
         one, other = (
-            likeness.features(" ".join(changed(words, n, dice))) for n in (0, dice.randrange(16))
+            likeness.extract_features(" ".join(changed(words, n, dice)))
+            for n in (0, dice.randrange(16))
         )
         assert likeness.estimate(likeness.sketch(one), likeness.sketch(other)) == pytest.approx(
-            likeness.share(one, other)
+            likeness.measure_share(one, other)
         )
     assert likeness.estimate(likeness.sketch([]), likeness.sketch([])) == 0
 
@@ -77,12 +78,12 @@ def test_an_estimate_keeps_its_bound():
     for _ in range(2000):
         words = dice.choices(WORDS, k=dice.randrange(40, 300))
         one, other = (
-            likeness.features(" ".join(changed(words, n, dice)))
+            likeness.extract_features(" ".join(changed(words, n, dice)))
             for n in (0, dice.randrange(len(words) // 3))
         )
         errors.append(
             likeness.estimate(likeness.sketch(one), likeness.sketch(other))
-            - likeness.share(one, other)
+            - likeness.measure_share(one, other)
         )
     assert max(map(abs, errors)) <= likeness.SLACK and abs(sum(errors) / len(errors)) < 0.01
     assert max(map(abs, errors)) > 0.05  # the bound is not idle
@@ -96,14 +97,14 @@ def test_candidates_are_every_pair_that_is_alike():
             texts[f"{family:02}-{member}"] = " ".join(
                 changed(words, dice.randrange(1 + len(words) // 8), dice)
             )
-    features = {name: likeness.features(text) for name, text in texts.items()}
+    features = {name: likeness.extract_features(text) for name, text in texts.items()}
     alike = {
         pair
         for pair in combinations(sorted(texts), 2)
-        if likeness.share(features[pair[0]], features[pair[1]]) >= likeness.ALIKE
+        if likeness.measure_share(features[pair[0]], features[pair[1]]) >= likeness.ALIKE
     }
     found = list(
-        likeness.candidates({name: likeness.sketch(each) for name, each in features.items()})
+        likeness.find_candidates({name: likeness.sketch(each) for name, each in features.items()})
     )
     assert len(alike) > 60 and alike <= set(found)
     assert found == sorted(set(found)) and len(found) < 4 * len(alike)  # few in vain
@@ -114,18 +115,20 @@ def test_more_of_a_kind_than_a_hash_is_looked_at_for():
     dice = random.Random(4)
     words = dice.choices(WORDS, k=100)
     sketches = {
-        f"copy-{n:03}": likeness.sketch(likeness.features(" ".join(changed(words, 1, dice))))
+        f"copy-{n:03}": likeness.sketch(
+            likeness.extract_features(" ".join(changed(words, 1, dice)))
+        )
         for n in range(100)
     }
-    found = set(likeness.candidates(sketches))
+    found = set(likeness.find_candidates(sketches))
     assert {name for pair in found for name in pair} == set(sketches)
     head = " ".join(dice.choices(WORDS, k=60))
     begun = time.process_time()
     many = {
         f"{n:04}": likeness.sketch(
-            likeness.features(head + " " + " ".join(dice.choices(WORDS, k=120)))
+            likeness.extract_features(head + " " + " ".join(dice.choices(WORDS, k=120)))
         )
         for n in range(1000)
     }
-    assert list(likeness.candidates(many)) == []
+    assert list(likeness.find_candidates(many)) == []
     assert time.process_time() - begun < 3

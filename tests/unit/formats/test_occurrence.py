@@ -19,12 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.reminder import occurrence, reminder
 from plainmind.formats.reminder.occurrence import (
-    due,
-    instant,
-    latest_before,
-    local,
-    next_after,
-    passed,
+    count_until,
+    find_between,
+    find_latest,
+    find_next,
+    to_instant,
+    to_local,
 )
 from plainmind.ground import clock
 from scene import ROOT
@@ -89,7 +89,7 @@ def parts(text: str) -> tuple[datetime.date, datetime.time]:
 
 
 def made(start: str, recur: str) -> reminder.Reminder:
-    return reminder.made(*parts(start), recur, "x", "x")
+    return reminder.make(*parts(start), recur, "x", "x")
 
 
 def by_whenever(date: datetime.date, time: datetime.time) -> int:
@@ -113,7 +113,7 @@ def by_whenever(date: datetime.date, time: datetime.time) -> int:
 
 @pytest.mark.parametrize("said, utc", TABLE.items())
 def test_the_table(said, utc):
-    assert clock.text(instant(*parts(said))) == clock.text(ms(utc))
+    assert clock.to_text(to_instant(*parts(said))) == clock.to_text(ms(utc))
 
 
 @pytest.mark.parametrize("said, utc", TABLE.items())
@@ -141,7 +141,7 @@ def test_every_minute_around_every_change_there_was_and_will_be():
         start = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=second)
         for minute in (*range(5), *range(30, 300, 7), *range(1380, 1445)):
             moment = start + datetime.timedelta(minutes=minute)
-            assert instant(moment.date(), moment.time()) == by_whenever(
+            assert to_instant(moment.date(), moment.time()) == by_whenever(
                 moment.date(), moment.time()
             ), moment
 
@@ -154,7 +154,7 @@ minutes = st.datetimes(datetime.datetime(1840, 1, 1), datetime.datetime(2200, 1,
 @settings(max_examples=1000)
 @given(minutes)
 def test_any_minute(moment):
-    assert instant(moment.date(), moment.time()) == by_whenever(moment.date(), moment.time())
+    assert to_instant(moment.date(), moment.time()) == by_whenever(moment.date(), moment.time())
 
 
 @settings(max_examples=500)
@@ -162,11 +162,11 @@ def test_any_minute(moment):
 def test_local_time_and_back(moment):
     """Every local minute comes back, but those that do not exist, which come back as a later one."""
     moment = moment.replace(fold=0)
-    back = local(instant(moment.date(), moment.time()))
+    back = to_local(to_instant(moment.date(), moment.time()))
     assert (
         back == moment
         or back > moment
-        and instant(moment.date(), moment.time()) == instant(back.date(), back.time())
+        and to_instant(moment.date(), moment.time()) == to_instant(back.date(), back.time())
     )
 
 
@@ -175,7 +175,8 @@ def test_local_time_and_back(moment):
 
 def times(start: str, recur: str, after: str, until: str) -> list[str]:
     return [
-        local(t).isoformat(" ", "minutes") for t in due(made(start, recur), ms(after), ms(until))
+        to_local(t).isoformat(" ", "minutes")
+        for t in find_between(made(start, recur), ms(after), ms(until))
     ]
 
 
@@ -208,8 +209,8 @@ def test_a_leap_day():
 
 
 def test_days_and_weeks_across_changes_keep_the_local_time():
-    found = list(due(made("2026-03-22 09:00", "weekly"), 0, ms("2026-04-06")))
-    assert [clock.text(t)[:16] for t in found] == [
+    found = list(find_between(made("2026-03-22 09:00", "weekly"), 0, ms("2026-04-06")))
+    assert [clock.to_text(t)[:16] for t in found] == [
         "2026-03-22T09:00",
         "2026-03-29T08:00",
         "2026-04-05T08:00",
@@ -220,9 +221,9 @@ def test_days_and_weeks_across_changes_keep_the_local_time():
         "2026-03-30 01:30",
     ]
     found = list(
-        due(made("2026-10-24 01:30", "daily"), 0, ms("2026-10-26 12:00"))
+        find_between(made("2026-10-24 01:30", "daily"), 0, ms("2026-10-26 12:00"))
     )  # once, though 01:30 comes twice
-    assert [clock.text(t)[:16] for t in found] == [
+    assert [clock.to_text(t)[:16] for t in found] == [
         "2026-10-24T00:30",
         "2026-10-25T00:30",
         "2026-10-26T01:30",
@@ -251,8 +252,8 @@ def by_library(start: datetime.datetime, recur: str, k: int) -> int:
 @settings(max_examples=400)
 @given(minutes, st.sampled_from(["daily", "weekly", "monthly"]), st.integers(0, 800))
 def test_any_occurrence(start, recur, k):
-    made = reminder.made(start.date(), start.time(), recur, "x", "x")
-    assert occurrence.occurrence(made, k) == by_library(start, recur, k)
+    made = reminder.make(start.date(), start.time(), recur, "x", "x")
+    assert occurrence.find_nth(made, k) == by_library(start, recur, k)
 
 
 @settings(max_examples=400)
@@ -265,39 +266,38 @@ def test_any_occurrence(start, recur, k):
 )
 def test_the_questions_agree_with_counting_from_the_first_day(start, recur, k, offset, span):
     """Wherever the two instants lie; an oracle that walks through all occurrences."""
-    made = reminder.made(start.date(), start.time(), recur, "x", "x")
-    all = [t for n in range(300) if (t := occurrence.occurrence(made, n)) is not None]
+    made = reminder.make(start.date(), start.time(), recur, "x", "x")
+    all = [t for n in range(300) if (t := occurrence.find_nth(made, n)) is not None]
     assert all == sorted(set(all)) and len(all) == (1 if recur == "none" else 300)
     after = all[min(max(k, 0), len(all) - 1)] + offset * (k >= 0) - 1
     until = after + span * 86_400_000
-    assert passed(made, after) == sum(t <= after for t in all)
-    assert list(due(made, after, until)) == [t for t in all if after < t <= until]
-    assert next_after(made, after) == next((t for t in all if t > after), None)
+    assert count_until(made, after) == sum(t <= after for t in all)
+    assert list(find_between(made, after, until)) == [t for t in all if after < t <= until]
+    assert find_next(made, after) == next((t for t in all if t > after), None)
     between = [t for t in all if after < t <= until]
-    assert latest_before(made, until, after) == (
-        (between[-1], len(between) - 1) if between else None
-    )
+    assert find_latest(made, until, after) == ((between[-1], len(between) - 1) if between else None)
     before = [t for t in all if t <= until]
-    assert latest_before(made, until) == ((before[-1], len(before) - 1) if before else None)
+    assert find_latest(made, until) == ((before[-1], len(before) - 1) if before else None)
 
 
 def test_the_very_minute_is_at_and_not_after():
     made_once, at = made("2026-01-30 14:23", "none"), ms("2026-01-30 14:23")
-    assert (passed(made_once, at - 1), passed(made_once, at)) == (0, 1)
-    assert next_after(made_once, at - 1) == at and next_after(made_once, at) is None
-    assert list(due(made_once, at - 1, at)) == [at] and list(due(made_once, at, at + 1)) == []
+    assert (count_until(made_once, at - 1), count_until(made_once, at)) == (0, 1)
+    assert find_next(made_once, at - 1) == at and find_next(made_once, at) is None
+    assert (
+        list(find_between(made_once, at - 1, at)) == [at]
+        and list(find_between(made_once, at, at + 1)) == []
+    )
 
 
 @pytest.mark.parametrize("recur", ["daily", "weekly", "monthly"])
 def test_time_ends(recur):
     made_late = made("9999-12-30 23:59", recur)
     first = ms("9999-12-30 23:59")
-    assert next_after(made_late, first - 1) == first
-    assert next_after(made_late, first) == (first + 86_400_000 if recur == "daily" else None)
-    assert (
-        occurrence.occurrence(made_late, 2) is None and occurrence.occurrence(made_late, -1) is None
-    )
-    assert len(list(due(made_late, 0, ms("9999-12-31 23:59:59.999")))) == (
+    assert find_next(made_late, first - 1) == first
+    assert find_next(made_late, first) == (first + 86_400_000 if recur == "daily" else None)
+    assert occurrence.find_nth(made_late, 2) is None and occurrence.find_nth(made_late, -1) is None
+    assert len(list(find_between(made_late, 0, ms("9999-12-31 23:59:59.999")))) == (
         2 if recur == "daily" else 1
     )
 
@@ -307,8 +307,8 @@ def test_a_start_long_ago_costs_nothing():
     start = stdlib_time.process_time()
     for minute in range(2000):
         for each in old:
-            next_after(each, ms("2026-01-30 14:23") + minute * 60_000)
-            latest_before(each, ms("2026-01-30 14:23") + minute * 60_000)
+            find_next(each, ms("2026-01-30 14:23") + minute * 60_000)
+            find_latest(each, ms("2026-01-30 14:23") + minute * 60_000)
     assert stdlib_time.process_time() - start < 2, (
         "8,000 questions; two thousand years of days are 740,000 steps each"
     )
@@ -322,7 +322,7 @@ def test_the_machine_s_own_tables_are_never_asked(tmp_path):
     shutil.copy(os.path.join(tables, "Asia", "Tokyo"), fake / "London")
     script = (
         "import datetime, zoneinfo\nfrom plainmind.formats.reminder import occurrence\n"
-        "print(occurrence.instant(datetime.date(2026, 7, 1), datetime.time(12)),"
+        "print(occurrence.to_instant(datetime.date(2026, 7, 1), datetime.time(12)),"
         " datetime.datetime(2026, 7, 1, 12, tzinfo=zoneinfo.ZoneInfo('Europe/London')).utcoffset())"
     )
     env = {

@@ -26,7 +26,7 @@ def file(*rows: str, body: str = "Green.\n") -> bytes:
 
 
 def read(*rows: str, body: str = "Green.\n") -> page.Page:
-    return page.read(file(*rows, body=body), PATH)
+    return page.parse(file(*rows, body=body), PATH)
 
 
 def said(found: page.Page) -> list[str]:
@@ -156,7 +156,7 @@ def test_keys_that_are_nobody_s_business():
     (b"---\na: 1\nb: " + b"x" * page.MOST_HEAD + b"\n---\n", "1 yaml: a head of more than 256 KB"), (b"---\na: 1\xc2\x85b: *x\n---\n", "2 yaml: no YAML"), (b"---\na: 1\xe2\x80\xa8\nb: *x\n---\n", "3 yaml: no YAML"),
 ], ids=lambda value: ascii(value)[:40])  # fmt: skip
 def test_heads_that_are_none(data, problem):
-    found = page.read(data, PATH)
+    found = page.parse(data, PATH)
     assert said(found)[0].startswith(problem) and len(found.problems) == 1, found.problems
     assert (found.day, found.type, found.tier) == (None, "reference", "L2")
 
@@ -186,7 +186,7 @@ def test_a_head_of_many_entries_is_read_or_refused_in_time():
 ])  # fmt: skip
 def test_where_the_head_ends(data, body, line):
     ending = b"\r\n" if b"\r" in data else b"\n"
-    found = page.read(data.replace(b"A", ending.join(row.encode() for row in HEAD)), PATH)
+    found = page.parse(data.replace(b"A", ending.join(row.encode() for row in HEAD)), PATH)
     assert (found.body, found.body_line, found.type, found.tier) == (
         body,
         line + 2,
@@ -198,9 +198,9 @@ def test_where_the_head_ends(data, body, line):
 def test_the_page_of_the_manual():
     text = (page.__doc__ or "").split("\n\n")
     example = "\n\n".join(text[1:3]).replace("\n    ", "\n").strip() + "\n"
-    found = page.read(example.encode(), "knowledge/sessions.md")
+    found = page.parse(example.encode(), "knowledge/sessions.md")
     assert found.problems == [] and found.triples[0].triple == ("alice", "owns", "auth-service")
-    assert (found.title, page_links.links(found)) == (
+    assert (found.title, page_links.find_links(found)) == (
         "Sessions or tokens",
         [("mobile-clients", 11)],
     )
@@ -214,18 +214,18 @@ def test_the_page_of_the_manual():
     ("x" * 80, "x" * 60), ("a " + "x" * 80, "a"), ("../../etc/passwd", "etc-passwd"), ("ﬁne ① x²", "fine-1-x2"),
 ])  # fmt: skip
 def test_a_slug_of_a_title(text, name):
-    assert page.slug(text) == name
+    assert page.slugify(text) == name
 
 
 @given(st.text(max_size=90))
 def test_a_slug_is_a_name_or_empty(text):
-    made = page.slug(text)
-    assert made == "" or page.checked_name(made) == made
+    made = page.slugify(text)
+    assert made == "" or page.check_name(made) == made
 
 
 @pytest.mark.parametrize("name", ["a", "a-b_c", "0", "x" * 96])
 def test_names_that_are_names(name):
-    assert page.checked_name(name) == name
+    assert page.check_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_names_that_are_names(name):
 )
 def test_names_that_are_none(name):
     with pytest.raises(BadData, match="is no name of a page; use a-z"):
-        page.checked_name(name)
+        page.check_name(name)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_one_key_for_all_ways_to_write_a_link(names):
     ("# Tea\n", "Tea"), ("text\n\n### Deep ##\n", "Deep ##"), ("#tag\n", "green tea"), ("", "green tea"), ("#  \n# Tea \r\n", "Tea"), ("####### no\n", "green tea"),
 ])  # fmt: skip
 def test_titles(body, title):
-    assert page.read(file(*HEAD, body=body), "knowledge/green-tea.md").title == title
+    assert page.parse(file(*HEAD, body=body), "knowledge/green-tea.md").title == title
 
 
 # --- links and pictures
@@ -270,7 +270,7 @@ def test_titles(body, title):
     ("```x\n[[tea]]\n``` y\n[[milk]]", []),
 ])  # fmt: skip
 def test_links(body, names):
-    assert [target.name for target in page_links.links(read(*HEAD, body=body))] == names
+    assert [target.name for target in page_links.find_links(read(*HEAD, body=body))] == names
 
 
 @pytest.mark.parametrize("body, names", [
@@ -279,14 +279,16 @@ def test_links(body, names):
     ("`![](a.png)`", []), ("```\n![](a.png)\n```", []), ("![](a.png) ![](b.png)", ["a.png", "b.png"]), ("![]()", []), ("![x](a.png", []), ("![](a%C3%A9.png)", ["aé.png"]),
 ])  # fmt: skip
 def test_pictures(body, names):
-    assert [target.name for target in page_links.images(read(*HEAD, body=body))] == names
+    assert [target.name for target in page_links.find_images(read(*HEAD, body=body))] == names
 
 
 def test_links_and_pictures_know_their_lines():
     found = read(*HEAD, body="\n[[a]] [[b]]\n\r[[c]]\n\u2028\n![](d.png)\n")
-    assert page_links.links(found) == [("a", 7), ("b", 7), ("c", 8)] and page_links.images(
-        found
-    ) == [("d.png", 10)]
+    assert page_links.find_links(found) == [
+        ("a", 7),
+        ("b", 7),
+        ("c", 8),
+    ] and page_links.find_images(found) == [("d.png", 10)]
 
 
 @pytest.mark.parametrize(
@@ -322,7 +324,7 @@ def test_no_body_makes_an_expression_search_for_long(shape):
         shape + "x" * 1_000_000,
     ):
         found = read(*HEAD, body=body)
-        _ = page_links.links(found), page_links.images(found), found.title
+        _ = page_links.find_links(found), page_links.find_images(found), found.title
     assert time.process_time() - begun < 8
 
 
@@ -331,13 +333,13 @@ def test_no_body_makes_an_expression_search_for_long(shape):
 
 def test_citing_an_event():
     cited = page.cite("logs/note/a/20260130T142355Z.md:3", "The door code is 12.")
-    assert cited == "logs/note/a/20260130T142355Z.md:3 sha256:" + page.content_digest(
+    assert cited == "logs/note/a/20260130T142355Z.md:3 sha256:" + page.digest_content(
         "The door code is 12."
     )
     found = read(*HEAD, f"sources:\n- {cited}")
     assert found.problems == []
     assert [tuple(each) for each in found.sources] == [
-        ("logs/note/a/20260130T142355Z.md:3", page.content_digest("The door code is 12."), 6)
+        ("logs/note/a/20260130T142355Z.md:3", page.digest_content("The door code is 12."), 6)
     ]
 
 
@@ -420,7 +422,7 @@ def plain(value):
 )
 def test_what_is_composed_two_readers_read_back(fields, body):
     data = page_edit.compose(fields, body)
-    found = page.read(data, PATH)
+    found = page.parse(data, PATH)
     kept = {key: value for key, value in fields.items() if value}
     assert not {problem.code for problem in found.problems} & {
         "yaml",
@@ -460,7 +462,7 @@ def test_half_a_character_is_refused(half):
     )
 )
 def test_whatever_the_bytes_it_is_a_page(data):
-    found = page.read(data, PATH)
+    found = page.parse(data, PATH)
     lines = data.count(b"\n") + 1
     assert all(1 <= problem.line <= lines and problem.message for problem in found.problems)
     assert (
@@ -468,4 +470,4 @@ def test_whatever_the_bytes_it_is_a_page(data):
         and found.type in page.TYPES
         and found.tier in page.TIERS
     )
-    _ = page_links.links(found), page_links.images(found), found.title
+    _ = page_links.find_links(found), page_links.find_images(found), found.title

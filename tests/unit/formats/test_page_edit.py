@@ -9,7 +9,7 @@ import yaml
 from hostile import PIECES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from plainmind.formats.page import mending, page, page_edit, yaml_nodes
+from plainmind.formats.page import page, page_edit, repairs, yaml_nodes
 from plainmind.formats.page.triple import Triple
 from plainmind.ground.errors import BadData
 
@@ -24,9 +24,9 @@ def file(head: str, body: str = "Green.\n") -> bytes:
 
 def mended(data: bytes) -> bytes:
     """What mending makes of it, twice as once; what was done and what was changed agree."""
-    once = mending.mended(data, PATH)
+    once = repairs.repair(data, PATH)
     assert (once.data == data) is (once.done == [])
-    assert mending.mended(once.data, PATH) == (once.data, [])
+    assert repairs.repair(once.data, PATH) == (once.data, [])
     return once.data
 
 
@@ -137,7 +137,7 @@ def test_files_that_stay(data):
 def test_long_heads_are_mended_at_once(row, mended_row):
     """A gap in a value cost the square of its length."""
     start = time.perf_counter()
-    made = mending.mended(file(f"{RIGHT}{row}\n"), PATH).data
+    made = repairs.repair(file(f"{RIGHT}{row}\n"), PATH).data
     assert time.perf_counter() - start < 1
     assert made == file(f"{RIGHT}{mended_row or row}\n")
 
@@ -146,7 +146,7 @@ def test_what_was_done_is_said_with_its_line():
     before = file(
         "created: 8 May 2026\nkind: decision\ntags: '#auth'\ntriples:\n- a b | usesModel | c\nimage: a.png\n"
     )
-    assert mending.mended(before, PATH).done == [
+    assert repairs.repair(before, PATH).done == [
         (2, "legacy", "the key 'created' is 'date' now"), (3, "legacy", "the key 'kind' is 'type' now"), (4, "tags", "the tags are a list now"), (3, "type", "the type 'decision' is 'project' now, and a tag"),
         (1, "tier", "tier: L2 was added"), (2, "date", "'8 May 2026' is 2026-05-08 now"), (6, "triples", "a triple is a list now"), (6, "entity", "'a b' is 'a-b' now"), (6, "predicate", "'usesModel' is 'uses_model' now"), (7, "image", "'a.png' is shown in the body now"),
     ]  # fmt: skip
@@ -187,7 +187,7 @@ KEPT = "# first\ndate: 2026-01-30 # made\ntype: project\nmine: {a: [b]} # 🍵\n
 ])  # fmt: skip
 @pytest.mark.parametrize("ending, mark", [("\n", ""), ("\r\n", "\ufeff")], ids=["plain", "windows"])
 def test_fields_change_and_nothing_else(fields, before, after, ending, mark):
-    made = page_edit.with_fields(
+    made = page_edit.set_fields(
         (mark + f"---\n{KEPT}---\nGreen.\n".replace("\n", ending)).encode(), PATH, fields
     )
     wanted = KEPT.replace(before, after, 1).replace("tier: L2\n" if "type" in fields else "\0", "")
@@ -198,14 +198,14 @@ def test_fields_change_and_nothing_else(fields, before, after, ending, mark):
     ("New.", "Green.\n", "New.\n"), ("New.\n\n", "\n\nGreen.\n", "\n\nNew.\n"), ("a\nb", "x\r\ny\r\n", "a\nb\n"), ("---\nx\n---", "Green.\n", "---\nx\n---\n"),
 ])  # fmt: skip
 def test_a_body_takes_another_s_place(body, old, new):
-    assert page_edit.with_fields(file(RIGHT, old), PATH, {}, body) == file(RIGHT, new)
+    assert page_edit.set_fields(file(RIGHT, old), PATH, {}, body) == file(RIGHT, new)
 
 
 def test_a_body_gets_the_ends_of_lines_of_its_page():
     windows = file(RIGHT, "x\n").replace(b"\n", b"\r\n")
-    assert page_edit.with_fields(windows, PATH, {}, "a\nb\r\nc") == file(
-        RIGHT, "a\nb\nc\n"
-    ).replace(b"\n", b"\r\n")
+    assert page_edit.set_fields(windows, PATH, {}, "a\nb\r\nc") == file(RIGHT, "a\nb\nc\n").replace(
+        b"\n", b"\r\n"
+    )
 
 
 @pytest.mark.parametrize("data, fields, said", [
@@ -215,7 +215,7 @@ def test_a_body_gets_the_ends_of_lines_of_its_page():
 ])  # fmt: skip
 def test_heads_whose_fields_cannot_be_changed(data, fields, said):
     with pytest.raises(BadData) as caught:
-        page_edit.with_fields(data, PATH, fields)
+        page_edit.set_fields(data, PATH, fields)
     assert said in str(caught.value) and caught.value.cure and caught.value.place.startswith(PATH)
 
 
@@ -229,9 +229,10 @@ values = st.one_of(
 @given(values)
 def test_every_text_is_a_value_on_one_line(text):
     for value in (text, [text, "b"], [[text, "owns", text]]):
-        made = page_edit.with_fields(file(KEPT), PATH, {"tags": value})
+        made = page_edit.set_fields(file(KEPT), PATH, {"tags": value})
         found = {
-            entry.key: entry for entry in yaml_nodes.entries(page.split(made, PATH).yaml, PATH, 2)
+            entry.key: entry
+            for entry in yaml_nodes.read_entries(page.split(made, PATH).yaml, PATH, 2)
         }
         assert shape(found["tags"].node) == value and found["tier"].line == 11
         assert yaml.safe_load(page.split(made, PATH).yaml)["tags"] == value
@@ -279,9 +280,9 @@ ABOUT = {
 }  # fmt: skip
 
 
-def slices(parts: page.Split) -> dict[str, str]:
+def slices(parts: page.PageParts) -> dict[str, str]:
     """The text of each key, from its first character to the next key's."""
-    entries = yaml_nodes.entries(parts.yaml, PATH, 2, aliases=True)
+    entries = yaml_nodes.read_entries(parts.yaml, PATH, 2, aliases=True)
     ends = [*(entry.start for entry in entries[1:]), len(parts.yaml)]
     return {entry.key: parts.yaml[entry.start : end] for entry, end in zip(entries, ends)}
 
@@ -292,8 +293,8 @@ def slices(parts: page.Split) -> dict[str, str]:
 def test_hostile_heads_are_mended_where_they_must_be(made):
     mark, yaml_text, end, body, ending = made
     data = (mark + f"---\n{yaml_text}{end}\n{body}".replace("\n", ending)).encode()
-    once = mending.mended(data, PATH)
-    assert mending.mended(once.data, PATH) == (once.data, [])
+    once = repairs.repair(data, PATH)
+    assert repairs.repair(once.data, PATH) == (once.data, [])
     before, after = page.split(data, PATH), page.split(once.data, PATH)
     # outside the head
     assert after.marked is before.marked and after.text[: after.at] == before.text[: before.at]
@@ -349,8 +350,8 @@ def foreign(row: str) -> bool:
 @given(st.text("-\n :'\"&*[]{}|>!#?,at\t\\\x85\u2028\r", max_size=60), st.sampled_from(KNOWN))
 def test_whatever_the_head_mending_raises_nothing(noise, known):
     data = file(f"{known}{noise}\n{RIGHT}")
-    once = mending.mended(data, PATH)
-    assert mending.mended(once.data, PATH) == (once.data, [])
+    once = repairs.repair(data, PATH)
+    assert repairs.repair(once.data, PATH) == (once.data, [])
     assert once.data.endswith(b"---\nGreen.\n") or once.data == data or b"image" in data
 
 
@@ -361,9 +362,9 @@ def test_surgery_that_touches_what_others_say_is_not_done(monkeypatch):
         mending._replace(mending.keys["mine"].node, "2")
         mending._note(5, "date", "slipped")
 
-    monkeypatch.setattr(mending._Mending, "all", slip)
+    monkeypatch.setattr(repairs._Repairs, "all", slip)
     data = file(RIGHT + "mine: 1\n")
-    assert mending.mended(data, PATH) == (data, [])
+    assert repairs.repair(data, PATH) == (data, [])
 
 
 @given(st.binary(max_size=120))
@@ -378,17 +379,19 @@ def test_whatever_the_bytes(data):
 def test_a_head_of_too_many_keys_is_refused_before_it_is_built(aliases, monkeypatch):
     monkeypatch.setattr("yaml.compose", None)
     with pytest.raises(BadData, match="a head of more than 10,000 values") as caught:
-        yaml_nodes.entries("a: 1\n" * 48_000, "p", 2, aliases=aliases)
+        yaml_nodes.read_entries("a: 1\n" * 48_000, "p", 2, aliases=aliases)
     assert caught.value.place == "p:5001"
 
 
 def test_lines_of_many_keys():
     text = "".join(f"a{n}: 1\n\n" for n in range(4_999))
-    assert [entry.line for entry in yaml_nodes.entries(text, "p", 2)] == list(range(2, 10_000, 2))
+    assert [entry.line for entry in yaml_nodes.read_entries(text, "p", 2)] == list(
+        range(2, 10_000, 2)
+    )
 
 
 def test_a_key_that_is_an_alias_has_the_line_of_what_it_stands_for():
-    found = yaml_nodes.entries(
+    found = yaml_nodes.read_entries(
         "a: 1\n\nb: &k c\nd: 2\n*k : 3\ne: 4\u2028f: 5\ng: 6\n", "p", 2, aliases=True
     )
     assert [(entry.key, entry.line) for entry in found] == [

@@ -36,7 +36,7 @@ def test_a_file_of_pins():
 @settings(max_examples=400)
 @given(data=files_of_a_human)
 def test_adding_a_pin_only_adds(data):
-    after = data + pins.addition(data, REF, "a note")
+    after = data + pins.render_addition(data, REF, "a note")
     assert after.endswith(f"\n- {REF} a note\n".encode())
     assert {p.ref for p in pins.parse(after)} == {p.ref for p in pins.parse(data)} | {REF}
 
@@ -45,7 +45,7 @@ def test_adding_a_pin_only_adds(data):
 @given(data=files_of_a_human)
 def test_removing_a_pin_removes_its_lines_and_no_other_byte(data):
     """The lines of the pin are those that parse takes for it; a lone CR ends no line."""
-    after = pins.without_pin(data, PATH, int(LINE))
+    after = pins.remove(data, PATH, int(LINE))
     rows = [row + b"\n" for row in data.split(b"\n")]
     rows[-1] = rows[-1][:-1]
     of_the_pin = [bool(pins.parse(row)) and pins.parse(row)[0].ref == REF for row in rows]
@@ -56,17 +56,20 @@ def test_removing_a_pin_removes_its_lines_and_no_other_byte(data):
 @settings(max_examples=200)
 @given(content=st.text())
 def test_a_note_is_one_short_line_that_fetches_nothing(content):
-    note = pinning.note(content)
+    note = pinning.make_excerpt(content)
     assert len(note) <= 72 and note.isprintable()
     assert "![" not in note
-    data = pins.addition(b"", REF, note)
+    data = pins.render_addition(b"", REF, note)
     assert data.count(b"\n") == 3 and [p.ref for p in pins.parse(data)] == [REF]
 
 
 def test_notes():
     assert (
-        pinning.note("The door code\n changes  on\tthe first.")
+        pinning.make_excerpt("The door code\n changes  on\tthe first.")
         == "The door code changes on the first."
     )
-    assert pinning.note("![x](http://example.org) ![[y]]") == "! [x](http://example.org) ! [[y]]"
-    assert pinning.note("word " * 40) == ("word " * 14).strip() + "…"
+    assert (
+        pinning.make_excerpt("![x](http://example.org) ![[y]]")
+        == "! [x](http://example.org) ! [[y]]"
+    )
+    assert pinning.make_excerpt("word " * 40) == ("word " * 14).strip() + "…"

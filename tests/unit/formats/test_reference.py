@@ -41,7 +41,7 @@ def test_what_is_no_reference(text, said):
     ("logs/a/b/x.md:3:", "logs/a/b/x.md:3:"),
 ])  # fmt: skip
 def test_the_reference_a_line_of_output_starts_with(line, ref):
-    assert reference.leading(line) == ref
+    assert reference.take_leading(line) == ref
 
 
 @settings(max_examples=200)

@@ -21,7 +21,7 @@ messages = texts.filter(
     )
 )
 reminders = st.builds(
-    reminder.made,
+    reminder.make,
     st.dates(),
     st.times().map(lambda time: time.replace(second=0, microsecond=0)),
     st.sampled_from(reminder.RECURRENCES),
@@ -35,13 +35,13 @@ def values(found: reminder.Reminder):
 
 
 def only(data: bytes) -> reminder.Reminder:
-    contents = reminder.read(data)
+    contents = reminder.parse(data)
     assert contents.problems == [] and len(contents.reminders) == 1, contents
     return contents.reminders[0]
 
 
 def reason(line: str) -> str:
-    contents = reminder.read(line.encode("utf-8", "surrogateescape"))
+    contents = reminder.parse(line.encode("utf-8", "surrogateescape"))
     assert contents.reminders == [] and len(contents.problems) == 1, contents
     return contents.problems[0].reason
 
@@ -56,14 +56,14 @@ def test_the_line_of_the_manual():
         "rid_K5V4M2J7Q2ZP",
     )
     assert (found.line, found.offset, found.end, found.raw) == (1, 0, len(LINE), LINE.encode())
-    assert reminder.text(found) == LINE
+    assert reminder.render(found) == LINE
     assert LINE in (reminder.__doc__ or "")
 
 
 @settings(max_examples=500)
 @given(reminders)
 def test_what_is_written_reads_back(made):
-    line = reminder.text(made)
+    line = reminder.render(made)
     assert "\n" not in line and values(only(line.encode())) == values(made)
 
 
@@ -95,18 +95,18 @@ def test_an_id_is_appended_and_nothing_else_changes(fields, trailing):
     raw = ("- [ ] " + " ".join(fields) + " " * trailing).encode()
     before = only(raw + b"\r\n")
     assert before.id == ""
-    id = reminder.new_id(chance.draw)
-    data = reminder.replaced(raw + b"\r\n", [(before, reminder.with_id(before.raw, id))])
+    id = reminder.draw_id(chance.draw)
+    data = reminder.replace(raw + b"\r\n", [(before, reminder.add_id(before.raw, id))])
     assert data == raw + b" id=" + id.encode() + b"\r\n"
     assert values(only(data)) == (*values(before)[:4], id)
 
 
 def test_ids_are_60_random_bits():
     assert (
-        reminder.new_id(lambda n: b"\0" * n) == "rid_AAAAAAAAAAAA"
-        and reminder.new_id(lambda n: b"\xff" * n) == "rid_777777777777"
+        reminder.draw_id(lambda n: b"\0" * n) == "rid_AAAAAAAAAAAA"
+        and reminder.draw_id(lambda n: b"\xff" * n) == "rid_777777777777"
     )
-    ids = {reminder.new_id(chance.draw) for _ in range(1000)}
+    ids = {reminder.draw_id(chance.draw) for _ in range(1000)}
     assert len(ids) == 1000 and all(re.fullmatch("rid_[A-Z2-7]{12}", id) for id in ids)
 
 
@@ -145,12 +145,12 @@ def test_what_is_nearly_a_reminder_is_explained(line, said):
     "# date=2026-03-29 time=01:30", "<!-- " + LINE + " -->", "~~" + LINE + "~~",
 ], ids=ascii)  # fmt: skip
 def test_other_people_s_lines_are_nobody_s_business(line):
-    assert reminder.read(line.encode()) == ([], [])
+    assert reminder.parse(line.encode()) == ([], [])
 
 
 def test_of_two_lines_with_one_id_the_first_stands():
     other = LINE.replace("01:30", "02:30")
-    contents = reminder.read(
+    contents = reminder.parse(
         f"x\n{LINE}\n{LINE.replace('[ ]', '[x]')}\n{other}\n- [ ] date=9\n".encode()
     )
     assert [(r.line, r.time.hour) for r in contents.reminders] == [(2, 1)]
@@ -165,8 +165,8 @@ def test_a_mark_at_the_start_of_the_file_is_no_part_of_its_first_line():
     data = b"\xef\xbb\xbf" + LINE.encode() + b"\r\nmine"
     found = only(data)
     assert (found.offset, found.line) == (3, 1)
-    assert reminder.without(data, [found]) == b"\xef\xbb\xbfmine"
-    again = reminder.read(LINE.encode() + b"\n\xef\xbb\xbf" + LINE.encode())
+    assert reminder.remove(data, [found]) == b"\xef\xbb\xbfmine"
+    again = reminder.parse(LINE.encode() + b"\n\xef\xbb\xbf" + LINE.encode())
     assert len(again.reminders) == 1  # in the middle of a file it is
 
 
@@ -174,7 +174,7 @@ def test_a_mark_at_the_start_of_the_file_is_no_part_of_its_first_line():
 
 
 lines = st.one_of(
-    reminders.map(reminder.text),
+    reminders.map(reminder.render),
     st.sampled_from([*PIECES, *FIELDS, LINE, "- [ ]", "- [x]", "- [ ] ", '"', "\\", "\t", " "]),
     st.lists(
         st.sampled_from([*FIELDS, *FIELDS, "- [ ]", "due=1", "- [ ] buy", '"', " ", "\t", "\\"]),
@@ -252,7 +252,7 @@ def naive(raw: bytes) -> dict[str, str] | None:
 @settings(max_examples=600)
 @given(marked)
 def test_every_line_of_a_hostile_file_is_read_as_written_or_left_alone(data):
-    contents = reminder.read(data)
+    contents = reminder.parse(data)
     start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
     offset, expected, ids = start, [], set()
     for row, piece in enumerate(re.findall(rb"[^\n]*\n|[^\n]+", data[start:]), 1):
@@ -289,15 +289,15 @@ def test_every_line_of_a_hostile_file_is_read_as_written_or_left_alone(data):
 @settings(max_examples=500)
 @given(marked, st.data())
 def test_what_is_taken_out_or_rewritten_leaves_every_other_byte(data, draw):
-    found = reminder.read(data).reminders
+    found = reminder.parse(data).reminders
     gone = draw.draw(st.lists(st.sampled_from(found), unique=True)) if found else []
     kept, at = b"", 0
     for r in sorted(gone):
         kept, at = kept + data[at : r.offset], r.end
-    assert reminder.without(data, gone) == kept + data[at:]
-    rewritten = reminder.replaced(data, [(r, b"<" + r.raw + b">") for r in gone])
+    assert reminder.remove(data, gone) == kept + data[at:]
+    rewritten = reminder.replace(data, [(r, b"<" + r.raw + b">") for r in gone])
     assert len(rewritten) == len(data) + 2 * len(gone)
-    assert reminder.replaced(data, [(r, r.raw) for r in found]) == data
+    assert reminder.replace(data, [(r, r.raw) for r in found]) == data
 
 
 @settings(max_examples=500)
@@ -305,11 +305,11 @@ def test_what_is_taken_out_or_rewritten_leaves_every_other_byte(data, draw):
 def test_what_is_added_leaves_every_byte_before_it(data, made):
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return
-    after = reminder.appended(data, made)
+    after = reminder.append(data, made)
     assert after.startswith(data)
     added = after[len(data) :].strip(b"\r\n")
-    assert added == reminder.text(made).encode() and after.endswith(b"\n")
-    before, now = reminder.read(data), reminder.read(after)
+    assert added == reminder.render(made).encode() and after.endswith(b"\n")
+    before, now = reminder.parse(data), reminder.parse(after)
     if made.id not in [r.id for r in before.reminders]:
         assert values(now.reminders[-1]) == values(made)
         # a last line without an end that held a lone CR has one now
@@ -322,13 +322,13 @@ def test_what_is_added_leaves_every_byte_before_it(data, made):
 ])  # fmt: skip
 def test_a_new_line_ends_as_the_file_s_do(before, gap, ending):
     made = only(LINE.encode())
-    assert reminder.appended(before, made) == before + gap + LINE.encode() + ending
+    assert reminder.append(before, made) == before + gap + LINE.encode() + ending
 
 
 @pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
 def test_a_file_in_utf_16_is_not_mixed(mark):
     with pytest.raises(BadData, match="is UTF-16; save it as UTF-8"):
-        reminder.appended(mark + b"a\0", only(LINE.encode()))
+        reminder.append(mark + b"a\0", only(LINE.encode()))
 
 
 @pytest.mark.parametrize("msg, said", [
@@ -337,7 +337,7 @@ def test_a_file_in_utf_16_is_not_mixed(mark):
 ], ids=ascii)  # fmt: skip
 def test_a_message_the_grammar_cannot_say(msg, said):
     with pytest.raises(BadData) as failed:
-        reminder.made(datetime.date(2026, 1, 1), datetime.time(9), "none", msg, "x")
+        reminder.make(datetime.date(2026, 1, 1), datetime.time(9), "none", msg, "x")
     assert said in str(failed.value)
 
 
@@ -349,13 +349,13 @@ def test_a_large_file_takes_a_time_that_grows_with_its_size():
               "- [ ] date=1 " + '"' * 60_000, "- [ ] x" + " date= y" * 8_000, "\t" * 60_000, "- [ ] " + 'msg="' + '\\"' * 30_000]  # fmt: skip
     start = time.process_time()
     for shape in shapes:
-        reminder.read(shape.encode() + b"\n")
+        reminder.parse(shape.encode() + b"\n")
     assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize("name", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_a_file_in_utf_16_is_one_problem(name):
-    contents = reminder.read(f"# Mine\n{LINE}\n".encode(name))
+    contents = reminder.parse(f"# Mine\n{LINE}\n".encode(name))
     assert contents == ([], [(1, "the file is UTF-16; save it as UTF-8")])
 
 
@@ -363,9 +363,9 @@ def test_thousands_of_lines_are_changed_in_one_go():
     """A copy of the file for each of them took minutes."""
     lines = [f'- [ ] date=2026-03-29 time=01:30 recur=none msg="{"x" * 60}"' for _ in range(20_000)]
     data = "\n".join(lines).encode()
-    found = reminder.read(data).reminders
+    found = reminder.parse(data).reminders
     start = time.process_time()
-    changed = reminder.replaced(data, [(r, reminder.with_id(r.raw, f"i{r.line}")) for r in found])
-    assert reminder.without(data, found) == b""
+    changed = reminder.replace(data, [(r, reminder.add_id(r.raw, f"i{r.line}")) for r in found])
+    assert reminder.remove(data, found) == b""
     assert time.process_time() - start < 5
     assert changed.decode().split("\n") == [f"{row} id=i{n}" for n, row in enumerate(lines, 1)]

@@ -150,8 +150,8 @@ def kept(value):
 @settings(max_examples=300)
 @given(value=values)
 def test_json_is_read_as_it_was_written_and_harms_no_terminal(value):
-    data = strict_json.write(value)
-    assert strict_json.read(data.decode()) == kept(value)
+    data = strict_json.render(value)
+    assert strict_json.parse(data.decode()) == kept(value)
     assert not re.search(
         "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", data.decode()
     )
@@ -161,7 +161,7 @@ def test_nesting_that_is_just_allowed_can_be_written():
     value = []
     for _ in range(strict_json.DEEPEST - 1):
         value = [value]
-    assert strict_json.read(strict_json.write(value).decode()) == value
+    assert strict_json.parse(strict_json.render(value).decode()) == value
 
 
 # ---- changes
@@ -176,15 +176,15 @@ def test_nesting_that_is_just_allowed_can_be_written():
 def test_a_change_keeps_every_key_it_does_not_know(unknown, description, file):
     old = json.loads(SEEN) | unknown
     old["completedTasks"][0]["minutes"] = old["nextSteps"][0]["why"] = unknown
-    after = session.with_artifacts(old, {"k": file})
-    after = session.with_step(
+    after = session.add_artifacts(old, {"k": file})
+    after = session.add_step(
         after, "frontend", "Run codegen to generate hooks from updated schema", NOW
     )
-    after = session.with_phase(session.ended(after, NOW, "failed"), "one")
+    after = session.set_phase(session.end_state(after, NOW, "failed"), "one")
     if description.strip():
-        after = session.with_task(after, description, file or None)
+        after = session.add_task(after, description, file or None)
         assert after["completedTasks"][1]["description"] == description
-    after = session.started(after, ID, "backend", NOW)
+    after = session.start_state(after, ID, "backend", NOW)
     read_back = session.parse(session.render(session.State(PATH, after)), PATH).fields
     assert {key: read_back[key] for key in unknown} == kept(unknown)
     assert read_back["completedTasks"][0] == kept(old["completedTasks"][0])
@@ -194,23 +194,23 @@ def test_a_change_keeps_every_key_it_does_not_know(unknown, description, file):
 
 
 def test_a_first_run_and_the_next():
-    first = session.started(None, ID, "backend", NOW, "/srv/app")
+    first = session.start_state(None, ID, "backend", NOW, "/srv/app")
     assert first == {
         "agentName": "backend", "status": "in_progress", "sessionId": ID, "targetRepo": "/srv/app", "startTime": TIME, "endTime": None,
         "completedTasks": [], "artifacts": {}, "nextSteps": [],
     }  # fmt: skip
-    ended = session.ended(first, NOW + 1000, "blocked")
+    ended = session.end_state(first, NOW + 1000, "blocked")
     assert (ended["status"], ended["endTime"]) == ("blocked", "2026-01-30T14:23:56.120Z")
-    again = session.started(ended, ID, "backend", NOW + 2000)
+    again = session.start_state(ended, ID, "backend", NOW + 2000)
     assert again == {**first, "startTime": "2026-01-30T14:23:57.120Z"}
-    ahead = session.started(None, ID, "backend", NOW, status="pending")
+    ahead = session.start_state(None, ID, "backend", NOW, status="pending")
     assert (ahead["status"], ahead["startTime"]) == ("pending", None)
 
 
 def test_the_same_task_gets_the_status():
-    fields = session.with_task(LEAST, "migrate", status="in_progress")
-    fields = session.with_task(fields, "migrate", "a.sql")
-    fields = session.with_task(fields, "migrate")
+    fields = session.add_task(LEAST, "migrate", status="in_progress")
+    fields = session.add_task(fields, "migrate", "a.sql")
+    fields = session.add_task(fields, "migrate")
     assert fields["completedTasks"] == [
         {"description": "migrate", "status": "completed"},
         {"description": "migrate", "file": "a.sql", "status": "completed"},
@@ -218,11 +218,11 @@ def test_the_same_task_gets_the_status():
 
 
 def test_the_same_step_is_asked_for_again():
-    fields = session.with_step(
+    fields = session.add_step(
         LEAST, "frontend", "go on", NOW, after=("backend", "backend-completed", "infra-failed")
     )
-    fields = session.with_step(fields, "verification", "go on", NOW)
-    fields = session.with_step(fields, "frontend", "go on", NOW + 1000, "optional")
+    fields = session.add_step(fields, "verification", "go on", NOW)
+    fields = session.add_step(fields, "frontend", "go on", NOW + 1000, "optional")
     assert fields["nextSteps"] == [
         {
             "agent": "frontend",
@@ -242,21 +242,21 @@ def test_the_same_step_is_asked_for_again():
 
 
 def test_dependencies():
-    assert session.with_step(LEAST, "a", "b", NOW, after=("x", "x-completed", "y-in_progress"))[
+    assert session.add_step(LEAST, "a", "b", NOW, after=("x", "x-completed", "y-in_progress"))[
         "nextSteps"
     ][0]["dependencies"] == ["x-completed", "y-in_progress"]
-    assert session.dependency("email-marketing-failed") == ("email-marketing", "failed")
-    assert session.dependency("email-marketing") == ("email-marketing", "completed")
-    assert session.dependency("-completed") == ("-completed", "completed")
+    assert session.parse_dependency("email-marketing-failed") == ("email-marketing", "failed")
+    assert session.parse_dependency("email-marketing") == ("email-marketing", "completed")
+    assert session.parse_dependency("-completed") == ("-completed", "completed")
 
 
 @pytest.mark.parametrize("change", [
-    lambda: session.with_task(LEAST, " \n"),
-    lambda: session.with_step(LEAST, "a", "", NOW),
-    lambda: session.with_step(LEAST, "A", "x", NOW),
-    lambda: session.with_phase(LEAST, ""),
-    lambda: session.with_artifacts(LEAST, {"x": json.loads("[" * 64 + "]" * 64)}),
-    lambda: session.render(session.State(PATH, session.with_artifacts(LEAST, {"x": "x" * session.MOST}))),
+    lambda: session.add_task(LEAST, " \n"),
+    lambda: session.add_step(LEAST, "a", "", NOW),
+    lambda: session.add_step(LEAST, "A", "x", NOW),
+    lambda: session.set_phase(LEAST, ""),
+    lambda: session.add_artifacts(LEAST, {"x": json.loads("[" * 64 + "]" * 64)}),
+    lambda: session.render(session.State(PATH, session.add_artifacts(LEAST, {"x": "x" * session.MOST}))),
 ])  # fmt: skip
 def test_a_change_that_could_not_be_read_back_is_refused(change):
     with pytest.raises(BadData):
@@ -268,7 +268,7 @@ def test_a_change_that_could_not_be_read_back_is_refused(change):
 
 @pytest.mark.parametrize("name", ["session-0", "session-1770451234", "session-999999999999"])
 def test_sessions(name):
-    assert session.checked_session(name) == name
+    assert session.check_session(name) == name
 
 
 @pytest.mark.parametrize("name", [
@@ -277,14 +277,14 @@ def test_sessions(name):
 ])  # fmt: skip
 def test_no_sessions(name):
     with pytest.raises(BadData, match="is no session"):
-        session.checked_session(name)
+        session.check_session(name)
 
 
 @pytest.mark.parametrize(
     "name", ["backend", "agent-levelup", "a", "qa_2", "0", "completed", "in_progress", "a" * 64]
 )
 def test_agents(name):
-    assert session.checked_agent(name) == name and session.agent_of(f"{name}.json") == name
+    assert session.check_agent(name) == name and session.agent_of(f"{name}.json") == name
 
 
 @pytest.mark.parametrize("name", [
@@ -292,5 +292,5 @@ def test_agents(name):
 ])  # fmt: skip
 def test_no_agents(name):
     with pytest.raises(BadData, match="is no agent"):
-        session.checked_agent(name)
+        session.check_agent(name)
     assert session.agent_of(f"{name}.json") is None

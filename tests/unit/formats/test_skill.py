@@ -87,7 +87,7 @@ def test_line_ends_and_spaces_after_the_dashes(data):
 def test_a_line_of_dashes_in_the_body_is_the_bodys():
     data = file("name: tea-timer", "description: D", body="one\n---\nname: other\n---\ntwo")
     assert skill.parse(data, PATH).name == "tea-timer"
-    assert skill.body(data).strip() == "one\n---\nname: other\n---\ntwo"
+    assert skill.read_body(data).strip() == "one\n---\nname: other\n---\ntwo"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ MINUTE = 60_000
 
 
 def at(minute) -> str | None:
-    return None if minute is None else clock.text(1_770_451_234_000 + minute * MINUTE)
+    return None if minute is None else clock.to_text(1_770_451_234_000 + minute * MINUTE)
 
 
 def state(agent, status="in_progress", start=None, end=None, *asks) -> session.State:
@@ -36,7 +36,7 @@ def state(agent, status="in_progress", start=None, end=None, *asks) -> session.S
 def told(*states) -> list[str]:
     return [
         " ".join([each.state, each.step.agent, each.step.action, *each.unmet])
-        for each in steps.open_steps(states)
+        for each in steps.find_open_steps(states)
     ]
 
 
@@ -216,14 +216,14 @@ teams = st.dictionaries(
 @given(states=teams)
 def test_a_run_now_takes_up_all_that_is_ready_and_nothing_else(states):
     """Whoever starts now has nothing ready any more; what waits, waits."""
-    before = steps.open_steps(states)
+    before = steps.find_open_steps(states)
     assert len(before) <= sum(len(each.fields["nextSteps"]) for each in states)
     for agent in {each.step.agent for each in before if each.state == "ready"}:
         now = 1_770_451_234_000 + 100 * MINUTE
         old = next((s for s in states if s.agent == agent), None)
         running = session.State(
-            f"work/{ID}/{agent}.json", session.started(old and old.fields, ID, agent, now)
+            f"work/{ID}/{agent}.json", session.start_state(old and old.fields, ID, agent, now)
         )
-        after = steps.open_steps([s for s in states if s.agent != agent] + [running])
+        after = steps.find_open_steps([s for s in states if s.agent != agent] + [running])
         left = [each for each in after if each.step.agent == agent]
         assert not [each for each in left if not each.unmet], left

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.formats.page import triple
-from plainmind.formats.page.triple import Triple, health
+from plainmind.formats.page.triple import Triple, check_health
 
 # --- normalising
 
@@ -14,25 +14,27 @@ from plainmind.formats.page.triple import Triple, health
     ("HTTPServer", "httpserver"), ("gehört", "gehört"), ("gehört_ZU", "gehört_zu"), ("所有", "所有"), ("मालिक है", "मालिक_है"), ("e\u0301te\u0301", "été"), ("İx", "i̇x"), ("--", ""), ("", ""), ("🍵", ""),
 ])  # fmt: skip
 def test_predicates(text, wanted):
-    assert triple.predicate(text) == wanted
+    assert triple.normalize_predicate(text) == wanted
 
 
 @pytest.mark.parametrize("text, wanted", [
     ("alice", "alice"), ("Alice Smith", "Alice-Smith"), ("  Alice \t Smith\n", "Alice-Smith"), ("auth_service", "auth_service"), ("auth-service", "auth-service"), ("C++", "C++"), ("10 %", "10-%"), ("e\u0301", "é"), ("日本 語", "日本-語"), ("a\u00a0b", "a-b"),
 ])  # fmt: skip
 def test_entities(text, wanted):
-    assert triple.entity(text) == wanted
+    assert triple.normalize_entity(text) == wanted
 
 
 @given(st.text(max_size=30))
 @example("İx")
 @example("a__B c")
 def test_what_is_normalised_stays(text):
-    assert triple.predicate(triple.predicate(text)) == triple.predicate(text)
-    assert triple.entity(triple.entity(text)) == triple.entity(text)
-    assert triple.same(triple.entity(text)) == triple.same(text) and triple.same(
-        triple.same(text)
-    ) == triple.same(text)
+    assert triple.normalize_predicate(
+        triple.normalize_predicate(text)
+    ) == triple.normalize_predicate(text)
+    assert triple.normalize_entity(triple.normalize_entity(text)) == triple.normalize_entity(text)
+    assert triple.comparison_key(triple.normalize_entity(text)) == triple.comparison_key(
+        text
+    ) and triple.comparison_key(triple.comparison_key(text)) == triple.comparison_key(text)
 
 
 @pytest.mark.parametrize("names, one", [
@@ -40,7 +42,7 @@ def test_what_is_normalised_stays(text):
     (("auth", "auths"), False), (("auth.service", "auth-service"), False), (("C", "C++"), False), (("e", "é"), False), (("authservice", "auth-service"), False),
 ])  # fmt: skip
 def test_the_same_name(names, one):
-    assert (len({triple.same(name) for name in names}) == 1) is one
+    assert (len({triple.comparison_key(name) for name in names}) == 1) is one
 
 
 # --- health
@@ -54,12 +56,12 @@ CLEAN = [Triple(*row.split()) for row in (
 def concerns(*rows: str, base: list[Triple] = CLEAN) -> list[tuple[str, tuple[str, ...], int]]:
     return [
         (each.code, each.names, each.times)
-        for each in health([*base, *(Triple(*row.split("|")) for row in rows)]).concerns
+        for each in check_health([*base, *(Triple(*row.split("|")) for row in rows)]).concerns
     ]
 
 
 def test_a_clean_graph_is_no_concern():
-    found = health(CLEAN)
+    found = check_health(CLEAN)
     assert found.concerns == [] and (found.triples, found.entities, found.components) == (9, 9, [9])
     assert found.predicates == [
         ("uses", 3),
@@ -108,7 +110,7 @@ def test_all_of_it_at_once_and_the_records():
         "dora|owns|tea",
         "alice|runs on|db-1",
     ]
-    found = health([*CLEAN, *(Triple(*row.split("|")) for row in rows)])
+    found = check_health([*CLEAN, *(Triple(*row.split("|")) for row in rows)])
     assert [each.code for each in found.concerns] == [
         "copula",
         "vague",
@@ -129,7 +131,12 @@ def test_all_of_it_at_once_and_the_records():
 
 
 def test_an_empty_graph():
-    assert health([]) == (0, 0, [], [], []) and health([]).records()[2] == ("parts", 0, "", "")
+    assert check_health([]) == (0, 0, [], [], []) and check_health([]).records()[2] == (
+        "parts",
+        0,
+        "",
+        "",
+    )
 
 
 def test_a_large_graph_in_time():
@@ -137,7 +144,7 @@ def test_a_large_graph_in_time():
     import time
 
     begun = time.process_time()
-    found = health(
+    found = check_health(
         [Triple(f"e{n}", f"p{n % 500}", f"e{n + 1}") for n in range(20_000)]
         + [Triple(f"x{n}", "owns", f"y{n}") for n in range(10_000)]
     )

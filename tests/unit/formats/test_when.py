@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import when
-from plainmind.formats.reminder.occurrence import instant
+from plainmind.formats.reminder.occurrence import to_instant
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData, Usage
 from scene import NOW
@@ -24,7 +24,7 @@ def told(moment) -> str:
     ("2026-03-29 01:30", "2026-03-29 01:30"), ("2026-03-29T01:30", "2026-03-29 01:30"), (" 2020-01-01   09:00 ", "2020-01-01 09:00"), ("2028-02-29 at 7pm", "2028-02-29 19:00"),
 ])  # fmt: skip
 def test_at(text, expected):
-    assert told(when.said(text, NOW)) == expected
+    assert told(when.parse(text, NOW)) == expected
 
 
 @pytest.mark.parametrize("text, said", [
@@ -35,7 +35,7 @@ def test_at(text, expected):
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_moment(text, said):
     with pytest.raises(BadData) as failed:
-        when.said(text, NOW)
+        when.parse(text, NOW)
     assert said in str(failed.value)
 
 
@@ -46,7 +46,7 @@ def test_what_is_no_moment(text, said):
     ("60d", "2026-03-31 14:24"), ("1440h", "2026-03-31 15:24"),
 ])  # fmt: skip
 def test_in(text, expected):
-    assert told(when.after(text, NOW)) == expected
+    assert told(when.parse_span(text, NOW)) == expected
 
 
 @pytest.mark.parametrize("text, said", [
@@ -55,7 +55,7 @@ def test_in(text, expected):
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_span(text, said):
     with pytest.raises(BadData) as failed:
-        when.after(text, NOW)
+        when.parse_span(text, NOW)
     assert said in str(failed.value)
 
 
@@ -68,7 +68,7 @@ def test_what_is_no_span(text, said):
     ("2026-03-28T01:30:00Z", "1d", "2026-03-29 02:00"),  # which has no 01:30
 ])  # fmt: skip
 def test_in_where_the_clock_changes(now, span, expected):
-    assert told(when.after(span, clock.parse(now))) == expected
+    assert told(when.parse_span(span, clock.parse(now))) == expected
 
 
 @given(
@@ -79,11 +79,11 @@ def test_in_where_the_clock_changes(now, span, expected):
 def test_in_is_never_early_and_hardly_late(now, hours, minutes):
     """A minute at most; two hours where the end is a minute that comes twice."""
     wanted = now + hours * 3_600_000 + minutes * 60_000
-    late = instant(*when.after(f"{hours}h{minutes}m", now)) - wanted
+    late = to_instant(*when.parse_span(f"{hours}h{minutes}m", now)) - wanted
     assert (
         0 <= late < 60_000
         or 0 <= late <= 3_600_000
-        and instant(*when.after(f"{hours}h{minutes}m", now)) % 3_600_000 == 0
+        and to_instant(*when.parse_span(f"{hours}h{minutes}m", now)) % 3_600_000 == 0
     )
 
 
@@ -93,14 +93,14 @@ def test_in_is_never_early_and_hardly_late(now, hours, minutes):
 ])  # fmt: skip
 def test_one_way_to_say_when(given, said):
     with pytest.raises(Usage) as failed:
-        when.chosen(NOW, *given)
+        when.from_options(NOW, *given)
     assert said in str(failed.value)
 
 
 def test_each_way_to_say_when():
-    assert told(when.chosen(NOW, "2026-01-01", "09:00", None, None)) == "2026-01-01 09:00"
-    assert told(when.chosen(NOW, None, None, "18:00", None)) == "2026-01-30 18:00"
-    assert told(when.chosen(NOW, None, None, None, "2h")) == "2026-01-30 16:24"
+    assert told(when.from_options(NOW, "2026-01-01", "09:00", None, None)) == "2026-01-01 09:00"
+    assert told(when.from_options(NOW, None, None, "18:00", None)) == "2026-01-30 18:00"
+    assert told(when.from_options(NOW, None, None, None, "2h")) == "2026-01-30 16:24"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_each_way_to_say_when():
 )
 def test_what_is_no_day(text):
     with pytest.raises(BadData, match="is no day; write it as 2026-03-29"):
-        when.day(text)
+        when.parse_day(text)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_is_no_day(text):
 )
 def test_what_is_no_time_of_day(text):
     with pytest.raises(BadData, match="is no time of day; write it as 09:30"):
-        when.minute(text)
+        when.parse_minute(text)
 
 
 def test_an_end_is_local_or_has_a_zone():
@@ -143,19 +143,19 @@ def test_an_end_is_local_or_has_a_zone():
         "Friday": "2026-07-03T22:59:00.000Z",
         "tomorrow 9am": "2026-07-01T08:00:00.000Z",
     }.items():
-        assert clock.text(when.end(text, now)) == expected, text
+        assert clock.to_text(when.parse_end(text, now)) == expected, text
     with pytest.raises(BadData, match="'later' is no day; use today"):
-        when.end("later", now)
+        when.parse_end("later", now)
 
 
 @pytest.mark.parametrize("text", ["tomorrow 09:00", "friday 5pm", "09:00"])
 def test_there_is_nothing_after_year_9999(text):
     with pytest.raises(BadData, match="is after year 9999"):
-        when.said(text, clock.parse("9999-12-31T12:00:00Z"))
+        when.parse(text, clock.parse("9999-12-31T12:00:00Z"))
 
 
 def test_the_first_day_there_is_has_a_local_time():
     assert (
-        when.said("tomorrow 09:00", clock.parse("0001-01-01T00:00:00Z"))[0].isoformat()
+        when.parse("tomorrow 09:00", clock.parse("0001-01-01T00:00:00Z"))[0].isoformat()
         == "0001-01-02"
     )

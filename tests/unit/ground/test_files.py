@@ -137,12 +137,12 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch, work):
     monkeypatch.setattr(os, "write", fail(errno.ENOSPC))
     with pytest.raises(OSError) as failed:
         work(path, b"new\n")
-    assert str(files.failure(failed.value)) == f"{path}: no space left on device"
+    assert str(files.to_failure(failed.value)) == f"{path}: no space left on device"
 
 
 def test_a_create_whose_folder_cannot_be_made_durable_is_taken_back(tmp_path, monkeypatch):
     path = str(tmp_path / "file")
-    monkeypatch.setattr(files, "settle", fail(errno.EIO))
+    monkeypatch.setattr(files, "sync_with_parent", fail(errno.EIO))
     with pytest.raises(OSError):
         files.create(path, b"new\n")
     assert names(path) == []
@@ -457,7 +457,7 @@ def test_a_save_on_top_of_ours(path, save, second, kept, monkeypatch):
     assert [files.read(name) for name in edited.conflicts] == kept and len(names(path)) == 1 + len(
         kept
     )
-    assert edited.identity == files.identity(os.stat(path))
+    assert edited.identity == files.identify(os.stat(path))
 
 
 def test_conflicts_of_one_second_have_names_of_their_own(path, monkeypatch):
@@ -584,7 +584,7 @@ def test_what_a_killed_edit_left_of_a_long_name_is_found_and_its_own(tmp_path):
         files.replace(name, NEW)
     left = exchange._stage(path, OLD, b"theirs\n").replace(f".{os.getpid()}-", f".{dead()}-")
     os.rename(glob(os.path.join(tmp_path, ".*.swap"))[0], left)
-    assert exchange.left(str(tmp_path)) == [path]
+    assert exchange.find_leftovers(str(tmp_path)) == [path]
     exchange.recover(other)
     assert os.path.exists(left)
     exchange.recover_all(str(tmp_path))
@@ -663,7 +663,7 @@ def test_where_two_files_cannot_be_exchanged(path, monkeypatch):
     ],
 )
 def test_the_system_s_errors_are_ours(error, kind):
-    failure = files.failure(OSError(error, os.strerror(error), "/some/file"))
+    failure = files.to_failure(OSError(error, os.strerror(error), "/some/file"))
     assert type(failure) is kind and str(failure) == f"/some/file: {os.strerror(error).lower()}"
 
 

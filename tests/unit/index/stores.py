@@ -18,7 +18,7 @@ from plainmind.index.store import Store
 from plainmind.memory.moments import Means
 from plainmind.providers import retry
 from plainmind.truth.log import pinning, reader
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 
 #: a case of these takes a tenth of a second: looking for a smaller one, when one fails, would take minutes
@@ -201,12 +201,12 @@ def fill(home: Home, shape: Shape) -> list[str]:
             author = rnd.choice(AUTHORS)
             content = a_content(rnd, said)
             said.append(content)
-            drafts.append(Draft(at, role, content, {"author": author} if author else {}))
+            drafts.append(EventDraft(at, role, content, {"author": author} if author else {}))
         instants[context] = at
         left -= len(drafts)
         refs += [written.ref for written in log.append(context, drafts, at)]
     for ref in rnd.sample(refs, min(shape.pins, len(refs))):
-        pinning.pin(home, reader.event_at(home, ref))
+        pinning.pin(home, reader.read_event(home, ref))
     return refs
 
 

@@ -17,7 +17,7 @@ from plainmind.index.cache import Cache
 from plainmind.memory import care
 from plainmind.recall import search
 from plainmind.truth.log import pinning, reader
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import MODEL, Fake, Shape
@@ -44,15 +44,15 @@ class World:
         self.embedder = Fake()
 
     def windows(self) -> list[str]:
-        return list(reader.all_windows(self.home))
+        return list(reader.list_windows(self.home))
 
-    def drafts(self, count: int) -> list[Draft]:
+    def drafts(self, count: int) -> list[EventDraft]:
         made = []
         for _ in range(count):
             self.now += self.rnd.choice([1000, 60_000, 2 * stores.HOUR])
             self.said.append(stores.a_content(self.rnd, self.said))
             made.append(
-                Draft(
+                EventDraft(
                     self.now,
                     self.rnd.choice(events.ROLES),
                     self.said[-1],
@@ -77,7 +77,7 @@ class World:
                     opened.db.execute("SELECT content FROM turns WHERE id = ?", (turn,)).fetchone()[
                         0
                     ]
-                    == reader.event_at(self.home, ref).content
+                    == reader.read_event(self.home, ref).content
                 )
 
         store.use(self.home, look, self.warnings.append)
@@ -103,12 +103,12 @@ class World:
 
     def pin(self):
         if windows := self.windows():
-            opened = reader.window(self.home, self.rnd.choice(windows))
+            opened = reader.read_window(self.home, self.rnd.choice(windows))
             if opened.blocks():
                 pinning.pin(self.home, opened.event(self.rnd.choice(opened.blocks())))
 
     def unpin(self):
-        if pins := pinning.all_pins(self.home):
+        if pins := pinning.read_pins(self.home):
             one = self.rnd.choice(pins)
             pinning.unpin(self.home, one.path, one.line)
 
@@ -185,7 +185,7 @@ class World:
         if path := self._some():
             part = os.path.relpath(path, self.home.root)
             context, stamp = reader.context_of(part), os.path.basename(part)[:-3]
-            data, digest = events.title(context, stamp), events.first_digest(context, stamp)
+            data, digest = events.render_title(context, stamp), events.first_digest(context, stamp)
             for draft in self.drafts(self.rnd.choice([0, 1, 7])):
                 block, digest = events.render(digest, *draft)
                 data += block
@@ -242,7 +242,7 @@ def test_whatever_happens_the_index_says_what_the_files_say(folder, seed, happen
 @pytest.mark.parametrize("emptied", ["removed", "truncated"])
 def test_an_event_is_found_after_the_journal_was_emptied_and_has_grown_again(home, log, emptied):
     """The new journal may have the inode of the old one, and more bytes."""
-    ref = log.append("test/0", [Draft(NOW, "user", "the first", {})], NOW)[0].ref
+    ref = log.append("test/0", [EventDraft(NOW, "user", "the first", {})], NOW)[0].ref
     with stores.opened(home) as made:
         sync.catch_up(made)
         assert sync.turn_at(made, *split(ref))
@@ -255,7 +255,7 @@ def test_an_event_is_found_after_the_journal_was_emptied_and_has_grown_again(hom
             refs += [
                 w.ref
                 for w in Log(home).append(
-                    f"test/{n + 1}", [Draft(NOW, "user", f"number {n}", {})], NOW
+                    f"test/{n + 1}", [EventDraft(NOW, "user", f"number {n}", {})], NOW
                 )
             ]
         sync.catch_up(made)
@@ -393,14 +393,14 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
     for n in range(2000):
         folder = home.path("logs", "test", str(n % 50))
         os.makedirs(folder, exist_ok=True)
-        stamp = clock.stamp(NOW + n * 1000)
+        stamp = clock.to_stamp(NOW + n * 1000)
         block, _ = events.render(
             events.first_digest(f"test/{n % 50}", stamp), NOW, "user", f"number {n}"
         )
         with open(os.path.join(folder, f"{stamp}.md"), "wb") as file:
-            file.write(events.title(f"test/{n % 50}", stamp) + block)
+            file.write(events.render_title(f"test/{n % 50}", stamp) + block)
     log = Log(home)
-    log.append("test/1", [Draft(NOW, "user", "the newest", {})], NOW)
+    log.append("test/1", [EventDraft(NOW, "user", "the newest", {})], NOW)
     with stores.opened(home) as made:
         assert sync.catch_up(made).turns == 2001
         touched: list[str] = []
@@ -424,7 +424,7 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
         assert len(touched) < 10
         # one more event: one window is read
         monkeypatch.undo()
-        ref = log.append("test/7", [Draft(NOW, "user", "one more", {})], NOW)[0].ref
+        ref = log.append("test/7", [EventDraft(NOW, "user", "one more", {})], NOW)[0].ref
         for name in ("stat", "open", "listdir", "scandir"):
             real = getattr(os, name)
             monkeypatch.setattr(
@@ -439,8 +439,12 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
 
 def test_an_author_that_is_no_utf8_stops_nothing(log, home):
     """A display name is anybody's to choose, and the log is for ever."""
-    log.append("discord-thread/1", [Draft(NOW, "user", "before", {"author": "\udcff\ud800"})], NOW)
-    log.append("discord-thread/1", [Draft(NOW, "user", "the xylophone", {"author": "Ann"})], NOW)
+    log.append(
+        "discord-thread/1", [EventDraft(NOW, "user", "before", {"author": "\udcff\ud800"})], NOW
+    )
+    log.append(
+        "discord-thread/1", [EventDraft(NOW, "user", "the xylophone", {"author": "Ann"})], NOW
+    )
     found = store.use(
         home,
         lambda opened: (
@@ -453,7 +457,7 @@ def test_an_author_that_is_no_utf8_stops_nothing(log, home):
 
 
 def test_a_window_that_was_edited_is_read_anew(log, home):
-    ref = log.append("discord-thread/1", [Draft(NOW, "user", "more hi", {})], NOW)[0].ref
+    ref = log.append("discord-thread/1", [EventDraft(NOW, "user", "more hi", {})], NOW)[0].ref
     store.use(home, sync.catch_up, print)
     path = home.path(ref.rpartition(":")[0])
     with open(path, "rb") as file:
@@ -468,7 +472,7 @@ def test_a_window_that_was_edited_is_read_anew(log, home):
 
 
 def test_an_index_deleted_in_the_middle_is_made_anew(log, home):
-    log.append("discord-thread/1", [Draft(NOW, "user", "the xylophone", {})], NOW)
+    log.append("discord-thread/1", [EventDraft(NOW, "user", "the xylophone", {})], NOW)
     deleted = []
 
     def work(opened):

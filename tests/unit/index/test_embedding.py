@@ -8,7 +8,7 @@ from plainmind.ground.errors import BadData, Unavailable
 from plainmind.index import embedding, sync, vectors
 from plainmind.index.cache import Cache, content_hash, serving
 from plainmind.memory import care
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import Fake
@@ -43,7 +43,7 @@ def many(home):
     # hours apart: no turn is embedded with the one before it
     Log(home).append(
         "test/1",
-        [Draft(NOW - (40 - n) * 2 * HOURS, "user", text, {}) for n, text in enumerate(said)],
+        [EventDraft(NOW - (40 - n) * 2 * HOURS, "user", text, {}) for n, text in enumerate(said)],
         NOW,
     )
     with stores.opened(home) as made:
@@ -73,7 +73,7 @@ def test_one_poisonous_text_blocks_no_other(many, batch, kind):
     ).fetchall()
     assert [(error, attempts) for error, attempts, _ in left] == [("no such text", 1)] and left[0][
         2
-    ] > clock.text(NOW)
+    ] > clock.to_text(NOW)
     # not before its time; then again, alone
     before = len(embedder.calls)
     assert stores.run(many, embedder).done == 0 and len(embedder.calls) == before

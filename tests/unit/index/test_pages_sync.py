@@ -17,7 +17,7 @@ from plainmind.index import embedding, pages, store, text
 from plainmind.memory import care
 from plainmind.recall import knowledge, search
 from plainmind.recall.knowledge import Policy
-from plainmind.truth.pages import pages as on_disk
+from plainmind.truth.pages import page_files as on_disk
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import MODEL, Fake
@@ -73,7 +73,7 @@ class World:
         self.home, self.rnd = home, random.Random(seed)
 
     def paths(self) -> list[str]:
-        return list(on_disk.paths(self.home))
+        return list(on_disk.list_paths(self.home))
 
     def _one(self) -> str:
         return self.rnd.choice(self.paths() or [self.create()])
@@ -219,8 +219,8 @@ def many(home: Home, count: int) -> None:
 
 def test_one_page_that_changed_is_read_and_written_and_no_other(home, monkeypatch):
     read, costs = [], []
-    real = format.read
-    monkeypatch.setattr(format, "read", lambda data, path: read.append(path) or real(data, path))
+    real = format.parse
+    monkeypatch.setattr(format, "parse", lambda data, path: read.append(path) or real(data, path))
     for count in (10, 200):
         many(home, count)
         with taken_in(home) as made:
@@ -240,7 +240,7 @@ def test_a_page_of_which_only_the_time_changed_is_not_taken_in(home, monkeypatch
     with taken_in(home) as made:
         before = everything(made, ROWS)
         os.utime(home.path("knowledge/page-1.md"), (1_700_000_009, 1_700_000_009))
-        monkeypatch.setattr(format, "read", None)
+        monkeypatch.setattr(format, "parse", None)
         assert pages.take_in(made) == 0 and everything(made, ROWS) == before
         changes = made.db.total_changes
         assert pages.take_in(made) == 0 and made.db.total_changes == changes, "it is noted"
@@ -515,7 +515,7 @@ def test_a_folder_that_is_a_link(home, tmp_path):
             "knowledge/a.md",
             "knowledge/same.md",
         ]
-        assert on_disk.shown(home, "knowledge/a.md", False).endswith("the boiler hums\n")
+        assert on_disk.render_page(home, "knowledge/a.md", False).endswith("the boiler hums\n")
         write(home, "a", "something else")
         assert pages.take_in(made) == 2
         os.unlink(home.path("knowledge"))
@@ -538,7 +538,10 @@ def test_a_folder_below_the_first_level_leads_nowhere_else(home, tmp_path):
 def test_a_page_that_cannot_be_read_is_not_recalled_until_it_can(home, monkeypatch):
     for name in "ab":
         write(home, name, "the boiler hums")
-    real, refusals = on_disk.content, [PermissionError(13, "Permission denied"), NoInput("no file")]
+    real, refusals = (
+        on_disk.read_content,
+        [PermissionError(13, "Permission denied"), NoInput("no file")],
+    )
 
     def refused(home, path):
         if path.endswith("a.md"):
@@ -548,7 +551,7 @@ def test_a_page_that_cannot_be_read_is_not_recalled_until_it_can(home, monkeypat
     with taken_in(home) as made:
         names = lambda: [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY name")]
         os.utime(home.path("knowledge/a.md"), (1, 1))
-        monkeypatch.setattr(on_disk, "content", refused)
+        monkeypatch.setattr(on_disk, "read_content", refused)
         pages.take_in(made)
         assert names() == ["b"]
         pages.take_in(made)
@@ -606,7 +609,7 @@ def test_of_a_page_that_is_too_large_whole_lines_are_taken(home, shift):
             and "\ufffd" not in body
             and body.endswith("日本語 boiler\n")
         )
-    assert on_disk.read(home, "knowledge/large.md").tier == "L1"
+    assert on_disk.read_page(home, "knowledge/large.md").tier == "L1"
 
 
 def test_looking_at_two_thousand_pages_that_did_not_change_is_quick(home):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from plainmind.ground.paths import Home
 from plainmind.index import store, sync, text
 from plainmind.recall import search
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import MODEL, Fake, Shape
@@ -34,7 +34,8 @@ def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
     stores.fill(home, shape)
     Log(home).append(
         "test/0",
-        [Draft(NOW, "user", said, {}) for said in hostile] or [Draft(NOW, "user", "x", {})],
+        [EventDraft(NOW, "user", said, {}) for said in hostile]
+        or [EventDraft(NOW, "user", "x", {})],
         NOW,
     )
     rnd = random.Random(shape.seed)
@@ -97,7 +98,9 @@ def test_words_are_found_in_any_script_with_and_without_accents(home, monkeypatc
     # days apart: no neighbours, so only the turn itself can be found
     log, refs = Log(home), {}
     for n, (name, said) in enumerate(SAID.items()):
-        refs[name] = log.append(f"test/{n}", [Draft(NOW - 10**9, "user", said, {})], NOW)[0].ref
+        refs[name] = log.append(f"test/{n}", [EventDraft(NOW - 10**9, "user", said, {})], NOW)[
+            0
+        ].ref
     with stores.opened(home) as made:
         sync.catch_up(made)
         for said, name in ASKED:
@@ -118,7 +121,7 @@ def test_any_text_has_words_that_the_index_gives_back(said, author):
 @given(said=st.lists(texts, min_size=1, max_size=5))
 def test_every_word_of_any_text_is_found_where_it_stands(folder, said):
     home = Home(str(folder / str(next(numbers))))
-    Log(home).append("test/0", [Draft(NOW, "user", one, {}) for one in said], NOW)
+    Log(home).append("test/0", [EventDraft(NOW, "user", one, {}) for one in said], NOW)
     with stores.opened(home) as made:
         sync.catch_up(made)
         expected: dict[str, dict[int, list[int]]] = {}

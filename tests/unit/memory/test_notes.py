@@ -15,9 +15,9 @@ from plainmind.ground.errors import BadData, Failure, InputOutput, NoInput, NotP
 from plainmind.memory import forgetting, writing
 from plainmind.memory.moments import Means
 from plainmind.memory.writing import Draft
-from plainmind.truth.log.writer import Draft as Event
+from plainmind.truth.log.writer import EventDraft as Event
 from plainmind.truth.log.writer import Log
-from plainmind.truth.pages import maintenance, pages
+from plainmind.truth.pages import maintenance, page_files
 from scene import NOW, ROOT
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -52,7 +52,7 @@ class Notes:
         body: str,
         name: str = "",
         *,
-        place: str = pages.KNOWLEDGE,
+        place: str = page_files.KNOWLEDGE,
         cites=(),
         force=False,
         **given,
@@ -69,9 +69,9 @@ class Notes:
         return files.read(self.home.path(path)).decode()
 
     def page(self, path: str) -> page.Page:
-        return pages.read(self.home, path)
+        return page_files.read_page(self.home, path)
 
-    def names(self, place: str = pages.KNOWLEDGE) -> list[str]:
+    def names(self, place: str = page_files.KNOWLEDGE) -> list[str]:
         return (
             sorted(os.listdir(self.home.path(place)))
             if os.path.isdir(self.home.path(place))
@@ -107,7 +107,7 @@ def test_a_page_says_what_it_was_given_and_nothing_else(note):
         f"# Green tea\n\n{TEA}", tags=["#drink", "habit"], triples=[["Ann", "drinks mostly", "green-tea"]], tier="L1",
         supersedes=["coffee"], valid_from="2026-01-01", valid_to="2026-12-31", cites=[event.ref],
     )  # fmt: skip
-    digest = page.content_digest("tea, please")[:12]
+    digest = page.digest_content("tea, please")[:12]
     assert (written.ref, written.fresh) == ("knowledge/green-tea.md:1", True)
     text = note.text(written.path)
     assert text.startswith(
@@ -164,7 +164,7 @@ def test_titles_that_give_one_name_are_numbered_and_each_can_be_written_again(no
 )
 def test_what_is_no_name(name):
     with pytest.raises(BadData, match="is no name of a page; use a-z, 0-9"):
-        page.checked_name(name)
+        page.check_name(name)
 
 
 def test_a_name_that_is_taken_and_one_that_only_looks_different(note):
@@ -192,7 +192,7 @@ def test_the_same_command_again_changes_nothing_not_even_the_counter(note):
     note.now += clock.DAY
     assert note.write(TEA, tags=["drink"]) == (first.path, False, ())
     assert note.everything() == before
-    assert maintenance.writes(note.home).total == 1
+    assert maintenance.read_writes(note.home).total == 1
 
 
 def test_a_command_that_says_more_is_no_repetition(note):
@@ -232,31 +232,31 @@ def test_a_person_s_page_counts_though_nobody_indexed_it(note):
 
 def test_summaries_are_compared_with_summaries_and_observations_with_nothing(note):
     note.write(TEA, "tea")
-    first = note.write(TEA, place=pages.COMPACTION, type="compaction")
+    first = note.write(TEA, place=page_files.COMPACTION, type="compaction")
     assert first.path == f"raw/compaction/{STAMP}-ann-drinks-green-tea-in-the-morning-never.md"
     note.now += 60_000
     with pytest.raises(
         Failure,
         match=f"'{first.path}' says the same already; change it with --update {first.path}, or",
     ):
-        note.write(TEA, place=pages.COMPACTION, type="compaction")
+        note.write(TEA, place=page_files.COMPACTION, type="compaction")
     for _ in range(3):
         note.now += 60_000
-        note.write(TEA, place=pages.OBSERVATIONS)
-    assert len(note.names(pages.OBSERVATIONS)) == 3
+        note.write(TEA, place=page_files.OBSERVATIONS)
+    assert len(note.names(page_files.OBSERVATIONS)) == 3
     note.update(first.path, tier="L2", source="me")
     assert note.page(first.path).source == "me"
 
 
 def test_a_named_observation_does_not_take_another_s_place(note):
     """It was: an error of the system's, with nothing but a path."""
-    note.write("one thing", "seen", place=pages.OBSERVATIONS)
-    assert note.write("one thing", "seen", place=pages.OBSERVATIONS).fresh is False
+    note.write("one thing", "seen", place=page_files.OBSERVATIONS)
+    assert note.write("one thing", "seen", place=page_files.OBSERVATIONS).fresh is False
     with pytest.raises(
         Failure,
         match=rf"there is a page 'raw/observations/{STAMP}-seen.md' that says something else",
     ) as said:
-        note.write("quite another", "seen", place=pages.OBSERVATIONS)
+        note.write("quite another", "seen", place=page_files.OBSERVATIONS)
     assert said.value.code == 1
 
 
@@ -459,7 +459,7 @@ def test_an_update_changes_what_it_is_given(there):
     assert "source" not in there.text("knowledge/there.md") and "valid_to" not in there.text(
         "knowledge/there.md"
     )
-    assert maintenance.writes(there.home).total == 3
+    assert maintenance.read_writes(there.home).total == 3
 
 
 def test_a_new_body_dates_it_today_unless_a_day_is_given(there):
@@ -498,7 +498,7 @@ def test_an_update_with_a_source_and_with_line_ends_of_windows(there):
 def test_an_update_of_what_is_not_there(there, name, error, said):
     with pytest.raises(error, match=said):
         there.update(name, tier="L1")
-    assert maintenance.writes(there.home).total == 0
+    assert maintenance.read_writes(there.home).total == 0
 
 
 @pytest.mark.parametrize(
@@ -651,8 +651,8 @@ def test_retention_runs_at_exactly_the_50th_write(note):
     assert counter(note.home) == {
         "writes": 0,
         "total": 50,
-        "first": clock.text(NOW),
-        "time": clock.text(NOW),
+        "first": clock.to_text(NOW),
+        "time": clock.to_text(NOW),
     }
     assert note.said == ["retention deleted 1 file; see 'mem-lint --prune' and raw/maintenance-log"]
     old = an_old_page(note)
@@ -689,14 +689,14 @@ def test_the_counter_is_of_the_home_not_of_the_process(note):
 def test_a_damaged_counter_begins_again(note, data):
     files.replace(note.home.path("raw/maintenance-log/last-forget.json"), data)
     note.write("text")
-    assert counter(note.home) == {"writes": 1, "total": 1, "first": clock.text(NOW), "time": ""}
+    assert counter(note.home) == {"writes": 1, "total": 1, "first": clock.to_text(NOW), "time": ""}
 
 
 def test_a_retention_that_fails_takes_no_write_back(note, monkeypatch):
     """It was: the page was there, its reference was not printed, and so with every write from then on."""
     old = an_old_page(note)
     note.write("Something new, with words of its own.", "new")
-    maintenance._put(note.home, maintenance.writes(note.home)._replace(since=49))
+    maintenance._put(note.home, maintenance.read_writes(note.home)._replace(since=49))
     with monkeypatch.context() as patch:
 
         def failing(*_):
@@ -744,7 +744,7 @@ def test_the_agent_may_date_a_page_later_and_keep_it_longer(note):
     note.update("tea", type="user", date="2026-01-20", tags=["drinks"])
     read = note.page("knowledge/tea.md")
     assert (read.type, str(read.day), list(read.tags)) == ("user", "2026-01-20", ["drinks"])
-    assert note.names(pages.OBSERVATIONS) == []
+    assert note.names(page_files.OBSERVATIONS) == []
 
 
 def test_what_the_agent_replaces_is_kept_for_the_audit(note):
@@ -753,11 +753,11 @@ def test_what_the_agent_replaces_is_kept_for_the_audit(note):
     note.inside = True
     note.update("tea", "Ann drinks coffee.")
     assert note.page("knowledge/tea.md").body.strip() == "Ann drinks coffee."
-    assert note.names(pages.OBSERVATIONS) == [f"{STAMP}-tea-before.md"]
+    assert note.names(page_files.OBSERVATIONS) == [f"{STAMP}-tea-before.md"]
     assert files.read(note.home.path(f"raw/observations/{STAMP}-tea-before.md")) == old
     note.inside = False
     note.update("tea", "Ann drinks milk.")
-    assert len(note.names(pages.OBSERVATIONS)) == 1, "a person's change is theirs"
+    assert len(note.names(page_files.OBSERVATIONS)) == 1, "a person's change is theirs"
 
 
 def test_a_text_with_a_head_of_its_own_is_no_body(note):

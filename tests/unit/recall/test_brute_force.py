@@ -59,13 +59,13 @@ class Turn(NamedTuple):
 
 
 def all_turns(home: Home, known: dict[str, Sequence[float]]) -> list[Turn]:
-    pins = {pin.ref for pin in pinning.all_pins(home)}
+    pins = {pin.ref for pin in pinning.read_pins(home)}
     found: list[Turn] = []
     episode = 0
-    for path in reader.all_windows(home):
+    for path in reader.list_windows(home):
         started: list[int] = []  # times of the episode
-        for block in reader.window(home, path).blocks():
-            event = reader.window(home, path).event(block)
+        for block in reader.read_window(home, path).blocks():
+            event = reader.read_window(home, path).event(block)
             at = clock.parse(event.timestamp)
             if not started or len(started) == 30 or abs(at - started[-1]) > 3600 * 1000:
                 episode, started = episode + 1, []

@@ -7,10 +7,10 @@ import pytest
 from hostile import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats.log import injected
+from plainmind.formats.log import injected_blocks
 from plainmind.index import embedding, sync
 from plainmind.recall import excerpt, inject, rank, search
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
 
@@ -130,7 +130,7 @@ def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, ter
         )
 
 
-MARKERS = [injected.MEMORIES, injected.KNOWLEDGE]
+MARKERS = [injected_blocks.MEMORIES, injected_blocks.KNOWLEDGE]
 plain = st.lists(
     st.sampled_from(["hello", "\n", "{", "}", '"', "world?", "\n\n", "  ", "日本"]), max_size=8
 ).map("".join)
@@ -141,7 +141,7 @@ def a_block(marker: str, said: list[str]) -> str:
     block = inject.block(
         [inject.Memory(hit(n, s), *excerpt.excerpt(s, [], 50)) for n, s in enumerate(said)], 1000
     )
-    return block.replace(injected.MEMORIES, marker, 1)
+    return block.replace(injected_blocks.MEMORIES, marker, 1)
 
 
 @settings(max_examples=200)
@@ -149,7 +149,7 @@ def a_block(marker: str, said: list[str]) -> str:
 def test_a_block_is_taken_out_and_nothing_else(before, said, after, marker, again):
     before = f"{before}\n" if before else ""
     text = before + a_block(marker, said) + (a_block(MARKERS[0], said) if again else "") + after
-    assert injected.without(text) == before + after
+    assert injected_blocks.strip(text) == before + after
 
 
 @settings(max_examples=200)
@@ -162,16 +162,19 @@ def test_a_block_that_was_cut_off_goes_up_to_the_next_empty_line(before, said, a
     head = block.index("\n") + 1
     part = block[: min(head + cut, len(block) - 2)]
     after = after.replace("}", "")  # it could make a whole object of a block that is only '{'
-    assert injected.without(before + part) == before
-    assert injected.without(f"{before}{part}\n\n{after}") in (f"{before}\n{after}", before + after)
+    assert injected_blocks.strip(before + part) == before
+    assert injected_blocks.strip(f"{before}{part}\n\n{after}") in (
+        f"{before}\n{after}",
+        before + after,
+    )
 
 
 @settings(max_examples=100)
 @given(text=plain)
 def test_what_holds_no_block_stays(text):
-    assert injected.without(text) == text
+    assert injected_blocks.strip(text) == text
     quoted = text + " mentions INJECTED_CONTEXT_RELEVANT_MEMORIES in a sentence"
-    assert "mentions" in injected.without(quoted)
+    assert "mentions" in injected_blocks.strip(quoted)
 
 
 @settings(max_examples=300)
@@ -206,15 +209,15 @@ def test_an_object_never_goes_on_after_the_next_marker(text, keep_lines):
     """Which is why it is decoded up to there."""
     whole = json.JSONDecoder().raw_decode
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(injected, "_object", lambda text, start, end: whole(text, start)[1])
-        expected = injected.without(text, keep_lines=keep_lines)
-    assert injected.without(text, keep_lines=keep_lines) == expected
+        patch.setattr(injected_blocks, "_object", lambda text, start, end: whole(text, start)[1])
+        expected = injected_blocks.strip(text, keep_lines=keep_lines)
+    assert injected_blocks.strip(text, keep_lines=keep_lines) == expected
 
 
 def test_many_blocks_that_were_cut_off_are_taken_out_at_once():
     """Each that failed counted the lines before it: the square of their number."""
     start = time.perf_counter()
-    assert injected.without(f"{injected.KNOWLEDGE}\n{{\n\n" * 30_000) == "\n" * 30_000
+    assert injected_blocks.strip(f"{injected_blocks.KNOWLEDGE}\n{{\n\n" * 30_000) == "\n" * 30_000
     assert time.perf_counter() - start < 1
 
 
@@ -225,8 +228,8 @@ def test_what_was_injected_is_neither_indexed_nor_embedded(home, marker, role):
     Log(home).append(
         "test/1",
         [
-            Draft(NOW, role, f"{block}How are you?", {}),
-            Draft(NOW + 1, "user", f"{block[:-30]}", {}),
+            EventDraft(NOW, role, f"{block}How are you?", {}),
+            EventDraft(NOW + 1, "user", f"{block[:-30]}", {}),
         ],
         NOW,
     )

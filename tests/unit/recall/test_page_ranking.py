@@ -10,7 +10,7 @@ from math import log
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.formats.log import injected
+from plainmind.formats.log import injected_blocks
 from plainmind.ground.errors import Unavailable
 from plainmind.ground.paths import Home
 from plainmind.ground.stream import json_line
@@ -640,8 +640,10 @@ LONG = "\n\n".join(
         "\n\n\n" + LONG,
         LONG.replace("\n", "\r\n"),
         LONG.replace(" ", "\n"),
-        f'{injected.KNOWLEDGE}\n{{"memories":[],\n"note":"boiler"}}\n{LONG}',
-        LONG.replace("\n\n", f'\n\n{injected.MEMORIES}\n{{"memories":[{{"excerpt":"x"}}]}}\n\n', 3),
+        f'{injected_blocks.KNOWLEDGE}\n{{"memories":[],\n"note":"boiler"}}\n{LONG}',
+        LONG.replace(
+            "\n\n", f'\n\n{injected_blocks.MEMORIES}\n{{"memories":[{{"excerpt":"x"}}]}}\n\n', 3
+        ),
         LONG.replace("\n\n", "\n\nlogs/a/b/c.md:3: said\nknowledge/x.md:4\tsaid\n", 4),
     ],
     ids=[
@@ -669,7 +671,7 @@ def test_the_line_is_where_the_excerpt_is(home, body):
                     )
                 assert lines_of(home, f"{path}:{shown.line}", 1) == got[:1]
                 assert said == "zzz" or each < 10_000 or said in shown.excerpt
-                assert injected.KNOWLEDGE not in shown.excerpt and "said" not in got
+                assert injected_blocks.KNOWLEDGE not in shown.excerpt and "said" not in got
 
 
 def test_what_fits_of_a_page_is_shown_and_of_the_first_tier_the_beginning(home):
@@ -709,7 +711,7 @@ def test_hardly_any_room_is_hardly_any_text(home, each):
 
 def test_what_a_recall_injected_into_a_page_is_never_recalled_again(home):
     """Not by its words, not as a link, not as a title, not in an excerpt."""
-    block = f'{injected.KNOWLEDGE}\n{{"memories":[{{"excerpt":"xylophone [[friend]]"}}],\n"x":"\n# xylophone title"}}\n'
+    block = f'{injected_blocks.KNOWLEDGE}\n{{"memories":[{{"excerpt":"xylophone [[friend]]"}}],\n"x":"\n# xylophone title"}}\n'
     answers = "logs/test/1/20260130T142355Z.md:3: xylophone\nraw/compaction/x.md:5: xylophone\nknowledge/a page.md:5: xylophone [[friend]]\n"
     write(home, "page", f"The boiler hums.\n\n{block}\nIt is old.\n\n{answers}\nVery old.")
     write(home, "friend", "nothing")

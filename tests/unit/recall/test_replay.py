@@ -130,6 +130,6 @@ def test_a_turn_that_was_changed_since_is_replayed_as_it_was(home, log):
         result, data = traced(
             made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0
         )
-    for path in reader.all_windows(home):
+    for path in reader.list_windows(home):
         open(home.path(path), "wb").close()
     assert report.text(report.replayed(data, "t.json"), FORMS[2]) == report.text(result, FORMS[2])

@@ -12,7 +12,7 @@ from scene import NOW
 
 def made(when: str, recur: str = "none", msg: str = "x", line: int = 1) -> reminder.Reminder:
     moment = datetime.datetime.fromisoformat(when)
-    return reminder.made(moment.date(), moment.time(), recur, msg, f"id{line}")._replace(line=line)
+    return reminder.make(moment.date(), moment.time(), recur, msg, f"id{line}")._replace(line=line)
 
 
 FILE = [
@@ -26,7 +26,7 @@ FILE = [
 
 
 def told(found) -> list[str]:
-    return [f"{clock.text(instant)[5:16]} {r.msg}" for instant, r in found]
+    return [f"{clock.to_text(instant)[5:16]} {r.msg}" for instant, r in found]
 
 
 def test_the_next_of_each():

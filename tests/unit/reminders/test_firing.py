@@ -35,7 +35,7 @@ class World:
         self.there, self.in_parts = True, False
         os.makedirs(home.root, exist_ok=True)
         patch.setattr(clock, "since_boot", lambda: self.up)
-        patch.setattr(clock, "boot", lambda: self.boot)
+        patch.setattr(clock, "boot_id", lambda: self.boot)
         patch.setattr(scan, "HANDS_OFF", 0)
 
     def write(self, *lines: str, end: str = "\n") -> None:
@@ -112,7 +112,7 @@ def test_a_line_without_an_id_gets_one_and_nothing_else_changes(world):
     before = files.read(world.path)
     world.scan()
     after = files.read(world.path)
-    (found,) = reminder.read(after).reminders
+    (found,) = reminder.parse(after).reminders
     assert found.id.startswith("rid_") and len(found.id) == 16
     assert after.replace(f" id={found.id}".encode(), b"") == before
 
@@ -203,7 +203,7 @@ def test_a_digest_that_fits_into_no_message_is_several_and_none_is_left_out(worl
         *[line(f"{n} " + "x" * 90, id=f"i{n}") for n in range(100)], line("y" * 5000, id="long")
     )
     said = world.scan()
-    assert all(chunks.length(one) <= 1980 for one in said if "yyy" not in one)
+    assert all(chunks.count_units(one) <= 1980 for one in said if "yyy" not in one)
     assert sorted(
         int(row.split()[3]) for one in said for row in one.split("\n") if row.startswith("- ")
     ) == list(range(100))
@@ -549,7 +549,7 @@ def test_the_journal_is_compacted_and_forgets_nothing_that_counts(world, monkeyp
     sizes = []
     for day in range(25):
         once = line(
-            "tea", "09:00", id=f"t{day}", date=occurrence.local(world.now).date().isoformat()
+            "tea", "09:00", id=f"t{day}", date=occurrence.to_local(world.now).date().isoformat()
         )
         world.write(line("stand", recur="daily", id="a"), once)
         assert world.scan() == ["tea"]

@@ -25,7 +25,7 @@ HOSTILE = (
     + "\n\x00\x85\u2028 no end"
 ).encode() + b"\xff\xfe"
 
-NEW = reminder.made(datetime.date(2026, 5, 1), datetime.time(8), "weekly", 'new "one"', "rid_NEW")
+NEW = reminder.make(datetime.date(2026, 5, 1), datetime.time(8), "weekly", 'new "one"', "rid_NEW")
 NEW_LINE = b'- [ ] date=2026-05-01 time=08:00 recur=weekly msg="new \\"one\\"" id=rid_NEW'
 
 

@@ -48,7 +48,7 @@ def quick(monkeypatch):
 
 def test_a_read_tells_what_it_read(path):
     snapshot = file.stable_read(path)
-    assert snapshot == (b"mine\n", files.identity(os.stat(path)))
+    assert snapshot == (b"mine\n", files.identify(os.stat(path)))
 
 
 def changing(monkeypatch, path, *saves):
@@ -142,7 +142,7 @@ def test_a_file_that_is_not_there_is_made(home):
     edited = file.edit(home, home.path("reminders.md"), lambda data: data + b"ours\n")
     found = os.stat(home.path("reminders.md"))
     assert files.read(home.path("reminders.md")) == b"ours\n" and found.st_mode & 0o777 == 0o600
-    assert edited.identity == files.identity(found)
+    assert edited.identity == files.identify(found)
     assert file.edit(
         home, home.path("other.md"), lambda data: data
     ).identity is None and not os.path.exists(home.path("other.md"))

@@ -4,8 +4,8 @@ import json
 import os
 
 import pytest
-from plainmind.formats.log.injected import MEMORIES
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.formats.log.injected_blocks import MEMORIES
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 
 SURVEY = "memory-audit/memory-survey"
@@ -19,7 +19,7 @@ def say(home, unsynced):
     def append(
         content: str, month: int = 0, context: str = "discord-thread/1", role: str = "user", **meta
     ):
-        Log(home).append(context, [Draft(NOW + month * MONTH, role, content, meta)], NOW)
+        Log(home).append(context, [EventDraft(NOW + month * MONTH, role, content, meta)], NOW)
 
     return append
 

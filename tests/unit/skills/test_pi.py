@@ -176,7 +176,7 @@ def said(command, home):
 
 def logged(home, context: str = f"pi/{SESSION}") -> list:
     """The events of all windows of a context."""
-    windows = [reader.window(home, f"logs/{context}/{name}") for name in home.windows(context)]
+    windows = [reader.read_window(home, f"logs/{context}/{name}") for name in home.windows(context)]
     return [window.event(block) for window in windows for block in window.blocks()]
 
 

@@ -185,7 +185,7 @@ def pi(tmp_path, home, model) -> Installed:
 
 def logged(home, id: str, name: str) -> list:
     """The events of a window."""
-    window = reader.window(home, f"logs/pi/{id}/{name}")
+    window = reader.read_window(home, f"logs/pi/{id}/{name}")
     return [window.event(block) for block in window.blocks()]
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from plainmind.ground import files
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, ROOT
 
 SEARCH = "memory-search/search-exact"
@@ -20,7 +20,7 @@ def say(home, unsynced):
     def append(
         content: str, hour: int = 0, context: str = "discord-thread/1", role: str = "user", **meta
     ):
-        Log(home).append(context, [Draft(NOW + hour * HOUR, role, content, meta)], NOW)
+        Log(home).append(context, [EventDraft(NOW + hour * HOUR, role, content, meta)], NOW)
 
     return append
 

@@ -161,7 +161,7 @@ def test_hostile_text_is_one_row_and_comes_back(tmp_path_factory, text, key, ste
             do(home, "artifact", f"{key}={text}x")
     except Failure as failure:
         assert failure.code in (2, 65), failure
-    states = sessions.states(home, ID, lambda failure: pytest.fail(str(failure)))
+    states = sessions.read_states(home, ID, lambda failure: pytest.fail(str(failure)))
     for row in report.of_session(states) + [report.overview(ID, states)]:
         assert (
             row.text.count("\t") == 2

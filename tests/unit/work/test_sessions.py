@@ -18,15 +18,17 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 def start(home, id=ID, agent="backend") -> session.State:
-    return sessions.change(home, id, agent, lambda old: session.started(old, id, agent, NOW))
+    return sessions.change_state(
+        home, id, agent, lambda old: session.start_state(old, id, agent, NOW)
+    )
 
 
 def task(description):
-    return lambda old: session.with_task(old, description)
+    return lambda old: session.add_task(old, description)
 
 
 def tasks(home, id=ID, agent="backend") -> list[str]:
-    (state,) = (s for s in sessions.states(home, id, refuse) if s.agent == agent)
+    (state,) = (s for s in sessions.read_states(home, id, refuse) if s.agent == agent)
     return [each["description"] for each in state.fields["completedTasks"]]
 
 
@@ -44,8 +46,8 @@ def put(home, path, data: bytes) -> str:
 
 def test_a_first_change_makes_the_file_and_the_next_change_it(home):
     assert start(home).path == PATH
-    sessions.change(home, ID, "backend", task("one"))
-    state = sessions.change(home, ID, "backend", task("two"))
+    sessions.change_state(home, ID, "backend", task("one"))
+    state = sessions.change_state(home, ID, "backend", task("two"))
     assert files.read(home.path(PATH)) == session.render(state)
     assert tasks(home) == ["one", "two"]
     assert sorted(os.listdir(home.path("work"))) == [".lock", ID] and os.listdir(
@@ -55,17 +57,19 @@ def test_a_first_change_makes_the_file_and_the_next_change_it(home):
 
 
 def test_a_dry_run_writes_nothing(home):
-    state = sessions.change(
-        home, ID, "backend", lambda old: session.started(old, ID, "backend", NOW), dry_run=True
+    state = sessions.change_state(
+        home, ID, "backend", lambda old: session.start_state(old, ID, "backend", NOW), dry_run=True
     )
     assert state.status == "in_progress"
-    assert sessions.begin(home, "backend", NOW, starting, dry_run=True).session == ID
+    assert sessions.begin_session(home, "backend", NOW, starting, dry_run=True).session == ID
     assert not os.path.exists(home.root)
     start(home)
     before = files.read(home.path(PATH))
     assert (
         len(
-            sessions.change(home, ID, "backend", task("one"), dry_run=True).fields["completedTasks"]
+            sessions.change_state(home, ID, "backend", task("one"), dry_run=True).fields[
+                "completedTasks"
+            ]
         )
         == 1
     )
@@ -73,14 +77,23 @@ def test_a_dry_run_writes_nothing(home):
 
 
 def starting(id):
-    return lambda old: session.started(old, id, "backend", NOW)
+    return lambda old: session.start_state(old, id, "backend", NOW)
 
 
 def test_a_new_session_takes_the_first_second_that_is_free(home):
-    assert [sessions.begin(home, "backend", NOW, starting).session for _ in range(2)] == [ID, LATER]
-    assert sessions.begin(home, "backend", NOW - 5000, starting).session == "session-1769783030"
+    assert [sessions.begin_session(home, "backend", NOW, starting).session for _ in range(2)] == [
+        ID,
+        LATER,
+    ]
+    assert (
+        sessions.begin_session(home, "backend", NOW - 5000, starting).session
+        == "session-1769783030"
+    )
     os.mkdir(home.path("work", "session-1769783031"))  # a start that was killed
-    assert sessions.begin(home, "backend", NOW - 5000, starting).session == "session-1769783031"
+    assert (
+        sessions.begin_session(home, "backend", NOW - 5000, starting).session
+        == "session-1769783031"
+    )
 
 
 def test_sessions_newest_first_and_what_is_none(home):
@@ -95,19 +108,20 @@ def test_sessions_newest_first_and_what_is_none(home):
     ):
         put(home, path, b"")
     os.makedirs(home.path("work", "session-8"))
-    assert sessions.ids(home) == ["session-1769783100", ID, "session-99"]
+    assert sessions.list_sessions(home) == ["session-1769783100", ID, "session-99"]
     assert (
-        sessions.existing(home, None) == "session-1769783100" and sessions.existing(home, ID) == ID
+        sessions.resolve_session(home, None) == "session-1769783100"
+        and sessions.resolve_session(home, ID) == ID
     )
     for none in ("session-5", "session-6", "session-8", "session-9"):
         with pytest.raises(NoInput, match=f"no session '{none}'"):
-            sessions.existing(home, none)
+            sessions.resolve_session(home, none)
 
 
 def test_no_session_at_all(home):
-    assert sessions.ids(home) == []
+    assert sessions.list_sessions(home) == []
     with pytest.raises(NoInput, match="no session yet; start one"):
-        sessions.existing(home, None)
+        sessions.resolve_session(home, None)
 
 
 def test_the_orchestrator_comes_first(home):
@@ -115,7 +129,7 @@ def test_the_orchestrator_comes_first(home):
         start(home, agent=agent)
     put(home, f"work/{ID}/backend (conflict 20260130T142355Z).json", b"")
     put(home, f"work/{ID}/.backend.json.77-0.tmp", b"")
-    assert sessions.agents(home, ID) == ["orchestrator", "backend", "verification"]
+    assert sessions.list_agents(home, ID) == ["orchestrator", "backend", "verification"]
 
 
 def test_one_broken_state_of_many_is_reported(home):
@@ -125,7 +139,7 @@ def test_one_broken_state_of_many_is_reported(home):
     os.unlink(home.path("work", ID, "c.json"))
     os.mkdir(home.path("work", ID, "c.json"))
     reported: list[Failure] = []
-    assert [state.agent for state in sessions.states(home, ID, reported.append)] == ["a", "d"]
+    assert [state.agent for state in sessions.read_states(home, ID, reported.append)] == ["a", "d"]
     assert [f"{failure.place} {failure.what}".partition(": ")[0] for failure in reported] == [
         f"work/{ID}/b.json:1 no JSON",
         f"work/{ID}/c.json no file",
@@ -135,14 +149,14 @@ def test_one_broken_state_of_many_is_reported(home):
 def test_who_is_running(home):
     start(home)
     start(home, agent="frontend")
-    sessions.change(home, ID, "backend", lambda old: session.ended(old, NOW))
+    sessions.change_state(home, ID, "backend", lambda old: session.end_state(old, NOW))
     assert (
-        sessions.running(home, ID)
-        and sessions.running(home, ID, "frontend")
-        and not sessions.running(home, ID, "backend")
+        sessions.is_running(home, ID)
+        and sessions.is_running(home, ID, "frontend")
+        and not sessions.is_running(home, ID, "backend")
     )
     put(home, f"work/{ID}/frontend.json", b"broken")
-    assert not sessions.running(home, ID)
+    assert not sessions.is_running(home, ID)
 
 
 # ---- what others write
@@ -158,7 +172,7 @@ def test_keys_and_layout_of_another_program(home):
     }
     full = put(home, PATH, json.dumps(theirs, indent=8).encode())
     os.chmod(full, 0o664)
-    state = sessions.change(home, ID, "backend", task("one"))
+    state = sessions.change_state(home, ID, "backend", task("one"))
     assert state.fields == {
         **theirs,
         "completedTasks": [{"description": "one", "status": "completed"}],
@@ -175,10 +189,10 @@ def test_a_change_that_changes_nothing_keeps_every_byte(home):
     ).encode()
     full = put(home, PATH, data)
     inode = os.stat(full).st_ino
-    sessions.change(home, ID, "backend", lambda old: session.with_artifacts(old, {"n": 1}))
+    sessions.change_state(home, ID, "backend", lambda old: session.add_artifacts(old, {"n": 1}))
     assert files.read(full) == data and os.stat(full).st_ino == inode
-    sessions.change(
-        home, ID, "backend", lambda old: session.with_artifacts(old, {"n": True})
+    sessions.change_state(
+        home, ID, "backend", lambda old: session.add_artifacts(old, {"n": True})
     )  # which Python takes for 1
     assert json.loads(files.read(full))["artifacts"] == {"n": True}
 
@@ -190,9 +204,9 @@ def test_what_is_broken_is_never_touched(home, data):
     start(home)
     full = put(home, PATH, data)
     before = files.read(full), os.stat(full).st_ino, os.stat(full).st_mtime_ns
-    for change in (task("x"), lambda old: session.started(old, ID, "backend", NOW)):
+    for change in (task("x"), lambda old: session.start_state(old, ID, "backend", NOW)):
         with pytest.raises(BadData) as refused:
-            sessions.change(home, ID, "backend", change)
+            sessions.change_state(home, ID, "backend", change)
         assert refused.value.place.startswith(PATH)
     assert (files.read(full), os.stat(full).st_ino, os.stat(full).st_mtime_ns) == before
     assert os.listdir(os.path.dirname(full)) == ["backend.json"]
@@ -231,9 +245,9 @@ def test_what_somebody_saves_meanwhile_is_in_the_end_there(home, save, moment, m
     def change(old):
         if moment == "while":
             once()
-        return session.with_task(old, "ours")
+        return session.add_task(old, "ours")
 
-    sessions.change(home, ID, "backend", change)
+    sessions.change_state(home, ID, "backend", change)
     fields = json.loads(files.read(full))
     assert fields["theirs"] == "words" and fields["completedTasks"] == [
         {"description": "ours", "status": "completed"}
@@ -247,10 +261,10 @@ def test_what_somebody_breaks_meanwhile_stays_as_they_left_it(home):
 
     def change(old):
         in_place(full, b"half a fi")
-        return session.with_task(old, "ours")
+        return session.add_task(old, "ours")
 
     with pytest.raises(BadData, match="no JSON"):
-        sessions.change(home, ID, "backend", change)
+        sessions.change_state(home, ID, "backend", change)
     assert files.read(full) == b"half a fi" and os.listdir(os.path.dirname(full)) == [
         "backend.json"
     ]
@@ -262,9 +276,9 @@ def test_a_state_that_another_program_makes_at_the_same_moment(home):
     def change(old):
         if old is None:
             put(home, PATH, json.dumps(theirs).encode())
-        return session.started(old, ID, "backend", NOW)
+        return session.start_state(old, ID, "backend", NOW)
 
-    assert sessions.change(home, ID, "backend", change).fields["theirs"] == 1
+    assert sessions.change_state(home, ID, "backend", change).fields["theirs"] == 1
     assert json.loads(files.read(home.path(PATH)))["status"] == "in_progress"
 
 
@@ -277,7 +291,7 @@ def test_a_state_that_another_program_makes_at_the_same_moment(home):
 ])  # fmt: skip
 def test_names_that_lead_elsewhere(home, id, agent):
     with pytest.raises(BadData):
-        sessions.change(home, id, agent, lambda old: session.started(old, id, agent, NOW))
+        sessions.change_state(home, id, agent, lambda old: session.start_state(old, id, agent, NOW))
     assert not os.path.exists(home.root)
 
 
@@ -295,7 +309,7 @@ def test_links_that_lead_out_of_the_home(home, tmp_path):
     for id in (ID, LATER):
         with pytest.raises(NotPermitted):
             start(home, id)
-        assert sessions.states(home, id, reported.append) == []
+        assert sessions.read_states(home, id, reported.append) == []
     assert [type(failure) for failure in reported] == [NotPermitted, NotPermitted]
     assert json.loads(target.read_bytes())["status"] == "pending" and os.listdir(outside) == [
         "backend.json"
@@ -308,4 +322,4 @@ def test_a_pipe_under_the_name_of_a_state_is_not_waited_for(home):
     with pytest.raises(BadData, match="no file"):
         start(home)
     reported: list[Failure] = []
-    assert sessions.states(home, ID, reported.append) == [] and len(reported) == 1
+    assert sessions.read_states(home, ID, reported.append) == [] and len(reported) == 1

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...ground.errors import BadData, Failure
-from . import said
-from .said import Found, Said, Skipped, mapping, plain, sequence
-from .sources import Record, Records, Source, beginning, elements
+from . import items
+from .items import HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
+from .sources import RawRecord, Records, Source, read_beginning, read_elements
 
 _NAME = re.compile(r"conversations(-\d+)?\.json\Z")
 THINKING = ("thoughts", "reasoning_recap")
@@ -32,45 +32,45 @@ class ChatGPT:
     def cwd(self, source: Source) -> str:
         return ""
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
-        return conversations(elements(source, prefix(source), "conversation", note))
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
+        return read_conversations(read_elements(source, find_prefix(source), "conversation", note))
 
 
-def prefix(source: Source) -> str:
+def find_prefix(source: Source) -> str:
     """Where in a file its conversations are: it may be a list, an object with one, or a single conversation."""
-    start = beginning(source)
+    start = read_beginning(source)
     if re.match(rb'\{\s*"conversations"\s*:\s*\[', start):
         return "conversations.item"
     return "item" if start.startswith(b"[") else ""
 
 
-def conversations(records: Records) -> Iterator[Found]:
+def read_conversations(records: Records) -> Iterator[HistoryItem]:
     for record in records:
-        if not isinstance(record, Record):
+        if not isinstance(record, RawRecord):
             yield record
-        elif not mapping(record.value.get("mapping")):
+        elif not as_mapping(record.value.get("mapping")):
             yield BadData("no 'mapping' of messages", place=record.place, cure="it is left out")
         else:
-            yield from events(record.value, record.place)
+            yield from read_events(record.value, record.place)
 
 
-def events(conversation: dict[str, Any], place: str) -> Iterator[Found]:
+def read_events(conversation: dict[str, Any], place: str) -> Iterator[HistoryItem]:
     """The events of a conversation."""
-    nodes = mapping(conversation.get("mapping"))
+    nodes = as_mapping(conversation.get("mapping"))
     path = _path(nodes, conversation.get("current_node"))
     shown = {id(message) for _, message in path}
-    messages = [mapping(mapping(node).get("message")) for node in nodes.values()]
+    messages = [as_mapping(as_mapping(node).get("message")) for node in nodes.values()]
     for message in messages:
         if message and id(message) not in shown:
             yield Skipped("other branch")
-    context = said.context_of(
+    context = items.context_of(
         "chatgpt",
-        plain(conversation.get("conversation_id")) or plain(conversation.get("id")) or place,
+        as_text(conversation.get("conversation_id")) or as_text(conversation.get("id")) or place,
     )
-    last = said.instant(conversation.get("create_time"), conversation.get("update_time"))
+    last = items.parse_instant(conversation.get("create_time"), conversation.get("update_time"))
     called: tuple[str, dict[str, Any]] = "", {}
     for node, message in path:
-        last = said.instant(message.get("create_time"), last)
+        last = items.parse_instant(message.get("create_time"), last)
         reason = _hidden(message)
         if reason:
             yield Skipped(reason)
@@ -78,26 +78,30 @@ def events(conversation: dict[str, Any], place: str) -> Iterator[Found]:
         if last is None:
             yield BadData(f"no time in message '{node}'", place=place, cure="it is left out")
             continue
-        blank = Said(context, plain(message.get("id")) or node, last, "", _text(message))
-        recipient = plain(message.get("recipient")) or "all"
-        if mapping(message.get("author")).get("role") == "assistant" and recipient != "all":
-            called = recipient, {"id": blank.id, "input": said.clipped(_arguments(blank.content))}
+        blank = HistoryEvent(context, as_text(message.get("id")) or node, last, "", _text(message))
+        recipient = as_text(message.get("recipient")) or "all"
+        if as_mapping(message.get("author")).get("role") == "assistant" and recipient != "all":
+            called = recipient, {"id": blank.id, "input": items.clip(_arguments(blank.content))}
             continue
         yield _settled(message, blank, called, place)
 
 
 def _settled(
-    message: dict[str, Any], blank: Said, called: tuple[str, dict[str, Any]], place: str
-) -> Said | Skipped | Failure:
-    author, metadata = mapping(message.get("author")), mapping(message.get("metadata"))
-    files = [plain(mapping(file).get("name")) for file in sequence(metadata.get("attachments"))]
+    message: dict[str, Any], blank: HistoryEvent, called: tuple[str, dict[str, Any]], place: str
+) -> HistoryEvent | Skipped | Failure:
+    author, metadata = as_mapping(message.get("author")), as_mapping(message.get("metadata"))
+    files = [as_text(as_mapping(file).get("name")) for file in as_list(metadata.get("attachments"))]
     if author.get("role") == "user":
-        one = blank._replace(role="user", meta=said.meta(files=[file for file in files if file]))
+        one = blank._replace(
+            role="user", meta=items.make_meta(files=[file for file in files if file])
+        )
     elif author.get("role") == "assistant":
-        model = plain(metadata.get("model_slug"))
-        one = blank._replace(role="agent", meta=said.meta(model=f"openai:{model}" if model else ""))
+        model = as_text(metadata.get("model_slug"))
+        one = blank._replace(
+            role="agent", meta=items.make_meta(model=f"openai:{model}" if model else "")
+        )
     else:
-        name, (recipient, call) = plain(author.get("name")), called
+        name, (recipient, call) = as_text(author.get("name")), called
         mine = recipient.partition(".")[0] == name.partition(".")[0]
         args = call["input"] if call and mine else {}
         one = blank._replace(
@@ -108,17 +112,17 @@ def _settled(
                 "args": args,
             },
         )
-    return said.remembered(one, place)
+    return items.clean_event(one, place)
 
 
 def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]]]:
     """The messages from the root to the current node, or to the last one that has no children."""
-    if plain(current) not in nodes:
+    if as_text(current) not in nodes:
         current = next(
             (
                 name
                 for name in reversed(nodes)
-                if not sequence(mapping(nodes[name]).get("children"))
+                if not as_list(as_mapping(nodes[name]).get("children"))
             ),
             "",
         )
@@ -126,8 +130,8 @@ def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]
     seen: set[str] = set()
     while isinstance(current, str) and current in nodes and current not in seen:
         seen.add(current)
-        node = mapping(nodes[current])
-        if mapping(node.get("message")):
+        node = as_mapping(nodes[current])
+        if as_mapping(node.get("message")):
             path.append((current, node["message"]))
         current = node.get("parent")
     return path[::-1]
@@ -136,10 +140,10 @@ def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]
 def _hidden(message: dict[str, Any]) -> str:
     """Why a message is not to be remembered, '' when it is."""
     metadata, kind = (
-        mapping(message.get("metadata")),
-        mapping(message.get("content")).get("content_type"),
+        as_mapping(message.get("metadata")),
+        as_mapping(message.get("content")).get("content_type"),
     )
-    role = mapping(message.get("author")).get("role")
+    role = as_mapping(message.get("author")).get("role")
     if kind in THINKING or message.get("channel") == "analysis":
         return "thinking"
     if role == "system" or kind in INSTRUCTIONS or metadata.get("is_user_system_message"):
@@ -154,13 +158,13 @@ def _hidden(message: dict[str, Any]) -> str:
 
 
 def _text(message: dict[str, Any]) -> str:
-    content = mapping(message.get("content"))
+    content = as_mapping(message.get("content"))
     texts = [
-        part if isinstance(part, str) else plain(mapping(part).get("text"))
-        for part in sequence(content.get("parts"))
+        part if isinstance(part, str) else as_text(as_mapping(part).get("text"))
+        for part in as_list(content.get("parts"))
     ]
     if not texts:
-        known = [plain(content.get(name)) for name in ("title", "url", "text", "result")]
+        known = [as_text(content.get(name)) for name in ("title", "url", "text", "result")]
         texts = [*known[:3], known[3]] if content.get("content_type") != "code" else [known[2]]
     return "\n".join([text for text in texts if text])
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...ground.errors import BadData
-from . import said
-from .said import Calls, Found, Said, Skipped, mapping, plain
-from .sources import Record, Records, Source, lines
+from . import items
+from .items import Calls, HistoryEvent, HistoryItem, Skipped, as_mapping, as_text
+from .sources import RawRecord, Records, Source, read_lines
 
 _REMINDER = re.compile(
     r"<(system-reminder|local-command-caveat|user-prompt-submit-hook)>.*?</\1>\n*", re.S
@@ -37,20 +37,20 @@ class Claude:
 
     def cwd(self, source: Source) -> str:
         """Where the session was started: the first folder it names."""
-        for record in lines(source):
-            if isinstance(record, Record) and plain(record.value.get("cwd")):
-                return plain(record.value.get("cwd"))
+        for record in read_lines(source):
+            if isinstance(record, RawRecord) and as_text(record.value.get("cwd")):
+                return as_text(record.value.get("cwd"))
         return ""
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
-        return events(lines(source, note), source.name.removesuffix(".jsonl"))
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
+        return read_events(read_lines(source, note), source.name.removesuffix(".jsonl"))
 
 
-def events(records: Records, session: str) -> Iterator[Found]:
+def read_events(records: Records, session: str) -> Iterator[HistoryItem]:
     """The events of a file; `session` is that of lines that name none."""
     calls, typed = Calls(), ""
     for record in records:
-        if not isinstance(record, Record):
+        if not isinstance(record, RawRecord):
             yield record
             continue
         place, line = record
@@ -60,12 +60,12 @@ def events(records: Records, session: str) -> Iterator[Found]:
         elif kind not in ("user", "assistant"):
             yield Skipped("summary" if kind == "summary" else "other")
             continue
-        message = mapping(line.get("message"))
+        message = as_mapping(line.get("message"))
         reason = _hidden(line)
         if reason and not _has_results(message):
             yield Skipped(reason)
             continue
-        instant = said.instant(line.get("timestamp"))
+        instant = items.parse_instant(line.get("timestamp"))
         if instant is None or not message:
             yield BadData(
                 "no message" if not message else "no time",
@@ -77,29 +77,29 @@ def events(records: Records, session: str) -> Iterator[Found]:
         if kind == "assistant":
             yield from _agent(message, calls, blank, place)
             continue
-        bash = _BASH.match(said.text(message.get("content")))
+        bash = _BASH.match(items.join_texts(message.get("content")))
         if bash:
             typed = bash[1]
             continue
         yield from _user(message, calls, blank, place, reason, typed)
 
 
-def _blank(line: dict[str, Any], session: str, instant: int) -> Said:
-    forked = mapping(line.get("forkedFrom"))
-    agent = plain(line.get("agentId")) if line.get("isSidechain") else ""
+def _blank(line: dict[str, Any], session: str, instant: int) -> HistoryEvent:
+    forked = as_mapping(line.get("forkedFrom"))
+    agent = as_text(line.get("agentId")) if line.get("isSidechain") else ""
     where = (
         f"agent-{agent}"
         if agent
-        else plain(forked.get("sessionId")) or plain(line.get("sessionId")) or session
+        else as_text(forked.get("sessionId")) or as_text(line.get("sessionId")) or session
     )
-    id = plain(forked.get("messageUuid")) or plain(line.get("uuid"))
-    return Said(
-        said.context_of("claude", where),
+    id = as_text(forked.get("messageUuid")) or as_text(line.get("uuid"))
+    return HistoryEvent(
+        items.context_of("claude", where),
         id,
         instant,
         "",
         "",
-        meta=said.meta(sidechain=bool(line.get("isSidechain"))),
+        meta=items.make_meta(sidechain=bool(line.get("isSidechain"))),
     )
 
 
@@ -110,11 +110,11 @@ def _hidden(line: dict[str, Any]) -> str:
     if (
         line.get("isMeta")
         or line.get("isApiErrorMessage")
-        or mapping(line.get("message")).get("model") == "<synthetic>"
+        or as_mapping(line.get("message")).get("model") == "<synthetic>"
     ):
         return "hidden"
     if (
-        mapping(line.get("origin")).get("kind", "human") != "human"
+        as_mapping(line.get("origin")).get("kind", "human") != "human"
         or line.get("type") == "attachment"
     ):
         return "hidden"
@@ -123,7 +123,7 @@ def _hidden(line: dict[str, Any]) -> str:
 
 def _queued(line: dict[str, Any]) -> dict[str, Any]:
     """What the user typed while the agent was at work, as a line of theirs."""
-    attached = mapping(line.get("attachment"))
+    attached = as_mapping(line.get("attachment"))
     if (
         attached.get("type") != "queued_command"
         or attached.get("commandMode", "prompt") != "prompt"
@@ -139,49 +139,58 @@ def _queued(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _has_results(message: dict[str, Any]) -> bool:
-    return any(part.get("type") == "tool_result" for part in said.parts(message.get("content")))
+    return any(part.get("type") == "tool_result" for part in items.as_parts(message.get("content")))
 
 
-def _agent(message: dict[str, Any], calls: Calls, blank: Said, place: str) -> Iterator[Found]:
-    for part in said.parts(message.get("content")):
+def _agent(
+    message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str
+) -> Iterator[HistoryItem]:
+    for part in items.as_parts(message.get("content")):
         if part.get("type") == "tool_use":
             calls.add(part.get("id"), part.get("name"), part.get("input"))
         elif part.get("type") in ("thinking", "redacted_thinking"):
             yield Skipped("thinking")
-    content = said.text(message.get("content"))
+    content = items.join_texts(message.get("content"))
     if content:
-        model = plain(message.get("model"))
-        meta = said.meta(model=f"anthropic:{model}" if model else "")
-        yield said.remembered(
+        model = as_text(message.get("model"))
+        meta = items.make_meta(model=f"anthropic:{model}" if model else "")
+        yield items.clean_event(
             blank._replace(role="agent", content=content, meta={**meta, **blank.meta}), place
         )
 
 
 def _user(
-    message: dict[str, Any], calls: Calls, blank: Said, place: str, reason: str, typed: str
-) -> Iterator[Found]:
-    for part in said.parts(message.get("content")):
+    message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str, reason: str, typed: str
+) -> Iterator[HistoryItem]:
+    for part in items.as_parts(message.get("content")):
         if part.get("type") == "tool_result":
-            call = plain(part.get("tool_use_id"))
-            meta = {**calls.of(call), **said.meta(error=bool(part.get("is_error"))), **blank.meta}
+            call = as_text(part.get("tool_use_id"))
+            meta = {
+                **calls.of(call),
+                **items.make_meta(error=bool(part.get("is_error"))),
+                **blank.meta,
+            }
             one = blank._replace(
-                id=call or blank.id, role="tool", content=said.text(part.get("content")), meta=meta
+                id=call or blank.id,
+                role="tool",
+                content=items.join_texts(part.get("content")),
+                meta=meta,
             )
-            yield said.remembered(one, place)
-    content = said.text(message.get("content"))
+            yield items.clean_event(one, place)
+    content = items.join_texts(message.get("content"))
     if not content:
         return
     printed = _PRINTED.findall(content)
     if printed and content.lstrip().startswith("<bash-std"):
-        meta = {"name": "bash", "by": "user", "args": said.clipped({"command": typed})}
+        meta = {"name": "bash", "by": "user", "args": items.clip({"command": typed})}
         texts = "\n".join([text for _, text in printed if text])
-        yield said.remembered(blank._replace(role="tool", content=texts, meta=meta), place)
+        yield items.clean_event(blank._replace(role="tool", content=texts, meta=meta), place)
     elif reason or _MACHINE.match(content):
         yield Skipped(reason or "hidden")
     elif blank.meta:
         yield Skipped("prompt of a subagent")
     else:
-        yield said.remembered(blank._replace(role="user", content=_typed(content)), place)
+        yield items.clean_event(blank._replace(role="user", content=_typed(content)), place)
 
 
 def _typed(content: str) -> str:

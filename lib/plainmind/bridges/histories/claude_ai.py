@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...ground.errors import BadData
-from . import said
-from .said import Calls, Found, Said, Skipped, mapping, plain, sequence
-from .sources import Record, Records, Source, beginning, elements
+from . import items
+from .items import Calls, HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
+from .sources import RawRecord, Records, Source, read_beginning, read_elements
 
 PASTED = ("", "paste.txt")
 
@@ -29,25 +29,25 @@ class ClaudeAI:
     def cwd(self, source: Source) -> str:
         return ""
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
-        prefix = "item" if beginning(source).startswith(b"[") else ""
-        return conversations(elements(source, prefix, "conversation", note))
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
+        prefix = "item" if read_beginning(source).startswith(b"[") else ""
+        return read_conversations(read_elements(source, prefix, "conversation", note))
 
 
-def conversations(records: Records) -> Iterator[Found]:
+def read_conversations(records: Records) -> Iterator[HistoryItem]:
     for record in records:
-        if not isinstance(record, Record):
+        if not isinstance(record, RawRecord):
             yield record
         elif not isinstance(record.value.get("chat_messages"), list):
             yield BadData("no 'chat_messages'", place=record.place, cure="it is left out")
         else:
-            yield from events(record.value, record.place)
+            yield from read_events(record.value, record.place)
 
 
-def events(conversation: dict[str, Any], place: str) -> Iterator[Found]:
+def read_events(conversation: dict[str, Any], place: str) -> Iterator[HistoryItem]:
     """The events of a conversation."""
-    context = said.context_of("claude-ai", plain(conversation.get("uuid")) or place)
-    last = said.instant(conversation.get("created_at"))
+    context = items.context_of("claude-ai", as_text(conversation.get("uuid")) or place)
+    last = items.parse_instant(conversation.get("created_at"))
     calls = Calls()
     if conversation.get("summary"):
         yield Skipped("summary")
@@ -58,20 +58,25 @@ def events(conversation: dict[str, Any], place: str) -> Iterator[Found]:
                 "no message of a human or an assistant", place=here, cure="it is left out"
             )
             continue
-        last = said.instant(message.get("created_at"), last)
+        last = items.parse_instant(message.get("created_at"), last)
         if last is None:
             yield BadData("no time", place=here, cure="it is left out")
             continue
         role = "user" if message["sender"] == "human" else "agent"
         yield from _message(
-            message, Said(context, plain(message.get("uuid")), last, role, ""), calls, here
+            message,
+            HistoryEvent(context, as_text(message.get("uuid")), last, role, ""),
+            calls,
+            here,
         )
 
 
-def _message(message: dict[str, Any], blank: Said, calls: Calls, place: str) -> Iterator[Found]:
-    content = said.parts(message.get("content"))
+def _message(
+    message: dict[str, Any], blank: HistoryEvent, calls: Calls, place: str
+) -> Iterator[HistoryItem]:
+    content = items.as_parts(message.get("content"))
     if not any(part.get("type") in ("text", "tool_use", "tool_result") for part in content):
-        content = [*content, *said.parts(plain(message.get("text")))]
+        content = [*content, *items.as_parts(as_text(message.get("text")))]
     content = [*content, *_pasted(message)]
     files = _files(message)
     texts: list[str] = []
@@ -79,30 +84,32 @@ def _message(message: dict[str, Any], blank: Said, calls: Calls, place: str) -> 
     for number, part in enumerate(content):
         kind = part.get("type")
         if kind == "text":
-            texts.append(plain(part.get("text")))
+            texts.append(as_text(part.get("text")))
         elif kind == "tool_use":
             calls.add(
-                plain(part.get("id")) or plain(part.get("name")),
+                as_text(part.get("id")) or as_text(part.get("name")),
                 part.get("name"),
                 part.get("input"),
             )
         elif kind == "tool_result":
             if any(texts):
-                yield said.remembered(
-                    blank._replace(id=id, content="\n".join(texts), meta=said.meta(files=files)),
+                yield items.clean_event(
+                    blank._replace(
+                        id=id, content="\n".join(texts), meta=items.make_meta(files=files)
+                    ),
                     place,
                 )
                 texts, files, id = [], [], f"{blank.id}-{number}"
             known = calls.of(
-                plain(part.get("tool_use_id")) or plain(part.get("name")), part.get("name")
+                as_text(part.get("tool_use_id")) or as_text(part.get("name")), part.get("name")
             )
             meta = {
                 **known,
-                "call": plain(part.get("tool_use_id")),
-                **said.meta(error=bool(part.get("is_error"))),
+                "call": as_text(part.get("tool_use_id")),
+                **items.make_meta(error=bool(part.get("is_error"))),
             }
-            output = said.text(part.get("content"))
-            yield said.remembered(
+            output = items.join_texts(part.get("content"))
+            yield items.clean_event(
                 blank._replace(
                     id=f"{blank.id}-{number}-tool", role="tool", content=output, meta=meta
                 ),
@@ -111,22 +118,23 @@ def _message(message: dict[str, Any], blank: Said, calls: Calls, place: str) -> 
         else:
             yield Skipped("thinking" if kind in ("thinking", "redacted_thinking") else "other")
     if any(texts) or files:
-        yield said.remembered(
-            blank._replace(id=id, content="\n".join(texts), meta=said.meta(files=files)), place
+        yield items.clean_event(
+            blank._replace(id=id, content="\n".join(texts), meta=items.make_meta(files=files)),
+            place,
         )
 
 
 def _pasted(message: dict[str, Any]) -> list[dict[str, Any]]:
-    attached = [mapping(one) for one in sequence(message.get("attachments"))]
+    attached = [as_mapping(one) for one in as_list(message.get("attachments"))]
     texts = [
-        plain(one.get("extracted_content"))
+        as_text(one.get("extracted_content"))
         for one in attached
-        if plain(one.get("file_name")) in PASTED
+        if as_text(one.get("file_name")) in PASTED
     ]
     return [{"type": "text", "text": text} for text in texts if text]
 
 
 def _files(message: dict[str, Any]) -> list[str]:
-    attached = [*sequence(message.get("attachments")), *sequence(message.get("files"))]
-    names = [plain(mapping(one).get("file_name")) for one in attached]
+    attached = [*as_list(message.get("attachments")), *as_list(message.get("files"))]
+    names = [as_text(as_mapping(one).get("file_name")) for one in attached]
     return list(dict.fromkeys(name for name in names if name not in PASTED))

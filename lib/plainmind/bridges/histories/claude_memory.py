@@ -16,11 +16,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...formats.log import injected
+from ...formats.log import injected_blocks
 from ...ground import clock
 from ...ground.errors import BadData
-from . import said
-from .said import Found, Page, Skipped, mapping, plain
+from . import items
+from .items import HistoryItem, HistoryPage, Skipped, as_mapping, as_text
 from .sources import Source
 
 TYPES = {
@@ -52,7 +52,7 @@ class ClaudeMemory:
     def cwd(self, source: Source) -> str:
         return ""
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         if source.name == "MEMORY.md":
             yield Skipped("index")
             return
@@ -62,36 +62,40 @@ class ClaudeMemory:
             )
         with source.opened(note) as file:
             text = file.read().decode("utf-8", "replace")
-        found = page(
+        found = parse_page(
             text, self._named(source), source.mtime, lambda name: bool(source.beside(name))
         )
         yield found or Skipped("empty")
 
     def _named(self, source: Source) -> str:
         """The page's name; of two projects' files with the same one, the second gets its project's digest."""
-        name, folder = slug(source.name.removesuffix(".md")), os.path.dirname(source.place)
+        name, folder = slugify(source.name.removesuffix(".md")), os.path.dirname(source.place)
         if self._taken.setdefault(name, folder) != folder:
-            name = f"{name[: LONGEST_NAME - 9]}-{said.context_of('x', f'{folder} ').rpartition('/')[2][:8]}"
+            name = f"{name[: LONGEST_NAME - 9]}-{items.context_of('x', f'{folder} ').rpartition('/')[2][:8]}"
         return name
 
 
-def slug(text: str) -> str:
+def slugify(text: str) -> str:
     """A name that a page may have."""
     plain_text = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:LONGEST_NAME].strip("-")
-    return plain_text or f"memory-{said.context_of('x', f'{text} ').rpartition('/')[2][:8]}"
+    return plain_text or f"memory-{items.context_of('x', f'{text} ').rpartition('/')[2][:8]}"
 
 
-def page(text: str, name: str, mtime: float, is_sibling: Callable[[str], bool]) -> Page | None:
+def parse_page(
+    text: str, name: str, mtime: float, is_sibling: Callable[[str], bool]
+) -> HistoryPage | None:
     """A file of memory as a page; None when it says nothing."""
     match = _HEAD.match(text)
     head = _head(match[1]) if match else {}
-    body = injected.without(text[match.end() :] if match else text).strip("\r\n")
+    body = injected_blocks.strip(text[match.end() :] if match else text).strip("\r\n")
     body = _LINK.sub(
-        lambda link: f"[[{slug(link[2].removesuffix('.md'))}]]" if is_sibling(link[2]) else link[0],
+        lambda link: (
+            f"[[{slugify(link[2].removesuffix('.md'))}]]" if is_sibling(link[2]) else link[0]
+        ),
         body,
     )
     body = _NAMED.sub(
-        lambda link: f"[[{slug(link[1])}]]" if is_sibling(f"{link[1].strip()}.md") else link[0],
+        lambda link: f"[[{slugify(link[1])}]]" if is_sibling(f"{link[1].strip()}.md") else link[0],
         body,
     )
     title, description = (
@@ -105,12 +109,14 @@ def page(text: str, name: str, mtime: float, is_sibling: Callable[[str], bool]) 
             if not body.startswith("#")
             else _below_heading(body, description)
         )
-    if title and slug(title) != name and not body.startswith("#"):
+    if title and slugify(title) != name and not body.startswith("#"):
         body = f"# {title}\n\n{body}"
     kind = TYPES.get(head.get("type", "").lower()) or TYPES.get(name.partition("-")[0], "project")
-    instant = said.instant(head.get("modified"), int(mtime * 1000)) or 0
+    instant = items.parse_instant(head.get("modified"), int(mtime * 1000)) or 0
     tier = "L1" if kind == "user" else "L2"
-    return Page(name, _writable(body) + "\n", clock.text(instant)[:10], kind, tier, "claude-memory")
+    return HistoryPage(
+        name, _writable(body) + "\n", clock.to_text(instant)[:10], kind, tier, "claude-memory"
+    )
 
 
 def _below_heading(body: str, description: str) -> str:
@@ -127,11 +133,11 @@ def _head(yaml: str) -> dict[str, str]:
     from yaml import YAMLError, safe_load
 
     try:
-        value: dict[str, Any] = mapping(safe_load(yaml))
+        value: dict[str, Any] = as_mapping(safe_load(yaml))
     except (YAMLError, ValueError, RecursionError, AttributeError, TypeError):
         value = {key: text.strip("\"'") for key, text in _KEY.findall(yaml)}
     known = {
-        **mapping(value.get("metadata")),
+        **as_mapping(value.get("metadata")),
         **{key: inner for key, inner in value.items() if key != "metadata"},
     }
     return {str(key): _told(inner) for key, inner in known.items()}
@@ -141,4 +147,4 @@ def _told(value: Any) -> str:
     if hasattr(value, "isoformat"):  # YAML reads a date where Claude wrote text
         text = value.isoformat()
         return text if len(text) <= 10 or re.search(r"(Z|[+-]\d\d:\d\d)$", text) else f"{text}Z"
-    return plain(value)
+    return as_text(value)

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...ground.errors import BadData
-from . import said
-from .said import LARGEST, Found, Said, Skipped, mapping, plain, sequence
-from .sources import Record, Records, Source, Text, beginning, elements
+from . import items
+from .items import LARGEST, HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
+from .sources import RawRecord, Records, Source, Text, read_beginning, read_elements
 
 EPOCH = 1_420_070_400_000  # ms: Discord's ids count from here
 SPOKEN = (
@@ -64,35 +64,47 @@ class Discord:
     def cwd(self, source: Source) -> str:
         return ""
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         if source.name.endswith(".csv"):
-            return packaged(rows(source, note), _packaged_context(source))
-        if beginning(source).startswith(b"["):
-            return packaged(elements(source, "item", "message", note), _packaged_context(source))
+            return read_package(read_rows(source, note), _packaged_context(source))
+        if read_beginning(source).startswith(b"["):
+            return read_package(
+                read_elements(source, "item", "message", note), _packaged_context(source)
+            )
         channel = next(
-            (r.value for r in elements(source, "channel", "channel") if isinstance(r, Record)), {}
+            (
+                r.value
+                for r in read_elements(source, "channel", "channel")
+                if isinstance(r, RawRecord)
+            ),
+            {},
         )
-        if not plain(channel.get("id")):
+        if not as_text(channel.get("id")):
             raise BadData(
                 "no export of a channel",
                 place=source.place,
                 cure="give DiscordChatExporter's JSON or Discord's package",
             )
-        return exported(elements(source, "messages.item", "message", note), context_of(channel))
+        return read_export(
+            read_elements(source, "messages.item", "message", note), context_of(channel)
+        )
 
 
 def context_of(channel: dict[str, Any]) -> str:
-    kind = plain(channel.get("type")).lower().replace("_", "")
+    kind = as_text(channel.get("type")).lower().replace("_", "")
     thread = kind.endswith("thread") or kind in ("10", "11", "12")
-    return said.context_of(
-        "discord-thread" if thread else "discord-channel", plain(channel.get("id"))
+    return items.context_of(
+        "discord-thread" if thread else "discord-channel", as_text(channel.get("id"))
     )
 
 
 def _packaged_context(source: Source) -> str:
     described = source.beside("channel.json")
     found = (
-        next((r.value for r in elements(described, "", "channel") if isinstance(r, Record)), {})
+        next(
+            (r.value for r in read_elements(described, "", "channel") if isinstance(r, RawRecord)),
+            {},
+        )
         if described
         else {}
     )
@@ -100,43 +112,48 @@ def _packaged_context(source: Source) -> str:
     return context_of(
         {
             "type": found.get("type"),
-            "id": plain(found.get("id")) or (number[1] if number else source.folder),
+            "id": as_text(found.get("id")) or (number[1] if number else source.folder),
         }
     )
 
 
-def exported(records: Records, context: str) -> Iterator[Found]:
+def read_export(records: Records, context: str) -> Iterator[HistoryItem]:
     """The messages of a channel, as DiscordChatExporter has them."""
     for record in records:
-        if not isinstance(record, Record):
+        if not isinstance(record, RawRecord):
             yield record
             continue
         place, message = record
-        id = plain(message.get("id"))
-        instant = said.instant(message.get("timestamp"), _when(id))
-        if plain(message.get("type")) not in SPOKEN:
+        id = as_text(message.get("id"))
+        instant = items.parse_instant(message.get("timestamp"), _when(id))
+        if as_text(message.get("type")) not in SPOKEN:
             yield Skipped("notification")
         elif instant is None:
             yield BadData("no time", place=place, cure="it is left out")
         else:
-            yield said.remembered(
-                _exported(message, Said(context, f"discord-{id}" if id else "", instant, "", "")),
+            yield items.clean_event(
+                _exported(
+                    message, HistoryEvent(context, f"discord-{id}" if id else "", instant, "", "")
+                ),
                 place,
             )
 
 
-def _exported(message: dict[str, Any], blank: Said) -> Said:
-    author, forwarded = mapping(message.get("author")), mapping(message.get("forwardedMessage"))
+def _exported(message: dict[str, Any], blank: HistoryEvent) -> HistoryEvent:
+    author, forwarded = (
+        as_mapping(message.get("author")),
+        as_mapping(message.get("forwardedMessage")),
+    )
     files = [
-        plain(mapping(one).get("fileName"))
-        for one in sequence(message.get("attachments")) + sequence(forwarded.get("attachments"))
+        as_text(as_mapping(one).get("fileName"))
+        for one in as_list(message.get("attachments")) + as_list(forwarded.get("attachments"))
     ]
-    meta = said.meta(
-        author_id=plain(author.get("id")), message_id=plain(message.get("id")), files=[name for name in files if name],
-        reply_to=plain(mapping(message.get("reference")).get("messageId")), forwarded=bool(forwarded),
+    meta = items.make_meta(
+        author_id=as_text(author.get("id")), message_id=as_text(message.get("id")), files=[name for name in files if name],
+        reply_to=as_text(as_mapping(message.get("reference")).get("messageId")), forwarded=bool(forwarded),
     )  # fmt: skip
-    content = plain(message.get("content")) or plain(forwarded.get("content"))
-    name = plain(author.get("nickname")) or plain(author.get("name"))
+    content = as_text(message.get("content")) or as_text(forwarded.get("content"))
+    name = as_text(author.get("nickname")) or as_text(author.get("name"))
     return blank._replace(
         role="agent" if author.get("isBot") is True else "user",
         content=content,
@@ -145,38 +162,38 @@ def _exported(message: dict[str, Any], blank: Said) -> Said:
     )
 
 
-def packaged(records: Records, context: str) -> Iterator[Found]:
+def read_package(records: Records, context: str) -> Iterator[HistoryItem]:
     """The messages of a channel in a package, oldest first."""
-    messages: list[Said] = []
+    messages: list[HistoryEvent] = []
     for record in records:
-        if not isinstance(record, Record):
+        if not isinstance(record, RawRecord):
             yield record
             continue
         place, row = record
-        id = plain(row.get("ID"))
-        instant = said.instant(
-            _when(id), f"{plain(row.get('Timestamp'))}Z", plain(row.get("Timestamp"))
+        id = as_text(row.get("ID"))
+        instant = items.parse_instant(
+            _when(id), f"{as_text(row.get('Timestamp'))}Z", as_text(row.get("Timestamp"))
         )
         if instant is None:
             yield BadData("neither an ID nor a time", place=place, cure="it is left out")
             continue
         files = [
             url.partition("?")[0].rpartition("/")[2]
-            for url in plain(row.get("Attachments")).split()
+            for url in as_text(row.get("Attachments")).split()
         ]
-        meta = said.meta(message_id=id, files=files)
-        one = said.remembered(
-            Said(
+        meta = items.make_meta(message_id=id, files=files)
+        one = items.clean_event(
+            HistoryEvent(
                 context,
                 f"discord-{id}" if id else "",
                 instant,
                 "user",
-                plain(row.get("Contents")),
+                as_text(row.get("Contents")),
                 meta=meta,
             ),
             place,
         )
-        if isinstance(one, Said):
+        if isinstance(one, HistoryEvent):
             messages.append(one)
         else:
             yield one
@@ -192,7 +209,7 @@ def _when(id: str) -> int | None:
     )
 
 
-def rows(source: Source, note: Callable[[int], None]) -> Records:
+def read_rows(source: Source, note: Callable[[int], None]) -> Records:
     """The rows of a CSV file with a header."""
     csv.field_size_limit(LARGEST)
     with source.opened(note) as file:
@@ -211,7 +228,7 @@ def rows(source: Source, note: Callable[[int], None]) -> Records:
                 continue
             if row is None:
                 return
-            yield Record(
+            yield RawRecord(
                 f"{source.place}:{reader.line_num}",
                 {str(name): value for name, value in row.items()},
             )

@@ -15,13 +15,13 @@ from typing import NamedTuple
 from ...ground import files
 from ...ground.errors import Failure
 from ...ground.paths import Home
-from .said import Found, Page, Said, Skipped
-from .sources import History, Source, sources
+from .items import HistoryEvent, HistoryItem, HistoryPage, Skipped
+from .sources import HistoryReader, Source, find_sources
 
 LONGEST_NAME = 200  # bytes, of what a file or a folder is kept under; less its ending
 
 
-class Choice(NamedTuple):
+class ImportChoice(NamedTuple):
     """Which files are read: those of sessions in the repository `root` is the top of, or all; `archive` is where they are kept."""
 
     paths: tuple[str, ...]
@@ -29,9 +29,11 @@ class Choice(NamedTuple):
     archive: Home | None = None
 
 
-def run(history: History, choice: Choice, progress: Callable[[int, int], None]) -> Iterator[Found]:
+def run(
+    history: HistoryReader, choice: ImportChoice, progress: Callable[[int, int], None]
+) -> Iterator[HistoryItem]:
     """What is in the files, in order; failures are among it. `progress` is told (bytes read, of all)."""
-    found = list(sources(choice.paths, history.wanted))
+    found = list(find_sources(choice.paths, history.wanted))
     total = sum(source.size for source in found if isinstance(source, Source))
     before = 0
     for source in found:
@@ -51,7 +53,7 @@ def run(history: History, choice: Choice, progress: Callable[[int, int], None]) 
             failure.place = failure.place or source.place
             yield failure
         except OSError as error:
-            yield files.failure(error)
+            yield files.to_failure(error)
         before += source.size
         progress(before, total)
 
@@ -59,9 +61,9 @@ def run(history: History, choice: Choice, progress: Callable[[int, int], None]) 
 def _archived(home: Home, source: Source, cwd: str) -> Iterator[Failure]:
     """Keep a session's file; that this failed does not keep its events back."""
     try:
-        archive(home, source, cwd)
+        archive_session(home, source, cwd)
     except OSError as error:
-        yield files.failure(error)
+        yield files.to_failure(error)
 
 
 class _Reading:
@@ -87,12 +89,12 @@ class Tally:
         self.kept: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
 
-    def add(self, found: Found) -> None:
+    def add(self, found: HistoryItem) -> None:
         self.read = True
-        if isinstance(found, Said):
+        if isinstance(found, HistoryEvent):
             self.conversations.add(found.context)
             self.kept[found.role] += 1
-        elif isinstance(found, Page):
+        elif isinstance(found, HistoryPage):
             self.kept["page"] += 1
         else:
             self.skipped[found.reason if isinstance(found, Skipped) else "broken"] += 1
@@ -105,7 +107,7 @@ class Tally:
         return {"conversations": len(self.conversations), **kept, **skipped}
 
 
-def repository(folder: str) -> str:
+def find_repository(folder: str) -> str:
     """The top of the repository a folder is in; the folder itself when it is in none."""
     start = path = os.path.realpath(folder)  # sessions name folders so, too
     while not os.path.exists(os.path.join(path, ".git")):
@@ -131,7 +133,7 @@ def _is_name(path: str) -> bool:
         return False
 
 
-def archive(home: Home, source: Source, cwd: str) -> None:
+def archive_session(home: Home, source: Source, cwd: str) -> None:
     """Keep a session's file below raw/sessions/, in the place of what it grew from, beside others of its name."""
     folder = home.path("raw", "sessions", _shown(os.path.normpath(cwd).replace("/", "-")))
     name = _shown(source.name.removesuffix(".jsonl"))

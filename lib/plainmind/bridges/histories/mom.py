@@ -10,9 +10,9 @@ import heapq
 from collections.abc import Callable, Iterator
 
 from ...ground.errors import BadData, Failure
-from . import pi, said
-from .said import Found, Said, Skipped, plain, sequence
-from .sources import Record, Records, Source, lines
+from . import items, pi
+from .items import HistoryEvent, HistoryItem, Skipped, as_list, as_text
+from .sources import RawRecord, Records, Source, read_lines
 
 
 class Mom:
@@ -24,61 +24,64 @@ class Mom:
     def cwd(self, source: Source) -> str:
         return ""
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
-        context = said.context_of("mom", source.folder)
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
+        context = items.context_of("mom", source.folder)
         if source.name == "context.jsonl":
             if source.beside("log.jsonl"):
                 return iter([Skipped("read with the log")])
-            return pi.events(lines(source, note), "mom", lambda first: [first], context)
+            return pi.read_events(read_lines(source, note), "mom", lambda first: [first], context)
         seen = source.beside("context.jsonl")
         used = (
-            _tools(pi.events(lines(seen), "mom", lambda first: [first], context))
+            _tools(pi.read_events(read_lines(seen), "mom", lambda first: [first], context))
             if seen
             else iter(())
         )
-        return heapq.merge(events(lines(source, note), context), used, key=_Order())
+        return heapq.merge(read_events(read_lines(source, note), context), used, key=_Order())
 
 
 class _Order:
     """When something was found: what has no time of its own stays with what came before it."""
 
-    def __call__(self, found: Found) -> int:
-        return found.instant if isinstance(found, Said) else 0
+    def __call__(self, found: HistoryItem) -> int:
+        return found.instant if isinstance(found, HistoryEvent) else 0
 
 
-def _tools(found: Iterator[Found]) -> Iterator[Found]:
+def _tools(found: Iterator[HistoryItem]) -> Iterator[HistoryItem]:
     """The calls among what a context holds; that it is none does not keep the log's messages back."""
     try:
-        yield from (one for one in found if not isinstance(one, Said) or one.role == "tool")
+        yield from (one for one in found if not isinstance(one, HistoryEvent) or one.role == "tool")
     except Failure as failure:
         yield failure
 
 
-def events(records: Records, context: str) -> Iterator[Found]:
+def read_events(records: Records, context: str) -> Iterator[HistoryItem]:
     """The messages of a channel's log."""
     for record in records:
-        if not isinstance(record, Record):
+        if not isinstance(record, RawRecord):
             yield record
             continue
         place, value = record
-        ts = plain(value.get("ts"))
-        instant = said.instant(value.get("date"), ts)
+        ts = as_text(value.get("ts"))
+        instant = items.parse_instant(value.get("date"), ts)
         if instant is None:
             yield BadData("no time", place=place, cure="mend the line or take it out")
             continue
         files = [
-            plain(said.mapping(file).get("original")) for file in sequence(value.get("attachments"))
+            as_text(items.as_mapping(file).get("original"))
+            for file in as_list(value.get("attachments"))
         ]
         author = (
-            plain(value.get("displayName"))
-            or plain(value.get("userName"))
-            or plain(value.get("user"))
+            as_text(value.get("displayName"))
+            or as_text(value.get("userName"))
+            or as_text(value.get("user"))
         )
-        meta = said.meta(
-            files=[file for file in files if file], thread=plain(value.get("thread_ts"))
+        meta = items.make_meta(
+            files=[file for file in files if file], thread=as_text(value.get("thread_ts"))
         )
         if value.get("isBot"):
-            one = Said(context, ts, instant, "agent", plain(value.get("text")), meta=meta)
+            one = HistoryEvent(context, ts, instant, "agent", as_text(value.get("text")), meta=meta)
         else:
-            one = Said(context, ts, instant, "user", plain(value.get("text")), author, meta)
-        yield said.remembered(one, place)
+            one = HistoryEvent(
+                context, ts, instant, "user", as_text(value.get("text")), author, meta
+            )
+        yield items.clean_event(one, place)

@@ -8,9 +8,9 @@
 import re
 from collections.abc import Callable, Iterator
 
-from . import pi, said
-from .said import Found, Said, Skipped, mapping
-from .sources import Record, Records, Source, lines
+from . import items, pi
+from .items import HistoryEvent, HistoryItem, Skipped, as_mapping
+from .sources import RawRecord, Records, Source, read_lines
 
 _SESSION = re.compile(
     r"(?!.*\.trajectory\.)(?!.*\.checkpoint\.[0-9a-f-]{36}\.).+\.jsonl(\.reset\.[^/]*)?\Z", re.I
@@ -28,20 +28,20 @@ class OpenClaw(pi.Pi):
     def wanted(self, path: str) -> bool:
         return bool(_SESSION.match(path.rpartition("/")[2]))
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
-        return events(lines(source, note), lambda first: pi.lineage(first, source))
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
+        return read_events(read_lines(source, note), lambda first: pi.find_lineage(first, source))
 
 
-def events(records: Records, ancestry) -> Iterator[Found]:
+def read_events(records: Records, ancestry) -> Iterator[HistoryItem]:
     """The events of a session, less what OpenClaw said to itself."""
     answer = ""
-    for one in pi.events(_people(records), "openclaw", ancestry):
-        if isinstance(one, Said) and one.role == "user":
+    for one in pi.read_events(_people(records), "openclaw", ancestry):
+        if isinstance(one, HistoryEvent) and one.role == "user":
             if _MACHINE.match(one.content):
                 one = Skipped("hidden")
             else:
-                one = said.remembered(one._replace(content=_TRAILER.sub("", one.content)), "")
-        elif isinstance(one, Said) and one.role == "agent":
+                one = items.clean_event(one._replace(content=_TRAILER.sub("", one.content)), "")
+        elif isinstance(one, HistoryEvent) and one.role == "agent":
             mirror = one.meta.get("model", "").startswith("openclaw:")
             if _SILENT.match(one.content) or (mirror and one.content == answer):
                 one = Skipped("hidden")
@@ -53,9 +53,9 @@ def events(records: Records, ancestry) -> Iterator[Found]:
 def _people(records: Records) -> Records:
     """The records, without the role of messages that no person sent."""
     for record in records:
-        if isinstance(record, Record):
-            message = mapping(record.value.get("message"))
-            kind = mapping(message.get("provenance")).get("kind")
+        if isinstance(record, RawRecord):
+            message = as_mapping(record.value.get("message"))
+            kind = as_mapping(message.get("provenance")).get("kind")
             if message.get("role") == "user" and kind in ("inter_session", "internal_system"):
                 message["role"] = "system"
         yield record

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...ground.errors import BadData, Failure
-from . import said
-from .said import Calls, Found, Said, Skipped, mapping, plain
-from .sources import Record, Records, Source, lines
+from . import items
+from .items import Calls, HistoryEvent, HistoryItem, Skipped, as_mapping, as_text
+from .sources import RawRecord, Records, Source, read_lines
 
 REMEMBERED = ("user", "assistant", "toolResult", "bashExecution")
 
@@ -26,25 +26,29 @@ class Pi:
         return path.endswith(".jsonl")
 
     def cwd(self, source: Source) -> str:
-        return plain(header(source).get("cwd"))
+        return as_text(read_header(source).get("cwd"))
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]:
-        return events(lines(source, note), self.surface, lambda first: lineage(first, source))
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
+        return read_events(
+            read_lines(source, note), self.surface, lambda first: find_lineage(first, source)
+        )
 
 
-def header(source: Source) -> dict[str, Any]:
+def read_header(source: Source) -> dict[str, Any]:
     """The first line of a session's file, {} when it is no header."""
-    first = next(lines(source), None)
-    return first.value if isinstance(first, Record) and first.value.get("type") == "session" else {}
+    first = next(read_lines(source), None)
+    return (
+        first.value if isinstance(first, RawRecord) and first.value.get("type") == "session" else {}
+    )
 
 
-def lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
+def find_lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
     """A header, then those of the sessions it was forked from, as far as they are still there.
 
     They are looked for where the header says, then beside the file: the history may come from another machine.
     """
     headers, seen = [first], set()
-    path = plain(first.get("parentSession") or first.get("branchedFrom"))
+    path = as_text(first.get("parentSession") or first.get("branchedFrom"))
     while path and path not in seen:
         seen.add(path)
         parent: dict[str, Any] = {}
@@ -53,27 +57,27 @@ def lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
             source.beside(path.replace("\\", "/").rpartition("/")[2]),
         ):
             try:
-                parent = parent or (header(place) if place else {})
+                parent = parent or (read_header(place) if place else {})
             except (OSError, ValueError, Failure):  # ValueError: no name a file can have
                 continue
         if not parent:
             break
         headers.append(parent)
-        path = plain(parent.get("parentSession") or parent.get("branchedFrom"))
+        path = as_text(parent.get("parentSession") or parent.get("branchedFrom"))
     return headers
 
 
-def events(
+def read_events(
     records: Records,
     surface: str,
     ancestry: Callable[[dict[str, Any]], list[dict[str, Any]]],
     context: str = "",
-) -> Iterator[Found]:
+) -> Iterator[HistoryItem]:
     """The events of a session: in `context`, or in that of the session each was said in."""
     headers: list[dict[str, Any]] = []
     calls = Calls()
     for record in records:
-        if not isinstance(record, Record):
+        if not isinstance(record, RawRecord):
             yield record
             continue
         place, entry = record
@@ -81,13 +85,13 @@ def events(
             _check(entry, place, surface, ids=not context)
             headers = ancestry(entry)
             continue
-        message = mapping(entry.get("message"))
+        message = as_mapping(entry.get("message"))
         if entry.get("type") != "message":
             yield Skipped(
                 "summary" if entry.get("type") in ("compaction", "branch_summary") else "other"
             )
             continue
-        instant = said.instant(entry.get("timestamp"), message.get("timestamp"))
+        instant = items.parse_instant(entry.get("timestamp"), message.get("timestamp"))
         if instant is None or not message:
             yield BadData(
                 "no message" if not message else "no time",
@@ -95,15 +99,15 @@ def events(
                 cure="mend the entry or take it out",
             )
             continue
-        home = context or said.context_of(surface, plain(_origin(headers, entry).get("id")))
+        home = context or items.context_of(surface, as_text(_origin(headers, entry).get("id")))
         yield from _event(
-            message, calls, Said(home, plain(entry.get("id")), instant, "", ""), place
+            message, calls, HistoryEvent(home, as_text(entry.get("id")), instant, "", ""), place
         )
 
 
 def _check(entry: dict[str, Any], place: str, surface: str, ids: bool) -> None:
     """BadData when a first line is no header, or one of entries without the `ids` that tell what has been imported."""
-    if entry.get("type") != "session" or not plain(entry.get("id")):
+    if entry.get("type") != "session" or not as_text(entry.get("id")):
         raise BadData(
             f"no session of {surface}: its first line is no header",
             place=place,
@@ -117,43 +121,47 @@ def _check(entry: dict[str, Any], place: str, surface: str, ids: bool) -> None:
 
 
 def _origin(headers: list[dict[str, Any]], entry: dict[str, Any]) -> dict[str, Any]:
-    when = plain(entry.get("timestamp"))
+    when = as_text(entry.get("timestamp"))
     return next(
-        (header for header in headers if plain(header.get("timestamp")) <= when), headers[-1]
+        (header for header in headers if as_text(header.get("timestamp")) <= when), headers[-1]
     )
 
 
-def _event(message: dict[str, Any], calls: Calls, blank: Said, place: str) -> Iterator[Found]:
-    role, content = message.get("role"), said.text(message.get("content"))
+def _event(
+    message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str
+) -> Iterator[HistoryItem]:
+    role, content = message.get("role"), items.join_texts(message.get("content"))
     if role == "user":
-        yield said.remembered(blank._replace(role="user", content=content), place)
+        yield items.clean_event(blank._replace(role="user", content=content), place)
     elif role == "assistant":
         yield from _agent(message, calls, blank._replace(role="agent", content=content), place)
     elif role == "toolResult":
         known = calls.of(message.get("toolCallId"), message.get("toolName"))
-        meta = {**known, **said.meta(error=bool(message.get("isError")))}
-        yield said.remembered(blank._replace(role="tool", content=content, meta=meta), place)
+        meta = {**known, **items.make_meta(error=bool(message.get("isError")))}
+        yield items.clean_event(blank._replace(role="tool", content=content, meta=meta), place)
     elif role == "bashExecution" and not message.get("excludeFromContext"):
         exit = message.get("exitCode")
         meta = {
             "name": "bash",
             "by": "user",
-            "args": said.clipped({"command": plain(message.get("command"))}),
+            "args": items.clip({"command": as_text(message.get("command"))}),
             "exit": exit if type(exit) is int else None,
         }
-        yield said.remembered(
-            blank._replace(role="tool", content=plain(message.get("output")), meta=meta), place
+        yield items.clean_event(
+            blank._replace(role="tool", content=as_text(message.get("output")), meta=meta), place
         )
     else:
         yield Skipped("hidden")
 
 
-def _agent(message: dict[str, Any], calls: Calls, blank: Said, place: str) -> Iterator[Found]:
-    for part in said.parts(message.get("content")):
+def _agent(
+    message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str
+) -> Iterator[HistoryItem]:
+    for part in items.as_parts(message.get("content")):
         if part.get("type") == "toolCall":
             calls.add(part.get("id"), part.get("name"), part.get("arguments"))
         elif part.get("type") == "thinking":
             yield Skipped("thinking")
     if blank.content:
-        model = f"{plain(message.get('provider'))}:{plain(message.get('model'))}".strip(":")
-        yield said.remembered(blank._replace(meta=said.meta(model=model)), place)
+        model = f"{as_text(message.get('provider'))}:{as_text(message.get('model'))}".strip(":")
+        yield items.clean_event(blank._replace(meta=items.make_meta(model=model)), place)

@@ -5,7 +5,7 @@ Importing this module imports no reader.
 
 from importlib import import_module
 
-from .sources import History
+from .sources import HistoryReader
 
 HISTORIES = {
     "pi": "pi:Pi",
@@ -19,6 +19,6 @@ HISTORIES = {
 }
 
 
-def history(tool: str) -> History:
+def load_reader(tool: str) -> HistoryReader:
     module, _, name = HISTORIES[tool].partition(":")
     return getattr(import_module(f"{__package__}.{module}"), name)()

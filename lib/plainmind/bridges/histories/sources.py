@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ...ground import files
 from ...ground.errors import BadData, Failure, NoInput
-from .said import Found
+from .items import HistoryItem
 
 LONGEST_LINE = 64 * 1024 * 1024
 CHUNK = 64 * 1024
@@ -38,14 +38,14 @@ _UNFINISHED = re.compile(
 )
 
 
-class Record(NamedTuple):
+class RawRecord(NamedTuple):
     """A record of a file, and where it stands."""
 
     place: str
     value: dict[str, Any]
 
 
-Records = Iterator[Record | Failure]
+Records = Iterator[RawRecord | Failure]
 
 
 class Source(NamedTuple):
@@ -103,7 +103,7 @@ class Source(NamedTuple):
             ) from None
 
 
-class History(Protocol):
+class HistoryReader(Protocol):
     """A tool's history. `read` gives what is in one of its files; `cwd`, where a session was held, '' when it does not say."""
 
     sessions: bool  # it has files of sessions that were held in folders
@@ -112,7 +112,7 @@ class History(Protocol):
 
     def cwd(self, source: Source) -> str: ...
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Found]: ...
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]: ...
 
 
 class Bytes:
@@ -175,7 +175,9 @@ def _whole(found: re.Match[bytes]) -> bytes:
     return found[0] if found[2] else found[1] + b"\\ufffd"
 
 
-def sources(paths: tuple[str, ...], wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
+def find_sources(
+    paths: tuple[str, ...], wanted: Callable[[str], bool]
+) -> Iterator[Source | Failure]:
     """The files of `paths`: each that is named, and those of folders and archives that are `wanted`."""
     for path in paths:
         try:
@@ -188,7 +190,7 @@ def sources(paths: tuple[str, ...], wanted: Callable[[str], bool]) -> Iterator[S
             else:
                 yield _file(path)
         except OSError as error:
-            yield files.failure(error)
+            yield files.to_failure(error)
         except (zipfile.BadZipFile, ValueError) as error:
             yield BadData(f"no archive: {error}", place=path, cure="export it again")
 
@@ -197,13 +199,13 @@ def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Fai
     failures: list[OSError] = []
     for folder, folders, names in os.walk(root, onerror=failures.append):
         folders.sort()
-        yield from [files.failure(error) for error in failures]
+        yield from [files.to_failure(error) for error in failures]
         failures.clear()
         for name in sorted(names):
             path = os.path.join(folder, name)
             if wanted(path) and os.path.isfile(path):
                 yield _file(path)
-    yield from [files.failure(error) for error in failures]
+    yield from [files.to_failure(error) for error in failures]
 
 
 def _members_of(path: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
@@ -234,7 +236,7 @@ def _archive(path: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def lines(source: Source, note: Callable[[int], None] = lambda count: None) -> Records:
+def read_lines(source: Source, note: Callable[[int], None] = lambda count: None) -> Records:
     """The objects of a file with one a line."""
     with source.opened(note) as file:
         number = 0
@@ -253,7 +255,7 @@ def lines(source: Source, note: Callable[[int], None] = lambda count: None) -> R
             yield _parsed(line, place)
 
 
-def _parsed(line: bytes, place: str) -> Record | Failure:
+def _parsed(line: bytes, place: str) -> RawRecord | Failure:
     try:
         value = json.loads(
             line.decode("utf-8", "surrogateescape"), parse_constant=lambda name: None
@@ -267,7 +269,7 @@ def _parsed(line: bytes, place: str) -> Record | Failure:
         )
         return BadData(f"no JSON: {_complaint(error)}", place=place, cure=cure)
     if isinstance(value, dict):
-        return Record(place, value)
+        return RawRecord(place, value)
     return BadData("no JSON object", place=place, cure="mend the line or take it out")
 
 
@@ -278,7 +280,7 @@ def _complaint(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error).partition("\n")[0]).partition(";")[0].strip()
 
 
-def elements(
+def read_elements(
     source: Source, prefix: str, what: str, note: Callable[[int], None] = lambda count: None
 ) -> Records:
     """The objects below `prefix` (as ijson names it) of a file that is one JSON value; each is a `what`."""
@@ -291,7 +293,7 @@ def elements(
                 number += 1
                 place = f"{source.place}: {what} {number}"
                 yield (
-                    Record(place, value)
+                    RawRecord(place, value)
                     if isinstance(value, dict)
                     else BadData("no JSON object", place=place, cure="it is left out")
                 )
@@ -303,7 +305,7 @@ def elements(
             )
 
 
-def beginning(source: Source, size: int = 4096) -> bytes:
+def read_beginning(source: Source, size: int = 4096) -> bytes:
     """The first bytes of a file, from its first sign on."""
     with source.opened() as file:
         return file.read(size).lstrip()

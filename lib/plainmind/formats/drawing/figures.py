@@ -22,7 +22,7 @@ BETWEEN = 8  # columns
 CAPTION = 14  # height of a label
 
 
-class Link(NamedTuple):
+class Edge(NamedTuple):
     """All that is said of one entity and another in this direction."""
 
     subject: str
@@ -31,22 +31,23 @@ class Link(NamedTuple):
 
     @property
     def label(self) -> str:
-        return lettering.clipped(", ".join(map(lettering.shown, self.predicates)), 30)
+        return lettering.clip(", ".join(map(lettering.make_printable, self.predicates)), 30)
 
     @property
     def title(self) -> str:
-        ends = lettering.shown(self.subject), lettering.shown(self.object)
+        ends = lettering.make_printable(self.subject), lettering.make_printable(self.object)
         return "\n".join(
-            f"{ends[0]} {lettering.shown(predicate)} {ends[1]}" for predicate in self.predicates
+            f"{ends[0]} {lettering.make_printable(predicate)} {ends[1]}"
+            for predicate in self.predicates
         )
 
 
-class Part(NamedTuple):
+class Component(NamedTuple):
     """What has a place of its own: an entity, or a panel of several. `width`, `height` of what is drawn, without `spare`,
     the height left for a label above or below it, and without `loop`, that for a line from an entity to itself."""
 
     names: tuple[str, ...]
-    links: tuple[Link, ...]  # of an entity at the end of one link, and of a panel; of others none
+    links: tuple[Edge, ...]  # of an entity at the end of one link, and of a panel; of others none
     size: float  # of the letters
     degree: int
     width: float
@@ -67,16 +68,16 @@ class Part(NamedTuple):
         )
 
 
-def bundled(triples: Sequence[tuple[str, str, str]]) -> list[Link]:
+def bundle(triples: Sequence[tuple[str, str, str]]) -> list[Edge]:
     said: dict[tuple[str, str], list[str]] = defaultdict(list)
     for subject, predicate, object in sorted(set(triples)):
         said[subject, object].append(predicate)
-    return [Link(*ends, tuple(predicates)) for ends, predicates in said.items()]
+    return [Edge(*ends, tuple(predicates)) for ends, predicates in said.items()]
 
 
-def gathered(links: Iterable[Link]) -> list[Part]:
+def gather(links: Iterable[Edge]) -> list[Component]:
     """Entities and panels. The one with most links first."""
-    of: dict[str, list[Link]] = defaultdict(list)
+    of: dict[str, list[Edge]] = defaultdict(list)
     for link in links:
         of[link.subject].append(link)
         if link.object != link.subject:
@@ -113,21 +114,21 @@ def gathered(links: Iterable[Link]) -> list[Part]:
     return sorted(parts, key=lambda part: (-part.degree, part.names))
 
 
-def _entity(name: str, own: list[Link]) -> Part:
+def _entity(name: str, own: list[Edge]) -> Component:
     others = [link for link in own if link.subject != link.object]
     degree = len(others)
     size = 12 if degree < 2 else min(22.0, 11.5 + 2 * math.log2(degree))
     width = max(
         30.0, lettering.width(shown_name(name), size * (1.08 if degree >= 8 else 1)) + size * 1.3
     )
-    part = Part((name,), (), size, degree, round(width), round(size * 2))
+    part = Component((name,), (), size, degree, round(width), round(size * 2))
     if degree < len(own):
         own_label = wide(next(link for link in own if link.subject == link.object))
         part = part._replace(loop=26, wide=2 * own_label + 40 - part.width)
     return part
 
 
-def _panel(names: list[str], links: list[Link]) -> Part:
+def _panel(names: list[str], links: list[Edge]) -> Component:
     """Rows in as many columns as make it somewhat wider than high."""
     headed = len({link.predicates for link in links}) == 1
     beside = [0 if headed else round(wide(link)) + 8 for link in links]
@@ -145,7 +146,7 @@ def _panel(names: list[str], links: list[Link]) -> Part:
     width = sum(map(sum, columns)) + BETWEEN * (len(columns) - 1) + 16
     if headed:
         width = max(width, round(lettering.width(links[0].label, 11) * 1.1) + 24)
-    return Part(
+    return Component(
         tuple(names),
         tuple(links),
         12,
@@ -165,9 +166,9 @@ def _in_order(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def wide(link: Link) -> float:
+def wide(link: Edge) -> float:
     return lettering.width(link.label, SMALL)
 
 
 def shown_name(name: str) -> str:
-    return lettering.clipped(lettering.shown(name), LONGEST)
+    return lettering.clip(lettering.make_printable(name), LONGEST)

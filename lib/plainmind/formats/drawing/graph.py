@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from . import layout, picture, strokes
-from .figures import CAPTION, Link, Part, bundled, gathered, wide
+from .figures import CAPTION, Component, Edge, bundle, gather, wide
 from .picture import Place
 
 Triples = Sequence[tuple[str, str, str]]
@@ -47,10 +47,10 @@ def _quoted(text: str, label: bool = False) -> str:
 
 def svg(triples: Triples) -> str:
     """A picture that stands alone, light or dark as its reader's screen is. Names too long are clipped, whole in titles."""
-    links = bundled(triples)
-    parts = gathered(links)
+    links = bundle(triples)
+    parts = gather(links)
     where = {name: at for at, part in enumerate(parts) for name in part.names}
-    lines: dict[_Ends, list[Link]] = defaultdict(list)
+    lines: dict[_Ends, list[Edge]] = defaultdict(list)
     for link in links:
         lines[where[link.subject], where[link.object]].append(link)
     drawn = _arranged(parts, where, lines)
@@ -89,12 +89,14 @@ class _Arranged(NamedTuple):
 
 
 def _arranged(
-    parts: Sequence[Part], where: dict[str, int], lines: dict[_Ends, list[Link]]
+    parts: Sequence[Component], where: dict[str, int], lines: dict[_Ends, list[Edge]]
 ) -> _Arranged:
     named = {
         ends for ends in lines if parts[ends[0]].links or parts[ends[1]].links
     }  # the label is at one end
-    room = [layout.Link(*ends, 0 if ends in named else wide(own[0])) for ends, own in lines.items()]
+    room = [
+        layout.Spring(*ends, 0 if ends in named else wide(own[0])) for ends, own in lines.items()
+    ]
     points = layout.place([part.room for part in parts], room)
     places = [_stood(part, point, points, where) for part, point in zip(parts, points)]
     taken = strokes.Taken(place.box for place in places)
@@ -127,7 +129,7 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _stood(
-    part: Part, point: layout.Point, points: Sequence[layout.Point], where: dict[str, int]
+    part: Component, point: layout.Point, points: Sequence[layout.Point], where: dict[str, int]
 ) -> Place:
     """A part at its point, its label towards the one it hangs on."""
     x, y = point

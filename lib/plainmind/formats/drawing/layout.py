@@ -28,7 +28,7 @@ class Size(NamedTuple):
     height: float
 
 
-class Link(NamedTuple):
+class Spring(NamedTuple):
     """Two boxes by number; `room` is what a label on the line between them needs."""
 
     one: int
@@ -46,7 +46,7 @@ class _Pull(NamedTuple):
     back: float
 
 
-def place(sizes: Sequence[Size], links: Sequence[Link], gap: float = 34) -> list[Point]:
+def place(sizes: Sequence[Size], links: Sequence[Spring], gap: float = 34) -> list[Point]:
     """The centres of the boxes, from 0 on to the right and down. `gap`: what is left between linked boxes at least."""
     near = _lengths(sizes, links, gap)
     parts = []
@@ -60,7 +60,7 @@ def place(sizes: Sequence[Size], links: Sequence[Link], gap: float = 34) -> list
     return _packed(sizes, parts)
 
 
-def _lengths(sizes: Sequence[Size], links: Sequence[Link], gap: float) -> Near:
+def _lengths(sizes: Sequence[Size], links: Sequence[Spring], gap: float) -> Near:
     """How long the links should be: room for both boxes and the label, and more around a box with many neighbours."""
     near: Near = [{} for _ in sizes]
     for link in links:

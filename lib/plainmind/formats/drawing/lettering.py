@@ -14,7 +14,7 @@ _DROPPED = ("Cc", "Cf")  # marks that turn text around are among Cf
 _NO_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
-def shown(text: str) -> str:
+def make_printable(text: str) -> str:
     """One line of it, without what is seen by nobody or turns the neighbours around; what is no character is U+FFFD."""
     line = " ".join(_NO_TEXT.sub("\ufffd", text).split())
     kept = (
@@ -30,7 +30,7 @@ def width(text: str, size: float) -> float:
     return sum(map(_em, text)) * size
 
 
-def clipped(text: str, ems: float) -> str:
+def clip(text: str, ems: float) -> str:
     """The text, or as much of it as goes into so many ems, and `…`; never half a character."""
     if width(text, 1) <= ems:
         return text

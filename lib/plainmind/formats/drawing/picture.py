@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from . import lettering, strokes
-from .figures import BETWEEN, CAPTION, ROW, Link, Part, shown_name, wide
+from .figures import BETWEEN, CAPTION, ROW, Component, Edge, shown_name, wide
 
 _STYLE = """
 svg { background: #fbfaf8 }
@@ -47,7 +47,7 @@ text { fill: #e3e5e8 }
 class Place(NamedTuple):
     """A part where it stands; `above`: its label is over it, not under it."""
 
-    part: Part
+    part: Component
     box: strokes.Box
     above: bool
 
@@ -76,11 +76,11 @@ class Place(NamedTuple):
         ]
 
 
-def _title(links: Sequence[Link]) -> str:
+def _title(links: Sequence[Edge]) -> str:
     return f"<title>{lettering.markup(chr(10).join(link.title for link in links))}</title>"
 
 
-def line(curve: strokes.Curve, links: Sequence[Link]) -> str:
+def line(curve: strokes.Curve, links: Sequence[Edge]) -> str:
     short = curve.between(0, max(0.0, 1 - (strokes.HEAD - 1) / max(curve.length, strokes.HEAD)))
     (x0, y0), (x1, y1), (x2, y2) = short
     head = " ".join(f"{x:.1f},{y:.1f}" for x, y in curve.arrow())
@@ -88,7 +88,7 @@ def line(curve: strokes.Curve, links: Sequence[Link]) -> str:
     return f'<g class="link">{_title(links)}<path class="line" d="{line}"/><polygon class="head" points="{head}"/></g>'
 
 
-def loop(place: Place, links: Sequence[Link]) -> str:
+def loop(place: Place, links: Sequence[Edge]) -> str:
     box = place.box
     x, top = box.x + box.width / 2, box.y - box.height / 2
     line = f"M{x - 14:.1f},{top:.1f}C{x - 14:.1f},{top - 26:.1f} {x + 32:.1f},{top - 20:.1f} {x + 8:.1f},{box.y:.1f}"
@@ -97,7 +97,7 @@ def loop(place: Place, links: Sequence[Link]) -> str:
     return f'<g class="link">{_title(links)}{shape}{label(x - 18 - wide(links[0]) / 2, top - 9, links)}</g>'
 
 
-def label(x: float, y: float, links: Sequence[Link]) -> str:
+def label(x: float, y: float, links: Sequence[Edge]) -> str:
     """By its centre."""
     text = lettering.markup(links[0].label)
     return f'<text class="label" x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle">{_title(links)}{text}</text>'
@@ -130,7 +130,7 @@ def figure(place: Place) -> Iterator[str]:
 
 
 def _entry(name: str, box: strokes.Box, kind: str, size: float, more: str = "") -> str:
-    full = lettering.shown(name)
+    full = lettering.make_printable(name)
     title = lettering.markup(f"{full}\n{more}" if more else full)
     on = ' class="on-hub"' if kind == "hub" else ""
     spot = (

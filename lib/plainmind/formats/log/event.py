@@ -68,7 +68,7 @@ class Event(NamedTuple):
         return {"ref": self.ref, **self._asdict()}
 
 
-class Block(NamedTuple):
+class RawEvent(NamedTuple):
     """An event as it stands in the file. Offsets are bytes, `end` is after its blank line."""
 
     offset: int
@@ -109,11 +109,11 @@ class Tail(NamedTuple):
     closing: bytes  # what ends the torn lines, so that the next event stands alone
 
 
-def title(context: str, stamp: str) -> bytes:
+def render_title(context: str, stamp: str) -> bytes:
     return f"# {context} {stamp}\n\n".encode()
 
 
-def title_of(data: bytes) -> tuple[str, str] | None:
+def parse_title(data: bytes) -> tuple[str, str] | None:
     """(context, stamp) of the title that `data` starts with."""
     match = _TITLE.match(data)
     return (match[1].decode(), match[2].decode()) if match else None
@@ -139,13 +139,13 @@ def render(
         content, flag = _ESCAPABLE.sub(_escape, content), " esc"
     lines = content.split("\n") if content else []
     body = "".join([f"> {line}\n" if line else ">\n" for line in lines]).encode()
-    start = f"## {clock.text(instant)} {role} n={len(lines)}{flag}"
-    tail = " " + metadata(meta) if meta else ""
-    digest = chain(previous, f"{start}{tail}".encode(), body, key)
+    start = f"## {clock.to_text(instant)} {role} n={len(lines)}{flag}"
+    tail = " " + render_meta(meta) if meta else ""
+    digest = chain_digest(previous, f"{start}{tail}".encode(), body, key)
     return f"{start} h={digest}{tail}\n".encode() + body + b"\n", digest
 
 
-def metadata(meta: dict[str, Any]) -> str:
+def render_meta(meta: dict[str, Any]) -> str:
     """A header's JSON: one line of visible ASCII. BadData for what JSON cannot say."""
     try:
         text = json.dumps(meta, separators=(",", ":"), allow_nan=False)
@@ -155,7 +155,7 @@ def metadata(meta: dict[str, Any]) -> str:
     return text.replace("![", "\\u0021[").replace("\x7f", "\\u007f")
 
 
-def chain(previous: str, header: bytes, body: bytes, key: bytes = b"") -> str:
+def chain_digest(previous: str, header: bytes, body: bytes, key: bytes = b"") -> str:
     """The digest of an event from the one before it; `header` is without `h`."""
     message = previous.encode() + b"\n" + header + b"\n" + body
     if key:
@@ -163,18 +163,18 @@ def chain(previous: str, header: bytes, body: bytes, key: bytes = b"") -> str:
     return hashlib.sha256(message).hexdigest()[:12]
 
 
-def header_without_digest(block: Block) -> bytes:
+def header_without_digest(block: RawEvent) -> bytes:
     """The bytes a block's digest covers before its body."""
     flag = " esc" if block.escaped else ""
     return f"## {block.timestamp} {block.role} n={block.body.count(10)}{flag}".encode() + block.meta
 
 
-def scan(data: bytes, line: int = 1) -> list[Block | Gap]:
+def scan(data: bytes, line: int = 1) -> list[RawEvent | Gap]:
     """Blocks and gaps of a window's bytes from `line` on. `data` starts at the title or at a header.
 
     Bytes are split on `\n` only. The last entry is a Gap when the end is torn.
     """
-    found: list[Block | Gap] = []
+    found: list[RawEvent | Gap] = []
     start = _TITLE.match(data)
     at = start.end() if start else 0
     line += 2 if start else 0
@@ -189,7 +189,7 @@ def scan(data: bytes, line: int = 1) -> list[Block | Gap]:
         lines = int(count) + 2
         at = match.end()
         found.append(
-            Block(
+            RawEvent(
                 match.start(),
                 at,
                 line,
@@ -209,14 +209,14 @@ def scan(data: bytes, line: int = 1) -> list[Block | Gap]:
     return found
 
 
-def tail(data: bytes, line: int, first: str) -> Tail | None:
+def read_tail(data: bytes, line: int, first: str) -> Tail | None:
     """What the end of a window means, from its last bytes (which start at a header or at the title).
 
     None when `data` holds no whole event and does not start at the title: read further back.
     """
     entries = scan(data, line)
-    last = next((entry for entry in reversed(entries) if isinstance(entry, Block)), None)
-    if last is None and title_of(data) is None and data:
+    last = next((entry for entry in reversed(entries) if isinstance(entry, RawEvent)), None)
+    if last is None and parse_title(data) is None and data:
         return None
     digest = last.digest if last else first
     torn = entries[-1] if entries and isinstance(entries[-1], Gap) else None
@@ -231,12 +231,12 @@ def _closing(torn: bytes) -> bytes:
     """
     close = b"" if torn.endswith(b"\n") else b"\n"
     ended = torn + close + b"\n"
-    if any(isinstance(entry, Block) for entry in scan(ended)):
+    if any(isinstance(entry, RawEvent) for entry in scan(ended)):
         close += b">\n"
     return close + b"\n"
 
 
-def content_of(block: Block) -> str:
+def decode_content(block: RawEvent) -> str:
     """The content as it was given, byte for byte (bytes that were no UTF-8 as lone surrogates)."""
     text = b"\n".join([row[2:] for row in block.body.split(b"\n")[:-1]]).decode(
         "utf-8", "surrogateescape"
@@ -244,7 +244,7 @@ def content_of(block: Block) -> str:
     return _ESCAPE.sub(_unescape, text) if block.escaped else text
 
 
-def meta_of(block: Block) -> dict[str, Any]:
+def parse_meta(block: RawEvent) -> dict[str, Any]:
     if not block.meta:
         return {}
     try:
@@ -254,8 +254,8 @@ def meta_of(block: Block) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def event(block: Block, path: str, context: str) -> Event:
-    meta = meta_of(block)
+def decode(block: RawEvent, path: str, context: str) -> Event:
+    meta = parse_meta(block)
     author = meta.pop("author", None)
     author = "" if author is None else str(author)
     return Event(
@@ -266,7 +266,7 @@ def event(block: Block, path: str, context: str) -> Event:
         block.role,
         author,
         context,
-        content_of(block),
+        decode_content(block),
         meta,
     )
 

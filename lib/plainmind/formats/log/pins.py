@@ -29,13 +29,13 @@ def parse(data: bytes) -> list[Pin]:
     return list(pins.values())
 
 
-def addition(data: bytes, ref: str, note: str) -> bytes:
+def render_addition(data: bytes, ref: str, note: str) -> bytes:
     """What to append to `data` for one more pin."""
     start = _HEADING if not data else b"" if data.endswith(b"\n") else b"\n"
     return start + f"- {ref} {note}".rstrip().encode() + b"\n"
 
 
-def without_pin(data: bytes, path: str, line: int) -> bytes:
+def remove(data: bytes, path: str, line: int) -> bytes:
     """`data` less the lines of that pin; every other byte stays."""
 
     def keep(row: bytes) -> bool:

@@ -17,13 +17,13 @@ COMMON = 40  # texts that share a hash, from which on each is compared with the 
 _WORD = re.compile(r"[^\W_]+")
 
 
-def features(text: str) -> frozenset[str]:
+def extract_features(text: str) -> frozenset[str]:
     """The words and pairs of neighbouring words of a text, whatever their case."""
     words = _WORD.findall(text.casefold())
     return frozenset(words) | frozenset(map(" ".join, zip(words, words[1:])))
 
 
-def share(one: frozenset[str], other: frozenset[str]) -> float:
+def measure_share(one: frozenset[str], other: frozenset[str]) -> float:
     """From 0, nothing in common, to 1. Two texts without words are not alike."""
     return len(one & other) / (len(one | other) or 1)
 
@@ -43,7 +43,7 @@ def estimate(one: "array[int]", other: "array[int]") -> float:
     return sum(1 for value in both if value in common) / len(both)
 
 
-def candidates(sketches: Mapping[str, "array[int]"]) -> Iterator[tuple[str, str]]:
+def find_candidates(sketches: Mapping[str, "array[int]"]) -> Iterator[tuple[str, str]]:
     """Pairs of names that may be near-duplicates, each once, in order of the names. Of very many that are alike, each is in a pair."""
     where: dict[int, list[str]] = {}
     for name in sorted(sketches):

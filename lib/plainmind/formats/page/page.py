@@ -58,7 +58,7 @@ KEYS = (
 )
 MOST_HEAD = 256 * 1024  # characters of YAML
 
-#: what older pages say, and what formats.mending makes of it
+#: what older pages say, and what formats.page.repairs makes of it
 LEGACY_KEYS = {
     "created": "date", "created_at": "date", "createdAt": "date", "timestamp": "date", "category": "type", "kind": "type",
     "importance": "tier", "priority": "tier", "keywords": "tags", "topics": "tags", "relations": "triples", "replaces": "supersedes",
@@ -84,18 +84,18 @@ _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z", re.ASCII)
 LONGEST_NAME = 96
 
 
-class Problem(NamedTuple):
+class PageProblem(NamedTuple):
     line: int
     code: str
     message: str
 
 
-class Stated(NamedTuple):
+class StatedTriple(NamedTuple):
     triple: Triple  # as written
     line: int
 
 
-class Cited(NamedTuple):
+class Citation(NamedTuple):
     """An event a page rests on: its reference, and the first digits of the SHA-256 of its content."""
 
     ref: str
@@ -103,7 +103,7 @@ class Cited(NamedTuple):
     line: int
 
 
-class Split(NamedTuple):
+class PageParts(NamedTuple):
     """A file's text, taken apart. Offsets are characters of the text."""
 
     text: str  # without a byte order mark
@@ -128,17 +128,17 @@ class Page(NamedTuple):
     type: str
     tier: str
     tags: Sequence[str]
-    triples: Sequence[Stated]
+    triples: Sequence[StatedTriple]
     source: str
     image: str
-    sources: Sequence[Cited]
+    sources: Sequence[Citation]
     supersedes: Sequence[str]
     valid_from: date | None
     valid_to: date | None
     body: str
     body_line: int
     lines: dict[str, int]  # of the head's keys
-    problems: list[Problem]
+    problems: list[PageProblem]
 
     @property
     def name(self) -> str:
@@ -155,7 +155,7 @@ def name_of(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(".md")
 
 
-def checked_name(name: str) -> str:
+def check_name(name: str) -> str:
     """A name that a command gives a page, or BadData."""
     if not _NAME.match(name) or len(name) > LONGEST_NAME:
         raise BadData(
@@ -165,7 +165,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def slug(text: str) -> str:
+def slugify(text: str) -> str:
     """A name made of a title's first words."""
     import unicodedata
 
@@ -184,7 +184,7 @@ def link_key(name: str) -> str:
     return "-".join(re.split(r"[\s_-]+", name.strip().casefold()))
 
 
-def split(data: bytes, path: str) -> Split:
+def split(data: bytes, path: str) -> PageParts:
     """Head and body of a file. BadData when it is no UTF-8."""
     try:
         text = data.decode("utf-8")
@@ -195,25 +195,25 @@ def split(data: bytes, path: str) -> Split:
     text = text[marked:]
     match = _HEAD.match(text)
     if not match:
-        return Split(text, marked, "", 0, text, 1, False)
-    return Split(
+        return PageParts(text, marked, "", 0, text, 1, False)
+    return PageParts(
         text, marked, match[1], match.start(1), text[match.end() :], 1 + match[0].count("\n"), True
     )
 
 
-def has_head(body: str) -> bool:
+def has_frontmatter(body: str) -> bool:
     """Whether a text begins as a page does: what was meant for a head is read by nobody below one."""
     match = _HEAD.match(body.lstrip())
     return bool(match and re.match(r"[A-Za-z_]+:(?:\s|$)", match[1]))
 
 
-def read(data: bytes, path: str) -> Page:
+def parse(data: bytes, path: str) -> Page:
     """The page of a file's bytes, as far as it can be read: nothing a person may write is an exception."""
     try:
         parts = split(data, path)
     except BadData as failure:
         text = data.decode("utf-8", "replace")
-        return _page(path, text, 1, [Problem(_line(failure), "text", _said(failure))])
+        return _page(path, text, 1, [PageProblem(_line(failure), "text", _said(failure))])
     if not parts.headed:
         opened = parts.text.startswith("---")
         what = (
@@ -221,7 +221,7 @@ def read(data: bytes, path: str) -> Page:
             if opened
             else "no head; begin with a line ---, date:, type: and tier:"
         )
-        return _page(path, parts.body, 1, [Problem(1, "head", what)])
+        return _page(path, parts.body, 1, [PageProblem(1, "head", what)])
     try:
         if len(parts.yaml) > MOST_HEAD:
             raise BadData(
@@ -229,15 +229,15 @@ def read(data: bytes, path: str) -> Page:
                 place=f"{path}:1",
                 cure="move the text below the head",
             )
-        entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
+        entries = yaml_nodes.read_entries(parts.yaml, path, 2, aliases=True)
     except BadData as failure:
         return _page(
-            path, parts.body, parts.body_line, [Problem(_line(failure), "yaml", _said(failure))]
+            path, parts.body, parts.body_line, [PageProblem(_line(failure), "yaml", _said(failure))]
         )
     return _of_entries(parts, path, entries)
 
 
-def _page(path: str, body: str, body_line: int, problems: list[Problem]) -> Page:
+def _page(path: str, body: str, body_line: int, problems: list[PageProblem]) -> Page:
     return Page(
         path,
         None,
@@ -267,12 +267,14 @@ def _said(failure: BadData) -> str:
     return f"{failure.what}; {failure.cure}"
 
 
-def _of_entries(parts: Split, path: str, entries: list[yaml_nodes.Entry]) -> Page:
-    problems: list[Problem] = []
-    nodes: dict[str, yaml_nodes.Entry] = {}
+def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]) -> Page:
+    problems: list[PageProblem] = []
+    nodes: dict[str, yaml_nodes.YamlEntry] = {}
     for entry in entries:
         if entry.key in nodes:
-            problems.append(Problem(entry.line, "twice", f"'{entry.key}' comes twice; remove one"))
+            problems.append(
+                PageProblem(entry.line, "twice", f"'{entry.key}' comes twice; remove one")
+            )
         nodes.setdefault(entry.key, entry)
     reader = _Reader(parts.yaml, nodes, problems)
     for key in ("date", "type", "tier"):
@@ -287,7 +289,7 @@ def _of_entries(parts: Split, path: str, entries: list[yaml_nodes.Entry]) -> Pag
                 if key == "tier"
                 else f"add {key}: to the head"
             )
-            problems.append(Problem(1, key, f"no '{key}'; {cure}"))
+            problems.append(PageProblem(1, key, f"no '{key}'; {cure}"))
     known_type, known_tier = reader.choice("type", TYPES), reader.choice("tier", TIERS)
     page = Page(
         path,
@@ -309,7 +311,7 @@ def _of_entries(parts: Split, path: str, entries: list[yaml_nodes.Entry]) -> Pag
     )
     if page.valid_from and page.valid_to and page.valid_to < page.valid_from:
         problems.append(
-            Problem(
+            PageProblem(
                 page.lines["valid_to"],
                 "validity",
                 "it ends before it begins; mend valid_from or valid_to",
@@ -322,18 +324,20 @@ def _of_entries(parts: Split, path: str, entries: list[yaml_nodes.Entry]) -> Pag
 class _Reader:
     """The values of a head's keys; what is wrong with them goes to `problems`."""
 
-    def __init__(self, yaml: str, nodes: dict[str, yaml_nodes.Entry], problems: list[Problem]):
+    def __init__(
+        self, yaml: str, nodes: dict[str, yaml_nodes.YamlEntry], problems: list[PageProblem]
+    ):
         self._yaml, self._nodes, self._problems = yaml, nodes, problems
 
     def _wrong(self, line: int, code: str, message: str) -> None:
-        self._problems.append(Problem(line, code, message))
+        self._problems.append(PageProblem(line, code, message))
 
     def _line(self, node: Any) -> int:
-        return yaml_nodes.line(self._yaml, node, 2)
+        return yaml_nodes.line_of(self._yaml, node, 2)
 
     def text(self, key: str) -> str:
         entry = self._nodes.get(key)
-        if entry is None or yaml_nodes.kind(entry.node) == "null":
+        if entry is None or yaml_nodes.kind_of(entry.node) == "null":
             return ""
         value = scalar(entry.node)
         if value is None:
@@ -347,9 +351,9 @@ class _Reader:
             if key == "date" and entry and not any(p.code == "date" for p in self._problems):
                 self._wrong(entry.line, "date", "'date' is empty; write it as 2026-05-08")
             return None
-        found = day.iso(text)
+        found = day.parse_iso(text)
         if not found and entry:
-            meant = day.guessed(text)
+            meant = day.guess(text)
             cure = f"mem-lint --fix makes it {meant}" if meant else "write it as 2026-05-08"
             self._wrong(entry.line, code, f"'{text[:40]}' is no ISO 8601 date; {cure}")
         return found
@@ -374,9 +378,9 @@ class _Reader:
 
     def _list(self, key: str, cure: str) -> list[Any]:
         entry = self._nodes.get(key)
-        if entry is None or yaml_nodes.kind(entry.node) == "null":
+        if entry is None or yaml_nodes.kind_of(entry.node) == "null":
             return []
-        if yaml_nodes.kind(entry.node) != "seq":
+        if yaml_nodes.kind_of(entry.node) != "seq":
             self._wrong(entry.line, key, f"'{key}' is no list; {cure}")
             return []
         return entry.node.value
@@ -385,7 +389,7 @@ class _Reader:
         entry = self._nodes.get("tags")
         if (
             entry
-            and yaml_nodes.kind(entry.node) == "null"
+            and yaml_nodes.kind_of(entry.node) == "null"
             and re.match(r":[ \t]*#", self._yaml[entry.end :])
         ):
             self._wrong(
@@ -402,7 +406,7 @@ class _Reader:
                     "a tag that is no text; remove it, or write it without its #",
                 )
                 continue
-            if encodes(value):
+            if key_in_tag(value):
                 self._wrong(
                     self._line(node),
                     "tags",
@@ -410,15 +414,17 @@ class _Reader:
                 )
             yield value.strip()
 
-    def triples(self) -> Iterator[Stated]:
+    def triples(self) -> Iterator[StatedTriple]:
         for node in self._list("triples", "write triples: [[subject, predicate, object]]"):
             line = self._line(node)
-            parts = [scalar(each) for each in node.value] if yaml_nodes.kind(node) == "seq" else []
+            parts = (
+                [scalar(each) for each in node.value] if yaml_nodes.kind_of(node) == "seq" else []
+            )
             if len(parts) != 3 or not all(part and part.strip() for part in parts):
                 self._wrong(line, "triples", "no [subject, predicate, object]; write three texts")
                 continue
             stated = Triple(*(str(part).strip() for part in parts))
-            if not triple.predicate(stated.predicate):
+            if not triple.normalize_predicate(stated.predicate):
                 self._wrong(
                     line,
                     "triples",
@@ -427,13 +433,13 @@ class _Reader:
                 continue
             for code, message in _of_triple(stated):
                 self._wrong(line, code, message)
-            yield Stated(stated, line)
+            yield StatedTriple(stated, line)
 
-    def sources(self) -> Iterator[Cited]:
+    def sources(self) -> Iterator[Citation]:
         for node in self._list("sources", "write a list of 'logs/…md:LINE sha256:…'"):
             match = _CITED.match(scalar(node) or "")
             if match:
-                yield Cited(match[1], match[2], self._line(node))
+                yield Citation(match[1], match[2], self._line(node))
             else:
                 self._wrong(
                     self._line(node),
@@ -449,14 +455,14 @@ class _Reader:
             value = scalar(node)
             if value and value.strip():
                 yield value.strip().removeprefix("[[").removesuffix("]]")
-            elif yaml_nodes.kind(node) != "null":
+            elif yaml_nodes.kind_of(node) != "null":
                 self._wrong(
                     self._line(node), key, f"'{key}' is no name of a page; give one, or a list"
                 )
 
 
 def _items(node: Any) -> Iterator[Any]:
-    if yaml_nodes.kind(node) == "seq":
+    if yaml_nodes.kind_of(node) == "seq":
         for each in node.value:
             yield from _items(each)
     else:
@@ -465,10 +471,12 @@ def _items(node: Any) -> Iterator[Any]:
 
 def scalar(node: Any) -> str | None:
     """A value as it is written; None for a list or a mapping."""
-    return node.value if isinstance(node.value, str) and yaml_nodes.kind(node) != "null" else None
+    return (
+        node.value if isinstance(node.value, str) and yaml_nodes.kind_of(node) != "null" else None
+    )
 
 
-def encodes(tag: str) -> tuple[str, str] | None:
+def key_in_tag(tag: str) -> tuple[str, str] | None:
     """The key and the value that a tag says and should not: `user`, `type:user`, `l1` and `tier/L1` do."""
     word = tag.strip().lstrip("#").casefold()
     named, mark, value = word.partition(":") if ":" in word else word.partition("/")
@@ -485,7 +493,7 @@ def encodes(tag: str) -> tuple[str, str] | None:
 
 
 def _of_triple(stated: Triple) -> Iterator[tuple[str, str]]:
-    better = triple.normalised(stated)
+    better = triple.normalize(stated)
     if better.predicate in triple.COPULAS:
         yield (
             "predicate",
@@ -505,10 +513,10 @@ def _of_triple(stated: Triple) -> Iterator[tuple[str, str]]:
 
 def cite(ref: str, content: str) -> str:
     """An entry of `sources` for an event."""
-    return f"{reference.parse(ref)} sha256:{content_digest(content)}"
+    return f"{reference.parse(ref)} sha256:{digest_content(content)}"
 
 
-def content_digest(content: str) -> str:
+def digest_content(content: str) -> str:
     import hashlib
 
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ...ground.errors import BadData
 from . import page, yaml_nodes
-from .page import Split
+from .page import PageParts
 
 _PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
 _RESERVED = frozenset("y yes n no true false on off null nan inf".split())
@@ -43,7 +43,7 @@ def compose(fields: Mapping[str, Any], body: str) -> bytes:
     kept = {key: _plain(value) for key, value in fields.items() if value}
     post = frontmatter.Post(body.strip("\n"), **kept)
     said = json.dumps(kept, ensure_ascii=False, default=str)
-    encoded(said)  # the dumper would escape what no reader takes
+    encode_text(said)  # the dumper would escape what no reader takes
     text = frontmatter.dumps(
         post,
         Dumper=Lines,
@@ -52,10 +52,10 @@ def compose(fields: Mapping[str, Any], body: str) -> bytes:
         width=1 << 30,
         allow_unicode=not _ODD.search(said),
     )
-    return encoded(text + "\n")
+    return encode_text(text + "\n")
 
 
-def encoded(text: str) -> bytes:
+def encode_text(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -71,9 +71,7 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, Sequence) else value
 
 
-def with_fields(
-    data: bytes, path: str, fields: Mapping[str, Any], body: str | None = None
-) -> bytes:
+def set_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | None = None) -> bytes:
     """The page with these keys set (None or empty takes one away) and, if given, another body. BadData when its head cannot be read."""
     parts = page.split(data, path)
     if not parts.headed:
@@ -81,7 +79,7 @@ def with_fields(
             "no head", place=f"{path}:1", cure="begin with a line ---, date:, type: and tier:"
         )
     edits = []
-    entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
+    entries = yaml_nodes.read_entries(parts.yaml, path, 2, aliases=True)
     for key, value in fields.items():
         found = [entry for entry in entries if entry.key == key]
         if len(found) > 1:
@@ -91,13 +89,13 @@ def with_fields(
         if found:
             edits.append(_set(parts, found[0], value))
         elif value:
-            edits.append(added(parts, f"{key}: {text_of(value)}"))
-    made = applied(parts, edits, body)
+            edits.append(add_line(parts, f"{key}: {render_value(value)}"))
+    made = apply_edits(parts, edits, body)
     wanted = [
-        *values(entries, fields),
-        *((key, _value(text_of(value))) for key, value in fields.items() if value),
+        *list_values(entries, fields),
+        *((key, _value(render_value(value))) for key, value in fields.items() if value),
     ]
-    if sorted(wanted, key=repr) != sorted(values(entries_of(made, path)), key=repr):
+    if sorted(wanted, key=repr) != sorted(list_values(read_entries(made, path)), key=repr):
         raise BadData(
             "a head that cannot be changed in place",
             place=f"{path}:1",
@@ -106,21 +104,23 @@ def with_fields(
     return made
 
 
-def entries_of(data: bytes, path: str) -> list[yaml_nodes.Entry]:
+def read_entries(data: bytes, path: str) -> list[yaml_nodes.YamlEntry]:
     """The keys of a page's head; none when it cannot be read."""
     try:
-        return yaml_nodes.entries(page.split(data, path).yaml, path, 2, aliases=True)
+        return yaml_nodes.read_entries(page.split(data, path).yaml, path, 2, aliases=True)
     except BadData:
         return []
 
 
-def values(entries: Sequence[yaml_nodes.Entry], but: Collection[str] = ()) -> list[tuple[str, Any]]:
+def list_values(
+    entries: Sequence[yaml_nodes.YamlEntry], but: Collection[str] = ()
+) -> list[tuple[str, Any]]:
     """Keys and what they hold, to be compared."""
     return [(entry.key, _shape(entry.node)) for entry in entries if entry.key not in but]
 
 
 def _value(text: str) -> Any:
-    return _shape(yaml_nodes.entries(f"x: {text}", "x", 1)[0].node)
+    return _shape(yaml_nodes.read_entries(f"x: {text}", "x", 1)[0].node)
 
 
 def _shape(node: Any) -> Any:
@@ -132,13 +132,13 @@ def _shape(node: Any) -> Any:
     ]
 
 
-def picture(path: str) -> str:
+def render_image(path: str) -> str:
     """What shows a file in a body."""
     name = path.replace("%", "%25")
     return f"![](<{name}>)" if re.search(r"[\s()]", name) else f"![]({name})"
 
 
-def text_of(value: Any) -> str:
+def render_value(value: Any) -> str:
     """A value on one line of YAML."""
     if isinstance(value, str):
         safe = _PLAIN.match(value) and value.lower() not in _RESERVED
@@ -146,10 +146,10 @@ def text_of(value: Any) -> str:
         return value if safe else _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", quoted)
     if isinstance(value, date):
         return value.isoformat()
-    return f"[{', '.join(text_of(each) for each in value)}]"
+    return f"[{', '.join(render_value(each) for each in value)}]"
 
 
-def applied(parts: Split, edits: Sequence[Edit], body: str | None = None) -> bytes:
+def apply_edits(parts: PageParts, edits: Sequence[Edit], body: str | None = None) -> bytes:
     yaml = parts.yaml
     for edit in sorted(edits, reverse=True):
         yaml = yaml[: edit.start] + edit.text.replace("\n", parts.newline) + yaml[edit.end :]
@@ -166,17 +166,17 @@ def applied(parts: Split, edits: Sequence[Edit], body: str | None = None) -> byt
             + body.strip("\n").replace(parts.newline, "\n").replace("\n", parts.newline)
         )
         after += parts.newline
-    return encoded("\ufeff" * parts.marked + parts.text[: parts.at] + yaml + after)
+    return encode_text("\ufeff" * parts.marked + parts.text[: parts.at] + yaml + after)
 
 
-def added(parts: Split, line: str) -> Edit:
+def add_line(parts: PageParts, line: str) -> Edit:
     """A line more, after the last one of the head."""
     end = len(parts.yaml)
     before = "" if not parts.yaml or parts.yaml.endswith("\n") else "\n"
     return Edit(end, end, f"{before}{line}\n")
 
 
-def _set(parts: Split, entry: yaml_nodes.Entry, value: Any) -> Edit:
+def _set(parts: PageParts, entry: yaml_nodes.YamlEntry, value: Any) -> Edit:
     start, end = (entry.start, _end_of_entry(parts.yaml, entry))
     if not value:
         line_end = parts.yaml.find("\n", end)
@@ -191,11 +191,13 @@ def _set(parts: Split, entry: yaml_nodes.Entry, value: Any) -> Edit:
             if parts.yaml[entry.node.start_mark.index - 1 : entry.node.start_mark.index].isspace()
             else " "
         )
-        return Edit(entry.node.start_mark.index, entry.node.end_mark.index, gap + text_of(value))
-    return Edit(entry.end, end, f": {text_of(value)}")
+        return Edit(
+            entry.node.start_mark.index, entry.node.end_mark.index, gap + render_value(value)
+        )
+    return Edit(entry.end, end, f": {render_value(value)}")
 
 
-def _end_of_entry(yaml: str, entry: yaml_nodes.Entry) -> int:
+def _end_of_entry(yaml: str, entry: yaml_nodes.YamlEntry) -> int:
     """Where the text of a value ends, comments after it left out."""
     if entry.aliased:
         return len(yaml) if (end := yaml.find("\n", entry.end)) < 0 else end

@@ -23,7 +23,7 @@ class Target(NamedTuple):
     line: int
 
 
-def links(page: Page) -> list[Target]:
+def find_links(page: Page) -> list[Target]:
     """The pages that a page links to, in order."""
     return [
         Target(name, line)
@@ -32,7 +32,7 @@ def links(page: Page) -> list[Target]:
     ]
 
 
-def images(page: Page) -> list[Target]:
+def find_images(page: Page) -> list[Target]:
     """The files that a page shows, whether in the body or as `image`; addresses of the network are none."""
     if "![" not in page.body:
         return []

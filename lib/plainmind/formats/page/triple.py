@@ -43,7 +43,7 @@ MAIN = 8  # entities from which the largest part is what the others should hang 
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def predicate(text: str) -> str:
+def normalize_predicate(text: str) -> str:
     """snake_case: `uses model`, `usesModel` and `Uses-Model` are `uses_model`."""
     lower = _WORD_ENDS.sub("_", unicodedata.normalize("NFC", text)).lower()
     if lower.isascii() and lower.isidentifier() and "__" not in lower:
@@ -55,16 +55,20 @@ def predicate(text: str) -> str:
     )
 
 
-def entity(text: str) -> str:
+def normalize_entity(text: str) -> str:
     """The name with hyphens for its spaces, its letters as they are."""
     return "-".join(unicodedata.normalize("NFC", text).split())
 
 
-def normalised(triple: Triple) -> Triple:
-    return Triple(entity(triple.subject), predicate(triple.predicate), entity(triple.object))
+def normalize(triple: Triple) -> Triple:
+    return Triple(
+        normalize_entity(triple.subject),
+        normalize_predicate(triple.predicate),
+        normalize_entity(triple.object),
+    )
 
 
-def same(name: str) -> str:
+def comparison_key(name: str) -> str:
     """What two spellings of one name have in common: case, and what stands between its words, do not tell names apart."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "-".join(word for word in re.split(r"[\s_-]+", folded) if word)
@@ -105,9 +109,9 @@ class Health(NamedTuple):
         ]
 
 
-def health(written: Sequence[Triple]) -> Health:
+def check_health(written: Sequence[Triple]) -> Health:
     """What a graph looks like, and what splits it. `written` are triples as the pages have them, not normalised."""
-    graph = [normalised(each) for each in written]
+    graph = [normalize(each) for each in written]
     predicates = Counter(each.predicate for each in graph)
     names: Counter[str] = Counter()
     for each in graph:
@@ -123,7 +127,9 @@ def health(written: Sequence[Triple]) -> Health:
             _root_of,
             "one relation in several words: keep the most frequent",
         ),
-        *_spellings("name", names, same, "one name in several spellings: keep the most frequent"),
+        *_spellings(
+            "name", names, comparison_key, "one name in several spellings: keep the most frequent"
+        ),
         *_orphans(graph, parts),
     ]
     sizes = sorted((len(part) for part in parts), reverse=True)
@@ -147,7 +153,7 @@ def _of_predicates(predicates: Counter[str]) -> Iterable[Concern]:
 
 
 def _spaces(written: Sequence[Triple]) -> Iterable[Concern]:
-    better = {each.predicate: predicate(each.predicate) for each in written}
+    better = {each.predicate: normalize_predicate(each.predicate) for each in written}
     odd = Counter(
         each.predicate
         for each in written

@@ -19,7 +19,7 @@ _KINDS = {
 }
 
 
-class Entry(NamedTuple):
+class YamlEntry(NamedTuple):
     """A key of a mapping, the node of its value, and the key's line in the file."""
 
     key: str
@@ -34,7 +34,9 @@ class Entry(NamedTuple):
         return self.node.start_mark.index < self.end
 
 
-def entries(text: str, path: str, first_line: int, *, aliases: bool = False) -> list[Entry]:
+def read_entries(
+    text: str, path: str, first_line: int, *, aliases: bool = False
+) -> list[YamlEntry]:
     """The keys of a mapping, in order, also those that come twice; [] when there is nothing.
 
     `first_line` is where `text` starts in the file. BadData with `path:line` when it is no mapping, or may not be read.
@@ -72,7 +74,7 @@ def entries(text: str, path: str, first_line: int, *, aliases: bool = False) -> 
             number, at = first_line, 0
         number, at = number + text.count("\n", at, start), start
         found.append(
-            Entry(
+            YamlEntry(
                 key.value if isinstance(key.value, str) else "?",
                 value,
                 number,
@@ -85,7 +87,7 @@ def entries(text: str, path: str, first_line: int, *, aliases: bool = False) -> 
     return found
 
 
-def line(text: str, node: Any, first_line: int) -> int:
+def line_of(text: str, node: Any, first_line: int) -> int:
     """Where a node starts, as `sed` counts: YAML knows more ends of a line than \\n."""
     return _line_of(text, node.start_mark, first_line)
 
@@ -94,7 +96,7 @@ def _line_of(text: str, mark: Any, first_line: int) -> int:
     return first_line + text.count("\n", 0, mark.index)
 
 
-def kind(node: Any) -> str:
+def kind_of(node: Any) -> str:
     """str, int, float, bool, null, timestamp, seq or map; '' for a tag that is none of YAML's own."""
     return node.tag.rpartition(":")[2] if node.tag in _KINDS else ""
 
@@ -134,13 +136,13 @@ def _check_size(root: Any, text: str, path: str, first_line: int) -> None:
     open_: set[int] = set()
 
     def refusal(node: Any, what: str, cure: str) -> BadData:
-        return BadData(what, place=f"{path}:{line(text, node, first_line)}", cure=cure)
+        return BadData(what, place=f"{path}:{line_of(text, node, first_line)}", cure=cure)
 
     def size(node: Any) -> int:
         if id(node) in open_:
             raise refusal(node, "an alias that stands for itself", "write out what it stands for")
         if id(node) not in sizes:
-            if not kind(node):
+            if not kind_of(node):
                 raise refusal(
                     node,
                     f"the tag '{node.tag[:80]}'",

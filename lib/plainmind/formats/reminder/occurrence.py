@@ -25,7 +25,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 @lru_cache(1)
-def london():
+def london_zone():
     """Europe/London of the tzdata package."""
     from zoneinfo import ZoneInfo
 
@@ -38,21 +38,21 @@ def london():
         return ZoneInfo.from_file(file, key="Europe/London")
 
 
-def instant(date: Date, time: Time) -> int:
+def to_instant(date: Date, time: Time) -> int:
     """The instant of a local time, the earlier of two. OverflowError after the last minute of year 9999."""
-    moment = datetime.combine(date, time, london()).replace(fold=0)
+    moment = datetime.combine(date, time, london_zone()).replace(fold=0)
     while moment.utcoffset() < moment.replace(fold=1).utcoffset():  # type: ignore[operator]  # in a gap (PEP 495)
         moment += _MINUTE
     return (moment - _EPOCH) // _MILLISECOND
 
 
 @lru_cache(16)
-def local(instant: int) -> datetime:
+def to_local(instant: int) -> datetime:
     """The local time of an instant, without a zone; before year 1 the first there is. OverflowError after year 9999."""
     try:
         return (
             (_EPOCH + timedelta(milliseconds=instant))
-            .astimezone(london())
+            .astimezone(london_zone())
             .replace(tzinfo=None, fold=0)
         )
     except OverflowError:
@@ -61,12 +61,12 @@ def local(instant: int) -> datetime:
         return datetime.min
 
 
-def occurrence(reminder: Reminder, k: int) -> int | None:
+def find_nth(reminder: Reminder, k: int) -> int | None:
     """The instant of occurrence k, counted from 0; None where there is none."""
     if k < 0 or k and reminder.recur == "none":
         return None
     try:
-        return instant(_day(reminder.date, reminder.recur, k), reminder.time)
+        return to_instant(_day(reminder.date, reminder.recur, k), reminder.time)
     except (OverflowError, ValueError):  # after year 9999
         return None
 
@@ -79,9 +79,9 @@ def _day(first: Date, recur: str, k: int) -> Date:
     return Date(year, month, min(first.day, calendar.monthrange(year, month)[1]))
 
 
-def passed(reminder: Reminder, instant: int) -> int:
+def count_until(reminder: Reminder, instant: int) -> int:
     """How many occurrences are at or before an instant: the number of the first one after it."""
-    today = local(instant).date()
+    today = to_local(instant).date()
     first = reminder.date
     if today < first:  # an occurrence may be moved to a later minute, never to an earlier day
         return 0
@@ -91,28 +91,28 @@ def passed(reminder: Reminder, instant: int) -> int:
         k = (today.year - first.year) * 12 + today.month - first.month
     else:
         k = (today - first).days // (7 if reminder.recur == "weekly" else 1)
-    due = occurrence(reminder, k)
+    due = find_nth(reminder, k)
     return k + 1 if due is not None and due <= instant else k
 
 
-def due(reminder: Reminder, after: int, until: int) -> Iterator[int]:
+def find_between(reminder: Reminder, after: int, until: int) -> Iterator[int]:
     """The occurrences after one instant, up to and with another, in order."""
-    for k in range(passed(reminder, after), passed(reminder, until)):
-        found = occurrence(reminder, k)
+    for k in range(count_until(reminder, after), count_until(reminder, until)):
+        found = find_nth(reminder, k)
         if found is not None:
             yield found
 
 
-def next_after(reminder: Reminder, instant: int) -> int | None:
+def find_next(reminder: Reminder, instant: int) -> int | None:
     """The first occurrence after an instant."""
-    return occurrence(reminder, passed(reminder, instant))
+    return find_nth(reminder, count_until(reminder, instant))
 
 
-def latest_before(
+def find_latest(
     reminder: Reminder, instant: int, after: int | None = None
 ) -> tuple[int, int] | None:
     """The last occurrence at or before an instant, and how many others there are before it (later than `after`)."""
-    count = passed(reminder, instant)
-    first = 0 if after is None else passed(reminder, after)
-    latest = occurrence(reminder, count - 1)
+    count = count_until(reminder, instant)
+    first = 0 if after is None else count_until(reminder, after)
+    latest = find_nth(reminder, count - 1)
     return None if latest is None or count <= first else (latest, count - 1 - first)

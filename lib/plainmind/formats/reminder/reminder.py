@@ -69,7 +69,7 @@ class Reminder(NamedTuple):
     end: int
 
 
-class Problem(NamedTuple):
+class ReminderProblem(NamedTuple):
     """A line that was meant to be a reminder, and is none."""
 
     line: int
@@ -78,15 +78,15 @@ class Problem(NamedTuple):
 
 class Contents(NamedTuple):
     reminders: list[Reminder]
-    problems: list[Problem]
+    problems: list[ReminderProblem]
 
 
-def made(date: datetime.date, time: datetime.time, recur: str, msg: str, id: str) -> Reminder:
+def make(date: datetime.date, time: datetime.time, recur: str, msg: str, id: str) -> Reminder:
     """A reminder that stands in no file yet. BadData for a message the grammar cannot say."""
-    return Reminder(0, date, time, recur, checked_message(msg), id, b"", 0, 0)
+    return Reminder(0, date, time, recur, check_message(msg), id, b"", 0, 0)
 
 
-def checked_message(msg: str) -> str:
+def check_message(msg: str) -> str:
     if not msg.strip():
         raise BadData("the message is empty", cure="say what to be reminded of")
     if found := _UNSAFE.search(msg):
@@ -95,10 +95,12 @@ def checked_message(msg: str) -> str:
     return msg
 
 
-def read(data: bytes) -> Contents:
+def parse(data: bytes) -> Contents:
     """The reminders of a file, in order, and what is wrong with the lines that are none."""
     reminders: list[Reminder] = []
-    problems = [Problem(1, "the file is UTF-16; save it as UTF-8")] if is_utf16(data) else []
+    problems = (
+        [ReminderProblem(1, "the file is UTF-16; save it as UTF-8")] if is_utf16(data) else []
+    )
     seen: dict[str, int] = {}
     start = len(_BOM) if data.startswith(_BOM) else 0
     line, at = 1, start
@@ -115,10 +117,10 @@ def read(data: bytes) -> Contents:
         reminder = _reminder(line, fields, raw, offset, end) if fields else None
         if reminder is None:
             if _MEANT.match(raw):
-                problems.append(Problem(line, _wrong(raw)))
+                problems.append(ReminderProblem(line, _wrong(raw)))
         elif reminder.id and seen.setdefault(reminder.id, line) != line:
             problems.append(
-                Problem(
+                ReminderProblem(
                     line,
                     f"id={reminder.id} is on line {seen[reminder.id]} already, which stands; change or remove it",
                 )
@@ -166,40 +168,40 @@ def _reminder(
 _time = lru_cache(1440)(datetime.time.fromisoformat)
 
 
-def text(reminder: Reminder) -> str:
+def render(reminder: Reminder) -> str:
     """The line as a writer of ours writes it: all fields, in order."""
     msg = reminder.msg.replace("\\", "\\\\").replace('"', '\\"')
     when = f"date={reminder.date.isoformat()} time={reminder.time:%H:%M}"
     return f'- [ ] {when} recur={reminder.recur} msg="{msg}" id={reminder.id}'
 
 
-def with_id(raw: bytes, id: str) -> bytes:
+def add_id(raw: bytes, id: str) -> bytes:
     """A line that has no id, with one; nothing else on it changes."""
     return raw + b" id=" + id.encode()
 
 
-def new_id(draw: Callable[[int], bytes]) -> str:
+def draw_id(draw: Callable[[int], bytes]) -> str:
     """`rid_` and 60 random bits; `draw(n)` gives n random bytes."""
     import base64
 
     return "rid_" + base64.b32encode(draw(10))[:12].decode()
 
 
-def appended(data: bytes, reminder: Reminder) -> bytes:
+def append(data: bytes, reminder: Reminder) -> bytes:
     """`data` with one more line, ended as the file's lines are. BadData for a file in UTF-16."""
     if is_utf16(data):
         raise BadData("the reminders file is UTF-16", cure="save it as UTF-8")
     ending = b"\r\n" if data[: data.rfind(b"\n") + 1].endswith(b"\r\n") else b"\n"
     gap = ending if data and not data.endswith(b"\n") and data != _BOM else b""
-    return data + gap + text(reminder).encode() + ending
+    return data + gap + render(reminder).encode() + ending
 
 
-def replaced(data: bytes, changes: Iterable[tuple[Reminder, bytes]]) -> bytes:
+def replace(data: bytes, changes: Iterable[tuple[Reminder, bytes]]) -> bytes:
     """`data` with other lines for some of its reminders; line endings stay."""
     return _spliced(data, [(r.offset, r.offset + len(r.raw), line) for r, line in changes])
 
 
-def without(data: bytes, gone: Iterable[Reminder]) -> bytes:
+def remove(data: bytes, gone: Iterable[Reminder]) -> bytes:
     """`data` less some of its reminders, with their line endings."""
     return _spliced(data, [(r.offset, r.end, b"") for r in gone])
 

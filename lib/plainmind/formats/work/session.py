@@ -75,21 +75,21 @@ class State(NamedTuple):
     @property
     def started(self) -> int:
         """When its latest run started, ms since the epoch; 0 when it does not say."""
-        return instant(self.fields, "startTime")
+        return read_instant(self.fields, "startTime")
 
     @property
     def ended(self) -> int:
-        return instant(self.fields, "endTime")
+        return read_instant(self.fields, "endTime")
 
 
-def instant(fields: Fields, key: str) -> int:
+def read_instant(fields: Fields, key: str) -> int:
     return clock.parse(fields[key]) if fields.get(key) else 0
 
 
 # --- names
 
 
-def checked_session(id: str) -> str:
+def check_session(id: str) -> str:
     """A session's name as given, or BadData."""
     if not _SESSION.match(id):
         raise BadData(
@@ -98,7 +98,7 @@ def checked_session(id: str) -> str:
     return id
 
 
-def checked_agent(name: str) -> str:
+def check_agent(name: str) -> str:
     """An agent's name as given, or BadData. One that ends in a status would be read as a dependency on another."""
     if not _AGENT.match(name) or name.rpartition("-")[2] in STATUSES and "-" in name:
         cure = "use small letters, digits, '-' and '_', at most 64, and no status at the end"
@@ -110,7 +110,7 @@ def is_session(name: str) -> bool:
     return bool(_SESSION.match(name))
 
 
-def second(id: str) -> int:
+def second_of(id: str) -> int:
     """The unix time in a session's name."""
     return int(id.removeprefix("session-"))
 
@@ -118,7 +118,7 @@ def second(id: str) -> int:
 def agent_of(name: str) -> str | None:
     """The agent whose state a file of that name is, None when it is none."""
     try:
-        return checked_agent(name.removesuffix(".json")) if name.endswith(".json") else None
+        return check_agent(name.removesuffix(".json")) if name.endswith(".json") else None
     except BadData:
         return None
 
@@ -140,7 +140,7 @@ def parse(data: bytes, path: str) -> State:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadData("no UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
     try:
-        fields = strict_json.read(text)
+        fields = strict_json.parse(text)
         _check(fields, path)
     except BadData as error:
         error.place = f"{path}:{error.place}".removesuffix(":")
@@ -150,7 +150,7 @@ def parse(data: bytes, path: str) -> State:
 
 def render(state: State) -> bytes:
     """The file's bytes. BadData when they would be too many."""
-    data = strict_json.write(state.fields)
+    data = strict_json.render(state.fields)
     if len(data) > MOST:
         what = f"the state would have {len(data)} bytes"
         raise BadData(
@@ -231,7 +231,7 @@ def _check_status(value: Any, place: str) -> None:
 def _check_agent(value: Any, place: str) -> None:
     _check_text(value, place)
     try:
-        checked_agent(value)
+        check_agent(value)
     except BadData as error:
         raise BadData(f"{place}: {error.what}", cure=error.cure) from None
 
@@ -257,7 +257,7 @@ def _told(value: Any) -> str:
 # --- changes: each gives the fields of the state after it
 
 
-def started(
+def start_state(
     old: Fields | None,
     id: str,
     agent: str,
@@ -270,7 +270,7 @@ def started(
         "agentName": agent, "status": status, "sessionId": id, "targetRepo": None, "startTime": None, "endTime": None,
         "completedTasks": [], "artifacts": {}, "nextSteps": [],
     }  # fmt: skip
-    start = clock.text(now) if status != "pending" else fields.get("startTime")
+    start = clock.to_text(now) if status != "pending" else fields.get("startTime")
     return {
         **fields,
         "status": status,
@@ -280,11 +280,11 @@ def started(
     }
 
 
-def ended(old: Fields, now: int, status: str = "completed") -> Fields:
-    return {**old, "status": status, "endTime": clock.text(now)}
+def end_state(old: Fields, now: int, status: str = "completed") -> Fields:
+    return {**old, "status": status, "endTime": clock.to_text(now)}
 
 
-def with_task(
+def add_task(
     old: Fields, description: str, file: str | None = None, status: str = "completed"
 ) -> Fields:
     """A task more; one with the same description and file gets the status."""
@@ -293,13 +293,13 @@ def with_task(
     return {**old, "completedTasks": _joined(old, "completedTasks", task, ("description", "file"))}
 
 
-def with_artifacts(old: Fields, artifacts: Fields) -> Fields:
+def add_artifacts(old: Fields, artifacts: Fields) -> Fields:
     made = {**(old.get("artifacts") or {}), **artifacts}
     strict_json.check_depth(made, strict_json.DEEPEST - 1)  # it is one level down in the file
     return {**old, "artifacts": made}
 
 
-def with_step(
+def add_step(
     old: Fields,
     agent: str,
     action: str,
@@ -310,18 +310,18 @@ def with_step(
     """A step more; one for the same agent with the same action is asked for again."""
     _check_text(action, "action")
     step = {
-        "agent": checked_agent(agent), "action": action, "priority": priority,
-        "dependencies": list(dict.fromkeys("-".join(dependency(name)) for name in after)), "addedTime": clock.text(now),
+        "agent": check_agent(agent), "action": action, "priority": priority,
+        "dependencies": list(dict.fromkeys("-".join(parse_dependency(name)) for name in after)), "addedTime": clock.to_text(now),
     }  # fmt: skip
     return {**old, "nextSteps": _joined(old, "nextSteps", step, ("agent", "action"))}
 
 
-def with_phase(old: Fields, phase: str) -> Fields:
+def set_phase(old: Fields, phase: str) -> Fields:
     _check_text(phase, "phase")
     return {**old, "phase": phase}
 
 
-def dependency(text: str) -> tuple[str, str]:
+def parse_dependency(text: str) -> tuple[str, str]:
     """`backend-completed` is the agent and the status it waits for; an agent alone is waited for until it completed."""
     agent, _, status = text.rpartition("-")
     return (agent, status) if agent and status in STATUSES else (text, "completed")

@@ -16,7 +16,7 @@ Pure: states in, steps out. Where a file of another program has no addedTime, th
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .session import PRIORITIES, State, dependency, instant
+from .session import PRIORITIES, State, parse_dependency, read_instant
 
 
 class Step(NamedTuple):
@@ -36,12 +36,12 @@ class Open(NamedTuple):
     unmet: tuple[str, ...]
 
 
-def steps(states: Iterable[State]) -> list[Step]:
+def collect_steps(states: Iterable[State]) -> list[Step]:
     """Every step of a session, as its states name them."""
     found = []
     for state in states:
         for step in state.fields.get("nextSteps") or ():
-            added = instant(step, "addedTime") or state.started
+            added = read_instant(step, "addedTime") or state.started
             after = tuple(step.get("dependencies") or ())
             found.append(
                 Step(
@@ -56,10 +56,10 @@ def steps(states: Iterable[State]) -> list[Step]:
     return found
 
 
-def open_steps(states: Iterable[State]) -> list[Open]:
+def find_open_steps(states: Iterable[State]) -> list[Open]:
     """The steps that are open: those that are ready first, by priority; else in the order of the states."""
     by_agent = {state.agent: state for state in states}
-    all_steps = steps(by_agent.values())
+    all_steps = collect_steps(by_agent.values())
     found = [looked_at for step in all_steps if (looked_at := _look(step, by_agent, all_steps))]
     return sorted(found, key=lambda each: (_STATES.index(each.state), _rank(each.step.priority)))
 
@@ -86,7 +86,7 @@ def _look(step: Step, states: dict[str, State], all_steps: list[Step]) -> Open |
 
 def _met(name: str, step: Step, states: dict[str, State], all_steps: list[Step]) -> int | None:
     """Since when a dependency is met, ms since the epoch; None when it is not."""
-    agent, status = dependency(name)
+    agent, status = parse_dependency(name)
     state = states.get(agent)
     if state is None:
         return None

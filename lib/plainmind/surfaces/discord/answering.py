@@ -193,7 +193,7 @@ class Answering:
     async def _dead(self, of: list[Incoming], why: str, text: str = "") -> None:
         """A line for a person to find, about what had no answer or could not be posted."""
         line = {
-            "at": clock.text(clock.system_now()),
+            "at": clock.to_text(clock.system_now()),
             "context": of[0].context,
             "of": [m.id for m in of],
             "why": why,

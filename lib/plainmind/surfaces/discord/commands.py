@@ -249,7 +249,7 @@ def _backlog(outcome: Outcome) -> str:
 def _last(tools: "Tools", context: str) -> str:
     """The reference of the last message of a context. Failure when there is none."""
     path = tools.home.current_window(context)
-    for block in reversed(reader.window(tools.home, path).blocks() if path else []):
+    for block in reversed(reader.read_window(tools.home, path).blocks() if path else []):
         if block.role == "user":
             return f"{path}:{block.line}"
     raise BadData("nothing has been said here yet; give a text")
@@ -261,7 +261,7 @@ def _logged(tools: "Tools", context: str, message: discord.Message) -> str:
     asked = message.reference.message_id if mine and message.reference else message.id
     id = str(asked or "")
     for name in reversed(tools.home.windows(context) if id else []):
-        opened = reader.window(tools.home, f"logs/{context}/{name}")
+        opened = reader.read_window(tools.home, f"logs/{context}/{name}")
         if id.encode() not in opened.data:
             continue
         for block in opened.blocks():

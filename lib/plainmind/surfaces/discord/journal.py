@@ -50,7 +50,7 @@ class Journal:
                     )
                 except BaseException as error:
                     # never an OSError, which elsewhere means that Discord may be tried again
-                    failure = files.failure(error) if isinstance(error, OSError) else error
+                    failure = files.to_failure(error) if isinstance(error, OSError) else error
                     for _, written in batch:
                         written.set_exception(failure)
                         written.exception()  # whoever was cancelled does not ask for it any more

@@ -45,7 +45,7 @@ class Life:
         path = self.home.path("relay", "alive")
         files.make_folder(os.path.dirname(path))
         with open(f"{path}.new", "w", encoding="utf-8") as file:
-            file.write(f"{clock.text(clock.system_now())} {os.getpid()}\n")
+            file.write(f"{clock.to_text(clock.system_now())} {os.getpid()}\n")
         os.replace(f"{path}.new", path)  # lost with the power: nothing is alive then
 
     def keep_cursor(self, cursor: int) -> None:

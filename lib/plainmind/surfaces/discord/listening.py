@@ -126,7 +126,7 @@ def event(message: Incoming, **meta: Any) -> dict[str, Any]:
     text = message.text + "".join(f"\n(attached: {found.name})" for found in message.attached)
     return {
         "role": "user", "content": text, "author": message.author, "id": f"discord-{message.id}",
-        "timestamp": clock.text(snowflake.instant(message.id)),
+        "timestamp": clock.to_text(snowflake.instant(message.id)),
         "meta": {"author_id": str(message.author_id), "message_id": str(message.id), **meta},
     }  # fmt: skip
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from ...ground import files, stream
 from ...ground.errors import BadData, Failure
-from ...ground.paths import checked_context
-from .writer import Draft, Log, draft_from_json
+from ...ground.paths import check_context
+from .writer import EventDraft, Log, draft_from_json
 
 EVENTS = 4000  # a batch ends at so many events,
 BYTES = (
@@ -19,11 +19,11 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
     `session` gives the clock and takes reports (cli.Session).
     """
     if context is not None:
-        checked_context(context)
+        check_context(context)
     skipped = 0
     failed: set[str] = set()
     for batch in _batches(lines):
-        drafts: list[tuple[str, Draft]] = []
+        drafts: list[tuple[str, EventDraft]] = []
         for number, line in batch:
             try:
                 named, draft = draft_from_json(line, session.now)
@@ -38,7 +38,7 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
     return 0
 
 
-def _append(log: Log, drafts: list[tuple[str, Draft]], failed: set[str], session) -> int:
+def _append(log: Log, drafts: list[tuple[str, EventDraft]], failed: set[str], session) -> int:
     """Write a batch, context by context. One that `failed` gets nothing more: its events stay in order."""
     places: dict[str, list[int]] = {}
     for number, (context, _) in enumerate(drafts):
@@ -54,7 +54,7 @@ def _append(log: Log, drafts: list[tuple[str, Draft]], failed: set[str], session
             Failure,
             OSError,
         ) as failure:  # the other contexts' events are written, and acknowledged
-            session.report(failure if isinstance(failure, Failure) else files.failure(failure))
+            session.report(failure if isinstance(failure, Failure) else files.to_failure(failure))
             failed.add(context)
             continue
         for number, written in zip(numbers, done):

@@ -7,7 +7,7 @@ from ...ground.errors import NoInput
 from ...ground.paths import Home
 
 
-def all_pins(home: Home) -> list[pins.Pin]:
+def read_pins(home: Home) -> list[pins.Pin]:
     return pins.parse(_read(home))
 
 
@@ -20,22 +20,24 @@ def pin(home: Home, event: Event) -> None:
         if known:
             files.sync_path(home.pins)  # whoever wrote it may have been killed before that
         else:
-            files.append(home.pins, pins.addition(data, event.ref, note(event.content)))
-        files.settle(home.path("pins"))
+            files.append(
+                home.pins, pins.render_addition(data, event.ref, make_excerpt(event.content))
+            )
+        files.sync_with_parent(home.path("pins"))
 
 
 def unpin(home: Home, path: str, line: int) -> None:
     """Remove a pin by what it points at. NoInput when it is not pinned."""
     with files.lock(home.lock):
         exchange.recover(home.pins)
-        if not any((p.path, p.line) == (path, line) for p in all_pins(home)):
+        if not any((p.path, p.line) == (path, line) for p in read_pins(home)):
             raise NoInput(
                 f"'{path}:{line}' is not pinned", cure="list the pins with mem-pin --list"
             )
-        exchange.edit(home.pins, lambda data: pins.without_pin(data, path, line))
+        exchange.edit(home.pins, lambda data: pins.remove(data, path, line))
 
 
-def note(content: str, width: int = 72) -> str:
+def make_excerpt(content: str, width: int = 72) -> str:
     """The start of a content on one line: for a human's eye, never read back."""
     words = " ".join(
         "".join(c if c.isprintable() else " " for c in content).replace("![", "! [").split()

@@ -8,7 +8,7 @@ from ...formats import reference
 from ...formats.log import event as events
 from ...ground import files
 from ...ground.errors import NoInput, NotPermitted
-from ...ground.paths import Home, window_order
+from ...ground.paths import Home, window_sort_key
 
 
 class Window(NamedTuple):
@@ -17,15 +17,15 @@ class Window(NamedTuple):
     path: str
     context: str
     data: bytes
-    entries: list[events.Block | events.Gap]
+    entries: list[events.RawEvent | events.Gap]
 
-    def blocks(self) -> list[events.Block]:
-        return [entry for entry in self.entries if isinstance(entry, events.Block)]
+    def blocks(self) -> list[events.RawEvent]:
+        return [entry for entry in self.entries if isinstance(entry, events.RawEvent)]
 
-    def event(self, block: events.Block) -> events.Event:
-        return events.event(block, self.path, self.context)
+    def event(self, block: events.RawEvent) -> events.Event:
+        return events.decode(block, self.path, self.context)
 
-    def text(self, block: events.Block) -> bytes:
+    def text(self, block: events.RawEvent) -> bytes:
         """The event as it stands in the file, without the blank line after it."""
         return self.data[block.offset : block.end - 1]
 
@@ -35,7 +35,7 @@ def context_of(path: str) -> str:
     return "/".join(path.split("/")[1:3])
 
 
-def window(home: Home, path: str) -> Window:
+def read_window(home: Home, path: str) -> Window:
     """A window by its path, absolute or relative to the home. NoInput, NotPermitted."""
     part = home.relative(path)
     pieces = part.split(os.sep)
@@ -51,11 +51,11 @@ def window(home: Home, path: str) -> Window:
             f"no such window: '{path}'", cure="list them with: ls $MIND_HOME/logs/*/*"
         ) from None
     except OSError as error:
-        raise files.failure(error) from None
+        raise files.to_failure(error) from None
     return Window(part, context_of(part), data, events.scan(data))
 
 
-def at(opened: Window, line: int, end_line: int) -> list[events.Block]:
+def find_events(opened: Window, line: int, end_line: int) -> list[events.RawEvent]:
     """The blocks that have a line from `line` to `end_line`. NoInput when there is none."""
     found = [b for b in opened.blocks() if b.line <= end_line and b.end_line >= line]
     if not found:
@@ -67,21 +67,21 @@ def at(opened: Window, line: int, end_line: int) -> list[events.Block]:
     return found
 
 
-def around(opened: Window, line: int, end_line: int, margin: int) -> list[events.Block]:
+def find_around(opened: Window, line: int, end_line: int, margin: int) -> list[events.RawEvent]:
     """The blocks at a range of lines, with `margin` more before and after."""
-    blocks, wanted = opened.blocks(), at(opened, line, end_line)
+    blocks, wanted = opened.blocks(), find_events(opened, line, end_line)
     first, last = blocks.index(wanted[0]), blocks.index(wanted[-1])
     return blocks[max(0, first - margin) : last + margin + 1]
 
 
-def event_at(home: Home, text: str) -> events.Event:
+def read_event(home: Home, text: str) -> events.Event:
     """The one event a reference points at (or into)."""
     ref = reference.parse(text)
-    opened = window(home, ref.path)
-    return opened.event(at(opened, ref.line, ref.line)[0])
+    opened = read_window(home, ref.path)
+    return opened.event(find_events(opened, ref.line, ref.line)[0])
 
 
-def all_windows(home: Home) -> Iterator[str]:
+def list_windows(home: Home) -> Iterator[str]:
     """Paths of all windows, relative to the home, in the order they were started."""
     found = []
     try:
@@ -97,7 +97,7 @@ def all_windows(home: Home) -> Iterator[str]:
             if context.is_dir():
                 place = f"{surface.name}/{context.name}"
                 found += [
-                    (window_order(name), f"logs/{place}/{name}") for name in home.windows(place)
+                    (window_sort_key(name), f"logs/{place}/{name}") for name in home.windows(place)
                 ]
     for _, path in sorted(found):
         yield path

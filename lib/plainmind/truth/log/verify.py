@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...formats.log import event as events
-from ...formats.log import heads
+from ...formats.log import window_heads
 from ...ground import files
 from ...ground.errors import BadData, NoInput, NotPermitted
 from ...ground.paths import Home
@@ -18,12 +18,12 @@ class Finding(NamedTuple):
     message: str
 
 
-def verify(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
+def verify_windows(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
     """What is wrong with these windows (all there are, when none is named)."""
     journal = _heads(home)
-    for path in paths or sorted(set(reader.all_windows(home)) | set(journal)):
+    for path in paths or sorted(set(reader.list_windows(home)) | set(journal)):
         try:
-            opened = reader.window(home, path)
+            opened = reader.read_window(home, path)
         except (NoInput, NotPermitted):
             if paths:
                 raise
@@ -31,14 +31,14 @@ def verify(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
             continue
         yield from _window(opened, journal.get(opened.path, []), key)
     if not paths:
-        yield from pins(home)
+        yield from verify_pins(home)
 
 
-def pins(home: Home) -> Iterator[Finding]:
+def verify_pins(home: Home) -> Iterator[Finding]:
     """Pins that point nowhere."""
-    for pin in pinning.all_pins(home):
+    for pin in pinning.read_pins(home):
         try:
-            reader.event_at(home, pin.ref)
+            reader.read_event(home, pin.ref)
         except (NoInput, NotPermitted, BadData):
             yield Finding(
                 "pins/pins.md",
@@ -48,9 +48,11 @@ def pins(home: Home) -> Iterator[Finding]:
             )
 
 
-def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Iterator[Finding]:
+def _window(
+    opened: reader.Window, known: list[window_heads.WindowHead], key: bytes
+) -> Iterator[Finding]:
     name = opened.path.rsplit("/", 1)[-1].removesuffix(".md")
-    if events.title_of(opened.data) != (opened.context, name):
+    if events.parse_title(opened.data) != (opened.context, name):
         yield Finding(opened.path, 1, "title", f"the title is not '# {opened.context} {name}'")
     previous = events.first_digest(opened.context, name)
     unkeyed = 0
@@ -61,8 +63,8 @@ def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Itera
                 yield finding
             continue
         header = events.header_without_digest(entry)
-        if events.chain(previous, header, entry.body, key) != entry.digest:
-            if key and events.chain(previous, header, entry.body) == entry.digest:
+        if events.chain_digest(previous, header, entry.body, key) != entry.digest:
+            if key and events.chain_digest(previous, header, entry.body) == entry.digest:
                 unkeyed = unkeyed or entry.line
             else:
                 hint = "" if key else ", or MIND_KEY is not set"
@@ -92,14 +94,14 @@ def _window(opened: reader.Window, known: list[heads.Head], key: bytes) -> Itera
 
 
 def _gap(
-    opened: reader.Window, gap: events.Gap, after: events.Block | events.Gap | None
+    opened: reader.Window, gap: events.Gap, after: events.RawEvent | events.Gap | None
 ) -> Finding | None:
     if after is None:
         return Finding(
             opened.path, gap.line, "torn", f"{gap.lines}: a torn write; the next append closes it"
         )
-    if isinstance(after, events.Block) and after.role == "system":
-        torn = events.meta_of(after).get("torn")
+    if isinstance(after, events.RawEvent) and after.role == "system":
+        torn = events.parse_meta(after).get("torn")
         if (
             isinstance(torn, list)
             and len(torn) == 2
@@ -110,11 +112,11 @@ def _gap(
     return Finding(opened.path, gap.line, "grammar", f"{gap.lines}: no event")
 
 
-def _heads(home: Home) -> dict[str, list[heads.Head]]:
+def _heads(home: Home) -> dict[str, list[window_heads.WindowHead]]:
     """Every head of every window: an append after a rollback does not hide it."""
-    journal: dict[str, list[heads.Head]] = {}
+    journal: dict[str, list[window_heads.WindowHead]] = {}
     try:
-        for head in heads.parse(files.read(home.heads)):
+        for head in window_heads.parse(files.read(home.heads)):
             journal.setdefault(head.window, []).append(head)
     except FileNotFoundError:
         pass

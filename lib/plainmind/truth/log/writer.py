@@ -10,10 +10,10 @@ import os
 from typing import Any, NamedTuple
 
 from ...formats.log import event as events
-from ...formats.log import heads
+from ...formats.log import window_heads
 from ...ground import clock, files
 from ...ground.errors import BadData, InputOutput
-from ...ground.paths import Home, checked_context
+from ...ground.paths import Home, check_context
 from ...ground.stream import encode
 
 LARGE = 256 * 1024  # bytes of a tool's result that are kept in the log as they are
@@ -21,7 +21,7 @@ KEPT = 8 * 1024  # bytes of its head, and of its tail, when it is larger
 LIMIT = 16 * 1024 * 1024  # bytes of any other event
 
 
-class Draft(NamedTuple):
+class EventDraft(NamedTuple):
     """An event that is still to be written. `instant` in ms since the epoch."""
 
     instant: int
@@ -30,7 +30,7 @@ class Draft(NamedTuple):
     meta: dict[str, Any]
 
 
-class Written(NamedTuple):
+class AppendResult(NamedTuple):
     ref: str
     fresh: bool  # False: its id was in the context already, and `ref` is where
 
@@ -51,7 +51,7 @@ class Log:
         self._ids: dict[str, _Ids] = {}
         self._settled: set[str] = set()
 
-    def append(self, context: str, drafts: list[Draft], now: int) -> list[Written]:
+    def append(self, context: str, drafts: list[EventDraft], now: int) -> list[AppendResult]:
         """Write the drafts as one block of bytes, in order, to the context's current window.
 
         One fsync for all. A draft whose meta has an `id` that the context knows is not written again.
@@ -77,7 +77,7 @@ class Log:
                 window,
                 context,
                 b"",
-                heads.Head(window.path, window.size, 1, window.tail.digest),
+                window_heads.WindowHead(window.path, window.size, 1, window.tail.digest),
                 new=True,
             )
             if ended:
@@ -86,35 +86,35 @@ class Log:
 
     def _check(self, context: str) -> None:
         """A context that may be, and that no link leads out of the home."""
-        self.home.relative(f"logs/{checked_context(context)}/window.md")
+        self.home.relative(f"logs/{check_context(context)}/window.md")
 
     def _write(
         self,
         window: _Window,
         context: str,
-        drafts: list[Draft],
+        drafts: list[EventDraft],
         known: "_Ids | None",
         now: int,
         new: bool,
-    ) -> list[Written]:
+    ) -> list[AppendResult]:
         parts, digest, line = [], window.tail.digest, window.lines + 1
         if window.tail.torn:
             parts.append(window.tail.closing)
             line += window.tail.closing.count(b"\n")
             drafts = [_torn_notice(window.tail.torn, now), *drafts]
-        written: list[Written] = []
+        written: list[AppendResult] = []
         last = line
         for draft in drafts:
             id = _id(draft.meta)
             if id and known and id in known.refs:
-                written.append(Written(known.refs[id], False))
+                written.append(AppendResult(known.refs[id], False))
                 continue
             block, digest = events.render(
                 digest, draft.instant, draft.role, draft.content, draft.meta, self.key
             )
             parts.append(block)
             ref = f"{window.path}:{line}"
-            written.append(Written(ref, True))
+            written.append(AppendResult(ref, True))
             if id and known:
                 known.refs[id] = ref
             last = line
@@ -127,7 +127,13 @@ class Log:
                 - ({window.path} if data else set())
             )
             if data:
-                self._put(window, context, data, heads.Head(window.path, size, last, digest), new)
+                self._put(
+                    window,
+                    context,
+                    data,
+                    window_heads.WindowHead(window.path, size, last, digest),
+                    new,
+                )
         except BaseException:
             self._ids.pop(context, None)
             self._windows.pop(window.path, None)
@@ -141,11 +147,13 @@ class Log:
                 known.read[window.path] = size
         return written[1:] if window.tail.torn else written
 
-    def _put(self, window: _Window, context: str, data: bytes, head: heads.Head, new: bool) -> None:
+    def _put(
+        self, window: _Window, context: str, data: bytes, head: window_heads.WindowHead, new: bool
+    ) -> None:
         """The window's new bytes, then the journal's line; a failure of either takes both back."""
         full = self.home.path(window.path)
         if new:
-            files.create(full, events.title(context, _stem(window.path)) + data)
+            files.create(full, events.render_title(context, _stem(window.path)) + data)
         else:
             files.append(full, data)
         try:
@@ -171,25 +179,27 @@ class Log:
             full = self.home.path(path)
             files.sync_path(full)
             data = files.read(full)
-            last = [entry for entry in events.scan(data) if isinstance(entry, events.Block)][-1]
-            self._journal(heads.Head(path, len(data), last.line, last.digest))
+            last = [entry for entry in events.scan(data) if isinstance(entry, events.RawEvent)][-1]
+            self._journal(window_heads.WindowHead(path, len(data), last.line, last.digest))
             self._settled.add(path)
 
-    def _journal(self, head: heads.Head) -> None:
+    def _journal(self, head: window_heads.WindowHead) -> None:
         files.make_folder(os.path.dirname(self.home.heads))
-        files.append(self.home.heads, heads.render(head), durable=False)
+        files.append(self.home.heads, window_heads.render(head), durable=False)
 
     def _unborn(self, context: str, now: int) -> _Window:
         """The next window of a context. Its name sorts after all there are, even when the clock went back."""
         names = self.home.windows(context)
-        stamp = clock.stamp(now)
+        stamp = clock.to_stamp(now)
         if names:
             newest, _, number = names[-1].removesuffix(".md").partition("_")
             if stamp <= newest:
                 stamp = f"{newest}_{int(number or 0) + 1:04d}"
         path = f"logs/{context}/{stamp}.md"
         first = events.first_digest(context, stamp)
-        return _Window(path, len(events.title(context, stamp)), 2, events.Tail(first, None, b""))
+        return _Window(
+            path, len(events.render_title(context, stamp)), 2, events.Tail(first, None, b"")
+        )
 
     def _state(self, path: str, context: str) -> _Window:
         full = self.home.path(path)
@@ -209,7 +219,7 @@ class Log:
             cut = data.find(b"\n## ") + 1 if start else 0
             if not start or cut:
                 # lines are counted from the end of the file, so that only its tail is parsed
-                tail = events.tail(data[cut:], lines + 1 - data.count(b"\n", cut), first)
+                tail = events.read_tail(data[cut:], lines + 1 - data.count(b"\n", cut), first)
                 if tail:
                     return _Window(path, size, lines, tail)
             if not start:
@@ -231,14 +241,14 @@ class Log:
                 continue
             line = files.count_lines(full, start) + 1
             for block in events.scan(files.read(full, start, size - start), line):
-                if isinstance(block, events.Block) and b'"id":' in block.meta:
-                    id = _id(events.meta_of(block))
+                if isinstance(block, events.RawEvent) and b'"id":' in block.meta:
+                    id = _id(events.parse_meta(block))
                     if id:
                         known.refs.setdefault(id, f"{path}:{block.line}")
             known.read[path] = size
         return known
 
-    def bounded(self, draft: Draft) -> Draft:
+    def bounded(self, draft: EventDraft) -> EventDraft:
         """The draft, with a large tool result moved to a file of its own that the meta names.
 
         BadData when it is larger than any event may be.
@@ -256,12 +266,12 @@ class Log:
             return draft
         name = f"work/logs/tool-{hashlib.sha256(data).hexdigest()[:16]}.txt"
         if os.path.exists(self.home.path(name)):
-            files.settle(
+            files.sync_with_parent(
                 self.home.path("work", "logs")
             )  # whoever wrote it may have been killed before that
         else:
             files.replace(self.home.path(name), data)
-        content = shortened(data, KEPT, f"the whole is in {name}")
+        content = shorten(data, KEPT, f"the whole is in {name}")
         return draft._replace(
             content=content, meta={**draft.meta, "bytes": len(data), "full": name}
         )
@@ -278,7 +288,7 @@ class _Ids(NamedTuple):
     read: dict[str, int]  # window -> bytes read
 
 
-def shortened(data: bytes, kept: int, where: str) -> str:
+def shorten(data: bytes, kept: int, where: str) -> str:
     """Head and tail of `data`, cut between characters, with a line between that says how much is left out."""
     head = data[:kept].decode("utf-8", "ignore")
     tail = data[-kept:].decode("utf-8", "ignore")
@@ -293,7 +303,7 @@ def encode_any(content: str) -> bytes:
         return content.encode("utf-8", "surrogatepass")
 
 
-def draft_from_json(line: bytes, now: int) -> tuple[str | None, Draft]:
+def draft_from_json(line: bytes, now: int) -> tuple[str | None, EventDraft]:
     """(context or None, draft) from one line of `mem-append --jsonl`. BadData says what is wrong.
 
     Keys: timestamp, role, content; author, context, meta, id. Others are passed over, so that what
@@ -325,16 +335,16 @@ def draft_from_json(line: bytes, now: int) -> tuple[str | None, Draft]:
             full[name] = str(extra)
     if meta:
         full.update((k, v) for k, v in meta.items() if k not in full)
-        events.metadata(full)  # one that cannot be written is this line's fault, not its batch's
+        events.render_meta(full)  # one that cannot be written is this line's fault, not its batch's
     context = get("context")
     if context is not None:
-        checked_context(context if type(context) is str else repr(context))
+        check_context(context if type(context) is str else repr(context))
     stamp = get("timestamp")
-    return context, Draft(now if stamp is None else clock.parse(stamp), role, content, full)
+    return context, EventDraft(now if stamp is None else clock.parse(stamp), role, content, full)
 
 
-def _torn_notice(torn: events.Gap, now: int) -> Draft:
-    return Draft(
+def _torn_notice(torn: events.Gap, now: int) -> EventDraft:
+    return EventDraft(
         now,
         "system",
         f"A write was cut off at {torn.lines}; it was never acknowledged.",

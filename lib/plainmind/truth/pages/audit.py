@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...formats import day
-from ...formats.log import injected
+from ...formats.log import injected_blocks
 from ...formats.page import likeness, page
 from ...ground import clock, files
 from ...ground.errors import Failure
 from ...ground.paths import Home
 from ..log.verify import Finding
-from . import maintenance, pages
+from . import maintenance, page_files
 
 KINDS = ("duplicate", "near-duplicate", "recalled", "secret", "unreadable", "unused")
 UNUSED_DAYS = 30
@@ -35,24 +35,24 @@ LONGEST_LINE = 1 << 20  # of a line, that is looked at
 _OWN = ("raw/maintenance-log/",)
 
 
-class Counted(NamedTuple):
+class Survey(NamedTuple):
     """What there is, by name, in the order in which it is told; and what should not be there."""
 
     counts: dict[str, int | str]
     findings: list[Finding]
 
 
-def look(home: Home, now: int, mask: Callable[[str], str]) -> Counted:
+def survey(home: Home, now: int, mask: Callable[[str], str]) -> Survey:
     counts: dict[str, int | str] = {}
     findings: list[Finding] = []
-    last = maintenance.audit(home, now)
-    counts["last audit"] = clock.text(last.time)[:10] if last.time else "never"
+    last = maintenance.read_audit(home, now)
+    counts["last audit"] = clock.to_text(last.time)[:10] if last.time else "never"
     counts["writes since"] = last.writes
     counts["overdue"] = "yes" if last.overdue else "no"
     known: dict[str, page.Page] = {}
-    for path in pages.paths(home, (pages.KNOWLEDGE,)):
+    for path in page_files.list_paths(home, (page_files.KNOWLEDGE,)):
         try:
-            known[path] = pages.read(home, path)
+            known[path] = page_files.read_page(home, path)
         except (OSError, Failure) as error:
             findings.append(_unreadable(path, error))
     unread = len(findings)
@@ -64,13 +64,13 @@ def look(home: Home, now: int, mask: Callable[[str], str]) -> Counted:
     for kind, number in sorted(Counter(f"pages {each.type} {each.tier}" for each in sound).items()):
         counts[kind] = number
     counts["pages unreadable"] = len(known) - len(sound) + unread
-    counts["forgotten"] = sum(1 for _ in maintenance.tombstones(home))
+    counts["forgotten"] = sum(1 for _ in maintenance.read_tombstones(home))
     findings += _of_raw(home, mask, counts)
     findings += _near(home)
     findings += _unused(home, known, now)
     for kind in KINDS:
         counts[kind] = sum(1 for each in findings if each.code == kind)
-    return Counted(
+    return Survey(
         counts, sorted(findings, key=lambda each: (KINDS.index(each.code), each.path, each.line))
     )
 
@@ -113,7 +113,7 @@ def _unreadable(path: str, error: OSError | Failure) -> Finding:
         path,
         1,
         "unreadable",
-        f"cannot be read: {(files.failure(error) if isinstance(error, OSError) else error).what}",
+        f"cannot be read: {(files.to_failure(error) if isinstance(error, OSError) else error).what}",
     )
 
 
@@ -161,26 +161,26 @@ def _line(
 
 
 def _is_recalled(text: str) -> bool:
-    return "INJECTED_CONTEXT_" in text or injected.without_recalled_lines(text) != text
+    return "INJECTED_CONTEXT_" in text or injected_blocks.strip_recalled_lines(text) != text
 
 
 def _near(home: Home) -> Iterator[Finding]:
     bodies = {}
-    for path in pages.paths(home, (pages.OBSERVATIONS, pages.COMPACTION)):
+    for path in page_files.list_paths(home, (page_files.OBSERVATIONS, page_files.COMPACTION)):
         try:
-            bodies[path] = likeness.features(pages.read(home, path).body)
+            bodies[path] = likeness.extract_features(page_files.read_page(home, path).body)
         except (OSError, Failure):
             continue
-    for one, other in likeness.candidates(
+    for one, other in likeness.find_candidates(
         {path: likeness.sketch(found) for path, found in bodies.items() if found}
     ):
-        share = likeness.share(bodies[one], bodies[other])
+        share = likeness.measure_share(bodies[one], bodies[other])
         if share >= likeness.ALIKE:
             yield Finding(other, 1, "near-duplicate", f"{share:.0%} of it is in {one} too")
 
 
 def _unused(home: Home, known: dict[str, page.Page], now: int) -> Iterator[Finding]:
-    given, today = maintenance.recalled(home), day.of(now)
+    given, today = maintenance.read_recalled(home), day.from_instant(now)
     for path, each in known.items():
         if (
             each.tier == "L2"

@@ -9,20 +9,20 @@ from ..log.verify import Finding
 from . import lint
 
 
-def chosen(home: Home, path: str, logs: bool) -> str:
+def resolve_argument(home: Home, path: str, logs: bool) -> str:
     """The page or window that an argument names, relative to the home. NoInput, NotPermitted."""
     part = home.relative(path)
-    return part if logs or part.startswith("logs/") else lint.chosen(home, path)
+    return part if logs or part.startswith("logs/") else lint.resolve_page(home, path)
 
 
-def fixed(home: Home, wanted: Sequence[str], dry: bool) -> Iterator[Finding | Failure]:
+def fix(home: Home, wanted: Sequence[str], dry: bool) -> Iterator[Finding | Failure]:
     """Repair the pages that are wanted, all when none is named."""
     named = [path for path in wanted if not path.startswith("logs/")]
     if named or not wanted:
-        yield from lint.fixed(home, named, dry=dry)
+        yield from lint.fix(home, named, dry=dry)
 
 
-def findings(
+def find_problems(
     home: Home, wanted: Sequence[str], logs: bool, now: int, mask: Callable[[str], str], key: bytes
 ) -> Iterator[Finding | Failure]:
     """What is wrong; a failure is of one window, and the others are looked at."""
@@ -30,10 +30,10 @@ def findings(
     named = [path for path in wanted if path not in windows]
     for chosen_windows in [[path] for path in windows] or ([[]] if logs else []):
         try:
-            yield from verify.verify(home, chosen_windows, key)
+            yield from verify.verify_windows(home, chosen_windows, key)
         except Failure as failure:
             yield failure
     if not logs and (named or not wanted):
-        yield from lint.findings(home, named, now, mask)
+        yield from lint.find_problems(home, named, now, mask)
         if not wanted:
-            yield from verify.pins(home)
+            yield from verify.verify_pins(home)

@@ -31,15 +31,15 @@ from math import ceil
 from typing import NamedTuple
 
 from ...formats import day
-from ...formats.log import injected
-from ...formats.page import likeness, mending, page, page_links
+from ...formats.log import injected_blocks
+from ...formats.page import likeness, page, page_links, repairs
 from ...formats.page.page import Page
 from ...ground import exchange, files
 from ...ground.errors import Failure, NoInput, NotPermitted
 from ...ground.paths import Home
 from ..log import reader
 from ..log.verify import Finding
-from . import maintenance, pages, retention
+from . import maintenance, page_files, retention
 
 STALE_DAYS = 365
 CHARACTERS = 4  # one token, about
@@ -47,7 +47,7 @@ MOST_L1, MOST_L2 = 1000, 4000  # tokens
 LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
 
 
-def findings(
+def find_problems(
     home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]
 ) -> Iterator[Finding]:
     """What is wrong with these pages (all there are, when none is named). `mask` hides secrets in a text."""
@@ -59,19 +59,19 @@ def _findings(
 ) -> Iterator[Finding]:
     known: dict[str, Page] = {}
     looked: dict[str, _Looked] = {}
-    for path in pages.paths(home):
+    for path in page_files.list_paths(home):
         try:
-            data = pages.content(home, path)
+            data = page_files.read_content(home, path)
             if not wanted or path in wanted:
                 looked[path] = _looked(
-                    chain([data], pages.rest(home, path, len(data))), len(data), mask
+                    chain([data], page_files.read_rest(home, path, len(data))), len(data), mask
                 )
         except (OSError, Failure) as error:
             if not wanted or path in wanted:
-                what = (files.failure(error) if isinstance(error, OSError) else error).what
+                what = (files.to_failure(error) if isinstance(error, OSError) else error).what
                 yield Finding(path, 1, "text", f"cannot be read: {what}")
             continue
-        known[path] = page.read(data, path)
+        known[path] = page.parse(data, path)
     checked = [known[path] for path in wanted or known if path in known]
     vault = _Vault(home, known)
     for each in checked:
@@ -84,7 +84,9 @@ def _findings(
     yield from _names(checked, known)
     yield from _duplicates(checked, known)
     if not wanted:
-        for path in chain.from_iterable(pages.outside(home, place) for place in pages.PLACES):
+        for path in chain.from_iterable(
+            page_files.find_outside(home, place) for place in page_files.PLACES
+        ):
             yield Finding(
                 path,
                 1,
@@ -101,7 +103,7 @@ def _finding(path: str, line: int, code: str, message: str) -> Finding:
         if message.isprintable()
         else "".join(c if c.isprintable() else "\ufffd" for c in message)
     )
-    return Finding(pages.said(path), line, code, message)
+    return Finding(page_files.to_printable(path), line, code, message)
 
 
 class _Vault:
@@ -111,7 +113,7 @@ class _Vault:
         self.home = home
         self._places: dict[str, str] = {}
         for path, each in known.items():
-            if path.startswith(f"{pages.KNOWLEDGE}/"):
+            if path.startswith(f"{page_files.KNOWLEDGE}/"):
                 self._places.setdefault(page.link_key(each.name), path)
         self._successors: dict[str, str] = {}
         for each in known.values():
@@ -123,15 +125,15 @@ class _Vault:
         }
         self._opened: dict[str, dict[int, str]] = {}
 
-    def problems(self, each: Page) -> Iterator[page.Problem]:
-        for target in page_links.links(each):
+    def problems(self, each: Page) -> Iterator[page.PageProblem]:
+        for target in page_links.find_links(each):
             if page.link_key(page.name_of(target.name)) not in self._places:
-                yield page.Problem(
+                yield page.PageProblem(
                     target.line, "link", f"no page '{target.name[:80]}'; make it, or mend the link"
                 )
-        for target in page_links.images(each):
+        for target in page_links.find_images(each):
             if not self._is_there(each.path, target.name):
-                yield page.Problem(
+                yield page.PageProblem(
                     target.line,
                     "image",
                     f"no file '{target.name[:80]}'; put it there, or mend the link",
@@ -142,23 +144,23 @@ class _Vault:
             yield from self._source(cited)
         yield from self._supersession(each)
 
-    def _image(self, each: Page) -> Iterator[page.Problem]:
+    def _image(self, each: Page) -> Iterator[page.PageProblem]:
         line = each.lines["image"]
         try:
             self.home.relative(each.image)
         except NotPermitted:
-            yield page.Problem(
+            yield page.PageProblem(
                 line, "image", f"'{each.image[:80]}' is outside the home; keep it in raw/images"
             )
             return
         if not os.path.isfile(self.home.path(each.image)):
-            yield page.Problem(
+            yield page.PageProblem(
                 line,
                 "image",
                 f"no file '{each.image[:80]}' in the home; put it there, or remove the key",
             )
-        elif not any(target.name == each.image for target in page_links.images(each)):
-            yield page.Problem(
+        elif not any(target.name == each.image for target in page_links.find_images(each)):
+            yield page.PageProblem(
                 line,
                 "image",
                 f"'{each.image[:80]}' is not shown in the body; mem-lint --fix shows it",
@@ -177,11 +179,11 @@ class _Vault:
                 continue
         return False
 
-    def _source(self, cited: page.Cited) -> Iterator[page.Problem]:
+    def _source(self, cited: page.Citation) -> Iterator[page.PageProblem]:
         path, _, line = cited.ref.rpartition(":")
         if path not in self._opened:
             try:
-                opened = reader.window(self.home, path)
+                opened = reader.read_window(self.home, path)
                 self._opened[path] = {
                     block.line: opened.event(block).content for block in opened.blocks()
                 }
@@ -189,36 +191,36 @@ class _Vault:
                 self._opened[path] = {}
         content = self._opened[path].get(int(line))
         if content is None:
-            yield page.Problem(
+            yield page.PageProblem(
                 cited.line,
                 "sources",
                 f"no event at {cited.ref}; restore the log, or remove the source",
             )
-        elif not page.content_digest(content).startswith(cited.digest[:12]):
-            yield page.Problem(
+        elif not page.digest_content(content).startswith(cited.digest[:12]):
+            yield page.PageProblem(
                 cited.line,
                 "sources",
                 f"{cited.ref} says something else now; run mem-lint --logs, then look at both",
             )
 
-    def _supersession(self, each: Page) -> Iterator[page.Problem]:
+    def _supersession(self, each: Page) -> Iterator[page.PageProblem]:
         for name in each.supersedes:
             key = page.link_key(name)
             if key not in self._places:
-                yield page.Problem(
+                yield page.PageProblem(
                     each.lines["supersedes"],
                     "supersedes",
                     f"no page '{name[:80]}'; remove it, or mend the name",
                 )
             elif self._leads_to(key, page.link_key(each.name)):
-                yield page.Problem(
+                yield page.PageProblem(
                     each.lines["supersedes"],
                     "supersedes",
                     f"'{name[:80]}' takes the place of this page, too; remove one",
                 )
         successor = self._successors.get(page.link_key(each.name))
         if each.tier == "L1" and successor:
-            yield page.Problem(
+            yield page.PageProblem(
                 each.lines.get("tier", 1),
                 "superseded",
                 f"still L1, and '{successor}' takes its place; mem-note --update {each.name} --tier L2",
@@ -236,39 +238,39 @@ class _Vault:
         return False
 
 
-def _of_time(each: Page, now: int) -> Iterator[page.Problem]:
-    today, line = day.of(now), each.lines.get("date", 1)
+def _of_time(each: Page, now: int) -> Iterator[page.PageProblem]:
+    today, line = day.from_instant(now), each.lines.get("date", 1)
     if each.tier == "L1" and each.valid_to and each.valid_to < today:
-        yield page.Problem(
+        yield page.PageProblem(
             each.lines["valid_to"],
             "superseded",
             f"still L1, and its last day was {each.valid_to}; make it L2, or mend the day",
         )
-    if not each.day or not each.path.startswith(f"{pages.KNOWLEDGE}/"):
+    if not each.day or not each.path.startswith(f"{page_files.KNOWLEDGE}/"):
         return
     age = (today - each.day).days
     if age < -1:
-        yield page.Problem(
+        yield page.PageProblem(
             line, "future", f"dated {each.day}, which is to come; mend the date, or say valid_from"
         )
     elif each.type in ("user", "project") and age > STALE_DAYS:
-        yield page.Problem(
+        yield page.PageProblem(
             line,
             "stale",
             f"dated {each.day}, {age} days ago; if it still holds: mem-note --update {each.name} --date {today}",
         )
-    elif expired := retention.expired_page(each, today):
-        yield page.Problem(
+    elif expired := retention.judge_page(each, today):
+        yield page.PageProblem(
             line,
             "expired",
             f"dated {each.day}, and {expired.rule}; mem-lint --prune --apply deletes it",
         )
 
 
-def _of_text(each: Page, times: float) -> Iterator[page.Problem]:
+def _of_text(each: Page, times: float) -> Iterator[page.PageProblem]:
     """`times`: how long the whole is, of which this was read."""
-    if each.lines and page.has_head(each.body):
-        yield page.Problem(
+    if each.lines and page.has_frontmatter(each.body):
+        yield page.PageProblem(
             each.body_line, "head", "a second head, which nobody reads; make one of both"
         )
     tokens, most = (
@@ -276,16 +278,16 @@ def _of_text(each: Page, times: float) -> Iterator[page.Problem]:
         MOST_L1 if each.tier == "L1" else MOST_L2,
     )
     if tokens > most:
-        yield page.Problem(
+        yield page.PageProblem(
             each.body_line,
             "size",
             f"about {tokens:,} tokens, of which a turn is given a part; make pages of at most {most:,}",
         )
-    if injected.without(each.body) != each.body:
+    if injected_blocks.strip(each.body) != each.body:
         line = each.body_line + each.body[: each.body.index("INJECTED_CONTEXT_")].count("\n")
-        yield page.Problem(line, "recalled", "a recall's own block, stored; remove it")
-    elif injected.without_recalled_lines(each.body) != each.body:
-        yield page.Problem(
+        yield page.PageProblem(line, "recalled", "a recall's own block, stored; remove it")
+    elif injected_blocks.strip_recalled_lines(each.body) != each.body:
+        yield page.PageProblem(
             each.body_line,
             "recalled",
             "lines of a recall's answer, stored; say it in a sentence, and cite the log in 'sources'",
@@ -295,7 +297,7 @@ def _of_text(each: Page, times: float) -> Iterator[page.Problem]:
 class _Looked(NamedTuple):
     """What there is to say of all of a page's bytes."""
 
-    secrets: list[page.Problem]
+    secrets: list[page.PageProblem]
     times: float  # how long it is, of what is read of it
 
 
@@ -315,16 +317,16 @@ def _looked(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> _
         before = before[before.find(b"\n") + 1 :]
         number += data.count(b"\n") - before.count(b"\n")
     said = "something that looks like a secret; remove it here, and change it where it is used"
-    return _Looked([page.Problem(line, "secret", said) for line in lines], size / max(read, 1))
+    return _Looked([page.PageProblem(line, "secret", said) for line in lines], size / max(read, 1))
 
 
 def _names(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Finding]:
     groups: dict[str, list[str]] = defaultdict(list)
     for path in known:
-        if path.startswith(f"{pages.KNOWLEDGE}/"):
+        if path.startswith(f"{page_files.KNOWLEDGE}/"):
             groups[page.link_key(page.name_of(path))].append(path)
     for each in checked:
-        if not pages.is_sayable(each.path):
+        if not page_files.is_printable(each.path):
             yield Finding(
                 each.path,
                 1,
@@ -332,7 +334,7 @@ def _names(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Findi
                 "a control character, or no UTF-8, in its name, so that nothing reads it; rename it",
             )
         others = [path for path in groups.get(page.link_key(each.name), ()) if path != each.path]
-        if others and each.path.startswith(f"{pages.KNOWLEDGE}/"):
+        if others and each.path.startswith(f"{page_files.KNOWLEDGE}/"):
             yield Finding(
                 each.path, 1, "name", f"a link to it may mean {others[0]} as well; rename one"
             )
@@ -340,7 +342,7 @@ def _names(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Findi
 
 def _duplicates(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[Finding]:
     """Each pair once, at the later of the two paths."""
-    words = {path: likeness.features(each.body) for path, each in known.items()}
+    words = {path: likeness.extract_features(each.body) for path, each in known.items()}
     sketches = {path: likeness.sketch(found) for path, found in words.items() if found}
     named = {each.path for each in checked}
     bodies: dict[str, str] = {}
@@ -354,21 +356,21 @@ def _duplicates(checked: Sequence[Page], known: Mapping[str, Page]) -> Iterator[
                 "duplicate",
                 f"says word for word what {first} says; remove one",
             )
-    for one, other in likeness.candidates(sketches):
+    for one, other in likeness.find_candidates(sketches):
         if not (one in named or other in named) or " ".join(known[one].body.split()) == " ".join(
             known[other].body.split()
         ):
             continue
-        share = likeness.share(words[one], words[other])
+        share = likeness.measure_share(words[one], words[other])
         if share >= likeness.ALIKE:
             message = f"{share:.0%} of it is in {one} too; make one page of both"
             yield Finding(other, known[other].body_line, "near-duplicate", message)
 
 
 def _folders(home: Home) -> Iterator[Finding]:
-    for folder, folders, names in os.walk(home.path(pages.KNOWLEDGE)):
+    for folder, folders, names in os.walk(home.path(page_files.KNOWLEDGE)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if folder != home.path(pages.KNOWLEDGE):
+        if folder != home.path(page_files.KNOWLEDGE):
             for name in sorted(names):
                 if name.endswith(".md") and not name.startswith("."):
                     path = os.path.relpath(os.path.join(folder, name), home.root)
@@ -380,27 +382,27 @@ def _folders(home: Home) -> Iterator[Finding]:
                     )
 
 
-def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | Failure]:
-    """Repair what has one right form (formats.mending), each page for itself; says what was, or with `dry` would be, done.
+def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | Failure]:
+    """Repair what has one right form (formats.page.repairs), each page for itself; says what was, or with `dry` would be, done.
     A failure is of one page, and the others are repaired.
 
     A person may be saving the page at this moment: the repair is made on what they saved.
     """
     if not dry:
         _settle(home, wanted)
-    for path in wanted or list(pages.paths(home)):
+    for path in wanted or list(page_files.list_paths(home)):
         try:
-            data = pages.whole(home, path)
+            data = page_files.read_whole(home, path)
         except (OSError, Failure):  # gone meanwhile, or not to be read: findings says so
             continue
-        made = mending.mended(data, path, partial(_is_there, home))
+        made = repairs.repair(data, path, partial(_is_there, home))
         if made.done and not dry:
             try:
                 made = _mend(home, path)
             except NoInput:  # gone meanwhile
                 continue
             except OSError as error:
-                yield files.failure(error)
+                yield files.to_failure(error)
                 continue
             except Failure as failure:
                 yield failure
@@ -412,25 +414,25 @@ def fixed(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding |
 
 def _settle(home: Home, wanted: Sequence[str]) -> None:
     """Clear up after repairs that were cut off, and make durable what they had done: nobody will do it again."""
-    for place in sorted({os.path.dirname(path) for path in wanted} or pages.PLACES):
-        if exchange.left(folder := home.path(place)):
+    for place in sorted({os.path.dirname(path) for path in wanted} or page_files.PLACES):
+        if exchange.find_leftovers(folder := home.path(place)):
             with maintenance.lock(home):
                 exchange.recover_all(folder)
         if os.path.isdir(folder):
             files.sync_folder(folder)
 
 
-def _mend(home: Home, path: str) -> mending.Mended:
+def _mend(home: Home, path: str) -> repairs.Repaired:
     """Repair a page; what was done is that of the last try, since a person's save may have brought more."""
-    last = mending.Mended(b"", [])
+    last = repairs.Repaired(b"", [])
 
     def edit(data: bytes) -> bytes:
         nonlocal last
-        last = mending.mended(data, path, partial(_is_there, home))
+        last = repairs.repair(data, path, partial(_is_there, home))
         return last.data
 
     with maintenance.lock(home):
-        pages.change(home, path, edit, settled=True)
+        page_files.change_page(home, path, edit, settled=True)
     return last
 
 
@@ -441,10 +443,10 @@ def _is_there(home: Home, image: str) -> bool:
         return False
 
 
-def chosen(home: Home, path: str) -> str:
+def resolve_page(home: Home, path: str) -> str:
     """The page that an argument names, relative to the home. NoInput, NotPermitted."""
     part = home.relative(path)
-    if os.path.dirname(part) not in pages.PLACES or not part.endswith(".md"):
+    if os.path.dirname(part) not in page_files.PLACES or not part.endswith(".md"):
         raise NotPermitted(
             f"'{path}' is no page and no window", cure="give a path such as knowledge/tea.md"
         )

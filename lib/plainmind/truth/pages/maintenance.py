@@ -42,7 +42,7 @@ def lock(home: Home) -> AbstractContextManager[None]:
     return files.lock(os.path.join(folder(home), ".lock"))
 
 
-def writes(home: Home) -> Writes:
+def read_writes(home: Home) -> Writes:
     """The counter; all nought when there is none, or none that can be read."""
     value = _read(home, "last-forget.json")
     return Writes(
@@ -55,24 +55,24 @@ def writes(home: Home) -> Writes:
 
 def count_write(home: Home, now: int) -> bool:
     """Count one write; True when retention is due. The caller holds the lock."""
-    known = writes(home)
+    known = read_writes(home)
     _put(
         home, known._replace(since=known.since + 1, total=known.total + 1, first=known.first or now)
     )
-    return is_due(home)
+    return is_retention_due(home)
 
 
-def is_due(home: Home) -> bool:
+def is_retention_due(home: Home) -> bool:
     """Whether so many writes went by that retention is to run."""
-    return writes(home).since >= FORGET_EVERY
+    return read_writes(home).since >= FORGET_EVERY
 
 
-def retained(home: Home, now: int) -> None:
+def record_retention(home: Home, now: int) -> None:
     """Retention ran: the next one is due so many writes from here. The caller holds the lock."""
-    _put(home, writes(home)._replace(since=0, forgot=now))
+    _put(home, read_writes(home)._replace(since=0, forgot=now))
 
 
-def buried(home: Home) -> dict[tuple[str, str], str]:
+def map_tombstones(home: Home) -> dict[tuple[str, str], str]:
     """Path and digest of what has a tombstone -> the monthly file that has it."""
     found = (
         (month, line)
@@ -95,7 +95,7 @@ def record_forgotten(
     """A tombstone, on disk before its file goes. Once for the same file and content, however often it is tried: `known` has
     those of earlier runs, also of one before midnight."""
     line = {
-        "time": clock.text(now),
+        "time": clock.to_text(now),
         "event": "forgotten",
         "path": path,
         "sha256": digest,
@@ -106,11 +106,11 @@ def record_forgotten(
     if os.path.exists(month):
         files.sync_path(month)
     else:
-        _append(os.path.join(folder(home), f"{clock.text(now)[:7]}.jsonl"), line, durable=True)
-    files.settle(folder(home))
+        _append(os.path.join(folder(home), f"{clock.to_text(now)[:7]}.jsonl"), line, durable=True)
+    files.sync_with_parent(folder(home))
 
 
-def tombstones(home: Home) -> Iterator[dict[str, Any]]:
+def read_tombstones(home: Home) -> Iterator[dict[str, Any]]:
     for name in _monthly(home, ""):
         yield from (line for line in _lines(name) if line.get("event") == "forgotten")
 
@@ -119,15 +119,15 @@ def record_recalled(home: Home, now: int, names: list[str]) -> None:
     """Which pages a turn was given; no turn waits long for that, or fails."""
     if names:
         files.make_folder(folder(home))
-        name = os.path.join(folder(home), f"recalled-{clock.text(now)[:7]}.jsonl")
+        name = os.path.join(folder(home), f"recalled-{clock.to_text(now)[:7]}.jsonl")
         try:
             with lock(home):
-                _append(name, {"time": clock.text(now), "pages": names}, durable=False)
+                _append(name, {"time": clock.to_text(now), "pages": names}, durable=False)
         except Busy:
             pass
 
 
-def recalled(home: Home) -> dict[str, str]:
+def read_recalled(home: Home) -> dict[str, str]:
     """Path of a page -> when it was last given to a turn, as far back as there are records."""
     last: dict[str, str] = {}
     for name in _monthly(home, "recalled-"):
@@ -144,31 +144,33 @@ class Audit(NamedTuple):
     overdue: bool
 
 
-def audit(home: Home, now: int) -> Audit:
+def read_audit(home: Home, now: int) -> Audit:
     """Overdue when there were 20 writes and 7 days went by since the last one, or since the first write ever."""
-    value, known = _read(home, "last-audit.json"), writes(home)
+    value, known = _read(home, "last-audit.json"), read_writes(home)
     time = _instant(value, "time")
     since = max(0, known.total - _number(value, "total"))
     days = (now - (time or known.first or now)) / clock.DAY
     return Audit(time, since, since >= AUDIT_WRITES and days >= AUDIT_DAYS)
 
 
-def audited(home: Home, now: int) -> None:
+def record_audit(home: Home, now: int) -> None:
     with lock(home):
-        line = json_line({"time": clock.text(now), "total": writes(home).total})
+        line = json_line({"time": clock.to_text(now), "total": read_writes(home).total})
         files.replace(os.path.join(folder(home), "last-audit.json"), f"{line}\n".encode())
-        files.settle(folder(home))  # whoever made the folder may have been killed before that
+        files.sync_with_parent(
+            folder(home)
+        )  # whoever made the folder may have been killed before that
 
 
 def record_trace(home: Home, path: str) -> None:
     """A trace is written to `path`: what is forgotten is to be taken out of it."""
     name = os.path.join(folder(home), "traces.txt")
-    if path not in traces(home) and "\n" not in path and os.path.isdir(home.root):
+    if path not in read_traces(home) and "\n" not in path and os.path.isdir(home.root):
         with lock(home):
             files.append(name, f"{path}\n".encode("utf-8", "surrogateescape"), durable=False)
 
 
-def traces(home: Home) -> list[str]:
+def read_traces(home: Home) -> list[str]:
     try:
         data = files.read(os.path.join(folder(home), "traces.txt"))
     except FileNotFoundError:
@@ -249,4 +251,4 @@ def _instant(value: dict[str, Any], key: str) -> int:
 
 
 def _text(instant: int) -> str:
-    return clock.text(instant) if instant else ""
+    return clock.to_text(instant) if instant else ""

@@ -24,7 +24,7 @@ from ...ground import clock, exchange, files
 from ...ground.errors import Failure, InputOutput
 from ...ground.paths import Home
 from ..log.verify import Finding
-from . import maintenance, pages
+from . import maintenance, page_files
 
 DATED = {"agent-feedback": 60, "reference": 90}  # days by type
 COMPACTION_DAYS, SESSION_DAYS, LOG_DAYS = 30, 14, 30
@@ -47,7 +47,7 @@ class Expired(NamedTuple):
         )
 
 
-class Gone(NamedTuple):
+class DeletedFile(NamedTuple):
     expired: Expired
     data: bytes  # what a page held; nothing of other files, which no index has
 
@@ -55,19 +55,19 @@ class Gone(NamedTuple):
 class Unfinished(InputOutput):
     """Some of what is expired is still there, because a file failed; the rest, `gone`, went."""
 
-    def __init__(self, failed: OSError, gone: list[Gone]):
-        failure = files.failure(failed)
+    def __init__(self, failed: OSError, gone: list[DeletedFile]):
+        failure = files.to_failure(failed)
         super().__init__(
             failure.what, place=failure.place, cure="see to it, the others went", code=failure.code
         )
         self.gone = gone
 
 
-def expired(home: Home, now: int) -> Iterator[Expired]:
+def find_expired(home: Home, now: int) -> Iterator[Expired]:
     """What retention would let go, in order of the paths."""
     yield from _pages(home, now)
     yield from _changed_before(
-        home, pages.COMPACTION, (".md",), COMPACTION_DAYS, "a summary is kept 30 days", now
+        home, page_files.COMPACTION, (".md",), COMPACTION_DAYS, "a summary is kept 30 days", now
     )
     for folder in _folders(home, SESSIONS):
         yield from _changed_before(
@@ -77,11 +77,13 @@ def expired(home: Home, now: int) -> Iterator[Expired]:
         home, LOG, (".jsonl",), LOG_DAYS, "a maintenance log is kept 30 days", now
     ):
         # this month's is being written
-        if os.path.basename(found.path) not in MARKERS and clock.text(now)[:7] not in found.path:
+        if os.path.basename(found.path) not in MARKERS and clock.to_text(now)[:7] not in found.path:
             yield found
 
 
-def let_go(home: Home, now: int, take_out: Callable[[list[Gone]], None]) -> list[Gone]:
+def delete_expired(
+    home: Home, now: int, take_out: Callable[[list[DeletedFile]], None]
+) -> list[DeletedFile]:
     """Delete what is expired; the caller holds the lock. What somebody saves at that moment stays.
 
     `take_out` is given the pages when their tombstones are on disk and they are still there: killed anywhere before they
@@ -89,13 +91,13 @@ def let_go(home: Home, now: int, take_out: Callable[[list[Gone]], None]) -> list
     at the end.
     """
     failed: list[OSError] = []
-    for folder in (*pages.PLACES, LOG, *_folders(home, SESSIONS)):
+    for folder in (*page_files.PLACES, LOG, *_folders(home, SESSIONS)):
         with _noting(failed):
             exchange.recover_all(home.path(folder))
-    texts: list[Gone] = []
-    others: list[Gone] = []
-    known = maintenance.buried(home)
-    for found in expired(home, now):
+    texts: list[DeletedFile] = []
+    others: list[DeletedFile] = []
+    known = maintenance.map_tombstones(home)
+    for found in find_expired(home, now):
         full = home.path(found.path)
         with _noting(failed):
             try:
@@ -117,11 +119,11 @@ def let_go(home: Home, now: int, take_out: Callable[[list[Gone]], None]) -> list
                 known,
             )
             if found.path.endswith(".md"):
-                texts.append(Gone(found, data))
+                texts.append(DeletedFile(found, data))
             elif _remove(full, data):
-                others.append(Gone(found, b""))
+                others.append(DeletedFile(found, b""))
     take_out(texts)
-    gone: list[Gone] = []
+    gone: list[DeletedFile] = []
     for each in texts:
         with _noting(failed):
             gone += [each] * _remove(home.path(each.expired.path), each.data)
@@ -149,16 +151,19 @@ def _remove(full: str, data: bytes) -> bool:
 
 def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool:
     """Whether these bytes of the file are what is over: a person may have saved it since."""
-    if os.path.dirname(found.path) == pages.KNOWLEDGE:
-        return expired_page(page.read(pages.beginning(data), found.path), day.of(now)) is not None
+    if os.path.dirname(found.path) == page_files.KNOWLEDGE:
+        return (
+            judge_page(page.parse(page_files.cut_content(data), found.path), day.from_instant(now))
+            is not None
+        )
     changed = os.stat(home.path(found.path), follow_symlinks=False).st_mtime_ns // 1_000_000
-    return clock.text(changed)[:10] == found.day
+    return clock.to_text(changed)[:10] == found.day
 
 
 def _pages(home: Home, now: int) -> Iterator[Expired]:
-    for path in pages.paths(home, (pages.KNOWLEDGE,)):
+    for path in page_files.list_paths(home, (page_files.KNOWLEDGE,)):
         try:
-            found = expired_page(pages.read(home, path), day.of(now))
+            found = judge_page(page_files.read_page(home, path), day.from_instant(now))
         except (
             OSError,
             Failure,
@@ -168,7 +173,7 @@ def _pages(home: Home, now: int) -> Iterator[Expired]:
             yield found
 
 
-def expired_page(read: page.Page, today: date) -> Expired | None:
+def judge_page(read: page.Page, today: date) -> Expired | None:
     """What is over of a page of knowledge, by its head."""
     days = DATED.get(read.type) if "type" in read.lines and not _unsure(read.problems) else None
     age = (today - read.day).days if read.day else 0
@@ -202,7 +207,7 @@ def _changed_before(
                 yield Expired(
                     f"{folder}/{entry.name}",
                     rule,
-                    clock.text(changed)[:10],
+                    clock.to_text(changed)[:10],
                     (now - changed) // clock.DAY,
                 )
 

@@ -17,17 +17,17 @@ from ...ground.paths import Home
 Change = Callable[[Fields | None], Fields]  # None: there is no state yet
 
 
-def ids(home: Home) -> list[str]:
+def list_sessions(home: Home) -> list[str]:
     """The names of the sessions that have a state, newest first."""
     try:
         names = os.listdir(home.path("work"))
     except FileNotFoundError:
         return []
-    found = [name for name in names if session.is_session(name) and agents(home, name)]
-    return sorted(found, key=session.second, reverse=True)
+    found = [name for name in names if session.is_session(name) and list_agents(home, name)]
+    return sorted(found, key=session.second_of, reverse=True)
 
 
-def agents(home: Home, id: str) -> list[str]:
+def list_agents(home: Home, id: str) -> list[str]:
     """The agents that have a state in a session: the orchestrator, then by name."""
     try:
         names = os.listdir(home.path("work", id))
@@ -37,32 +37,32 @@ def agents(home: Home, id: str) -> list[str]:
     return sorted(found, key=lambda agent: (agent != session.ORCHESTRATOR, agent))
 
 
-def states(home: Home, id: str, report: Callable[[Failure], Any]) -> list[State]:
+def read_states(home: Home, id: str, report: Callable[[Failure], Any]) -> list[State]:
     """The states of a session; one that cannot be read is reported and left out."""
     found = []
-    for agent in agents(home, id):
+    for agent in list_agents(home, id):
         try:
-            path = place(home, id, agent)
+            path = locate_state(home, id, agent)
             found.append(session.parse(_read(home, path), path))
         except OSError as error:
-            report(files.failure(error))
+            report(files.to_failure(error))
         except Failure as failure:
             report(failure)
     return found
 
 
-def running(home: Home, id: str, agent: str | None = None) -> bool:
+def is_running(home: Home, id: str, agent: str | None = None) -> bool:
     """Whether an agent of a session, or this one, is in progress."""
-    found = states(home, id, lambda failure: None)
+    found = read_states(home, id, lambda failure: None)
     return any(state.status == "in_progress" for state in found if agent in (None, state.agent))
 
 
-def existing(home: Home, id: str | None) -> str:
+def resolve_session(home: Home, id: str | None) -> str:
     """The session of that name, or the newest. NoInput where there is none."""
-    found = ids(home)
+    found = list_sessions(home)
     if id is None and found:
         return found[0]
-    if id is None or session.checked_session(id) not in found:
+    if id is None or session.check_session(id) not in found:
         what = f"no session '{id}'" if id else "no session yet"
         raise NoInput(
             what,
@@ -73,14 +73,14 @@ def existing(home: Home, id: str | None) -> str:
     return id
 
 
-def place(home: Home, id: str, agent: str) -> str:
+def locate_state(home: Home, id: str, agent: str) -> str:
     """Where a state is, relative to the home. BadData for a name that cannot be, NotPermitted when a link leads out."""
-    return home.relative(f"work/{session.checked_session(id)}/{session.checked_agent(agent)}.json")
+    return home.relative(f"work/{session.check_session(id)}/{session.check_agent(agent)}.json")
 
 
-def change(home: Home, id: str, agent: str, new: Change, *, dry_run: bool = False) -> State:
+def change_state(home: Home, id: str, agent: str, new: Change, *, dry_run: bool = False) -> State:
     """Change one agent's state, or make it, and return it as it is then. A dry run writes nothing."""
-    path = place(home, id, agent)
+    path = locate_state(home, id, agent)
     if dry_run:
         return _changed(_read(home, path) if os.path.lexists(home.path(path)) else None, path, new)[
             0
@@ -89,7 +89,7 @@ def change(home: Home, id: str, agent: str, new: Change, *, dry_run: bool = Fals
         return _write(home, path, new)
 
 
-def begin(
+def begin_session(
     home: Home, agent: str, now: int, new: Callable[[str], Change], *, dry_run: bool = False
 ) -> State:
     """The first state of a new session, named by the first second from `now` on that has none.
@@ -100,17 +100,17 @@ def begin(
     first = now // 1000
     if dry_run:
         id = _unused(home, first)
-        return _changed(None, place(home, id, agent), new(id))[0]
+        return _changed(None, locate_state(home, id, agent), new(id))[0]
     with files.lock(home.path("work", ".lock")):
         id = _unused(home, first)
-        for passed in range(first, session.second(id)):
-            for other in agents(home, f"session-{passed}"):
-                _finish(home.path(place(home, f"session-{passed}", other)))
-        return _write(home, place(home, id, agent), new(id))
+        for passed in range(first, session.second_of(id)):
+            for other in list_agents(home, f"session-{passed}"):
+                _finish(home.path(locate_state(home, f"session-{passed}", other)))
+        return _write(home, locate_state(home, id, agent), new(id))
 
 
 def _unused(home: Home, second: int) -> str:
-    while agents(home, f"session-{second}"):
+    while list_agents(home, f"session-{second}"):
         second += 1
     return f"session-{second}"
 

@@ -11,9 +11,9 @@ from hostile import texts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plainmind.bridges.histories import importing, registry, sources
-from plainmind.bridges.histories.said import Page, Said, Skipped
+from plainmind.bridges.histories.items import HistoryEvent, HistoryPage, Skipped
 from plainmind.formats.log import event as events
-from plainmind.formats.log import injected
+from plainmind.formats.log import injected_blocks
 from plainmind.ground.errors import BadData, Failure
 from plainmind.ground.paths import Home
 from plainmind.truth.log import writer
@@ -66,17 +66,19 @@ def folder(tmp_path_factory):
 
 def found(tool: str, path: Any) -> list[Any]:
     return list(
-        importing.run(registry.history(tool), importing.Choice((str(path),)), lambda done, of: None)
+        importing.run(
+            registry.load_reader(tool), importing.ImportChoice((str(path),)), lambda done, of: None
+        )
     )
 
 
-def check(tool: str, path: Any) -> list[Said]:
+def check(tool: str, path: Any) -> list[HistoryEvent]:
     """That each line is one event to mem-append, with the content that was found, and an id."""
     log = writer.Log(Home("/nowhere"))
     kept = []
     for one in found(tool, path):
-        assert isinstance(one, (Said, Skipped, Failure)), one
-        if not isinstance(one, Said):
+        assert isinstance(one, (HistoryEvent, Skipped, Failure)), one
+        if not isinstance(one, HistoryEvent):
             assert isinstance(one, Skipped) or one.code in (65, 66, 74), one
             continue
         line = one.line().encode()
@@ -84,11 +86,13 @@ def check(tool: str, path: Any) -> list[Said]:
         context, draft = writer.draft_from_json(line, NOW)
         assert context == one.context and draft.meta["id"]
         assert (draft.role, draft.content, draft.instant) == (one.role, one.content, one.instant)
-        assert injected.without(one.content) == one.content
+        assert injected_blocks.strip(one.content) == one.content
         block, _ = events.render(
             "", draft.instant, draft.role, log.bounded(draft).content, draft.meta
         )
-        assert len([entry for entry in events.scan(block) if isinstance(entry, events.Block)]) == 1
+        assert (
+            len([entry for entry in events.scan(block) if isinstance(entry, events.RawEvent)]) == 1
+        )
         kept.append(one)
     return kept
 
@@ -204,7 +208,7 @@ def test_texts_come_through_as_they_are(tool, folder):
                 folder / "d.json",
                 json.dumps(histories.exported("1", "GuildTextChat", histories.posted(1, said))),
             )
-        whole = injected.without(said if tool in ("pi", "claude", "mom") else lone(said))
+        whole = injected_blocks.strip(said if tool in ("pi", "claude", "mom") else lone(said))
         if "<system-reminder>" not in whole:
             assert [one.content for one in check(tool, path)] == ([whole] if whole.strip() else [])
 
@@ -249,8 +253,8 @@ def test_memory_of_anything(folder):
         text = f"---\nname: {name}\ndescription: {description}\ntype: user\n---\n{body}"
         path = histories.write(folder / "memory" / "fact.md", text.encode("utf-8", "surrogatepass"))
         for one in found("claude-memory", path):
-            assert isinstance(one, (Page, Skipped, BadData))
-            if isinstance(one, Page):
+            assert isinstance(one, (HistoryPage, Skipped, BadData))
+            if isinstance(one, HistoryPage):
                 page = json.loads(one.line())
                 assert page["body"].strip() and "INJECTED_CONTEXT" not in page["body"].split("\n")
                 assert page["type"] in ("user", "project", "agent-feedback", "reference")

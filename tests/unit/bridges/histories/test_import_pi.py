@@ -10,7 +10,7 @@ from typing import Any
 import histories
 import pytest
 from plainmind.bridges.histories import importing, registry
-from plainmind.bridges.histories.said import Said
+from plainmind.bridges.histories.items import HistoryEvent
 from scene import ROOT
 
 NODE = shutil.which("node")
@@ -18,9 +18,9 @@ FILES = os.path.join(ROOT, "skills", "pi", "files.js")
 
 
 def imported(*paths: Path) -> list[dict[str, Any]]:
-    choice = importing.Choice(tuple(map(str, paths)))
-    found = importing.run(registry.history("pi"), choice, lambda done, of: None)
-    return [json.loads(one.line()) for one in found if isinstance(one, Said)]
+    choice = importing.ImportChoice(tuple(map(str, paths)))
+    found = importing.run(registry.load_reader("pi"), choice, lambda done, of: None)
+    return [json.loads(one.line()) for one in found if isinstance(one, HistoryEvent)]
 
 
 def logged(*paths: Path) -> list[dict[str, Any]]:
@@ -92,8 +92,10 @@ def test_the_first_format_and_what_is_no_session_are_refused(tmp_path):
     )
     found = list(
         importing.run(
-            registry.history("pi"), importing.Choice((str(tmp_path),)), lambda done, of: None
+            registry.load_reader("pi"),
+            importing.ImportChoice((str(tmp_path),)),
+            lambda done, of: None,
         )
     )
     assert [str(one).partition(": ")[0] for one in found[:2]] == [f"{old}:1", f"{other}:1"]
-    assert isinstance(found[2], Said) and good.exists()
+    assert isinstance(found[2], HistoryEvent) and good.exists()

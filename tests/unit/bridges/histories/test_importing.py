@@ -11,7 +11,7 @@ from typing import Any
 import histories
 import pytest
 from plainmind.bridges.histories import importing, registry
-from plainmind.bridges.histories.said import Said
+from plainmind.bridges.histories.items import HistoryEvent
 from plainmind.ground.errors import Failure
 from plainmind.truth.log import reader, writer
 from scene import ROOT
@@ -20,15 +20,15 @@ TOOLS = sorted(histories.ALL)
 
 
 def found(tool: str, *paths: Path, root: str = "") -> list[Any]:
-    choice = importing.Choice(tuple(map(str, paths)), root)
-    return list(importing.run(registry.history(tool), choice, lambda done, of: None))
+    choice = importing.ImportChoice(tuple(map(str, paths)), root)
+    return list(importing.run(registry.load_reader(tool), choice, lambda done, of: None))
 
 
-def said(tool: str, *paths: Path, root: str = "") -> list[Said]:
-    return [one for one in found(tool, *paths, root=root) if isinstance(one, Said)]
+def said(tool: str, *paths: Path, root: str = "") -> list[HistoryEvent]:
+    return [one for one in found(tool, *paths, root=root) if isinstance(one, HistoryEvent)]
 
 
-def short(events: list[Said]) -> list[tuple[str, str]]:
+def short(events: list[HistoryEvent]) -> list[tuple[str, str]]:
     return [(event.role, event.content) for event in events]
 
 
@@ -80,7 +80,8 @@ def test_a_second_import_adds_nothing(tool, tmp_path, home, command):
     assert command("mem-import", "--from", tool, folder, home=home) == lines
     assert command("mem-append", "--jsonl", stdin=lines, home=home) == b""
     windows = [
-        reader.window(home, path) for path in dict.fromkeys(ref.rpartition(":")[0] for ref in refs)
+        reader.read_window(home, path)
+        for path in dict.fromkeys(ref.rpartition(":")[0] for ref in refs)
     ]
     logged = [window.event(block) for window in windows for block in window.blocks()]
     assert sorted((event.role, event.content) for event in logged) == sorted(remembered)
@@ -171,10 +172,10 @@ def test_names_in_an_export_are_names_only(tool, name, tmp_path, home):
     with zipfile.ZipFile(path, "w") as members:
         for _ in range(2):
             members.writestr(at, session + "{torn" if tool == "pi" else "[{torn")
-    choice = importing.Choice((str(path),), *(("/srv", home) if tool == "pi" else ()))
+    choice = importing.ImportChoice((str(path),), *(("/srv", home) if tool == "pi" else ()))
     failures = [
         one
-        for one in importing.run(registry.history(tool), choice, lambda done, of: None)
+        for one in importing.run(registry.load_reader(tool), choice, lambda done, of: None)
         if isinstance(one, Failure)
     ]
     assert failures and all(one.place.startswith(f"{path}/{at}") for one in failures)
@@ -246,8 +247,8 @@ def test_progress_is_told_in_bytes_of_all(tmp_path):
     total = sum(path.stat().st_size for path in tmp_path.rglob("*.jsonl"))
     told: list[tuple[int, int]] = []
     for _ in importing.run(
-        registry.history("claude"),
-        importing.Choice((str(tmp_path),)),
+        registry.load_reader("claude"),
+        importing.ImportChoice((str(tmp_path),)),
         lambda done, of: told.append((done, of)),
     ):
         pass
@@ -272,7 +273,7 @@ def test_only_sessions_of_the_repository(tool, tmp_path):
         else:
             lines = [histories.header(f"s{n}", cwd=told), histories.entry(1, "user", cwd)]
         histories.jsonl(tmp_path / "sessions" / f"s{n}.jsonl", *lines)
-    root = importing.repository(str(tmp_path / "repo" / "deep"))
+    root = importing.find_repository(str(tmp_path / "repo" / "deep"))
     assert root == str(tmp_path / "repo")
     assert [event.content for event in said(tool, tmp_path / "sessions", root=root)] == [
         "repo",
@@ -322,8 +323,8 @@ def test_session_files_are_archived_once(tool, tmp_path, home, command):
 
 def archived(tool: str, folder: Path, root: str, home: Any) -> tuple[list[Any], dict[str, bytes]]:
     """What an import with --archive finds, and the files that it keeps."""
-    choice = importing.Choice((str(folder),), root, home)
-    found = list(importing.run(registry.history(tool), choice, lambda done, of: None))
+    choice = importing.ImportChoice((str(folder),), root, home)
+    found = list(importing.run(registry.load_reader(tool), choice, lambda done, of: None))
     kept = Path(home.path("raw", "sessions"))
     return found, {
         str(path.relative_to(kept)): path.read_bytes() for path in kept.rglob("*") if path.is_file()
@@ -337,7 +338,7 @@ def test_a_folder_no_file_system_knows_is_in_no_repository(tool, tmp_path, home)
         lines = session if tool == "pi" else [histories.claude_line(1, "user", "x", cwd=cwd)]
         histories.jsonl(tmp_path / "from" / f"{n}.jsonl", *lines)
     found, kept = archived(tool, tmp_path / "from", "/tmp/repo", home)
-    assert [type(one).__name__ for one in found] == ["Skipped", "Skipped", "Said"] and list(
+    assert [type(one).__name__ for one in found] == ["Skipped", "Skipped", "HistoryEvent"] and list(
         kept
     ) == ["-tmp-repo/2.jsonl"]
     assert len(said(tool, tmp_path / "from")) == 3
@@ -499,7 +500,7 @@ def test_a_message_no_window_takes_is_reported(tmp_path):
     )
     failure, event = found("pi", path)
     assert isinstance(failure, Failure) and failure.place == f"{path}:2" and event.content == "x"
-    from plainmind.bridges.histories import said as limits
+    from plainmind.bridges.histories import items as limits
 
     assert limits.LARGEST == writer.LIMIT
 
@@ -544,9 +545,9 @@ def test_two_projects_may_have_a_page_of_the_same_name(tmp_path):
 
 
 def test_names_are_those_a_page_may_have():
-    from plainmind.bridges.histories.claude_memory import slug
+    from plainmind.bridges.histories.claude_memory import slugify
 
     name = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z", re.ASCII)
     for text in ("A b_c", "--", "", "日本語", "x" * 300, "../../etc/passwd", "a\0b"):
-        assert name.match(slug(text)) and len(slug(text)) <= 96
-    assert slug("日本語") != slug("日本")
+        assert name.match(slugify(text)) and len(slugify(text)) <= 96
+    assert slugify("日本語") != slugify("日本")

@@ -6,12 +6,12 @@ import stat
 
 import pytest
 from plainmind.formats.log import event as events
-from plainmind.formats.log import heads
+from plainmind.formats.log import window_heads
 from plainmind.ground import clock, files, stream
 from plainmind.ground.errors import BadData, Failure, InputOutput
-from plainmind.ground.paths import Home, checked_context
+from plainmind.ground.paths import Home, check_context
 from plainmind.truth.log import batch, reader, verify
-from plainmind.truth.log.writer import KEPT, LARGE, LIMIT, Draft, Log
+from plainmind.truth.log.writer import KEPT, LARGE, LIMIT, EventDraft, Log
 from scene import NOW, STAMP
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -20,17 +20,17 @@ CONTEXT = "discord-thread/123"
 PATH = f"logs/{CONTEXT}/{STAMP}.md"
 
 
-def draft(content: str, role: str = "user", **meta) -> Draft:
-    return Draft(NOW, role, content, meta)
+def draft(content: str, role: str = "user", **meta) -> EventDraft:
+    return EventDraft(NOW, role, content, meta)
 
 
 def all_contents(home: Home, context: str = CONTEXT) -> list[str]:
-    opened = [reader.window(home, f"logs/{context}/{name}") for name in home.windows(context)]
+    opened = [reader.read_window(home, f"logs/{context}/{name}") for name in home.windows(context)]
     return [w.event(block).content for w in opened for block in w.blocks()]
 
 
 def codes(home: Home) -> list[str]:
-    return [finding.code for finding in verify.verify(home, [])]
+    return [finding.code for finding in verify.verify_windows(home, [])]
 
 
 class Session:
@@ -90,8 +90,8 @@ def test_references_stay_right_when_only_the_end_of_a_window_is_read(home):
             + "x" * (70_000 if n % 13 == 0 else 10)
         )
         ref = Log(home).append(CONTEXT, [draft(content)], NOW)[0].ref
-        assert reader.event_at(home, ref).content == content
-        assert reader.event_at(home, ref).ref == ref
+        assert reader.read_event(home, ref).content == content
+        assert reader.read_event(home, ref).ref == ref
     assert codes(home) == []
 
 
@@ -184,7 +184,7 @@ def test_a_new_window_ends_the_one_before(home, log):
     log.append(CONTEXT, [draft("b")], NOW + 2000)
     assert second == f"logs/{CONTEXT}/20260130T142356Z.md"
     assert stat.S_IMODE(os.stat(home.path(PATH)).st_mode) == 0o400
-    assert reader.window(home, PATH).blocks()[0].role == "user"
+    assert reader.read_window(home, PATH).blocks()[0].role == "user"
     assert files.read(home.path(second)).startswith(b"# discord-thread/123 20260130T142356Z\n\n## ")
     assert codes(home) == []
 
@@ -229,8 +229,8 @@ def test_a_file_that_is_no_window_never_becomes_the_current_one(home, log, name)
 def test_events_of_any_year_are_events(home, log, year):
     """A year before 1000 was once written with three digits, and no reader took it for an event."""
     instant = clock.parse(f"{year:04d}-06-01T00:00:00Z")
-    ref = log.append(CONTEXT, [Draft(instant, "user", "x", {})], instant)[0].ref
-    assert reader.event_at(home, ref).timestamp == f"{year:04d}-06-01T00:00:00.000Z"
+    ref = log.append(CONTEXT, [EventDraft(instant, "user", "x", {})], instant)[0].ref
+    assert reader.read_event(home, ref).timestamp == f"{year:04d}-06-01T00:00:00.000Z"
     assert codes(home) == []
 
 
@@ -253,10 +253,10 @@ def test_contexts_that_are_refused(home, log, context):
     "context", ["a/b", "discord-thread/123", "discord-channel/_-", "a/" + "x" * 64, "x" * 32 + "/0"]
 )
 def test_contexts_that_are_taken(home, log, context):
-    assert checked_context(context) == context
+    assert check_context(context) == context
     ref = log.append(context, [draft("x")], NOW)[0].ref
     assert ref == f"logs/{context}/{STAMP}.md:3"
-    assert events.title_of(files.read(home.path(ref[:-2]))) == (context, STAMP)
+    assert events.parse_title(files.read(home.path(ref[:-2]))) == (context, STAMP)
 
 
 # ---- what is refused, and what is too large
@@ -284,7 +284,7 @@ def test_metadata_nested_too_deep(log):
 
 def test_a_large_tool_result_keeps_its_ends_and_is_whole_in_a_file(home, log):
     content = "start\n" + "é" * LARGE + "\nend"
-    event = reader.event_at(
+    event = reader.read_event(
         home, log.append(CONTEXT, [draft(content, "tool", name="bash")], NOW)[0].ref
     )
     assert event.meta["bytes"] == len(content.encode())
@@ -297,7 +297,7 @@ def test_a_large_tool_result_keeps_its_ends_and_is_whole_in_a_file(home, log):
 
 
 def test_a_tool_result_at_the_limit_stays_in_the_log(home, log):
-    event = reader.event_at(home, log.append(CONTEXT, [draft("x" * LARGE, "tool")], NOW)[0].ref)
+    event = reader.read_event(home, log.append(CONTEXT, [draft("x" * LARGE, "tool")], NOW)[0].ref)
     assert event.content == "x" * LARGE and event.meta == {}
 
 
@@ -314,7 +314,7 @@ def test_every_append_is_in_the_journal(home, log):
     log.append(CONTEXT, [draft("a")], NOW)
     log.append(CONTEXT, [draft("b\nc"), draft("d")], NOW)
     log.start_window(CONTEXT, NOW + 1000)
-    found = heads.parse(files.read(home.heads))
+    found = window_heads.parse(files.read(home.heads))
     assert [(h.window.rpartition("/")[2], h.line) for h in found] == [
         (f"{STAMP}.md", 3),
         (f"{STAMP}.md", 10),
@@ -328,14 +328,14 @@ def test_an_event_acknowledged_a_second_time_is_in_the_journal(home, log):
     log.append(CONTEXT, [draft("a", id="1")], NOW)
     os.unlink(home.heads)
     assert not Log(home).append(CONTEXT, [draft("a", id="1")], NOW)[0].fresh
-    assert [(h.window, h.line) for h in heads.parse(files.read(home.heads))] == [(PATH, 3)]
+    assert [(h.window, h.line) for h in window_heads.parse(files.read(home.heads))] == [(PATH, 3)]
 
 
 def test_a_journal_that_cannot_be_written_takes_the_event_back(home, log, monkeypatch):
     """Else a retry would write the event twice, and the index would not hear of the first."""
     log.append(CONTEXT, [draft("a")], NOW)
     before = files.read(home.path(PATH))
-    monkeypatch.setattr(heads, "render", lambda head: 1 / 0)
+    monkeypatch.setattr(window_heads, "render", lambda head: 1 / 0)
     for context in (CONTEXT, "discord-thread/new"):
         with pytest.raises(ZeroDivisionError):
             log.append(context, [draft("b")], NOW)
@@ -359,14 +359,14 @@ def test_lines_with_contexts_authors_times_and_ids(home, log, session):
     ), CONTEXT, session)  # fmt: skip
     assert session.reports == []
     assert session.printed == [f"{PATH}:3", f"logs/note/x/{STAMP}.md:3", f"{PATH}:6"]
-    first, third = [reader.event_at(home, session.printed[n]) for n in (0, 2)]
+    first, third = [reader.read_event(home, session.printed[n]) for n in (0, 2)]
     assert (first.timestamp, first.author, first.meta) == (
         "2019-12-31T23:00:00.000Z",
         "Ann",
         {"id": "1"},
     )
     assert (third.timestamp, third.author, third.meta) == ("2026-01-30T14:23:55.120Z", "", {})
-    second = reader.event_at(home, session.printed[1])
+    second = reader.read_event(home, session.printed[1])
     assert (second.author, second.meta) == ("Ben", {"k": [1]})
 
 

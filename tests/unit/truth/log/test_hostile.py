@@ -23,7 +23,7 @@ from plainmind.formats.log import event as events
 from plainmind.ground import stream
 from plainmind.ground.paths import Home
 from plainmind.truth.log import batch, reader, verify
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -73,8 +73,8 @@ def as_json(value):
 def judge(home: Home, context: str, contents: list[str]) -> list[events.Event]:
     """The events of the context's window, after every judge has agreed on how many there are."""
     path = home.current_window(context)
-    opened = reader.window(home, path)
-    assert [type(entry) for entry in opened.entries] == [events.Block] * len(contents)
+    opened = reader.read_window(home, path)
+    assert [type(entry) for entry in opened.entries] == [events.RawEvent] * len(contents)
     found = [opened.event(block) for block in opened.blocks()]
     assert [bytes_of(e.content) for e in found] == [bytes_of(c) for c in contents]
 
@@ -110,7 +110,7 @@ def judge(home: Home, context: str, contents: list[str]) -> list[events.Event]:
     )
     assert {n["type"] for n in nodes} <= {"heading", "block_quote", "blank_line", "footnotes"}
 
-    assert list(verify.verify(home, [path])) == []
+    assert list(verify.verify_windows(home, [path])) == []
     return found
 
 
@@ -130,7 +130,7 @@ def hides(char: str) -> bool:
 def test_a_body_comes_back_byte_for_byte(homes, contents, role):
     home, context = next(homes), a_context()
     written = Log(home).append(
-        context, [Draft(NOW, role, content, {}) for content in contents], NOW
+        context, [EventDraft(NOW, role, content, {}) for content in contents], NOW
     )
     found = judge(home, context, contents)
     assert [w.ref for w in written] == [e.ref for e in found]
@@ -143,7 +143,9 @@ def test_metadata_stays_on_its_line_and_comes_back(homes, author, meta, content)
     home, context = next(homes), a_context()
     given_meta = {"author": author, **meta} if author else meta
     Log(home).append(
-        context, [Draft(NOW, "user", content, given_meta), Draft(NOW, "agent", "next", {})], NOW
+        context,
+        [EventDraft(NOW, "user", content, given_meta), EventDraft(NOW, "agent", "next", {})],
+        NOW,
     )
     event = judge(home, context, [content, "next"])[0]
     assert (event.author, event.meta) == as_json((author, meta))
@@ -226,12 +228,12 @@ def test_the_commands_give_back_what_they_were_given(homes, command, content, au
 )
 def test_a_megabyte(home, log, content):
     context = a_context()
-    log.append(context, [Draft(NOW, "user", content, {})], NOW)
-    log.append(context, [Draft(NOW, "agent", "after", {})], NOW)
-    opened = reader.window(home, home.current_window(context))
+    log.append(context, [EventDraft(NOW, "user", content, {})], NOW)
+    log.append(context, [EventDraft(NOW, "agent", "after", {})], NOW)
+    opened = reader.read_window(home, home.current_window(context))
     assert [opened.event(b).content for b in opened.blocks()] == [content, "after"]
     assert len([1 for line in opened.data.split(b"\n") if HEADER.match(line)]) == 2
-    assert list(verify.verify(home, [opened.path])) == []
+    assert list(verify.verify_windows(home, [opened.path])) == []
 
 
 def test_sixteen_million_lines_are_read_in_modest_memory():
@@ -251,17 +253,17 @@ def test_the_file_is_what_the_specification_shows(home):
     log = Log(home)
     log.append(
         "discord-thread/123",
-        [Draft(NOW, "user", "How do I restart pm2?\nIt hangs.", {"author": "Ann"})],
+        [EventDraft(NOW, "user", "How do I restart pm2?\nIt hangs.", {"author": "Ann"})],
         NOW,
     )
     log.append(
         "discord-thread/123",
-        [Draft(NOW + 5884, "tool", "no processes", {"name": "bash", "exit": 0})],
+        [EventDraft(NOW + 5884, "tool", "no processes", {"name": "bash", "exit": 0})],
         NOW,
     )
     log.append(
         "discord-thread/123",
-        [Draft(NOW + 5884, "agent", "", {}), Draft(NOW + 5884, "agent", "a\rb", {})],
+        [EventDraft(NOW + 5884, "agent", "", {}), EventDraft(NOW + 5884, "agent", "a\rb", {})],
         NOW,
     )
     shown = re.sub(rb"h=[0-9a-f]{12}", b"h=", home_bytes(home))

@@ -11,7 +11,7 @@ from plainmind.ground import files
 from plainmind.ground.errors import NoInput, NotPermitted
 from plainmind.ground.paths import Home
 from plainmind.truth.log import pinning, reader, verify
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, STAMP
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 CONTEXT = "test/proof"
 PATH = f"logs/{CONTEXT}/{STAMP}.md"
 DRAFTS = [
-    Draft(NOW, "user", "one\ntwo", {"author": "Ann"}),
-    Draft(NOW + 1, "agent", "", {}),
-    Draft(NOW + 2, "tool", "a\rb", {"name": "bash"}),
-    Draft(NOW + 3, "user", "last", {}),
+    EventDraft(NOW, "user", "one\ntwo", {"author": "Ann"}),
+    EventDraft(NOW + 1, "agent", "", {}),
+    EventDraft(NOW + 2, "tool", "a\rb", {"name": "bash"}),
+    EventDraft(NOW + 3, "user", "last", {}),
 ]
 
 
@@ -33,7 +33,7 @@ def window(home) -> str:
 
 
 def codes(home: Home, key: bytes = b"", *paths: str) -> list[str]:
-    return [finding.code for finding in verify.verify(home, list(paths), key)]
+    return [finding.code for finding in verify.verify_windows(home, list(paths), key)]
 
 
 def put(path: str, data: bytes) -> None:
@@ -70,7 +70,10 @@ def test_events_that_were_swapped_or_removed_are_found(tmp_path_factory, order, 
     Log(home).append(CONTEXT, DRAFTS, NOW)
     data = files.read(home.path(PATH))
     blocks = [data[b.offset : b.end] for b in events.scan(data)]
-    put(home.path(PATH), events.title(CONTEXT, STAMP) + b"".join(blocks[n] for n in order[:length]))
+    put(
+        home.path(PATH),
+        events.render_title(CONTEXT, STAMP) + b"".join(blocks[n] for n in order[:length]),
+    )
     assert codes(home) == [] if list(order[:length]) == [0, 1, 2, 3] else codes(home) != []
 
 
@@ -85,10 +88,10 @@ def test_a_window_cut_at_an_event_shows_by_the_journal(home, window):
 def test_an_older_copy_shows_and_goes_on_showing(home, window):
     """The next append must not hide that the window had been rolled back."""
     older = files.read(window)
-    Log(home).append(CONTEXT, [Draft(NOW, "user", "gone", {})], NOW)
+    Log(home).append(CONTEXT, [EventDraft(NOW, "user", "gone", {})], NOW)
     put(window, older)
     assert codes(home) == ["rollback"]
-    Log(home).append(CONTEXT, [Draft(NOW, "user", "instead", {})], NOW)
+    Log(home).append(CONTEXT, [EventDraft(NOW, "user", "instead", {})], NOW)
     assert codes(home) == ["rollback"]
 
 
@@ -96,14 +99,14 @@ def test_a_history_written_anew_shows_by_the_journal(home, window):
     """Every digest is right in itself; but it is not the one that was noted."""
     shutil.rmtree(home.logs)
     fresh = Home(home.root + "-forged")
-    Log(fresh).append(CONTEXT, [*DRAFTS[:-1], Draft(NOW + 3, "user", "forged", {})], NOW)
+    Log(fresh).append(CONTEXT, [*DRAFTS[:-1], EventDraft(NOW + 3, "user", "forged", {})], NOW)
     shutil.copytree(fresh.logs, home.logs)
     assert codes(home) == ["rollback"]
 
 
 def test_a_window_that_is_gone(home, window):
     os.unlink(window)
-    assert [(f.path, f.code) for f in verify.verify(home, [])] == [(PATH, "missing")]
+    assert [(f.path, f.code) for f in verify.verify_windows(home, [])] == [(PATH, "missing")]
 
 
 def test_a_window_under_another_name(home, window):
@@ -114,7 +117,7 @@ def test_a_window_under_another_name(home, window):
 def test_a_torn_write_is_named_with_its_lines(home, window):
     with open(window, "ab") as file:
         file.write(b"## 2026-01-30T14:23:55.120Z user n=2 h=000000000000\n> o")
-    found = list(verify.verify(home, []))
+    found = list(verify.verify_windows(home, []))
     assert [(f.line, f.code, f.message) for f in found] == [
         (15, "torn", "lines 15-16: a torn write; the next append closes it")
     ]
@@ -142,9 +145,11 @@ def test_the_key(home, wrote, reads, found):
 
 def test_without_the_key_nobody_appends_unnoticed(home):
     Log(home, b"secret").append(CONTEXT, DRAFTS, NOW)
-    Log(home, b"").append(CONTEXT, [Draft(NOW, "user", "forged", {})], NOW)
+    Log(home, b"").append(CONTEXT, [EventDraft(NOW, "user", "forged", {})], NOW)
     Log(home, b"secret").append(CONTEXT, DRAFTS, NOW)
-    assert [(f.line, f.code) for f in verify.verify(home, [], b"secret")] == [(15, "unkeyed")]
+    assert [(f.line, f.code) for f in verify.verify_windows(home, [], b"secret")] == [
+        (15, "unkeyed")
+    ]
 
 
 def test_named_windows_only(home, window):
@@ -159,12 +164,12 @@ def test_named_windows_only(home, window):
 
 
 def test_pins_that_point_nowhere(home, window):
-    pinning.pin(home, reader.event_at(home, f"{PATH}:3"))
+    pinning.pin(home, reader.read_event(home, f"{PATH}:3"))
     with open(home.pins, "ab") as file:
         file.write(
             f"- {PATH}:900 gone\n- logs/../../etc/passwd.md:1\n- {PATH}:0 no line\n- {PATH}:4 inside an event\n".encode()
         )
-    assert [(f.line, f.code) for f in verify.verify(home, [])] == [
+    assert [(f.line, f.code) for f in verify.verify_windows(home, [])] == [
         (4, "pin"),
         (5, "pin"),
         (6, "pin"),

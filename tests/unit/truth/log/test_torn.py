@@ -11,7 +11,7 @@ from plainmind.ground import files
 from plainmind.ground.errors import InputOutput
 from plainmind.ground.paths import Home
 from plainmind.truth.log import reader, verify
-from plainmind.truth.log.writer import Draft, Log
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, STAMP
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -20,8 +20,8 @@ CONTEXT = "test/torn"
 PATH = f"logs/{CONTEXT}/{STAMP}.md"
 
 
-def draft(content: str, role: str = "user", **meta) -> Draft:
-    return Draft(NOW, role, content, meta)
+def draft(content: str, role: str = "user", **meta) -> EventDraft:
+    return EventDraft(NOW, role, content, meta)
 
 
 BEFORE = [draft("one\ntwo", author="Ann"), draft("", "agent"), draft("a\rb", "tool", name="bash")]
@@ -37,15 +37,15 @@ LAST = {
 
 
 def contents(home: Home) -> list[tuple[str, str]]:
-    opened = reader.window(home, PATH)
+    opened = reader.read_window(home, PATH)
     return [(e.role, e.content) for e in map(opened.event, opened.blocks())]
 
 
 def codes(home: Home, *paths: str) -> list[str]:
-    return [finding.code for finding in verify.verify(home, list(paths))]
+    return [finding.code for finding in verify.verify_windows(home, list(paths))]
 
 
-def crash(home: Home, drafts: list[Draft]):
+def crash(home: Home, drafts: list[EventDraft]):
     """Append the drafts and give back a function that leaves only the first N bytes of that write."""
     window, journal = home.path(PATH), home.heads
     kept, heads = (
@@ -69,7 +69,9 @@ def test_a_cut_at_every_byte(home, last):
     before = contents(home)
     written, cut = crash(home, last)
     whole = contents(home)
-    ends = [b.end for b in events.scan(files.read(home.path(PATH))) if isinstance(b, events.Block)]
+    ends = [
+        b.end for b in events.scan(files.read(home.path(PATH))) if isinstance(b, events.RawEvent)
+    ]
     start = len(files.read(home.path(PATH))) - len(written)
 
     for length in range(len(written)):
@@ -86,7 +88,7 @@ def test_a_cut_at_every_byte(home, last):
         assert [role for role, _ in notices] == ([] if at_an_end else ["system"]), length
         assert now[-1] == ("agent", "after"), length
         assert codes(home) == [], length
-        assert reader.event_at(home, ref).content == "after", length
+        assert reader.read_event(home, ref).content == "after", length
         assert line_at(home, ref).startswith(b"## "), length
 
 
@@ -137,7 +139,7 @@ def test_whatever_the_disk_made_of_a_tail(tmp_path_factory, rubbish):
     now = contents(home)
     assert files.read(home.path(PATH)).startswith(data + rubbish)
     assert now[: len(before)] == before and now[-1] == ("agent", "after")
-    assert reader.event_at(home, ref).content == "after"
+    assert reader.read_event(home, ref).content == "after"
     # an event that the rubbish forged cannot chain
     forged = [c for c in now[len(before) : -1] if c[0] != "system"]
     assert not forged or "chain" in codes(home)
@@ -160,7 +162,7 @@ def test_the_notice_names_the_torn_lines(home):
     written, cut = crash(home, [draft("a\nb\nc")])
     cut(written.index(b"> b") + 1)
     Log(home).append(CONTEXT, [draft("after")], NOW)
-    notice = reader.window(home, PATH)
+    notice = reader.read_window(home, PATH)
     event = notice.event(notice.blocks()[1])
     assert (event.role, event.content) == (
         "system",

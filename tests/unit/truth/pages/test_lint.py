@@ -8,7 +8,7 @@ import pytest
 from plainmind.formats.page import page
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Failure, NoInput, NotPermitted
-from plainmind.truth.pages import audit, lint, maintenance, pages, retention
+from plainmind.truth.pages import audit, lint, maintenance, page_files, retention
 from scene import NOW
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -18,7 +18,7 @@ RIGHT = "---\ndate: 2026-01-20\ntype: project\ntier: L2\n---\n"
 LONG = "We chose tokens for the session store because phones forget cookies and the proxy strips them on every second hop of ours.\n"
 EVENT = "logs/note/a/20260130T142355Z.md"
 EVENTS = "# note/a 20260130T142355Z\n\n## 2026-01-30T14:23:55.120Z user n=1 h=9f2c41d07a3b\n> The door code is 12.\n\n"
-DIGEST = page.content_digest("The door code is 12.")
+DIGEST = page.digest_content("The door code is 12.")
 
 
 def put(home, files: dict[str, str]) -> None:
@@ -32,7 +32,7 @@ def put(home, files: dict[str, str]) -> None:
 def found(home, *wanted: str) -> list[str]:
     return [
         f"{path.removeprefix('knowledge/')}:{line}: {code}: {message}"
-        for path, line, code, message in lint.findings(home, wanted, NOW, Environment().mask)
+        for path, line, code, message in lint.find_problems(home, wanted, NOW, Environment().mask)
     ]
 
 
@@ -136,7 +136,7 @@ def test_a_page_that_is_too_large_is_read_from_its_beginning_and_looked_at_to_it
     """It was: of a body on one line nothing was read, and nothing beyond it looked at."""
     key = "sk-abcdefghijklmnop1234\n"
     put(home, {"a.md": (RIGHT + line).replace("{}", key) + "\n" + key})
-    read = pages.read(home, "knowledge/a.md")
+    read = page_files.read_page(home, "knowledge/a.md")
     assert len(read.body) > 500_000 and not read.problems
     size, *secret = sorted(found(home), key=lambda each: " size: " not in each)
     tokens = int(size.split("about ")[1].split(" tokens")[0].replace(",", ""))
@@ -150,18 +150,22 @@ def test_what_is_no_file_keeps_nobody_waiting(home):
     os.mkfifo(home.path("knowledge/ff.md"))
     os.symlink("/dev/zero", home.path("knowledge/zz.md"))
     for name, refusal in (("ff", NoInput), ("zz", NotPermitted), ("b", NoInput)):
-        for reading in (pages.read, pages.whole, partial(pages.shown, as_json=False)):
+        for reading in (
+            page_files.read_page,
+            page_files.read_whole,
+            partial(page_files.render_page, as_json=False),
+        ):
             with pytest.raises(refusal):
                 reading(home, f"knowledge/{name}.md")
         with pytest.raises((Failure, NotPermitted)) as failed:
-            pages.create(home, "knowledge", name, b"x")
+            page_files.create_page(home, "knowledge", name, b"x")
         assert failed.value.code in (1, 77)
     with pytest.raises(
         Failure, match="'knowledge/b.md' is taken by something that is no page; give another one"
     ):
-        pages.create(home, "knowledge", "b", b"x")
+        page_files.create_page(home, "knowledge", "b", b"x")
     with pytest.raises(Failure, match="'knowledge/a.md' is taken; "):
-        pages.create(home, "knowledge", "a", b"x")
+        page_files.create_page(home, "knowledge", "a", b"x")
 
 
 def test_names_that_no_line_can_name_and_links_out_of_the_home_are_told(home):
@@ -177,7 +181,7 @@ def test_names_that_no_line_can_name_and_links_out_of_the_home_are_told(home):
 
 def test_at_the_end_of_time(home):
     put(home, {"a.md": with_("date: 9999-12-31")})
-    assert list(lint.findings(home, [], 253402297200000, str)) == []
+    assert list(lint.find_problems(home, [], 253402297200000, str)) == []
 
 
 def test_what_lint_calls_expired_retention_lets_go(home):
@@ -189,7 +193,7 @@ def test_what_lint_calls_expired_retention_lets_go(home):
         },
     )
     assert not [each for each in found(home) if "expired" in each] and not list(
-        retention.expired(home, NOW)
+        retention.find_expired(home, NOW)
     )
 
 
@@ -209,9 +213,9 @@ def test_one_page_that_cannot_be_read_stops_nothing(home, monkeypatch):
     put(home, {"a.md": with_("tags: x"), "b.md": with_("tags: y"), "raw/observations/c.md": RIGHT})
     unreadable(monkeypatch, "a.md", "c.md")
     assert found(home)[:2] == ["a.md:1: text: cannot be read: permission denied", "raw/observations/c.md:1: text: cannot be read: permission denied"]  # fmt: skip
-    assert [each.path for each in lint.fixed(home, [], dry=False)] == ["knowledge/b.md"]
-    assert list(retention.expired(home, NOW)) == []
-    looked = audit.look(home, NOW, str)
+    assert [each.path for each in lint.fix(home, [], dry=False)] == ["knowledge/b.md"]
+    assert list(retention.find_expired(home, NOW)) == []
+    looked = audit.survey(home, NOW, str)
     assert looked.counts["pages unreadable"] == 1 and looked.counts["unreadable"] == 1
     assert [(each.path, each.code) for each in looked.findings] == [
         ("knowledge/a.md", "unreadable")
@@ -226,7 +230,7 @@ def test_an_audit_of_raw(home):
     put(home, {"raw/x/a.txt": "\n".join(rows), "raw/x/b.txt": "x\n" * 50_000})
     os.symlink("b.txt", home.path("raw/x/link.txt"))
     asked = []
-    looked = audit.look(
+    looked = audit.survey(
         home, NOW, lambda text: asked.append(text) or text.replace("sk-abcdefghijklmnop1234", "***")
     )
     assert [(each.path, each.line, each.code) for each in looked.findings] == [("raw/x/a.txt", 8, "recalled"), ("raw/x/a.txt", 49_001, "secret")]  # fmt: skip
@@ -237,7 +241,7 @@ def test_a_secret_of_several_lines_is_found(home):
     put(home, {"a.md": RIGHT + "one\ntwo\n"})
     assert [
         each.code
-        for each in lint.findings(home, [], NOW, lambda text: text.replace("one\ntwo", "***"))
+        for each in lint.find_problems(home, [], NOW, lambda text: text.replace("one\ntwo", "***"))
     ] == ["secret"]
 
 
@@ -266,8 +270,8 @@ def test_paths_that_are_no_pages(home, path, refusal):
     )
     os.symlink("/etc/passwd", home.path("knowledge/out.md"))
     with pytest.raises(refusal):
-        lint.chosen(home, path)
-    assert lint.chosen(home, home.path("knowledge/a.md")) == "knowledge/a.md"
+        lint.resolve_page(home, path)
+    assert lint.resolve_page(home, home.path("knowledge/a.md")) == "knowledge/a.md"
 
 
 # --- retention
@@ -301,10 +305,10 @@ def test_what_is_kept_how_long(home, path, text, age, goes):
     full = home.path(path)
     changed = NOW * 1_000_000 - age * 86_400_000_000_000
     os.utime(full, ns=(changed, changed))
-    assert [each.path for each in retention.expired(home, NOW)] == ([path] if goes else [])
+    assert [each.path for each in retention.find_expired(home, NOW)] == ([path] if goes else [])
     texts: list[str] = []
     with maintenance.lock(home):
-        gone = retention.let_go(
+        gone = retention.delete_expired(
             home, NOW, lambda gone: texts.extend(each.expired.path for each in gone)
         )
     assert [each.expired.path for each in gone] == ([path] if goes else []) and os.path.exists(
@@ -326,7 +330,7 @@ def test_to_the_millisecond(home, path, days):
     for late, goes in ((0, False), (1, True)):
         changed = (NOW - days * 86_400_000 - late) * 1_000_000
         os.utime(home.path(path), ns=(changed, changed))
-        assert [each.path for each in retention.expired(home, NOW)] == ([path] if goes else [])
+        assert [each.path for each in retention.find_expired(home, NOW)] == ([path] if goes else [])
 
 
 def test_a_folder_of_sessions_goes_when_it_is_empty_and_links_stay(home):
@@ -343,7 +347,7 @@ def test_a_folder_of_sessions_goes_when_it_is_empty_and_links_stay(home):
     for name in ("one/a.jsonl", "two/a.jsonl", "two/c.jsonl"):
         os.utime(home.path("raw/sessions", name), (0, 0))
     with maintenance.lock(home):
-        retention.let_go(home, NOW, lambda gone: None)
+        retention.delete_expired(home, NOW, lambda gone: None)
     assert os.listdir(home.path("raw/sessions")) == ["two"] and sorted(
         os.listdir(home.path("raw/sessions/two"))
     ) == ["b.txt", "c.jsonl"]
@@ -351,7 +355,7 @@ def test_a_folder_of_sessions_goes_when_it_is_empty_and_links_stay(home):
 
 def test_a_finding_says_rule_and_age(home):
     put(home, {"a.md": headed("reference", 91)})
-    (expired,) = retention.expired(home, NOW)
+    (expired,) = retention.find_expired(home, NOW)
     assert tuple(expired.finding) == (
         "knowledge/a.md",
         1,

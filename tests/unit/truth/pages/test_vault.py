@@ -12,7 +12,7 @@ from plainmind.formats.page import page
 from plainmind.ground import exchange
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
-from plainmind.truth.pages import lint, pages
+from plainmind.truth.pages import lint, page_files
 from scene import NOW, ROOT, TIME
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -29,7 +29,7 @@ def pristine(tmp_path_factory) -> Home:
 @pytest.fixture(scope="module")
 def found(pristine) -> list:
     before = vault.contents(pristine.root)
-    found = list(lint.findings(pristine, [], NOW, str))
+    found = list(lint.find_problems(pristine, [], NOW, str))
     assert vault.contents(pristine.root) == before  # looking changes nothing
     return found
 
@@ -69,7 +69,7 @@ def test_every_page_is_looked_at_and_no_other_file(pristine, found):
 
 def test_every_finding_has_a_line_of_its_file_and_one_clean_line_of_text(pristine, found):
     lines = {
-        pages.said(name): data.count(b"\n") + 1
+        page_files.to_printable(name): data.count(b"\n") + 1
         for name, (data, _) in vault.contents(pristine.root).items()
     }
     lines |= {"knowledge/within.md": 99, "knowledge/out.md": 1}
@@ -107,20 +107,20 @@ def test_mending_changes_what_it_says_and_nothing_else(tmp_path, monkeypatch):
     home = Home(str(tmp_path / "home"))
     vault.make(home.root)
     before = vault.contents(str(tmp_path))
-    dry = list(lint.fixed(home, [], dry=True))
+    dry = list(lint.fix(home, [], dry=True))
     assert vault.contents(str(tmp_path)) == before
     listed = []
     monkeypatch.setattr(
         exchange, "recover", lambda path, real=exchange.recover: listed.append(path) or real(path)
     )
-    done = list(lint.fixed(home, [], dry=False))
+    done = list(lint.fix(home, [], dry=False))
     assert listed == [], "for each page the whole folder"
     after = vault.contents(str(tmp_path))
     assert done == dry and len(done) > 3000 and all(each.message.isprintable() for each in done)
     said = {f"home/{each.path}".replace("knowledge/within", "outside") for each in done}
     changed = {name for name in before if after[name] != before[name]}
     assert (
-        {pages.said(name) for name in changed} == said
+        {page_files.to_printable(name) for name in changed} == said
         and changed & {"home/outside.md"}
         and not any(name.startswith("home elsewhere") for name in changed)
     )
@@ -129,9 +129,9 @@ def test_mending_changes_what_it_says_and_nothing_else(tmp_path, monkeypatch):
     for name in changed:
         check(before[name][0], after[name][0], name)
     # once more: nothing to say, nothing touched
-    assert list(lint.fixed(home, [], dry=False)) == []
+    assert list(lint.fix(home, [], dry=False)) == []
     assert vault.contents(str(tmp_path)) == after
-    left = {each.code for each in lint.findings(home, [], NOW, str)}
+    left = {each.code for each in lint.find_problems(home, [], NOW, str)}
     assert {"date", "type", "tier", "yaml", "head", "text"} <= left and "entity" not in left
 
 
@@ -184,7 +184,7 @@ def test_a_page_that_cannot_be_mended_is_reported_and_the_others_are(home, monke
         return edit(path, *more)
 
     monkeypatch.setattr(exchange, "edit", editing)
-    done = list(lint.fixed(home, [], dry=False))
+    done = list(lint.fix(home, [], dry=False))
     assert [getattr(each, "path", "") for each in done] == [
         "knowledge/a.md",
         "",
@@ -197,9 +197,11 @@ def test_a_page_that_cannot_be_mended_is_reported_and_the_others_are(home, monke
 def test_a_page_that_may_not_be_read_is_said(home):
     vault.normal(home.root, 3)
     os.chmod(home.path("knowledge/page-0001.md"), 0)
-    assert list(lint.fixed(home, [], dry=False)) == []
+    assert list(lint.fix(home, [], dry=False)) == []
     assert [
-        (each.path, each.code) for each in lint.findings(home, [], NOW, str) if each.code == "text"
+        (each.path, each.code)
+        for each in lint.find_problems(home, [], NOW, str)
+        if each.code == "text"
     ] == [("knowledge/page-0001.md", "text")]
 
 

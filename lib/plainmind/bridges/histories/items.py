@@ -9,7 +9,7 @@ import re
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
-from ...formats.log import injected
+from ...formats.log import injected_blocks
 from ...ground import clock, stream
 from ...ground.errors import BadData, Failure
 
@@ -22,7 +22,7 @@ _ID = re.compile(r"[a-z0-9_-]{1,64}\Z", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Said(NamedTuple):
+class HistoryEvent(NamedTuple):
     """An event of another tool's history. `instant` in ms since the epoch; one without an `id` gets its digest."""
 
     context: str
@@ -42,7 +42,7 @@ class Said(NamedTuple):
         if context and context != self.context:
             id = f"{self.context}:{id}"
         event: dict[str, Any] = {
-            "timestamp": clock.text(self.instant),
+            "timestamp": clock.to_text(self.instant),
             "role": self.role,
             "content": self.content,
         }
@@ -53,7 +53,7 @@ class Said(NamedTuple):
         return stream.json_line({**event, "context": context or self.context, "id": id})
 
 
-class Page(NamedTuple):
+class HistoryPage(NamedTuple):
     """A page of knowledge, as `mem-note --jsonl` reads it."""
 
     name: str
@@ -73,15 +73,15 @@ class Skipped(NamedTuple):
     reason: str
 
 
-Found = Said | Page | Skipped | Failure
+HistoryItem = HistoryEvent | HistoryPage | Skipped | Failure
 
 
-def remembered(said: Said, place: str) -> Said | Skipped | Failure:
+def clean_event(said: HistoryEvent, place: str) -> HistoryEvent | Skipped | Failure:
     """The event less what a recall of ours injected, unless nothing is left to remember.
 
     A call that gave no output happened all the same, and so did a message that only carries files.
     """
-    content = injected.without(said.content)
+    content = injected_blocks.strip(said.content)
     if not content.strip():
         if content != said.content:
             return Skipped("injected")
@@ -110,7 +110,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(_SURROGATE.sub("\ufffd", text).encode()).hexdigest()[:32]
 
 
-def clipped(value: Any, left: int = DEEPEST) -> Any:
+def clip(value: Any, left: int = DEEPEST) -> Any:
     """A call's arguments with long texts cut, and without what JSON cannot say. Lengths are counted in UTF-16 units, as pi does."""
     if isinstance(value, str):
         size = (
@@ -118,9 +118,9 @@ def clipped(value: Any, left: int = DEEPEST) -> Any:
         )
         return f"{_units(value, LONGEST)}… ({size} characters)" if size > LONGEST else value
     if isinstance(value, dict):
-        return {name: clipped(inner, left - 1) for name, inner in value.items()} if left else "…"
+        return {name: clip(inner, left - 1) for name, inner in value.items()} if left else "…"
     if isinstance(value, list):
-        return [clipped(inner, left - 1) for inner in value] if left else "…"
+        return [clip(inner, left - 1) for inner in value] if left else "…"
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
@@ -134,45 +134,45 @@ def _units(text: str, count: int) -> str:
     )
 
 
-def plain(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A name, an id or a text as text; '' when it is something else, or not there."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def mapping(value: Any) -> dict[str, Any]:
+def as_mapping(value: Any) -> dict[str, Any]:
     """The object a history should have here, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def sequence(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def parts(content: Any) -> list[dict[str, Any]]:
+def as_parts(content: Any) -> list[dict[str, Any]]:
     """A message's content as the list of typed parts that it may be."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return [
         part if isinstance(part, dict) else {"type": "text", "text": part}
-        for part in sequence(content)
+        for part in as_list(content)
     ]
 
 
-def text(content: Any) -> str:
+def join_texts(content: Any) -> str:
     """The text parts of a content, one below the other."""
     return "\n".join(
-        [plain(part.get("text")) for part in parts(content) if part.get("type") == "text"]
+        [as_text(part.get("text")) for part in as_parts(content) if part.get("type") == "text"]
     )
 
 
-def meta(**known: Any) -> dict[str, Any]:
+def make_meta(**known: Any) -> dict[str, Any]:
     """Metadata of what is known."""
     return {name: value for name, value in known.items() if value not in ("", None, [], False)}
 
 
-def instant(*candidates: Any) -> int | None:
+def parse_instant(*candidates: Any) -> int | None:
     """The first that is a time: RFC 3339 text, or a number of seconds or milliseconds since 1970. None: none is."""
     for value in candidates:
         if isinstance(value, str) and re.fullmatch(r"\d{9,}(\.\d+)?", value, re.ASCII):
@@ -196,15 +196,15 @@ class Calls:
         self._calls: OrderedDict[str, tuple[str, Any]] = OrderedDict()
 
     def add(self, id: Any, name: Any, arguments: Any) -> None:
-        self._calls[plain(id)] = (plain(name), clipped(arguments))
+        self._calls[as_text(id)] = (as_text(name), clip(arguments))
         if len(self._calls) > PENDING:
             self._calls.popitem(last=False)
 
     def of(self, id: Any, name: Any = "") -> dict[str, Any]:
         """Metadata of the event of a call that returned: its name, the call's id, its arguments."""
-        called, arguments = self._calls.get(plain(id), ("", {}))
+        called, arguments = self._calls.get(as_text(id), ("", {}))
         return {
-            "name": plain(name) or called or "unknown",
-            "call": plain(id),
+            "name": as_text(name) or called or "unknown",
+            "call": as_text(id),
             "args": {} if arguments is None else arguments,
         }

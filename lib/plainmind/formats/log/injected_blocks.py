@@ -16,7 +16,7 @@ _RECALLED = re.compile(
 )
 
 
-def without(text: str, *, keep_lines: bool = False) -> str:
+def strip(text: str, *, keep_lines: bool = False) -> str:
     """`text` less every injected block: the marker line, and the JSON object after it.
 
     A block that was cut off, so that its JSON no longer parses, goes up to the next empty line. With `keep_lines`, empty
@@ -33,7 +33,7 @@ def without(text: str, *, keep_lines: bool = False) -> str:
     return "".join([*parts, text[at:]])
 
 
-def without_recalled_lines(text: str, *, keep_lines: bool = False) -> str:
+def strip_recalled_lines(text: str, *, keep_lines: bool = False) -> str:
     """A tool's output less the lines that are themselves answers of a recall (path:line: …), or with empty ones for them."""
     return _RECALLED.sub("\n" if keep_lines else "", text) if ".md:" in text else text
 

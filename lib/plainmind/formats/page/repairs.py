@@ -1,6 +1,6 @@
 r"""Repairing a page: what has one right form gets it.
 
-`mended` repairs what has one right form:
+`repair` fixes what has one right form:
 
     legacy keys        created, created_at, timestamp -> date; category, kind -> type; importance, priority -> tier;
                        keywords, topics -> tags; relations -> triples; replaces -> supersedes
@@ -20,7 +20,7 @@ r"""Repairing a page: what has one right form gets it.
 What has more than one right form stays, and mem-lint goes on saying so. A value that is an alias, or stands for several,
 stays as well, and so does a list with comments in its brackets. Mending what is mended changes nothing.
 
-Owns what is repaired. Refuses to know files, and how a text is changed (formats.page_edit).
+Owns what is repaired. Refuses to know files, and how a text is changed (formats.page.page_edit).
 """
 
 import re
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from ...ground.errors import BadData
 from .. import day
 from . import page, page_edit, page_links, triple, yaml_nodes
-from .page import Problem, Split
+from .page import PageParts, PageProblem
 from .triple import Triple
 
 ROUNDS = 10  # of mending; each may uncover what the next mends
@@ -43,23 +43,27 @@ _ARROWS = re.compile(
 )  # without the spaces around: to look for those first takes the square of their number
 
 
-class Mended(NamedTuple):
+class Repaired(NamedTuple):
     data: bytes
-    done: list[Problem]  # what was mended, where it stood
+    done: list[PageProblem]  # what was mended, where it stood
 
 
-def mended(data: bytes, path: str, is_there: Callable[[str], bool] = lambda image: True) -> Mended:
+def repair(
+    data: bytes, path: str, is_there: Callable[[str], bool] = lambda image: True
+) -> Repaired:
     """The page with everything repaired that has one right form; of pictures, those of which `is_there` says so."""
-    done: list[Problem] = []
+    done: list[PageProblem] = []
     for _ in range(ROUNDS):
         data, more = _once(data, path, is_there)
         if not more:
             break
         done += more
-    return Mended(data, done)
+    return Repaired(data, done)
 
 
-def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> tuple[bytes, list[Problem]]:
+def _once(
+    data: bytes, path: str, is_there: Callable[[str], bool]
+) -> tuple[bytes, list[PageProblem]]:
     try:
         parts = page.split(data, path)
         if not parts.headed or len(parts.yaml) > page.MOST_HEAD:
@@ -67,33 +71,33 @@ def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> tuple[byte
     except BadData:
         return data, []
     try:
-        entries = yaml_nodes.entries(parts.yaml, path, 2, aliases=True)
+        entries = yaml_nodes.read_entries(parts.yaml, path, 2, aliases=True)
     except BadData:
         return _without_tabs(data, path, parts)
     if parts.yaml.lstrip().startswith("{") or len({entry.key for entry in entries}) < len(entries):
         return data, []  # in braces, or a key twice: only its author knows
-    work = _Mending(parts, entries)
+    work = _Repairs(parts, entries)
     work.all()
     if not work.edits:
         shown = _with_image(data, path, parts, is_there)
         return shown if shown else (data, [])
-    made = page_edit.applied(parts, work.edits)
+    made = page_edit.apply_edits(parts, work.edits)
     ours = (*page.KEYS, *page.LEGACY_KEYS)
-    after = page_edit.entries_of(made, path)
+    after = page_edit.read_entries(made, path)
     # surgery that left no head, or touched what others say in it, is none
     return (
         (made, sorted(work.done))
-        if after and page_edit.values(after, ours) == page_edit.values(entries, ours)
+        if after and page_edit.list_values(after, ours) == page_edit.list_values(entries, ours)
         else (data, [])
     )
 
 
-def _without_tabs(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Problem]]:
+def _without_tabs(data: bytes, path: str, parts: PageParts) -> tuple[bytes, list[PageProblem]]:
     """Tabs become spaces in a line that cannot be read and in those right after it that begin with one, too."""
     rows, first = parts.yaml.split("\n"), 0
     for _ in range(RUNS):
         try:
-            yaml_nodes.entries("\n".join(rows), path, 2, aliases=True)
+            yaml_nodes.read_entries("\n".join(rows), path, 2, aliases=True)
             break
         except BadData as failure:
             at = int(failure.place.rpartition(":")[2]) - 2
@@ -106,37 +110,43 @@ def _without_tabs(data: bytes, path: str, parts: Split) -> tuple[bytes, list[Pro
     else:
         return data, []
     made = parts.text[: parts.at] + "\n".join(rows) + parts.text[parts.at + len(parts.yaml) :]
-    return page_edit.encoded("\ufeff" * parts.marked + made), [
-        Problem(first, "yaml", "tabs that indent the YAML are spaces now")
+    return page_edit.encode_text("\ufeff" * parts.marked + made), [
+        PageProblem(first, "yaml", "tabs that indent the YAML are spaces now")
     ]
 
 
 def _with_image(
-    data: bytes, path: str, parts: Split, is_there: Callable[[str], bool]
-) -> tuple[bytes, list[Problem]] | None:
-    read = page.read(data, path)
+    data: bytes, path: str, parts: PageParts, is_there: Callable[[str], bool]
+) -> tuple[bytes, list[PageProblem]] | None:
+    read = page.parse(data, path)
     if (
         not read.image
         or not is_there(read.image)
         or "\n" in read.image
-        or any(shown.name == read.image for shown in page_links.images(read))
+        or any(shown.name == read.image for shown in page_links.find_images(read))
     ):
         return None
     start = "" if not parts.body or parts.body.endswith("\n") else parts.newline
-    made = data + f"{start}{parts.newline}{page_edit.picture(read.image)}{parts.newline}".encode()
-    if not any(shown.name == read.image for shown in page_links.images(page.read(made, path))):
+    made = (
+        data + f"{start}{parts.newline}{page_edit.render_image(read.image)}{parts.newline}".encode()
+    )
+    if not any(
+        shown.name == read.image for shown in page_links.find_images(page.parse(made, path))
+    ):
         return None  # a name no link can hold
-    return made, [Problem(read.lines["image"], "image", f"'{read.image}' is shown in the body now")]
+    return made, [
+        PageProblem(read.lines["image"], "image", f"'{read.image}' is shown in the body now")
+    ]
 
 
-class _Mending:
+class _Repairs:
     """One round over a head: edits that do not overlap, and what they mend."""
 
-    def __init__(self, parts: Split, entries: list[yaml_nodes.Entry]):
+    def __init__(self, parts: PageParts, entries: list[yaml_nodes.YamlEntry]):
         self.parts, self.entries = parts, entries
         self.keys = {entry.key: entry for entry in entries}
         self.edits: list[page_edit.Edit] = []
-        self.done: list[Problem] = []
+        self.done: list[PageProblem] = []
         self._given: dict[str, str] = {}  # what tags say of type and tier
 
     def all(self) -> None:
@@ -157,15 +167,15 @@ class _Mending:
         self._triples()
 
     def _note(self, line: int, code: str, message: str) -> None:
-        self.done.append(Problem(line, code, message))
+        self.done.append(PageProblem(line, code, message))
 
     def _replace(self, node: Any, text: str) -> None:
         self.edits.append(page_edit.Edit(node.start_mark.index, node.end_mark.index, text))
 
     def _line(self, node: Any) -> int:
-        return yaml_nodes.line(self.parts.yaml, node, 2)
+        return yaml_nodes.line_of(self.parts.yaml, node, 2)
 
-    def _own(self, key: str) -> yaml_nodes.Entry | None:
+    def _own(self, key: str) -> yaml_nodes.YamlEntry | None:
         """A key's entry, if its value stands there and nowhere else, and is no anchor that others mean."""
         entry = self.keys.get(key)
         if entry is None or entry.aliased:
@@ -190,7 +200,7 @@ class _Mending:
         if key not in self.keys:
             value = given or (page.FALLBACK_TIER if key == "tier" else "")
             if value:
-                self.edits.append(page_edit.added(self.parts, f"{key}: {value}"))
+                self.edits.append(page_edit.add_line(self.parts, f"{key}: {value}"))
                 self._note(1, key, f"{key}: {value} was added")
             return
         old = page.scalar(entry.node) if entry else None
@@ -217,11 +227,11 @@ class _Mending:
     def _as_tag(self, word: str) -> list[page_edit.Edit] | None:
         """What makes a word one of the tags, None when they cannot take one: a type may have been more exact than the new one."""
         if "tags" not in self.keys:
-            return [page_edit.added(self.parts, f"tags: [{page_edit.text_of(word)}]")]
+            return [page_edit.add_line(self.parts, f"tags: [{page_edit.render_value(word)}]")]
         entry, yaml = self._own("tags"), self.parts.yaml
-        if entry is None or yaml_nodes.kind(entry.node) not in ("seq", "null"):
+        if entry is None or yaml_nodes.kind_of(entry.node) not in ("seq", "null"):
             return None
-        items = entry.node.value if yaml_nodes.kind(entry.node) == "seq" else []
+        items = entry.node.value if yaml_nodes.kind_of(entry.node) == "seq" else []
         if word in [page.scalar(node) for node in items]:
             return []
         if items and not entry.node.flow_style:
@@ -231,7 +241,7 @@ class _Mending:
                     page_edit.Edit(
                         items[0].start_mark.index,
                         items[0].start_mark.index,
-                        f"{page_edit.text_of(word)}\n{dash}",
+                        f"{page_edit.render_value(word)}\n{dash}",
                     )
                 ]
                 if dash
@@ -242,13 +252,13 @@ class _Mending:
                 page_edit.Edit(
                     items[0].start_mark.index,
                     items[0].start_mark.index,
-                    f"{page_edit.text_of(word)}, ",
+                    f"{page_edit.render_value(word)}, ",
                 )
             ]
         colon = _COLON.match(yaml, entry.end)
         end = entry.node.end_mark.index if entry.node.value == [] else colon and colon.end()
         return (
-            [page_edit.Edit(colon.end(), end, f" [{page_edit.text_of(word)}]")]
+            [page_edit.Edit(colon.end(), end, f" [{page_edit.render_value(word)}]")]
             if colon and end
             else None
         )
@@ -262,7 +272,7 @@ class _Mending:
     def _date(self, key: str) -> None:
         entry = self._own(key)
         text = page.scalar(entry.node) if entry else None
-        if entry and text and not day.iso(text) and (meant := day.guessed(text)):
+        if entry and text and not day.parse_iso(text) and (meant := day.guess(text)):
             self._replace(entry.node, meant.isoformat())
             self._note(entry.line, "date", f"'{text[:40]}' is {meant} now")
 
@@ -272,17 +282,17 @@ class _Mending:
         words = re.split(r",|\s(?=#)", text) if re.search("[,#]", text) else text.split()
         words = [word.strip().lstrip("#") for word in words]
         if entry and any(words) and entry.node.style not in ("|", ">"):
-            self._replace(entry.node, page_edit.text_of([word for word in words if word]))
+            self._replace(entry.node, page_edit.render_value([word for word in words if word]))
             self._note(entry.line, "tags", "the tags are a list now")
 
     def _tags(self) -> None:
         entry = self._own("tags")
-        if entry is None or yaml_nodes.kind(entry.node) != "seq":
+        if entry is None or yaml_nodes.kind_of(entry.node) != "seq":
             return
         kept, said = [], []
         for node in entry.node.value:
             value = page.scalar(node)
-            encoded = page.encodes(value) if value else None
+            encoded = page.key_in_tag(value) if value else None
             if value is None or not value.strip():
                 continue  # no text: only its author knows
             if encoded:
@@ -292,13 +302,13 @@ class _Mending:
                 kept.append((node, value.lstrip("#")))
         if kept and not said:
             for node, word in kept:
-                self._replace(node, page_edit.text_of(word))
+                self._replace(node, page_edit.render_value(word))
                 self._note(self._line(node), "tags", f"the tag '#{word[:40]}' is '{word[:40]}' now")
         elif said and self._drop(entry, [node for node, _ in said]):
             for node, what in said:
                 self._note(self._line(node), "tags", what)
 
-    def _drop(self, entry: yaml_nodes.Entry, gone: list[Any]) -> bool:
+    def _drop(self, entry: yaml_nodes.YamlEntry, gone: list[Any]) -> bool:
         """Take items out of a list; False when comments stand between them, or they are not each on a line."""
         yaml, left = (
             self.parts.yaml,
@@ -328,23 +338,27 @@ class _Mending:
 
     def _triples(self) -> None:
         entry = self._own("triples")
-        if entry is None or yaml_nodes.kind(entry.node) != "seq":
+        if entry is None or yaml_nodes.kind_of(entry.node) != "seq":
             return
         for node in entry.node.value:
-            if yaml_nodes.kind(node) == "seq":
+            if yaml_nodes.kind_of(node) == "seq":
                 parts = [page.scalar(each) for each in node.value]
                 if len(parts) == 3 and all(part and part.strip() for part in parts):
                     self._spell(node.value)
             elif made := _triple_of(node):
-                self._replace(node, page_edit.text_of(made))
+                self._replace(node, page_edit.render_value(made))
                 self._note(self._line(node), "triples", "a triple is a list now")
 
     def _spell(self, nodes: Sequence[Any]) -> None:
-        spell: tuple[Callable[[str], str], ...] = (triple.entity, triple.predicate, triple.entity)
+        spell: tuple[Callable[[str], str], ...] = (
+            triple.normalize_entity,
+            triple.normalize_predicate,
+            triple.normalize_entity,
+        )
         for node, spelled, code in zip(nodes, spell, ("entity", "predicate", "entity")):
             new = spelled(node.value.strip())
             if new and new != node.value.strip() and node.style not in ("|", ">"):
-                self._replace(node, page_edit.text_of(new))
+                self._replace(node, page_edit.render_value(new))
                 self._note(self._line(node), code, f"'{node.value[:40]}' is '{new[:40]}' now")
 
 

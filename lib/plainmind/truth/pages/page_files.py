@@ -1,7 +1,7 @@
 """Pages on disk: which there are, making one, changing one that a person may be saving. Knows no index.
 
 `knowledge/*.md` is curated; `raw/compaction/` has summaries of conversations, `raw/observations/` what was noticed. All
-are pages (formats.page). The caller of what writes holds the lock (knowledge.maintenance).
+are pages (formats.page). The caller of what writes holds the lock (truth.pages.maintenance).
 """
 
 import os
@@ -24,14 +24,14 @@ LARGEST = 1 << 20  # bytes of a page that is read; of a larger one, the beginnin
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
+def list_paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
     """Paths of all pages, relative to the home. A folder, a hidden file, a pipe and what leads out of the home are none."""
     for place in places:
-        for entry in entries(home, place):
+        for entry in list_entries(home, place):
             yield f"{place}/{entry.name}"
 
 
-def entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
+def list_entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
     """The same for one folder, as the system lists it, by name."""
     try:
         home.relative(f"{place}/x")
@@ -57,7 +57,7 @@ def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
     return True
 
 
-def outside(home: Home, place: str) -> Iterator[str]:
+def find_outside(home: Home, place: str) -> Iterator[str]:
     """Paths of one folder that would be pages, and lead out of the home."""
     folder = home.path(place)
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
@@ -72,58 +72,60 @@ def outside(home: Home, place: str) -> Iterator[str]:
                 yield f"{place}/{name}"
 
 
-def is_sayable(path: str) -> bool:
+def is_printable(path: str) -> bool:
     """Whether a line of output can name it."""
     return not _UNSAYABLE.search(path)
 
 
-def said(path: str) -> str:
+def to_printable(path: str) -> str:
     """The path as a line of output has it."""
     return _UNSAYABLE.sub("\ufffd", path)
 
 
-def opened(home: Home, path: str) -> BinaryIO:
+def open_page(home: Home, path: str) -> BinaryIO:
     """A page's file, to be read. NotPermitted when it leads out of the home, NoInput when it is no file: a pipe never ends."""
     full = home.path(home.relative(path))
     fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         files.close(fd)
-        raise NoInput(f"'{said(path)}' is no file", cure="move it away, or give another name")
+        raise NoInput(
+            f"'{to_printable(path)}' is no file", cure="move it away, or give another name"
+        )
     return open(fd, "rb")
 
 
-def whole(home: Home, path: str) -> bytes:
+def read_whole(home: Home, path: str) -> bytes:
     """All bytes of a page."""
-    with opened(home, path) as file:
+    with open_page(home, path) as file:
         return file.read()
 
 
-def content(home: Home, path: str) -> bytes:
+def read_content(home: Home, path: str) -> bytes:
     """What is read of a page."""
-    with opened(home, path) as file:
-        return beginning(file.read(LARGEST + 1))
+    with open_page(home, path) as file:
+        return cut_content(file.read(LARGEST + 1))
 
 
-def beginning(data: bytes) -> bytes:
+def cut_content(data: bytes) -> bytes:
     """What is read of a page's bytes; of too many, whole lines, unless the last one is most of them."""
     if len(data) <= LARGEST:
         return data
     end = data.rfind(b"\n", 0, LARGEST) + 1
-    return data[:end] if end > LARGEST // 2 else files.beginning(data, LARGEST)
+    return data[:end] if end > LARGEST // 2 else files.truncate_text(data, LARGEST)
 
 
-def rest(home: Home, path: str, start: int) -> Iterator[bytes]:
+def read_rest(home: Home, path: str, start: int) -> Iterator[bytes]:
     """What of a page comes after its beginning, in pieces."""
     if start <= LARGEST // 2:  # it is all of it
         return
-    with opened(home, path) as file:
+    with open_page(home, path) as file:
         file.seek(start)
         while piece := file.read(LARGEST):
             yield piece
 
 
-def read(home: Home, path: str) -> Page:
-    return page.read(content(home, path), path)
+def read_page(home: Home, path: str) -> Page:
+    return page.parse(read_content(home, path), path)
 
 
 def place_of(home: Home, path: str) -> str:
@@ -132,18 +134,18 @@ def place_of(home: Home, path: str) -> str:
     return folder if folder in PLACES else ""
 
 
-def shown(home: Home, path: str, as_json: bool) -> str:
+def render_page(home: Home, path: str, as_json: bool) -> str:
     """A page as it stands in its file, or as an object. NoInput when there is none."""
     part = home.relative(path)
     try:
-        data = whole(home, part)
+        data = read_whole(home, part)
     except FileNotFoundError:
         raise NoInput(
             f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge"
         ) from None
     if not as_json:
         return stream.decode(data) + ("" if data.endswith(b"\n") else "\n")
-    read = page.read(data, part)
+    read = page.parse(data, part)
     known = {
         "name": read.name,
         "type": read.type,
@@ -162,13 +164,13 @@ def shown(home: Home, path: str, as_json: bool) -> str:
     return stream.json_line(record) + "\n"
 
 
-def find(home: Home, name: str) -> str:
+def find_page(home: Home, name: str) -> str:
     """The path of the page that a name, a link or a path means. NoInput when there is none."""
     wanted = page.link_key(page.name_of(name))
     place = next((place for place in PLACES if name.startswith(f"{place}/")), None)
     matches = [
         path
-        for path in paths(home, (place,) if place else (KNOWLEDGE,))
+        for path in list_paths(home, (place,) if place else (KNOWLEDGE,))
         if page.link_key(page.name_of(path)) == wanted
     ]
     exact = [path for path in matches if page.name_of(path) == page.name_of(name)]
@@ -179,7 +181,7 @@ def find(home: Home, name: str) -> str:
     return (exact or matches)[0]
 
 
-def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
+def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
     """A new page, on disk. A name that is taken is a Failure with code 1, unless it may get a number."""
     number = 1
     while True:
@@ -208,10 +210,10 @@ def create(home: Home, place: str, name: str, data: bytes, *, numbered: bool = F
 
 def _has_like(home: Home, name: str) -> bool:
     key = page.link_key(name)
-    return any(page.link_key(page.name_of(path)) == key for path in paths(home, (KNOWLEDGE,)))
+    return any(page.link_key(page.name_of(path)) == key for path in list_paths(home, (KNOWLEDGE,)))
 
 
-def change(
+def change_page(
     home: Home, path: str, edit: Callable[[bytes], bytes], *, settled: bool = False
 ) -> list[str]:
     """Change a page that a person may be saving at this moment. Returns where saves that collided with it are kept.

@@ -12,14 +12,14 @@ from typing import NamedTuple
 from ...ground.stream import json_line
 
 
-class Head(NamedTuple):
+class WindowHead(NamedTuple):
     window: str  # path relative to the home
     size: int  # bytes of the window then
     line: int  # line of its last event
     digest: str
 
 
-def render(head: Head) -> bytes:
+def render(head: WindowHead) -> bytes:
     return (
         json_line(
             {"window": head.window, "size": head.size, "line": head.line, "h": head.digest}
@@ -28,19 +28,21 @@ def render(head: Head) -> bytes:
     )
 
 
-def parse(data: bytes) -> list[Head]:
+def parse(data: bytes) -> list[WindowHead]:
     """Every whole line that is a head; a torn one is passed over."""
     heads = []
     for row in data.split(b"\n"):
         try:
             value = json.loads(row)
             heads.append(
-                Head(str(value["window"]), int(value["size"]), int(value["line"]), str(value["h"]))
+                WindowHead(
+                    str(value["window"]), int(value["size"]), int(value["line"]), str(value["h"])
+                )
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
     return heads
 
 
-def latest(heads: list[Head]) -> dict[str, Head]:
+def latest_by_window(heads: list[WindowHead]) -> dict[str, WindowHead]:
     return {head.window: head for head in heads}
