@@ -56,7 +56,9 @@ def catch_up(store: Store) -> Changes:
     whole = data[: data.rfind(b"\n") + 1]
     size = seen["size"] + len(whole)
     position = {**now, "size": size, "tail": _journal_tail(store.home, size)}
-    return _take_in(store, sorted(window_heads.latest_by_window(window_heads.parse(whole))), position)
+    return _take_in(
+        store, sorted(window_heads.latest_by_window(window_heads.parse(whole))), position
+    )
 
 
 def reconcile(store: Store) -> Changes:
