@@ -225,10 +225,10 @@ def deleting_first() -> None:
 
 
 def steadily() -> None:
-    """No promise is broken: the model is asked on the main thread, and nobody looks through the machine's processes, so
-    that a turn always makes the same calls."""
+    """No promise is broken: the model is asked on the main thread, and nobody looks through the
+    machine's processes, so that a turn always makes the same calls."""
     from plainmind.agent import bash
-    from plainmind.agent.sandbox import ladder
+    from plainmind.agent.sandbox import rungs
     from plainmind.providers import deadline
 
     def pieces(work, seconds, who):
@@ -237,8 +237,8 @@ def steadily() -> None:
         yield from emitted
 
     deadline.pieces = pieces
-    bash._session = lambda leader: []
-    ladder._processes = lambda: 1000
+    bash._processes_of_session = lambda leader: []
+    rungs._count_tasks = lambda: 1000
 
 
 def unlogged() -> None:

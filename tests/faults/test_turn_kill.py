@@ -12,13 +12,13 @@ from random import Random
 
 import pytest
 import turns
-from plainmind.agent.sandbox import ladder
+from plainmind.agent.sandbox import rungs
 from rungs import RUNGS
 from traced import needs_strace
 
 pytestmark = needs_strace
 
-BEST = ladder.choose("auto").rung
+BEST = rungs.choose("auto").rung
 GRID = list(dict.fromkeys(["none", BEST]))
 
 

@@ -1,6 +1,8 @@
-"""The one tool: bash, with a time limit, a cap on output, a clean environment, and its processes ended with it.
+"""The one tool: bash, with a time limit, a cap on output, a clean environment, and its processes
+ended with it.
 
-Owns running a command and what the model gets to see of it. Refuses to know what a sandbox is made of (`sandbox`).
+Owns running a command and what the model gets to see of it. Refuses to know what a sandbox is made
+of (`sandbox`).
 """
 
 import os
@@ -14,7 +16,7 @@ from typing import Any, NamedTuple
 from ..ground import clock, files
 from ..ground.errors import Failure, Misconfigured
 from ..ground.paths import Home
-from .sandbox import bounds, ladder
+from .sandbox import bounds, rungs
 from .sandbox.broker import Broker
 
 LONGEST = 600  # seconds
@@ -25,24 +27,17 @@ GRACE = 2.0  # seconds for the last output of processes that were killed
 
 #: the only variables a command gets, where they are set
 PASSED_ON = (
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "LOGNAME",
-    "MIND_AGENT",
-    "MIND_SESSION",
-    "SHELL",
-    "TMPDIR",
-    "TZ",
-    "USER",
-)
+    "HOME LANG LC_ALL LC_CTYPE LOGNAME MIND_AGENT MIND_SESSION SHELL TMPDIR TZ USER"
+).split()
 
 TOOL = {
     "type": "function",
     "function": {
         "name": "bash",
-        "description": "Run a bash command on the user's machine and see its output (standard output and error together).",
+        "description": (
+            "Run a bash command on the user's machine and see its output "
+            "(standard output and error together)."
+        ),
         "parameters": {
             "type": "object",
             "properties": {
@@ -57,19 +52,19 @@ TOOL = {
     },
 }
 
-# accidents, not attacks: a pattern is no boundary
+_DISKS = r"/dev/(?:sd|nvme|disk|hd|vd|mmcblk)"
+# accidents, not attacks: a pattern is not a boundary
 _DENIED = [
     (
         re.compile(
-            r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*[rR]\w*\s+(?:-\S+\s+)*(?:/|~|\$HOME|/\*|~/\*|\"\$HOME\")(?:\s|;|&|\||$)"
+            r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*[rR]\w*\s+(?:-\S+\s+)*"
+            r"(?:/|~|\$HOME|/\*|~/\*|\"\$HOME\")(?:\s|;|&|\||$)"
         ),
         "removes everything",
     ),
     (re.compile(r":\s*\(\s*\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:"), "is a fork bomb"),
     (
-        re.compile(
-            r"\bmkfs(?:\.\w+)?\s|\bdd\b[^|;&]*\bof=/dev/(?:sd|nvme|disk|hd|vd|mmcblk)|>\s*/dev/(?:sd|nvme|disk|hd|vd|mmcblk)"
-        ),
+        re.compile(rf"\bmkfs(?:\.\w+)?\s|\bdd\b[^|;&]*\bof={_DISKS}|>\s*{_DISKS}"),
         "overwrites a disk",
     ),
 ]
@@ -85,23 +80,25 @@ class Output(NamedTuple):
     sandbox: str  # the rung it ran on, 'none' too; '' when it was not started
 
     @property
-    def told(self) -> str:
+    def for_model(self) -> str:
         """The text with the exit code, which says more than silence."""
         return "\n".join(
             part for part in (self.text, f"(exit {self.exit})" if self.exit else "") if part
         )
 
-    def meta(self) -> dict:
-        found = {"exit": self.exit, "seconds": round(self.seconds, 3), "sandbox": self.sandbox}
-        return {
-            key: value
-            for key, value in {**found, "full": self.full}.items()
-            if key == "exit" or value != ""
+    def meta(self) -> dict[str, Any]:
+        """What the log keeps of it besides the text."""
+        values = {
+            "exit": self.exit,
+            "seconds": round(self.seconds, 3),
+            "sandbox": self.sandbox,
+            "full": self.full,
         }
+        return {key: value for key, value in values.items() if key == "exit" or value != ""}
 
 
-class Terms(NamedTuple):
-    """On what terms commands run."""
+class ShellOptions(NamedTuple):
+    """What commands may reach, and who hears of them."""
 
     sandbox: str = "auto"  # turn.sandbox
     network: bool = False
@@ -111,14 +108,17 @@ class Terms(NamedTuple):
     announce: Callable[[str], None] = lambda command: None  # told what is run, before it is
 
     @classmethod
-    def of(cls, settings: Any, attached: Iterable[str], **more: Any) -> "Terms":
-        """The terms of the settings; what came with the message can be read too. Misconfigured for a path that is none."""
+    def of(cls, settings: Any, attached: Iterable[str], **more: Any) -> "ShellOptions":
+        """As the settings say; what came with the message can be read too.
+
+        Misconfigured for a path in turn.readable that is not absolute.
+        """
         readable = [
             os.path.expanduser(path) for path in settings["turn.readable"].split(":") if path
         ]
         if wrong := [path for path in readable if not os.path.isabs(path)]:
             raise Misconfigured(
-                f"turn.readable: '{wrong[0]}' is no whole path", cure="begin it with / or ~"
+                f"turn.readable: '{wrong[0]}' is not an absolute path", cure="begin it with / or ~"
             )
         paths = (*map(os.path.normpath, readable), *attached)
         return cls(settings["turn.sandbox"], settings["turn.network"], paths, **more)
@@ -128,13 +128,20 @@ class Shell:
     """Runs commands in one folder, in one sandbox. To be closed."""
 
     def __init__(
-        self, home: Home, checkout: str, folder: str | None = None, terms: Terms = Terms()
+        self,
+        home: Home,
+        checkout: str,
+        folder: str | None = None,
+        options: ShellOptions = ShellOptions(),
     ):
-        """`checkout` is where the suite's own commands are, which are found first. NotPermitted for a folder that may not be opened."""
-        self.home, self.terms = home, terms
+        """`checkout` is where the suite's own commands are, which are found first.
+
+        NotPermitted for a folder that may not be opened.
+        """
+        self.home, self.options = home, options
         self.folder = folder or home.workspace
         self.checkout = checkout
-        self._sandbox: ladder.Sandbox | None = None
+        self._sandbox: rungs.Sandbox | None = None
         self._environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
         self._environment |= {
@@ -142,7 +149,7 @@ class Shell:
             "MIND_HOME": home.root,
             "TERM": "dumb",
         }
-        if terms.sandbox != ladder.NONE:
+        if options.sandbox != rungs.NONE:
             bounds.check(home, checkout, self.folder)
 
     def __enter__(self) -> "Shell":
@@ -153,88 +160,92 @@ class Shell:
             self._sandbox.close()
 
     @property
-    def sandbox(self) -> ladder.Sandbox:
-        """The sandbox, chosen when first asked for. Misconfigured when one is required and there is none."""
+    def sandbox(self) -> rungs.Sandbox:
+        """The sandbox, chosen when first asked for.
+
+        Misconfigured when one is required and there is none.
+        """
         if not self._sandbox:
-            choice = ladder.choose(self.terms.sandbox)
-            if choice.rung == ladder.NONE and self.terms.sandbox != ladder.NONE:
-                self.terms.say(f"no sandbox: commands run as you ({choice.reasons})")
-            self._sandbox = ladder.Sandbox(
+            choice = rungs.choose(self.options.sandbox)
+            if choice.rung == rungs.NONE and self.options.sandbox != rungs.NONE:
+                self.options.say(f"no sandbox: commands run as you ({choice.reasons})")
+            self._sandbox = rungs.Sandbox(
                 choice.rung,
                 self.home,
                 self.checkout,
                 self.folder,
-                network=self.terms.network,
-                more=self.terms.readable,
+                network=self.options.network,
+                more=self.options.readable,
             )
         return self._sandbox
 
-    def run(self, command: str, timeout: int) -> Output:
-        """Run a command; all that it started is killed afterwards."""
+    def run(self, command: str, seconds: float) -> Output:
+        """Run a command for at most `seconds` (and LONGEST); all that it started is killed
+        afterwards."""
         reason = denied(command)
         if reason:
             return Output(f"refused: this {reason}", 126, 0.0, "", "")
-        self.terms.announce(f"$ {command}")
+        self.options.announce(f"$ {command}")
         files.make_folder(self.home.workspace)
         files.make_folder(self.folder)
         start, sandbox = clock.monotonic(), self.sandbox
         with tempfile.TemporaryFile() as spool:
             reading, writing = os.pipe()
-            ending, life = os.pipe()
+            ended, alive = os.pipe()  # `ended` can be read, its end, once all it started is gone
             try:
-                process = self._start(sandbox.prepared(command, self._environment, life), writing)
-            except (
-                Failure,
-                OSError,
-                ValueError,
-            ) as error:  # ValueError: a NUL in it, or half a character
+                process = self._start(sandbox.launch(command, self._environment, alive), writing)
+            # ValueError: a NUL in it, or half a character
+            except (Failure, OSError, ValueError) as error:
                 os.close(reading)
-                os.close(ending)
-                return Output(
-                    f"not run: {getattr(error, 'strerror', '') or error}", 127, 0.0, "", ""
-                )
+                os.close(ended)
+                why = getattr(error, "strerror", "") or error
+                return Output(f"not run: {why}", 127, 0.0, "", "")
             finally:
                 os.close(writing)
-                os.close(life)
+                os.close(alive)
             try:
-                end = start + min(max(timeout, 1), LONGEST)
+                end = start + min(seconds, LONGEST)
                 size, tail = _collect(reading, spool, process, end, sandbox.broker)
-                ended = process.poll()
+                exit = process.poll()
             finally:
-                _end(process, ending)
+                _end(process, ended)
                 os.close(reading)
-                os.close(ending)
-                remarks = self._looked_after(sandbox)
-            text, full = self._shown(spool, size, tail)
-        seconds = clock.monotonic() - start
-        if ended is None:
-            remarks.insert(0, f"ended after {seconds:.0f} s: the time limit")
+                os.close(ended)
+                remarks = self._disarm(sandbox)
+            text, full = self._shorten(spool, size, tail)
+        took = clock.monotonic() - start
+        if exit is None:
+            remarks.insert(0, f"ended after {took:.0f} s: the time limit")
         text = "\n".join([*([text] if text else []), *(f"({remark})" for remark in remarks)])
-        return Output(text, ended, seconds, full, sandbox.rung)
+        return Output(text, exit, took, full, sandbox.rung)
 
-    def _looked_after(self, sandbox: ladder.Sandbox) -> list[str]:
-        """What a command left, or why it could not be looked at: what it did is logged in any case."""
+    def _disarm(self, sandbox: rungs.Sandbox) -> list[str]:
+        """Remarks on what a command left, or on why it could not be examined: what it did is logged
+        in any case."""
         try:
-            return sandbox.after()
+            return sandbox.disarm()
         except (Failure, OSError) as error:
-            return [f"what it left in '{self.folder}' could not be looked at: {error}"]
+            return [f"what it left in '{self.folder}' could not be examined: {error}"]
 
-    def _start(self, prepared: ladder.Prepared, writing: int) -> subprocess.Popen:
+    def _start(self, launch: rungs.Launch, writing: int) -> subprocess.Popen:
         try:
             return subprocess.Popen(
-                prepared.argv, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, cwd=self.folder,
-                env=prepared.environment, start_new_session=True, pass_fds=prepared.inherited,
+                launch.argv, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing,
+                cwd=self.folder, env=launch.environment, start_new_session=True,
+                pass_fds=launch.inherited,
             )  # fmt: skip
         finally:
-            for fd in prepared.closed:
+            for fd in launch.to_close:
                 os.close(fd)
 
-    def _shown(self, spool, size: int, tail: bytes) -> tuple[str, str]:
+    def _shorten(self, spool, size: int, tail: bytes) -> tuple[str, str]:
+        """An output as the model sees it, masked; and where the whole is, '' when this is it."""
         spool.seek(0)
-        data, mask = spool.read(), self.terms.mask
+        data, mask = spool.read(), self.options.mask
         if size <= 2 * SHOWN:
             return mask(data.decode("utf-8", "replace")).removesuffix("\n"), ""
-        name = f"work/logs/bash-{clock.to_stamp(clock.system_now())}-{os.getpid()}-{clock.system_now() % 1000:03d}.txt"
+        now = clock.system_now()
+        name = f"work/logs/bash-{clock.to_stamp(now)}-{os.getpid()}-{now % 1000:03d}.txt"
         whole = mask(data.decode("utf-8", "surrogateescape"))
         files.replace(self.home.path(name), whole.encode("utf-8", "surrogateescape"))
         where = (
@@ -257,7 +268,10 @@ def denied(command: str) -> str:
 def _collect(
     reading: int, spool, process: subprocess.Popen, end: float, broker: Broker
 ) -> tuple[int, bytes]:
-    """Read output until all writers are gone, or the shell is, or the time. Returns its size, and its last bytes."""
+    """Read output until all writers are gone, or the shell is, or time is up.
+
+    Returns its size, and its last bytes.
+    """
     import select
 
     size, tail, over = 0, b"", False
@@ -284,7 +298,7 @@ def _collect(
 
 
 def _wait_serving(process: subprocess.Popen, end: float, broker: Broker) -> None:
-    """Wait for a shell that says no more, but may use the broker."""
+    """Wait for a shell that prints no more, but may use the broker."""
     import select
 
     while process.poll() is None and (left := end - clock.monotonic()) > 0:
@@ -292,8 +306,9 @@ def _wait_serving(process: subprocess.Popen, end: float, broker: Broker) -> None
         broker.serve(ready)
 
 
-def _end(process: subprocess.Popen, ending: int) -> None:
-    """End a command with all that it started, and wait until it has ended: `ending` is at its end then."""
+def _end(process: subprocess.Popen, ended: int) -> None:
+    """End a command with all that it started, and wait until `ended` is at its end: all of it is
+    gone then."""
     import select
 
     if process.poll() is None:
@@ -303,7 +318,7 @@ def _end(process: subprocess.Popen, ending: int) -> None:
         except subprocess.TimeoutExpired:
             pass
     _kill(process)
-    select.select([ending], [], [], GRACE)
+    select.select([ended], [], [], GRACE)
 
 
 def _kill(process: subprocess.Popen) -> None:
@@ -313,9 +328,10 @@ def _kill(process: subprocess.Popen) -> None:
     except (ProcessLookupError, PermissionError):
         pass
     process.wait()
-    # job control and timeout(1) make groups of their own in the session; a second look finds what was being forked
+    # job control and timeout(1) make groups of their own in the session; a second look finds what
+    # was being forked
     for _ in range(5):
-        left = _session(process.pid)
+        left = _processes_of_session(process.pid)
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -325,9 +341,9 @@ def _kill(process: subprocess.Popen) -> None:
             return
 
 
-def _session(leader: int) -> list[int]:
-    """Processes of a session, as far as there is a /proc to ask."""
-    found = []
+def _processes_of_session(leader: int) -> list[int]:
+    """Ids of the processes of a session, as far as there is a /proc to ask."""
+    pids = []
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
@@ -335,5 +351,5 @@ def _session(leader: int) -> list[int]:
         except (OSError, ValueError):
             continue
         if int(session) == leader and state not in b"ZX":
-            found.append(int(name))
-    return found
+            pids.append(int(name))
+    return pids

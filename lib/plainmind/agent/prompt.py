@@ -1,6 +1,7 @@
 """The order of the prompt: system, the window's history, what is injected, the message. Pure.
 
-Everything before the injection is the same bytes from turn to turn, so that a provider's prompt cache holds.
+Everything before the injection is the same bytes from turn to turn, so that a provider's prompt
+cache holds.
 """
 
 import json
@@ -9,25 +10,31 @@ from typing import Any
 
 from ..formats.log.event import Event, RawEvent
 from ..recall.excerpt import CHARACTERS
-from .bash import Terms
+from .bash import ShellOptions
 
-STEPS = 4  # history is cut at multiples of a quarter of its budget: the start moves seldom, and the cache holds
+# history is cut at multiples of a quarter of its budget: the start moves seldom, and the cache
+# holds
+STEPS = 4
 
 
 def system(
     persona: str, skills: str = "", surroundings: str = "", resident: str = "", notice: str = ""
 ) -> str:
-    """Persona, then skills, surroundings, resident memory and the audit notice, as far as there are any."""
+    """Persona, then skills, surroundings, resident memory and the audit notice, as far as there are
+    any."""
     return "\n\n".join(
         part.strip() for part in (persona, skills, surroundings, resident, notice) if part.strip()
     )
 
 
-def surroundings(folder: str, home: str, terms: Terms) -> str:
-    """Where commands run, and what they can reach. Settings decide it, not what the machine has: the prompt stays the same."""
-    if terms.sandbox == "none":
+def surroundings(folder: str, home: str, options: ShellOptions) -> str:
+    """Where commands run, and what they can reach.
+
+    Settings decide it, not what the machine has: the prompt stays the same.
+    """
+    if options.sandbox == "none":
         return f"Commands start in {folder}; your home is {home}."
-    network = "They reach the network." if terms.network else "They reach no network."
+    network = "They reach the network." if options.network else "They reach no network."
     return (
         f"Commands start in {folder} and write nowhere else but in $TMPDIR, which is empty at the start of each turn. "
         f"Your home, {home}, can be read, and is changed only through its own commands, such as mem-pin. "
@@ -36,7 +43,8 @@ def surroundings(folder: str, home: str, terms: Terms) -> str:
 
 
 def first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
-    """The number of the first event that history shows, the oldest being left out beyond `budget` estimated tokens."""
+    """The number of the first event that history shows, the oldest being left out beyond `budget`
+    estimated tokens."""
     # what a call was is in the header
     costs = [
         -(-len(block.body + (block.meta if block.role == "tool" else b"")) // CHARACTERS) + 4
@@ -77,7 +85,8 @@ def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
 
 
 def said(content: str, meta: dict[str, Any]) -> str:
-    """A user's message with its author's name, what it replies to and the files that came with it, as history shows it too."""
+    """A user's message with its author's name, what it replies to and the files that came with it,
+    as history shows it too."""
     author = str(meta.get("author") or "")
     quoted = " ".join(str(meta.get("quoted") or "").split())
     files = meta.get("attachments")
@@ -99,7 +108,10 @@ def final(injected: Sequence[str], message: str) -> dict[str, Any]:
 
 
 def _add_tool(messages: list[dict[str, Any]], event: Event) -> None:
-    """A tool event is the call and its result. Text the model wrote with the call is the message before it."""
+    """A tool event is the call and its result.
+
+    Text the model wrote with the call is the message before it.
+    """
     id = str(event.meta.get("call") or f"call_{event.line}")
     arguments = json.dumps(event.meta.get("args") or {})
     call = {

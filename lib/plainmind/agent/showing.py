@@ -1,7 +1,7 @@
 """The text of answers on a terminal, as it comes.
 
-Owns what is shown when: an answer that only asks for an expansion is not for the user, and is held back until it is
-clear that it is another one. Knows no terminal: `write` gets the text.
+Owns what is shown when: an answer that only asks for an expansion is not for the user, and is held
+back until it is clear that it is another one. Knows no terminal: `write` gets the text.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,10 @@ class Showing:
             self._up_to(len(self.text.rstrip()))
 
     def end(self, held: Callable[[str], bool]) -> str:
-        """The answer is over, whether or not it is whole; one that `held` knows is not shown. Returns what was."""
+        """The answer is over, whether or not it is whole; one that `held` knows is not shown.
+
+        Returns what was.
+        """
         if not self._done and not held(self.text):
             self._up_to(len(self.text.rstrip()))
         self.shown = self._done > 0
@@ -39,5 +42,6 @@ class Showing:
     def _up_to(self, end: int) -> None:
         start = self._done or len(self.text) - len(self.text.lstrip())
         if end > start:
-            self._done = end  # before it is written: Ctrl-C may come right after, and it must not be written twice
+            # before it is written: Ctrl-C may come right after, and it must not be written twice
+            self._done = end
             self._write(self.text[start:end])

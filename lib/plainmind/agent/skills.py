@@ -1,10 +1,12 @@
 """Skills: which there are, what the model is told of them, and how a draft becomes one.
 
-A skill is a folder with a SKILL.md (formats.skill). One in `skills/` of the home stands for the shipped one of the
-same name, and hides it if it is hidden itself. Owns finding, checking and adding them. Refuses to know what they do.
+A skill is a folder with a SKILL.md (formats.skill). One in `skills/` of the home stands for the
+shipped one of the same name, and hides it if it is hidden itself. Owns finding, checking and adding
+them. Refuses to know what they do.
 
-Every turn asks for them, and importing the YAML library costs more than all the rest of it, so the heads that were
-read are kept in `index/skills.json` by the hash of the whole file: they can be out of date only where SHA-256 is.
+Every turn asks for them, and importing the YAML library costs more than all the rest of it, so the
+heads that were read are kept in `index/skills.json` by the hash of the whole file: they can be out
+of date only where SHA-256 is.
 """
 
 import hashlib
@@ -32,7 +34,8 @@ _ADVICE = (
 def discover(
     home: Home, shipped: str, say: Callable[[str], None], *, dry: bool = False
 ) -> list[Skill]:
-    """Every skill of the home and of the folder `shipped`, by name. A broken one is left out, with one remark.
+    """Every skill of the home and of the folder `shipped`, by name. A broken one is left out, with
+    one remark.
 
     A dry run writes nothing, not even what it read.
     """
@@ -55,7 +58,10 @@ def discover(
 
 
 def text(skills: list[Skill]) -> str:
-    """The prompt's part: one line a skill; '' when there is none to show. The same skills give the same bytes."""
+    """The prompt's part: one line a skill;
+
+    '' when there is none to show. The same skills give the same bytes.
+    """
     from shlex import quote
 
     lines = [
@@ -65,7 +71,8 @@ def text(skills: list[Skill]) -> str:
 
 
 def _places(folder: str, say: Callable[[str], None]) -> Iterator[str]:
-    """Paths of the SKILL.md files right below a folder, which may be links; of nothing that would block a reader."""
+    """Paths of the SKILL.md files right below a folder, which may be links; of nothing that would
+    block a reader."""
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
@@ -223,7 +230,8 @@ def _of_text(made: Draft, place: str, shown: str) -> Iterator[Finding]:
 
 
 def add(home: Home, draft: Draft, *, replace: bool) -> str:
-    """Make a draft without findings a skill of the home, all of it or nothing. Returns the path of its SKILL.md.
+    """Make a draft without findings a skill of the home, all of it or nothing. Returns the path of
+    its SKILL.md.
 
     Where there is one of this name already, that is a Failure, unless it is to be replaced.
     """

@@ -1,7 +1,8 @@
-"""A trace of what a model was asked and answered, and of how much of each request was the same as before.
+"""A trace of what a model was asked and answered, and of how much of each request was the same as
+before.
 
-Providers keep what they computed for the beginning of a request and charge less for it the next time, as long as it
-is the same to the byte. Owns the record; knows no provider.
+Providers keep what they computed for the beginning of a request and charge less for it the next
+time, as long as it is the same to the byte. Owns the record; knows no provider.
 """
 
 import json
@@ -18,7 +19,10 @@ from ..truth.pages import maintenance
 
 
 class Trace:
-    """Appends a line to a file for every answer. NotPermitted when it cannot: an answer that is here must not be lost to that."""
+    """Appends a line to a file for every answer.
+
+    NotPermitted when it cannot: an answer that is here must not be lost to that.
+    """
 
     def __init__(
         self,
@@ -70,7 +74,8 @@ class Trace:
 
 
 def masked(value: Any, mask: Callable[[str], str]) -> Any:
-    """A value with its texts masked one by one: what a mask takes away may reach to the end of a text, not further."""
+    """A value with its texts masked one by one: what a mask takes away may reach to the end of a
+    text, not further."""
     if isinstance(value, dict):
         return {key: masked(inner, mask) for key, inner in value.items()}
     if isinstance(value, list):

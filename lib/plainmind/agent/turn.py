@@ -1,7 +1,7 @@
 """One turn: message in, reply out, everything logged before it is acted on.
 
-Owns the order of things: what is logged when, what is asked again after a crash, when to stop. Knows files,
-a chat model and bash; no surface, no transport, no provider by name.
+Owns the order of things: what is logged when, what is asked again after a crash, when to stop.
+Knows files, a chat model and bash; no surface, no transport, no provider by name.
 """
 
 import json
@@ -26,7 +26,8 @@ from .bash import LONGEST, TOOL, Shell
 from .showing import Showing
 
 BUDGET, EACH = 1000, 250  # estimated tokens of all memories, and of one
-# a small model takes whatever stands before the message for the answer: only what is surely relevant, and little
+# a small model takes whatever stands before the message for the answer: only what is surely
+# relevant, and little
 SMALL_BUDGET, SMALL_EACH, SMALL_FLOOR, SMALL_K = 300, 100, 0.6, 3
 EXPANSIONS = 2
 LONGEST_COMMAND = 32_768  # characters; it stays in the history
@@ -43,7 +44,10 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Message(NamedTuple):
-    """What the user said. `meta` has author, author_id, message_id and attachments, as far as there are any."""
+    """What the user said.
+
+    `meta` has author, author_id, message_id and attachments, as far as there are any.
+    """
 
     text: str
     meta: dict[str, Any]
@@ -81,7 +85,10 @@ class Message(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A chat model with how it is asked: `attempt` has the retry policy, `show` gets the text of answers as it comes."""
+    """A chat model with how it is asked:
+
+    `attempt` has the retry policy, `show` gets the text of answers as it comes.
+    """
 
     chat: Chat
     attempt: Callable[[Callable[[], Reply]], Reply] = lambda ask: ask()
@@ -109,8 +116,8 @@ class Turn:
     def run(self, message: Message) -> str:
         """The reply to a message.
 
-        The same message id is never asked twice: a reply that was logged is given again; a turn that was cut off
-        goes on after the last result that was logged.
+        The same message id is never asked twice: a reply that was logged is given again; a turn
+        that was cut off goes on after the last result that was logged.
         """
         if not self._small and self.settings["turn.sandbox"] not in ("auto", "none"):
             _ = self.shell.sandbox  # there is one, or nothing is begun
@@ -147,7 +154,10 @@ class Turn:
     def request(
         self, message: Message, shown: Sequence[Event] = (), known: "_Known | None" = None
     ) -> dict[str, Any]:
-        """The request to the model: `shown` is of the window, `known` what this turn already did."""
+        """The request to the model:
+
+        `shown` is of the window, `known` what this turn already did.
+        """
         known = known or _Known()
         blocks = self._memories(message, min(known.line, shown[0].line if shown else UNLIMITED))
         messages = [
@@ -254,14 +264,15 @@ class Turn:
     def _use_tool(
         self, messages: list[dict[str, Any]], message: Message, text: str, call: Call
     ) -> None:
-        """Run one call and log it with its result; a call that cannot be run is answered with the reason."""
+        """Run one call and log it with its result; a call that cannot be run is answered with the
+        reason."""
         interrupted = None
         try:
             arguments = _arguments(call)
             output = self.shell.run(
                 arguments["command"], arguments["timeout"] or self.settings["turn.tool_timeout"]
             )
-            shown, meta = output.told, output.meta()
+            shown, meta = output.for_model, output.meta()
         except BadData as refusal:
             arguments = {"raw": call.arguments[:2000]}
             shown, meta = f"not run: {refusal}", {"exit": None}
@@ -299,7 +310,8 @@ class Turn:
         messages.append({"role": "tool", "tool_call_id": call.id, "content": shown})
 
     def _memories(self, message: Message, first: int) -> list[str]:
-        """The blocks of moments and of pages; what the prompt shows, from line `first` of the window on, is not among them."""
+        """The blocks of moments and of pages; what the prompt shows, from line `first` of the
+        window on, is not among them."""
         scope = search.Scope()
         if self.context and (path := self.means.home.current_window(self.context)):
             scope = search.Scope(shown=(path, first))
@@ -331,7 +343,8 @@ class Turn:
         ]
 
     def _system(self) -> str:
-        """Persona, skills and surroundings: the same bytes from turn to turn, until a person changes one of them."""
+        """Persona, skills and surroundings: the same bytes from turn to turn, until a person
+        changes one of them."""
         own = self.means.home.path("system-prompt.md")
         path = (
             own
@@ -347,7 +360,7 @@ class Turn:
             self.means.say,
             dry=self.means.dry,
         )
-        around = prompt.surroundings(self.shell.folder, self.means.home.root, self.shell.terms)
+        around = prompt.surroundings(self.shell.folder, self.means.home.root, self.shell.options)
         return prompt.system(persona, skills.text(known), around, notice=self._notice())
 
     def _notice(self) -> str:
@@ -361,7 +374,8 @@ class Turn:
         )
 
     def _shown(self, message: Message) -> Sequence[Event]:
-        """The events of other turns that the prompt shows: the last ones of the window, within the budget."""
+        """The events of other turns that the prompt shows: the last ones of the window, within the
+        budget."""
         path = self.means.home.current_window(self.context or "")
         if not path:
             return ()
@@ -374,7 +388,10 @@ class Turn:
         return [opened.event(block) for block in blocks[first:]]
 
     def _known(self, message: Message) -> "_Known | None":
-        """What the context's logs say about this message id. A retry may have gone on in a later window."""
+        """What the context's logs say about this message id.
+
+        A retry may have gone on in a later window.
+        """
         if not message.id or not self.context:
             return None
         since: list[Event] = []
@@ -407,7 +424,10 @@ class Turn:
         return None
 
     def _append(self, *said: tuple[str, str, dict[str, Any]]) -> int:
-        """Log events of the context, if there is one, with one write. Returns the line of the last."""
+        """Log events of the context, if there is one, with one write.
+
+        Returns the line of the last.
+        """
         if not self.context:
             return 0
         now = self.means.now()

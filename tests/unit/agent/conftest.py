@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from plainmind.agent.bash import Shell, Terms
+from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.turn import Message, Model, Turn
 from plainmind.formats.log.event import Event
 from plainmind.ground import files as files_of_home
@@ -117,7 +117,10 @@ def world(home, model, tmp_path) -> World:
 
 @pytest.fixture
 def library(home, model, monkeypatch, unsynced):
-    """A turn through the library, each model asked once: `library(text, "openai:x", key=value…)` -> its reply."""
+    """A turn through the library, each model asked once:
+
+    `library(text, "openai:x", key=value…)` -> its reply.
+    """
     monkeypatch.setenv("OPENAI_BASE_URL", model.url)
 
     def run(
@@ -131,7 +134,9 @@ def library(home, model, monkeypatch, unsynced):
         chosen = Settings("", "config.toml", lambda name: values.get(name, ""))
         env = Environment(home.root)
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
-        with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
+        with Shell(
+            home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
+        ) as shell:
             turn = Turn(
                 means, Model(registry.chat(setting, env, chosen)), shell, Log(home), context
             )

@@ -1,4 +1,5 @@
-"""Budgets of a turn: history by estimate, steps, what a command may print and how long it may take, the answer's length."""
+"""Budgets of a turn: history by estimate, steps, what a command may print and how long it may take,
+the answer's length."""
 
 import os
 
@@ -33,7 +34,8 @@ def turns(*costs: int) -> list[RawEvent]:
         (turns(), 100, 0),
         (turns(50, 50), 100, 0),
         (turns(50, 50), 99, 2),
-        # one token too much: a quarter of the budget goes, and with it the rest of the turn that is cut into
+        # one token too much: a quarter of the budget goes, and with it the rest of the turn that is
+        # cut into
         (turns(10, 10, 10, 10, 10, 10, 10, 10, 10, 11), 100, 4),
         (turns(20, 5, 20, 20, 20, 16), 100, 2),
         (turns(20, 6, 20, 20, 20, 16), 100, 2),
@@ -55,7 +57,8 @@ def turns(*costs: int) -> list[RawEvent]:
             4,
         ),
         (blocks(("agent", 60), ("agent", 60), ("user", 10), ("agent", 10)), 100, 2),
-        # what happened since the last question is more than there is room for: nothing is shown of it
+        # what happened since the last question is more than there is room for: nothing is shown of
+        # it
         (blocks(("user", 10), ("tool", 200), ("agent", 10)), 100, 3),
         (blocks(("user", 10), ("agent", 10), ("user", 10), ("tool", 200)), 100, 4),
         # but a question that nobody has answered is shown, whatever it costs
@@ -71,7 +74,8 @@ def test_the_first_event_that_is_shown(events, budget, first):
 
 
 def modelled(costs: list[int], roles: list[str], budget: int) -> int:
-    """The same, as one would say it: the fewest quarters of the budget whose going makes the rest fit."""
+    """The same, as one would say it: the fewest quarters of the budget whose going makes the rest
+    fit."""
     if sum(costs) <= budget:
         return 0
     quarter = max(1, budget // 4)
@@ -104,7 +108,8 @@ def test_the_first_event_is_that_of_a_simple_model(events, budget):
 
 @given(events=_EVENTS, budget=st.integers(20, 300))
 def test_the_start_moves_forward_and_seldom(events, budget):
-    """As a window grows, the start never goes back, and moves at most once for each quarter of the budget that is added."""
+    """As a window grows, the start never goes back, and moves at most once for each quarter of the
+    budget that is added."""
     starts = [first_shown(blocks(*events[:end]), budget) for end in range(1, len(events) + 1)]
     assert starts == sorted(starts)
     # where nothing, or only one question, is left to show, the start goes along with the end
@@ -115,7 +120,8 @@ def test_the_start_moves_forward_and_seldom(events, budget):
 def test_the_start_moves_seldom_in_a_long_talk():
     events = [(role, 25) for _ in range(100) for role in ("user", "agent")]
     starts = [first_shown(blocks(*events[:end]), 1000) for end in range(2, 201, 2)]
-    # a quarter of 1000 tokens is 5 turns of 50: after the 20 that fit, the start moves every fifth turn
+    # a quarter of 1000 tokens is 5 turns of 50: after the 20 that fit, the start moves every fifth
+    # turn
     assert starts == [0] * 20 + [10 * (1 + turn // 5) for turn in range(80)]
 
 

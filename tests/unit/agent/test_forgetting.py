@@ -1,4 +1,5 @@
-"""What retention lets go is gone: from the pages, and from every byte of the index, the caches and the traces. What stays, stays."""
+"""What retention lets go is gone: from the pages, and from every byte of the index, the caches and
+the traces. What stays, stays."""
 
 import hashlib
 import json
@@ -298,7 +299,8 @@ def test_a_look_that_fails_proves_nothing(past, monkeypatch):
 
 
 def test_its_vectors_are_gone_and_others_answer(past):
-    """Also of a page with a long title, and with lines of a recall's answer: they were embedded without, and looked for with."""
+    """Also of a page with a long title, and with lines of a recall's answer: they were embedded
+    without, and looked for with."""
     busy(past)
     due = past.index(lambda opened: embedding.due(opened, "m:1", NOW))
     hashes = {cache.content_hash(turn.text): WORD in turn.text for turn in due}

@@ -1,4 +1,5 @@
-"""What a model can do wrong: the message is logged once, the exit code is honest, the next run carries on."""
+"""What a model can do wrong: the message is logged once, the exit code is honest, the next run
+carries on."""
 
 import json
 import os
@@ -18,7 +19,8 @@ def test_a_server_that_recovers_is_asked_again(world, model):
 
 
 def test_a_server_that_does_not(world, model):
-    """Four attempts, 69, the message logged once, each error once; the same id completes the turn later."""
+    """Four attempts, 69, the message logged once, each error once; the same id completes the turn
+    later."""
     model.then(500, 502, 503, 529)
     assert world.turn("--message-id", "m1", "hi", code=69) == ""
     assert world.said.count("\n") == 1 and "529" in world.said
@@ -153,7 +155,8 @@ def test_no_answer_is_logged_once_and_the_next_run_goes_on(library, model, world
     assert notice.content == "there was no answer"
     told = {key: value for key, value in notice.meta.items() if key != "usage"}
     assert told == {"error": str(failed.value), "code": code, "for": "m1"}
-    # the same once more: it begins after the last result that was logged, and the same error is not logged again
+    # the same once more: it begins after the last result that was logged, and the same error is not
+    # logged again
     again = replies[logged.count("tool") :]
     begun = model.messages[logged.count("tool")]
     model.then(*again)

@@ -1,4 +1,5 @@
-"""The sandbox, on every rung this machine has: what cannot be read, what cannot be changed, what still works."""
+"""The sandbox, on every rung this machine has: what cannot be read, what cannot be changed, what
+still works."""
 
 import json
 import os
@@ -6,8 +7,8 @@ import socket
 import subprocess
 
 import pytest
-from plainmind.agent.bash import Shell, Terms
-from plainmind.agent.sandbox import bounds, landlock, later, seatbelt
+from plainmind.agent.bash import Shell, ShellOptions
+from plainmind.agent.sandbox import autorun, bounds, landlock, seatbelt
 from plainmind.ground import files
 from plainmind.ground.errors import Misconfigured, NotPermitted
 from plainmind.ground.paths import Home
@@ -27,7 +28,7 @@ def rung(request):
 def shell(home, unsynced, rung):
     os.makedirs(home.path("logs/a/b"))
     write(home.path("logs/a/b/20260101T000000Z.md"), "# a/b 20260101T000000Z\n\n")
-    with Shell(home, ROOT, None, Terms(sandbox=rung)) as opened:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as opened:
         yield opened
 
 
@@ -84,7 +85,10 @@ def test_no_secret_can_be_read(world, model, rung):
 
 
 def test_the_search_finds_them_without_a_sandbox(world, model):
-    """The control: the same search, and nothing between. What is known to be secret is masked even then."""
+    """The control: the same search, and nothing between.
+
+    What is known to be secret is masked even then.
+    """
     write(world.home.path(".env"), f"CANARY_KEY={CANARIES[0]}\n", 0o600)
     write(world.path("secret"), CANARIES[4])
     model.then(calls(call(SEARCH.replace("find /", "true /"))), "Searched.")
@@ -102,7 +106,10 @@ def test_the_search_finds_them_without_a_sandbox(world, model):
 
 def test_known_secrets_are_masked_in_long_outputs_too(home, unsynced):
     with Shell(
-        home, ROOT, None, Terms(sandbox="none", mask=lambda text: text.replace("canary", "***"))
+        home,
+        ROOT,
+        None,
+        ShellOptions(sandbox="none", mask=lambda text: text.replace("canary", "***")),
     ) as shell:
         done = shell.run(
             "for i in $(seq 8191); do printf x; done; printf canary; seq 5000; printf canary; for i in $(seq 8190); do printf x; done",
@@ -121,7 +128,7 @@ def test_a_home_within_what_can_be_read(home, tmp_path, unsynced, rung, way, mon
     more = (str(tmp_path),) if way != "below the system" else ()
     if not more:
         monkeypatch.setattr(bounds, "SYSTEM", (*bounds.SYSTEM, str(tmp_path)))
-    with Shell(home, ROOT, None, Terms(sandbox=rung, readable=more)) as shell:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung, readable=more)) as shell:
         done = shell.run(
             f"cat '{tmp_path}/beside' \"$MIND_HOME/knowledge/page.md\" \"$MIND_HOME/.env\"; echo x > '{tmp_path}/beside'",
             20,
@@ -134,7 +141,8 @@ def test_a_home_within_what_can_be_read(home, tmp_path, unsynced, rung, way, mon
 
 
 def test_keys_and_sockets_of_the_machine(shell):
-    """The keyring is the user's whatever the namespace; a socket of the virtual machine's host is in no namespace."""
+    """The keyring is the user's whatever the namespace; a socket of the virtual machine's host is
+    in no namespace."""
     calls = "250, 0, -3, 0" if os.uname().machine == "x86_64" else "219, 0, -3, 0"
     done = shell.run(
         f"/usr/bin/python3 -c 'import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.syscall({calls}), ctypes.get_errno())'",
@@ -225,7 +233,9 @@ def test_what_is_linked_from_the_home_can_be_read(tmp_path, unsynced, rung):
     (tmp_path / "real").mkdir()
     (tmp_path / "linked home").symlink_to(tmp_path / "real")
     (tmp_path / "real" / "logs").symlink_to(tmp_path / "disk")
-    with Shell(Home(str(tmp_path / "linked home")), ROOT, None, Terms(sandbox=rung)) as shell:
+    with Shell(
+        Home(str(tmp_path / "linked home")), ROOT, None, ShellOptions(sandbox=rung)
+    ) as shell:
         done = shell.run(
             'cat "$MIND_HOME/logs/a/file" && echo hi > file && cat "$MIND_HOME/workspace/file"; echo x > "$MIND_HOME/logs/a/file"',
             20,
@@ -240,7 +250,9 @@ def test_more_folders_can_be_read(home, tmp_path, unsynced, rung):
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "file").write_text("readable")
     (tmp_path / "other").write_text("hidden")
-    with Shell(home, ROOT, None, Terms(sandbox=rung, readable=(str(tmp_path / "more"),))) as shell:
+    with Shell(
+        home, ROOT, None, ShellOptions(sandbox=rung, readable=(str(tmp_path / "more"),))
+    ) as shell:
         done = shell.run(
             f"cat '{tmp_path}/more/file'; cat '{tmp_path}/other'; echo x > '{tmp_path}/more/file'",
             20,
@@ -253,7 +265,7 @@ def test_more_folders_can_be_read(home, tmp_path, unsynced, rung):
 
 
 def test_tmp_lasts_a_turn_and_is_its_own(home, unsynced, rung):
-    with Shell(home, ROOT, None, Terms(sandbox=rung)) as shell:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
         shell.run('echo hi > "$TMPDIR/note"', 20)
         assert shell.run('cat "$TMPDIR/note"', 20).text == "hi"
         place = shell.sandbox._own.name
@@ -273,7 +285,7 @@ def test_folders_that_hold_too_much(home, tmp_path, rung, what, monkeypatch):
         "person": str(tmp_path / "person"),
     }
     with pytest.raises(NotPermitted):
-        Shell(home, ROOT, places[what], Terms(sandbox=rung))
+        Shell(home, ROOT, places[what], ShellOptions(sandbox=rung))
 
 
 # --- network
@@ -288,9 +300,9 @@ def reached(shell: Shell) -> bool:
 
 
 def test_no_network_unless_it_is_allowed(home, unsynced, rung):
-    with Shell(home, ROOT, None, Terms(sandbox=rung)) as shell:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
         assert not reached(shell)
-    with Shell(home, ROOT, None, Terms(sandbox=rung, network=True)) as shell:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung, network=True)) as shell:
         assert reached(shell)
 
 
@@ -306,7 +318,7 @@ def test_services_of_the_machine_are_not_reached(home, tmp_path, unsynced, rung)
                     home,
                     ROOT,
                     None,
-                    Terms(
+                    ShellOptions(
                         sandbox=rung,
                         network=network,
                         readable=(path,) if rung == "landlock" else (),
@@ -365,7 +377,7 @@ def project(tmp_path):
 def armed(folder) -> dict[str, str]:
     """What would run later, and what is in it."""
     found = {}
-    for path in later.find((str(folder),)):
+    for path in autorun.find((str(folder),)):
         if not os.path.lexists(path):  # named by a configuration, and not there
             continue
         if os.path.islink(path):
@@ -406,9 +418,10 @@ def armed(folder) -> dict[str, str]:
     ],
 )  # fmt: skip
 def test_nothing_is_planted(home, unsynced, rung, project, command):
-    """Neither in what is there nor as something new; and what was made is still there, under another name."""
+    """Neither in what is there nor as something new; and what was made is still there, under
+    another name."""
     before = armed(project)
-    with Shell(home, ROOT, str(project), Terms(sandbox=rung)) as shell:
+    with Shell(home, ROOT, str(project), ShellOptions(sandbox=rung)) as shell:
         done = shell.run(command, 20)
         after = armed(project)
         for path, text in before.items():
@@ -422,19 +435,19 @@ def test_nothing_is_planted(home, unsynced, rung, project, command):
                 ["grep", "-rhs", "evil", str(project)], capture_output=True, text=True
             ).stdout
         ):
-            assert later.SUFFIX in done.text, "the model is told"
+            assert autorun.SUFFIX in done.text, "the model is told"
         shell.run("true", 20)
     assert armed(project).items() >= before.items()
 
 
 def test_a_folder_too_large_to_look_through(home, unsynced, rung, project, monkeypatch):
     """Nothing is run there: what a command plants could not be told from what is the person's."""
-    monkeypatch.setattr(later, "MOST", 60)
-    with Shell(home, ROOT, str(project), Terms(sandbox=rung)) as shell:
+    monkeypatch.setattr(autorun, "MOST", 60)
+    with Shell(home, ROOT, str(project), ShellOptions(sandbox=rung)) as shell:
         assert (
             shell.run(
                 "mkdir -p free/q/$(seq -s / 1 70) && echo evil > free/q/.bashrc", 20
-            ).text.count(later.SUFFIX)
+            ).text.count(autorun.SUFFIX)
             == 1
         )
         done = shell.run("echo evil > .git/config", 20)
@@ -443,8 +456,9 @@ def test_a_folder_too_large_to_look_through(home, unsynced, rung, project, monke
 
 
 def test_many_repositories(home, unsynced, rung):
-    """More than a rung takes one by one: whole folders are kept as they are then, and the others can be written."""
-    with Shell(home, ROOT, None, Terms(sandbox=rung)) as shell:
+    """More than a rung takes one by one: whole folders are kept as they are then, and the others
+    can be written."""
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
         shell.run(
             "for i in $(seq 900); do mkdir -p many/$i/.git; : > many/$i/.git/config; done", 60
         )
@@ -457,7 +471,7 @@ def test_many_repositories(home, unsynced, rung):
 
 
 def test_a_repository_of_its_own_stays_usable(home, unsynced, rung):
-    with Shell(home, ROOT, None, Terms(sandbox=rung)) as shell:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
         done = shell.run(
             "git init -q r && cd r && git config user.name A && git config user.email a@b && touch x && git add x && git commit -qm m",
             30,
@@ -467,7 +481,7 @@ def test_a_repository_of_its_own_stays_usable(home, unsynced, rung):
 
 
 def test_what_is_set_aside_is_kept(home, unsynced, rung):
-    with Shell(home, ROOT, None, Terms(sandbox=rung)) as shell:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
         done = shell.run("echo one > .bashrc", 20)
         assert (
             done.text
@@ -496,7 +510,7 @@ def remembered(home, log, command):
 
 
 def inside(home, rung, text: str, **terms):
-    with Shell(home, ROOT, None, Terms(sandbox=rung, **terms)) as shell:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung, **terms)) as shell:
         return shell.run(text, 60)
 
 
@@ -558,7 +572,8 @@ def test_the_way_out_runs_nothing_else(remembered, rung):
 
 @pytest.mark.parametrize("how", ["relative", "through a link", "by a race"])
 def test_the_way_out_runs_what_it_looked_at(remembered, rung, how):
-    """A path of theirs that is the suite's when it is looked at, and leads elsewhere when it is run."""
+    """A path of theirs that is the suite's when it is looked at, and leads elsewhere when it is
+    run."""
     asked = r"""
 import os, socket, sys
 broker, program = os.environ["MIND_BROKER"], sys.argv[1]
@@ -635,7 +650,7 @@ if broker.isdigit():
 
 
 def test_a_command_outside_ends_with_the_one_inside(remembered, rung):
-    with Shell(remembered, ROOT, None, Terms(sandbox=rung)) as shell:
+    with Shell(remembered, ROOT, None, ShellOptions(sandbox=rung)) as shell:
         done = shell.run("mem-recall - < <(sleep 60) 2> /dev/null & sleep 1; echo over", 20)
         assert done.text == "over" and done.seconds < 15
         shell.run("timeout 1 mem-recall - < <(sleep 60)", 20)
@@ -647,13 +662,13 @@ def test_a_command_outside_ends_with_the_one_inside(remembered, rung):
 
 
 def test_required_and_there_is_none(home, monkeypatch, world, model):
-    from plainmind.agent.sandbox import ladder
+    from plainmind.agent.sandbox import rungs
 
-    monkeypatch.setattr(ladder, "_missing", lambda name: "not here")
-    assert ladder.choose("auto").rung == "none" and "not here" in ladder.choose("auto").reasons
+    monkeypatch.setattr(rungs, "_missing", lambda name: "not here")
+    assert rungs.choose("auto").rung == "none" and "not here" in rungs.choose("auto").reasons
     for setting in ("required", "landlock"):
         with pytest.raises(Misconfigured, match="not here"):
-            ladder.choose(setting)
+            rungs.choose(setting)
     monkeypatch.undo()
     assert (
         world.turn(
@@ -667,18 +682,18 @@ def test_required_and_there_is_none(home, monkeypatch, world, model):
 
 
 def test_the_first_rung_there_is(monkeypatch):
-    from plainmind.agent.sandbox import ladder
+    from plainmind.agent.sandbox import rungs
 
-    monkeypatch.setattr(ladder, "_order", lambda: ("bubblewrap", "landlock"))
+    monkeypatch.setattr(rungs, "_by_preference", lambda: ("bubblewrap", "landlock"))
     for missing, rung in (
         ((), "bubblewrap"),
         (("bubblewrap",), "landlock"),
         (("bubblewrap", "landlock"), "none"),
     ):
         monkeypatch.setattr(
-            ladder, "_missing", lambda name, missing=missing: "no" if name in missing else ""
+            rungs, "_missing", lambda name, missing=missing: "no" if name in missing else ""
         )
-        assert ladder.choose("auto").rung == rung
+        assert rungs.choose("auto").rung == rung
 
 
 def test_no_sandbox_is_said(world, model, monkeypatch):

@@ -1,4 +1,5 @@
-"""Pages of what is known, before a message: after the memories, never logged, within little when the model is small."""
+"""Pages of what is known, before a message: after the memories, never logged, within little when
+the model is small."""
 
 import json
 import os

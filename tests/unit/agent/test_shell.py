@@ -1,4 +1,4 @@
-"""The bash tool, on every rung of the sandbox: time, output, environment, and no process left behind."""
+"""The bash tool, on every rung of the sandbox: time, output, environment, no process left over."""
 
 import fcntl
 import json
@@ -7,13 +7,14 @@ import time
 
 import pytest
 from plainmind.agent import bash
-from plainmind.agent.bash import Shell, Terms
-from plainmind.ground import files
+from plainmind.agent.bash import Shell, ShellOptions
+from plainmind.ground import clock, files
 from rungs import RUNGS
 from scene import ROOT
 from scripted import call, calls
 
-# a process that lives as long as it holds this lock; its number would tell nothing, it may be that of another world
+# a process that lives as long as it holds this lock; its number would tell nothing, it may be that
+# of another world
 HOLD = "exec 9> child; flock 9; echo > ready; exec sleep 30"
 READY = "while [ ! -s ready ]; do :; done"
 
@@ -25,8 +26,25 @@ def rung(request):
 
 @pytest.fixture
 def shell(home, unsynced, rung):
-    with Shell(home, ROOT, None, Terms(sandbox=rung)) as opened:
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as opened:
         yield opened
+
+
+@pytest.fixture
+def limit(home, monkeypatch):
+    """Seconds that are over once a command has made the file `limit`, however slow the machine is."""
+    path, made = os.path.join(home.workspace, "limit"), []
+
+    def monotonic() -> float:
+        # not at the first look: what was printed before the file was made is still to be read
+        made.extend([path] if os.path.exists(path) else [])
+        return time.monotonic() + (1000 if len(made) > 1 else 0)
+
+    monkeypatch.setattr(clock, "monotonic", monotonic)
+    return 500
+
+
+LIMIT = "echo > limit; sleep 30"
 
 
 def alive(home) -> bool:
@@ -69,11 +87,10 @@ def test_output_and_exit(shell, command, text, exit):
 
 
 def test_the_model_is_told_how_it_ended(shell):
-    assert (
-        shell.run("echo hi; exit 3", 20).told == "hi\n(exit 3)"
-        and shell.run("false", 20).told == "(exit 1)"
-    )
-    assert shell.run("true", 20).told == "" and "exit" not in shell.run("sleep 9", 1).told
+    assert shell.run("echo hi; exit 3", 20).for_model == "hi\n(exit 3)"
+    assert shell.run("false", 20).for_model == "(exit 1)"
+    assert shell.run("true", 20).for_model == ""
+    assert "exit" not in shell.run("sleep 9", 0.3).for_model
 
 
 def test_where_it_runs(shell, home, tmp_path, rung):
@@ -81,7 +98,7 @@ def test_where_it_runs(shell, home, tmp_path, rung):
     assert os.stat(home.workspace).st_mode & 0o777 == 0o700
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
-    with Shell(home, ROOT, str(elsewhere), Terms(sandbox=rung)) as other:
+    with Shell(home, ROOT, str(elsewhere), ShellOptions(sandbox=rung)) as other:
         assert other.run("pwd; echo hi > file; cat file", 20).text == f"{elsewhere}\nhi"
     assert (elsewhere / "file").read_text() == "hi\n"
 
@@ -90,52 +107,58 @@ def test_the_rung_is_recorded(shell, rung):
     assert shell.run("true", 20).meta()["sandbox"] == rung
 
 
-def test_the_time_limit_ends_the_whole_group(shell, home):
-    done = shell.run(f"({HOLD}) & {READY}; echo before; sleep 30; echo after", 2)
-    assert (
-        done.exit is None and done.text.startswith("before\n(ended after 2 s") and done.seconds < 15
-    )
+def test_the_time_limit(shell):
+    done = shell.run("sleep 30", 0.3)
+    assert (done.text, done.exit) == ("(ended after 0 s: the time limit)", None)
+    assert 0.3 <= done.seconds < 15
+
+
+def test_the_time_limit_ends_the_whole_group(shell, home, limit):
+    done = shell.run(f"({HOLD}) & {READY}; echo before; {LIMIT}; echo after", limit)
+    assert done.exit is None and done.text.startswith("before\n(ended after 1000 s")
     assert not alive(home)
 
 
 @pytest.mark.parametrize(
     "start",
     [
-        "({hold}) &", "timeout 30 bash -c '{hold}' &", "set -m; bash -c '{hold}' &", "nohup bash -c 'trap \"\" TERM HUP; {hold}' &",
-        "setsid bash -c '{hold}' &", "setsid -f bash -c 'trap \"\" TERM HUP; {hold}';",
-        "(setsid bash -c '({hold}) & exit' &);", "setsid bash -c 'exec > /dev/null 2>&1 < /dev/null; ({hold}) &';",
+        pytest.param("({hold}) &", id="background"),
+        pytest.param("timeout 30 bash -c '{hold}' &", id="timeout"),
+        pytest.param("set -m; bash -c '{hold}' &", id="job control"),
+        pytest.param("nohup bash -c 'trap \"\" TERM HUP; {hold}' &", id="nohup"),
+        pytest.param("setsid bash -c '{hold}' &", id="session"),
+        pytest.param("setsid -f bash -c 'trap \"\" TERM HUP; {hold}';", id="daemon"),
+        pytest.param("(setsid bash -c '({hold}) & exit' &);", id="twice forked"),
+        pytest.param(
+            "setsid bash -c 'exec > /dev/null 2>&1 < /dev/null; ({hold}) &';", id="silent daemon"
+        ),
     ],
-    ids=["background", "timeout", "job control", "nohup", "session", "daemon", "twice forked", "silent daemon"],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("way", ["by itself", "at the time limit"])
-def test_nothing_is_left_behind(shell, home, start, way):
+def test_nothing_is_left_behind(shell, home, limit, start, way):
     """Nor is a background process that holds the pipe waited for."""
+    by_itself, started = way == "by itself", time.monotonic()
     command = f"{start.format(hold=HOLD)} {READY}; echo done"
-    done = shell.run(
-        command + ("; sleep 60" if way != "by itself" else ""), 20 if way == "by itself" else 2
-    )
-    assert (
-        done.text.startswith("done")
-        and done.seconds < 15
-        and done.exit == (0 if way == "by itself" else None)
-    )
-    assert not alive(home)
+    done = shell.run(command if by_itself else f"{command}; {LIMIT}", limit)
+    assert done.text.startswith("done") and done.exit == (0 if by_itself else None)
+    assert time.monotonic() - started < 15 and not alive(home)
 
 
-def test_timeout_in_the_foreground(shell, home):
+def test_timeout_in_the_foreground(shell, home, limit):
     """timeout(1) makes a group of its own."""
-    done = shell.run(f"timeout 60 bash -c '{HOLD}'; true", 2)
+    holding = HOLD.replace("exec sleep", "echo > limit; exec sleep")
+    done = shell.run(f"timeout 60 bash -c '{holding}'; true", limit)
     assert done.exit is None and not alive(home)
 
 
 def test_a_command_that_closes_its_output(shell):
     """There is nothing more to read, but the limit still holds."""
-    assert shell.run("exec >&- 2>&-; sleep 30", 1).exit is None
+    assert shell.run("exec >&- 2>&-; sleep 30", 0.3).exit is None
     assert shell.run("exec >&- 2>&-; sleep 0.1; exit 5", 20).exit == 5
 
 
 def test_the_limit_has_a_limit(shell, monkeypatch):
-    monkeypatch.setattr(bash, "LONGEST", 1)
+    monkeypatch.setattr(bash, "LONGEST", 0.3)
     assert shell.run("sleep 30", 600).exit is None
     assert shell.run("sleep 30", -5).exit is None
 
@@ -171,15 +194,13 @@ def test_huge_output_is_bounded(shell, home, monkeypatch):
     assert done.text.startswith("abcdefg\n") and done.text.endswith("the end\n"), (
         "the tail is the real one"
     )
-    assert (
-        "the whole is" not in done.text
-        and f"the first {bash.KEPT} bytes are in {done.full}" in done.text
-    )
+    assert "the whole is" not in done.text
+    assert f"the first {bash.KEPT} bytes are in {done.full}" in done.text
 
 
 def test_endless_output_ends_at_the_limit(shell, home, monkeypatch):
     monkeypatch.setattr(bash, "KEPT", 1024 * 1024)
-    done = shell.run("yes", 1)
+    done = shell.run("yes", 0.5)
     assert done.exit is None and done.seconds < 10
     assert os.path.getsize(home.path(done.full)) <= bash.KEPT + 2 * bash.SHOWN
 
@@ -190,48 +211,33 @@ def test_the_environment_is_an_allow_list(world, model):
         file.write("CANARY_FILE=canary1\nGEMINI_API_KEY=canary2\n")
     model.then(calls(call("env; echo; set")), "Seen.")
     world.turn(
-        "go", OPENAI_API_KEY="canary3", MIND_KEY="canary4", DISCORD_TOKEN="canary5", CANARY_PLAIN="canary6", BASH_ENV="/canary7",
-        LD_LIBRARY_PATH="/canary8", PYTHONPATH="", TZ="Europe/Berlin", LANG="C.UTF-8",
+        "go", OPENAI_API_KEY="canary3", MIND_KEY="canary4", DISCORD_TOKEN="canary5",
+        CANARY_PLAIN="canary6", BASH_ENV="/canary7", LD_LIBRARY_PATH="/canary8", PYTHONPATH="",
+        TZ="Europe/Berlin", LANG="C.UTF-8",
     )  # fmt: skip
     seen = world.events()[1].content.split("\n\n")[0]
     assert "canary" not in world.events()[1].content
     names = {line.split("=")[0] for line in seen.split("\n")}
-    assert names <= {
-        *bash.PASSED_ON,
-        "GIT_CONFIG_SYSTEM",
-        "MIND_BROKER",
-        "PATH",
-        "MIND_HOME",
-        "TERM",
-        "PWD",
-        "SHLVL",
-        "_",
-        "OLDPWD",
-    }
-    assert (
-        f"MIND_HOME={world.home.root}" in seen
-        and "TZ=Europe/Berlin" in seen
-        and "TERM=dumb" in seen
-    )
-    found = json.dumps(model.requests)
-    assert "canary" not in found
+    own = "GIT_CONFIG_SYSTEM MIND_BROKER PATH MIND_HOME TERM PWD SHLVL _ OLDPWD".split()
+    assert names <= {*bash.PASSED_ON, *own}
+    assert {f"MIND_HOME={world.home.root}", "TZ=Europe/Berlin", "TERM=dumb"} <= {*seen.split("\n")}
+    assert "canary" not in json.dumps(model.requests)
 
 
 def test_the_suites_own_commands_work_inside(world, model):
     world.append("user", "The garage code is 1234.", context="discord-thread/9")
     model.then(calls(call("mem-recall --lexical garage code", id="a")), "1234.")
     world.turn("garage?")
-    assert (
-        "The garage code is 1234." in world.events()[1].content
-        and world.events()[1].meta["exit"] == 0
-    )
+    event = world.events()[1]
+    assert "The garage code is 1234." in event.content and event.meta["exit"] == 0
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        "rm -rf /", "rm -fr / ", "sudo rm -rf /*", "rm -r -f ~", "rm -rf ~/*; ls", "rm -Rf --no-preserve-root /", "rm -rf $HOME",
-        'cd /tmp && rm -rf "$HOME"', "rm -rf -- /", ":(){ :|:& };:", ": ( ) { : | : & } ; :", "mkfs.ext4 /dev/sda1", "mkfs /dev/x",
+        "rm -rf /", "rm -fr / ", "sudo rm -rf /*", "rm -r -f ~", "rm -rf ~/*; ls",
+        "rm -Rf --no-preserve-root /", "rm -rf $HOME", 'cd /tmp && rm -rf "$HOME"', "rm -rf -- /",
+        ":(){ :|:& };:", ": ( ) { : | : & } ; :", "mkfs.ext4 /dev/sda1", "mkfs /dev/x",
         "dd if=/dev/zero of=/dev/sda bs=1M", "cat x > /dev/nvme0n1",
     ],
 )  # fmt: skip
@@ -244,8 +250,9 @@ def test_accidents_are_refused(shell, home, command):
 @pytest.mark.parametrize(
     "command",
     [
-        "rm -rf ./build", "rm -rf /tmp/x", "rm -rf ~/old", "rm file", "rm -f /x", "echo rm; ls /", "rm -r a b", "ls -r /",
-        "dd if=/dev/zero of=disk.img", "echo mkfs", "cat x > /dev/null", "f(){ :; }; f", "rm -rf $HOME/x", "grep -r / .",
+        "rm -rf ./build", "rm -rf /tmp/x", "rm -rf ~/old", "rm file", "rm -f /x", "echo rm; ls /",
+        "rm -r a b", "ls -r /", "dd if=/dev/zero of=disk.img", "echo mkfs", "cat x > /dev/null",
+        "f(){ :; }; f", "rm -rf $HOME/x", "grep -r / .",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_one_is_not(command):

@@ -1,6 +1,8 @@
-"""Answers on a terminal: text as it comes, nothing in it obeyed, what is not for the user held back, a clean cut.
+"""Answers on a terminal: text as it comes, nothing in it obeyed, what is not for the user held
+back, a clean cut.
 
-The terminal is a real one (a pty), and so is the Ctrl-C; the server goes on only when a test says so.
+The terminal is a real one (a pty), and so is the Ctrl-C; the server goes on only when a test says
+so.
 """
 
 import fcntl
@@ -21,7 +23,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from loopback import listening
-from plainmind.agent.bash import Shell, Terms
+from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.showing import Showing
 from plainmind.agent.turn import Message, Model, Turn
 from plainmind.ground.config import Settings
@@ -330,7 +332,10 @@ def test_json_is_not_streamed(terminal, streams, world):
 
 @pytest.fixture
 def shown(home, streams, monkeypatch, unsynced):
-    """A turn whose answers are streamed into a list: `shown(text)` -> all that was shown. `failed` has the failure."""
+    """A turn whose answers are streamed into a list:
+
+    `shown(text)` -> all that was shown. `failed` has the failure.
+    """
     monkeypatch.setenv("OPENAI_BASE_URL", streams.url)
 
     def run(
@@ -342,7 +347,9 @@ def shown(home, streams, monkeypatch, unsynced):
         written: list[str] = []
         env, chosen = Environment(home.root), Settings("", "config.toml", lambda name: "")
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
-        with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
+        with Shell(
+            home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
+        ) as shell:
             asked = Model(registry.chat(setting, env, chosen), show=Showing(written.append))
             turn = Turn(means, asked, shell, Log(home), CONTEXT)
             if failure:

@@ -1,4 +1,5 @@
-"""How much of each request is, byte for byte, as in the one before: what a provider's prompt cache can keep."""
+"""How much of each request is, byte for byte, as in the one before: what a provider's prompt cache
+can keep."""
 
 import json
 import os
@@ -6,7 +7,7 @@ from itertools import combinations, pairwise
 
 import pytest
 from plainmind.agent import tracing
-from plainmind.agent.bash import Shell, Terms
+from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.tracing import Trace
 from plainmind.agent.turn import Message, Model, Turn
 from plainmind.ground import files
@@ -45,7 +46,9 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
             Settings("", "config.toml", lambda name: values.get(name, "")),
         )
         means = Means(home, env, chosen, lambda: NOW, lambda said: None)
-        with Shell(home, ROOT, None, Terms.of(chosen, (), mask=env.mask, say=means.say)) as shell:
+        with Shell(
+            home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
+        ) as shell:
             trace = Trace(home, path, NOW, env.mask, run.said.append)
             asked = Model(registry.chat("openai:scripted", env, chosen), trace=trace)
             return Turn(means, asked, shell, Log(home), CONTEXT).run(
@@ -61,7 +64,8 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
 
 
 def test_ten_turns_keep_their_beginnings(traced, world, model):
-    """With tools, skills and other memories in each: what stands before a message stands in all later requests."""
+    """With tools, skills and other memories in each: what stands before a message stands in all
+    later requests."""
     facts = [
         "boiler",
         "garage",
@@ -131,7 +135,8 @@ def test_ten_turns_keep_their_beginnings(traced, world, model):
 
 
 def test_a_cut_history_keeps_its_beginning_for_some_turns(traced, model):
-    """A quarter of the budget goes at once: of sixty turns, those in which the beginning changed are few."""
+    """A quarter of the budget goes at once: of sixty turns, those in which the beginning changed
+    are few."""
     for number in range(60):
         model.then(f"answer {number}".ljust(97, "."))
         traced(f"question {number}".ljust(72, "."), turn_history_tokens=600)
@@ -141,7 +146,8 @@ def test_a_cut_history_keeps_its_beginning_for_some_turns(traced, model):
         for n, (before, record) in enumerate(pairwise(records), 1)
         if record["same_bytes"] < before["stable_bytes"]
     ]
-    # a quarter of 600 tokens is 150; a turn costs 29 + 23, and three go at once, or two when the start was already past
+    # a quarter of 600 tokens is 150; a turn costs 29 + 23, and three go at once, or two when the
+    # start was already past
     print("the start moved before turns", moved)
     assert 10 < len(moved) <= 60 * 52 // 150 + 1
     assert all(later - earlier >= 2 for earlier, later in pairwise(moved))
@@ -250,7 +256,8 @@ def test_common_bytes(one, other, same):
 
 
 def test_the_option(world, model):
-    """The file is where the caller says; standard output has the reply alone, and nothing secret is kept."""
+    """The file is where the caller says; standard output has the reply alone, and nothing secret is
+    kept."""
     model.then(calls(call("echo hush-hush-hush", id="a")), "The key is hush-hush-hush.")
     out = world.turn("--trace", "trace.jsonl", "say it", OPENAI_API_KEY="hush-hush-hush")
     assert out == "The key is hush-hush-hush.\n"

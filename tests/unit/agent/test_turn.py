@@ -76,7 +76,8 @@ def test_requests_are_in_openai_form(world, model):
 
 
 def test_everything_before_the_message_is_byte_stable(world, model):
-    """A provider's prompt cache holds: each turn's prompt starts with all that came before the last message."""
+    """A provider's prompt cache holds: each turn's prompt starts with all that came before the last
+    message."""
     model.then(
         calls(call("echo 1", id="a"), call("printf 'x\\ny\\n\\n'", id="b"), text="I look."),
         calls(call("true", id="c", timeout=3)),

@@ -1,4 +1,5 @@
-"""serving/: a server really run and asked by agent-turn, and every option of the others held against their own lists."""
+"""serving/: a server really run and asked by agent-turn, and every option of the others held
+against their own lists."""
 
 import asyncio
 import json
@@ -120,7 +121,8 @@ def served(tmp_path_factory, tools):
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory, tools):
-    """With a key, in the file that is looked for where nothing names one; from a checkout with a name that breaks quoting."""
+    """With a key, in the file that is looked for where nothing names one; from a checkout with a
+    name that breaks quoting."""
     folder = tmp_path_factory.mktemp("a locked server")
     (folder / ".config" / "plainmind").mkdir(parents=True)
     path = folder / ".config" / "plainmind" / "serving.key"
@@ -223,7 +225,8 @@ def test_a_port_that_is_taken(served, tools, tmp_path):
 
 
 class Stage:
-    """A checkout's serving/ in a folder with a name that breaks quoting, and programs that write down what they were given."""
+    """A checkout's serving/ in a folder with a name that breaks quoting, and programs that write
+    down what they were given."""
 
     def __init__(self, folder, tools):
         self.serving = folder / AWKWARD / "serving"
@@ -572,7 +575,8 @@ def test_the_plist_names_the_script(stage):
 @pytest.mark.parametrize("unit", ["llama.cpp/llama.service", "vllm/vllm.service"])
 def test_a_unit_names_the_script(stage, unit):
     quoted = re.search(rb'^ExecStart=:/bin/sh "(.*)"$', filled(stage, unit), re.M)[1].decode()
-    # systemd's own rules: backslashes in quotes, then specifiers; the colon says that $ is no variable
+    # systemd's own rules: backslashes in quotes, then specifiers; the colon says that $ is no
+    # variable
     assert re.sub(r"\\(.)", r"\1", quoted).replace("%%", "%") == str(
         stage.serving / os.path.dirname(unit) / "serve"
     )

@@ -1,4 +1,5 @@
-"""brave-search against a server on this machine: what is asked, every status, hostile answers, and the key in no output."""
+"""brave-search against a server on this machine: what is asked, every status, hostile answers, and
+the key in no output."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""The pi extension, run by node against a pi that is none, with the real commands on a home of its own."""
+"""The pi extension, run by node against a pi that is none, with the real commands on a home of its
+own."""
 
 import json
 import os

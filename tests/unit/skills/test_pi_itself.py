@@ -1,4 +1,5 @@
-"""The extension and the skills in the real pi (PLAINMIND_PI, or 'pi' on the path), which asks a model on this machine."""
+"""The extension and the skills in the real pi (PLAINMIND_PI, or 'pi' on the path), which asks a
+model on this machine."""
 
 import json
 import os
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.skipif(
 
 
 class Model:
-    """An OpenAI-compatible server that streams what `answers` holds, then 'Heard.', and keeps what it was asked."""
+    """An OpenAI-compatible server that streams what `answers` holds, then 'Heard.', and keeps what
+    it was asked."""
 
     def __init__(self) -> None:
         self.answers: list[dict[str, Any]] = []
@@ -106,7 +108,8 @@ class Conversation:
 
 
 class Installed:
-    """pi with the extension and the skills installed as skills/pi/README.md says, and the model as its only one."""
+    """pi with the extension and the skills installed as skills/pi/README.md says, and the model as
+    its only one."""
 
     def __init__(self, folder: Path, home: str, model: Model):
         self.env = {

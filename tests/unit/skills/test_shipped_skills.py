@@ -1,4 +1,7 @@
-"""The skills that come along: each is valid, and names only what there is. Their scripts are pages like those of bin/."""
+"""The skills that come along: each is valid, and names only what there is.
+
+Their scripts are pages like those of bin/.
+"""
 
 import ast
 import os

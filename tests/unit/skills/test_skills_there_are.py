@@ -1,4 +1,5 @@
-"""Which skills there are: the home's before the shipped ones, by name; broken ones left out; and what the model is told."""
+"""Which skills there are: the home's before the shipped ones, by name; broken ones left out; and
+what the model is told."""
 
 import json
 import os

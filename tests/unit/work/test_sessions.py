@@ -1,4 +1,5 @@
-"""The files of sessions: found, read and changed, whatever else is there, and whoever saves meanwhile."""
+"""The files of sessions: found, read and changed, whatever else is there, and whoever saves
+meanwhile."""
 
 import json
 import os

@@ -85,7 +85,10 @@ def test_secrets_are_masked(home):
 
 
 def test_following(home, monkeypatch):
-    """Each look prints the whole lines that were added; the last one what is left. Nothing is printed twice or left out."""
+    """Each look prints the whole lines that were added; the last one what is left.
+
+    Nothing is printed twice or left out.
+    """
     path = write(home, "backend", b"old\nold\nlast\nha")
     additions = [
         lambda: None,

@@ -1,1 +1,4 @@
-"""What stands between a command of the model and the machine. `ladder` chooses the rung, `bounds` says what may be touched."""
+"""What stands between a command of the model and the machine.
+
+`rungs` chooses what confines it, `bounds` says what may be touched.
+"""

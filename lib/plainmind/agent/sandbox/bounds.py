@@ -1,7 +1,7 @@
 """What a command may see and touch, in words every rung understands. Knows no rung.
 
-The system is read, the home is read without its secrets, one or two folders are written. Everything else of
-the machine, the person's own folder first, is not there.
+The system is read, the home is read without its secrets, one or two folders are written. Everything
+else of the machine, the person's own folder first, is not there.
 """
 
 import glob
@@ -28,9 +28,10 @@ SYSTEM = (
     "/gnu/store",
 )
 SETTINGS = (
-    "alternatives bash.bashrc ca-certificates* crypto-policies debian_version default/locale fonts gai.conf group host.conf "
-    "hostname hosts inputrc java* ld.so.* locale.* localtime magic* mime.types networks nsswitch.conf os-release passwd perl "
-    "pki/ca-trust pki/tls/cert.pem pki/tls/certs profile profile.d protocols python* resolv.conf services shells ssl/certs "
+    "alternatives bash.bashrc ca-certificates* crypto-policies debian_version default/locale fonts "
+    "gai.conf group host.conf hostname hosts inputrc java* ld.so.* locale.* localtime magic* "
+    "mime.types networks nsswitch.conf os-release passwd perl pki/ca-trust pki/tls/cert.pem "
+    "pki/tls/certs profile profile.d protocols python* resolv.conf services shells ssl/certs "
     "ssl/*.pem ssl/*.cnf terminfo timezone xdg"
 ).split()
 
@@ -50,14 +51,17 @@ class Bounds(NamedTuple):
 def bounds(
     home: Home, checkout: str, folder: str, temporary: str, network: bool, more: Iterable[str] = ()
 ) -> Bounds:
-    """What a command that starts in `folder` may touch; `more` is read as well. NotPermitted for a folder that holds too much."""
+    """What a command that starts in `folder` may touch;
+
+    `more` is read as well. NotPermitted for a folder that holds too much.
+    """
     check(home, checkout, folder)
     own = [os.path.join(checkout, name) for name in ("bin", "lib", "skills", ".venv")]
-    wanted = [
+    opened = [
         part for path in (*own, *_interpreter(), *more) for part in without(path, [home.root])
     ]
-    kept = tuple(
-        path for path in dict.fromkeys([*wanted, *visible(home.root)]) if os.path.exists(path)
+    readable = tuple(
+        path for path in dict.fromkeys([*opened, *visible(home.root)]) if os.path.exists(path)
     )
     parts = tuple(
         part
@@ -67,7 +71,7 @@ def bounds(
     return Bounds(
         folder,
         tuple(dict.fromkeys((home.workspace, folder))),
-        kept,
+        readable,
         parts,
         home.root,
         temporary,
@@ -75,8 +79,9 @@ def bounds(
     )
 
 
-def commands(limits: Bounds, path: str) -> str:
-    """The folders of a PATH that can be seen: a shell gives up at the first one that it may not enter."""
+def visible_path(limits: Bounds, path: str) -> str:
+    """The folders of a PATH that can be seen: a shell gives up at the first one that it may not
+    enter."""
     seen = (*limits.system, *limits.readable, *limits.writable)
     return ":".join(
         folder for folder in path.split(":") if any(holds(root, folder) for root in seen)
@@ -85,7 +90,7 @@ def commands(limits: Bounds, path: str) -> str:
 
 def check(home: Home, checkout: str, folder: str) -> None:
     """NotPermitted when commands that may write `folder` could change more than what is theirs."""
-    wanted, root, workspace = (
+    start, root, workspace = (
         os.path.realpath(path) for path in (folder, home.root, home.workspace)
     )
     person = os.path.realpath(os.path.expanduser("~"))
@@ -94,12 +99,12 @@ def check(home: Home, checkout: str, folder: str) -> None:
         (os.path.realpath(checkout), "the suite's own commands"),
         (person, "your own folder"),
     ):
-        if holds(wanted, path):
+        if holds(start, path):
             raise NotPermitted(
                 f"'{folder}' holds {what}: commands could change all of it",
                 cure="give a folder inside or beside it",
             )
-    if holds(root, wanted) and not holds(workspace, wanted):
+    if holds(root, start) and not holds(workspace, start):
         raise NotPermitted(
             f"'{folder}' is in the home, where only workspace/ is for commands",
             cure="leave out --cwd",
@@ -107,7 +112,10 @@ def check(home: Home, checkout: str, folder: str) -> None:
 
 
 def visible(root: str) -> list[str]:
-    """What is in the home and no secret. A name at its top that starts with a dot, or is a copy of `.env`, may be one."""
+    """What is in the home and not a secret.
+
+    A name at its top that starts with a dot, or is a copy of `.env`, may be one.
+    """
     try:
         names = sorted(os.listdir(root))
     except OSError:
@@ -126,7 +134,8 @@ def system() -> list[str]:
 
 
 def without(root: str, closed: Iterable[str]) -> list[str]:
-    """`root`, or as much of it as holds nothing of `closed`: a home may be below /opt, or below a folder that is opened."""
+    """`root`, or as much of it as holds nothing of `closed`: a home may be below /opt, or below a
+    folder that is opened."""
     real = os.path.realpath(root)
     inside = [path for path in map(os.path.realpath, closed) if holds(real, path)]
     if not inside:
@@ -159,7 +168,8 @@ def between(roots: Iterable[str], paths: Iterable[str]) -> list[str]:
 
 
 def _interpreter() -> list[str]:
-    """The folders of the interpreter below the virtual environment, which may be in a person's own folder."""
+    """The folders of the interpreter below the virtual environment, which may be in a person's own
+    folder."""
     roots = {
         sys.base_prefix,
         sys.base_exec_prefix,

@@ -1,6 +1,8 @@
-"""The first rung on Linux: bubblewrap. Own mounts, own processes, no network; started from an empty environment.
+"""The first rung on Linux: bubblewrap. Own mounts, own processes, no network; started from an
+empty environment.
 
-What is not mounted does not exist inside. Everything that a command started dies with it, since its first process does.
+What is not mounted does not exist inside. Everything that a command started dies with it, since its
+first process does.
 """
 
 import os
@@ -13,7 +15,8 @@ from .bounds import Bounds
 NAME = "bubblewrap"
 SOCKET = "/run/plainmind"  # where the broker's folder is, inside
 
-# bubblewrap itself stays readable at /proc/1 inside, so its own environment is empty (--setenv fills the command's)
+# bubblewrap itself stays readable at /proc/1 inside, so its own environment is empty (--setenv
+# fills the command's)
 _NAMESPACES = [
     "--unshare-all",
     "--unshare-user",
@@ -27,7 +30,10 @@ _NAMESPACES = [
 
 
 def missing() -> str:
-    """Why this rung cannot be had, '' when it can. Asks by doing: distributions forbid user namespaces in several ways."""
+    """Why this rung cannot be had, '' when it can.
+
+    Asks by doing: distributions forbid user namespaces in several ways.
+    """
     program = shutil.which("bwrap")
     if not program:
         return "bwrap is not installed"
@@ -36,30 +42,36 @@ def missing() -> str:
         [program, *_NAMESPACES, *mounts, "--proc", "/proc", "--dev", "/dev", "true"],
         env={}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
-    said = tried.stderr.decode("utf-8", "replace").strip().split("\n")[0]
-    return "" if tried.returncode == 0 else said or f"bwrap ended with {tried.returncode}"
+    error = tried.stderr.decode("utf-8", "replace").strip().split("\n")[0]
+    return "" if tried.returncode == 0 else error or f"bwrap ended with {tried.returncode}"
 
 
-def order(
+def options(
     limits: Bounds,
     protected: list[str],
     environment: dict[str, str],
     broker: str,
-    life: int,
+    alive: int,
     calls: int,
 ) -> bytes:
     """The options for a command within bounds, as `command` hands them over.
 
-    `broker` is the folder of the broker's socket. `life` is a descriptor that the first process inside holds, and the
-    kernel ends that one last. `calls` is one that gives a filter of system calls, which may be empty.
+    `broker` is the folder of the broker's socket. `alive` is a descriptor that the first process
+    inside holds, and the kernel ends that one last. `calls` is one that gives a filter of system
+    calls, which may be empty.
     """
-    made = [*_NAMESPACES, *(["--share-net"] if limits.network else []), "--sync-fd", str(life)]
+    arguments = [
+        *_NAMESPACES,
+        *(["--share-net"] if limits.network else []),
+        "--sync-fd",
+        str(alive),
+    ]
     if os.fstat(calls).st_size:
-        made += ["--seccomp", str(calls)]
+        arguments += ["--seccomp", str(calls)]
 
     def mount(how: str, *paths: str) -> None:
         for path in paths:
-            made.extend((how, path, path))
+            arguments.extend((how, path, path))
 
     home = environment.get("HOME", "")
     # what holds a place of the sandbox's own comes before it, or would hide it
@@ -68,32 +80,22 @@ def order(
         path for path in sorted(limits.readable) if any(bounds.holds(path, place) for place in own)
     ]
     mount("--ro-bind", *first)
-    made += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--bind",
-        limits.temporary,
-        "/tmp",
-        "--ro-bind",
-        broker,
-        SOCKET,
-    ]
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    arguments += ["--bind", limits.temporary, "/tmp", "--ro-bind", broker, SOCKET]
     mount("--ro-bind", *limits.system)
     if os.path.isabs(home) and home != "/":
-        made += ["--tmpfs", home]  # for programs that insist on one; gone with the command
+        arguments += ["--tmpfs", home]  # for programs that insist on one; gone with the command
     # the outer before the inner, or the outer would hide it
     for path in sorted({*limits.readable, *limits.writable} - {*first}):
         mount("--bind" if path in limits.writable else "--ro-bind", path)
-    # a folder that holds a mount could be renamed, and another put in its place: not one that is a mount itself
+    # a folder that holds a mount could be renamed and replaced: not one that is a mount itself
     mount("--bind", *bounds.between(limits.writable, protected))
     mount("--ro-bind", *protected)
     for name, value in environment.items():
-        made += ["--setenv", name, value]
-    return os.fsencode("\0".join([*made, "--chdir", limits.folder]) + "\0")
+        arguments += ["--setenv", name, value]
+    return os.fsencode("\0".join([*arguments, "--chdir", limits.folder]) + "\0")
 
 
-def command(order: int, argv: list[str]) -> list[str]:
+def command(options: int, argv: list[str]) -> list[str]:
     """The command line that runs `argv` as the options say, which a descriptor gives."""
-    return [shutil.which("bwrap") or "bwrap", "--args", str(order), "--", *argv]
+    return [shutil.which("bwrap") or "bwrap", "--args", str(options), "--", *argv]

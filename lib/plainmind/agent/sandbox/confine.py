@@ -1,12 +1,17 @@
-"""The launcher of the rungs without a namespace of processes: a program of its own, run by path with `python -IS`.
+"""The launcher of the rungs without a namespace of processes: a program of its own, run by path
+with `python -IS`.
 
     confine.py DESCRIPTOR PROGRAM ARG…
 
-where the descriptor gives {"landlock": {"read": […], "write": […], "list": […], "devices": […]} | null, "network": false, "parent": PID}.
+where the descriptor gives
 
-It confines a child by Landlock and seccomp where told to, waits for it, and then ends everything that descends from it:
-as their subreaper it inherits whatever made itself a daemon. It imports nothing of the house and only what starts fast.
-Sources: landlock(7), seccomp(2), prctl(2), linux/landlock.h, linux/audit.h.
+    {"landlock": {"read": […], "write": […], "list": […], "devices": […]} | null,
+     "network": false, "parent": PID}
+
+It confines a child by Landlock and seccomp where told to, waits for it, and then ends everything
+that descends from it: as their subreaper it inherits whatever made itself a daemon. It imports
+nothing of the house and only what starts fast. Sources: landlock(7), seccomp(2), prctl(2),
+linux/landlock.h, linux/audit.h.
 """
 
 import ctypes
@@ -21,7 +26,9 @@ MAKING = sum(1 << bit for bit in range(4, 13))
 ON_FILES = EXECUTE | WRITE | READ | TRUNCATE | DEVICE_IOCTL
 SEEING = EXECUTE | READ | READ_DIR
 CHANGING = SEEING | WRITE | MAKING | REFER | TRUNCATE
-LEAST_ABI = 6  # before it, signals reach every process of the user; before 3, what may not be written can be truncated
+# before it, signals reach every process of the user; before 3, what may not be written can be
+# truncated
+LEAST_ABI = 6
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same number on every architecture
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
@@ -30,8 +37,14 @@ _O_PATH = 0o10000000
 #: machine -> audit architecture, then the numbers of calls
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CALLS = {
-    "x86_64": {"socket": 41, "io_uring_setup": 425, "add_key": 248, "request_key": 249, "keyctl": 250, "shmget": 29, "semget": 64, "msgget": 68},
-    "aarch64": {"socket": 198, "io_uring_setup": 425, "add_key": 217, "request_key": 218, "keyctl": 219, "shmget": 194, "semget": 190, "msgget": 186},
+    "x86_64": {
+        "socket": 41, "io_uring_setup": 425, "add_key": 248, "request_key": 249, "keyctl": 250,
+        "shmget": 29, "semget": 64, "msgget": 68,
+    },
+    "aarch64": {
+        "socket": 198, "io_uring_setup": 425, "add_key": 217, "request_key": 218, "keyctl": 219,
+        "shmget": 194, "semget": 190, "msgget": 186,
+    },
 }  # fmt: skip
 #: sockets could be had through a ring too; keys are the user's, whatever the namespace
 _NEVER = ("io_uring_setup", "add_key", "request_key", "keyctl")
@@ -54,11 +67,14 @@ def landlock_abi() -> int:
 def restrict_files(
     network: bool, *, read: list[str], write: list[str], list: list[str], devices: list[str]
 ) -> None:
-    """Take from this process, for ever, every right on files but those named. Paths that are not there are left out."""
+    """Take from this process, for ever, every right on files but those named.
+
+    Paths that are not there are left out.
+    """
     known = (1 << 16) - 1
     attributes = (ctypes.c_uint64 * 3)(known, 0 if network else 0b11, 0b11)
     size = 24
-    ruleset = _called(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
+    ruleset = _syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     for paths, rights in (
         (read, SEEING),
         (write, CHANGING),
@@ -67,12 +83,13 @@ def restrict_files(
     ):
         for path in paths:
             _allow(ruleset, path, rights & known)
-    _called(_RESTRICT_SELF, ruleset, 0)
+    _syscall(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)
 
 
 def call_filter(families: tuple[int, ...], shared: bool) -> bytes:
-    """A seccomp filter: sockets of these address families only, no keys, no rings; without `shared`, no System V memory.
+    """A seccomp filter: sockets of these address families only, no keys, no rings; without
+    `shared`, no System V memory.
 
     b'' where the numbers of calls are not known. The refused get EPERM.
     """
@@ -81,12 +98,8 @@ def call_filter(families: tuple[int, ...], shared: bool) -> bytes:
         return b""
     calls = _CALLS[machine]
     never = [calls[name] for name in (*_NEVER, *(() if shared else _SHARED))]
-    load, equal, at_least, give = (
-        0x20,
-        0x15,
-        0x35,
-        0x06,
-    )  # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, RET|K
+    # BPF_LD|W|ABS, JMP|JEQ|K, JMP|JGE|K, RET|K
+    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
     allow, refuse = 0x7FFF0000, 0x00050000 | 1  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EPERM
     # (code, where to when so, where to when not, value); the places are made relative below
     lines: list[tuple[int, str, str, int]] = [
@@ -111,7 +124,10 @@ def call_filter(families: tuple[int, ...], shared: bool) -> bytes:
 
 
 def restrict_calls(network: bool) -> None:
-    """No sockets at all; with a network, those of the internet. D-Bus and Docker would do anything for whoever asks."""
+    """No sockets at all; with a network, those of the internet.
+
+    D-Bus and Docker would do anything for whoever asks.
+    """
     program = call_filter(INTERNET if network else (), shared=False)
     buffer = ctypes.create_string_buffer(program, len(program))
 
@@ -123,23 +139,23 @@ def restrict_calls(network: bool) -> None:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def main(order: int, argv: list[str]) -> int:
+def main(instructions: int, argv: list[str]) -> int:
     """Run `argv` confined; its exit code, as a shell would tell it."""
     import json
 
-    with open(order, encoding="utf-8") as file:
-        wanted = json.load(file)
+    with open(instructions, encoding="utf-8") as file:
+        bounds = json.load(file)
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         _libc.prctl(_PR_SET_SUBREAPER, 1, 0, 0, 0)
     global _alone
-    _alone = bool(wanted["landlock"]) and _confined_signals()
+    _alone = bool(bounds["landlock"]) and _confine_signals()
     signal.signal(signal.SIGTERM, _stop)
-    if os.getppid() != wanted["parent"]:  # killed before it could be told
+    if os.getppid() != bounds["parent"]:  # killed before it could be told
         return 128 + signal.SIGTERM
     child = os.fork()
     if not child:
-        _become(wanted, argv)
+        _exec_confined(bounds, argv)
     status = _wait_for(child)
     # the command ended by itself; what it left has no leave to stay
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -149,14 +165,14 @@ def main(order: int, argv: list[str]) -> int:
     return os.WEXITSTATUS(status)
 
 
-def _become(wanted: dict, argv: list[str]) -> None:
+def _exec_confined(bounds: dict, argv: list[str]) -> None:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if wanted["landlock"]:
+        if bounds["landlock"]:
             if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
                 raise OSError(ctypes.get_errno(), "no_new_privs")
-            restrict_files(wanted["network"], **wanted["landlock"])
-            restrict_calls(wanted["network"])
+            restrict_files(bounds["network"], **bounds["landlock"])
+            restrict_calls(bounds["network"])
         os.execvp(argv[0], argv)
     except BaseException as error:  # never may the child go on as if it were confined
         os.write(2, f"the sandbox cannot be set up: {error}\n".encode())
@@ -176,13 +192,13 @@ def _stop(*_) -> None:
     raise SystemExit(128 + signal.SIGTERM)
 
 
-def _confined_signals() -> bool:
+def _confine_signals() -> bool:
     """Let signals of this process reach only what descends from it; whether they do."""
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         return False
     attributes = (ctypes.c_uint64 * 3)(0, 0, 0b10)
-    ruleset = _called(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(24), 0)
-    _called(_RESTRICT_SELF, ruleset, 0)
+    ruleset = _syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(24), 0)
+    _syscall(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)
     try:
         os.kill(os.getppid(), 0)
@@ -192,7 +208,8 @@ def _confined_signals() -> bool:
 
 
 def _end_all() -> None:
-    """Kill every descendant: all that a signal reaches, or the children, whose own children then become ours."""
+    """Kill every descendant: all that a signal reaches, or the children, whose own children then
+    become ours."""
     while True:
         if _alone:
             try:
@@ -236,12 +253,12 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         attribute = ctypes.create_string_buffer(
             rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder), 12
         )
-        _called(_ADD_RULE, ruleset, 1, attribute, 0)
+        _syscall(_ADD_RULE, ruleset, 1, attribute, 0)
     finally:
         os.close(fd)
 
 
-def _called(number: int, *arguments) -> int:
+def _syscall(number: int, *arguments) -> int:
     result = _libc.syscall(number, *arguments)
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -1,9 +1,10 @@
-"""The inside end of the broker: a program of its own, run with `python -IS` by a command's second line.
+"""The inside end of the broker: a program of its own, run with `python -IS` by a command's second
+line.
 
     MIND_BROKER=SOCKET|DESCRIPTOR forward.py PROGRAM ARG…
 
-Hands the arguments and the three streams to the broker and ends with the command's exit code. It imports nothing of the
-house and only what starts fast.
+Hands the arguments and the three streams to the broker and ends with the command's exit code. It
+imports nothing of the house and only what starts fast.
 """
 
 import _socket
@@ -13,43 +14,44 @@ import sys
 
 def main(program: str, arguments: list[str], broker: str) -> int:
     try:
-        talk = _inherited(int(broker)) if broker.isdigit() else _connected(broker)
-        passed = [os.environ.get(name, "") for name in ("MIND_SESSION", "MIND_AGENT")]
-        words = os.fsencode("\0".join([*passed, os.path.abspath(program), *arguments]))
-        _hand_over(talk, b"%d\n%s" % (len(words), words))
-        return int(talk.recv(16) or b"75")
+        connection = _connect_inherited(int(broker)) if broker.isdigit() else _connect(broker)
+        values = [os.environ.get(name, "") for name in ("MIND_SESSION", "MIND_AGENT")]
+        words = os.fsencode("\0".join([*values, os.path.abspath(program), *arguments]))
+        _hand_over(connection, b"%d\n%s" % (len(words), words))
+        return int(connection.recv(16) or b"75")
     except KeyboardInterrupt:
         return 130
     except OSError as error:
         name = os.path.basename(program)
         os.write(
             2,
-            f"{name}: the way out of the sandbox is closed ({error.strerror}); run it directly from the command\n".encode(),
+            f"{name}: the way out of the sandbox is closed ({error.strerror}); "
+            "run it directly from the command\n".encode(),
         )
         return 75
 
 
-def _connected(path: str) -> _socket.socket:
-    talk = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    talk.connect(path)
-    return talk
+def _connect(path: str) -> _socket.socket:
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.connect(path)
+    return connection
 
 
-def _inherited(fd: int) -> _socket.socket:
+def _connect_inherited(fd: int) -> _socket.socket:
     """Where no socket may be made: one of a pair goes through the descriptor that was inherited."""
-    passing = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM, 0, os.dup(fd))
+    passed_on = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM, 0, os.dup(fd))
     own, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    passing.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _packed(other.fileno()))])
+    passed_on.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _packed(other.fileno()))])
     other.close()
     return own
 
 
-def _hand_over(talk: _socket.socket, data: bytes) -> None:
-    sent = talk.sendmsg(
+def _hand_over(connection: _socket.socket, data: bytes) -> None:
+    sent = connection.sendmsg(
         [data[:65536]], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _packed(0, 1, 2))]
     )
     while sent < len(data):
-        sent += talk.send(data[sent:])
+        sent += connection.send(data[sent:])
 
 
 def _packed(*fds: int) -> bytes:

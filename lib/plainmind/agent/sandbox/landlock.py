@@ -1,4 +1,5 @@
-"""The second rung on Linux: Landlock for files, seccomp for sockets. And the last rung anywhere: none.
+"""The second rung on Linux: Landlock for files, seccomp for sockets. And the last rung anywhere:
+none.
 
 Both start the command through `confine`, which ends all that descends from it.
 """
@@ -30,38 +31,39 @@ def missing() -> str:
     )
 
 
-def order(limits: Bounds, protected: list[str]) -> bytes:
-    """What `confine` is told for a command within bounds."""
+def instructions(limits: Bounds, protected: list[str]) -> bytes:
+    """What `confine` is given for a command within bounds, as JSON."""
     read = [*limits.system, "/sys/devices/system/cpu", *_PROC, *limits.readable, *protected]
     write = [limits.temporary]
     for root in limits.writable:
-        granted, listed = _without(root, protected)
+        granted, listed = _split(root, protected)
         write += granted
         read += listed
-    return _told(
+    return _encode(
         {"read": read, "write": write, "list": [limits.listed], "devices": _DEVICES}, limits.network
     )
 
 
-def unconfined() -> bytes:
-    """What it is told for one without bounds: only its processes are kept together."""
-    return _told(None, True)
+def unconfined_instructions() -> bytes:
+    """The same for one without bounds: only its processes are kept together."""
+    return _encode(None, True)
 
 
-def command(order: int, argv: list[str]) -> list[str]:
-    """The command line that runs `argv` as the order says, which a descriptor gives."""
-    return [sys.executable, "-IS", confine.__file__, str(order), *argv]
+def command(instructions: int, argv: list[str]) -> list[str]:
+    """The command line that runs `argv` as instructed, by a descriptor."""
+    return [sys.executable, "-IS", confine.__file__, str(instructions), *argv]
 
 
-def _told(landlock: dict | None, network: bool) -> bytes:
+def _encode(landlock: dict | None, network: bool) -> bytes:
     return json.dumps({"landlock": landlock, "network": network, "parent": os.getpid()}).encode()
 
 
-def _without(root: str, protected: list[str]) -> tuple[list[str], list[str]]:
-    """What may be written of a folder, and what only be read, so that nothing protected can be changed.
+def _split(root: str, protected: list[str]) -> tuple[list[str], list[str]]:
+    """What may be written of a folder, and what only be read, so that nothing protected can be
+    changed.
 
-    Landlock can only allow: a folder with something protected below is opened child by child, and nothing new can be
-    made right in it.
+    Landlock can only allow: a folder with something protected below is opened child by child, and
+    nothing new can be made right in it.
     """
     inside = [path for path in protected if bounds.holds(root, path)]
     if not inside:
@@ -70,7 +72,7 @@ def _without(root: str, protected: list[str]) -> tuple[list[str], list[str]]:
     read: list[str] = [root]
     for entry in os.scandir(root):
         if entry.path not in inside and not entry.is_symlink():
-            granted, listed = _without(entry.path, inside)
+            granted, listed = _split(entry.path, inside)
             write += granted
             read += listed
     return write, read

@@ -1,4 +1,5 @@
-"""The rung of macOS: sandbox-exec. Its profile language is undocumented; this uses what Apple's own profiles use."""
+"""The rung of macOS: sandbox-exec. Its profile language is undocumented; this uses what Apple's
+own profiles use."""
 
 import os
 import shutil
@@ -59,7 +60,8 @@ def profile(limits: Bounds, protected: list[str]) -> str:
         '(allow mach-lookup (global-name "com.apple.system.opendirectoryd.libinfo"))',
         "(allow file-read-metadata)",
         '(allow file-read* file-write-data (literal "/dev/null") (literal "/dev/zero"))',
-        '(allow file-read* (literal "/") (literal "/dev/random") (literal "/dev/urandom") (subpath "/dev/fd"))',
+        '(allow file-read* (literal "/") (literal "/dev/random") (literal "/dev/urandom")'
+        ' (subpath "/dev/fd"))',
         *(f"(allow file-read* (subpath {_quoted(path)}))" for path in readable),
         *(
             f"(allow file-read* file-write* (subpath {_quoted(path)}))"

@@ -1,8 +1,8 @@
-"""Things that run later: files in a folder of commands that a shell, git, an editor or a vault will run, outside any sandbox.
+"""Files that run later: what a shell, git, an editor or a vault will run, outside any sandbox.
 
-Owns which they are, finding them before a command so that a rung can protect them, and setting aside those that a
-command made: renamed, so that nothing is lost and nothing runs. What a person knowingly runs (a Makefile, a script) is not
-among them.
+Owns which they are, finding them before a command so that a rung can protect them, and setting
+aside those that a command made: renamed, so that nothing is lost and nothing runs. What a person
+knowingly runs (a Makefile, a script) is not among them.
 """
 
 import errno
@@ -16,24 +16,30 @@ from ...ground import files
 from ...ground.errors import NotPermitted
 
 SUFFIX = ".set-aside"
-MOST = (
-    100_000  # folders; a command in more of them is not run, for nobody could tell what it plants
-)
+#: folders; a command in more of them is not run, for nobody could tell what it plants
+MOST = 100_000
 
-#: read and obeyed by programs that a person starts for another purpose; compared without case, as macOS does
+#: read and obeyed by programs that a person starts for another purpose; compared without case, as
+#: macOS does
 NAMES = frozenset(
-    ".githooks .pre-commit-config.yaml lefthook.yml .bash_aliases .bash_login .bash_logout .bash_profile .bashrc .claude .codex .cursor .devcontainer .direnv .emacs .envrc .exrc "
-    ".gdbinit .gitconfig .husky .idea .inputrc .lldbinit .login .mcp.json .netrc .npmrc .obsidian .pi .profile .pypirc "
-    ".pythonrc .screenrc .ssh .tmux.conf .vim .vimrc .vscode .xinitrc .xprofile .xsession .zlogin .zlogout .zprofile .zshenv "
-    ".zshrc autostart crontab crontabs launchagents launchdaemons sitecustomize.py usercustomize.py".split()
+    (
+        ".githooks .pre-commit-config.yaml lefthook.yml .bash_aliases .bash_login .bash_logout "
+        ".bash_profile .bashrc .claude .codex .cursor .devcontainer .direnv .emacs .envrc .exrc "
+        ".gdbinit .gitconfig .husky .idea .inputrc .lldbinit .login .mcp.json .netrc .npmrc "
+        ".obsidian .pi .profile .pypirc .pythonrc .screenrc .ssh .tmux.conf .vim .vimrc .vscode "
+        ".xinitrc .xprofile .xsession .zlogin .zlogout .zprofile .zshenv .zshrc autostart crontab "
+        "crontabs launchagents launchdaemons sitecustomize.py usercustomize.py"
+    ).split()
 )
 _SYSTEMD = ("systemd", "user")  # ~/.config/systemd/user
 
 #: what a repository's configuration may say without naming a program
 _TAME = re.compile(
-    rb"\s*(?:[#;].*|\[(?:core|init|user|remote \"[^\"]*\"|branch \"[^\"]*\"|submodule \"[^\"]*\"|pull|push|fetch|merge|color|gc|extensions)\]"
-    rb"|(?:repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode|symlinks|autocrlf|eol|safecrlf|sparsecheckout"
-    rb"|worktreeconfig|objectformat|defaultbranch|name|email|fetch|merge|rebase|ff|default|autosetupremote|prune|auto|ui|active"
+    rb"\s*(?:[#;].*|\[(?:core|init|user|remote \"[^\"]*\"|branch \"[^\"]*\"|submodule \"[^\"]*\""
+    rb"|pull|push|fetch|merge|color|gc|extensions)\]"
+    rb"|(?:repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode"
+    rb"|symlinks|autocrlf|eol|safecrlf|sparsecheckout|worktreeconfig|objectformat|defaultbranch"
+    rb"|name|email|fetch|merge|rebase|ff|default|autosetupremote|prune|auto|ui|active"
     rb"|url\s*=\s*(?!ext::)(?![^:/]*::)[^\s-]\S*)(?:\s*=.*)?)?\s*\Z",
     re.I,
 )
@@ -42,24 +48,21 @@ LARGEST = 1 << 20  # bytes of a configuration
 FEW = 800  # paths to protect; where there are more, whole folders are
 
 THERE, ABSENT = "there", "absent"
-Found = dict[
-    str, str
-]  # path -> what it was when it was found: THERE, ABSENT but named by a configuration, or where a link led
+#: path -> what it was when it was found: THERE, ABSENT but named by a configuration, or where a
+#: link led
+Snapshot = dict[str, str]
 
 #: what a repository, or a part of one, consists of
 _REPOSITORIES = ({"HEAD", "objects", "refs"}, {"HEAD", "commondir"}, {"objects", "refs", "config"})
 
 _SETTING = re.compile(rb"\s*(?:\[[^\]]*\]\s*)?([\w.-]+)\s*=\s*(.*)")
-_PATHS = (
-    b"hookspath",
-    b"path",
-    b"attributesfile",
-)  # settings whose value is a path, even without a slash
+#: settings whose value is a path, even without a slash
+_PATHS = (b"hookspath", b"path", b"attributesfile")
 
 
-def find(roots: tuple[str, ...]) -> Found:
+def find(roots: tuple[str, ...]) -> Snapshot:
     """What is there now. NotPermitted when there is too much to look through."""
-    found: Found = {}
+    found: Snapshot = {}
     for path in _walk(roots, MOST):
         found[path] = os.readlink(path) if os.path.islink(path) else THERE
         real = os.path.realpath(path)
@@ -67,16 +70,17 @@ def find(roots: tuple[str, ...]) -> Found:
             found[real] = THERE
         if os.path.basename(path) in ("config", "config.worktree") and not os.path.islink(path):
             found |= {
-                named: THERE if os.path.lexists(named) else ABSENT for named in _named(path, roots)
+                named: THERE if os.path.lexists(named) else ABSENT
+                for named in _paths_named(path, roots)
             }
     return found
 
 
-def protectable(roots: tuple[str, ...], found: Found) -> list[str]:
+def protectable(roots: tuple[str, ...], found: Snapshot) -> list[str]:
     """What a rung is asked to keep as it is. A link cannot be kept, what it leads to can.
 
-    A rung keeps a thousand paths, not a hundred thousand: where there are too many, it is the folders right below the
-    roots that hold them. NotPermitted when even those are too many.
+    A rung keeps a thousand paths, not a hundred thousand: where there are too many, it is the
+    folders right below the roots that hold them. NotPermitted when even those are too many.
     """
     paths = [
         path
@@ -98,30 +102,34 @@ def _top(roots: tuple[str, ...], path: str) -> str:
     return os.path.join(root, path[len(root) + 1 :].split("/")[0])
 
 
-def set_aside(roots: tuple[str, ...], before: Found) -> list[str]:
-    """Disarm what is there now and was not before, and put links back; remarks for whoever reads the output."""
+def set_aside(roots: tuple[str, ...], before: Snapshot) -> list[str]:
+    """Disarm what is there now and was not before, and put links back.
+
+    Remarks for whoever reads the output.
+    """
     remarks: list[str] = []
     for path, was in before.items():
         if was not in (THERE, ABSENT) and not (os.path.islink(path) and os.readlink(path) == was):
-            _tried(_put_back, path, was, remarks)
+            _record(_restore_link, path, was, remarks)
     for path in [*(path for path, was in before.items() if was == ABSENT), *_walk(roots, None)]:
         if before.get(path, ABSENT) == ABSENT and os.path.lexists(path) and not _harmless(path):
-            _tried(_aside, path, "", remarks)
+            _record(_rename_aside, path, "", remarks)
     return remarks
 
 
-def _tried(work: Callable[[str, str], str], path: str, was: str, remarks: list[str]) -> None:
-    """One that cannot be renamed keeps nothing else from being so."""
+def _record(change: Callable[[str, str], str], path: str, was: str, remarks: list[str]) -> None:
+    """Change a path and note the remark; one that cannot be changed stops none of the others."""
     try:
-        remarks.append(work(path, was))
+        remarks.append(change(path, was))
     except OSError as error:
         remarks.append(
-            f"'{path}' would run later, outside the sandbox, and cannot be set aside: {error.strerror}"
+            f"'{path}' would run later, outside the sandbox, and cannot be set aside: "
+            f"{error.strerror}"
         )
 
 
 def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
-    """Paths of all that runs later, the outermost first; what is below one of them is not looked at."""
+    """Paths of all that runs later, the outermost first; nothing below one of them is visited."""
     waiting, looked = deque((root, False) for root in roots), 0
     while waiting:
         (folder, within), looked = waiting.popleft(), looked + 1
@@ -130,9 +138,10 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
                 f"more than {most:,} folders below '{roots[-1]}'",
                 cure="name another with --cwd, or remove some of them",
             )
-        entries = _entries(folder)
+        entries = _list(folder)
         names = {entry.name for entry in entries}
-        # a repository, whole or not yet, or a part of one; git enters one that is no .git as readily
+        # a repository, whole or not yet, or a part of one; git enters one that has another name as
+        # readily
         if (
             within
             or os.path.basename(folder).lower() == ".git"
@@ -146,33 +155,37 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
             waiting += [(entry.path, True) for entry in more if _is_folder(entry)]
             continue
         for entry in entries:
-            if _runs_later(entry, folder):
+            if _is_autorun(entry, folder):
                 yield entry.path
             elif _is_folder(entry):
                 waiting.append((entry.path, False))
 
 
-def _entries(folder: str) -> list[os.DirEntry]:
-    """What is in a folder, by name. One that is closed to its own user is opened: it would hide what it holds."""
+def _list(folder: str) -> list[os.DirEntry]:
+    """What is in a folder, by name.
+
+    One that is closed to its own user is opened: it would hide what it holds.
+    """
     for _ in range(2):
         try:
             return sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
-            _open(folder)
+            _make_accessible(folder)
     return []
 
 
-def _open(folder: str) -> None:
+def _make_accessible(folder: str) -> None:
     try:
         os.chmod(folder, stat.S_IMODE(os.lstat(folder).st_mode) | 0o700)
     except OSError:
         pass
 
 
-def _named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterator[str]:
-    """Files and folders that a repository's configuration names with whatever is not harmless: hooks, programs, more of it."""
+def _paths_named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterator[str]:
+    """Files and folders that a repository's configuration names with whatever is not harmless:
+    hooks, programs, more configuration."""
     try:
-        lines = _content(config).replace(b"\\\n", b" ").split(b"\n")
+        lines = _read_regular(config).replace(b"\\\n", b" ").split(b"\n")
     except OSError:
         return
     folder = os.path.dirname(config)
@@ -198,14 +211,14 @@ def _named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterator[str]
             ):
                 yield path
                 if depth and os.path.isfile(path):
-                    yield from _named(path, roots, depth - 1)
+                    yield from _paths_named(path, roots, depth - 1)
 
 
 def _inside(roots: tuple[str, ...], path: str) -> bool:
     return any(path.startswith(root.rstrip("/") + "/") for root in roots)
 
 
-def _runs_later(entry: os.DirEntry, folder: str) -> bool:
+def _is_autorun(entry: os.DirEntry, folder: str) -> bool:
     name = entry.name.lower()
     if name == ".git":  # a file or a link that leads to a repository elsewhere
         return not _is_folder(entry)
@@ -223,7 +236,8 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 
 def _harmless(path: str) -> bool:
-    """A new repository brings a configuration and sample hooks, a new work tree where the rest of it is: they are left usable."""
+    """A new repository brings a configuration and sample hooks, a new work tree the place of the
+    rest of it: they are left usable."""
     name = os.path.basename(path)
     if os.path.islink(path):
         return False
@@ -231,29 +245,30 @@ def _harmless(path: str) -> bool:
         if name == "hooks":
             return all(hook.endswith(".sample") for hook in os.listdir(path))
         if name == "config":
-            return all(map(_tame, _content(path).split(b"\n")))
-        return name == "commondir" and _content(path).strip() == b"../.."
+            return all(map(_tame, _read_regular(path).split(b"\n")))
+        return name == "commondir" and _read_regular(path).strip() == b"../.."
     except OSError:
         return False
 
 
-def _content(path: str) -> bytes:
-    """What is in a file; OSError for what is none, which a reader could wait for without end, and for what is too large."""
-    found = os.lstat(path)
-    if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-        raise OSError(errno.EINVAL, "no configuration")
+def _read_regular(path: str) -> bytes:
+    """What is in a file; OSError for what is not a regular file, which could block a reader for
+    ever, and for what is too large."""
+    status = os.lstat(path)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+        raise OSError(errno.EINVAL, "not a configuration")
     return files.read(path)
 
 
 def _tame(line: bytes) -> bool:
-    """Whether a line of a configuration is one of the harmless ones; stripped, and short, for the pattern's sake."""
+    """Whether a line of a configuration is harmless; stripped, and short, for the pattern's sake."""
     return len(line) < 1000 and bool(_TAME.match(line.strip()))
 
 
-def _put_back(path: str, was: str) -> str:
-    """A link to what it was."""
+def _restore_link(path: str, was: str) -> str:
+    """Make a link lead where it did."""
     remark = (
-        _aside(path, was)
+        _rename_aside(path, was)
         if os.path.lexists(path)
         else f"'{path}' would run later, outside the sandbox: it is back"
     )
@@ -261,7 +276,7 @@ def _put_back(path: str, was: str) -> str:
     return remark
 
 
-def _aside(path: str, was: str) -> str:
+def _rename_aside(path: str, was: str) -> str:
     target = path + SUFFIX
     number = 1
     while os.path.lexists(target):
@@ -270,6 +285,6 @@ def _aside(path: str, was: str) -> str:
     try:
         os.rename(path, target)
     except PermissionError:
-        _open(os.path.dirname(path))
+        _make_accessible(os.path.dirname(path))
         os.rename(path, target)
     return f"'{path}' would run later, outside the sandbox: it is now '{os.path.basename(target)}'"

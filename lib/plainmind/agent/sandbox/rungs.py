@@ -1,0 +1,216 @@
+"""Which rung of sandbox this machine offers, and how a command is started within it.
+
+Owns the order of the rungs. Knows no rung's own language.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib import import_module
+from typing import NamedTuple
+
+from ...ground.errors import Misconfigured
+from ...ground.paths import Home
+from . import autorun, bounds, broker
+
+NONE = "none"
+
+_CURE = (
+    "install bubblewrap" if sys.platform == "linux" else "set turn.sandbox = auto to run without"
+)
+
+#: who commits when a repository does not say; a repository's own and the user's word count more
+_GIT = "[user]\n\tname = Plainmind agent\n\temail = agent@localhost\n"
+
+PROCESSES = 1024  # that one command may have at a time
+
+
+class ChosenRung(NamedTuple):
+    rung: str
+    reasons: str  # why none of the better ones
+
+
+def choose(setting: str) -> ChosenRung:
+    """The rung that a setting gets on this machine.
+
+    Misconfigured when it gets none and requires one.
+    """
+    if setting == NONE:
+        return ChosenRung(NONE, f"turn.sandbox is '{NONE}'")
+    reasons: list[str] = []
+    for name in _by_preference() if setting in ("auto", "required") else [setting]:
+        reason = _missing(name)
+        if not reason:
+            return ChosenRung(name, "; ".join(reasons))
+        reasons.append(f"{name}: {reason}")
+    if setting == "auto":
+        return ChosenRung(NONE, "; ".join(reasons))
+    raise Misconfigured(
+        f"turn.sandbox is '{setting}', and none can be had ({'; '.join(reasons)})", cure=_CURE
+    )
+
+
+class Launch(NamedTuple):
+    """A command line to start, with what it needs."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    inherited: tuple[int, ...]  # descriptors
+    to_close: tuple[int, ...] = ()  # those of them that are of no use here once it is started
+
+
+class Sandbox:
+    """One rung, for the commands of one turn.
+
+    It owns a temporary folder, and the broker in it, until `close`.
+    """
+
+    def __init__(
+        self,
+        rung: str,
+        home: Home,
+        checkout: str,
+        folder: str,
+        *,
+        network: bool,
+        more: Iterable[str] = (),
+    ):
+        self.rung, self.folder = rung, folder
+        self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
+        self._own = tempfile.TemporaryDirectory(prefix="plainmind-")
+        self._temporary = os.path.join(self._own.name, "tmp")
+        self._way_out = os.path.join(self._own.name, "way-out")
+        os.mkdir(self._temporary, 0o700)
+        os.mkdir(self._way_out, 0o700)
+        with open(os.path.join(self._way_out, "gitconfig"), "w", encoding="utf-8") as file:
+            file.write(_GIT)
+        self.broker = broker.Broker(self._way_out, checkout, {**os.environ, "MIND_HOME": home.root})
+        self._before: autorun.Snapshot = {}
+        # the first can be read, its end, once this process is gone
+        self._parent_watch, self._parent_held = os.pipe()
+
+    def launch(self, command: str, environment: dict[str, str], alive: int) -> Launch:
+        """How to start a bash command. `alive` is a descriptor that should stay open until all it
+        started has ended."""
+        limits = bounds.bounds(
+            self._home, self._checkout, self.folder, self._temporary, self._network, self._more
+        )
+        self._before = autorun.find(limits.writable) if self.rung != NONE else {}
+        protected = autorun.protectable(limits.writable, self._before)
+        script = f'{{ {self._ulimits()}; }} 2> /dev/null; exec bash -c "$1"'
+        argv = ["bash", "-c", script, "bash", command]
+        if self.rung == NONE:
+            from . import landlock
+
+            instructions = _as_descriptor(landlock.unconfined_instructions())
+            return Launch(
+                landlock.command(instructions, argv),
+                {**environment, "TMPDIR": self._temporary},
+                (instructions,),
+                (instructions,),
+            )
+        inside = {
+            **environment,
+            "PATH": bounds.visible_path(limits, environment["PATH"]),
+            "GIT_CONFIG_SYSTEM": f"{self._way_out}/gitconfig",
+        }
+        if self.rung == "bubblewrap":
+            return self._launch_in_bubblewrap(limits, protected, inside, argv, alive)
+        # a folder that is forbidden stops programs which go on without one that is not there
+        way_out = self.broker.inherited.fileno()
+        inside |= {"TMPDIR": self._temporary, "HOME": self._temporary, "MIND_BROKER": str(way_out)}
+        limits = limits._replace(readable=(*limits.readable, self._way_out))
+        if self.rung == "landlock":
+            from . import landlock
+
+            instructions = _as_descriptor(landlock.instructions(limits, protected))
+            return Launch(
+                landlock.command(instructions, argv),
+                inside,
+                (way_out, instructions),
+                (instructions,),
+            )
+        from . import seatbelt
+
+        return Launch(seatbelt.command(limits, protected, argv), inside, (way_out,))
+
+    def _launch_in_bubblewrap(
+        self,
+        limits: bounds.Bounds,
+        protected: list[str],
+        inside: dict[str, str],
+        argv: list[str],
+        alive: int,
+    ) -> Launch:
+        from . import bubblewrap, confine
+
+        place, way_out = bubblewrap.SOCKET, self.broker.inherited.fileno()
+        inside |= {
+            "TMPDIR": "/tmp",
+            "GIT_CONFIG_SYSTEM": f"{place}/gitconfig",
+            # sockets without a path are shared with a network: no socket but the internet's then
+            "MIND_BROKER": str(way_out) if self._network else f"{place}/{broker.NAME}",
+        }
+        families = confine.INTERNET if self._network else (*confine.UNIX, *confine.INTERNET)
+        calls = _as_descriptor(confine.call_filter(families, shared=True))
+        # bubblewrap follows who started it only once it is set up: what is inside looks for itself
+        watch = self._parent_watch
+        argv[2] = f"read -t 0 -u {watch} && exit 143; exec {watch}<&-; {argv[2]}"
+        options = _as_descriptor(
+            bubblewrap.options(limits, protected, inside, self._way_out, alive, calls)
+        )
+        return Launch(
+            bubblewrap.command(options, argv),
+            {},
+            (alive, way_out, watch, calls, options),
+            (calls, options),
+        )
+
+    def disarm(self) -> list[str]:
+        """Set aside what the command left to run later, once nothing of it runs; remarks about it."""
+        roots = tuple(dict.fromkeys((self._home.workspace, self.folder)))
+        return autorun.set_aside(roots, self._before) if self.rung != NONE else []
+
+    def close(self) -> None:
+        self.broker.close()
+        os.close(self._parent_watch)
+        os.close(self._parent_held)
+        self._own.cleanup()
+
+    def _ulimits(self) -> str:
+        """Limits of one command as bash sets them: no core file, 4 GiB a file, processes, the
+        machine's memory (KiB)."""
+        # they are counted by user, but from 0 within bubblewrap
+        own = _count_tasks() if self.rung != "bubblewrap" else 0
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
+        return f"ulimit -c 0; ulimit -f 4194304; ulimit -u {own + PROCESSES}; ulimit -d {memory}"
+
+
+def _as_descriptor(data: bytes) -> int:
+    """A descriptor that gives these bytes: there may be more of them than fit into arguments."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        return os.dup(file.fileno())
+
+
+def _by_preference() -> tuple[str, ...]:
+    return ("sandbox-exec",) if sys.platform == "darwin" else ("bubblewrap", "landlock")
+
+
+def _missing(name: str) -> str:
+    module = import_module("." + {"sandbox-exec": "seatbelt"}.get(name, name), __package__)
+    return str(module.missing())
+
+
+def _count_tasks() -> int:
+    """Tasks of this user, which the limit counts as well."""
+    count, uid = 0, os.getuid()
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():
+        try:
+            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == uid:
+                count += len(os.listdir(f"/proc/{name}/task"))
+        except OSError:
+            pass
+    return count
