@@ -678,7 +678,7 @@ def test_required_and_there_is_none(home, monkeypatch, world, model):
         )
         == ""
     )
-    assert world.events() == [] and "there is none" in world.said and not model.requests
+    assert world.events() == [] and "none can be had" in world.said and not model.requests
 
 
 def test_the_first_rung_there_is(monkeypatch):
