@@ -711,7 +711,7 @@ def test_a_link_to_a_folder_that_is_not_open(tmp_path):
     write(f"{root}/.git/config", "")
     write(f"{root}/src/a", "")
     os.symlink("/etc", f"{root}/link")
-    write_, read = landlock._without(root, [f"{root}/.git/config", f"{root}/.git/hooks"])
+    write_, read = landlock._split(root, [f"{root}/.git/config", f"{root}/.git/hooks"])
     assert write_ == [f"{root}/src"] and read == [root, f"{root}/.git"]
 
 
