@@ -11,20 +11,21 @@ import traceback
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from plainmind import cast
-from plainmind.answers import Answers
-from plainmind.commands import Commands
-from plainmind.control import Control
-from plainmind.exchange import Exchange, answer
-from plainmind.faults import Faults
-from plainmind.gateway import Gateway
-from plainmind.interactions import Interactions
-from plainmind.limits import Limits
-from plainmind.record import Record
-from plainmind.refusal import Refused
-from plainmind.routes import Routes
-from plainmind.thread_routes import ThreadRoutes
-from plainmind.world import World
+
+from . import cast
+from .answers import Answers
+from .commands import Commands
+from .control import Control
+from .exchange import Exchange, answer
+from .faults import Faults
+from .gateway import Gateway
+from .interactions import Interactions
+from .limits import Limits
+from .record import Record
+from .refusal import Refused
+from .routes import Routes
+from .thread_routes import ThreadRoutes
+from .world import World
 
 BASES = ("/api/v10", "/api")
 

@@ -3,13 +3,14 @@
 import time
 
 from aiohttp import web
-from plainmind import asked, bodies, cast, mentions, shapes
-from plainmind.channels import Message
-from plainmind.commands import Commands
-from plainmind.interactions import EPHEMERAL, LOADING, Interaction, Interactions
-from plainmind.refusal import Refused, invalid, unknown
-from plainmind.routes import EMPTY, Routes
-from plainmind.world import World
+
+from . import asked, bodies, cast, mentions, shapes
+from .channels import Message
+from .commands import Commands
+from .interactions import EPHEMERAL, LOADING, Interaction, Interactions
+from .refusal import Refused, invalid, unknown
+from .routes import EMPTY, Routes
+from .world import World
 
 PONG, SAY, DEFER, DEFER_UPDATE, UPDATE, CHOICES, MODAL = 1, 4, 5, 6, 7, 8, 9
 

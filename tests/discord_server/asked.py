@@ -1,10 +1,11 @@
 """What requests name: the channel, the message, the guild; and the answer without a body."""
 
 from aiohttp import web
-from plainmind import cast
-from plainmind.channels import Channel, Message
-from plainmind.refusal import Refused, invalid, unknown
-from plainmind.world import World
+
+from . import cast
+from .channels import Channel, Message
+from .refusal import Refused, invalid, unknown
+from .world import World
 
 MISSING_ACCESS = Refused(403, 50001, "Missing Access")
 THREAD_LOCKED = Refused(400, 50083, "Thread is archived")

@@ -5,8 +5,9 @@ import mimetypes
 import re
 
 from aiohttp import BodyPartReader, web
-from plainmind.refusal import Refused, invalid
-from plainmind.world import File
+
+from .refusal import Refused, invalid
+from .world import File
 
 LONGEST = 2000
 LARGEST = 10 * 1024 * 1024

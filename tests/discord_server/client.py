@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from plainmind import cast
+from . import cast
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 #: never through a proxy of the machine

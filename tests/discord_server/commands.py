@@ -2,8 +2,8 @@
 
 import re
 
-from plainmind.refusal import invalid
-from plainmind.snowflake import Mint
+from .refusal import invalid
+from .snowflake import Mint
 
 CHAT, USER, MESSAGE = 1, 2, 3
 SUBCOMMAND, GROUP = 1, 2

@@ -3,14 +3,14 @@
 import base64
 from collections.abc import Awaitable, Callable
 
-from plainmind import cast, mentions, shapes
-from plainmind.channels import Channel, Message
-from plainmind.exchange import Exchange
-from plainmind.gateway import INVALID, RECONNECT, Gateway
-from plainmind.interactions import Interaction, Interactions
-from plainmind.routes import Routes
-from plainmind.snowflake import read
-from plainmind.world import World
+from . import cast, mentions, shapes
+from .channels import Channel, Message
+from .exchange import Exchange
+from .gateway import INVALID, RECONNECT, Gateway
+from .interactions import Interaction, Interactions
+from .routes import Routes
+from .snowflake import read
+from .world import World
 
 
 class Control:

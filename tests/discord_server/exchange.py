@@ -11,11 +11,12 @@ import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
-from plainmind import cast
-from plainmind.faults import Faults, Rule
-from plainmind.limits import Limits
-from plainmind.record import Record
-from plainmind.refusal import Refused
+
+from . import cast
+from .faults import Faults, Rule
+from .limits import Limits
+from .record import Record
+from .refusal import Refused
 
 Route = Callable[[web.Request], Awaitable[object]]
 

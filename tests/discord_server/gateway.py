@@ -3,13 +3,14 @@
 import json
 
 from aiohttp import WSMsgType, web
-from plainmind import cast, shapes
-from plainmind.faults import Faults, Rule
-from plainmind.record import Record
-from plainmind.sessions import Session, Sessions
-from plainmind.snowflake import now
-from plainmind.wire import Wire
-from plainmind.world import World
+
+from . import cast, shapes
+from .faults import Faults, Rule
+from .record import Record
+from .sessions import Session, Sessions
+from .snowflake import now
+from .wire import Wire
+from .world import World
 
 HEARTBEAT, IDENTIFY, PRESENCE, VOICE_STATE, RESUME = 1, 2, 3, 4, 6
 RECONNECT, MEMBERS, INVALID, HELLO, ACK = 7, 8, 9, 10, 11

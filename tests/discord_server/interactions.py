@@ -4,11 +4,11 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from plainmind import cast, shapes
-from plainmind.channels import Channel, Message
-from plainmind.commands import ATTACHMENT_OPTION, CHAT, MESSAGE, USER_OPTION, Commands, called
-from plainmind.refusal import Refused, unknown
-from plainmind.world import File, World
+from . import cast, shapes
+from .channels import Channel, Message
+from .commands import ATTACHMENT_OPTION, CHAT, MESSAGE, USER_OPTION, Commands, called
+from .refusal import Refused, unknown
+from .world import File, World
 
 EPHEMERAL, LOADING = 1 << 6, 1 << 7
 COMMAND, MODAL_SUBMIT = 2, 5

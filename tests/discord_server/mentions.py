@@ -5,7 +5,7 @@ Stricter than Discord: a mention inside code counts.
 
 import re
 
-from plainmind.refusal import invalid
+from .refusal import invalid
 
 KINDS = {"everyone", "users", "roles"}
 

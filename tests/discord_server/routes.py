@@ -1,12 +1,13 @@
 """The REST routes of the guild: who is there, channels, messages, files. Threads and interactions are elsewhere."""
 
 from aiohttp import web
-from plainmind import asked, bodies, cast, mentions, shapes
-from plainmind.asked import THREAD_LOCKED, nothing
-from plainmind.channels import Channel, Message
-from plainmind.refusal import Refused, invalid, unknown
-from plainmind.snowflake import now
-from plainmind.world import World
+
+from . import asked, bodies, cast, mentions, shapes
+from .asked import THREAD_LOCKED, nothing
+from .channels import Channel, Message
+from .refusal import Refused, invalid, unknown
+from .snowflake import now
+from .world import World
 
 ANOTHERS = Refused(403, 50005, "Cannot edit a message authored by another user")
 EMPTY = Refused(400, 50006, "Cannot send an empty message")

@@ -8,7 +8,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 
-from plainmind import cast, shapes
+from . import cast, shapes
 
 #: how many events a session can be told again
 REMEMBERED = 20_000

@@ -1,7 +1,7 @@
 """What things look like on the wire: users, members, the guild, channels, the application. Pure."""
 
-from plainmind import cast
-from plainmind.snowflake import EPOCH, written
+from . import cast
+from .snowflake import EPOCH, written
 
 ALL_PERMISSIONS = str((1 << 53) - 1)
 JOINED = written(EPOCH + 300_000_000_000)

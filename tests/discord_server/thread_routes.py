@@ -1,12 +1,13 @@
 """The REST routes of threads: made, listed, joined."""
 
 from aiohttp import web
-from plainmind import asked, bodies, cast
-from plainmind.asked import THREAD_LOCKED, nothing
-from plainmind.channels import Channel
-from plainmind.refusal import Refused, invalid
-from plainmind.snowflake import read
-from plainmind.world import World
+
+from . import asked, bodies, cast
+from .asked import THREAD_LOCKED, nothing
+from .channels import Channel
+from .refusal import Refused, invalid
+from .snowflake import read
+from .world import World
 
 HAS_A_THREAD = Refused(400, 160004, "A thread has already been created for this message")
 

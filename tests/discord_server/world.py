@@ -6,10 +6,10 @@ Refuses to know who asked and over what: routes and control ops call it, the gat
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from plainmind import cast, mentions, shapes
-from plainmind.channels import DIRECT, PRIVATE_THREAD, PUBLIC_THREAD, TEXT, Channel, Message
-from plainmind.refusal import unknown
-from plainmind.snowflake import Mint, made, now, written
+from . import cast, mentions, shapes
+from .channels import DIRECT, PRIVATE_THREAD, PUBLIC_THREAD, TEXT, Channel, Message
+from .refusal import unknown
+from .snowflake import Mint, made, now, written
 
 HAS_THREAD = 1 << 5
 #: filename, content type, bytes, description

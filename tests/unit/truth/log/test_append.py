@@ -267,7 +267,11 @@ def test_an_unknown_role(log):
         log.append(CONTEXT, [draft("x", "root")], NOW)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1: {2}}, b"x"], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), object(), {1: {2}}, b"x"],
+    ids=["nan", "inf", "object", "set", "bytes"],
+)
 def test_metadata_that_is_no_json(home, log, value):
     with pytest.raises(BadData, match="meta is no JSON object"):
         log.append(CONTEXT, [draft("x"), draft("y", x=value)], NOW)
