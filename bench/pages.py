@@ -23,9 +23,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
 from plainmind.formats.page import page_edit  # noqa: E402
-from plainmind.ground.config import Settings  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
+from plainmind.ground.settings import Settings  # noqa: E402
 from plainmind.index import embedding, pages, store, text, vectors  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall import knowledge, search  # noqa: E402

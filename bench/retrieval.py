@@ -24,9 +24,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
 from plainmind.ground.clock import DAY  # noqa: E402
-from plainmind.ground.config import Settings  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
+from plainmind.ground.settings import Settings  # noqa: E402
 from plainmind.index import embedding, store, sync, text  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall import rank, search  # noqa: E402

@@ -301,8 +301,8 @@ def fill_cache(home: str, env: dict) -> None:
 def embedded_rate(count: int) -> None:
     import time
 
-    from plainmind.ground.config import Settings
     from plainmind.ground.environment import Environment
+    from plainmind.ground.settings import Settings
     from plainmind.providers import registry
 
     env = Environment()

@@ -83,7 +83,7 @@ PACKAGES = [
     ),
     _package(
         "cli",
-        "ground formats memory agent",
+        "ground",
         "what every command shares: options, streams, exit codes, manuals; "
         "the only place that prints or exits",
     ),

@@ -11,9 +11,9 @@ import pytest
 import traced
 import writers
 from plainmind.ground import files
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
+from plainmind.ground.settings import Settings
 from plainmind.index import cache
 from plainmind.memory import knowing, moments
 from plainmind.truth.pages import maintenance

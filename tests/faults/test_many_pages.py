@@ -10,10 +10,10 @@ from contextlib import nullcontext
 import pytest
 from plainmind.formats.page import page
 from plainmind.ground import exchange, files
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
+from plainmind.ground.settings import Settings
 from plainmind.memory import forgetting, knowing, writing
 from plainmind.memory.moments import Means
 from plainmind.truth.pages import lint, maintenance, page_files

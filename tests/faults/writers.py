@@ -12,9 +12,9 @@ from typing import NamedTuple
 from plainmind.formats.log import pins, window_heads
 from plainmind.formats.work import session
 from plainmind.ground import files
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
+from plainmind.ground.settings import Settings
 from plainmind.index import cache, store
 from plainmind.memory import care, knowing, moments
 from plainmind.truth.log import pinning, reader, verify

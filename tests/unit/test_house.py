@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "lib"))
 
 from plainmind import cli  # noqa: E402
 from plainmind.cli import manual  # noqa: E402
-from plainmind.ground import config  # noqa: E402
+from plainmind.ground import settings  # noqa: E402
 from plainmind.ground.errors import EXIT_CODES  # noqa: E402
 
 # --- packages
@@ -203,14 +203,14 @@ EXPLAINED_BY = {
 }
 
 
-@pytest.mark.parametrize("key", sorted(config.KEYS))
+@pytest.mark.parametrize("key", sorted(settings.KEYS))
 def test_every_setting_is_in_a_manual(key):
     environment = (
         help_of(EXPLAINED_BY[key.split(".")[0]])
         .partition("\nENVIRONMENT\n")[2]
         .partition("\nFILES\n")[0]
     )
-    assert f"{config.variable(key)} " in environment
+    assert f"{settings.variable(key)} " in environment
     assert f"({key})" in environment or f"setting {key})" in environment
 
 
@@ -234,7 +234,7 @@ def test_the_readme_names_every_command_and_its_manual():
 def test_every_setting_is_in_the_readme():
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
         readme = file.read()
-    assert [key for key in config.KEYS if f"`{key}`" not in readme] == []
+    assert [key for key in settings.KEYS if f"`{key}`" not in readme] == []
 
 
 def test_pages_become_roff():

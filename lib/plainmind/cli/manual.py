@@ -5,6 +5,7 @@ python -m plainmind.cli.manual --completions SHARE NAME…   bash, zsh and fish
 python -m plainmind.cli.manual --remove SHARE NAME…
 """
 
+import ast
 import os
 import re
 import subprocess
@@ -44,37 +45,34 @@ def help_text(command: str, width: int = 100) -> str:
 
 def formats() -> dict[str, str]:
     """The pages of section 5: name -> text, from the modules and the schema that define the formats."""
-    from ..formats.log import event, pins, window_heads
-    from ..formats.page import page, repairs
-    from ..formats.reminder import reminder
-    from ..formats.work import session, steps
-
-    with open(os.path.join(LIB, "index", "schema.sql"), encoding="utf-8") as file:
-        schema = file.read()
-    log = (event.__doc__ or "").partition("\n")[2]
+    schema = _source("index/schema.sql")
+    event, heads, pins = map(_docstring, ("log/event", "log/window_heads", "log/pins"))
+    repairs, page = map(_docstring, ("page/repairs", "page/page"))
+    reminder, session, steps = map(_docstring, ("reminder/reminder", "work/session", "work/steps"))
+    log = event.partition("\n")[2]
     return {
         "mind-log": "NAME\n  mind-log - the event log: windows, events, digests, pins\n\nDESCRIPTION\n"
         + _indented(log)
         + "\n\nFILES\n  logs/SURFACE/ID/STAMP.md   a window\n\nPINS\n"
-        + _indented(pins.__doc__ or "")
+        + _indented(pins)
         + "\n\nHEADS\n"
-        + _indented(window_heads.__doc__ or "")
+        + _indented(heads)
         + "\n\nSEE ALSO\n  mem-append(1) mem-show(1) mem-lint(1) mind-schema(5)\n",
         "mind-page": "NAME\n  mind-page - a page of knowledge\n\nDESCRIPTION\n"
-        + _indented((page.__doc__ or "").partition("\n\nOwns ")[0])
+        + _indented(page.partition("\n\nOwns ")[0])
         + "\n\nMENDING\n"
         + _indented(
             "mem-lint --fix repairs"
-            + (repairs.__doc__ or "").partition("`repair` fixes")[2].partition("\n\nOwns ")[0]
+            + repairs.partition("`repair` fixes")[2].partition("\n\nOwns ")[0]
         )
         + "\n\nFILES\n  knowledge/NAME.md   a page\n\nSEE ALSO\n  mem-note(1) mem-lint(1) mem-graph(1)\n",
         "mind-session": "NAME\n  mind-session - the state of an agent in a session of a team\n\nDESCRIPTION\n"
-        + _indented(session.__doc__ or "")
+        + _indented(session)
         + "\n\nOPEN STEPS\n"
-        + _indented(steps.__doc__ or "")
+        + _indented(steps)
         + "\n\nFILES\n  work/session-SECONDS/AGENT.json   a state\n\nSEE ALSO\n  work-session(1)\n",
         "mind-reminders": "NAME\n  mind-reminders - the reminders file\n\nDESCRIPTION\n"
-        + _indented((reminder.__doc__ or "").partition("\n")[2])
+        + _indented(reminder.partition("\n")[2])
         + "\n\nFILES\n  reminders.md   the file, unless REMINDERS_FILE names another\n\n"
         "SEE ALSO\n  remind-add(1) remind-list(1) remind-edit(1) remind-rm(1)\n",
         "mind-schema": "NAME\n  mind-schema - the tables of the index\n\nDESCRIPTION\n"
@@ -87,6 +85,16 @@ def formats() -> dict[str, str]:
         + _indented(schema)
         + "\n\nSEE ALSO\n  mem-index(1) mem-embed(1) mem-recall(1) mind-log(5)\n",
     }
+
+
+def _source(path: str) -> str:
+    with open(os.path.join(LIB, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def _docstring(module: str) -> str:
+    """What a module of formats/ says of the format it reads; the page is made from its text, not from its code."""
+    return ast.get_docstring(ast.parse(_source(f"formats/{module}.py")), clean=False) or ""
 
 
 def roff(name: str, section: int, text: str) -> str:

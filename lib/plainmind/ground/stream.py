@@ -73,6 +73,12 @@ def write(text: str) -> None:
         raise _output_failed(error) from None
 
 
+def show(text: str) -> None:
+    """Write to a terminal at once; nothing in the text is obeyed as a command to it."""
+    write(visible(text))
+    flush()
+
+
 def flush() -> None:
     """As write; what was printed before a flush returned may be lost."""
     try:

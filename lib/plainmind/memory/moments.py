@@ -31,6 +31,19 @@ class Means(NamedTuple):
     dry: bool = False  # write nothing, not even the index; ask no server
     inside: bool = False  # the agent asks, from inside its sandbox
 
+    @classmethod
+    def of(cls, session: Any) -> "Means":
+        """From a command's session (cli.Session)."""
+        return cls(
+            session.home,
+            session.env,
+            session.settings,
+            lambda: session.now,
+            session.say,
+            session.dry_run,
+            session.inside,
+        )
+
 
 class Recalled(NamedTuple):
     result: search.Result

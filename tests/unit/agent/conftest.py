@@ -11,8 +11,8 @@ from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.turn import Message, Model, Turn
 from plainmind.formats.log.event import Event
 from plainmind.ground import files as files_of_home
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
+from plainmind.ground.settings import Settings
 from plainmind.memory.moments import Means
 from plainmind.providers import registry
 from plainmind.truth.log import reader

@@ -8,9 +8,9 @@ import sqlite3
 
 import pytest
 from plainmind.ground import clock, exchange, files
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import InputOutput
+from plainmind.ground.settings import Settings
 from plainmind.index import cache, embedding, store, sync
 from plainmind.index import pages as rows
 from plainmind.memory import forgetting, moments

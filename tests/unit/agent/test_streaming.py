@@ -26,9 +26,9 @@ from loopback import listening
 from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.showing import Showing
 from plainmind.agent.turn import Message, Model, Turn
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Unavailable
+from plainmind.ground.settings import Settings
 from plainmind.memory.moments import Means
 from plainmind.providers import registry
 from plainmind.recall import expand

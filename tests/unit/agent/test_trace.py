@@ -11,9 +11,9 @@ from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.tracing import Trace
 from plainmind.agent.turn import Message, Model, Turn
 from plainmind.ground import files
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
+from plainmind.ground.settings import Settings
 from plainmind.memory.moments import Means
 from plainmind.providers import registry
 from plainmind.providers.chatting import Call, Reply

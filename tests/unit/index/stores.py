@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from hypothesis import Phase
 from plainmind.ground import clock
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
+from plainmind.ground.settings import Settings
 from plainmind.index import embedding, store, sync
 from plainmind.index.store import Store
 from plainmind.memory.moments import Means

@@ -9,9 +9,9 @@ from datetime import date
 import pytest
 from plainmind.formats.page import page
 from plainmind.ground import clock, exchange, files
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, InputOutput, NoInput, NotPermitted
+from plainmind.ground.settings import Settings
 from plainmind.memory import forgetting, writing
 from plainmind.memory.moments import Means
 from plainmind.memory.writing import Draft

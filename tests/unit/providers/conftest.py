@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from plainmind.ground.config import Settings
 from plainmind.ground.environment import Environment
+from plainmind.ground.settings import Settings
 from provider_servers import Server
 
 _PROVIDER_VARIABLES = (

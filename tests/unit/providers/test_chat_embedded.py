@@ -13,8 +13,8 @@ from provider_servers import CALLED, TOOL, asking
 
 @pytest.fixture(scope="module")
 def chat():
-    from plainmind.ground.config import Settings
     from plainmind.ground.environment import Environment
+    from plainmind.ground.settings import Settings
 
     return SmolLM("", Environment(), Settings("", "", lambda name: ""))
 

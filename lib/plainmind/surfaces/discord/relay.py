@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import discord
 
-from ...ground.config import Settings
 from ...ground.environment import Environment
 from ...ground.errors import Failure, Misconfigured
 from ...ground.paths import Home
+from ...ground.settings import Settings
 from . import commands, delivery, life, listening
 from .answering import Answering
 from .connection import Connection, use_api

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from ...ground import stream
-from ...ground.config import Settings
 from ...ground.errors import BUSY, Failure
 from ...ground.paths import Home
+from ...ground.settings import Settings
 from . import delivery, listening
 from .connection import Connection
 from .history import History

@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from ...ground import files
-from ...ground.config import Settings
 from ...ground.environment import Environment
 from ...ground.errors import Busy, Misconfigured
 from ...ground.paths import Home
+from ...ground.settings import Settings
 
 
 class Presence(NamedTuple):

@@ -1,8 +1,8 @@
 """Settings: what is wrong is named with its file, line and key; option, environment, file, default, in this order."""
 
 import pytest
-from plainmind.ground.config import KEYS, Settings, variable
 from plainmind.ground.errors import Misconfigured
+from plainmind.ground.settings import KEYS, Settings, variable
 
 FILE = "/home/config.toml"
 
