@@ -30,6 +30,31 @@ load common
   [ "$(printf x | "my checkout/bin/mem-append" --context note/a --role user)" = logs/note/a/20260130T142355Z.md:3 ]
 }
 
+@test "whichever shell reads the first lines; a relative path, a link, a folder that is a link" {
+  ln -s "$ROOT/bin" "the bin" && ln -s "the bin/mem-new" "a link"
+  for shell in dash "bash --posix" bash "zsh --emulate sh" "busybox sh" ksh; do
+    command -v ${shell%% *} > /dev/null || continue
+    for page in "$ROOT/bin/mem-new" "the bin/mem-new" "./a link" "a link"; do
+      [ "$($shell "$page" --version)" = "mem-new (plainmind) 0.1.0" ]
+    done
+    (cd "$ROOT/bin" && [ "$($shell mem-new --version)" = "mem-new (plainmind) 0.1.0" ])
+    (cd "$ROOT/skills/skill-author" && [ "$($shell skill-check --version)" = "skill-check (plainmind) 0.1.0" ])
+  done
+  PATH=$ROOT/bin:/usr/bin:/bin
+  (cd "$ROOT" && PATH=bin:$PATH && [ "$(mem-new --version)" = "mem-new (plainmind) 0.1.0" ])
+}
+
+@test "a checkout that is not set up: 78, and where to run make" {
+  mkdir -p "new one/skills/x" && cp -R "$ROOT/bin" "new one" && mkdir "new one/lib" && cp "$ROOT/lib/start" "new one/lib"
+  cp "$ROOT/skills/skill-author/skill-check" "new one/skills/x"
+  ln -s "new one/bin/mem-new" linked
+  for page in "new one/bin/mem-new" "new one/skills/x/skill-check" ./linked; do
+    run "$page" --version
+    [ "$status" -eq 78 ]
+    [[ "$output" = "${page##*/}: not set up; run make in "*"/new one/"* ]] && (cd "${output##*make in }" && [ -d bin ])
+  done
+}
+
 @test "a home behind a link, one with a trailing slash, a relative one, one by option" {
   mkdir "real home" && ln -s "real home" linked
   MIND_HOME=linked append a
