@@ -92,7 +92,7 @@ def test_a_variable_that_is_no_time(run):
 
 
 def test_the_clock(run):
-    show = "stream.write(clock.text(session.now))"
+    show = "stream.write(clock.to_text(session.now))"
     assert run(show, "--now", TIME)[1] == TIME
     assert run(show, MIND_NOW=TIME)[1] == TIME
     assert run(show, "--now", TIME, MIND_NOW="2001-01-01")[1] == TIME
@@ -110,7 +110,7 @@ def test_the_home_s_env_file(run, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".env").write_text(f"MIND_KEY=from-the-file\nMIND_NOW={TIME}\n")
     assert (
-        run("stream.write(f'{session.key} {clock.text(session.now)}')")[1]
+        run("stream.write(f'{session.key} {clock.to_text(session.now)}')")[1]
         == f"b'from-the-file' {TIME}"
     )
     assert (
