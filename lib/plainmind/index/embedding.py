@@ -78,7 +78,7 @@ def text_of(
     """What is embedded of a turn: who said what, after the start of what was said before it.
 
     With the turn before, cosine alone finds 59.1 % of LoCoMo's answers among ten, without it 53.2 %
-    (DECISIONS.md). A turn after it would add nothing, and is not known yet when a turn is new.
+    (docs/decisions/vectors.md). A turn after it would add nothing, and is not known yet when a turn is new.
     """
     content = content.strip()
     if not content:

@@ -9,7 +9,7 @@
 With `knowledge.rank = rrf` the specification's formula takes the place of rel in the score: the sum of 1 / (60 + rank) over
 the lists by lex and by den (Cormack, Clarke and Buettcher, "Reciprocal rank fusion", 2009), as a share of its greatest
 value. A page that another one supersedes never comes before it, and brings it along; one that does not hold today counts half.
-Neither is given always. Measured by bench/pages.py; figures and doubts are in DECISIONS.md.
+Neither is given always. Measured by bench/pages.py; figures and doubts are in docs/decisions/knowledge.md.
 
 Owns ranking pages, and the second injected block. Makes no vectors: it is given the query's, or none.
 """

@@ -21,7 +21,7 @@ den      only turns of the episode that have vectors count; where none of the fo
 The store's own best turn plays no part, and a term that is nowhere counts in the denominator: an unrelated
 question finds little, and a floor means something. The last step spreads what is relevant from what is
 not, so that recency decides among equals and does not overrule. All of it was chosen on LoCoMo, one half of
-its conversations against the other; figures and doubts are in DECISIONS.md, the measurement in bench/retrieval.py.
+its conversations against the other; figures and doubts are in docs/decisions/recall.md, the measurement in bench/retrieval.py.
 """
 
 from bisect import bisect_right
