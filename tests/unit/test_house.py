@@ -222,21 +222,6 @@ def test_exit_codes_in_the_manual_are_codes_of_the_suite(command):
     assert codes - {5} <= set(EXIT_CODES), codes  # '5 seconds' is a time
 
 
-def test_the_readme_names_every_command_and_its_manual():
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        readme = file.read()
-    for command in COMMANDS:
-        assert f"`{command}`" in readme, command
-    for promised in re.findall(r"`((?:mem|agent|remind|work|discord)-[a-z]+)`", readme):
-        assert promised in COMMANDS, f"the README names {promised}, which is not there"
-
-
-def test_every_setting_is_in_the_readme():
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        readme = file.read()
-    assert [key for key in settings.KEYS if f"`{key}`" not in readme] == []
-
-
 def test_pages_become_roff():
     page = manual.roff(
         "mem-x",
