@@ -68,7 +68,7 @@ class Asker:
     def __init__(self, embedder, settings: Settings, now: int):
         self.embedder, self.now = embedder, now
         self.model = embedder.model if embedder else ""
-        self.baseline = registry.baseline(self.model, settings)
+        self.baseline = registry.baseline_of(self.model, settings)
         self._made: dict[str, Sequence[float]] = {}
 
     def query(self, row: dict) -> search.Query:
@@ -94,7 +94,7 @@ def main() -> None:
     )
     env = Environment()
     settings = Settings("", "", env.get)
-    embedder = None if given.quick else registry.embedder("embedded", env, settings, bulk=True)
+    embedder = None if given.quick else registry.open_embedder("embedded", env, settings, bulk=True)
     asker = Asker(embedder, settings, max(_instant(row["date"]) for row in corpus) + FAR)
     measured = Measured({}, [], [])
     for conversation in sorted({row["conv"] for row in corpus})[: 1 if given.quick else None]:

@@ -71,7 +71,7 @@ def _conversation(
     os.symlink(CACHE, home.vectors)  # embedding takes minutes, and is the same every time
     env = Environment()
     settings = Settings("", "", env.get)
-    embedder = None if words_only else registry.embedder("embedded", env, settings, bulk=True)
+    embedder = None if words_only else registry.open_embedder("embedded", env, settings, bulk=True)
 
     def work(opened: store.Store) -> dict[str, list[dict]]:
         sync.catch_up(opened)
@@ -119,7 +119,7 @@ def _ask(
             continue
         vector = embedder.query(row["query"]) if embedder else None
         model = embedder.model if embedder else ""
-        baseline = registry.baseline(model, settings)
+        baseline = registry.baseline_of(model, settings)
         for when, now in (("off", end + FAR), ("on", end)):
             question = search.Query(row["query"], now, vector, model, baseline)
             ways = {

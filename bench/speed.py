@@ -306,7 +306,7 @@ def embedded_rate(count: int) -> None:
     from plainmind.providers import registry
 
     env = Environment()
-    embedder = registry.embedder("embedded", env, Settings("", "", env.get), bulk=True)
+    embedder = registry.open_embedder("embedded", env, Settings("", "", env.get), bulk=True)
     texts = [row["content"] for row in turns(count)]
     start = time.perf_counter()
     for at in range(0, count, embedder.batch):

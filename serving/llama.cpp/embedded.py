@@ -11,7 +11,7 @@ from typing import Any
 
 from plainmind.ground.errors import Failure, Misconfigured, Unavailable
 from plainmind.providers import openmp
-from plainmind.providers.chat_embedded import THREADS, weights
+from plainmind.providers.chat_embedded import THREADS, find_weights
 
 ENDS = {signal.SIGINT, signal.SIGTERM}
 CONTEXT = 4096  # tokens; what agent-turn takes for the window of a model of this name
@@ -32,10 +32,10 @@ def main() -> None:
 
 def started(env: Mapping[str, str]) -> Any:
     """A server that answers; it stops when it is collected."""
-    model = env.get("LLAMA_ARG_MODEL") or weights()
-    small = model == weights()
+    model = env.get("LLAMA_ARG_MODEL") or find_weights()
+    small = model == find_weights()
     threads = min(openmp.cores(), THREADS) if small else openmp.cores()
-    with openmp.loading(threads):
+    with openmp.settings(threads):
         try:
             import xllamacpp
         except ImportError as error:  # libgomp.so.1 is the system's, and a bare system has none

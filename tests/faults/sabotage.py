@@ -79,7 +79,7 @@ def instant_vectors() -> None:
                 file.write("".join(f"{text!r}\n" for text in texts))
             return [array("f", [0.6, 0.8])] * len(texts)
 
-    registry.embedder = lambda *given, **more: Instant()
+    registry.open_embedder = lambda *given, **more: Instant()
 
 
 def untold() -> None:
@@ -182,7 +182,7 @@ def at_leisure() -> None:
     from plainmind.reminders import scan
 
     scan.HANDS_OFF, scan.BUDGET, scan.SENDING = 0, 600, 600
-    deadline.result = lambda work, seconds, who: work()
+    deadline.run = lambda work, seconds, who: work()
 
 
 def unsynced_journal() -> None:
@@ -236,7 +236,7 @@ def steadily() -> None:
         work(emitted.append)
         yield from emitted
 
-    deadline.pieces = pieces
+    deadline.stream = pieces
     bash._processes_of_session = lambda leader: []
     rungs._count_tasks = lambda: 1000
 

@@ -14,7 +14,7 @@ from ..ground import clock, files
 from ..ground.errors import NotPermitted
 from ..ground.paths import Home
 from ..ground.stream import json_line
-from ..providers.chatting import Reply
+from ..providers.chat import Reply
 from ..truth.pages import maintenance
 
 

@@ -16,7 +16,7 @@ from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from ..memory import knowing, moments
-from ..providers.chatting import Call, Chat, Reply
+from ..providers.chat import Call, Chat, Reply
 from ..recall import expand, inject, knowledge, search
 from ..truth.log import reader
 from ..truth.log.writer import EventDraft, Log

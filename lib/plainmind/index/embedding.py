@@ -24,7 +24,7 @@ GIVE_UP = (
 
 
 class Embedder(Protocol):
-    """What makes vectors (providers.embedding)."""
+    """What makes vectors (providers.embed)."""
 
     model: str
     batch: int

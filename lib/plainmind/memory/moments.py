@@ -121,13 +121,13 @@ def _with_vector(means: Means, opened: Store, query: search.Query) -> search.Que
         means.say(f"by words only: a dry run asks '{model}' for nothing")
         return query
     try:
-        embedder = registry.embedder_of(model, means.env, means.settings)
+        embedder = registry.open_embedder_of(model, means.env, means.settings)
         vector = embedder.query(query.text)
     except (Unavailable, Misconfigured) as failure:
         means.say(f"by words only: {failure}")
         return query
     return query._replace(
-        vector=vector, model=model, baseline=registry.baseline(model, means.settings)
+        vector=vector, model=model, baseline=registry.baseline_of(model, means.settings)
     )
 
 
@@ -158,7 +158,7 @@ def embed(
         sync.catch_up(opened) if refs is not None else sync.reconcile(opened)
         _take_in_pages(opened)
         embedding.restore(opened)
-        embedder = registry.embedder(
+        embedder = registry.open_embedder(
             means.settings["embed.model"], means.env, means.settings, bulk=refs is None
         )
         turns, missing = _turns_at(opened, means.home, refs) if refs is not None else ({}, [])
@@ -205,7 +205,7 @@ def _run(
     run = embedding.Run(
         opened,
         embedder,
-        lambda request: retry.retrying(request, attempts=attempts),
+        lambda request: retry.run(request, attempts=attempts),
         means.now,
         retry.next_try,
         step,
@@ -238,7 +238,7 @@ def embed_status(means: Means) -> dict[str, Any]:
         embedding.restore(opened)
         serving = opened.setting("embed_model") or ""
         try:
-            wanted = registry.embedder(
+            wanted = registry.open_embedder(
                 means.settings["embed.model"], means.env, means.settings
             ).model
         except (Unavailable, Misconfigured) as failure:

@@ -21,7 +21,7 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")
 
 
-class Question(NamedTuple):
+class WebQuery(NamedTuple):
     text: str
     most: int = 10
     freshness: str | None = None  # a key of FRESHNESS
@@ -42,13 +42,13 @@ class Question(NamedTuple):
         return found
 
 
-class Result(NamedTuple):
+class WebResult(NamedTuple):
     title: str
     url: str
     snippet: str
 
 
-def search(env: Environment, question: Question, timeout: float) -> list[Result]:
+def search(env: Environment, question: WebQuery, timeout: float) -> list[WebResult]:
     """What Brave finds, best first. Misconfigured without a key, else as http says."""
     from urllib.parse import urlencode
 
@@ -78,7 +78,7 @@ def _clearer(failure: Failure) -> Failure:
     return failure
 
 
-def _results(answer: Any, key: str) -> list[Result]:
+def _results(answer: Any, key: str) -> list[WebResult]:
     web = (
         answer.get("web", {"results": []}) if isinstance(answer, dict) else None
     )  # nothing found: no 'web' at all
@@ -88,20 +88,20 @@ def _results(answer: Any, key: str) -> list[Result]:
     found = []
     for row in rows:
         fields = row if isinstance(row, dict) else {}
-        address = _ADDRESS.fullmatch(plain(fields.get("url"), LONGEST_ADDRESS, key))
+        address = _ADDRESS.fullmatch(to_plain_line(fields.get("url"), LONGEST_ADDRESS, key))
         if address:
             title, snippet = fields.get("title"), fields.get("description")
             found.append(
-                Result(
-                    plain(title, LONGEST_TITLE, key),
+                WebResult(
+                    to_plain_line(title, LONGEST_TITLE, key),
                     address[0],
-                    plain(snippet, LONGEST_SNIPPET, key),
+                    to_plain_line(snippet, LONGEST_SNIPPET, key),
                 )
             )
     return found
 
 
-def plain(value: Any, most: int, key: str) -> str:
+def to_plain_line(value: Any, most: int, key: str) -> str:
     """One line of text: tags dropped, entities read, what is not printable a space; '' for what is no text."""
     from html import unescape
 

@@ -17,8 +17,8 @@ from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import BAD_DATA, MISCONFIGURED, BadData, Misconfigured, Unavailable
 from . import http
-from .chatting import Gathering, OnText, Reply
-from .registry import traits
+from .chat import OnText, Reply, ReplyBuilder
+from .registry import traits_of
 
 PASSED_ON = (
     "PATH",
@@ -31,7 +31,7 @@ PASSED_ON = (
 MOST = 16 * 1024 * 1024  # bytes of an answer
 
 
-class Command:
+class CommandChat:
     def __init__(self, name: str, env: Environment, settings: Any):
         try:
             self._words = shlex.split(name)
@@ -42,27 +42,27 @@ class Command:
         if not self._words:
             raise Misconfigured("turn.model: no program", cure="write command:PROGRAM")
         self.name = f"command:{name}"
-        self.profile, self.tools, self.context_tokens = traits(self.name)
+        self.profile, self.tools, self.context_tokens = traits_of(self.name)
         self._timeout = settings["turn.timeout"]
         self._environment = {key: env.get(key) for key in PASSED_ON if env.get(key)}
 
     def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
         who = f"'{self._words[0]}'"
-        answer = _object(self._run(who, http.encoded(request)), who)
-        gathering = Gathering(who, request, on_text)
+        answer = _object(self._run(who, http.encode(request)), who)
+        builder = ReplyBuilder(who, request, on_text)
         usage = answer.get("usage")
-        gathering.count(usage, "prompt_tokens", "completion_tokens")
-        gathering.count(usage, "input_tokens", "output_tokens")
-        gathering.finish, gathering.model = (
+        builder.count_tokens(usage, "prompt_tokens", "completion_tokens")
+        builder.count_tokens(usage, "input_tokens", "output_tokens")
+        builder.finish, builder.model = (
             str(answer.get("finish_reason") or ""),
             str(answer.get("model") or ""),
         )
         made = answer.get("tool_calls")
         for call in made if isinstance(made, list) else []:
             if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
-                gathering.call(call.get("id"), function.get("name"), function.get("arguments"))
-        gathering.say(answer.get("text") or answer.get("content"))
-        return gathering.reply()
+                builder.add_call(call.get("id"), function.get("name"), function.get("arguments"))
+        builder.add_text(answer.get("text") or answer.get("content"))
+        return builder.build()
 
     def _run(self, who: str, data: bytes) -> bytes:
         with tempfile.TemporaryFile() as given:

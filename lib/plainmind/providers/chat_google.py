@@ -7,20 +7,20 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import BadData
 from . import deadline, google, servers
-from .chatting import Gathering, OnText, Reply, arguments_object
-from .registry import traits
+from .chat import OnText, Reply, ReplyBuilder, arguments_as_object
+from .registry import traits_of
 
 DEFAULT = "gemini-flash-latest"
 
 
-class Google:
+class GoogleChat:
     """`google:NAME`, with GEMINI_API_KEY or GOOGLE_API_KEY."""
 
     def __init__(self, name: str, env: Environment, settings: Any):
         self._model = name or DEFAULT
         self.name = f"google:{self._model}"
-        self.profile, self.tools, self.context_tokens = traits(self.name)
-        self._key = servers.needed_google_key(env, "turn.model")
+        self.profile, self.tools, self.context_tokens = traits_of(self.name)
+        self._key = servers.require_google_key(env, "turn.model")
         self._url, self._version = servers.google_url(env), servers.google_version(env)
         self._timeout = settings["turn.timeout"]
         self._client: Any = None
@@ -36,25 +36,25 @@ class Google:
             "contents": self._contents(request["messages"]),
             "config": self._config(request),
         }
-        gathering = Gathering(google.WHO, request, on_text)
-        with gathering.unbroken():
+        builder = ReplyBuilder(google.WHO, request, on_text)
+        with builder.marking_what_was_shown():
             for answer in self._answers(given, streamed=on_text is not None):
-                self._take(gathering, answer)
-            if on_text and not gathering.finish and (gathering.text or gathering.calls):
-                raise gathering.died()
-        return gathering.reply()
+                self._take(builder, answer)
+            if on_text and not builder.finish and (builder.text or builder.calls):
+                raise builder.cut_off()
+        return builder.build()
 
     def _answers(self, given: dict[str, Any], *, streamed: bool) -> Iterable[Any]:
         models = self._client.models
         if not streamed:
             request = lambda: google.call(lambda: models.generate_content(**given), self._key)
-            return [deadline.result(request, self._timeout, google.WHO)]
+            return [deadline.run(request, self._timeout, google.WHO)]
 
         def work(emit: Any) -> None:
             for answer in models.generate_content_stream(**given):
                 emit(answer)
 
-        return deadline.pieces(
+        return deadline.stream(
             lambda emit: google.call(lambda: work(emit), self._key), self._timeout, google.WHO
         )
 
@@ -102,7 +102,7 @@ class Google:
                 function = call["function"]
                 names[call["id"]] = function["name"]
                 made = types.FunctionCall(
-                    name=function["name"], args=arguments_object(_clean(function["arguments"]))
+                    name=function["name"], args=arguments_as_object(_clean(function["arguments"]))
                 )
                 parts.append(
                     types.Part(
@@ -116,28 +116,28 @@ class Google:
                 contents.append(types.Content(role=side, parts=parts))
         return contents
 
-    def _take(self, gathering: Gathering, answer: Any) -> None:
+    def _take(self, builder: ReplyBuilder, answer: Any) -> None:
         """One answer, which is the whole or a piece of a stream."""
         refused = getattr(answer.prompt_feedback, "block_reason", None)
         if refused:
             raise BadData(f"{google.WHO} refuses the request: {_word(refused)}")
-        gathering.model = answer.model_version or gathering.model or self._model
+        builder.model = answer.model_version or builder.model or self._model
         if used := answer.usage_metadata:
             made = (used.candidates_token_count or 0) + (used.thoughts_token_count or 0)
-            gathering.usage = {"input_tokens": used.prompt_token_count or 0, "output_tokens": made}
+            builder.usage = {"input_tokens": used.prompt_token_count or 0, "output_tokens": made}
         for candidate in (answer.candidates or [])[:1]:
             if candidate.finish_reason:
-                gathering.finish = {"MAX_TOKENS": "length"}.get(
+                builder.finish = {"MAX_TOKENS": "length"}.get(
                     _word(candidate.finish_reason), _word(candidate.finish_reason).lower()
                 )
             for part in (candidate.content.parts if candidate.content else None) or []:
                 if part.function_call:
                     arguments = json.dumps(part.function_call.args or {}, ensure_ascii=False)
-                    gathering.call(part.function_call.id, part.function_call.name, arguments)
+                    builder.add_call(part.function_call.id, part.function_call.name, arguments)
                     if part.thought_signature:
-                        self._signatures[gathering.calls[-1].id] = part.thought_signature
+                        self._signatures[builder.calls[-1].id] = part.thought_signature
                 elif part.text and not part.thought:
-                    gathering.say(part.text)
+                    builder.add_text(part.text)
 
 
 def _word(value: Any) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured, Unavailable
 from . import http, json_calls, servers
-from .chatting import Gathering, OnText, Reply, arguments_object
-from .registry import traits
+from .chat import OnText, Reply, ReplyBuilder, arguments_as_object
+from .registry import traits_of
 
 WHO = "Ollama"
 
 
-class Ollama:
+class OllamaChat:
     """`ollama:NAME` at OLLAMA_HOST."""
 
     def __init__(self, name: str, env: Environment, settings: Any):
@@ -22,18 +22,18 @@ class Ollama:
                 "turn.model: ollama needs a model", cure="write ollama:NAME, one of 'ollama list'"
             )
         self._model, self.name = name, f"ollama:{name}"
-        self.profile, self.tools, self.context_tokens = traits(self.name)
+        self.profile, self.tools, self.context_tokens = traits_of(self.name)
         self._url = servers.ollama_url(env) + "/api/chat"
         self._timeout = settings["turn.timeout"]
 
     def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
         as_json = self.tools == "json"
-        gathering = Gathering(WHO, request, None if as_json else on_text)
+        builder = ReplyBuilder(WHO, request, None if as_json else on_text)
         body = self._body(request, as_json)
-        with gathering.unbroken():
+        with builder.marking_what_was_shown():
             if on_text and not as_json:
                 self._read(
-                    gathering,
+                    builder,
                     http.post_lines(
                         self._url,
                         body | {"stream": True},
@@ -46,16 +46,18 @@ class Ollama:
                 answer = http.post(
                     self._url, body | {"stream": False}, headers={}, timeout=self._timeout, who=WHO
                 )
-                self._take(gathering, answer)
+                self._take(builder, answer)
         return (
-            json_calls.understood(gathering.reply(), request, on_text)
+            json_calls.translate_reply(builder.build(), request, on_text)
             if as_json
-            else gathering.reply()
+            else builder.build()
         )
 
     def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
         messages, schema = (
-            json_calls.translated(request) if as_json else (_theirs(request["messages"]), None)
+            json_calls.translate_request(request)
+            if as_json
+            else (_theirs(request["messages"]), None)
         )
         # without num_ctx, Ollama silently cuts the beginning of a long prompt off
         options = {"num_predict": request["max_tokens"], "num_ctx": self.context_tokens}
@@ -66,7 +68,7 @@ class Ollama:
             body["tools"] = request["tools"]
         return body
 
-    def _read(self, gathering: Gathering, lines: Iterable[bytes]) -> None:
+    def _read(self, builder: ReplyBuilder, lines: Iterable[bytes]) -> None:
         for line in lines:
             if not line.strip():
                 continue
@@ -74,11 +76,11 @@ class Ollama:
                 answer = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if self._take(gathering, answer):
+            if self._take(builder, answer):
                 return
-        raise gathering.died()
+        raise builder.cut_off()
 
-    def _take(self, gathering: Gathering, answer: Any) -> bool:
+    def _take(self, builder: ReplyBuilder, answer: Any) -> bool:
         """One object of the answer; True when it is the last."""
         if not isinstance(answer, dict):
             raise Unavailable(f"{WHO} answered something else than a reply")
@@ -89,11 +91,13 @@ class Ollama:
             for call in message.get("tool_calls") or []:
                 function = call.get("function") if isinstance(call, dict) else None
                 if isinstance(function, dict):
-                    gathering.call(call.get("id"), function.get("name"), function.get("arguments"))
-            gathering.say(message.get("content"))
-        gathering.model = str(answer.get("model") or gathering.model)
-        gathering.count(answer, "prompt_eval_count", "eval_count")
-        gathering.finish = str(answer.get("done_reason") or gathering.finish)
+                    builder.add_call(
+                        call.get("id"), function.get("name"), function.get("arguments")
+                    )
+            builder.add_text(message.get("content"))
+        builder.model = str(answer.get("model") or builder.model)
+        builder.count_tokens(answer, "prompt_eval_count", "eval_count")
+        builder.finish = str(answer.get("done_reason") or builder.finish)
         return bool(answer.get("done"))
 
 
@@ -110,7 +114,7 @@ def _theirs(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 {
                     "function": {
                         "name": function["name"],
-                        "arguments": arguments_object(function["arguments"]),
+                        "arguments": arguments_as_object(function["arguments"]),
                     }
                 }
             )

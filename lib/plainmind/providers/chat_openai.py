@@ -6,11 +6,11 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import http, json_calls, servers
-from .chatting import Gathering, OnText, Reply, arguments_text
-from .registry import traits
+from .chat import OnText, Reply, ReplyBuilder, arguments_as_text
+from .registry import traits_of
 
 
-class OpenAI:
+class OpenAIChat:
     """`openai:NAME` at OPENAI_BASE_URL; without a name, OPENAI_MODEL or the first model the server lists."""
 
     WHO = "the model's server"
@@ -24,7 +24,7 @@ class OpenAI:
         if not self._model:
             self._called(self._first_listed())
         as_json = self.tools == "json"
-        gathering = Gathering(self.WHO, request, None if as_json else on_text)
+        builder = ReplyBuilder(self.WHO, request, None if as_json else on_text)
         body = self._body(request, as_json)
         url, given = (
             f"{self._url}/chat/completions",
@@ -32,19 +32,19 @@ class OpenAI:
         )
         if on_text and not as_json:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
-            with gathering.unbroken():
-                _Stream(gathering).read(http.post_lines(url, body, **given))
+            with builder.marking_what_was_shown():
+                _Stream(builder).read(http.post_lines(url, body, **given))
         else:
-            read_whole(gathering, http.post(url, body, **given))
+            read_whole(builder, http.post(url, body, **given))
         return (
-            json_calls.understood(gathering.reply(), request, on_text)
+            json_calls.translate_reply(builder.build(), request, on_text)
             if as_json
-            else gathering.reply()
+            else builder.build()
         )
 
     def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
         messages, schema = (
-            json_calls.translated(request) if as_json else (request["messages"], None)
+            json_calls.translate_request(request) if as_json else (request["messages"], None)
         )
         # OpenAI's newer models refuse max_tokens, other servers may not know the new name
         limit = "max_completion_tokens" if self._url == servers.OPENAI else "max_tokens"
@@ -65,7 +65,7 @@ class OpenAI:
     def _called(self, model: str) -> None:
         self._model = model
         self.name = f"openai:{model}" if model else "openai"
-        self.profile, self.tools, self.context_tokens = traits(self.name)
+        self.profile, self.tools, self.context_tokens = traits_of(self.name)
 
     def _first_listed(self) -> str:
         try:
@@ -85,28 +85,30 @@ class OpenAI:
             ) from None
 
 
-def read_whole(gathering: Gathering, answer: Any) -> None:
+def read_whole(builder: ReplyBuilder, answer: Any) -> None:
     """A chat completion object."""
     if not isinstance(answer, dict):
-        raise Unavailable(f"{gathering.who} answered something else than a reply")
-    _raise_told(gathering.who, answer)
-    gathering.model = str(answer.get("model") or "")
-    gathering.count(answer.get("usage"), "prompt_tokens", "completion_tokens")
+        raise Unavailable(f"{builder.who} answered something else than a reply")
+    _raise_told(builder.who, answer)
+    builder.model = str(answer.get("model") or "")
+    builder.count_tokens(answer.get("usage"), "prompt_tokens", "completion_tokens")
     for choice in _choices(answer):
-        gathering.finish = str(choice.get("finish_reason") or "")
+        builder.finish = str(choice.get("finish_reason") or "")
         message = choice.get("message")
         if isinstance(message, dict):
             for call in message.get("tool_calls") or []:
                 if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
-                    gathering.call(call.get("id"), function.get("name"), function.get("arguments"))
-            gathering.say(_said(message.get("content")))
+                    builder.add_call(
+                        call.get("id"), function.get("name"), function.get("arguments")
+                    )
+            builder.add_text(_said(message.get("content")))
 
 
 class _Stream:
     """Server-sent events to a reply."""
 
-    def __init__(self, gathering: Gathering):
-        self._gathering = gathering
+    def __init__(self, builder: ReplyBuilder):
+        self._builder = builder
         self._calls: dict[Any, list[str]] = {}  # place -> id, name, arguments
         self._unmarked: list[bytes] = []
 
@@ -120,10 +122,10 @@ class _Stream:
             elif line and not line.startswith((b":", b"event:", b"id:", b"retry:")):
                 self._unmarked.append(line)
         else:
-            if not self._gathering.finish:
+            if not self._builder.finish:
                 self._without_end()
         for id, name, arguments in self._calls.values():
-            self._gathering.call(id, name, arguments)
+            self._builder.add_call(id, name, arguments)
 
     def _take(self, data: bytes) -> None:
         try:
@@ -132,17 +134,17 @@ class _Stream:
             return  # a broken line; the others still make sense
         if not isinstance(event, dict):
             return
-        gathering = self._gathering
-        _raise_told(gathering.who, event)
-        gathering.model = str(event.get("model") or gathering.model)
-        gathering.count(event.get("usage"), "prompt_tokens", "completion_tokens")
+        builder = self._builder
+        _raise_told(builder.who, event)
+        builder.model = str(event.get("model") or builder.model)
+        builder.count_tokens(event.get("usage"), "prompt_tokens", "completion_tokens")
         for choice in _choices(event):
-            gathering.finish = str(choice.get("finish_reason") or gathering.finish)
+            builder.finish = str(choice.get("finish_reason") or builder.finish)
             delta = choice.get("delta")
             if isinstance(delta, dict):
                 for call in delta.get("tool_calls") or []:
                     self._add(call)
-                gathering.say(_said(delta.get("content")))
+                builder.add_text(_said(delta.get("content")))
 
     def _add(self, call: Any) -> None:
         """A piece of a call: the first has id and name, the others more of the arguments. Some servers count not."""
@@ -156,15 +158,15 @@ class _Stream:
         known[0] = known[0] or str(call.get("id") or "")
         known[1] = known[1] or str(function.get("name") or "")
         if function.get("arguments"):
-            known[2] += arguments_text(function["arguments"])
+            known[2] += arguments_as_text(function["arguments"])
 
     def _without_end(self) -> None:
         """A server that cannot stream may have answered in one piece; any other answer was cut off."""
         try:
             whole = json.loads(b"".join(self._unmarked))
         except (ValueError, RecursionError):
-            raise self._gathering.died() from None
-        read_whole(self._gathering, whole)
+            raise self._builder.cut_off() from None
+        read_whole(self._builder, whole)
 
 
 def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -192,7 +194,7 @@ def _raise_told(who: str, answer: dict[str, Any]) -> None:
     code = error.get("code") if isinstance(error, dict) else None
     said = " ".join(str(error.get("message") if isinstance(error, dict) else error).split())
     if isinstance(code, int) and 400 <= code < 600:
-        raise http.refusal(who, code, said, None)
+        raise http.failure_of_status(who, code, said, None)
     raise (BadData if code == "context_length_exceeded" else Unavailable)(
         f"{who} failed: {said[:200]}"
     )

@@ -15,7 +15,7 @@ class _Abandoned(Exception):
     pass
 
 
-def pieces(
+def stream(
     work: Callable[[Callable[[Any], None]], None], seconds: float, who: str
 ) -> Iterator[Any]:
     """What `work` emits, as it comes; its exception is raised here. Unavailable when the time is up.
@@ -33,7 +33,7 @@ def pieces(
             raise _Abandoned
         emitted.put((item, None))
 
-    def run() -> None:
+    def work_on() -> None:
         try:
             work(emit)
         except BaseException as error:
@@ -42,7 +42,7 @@ def pieces(
             emitted.put((None, StopIteration()))
 
     end, begun = clock.monotonic() + seconds, False
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=work_on, daemon=True).start()
     try:
         while True:
             try:
@@ -63,6 +63,6 @@ def pieces(
         abandoned.set()
 
 
-def result(work: Callable[[], Any], seconds: float, who: str) -> Any:
+def run(work: Callable[[], Any], seconds: float, who: str) -> Any:
     """What `work` returns, within the time."""
-    return next(pieces(lambda emit: emit(work()), seconds, who))
+    return next(stream(lambda emit: emit(work()), seconds, who))

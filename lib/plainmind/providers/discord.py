@@ -15,8 +15,7 @@ from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import Failure, Misconfigured, Unavailable
 from . import deadline as limits
-from . import http
-from .retry import retrying
+from . import http, retry
 
 API = "https://discord.com/api/v10"
 WHO = "Discord"
@@ -27,7 +26,7 @@ REPEATED = "(possibly repeated)"
 AGENT = f"DiscordBot (plainmind, {__version__})"
 
 
-class Message(NamedTuple):
+class OutgoingMessage(NamedTuple):
     content: str
     nonce: str
     mentions: dict[str, Any]
@@ -40,7 +39,7 @@ class Deliverer(ABC):
     cure = ""
 
     @abstractmethod
-    def post(self, message: Message, timeout: float) -> Any:
+    def post(self, message: OutgoingMessage, timeout: float) -> Any:
         """The message's JSON as Discord answers it."""
 
     def send(
@@ -65,7 +64,9 @@ class Deliverer(ABC):
         parts = chunks.split(text.encode("utf-8", "replace").decode())
         sent: list[str] = []
         for number in range(begin, len(parts)):
-            message = Message(parts[number], f"{nonce}-{number}" if number else nonce, mentions)
+            message = OutgoingMessage(
+                parts[number], f"{nonce}-{number}" if number else nonce, mentions
+            )
             try:
                 sent.append(self._send(message, deadline, doubt and number == begin))
             except Failure as failure:
@@ -76,7 +77,7 @@ class Deliverer(ABC):
                 arrived(number + 1, len(parts), sent[-1])
         return sent
 
-    def _send(self, message: Message, deadline: float, doubt: bool) -> str:
+    def _send(self, message: OutgoingMessage, deadline: float, doubt: bool) -> str:
         doubtful = doubt
 
         def attempt() -> str:
@@ -85,7 +86,7 @@ class Deliverer(ABC):
             if left <= 0:
                 raise Unavailable(f"there was no time left to send to {WHO}", undone=True)
             try:
-                answer = limits.result(lambda: self._post(message, doubtful, left), left, WHO)
+                answer = limits.run(lambda: self._post(message, doubtful, left), left, WHO)
             except Unavailable as failure:
                 doubtful = doubtful or not (failure.undone or self.remembers)
                 if f"{WHO} answered 5" in failure.what:
@@ -105,14 +106,14 @@ class Deliverer(ABC):
             return str(answer.get("id", "")) if isinstance(answer, dict) else ""
 
         try:
-            return retrying(
+            return retry.run(
                 attempt, attempts=ATTEMPTS, deadline=max(0.0, deadline - clock.monotonic())
             )
         except Failure as failure:
             failure.undone = failure.undone and not doubtful
             raise
 
-    def _post(self, message: Message, doubtful: bool, timeout: float) -> Any:
+    def _post(self, message: OutgoingMessage, doubtful: bool, timeout: float) -> Any:
         """The answer to the message, or to the last part of one that has no room for the mark."""
         answer = None
         for number, part in enumerate(
@@ -135,7 +136,7 @@ class Webhook(Deliverer):
     def __init__(self, url: str):
         self.url = url
 
-    def post(self, message: Message, timeout: float) -> Any:
+    def post(self, message: OutgoingMessage, timeout: float) -> Any:
         import logging
 
         import requests
@@ -146,14 +147,14 @@ class Webhook(Deliverer):
             with response:
                 said = _beginning(response)
         except ValueError as error:  # what requests calls an invalid URL is one
-            raise http.malformed(
+            raise http.failure_of_address(
                 error, Misconfigured("the webhook's address is malformed")
             ) from None
         except (requests.RequestException, OSError) as error:
-            raise http.unreachable(error, WHO, timeout) from None
+            raise http.failure_of_connection(error, WHO, timeout) from None
         if response.status_code != 200 and response.status_code != 204:
             told = " ".join(said[:4000].decode("utf-8", "replace").split())
-            raise http.refusal(
+            raise http.failure_of_status(
                 WHO,
                 response.status_code,
                 told,
@@ -164,9 +165,9 @@ class Webhook(Deliverer):
             len(said) > MOST and said.lstrip().startswith(b"{")
         ):  # sent; its id is not known
             return None
-        return http.json_of(said, WHO)
+        return http.parse_json(said, WHO)
 
-    def _client(self, message: Message, timeout: float) -> Any:
+    def _client(self, message: OutgoingMessage, timeout: float) -> Any:
         from urllib.parse import urlsplit
 
         import discord_webhook
@@ -218,7 +219,7 @@ class Bot(Deliverer):
             raise Misconfigured(f"'{channel}' is no channel", cure="give its id, a number")
         self.token, self.url = token, f"{base.rstrip('/')}/channels/{channel}/messages"
 
-    def post(self, message: Message, timeout: float) -> Any:
+    def post(self, message: OutgoingMessage, timeout: float) -> Any:
         body = {
             "content": message.content,
             "allowed_mentions": message.mentions,
@@ -229,7 +230,7 @@ class Bot(Deliverer):
         return http.post(self.url, body, headers=headers, timeout=timeout, who=WHO)
 
 
-def deliverer(env: Environment, channel: str = "") -> Deliverer | None:
+def open_deliverer(env: Environment, channel: str = "") -> Deliverer | None:
     """The bot where there is a token and a channel, else the webhook, else None."""
     token, channel = env.get("DISCORD_TOKEN"), channel or env.get("DISCORD_CHANNEL_ID")
     if token and channel:

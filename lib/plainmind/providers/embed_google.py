@@ -10,12 +10,12 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import Unavailable
 from . import deadline, google, http, servers
-from .embedding import checked, prepared
+from .embed import check_vectors, prepare
 
 DEFAULT = "gemini-embedding-2"
 
 
-class Google:
+class GoogleEmbedder:
     """`google:NAME` or `google:NAME/LENGTH`, with GEMINI_API_KEY or GOOGLE_API_KEY."""
 
     batch = 100
@@ -28,21 +28,21 @@ class Google:
         self.name = (base if sized else name) or DEFAULT
         self.dimensions = int(length) if sized else settings["embed.dimensions"]
         self.model = f"google:{self.name}/{self.dimensions}"
-        self._key = servers.needed_google_key(env, "embed.model")
+        self._key = servers.require_google_key(env, "embed.model")
         self._url, self._version = servers.google_url(env), servers.google_version(env)
         self._timeout = settings["embed.timeout"]
         self._client: Any = None
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
-        wanted = [self._told(prepared(text), query=False) for text in texts]
+        wanted = [self._told(prepare(text), query=False) for text in texts]
         values = self._values(wanted)
         if len(values) != len(texts) > 1:  # a model that makes one vector of all it is sent
             values = [vector for text in wanted for vector in self._values([text])]
-        return checked(values, len(texts), google.WHO, self.dimensions)
+        return check_vectors(values, len(texts), google.WHO, self.dimensions)
 
     def query(self, text: str) -> "array[float]":
         request: dict[str, Any] = {
-            "content": {"parts": [{"text": self._told(prepared(text), query=True)}]}
+            "content": {"parts": [{"text": self._told(prepare(text), query=True)}]}
         }
         if task := self._task(query=True):
             request["taskType"] = task
@@ -55,7 +55,7 @@ class Google:
             vectors = [embedding["values"] for embedding in answer["embeddings"]]
         except (KeyError, TypeError):
             raise Unavailable(f"{google.WHO} answered something else than vectors") from None
-        return checked(vectors, 1, google.WHO, self.dimensions)[0]
+        return check_vectors(vectors, 1, google.WHO, self.dimensions)[0]
 
     def _values(self, texts: list[str]) -> list[Any]:
         from google.genai import types
@@ -70,7 +70,7 @@ class Google:
         request = lambda: self._client.models.embed_content(
             model=self.name, contents=contents, config=config
         )
-        answer = deadline.result(lambda: google.call(request, self._key), self._timeout, google.WHO)
+        answer = deadline.run(lambda: google.call(request, self._key), self._timeout, google.WHO)
         return [embedding.values for embedding in answer.embeddings or []]
 
     def _prompted(self) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import Unavailable
 from . import http, servers
-from .embedding import checked, prepared
+from .embed import check_vectors, prepare
 
 
-class Ollama:
+class OllamaEmbedder:
     """`ollama:NAME` at OLLAMA_HOST."""
 
     batch = 64
@@ -35,11 +35,11 @@ class Ollama:
             prefix = ""
         body = {
             "model": self.name,
-            "input": [prefix + prepared(text) for text in texts],
+            "input": [prefix + prepare(text) for text in texts],
             "truncate": True,
         }
         answer = http.post(self._url, body, headers={}, timeout=self._timeout, who="Ollama")
-        vectors = checked(
+        vectors = check_vectors(
             answer.get("embeddings") if isinstance(answer, dict) else None,
             len(texts),
             "Ollama",
@@ -49,7 +49,7 @@ class Ollama:
         return vectors
 
 
-class OpenAI:
+class OpenAIEmbedder:
     """`openai:NAME` at OPENAI_BASE_URL: any compatible /embeddings."""
 
     batch = 64
@@ -69,7 +69,7 @@ class OpenAI:
     def passages(self, texts: list[str]) -> "list[array[float]]":
         body = {
             "model": self.name,
-            "input": [prepared(text) for text in texts],
+            "input": [prepare(text) for text in texts],
             "encoding_format": "float",
         }
         answer = http.post(
@@ -81,7 +81,7 @@ class OpenAI:
             ]
         except (KeyError, TypeError):
             raise Unavailable(f"{self.WHO} answered something else than vectors") from None
-        made = checked(vectors, len(texts), self.WHO, self.dimensions)
+        made = check_vectors(vectors, len(texts), self.WHO, self.dimensions)
         self.dimensions = len(made[0]) if made else None
         return made
 

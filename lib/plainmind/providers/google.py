@@ -36,7 +36,7 @@ def call(request: Callable[[], Any], key: str) -> Any:
     except errors.APIError as error:
         said = " ".join(str(error.message or error.status or "").split())
         headers = getattr(error.response, "headers", None) or {}
-        raise http.refusal(
+        raise http.failure_of_status(
             WHO, error.code or 500, said, headers.get("retry-after"), [key]
         ) from None
     except (

@@ -18,11 +18,11 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def post(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Any:
     """The JSON a server answers to a POST. Unavailable, BadData (it refuses the content) or Misconfigured."""
-    return json_of(b"".join(_answer("POST", url, body, headers, timeout, who)), who)
+    return parse_json(b"".join(_answer("POST", url, body, headers, timeout, who)), who)
 
 
 def get(url: str, *, headers: dict[str, str], timeout: float, who: str) -> Any:
-    return json_of(b"".join(_answer("GET", url, None, headers, timeout, who)), who)
+    return parse_json(b"".join(_answer("GET", url, None, headers, timeout, who)), who)
 
 
 def post_lines(
@@ -37,12 +37,12 @@ def post_lines(
         yield rest
 
 
-def encoded(body: Any) -> bytes:
+def encode(body: Any) -> bytes:
     """JSON in UTF-8. What UTF-8 cannot carry becomes '?': servers refuse a lone surrogate, even escaped."""
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def refusal(
+def failure_of_status(
     who: str, status: int, said: str, after: str | None, secrets: Sequence[str] = ()
 ) -> Failure:
     """The failure that a status other than 200 means."""
@@ -61,11 +61,11 @@ def refusal(
     if "too large to process" in told:
         return BadData(what)
     if status in (408, 425, 429) or status >= 500 or status < 300:
-        return Unavailable(what, retry_after=retry_after(after), undone=status in (425, 429))
+        return Unavailable(what, retry_after=parse_retry_after(after), undone=status in (425, 429))
     return BadData(what)
 
 
-def retry_after(value: str | None) -> float | None:
+def parse_retry_after(value: str | None) -> float | None:
     """Seconds, from a number or an HTTP date; an unreadable one is as none."""
     if not value:
         return None
@@ -86,14 +86,14 @@ def _answer(
     method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str
 ) -> Iterator[bytes]:
     """The body of a good answer, in pieces."""
-    pieces = deadline.pieces(
+    pieces = deadline.stream(
         lambda emit: _fetch(method, url, body, headers, timeout, who, emit), timeout, who
     )
     status, after = next(pieces)
     if status != 200:
         said = " ".join(_beginning(pieces).decode("utf-8", "replace").split())
         secrets = [value.split()[-1] for value in headers.values() if len(value) > 5]
-        raise refusal(who, status, said, after, secrets)
+        raise failure_of_status(who, status, said, after, secrets)
     yield from pieces
 
 
@@ -111,7 +111,7 @@ def _fetch(
 
     import requests
 
-    data = None if body is None else encoded(body)
+    data = None if body is None else encode(body)
     wanted = {"Content-Type": "application/json", **headers}
     with requests.Session() as session:
         try:
@@ -126,9 +126,11 @@ def _fetch(
             )  # fmt: skip
         except ValueError as error:  # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
             what = f"{who}: the server's address or the key is malformed"
-            raise malformed(error, Misconfigured(what, cure="write http://host:port")) from None
+            raise failure_of_address(
+                error, Misconfigured(what, cure="write http://host:port")
+            ) from None
         except (requests.RequestException, OSError) as error:
-            raise unreachable(error, who, timeout) from None
+            raise failure_of_connection(error, who, timeout) from None
         with response:
             emit((response.status_code, response.headers.get("Retry-After")))
             _read(response.raw, who, emit)
@@ -138,7 +140,7 @@ class ProxyUnusable(Misconfigured):
     """It is not the server's address that is wrong."""
 
 
-def malformed(error: ValueError, otherwise: Misconfigured) -> Misconfigured:
+def failure_of_address(error: ValueError, otherwise: Misconfigured) -> Misconfigured:
     """Which address it is that requests cannot use: it says so of a proxy's in words only."""
     said = str(error).lower()
     if "socks" in said:
@@ -153,7 +155,7 @@ def malformed(error: ValueError, otherwise: Misconfigured) -> Misconfigured:
     return otherwise
 
 
-def unreachable(error: Exception, who: str, timeout: float) -> Unavailable:
+def failure_of_connection(error: Exception, who: str, timeout: float) -> Unavailable:
     """What an error of requests means: without an answer, only one that never got a connection left nothing done."""
     import requests
     import urllib3
@@ -194,7 +196,7 @@ def _beginning(pieces: Iterator[bytes]) -> bytes:
     return said
 
 
-def json_of(data: bytes, who: str) -> Any:
+def parse_json(data: bytes, who: str) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

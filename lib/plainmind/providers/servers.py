@@ -22,7 +22,7 @@ def google_version(env: Environment) -> str:
     return {"": "v1", "beta": "v1beta"}.get(said := env.get("GOOGLE_GENAI_API_VERSION"), said)
 
 
-def needed_google_key(env: Environment, setting: str) -> str:
+def require_google_key(env: Environment, setting: str) -> str:
     key = google_key(env)
     if not key:
         raise Misconfigured(

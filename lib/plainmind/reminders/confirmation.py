@@ -42,7 +42,7 @@ def send(env: Environment, done: str, line: str) -> None:
     from ..providers import discord
 
     try:
-        deliverer = discord.deliverer(env)
+        deliverer = discord.open_deliverer(env)
         if deliverer is None:
             raise Unavailable(
                 "nothing says where to",

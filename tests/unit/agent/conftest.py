@@ -138,7 +138,7 @@ def library(home, model, monkeypatch, unsynced):
             home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
         ) as shell:
             turn = Turn(
-                means, Model(registry.chat(setting, env, chosen)), shell, Log(home), context
+                means, Model(registry.open_chat(setting, env, chosen)), shell, Log(home), context
             )
             return turn.run(Message(text, {"message_id": id} if id else {}))
 

@@ -13,7 +13,7 @@ from scene import ROOT
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/ptmx as Linux has it")
 def test_ctrl_c_ends_an_answer(world):
     """On a terminal, once some of the answer is there."""
-    chat_embedded.weights()
+    chat_embedded.find_weights()
     parent, child = os.openpty()
     process = subprocess.Popen(
         [os.path.join(ROOT, "bin", "agent-turn"), "--model", "embedded", "--context", "discord-thread/1", "Tell me a long story about the sea."],

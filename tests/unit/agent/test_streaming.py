@@ -350,7 +350,7 @@ def shown(home, streams, monkeypatch, unsynced):
         with Shell(
             home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
         ) as shell:
-            asked = Model(registry.chat(setting, env, chosen), show=Showing(written.append))
+            asked = Model(registry.open_chat(setting, env, chosen), show=Showing(written.append))
             turn = Turn(means, asked, shell, Log(home), CONTEXT)
             if failure:
                 with pytest.raises(failure):

@@ -16,7 +16,7 @@ from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.memory.moments import Means
 from plainmind.providers import registry
-from plainmind.providers.chatting import Call, Reply
+from plainmind.providers.chat import Call, Reply
 from plainmind.truth.log.writer import Log
 from scene import NOW, ROOT, TIME
 from scripted import CONTEXT, call, calls, raw_call
@@ -50,7 +50,7 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
             home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
         ) as shell:
             trace = Trace(home, path, NOW, env.mask, run.said.append)
-            asked = Model(registry.chat("openai:scripted", env, chosen), trace=trace)
+            asked = Model(registry.open_chat("openai:scripted", env, chosen), trace=trace)
             return Turn(means, asked, shell, Log(home), CONTEXT).run(
                 Message(text, {"author": "Ann"})
             )

@@ -77,10 +77,10 @@ os._exit(0)
 
 
 def _llama(kind: str):
-    from plainmind.providers.chat_embedded import weights
+    from plainmind.providers.chat_embedded import find_weights
 
     process = subprocess.Popen(
-        [sys.executable, "-c", _LLAMA, weights(), kind],
+        [sys.executable, "-c", _LLAMA, find_weights(), kind],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import time
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
 from plainmind.providers import registry
-from plainmind.providers.chatting import Call
+from plainmind.providers.chat import Call
 from provider_servers import CALLED, TOOL, asking
 
 
@@ -18,7 +18,7 @@ def command(env, settings, tmp_path):
     def start(code, *arguments):
         program = tmp_path / "a model.py"
         program.write_text("import json, os, sys\n" + code)
-        return registry.chat(
+        return registry.open_chat(
             "command:" + shlex.join([sys.executable, str(program), *arguments]), env, settings
         )
 
@@ -127,4 +127,4 @@ def test_a_program_that_is_none(env, settings):
         "command:/etc",
     ):
         with pytest.raises(Misconfigured, match="turn.model"):
-            registry.chat(setting, env, settings).complete(asking())
+            registry.open_chat(setting, env, settings).complete(asking())

@@ -35,7 +35,7 @@ def test_a_new_process_says_the_same_and_says_nothing_else():
 from plainmind.ground.environment import Environment
 from plainmind.formats.config import Settings
 from plainmind.providers import registry
-chat = registry.chat("embedded", Environment(), Settings("", "", lambda name: ""))
+chat = registry.open_chat("embedded", Environment(), Settings("", "", lambda name: ""))
 print(chat.complete({"messages": [{"role": "user", "content": "Name a colour."}], "max_tokens": 32}).text, flush=True)
 import os; os._exit(0)
 """

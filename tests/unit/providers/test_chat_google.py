@@ -3,7 +3,7 @@
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
 from plainmind.providers import registry
-from plainmind.providers.chatting import BrokenOff
+from plainmind.providers.chat import BrokenOff
 from provider_servers import CALLED, TOOL, asking, dribbles, hangs, resets, says, sse, streams
 
 
@@ -13,7 +13,7 @@ def google(env, settings, monkeypatch):
 
     def start(server, name="gemini-x"):
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
-        return registry.chat(f"google:{name}", env, settings)
+        return registry.open_chat(f"google:{name}", env, settings)
 
     return start
 

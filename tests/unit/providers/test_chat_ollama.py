@@ -5,7 +5,7 @@ import json
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
 from plainmind.providers import registry
-from plainmind.providers.chatting import BrokenOff, Call
+from plainmind.providers.chat import BrokenOff, Call
 from provider_servers import CALLED, TOOL, asking, dribbles, hangs, resets, says, streams
 
 
@@ -13,7 +13,7 @@ from provider_servers import CALLED, TOOL, asking, dribbles, hangs, resets, says
 def ollama(env, settings, monkeypatch):
     def start(server, name="qwen3"):
         monkeypatch.setenv("OLLAMA_HOST", server.url)
-        return registry.chat(f"ollama:{name}", env, settings)
+        return registry.open_chat(f"ollama:{name}", env, settings)
 
     return start
 

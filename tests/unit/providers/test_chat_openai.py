@@ -5,18 +5,17 @@ import time
 
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
-from plainmind.providers import http, registry, servers
-from plainmind.providers.chat_openai import OpenAI
-from plainmind.providers.chatting import BrokenOff, Call
-from plainmind.providers.retry import retrying
+from plainmind.providers import http, registry, retry, servers
+from plainmind.providers.chat import BrokenOff, Call
+from plainmind.providers.chat_openai import OpenAIChat
 from provider_servers import CALLED, TOOL, asking, dribbles, hangs, resets, says, sse, streams
 
 
 @pytest.fixture
 def openai(env, settings, monkeypatch):
-    def start(url, name="m") -> OpenAI:
+    def start(url, name="m") -> OpenAIChat:
         monkeypatch.setenv("OPENAI_BASE_URL", url + "/v1" if not url.endswith("/v1") else url)
-        return registry.chat(f"openai:{name}" if name else "openai", env, settings)
+        return registry.open_chat(f"openai:{name}" if name else "openai", env, settings)
 
     return start
 
@@ -160,7 +159,7 @@ def test_an_answer_that_dies_in_the_middle_keeps_what_was_said(serve, openai, se
     server = serve(streams(sse(delta(content="Half an "), delta(content="ans")), then=end))
     shown = []
     with pytest.raises(BrokenOff, match="after 11 characters") as caught:
-        retrying(
+        retry.run(
             lambda: openai(server.url).complete(asking(), shown.append),
             attempts=4,
             sleep=lambda s: None,
@@ -177,7 +176,7 @@ def test_nothing_shown_yet_is_asked_again(serve, openai):
         streams(sse(delta(content="Hello."), delta("stop"), b"[DONE]")),
     )
     waits = []
-    reply = retrying(
+    reply = retry.run(
         lambda: openai(server.url).complete(asking(), lambda piece: None),
         attempts=4,
         sleep=waits.append,
@@ -259,7 +258,7 @@ def test_openai_itself_gets_the_new_name_of_the_limit(env, settings, monkeypatch
         "post",
         lambda url, body, **more: sent.update(url=url, **body) or whole({"content": "Hi."}),
     )
-    registry.chat("openai:gpt-4o", env, settings).complete(asking())
+    registry.open_chat("openai:gpt-4o", env, settings).complete(asking())
     assert sent["url"] == servers.OPENAI + "/chat/completions"
     assert sent["max_completion_tokens"] == 64
     assert "max_tokens" not in sent

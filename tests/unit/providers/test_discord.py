@@ -270,18 +270,18 @@ def test_a_proxy_that_cannot_be_is_not_blamed_on_the_address(monkeypatch, proxy,
 def test_which_way(tmp_path, monkeypatch):
     for name in ("DISCORD_TOKEN", "DISCORD_CHANNEL_ID", "DISCORD_WEBHOOK_URL", "DISCORD_API_BASE"):
         monkeypatch.delenv(name, raising=False)
-    assert discord.deliverer(Environment()) is None
+    assert discord.open_deliverer(Environment()) is None
     monkeypatch.setenv("DISCORD_WEBHOOK_URL", "http://127.0.0.1/x")
-    assert isinstance(discord.deliverer(Environment()), discord.Webhook)
+    assert isinstance(discord.open_deliverer(Environment()), discord.Webhook)
     monkeypatch.setenv("DISCORD_TOKEN", "t")
-    assert isinstance(discord.deliverer(Environment()), discord.Webhook), (
+    assert isinstance(discord.open_deliverer(Environment()), discord.Webhook), (
         "a token without a channel is no way"
     )
     monkeypatch.setenv("DISCORD_CHANNEL_ID", "12")
-    found = discord.deliverer(Environment())
+    found = discord.open_deliverer(Environment())
     assert (
         isinstance(found, discord.Bot)
         and found.url == "https://discord.com/api/v10/channels/12/messages"
     )
     with pytest.raises(Misconfigured):
-        discord.deliverer(Environment(), "general")
+        discord.open_deliverer(Environment(), "general")

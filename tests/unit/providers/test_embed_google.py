@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
-from plainmind.providers.embed_google import Google
+from plainmind.providers.embed_google import GoogleEmbedder
 from provider_servers import dribbles, hangs, resets, says
 
 MODELS = ["gemini-embedding-2", "gemini-embedding-001"]
@@ -29,7 +29,7 @@ def google(env, settings, monkeypatch):
 
     def start(server, name="gemini-embedding-2"):
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
-        return Google(name, env, settings)
+        return GoogleEmbedder(name, env, settings)
 
     return start
 
@@ -97,7 +97,7 @@ import sys
 from plainmind.formats.config import Settings
 from plainmind.ground.environment import Environment
 from plainmind.providers import registry
-registry.embedder("google", Environment(), Settings("", "", lambda name: "")).query("hello")
+registry.open_embedder("google", Environment(), Settings("", "", lambda name: "")).query("hello")
 print("\\n".join(sys.modules))
 """
     given = {"PYTHONPATH": "lib", "GOOGLE_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": server.url}

@@ -83,7 +83,7 @@ import os, sys
 before = dict(os.environ)
 from plainmind.ground.environment import Environment
 from plainmind.providers import registry
-registry.embedder("embedded", Environment(), {}).query("hello")
+registry.open_embedder("embedded", Environment(), {}).query("hello")
 assert dict(os.environ) == before
 print("\\n".join(sys.modules))
 """

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
-from plainmind.providers.embed_http import Ollama, OpenAI
+from plainmind.providers.embed_http import OllamaEmbedder, OpenAIEmbedder
 from provider_servers import dribbles, hangs, resets, says
 
 
@@ -12,7 +12,7 @@ from provider_servers import dribbles, hangs, resets, says
 def ollama(env, settings, monkeypatch):
     def start(server, name=""):
         monkeypatch.setenv("OLLAMA_HOST", server.url.removeprefix("http://"))
-        return Ollama(name, env, settings)
+        return OllamaEmbedder(name, env, settings)
 
     return start
 
@@ -21,7 +21,7 @@ def ollama(env, settings, monkeypatch):
 def openai(env, settings, monkeypatch):
     def start(url, name=""):
         monkeypatch.setenv("OPENAI_BASE_URL", url)
-        return OpenAI(name, env, settings)
+        return OpenAIEmbedder(name, env, settings)
 
     return start
 

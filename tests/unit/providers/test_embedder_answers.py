@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.ground.errors import Unavailable
-from plainmind.providers.embedding import LONGEST, checked, prepared
+from plainmind.providers.embed import LONGEST, check_vectors, prepare
 
 BROKEN = {
     "none": None, "no list": {"a": 1}, "too few": [[1.0]], "too many": [[1.0]] * 3, "a number": [1.0, 2.0], "text": [["a"], ["b"]],
@@ -17,12 +17,12 @@ BROKEN = {
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
 def test_no_vector_gets_through_that_is_none(answer):
     with pytest.raises(Unavailable, match="The server answered"):
-        checked(answer, 2, "The server")
+        check_vectors(answer, 2, "The server")
 
 
 def test_a_vector_of_another_length_than_known_is_refused():
     with pytest.raises(Unavailable, match="2, 3"):
-        checked([[1.0, 2.0]], 1, "The server", 3)
+        check_vectors([[1.0, 2.0]], 1, "The server", 3)
 
 
 @given(
@@ -32,7 +32,7 @@ def test_a_vector_of_another_length_than_known_is_refused():
     )
 )
 def test_vectors_are_of_length_one_and_in_order(vectors):
-    made = checked(vectors, len(vectors), "The server", 3)
+    made = check_vectors(vectors, len(vectors), "The server", 3)
     for given_one, made_one in zip(vectors, made, strict=True):
         assert math.isclose(sum(x * x for x in made_one), 1, rel_tol=1e-5)
         assert all((a > 0) == (b > 0) for a, b in zip(given_one, made_one, strict=True))
@@ -40,16 +40,16 @@ def test_vectors_are_of_length_one_and_in_order(vectors):
 
 @given(st.text(st.characters(), max_size=50), st.integers(10, 40))
 def test_a_prepared_text_can_be_embedded_by_anything(text, longest):
-    made = prepared(text, longest)
+    made = prepare(text, longest)
     assert 0 < len(made) <= max(longest, 1)
     assert "\0" not in made
     made.encode("utf-8")
 
 
 def test_a_long_text_is_clipped_at_a_word():
-    assert prepared("one two three", 9) == "one two"
-    assert prepared("x" * 9999) == "x" * LONGEST
-    assert prepared("词" * 9999) == "词" * LONGEST
-    assert prepared(" " * 9999) == " "
-    assert prepared("") == " "
-    assert prepared("a\0b \udc80") == "a b ?"
+    assert prepare("one two three", 9) == "one two"
+    assert prepare("x" * 9999) == "x" * LONGEST
+    assert prepare("词" * 9999) == "词" * LONGEST
+    assert prepare(" " * 9999) == " "
+    assert prepare("") == " "
+    assert prepare("a\0b \udc80") == "a b ?"

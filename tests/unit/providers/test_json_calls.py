@@ -1,15 +1,15 @@
 import json
 
 import pytest
-from plainmind.providers.chatting import Reply
-from plainmind.providers.json_calls import translated, understood
+from plainmind.providers.chat import Reply
+from plainmind.providers.json_calls import translate_reply, translate_request
 from provider_servers import CALLED, TOOL, asking
 
 
 def test_a_request_without_native_calls():
     request = asking("List the files.", *CALLED, tools=[TOOL])
     before = json.dumps(request)
-    messages, schema = translated(request)
+    messages, schema = translate_request(request)
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
     assert messages[0]["content"].startswith("Be brief.\n\nReply with one JSON object")
     assert "'bash'" in messages[0]["content"]
@@ -23,14 +23,14 @@ def test_a_request_without_native_calls():
 
 
 def test_a_request_without_a_tool_asks_for_plain_text():
-    messages, schema = translated(asking("Hi.", *CALLED))
+    messages, schema = translate_request(asking("Hi.", *CALLED))
     assert schema is None
     assert messages[0]["content"] == "Be brief."
 
 
 def test_a_request_without_a_system_message_gets_one():
     request = asking(tools=[TOOL])
-    messages, _ = translated({**request, "messages": request["messages"][1:]})
+    messages, _ = translate_request({**request, "messages": request["messages"][1:]})
     assert [m["role"] for m in messages] == ["system", "user"]
 
 
@@ -50,7 +50,7 @@ def test_a_request_without_a_system_message_gets_one():
     ],
 )
 def test_replies(text, said, command):
-    reply = understood(Reply(text, [], {}), asking(tools=[TOOL]))
+    reply = translate_reply(Reply(text, [], {}), asking(tools=[TOOL]))
     assert reply.text == said
     assert [json.loads(call.arguments)["command"] for call in reply.calls] == (
         [command] if command else []
@@ -59,12 +59,12 @@ def test_replies(text, said, command):
 
 
 def test_a_command_is_no_call_where_there_is_no_tool():
-    assert understood(Reply('{"command": "ls"}', [], {}), asking()).calls == []
+    assert translate_reply(Reply('{"command": "ls"}', [], {}), asking()).calls == []
 
 
 def test_calls_of_one_conversation_have_different_ids():
-    first = understood(Reply('{"command": "ls"}', [], {}), asking(tools=[TOOL])).calls[0]
-    second = understood(
+    first = translate_reply(Reply('{"command": "ls"}', [], {}), asking(tools=[TOOL])).calls[0]
+    second = translate_reply(
         Reply('{"command": "ls"}', [], {}), asking("Hi.", *CALLED, tools=[TOOL])
     ).calls[0]
     assert first.id != second.id

@@ -60,12 +60,12 @@ def test_retry_after(serve):
     with pytest.raises(Unavailable) as caught:
         post(serve(says({}, 429, Retry_After="7")).url)
     assert caught.value.retry_after == 7
-    assert http.retry_after("1.5") == 1.5
-    assert http.retry_after("-3") == 0
-    assert 50 < http.retry_after(email.utils.formatdate(time.time() + 60, usegmt=True)) <= 60
-    assert http.retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert http.parse_retry_after("1.5") == 1.5
+    assert http.parse_retry_after("-3") == 0
+    assert 50 < http.parse_retry_after(email.utils.formatdate(time.time() + 60, usegmt=True)) <= 60
+    assert http.parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     for unreadable in ("", "soon", "nan", "inf", "1e999", "Wed, 99 Oct 2015", None):
-        assert http.retry_after(unreadable) is None
+        assert http.parse_retry_after(unreadable) is None
 
 
 def test_a_server_that_resets(serve):

@@ -42,7 +42,7 @@ def test_every_entry_names_a_class(table):
     "setting", ["nobody", "nobody:x", "", ":", "google:", "auto:x", "Embedded", "embedded:other"]
 )
 def test_unknown_models_are_refused_with_a_cure(setting, env, settings):
-    for make in (registry.embedder, registry.chat):
+    for make in (registry.open_embedder, registry.open_chat):
         with pytest.raises(Misconfigured) as caught:
             make(setting, env, settings)
         assert caught.value.code == MISCONFIGURED
@@ -50,17 +50,19 @@ def test_unknown_models_are_refused_with_a_cure(setting, env, settings):
 
 
 def test_auto_takes_google_when_there_is_a_key(env, settings, monkeypatch):
-    assert registry.embedder("auto", env, settings).model == "embedded:multilingual-e5-small-q4"
-    assert registry.chat("auto", env, settings).name == "embedded"
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
-    assert registry.chat("auto", env, settings).name == "openai"
-    monkeypatch.setenv("OPENAI_MODEL", "qwen3")
-    assert registry.chat("auto", env, settings).name == "openai:qwen3"
-    monkeypatch.setenv("GOOGLE_API_KEY", "k-google")
-    assert registry.chat("auto", env, settings).name == "google:gemini-flash-latest"
-    assert registry.embedder("auto", env, settings).model == "google:gemini-embedding-2/768"
     assert (
-        registry.embedder("google:gemini-embedding-001", env, settings).model
+        registry.open_embedder("auto", env, settings).model == "embedded:multilingual-e5-small-q4"
+    )
+    assert registry.open_chat("auto", env, settings).name == "embedded"
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    assert registry.open_chat("auto", env, settings).name == "openai"
+    monkeypatch.setenv("OPENAI_MODEL", "qwen3")
+    assert registry.open_chat("auto", env, settings).name == "openai:qwen3"
+    monkeypatch.setenv("GOOGLE_API_KEY", "k-google")
+    assert registry.open_chat("auto", env, settings).name == "google:gemini-flash-latest"
+    assert registry.open_embedder("auto", env, settings).model == "google:gemini-embedding-2/768"
+    assert (
+        registry.open_embedder("google:gemini-embedding-001", env, settings).model
         == "google:gemini-embedding-001/768"
     )
 
@@ -68,11 +70,11 @@ def test_auto_takes_google_when_there_is_a_key(env, settings, monkeypatch):
 def test_a_missing_key_is_told_before_anything_is_sent(env, settings):
     for setting in ("google", "openai"):
         with pytest.raises(Misconfigured, match="API_KEY"):
-            registry.embedder(setting, env, settings)
+            registry.open_embedder(setting, env, settings)
         with pytest.raises(Misconfigured, match="API_KEY"):
-            registry.chat(setting, env, settings)
+            registry.open_chat(setting, env, settings)
     with pytest.raises(Misconfigured, match="needs a model"):
-        registry.chat("ollama", env, settings)
+        registry.open_chat("ollama", env, settings)
 
 
 @pytest.mark.parametrize(
@@ -90,19 +92,19 @@ def test_a_missing_key_is_told_before_anything_is_sent(env, settings):
 def test_an_identity_names_the_embedder_that_made_it(setting, env, settings, monkeypatch):
     monkeypatch.setenv("GEMINI_API_KEY", "k-google")
     monkeypatch.setenv("OPENAI_API_KEY", "k-openai")
-    made = registry.embedder(setting, env, settings)
+    made = registry.open_embedder(setting, env, settings)
     settings.override("embed.dimensions", 256)  # the vectors that are there keep their length
-    again = registry.embedder_of(made.model, env, settings)
+    again = registry.open_embedder_of(made.model, env, settings)
     assert (again.model, again.dimensions) == (made.model, made.dimensions)
 
 
 def test_what_is_known_of_models():
-    assert registry.traits("embedded").tools == "none"
-    assert registry.traits("openai:SmolLM2-1.7B").profile == "small"
-    assert registry.traits("ollama:gemma3:4b").tools == "json"
-    assert registry.traits("google:gemini-3-pro").context_tokens == 1_000_000
-    assert registry.traits("ollama:qwen3").context_tokens == 8192
-    assert registry.traits("openai:anything") == ("full", "native", 32_768)
+    assert registry.traits_of("embedded").tools == "none"
+    assert registry.traits_of("openai:SmolLM2-1.7B").profile == "small"
+    assert registry.traits_of("ollama:gemma3:4b").tools == "json"
+    assert registry.traits_of("google:gemini-3-pro").context_tokens == 1_000_000
+    assert registry.traits_of("ollama:qwen3").context_tokens == 8192
+    assert registry.traits_of("openai:anything") == ("full", "native", 32_768)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
-from plainmind.providers.chatting import BrokenOff
-from plainmind.providers.retry import ACROSS_LONGEST, next_try, retrying
+from plainmind.providers.chat import BrokenOff
+from plainmind.providers.retry import ACROSS_LONGEST, next_try, run
 
 
 class Failing:
@@ -26,7 +26,7 @@ class Failing:
         self.now += seconds
 
     def run(self, attempts=4, **more):
-        return retrying(self, attempts=attempts, sleep=self.sleep, jitter=lambda: 0.0, **more)
+        return run(self, attempts=attempts, sleep=self.sleep, jitter=lambda: 0.0, **more)
 
 
 def test_waits_double_up_to_half_a_minute(monkeypatch):
@@ -37,7 +37,7 @@ def test_waits_double_up_to_half_a_minute(monkeypatch):
 
 def test_jitter_takes_up_to_half_off(monkeypatch):
     work = Failing(monkeypatch, Unavailable("down"))
-    retrying(work, attempts=2, sleep=work.sleep, jitter=lambda: 0.999)
+    run(work, attempts=2, sleep=work.sleep, jitter=lambda: 0.999)
     assert 0.25 <= work.slept[0] < 0.26
 
 
@@ -74,7 +74,7 @@ def test_slow_failures_use_the_deadline_up_too(monkeypatch):
         return work()
 
     with pytest.raises(Unavailable):
-        retrying(slow, attempts=9, deadline=60, sleep=work.sleep, jitter=lambda: 0.0)
+        run(slow, attempts=9, deadline=60, sleep=work.sleep, jitter=lambda: 0.0)
     assert work.tries == 3
 
 

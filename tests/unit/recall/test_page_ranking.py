@@ -743,7 +743,7 @@ def test_without_an_embedder_words_decide_with_one_remark(home, monkeypatch):
     means = stores.means(home, said.append)
     with taken_in(home) as made, made.writing():
         made.put_setting("embed_model", "openai:down")
-    monkeypatch.setattr("plainmind.providers.registry.embedder_of", lambda *a: Down())
+    monkeypatch.setattr("plainmind.providers.registry.open_embedder_of", lambda *a: Down())
     printed = knowing.known(
         means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None
     )

@@ -25,7 +25,7 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch):
     made = Recorder()
-    monkeypatch.setattr(discord, "deliverer", lambda env: made)
+    monkeypatch.setattr(discord, "open_deliverer", lambda env: made)
     return made
 
 

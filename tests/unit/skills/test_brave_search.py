@@ -75,7 +75,7 @@ def ask(monkeypatch):
     def run(server: Server, text: str = "tea", timeout: float = 5.0, **more):
         monkeypatch.setenv("BRAVE_API_KEY", KEY)
         monkeypatch.setenv("BRAVE_BASE_URL", server.url)
-        return brave.search(Environment(), brave.Question(text, **more), timeout)
+        return brave.search(Environment(), brave.WebQuery(text, **more), timeout)
 
     return run
 

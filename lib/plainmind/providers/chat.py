@@ -62,7 +62,7 @@ class BrokenOff(Unavailable):
         self.partial = partial
 
 
-class Gathering:
+class ReplyBuilder:
     """A reply to a request, as it comes in."""
 
     def __init__(self, who: str, request: dict[str, Any], on_text: OnText | None = None):
@@ -71,18 +71,18 @@ class Gathering:
         self.calls: list[Call] = []
         self.usage: dict[str, Any] = {}
 
-    def say(self, piece: Any) -> None:
+    def add_text(self, piece: Any) -> None:
         if piece and isinstance(piece, str):
             self.text += piece
             if self._on_text:
                 self._on_text(piece)
 
-    def call(self, id: Any, name: Any, arguments: Any) -> None:
+    def add_call(self, id: Any, name: Any, arguments: Any) -> None:
         """A call. One that came without an id gets one that no other call of this conversation has."""
         id = str(id or f"call_{len(self._request['messages'])}_{len(self.calls)}")
-        self.calls.append(Call(id, str(name or ""), arguments_text(arguments)))
+        self.calls.append(Call(id, str(name or ""), arguments_as_text(arguments)))
 
-    def count(self, usage: Any, given: str, made: str, cost: str = "cost") -> None:
+    def count_tokens(self, usage: Any, given: str, made: str, cost: str = "cost") -> None:
         """Tokens from a provider's own table, as far as they are numbers."""
         if isinstance(usage, dict):
             for ours, theirs in (("input_tokens", given), ("output_tokens", made), ("cost", cost)):
@@ -92,7 +92,7 @@ class Gathering:
                     self.usage[ours] = usage[theirs]
 
     @contextmanager
-    def unbroken(self) -> Iterator[None]:
+    def marking_what_was_shown(self) -> Iterator[None]:
         """A failure after some text was shown says how much, and is not asked for again."""
         try:
             yield
@@ -103,10 +103,10 @@ class Gathering:
                 f"{error.what} (after {len(self.text)} characters)", self.text
             ) from None
 
-    def died(self) -> Unavailable:
+    def cut_off(self) -> Unavailable:
         return Unavailable(f"{self.who} ended its answer before it was complete")
 
-    def reply(self) -> Reply:
+    def build(self) -> Reply:
         """The whole reply. Unavailable when there is none."""
         if not self.text.strip() and not self.calls:
             if self.finish == "length":
@@ -121,7 +121,7 @@ class Gathering:
         return Reply(self.text, self.calls, self.usage, self.finish, self.model)
 
 
-def arguments_text(arguments: Any) -> str:
+def arguments_as_text(arguments: Any) -> str:
     """Arguments as JSON text; some providers send the object itself."""
     import json
 
@@ -130,7 +130,7 @@ def arguments_text(arguments: Any) -> str:
     )
 
 
-def arguments_object(text: str) -> dict[str, Any]:
+def arguments_as_object(text: str) -> dict[str, Any]:
     """Arguments as an object; what the model wrote, when it is none, under its one argument's name."""
     import json
 

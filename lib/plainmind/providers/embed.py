@@ -28,7 +28,7 @@ class Embedder(Protocol):
     def query(self, text: str) -> "array[float]": ...
 
 
-def prepared(text: str, longest: int = LONGEST) -> str:
+def prepare(text: str, longest: int = LONGEST) -> str:
     """A text as it is embedded: clipped at a word, never empty, without what some engine or server cannot take."""
     if len(text) > longest:
         clipped = text[:longest]
@@ -40,7 +40,7 @@ def prepared(text: str, longest: int = LONGEST) -> str:
     return text if text.strip() else " "
 
 
-def checked(
+def check_vectors(
     vectors: Any, count: int, who: str, dimensions: int | None = None
 ) -> "list[array[float]]":
     """The vectors of an answer, normalised. Unavailable when they are too few, of another length, or no vectors."""
