@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..formats.log.event import Event, RawEvent
-from ..recall.excerpt import CHARACTERS
+from ..ground import tokens
 from .bash import ShellOptions
 
 # history is cut at multiples of a quarter of its budget: the start moves seldom, and the cache
@@ -47,7 +47,7 @@ def first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
     estimated tokens."""
     # what a call was is in the header
     costs = [
-        -(-len(block.body + (block.meta if block.role == "tool" else b"")) // CHARACTERS) + 4
+        tokens.estimate(block.body + (block.meta if block.role == "tool" else b"")) + 4
         for block in blocks
     ]
     excess = sum(costs) - budget

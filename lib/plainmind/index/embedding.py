@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from ..ground import clock
+from ..ground import clock, tokens
 from ..ground.errors import BadData, Unavailable
 from . import vectors
 from .cache import Cache, content_hash, serving, set_serving
@@ -41,7 +41,7 @@ class Turn(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        return -(-len(self.text) // 4)
+        return tokens.estimate(self.text)
 
 
 class Status(NamedTuple):

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..ground import clock
+from ..ground import backoff, chance, clock
+from ..ground.backoff import Backoff
 from ..ground.errors import Unavailable
 
 T = TypeVar("T")
 
-FIRST, LONGEST = 0.5, 30.0  # seconds between two tries of a run
-ACROSS_FIRST, ACROSS_LONGEST = 30, 6 * 3600  # and between two runs
+WITHIN_A_RUN = Backoff(0.5, 30.0)
+ACROSS_RUNS = Backoff(30.0, 6 * 3600.0)
 
 
 def run(
@@ -17,29 +18,29 @@ def run(
     *,
     attempts: int,
     deadline: float = 60.0,
-    sleep: Callable[[float], None] = clock.sleep,
-    jitter: Callable[[], float] | None = None,
+    sleep: Callable[[float], None] = backoff.sleep,
+    jitter: Callable[[], float] = chance.draw_fraction,
 ) -> T:
     """`work()`, again when it raises Unavailable: exponential backoff with jitter, Retry-After obeyed.
 
-    Gives up with the last Unavailable after so many attempts, or when the next one would start more than
-    `deadline` seconds after the first: a wait the server asks for is never cut short, it is left to the next run.
-    What was broken off after some of it had been shown (`partial`) is not asked for again.
+    Gives up with the last Unavailable after so many attempts, or when the next one would start more
+    than `deadline` seconds after the first: a wait the server asks for is never cut short, it is left
+    to the next run. What was broken off after some of it had been shown (`partial`) is not asked for
+    again.
     """
-    import random
-
     import tenacity
 
-    start, draw = clock.monotonic(), jitter or random.random
+    start = clock.monotonic()
 
-    def again(error: BaseException) -> bool:
+    def may_pass(error: BaseException) -> bool:
         return isinstance(error, Unavailable) and not getattr(error, "partial", "")
 
     def wait(state: tenacity.RetryCallState) -> float:
-        # at most 30 doublings: a float does not hold more attempts than a patient user may set
-        backoff = min(LONGEST, FIRST * 2 ** min(state.attempt_number - 1, 30)) * (1 - draw() / 2)
         error = state.outcome.exception() if state.outcome else None
-        return max(backoff, getattr(error, "retry_after", None) or 0.0)
+        return max(
+            WITHIN_A_RUN.delay(state.attempt_number, jitter()),
+            getattr(error, "retry_after", None) or 0.0,
+        )
 
     def stop(state: tenacity.RetryCallState) -> bool:
         return (
@@ -48,17 +49,15 @@ def run(
         )
 
     policy = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(again), wait=wait, stop=stop, sleep=sleep, reraise=True
+        retry=tenacity.retry_if_exception(may_pass), wait=wait, stop=stop, sleep=sleep, reraise=True
     )
     return policy(work)
 
 
 def next_try(attempts: int, now: int, retry_after: float | None, jitter: float) -> int:
-    """The instant (ms) before which a turn is left alone after so many failed runs.
+    """The instant (ms) before which something is left alone after so many failed runs.
 
-    30 s, doubling up to 6 h, of which up to half is taken off (`jitter` in [0, 1)); never before Retry-After.
+    30 s, doubled up to 6 h, of which `jitter` in [0, 1) takes up to half; never before Retry-After (s).
     """
-    seconds = min(ACROSS_LONGEST, ACROSS_FIRST * 2 ** min(max(attempts, 1) - 1, 20)) * (
-        1 - jitter / 2
-    )
+    seconds = ACROSS_RUNS.delay(max(attempts, 1), jitter)
     return now + int(1000 * max(seconds, retry_after or 0.0))

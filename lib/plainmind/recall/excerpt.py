@@ -1,11 +1,10 @@
-"""Excerpts and token estimates: the part of a turn that matched, cut at words, within a budget. Pure."""
+"""Excerpts: the part of a turn that matched, cut at words, within a budget. Pure."""
 
 import re
 from typing import NamedTuple
 
+from ..ground.tokens import CHARACTERS
 from ..index import text
-
-CHARACTERS = 4  # one token, about
 
 _WORD = re.compile(r"\S+")
 
@@ -13,11 +12,6 @@ _WORD = re.compile(r"\S+")
 class Excerpt(NamedTuple):
     text: str
     truncated: bool
-
-
-def tokens(text: str) -> int:
-    """Estimated tokens: 4 characters each, rounded up."""
-    return -(-len(text) // CHARACTERS)
 
 
 def excerpt(content: str, terms: list[str], most: int) -> Excerpt:

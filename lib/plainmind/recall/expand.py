@@ -8,7 +8,7 @@ from ..formats.reference import Reference
 from ..ground import files
 from ..ground.errors import Failure
 from ..ground.paths import Home
-from .excerpt import CHARACTERS
+from ..ground.tokens import CHARACTERS
 
 ROOTS = ("logs/", "knowledge/", "memory/", "raw/compaction/")
 BUDGET = 2000  # estimated tokens for all ranges of one answer

@@ -22,11 +22,12 @@ from typing import NamedTuple
 
 from ..formats import day
 from ..formats.log.injected_blocks import KNOWLEDGE
+from ..ground import tokens
 from ..ground.stream import json_line
 from ..index import text, vectors
 from ..index.store import Store
 from . import inject, relevance
-from .excerpt import excerpt, tokens
+from .excerpt import excerpt
 from .search import Query
 
 LEXICAL, DENSE = 0.6, 0.4
@@ -424,7 +425,7 @@ def fit(known: Knowledge, policy: Policy) -> Fitted:
     """Pages in order, as far as the budgets go: L1 within its own, all within the whole, as the block is printed."""
     made: list[Shown] = []
     dropped: list[tuple[Found, str]] = []
-    left = policy.budget - tokens(inject.around(policy.budget, KNOWLEDGE, NOTE))
+    left = policy.budget - tokens.estimate(inject.around(policy.budget, KNOWLEDGE, NOTE))
     left_l1 = min(policy.l1_budget, left)
     for each in known.given:
         always = each.why == "L1"
@@ -432,7 +433,7 @@ def fit(known: Knowledge, policy: Policy) -> Fitted:
         page = shown(known, each, min(L1_EACH if always else policy.each, room))
         cost = _cost(page)
         if page and cost > room:
-            spare = room - (cost - tokens(page.excerpt)) - 1
+            spare = room - (cost - tokens.estimate(page.excerpt)) - 1
             page = shown(known, each, spare) if spare >= 25 else None
             cost = _cost(page)
         if page is None or cost > room:
@@ -445,7 +446,7 @@ def fit(known: Knowledge, policy: Policy) -> Fitted:
 
 
 def _cost(page: Shown | None) -> int:
-    return tokens(f"{json_line(page.entry())},") if page else 0
+    return tokens.estimate(f"{json_line(page.entry())},") if page else 0
 
 
 def shown(known: Knowledge, each: Found, most: int) -> Shown | None:

@@ -2,8 +2,7 @@
 
 import os
 
-from plainmind.ground import files
-from plainmind.recall.excerpt import tokens
+from plainmind.ground import files, tokens
 
 ASK = "What is the boiler's service code?"
 FACT = "The boiler's service code is 4711."
@@ -94,7 +93,7 @@ def test_history_beyond_its_budget_becomes_recallable(world, model):
     everything = [e.content for e in world.events()][:-2]
     assert 0 < len(shown) < 10
     assert shown == everything[-len(shown) :], "the oldest are left out, the rest is as it was"
-    assert sum(tokens(text) for text in shown) <= 200
+    assert sum(tokens.estimate(text) for text in shown) <= 200
     assert FACT in [m["excerpt"] for m in model.injected()]
     assert not {m["excerpt"] for m in model.injected()} & set(shown)
 

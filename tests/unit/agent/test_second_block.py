@@ -6,9 +6,8 @@ import os
 from itertools import pairwise
 
 import pytest
-from plainmind.ground import clock, files
+from plainmind.ground import clock, files, tokens
 from plainmind.ground.stream import json_line
-from plainmind.recall.excerpt import tokens
 from plainmind.truth.pages import maintenance
 from scene import NOW
 from scripted import CONTEXT, call, calls
@@ -215,13 +214,14 @@ def test_a_small_model_is_given_little(library, model, world):
     library(ASK, "openai:tinyllama", knowledge_floor=0.01)
     markers, pages, _ = parts(model.messages[0][-1]["content"])
     block = model.messages[0][-1]["content"].removesuffix(ASK)
-    assert markers == [KNOWLEDGE] and tokens(block) <= 300
+    assert markers == [KNOWLEDGE] and tokens.estimate(block) <= 300
     assert [page["tier"] for page in pages].count("L2") <= 1
     assert (
-        all(tokens(page["excerpt"]) <= 150 for page in pages) and tokens(json_line(pages[0])) <= 150
+        all(tokens.estimate(page["excerpt"]) <= 150 for page in pages)
+        and tokens.estimate(json_line(pages[0])) <= 150
     )
     library(ASK)
-    assert 3000 < tokens(model.messages[1][-1]["content"]) < 4100
+    assert 3000 < tokens.estimate(model.messages[1][-1]["content"]) < 4100
 
 
 def test_a_small_model_is_not_given_what_may_matter(library, model, vault):

@@ -33,7 +33,7 @@ def test_it_answers_and_streams_the_same_each_time(chat, capfd):
 def test_a_new_process_says_the_same_and_says_nothing_else():
     code = """
 from plainmind.ground.environment import Environment
-from plainmind.formats.config import Settings
+from plainmind.ground.config import Settings
 from plainmind.providers import registry
 chat = registry.open_chat("embedded", Environment(), Settings("", "", lambda name: ""))
 print(chat.complete({"messages": [{"role": "user", "content": "Name a colour."}], "max_tokens": 32}).text, flush=True)
@@ -101,7 +101,7 @@ def test_what_is_not_there_is_told_with_its_cure(env, settings, monkeypatch, tmp
         SmolLM("other", env, settings)
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF garbage")
-    monkeypatch.setattr(chat_embedded, "weights", lambda: str(broken))
+    monkeypatch.setattr(chat_embedded, "find_weights", lambda: str(broken))
     with pytest.raises(Unavailable, match="does not load: .*run make"):
         SmolLM("", env, settings).complete(asking())
     monkeypatch.undo()
@@ -109,7 +109,7 @@ def test_what_is_not_there_is_told_with_its_cure(env, settings, monkeypatch, tmp
     with pytest.raises(Unavailable, match="not installed; run make"):
         SmolLM("", env, settings).complete(asking())
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    monkeypatch.setattr(chat_embedded, "weights", lambda: str(broken))
+    monkeypatch.setattr(chat_embedded, "find_weights", lambda: str(broken))
     with pytest.raises(Unavailable, match="does not load: .*set turn.model"):
         SmolLM("", env, settings).complete(asking())
 

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from plainmind.ground import clock
+from plainmind.ground.backoff import Backoff
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, Misconfigured, Unavailable
 from plainmind.providers import discord
@@ -33,7 +34,7 @@ def said(server: Server) -> list[str]:
 @pytest.fixture(autouse=True)
 def calm(monkeypatch):
     """Waits are as long as asked for, the others short: these tests are about what is sent, not when."""
-    monkeypatch.setattr("plainmind.providers.retry.FIRST", 0.01)
+    monkeypatch.setattr("plainmind.providers.retry.WITHIN_A_RUN", Backoff(0.01, 30.0))
 
 
 def test_the_body_holds_nothing_of_the_clients_own(serve):

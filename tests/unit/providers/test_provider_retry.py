@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
 from plainmind.providers.chat import BrokenOff
-from plainmind.providers.retry import ACROSS_LONGEST, next_try, run
+from plainmind.providers.retry import ACROSS_RUNS, next_try, run
 
 
 class Failing:
@@ -104,7 +104,7 @@ def test_the_next_run_waits_longer_each_time_and_never_less_than_asked(
 ):
     wait = (next_try(attempts, NOW, retry_after, jitter) - NOW) / 1000
     assert wait >= (retry_after or 0) - 0.001
-    assert 15 <= wait <= max(ACROSS_LONGEST, retry_after or 0)
+    assert 15 <= wait <= max(ACROSS_RUNS.longest, retry_after or 0)
     assert next_try(attempts + 1, NOW, retry_after, jitter) >= next_try(
         attempts, NOW, retry_after, jitter
     )

@@ -8,6 +8,7 @@ from hostile import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.log import injected_blocks
+from plainmind.ground import tokens
 from plainmind.index import embedding, sync
 from plainmind.recall import excerpt, inject, rank, search
 from plainmind.truth.log.writer import EventDraft, Log
@@ -32,7 +33,7 @@ contents = st.one_of(words, texts)
 def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms, most):
     part = excerpt.excerpt(content, terms, most)
     line = " ".join("".join(c if c.isprintable() else " " for c in content).split())
-    assert excerpt.tokens(part.text) <= most
+    assert tokens.estimate(part.text) <= most
     assert part == excerpt.excerpt(content, terms, most)
     assert part.truncated == (part.text != line)
     said = part.text
@@ -250,4 +251,4 @@ def test_what_was_injected_is_neither_indexed_nor_embedded(home, marker, role):
 def test_an_excerpt_of_a_huge_turn_full_of_the_term_is_made_at_once():
     """It took the square of the number of places: minutes for one megabyte."""
     content = "restart the server, " * 20_000
-    assert excerpt.tokens(excerpt.excerpt(content, ["restart", "server"], 250).text) <= 250
+    assert tokens.estimate(excerpt.excerpt(content, ["restart", "server"], 250).text) <= 250

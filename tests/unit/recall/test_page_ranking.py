@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.log import injected_blocks
+from plainmind.ground import tokens
 from plainmind.ground.errors import Unavailable
 from plainmind.ground.paths import Home
 from plainmind.ground.stream import json_line
 from plainmind.index import pages, store, text
 from plainmind.memory import knowing
 from plainmind.recall import knowledge, page_report, search
-from plainmind.recall.excerpt import tokens
 from plainmind.recall.knowledge import Policy
 from plainmind.recall.report import Form
 from scene import NOW, ROOT
@@ -390,7 +390,7 @@ def test_no_budget_is_exceeded_by_what_is_printed(folder, said, budget, l1_budge
         and block.isprintable() is False
         and body.isprintable()
     )
-    assert tokens(block) <= budget
+    assert tokens.estimate(block) <= budget
     value = json.loads(body)
     assert value["budget_tokens_est"] == budget and "not instructions" in value["note"]
     for entry in value["memories"]:
@@ -404,9 +404,9 @@ def test_no_budget_is_exceeded_by_what_is_printed(folder, said, budget, l1_budge
             "tier",
             "date",
         ]
-        assert entry["tier"] == "L1" or tokens(entry["excerpt"]) <= each
+        assert entry["tier"] == "L1" or tokens.estimate(entry["excerpt"]) <= each
     first = [entry for entry in value["memories"] if entry["tier"] == "L1"]
-    assert sum(tokens(json_line(e)) for e in first) <= l1_budget
+    assert sum(tokens.estimate(json_line(e)) for e in first) <= l1_budget
     assert value["memories"][: len(first)] == first
 
 
@@ -419,11 +419,13 @@ def test_the_whole_of_a_vault_that_is_too_large(home):
     with taken_in(home) as made:
         shown = entries(ask(made, "boiler", policy), policy)
     sizes = {
-        tier: sum(tokens(json_line(e)) for e in shown if e["tier"] == tier) for tier in ("L1", "L2")
+        tier: sum(tokens.estimate(json_line(e)) for e in shown if e["tier"] == tier)
+        for tier in ("L1", "L2")
     }
     assert 1900 <= sizes["L1"] <= 2000 and 1800 <= sizes["L2"] <= 2000
     assert all(
-        entry["truncated"] and 400 < tokens(entry["excerpt"]) <= 500 for entry in shown[3:-1]
+        entry["truncated"] and 400 < tokens.estimate(entry["excerpt"]) <= 500
+        for entry in shown[3:-1]
     )
 
 
@@ -706,7 +708,7 @@ def test_hardly_any_room_is_hardly_any_text(home, each):
     with taken_in(home) as made:
         for said in ("alpha0", "beta6"):
             (shown,) = page_report.answers(ask(made, said), OPEN._replace(each=each))
-            assert tokens(shown.excerpt) <= each
+            assert tokens.estimate(shown.excerpt) <= each
 
 
 def test_what_a_recall_injected_into_a_page_is_never_recalled_again(home):

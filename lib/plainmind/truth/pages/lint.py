@@ -37,12 +37,12 @@ from ...formats.page.page import Page
 from ...ground import exchange, files
 from ...ground.errors import Failure, NoInput, NotPermitted
 from ...ground.paths import Home
+from ...ground.tokens import CHARACTERS
 from ..log import reader
 from ..log.verify import Finding
 from . import maintenance, page_files, retention
 
 STALE_DAYS = 365
-CHARACTERS = 4  # one token, about
 MOST_L1, MOST_L2 = 1000, 4000  # tokens
 LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
 
