@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from plainmind.ground import clock, files
-from plainmind.surfaces.discord import delivery, ledger, programs, receiving, relay, snowflake
+from plainmind.surfaces.discord import inbox, ledger, outbox, programs, relay, snowflake
 from scene import ROOT
 
 PAGE = os.path.join(ROOT, "bin", "discord-relay")
@@ -24,7 +24,7 @@ DEATH = os.environ.get("DEATH", "")
 
 def often() -> None:
     """No promise is broken: what is done every minute is done all the time, and the cursor is close behind."""
-    relay.MINUTE, receiving.BEHIND, receiving.CLOSE, ledger.LEAST = 0.3, 3000, 1000, 0
+    relay.MINUTE, inbox.BEHIND, inbox.CLOSE, ledger.LEAST = 0.3, 3000, 1000, 0
 
 
 def tardy() -> None:
@@ -54,27 +54,28 @@ def unsure() -> None:
     async def found(*_: Any) -> None:
         return None
 
-    delivery.Post._find = found
+    outbox.Outbox._find = found
 
 
 def nonceless() -> None:
     """Messages have nonces that nobody can know again."""
-    part = delivery.Post.part
+    post = outbox.Outbox.post
 
-    async def sending(self: Any, channel: int, content: Any, nonce: str, *more: Any) -> int:
-        return await part(self, channel, content, str(time.time_ns()), *more)
+    async def posting(self: Any, one: Any, *more: Any) -> int:
+        return await post(self, one._replace(nonce=str(time.time_ns())), *more)
 
-    delivery.Post.part = sending
+    outbox.Outbox.post = posting
 
 
 def hasty() -> None:
     """The cursor is where the clock is, whatever is on disk."""
 
     async def ahead(self: Any) -> None:
-        if self.life.cursor is not None:
-            self.life.keep_cursor(snowflake.at(clock.system_now()))
+        cursor = self.services.cursor
+        if cursor.id is not None:
+            cursor.move(snowflake.at(clock.system_now()))
 
-    receiving.Receiving.advance = ahead
+    inbox.Inbox.advance = ahead
 
 
 def calls_of(path: str, data: bytes) -> set[str]:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from discord_server.client import Discord, attachment
 from plainmind.formats import chunks
-from plainmind.surfaces.discord import life, pace
+from plainmind.surfaces.discord import pace, presence
 from relaying import Relay
 
 #: three messages long
@@ -405,7 +405,7 @@ def test_the_status_is_alive_while_heartbeats_are_answered_and_1_after_long_sile
     assert status.returncode == 0 and status.stdout.startswith("alive: ")
     relay.discord.fault("gateway", "no_ack", times=None)
     relay.discord.wait(lambda: relay.discord.counts().get("unacknowledged"))
-    long_ago = time.time() - life.SILENT - 1
+    long_ago = time.time() - presence.SILENT - 1
     os.utime(alive, (long_ago, long_ago))
     works(relay)
     status = relay.run("discord-relay", "--status")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from loopback import BaseHTTPRequestHandler, listening
 from plainmind.ground import files
 from plainmind.ground.errors import Busy, Misconfigured
-from plainmind.surfaces.discord import attachments, delivery, lanes, life, snowflake, whose
-from plainmind.surfaces.discord.journal import Journal
+from plainmind.surfaces.discord import attachments, identity, messages, parts, presence, snowflake
+from plainmind.surfaces.discord.cursor import Cursor
 from plainmind.surfaces.discord.ledger import (
     Attached,
     Incoming,
@@ -27,6 +27,7 @@ from plainmind.surfaces.discord.ledger import (
     received,
     returned,
 )
+from plainmind.surfaces.discord.ledger_writer import LedgerWriter
 from scene import NOW
 
 
@@ -163,8 +164,8 @@ def test_steps_written_at_once_share_a_write_and_keep_their_order(ledger, monkey
     )
 
     async def live():
-        journal = Journal(ledger)
-        await asyncio.gather(*(journal.write(received(incoming(n))) for n in range(50)))
+        writer = LedgerWriter(ledger)
+        await asyncio.gather(*(writer.write(received(incoming(n))) for n in range(50)))
 
     asyncio.run(live())
     assert len(writes) < 10 and sum(writes) == 50
@@ -178,30 +179,32 @@ def test_steps_written_at_once_share_a_write_and_keep_their_order(ledger, monkey
 def test_what_one_person_said_in_one_go_is_one_turn_whatever_the_order_it_came_in():
     said = [incoming(ms) for ms in (0, 2000, 4000, 6001)]
     for order in (said, said[::-1], said[2:] + said[:2]):
-        assert lanes.together(order) == said[:3]
-    assert lanes.together([]) == []
+        assert messages.take_turn(order) == said[:3]
+    assert messages.take_turn([]) == []
 
 
 def test_another_person_ends_a_turn():
     said = [incoming(0), incoming(1, author=2), incoming(2)]
-    assert lanes.together(said) == said[:1]
+    assert messages.take_turn(said) == said[:1]
 
 
 def test_a_turn_is_never_longer_or_of_more_messages_than_set():
-    assert len(lanes.together(incoming(n) for n in range(100))) == lanes.MOST
-    half = "x" * (lanes.LONGEST // 2)
-    assert len(lanes.together(incoming(n, text=half) for n in range(3))) == 2
+    assert len(messages.take_turn(incoming(n) for n in range(100))) == messages.MOST
+    half = "x" * (messages.LONGEST // 2)
+    assert len(messages.take_turn(incoming(n, text=half) for n in range(3))) == 2
     assert (
-        len(lanes.together(incoming(n, text=half * 3) for n in range(3))) == 1
+        len(messages.take_turn(incoming(n, text=half * 3) for n in range(3))) == 1
     )  # one is always taken
 
 
 def test_the_text_of_a_turn_is_its_messages_lines_and_what_is_to_be_known_of_files():
     assert (
-        lanes.text([incoming(text="a\nb"), incoming(text=""), incoming(text="c")], ["d is gone"])
+        messages.turn_text(
+            [incoming(text="a\nb"), incoming(text=""), incoming(text="c")], ["d is gone"]
+        )
         == "a\nb\nc\n(d is gone)"
     )
-    assert lanes.text([incoming(text="")]) == ""
+    assert messages.turn_text([incoming(text="")]) == ""
 
 
 # --- names
@@ -299,29 +302,29 @@ def workspace(home):
 
 
 def test_an_answer_of_nothing_has_no_part(home):
-    assert delivery.parts(home, "") == [] == delivery.parts(home, "\n \n")
+    assert parts.split_answer(home, "") == [] == parts.split_answer(home, "\n \n")
 
 
 def test_a_short_answer_is_one_part_and_its_files_go_with_it(home, workspace):
-    assert delivery.parts(home, "hello") == [delivery.Part("hello")]
-    assert delivery.parts(home, "see [a](a.txt)") == [
-        delivery.Part("see a", (os.path.join(os.path.realpath(workspace), "a.txt"),))
+    assert parts.split_answer(home, "hello") == [parts.AnswerPart("hello")]
+    assert parts.split_answer(home, "see [a](a.txt)") == [
+        parts.AnswerPart("see a", (os.path.join(os.path.realpath(workspace), "a.txt"),))
     ]
 
 
 def test_ten_messages_are_messages_and_more_are_a_file(home, workspace):
     line = "x" * 1999
-    assert delivery.parts(home, "\n".join([line] * 10)) == [delivery.Part(line)] * 10
+    assert parts.split_answer(home, "\n".join([line] * 10)) == [parts.AnswerPart(line)] * 10
     text = "\n".join([line] * 11)
-    assert delivery.parts(home, text) == [
-        delivery.Part(line),
-        delivery.Part("(the whole answer is in the file)", (), text),
+    assert parts.split_answer(home, text) == [
+        parts.AnswerPart(line),
+        parts.AnswerPart("(the whole answer is in the file)", (), text),
     ]
 
 
 def test_a_link_in_a_block_that_is_never_closed_stays(home, workspace):
     text = "[a](a.txt)\n```\n[b](b.txt)\n~~~\n[b](b.txt)"
-    assert attachments.named(home, text) == (
+    assert attachments.extract_files(home, text) == (
         "a\n```\n[b](b.txt)\n~~~\n[b](b.txt)",
         [os.path.realpath(os.path.join(workspace, "a.txt"))],
     )
@@ -329,15 +332,18 @@ def test_a_link_in_a_block_that_is_never_closed_stays(home, workspace):
 
 def test_a_file_named_twice_goes_once_and_is_counted_once(home, workspace, monkeypatch):
     monkeypatch.setattr(attachments, "OUTGOING", 10)
-    found = attachments.named(home, "[a](a.txt) [a](./a.txt) [b](b.txt) [a](a.txt)")
+    found = attachments.extract_files(home, "[a](a.txt) [a](./a.txt) [b](b.txt) [a](a.txt)")
     assert found.text == "a a b a" and len(found.files) == 2
     monkeypatch.setattr(attachments, "OUTGOING", 9)
-    assert attachments.named(home, "[a](a.txt) [b](b.txt)").text == "a b (not attached: 0.0 MB)"
+    assert (
+        attachments.extract_files(home, "[a](a.txt) [b](b.txt)").text
+        == "a b (not attached: 0.0 MB)"
+    )
 
 
 def test_text_that_is_no_unicode_can_be_posted(home):
-    assert delivery.parts(home, "half of an emoji: \ud83d") == [
-        delivery.Part("half of an emoji: ?")
+    assert parts.split_answer(home, "half of an emoji: \ud83d") == [
+        parts.AnswerPart("half of an emoji: ?")
     ]
 
 
@@ -350,7 +356,7 @@ def test_nothing_but_the_folders_that_may_go_goes(tmp_path_factory, text):
     for path in (os.path.join(home.workspace, "b"), home.path("b"), home.path(".env")):
         with open(path, "w") as file:
             file.write("x")
-    found = attachments.named(home, text)
+    found = attachments.extract_files(home, text)
     assert set(found.files) <= {os.path.realpath(os.path.join(home.workspace, "b"))}
     if not found.files:
         assert found.text == text
@@ -362,72 +368,80 @@ def test_nothing_but_the_folders_that_may_go_goes(tmp_path_factory, text):
 GIVEN = {"DISCORD_TOKEN": "abc.def", "DISCORD_CHANNEL_ID": "123", "DISCORD_API_BASE": ""}
 
 
-def presence(allow="1, 2 3", **given):
-    return whose.presence(GIVEN | given, {"relay.allow": allow})
+def read(allow="1, 2 3", **given):
+    return identity.read_identity(GIVEN | given, {"relay.allow": allow})
 
 
-def test_a_presence_is_read_from_settings():
-    assert presence() == whose.Presence("abc.def", 123, frozenset({1, 2, 3}), "")
-    assert (
-        presence(DISCORD_API_BASE="http://127.0.0.1:1/api/v10").api == "http://127.0.0.1:1/api/v10"
-    )
+def test_an_identity_is_read_from_settings():
+    assert read() == identity.BotIdentity("abc.def", 123, frozenset({1, 2, 3}), "")
+    assert read(DISCORD_API_BASE="http://127.0.0.1:1/api/v10").api == "http://127.0.0.1:1/api/v10"
 
 
 @pytest.mark.parametrize("given, says", [
-    ({"DISCORD_TOKEN": ""}, "DISCORD_TOKEN is missing"), ({"DISCORD_TOKEN": "a b"}, "is no token"), ({"DISCORD_TOKEN": "a\nb"}, "is no token"),
-    ({"DISCORD_CHANNEL_ID": ""}, "DISCORD_CHANNEL_ID is missing"), ({"DISCORD_CHANNEL_ID": "#agent"}, "'#agent' is no channel"),
-    ({"DISCORD_CHANNEL_ID": "١٢٣"}, "is no channel"), ({"allow": ""}, "names nobody"), ({"allow": "ada"}, "'ada' is no user"),
-    ({"allow": "1,ada#0001"}, "is no user"), ({"DISCORD_API_BASE": "discord.com"}, "is no address"),
-    ({"DISCORD_API_BASE": "https://x/api?y"}, "is no address"),
+    ({"DISCORD_TOKEN": ""}, "DISCORD_TOKEN is missing"), ({"DISCORD_TOKEN": "a b"}, "is not a token"), ({"DISCORD_TOKEN": "a\nb"}, "is not a token"),
+    ({"DISCORD_CHANNEL_ID": ""}, "DISCORD_CHANNEL_ID is missing"), ({"DISCORD_CHANNEL_ID": "#agent"}, "'#agent' is not a channel id"),
+    ({"DISCORD_CHANNEL_ID": "١٢٣"}, "is not a channel id"), ({"allow": ""}, "names nobody"), ({"allow": "ada"}, "'ada' is not a user id"),
+    ({"allow": "1,ada#0001"}, "is not a user id"), ({"DISCORD_API_BASE": "discord.com"}, "is not a URL"),
+    ({"DISCORD_API_BASE": "https://x/api?y"}, "is not a URL"),
 ])  # fmt: skip
 def test_what_is_missing_or_wrong_is_said_and_the_token_is_not(given, says):
     with pytest.raises(Misconfigured, match=says) as raised:
-        presence(**given)
+        read(**given)
     assert "abc.def" not in str(raised.value)
 
 
 def test_there_is_one_relay_of_a_home(home):
-    with whose.only_one(home), pytest.raises(Busy, match="running already"), whose.only_one(home):
+    with (
+        identity.hold_lock(home),
+        pytest.raises(Busy, match="running already"),
+        identity.hold_lock(home),
+    ):
         pass
-    with whose.only_one(home):
+    with identity.hold_lock(home):
         pass
 
 
 # --- signs of life
 
 
-def test_a_cursor_is_kept(home, ledger):
-    own = life.Life(home, ledger)
-    assert own.cursor is None
-    own.keep_cursor(42)
-    assert life.Life(home, ledger).cursor == 42
+def test_a_cursor_is_kept(home):
+    own = Cursor(home)
+    assert own.id is None
+    own.move(42)
+    assert Cursor(home).id == 42
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"cursor":"x"}', "\x00"])
-def test_a_cursor_that_cannot_be_read_is_none(home, ledger, content):
+def test_a_cursor_that_cannot_be_read_is_none(home, content):
     files.make_folder(home.path("relay"))
     with open(home.path("relay", "cursor.json"), "w") as file:
         file.write(content)
-    assert life.Life(home, ledger).cursor is None
+    assert Cursor(home).id is None
 
 
-def test_a_relay_is_alive_as_long_as_the_gateway_answers(home, ledger):
-    assert life.sign(home, NOW) is None
-    life.Life(home, ledger).beat()
+def test_a_relay_is_alive_as_long_as_the_gateway_answers(home):
+    assert presence.read_sign(home, NOW) is None
+    presence.Presence(home).beat()
     os.utime(home.path("relay", "alive"), (NOW / 1000 - 149, NOW / 1000 - 149))
-    assert str(life.sign(home, NOW)) == "alive: the gateway last answered 2 min ago"
-    assert str(life.sign(home, NOW + 2000)) == "not alive: the gateway last answered 3 min ago"
-    assert life.sign(home, NOW - 10**6).silence == 0  # a clock that was set back
+    assert str(presence.read_sign(home, NOW)) == "alive: the gateway last answered 2 min ago"
+    assert (
+        str(presence.read_sign(home, NOW + 2000))
+        == "not alive: the gateway last answered 3 min ago"
+    )
+    assert presence.read_sign(home, NOW - 10**6).silence == 0  # a clock that was set back
     for nobody in ("2026-01-30T14:23:55Z 99999999\n", "\n", "x y\n"):
         with open(home.path("relay", "alive"), "w") as file:
             file.write(nobody)
-        assert str(life.sign(home, NOW)).startswith("not running: ")
+        assert str(presence.read_sign(home, NOW)).startswith("not running: ")
 
 
-def test_a_stranger_is_told_of_once_and_a_crowd_is_not_remembered(home, ledger):
-    own = life.Life(home, ledger)
-    assert [own.stranger(n) for n in (1, 1, 2)] == [True, False, True]
-    assert sum(own.stranger(n) for n in range(5000)) == life.STRANGERS - 2
+def test_a_stranger_is_told_of_once_and_a_crowd_is_not_remembered():
+    told = []
+    allowed = identity.AllowList(frozenset({7}), told.append)
+    assert [allowed.admits(n) for n in (1, 1, 2, 7)] == [False, False, False, True]
+    assert told == [f"user {n} is not in relay.allow, and is ignored" for n in (1, 2)]
+    assert not any(allowed.admits(n) for n in range(10, 5000))
+    assert len(told) == identity.STRANGERS
 
 
 @pytest.mark.parametrize(
@@ -442,7 +456,7 @@ def test_a_stranger_is_told_of_once_and_a_crowd_is_not_remembered(home, ledger):
     ],
 )
 def test_a_span_is_said_in_one_unit(seconds, text):
-    assert life.span(seconds) == text
+    assert presence.span(seconds) == text
 
 
 @given(st.integers(NOW, NOW + 10**12), st.integers(0, 2**22 - 1))

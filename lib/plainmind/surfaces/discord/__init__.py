@@ -1,4 +1,6 @@
-"""The agent's presence in one Discord channel and its threads: messages in, a process for each turn, answers out.
+"""The agent's presence in one Discord channel and its threads: messages in, a process for each
+turn, answers out.
 
-It holds no intelligence and no memory. What it must not forget is in its ledger; killed at any time, it goes on from there.
+It holds no intelligence and no memory. What it must not forget is in its ledger; killed at any
+time, it goes on from there.
 """

@@ -1,8 +1,9 @@
 """Files that come with messages, and files that go with answers.
 
-What comes is kept on receipt, for Discord's addresses expire: images in raw/images/, the rest in relay/files/, under names of ours,
-by what they are and not by what they are called. What goes is named by the agent in its answer as a markdown link; only
-files below its workspace and those folders go, whatever the link says.
+What comes is kept on receipt, for Discord's addresses expire: images in raw/images/, the rest in
+relay/files/, under names of ours, by what they are and not by what they are called. What goes is
+named by the agent in its answer as a markdown link; only files below its workspace and those
+folders go, whatever the link says.
 """
 
 import asyncio
@@ -30,29 +31,33 @@ _IMAGES = {
 }
 # code in a line is left as it is
 _LINK = re.compile(
-    r"(?P<code>`+)(?!`).*?(?<!`)(?P=code)(?!`)|!?\[(?P<label>[^\]\n]{0,200})\]\(<?(?P<path>[^()<>\n]{1,1000})>?\)"
+    r"(?P<code>`+)(?!`).*?(?<!`)(?P=code)(?!`)"
+    r"|!?\[(?P<label>[^\]\n]{0,200})\]\(<?(?P<path>[^()<>\n]{1,1000})>?\)"
 )
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
 def image_ending(head: bytes) -> str:
-    """The ending for an image by its first bytes, '' for what is none."""
+    """The ending for an image by its first bytes, '' for what is not one."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return ".webp"
     return next((ending for magic, ending in _IMAGES.items() if head.startswith(magic)), "")
 
 
 def safe_name(name: str) -> str:
-    """What a stranger called a file, as a part of a file's name: no path, no dot in front, nothing a shell minds."""
+    """What a stranger called a file, as a part of a file's name: no path, no dot in front, nothing
+    a shell minds."""
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("\\", "/").rpartition("/")[2]).strip(".-")
     stem, ending = os.path.splitext(kept)
     return stem[:60] + ending[:12] or "file"
 
 
 async def keep(home: Home, message: Incoming) -> tuple[list[str], list[str]]:
-    """Download what came with a message: the paths, and why what is missing is. Done again, it is the same files.
+    """Download what came with a message: the paths, and why what is missing is. Done again, it is
+    the same files.
 
-    Raises Unavailable-like errors of the network (aiohttp.ClientError, TimeoutError, OSError) when it may work later.
+    Raises Unavailable-like errors of the network (aiohttp.ClientError, TimeoutError, OSError) when
+    it may work later.
     """
     paths, notes = [], []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session:
@@ -100,19 +105,20 @@ def _store(home: Home, name: str, data: bytes) -> str:
     return path
 
 
-class Named(NamedTuple):
+class LinkedAnswer(NamedTuple):
     """An answer with the files it names taken out of it: they go with it."""
 
     text: str
     files: list[str]
 
 
-def named(home: Home, text: str, most: int = MOST) -> Named:
-    """The files that an answer's links name, so many at most. A link to anything else stays as it is."""
+def extract_files(home: Home, text: str, most: int = MOST) -> LinkedAnswer:
+    """The files that an answer's links name, so many at most. A link to anything else stays as it
+    is."""
     paths: list[str] = []
     room = OUTGOING
 
-    def found(match: re.Match[str]) -> str:
+    def take_out(match: re.Match[str]) -> str:
         nonlocal room
         path = None if match["code"] else _outgoing(home, match["path"].strip())
         try:
@@ -123,7 +129,7 @@ def named(home: Home, text: str, most: int = MOST) -> Named:
         label = match["label"] or os.path.basename(path)
         if path not in paths and (size > room or len(paths) == most):
             why = f"{size / 1e6:.1f} MB" if size > room else f"more than {most}"
-            return f"{match['label'] or os.path.basename(path)} (not attached: {why})"
+            return f"{label} (not attached: {why})"
         if path not in paths:
             paths.append(path)
             room -= size
@@ -134,8 +140,8 @@ def named(home: Home, text: str, most: int = MOST) -> Named:
         fence = _FENCE.match(line)
         if fence and (not fenced or fence[1] == fenced):
             fenced = "" if fenced else fence[1]
-        lines.append(line if fenced or fence else _LINK.sub(found, line))
-    return Named("\n".join(lines), paths)
+        lines.append(line if fenced or fence else _LINK.sub(take_out, line))
+    return LinkedAnswer("\n".join(lines), paths)
 
 
 def _outgoing(home: Home, link: str) -> str | None:

@@ -1,10 +1,11 @@
 """The connection to Discord's gateway: discord.py's client, with a loop of ours around its socket.
 
-discord.py's own loop waits for nothing between connections that are accepted and closed, ends by an event it cannot read, and by a
-first connection that is refused. Here each of these is a connection that has ended: the next one is paced, and
-resumes the session where there is one.
+discord.py's own loop waits for nothing between connections that are accepted and closed, ends by an
+event it cannot read, and by a first connection that is refused. Here each of these is a connection
+that has ended: the next one is paced, and resumes the session where there is one.
 
-Owns when to connect, identify, resume and give up, and the sign of life. Refuses to know what messages say.
+Owns when to connect, identify, resume and give up, and the sign of life. Refuses to know what
+messages say.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import discord
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 from discord.http import Route
 
-from ...ground import chance, clock
+from ...ground import backoff, chance, clock
 from ...ground.errors import Misconfigured
 from .pace import Identifications, Pace
 
@@ -28,7 +29,8 @@ FATAL = {
     4011: "the bot is in too many servers for one connection",
     4012: "this version of Discord's gateway is no longer served; update plainmind",
     4013: "Discord does not know an intent",
-    4014: "the bot may not read messages; switch on 'Message Content Intent' of the bot in Discord's developer portal",
+    4014: "the bot may not read messages; switch on 'Message Content Intent' of the bot in "
+    "Discord's developer portal",
 }
 HELLO = 20.0  # seconds until the gateway has said hello
 SILENCE = 2.5  # intervals without an answer to a heartbeat after which the connection is dead
@@ -45,7 +47,9 @@ class Socket(DiscordWebSocket):
         super().__init__(socket, loop=loop)
         self.born = self.acknowledged = clock.monotonic()
         self._told = self.latency
-        self.closed_with = 0  # the code the gateway closed it with; the library forgets it when the other end hangs up at once
+        # the code the gateway closed it with; the library forgets it when the other end hangs up at
+        # once
+        self.closed_with = 0
         self._receive, socket.receive = socket.receive, self._hear  # type: ignore[method-assign]
         self.owner.newest = self  # from_client gives it back only when the gateway has said hello
 
@@ -79,7 +83,8 @@ class Socket(DiscordWebSocket):
 
 
 class Connection(discord.Client):
-    """A client that stays connected. `say` tells a person; `alive` is called when the gateway has answered a heartbeat."""
+    """A client that stays connected. `say` tells a person; `alive` is called when the gateway has
+    answered a heartbeat."""
 
     def __init__(
         self,
@@ -96,12 +101,14 @@ class Connection(discord.Client):
             max_ratelimit_timeout=60.0,
         )
         self.identifications, self.say, self.alive = identifications, say, alive
-        self._request, self.http.request = self.http.request, self._ask  # type: ignore[method-assign]
+        self._request = self.http.request
+        self.http.request = self._ask  # type: ignore[method-assign]
         self.pace = Pace()
         self.connected = False  # READY or RESUMED has come, and nothing has ended it
         self.connections = 0
         self.newest: Socket | None = None
         self._sockets: type[Socket] = type("Socket", (Socket,), {"owner": self})
+        self.tree: Any = None  # the slash commands, for those who answer them
         self._session: dict[str, Any] = {}  # what the next connection resumes
 
     @property
@@ -109,7 +116,8 @@ class Connection(discord.Client):
         return self.ws if isinstance(self.ws, Socket) else None
 
     async def _ask(self, *arguments: Any, **options: Any) -> Any:
-        """A request. One that is given up while Discord wants quiet from all would leave the others waiting for ever."""
+        """A request. One that is given up while Discord wants quiet from all would leave the others
+        waiting for ever."""
         try:
             return await self._request(*arguments, **options)
         except asyncio.CancelledError:
@@ -117,12 +125,13 @@ class Connection(discord.Client):
             raise
 
     async def connect(self, *, reconnect: bool = True) -> None:
-        """Stay connected until the client is closed. Misconfigured when trying again can be of no use."""
+        """Stay connected until the client is closed. Misconfigured when trying again can be of no
+        use."""
         while not self.is_closed():
-            wait = self.pace.wait(chance.draw(1)[0] / 256)
+            wait = self.pace.wait(chance.draw_fraction())
             if self.pace.failures > 3:
                 self.say(f"connecting again in {wait:.0f} s")
-            await asyncio.sleep(wait)
+            await backoff.sleep_async(wait)
             started = clock.monotonic()
             why = await self._one()
             self.connected = False
@@ -166,9 +175,8 @@ class Connection(discord.Client):
             return f"{type(error).__name__}: {error}"
         except (Misconfigured, asyncio.CancelledError):
             raise
-        except (
-            Exception
-        ) as error:  # an event that discord.py cannot read: the ones after it are what matters
+        # an event that discord.py cannot read: the ones after it are what matters
+        except Exception as error:
             self._remember(True)
             return f"an event that cannot be read ({type(error).__name__}: {error})"
         finally:
@@ -198,7 +206,7 @@ class Connection(discord.Client):
         await asyncio.to_thread(self.identifications.count, clock.system_now())
 
     async def _poll(self) -> None:
-        """The next event; TimeoutError when the gateway lives no more."""
+        """The next event; TimeoutError when the gateway is dead."""
         socket = self.socket
         assert socket
         poll = asyncio.ensure_future(socket.poll_event())
@@ -226,7 +234,8 @@ class Connection(discord.Client):
             self._session = {}
 
     async def _drop(self) -> None:
-        """Close what is left of a connection: a socket that was never said hello to is known to nobody else."""
+        """Close what is left of a connection: a socket that was never said hello to is known to
+        nobody else."""
         if socket := self.newest:
             if socket._keep_alive:
                 socket._keep_alive.stop()

@@ -1,7 +1,8 @@
-"""What was said while the relay was away: the channel and all of its threads, archived ones too, after a point in time.
+"""What was said while the relay was away: the channel and all of its threads, archived ones too,
+after a point in time.
 
-Ids are made of the time, so one number, the cursor, says what has been seen, wherever it was said. Refuses to know which of
-it matters.
+Ids are made of the time, so one number, the cursor, says what has been seen, wherever it was said.
+Refuses to know which of it matters.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from typing import Any
 import discord
 
 from . import snowflake
-from .delivery import Post, Refused
+from .requests import Refused, Requests
 
 PAGE = 100  # messages of one request
 ATTEMPTS = 5
@@ -19,22 +20,23 @@ ATTEMPTS = 5
 Take = Callable[[list[discord.Message]], Awaitable[None]]
 
 
-class History:
+class ChannelHistory:
     """The past of one channel. `take` gets messages page by page, each place's in order."""
 
-    def __init__(self, client: discord.Client, post: Post, channel: int):
-        self.client, self.post, self.channel = client, post, channel
+    def __init__(self, client: discord.Client, requests: Requests, channel: int):
+        self.client, self.requests, self.channel = client, requests, channel
 
     async def newest(self) -> int:
         """The id of the newest message there is, in the channel and its threads; 0 for none."""
-        found = await self._asked(lambda: self._page(self.channel, None), "the newest message")
+        found = await self._ask(lambda: self._page(self.channel, None), "the newest message")
         newest = found[-1].id if found else 0
         return max(
             [newest, *(thread.last_message_id or 0 for thread in await self._threads(newest))]
         )
 
     async def missed(self, cursor: int, take: Take) -> None:
-        """All that was said after the cursor. What the network refuses raises, and part of it may have been taken."""
+        """All that was said after the cursor. What the network refuses raises, and part of it may
+        have been taken."""
         await self._after(self.channel, cursor, take)
         for thread in await self._threads(cursor):
             await self._after(thread.id, cursor, take)
@@ -42,16 +44,14 @@ class History:
     async def starter(self, thread: int) -> discord.Message | None:
         """The message that a thread was made from: it has the thread's id."""
         try:
-            return await self._asked(
-                lambda: self._one(thread), "the message a thread was made from"
-            )
+            return await self._ask(lambda: self._one(thread), "the message a thread was made from")
         except Refused:  # a thread can be made from nothing
             return None
 
     async def parent(self, channel: int) -> int:
-        """The channel a thread belongs to, 0 for what is no thread of ours to see."""
+        """The channel a thread belongs to, 0 for a thread that we may not see."""
         try:
-            found: Any = await self._asked(
+            found: Any = await self._ask(
                 lambda: self.client.http.get_channel(channel), "a thread's channel"
             )
         except Refused:
@@ -60,7 +60,7 @@ class History:
 
     async def _after(self, place: int, cursor: int, take: Take) -> None:
         try:
-            while page := await self._asked(
+            while page := await self._ask(
                 partial(self._page, place, cursor), f"the messages of {place}"
             ):
                 await take(page)
@@ -73,14 +73,14 @@ class History:
 
     async def _threads(self, cursor: int) -> list[discord.Thread]:
         """Threads in which something may have been said after the cursor."""
-        channel: Any = await self._asked(
+        channel: Any = await self._ask(
             lambda: self.client.fetch_channel(self.channel), "the channel"
         )
-        active = await self._asked(channel.guild.active_threads, "the active threads")
+        active = await self._ask(channel.guild.active_threads, "the active threads")
         found = [t for t in active if t.parent_id == self.channel]
         for private in (False, True):
             try:
-                found += await self._asked(
+                found += await self._ask(
                     partial(self._archived, channel, private, cursor), "the archived threads"
                 )
             except Refused:  # private ones are not for every bot
@@ -93,9 +93,8 @@ class History:
         found = []
         async for thread in channel.archived_threads(private=private, joined=private, limit=None):
             archived = int(thread.archive_timestamp.timestamp() * 1000)
-            if not private and archived < snowflake.instant(
-                cursor
-            ):  # public ones come newest first
+            # public ones come newest first
+            if not private and archived < snowflake.instant(cursor):
                 break
             found.append(thread)
         return found
@@ -114,5 +113,5 @@ class History:
     async def _one(self, id: int) -> discord.Message:
         return await self.client.get_partial_messageable(self.channel).fetch_message(id)
 
-    async def _asked(self, work: Callable[[], Awaitable[Any]], what: str) -> Any:
-        return await self.post.patiently(work, what, ATTEMPTS)
+    async def _ask(self, work: Callable[[], Awaitable[Any]], what: str) -> Any:
+        return await self.requests.ask(work, what, ATTEMPTS)

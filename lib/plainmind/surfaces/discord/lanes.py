@@ -1,38 +1,149 @@
-"""Which messages make the next turn of a context. Pure.
+"""Turns, one after the other in each context, and at once in different ones.
 
-One turn at a time in a context, first in first out; contexts know nothing of each other. What one person sent in
-one go is one turn.
+Owns the order: which messages make a turn, when it may begin, that its answer is in the ledger
+before it is posted, and what is given up. How a turn is tried is attempts' affair, how its answer
+gets there the outbox's.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from weakref import WeakValueDictionary
 
-from . import snowflake
-from .ledger import Incoming
-
-APART = 2000  # ms between messages that go together, at most
-MOST = 20  # messages of one turn
-LONGEST = 32_000  # characters of one turn
-
-
-def together(waiting: Iterable[Incoming]) -> list[Incoming]:
-    """The messages of one context's next turn: the first, and those of the same person right after it."""
-    chosen: list[Incoming] = []
-    size = 0
-    for message in sorted(waiting, key=lambda m: m.id):
-        size += len(message.text)
-        if chosen and (
-            message.author_id != chosen[-1].author_id
-            or snowflake.instant(message.id) - snowflake.instant(chosen[-1].id) > APART
-            or size > LONGEST
-            or len(chosen) == MOST
-        ):
-            break
-        chosen.append(message)
-    return chosen
+from ...ground import clock
+from .attempts import FAILED, Attempts, HandedBack
+from .inbox import Inbox
+from .ledger import Incoming, PendingTurn, answered
+from .messages import take_turn
+from .outbox import Outbox
+from .presence import LastTurn
+from .services import Services
+from .typing_sign import TypingSign
 
 
-def text(messages: Iterable[Incoming], notes: Iterable[str] = ()) -> str:
-    """What is said in a turn: the messages' lines, then what is to be known of their attachments."""
-    return "\n".join(
-        [*(message.text for message in messages if message.text), *(f"({note})" for note in notes)]
-    )
+class Lanes:
+    """`ending` is set when nothing new may begin."""
+
+    def __init__(self, services: Services, ending: asyncio.Event):
+        self.services, self.ending = services, ending
+        self.ledger = services.ledger
+        self.inbox, self.outbox = Inbox(services, self.wake), Outbox(services)
+        self.slots = asyncio.Semaphore(services.settings["relay.concurrency"])
+        self.lanes: dict[str, asyncio.Task[None]] = {}
+        self.attempts: dict[str, Attempts] = {}
+        self.running = 0  # of them, those that have a slot
+        self._gates: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def wake(self, context: str) -> None:
+        """There is something to answer in a context."""
+        if context not in self.lanes and not self.ending.is_set():
+            task = self.services.in_background(self._run_lane(context))
+            self.lanes[context] = task
+            task.add_done_callback(partial(self._end_lane, context))
+
+    def _end_lane(self, context: str, lane: asyncio.Task[None]) -> None:
+        del self.lanes[context]
+        failed = lane.cancelled() or lane.exception()
+        # something may have come in the last moment
+        if not failed and context in self.ledger.waiting and self.inbox.caught_up.is_set():
+            self.wake(context)
+
+    async def _run_lane(self, context: str) -> None:
+        """The turns of one context, one after the other, until there is nothing to answer."""
+        while True:
+            await self.inbox.caught_up.wait()
+            turn = self.ledger.unfinished(context)
+            of = turn.of if turn else take_turn(self.ledger.waiting.get(context, {}).values())
+            if not of or self.ending.is_set():
+                return
+            try:
+                await self._take(turn, of)
+            except HandedBack:
+                return
+
+    async def _take(self, turn: PendingTurn | None, of: list[Incoming]) -> None:
+        if turn is None or turn.text is None:
+            async with self._gate(of[0].context):
+                await self._answer(of)
+        await self.outbox.deliver(self.ledger.turns[of[-1].id])
+
+    async def _answer(self, of: list[Incoming]) -> None:
+        """Take the turn, and have its answer in the ledger."""
+        services, context, started = self.services, of[0].context, clock.monotonic()
+        typing = TypingSign(services.client, of[0].channel, services.settings["relay.timeout"])
+        attempts = Attempts(
+            services.suite,
+            services.settings["relay.turn"],
+            services.writer,
+            services.say,
+            partial(self._slot, typing),
+        )
+        self.attempts[context] = attempts
+        try:
+            await self.inbox.await_attachments(of)
+            kept = [self.ledger.kept[m.id] for m in of if m.id in self.ledger.kept]
+            await services.log.start_thread(context)
+            answer = await attempts.answer(
+                of,
+                [path for one in kept for path in one.files],
+                [note for one in kept for note in one.notes],
+            )
+        finally:
+            typing.end()
+            del self.attempts[context]
+        if answer.how == FAILED:
+            await self.outbox.write_off(of, answer.text)
+        services.presence.last_turn = LastTurn(
+            clock.system_now(), clock.monotonic() - started, context, answer.how
+        )
+        await services.writer.write(answered(of[-1].id, answer.text, answer.how))
+
+    def _gate(self, context: str) -> asyncio.Lock:
+        return self._gates.setdefault(context, asyncio.Lock())
+
+    @asynccontextmanager
+    async def hold(self, context: str) -> AsyncIterator[bool]:
+        """No turn begins in a context meanwhile, and one that runs is stopped; yields whether there
+        was one."""
+        gate = self._gate(context)
+        next_in_line = asyncio.create_task(gate.acquire())
+        await asyncio.sleep(0)  # in line before the lane's next turn
+        stopped = await self.stop(context)
+        await next_in_line
+        try:
+            yield stopped
+        finally:
+            gate.release()
+
+    @asynccontextmanager
+    async def _slot(self, typing: TypingSign) -> AsyncIterator[None]:
+        """One of the slots for turns. From the first on it shows that an answer is being made, also
+        between two attempts."""
+        async with self.slots:
+            typing.begin()
+            self.running += 1
+            try:
+                yield
+            finally:
+                self.running -= 1
+
+    async def leave(self, patience: float) -> None:
+        """Let turns end that do so within so many seconds; have the others handed back."""
+        if running := list(self.lanes.values()):
+            await asyncio.wait(running, timeout=patience)
+        await asyncio.gather(
+            *(attempts.hand_back() for attempts in list(self.attempts.values())),
+            return_exceptions=True,
+        )
+        if running := list(self.lanes.values()):
+            await asyncio.wait(running, timeout=1)
+        for task in (*self.lanes.values(), *self.inbox.fetching.values()):
+            task.cancel()
+
+    async def stop(self, context: str) -> bool:
+        """Stop the turn that runs or waits in a context; whether there was one."""
+        attempts = self.attempts.get(context)
+        if attempts:
+            await attempts.stop()
+        return attempts is not None

@@ -2,16 +2,17 @@
 
     {"did":"received","message":{…}}              it is here, and will be answered
     {"did":"kept","id":…,"files":[…],"notes":[…]} what was attached to it is on disk, or why not
-    {"did":"began","turn":…,"context":…,"of":[…]} a turn for these messages starts, by the id of the last of them
-    {"did":"returned","turn":…}                   it was broken off because the relay ends: no attempt was used up
+    {"did":"began","turn":…,"context":…,"of":[…]} a turn for these starts, by the id of the last
+    {"did":"returned","turn":…}                   the relay ended: no attempt was used up
     {"did":"answered","turn":…,"text":…,…}        this is to be posted
     {"did":"posting","turn":…,"part":…}           a part of it is being posted
     {"did":"posted","turn":…,"part":…,"id":…}     and there it is
     {"did":"done","of":[…]}                       nothing is left to do for these messages
 
-Each step is on disk before what follows it is done. So a message that was received is answered, whatever is killed; a turn
-that has its answer is not taken again; and only the part that was being posted is in doubt. What is done is kept while
-it could come in once more, that is after the cursor, and left out when the file is compacted.
+Each step is on disk before what follows it is done. So a message that was received is answered,
+whatever is killed; a turn that has its answer is not taken again; and only the part that was being
+posted is in doubt. What is done is kept while it could come in once more, that is after the cursor,
+and left out when the file is compacted.
 
 Refuses to know Discord, and how turns are taken.
 """
@@ -57,14 +58,16 @@ class Incoming(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What became of a message's attachments: paths, and what to say of those that were not kept."""
+    """What became of a message's attachments: paths, and what to say of those that were not
+    kept."""
 
     files: list[str]
     notes: list[str]
 
 
-class Turn:
-    """A turn that began: for which messages, how often it was tried, and how far its answer has been posted."""
+class PendingTurn:
+    """A turn that began: for which messages, how often it was tried, how far its answer is
+    posted."""
 
     def __init__(self, id: int, of: list[Incoming]):
         self.id, self.of = id, of
@@ -84,15 +87,15 @@ class Turn:
 
 
 class Ledger:
-    """The ledger as it stands. `take` changes what is known, `write` what is on disk; steps are made by the functions below."""
+    """The ledger as it stands. `take` changes what is known, `write` what is on disk; the functions
+    below make steps."""
 
     def __init__(self, path: str):
         self.path = path
-        self.waiting: dict[
-            str, dict[int, Incoming]
-        ] = {}  # by context: received, and no turn has begun
+        #: by context: received, and no turn has begun
+        self.waiting: dict[str, dict[int, Incoming]] = {}
         self.kept: dict[int, Kept] = {}
-        self.turns: dict[int, Turn] = {}
+        self.turns: dict[int, PendingTurn] = {}
         self.open: set[int] = set()  # received, and not done
         self.done: set[int] = set()
         self.latest = 0  # the greatest id that came in
@@ -103,9 +106,14 @@ class Ledger:
     def knows(self, id: int) -> bool:
         return id in self.done or id in self.open
 
-    def unfinished(self, context: str) -> Turn | None:
+    def unfinished(self, context: str) -> PendingTurn | None:
         """The turn of a context that began and is not done: there is one at most, after a death."""
         return next((turn for turn in self.turns.values() if turn.context == context), None)
+
+    def unanswered(self, context: str) -> list[Incoming]:
+        """The messages of a context that are not done."""
+        turn = self.unfinished(context)
+        return [*(turn.of if turn else ()), *self.waiting.get(context, {}).values()]
 
     @property
     def contexts(self) -> set[str]:
@@ -123,11 +131,8 @@ class Ledger:
                     self._compacted = int(record["compacted"])
                 else:
                     self.take(record)
-            except (
-                ValueError,
-                TypeError,
-                KeyError,
-            ):  # torn by a crash: what it told was not acted upon
+            # torn by a crash: what it told was not acted upon
+            except (ValueError, TypeError, KeyError):
                 continue
 
     def take(self, record: dict[str, Any]) -> None:
@@ -144,7 +149,7 @@ class Ledger:
         elif did == "began":
             turn = self.turns.get(record["turn"])
             if turn is None:
-                turn = Turn(
+                turn = PendingTurn(
                     record["turn"], [self._begun(record["context"], id) for id in record["of"]]
                 )
                 self.turns[turn.id] = turn
@@ -154,7 +159,7 @@ class Ledger:
         elif turn := self.turns.get(record["turn"]):
             self._go_on(turn, did, record)
 
-    def _go_on(self, turn: Turn, did: str, record: dict[str, Any]) -> None:
+    def _go_on(self, turn: PendingTurn, did: str, record: dict[str, Any]) -> None:
         if did == "returned":
             turn.attempts -= 1
         elif did == "answered":
@@ -184,7 +189,8 @@ class Ledger:
         self.done = {id for id in self.done if id > cursor}
 
     def write(self, records: Iterable[dict[str, Any]]) -> None:
-        """Put steps on disk, with one write. Nothing else of this object is touched: another thread may call it."""
+        """Put steps on disk, with one write. Nothing else of this object is touched: another thread
+        may call it."""
         data = (b"\n" if self._torn else b"") + b"".join(
             stream.encode(stream.json_line(record) + "\n") for record in records
         )
@@ -198,7 +204,7 @@ class Ledger:
         return self._size > max(LEAST, 2 * self._compacted)
 
     def whole(self) -> bytes:
-        """The file as it would be written anew, with what is still to be known."""
+        """The file with nothing but what is still to be known."""
         data = b"".join(
             stream.encode(stream.json_line(record) + "\n") for record in self._records()
         )

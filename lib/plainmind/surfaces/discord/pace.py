@@ -1,21 +1,23 @@
 """How often the relay may connect and identify.
 
-Discord resets the token of a bot that identifies 1,000 times a day, and bans an address that asks too often. discord.py has no
-wait at all between connections that are accepted and closed. Pure, but for the file that remembers a day's identifications.
+Discord resets the token of a bot that identifies 1,000 times a day, and bans an address that asks
+too often. discord.py has no wait at all between connections that are accepted and closed. Pure, but
+for the file that remembers a day's identifications.
 """
 
 import json
 import os
 
 from ...ground import clock, files, stream
+from ...ground.backoff import Backoff
 
-FIRST, LONGEST = 1.0, 60.0  # seconds before the second connection, and at most
+WAITS = Backoff(1.0, 60.0)
 STABLE = 60.0  # seconds after which a connection was a good one
 A_DAY = 200  # identifications
 
 
 class Pace:
-    """The waits between connections: doubled each time, up to half of each taken off, begun anew after a good one."""
+    """The waits between connections, which begin at the shortest again after a good one."""
 
     def __init__(self) -> None:
         self.failures = 0
@@ -26,9 +28,7 @@ class Pace:
 
     def wait(self, jitter: float) -> float:
         """Seconds until the next connection; `jitter` in [0, 1)."""
-        if not self.failures:
-            return 0.0
-        return min(LONGEST, FIRST * 2 ** min(self.failures - 1, 30)) * (1 - jitter / 2)
+        return WAITS.delay(self.failures, jitter)
 
 
 class Identifications:

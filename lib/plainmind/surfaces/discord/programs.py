@@ -17,7 +17,8 @@ GRACE = 4.0  # seconds between asking a process to end and the next, less polite
 
 
 class Outcome(NamedTuple):
-    """What a process printed and how it ended. A signal's number is negative, as subprocess has it."""
+    """What a process printed and how it ended. A signal's number is negative, as subprocess has
+    it."""
 
     code: int
     out: str
@@ -48,17 +49,22 @@ class Suite:
 
     async def start(self, name: str, *arguments: str, given: str = "") -> "Running":
         """Start one, in a session of its own: a Ctrl-C at the relay's terminal is the relay's."""
-        with (
-            tempfile.TemporaryFile() as whole
-        ):  # no pipe: if the relay dies now, a turn must not take half of a message for all
+        # no pipe: if the relay dies now, a turn must not take half of a message for all
+        with tempfile.TemporaryFile() as whole:
             whole.write(stream.encode(given))
             whole.seek(0)
             return Running(
                 await asyncio.create_subprocess_exec(
-                    self.path(name), "--home", self.home, *arguments,
-                    stdin=whole, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+                    self.path(name),
+                    "--home",
+                    self.home,
+                    *arguments,
+                    stdin=whole,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    start_new_session=True,
                 )
-            )  # fmt: skip
+            )
 
     async def run(self, name: str, *arguments: str, given: str = "") -> Outcome:
         try:
@@ -76,7 +82,8 @@ class Running:
         self.over = asyncio.Event()  # it has ended, and so has all that holds its output
 
     async def outcome(self) -> Outcome:
-        """Its outcome, once it has ended. A task that is cancelled meanwhile takes the process with it."""
+        """Its outcome, once it has ended. A task that is cancelled meanwhile takes the process with
+        it."""
         try:
             out, err = await asyncio.gather(_all(self.process.stdout), _all(self.process.stderr))
             code = await self.process.wait()

@@ -1,4 +1,5 @@
-"""Discord's ids, which are made of the time: the greater is the later, wherever it was made. Pure."""
+"""Discord's ids, which are made of the time: the greater is the later, wherever it was made.
+Pure."""
 
 EPOCH = 1_420_070_400_000  # ms since 1970 at which Discord's time begins
 

@@ -1,4 +1,5 @@
-"""The ledger's steps on disk, many of them with one fsync, without the loop waiting for a disk."""
+"""The ledger's steps onto disk, many of them with one fsync, without the loop waiting for a
+disk."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,9 @@ from ...ground import files
 from .ledger import Ledger
 
 
-class Journal:
-    """Writes in the order of the calls. A step is known at once, and on disk when `write` returns."""
+class LedgerWriter:
+    """Writes in the order of the calls. A step is known at once, and on disk when `write`
+    returns."""
 
     def __init__(self, ledger: Ledger):
         self.ledger = ledger
@@ -18,7 +20,8 @@ class Journal:
         self._disk = ThreadPoolExecutor(1, "ledger")
 
     async def write(self, *steps: dict[str, Any]) -> None:
-        """Failure when the disk does not take it; what was not written is known all the same, and the relay must end."""
+        """Failure when the disk does not take it; what was not written is known all the same, and
+        the relay must end."""
         for step in steps:
             self.ledger.take(step)
         written = asyncio.get_running_loop().create_future()
@@ -28,13 +31,12 @@ class Journal:
         await asyncio.shield(written)
 
     async def compact(self) -> None:
-        """Write the ledger anew when it has grown; nothing else is written meanwhile."""
+        """Write the ledger again when it has grown; nothing else is written meanwhile."""
         while self._writing:
             await asyncio.wait([self._writing])
         if self.ledger.large:
-            whole = (
-                self.ledger.whole()
-            )  # what is written from here on comes behind it, by the same thread
+            # what is written from here on comes behind it, by the same thread
+            whole = self.ledger.whole()
             await asyncio.get_running_loop().run_in_executor(self._disk, self.ledger.replace, whole)
 
     async def _write_all(self) -> None:

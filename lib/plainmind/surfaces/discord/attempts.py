@@ -1,7 +1,8 @@
-"""Taking a turn: `agent-turn` as a process of its own, once for each attempt, and what to say when there is no answer.
+"""Taking a turn: `agent-turn` as a process of its own, once for each attempt.
 
-Owns the attempts and their waits. The same message id is never asked twice by agent-turn: an attempt that is made again
-goes on where the last one was, or gets the reply that was logged.
+Owns the attempts, their waits, and what to say when there is no answer. The same message id is
+never asked twice by agent-turn: an attempt that is made again goes on where the last one was, or
+gets the reply that was logged.
 """
 
 import asyncio
@@ -10,21 +11,21 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NamedTuple
 
+from ...ground import backoff
 from ...ground.errors import BUSY, MISCONFIGURED, UNAVAILABLE
-from . import lanes
-from .journal import Journal
 from .ledger import Incoming, began, returned
+from .ledger_writer import LedgerWriter
+from .messages import turn_text
 from .programs import Outcome, Running, Suite
 
 ATTEMPTS = 3
 PAUSES = (5.0, 20.0)  # seconds before the second and the third
 LAST = 2.0  # seconds that a turn has when the relay ends
-ELSEWHERE = (
-    2.0  # seconds before asking again whether a turn that an earlier relay started has ended
-)
+#: seconds before asking again whether a turn that an earlier relay started has ended
+ELSEWHERE = 2.0
 
 #: what is held while a process runs, and not between two attempts
-Busy = Callable[[], AbstractAsyncContextManager[None]]
+Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 ANSWERED, STOPPED, FAILED = "answered", "stopped", "failed"
 
@@ -47,46 +48,39 @@ class Attempts:
         self,
         suite: Suite,
         program: str,
-        journal: Journal,
+        writer: LedgerWriter,
         say: Callable[[str], None],
-        busy: Busy = nullcontext,
+        slot: Slot = nullcontext,
     ):
-        self.suite, self.program, self.journal, self.say, self.busy = (
-            suite,
-            program,
-            journal,
-            say,
-            busy,
-        )
+        self.suite, self.program, self.writer = suite, program, writer
+        self.say, self.slot = say, slot
         self.running: Running | None = None
         self.over = asyncio.Event()  # a person wants no answer any more, or the relay ends
         self.ending = False
 
     async def answer(self, of: list[Incoming], files: list[str], notes: list[str]) -> Answer:
-        """The answer to these messages, or a line that says why there is none. HandedBack when the relay ends before that."""
+        """The answer to these messages, or a line that says why there is none. HandedBack when the
+        relay ends before that."""
         id = of[-1].id
         while True:
-            turn = self.journal.ledger.turns.get(id)
+            turn = self.writer.ledger.turns.get(id)
             if turn and turn.attempts >= ATTEMPTS:
                 return Answer(f"(no answer: {ATTEMPTS} attempts were broken off)", FAILED)
-            async with self.busy():
+            async with self.slot():
                 if self.over.is_set():
                     return self._stopped()
-                await self.journal.write(began(of))
+                await self.writer.write(began(of))
                 outcome = await self._attempt(of, files, notes)
             if self.ending or outcome.code == BUSY:
-                await self.journal.write(returned(id))
+                await self.writer.write(returned(id))
             if self.over.is_set():
                 return self._stopped()
             if outcome.code == 0:
                 text = outcome.out.strip("\n")
-                return (
-                    Answer(text, ANSWERED)
-                    if text.strip()
-                    else Answer("(the agent said nothing)", FAILED)
-                )
+                empty = Answer("(the agent said nothing)", FAILED)
+                return Answer(text, ANSWERED) if text.strip() else empty
             self.say(f"a turn for {of[0].context} ended with {outcome.code}: {outcome.complaint}")
-            attempts = self.journal.ledger.turns[id].attempts
+            attempts = self.writer.ledger.turns[id].attempts
             if outcome.code != BUSY and (
                 attempts >= ATTEMPTS or outcome.code > 0 and outcome.code != UNAVAILABLE
             ):
@@ -98,19 +92,21 @@ class Attempts:
         last = of[-1]
         quoted = next((message.quoted for message in of if message.quoted), "")
         arguments = [
-            f"--context={last.context}", f"--message-id={last.id}", f"--author={last.author}", f"--author-id={last.author_id}",
-            *([f"--reply-to={quoted}"] if quoted else []), *(f"--attach={path}" for path in files), "-",
-        ]  # fmt: skip
+            f"--context={last.context}",
+            f"--message-id={last.id}",
+            f"--author={last.author}",
+            f"--author-id={last.author_id}",
+            *([f"--reply-to={quoted}"] if quoted else []),
+            *(f"--attach={path}" for path in files),
+            "-",
+        ]
         try:
             self.running = await self.suite.start(
-                self.program, *arguments, given=lanes.text(of, notes)
+                self.program, *arguments, given=turn_text(of, notes)
             )
         except OSError as error:
-            return Outcome(
-                MISCONFIGURED,
-                "",
-                f"{self.program}: {self.program} cannot be run: {error.strerror or error}",
-            )
+            what = f"{self.program} cannot be run: {error.strerror or error}"
+            return Outcome(MISCONFIGURED, "", f"{self.program}: {what}")
         try:
             if self.over.is_set():  # it came while the process was started
                 self.running.kill()
@@ -125,7 +121,7 @@ class Attempts:
 
     async def _is_over(self, pause: float) -> bool:
         try:
-            await asyncio.wait_for(self.over.wait(), pause)
+            await asyncio.wait_for(self.over.wait(), backoff.scale(pause))
             return True
         except TimeoutError:
             return False

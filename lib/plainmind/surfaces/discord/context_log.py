@@ -1,0 +1,61 @@
+"""What the relay itself writes to the log of a context, by the suite's mem-append.
+
+Owns that a thread's first event is the message it was made from.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import discord
+
+from ...ground import stream
+from ...ground.errors import BUSY, Failure
+from ...ground.paths import Home
+from .history import ChannelHistory
+from .messages import to_starter_event
+from .places import thread_of
+from .programs import Suite
+from .requests import TROUBLE, describe
+
+BUSY_TRIES = 3  # for the home's lock, which each waits for by itself
+
+
+class ContextLog:
+    def __init__(
+        self,
+        home: Home,
+        suite: Suite,
+        client: discord.Client,
+        history: ChannelHistory,
+        say: Callable[[str], None],
+    ):
+        self.home, self.suite, self.client = home, suite, client
+        self.history, self.say = history, say
+
+    async def append(self, context: str, *events: dict[str, Any]) -> None:
+        """Append events, each once."""
+        await self.start_thread(context)
+        await self._append(context, *events)
+
+    async def _append(self, context: str, *events: dict[str, Any]) -> None:
+        lines = "".join(stream.json_line(event) + "\n" for event in events)
+        for _ in range(BUSY_TRIES):
+            outcome = await self.suite.run(
+                "mem-append", "--jsonl", f"--context={context}", given=lines
+            )
+            if outcome.code != BUSY:
+                break
+        if outcome.code:
+            raise Failure(f"mem-append: {outcome.complaint}", code=outcome.code)
+
+    async def start_thread(self, context: str) -> None:
+        """Log the message a thread was made from: called before anything is logged there."""
+        thread = thread_of(context)
+        if thread is None or self.home.current_window(context):
+            return
+        try:
+            if starter := await self.history.starter(thread):
+                me = self.client.user.id if self.client.user else 0
+                await self._append(context, to_starter_event(starter, context, me))
+        except (Failure, *TROUBLE) as error:
+            self.say(f"the message {context} was made from could not be read: {describe(error)}")

@@ -1,0 +1,92 @@
+"""Who the relay is, where it lives and whom it listens to, as settings say it."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from ...ground import files
+from ...ground.environment import Environment
+from ...ground.errors import Busy, Misconfigured
+from ...ground.paths import Home
+from ...ground.settings import Settings
+
+STRANGERS = 1000  # that are remembered
+
+
+class BotIdentity(NamedTuple):
+    """The bot's token and channel, the users it listens to, whose API it speaks ('' for
+    Discord's)."""
+
+    token: str
+    channel: int
+    allowed: frozenset[int]
+    api: str
+
+
+class AllowList:
+    """Whom the relay listens to. Of each stranger a person is told once."""
+
+    def __init__(self, users: frozenset[int], say: Callable[[str], None]):
+        self.users, self.say = users, say
+        self._strangers: set[int] = set()
+
+    def admits(self, user: int) -> bool:
+        if user in self.users:
+            return True
+        if user not in self._strangers and len(self._strangers) < STRANGERS:
+            self._strangers.add(user)
+            self.say(f"user {user} is not in relay.allow, and is ignored")
+        return False
+
+
+def read_identity(env: Environment, settings: Settings) -> BotIdentity:
+    """Misconfigured, with what to do, when something is missing."""
+    token, channel = env.get("DISCORD_TOKEN").strip(), env.get("DISCORD_CHANNEL_ID").strip()
+    if not token:
+        raise Misconfigured(
+            "DISCORD_TOKEN is missing", cure="put the bot's token into .env of the home"
+        )
+    if not re.fullmatch(r"[!-~]+", token):
+        raise Misconfigured(
+            "DISCORD_TOKEN is not a token", cure="copy it again from Discord's developer portal"
+        )
+    if not _is_id(channel):
+        what = f"'{channel}' is not a channel id" if channel else "DISCORD_CHANNEL_ID is missing"
+        raise Misconfigured(what, cure="put the id of the bot's channel into .env of the home")
+    api = env.get("DISCORD_API_BASE").strip()
+    if api and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", api):
+        raise Misconfigured(
+            "DISCORD_API_BASE is not a URL", cure="write https://HOST/api/v10, or leave it out"
+        )
+    return BotIdentity(token, int(channel), _read_allowed(settings), api)
+
+
+def _read_allowed(settings: Settings) -> frozenset[int]:
+    users = settings["relay.allow"].replace(",", " ").split()
+    if malformed := [user for user in users if not _is_id(user)]:
+        raise Misconfigured(
+            f"relay.allow: '{malformed[0]}' is not a user id",
+            cure="give the number that 'Copy User ID' gives",
+        )
+    if not users:
+        raise Misconfigured(
+            "relay.allow names nobody",
+            cure='write [relay] and allow = "YOUR USER ID" into config.toml',
+        )
+    return frozenset(map(int, users))
+
+
+@contextmanager
+def hold_lock(home: Home) -> Iterator[None]:
+    """The lock of the relay, which nobody waits for. Busy when there is one already."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(files.lock(home.path("relay", "lock"), wait=0))
+        except Busy:
+            raise Busy("a relay of this home is running already") from None
+        yield
+
+
+def _is_id(text: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,20}", text, re.ASCII))

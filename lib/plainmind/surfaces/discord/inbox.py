@@ -1,0 +1,190 @@
+"""What the gateway tells and what history has kept, into the ledger, each message once.
+
+Owns which message is new, late or missed, its attachments, and how far everything has been seen.
+Refuses to know how messages are answered: it wakes whoever does.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import discord
+
+from ...ground import clock
+from . import attachments, snowflake
+from .ledger import Incoming, done, kept, received
+from .messages import is_from_person, to_edit_event, to_event, to_incoming
+from .presence import notify_systemd
+from .requests import TROUBLE, describe
+from .services import Services
+
+BEHIND = 10 * 60_000  # ms that the cursor stays behind the clock, and
+CLOSE = 60_000  # behind the newest message: what comes out of order is not taken for old
+FETCHES = 3  # tries at what came with a message
+
+
+class Inbox:
+    """`wake` is called with a context in which there is something to answer."""
+
+    def __init__(self, services: Services, wake: Callable[[str], None]):
+        self.services, self.wake = services, wake
+        self.ledger, self.writer = services.ledger, services.writer
+        self.arrivals: asyncio.Queue[discord.Message] = asyncio.Queue()
+        self.fetching: dict[int, asyncio.Task[None]] = {}
+        self.caught_up = asyncio.Event()  # no turn begins while older messages may still come
+        self.whole = False  # all that was said since the cursor is in the ledger
+        self.taking, self.catching_up = asyncio.Lock(), asyncio.Lock()
+
+    def listen(self, report: Callable[[str], None]) -> None:
+        """Have the client tell what happens; `report` is called with what raised meanwhile."""
+        client = self.services.client
+
+        async def on_message(message: discord.Message) -> None:
+            self.arrivals.put_nowait(message)
+
+        async def on_connect() -> None:
+            client.connected = True
+            self.caught_up.clear()  # nothing is answered before what is older than it
+
+        async def on_ready() -> None:
+            self._begin_session()
+
+        async def on_resumed() -> None:
+            client.connected = True
+            self._begin_session()
+
+        async def on_raw_message_edit(payload: discord.RawMessageUpdateEvent) -> None:
+            await self._log_edit(payload)
+
+        async def on_error(event: str, *_: object, **__: object) -> None:
+            report(event)
+
+        for handler in (
+            on_message, on_connect, on_ready, on_resumed, on_raw_message_edit, on_error,
+        ):  # fmt: skip
+            setattr(client, handler.__name__, handler)
+
+    async def receive(self) -> None:
+        """Messages as the gateway tells them, in order, as many at once as have come."""
+        while True:
+            batch = [await self.arrivals.get()]
+            while not self.arrivals.empty():
+                batch.append(self.arrivals.get_nowait())
+            try:
+                await self.take_in(batch, live=True)
+            # whose thread it is could not be asked; history tells it again
+            except TROUBLE as error:
+                self.services.say(f"a message could not be taken in: {describe(error)}")
+                self.services.in_background(self.catch_up())
+
+    def _begin_session(self) -> None:
+        """The gateway has begun or resumed a session."""
+        notify_systemd("READY=1")
+        self.services.in_background(self.catch_up())
+
+    async def take_in(self, messages: list[discord.Message], live: bool = False) -> None:
+        """Messages from the gateway or from history, known ones among them. They are in the ledger
+        when this returns."""
+        async with self.taking:  # history and the gateway tell the same message at once
+            await self._take_in(messages, live)
+
+    async def _take_in(self, messages: list[discord.Message], live: bool) -> None:
+        services, new = self.services, []
+        for message in messages:
+            if (
+                not self.ledger.knows(message.id)
+                and is_from_person(message)
+                and services.allowed.admits(message.author.id)
+                and (context := await services.places.context_of(message.channel))
+            ):
+                new.append(to_incoming(message, context))
+        # whatever the clock says, what is said now is not old
+        catchup = int(services.settings["relay.catchup"] * 3600 * clock.SECOND)
+        old = 0 if live else clock.system_now() - catchup
+        if late := [message for message in new if snowflake.instant(message.id) < old]:
+            await self._log_as_read(late)
+        if fresh := [message for message in new if snowflake.instant(message.id) >= old]:
+            await self.writer.write(*map(received, fresh))
+        for one in fresh:
+            self._fetch(one)
+            self.wake(one.context)
+
+    async def _log_as_read(self, late: list[Incoming]) -> None:
+        """What nobody answers any more belongs to the past all the same."""
+        for context in dict.fromkeys(message.context for message in late):
+            await self.services.log.append(
+                context, *(to_event(m, read=True) for m in late if m.context == context)
+            )
+        await self.writer.write(done(message.id for message in late))
+
+    async def _log_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """A person changed a message: the log keeps both."""
+        event = to_edit_event(payload, self.services.allowed.users)
+        place = discord.Object(payload.channel_id)
+        if event and (context := await self.services.places.context_of(place)):
+            await self.services.log.append(context, event)
+
+    def _fetch(self, message: Incoming) -> None:
+        if (
+            message.attached
+            and message.id not in self.ledger.kept
+            and message.id not in self.fetching
+        ):
+            task = self.services.in_background(self._keep(message))
+            self.fetching[message.id] = task
+            task.add_done_callback(lambda _: self.fetching.pop(message.id, None))
+
+    async def _keep(self, message: Incoming) -> None:
+        """What came with a message, on disk; addresses expire."""
+        try:
+            paths, notes = await self.services.requests.ask(
+                lambda: attachments.keep(self.services.home, message),
+                "an attachment",
+                FETCHES,
+                timeout=attachments.SECONDS,
+            )
+        except Exception as error:
+            paths, notes = [], [f"what was attached could not be fetched: {describe(error)}"]
+        await self.writer.write(kept(message.id, paths, notes))
+
+    async def await_attachments(self, messages: Iterable[Incoming]) -> None:
+        """Until what came with these messages is on disk, or given up."""
+        if fetching := [self.fetching[m.id] for m in messages if m.id in self.fetching]:
+            await asyncio.wait(fetching)
+
+    async def catch_up(self) -> None:
+        """What was said while nobody listened; after each connection that could have missed
+        some."""
+        async with self.catching_up:
+            self.caught_up.clear()
+            self.whole = False
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        cursor, history = self.services.cursor, self.services.history
+        try:
+            if cursor.id is None:  # the relay is new here: what was said before is not for it
+                await asyncio.to_thread(cursor.move, await history.newest())
+            else:
+                await history.missed(cursor.id, self.take_in)
+            self.whole = True
+        except TROUBLE as error:
+            self.services.say(
+                f"what was said meanwhile could not be read: {describe(error)}; "
+                "trying again in a minute"
+            )
+        finally:
+            self.caught_up.set()
+            for context in self.ledger.contexts:
+                for message in self.ledger.unanswered(context):
+                    self._fetch(message)
+                self.wake(context)
+
+    async def advance(self) -> None:
+        """Move the cursor to where everything has been seen."""
+        cursor = self.services.cursor
+        if self.whole and self.services.client.connected and cursor.id is not None:
+            newest = snowflake.instant(self.ledger.latest) if self.ledger.latest else 0
+            seen = snowflake.at(min(clock.system_now() - BEHIND, newest - CLOSE))
+            if seen > cursor.id:
+                await asyncio.to_thread(cursor.move, seen)
+                self.ledger.forget(seen)

@@ -1,0 +1,142 @@
+"""Getting an answer to Discord: once, whole, in order, whatever the network does.
+
+Each part has a nonce of its own, by which Discord shows it once if it is sent again soon. For a
+nonce is forgotten after some minutes, a part that may be there already is looked for before it is
+sent again: one that was being posted when the relay died, or whose answer was lost.
+
+Owns what is in the ledger before and after each part, and relay/dead.jsonl, what could not be
+answered or posted.
+"""
+
+import asyncio
+import io
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import discord
+
+from ...ground import clock, files, stream
+from .ledger import Incoming, PendingTurn, done, posted, posting
+from .parts import AnswerPart, split_answer
+from .requests import Refused
+from .services import Services
+
+LOOKED_AT = 1000  # messages in which one of ours is looked for: others may have said much before it
+
+
+class Posting(NamedTuple):
+    """One part on its way: where it goes, by what it is known, and after which message it comes."""
+
+    channel: int
+    part: AnswerPart
+    nonce: str
+    after: int
+    reply_to: int | None = None
+
+
+class Outbox:
+    def __init__(self, services: Services):
+        self.services = services
+        self.client, self.writer = services.client, services.writer
+
+    async def deliver(self, turn: PendingTurn) -> None:
+        """Post what is not posted yet of an answer."""
+        parts = split_answer(self.services.home, turn.text or "")
+        try:
+            for number, part in enumerate(parts):
+                if number not in turn.posted:
+                    id = await self._post_part(turn, number, part)
+                    last = [done(m.id for m in turn.of)] if number == len(parts) - 1 else []
+                    await self.writer.write(posted(turn.id, number, id), *last)
+        except Refused as refused:
+            self.services.say(f"an answer to {turn.context} could not be posted: {refused}")
+            await self.write_off(turn.of, f"not posted: {refused}", turn.text or "")
+        if turn.id in self.services.ledger.turns:  # nothing to post, or nothing that Discord takes
+            await self.writer.write(done(m.id for m in turn.of))
+
+    async def _post_part(self, turn: PendingTurn, number: int, part: AnswerPart) -> int:
+        after, reply_to = turn.posted.get(number - 1, turn.id), None if number else turn.id
+        one = Posting(turn.channel, part, f"{turn.id}-{number}", after, reply_to)
+        in_doubt = turn.posting == number  # the relay died over it
+        if not in_doubt:
+            await self.writer.write(posting(turn.id, number))
+        try:
+            return await self.post(one, in_doubt)
+        except Refused as refused:
+            if not part.files:
+                raise
+            text = f"{part.content}\n(its files could not be sent: {refused})".strip()
+            bare = AnswerPart(text[-2000:], (), part.whole)
+            return await self.post(one._replace(part=bare, nonce=f"{one.nonce}-t"))
+
+    async def post(self, one: Posting, in_doubt: bool = False) -> int:
+        """The id of the message this part has become. Once it is in doubt it is looked for
+        first."""
+        reference = (
+            discord.MessageReference(
+                message_id=one.reply_to, channel_id=one.channel, fail_if_not_exists=False
+            )
+            if one.reply_to
+            else None
+        )
+
+        async def send() -> int:
+            nonlocal in_doubt
+            if in_doubt and (there := await self._find(one)):
+                return there
+            in_doubt = True
+            options: dict[str, Any] = {"reference": reference} if reference else {}
+            if attached := await asyncio.to_thread(_open_files, one.part):
+                options["files"] = attached
+            message = await self.client.get_partial_messageable(one.channel).send(
+                one.part.content or None,
+                nonce=one.nonce,
+                allowed_mentions=discord.AllowedMentions.none(),
+                **options,
+            )
+            return message.id
+
+        return await self.services.requests.ask(send, f"a message to {one.channel}")
+
+    async def _find(self, one: Posting) -> int | None:
+        """The message that this part became, if it did, among those after another one."""
+        me = self.client.user.id if self.client.user else 0
+        async for message in self.client.get_partial_messageable(one.channel).history(
+            after=discord.Object(one.after), limit=LOOKED_AT, oldest_first=True
+        ):
+            if message.author.id != me:
+                continue
+            to = message.reference.message_id if message.reference else None
+            if message.nonce == one.nonce or (
+                to == one.reply_to and message.content.strip() == one.part.content.strip()
+            ):
+                return message.id
+        return None
+
+    async def write_off(self, of: Sequence[Incoming], why: str, text: str = "") -> None:
+        """A line for a person to find, about what had no answer or could not be posted."""
+        line = {
+            "at": clock.to_text(clock.system_now()),
+            "context": of[0].context,
+            "of": [m.id for m in of],
+            "why": why,
+        }
+        data = stream.encode(stream.json_line(line | ({"answer": text} if text else {})) + "\n")
+        path = self.services.home.path("relay", "dead.jsonl")
+        await asyncio.to_thread(_append, path, data)
+
+
+def _open_files(part: AnswerPart) -> list[discord.File]:
+    opened = [discord.File(io.BytesIO(part.whole.encode()), "answer.md")] if part.whole else []
+    for path in part.files:
+        try:
+            opened.append(discord.File(io.BytesIO(files.read(path)), os.path.basename(path)))
+        except OSError:  # it was there when the answer was made
+            continue
+    return opened
+
+
+def _append(path: str, data: bytes) -> None:
+    files.make_folder(os.path.dirname(path))
+    files.append(path, data)

@@ -1,0 +1,91 @@
+"""Requests to Discord, made again while they fail in a way that may pass, and what their failures
+mean.
+
+What a server or the network refuses for now is asked for again; what Discord refuses for good
+raises Refused. Refuses to know what is asked for.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+
+import discord
+
+from ...ground import backoff, chance
+from ...ground.backoff import Backoff
+from ...ground.errors import Failure, Misconfigured
+
+WAITS = Backoff(1.0, 60.0)
+ENDED = 50027  # the code of a 401 that speaks of a command's token, which is good for 15 minutes
+
+
+class Refused(Failure):
+    """Discord will not take it, however often it is sent."""
+
+
+#: what may come of talking to Discord; a request that takes too long is an OSError
+TROUBLE = (Refused, discord.DiscordException, aiohttp.ClientError, OSError)
+
+
+class Requests:
+    """`timeout`: seconds for one request."""
+
+    def __init__(self, timeout: float, say: Callable[[str], None]):
+        self.timeout, self.say = timeout, say
+
+    async def ask(
+        self,
+        request: Callable[[], Awaitable[Any]],
+        what: str,
+        attempts: int = 0,
+        timeout: float = 0,
+    ) -> Any:
+        """`request()`, again while it may pass; with `attempts`, so many times at most."""
+        import tenacity
+
+        def say_again(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            self.say(f"{what}: {describe(error)}; trying again")
+
+        async def attempt() -> Any:
+            return await asyncio.wait_for(request(), timeout or self.timeout)
+
+        policy = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(may_pass),
+            wait=lambda state: WAITS.delay(state.attempt_number, chance.draw_fraction()),
+            stop=tenacity.stop_after_attempt(attempts) if attempts else tenacity.stop_never,
+            before_sleep=say_again,
+            sleep=backoff.sleep_async,
+            reraise=True,
+        )
+        try:
+            return await policy(attempt)
+        except discord.HTTPException as error:
+            if error.status == 401 and error.code != ENDED:
+                raise Misconfigured(
+                    "Discord does not accept the token any more", cure="check DISCORD_TOKEN"
+                ) from None
+            if may_pass(error):  # it was tried often enough, and was not refused
+                raise
+            raise Refused(describe(error)) from None
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether what failed may work later."""
+    if isinstance(error, discord.HTTPException):
+        return error.status == 429 or error.status >= 500
+    return isinstance(
+        error, discord.RateLimited | aiohttp.ClientError | OSError | asyncio.TimeoutError
+    )
+
+
+def describe(error: BaseException | None) -> str:
+    """An error for a person."""
+    if isinstance(error, asyncio.TimeoutError):
+        return "Discord did not answer in time"
+    if isinstance(error, discord.HTTPException):
+        text = " ".join(error.text.split())[:200]
+        return f"Discord answered {error.status}" + (f": {text}" if text else "")
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,39 @@
+"""What the inbox, the outbox, the lanes and the slash commands all work with."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from ...ground.paths import Home
+from ...ground.settings import Settings
+from .connection import Connection
+from .context_log import ContextLog
+from .cursor import Cursor
+from .history import ChannelHistory
+from .identity import AllowList
+from .ledger import Ledger
+from .ledger_writer import LedgerWriter
+from .places import Places
+from .presence import Presence
+from .programs import Suite
+from .requests import Requests
+
+
+class Services(NamedTuple):
+    """`in_background` makes a task whose failure is the relay's."""
+
+    home: Home
+    settings: Settings
+    allowed: AllowList
+    say: Callable[[str], None]
+    in_background: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
+    ledger: Ledger
+    writer: LedgerWriter
+    presence: Presence
+    cursor: Cursor
+    suite: Suite
+    client: Connection
+    requests: Requests
+    history: ChannelHistory
+    places: Places
+    log: ContextLog

@@ -1,0 +1,291 @@
+"""What people may ask of the relay by slash commands of Discord: each runs a command of the suite,
+and shows what it prints.
+
+Every answer is deferred first, for Discord waits three seconds and no more. Only for those who are
+allowed, in the channel and its threads. Owns the commands' names and words; what they do is the
+suite's.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+from functools import partial
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from ...formats import chunks
+from ...ground import files
+from ...ground.errors import NO_MATCH, UNAVAILABLE, BadData, Failure
+from ...truth.log import reader
+from .lanes import Lanes
+from .programs import Outcome
+from .requests import TROUBLE, describe
+from .services import Services
+
+Interaction = discord.Interaction[Any]
+
+MOST = 5  # messages of an answer
+RECURRENCES = [
+    app_commands.Choice(name=name, value=name) for name in ("none", "daily", "weekly", "monthly")
+]
+
+
+class SlashTree(app_commands.CommandTree):
+    """The commands, for allowed users only, bound to what answers them."""
+
+    def __init__(self, services: Services, lanes: Lanes):
+        super().__init__(services.client)
+        self.services, self.lanes = services, lanes
+        services.client.tree = self
+        commands: list[Any] = [new, remember, remember_this, memory, recall, stop, status, remind]
+        for command in commands:
+            self.add_command(command)
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        return self.services.allowed.admits(interaction.user.id)
+
+    async def on_error(
+        self, interaction: Interaction, error: app_commands.AppCommandError, /
+    ) -> None:
+        cause = error.__cause__ or error
+        what = str(cause) if isinstance(cause, Failure) else describe(cause)
+        name = interaction.command.qualified_name if interaction.command else "?"
+        self.services.say(f"/{name}: {what}")
+        try:
+            await _reply(self.services, interaction, f"That did not work: {what}")
+        except (Failure, *TROUBLE):
+            pass
+
+
+class Ask:
+    """One use of a command, in the context it was used in."""
+
+    def __init__(self, interaction: Interaction, context: str):
+        tree = interaction.client.tree
+        self.interaction, self.context = interaction, context
+        self.services: Services = tree.services
+        self.lanes: Lanes = tree.lanes
+        self.run = self.services.suite.run
+
+    @classmethod
+    async def begin(cls, interaction: Interaction) -> "Ask":
+        """Deferred first, which must not wait for anything. BadData elsewhere than in our
+        channel."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        services: Services = interaction.client.tree.services
+        place = interaction.channel or discord.Object(interaction.channel_id or 0)
+        context = await services.places.context_of(place)
+        if not context:
+            raise BadData(f"this is not my channel; ask in <#{services.history.channel}>")
+        return cls(interaction, context)
+
+    async def reply(self, text: str) -> None:
+        await _reply(self.services, self.interaction, text)
+
+    async def reply_pinned(self, outcome: Outcome) -> None:
+        await self.reply(_or_complaint(outcome, f"Pinned: `{outcome.out.strip()}`"))
+
+    async def pin_text(self, text: str) -> Outcome:
+        return await self.run("mem-pin", "--text=-", f"--context={self.context}", given=text)
+
+
+# --- the commands
+
+
+@app_commands.command(
+    description="Start afresh: what was said here can be recalled, and is not history any more"
+)
+async def new(interaction: Interaction) -> None:
+    ask = await Ask.begin(interaction)
+    async with ask.lanes.hold(ask.context) as stopped:
+        outcome = await ask.run("mem-new", ask.context)
+    text = f"A new window: `{outcome.out.strip()}`{' (a turn was stopped)' if stopped else ''}"
+    await ask.reply(_or_complaint(outcome, text))
+
+
+@app_commands.command(
+    description="Pin a text, or the last message here, so that recall puts it first"
+)
+@app_commands.describe(text="What to remember")
+async def remember(interaction: Interaction, text: str = "") -> None:
+    ask = await Ask.begin(interaction)
+    await ask.services.log.start_thread(ask.context)
+    if text.strip():
+        outcome = await ask.pin_text(text)
+    else:
+        ref = await asyncio.to_thread(_find_last, ask.services, ask.context)
+        outcome = await ask.run("mem-pin", ref)
+    await ask.reply_pinned(outcome)
+
+
+@app_commands.context_menu(name="Remember this")
+async def remember_this(interaction: Interaction, message: discord.Message) -> None:
+    ask = await Ask.begin(interaction)
+    await ask.services.log.start_thread(ask.context)
+    attached = [f"(attached: {file.filename})" for file in message.attachments]
+    if ref := await asyncio.to_thread(_find_logged, ask.services, ask.context, message):
+        outcome = await ask.run("mem-pin", ref)
+    elif text := "\n".join([message.content, *attached]).strip():
+        outcome = await ask.pin_text(text)
+    else:
+        raise BadData("that message has no text")
+    await ask.reply_pinned(outcome)
+
+
+@app_commands.command(description="What must always be in mind (not there yet)")
+async def memory(interaction: Interaction) -> None:
+    ask = await Ask.begin(interaction)
+    await ask.reply("There is no resident memory yet. /remember pins what recall is to put first.")
+
+
+@app_commands.command(description="Look for moments of the past")
+@app_commands.describe(query="What about")
+async def recall(interaction: Interaction, query: str) -> None:
+    ask = await Ask.begin(interaction)
+    await ask.reply(
+        _list_of(await ask.run("mem-recall", "-", given=query), "Nothing comes to mind.")
+    )
+
+
+@app_commands.command(description="Stop the answer that is being made here")
+async def stop(interaction: Interaction) -> None:
+    ask = await Ask.begin(interaction)
+    stopped = await ask.lanes.stop(ask.context)
+    await ask.reply("Stopped." if stopped else "Nothing is running here.")
+
+
+@app_commands.command(description="How it is going")
+async def status(interaction: Interaction) -> None:
+    ask = await Ask.begin(interaction)
+    outcome = await ask.run("mem-embed", "--status", "--json")
+    services = ask.services
+    lines = services.presence.describe(services.client, services.ledger, ask.lanes.running)
+    await ask.reply("\n".join([*lines, _backlog(outcome)]))
+
+
+remind = app_commands.Group(name="remind", description="Reminders")
+
+
+@remind.command(name="add", description="Add a reminder")
+@app_commands.describe(
+    when="tomorrow 09:00, friday 5pm, 2026-03-28 09:30, in 2h",
+    message="What to be reminded of",
+    recur="How often",
+)
+@app_commands.choices(recur=RECURRENCES)
+async def add_reminder(
+    interaction: Interaction, when: str, message: str, recur: str = "none"
+) -> None:
+    ask = await Ask.begin(interaction)
+    after = when.strip().lower().removeprefix("in ")
+    option = f"--in={after}" if after != when.strip().lower() else f"--at={when}"
+    await ask.reply(
+        _changed(await ask.run("remind-add", option, f"--recur={recur}", "-", given=message))
+    )
+
+
+@remind.command(name="list", description="What is to come")
+async def list_reminders(interaction: Interaction) -> None:
+    ask = await Ask.begin(interaction)
+    await ask.reply(_list_of(await ask.run("remind-list"), "Nothing is to come."))
+
+
+@remind.command(name="remove", description="Remove a reminder")
+@app_commands.describe(id="Its id, which /remind list shows")
+async def remove_reminder(interaction: Interaction, id: str) -> None:
+    ask = await Ask.begin(interaction)
+    await ask.reply(_changed(await ask.run("remind-rm", "--", id)))
+
+
+async def publish(tree: SlashTree, server: int) -> None:
+    """Tell Discord which commands there are, when they are others than last time."""
+    services, guild = tree.services, discord.Object(server)
+    tree.copy_global_to(guild=guild)
+    commands = [command.to_dict(tree) for command in tree.get_commands(guild=guild)]
+    told = f"{services.client.application_id} {server} {json.dumps(commands, sort_keys=True)}"
+    mark = hashlib.sha256(told.encode()).hexdigest().encode()
+    path = services.home.path("relay", "commands")
+    if os.path.exists(path) and files.read(path) == mark:
+        return
+    try:
+        await services.requests.ask(lambda: tree.sync(guild=guild), "the commands")
+    except TROUBLE as error:  # they are there still from last time, or never
+        services.say(
+            f"Discord does not take the commands: {describe(error)}; "
+            "invite the bot with the scope applications.commands"
+        )
+        return
+    files.make_folder(os.path.dirname(path))
+    files.replace(path, mark)
+
+
+# --- what is shown
+
+
+async def _reply(services: Services, interaction: Interaction, text: str) -> None:
+    """The answer to what was deferred, and as many messages after it as it takes."""
+    first, *more = chunks.split(text) or ["(nothing)"]
+    ask = services.requests.ask
+    await ask(lambda: interaction.edit_original_response(content=first), "an answer", 5)
+    for piece in more[: MOST - 1]:
+        await ask(partial(interaction.followup.send, piece, ephemeral=True), "an answer", 5)
+
+
+def _or_complaint(outcome: Outcome, text: str) -> str:
+    return f"That did not work: {outcome.complaint}" if outcome.code else text
+
+
+def _list_of(outcome: Outcome, nothing: str) -> str:
+    return nothing if outcome.code == NO_MATCH else _or_complaint(outcome, _fenced(outcome.out))
+
+
+def _changed(outcome: Outcome) -> str:
+    """What a command of reminders wrote: also when only its confirmation was not sent."""
+    if outcome.code and not (outcome.code == UNAVAILABLE and outcome.out):
+        return _or_complaint(outcome, "")
+    return _fenced(outcome.out)
+
+
+def _fenced(text: str) -> str:
+    return "```\n" + text.strip().replace("```", "'''") + "\n```"
+
+
+def _backlog(outcome: Outcome) -> str:
+    try:
+        status = json.loads(outcome.out)
+        return f"embeddings: {status['ok']} made, {status['pending']} to be made"
+    except (ValueError, KeyError, TypeError):
+        text = outcome.complaint if outcome.code else " ".join(outcome.out.split())
+        return f"embeddings: {text}"
+
+
+# --- messages in the log
+
+
+def _find_last(services: Services, context: str) -> str:
+    """The reference of the last message of a context. BadData when there is none."""
+    path = services.home.current_window(context)
+    for block in reversed(reader.read_window(services.home, path).blocks() if path else []):
+        if block.role == "user":
+            return f"{path}:{block.line}"
+    raise BadData("nothing has been said here yet; give a text")
+
+
+def _find_logged(services: Services, context: str, message: discord.Message) -> str:
+    """The reference of a message of Discord in the log: a person's, or the answer to one; '' when
+    it is not there."""
+    mine = message.author.id == (services.client.user.id if services.client.user else 0)
+    asked = message.reference.message_id if mine and message.reference else message.id
+    id, key, role = str(asked or ""), *(("reply_to", "agent") if mine else ("message_id", "user"))
+    for name in reversed(services.home.windows(context) if id else []):
+        opened = reader.read_window(services.home, f"logs/{context}/{name}")
+        if id.encode() not in opened.data:
+            continue
+        for block in opened.blocks():
+            meta = opened.event(block).meta if id.encode() in block.meta else {}
+            if str(meta.get(key, "")) == id and block.role == role:
+                return f"{opened.path}:{block.line}"
+    return ""
