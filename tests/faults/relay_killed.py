@@ -291,7 +291,7 @@ class World(relaying.Relay):
         ledger = self.ledger
         if ledger.open or ledger.turns or ledger.waiting:
             found.append(f"left to do: {ledger.open} {ledger.turns} {ledger.waiting}")
-        if "a bug of ours" in (said := self.complaints()):
+        if "internal error" in (said := self.complaints()):
             found.append(said)
         return [said for said in found if said]
 

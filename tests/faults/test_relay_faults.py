@@ -134,7 +134,7 @@ def ends(relay: Relay, code: int, *said: str) -> None:
     for words in said:
         assert words in relay.said
     assert relay.discord.token not in relay.said
-    assert "a bug of ours" not in relay.said
+    assert "internal error" not in relay.said
 
 
 # --- how often it connects

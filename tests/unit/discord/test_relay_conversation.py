@@ -442,7 +442,7 @@ def test_changes_by_others_and_of_links_are_not_logged(real):
     real.discord.wait(lambda: edits(real, place))
     assert edits(real, place) == ["the user changed an earlier message to: see nothing"]
     assert not real.relay.log(f"discord-channel/{real.discord.elsewhere}")
-    assert "a bug of ours" not in real.relay.said
+    assert "internal error" not in real.relay.said
 
 
 # --- answers that are none, and mentions
@@ -553,7 +553,7 @@ def test_typing_is_shown_every_eight_seconds_and_no_more_when_the_turn_is_over(s
         assert all(
             7.9 < later - earlier < 12 for earlier, later in zip(shown[text], shown[text][1:])
         )
-    assert not any("a bug of ours" in line for line in story.relay.said.splitlines())
+    assert not any("internal error" in line for line in story.relay.said.splitlines())
 
 
 # --- what comes with a message is in test_relay_files
