@@ -251,7 +251,7 @@ def unlogged() -> None:
     def appending(self, *said):
         if said[-1][0] == "tool":
             waiting.extend(said)
-            return 0
+            return "", 0
         said, waiting[:] = (*waiting, *said), []
         return append(self, *said)
 
@@ -260,15 +260,15 @@ def unlogged() -> None:
 
 def anew() -> None:
     """A turn that was cut off begins again, whatever its commands already did."""
-    from plainmind.agent.turn import Turn
+    from plainmind.agent import turn_log
 
-    known = Turn._known
+    read = turn_log.read
 
-    def knowing(self, message):
-        found = known(self, message)
-        return found and found._replace(since=())
+    def forgetful(*arguments):
+        log = read(*arguments)
+        return log._replace(attempt=log.attempt and log.attempt._replace(done=()))
 
-    Turn._known = knowing
+    turn_log.read = forgetful
 
 
 globals()[sys.argv[1]]()

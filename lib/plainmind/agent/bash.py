@@ -11,13 +11,16 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..ground import clock, files
 from ..ground.errors import Failure, Misconfigured
 from ..ground.paths import Home
-from .sandbox import bounds, rungs
-from .sandbox.broker import Broker
+from .sandbox import NONE, bounds
+
+if TYPE_CHECKING:
+    from .sandbox import rungs
+    from .sandbox.broker import Broker
 
 LONGEST = 600  # seconds
 SHOWN = 8 * 1024  # bytes of the head, and of the tail, that the model sees of a long output
@@ -149,7 +152,7 @@ class Shell:
             "MIND_HOME": home.root,
             "TERM": "dumb",
         }
-        if options.sandbox != rungs.NONE:
+        if options.sandbox != NONE:
             bounds.check(home, checkout, self.folder)
 
     def __enter__(self) -> "Shell":
@@ -160,14 +163,16 @@ class Shell:
             self._sandbox.close()
 
     @property
-    def sandbox(self) -> rungs.Sandbox:
+    def sandbox(self) -> "rungs.Sandbox":
         """The sandbox, chosen when first asked for.
 
         Misconfigured when one is required and there is none.
         """
         if not self._sandbox:
+            from .sandbox import rungs
+
             choice = rungs.choose(self.options.sandbox)
-            if choice.rung == rungs.NONE and self.options.sandbox != rungs.NONE:
+            if choice.rung == NONE and self.options.sandbox != NONE:
                 self.options.say(f"no sandbox: commands run as you ({choice.reasons})")
             self._sandbox = rungs.Sandbox(
                 choice.rung,
@@ -219,7 +224,7 @@ class Shell:
         text = "\n".join([*([text] if text else []), *(f"({remark})" for remark in remarks)])
         return Output(text, exit, took, full, sandbox.rung)
 
-    def _disarm(self, sandbox: rungs.Sandbox) -> list[str]:
+    def _disarm(self, sandbox: "rungs.Sandbox") -> list[str]:
         """Remarks on what a command left, or on why it could not be examined: what it did is logged
         in any case."""
         try:
@@ -227,7 +232,7 @@ class Shell:
         except (Failure, OSError) as error:
             return [f"what it left in '{self.folder}' could not be examined: {error}"]
 
-    def _start(self, launch: rungs.Launch, writing: int) -> subprocess.Popen:
+    def _start(self, launch: "rungs.Launch", writing: int) -> subprocess.Popen:
         try:
             return subprocess.Popen(
                 launch.argv, stdin=subprocess.DEVNULL, stdout=writing, stderr=writing,
@@ -266,7 +271,7 @@ def denied(command: str) -> str:
 
 
 def _collect(
-    reading: int, spool, process: subprocess.Popen, end: float, broker: Broker
+    reading: int, spool, process: subprocess.Popen, end: float, broker: "Broker"
 ) -> tuple[int, bytes]:
     """Read output until all writers are gone, or the shell is, or time is up.
 
@@ -297,7 +302,7 @@ def _collect(
     return size, tail
 
 
-def _wait_serving(process: subprocess.Popen, end: float, broker: Broker) -> None:
+def _wait_serving(process: subprocess.Popen, end: float, broker: "Broker") -> None:
     """Wait for a shell that prints no more, but may use the broker."""
     import select
 

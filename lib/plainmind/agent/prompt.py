@@ -66,28 +66,24 @@ def first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
 
 def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
     """Events as chat messages."""
-    made: list[dict[str, Any]] = []
+    chat: list[dict[str, Any]] = []
     for event in events:
         if event.role == "user":
-            made.append(
-                {
-                    "role": "user",
-                    "content": said(event.content, {**event.meta, "author": event.author}),
-                }
+            chat.append(
+                {"role": "user", "content": user_text(event.content, event.author, event.meta)}
             )
         elif event.role == "agent":
-            made.append({"role": "assistant", "content": event.content})
+            chat.append({"role": "assistant", "content": event.content})
         elif event.role == "tool":
-            _add_tool(made, event)
+            _add_tool(chat, event)
         elif "torn" not in event.meta:
-            made.append({"role": "user", "content": f"(notice) {event.content}"})
-    return made
+            chat.append({"role": "user", "content": f"(notice) {event.content}"})
+    return chat
 
 
-def said(content: str, meta: dict[str, Any]) -> str:
+def user_text(content: str, author: str, meta: dict[str, Any]) -> str:
     """A user's message with its author's name, what it replies to and the files that came with it,
     as history shows it too."""
-    author = str(meta.get("author") or "")
     quoted = " ".join(str(meta.get("quoted") or "").split())
     files = meta.get("attachments")
     names = [" ".join(str(file).split()) for file in files] if isinstance(files, list) else []
@@ -99,7 +95,7 @@ def said(content: str, meta: dict[str, Any]) -> str:
     )
 
 
-def final(injected: Sequence[str], message: str) -> dict[str, Any]:
+def last_message(injected: Sequence[str], message: str) -> dict[str, Any]:
     """The last message: injected blocks right before what the user said."""
     return {
         "role": "user",

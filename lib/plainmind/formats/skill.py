@@ -55,20 +55,32 @@ class SkillFrontmatter(NamedTuple):
 
 def parse(data: bytes, path: str) -> Skill:
     """The skill of a SKILL.md, or BadData with the first thing that is wrong."""
-    return from_values(check(data, path), path)
+    return load(data, path)[1]
 
 
-def check(data: bytes, path: str) -> dict[str, str]:
-    """The values under the three keys, or BadData."""
-    found = read_frontmatter(data, path)
-    for problem in find_problems(found, path):
+def load(data: bytes, path: str, kept: Any = None) -> tuple[dict[str, str], Skill]:
+    """The values under the three keys, and the skill; BadData as `parse`.
+
+    `kept` are the values of the same bytes from another time, if there are any: reading YAML is
+    slow.
+    """
+    values = kept if _is_sound(kept, path) else _check(data, path)
+    hidden = values.get(HIDDEN) == "true"
+    return values, Skill(values["name"], values["description"], path, hidden)
+
+
+def _is_sound(kept: Any, path: str) -> bool:
+    """Whether these are values of a skill at this path."""
+    if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
+        return False
+    return next(find_problems(SkillFrontmatter(kept, {}, []), path), None) is None
+
+
+def _check(data: bytes, path: str) -> dict[str, str]:
+    frontmatter = read_frontmatter(data, path)
+    for problem in find_problems(frontmatter, path):
         raise problem
-    return {key: value for key, value in found.values.items() if value is not None}
-
-
-def from_values(values: dict[str, str], path: str) -> Skill:
-    """The skill of values that were checked."""
-    return Skill(values["name"], values["description"], path, values.get(HIDDEN) == "true")
+    return {key: value for key, value in frontmatter.values.items() if value is not None}
 
 
 def read_body(data: bytes) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from plainmind.agent.bash import Shell, ShellOptions
-from plainmind.agent.turn import Message, Model, Turn
+from plainmind.agent.message import UserMessage
+from plainmind.agent.turn import Model, Turn
 from plainmind.formats.log.event import Event
 from plainmind.ground import files as files_of_home
 from plainmind.ground.environment import Environment
@@ -140,6 +141,6 @@ def library(home, model, monkeypatch, unsynced):
             turn = Turn(
                 means, Model(registry.open_chat(setting, env, chosen)), shell, Log(home), context
             )
-            return turn.run(Message(text, {"message_id": id} if id else {}))
+            return turn.run(UserMessage(text, {"message_id": id} if id else {}))
 
     return run

@@ -24,8 +24,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from loopback import listening
 from plainmind.agent.bash import Shell, ShellOptions
-from plainmind.agent.showing import Showing
-from plainmind.agent.turn import Message, Model, Turn
+from plainmind.agent.message import UserMessage
+from plainmind.agent.terminal import AnswerDisplay
+from plainmind.agent.turn import Model, Turn
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Unavailable
 from plainmind.ground.settings import Settings
@@ -350,13 +351,15 @@ def shown(home, streams, monkeypatch, unsynced):
         with Shell(
             home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
         ) as shell:
-            asked = Model(registry.open_chat(setting, env, chosen), show=Showing(written.append))
+            asked = Model(
+                registry.open_chat(setting, env, chosen), display=AnswerDisplay(written.append)
+            )
             turn = Turn(means, asked, shell, Log(home), CONTEXT)
             if failure:
                 with pytest.raises(failure):
-                    turn.run(Message(text, {"message_id": id}))
+                    turn.run(UserMessage(text, {"message_id": id}))
             else:
-                turn.run(Message(text, {"message_id": id}))
+                turn.run(UserMessage(text, {"message_id": id}))
         return "".join(written)
 
     return run
@@ -453,13 +456,13 @@ def test_json_of_a_model_that_writes_its_calls_as_text_is_not_shown(shown, strea
 def written(pieces: list[str]) -> list[str]:
     """What is written after each piece, and at the end."""
     steps: list[str] = []
-    showing = Showing(lambda text: steps.__setitem__(-1, steps[-1] + text))
+    display = AnswerDisplay(lambda text: steps.__setitem__(-1, steps[-1] + text))
     for piece in pieces:
         steps.append("")
-        showing.piece(piece)
+        display.add(piece)
     steps.append("")
-    seen = showing.end(expand.asks)
-    assert showing.shown == bool(seen) == bool("".join(steps)) and showing.text == ""
+    seen = display.end(expand.asks)
+    assert display.shown == bool(seen) == bool("".join(steps)) and display.text == ""
     assert "".join(steps) == (f"{seen}\n" if seen else "")
     return steps
 
@@ -509,7 +512,7 @@ def test_what_ctrl_c_falls_into_is_not_written_twice():
         if text == "Half":
             raise KeyboardInterrupt
 
-    show = Showing(write)
+    display = AnswerDisplay(write)
     with pytest.raises(KeyboardInterrupt):
-        show.piece("Half")
-    assert show.end(lambda text: False) == "Half" and "".join(written) == "Half\n"
+        display.add("Half")
+    assert display.end(lambda text: False) == "Half" and "".join(written) == "Half\n"

@@ -8,8 +8,9 @@ from itertools import combinations, pairwise
 import pytest
 from plainmind.agent import tracing
 from plainmind.agent.bash import Shell, ShellOptions
+from plainmind.agent.message import UserMessage
 from plainmind.agent.tracing import Trace
-from plainmind.agent.turn import Message, Model, Turn
+from plainmind.agent.turn import Model, Turn
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
@@ -52,7 +53,7 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
             trace = Trace(home, path, NOW, env.mask, run.said.append)
             asked = Model(registry.open_chat("openai:scripted", env, chosen), trace=trace)
             return Turn(means, asked, shell, Log(home), CONTEXT).run(
-                Message(text, {"author": "Ann"})
+                UserMessage(text, {"author": "Ann"})
             )
 
     def records() -> list[dict]:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 
 import pytest
-from plainmind.agent import skills
+from plainmind.agent import skill_drafts, skills
 from plainmind.formats import skill
 from plainmind.ground import files
 from plainmind.ground.errors import EXIT_CODES
@@ -56,7 +56,7 @@ def test_the_four_are_there():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_valid(name):
-    assert skills.draft(os.path.join(SKILLS, name)).findings == []
+    assert skill_drafts.read(os.path.join(SKILLS, name)).findings == []
     made = skill.parse(of(name).encode(), os.path.join(SKILLS, name, "SKILL.md"))
     assert "Use it " in made.description, "says what, but not when"
 

@@ -5,7 +5,7 @@ import os
 import stat
 
 import pytest
-from plainmind.agent import skills
+from plainmind.agent import skill_drafts, skills
 from plainmind.ground import exchange, files
 from plainmind.ground.errors import Busy, InputOutput
 from skill_files import write
@@ -27,7 +27,7 @@ def folder(tmp_path) -> str:
 def findings(folder: str) -> list[str]:
     return [
         f"{os.path.relpath(each.path, folder)}:{each.line}: {each.message}"
-        for each in skills.draft(folder).findings
+        for each in skill_drafts.read(folder).findings
     ]
 
 
@@ -73,28 +73,28 @@ def test_findings_as_json(folder, script):
 
 def link_to_a_file(folder):
     os.symlink("/etc/passwd", os.path.join(folder, "passwd"))
-    return "passwd:1: a link, or no file"
+    return "passwd:1: a link, or not a file"
 
 
 def link_to_a_folder(folder):
     os.symlink("/etc", os.path.join(folder, "etc"))
-    return "etc:1: a link, or no file"
+    return "etc:1: a link, or not a file"
 
 
 def link_below(folder):
     os.symlink("/etc/passwd", os.path.join(folder, "references", "passwd"))
-    return "references/passwd:1: a link, or no file"
+    return "references/passwd:1: a link, or not a file"
 
 
 def linked_skill(folder):
     os.rename(os.path.join(folder, "SKILL.md"), os.path.join(folder, "other.md"))
     os.symlink("other.md", os.path.join(folder, "SKILL.md"))
-    return "SKILL.md:1: a link, or no file"
+    return "SKILL.md:1: a link, or not a file"
 
 
 def pipe(folder):
     os.mkfifo(os.path.join(folder, "pipe"))
-    return "pipe:1: a link, or no file"
+    return "pipe:1: a link, or not a file"
 
 
 def hidden(folder):
@@ -115,12 +115,12 @@ def cannot_be_run(folder):
 
 def too_large(folder):
     with open(os.path.join(folder, "image"), "wb") as file:
-        file.truncate(skills.LARGEST + 1)
+        file.truncate(skill_drafts.LARGEST + 1)
     return "image:1: more than 1 MB"
 
 
 def too_many(folder):
-    for number in range(skills.MOST_FILES):
+    for number in range(skill_drafts.MOST_FILES):
         with open(os.path.join(folder, f"f{number}"), "w"):
             pass
     return ".:1: more than 200 files or 8 MB"
@@ -129,7 +129,7 @@ def too_many(folder):
 def too_much(folder):
     for number in range(9):
         with open(os.path.join(folder, f"f{number}"), "wb") as file:
-            file.truncate(skills.LARGEST)
+            file.truncate(skill_drafts.LARGEST)
     return ".:1: more than 200 files or 8 MB"
 
 
@@ -166,18 +166,25 @@ def test_what_keeps_a_folder_from_being_a_skill(folder, home, script, spoil):
 
 def test_nothing_of_a_linked_folder_is_read(folder):
     os.symlink("/etc", os.path.join(folder, "etc"))
-    assert not [file.path for file in skills.draft(folder).files if file.path.startswith("etc")]
+    assert not [
+        file.path for file in skill_drafts.read(folder).files if file.path.startswith("etc")
+    ]
 
 
 @pytest.mark.parametrize("spoil", [too_many, too_much], ids=lambda each: each.__name__)
 def test_what_is_too_much_is_not_read_to_its_end(folder, monkeypatch, spoil):
-    for number in range(3 * skills.MOST_FILES):
+    for number in range(3 * skill_drafts.MOST_FILES):
         with open(os.path.join(folder, f"g{number}"), "w"):
             pass
     spoil(folder)
-    content, read = skills._content, []
-    monkeypatch.setattr(skills, "_content", lambda name, fd: read.append(name) or content(name, fd))
-    assert findings(folder)[0].startswith(".:1: more than") and len(read) <= skills.MOST_FILES + 1
+    content, read = skill_drafts._read_file, []
+    monkeypatch.setattr(
+        skill_drafts, "_read_file", lambda name, fd: read.append(name) or content(name, fd)
+    )
+    assert (
+        findings(folder)[0].startswith(".:1: more than")
+        and len(read) <= skill_drafts.MOST_FILES + 1
+    )
 
 
 def test_the_folder_itself_may_be_a_link(folder, home, script, tmp_path):
@@ -276,9 +283,9 @@ def test_a_link_in_the_home_is_never_replaced(folder, home, script, options, tmp
 
 
 def test_what_was_checked_is_what_is_added(folder, home, unsynced):
-    draft = skills.draft(folder)
+    draft = skill_drafts.read(folder)
     write(folder, body="rm -rf ~\n")
-    skills.add(home, draft, replace=False)
+    skill_drafts.add(home, draft, replace=False)
     assert b"rm -rf" not in files.read(home.path("skills", "tea-timer", "SKILL.md"))
 
 
@@ -294,20 +301,22 @@ def test_all_of_it_or_nothing(folder, home, monkeypatch, unsynced):
     with monkeypatch.context() as patch:
         patch.setattr(files, "replace", full)
         with pytest.raises(OSError):
-            skills.add(home, skills.draft(folder), replace=False)
+            skill_drafts.add(home, skill_drafts.read(folder), replace=False)
     assert skills.discover(home, "/none", pytest.fail) == []
-    skills.add(home, skills.draft(folder), replace=False)  # and what was left is no obstacle
+    skill_drafts.add(
+        home, skill_drafts.read(folder), replace=False
+    )  # and what was left is no obstacle
     assert sorted(os.listdir(home.path("skills"))) == [".lock", "tea-timer"]
     assert tree(home.path("skills", "tea-timer")).keys() == tree(folder).keys()
 
 
 def test_where_folders_cannot_be_exchanged_the_old_one_stays(folder, home, monkeypatch, unsynced):
-    skills.add(home, skills.draft(folder), replace=False)
+    skill_drafts.add(home, skill_drafts.read(folder), replace=False)
     before = tree(home.path("skills"))
     write(folder, body="Differently.\n")
     monkeypatch.setattr(exchange, "swap", lambda *_: False)
     with pytest.raises(InputOutput, match="cannot exchange"):
-        skills.add(home, skills.draft(folder), replace=True)
+        skill_drafts.add(home, skill_drafts.read(folder), replace=True)
     assert tree(home.path("skills")) == before
 
 
@@ -315,7 +324,7 @@ def test_where_folders_cannot_be_exchanged_the_old_one_stays(folder, home, monke
 def test_on_disk_before_it_has_its_name(folder, home, monkeypatch, there):
     """Every file and folder is synced before it gets its name, and the folder of the name after."""
     if there:
-        skills.add(home, skills.draft(folder), replace=False)
+        skill_drafts.add(home, skill_drafts.read(folder), replace=False)
     synced: list[int] = []
     named: list[int] = []
     monkeypatch.setattr(files, "sync", lambda fd: synced.append(os.fstat(fd).st_ino))
@@ -331,7 +340,7 @@ def test_on_disk_before_it_has_its_name(folder, home, monkeypatch, there):
     monkeypatch.setattr(
         exchange, "swap", lambda one, other: (naming(one, other), swap(one, other))[1]
     )
-    skills.add(home, skills.draft(folder), replace=there)
+    skill_drafts.add(home, skill_drafts.read(folder), replace=there)
     target = home.path("skills", "tea-timer")
     inodes = {
         os.stat(target).st_ino,
@@ -345,4 +354,4 @@ def test_one_at_a_time(folder, home, monkeypatch, unsynced):
     lock = files.lock
     monkeypatch.setattr(files, "lock", lambda path: lock(path, wait=0))
     with files.lock(home.path("skills", ".lock")), pytest.raises(Busy):
-        skills.add(home, skills.draft(folder), replace=False)
+        skill_drafts.add(home, skill_drafts.read(folder), replace=False)

@@ -104,9 +104,9 @@ def test_a_folder_that_is_none(home, shipped):
 
 def test_the_order_of_the_disk_does_not_matter(found, own, monkeypatch):
     own("coffee")
-    before, listdir = skills.text(found()[0]), os.listdir
+    before, listdir = skills.prompt_text(found()[0]), os.listdir
     monkeypatch.setattr(os, "listdir", lambda path: sorted(listdir(path), reverse=True))
-    assert skills.text(found()[0]) == before
+    assert skills.prompt_text(found()[0]) == before
 
 
 # --- what the model is told
@@ -114,7 +114,7 @@ def test_the_order_of_the_disk_does_not_matter(found, own, monkeypatch):
 
 def test_one_line_a_skill_with_the_path_of_its_file(found, own, home, shipped):
     own("brew", "name: brew", 'description: "Brews.\\nUse it:\\tdaily.\\e[31m"')
-    told = skills.text(found()[0])
+    told = skills.prompt_text(found()[0])
     lines = told.split("\n")
     assert "read its file with bash" in lines[0] and lines[1] == ""
     assert (
@@ -131,7 +131,7 @@ def test_one_line_a_skill_with_the_path_of_its_file(found, own, home, shipped):
 def test_a_path_with_a_space_can_be_pasted(tmp_path):
     write(str(tmp_path / "a home" / "skills" / "tea-timer"))
     home = skills.Home(str(tmp_path / "a home"))
-    told = skills.text(skills.discover(home, str(tmp_path / "none"), pytest.fail))
+    told = skills.prompt_text(skills.discover(home, str(tmp_path / "none"), pytest.fail))
     path = told.rpartition("(")[2].removesuffix(")")
     assert shlex.split(path) == [home.path("skills", "tea-timer", "SKILL.md")]
 
@@ -140,12 +140,12 @@ def test_a_hidden_one_is_not_told_and_hides_the_shipped_one(found, own):
     own("brew", "name: brew", "description: D", "disable-model-invocation: true")
     made, _ = found()
     assert [each.name for each in made if each.hidden] == ["brew"]
-    assert "brew" not in skills.text(made) and "tea-timer" in skills.text(made)
+    assert "brew" not in skills.prompt_text(made) and "tea-timer" in skills.prompt_text(made)
 
 
 def test_nothing_to_tell():
-    assert skills.text([]) == ""
-    assert skills.text([skills.Skill("a", "b", "/c", True)]) == ""
+    assert skills.prompt_text([]) == ""
+    assert skills.prompt_text([skills.Skill("a", "b", "/c", True)]) == ""
 
 
 # --- the heads that are kept
@@ -159,7 +159,7 @@ def kept(home, found, monkeypatch):
 
     def again():
         with monkeypatch.context() as patch:
-            patch.setattr(skills.skill, "checked", lambda *_: pytest.fail("parsed again"))
+            patch.setattr(skills.skill, "_check", lambda *_: pytest.fail("parsed again"))
             assert found() == before
 
     return again

@@ -12,9 +12,7 @@ from typing import NamedTuple
 
 from ...ground.errors import Misconfigured
 from ...ground.paths import Home
-from . import autorun, bounds, broker
-
-NONE = "none"
+from . import NONE, autorun, bounds, broker
 
 _CURE = (
     "install bubblewrap" if sys.platform == "linux" else "set turn.sandbox = auto to run without"

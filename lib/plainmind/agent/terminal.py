@@ -1,4 +1,4 @@
-"""The text of answers on a terminal, as it comes.
+"""What a terminal is shown of answers, as they come.
 
 Owns what is shown when: an answer that only asks for an expansion is not for the user, and is held
 back until it is clear that it is another one. Knows no terminal: `write` gets the text.
@@ -9,7 +9,7 @@ from collections.abc import Callable
 _ASKING = "EXPAND"
 
 
-class Showing:
+class AnswerDisplay:
     """Shows one answer after the other, each on lines of its own, without blank lines around them."""
 
     def __init__(self, write: Callable[[str], None]):
@@ -18,7 +18,7 @@ class Showing:
         self.shown = False  # whether the last answer was shown
         self._done = 0  # characters of it that were written
 
-    def piece(self, text: str) -> None:
+    def add(self, text: str) -> None:
         """More of the answer."""
         self.text += text
         beginning = self.text.lstrip().strip("`")[: len(_ASKING)]

@@ -1,0 +1,104 @@
+"""The request a turn begins with: what of files and memory goes into the prompt.
+
+Nothing is called, run or logged here; `prompt` has the order, `profile` how much of each.
+"""
+
+import os
+from typing import Any
+
+from ..ground import clock, files
+from ..memory import knowing, moments
+from ..providers.chat import Chat
+from ..recall import inject, knowledge, search
+from ..truth.pages import maintenance
+from . import profile as profiles
+from . import prompt, turn_log
+from .bash import TOOL, Shell
+from .message import UserMessage
+from .turn_log import TurnLog
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class RequestBuilder:
+    """Builds the requests of one context, or of none: then no log is read."""
+
+    def __init__(self, means: moments.Means, chat: Chat, shell: Shell, context: str | None):
+        self.means, self.chat, self.shell, self.context = means, chat, shell, context
+        self.settings, self.profile = means.settings, profiles.of(chat)
+
+    def preview(self, message: UserMessage) -> dict[str, Any]:
+        """The exact request a turn for this message would begin with."""
+        log = self.read_log(message)
+        return self.build(message, log, log.window, log.attempt.line if log.attempt else 0)
+
+    def read_log(self, message: UserMessage) -> TurnLog:
+        if not self.context:
+            return TurnLog()
+        share = int(self.chat.context_tokens * self.profile.history_share)
+        budget = self.settings["turn.history_tokens"] or share
+        return turn_log.read(self.means.home, self.context, message, budget)
+
+    def build(self, message: UserMessage, log: TurnLog, window: str, line: int) -> dict[str, Any]:
+        """The request. `window` is the current one, in which the message has that line, if it has
+        one (not 0)."""
+        # what the prompt shows is not recalled as well
+        lines = [*([line] if line else []), *(event.line for event in log.history[:1])]
+        shown = (window, min(lines)) if window and lines else None
+        text = prompt.user_text(message.text, message.author, message.meta)
+        return {
+            "model": self.chat.name,
+            "messages": [
+                {"role": "system", "content": self._system()},
+                *prompt.messages(log.history),
+                prompt.last_message(self._memories(message, search.Scope(shown=shown)), text),
+                *prompt.messages(log.attempt.done if log.attempt else ()),
+            ],
+            "tools": [TOOL] if self.profile.tools else [],
+            "max_tokens": self.settings["turn.max_tokens"],
+        }
+
+    def _memories(self, message: UserMessage, scope: search.Scope) -> list[str]:
+        """The blocks of moments and of pages."""
+        means, settings, profile = self.means, self.settings, self.profile
+        k = min(settings["recall.k"], profile.most_moments)
+        floor = max(settings["recall.floor"], profile.moments_floor)
+        policy = profile.policy(knowledge.Policy.of(settings))
+        past, known = knowing.remember(means, message.text, knowing.Wanted(k, floor, scope), policy)
+        pages = knowledge.fit(known, policy).pages
+        if self.context and not means.dry:
+            maintenance.record_recalled(
+                means.home, means.now(), [page.found.path for page in pages]
+            )
+        memories = inject.fit(
+            past.hits, past.terms, profile.moments_budget, profile.moment_budget
+        ).memories
+        return [inject.block(memories, profile.moments_budget), knowledge.block(pages, policy)]
+
+    def _system(self) -> str:
+        """Persona, skills and surroundings: the same bytes from turn to turn, until a person
+        changes one of them."""
+        home, shell = self.means.home, self.shell
+        path = home.path("system-prompt.md")
+        if not os.path.exists(path):
+            path = os.path.join(_HERE, self.profile.persona)
+        persona = files.read(path).decode("utf-8", "replace")
+        if not self.profile.skills:
+            return prompt.system(persona)
+        from . import skills
+
+        shipped = os.path.join(shell.checkout, "skills")
+        found = skills.discover(home, shipped, self.means.say, dry=self.means.dry)
+        around = prompt.surroundings(shell.folder, home.root, shell.options)
+        return prompt.system(persona, skills.prompt_text(found), around, notice=self._notice())
+
+    def _notice(self) -> str:
+        """One line when an audit of memory is due; the same one until it was done."""
+        audit = maintenance.read_audit(self.means.home, self.means.now())
+        if not audit.overdue:
+            return ""
+        since = f"since {clock.to_text(audit.time)[:10]}" if audit.time else "yet"
+        return (
+            f"(notice) No audit of the memory {since}: offer the user one, with the skill "
+            "memory-audit."
+        )

@@ -1,0 +1,182 @@
+"""Drafts of skills: a folder is read and checked, and what was read becomes a skill of the home."""
+
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..formats import skill
+from ..formats.skill import FILE
+from ..ground import exchange, files
+from ..ground.errors import NO_MATCH, BadData, Failure, InputOutput, NoInput, NotPermitted
+from ..ground.paths import Home
+
+MOST_FILES, LARGEST, MOST = 200, 1 << 20, 8 << 20  # files, bytes of one, bytes of all
+
+
+class DraftFinding(NamedTuple):
+    path: str
+    line: int
+    message: str
+
+
+class DraftFile(NamedTuple):
+    path: str  # relative to the skill's folder
+    data: bytes
+    executable: bool
+
+
+class SkillDraft(NamedTuple):
+    """A folder as it was when it was read: what was checked is what is added."""
+
+    name: str
+    files: list[DraftFile]
+    findings: list[DraftFinding]
+
+
+def read(folder: str) -> SkillDraft:
+    """Read and check a folder that is to become a skill. NoInput when it is none."""
+    if not os.path.isdir(folder):
+        raise NoInput(
+            f"no such folder: '{folder}'", cure="name the folder that holds the draft's SKILL.md"
+        )
+    draft = SkillDraft(os.path.basename(os.path.abspath(folder)), [], [])
+    root = os.path.realpath(folder)  # it may be a link itself; what is in it may not
+    for here, name, fd in _entries(root):
+        relative = os.path.relpath(os.path.join(here, name), root)
+        _add_entry(draft, os.path.join(folder, relative), relative, fd)
+        if (
+            len(draft.files) + len(draft.findings) > MOST_FILES
+            or sum(len(file.data) for file in draft.files) > MOST
+        ):
+            draft.findings.insert(
+                0,
+                DraftFinding(
+                    folder, 1, f"more than {MOST_FILES} files or {MOST >> 20} MB; a skill is small"
+                ),
+            )
+            break
+    draft.findings.extend(_check_text(draft, os.path.abspath(folder), folder))
+    return draft
+
+
+def _entries(root: str) -> Iterator[tuple[str, str, int]]:
+    """Folder, name and the folder's descriptor of all that is below a folder.
+
+    Each folder is held open: one that is swapped for a link meanwhile leads nowhere.
+    """
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    for here, folders, names, fd in os.fwalk(root, onerror=stop):
+        folders.sort()
+        for name in sorted({*folders, *names}):
+            yield here, name, fd
+        folders[:] = [name for name in folders if not name.startswith(".")]
+
+
+def _add_entry(draft: SkillDraft, path: str, relative: str, folder: int) -> None:
+    """Read one entry of a folder into the draft, or say why it cannot be."""
+    name = os.path.basename(path)
+    mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    data, problem = b"", ""
+    if name.startswith(".") or not name.isprintable():
+        problem = (
+            "hidden, or not printable: nobody would see that it comes along; rename or remove it"
+        )
+    elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        problem = "a link, or not a file; put the file itself here"
+    elif stat.S_ISREG(mode):
+        try:
+            data = _read_file(name, folder)
+        except OSError as error:
+            problem = f"{files.to_failure(error).what}; make it readable"
+        if len(data) > LARGEST:
+            problem = f"more than {LARGEST >> 20} MB; a skill is small"
+        elif data.startswith(b"#!") and not mode & stat.S_IXUSR:
+            problem = "a script that cannot be run; chmod +x it"
+    if problem:
+        draft.findings.append(DraftFinding(path, 1, problem))
+    elif stat.S_ISREG(mode):
+        draft.files.append(DraftFile(relative, data, bool(mode & stat.S_IXUSR)))
+
+
+def _read_file(name: str, folder: int) -> bytes:
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with open(fd, "rb") as file:
+        return file.read(LARGEST + 1)
+
+
+def _check_text(draft: SkillDraft, place: str, shown: str) -> Iterator[DraftFinding]:
+    """What is wrong with the SKILL.md itself."""
+    data = next((file.data for file in draft.files if file.path == FILE), None)
+    path = os.path.join(shown, FILE)
+    if data is None:
+        yield DraftFinding(path, 1, "no SKILL.md that can be read; write one")
+        return
+    try:
+        head = skill.read_frontmatter(data, os.path.join(place, FILE))
+        problems = list(skill.find_problems(head, os.path.join(place, FILE)))
+        empty = not skill.read_body(data).strip()
+    except BadData as failure:
+        problems, empty = [failure], False
+    for problem in problems:
+        yield DraftFinding(
+            path, int(problem.place.rpartition(":")[2]), f"{problem.what}; {problem.cure}"
+        )
+    if empty:
+        yield DraftFinding(
+            path, data.rstrip().count(b"\n") + 1, "nothing below the head; say how it is done"
+        )
+
+
+def add(home: Home, draft: SkillDraft, *, replace: bool) -> str:
+    """Make a draft without findings a skill of the home, all of it or nothing. Returns the path of
+    its SKILL.md.
+
+    Where there is one of this name already, that is a Failure, unless it is to be replaced.
+    """
+    folder = home.path("skills")
+    target, staging = os.path.join(folder, draft.name), os.path.join(folder, f".{draft.name}.tmp")
+    files.make_folder(folder)
+    with files.lock(os.path.join(folder, ".lock")):
+        _remove(staging)  # what a killed one left
+        if os.path.islink(target):
+            raise NotPermitted(
+                "a link, which is yours",
+                place=target,
+                cure="remove it, or change what it points at",
+            )
+        there = os.path.lexists(target)
+        if there and not replace:
+            raise Failure(
+                f"there is a skill '{draft.name}' already",
+                place=target,
+                cure="look at it; then --replace",
+                code=NO_MATCH,
+            )
+        for file in draft.files:
+            files.replace(
+                os.path.join(staging, file.path),
+                file.data,
+                mode=0o700 if file.executable else 0o600,
+            )
+        if not there:
+            os.rename(staging, target)
+        elif not exchange.swap(staging, target):
+            _remove(staging)
+            raise InputOutput(
+                "this file system cannot exchange two folders",
+                place=target,
+                cure="remove the old one first",
+            )
+        files.sync_with_parent(folder)
+        _remove(staging)
+    return os.path.join(target, FILE)
+
+
+def _remove(folder: str) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,83 @@
+"""What the logs of a context say at the beginning of a turn: its history, and earlier attempts.
+
+The folder of the context is listed once, and each window is read at most once. Only reads.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..formats.log.event import Event
+from ..ground import files
+from ..ground.paths import Home
+from ..truth.log import reader
+from . import prompt
+from .message import UserMessage
+
+
+class Attempt(NamedTuple):
+    """What earlier runs of the same turn logged."""
+
+    reply: str | None = None
+    window: str = ""  # where the reply is
+    done: Sequence[Event] = ()  # answers and tool calls before it was cut off
+    failure: str = ""  # why it had no answer, as far as that was logged
+    line: int = 0  # of the message, if it is in the current window
+
+
+class TurnLog(NamedTuple):
+    window: str = ""  # path of the current window; '' when there is none
+    history: Sequence[Event] = ()  # events of other turns that the prompt shows
+    attempt: Attempt | None = None  # None when the message is not in the logs
+
+
+def read(home: Home, context: str, message: UserMessage, budget: int) -> TurnLog:
+    """The logs of a context for a message; `budget` is of its history, in estimated tokens.
+
+    A retry may have gone on in a later window than the one that has the message.
+    """
+    paths = [f"logs/{context}/{name}" for name in home.windows(context)]
+    if not paths:
+        return TurnLog()
+    current = reader.read_window(home, paths[-1])
+    events = _events_with_id(current, message)
+    # what this turn did before it was cut off is shown anyway, and moves no history out
+    own = {e.line for e in events if message.is_logged_as(e) or message.is_marked_on(e)}
+    blocks = [block for block in current.blocks() if block.line not in own]
+    first = prompt.first_shown(blocks, budget)
+    return TurnLog(
+        paths[-1],
+        [current.event(block) for block in blocks[first:]],
+        _find_attempt(home, paths, events, message) if message.id else None,
+    )
+
+
+def _find_attempt(
+    home: Home, paths: list[str], events: list[Event], message: UserMessage
+) -> Attempt | None:
+    """`events` are those of the last of the windows that have the message's id in their header."""
+    done: list[Event] = []
+    failure = ""
+    for path in reversed(paths):
+        if path != paths[-1]:
+            if message.id_in_header not in files.read(home.path(path)):
+                continue
+            events = _events_with_id(reader.read_window(home, path), message)
+        reply = next((e.content for e in events if message.is_answered_by(e)), None)
+        if reply is not None:
+            return Attempt(reply, path)
+        own = [e for e in events if message.is_marked_on(e)]
+        done = [e for e in own if e.role in ("agent", "tool") and "cut" not in e.meta] + done
+        errors = [str(e.meta.get("error", "")) for e in own if e.role == "system"]
+        failure = failure or (errors[-1] if errors else "")
+        line = next((e.line for e in events if message.is_logged_as(e)), 0)
+        if line:
+            return Attempt(done=done, failure=failure, line=line if path == paths[-1] else 0)
+    return None
+
+
+def _events_with_id(window: reader.Window, message: UserMessage) -> list[Event]:
+    """The events of a window whose header has the id in it, which may be part of another's."""
+    mark = message.id_in_header
+    if not mark or mark not in window.data:
+        return []
+    return [window.event(block) for block in window.blocks() if mark in block.meta]
