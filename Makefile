@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/ready
 COMMANDS := $(notdir $(wildcard bin/*))
 
-.PHONY: all setup demo test check bench faults install uninstall install-cron uninstall-cron install-launchd uninstall-launchd install-relay uninstall-relay man lock clean
+.PHONY: all setup demo test check bench faults test-pythons install uninstall install-cron uninstall-cron install-launchd uninstall-launchd install-relay uninstall-relay man lock clean
 .SUFFIXES:
 
 all: setup
@@ -30,7 +30,16 @@ demo: setup
 	@sh bench/demo/run.sh
 
 test: setup
-	@sh tests/run.sh
+	@sh tests/run.sh tests/unit tests/bats tests/faults
+
+# at every system call, with more examples, and what takes minutes
+faults: setup
+	@THOROUGH=1 sh tests/run.sh tests/faults
+	@THOROUGH=1 sh tests/run.sh tests/unit -m 'hypothesis or slow'
+
+# before a release: the units on every Python of this machine
+test-pythons:
+	@sh tests/pythons.sh
 
 check: setup
 	@$(PY) -m ruff check -q bin skills serving lib tests bench
@@ -44,9 +53,6 @@ bench: setup
 	@$(PY) bench/relay.py --messages 2000
 	@$(PY) bench/retrieval.py
 	@$(PY) bench/pages.py
-
-faults: setup
-	@$(PY) -m pytest tests/faults
 
 man: setup
 	@$(PY) -m plainmind.cli.manual build/man

@@ -8,7 +8,13 @@ from plainmind.ground import files
 from plainmind.ground.environment import SECRET_NAME
 from plainmind.ground.paths import Home
 from plainmind.truth.log.writer import Log
-from scene import ROOT
+from pool import (  # noqa: F401
+    pytest_collection_modifyitems,
+    pytest_report_teststatus,
+    pytest_terminal_summary,
+    pytest_xdist_make_scheduler,
+)
+from scene import ROOT, THOROUGH
 
 for name in [n for n in os.environ if n.startswith("MIND_") or SECRET_NAME.search(n)]:
     del os.environ[name]
@@ -19,7 +25,9 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     database=None,
-    suppress_health_check=list(HealthCheck),
+    max_examples=2400 if THOROUGH else 100,
+    # a folder that one test's examples share is emptied by the test, or named by the example
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("plainmind")
 

@@ -1,4 +1,4 @@
-"""Where and when every test plays."""
+"""Where and when every test plays, and how thoroughly."""
 
 import os
 
@@ -7,3 +7,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOW = 1_769_783_035_120
 TIME = "2026-01-30T14:23:55.120Z"  # the same instant
 STAMP = "20260130T142355Z"
+
+#: `make faults`: death at every system call instead of at those that change something, more
+#: examples, and what takes minutes
+THOROUGH = bool(os.environ.get("THOROUGH"))

@@ -1,5 +1,12 @@
+"""The faults are about the disk, and play on one: in $DISK, when $TMPDIR is memory."""
+
 import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
+
+import pytest
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -7,3 +14,22 @@ sys.path.insert(0, _HERE)
 sys.path.append(
     os.path.join(os.path.dirname(_HERE), "unit", "agent")
 )  # the scripted model, the rungs
+
+
+class Disk:
+    """pytest's tmp_path_factory, as far as these tests use it."""
+
+    def mktemp(self, name: str) -> Path:
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=os.environ.get("DISK") or None))
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("faults")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

@@ -17,7 +17,7 @@ from plainmind.ground import files
 from plainmind.ground.paths import Home
 from plainmind.reminders.journal import Journal
 from power import Disk
-from scene import TIME
+from scene import THOROUGH, TIME
 
 REPEATED = "\n(possibly repeated)"
 MINE = b"\xef\xbb\xbf# Mine\r\n\r\n- [ ] my own box\n"
@@ -99,11 +99,7 @@ def points(folder: str, case: Case) -> list[traced.Call]:
         for call in run.calls
         if (home.root in call.text or call.name in traced.NETWORK) and call.name != "exit_group"
     ]
-    return (
-        [call for call in found if kill.changes(call)]
-        if os.environ.get("FAULTS") == "quick"
-        else found
-    )
+    return found if THOROUGH else [call for call in found if kill.changes(call)]
 
 
 def grid(folder: str, case: Case, deaths: list[list[traced.Call]]) -> kill.Report:

@@ -11,6 +11,7 @@ import writers
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
 from power import Disk
+from scene import THOROUGH
 
 WORKERS = 4  # most of a case is waiting for the disk
 DEATH = "signal=SIGKILL"
@@ -32,7 +33,7 @@ def grid(
     if isinstance(calls, str):
         return Report(0, [calls])
     points = [call for call in calls if call.name != "exit_group"]
-    if os.environ.get("FAULTS") == "quick":
+    if not THOROUGH:
         points = [call for call in points if changes(call)]
     points = [call for call in points if only(call)] if only else points
     if fault != DEATH:  # an interpreter that cannot read its own library is not our fault

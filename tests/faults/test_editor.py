@@ -16,12 +16,13 @@ from plainmind.formats.reminder import reminder
 from plainmind.ground import exchange, files
 from plainmind.ground.errors import Busy
 from plainmind.reminders import file
+from scene import THOROUGH
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
 fork = multiprocessing.get_context("fork")
 
-LINES = 240 if os.environ.get("FAULTS") == "quick" else 2400  # of each way to save: 4,800
+LINES = 2400 if THOROUGH else 240  # of each way to save
 TOP = (
     '\ufeff# Mine\r\n- [ ] buy milk\r\n\ttabs\t \n- [x] date=2026-03-29 time=01:30 recur=none msg="a" id=x\n'.encode()
     + b"\xff\x00\x85 \n"

@@ -1,14 +1,11 @@
 """Reminders and sudden death: nothing is lost, and no repeat goes unmarked."""
 
-import os
-
 import firing
 import pytest
 from firing import ALL, SINGLE, Case
 from traced import needs_strace
 
 pytestmark = needs_strace
-QUICK = os.environ.get("FAULTS") == "quick"
 
 
 @pytest.mark.parametrize("power", [False, True], ids=["killed", "power cut"])

@@ -17,12 +17,11 @@ from plainmind.ground.settings import Settings
 from plainmind.memory import forgetting, knowing, writing
 from plainmind.memory.moments import Means
 from plainmind.truth.pages import lint, maintenance, page_files
-from scene import NOW
+from scene import NOW, THOROUGH
 from test_many import together
 
-QUICK = os.environ.get("FAULTS") == "quick"
-WRITERS, NOTES, SHARED = 10, 5 if QUICK else 20, 4
-SAVES = 100 if QUICK else 1200
+WRITERS, NOTES, SHARED = 10, 20 if THOROUGH else 5, 4
+SAVES = 1200 if THOROUGH else 100
 
 fork = multiprocessing.get_context("fork")
 

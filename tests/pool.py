@@ -1,0 +1,79 @@
+"""How the tests share a machine: which start first, which may run apart, and what is left to say.
+
+A pytest plugin. The pool is pytest-xdist's: a file's tests run one after the other in one process,
+as many share a server; the processes are more than the cores, as many tests wait.
+"""
+
+import os
+import sys
+
+import pytest
+from scene import ROOT, THOROUGH
+
+#: files that take long, the longest first: started last, one would run on while the others idle
+LONG = (
+    "tests/faults/test_relay_kill.py",
+    "tests/faults/test_relay_faults.py",
+    "tests/bats/test_bats.py",
+    "tests/faults/test_kill.py",
+    "tests/faults/test_turn_kill.py",
+    "tests/faults/test_firing_kill.py",
+    "tests/faults/test_errors.py",
+)
+#: files whose tests share nothing, and need not run in one process
+APART = (*LONG[2:],)
+
+
+def rank(path: str) -> int:
+    return LONG.index(path) if path in LONG else len(LONG)
+
+
+def scope(nodeid: str) -> str:
+    """What is run in one process: a file, or a test of a file that is long."""
+    path = nodeid.partition("::")[0]
+    return nodeid if path in APART else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = False  # they are in order
+
+    class Pool(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope(nodeid)
+
+    return Pool(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    if not THOROUGH:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+    items.sort(key=lambda item: rank(os.path.relpath(item.path, ROOT)))
+
+
+def pytest_report_teststatus(report):
+    """No dots but at a terminal: on success the output is its last lines."""
+    if report.when == "call" and report.passed and not sys.stdout.isatty():
+        return "passed", "", "PASSED"
+    if report.skipped and not hasattr(report, "wasxfail") and not sys.stdout.isatty():
+        return "skipped", "", "SKIPPED"
+    return None
+
+
+def missing(reasons: list[str]) -> str:
+    """One line of what was skipped, the most frequent first."""
+    counts = {reason: reasons.count(reason) for reason in reasons}
+    parts = [f"{reason} ({count})" for reason, count in sorted(counts.items(), key=lambda c: -c[1])]
+    return f"not shown on this machine: {'; '.join(parts)}" if parts else ""
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    line = missing([report.longrepr[2].removeprefix("Skipped: ") for report in skipped])
+    if line:
+        terminalreporter.write_line(line)
