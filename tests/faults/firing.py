@@ -15,7 +15,7 @@ import kill
 import traced
 from plainmind.ground import files
 from plainmind.ground.paths import Home
-from plainmind.reminders.journal import Journal
+from plainmind.reminders.journal import DeliveryJournal
 from power import Disk
 from scene import THOROUGH, TIME
 
@@ -153,7 +153,9 @@ def _wrong(home: Home, case: Case, got: list[str]):
     ]
     if left:
         yield f"left behind: {left}"
-    did = {entry.did for entry in Journal(home.path("remind", "journal.jsonl")).entries.values()}
+    did = {
+        entry.did for entry in DeliveryJournal(home.path("remind", "journal.jsonl")).steps.values()
+    }
     if not did <= {"sent", "done"}:
         yield f"the journal ends with {did}"
 
@@ -220,13 +222,13 @@ def _cut(home: Home, disk: Disk, calls: list[traced.Call], before: bytes, length
             for call in calls[exchanged[0] : exchanged[-1]]
         ):
             before = _with_ids(
-                before, Journal(journal)
+                before, DeliveryJournal(journal)
             )  # the first change was durable: it gave a line its id
         with open(reminders, "wb") as file:
             file.write(before)
 
 
-def _with_ids(data: bytes, known: Journal) -> bytes:
+def _with_ids(data: bytes, known: DeliveryJournal) -> bytes:
     """`data` with the id that the nameless line was given, which only a line that was sent can have needed."""
     given = [o.id for o in known._lines.values() if o.id.startswith("rid_")]
     return (

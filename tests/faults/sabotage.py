@@ -201,13 +201,13 @@ def unintended() -> None:
     from plainmind.reminders import journal
 
     at_leisure()
-    record = journal.Journal.record
+    record = journal.DeliveryJournal.record
 
     def recording(self, did, *given):
         if did != journal.INTENT:
             record(self, did, *given)
 
-    journal.Journal.record = recording
+    journal.DeliveryJournal.record = recording
 
 
 def deleting_first() -> None:

@@ -414,7 +414,7 @@ def test_a_scan_with_nothing_due_loads_no_network(tmp_path):
         '- [ ] date=2999-03-29 time=01:30 recur=none msg="hi" id=a\n'
     )
     modules = loaded("remind-scan", home=tmp_path)
-    assert "plainmind.reminders.watch" in modules
+    assert "plainmind.reminders.last_scan" in modules
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes", "hashlib"}
     assert not [
         name

@@ -1,4 +1,5 @@
-"""What is to come: occurrences of all reminders in order, and how they are told. Refuses to know files and the journal."""
+"""What is to come: occurrences of all reminders in order, and how they are told. Refuses to know
+files and the journal."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -12,21 +13,22 @@ from ..ground import clock
 END = 253_402_300_799_999  # ms, the end of year 9999
 
 
-class Coming(NamedTuple):
+class Upcoming(NamedTuple):
     instant: int
     reminder: Reminder
 
 
-def upcoming(
+def list_upcoming(
     reminders: Iterable[Reminder], now: int, count: int | None = None, until: int | None = None
-) -> Iterator[Coming]:
-    """Occurrences in order: the first `count`, those up to `until`; with neither, the next one of each reminder.
+) -> Iterator[Upcoming]:
+    """Occurrences in order: the first `count`, those up to `until`; with neither, the next one of
+    each reminder.
 
     What fires once and still stands in the file is to come, however late.
     """
     if count is None and until is None:
         yield from sorted(
-            Coming(first, r) for r in reminders if (first := upcoming_one(r, now)) is not None
+            Upcoming(first, r) for r in reminders if (first := find_upcoming(r, now)) is not None
         )
         return
     end = END if until is None else until
@@ -35,30 +37,31 @@ def upcoming(
     yield from islice(heapq.merge(*(_occurrences(r, now, end) for r in reminders)), most)
 
 
-def upcoming_one(reminder: Reminder, now: int) -> int | None:
+def find_upcoming(reminder: Reminder, now: int) -> int | None:
     """A reminder's next occurrence; None when it has none before the end of time."""
     return find_nth(reminder, 0) if reminder.recur == "none" else find_next(reminder, now - 1)
 
 
-def _occurrences(reminder: Reminder, now: int, end: int) -> Iterator[Coming]:
+def _occurrences(reminder: Reminder, now: int, end: int) -> Iterator[Upcoming]:
     if reminder.recur == "none":
         first = find_nth(reminder, 0)
         times: Iterable[int] = [first] if first is not None and first <= end else []
     else:
         times = find_between(reminder, now - 1, end)
     for instant in times:
-        yield Coming(instant, reminder)
+        yield Upcoming(instant, reminder)
 
 
-def remark(reminder: Reminder, now: int, grace: float) -> str:
-    """What somebody who has just set a reminder may not expect of it, '' when it fires as it says. `grace` in hours."""
+def remark_on(reminder: Reminder, now: int, grace: float) -> str:
+    """What somebody who has just set a reminder may not expect of it, '' when it fires as it says.
+    `grace` in hours."""
     if reminder.recur == "none":
         first = find_nth(reminder, 0)
         if first is not None and first < now:
             return f"{_local(first)} is past; it fires at the next scan"
     else:
         missed = find_latest(reminder, now, now - int(grace * 3600 * clock.SECOND))
-        first = upcoming_one(reminder, now)
+        first = find_upcoming(reminder, now)
         if missed:
             return f"{_local(missed[0])} is past; it fires at the next scan"
         if first is not None and to_local(first).date() > reminder.date:
@@ -76,7 +79,7 @@ def _local(instant: int) -> str:
     return f"{to_local(instant):%Y-%m-%d %H:%M}"
 
 
-def record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
+def to_record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
     """The JSON object of a reminder with an occurrence, the same in every command."""
     return {
         "id": reminder.id,
@@ -90,16 +93,16 @@ def record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
     }
 
 
-def row(coming: Coming) -> str:
+def to_row(coming: Upcoming) -> str:
     """`2026-03-29T02:00`, `2026-03-29T01:00Z`, recurrence, id, message, with tabs between."""
-    told = record(coming.reminder, coming.instant)
+    record = to_record(coming.reminder, coming.instant)
     return "\t".join(
         (
-            told["next"],
-            told["next_utc"],
-            told["recur"],
-            told["id"] or "-",
-            told["msg"].replace("\t", " "),
+            record["next"],
+            record["next_utc"],
+            record["recur"],
+            record["id"] or "-",
+            record["msg"].replace("\t", " "),
         )
     )
 

@@ -1,4 +1,5 @@
-"""Telling the person, by Discord, what was done to their reminders file: the exact line. Keeps no state."""
+"""Telling the person, by Discord, what was done to their reminders file: the exact line. Keeps no
+state."""
 
 from ..formats import chunks
 from ..formats.reminder import reminder as grammar
@@ -10,13 +11,16 @@ PATIENCE = 10.0  # seconds for all attempts
 _WHOLE = 1900  # characters of a line that goes out as one message, fence and all
 
 
-def text(done: str, line: str) -> str:
-    """`Reminder added:` and the line in a code block, where Discord changes nothing of it; plain where it fits into none."""
+def compose(done: str, line: str) -> str:
+    """`Reminder added:` and the line in a code block, where Discord changes nothing of it; plain
+    where it fits into none."""
     fenced = "```" not in line and not line.endswith("`") and chunks.count_units(line) < _WHOLE
     return f"Reminder {done}:\n```\n{line}\n```" if fenced else f"Reminder {done}:\n{line}"
 
 
-def tell(env: Environment, done: str, line: str, printed: str, *, dry_run: bool = False) -> None:
+def print_and_send(
+    env: Environment, done: str, line: str, printed: str, *, dry_run: bool = False
+) -> None:
     """Print what was done, and confirm it; neither keeps the other from being done."""
     unprinted: Exception | None = None
     try:
@@ -38,7 +42,8 @@ def _stands(done: str) -> str:
 
 
 def send(env: Environment, done: str, line: str) -> None:
-    """Confirm one change. Unavailable when that cannot be done, whatever the reason: the change stands all the same."""
+    """Confirm one change. Unavailable when that cannot be done, whatever the reason: the change
+    stands all the same."""
     from ..providers import discord
 
     try:
@@ -49,12 +54,11 @@ def send(env: Environment, done: str, line: str) -> None:
                 cure="set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID",
             )
         deliverer.send(
-            text(done, line),
+            compose(done, line),
             nonce=grammar.draw_id(chance.draw),
             deadline=clock.monotonic() + PATIENCE,
         )
     except Failure as failure:
-        said = (
-            failure.what if isinstance(failure, BadData) else failure
-        )  # its cure is another text: that is the line
-        raise Unavailable(f"no confirmation was sent: {said}", cure=_stands(done)) from failure
+        # the cure of refused content is another text, and this text is the line
+        what = failure.what if isinstance(failure, BadData) else failure
+        raise Unavailable(f"no confirmation was sent: {what}", cure=_stands(done)) from failure

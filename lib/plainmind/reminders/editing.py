@@ -1,4 +1,5 @@
-"""One line of the reminders file added, changed or removed, whoever saves meanwhile. Refuses to know who is told of it."""
+"""One line of the reminders file added, changed or removed, whoever saves meanwhile. Refuses to
+know who is told of it."""
 
 import re
 from typing import Any, NamedTuple
@@ -8,11 +9,12 @@ from ..formats.reminder.reminder import Reminder
 from ..ground import stream
 from ..ground.errors import NoInput, Usage
 from ..ground.paths import Home
-from . import file, watch
+from . import file, last_scan
 
 
-class Written(NamedTuple):
-    """What was done: the reminder, its line as it stands or stood, and where saves that collided are kept."""
+class LineChange(NamedTuple):
+    """What was done: the reminder, its line as it stands or stood, and where saves that collided
+    are kept."""
 
     reminder: Reminder
     line: str
@@ -20,10 +22,11 @@ class Written(NamedTuple):
 
 
 def find(data: bytes, id: str, path: str) -> Reminder:
-    """The reminder that has the id. NoInput where none has, Usage where none can: a line without one has none."""
+    """The reminder that has the id. NoInput where none has, Usage where none can: a line without
+    one has none."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", id):
         raise Usage(
-            f"'{id}' is no id", cure="give the id of a reminder; list them with remind-list"
+            f"'{id}' is not an id", cure="give the id of a reminder; list them with remind-list"
         )
     for found in grammar.parse(data).reminders:
         if found.id == id:
@@ -31,7 +34,7 @@ def find(data: bytes, id: str, path: str) -> Reminder:
     raise NoInput(f"no reminder has the id '{id}'", place=path, cure="list them with remind-list")
 
 
-def add(home: Home, path: str, new: Reminder, *, dry_run: bool = False) -> Written:
+def add(home: Home, path: str, new: Reminder, *, dry_run: bool = False) -> LineChange:
     """Write a new reminder at the end of the file."""
     there: list[Reminder] = []
 
@@ -41,12 +44,12 @@ def add(home: Home, path: str, new: Reminder, *, dry_run: bool = False) -> Writt
         return data
 
     edited = file.edit(home, path, change, dry_run=dry_run)
-    return Written(there[0], grammar.render(new), edited.conflicts)
+    return LineChange(there[0], grammar.render(new), edited.conflicts)
 
 
 def edit(
     home: Home, path: str, id: str, fields: dict[str, Any], *, dry_run: bool = False
-) -> Written:
+) -> LineChange:
     """Rewrite the line of a reminder with other values for some of its fields."""
     if "msg" in fields:
         grammar.check_message(fields["msg"])
@@ -58,10 +61,10 @@ def edit(
         return grammar.replace(data, [(old, grammar.render(there[0]).encode())])
 
     edited = file.edit(home, path, change, dry_run=dry_run)
-    return Written(there[0], grammar.render(there[0]), edited.conflicts)
+    return LineChange(there[0], grammar.render(there[0]), edited.conflicts)
 
 
-def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> Written:
+def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> LineChange:
     """Take the line of a reminder out of the file."""
     gone: list[Reminder] = []
     others = False
@@ -79,5 +82,5 @@ def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> Written:
 
     edited = file.edit(home, path, change, dry_run=dry_run)
     if edited.identity and not others:
-        watch.none_left(home)
-    return Written(gone[0], stream.decode(gone[0].raw), edited.conflicts)
+        last_scan.expect_none(home)
+    return LineChange(gone[0], stream.decode(gone[0].raw), edited.conflicts)

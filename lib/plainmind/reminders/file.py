@@ -1,7 +1,9 @@
-"""The reminders file on disk, which a person edits at any time: where it is, a stable read, a change that loses nothing.
+"""The reminders file on disk, which a person edits at any time: where it is, a stable read, a
+change that loses nothing.
 
-Owns the lock among our own writers and the waiting for a file that is being saved. How a change is exchanged with
-what the person may be saving is ground.exchange's; what the lines mean is formats.reminder's.
+Owns the lock among our own writers and the waiting for a file that is being saved. How a change is
+exchanged with what the person may be saving is ground.exchange's; what the lines mean is
+formats.reminder's.
 """
 
 import math
@@ -24,13 +26,15 @@ class Snapshot(NamedTuple):
     identity: files.Identity
 
 
-def place(home: Home, env: Environment) -> str:
-    """The path of the reminders file: REMINDERS_FILE (a relative one is below the home), else reminders.md of the home."""
+def locate(home: Home, env: Environment) -> str:
+    """The path of the reminders file: REMINDERS_FILE (a relative one is below the home), else
+    reminders.md of the home."""
     return os.path.join(home.root, os.path.expanduser(env.get("REMINDERS_FILE") or DEFAULT))
 
 
-def stable_read(path: str) -> Snapshot:
-    """All of the file, at a moment when nobody was writing it. NoInput when it is missing, Busy when it never holds still."""
+def read_stable(path: str) -> Snapshot:
+    """All of the file, at a moment when nobody was writing it. NoInput when it is missing, Busy
+    when it never holds still."""
     for attempt in range(ATTEMPTS):
         if attempt:
             clock.sleep(PAUSE)
@@ -52,9 +56,10 @@ def stable_read(path: str) -> Snapshot:
 
 
 def read(home: Home, path: str) -> bytes:
-    """All of the file; b'' where the home's own was never made. One that somebody named has to be there."""
+    """All of the file; b'' where the home's own was never made. One that somebody named has to be
+    there."""
     try:
-        return stable_read(path).data
+        return read_stable(path).data
     except NoInput:
         if path == os.path.join(home.root, DEFAULT):
             return b""
@@ -69,14 +74,16 @@ def edit(
     dry_run: bool = False,
     wait: float = files.LOCK_WAIT,
 ) -> exchange.Edited:
-    """Give the file the content `change` makes of it; a file that is not there is b'' to it, and is made.
+    """Give the file the content `change` makes of it; a file that is not there is b'' to it, and is
+    made.
 
-    `change` is called again when somebody saved meanwhile, with what they saved, which may hold what it did before:
-    it must find its lines anew and do nothing twice. A dry run calls it, and writes nothing. `wait`: seconds for the lock.
+    `change` is called again when somebody saved meanwhile, with what they saved, which may hold
+    what it did before: it must find its lines again and do nothing twice. A dry run calls it, and
+    writes nothing. `wait`: seconds for the lock.
     """
     if dry_run:
         there = os.path.exists(path)
-        if change(stable_read(path).data if there else b"") and not there:
+        if change(read_stable(path).data if there else b"") and not there:
             _check_folder(home, os.path.realpath(path))
         return exchange.Edited(None, [])
     with files.lock(home.lock, wait):
@@ -92,7 +99,9 @@ def edit(
 
 def _check(path: str) -> None:
     if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
-        raise Misconfigured("no file", place=path, cure="let REMINDERS_FILE name a markdown file")
+        raise Misconfigured(
+            "not a file", place=path, cure="let REMINDERS_FILE name a markdown file"
+        )
 
 
 def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
@@ -108,7 +117,7 @@ def _check_folder(home: Home, target: str) -> None:
     folder = os.path.dirname(target)
     if not os.path.isdir(folder) and folder != os.path.realpath(home.root):
         raise NoInput(
-            "no such folder", place=folder, cure="mount or make it, or mend REMINDERS_FILE"
+            "no such folder", place=folder, cure="mount or make it, or fix REMINDERS_FILE"
         )
 
 

@@ -1,15 +1,17 @@
-"""The delivery ledger, `remind/journal.jsonl`: which occurrence was about to be sent, was sent, is done with.
+"""The delivery ledger, `remind/journal.jsonl`: which occurrence was about to be sent, was sent, is
+done with.
 
     {"at":…,"did":"intent","nonce":…,"of":[[key,id,due],…]}   about to be sent, as one message
     {"at":…,"did":"failed","nonce":…,"of":…}                  surely did not arrive
     {"at":…,"did":"sent","nonce":…,"of":…,"messages":[…]}     arrived
     {"at":…,"did":"done","nonce":…,"of":…}                    and its line is out of the file
 
-The last record of a key counts. An intent with nothing after it is in doubt: its message may have arrived. Of a message in
-several parts, an intent or a failure names how many arrived (`parts`), and a digest of the text they are parts of (`said`):
-only what comes after them is still to be sent.
-Keys stay when their line is gone, for a synchroniser may bring it back. What nobody will ask for again is left out
-when the file is compacted. Refuses to know what a reminder says. The caller holds the lock of the scan.
+The last record of a key counts. An intent with nothing after it is in doubt: its message may have
+arrived. Of a message in several parts, an intent or a failure names how many arrived (`parts`), and
+a digest of the text they are parts of (`said`): only what comes after them is still to be sent.
+Keys stay when their line is gone, for a synchroniser may bring it back. What nobody will ask for
+again is left out when the file is compacted. Refuses to know what a reminder says. The caller holds
+the lock of the scan.
 """
 
 import json
@@ -34,8 +36,9 @@ class Occurrence(NamedTuple):
     once: bool = True
 
 
-class Entry(NamedTuple):
-    """What is known of an occurrence: what was done last, when, as part of which message, and how many parts of it arrived."""
+class LastStep(NamedTuple):
+    """What is known of an occurrence: what was done last, when, as part of which message, and how
+    many parts of it arrived."""
 
     did: str
     at: int
@@ -44,10 +47,11 @@ class Entry(NamedTuple):
     said: str = ""
 
 
-def key(id: str, due: int, msg: str | None = None) -> str:
+def make_key(id: str, due: int, msg: str | None = None) -> str:
     """20 hexadecimal digits: with the numbers of parts behind it, short enough for Discord's nonce.
 
-    What fires once is named by its message, too: a line that says something else is another reminder.
+    What fires once is named by its message, too: a line that says something else is another
+    reminder.
     """
     return digest(f"{id}\n{due}" if msg is None else f"{id}\n{due}\n{msg}")
 
@@ -58,7 +62,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
-class Journal:
+class DeliveryJournal:
     """The ledger as it stands, read once; what is added is on disk when the method returns."""
 
     def __init__(self, path: str):
@@ -67,7 +71,7 @@ class Journal:
         self._torn = not data.endswith(b"\n") and data != b""
         self._settled = False
         self._size, self._compacted = len(data), 0
-        self.entries: dict[str, Entry] = {}
+        self.steps: dict[str, LastStep] = {}
         self._arrived: dict[str, list[int]] = {}  # by id: when what arrived was due
         self._lines: dict[str, Occurrence] = {}
         for line in data.split(b"\n"):
@@ -83,7 +87,7 @@ class Journal:
                 Occurrence(k, id, clock.parse(due), bool(once)) for k, id, due, once in record["of"]
             ]
             parts, said = record.get("parts", 0), record.get("said", "")
-            entry = Entry(record["did"], clock.parse(record["at"]), record["nonce"], parts, said)
+            entry = LastStep(record["did"], clock.parse(record["at"]), record["nonce"], parts, said)
             if (
                 not all(
                     map(
@@ -106,35 +110,37 @@ class Journal:
             return  # torn by a crash, or nothing of ours; whatever it told is in doubt
         self._know(of, entry)
 
-    def _know(self, of: Iterable[Occurrence], entry: Entry) -> None:
+    def _know(self, of: Iterable[Occurrence], entry: LastStep) -> None:
         for occurrence in of:
-            self.entries[occurrence.key] = entry
+            self.steps[occurrence.key] = entry
             self._lines[occurrence.key] = occurrence
             if entry.did in (SENT, DONE):
                 self._arrived.setdefault(occurrence.id, []).append(occurrence.due)
 
     def sent_until(self, id: str, now: int) -> int | None:
-        """When the last occurrence that arrived was due, of those up to now: what a clock fired that was ahead counts for nothing."""
+        """When the last occurrence that arrived was due, of those up to now: what a clock fired
+        that was ahead counts for nothing."""
         return max((due for due in self._arrived.get(id, ()) if due <= now), default=None)
 
-    def entry(self, occurrence: Occurrence) -> Entry | None:
+    def last_step(self, occurrence: Occurrence) -> LastStep | None:
         """What is known of an occurrence.
 
-        What fires once may be known by a key without its message, of when it recurred, or of earlier versions. These wrote
-        of a line that may have said something else: it is neither to be passed over nor to be repeated unmarked.
+        What fires once may be known by a key without its message, of when it recurred, or of
+        earlier versions. These wrote of a line that may have said something else: it is neither to
+        be passed over nor to be repeated unmarked.
         """
-        found = self.entries.get(occurrence.key)
+        found = self.steps.get(occurrence.key)
         if found or not occurrence.once:
             return found
-        plain = key(occurrence.id, occurrence.due)
-        found = self.entries.get(plain)
+        plain = make_key(occurrence.id, occurrence.due)
+        found = self.steps.get(plain)
         if found and found.did in (SENT, DONE) and self._lines[plain].once:
-            return Entry(INTENT, 0, occurrence.key)
+            return LastStep(INTENT, 0, occurrence.key)
         return found
 
-    def did(self, occurrence: Occurrence) -> str:
+    def state_of(self, occurrence: Occurrence) -> str:
         """What was done last about an occurrence, '' for nothing."""
-        found = self.entry(occurrence)
+        found = self.last_step(occurrence)
         return found.did if found else ""
 
     def record(
@@ -148,7 +154,7 @@ class Journal:
         said: str = "",
     ) -> None:
         """Write down one step, durably."""
-        of, entry = list(of), Entry(did, now, nonce, parts, said)
+        of, entry = list(of), LastStep(did, now, nonce, parts, said)
         data = (b"\n" if self._torn else b"") + _line(entry, of, list(messages))
         files.make_folder(os.path.dirname(self.path))
         self._size = files.append(self.path, data) + len(data)
@@ -159,18 +165,19 @@ class Journal:
         self._know(of, entry)
 
     def compact(self, now: int) -> None:
-        """Write the file anew with one record a step and message, when it has doubled since that was last done."""
+        """Write the file again with one record a step and message, when it has doubled since that
+        was last done."""
         if self._size < max(LEAST, 2 * self._compacted):
             return
-        kept: dict[Entry, list[Occurrence]] = {}
-        for k, entry in self.entries.items():
+        kept: dict[LastStep, list[Occurrence]] = {}
+        for k, entry in self.steps.items():
             occurrence = self._lines[k]
             if (entry.did == FAILED and not entry.parts) or (
                 not occurrence.once and occurrence.due < now - KEPT
             ):
                 continue
             if occurrence.once and entry.did in (SENT, DONE):  # thousands of them in one record
-                entry = Entry(DONE, now, "")
+                entry = LastStep(DONE, now, "")
             kept.setdefault(entry, []).append(occurrence)
         data = b"".join(_line(entry, of, []) for entry, of in kept.items())
         files.replace(
@@ -178,7 +185,7 @@ class Journal:
         )
 
 
-def _line(entry: Entry, of: list[Occurrence], messages: list[str]) -> bytes:
+def _line(entry: LastStep, of: list[Occurrence], messages: list[str]) -> bytes:
     record: dict[str, Any] = {
         "at": clock.to_text(entry.at),
         "did": entry.did,

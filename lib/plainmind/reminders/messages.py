@@ -1,6 +1,7 @@
 """What goes out together, and in which words: one message for each reminder, or digests of many.
 
-Pure, but for what the journal knows. Refuses to know how messages travel, and when a reminder is due.
+Pure, but for what the journal knows. Refuses to know how messages travel, and when a reminder is
+due.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from ..formats import chunks
 from ..formats.reminder import occurrence
 from ..formats.reminder.reminder import Reminder
 from ..ground import clock
-from .journal import INTENT, Entry, Journal, Occurrence, digest, key
+from .journal import INTENT, DeliveryJournal, LastStep, Occurrence, digest, make_key
 
 MANY = 10  # messages; more overdue become a digest
 LATE = 60 * clock.SECOND  # what cron, once a minute, cannot help
@@ -28,8 +29,8 @@ class Due(NamedTuple):
 class Batch(NamedTuple):
     """What goes out as one message.
 
-    `doubt`: when an earlier attempt was made that may have arrived. `worded`: the instant at which the text says how
-    late it is; that of the first attempt when `begin`, parts of it, arrived then.
+    `doubt`: when an earlier attempt was made that may have arrived. `worded`: the instant at which
+    the text says how late it is; that of the first attempt when `begin`, parts of it, arrived then.
     """
 
     nonce: str
@@ -40,15 +41,19 @@ class Batch(NamedTuple):
     begin: int = 0
 
 
-def batches(due: list[Due], journal: Journal, now: int, others: int = 0) -> list[Batch]:
-    """First what was never tried, then what was begun, as it was. `others`: how many more are due at the same time.
+def plan_batches(
+    due: list[Due], journal: DeliveryJournal, now: int, others: int = 0
+) -> list[Batch]:
+    """First what was never tried, then what was begun, as it was. `others`: how many more are due
+    at the same time.
 
-    Those that were begun take turns at being the first, so that one which no server ever answers holds up no other for ever.
+    Those that were begun take turns at being the first, so that one which no server ever answers
+    holds up no other for ever.
     """
-    begun: dict[str, list[tuple[Due, Entry]]] = {}
+    begun: dict[str, list[tuple[Due, LastStep]]] = {}
     fresh = []
     for d in due:
-        entry = journal.entry(d.occurrence)
+        entry = journal.last_step(d.occurrence)
         if entry and (entry.did == INTENT or entry.parts):
             begun.setdefault(entry.nonce, []).append((d, entry))
         else:
@@ -58,21 +63,22 @@ def batches(due: list[Due], journal: Journal, now: int, others: int = 0) -> list
     if len(fresh) + others > MANY:
         first = list(_digests(fresh, now))
     else:
-        first = [Batch(d.occurrence.key, [d], text([d], now), now) for d in fresh]
+        first = [Batch(d.occurrence.key, [d], compose([d], now), now) for d in fresh]
     return first + again[turn:] + again[:turn]
 
 
-def _continued(nonce: str, found: list[tuple[Due, Entry]], now: int) -> Batch:
-    """A message that was tried before: what is left of it, or all of it where it would say something else by now."""
+def _continued(nonce: str, found: list[tuple[Due, LastStep]], now: int) -> Batch:
+    """A message that was tried before: what is left of it, or all of it where it would say
+    something else by now."""
     due = [d for d, _ in found]
     first = min((entry for _, entry in found), key=lambda entry: entry.at)
     doubt = first.at if any(entry.did == INTENT for _, entry in found) else None
     if first.parts:
-        said = text(due, first.at)
+        said = compose(due, first.at)
         if digest(said) == first.said:
             return Batch(nonce, due, said, first.at, doubt, first.parts)
         doubt = 0
-    return Batch(nonce, due, text(due, now), now, doubt)
+    return Batch(nonce, due, compose(due, now), now, doubt)
 
 
 def _digests(due: list[Due], now: int) -> Iterator[Batch]:
@@ -84,9 +90,9 @@ def _digests(due: list[Due], now: int) -> Iterator[Batch]:
             size, end = size + _room(due[end], now), end + 1
         of = due[at:end]
         yield Batch(
-            key("\n".join(d.occurrence.key for d in of), of[0].occurrence.due),
+            make_key("\n".join(d.occurrence.key for d in of), of[0].occurrence.due),
             of,
-            text(of, now),
+            compose(of, now),
             now,
         )
         at = end
@@ -99,10 +105,11 @@ def _room(due: Due, now: int) -> int:
 
 
 def _row(due: Due, now: int) -> str:
-    return f"- {occurrence.to_local(due.occurrence.due):%Y-%m-%d %H:%M} {due.reminder.msg}{_remarks(due, now)}"
+    when = f"{occurrence.to_local(due.occurrence.due):%Y-%m-%d %H:%M}"
+    return f"- {when} {due.reminder.msg}{_remarks(due, now)}"
 
 
-def text(of: list[Due], now: int) -> str:
+def compose(of: list[Due], now: int) -> str:
     """What to remember first, for a phone shows no more."""
     if len(of) == 1:
         return f"{of[0].reminder.msg}{_remarks(of[0], now)}"

@@ -1,6 +1,7 @@
 """Which reminders are to have been sent by now, found at little cost among thousands that are not.
 
-Owns what is due. Refuses to know what was sent (journal), but for the last time of what recurs, which it is told.
+Owns what is due. Refuses to know what was sent (journal), but for the last time of what recurs,
+which it is told.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,15 +10,16 @@ from datetime import date, datetime, timedelta
 from ..formats.reminder import occurrence
 from ..formats.reminder.reminder import Reminder
 from ..ground import clock
-from .journal import Occurrence, key
+from .journal import Occurrence, make_key
 
 HOUR = timedelta(hours=1)
 
 
-def overdue(
+def find_overdue(
     reminders: Iterable[Reminder], now: int, grace: int, sent_until: Callable[[str], int | None]
 ) -> Iterator[Occurrence]:
-    """All of what fires once, and of what recurs the latest, unless it was sent, or was missed longer ago than the grace."""
+    """All of what fires once, and of what recurs the latest, unless it was sent, or was missed
+    longer ago than the grace."""
     since = now - grace
     # a local time may be moved, or come twice, by an hour
     first, last = _hour_before(occurrence.to_local(since)), _hour_after(occurrence.to_local(now))
@@ -25,43 +27,46 @@ def overdue(
         if r.date > last.date():
             continue
         if r.recur == "none":
-            found = once(r)
+            found = single_occurrence(r)
             if found and found.due <= now:
                 yield found
         elif (
             may_recur(r, first, last)
             and (due := _missed(r, now, since, sent_until(r.id))) is not None
         ):
-            yield Occurrence(key(r.id, due), r.id, due, False)
+            yield Occurrence(make_key(r.id, due), r.id, due, False)
 
 
 def _missed(reminder: Reminder, now: int, since: int, sent: int | None) -> int | None:
     latest = occurrence.find_latest(reminder, now)
-    # not the time, but the order: one that was moved to an earlier hour after it fired today has fired today
+    # not the time, but the order: one that was moved to an earlier hour after it fired today has
+    # fired today
     after = since if sent is None else max(since, sent + 1)
     return latest[0] if latest and latest[0] >= after else None
 
 
-def skipped(reminder: Reminder, found: Occurrence, sent: int | None) -> int:
-    """How many occurrences nobody fired since the last one that was sent; of one that never was, nobody waited for them."""
+def count_skipped(reminder: Reminder, found: Occurrence, sent: int | None) -> int:
+    """How many occurrences nobody fired since the last one that was sent; of one that never was,
+    nobody waited for them."""
     earlier = (
         None if found.once or sent is None else occurrence.find_latest(reminder, found.due, sent)
     )
     return earlier[1] if earlier else 0
 
 
-def once(reminder: Reminder) -> Occurrence | None:
+def single_occurrence(reminder: Reminder) -> Occurrence | None:
     """The one occurrence of a reminder that does not recur."""
     due = occurrence.find_nth(reminder, 0) if reminder.recur == "none" and reminder.id else None
-    return (
-        None if due is None else Occurrence(key(reminder.id, due, reminder.msg), reminder.id, due)
-    )
+    if due is None:
+        return None
+    return Occurrence(make_key(reminder.id, due, reminder.msg), reminder.id, due)
 
 
-def not_before(reminders: list[Reminder], now: int) -> int:
+def earliest_due(reminders: list[Reminder], now: int) -> int:
     """An instant before which none of them is due, when none is now; at most a day from now.
 
-    Each that recurs is taken for a daily one: too early costs a look, and knowing better costs more.
+    Each that recurs is taken for a daily one: too early costs a look, and knowing better costs
+    more.
     """
     here = occurrence.to_local(now)
     today = here.date()
@@ -75,7 +80,8 @@ def not_before(reminders: list[Reminder], now: int) -> int:
 
 
 def may_recur(reminder: Reminder, first: datetime, last: datetime) -> bool:
-    """Whether a recurring reminder has a time between two local ones. A look that costs little, and knows no zone."""
+    """Whether a recurring reminder has a time between two local ones. A look that costs little, and
+    knows no zone."""
     for days in range((last.date() - first.date()).days + 1):
         day = first.date() + timedelta(days)
         if (

@@ -1,11 +1,13 @@
 """Firing what is due, exactly once as far as anybody can tell, whatever is killed.
 
-The order is the whole of it: what is about to be sent is in the journal, on disk, before it is sent; that it was sent is
-there before its line is taken out of the file. Killed in between, the next scan finds an intent in doubt and
-sends it again, marked; or finds it sent, and only has the line to remove. Nothing else is remembered of a reminder.
+The order is the whole of it: what is about to be sent is in the journal, on disk, before it is
+sent; that it was sent is there before its line is taken out of the file. Killed in between, the
+next scan finds an intent in doubt and sends it again, marked; or finds it sent, and only has the
+line to remove. Nothing else is remembered of a reminder.
 
-Owns that order. Refuses to know what is due (overdue), what goes out together and in which words (messages), how messages
-travel (providers.discord), how a file is changed under a person's hands (file), and what makes one suspicious (watch).
+Owns that order. Refuses to know what is due (overdue), what goes out together and in which words
+(messages), how messages travel (providers.discord), how a file is changed under a person's hands
+(file), and what makes one suspicious (last_scan).
 """
 
 import os
@@ -19,10 +21,10 @@ from ..ground import chance, clock, exchange, files, stream
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Busy, Failure, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
-from . import file, watch
-from .journal import DONE, FAILED, INTENT, SENT, Journal, Occurrence, digest
-from .messages import Batch, Due, batches
-from .overdue import not_before, once, overdue, skipped
+from . import file, last_scan
+from .journal import DONE, FAILED, INTENT, SENT, DeliveryJournal, Occurrence, digest
+from .messages import Batch, Due, plan_batches
+from .overdue import count_skipped, earliest_due, find_overdue, single_occurrence
 
 BUDGET = 3.0  # seconds a run may take
 SENDING = 2.5  # of them until the last message must have an answer
@@ -31,7 +33,7 @@ HANDS_OFF = 5.0  # seconds after somebody saved the file
 TICK = 2 * clock.SECOND  # longer than that of any file system's clock
 
 
-class Deliverer(Protocol):
+class ReminderDeliverer(Protocol):
     remembers: float
 
     def send(
@@ -46,15 +48,16 @@ class Deliverer(Protocol):
     ) -> list[str]: ...
 
 
-class Means(NamedTuple):
-    """What a scan needs of whoever runs it. `now` is fixed for the whole run; `deliverer` is asked for when something is due."""
+class ScanSetup(NamedTuple):
+    """What a scan needs of whoever runs it. `now` is fixed for the whole run; `deliverer` is asked
+    for when something is due."""
 
     home: Home
     env: Environment
     grace: int  # ms
     now: int
     started: float  # monotonic
-    deliverer: Callable[[], Deliverer | None]
+    deliverer: Callable[[], ReminderDeliverer | None]
     report: Callable[[Failure], None]
     say: Callable[[str], None]
 
@@ -62,61 +65,65 @@ class Means(NamedTuple):
 class Scan:
     """One run."""
 
-    def __init__(self, means: Means):
-        self.means = means
-        self.path = file.place(means.home, means.env)
-        self.seen = self.before = watch.load(watch.place(means.home))
+    def __init__(self, setup: ScanSetup):
+        self.setup = setup
+        self.path = file.locate(setup.home, setup.env)
+        self.seen = self.before = last_scan.load(last_scan.path_of(setup.home))
         self.recent = False  # somebody saved the file a moment ago
         self.known: files.Identity | None = None  # the file as it was read, or as we left it
         self.unfinished = b""  # a last line that may be half of one
         self.reachable = True  # as far as is known
 
     @cached_property
-    def journal(self) -> Journal:
-        return Journal(self.means.home.path("remind", "journal.jsonl"))
+    def journal(self) -> DeliveryJournal:
+        return DeliveryJournal(self.setup.home.path("remind", "journal.jsonl"))
 
     def run(self) -> None:
         """Fire what is due. What goes wrong is reported, and never keeps the rest from firing."""
         try:
             self._fire()
         finally:
-            watch.save(watch.place(self.means.home), self.before, self.seen)
+            last_scan.save(last_scan.path_of(self.setup.home), self.before, self.seen)
 
     def preview(self) -> Iterator[str]:
         """The messages that a run would send now; nothing is written."""
         reminders = _named(self._read() or [])
         late = self._overdue(reminders)
         for batch in (
-            batches(self._due(reminders, late), self.journal, self.means.now) if late else ()
+            plan_batches(self._due(reminders, late), self.journal, self.setup.now) if late else ()
         ):
             yield batch.text
 
     def _fire(self) -> None:
-        offset = self.means.now - clock.since_boot()
+        offset = self.setup.now - clock.since_boot()
         waiting = self.seen.jump is not None
-        self.seen, trusted = watch.clocked(self.seen, clock.boot_id(), offset)
+        self.seen, trusted = last_scan.judge_clock(self.seen, clock.boot_id(), offset)
         if not trusted:
             if not waiting:
-                self.means.say(
-                    "the clock jumped by more than 3 hours; nothing is fired before a second scan agrees with it"
+                self.setup.say(
+                    "the clock jumped by more than 3 hours; "
+                    "nothing is fired before a second scan agrees with it"
                 )
             return
         self._recover()
         mark = _mark(self.path)
-        if self.seen.is_quiet(mark, self.means.now):
+        if self.seen.is_quiet(mark, self.setup.now):
             return
         self.seen = self.seen._replace(quiet="", since=0, until=0)
         found = self._read() or []
         reminders, late = self._fire_all(found)
         if late:
-            self._remove([o for o in late if o.once and self.journal.did(o) in (SENT, DONE)])
-            self.journal.compact(self.means.now)
+            self._remove([o for o in late if o.once and self.journal.state_of(o) in (SENT, DONE)])
+            self.journal.compact(self.setup.now)
         elif mark and found and len(reminders) == len(found) and not self.unfinished:
-            now = self.means.now
-            self.seen = self.seen._replace(quiet=mark, since=now, until=not_before(reminders, now))
+            now = self.setup.now
+            self.seen = self.seen._replace(
+                quiet=mark, since=now, until=earliest_due(reminders, now)
+            )
 
     def _fire_all(self, found: list[Reminder]) -> tuple[list[Reminder], list[Occurrence]]:
-        """Send what is due. First of the lines that have an id: giving ids may fail, or take all the time there is."""
+        """Send what is due. First of the lines that have an id: giving ids may fail, or take all
+        the time there is."""
         named = [r for r in found if r.id]
         nameless = [r for r in found if not r.id]
         late = self._overdue(named)
@@ -134,24 +141,24 @@ class Scan:
     def _read(self) -> list[Reminder] | None:
         """The reminders of the file, None when it is not to be acted upon."""
         try:
-            read: file.Snapshot | None = file.stable_read(self.path)
+            read: file.Snapshot | None = file.read_stable(self.path)
         except NoInput:
             read = None
         data = read.data if read else None
         contents = grammar.parse(data or b"")
         identity = ":".join(map(str, read.identity)) if read else ""
-        suspected = watch.suspicion(self.path, data, contents, self.seen, identity)
+        suspected = last_scan.find_suspicion(self.path, data, contents, self.seen, identity)
         if suspected or data is None or read is None:
             if suspected and suspected != self.seen.told:
-                self.means.report(
+                self.setup.report(
                     BadData(
                         suspected, place=self.path, cure="nothing is fired until it is whole again"
                     )
                 )
             self.seen = self.seen._replace(told=suspected, unended=identity or self.seen.unended)
             return None
-        self.unfinished = watch.unfinished_line(data, self.seen, identity)
-        self.seen = watch.looked_at(self.seen._replace(told=""), data, contents, identity)
+        self.unfinished = last_scan.find_unfinished_line(data, self.seen, identity)
+        self.seen = last_scan.remember_file(self.seen._replace(told=""), data, contents, identity)
         self.known, self.recent = read.identity, file.foreign_edit_age(self.path, None) < HANDS_OFF
         return self._whole(contents.reminders)
 
@@ -162,7 +169,7 @@ class Scan:
             if os.path.isdir(folder) and any(
                 left.startswith(f".{name}.") for left in os.listdir(folder)
             ):
-                with files.lock(self.means.home.lock, wait=0):
+                with files.lock(self.setup.home.lock, wait=0):
                     exchange.recover(self.path)
         except Busy:  # somebody is changing it, and clears up first
             pass
@@ -186,29 +193,31 @@ class Scan:
             return []
         return [
             r
-            for r in self._whole(grammar.parse(file.stable_read(self.path).data).reminders)
+            for r in self._whole(grammar.parse(file.read_stable(self.path).data).reminders)
             if r.id
         ]
 
     def _edited(self, change: Callable[[bytes], bytes]) -> bool:
-        """Whether the file was changed. When it cannot be, reminders that need no change fire all the same."""
+        """Whether the file was changed. When it cannot be, reminders that need no change fire all
+        the same."""
         try:
-            edited = file.edit(self.means.home, self.path, change, wait=LOCKING)
+            edited = file.edit(self.setup.home, self.path, change, wait=LOCKING)
         except (Failure, OSError) as error:
             self._report(error)
             return False
         self.known = edited.identity or self.known
         for conflict in edited.conflicts:
-            self.means.say(
+            self.setup.say(
                 f"{self.path} was saved at the same moment; what was saved is kept in {conflict}"
             )
         return True
 
     def _report(self, error: Failure | OSError) -> None:
-        self.means.report(files.to_failure(error) if isinstance(error, OSError) else error)
+        self.setup.report(files.to_failure(error) if isinstance(error, OSError) else error)
 
     def _remove(self, gone: list[Occurrence]) -> None:
-        """Take the lines of what was sent out of the file; not while a person is at it, for the next scan can, too."""
+        """Take the lines of what was sent out of the file; not while a person is at it, for the
+        next scan can, too."""
         if (
             not gone
             or self.recent
@@ -220,23 +229,30 @@ class Scan:
 
         def change(data: bytes) -> bytes:
             return grammar.remove(
-                data, [r for r in grammar.parse(data).reminders if (o := once(r)) and o.key in keys]
+                data,
+                [
+                    r
+                    for r in grammar.parse(data).reminders
+                    if (o := single_occurrence(r)) and o.key in keys
+                ],
             )
 
         if self._edited(change):
-            left = grammar.parse(file.stable_read(self.path).data).reminders
+            left = grammar.parse(file.read_stable(self.path).data).reminders
             self.seen = self.seen._replace(reminders=bool(left))
-            new = [o for o in gone if self.journal.did(o) == SENT]
+            new = [o for o in gone if self.journal.state_of(o) == SENT]
             if new:
-                self.journal.record(DONE, "", new, self.means.now)
+                self.journal.record(DONE, "", new, self.setup.now)
 
     # --- what is due, and sending it
 
     def _overdue(self, reminders: list[Reminder]) -> list[Occurrence]:
         """The occurrences that are to have been sent by now."""
-        now = self.means.now
+        now = self.setup.now
         return list(
-            overdue(reminders, now, self.means.grace, lambda id: self.journal.sent_until(id, now))
+            find_overdue(
+                reminders, now, self.setup.grace, lambda id: self.journal.sent_until(id, now)
+            )
         )
 
     def _due(self, reminders: list[Reminder], late: list[Occurrence]) -> list[Due]:
@@ -246,17 +262,17 @@ class Scan:
             Due(
                 o,
                 by_id[o.id],
-                skipped(by_id[o.id], o, self.journal.sent_until(o.id, self.means.now)),
+                count_skipped(by_id[o.id], o, self.journal.sent_until(o.id, self.setup.now)),
             )
             for o in late
-            if self.journal.did(o) not in (SENT, DONE)
+            if self.journal.state_of(o) not in (SENT, DONE)
         ]
         return sorted(due, key=lambda d: (d.occurrence.due, d.reminder.line))
 
     def _send(self, reminders: list[Reminder], late: list[Occurrence], others: int) -> None:
         """Send what is due of them, while `others` wait for it."""
         planned = (
-            batches(self._due(reminders, late), self.journal, self.means.now, others)
+            plan_batches(self._due(reminders, late), self.journal, self.setup.now, others)
             if late and self.reachable
             else []
         )
@@ -269,17 +285,18 @@ class Scan:
                 refused.cure = (
                     f"change the message of {batch.of[0].reminder.id}; the next scan tries again"
                 )
-                self.means.report(refused)
+                self.setup.report(refused)
             except (Unavailable, Misconfigured) as failure:
                 left = sum(len(b.of) for b in planned[number:])
                 cure = f"; {failure.cure}" if failure.cure else ""
-                failure.cure = f"{left} reminder{'s are' if left > 1 else ' is'} due, and the next scan tries again{cure}"
-                self.means.report(failure)
+                due = f"{left} reminder{'s are' if left > 1 else ' is'} due"
+                failure.cure = f"{due}, and the next scan tries again{cure}"
+                self.setup.report(failure)
                 self.reachable = False
                 return
 
-    def _deliverer(self) -> Deliverer:
-        found = self.means.deliverer()
+    def _deliverer(self) -> ReminderDeliverer:
+        found = self.setup.deliverer()
         if found is None:
             cure = (
                 "set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID, or use --stdout"
@@ -287,12 +304,13 @@ class Scan:
             raise Misconfigured("nothing says where to send reminders", cure=cure)
         return found
 
-    def _send_one(self, deliverer: Deliverer, batch: Batch) -> None:
-        """Each part that arrived is written down before the next one is sent: only one without an answer is in doubt."""
+    def _send_one(self, deliverer: ReminderDeliverer, batch: Batch) -> None:
+        """Each part that arrived is written down before the next one is sent: only one without an
+        answer is in doubt."""
         journal, nonce, now, of = (
             self.journal,
             batch.nonce,
-            self.means.now,
+            self.setup.now,
             [due.occurrence for due in batch.of],
         )
         said, progress = digest(batch.text), batch.begin
@@ -317,7 +335,7 @@ class Scan:
             progress,
             said,
         )
-        deadline = self.means.started + SENDING
+        deadline = self.setup.started + SENDING
         try:
             messages = deliverer.send(
                 batch.text,
@@ -340,8 +358,8 @@ def _named(reminders: list[Reminder]) -> list[Reminder]:
 
 
 def _mark(path: str) -> str:
-    """What nobody can change a file without changing; '' for one that is missing, or was changed so lately that it may be
-    changed again within one tick of the clock."""
+    """What nobody can change a file without changing; '' for one that is missing, or was changed so
+    lately that it may be changed again within one tick of the clock."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -351,7 +369,7 @@ def _mark(path: str) -> str:
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
 
 
-class Printed:
+class StdoutDeliverer:
     """Delivery to standard output, for pipes and for a look."""
 
     remembers = 0.0
@@ -371,7 +389,7 @@ class Printed:
         return []
 
 
-def elsewhere(host: str) -> str:
+def find_other_host(host: str) -> str:
     """Who fires, where it is not this machine: `host` is its name, or the first part of it."""
     name = os.uname().nodename
     here = name.lower()
@@ -382,12 +400,12 @@ def elsewhere(host: str) -> str:
     )
 
 
-def only_one(home: Home):
+def hold_lock(home: Home):
     """The lock of a scan, which nobody waits for."""
-    return files.lock(watch.scan_lock(home), wait=0)
+    return files.lock(last_scan.lock_path(home), wait=0)
 
 
-def overran(home: Home, what: str) -> None:
+def note_overrun(home: Home, what: str) -> None:
     """Write down that a run took too long, in the maintenance log."""
     path = home.path("raw", "maintenance-log", "remind-scan.jsonl")
     files.make_folder(os.path.dirname(path))

@@ -30,24 +30,27 @@ def told(found) -> list[str]:
 
 
 def test_the_next_of_each():
-    assert told(agenda.upcoming(FILE, NOW)) == [
+    assert told(agenda.list_upcoming(FILE, NOW)) == [
         "01-30T14:00 missed", "01-31T08:00 pills", "02-01T08:00 same minute", "02-01T09:00 once", "02-05T09:00 bins", "01-31T09:00 rent"
     ]  # fmt: skip
 
 
 def test_the_first_of_all():
-    assert told(agenda.upcoming(FILE, NOW, 6)) == [
+    assert told(agenda.list_upcoming(FILE, NOW, 6)) == [
         "01-30T14:00 missed", "01-31T08:00 pills", "02-01T08:00 pills", "02-01T08:00 same minute", "02-01T09:00 once", "02-02T08:00 pills"
     ]  # fmt: skip
 
 
 def test_all_up_to_a_time():
     until = clock.parse("2026-02-01T08:00Z")
-    assert told(agenda.upcoming(FILE, NOW, None, until)) == [
+    assert told(agenda.list_upcoming(FILE, NOW, None, until)) == [
         "01-30T14:00 missed", "01-31T08:00 pills", "02-01T08:00 pills", "02-01T08:00 same minute"
     ]  # fmt: skip
-    assert told(agenda.upcoming(FILE, NOW, 2, until)) == ["01-30T14:00 missed", "01-31T08:00 pills"]
-    assert told(agenda.upcoming(FILE, NOW, None, until - 1)) == [
+    assert told(agenda.list_upcoming(FILE, NOW, 2, until)) == [
+        "01-30T14:00 missed",
+        "01-31T08:00 pills",
+    ]
+    assert told(agenda.list_upcoming(FILE, NOW, None, until - 1)) == [
         "01-30T14:00 missed",
         "01-31T08:00 pills",
     ]
@@ -55,18 +58,18 @@ def test_all_up_to_a_time():
 
 def test_this_very_minute_is_to_come():
     at = clock.parse("2026-01-31T08:00Z")
-    assert told(agenda.upcoming([FILE[1]], at)) == ["01-31T08:00 pills"]
-    assert told(agenda.upcoming([FILE[1]], at + 1)) == ["02-01T08:00 pills"]
+    assert told(agenda.list_upcoming([FILE[1]], at)) == ["01-31T08:00 pills"]
+    assert told(agenda.list_upcoming([FILE[1]], at + 1)) == ["02-01T08:00 pills"]
 
 
 def test_as_many_as_no_machine_counts():
     until = clock.parse("2026-02-01T08:00Z")
-    assert len(told(agenda.upcoming(FILE, NOW, 10**30, until))) == 4
+    assert len(told(agenda.list_upcoming(FILE, NOW, 10**30, until))) == 4
 
 
 def test_without_an_end_there_is_no_end():
-    assert len(list(islice(agenda.upcoming(FILE, NOW, 100_000), 5000))) == 5000
-    assert list(agenda.upcoming([], NOW)) == list(agenda.upcoming([], NOW, 3)) == []
+    assert len(list(islice(agenda.list_upcoming(FILE, NOW, 100_000), 5000))) == 5000
+    assert list(agenda.list_upcoming([], NOW)) == list(agenda.list_upcoming([], NOW, 3)) == []
 
 
 @pytest.mark.parametrize("when, next, utc", [
@@ -74,21 +77,21 @@ def test_without_an_end_there_is_no_end():
 ])  # fmt: skip
 def test_a_record(when, next, utc):
     one = made(when, "none", 'say "hi"', 7)
-    assert agenda.record(one, agenda.upcoming_one(one, NOW)) == {
+    assert agenda.to_record(one, agenda.find_upcoming(one, NOW)) == {
         "id": "id7", "date": when[:10], "time": when[11:], "recur": "none", "msg": 'say "hi"', "line": 7, "next": next, "next_utc": utc,
     }  # fmt: skip
 
 
 def test_a_reminder_that_never_comes_has_no_next():
     last = made("9999-12-30 09:00", "weekly")
-    told = agenda.record(last, agenda.upcoming_one(last, clock.parse("9999-12-31T00:00Z")))
+    told = agenda.to_record(last, agenda.find_upcoming(last, clock.parse("9999-12-31T00:00Z")))
     assert told["next"] is told["next_utc"] is None
 
 
 def test_a_row_is_one_line_of_five_columns():
     one = made("2026-03-29 01:30", "none", "a\tb")._replace(id="")
     assert (
-        agenda.row(agenda.Coming(clock.parse("2026-03-29T01:00Z"), one))
+        agenda.to_row(agenda.Upcoming(clock.parse("2026-03-29T01:00Z"), one))
         == "2026-03-29T02:00\t2026-03-29T01:00Z\tnone\t-\ta b"
     )
 
@@ -124,4 +127,4 @@ def test_a_row_is_one_line_of_five_columns():
 )
 def test_what_somebody_who_sets_it_may_not_expect(day, time, recur, said):
     now = clock.parse("2026-06-15T11:00:00Z")  # noon in London
-    assert agenda.remark(made(f"{day} {time}", recur), now, 12) == said
+    assert agenda.remark_on(made(f"{day} {time}", recur), now, 12) == said

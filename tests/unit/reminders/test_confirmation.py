@@ -51,13 +51,13 @@ def test_the_line_is_sent_as_it_stands(recorder):
     ],
 )
 def test_what_fits_into_no_code_block_is_sent_plain(line):
-    assert confirmation.text("added", line) == f"Reminder added:\n{line}"
+    assert confirmation.compose("added", line) == f"Reminder added:\n{line}"
 
 
 @pytest.mark.parametrize("length", range(1700, 1900, 37))
 def test_what_is_in_a_code_block_is_one_message(length):
     line = LINE.replace("say", "x" * length)
-    said = confirmation.text("changed", line)
+    said = confirmation.compose("changed", line)
     assert line in said and (said.count("```") == 0 or chunks.split(said) == [said])
 
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch,
 
     monkeypatch.setattr(stream, "flush", failing)
     with pytest.raises(type(failure)) as failed:
-        confirmation.tell(Environment(), "changed", LINE, LINE)
+        confirmation.print_and_send(Environment(), "changed", LINE, LINE)
     assert len(recorder.sent) == 1
     if isinstance(failure, InputOutput):
         assert str(failed.value).endswith(
@@ -107,7 +107,7 @@ def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch,
 
 
 def test_a_dry_run_confirms_nothing(recorder, capfdbinary):
-    confirmation.tell(Environment(), "added", LINE, "printed", dry_run=True)
+    confirmation.print_and_send(Environment(), "added", LINE, "printed", dry_run=True)
     assert recorder.sent == [] and capfdbinary.readouterr().out == b"printed\n"
 
 

@@ -13,7 +13,7 @@ from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
 from plainmind.ground.paths import Home
 from plainmind.reminders import editing, messages, scan
-from plainmind.reminders.journal import Journal, Occurrence, key
+from plainmind.reminders.journal import DeliveryJournal, Occurrence, make_key
 
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
 START = clock.parse("2026-03-02T09:00:00Z")  # a Monday in winter: local time is UTC
@@ -79,7 +79,7 @@ class World:
 
     def run(self):
         return scan.Scan(
-            scan.Means(
+            scan.ScanSetup(
                 self.home, Environment(), self.grace, self.now, clock.monotonic(),
                 lambda: self if self.there else None, self.reported.append, self.remarks.append,
             )
@@ -235,10 +235,10 @@ def test_the_order_of_things(world, monkeypatch):
 def test_an_intent_without_an_end_is_sent_again_marked(world):
     world.write(line("tea", id="a"), line("stand", recur="daily", id="b"))
     due = [
-        Occurrence(key("a", START, "tea"), "a", START),
-        Occurrence(key("b", START), "b", START, False),
+        Occurrence(make_key("a", START, "tea"), "a", START),
+        Occurrence(make_key("b", START), "b", START, False),
     ]
-    journal = Journal(world.home.path("remind", "journal.jsonl"))
+    journal = DeliveryJournal(world.home.path("remind", "journal.jsonl"))
     for o in due:
         journal.record("intent", o.key, [o], world.now)
     assert world.scan() == ["tea (possibly repeated)", "stand (possibly repeated)"]
@@ -248,9 +248,9 @@ def test_an_intent_without_an_end_is_sent_again_marked(world):
 def test_a_bot_that_still_knows_the_nonce_does_not_mark(world):
     world.remembers = 120.0
     world.write(line("tea", id="a"), line("milk", id="b"))
-    keys = [key("a", START, "tea"), key("b", START, "milk")]
+    keys = [make_key("a", START, "tea"), make_key("b", START, "milk")]
     for k, id, at in ((keys[0], "a", START - 119_000), (keys[1], "b", START - 121_000)):
-        Journal(world.home.path("remind", "journal.jsonl")).record(
+        DeliveryJournal(world.home.path("remind", "journal.jsonl")).record(
             "intent", k, [Occurrence(k, id, START)], at
         )
     assert world.scan() == ["tea", "milk (possibly repeated)"]
@@ -270,8 +270,8 @@ def test_a_nonce_is_as_old_as_the_first_attempt(world):
 def test_a_nonce_from_the_future_is_not_trusted(world):
     world.remembers = 120.0
     world.write(line("tea", id="a"))
-    k = key("a", START, "tea")
-    Journal(world.home.path("remind", "journal.jsonl")).record(
+    k = make_key("a", START, "tea")
+    DeliveryJournal(world.home.path("remind", "journal.jsonl")).record(
         "intent", k, [Occurrence(k, "a", START)], START + 1
     )
     assert world.scan() == ["tea (possibly repeated)"]
@@ -326,13 +326,13 @@ def long(world):
     """A message that goes out in five parts: here, one for each word of a daily reminder."""
     world.in_parts = True
     world.write(line("one_two_three_four_five", recur="daily", id="a"))
-    text = messages.text
+    text = messages.compose
 
     def broken(*given):
         return text(*given).replace("_", "\n")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(messages, "text", broken)
+        patch.setattr(messages, "compose", broken)
         yield world
 
 
@@ -453,8 +453,8 @@ def test_a_journal_of_before_does_not_tell_what_was_said(world, did):
     """Its line may say something else by now: it is sent, and marked; even when a bot would know the nonce."""
     world.remembers = 120.0
     world.write(line("tea", id="a"))
-    k = key("a", START)
-    Journal(world.home.path("remind", "journal.jsonl")).record(
+    k = make_key("a", START)
+    DeliveryJournal(world.home.path("remind", "journal.jsonl")).record(
         did, k, [Occurrence(k, "a", START)], START
     )
     assert world.scan() == ["tea (possibly repeated)"] and world.lines() == []
@@ -464,8 +464,8 @@ def test_a_journal_of_before_does_not_tell_what_was_said(world, did):
 
 def test_doubt_of_before_is_doubt(world):
     world.write(line("tea", id="a"))
-    k = key("a", START)
-    Journal(world.home.path("remind", "journal.jsonl")).record(
+    k = make_key("a", START)
+    DeliveryJournal(world.home.path("remind", "journal.jsonl")).record(
         "intent", k, [Occurrence(k, "a", START)], START
     )
     assert world.scan() == ["tea (possibly repeated)"] and world.nonces == [k]
@@ -556,7 +556,7 @@ def test_the_journal_is_compacted_and_forgets_nothing_that_counts(world, monkeyp
         sizes.append(os.path.getsize(world.home.path("remind", "journal.jsonl")))
         assert world.scan(24 * HOUR) == ["stand"]
     assert any(after < before for before, after in zip(sizes, sizes[1:], strict=False))
-    kept = Journal(world.home.path("remind", "journal.jsonl"))
+    kept = DeliveryJournal(world.home.path("remind", "journal.jsonl"))
     assert {o.id for o in kept._lines.values() if o.once} == {f"t{day}" for day in range(25)}
     assert min(o.due for o in kept._lines.values() if not o.once) > world.now - 20 * clock.DAY
     world.write(line("tea", id="t0"), line("stand", recur="daily", id="a"))
@@ -888,7 +888,7 @@ def test_the_last_reminder_that_a_command_removes_is_not_missed(world, gone):
 def test_the_last_reminder_is_removed_also_when_a_scan_is_at_work(world):
     world.write(line("tea", "10:00", id="a"))
     world.scan()
-    with scan.only_one(world.home):
+    with scan.hold_lock(world.home):
         editing.remove(world.home, world.path, "a")
     assert world.lines() == []
 
@@ -922,18 +922,18 @@ def test_nothing_is_written_when_nothing_changed(world):
 
 
 def test_two_scans_exclude_each_other_at_once(world):
-    with scan.only_one(world.home):
+    with scan.hold_lock(world.home):
         start = clock.monotonic()
-        with pytest.raises(Busy), scan.only_one(world.home):
+        with pytest.raises(Busy), scan.hold_lock(world.home):
             pass
         assert clock.monotonic() - start < 1
 
 
 def test_which_host_fires(monkeypatch):
     monkeypatch.setattr(os, "uname", lambda: type("U", (), {"nodename": "Nas.example.org"}))
-    assert [scan.elsewhere(host) for host in ("", "nas", "NAS.example.org")] == ["", "", ""]
-    assert scan.elsewhere("laptop") == "host 'laptop' fires, this is 'Nas.example.org'"
-    assert scan.elsewhere("nas.example.com")
+    assert [scan.find_other_host(host) for host in ("", "nas", "NAS.example.org")] == ["", "", ""]
+    assert scan.find_other_host("laptop") == "host 'laptop' fires, this is 'Nas.example.org'"
+    assert scan.find_other_host("nas.example.com")
 
 
 @pytest.mark.parametrize(
@@ -970,10 +970,10 @@ def test_a_file_of_which_nothing_is_due_is_not_read_before_something_may_be(
     )
     world.scan()
     world.scan(MINUTE)
-    read = scan.file.stable_read
-    monkeypatch.setattr(scan.file, "stable_read", lambda path: pytest.fail("it was read"))
+    read = scan.file.read_stable
+    monkeypatch.setattr(scan.file, "read_stable", lambda path: pytest.fail("it was read"))
     assert [world.scan(MINUTE) for _ in range(58)] == [[]] * 58
-    monkeypatch.setattr(scan.file, "stable_read", read)
+    monkeypatch.setattr(scan.file, "read_stable", read)
     assert world.scan() == [] and world.scan(MINUTE) == ["tea"]
 
 

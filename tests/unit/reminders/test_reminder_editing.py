@@ -89,7 +89,7 @@ def test_an_id_that_nobody_can_have_is_not_that_of_a_line_without_one(home, path
     files.replace(path, A.removesuffix(" id=rid_A").encode() + b"\n")
     before = os.stat(path)
     with pytest.raises(
-        Usage, match="is no id; give the id of a reminder; list them with remind-list"
+        Usage, match="is not an id; give the id of a reminder; list them with remind-list"
     ):
         work(home, path, id)
     assert os.stat(path) == before

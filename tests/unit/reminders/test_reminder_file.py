@@ -26,13 +26,13 @@ def path(home) -> str:
 def test_where_it_is(home, monkeypatch, given, expected):
     monkeypatch.setenv("REMINDERS_FILE", given)
     monkeypatch.setenv("HOME", "/users/ann")
-    assert file.place(home, Environment()) == expected.replace("HOME", home.root)
+    assert file.locate(home, Environment()) == expected.replace("HOME", home.root)
 
 
 def test_a_home_s_env_file_may_say_where_it_is(home):
     os.mkdir(home.root)
     files.replace(home.path(".env"), b'REMINDERS_FILE="/a vault/r.md"\n')
-    assert file.place(home, Environment(home.root)) == "/a vault/r.md"
+    assert file.locate(home, Environment(home.root)) == "/a vault/r.md"
 
 
 # ---- a stable read
@@ -47,7 +47,7 @@ def quick(monkeypatch):
 
 
 def test_a_read_tells_what_it_read(path):
-    snapshot = file.stable_read(path)
+    snapshot = file.read_stable(path)
     assert snapshot == (b"mine\n", files.identify(os.stat(path)))
 
 
@@ -89,19 +89,19 @@ def touch_later(path):
 ], ids=["in place", "by rename", "the same size"])  # fmt: skip
 def test_a_save_during_the_read_is_read_again(path, quick, monkeypatch, save, expected):
     left = changing(monkeypatch, path, lambda: save(path))
-    assert file.stable_read(path).data == expected and left == []
+    assert file.read_stable(path).data == expected and left == []
 
 
 def test_a_file_that_never_holds_still_is_busy(path, quick, monkeypatch):
     changing(monkeypatch, path, *[lambda: append(path, b"x")] * file.ATTEMPTS)
     with pytest.raises(Busy, match=r"reminders.md: it is being written; try again"):
-        file.stable_read(path)
+        file.read_stable(path)
 
 
 def test_a_file_that_comes_back_in_time_was_being_saved(path, quick):
     os.rename(path, path + ".kept")
     quick += [lambda: None, lambda: os.rename(path + ".kept", path)]
-    assert file.stable_read(path).data == b"mine\n"
+    assert file.read_stable(path).data == b"mine\n"
 
 
 def test_no_file_is_said_with_a_cure(home, quick):
@@ -109,15 +109,17 @@ def test_no_file_is_said_with_a_cure(home, quick):
         NoInput,
         match=r"reminders.md: no such file; add a reminder with remind-add, or set REMINDERS_FILE",
     ):
-        file.stable_read(home.path("reminders.md"))
+        file.read_stable(home.path("reminders.md"))
 
 
 def test_what_is_no_file_is_not_waited_for(home, path):
     os.mkfifo(path + ".pipe")
     for name in (path + ".pipe", os.path.dirname(path)):
-        with pytest.raises(Misconfigured, match="no file; let REMINDERS_FILE name a markdown file"):
-            file.stable_read(name)
-        with pytest.raises(Misconfigured, match="no file"):
+        with pytest.raises(
+            Misconfigured, match="not a file; let REMINDERS_FILE name a markdown file"
+        ):
+            file.read_stable(name)
+        with pytest.raises(Misconfigured, match="not a file"):
             file.edit(home, name, lambda data: data + b"ours\n")
 
 
@@ -127,7 +129,7 @@ def test_what_is_no_file_is_not_waited_for(home, path):
 def test_a_change(home, path):
     edited = file.edit(home, path, lambda data: data + b"ours\n")
     assert files.read(path) == b"mine\nours\n" and edited.conflicts == []
-    assert edited.identity == file.stable_read(path).identity
+    assert edited.identity == file.read_stable(path).identity
 
 
 def test_a_dry_run_writes_nothing(home, path):
@@ -159,7 +161,7 @@ def test_a_link_that_leads_nowhere_yet_is_followed(home, tmp_path):
 
 def test_a_vault_that_is_not_mounted_is_not_made_up(home, tmp_path):
     with pytest.raises(
-        NoInput, match="vault: no such folder; mount or make it, or mend REMINDERS_FILE"
+        NoInput, match="vault: no such folder; mount or make it, or fix REMINDERS_FILE"
     ):
         file.edit(home, str(tmp_path / "vault" / "r.md"), lambda data: data + b"ours\n")
     assert not (tmp_path / "vault").exists()
@@ -167,7 +169,7 @@ def test_a_vault_that_is_not_mounted_is_not_made_up(home, tmp_path):
 
 def test_a_dry_run_sees_it_too(home, tmp_path):
     with pytest.raises(
-        NoInput, match="vault: no such folder; mount or make it, or mend REMINDERS_FILE"
+        NoInput, match="vault: no such folder; mount or make it, or fix REMINDERS_FILE"
     ):
         file.edit(
             home, str(tmp_path / "vault" / "r.md"), lambda data: data + b"ours\n", dry_run=True

@@ -1,4 +1,5 @@
-"""What the last scan saw, `remind/seen.json`, to notice a clock that jumped and a file that is not what it was.
+"""What the last scan saw, `remind/seen.json`, to notice a clock that jumped and a file that is not
+what it was.
 
 Owns the suspicions and when each is told: once. Losing this file costs nothing but one suspicion.
 Written only when something changed, not every minute.
@@ -22,8 +23,9 @@ _MARKER = re.compile(rb"^(?:<{7} |>{7} )", re.M)
 _WHOLE_ID = re.compile(rb" id=rid_[A-Z2-7]{12}\Z")
 
 
-class Seen(NamedTuple):
-    """`offset`: the clock less the time since boot. `jump`: another one, which the next scan may confirm."""
+class LastScan(NamedTuple):
+    """`offset`: the clock less the time since boot. `jump`: another one, which the next scan may
+    confirm."""
 
     boot: str = ""
     offset: int = 0
@@ -45,22 +47,22 @@ class Seen(NamedTuple):
         )
 
 
-def place(home: Home) -> str:
+def path_of(home: Home) -> str:
     return home.path("remind", "seen.json")
 
 
-def load(path: str) -> Seen:
+def load(path: str) -> LastScan:
     """What is there; nothing, where that is not what we wrote."""
     try:
         with open(path, encoding="utf-8") as file:
             kept = json.load(file)
-        seen = Seen(**kept)
+        seen = LastScan(**kept)
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
-        return Seen()
+        return LastScan()
     return (
         seen
-        if all(_is_like(value, usual) for value, usual in zip(seen, Seen(), strict=True))
-        else Seen()
+        if all(_is_like(value, usual) for value, usual in zip(seen, LastScan(), strict=True))
+        else LastScan()
     )
 
 
@@ -68,35 +70,36 @@ def _is_like(value: Any, usual: Any) -> bool:
     return type(value) is type(usual) or (usual is None and type(value) is int)
 
 
-def save(path: str, before: Seen, now: Seen) -> None:
+def save(path: str, before: LastScan, now: LastScan) -> None:
     if now != before:
         files.replace(path, stream.encode(stream.json_line(now._asdict()) + "\n"))
 
 
-def none_left(home: Home) -> None:
-    """A change of ours has taken the last reminder out of the file: that there is none is not to be wondered at.
+def expect_none(home: Home) -> None:
+    """A change of ours has taken the last reminder out of the file: that there is none is not to be
+    wondered at.
 
     When a scan is at work for long, or nothing can be written, the next one wonders, once.
     """
-    path = place(home)
+    path = path_of(home)
     if os.path.exists(path):
         try:
-            with files.lock(scan_lock(home), wait=1.0):
+            with files.lock(lock_path(home), wait=1.0):
                 before = load(path)
                 save(path, before, before._replace(reminders=False))
         except (Busy, OSError):
             pass
 
 
-def scan_lock(home: Home) -> str:
+def lock_path(home: Home) -> str:
     return home.path("remind", "lock")
 
 
-def clocked(seen: Seen, boot: str, offset: int) -> tuple[Seen, bool]:
+def judge_clock(seen: LastScan, boot: str, offset: int) -> tuple[LastScan, bool]:
     """What to remember of the clock, and whether it may be trusted.
 
-    One that jumped by more than 3 hours since the last scan, while the machine was up, waits for a second scan that agrees.
-    A machine that slept has no such jump: time since boot goes on.
+    One that jumped by more than 3 hours since the last scan, while the machine was up, waits for a
+    second scan that agrees. A machine that slept has no such jump: time since boot goes on.
     """
     far = bool(boot) and boot == seen.boot and abs(offset - seen.offset) > JUMP
     agreed = seen.jump is not None and abs(offset - seen.jump) <= JUMP
@@ -106,7 +109,9 @@ def clocked(seen: Seen, boot: str, offset: int) -> tuple[Seen, bool]:
     return seen._replace(boot=boot, offset=offset if moved else seen.offset, jump=None), True
 
 
-def suspicion(path: str, data: bytes | None, contents: Contents, seen: Seen, identity: str) -> str:
+def find_suspicion(
+    path: str, data: bytes | None, contents: Contents, seen: LastScan, identity: str
+) -> str:
     """Why this file (None: none) is not to be acted upon, '' when it is."""
     if COPY.search(os.path.basename(path)):
         return "it is a synchroniser's conflict copy"
@@ -126,10 +131,12 @@ def suspicion(path: str, data: bytes | None, contents: Contents, seen: Seen, ide
     return ""
 
 
-def unfinished_line(data: bytes, seen: Seen, identity: str) -> bytes:
-    """The last line while it may be half of one, b'' when it is whole: a line whose id is cut off has another id.
+def find_unfinished_line(data: bytes, seen: LastScan, identity: str) -> bytes:
+    """The last line while it may be half of one, b'' when it is whole: a line whose id is cut off
+    has another id.
 
-    A person's file may well end without the end of a line: the next scan that finds the same takes it as it is.
+    A person's file may well end without the end of a line: the next scan that finds the same takes
+    it as it is.
     """
     return (
         data[data.rfind(b"\n") + 1 :]
@@ -138,11 +145,11 @@ def unfinished_line(data: bytes, seen: Seen, identity: str) -> bytes:
     )
 
 
-def _cut(data: bytes, seen: Seen, identity: str) -> bool:
+def _cut(data: bytes, seen: LastScan, identity: str) -> bool:
     return seen.ended and not data.endswith(b"\n") and seen.unended != identity
 
 
-def looked_at(seen: Seen, data: bytes, contents: Contents, identity: str) -> Seen:
+def remember_file(seen: LastScan, data: bytes, contents: Contents, identity: str) -> LastScan:
     """What to remember of a file that was found good."""
     ended = data.endswith(b"\n")
     return seen._replace(
