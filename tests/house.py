@@ -1,10 +1,11 @@
-"""What each package is for and what it may import: the table that `tests/unit/test_house.py` holds the code against,
-and that ARCHITECTURE.md shows (`python tests/house.py` writes it there).
+"""What each package is for and what it may import: `tests/unit/test_house.py` holds the code against
+it, and ARCHITECTURE.md shows it (`python tests/house.py` writes it there).
 
 Exact: an import that the table does not allow fails, and so does an allowance that nothing uses.
 """
 
 import os
+import textwrap
 from typing import NamedTuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -90,19 +91,20 @@ PACKAGES = [
 ]
 
 
-def table() -> str:
-    """The packages as a Markdown table, the top one first."""
-    rows = ["| package | its job | may import |", "|---|---|---|"]
+def listing() -> str:
+    """The packages as a Markdown list, the top one first."""
+    items = []
     for package in reversed(PACKAGES):
-        allowed = ", ".join(f"`{name}`" for name in package.may_import) or "–"
-        rows.append(f"| `{package.name}` | {package.job} | {allowed} |")
-    return "\n".join(rows)
+        allowed = ", ".join(f"`{name}`" for name in package.may_import) or "nothing"
+        item = f"- **`{package.name}`**: {package.job}. Imports {allowed}."
+        items.append(textwrap.fill(item, 98, subsequent_indent="  ", break_on_hyphens=False))
+    return "\n".join(items)
 
 
 def shown(page: str) -> str:
-    """ARCHITECTURE.md with the table as it is now."""
+    """ARCHITECTURE.md with the packages as they are now."""
     before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
+    return f"{before}{BEGIN}\n\n{listing()}\n\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from plainmind.cli import manual
 from plainmind.ground import settings
 from scene import ROOT
 
+LIB = os.path.join(ROOT, "lib", "plainmind")
 BIN = os.path.join(ROOT, "bin")
 COMMANDS = sorted(os.listdir(BIN))
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
@@ -264,11 +265,18 @@ def test_a_manual_page_that_is_not_there_is_noticed():
 # --- settings, variables, files, targets, units
 
 
+def is_module(dotted):
+    path = os.path.join(ROOT, "lib", "plainmind", *dotted.split("."))
+    return os.path.isdir(path) or os.path.isfile(path + ".py")
+
+
 def unknown_settings(text):
-    sections = {key.partition(".")[0] for key in settings.KEYS}
-    for key in re.findall(rf"`((?:{'|'.join(sorted(sections))})\.[a-z_0-9]+)\b(?!\.| =)", text):
-        if key not in settings.KEYS and not key.endswith((".md", ".py", ".jsonl", ".json", ".txt")):
-            yield f"{key}: no such setting"
+    """Settings, modules (`recall.rank`) and variables that are not there."""
+    first = {key.partition(".")[0] for key in settings.KEYS} | set(os.listdir(LIB))
+    for name in re.findall(rf"`((?:{'|'.join(sorted(first))})\.[a-z_0-9.]+)(?![\w/])", text):
+        is_file = name.endswith((".md", ".py", ".jsonl", ".json", ".txt", ".db"))
+        if name not in settings.KEYS and not is_module(name) and not is_file:
+            yield f"{name}: no such setting or module"
     known = {settings.variable(key) for key in settings.KEYS}
     known |= set(re.findall(r"\bMIND_[A-Z_]+", "".join(pages().values()))) | READ_ELSEWHERE
     for name in re.findall(r"\bMIND_[A-Z][A-Z_0-9]*\b", text):
@@ -311,13 +319,13 @@ def test_the_page_of_settings_is_made_from_their_definition():
 
 
 @pytest.mark.parametrize("path", PRESENT)
-def test_settings_and_variables_named_exist(path):
+def test_settings_modules_and_variables_named_exist(path):
     assert list(unknown_settings(read(path))) == []
 
 
 def test_a_setting_that_is_not_there_is_noticed():
     assert list(unknown_settings("`recall.mood` and `MIND_MOOD`")) == [
-        "recall.mood: no such setting", "MIND_MOOD: no such variable"
+        "recall.mood: no such setting or module", "MIND_MOOD: no such variable"
     ]  # fmt: skip
 
 
