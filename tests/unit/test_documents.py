@@ -265,6 +265,9 @@ def test_a_manual_page_that_is_not_there_is_noticed():
 # --- settings, variables, files, targets, units
 
 
+EXTENSIONS = {path.rpartition(".")[2] for path in FILES} | {"lock", "db"}
+
+
 def is_module(dotted):
     path = os.path.join(ROOT, "lib", "plainmind", *dotted.split("."))
     return os.path.isdir(path) or os.path.isfile(path + ".py")
@@ -274,7 +277,7 @@ def unknown_settings(text):
     """Settings, modules (`recall.rank`) and variables that are not there."""
     first = {key.partition(".")[0] for key in settings.KEYS} | set(os.listdir(LIB))
     for name in re.findall(rf"`((?:{'|'.join(sorted(first))})\.[a-z_0-9.]+)(?![\w/])", text):
-        is_file = name.endswith((".md", ".py", ".jsonl", ".json", ".txt", ".db"))
+        is_file = name.rpartition(".")[2] in EXTENSIONS
         if name not in settings.KEYS and not is_module(name) and not is_file:
             yield f"{name}: no such setting or module"
     known = {settings.variable(key) for key in settings.KEYS}
