@@ -11,11 +11,11 @@ play() {
 
 @test "mem-append" { play mem-append; }
 @test "mem-new" { play mem-new; }
-@test "mem-show" { play mem-show; }
+@test "mem-show" { hide_what_differs; play mem-show; }
 @test "mem-pin" { play mem-pin; }
-@test "mem-lint" { play mem-lint; }
-@test "mem-lint of pages" { play mem-lint-pages; }
-@test "mem-note" { play mem-note; }
+@test "mem-lint" { hide_what_differs; play mem-lint; }
+@test "mem-lint of pages" { hide_what_differs; play mem-lint-pages; }
+@test "mem-note" { hide_what_differs; play mem-note; }
 @test "mem-audit" { play mem-audit; }
 @test "mem-import" { play mem-import; }
 @test "mem-graph" { play mem-graph; }

@@ -22,6 +22,12 @@ class Home:
     def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
 
+    def shell_path(self, *parts: str) -> str:
+        """A path of the home as a person pastes it into a shell."""
+        from shlex import quote
+
+        return quote(self.path(*parts))
+
     @property
     def lock(self) -> str:
         return self.path(".lock")

@@ -48,7 +48,7 @@ def read_window(home: Home, path: str) -> Window:
         data = files.read(home.path(part))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NoInput(
-            f"no such window: '{path}'", cure="list them with: ls $MIND_HOME/logs/*/*"
+            f"no such window: '{path}'", cure=f"list them with: ls {home.shell_path('logs')}/*/*"
         ) from None
     except OSError as error:
         raise files.to_failure(error) from None

@@ -451,5 +451,7 @@ def resolve_page(home: Home, path: str) -> str:
             f"'{path}' is no page and no window", cure="give a path such as knowledge/tea.md"
         )
     if not os.path.isfile(home.path(part)):
-        raise NoInput(f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge")
+        raise NoInput(
+            f"no such page: '{path}'", cure=f"see the names with: ls {home.shell_path('knowledge')}"
+        )
     return part

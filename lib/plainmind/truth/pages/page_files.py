@@ -141,7 +141,7 @@ def render_page(home: Home, path: str, as_json: bool) -> str:
         data = read_whole(home, part)
     except FileNotFoundError:
         raise NoInput(
-            f"no such page: '{path}'", cure="see the names with: ls $MIND_HOME/knowledge"
+            f"no such page: '{path}'", cure=f"see the names with: ls {home.shell_path('knowledge')}"
         ) from None
     if not as_json:
         return stream.decode(data) + ("" if data.endswith(b"\n") else "\n")
@@ -176,7 +176,8 @@ def find_page(home: Home, name: str) -> str:
     exact = [path for path in matches if page.name_of(path) == page.name_of(name)]
     if not matches:
         raise NoInput(
-            f"no page '{page.name_of(name)}'", cure="see the names with: ls $MIND_HOME/knowledge"
+            f"no page '{page.name_of(name)}'",
+            cure=f"see the names with: ls {home.shell_path('knowledge')}",
         )
     return (exact or matches)[0]
 
@@ -227,5 +228,5 @@ def change_page(
         return exchange.edit(full, edit).conflicts
     except FileNotFoundError:
         raise NoInput(
-            f"no page '{path}'", cure="see the names with: ls $MIND_HOME/knowledge"
+            f"no page '{path}'", cure=f"see the names with: ls {home.shell_path('knowledge')}"
         ) from None
