@@ -12,7 +12,7 @@ from plainmind.ground.paths import Home
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.work import sessions
-from plainmind.work import orders
+from plainmind.work import verbs
 from scene import NOW, ROOT, STAMP, TIME
 
 CONTEXT = "test/many"
@@ -174,7 +174,7 @@ SESSION = "session-1769783035"
 
 
 def order(home, agent: str, verb: str, *words: str, id: str | None = SESSION):
-    return orders.carry_out(home, orders.order(verb, words, {}), id, agent, NOW, bytes, False)
+    return verbs.carry_out(home, verbs.parse(verb, words, {}), id, agent, NOW, bytes, False)
 
 
 def states(home) -> dict:

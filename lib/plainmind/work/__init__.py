@@ -1,1 +1,2 @@
-"""Sessions of a team of agents: finding, reading and changing their states; what a verb does; what is shown."""
+"""Sessions of a team of agents: finding, reading and changing their states; what a verb does; what
+is shown."""

@@ -1,4 +1,7 @@
-"""What is shown of sessions: rows of three columns for people, records for programs. Refuses to know files."""
+"""What is shown of sessions: rows of three columns for people, records for programs.
+
+Refuses to know files.
+"""
 
 from typing import Any, NamedTuple
 
@@ -6,34 +9,35 @@ from ..formats.work import session, steps
 from ..formats.work.session import State
 
 
-class Row(NamedTuple):
+class OutputRow(NamedTuple):
     """A line of output, and the same as a JSON object."""
 
     text: str
     record: dict[str, Any]
 
 
-def of_session(states: list[State], ready_only: bool = False) -> list[Row]:
+def rows_of_session(states: list[State], ready_only: bool = False) -> list[OutputRow]:
     """Its agents, then the open steps: agent, status, and what it did or is to do."""
-    opened = [
-        _step(each, states)
-        for each in steps.find_open_steps(states)
-        if each.state == "ready" or not ready_only
+    open_steps = [
+        _row_of_step(step, states)
+        for step in steps.find_open_steps(states)
+        if step.state == "ready" or not ready_only
     ]
-    return (
-        opened
-        if ready_only
-        else [Row(_row(state.agent, state.status, _sum(state)), record(state)) for state in states]
-        + opened
-    )
+    if ready_only:
+        return open_steps
+    agents = [
+        OutputRow(_row(state.agent, state.status, _summarize(state)), to_record(state))
+        for state in states
+    ]
+    return agents + open_steps
 
 
-def overview(id: str, states: list[State]) -> Row:
+def row_of_session(id: str, states: list[State]) -> OutputRow:
     """A session in one line: its name, status, and the agents with theirs."""
     status, phase = status_of(states), _phase(states)
-    told = ", ".join(f"{state.agent} {state.status}" for state in states)
-    return Row(
-        _row(id, status, (f"phase {phase}: " if phase else "") + told),
+    agents = ", ".join(f"{state.agent} {state.status}" for state in states)
+    return OutputRow(
+        _row(id, status, (f"phase {phase}: " if phase else "") + agents),
         {
             "sessionId": id,
             "path": f"work/{id}",
@@ -44,10 +48,11 @@ def overview(id: str, states: list[State]) -> Row:
     )
 
 
-def of_change(state: State, whole: bool) -> Row:
+def row_of_change(state: State, whole: bool) -> OutputRow:
     """A state that was changed: its session's name, or the whole file."""
-    return Row(
-        session.render(state).decode().removesuffix("\n") if whole else state.session, record(state)
+    return OutputRow(
+        session.render(state).decode().removesuffix("\n") if whole else state.session,
+        to_record(state),
     )
 
 
@@ -62,7 +67,7 @@ def status_of(states: list[State]) -> str:
     )
 
 
-def record(state: State) -> dict[str, Any]:
+def to_record(state: State) -> dict[str, Any]:
     return {**state.fields, "path": state.path}
 
 
@@ -70,7 +75,7 @@ def _phase(states: list[State]) -> str | None:
     return next((state.fields.get("phase") for state in states if state.fields.get("phase")), None)
 
 
-def _sum(state: State) -> str:
+def _summarize(state: State) -> str:
     """`2 tasks, 1 of them failed, 3 artifacts`."""
     tasks, artifacts = state.fields.get("completedTasks") or [], state.fields.get("artifacts") or {}
     parts = [f"phase {state.fields['phase']}"] if state.fields.get("phase") else []
@@ -82,28 +87,28 @@ def _sum(state: State) -> str:
     return ", ".join(parts)
 
 
-def _step(each: steps.Open, states: list[State]) -> Row:
-    step = each.step
+def _row_of_step(open_step: steps.Open, states: list[State]) -> OutputRow:
+    step = open_step.step
     by_agent = {state.agent: state.status for state in states}
     unmet = [
         f"{name} ({by_agent.get(session.parse_dependency(name)[0], 'not started')})"
-        for name in each.unmet
+        for name in open_step.unmet
     ]
-    told = (
+    text = (
         step.action
         + (f", after {', '.join(unmet)}" if unmet else "")
         + (f" [{step.priority}]" if step.priority != "required" else "")
     )
     path = next(state.path for state in states if state.agent == step.by)
-    return Row(
-        _row(step.agent, each.state, told),
+    return OutputRow(
+        _row(step.agent, open_step.state, text),
         {
             "agent": step.agent,
-            "state": each.state,
+            "state": open_step.state,
             "action": step.action,
             "priority": step.priority,
             "dependencies": list(step.dependencies),
-            "unmet": list(each.unmet),
+            "unmet": list(open_step.unmet),
             "by": step.by,
             "path": path,
         },
@@ -111,9 +116,9 @@ def _step(each: steps.Open, states: list[State]) -> Row:
 
 
 def _row(*columns: str) -> str:
-    return "\t".join(one_line(column) for column in columns)
+    return "\t".join(to_line(column) for column in columns)
 
 
-def one_line(text: str) -> str:
+def to_line(text: str) -> str:
     """Text without what ends a line, or moves a terminal's cursor."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -13,7 +13,7 @@ from plainmind.formats.work import session
 from plainmind.ground import files
 from plainmind.ground.errors import BadData, Failure, NoInput, Usage
 from plainmind.truth.work import sessions
-from plainmind.work import orders, report
+from plainmind.work import report, verbs
 from scene import NOW, ROOT, TIME
 
 ID = "session-1769783035"
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 def do(home, verb, *words, stdin=b"", agent="backend", id=ID, now=NOW, **options) -> session.State:
-    given = orders.order(verb, words, options)
-    return orders.carry_out(home, given, id, orders.actor(given, agent), now, lambda: stdin, False)
+    given = verbs.parse(verb, words, options)
+    return verbs.carry_out(home, given, id, verbs.agent_of(given, agent), now, lambda: stdin, False)
 
 
 @pytest.fixture
@@ -87,12 +87,12 @@ def test_start_makes_the_folder_of_the_logs_and_knows_the_repository(home, tmp_p
 
 
 @pytest.mark.parametrize("verb, words, options, said", [
-    ("start", ("x",), {}, "it is 'start'"),
-    ("task", (), {}, "it is 'task DESCRIPTION...|-'"),
-    ("next", ("frontend",), {}, "it is 'next AGENT ACTION...|-'"),
-    ("artifact", (), {}, "it is 'artifact KEY=TEXT|KEY:=JSON...'"),
-    ("phase", (), {}, "it is 'phase NAME...|-'"),
-    ("tail", ("a", "b"), {}, "it is 'tail [AGENT]'"),
+    ("start", ("x",), {}, "expected 'start'"),
+    ("task", (), {}, "expected 'task DESCRIPTION...|-'"),
+    ("next", ("frontend",), {}, "expected 'next AGENT ACTION...|-'"),
+    ("artifact", (), {}, "expected 'artifact KEY=TEXT|KEY:=JSON...'"),
+    ("phase", (), {}, "expected 'phase NAME...|-'"),
+    ("tail", ("a", "b"), {}, "expected 'tail [AGENT]'"),
     ("end", (), {"file": "x"}, "--file does not go with 'end'; it goes with task"),
     ("show", (), {"agent": "x"}, "--agent does not go with 'show'; it goes with start, task, artifact, next, phase, end"),
     ("show", (), {"lines": 0}, "-n does not go with 'show'; it goes with list, tail"),
@@ -102,7 +102,7 @@ def test_start_makes_the_folder_of_the_logs_and_knows_the_repository(home, tmp_p
 ])  # fmt: skip
 def test_what_does_not_fit_a_verb(verb, words, options, said):
     with pytest.raises(Usage) as refused:
-        orders.order(verb, words, options)
+        verbs.parse(verb, words, options)
     assert str(refused.value).startswith(said)
 
 
@@ -111,10 +111,10 @@ def test_what_does_not_fit_a_verb(verb, words, options, said):
     ("next", ("../x", "y"), {}, BadData, "'../x' is no agent"),
     ("next", ("frontend", "y"), {"after": ("../x",)}, BadData, "'../x' is no agent"),
     ("next", ("frontend", "y"), {"after": ("a-completed-failed",)}, BadData, "'a-completed' is no agent"),
-    ("artifact", ("x",), {}, Usage, "'x' is no artifact; write KEY=TEXT, or KEY:=JSON"),
-    ("artifact", ("=x",), {}, Usage, "'=x' is no artifact"),
-    ("artifact", (":=1",), {}, Usage, "':=1' is no artifact"),
-    ("artifact", ("a=-", "b:=-"), {}, Usage, "standard input can be one artifact only; give one of a=-, b:=-"),
+    ("artifact", ("x",), {}, Usage, "'x' is not an artifact; write KEY=TEXT, or KEY:=JSON"),
+    ("artifact", ("=x",), {}, Usage, "'=x' is not an artifact"),
+    ("artifact", (":=1",), {}, Usage, "':=1' is not an artifact"),
+    ("artifact", ("a=-", "b:=-"), {}, Usage, "only one artifact can be standard input; give one of a=-, b:=-"),
     ("artifact", ("a:=yes",), {}, BadData, "'a': no JSON: expecting value"),
     ("artifact", ("a:=NaN",), {}, BadData, "'a': JSON that would be lost: NaN is no number"),
     ("artifact", ('a:={"b":1,"b":2}',), {}, BadData, "'a': JSON that would be lost: 'b' comes twice"),
@@ -162,7 +162,7 @@ def test_hostile_text_is_one_row_and_comes_back(tmp_path_factory, text, key, ste
     except Failure as failure:
         assert failure.code in (2, 65), failure
     states = sessions.read_states(home, ID, lambda failure: pytest.fail(str(failure)))
-    for row in report.of_session(states) + [report.overview(ID, states)]:
+    for row in report.rows_of_session(states) + [report.row_of_session(ID, states)]:
         assert (
             row.text.count("\t") == 2
             and "\n" not in row.text

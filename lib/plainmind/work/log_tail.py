@@ -1,7 +1,8 @@
-"""The ends of the agents' logs, `work/logs/session-<unix time>/<agent>.log`, and what is added to them. Only reads.
+"""The ends of the agents' logs, `work/logs/session-<unix time>/<agent>.log`, and what is added to
+them. Only reads.
 
-The logs are whatever the programs that run the agents put there. Control characters are made visible, so that a log
-does nothing to the terminal it is shown on; `mask` takes the secrets out.
+The logs are whatever the programs that run the agents put there. Control characters are made
+visible, so that a log does nothing to the terminal it is shown on; `mask` takes the secrets out.
 """
 
 import os
@@ -12,27 +13,28 @@ from ..formats.work import session
 from ..ground import clock, files, stream
 from ..ground.errors import NoInput
 from ..ground.paths import Home
-from .report import Row
+from .report import OutputRow
 
 PAUSE = 0.25  # seconds between two looks at logs that are followed
 _CHUNK = 64 * 1024  # bytes of the first look at the end of a log
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def folder(id: str) -> str:
+def folder_of(id: str) -> str:
     """Where the logs of a session are, relative to the home."""
     return f"work/logs/{session.check_session(id)}"
 
 
-def rows(
+def read_rows(
     home: Home,
     id: str,
     agent: str | None,
     count: int,
     mask: Callable[[str], str],
     going_on: Callable[[], bool] | None = None,
-) -> Iterator[Row]:
-    """The last lines of a session's logs, or of one; then, until `going_on` says no, what is added to them."""
+) -> Iterator[OutputRow]:
+    """The last lines of a session's logs, or of one; then, until `going_on` says no, what is added
+    to them."""
     logs = {name: _Log(home, id, name, count) for name in _agents(home, id, agent)}
     while True:
         last = (
@@ -44,7 +46,7 @@ def rows(
             }
         for name, log in logs.items():
             for line in _lines(mask(stream.decode(log.added(whole=not last)))):
-                yield Row(
+                yield OutputRow(
                     line if agent else f"{name}: {line}",
                     {"agent": name, "line": line, "path": log.path},
                 )
@@ -55,15 +57,21 @@ def rows(
 
 
 class _Log:
-    """One log, and how far it was read. The first `added` begins with its last `count` lines, or at its start."""
+    """One log, and how far it was read.
+
+    The first `added` begins with its last `count` lines, or at its start.
+    """
 
     def __init__(self, home: Home, id: str, agent: str, count: int | None = None):
-        self.path = home.relative(f"{folder(id)}/{agent}.log")
+        self.path = home.relative(f"{folder_of(id)}/{agent}.log")
         self._full = home.path(self.path)
         self._offset = 0 if count is None else _start_of_last(self._full, count)
 
     def added(self, whole: bool) -> bytes:
-        """What was added since; only `whole` lines, or all of it. A log that became shorter is a new one."""
+        """What was added since; only `whole` lines, or all of it.
+
+        A log that became shorter is a new one.
+        """
         if os.path.getsize(self._full) < self._offset:
             self._offset = 0
         data = files.read(self._full, self._offset)
@@ -75,7 +83,7 @@ class _Log:
 
 def _agents(home: Home, id: str, agent: str | None) -> list[str]:
     """Whose logs there are, or the one that is asked for. NoInput where there is none."""
-    place = folder(id)
+    place = folder_of(id)
     if agent is not None:
         if not os.path.isfile(home.path(place, f"{session.check_agent(agent)}.log")):
             raise NoInput(

@@ -5,7 +5,7 @@ import os
 import pytest
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData, NoInput, NotPermitted
-from plainmind.work import tailing
+from plainmind.work import log_tail
 
 ID = "session-1770451234"
 FOLDER = f"work/logs/{ID}"
@@ -20,7 +20,7 @@ def write(home, agent, data: bytes, mode="wb") -> str:
 
 
 def tail(home, agent=None, count=10, mask=lambda text: text, going_on=None) -> list[str]:
-    return [row.text for row in tailing.rows(home, ID, agent, count, mask, going_on)]
+    return [row.text for row in log_tail.read_rows(home, ID, agent, count, mask, going_on)]
 
 
 @pytest.mark.parametrize("data, count, expected", [
@@ -50,7 +50,7 @@ def test_all_the_logs_of_a_session(home):
     write(home, "Not An Agent", b"5\n")
     os.mkdir(home.path(FOLDER, "infra.log"))
     assert tail(home, None, 2) == ["backend: 2", "backend: 3", "frontend: 4"]
-    (row,) = tailing.rows(home, ID, "frontend", 1, lambda text: text)
+    (row,) = log_tail.read_rows(home, ID, "frontend", 1, lambda text: text)
     assert row.record == {"agent": "frontend", "line": "4", "path": f"{FOLDER}/frontend.log"}
 
 
@@ -64,7 +64,7 @@ def test_no_logs(home):
         with pytest.raises(BadData):
             tail(home, name)
     with pytest.raises(BadData):
-        list(tailing.rows(home, "../x", None, 1, str))
+        list(log_tail.read_rows(home, "../x", None, 1, str))
 
 
 def test_a_log_that_leads_out_of_the_home(home, tmp_path):
@@ -111,4 +111,4 @@ def test_following(home, monkeypatch):
         "backend: anew",
         "backend: rest",
     ]
-    assert waits == [tailing.PAUSE] * 4
+    assert waits == [log_tail.PAUSE] * 4
