@@ -36,8 +36,10 @@ def surroundings(folder: str, home: str, options: ShellOptions) -> str:
         return f"Commands start in {folder}; your home is {home}."
     network = "They reach the network." if options.network else "They reach no network."
     return (
-        f"Commands start in {folder} and write nowhere else but in $TMPDIR, which is empty at the start of each turn. "
-        f"Your home, {home}, can be read, and is changed only through its own commands, such as mem-pin. "
+        f"Commands start in {folder} and write nowhere else but in $TMPDIR, which is empty at the "
+        f"start of each turn. "
+        f"Your home, {home}, can be read, and is changed only through its own commands, such as "
+        f"mem-pin. "
         f"Nothing else of the user's can be seen. {network}"
     )
 

@@ -10,7 +10,8 @@ _ASKING = "EXPAND"
 
 
 class AnswerDisplay:
-    """Shows one answer after the other, each on lines of its own, without blank lines around them."""
+    """Shows one answer after the other, each on lines of its own, without blank lines around
+    them."""
 
     def __init__(self, write: Callable[[str], None]):
         self._write = write

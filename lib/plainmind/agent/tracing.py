@@ -52,13 +52,15 @@ class Trace:
         same = common(before, text)
         record = {
             "now": clock.to_text(self._now), "request": request, "reply": self._mask(reply.text),
-            "calls": masked([call._asdict() for call in reply.calls], self._mask), "usage": reply.usage, "seconds": seconds,
+            "calls": masked([call._asdict() for call in reply.calls], self._mask),
+            "usage": reply.usage, "seconds": seconds,
             "bytes": len(text), "stable_bytes": stable(request), "same_bytes": same,
         }  # fmt: skip
         files.append(self._path, json_line(record).encode() + b"\n")
         if before:
             self._say(
-                f"prompt: {same} of {len(text)} bytes as in the request before, {record['stable_bytes']} before what is injected"
+                f"prompt: {same} of {len(text)} bytes as in the request before, "
+                f"{record['stable_bytes']} before what is injected"
             )
 
     def _last(self) -> bytes:
@@ -84,7 +86,8 @@ def masked(value: Any, mask: Callable[[str], str]) -> Any:
 
 
 def rendered(request: dict[str, Any]) -> bytes:
-    """A request's messages, in the order in which a model reads them, without what closes the list."""
+    """A request's messages, in the order in which a model reads them, without what closes the
+    list."""
     return json.dumps(request["messages"], ensure_ascii=False).encode("utf-8", "surrogatepass")[:-1]
 
 

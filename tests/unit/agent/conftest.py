@@ -45,7 +45,8 @@ class World:
     def start(self, *arguments: str, name: str = "agent-turn", **env: str) -> subprocess.Popen:
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env={**self.env, **env},
+            [os.path.join(BIN, name), *arguments], stdin=subprocess.DEVNULL, stdout=pipe,
+            stderr=pipe, env={**self.env, **env},
             # a shell's background jobs ignore Ctrl-C, and so would everything under them
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip

@@ -60,7 +60,8 @@ def later(reply: Reply = 503) -> Reply:
 
 
 def ends(pid: int) -> bool:
-    """Whether a process that was killed is gone, or is so within two seconds: dying takes a moment."""
+    """Whether a process that was killed is gone, or is so within two seconds: dying takes a
+    moment."""
     end = time.monotonic() + 2
     while time.monotonic() < end:
         try:

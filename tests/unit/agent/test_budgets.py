@@ -228,7 +228,8 @@ def test_a_long_output_is_cut_for_the_model_and_in_the_log(library, model, world
     whole = "".join(f"{n}\n" for n in range(1, 20001))
     left_out = len(whole) - 2 * bash.SHOWN
     assert tool.content == (
-        f"{whole[: bash.SHOWN]}\n… {left_out} bytes left out; the whole is in {tool.meta['full']} …\n{whole[-bash.SHOWN :]}"
+        f"{whole[: bash.SHOWN]}\n… {left_out} bytes left out; the whole is in {tool.meta['full']} "
+        f"…\n{whole[-bash.SHOWN :]}"
     )
     assert model.messages[1][-1]["content"] == tool.content
     with open(world.home.path(tool.meta["full"])) as file:

@@ -26,7 +26,8 @@ def test_a_turn_with_a_tool(world, program):
         "with open('requests', 'a') as f: print(json.dumps(request), file=f)\n"
         "done = request['messages'][-1]['role'] == 'tool'\n"
         "function = {'name': 'bash', 'arguments': {'command': 'echo hi'}}\n"
-        "print(json.dumps({'text': 'Done.', 'usage': {'input_tokens': 1}} if done else {'tool_calls': [{'id': 'a', 'function': function}]}))"
+        "print(json.dumps({'text': 'Done.', 'usage': {'input_tokens': 1}} if done else "
+        "{'tool_calls': [{'id': 'a', 'function': function}]}))"
     )
     assert world.turn("--model", setting, "--message-id", "m", "hi") == "Done.\n"
     user, tool, agent = world.events()
@@ -93,7 +94,10 @@ def test_what_is_an_answer(library, program, body):
 
 def test_one_that_never_answers(library, program, world, tmp_path):
     """It is ended with all it started, and its input was not waited for."""
-    body = f"import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\nchild.wait()"
+    body = (
+        f"import subprocess\nchild = subprocess.Popen(['sleep', '60'])\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\nchild.wait()"
+    )
     with pytest.raises(Unavailable, match="within 2 s"):
         library("hi", program(body), turn_timeout=2)
     pid = int((tmp_path / "pid").read_text())

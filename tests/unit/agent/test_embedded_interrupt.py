@@ -16,7 +16,8 @@ def test_ctrl_c_ends_an_answer(world):
     chat_embedded.find_weights()
     parent, child = os.openpty()
     process = subprocess.Popen(
-        [os.path.join(ROOT, "bin", "agent-turn"), "--model", "embedded", "--context", "discord-thread/1", "Tell me a long story about the sea."],
+        [os.path.join(ROOT, "bin", "agent-turn"), "--model", "embedded", "--context",
+            "discord-thread/1", "Tell me a long story about the sea."],
         stdin=subprocess.DEVNULL, stdout=child, stderr=subprocess.PIPE, env=world.env,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip

@@ -149,10 +149,14 @@ def secrets(home, tmp_path):
 @pytest.mark.parametrize(
     "path",
     [
-        "/etc/passwd", "/etc/hosts.md", "../outside.md", "logs/../../outside.md", "logs/../.env", ".env", ".env.md", "config.toml",
-        "work/logs/x.md", "logs/../work/logs/x.md", "logs/../.env.md", "./.env.md", "logs/s/c/secret.txt", "logs/s/c/inside.md",
-        "logs/s/c/outside.md", "logs/up/.env", "logs/up/.env.md", "logs/out/outside.md", "logs/work/x.md", "logs", "logs/",
-        "logs/s/c/pipe.md", "logs/s/c/folder.md", "logs/none.md", "logsx/x.md", "../logs/x.md", "../home-logs/x.md", "~/.env",
+        "/etc/passwd", "/etc/hosts.md", "../outside.md", "logs/../../outside.md", "logs/../.env",
+        ".env", ".env.md", "config.toml",
+        "work/logs/x.md", "logs/../work/logs/x.md", "logs/../.env.md", "./.env.md",
+        "logs/s/c/secret.txt", "logs/s/c/inside.md",
+        "logs/s/c/outside.md", "logs/up/.env", "logs/up/.env.md", "logs/out/outside.md",
+        "logs/work/x.md", "logs", "logs/",
+        "logs/s/c/pipe.md", "logs/s/c/folder.md", "logs/none.md", "logsx/x.md", "../logs/x.md",
+        "../home-logs/x.md", "~/.env",
         "logs/s/c/x.md\0", "/proc/self/environ", "file:///etc/passwd",
     ],
 )  # fmt: skip

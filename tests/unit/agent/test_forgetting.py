@@ -116,20 +116,31 @@ def past(home) -> Past:
 
 def test_the_rules_one_by_one(past):
     kept = [
-        past.put("knowledge/u.md", "u", type="user"), past.put("knowledge/p.md", "p", type="project"),
-        past.put("knowledge/f60.md", "f", type="agent-feedback", day="2025-12-01"), past.put("knowledge/r90.md", "r", day="2025-11-01"),
-        past.put("knowledge/no-day.md", "n", day="x"), past.put("knowledge/twice.md", "n", day="2020-01-01\ndate: 2026-01-30"),
-        past.put("knowledge/odd.md", "n", type="note"), past.put("knowledge/sub/deep.md", "d"), past.put("knowledge/.hidden.md", "h"),
-        past.put("raw/compaction/30.md", "c", age=30), past.put("raw/observations/old.md", "o", age=999),
-        past.put("raw/sessions/a/14.jsonl", "s", age=14), past.put("raw/sessions/a/notes.txt", "s", age=99),
-        past.put("raw/sessions/old.jsonl", "s", age=99), past.put("raw/maintenance-log/window-heads.jsonl", "h", age=99),
-        past.put("raw/maintenance-log/last-audit.json", "h", age=99), past.put("raw/maintenance-log/recalled-2025-12.jsonl", "h", age=30),
+        past.put("knowledge/u.md", "u", type="user"),
+        past.put("knowledge/p.md", "p", type="project"),
+        past.put("knowledge/f60.md", "f", type="agent-feedback", day="2025-12-01"),
+        past.put("knowledge/r90.md", "r", day="2025-11-01"),
+        past.put("knowledge/no-day.md", "n", day="x"),
+        past.put("knowledge/twice.md", "n", day="2020-01-01\ndate: 2026-01-30"),
+        past.put("knowledge/odd.md", "n", type="note"), past.put("knowledge/sub/deep.md", "d"),
+        past.put("knowledge/.hidden.md", "h"),
+        past.put("raw/compaction/30.md", "c", age=30),
+        past.put("raw/observations/old.md", "o", age=999),
+        past.put("raw/sessions/a/14.jsonl", "s", age=14),
+        past.put("raw/sessions/a/notes.txt", "s", age=99),
+        past.put("raw/sessions/old.jsonl", "s", age=99),
+        past.put("raw/maintenance-log/window-heads.jsonl", "h", age=99),
+        past.put("raw/maintenance-log/last-audit.json", "h", age=99),
+        past.put("raw/maintenance-log/recalled-2025-12.jsonl", "h", age=30),
         past.put("raw/images/x.md", "i", age=99), past.put("memory/MEMORY.md", "m", age=99),
     ]  # fmt: skip
     gone = [
-        past.put("knowledge/f61.md", "f", type="agent-feedback", day="2025-11-30"), past.put("knowledge/r91.md", "r", day="2025-10-31"),
-        "knowledge/stamps.md", past.put("raw/compaction/31.md", "c", type="user", age=31), past.put("raw/sessions/a/15.jsonl", "s", age=15),
-        past.put("raw/maintenance-log/2025-12.jsonl", "{}", age=31), past.put("raw/maintenance-log/recalled-2025-11.jsonl", "{}", age=31),
+        past.put("knowledge/f61.md", "f", type="agent-feedback", day="2025-11-30"),
+        past.put("knowledge/r91.md", "r", day="2025-10-31"),
+        "knowledge/stamps.md", past.put("raw/compaction/31.md", "c", type="user", age=31),
+        past.put("raw/sessions/a/15.jsonl", "s", age=15),
+        past.put("raw/maintenance-log/2025-12.jsonl", "{}", age=31),
+        past.put("raw/maintenance-log/recalled-2025-11.jsonl", "{}", age=31),
     ]  # fmt: skip
     assert [each.path for each in forgetting.past(past.means)] == past.forget() == gone
     assert (
@@ -148,7 +159,8 @@ def test_a_tombstone_says_what_it_was(past):
     data = files.read(past.home.path("knowledge/stamps.md"))
     past.forget()
     assert past.tombstones() == [{
-        "time": clock.to_text(NOW), "event": "forgotten", "path": "knowledge/stamps.md", "sha256": hashlib.sha256(data).hexdigest(),
+        "time": clock.to_text(NOW), "event": "forgotten", "path": "knowledge/stamps.md",
+        "sha256": hashlib.sha256(data).hexdigest(),
         "date": "2020-01-01", "rule": "reference is kept 90 days",
     }]  # fmt: skip
     assert WORD not in json.dumps(past.tombstones())
@@ -320,8 +332,10 @@ def test_its_vectors_are_gone_and_others_answer(past):
 
 def test_it_is_gone_from_traces_and_what_else_they_show_stays(past, tmp_path):
     traces = {
-        "of-it": {"memories": [{"ref": "knowledge/stamps.md:7"}]}, "quoting": {"reply": f"It says: {LINE}"},
-        "within": {"content": json.dumps({"content": LINE})}, "of-another": {"ref": "knowledge/boiler.md:7"},
+        "of-it": {"memories": [{"ref": "knowledge/stamps.md:7"}]},
+        "quoting": {"reply": f"It says: {LINE}"},
+        "within": {"content": json.dumps({"content": LINE})},
+        "of-another": {"ref": "knowledge/boiler.md:7"},
     }  # fmt: skip
     path = str(tmp_path / "a trace.jsonl")
     files.replace(

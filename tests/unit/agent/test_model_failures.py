@@ -124,22 +124,29 @@ NO_ANSWER = {
     "it fails": ([500], {}, 69, ["user"], "answered 500"),
     "it says no to the request": ([400], {}, 65, ["user"], "answered 400"),
     "it says no to the key": ([401], {}, 78, ["user"], "check the key"),
-    "an error in a good answer": ([b'{"error": {"message": "overloaded"}}'], {}, 69, ["user"], "overloaded"),
+    "an error in a good answer": ([b'{"error": {"message": "overloaded"}}'], {}, 69, ["user"],
+        "overloaded"),
     "no JSON": ([b"<html>busy</html>"], {}, 69, ["user"], "answered no JSON"),
     "nothing": ([""], {}, 69, ["user"], "answered nothing"),
     "nothing, as its tokens were used up": (
-        [b'{"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}'], {}, 78, ["user"], "raise turn.max_tokens"
+        [b'{"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}'], {}, 78,
+        ["user"], "raise turn.max_tokens"
     ),
-    "nothing after a command": ([calls(call("echo 1 >> count", id="a")), ""], {}, 69, ["user", "tool"], "answered nothing"),
+    "nothing after a command": ([calls(call("echo 1 >> count", id="a")), ""], {}, 69,
+        ["user", "tool"], "answered nothing"),
     "calls when no more are allowed": (
-        [calls(call("echo 1 >> count", id="a")), calls(call("echo 2 >> count", id="b"))], {"turn_max_steps": 1}, 69, ["user", "tool"],
+        [calls(call("echo 1 >> count", id="a")), calls(call("echo 2 >> count", id="b"))],
+        {"turn_max_steps": 1}, 69, ["user", "tool"],
         "asks for more and more",
     ),
-    "calls where there is no tool": ([calls(call("echo 1 >> count"))], {"turn_max_steps": 0}, 69, ["user"], "asks for more and more"),
+    "calls where there is no tool": ([calls(call("echo 1 >> count"))], {"turn_max_steps": 0}, 69,
+        ["user"], "asks for more and more"),
     "a small model calls what it was not given": (
-        [calls(call("echo 1 >> count"))], {"setting": "openai:smollm2"}, 69, ["user"], "asks for more and more"
+        [calls(call("echo 1 >> count"))], {"setting": "openai:smollm2"}, 69, ["user"],
+        "asks for more and more"
     ),
-    "it asks for lines again and again": (["EXPAND logs/a/b/c.md:3"] * 4, {}, 69, ["user"], "asks for more and more"),
+    "it asks for lines again and again": (["EXPAND logs/a/b/c.md:3"] * 4, {}, 69, ["user"],
+        "asks for more and more"),
 }  # fmt: skip
 
 
@@ -211,7 +218,8 @@ def test_the_key_is_never_told(world, model):
     model.replies.clear()
     # an error without a status is told in the server's own words, and logged in them
     model.then(
-        b'{"error": {"message": "your key hush-hush-hush is worn", "code": "context_length_exceeded"}}'
+        b'{"error": {"message": "your key hush-hush-hush is worn", "code": '
+        b'"context_length_exceeded"}}'
     )
     world.turn("hi", code=65, OPENAI_API_KEY="hush-hush-hush")
     assert "hush" not in world.said

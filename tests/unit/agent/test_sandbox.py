@@ -47,18 +47,23 @@ def content(path: str) -> str:
 # --- secrets
 
 SEARCH = """
-env; set; export -p; cat /proc/*/environ /proc/*/cmdline /proc/self/task/*/environ 2>/dev/null | tr '\\0' '\\n'
-for pid in 1 2 $PPID $$; do cat /proc/$pid/environ /proc/$pid/cmdline 2>/dev/null | tr '\\0' '\\n'; done
+env; set; export -p
+cat /proc/*/environ /proc/*/cmdline /proc/self/task/*/environ 2>/dev/null | tr '\\0' '\\n'
+for pid in 1 2 $PPID $$
+do cat /proc/$pid/environ /proc/$pid/cmdline 2>/dev/null | tr '\\0' '\\n'; done
 ps auxewww 2>/dev/null
 cat "$MIND_HOME"/.env* "$MIND_HOME"/*.env* "$MIND_HOME"/.*.env* 2>/dev/null
-cat "$HOME"/secret "$HOME"/.ssh/id "$HOME"/.bash_history ~/.netrc /etc/shadow /etc/sudoers 2>/dev/null
-find /etc /home /root /var /run /tmp "$MIND_HOME/.." -xdev -size -2 \\( -name secret -o -name id -o -name '*env*' \\) -type f -exec cat {} + 2>/dev/null | grep canary
+cat "$HOME"/secret "$HOME"/.ssh/id "$HOME"/.bash_history ~/.netrc 2>/dev/null
+cat /etc/shadow /etc/sudoers 2>/dev/null
+find /etc /home /root /var /run /tmp "$MIND_HOME/.." -xdev -size -2 -type f \\
+  \\( -name secret -o -name id -o -name '*env*' \\) -exec cat {} + 2>/dev/null | grep canary
 echo searched
 """
 
 
 def test_no_secret_can_be_read(world, model, rung):
-    """In the caller's environment, its arguments, `.env` and its copies, the person's own folder."""
+    """In the caller's environment, its arguments, `.env` and its copies, the person's own
+    folder."""
     home = world.home
     for number, name in enumerate([".env", ".env~", ".#.env", "#.env#"]):
         write(home.path(name), f"CANARY_KEY={CANARIES[number]}\n", 0o644)
@@ -112,7 +117,8 @@ def test_known_secrets_are_masked_in_long_outputs_too(home, unsynced):
         ShellOptions(sandbox="none", mask=lambda text: text.replace("canary", "***")),
     ) as shell:
         done = shell.run(
-            "for i in $(seq 8191); do printf x; done; printf canary; seq 5000; printf canary; for i in $(seq 8190); do printf x; done",
+            "for i in $(seq 8191); do printf x; done; printf canary; seq 5000; printf canary; for "
+            "i in $(seq 8190); do printf x; done",
             20,
         )
     assert "cana" not in done.text and done.text.count("*") >= 2
@@ -130,7 +136,8 @@ def test_a_home_within_what_can_be_read(home, tmp_path, unsynced, rung, way, mon
         monkeypatch.setattr(bounds, "SYSTEM", (*bounds.SYSTEM, str(tmp_path)))
     with Shell(home, ROOT, None, ShellOptions(sandbox=rung, readable=more)) as shell:
         done = shell.run(
-            f"cat '{tmp_path}/beside' \"$MIND_HOME/knowledge/page.md\" \"$MIND_HOME/.env\"; echo x > '{tmp_path}/beside'",
+            f'cat \'{tmp_path}/beside\' "$MIND_HOME/knowledge/page.md" "$MIND_HOME/.env"; echo x '
+            f"> '{tmp_path}/beside'",
             20,
         )
     assert (
@@ -145,7 +152,8 @@ def test_keys_and_sockets_of_the_machine(shell):
     in no namespace."""
     calls = "250, 0, -3, 0" if os.uname().machine == "x86_64" else "219, 0, -3, 0"
     done = shell.run(
-        f"/usr/bin/python3 -c 'import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.syscall({calls}), ctypes.get_errno())'",
+        f"/usr/bin/python3 -c 'import ctypes; l = ctypes.CDLL(None, use_errno=True); "
+        f"print(l.syscall({calls}), ctypes.get_errno())'",
         20,
     )
     assert done.text == "-1 1"
@@ -162,13 +170,20 @@ def test_keys_and_sockets_of_the_machine(shell):
 @pytest.mark.parametrize(
     "command",
     [
-        'echo x >> "$MIND_HOME/logs/a/b/20260101T000000Z.md"', 'truncate -s 0 "$MIND_HOME"/logs/a/b/*', 'rm -f "$MIND_HOME"/logs/a/b/*',
-        'mv "$MIND_HOME/logs" "$MIND_HOME/logz"', 'ln -sf /etc "$MIND_HOME/knowledge"', 'echo x > "$MIND_HOME/.env"',
-        'mkdir "$MIND_HOME/skills"', 'echo x > "$MIND_HOME/config.toml"', 'rmdir "$MIND_HOME/workspace"; mv "$MIND_HOME/workspace" "$MIND_HOME/w"',
-        'ln "$MIND_HOME"/logs/a/b/* link && echo x >> link', 'mount -t tmpfs none "$MIND_HOME/logs"; mount -o remount,rw /',
-        'echo x >> /etc/passwd', 'echo x > /etc/cron.d/x', 'echo "* * * * * x" | crontab -', 'echo x > /usr/bin/x', "touch /var/spool/cron/x",
-        f"echo x >> '{ROOT}/bin/mem-show'", f"echo x > '{ROOT}/lib/plainmind/x.py'", f"rm '{ROOT}/README.md'",
-        "python3 - << E\nimport os\nfor n in range(3, 64):\n  try: os.write(n, b'x')\n  except OSError: pass\nE",
+        'echo x >> "$MIND_HOME/logs/a/b/20260101T000000Z.md"',
+        'truncate -s 0 "$MIND_HOME"/logs/a/b/*', 'rm -f "$MIND_HOME"/logs/a/b/*',
+        'mv "$MIND_HOME/logs" "$MIND_HOME/logz"', 'ln -sf /etc "$MIND_HOME/knowledge"',
+        'echo x > "$MIND_HOME/.env"',
+        'mkdir "$MIND_HOME/skills"', 'echo x > "$MIND_HOME/config.toml"',
+        'rmdir "$MIND_HOME/workspace"; mv "$MIND_HOME/workspace" "$MIND_HOME/w"',
+        'ln "$MIND_HOME"/logs/a/b/* link && echo x >> link',
+        'mount -t tmpfs none "$MIND_HOME/logs"; mount -o remount,rw /',
+        'echo x >> /etc/passwd', 'echo x > /etc/cron.d/x', 'echo "* * * * * x" | crontab -',
+        'echo x > /usr/bin/x', "touch /var/spool/cron/x",
+        f"echo x >> '{ROOT}/bin/mem-show'", f"echo x > '{ROOT}/lib/plainmind/x.py'",
+        f"rm '{ROOT}/README.md'",
+        "python3 - << E\nimport os\nfor n in range(3, 64):\n  try: os.write(n, b'x')\n  except "
+        "OSError: pass\nE",
     ],
 )  # fmt: skip
 def test_the_home_and_the_system_stay_as_they_are(shell, home, command, tmp_path):
@@ -221,7 +236,8 @@ def everything(root: str) -> dict[str, bytes]:
 def test_the_home_can_be_read(shell, home):
     write(home.path("knowledge/page.md"), "known\n")
     assert shell.run(
-        'cat "$MIND_HOME/knowledge/page.md" && ls "$MIND_HOME" && head -1 "$MIND_HOME"/logs/*/*/*.md',
+        'cat "$MIND_HOME/knowledge/page.md" && ls "$MIND_HOME" && head -1 '
+        '"$MIND_HOME"/logs/*/*/*.md',
         20,
     ).text.startswith("known\n")
 
@@ -237,7 +253,8 @@ def test_what_is_linked_from_the_home_can_be_read(tmp_path, unsynced, rung):
         Home(str(tmp_path / "linked home")), ROOT, None, ShellOptions(sandbox=rung)
     ) as shell:
         done = shell.run(
-            'cat "$MIND_HOME/logs/a/file" && echo hi > file && cat "$MIND_HOME/workspace/file"; echo x > "$MIND_HOME/logs/a/file"',
+            'cat "$MIND_HOME/logs/a/file" && echo hi > file && cat "$MIND_HOME/workspace/file"; '
+            'echo x > "$MIND_HOME/logs/a/file"',
             20,
         )
     assert (
@@ -325,7 +342,8 @@ def test_services_of_the_machine_are_not_reached(home, tmp_path, unsynced, rung)
                     ),
                 ) as shell:
                     done = shell.run(
-                        f'/usr/bin/python3 -c \'import socket; socket.socket(socket.AF_UNIX).connect("{path}"); print("reached")\'',
+                        f"/usr/bin/python3 -c 'import socket; "
+                        f'socket.socket(socket.AF_UNIX).connect("{path}"); print("reached")\'',
                         20,
                     )
                     assert "reached" not in done.text and done.exit != 0
@@ -337,7 +355,8 @@ def test_other_processes_are_out_of_reach(shell):
     with subprocess.Popen(["sleep", "60"]) as other:
         try:
             done = shell.run(
-                f"kill -9 {other.pid} {os.getpid()}; cat /proc/{other.pid}/environ /proc/{other.pid}/mem",
+                f"kill -9 {other.pid} {os.getpid()}; cat /proc/{other.pid}/environ "
+                f"/proc/{other.pid}/mem",
                 20,
             )
             assert other.poll() is None and done.exit != 0
@@ -396,24 +415,46 @@ def armed(folder) -> dict[str, str]:
 @pytest.mark.parametrize(
     "command",
     [
-        "echo evil > .git/hooks/pre-commit", "echo evil > .git/hooks/post-commit; chmod +x .git/hooks/post-commit",
-        "git config core.fsmonitor evil", "printf '[core]\\n\\tpager = evil\\n' >> .git/config", "rm -rf .git/hooks; mkdir -p .git/hooks; echo evil > .git/hooks/x",
-        "mv .git .git2; mkdir -p .git/hooks; cp -r .git2/. .git/; echo evil > .git/hooks/pre-commit", "echo evil >> .bashrc", "mv .bashrc b; echo evil > .bashrc",
-        "rm -rf vault; mkdir -p vault/.obsidian; echo evil > vault/.obsidian/x", "echo evil > vault/.obsidian/plugins/x/main.js",
-        "mv vault v2; mkdir -p vault/.obsidian; echo evil > vault/.obsidian/x", "echo evil > sub/.vscode/tasks.json", "echo evil >> .zshrc",
-        "rm .zshrc; echo evil > .zshrc", "ln -sf /tmp/evil .zshrc", "mv dotfiles d2; mkdir dotfiles; echo evil > dotfiles/zshrc",
-        "echo evil > .profile", "echo evil > .envrc", "mkdir -p .config/systemd/user; echo evil > .config/systemd/user/x.service",
-        "mkdir -p new/.git/hooks; echo evil > new/.git/hooks/pre-commit", "git init -q new && echo evil > new/.git/hooks/pre-commit",
-        "git init -q new && git -C new config core.sshCommand evil", "git init -q --bare b && git -C b config core.fsmonitor evil",
-        "git init -q new; git -C new config core.fsmonitor evil; chmod 311 new", "mkdir -p new/.git/hooks; echo evil > new/.git/hooks/x; chmod 555 new/.git; chmod 311 new/.git/hooks",
+        "echo evil > .git/hooks/pre-commit",
+        "echo evil > .git/hooks/post-commit; chmod +x .git/hooks/post-commit",
+        "git config core.fsmonitor evil", "printf '[core]\\n\\tpager = evil\\n' >> .git/config",
+        "rm -rf .git/hooks; mkdir -p .git/hooks; echo evil > .git/hooks/x",
+        "mv .git .git2; mkdir -p .git/hooks; cp -r .git2/. .git/; "
+            "echo evil > .git/hooks/pre-commit",
+        "echo evil >> .bashrc", "mv .bashrc b; echo evil > .bashrc",
+        "rm -rf vault; mkdir -p vault/.obsidian; echo evil > vault/.obsidian/x",
+        "echo evil > vault/.obsidian/plugins/x/main.js",
+        "mv vault v2; mkdir -p vault/.obsidian; echo evil > vault/.obsidian/x",
+        "echo evil > sub/.vscode/tasks.json", "echo evil >> .zshrc",
+        "rm .zshrc; echo evil > .zshrc", "ln -sf /tmp/evil .zshrc",
+        "mv dotfiles d2; mkdir dotfiles; echo evil > dotfiles/zshrc",
+        "echo evil > .profile", "echo evil > .envrc",
+        "mkdir -p .config/systemd/user; echo evil > .config/systemd/user/x.service",
+        "mkdir -p new/.git/hooks; echo evil > new/.git/hooks/pre-commit",
+        "git init -q new && echo evil > new/.git/hooks/pre-commit",
+        "git init -q new && git -C new config core.sshCommand evil",
+        "git init -q --bare b && git -C b config core.fsmonitor evil",
+        "git init -q new; git -C new config core.fsmonitor evil; chmod 311 new",
+        "mkdir -p new/.git/hooks; echo evil > new/.git/hooks/x; chmod 555 new/.git; chmod 311 "
+        "new/.git/hooks",
         "mkdir -p new/.git; { printf '%60000s' ''; echo evil; } > new/.git/config",
-        "git init -q new && printf '[include]\\n path = x\\n' >> new/.git/config", "git init -q new && printf '[core] fsmonitor = evil\\n' >> new/.git/config",
-        "mkdir x; ln -s ../evil x/.git; mkdir -p evil/hooks evil/objects evil/refs; echo x > evil/HEAD; echo evil > evil/hooks/post-checkout",
-        "mkdir -p a/.git; : > a/.git/hooks; git init -q z; git -C z config core.fsmonitor evil", "mkdir -p .git/modules/x/hooks; echo evil > .git/modules/x/hooks/y",
-        "echo evil > .git/worktrees/tree/commondir", "echo evil > .git/worktrees/tree/config.worktree", "mkdir -p r/.git; mkfifo r/.git/config; echo evil > .profile",
-        "echo evil > tools/hooks/pre-commit", "echo evil > dev/gitcfg", "mv tools t2; mkdir -p tools/hooks; echo evil > tools/hooks/pre-commit", "echo evil > dev/missing",
-        "mkdir b c c/objects c/refs; echo ref: refs/heads/x > b/HEAD; echo ../c > b/commondir; printf '[core]\\n\\tfsmonitor = evil\\n' > c/config",
-        "mkdir -p .OBSIDIAN && echo evil > .OBSIDIAN/x", "mkdir -p Library/LaunchAgents; echo evil > Library/LaunchAgents/x.plist", "echo evil > .git/commondir",
+        "git init -q new && printf '[include]\\n path = x\\n' >> new/.git/config",
+        "git init -q new && printf '[core] fsmonitor = evil\\n' >> new/.git/config",
+        "mkdir x; ln -s ../evil x/.git; mkdir -p evil/hooks evil/objects evil/refs; echo x > "
+        "evil/HEAD; echo evil > evil/hooks/post-checkout",
+        "mkdir -p a/.git; : > a/.git/hooks; git init -q z; git -C z config core.fsmonitor evil",
+        "mkdir -p .git/modules/x/hooks; echo evil > .git/modules/x/hooks/y",
+        "echo evil > .git/worktrees/tree/commondir",
+        "echo evil > .git/worktrees/tree/config.worktree",
+        "mkdir -p r/.git; mkfifo r/.git/config; echo evil > .profile",
+        "echo evil > tools/hooks/pre-commit", "echo evil > dev/gitcfg",
+        "mv tools t2; mkdir -p tools/hooks; echo evil > tools/hooks/pre-commit",
+        "echo evil > dev/missing",
+        "mkdir b c c/objects c/refs; echo ref: refs/heads/x > b/HEAD; echo ../c > b/commondir; "
+        "printf '[core]\\n\\tfsmonitor = evil\\n' > c/config",
+        "mkdir -p .OBSIDIAN && echo evil > .OBSIDIAN/x",
+        "mkdir -p Library/LaunchAgents; echo evil > Library/LaunchAgents/x.plist",
+        "echo evil > .git/commondir",
         "echo evil > .vimrc; mkfifo .bash_login",
     ],
 )  # fmt: skip
@@ -463,7 +504,8 @@ def test_many_repositories(home, unsynced, rung):
             "for i in $(seq 900); do mkdir -p many/$i/.git; : > many/$i/.git/config; done", 60
         )
         done = shell.run(
-            "echo evil > many/7/.git/config; mkdir -p other && echo hi > other/file && cat other/file",
+            "echo evil > many/7/.git/config; mkdir -p other && echo hi > other/file && cat "
+            "other/file",
             60,
         )
     assert done.text.endswith("hi") or rung == "landlock"
@@ -473,7 +515,8 @@ def test_many_repositories(home, unsynced, rung):
 def test_a_repository_of_its_own_stays_usable(home, unsynced, rung):
     with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
         done = shell.run(
-            "git init -q r && cd r && git config user.name A && git config user.email a@b && touch x && git add x && git commit -qm m",
+            "git init -q r && cd r && git config user.name A && git config user.email a@b && touch "
+            "x && git add x && git commit -qm m",
             30,
         )
         assert (done.text, done.exit) == ("", 0)
@@ -485,7 +528,8 @@ def test_what_is_set_aside_is_kept(home, unsynced, rung):
         done = shell.run("echo one > .bashrc", 20)
         assert (
             done.text
-            == f"('{home.workspace}/.bashrc' would run later, outside the sandbox: it is now '.bashrc.set-aside')"
+            == f"('{home.workspace}/.bashrc' would run later, outside the sandbox: it is now "
+            f"'.bashrc.set-aside')"
         )
         shell.run("echo two > .bashrc", 20)
     assert sorted(os.listdir(home.workspace)) == [".bashrc.set-aside", ".bashrc.set-aside-2"]
@@ -518,7 +562,8 @@ def test_recall_pin_and_show(remembered, rung):
     done = inside(
         remembered,
         rung,
-        "mem-recall --lexical garage code | mem-show; mem-pin $(mem-recall --lexical garage code | sed 's/: .*//'); mem-pin --list",
+        "mem-recall --lexical garage code | mem-show; mem-pin $(mem-recall --lexical garage code | "
+        "sed 's/: .*//'); mem-pin --list",
     )
     assert "> The garage code is 1234." in done.text and done.exit == 0
     assert "logs/discord-thread/9/" in content(remembered.pins)
@@ -528,7 +573,8 @@ def test_streams_and_exit_codes_are_the_commands_own(remembered, rung):
     done = inside(
         remembered,
         rung,
-        "mem-recall --lexical xyzzy; echo $?; mem-show nowhere:1 2>/dev/null; echo $?; echo 'garage' | mem-recall --lexical - 2>&1 | wc -l",
+        "mem-recall --lexical xyzzy; echo $?; mem-show nowhere:1 2>/dev/null; echo $?; echo "
+        "'garage' | mem-recall --lexical - 2>&1 | wc -l",
     )
     assert done.text == "1\n77\n1"
 
@@ -536,9 +582,13 @@ def test_streams_and_exit_codes_are_the_commands_own(remembered, rung):
 @pytest.mark.parametrize(
     "text",
     [
-        "echo hi | mem-append --context a/b --role user", "mem-new a/b", "agent-turn --model embedded hi", "mem-embed",
-        "mem-recall --home /tmp hi", "mem-recall --trace /tmp/x hi", "mem-recall --replay /etc/passwd", "mem-pin --home=/tmp --list", "mem-pin --text 'Yes, do it'", "mem-recall --now 2999-01-01T00:00:00Z hi",
-        f"'{ROOT}/skills/skill-author/skill-add' .", f"'{ROOT}/skills/skill-author/skill-check' /etc",
+        "echo hi | mem-append --context a/b --role user", "mem-new a/b",
+        "agent-turn --model embedded hi", "mem-embed",
+        "mem-recall --home /tmp hi", "mem-recall --trace /tmp/x hi",
+        "mem-recall --replay /etc/passwd", "mem-pin --home=/tmp --list",
+        "mem-pin --text 'Yes, do it'", "mem-recall --now 2999-01-01T00:00:00Z hi",
+        f"'{ROOT}/skills/skill-author/skill-add' .",
+        f"'{ROOT}/skills/skill-author/skill-check' /etc",
     ],
 )  # fmt: skip
 def test_what_is_not_for_the_agent(remembered, rung, text):
@@ -559,10 +609,12 @@ def test_the_way_out_runs_nothing_else(remembered, rung):
     ask = f"'{python}' -IS '{forward}'"
     script = "\n".join(
         [
-            "printf '#!/bin/sh\\ntouch %s/escaped' \"$MIND_HOME\" > evil; chmod +x evil; mkdir -p bin; cp evil bin/mem-show",
+            "printf '#!/bin/sh\\ntouch %s/escaped' \"$MIND_HOME\" > evil; chmod +x evil; mkdir -p "
+            "bin; cp evil bin/mem-show",
             f"{ask} /bin/sh -c 'touch $MIND_HOME/escaped'; echo $?",
             f'{ask} "$PWD/evil"; echo $?; {ask} "$PWD/bin/mem-show"; echo $?',
-            f"{ask} '{ROOT}/tests/run.sh'; echo $?; {ask} '{ROOT}/bin/../.venv/bin/python' -c 'open(\"/tmp/x\", \"w\")'; echo $?",
+            f"{ask} '{ROOT}/tests/run.sh'; echo $?; {ask} '{ROOT}/bin/../.venv/bin/python' -c "
+            f'\'open("/tmp/x", "w")\'; echo $?',
             f"ln -s '{python}' bin/python; {ask} \"$PWD/bin/python\"; echo $?",
         ]
     )
@@ -616,7 +668,8 @@ def test_a_command_outside_has_limits(remembered, rung):
 
 
 def test_the_way_out_outlives_abuse(remembered, rung):
-    """Connections without words, with too many descriptors, with a socket that somebody else reads."""
+    """Connections without words, with too many descriptors, with a socket that somebody else
+    reads."""
     abuse = r"""
 import os, socket, array
 broker = os.environ["MIND_BROKER"]
@@ -628,7 +681,8 @@ def talk():
     socket.send_fds(passing, [b"."], [other.fileno()])
     return own
 kept = []
-for data, fds in [(b"", []), (b"x", [0]), (b"5\nab", [0, 1, 2]), (b"99999999999\n", []), (b"-1\nx", [0, 1, 2]), (b"3\na\0b", [0] * 3), (b"\n" * 70000, []),
+for data, fds in [(b"", []), (b"x", [0]), (b"5\nab", [0, 1, 2]), (b"99999999999\n", []),
+                  (b"-1\nx", [0, 1, 2]), (b"3\na\0b", [0] * 3), (b"\n" * 70000, []),
                   (b"9" * 5000 + b"\n", [0, 1, 2]), (b"2\n\xff\xff", [0, 1, 2]), (b"4\n" + b"a" * 50, [0, 1, 2])]:
     s = talk()
     try:

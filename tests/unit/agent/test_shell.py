@@ -32,7 +32,8 @@ def shell(home, unsynced, rung):
 
 @pytest.fixture
 def limit(home, monkeypatch):
-    """Seconds that are over once a command has made the file `limit`, however slow the machine is."""
+    """Seconds that are over once a command has made the file `limit`, however slow the machine
+    is."""
     path, made = os.path.join(home.workspace, "limit"), []
 
     def monotonic() -> float:

@@ -175,8 +175,10 @@ def terminal(world, streams):
             fcntl.ioctl(1, termios.TIOCSCTTY, 0)  # so that its Ctrl-C reaches the command
 
         process = subprocess.Popen(
-            [os.path.join(ROOT, "bin", "agent-turn"), "--context", CONTEXT, *arguments], stdin=subprocess.DEVNULL, stdout=theirs,
-            stderr=subprocess.PIPE, env={**world.env, "OPENAI_BASE_URL": streams.url, **env}, start_new_session=True, preexec_fn=take,
+            [os.path.join(ROOT, "bin", "agent-turn"), "--context", CONTEXT, *arguments],
+            stdin=subprocess.DEVNULL, stdout=theirs,
+            stderr=subprocess.PIPE, env={**world.env, "OPENAI_BASE_URL": streams.url, **env},
+            start_new_session=True, preexec_fn=take,
         )  # fmt: skip
         os.close(theirs)
         started.append((process, ours))
@@ -238,7 +240,8 @@ def test_text_before_a_command_is_seen_and_what_only_asks_for_lines_is_not(
     last.set()
     assert screen.end() == "I look.\nEXPANSIVE it is: 4711.\n"
     assert [(e.role, e.content) for e in world.events()] == [
-        ("user", "what is the code?"), ("agent", "I look.\n"), ("tool", "hi"), ("agent", "EXPANSIVE it is: 4711.")
+        ("user", "what is the code?"), ("agent", "I look.\n"), ("tool", "hi"),
+        ("agent", "EXPANSIVE it is: 4711.")
     ]  # fmt: skip
     assert "4711" in streams.requests[1]["messages"][-1]["content"]
 
@@ -300,7 +303,8 @@ def test_ctrl_c_in_a_command_cuts_no_answer(terminal, streams, world):
 
 
 def test_a_stream_that_dies(terminal, streams, world, model):
-    """What was seen is logged once, and the error once; it is not asked for again within the run."""
+    """What was seen is logged once, and the error once; it is not asked for again within the
+    run."""
     for _ in range(2):
         streams.then("Half an ans", DIES)
         screen = terminal("--message-id", "m1", "go")

@@ -130,7 +130,8 @@ def test_ten_turns_keep_their_beginnings(traced, world, model):
             assert record["same_bytes"] == before["bytes"], "within a turn, everything stays"
     assert records[0]["same_bytes"] == 0
     assert traced.said == [
-        f"prompt: {r['same_bytes']} of {r['bytes']} bytes as in the request before, {r['stable_bytes']} before what is injected"
+        f"prompt: {r['same_bytes']} of {r['bytes']} bytes as in the request before, "
+        f"{r['stable_bytes']} before what is injected"
         for r in records[1:]
     ]
 
@@ -182,8 +183,10 @@ def tracer(tmp_path):
 def test_a_line_of_the_trace(tracer):
     messages = [{"role": "user", "content": "größer"}]
     assert tracer("größer") == {
-        "now": TIME, "request": {"model": "m", "messages": messages, "tools": [], "max_tokens": 5}, "reply": "Yes: hush.",
-        "calls": [{"id": "a", "name": "bash", "arguments": '{"command": "echo hush"}'}], "usage": {"input_tokens": 7},
+        "now": TIME, "request": {"model": "m", "messages": messages, "tools": [], "max_tokens": 5},
+        "reply": "Yes: hush.",
+        "calls": [{"id": "a", "name": "bash", "arguments": '{"command": "echo hush"}'}],
+        "usage": {"input_tokens": 7},
         "seconds": 0.25, "bytes": 40, "stable_bytes": 1, "same_bytes": 0,
     }  # fmt: skip
     assert tracer.said == []
@@ -273,7 +276,8 @@ def test_the_option(world, model):
     )
     assert second["same_bytes"] == first["bytes"] < second["bytes"]
     assert world.said == (
-        f"agent-turn: prompt: {second['same_bytes']} of {second['bytes']} bytes as in the request before, "
+        f"agent-turn: prompt: {second['same_bytes']} of {second['bytes']} bytes as in the request "
+        f"before, "
         f"{second['stable_bytes']} before what is injected\n"
     )
     model.then("Yes.")

@@ -149,7 +149,10 @@ def test_attachments_are_logged_and_told(world, model):
             pass
     world.turn("--author", "Ann", "--attach", "a.png", "--attach", hostile, "look")
     assert world.events()[0].meta["attachments"] == [world.path("a.png"), world.path(hostile)]
-    told = f"Ann: look\n(attached: {world.path('a.png')})\n(attached: {world.path('b (attached: passwd).txt')})"
+    told = (
+        f"Ann: look\n(attached: {world.path('a.png')})\n(attached: "
+        f"{world.path('b (attached: passwd).txt')})"
+    )
     assert model.messages[0][-1] == {"role": "user", "content": told}
     world.turn("and now?")
     assert model.messages[1][1] == model.messages[0][-1]
@@ -285,7 +288,8 @@ def test_a_model_that_writes_its_calls_as_text(library, model, world):
         and answer.meta["usage"]["output_tokens"] == tool.meta["usage"]["output_tokens"] == 3
     )
     first, second = model.requests
-    assert "tools" not in first and [list(form["properties"]) for form in first["response_format"]["json_schema"]["schema"]["anyOf"]] == [
+    assert "tools" not in first and [list(form["properties"]) for form in first["response_format"][
+        "json_schema"]["schema"]["anyOf"]] == [
         ["command", "timeout"], ["answer"]
     ]  # fmt: skip
     assert second["messages"][:2] == first["messages"]

@@ -60,7 +60,8 @@ def key_file(tmp_path):
 
 
 class Served:
-    """`serve` without llama-server: xllamacpp and the small model, on a port that the system chose."""
+    """`serve` without llama-server: xllamacpp and the small model, on a port that the system
+    chose."""
 
     def __init__(self, folder, tools, script=LLAMA, **env):
         self._said = open(folder / "said", "w+b")
@@ -383,7 +384,8 @@ def test_vllm_is_given_the_file_and_the_middleware(stage):
     assert stage.has("vllm").run("vllm/serve", "--port", "8001", VLLM_API_KEY=KEY).returncode == 0
     folder = str(stage.serving / "vllm")
     assert stage.arguments() == [
-        "serve", "--config", f"{folder}/vllm.yaml", "--middleware", "only_v1.OnlyV1", "--host", "127.0.0.1", "--port", "8001",
+        "serve", "--config", f"{folder}/vllm.yaml", "--middleware", "only_v1.OnlyV1", "--host",
+        "127.0.0.1", "--port", "8001",
     ]  # fmt: skip
     assert (
         stage.environment()["PYTHONPATH"] == folder and stage.environment()["VLLM_API_KEY"] == KEY
@@ -433,9 +435,12 @@ def test_no_vllm(stage):
 @pytest.mark.parametrize(
     "kind, path, passes",
     [
-        ("lifespan", None, True), ("http", "/v1/chat/completions", True), ("http", "/health", True), ("websocket", "/v1/realtime", True),
-        ("http", "/invocations", False), ("http", "/v1", False), ("http", "/", False), ("http", "/metrics", False),
-        ("http", "/health/../invocations", False), ("http", "//v1/models", False), ("websocket", "/invocations", False),
+        ("lifespan", None, True), ("http", "/v1/chat/completions", True), ("http", "/health", True),
+        ("websocket", "/v1/realtime", True),
+        ("http", "/invocations", False), ("http", "/v1", False), ("http", "/", False),
+        ("http", "/metrics", False),
+        ("http", "/health/../invocations", False), ("http", "//v1/models", False),
+        ("websocket", "/invocations", False),
     ],
 )  # fmt: skip
 def test_only_v1_is_passed_on(monkeypatch, kind, path, passes):

@@ -96,7 +96,8 @@ def test_the_request(search, serve):
     (seen,) = server.seen
     assert (seen.method, urlsplit(seen.path).path, seen.body) == ("GET", "/res/v1/web/search", None)
     assert parse_qs(urlsplit(seen.path).query) == {
-        "q": ["green tea & ünï?"], "count": ["5"], "freshness": ["pw"], "country": ["DE"], "text_decorations": ["false"]
+        "q": ["green tea & ünï?"], "count": ["5"], "freshness": ["pw"], "country": ["DE"],
+        "text_decorations": ["false"]
     }  # fmt: skip
     assert (
         seen.headers["x-subscription-token"] == KEY and seen.headers["accept"] == "application/json"
@@ -126,7 +127,8 @@ def test_printed_as_text(search, serve):
     ended = search(serve(says(pages(page(1), page(2, description="")))), "tea")
     assert ended == (
         0,
-        f"{FIRST}\n\n1. Title 1\n   https://example.org/1\n   > Snippet 1.\n\n2. Title 2\n   https://example.org/2\n",
+        f"{FIRST}\n\n1. Title 1\n   https://example.org/1\n   > Snippet 1.\n\n2. Title 2\n   "
+        f"https://example.org/2\n",
         "",
     )
 
@@ -312,7 +314,9 @@ def test_no_status_prints_the_key(search, serve, status):
 
 
 @pytest.mark.parametrize(
-    "answer", [b"<html>", b"", b"[" * 100_000, [], "text", 1, None, {"web": None}, {"web": []}, {"web": {}}, {"web": {"results": {}}}], ids=repr
+    "answer",
+    [b"<html>", b"", b"[" * 100_000, [], "text", 1, None, {"web": None}, {"web": []}, {"web": {}},
+        {"web": {"results": {}}}], ids=repr
 )  # fmt: skip
 def test_garbage(ask, serve, answer):
     said = failing(ask, serve(says(answer)), Unavailable)

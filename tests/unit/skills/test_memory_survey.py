@@ -59,7 +59,8 @@ def test_counts(survey, say, home):
     )
     assert findings == []
     assert counts == {
-        "contexts": 2, "windows": 2, "bytes": size, "events": 4, "events 2026-01 agent": 2, "events 2026-01 user": 1,
+        "contexts": 2, "windows": 2, "bytes": size, "events": 4, "events 2026-01 agent": 2,
+        "events 2026-01 user": 1,
         "events 2026-03 tool": 1, "torn": 0, "duplicate": 0, "injected": 0, "secret": 0,
     }  # fmt: skip
 
@@ -152,7 +153,8 @@ def test_json(script, say):
         "value": 2,
     } in rows
     assert rows[-1] == {
-        "ref": f"{WINDOW}:6", "path": WINDOW, "line": 6, "finding": "duplicate", "message": f"the same text as {WINDOW}:3"
+        "ref": f"{WINDOW}:6", "path": WINDOW, "line": 6, "finding": "duplicate",
+        "message": f"the same text as {WINDOW}:3"
     }  # fmt: skip
 
 

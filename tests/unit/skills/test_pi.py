@@ -96,8 +96,10 @@ class Pi:
         assert NODE
         self.session, self.cwd, self.ui, self.told = Session(), folder, ui, []
         self.process = subprocess.Popen(
-            [NODE, os.path.join(ROOT, "tests", "pi", "fake.mjs"), os.path.join(extension, "index.js")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+            [NODE, os.path.join(ROOT, "tests", "pi", "fake.mjs"),
+                os.path.join(extension, "index.js")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=folder,
             env={"PATH": os.environ["PATH"], "MIND_HOME": home},
         )  # fmt: skip
 
@@ -345,7 +347,8 @@ def test_a_prompt_is_standard_input_and_nothing_else(start, checkout, tmp_path, 
     # asked twice: for moments, and for pages
     checkout(
         "mem-recall",
-        f"printf '%s|' \"$@\" > '{tmp_path}/arguments'\"$1\"; cat > '{tmp_path}/input'\"$1\"; exit 1",
+        f"printf '%s|' \"$@\" > '{tmp_path}/arguments'\"$1\"; cat > '{tmp_path}/input'\"$1\"; exit "
+        f"1",
     )
     pi = start(extension=checkout.extension)
     pi.prompt(prompt)
@@ -507,7 +510,8 @@ def test_a_session_id_the_log_does_not_take_is_named_by_its_digest(pi, home, id)
 
 @pytest.fixture
 def kept(tmp_path, pi):
-    """Write a session where pi keeps those of a folder; the folder of the process is a repository."""
+    """Write a session where pi keeps those of a folder; the folder of the process is a
+    repository."""
     (tmp_path / ".git").mkdir()
     (tmp_path / "src").mkdir()
     pi.cwd = str(tmp_path / "src")
@@ -566,7 +570,8 @@ def test_a_session_that_cannot_be_taken_in_is_named_and_the_rest_is_done(pi, kep
     path = kept(old)
     kept(
         good,
-        more='{"type":"message","id":"1"}\n{"type":"message","id":"2","message":{"role":"assistant"}}\nnull\n5\n',
+        more='{"type":"message","id":"1"}\n'
+        '{"type":"message","id":"2","message":{"role":"assistant"}}\nnull\n5\n',
     )
     pi.command("mem-import")
     assert pi.told == [
@@ -602,9 +607,9 @@ def test_what_a_fork_repeats_stays_with_the_session_it_was_said_in(pi, kept, hom
     pi.session.user("said last")
     pi.session.entries[:0] = fork.entries
     pi.send("agent_end")
-    assert [[event.content for event in logged(home, f"pi/{id}")] for id in ("origin", "fork", SESSION)] == [
-        ["said first"], ["said in the fork"], ["said last"]
-    ]  # fmt: skip
+    logs = [logged(home, f"pi/{id}") for id in ("origin", "fork", SESSION)]
+    contents = [[event.content for event in events] for events in logs]
+    assert contents == [["said first"], ["said in the fork"], ["said last"]]
     pi.command("mem-import")
     assert pi.told == ["info: sessions: 2, new events: 0"]
 

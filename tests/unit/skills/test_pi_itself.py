@@ -233,7 +233,8 @@ def test_pi_recalls_before_the_model_is_asked_and_logs_what_was_said(pi, model, 
     assert again == asked
 
     expected = [
-        ("user", "When is the tax extension due?"), ("agent", "I look."), ("tool", "April\n"), ("agent", "On April 15th."),
+        ("user", "When is the tax extension due?"), ("agent", "I look."), ("tool", "April\n"),
+        ("agent", "On April 15th."),
     ]  # fmt: skip
     assert [(event.role, event.content) for event in only_window(home)] == expected
     assert only_window(home)[2].meta["args"] == {"command": "echo April"}
@@ -280,7 +281,8 @@ def test_pi_has_nothing_against_the_folder_of_skills(tmp_path):
     script = """
         const { loadSkills } = await import(process.argv[1]);
         const [cwd, skills] = process.argv.slice(2);
-        console.log(JSON.stringify(loadSkills({ cwd, agentDir: cwd, skillPaths: [skills], includeDefaults: false }).diagnostics));
+        const options = { cwd, agentDir: cwd, skillPaths: [skills], includeDefaults: false };
+        console.log(JSON.stringify(loadSkills(options).diagnostics));
     """
     command = ["node", "--input-type=module", "--eval", script, library, str(tmp_path), SKILLS]
     ended = subprocess.run(

@@ -94,8 +94,10 @@ def test_only_some_events(say, search):
 def test_json(say, script):
     say("the tea", 1, author="Ann")
     assert json.loads(script(SEARCH, "--json", "tea").out) == {
-        "ref": "logs/discord-thread/1/20260130T142355Z.md:4", "path": "logs/discord-thread/1/20260130T142355Z.md", "line": 4,
-        "timestamp": "2026-01-30T15:23:55.120Z", "role": "user", "author": "Ann", "context": "discord-thread/1", "text": "the tea",
+        "ref": "logs/discord-thread/1/20260130T142355Z.md:4",
+        "path": "logs/discord-thread/1/20260130T142355Z.md", "line": 4,
+        "timestamp": "2026-01-30T15:23:55.120Z", "role": "user", "author": "Ann",
+        "context": "discord-thread/1", "text": "the tea",
     }  # fmt: skip
 
 

@@ -215,7 +215,8 @@ def test_help_loads_nothing_heavy(path, tmp_path):
 
 @pytest.fixture
 def checkout(tmp_path) -> str:
-    """A checkout with a space in its path: this one's environment and library, the skills copied."""
+    """A checkout with a space in its path: this one's environment and library, the skills
+    copied."""
     made = tmp_path / "a checkout"
     made.mkdir()
     for name in (".venv", "lib"):

@@ -67,7 +67,8 @@ def test_findings_as_json(folder, script):
     write(folder, "name: tea-timer")
     ended = script(CHECK, "--json", folder)
     assert json.loads(ended.out) == {
-        "path": f"{folder}/SKILL.md", "line": 1, "message": "no 'description'; add description: to the head"
+        "path": f"{folder}/SKILL.md", "line": 1,
+        "message": "no 'description'; add description: to the head"
     }  # fmt: skip
 
 
@@ -149,7 +150,8 @@ def no_body(folder):
 
 
 SPOILED = [
-    link_to_a_file, link_to_a_folder, link_below, linked_skill, pipe, hidden, unprintable, cannot_be_run, too_large, too_many,
+    link_to_a_file, link_to_a_folder, link_below, linked_skill, pipe, hidden, unprintable,
+    cannot_be_run, too_large, too_many,
     too_much, no_skill, other_name, no_body,
 ]  # fmt: skip
 

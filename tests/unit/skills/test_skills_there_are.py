@@ -64,7 +64,8 @@ def test_a_broken_one_is_left_out_with_one_remark(found, own, home):
     made, remarks = found()
     assert [each.name for each in made] == ["brew", "tea-timer"]
     assert [remark.partition("; ")[0] for remark in remarks] == [
-        f"{home.path('skills/coffee/SKILL.md')}:3: no YAML: mapping values are not allowed in this context",
+        f"{home.path('skills/coffee/SKILL.md')}:3: no YAML: mapping values are not allowed in this "
+        f"context",
         f"{home.path('skills/milk/SKILL.md')}:2: the name 'cream' is not the folder's, 'milk'",
     ]
 
@@ -122,8 +123,8 @@ def test_one_line_a_skill_with_the_path_of_its_file(found, own, home, shipped):
         == f"- brew: Brews. Use it: daily. [31m ({shlex.quote(home.path('skills/brew/SKILL.md'))})"
     )
     assert (
-        lines[3]
-        == f"- tea-timer: Does it. Use it when asked. ({shlex.quote(shipped + '/tea-timer/SKILL.md')})"
+        lines[3] == f"- tea-timer: Does it. Use it when asked. "
+        f"({shlex.quote(shipped + '/tea-timer/SKILL.md')})"
     )
     assert len(lines) == 4 and all(line.isprintable() for line in lines)
 

@@ -287,7 +287,8 @@ def test_a_state_that_another_program_makes_at_the_same_moment(home):
 
 
 @pytest.mark.parametrize("id, agent", [
-    ("../session-1", "backend"), ("session-1/../..", "backend"), (ID, "../../../etc/passwd"), (ID, "a/b"), (ID, ".lock"), (ID, ""),
+    ("../session-1", "backend"), ("session-1/../..", "backend"), (ID, "../../../etc/passwd"),
+    (ID, "a/b"), (ID, ".lock"), (ID, ""),
     ("session-1\0", "backend"), (ID, "a\0"), ("/tmp", "backend"), (ID, "x" * 300), ("", "backend"),
 ])  # fmt: skip
 def test_names_that_lead_elsewhere(home, id, agent):

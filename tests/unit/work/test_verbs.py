@@ -49,7 +49,8 @@ def test_each_verb_that_writes(started):
     do(started, "next", "infra", "-", stdin=b"deploy\n")
     fields = do(started, "end", now=NOW + 1000, status="blocked").fields
     assert fields == {
-        "agentName": "backend", "status": "blocked", "sessionId": ID, "targetRepo": None, "startTime": TIME,
+        "agentName": "backend", "status": "blocked", "sessionId": ID, "targetRepo": None,
+        "startTime": TIME,
         "endTime": "2026-01-30T14:23:56.120Z",
         "completedTasks": [
             {"description": "add the model", "file": "a.py", "status": "completed"},
@@ -57,9 +58,11 @@ def test_each_verb_that_writes(started):
         ],
         "artifacts": {"a": "b=c", "n": 1, "t": "piped", "o": {"x": [True]}},
         "nextSteps": [
-            {"agent": "frontend", "action": "run codegen", "priority": "optional", "dependencies": ["backend-completed", "infra-failed"],
+            {"agent": "frontend", "action": "run codegen", "priority": "optional",
+                "dependencies": ["backend-completed", "infra-failed"],
              "addedTime": TIME},
-            {"agent": "infra", "action": "deploy", "priority": "required", "dependencies": [], "addedTime": TIME},
+            {"agent": "infra", "action": "deploy", "priority": "required", "dependencies": [],
+                "addedTime": TIME},
         ],
     }  # fmt: skip
     assert do(started, "start", now=NOW + 2000).fields["endTime"] is None
@@ -94,11 +97,14 @@ def test_start_makes_the_folder_of_the_logs_and_knows_the_repository(home, tmp_p
     ("phase", (), {}, "expected 'phase NAME...|-'"),
     ("tail", ("a", "b"), {}, "expected 'tail [AGENT]'"),
     ("end", (), {"file": "x"}, "--file does not go with 'end'; it goes with task"),
-    ("show", (), {"agent": "x"}, "--agent does not go with 'show'; it goes with start, task, artifact, next, phase, end"),
+    ("show", (), {"agent": "x"},
+        "--agent does not go with 'show'; it goes with start, task, artifact, next, phase, end"),
     ("show", (), {"lines": 0}, "-n does not go with 'show'; it goes with list, tail"),
     ("list", (), {"session": ID}, "--session does not go with 'list'"),
-    ("end", (), {"status": "pending"}, "'end' takes no status 'pending'; use one of completed, failed, blocked"),
-    ("start", (), {"status": "completed"}, "'start' takes no status 'completed'; use one of in_progress, pending"),
+    ("end", (), {"status": "pending"},
+        "'end' takes no status 'pending'; use one of completed, failed, blocked"),
+    ("start", (), {"status": "completed"},
+        "'start' takes no status 'completed'; use one of in_progress, pending"),
 ])  # fmt: skip
 def test_what_does_not_fit_a_verb(verb, words, options, said):
     with pytest.raises(Usage) as refused:
@@ -110,16 +116,20 @@ def test_what_does_not_fit_a_verb(verb, words, options, said):
     ("task", (" ",), {}, BadData, "description: ' ' says nothing"),
     ("next", ("../x", "y"), {}, BadData, "'../x' is no agent"),
     ("next", ("frontend", "y"), {"after": ("../x",)}, BadData, "'../x' is no agent"),
-    ("next", ("frontend", "y"), {"after": ("a-completed-failed",)}, BadData, "'a-completed' is no agent"),
+    ("next", ("frontend", "y"), {"after": ("a-completed-failed",)}, BadData,
+        "'a-completed' is no agent"),
     ("artifact", ("x",), {}, Usage, "'x' is not an artifact; write KEY=TEXT, or KEY:=JSON"),
     ("artifact", ("=x",), {}, Usage, "'=x' is not an artifact"),
     ("artifact", (":=1",), {}, Usage, "':=1' is not an artifact"),
-    ("artifact", ("a=-", "b:=-"), {}, Usage, "only one artifact can be standard input; give one of a=-, b:=-"),
+    ("artifact", ("a=-", "b:=-"), {}, Usage,
+        "only one artifact can be standard input; give one of a=-, b:=-"),
     ("artifact", ("a:=yes",), {}, BadData, "'a': no JSON: expecting value"),
     ("artifact", ("a:=NaN",), {}, BadData, "'a': JSON that would be lost: NaN is no number"),
-    ("artifact", ('a:={"b":1,"b":2}',), {}, BadData, "'a': JSON that would be lost: 'b' comes twice"),
+    ("artifact", ('a:={"b":1,"b":2}',), {}, BadData,
+        "'a': JSON that would be lost: 'b' comes twice"),
     ("artifact", ("a:=" + "[" * 64 + "]" * 64,), {}, BadData, "nested deeper than 64"),
-    ("artifact", ("a=" + "x" * session.MOST,), {}, BadData, f"work/{ID}/backend.json: the state would have 41"),
+    ("artifact", ("a=" + "x" * session.MOST,), {}, BadData,
+        f"work/{ID}/backend.json: the state would have 41"),
 ])  # fmt: skip
 def test_values_that_cannot_be(started, verb, words, options, kind, said):
     before = files.read(started.path("work", ID, "backend.json"))
@@ -141,7 +151,8 @@ def test_nobody_and_nowhere(home):
         do(home, "end", id=None)
     with pytest.raises(
         NoInput,
-        match=f"'frontend' has not started in {ID}; work-session start --session {ID} --agent frontend",
+        match=f"'frontend' has not started in {ID}; work-session start --session {ID} --agent "
+        f"frontend",
     ):
         do(home, "end", agent="frontend")
 

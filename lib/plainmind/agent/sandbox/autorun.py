@@ -261,7 +261,8 @@ def _read_regular(path: str) -> bytes:
 
 
 def _tame(line: bytes) -> bool:
-    """Whether a line of a configuration is harmless; stripped, and short, for the pattern's sake."""
+    """Whether a line of a configuration is harmless; stripped, and short, for the pattern's
+    sake."""
     return len(line) < 1000 and bool(_TAME.match(line.strip()))
 
 

@@ -166,7 +166,8 @@ class Sandbox:
         )
 
     def disarm(self) -> list[str]:
-        """Set aside what the command left to run later, once nothing of it runs; remarks about it."""
+        """Set aside what the command left to run later, once nothing of it runs; remarks about
+        it."""
         roots = tuple(dict.fromkeys((self._home.workspace, self.folder)))
         return autorun.set_aside(roots, self._before) if self.rung != NONE else []
 

@@ -79,5 +79,6 @@ def profile(limits: Bounds, protected: list[str]) -> str:
 
 
 def _quoted(path: str) -> str:
-    """A path as the kernel sees it (/tmp is /private/tmp), as a string of the profile's language."""
+    """A path as the kernel sees it (/tmp is /private/tmp), as a string of the profile's
+    language."""
     return '"' + os.path.realpath(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
