@@ -27,7 +27,7 @@ from traced import PYTHON
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECOND = "1100000000000000031"  # one more who is allowed: what two people say is never one turn
-WORD = re.compile(r"w\d+(?:x\d+)?(?:s\d+)?h?")
+WORD = re.compile(r"(?<![\w-])w\d+(?:x\d+)?(?:s\d+)?h?\b")  # and no part of a file's path
 LINES = 28  # of one message of Discord's
 LIMIT = 90.0  # seconds in which everything is answered
 

@@ -440,9 +440,8 @@ def test_what_is_composed_two_readers_read_back(fields, body):
     assert found.body.strip("\n") == body.strip("\n").rstrip().strip("\n")
     second = frontmatter.loads(data.decode("utf-8"))
     assert second.metadata == {key: plain(value) for key, value in kept.items()}
-    assert (
-        second.content.strip() == body.replace("\r\n", "\n").strip()
-    )  # the second reader mends the ends of lines
+    # the second reader takes the ends of lines for one another
+    assert re.sub("\r+\n", "\n", second.content).strip() == re.sub("\r+\n", "\n", body).strip()
 
 
 @pytest.mark.parametrize("half", ["\ud800", "a\udcff", "\udfff\ud800"], ids=ascii)
