@@ -1,14 +1,17 @@
 """What is wrong with pages, each check with the least vault that shows it; and what retention lets go, to the day."""
 
 import os
+import re
 from datetime import date, timedelta
 from functools import partial
 
 import pytest
+from plainmind.cli import manual
 from plainmind.formats.page import page
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Failure, NoInput, NotPermitted
 from plainmind.truth.pages import audit, lint, maintenance, page_files, retention
+from plainmind.truth.pages.checks import registry
 from scene import NOW
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -123,7 +126,7 @@ def test_only_what_is_named_is_looked_at_but_all_is_known(home):
         },
     )
     assert found(home, "knowledge/a.md") == [
-        "a.md:7: link: no page 'none'; make it, or mend the link",
+        "a.md:7: link: no page 'none'; make it, or fix the link",
         "b.md:6: duplicate: says word for word what knowledge/a.md says; remove one",
     ]
 
@@ -173,8 +176,8 @@ def test_names_that_no_line_can_name_and_links_out_of_the_home_are_told(home):
     os.rename(home.path("knowledge/a.md"), os.fsencode(home.path("knowledge/c")) + b"\xff.md")
     os.symlink("../../out.md", home.path("knowledge/out.md"))
     assert [each.split("; ")[0] for each in found(home)] == [
-        "b\ufffd[2J.md:1: name: a control character, or no UTF-8, in its name, so that nothing reads it",
-        "c\ufffd.md:1: name: a control character, or no UTF-8, in its name, so that nothing reads it",
+        "b\ufffd[2J.md:1: name: a control character, or bytes that are not valid UTF-8, in its name, so that nothing reads it",
+        "c\ufffd.md:1: name: a control character, or bytes that are not valid UTF-8, in its name, so that nothing reads it",
         "out.md:1: name: a link that leads out of the home, where nothing is read",
     ]
 
@@ -362,3 +365,14 @@ def test_a_finding_says_rule_and_age(home):
         "expired",
         f"reference is kept 90 days; this is of {days_ago(91)}, 91 days ago",
     )
+
+
+def test_every_check_there_is_is_registered_and_told_in_the_manual():
+    folder = os.path.dirname(registry.__file__)
+    modules = {name.removesuffix(".py") for name in os.listdir(folder) if name.endswith(".py")}
+    known = [*registry.OF_PAGES, *registry.OF_VAULTS]
+    assert sorted(known) == sorted(modules - {"__init__", "registry", "vault"})
+    page = manual.help_text("mem-lint")
+    for check in registry.load(known):
+        for code in re.findall(r"(?:^|[.:\n] ?)([a-z-]+): ", check.__doc__):
+            assert re.search(rf"\b{code}\b", page), f"{check.__name__}: {code}"

@@ -1,0 +1,44 @@
+"""link: to a page that is not there. image: a picture that is not there, outside the home, or not shown."""
+
+import os
+from collections.abc import Iterator
+
+from ....formats.page import page, page_links
+from ....formats.page.page import Page, PageProblem
+from ....ground.errors import NotPermitted
+from .vault import Vault
+
+
+def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
+    for target in page_links.find_links(one):
+        if page.link_key(page.name_of(target.name)) not in vault.paths:
+            message = f"no page '{target.name[:80]}'; make it, or fix the link"
+            yield PageProblem(target.line, "link", message)
+    for target in page_links.find_images(one):
+        if not _is_there(vault, one.path, target.name):
+            message = f"no file '{target.name[:80]}'; put it there, or fix the link"
+            yield PageProblem(target.line, "image", message)
+    if one.image:
+        yield from _image(one, vault)
+
+
+def _image(one: Page, vault: Vault) -> Iterator[PageProblem]:
+    line, name = one.lines["image"], one.image[:80]
+    try:
+        vault.home.relative(one.image)
+    except NotPermitted:
+        message = f"'{name}' is outside the home; keep it in raw/images"
+        yield PageProblem(line, "image", message)
+        return
+    if not os.path.isfile(vault.home.path(one.image)):
+        message = f"no file '{name}' in the home; put it there, or remove the key"
+        yield PageProblem(line, "image", message)
+    elif not any(target.name == one.image for target in page_links.find_images(one)):
+        message = f"'{name}' is not shown in the body; mem-lint --fix shows it"
+        yield PageProblem(line, "image", message)
+
+
+def _is_there(vault: Vault, path: str, name: str) -> bool:
+    beside = os.path.join(os.path.dirname(path), name)
+    places = (name.lstrip("/"), beside, f"raw/images/{name}")
+    return "\0" not in name and any(map(vault.is_file, places))

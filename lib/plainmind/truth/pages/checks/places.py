@@ -1,0 +1,29 @@
+"""Pages that nothing reads where they are.
+
+name: a link that leads out of the home. folder: a page in a folder below knowledge/.
+"""
+
+import os
+from collections.abc import Iterator
+
+from ...log.verify import Finding
+from .. import page_files
+from .vault import Vault
+
+
+def find_findings(vault: Vault) -> Iterator[Finding]:
+    if not vault.whole:
+        return
+    home = vault.home
+    for place in page_files.PLACES:
+        for path in page_files.find_outside(home, place):
+            what = "a link that leads out of the home, where nothing is read"
+            yield Finding(path, 1, "name", f"{what}; put the file in its place")
+    top = home.path(page_files.KNOWLEDGE)
+    for folder, folders, names in os.walk(top):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names) if folder != top else ():
+            if name.endswith(".md") and not name.startswith("."):
+                path = os.path.relpath(os.path.join(folder, name), home.root)
+                message = "in a folder, where nothing reads it; move it to knowledge/"
+                yield Finding(path, 1, "folder", message)

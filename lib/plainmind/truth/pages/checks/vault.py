@@ -1,0 +1,108 @@
+"""All pages of a memory folder, and what a check asks of them: which are there, and what replaces which."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from typing import NamedTuple
+
+from ....formats.page import page
+from ....formats.page.page import Page
+from ....ground.errors import Failure, NotPermitted
+from ....ground.paths import Home
+from ...log import reader
+from .. import page_files
+
+LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
+
+
+class Scan(NamedTuple):
+    """What there is to say of all of a page's bytes."""
+
+    secrets: list[int]  # lines that look like one
+    times: float  # how long it is, of what is read of it
+
+
+def scan(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> Scan:
+    """`pieces` are all of the page, of which the first `read` bytes are read as one."""
+    lines: dict[int, None] = {}
+    size, number, before = 0, 1, b""
+    for piece in pieces:
+        size += len(piece)
+        data = before + piece
+        text = data.decode("utf-8", "replace")
+        if mask(text) != text:
+            rows = [at for at, row in enumerate(text.split("\n"), number) if mask(row) != row]
+            # one of several lines is found in the whole only
+            lines |= dict.fromkeys(rows or [number])
+        before = data[-LONGEST_SECRET:]
+        before = before[before.find(b"\n") + 1 :]
+        number += data.count(b"\n") - before.count(b"\n")
+    return Scan(list(lines), size / max(read, 1))
+
+
+class Vault:
+    """`pages` by path, all of them; `checked` are those to be looked at, `whole` when that is all."""
+
+    def __init__(
+        self,
+        home: Home,
+        pages: Mapping[str, Page],
+        checked: Sequence[Page],
+        scans: Mapping[str, Scan],
+        today: date,
+        *,
+        whole: bool,
+    ):
+        self.home, self.pages, self.checked = home, pages, checked
+        self.scans, self.today, self.whole = scans, today, whole
+        self._events: dict[str, dict[int, str]] = {}
+
+    @cached_property
+    def paths(self) -> dict[str, str]:
+        """Of each page of knowledge, by what a link to it says."""
+        paths: dict[str, str] = {}
+        for path, one in self.pages.items():
+            if is_knowledge(path):
+                paths.setdefault(page.link_key(one.name), path)
+        return paths
+
+    @cached_property
+    def successors(self) -> dict[str, str]:
+        """The name of the page that supersedes one, by the key of the latter."""
+        successors: dict[str, str] = {}
+        for one in self.pages.values():
+            for name in one.supersedes:
+                successors.setdefault(page.link_key(name), one.name)
+        return successors
+
+    @cached_property
+    def superseded(self) -> dict[str, list[str]]:
+        """The keys of the pages that a page supersedes, by its own."""
+        return {
+            page.link_key(one.name): [page.link_key(name) for name in one.supersedes]
+            for one in self.pages.values()
+        }
+
+    def read_events(self, path: str) -> dict[int, str]:
+        """What the events of a window say, by line; nothing when it cannot be read."""
+        if path not in self._events:
+            try:
+                window = reader.read_window(self.home, path)
+                self._events[path] = {
+                    event.line: window.event(event).content for event in window.blocks()
+                }
+            except Failure:
+                self._events[path] = {}
+        return self._events[path]
+
+    def is_file(self, path: str) -> bool:
+        """Whether there is such a file in the memory folder."""
+        try:
+            return os.path.isfile(self.home.path(self.home.relative(path)))
+        except (NotPermitted, ValueError):
+            return False
+
+
+def is_knowledge(path: str) -> bool:
+    return path.startswith(f"{page_files.KNOWLEDGE}/")
