@@ -6,6 +6,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import textwrap
 from functools import cache
@@ -96,6 +97,44 @@ def test_an_example_that_prints_something_else_is_noticed(tmp_path):
         "```console\n$ printf x | mem-append --context a/b --role user\nlogs/a/b/x.md:3\n```\n"
     )
     assert replay(document, tmp_path) != document
+
+
+# --- what CONTRIBUTING shows
+
+MODULE = re.compile(r"^```python\n# (lib/\S+?)(?:, in (\w+))?\n(.*?)^```$", re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """Run a command with a library to which the modules and lines of CONTRIBUTING are added."""
+    root = tmp_path_factory.mktemp("extended")
+    shutil.copytree(os.path.join(ROOT, "lib"), root / "lib")
+    for path, table, text in MODULE.findall(read("CONTRIBUTING.md")):
+        old = (root / path).read_text() if table else ""
+        assert not table or re.search(rf"^{table} = [\[{{]", old, re.M), table
+        new = re.sub(rf"^({table} = [\[{{]\n?)", lambda m: m[0] + text, old, flags=re.M)
+        (root / path).write_text(new if table else text)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MIND_")}
+    env |= {"PYTHONPATH": str(root / "lib"), "MIND_HOME": str(root / "data"), "MIND_NOW": NOW}
+
+    def run(command, *arguments, stdin=""):
+        line = [PYTHON, "-P", os.path.join(BIN, command), *arguments]
+        ended = subprocess.run(line, input=stdin, capture_output=True, text=True, env=env, cwd=root)
+        return ended.stdout + ended.stderr
+
+    return run, root
+
+
+def test_a_provider_an_importer_and_a_check_are_added_as_contributing_says(extended):
+    run, root = extended
+    (root / "my.diary").write_text('{"at": "2026-01-30T14:23:55Z", "text": "Rain."}\n')
+    imported = run("mem-import", "--from", "diary", "my.diary")
+    assert '"content":"Rain."' in imported
+    ref = run("mem-append", "--jsonl", stdin=imported)
+    assert ref == "logs/diary/all/20260130T142355Z.md:3\n", ref
+    assert run("mem-embed", "--model", "letters", stdin=ref) == f"{ref.strip()}\tok\n"
+    run("mem-note", "--type", "user", "--name", "loud", stdin="DO NOT SHOUT.\n")
+    assert "shouting: all in capitals" in run("mem-lint")
 
 
 # --- links
