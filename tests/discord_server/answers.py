@@ -1,4 +1,5 @@
-"""The REST routes of interactions: commands registered, calls answered, answers edited and followed up; webhooks."""
+"""The REST routes of interactions: commands registered, calls answered, answers edited and followed
+up; webhooks."""
 
 import time
 
@@ -127,7 +128,8 @@ class Answers:
         said, files = await bodies.body(request)
         original = interaction.original
         if original and original.flags & LOADING:
-            # the first follow-up of a deferred answer takes its place, and stays as visible as that was
+            # the first follow-up of a deferred answer takes its place, and stays as visible as that
+            # was
             self._fill(interaction, original, said, files)
             return self.world.show(original)
         return self.world.show(self._say(interaction, said, files))

@@ -1,4 +1,5 @@
-"""Who and what is there when the server starts: fixed ids, for the server and for the tests that name them."""
+"""Who and what is there when the server starts: fixed ids, for the server and for the tests that
+name them."""
 
 TOKEN = "loopback-bot-token-for-tests-only"
 WEBHOOK_TOKEN = "loopback-webhook-token-for-tests-only"

@@ -87,7 +87,8 @@ class Discord:
             raise ValueError(f"{operation}: {wrong['error']}\n{wrong['trace']}") from None
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        """Every operation of the server, with its fields: `discord.say(content="hi", channel=discord.elsewhere)`."""
+        """Every operation of the server, with its fields: `discord.say(content="hi",
+        channel=discord.elsewhere)`."""
         if operation.startswith("_") or operation == "process":
             raise AttributeError(operation)
         return lambda **said: self.do(operation, **said)
@@ -124,7 +125,8 @@ class Discord:
         return self.do("log", requests_from=1 << 60, gateway_from=1 << 60)["connected"]
 
     def wait(self, predicate: Callable[[], Any], seconds: float = 60) -> Any:
-        """What the predicate gives once it is true; fails with the end of the log when that takes too long."""
+        """What the predicate gives once it is true; fails with the end of the log when that takes
+        too long."""
         end = time.monotonic() + seconds
         while True:
             found = predicate()

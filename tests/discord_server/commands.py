@@ -1,4 +1,5 @@
-"""Application commands: registered by the bot, and what a person's call of one looks like. Pure but for the registry."""
+"""Application commands: registered by the bot, and what a person's call of one looks like. Pure but
+for the registry."""
 
 import re
 
@@ -98,7 +99,8 @@ class Commands:
 
 
 def called(definition: dict, words: list[str], values: dict) -> list[dict]:
-    """The options of a call: `words` lead through groups to the subcommand, `values` are its options by name."""
+    """The options of a call: `words` lead through groups to the subcommand, `values` are its
+    options by name."""
     there = {o["name"]: o for o in definition.get("options") or []}
     if words:
         inner = there.get(words[0])

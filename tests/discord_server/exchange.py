@@ -27,7 +27,8 @@ HTML = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1>
 
 
 def answer(data: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """As Discord writes it: no charset in the content type, which discord.py compares as a whole."""
+    """As Discord writes it: no charset in the content type, which discord.py compares as a
+    whole."""
     body = json.dumps(data).encode()
     return web.Response(
         body=body,
@@ -65,7 +66,8 @@ def limited(
 
 
 def cut(request: web.Request) -> web.Response:
-    """The connection ends as when a machine dies: reset, no answer. What is returned is read by nobody."""
+    """The connection ends as when a machine dies: reset, no answer. What is returned is read by
+    nobody."""
     transport = request.transport
     if transport is not None:
         transport.get_extra_info("socket").setsockopt(

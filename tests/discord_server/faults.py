@@ -1,4 +1,5 @@
-"""What shall go wrong: rules that a test wrote, each good for some number of times. Decides, does nothing itself."""
+"""What shall go wrong: rules that a test wrote, each good for some number of times. Decides, does
+nothing itself."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""The gateway: HELLO, IDENTIFY, READY, heartbeats, RESUME, and what goes wrong there when a test says so."""
+"""The gateway: HELLO, IDENTIFY, READY, heartbeats, RESUME, and what goes wrong there when a test
+says so."""
 
 import json
 

@@ -1,4 +1,5 @@
-"""What people ask for with commands, and how it was answered: one record for each, for the tests to read."""
+"""What people ask for with commands, and how it was answered: one record for each, for the tests to
+read."""
 
 import secrets
 import time
@@ -56,7 +57,8 @@ class Interactions:
         options: dict | None = None,
         target: str | None = None,
     ) -> Interaction:
-        """A person uses a command: its words with blanks between, or the name of a message command with its target."""
+        """A person uses a command: its words with blanks between, or the name of a message command
+        with its target."""
         place, person = self.world.channel(channel), self.world.user(user)
         if target is not None:
             definition = self.commands.find(cast.GUILD, MESSAGE, command)
@@ -123,7 +125,8 @@ class Interactions:
         }  # fmt: skip
 
     def _resolve(self, place: Channel, tree: list[dict]) -> dict:
-        """Options that are people or files are ids in the call; what they stand for is beside it."""
+        """Options that are people or files are ids in the call; what they stand for is beside
+        it."""
         found: dict = {}
         for option in tree:
             if "options" in option:
@@ -170,7 +173,8 @@ class Interactions:
         embeds: list | None,
         flags: int,
     ) -> Message:
-        """A message of an answer: the first belongs to the command, later ones reply to it. Ephemeral ones are in no channel."""
+        """A message of an answer: the first belongs to the command, later ones reply to it.
+        Ephemeral ones are in no channel."""
         first = interaction.original is None
         kind = {CHAT: 20, MESSAGE: 23}.get(interaction.data.get("type", 0), 0) if first else 19
         reference = None

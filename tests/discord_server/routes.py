@@ -1,4 +1,5 @@
-"""The REST routes of the guild: who is there, channels, messages, files. Threads and interactions are elsewhere."""
+"""The REST routes of the guild: who is there, channels, messages, files. Threads and interactions
+are elsewhere."""
 
 from aiohttp import web
 

@@ -1,4 +1,5 @@
-"""One connection to the gateway: what is sent leaves in order, compressed as was asked, at the pace of the reader."""
+"""One connection to the gateway: what is sent leaves in order, compressed as was asked, at the pace
+of the reader."""
 
 import asyncio
 import json

@@ -1,4 +1,5 @@
-"""All that is there: people, channels, threads, messages, files. Every change tells what happened, once.
+"""All that is there: people, channels, threads, messages, files. Every change tells what happened,
+once.
 
 Refuses to know who asked and over what: routes and control ops call it, the gateway listens.
 """
@@ -169,7 +170,8 @@ class World:
     def edit(
         self, message: Message, changes: dict, live: bool = True, silent: bool = False
     ) -> None:
-        """`silent` changes are not edits of a person: a thread was made from it, a reaction came."""
+        """`silent` changes are not edits of a person: a thread was made from it, a reaction
+        came."""
         for name, value in changes.items():
             setattr(message, name, value)
         if not silent:

@@ -272,10 +272,10 @@ def test_a_token_that_is_no_longer_accepted_when_it_asks_for_the_gateway_ends_it
     [
         ({"DISCORD_TOKEN": ""}, "put the bot's token into .env"),
         ({"DISCORD_TOKEN": "two\nlines"}, "DISCORD_TOKEN"),
-        ({"DISCORD_CHANNEL_ID": ""}, "put the number of the bot's channel"),
-        ({"DISCORD_CHANNEL_ID": "general"}, "'general' is no channel"),
+        ({"DISCORD_CHANNEL_ID": ""}, "put the id of the bot's channel"),
+        ({"DISCORD_CHANNEL_ID": "general"}, "'general' is not a channel id"),
         ({"DISCORD_CHANNEL_ID": "1100000000000000099"}, "check DISCORD_CHANNEL_ID"),
-        ({"DISCORD_CHANNEL_ID": "1100000000000000012"}, "no text channel"),
+        ({"DISCORD_CHANNEL_ID": "1100000000000000012"}, "not a text channel"),
         ({"MIND_RELAY_ALLOW": ""}, 'allow = "YOUR USER ID"'),
         ({"MIND_RELAY_ALLOW": "ada"}, "'Copy User ID'"),
         ({"MIND_RELAY_TIMEOUT": "soon"}, "give a number"),

@@ -1,4 +1,5 @@
-"""Brave's web search. What strangers wrote comes back as plain lines: no markup, no control characters, never the key."""
+"""Brave's web search. What strangers wrote comes back as plain lines: no markup, no control
+characters, never the key."""
 
 import re
 from typing import Any, NamedTuple
@@ -55,7 +56,8 @@ def search(env: Environment, question: WebQuery, timeout: float) -> list[WebResu
     key = env.get("BRAVE_API_KEY").strip()
     if not key:
         raise Misconfigured(
-            "no BRAVE_API_KEY", cure="get one at https://brave.com/search/api and put it in .env"
+            "BRAVE_API_KEY is not set",
+            cure="get one at https://brave.com/search/api and put it in .env",
         )
     base = env.get("BRAVE_BASE_URL", URL).rstrip("/")
     url = f"{base}{PATH}?{urlencode(question.parameters(), errors='replace')}"
@@ -84,7 +86,7 @@ def _results(answer: Any, key: str) -> list[WebResult]:
     )  # nothing found: no 'web' at all
     rows = web.get("results") if isinstance(web, dict) else None
     if not isinstance(rows, list):
-        raise Unavailable(f"{WHO} answered something else than results")
+        raise Unavailable(f"{WHO} answered something other than results")
     found = []
     for row in rows:
         fields = row if isinstance(row, dict) else {}
@@ -102,7 +104,8 @@ def _results(answer: Any, key: str) -> list[WebResult]:
 
 
 def to_plain_line(value: Any, most: int, key: str) -> str:
-    """One line of text: tags dropped, entities read, what is not printable a space; '' for what is no text."""
+    """One line of text: tags dropped, entities read, what is not printable a space; '' for what is
+    no text."""
     from html import unescape
 
     text = unescape(_TAG.sub("", value[: 8 * most])) if isinstance(value, str) else ""

@@ -49,8 +49,8 @@ class Chat(Protocol):
     tools: str
 
     def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
-        """`request`: messages, tools, max_tokens. All text of the reply goes through `on_text`, in pieces where
-        the provider streams."""
+        """`request`: messages, tools, max_tokens. All text of the reply goes through `on_text`, in
+        pieces where the provider streams."""
         ...
 
 
@@ -78,7 +78,8 @@ class ReplyBuilder:
                 self._on_text(piece)
 
     def add_call(self, id: Any, name: Any, arguments: Any) -> None:
-        """A call. One that came without an id gets one that no other call of this conversation has."""
+        """A call. One that came without an id gets one that no other call of this conversation
+        has."""
         id = str(id or f"call_{len(self._request['messages'])}_{len(self.calls)}")
         self.calls.append(Call(id, str(name or ""), arguments_as_text(arguments)))
 
@@ -131,7 +132,8 @@ def arguments_as_text(arguments: Any) -> str:
 
 
 def arguments_as_object(text: str) -> dict[str, Any]:
-    """Arguments as an object; what the model wrote, when it is none, under its one argument's name."""
+    """Arguments as an object; what the model wrote, when it is none, under its one argument's
+    name."""
     import json
 
     try:

@@ -1,7 +1,9 @@
-"""`command:PROGRAM`: any program as the model. The request's JSON on its standard input, the reply's on its output.
+"""`command:PROGRAM`: any program as the model. The request's JSON on its standard input, the
+reply's on its output.
 
-The reply is {"text": …} or {"content": …}, with "tool_calls" in OpenAI's form and "usage" if there are any. The
-program may end with 65 (it refuses the request), 78 (it is not set up), or anything else but 0 (try again).
+The reply is {"text": …} or {"content": …}, with "tool_calls" in OpenAI's form and "usage" if there
+are any. The program may end with 65 (it refuses the request), 78 (it is not set up), or anything
+else but 0 (try again).
 """
 
 import json
@@ -37,7 +39,7 @@ class CommandChat:
             self._words = shlex.split(name)
         except ValueError as error:
             raise Misconfigured(
-                f"turn.model: '{name}': {str(error).lower()}", cure="mend the quotes"
+                f"turn.model: '{name}': {str(error).lower()}", cure="fix the quotes"
             ) from None
         if not self._words:
             raise Misconfigured("turn.model: no program", cure="write command:PROGRAM")
@@ -113,7 +115,8 @@ class CommandChat:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """A program that is still there ends with all it started; what it started is gone when this returns."""
+    """A program that is still there ends with all it started; what it started is gone when this
+    returns."""
     if _is_there(process.pid):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -139,5 +142,5 @@ def _object(out: bytes, who: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise Unavailable(f"{who} answered no JSON object")
+        raise Unavailable(f"{who} did not answer with a JSON object")
     return answer

@@ -18,7 +18,8 @@ from .chat import OnText, Reply, ReplyBuilder
 from .registry import traits_of
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-MOST = 160  # tokens of an answer: a model this small says what it knows in fewer, then goes round in circles
+# tokens of an answer: a model this small says what it knows in fewer, then goes round in circles
+MOST = 160
 THREADS = 4  # more only wait for each other in layers this small
 
 #: the same words three times at the end
@@ -47,8 +48,8 @@ class SmolLM:
             for m in request["messages"]
         ]
         asked = {
-            "messages": messages, "max_tokens": min(request["max_tokens"], MOST), "temperature": 0, "seed": 1,
-            "stream": True, "stream_options": {"include_usage": True},
+            "messages": messages, "max_tokens": min(request["max_tokens"], MOST), "temperature": 0,
+            "seed": 1, "stream": True, "stream_options": {"include_usage": True},
         }  # fmt: skip
         builder = ReplyBuilder(self.WHO, request, on_text)
         builder.model = FILE.removesuffix(".gguf")

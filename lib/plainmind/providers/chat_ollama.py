@@ -83,7 +83,7 @@ class OllamaChat:
     def _take(self, builder: ReplyBuilder, answer: Any) -> bool:
         """One object of the answer; True when it is the last."""
         if not isinstance(answer, dict):
-            raise Unavailable(f"{WHO} answered something else than a reply")
+            raise Unavailable(f"{WHO} answered something other than a reply")
         if answer.get("error"):
             raise Unavailable(f"{WHO} failed: {' '.join(str(answer['error']).split())[:200]}")
         message = answer.get("message")
@@ -102,7 +102,8 @@ class OllamaChat:
 
 
 def _theirs(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages in Ollama's form: arguments are objects, a result names its tool instead of its call."""
+    """Messages in Ollama's form: arguments are objects, a result names its tool instead of its
+    call."""
     names: dict[str, str] = {}
     made = []
     for message in messages:

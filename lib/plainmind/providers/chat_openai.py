@@ -1,4 +1,5 @@
-"""Chat through OpenAI's interface: OpenAI, vLLM, llama.cpp, OpenRouter and whoever else speaks it."""
+"""Chat through OpenAI's interface: OpenAI, vLLM, llama.cpp, OpenRouter and whoever else speaks
+it."""
 
 import json
 from typing import Any
@@ -11,7 +12,8 @@ from .registry import traits_of
 
 
 class OpenAIChat:
-    """`openai:NAME` at OPENAI_BASE_URL; without a name, OPENAI_MODEL or the first model the server lists."""
+    """`openai:NAME` at OPENAI_BASE_URL; without a name, OPENAI_MODEL or the first model the server
+    lists."""
 
     WHO = "the model's server"
 
@@ -88,7 +90,7 @@ class OpenAIChat:
 def read_whole(builder: ReplyBuilder, answer: Any) -> None:
     """A chat completion object."""
     if not isinstance(answer, dict):
-        raise Unavailable(f"{builder.who} answered something else than a reply")
+        raise Unavailable(f"{builder.who} answered something other than a reply")
     _raise_told(builder.who, answer)
     builder.model = str(answer.get("model") or "")
     builder.count_tokens(answer.get("usage"), "prompt_tokens", "completion_tokens")
@@ -147,7 +149,8 @@ class _Stream:
                 builder.add_text(_said(delta.get("content")))
 
     def _add(self, call: Any) -> None:
-        """A piece of a call: the first has id and name, the others more of the arguments. Some servers count not."""
+        """A piece of a call: the first has id and name, the others more of the arguments. Some
+        servers count not."""
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict):
             return
@@ -161,7 +164,8 @@ class _Stream:
             known[2] += arguments_as_text(function["arguments"])
 
     def _without_end(self) -> None:
-        """A server that cannot stream may have answered in one piece; any other answer was cut off."""
+        """A server that cannot stream may have answered in one piece; any other answer was cut
+        off."""
         try:
             whole = json.loads(b"".join(self._unmarked))
         except (ValueError, RecursionError):

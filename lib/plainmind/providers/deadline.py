@@ -1,7 +1,7 @@
 """Work on a thread of its own, so that a deadline holds whatever a library or a server does.
 
-A socket's timeout starts again with every byte: a server that sends one a second, or a name server that is
-silent, would hold a command for ever.
+A socket's timeout starts again with every byte: a server that sends one a second, or a name server
+that is silent, would hold a command for ever.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,8 @@ class _Abandoned(Exception):
 def stream(
     work: Callable[[Callable[[Any], None]], None], seconds: float, who: str
 ) -> Iterator[Any]:
-    """What `work` emits, as it comes; its exception is raised here. Unavailable when the time is up.
+    """What `work` emits, as it comes; its exception is raised here. Unavailable when the time is
+    up.
 
     Work that nobody waits for any more ends at the next thing it emits, or with the process.
     """
@@ -48,9 +49,8 @@ def stream(
             try:
                 item, error = emitted.get(timeout=max(0.001, end - clock.monotonic()))
             except queue.Empty:
-                error = Unavailable(
-                    f"{who} did not {'finish its answer' if begun else 'answer'} within {seconds:g} s"
-                )
+                did = "finish its answer" if begun else "answer"
+                error = Unavailable(f"{who} did not {did} within {seconds:g} s")
             if isinstance(error, StopIteration):
                 return
             if error is None and clock.monotonic() > end:

@@ -1,8 +1,10 @@
-"""Messages to Discord: by a bot, whose nonce keeps a repeat from appearing, or by a webhook, which has none.
+"""Messages to Discord: by a bot, whose nonce keeps a repeat from appearing, or by a webhook, which
+has none.
 
-Owns which of the two is there, the length of messages, retries within a deadline, and the traps of discord-webhook: it has
-no timeout, sends its own options as part of the body, reads an answer of any length, and looks for JSON where there is none. Nobody is ever
-mentioned who is not named as to be. Refuses to know what a message says, and what became of earlier ones.
+Owns which of the two is there, the length of messages, retries within a deadline, and the traps of
+discord-webhook: it has no timeout, sends its own options as part of the body, reads an answer of
+any length, and looks for JSON where there is none. Nobody is ever mentioned who is not named as to
+be. Refuses to know what a message says, and what became of earlier ones.
 """
 
 from abc import ABC, abstractmethod
@@ -33,7 +35,8 @@ class OutgoingMessage(NamedTuple):
 
 
 class Deliverer(ABC):
-    """One way to Discord. `remembers`: seconds for which it knows a nonce again, and shows no message twice."""
+    """One way to Discord. `remembers`: seconds for which it knows a nonce again, and shows no
+    message twice."""
 
     remembers = 0.0
     cure = ""
@@ -53,12 +56,14 @@ class Deliverer(ABC):
         begin: int = 0,
         arrived: Callable[[int, int, str], None] | None = None,
     ) -> list[str]:
-        """The ids of the messages, one for each part. `deadline` is a monotonic instant, `nonce` has at most 20 characters.
+        """The ids of the messages, one for each part. `deadline` is a monotonic instant, `nonce`
+        has at most 20 characters.
 
-        `begin` says how many parts arrived earlier; `arrived` is told of each that does: how many have, of how many, its id.
-        `doubt` says that an earlier attempt at the first of those sent may have arrived; so may one of ours that got no
-        answer. What is sent after that says so, where repeats are not kept from appearing. Unavailable, BadData or
-        Misconfigured; `undone` when nothing can have arrived but what `arrived` was told of.
+        `begin` says how many parts arrived earlier; `arrived` is told of each that does: how many
+        have, of how many, its id. `doubt` says that an earlier attempt at the first of those sent
+        may have arrived; so may one of ours that got no answer. What is sent after that says so,
+        where repeats are not kept from appearing. Unavailable, BadData or Misconfigured; `undone`
+        when nothing can have arrived but what `arrived` was told of.
         """
         mentions: dict[str, Any] = {"parse": [], **({"users": list(mention)} if mention else {})}
         parts = chunks.split(text.encode("utf-8", "replace").decode())
@@ -91,7 +96,7 @@ class Deliverer(ABC):
                 doubtful = doubtful or not (failure.undone or self.remembers)
                 if f"{WHO} answered 5" in failure.what:
                     failure.cure = "discordstatus.com tells of outages"
-                elif failure.what == f"{WHO} answered no JSON":
+                elif failure.what == f"{WHO} did not answer with JSON":
                     failure.cure = f"see that it is {WHO} that answers, not a proxy"
                 raise
             except Failure as refusal:
@@ -179,10 +184,11 @@ class Webhook(Deliverer):
                 return {"content": self.content, "allowed_mentions": self.allowed_mentions}
 
             def api_post_request(self) -> requests.Response:
-                # read as far as we like, and never repeated elsewhere: requests follows a redirect with an empty request
+                # read as far as we like, and never repeated elsewhere: requests follows a redirect
+                # with an empty request
                 return requests.post(
-                    self.url, json=self.json, params=self._query_params, proxies=self.proxies, timeout=self.timeout,
-                    stream=True, allow_redirects=False,
+                    self.url, json=self.json, params=self._query_params, proxies=self.proxies,
+                    timeout=self.timeout, stream=True, allow_redirects=False,
                 )  # fmt: skip
 
         here = (
@@ -190,7 +196,8 @@ class Webhook(Deliverer):
         )  # no proxy is asked for a server on this machine
         return Clean(
             self.url, content=message.content, allowed_mentions=message.mentions, wait="true",
-            timeout=(min(CONNECT, timeout), timeout), proxies={"http": "", "https": ""} if here else None,
+            timeout=(min(CONNECT, timeout), timeout),
+            proxies={"http": "", "https": ""} if here else None,
         )  # fmt: skip
 
     def _secrets(self) -> list[str]:
@@ -216,7 +223,7 @@ class Bot(Deliverer):
 
     def __init__(self, token: str, channel: str, base: str):
         if not channel.isascii() or not channel.isdigit():
-            raise Misconfigured(f"'{channel}' is no channel", cure="give its id, a number")
+            raise Misconfigured(f"'{channel}' is not a channel id", cure="give its number")
         self.token, self.url = token, f"{base.rstrip('/')}/channels/{channel}/messages"
 
     def post(self, message: OutgoingMessage, timeout: float) -> Any:

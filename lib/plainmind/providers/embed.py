@@ -13,7 +13,8 @@ LONGEST = (
 
 
 class Embedder(Protocol):
-    """Makes vectors of length 1. Raises Unavailable, BadData (a text is refused) or Misconfigured; never retries."""
+    """Makes vectors of length 1. Raises Unavailable, BadData (a text is refused) or Misconfigured;
+    never retries."""
 
     model: str  # identity: vectors of different identities are never compared
     dimensions: int | None  # None until the first answer of a model that is not known
@@ -29,7 +30,8 @@ class Embedder(Protocol):
 
 
 def prepare(text: str, longest: int = LONGEST) -> str:
-    """A text as it is embedded: clipped at a word, never empty, without what some engine or server cannot take."""
+    """A text as it is embedded: clipped at a word, never empty, without what some engine or server
+    cannot take."""
     if len(text) > longest:
         clipped = text[:longest]
         head = clipped.rsplit(None, 1)[0] if clipped.split() else ""
@@ -43,7 +45,8 @@ def prepare(text: str, longest: int = LONGEST) -> str:
 def check_vectors(
     vectors: Any, count: int, who: str, dimensions: int | None = None
 ) -> "list[array[float]]":
-    """The vectors of an answer, normalised. Unavailable when they are too few, of another length, or no vectors."""
+    """The vectors of an answer, normalised. Unavailable when they are too few, of another length,
+    or no vectors."""
     if not isinstance(vectors, list) or len(vectors) != count:
         found = len(vectors) if isinstance(vectors, list) else "no"
         raise Unavailable(f"{who} answered {found} vectors for {count} texts")
@@ -61,7 +64,7 @@ def _normalised(values: Iterable[Any], who: str) -> "array[float]":
         numbers = [float(value) for value in values]
         length = sqrt(sum(number * number for number in numbers))
     except (TypeError, ValueError, OverflowError):
-        raise Unavailable(f"{who} answered something that is no vector") from None
+        raise Unavailable(f"{who} answered something that is not a vector") from None
     if not isfinite(length) or length == 0:
         raise Unavailable(f"{who} answered a vector without a direction")
     return array("f", [number / length for number in numbers])

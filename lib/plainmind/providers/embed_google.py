@@ -1,7 +1,7 @@
 """Google's embeddings: in bulk through google-genai, one query through requests.
 
-google-genai takes over a second to import, which one query must not pay: the request it would send is
-sent as it is (tests/unit/providers/test_embed_google.py holds the two against each other).
+google-genai takes over a second to import, which one query must not pay: the request it would send
+is sent as it is (tests/unit/providers/test_embed_google.py holds the two against each other).
 """
 
 from array import array
@@ -49,12 +49,13 @@ class GoogleEmbedder:
         request |= {"outputDimensionality": self.dimensions, "model": f"models/{self.name}"}
         answer = http.post(
             f"{self._url}/{self._version}/models/{self.name}:batchEmbedContents",
-            {"requests": [request]}, headers={"x-goog-api-key": self._key}, timeout=self._timeout, who=google.WHO,
+            {"requests": [request]}, headers={"x-goog-api-key": self._key}, timeout=self._timeout,
+            who=google.WHO,
         )  # fmt: skip
         try:
             vectors = [embedding["values"] for embedding in answer["embeddings"]]
         except (KeyError, TypeError):
-            raise Unavailable(f"{google.WHO} answered something else than vectors") from None
+            raise Unavailable(f"{google.WHO} answered something other than vectors") from None
         return check_vectors(vectors, 1, google.WHO, self.dimensions)[0]
 
     def _values(self, texts: list[str]) -> list[Any]:
@@ -65,7 +66,8 @@ class GoogleEmbedder:
         config = types.EmbedContentConfig(
             task_type=self._task(query=False), output_dimensionality=self.dimensions
         )
-        # each text its own content: strings in a list become the parts of one content, and one vector, with model 2
+        # each text its own content: strings in a list become the parts of one content, and one
+        # vector, with model 2
         contents: Any = [types.Content(parts=[types.Part(text=text)]) for text in texts]
         request = lambda: self._client.models.embed_content(
             model=self.name, contents=contents, config=config
@@ -74,14 +76,16 @@ class GoogleEmbedder:
         return [embedding.values for embedding in answer.embeddings or []]
 
     def _prompted(self) -> bool:
-        """Model 2 is told what a text is for in the text itself and knows no task types; models 1 are the other way round."""
+        """Model 2 is told what a text is for in the text itself and knows no task types; models 1
+        are the other way round."""
         return self.name.rpartition("/")[2].startswith("gemini-embedding-2")
 
     def _task(self, *, query: bool) -> str | None:
         return None if self._prompted() else "RETRIEVAL_QUERY" if query else "RETRIEVAL_DOCUMENT"
 
     def _told(self, text: str, *, query: bool) -> str:
-        """https://ai.google.dev/gemini-api/docs/embeddings, the format for retrieval with gemini-embedding-2."""
+        """https://ai.google.dev/gemini-api/docs/embeddings, the format for retrieval with
+        gemini-embedding-2."""
         if not self._prompted():
             return text
         return f"task: search result | query: {text}" if query else f"title: none | text: {text}"

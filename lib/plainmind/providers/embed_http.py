@@ -80,7 +80,7 @@ class OpenAIEmbedder:
                 row["embedding"] for row in sorted(answer["data"], key=lambda row: row["index"])
             ]
         except (KeyError, TypeError):
-            raise Unavailable(f"{self.WHO} answered something else than vectors") from None
+            raise Unavailable(f"{self.WHO} answered something other than vectors") from None
         made = check_vectors(vectors, len(texts), self.WHO, self.dimensions)
         self.dimensions = len(made[0]) if made else None
         return made

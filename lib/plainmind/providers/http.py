@@ -1,4 +1,5 @@
-"""Requests with JSON, by the requests library: every one bounded in time and size, no secret ever in a message.
+"""Requests with JSON, by the requests library: every one bounded in time and size, no secret ever
+in a message.
 
 Owns what a status means: whose fault it is, and whether trying again can help.
 """
@@ -17,7 +18,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def post(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Any:
-    """The JSON a server answers to a POST. Unavailable, BadData (it refuses the content) or Misconfigured."""
+    """The JSON a server answers to a POST. Unavailable, BadData (it refuses the content) or
+    Misconfigured."""
     return parse_json(b"".join(_answer("POST", url, body, headers, timeout, who)), who)
 
 
@@ -38,7 +40,8 @@ def post_lines(
 
 
 def encode(body: Any) -> bytes:
-    """JSON in UTF-8. What UTF-8 cannot carry becomes '?': servers refuse a lone surrogate, even escaped."""
+    """JSON in UTF-8. What UTF-8 cannot carry becomes '?': servers refuse a lone surrogate, even
+    escaped."""
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -106,7 +109,8 @@ def _fetch(
     who: str,
     emit: Callable[[Any], None],
 ) -> None:
-    """Emits the status with its Retry-After, then the body's pieces. Every error becomes a Failure here."""
+    """Emits the status with its Retry-After, then the body's pieces. Every error becomes a Failure
+    here."""
     from urllib.parse import urlsplit
 
     import requests
@@ -122,9 +126,11 @@ def _fetch(
                 method, url, data=data, headers=wanted, stream=True,
                 timeout=(min(CONNECT, timeout), timeout),
                 allow_redirects=False,  # one could carry the key to another host
-                auth=None if "@" in url else lambda request: request,  # else ~/.netrc replaces the key
+                # else ~/.netrc replaces the key
+                auth=None if "@" in url else lambda request: request,
             )  # fmt: skip
-        except ValueError as error:  # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
+        # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
+        except ValueError as error:
             what = f"{who}: the server's address or the key is malformed"
             raise failure_of_address(
                 error, Misconfigured(what, cure="write http://host:port")
@@ -150,13 +156,14 @@ def failure_of_address(error: ValueError, otherwise: Misconfigured) -> Misconfig
         )
     if "proxy url" in said:
         return ProxyUnusable(
-            "the proxy's address is malformed", cure="mend HTTPS_PROXY or ALL_PROXY"
+            "the proxy's address is malformed", cure="fix HTTPS_PROXY or ALL_PROXY"
         )
     return otherwise
 
 
 def failure_of_connection(error: Exception, who: str, timeout: float) -> Unavailable:
-    """What an error of requests means: without an answer, only one that never got a connection left nothing done."""
+    """What an error of requests means: without an answer, only one that never got a connection left
+    nothing done."""
     import requests
     import urllib3
 
@@ -173,7 +180,8 @@ def _read(raw: Any, who: str, emit: Callable[[bytes], None]) -> None:
 
     size = 0
     try:
-        # read1 gives what is there; read would wait for a full buffer, and a stream would come in lumps
+        # read1 gives what is there; read would wait for a full buffer, and a stream would come in
+        # lumps
         while piece := raw.read1(65536, decode_content=True):
             size += len(piece)
             if size > MOST:
@@ -200,7 +208,7 @@ def parse_json(data: bytes, who: str) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
-        raise Unavailable(f"{who} answered no JSON") from None
+        raise Unavailable(f"{who} did not answer with JSON") from None
 
 
 def _reason(error: BaseException) -> str:

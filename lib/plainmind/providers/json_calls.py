@@ -1,4 +1,5 @@
-"""Tool calls as JSON text, for models that know no native ones: `{"command": …}` or `{"answer": …}`.
+"""Tool calls as JSON text, for models that know no native ones: `{"command": …}` or `{"answer":
+…}`.
 
 Owns the translation there and back; the agent above sees calls like any others. Knows no provider.
 """
@@ -9,7 +10,8 @@ from typing import Any
 from .chat import Call, OnText, Reply
 
 _RULES = """\
-Reply with one JSON object and nothing else: {"answer": "what you say"}, or, to use the tool '%s' first, its arguments:
+Reply with one JSON object and nothing else: {"answer": "what you say"}, or, to use the tool '%s' \
+first, its arguments:
 %s
 Its result comes in the next message."""
 
@@ -17,7 +19,8 @@ Its result comes in the next message."""
 def translate_request(
     request: dict[str, Any],
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """The messages without native calls, and the JSON schema of the next reply; None when there is no tool."""
+    """The messages without native calls, and the JSON schema of the next reply; None when there is
+    no tool."""
     tools = request.get("tools") or []
     messages = [_as_text(message) for message in request["messages"]]
     if not tools:
@@ -39,7 +42,8 @@ def translate_request(
 
 
 def translate_reply(reply: Reply, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
-    """The reply with its call or answer taken out of the JSON; what there is to read is told at once."""
+    """The reply with its call or answer taken out of the JSON; what there is to read is told at
+    once."""
     found = _taken_apart(reply, request)
     if on_text and found.text:
         on_text(found.text)

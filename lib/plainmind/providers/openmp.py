@@ -14,10 +14,12 @@ def cores() -> int:
 
 @contextmanager
 def settings(threads: int) -> Iterator[None]:
-    """OpenMP's settings while an engine is loaded, which is when it reads them; what the user set stays.
+    """OpenMP's settings while an engine is loaded, which is when it reads them; what the user set
+    stays.
 
-    Waiting threads sleep: by default they spin, which on two busy cores made the chat model seven times slower
-    (8 tokens a second instead of 53). Taken back at once, so that no child process inherits them.
+    Waiting threads sleep: by default they spin, which on two busy cores made the chat model seven
+    times slower (8 tokens a second instead of 53). Taken back at once, so that no child process
+    inherits them.
     """
     wanted = {"OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": str(threads)}
     added = {name: value for name, value in wanted.items() if name not in os.environ}

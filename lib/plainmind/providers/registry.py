@@ -1,4 +1,5 @@
-"""Provider names to classes, and what is known of single models. Adding a provider is one module and one line.
+"""Provider names to classes, and what is known of single models. Adding a provider is one module
+and one line.
 
 A setting is `auto`, `embedded`, or `provider:NAME`. Importing this module imports no provider.
 """
@@ -30,7 +31,8 @@ CHATS = {
     "command": "chat_command:CommandChat",
 }
 
-#: of a model whose name (`provider:NAME`, small letters) fits the pattern; the first that fits decides
+#: of a model whose name (`provider:NAME`, small letters) fits the pattern; the first that fits
+#: decides
 MODELS = [
     ("embedded*", Traits("small", "none", 4096)),
     ("*smollm*", Traits("small", "none", 4096)),
@@ -56,15 +58,16 @@ MODELS = [
     ("*", Traits()),
 ]
 
-#: cosine of unrelated texts, by the start of the model's identity. Measured for the embedded model; other
-#: models have a setting, recall.baseline.
+#: cosine of unrelated texts, by the start of the model's identity. Measured for the embedded model;
+#: other models have a setting, recall.baseline.
 BASELINES = {"embedded:multilingual-e5-small": 0.75}
 
 
 def open_embedder(
     setting: str, env: Environment, settings: Any, *, bulk: bool = False
 ) -> "Embedder":
-    """The embedder a setting names. `bulk` says that many texts will follow, so that starting may cost more."""
+    """The embedder a setting names. `bulk` says that many texts will follow, so that starting may
+    cost more."""
     provider, name = _split(setting, EMBEDDERS, "embed.model")
     if provider == "auto":
         provider = "google" if servers.google_key(env) else "embedded"
@@ -72,7 +75,8 @@ def open_embedder(
 
 
 def open_embedder_of(identity: str, env: Environment, settings: Any) -> "Embedder":
-    """The embedder that made vectors with this identity (`google:gemini-embedding-2/768`), which is a setting too."""
+    """The embedder that made vectors with this identity (`google:gemini-embedding-2/768`), which is
+    a setting too."""
     return open_embedder(
         "embedded" if identity.startswith("embedded:") else identity, env, settings
     )
@@ -113,7 +117,7 @@ def _split(setting: str, known: dict[str, str], key: str) -> tuple[str, str]:
         )
     if mark and (provider == "auto" or not name):
         raise Misconfigured(
-            f"{key}: '{setting}' is no model", cure=f"write {provider}, or PROVIDER:NAME"
+            f"{key}: '{setting}' is not a model", cure=f"write {provider}, or PROVIDER:NAME"
         )
     return provider, name
 

@@ -21,12 +21,13 @@ def run(
     sleep: Callable[[float], None] = backoff.sleep,
     jitter: Callable[[], float] = chance.draw_fraction,
 ) -> T:
-    """`work()`, again when it raises Unavailable: exponential backoff with jitter, Retry-After obeyed.
+    """`work()`, again when it raises Unavailable: exponential backoff with jitter, Retry-After
+    obeyed.
 
     Gives up with the last Unavailable after so many attempts, or when the next one would start more
-    than `deadline` seconds after the first: a wait the server asks for is never cut short, it is left
-    to the next run. What was broken off after some of it had been shown (`partial`) is not asked for
-    again.
+    than `deadline` seconds after the first: a wait the server asks for is never cut short, it is
+    left to the next run. What was broken off after some of it had been shown (`partial`) is not
+    asked for again.
     """
     import tenacity
 
@@ -57,7 +58,8 @@ def run(
 def next_try(attempts: int, now: int, retry_after: float | None, jitter: float) -> int:
     """The instant (ms) before which something is left alone after so many failed runs.
 
-    30 s, doubled up to 6 h, of which `jitter` in [0, 1) takes up to half; never before Retry-After (s).
+    30 s, doubled up to 6 h, of which `jitter` in [0, 1) takes up to half; never before Retry-After
+    (s).
     """
     seconds = ACROSS_RUNS.delay(max(attempts, 1), jitter)
     return now + int(1000 * max(seconds, retry_after or 0.0))

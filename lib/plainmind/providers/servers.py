@@ -1,4 +1,5 @@
-"""Where the servers are and what opens them, from the environment. Knows no request and no answer."""
+"""Where the servers are and what opens them, from the environment. Knows no request and no
+answer."""
 
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured
@@ -26,7 +27,7 @@ def require_google_key(env: Environment, setting: str) -> str:
     key = google_key(env)
     if not key:
         raise Misconfigured(
-            "no GEMINI_API_KEY", cure=f"put it in .env, or set {setting} to embedded"
+            "GEMINI_API_KEY is not set", cure=f"put it in .env, or set {setting} to embedded"
         )
     return key
 
@@ -53,6 +54,6 @@ def openai_headers(env: Environment) -> dict[str, str]:
     key = env.get("OPENAI_API_KEY").strip()
     if not key and not env.get("OPENAI_BASE_URL"):
         raise Misconfigured(
-            "no OPENAI_API_KEY", cure="put it in .env, or name a server in OPENAI_BASE_URL"
+            "OPENAI_API_KEY is not set", cure="put it in .env, or name a server in OPENAI_BASE_URL"
         )
     return {"Authorization": f"Bearer {key}"} if key else {}

@@ -50,7 +50,7 @@ def send(env: Environment, done: str, line: str) -> None:
         deliverer = discord.open_deliverer(env)
         if deliverer is None:
             raise Unavailable(
-                "nothing says where to",
+                "nowhere to send it",
                 cure="set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID",
             )
         deliverer.send(

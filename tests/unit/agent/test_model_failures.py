@@ -126,7 +126,7 @@ NO_ANSWER = {
     "it says no to the key": ([401], {}, 78, ["user"], "check the key"),
     "an error in a good answer": ([b'{"error": {"message": "overloaded"}}'], {}, 69, ["user"],
         "overloaded"),
-    "no JSON": ([b"<html>busy</html>"], {}, 69, ["user"], "answered no JSON"),
+    "no JSON": ([b"<html>busy</html>"], {}, 69, ["user"], "did not answer with JSON"),
     "nothing": ([""], {}, 69, ["user"], "answered nothing"),
     "nothing, as its tokens were used up": (
         [b'{"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}'], {}, 78,

@@ -1,4 +1,5 @@
-"""The loopback Discord, as discord.py's own client sees it: if that is served wrongly, no test of the relay means anything."""
+"""The loopback Discord, as discord.py's own client sees it: if that is served wrongly, no test of
+the relay means anything."""
 
 import asyncio
 import json
@@ -595,7 +596,8 @@ def test_the_stream_is_compressed_as_asked(server, bot):
 
 
 def spoken(server, *said, goodbye=4000):
-    """Without discord.py: what is sent, what comes back until the server closes or answers all, and the code it closes with."""
+    """Without discord.py: what is sent, what comes back until the server closes or answers all, and
+    the code it closes with."""
 
     async def speak():
         async with aiohttp.ClientSession() as session, session.ws_connect(server.gateway) as socket:
@@ -678,7 +680,10 @@ def test_one_bot_after_another_starts_from_what_there_is(server):
 
 
 def test_the_server_ends_with_the_process_that_started_it():
-    started = "from discord_server.client import Discord; d = Discord().__enter__(); print(d.url, flush=True); import time; time.sleep(60)"
+    started = (
+        "import time; from discord_server.client import Discord; d = Discord().__enter__(); "
+        "print(d.url, flush=True); time.sleep(60)"
+    )
     tests = os.path.dirname(os.path.dirname(discord_server.__file__))
     parent = subprocess.Popen(
         [sys.executable, "-c", started],
@@ -820,11 +825,12 @@ def test_a_hanging_request_is_answered_by_nobody(server, bot):
 
 def test_rate_limits_hold_for_those_who_do_not_heed_them(server):
     server.set(requests=2, seconds=30)
-    said = [
-        requests.get(f"{server.api}/channels/{server.channel}", headers={"Authorization": f"Bot {server.token}"}, timeout=10)
-        for _ in range(3)
-    ]  # fmt: skip
-    assert [r.status_code for r in said] == [200, 200, 429]
+    url, headers = (
+        f"{server.api}/channels/{server.channel}",
+        {"Authorization": f"Bot {server.token}"},
+    )
+    answers = [requests.get(url, headers=headers, timeout=10) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert [r.headers["X-RateLimit-Remaining"] for r in said] == ["1", "0", "0"]
     assert said[2].headers["Via"] and 0 < said[2].json()["retry_after"] <= 30
 

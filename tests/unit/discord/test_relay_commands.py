@@ -1,4 +1,5 @@
-"""What people ask of the relay by commands, through its process: answered in time, only for those who may, and what each does."""
+"""What people ask of the relay by commands, through its process: answered in time, only for those
+who may, and what each does."""
 
 import pytest
 from discord_server.client import Discord, attachment
@@ -86,8 +87,10 @@ def test_the_commands_are_published_once(talk):
 @pytest.mark.parametrize(
     "command, options",
     [
-        ("new", {}), ("remember", {"text": "the key is under the mat"}), ("memory", {}), ("recall", {"query": "key"}), ("stop", {}), ("status", {}),
-        ("remind add", {"when": "in 2h", "message": "tea"}), ("remind list", {}), ("remind remove", {"id": "rid_AAAAAAAAAAAA"}),
+        ("new", {}), ("remember", {"text": "the key is under the mat"}), ("memory", {}),
+        ("recall", {"query": "key"}), ("stop", {}), ("status", {}),
+        ("remind add", {"when": "in 2h", "message": "tea"}), ("remind list", {}),
+        ("remind remove", {"id": "rid_AAAAAAAAAAAA"}),
     ],
 )  # fmt: skip
 def test_each_is_deferred_within_a_second_and_shown_to_nobody_else(talk, thread, command, options):

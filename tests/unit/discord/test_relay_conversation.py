@@ -1,4 +1,5 @@
-"""A conversation in the channel and its threads, through the relay's process: who is heard, in which order, and what is said back."""
+"""A conversation in the channel and its threads, through the relay's process: who is heard, in
+which order, and what is said back."""
 
 import json
 import time
@@ -30,7 +31,8 @@ def talk(discord, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def real(discord, tmp_path_factory):
-    """Another in a world of its own, whose turns are agent-turn's; the model is the tests' program."""
+    """Another in a world of its own, whose turns are agent-turn's; the model is the tests'
+    program."""
     folder = tmp_path_factory.mktemp("real")
     model = f"command:'{folder}/program'"
     with Talk(
@@ -106,12 +108,16 @@ def test_no_more_turns_than_set_run_at_once(talk):
 
 
 def spoken_meanwhile(talk, place, *said):
-    """Messages (seconds, text and whose) that arrive while a turn runs, told by the gateway in one go; their ids."""
+    """Messages (seconds, text and whose) that arrive while a turn runs, told by the gateway in one
+    go; their ids."""
     name = place[-6:]
     first, now = talk.say(f"hold {name}", place), time.time() - 60
     talk.call(first)
     made = talk.discord.many(operations=[
-        {"do": "say", "content": text, "channel": place, "timestamp": now + after, "author": who or talk.discord.owner}
+        {
+            "do": "say", "content": text, "channel": place, "timestamp": now + after,
+            "author": who or talk.discord.owner,
+        }
         for after, text, who in said
     ])  # fmt: skip
     ids = [message["id"] for message in made]
@@ -201,7 +207,10 @@ def test_strangers_bots_webhooks_and_other_kinds_of_messages_are_ignored(talk, t
         {"do": "say", "content": "in a thread", "author": talk.discord.stranger, "channel": thread},
         {"do": "say", "content": "a bot", "author": FRIEND, "bot": True},
         {"do": "say", "content": "a webhook", "webhook_id": talk.discord.owner},
-        *({"do": "say", "content": f"of type {n}", "type": n} for n in (6, 7, 8, 18, 20, 21, 23, 46)),
+        *(
+            {"do": "say", "content": f"of type {n}", "type": n}
+            for n in (6, 7, 8, 18, 20, 21, 23, 46)
+        ),
         {"do": "say", "content": "elsewhere", "channel": talk.discord.elsewhere},
         {"do": "say", "content": "between us", "channel": talk.discord.dm},
     ])  # fmt: skip
@@ -467,7 +476,8 @@ def test_an_answer_of_nothing_says_so(talk, thread, answer):
     id = talk.say("write nothing", thread)
     assert talk.answer(id, thread)["content"] == "(the agent said nothing)"
     assert talk.dead()[-1] | {"at": ""} == {
-        "at": "", "context": f"discord-thread/{thread}", "of": [int(id)], "why": "(the agent said nothing)"
+        "at": "", "context": f"discord-thread/{thread}", "of": [int(id)],
+        "why": "(the agent said nothing)"
     }  # fmt: skip
 
 
@@ -499,7 +509,8 @@ def test_an_answer_longer_than_ten_messages_goes_as_a_file(talk, thread):
 
 @pytest.fixture(scope="module", autouse=True)
 def begun(discord, tmp_path_factory):
-    """Four turns at once in a relay of their own: one model is away, one turn dies, one is taken elsewhere, one is well.
+    """Four turns at once in a relay of their own: one model is away, one turn dies, one is taken
+    elsewhere, one is well.
 
     It takes 25 seconds, and goes on while the other tests run.
     """

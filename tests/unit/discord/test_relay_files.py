@@ -73,9 +73,11 @@ def everything(talk):
 @pytest.mark.parametrize(
     "name",
     [
-        "../../etc/passwd", "/etc/passwd", "..\\..\\windows\\win.ini", "..", ".", "...", "CON", "NUL", "aux.txt", "C:evil.txt", "photo\u202egpj.exe",
-        "x" * 300 + ".txt", "n." + "e" * 300, ".bashrc", "a b  c.txt", "😀🎉.txt", "naïve.txt", "new\nline.txt", "tab\t.txt", "-rf", "--home=x", "$(id).sh",
-        "`id`;rm -rf *", "a\x00b.txt", "[x](y).md", "file.txt ", " ", "a" * 59 + "é.txt",
+        "../../etc/passwd", "/etc/passwd", "..\\..\\windows\\win.ini", "..", ".", "...", "CON",
+        "NUL", "aux.txt", "C:evil.txt", "photo\u202egpj.exe", "x" * 300 + ".txt", "n." + "e" * 300,
+        ".bashrc", "a b  c.txt", "😀🎉.txt", "naïve.txt", "new\nline.txt", "tab\t.txt", "-rf",
+        "--home=x", "$(id).sh", "`id`;rm -rf *", "a\x00b.txt", "[x](y).md", "file.txt ", " ",
+        "a" * 59 + "é.txt",
     ],
     ids=repr,
 )  # fmt: skip
@@ -105,10 +107,14 @@ def test_whatever_a_file_is_called_it_is_kept_under_a_safe_name(talk, thread, na
 @pytest.mark.parametrize(
     "name, data, where, ending",
     [
-        ("invoice.exe", PNG, "raw/images", ".png"), ("cat", JPEG, "raw/images", ".jpg"), ("a.jpg", PNG, "raw/images", ".png"),
-        ("moving.bin", b"GIF89a" + bytes(9), "raw/images", ".gif"), ("w.png", b"RIFF\x00\x00\x00\x00WEBPVP8 ", "raw/images", ".webp"),
-        ("text.png", b"just words", "relay/files", ".png"), ("page.jpg", b"<html>", "relay/files", ".jpg"),
-        ("drawing.svg", b"<svg onload='x()'/>", "relay/files", ".svg"), ("sound.wav", b"RIFF\x00\x00\x00\x00WAVE", "relay/files", ".wav"),
+        ("invoice.exe", PNG, "raw/images", ".png"), ("cat", JPEG, "raw/images", ".jpg"),
+        ("a.jpg", PNG, "raw/images", ".png"),
+        ("moving.bin", b"GIF89a" + bytes(9), "raw/images", ".gif"),
+        ("w.png", b"RIFF\x00\x00\x00\x00WEBPVP8 ", "raw/images", ".webp"),
+        ("text.png", b"just words", "relay/files", ".png"),
+        ("page.jpg", b"<html>", "relay/files", ".jpg"),
+        ("drawing.svg", b"<svg onload='x()'/>", "relay/files", ".svg"),
+        ("sound.wav", b"RIFF\x00\x00\x00\x00WAVE", "relay/files", ".wav"),
         ("empty.png", b"", "relay/files", ".png"),
     ],
 )  # fmt: skip
@@ -210,7 +216,11 @@ def test_a_turn_waits_for_the_files_of_all_its_messages(talk, thread):
     first = talk.say("hold files", thread)
     talk.call(first)
     made = talk.discord.many(operations=[
-        {"do": "say", "content": name, "channel": thread, "attachments": [attachment(name, name.encode())]} for name in ("slow.txt", "fast.txt")
+        {
+            "do": "say", "content": name, "channel": thread,
+            "attachments": [attachment(name, name.encode())],
+        }
+        for name in ("slow.txt", "fast.txt")
     ])  # fmt: skip
     talk.discord.wait(lambda: {message["id"] for message in made} <= talk.received())
     talk.let_go("files")
@@ -243,7 +253,10 @@ def answered(talk, place, text):
 def test_a_file_of_the_workspace_goes_with_the_answer(talk, thread, workspace):
     workspace("plots/plot.png", PNG), workspace("my notes.md", b"# notes")
     path = workspace("data.csv", b"1,2")
-    text = f"Here is [the plot](plots/plot.png), ![](plots/plot.png), [notes](<my notes.md>), [more](my%20notes.md) and [data](file://{path})."
+    text = (
+        "Here is [the plot](plots/plot.png), ![](plots/plot.png), [notes](<my notes.md>), "
+        f"[more](my%20notes.md) and [data](file://{path})."
+    )
     (message,) = answered(talk, thread, text)
     assert message["content"] == "Here is the plot, plot.png, notes, more and data."
     assert [f["filename"] for f in message["attachments"]] == [
@@ -271,8 +284,10 @@ def test_an_answer_that_is_only_a_file_is_posted(talk, thread, workspace):
 @pytest.mark.parametrize(
     "link",
     [
-        "../.env", ".env", "../relay/inbox.jsonl", "/etc/passwd", "file:///etc/passwd", "~/.ssh/id_rsa", "outside", "way/out/passwd", "env-link", "folder",
-        "missing.txt", "https://example.org/a.txt", "%2e%2e/.env", "..%2f.env", "../workspace-evil/a.txt", "file://..%2f.env", "", "a\x00b", "sneaky/../../.env",
+        "../.env", ".env", "../relay/inbox.jsonl", "/etc/passwd", "file:///etc/passwd",
+        "~/.ssh/id_rsa", "outside", "way/out/passwd", "env-link", "folder", "missing.txt",
+        "https://example.org/a.txt", "%2e%2e/.env", "..%2f.env", "../workspace-evil/a.txt",
+        "file://..%2f.env", "", "a\x00b", "sneaky/../../.env",
     ],
 )  # fmt: skip
 def test_what_is_outside_of_the_workspace_stays_there(talk, thread, workspace, link):

@@ -1,4 +1,5 @@
-"""The relay's parts without a process: ledger, lanes, names and links, the parts of an answer, settings, signs of life."""
+"""The relay's parts without a process: ledger, lanes, names and links, the parts of an answer,
+settings, signs of life."""
 
 import asyncio
 import json
@@ -64,8 +65,9 @@ def state(ledger):
 def test_a_ledger_read_again_is_as_it_was_after_every_step(home, ledger):
     one, two = incoming(quoted="what", attached=(Attached("a.txt", "http://x/", 3),)), incoming(1)
     steps = [
-        received(one), received(two), kept(one.id, ["/a"], ["b"]), began([one, two]), returned(two.id), began([one, two]),
-        answered(two.id, "text\u2028\n", "answered"), posting(two.id, 0), posted(two.id, 0, 99), posting(two.id, 1), posted(two.id, 1, 100),
+        received(one), received(two), kept(one.id, ["/a"], ["b"]), began([one, two]),
+        returned(two.id), began([one, two]), answered(two.id, "text\u2028\n", "answered"),
+        posting(two.id, 0), posted(two.id, 0, 99), posting(two.id, 1), posted(two.id, 1, 100),
         done([one.id, two.id]),
     ]  # fmt: skip
     before = repr(state(ledger))
@@ -220,9 +222,10 @@ def test_every_name_is_made_safe(name):
 
 
 @pytest.mark.parametrize("name, safe", [
-    ("a.txt", "a.txt"), ("../../etc/passwd", "passwd"), ("a\\b.txt", "b.txt"), ("Tax 2026 (final).pdf", "Tax-2026-final-.pdf"), ("", "file"), ("...", "file"),
-    ("😀", "file"), ("x" * 300 + ".pdf", "x" * 60 + ".pdf"), ("archive.tar.gz", "archive.tar.gz"), ("a." + "b" * 300, "a." + "b" * 11), (".env", "env"),
-    ("n" * 59 + "-tail", "n" * 59 + "-"),
+    ("a.txt", "a.txt"), ("../../etc/passwd", "passwd"), ("a\\b.txt", "b.txt"),
+    ("Tax 2026 (final).pdf", "Tax-2026-final-.pdf"), ("", "file"), ("...", "file"), ("😀", "file"),
+    ("x" * 300 + ".pdf", "x" * 60 + ".pdf"), ("archive.tar.gz", "archive.tar.gz"),
+    ("a." + "b" * 300, "a." + "b" * 11), (".env", "env"), ("n" * 59 + "-tail", "n" * 59 + "-"),
 ])  # fmt: skip
 def test_names_that_people_give(name, safe):
     assert attachments.safe_name(name) == safe
@@ -378,10 +381,13 @@ def test_an_identity_is_read_from_settings():
 
 
 @pytest.mark.parametrize("given, says", [
-    ({"DISCORD_TOKEN": ""}, "DISCORD_TOKEN is missing"), ({"DISCORD_TOKEN": "a b"}, "is not a token"), ({"DISCORD_TOKEN": "a\nb"}, "is not a token"),
-    ({"DISCORD_CHANNEL_ID": ""}, "DISCORD_CHANNEL_ID is missing"), ({"DISCORD_CHANNEL_ID": "#agent"}, "'#agent' is not a channel id"),
-    ({"DISCORD_CHANNEL_ID": "١٢٣"}, "is not a channel id"), ({"allow": ""}, "names nobody"), ({"allow": "ada"}, "'ada' is not a user id"),
-    ({"allow": "1,ada#0001"}, "is not a user id"), ({"DISCORD_API_BASE": "discord.com"}, "is not a URL"),
+    ({"DISCORD_TOKEN": ""}, "DISCORD_TOKEN is missing"),
+    ({"DISCORD_TOKEN": "a b"}, "is not a token"), ({"DISCORD_TOKEN": "a\nb"}, "is not a token"),
+    ({"DISCORD_CHANNEL_ID": ""}, "DISCORD_CHANNEL_ID is missing"),
+    ({"DISCORD_CHANNEL_ID": "#agent"}, "'#agent' is not a channel id"),
+    ({"DISCORD_CHANNEL_ID": "١٢٣"}, "is not a channel id"), ({"allow": ""}, "names nobody"),
+    ({"allow": "ada"}, "'ada' is not a user id"), ({"allow": "1,ada#0001"}, "is not a user id"),
+    ({"DISCORD_API_BASE": "discord.com"}, "is not a URL"),
     ({"DISCORD_API_BASE": "https://x/api?y"}, "is not a URL"),
 ])  # fmt: skip
 def test_what_is_missing_or_wrong_is_said_and_the_token_is_not(given, says):

@@ -10,8 +10,9 @@ from plainmind.ground.settings import Settings
 from provider_servers import Server
 
 _PROVIDER_VARIABLES = (
-    "OPENAI_BASE_URL", "OPENAI_MODEL", "OLLAMA_HOST", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_API_VERSION",
-    "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "OPENAI_BASE_URL", "OPENAI_MODEL", "OLLAMA_HOST", "GOOGLE_GEMINI_BASE_URL",
+    "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_API_VERSION", "http_proxy", "https_proxy",
+    "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
 )  # fmt: skip
 
 
@@ -63,7 +64,8 @@ import os, sys
 os.environ["OMP_WAIT_POLICY"] = "passive"
 import xllamacpp
 params = xllamacpp.CommonParams()
-params.model.path, params.verbosity, params.warmup, params.n_parallel, params.n_ctx = sys.argv[1], -1, False, 1, 2048
+params.model.path, params.verbosity, params.warmup = sys.argv[1], -1, False
+params.n_parallel, params.n_ctx = 1, 2048
 params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
 if sys.argv[2] == "embedding":
     params.embedding = True

@@ -18,7 +18,8 @@ class Seen(NamedTuple):
 
 
 class Server:
-    """A loopback server. `answers` are used in turn, the last again and again; each writes to the handler."""
+    """A loopback server. `answers` are used in turn, the last again and again; each writes to the
+    handler."""
 
     def __init__(self, *answers: Callable[[BaseHTTPRequestHandler, Seen], None]):
         self.answers, self.seen = list(answers), []

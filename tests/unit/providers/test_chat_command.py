@@ -27,7 +27,8 @@ def command(env, settings, tmp_path):
 
 def test_a_reply(command):
     chat = command(
-        "print(json.dumps({'text': json.load(sys.stdin)['messages'][1]['content'] + sys.argv[1], 'usage': {'input_tokens': 3}, 'model': 'x'}))",
+        "text = json.load(sys.stdin)['messages'][1]['content'] + sys.argv[1]\n"
+        "print(json.dumps({'text': text, 'usage': {'input_tokens': 3}, 'model': 'x'}))",
         "a b",
     )
     shown = []

@@ -33,10 +33,11 @@ def test_it_answers_and_streams_the_same_each_time(chat, capfd):
 def test_a_new_process_says_the_same_and_says_nothing_else():
     code = """
 from plainmind.ground.environment import Environment
-from plainmind.ground.config import Settings
+from plainmind.ground.settings import Settings
 from plainmind.providers import registry
 chat = registry.open_chat("embedded", Environment(), Settings("", "", lambda name: ""))
-print(chat.complete({"messages": [{"role": "user", "content": "Name a colour."}], "max_tokens": 32}).text, flush=True)
+request = {"messages": [{"role": "user", "content": "Name a colour."}], "max_tokens": 32}
+print(chat.complete(request).text, flush=True)
 import os; os._exit(0)
 """
     outs = [

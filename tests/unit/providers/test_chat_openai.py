@@ -186,8 +186,9 @@ def test_nothing_shown_yet_is_asked_again(serve, openai):
 
 
 NOTHING = [
-    {}, [], 7, None, {"choices": []}, {"choices": None}, {"choices": [None]}, {"choices": [{}]}, {"choices": [{"message": None}]},
-    whole({}), whole({"content": ""}), whole({"content": " \n"}), whole({"content": 7}), whole({"content": None, "reasoning_content": "Hmm."}),
+    {}, [], 7, None, {"choices": []}, {"choices": None}, {"choices": [None]}, {"choices": [{}]},
+    {"choices": [{"message": None}]}, whole({}), whole({"content": ""}), whole({"content": " \n"}),
+    whole({"content": 7}), whole({"content": None, "reasoning_content": "Hmm."}),
     whole({"tool_calls": [{}]}), {"error": "oops"}, {"error": {"message": "oops", "code": 503}},
 ]  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""Delivery through the real discord-webhook client, and by the bot's REST, to servers that behave as Discord may."""
+"""Delivery through the real discord-webhook client, and by the bot's REST, to servers that behave
+as Discord may."""
 
 import json
 import logging
@@ -33,7 +34,8 @@ def said(server: Server) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def calm(monkeypatch):
-    """Waits are as long as asked for, the others short: these tests are about what is sent, not when."""
+    """Waits are as long as asked for, the others short: these tests are about what is sent, not
+    when."""
     monkeypatch.setattr("plainmind.providers.retry.WITHIN_A_RUN", Backoff(0.01, 30.0))
 
 
@@ -231,7 +233,8 @@ def test_a_text_goes_on_at_a_part_and_only_that_one_is_in_doubt(serve):
 
 
 @pytest.mark.parametrize("answer, expected", [
-    (says(b'{"id":"4711","x":"' + b"x" * 200_000 + b'"}'), [""]), (streams(b'{"id":', *[b"9" * 65536] * 400), [""]),
+    (says(b'{"id":"4711","x":"' + b"x" * 200_000 + b'"}'), [""]),
+    (streams(b'{"id":', *[b"9" * 65536] * 400), [""]),
 ], ids=["long", "very long"])  # fmt: skip
 def test_an_answer_without_end_is_not_read_to_its_end(serve, answer, expected):
     assert send(webhook(serve(answer))) == expected
@@ -244,12 +247,14 @@ def once(monkeypatch):
 
 @pytest.mark.usefixtures("once")
 def test_a_long_page_of_somebody_else_is_no_answer(serve):
-    with pytest.raises(Unavailable, match="no JSON; see that it is Discord"):
+    with pytest.raises(Unavailable, match="not answer with JSON; see that it is Discord"):
         send(webhook(serve(says(b"<html>" + b"x" * 200_000))))
 
 
 @pytest.mark.parametrize("answer, cure", [
-    (says({"message": "no"}, 400), "change the text"), (says({}, 500), "discordstatus.com tells of outages"), (says(b"<p>"), "see that it is Discord that answers, not a proxy"),
+    (says({"message": "no"}, 400), "change the text"),
+    (says({}, 500), "discordstatus.com tells of outages"),
+    (says(b"<p>"), "see that it is Discord that answers, not a proxy"),
 ])  # fmt: skip
 @pytest.mark.parametrize("make", [webhook, bot])
 @pytest.mark.usefixtures("once")
@@ -260,7 +265,8 @@ def test_a_failure_has_a_cure(serve, answer, cure, make):
 
 
 @pytest.mark.parametrize("proxy, said", [
-    ("socks5://127.0.0.1:9", "a SOCKS proxy cannot be used; set HTTPS_PROXY"), ("http://", "proxy"), ("foo://127.0.0.1:9", "the proxy's address is malformed; mend HTTPS_PROXY"),
+    ("socks5://127.0.0.1:9", "a SOCKS proxy cannot be used; set HTTPS_PROXY"), ("http://", "proxy"),
+    ("foo://127.0.0.1:9", "the proxy's address is malformed; fix HTTPS_PROXY"),
 ])  # fmt: skip
 def test_a_proxy_that_cannot_be_is_not_blamed_on_the_address(monkeypatch, proxy, said):
     monkeypatch.setenv("HTTPS_PROXY", proxy)

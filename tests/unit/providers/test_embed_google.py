@@ -94,7 +94,7 @@ def test_a_query_does_not_import_the_client(serve):
     server = serve(says({"embeddings": [{"values": [1.0] * 768}]}))
     code = """
 import sys
-from plainmind.ground.config import Settings
+from plainmind.ground.settings import Settings
 from plainmind.ground.environment import Environment
 from plainmind.providers import registry
 registry.open_embedder("google", Environment(), Settings("", "", lambda name: "")).query("hello")

@@ -7,9 +7,11 @@ from plainmind.ground.errors import Unavailable
 from plainmind.providers.embed import LONGEST, check_vectors, prepare
 
 BROKEN = {
-    "none": None, "no list": {"a": 1}, "too few": [[1.0]], "too many": [[1.0]] * 3, "a number": [1.0, 2.0], "text": [["a"], ["b"]],
-    "nothing in it": [[], []], "null": [None, [1.0]], "null in it": [[1.0, None], [1.0, 2.0]], "nan": [[math.nan, 1.0], [1.0, 1.0]],
-    "inf": [[math.inf, 1.0], [1.0, 1.0]], "zero": [[0.0, 0.0], [1.0, 1.0]], "huge": [[1e200, 1e200], [1.0, 1.0]],
+    "none": None, "no list": {"a": 1}, "too few": [[1.0]], "too many": [[1.0]] * 3,
+    "a number": [1.0, 2.0], "text": [["a"], ["b"]], "nothing in it": [[], []],
+    "null": [None, [1.0]], "null in it": [[1.0, None], [1.0, 2.0]],
+    "nan": [[math.nan, 1.0], [1.0, 1.0]], "inf": [[math.inf, 1.0], [1.0, 1.0]],
+    "zero": [[0.0, 0.0], [1.0, 1.0]], "huge": [[1e200, 1e200], [1.0, 1.0]],
     "uneven": [[1.0], [1.0, 2.0]], "huge integer": [[10**400], [1.0]],
 }  # fmt: skip
 

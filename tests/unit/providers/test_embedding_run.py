@@ -1,4 +1,5 @@
-"""mem-embed against servers that fail: nothing orphaned, nothing doubled, bounded time, and it converges."""
+"""mem-embed against servers that fail: nothing orphaned, nothing doubled, bounded time, and it
+converges."""
 
 import hashlib
 import math

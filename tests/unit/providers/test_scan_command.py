@@ -1,4 +1,5 @@
-"""remind-scan and discord-send as processes, with a Discord on this machine that behaves as one may."""
+"""remind-scan and discord-send as processes, with a Discord on this machine that behaves as one
+may."""
 
 import json
 import os
@@ -19,7 +20,8 @@ TEA = '- [ ] date=2026-01-30 time=14:23 recur=none msg="tea" id=t\n'
 
 @pytest.fixture
 def run(home, serve):
-    """Run a command against a server that answers so; its code, output and complaints. The server's `seen` tells the rest."""
+    """Run a command against a server that answers so; its code, output and complaints. The server's
+    `seen` tells the rest."""
     os.makedirs(home.root)
 
     def ran(argv: list[str], *answers, stdin: bytes = b"", lines: str = TEA, **env: str):
@@ -32,7 +34,9 @@ def run(home, serve):
                 file.write(lines)
         ended = subprocess.run(
             [os.path.join(ROOT, "bin", argv[0]), *argv[1:]], input=stdin, capture_output=True,
-            env={"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, **known, **env},
+            env={
+                "PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, **known, **env,
+            },
         )  # fmt: skip
         out, complaints = ended.stdout.decode(), ended.stderr.decode()
         for folder, _, names in os.walk(home.root):
@@ -252,7 +256,14 @@ def test_send_sends_all_parts_though_nobody_reads_their_ids(run, home, serve):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a full disk at hand")
-@pytest.mark.parametrize("argv, done", [(["remind-add", "--in", "2h", "x"], "added"), (["remind-edit", "t", "--msg", "x"], "changed"), (["remind-rm", "t"], "removed")])  # fmt: skip
+@pytest.mark.parametrize(
+    "argv, done",
+    [
+        (["remind-add", "--in", "2h", "x"], "added"),
+        (["remind-edit", "t", "--msg", "x"], "changed"),
+        (["remind-rm", "t"], "removed"),
+    ],
+)
 def test_a_change_that_cannot_be_printed_stands_and_is_confirmed(home, serve, run, argv, done):
     server = serve(SENT)
     with open(home.path("reminders.md"), "w") as file:

@@ -31,13 +31,15 @@ def told(found) -> list[str]:
 
 def test_the_next_of_each():
     assert told(agenda.list_upcoming(FILE, NOW)) == [
-        "01-30T14:00 missed", "01-31T08:00 pills", "02-01T08:00 same minute", "02-01T09:00 once", "02-05T09:00 bins", "01-31T09:00 rent"
+        "01-30T14:00 missed", "01-31T08:00 pills", "02-01T08:00 same minute", "02-01T09:00 once",
+        "02-05T09:00 bins", "01-31T09:00 rent"
     ]  # fmt: skip
 
 
 def test_the_first_of_all():
     assert told(agenda.list_upcoming(FILE, NOW, 6)) == [
-        "01-30T14:00 missed", "01-31T08:00 pills", "02-01T08:00 pills", "02-01T08:00 same minute", "02-01T09:00 once", "02-02T08:00 pills"
+        "01-30T14:00 missed", "01-31T08:00 pills", "02-01T08:00 pills", "02-01T08:00 same minute",
+        "02-01T09:00 once", "02-02T08:00 pills"
     ]  # fmt: skip
 
 
@@ -73,12 +75,15 @@ def test_without_an_end_there_is_no_end():
 
 
 @pytest.mark.parametrize("when, next, utc", [
-    ("2026-03-29 01:30", "2026-03-29T02:00", "2026-03-29T01:00Z"), ("2026-10-25 01:30", "2026-10-25T01:30", "2026-10-25T00:30Z"), ("2026-07-01 00:30", "2026-07-01T00:30", "2026-06-30T23:30Z"),
+    ("2026-03-29 01:30", "2026-03-29T02:00", "2026-03-29T01:00Z"),
+    ("2026-10-25 01:30", "2026-10-25T01:30", "2026-10-25T00:30Z"),
+    ("2026-07-01 00:30", "2026-07-01T00:30", "2026-06-30T23:30Z"),
 ])  # fmt: skip
 def test_a_record(when, next, utc):
     one = made(when, "none", 'say "hi"', 7)
     assert agenda.to_record(one, agenda.find_upcoming(one, NOW)) == {
-        "id": "id7", "date": when[:10], "time": when[11:], "recur": "none", "msg": 'say "hi"', "line": 7, "next": next, "next_utc": utc,
+        "id": "id7", "date": when[:10], "time": when[11:], "recur": "none", "msg": 'say "hi"',
+        "line": 7, "next": next, "next_utc": utc,
     }  # fmt: skip
 
 

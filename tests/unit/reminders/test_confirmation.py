@@ -1,4 +1,5 @@
-"""Confirmations say the exact line; whatever keeps them from arriving, the line stands and the person is told so."""
+"""Confirmations say the exact line; whatever keeps them from arriving, the line stands and the
+person is told so."""
 
 import pytest
 from plainmind.formats import chunks
@@ -8,7 +9,10 @@ from plainmind.ground.errors import BadData, InputOutput, Misconfigured, Unavail
 from plainmind.providers import discord
 from plainmind.reminders import confirmation
 
-LINE = '- [ ] date=2026-03-29 time=01:30 recur=none msg="*say* _it_ \\"now\\" @everyone" id=rid_K5V4M2J7Q2ZP'
+LINE = (
+    '- [ ] date=2026-03-29 time=01:30 recur=none msg="*say* _it_ \\"now\\" @everyone" '
+    "id=rid_K5V4M2J7Q2ZP"
+)
 
 
 class Recorder:
@@ -62,21 +66,28 @@ def test_what_is_in_a_code_block_is_one_message(length):
 
 
 @pytest.mark.parametrize("failure, said", [
-    (Unavailable("Discord cannot be reached"), "no confirmation was sent: Discord cannot be reached; the line is added all the same; do not repeat the command"),
-    (Misconfigured("Discord answered 404", cure="check it"), "no confirmation was sent: Discord answered 404; check it; the line is added all the same"),
-    (BadData("what it is"), "no confirmation was sent: what it is; the line is added"),
+    (
+        Unavailable("Discord cannot be reached"),
+        "Discord cannot be reached; the line is added all the same; do not repeat the command",
+    ),
+    (
+        Misconfigured("Discord answered 404", cure="check it"),
+        "Discord answered 404; check it; the line is added all the same",
+    ),
+    (BadData("what it is"), "what it is; the line is added"),
 ], ids=str)  # fmt: skip
 def test_whatever_fails_the_line_stands(recorder, failure, said):
     recorder.failures = [failure]
     with pytest.raises(Unavailable) as failed:
         confirmation.send(Environment(), "added", LINE)
-    assert str(failed.value).startswith(said)
+    assert str(failed.value).startswith(f"no confirmation was sent: {said}")
 
 
 def test_nowhere_to_send_is_a_failed_confirmation_too():
     with pytest.raises(
         Unavailable,
-        match="nothing says where to; set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID; the line is changed all the same",
+        match="nowhere to send it; set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and "
+        "DISCORD_CHANNEL_ID; the line is changed all the same",
     ):
         confirmation.send(Environment(), "changed", LINE)
 
@@ -84,7 +95,9 @@ def test_nowhere_to_send_is_a_failed_confirmation_too():
 def test_a_channel_that_is_none_is_a_failed_confirmation_too(monkeypatch):
     monkeypatch.setenv("DISCORD_TOKEN", "x" * 20)
     monkeypatch.setenv("DISCORD_CHANNEL_ID", "general")
-    with pytest.raises(Unavailable, match="no confirmation was sent: 'general' is no channel"):
+    with pytest.raises(
+        Unavailable, match="no confirmation was sent: 'general' is not a channel id"
+    ):
         confirmation.send(Environment(), "added", LINE)
 
 

@@ -227,9 +227,11 @@ def test_the_order_of_things(world, monkeypatch):
     world.write(line("tea", id="a"))
     world.scan()
     order = [step for n, step in enumerate(steps) if step != "fsync" or steps[n - 1] != "fsync"]
+    if order[0] == "fsync":
+        order = order[1:]
     assert order[: order.index("done") + 2] == [
-        "fsync", "intent", "fsync", "message", "sent", "fsync", "line", "fsync", "done", "fsync",
-    ] or order[: order.index("done") + 2] == ["intent", "fsync", "message", "sent", "fsync", "line", "fsync", "done", "fsync"], order  # fmt: skip
+        "intent", "fsync", "message", "sent", "fsync", "line", "fsync", "done", "fsync",
+    ]  # fmt: skip
 
 
 def test_an_intent_without_an_end_is_sent_again_marked(world):
@@ -258,7 +260,8 @@ def test_a_bot_that_still_knows_the_nonce_does_not_mark(world):
 
 
 def test_a_nonce_is_as_old_as_the_first_attempt(world):
-    """The one of a minute ago does not make up for the one of an hour ago, which nobody knows any more."""
+    """The one of a minute ago does not make up for the one of an hour ago, which nobody knows any
+    more."""
     world.remembers = 120.0
     world.write(line("tea", id="a"))
     world.failures = [Unavailable("no answer"), Unavailable("no answer")]
@@ -450,7 +453,8 @@ def test_what_fired_and_then_recurs_no_more_has_fired(world):
 
 @pytest.mark.parametrize("did", ["sent", "done"])
 def test_a_journal_of_before_does_not_tell_what_was_said(world, did):
-    """Its line may say something else by now: it is sent, and marked; even when a bot would know the nonce."""
+    """Its line may say something else by now: it is sent, and marked; even when a bot would know
+    the nonce."""
     world.remembers = 120.0
     world.write(line("tea", id="a"))
     k = make_key("a", START)
@@ -483,12 +487,17 @@ DEEP = b"[" * 200_000
         b"5",
         b'{"compacted":1e999}',
         b'{"at":[],"did":"sent","nonce":"n","of":[]}',
-        b'{"at":"2026-03-02T09:00:00Z","did":["sent"],"nonce":"n","of":[["k","a","2026-03-02T09:00:00Z",1]]}',
-        b'{"at":"2026-03-02T09:00:00Z","did":"sent","nonce":{},"of":[["k","a","2026-03-02T09:00:00Z",1]]}',
-        b'{"at":"2026-03-02T09:00:00Z","did":"sent","nonce":"n","of":[[["k"],"a","2026-03-02T09:00:00Z",1]]}',
-        b'{"at":"2026-03-02T09:00:00Z","did":"sent","nonce":"n","of":[["k",["a"],"2026-03-02T09:00:00Z",1]]}',
-        b'{"at":"2026-03-02T09:00:00Z","did":"intent","nonce":"n","parts":"2","of":[["k","a","2026-03-02T09:00:00Z",1]]}',
-        b'{"at":"2026-03-02T09:00:00Z","did":"intent","nonce":"n","parts":1,"said":3,"of":[["k","a","2026-03-02T09:00:00Z",1]]}',
+        *(
+            b'{"at":"2026-03-02T09:00:00Z",%s,"of":[[%s,"2026-03-02T09:00:00Z",1]]}' % (step, named)
+            for step, named in (
+                (b'"did":["sent"],"nonce":"n"', b'"k","a"'),
+                (b'"did":"sent","nonce":{}', b'"k","a"'),
+                (b'"did":"sent","nonce":"n"', b'["k"],"a"'),
+                (b'"did":"sent","nonce":"n"', b'"k",["a"]'),
+                (b'"did":"intent","nonce":"n","parts":"2"', b'"k","a"'),
+                (b'"did":"intent","nonce":"n","parts":1,"said":3', b'"k","a"'),
+            )
+        ),
     ],
     ids=lambda bad: bad.decode()[:90],
 )
@@ -991,7 +1000,8 @@ def test_one_that_was_changed_is_read(world, settled):
 
 @given(st.data())
 def test_looking_less_changes_nothing(tmp_path_factory, data):
-    """Any edits and any waits: the same messages at the same minutes as of scans that read each time."""
+    """Any edits and any waits: the same messages at the same minutes as of scans that read each
+    time."""
     draw = data.draw
     steps = []
     for _ in range(draw(st.integers(2, 8))):

@@ -21,7 +21,8 @@ def path(home) -> str:
 
 
 @pytest.mark.parametrize("given, expected", [
-    ("", "HOME/reminders.md"), ("/vault/To do.md", "/vault/To do.md"), ("vault/r.md", "HOME/vault/r.md"), ("~/vault/r.md", "/users/ann/vault/r.md"),
+    ("", "HOME/reminders.md"), ("/vault/To do.md", "/vault/To do.md"),
+    ("vault/r.md", "HOME/vault/r.md"), ("~/vault/r.md", "/users/ann/vault/r.md"),
 ])  # fmt: skip
 def test_where_it_is(home, monkeypatch, given, expected):
     monkeypatch.setenv("REMINDERS_FILE", given)
@@ -52,7 +53,8 @@ def test_a_read_tells_what_it_read(path):
 
 
 def changing(monkeypatch, path, *saves):
-    """Each read of the file is followed by the next of these saves, before the second look at it."""
+    """Each read of the file is followed by the next of these saves, before the second look at
+    it."""
     left, stat = list(saves), os.stat
 
     def looking(name, *more, **options):

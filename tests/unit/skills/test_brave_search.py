@@ -320,7 +320,7 @@ def test_no_status_prints_the_key(search, serve, status):
 )  # fmt: skip
 def test_garbage(ask, serve, answer):
     said = failing(ask, serve(says(answer)), Unavailable)
-    assert said in ("Brave answered no JSON", "Brave answered something else than results")
+    assert said in ("Brave did not answer with JSON", "Brave answered something other than results")
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,11 @@ def test_what_stays_wrong_is_asked_once(search, serve, status):
 def test_without_a_key_nothing_is_sent(search, serve, key, script):
     server = serve(says(pages(page())))
     ended = script(BRAVE, "tea", BRAVE_API_KEY=key, BRAVE_BASE_URL=server.url)
-    assert ended.code == 78 and "no BRAVE_API_KEY; get one at" in ended.err and server.seen == []
+    assert (
+        ended.code == 78
+        and "BRAVE_API_KEY is not set; get one at" in ended.err
+        and server.seen == []
+    )
 
 
 def test_a_key_that_is_none(search, serve):
