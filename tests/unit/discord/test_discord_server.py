@@ -831,8 +831,8 @@ def test_rate_limits_hold_for_those_who_do_not_heed_them(server):
     )
     answers = [requests.get(url, headers=headers, timeout=10) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert [r.headers["X-RateLimit-Remaining"] for r in said] == ["1", "0", "0"]
-    assert said[2].headers["Via"] and 0 < said[2].json()["retry_after"] <= 30
+    assert [r.headers["X-RateLimit-Remaining"] for r in answers] == ["1", "0", "0"]
+    assert answers[2].headers["Via"] and 0 < answers[2].json()["retry_after"] <= 30
 
 
 def test_a_rule_counts_what_it_lets_pass_and_what_it_takes(server, bot):
