@@ -334,8 +334,10 @@ def damage(kind: str, path: str, rnd: random.Random) -> None:
             file.write(rnd.randbytes(size - 4096))
 
 
-@pytest.mark.parametrize("kind", ["foreign", "version", "text", "half", "schema", "head", "pages"])
-def test_a_damaged_index_is_set_aside_with_one_warning_and_answers_the_same(home, kind):
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory, unsynced):
+    """A memory folder with an index, and what it answers; to be copied."""
+    home = Home(str(tmp_path_factory.mktemp("indexed") / "home"))
     shape = Shape(seed=11, turns=120, contexts=3, pins=2)
     stores.fill(home, shape)
     with stores.opened(home) as made:
@@ -343,6 +345,17 @@ def test_a_damaged_index_is_set_aside_with_one_warning_and_answers_the_same(home
     warnings: list[str] = []
     before = answers(home, warnings)
     assert warnings == [] and before[0] and before[1]
+    return home, before
+
+
+@pytest.mark.parametrize("kind", ["foreign", "version", "text", "half", "schema", "head", "pages"])
+def test_a_damaged_index_is_set_aside_with_one_warning_and_answers_the_same(home, indexed, kind):
+    template, before = indexed
+    shutil.copytree(template.root, home.root, copy_function=os.link)  # the same files to an index
+    shutil.rmtree(home.index)
+    shutil.copytree(template.index, home.index)
+    warnings: list[str] = []
+    assert answers(home, warnings) == before and warnings == []
     damage(kind, path := os.path.join(home.index, "mind.db"), random.Random(7))
     assert answers(home, warnings) == before
     assert len(warnings) == 1 and "set aside" in warnings[0] and path in warnings[0]
