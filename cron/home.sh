@@ -1,6 +1,7 @@
-# home.sh: what install.sh, here and in ../launchd, must know of the home; read by them, with `root` and `me` set.
+# home.sh: the memory folder of the jobs, for install.sh here and in ../launchd, which set `root`
+# and `me` and read this.
 
-# the home of the jobs, as the commands take it: '~' may stand for a person's folder, also where no shell replaced it
+# as the commands take it: '~' may stand for a person's folder, also where no shell replaced it
 home=${MIND_HOME:-$root/data}
 case $home in
   '~') home=$HOME ;;
@@ -8,16 +9,20 @@ case $home in
 esac
 case $home in /*) ;; *) home=$PWD/$home ;; esac
 
-# say which variables are set here only: a job has nothing of this environment, and reads .env
+# say which variables are set only here: a job has none of this environment, and reads .env
 warn_of_the_unseen() {
   file=$home/.env
   [ -r "$file" ] || file=/dev/null
   names=$(awk '
-    { sub(/^[ \t]*(export[ \t]+)?/, ""); name = $0; if (sub(/[ \t]*=.*/, "", name)) there[name] = 1 }
+    { sub(/^[ \t]*(export[ \t]+)?/, ""); name = $0 }
+    sub(/[ \t]*=.*/, "", name) { there[name] = 1 }
     END {
       for (name in ENVIRON)
-        if (name ~ /^(REMINDERS_FILE|DISCORD_.+|MIND_.+)$/ && name !~ /^MIND_(HOME|NOW|DEBUG|INSIDE|BROKER)$/ && ENVIRON[name] != "" && !(name in there))
+        if (name ~ /^(REMINDERS_FILE|DISCORD_.+|MIND_.+)$/ && !(name in there) &&
+            name !~ /^MIND_(HOME|NOW|DEBUG|INSIDE|BROKER)$/ && ENVIRON[name] != "")
           print name
     }' "$file" | sort)
-  [ -z "$names" ] || echo "$me: the jobs will not see what is set in this shell only: $(echo $names); put it in $home/.env" >&2
+  [ -z "$names" ] ||
+    echo "$me: the jobs will not see what only this shell has set: $(echo $names); put it in" \
+      "$home/.env" >&2
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh [remove]: put plainmind.cron, its paths filled in, into this user's crontab; with 'remove', take it out.
-# What stands between our two marks is replaced, all else is left as it is.
+# install.sh [remove]: add plainmind.cron, its paths filled in, to this user's crontab; with
+# 'remove', remove it. What is between our two marks is replaced, everything else is left alone.
 set -eu
 me=install-cron
 [ "${1:-}" != remove ] || me=uninstall-cron
@@ -20,10 +20,11 @@ esac
 quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")" | sed 's/%/\\%/g'; }
 
 filled() {
-  BIN=$(quoted "$root/bin") DIR=$(quoted "$home") awk -f "$root/cron/fill.awk" "$root/cron/plainmind.cron"
+  BIN=$(quoted "$root/bin") DIR=$(quoted "$home") \
+    awk -f "$root/cron/fill.awk" "$root/cron/plainmind.cron"
 }
 
-# lines before the first mark and after the last; a first mark without a last one is the person's own
+# lines before the first mark and after the last; a first mark without a last is a person's own
 others() {
   BEGIN=$begin END=$end awk '
     $0 == ENVIRON["BEGIN"] && !held { held = 1; kept = $0 "\n"; next }
@@ -33,7 +34,10 @@ others() {
     END { printf "%s", kept }'
 }
 
-command -v crontab > /dev/null || { echo "$me: there is no crontab here; install cron" >&2; exit 1; }
+command -v crontab > /dev/null || {
+  echo "$me: crontab not found; install cron" >&2
+  exit 1
+}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if ! crontab -l > "$work/old" 2> "$work/said"; then
@@ -47,7 +51,7 @@ if [ "${1:-}" != remove ]; then
   { printf '%s\n' "$begin"; filled; printf '%s\n' "$end"; } >> "$work/new"
 fi
 if cmp -s "$work/old" "$work/new"; then
-  echo "the crontab is as it should be"
+  echo "the crontab is up to date"
   exit 0
 elif [ -s "$work/new" ]; then
   crontab "$work/new"
@@ -55,7 +59,7 @@ else
   crontab -r
 fi
 if [ "${1:-}" = remove ]; then
-  echo "took the jobs of $home out of the crontab"
+  echo "removed the jobs of $home from the crontab"
 else
-  echo "put the jobs of $home into the crontab; see 'crontab -l'"
+  echo "added the jobs of $home to the crontab; see 'crontab -l'"
 fi

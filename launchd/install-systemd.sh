@@ -1,6 +1,6 @@
 #!/bin/sh
-# install-systemd.sh [remove]: put the unit of the relay, its paths filled in, among this user's and start it; with
-# 'remove', stop it and take it out.
+# install-systemd.sh [remove]: add the relay's unit, its paths filled in, to this user's and start
+# it; with 'remove', stop and remove it.
 set -eu
 me=install-relay
 [ "${1:-}" != remove ] || me=uninstall-relay
@@ -12,21 +12,26 @@ unit=$units/discord-relay.service
 # within quotes of a unit: a specifier starts with '%', a variable with '$'
 escaped() { printf %s "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g'; }
 
-command -v systemctl > /dev/null || { echo "$me: there is no systemctl here; run bin/discord-relay under what keeps programs running" >&2; exit 1; }
+command -v systemctl > /dev/null || {
+  echo "$me: systemctl not found; keep bin/discord-relay running by other means" >&2
+  exit 1
+}
 if [ -e "$unit" ] && ! grep -qF "ExecStart=/bin/sh \"$(escaped "$root/bin")/" "$unit"; then
-  echo "$me: $unit is of another checkout; remove it there first" >&2
+  echo "$me: $unit belongs to another checkout; remove it there first" >&2
   exit 1
 fi
 if [ "${1:-}" = remove ]; then
   systemctl --user disable --now discord-relay.service 2> /dev/null || true # it may not be there
   rm -f "$unit"
   systemctl --user daemon-reload
-  echo "took $unit out"
+  echo "removed $unit"
   exit 0
 fi
 warn_of_the_unseen
 mkdir -p "$units"
-BIN=$(escaped "$root/bin") DIR=$(escaped "$home") awk -f "$root/cron/fill.awk" "$root/launchd/discord-relay.service" > "$unit"
+BIN=$(escaped "$root/bin") DIR=$(escaped "$home") \
+  awk -f "$root/cron/fill.awk" "$root/launchd/discord-relay.service" > "$unit"
 systemctl --user daemon-reload
 systemctl --user enable --now discord-relay.service
-echo "the relay runs; see 'systemctl --user status discord-relay', and 'loginctl enable-linger' lets it run while nobody is logged in"
+echo "the relay is running; see 'systemctl --user status discord-relay'"
+echo "'loginctl enable-linger' keeps it running when you log out"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh [remove]: put the agents of this folder, their paths filled in, into ~/Library/LaunchAgents and start
-# them; with 'remove', stop them and take them out.
+# install.sh [remove]: add the agents of this folder, their paths filled in, to
+# ~/Library/LaunchAgents and start them; with 'remove', stop and remove them.
 set -eu
 me=install-launchd
 [ "${1:-}" != remove ] || me=uninstall-launchd
@@ -15,24 +15,30 @@ filled() { # FILE
   BIN=$(escaped "$root/bin") DIR=$(escaped "$home") awk -f "$root/cron/fill.awk" "$1"
 }
 
-command -v launchctl > /dev/null || { echo "$me: there is no launchctl here; use make ${me%-*}-cron" >&2; exit 1; }
+command -v launchctl > /dev/null || {
+  echo "$me: launchctl not found; use make ${me%-*}-cron" >&2
+  exit 1
+}
 [ "${1:-}" = remove ] || warn_of_the_unseen
 for plist in "$root"/launchd/*.plist; do
   name=$(basename "$plist")
   if [ -e "$agents/$name" ]; then
-    if ! grep -qF "<string>$(escaped "$root/bin/")" "$agents/$name"; then # of another checkout, or a person's own
+    # of another checkout, or a person's own
+    if ! grep -qF "<string>$(escaped "$root/bin/")" "$agents/$name"; then
       if [ "${1:-}" = remove ]; then
-        echo "$me: '$agents/$name' is of another folder, and stays" >&2
+        echo "$me: '$agents/$name' belongs to another checkout, and stays" >&2
         continue
       fi
-      echo "$me: '$agents/$name' was of another folder, and is replaced" >&2
+      echo "$me: '$agents/$name' belonged to another checkout, and is replaced" >&2
     fi
     launchctl bootout "$domain/${name%.plist}" 2> /dev/null || true # it may not run
     rm -f "$agents/$name"
   fi
   if [ "${1:-}" != remove ]; then
-    if [ "$name" = com.plainmind.discord-relay.plist ] && ! grep -qs '^ *\(export \)\{0,1\}DISCORD_TOKEN=.' "$home/.env"; then
-      echo "$me: the relay is left out: there is no DISCORD_TOKEN in $home/.env; do this again when there is" >&2
+    if [ "$name" = com.plainmind.discord-relay.plist ] &&
+      ! grep -qs '^ *\(export \)\{0,1\}DISCORD_TOKEN=.' "$home/.env"; then
+      echo "$me: the relay is left out: no DISCORD_TOKEN in $home/.env;" \
+        "set it, then run this again" >&2
       continue
     fi
     mkdir -p "$agents"
@@ -42,7 +48,7 @@ for plist in "$root"/launchd/*.plist; do
   fi
 done
 if [ "${1:-}" = remove ]; then
-  echo "took the agents of this folder out of $agents"
+  echo "removed the agents of this checkout from $agents"
 else
-  echo "put the agents into $agents; they work on $home"
+  echo "installed the agents in $agents; they work on $home"
 fi

@@ -134,7 +134,7 @@ END
     run env DISCORD_TOKEN=a-token MIND_KEY=a-key DISCORD_CHANNEL_ID= DISCORD_WEBHOOK_URL=a-webhook REMINDERS_FILE="/a vault/r.md" \
       MIND_REMIND_GRACE=3 sh "$checkout/$part/install.sh"
     [ "$status" -eq 0 ]
-    [ "${lines[0]}" = "install-$part: the jobs will not see what is set in this shell only: DISCORD_WEBHOOK_URL MIND_REMIND_GRACE REMINDERS_FILE; put it in $MIND_HOME/.env" ]
+    [ "${lines[0]}" = "install-$part: the jobs will not see what only this shell has set: DISCORD_WEBHOOK_URL MIND_REMIND_GRACE REMINDERS_FILE; put it in $MIND_HOME/.env" ]
     [[ "$output" != *a-webhook* && "$output" != *vault* ]]
     run env DISCORD_TOKEN=a-token sh "$checkout/$part/install.sh"
     [[ "$output" != *"will not see"* ]]
@@ -150,11 +150,11 @@ END
   cp -R "$HOME/Library/LaunchAgents" before
   run sh "$ROOT/launchd/install.sh" remove
   [ "$status" -eq 0 ]
-  [ "$(grep -c "is of another folder, and stays" <<< "$output")" -eq "$agents" ]
+  [ "$(grep -c "belongs to another checkout, and stays" <<< "$output")" -eq "$agents" ]
   diff -r before "$HOME/Library/LaunchAgents"
   ! grep -q bootout "$CALLS"
   run sh "$ROOT/launchd/install.sh"
-  [ "$(grep -c "was of another folder, and is replaced" <<< "$output")" -eq "$agents" ]
+  [ "$(grep -c "belonged to another checkout, and is replaced" <<< "$output")" -eq "$agents" ]
   run sh "$ROOT/launchd/install.sh"
   [[ "$output" != *"another folder"* ]]
   run sh "$checkout/launchd/install.sh" remove
@@ -168,7 +168,7 @@ END
   mkdir -p "$HOME/Library/LaunchAgents"
   echo mine > "$HOME/Library/LaunchAgents/com.other.plist"
   run sh "$checkout/launchd/install.sh"
-  [[ "$output" == *"the relay is left out: there is no DISCORD_TOKEN in $MIND_HOME/.env"* ]]
+  [[ "$output" == *"the relay is left out: no DISCORD_TOKEN in $MIND_HOME/.env"* ]]
   [ "$(ls "$HOME/Library/LaunchAgents" | wc -l)" -eq "$agents" ]
   [ "$(grep -c bootstrap "$CALLS")" -eq $((agents - 1)) ]
   rm -r "$HOME/Library/LaunchAgents"/com.plainmind.* "$CALLS"
@@ -235,7 +235,7 @@ END
   if command -v systemd-analyze > /dev/null; then systemd-analyze --user verify "$unit"; fi
   run sh "$ROOT/launchd/install-systemd.sh" remove
   [ "$status" -eq 1 ]
-  [[ "$output" == "uninstall-relay: $unit is of another checkout"* ]]
+  [[ "$output" == "uninstall-relay: $unit belongs to another checkout"* ]]
   sh "$checkout/launchd/install-systemd.sh" remove
   [ ! -e "$unit" ]
 }

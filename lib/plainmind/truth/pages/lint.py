@@ -19,7 +19,7 @@ from ...ground.paths import Home
 from ..log.verify import Finding
 from . import maintenance, page_files
 from .checks import registry
-from .checks.vault import Scan, Vault, scan
+from .checks.vault import ByteScan, Vault, scan
 
 
 def find_problems(
@@ -33,7 +33,7 @@ def _findings(
     home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]
 ) -> Iterator[Finding]:
     pages: dict[str, Page] = {}
-    scans: dict[str, Scan] = {}
+    scans: dict[str, ByteScan] = {}
     for path in page_files.list_paths(home):
         try:
             data = page_files.read_content(home, path)

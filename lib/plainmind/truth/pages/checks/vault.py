@@ -16,14 +16,14 @@ from .. import page_files
 LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
 
 
-class Scan(NamedTuple):
+class ByteScan(NamedTuple):
     """What there is to say of all of a page's bytes."""
 
     secrets: list[int]  # lines that look like one
     times: float  # how long it is, of what is read of it
 
 
-def scan(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> Scan:
+def scan(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> ByteScan:
     """`pieces` are all of the page, of which the first `read` bytes are read as one."""
     lines: dict[int, None] = {}
     size, number, before = 0, 1, b""
@@ -38,7 +38,7 @@ def scan(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> Scan
         before = data[-LONGEST_SECRET:]
         before = before[before.find(b"\n") + 1 :]
         number += data.count(b"\n") - before.count(b"\n")
-    return Scan(list(lines), size / max(read, 1))
+    return ByteScan(list(lines), size / max(read, 1))
 
 
 class Vault:
@@ -49,7 +49,7 @@ class Vault:
         home: Home,
         pages: Mapping[str, Page],
         checked: Sequence[Page],
-        scans: Mapping[str, Scan],
+        scans: Mapping[str, ByteScan],
         today: date,
         *,
         whole: bool,
