@@ -9,7 +9,8 @@ from typing import Any
 from discord_server.client import Discord
 from scene import ROOT
 
-#: takes a turn in no time: says what it was given, and keeps it; `wait N`, `fail N` and `say TEXT` in a message do so
+#: takes a turn in no time: says what it was given, and keeps it; `wait N`, `fail N` and `say TEXT` in
+#: a message do so
 STUB = r"""#!/bin/sh
 text=$(cat; echo .); text=${text%.}
 here=$(dirname "$0")
@@ -40,21 +41,22 @@ class Relay:
             file.write(STUB)
         os.chmod(self.stub, 0o755)
         self.env = {
-            "PATH": os.environ["PATH"], "MIND_HOME": self.home, "DISCORD_TOKEN": discord.token, "DISCORD_API_BASE": discord.api,
-            "DISCORD_CHANNEL_ID": discord.channel, "MIND_RELAY_ALLOW": discord.owner, "MIND_RELAY_TURN": self.stub,
-            "MIND_DEBUG": "1", **settings,
+            "PATH": os.environ["PATH"], "MIND_HOME": self.home, "DISCORD_TOKEN": discord.token,
+            "DISCORD_API_BASE": discord.api, "DISCORD_CHANNEL_ID": discord.channel,
+            "MIND_RELAY_ALLOW": discord.owner, "MIND_RELAY_TURN": self.stub, "MIND_DEBUG": "1",
+            **settings,
         }  # fmt: skip
+        self.command = [f"{ROOT}/bin/discord-relay", "--verbose"]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, ready: bool = True) -> "Relay":
-        """The process; with `ready`, once it is connected. What it has missed may still be coming."""
+        """The process; with `ready`, once it is connected. What it has missed may still be
+        coming."""
         before = self.path("relay", "cursor.json")
         known = os.path.exists(before)
         connected = len(self.discord.connected()) if known else 0
         self.errors = open(os.path.join(self.folder, "stderr"), "ab")
-        self.process = subprocess.Popen(
-            [f"{ROOT}/bin/discord-relay", "--verbose"], env=self.env, stderr=self.errors
-        )
+        self.process = subprocess.Popen(self.command, env=self.env, stderr=self.errors)
         if ready:
             self.discord.wait(
                 lambda: (

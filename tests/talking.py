@@ -1,4 +1,5 @@
-"""Talking to a relay in the Discord of the tests: places, words, commands, and turns that a test holds and lets go."""
+"""Talking to a relay in the Discord of the tests: places, words, commands, and turns that a test holds
+and lets go."""
 
 import json
 import os
@@ -8,8 +9,9 @@ from typing import Any
 from discord_server.client import OPENER, Discord
 from relaying import Relay
 
-#: takes a turn, or is the model of one. The last line of what is said tells it what to do: `hold NAME` until the test lets NAME go,
-#: `end CODE`, `die`, `write NAME` (the answer is the file NAME), `busy N` (ends with 75 so often); else it answers `re: ` and the text
+#: takes a turn, or is the model of one. The last line of what is said tells it what to do: `hold NAME`
+#: until the test lets NAME go, `end CODE`, `die`, `write NAME` (the answer is the file NAME), `busy N`
+#: (ends with 75 so often); else it answers `re: ` and the text
 PROGRAM = r"""
 import json, os, signal, sys, time
 signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
@@ -40,7 +42,8 @@ if does == "end":
 if does == "die":
     os.kill(os.getpid(), signal.SIGKILL)
 if does == "busy":
-    tries = [line for line in open(os.path.join(here, "calls.jsonl")) if json.loads(line)["options"] == options]
+    calls = [json.loads(line) for line in open(os.path.join(here, "calls.jsonl"))]
+    tries = [call for call in calls if call["options"] == options]
     if len(tries) <= int(what):
         sys.exit(75)
 if does == "write":
@@ -52,7 +55,7 @@ note("ended")
 
 
 class Talk:
-    """A relay and its Discord. `turn` is the program it runs: this module's by default, which keeps no log."""
+    """A relay and its Discord. It runs this module's program for a turn, which keeps no log."""
 
     def __init__(self, folder: str, discord: Discord, **settings: str):
         self.folder, self.discord = str(folder), discord

@@ -40,6 +40,7 @@ class World:
         self.env = {
             "PATH": os.environ["PATH"], "HOME": folder, "MIND_HOME": home.root, "MIND_NOW": TIME,
             "OPENAI_BASE_URL": model.url, "MIND_TURN_MODEL": "openai:scripted",
+            "MIND_BACKOFF": "0",
         }  # fmt: skip
 
     def start(self, *arguments: str, name: str = "agent-turn", **env: str) -> subprocess.Popen:

@@ -50,7 +50,8 @@ class Mind:
             "PATH": os.environ["PATH"],
             "MIND_HOME": folder,
             "MIND_EMBED_MODEL": "openai:test",
-            "MIND_EMBED_TIMEOUT": "0.5",
+            "MIND_EMBED_TIMEOUT": "5",
+            "MIND_BACKOFF": "0",
         }
 
     def run(
@@ -133,6 +134,7 @@ def test_a_server_that_fails_leaves_all_pending(mind, serve, answer):
     mind.append(*(f"turn number {i}" for i in range(TURNS)))
     mind.env["MIND_EMBED_RETRIES"] = "2"
     broken = serve(answer)
+    mind.env["MIND_EMBED_TIMEOUT"] = "0.5" if answer is hangs else "5"
     start = time.monotonic()
     done = mind.run("mem-embed", url=broken.url)
     assert done.returncode == 69, done.stderr
@@ -140,6 +142,7 @@ def test_a_server_that_fails_leaves_all_pending(mind, serve, answer):
     assert time.monotonic() - start < 30
     assert len(broken.seen) <= 8
     assert mind.statuses() == {"pending": TURNS}
+    mind.env["MIND_EMBED_TIMEOUT"] = "5"
     converges(mind, serve)
 
 

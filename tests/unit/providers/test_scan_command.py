@@ -72,7 +72,7 @@ def test_the_journal_knows_the_messages_id(run, home):
 
 @pytest.mark.parametrize("bad", [resets, says({}, 503), says(b"<html>Oh</html>", 502)])
 def test_a_server_that_fails_once_has_it_within_the_run(run, bad):
-    assert run(["remind-scan"], bad, SENT)[0] == 0
+    assert run(["remind-scan"], bad, SENT, MIND_BACKOFF="0")[0] == 0
     assert said(run) == ["tea", "tea\n(possibly repeated)"]
 
 
@@ -81,7 +81,7 @@ def test_a_server_that_fails_once_has_it_within_the_run(run, bad):
 )
 def test_a_server_that_stays_bad_costs_less_than_three_seconds_and_nothing_is_lost(run, bad, home):
     start = time.monotonic()
-    code, out, complaints = run(["remind-scan"], bad)
+    code, out, complaints = run(["remind-scan"], bad, MIND_BACKOFF="0")
     took = time.monotonic() - start
     assert (
         (code, out) in ((69, ""), (75, ""))
@@ -187,9 +187,8 @@ def test_two_scans_at_once_one_fires(run, home, serve):
     try:
         while not server.seen and first.poll() is None:
             time.sleep(0.005)
-        first.send_signal(
-            signal.SIGSTOP
-        )  # so that its 3 seconds do not end before the second has started
+        # so that its 3 seconds do not end before the second has started
+        first.send_signal(signal.SIGSTOP)
         code, out, complaints = run(["remind-scan"], SENT)
         assert (code, out) == (75, "") and said(run) == []
     finally:

@@ -6,7 +6,7 @@ import discord
 
 from .requests import TROUBLE
 
-EVERY = 8.0  # seconds; Discord shows it for ten
+EVERY = 8.0  # seconds; Discord shows it for 10
 
 
 class TypingSign:
