@@ -51,7 +51,7 @@ def test_a_fourth_time_is_no_answer(other, model):
     ask = f"EXPAND {WINDOW}:3-4"
     model.then(ask, ask, ask, ask)
     assert other.turn("code?", code=69) == ""
-    assert "asks for more and more" in other.said
+    assert "keeps asking for more" in other.said
     assert [e.role for e in other.events()] == ["user", "system"]
     assert b"EXPAND" not in files.read(
         other.home.path(other.home.current_window("discord-thread/1"))

@@ -137,16 +137,16 @@ NO_ANSWER = {
     "calls when no more are allowed": (
         [calls(call("echo 1 >> count", id="a")), calls(call("echo 2 >> count", id="b"))],
         {"turn_max_steps": 1}, 69, ["user", "tool"],
-        "asks for more and more",
+        "keeps asking for more",
     ),
     "calls where there is no tool": ([calls(call("echo 1 >> count"))], {"turn_max_steps": 0}, 69,
-        ["user"], "asks for more and more"),
+        ["user"], "keeps asking for more"),
     "a small model calls what it was not given": (
         [calls(call("echo 1 >> count"))], {"setting": "openai:smollm2"}, 69, ["user"],
-        "asks for more and more"
+        "keeps asking for more"
     ),
     "it asks for lines again and again": (["EXPAND logs/a/b/c.md:3"] * 4, {}, 69, ["user"],
-        "asks for more and more"),
+        "keeps asking for more"),
 }  # fmt: skip
 
 
