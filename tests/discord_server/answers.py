@@ -116,7 +116,8 @@ class Answers:
             raise EMPTY
         flags = data.get("flags", 0) & (1 << 2 | 1 << 12 | EPHEMERAL)
         return self.interactions.say(
-            interaction, content, bodies.described(data, files), data.get("allowed_mentions"), data.get("embeds"), flags
+            interaction, content, bodies.described(data, files), data.get("allowed_mentions"),
+            data.get("embeds"), flags
         )  # fmt: skip
 
     # --- what follows it
@@ -183,8 +184,10 @@ class Answers:
     async def webhook(self, request: web.Request) -> object:
         id, name, channel = self._webhook(request)
         token = request.match_info["webhook_token"]
-        return {"id": id, "type": 1, "name": name, "avatar": None, "channel_id": channel, "guild_id": cast.GUILD, "token": token,
-                "application_id": None}  # fmt: skip
+        return {
+            "id": id, "type": 1, "name": name, "avatar": None, "channel_id": channel,
+            "guild_id": cast.GUILD, "token": token, "application_id": None,
+        }  # fmt: skip
 
     async def _through_webhook(self, request: web.Request) -> object:
         id, name, channel_id = self._webhook(request)
@@ -196,8 +199,9 @@ class Answers:
             raise EMPTY
         author = shapes.user(id, said.get("username") or name, bot=True)
         message = self.world.post(
-            channel, author, content, files=bodies.described(said, files), allowed=said.get("allowed_mentions"),
-            embeds=said.get("embeds"), more={"webhook_id": id}, nonce=bodies.nonce_of(said),
+            channel, author, content, files=bodies.described(said, files),
+            allowed=said.get("allowed_mentions"), embeds=said.get("embeds"),
+            more={"webhook_id": id}, nonce=bodies.nonce_of(said),
         )  # fmt: skip
         return (
             self.world.show(message)

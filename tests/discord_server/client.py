@@ -76,7 +76,8 @@ class Discord:
 
     def do(self, operation: str, **said: Any) -> Any:
         request = urllib.request.Request(
-            self.url + "/control", json.dumps({"do": operation, **said}).encode(), {"Content-Type": "application/json"}
+            self.url + "/control", json.dumps({"do": operation, **said}).encode(),
+            {"Content-Type": "application/json"}
         )  # fmt: skip
         try:
             with OPENER.open(request, timeout=60) as response:

@@ -16,8 +16,8 @@ from .world import World
 
 class Control:
     def __init__(
-        self, world: World, gateway: Gateway, exchange: Exchange, interactions: Interactions, routes: Routes,
-        another: Callable[[], Awaitable[dict]],
+        self, world: World, gateway: Gateway, exchange: Exchange, interactions: Interactions,
+        routes: Routes, another: Callable[[], Awaitable[dict]],
     ) -> None:  # fmt: skip
         self.world = world
         self.gateway = gateway
@@ -41,10 +41,11 @@ class Control:
     # --- people
 
     def say(
-        self, content: str = "", author: str = cast.OWNER, channel: str = cast.CHANNEL, attachments: list[dict] | None = None,
-        reference: str | None = None, type: int | None = None, webhook_id: str | None = None, bot: bool = False, live: bool = True,
-        id: str | None = None, timestamp: str | float | None = None, allowed_mentions: dict | None = None, embeds: list | None = None,
-        flags: int = 0,
+        self, content: str = "", author: str = cast.OWNER, channel: str = cast.CHANNEL,
+        attachments: list[dict] | None = None, reference: str | None = None,
+        type: int | None = None, webhook_id: str | None = None, bot: bool = False,
+        live: bool = True, id: str | None = None, timestamp: str | float | None = None,
+        allowed_mentions: dict | None = None, embeds: list | None = None, flags: int = 0,
     ) -> object:  # fmt: skip
         mentions.check(allowed_mentions)
         place, person = (
@@ -62,10 +63,12 @@ class Control:
         if webhook_id is not None:
             person = shapes.user(str(webhook_id), person["username"], bot=True)
         message = self.world.post(
-            place, person, content, files=[_file(a) for a in attachments or []], type=type if type is not None else 19 if origin else 0,
-            reference=origin, allowed=allowed_mentions, id=None if id is None else str(id), live=live,
-            ms=None if timestamp is None else read(timestamp), more={} if webhook_id is None else {"webhook_id": str(webhook_id)},
-            embeds=embeds, flags=flags,
+            place, person, content, files=[_file(a) for a in attachments or []],
+            type=type if type is not None else 19 if origin else 0, reference=origin,
+            allowed=allowed_mentions, id=None if id is None else str(id), live=live,
+            ms=None if timestamp is None else read(timestamp),
+            more={} if webhook_id is None else {"webhook_id": str(webhook_id)}, embeds=embeds,
+            flags=flags,
         )  # fmt: skip
         return self._shown(message)
 
@@ -86,8 +89,9 @@ class Control:
         return self.world.show_channel(made)
 
     def thread(
-        self, message: str | None = None, name: str = "thread", channel: str = cast.CHANNEL, owner: str = cast.OWNER, archived: bool = False,
-        private: bool = False, joined: bool = False, live: bool = True, timestamp: str | float | None = None,
+        self, message: str | None = None, name: str = "thread", channel: str = cast.CHANNEL,
+        owner: str = cast.OWNER, archived: bool = False, private: bool = False,
+        joined: bool = False, live: bool = True, timestamp: str | float | None = None,
     ) -> object:  # fmt: skip
         """`archived` ones can still be spoken in with `live` false, as before they were
         archived."""
@@ -95,7 +99,8 @@ class Control:
         parent = origin.channel if origin else self.world.channel(str(channel))
         ms = None if timestamp is None else read(timestamp)
         made = self.world.start_thread(
-            parent, self.world.user(str(owner)), name, message=origin, private=private, joined=joined, live=live, ms=ms
+            parent, self.world.user(str(owner)), name, message=origin, private=private,
+            joined=joined, live=live, ms=ms
         )  # fmt: skip
         if archived:
             self.world.archive(made, True, ms=ms, live=live)
@@ -205,8 +210,9 @@ class Control:
 
     def set(self, **settings: float) -> object:
         places = {
-            "heartbeat_ms": self.gateway, "requests": self.exchange.limits, "seconds": self.exchange.limits,
-            "nonce_seconds": self.routes, "interaction_seconds": self.interactions,
+            "heartbeat_ms": self.gateway, "requests": self.exchange.limits,
+            "seconds": self.exchange.limits, "nonce_seconds": self.routes,
+            "interaction_seconds": self.interactions,
         }  # fmt: skip
         for name, value in settings.items():
             if name not in places:
@@ -229,16 +235,19 @@ class Control:
 
     def _shown(self, message: Message) -> dict:
         return self.world.show(message) | {
-            "nonce": message.nonce, "enforce_nonce": message.enforce_nonce, "allowed_mentions": message.allowed_mentions,
-            "pinged": message.pinged, "live": message.live,
+            "nonce": message.nonce, "enforce_nonce": message.enforce_nonce,
+            "allowed_mentions": message.allowed_mentions, "pinged": message.pinged,
+            "live": message.live,
         }  # fmt: skip
 
     def _interaction(self, interaction: Interaction) -> dict:
         answer = interaction.answer or {}
         return {
-            "id": interaction.id, "channel": interaction.channel.id, "user": interaction.user["id"], "data": interaction.data,
-            "at": interaction.at, "answered": bool(answer), "answered_after": interaction.answered_after, "type": answer.get("type"),
-            "answer": answer.get("data"), "deferred": interaction.deferred, "ephemeral": interaction.ephemeral, "edits": interaction.edits,
+            "id": interaction.id, "channel": interaction.channel.id, "user": interaction.user["id"],
+            "data": interaction.data, "at": interaction.at, "answered": bool(answer),
+            "answered_after": interaction.answered_after, "type": answer.get("type"),
+            "answer": answer.get("data"), "deferred": interaction.deferred,
+            "ephemeral": interaction.ephemeral, "edits": interaction.edits,
             "content": interaction.original.content if interaction.original else None,
             "messages": [self._shown(m) for m in interaction.messages],
         }  # fmt: skip

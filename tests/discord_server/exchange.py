@@ -23,7 +23,10 @@ Route = Callable[[web.Request], Awaitable[object]]
 UNAUTHORIZED = Refused(401, 0, "401: Unauthorized")
 MESSAGES = {401: "401: Unauthorized", 403: "Missing Access", 404: "404: Not Found"}
 CODES = {401: 0, 403: 50001, 404: 0}
-HTML = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1><p>cloudflare</p></body></html>\n"
+HTML = (
+    "<!DOCTYPE html>\n<html><head><title>{0}</title></head>"
+    "<body><h1>{0}</h1><p>cloudflare</p></body></html>\n"
+)
 
 
 def answer(data: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
@@ -88,7 +91,8 @@ class Exchange:
         if request.path in ("/control", "/gateway"):
             return await handler(request)  # type: ignore[return-value]
         entry = self.record.request(
-            method=request.method, path=request.path, query=dict(request.query), authorized=self.authorized(request), status=None, fault=None
+            method=request.method, path=request.path, query=dict(request.query),
+            authorized=self.authorized(request), status=None, fault=None
         )  # fmt: skip
         rule = self.faults.take("rest", method=request.method, path=request.path)
         if rule:
@@ -109,7 +113,8 @@ class Exchange:
         return request.headers.get(hdrs.AUTHORIZATION) == f"Bot {cast.TOKEN}"
 
     async def serve(self, request: web.Request, route: Route, entry: dict) -> web.StreamResponse:
-        kind = f"{request.method} {request.match_info.route.resource.canonical if request.match_info.route.resource else ''}"
+        resource = request.match_info.route.resource
+        kind = f"{request.method} {resource.canonical if resource else ''}"
         self.record.counts[kind.replace("/api/v10", "").replace("/api", "")] += 1
         open_to_all = request.path.startswith("/cdn/") or "webhook_token" in request.match_info
         try:

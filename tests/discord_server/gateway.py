@@ -105,7 +105,8 @@ class Gateway:
         if session and connection.wire.ended is None and code in GOODBYE:
             self.sessions.forget(session)
         self.record.connection(
-            "close", number=connection.number, code=connection.wire.ended or code, by="server" if connection.wire.ended else "client"
+            "close", number=connection.number, code=connection.wire.ended or code,
+            by="server" if connection.wire.ended else "client"
         )  # fmt: skip
 
     def hear(self, connection: Connection, text: str) -> None:
@@ -195,21 +196,24 @@ class Gateway:
 
     def ready(self, session: Session) -> dict:
         return {
-            "v": 10, "user": shapes.myself(self.world.users[cast.BOT]), "guilds": [{"id": cast.GUILD, "unavailable": True}],
-            "session_id": session.id, "resume_gateway_url": self.address, "session_type": "normal", "private_channels": [],
-            "application": {"id": cast.BOT, "flags": shapes.APPLICATION_FLAGS}, "relationships": [], "presences": [],
-            "user_settings": {}, "guild_join_requests": [], "geo_ordered_rtc_regions": [], "shard": [0, 1], "_trace": [],
+            "v": 10, "user": shapes.myself(self.world.users[cast.BOT]),
+            "guilds": [{"id": cast.GUILD, "unavailable": True}], "session_id": session.id,
+            "resume_gateway_url": self.address, "session_type": "normal", "private_channels": [],
+            "application": {"id": cast.BOT, "flags": shapes.APPLICATION_FLAGS}, "relationships": [],
+            "presences": [], "user_settings": {}, "guild_join_requests": [],
+            "geo_ordered_rtc_regions": [], "shard": [0, 1], "_trace": [],
         }  # fmt: skip
 
     def guild(self, session: Session) -> dict:
         """Without presences only the bot itself is among the members; others are asked for."""
         world = self.world
         return shapes.guild() | {
-            "unavailable": False, "large": False, "member_count": len(world.users), "joined_at": shapes.JOINED, "version": now(),
+            "unavailable": False, "large": False, "member_count": len(world.users),
+            "joined_at": shapes.JOINED, "version": now(),
             "channels": [world.show_channel(c) for c in world.channels.values() if c.type == 0],
             "threads": [world.show_channel(t) for t in world.threads(archived=False)],
-            "members": [shapes.member(world.users[cast.BOT])], "presences": [], "voice_states": [], "stage_instances": [],
-            "guild_scheduled_events": [], "soundboard_sounds": [],
+            "members": [shapes.member(world.users[cast.BOT])], "presences": [], "voice_states": [],
+            "stage_instances": [], "guild_scheduled_events": [], "soundboard_sounds": [],
         }  # fmt: skip
 
     def members(self, session: Session, data: dict) -> None:

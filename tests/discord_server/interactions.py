@@ -112,16 +112,19 @@ class Interactions:
             "permissions": shapes.ALL_PERMISSIONS
         }
         data = {
-            "id": interaction.id, "application_id": cast.BOT, "type": interaction.type, "token": interaction.token, "version": 1,
-            "data": interaction.data, "channel": channel, "channel_id": interaction.channel.id, "locale": "en-US",
-            "app_permissions": shapes.ALL_PERMISSIONS, "entitlements": [], "entitlement_sku_ids": [],
-            "authorizing_integration_owners": {"0": cast.GUILD}, "attachment_size_limit": 10 * 1024 * 1024,
+            "id": interaction.id, "application_id": cast.BOT, "type": interaction.type,
+            "token": interaction.token, "version": 1, "data": interaction.data, "channel": channel,
+            "channel_id": interaction.channel.id, "locale": "en-US",
+            "app_permissions": shapes.ALL_PERMISSIONS, "entitlements": [],
+            "entitlement_sku_ids": [], "authorizing_integration_owners": {"0": cast.GUILD},
+            "attachment_size_limit": 10 * 1024 * 1024,
         }  # fmt: skip
         if "guild_id" not in channel:
             return data | {"user": interaction.user, "context": 1}
         return data | {
-            "guild_id": cast.GUILD, "guild": {"id": cast.GUILD, "locale": "en-US", "features": []}, "guild_locale": "en-US",
-            "member": shapes.member(interaction.user, permissions=True), "context": 0,
+            "guild_id": cast.GUILD, "guild": {"id": cast.GUILD, "locale": "en-US", "features": []},
+            "guild_locale": "en-US", "member": shapes.member(interaction.user, permissions=True),
+            "context": 0,
         }  # fmt: skip
 
     def _resolve(self, place: Channel, tree: list[dict]) -> dict:
@@ -193,8 +196,9 @@ class Interactions:
         }
         more = {"webhook_id": cast.BOT, "application_id": cast.BOT, "interaction_metadata": about}
         message = self.world.post(
-            interaction.channel, self.world.users[cast.BOT], content, files=files, type=kind, reference=reference, allowed=allowed,
-            more=more, embeds=embeds, flags=flags, hidden=bool(flags & EPHEMERAL),
+            interaction.channel, self.world.users[cast.BOT], content, files=files, type=kind,
+            reference=reference, allowed=allowed, more=more, embeds=embeds, flags=flags,
+            hidden=bool(flags & EPHEMERAL),
         )  # fmt: skip
         interaction.messages.append(message)
         interaction.original = interaction.original or message

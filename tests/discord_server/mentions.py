@@ -26,7 +26,8 @@ def check(allowed: object) -> None:
     for kind in ("users", "roles"):
         if kind in parse and allowed.get(kind):
             raise invalid(
-                "allowed_mentions", "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", f"parse:[\"{kind}\"] and {kind}:[] are mutually exclusive."
+                "allowed_mentions", "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
+                f"parse:[\"{kind}\"] and {kind}:[] are mutually exclusive."
             )  # fmt: skip
         if len(allowed.get(kind) or []) > 100:
             raise invalid(

@@ -124,9 +124,10 @@ class Routes:
             raise EMPTY
         reference = self._reference(channel, said.get("message_reference"))
         message = world.post(
-            channel, world.users[cast.BOT], content, files=bodies.described(said, files), type=19 if reference else 0,
-            reference=reference, allowed=said.get("allowed_mentions"), nonce=nonce, enforce=bool(said.get("enforce_nonce")),
-            embeds=said.get("embeds"), flags=said.get("flags", 0) & (1 << 2 | 1 << 12),
+            channel, world.users[cast.BOT], content, files=bodies.described(said, files),
+            type=19 if reference else 0, reference=reference, allowed=said.get("allowed_mentions"),
+            nonce=nonce, enforce=bool(said.get("enforce_nonce")), embeds=said.get("embeds"),
+            flags=said.get("flags", 0) & (1 << 2 | 1 << 12),
         )  # fmt: skip
         return world.show(message) | ({} if nonce is None else {"nonce": nonce})
 

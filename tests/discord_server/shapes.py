@@ -20,8 +20,9 @@ APPLICATION_FLAGS = 1 << 15 | 1 << 19
 
 def user(id: str, name: str, bot: bool = False) -> dict:
     return {
-        "id": id, "username": name, "global_name": None if bot else name.title(), "discriminator": "0000" if bot else "0",
-        "avatar": None, "bot": bot, "system": False, "public_flags": 0, "flags": 0, "banner": None, "accent_color": None,
+        "id": id, "username": name, "global_name": None if bot else name.title(),
+        "discriminator": "0000" if bot else "0", "avatar": None, "bot": bot, "system": False,
+        "public_flags": 0, "flags": 0, "banner": None, "accent_color": None,
     }  # fmt: skip
 
 
@@ -31,17 +32,20 @@ def myself(user: dict) -> dict:
 
 def member(user: dict | None = None, permissions: bool = False) -> dict:
     return {
-        "nick": None, "avatar": None, "roles": [], "joined_at": JOINED, "premium_since": None, "deaf": False, "mute": False,
-        "pending": False, "communication_disabled_until": None, "flags": 0,
-        **({"user": user} if user else {}), **({"permissions": ALL_PERMISSIONS} if permissions else {}),
+        "nick": None, "avatar": None, "roles": [], "joined_at": JOINED, "premium_since": None,
+        "deaf": False, "mute": False, "pending": False, "communication_disabled_until": None,
+        "flags": 0, **({"user": user} if user else {}),
+        **({"permissions": ALL_PERMISSIONS} if permissions else {}),
     }  # fmt: skip
 
 
 def role(id: str, name: str, position: int) -> dict:
     return {
-        "id": id, "name": name, "description": None, "permissions": ALL_PERMISSIONS, "position": position, "color": 0,
-        "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None}, "hoist": False, "managed": False,
-        "mentionable": True, "icon": None, "unicode_emoji": None, "flags": 0,
+        "id": id, "name": name, "description": None, "permissions": ALL_PERMISSIONS,
+        "position": position, "color": 0,
+        "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
+        "hoist": False, "managed": False, "mentionable": True, "icon": None, "unicode_emoji": None,
+        "flags": 0,
     }  # fmt: skip
 
 
@@ -51,21 +55,24 @@ def roles() -> list[dict]:
 
 def guild() -> dict:
     return {
-        "id": cast.GUILD, "name": "the house", "icon": None, "splash": None, "discovery_splash": None, "banner": None,
-        "owner_id": cast.OWNER, "region": "deprecated", "afk_channel_id": None, "afk_timeout": 300, "features": [],
-        "verification_level": 1, "default_message_notifications": 1, "explicit_content_filter": 0, "mfa_level": 0,
-        "roles": roles(), "emojis": [], "stickers": [], "system_channel_id": None, "system_channel_flags": 0,
-        "rules_channel_id": None, "public_updates_channel_id": None, "preferred_locale": "en-US", "nsfw_level": 0,
-        "premium_tier": 0, "premium_subscription_count": 0, "premium_progress_bar_enabled": False, "description": None,
-        "vanity_url_code": None, "max_members": 500_000, "max_presences": None, "application_id": None,
+        "id": cast.GUILD, "name": "the house", "icon": None, "splash": None,
+        "discovery_splash": None, "banner": None, "owner_id": cast.OWNER, "region": "deprecated",
+        "afk_channel_id": None, "afk_timeout": 300, "features": [], "verification_level": 1,
+        "default_message_notifications": 1, "explicit_content_filter": 0, "mfa_level": 0,
+        "roles": roles(), "emojis": [], "stickers": [], "system_channel_id": None,
+        "system_channel_flags": 0, "rules_channel_id": None, "public_updates_channel_id": None,
+        "preferred_locale": "en-US", "nsfw_level": 0, "premium_tier": 0,
+        "premium_subscription_count": 0, "premium_progress_bar_enabled": False, "description": None,
+        "vanity_url_code": None, "max_members": 500_000, "max_presences": None,
+        "application_id": None,
     }  # fmt: skip
 
 
 def text_channel(id: str, name: str, position: int, last: str | None) -> dict:
     return {
-        "id": id, "type": 0, "guild_id": cast.GUILD, "name": name, "position": position, "topic": None, "nsfw": False,
-        "permission_overwrites": [], "parent_id": None, "rate_limit_per_user": 0, "last_message_id": last,
-        "last_pin_timestamp": None, "flags": 0,
+        "id": id, "type": 0, "guild_id": cast.GUILD, "name": name, "position": position,
+        "topic": None, "nsfw": False, "permission_overwrites": [], "parent_id": None,
+        "rate_limit_per_user": 0, "last_message_id": last, "last_pin_timestamp": None, "flags": 0,
     }  # fmt: skip
 
 
@@ -75,9 +82,11 @@ def dm(id: str, recipient: dict, last: str | None) -> dict:
 
 def application(owner: dict) -> dict:
     return {
-        "id": cast.BOT, "name": "plainmind", "icon": None, "description": "", "summary": "", "type": None, "bot_public": False,
-        "bot_require_code_grant": False, "verify_key": "0" * 64, "flags": APPLICATION_FLAGS, "owner": owner, "team": None,
-        "hook": True, "approximate_guild_count": 1, "interactions_endpoint_url": None, "redirect_uris": [], "tags": [],
+        "id": cast.BOT, "name": "plainmind", "icon": None, "description": "", "summary": "",
+        "type": None, "bot_public": False, "bot_require_code_grant": False, "verify_key": "0" * 64,
+        "flags": APPLICATION_FLAGS, "owner": owner, "team": None, "hook": True,
+        "approximate_guild_count": 1, "interactions_endpoint_url": None, "redirect_uris": [],
+        "tags": [],
     }  # fmt: skip
 
 
@@ -86,5 +95,6 @@ def attachment(
 ) -> dict:
     return {
         "id": id, "filename": filename, "size": size, "url": url, "proxy_url": url,
-        **({"content_type": content_type} if content_type else {}), **({"description": description} if description else {}),
+        **({"content_type": content_type} if content_type else {}),
+        **({"description": description} if description else {}),
     }  # fmt: skip

@@ -65,12 +65,15 @@ class World:
         if not channel.parent:
             return shapes.text_channel(channel.id, channel.name, channel.position, channel.last)
         shown = {
-            "id": channel.id, "type": channel.type, "guild_id": cast.GUILD, "parent_id": channel.parent.id, "owner_id": channel.owner,
-            "name": channel.name, "last_message_id": channel.last, "message_count": channel.sent, "total_message_sent": channel.sent,
-            "member_count": len(channel.members), "rate_limit_per_user": 0, "flags": 0,
+            "id": channel.id, "type": channel.type, "guild_id": cast.GUILD,
+            "parent_id": channel.parent.id, "owner_id": channel.owner, "name": channel.name,
+            "last_message_id": channel.last, "message_count": channel.sent,
+            "total_message_sent": channel.sent, "member_count": len(channel.members),
+            "rate_limit_per_user": 0, "flags": 0,
             "thread_metadata": {
-                "archived": channel.archived, "auto_archive_duration": 1440, "locked": channel.locked,
-                "archive_timestamp": written(channel.archived_at), "create_timestamp": written(channel.made),
+                "archived": channel.archived, "auto_archive_duration": 1440,
+                "locked": channel.locked, "archive_timestamp": written(channel.archived_at),
+                "create_timestamp": written(channel.made),
                 **({"invitable": True} if channel.type == PRIVATE_THREAD else {}),
             },
         }  # fmt: skip
@@ -88,18 +91,23 @@ class World:
 
     def show(self, message: Message, nested: bool = False) -> dict:
         shown = {
-            "id": message.id, "type": message.type, "channel_id": message.channel.id, "author": message.author,
-            "content": message.content, "timestamp": written(message.ms), "tts": False, "pinned": False,
+            "id": message.id, "type": message.type, "channel_id": message.channel.id,
+            "author": message.author, "content": message.content, "timestamp": written(message.ms),
+            "tts": False, "pinned": False,
             "edited_timestamp": None if message.edited is None else written(message.edited),
-            "mention_everyone": message.pinged["everyone"], "mention_roles": message.pinged["roles"],
+            "mention_everyone": message.pinged["everyone"],
+            "mention_roles": message.pinged["roles"],
             "mentions": [self.users[u] for u in message.pinged["users"]],
-            "attachments": message.attachments, "embeds": message.embeds, "components": [], "flags": message.flags,
-            **message.more,
+            "attachments": message.attachments, "embeds": message.embeds, "components": [],
+            "flags": message.flags, **message.more,
         }  # fmt: skip
         if message.reactions:
             shown["reactions"] = [
-                {"emoji": {"id": None, "name": e}, "count": 1, "me": True, "me_burst": False, "burst_colors": [],
-                 "count_details": {"normal": 1, "burst": 0}} for e in message.reactions
+                {
+                    "emoji": {"id": None, "name": e}, "count": 1, "me": True, "me_burst": False,
+                    "burst_colors": [], "count_details": {"normal": 1, "burst": 0},
+                }
+                for e in message.reactions
             ]  # fmt: skip
         if message.thread:
             shown["thread"] = self.show_channel(message.thread)
@@ -124,9 +132,11 @@ class World:
     # --- messages
 
     def post(
-        self, channel: Channel, author: dict, content: str, *, files: Iterable[File] = (), type: int = 0, reference: dict | None = None,
-        allowed: dict | None = None, id: str | None = None, ms: int | None = None, live: bool = True, more: dict | None = None,
-        nonce: str | int | None = None, enforce: bool = False, embeds: list | None = None, flags: int = 0, hidden: bool = False,
+        self, channel: Channel, author: dict, content: str, *, files: Iterable[File] = (),
+        type: int = 0, reference: dict | None = None, allowed: dict | None = None,
+        id: str | None = None, ms: int | None = None, live: bool = True, more: dict | None = None,
+        nonce: str | int | None = None, enforce: bool = False, embeds: list | None = None,
+        flags: int = 0, hidden: bool = False,
     ) -> Message:  # fmt: skip
         """A `hidden` one is in no channel and told to nobody: only who it was for could see it."""
         if live and channel.archived and not hidden:
@@ -138,8 +148,8 @@ class World:
         message = Message(
             id, channel, author, content, type, made(id) if ms is None else ms,
             mentions.pinged(content, allowed, self.users, {cast.ROLE}, replied),
-            reference=reference, more=more or {}, nonce=nonce, enforce_nonce=enforce, allowed_mentions=allowed,
-            embeds=embeds or [], flags=flags, live=live,
+            reference=reference, more=more or {}, nonce=nonce, enforce_nonce=enforce,
+            allowed_mentions=allowed, embeds=embeds or [], flags=flags, live=live,
         )  # fmt: skip
         message.attachments = [self.keep(channel, file) for file in files]
         if hidden:
@@ -190,8 +200,8 @@ class World:
     # --- threads
 
     def start_thread(
-        self, parent: Channel, owner: dict, name: str, *, message: Message | None = None, private: bool = False,
-        joined: bool = False, live: bool = True, ms: int | None = None,
+        self, parent: Channel, owner: dict, name: str, *, message: Message | None = None,
+        private: bool = False, joined: bool = False, live: bool = True, ms: int | None = None,
     ) -> Channel:  # fmt: skip
         at = now() if ms is None else ms
         id = (
@@ -254,7 +264,8 @@ class World:
 
     def join(self, thread: Channel) -> None:
         thread.members.add(cast.BOT)
+        member = {"member": shapes.member(self.users[cast.BOT]), "presence": None}
         self.tell("THREAD_MEMBERS_UPDATE", {
             "id": thread.id, "guild_id": cast.GUILD, "member_count": len(thread.members),
-            "added_members": [self.show_membership(thread) | {"member": shapes.member(self.users[cast.BOT]), "presence": None}],
+            "added_members": [self.show_membership(thread) | member],
         })  # fmt: skip

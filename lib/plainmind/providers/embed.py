@@ -37,7 +37,7 @@ def prepare(text: str, longest: int = LONGEST) -> str:
         head = clipped.rsplit(None, 1)[0] if clipped.split() else ""
         # a script without spaces has no word to cut at
         text = head if len(head) > longest // 2 else clipped
-    # a NUL ends a C string; a lone surrogate is no UTF-8
+    # a NUL ends a C string; a lone surrogate is not valid UTF-8
     text = text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
     return text if text.strip() else " "
 

@@ -51,7 +51,7 @@ def translate_reply(reply: Reply, request: dict[str, Any], on_text: OnText | Non
 
 
 def _taken_apart(reply: Reply, request: dict[str, Any]) -> Reply:
-    """Text that is no JSON of ours is an answer as it stands."""
+    """Text that is not such JSON is an answer as it stands."""
     value = _object(reply.text)
     if value is None:
         return reply

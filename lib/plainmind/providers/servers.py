@@ -41,7 +41,7 @@ def ollama_url(env: Environment) -> str:
     name = rest.partition("/")[0].rpartition("@")[2]
     if ":" not in name.rpartition("]")[2] and not mark:
         rest = f"{rest}:11434"
-    # what a server listens on everywhere is no address to call
+    # 0.0.0.0 is for listening everywhere, and cannot be called
     return f"{scheme or 'http'}://{rest.replace('0.0.0.0', '127.0.0.1', 1)}"
 
 

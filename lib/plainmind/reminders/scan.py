@@ -13,15 +13,16 @@ Owns that order. Refuses to know what is due (overdue), what goes out together a
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ..formats.reminder import reminder as grammar
 from ..formats.reminder.reminder import Reminder
-from ..ground import chance, clock, exchange, files, stream
+from ..ground import chance, clock, exchange, files
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Busy, Failure, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
 from . import file, last_scan
+from .delivery import ReminderDeliverer
 from .journal import DONE, FAILED, INTENT, SENT, DeliveryJournal, Occurrence, digest
 from .messages import Batch, Due, plan_batches
 from .overdue import count_skipped, earliest_due, find_overdue, single_occurrence
@@ -31,21 +32,6 @@ SENDING = 2.5  # of them until the last message must have an answer
 LOCKING = 0.5  # of them for whoever else changes the file
 HANDS_OFF = 5.0  # seconds after somebody saved the file
 TICK = 2 * clock.SECOND  # longer than that of any file system's clock
-
-
-class ReminderDeliverer(Protocol):
-    remembers: float
-
-    def send(
-        self,
-        text: str,
-        *,
-        nonce: str,
-        deadline: float,
-        doubt: bool = False,
-        begin: int = 0,
-        arrived: Callable[[int, int, str], None] | None = None,
-    ) -> list[str]: ...
 
 
 class ScanSetup(NamedTuple):
@@ -367,51 +353,3 @@ def _mark(path: str) -> str:
     if clock.system_now() - found.st_ctime_ns // 1_000_000 < TICK:
         return ""
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
-
-
-class StdoutDeliverer:
-    """Delivery to standard output, for pipes and for a look."""
-
-    remembers = 0.0
-
-    def send(
-        self,
-        text: str,
-        *,
-        nonce: str,
-        deadline: float,
-        doubt: bool = False,
-        begin: int = 0,
-        arrived: Callable[[int, int, str], None] | None = None,
-    ) -> list[str]:
-        stream.write(f"{text} (possibly repeated)\n" if doubt or begin else f"{text}\n")
-        stream.flush()
-        return []
-
-
-def find_other_host(host: str) -> str:
-    """Who fires, where it is not this machine: `host` is its name, or the first part of it."""
-    name = os.uname().nodename
-    here = name.lower()
-    return (
-        ""
-        if host.lower() in ("", here, here.partition(".")[0])
-        else f"host '{host}' fires, this is '{name}'"
-    )
-
-
-def hold_lock(home: Home):
-    """The lock of a scan, which nobody waits for."""
-    return files.lock(last_scan.lock_path(home), wait=0)
-
-
-def note_overrun(home: Home, what: str) -> None:
-    """Write down that a run took too long, in the maintenance log."""
-    path = home.path("raw", "maintenance-log", "remind-scan.jsonl")
-    files.make_folder(os.path.dirname(path))
-    files.append(
-        path,
-        stream.encode(
-            stream.json_line({"at": clock.to_text(clock.system_now()), "what": what}) + "\n"
-        ),
-    )

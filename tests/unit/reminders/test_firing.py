@@ -12,7 +12,7 @@ from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
 from plainmind.ground.paths import Home
-from plainmind.reminders import editing, messages, scan
+from plainmind.reminders import editing, guards, messages, scan
 from plainmind.reminders.journal import DeliveryJournal, Occurrence, make_key
 
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
@@ -897,7 +897,7 @@ def test_the_last_reminder_that_a_command_removes_is_not_missed(world, gone):
 def test_the_last_reminder_is_removed_also_when_a_scan_is_at_work(world):
     world.write(line("tea", "10:00", id="a"))
     world.scan()
-    with scan.hold_lock(world.home):
+    with guards.hold_lock(world.home):
         editing.remove(world.home, world.path, "a")
     assert world.lines() == []
 
@@ -931,18 +931,18 @@ def test_nothing_is_written_when_nothing_changed(world):
 
 
 def test_two_scans_exclude_each_other_at_once(world):
-    with scan.hold_lock(world.home):
+    with guards.hold_lock(world.home):
         start = clock.monotonic()
-        with pytest.raises(Busy), scan.hold_lock(world.home):
+        with pytest.raises(Busy), guards.hold_lock(world.home):
             pass
         assert clock.monotonic() - start < 1
 
 
 def test_which_host_fires(monkeypatch):
     monkeypatch.setattr(os, "uname", lambda: type("U", (), {"nodename": "Nas.example.org"}))
-    assert [scan.find_other_host(host) for host in ("", "nas", "NAS.example.org")] == ["", "", ""]
-    assert scan.find_other_host("laptop") == "host 'laptop' fires, this is 'Nas.example.org'"
-    assert scan.find_other_host("nas.example.com")
+    assert [guards.find_other_host(host) for host in ("", "nas", "NAS.example.org")] == ["", "", ""]
+    assert guards.find_other_host("laptop") == "host 'laptop' fires, this is 'Nas.example.org'"
+    assert guards.find_other_host("nas.example.com")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from .services import Services
 LOOKED_AT = 1000  # messages in which one of ours is looked for: others may have said much before it
 
 
-class Posting(NamedTuple):
+class PartDelivery(NamedTuple):
     """One part on its way: where it goes, by what it is known, and after which message it comes."""
 
     channel: int
@@ -57,7 +57,7 @@ class Outbox:
 
     async def _post_part(self, turn: PendingTurn, number: int, part: AnswerPart) -> int:
         after, reply_to = turn.posted.get(number - 1, turn.id), None if number else turn.id
-        one = Posting(turn.channel, part, f"{turn.id}-{number}", after, reply_to)
+        one = PartDelivery(turn.channel, part, f"{turn.id}-{number}", after, reply_to)
         in_doubt = turn.posting == number  # the relay died over it
         if not in_doubt:
             await self.writer.write(posting(turn.id, number))
@@ -70,7 +70,7 @@ class Outbox:
             bare = AnswerPart(text[-2000:], (), part.whole)
             return await self.post(one._replace(part=bare, nonce=f"{one.nonce}-t"))
 
-    async def post(self, one: Posting, in_doubt: bool = False) -> int:
+    async def post(self, one: PartDelivery, in_doubt: bool = False) -> int:
         """The id of the message this part has become. Once it is in doubt it is looked for
         first."""
         reference = (
@@ -99,7 +99,7 @@ class Outbox:
 
         return await self.services.requests.ask(send, f"a message to {one.channel}")
 
-    async def _find(self, one: Posting) -> int | None:
+    async def _find(self, one: PartDelivery) -> int | None:
         """The message that this part became, if it did, among those after another one."""
         me = self.client.user.id if self.client.user else 0
         async for message in self.client.get_partial_messageable(one.channel).history(
