@@ -72,7 +72,7 @@ load agent
   for context in nosurface ../x a/b/c 'A/b' 'a/b c'; do
     run --separate-stderr mem-recall --context "$context" pm2
     [ "$status" -eq 65 ] && [ -z "$output" ] || false
-    [[ "$stderr" == "mem-recall: "*"is no context; "* ]]
+    [[ "$stderr" == "mem-recall: "*"invalid context "* ]]
   done
   run mem-recall --not-window /etc/passwd pm2
   [ "$status" -eq 77 ]

@@ -251,7 +251,7 @@ class World(relaying.Relay):
 
     def events(self, context: str) -> list[Event]:
         home, found = Home(self.home), []
-        for name in home.windows(context):
+        for name in home.list_windows(context):
             opened = reader.read_window(home, f"logs/{context}/{name}")
             found += [opened.event(block) for block in opened.blocks()]
         return found

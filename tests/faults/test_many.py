@@ -75,7 +75,7 @@ def test_64_processes_append_20_events_each(home):
         assert [found[ref] for ref in mine] == [content(number, n) for n in range(EVENTS)]
         assert mine == sorted(mine, key=lambda ref: int(ref.rpartition(":")[2])), "out of order"
     assert list(verify.verify_windows(home, [])) == []
-    assert files.read(home.heads).count(b"\n") == PROCESSES * EVENTS
+    assert files.read(home.window_heads).count(b"\n") == PROCESSES * EVENTS
 
 
 def test_64_commands_at_once(home):
@@ -93,7 +93,7 @@ def test_64_commands_at_once(home):
         ref, said = command.stdout.read().decode().strip(), command.stderr.read().decode()
         assert (command.wait(60), said) == (0, "")
         assert reader.read_event(home, ref).content == content(number, 7)
-    assert home.windows(CONTEXT) == [f"{STAMP}.md"]
+    assert home.list_windows(CONTEXT) == [f"{STAMP}.md"]
     assert len(reader.read_window(home, WINDOW).blocks()) == PROCESSES
     assert list(verify.verify_windows(home, [])) == []
 
@@ -137,7 +137,9 @@ def test_windows_end_while_others_append(home):
             assert [reader.read_event(home, ref).content for ref in refs] == [
                 content(number, n) for n in range(EVENTS)
             ]
-    windows = [reader.read_window(home, f"logs/{CONTEXT}/{name}") for name in home.windows(CONTEXT)]
+    windows = [
+        reader.read_window(home, f"logs/{CONTEXT}/{name}") for name in home.list_windows(CONTEXT)
+    ]
     assert len(windows) in (32, 33), "32 were started, and one more if somebody appended before"
     assert sum(len(window.blocks()) for window in windows) == 12 * EVENTS
     modes = [os.stat(home.path(window.path)).st_mode & 0o777 for window in windows]

@@ -167,7 +167,7 @@ class World:
     def events(self) -> list[Event]:
         """What the turn logged."""
         found = []
-        for name in self.home.windows(writers.CONTEXT):
+        for name in self.home.list_windows(writers.CONTEXT):
             opened = reader.read_window(self.home, f"logs/{writers.CONTEXT}/{name}")
             found += [opened.event(block) for block in opened.blocks()]
         return [

@@ -77,7 +77,9 @@ def with_a_pin(home: Home) -> None:
 
 
 def contents(home: Home, context: str = CONTEXT) -> list[str]:
-    opened = [reader.read_window(home, f"logs/{context}/{name}") for name in home.windows(context)]
+    opened = [
+        reader.read_window(home, f"logs/{context}/{name}") for name in home.list_windows(context)
+    ]
     return [
         w.event(block).content for w in opened for block in w.blocks() if block.role != "system"
     ]
@@ -92,7 +94,7 @@ def sound(home: Home, torn: bool = False) -> None:
 
 def heard(home: Home) -> None:
     """The journal names the last event of every window: else the index would not know of it."""
-    data = files.read(home.heads) if os.path.exists(home.heads) else b""
+    data = files.read(home.window_heads) if os.path.exists(home.window_heads) else b""
     journal = {(head.window, head.digest) for head in window_heads.parse(data)}
     for path in reader.list_windows(home):
         for block in reader.read_window(home, path).blocks()[-1:]:
@@ -118,7 +120,7 @@ def appends(before: list[str], *new: str, torn: bool = False):
 
 def a_large_result(home: Home, printed: list[str], ended: bool) -> None:
     sound(home)
-    opened = [reader.read_event(home, f"{WINDOW}:3")] if home.windows(CONTEXT) else []
+    opened = [reader.read_event(home, f"{WINDOW}:3")] if home.list_windows(CONTEXT) else []
     assert len(contents(home)) == len(opened) == 1 or not ended
     for event in opened:
         assert files.read(home.path(event.meta["full"])) == LARGE, (
@@ -145,7 +147,7 @@ def many_lines(home: Home, printed: list[str], ended: bool) -> None:
 def a_new_window(home: Home, printed: list[str], ended: bool) -> None:
     sound(home)
     assert contents(home) == [draft.content for draft in BEFORE]
-    names = home.windows(CONTEXT)
+    names = home.list_windows(CONTEXT)
     assert len(names) <= (3 if ended else 2)
     assert [f"logs/{CONTEXT}/{name}" for name in names][-1:] == printed[-1:] or not printed
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..formats import reference
 from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
@@ -76,7 +75,7 @@ class Turn:
             log = self._builder.read_log(message)
             attempt = log.attempt or Attempt()
             if attempt.reply is not None:
-                self.log.settle(attempt.window)
+                self.log.acknowledge_again(attempt.window)
                 return attempt.reply
             if log.attempt:
                 window, line = log.window, attempt.line
@@ -198,8 +197,7 @@ class Turn:
             return "", 0
         now = self.means.now()
         results = self.log.append(self.context, [EventDraft(now, *event) for event in events], now)
-        last = reference.parse(results[-1].ref)
-        return last.path, last.line
+        return results[-1].path, results[-1].line
 
 
 class _NoAnswer(Exception):

@@ -35,7 +35,7 @@ def read(home: Home, context: str, message: UserMessage, budget: int) -> TurnLog
 
     A retry may have gone on in a later window than the one that has the message.
     """
-    paths = [f"logs/{context}/{name}" for name in home.windows(context)]
+    paths = [f"logs/{context}/{name}" for name in home.list_windows(context)]
     if not paths:
         return TurnLog()
     current = reader.read_window(home, paths[-1])

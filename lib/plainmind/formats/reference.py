@@ -24,7 +24,7 @@ def parse(text: str) -> Reference:
     match = _REF.match(text.strip())
     if not match or int(match[2]) < 1:
         raise BadData(
-            f"'{text}' is no reference",
+            f"'{text}' is not a reference",
             cure="write path:line, such as logs/discord-thread/123/20260130T142355Z.md:3",
         )
     line, end = int(match[2]), int(match[3] or match[2])

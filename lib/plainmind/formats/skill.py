@@ -46,7 +46,7 @@ class Skill(NamedTuple):
 
 
 class SkillFrontmatter(NamedTuple):
-    """What the YAML says under the three keys, as text (None for what is no text), and the line of every key."""
+    """What the YAML says under the three keys, as text (None for what is not text), and the line of every key."""
 
     values: dict[str, str | None]
     lines: dict[str, int]
@@ -84,7 +84,7 @@ def _check(data: bytes, path: str) -> dict[str, str]:
 
 
 def read_body(data: bytes) -> str:
-    """The text below the head of a file that has one."""
+    """The text below the frontmatter of a file that has one."""
     return _HEAD.sub("", data.decode("utf-8").replace("\r\n", "\n"), count=1)
 
 
@@ -100,19 +100,19 @@ def read_frontmatter(data: bytes, path: str) -> SkillFrontmatter:
         text = data.decode("utf-8").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadData("no UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
+        raise BadData("not valid UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
     match = _HEAD.match(text)
     if not match:
         raise BadData(
-            "no head",
+            "no frontmatter",
             place=f"{path}:1",
             cure="begin with a line ---, then name: and description:, then a line ---",
         )
     if len(match[1]) > MOST_HEAD:
         raise BadData(
-            f"a head of more than {MOST_HEAD // 1024} KB",
+            f"frontmatter of more than {MOST_HEAD // 1024} KB",
             place=f"{path}:1",
-            cure="move the text below the head",
+            cure="move the text below the frontmatter",
         )
     return _read(match[1], path)
 
@@ -124,21 +124,21 @@ def find_problems(found: SkillFrontmatter, path: str) -> Iterator[BadData]:
         return BadData(what, place=f"{path}:{found.lines.get(key, 1)}", cure=cure)
 
     for key, line in found.twice:
-        yield BadData(f"'{key}' comes twice", place=f"{path}:{line}", cure="remove one")
+        yield BadData(f"'{key}' appears twice", place=f"{path}:{line}", cure="remove one")
     for key in ("name", "description"):
         if key not in found.values:
-            yield wrong(key, f"no '{key}'", f"add {key}: to the head")
+            yield wrong(key, f"no '{key}'", f"add {key}: to the frontmatter")
         elif not (found.values[key] or "").strip():
             yield wrong(
                 key,
-                f"'{key}' is no text",
+                f"'{key}' is not text",
                 "give it one, in quotes if it is a number, a date or true",
             )
     name, folder = found.values.get("name") or "", path.split("/")[-2] if "/" in path else ""
     if name and (not _NAME.fullmatch(name) or len(name) > LONGEST_NAME):
         yield wrong(
             "name",
-            f"'{name[:80]}' is no name",
+            f"'{name[:80]}' is not a valid name",
             f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}",
         )
     elif name and name != folder:

@@ -24,13 +24,13 @@ def parse(text: str) -> Any:
         )
     except json.JSONDecodeError as error:
         raise BadData(
-            f"no JSON: {error.msg[:1].lower()}{error.msg[1:]}",
+            f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}",
             place=str(error.lineno),
-            cure="mend the line",
+            cure="fix the line",
         ) from None
     except ValueError as error:  # one of ours, or more digits than Python reads
         raise BadData(
-            f"JSON that would be lost: {str(error).partition(';')[0]}", cure="mend it"
+            f"JSON that would be lost: {str(error).partition(';')[0]}", cure="fix it"
         ) from None
     except RecursionError:
         raise BadData(f"nested deeper than {DEEPEST}", cure="keep it flat") from None
@@ -56,12 +56,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"'{next(key for key in keys if keys.count(key) > 1)}' comes twice")
+        raise ValueError(f"'{next(key for key in keys if keys.count(key) > 1)}' appears twice")
     return made
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _number(text: str) -> float:

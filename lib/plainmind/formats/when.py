@@ -48,13 +48,13 @@ def parse_day(text: str) -> Date:
             return Date.fromisoformat(text)
     except ValueError:
         pass
-    raise BadData(f"'{text}' is no day", cure="write it as 2026-03-29")
+    raise BadData(f"'{text}' is not a day", cure="write it as 2026-03-29")
 
 
 def parse_minute(text: str) -> Time:
     if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text, re.ASCII):
         return Time.fromisoformat(text)
-    raise BadData(f"'{text}' is no time of day", cure="write it as 09:30")
+    raise BadData(f"'{text}' is not a time of day", cure="write it as 09:30")
 
 
 def parse_end(text: str, now: int) -> int:
@@ -73,7 +73,7 @@ def parse(text: str, now: int) -> tuple[Date, Time]:
     hour = match and _clock(match[2], match[3], match[4])
     if not match or hour is None:
         raise BadData(
-            f"'{text}' is no moment",
+            f"'{text}' is not a time",
             cure="write it as 'tomorrow 09:00', 'friday 17:30', '18:00' or '2026-03-29 01:30'",
         )
     try:
@@ -94,7 +94,7 @@ def _next(name: str | None, hour: Time, now: int) -> tuple[Date, Time]:
     elif name[0].isdigit():
         return parse_day(name), hour
     else:
-        raise BadData(f"'{name}' is no day", cure="use today, tomorrow, a weekday or 2026-03-29")
+        raise BadData(f"'{name}' is not a day", cure="use today, tomorrow, a weekday or 2026-03-29")
     return next(d for d in days if to_instant(d, hour) > now), hour
 
 
@@ -118,7 +118,7 @@ def parse_span(text: str, now: int) -> tuple[Date, Time]:
             break
         spans[unit], at = int(count), match.end()
     if at < len(given) or not any(spans.values()):
-        raise BadData(f"'{text}' is no span of time", cure="write it as 2h, 45m, 1h30m, 3d or 1w")
+        raise BadData(f"'{text}' is not a duration", cure="write it as 2h, 45m, 1h30m, 3d or 1w")
     try:
         start = to_local(now) + timedelta(weeks=spans.get("w", 0), days=spans.get("d", 0))
         moment = to_instant(start.date(), start.time()) if spans.get("w") or spans.get("d") else now

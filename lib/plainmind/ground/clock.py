@@ -76,7 +76,7 @@ def parse(value: str) -> int:
     except (ValueError, TypeError):
         moment = None
     if moment is None or not value[:4].isdigit() or "W" in value or not value.isascii():
-        raise BadData(f"'{value}' is no time", cure="write it as 2026-01-30T14:23:55Z")
+        raise BadData(f"'{value}' is not a time", cure="write it as 2026-01-30T14:23:55Z")
     if moment.tzinfo is None:
         if len(value) > 10:
             raise BadData(

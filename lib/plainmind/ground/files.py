@@ -217,7 +217,7 @@ def finish_creating(path: str) -> None:
 def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
     """Put `data` in the place of `path`: a reader sees all of the old file or all of the new.
 
-    What is no file (a pipe, /dev/stdout) keeps its place, and is written to.
+    What is not a file (a pipe, /dev/stdout) keeps its place, and is written to.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as file:
@@ -285,14 +285,15 @@ def truncate_text(data: bytes, most: int) -> bytes:
     return data[:end]
 
 
-def count_lines(path: str, end: int) -> int:
-    """Line ends in the first `end` bytes."""
-    lines, left = 0, end
+def read_tail(path: str, size: int, length: int) -> tuple[int, bytes]:
+    """Line ends in the first `size` bytes, and the last `length` of those; read in pieces."""
+    lines, kept, left = 0, b"", size
     with open(path, "rb", buffering=0) as file:
-        while left > 0 and (chunk := file.read(min(left, 1 << 20))):
-            lines += chunk.count(b"\n")
-            left -= len(chunk)
-    return lines
+        while left > 0 and (piece := file.read(min(left, 1 << 20))):
+            lines += piece.count(b"\n")
+            left -= len(piece)
+            kept = (kept + piece)[-length:]
+    return lines, kept
 
 
 def to_failure(error: OSError) -> Failure:

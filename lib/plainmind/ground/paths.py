@@ -18,6 +18,14 @@ class Home:
 
     def __init__(self, root: str):
         self.root = os.path.abspath(os.path.expanduser(root))
+        self.lock = self.path(".lock")
+        self.logs = self.path("logs")
+        self.pins = self.path("pins", "pins.md")
+        self.index = self.path("index")
+        self.vectors = self.path("vectors")
+        self.workspace = self.path("workspace")
+        #: the journal of the last digest of every window (formats.log.window_heads)
+        self.window_heads = self.path("raw", "maintenance-log", "window-heads.jsonl")
 
     def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
@@ -27,35 +35,6 @@ class Home:
         from shlex import quote
 
         return quote(self.path(*parts))
-
-    @property
-    def lock(self) -> str:
-        return self.path(".lock")
-
-    @property
-    def logs(self) -> str:
-        return self.path("logs")
-
-    @property
-    def heads(self) -> str:
-        """The journal of the last digest of every window (formats.log.window_heads)."""
-        return self.path("raw", "maintenance-log", "window-heads.jsonl")
-
-    @property
-    def pins(self) -> str:
-        return self.path("pins", "pins.md")
-
-    @property
-    def index(self) -> str:
-        return self.path("index")
-
-    @property
-    def vectors(self) -> str:
-        return self.path("vectors")
-
-    @property
-    def workspace(self) -> str:
-        return self.path("workspace")
 
     def relative(self, path: str) -> str:
         """`path`, absolute or relative to the home, as the part below the home.
@@ -76,12 +55,19 @@ class Home:
             raise NotPermitted(f"'{path}' is outside the home", cure="give a path below MIND_HOME")
         return part
 
-    def outside_logs(self, path: str) -> str:
-        """The absolute path of a file a command is told to write; NotPermitted in the logs, which only appends may touch."""
+    def check_outside_logs(self, path: str) -> str:
+        """The absolute path of a file that a command is told to write.
+
+        NotPermitted in the logs, which only appends may touch.
+        """
         full = os.path.realpath(path)
         if full.startswith(os.path.realpath(self.logs) + os.sep):
             raise NotPermitted(f"'{path}' is among the logs", cure="write it elsewhere")
         return full
+
+    def check_folder(self, context: str) -> None:
+        """BadData for an invalid context, NotPermitted when a link leads its folder outside."""
+        self.relative(f"logs/{check_context(context)}/window.md")
 
     def _moved(self, part: str) -> bool:
         """A first-level folder of the home may itself be a link (logs on another disk); below it, no."""
@@ -89,18 +75,18 @@ class Home:
         base = os.path.realpath(self.path(first))
         return os.path.realpath(self.path(part)).startswith(base + os.sep) if rest else False
 
-    def windows(self, context: str) -> list[str]:
-        """Names of a context's windows, oldest first. The current window is the last one."""
+    def list_windows(self, context: str) -> list[str]:
+        """Names of a context's windows, oldest first. The last one is the current window."""
         try:
             names = os.listdir(os.path.join(self.logs, context))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        # a note, or a copy made by a file synchroniser, is no window and never becomes the current one
+        # a note, or a copy made by a file synchroniser, never becomes the current window
         return sorted((n for n in names if _WINDOW.match(n)), key=window_sort_key)
 
     def current_window(self, context: str) -> str | None:
         """Path of the current window relative to the home, None when there is none."""
-        names = self.windows(context)
+        names = self.list_windows(context)
         return f"logs/{context}/{names[-1]}" if names else None
 
 
@@ -111,10 +97,11 @@ def window_sort_key(name: str) -> tuple[str, int]:
 
 
 def check_context(name: str) -> str:
-    """`surface/context_id` as given, or BadData."""
+    """`surface/context_id` as it came, or BadData."""
     if not _CONTEXT.match(name):
         raise BadData(
-            f"'{name}' is no context",
-            cure="use SURFACE/ID such as discord-thread/123: small letters, digits, '-' and '_', at most 64",
+            f"invalid context '{name}'",
+            cure="use SURFACE/ID such as discord-thread/123: lower-case letters, digits, '-' and '_',"
+            " at most 64",
         )
     return name

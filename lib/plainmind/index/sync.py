@@ -52,7 +52,7 @@ def catch_up(store: Store) -> Changes:
         return reconcile(store)
     if seen["size"] == now["size"] and not _pins_changed(store):
         return Changes(0, 0)
-    data = files.read(store.home.heads, seen["size"]) if now["inode"] else b""
+    data = files.read(store.home.window_heads, seen["size"]) if now["inode"] else b""
     whole = data[: data.rfind(b"\n") + 1]
     size = seen["size"] + len(whole)
     position = {**now, "size": size, "tail": _journal_tail(store.home, size)}
@@ -271,7 +271,7 @@ def _forget(store: Store, path: str) -> bool:
 
 def _journal_position(home: Home) -> dict:
     try:
-        stat = os.stat(home.heads)
+        stat = os.stat(home.window_heads)
     except FileNotFoundError:
         return {"inode": 0, "size": 0, "boot": clock.boot_id(), "tail": ""}
     tail = _journal_tail(home, stat.st_size)
@@ -284,7 +284,7 @@ def _journal_tail(home: Home, size: int) -> str:
         return ""
     start = max(0, size - 256)
     try:
-        return files.read(home.heads, start, size - start).decode("utf-8", "replace")
+        return files.read(home.window_heads, start, size - start).decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
 

@@ -86,7 +86,7 @@ def keep_trace(home: Home, path: str, record: dict) -> None:
     """Write a recall's trace to a file."""
     from ..truth.pages import maintenance
 
-    full = home.outside_logs(path)
+    full = home.check_outside_logs(path)
     files.replace(full, stream.encode(stream.json_line(record) + "\n"))
     maintenance.record_trace(home, full)
 

@@ -76,7 +76,7 @@ def test_the_worst_of_many(run):
 @pytest.mark.parametrize("arguments, said", [
     (["--nonsense"], "mem-try: no such option '--nonsense'; see 'mem-try --help'\n"),
     (["--now"], "mem-try: option '--now' requires an argument; see 'mem-try --help'\n"),
-    (["--now", "yesterday"], "mem-try: --now: 'yesterday' is no time; write it as 2026-01-30T14:23:55Z\n"),
+    (["--now", "yesterday"], "mem-try: --now: 'yesterday' is not a time; write it as 2026-01-30T14:23:55Z\n"),
     (["--color", "sometimes"], "mem-try: invalid value for '--color': 'sometimes' is not one of 'auto', 'always', 'never'; see 'mem-try --help'\n"),
 ])  # fmt: skip
 def test_wrong_use(run, arguments, said):
@@ -87,7 +87,7 @@ def test_a_variable_that_is_no_time(run):
     assert run("pass", MIND_NOW="soon") == (
         2,
         "",
-        "mem-try: MIND_NOW: 'soon' is no time; write it as 2026-01-30T14:23:55Z\n",
+        "mem-try: MIND_NOW: 'soon' is not a time; write it as 2026-01-30T14:23:55Z\n",
     )
 
 

@@ -73,27 +73,27 @@ def test_right_values(row, field, value):
 
 
 @pytest.mark.parametrize("row, problem", [
-    ("date:", "2 date: 'date' is empty; write it as 2026-05-08"), ("date: ''", "2 date: 'date' is empty"), ("date: 2026-02-30", "2 date: '2026-02-30' is no ISO 8601 date; write it"),
-    ("date: 8 May 2026", "2 date: '8 May 2026' is no ISO 8601 date; mem-lint --fix makes it 2026-05-08"), ("date: 03/04/2026", "2 date: '03/04/2026' is no ISO 8601 date; write"),
-    ("date: soon", "2 date: 'soon' is no"), ("date: 20260508", "2 date: '20260508' is no ISO 8601 date; mem-lint --fix makes it 2026-05-08"), ("date: [2026-05-08]", "2 date: 'date' is no text"),
-    ("date: {on: 2026-05-08}", "2 date: 'date' is no text"),
+    ("date:", "2 date: 'date' is empty; write it as 2026-05-08"), ("date: ''", "2 date: 'date' is empty"), ("date: 2026-02-30", "2 date: '2026-02-30' is not an ISO 8601 date; write it"),
+    ("date: 8 May 2026", "2 date: '8 May 2026' is not an ISO 8601 date; mem-lint --fix makes it 2026-05-08"), ("date: 03/04/2026", "2 date: '03/04/2026' is not an ISO 8601 date; write"),
+    ("date: soon", "2 date: 'soon' is no"), ("date: 20260508", "2 date: '20260508' is not an ISO 8601 date; mem-lint --fix makes it 2026-05-08"), ("date: [2026-05-08]", "2 date: 'date' is not text"),
+    ("date: {on: 2026-05-08}", "2 date: 'date' is not text"),
     ("type: User", "3 type: unknown type 'User'; mem-lint --fix makes it user"), ("type: decision", "3 type: unknown type 'decision'; mem-lint --fix makes it project"),
-    ("type: thing", "3 type: unknown type 'thing'; use one of user, project, agent-feedback, reference, compaction"), ("type:", "3 type: unknown type ''"), ("type: [user]", "3 type: 'type' is no text"),
+    ("type: thing", "3 type: unknown type 'thing'; use one of user, project, agent-feedback, reference, compaction"), ("type:", "3 type: unknown type ''"), ("type: [user]", "3 type: 'type' is not text"),
     ("tier: l1", "4 tier: unknown tier 'l1'; mem-lint --fix makes it L1"), ("tier: 3", "4 tier: unknown tier '3'; mem-lint --fix makes it L2"), ("tier: L3", "4 tier: unknown tier 'L3'"), ("tier: ~", "4 tier: unknown tier"),
-    ("tags: auth", "5 tags: 'tags' is no list; write tags: [one, two]"), ("tags: {a: b}", "5 tags: 'tags' is no list"), ("tags: ['']", "5 tags: a tag that is no text"), ("tags: [~]", "5 tags: a tag that is no text"),
-    ("tags: [[a]]", "5 tags: a tag that is no text"), ("tags:\n- a\n-", "7 tags: a tag that is no text"), ("tags: [user]", "5 tags: the tag 'user' says a type or a tier"),
+    ("tags: auth", "5 tags: 'tags' is not a list; write tags: [one, two]"), ("tags: {a: b}", "5 tags: 'tags' is not a list"), ("tags: ['']", "5 tags: a tag that is not text"), ("tags: [~]", "5 tags: a tag that is not text"),
+    ("tags: [[a]]", "5 tags: a tag that is not text"), ("tags:\n- a\n-", "7 tags: a tag that is not text"), ("tags: [user]", "5 tags: the tag 'user' says a type or a tier"),
     ("tags:\n- ok\n- 'type:user'", "7 tags: the tag 'type:user' says"), ("tags: [tier/L1]", "5 tags: the tag 'tier/L1' says"), ("tags: ['#l2']", "5 tags: the tag '#l2' says"), ("tags: [Agent-Feedback]", "5 tags: the tag 'Agent-Feedback' says"),
-    ("triples: [a]", "5 triples: no [subject, predicate, object]"), ("triples: a owns b", "5 triples: 'triples' is no list"), ("triples: [[a, owns]]", "5 triples: no [subject"),
+    ("triples: [a]", "5 triples: no [subject, predicate, object]"), ("triples: a owns b", "5 triples: 'triples' is not a list"), ("triples: [[a, owns]]", "5 triples: no [subject"),
     ("triples: [[a, owns, b, c]]", "5 triples: no [subject"), ("triples: [[a, '', b]]", "5 triples: no [subject"), ("triples: [[a, ~, b]]", "5 triples: no [subject"), ("triples: [[a, [b], c]]", "5 triples: no [subject"),
     ("triples:\n- [a, owns, b]\n- {s: a}", "7 triples: no [subject"), ("triples: [[a, '--', b]]", "5 triples: the predicate '--' has no letter"),
     ("triples: [[a, is, b]]", "5 predicate: 'is' says nothing by itself"), ("triples: [[a, Has A, b]]", "5 predicate: 'Has A' says nothing"), ("triples: [[a, related to, b]]", "5 predicate: 'related to' has no direction"),
     ("triples: [[a, usesModel, b]]", "5 predicate: 'usesModel' is not in snake_case; mem-lint --fix makes it uses_model"), ("triples: [[a b, owns, c]]", "5 entity: 'a b' has spaces; mem-lint --fix makes it a-b"),
-    ("source: [a]", "5 source: 'source' is no text"), ("image: {a: b}", "5 image: 'image' is no text"),
-    ("sources: logs/a/b/x.md:3", "5 sources: 'sources' is no list"), ("sources: [logs/a/b/x.md:3]", "5 sources: no reference with its digest"),
+    ("source: [a]", "5 source: 'source' is not text"), ("image: {a: b}", "5 image: 'image' is not text"),
+    ("sources: logs/a/b/x.md:3", "5 sources: 'sources' is not a list"), ("sources: [logs/a/b/x.md:3]", "5 sources: no reference with its digest"),
     ("sources:\n- logs/a/b/x.md:3 sha256:0123456789ab\n- logs/a/b/x.md sha256:0123456789ab", "7 sources: no reference"), ("sources: [logs/a/b/x.md:3 sha256:xyz]", "5 sources: no reference"), ("sources: [~]", "5 sources: no ref"),
-    ("supersedes: {a: b}", "5 supersedes: 'supersedes' is no name of a page"), ("supersedes: ''", "5 supersedes: 'supersedes' is no name"),
-    ("valid_from: soon", "5 validity: 'soon' is no ISO 8601 date"), ("valid_to: [1]", "5 valid_to: 'valid_to' is no text"), ("valid_from: 2026-02-02\nvalid_to: 2026-02-01", "6 validity: it ends before it begins"),
-    ("x: 1\nx: 2", "6 twice: 'x' comes twice; remove one"), ("type: user\ntype: user", "4 twice: 'type' comes twice"),
+    ("supersedes: {a: b}", "5 supersedes: 'supersedes' is not the name of a page"), ("supersedes: ''", "5 supersedes: 'supersedes' is not the name of a page"),
+    ("valid_from: soon", "5 validity: 'soon' is not an ISO 8601 date"), ("valid_to: [1]", "5 valid_to: 'valid_to' is not text"), ("valid_from: 2026-02-02\nvalid_to: 2026-02-01", "6 validity: it ends before it begins"),
+    ("x: 1\nx: 2", "6 twice: 'x' appears twice; remove one"), ("type: user\ntype: user", "4 twice: 'type' appears twice"),
 ])  # fmt: skip
 def test_wrong_values(row, problem):
     found = said(read(*replaced(row)))
@@ -107,7 +107,7 @@ def test_every_type_in_every_tier(kind, tier):
 
 
 @pytest.mark.parametrize("missing, problem", [
-    ("date", "1 date: no 'date'; add date: to the head"), ("type", "1 type: no 'type'; add type: to the head"), ("tier", "1 tier: no 'tier'; mem-lint --fix adds L2"),
+    ("date", "1 date: no 'date'; add date: to the frontmatter"), ("type", "1 type: no 'type'; add type: to the frontmatter"), ("tier", "1 tier: no 'tier'; mem-lint --fix adds L2"),
 ])  # fmt: skip
 def test_what_must_be_there(missing, problem):
     found = read(*(row for row in HEAD if not row.startswith(missing)))
@@ -144,16 +144,16 @@ def test_keys_that_are_nobody_s_business():
 
 
 @pytest.mark.parametrize("data, problem", [
-    (b"", "1 head: no head; begin with a line ---"), (b"# Tea\n", "1 head: no head"), (b"\n---\ndate: 2026-01-30\n---\n", "1 head: no head"), (b"----\na: b\n----\n", "1 head: a head that does not end"),
-    (b"---\ndate: 2026-01-30\n", "1 head: a head that does not end; close it with a line ---"), (b"--- x\n---\n", "1 head: a head that does not end"),
-    (b"---\na: 'open\n---\n", "3 yaml: no YAML: found unexpected end of stream"), (b"---\n\tdate: x\n---\n", "2 yaml: no YAML: found character"), (b"---\na: b: c\n---\n", "2 yaml: no YAML: mapping values"),
-    (b"---\na: @x\n---\n", "2 yaml: no YAML: found character"), (b"---\n- a\n- b\n---\n", "2 yaml: the head is no list of 'key: value'"), (b"---\nwords\n---\n", "2 yaml: the head is no list"),
-    (b"---\na: 1\nb: \x07\n---\n", "3 yaml: no YAML: control characters are not allowed"), (b"---\na: 1\nb: *x\n---\n", "3 yaml: no YAML: found undefined alias"),
-    (b"---\na: 1\nb: \xff\n---\n", "3 text: no UTF-8; save it as UTF-8"), (b"\xff\xfe-\0-\0-\0\n\0", "1 text: no UTF-8"),
+    (b"", "1 head: no frontmatter; begin with a line ---"), (b"# Tea\n", "1 head: no frontmatter"), (b"\n---\ndate: 2026-01-30\n---\n", "1 head: no frontmatter"), (b"----\na: b\n----\n", "1 head: frontmatter that does not end"),
+    (b"---\ndate: 2026-01-30\n", "1 head: frontmatter that does not end; close it with a line ---"), (b"--- x\n---\n", "1 head: frontmatter that does not end"),
+    (b"---\na: 'open\n---\n", "3 yaml: not valid YAML: found unexpected end of stream"), (b"---\n\tdate: x\n---\n", "2 yaml: not valid YAML: found character"), (b"---\na: b: c\n---\n", "2 yaml: not valid YAML: mapping values"),
+    (b"---\na: @x\n---\n", "2 yaml: not valid YAML: found character"), (b"---\n- a\n- b\n---\n", "2 yaml: the head is not a list of 'key: value'"), (b"---\nwords\n---\n", "2 yaml: the head is not a list"),
+    (b"---\na: 1\nb: \x07\n---\n", "3 yaml: not valid YAML: control characters are not allowed"), (b"---\na: 1\nb: *x\n---\n", "3 yaml: not valid YAML: found undefined alias"),
+    (b"---\na: 1\nb: \xff\n---\n", "3 text: not valid UTF-8; save it as UTF-8"), (b"\xff\xfe-\0-\0-\0\n\0", "1 text: not valid UTF-8"),
     (b"---\na: 1\nb: !!python/object/apply:os.system [id]\n---\n", "3 yaml: the tag 'tag:yaml.org,2002:python/object/apply:os.system'; remove it"),
     (b"---\na: 1\nb: [!ruby/object:Gem x]\n---\n", "3 yaml: the tag '!ruby/object:Gem'"), (b"---\na: 1\n? !mine b\n: c\n---\n", "3 yaml: the tag '!mine'"),
-    (b"---\na: 1\nb: &b [*b]\n---\n", "3 yaml: an alias that stands for itself"), (b"---\na: 1\nb: " + b"[" * 20 + b"\n---\n", "3 yaml: a head nested too deep"),
-    (b"---\na: 1\nb: " + b"x" * page.MOST_HEAD + b"\n---\n", "1 yaml: a head of more than 256 KB"), (b"---\na: 1\xc2\x85b: *x\n---\n", "2 yaml: no YAML"), (b"---\na: 1\xe2\x80\xa8\nb: *x\n---\n", "3 yaml: no YAML"),
+    (b"---\na: 1\nb: &b [*b]\n---\n", "3 yaml: an alias that stands for itself"), (b"---\na: 1\nb: " + b"[" * 20 + b"\n---\n", "3 yaml: frontmatter nested too deep"),
+    (b"---\na: 1\nb: " + b"x" * page.MOST_HEAD + b"\n---\n", "1 yaml: frontmatter of more than 256 KB"), (b"---\na: 1\xc2\x85b: *x\n---\n", "2 yaml: not valid YAML"), (b"---\na: 1\xe2\x80\xa8\nb: *x\n---\n", "3 yaml: not valid YAML"),
 ], ids=lambda value: ascii(value)[:40])  # fmt: skip
 def test_heads_that_are_none(data, problem):
     found = page.parse(data, PATH)
@@ -174,7 +174,7 @@ def test_bombs_of_aliases_are_refused_at_once(rows):
 def test_a_head_of_many_entries_is_read_or_refused_in_time():
     begun = time.process_time()
     assert (
-        ": a head of more than 10,000 values"
+        ": frontmatter of more than 10,000 values"
         in said(read(*HEAD, f"x: [{','.join('1' * 100_000)}]"))[0]
     )
     assert time.process_time() - begun < 3
@@ -234,7 +234,7 @@ def test_names_that_are_names(name):
     ids=ascii,
 )
 def test_names_that_are_none(name):
-    with pytest.raises(BadData, match="is no name of a page; use a-z"):
+    with pytest.raises(BadData, match="is not a valid page name; use a-z"):
         page.check_name(name)
 
 

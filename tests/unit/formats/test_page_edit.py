@@ -209,9 +209,9 @@ def test_a_body_gets_the_ends_of_lines_of_its_page():
 
 
 @pytest.mark.parametrize("data, fields, said", [
-    (b"Green.\n", {}, "no head"), (b"---\ndate: x\n", {}, "no head"), (b"---\na: 'b\n---\n", {"tier": "L1"}, "no YAML"), (b"\xff", {}, "no UTF-8"), (b"---\n{a: b}\n---\n", {"tier": "L1"}, "in place; write one"), (b"---\n{a: b, c: d}\n---\n", {"a": None}, "in place; write one"),
+    (b"Green.\n", {}, "no frontmatter"), (b"---\ndate: x\n", {}, "no frontmatter"), (b"---\na: 'b\n---\n", {"tier": "L1"}, "not valid YAML"), (b"\xff", {}, "not valid UTF-8"), (b"---\n{a: b}\n---\n", {"tier": "L1"}, "in place; write one"), (b"---\n{a: b, c: d}\n---\n", {"a": None}, "in place; write one"),
     (b"---\n  a: b\n---\n", {"tier": "L1"}, "in place; write one"), (b"---\n? tags\n: [a]\n---\n", {"tags": ["b"]}, "in place; write one"), (b"---\ntags: &t [a]\nx: *t\n---\n", {"tags": None}, "in place; write one"), (b"---\nx: &k tags\n*k : [a]\n---\n", {"tags": ["b"]}, "in place; write one"),
-    (b"---\na: 1\na: 2\n---\n", {"a": "3"}, "comes twice"),
+    (b"---\na: 1\na: 2\n---\n", {"a": "3"}, "appears twice"),
 ])  # fmt: skip
 def test_heads_whose_fields_cannot_be_changed(data, fields, said):
     with pytest.raises(BadData) as caught:
@@ -378,7 +378,7 @@ def test_whatever_the_bytes(data):
 @pytest.mark.parametrize("aliases", [True, False])
 def test_a_head_of_too_many_keys_is_refused_before_it_is_built(aliases, monkeypatch):
     monkeypatch.setattr("yaml.compose", None)
-    with pytest.raises(BadData, match="a head of more than 10,000 values") as caught:
+    with pytest.raises(BadData, match="frontmatter of more than 10,000 values") as caught:
         yaml_nodes.read_entries("a: 1\n" * 48_000, "p", 2, aliases=aliases)
     assert caught.value.place == "p:5001"
 

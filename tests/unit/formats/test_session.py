@@ -79,25 +79,25 @@ def test_what_may_be_missing_or_null():
     ({"agentName": "frontend"}, "agentName: 'frontend' is not the path's 'backend'"),
     ({"agentName": 7}, "agentName: 7 is not the path's 'backend'"),
     ({"sessionId": None}, "sessionId: null is not the path's 'session-1770451234'"),
-    ({"status": "done"}, "status: 'done' is no status; use one of pending, in_progress, completed, failed, blocked"),
-    ({"status": ["completed"]}, 'status: ["completed"] is no status'),
-    ({"startTime": "yesterday"}, "startTime: 'yesterday' is no time"),
+    ({"status": "done"}, "status: 'done' is not a status; use one of pending, in_progress, completed, failed, blocked"),
+    ({"status": ["completed"]}, 'status: ["completed"] is not a status'),
+    ({"startTime": "yesterday"}, "startTime: 'yesterday' is not a time"),
     ({"endTime": "2026-02-07T22:00:00"}, "endTime: '2026-02-07T22:00:00' names no zone"),
-    ({"endTime": 1770451234}, "endTime: 1770451234 is no time"),
+    ({"endTime": 1770451234}, "endTime: 1770451234 is not a time"),
     ({"targetRepo": 7}, "targetRepo: 7 is not a text"),
     ({"phase": ["one"]}, 'phase: ["one"] is not a text'),
     ({"artifacts": ["one"]}, 'artifacts: ["one"] is not an object'),
     ({"completedTasks": {}}, "completedTasks: {} is not a list"),
-    ({"completedTasks": ["one"]}, "completedTasks[0]: 'one' is no object"),
+    ({"completedTasks": ["one"]}, "completedTasks[0]: 'one' is not an object"),
     ({"completedTasks": [{"status": "completed"}]}, "completedTasks[0].description: null is not a text"),
-    ({"completedTasks": [{"description": "x", "status": "done"}]}, "completedTasks[0].status: 'done' is no status"),
+    ({"completedTasks": [{"description": "x", "status": "done"}]}, "completedTasks[0].status: 'done' is not a status"),
     ({"completedTasks": [{"description": "x", "file": 7, "status": "failed"}]}, "completedTasks[0].file: 7 is not a text"),
     ({"nextSteps": 7}, "nextSteps: 7 is not a list"),
-    ({"nextSteps": [{"agent": "frontend", "action": "x"}, {"agent": "../x", "action": "x"}]}, "nextSteps[1].agent: '../x' is no agent"),
+    ({"nextSteps": [{"agent": "frontend", "action": "x"}, {"agent": "../x", "action": "x"}]}, "nextSteps[1].agent: invalid agent '../x'"),
     ({"nextSteps": [{"agent": None, "action": "x"}]}, "nextSteps[0].agent: null is not a text"),
     ({"nextSteps": [{"agent": "a", "action": " "}]}, "nextSteps[0].action: ' ' says nothing"),
     ({"nextSteps": [{"agent": "a", "action": "x", "priority": 1}]}, "nextSteps[0].priority: 1 is not a text"),
-    ({"nextSteps": [{"agent": "a", "action": "x", "addedTime": 1}]}, "nextSteps[0].addedTime: 1 is no time"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "addedTime": 1}]}, "nextSteps[0].addedTime: 1 is not a time"),
     ({"nextSteps": [{"agent": "a", "action": "x", "dependencies": "b"}]}, "nextSteps[0].dependencies: 'b' is not a list"),
     ({"nextSteps": [{"agent": "a", "action": "x", "dependencies": ["b", 1]}]}, "nextSteps[0].dependencies[1]: 1 is not a text"),
     ({"phase": {"x" * 100: 1}}, 'phase: {"' + "x" * 57 + "… is not a text"),
@@ -109,14 +109,14 @@ def test_what_is_wrong_is_named(change, said):
 
 
 @pytest.mark.parametrize("data, said", [
-    (b"", f"{PATH}:1: no JSON: expecting value"),
-    (b'{\n  "agentName": "backend",\n}', f"{PATH}:3: no JSON: expecting property name"),
-    (b'{"agentName": "backend"', f"{PATH}:1: no JSON: expecting ',' delimiter"),
-    (b'{\n"a": "\xff"}', f"{PATH}:2: no UTF-8"),
-    (b"[]", f"{PATH}: no JSON object"),
-    (b'{"a": 1, "b": 2, "a": 3}', f"{PATH}: JSON that would be lost: 'a' comes twice"),
-    (b'{"a": {"b": 1, "b": 1}}', f"{PATH}: JSON that would be lost: 'b' comes twice"),
-    (b'{"a": NaN}', f"{PATH}: JSON that would be lost: NaN is no number"),
+    (b"", f"{PATH}:1: not valid JSON: expecting value"),
+    (b'{\n  "agentName": "backend",\n}', f"{PATH}:3: not valid JSON: expecting property name"),
+    (b'{"agentName": "backend"', f"{PATH}:1: not valid JSON: expecting ',' delimiter"),
+    (b'{\n"a": "\xff"}', f"{PATH}:2: not valid UTF-8"),
+    (b"[]", f"{PATH}: not a JSON object"),
+    (b'{"a": 1, "b": 2, "a": 3}', f"{PATH}: JSON that would be lost: 'a' appears twice"),
+    (b'{"a": {"b": 1, "b": 1}}', f"{PATH}: JSON that would be lost: 'b' appears twice"),
+    (b'{"a": NaN}', f"{PATH}: JSON that would be lost: NaN is not a number"),
     (b'{"a": 1e999}', f"{PATH}: JSON that would be lost: 1e999 is too large"),
     (b'{"a": ' + b"9" * 5000 + b"}", f"{PATH}: JSON that would be lost: Exceeds the limit"),
     (b'{"a": ' + b"[" * 70 + b"]" * 70 + b"}", f"{PATH}: nested deeper than 64"),
@@ -276,7 +276,7 @@ def test_sessions(name):
     "session-١", "session-1770451234.json", "1770451234", "session-1e9", "session-9999999999999", "/etc", ".", "..",
 ])  # fmt: skip
 def test_no_sessions(name):
-    with pytest.raises(BadData, match="is no session"):
+    with pytest.raises(BadData, match="invalid session"):
         session.check_session(name)
 
 
@@ -291,6 +291,6 @@ def test_agents(name):
     "", ".", "..", "../x", "a/b", "a\\b", "a b", "A", "-a", "_a", ".lock", "a.json", "a\n", "a\0", "é", "a" * 65, "--help", "x-completed", "x-y-failed",
 ])  # fmt: skip
 def test_no_agents(name):
-    with pytest.raises(BadData, match="is no agent"):
+    with pytest.raises(BadData, match="invalid agent"):
         session.check_agent(name)
     assert session.agent_of(f"{name}.json") is None

@@ -122,7 +122,7 @@ def test_names_that_are_names(name, folder):
 def test_names_that_are_none(name):
     escaped = name.replace("\n", "\\n")
     said = refused(file("license: MIT", f'name: "{escaped}"', "description: D"))
-    assert said.startswith("3: '") and "is no name; use a-z" in said
+    assert said.startswith("3: '") and "is not a valid name; use a-z" in said
 
 
 @pytest.mark.parametrize(
@@ -134,18 +134,18 @@ def test_names_that_are_none(name):
         ),
         (["description: D"], "1: no 'name'"),
         (["name: tea-timer"], "1: no 'description'"),
-        (["name: tea-timer", "description:"], "3: 'description' is no text"),
-        (["name: tea-timer", "description: '  '"], "3: 'description' is no text"),
-        (["name: tea-timer", "description: 12"], "3: 'description' is no text"),
-        (["name: tea-timer", "description: yes"], "3: 'description' is no text"),
-        (["name: tea-timer", "description: [a, b]"], "3: 'description' is no text"),
+        (["name: tea-timer", "description:"], "3: 'description' is not text"),
+        (["name: tea-timer", "description: '  '"], "3: 'description' is not text"),
+        (["name: tea-timer", "description: 12"], "3: 'description' is not text"),
+        (["name: tea-timer", "description: yes"], "3: 'description' is not text"),
+        (["name: tea-timer", "description: [a, b]"], "3: 'description' is not text"),
         (
             ["name: tea-timer", "description: !!python/name:os.system x"],
-            "3: 'description' is no text",
+            "3: 'description' is not text",
         ),
         (["name: tea-timer", f"description: {'x' * 1025}"], "3: a description of 1025 characters"),
-        (["name: tea-timer", "description: D", "description: E"], "4: 'description' comes twice"),
-        (["name: tea-timer", "description: D", "x: 1", "x: 2"], "5: 'x' comes twice"),
+        (["name: tea-timer", "description: D", "description: E"], "4: 'description' appears twice"),
+        (["name: tea-timer", "description: D", "x: 1", "x: 2"], "5: 'x' appears twice"),
         (
             ["name: tea-timer", "description: D", "disable-model-invocation: yes"],
             "4: 'disable-model-invocation' is neither",
@@ -156,23 +156,23 @@ def test_names_that_are_none(name):
         ),
         (
             ["name: tea-timer", "description: Use when: asked"],
-            "3: no YAML: mapping values are not allowed",
+            "3: not valid YAML: mapping values are not allowed",
         ),
         (
             ["name: tea-timer", "description: @home"],
-            "3: no YAML: found character that cannot start any token",
+            "3: not valid YAML: found character that cannot start any token",
         ),
-        (["name: tea-timer", "\tdescription: D"], "3: no YAML: found a tab"),
+        (["name: tea-timer", "\tdescription: D"], "3: not valid YAML: found a tab"),
         (
             ["name: tea-timer", "description: D", "x: 'open"],
-            "5: no YAML: found unexpected end of stream",
+            "5: not valid YAML: found unexpected end of stream",
         ),
         (
             ["name: tea-timer", "description: bell \a"],
-            "3: no YAML: control characters are not allowed",
+            "3: not valid YAML: control characters are not allowed",
         ),
-        (["- name", "- description"], "2: the head is no list of 'key: value'"),
-        (["just words"], "2: the head is no list of 'key: value'"),
+        (["- name", "- description"], "2: the head is not a list of 'key: value'"),
+        (["just words"], "2: the head is not a list of 'key: value'"),
     ],
 )
 def test_what_is_wrong_and_where(rows, said):
@@ -193,10 +193,10 @@ def test_a_description_of_1024_characters():
         b"\n---\nname: a\n---\n",
         b"\xef\xbb\xbf---\nname: a\n---\n",
     ],
-    ids=["empty", "no head", "no dashes", "no end", "late", "byte order mark"],
+    ids=["empty", "no frontmatter", "no dashes", "no end", "late", "byte order mark"],
 )
 def test_no_head(data):
-    assert refused(data).startswith("1: no head; begin with a line ---")
+    assert refused(data).startswith("1: no frontmatter; begin with a line ---")
 
 
 def test_an_empty_head_names_what_is_missing():
@@ -204,7 +204,9 @@ def test_an_empty_head_names_what_is_missing():
 
 
 def test_no_utf8_names_the_line():
-    assert refused(b"---\nname: tea-timer\ndescription: \xff\n---\n").startswith("3: no UTF-8")
+    assert refused(b"---\nname: tea-timer\ndescription: \xff\n---\n").startswith(
+        "3: not valid UTF-8"
+    )
 
 
 def test_huge_files_and_heads():
@@ -213,7 +215,7 @@ def test_huge_files_and_heads():
     )
     assert refused(
         file("name: tea-timer", "description: D", f"x: {'y' * skill.MOST_HEAD}")
-    ).startswith("1: a head of more than 8 KB")
+    ).startswith("1: frontmatter of more than 8 KB")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +238,9 @@ def test_huge_files_and_heads():
 )
 def test_bombs_of_aliases(rows):
     begun = time.process_time()
-    assert "an alias in the head" in refused(file("name: tea-timer", "description: D", *rows))
+    assert "an alias in the frontmatter" in refused(
+        file("name: tea-timer", "description: D", *rows)
+    )
     assert time.process_time() - begun < 1
 
 
@@ -247,7 +251,7 @@ def test_bombs_of_aliases(rows):
 )
 def test_bombs_of_depth(deep):
     said = refused(file("name: tea-timer", "description: D", "x:", "  " + deep))
-    assert "nested too deep" in said or "no YAML" in said
+    assert "nested too deep" in said or "not valid YAML" in said
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ def test_at(text, expected):
 
 
 @pytest.mark.parametrize("text, said", [
-    ("", "'' is no moment; write it as 'tomorrow 09:00'"), ("tomorrow", "is no moment"), ("9", "is no moment"), ("friday", "is no moment"), ("next friday 09:00", "is no moment"),
-    ("24:00", "is no moment"), ("09:60", "is no moment"), ("13pm", "is no moment"), ("0am", "is no moment"), ("9:5", "is no moment"), ("09:00:00", "is no moment"),
-    ("someday 09:00", "'someday' is no day; use today, tomorrow"), ("2026-02-30 09:00", "'2026-02-30' is no day"), ("2026-03-29T01:30Z", "is no moment"), ("09:00 tomorrow", "is no moment"),
-    ("t09:00", "is no"), ("fridays 09:00", "is no day"), ("٠٩:٠٠", "is no moment"), ("09:00\n09:00", "is no moment"),
+    ("", "'' is not a time; write it as 'tomorrow 09:00'"), ("tomorrow", "is not a time"), ("9", "is not a time"), ("friday", "is not a time"), ("next friday 09:00", "is not a time"),
+    ("24:00", "is not a time"), ("09:60", "is not a time"), ("13pm", "is not a time"), ("0am", "is not a time"), ("9:5", "is not a time"), ("09:00:00", "is not a time"),
+    ("someday 09:00", "'someday' is not a day; use today, tomorrow"), ("2026-02-30 09:00", "'2026-02-30' is not a day"), ("2026-03-29T01:30Z", "is not a time"), ("09:00 tomorrow", "is not a time"),
+    ("t09:00", "is no"), ("fridays 09:00", "is not a day"), ("٠٩:٠٠", "is not a time"), ("09:00\n09:00", "is not a time"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_moment(text, said):
     with pytest.raises(BadData) as failed:
@@ -50,8 +50,8 @@ def test_in(text, expected):
 
 
 @pytest.mark.parametrize("text, said", [
-    ("", "'' is no span of time; write it as 2h, 45m"), ("2", "is no span"), ("h", "is no span"), ("0m", "is no span"), ("-1h", "is no span"), ("1.5h", "is no span"), ("2h tomorrow", "is no span"),
-    ("1h1h", "is no span"), ("1y", "is no span"), ("1 month", "is no span"), ("1mo", "is no span"), ("30s", "is no span"), ("999999w", "ends after year 9999"), ("9999999h", "is no span"), ("٢h", "is no span"),
+    ("", "'' is not a duration; write it as 2h, 45m"), ("2", "is not a duration"), ("h", "is not a duration"), ("0m", "is not a duration"), ("-1h", "is not a duration"), ("1.5h", "is not a duration"), ("2h tomorrow", "is not a duration"),
+    ("1h1h", "is not a duration"), ("1y", "is not a duration"), ("1 month", "is not a duration"), ("1mo", "is not a duration"), ("30s", "is not a duration"), ("999999w", "ends after year 9999"), ("9999999h", "is not a duration"), ("٢h", "is not a duration"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_span(text, said):
     with pytest.raises(BadData) as failed:
@@ -118,7 +118,7 @@ def test_each_way_to_say_when():
     ids=ascii,
 )
 def test_what_is_no_day(text):
-    with pytest.raises(BadData, match="is no day; write it as 2026-03-29"):
+    with pytest.raises(BadData, match="is not a day; write it as 2026-03-29"):
         when.parse_day(text)
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_day(text):
     "text", ["9:00", "24:00", "09:60", "0900", "", "09:00 ", "09:00:00", "９:00"], ids=ascii
 )
 def test_what_is_no_time_of_day(text):
-    with pytest.raises(BadData, match="is no time of day; write it as 09:30"):
+    with pytest.raises(BadData, match="is not a time of day; write it as 09:30"):
         when.parse_minute(text)
 
 
@@ -144,7 +144,7 @@ def test_an_end_is_local_or_has_a_zone():
         "tomorrow 9am": "2026-07-01T08:00:00.000Z",
     }.items():
         assert clock.to_text(when.parse_end(text, now)) == expected, text
-    with pytest.raises(BadData, match="'later' is no day; use today"):
+    with pytest.raises(BadData, match="'later' is not a day; use today"):
         when.parse_end("later", now)
 
 

@@ -667,6 +667,7 @@ def test_the_system_s_errors_are_ours(error, kind):
     assert type(failure) is kind and str(failure) == f"/some/file: {os.strerror(error).lower()}"
 
 
-def test_lines_are_counted_to_a_place(path):
+def test_lines_are_counted_and_the_end_is_kept(path):
     files.append(path, b"a\nb\nc")
-    assert [files.count_lines(path, end) for end in (0, 3, 4, 6, 9, 99)] == [0, 0, 1, 2, 3, 3]
+    lines = [files.read_tail(path, end, 2) for end in (0, 3, 4, 6, 9, 99)]
+    assert lines == [(0, b""), (0, b"ld"), (1, b"d\n"), (2, b"a\n"), (3, b"\nc"), (3, b"\nc")]

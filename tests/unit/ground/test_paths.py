@@ -93,9 +93,9 @@ def test_a_home_is_absolute(monkeypatch, tmp_path):
 
 def test_nothing_but_appends_writes_among_the_logs(tmp_path):
     home = Home(str(tmp_path))
-    assert home.outside_logs(str(tmp_path / "t.json")) == str(tmp_path / "t.json")
+    assert home.check_outside_logs(str(tmp_path / "t.json")) == str(tmp_path / "t.json")
     os.makedirs(tmp_path / "logs")
     os.symlink(tmp_path / "logs", tmp_path / "link")
     for path in ("logs/t.json", "logs/a/b/x.md", "link/x.md", "logs/../logs/x"):
         with pytest.raises(NotPermitted):
-            home.outside_logs(str(tmp_path / path))
+            home.check_outside_logs(str(tmp_path / path))

@@ -196,12 +196,12 @@ class World:
         shutil.rmtree(self.home.index, ignore_errors=True)
 
     def delete_journal(self):
-        if os.path.exists(self.home.heads):
-            os.unlink(self.home.heads)
+        if os.path.exists(self.home.window_heads):
+            os.unlink(self.home.window_heads)
 
     def empty_journal(self):
-        if os.path.exists(self.home.heads):
-            os.truncate(self.home.heads, 0)
+        if os.path.exists(self.home.window_heads):
+            os.truncate(self.home.window_heads, 0)
 
     def empty_index(self):
         if os.path.exists(path := os.path.join(self.home.index, "mind.db")):
@@ -247,9 +247,9 @@ def test_an_event_is_found_after_the_journal_was_emptied_and_has_grown_again(hom
         sync.catch_up(made)
         assert sync.turn_at(made, *split(ref))
         if emptied == "removed":
-            os.unlink(home.heads)
+            os.unlink(home.window_heads)
         else:
-            os.truncate(home.heads, 0)
+            os.truncate(home.window_heads, 0)
         refs = []
         for n in range(12):
             refs += [

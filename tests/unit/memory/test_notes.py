@@ -163,7 +163,7 @@ def test_titles_that_give_one_name_are_numbered_and_each_can_be_written_again(no
     "name", ["Tea", "a b", "../x", "x.md", "-x", "a--b", "", "ä", "x" * 97, "a/b", "tea\n"]
 )
 def test_what_is_no_name(name):
-    with pytest.raises(BadData, match="is no name of a page; use a-z, 0-9"):
+    with pytest.raises(BadData, match="is not a valid page name; use a-z, 0-9"):
         page.check_name(name)
 
 
@@ -591,7 +591,7 @@ def test_a_line_of_json_is_a_page(note):
     (b"{", "no JSON"), (b"\xff", "no JSON"), (b"[" * 100_000, "no JSON"), (b"[]", "no 'body'"), (b"null", "no 'body'"),
     (b'{"body":5,"type":"user"}', "no 'body'"), (b'{"body":"x"}', "no 'type'; use one of user"),
     (b'{"body":"x","type":"user","mood":"sunny"}', "unknown key 'mood'; use date, type"),
-    (b'{"body":"x","type":["user"]}', "unknown type"), (b'{"body":"x","type":"user","name":"A b"}', "is no name of a page"),
+    (b'{"body":"x","type":["user"]}', "unknown type"), (b'{"body":"x","type":"user","name":"A b"}', "is not a valid page name"),
     (b'{"body":"x","type":"user","name":5}', "'name' is no text"), (b'{"body":"x","type":"user","tags":{"a":1}}', "'tags' is no list"),
     (b'{"body":"x","type":"user","sources":5}', "'sources' is no list"), (b'{"body":"x","type":"user","date":20260508}', "'date' is no text"),
     (b'{"body":"x","type":"user","triples":[["a","owns",1]]}', "'triples' is no text"),

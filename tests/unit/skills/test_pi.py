@@ -179,7 +179,9 @@ def said(command, home):
 
 def logged(home, context: str = f"pi/{SESSION}") -> list:
     """The events of all windows of a context."""
-    windows = [reader.read_window(home, f"logs/{context}/{name}") for name in home.windows(context)]
+    windows = [
+        reader.read_window(home, f"logs/{context}/{name}") for name in home.list_windows(context)
+    ]
     return [window.event(block) for window in windows for block in window.blocks()]
 
 
@@ -239,7 +241,7 @@ def test_the_conversation_itself_is_not_recalled_until_it_is_compacted(pi, home,
     pi.session.agent("On April 15th.")
     pi.session.entry("compaction", summary="They spoke of taxes.", firstKeptEntryId="09000001")
     pi.send("session_compact")
-    assert len(home.windows(f"pi/{SESSION}")) == 2
+    assert len(home.list_windows(f"pi/{SESSION}")) == 2
     pi.prompt("when was the tax extension due?")
     block = texts(pi.request()[-1])[0]
     assert "The tax extension is due on April 15th" in [m["excerpt"] for m in memories(block)]
@@ -255,7 +257,7 @@ def test_of_many_windows_the_newest_holds_the_conversation(pi, home):
     pi.prompt("The tax extension is due on April 15th")
     pi.send("agent_end")
     pi.prompt("when is the tax extension due?")
-    assert len(home.windows(f"pi/{SESSION}")) == 5
+    assert len(home.list_windows(f"pi/{SESSION}")) == 5
     assert pi.request() == pi.session.messages
 
 
@@ -419,7 +421,7 @@ def test_repeating_adds_nothing_in_this_process_and_in_the_next(pi, start, home)
     pi.prompt("hello")
     pi.session.agent("Hello.")
     pi.send("agent_end")
-    (name,) = home.windows(f"pi/{SESSION}")
+    (name,) = home.list_windows(f"pi/{SESSION}")
     before = files.read(home.path("logs", "pi", SESSION, name))
     pi.send("agent_end", "agent_end", "session_shutdown")
     later = start()
@@ -482,7 +484,7 @@ def test_a_session_that_pi_does_not_keep_is_not_kept(pi, home, said):
     pi.prompt("when is the tax extension due?")
     assert memories(texts(pi.request()[0])[0])
     pi.send("agent_end", "session_compact", "session_shutdown")
-    assert home.windows(f"pi/{SESSION}") == []
+    assert home.list_windows(f"pi/{SESSION}") == []
 
 
 def test_text_that_looks_like_an_event_stays_text(pi, home):

@@ -195,7 +195,7 @@ def logged(home, id: str, name: str) -> list:
 def only_window(home) -> list:
     """The events of the only window there is."""
     (id,) = os.listdir(home.path("logs", "pi"))
-    (name,) = home.windows(f"pi/{id}")
+    (name,) = home.list_windows(f"pi/{id}")
     return logged(home, id, name)
 
 
@@ -265,9 +265,10 @@ def test_what_was_compacted_is_recalled_and_a_fork_is_logged_as_its_own(pi, mode
         talk.say("And the next one?")
     (fork,) = set(os.listdir(home.path("logs", "pi"))) - {origin}
     assert [
-        [len(logged(home, id, name)) for name in home.windows(f"pi/{id}")] for id in (origin, fork)
+        [len(logged(home, id, name)) for name in home.list_windows(f"pi/{id}")]
+        for id in (origin, fork)
     ] == [[4, 2], [2]]
-    assert [event.content for event in logged(home, fork, home.windows(f"pi/{fork}")[0])] == [
+    assert [event.content for event in logged(home, fork, home.list_windows(f"pi/{fork}")[0])] == [
         "And the next one?",
         "Heard.",
     ]

@@ -58,8 +58,8 @@ def test_several_findings_of_one_head_each_with_its_line(folder, script):
     assert places == [f"{folder}/SKILL.md:{line}" for line in (1, 3, 4, 5)]
     assert (
         "no 'description'" in ended.out
-        and "'Tea' is no name" in ended.out
-        and "nothing below the head" in ended.out
+        and "'Tea' is not a valid name" in ended.out
+        and "nothing below the frontmatter" in ended.out
     )
 
 
@@ -68,7 +68,7 @@ def test_findings_as_json(folder, script):
     ended = script(CHECK, "--json", folder)
     assert json.loads(ended.out) == {
         "path": f"{folder}/SKILL.md", "line": 1,
-        "message": "no 'description'; add description: to the head"
+        "message": "no 'description'; add description: to the frontmatter"
     }  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def other_name(folder):
 
 def no_body(folder):
     write(folder, body="")
-    return "SKILL.md:4: nothing below the head"
+    return "SKILL.md:4: nothing below the frontmatter"
 
 
 SPOILED = [

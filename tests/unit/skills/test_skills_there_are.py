@@ -64,7 +64,7 @@ def test_a_broken_one_is_left_out_with_one_remark(found, own, home):
     made, remarks = found()
     assert [each.name for each in made] == ["brew", "tea-timer"]
     assert [remark.partition("; ")[0] for remark in remarks] == [
-        f"{home.path('skills/coffee/SKILL.md')}:3: no YAML: mapping values are not allowed in this "
+        f"{home.path('skills/coffee/SKILL.md')}:3: not valid YAML: mapping values are not allowed in this "
         f"context",
         f"{home.path('skills/milk/SKILL.md')}:2: the name 'cream' is not the folder's, 'milk'",
     ]

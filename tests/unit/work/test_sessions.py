@@ -142,7 +142,7 @@ def test_one_broken_state_of_many_is_reported(home):
     reported: list[Failure] = []
     assert [state.agent for state in sessions.read_states(home, ID, reported.append)] == ["a", "d"]
     assert [f"{failure.place} {failure.what}".partition(": ")[0] for failure in reported] == [
-        f"work/{ID}/b.json:1 no JSON",
+        f"work/{ID}/b.json:1 not valid JSON",
         f"work/{ID}/c.json no file",
     ]
 
@@ -264,7 +264,7 @@ def test_what_somebody_breaks_meanwhile_stays_as_they_left_it(home):
         in_place(full, b"half a fi")
         return session.add_task(old, "ours")
 
-    with pytest.raises(BadData, match="no JSON"):
+    with pytest.raises(BadData, match="not valid JSON"):
         sessions.change_state(home, ID, "backend", change)
     assert files.read(full) == b"half a fi" and os.listdir(os.path.dirname(full)) == [
         "backend.json"

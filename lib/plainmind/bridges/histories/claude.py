@@ -70,7 +70,7 @@ def read_events(records: Records, session: str) -> Iterator[HistoryItem]:
             yield BadData(
                 "no message" if not message else "no time",
                 place=place,
-                cure="mend the line or take it out",
+                cure="fix the line or take it out",
             )
             continue
         blank = _blank(line, session, instant)

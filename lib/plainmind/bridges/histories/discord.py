@@ -223,7 +223,7 @@ def read_rows(source: Source, note: Callable[[int], None]) -> Records:
                 yield BadData(
                     f"no row: {error}",
                     place=f"{source.place}:{reader.line_num}",
-                    cure="mend the line or take it out",
+                    cure="fix the line or take it out",
                 )
                 continue
             if row is None:

@@ -64,7 +64,7 @@ def read_events(records: Records, context: str) -> Iterator[HistoryItem]:
         ts = as_text(value.get("ts"))
         instant = items.parse_instant(value.get("date"), ts)
         if instant is None:
-            yield BadData("no time", place=place, cure="mend the line or take it out")
+            yield BadData("no time", place=place, cure="fix the line or take it out")
             continue
         files = [
             as_text(items.as_mapping(file).get("original"))

@@ -35,7 +35,7 @@ class Pi:
 
 
 def read_header(source: Source) -> dict[str, Any]:
-    """The first line of a session's file, {} when it is no header."""
+    """The first line of a session's file, {} when it is not a header."""
     first = next(read_lines(source), None)
     return (
         first.value if isinstance(first, RawRecord) and first.value.get("type") == "session" else {}
@@ -96,7 +96,7 @@ def read_events(
             yield BadData(
                 "no message" if not message else "no time",
                 place=place,
-                cure="mend the entry or take it out",
+                cure="fix the entry or take it out",
             )
             continue
         home = context or items.context_of(surface, as_text(_origin(headers, entry).get("id")))
@@ -106,10 +106,10 @@ def read_events(
 
 
 def _check(entry: dict[str, Any], place: str, surface: str, ids: bool) -> None:
-    """BadData when a first line is no header, or one of entries without the `ids` that tell what has been imported."""
+    """BadData when a first line is not a header, or one of entries without the `ids` that tell what has been imported."""
     if entry.get("type") != "session" or not as_text(entry.get("id")):
         raise BadData(
-            f"no session of {surface}: its first line is no header",
+            f"no session of {surface}: its first line is not a header",
             place=place,
             cure="give session files only",
         )

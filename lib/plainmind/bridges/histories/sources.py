@@ -192,7 +192,7 @@ def find_sources(
         except OSError as error:
             yield files.to_failure(error)
         except (zipfile.BadZipFile, ValueError) as error:
-            yield BadData(f"no archive: {error}", place=path, cure="export it again")
+            yield BadData(f"not a zip archive: {error}", place=path, cure="export it again")
 
 
 def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
@@ -263,14 +263,14 @@ def _parsed(line: bytes, place: str) -> RawRecord | Failure:
     except (ValueError, RecursionError) as error:
         whole = line.endswith(b"\n")
         cure = (
-            "mend the line or take it out"
+            "fix the line or take it out"
             if whole
             else "it was cut off while it was written, or is damaged"
         )
-        return BadData(f"no JSON: {_complaint(error)}", place=place, cure=cure)
+        return BadData(f"not valid JSON: {_complaint(error)}", place=place, cure=cure)
     if isinstance(value, dict):
         return RawRecord(place, value)
-    return BadData("no JSON object", place=place, cure="mend the line or take it out")
+    return BadData("not a JSON object", place=place, cure="fix the line or take it out")
 
 
 def _complaint(error: Exception) -> str:
@@ -295,11 +295,11 @@ def read_elements(
                 yield (
                     RawRecord(place, value)
                     if isinstance(value, dict)
-                    else BadData("no JSON object", place=place, cure="it is left out")
+                    else BadData("not a JSON object", place=place, cure="it is left out")
                 )
         except (ijson.JSONError, ValueError, RecursionError) as error:
             yield BadData(
-                f"no JSON after {what} {number}: {_complaint(error)}",
+                f"not valid JSON after {what} {number}: {_complaint(error)}",
                 place=source.place,
                 cure="cut off or damaged: export it again",
             )

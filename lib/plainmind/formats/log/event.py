@@ -131,7 +131,7 @@ def render(
     meta: dict[str, Any] | None = None,
     key: bytes = b"",
 ) -> tuple[bytes, str]:
-    """An event's bytes and its digest. BadData for an unknown role or a meta that is no JSON object."""
+    """An event's bytes and its digest. BadData for an unknown role or a meta that is not a JSON object."""
     if role not in ROLES:
         raise BadData(f"unknown role '{role}'", cure="use one of " + ", ".join(ROLES))
     flag = ""
@@ -150,7 +150,7 @@ def render_meta(meta: dict[str, Any]) -> str:
     try:
         text = json.dumps(meta, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadData(f"meta is no JSON object: {error}") from None
+        raise BadData(f"meta is not a JSON object: {error}") from None
     # '![' would be an image to a markdown viewer; DEL is the one control character JSON does not escape
     return text.replace("![", "\\u0021[").replace("\x7f", "\\u007f")
 
@@ -209,8 +209,8 @@ def scan(data: bytes, line: int = 1) -> list[RawEvent | Gap]:
     return found
 
 
-def read_tail(data: bytes, line: int, first: str) -> Tail | None:
-    """What the end of a window means, from its last bytes (which start at a header or at the title).
+def read_tail(data: bytes, line: int, context: str, stamp: str) -> Tail | None:
+    """What the end of a window means, from its last bytes (from a header or the title on).
 
     None when `data` holds no whole event and does not start at the title: read further back.
     """
@@ -218,7 +218,7 @@ def read_tail(data: bytes, line: int, first: str) -> Tail | None:
     last = next((entry for entry in reversed(entries) if isinstance(entry, RawEvent)), None)
     if last is None and parse_title(data) is None and data:
         return None
-    digest = last.digest if last else first
+    digest = last.digest if last else first_digest(context, stamp)
     torn = entries[-1] if entries and isinstance(entries[-1], Gap) else None
     return Tail(digest, torn, _closing(data[torn.offset :]) if torn else b"")
 
@@ -237,7 +237,7 @@ def _closing(torn: bytes) -> bytes:
 
 
 def decode_content(block: RawEvent) -> str:
-    """The content as it was given, byte for byte (bytes that were no UTF-8 as lone surrogates)."""
+    """The content as it was given, byte for byte (bytes that were not valid UTF-8 as lone surrogates)."""
     text = b"\n".join([row[2:] for row in block.body.split(b"\n")[:-1]]).decode(
         "utf-8", "surrogateescape"
     )

@@ -9,8 +9,6 @@ lost with the power makes one reader look at every window once.
 import json
 from typing import NamedTuple
 
-from ...ground.stream import json_line
-
 
 class WindowHead(NamedTuple):
     window: str  # path relative to the home
@@ -20,12 +18,9 @@ class WindowHead(NamedTuple):
 
 
 def render(head: WindowHead) -> bytes:
-    return (
-        json_line(
-            {"window": head.window, "size": head.size, "line": head.line, "h": head.digest}
-        ).encode()
-        + b"\n"
-    )
+    window, size, line, digest = head
+    value = {"window": window, "size": size, "line": line, "h": digest}
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
 def parse(data: bytes) -> list[WindowHead]:

@@ -159,7 +159,7 @@ def check_name(name: str) -> str:
     """A name that a command gives a page, or BadData."""
     if not _NAME.match(name) or len(name) > LONGEST_NAME:
         raise BadData(
-            f"'{name[:LONGEST_NAME]}' is no name of a page",
+            f"'{name[:LONGEST_NAME]}' is not a valid page name",
             cure=f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}",
         )
     return name
@@ -185,12 +185,12 @@ def link_key(name: str) -> str:
 
 
 def split(data: bytes, path: str) -> PageParts:
-    """Head and body of a file. BadData when it is no UTF-8."""
+    """Head and body of a file. BadData when it is not valid UTF-8."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadData("no UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
+        raise BadData("not valid UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
     marked = text.startswith("\ufeff")
     text = text[marked:]
     match = _HEAD.match(text)
@@ -217,17 +217,17 @@ def parse(data: bytes, path: str) -> Page:
     if not parts.headed:
         opened = parts.text.startswith("---")
         what = (
-            "a head that does not end; close it with a line ---"
+            "frontmatter that does not end; close it with a line ---"
             if opened
-            else "no head; begin with a line ---, date:, type: and tier:"
+            else "no frontmatter; begin with a line ---, date:, type: and tier:"
         )
         return _page(path, parts.body, 1, [PageProblem(1, "head", what)])
     try:
         if len(parts.yaml) > MOST_HEAD:
             raise BadData(
-                f"a head of more than {MOST_HEAD // 1024} KB",
+                f"frontmatter of more than {MOST_HEAD // 1024} KB",
                 place=f"{path}:1",
-                cure="move the text below the head",
+                cure="move the text below the frontmatter",
             )
         entries = yaml_nodes.read_entries(parts.yaml, path, 2, aliases=True)
     except BadData as failure:
@@ -273,7 +273,7 @@ def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]
     for entry in entries:
         if entry.key in nodes:
             problems.append(
-                PageProblem(entry.line, "twice", f"'{entry.key}' comes twice; remove one")
+                PageProblem(entry.line, "twice", f"'{entry.key}' appears twice; remove one")
             )
         nodes.setdefault(entry.key, entry)
     reader = _Reader(parts.yaml, nodes, problems)
@@ -287,7 +287,7 @@ def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]
                 if older
                 else "mem-lint --fix adds L2"
                 if key == "tier"
-                else f"add {key}: to the head"
+                else f"add {key}: to the frontmatter"
             )
             problems.append(PageProblem(1, key, f"no '{key}'; {cure}"))
     known_type, known_tier = reader.choice("type", TYPES), reader.choice("tier", TIERS)
@@ -314,7 +314,7 @@ def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]
             PageProblem(
                 page.lines["valid_to"],
                 "validity",
-                "it ends before it begins; mend valid_from or valid_to",
+                "it ends before it begins; fix valid_from or valid_to",
             )
         )
     problems.sort()
@@ -341,7 +341,7 @@ class _Reader:
             return ""
         value = scalar(entry.node)
         if value is None:
-            self._wrong(entry.line, key, f"'{key}' is no text; give one")
+            self._wrong(entry.line, key, f"'{key}' is not text; give one")
         return value or ""
 
     def day(self, key: str) -> date | None:
@@ -355,7 +355,7 @@ class _Reader:
         if not found and entry:
             meant = day.guess(text)
             cure = f"mem-lint --fix makes it {meant}" if meant else "write it as 2026-05-08"
-            self._wrong(entry.line, code, f"'{text[:40]}' is no ISO 8601 date; {cure}")
+            self._wrong(entry.line, code, f"'{text[:40]}' is not an ISO 8601 date; {cure}")
         return found
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
@@ -381,7 +381,7 @@ class _Reader:
         if entry is None or yaml_nodes.kind_of(entry.node) == "null":
             return []
         if yaml_nodes.kind_of(entry.node) != "seq":
-            self._wrong(entry.line, key, f"'{key}' is no list; {cure}")
+            self._wrong(entry.line, key, f"'{key}' is not a list; {cure}")
             return []
         return entry.node.value
 
@@ -403,7 +403,7 @@ class _Reader:
                 self._wrong(
                     self._line(node),
                     "tags",
-                    "a tag that is no text; remove it, or write it without its #",
+                    "a tag that is not text; remove it, or write it without its #",
                 )
                 continue
             if key_in_tag(value):
@@ -457,7 +457,7 @@ class _Reader:
                 yield value.strip().removeprefix("[[").removesuffix("]]")
             elif yaml_nodes.kind_of(node) != "null":
                 self._wrong(
-                    self._line(node), key, f"'{key}' is no name of a page; give one, or a list"
+                    self._line(node), key, f"'{key}' is not the name of a page; give one, or a list"
                 )
 
 

@@ -76,7 +76,9 @@ def set_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | No
     parts = page.split(data, path)
     if not parts.headed:
         raise BadData(
-            "no head", place=f"{path}:1", cure="begin with a line ---, date:, type: and tier:"
+            "no frontmatter",
+            place=f"{path}:1",
+            cure="begin with a line ---, date:, type: and tier:",
         )
     edits = []
     entries = yaml_nodes.read_entries(parts.yaml, path, 2, aliases=True)
@@ -84,7 +86,7 @@ def set_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | No
         found = [entry for entry in entries if entry.key == key]
         if len(found) > 1:
             raise BadData(
-                f"'{key}' comes twice", place=f"{path}:{found[1].line}", cure="remove one"
+                f"'{key}' appears twice", place=f"{path}:{found[1].line}", cure="remove one"
             )
         if found:
             edits.append(_set(parts, found[0], value))

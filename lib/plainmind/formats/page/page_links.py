@@ -1,4 +1,4 @@
-"""Where a page points: links to other pages, and pictures. Code is no text, and what stands in it points nowhere. Pure, and linear."""
+"""Where a page points: links to other pages, and pictures. Code is not text, and what stands in it points nowhere. Pure, and linear."""
 
 import re
 from collections.abc import Iterator

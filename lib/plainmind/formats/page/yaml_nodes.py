@@ -55,15 +55,15 @@ def read_entries(
         )
         what = getattr(error, "problem", None) or getattr(error, "reason", "damaged")
         raise BadData(
-            f"no YAML: {what}",
+            f"not valid YAML: {what}",
             place=f"{path}:{at}",
-            cure="put the value in quotes, or mend the line",
+            cure="put the value in quotes, or fix the line",
         ) from None
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
         raise BadData(
-            "the head is no list of 'key: value'",
+            "the head is not a list of 'key: value'",
             place=f"{path}:{first_line}",
             cure="write one 'key: value' a line",
         )
@@ -118,15 +118,17 @@ def _root(text: str, path: str, first_line: int, aliases: bool) -> Any:
             place = f"{path}:{_line_of(text, event.start_mark, first_line)}"
             if alias:
                 raise BadData(
-                    "an alias in the head",
+                    "an alias in the frontmatter",
                     place=place,
                     cure="write out what it stands for; put a * in quotes",
                 )
-            raise BadData("a head nested too deep", place=place, cure="keep it flat")
+            raise BadData("frontmatter nested too deep", place=place, cure="keep it flat")
         values += isinstance(event, yaml.NodeEvent)
         if values > MOST:
             place = f"{path}:{_line_of(text, event.start_mark, first_line)}"
-            raise BadData(f"a head of more than {MOST:,} values", place=place, cure="keep it short")
+            raise BadData(
+                f"frontmatter of more than {MOST:,} values", place=place, cure="keep it short"
+            )
     return yaml.compose(text, Loader=loader)
 
 

@@ -223,7 +223,7 @@ def _wrong(raw: bytes) -> str:
     try:
         line = raw.decode()
     except UnicodeDecodeError:
-        return "no UTF-8; save the file as UTF-8"
+        return "not valid UTF-8; save the file as UTF-8"
     if found := _UNSAFE.search(line):
         return f"the character U+{ord(found[0]):04X} is on it; remove it"
     if not line.startswith("- [ ] "):
@@ -240,9 +240,9 @@ def _wrong_fields(rest: bytes) -> str:
         )
         outside[match.start() : match.end()] = b"x" * len(match[0])
         if key not in KEYS:
-            return f"'{match[0].decode('utf-8', 'replace')}' is no field; use date, time, recur, msg and id"
+            return f"'{match[0].decode('utf-8', 'replace')}' is not a field; use date, time, recur, msg and id"
         if key in seen:
-            return f"'{key}' stands there twice; keep one"
+            return f"'{key}' appears twice; keep one"
         seen.add(key)
         if said := _wrong_value(key, value):
             return said
@@ -283,7 +283,7 @@ def _wrong_value(key: str, value: str) -> str:
         try:
             datetime.date.fromisoformat(value)
         except ValueError:
-            return f"{value} is no day of the calendar; mend the date"
+            return f"{value} is not a day of the calendar; fix the date"
     if key == "msg" and not value[1:-1].strip():
         return "msg is empty; say what to be reminded of"
     return ""

@@ -93,7 +93,7 @@ def check_session(id: str) -> str:
     """A session's name as given, or BadData."""
     if not _SESSION.match(id):
         raise BadData(
-            f"'{id}' is no session", cure="use session-<unix time>, such as session-1770451234"
+            f"invalid session '{id}'", cure="use session-<unix time>, such as session-1770451234"
         )
     return id
 
@@ -101,8 +101,8 @@ def check_session(id: str) -> str:
 def check_agent(name: str) -> str:
     """An agent's name as given, or BadData. One that ends in a status would be read as a dependency on another."""
     if not _AGENT.match(name) or name.rpartition("-")[2] in STATUSES and "-" in name:
-        cure = "use small letters, digits, '-' and '_', at most 64, and no status at the end"
-        raise BadData(f"'{name}' is no agent", cure=cure)
+        cure = "use lower-case letters, digits, '-' and '_', at most 64, and no status at the end"
+        raise BadData(f"invalid agent '{name}'", cure=cure)
     return name
 
 
@@ -138,7 +138,7 @@ def parse(data: bytes, path: str) -> State:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadData("no UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
+        raise BadData("not valid UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
     try:
         fields = strict_json.parse(text)
         _check(fields, path)
@@ -164,7 +164,9 @@ def render(state: State) -> bytes:
 
 def _check(fields: Any, path: str) -> None:
     if type(fields) is not dict:
-        raise BadData("no JSON object", cure='write {"agentName": …, "status": …, "sessionId": …}')
+        raise BadData(
+            "not a JSON object", cure='write {"agentName": …, "status": …, "sessionId": …}'
+        )
     id, _, file = path.rpartition("/")
     names = {"agentName": file.removesuffix(".json"), "sessionId": id.rpartition("/")[2]}
     for key, name in names.items():
@@ -199,7 +201,7 @@ def _objects(fields: Fields, key: str) -> list[tuple[str, Fields]]:
     found = [(f"{key}[{number}]", value) for number, value in enumerate(fields.get(key) or ())]
     for place, value in found:
         if type(value) is not dict:
-            raise BadData(f"{place}: {_told(value)} is no object", cure="write {…}")
+            raise BadData(f"{place}: {_told(value)} is not an object", cure="write {…}")
     return found
 
 
@@ -224,7 +226,7 @@ def _check_text(value: Any, place: str) -> None:
 def _check_status(value: Any, place: str) -> None:
     if value not in STATUSES:
         raise BadData(
-            f"{place}: {_told(value)} is no status", cure="use one of " + ", ".join(STATUSES)
+            f"{place}: {_told(value)} is not a status", cure="use one of " + ", ".join(STATUSES)
         )
 
 
@@ -243,7 +245,7 @@ def _check_time(value: Any, place: str) -> None:
         clock.parse(value)
     except BadData as error:
         raise BadData(
-            f"{place}: {error.what if type(value) is str else _told(value) + ' is no time'}",
+            f"{place}: {error.what if type(value) is str else _told(value) + ' is not a time'}",
             cure=error.cure,
         ) from None
 

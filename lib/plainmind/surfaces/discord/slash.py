@@ -280,7 +280,7 @@ def _find_logged(services: Services, context: str, message: discord.Message) -> 
     mine = message.author.id == (services.client.user.id if services.client.user else 0)
     asked = message.reference.message_id if mine and message.reference else message.id
     id, key, role = str(asked or ""), *(("reply_to", "agent") if mine else ("message_id", "user"))
-    for name in reversed(services.home.windows(context) if id else []):
+    for name in reversed(services.home.list_windows(context) if id else []):
         opened = reader.read_window(services.home, f"logs/{context}/{name}")
         if id.encode() not in opened.data:
             continue

@@ -1,16 +1,19 @@
 """`mem-append --jsonl`: thousands of events an fsync, one bad line never stopping the rest."""
 
+import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from ...ground import files, stream
+from ...formats.log import event as events
+from ...ground import clock, files, stream
 from ...ground.errors import BadData, Failure
 from ...ground.paths import check_context
-from .writer import EventDraft, Log, draft_from_json
+from .writer import LIMIT, EventDraft, Log
 
-EVENTS = 4000  # a batch ends at so many events,
-BYTES = (
-    8 * 1024 * 1024
-)  # or so many bytes of input: neither memory nor the time under the lock grows
+# a batch ends at so many events, or so many bytes of input: neither memory nor the time under the
+# lock grows
+EVENTS = 4000
+BYTES = 8 * 1024 * 1024
 
 
 def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session) -> int:
@@ -23,45 +26,95 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
     skipped = 0
     failed: set[str] = set()
     for batch in _batches(lines):
+        now = session.now
         drafts: list[tuple[str, EventDraft]] = []
         for number, line in batch:
             try:
-                named, draft = draft_from_json(line, session.now)
-                if named is None and context is None:
+                place, draft = parse_draft(line, now)
+                place = context if place is None else place
+                if place is None:
                     raise BadData("no 'context'", cure="name one in the line or with --context")
-                drafts.append((context if named is None else named, log.bounded(draft)))  # type: ignore[arg-type]
+                if len(line) > LIMIT:
+                    draft = log.limit_size(draft)
+                drafts.append((place, draft))
             except Failure as failure:
                 session.report(BadData(failure.what, place=f"<stdin>:{number}", cure=failure.cure))
-        skipped += _append(log, drafts, failed, session)
+        skipped += _append(log, drafts, failed, now, session)
     if skipped and session.verbose:
         session.say(f"{skipped} events were already there")
     return 0
 
 
-def _append(log: Log, drafts: list[tuple[str, EventDraft]], failed: set[str], session) -> int:
-    """Write a batch, context by context. One that `failed` gets nothing more: its events stay in order."""
+def parse_draft(line: bytes, now: int) -> tuple[str | None, EventDraft]:
+    """(context or None, draft) from one line. BadData says what is wrong.
+
+    Keys: timestamp, role, content; author, context, meta, id. Others are passed over, so that what
+    `mem-show --json` printed can be read back.
+    """
+    try:
+        value = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadData("not a JSON object")
+    role, content, meta = value.get("role"), value.get("content"), value.get("meta")
+    if role not in events.ROLES:
+        raise BadData(
+            f"unknown role {role!r}" if role else "no 'role'",
+            cure="use one of " + ", ".join(events.ROLES),
+        )
+    if type(content) is not str:
+        raise BadData("'content' is not text" if "content" in value else "no 'content'")
+    if meta is not None and type(meta) is not dict:
+        raise BadData("'meta' is not an object")
+    context, stamp = value.get("context"), value.get("timestamp")
+    if context is not None:
+        check_context(context if type(context) is str else repr(context))
+    instant = now if stamp is None else clock.parse(stamp)
+    return context, EventDraft(instant, role, content, _merge_meta(value, meta))
+
+
+def _merge_meta(value: dict[str, Any], meta: dict[str, Any] | None) -> dict[str, Any]:
+    """A line's author and id, then what its meta says besides them."""
+    merged: dict[str, Any] = {}
+    for name in ("author", "id"):
+        extra = value.get(name)
+        if extra is not None and extra != "":
+            if type(extra) not in (str, int):
+                raise BadData(f"'{name}' is not text")
+            merged[name] = str(extra)
+    if meta:
+        merged.update((k, v) for k, v in meta.items() if k not in merged)
+        events.render_meta(
+            merged
+        )  # one that cannot be written is this line's fault, not its batch's
+    return merged
+
+
+def _append(
+    log: Log, drafts: list[tuple[str, EventDraft]], failed: set[str], now: int, session
+) -> int:
+    """Write a batch, context by context. Returns how many events were there already.
+
+    A context that `failed` gets nothing more: its events stay in order.
+    """
     places: dict[str, list[int]] = {}
     for number, (context, _) in enumerate(drafts):
-        if context in failed:
-            continue
-        places.setdefault(context, []).append(number)
+        if context not in failed:
+            places.setdefault(context, []).append(number)
     refs = [""] * len(drafts)
     skipped = 0
     for context, numbers in places.items():
         try:
-            done = log.append(context, [drafts[n][1] for n in numbers], session.now)
-        except (
-            Failure,
-            OSError,
-        ) as failure:  # the other contexts' events are written, and acknowledged
+            results = log.append(context, [drafts[n][1] for n in numbers], now)
+        except (Failure, OSError) as failure:  # the other contexts' events are written
             session.report(failure if isinstance(failure, Failure) else files.to_failure(failure))
             failed.add(context)
             continue
-        for number, written in zip(numbers, done):
-            if written.fresh:
-                refs[number] = (
-                    stream.json_line({"ref": written.ref}) if session.json else written.ref
-                )
+        for number, (path, line, fresh) in zip(numbers, results):
+            if fresh:
+                ref = f"{path}:{line}"
+                refs[number] = stream.json_line({"ref": ref}) if session.json else ref
             else:
                 skipped += 1
     if any(refs):

@@ -41,7 +41,7 @@ def read_window(home: Home, path: str) -> Window:
     pieces = part.split(os.sep)
     if len(pieces) != 4 or pieces[0] != "logs" or not part.endswith(".md"):
         raise NotPermitted(
-            f"'{path}' is no window",
+            f"'{path}' is not a window",
             cure="give a path such as logs/discord-thread/123/20260130T142355Z.md",
         )
     try:
@@ -97,7 +97,8 @@ def list_windows(home: Home) -> Iterator[str]:
             if context.is_dir():
                 place = f"{surface.name}/{context.name}"
                 found += [
-                    (window_sort_key(name), f"logs/{place}/{name}") for name in home.windows(place)
+                    (window_sort_key(name), f"logs/{place}/{name}")
+                    for name in home.list_windows(place)
                 ]
     for _, path in sorted(found):
         yield path

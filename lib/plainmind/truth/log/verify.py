@@ -116,7 +116,7 @@ def _heads(home: Home) -> dict[str, list[window_heads.WindowHead]]:
     """Every head of every window: an append after a rollback does not hide it."""
     journal: dict[str, list[window_heads.WindowHead]] = {}
     try:
-        for head in window_heads.parse(files.read(home.heads)):
+        for head in window_heads.parse(files.read(home.window_heads)):
             journal.setdefault(head.window, []).append(head)
     except FileNotFoundError:
         pass

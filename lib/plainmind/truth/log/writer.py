@@ -1,24 +1,25 @@
 """Appending to windows, and starting them. What `append` returned is on disk.
 
-Owns: which window is current, closing torn tails, chaining digests, skipping known ids, the journal of
-heads. All of it happens under the home's lock, held for one batch at a time.
+Owns: which window is current, closing torn tails, chaining digests, skipping ids that are there, the
+journal of window heads. All of it happens under the home's lock, held for one batch at a time.
 """
 
 import hashlib
-import json
 import os
 from typing import Any, NamedTuple
 
 from ...formats.log import event as events
 from ...formats.log import window_heads
+from ...formats.log.window_heads import WindowHead
 from ...ground import clock, files
 from ...ground.errors import BadData, InputOutput
-from ...ground.paths import Home, check_context
+from ...ground.paths import Home
 from ...ground.stream import encode
 
 LARGE = 256 * 1024  # bytes of a tool's result that are kept in the log as they are
 KEPT = 8 * 1024  # bytes of its head, and of its tail, when it is larger
 LIMIT = 16 * 1024 * 1024  # bytes of any other event
+TAIL = 64 * 1024  # bytes of a window that are read first, to find its last event
 
 
 class EventDraft(NamedTuple):
@@ -29,17 +30,41 @@ class EventDraft(NamedTuple):
     content: str
     meta: dict[str, Any]
 
+    @property
+    def id(self) -> str:
+        """What makes an event the same as another, '' when nothing does."""
+        id = self.meta.get("id")
+        return str(id) if type(id) in (str, int) else ""
+
 
 class AppendResult(NamedTuple):
-    ref: str
-    fresh: bool  # False: its id was in the context already, and `ref` is where
+    """Where an event is. Not `fresh`: its id was in the context already."""
+
+    path: str
+    line: int
+    fresh: bool
+
+    @property
+    def ref(self) -> str:
+        return f"{self.path}:{self.line}"
 
 
 class _Window(NamedTuple):
-    path: str  # relative to the home
+    """The window to append to. `path` is relative to the home, `full` is not."""
+
+    path: str
+    full: str
     size: int
     lines: int
     tail: events.Tail
+    title: bytes = b""  # of a window that is still to be made
+
+
+class _Ids(NamedTuple):
+    """The ids of a context."""
+
+    places: dict[str, tuple[str, int]]  # id -> (window, line)
+    read: dict[str, tuple[int, int]]  # window -> (bytes, lines) read
 
 
 class Log:
@@ -49,206 +74,152 @@ class Log:
         self.home, self.key = home, key
         self._windows: dict[str, _Window] = {}
         self._ids: dict[str, _Ids] = {}
-        self._settled: set[str] = set()
+        self._acknowledged: set[str] = set()
 
     def append(self, context: str, drafts: list[EventDraft], now: int) -> list[AppendResult]:
         """Write the drafts as one block of bytes, in order, to the context's current window.
 
-        One fsync for all. A draft whose meta has an `id` that the context knows is not written again.
+        One fsync for all. A draft whose meta has an `id` that the context has is not written again.
         Raises BadData, Busy, InputOutput; then nothing was acknowledged and the window is as it was.
         """
-        self._check(context)
-        drafts = [self.bounded(draft) for draft in drafts]
+        self.home.check_folder(context)
+        drafts = [self.limit_size(draft) for draft in drafts]
         with files.lock(self.home.lock):
-            path = self.home.current_window(context)
-            if path and not os.path.getsize(self.home.path(path)):
-                path = None  # a file without even a title is no window of ours: the next one is started
-            window = self._state(path, context) if path else self._unborn(context, now)
-            known = self._known_ids(context) if any(_id(d.meta) for d in drafts) else None
-            return self._write(window, context, drafts, known, now, new=path is None)
+            names = self.home.list_windows(context)
+            ids = self._ids.setdefault(context, _Ids({}, {})) if any(d.id for d in drafts) else None
+            window = self._read_windows(context, names, ids)
+            try:
+                return self._write(
+                    window or self._next_window(context, names, now), drafts, ids, now
+                )
+            except BaseException:
+                self._ids.pop(context, None)
+                if window:
+                    self._windows.pop(window.path, None)
+                raise
 
     def start_window(self, context: str, now: int) -> str:
         """End the current window of the context, start the next one, and return its path."""
-        self._check(context)
+        self.home.check_folder(context)
         with files.lock(self.home.lock):
-            ended = self.home.current_window(context)
-            window = self._unborn(context, now)
-            self._put(
-                window,
-                context,
-                b"",
-                window_heads.WindowHead(window.path, window.size, 1, window.tail.digest),
-                new=True,
-            )
-            if ended:
-                os.chmod(self.home.path(ended), 0o400)
+            names = self.home.list_windows(context)
+            window = self._next_window(context, names, now)
+            self._put(window, b"", WindowHead(window.path, window.size, 1, window.tail.digest))
+            if names:
+                os.chmod(os.path.join(os.path.dirname(window.full), names[-1]), 0o400)
             return window.path
 
-    def _check(self, context: str) -> None:
-        """A context that may be, and that no link leads out of the home."""
-        self.home.relative(f"logs/{check_context(context)}/window.md")
+    def acknowledge_again(self, path: str) -> None:
+        """Make sure that the last event of a window is on disk, and in the journal."""
+        with files.lock(self.home.lock):
+            self._acknowledge({path})
 
     def _write(
-        self,
-        window: _Window,
-        context: str,
-        drafts: list[EventDraft],
-        known: "_Ids | None",
-        now: int,
-        new: bool,
+        self, window: _Window, drafts: list[EventDraft], ids: _Ids | None, now: int
     ) -> list[AppendResult]:
-        parts, digest, line = [], window.tail.digest, window.lines + 1
-        if window.tail.torn:
-            parts.append(window.tail.closing)
-            line += window.tail.closing.count(b"\n")
-            drafts = [_torn_notice(window.tail.torn, now), *drafts]
-        written: list[AppendResult] = []
-        last = line
+        torn = window.tail.torn
+        parts, line = [window.tail.closing], window.lines + 1 + window.tail.closing.count(b"\n")
+        if torn:
+            drafts = [_torn_notice(torn, now), *drafts]
+        head = WindowHead(window.path, window.size, line, window.tail.digest)
+        results: list[AppendResult] = []
         for draft in drafts:
-            id = _id(draft.meta)
-            if id and known and id in known.refs:
-                written.append(AppendResult(known.refs[id], False))
+            id = draft.id if ids else ""
+            if ids and id in ids.places:
+                results.append(AppendResult(*ids.places[id], fresh=False))
                 continue
-            block, digest = events.render(
-                digest, draft.instant, draft.role, draft.content, draft.meta, self.key
-            )
-            parts.append(block)
-            ref = f"{window.path}:{line}"
-            written.append(AppendResult(ref, True))
-            if id and known:
-                known.refs[id] = ref
-            last = line
-            line += block.count(b"\n")
+            data, digest = events.render(head.digest, *draft, self.key)
+            parts.append(data)
+            results.append(AppendResult(window.path, line, fresh=True))
+            if ids and id:
+                ids.places[id] = (window.path, line)
+            head = WindowHead(window.path, 0, line, digest)
+            line += data.count(b"\n")
         data = b"".join(parts)
-        size = window.size + len(data)
-        try:
-            self._settle(
-                {w.ref.rpartition(":")[0] for w in written if not w.fresh}
-                - ({window.path} if data else set())
-            )
-            if data:
-                self._put(
-                    window,
-                    context,
-                    data,
-                    window_heads.WindowHead(window.path, size, last, digest),
-                    new,
-                )
-        except BaseException:
-            self._ids.pop(context, None)
-            self._windows.pop(window.path, None)
-            raise
+        again = {result.path for result in results if not result.fresh}
+        self._acknowledge(again - ({window.path} if data else set()))
         if data:
-            self._windows[window.path] = _Window(
-                window.path, size, line - 1, events.Tail(digest, None, b"")
+            size = window.size + len(data)
+            self._put(window, data, head._replace(size=size))
+            self._windows[window.path] = window._replace(
+                size=size, lines=line - 1, tail=events.Tail(head.digest, None, b""), title=b""
             )
-            self._settled.add(window.path)
-            if known:
-                known.read[window.path] = size
-        return written[1:] if window.tail.torn else written
+            self._acknowledged.add(window.path)
+            if ids:
+                ids.read[window.path] = (size, line - 1)
+        return results[1:] if torn else results
 
-    def _put(
-        self, window: _Window, context: str, data: bytes, head: window_heads.WindowHead, new: bool
-    ) -> None:
+    def _put(self, window: _Window, data: bytes, head: WindowHead) -> None:
         """The window's new bytes, then the journal's line; a failure of either takes both back."""
-        full = self.home.path(window.path)
-        if new:
-            files.create(full, events.render_title(context, _stem(window.path)) + data)
+        if window.title:
+            files.create(window.full, window.title + data)
         else:
-            files.append(full, data)
+            files.append(window.full, data)
         try:
             self._journal(head)
         except BaseException:
-            if new:
-                os.unlink(full)
+            if window.title:
+                os.unlink(window.full)
             else:
-                os.truncate(full, window.size)
+                os.truncate(window.full, window.size)
             raise
 
-    def settle(self, path: str) -> None:
-        """A window whose last event is acknowledged once more: on disk, and in the journal."""
-        with files.lock(self.home.lock):
-            self._settle({path})
-
-    def _settle(self, paths: set[str]) -> None:
-        """Windows whose events are acknowledged a second time, because their ids were known.
+    def _acknowledge(self, paths: set[str]) -> None:
+        """Windows whose events are acknowledged a second time, because their ids were there.
 
         Whoever wrote them may have been killed before the fsync, or before the journal's line.
         """
-        for path in paths - self._settled:
+        for path in paths - self._acknowledged:
             full = self.home.path(path)
             files.sync_path(full)
             data = files.read(full)
             last = [entry for entry in events.scan(data) if isinstance(entry, events.RawEvent)][-1]
-            self._journal(window_heads.WindowHead(path, len(data), last.line, last.digest))
-            self._settled.add(path)
+            self._journal(WindowHead(path, len(data), last.line, last.digest))
+            self._acknowledged.add(path)
 
-    def _journal(self, head: window_heads.WindowHead) -> None:
-        files.make_folder(os.path.dirname(self.home.heads))
-        files.append(self.home.heads, window_heads.render(head), durable=False)
+    def _journal(self, head: WindowHead) -> None:
+        line = window_heads.render(head)
+        try:
+            files.append(self.home.window_heads, line, durable=False)
+        except FileNotFoundError:
+            files.make_folder(os.path.dirname(self.home.window_heads))
+            files.append(self.home.window_heads, line, durable=False)
 
-    def _unborn(self, context: str, now: int) -> _Window:
-        """The next window of a context. Its name sorts after all there are, even when the clock went back."""
-        names = self.home.windows(context)
+    def _next_window(self, context: str, names: list[str], now: int) -> _Window:
+        """A window that sorts after all there are, even when the clock went back."""
         stamp = clock.to_stamp(now)
         if names:
             newest, _, number = names[-1].removesuffix(".md").partition("_")
             if stamp <= newest:
                 stamp = f"{newest}_{int(number or 0) + 1:04d}"
-        path = f"logs/{context}/{stamp}.md"
-        first = events.first_digest(context, stamp)
-        return _Window(
-            path, len(events.render_title(context, stamp)), 2, events.Tail(first, None, b"")
-        )
+        path, title = f"logs/{context}/{stamp}.md", events.render_title(context, stamp)
+        tail = events.Tail(events.first_digest(context, stamp), None, b"")
+        return _Window(path, self.home.path(path), len(title), 2, tail, title)
 
-    def _state(self, path: str, context: str) -> _Window:
-        full = self.home.path(path)
+    def _read_windows(self, context: str, names: list[str], ids: _Ids | None) -> _Window | None:
+        """The current window, None when the next one is to be started; `ids` takes all there are.
+
+        Each window is opened once, and only what was added since the last look is parsed.
+        """
+        paths = [f"logs/{context}/{name}" for name in names]
+        for path in paths[:-1] if ids else []:
+            full = self.home.path(path)
+            _take_ids(ids, path, full, os.stat(full).st_size)
+        if not paths:
+            return None
+        path, full = paths[-1], self.home.path(paths[-1])
         stat = os.stat(full)
+        if not stat.st_size:
+            return None  # without even a title it is not a window of ours
         if stat.st_nlink > 1:
             files.finish_creating(full)
-        size = stat.st_size
-        known = self._windows.get(path)
-        if known and known.size == size:
-            return known
-        first = events.first_digest(context, _stem(path))
-        length = 64 * 1024
-        lines = files.count_lines(full, size)
-        while True:
-            start = max(0, size - length)
-            data = files.read(full, start, size - start)
-            cut = data.find(b"\n## ") + 1 if start else 0
-            if not start or cut:
-                # lines are counted from the end of the file, so that only its tail is parsed
-                tail = events.read_tail(data[cut:], lines + 1 - data.count(b"\n", cut), first)
-                if tail:
-                    return _Window(path, size, lines, tail)
-            if not start:
-                raise InputOutput(
-                    "no window of ours: its title is damaged",
-                    place=path,
-                    cure="run mem-lint --logs",
-                )
-            length *= 8
+        data = _take_ids(ids, path, full, stat.st_size)
+        window = self._windows.get(path)
+        if window and window.size == stat.st_size:
+            return window
+        return _read_window(context, path, full, stat.st_size, data)
 
-    def _known_ids(self, context: str) -> "_Ids":
-        """Every id in the context; only what was appended since the last look is read."""
-        known = self._ids.setdefault(context, _Ids({}, {}))
-        for name in self.home.windows(context):
-            path = f"logs/{context}/{name}"
-            full = self.home.path(path)
-            start, size = known.read.get(path, 0), os.stat(full).st_size
-            if size <= start:
-                continue
-            line = files.count_lines(full, start) + 1
-            for block in events.scan(files.read(full, start, size - start), line):
-                if isinstance(block, events.RawEvent) and b'"id":' in block.meta:
-                    id = _id(events.parse_meta(block))
-                    if id:
-                        known.refs.setdefault(id, f"{path}:{block.line}")
-            known.read[path] = size
-        return known
-
-    def bounded(self, draft: EventDraft) -> EventDraft:
+    def limit_size(self, draft: EventDraft) -> EventDraft:
         """The draft, with a large tool result moved to a file of its own that the meta names.
 
         BadData when it is larger than any event may be.
@@ -266,9 +237,8 @@ class Log:
             return draft
         name = f"work/logs/tool-{hashlib.sha256(data).hexdigest()[:16]}.txt"
         if os.path.exists(self.home.path(name)):
-            files.sync_with_parent(
-                self.home.path("work", "logs")
-            )  # whoever wrote it may have been killed before that
+            # whoever wrote it may have been killed before that
+            files.sync_with_parent(self.home.path("work", "logs"))
         else:
             files.replace(self.home.path(name), data)
         content = shorten(data, KEPT, f"the whole is in {name}")
@@ -277,19 +247,46 @@ class Log:
         )
 
 
-def _id(meta: dict[str, Any]) -> str:
-    """What makes an event the same as another, '' when nothing does."""
-    id = meta.get("id")
-    return str(id) if type(id) in (str, int) else ""
+def _take_ids(ids: _Ids | None, path: str, full: str, size: int) -> bytes:
+    """Note the ids of a window that were not read yet. Returns what was read, if it is all of it."""
+    start, lines = ids.read.get(path, (0, 0)) if ids else (size, 0)
+    if ids is None or size <= start:
+        return b""
+    data = files.read(full, start, size - start)
+    for raw in events.scan(data, lines + 1):
+        if isinstance(raw, events.RawEvent) and b'"id":' in raw.meta:
+            id = EventDraft(0, raw.role, "", events.parse_meta(raw)).id
+            if id:
+                ids.places.setdefault(id, (path, raw.line))
+    ids.read[path] = (size, lines + data.count(b"\n"))
+    return b"" if start else data
 
 
-class _Ids(NamedTuple):
-    refs: dict[str, str]
-    read: dict[str, int]  # window -> bytes read
+def _read_window(context: str, path: str, full: str, size: int, whole: bytes) -> _Window:
+    """What the end of a window says. `whole` is all its bytes, b'' when they were not read yet."""
+    stamp, length = os.path.basename(path).removesuffix(".md"), TAIL
+    while True:
+        if whole:
+            lines, data = whole.count(b"\n"), whole[-length:]
+        else:
+            lines, data = files.read_tail(full, size, length)
+        all_of_it = len(data) == size
+        cut = 0 if all_of_it else data.find(b"\n## ") + 1
+        if all_of_it or cut:
+            # lines are counted from the end of the file, so that only its tail is parsed
+            line = lines + 1 - data.count(b"\n", cut)
+            tail = events.read_tail(data[cut:], line, context, stamp)
+            if tail:
+                return _Window(path, full, size, lines, tail)
+        if all_of_it:
+            raise InputOutput(
+                "the title of the window is damaged", place=path, cure="run mem-lint --logs"
+            )
+        length *= 8
 
 
 def shorten(data: bytes, kept: int, where: str) -> str:
-    """Head and tail of `data`, cut between characters, with a line between that says how much is left out."""
+    """Head and tail of `data`, cut between characters; a line between says how much is left out."""
     head = data[:kept].decode("utf-8", "ignore")
     tail = data[-kept:].decode("utf-8", "ignore")
     return f"{head}\n… {len(data) - 2 * kept} bytes left out; {where} …\n{tail}"
@@ -303,46 +300,6 @@ def encode_any(content: str) -> bytes:
         return content.encode("utf-8", "surrogatepass")
 
 
-def draft_from_json(line: bytes, now: int) -> tuple[str | None, EventDraft]:
-    """(context or None, draft) from one line of `mem-append --jsonl`. BadData says what is wrong.
-
-    Keys: timestamp, role, content; author, context, meta, id. Others are passed over, so that what
-    `mem-show --json` printed can be read back.
-    """
-    try:
-        value = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadData(f"no JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise BadData("no JSON object")
-    get = value.get
-    role, content, meta = get("role"), get("content"), get("meta")
-    if role not in events.ROLES:
-        raise BadData(
-            f"unknown role {role!r}" if role else "no 'role'",
-            cure="use one of " + ", ".join(events.ROLES),
-        )
-    if type(content) is not str:
-        raise BadData("'content' is no text" if "content" in value else "no 'content'")
-    if meta is not None and type(meta) is not dict:
-        raise BadData("'meta' is no object")
-    full: dict[str, Any] = {}
-    for name in ("author", "id"):
-        extra = get(name)
-        if extra is not None and extra != "":
-            if type(extra) not in (str, int):
-                raise BadData(f"'{name}' is no text")
-            full[name] = str(extra)
-    if meta:
-        full.update((k, v) for k, v in meta.items() if k not in full)
-        events.render_meta(full)  # one that cannot be written is this line's fault, not its batch's
-    context = get("context")
-    if context is not None:
-        check_context(context if type(context) is str else repr(context))
-    stamp = get("timestamp")
-    return context, EventDraft(now if stamp is None else clock.parse(stamp), role, content, full)
-
-
 def _torn_notice(torn: events.Gap, now: int) -> EventDraft:
     return EventDraft(
         now,
@@ -350,7 +307,3 @@ def _torn_notice(torn: events.Gap, now: int) -> EventDraft:
         f"A write was cut off at {torn.lines}; it was never acknowledged.",
         {"torn": [torn.line, torn.end_line]},
     )
-
-
-def _stem(path: str) -> str:
-    return os.path.basename(path).removesuffix(".md")

@@ -132,7 +132,7 @@ def resolve_page(home: Home, path: str) -> str:
     part = home.relative(path)
     if os.path.dirname(part) not in page_files.PLACES or not part.endswith(".md"):
         raise NotPermitted(
-            f"'{path}' is no page and no window", cure="give a path such as knowledge/tea.md"
+            f"'{path}' is neither a page nor a window", cure="give a path such as knowledge/tea.md"
         )
     if not os.path.isfile(home.path(part)):
         raise NoInput(

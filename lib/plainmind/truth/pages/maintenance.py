@@ -35,7 +35,7 @@ class Writes(NamedTuple):
 
 
 def folder(home: Home) -> str:
-    return os.path.dirname(home.heads)
+    return os.path.dirname(home.window_heads)
 
 
 def lock(home: Home) -> AbstractContextManager[None]:

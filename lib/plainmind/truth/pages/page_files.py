@@ -83,13 +83,13 @@ def to_printable(path: str) -> str:
 
 
 def open_page(home: Home, path: str) -> BinaryIO:
-    """A page's file, to be read. NotPermitted when it leads out of the home, NoInput when it is no file: a pipe never ends."""
+    """A page's file, to be read. NotPermitted when it leads out of the home, NoInput when it is not a file: a pipe never ends."""
     full = home.path(home.relative(path))
     fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         files.close(fd)
         raise NoInput(
-            f"'{to_printable(path)}' is no file", cure="move it away, or give another name"
+            f"'{to_printable(path)}' is not a file", cure="move it away, or give another name"
         )
     return open(fd, "rb")
 
@@ -200,7 +200,7 @@ def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: boo
             except FileExistsError:  # a person was faster
                 pass
         if not numbered:
-            by = "" if os.path.isfile(home.path(path)) else " by something that is no page"
+            by = "" if os.path.isfile(home.path(path)) else " by something that is not a page"
             raise Failure(
                 f"the name of '{path}' is taken{by}",
                 cure="give another one, or move away what has it",

@@ -16,7 +16,7 @@ from plainmind.formats.log import event as events
 from plainmind.formats.log import injected_blocks
 from plainmind.ground.errors import BadData, Failure
 from plainmind.ground.paths import Home
-from plainmind.truth.log import writer
+from plainmind.truth.log import batch, writer
 from scene import NOW
 
 #: what may stand where something else should
@@ -83,12 +83,12 @@ def check(tool: str, path: Any) -> list[HistoryEvent]:
             continue
         line = one.line().encode()
         assert b"\n" not in line
-        context, draft = writer.draft_from_json(line, NOW)
+        context, draft = batch.parse_draft(line, NOW)
         assert context == one.context and draft.meta["id"]
         assert (draft.role, draft.content, draft.instant) == (one.role, one.content, one.instant)
         assert injected_blocks.strip(one.content) == one.content
         block, _ = events.render(
-            "", draft.instant, draft.role, log.bounded(draft).content, draft.meta
+            "", draft.instant, draft.role, log.limit_size(draft).content, draft.meta
         )
         assert (
             len([entry for entry in events.scan(block) if isinstance(entry, events.RawEvent)]) == 1

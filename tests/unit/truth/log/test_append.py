@@ -25,7 +25,9 @@ def draft(content: str, role: str = "user", **meta) -> EventDraft:
 
 
 def all_contents(home: Home, context: str = CONTEXT) -> list[str]:
-    opened = [reader.read_window(home, f"logs/{context}/{name}") for name in home.windows(context)]
+    opened = [
+        reader.read_window(home, f"logs/{context}/{name}") for name in home.list_windows(context)
+    ]
     return [w.event(block).content for w in opened for block in w.blocks()]
 
 
@@ -116,7 +118,7 @@ def test_modes(home, log):
 
 def test_nothing_to_append_makes_nothing(home, log):
     assert log.append(CONTEXT, [], NOW) == []
-    assert home.windows(CONTEXT) == []
+    assert home.list_windows(CONTEXT) == []
 
 
 # ---- ids
@@ -192,7 +194,7 @@ def test_a_new_window_ends_the_one_before(home, log):
 def test_windows_of_one_second(home, log):
     names = [log.start_window(CONTEXT, NOW).rpartition("/")[2] for _ in range(12)]
     assert names == [f"{STAMP}.md"] + [f"{STAMP}_{n:04d}.md" for n in range(1, 12)]
-    assert home.windows(CONTEXT) == names
+    assert home.list_windows(CONTEXT) == names
 
 
 def test_ten_thousand_windows_of_one_second(home, log):
@@ -242,7 +244,7 @@ def test_events_of_any_year_are_events(home, log, year):
     "a/" + "x" * 65, "x" * 33 + "/a", "1a/b", "-a/b", "a/١٢٣", "a/1²", "a/b:c", "a/b*", "a\\b", "a/%2e%2e", "a/b.md", "~/b", "a/\u200b", "ａ/b", "a/ı", "a/K",
 ], ids=ascii)  # fmt: skip
 def test_contexts_that_are_refused(home, log, context):
-    with pytest.raises(BadData, match="is no context; use SURFACE/ID"):
+    with pytest.raises(BadData, match=r"invalid context '[^']*'; use SURFACE/ID"):
         log.append(context, [draft("x")], NOW)
     with pytest.raises(BadData):
         log.start_window(context, NOW)
@@ -273,16 +275,16 @@ def test_an_unknown_role(log):
     ids=["nan", "inf", "object", "set", "bytes"],
 )
 def test_metadata_that_is_no_json(home, log, value):
-    with pytest.raises(BadData, match="meta is no JSON object"):
+    with pytest.raises(BadData, match="meta is not a JSON object"):
         log.append(CONTEXT, [draft("x"), draft("y", x=value)], NOW)
-    assert home.windows(CONTEXT) == []
+    assert home.list_windows(CONTEXT) == []
 
 
 def test_metadata_nested_too_deep(log):
     value: list = []
     for _ in range(100_000):
         value = [value]
-    with pytest.raises(BadData, match="meta is no JSON object"):
+    with pytest.raises(BadData, match="meta is not a JSON object"):
         log.append(CONTEXT, [draft("y", x=value)], NOW)
 
 
@@ -308,7 +310,7 @@ def test_a_tool_result_at_the_limit_stays_in_the_log(home, log):
 def test_an_event_that_is_too_large(home, log):
     with pytest.raises(BadData, match=f"an event of {LIMIT + 1} bytes is too large"):
         log.append(CONTEXT, [draft("x" * (LIMIT + 1))], NOW)
-    assert home.windows(CONTEXT) == []
+    assert home.list_windows(CONTEXT) == []
 
 
 # ---- the journal of heads
@@ -318,7 +320,7 @@ def test_every_append_is_in_the_journal(home, log):
     log.append(CONTEXT, [draft("a")], NOW)
     log.append(CONTEXT, [draft("b\nc"), draft("d")], NOW)
     log.start_window(CONTEXT, NOW + 1000)
-    found = window_heads.parse(files.read(home.heads))
+    found = window_heads.parse(files.read(home.window_heads))
     assert [(h.window.rpartition("/")[2], h.line) for h in found] == [
         (f"{STAMP}.md", 3),
         (f"{STAMP}.md", 10),
@@ -330,9 +332,11 @@ def test_every_append_is_in_the_journal(home, log):
 def test_an_event_acknowledged_a_second_time_is_in_the_journal(home, log):
     """Its writer was killed between the window and the journal: the index would not have heard of it."""
     log.append(CONTEXT, [draft("a", id="1")], NOW)
-    os.unlink(home.heads)
+    os.unlink(home.window_heads)
     assert not Log(home).append(CONTEXT, [draft("a", id="1")], NOW)[0].fresh
-    assert [(h.window, h.line) for h in window_heads.parse(files.read(home.heads))] == [(PATH, 3)]
+    assert [(h.window, h.line) for h in window_heads.parse(files.read(home.window_heads))] == [
+        (PATH, 3)
+    ]
 
 
 def test_a_journal_that_cannot_be_written_takes_the_event_back(home, log, monkeypatch):
@@ -347,7 +351,10 @@ def test_a_journal_that_cannot_be_written_takes_the_event_back(home, log, monkey
             log.start_window(context, NOW + 1000)
     monkeypatch.undo()
     assert files.read(home.path(PATH)) == before
-    assert home.windows(CONTEXT) == [f"{STAMP}.md"] and home.windows("discord-thread/new") == []
+    assert (
+        home.list_windows(CONTEXT) == [f"{STAMP}.md"]
+        and home.list_windows("discord-thread/new") == []
+    )
     log.append(CONTEXT, [draft("b")], NOW)
     assert all_contents(home) == ["a", "b"] and codes(home) == []
 
@@ -375,16 +382,16 @@ def test_lines_with_contexts_authors_times_and_ids(home, log, session):
 
 
 @pytest.mark.parametrize("line, said", [
-    (b"{", "no JSON: "), (b"[]", "no JSON object"), (b"7", "no JSON object"), (b'"x"', "no JSON object"), (b"\xff", "no JSON: "), (b"\xef\xbb\xbf{}", "no JSON: "),
+    (b"{", "not valid JSON: "), (b"[]", "not a JSON object"), (b"7", "not a JSON object"), (b'"x"', "not a JSON object"), (b"\xff", "not valid JSON: "), (b"\xef\xbb\xbf{}", "not valid JSON: "),
     (b"{}", "no 'role'; use one of"), (b'{"role":"root","content":""}', "unknown role 'root'"), (b'{"role":["user"],"content":""}', "unknown role ['user']"),
-    (b'{"role":"user"}', "no 'content'"), (b'{"role":"user","content":7}', "'content' is no text"), (b'{"role":"user","content":null}', "'content' is no text"),
-    (b'{"role":"user","content":"","meta":[]}', "'meta' is no object"), (b'{"role":"user","content":"","meta":{"x":NaN}}', "meta is no JSON object"),
-    (b'{"role":"user","content":"","meta":{"x":1e999}}', "meta is no JSON object"),
-    (b'{"role":"user","content":"","author":["x"]}', "'author' is no text"), (b'{"role":"user","content":"","id":true}', "'id' is no text"),
-    (b'{"role":"user","content":"","context":"../x"}', "'../x' is no context"), (b'{"role":"user","content":"","context":7}', "'7' is no context"),
-    (b'{"role":"user","content":"","timestamp":"yesterday"}', "'yesterday' is no time"), (b'{"role":"user","content":"","timestamp":7}', "'7' is no time"),
-    (b'{"role":"user","content":"","timestamp":"2026-01-30T14:23:55"}', "names no zone"), (b"[" * 100_000, "no JSON: "),
-    (b'{"role":"user","content":"' + b"x" * (LIMIT + 1) + b'"}', "is too large"), (b'{"role":"user","content":"","id":' + b"1" * 5000 + b"}", "no JSON: "),
+    (b'{"role":"user"}', "no 'content'"), (b'{"role":"user","content":7}', "'content' is not text"), (b'{"role":"user","content":null}', "'content' is not text"),
+    (b'{"role":"user","content":"","meta":[]}', "'meta' is not an object"), (b'{"role":"user","content":"","meta":{"x":NaN}}', "meta is not a JSON object"),
+    (b'{"role":"user","content":"","meta":{"x":1e999}}', "meta is not a JSON object"),
+    (b'{"role":"user","content":"","author":["x"]}', "'author' is not text"), (b'{"role":"user","content":"","id":true}', "'id' is not text"),
+    (b'{"role":"user","content":"","context":"../x"}', "invalid context '../x'"), (b'{"role":"user","content":"","context":7}', "invalid context '7'"),
+    (b'{"role":"user","content":"","timestamp":"yesterday"}', "'yesterday' is not a time"), (b'{"role":"user","content":"","timestamp":7}', "'7' is not a time"),
+    (b'{"role":"user","content":"","timestamp":"2026-01-30T14:23:55"}', "names no zone"), (b"[" * 100_000, "not valid JSON: "),
+    (b'{"role":"user","content":"' + b"x" * (LIMIT + 1) + b'"}', "is too large"), (b'{"role":"user","content":"","id":' + b"1" * 5000 + b"}", "not valid JSON: "),
 ], ids=lambda value: ascii(value)[:60])  # fmt: skip
 def test_a_bad_line_is_reported_with_its_number_and_the_others_are_done(
     home, log, session, line, said
@@ -410,7 +417,7 @@ def test_a_context_whose_window_is_damaged_does_not_stop_the_others(home, log, s
     ), None, session)  # fmt: skip
     assert session.printed == [f"logs/note/one/{STAMP}.md:3", f"logs/note/two/{STAMP}.md:3"]
     assert session.reports == [
-        f"logs/note/bad/{STAMP}.md: no window of ours: its title is damaged; run mem-lint --logs"
+        f"logs/note/bad/{STAMP}.md: the title of the window is damaged; run mem-lint --logs"
     ]
     assert session.worst == InputOutput.code
 

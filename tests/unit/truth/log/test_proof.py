@@ -178,7 +178,7 @@ def test_pins_that_point_nowhere(home, window):
 
 def test_a_damaged_journal_stops_nothing(home, window):
     """Every whole line still counts; a path in it that leads outside is a window that is not there."""
-    with open(home.heads, "ab") as file:
+    with open(home.window_heads, "ab") as file:
         file.write(
             b'{"window":"../../etc/passwd","size":1,"line":1,"h":"x"}\n[1]\n{"size":1e999}\n'
             + b"[" * 100_000

@@ -47,7 +47,7 @@ def codes(home: Home, *paths: str) -> list[str]:
 
 def crash(home: Home, drafts: list[EventDraft]):
     """Append the drafts and give back a function that leaves only the first N bytes of that write."""
-    window, journal = home.path(PATH), home.heads
+    window, journal = home.path(PATH), home.window_heads
     kept, heads = (
         (files.read(window), files.read(journal)) if os.path.exists(window) else (b"", b"")
     )
@@ -190,7 +190,7 @@ def test_a_torn_title_is_refused_not_written_over(home):
     os.makedirs(home.path(f"logs/{CONTEXT}"))
     with open(home.path(PATH), "wb") as file:
         file.write(b"# test/torn 2026")
-    with pytest.raises(InputOutput, match="its title is damaged; run mem-lint"):
+    with pytest.raises(InputOutput, match="title of the window is damaged; run mem-lint"):
         Log(home).append(CONTEXT, [draft("x")], NOW)
     assert files.read(home.path(PATH)) == b"# test/torn 2026"
     Log(home).start_window(CONTEXT, NOW)

@@ -48,8 +48,8 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
 
 @pytest.mark.parametrize("files, finding", [
     # of one page: test_page.py has them all
-    ({"a.md": "Green.\n"}, "a.md:1: head: no head"), ({"a.md": with_("x: 'y")}, "a.md:6: yaml: no YAML"), ({"a.md": with_("x: 1", "x: 2")}, "a.md:6: twice: 'x' comes twice"), ({"a.md": with_("date: soon")}, "a.md:4: date: 'soon' is no ISO"), ({"a.md": with_("type: x")}, "a.md:4: type: unknown"),
-    ({"a.md": with_("tier: x")}, "a.md:4: tier: unknown"), ({"a.md": with_("tags: x")}, "a.md:5: tags: 'tags' is no list"), ({"a.md": with_("triples: [x]")}, "a.md:5: triples: no [subject"), ({"a.md": with_("triples: [[a, is, b]]")}, "a.md:5: predicate: 'is'"),
+    ({"a.md": "Green.\n"}, "a.md:1: head: no frontmatter"), ({"a.md": with_("x: 'y")}, "a.md:6: yaml: not valid YAML"), ({"a.md": with_("x: 1", "x: 2")}, "a.md:6: twice: 'x' appears twice"), ({"a.md": with_("date: soon")}, "a.md:4: date: 'soon' is not an ISO"), ({"a.md": with_("type: x")}, "a.md:4: type: unknown"),
+    ({"a.md": with_("tier: x")}, "a.md:4: tier: unknown"), ({"a.md": with_("tags: x")}, "a.md:5: tags: 'tags' is not a list"), ({"a.md": with_("triples: [x]")}, "a.md:5: triples: no [subject"), ({"a.md": with_("triples: [[a, is, b]]")}, "a.md:5: predicate: 'is'"),
     ({"a.md": with_("triples: [[a b, owns, c]]")}, "a.md:5: entity: 'a b'"), ({"a.md": with_("source: [x]")}, "a.md:5: source: 'source'"), ({"a.md": with_("valid_from: soon")}, "a.md:5: validity: 'soon'"), ({"a.md": with_("sources: [x]")}, "a.md:5: sources: no reference"),
     # names, folders
     ({"a-b.md": RIGHT + "1", "c.md": RIGHT + "2", "A b.md": RIGHT + "3"}, "A b.md:1: name: a link to it may mean knowledge/a-b.md as well\na-b.md:1: name: a link to it may mean knowledge/A b.md as well"),
@@ -164,7 +164,7 @@ def test_what_is_no_file_keeps_nobody_waiting(home):
             page_files.create_page(home, "knowledge", name, b"x")
         assert failed.value.code in (1, 77)
     with pytest.raises(
-        Failure, match="'knowledge/b.md' is taken by something that is no page; give another one"
+        Failure, match="'knowledge/b.md' is taken by something that is not a page; give another one"
     ):
         page_files.create_page(home, "knowledge", "b", b"x")
     with pytest.raises(Failure, match="'knowledge/a.md' is taken; "):

@@ -18,7 +18,7 @@ MOST_L1, MOST_L2 = 1000, 4000  # tokens
 
 def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
     if one.lines and page.has_frontmatter(one.body):
-        message = "a second head, which nobody reads; make one of both"
+        message = "a second frontmatter, which nobody reads; merge the two"
         yield PageProblem(one.body_line, "head", message)
     tokens = ceil(len(one.body) * vault.scans[one.path].times / CHARACTERS)
     most = MOST_L1 if one.tier == "L1" else MOST_L2
