@@ -1,6 +1,8 @@
-"""llama.cpp's server out of this checkout's packages (xllamacpp), for a machine without llama-server.
+"""llama.cpp's server out of this checkout's packages (xllamacpp), for a machine without
+llama-server.
 
-Started by `serve`, which sets the variables. Serves one conversation at a time, on the CPU. Fetches nothing.
+Started by `serve`, which sets the variables. Serves one conversation at a time, on the CPU. Fetches
+nothing.
 """
 
 import os
@@ -18,11 +20,10 @@ CONTEXT = 4096  # tokens; what agent-turn takes for the window of a model of thi
 
 
 def main() -> None:
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, ENDS
-    )  # before the server's threads start: they inherit it
+    # before the server's threads start: they inherit it
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     try:
-        server = started(os.environ)
+        server = start_server(os.environ)
     except Failure as failure:
         print(f"serve: {failure}", file=sys.stderr)
         sys.exit(failure.code)
@@ -30,7 +31,7 @@ def main() -> None:
     signal.sigwait(ENDS)
 
 
-def started(env: Mapping[str, str]) -> Any:
+def start_server(env: Mapping[str, str]) -> Any:
     """A server that answers; it stops when it is collected."""
     model = env.get("LLAMA_ARG_MODEL") or find_weights()
     small = model == find_weights()
@@ -47,19 +48,16 @@ def started(env: Mapping[str, str]) -> Any:
         params.model_alias = {
             env.get("LLAMA_ARG_ALIAS") or os.path.basename(model).removesuffix(".gguf")
         }
-        params.n_ctx = number(env, "LLAMA_ARG_CTX_SIZE", CONTEXT)
+        params.n_ctx = read_number(env, "LLAMA_ARG_CTX_SIZE", CONTEXT)
         params.n_parallel = 1
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.cache_ram_mib = 0
         if small:  # left alone it goes round in circles
-            params.sampling.temp, params.sampling.penalty_repeat, params.sampling.penalty_last_n = (
-                0,
-                1.15,
-                256,
-            )
+            sampling = params.sampling
+            sampling.temp, sampling.penalty_repeat, sampling.penalty_last_n = 0, 1.15, 256
         params.hostnames = [env["LLAMA_ARG_HOST"]]
-        params.port = number(env, "LLAMA_ARG_PORT", 8080)
-        params.api_keys = keys(env)
+        params.port = read_number(env, "LLAMA_ARG_PORT", 8080)
+        params.api_keys = read_keys(env)
         params.cors_origins = env["LLAMA_ARG_CORS_ORIGINS"]
         params.ui = params.endpoint_slots = False
         params.verbosity = 1  # errors
@@ -67,24 +65,27 @@ def started(env: Mapping[str, str]) -> Any:
             return xllamacpp.Server(params)
         except RuntimeError as error:
             place = f"{params.hostnames[0]}:{params.port}"
-            cure = f"is {place} taken, or is '{os.path.basename(model)}' no GGUF file?"
+            cure = f"is {place} taken, or is '{os.path.basename(model)}' not a GGUF file?"
             raise Unavailable(str(error).strip().rstrip("."), cure=cure) from None
 
 
-def keys(env: Mapping[str, str]) -> list[str]:
-    """The keys that open the server, as llama-server reads them; none opens it to everybody on the machine."""
-    found = env.get("LLAMA_API_KEY", "").split(",")
+def read_keys(env: Mapping[str, str]) -> list[str]:
+    """The keys that open the server, as llama-server reads them.
+
+    None opens it to everybody on the machine.
+    """
+    keys = env.get("LLAMA_API_KEY", "").split(",")
     if path := env.get("LLAMA_ARG_API_KEY_FILE"):
         with open(path, encoding="utf-8") as file:
-            found += [line for line in file.read().splitlines() if not line.startswith("#")]
-    return [key for key in found if key]
+            keys += [line for line in file.read().splitlines() if not line.startswith("#")]
+    return [key for key in keys if key]
 
 
-def number(env: Mapping[str, str], name: str, default: int) -> int:
+def read_number(env: Mapping[str, str], name: str, default: int) -> int:
     try:
         return int(env.get(name) or default)
     except ValueError:
-        raise Misconfigured(f"{name} is no number", cure="write digits, or unset it") from None
+        raise Misconfigured(f"{name} is not a number", cure="write digits, or unset it") from None
 
 
 main()

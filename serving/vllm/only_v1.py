@@ -1,6 +1,7 @@
 """ASGI middleware: nothing but /v1/ and /health.
 
-vLLM asks for its key below /v1/ and a few more, and answers /invocations, which runs the model too, without one.
+vLLM asks for its key below /v1/ and a few more, and answers /invocations, which runs the model too,
+without one.
 """
 
 from collections.abc import Awaitable, Callable

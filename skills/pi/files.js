@@ -53,7 +53,7 @@ export function sessionsOfRepository(cwd, folder) {
 }
 
 /**
- * The events of a session's file. A line that is no JSON is left out, as pi does: its writer may be at work.
+ * The events of a session's file. A line that is not JSON is left out, as pi does: its writer may be at work.
  * Throws, saying why, when the file cannot be taken in.
  * @param {string} path
  */

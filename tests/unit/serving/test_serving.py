@@ -16,6 +16,7 @@ import urllib.request
 
 import pytest
 import yaml
+from plainmind.ground import files
 from scene import ROOT
 
 SERVING = os.path.join(ROOT, "serving")
@@ -93,11 +94,16 @@ class Served:
             return error.code, dict(error.headers)
 
     def turn(self, home, *arguments, key=None):
+        """A turn with a short prompt: 1,500 tokens of persona and skills would take 15 seconds."""
+        files.replace(home.path("system-prompt.md"), b"Be brief.")
+        for name in os.listdir(os.path.join(ROOT, "skills")):
+            hidden = f"---\nname: {name}\ndescription: x\ndisable-model-invocation: true\n---\nx\n"
+            files.replace(home.path("skills", name, "SKILL.md"), hidden.encode())
         env = {
             "PATH": os.environ["PATH"],
             "MIND_HOME": home.root,
             "OPENAI_BASE_URL": self.url,
-            "MIND_TURN_MAX_TOKENS": "24",
+            "MIND_TURN_MAX_TOKENS": "3",
         }
         if key:
             env["OPENAI_API_KEY"] = key
@@ -160,14 +166,6 @@ def test_the_url_is_all_a_turn_needs(served, home):
     assert answer["reply"].strip() and answer["model"] == "openai:SmolLM2-135M-Instruct.Q4_1"
 
 
-def test_a_turn_with_history_is_logged_with_its_model(served, home):
-    assert served.turn(home, "--context", "test/1", "Hello.").returncode == 0
-    folder = os.path.join(home.root, "logs", "test", "1")
-    (window,) = [name for name in os.listdir(folder) if name.endswith(".md")]
-    with open(os.path.join(folder, window), encoding="utf-8") as file:
-        assert "SmolLM2-135M-Instruct.Q4_1" in file.read()
-
-
 def test_it_listens_to_this_machine_only(served):
     assert re.match(r"http://127\.0\.0\.1:\d+/v1$", served.url)
     assert served.status("/models")[0] == 200
@@ -189,9 +187,11 @@ def test_a_web_page_of_elsewhere_cannot_read_it(served):
     )
 
 
-def test_the_key_opens_it(locked, home):
-    turn = locked.turn(home, "Hello.", key=KEY)
+def test_the_key_opens_it_and_a_turn_with_history_is_logged_with_its_model(locked, home):
+    turn = locked.turn(home, "--context", "test/1", "Hello.", key=KEY)
     assert turn.returncode == 0 and turn.stdout.strip(), turn.stderr
+    with open(home.path(home.current_window("test/1")), encoding="utf-8") as file:
+        assert "SmolLM2-135M-Instruct.Q4_1" in file.read()
 
 
 @pytest.mark.parametrize("key", [None, "a-wrong-key"])

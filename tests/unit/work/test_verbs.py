@@ -9,6 +9,7 @@ import pytest
 from hostile import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats import skill
 from plainmind.formats.work import session
 from plainmind.ground import files
 from plainmind.ground.errors import BadData, Failure, NoInput, Usage
@@ -219,13 +220,8 @@ def test_the_examples_are_found():
 
 
 def test_the_skill_is_one():
-    """The head of Agent Skills: the folder's name, and a description that says when."""
-    with open(os.path.join(ROOT, "skills", "work-tracking", "SKILL.md"), encoding="utf-8") as file:
-        head = file.read().split("---\n")[1]
-    fields = dict(line.split(": ", 1) for line in head.strip().split("\n"))
-    assert (
-        fields["name"] == "work-tracking"
-        and ": " not in fields["description"]
-        and " #" not in fields["description"]
-    )
-    assert 50 < len(fields["description"]) <= 1024 and "Use it when" in fields["description"]
+    """The frontmatter of Agent Skills: the folder's name, and a description that says when."""
+    path = os.path.join(ROOT, "skills", "work-tracking", "SKILL.md")
+    made = skill.parse(files.read(path), path)
+    assert made.name == "work-tracking" and len(made.description) > 50
+    assert "Use it when" in made.description
