@@ -1,5 +1,6 @@
-"""What each package is for and what it may import: `tests/unit/test_house.py` holds the code against
-it, and ARCHITECTURE.md shows it (`python tests/house.py` writes it there).
+"""What each package is for and what it may import.
+
+`tests/unit/test_house.py` holds the code against it, and ARCHITECTURE.md shows it (`python tests/house.py` writes it there).
 
 Exact: an import that the table does not allow fails, and so does an allowance that nothing uses.
 """
@@ -39,7 +40,8 @@ PACKAGES = [
     _package(
         "truth",
         "ground formats",
-        "the files of the home: logs, pages, work states; it alone writes them, each under its lock",
+        "the files of the memory folder: logs, pages, work states; it alone writes them, "
+        "each under its lock",
     ),
     _package(
         "bridges", "ground formats", "other tools: their histories made into events and pages"

@@ -62,7 +62,7 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.M | re.S)
 
 
 def replay(document, folder):
-    """The document with what its console blocks print, played in their order in one memory folder."""
+    """The document with what its console blocks print, in order, in one memory folder."""
     blocks = CONSOLE.findall(document)
     played = str(folder / "played.txt")
     with open(played, "w", encoding="utf-8") as file:
@@ -463,11 +463,6 @@ def test_no_hint_prints_a_variable_that_is_not_set(path):
 
 def test_a_hint_with_a_variable_is_noticed():
     assert unset("see the names with: ls $MIND_HOME/knowledge")
-
-
-@pytest.mark.parametrize("path", DOCUMENTS)
-def test_lines_of_documents_fit(path):
-    assert [n for n, line in enumerate(read(path).split("\n"), 1) if len(line) > 100] == []
 
 
 def test_the_readme_is_short_and_names_every_command():

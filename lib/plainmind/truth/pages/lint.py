@@ -1,8 +1,8 @@
 """Checking and fixing pages: `mem-lint` without `--logs`.
 
-What is wrong with a page by itself is told by `formats.page`; `checks` look at it among the others, at
-what it points at, and at the time. Changes nothing but what has a single possible correction; refuses
-to know the index.
+What is wrong with a page by itself is told by `formats.page`; `checks` look at it among the
+others, at what it points at, and at the time. Changes nothing but what has a single possible
+correction; refuses to know the index.
 """
 
 import os
@@ -25,7 +25,7 @@ from .checks.vault import ByteScan, Vault, scan
 def find_problems(
     home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]
 ) -> Iterator[Finding]:
-    """What is wrong with these pages (all there are, when none is named). `mask` hides secrets in a text."""
+    """What is wrong with these pages, or with all when none is named. `mask` hides secrets."""
     yield from (_finding(*found) for found in _findings(home, wanted, now, mask))
 
 
@@ -67,8 +67,9 @@ def _finding(path: str, line: int, code: str, message: str) -> Finding:
 
 
 def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | Failure]:
-    """Repair what has one right form (formats.page.repairs), each page for itself; says what was, or with `dry` would be, done.
-    A failure is of one page, and the others are repaired.
+    """Fix what has a single possible correction (formats.page.repairs), each page for itself.
+
+    Says what was, or with `dry` would be, done. A failure is of one page; the others are fixed.
 
     A person may be saving the page at this moment: the repair is made on what they saved.
     """
@@ -82,7 +83,7 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
         made = repairs.repair(data, path, partial(_is_there, home))
         if made.done and not dry:
             try:
-                made = _mend(home, path)
+                made = _fix_page(home, path)
             except NoInput:  # gone meanwhile
                 continue
             except OSError as error:
@@ -97,7 +98,7 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
 
 
 def _settle(home: Home, wanted: Sequence[str]) -> None:
-    """Clear up after repairs that were cut off, and make durable what they had done: nobody will do it again."""
+    """Clear up after repairs that were cut off, and make durable what they did: nobody repeats it."""
     for place in sorted({os.path.dirname(path) for path in wanted} or page_files.PLACES):
         if exchange.find_leftovers(folder := home.path(place)):
             with maintenance.lock(home):
@@ -106,8 +107,8 @@ def _settle(home: Home, wanted: Sequence[str]) -> None:
             files.sync_folder(folder)
 
 
-def _mend(home: Home, path: str) -> repairs.Repaired:
-    """Repair a page; what was done is that of the last try, since a person's save may have brought more."""
+def _fix_page(home: Home, path: str) -> repairs.Repaired:
+    """Fix a page. What was done is that of the last try: a person's save may bring more."""
     last = repairs.Repaired(b"", [])
 
     def edit(data: bytes) -> bytes:

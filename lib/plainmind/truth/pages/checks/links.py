@@ -1,4 +1,7 @@
-"""link: to a page that is not there. image: a picture that is not there, outside the home, or not shown."""
+"""link: to a page that is not there.
+
+image: a picture that is not there, is outside the memory folder, or is not shown.
+"""
 
 import os
 from collections.abc import Iterator

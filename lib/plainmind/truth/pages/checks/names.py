@@ -1,5 +1,7 @@
-"""name: one that another page has but for case, spaces or hyphens, so that a link may mean either; or one
-that no line of output can name."""
+"""name: another page has the same but for case, spaces or hyphens, so that a link may mean either.
+
+Or no line of output can show it.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""All pages of a memory folder, and what a check asks of them: which are there, and what replaces which."""
+"""All pages of a memory folder, and what a check asks of them: what exists, what replaces what."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ def scan(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> Byte
 
 
 class Vault:
-    """`pages` by path, all of them; `checked` are those to be looked at, `whole` when that is all."""
+    """`pages` by path, all of them; `checked` are to be looked at, `whole` when that is all."""
 
     def __init__(
         self,
