@@ -22,14 +22,16 @@ from typing import NamedTuple
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
+from plainmind.formats import words  # noqa: E402
 from plainmind.formats.page import page_edit  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.ground.settings import Settings  # noqa: E402
-from plainmind.index import embedding, pages, store, text, vectors  # noqa: E402
+from plainmind.index import embedding, engine  # noqa: E402
+from plainmind.index.engine import Index  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
-from plainmind.recall import knowledge, search  # noqa: E402
-from plainmind.recall.knowledge import Policy  # noqa: E402
+from plainmind.recall import pages, search  # noqa: E402
+from plainmind.recall.pages import Policy  # noqa: E402
 from retrieval import CACHE, DATA, FAR, _instant, _interval, _rows  # noqa: E402
 
 TURNS = 6  # a page
@@ -144,63 +146,60 @@ def _measure(
         if row["conv"] == conversation
     ]
 
-    def work(opened: store.Store) -> None:
-        pages.take_in(opened)
+    with engine.chosen().made_in(home, home.index) as index:
         if asker.embedder:
-            due = embedding.due(opened, asker.model, 1 << 42)
-            embedding.Run(opened, asker.embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)
-        plain = _fts(opened.db)
+            due = index.pending(asker.model, 1 << 42)
+            embedding.Run(index, asker.embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)
+        plain = _fts(index)
         for row, gold in asked:
             if gold:
                 query = asker.query(row)
-                for name, found in _ways(opened, query, plain):
+                for name, found in _ways(index, query, plain):
                     into.ladder.setdefault(name, []).append(Ranked(gold, found))
-                into.own.append(Ranked(gold, _found(opened, query, Policy())))
-        into.strangers.extend(len(_found(opened, asker.query(row), Policy())) for row in strange)
-
-    store.use(home, work, print)
+                into.own.append(Ranked(gold, _found(index, query, Policy())))
+        into.strangers.extend(len(_found(index, asker.query(row), Policy())) for row in strange)
 
 
-def _ways(opened: store.Store, query: search.Query, plain: Callable[[str], list[str]]):
+def _ways(index: Index, query: search.Query, plain: Callable[[str], list[str]]):
     yield "FTS5's own bm25, all words", plain(query.text)
-    yield "words only", _found(opened, query._replace(vector=None), OPEN)
+    yield "words only", _found(index, query._replace(vector=None), OPEN)
     if query.vector is not None:
-        yield "vectors alone", _by_vector(opened.db, query)
-        yield "reciprocal ranks (rrf)", _found(opened, query, OPEN._replace(rank="rrf"))
-        yield "relevance (the default)", _found(opened, query, OPEN)
+        yield "vectors alone", _by_vector(index, query)
+        yield "reciprocal ranks (rrf)", _found(index, query, OPEN._replace(rank="rrf"))
+        yield "relevance (the default)", _found(index, query, OPEN)
 
 
-def _found(opened: store.Store, query: search.Query, policy: Policy) -> list[str]:
-    return [each.path for each in knowledge.search(opened, query, policy).found]
+def _found(index: Index, query: search.Query, policy: Policy) -> list[str]:
+    with index.pages(pages.asked(query)) as evidence:
+        return [each.path for each in pages.search(query, evidence, index.page_texts, policy).found]
 
 
-def _by_vector(db: sqlite3.Connection, query: search.Query) -> list[str]:
-    path_of = dict(
-        db.execute("SELECT passages.id, path FROM passages JOIN pages ON pages.id = page")
-    )
-    best: dict[str, float] = {}
-    for passage, cosine in vectors.passages(db, query.model, query.vector or ()).items():
-        best[path_of[passage]] = max(best.get(path_of[passage], 0.0), cosine)
+def _by_vector(index: Index, query: search.Query) -> list[str]:
+    with index.pages(pages.asked(query)) as evidence:
+        best = {
+            evidence.pages[page].path: max(cosines.values())
+            for page, cosines in evidence.cosines.items()
+        }
     return sorted(best, key=lambda path: (-best[path], path))[:MOST]
 
 
-def _fts(indexed: sqlite3.Connection) -> Callable[[str], list[str]]:
+def _fts(index: Index) -> Callable[[str], list[str]]:
     """What SQLite does by itself: FTS5, porter, an OR of all words, its own bm25."""
     db = sqlite3.connect(":memory:")
     db.execute(
         "CREATE VIRTUAL TABLE t USING fts5(path UNINDEXED, body, tokenize='porter unicode61')"
     )
     db.executemany(
-        "INSERT INTO t VALUES (?, ?)", indexed.execute("SELECT path, body FROM pages ORDER BY path")
+        "INSERT INTO t VALUES (?, ?)", sorted((row[0], row[-1]) for row in index.rows()["pages"])
     )
 
     def ask(query: str) -> list[str]:
-        words = " OR ".join(f'"{word}"' for word in dict.fromkeys(text.tokens(query)))
+        match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words.tokens(query)))
         found = (
             db.execute(
-                f"SELECT path FROM t WHERE t MATCH ? ORDER BY bm25(t), path LIMIT {MOST}", (words,)
+                f"SELECT path FROM t WHERE t MATCH ? ORDER BY bm25(t), path LIMIT {MOST}", (match,)
             )
-            if words
+            if match
             else []
         )
         return [row[0] for row in found]

@@ -23,13 +23,16 @@ from datetime import datetime, timezone
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
+from plainmind.formats import words  # noqa: E402
+from plainmind.formats.evidence import Scope  # noqa: E402
 from plainmind.ground.clock import DAY  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.ground.settings import Settings  # noqa: E402
-from plainmind.index import embedding, store, sync, text  # noqa: E402
+from plainmind.index import embedding, engine  # noqa: E402
+from plainmind.index.engine import Index  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
-from plainmind.recall import rank, search  # noqa: E402
+from plainmind.recall import search  # noqa: E402
 from plainmind.truth.log.writer import EventDraft, Log  # noqa: E402
 
 FAR = 3650 * DAY  # so far away that recency is 0
@@ -73,14 +76,11 @@ def _conversation(
     settings = Settings("", "", env.get)
     embedder = None if words_only else registry.open_embedder("embedded", env, settings, bulk=True)
 
-    def work(opened: store.Store) -> dict[str, list[dict]]:
-        sync.catch_up(opened)
+    with engine.chosen().made_in(home, home.index) as index:
         if embedder:
-            due = embedding.due(opened, embedder.model, 1 << 42)
-            embedding.Run(opened, embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)
-        return _ask(opened, embedder, settings, turns, refs, asked)
-
-    return store.use(home, work, print)
+            due = index.pending(embedder.model, 1 << 42)
+            embedding.Run(index, embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)
+        return _ask(index, embedder, settings, turns, refs, asked)
 
 
 def _write(home: Home, turns: list[dict]) -> dict[str, str]:
@@ -103,15 +103,10 @@ def _write(home: Home, turns: list[dict]) -> dict[str, str]:
 
 
 def _ask(
-    opened: store.Store,
-    embedder,
-    settings,
-    turns: list[dict],
-    refs: dict[str, str],
-    asked: list[dict],
+    index: Index, embedder, settings, turns: list[dict], refs: dict[str, str], asked: list[dict]
 ) -> dict[str, list[dict]]:
     plain = _fts(turns, refs)
-    end = opened.db.execute("SELECT max(unix_ms) FROM turns").fetchone()[0]
+    end = max(row[4] for row in index.rows()["events"])
     found: dict[str, list[dict]] = {}
     for row in asked:
         gold = {refs[id] for id in row["gold"] if id in refs}
@@ -124,31 +119,35 @@ def _ask(
             question = search.Query(row["query"], now, vector, model, baseline)
             ways = {
                 "plain FTS5, all words": plain(row["query"]) if when == "off" else None,
-                "cosine, MMR (the spec's formula)": _mmr(opened, question._replace(mode="cosine"))
+                "cosine, MMR (the spec's formula)": _mmr(index, question._replace(mode="cosine"))
                 if embedder
                 else None,
-                "words only, MMR": _mmr(opened, question._replace(vector=None)),
-                "hybrid, MMR (the default)": _mmr(opened, question) if embedder else None,
+                "words only, MMR": _mmr(index, question._replace(vector=None)),
+                "hybrid, MMR (the default)": _mmr(index, question) if embedder else None,
             }
             if when == "off" and embedder:
-                ways["cosine alone"] = _by_sim(opened, question._replace(mode="cosine"))
-                ways["hybrid sim alone"] = _by_sim(opened, question)
+                ways["cosine alone"] = _by_sim(index, question._replace(mode="cosine"))
+                ways["hybrid sim alone"] = _by_sim(index, question)
             for name, answer in ways.items():
                 if answer is not None:
                     found.setdefault(f"{name}\t{when}", []).append(_judge(answer, gold, row))
     return found
 
 
-def _mmr(opened: store.Store, question: search.Query) -> list[str]:
-    return [hit.ref for hit in search.search(opened, question, search.Scope(), 10, 0.0).hits]
+def _mmr(index: Index, query: search.Query) -> list[str]:
+    return [hit.ref for hit in search.ranked(_field(index, query, 0.0), 10, 0.0).hits]
 
 
-def _by_sim(opened: store.Store, question: search.Query) -> list[str]:
-    field = search.TurnField(opened, question, search.Scope(), -1.0)
+def _field(index: Index, query: search.Query, floor: float) -> search.EventField:
+    evidence = index.evidence(search.asked(query), Scope())
+    return search.EventField(query, evidence, index, Scope(), floor)
+
+
+def _by_sim(index: Index, query: search.Query) -> list[str]:
+    field = _field(index, query, -1.0)
     exact = field.exact(list(field.upper))
-    best = sorted(exact, key=lambda turn: (-exact[turn], turn))[:10]
-    picks = [rank.Pick(turn, 0, 0, 0, 0, False) for turn in best]
-    return [hit.ref for hit in search.hits(opened.db, picks).values()]
+    best = sorted(exact, key=lambda event: (-exact[event], event))[:10]
+    return [f"{event.path}:{event.line}" for event in index.events(best).values()]
 
 
 def _fts(turns: list[dict], refs: dict[str, str]):
@@ -161,12 +160,12 @@ def _fts(turns: list[dict], refs: dict[str, str]):
     )
 
     def ask(query: str) -> list[str]:
-        words = " OR ".join(f'"{word}"' for word in dict.fromkeys(text.tokens(query)))
+        match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words.tokens(query)))
         rows = (
             db.execute(
-                "SELECT rowid FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT 10", (words,)
+                "SELECT rowid FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT 10", (match,)
             )
-            if words
+            if match
             else []
         )
         return [refs[turns[row[0]]["id"]] for row in rows]

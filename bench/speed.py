@@ -275,26 +275,24 @@ def fill_cache(home: str, env: dict) -> None:
     """Random vectors for every turn, in the cache: mem-embed finds them there and asks no model."""
     from plainmind.ground.clock import system_now
     from plainmind.ground.paths import Home
-    from plainmind.index import cache, embedding, store, sync, vectors
+    from plainmind.index import cache, engine
 
     model = "embedded:multilingual-e5-small-q4"
     chance = random.Random(11)
     centre = [chance.gauss(0, 1) for _ in range(384)]
 
-    def work(opened: store.Store) -> None:
-        sync.reconcile(opened)
-        kept = cache.Cache(opened.home, model)
+    opened = Home(home)
+    with engine.chosen().made_in(opened, opened.index) as index:
+        kept = cache.Cache(opened, model)
         made = {}
-        for turn in embedding.due(opened, model, system_now()):
+        for one in index.pending(model, system_now()):
             raw = [2 * c + chance.gauss(0, 1) for c in centre]
             length = sum(x * x for x in raw) ** 0.5
-            made[cache.content_hash(turn.text)] = vectors.to_blob(
+            made[cache.content_hash(one.text)] = cache.to_blob(
                 array("f", [x / length for x in raw])
             )
         kept.put(made)
-        cache.set_serving(opened.home, model)
-
-    store.use(Home(home), work, print)
+        cache.set_serving(opened, model)
     subprocess.run(["rm", "-r", os.path.join(home, "index")], check=True)
 
 

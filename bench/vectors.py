@@ -3,7 +3,7 @@
     .venv/bin/python bench/vectors.py
 
 Prints CPU ms of whole processes less the interpreter's own start; where the columns cross is
-index.vectors.NUMPY_FROM.
+index.sqlite.vectors.NUMPY_FROM.
 """
 
 import os
@@ -22,7 +22,7 @@ DIMENSIONS = 384
 SCAN = """
 import sys; sys.path.insert(0, {lib!r})
 import sqlite3
-from plainmind.index import vectors
+from plainmind.index.sqlite import vectors
 vectors.NUMPY_FROM = {threshold}
 db = sqlite3.connect({path!r})
 query = [0.05] * {dimensions}
@@ -48,12 +48,13 @@ def main() -> None:
 def _fill(path: str, blocks: int) -> int:
     from array import array
 
-    from plainmind.index import vectors
+    from plainmind.index.sqlite import vectors
 
     db = sqlite3.connect(path)
     db.executescript(
-        "CREATE TABLE vector_blocks (id INTEGER PRIMARY KEY, model, count, turns, low, step, error, codes);"
-        "CREATE TABLE vectors (turn, model, status, block, embedding);"
+        "CREATE TABLE vector_blocks (id INTEGER PRIMARY KEY, model, count, events, "
+        "low, step, error, codes);"
+        "CREATE TABLE vectors (kind, owner, model, status, block, embedding);"
     )
     chance = random.Random(3)
     low, step = (

@@ -57,7 +57,7 @@ PACKAGES = [
         "the derived store behind one protocol: files to rows, words, vectors, the graph",
     ),
     _package(
-        "recall", "ground formats index", "relevance, rank, budgets, injected blocks, reports: pure"
+        "recall", "ground formats", "relevance, rank, budgets, injected blocks, reports: pure"
     ),
     _package(
         "memory",

@@ -44,12 +44,12 @@ assert found["journal"] in ("delete", "wal") and found["words"] in ("fts4", "fts
   "$PYTHON" -c '
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
-db.execute("UPDATE turns SET content = ? WHERE line = 3", ("something else",))
+db.execute("UPDATE events SET content = ? WHERE line = 3", ("something else",))
 db.commit()' "$MIND_HOME/index/mind.db"
   run --separate-stderr mem-index --verify
   [ "$status" -eq 1 ]
-  [[ "$output" == *"turns: $WINDOW:3 is not in the files"* ]]
-  [[ "$output" == *"turns: $WINDOW:3 is missing"* ]]
+  [[ "$output" == *"events: $WINDOW:3 is not in the files"* ]]
+  [[ "$output" == *"events: $WINDOW:3 is missing"* ]]
   run mem-index --verify --json
   [ "$status" -eq 1 ]
   [[ "${lines[0]}" == '{"table":"'*'","what":"'* ]]

@@ -15,7 +15,7 @@ from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.index import cache
-from plainmind.memory import knowing, moments
+from plainmind.memory import Memory, pages
 from plainmind.truth.pages import maintenance
 from scene import NOW, TIME
 from traced import needs_strace
@@ -37,16 +37,14 @@ HASH = cache.content_hash("old\nBen keeps the zanzibarquux stamps.")  # as it is
 def past(home: Home, writes: int = 49) -> None:
     """A page that stays and files that are past, all in the index, one of them changed since it was first taken in."""
     writers.with_a_page(writers.PROJECT)(home)
-    means = moments.Means(
-        home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print
-    )
+    memory = Memory(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
     for path, data in zip(GONE, (OLD, SUMMARY, b'{"zanzibarquux":1}\n')):
         files.replace(home.path(path), data.replace(b"stamps", b"zanzibarquuxes"))
         os.utime(home.path(path), ns=(0, (NOW - 99 * DAY) * 1_000_000))
-        knowing.facts(means, ("", "", ""), None)
+        pages.facts(memory, ("", "", ""), None)
         files.replace(home.path(path), data)
         os.utime(home.path(path), ns=(0, (NOW - 99 * DAY) * 1_000_000))
-    knowing.facts(means, ("", "", ""), None)
+    pages.facts(memory, ("", "", ""), None)
     files.replace(home.path("raw/sessions/a/new.jsonl"), RECENT)
     os.utime(home.path("raw/sessions/a/new.jsonl"), ns=(0, NOW * 1_000_000))
     cache.Cache(home, "m:1").put({HASH: b"\x01" * 8, b"x" * 16: b"\x02" * 8})

@@ -14,8 +14,7 @@ from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
-from plainmind.memory import forgetting, knowing, writing
-from plainmind.memory.moments import Means
+from plainmind.memory import Memory, drafting, forgetting, pages, writing
 from plainmind.truth.pages import lint, maintenance, page_files
 from scene import NOW, THOROUGH
 from test_many import together
@@ -38,11 +37,13 @@ def home(tmp_path):
         yield home
 
 
-def means(home: Home) -> Means:
+def memory(home: Home) -> Memory:
     def loud(said: str) -> None:
         assert said.startswith("retention deleted"), said
 
-    return Means(home, Environment(home.root), Settings("", "", lambda name: ""), lambda: NOW, loud)
+    return Memory(
+        home, Environment(home.root), Settings("", "", lambda name: ""), lambda: NOW, loud
+    )
 
 
 def shared(n: int) -> bytes:
@@ -58,17 +59,17 @@ def write(home: Home, writer: int) -> list[tuple[str, str]]:
     """Pages, with changes of shared ones between; of each page its reference and its text."""
     made = []
     for n in range(NOTES):
-        fields = writing.fields(means(home), {"type": "project", "tags": [f"t{writer}"]})
+        fields = drafting.fields(memory(home), {"type": "project", "tags": [f"t{writer}"]})
         name = f"w{writer}-{n}" if n % 2 else ""
         made.append(
             (
-                writing.write(means(home), writing.Draft(fields, said(writer, n), name)).ref,
+                writing.write(memory(home), drafting.PageDraft(fields, said(writer, n), name)).ref,
                 said(writer, n),
             )
         )
         assert files.read(home.path(made[-1][0].removesuffix(":1"))), "acknowledged, and not there"
         writing.update(
-            means(home), f"shared-{(writer + n) % SHARED}", {f"by{writer}": f"n{n}"}, None, ()
+            memory(home), f"shared-{(writer + n) % SHARED}", {f"by{writer}": f"n{n}"}, None, ()
         )
     return made
 
@@ -79,14 +80,14 @@ def others(home: Home, number: int) -> None:
         if number % 3 == 0:
             list(lint.fix(home, [], dry=False))
         elif number % 3 == 1:
-            knowing.facts(means(home), ("", "", ""), None)
+            pages.facts(memory(home), ("", "", ""), None)
         else:
             name = f"knowledge/past-{number}-{n}.md"
             files.replace(
                 home.path(name),
                 f"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nold {number} {n}\n".encode(),
             )
-            forgetting.forget(means(home))
+            forgetting.forget(memory(home))
             assert not os.path.exists(home.path(name))
 
 
@@ -128,7 +129,7 @@ def test_16_processes_write_change_mend_index_and_let_go(home):
     sound(home, [each for made in answers[:WRITERS] for each in made])
     stones = [stone["path"] for stone in maintenance.read_tombstones(home)]
     assert len(stones) == len(set(stones)) == 2 * NOTES
-    known = knowing.facts(means(home), ("", "", ""), None)
+    known = pages.facts(memory(home), ("", "", ""), None)
     assert known == [] and len(list(page_files.list_paths(home))) == WRITERS * NOTES + SHARED
 
 
@@ -182,7 +183,7 @@ def edit(path: str, by_rename: bool, saved) -> None:
 
 
 def update(home: Home, n: int) -> bool:
-    writing.update(means(home), "mine", {"source": f"s{n}"}, None, ())
+    writing.update(memory(home), "mine", {"source": f"s{n}"}, None, ())
     return True
 
 

@@ -15,8 +15,8 @@ from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
-from plainmind.index import cache, store
-from plainmind.memory import care, knowing, moments
+from plainmind.index import cache, engine
+from plainmind.memory import Memory, care, pages
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.work import sessions
@@ -237,13 +237,12 @@ def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
     assert all(len(vector) == 8 for vector in cached.values())
     if ended:
         assert len(cached) == len(set(_SAID))
-        rows = store.use(home, lambda opened: opened.db.execute(_STATUSES).fetchall(), print)
-        assert rows == [("ok", 3)], rows
+        with engine.chosen().made_in(home, home.index) as index:
+            status = index.status("instant:1")
+        assert (status.ok, status.pending, status.failed) == (3, 0, 0), status
         assert (
             care.verify(
-                moments.Means(
-                    home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print
-                )
+                Memory(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
             )
             == []
         )
@@ -286,10 +285,8 @@ def with_a_page(data: bytes):
         files.replace(home.path("knowledge/mine.md"), data)
         # else whether the index reads it once more depends on how long ago this was
         os.utime(home.path("knowledge/mine.md"), ns=(0, NOW * 1_000_000))
-        means = moments.Means(
-            home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print
-        )
-        knowing.facts(means, ("", "", ""), None)  # the index has it
+        memory = Memory(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
+        pages.facts(memory, ("", "", ""), None)  # the index has it
 
     return prepare
 
@@ -361,7 +358,6 @@ _ENDED = {"status": "completed", "endTime": TIME}
 _ME = ["--agent", "backend", "--now", TIME]
 
 _SAID = ["one", "one\ntwo", "two\nthree"]  # what is embedded: each turn after the one before it
-_STATUSES = "SELECT status, count(*) FROM embeddings GROUP BY status"
 _HERE = ["--context", CONTEXT, "--now", TIME]
 _OLD = [draft.content for draft in BEFORE]
 _LINES = "".join(

@@ -247,7 +247,7 @@ def test_the_formats_have_pages():
     )
     tables = (
         "windows",
-        "turns",
+        "events",
         "episodes",
         "vectors",
         "vector_blocks",

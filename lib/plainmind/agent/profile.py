@@ -1,9 +1,10 @@
 """All that a model's size changes about a turn. A provider names the profile of its model."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ..memory.moments import Share
 from ..providers.chat import Chat
-from ..recall import knowledge
+from ..recall.pages import Policy
 
 ANY = 1 << 60  # as many as the settings say
 
@@ -25,14 +26,21 @@ class Profile(NamedTuple):
     l1_budget: int = ANY  # pages that are always given
     page_budget: int = ANY  # of one
 
-    def policy(self, policy: knowledge.Policy) -> knowledge.Policy:
-        """How pages are chosen, by the settings and within this profile."""
-        return policy._replace(
-            k=min(policy.k, self.most_pages),
-            floor=max(policy.floor, self.pages_floor),
-            budget=min(policy.budget, self.pages_budget),
-            l1_budget=min(policy.l1_budget, self.l1_budget),
-            each=min(policy.each, self.page_budget),
+    def share(self, settings: Any) -> Share:
+        """What a message is given of the past, by the settings and within this profile."""
+        policy = Policy.of(settings)
+        return Share(
+            min(settings["recall.k"], self.most_moments),
+            max(settings["recall.floor"], self.moments_floor),
+            self.moments_budget,
+            self.moment_budget,
+            policy._replace(
+                k=min(policy.k, self.most_pages),
+                floor=max(policy.floor, self.pages_floor),
+                budget=min(policy.budget, self.pages_budget),
+                l1_budget=min(policy.l1_budget, self.l1_budget),
+                each=min(policy.each, self.page_budget),
+            ),
         )
 
 

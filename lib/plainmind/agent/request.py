@@ -6,10 +6,10 @@ Nothing is called, run or logged here; `prompt` has the order, `profile` how muc
 import os
 from typing import Any
 
+from ..formats.evidence import Scope
 from ..ground import clock, files
-from ..memory import knowing, moments
+from ..memory import Memory, moments
 from ..providers.chat import Chat
-from ..recall import inject, knowledge, search
 from ..truth.pages import maintenance
 from . import profile as profiles
 from . import prompt, turn_log
@@ -23,7 +23,7 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 class RequestBuilder:
     """Builds the requests of one context, or of none: then no log is read."""
 
-    def __init__(self, means: moments.Means, chat: Chat, shell: Shell, context: str | None):
+    def __init__(self, means: Memory, chat: Chat, shell: Shell, context: str | None):
         self.means, self.chat, self.shell, self.context = means, chat, shell, context
         self.settings, self.profile = means.settings, profiles.of(chat)
 
@@ -51,29 +51,18 @@ class RequestBuilder:
             "messages": [
                 {"role": "system", "content": self._system()},
                 *prompt.messages(log.history),
-                prompt.last_message(self._memories(message, search.Scope(shown=shown)), text),
+                prompt.last_message(self._memories(message, Scope(shown=shown)), text),
                 *prompt.messages(log.attempt.done if log.attempt else ()),
             ],
             "tools": [TOOL] if self.profile.tools else [],
             "max_tokens": self.settings["turn.max_tokens"],
         }
 
-    def _memories(self, message: UserMessage, scope: search.Scope) -> list[str]:
+    def _memories(self, message: UserMessage, scope: Scope) -> list[str]:
         """The blocks of moments and of pages."""
-        means, settings, profile = self.means, self.settings, self.profile
-        k = min(settings["recall.k"], profile.most_moments)
-        floor = max(settings["recall.floor"], profile.moments_floor)
-        policy = profile.policy(knowledge.Policy.of(settings))
-        past, known = knowing.remember(means, message.text, knowing.Wanted(k, floor, scope), policy)
-        pages = knowledge.fit(known, policy).pages
-        if self.context and not means.dry:
-            maintenance.record_recalled(
-                means.home, means.now(), [page.found.path for page in pages]
-            )
-        memories = inject.fit(
-            past.hits, past.terms, profile.moments_budget, profile.moment_budget
-        ).memories
-        return [inject.block(memories, profile.moments_budget), knowledge.block(pages, policy)]
+        share = self.profile.share(self.settings)
+        counted = bool(self.context) and not self.means.dry
+        return moments.remember(self.means, message.text, scope, share, counted=counted)
 
     def _system(self) -> str:
         """Persona, skills and surroundings: the same bytes from turn to turn, until a person

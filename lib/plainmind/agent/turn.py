@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
-from ..memory import moments
+from ..memory import Memory, moments
 from ..providers.chat import Call, Chat, Reply
-from ..recall import expand
+from ..recall import expansion
 from ..truth.log.writer import EventDraft, Log
 from .bash import LONGEST, Shell
 from .message import UserMessage
@@ -49,9 +49,7 @@ class Model(NamedTuple):
 class Turn:
     """A turn of one context, or of none: then nothing is read from a log, and nothing written."""
 
-    def __init__(
-        self, means: moments.Means, model: Model, shell: Shell, log: Log, context: str | None
-    ):
+    def __init__(self, means: Memory, model: Model, shell: Shell, log: Log, context: str | None):
         self.means, self.model, self.shell, self.log = means, model, shell, log
         self.chat, self.settings, self.context = model.chat, means.settings, context
         self._builder = RequestBuilder(means, model.chat, shell, context)
@@ -105,7 +103,7 @@ class Turn:
                 messages.append({"role": "user", "content": _NO_MORE_STEPS})
             tools = [] if last else request["tools"]
             reply = self._ask({**request, "tools": tools})
-            ranges = expand.wanted(reply.text) if not reply.calls else []
+            ranges = expansion.ranges(reply.text) if not reply.calls else []
             if ranges and expansions <= EXPANSIONS:
                 expansions += 1
                 self._expand(messages, reply.text, ranges if expansions <= EXPANSIONS else [])
@@ -130,7 +128,7 @@ class Turn:
             raise _NoAnswer(failure) from None
         finally:
             if display:
-                self._partial = display.end(expand.asks)
+                self._partial = display.end(expansion.asks)
         self._partial = ""  # it is whole
         seconds = round(clock.monotonic() - start, 3)
         if self.model.trace:
@@ -153,7 +151,7 @@ class Turn:
     def _expand(self, messages: list[dict[str, Any]], reply: str, ranges: list[Reference]) -> None:
         """Answer a reply that asks for ranges of the logs; without any, that there are no more."""
         messages.append({"role": "assistant", "content": reply})
-        text = expand.expanded(self.means.home, ranges) if ranges else _NO_MORE_EXPANSIONS
+        text = moments.expand(self.means.home, ranges) if ranges else _NO_MORE_EXPANSIONS
         messages.append({"role": "user", "content": text})
 
     def _use_tool(

@@ -45,7 +45,7 @@ def help_text(command: str, width: int = 100) -> str:
 
 def formats() -> dict[str, str]:
     """The pages of section 5: name -> text, from the modules and the schema that define the formats."""
-    schema = _source("index/schema.sql")
+    schema = _source("index/sqlite/schema.sql")
     event, heads, pins = map(_docstring, ("log/event", "log/window_heads", "log/pins"))
     repairs, page = map(_docstring, ("page/repairs", "page/page"))
     reminder, session, steps = map(_docstring, ("reminder/reminder", "work/session", "work/steps"))
@@ -77,10 +77,10 @@ def formats() -> dict[str, str]:
         "SEE ALSO\n  remind-add(1) remind-list(1) remind-edit(1) remind-rm(1)\n",
         "mind-schema": "NAME\n  mind-schema - the tables of the index\n\nDESCRIPTION\n"
         "  index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what is\n"
-        "  written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid = turns.id, columns\n"
-        "  'head' (author and the first 30 words) and 'rest'; 'places' is its vocabulary. They hold stems: 'contrapt' for\n"
+        "  written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid = events.id, columns\n"
+        "  'opening' (author and the first 30 words) and 'rest'; 'places' is its vocabulary. They hold stems: 'contrapt' for\n"
         "  contraption, and no stop words. 'page_words' and 'page_places' are the same of pages, by rowid = pages.id.\n\n"
-        "EXAMPLES\n  SELECT timestamp, author, content FROM turns WHERE id IN (SELECT rowid FROM words WHERE words MATCH 'contrapt');\n"
+        "EXAMPLES\n  SELECT timestamp, author, content FROM events WHERE id IN (SELECT rowid FROM words WHERE words MATCH 'contrapt');\n"
         "  SELECT status, count(*) FROM embeddings GROUP BY status;\n\nTABLES\n"
         + _indented(schema)
         + "\n\nSEE ALSO\n  mem-index(1) mem-embed(1) mem-recall(1) mind-log(5)\n",

@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import re
+import sys
 import zlib
+from array import array
 
 from ..ground import files
 from ..ground.errors import BadData
@@ -20,6 +22,22 @@ HASH = 16  # bytes
 
 def content_hash(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:HASH]
+
+
+def to_blob(vector: "array[float]") -> bytes:
+    """Little-endian float32."""
+    if sys.byteorder == "big":
+        vector = array("f", vector)
+        vector.byteswap()
+    return vector.tobytes()
+
+
+def from_blob(blob: bytes) -> "array[float]":
+    vector = array("f")
+    vector.frombytes(blob)
+    if sys.byteorder == "big":
+        vector.byteswap()
+    return vector
 
 
 def serving(home: Home) -> str:
@@ -76,7 +94,7 @@ class Cache:
                 raise BadData(
                     f"the model gave {length // 4} dimensions, before it gave {self.dimensions}",
                     place=self.path,
-                    cure="name the model differently, or remove the file to embed anew",
+                    cure="name the model differently, or remove the file to embed again",
                 )
             if not self.dimensions:
                 head = (
@@ -112,9 +130,9 @@ class Cache:
                     self.dimensions = int(json.loads(head)["dimensions"])
                 except (ValueError, KeyError, TypeError):
                     raise BadData(
-                        "no file of vectors",
+                        "not a file of vectors",
                         place=f"{self.path}:1",
-                        cure="remove it; its vectors are made anew",
+                        cure="remove it; its vectors are made again",
                     ) from None
                 self._start = self._read_to = len(head)
                 self._record = HASH + 4 * self.dimensions + 4
@@ -130,7 +148,7 @@ class Cache:
 def forget(home: Home, hashes: set[bytes]) -> int:
     """Take the vectors of these texts out of every model's file, durably; returns how many there were.
 
-    A record is overwritten with noughts, which no reader takes for one: the others stay where they are.
+    A record is overwritten with zeros, which no reader takes for one: the others stay where they are.
     """
     try:
         names = sorted(name for name in os.listdir(home.vectors) if name.endswith(".vectors"))
@@ -145,7 +163,7 @@ def forget(home: Home, hashes: set[bytes]) -> int:
             try:
                 record = HASH + 4 * int(json.loads(file.readline(4096))["dimensions"]) + 4
             except (ValueError, KeyError, TypeError):
-                continue  # no file of ours
+                continue  # not a file of ours
             places = []
             while len(data := file.read(record)) == record:
                 if data[:HASH] in hashes:

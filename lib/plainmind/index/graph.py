@@ -1,4 +1,4 @@
-"""Asking the graph: which triples there are, and which of them hold on a day.
+"""Asking the graph: which triples there are, and which of them hold on a day. Pure.
 
 A triple holds as long as its page does: from `valid_from` on (without one, asked as of a day, from the page's date), up to
 `valid_to`, and until a page that supersedes it begins; pages that supersede each other do not. Without a day, what is known
@@ -6,12 +6,11 @@ now counts, whatever its date.
 """
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..formats.page import triple
 from ..formats.page.triple import Triple
-from .store import Store
 
 ANYTHING = "?"
 
@@ -31,10 +30,27 @@ class Fact(NamedTuple):
         return f"{self.path}:{self.line}"
 
 
-def facts(
-    store: Store, asked: Sequence[str], today: datetime.date, as_of: datetime.date | None
+class Span(NamedTuple):
+    """When a page holds: days such as 2026-05-08, or ''."""
+
+    link: str
+    date: str
+    valid_from: str
+    valid_to: str
+
+
+class Graph(NamedTuple):
+    """All that pages state, by subject, predicate and object."""
+
+    facts: Sequence[tuple[int, Fact, str]]  # page, fact, predicate as the page has it
+    spans: Mapping[int, Span]  # by page, in the order of their paths
+    replacing: Sequence[tuple[int, str]]  # page -> the link of a page that it supersedes
+
+
+def matching(
+    graph: Graph, asked: Sequence[str], today: datetime.date, as_of: datetime.date | None
 ) -> Iterator[Fact]:
-    """The triples that match `asked`, of three texts, '?' standing for anything, by subject, predicate and object.
+    """The facts that match `asked`, of three texts, '?' standing for anything.
 
     Names match whatever their case and with spaces, hyphens or underscores; predicates as they are normalised.
     """
@@ -43,13 +59,8 @@ def facts(
         None if each == ANYTHING else triple.comparison_key(each) for each in (subject, object_)
     ]
     relation = None if predicate == ANYTHING else triple.normalize_predicate(predicate)
-    holding = _holding(store, today, as_of)
-    rows = store.db.execute(
-        "SELECT page, subject, predicate, object, pages.path, kg_triples.line, pages.date, pages.valid_from, pages.valid_to "
-        "FROM kg_triples JOIN pages ON pages.id = kg_triples.page ORDER BY subject, predicate, object, path, kg_triples.line"
-    )
-    for page, *row in rows:
-        fact = Fact(*row)
+    holding = _holding(graph, today, as_of)
+    for page, fact, _ in graph.facts:
         if (
             page in holding
             and (relation is None or fact.predicate == relation)
@@ -59,31 +70,27 @@ def facts(
             yield fact
 
 
-def written(store: Store) -> list[Triple]:
+def written(graph: Graph) -> list[Triple]:
     """Every triple with its predicate as the page has it."""
-    return [
-        Triple(*row)
-        for row in store.db.execute(
-            "SELECT subject, written, object FROM kg_triples ORDER BY 1, 2, 3"
-        )
-    ]
+    return sorted(Triple(fact.subject, written, fact.object) for _, fact, written in graph.facts)
 
 
-def _holding(store: Store, today: datetime.date, as_of: datetime.date | None) -> set[int]:
+def _holding(graph: Graph, today: datetime.date, as_of: datetime.date | None) -> set[int]:
     """Ids of the pages that hold on the day."""
     day = (as_of or today).isoformat()
-    starts: dict[int, str] = {}
-    ends: dict[int, str] = {}
+    starts = {
+        page: span.valid_from or (span.date if as_of else "") for page, span in graph.spans.items()
+    }
     by_link: dict[str, int] = {}
-    for id, link, date, valid_from, valid_to in store.db.execute(
-        "SELECT id, link, date, valid_from, valid_to FROM pages ORDER BY path"
-    ):
-        starts[id] = valid_from or (date if as_of else "")
-        ends[id] = valid_to
-        by_link.setdefault(link, id)
-    holding = {id for id in starts if starts[id] <= day and (not ends[id] or day <= ends[id])}
+    for page, span in graph.spans.items():
+        by_link.setdefault(span.link, page)
+    holding = {
+        page
+        for page, span in graph.spans.items()
+        if starts[page] <= day and (not span.valid_to or day <= span.valid_to)
+    }
     replacing: dict[int, set[int]] = {}
-    for page, target in store.db.execute("SELECT page, target FROM page_links WHERE supersedes"):
+    for page, target in graph.replacing:
         old = by_link.get(target)
         if old is not None and old != page and starts[page] <= day:
             replacing.setdefault(page, set()).add(old)

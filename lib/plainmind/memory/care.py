@@ -1,41 +1,18 @@
-"""Looking after the index: its state, making it anew, and proving that it says what the files say."""
+"""Looking after the index: its state, making it again, and proving that it says what the files say."""
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..index import embedding, pages, store, sync, vectors
-from ..index.store import Store
-from ..recall import knowledge, search
-from .moments import Means
+from ..formats.evidence import Scope
+from ..index import embedding
+from ..index.cache import from_blob
+from ..index.engine import Index
+from ..recall import pages, search
+from . import Memory
 
 ANSWERS = 40  # questions asked of both indexes
-
-#: what must be the same however an index came about; ids depend on the order in which windows were first seen
-_ROWS = {
-    "turns": "SELECT path, line, end_line, timestamp, unix_ms, role, author, content FROM turns "
-    "JOIN windows ON windows.id = turns.id / 16777216 ORDER BY path, line",
-    "windows": "SELECT path, surface, context_id, size, read_to, last_offset, last_line, digest, turns FROM windows ORDER BY path",
-    "episodes": "SELECT path, line, words, lengths, heads, times, kinds FROM episodes JOIN turns ON turns.id = episodes.id "
-    "JOIN windows ON windows.id = turns.id / 16777216 ORDER BY path, line",
-    "pins": "SELECT path, line FROM pins ORDER BY path, line",
-    "pages": "SELECT path, line, name, link, digest, date, type, tier, source, image, valid_from, valid_to, title, body, words, sketch "
-    "FROM pages ORDER BY path",
-    "page_words": "SELECT path, line, head, rest FROM page_words LEFT JOIN pages ON pages.id = page_words.rowid ORDER BY path",
-    "passages": "SELECT path, passages.line, text FROM passages LEFT JOIN pages ON pages.id = page ORDER BY path, passages.line",
-    "page_tags": "SELECT path, tag FROM page_tags LEFT JOIN pages ON pages.id = page ORDER BY path, tag",
-    "page_links": "SELECT path, target, supersedes, place FROM page_links LEFT JOIN pages ON pages.id = page ORDER BY path, target",
-    "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written FROM kg_triples LEFT JOIN pages ON pages.id = page "
-    "ORDER BY path, kg_triples.line",
-    "kg_entities": "SELECT name, triples, same FROM kg_entities ORDER BY name",
-    "vectors of passages": "SELECT path, passages.line, model, embedding FROM vectors JOIN passages ON passages.id = -vectors.turn "
-    "JOIN pages ON pages.id = page JOIN settings ON settings.name = 'embed_model' AND value = model WHERE embedding IS NOT NULL "
-    "ORDER BY path, passages.line, model",
-    "vectors": "SELECT path, line, model, embedding FROM vectors JOIN turns ON turns.id = vectors.turn "
-    "JOIN windows ON windows.id = turns.id / 16777216 JOIN settings ON name = 'embed_model' AND value = model "
-    "WHERE embedding IS NOT NULL ORDER BY path, line, model",
-}
 
 
 class Difference(NamedTuple):
@@ -43,105 +20,84 @@ class Difference(NamedTuple):
     what: str
 
 
-def state(means: Means) -> dict[str, Any]:
-    """Sizes and counts of the index, after catching up."""
-
-    def work(opened: Store) -> dict[str, Any]:
-        sync.catch_up(opened)
-        pages.take_in(opened)
-        embedding.restore(opened)
-        count = lambda table: opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-        blocks, size = (
-            opened.db.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "page_size")
-        )
-        return {
-            "version": store.VERSION,
-            "bytes": blocks * size,
-            "windows": count("windows"),
-            "turns": count("turns"),
-            "episodes": count("episodes"),
-            "pins": count("pins"),
-            "knowledge pages": count("pages"),
-            "triples": count("kg_triples"),
-            "vectors": count("vectors WHERE status = 'ok'"),
-            "model": opened.setting("embed_model") or "",
-            "words": "fts5" if opened.fts5 else "fts4",
-            "journal": opened.db.execute("PRAGMA journal_mode").fetchone()[0],
-        }
-
-    return store.use(means.home, work, means.say)
+def state(memory: Memory) -> dict[str, Any]:
+    """Sizes and counts of the index."""
+    for index in memory.engine.opened(memory.home, memory.say):
+        with index:
+            counts = index.counts()
+    return counts
 
 
-def rebuild(means: Means) -> None:
-    store.rebuild(means.home)
-    state(means)
+def rebuild(memory: Memory) -> None:
+    memory.engine.rebuild(memory.home)
+    state(memory)
 
 
-def verify(means: Means) -> list[Difference]:
-    """What an index made anew from the files would say differently."""
+def verify(memory: Memory) -> list[Difference]:
+    """What an index made again from the files would say differently."""
+    for index in memory.engine.opened(memory.home, memory.say, thorough=True):
+        with index:
+            if model := index.model():
+                embedding.from_cache(index, model)  # as the other one does
+            with (
+                tempfile.TemporaryDirectory(prefix="mind-") as folder,
+                memory.engine.made_in(memory.home, folder) as fresh,
+            ):
+                found = _compare(memory, index, fresh)
+    return found
 
-    def work(opened: Store) -> list[Difference]:
-        sync.reconcile(opened)
-        pages.take_in(opened)
-        embedding.restore(opened)
-        if model := opened.setting("embed_model"):
-            embedding.from_cache(opened, model)  # as the other one does
-        with tempfile.TemporaryDirectory(prefix="mind-") as folder:
-            return store.use_new(means.home, folder, lambda fresh: _compare(means, opened, fresh))
 
-    return store.use(means.home, work, means.say)
+class _Rows:
+    """The rows of an index, and what is asked of them."""
+
+    def __init__(self, index: Index):
+        self.tables = {table: Counter(rows) for table, rows in index.rows().items()}
+
+    def questions(self) -> Iterator[str]:
+        """The first words of events from all of the past, and of pages."""
+        events = sorted((row[4], row[-1]) for row in self.tables["events"].elements())
+        texts = [content for _, content in events]
+        titled = sorted(self.tables["pages"].elements(), key=lambda row: row[0])
+        for some in (texts, [f"{row[-2]} {row[-1]}" for row in titled]):
+            for content in some[:: max(1, len(some) // ANSWERS)]:
+                yield " ".join(content.split()[:12])
+
+    def vectors(self) -> list[tuple[int, int, bytes]]:
+        """(length of the content, time, vector) of each event that has a vector."""
+        of = {row[:2]: (len(row[-1]), row[4]) for row in self.tables["events"]}
+        return [(*of[row[:2]], row[-1]) for row in self.tables["vectors"]]
 
 
-def _compare(means: Means, opened: Store, fresh: Store) -> list[Difference]:
-    sync.reconcile(fresh)
-    pages.take_in(fresh)
-    embedding.restore(fresh)
+def _compare(memory: Memory, index: Index, fresh: Index) -> list[Difference]:
+    ours, theirs = _Rows(index), _Rows(fresh)
     found = []
-    for table, sql in _ROWS.items():
-        ours, theirs = (Counter(db.execute(sql)) for db in (opened.db, fresh.db))
-        more, less = ours - theirs, theirs - ours
-        # a vector that is in no cache cannot be made anew for nothing; all else must be equal
+    for table, mine in ours.tables.items():
+        more, less = mine - theirs.tables[table], theirs.tables[table] - mine
+        # a vector that is in no cache cannot be made again for nothing; all else must be equal
         for row in sorted(more + less if not table.startswith("vectors") else more, key=str)[:20]:
-            found.append(
-                Difference(
-                    table,
-                    f"{row[0]}:{row[1]} {'is not in the files' if row in more else 'is missing'}",
-                )
-            )
-    now = means.now()
-    for question in _questions(opened):
-        answers = [_answer(index, question, now) for index in (opened, fresh)]
+            what = "is not in the files" if row in more else "is missing"
+            found.append(Difference(table, f"{row[0]}:{row[1]} {what}"))
+    now = memory.now()
+    asked = [(one, one.model(), rows.vectors()) for one, rows in ((index, ours), (fresh, theirs))]
+    for question in ours.questions():
+        answers = [_answer(one, model, vectors, question, now) for one, model, vectors in asked]
         if answers[0] != answers[1]:
             found.append(Difference("answers", f"'{question[:60]}' is answered differently"))
     return found
 
 
-def _questions(opened: Store) -> Iterator[str]:
-    """The first words of turns from all of the past, and of pages."""
-    for table, said, order in (
-        ("turns", "content", "unix_ms, content"),
-        ("pages", "title || ' ' || body", "path"),
-    ):
-        every = max(1, opened.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] // ANSWERS)
-        for number, (content,) in enumerate(
-            opened.db.execute(f"SELECT {said} FROM {table} ORDER BY {order}")
-        ):
-            if number % every == 0:
-                yield " ".join(content.split()[:12])
-
-
-def _answer(opened: Store, question: str, now: int) -> list[tuple[str, float]]:
-    """References and scores of turns and pages, by words and, where there is one, by the vector of a turn that says so."""
-    model = opened.setting("embed_model") or ""
-    row = opened.db.execute(
-        "SELECT embedding FROM vectors JOIN turns ON turns.id = vectors.turn "
-        "WHERE model = ? AND embedding IS NOT NULL ORDER BY abs(length(content) - ?), unix_ms LIMIT 1",
-        (model, len(question)),
-    ).fetchone()
-    query = search.Query(question, now, vectors.from_blob(row[0]) if row else None, model)
-    result = search.search(opened, query, search.Scope(), 10, -1.0)
-    known = knowledge.search(opened, query, knowledge.Policy())
-    return [(hit.ref, round(hit.pick.score, 9)) for hit in result.hits] + [
+def _answer(
+    index: Index, model: str, vectors: Sequence[tuple[int, int, bytes]], question: str, now: int
+) -> list[tuple[str, float]]:
+    """References and scores of moments and pages, by words and, where there is one, by the vector of
+    an event of about its length."""
+    near = min(vectors, key=lambda v: (abs(v[0] - len(question)), *v[1:]), default=None)
+    query = search.Query(question, now, from_blob(near[2]) if near else None, model)
+    scope = Scope()
+    field = search.EventField(query, index.evidence(search.asked(query), scope), index, scope, -1.0)
+    hits = search.ranked(field, 10, -1.0).hits
+    with index.pages(pages.asked(query)) as evidence:
+        known = pages.search(query, evidence, index.page_texts, pages.Policy())
+    return [(hit.ref, round(hit.pick.score, 9)) for hit in hits] + [
         (each.path, round(each.score, 9)) for each in known.given
     ]

@@ -9,107 +9,107 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from ..formats import words
 from ..formats.page import page
 from ..ground import files
 from ..ground.errors import Failure, InputOutput
-from ..index import cache, store, text
-from ..index import pages as rows
-from ..index.store import Store
+from ..index import cache
+from ..index.page_reading import embedded
 from ..truth.pages import maintenance, retention
 from ..truth.pages.retention import DeletedFile, Expired, Unfinished
-from .moments import Means
+from . import Memory
 
-MARKS, SHORTEST_MARK = (
-    2,
-    12,
-)  # lines by which a forgotten text is looked for, and their least characters
+#: lines by which a forgotten text is looked for, and their least characters
+MARKS, SHORTEST_MARK = 2, 12
 
 
-def past(means: Means) -> list[Expired]:
+def past(memory: Memory) -> list[Expired]:
     """What retention would delete."""
-    return list(retention.find_expired(means.home, means.now()))
+    return list(retention.find_expired(memory.home, memory.now()))
 
 
-def forget(means: Means) -> list[Expired]:
+def forget(memory: Memory) -> list[Expired]:
     """Delete what retention says, and take it out of index, caches and traces. InputOutput when some of it is still there."""
-    with maintenance.lock(means.home):
-        return [each.expired for each in _forget(means)]
+    with maintenance.lock(memory.home):
+        return [each.expired for each in _forget(memory)]
 
 
-def retain(means: Means) -> None:
+def retain(memory: Memory) -> None:
     """The same after a write, whose caller holds the lock; that it could not end is said, and takes nothing back."""
     try:
-        gone = _forget(means)
+        gone = _forget(memory)
     except (Failure, OSError) as error:  # what was written is written; the next write tries again
         failure = files.to_failure(error) if isinstance(error, OSError) else error
-        means.say(f"retention could not end: {failure}")
+        memory.say(f"retention could not end: {failure}")
         return
     if gone:
         count = f"{len(gone)} file{'s' if len(gone) > 1 else ''}"
-        means.say(f"retention deleted {count}; see 'mem-lint --prune' and raw/maintenance-log")
+        memory.say(f"retention deleted {count}; see 'mem-lint --prune' and raw/maintenance-log")
 
 
-def _forget(means: Means) -> list[DeletedFile]:
+def _forget(memory: Memory) -> list[DeletedFile]:
     unfinished = None
     try:
-        gone = retention.delete_expired(means.home, means.now(), partial(_take_out, means))
+        gone = retention.delete_expired(memory.home, memory.now(), partial(_take_out, memory))
     except Unfinished as failure:
         gone, unfinished = failure.gone, failure
-    _out_of_index(means, gone)
-    maintenance.record_retention(means.home, means.now())
+    _out_of_index(memory, gone)
+    maintenance.record_retention(memory.home, memory.now())
     if unfinished:
         raise unfinished
     return gone
 
 
-def _take_out(means: Means, going: Sequence[DeletedFile]) -> None:
+def _take_out(memory: Memory, going: Sequence[DeletedFile]) -> None:
     """The texts of pages that are about to go, out of everything that only they can be looked for in."""
     if not going:
         return
     texts = [page.parse(each.data, each.expired.path) for each in going]
-    if os.path.isdir(means.home.index):
+    if os.path.isdir(memory.home.index):
         cache.forget(
-            means.home, {cache.content_hash(said) for read in texts for said in rows.embedded(read)}
+            memory.home, {cache.content_hash(text) for read in texts for text in embedded(read)}
         )
-        _out_of_copies(means)
+        # damaged indexes that were set aside: nobody needs them, and they hold old texts
+        memory.engine.discard_set_aside(memory.home)
     _out_of_traces(
-        means,
+        memory,
         [read.path for read in texts] + [mark for read in texts for mark in _marks(read.body)],
     )
 
 
-def _out_of_index(means: Means, gone: Sequence[DeletedFile]) -> None:
+def _out_of_index(memory: Memory, gone: Sequence[DeletedFile]) -> None:
     """What went, out of the index, and what others let go who were killed before this."""
-    if not os.path.exists(os.path.join(means.home.index, "mind.db")):
+    if not memory.engine.exists(memory.home):
         return
-
-    def work(opened: Store) -> None:
-        rows.take_in(opened)
-        rows.purge(opened)
-
-    store.use(means.home, work, means.say)
+    for index in memory.engine.opened(memory.home, memory.say):
+        with index:
+            index.purge()
     _prove(
-        means,
+        memory,
         [mark for each in gone for mark in _marks(page.parse(each.data, each.expired.path).body)],
     )
 
 
-def _prove(means: Means, marks: Sequence[str]) -> None:
-    """InputOutput when a file of the index or the caches still has one of these lines, and no turn or page says it."""
-    for folder in (means.home.index, means.home.vectors):
+def _prove(memory: Memory, marks: Sequence[str]) -> None:
+    """InputOutput when a file of the index or the caches still has one of these lines, and no event or page says it."""
+    for folder in (memory.home.index, memory.home.vectors):
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             full = os.path.join(folder, name)
             held = _held(full, marks) if os.path.isfile(full) else []
-            if held and not store.use(means.home, partial(_all_live, held), means.say):
+            if held and not _all_stand(memory, held):
                 raise InputOutput(
                     "what was forgotten is still in it",
                     place=full,
-                    cure="delete it: it is made anew",
+                    cure="delete it: it is made again",
                 )
 
 
-def _all_live(said: Sequence[str], opened: Store) -> bool:
-    return all(rows.lives(opened, each) for each in said)
+def _all_stand(memory: Memory, texts: Sequence[str]) -> bool:
+    """Whether others say all of these, too."""
+    for index in memory.engine.opened(memory.home, memory.say):
+        with index:
+            stand = all(index.says(text) for text in texts)
+    return stand
 
 
 _LOOK = """
@@ -142,7 +142,7 @@ def _held(path: str, marks: Sequence[str]) -> list[str]:
         raise InputOutput(
             "it cannot be looked through for what was forgotten",
             place=path,
-            cure="delete it: it is made anew",
+            cure="delete it: it is made again",
         )
     return [marks[number] for number in json.loads(looked.stdout or b"[]")]
 
@@ -150,23 +150,16 @@ def _held(path: str, marks: Sequence[str]) -> list[str]:
 def _marks(body: str) -> list[str]:
     """Two lines by which a text is known again, the longest; a word or two tell nothing, and one alone is in the index of others."""
     lines = {line.strip() for line in body.split("\n")}
-    telling = (line for line in lines if len(line) >= SHORTEST_MARK and len(text.tokens(line)) > 1)
+    telling = (line for line in lines if len(line) >= SHORTEST_MARK and len(words.tokens(line)) > 1)
     return sorted(telling, key=lambda line: (-len(line), line))[:MARKS]
 
 
-def _out_of_copies(means: Means) -> None:
-    """Indexes that were set aside because they were damaged: nobody needs them, and they hold old texts."""
-    for name in os.listdir(means.home.index):
-        if ".bad" in name and name.startswith("mind.db"):
-            os.unlink(os.path.join(means.home.index, name))
-
-
-def _out_of_traces(means: Means, said: Sequence[str]) -> None:
+def _out_of_traces(memory: Memory, said: Sequence[str]) -> None:
     """Records that show one of these, out of the traces that commands were told to write."""
     # a trace has a page's text on one line, as JSON; or a block of JSON that a model was given, as JSON
     shown = {*said, *(" ".join(each.split()) for each in said)}
     needles = {level.encode("utf-8", "surrogatepass") for each in shown for level in _as_json(each)}
-    for trace in maintenance.read_traces(means.home):
+    for trace in maintenance.read_traces(memory.home):
         if not os.path.isfile(trace):
             continue
         try:
@@ -176,9 +169,9 @@ def _out_of_traces(means: Means, said: Sequence[str]) -> None:
             ]
             if len(kept) < data.count(b"\n") + 1:
                 files.replace(trace, b"\n".join(kept))
-                means.say(f"{trace}: records that showed what is forgotten were removed")
+                memory.say(f"{trace}: records that showed what is forgotten were removed")
         except OSError as error:
-            means.say(
+            memory.say(
                 f"{trace}: what is forgotten may still be in it: {files.to_failure(error).what}"
             )
 

@@ -1,85 +1,62 @@
-"""Remembering: index, providers and ranking put together, for the commands and for the turn.
+"""Recalling: the moments that matter to a text, and the blocks that a turn is given with a message.
 
 Owns what happens when the embedder is down: words alone, one remark, no failure.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..formats import reference
+from ..formats.evidence import Scope
+from ..formats.reference import Reference
 from ..ground import clock, files, stream
-from ..ground.environment import Environment
-from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
+from ..ground.errors import Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
-from ..index import embedding, store, sync
-from ..index.store import Store
-from ..providers import registry
-from ..recall import search, trace
+from ..index.engine import Index
+from ..recall import search
+from ..recall.search import Moments, Query
+from . import Memory
 
-Result = TypeVar("Result")
-
-
-class Means(NamedTuple):
-    """What remembering needs of a session."""
-
-    home: Home
-    env: Environment
-    settings: Any
-    now: Callable[[], int]
-    say: Callable[[str], None]
-    dry: bool = False  # write nothing, not even the index; ask no server
-    inside: bool = False  # the agent asks, from inside its sandbox
-
-    @classmethod
-    def of(cls, session: Any) -> "Means":
-        """From a command's session (cli.Session)."""
-        return cls(
-            session.home,
-            session.env,
-            session.settings,
-            lambda: session.now,
-            session.say,
-            session.dry_run,
-            session.inside,
-        )
+if TYPE_CHECKING:
+    from ..recall.pages import Policy
 
 
 class Recalled(NamedTuple):
-    result: search.Result
-    record: dict | None  # the trace, if one was wanted
+    moments: Moments
+    record: dict | None  # the trace, if one was asked for
 
 
 def recall(
-    means: Means,
+    memory: Memory,
     text: str,
-    scope: search.Scope,
+    scope: Scope,
     *,
     k: int,
     floor: float,
     lexical: bool = False,
     traced: bool = False,
 ) -> Recalled:
-    """The moments that matter to a text, after taking in whatever was appended since."""
+    """The moments that matter to a text, among all that was ever appended."""
+    for index in memory.opened():
+        with index:
+            query = query_of(memory, index, text, lexical)
+            evidence = index.evidence(search.asked(query), scope)
+            field = search.EventField(query, evidence, index, scope, floor)
+            if not traced:
+                return Recalled(search.ranked(field, k, floor), None)
+            from ..recall import trace
 
-    def work(opened: Store) -> Recalled:
-        query = query_of(means, opened, text, lexical)
-        field = search.TurnField(opened, query, scope, floor)
-        if not traced:
-            return Recalled(search.ranked(opened, field, k, floor), None)
-        recorder = trace.Recorder(field)
-        result = search.ranked(opened, recorder, k, floor)
-        question = {
-            "query": text,
-            "now": clock.to_text(query.now),
-            "k": k,
-            "floor": floor,
-            "sim": query.mode,
-            "model": query.model,
-        }
-        return Recalled(result, trace.record(recorder, question, result))
-
-    return with_index(means, work) or Recalled(search.NOTHING, None)
+            recorder = trace.Recorder(field)
+            moments = search.ranked(recorder, k, floor)
+            question = {
+                "query": text,
+                "now": clock.to_text(query.now),
+                "k": k,
+                "floor": floor,
+                "sim": query.mode,
+                "model": query.model,
+            }
+            return Recalled(moments, trace.record(recorder, question, moments))
+    return Recalled(search.NOTHING, None)
 
 
 def keep_trace(home: Home, path: str, record: dict) -> None:
@@ -91,160 +68,103 @@ def keep_trace(home: Home, path: str, record: dict) -> None:
     maintenance.record_trace(home, full)
 
 
-def with_index(means: Means, work: Callable[[Store], Result]) -> Result | None:
-    """`work` on the index; None where there is no home."""
-    if not os.path.isdir(means.home.root):  # a mistyped home is not made by asking it something
-        return None
-    return store.use_copy(means.home, work) if means.dry else store.use(means.home, work, means.say)
-
-
-def query_of(means: Means, opened: Store, text: str, lexical: bool) -> search.Query:
-    """The text as a query to an index that has everything that was appended."""
-    sync.catch_up(opened)
-    embedding.restore(opened)
-    query = search.Query(text, means.now(), mode=means.settings["recall.sim"])
-    return query if lexical else _with_vector(means, opened, query)
-
-
-def _take_in_pages(opened: Store) -> None:
-    from ..index import pages  # a recall of moments has no need of them
-
-    pages.take_in(opened)
-
-
-def _with_vector(means: Means, opened: Store, query: search.Query) -> search.Query:
-    """The query with its vector, when there are vectors to compare it with and a model that answers."""
-    model = opened.setting("embed_model")
-    if not model or not query.text.strip():
+def query_of(memory: Memory, index: Index, text: str, lexical: bool) -> Query:
+    """The text as a query, with its vector when there are vectors to compare it with and a model that answers."""
+    query = Query(text, memory.now(), mode=memory.settings["recall.sim"])
+    model = index.model()
+    if lexical or not model or not text.strip():
         return query
-    if means.dry and not model.startswith("embedded:"):
-        means.say(f"by words only: a dry run asks '{model}' for nothing")
+    if memory.dry and not model.startswith("embedded:"):
+        memory.say(f"by words only: a dry run asks '{model}' for nothing")
         return query
+    from ..providers import registry
+
     try:
-        embedder = registry.open_embedder_of(model, means.env, means.settings)
-        vector = embedder.query(query.text)
+        embedder = registry.open_embedder_of(model, memory.env, memory.settings)
+        vector = embedder.query(text)
     except (Unavailable, Misconfigured) as failure:
-        means.say(f"by words only: {failure}")
+        memory.say(f"by words only: {failure}")
         return query
     return query._replace(
-        vector=vector, model=model, baseline=registry.baseline_of(model, means.settings)
+        vector=vector, model=model, baseline=registry.baseline_of(model, memory.settings)
     )
 
 
-class EmbedOptions(NamedTuple):
-    limit: int | None = None
-    budget: int | None = None
-    retry_failed: bool = False
+# --- what a turn is given
 
 
-class Embedded(NamedTuple):
-    """What a run of embedding did. `states` has the status of each turn that was asked for."""
+class Share(NamedTuple):
+    """How much of the past a message is given. Budgets in estimated tokens."""
 
-    work: embedding.Work
-    states: dict[str, str]
-    missing: list[str]  # references that point nowhere
-    left: int  # turns still without a vector
-
-
-def embed(
-    means: Means,
-    options: EmbedOptions,
-    refs: list[str] | None,
-    progress: Callable[[int, int], None],
-) -> Embedded:
-    """Take in all that changed, then embed the turns at `refs`, or every turn that has no vector."""
-
-    def work(opened: Store) -> Embedded:
-        sync.catch_up(opened) if refs is not None else sync.reconcile(opened)
-        _take_in_pages(opened)
-        embedding.restore(opened)
-        embedder = registry.open_embedder(
-            means.settings["embed.model"], means.env, means.settings, bulk=refs is None
-        )
-        turns, missing = _turns_at(opened, means.home, refs) if refs is not None else ({}, [])
-        limit = -1 if options.limit is None else options.limit
-        now = means.now()
-        due = embedding.due(
-            opened,
-            embedder.model,
-            now,
-            retry_failed=options.retry_failed,
-            limit=limit,
-            only=None if refs is None else [id for ids in turns.values() for id in ids],
-        )
-        try:
-            # not a lock anybody waits for: it keeps a second run from paying for the same turns
-            with files.lock(os.path.join(means.home.index, "embed.lock"), wait=0):
-                done = _run(means, opened, embedder, due, options, progress)
-        except Busy:
-            if refs is None:
-                raise Busy(
-                    "another mem-embed is at work", cure="it will do these turns too"
-                ) from None
-            done = embedding.Work(0, 0, 0, 0, "")
-        states = {ref: embedding.state(opened, embedder.model, ids) for ref, ids in turns.items()}
-        return Embedded(done, states, missing, embedding.status(opened, embedder.model).pending)
-
-    return store.use(means.home, work, means.say)
+    k: int  # moments
+    floor: float  # their sim must exceed
+    budget: int  # of all moments
+    each: int  # of one
+    pages: "Policy"
 
 
-def _run(
-    means: Means, opened: Store, embedder, due: Sequence, options: EmbedOptions, progress
-) -> embedding.Work:
-    from ..providers import retry
+def remember(
+    memory: Memory, text: str, scope: Scope, share: Share, *, counted: bool = False
+) -> list[str]:
+    """The blocks that go before a message: of moments, and of pages; '' where there is nothing to say.
 
-    count = len(due)
-    finished = 0
+    One look at the index, and one question to the embedder. `counted`: that the pages were given is written down.
+    """
+    from ..recall import inject, page_block, pages
 
-    def step(done: int) -> None:
-        nonlocal finished
-        finished += done
-        progress(finished, count)
+    past, known = search.NOTHING, pages.NOTHING
+    for index in memory.opened():
+        with index:
+            query = query_of(memory, index, text, lexical=False)
+            evidence = index.evidence(search.asked(query), scope)
+            field = search.EventField(query, evidence, index, scope, share.floor)
+            past = search.ranked(field, share.k, share.floor)
+            with index.pages(pages.asked(query)) as page_evidence:
+                known = pages.search(query, page_evidence, index.page_texts, share.pages)
+    moments = inject.fit(past.hits, past.terms, share.budget, share.each).shown
+    excerpts = page_block.fit(known, share.pages).shown
+    if counted:
+        from ..truth.pages import maintenance
 
-    attempts = means.settings["embed.retries"]
-    run = embedding.Run(
-        opened,
-        embedder,
-        lambda request: retry.run(request, attempts=attempts),
-        means.now,
-        retry.next_try,
-        step,
-        options.budget,
-    )
-    return run.over(list(due))
-
-
-def _turns_at(opened: Store, home: Home, refs: list[str]) -> tuple[dict[str, list[int]], list[str]]:
-    """What is embedded at each reference: a turn, or the passages of a page; and references that point nowhere."""
-    turns: dict[str, list[int]] = {}
-    for ref in refs:
-        try:
-            place = reference.parse(ref)
-            path = home.relative(place.path)
-        except Failure:
-            continue
-        turn = sync.turn_at(opened, path, place.line)
-        turns[ref] = [turn] if turn is not None else embedding.passages_at(opened, path)
-    turns = {ref: ids for ref, ids in turns.items() if ids}
-    return turns, [ref for ref in refs if ref not in turns]
+        given = [page.found.path for page in excerpts]
+        maintenance.record_recalled(memory.home, memory.now(), given)
+    return [inject.block(moments, share.budget), page_block.block(excerpts, share.pages)]
 
 
-def embed_status(means: Means) -> dict[str, Any]:
-    """Counts of turns by status, for the model that is set; `serving` is the one that answers."""
+# --- expansion
 
-    def work(opened: Store) -> dict[str, Any]:
-        sync.catch_up(opened)
-        _take_in_pages(opened)
-        embedding.restore(opened)
-        serving = opened.setting("embed_model") or ""
-        try:
-            wanted = registry.open_embedder(
-                means.settings["embed.model"], means.env, means.settings
-            ).model
-        except (Unavailable, Misconfigured) as failure:
-            means.say(str(failure))
-            wanted = serving
-        found = embedding.status(opened, wanted)._asdict()
-        return {"model": found.pop("model"), "serving": serving, **found}
+EXPANDED = ("logs/", "knowledge/", "memory/", "raw/compaction/")
 
-    return store.use(means.home, work, means.say)
+
+def expand(home: Home, ranges: list[Reference]) -> str:
+    """The lines of these ranges, each under its reference, within the budget. What is refused says so."""
+    from ..recall import expansion
+
+    return expansion.render((str(ref), _lines(home, ref)) for ref in ranges)
+
+
+def _lines(home: Home, ref: Reference) -> str:
+    try:
+        part = home.relative(ref.path)
+        full = os.path.realpath(home.path(part))
+        # logs may be a link to another disk; below it, a link leads nowhere else
+        root = os.path.realpath(home.path(part.split("/")[0]))
+        if (
+            not part.startswith(EXPANDED)
+            or not part.endswith(".md")
+            or not full.startswith(root + os.sep)
+        ):
+            return "(refused: only logs, knowledge and memory can be expanded)"
+        if not os.path.isfile(full):  # a pipe would never end
+            return "(refused: no such file in logs, knowledge or memory)"
+        data = files.read(full)
+    except (Failure, OSError):
+        return "(refused: no such file in logs, knowledge or memory)"
+    # a single line means the event that starts there, or the rest of the page
+    lines = data.decode("utf-8", "replace").split("\n")
+    end = ref.end_line
+    if end == ref.line:
+        whole = part.startswith(("knowledge/", "raw/"))
+        while end < len(lines) and (whole or lines[end].startswith(">")):
+            end += 1
+    return "\n".join(lines[ref.line - 1 : end]) or "(no such line)"

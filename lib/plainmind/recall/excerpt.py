@@ -1,10 +1,10 @@
-"""Excerpts: the part of a turn that matched, cut at words, within a budget. Pure."""
+"""Excerpts: the part of an event that matched, cut at words, within a budget. Pure."""
 
 import re
 from typing import NamedTuple
 
+from ..formats import words as grammar
 from ..ground.tokens import CHARACTERS
-from ..index import text
 
 _WORD = re.compile(r"\S+")
 
@@ -40,7 +40,7 @@ def _best_start(words: list[re.Match], terms: set[str], width: int) -> int:
     places = [
         (i, word)
         for i, match in enumerate(words)
-        for word in text.stems(text.tokens(match[0]))
+        for word in grammar.terms(match[0])
         if word in terms
     ]
     if not places:

@@ -1,36 +1,44 @@
 """Pages found for a text, as lines, JSON Lines, the block to inject, or the explanation. Pure."""
 
 from ..ground.stream import json_line
-from . import knowledge
+from . import page_block
 from .excerpt import excerpt
-from .knowledge import Found, Knowledge, Policy, Shown
+from .page_block import PageExcerpt
+from .pages import FoundPage, Knowledge, Policy
 from .report import Form
 
 
-def text(known: Knowledge, policy: Policy, form: Form) -> str:
+def text(known: Knowledge, policy: Policy, form: Form) -> tuple[str, bool]:
+    """What is to be printed, and whether any page is given."""
+    if form.inject and not form.explain:
+        pages = page_block.fit(known, policy).shown
+        return page_block.block(pages, policy), bool(pages)
     if form.explain:
-        return _explanation(known, policy)
-    if form.inject:
-        return knowledge.block(knowledge.fit(known, policy).pages, policy)
+        fitted = page_block.fit(known, policy)
+        some = fitted.shown if form.inject else answers(known, policy)
+        return _explanation(known, policy, fitted.dropped), bool(some)
     shown = answers(known, policy)
     if form.json:
-        return "".join(json_line(_record(each, rank)) + "\n" for rank, each in enumerate(shown, 1))
-    return "".join(f"{each.found.path}:{each.line}: {each.excerpt}\n" for each in shown)
+        lines = [json_line(_record(each, rank)) for rank, each in enumerate(shown, 1)]
+    else:
+        lines = [f"{each.found.path}:{each.line}: {each.excerpt}" for each in shown]
+    return "".join(f"{line}\n" for line in lines), bool(shown)
 
 
-def answers(known: Knowledge, policy: Policy) -> list[Shown]:
-    """The pages that matter to the text, best first, also those that are always given; then those they link to."""
+def answers(known: Knowledge, policy: Policy) -> list[PageExcerpt]:
+    """The pages that matter to the text, best first, also those that are always given; then those
+    they link to."""
     always = [each for each in known.always if each.rel >= policy.floor]
     ranked = sorted([*always, *known.found], key=lambda each: -each.score)
-    found: list[Found] = []
+    found: list[FoundPage] = []
     for each in ranked:  # one that is superseded never before what takes its place
         later = next((other for other in ranked if other.row.name == each.superseded_by), each)
         found += [one for one in dict.fromkeys((later, each)) if one not in found]
-    shown = (knowledge.shown(known, each, policy.each) for each in [*found, *known.linked])
+    shown = (page_block.cut(known, each, policy.each) for each in [*found, *known.linked])
     return [each for each in shown if each]
 
 
-def _record(each: Shown, rank: int) -> dict:
+def _record(each: PageExcerpt, rank: int) -> dict:
     found = each.found
     numbers = {
         name: round(getattr(found, name), 6) for name in ("score", "rel", "lex", "den", "recency")
@@ -44,22 +52,22 @@ def _record(each: Shown, rank: int) -> dict:
     }
 
 
-def _explanation(known: Knowledge, policy: Policy) -> str:
+def _explanation(known: Knowledge, policy: Policy, left_out: list[tuple[FoundPage, str]]) -> str:
     """A table of every page that was looked at. What the budget leaves out says so."""
-    kept_out = {each.path: why for each, why in knowledge.fit(known, policy).dropped}
+    reasons = {each.path: why for each, why in left_out}
     rows: list[tuple[str, ...]] = [
         ("why", "score", "rel", "lex", "den", "recency", "page", "type", "title")
     ]
-    rows += [
-        _row(each, f"{each.why} ({kept_out[each.path]})" if each.path in kept_out else each.why)
-        for each in known.given
-    ]
+    for each in known.given:
+        reason = f" ({reasons[each.path]})" if each.path in reasons else ""
+        rows.append(_row(each, each.why + reason))
     rows += [_row(each, why) for each, why in known.dropped]
-    notes = f"# words: {' '.join(known.terms) or '(none)'}; pages ranked by {policy.rank}, floor {policy.floor:g}\n"
+    words = " ".join(known.terms) or "(none)"
+    notes = f"# words: {words}; pages ranked by {policy.rank}, floor {policy.floor:g}\n"
     return notes + "".join("\t".join(row) + "\n" for row in rows)
 
 
-def _row(each: Found, why: str) -> tuple[str, ...]:
+def _row(each: FoundPage, why: str) -> tuple[str, ...]:
     numbers = (f"{value:.4f}" for value in (each.score, each.rel, each.lex, each.den, each.recency))
     return (
         why,

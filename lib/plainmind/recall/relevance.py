@@ -1,24 +1,24 @@
-"""Hybrid relevance of a turn to a query, in [0, 1): words and vectors together. Pure.
+"""Hybrid relevance of an event to a query, in [0, 1): words and vectors together. Pure.
 
     lex = (own + window + 0.5 episode + 0.25 asked) / (2.5 sum of idf over all terms of the query)
-    den = the mean cosine of the turn (weight 2), the one before it (1) and the two after it (2 and 1), as the share of
+    den = the mean cosine of the event (weight 2), the one before it (1) and the two after it (2 and 1), as the share of
           the way from what unrelated texts have to what near-verbatim ones have
-    x   = (0.7 lex + 0.3 den) * (1.2 if the query names the author) * (0.9 if the turn ends with a question mark)
+    x   = (0.7 lex + 0.3 den) * (1.2 if the query names the author) * (0.9 if the event ends with a question mark)
           * (1 - 0.3 exp(-words / 10))
     sim = x^4 / (x^4 + 0.25^4)
 
 own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean length)): BM25 (Robertson and
-         Zaragoza, The Probabilistic Relevance Framework, 2009) of the turn's words and its author's name,
+         Zaragoza, The Probabilistic Relevance Framework, 2009) of the event's words and its author's name,
          with idf = log(1 + (N - n + 0.5) / (n + 0.5)), which is never negative; N is at least 500, because in a
          small store every word is frequent, and no word would count
-window   the same for the first 30 words of the turn and of two neighbours a side together
+window   the same for the first 30 words of the event and of two neighbours a side together
 episode  the same for all words of its episode; neighbours never reach into another episode
-asked    `own` of the turn before, if that is a question: answers follow questions
-den      only turns of the episode that have vectors count; where none of the four has one, den = min(1, 0.2 + 0.8 lex),
-         what it is on average given lex (0 when lex is 0), so that a turn that still waits for its vector is
+asked    `own` of the event before, if that is a question: answers follow questions
+den      only events of the episode that have vectors count; where none of the four has one, den = min(1, 0.2 + 0.8 lex),
+         what it is on average given lex (0 when lex is 0), so that an event that still waits for its vector is
          neither favoured nor forgotten
 
-The store's own best turn plays no part, and a term that is nowhere counts in the denominator: an unrelated
+The store's own best event plays no part, and a term that is nowhere counts in the denominator: an unrelated
 question finds little, and a floor means something. The last step spreads what is relevant from what is
 not, so that recency decides among equals and does not overrule. All of it was chosen on LoCoMo, one half of
 its conversations against the other; figures and doubts are in docs/decisions/recall.md, the measurement in bench/retrieval.py.
@@ -27,101 +27,74 @@ its conversations against the other; figures and doubts are in docs/decisions/re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from math import exp, log
-from typing import NamedTuple, Protocol
+
+from ..formats.evidence import QUESTION as QUESTION_KIND
+from ..formats.evidence import Episode, Posting, Term, Totals
 
 OWN, WINDOW, EPISODE, ASKED = 1.0, 1.0, 0.5, 0.25
 K1, B = 1.2, 0.5
 NEIGHBOURS = 2  # a side, in a window
-FEW = 500  # turns a store is taken to have at least, when words are weighed
+FEW = 500  # events a store is taken to have at least, when words are weighed
 LEXICAL, DENSE = 0.7, 0.3
 NAMED, QUESTION = 1.2, 0.9
 SHORT, SHORT_WORDS = 0.3, 10.0
 HALF, POWER = 0.25, 4
 PENDING, PENDING_LEX = 0.2, 0.8
-BEFORE, BESIDE = 1, (1.0, 2.0, 2.0, 1.0)  # weights of the cosines, starting one turn before
+BEFORE, BESIDE = 1, (1.0, 2.0, 2.0, 1.0)  # weights of the cosines, starting one event before
 SPAN = 0.6  # of the way from a model's baseline to 1: where den is 1
 
 
-class Stretch(Protocol):
-    """What relevance needs of an episode; entry i of a column is the turn `id + i` (index.episodes)."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def lengths(self) -> Sequence[int]: ...
-    @property
-    def heads(self) -> Sequence[int]: ...
-    @property
-    def questions(self) -> Sequence[bool]: ...
-
-
-class Corpus(NamedTuple):
-    """Totals over all turns, and the episodes by ascending id."""
-
-    turns: int
-    words: int
-    heads: int
-    stretches: Sequence[Stretch]
-
-
-#: (turn id, times in its first 30 words, times in the rest), by ascending id
-Places = Sequence[tuple[int, int, int]]
-
-
-class Term(NamedTuple):
-    """A term of the query: where it is, or, when it is in too many turns to look, only in how many."""
-
-    turns: int
-    places: Places
-
-
-def lexical(corpus: Corpus, terms: Sequence[Term]) -> dict[int, list[float]]:
-    """Episode id -> lex of each of its turns, for the episodes that hold any term."""
-    n = corpus.turns
-    ideal = sum(_idf(n, term.turns) for term in terms) * (OWN + WINDOW + EPISODE)
+def lexical(
+    totals: Totals, episodes: Sequence[Episode], terms: Sequence[Term]
+) -> dict[int, list[float]]:
+    """Episode id -> lex of each of its events, for the episodes that hold any term."""
+    n = totals.events
+    ideal = sum(_idf(n, term.events) for term in terms) * (OWN + WINDOW + EPISODE)
     if not n or ideal <= 0:
         return {}
-    ids = [stretch.id for stretch in corpus.stretches]
-    mean = (corpus.words or 1) / n
-    mean_window = (2 * NEIGHBOURS + 1) * (corpus.heads or 1) / n
-    mean_episode = (corpus.words or 1) / len(ids)
+    ids = [episode.id for episode in episodes]
+    mean = (totals.words or 1) / n
+    mean_window = (2 * NEIGHBOURS + 1) * (totals.openings or 1) / n
+    mean_episode = (totals.words or 1) / len(ids)
     found: dict[int, list[float]] = {}
     norms: dict[int, dict[int, float]] = {}
     for term in terms:
-        weight = _idf(n, term.turns) / ideal
+        weight = _idf(n, term.events) / ideal
         for number, hits in _by_episode(ids, term.places).items():
-            stretch = corpus.stretches[number]
+            episode = episodes[number]
             scores = found.get(number)
             if scores is None:
-                found[number] = scores = [0.0] * len(stretch.lengths)
+                found[number] = scores = [0.0] * len(episode.lengths)
                 norms[number] = {}
             known = norms[number]
             last = len(scores) - 1
             near: dict[int, int] = {}
             total = 0
-            for place, head, rest in hits:
-                times = head + rest
+            for place, opening, rest in hits:
+                times = opening + rest
                 total += times
-                own = weight * times / (times + K1 * (1 - B + B * stretch.lengths[place] / mean))
+                own = weight * times / (times + K1 * (1 - B + B * episode.lengths[place] / mean))
                 scores[place] += OWN * own
-                if place < last and stretch.questions[place]:
+                if place < last and episode.kinds[place] >= QUESTION_KIND:
                     scores[place + 1] += ASKED * own
-                if head:
+                if opening:
                     for beside in range(
                         max(0, place - NEIGHBOURS), min(last, place + NEIGHBOURS) + 1
                     ):
-                        near[beside] = near.get(beside, 0) + head
+                        near[beside] = near.get(beside, 0) + opening
             for place, times in near.items():
                 norm = known.get(place)
                 if norm is None:
-                    around = sum(stretch.heads[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1])
+                    around = sum(
+                        episode.openings[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+                    )
                     known[place] = norm = K1 * (1 - B + B * around / mean_window)
                 scores[place] += WINDOW * weight * times / (times + norm)
             share = (
                 EPISODE
                 * weight
                 * total
-                / (total + K1 * (1 - B + B * sum(stretch.lengths) / mean_episode))
+                / (total + K1 * (1 - B + B * sum(episode.lengths) / mean_episode))
             )
             found[number] = [score + share for score in scores]
     return {ids[number]: scores for number, scores in found.items()}
@@ -133,7 +106,7 @@ def dense(cosine: float, baseline: float) -> float:
 
 
 def mean(cosines: Sequence[float | None]) -> float | None:
-    """The weighted mean of the cosines around a turn, from the one before it on; None where there is no vector."""
+    """The weighted mean of the cosines around an event, from the one before it on; None where there is no vector."""
     total = weights = 0.0
     for cosine, weight in zip(cosines, BESIDE):
         if cosine is not None:
@@ -143,7 +116,7 @@ def mean(cosines: Sequence[float | None]) -> float | None:
 
 
 def sim(lex: float, den: float | None, words: int, named: bool, question: bool) -> float:
-    """sim of one turn; `den` is None when there is no vector near."""
+    """sim of one event; `den` is None when there is no vector near."""
     if den is None:
         den = pending(lex)
     x = LEXICAL * lex + DENSE * den
@@ -156,7 +129,7 @@ def sim(lex: float, den: float | None, words: int, named: bool, question: bool) 
 
 
 def pending(lex: float) -> float:
-    """den of a turn that has no vector near."""
+    """den of an event that has no vector near."""
     return min(1.0, PENDING + PENDING_LEX * lex) if lex > 0 else 0.0
 
 
@@ -172,21 +145,23 @@ def least_x(sim: float) -> float:
 
 
 def pair(cosine: float, baseline: float) -> float:
-    """Similarity of two turns in [0, 1], from the cosine of their vectors."""
+    """Similarity of two events in [0, 1], from the cosine of their vectors."""
     return min(1.0, max(0.0, (cosine - baseline) / (1 - baseline)))
 
 
-def _by_episode(ids: Sequence[int], places: Places) -> Mapping[int, list[tuple[int, int, int]]]:
-    """Places grouped by the number of the episode; turns counted from its first."""
+def _by_episode(
+    ids: Sequence[int], places: Sequence[Posting]
+) -> Mapping[int, list[tuple[int, int, int]]]:
+    """Places grouped by the number of the episode; events counted from its first."""
     found: dict[int, list[tuple[int, int, int]]] = {}
     end = -1
-    for turn, head, rest in places:
-        if turn >= end:
-            number = bisect_right(ids, turn) - 1
+    for event, opening, rest in places:
+        if event >= end:
+            number = bisect_right(ids, event) - 1
             end = ids[number + 1] if number + 1 < len(ids) else 1 << 63
             first = ids[number]
             hits = found.setdefault(number, [])
-        hits.append((turn - first, head, rest))
+        hits.append((event - first, opening, rest))
     return found
 
 

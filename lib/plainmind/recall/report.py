@@ -7,7 +7,7 @@ from ..ground.errors import BadData
 from ..ground.stream import json_line
 from . import inject, trace
 from .excerpt import excerpt
-from .search import Hit, Result
+from .search import Hit, Moments
 
 _MARK, _PLAIN = "\x1b[1m", "\x1b[0m"
 
@@ -23,13 +23,12 @@ class Form(NamedTuple):
     color: bool
 
 
-def text(result: Result, form: Form) -> str:
+def text(result: Moments, form: Form) -> str:
     if form.explain:
         return _explanation(result, form)
     if form.inject:
-        return inject.block(
-            inject.fit(result.hits, result.terms, form.budget, form.most_each).memories, form.budget
-        )
+        fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
+        return inject.block(fitted.shown, form.budget)
     if form.json:
         return "".join(
             json_line(_record(hit, rank, result, form)) + "\n"
@@ -43,18 +42,18 @@ def text(result: Result, form: Form) -> str:
     )
 
 
-def replayed(data: bytes, path: str) -> Result:
+def replayed(data: bytes, path: str) -> Moments:
     """The result a trace holds."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
         raise BadData(
-            "no trace of a recall", place=path, cure="make one with mem-recall --trace"
+            "not a trace of a recall", place=path, cure="make one with mem-recall --trace"
         ) from None
     return trace.replay(value, path)
 
 
-def _record(hit: Hit, rank: int, result: Result, form: Form) -> dict:
+def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict:
     part = excerpt(hit.content, result.terms, form.most_each)
     return {
         "ref": hit.ref,
@@ -75,24 +74,26 @@ def _record(hit: Hit, rank: int, result: Result, form: Form) -> dict:
     }
 
 
-def _explanation(result: Result, form: Form) -> str:
+def _explanation(result: Moments, form: Form) -> str:
     """A table of everything looked at. What an injection would leave out says why."""
     fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
     kept_out = {hit.ref: reason for hit, reason in fitted.dropped}
     rows: list[tuple[str, ...]] = [("rank", "score", "sim", "recency", "penalty", "ref", "excerpt")]
     for rank, hit in enumerate(result.hits, 1):
-        said = kept_out.get(hit.ref) or ("pinned" if hit.pick.pinned else "")
-        rows.append(_row(str(rank) + (f" ({said})" if said else ""), hit, result))
+        remark = kept_out.get(hit.ref) or ("pinned" if hit.pick.pinned else "")
+        rows.append(_row(str(rank) + (f" ({remark})" if remark else ""), hit, result))
     rows += [_row(reason, hit, result) for hit, reason in result.dropped]
+    words = " ".join(result.terms) or "(none)"
     notes = (
-        f"# words: {' '.join(result.terms) or '(none)'}; {result.postings} places of them looked at\n"
-        f"# {result.turns} turns may exceed the floor, {result.pool} scored exactly, pool widened {result.widened} times\n"
+        f"# words: {words}; {result.postings} places of them looked at\n"
+        f"# {result.events} events may exceed the floor, {result.pool} scored exactly, "
+        f"pool widened {result.widened} times\n"
     )
     return notes + "".join("\t".join(row) + "\n" for row in rows)
 
 
-def _row(rank: str, hit: Hit, result: Result) -> tuple[str, ...]:
+def _row(rank: str, hit: Hit, result: Moments) -> tuple[str, ...]:
     pick = hit.pick
     numbers = (f"{value:.4f}" for value in (pick.score, pick.sim, pick.recency, pick.penalty))
-    said = f"{hit.author}: " if hit.author else ""
-    return (rank, *numbers, hit.ref, said + excerpt(hit.content, result.terms, 25).text)
+    author = f"{hit.author}: " if hit.author else ""
+    return (rank, *numbers, hit.ref, author + excerpt(hit.content, result.terms, 25).text)

@@ -1,16 +1,16 @@
 """A recall on record: everything the ranking was made from, so that it can be made again, byte for byte.
 
-One JSON object: the question, and every turn of the pool with its numbers and content, and the pair
+One JSON object: the question, and every event of the pool with its numbers and content, and the pair
 similarities that were needed. Replaying needs no index, no model and no clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import Any
 
 from ..ground.errors import BadData
 from . import rank, search
-from .search import Hit, Result
+from .search import Hit, Moments
 
 VERSION = 1
 
@@ -34,47 +34,50 @@ class Recorded:
         }
         self._pairs = {(a, b): value for a, b, value in trace["pairs"]}
 
-    def exact(self, turns: Sequence[int]) -> dict[int, float]:
-        return {turn: self._sim[turn] for turn in turns}
+    def exact(self, events: Sequence[int]) -> dict[int, float]:
+        return {event: self._sim[event] for event in events}
 
     def pair(self, one: int, other: int) -> float:
         return self._pairs.get((min(one, other), max(one, other)), 0.0)
 
-    def order(self, turn: int) -> tuple:
-        return self._order[turn]
+    def order(self, event: int) -> tuple:
+        return self._order[event]
 
 
 class Recorder:
-    """Passes a field on and remembers what was asked of it."""
+    """Passes a field on and remembers what was asked of it (search.Asked)."""
 
-    def __init__(self, field):
+    def __init__(self, field: search.EventField):
         self._field = field
         self.upper, self.recency, self.pinned = field.upper, field.recency, field.pinned
-        self.terms, self.touched = field.terms, field.touched
+        self.terms, self.postings = field.terms, field.postings
         self.pairs: dict[tuple[int, int], float] = {}
 
-    def exact(self, turns: Sequence[int]) -> Mapping[int, float]:
-        return self._field.exact(turns)
+    def exact(self, events: Sequence[int]) -> Mapping[int, float]:
+        return self._field.exact(events)
 
     def pair(self, one: int, other: int) -> float:
         value = self._field.pair(one, other)
         self.pairs[min(one, other), max(one, other)] = value
         return value
 
-    def order(self, turn: int) -> tuple:
-        return self._field.order(turn)
+    def order(self, event: int) -> tuple:
+        return self._field.order(event)
+
+    def hits(self, picks: Iterable[rank.Pick]) -> Mapping[int, Hit]:
+        return self._field.hits(picks)
 
 
-def record(recorder: Recorder, question: Mapping[str, Any], result: Result) -> dict[str, Any]:
-    """The trace of one search; `result` holds every turn of its pool."""
+def record(recorder: Recorder, question: Mapping[str, Any], result: Moments) -> dict[str, Any]:
+    """The trace of one search; `result` holds every event of its pool."""
     everything = [*result.hits, *(hit for hit, _ in result.dropped)]
-    number = {hit.pick.turn: i for i, hit in enumerate(everything)}
+    number = {hit.pick.event: i for i, hit in enumerate(everything)}
     pinned = set(recorder.pinned)
     return {
         "trace": VERSION,
         "question": dict(question),
         "terms": result.terms,
-        "scope_turns": result.turns,
+        "scope_turns": result.events,
         "postings": result.postings,
         "widened": result.widened,
         "turns": [
@@ -82,8 +85,8 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Result) -> d
                 "hit": list(hit[:-1]),
                 "sim": hit.pick.sim,
                 "recency": hit.pick.recency,
-                "pinned": hit.pick.turn in pinned,
-                "order": list(recorder.order(hit.pick.turn)),
+                "pinned": hit.pick.event in pinned,
+                "order": list(recorder.order(hit.pick.event)),
             }
             for hit in everything
         ],
@@ -93,14 +96,14 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Result) -> d
     }
 
 
-def replay(trace: Any, path: str) -> Result:
-    """The result of a recorded search, ranked again. BadData when it is no trace."""
+def replay(trace: Any, path: str) -> Moments:
+    """The result of a recorded search, ranked again. BadData when it is not a trace."""
     try:
         if trace["trace"] != VERSION:
             raise BadData(
                 f"made by version {trace['trace']} of the trace, this is {VERSION}",
                 place=path,
-                cure="record it anew",
+                cure="record it again",
             )
         question = trace["question"]
         field = Recorded(trace)
@@ -117,5 +120,5 @@ def replay(trace: Any, path: str) -> Result:
         )
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise BadData(
-            f"no trace of a recall: {error}", place=path, cure="make one with mem-recall --trace"
+            f"not a trace of a recall: {error}", place=path, cure="make one with mem-recall --trace"
         ) from None

@@ -14,7 +14,7 @@ from plainmind.formats.log.event import Event
 from plainmind.ground import files as files_of_home
 from plainmind.ground.environment import Environment
 from plainmind.ground.settings import Settings
-from plainmind.memory.moments import Means
+from plainmind.memory import Memory
 from plainmind.providers import registry
 from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
@@ -136,7 +136,7 @@ def library(home, model, monkeypatch, unsynced):
         values = {f"MIND_{key.upper()}": str(value) for key, value in settings.items()}
         chosen = Settings("", "config.toml", lambda name: values.get(name, ""))
         env = Environment(home.root)
-        means = Means(home, env, chosen, lambda: NOW, lambda said: None)
+        means = Memory(home, env, chosen, lambda: NOW, lambda said: None)
         with Shell(
             home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
         ) as shell:

@@ -5,7 +5,8 @@ import os
 import pytest
 from plainmind.formats.reference import Reference
 from plainmind.ground import files
-from plainmind.recall import expand
+from plainmind.memory import moments
+from plainmind.recall import expansion
 
 WINDOW = "logs/discord-thread/9/20260129T142355Z.md"
 
@@ -76,22 +77,22 @@ def test_without_a_context(other, model):
 
 def test_what_is_an_expansion():
     one = Reference("logs/a/b/c.md", 3, 3)
-    assert expand.wanted("EXPAND logs/a/b/c.md:3") == [one]
-    assert expand.wanted("\n  EXPAND logs/a/b/c.md:3  \n\n`EXPAND logs/a/b/c.md:3-9`\n") == [
+    assert expansion.ranges("EXPAND logs/a/b/c.md:3") == [one]
+    assert expansion.ranges("\n  EXPAND logs/a/b/c.md:3  \n\n`EXPAND logs/a/b/c.md:3-9`\n") == [
         one,
         one._replace(end_line=9),
     ]
-    assert expand.wanted("EXPAND logs/a/b/c.md:3\nso that I know") == []
-    assert expand.wanted("I would EXPAND logs/a/b/c.md:3") == []
-    assert expand.wanted("EXPAND logs/a/b/c.md") == []
-    assert expand.wanted("EXPAND logs/a/b/c.md:9-3") == []
-    assert expand.wanted("EXPAND logs/a/b/c.md:0") == []
-    assert expand.wanted("expand logs/a/b/c.md:3") == []
-    assert expand.wanted("") == expand.wanted("EXPAND") == []
+    assert expansion.ranges("EXPAND logs/a/b/c.md:3\nso that I know") == []
+    assert expansion.ranges("I would EXPAND logs/a/b/c.md:3") == []
+    assert expansion.ranges("EXPAND logs/a/b/c.md") == []
+    assert expansion.ranges("EXPAND logs/a/b/c.md:9-3") == []
+    assert expansion.ranges("EXPAND logs/a/b/c.md:0") == []
+    assert expansion.ranges("expand logs/a/b/c.md:3") == []
+    assert expansion.ranges("") == expansion.ranges("EXPAND") == []
 
 
 def lines(home, path: str, first: int = 1, last: int = 0) -> str:
-    return expand.expanded(home, [Reference(path, first, last or first)]).split("\n", 2)[2]
+    return moments.expand(home, [Reference(path, first, last or first)]).split("\n", 2)[2]
 
 
 def test_lines_of_all_three_folders(home):
@@ -173,7 +174,7 @@ def test_logs_on_another_disk(secrets, tmp_path):
 
 
 def test_a_refusal_does_not_stop_the_others(secrets):
-    said = expand.expanded(
+    said = moments.expand(
         secrets, [Reference("/etc/passwd", 1, 9), Reference("logs/s/c/x.md", 1, 1)]
     )
     assert said.endswith("\nlogs/s/c/x.md:1\nfine") and "refused" in said
@@ -189,8 +190,8 @@ def test_the_budget(home):
         Reference("memory/a.md", 201, 2000),
         Reference("memory/a.md", 7, 7),
     ]
-    said = expand.expanded(home, refs)
-    assert len(said) <= expand.BUDGET * 4 + 300
+    said = moments.expand(home, refs)
+    assert len(said) <= expansion.BUDGET * 4 + 300
     assert (
         "line 0000" in said
         and "line 0199" in said
@@ -201,10 +202,10 @@ def test_the_budget(home):
     assert all(len(line) in (24, 0) or not line.startswith("line") for line in said.split("\n")), (
         "cut between lines"
     )
-    assert said == expand.expanded(home, refs)
+    assert said == moments.expand(home, refs)
     long = b"x" * 100_000
     files.replace(home.path("memory/b.md"), long)
-    assert len(expand.expanded(home, [Reference("memory/b.md", 1, 1)])) <= expand.BUDGET * 4 + 300
+    assert len(moments.expand(home, [Reference("memory/b.md", 1, 1)])) <= expansion.BUDGET * 4 + 300
 
 
 def test_what_expansions_used_is_in_the_log(world, model):

@@ -7,14 +7,15 @@ import os
 import sqlite3
 
 import pytest
+from plainmind.formats.evidence import Scope
 from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import InputOutput
 from plainmind.ground.settings import Settings
-from plainmind.index import cache, embedding, store, sync
-from plainmind.index import pages as rows
-from plainmind.memory import forgetting, moments
-from plainmind.memory.moments import Means
+from plainmind.index import cache
+from plainmind.index import engine as engines
+from plainmind.index.sqlite import care
+from plainmind.memory import Memory, forgetting, moments
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance, retention
 from scene import NOW
@@ -38,8 +39,8 @@ class Past:
         self.put("knowledge/boiler.md", OTHER, type="project")
 
     @property
-    def means(self) -> Means:
-        return Means(
+    def memory(self) -> Memory:
+        return Memory(
             self.home,
             Environment(self.home.root),
             Settings("", "", lambda name: ""),
@@ -67,14 +68,16 @@ class Past:
         os.utime(self.home.path(path), ns=(0, (NOW - days * DAY) * 1_000_000))
         return path
 
-    def index(self, work=rows.take_in):
-        return store.use(self.home, work, self.said.append)
+    def index(self):
+        """The open index, which must be sound."""
+        return engines.chosen().made_in(self.home, self.home.index)
 
     def take_in(self) -> None:
-        self.index(lambda opened: (sync.catch_up(opened), rows.take_in(opened)))
+        with self.index() as index:
+            index.counts()
 
     def forget(self) -> list[str]:
-        return [each.path for each in forgetting.forget(self.means)]
+        return [each.path for each in forgetting.forget(self.memory)]
 
     def holding(self, *words: str) -> list[str]:
         """Files outside the logs that hold one of these, byte for byte."""
@@ -90,14 +93,9 @@ class Past:
         return sorted(found)
 
     def answers(self, word: str) -> list[str]:
-        def work(opened) -> list[str]:
-            return [
-                path
-                for path, body in opened.db.execute("SELECT path, body FROM pages ORDER BY path")
-                if word in body
-            ]
-
-        return self.index(work)
+        """Paths of the pages in the index that say it."""
+        with self.index() as index:
+            return sorted(row[0] for row in index.rows()["pages"] if word in row[-1])
 
     def tombstones(self) -> list[dict]:
         return list(maintenance.read_tombstones(self.home))
@@ -142,7 +140,7 @@ def test_the_rules_one_by_one(past):
         past.put("raw/maintenance-log/2025-12.jsonl", "{}", age=31),
         past.put("raw/maintenance-log/recalled-2025-11.jsonl", "{}", age=31),
     ]  # fmt: skip
-    assert [each.path for each in forgetting.past(past.means)] == past.forget() == gone
+    assert [each.path for each in forgetting.past(past.memory)] == past.forget() == gone
     assert (
         [path for path in kept if not past.there(path)]
         == [path for path in gone if past.there(path)]
@@ -286,7 +284,7 @@ def test_no_byte_of_it_is_left_in_the_index(past, journal):
 def test_the_check_sees_what_is_left(past, monkeypatch):
     """The control: the row deleted, as every sync deletes it, and nothing more."""
     busy(past)
-    monkeypatch.setattr(rows, "purge", lambda opened: None)
+    monkeypatch.setattr(care, "purge", lambda store: None)
     past.forget()
     assert past.holding(WORD) == ["index/mind.db"]
 
@@ -296,7 +294,7 @@ def test_the_command_sees_it_too(past):
     files.replace(past.home.path("index/of-somebody"), b"x" * 100 + LINE.encode())
     with pytest.raises(
         InputOutput,
-        match=r"index/of-somebody: what was forgotten is still in it; delete it: it is made anew",
+        match=r"index/of-somebody: what was forgotten is still in it; delete it: it is made again",
     ):
         past.forget()
     assert not past.there("knowledge/stamps.md")
@@ -314,15 +312,16 @@ def test_its_vectors_are_gone_and_others_answer(past):
     """Also of a page with a long title, and with lines of a recall's answer: they were embedded
     without, and looked for with."""
     busy(past)
-    due = past.index(lambda opened: embedding.due(opened, "m:1", NOW))
-    hashes = {cache.content_hash(turn.text): WORD in turn.text for turn in due}
+    with past.index() as index:
+        due = index.pending("m:1", NOW)
+    hashes = {cache.content_hash(one.text): WORD in one.text for one in due}
     assert set(hashes.values()) == {False, True}
     kept = cache.Cache(past.home, "m:1")
     kept.put({hash: bytes([n + 1]) * 16 for n, hash in enumerate(hashes)})
     size = os.path.getsize(kept.path)
     past.forget()
     found = cache.Cache(past.home, "m:1").get(list(hashes))
-    assert set(found) == {cache.content_hash(turn.text) for turn in due if "boiler" in turn.text}
+    assert set(found) == {cache.content_hash(one.text) for one in due if "boiler" in one.text}
     assert os.path.getsize(kept.path) == size and not any(
         hash in files.read(kept.path) for hash in set(hashes) - set(found)
     )
@@ -394,11 +393,10 @@ def test_what_a_log_or_another_page_says_stays_and_is_found(past):
         "said elsewhere in other letters, it was taken for a rest of it"
     )
     assert past.answers(WORD) == ["knowledge/keep.md"]
-    turns = past.index(lambda opened: opened.db.execute("SELECT content FROM turns").fetchall())
-    assert turns == [(LINE,)]
-    found = moments.recall(
-        past.means, WORD, moments.search.Scope(), k=3, floor=0.0, lexical=True
-    ).result.hits
+    with past.index() as index:
+        contents = [row[-1] for row in index.rows()["events"]]
+    assert contents == [LINE]
+    found = moments.recall(past.memory, WORD, Scope(), k=3, floor=0.0, lexical=True).moments.hits
     assert len(found) == 1
 
 

@@ -30,9 +30,9 @@ from plainmind.agent.turn import Model, Turn
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Unavailable
 from plainmind.ground.settings import Settings
-from plainmind.memory.moments import Means
+from plainmind.memory import Memory
 from plainmind.providers import registry
-from plainmind.recall import expand
+from plainmind.recall import expansion
 from plainmind.truth.log.writer import Log
 from scene import NOW, ROOT
 from scripted import CONTEXT, raw_call
@@ -351,7 +351,7 @@ def shown(home, streams, monkeypatch, unsynced):
     ) -> str:
         written: list[str] = []
         env, chosen = Environment(home.root), Settings("", "config.toml", lambda name: "")
-        means = Means(home, env, chosen, lambda: NOW, lambda said: None)
+        means = Memory(home, env, chosen, lambda: NOW, lambda said: None)
         with Shell(
             home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
         ) as shell:
@@ -465,7 +465,7 @@ def written(pieces: list[str]) -> list[str]:
         steps.append("")
         display.add(piece)
     steps.append("")
-    seen = display.end(expand.asks)
+    seen = display.end(expansion.asks)
     assert display.shown == bool(seen) == bool("".join(steps)) and display.text == ""
     assert "".join(steps) == (f"{seen}\n" if seen else "")
     return steps
@@ -503,7 +503,7 @@ def test_what_is_written_when(pieces, steps):
 @example(["EXPAND", " a.md:3", "\n", "EXPAND a.md:9-12"])
 def test_the_same_is_shown_however_it_comes(pieces):
     text = "".join(pieces)
-    whole = "" if expand.asks(text) or not text.strip() else f"{text.strip()}\n"
+    whole = "" if expansion.asks(text) or not text.strip() else f"{text.strip()}\n"
     assert "".join(written(pieces)) == "".join(written([text])) == whole
 
 

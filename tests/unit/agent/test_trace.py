@@ -15,7 +15,7 @@ from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
-from plainmind.memory.moments import Means
+from plainmind.memory import Memory
 from plainmind.providers import registry
 from plainmind.providers.chat import Call, Reply
 from plainmind.truth.log.writer import Log
@@ -46,7 +46,7 @@ def traced(home, model, monkeypatch, unsynced, tmp_path):
             Environment(home.root),
             Settings("", "config.toml", lambda name: values.get(name, "")),
         )
-        means = Means(home, env, chosen, lambda: NOW, lambda said: None)
+        means = Memory(home, env, chosen, lambda: NOW, lambda said: None)
         with Shell(
             home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
         ) as shell:

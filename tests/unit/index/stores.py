@@ -1,22 +1,26 @@
 """Random stores, a fake embedder, and what else the tests of index and recall have in common."""
 
-import os
 import random
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from math import sqrt
 from typing import NamedTuple
 
 from hypothesis import Phase
+from plainmind.formats.evidence import Scope
 from plainmind.ground import clock
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
-from plainmind.index import embedding, store, sync
-from plainmind.index.store import Store
-from plainmind.memory.moments import Means
+from plainmind.index import embedding
+from plainmind.index import engine as engines
+from plainmind.index.engine import Index
+from plainmind.memory import Memory
 from plainmind.providers import retry
+from plainmind.recall import pages as page_ranking
+from plainmind.recall import search as ranking
+from plainmind.recall.pages import Knowledge, Policy
+from plainmind.recall.search import EventField, Moments, Query
 from plainmind.truth.log import pinning, reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
@@ -92,7 +96,7 @@ class Fake:
         return [self.vector(text) for text in texts]
 
     def vector(self, text: str) -> "array[float]":
-        # what was said alone decides, so that duplicates meet; a topic makes some turns alike
+        # what was said alone decides, so that duplicates meet; a topic makes some events alike
         said = text.rsplit("\n", 1)[-1]
         return unit(
             random.Random(ascii(f"{self.model} {said}")), self.dimensions, topic=len(said) % 3
@@ -109,26 +113,25 @@ def unit(rnd: random.Random, dimensions: int, topic: int = 0) -> "array[float]":
     return array("f", [v / length for v in values])
 
 
-@contextmanager
-def opened(home: Home) -> Iterator[Store]:
+def opened(home: Home) -> Index:
     """The index of a home, which must be sound."""
-    made = store._open(home, os.path.join(home.index, "mind.db"))
-    try:
-        yield made
-    finally:
-        made.db.close()
+    return engines.chosen().made_in(home, home.index)
 
 
-def means(home: Home, say: Callable[[str], None] = lambda line: None) -> Means:
-    return Means(
-        home, Environment(), Settings("", "config.toml", lambda name: ""), lambda: NOW, say
-    )
+def attempts(home: Home, say: Callable[[str], None]) -> Iterator[Index]:
+    """The index of a home, as often as it has to be tried."""
+    return engines.chosen().opened(home, say)
+
+
+def memory(home: Home, say: Callable[[str], None] = lambda line: None) -> Memory:
+    settings = Settings("", "config.toml", lambda name: "")
+    return Memory(home, Environment(), settings, lambda: NOW, say)
 
 
 def run(
-    made: Store,
+    index: Index,
     embedder,
-    turns=None,
+    texts=None,
     *,
     now: int = NOW,
     call=lambda request: request(),
@@ -136,10 +139,25 @@ def run(
     **due,
 ):
     """One run of embedding, without waiting between tries."""
-    todo = embedding.due(made, embedder.model, now, **due) if turns is None else turns
-    return embedding.Run(made, embedder, call, lambda: now, retry.next_try, budget=budget).over(
-        todo
-    )
+    todo = index.pending(embedder.model, now, **due) if texts is None else texts
+    work = embedding.Run(index, embedder, call, lambda: now, retry.next_try, budget=budget)
+    return work.over(todo)
+
+
+def search(index: Index, query: Query, scope: Scope, k: int, floor: float) -> Moments:
+    """The moments of an index for a query."""
+    return ranking.ranked(field(index, query, scope, floor), k, floor)
+
+
+def field(index: Index, query: Query, scope: Scope, floor: float) -> EventField:
+    evidence = index.evidence(ranking.asked(query), scope)
+    return EventField(query, evidence, index, scope, floor)
+
+
+def search_pages(index: Index, query: Query, policy: Policy) -> Knowledge:
+    """The pages of an index for a query."""
+    with index.pages(page_ranking.asked(query)) as evidence:
+        return page_ranking.search(query, evidence, index.page_texts, policy)
 
 
 def a_content(rnd: random.Random, before: list[str]) -> str:
@@ -159,21 +177,21 @@ class Shape(NamedTuple):
     """How large a store is, and from where its chances come."""
 
     seed: int
-    turns: int
+    events: int
     contexts: int
     dimensions: int = 8
-    embedded: float = 0.8  # share of the turns that get a vector
+    embedded: float = 0.8  # share of the events that get a vector
     pins: int = 0
 
 
 def fill(home: Home, shape: Shape) -> list[str]:
-    """Write the logs and pins of a random store; returns the references of its turns."""
+    """Write the logs and pins of a random store; returns the references of its events."""
     rnd = random.Random(shape.seed)
     log = Log(home)
     refs: list[str] = []
     said: list[str] = []
     instants = {}
-    left = shape.turns
+    left = shape.events
     while left > 0:
         number = rnd.randrange(shape.contexts)
         context = f"test/{number}"
@@ -210,13 +228,26 @@ def fill(home: Home, shape: Shape) -> list[str]:
     return refs
 
 
-def embed_some(made: Store, shape: Shape) -> Fake:
-    """Give a share of the turns their vectors; two runs, so that some are packed and some stay loose."""
+def embed_some(index: Index, shape: Shape) -> Fake:
+    """Give a share of the events their vectors; two runs, so that some are packed and some stay loose."""
     rnd = random.Random(shape.seed + 1)
     embedder = Fake(dimensions=shape.dimensions)
-    sync.catch_up(made)
-    turns = [t for t in embedding.due(made, embedder.model, NOW) if rnd.random() < shape.embedded]
-    middle = len(turns) * 2 // 3
-    run(made, embedder, turns[:middle])
-    run(made, embedder, turns[middle:])
+    texts = [t for t in index.pending(embedder.model, NOW) if rnd.random() < shape.embedded]
+    middle = len(texts) * 2 // 3
+    run(index, embedder, texts[:middle])
+    run(index, embedder, texts[middle:])
     return embedder
+
+
+def answers(home: Home, warnings: list[str]) -> list:
+    """What an index answers to some queries, by words and by vectors."""
+    vector = Fake().vector("How do I restart pm2?")
+    for index in attempts(home, warnings.append):
+        with index:
+            index.model()  # vectors that were made for an earlier one
+            found = []
+            for text in ("restart the server", "Ann and the dogs", "日本語"):
+                for query in (Query(text, NOW), Query(text, NOW, vector, MODEL)):
+                    hits = search(index, query, Scope(), 10, -1.0).hits
+                    found.append([(hit.ref, round(hit.pick.score, 9)) for hit in hits])
+    return found

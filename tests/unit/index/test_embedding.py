@@ -3,17 +3,20 @@
 import os
 
 import pytest
+from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import clock, files
 from plainmind.ground.errors import BadData, Unavailable
-from plainmind.index import embedding, sync, vectors
-from plainmind.index.cache import Cache, content_hash, serving
+from plainmind.index import embedding
+from plainmind.index import engine as engines
+from plainmind.index.cache import Cache, content_hash, serving, to_blob
 from plainmind.memory import care
+from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import Fake
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 HOURS = 3600 * clock.SECOND
 
 
@@ -46,13 +49,12 @@ def many(home):
         [EventDraft(NOW - (40 - n) * 2 * HOURS, "user", text, {}) for n, text in enumerate(said)],
         NOW,
     )
-    with stores.opened(home) as made:
-        sync.catch_up(made)
-        yield made
+    with stores.opened(home) as index:
+        yield index
 
 
-def counts(made, model=stores.MODEL) -> tuple[int, int, int]:
-    found = embedding.status(made, model)
+def counts(index, model=stores.MODEL) -> tuple[int, int, int]:
+    found = index.status(model)
     return found.ok, found.pending, found.failed
 
 
@@ -68,12 +70,9 @@ def test_one_poisonous_text_blocks_no_other(many, batch, kind):
     assert counts(many) == ((39, 0, 1) if kind is BadData else (39, 1, 0))
     # halving 40 finds one in 6 steps of two halves, and a harmless word is tried once or twice
     assert len(embedder.calls) <= -(-40 // batch) + 2 * 6 + 3
-    left = many.db.execute(
-        "SELECT error, attempts, next_try FROM vectors WHERE status <> 'ok'"
-    ).fetchall()
-    assert [(error, attempts) for error, attempts, _ in left] == [("no such text", 1)] and left[0][
-        2
-    ] > clock.to_text(NOW)
+    status = many.status(embedder.model)
+    assert status.last_error == "no such text" and status.next_try > clock.to_text(NOW)
+    assert [one.attempts for one in many.pending(embedder.model, NOW + 24 * HOURS)] == [1]
     # not before its time; then again, alone
     before = len(embedder.calls)
     assert stores.run(many, embedder).done == 0 and len(embedder.calls) == before
@@ -107,13 +106,12 @@ def test_come_back_later_stops_the_run_and_is_obeyed(many, batch):
     work = stores.run(many, embedder)
     assert (work.done, work.unavailable, len(embedder.calls)) == (0, "429", 1)
     assert counts(many) == (0, 40, 0)
-    for row in many.db.execute("SELECT next_try FROM vectors"):
-        assert clock.parse(row[0]) >= NOW + 7200 * clock.SECOND
-    # those that were in the request wait; no other turn was touched
-    assert many.db.execute("SELECT count(*) FROM vectors").fetchone()[0] == min(batch, 40)
-    assert len(embedding.due(many, embedder.model, NOW + 7199 * clock.SECOND)) == 40 - min(
-        batch, 40
-    )
+    # those that were in the request wait; no other event was touched
+    pending = many.pending(embedder.model, NOW, retry_failed=True)
+    assert sum(one.attempts for one in pending) == min(batch, 40)
+    for seconds, waiting in ((7199, min(batch, 40)), (3 * 7200, 0)):
+        due = many.pending(embedder.model, NOW + seconds * clock.SECOND)
+        assert len(due) == 40 - waiting
     stores.run(many, embedder, now=NOW + 24 * HOURS)
     assert counts(many) == (40, 0, 0)
 
@@ -162,10 +160,7 @@ def test_a_change_of_dimensions_is_not_mixed_in(many):
     with pytest.raises(BadData, match="dimensions"):
         stores.run(many, Fake(dimensions=16))
     assert counts(many) == (10, 30, 0)
-    lengths = {
-        len(row[0])
-        for row in many.db.execute("SELECT embedding FROM vectors WHERE embedding IS NOT NULL")
-    }
+    lengths = {len(row[-1]) for row in many.rows()["vectors"]}
     assert lengths == {32}
 
 
@@ -176,12 +171,12 @@ class Killed(BaseException):
 def test_killed_between_the_answer_and_the_commit_nothing_is_paid_for_twice(many, monkeypatch):
     embedder = Fake(batch=10)
 
-    def die(store, model, made):
-        if made:
+    def die(model, outcomes):
+        if outcomes:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(embedding, "_commit", die)
+        patch.setattr(many, "keep", die)
         with pytest.raises(Killed):
             stores.run(many, embedder)
     assert len(embedder.sent) == 10 and counts(many) == (0, 40, 0)
@@ -200,9 +195,8 @@ def test_an_interrupted_run_goes_on_where_it_was(many):
         stores.run(many, embedder)
     assert counts(many) == (20, 20, 0)
     # newest first
-    assert {
-        r[0] for r in many.db.execute("SELECT content FROM turns JOIN vectors ON turn = turns.id")
-    } >= {"turn number 39", "turn number 20"}
+    left = {one.text for one in many.pending(embedder.model, NOW)}
+    assert left == {f"turn number {n}" + " poison" * (n == 17) for n in range(20)}
     stores.run(many, embedder)
     assert counts(many) == (40, 0, 0)
 
@@ -217,10 +211,7 @@ def test_a_budget_and_a_limit_are_kept(many):
 
 def test_a_cache_torn_anywhere_in_its_last_record_costs_that_text_alone(home):
     model, cache = "fake:torn/4", Cache(home, "fake:torn/4")
-    blobs = {
-        content_hash(str(n)): vectors.to_blob(stores.array("f", [n, 1.0, 2.0, 3.0]))
-        for n in range(3)
-    }
+    blobs = {content_hash(str(n)): to_blob(stores.array("f", [n, 1.0, 2.0, 3.0])) for n in range(3)}
     cache.put(blobs)
     whole = files.read(cache.path)
     record = 16 + 16 + 4
@@ -244,7 +235,7 @@ def test_a_cache_torn_anywhere_in_its_last_record_costs_that_text_alone(home):
 
 def test_a_cache_with_any_byte_flipped_gives_no_wrong_vector(home):
     cache = Cache(home, "fake:flip/2")
-    blobs = {content_hash(str(n)): vectors.to_blob(stores.array("f", [n, 1.0])) for n in range(3)}
+    blobs = {content_hash(str(n)): to_blob(stores.array("f", [n, 1.0])) for n in range(3)}
     cache.put(blobs)
     whole = files.read(cache.path)
     start = whole.index(b"\n") + 1
@@ -258,31 +249,33 @@ def test_a_cache_with_any_byte_flipped_gives_no_wrong_vector(home):
 def test_the_old_model_answers_until_the_new_one_knows_as_much(many):
     old, new = Fake("fake:old/8"), Fake("fake:new/4", dimensions=4, batch=10)
     stores.run(many, old)
-    assert many.setting("embed_model") == serving(many.home) == old.model
+    assert many.model() == serving(many.home) == old.model
     for done in (10, 20, 30):
         stores.run(many, new, limit=10)
-        assert many.setting("embed_model") == serving(many.home) == old.model
+        assert many.model() == serving(many.home) == old.model
         assert counts(many, old.model) == (40, 0, 0) and counts(many, new.model)[0] == done
         # vectors of the two never meet
-        assert sum(len(s.turns) for s in vectors.scan(many.db, old.model, old.vector("x"))) == 40
-        assert sum(len(s.turns) for s in vectors.scan(many.db, new.model, new.vector("x"))) == done
+        for embedder, count in ((old, 40), (new, done)):
+            question = Question((), embedder.vector("x"), embedder.model)
+            assert len(many.evidence(question, Scope()).cosines) == count
     stores.run(many, new, limit=10)
-    assert many.setting("embed_model") == serving(many.home) == new.model
-    assert {row[0] for row in many.db.execute("SELECT DISTINCT model FROM vectors")} == {new.model}
+    assert many.model() == serving(many.home) == new.model
+    assert counts(many, old.model) == (0, 40, 0)
     # and back again, for nothing
     calls = len(old.calls)
     stores.run(many, old)
-    assert len(old.calls) == calls and many.setting("embed_model") == old.model
+    assert len(old.calls) == calls and many.model() == old.model
 
 
 def test_a_window_that_goes_while_its_vectors_are_made_leaves_none_behind(many):
     def gone(texts, number):
         if number == 2:
-            for (path,) in many.db.execute("SELECT path FROM windows").fetchall():
+            for path in reader.list_windows(many.home):
                 os.unlink(many.home.path(path))
-            sync.reconcile(many)
+            for index in engines.chosen().opened(many.home, print, thorough=True):
+                with index:
+                    assert list(index.rows()["events"]) == []
 
     stores.run(many, Faulty(gone, batch=10))
-    assert many.db.execute("SELECT count(*) FROM vectors").fetchone()[0] == 0
-    assert many.db.execute("SELECT count(*) FROM turns").fetchone()[0] == 0
-    assert care.verify(stores.means(many.home)) == []
+    assert counts(many) == (0, 0, 0)
+    assert care.verify(stores.memory(many.home)) == []

@@ -8,18 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.ground.paths import Home
-from plainmind.index import graph, pages
-from plainmind.memory import knowing
+from plainmind.index import graph
+from plainmind.memory import pages
 from unit.index import stores
-from unit.index.vaults import everything, taken_in, write
+from unit.index.vaults import everything, write
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 numbers = iter(range(10**6))
 TODAY = date(2026, 1, 30)
-ROWS = {
-    "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written FROM kg_triples LEFT JOIN pages ON pages.id = page",
-    "kg_entities": "SELECT * FROM kg_entities",
-}
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +39,10 @@ def office(home) -> Home:
 
 
 def ask(home: Home, *asked: str, as_of: str = "") -> list[str]:
-    with taken_in(home) as made:
-        found = graph.facts(made, asked, TODAY, date.fromisoformat(as_of) if as_of else None)
+    with stores.opened(home) as index:
+        found = graph.matching(
+            index.graph(), asked, TODAY, date.fromisoformat(as_of) if as_of else None
+        )
         return [" ".join(fact[:3]) for fact in found]
 
 
@@ -88,8 +86,8 @@ def test_a_question(office, asked, matched):
 
 
 def test_a_fact_says_where_it_is_stated(office):
-    with taken_in(office) as made:
-        facts = list(graph.facts(made, ("?", "works_at"), TODAY, None))
+    with stores.opened(office) as index:
+        facts = list(graph.matching(index.graph(), ("?", "works_at"), TODAY, None))
         assert [(fact.ref, fact.date) for fact in facts] == [
             ("knowledge/b.md:6", "2026-01-30"),
             ("knowledge/b.md:7", "2026-01-30"),
@@ -117,8 +115,8 @@ def test_what_is_no_triple_hides_no_other(home):
 def test_a_name_is_one_field_of_one_line(home):
     write(home, "a", triples='[["\\e[2Ja\\tb", "ow\\ens\\tx", "c\\u2028d\\ne"], [x, "own\\tS", y]]')
     assert ask(home) == ["x own_s y", "\ufffd[2Ja-b ow_ns_x c-d-e"]
-    with stores.opened(home) as made:
-        assert {each.predicate for each in graph.written(made)} == {
+    with stores.opened(home) as index:
+        assert {each.predicate for each in graph.written(index.graph())} == {
             "ow\ufffdns\ufffdx",
             "own\ufffdS",
         }
@@ -216,7 +214,7 @@ def test_chains_and_circles(home, pairs, holding):
 
 @settings(max_examples=20, phases=stores.UNSHRUNK)
 @given(seed=st.integers(0, 2**32))
-def test_the_graph_made_anew_is_the_same(folder, seed):
+def test_the_graph_made_again_is_the_same(folder, seed):
     home, rnd = Home(str(folder / str(next(numbers)))), random.Random(seed)
     names, relations = (
         ["ann", "Ann", "bob lee", "bob-lee", "ü", "x"],
@@ -232,47 +230,24 @@ def test_the_graph_made_anew_is_the_same(folder, seed):
             path = write(home, f"p{number}", place=place, triples=repr(triples) if triples else "")
             if rnd.random() < 0.2:
                 os.unlink(home.path(path))
-        with taken_in(home) as made:
-            before = everything(made, ROWS)
-            count = pages.rebuild_graph(made)
-            assert everything(made, ROWS) == before and count == len(before["kg_triples"])
+        with stores.opened(home) as index:
+            before = everything(index)
+            index.remake_graph()
+            assert everything(index) == before
             counted: dict[str, int] = {}
-            for _, _, subject, _, object_, _ in before["kg_triples"]:
+            for _, _, subject, _, object_, _ in before["kg_triples"].elements():
                 for name in (subject, object_):
                     counted[name] = counted.get(name, 0) + 1
-            assert {name: times for name, _, times in before["kg_entities"]} == counted
-
-
-def test_what_was_spoilt_is_mended(office):
-    with taken_in(office) as made:
-        before = everything(made, ROWS)
-        with made.writing() as db:
-            db.execute("DELETE FROM kg_triples WHERE subject = 'Bob'")
-            db.execute("UPDATE kg_entities SET same = 'x'")
-            db.execute("INSERT INTO kg_triples VALUES (99, 1, 'nobody', 'owns', 'it', 'owns')")
-        assert everything(made, ROWS) != before
-    knowing.health(stores.means(office), rebuild=True)
-    with stores.opened(office) as made:
-        assert everything(made, ROWS) == before
+            assert {name: times for name, times, _ in before["kg_entities"]} == counted
 
 
 def test_health_is_of_what_the_pages_say(office):
-    found = knowing.health(stores.means(office))
+    found = pages.health(stores.memory(office))
     assert (found.triples, found.predicates) == (
         6,
         [("owns", 3), ("works_at", 2), ("uses_model", 1)],
     )
     assert {concern.code for concern in found.concerns} >= {"spaces", "name"}
-    assert knowing.health(stores.means(Home("/nowhere"))) == knowing.health(
-        stores.means(Home("/nowhere")), rebuild=True
+    assert pages.health(stores.memory(Home("/nowhere"))) == pages.health(
+        stores.memory(Home("/nowhere")), rebuild=True
     )
-
-
-def test_the_view_for_sqlite3(office):
-    write(office, "c", supersedes="a")
-    with taken_in(office) as made:
-        rows = made.db.execute(
-            "SELECT subject, predicate, object, path, line, superseded FROM kg ORDER BY path, line, subject"
-        ).fetchall()
-        assert rows[0] == ("Ann-Lee", "owns", "auth-service", "knowledge/a.md", 5, 1)
-        assert [row[5] for row in rows] == [1, 1, 1, 0, 0, 0]

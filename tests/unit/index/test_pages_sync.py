@@ -1,4 +1,4 @@
-"""Pages to rows: whatever happens to the files, the index comes to say what a new one would, and touches nothing else."""
+"""Pages: whatever happens to the files, the index comes to say what a new one would, and reads nothing else."""
 
 import os
 import random
@@ -13,31 +13,20 @@ from plainmind.formats.page import page as format
 from plainmind.ground import files
 from plainmind.ground.errors import NoInput
 from plainmind.ground.paths import Home
-from plainmind.index import embedding, pages, store, text
+from plainmind.index import engine as engines
+from plainmind.index import page_reading
+from plainmind.index.engine import Index
 from plainmind.memory import care
-from plainmind.recall import knowledge, search
-from plainmind.recall.knowledge import Policy
+from plainmind.recall.pages import Policy
+from plainmind.recall.search import Query
 from plainmind.truth.pages import page_files as on_disk
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import MODEL, Fake
-from unit.index.vaults import everything, taken_in, write, write_bytes
+from unit.index.vaults import everything, write, write_bytes
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 numbers = iter(range(10**6))
-
-#: every column of every table of pages, but for ids and the state of the file
-ROWS = {
-    "pages": "SELECT path, name, link, size, digest, date, type, tier, source, image, valid_from, valid_to, title, body, line, words, sketch "
-    "FROM pages",
-    "page_words": "SELECT path, head, rest FROM page_words LEFT JOIN pages ON pages.id = page_words.rowid",
-    "terms": "SELECT term, path, col FROM page_places LEFT JOIN pages ON pages.id = doc",
-    "passages": "SELECT path, passages.line, text FROM passages LEFT JOIN pages ON pages.id = page",
-    "page_tags": "SELECT path, tag FROM page_tags LEFT JOIN pages ON pages.id = page",
-    "page_links": "SELECT path, target, supersedes, place FROM page_links LEFT JOIN pages ON pages.id = page",
-    "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written FROM kg_triples LEFT JOIN pages ON pages.id = page",
-    "kg_entities": "SELECT name, same, triples FROM kg_entities",
-}
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +38,20 @@ def folder(tmp_path_factory):
 def late():
     """A machine under load takes longer than two seconds for what is to happen in one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "UNSETTLED", 60 * 10**9)
+        patch.setattr(page_reading, "UNSETTLED", 60 * 10**9)
         yield
 
 
 def fresh_rows(home: Home, folder) -> dict:
-    """The rows of an index made anew."""
+    """The rows of an index made again."""
+    made = engines.chosen().made_in(home, str(folder / f"again-{next(numbers)}"))
+    with made as index:
+        return everything(index)
 
-    def work(made):
-        pages.take_in(made)
-        return everything(made, ROWS)
 
-    return store.use_new(home, str(folder / f"anew-{next(numbers)}"), work)
+def names(index: Index) -> list[str]:
+    """Names of the pages of an index, by their paths."""
+    return [row[2] for row in sorted(index.rows()["pages"])]
 
 
 # --- incremental equals rebuilt
@@ -180,8 +171,8 @@ class World:
             )
 
     def look(self) -> None:
-        with stores.opened(self.home) as made:
-            pages.take_in(made)
+        with stores.opened(self.home) as index:
+            index.sketches()
 
 
 HAPPENINGS = [
@@ -200,11 +191,10 @@ def test_an_index_comes_to_say_what_a_new_one_would(folder, late, seed, happened
     for happening in happened:
         happening(world)
         if world.rnd.random() < 0.7:
-            with taken_in(world.home) as made:
-                assert everything(made, ROWS) == fresh_rows(world.home, folder), happening.__name__
-                assert made.db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            with stores.opened(world.home) as index:
+                assert everything(index) == fresh_rows(world.home, folder), happening.__name__
     world.look()
-    assert care.verify(stores.means(world.home)) == []
+    assert care.verify(stores.memory(world.home)) == []
 
 
 # --- and touches nothing else
@@ -217,37 +207,38 @@ def many(home: Home, count: int) -> None:
         os.utime(home.path(f"knowledge/page-{number}.md"), (1_700_000_000, 1_700_000_000))
 
 
-def test_one_page_that_changed_is_read_and_written_and_no_other(home, monkeypatch):
-    read, costs = [], []
+def test_one_page_that_changed_is_read_and_no_other(home, monkeypatch):
+    read = []
     real = format.parse
     monkeypatch.setattr(format, "parse", lambda data, path: read.append(path) or real(data, path))
-    for count in (10, 200):
-        many(home, count)
-        with taken_in(home) as made:
-            assert pages.take_in(made) == 0
-            read.clear()
-            before = made.db.total_changes
-            assert pages.take_in(made) == 0 and made.db.total_changes == before and read == []
-            write(home, "page-5", "# Page 5\n\nSomething else.", triples="[[ben, owns, boiler-5]]")
-            assert pages.take_in(made) == 1
-            assert read == ["knowledge/page-5.md"]
-            costs.append(made.db.total_changes - before)
-    assert costs[0] == costs[1] < 30
+    many(home, 200)
+    for _ in range(2):
+        with stores.opened(home) as index:
+            assert len(index.sketches()) == 200
+    read.clear()
+    write(home, "page-5", "# Page 5\n\nSomething else.", triples="[[ben, owns, boiler-5]]")
+    with stores.opened(home) as index:
+        assert len(index.sketches()) == 200
+    assert read == ["knowledge/page-5.md"]
 
 
 def test_a_page_of_which_only_the_time_changed_is_not_taken_in(home, monkeypatch):
     many(home, 3)
-    with taken_in(home) as made:
-        before = everything(made, ROWS)
-        os.utime(home.path("knowledge/page-1.md"), (1_700_000_009, 1_700_000_009))
-        monkeypatch.setattr(format, "parse", None)
-        assert pages.take_in(made) == 0 and everything(made, ROWS) == before
-        changes = made.db.total_changes
-        assert pages.take_in(made) == 0 and made.db.total_changes == changes, "it is noted"
+    with stores.opened(home) as index:
+        before = everything(index)
+    os.utime(home.path("knowledge/page-1.md"), (1_700_000_009, 1_700_000_009))
+    monkeypatch.setattr(format, "parse", None)
+    with stores.opened(home) as index:
+        assert everything(index) == before
+    # it is noted
+    monkeypatch.setattr(on_disk, "read_content", None)
+    with stores.opened(home) as index:
+        assert everything(index) == before
 
 
-def passages_of(made) -> dict[str, int]:
-    return dict(made.db.execute("SELECT text, id FROM passages"))
+def texts(index: Index, model: str = "fake:none") -> dict[str, int]:
+    """Passages that a model has no vector of, by what they say, with their ids."""
+    return {one.text.split("\n")[-1]: one.id for one in index.pending(model, NOW)}
 
 
 def paragraphs(*words: str) -> str:
@@ -256,40 +247,37 @@ def paragraphs(*words: str) -> str:
 
 def test_a_passage_that_stands_as_before_keeps_its_id_and_its_vector(home):
     path = write(home, "page", paragraphs("tomato", "pepper", "leek"))
-    with taken_in(home) as made:
-        stores.run(made, Fake())
-        before = passages_of(made)
-        had = {-turn for (turn,) in made.db.execute("SELECT turn FROM vectors WHERE status = 'ok'")}
-        assert had == set(before.values()) and len(had) == 3
-        write(home, "page", paragraphs("pepper", "onion", "tomato"), tags="[x,\n  y]")
-        pages.take_in(made)
-        after = passages_of(made)
-        assert {said: id for said, id in after.items() if "onion" not in said} == {
-            said: id for said, id in before.items() if "leek" not in said
+    with stores.opened(home) as index:
+        stores.run(index, Fake())
+        before = texts(index)
+        assert len(before) == 3 and texts(index, MODEL) == {}
+    write(home, "page", paragraphs("pepper", "onion", "tomato"), tags="[x,\n  y]")
+    onion, leek = ("onion " * 99 + "onion"), ("leek " * 99 + "leek")
+    with stores.opened(home) as index:
+        after = texts(index)
+        assert leek not in after
+        assert {text: after[text] for text in before if text != leek} == {
+            text: id for text, id in before.items() if text != leek
         }
-        assert after["onion " * 99 + "onion"] not in had
-        left = {-turn for (turn,) in made.db.execute("SELECT turn FROM vectors")}
-        assert left == had - {before["leek " * 99 + "leek"]}
-        for said, line in made.db.execute("SELECT text, line FROM passages"):
-            assert (
-                files.read(home.path(path))
-                .decode()
-                .split("\n")[line - 1]
-                .startswith(said.split()[0])
-            )
-        # its title is embedded with each passage
-        write(home, "page", paragraphs("pepper", "onion", "tomato") + "\n\n# Two")
-        pages.take_in(made)
-        assert not set(passages_of(made).values()) & set(after.values())
-        assert made.db.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
-        # a page that goes takes them along
-        stores.run(made, Fake())
-        os.unlink(home.path(path))
-        pages.take_in(made)
-        assert [
-            made.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-            for table in ("passages", "vectors", "page_words")
-        ] == [0] * 3
+        assert after[onion] not in before.values()
+        # the others have their vectors
+        assert texts(index, MODEL) == {onion: after[onion]}
+        assert index.status(MODEL).ok == 2
+        lines = files.read(home.path(path)).decode().split("\n")
+        for _, line, text in index.rows()["passages"]:
+            assert lines[line - 1].startswith(text.split()[0])
+    # its title is embedded with each passage
+    write(home, "page", paragraphs("pepper", "onion", "tomato") + "\n\n# Two")
+    with stores.opened(home) as index:
+        assert not set(texts(index).values()) & set(after.values())
+        assert index.status(MODEL).ok == 0
+        stores.run(index, Fake())
+        assert index.status(MODEL).ok == len(texts(index))
+    # a page that goes takes them along
+    os.unlink(home.path(path))
+    with stores.opened(home) as index:
+        rows = everything(index)
+        assert not rows["passages"] and not rows["page_words"] and index.status(MODEL).ok == 0
 
 
 def test_an_id_is_never_given_twice_while_a_vector_is_on_its_way(home):
@@ -304,45 +292,20 @@ def test_an_id_is_never_given_twice_while_a_vector_is_on_its_way(home):
                 os.unlink(home.path("knowledge/b.md"))
                 write(home, "c", "about onions")
                 with stores.opened(home) as other:
-                    pages.take_in(other)
+                    other.sketches()
             return super().passages(texts)
 
-    with taken_in(home) as made:
-        stores.run(made, Slow())
-        assert made.db.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
-        stores.run(made, Fake())
-        for id, said in made.db.execute(
-            "SELECT passages.id, title || char(10) || text FROM passages JOIN pages ON pages.id = page"
-        ):
-            (blob,) = made.db.execute(
-                "SELECT embedding FROM vectors WHERE turn = ?", (-id,)
-            ).fetchone()
-            assert blob == Fake().vector(said).tobytes()
-
-
-def test_another_process_was_faster(home, monkeypatch):
-    """It forgot the page that went, and gave its id to a new one: that one stays."""
-    write(home, "a", "one")
-    write(home, "b", "two")
-    with taken_in(home) as made:
-        os.unlink(home.path("knowledge/b.md"))
-        real, once = store.Store.writing, []
-
-        def late(self):
-            if not once:
-                once.append(True)
-                write(home, "c", "three")
-                with stores.opened(home) as other:
-                    pages.take_in(other)
-            return real(self)
-
-        monkeypatch.setattr(store.Store, "writing", late)
-        pages.take_in(made)
-        assert [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY path")] == [
-            "a",
-            "c",
-        ]
-        assert once
+    with stores.opened(home) as index:
+        stores.run(index, Slow())
+        assert index.status(MODEL).ok == 0
+        stores.run(index, Fake())
+        said = {row[:2]: row[2] for row in index.rows()["passages"]}
+        titles = {row[0]: row[-2] for row in index.rows()["pages"]}
+        vectors = {row[:2]: row[3] for row in index.rows()["vectors of passages"]}
+        assert set(vectors) == set(said)
+        for place, vector in vectors.items():
+            text = f"{titles[place[0]]}\n{said[place]}"
+            assert vector == Fake().vector(text).tobytes()
 
 
 def test_many_at_once(home, folder):
@@ -352,7 +315,9 @@ def test_many_at_once(home, folder):
     def look():
         try:
             for _ in range(6):
-                store.use(home, pages.take_in, print)
+                for index in stores.attempts(home, print):
+                    with index:
+                        index.sketches()
         except BaseException as error:
             failed.append(error)
 
@@ -370,14 +335,14 @@ def test_many_at_once(home, folder):
     for thread in threads:
         thread.join()
     assert failed == []
-    with taken_in(home) as made:
-        assert everything(made, ROWS) == fresh_rows(home, folder)
+    with stores.opened(home) as index:
+        assert everything(index) == fresh_rows(home, folder)
 
 
 # --- the same answers
 
 
-def answers(made) -> list:
+def answers(index: Index) -> list:
     said = [
         "boiler hums",
         "日本語 server",
@@ -388,11 +353,9 @@ def answers(made) -> list:
         "café Müller naive",
     ]
     found = []
-    for query in said:
-        for vector in (None, Fake().vector(query)):
-            known = knowledge.search(
-                made, search.Query(query, NOW, vector, MODEL), Policy(floor=0.05)
-            )
+    for text in said:
+        for query in (Query(text, NOW), Query(text, NOW, Fake().vector(text), MODEL)):
+            known = stores.search_pages(index, query, Policy(floor=0.05))
             found.append(
                 [
                     (each.path, each.why, round(each.score, 9), round(each.rel, 9))
@@ -410,92 +373,21 @@ def a_vault(home: Home, seed: int, count: int = 25) -> None:
               tags=rnd.choice(["", "[日本語, café]"]), date=f"2026-01-{1 + rnd.randrange(28):02}")  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_fts4_ranks_pages_as_fts5_does(home, monkeypatch, seed):
-    found = []
-    for fts5 in (True, False):
-        a_vault(home, seed)
-        monkeypatch.setattr(store, "has_fts5", lambda db, fts5=fts5: fts5)
-        with taken_in(home) as made:
-            assert made.fts5 == fts5
-            stores.run(made, Fake())
-            # what changed and what went is forgotten by both
-            write(home, "page-3", "restart the tomato server")
-            os.unlink(home.path("knowledge/page-4.md"))
-            pages.take_in(made)
-            places = [
-                [(*p,) for p in text.postings(made.db, term, fts5, "page_words")]
-                for term in ("restart", "日", "page", "cafe")
-            ]
-            found.append((places, answers(made)))
-            pages.purge(made)
-            assert answers(made) == found[-1][1]
-        store.rebuild(home)
-    assert found[0] == found[1] and any(found[0][0])
-
-
 def test_without_the_index_no_answer_changes_and_nobody_is_asked(home):
     a_vault(home, 9)
-    with taken_in(home) as made:
+    with stores.opened(home) as index:
         first = Fake()
-        stores.run(made, first)
-        before = answers(made)
+        stores.run(index, first)
+        before = answers(index)
     assert first.sent
     shutil.rmtree(home.index)
-    with taken_in(home) as made:
-        embedding.restore(made)
-        assert answers(made) == before
+    with stores.opened(home) as index:
+        index.model()
+        assert answers(index) == before
         again = Fake()
-        stores.run(made, again)
+        stores.run(index, again)
         assert again.calls == []
-    assert care.verify(stores.means(home)) == []
-
-
-# --- mem-index --verify
-
-PLANTED = {
-    "pages": "UPDATE pages SET title = 'other' WHERE name = 'a'",
-    "pages, name": "UPDATE pages SET name = 'other' WHERE name = 'a'",
-    "pages, link": "UPDATE pages SET link = 'other' WHERE name = 'a'",
-    "pages, sketch": "UPDATE pages SET sketch = x'00000000' WHERE name = 'a'",
-    "pages, words": "UPDATE pages SET words = 1 WHERE name = 'a'",
-    "pages, one more": "INSERT INTO pages SELECT 99, 'knowledge/z.md', name, link, inode, modified, size, digest, date, type, tier, source, "
-    "image, valid_from, valid_to, title, body, line, words, sketch FROM pages WHERE name = 'a'",
-    "page_words": "UPDATE page_words SET rest = 'other' WHERE rowid = (SELECT id FROM pages WHERE name = 'a')",
-    "page_words, one less": "DELETE FROM page_words WHERE rowid = (SELECT id FROM pages WHERE name = 'a')",
-    "page_words, nobody's": "INSERT INTO page_words (rowid, head, rest) VALUES (99, 'x', 'y')",
-    "passages": "UPDATE passages SET line = line + 1 WHERE text LIKE '%hums%'",
-    "passages, twice": "INSERT INTO passages (page, line, text) SELECT page, line, text FROM passages LIMIT 1",
-    "passages, nobody's": "INSERT INTO passages (page, line, text) VALUES (99, 1, 'x')",
-    "page_tags": "DELETE FROM page_tags",
-    "page_links": "UPDATE page_links SET target = 'other'",
-    "page_links, nobody's": "INSERT INTO page_links VALUES (99, 'a', 0, 0)",
-    "kg_triples": "UPDATE kg_triples SET object = 'other'",
-    "kg_triples, twice": "INSERT INTO kg_triples SELECT * FROM kg_triples LIMIT 1",
-    "kg_entities": "UPDATE kg_entities SET triples = 9",
-    "vectors of passages": "UPDATE vectors SET embedding = x'0000803f' WHERE turn < 0",
-}
-
-
-@pytest.mark.parametrize("planted", PLANTED)
-def test_verify_finds_what_was_planted(home, planted):
-    write(home, "a", "the boiler hums [[b]]", tags="[x]", triples="[[ann, owns, boiler]]")
-    write(home, "b", "it is old", supersedes="c")
-    # looked at so late that the files are not read again for their time alone
-    for name in "ab":
-        os.utime(home.path(f"knowledge/{name}.md"), (1_700_000_000, 1_700_000_000))
-    with taken_in(home) as made:
-        stores.run(made, Fake())
-    assert care.verify(stores.means(home)) == []
-    with stores.opened(home) as made:
-        assert made.db.execute(PLANTED[planted]).rowcount
-    found = care.verify(stores.means(home))
-    if (
-        planted == "pages, one more"
-    ):  # there is no such file: it is forgotten, as if the file had gone
-        assert {difference.table for difference in found} == set()
-        return
-    assert planted.split(",")[0] in {difference.table for difference in found}, found
+    assert care.verify(stores.memory(home)) == []
 
 
 # --- odd files
@@ -510,17 +402,15 @@ def test_a_folder_that_is_a_link(home, tmp_path):
     with open(tmp_path / "secret.md", "w") as file:
         file.write("the boiler's secret")
     os.symlink(tmp_path / "secret.md", home.path("knowledge/out.md"))
-    with taken_in(home) as made:
-        assert [row[0] for row in made.db.execute("SELECT path FROM pages ORDER BY path")] == [
-            "knowledge/a.md",
-            "knowledge/same.md",
-        ]
-        assert on_disk.render_page(home, "knowledge/a.md", False).endswith("the boiler hums\n")
-        write(home, "a", "something else")
-        assert pages.take_in(made) == 2
-        os.unlink(home.path("knowledge"))
-        assert pages.take_in(made) == 2
-        assert everything(made, ROWS)["pages"] == []
+    with stores.opened(home) as index:
+        assert names(index) == ["a", "same"]
+    assert on_disk.render_page(home, "knowledge/a.md", False).endswith("the boiler hums\n")
+    write(home, "a", "something else")
+    with stores.opened(home) as index:
+        assert {row[-1] for row in index.rows()["pages"]} == {"something else\n"}
+    os.unlink(home.path("knowledge"))
+    with stores.opened(home) as index:
+        assert names(index) == []
 
 
 def test_a_folder_below_the_first_level_leads_nowhere_else(home, tmp_path):
@@ -531,8 +421,8 @@ def test_a_folder_below_the_first_level_leads_nowhere_else(home, tmp_path):
         file.write("the boiler's secret")
     os.makedirs(home.path("raw"))
     os.symlink(tmp_path / "disk", home.path("raw/compaction"))
-    with taken_in(home) as made:
-        assert [row[0] for row in made.db.execute("SELECT path FROM pages")] == ["knowledge/a.md"]
+    with stores.opened(home) as index:
+        assert names(index) == ["a"]
 
 
 def test_a_page_that_cannot_be_read_is_not_recalled_until_it_can(home, monkeypatch):
@@ -548,17 +438,13 @@ def test_a_page_that_cannot_be_read_is_not_recalled_until_it_can(home, monkeypat
             raise refusals.pop()
         return real(home, path)
 
-    with taken_in(home) as made:
-        names = lambda: [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY name")]
-        os.utime(home.path("knowledge/a.md"), (1, 1))
-        monkeypatch.setattr(on_disk, "read_content", refused)
-        pages.take_in(made)
-        assert names() == ["b"]
-        pages.take_in(made)
-        assert names() == ["b"]
-        monkeypatch.undo()
-        pages.take_in(made)
-        assert names() == ["a", "b"]
+    for reading, readable in ((None, "ab"), (refused, "b"), (refused, "b"), (real, "ab")):
+        if reading:
+            os.utime(home.path("knowledge/a.md"), (1, 1))
+            monkeypatch.setattr(on_disk, "read_content", reading)
+        with stores.opened(home) as index:
+            assert names(index) == list(readable)
+    assert refusals == []
 
 
 def test_odd_names_and_odd_bytes_stop_nothing(home):
@@ -587,12 +473,10 @@ def test_odd_names_and_odd_bytes_stop_nothing(home):
         supersedes='"\\uD800"',
         triples='[["\\uD800", knows, b]]',
     )
-    with taken_in(home) as made:
-        assert [row[0] for row in made.db.execute("SELECT name FROM pages ORDER BY name")] == [
-            " ", "a b", "ok", "surrogates", "日本語",
-        ]  # fmt: skip
-        assert len(knowledge.search(made, search.Query("boiler", NOW), Policy(k=99)).found) == 5
-    assert care.verify(stores.means(home)) == []
+    with stores.opened(home) as index:
+        assert names(index) == [" ", "a b", "ok", "surrogates", "日本語"]
+        assert len(stores.search_pages(index, Query("boiler", NOW), Policy(k=99)).found) == 5
+    assert care.verify(stores.memory(home)) == []
 
 
 @pytest.mark.parametrize("shift", range(3))
@@ -600,24 +484,22 @@ def test_of_a_page_that_is_too_large_whole_lines_are_taken(home, shift):
     """Not a character cut in two, which would make the whole file no text."""
     write(home, "large", "x" * shift + "日本語 boiler\n" * 80_000, type="user", tier="L1")
     assert os.path.getsize(home.path("knowledge/large.md")) > on_disk.LARGEST
-    with taken_in(home) as made:
-        kind, tier, line, body = made.db.execute(
-            "SELECT type, tier, line, body FROM pages"
-        ).fetchone()
-        assert (
-            (kind, tier, line) == ("user", "L1", 6)
-            and "\ufffd" not in body
-            and body.endswith("日本語 boiler\n")
-        )
+    with stores.opened(home) as index:
+        ((_, line, *_, body),) = index.rows()["pages"]
+        assert line == 6 and "\ufffd" not in body and body.endswith("日本語 boiler\n")
+        ((page,),) = [stores.search_pages(index, Query("boiler", NOW), Policy()).always]
+        assert (page.row.type, page.row.tier) == ("user", "L1")
     assert on_disk.read_page(home, "knowledge/large.md").tier == "L1"
 
 
 def test_looking_at_two_thousand_pages_that_did_not_change_is_quick(home):
     many(home, 2000)
-    with taken_in(home) as made:
-        start = time.process_time()
-        for _ in range(5):
-            assert pages.take_in(made) == 0
-        spent = (time.process_time() - start) / 5
+    with stores.opened(home) as index:
+        index.sketches()
+    start = time.process_time()
+    for _ in range(5):
+        with stores.opened(home) as index:
+            index.graph()
+    spent = (time.process_time() - start) / 5
     print(f"{1000 * spent:.1f} ms CPU to look at 2,000 pages")
     assert spent < 0.25

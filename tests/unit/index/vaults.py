@@ -2,13 +2,12 @@
 
 import os
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
 from math import sqrt
 
 from plainmind.ground.paths import Home
-from plainmind.index import pages, vectors
-from plainmind.index.store import Store
+from plainmind.index.cache import to_blob
+from plainmind.index.engine import Index, Outcome
 from unit.index import stores
 from unit.index.stores import MODEL
 
@@ -30,34 +29,26 @@ def write_bytes(home: Home, path: str, data: bytes) -> str:
     return path
 
 
-@contextmanager
-def taken_in(home: Home) -> Iterator[Store]:
-    """The index of a home that has all of its pages."""
-    with stores.opened(home) as made:
-        pages.take_in(made)
-        yield made
-
-
 def with_cosine(cosine: float) -> "array[float]":
     """A vector that has this cosine with QUERY."""
     return array("f", [cosine, sqrt(1 - cosine * cosine)])
 
 
-def give(store: Store, path: str, *cosines: float | None) -> None:
+def give(index: Index, path: str, *cosines: float | None) -> None:
     """Vectors for the passages of a page, in order, by their cosines with QUERY; None leaves one out."""
-    sql = "SELECT passages.id FROM passages JOIN pages ON pages.id = page WHERE path = ? ORDER BY passages.line, passages.id"
-    ids = [row[0] for row in store.db.execute(sql, (path,))]
-    assert len(ids) == len(cosines), f"{path} has {len(ids)} passages"
-    with store.writing() as db:
-        for id, cosine in zip(ids, cosines, strict=True):
-            if cosine is not None:
-                db.execute(
-                    "INSERT OR REPLACE INTO vectors (turn, model, status, attempts, error, next_try, block, embedding) "
-                    "VALUES (?, ?, 'ok', 0, '', '', 0, ?)",
-                    (-id, MODEL, vectors.to_blob(with_cosine(cosine))),
-                )
+    # of a model that has none: those that have one get another
+    texts = index.pending("fake:none", stores.NOW, at=[(path, 1)])
+    assert len(texts) == len(cosines), f"{path} has {len(texts)} passages"
+    index.keep(
+        MODEL,
+        [
+            Outcome(text, to_blob(with_cosine(cosine)), 0)
+            for text, cosine in zip(texts, cosines, strict=True)
+            if cosine is not None
+        ],
+    )
 
 
-def everything(store: Store, queries: dict[str, str]) -> dict[str, Sequence[tuple]]:
-    """The rows of each query, sorted: what two indexes must have in common."""
-    return {name: sorted(store.db.execute(sql), key=repr) for name, sql in queries.items()}
+def everything(index: Index) -> dict[str, Counter]:
+    """The rows of an index: what two of one home must have in common."""
+    return {table: Counter(rows) for table, rows in index.rows().items()}

@@ -12,9 +12,8 @@ from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, InputOutput, NoInput, NotPermitted
 from plainmind.ground.settings import Settings
-from plainmind.memory import forgetting, writing
-from plainmind.memory.moments import Means
-from plainmind.memory.writing import Draft
+from plainmind.memory import Memory, drafting, forgetting, writing
+from plainmind.memory.drafting import PageDraft
 from plainmind.truth.log.writer import EventDraft as Event
 from plainmind.truth.log.writer import Log
 from plainmind.truth.pages import maintenance, page_files
@@ -36,9 +35,9 @@ class Notes:
         self.now, self.inside = NOW, False
 
     @property
-    def means(self) -> Means:
+    def memory(self) -> Memory:
         settings = Settings("", "config.toml", lambda name: "")
-        return Means(
+        return Memory(
             self.home,
             Environment(self.home.root),
             settings,
@@ -57,12 +56,12 @@ class Notes:
         force=False,
         **given,
     ):
-        fields = writing.fields(self.means, {"type": "project", "source": "explicit", **given})
-        return writing.write(self.means, Draft(fields, body, name, place, cites), force=force)
+        fields = drafting.fields(self.memory, {"type": "project", "source": "explicit", **given})
+        return writing.write(self.memory, PageDraft(fields, body, name, place, cites), force=force)
 
     def update(self, name: str, body: str | None = None, cites=(), force=False, **given):
         return writing.update(
-            self.means, name, writing.fields(self.means, given), body, cites, force=force
+            self.memory, name, drafting.fields(self.memory, given), body, cites, force=force
         )
 
     def text(self, path: str) -> str:
@@ -352,8 +351,8 @@ BLOCK = 'INJECTED_CONTEXT_KNOWLEDGE\n{"pages":[{"name":"tea","content":"x"}]}\n'
     ("a\0b", "a NUL in the body"),
     ("a\ud800b", "half of a surrogate pair"),
     ("a\udcffb", "half of a surrogate pair"),
-    ("x" * (writing.LARGEST + 1), "a body of more than 256 KB; make several pages of it"),
-    ("ä" * (writing.LARGEST // 2 + 1), "a body of more than 256 KB"),
+    ("x" * (drafting.LARGEST + 1), "a body of more than 256 KB; make several pages of it"),
+    ("ä" * (drafting.LARGEST // 2 + 1), "a body of more than 256 KB"),
     (f"He said:\n{BLOCK}", "a block that a recall had injected is no knowledge; say it in your own words"),
     (BLOCK.replace("KNOWLEDGE", "RELEVANT_MEMORIES"), "a block that a recall had injected"),
     ("INJECTED_CONTEXT_KNOWLEDGE", "a block that a recall had injected"),
@@ -378,7 +377,7 @@ def test_triples_alone_are_something_to_write(note):
 
 
 def test_a_body_as_large_as_may_be(note):
-    words = " ".join(str(n) for n in range(50_000))[: writing.LARGEST - 2] + "."
+    words = " ".join(str(n) for n in range(50_000))[: drafting.LARGEST - 2] + "."
     assert note.page(note.write(words).path).body.strip() == words
 
 
@@ -400,11 +399,11 @@ def test_a_secret_of_the_home_s_own_and_how_to_insist(note):
 
 def test_what_a_pipe_gives(note):
     assert (
-        writing.body_of("\ufeffone\r\ntwo\u2028\x85three\rfour\n".encode())
+        drafting.body_of("\ufeffone\r\ntwo\u2028\x85three\rfour\n".encode())
         == "one\ntwo\u2028\x85three\rfour\n"
     )
     with pytest.raises(BadData, match=r"<stdin>:2: no UTF-8"):
-        writing.body_of(b"one\ntwo\xff")
+        drafting.body_of(b"one\ntwo\xff")
 
 
 @pytest.mark.parametrize(
@@ -564,8 +563,8 @@ def test_a_save_that_collides_is_kept_beside_the_page_and_told(there, monkeypatc
 # ---- one JSON object a line
 
 
-def draft(note, **value) -> Draft:
-    return writing.from_json(note.means, json.dumps(value).encode())
+def draft(note, **value) -> PageDraft:
+    return drafting.from_json(note.memory, json.dumps(value).encode())
 
 
 def test_a_line_of_json_is_a_page(note):
@@ -584,7 +583,7 @@ def test_a_line_of_json_is_a_page(note):
         "text",
         "L1",
     ) and "source" not in given.fields
-    assert writing.write(note.means, given).ref == "knowledge/it.md:1"
+    assert writing.write(note.memory, given).ref == "knowledge/it.md:1"
 
 
 @pytest.mark.parametrize("line, said", [
@@ -600,7 +599,7 @@ def test_a_line_of_json_is_a_page(note):
 ])  # fmt: skip
 def test_a_line_that_is_none(note, line, said):
     with pytest.raises(BadData) as failure:
-        writing.write(note.means, writing.from_json(note.means, line))
+        writing.write(note.memory, drafting.from_json(note.memory, line))
     assert said in str(failure.value)
 
 

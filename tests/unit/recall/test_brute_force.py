@@ -1,4 +1,4 @@
-"""Recall equals scoring every turn in every step, by the formulas as they are documented.
+"""Recall equals scoring every event in every step, by the formulas as they are documented.
 
 The judge reads the log, not the index, and shares with the product only the tokeniser.
 """
@@ -12,16 +12,20 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats import words
+from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import clock
 from plainmind.ground.paths import Home
-from plainmind.index import text, vectors
-from plainmind.recall import rank, search
+from plainmind.index.cache import from_blob
+from plainmind.index.sqlite import vectors
+from plainmind.recall import rank
+from plainmind.recall.search import Query
 from plainmind.truth.log import pinning, reader
 from scene import NOW
 from unit.index import stores
 from unit.index.stores import Shape
 
-pytestmark = pytest.mark.usefixtures("unsynced", "small")
+pytestmark = pytest.mark.usefixtures("unsynced", "engine", "small")
 
 EXACT = 12  # digits: what is equal in exact arithmetic is a tie
 
@@ -35,7 +39,7 @@ def small():
         yield
 
 
-class Turn(NamedTuple):
+class Logged(NamedTuple):
     path: str
     line: int
     context: str
@@ -43,7 +47,7 @@ class Turn(NamedTuple):
     author: str
     content: str
     time: int
-    head: list[str]
+    opening: list[str]
     rest: list[str]
     vector: Sequence[float] | None
     episode: int
@@ -55,12 +59,12 @@ class Turn(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        return self.head + self.rest
+        return self.opening + self.rest
 
 
-def all_turns(home: Home, known: dict[str, Sequence[float]]) -> list[Turn]:
+def all_events(home: Home, known: dict[str, Sequence[float]]) -> list[Logged]:
     pins = {pin.ref for pin in pinning.read_pins(home)}
-    found: list[Turn] = []
+    found: list[Logged] = []
     episode = 0
     for path in reader.list_windows(home):
         started: list[int] = []  # times of the episode
@@ -70,9 +74,9 @@ def all_turns(home: Home, known: dict[str, Sequence[float]]) -> list[Turn]:
             if not started or len(started) == 30 or abs(at - started[-1]) > 3600 * 1000:
                 episode, started = episode + 1, []
             started.append(at)
-            words = text.words(event.author, event.content)
+            terms = words.of_event(event.author, event.content)
             found.append(
-                Turn(path, event.line, event.context, event.role, event.author, event.content, at, *words,
+                Logged(path, event.line, event.context, event.role, event.author, event.content, at, *terms,
                      known.get(event.ref), episode, event.ref in pins)
             )  # fmt: skip
     return found
@@ -82,24 +86,24 @@ def dot(one: Sequence[float], other: Sequence[float]) -> float:
     return min(1.0, max(0.0, sum(a * b for a, b in zip(one, other, strict=True))))
 
 
-def is_question(turn: Turn) -> bool:
-    return turn.content.rstrip().endswith(("?", "？", "؟"))
+def is_question(event: Logged) -> bool:
+    return event.content.rstrip().endswith(("?", "？", "؟"))
 
 
 class Judge:
     """Everything computed from everything."""
 
-    def __init__(self, turns: list[Turn], query: search.Query):
-        self.turns, self.query = turns, query
-        self.terms = set(text.stems(text.tokens(query.text)))
+    def __init__(self, events: list[Logged], query: Query):
+        self.events, self.query = events, query
+        self.terms = set(words.terms(query.text))
         self.by_words = query.vector is None
         self.hybrid = query.mode == "hybrid" or self.by_words
-        self.episodes: dict[int, list[Turn]] = {}
-        for turn in turns:
-            self.episodes.setdefault(turn.episode, []).append(turn)
-        self.sim = {turn.ref: self._sim(turn) for turn in turns}
+        self.episodes: dict[int, list[Logged]] = {}
+        for event in events:
+            self.episodes.setdefault(event.episode, []).append(event)
+        self.sim = {event.ref: self._sim(event) for event in events}
         self.recency = {
-            turn.ref: exp(-max(0, query.now - turn.time) / (14 * 86_400_000)) for turn in turns
+            event.ref: exp(-max(0, query.now - event.time) / (14 * 86_400_000)) for event in events
         }
         self._pairs: dict[tuple[str, str], float] = {}
 
@@ -109,46 +113,48 @@ class Judge:
     def _bm25(self, times: int, length: float, mean: float) -> float:
         return times / (times + 1.2 * (0.5 + 0.5 * length / mean)) if times else 0.0
 
-    def _beside(self, turn: Turn, most: int) -> list[Turn]:
-        """The turn and its neighbours, in its episode."""
-        stretch = self.episodes[turn.episode]
-        place = stretch.index(turn)
+    def _beside(self, event: Logged, most: int) -> list[Logged]:
+        """The event and its neighbours, in its episode."""
+        stretch = self.episodes[event.episode]
+        place = stretch.index(event)
         return [t for i, t in enumerate(stretch) if abs(i - place) <= most]
 
-    def _words(self, turn: Turn) -> float:
-        n = len(self.turns)
-        words = sum(len(t.words) for t in self.turns)
-        heads = sum(len(t.head) for t in self.turns)
-        stretch, window = self.episodes[turn.episode], self._beside(turn, 2)
-        before = stretch[stretch.index(turn) - 1] if stretch.index(turn) else None
+    def _words(self, event: Logged) -> float:
+        n = len(self.events)
+        count = sum(len(t.words) for t in self.events)
+        openings = sum(len(t.opening) for t in self.events)
+        stretch, window = self.episodes[event.episode], self._beside(event, 2)
+        before = stretch[stretch.index(event) - 1] if stretch.index(event) else None
         score = ideal = 0.0
         for term in self.terms:
-            idf = self._idf(n, sum(term in t.words for t in self.turns))
+            idf = self._idf(n, sum(term in t.words for t in self.events))
             ideal += 2.5 * idf
-            if not words:
+            if not count:
                 continue
-            score += idf * self._bm25(turn.words.count(term), len(turn.words), words / n)
+            score += idf * self._bm25(event.words.count(term), len(event.words), count / n)
             if before is not None and is_question(before):
                 score += (
-                    0.25 * idf * self._bm25(before.words.count(term), len(before.words), words / n)
+                    0.25 * idf * self._bm25(before.words.count(term), len(before.words), count / n)
                 )
-            times = sum(t.head.count(term) for t in window)
-            score += idf * self._bm25(times, sum(len(t.head) for t in window), 5 * heads / n)
+            times = sum(t.opening.count(term) for t in window)
+            score += idf * self._bm25(times, sum(len(t.opening) for t in window), 5 * openings / n)
             times = sum(t.words.count(term) for t in stretch)
             score += (
                 0.5
                 * idf
-                * self._bm25(times, sum(len(t.words) for t in stretch), words / len(self.episodes))
+                * self._bm25(times, sum(len(t.words) for t in stretch), count / len(self.episodes))
             )
         return score / ideal if ideal else 0.0
 
-    def _sim(self, turn: Turn) -> float:
+    def _sim(self, event: Logged) -> float:
         query = self.query.vector
         if not self.hybrid:
-            return dot(turn.vector, query) if turn.vector is not None and query is not None else 0.0
-        lex = self._words(turn)
-        stretch = self.episodes[turn.episode]
-        place = stretch.index(turn)
+            return (
+                dot(event.vector, query) if event.vector is not None and query is not None else 0.0
+            )
+        lex = self._words(event)
+        stretch = self.episodes[event.episode]
+        place = stretch.index(event)
         near = [
             (w, stretch[place + i].vector)
             for i, w in [(-1, 1), (0, 2), (1, 2), (2, 1)]
@@ -164,14 +170,14 @@ class Judge:
         else:
             den = min(1.0, 0.2 + 0.8 * lex) if lex else 0.0
         x = 0.7 * lex + 0.3 * den
-        if self.terms & set(text.stems(text.tokens(turn.author))):
+        if self.terms & set(words.terms(event.author)):
             x *= 1.2
-        if is_question(turn):
+        if is_question(event):
             x *= 0.9
-        x *= 1 - 0.3 * exp(-len(turn.words) / 10)
+        x *= 1 - 0.3 * exp(-len(event.words) / 10)
         return x**4 / (x**4 + 0.25**4)
 
-    def pair(self, one: Turn, other: Turn) -> float:
+    def pair(self, one: Logged, other: Logged) -> float:
         key = (one.ref, other.ref)
         if key not in self._pairs:
             if one.vector is not None and other.vector is not None and not self.by_words:
@@ -190,20 +196,22 @@ class Judge:
         return self._pairs[key]
 
     def best(
-        self, scope: search.Scope, k: int, floor: float
+        self, scope: Scope, k: int, floor: float
     ) -> list[tuple[str, float, float, float, float, bool]]:
-        left = [t for t in self.turns if in_scope(t, scope) and self.sim[t.ref] > floor]
-        picks: list[tuple[Turn, float, float, bool]] = []
+        left = [t for t in self.events if in_scope(t, scope) and self.sim[t.ref] > floor]
+        picks: list[tuple[Logged, float, float, bool]] = []
 
-        def score(turn: Turn) -> tuple[float, float]:
-            penalty = max((self.pair(turn, chosen) for chosen, *_ in picks), default=0.0)
-            return 0.7 * self.sim[turn.ref] + 0.2 * self.recency[turn.ref] - 0.1 * penalty, penalty
+        def score(event: Logged) -> tuple[float, float]:
+            penalty = max((self.pair(event, chosen) for chosen, *_ in picks), default=0.0)
+            return 0.7 * self.sim[event.ref] + 0.2 * self.recency[
+                event.ref
+            ] - 0.1 * penalty, penalty
 
-        def take(turn: Turn, pinned: bool) -> None:
-            left.remove(turn)
-            picks.append((turn, *score(turn), pinned))
+        def take(event: Logged, pinned: bool) -> None:
+            left.remove(event)
+            picks.append((event, *score(event), pinned))
 
-        def first(of: list[Turn], value) -> Turn:
+        def first(of: list[Logged], value) -> Logged:
             return min(of, key=lambda t: (-value(t), -t.time, t.path, t.line))
 
         while len(picks) < k and (pins := [t for t in left if t.pinned]):
@@ -222,40 +230,42 @@ def significant(value: float) -> float:
     return float(f"{value:.{EXACT - 1}e}")
 
 
-def in_scope(turn: Turn, scope: search.Scope) -> bool:
+def in_scope(event: Logged, scope: Scope) -> bool:
     return (
-        (scope.context is None or turn.context == scope.context)
-        and turn.path != scope.not_window
+        (scope.context is None or event.context == scope.context)
+        and event.path != scope.not_window
         and not (
-            scope.shown is not None and turn.path == scope.shown[0] and turn.line >= scope.shown[1]
+            scope.shown is not None
+            and event.path == scope.shown[0]
+            and event.line >= scope.shown[1]
         )
-        and (scope.since is None or turn.time >= scope.since)
-        and (scope.until is None or turn.time <= scope.until)
-        and (not scope.roles or turn.role in scope.roles)
+        and (scope.since is None or event.time >= scope.since)
+        and (scope.until is None or event.time <= scope.until)
+        and (not scope.roles or event.role in scope.roles)
     )
 
 
-def a_scope(rnd: random.Random, turns: list[Turn]) -> search.Scope:
-    one = rnd.choice(turns) if turns else None
+def a_scope(rnd: random.Random, events: list[Logged]) -> Scope:
+    one = rnd.choice(events) if events else None
     kind = rnd.choice(["all", "all", "context", "window", "times", "roles", "shown", "nowhere"])
     if kind == "nowhere":
-        return search.Scope(context="test/none", not_window="logs/no/such.md")
+        return Scope(context="test/none", not_window="logs/no/such.md")
     if one is None or kind == "all":
-        return search.Scope()
+        return Scope()
     return {
-        "context": search.Scope(context=one.context),
-        "window": search.Scope(not_window=one.path),
-        "times": search.Scope(since=one.time - 30 * clock.DAY, until=one.time),
-        "roles": search.Scope(roles=(one.role, "user")),
-        "shown": search.Scope(shown=(one.path, one.line)),
+        "context": Scope(context=one.context),
+        "window": Scope(not_window=one.path),
+        "times": Scope(since=one.time - 30 * clock.DAY, until=one.time),
+        "roles": Scope(roles=(one.role, "user")),
+        "shown": Scope(shown=(one.path, one.line)),
     }[kind]
 
 
-def a_query(rnd: random.Random, shape: Shape, turns: list[Turn]) -> search.Query:
+def a_query(rnd: random.Random, shape: Shape, events: list[Logged]) -> Query:
     said = " ".join(rnd.choices([*stores.VOCABULARY, "nowhere", "Ann"], k=rnd.choice([0, 1, 2, 5])))
-    if turns and rnd.random() < 0.3:
-        said = rnd.choice(turns).content
-    known = [t.vector for t in turns if t.vector is not None]
+    if events and rnd.random() < 0.3:
+        said = rnd.choice(events).content
+    known = [t.vector for t in events if t.vector is not None]
     vector = (
         rnd.choice(known)
         if known and rnd.random() < 0.3
@@ -263,8 +273,8 @@ def a_query(rnd: random.Random, shape: Shape, turns: list[Turn]) -> search.Query
     )
     now = NOW - rnd.choice([0, 0, 40, -400]) * clock.DAY
     if rnd.random() < 0.15:
-        return search.Query(said, now, mode=rnd.choice(["hybrid", "cosine"]))
-    return search.Query(
+        return Query(said, now, mode=rnd.choice(["hybrid", "cosine"]))
+    return Query(
         said,
         now,
         vector,
@@ -277,7 +287,7 @@ def a_query(rnd: random.Random, shape: Shape, turns: list[Turn]) -> search.Query
 shapes = st.builds(
     Shape,
     seed=st.integers(0, 2**32),
-    turns=st.one_of(st.integers(0, 6), st.integers(0, 120)),
+    events=st.one_of(st.integers(0, 6), st.integers(0, 120)),
     contexts=st.integers(1, 4),
     dimensions=st.integers(8, 16),
     embedded=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
@@ -294,31 +304,28 @@ def folder(tmp_path_factory):
 
 @settings(max_examples=100, phases=stores.UNSHRUNK)
 @given(shape=shapes)
-def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shape):
+def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, shape):
     ran["stores"] += 1
     home = Home(str(folder / str(ran["stores"])))
     refs = stores.fill(home, shape)
     rnd = random.Random(shape.seed + 2)
-    with stores.opened(home) as made:
-        stores.embed_some(made, shape)
-        known = {f"{p}:{n}": vectors.from_blob(b) for p, n, b in made.db.execute(
-            "SELECT path, line, embedding FROM embeddings WHERE embedding IS NOT NULL")}  # fmt: skip
-        ran["packed"] += made.db.execute("SELECT count(*) FROM vectors WHERE block > 0").fetchone()[
-            0
-        ]
-        ran["loose"] += made.db.execute("SELECT count(*) FROM vectors WHERE block = 0").fetchone()[
-            0
-        ]
-        turns = all_turns(home, known)
-        assert {turn.ref for turn in turns} == set(refs)
+    with stores.opened(home) as index:
+        stores.embed_some(index, shape)
+        known = {f"{row[0]}:{row[1]}": from_blob(row[-1]) for row in index.rows()["vectors"]}
+        question = Question((), stores.unit(random.Random(1), shape.dimensions), stores.MODEL)
+        if index.evidence(question, Scope()).error:  # only packed vectors have one
+            ran["packed"] += len(known) // 16 * 16
+        ran["loose"] += len(known) % 16
+        events = all_events(home, known)
+        assert {event.ref for event in events} == set(refs)
         for _ in range(5):
-            query, scope = a_query(rnd, shape, turns), a_scope(rnd, turns)
+            query, scope = a_query(rnd, shape, events), a_scope(rnd, events)
             k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2, 0.5])
             # every other time by numpy
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(vectors, "NUMPY_FROM", rnd.choice([0, 60_000]))
-                result = search.search(made, query, scope, k, floor)
-            expected = Judge(turns, query).best(scope, k, floor)
+                result = stores.search(index, query, scope, k, floor)
+            expected = Judge(events, query).best(scope, k, floor)
             assert [hit.ref for hit in result.hits] == [ref for ref, *_ in expected]
             for hit, (_, *numbers, pinned) in zip(result.hits, expected, strict=True):
                 pick = hit.pick
@@ -326,12 +333,12 @@ def test_the_best_turns_are_those_of_all_turns_scored_in_every_step(folder, shap
                     numbers, abs=1e-9
                 )
                 assert pick.pinned == pinned
-            in_it = sum(in_scope(turn, scope) for turn in turns)
+            in_it = sum(in_scope(event, scope) for event in events)
             if floor < 0:
-                assert result.turns == in_it
+                assert result.events == in_it
                 assert len(result.hits) == min(k, in_it)
             ran["widened"] += result.widened
-            ran["spared"] += result.turns - result.pool
+            ran["spared"] += result.events - result.pool
             ran["pinned"] += sum(hit.pick.pinned for hit in result.hits)
             ran["hits"] += len(result.hits)
 

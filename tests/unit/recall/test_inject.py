@@ -7,10 +7,11 @@ import pytest
 from hostile import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats.evidence import Scope
 from plainmind.formats.log import injected_blocks
 from plainmind.ground import tokens
-from plainmind.index import embedding, sync
-from plainmind.recall import excerpt, inject, rank, search
+from plainmind.recall import excerpt, inject, rank
+from plainmind.recall.search import Hit, Query
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
@@ -68,8 +69,8 @@ def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
     assert "restarting" in excerpt.excerpt(" ".join(parts), ["restart"], most).text
 
 
-def hit(number: int, content: str) -> search.Hit:
-    return search.Hit(
+def hit(number: int, content: str) -> Hit:
+    return Hit(
         "logs/test/1/20260130T142355Z.md",
         3 * number,
         "t",
@@ -91,17 +92,17 @@ def hit(number: int, content: str) -> search.Hit:
 def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, terms):
     hits = [hit(n, content) for n, content in enumerate(said, 1)]
     fitted = inject.fit(hits, terms, budget, most)
-    block = inject.block(fitted.memories, budget)
-    assert block == inject.block(inject.fit(list(hits), list(terms), budget, most).memories, budget)
-    assert len(fitted.memories) + len(fitted.dropped) == len(hits)
-    kept = [" ".join(m.hit.content.split()).casefold() for m in fitted.memories]
+    block = inject.block(fitted.shown, budget)
+    assert block == inject.block(inject.fit(list(hits), list(terms), budget, most).shown, budget)
+    assert len(fitted.shown) + len(fitted.dropped) == len(hits)
+    kept = [" ".join(m.hit.content.split()).casefold() for m in fitted.shown]
     assert len(set(kept)) == len(kept)
     assert all(
         " ".join(h.content.split()).casefold() in kept
         for h, why in fitted.dropped
         if why == "duplicate"
     )
-    assert [m.hit.line for m in fitted.memories] == sorted(m.hit.line for m in fitted.memories)
+    assert [m.hit.line for m in fitted.shown] == sorted(m.hit.line for m in fitted.shown)
     if not block:
         return
     first, body, end = block.split("\n")
@@ -140,7 +141,8 @@ bodies = st.lists(contents, min_size=1, max_size=3)
 
 def a_block(marker: str, said: list[str]) -> str:
     block = inject.block(
-        [inject.Memory(hit(n, s), *excerpt.excerpt(s, [], 50)) for n, s in enumerate(said)], 1000
+        [inject.MomentExcerpt(hit(n, s), *excerpt.excerpt(s, [], 50)) for n, s in enumerate(said)],
+        1000,
     )
     return block.replace(injected_blocks.MEMORIES, marker, 1)
 
@@ -234,21 +236,18 @@ def test_what_was_injected_is_neither_indexed_nor_embedded(home, marker, role):
         ],
         NOW,
     )
-    with stores.opened(home) as made:
-        sync.catch_up(made)
+    with stores.opened(home) as index:
         embedder = stores.Fake()
-        stores.run(made, embedder)
+        stores.run(index, embedder)
         assert not any("zebra" in text for text in embedder.sent)
-        assert (
-            made.db.execute("SELECT count(*) FROM turns WHERE content LIKE '%zebra%'").fetchone()[0]
-            == 0
-        )
-        found = search.search(made, search.Query("zebra crossing", NOW), search.Scope(), 9, 0.0)
+        assert not index.says("zebra")
+        assert not any("zebra" in row[-1] for row in index.rows()["events"])
+        found = stores.search(index, Query("zebra crossing", NOW), Scope(), 9, 0.0)
         assert found.hits == [] and found.postings == 0
-        assert embedding.status(made, embedder.model).pending == 0
+        assert index.status(embedder.model).pending == 0
 
 
-def test_an_excerpt_of_a_huge_turn_full_of_the_term_is_made_at_once():
+def test_an_excerpt_of_a_huge_event_full_of_the_term_is_made_at_once():
     """It took the square of the number of places: minutes for one megabyte."""
     content = "restart the server, " * 20_000
     assert tokens.estimate(excerpt.excerpt(content, ["restart", "server"], 250).text) <= 250

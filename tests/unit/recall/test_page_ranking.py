@@ -10,22 +10,25 @@ from math import log
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats import words as grammar
+from plainmind.formats.evidence import Scope
 from plainmind.formats.log import injected_blocks
 from plainmind.ground import tokens
 from plainmind.ground.errors import Unavailable
 from plainmind.ground.paths import Home
 from plainmind.ground.stream import json_line
-from plainmind.index import pages, store, text
-from plainmind.memory import knowing
-from plainmind.recall import knowledge, page_report, search
-from plainmind.recall.knowledge import Policy
+from plainmind.memory import moments, pages
+from plainmind.recall import page_block, page_report
+from plainmind.recall import pages as page_ranking
+from plainmind.recall.pages import Knowledge, Policy
 from plainmind.recall.report import Form
+from plainmind.recall.search import Query
 from scene import NOW, ROOT
 from unit.index import stores
 from unit.index.stores import MODEL
-from unit.index.vaults import QUERY, give, taken_in, write
+from unit.index.vaults import QUERY, everything, give, write
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 numbers = iter(range(10**6))
 TODAY = date(2026, 1, 30)
 OPEN = Policy(floor=0.0, k=100)
@@ -45,23 +48,22 @@ def day(before: int) -> str:
 
 
 def ask(
-    made, said: str, policy: Policy = OPEN, *, vector=None, baseline: float = 0.0
-) -> knowledge.Knowledge:
-    return knowledge.search(
-        made, search.Query(said, NOW, vector, MODEL if vector else "", baseline), policy
-    )
+    index, said: str, policy: Policy = OPEN, *, vector=None, baseline: float = 0.0
+) -> Knowledge:
+    query = Query(said, NOW, vector, MODEL if vector else "", baseline)
+    return stores.search_pages(index, query, policy)
 
 
-def found(made, said: str, policy: Policy = OPEN, **more) -> list[str]:
-    return [each.row.name for each in ask(made, said, policy, **more).found]
+def found(index, said: str, policy: Policy = OPEN, **more) -> list[str]:
+    return [each.row.name for each in ask(index, said, policy, **more).found]
 
 
-def given_names(made, said: str, policy: Policy = OPEN, **more) -> list[str]:
-    return [each.row.name for each in ask(made, said, policy, **more).given]
+def given_names(index, said: str, policy: Policy = OPEN, **more) -> list[str]:
+    return [each.row.name for each in ask(index, said, policy, **more).given]
 
 
-def entries(known: knowledge.Knowledge, policy: Policy) -> list[dict]:
-    block = knowledge.block(knowledge.fit(known, policy).pages, policy)
+def entries(known: Knowledge, policy: Policy) -> list[dict]:
+    block = page_block.block(page_block.fit(known, policy).shown, policy)
     return json.loads(block.split("\n")[1])["memories"] if block else []
 
 
@@ -93,10 +95,10 @@ class Made:
                 rnd.choice([None, round(rnd.random(), 3)]),
             )
 
-    def give(self, made) -> None:
+    def give(self, index) -> None:
         for path, (_, _, _, cosine) in self.pages.items():
             if cosine is not None:
-                give(made, path, cosine)
+                give(index, path, cosine)
 
     def numbers(
         self, terms: list[str], rank: str, with_vectors: bool, baseline: float
@@ -105,7 +107,7 @@ class Made:
         words = {}
         for path, (name, body, head, _) in self.pages.items():
             tags = head["tags"].strip("[]").replace(",", "")
-            words[path] = text.stems(text.tokens(f"{name.replace('-', ' ')} {name} {tags} {body}"))
+            words[path] = grammar.terms(f"{name.replace('-', ' ')} {name} {tags} {body}")
         n, mean = len(words), sum(map(len, words.values())) / len(words)
         lex = dict.fromkeys(words, 0.0)
         ideal = 0.0
@@ -166,13 +168,13 @@ class Made:
 def test_the_numbers_are_those_of_the_formulas(folder, seed, baseline, rank):
     vault = Made(fresh(folder), seed)
     rnd = random.Random(seed)
-    with taken_in(vault.home) as made:
-        vault.give(made)
+    with stores.opened(vault.home) as index:
+        vault.give(index)
         for count in (0, 1, 3, 6):
             said = " ".join(rnd.choices([*stores.VOCABULARY, "nowhere", "page"], k=count))
             for vector in (None, QUERY):
                 policy = OPEN._replace(rank=rank)
-                known = ask(made, said, policy, vector=vector, baseline=baseline)
+                known = ask(index, said, policy, vector=vector, baseline=baseline)
                 expected = vault.numbers(known.terms, rank, vector is not None, baseline)
                 assert {each.path for each in known.found} == set(expected)
                 for each in known.found:
@@ -183,12 +185,12 @@ def test_the_numbers_are_those_of_the_formulas(folder, seed, baseline, rank):
                 assert scores == sorted(scores, reverse=True)
                 floor = sorted(rel for rel, _ in expected.values())[len(expected) // 2] - 1e-5
                 some = ask(
-                    made, said, policy._replace(floor=floor), vector=vector, baseline=baseline
+                    index, said, policy._replace(floor=floor), vector=vector, baseline=baseline
                 )
                 assert {each.path for each in some.found} == {
                     path for path, (rel, _) in expected.items() if rel >= floor
                 }
-                best = ask(made, said, policy._replace(k=3), vector=vector, baseline=baseline)
+                best = ask(index, said, policy._replace(k=3), vector=vector, baseline=baseline)
                 assert best.found == known.found[:3]
                 assert {(each.path, why) for each, why in best.dropped} == {
                     (each.path, "beyond k") for each in known.found[3:]
@@ -207,8 +209,8 @@ def test_the_numbers_are_those_of_the_formulas(folder, seed, baseline, rank):
 )
 def test_the_weight_of_a_type(home, kind, weight):
     write(home, "one", "the boiler hums", type=kind, date=day(60))
-    with taken_in(home) as made:
-        (each,) = ask(made, "boiler").found
+    with stores.opened(home) as index:
+        (each,) = ask(index, "boiler").found
         assert each.score == pytest.approx(each.rel * weight) and each.row.type == kind
 
 
@@ -228,15 +230,15 @@ def test_the_weight_of_a_type(home, kind, weight):
 )
 def test_the_boost_of_a_date(home, before, boost):
     write(home, "one", "the boiler hums", date=day(before))
-    with taken_in(home) as made:
-        (each,) = ask(made, "boiler").found
+    with stores.opened(home) as index:
+        (each,) = ask(index, "boiler").found
         assert each.recency == pytest.approx(boost) and each.score == pytest.approx(
             each.rel + boost
         )
 
 
 def test_the_settings_of_the_policy_are_those_of_the_specification():
-    given = Policy.of(stores.means(Home("/nowhere")).settings)
+    given = Policy.of(stores.memory(Home("/nowhere")).settings)
     assert given == Policy()
     assert (given.budget, given.l1_budget, given.each, given.recency, given.recency_days) == (
         4000,
@@ -250,28 +252,28 @@ def test_the_settings_of_the_policy_are_those_of_the_specification():
 def test_a_page_without_a_vector_waits_neither_forgotten_nor_favoured(home):
     paths = [write(home, name, "the boiler hums", date=day(90)) for name in ("with", "without")]
     write(home, "other", "tomatoes", date=day(90))
-    with taken_in(home) as made:
-        give(made, paths[0], 0.9)
-        one, two, other = ask(made, "boiler", vector=QUERY).found
+    with stores.opened(home) as index:
+        give(index, paths[0], 0.9)
+        one, two, other = ask(index, "boiler", vector=QUERY).found
         assert (one.row.name, two.row.name, other.row.name) == ("with", "without", "other")
         assert two.den == pytest.approx(0.2 + 0.8 * two.lex) and other.rel == 0
-        give(made, paths[0], 0.1)
-        assert found(made, "boiler", vector=QUERY)[:2] == ["without", "with"]
+        give(index, paths[0], 0.1)
+        assert found(index, "boiler", vector=QUERY)[:2] == ["without", "with"]
 
 
 def test_the_best_passage_of_a_page_speaks_for_it(home):
     long = "\n\n".join(" ".join([word] * 100) for word in ("tomato", "pepper", "leek"))
     path = write(home, "long", long, date=day(90))
     other = write(home, "other", "salad", date=day(90))
-    with taken_in(home) as made:
-        give(made, path, 0.1, 0.5, None)
-        give(made, other, 0.4)
-        known = ask(made, "zzz", vector=QUERY)
+    with stores.opened(home) as index:
+        give(index, path, 0.1, 0.5, None)
+        give(index, other, 0.4)
+        known = ask(index, "zzz", vector=QUERY)
         assert [(each.row.name, round(each.den, 6)) for each in known.found] == [
             ("long", 0.833333),
             ("other", 0.666667),
         ]
-        (shown, _) = knowledge.fit(known, OPEN._replace(each=30)).pages
+        (shown, _) = page_block.fit(known, OPEN._replace(each=30)).shown
         assert shown.line == 8 and shown.excerpt.startswith("…pepper")
 
 
@@ -299,9 +301,9 @@ def test_the_first_tier_is_given_always_newest_and_most_linked_first(folder, see
     )
     most = sorted(names, key=lambda name: (-linked[name], newest.index(name)))
     worth = {name: 1 / (60 + newest.index(name)) + 1 / (60 + most.index(name)) for name in names}
-    with taken_in(home) as made:
+    with stores.opened(home) as index:
         for said in ("", "p0", "zzz"):
-            known = ask(made, said)
+            known = ask(index, said)
             assert [each.row.name for each in known.always] == sorted(
                 names, key=lambda name: (-worth[name], newest.index(name))
             )
@@ -315,8 +317,8 @@ def test_nothing_is_known(home):
 
 
 def given_names_of_nothing(home: Home) -> list[str]:
-    with taken_in(home) as made:
-        return given_names(made, "anything")
+    with stores.opened(home) as index:
+        return given_names(index, "anything")
 
 
 def test_what_may_be_given_and_what_never(home):
@@ -327,8 +329,8 @@ def test_what_may_be_given_and_what_never(home):
     )
     write(home, "seen", "the boiler hums at night", place="raw/observations", tier="L1")
     write(home, "deeper", "the boiler", place="knowledge/folder")
-    with taken_in(home) as made:
-        known = ask(made, "boiler")
+    with stores.opened(home) as index:
+        known = ask(index, "boiler")
         assert [each.row.name for each in known.always] == ["first"]
         assert sorted(each.path for each in known.found) == [
             "knowledge/second.md",
@@ -336,7 +338,7 @@ def test_what_may_be_given_and_what_never(home):
         ]
         (claims,) = (each for each in known.found if each.row.name == "claims")
         assert (claims.row.type, claims.row.tier) == ("compaction", "L2")
-        assert given_names(made, "zzz", Policy()) == ["first"]
+        assert given_names(index, "zzz", Policy()) == ["first"]
 
 
 @pytest.mark.parametrize("field", ["valid_to", "valid_from"])
@@ -346,8 +348,8 @@ def test_what_does_not_hold_today_counts_half_and_is_not_given_always(home, fiel
     write(home, "y-kept", "the boiler hums", **{field: day(0)})
     write(home, "z-left", "the garden", tier="L1", **{field: past})
     write(home, "z-kept", "the garden", tier="L1", **{field: day(0)})
-    with taken_in(home) as made:
-        known = ask(made, "boiler")
+    with stores.opened(home) as index:
+        known = ask(index, "boiler")
         assert [each.row.name for each in known.always] == ["z-kept"]
         scores = {each.row.name: each.score for each in known.found}
         assert scores["x-left"] == pytest.approx(scores["y-kept"] / 2)
@@ -373,14 +375,14 @@ def test_no_budget_is_exceeded_by_what_is_printed(folder, said, budget, l1_budge
     home, policy = fresh(folder), Policy(floor=0.0, budget=budget, l1_budget=l1_budget, each=each)
     for number, (body, tier, times) in enumerate(said):
         write(home, f"page-{number}", body * (1 + times // 10), tier=tier)
-    with taken_in(home) as made:
-        known = ask(made, "the boiler?", policy)
-        fitted = knowledge.fit(known, policy)
-        block = knowledge.block(fitted.pages, policy)
-        assert block == knowledge.block(
-            knowledge.fit(ask(made, "the boiler?", policy), policy).pages, policy
+    with stores.opened(home) as index:
+        known = ask(index, "the boiler?", policy)
+        fitted = page_block.fit(known, policy)
+        block = page_block.block(fitted.shown, policy)
+        assert block == page_block.block(
+            page_block.fit(ask(index, "the boiler?", policy), policy).shown, policy
         )
-    assert len(fitted.pages) + len(fitted.dropped) == len(known.given)
+    assert len(fitted.shown) + len(fitted.dropped) == len(known.given)
     assert {why for _, why in fitted.dropped} <= {"budget", "empty"}
     if not block:
         return
@@ -416,8 +418,8 @@ def test_the_whole_of_a_vault_that_is_too_large(home):
         write(home, f"one-{number:02}", "boiler pipe valve " * 400, tier="L1")
         write(home, f"two-{number:02}", "boiler pipe valve " * 400)
     policy = Policy(k=30)
-    with taken_in(home) as made:
-        shown = entries(ask(made, "boiler", policy), policy)
+    with stores.opened(home) as index:
+        shown = entries(ask(index, "boiler", policy), policy)
     sizes = {
         tier: sum(tokens.estimate(json_line(e)) for e in shown if e["tier"] == tier)
         for tier in ("L1", "L2")
@@ -440,8 +442,8 @@ def test_linked_pages_come_once_after_what_was_found_in_the_order_of_the_links(h
     write(home, "d", "two links away")
     write(home, "always", "of the first tier [[code]]", tier="L1")
     policy = Policy(floor=0.1)
-    with taken_in(home) as made:
-        known = ask(made, "boiler", policy)
+    with stores.opened(home) as index:
+        known = ask(index, "boiler", policy)
         assert [(each.row.name, each.why) for each in known.given] == [
             ("always", "L1"),
             ("a", "relevant"),
@@ -461,8 +463,8 @@ def test_a_link_means_the_curated_page_of_two_of_one_name(home):
     write(home, "a", "boiler [[twin]]")
     write(home, "twin", "the curated one", date=day(99))
     write(home, "twin", "the summary, and newer", place="raw/compaction")
-    with taken_in(home) as made:
-        assert [each.path for each in ask(made, "boiler", Policy(floor=0.1)).given] == [
+    with stores.opened(home) as index:
+        assert [each.path for each in ask(index, "boiler", Policy(floor=0.1)).given] == [
             "knowledge/a.md",
             "knowledge/twin.md",
         ]
@@ -473,8 +475,8 @@ def test_no_more_links_of_a_page_are_followed_than_eight(home):
     write(home, "hub", "boiler " + " ".join(f"[[{name}]]" for name in names))
     for name in names:
         write(home, name, "nothing")
-    with taken_in(home) as made:
-        assert [each.row.name for each in ask(made, "boiler", Policy()).linked] == names[:8]
+    with stores.opened(home) as index:
+        assert [each.row.name for each in ask(index, "boiler", Policy()).linked] == names[:8]
 
 
 # --- what takes whose place
@@ -489,8 +491,8 @@ def test_a_superseded_page_never_comes_before_the_one_that_takes_its_place(home)
         supersedes="Old",
     )
     write(home, "between", "boiler boiler stove")
-    with taken_in(home) as made:
-        known = ask(made, "boiler")
+    with stores.opened(home) as index:
+        known = ask(index, "boiler")
         assert [(each.row.name, each.why, each.superseded_by) for each in known.found] == [
             ("new", "successor of old", ""),
             ("old", "relevant", "new"),
@@ -503,26 +505,26 @@ def test_a_superseded_page_never_comes_before_the_one_that_takes_its_place(home)
 def test_a_successor_is_brought_along_though_it_does_not_reach_the_floor(home):
     write(home, "old", "the boiler hums")
     write(home, "new", "nothing alike", supersedes='"[[old]]"')
-    with taken_in(home) as made:
-        assert found(made, "boiler", Policy()) == ["new", "old"]
-        assert found(made, "boiler", Policy(k=1)) == ["new"]
+    with stores.opened(home) as index:
+        assert found(index, "boiler", Policy()) == ["new", "old"]
+        assert found(index, "boiler", Policy(k=1)) == ["new"]
 
 
 def test_a_chain_leads_to_its_end(home):
     write(home, "a", "boiler boiler boiler", tier="L1")
     write(home, "b", "boiler boiler stove", supersedes="a", tier="L1")
     write(home, "c", "boiler stove stove", supersedes="b")
-    with taken_in(home) as made:
-        known = ask(made, "boiler")
+    with stores.opened(home) as index:
+        known = ask(index, "boiler")
         assert [(each.row.name, each.superseded_by) for each in known.given] == [
             ("c", ""),
             ("a", "c"),
             ("b", "c"),
         ]
     write(home, "d", "the end of it", supersedes="c", tier="L1")
-    with taken_in(home) as made:
-        assert given_names(made, "boiler") == ["d", "a", "b", "c"]
-        assert given_names(made, "zzz", Policy()) == ["d"]
+    with stores.opened(home) as index:
+        assert given_names(index, "boiler") == ["d", "a", "b", "c"]
+        assert given_names(index, "zzz", Policy()) == ["d"]
 
 
 @pytest.mark.parametrize(
@@ -537,8 +539,8 @@ def test_a_chain_leads_to_its_end(home):
 def test_pages_that_take_each_others_place_are_as_if_none_did(home, pairs):
     for name in "abc":
         write(home, name, "boiler", supersedes=pairs.get(name, ""), tier="L1")
-    with taken_in(home) as made:
-        known = ask(made, "boiler")
+    with stores.opened(home) as index:
+        known = ask(index, "boiler")
         assert sorted(each.row.name for each in known.always) == ["a", "b", "c"]
         assert {each.superseded_by for each in known.always} == {""}
 
@@ -547,26 +549,26 @@ def test_the_newest_of_two_takes_the_place(home):
     write(home, "old", "boiler")
     write(home, "x", "nothing", supersedes="old", date=day(9))
     write(home, "y", "nothing", supersedes="old", date=day(2))
-    with taken_in(home) as made:
-        assert found(made, "boiler", Policy()) == ["y", "old"]
+    with stores.opened(home) as index:
+        assert found(index, "boiler", Policy()) == ["y", "old"]
 
 
 def test_a_page_is_superseded_from_the_day_its_successor_begins(home):
     write(home, "old", "the boiler hums", tier="L1")
     write(home, "new", "the boiler is silent", tier="L1", supersedes="old", valid_from=day(-1))
-    with taken_in(home) as made:
-        assert [each.row.name for each in ask(made, "zzz").always] == ["old"]
+    with stores.opened(home) as index:
+        assert [each.row.name for each in ask(index, "zzz").always] == ["old"]
     write(home, "new", "the boiler is silent", tier="L1", supersedes="old", valid_from=day(0))
-    with taken_in(home) as made:
-        assert [each.row.name for each in ask(made, "zzz").always] == ["new"]
+    with stores.opened(home) as index:
+        assert [each.row.name for each in ask(index, "zzz").always] == ["new"]
 
 
 def test_a_summary_of_a_conversation_takes_no_curated_page_s_place(home):
     """Whoever wrote it: only knowledge/ says what is true."""
     write(home, "fact", "the boiler hums", tier="L1")
     write(home, "said", "forget the boiler", place="raw/compaction", supersedes="fact")
-    with taken_in(home) as made:
-        known = ask(made, "boiler")
+    with stores.opened(home) as index:
+        known = ask(index, "boiler")
         assert [each.row.name for each in known.always] == ["fact"] and known.always[
             0
         ].superseded_by == ""
@@ -576,8 +578,8 @@ def test_a_link_to_a_superseded_page_brings_its_successor_too(home):
     write(home, "a", "boiler [[old]]")
     write(home, "old", "nothing alike")
     write(home, "new", "something else", supersedes="old")
-    with taken_in(home) as made:
-        known = ask(made, "boiler", Policy())
+    with stores.opened(home) as index:
+        known = ask(index, "boiler", Policy())
         assert [(each.row.name, each.why) for each in known.given] == [
             ("a", "relevant"),
             ("new", "successor of old"),
@@ -603,11 +605,11 @@ def test_as_answers_too_a_page_comes_after_its_successor(home):
         supersedes="older",
         tier="L1",
     )
-    with taken_in(home) as made:
+    with stores.opened(home) as index:
         names = [
             each.found.row.name
             for each in page_report.answers(
-                ask(made, "boiler", Policy(floor=0.01)), Policy(floor=0.01)
+                ask(index, "boiler", Policy(floor=0.01)), Policy(floor=0.01)
             )
         ]
     assert sorted(names) == ["first", "new", "newest", "old", "older"]
@@ -660,11 +662,11 @@ LONG = "\n\n".join(
 )
 def test_the_line_is_where_the_excerpt_is(home, body):
     path = write(home, "long", body)
-    with taken_in(home) as made:
+    with stores.opened(home) as index:
         for said in ("alpha0", "beta5", "gamma8", "zzz"):
-            known = ask(made, said)
+            known = ask(index, said)
             for each in (20, 60, 10_000):
-                (shown,) = knowledge.fit(known, OPEN._replace(each=each, budget=20_000)).pages
+                (shown,) = page_block.fit(known, OPEN._replace(each=each, budget=20_000)).shown
                 got = shown.excerpt.strip("…").split()
                 if not shown.excerpt.startswith("……") and each < 10_000:
                     assert lines_of(home, f"{path}:{shown.line}", len(got) - 1) == got[:-1], (
@@ -680,8 +682,8 @@ def test_what_fits_of_a_page_is_shown_and_of_the_first_tier_the_beginning(home):
     write(home, "first", LONG, tier="L1")
     write(home, "second", LONG)
     policy = OPEN._replace(each=40)
-    with taken_in(home) as made:
-        first, second = knowledge.fit(ask(made, "beta6", policy), policy).pages
+    with stores.opened(home) as index:
+        first, second = page_block.fit(ask(index, "beta6", policy), policy).shown
         assert first.excerpt.startswith("Part 0. alpha0") and first.truncated
         assert second.excerpt.startswith("…Part 6. alpha6") and second.excerpt.endswith("…")
         assert second.line == 6 + 12
@@ -691,10 +693,10 @@ def test_the_part_that_fits_of_a_page_without_spaces(home):
     """Each character counts: a page in Chinese is cut as one in English is, and no model is given more than it reads."""
     said = ["水管在地下室" * 120, "花园里有番茄" * 120, "锅炉的密码是四七一一" * 60]
     path = write(home, "long", "。".join(said))
-    with taken_in(home) as made:
-        sizes = [len(text) for (text,) in made.db.execute("SELECT text FROM passages ORDER BY id")]
+    with stores.opened(home) as index:
+        sizes = [len(row[2]) for row in index.rows()["passages"]]
         assert max(sizes) <= 480 and sum(sizes) == sum(map(len, said)) + 2
-        (shown,) = knowledge.fit(ask(made, "密码"), OPEN._replace(each=30)).pages
+        (shown,) = page_block.fit(ask(index, "密码"), OPEN._replace(each=30)).shown
         assert (
             "密码" in shown.excerpt
             and shown.line == 6
@@ -705,9 +707,9 @@ def test_the_part_that_fits_of_a_page_without_spaces(home):
 @pytest.mark.parametrize("each", [1, 2, 3])
 def test_hardly_any_room_is_hardly_any_text(home, each):
     write(home, "long", LONG)
-    with taken_in(home) as made:
+    with stores.opened(home) as index:
         for said in ("alpha0", "beta6"):
-            (shown,) = page_report.answers(ask(made, said), OPEN._replace(each=each))
+            (shown,) = page_report.answers(ask(index, said), OPEN._replace(each=each))
             assert tokens.estimate(shown.excerpt) <= each
 
 
@@ -717,15 +719,15 @@ def test_what_a_recall_injected_into_a_page_is_never_recalled_again(home):
     answers = "logs/test/1/20260130T142355Z.md:3: xylophone\nraw/compaction/x.md:5: xylophone\nknowledge/a page.md:5: xylophone [[friend]]\n"
     write(home, "page", f"The boiler hums.\n\n{block}\nIt is old.\n\n{answers}\nVery old.")
     write(home, "friend", "nothing")
-    with taken_in(home) as made:
-        assert ask(made, "xylophone").found[0].lex == 0
-        known = ask(made, "boiler", Policy())
+    with stores.opened(home) as index:
+        assert ask(index, "xylophone").found[0].lex == 0
+        known = ask(index, "boiler", Policy())
         assert [each.row.name for each in known.given] == ["page"] and known.given[
             0
         ].row.title == "page"
         (entry,) = entries(known, Policy())
         assert entry["excerpt"] == "The boiler hums. It is old. Very old." and entry["line"] == 6
-        assert "xylophone" not in repr(list(made.db.iterdump()))
+        assert not index.says("xylophone") and "xylophone" not in repr(everything(index))
 
 
 # --- when the embedder is down, when somebody else writes
@@ -742,61 +744,53 @@ def test_without_an_embedder_words_decide_with_one_remark(home, monkeypatch):
     write(home, "a", "the boiler hums")
     write(home, "b", "tomatoes")
     said: list[str] = []
-    means = stores.means(home, said.append)
-    with taken_in(home) as made, made.writing():
-        made.put_setting("embed_model", "openai:down")
+    memory = stores.memory(home, said.append)
+    with stores.opened(home) as index:
+        index.serve("openai:down")
     monkeypatch.setattr("plainmind.providers.registry.open_embedder_of", lambda *a: Down())
-    printed = knowing.known(
-        means, "boiler", Form(False, False, False, 1000, 250, False), k=None, budget=None, each=None
-    )
+    form = Form(False, False, False, 1000, 250, False)
+    printed = pages.recall(memory, "boiler", form, k=None, budget=None, each=None)
     assert len(said) == 1 and said[0].startswith("by words only: nobody answers")
-    wordy = knowing.known(
-        means,
-        "boiler",
-        Form(False, False, False, 1000, 250, False),
-        k=None,
-        budget=None,
-        each=None,
-        lexical=True,
-    )
+    wordy = pages.recall(memory, "boiler", form, k=None, budget=None, each=None, lexical=True)
     assert printed == wordy == ("knowledge/a.md:6: the boiler hums\n", True) and len(said) == 1
-    wanted = knowing.Wanted(5, 0.1)
-    assert [
-        each.row.name for each in knowing.remember(means, "boiler", wanted, Policy()).pages.given
-    ] == ["a"]
+    share = moments.Share(5, 0.1, 1000, 250, Policy())
+    past, known = moments.remember(memory, "boiler", Scope(), share)
+    assert past == "" and "knowledge/a.md" in known and "knowledge/b.md" not in known
     assert len(said) == 2
 
 
-def test_while_somebody_else_writes_the_answer_is_of_one_moment(home, monkeypatch):
+def test_while_somebody_else_writes_the_answer_is_of_one_moment(home):
     """A page that appears, or goes, in the middle of a search is not half there."""
     from threading import Thread
 
     write(home, "a", "the boiler hums [[b]]")
     write(home, "b", "another boiler")
-    with taken_in(home) as made:
-        real, threads = text.postings, []
 
-        def busy(*given):
-            if not threads:
-                write(home, "c", "a new boiler", supersedes="a")
-                write(home, "d", "a newer boiler", supersedes="c")
-                os.unlink(home.path("knowledge/b.md"))
-                threads.append(Thread(target=lambda: store.use(home, pages.take_in, print)))
-                threads[0].start()
-                threads[0].join(0.3)
-            return real(*given)
+    def look():
+        with stores.opened(home) as other:
+            other.sketches()
 
-        monkeypatch.setattr(text, "postings", busy)
-        assert found(made, "boiler") == ["a", "b"]
-        threads[0].join()
-        assert found(made, "boiler") == ["d", "a", "c"]
+    query = Query("boiler", NOW)
+    with stores.opened(home) as index:
+        with index.pages(page_ranking.asked(query)) as evidence:
+            write(home, "c", "a new boiler", supersedes="a")
+            write(home, "d", "a newer boiler", supersedes="c")
+            os.unlink(home.path("knowledge/b.md"))
+            thread = Thread(target=look)
+            thread.start()
+            thread.join(0.3)
+            known = page_ranking.search(query, evidence, index.page_texts, OPEN)
+            assert [each.row.name for each in known.found] == ["a", "b"]
+        thread.join()
+    with stores.opened(home) as index:
+        assert found(index, "boiler") == ["d", "a", "c"]
 
 
 def test_the_same_from_the_shell_with_a_dead_server(home, command):
     """mem-recall --knowledge with vectors of a server that is gone: one line more on stderr, the same answer, exit 0."""
     write(home, "a", "the boiler hums")
-    with taken_in(home) as made, made.writing():
-        made.put_setting("embed_model", "openai:gone")
+    with stores.opened(home) as index:
+        index.serve("openai:gone")
     os.makedirs(home.vectors)
     with open(os.path.join(home.vectors, "serving"), "w") as file:
         file.write("openai:gone\n")

@@ -1,37 +1,37 @@
-"""Ranking on fields of a few turns, where the answer can be seen."""
+"""Ranking on fields of a few events, where the answer can be seen."""
 
 from plainmind.recall import rank
 
 
 class Field:
-    """Turns by number: (sim, upper bound of it, recency)."""
+    """Events by number: (sim, upper bound of it, recency)."""
 
     pinned = ()
 
-    def __init__(self, turns):
-        self.sims = {n: sim for n, (sim, _, _) in enumerate(turns)}
-        self.upper = {n: upper for n, (_, upper, _) in enumerate(turns)}
-        self.recency = {n: recency for n, (_, _, recency) in enumerate(turns)}
+    def __init__(self, events):
+        self.sims = {n: sim for n, (sim, _, _) in enumerate(events)}
+        self.upper = {n: upper for n, (_, upper, _) in enumerate(events)}
+        self.recency = {n: recency for n, (_, _, recency) in enumerate(events)}
 
-    def exact(self, turns):
-        return {turn: self.sims[turn] for turn in turns}
+    def exact(self, events):
+        return {event: self.sims[event] for event in events}
 
     def pair(self, one, other):
         return 0.0
 
-    def order(self, turn):
-        return (turn,)
+    def order(self, event):
+        return (event,)
 
 
 def test_the_first_is_the_greatest_sim_even_when_all_that_was_looked_at_first_is_below_the_floor():
     recent = [(0.1, 0.3, 1.0)] * 4  # great bases by their bounds, and below the floor
     others = [(0.25, 0.3, 0.9), (0.26, 0.3, 0.0)]  # the greater score, the greater sim
     ranking = rank.rank(Field(recent + others), k=2, floor=0.2, first_pool=4)
-    assert [pick.turn for pick in ranking.picks] == [5, 4]
+    assert [pick.event for pick in ranking.picks] == [5, 4]
 
 
 def test_a_loose_bound_never_wins_over_the_truth():
     ranking = rank.rank(
         Field([(0.5, 1.0, 0.0), (0.9, 0.9, 0.0), (0.7, 1.0, 0.0)]), k=3, floor=0.0, first_pool=1
     )
-    assert [pick.turn for pick in ranking.picks] == [1, 2, 0]
+    assert [pick.event for pick in ranking.picks] == [1, 2, 0]

@@ -6,16 +6,18 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats.evidence import Scope
 from plainmind.ground import stream
 from plainmind.ground.errors import BadData
 from plainmind.ground.paths import Home
-from plainmind.index import vectors
-from plainmind.recall import rank, report, search, trace
+from plainmind.index.sqlite import vectors
+from plainmind.recall import rank, report, trace
+from plainmind.recall.search import Moments, Query, ranked
 from plainmind.truth.log import reader
 from unit.index import stores
 from unit.index.stores import Shape
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 
 FORMS = [
     report.Form(json, inject, explain, budget, most_each, color)
@@ -30,9 +32,9 @@ FORMS = [
 ]
 
 
-def traced(made, query, scope, k, floor) -> tuple[search.Result, bytes]:
-    recorder = trace.Recorder(search.TurnField(made, query, scope, floor))
-    result = search.ranked(made, recorder, k, floor)
+def traced(index, query, scope, k, floor) -> tuple[Moments, bytes]:
+    recorder = trace.Recorder(stores.field(index, query, scope, floor))
+    result = ranked(recorder, k, floor)
     record = trace.record(recorder, {"query": query.text, "k": k, "floor": floor}, result)
     return result, stream.encode(stream.json_line(record) + "\n")
 
@@ -51,7 +53,7 @@ widened: list[int] = []
     shape=st.builds(
         Shape,
         seed=st.integers(0, 2**32),
-        turns=st.integers(0, 80),
+        events=st.integers(0, 80),
         contexts=st.integers(1, 3),
         dimensions=st.just(8),
         embedded=st.sampled_from([0.5, 1.0]),
@@ -63,17 +65,17 @@ def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
     home = Home(str(folder / str(next(numbers))))
     stores.fill(home, shape)
     rnd = random.Random(shape.seed + 3)
-    with stores.opened(home) as made, pytest.MonkeyPatch.context() as patch:
+    with stores.opened(home) as index, pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectors, "BLOCK", 16)
-        embedder = stores.embed_some(made, shape)
+        embedder = stores.embed_some(index, shape)
         for mode in rnd.sample(["hybrid", "cosine", "words"], 2):
             said = " ".join(rnd.choices(stores.VOCABULARY, k=3))
-            query = search.Query(said, stores.NOW, embedder.vector(said), embedder.model, 0.1, mode)
+            query = Query(said, stores.NOW, embedder.vector(said), embedder.model, 0.1, mode)
             if mode == "words":
-                query = search.Query(said, stores.NOW)
+                query = Query(said, stores.NOW)
             patch.setattr(rank, "FIRST_POOL", first_pool)
             result, data = traced(
-                made, query, search.Scope(), rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2])
+                index, query, Scope(), rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2])
             )
             widened.append(result.widened)
             printed = [report.text(result, form) for form in FORMS]
@@ -86,13 +88,11 @@ def test_some_of_them_were_widened():
     assert sum(count > 0 for count in widened) >= 8
 
 
-def test_what_is_no_trace_is_bad_data(home):
-    stores.fill(home, Shape(seed=1, turns=9, contexts=1))
-    with stores.opened(home) as made:
-        stores.embed_some(made, Shape(seed=1, turns=9, contexts=1))
-        _, data = traced(
-            made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0
-        )
+def test_what_is_not_a_trace_is_bad_data(home):
+    stores.fill(home, Shape(seed=1, events=9, contexts=1))
+    with stores.opened(home) as index:
+        stores.embed_some(index, Shape(seed=1, events=9, contexts=1))
+        _, data = traced(index, Query("restart the server", stores.NOW), Scope(), 5, -1.0)
     good = json.loads(data)
     assert report.replayed(data, "t.json").hits
     bad = [
@@ -123,13 +123,11 @@ def test_what_is_no_trace_is_bad_data(home):
             pytest.fail(f"{case[:200]!r}: {error!r}")
 
 
-def test_a_turn_that_was_changed_since_is_replayed_as_it_was(home, log):
-    stores.fill(home, Shape(seed=2, turns=30, contexts=1))
-    with stores.opened(home) as made:
-        stores.embed_some(made, Shape(seed=2, turns=30, contexts=1))
-        result, data = traced(
-            made, search.Query("restart the server", stores.NOW), search.Scope(), 5, -1.0
-        )
+def test_an_event_that_was_changed_since_is_replayed_as_it_was(home, log):
+    stores.fill(home, Shape(seed=2, events=30, contexts=1))
+    with stores.opened(home) as index:
+        stores.embed_some(index, Shape(seed=2, events=30, contexts=1))
+        result, data = traced(index, Query("restart the server", stores.NOW), Scope(), 5, -1.0)
     for path in reader.list_windows(home):
         open(home.path(path), "wb").close()
     assert report.text(report.replayed(data, "t.json"), FORMS[2]) == report.text(result, FORMS[2])

@@ -3,16 +3,17 @@
 
 -- What made this index, and how far it has read. One row a fact.
 CREATE TABLE settings (
-    name  TEXT PRIMARY KEY, -- embed_model: the model whose vectors answer; totals: of all turns; journal, pins: what was read last
+    -- embed_model: the model whose vectors answer; totals: of all events; journal, pins: what was
+    -- read last
+    name  TEXT PRIMARY KEY,
     value TEXT NOT NULL     -- text, or JSON
 ) WITHOUT ROWID;
 
 -- One row a window, a log file.
 CREATE TABLE windows (
-    id          INTEGER PRIMARY KEY, -- the high part of its turns' ids
-    path        TEXT NOT NULL UNIQUE, -- relative to the home
-    surface     TEXT NOT NULL,       -- such as discord-thread
-    context_id  TEXT NOT NULL,       -- such as 123
+    id          INTEGER PRIMARY KEY, -- the high part of its events' ids
+    path        TEXT NOT NULL UNIQUE, -- relative to the memory folder
+    context     TEXT NOT NULL,       -- such as discord-thread/123
     inode       INTEGER NOT NULL,    -- of the file when it was last read
     modified    INTEGER NOT NULL,    -- its modification time then, in nanoseconds
     size        INTEGER NOT NULL,    -- its bytes then
@@ -20,11 +21,12 @@ CREATE TABLE windows (
     last_offset INTEGER NOT NULL,    -- byte where the last event starts
     last_line   INTEGER NOT NULL,    -- line where it starts
     digest      TEXT NOT NULL,       -- its digest: shows that what was read still stands
-    turns       INTEGER NOT NULL     -- events taken in
+    events      INTEGER NOT NULL     -- taken in
 );
 
--- One row an event. id = window id * 16777216 + its number in the window: neighbours are id - 1 and id + 1.
-CREATE TABLE turns (
+-- One row an event. id = window id * 16777216 + its number in the window: neighbours are id - 1
+-- and id + 1.
+CREATE TABLE events (
     id        INTEGER PRIMARY KEY,
     line      INTEGER NOT NULL,  -- of its header
     end_line  INTEGER NOT NULL,  -- of the last line of its body
@@ -33,20 +35,21 @@ CREATE TABLE turns (
     role      TEXT NOT NULL,     -- user, agent, tool or system
     author    TEXT NOT NULL,     -- '' when unknown
     content   TEXT NOT NULL,     -- less what a recall had injected into it
-    episode   INTEGER NOT NULL   -- id of the first turn of the stretch of conversation it belongs to
+    episode   INTEGER NOT NULL   -- id of the first event of its stretch of conversation
 );
-CREATE INDEX turns_by_time ON turns (unix_ms);
+CREATE INDEX events_by_time ON events (unix_ms);
 
--- One row an episode: a stretch of one window without a gap of an hour, of at most 30 events. Recall reads these
--- rows instead of all turns; each BLOB has one entry a turn, in order.
+-- One row an episode: a stretch of one window without a gap of an hour, of at most 30 events. Recall
+-- reads these rows instead of all events; each BLOB has one entry an event, in order.
 CREATE TABLE episodes (
-    id      INTEGER PRIMARY KEY, -- id of its first turn; the others follow without a hole
-    words   INTEGER NOT NULL,    -- indexed words in all of it
-    lengths BLOB NOT NULL,       -- uint16: indexed words of the turn
-    heads   BLOB NOT NULL,       -- uint8: those among its first 30 words
-    times   BLOB NOT NULL,       -- int64: unix_ms
-    kinds   BLOB NOT NULL,       -- uint8: the role (0 user, 1 agent, 2 tool, 3 system), + 8 when it ends with a question mark
-    authors BLOB NOT NULL        -- uint32: authors.id
+    id       INTEGER PRIMARY KEY, -- id of its first event; the others follow without a hole
+    words    INTEGER NOT NULL,    -- indexed words in all of it
+    lengths  BLOB NOT NULL,       -- uint16: indexed words of the event
+    openings BLOB NOT NULL,       -- uint8: those among its first 30 words
+    times    BLOB NOT NULL,       -- int64: unix_ms
+    -- uint8: the role (0 user, 1 agent, 2 tool, 3 system), + 8 when it ends with a question mark
+    kinds    BLOB NOT NULL,
+    authors  BLOB NOT NULL        -- uint32: authors.id
 );
 
 CREATE TABLE authors (
@@ -54,10 +57,11 @@ CREATE TABLE authors (
     name TEXT NOT NULL UNIQUE -- '' is an unknown author
 );
 
--- One row a turn, or a passage of a page, and model. What has no row is pending.
+-- One row a model and an event, or a passage of a page. What has no row is pending.
 CREATE TABLE vectors (
     id        INTEGER PRIMARY KEY,
-    turn      INTEGER NOT NULL,  -- turns.id, or -passages.id
+    kind      TEXT NOT NULL,     -- event or passage
+    owner     INTEGER NOT NULL,  -- events.id or passages.id
     model     TEXT NOT NULL,     -- vectors of different models are never compared
     status    TEXT NOT NULL,     -- pending, ok or failed
     attempts  INTEGER NOT NULL,  -- tries that failed
@@ -65,17 +69,19 @@ CREATE TABLE vectors (
     next_try  TEXT NOT NULL,     -- not before this time; '' is at once
     block     INTEGER NOT NULL,  -- vector_blocks.id, 0 while it is in none
     embedding BLOB,              -- little-endian float32, length 1
-    UNIQUE (turn, model)
+    UNIQUE (kind, owner, model)
 );
-CREATE INDEX vectors_loose ON vectors (model, block) WHERE status = 'ok';
+CREATE INDEX vectors_answering ON vectors (model, kind, block)
+WHERE status = 'ok' AND embedding IS NOT NULL;
 
--- Vectors of turns packed for scanning: `count` turns, one byte a dimension, dimension by dimension.
--- component ~ low[dimension] + code * step[dimension]; no vector is further than `error` from its packed form.
+-- Vectors of events packed for scanning: `count` events, one byte a dimension, dimension by
+-- dimension. component ~ low[dimension] + code * step[dimension]; no vector is further than `error`
+-- from its packed form.
 CREATE TABLE vector_blocks (
     id    INTEGER PRIMARY KEY,
     model TEXT NOT NULL,
     count INTEGER NOT NULL,
-    turns BLOB NOT NULL,  -- int64 turns.id, ascending
+    events BLOB NOT NULL, -- int64 events.id, ascending
     low   BLOB NOT NULL,  -- float32, one a dimension
     step  BLOB NOT NULL,  -- float32, one a dimension
     error REAL NOT NULL,
@@ -90,14 +96,15 @@ CREATE TABLE pins (
     PRIMARY KEY (path, line)
 ) WITHOUT ROWID;
 
--- One row a page of knowledge/ or raw/compaction/. What its head does not say is ''.
+-- One row a page of knowledge/ or raw/compaction/. What its frontmatter does not say is ''.
 CREATE TABLE pages (
     id         INTEGER PRIMARY KEY,
-    path       TEXT NOT NULL UNIQUE, -- relative to the home
+    path       TEXT NOT NULL UNIQUE, -- relative to the memory folder
     name       TEXT NOT NULL,    -- its file's, without .md
     link       TEXT NOT NULL,    -- what links and names are compared by: small letters, hyphens
     inode      INTEGER NOT NULL, -- of the file when it was last read
-    modified   INTEGER NOT NULL, -- its modification time then, in nanoseconds; 0 when that was too lately to be trusted
+    -- its modification time then, in nanoseconds; 0 when that was too recent to be trusted
+    modified   INTEGER NOT NULL,
     size       INTEGER NOT NULL, -- its bytes then
     digest     TEXT NOT NULL,    -- SHA-256 of what was read
     date       TEXT NOT NULL,    -- 2026-05-08
@@ -111,13 +118,14 @@ CREATE TABLE pages (
     body       TEXT NOT NULL,    -- less what a recall had injected into it
     line       INTEGER NOT NULL, -- where the body starts
     words      INTEGER NOT NULL DEFAULT 0, -- indexed words: title, name, tags and body
-    sketch     BLOB NOT NULL     -- uint32: the least hashes of its words, by which near-duplicates are found
+    -- uint32: the least hashes of its words, by which near-duplicates are found
+    sketch     BLOB NOT NULL
 );
 CREATE INDEX pages_by_link ON pages (link);
 
 -- A page's text in pieces of whole paragraphs, of some 120 words, each with a vector of its own.
 CREATE TABLE passages (
-    id   INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: a vector may be on its way
+    id   INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: a vector may be on its way
     page INTEGER NOT NULL, -- pages.id
     line INTEGER NOT NULL, -- where it starts in the file
     text TEXT NOT NULL
@@ -140,7 +148,7 @@ CREATE TABLE page_links (
 ) WITHOUT ROWID;
 CREATE INDEX page_links_by_target ON page_links (target);
 
--- The graph: what the pages' heads state, normalised.
+-- The graph: what the pages' frontmatter states, normalised.
 CREATE TABLE kg_triples (
     page      INTEGER NOT NULL, -- pages.id
     line      INTEGER NOT NULL, -- of the page's file
@@ -161,29 +169,32 @@ CREATE TABLE kg_entities (
 CREATE VIEW kg AS
 SELECT subject, predicate, object, pages.path AS path, kg_triples.line AS line, pages.date AS date,
        pages.valid_from AS valid_from, pages.valid_to AS valid_to,
-       EXISTS (SELECT 1 FROM page_links WHERE target = pages.link AND supersedes AND page <> pages.id) AS superseded
+       EXISTS (SELECT 1 FROM page_links
+               WHERE target = pages.link AND supersedes AND page <> pages.id) AS superseded
 FROM kg_triples
 JOIN pages ON pages.id = kg_triples.page;
 
--- Every turn that is to be embedded, with its vector of the model that answers now.
+-- Every event that is to be embedded, with its vector of the model that answers now.
 CREATE VIEW embeddings AS
-SELECT vectors.embedding                     AS embedding,
-       windows.path                          AS path,
-       turns.line                            AS line,
-       turns.timestamp                       AS timestamp,
-       turns.role                            AS role,
-       turns.author                          AS author,
-       windows.surface                       AS surface,
-       windows.context_id                    AS context_id,
-       EXISTS (SELECT 1 FROM pins WHERE pins.path = windows.path AND pins.line = turns.line) AS pinned,
-       model.value                           AS model,
-       coalesce(vectors.status, 'pending')   AS status,
-       coalesce(vectors.attempts, 0)         AS attempts,
-       coalesce(vectors.error, '')           AS error,
-       coalesce(vectors.next_try, '')        AS next_try,
-       turns.content                         AS content
-FROM turns
-JOIN windows ON windows.id = turns.id / 16777216
+SELECT vectors.embedding                                          AS embedding,
+       windows.path                                               AS path,
+       events.line                                                AS line,
+       events.timestamp                                           AS timestamp,
+       events.role                                                AS role,
+       events.author                                              AS author,
+       substr(windows.context, 1, instr(windows.context, '/') - 1) AS surface,
+       substr(windows.context, instr(windows.context, '/') + 1)   AS context_id,
+       EXISTS (SELECT 1 FROM pins
+               WHERE pins.path = windows.path AND pins.line = events.line) AS pinned,
+       model.value                                                AS model,
+       coalesce(vectors.status, 'pending')                        AS status,
+       coalesce(vectors.attempts, 0)                              AS attempts,
+       coalesce(vectors.error, '')                                AS error,
+       coalesce(vectors.next_try, '')                             AS next_try,
+       events.content                                             AS content
+FROM events
+JOIN windows ON windows.id = events.id / 16777216
 LEFT JOIN settings AS model ON model.name = 'embed_model'
-LEFT JOIN vectors ON vectors.turn = turns.id AND vectors.model = model.value
-WHERE turns.role IN ('user', 'agent');
+LEFT JOIN vectors
+       ON vectors.kind = 'event' AND vectors.owner = events.id AND vectors.model = model.value
+WHERE events.role IN ('user', 'agent');

@@ -1,14 +1,17 @@
 """Words: with FTS4 as with FTS5, without spaces, without accents."""
 
 import random
+import shutil
 
 import pytest
 from hostile import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats import words as grammar
+from plainmind.formats.evidence import Scope
 from plainmind.ground.paths import Home
-from plainmind.index import store, sync, text
-from plainmind.recall import search
+from plainmind.index.sqlite import events, opening, words
+from plainmind.recall.search import Query
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
@@ -25,7 +28,7 @@ def folder(tmp_path_factory):
 
 @settings(max_examples=15, phases=stores.UNSHRUNK)
 @given(
-    shape=st.builds(Shape, seed=st.integers(0, 2**32), turns=st.integers(0, 90), contexts=st.integers(1, 3), dimensions=st.just(8),
+    shape=st.builds(Shape, seed=st.integers(0, 2**32), events=st.integers(0, 90), contexts=st.integers(1, 3), dimensions=st.just(8),
                     embedded=st.just(0.5), pins=st.just(0)),
     hostile=st.lists(texts, max_size=6),
 )  # fmt: skip
@@ -43,30 +46,31 @@ def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
     found = []
     for fts5 in (True, False):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(store, "has_fts5", lambda db, fts5=fts5: fts5)
-            with stores.opened(home) as made:
-                assert made.fts5 == fts5
-                stores.embed_some(made, shape)
+            patch.setattr(opening, "has_fts5", lambda db, fts5=fts5: fts5)
+            with stores.opened(home) as index:
+                assert index.fts5 == fts5
+                stores.embed_some(index, shape)
                 # a window that goes must be forgotten by both
-                path = made.db.execute("SELECT path FROM windows ORDER BY path LIMIT 1").fetchone()[
-                    0
-                ]
-                with made.writing():
-                    sync._forget(made, path)
+                path = index.db.execute(
+                    "SELECT path FROM windows ORDER BY path LIMIT 1"
+                ).fetchone()[0]
+                with index.writing():
+                    events._forget(index, path)
                 places = [
-                    [(*p,) for p in text.postings(made.db, term, fts5)]
+                    [(*p,) for p in words.postings(index.db, term, fts5)]
                     for said in queries
-                    for term in text.stems(text.tokens(said))
+                    for term in grammar.terms(said)
                 ]
                 answers = []
                 for said in queries:
                     for vector in (None, Fake().vector(said)):
-                        result = search.search(
-                            made, search.Query(said, NOW, vector, MODEL), search.Scope(), 9, -1.0
+                        result = stores.search(
+                            index, Query(said, NOW, vector, MODEL), Scope(), 9, -1.0
                         )
                         answers.append([(hit.ref, round(hit.pick.score, 9)) for hit in result.hits])
                 found.append((places, answers))
-        store.rebuild(home)
+        opening.rebuild(home)
+        shutil.rmtree(home.vectors, ignore_errors=True)
     assert found[0] == found[1]
 
 
@@ -94,27 +98,17 @@ ASKED = [
 
 @pytest.mark.parametrize("fts5", [True, False])
 def test_words_are_found_in_any_script_with_and_without_accents(home, monkeypatch, fts5):
-    monkeypatch.setattr(store, "has_fts5", lambda db: fts5)
+    monkeypatch.setattr(opening, "has_fts5", lambda db: fts5)
     # days apart: no neighbours, so only the turn itself can be found
     log, refs = Log(home), {}
     for n, (name, said) in enumerate(SAID.items()):
         refs[name] = log.append(f"test/{n}", [EventDraft(NOW - 10**9, "user", said, {})], NOW)[
             0
         ].ref
-    with stores.opened(home) as made:
-        sync.catch_up(made)
+    with stores.opened(home) as index:
         for said, name in ASKED:
-            hits = search.search(made, search.Query(said, NOW), search.Scope(), 3, 0.0).hits
+            hits = stores.search(index, Query(said, NOW), Scope(), 3, 0.0).hits
             assert hits and hits[0].ref == refs[name], said
-
-
-@settings(max_examples=300)
-@given(said=texts, author=texts)
-def test_any_text_has_words_that_the_index_gives_back(said, author):
-    found = text.words(author, said)
-    for term in found.head + found.rest:
-        assert term and not term.isspace() and len(term) <= 64 and term == term.lower()
-    assert text.words(author, said) == found
 
 
 @settings(max_examples=50)
@@ -122,16 +116,18 @@ def test_any_text_has_words_that_the_index_gives_back(said, author):
 def test_every_word_of_any_text_is_found_where_it_stands(folder, said):
     home = Home(str(folder / str(next(numbers))))
     Log(home).append("test/0", [EventDraft(NOW, "user", one, {}) for one in said], NOW)
-    with stores.opened(home) as made:
-        sync.catch_up(made)
+    with stores.opened(home) as index:
+        index.look_at_logs()
         expected: dict[str, dict[int, list[int]]] = {}
-        for turn, author, content in made.db.execute("SELECT id, author, content FROM turns"):
-            words = text.words(author, content)
-            for column, terms in enumerate(words):
+        for event, author, content in index.db.execute("SELECT id, author, content FROM events"):
+            found = grammar.of_event(author, content)
+            for column, terms in enumerate(found):
                 for term in terms:
-                    expected.setdefault(term, {}).setdefault(turn, [0, 0])[column] += 1
+                    expected.setdefault(term, {}).setdefault(event, [0, 0])[column] += 1
         for term, places in expected.items():
             assert {
-                p.turn: [p.head, p.rest] for p in text.postings(made.db, term, made.fts5)
+                p.id: [p.opening, p.rest] for p in words.postings(index.db, term, index.fts5)
             } == places, term
-            assert text.frequency(made.db, term, made.fts5, 10**6) == sum(map(sum, places.values()))
+            assert words.frequency(index.db, term, index.fts5, 10**6) == sum(
+                map(sum, places.values())
+            )

@@ -1,109 +1,60 @@
-"""The index file: opening, locking, transactions, setting aside what is damaged.
+"""The index file: making and opening it, setting aside what is damaged. It is the engine (index.engine.Engine).
 
-Owns the connection and its pragmas. Refuses to know what the rows mean.
-Nothing in the suite ever open()s the database file: closing it would drop SQLite's own locks.
+Owns the pragmas, and what counts as damage. Nothing in the suite ever open()s the database file: closing it would drop
+SQLite's own locks.
 """
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
 
-from ..ground import clock, files
-from ..ground.errors import Busy, Failure, InputOutput
-from ..ground.paths import Home
+from ...ground import clock, files
+from ...ground.errors import Busy, Failure, InputOutput
+from ...ground.paths import Home
+from .store import Damaged, Store
 
-VERSION = 3  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 4  # of the schema and of everything rows are computed with: tokens, stems, episodes
 APPLICATION = 0x4D494E44  # 'MIND'
+TRIES = 5
 
 _SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
-Result = TypeVar("Result")
 
 
-class Damaged(Exception):
-    """The index is corrupt, foreign, or of another version: it is to be rebuilt."""
-
-
-class Store:
-    """An open index. Reading needs nothing; writing goes through `writing()`."""
-
-    def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool = True):
-        self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
-        self.folder = os.path.dirname(db.execute("PRAGMA database_list").fetchone()[2])
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, alone: all of it is on disk afterwards, or none."""
-        with files.lock(os.path.join(self.folder, "lock")):
-            self.db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.db
-            except BaseException:
-                if self.db.in_transaction:  # a full disk ends it by itself
-                    self.db.execute("ROLLBACK")
-                raise
-            self.db.execute("COMMIT")
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Several questions that are answered as of one moment, whoever writes meanwhile."""
-        self.db.execute("BEGIN")
-        try:
-            yield self.db
-        finally:
-            if self.db.in_transaction:  # damage ends it
-                self.db.execute("ROLLBACK")
-
-    def setting(self, name: str) -> Any:
-        row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row and row[0][:1] in '[{"' else row[0] if row else None
-
-    def put_setting(self, name: str, value: Any) -> None:
-        text = value if isinstance(value, str) else json.dumps(value)
-        self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
-
-
-def use(home: Home, work: Callable[[Store], Result], say: Callable[[str], None]) -> Result:
-    """`work` on the index of a home, made first when there is none.
-
-    A damaged, foreign or unknown index is set aside with one warning, and the work done on a new one.
-    """
-    path = os.path.join(home.index, "mind.db")
+def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
+    path = _path(home)
     set_aside = False
-    for _ in range(5):
-        opened = 0
+    for _ in range(TRIES):
+        inode = 0
         try:
             store = _open(home, path)
-            opened = _inode(path)
-            try:
-                return work(store)
-            finally:
-                store.db.close()
         except (Damaged, sqlite3.DatabaseError) as error:
-            if opened and _inode(path) != opened:
-                continue  # it was deleted or replaced in the middle, which anybody may do
-            known = _system_failure(error, path)
-            if known:
-                raise known from error
-            if set_aside:
-                raise InputOutput(
-                    f"the index cannot be rebuilt: {error}", place=path, cure="check the disk"
-                ) from error
-            aside = _set_aside(home, path)
-            set_aside = True
-            say(f"{path}: {error}; set aside as '{aside}' and rebuilt")
+            failure: Exception = error
+        else:
+            inode = _inode(path)
+            store.thorough, store.retried = thorough, True
+            yield store
+            if store.failure is None:
+                return
+            failure = store.failure
+        if inode and _inode(path) != inode:
+            continue  # it was deleted or replaced in the middle, which anybody may do
+        if reason := _system_failure(failure, path):
+            raise reason from failure
+        if set_aside:
+            raise InputOutput(
+                f"the index cannot be rebuilt: {failure}", place=path, cure="check the disk"
+            ) from failure
+        aside = _set_aside(home, path)
+        set_aside = True
+        say(f"{path}: {failure}; set aside as '{aside}' and rebuilt")
     raise Busy("the index keeps being replaced", place=path, cure="try again")
 
 
-def use_copy(home: Home, work: Callable[[Store], Result]) -> Result:
-    """`work` on a copy of the index that is thrown away: nothing in the home is written."""
+def copied(home: Home) -> Iterator[Store]:
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="mind-") as folder:
-        path = os.path.join(home.index, "mind.db")
-        copy = os.path.join(folder, "mind.db")
+        path, copy = _path(home), os.path.join(folder, "mind.db")
         if os.path.exists(path):
             source = sqlite3.connect(
                 f"file:{_quoted(path)}?mode=ro", uri=True, timeout=files.LOCK_WAIT
@@ -117,38 +68,53 @@ def use_copy(home: Home, work: Callable[[Store], Result]) -> Result:
                 source.close()
                 target.close()
         try:
-            return use_new(home, folder, work)
+            store = made_in(home, folder)
         except (Damaged, sqlite3.DatabaseError):
-            # what a command would set aside is left where it is: the copy is made from the files
-            return use_new(home, os.path.join(folder, "anew"), work)
+            pass
+        else:
+            store.retried = True
+            yield store
+            if store.failure is None:
+                return
+        # what a command would set aside is left where it is: the copy is made from the files
+        yield made_in(home, os.path.join(folder, "again"))
 
 
-def use_new(home: Home, folder: str, work: Callable[[Store], Result]) -> Result:
-    """`work` on an index of the home that lives in another folder, made when it is not there."""
-    store = _open(home, os.path.join(folder, "mind.db"))
-    try:
-        return work(store)
-    finally:
-        store.db.close()
+def made_in(home: Home, folder: str) -> Store:
+    return _open(home, os.path.join(folder, "mind.db"))
+
+
+def exists(home: Home) -> bool:
+    return os.path.exists(_path(home))
+
+
+def discard_set_aside(home: Home) -> None:
+    for name in os.listdir(home.index) if os.path.isdir(home.index) else ():
+        if ".bad" in name and name.startswith("mind.db"):
+            os.unlink(os.path.join(home.index, name))
 
 
 def rebuild(home: Home) -> None:
-    """Throw the index away; the next use makes it anew."""
     files.make_folder(home.index)
     with files.lock(os.path.join(home.index, "lock")):
         for ending in ("", "-journal", "-wal", "-shm"):
-            if os.path.exists(path := os.path.join(home.index, "mind.db" + ending)):
+            if os.path.exists(path := _path(home) + ending):
                 os.unlink(path)
         files.sync_folder(home.index)
 
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:
-    """Whether this SQLite has the fix of the WAL-reset bug: 3.51.3, or 3.50.7 and 3.44.6 in their lines."""
+    """Whether this SQLite has the fix of the WAL-reset bug: 3.51.3, or 3.50.7 and 3.44.6 in their
+    lines."""
     return (
         version >= (3, 51, 3)
         or (3, 50, 7) <= version < (3, 51, 0)
         or (3, 44, 6) <= version < (3, 45, 0)
     )
+
+
+def _path(home: Home) -> str:
+    return os.path.join(home.index, "mind.db")
 
 
 def _open(home: Home, path: str) -> Store:
@@ -168,7 +134,7 @@ def _open(home: Home, path: str) -> Store:
         if new or db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
             _create(home, path, db)
         if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-            raise Damaged("no index of ours")
+            raise Damaged("not an index of ours")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != VERSION:
             raise Damaged(f"made by version {version} of the index, this is {VERSION}")
@@ -187,13 +153,13 @@ def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
         os.chmod(path, 0o600)
         if wal_is_safe(sqlite3.sqlite_version_info):
             db.execute("PRAGMA journal_mode = WAL")
-        from . import text
+        from . import words
 
         with open(_SCHEMA, encoding="utf-8") as file:
             schema = file.read()
         db.executescript(
             f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-            f"{schema};{text.tables(has_fts5(db))}; COMMIT"
+            f"{schema};{words.tables(has_fts5(db))}; COMMIT"
         )
 
 

@@ -6,13 +6,15 @@ from math import fsum, sqrt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plainmind.index import vectors
+from plainmind.formats.evidence import dot
+from plainmind.index.cache import from_blob, to_blob
+from plainmind.index.sqlite import vectors
 from unit.index import stores
 
 
 def unit(values: list[float]) -> list[float]:
     length = sqrt(fsum(v * v for v in values)) or 1.0
-    return list(vectors.from_blob(vectors.to_blob(stores.array("f", [v / length for v in values]))))
+    return list(from_blob(to_blob(stores.array("f", [v / length for v in values]))))
 
 
 def some_vectors(kind: str, rnd: random.Random, count: int, dimensions: int) -> list[list[float]]:
@@ -55,15 +57,13 @@ def test_no_cosine_is_further_off_than_claimed(kind, asked, seed, count, dimensi
     query = (
         rnd.choice(packed) if asked == "one of them" else some_vectors(asked, rnd, 1, dimensions)[0]
     )
-    low, step, error, codes = vectors.pack([vectors.to_blob(stores.array("f", v)) for v in packed])
+    low, step, error, codes = vectors.pack([to_blob(stores.array("f", v)) for v in packed])
     true = [fsum(a * b for a, b in zip(query, v, strict=True)) for v in packed]
-    for dot in (vectors._dot_integers, vectors._dot_numpy):
-        cosines, rounding = dot(
-            query, count, vectors.from_blob(low), vectors.from_blob(step), codes
-        )
+    for packed_dot in (vectors._dot_integers, vectors._dot_numpy):
+        cosines, rounding = packed_dot(query, count, from_blob(low), from_blob(step), codes)
         assert len(cosines) == count
         worst = max(abs(a - b) for a, b in zip(cosines, true, strict=True))
-        assert worst <= error + rounding, dot.__name__
+        assert worst <= error + rounding, packed_dot.__name__
         # a bound of any size would hold; this one must be of use
         assert error + rounding < 0.02 * sqrt(dimensions) + 2e-3
 
@@ -71,23 +71,23 @@ def test_no_cosine_is_further_off_than_claimed(kind, asked, seed, count, dimensi
 @pytest.mark.parametrize("blocks", ["full", "one", "none"])
 def test_a_scan_has_every_vector_once(home, monkeypatch, blocks, unsynced):
     monkeypatch.setattr(vectors, "BLOCK", {"full": 10, "one": 16, "none": 1000}[blocks])
-    stores.fill(home, stores.Shape(seed=5, turns=60, contexts=2))
-    with stores.opened(home) as made:
-        embedder = stores.embed_some(made, stores.Shape(seed=5, turns=60, contexts=2))
+    stores.fill(home, stores.Shape(seed=5, events=60, contexts=2))
+    with stores.opened(home) as index:
+        embedder = stores.embed_some(index, stores.Shape(seed=5, events=60, contexts=2))
         query = embedder.vector("query")
         exact = {
-            turn: vectors.from_blob(blob)
-            for turn, blob in made.db.execute(
-                "SELECT turn, embedding FROM vectors WHERE embedding IS NOT NULL"
+            event: from_blob(blob)
+            for event, blob in index.db.execute(
+                "SELECT owner, embedding FROM vectors WHERE embedding IS NOT NULL"
             )
         }
         seen: list[int] = []
-        for scanned in vectors.scan(made.db, embedder.model, query):
-            for turn, cosine in zip(scanned.turns, scanned.cosines, strict=True):
-                seen.append(turn)
-                assert abs(cosine - vectors.dot(query, exact[turn])) <= scanned.error
+        for scanned in vectors.scan(index.db, embedder.model, query):
+            for event, cosine in zip(scanned.events, scanned.cosines, strict=True):
+                seen.append(event)
+                assert abs(cosine - dot(query, exact[event])) <= scanned.error
         assert sorted(seen) == sorted(exact)
-        assert (made.db.execute("SELECT count(*) FROM vector_blocks").fetchone()[0] > 0) == (
+        assert (index.db.execute("SELECT count(*) FROM vector_blocks").fetchone()[0] > 0) == (
             blocks != "none"
         )
-        assert list(vectors.scan(made.db, "fake:another", query)) == []
+        assert list(vectors.scan(index.db, "fake:another", query)) == []

@@ -1,6 +1,6 @@
 """Vectors in the index: packing them into blocks, and the cosine of a query with all of them.
 
-Owns the packed form and its error bound. A scan gives every turn's cosine within a known error;
+Owns the packed form and its error bound. A scan gives every event's cosine within a known error;
 `exact` gives the cosine itself. Vectors have length 1, so a cosine is a dot product.
 
 The scan needs no numpy, whose import alone takes longer: a block keeps one byte string a dimension. Spread
@@ -15,100 +15,87 @@ from collections.abc import Iterator, Sequence
 from operator import mul, sub
 from typing import NamedTuple
 
+from ...formats.evidence import dot
+from ..cache import from_blob
+
 BLOCK = 2048  # vectors a block
 NUMPY_FROM = 100_000  # vectors in blocks; measured by bench/vectors.py
 
+#: vectors of a model's events that are in no block yet
+_LOOSE = "model = ? AND kind = 'event' AND block = 0 AND status = 'ok' AND embedding IS NOT NULL"
+
 
 class Scanned(NamedTuple):
-    """Cosines of some turns; each is at most `error` from the true one."""
+    """Cosines of some events; each is at most `error` from the true one."""
 
-    turns: Sequence[int]
+    events: Sequence[int]
     cosines: list[float]
     error: float
 
 
-def to_blob(vector: "array[float]") -> bytes:
-    """Little-endian float32."""
-    if sys.byteorder == "big":
-        vector = array("f", vector)
-        vector.byteswap()
-    return vector.tobytes()
-
-
-def from_blob(blob: bytes) -> "array[float]":
-    vector = array("f")
-    vector.frombytes(blob)
-    if sys.byteorder == "big":
-        vector.byteswap()
-    return vector
-
-
-def cosine(one: Sequence[float], other: Sequence[float]) -> float:
-    """Dot product of two vectors of length 1, in double precision; within [0, 1]."""
-    return min(1.0, max(0.0, dot(one, other)))
-
-
-def dot(one: Sequence[float], other: Sequence[float]) -> float:
-    """The same without the limits, as a scan has it: a mean of several must not take the negative ones for 0."""
-    return sum(map(mul, one, other))
-
-
-def exact(db: sqlite3.Connection, model: str, turns: Sequence[int]) -> dict[int, "array[float]"]:
-    """The vectors of these turns, as far as there are any."""
+def exact(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int, "array[float]"]:
+    """The vectors of these events, as far as there are any."""
     found = {}
-    for start in range(0, len(turns), 500):
-        some = turns[start : start + 500]
+    for start in range(0, len(events), 500):
+        some = events[start : start + 500]
         marks = ",".join("?" * len(some))
         rows = db.execute(
-            f"SELECT turn, embedding FROM vectors WHERE model = ? AND embedding IS NOT NULL AND turn IN ({marks})",
-            (model, *some),
+            f"SELECT owner, embedding FROM vectors WHERE kind = 'event' AND owner IN ({marks}) "
+            "AND model = ? AND embedding IS NOT NULL",
+            (*some, model),
         )
-        for turn, blob in rows:
-            found[turn] = from_blob(blob)
+        for event, blob in rows:
+            found[event] = from_blob(blob)
     return found
 
 
 def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator[Scanned]:
-    """The cosine of the query with the vector of every turn, block by block, then the loose ones."""
+    """The cosine of the query with the vector of every event, block by block, then the loose ones."""
     total = db.execute(
         "SELECT coalesce(sum(count), 0) FROM vector_blocks WHERE model = ?", (model,)
     ).fetchone()[0]
     packed_dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
-    for count, turns, low, step, error, codes in db.execute(
-        "SELECT count, turns, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER BY id",
+    for count, events, low, step, error, codes in db.execute(
+        "SELECT count, events, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER BY id",
         (model,),
     ):
         ids = array("q")
-        ids.frombytes(turns)
+        ids.frombytes(events)
         cosines, rounding = packed_dot(query, count, from_blob(low), from_blob(step), codes)
         yield Scanned(ids, cosines, error + rounding)
     loose_ids, loose = array("q"), []
-    for turn, blob in db.execute(
-        "SELECT turn, embedding FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL AND turn >= 0",
-        (model,),
-    ):
-        loose_ids.append(turn)
+    for event, blob in db.execute(f"SELECT owner, embedding FROM vectors WHERE {_LOOSE}", (model,)):
+        loose_ids.append(event)
         loose.append(dot(query, from_blob(blob)))
     if loose:
         yield Scanned(loose_ids, loose, 0.0)
 
 
-def passages(db: sqlite3.Connection, model: str, query: Sequence[float]) -> dict[int, float]:
-    """Id of a passage -> its cosine with the query, in [0, 1]. They are few, and compared exactly."""
-    rows = db.execute(
-        "SELECT turn, embedding FROM vectors WHERE model = ? AND embedding IS NOT NULL AND turn < 0",
+def passages(
+    db: sqlite3.Connection, model: str, query: Sequence[float]
+) -> dict[int, dict[int, float]]:
+    """Page -> passage -> its cosine with the query, in [0, 1]. They are few, and compared exactly."""
+    found: dict[int, dict[int, float]] = {}
+    for page, passage, blob in db.execute(
+        "SELECT page, passages.id, embedding FROM vectors JOIN passages ON passages.id = owner "
+        "WHERE model = ? AND kind = 'passage' AND status = 'ok' AND embedding IS NOT NULL",
         (model,),
-    )
-    return {-turn: cosine(query, from_blob(blob)) for turn, blob in rows}
+    ):
+        cosine = min(1.0, max(0.0, dot(query, from_blob(blob))))
+        found.setdefault(page, {})[passage] = cosine
+    return found
 
 
-def drop(db: sqlite3.Connection, first: int, last: int) -> None:
-    """Remove the vectors of these turns (or, below 0, passages). The others of a block that loses one become loose,
-    and are packed again by the next mem-embed. The caller holds a transaction."""
-    blocks = "SELECT block FROM vectors WHERE turn BETWEEN ?1 AND ?2 AND block > 0"
-    db.execute(f"DELETE FROM vector_blocks WHERE id IN ({blocks})", (first, last))
-    db.execute(f"UPDATE vectors SET block = 0 WHERE block IN ({blocks})", (first, last))
-    db.execute("DELETE FROM vectors WHERE turn BETWEEN ? AND ?", (first, last))
+def drop(db: sqlite3.Connection, kind: str, first: int, last: int) -> None:
+    """Remove the vectors of these events, or passages. The others of a block that loses one become
+    loose, and are packed again by the next mem-embed. The caller holds a transaction."""
+    span = (kind, first, last)
+    mine = "kind = ? AND owner BETWEEN ? AND ?"
+    blocks = db.execute(f"SELECT DISTINCT block FROM vectors WHERE {mine} AND block > 0", span)
+    for block in blocks.fetchall():
+        db.execute("DELETE FROM vector_blocks WHERE id = ?", block)
+        db.execute("UPDATE vectors SET block = 0 WHERE block = ?", block)
+    db.execute(f"DELETE FROM vectors WHERE {mine}", span)
 
 
 def _dot_integers(query, count: int, low, step, codes: bytes) -> tuple[list[float], float]:
@@ -158,38 +145,34 @@ def _dot_numpy(query, count: int, low, step, codes: bytes) -> tuple[list[float],
     return (weights @ grid.astype(numpy.float32) + base).tolist(), 1e-4
 
 
-def pack_loose(db: sqlite3.Connection, model: str) -> int:
-    """Pack loose vectors into full blocks; what is left over stays loose. Returns how many were packed.
+def is_block_loose(db: sqlite3.Connection, model: str) -> bool:
+    """Whether there are enough loose vectors of events for a block."""
+    sql = f"SELECT count(*) FROM vectors WHERE {_LOOSE}"
+    return db.execute(sql, (model,)).fetchone()[0] >= BLOCK
+
+
+def pack_loose(db: sqlite3.Connection, model: str) -> None:
+    """Pack loose vectors of events into full blocks; what is left over stays loose.
 
     The caller holds a transaction.
     """
+    if not is_block_loose(db, model):
+        return
     rows = db.execute(
-        "SELECT id, turn, embedding FROM vectors WHERE model = ? AND status = 'ok' AND block = 0 AND embedding IS NOT NULL "
-        "AND turn >= 0 ORDER BY turn",
-        (model,),
+        f"SELECT id, owner, embedding FROM vectors WHERE {_LOOSE} ORDER BY owner", (model,)
     ).fetchall()
-    packed = 0
     for start in range(0, len(rows) - BLOCK + 1, BLOCK):
         some = rows[start : start + BLOCK]
-        low, step, error, codes = pack([blob for _, _, blob in some])
+        packed = pack([blob for _, _, blob in some])
         cursor = db.execute(
-            "INSERT INTO vector_blocks (model, count, turns, low, step, error, codes) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                model,
-                len(some),
-                array("q", [turn for _, turn, _ in some]).tobytes(),
-                low,
-                step,
-                error,
-                codes,
-            ),
+            "INSERT INTO vector_blocks (model, count, events, low, step, error, codes) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (model, len(some), array("q", [event for _, event, _ in some]).tobytes(), *packed),
         )
         db.executemany(
             "UPDATE vectors SET block = ? WHERE id = ?",
             ((cursor.lastrowid, id) for id, _, _ in some),
         )
-        packed += len(some)
-    return packed
 
 
 def pack(blobs: list[bytes]) -> tuple[bytes, bytes, float, bytes]:

@@ -1,0 +1,164 @@
+"""What an index tells a recall of events and pages, and what it is asked: values, whatever keeps them. Pure.
+
+An event is a number, and the events of an episode have consecutive ones: its first has the number of the episode.
+"""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from operator import mul
+from typing import NamedTuple
+
+from .log.event import ROLES
+from .words import Words
+
+QUESTION = 8  # added to the kind of an event that ends with a question mark
+
+
+class Scope(NamedTuple):
+    """Which events may be recalled. Times in ms; `shown` is (window path, line): what stands there
+    or later is shown already."""
+
+    context: str | None = None
+    not_window: str | None = None
+    since: int | None = None
+    until: int | None = None
+    roles: tuple[str, ...] = ()
+    shown: tuple[str, int] | None = None
+
+
+class Question(NamedTuple):
+    """What an index is asked: the terms of a text and, if there is one, its vector of a model."""
+
+    terms: Sequence[str]
+    vector: Sequence[float] | None = None
+    model: str = ""
+
+
+def dot(one: Sequence[float], other: Sequence[float]) -> float:
+    """The cosine of two vectors of length 1, in double precision; not cut off at 0."""
+    return sum(map(mul, one, other))
+
+
+# --- events
+
+
+class Totals(NamedTuple):
+    """Of all events in the index; `words` are index terms, `openings` those in openings."""
+
+    events: int
+    words: int
+    openings: int
+
+
+class Episode(NamedTuple):
+    """A stretch of one window. Entry i of each column is the event with number id + i."""
+
+    id: int
+    lengths: "array[int]"  # index terms of the event
+    openings: "array[int]"  # those in its opening
+    times: "array[int]"  # ms since the epoch
+    kinds: "array[int]"  # number of the role, + QUESTION
+    authors: "array[int]"
+
+    @classmethod
+    def starting(cls, id: int) -> "Episode":
+        return cls(id, *(array(code) for code in COLUMNS))
+
+    def goes_on(self, instant: int, gap: int, most: int) -> bool:
+        return len(self.times) < most and abs(instant - self.times[-1]) <= gap
+
+    def add(self, instant: int, role: str, author: int, content: str, words: Words) -> None:
+        self.lengths.append(min(len(words.opening) + len(words.rest), 0xFFFF))
+        self.openings.append(min(len(words.opening), 0xFF))
+        self.times.append(instant)
+        self.kinds.append(
+            ROLES.index(role) + QUESTION * content.rstrip().endswith(("?", "？", "؟"))
+        )
+        self.authors.append(author)
+
+
+#: type codes of an episode's columns
+COLUMNS = "HBqBI"
+
+
+class Posting(NamedTuple):
+    """A term in an event or a page: how often in its opening, and in the rest."""
+
+    id: int
+    opening: int
+    rest: int
+
+
+class Term(NamedTuple):
+    """A term of the question: where it is, by ascending id, or, when it is in too many events to
+    look, only in how many."""
+
+    events: int
+    places: Sequence[Posting]
+
+
+class Evidence(NamedTuple):
+    """What is known of every event for one question. No cosine is further than `error` off."""
+
+    totals: Totals
+    episodes: Sequence[Episode]  # all of them, by id
+    terms: Sequence[Term]
+    postings: int  # looked at
+    authors: Sequence[tuple[int, str]]  # those that have a name
+    cosines: Mapping[int, float]
+    error: float
+    pinned: Sequence[int]
+    #: for each episode, how many of its events, from its first on, the scope's context and windows
+    #: allow; None is all of all
+    within: Sequence[int] | None
+
+
+class IndexedEvent(NamedTuple):
+    path: str
+    line: int
+    timestamp: str
+    role: str
+    author: str
+    context: str
+    content: str  # less what a recall had injected into it
+
+
+# --- pages
+
+
+class IndexedPage(NamedTuple):
+    """A page, as ranking sees it. Days are 2026-05-08, or ''."""
+
+    id: int
+    path: str
+    name: str
+    link: str  # what links and names are compared by
+    date: str
+    type: str
+    tier: str
+    valid_from: str
+    valid_to: str
+    title: str
+    line: int  # where the body starts
+    words: int
+
+    def holds(self, day: str) -> bool:
+        return (not self.valid_from or self.valid_from <= day) and (
+            not self.valid_to or day <= self.valid_to
+        )
+
+
+class PageEvidence(NamedTuple):
+    """What is known of every page for one question."""
+
+    pages: Mapping[int, IndexedPage]  # by path
+    places: Sequence[Sequence[Posting]]  # of each term
+    cosines: Mapping[int, Mapping[int, float]]  # page -> passage -> cosine, in [0, 1]
+    replacing: Sequence[tuple[int, str]]  # page -> the link of a page that it supersedes
+    linked: Mapping[str, int]  # link of a page of tier L1 -> how many pages link to it
+
+
+class PageText(NamedTuple):
+    body: str
+    passages: Sequence[tuple[int, int, str]]  # id, line in the file, text; as they stand
+    links: Sequence[str]  # the first links to other pages, in order

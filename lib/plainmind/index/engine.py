@@ -1,0 +1,195 @@
+"""What an index answers, whatever keeps it: the one Protocol, and which engine there is.
+
+An index is made from the files of a home, and is never the only place of anything. Freshness is its own affair: an
+answer has all that was acknowledged before the index was opened, and what is not asked for is not looked at.
+An engine is a module like `index.sqlite.opening`; files become records in `index.reading` and `index.page_reading`.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+
+from ..formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
+from ..ground import tokens
+from ..ground.paths import Home
+
+if TYPE_CHECKING:
+    from .graph import Graph
+
+EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
+
+
+class Pending(NamedTuple):
+    """A text without a vector: of an event, or of a passage of a page."""
+
+    kind: str
+    id: int
+    text: str  # what is embedded; '' needs no vector
+    attempts: int
+
+    @property
+    def tokens(self) -> int:
+        return tokens.estimate(self.text)
+
+
+class Outcome(NamedTuple):
+    """What became of a text that was to be embedded. `vector` is little-endian float32 of length 1."""
+
+    of: Pending
+    vector: bytes | None
+    attempts: int
+    status: str = "ok"  # or pending, failed
+    error: str = ""
+    next_try: str = ""  # not before this time
+
+
+class EmbeddingStatus(NamedTuple):
+    model: str
+    ok: int
+    pending: int
+    failed: int
+    text_only: int  # events that get no vector
+    last_error: str
+    next_try: str
+
+
+class Index(Protocol):
+    """An open index of a home. It is used in a `with`, which closes it (see Engine.opened)."""
+
+    home: Home
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool: ...
+
+    # --- recall
+
+    def model(self) -> str:
+        """The model whose vectors answer; '' when there is none."""
+        ...
+
+    def evidence(self, question: Question, scope: Scope) -> Evidence:
+        """What is known of every event for a question."""
+        ...
+
+    def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]: ...
+
+    def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
+        """The vectors of these events, as far as there are any."""
+        ...
+
+    def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
+        """What is known of every page for a question; `page_texts` inside answers as of the same moment."""
+        ...
+
+    def page_texts(self, ids: Iterable[int]) -> dict[int, PageText]: ...
+
+    # --- the graph, near-duplicates
+
+    def graph(self) -> "Graph":
+        """All that the pages' heads state."""
+        ...
+
+    def remake_graph(self) -> None:
+        """Make the graph again from the pages' files."""
+        ...
+
+    def sketches(self) -> "list[tuple[str, array[int]]]":
+        """(path, likeness.sketch) of every page."""
+        ...
+
+    # --- embedding
+
+    def pending(
+        self,
+        model: str,
+        now: int,
+        *,
+        retry_failed: bool = False,
+        limit: int = -1,
+        at: Sequence[tuple[str, int]] | None = None,
+    ) -> list[Pending]:
+        """Passages, then events, without a vector, whose time has come, newest first; with `at`, those at (path, line)."""
+        ...
+
+    def keep(self, model: str, outcomes: Iterable[Outcome]) -> None:
+        """Durably; of texts that are gone meanwhile, nothing."""
+        ...
+
+    def serve(self, model: str) -> None:
+        """This model answers from now on; vectors of the one that did are dropped."""
+        ...
+
+    def status(self, model: str) -> EmbeddingStatus: ...
+
+    def state_at(self, model: str, path: str, line: int) -> str:
+        """pending, ok or failed: of the event at a line, or the worst of a page's passages; '' when nothing is there."""
+        ...
+
+    # --- care
+
+    def counts(self) -> dict[str, Any]:
+        """Sizes and numbers, as `mem-index --status` prints them."""
+        ...
+
+    def rows(self) -> Mapping[str, Iterable[tuple]]:
+        """Table -> what must be the same however an index came about, each row (path, line, …) or so."""
+        ...
+
+    def says(self, text: str) -> bool:
+        """Whether an event or a page that stands still says this."""
+        ...
+
+    def purge(self) -> None:
+        """Take the bytes of pages that are gone out of every file of the index."""
+        ...
+
+
+class Engine(Protocol):
+    """A way to keep an index."""
+
+    def opened(
+        self, home: Home, say: Callable[[str], None], *, thorough: bool = False
+    ) -> Iterator[Index]:
+        """The index of a home, made first when there is none, as often as it has to be tried:
+
+            for index in engine.opened(home, say):
+                with index:
+                    return index.counts()
+
+        What is damaged, foreign or of another version is set aside with one warning, and the body of the
+        loop is run again on a new one; so it is on one that was deleted meanwhile. `thorough` looks at every file.
+        """
+        ...
+
+    def copied(self, home: Home) -> Iterator[Index]:
+        """The same on a copy that is thrown away: nothing in the home is written."""
+        ...
+
+    def made_in(self, home: Home, folder: str) -> Index:
+        """An index of the home that lives in another folder, made when it is not there."""
+        ...
+
+    def rebuild(self, home: Home) -> None:
+        """Throw the index away; the next opening makes it again."""
+        ...
+
+    def exists(self, home: Home) -> bool: ...
+
+    def discard_set_aside(self, home: Home) -> None:
+        """Delete damaged indexes that were set aside."""
+        ...
+
+
+def chosen() -> Engine:
+    """The engine in use."""
+    from .sqlite import opening
+
+    return opening

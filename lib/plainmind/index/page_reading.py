@@ -1,0 +1,231 @@
+"""Pages to records: which changed, and what an index keeps of one.
+
+Owns how a page is cut into passages, and what is embedded of one. Refuses to know how pages are ranked. Knows no engine.
+"""
+
+import hashlib
+import os
+import re
+from array import array
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ..formats import words
+from ..formats.log import injected_blocks
+from ..formats.page import likeness, page, page_links, triple
+from ..formats.page.page import Page
+from ..formats.words import Words
+from ..ground import clock
+from ..ground.errors import Failure
+from ..ground.paths import Home
+from ..truth.pages import page_files
+from .reading import utf8
+
+PASSAGE_WORDS = 120
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+#: a file changed within this time of being read may change again without its time showing it
+UNSETTLED = 2_000_000_000  # ns
+
+
+class FileState(NamedTuple):
+    """What tells that a page's file changed."""
+
+    inode: int
+    modified: int  # ns; 0 when that was too lately to be trusted
+    size: int
+
+
+class PageFile(NamedTuple):
+    """A page whose file looks new or changed. `data` is None when it cannot be read."""
+
+    path: str
+    state: FileState
+    data: bytes | None
+    digest: str
+
+
+class PageRecord(NamedTuple):
+    """What an index keeps of a page."""
+
+    name: str
+    link: str
+    date: str
+    type: str
+    tier: str
+    source: str
+    image: str
+    valid_from: str
+    valid_to: str
+    title: str
+    body: str
+    line: int
+    sketch: "array[int]"
+    tags: list[str]
+    links: list[
+        tuple[str, bool]
+    ]  # the link of the page that is meant, and whether it is superseded
+    triples: list[tuple[int, str, str, str, str]]  # line, subject, predicate, object, as written
+    words: Words
+    passages: list[tuple[int, str]]
+
+
+def changed(home: Home, known: Mapping[str, FileState]) -> tuple[list[PageFile], list[str]]:
+    """(pages whose files look new or changed, pages that are gone)."""
+    before = dict(known)
+    found: list[tuple[str, os.stat_result]] = []
+    for place in page_files.RECALLED:
+        for entry in page_files.list_entries(home, place):
+            path = f"{place}/{entry.name}"
+            if not page_files.is_printable(path):
+                continue
+            state = before.pop(path, None)
+            try:
+                stat = entry.stat()
+            except FileNotFoundError:  # gone meanwhile
+                continue
+            if state != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
+                found.append((path, stat))
+    return list(_files(home, found)), sorted(before)
+
+
+def _files(home: Home, found: list[tuple[str, os.stat_result]]) -> Iterator[PageFile]:
+    contents = [content(home, path) for path, _ in found]
+    now = clock.system_now() * 1_000_000
+    for (path, stat), data in zip(found, contents, strict=True):
+        modified = stat.st_mtime_ns if now - stat.st_mtime_ns > UNSETTLED else 0
+        digest = hashlib.sha256(data).hexdigest() if data is not None else ""
+        yield PageFile(path, FileState(stat.st_ino, modified, stat.st_size), data, digest)
+
+
+def content(home: Home, path: str) -> bytes | None:
+    """A page's bytes; None when it is gone, or cannot be read: then it is not recalled."""
+    try:
+        return page_files.read_content(home, path)
+    except (OSError, Failure):
+        return None
+
+
+def record(data: bytes, path: str) -> PageRecord:
+    read = _recallable(page.parse(data, path))
+    targets = [(name, True) for name in read.supersedes]
+    targets += [(page.name_of(link.name), False) for link in page_links.find_links(read)]
+    title = _one_line(read.title)
+    return PageRecord(
+        read.name,
+        page.link_key(read.name),
+        read.day.isoformat() if read.day else "",
+        read.type,
+        read.tier,
+        utf8(read.source),
+        utf8(read.image),
+        read.valid_from.isoformat() if read.valid_from else "",
+        read.valid_to.isoformat() if read.valid_to else "",
+        title,
+        read.body,
+        read.body_line,
+        likeness.sketch(likeness.extract_features(read.body)),
+        [utf8(tag) for tag in read.tags],
+        [(utf8(page.link_key(name)), supersedes) for name, supersedes in targets],
+        triples(read),
+        words.of_page(read.title, read.name, read.tags, read.body),
+        passages(read.body, read.body_line),
+    )
+
+
+def triples_of(data: bytes, path: str) -> list[tuple[int, str, str, str, str]]:
+    """What a page's head states: (line, subject, predicate, object, predicate as written)."""
+    return triples(_recallable(page.parse(data, path)))
+
+
+def triples(read: Page) -> list[tuple[int, str, str, str, str]]:
+    rows = []
+    for stated in read.triples:
+        subject, predicate, object_ = map(_one_field, triple.normalize(stated.triple))
+        rows.append((stated.line, subject, predicate, object_, _one_field(stated.triple.predicate)))
+    return rows
+
+
+def passages(body: str, first_line: int) -> list[tuple[int, str]]:
+    """(line, text) of a body's passages: whole paragraphs, as many as have some 120 words together.
+
+    A paragraph that is longer is cut between its lines, a line that is longer between its words, or where there is no space.
+    """
+    cutter = _Cutter()
+    for number, row in enumerate(body.split("\n"), first_line):
+        cutter.take(number, row)
+    cutter.close()
+    return cutter.passages
+
+
+class _Cutter:
+    """Lines of a body, in order, into passages."""
+
+    def __init__(self) -> None:
+        self.passages: list[tuple[int, str]] = []
+        self._kept: list[str] = []
+        self._start = self._count = 0
+
+    def take(self, number: int, row: str) -> None:
+        words_at = words.pieces(row)
+        if not words_at:
+            if self._count >= PASSAGE_WORDS // 2:
+                self.close()
+            elif self._kept:
+                self._kept.append("")
+            return
+        begins = row.startswith("#") and self._count >= PASSAGE_WORDS // 4
+        if self._count and (self._count + len(words_at) > PASSAGE_WORDS or begins):
+            self.close()
+        for at in range(0, len(words_at), PASSAGE_WORDS):
+            if not self._kept:
+                self._start = number
+            some = words_at[at : at + PASSAGE_WORDS]
+            whole = len(words_at) <= PASSAGE_WORDS
+            self._kept.append(row.rstrip() if whole else row[some[0][0] : some[-1][1]])
+            self._count += len(some)
+            if not whole:
+                self.close()
+
+    def close(self) -> None:
+        """What is kept is a passage."""
+        if self._kept:
+            self.passages.append((self._start, "\n".join(self._kept).strip("\n")))
+            self._kept.clear()
+        self._count = 0
+
+
+def embedded_text(title: str, passage: str) -> str:
+    """What is embedded of a passage: the page's title, and what it says."""
+    passage = passage.strip()
+    return f"{title}\n{passage}" if passage and not passage.startswith("#") else passage
+
+
+def embedded(read: Page) -> list[str]:
+    """What is embedded of a page, passage by passage."""
+    read = _recallable(read)
+    title = _one_line(read.title)
+    return [embedded_text(title, text) for _, text in passages(read.body, read.body_line)]
+
+
+def _recallable(read: Page) -> Page:
+    """What of a page may be recalled: all but what a recall had put there, every line where it was.
+
+    A summary of a conversation is one whatever its head says, states nothing, and takes no page's place.
+    """
+    body = utf8(
+        injected_blocks.strip_recalled_lines(
+            injected_blocks.strip(read.body, keep_lines=True), keep_lines=True
+        )
+    )
+    if read.path.startswith(f"{page_files.COMPACTION}/"):
+        read = read._replace(type="compaction", tier="L2", triples=(), supersedes=())
+    return read._replace(body=body)
+
+
+def _one_line(text: str) -> str:
+    return utf8(" ".join("".join(c if c.isprintable() else " " for c in text).split()))[:200]
+
+
+def _one_field(name: str) -> str:
+    """A name that a terminal is shown, one to a field."""
+    return _CONTROL.sub("\ufffd", utf8(name))

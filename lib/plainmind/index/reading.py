@@ -1,0 +1,205 @@
+"""Files to records: what was appended to windows and pins, and how an index sees that something was.
+
+Owns what 'up to date' means for the logs. Two ways: `grown` reads the journal of window heads, which every
+append writes, and names only windows that grew; `changed` looks at every window. Knows no engine.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..formats.log import event as log_event
+from ..formats.log import injected_blocks
+from ..ground import clock, files
+from ..ground.paths import Home
+
+EMBEDDED = ("user", "agent")  # roles whose events get vectors
+EPISODE_GAP = 3600 * 1000  # ms without a word that end a stretch of conversation
+EPISODE_EVENTS = 30  # and its greatest length
+
+#: what a terminal takes for a command, and would stick to the next word
+_COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")
+
+
+class WindowState(NamedTuple):
+    """How far a window has been read. The last event's offset and digest show that what was read still stands."""
+
+    path: str
+    context: str
+    inode: int = 0
+    modified: int = 0  # ns
+    size: int = 0
+    read_to: int = 0  # the end of the last whole event
+    last_offset: int = 0
+    last_line: int = 1
+    digest: str = ""
+    events: int = 0
+
+
+class NewEvent(NamedTuple):
+    line: int
+    end_line: int
+    timestamp: str
+    instant: int  # the same, ms since the epoch
+    role: str
+    author: str
+    content: str  # less what a recall had injected into it
+
+
+class WindowReading(NamedTuple):
+    """What reading a window gave. `again`: it was read from its start, and what was known of it is void."""
+
+    state: WindowState
+    events: list[NewEvent]
+    again: bool
+
+
+def window(home: Home, path: str, known: WindowState | None) -> WindowReading | None:
+    """The events of a window that are not known yet; None when the window is gone."""
+    full = home.path(path)
+    try:
+        stat = os.stat(full)
+    except FileNotFoundError:
+        return None
+    blocks: list[log_event.RawEvent] = []
+    again = False
+    # an append makes a window longer; another file in its place, or another content of that length, is an edit
+    if known and (
+        stat.st_ino != known.inode
+        or (stat.st_mtime_ns != known.modified and stat.st_size <= known.size)
+    ):
+        known, again = None, True
+    if known:
+        blocks = _blocks(files.read(full, known.last_offset), known.last_line, known.last_offset)
+        if known.events:
+            # the event read last must still be where it was; then all before it is as it was read
+            last = blocks[0] if blocks else None
+            if last and last.digest == known.digest and last.offset == known.last_offset:
+                del blocks[0]
+            else:
+                known, again = None, True
+    if not known:
+        blocks = _blocks(files.read(full), 1, 0)
+        surface, context_id = path.split("/")[1:3]
+        known = WindowState(path, f"{surface}/{context_id}")
+    known = known._replace(inode=stat.st_ino, modified=stat.st_mtime_ns, size=stat.st_size)
+    if blocks:
+        last = blocks[-1]
+        known = known._replace(
+            read_to=last.end,
+            last_offset=last.offset,
+            last_line=last.line,
+            digest=last.digest,
+            events=known.events + len(blocks),
+        )
+    return WindowReading(known, [_event(block) for block in blocks], again)
+
+
+def _blocks(data: bytes, line: int, offset: int) -> list[log_event.RawEvent]:
+    found = [entry for entry in log_event.scan(data, line) if isinstance(entry, log_event.RawEvent)]
+    if not offset:
+        return found
+    return [b._replace(offset=b.offset + offset, end=b.end + offset) for b in found]
+
+
+def _event(block: log_event.RawEvent) -> NewEvent:
+    author = utf8(str(log_event.parse_meta(block).get("author", ""))) if block.meta else ""
+    content = _COLOUR.sub("", injected_blocks.strip(log_event.decode_content(block)))
+    if block.role == "tool":
+        content = injected_blocks.strip_recalled_lines(content)
+    instant = clock.parse(block.timestamp)
+    return NewEvent(
+        block.line, block.end_line, block.timestamp, instant, block.role, author, utf8(content)
+    )
+
+
+def utf8(text: str) -> str:
+    """Text as a database takes it: what came in as bytes that are not UTF-8 becomes '?'."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+# --- what changed
+
+
+def grown(home: Home, seen: Mapping[str, Any] | None) -> tuple[list[str], dict[str, Any]] | None:
+    """(windows that the journal names after the position `seen`, the position now).
+
+    None when the journal cannot tell, and all windows are to be looked at: it is new or was replaced, or the
+    machine was started since (its last lines need not have reached the disk).
+    """
+    now = journal_position(home)
+    if (
+        not seen
+        or not now["boot"]
+        or seen["boot"] != now["boot"]
+        or seen["inode"] != now["inode"]
+        or seen["size"] > now["size"]
+    ):
+        return None
+    # one that was emptied, or removed and made again with the same inode, may have grown to any size since
+    if seen.get("tail") != _journal_tail(home, seen["size"]):
+        return None
+    if seen["size"] == now["size"]:
+        return [], now
+    from ..formats.log import window_heads
+
+    data = files.read(home.window_heads, seen["size"])
+    whole = data[: data.rfind(b"\n") + 1]
+    size = seen["size"] + len(whole)
+    position = {**now, "size": size, "tail": _journal_tail(home, size)}
+    return sorted(window_heads.latest_by_window(window_heads.parse(whole))), position
+
+
+def changed(home: Home, known: Iterable[tuple[str, int, int, int]]) -> tuple[list[str], list[str]]:
+    """(windows that are new or changed, windows that are gone), compared with what is known of each:
+    (path, inode, modified, size)."""
+    from ..truth.log import reader
+
+    before = {path: state for path, *state in known}
+    paths = []
+    for path in reader.list_windows(home):
+        stat = os.stat(home.path(path))
+        if before.pop(path, None) != [stat.st_ino, stat.st_mtime_ns, stat.st_size]:
+            paths.append(path)
+    return paths, sorted(before)
+
+
+def journal_position(home: Home) -> dict[str, Any]:
+    """How far the journal of window heads goes; JSON."""
+    try:
+        stat = os.stat(home.window_heads)
+    except FileNotFoundError:
+        return {"inode": 0, "size": 0, "boot": clock.boot_id(), "tail": ""}
+    tail = _journal_tail(home, stat.st_size)
+    return {"inode": stat.st_ino, "size": stat.st_size, "boot": clock.boot_id(), "tail": tail}
+
+
+def _journal_tail(home: Home, size: int) -> str:
+    """What stands in the journal before `size`: its last line has a digest that no other has."""
+    if not size:
+        return ""
+    start = max(0, size - 256)
+    try:
+        return files.read(home.window_heads, start, size - start).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def pins_state(home: Home) -> list[int]:
+    """What tells that the pins changed; JSON."""
+    try:
+        stat = os.stat(home.pins)
+    except FileNotFoundError:
+        return [0, 0, 0]
+    return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
+
+
+def pins(home: Home) -> list[tuple[str, int]]:
+    """(path, line) of every pinned event."""
+    from ..formats.log.pins import parse
+
+    try:
+        return [(pin.path, pin.line) for pin in parse(files.read(home.pins))]
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,88 @@
+"""The index as a whole: its size, its rows to compare with another's, and the bytes of what is forgotten."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..reading import utf8
+
+if TYPE_CHECKING:
+    from .store import Store
+
+_OF_EVENTS = "JOIN windows ON windows.id = events.id / 16777216"
+_SERVING = "JOIN settings ON settings.name = 'embed_model' AND value = model"
+
+#: what must be the same however an index came about; ids depend on the order in which windows were first seen
+_ROWS = {
+    "events": "SELECT path, line, end_line, timestamp, unix_ms, role, author, content "
+    f"FROM events {_OF_EVENTS}",
+    "windows": "SELECT path, context, size, read_to, last_offset, last_line, digest, events "
+    "FROM windows",
+    "episodes": "SELECT path, line, words, lengths, openings, times, kinds FROM episodes "
+    f"JOIN events ON events.id = episodes.id {_OF_EVENTS}",
+    "pins": "SELECT path, line FROM pins",
+    "pages": "SELECT path, line, name, link, digest, date, type, tier, source, image, "
+    "valid_from, valid_to, words, sketch, title, body FROM pages",
+    "page_words": "SELECT path, line, opening, rest "
+    "FROM page_words LEFT JOIN pages ON pages.id = page_words.rowid",
+    "passages": "SELECT path, passages.line, text FROM passages LEFT JOIN pages ON pages.id = page",
+    "page_tags": "SELECT path, tag FROM page_tags LEFT JOIN pages ON pages.id = page",
+    "page_links": "SELECT path, target, supersedes, place "
+    "FROM page_links LEFT JOIN pages ON pages.id = page",
+    "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written "
+    "FROM kg_triples LEFT JOIN pages ON pages.id = page",
+    "kg_entities": "SELECT name, triples, same FROM kg_entities",
+    "vectors of passages": "SELECT path, passages.line, model, embedding FROM vectors "
+    "JOIN passages ON kind = 'passage' AND passages.id = owner "
+    f"JOIN pages ON pages.id = page {_SERVING} WHERE embedding IS NOT NULL",
+    "vectors": "SELECT path, line, model, embedding FROM vectors "
+    f"JOIN events ON kind = 'event' AND events.id = owner {_OF_EVENTS} {_SERVING} "
+    "WHERE embedding IS NOT NULL",
+}
+
+
+def rows(db: sqlite3.Connection) -> dict[str, Iterable[tuple]]:
+    return {table: db.execute(sql) for table, sql in _ROWS.items()}
+
+
+def counts(store: "Store") -> dict[str, Any]:
+    from .opening import VERSION
+
+    count = lambda table: store.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    pragma = lambda name: store.db.execute(f"PRAGMA {name}").fetchone()[0]
+    return {
+        "version": VERSION,
+        "bytes": pragma("page_count") * pragma("page_size"),
+        "windows": count("windows"),
+        "turns": count("events"),
+        "episodes": count("episodes"),
+        "pins": count("pins"),
+        "knowledge pages": count("pages"),
+        "triples": count("kg_triples"),
+        "vectors": count("vectors WHERE status = 'ok'"),
+        "model": store.setting("embed_model") or "",
+        "words": "fts5" if store.fts5 else "fts4",
+        "journal": pragma("journal_mode"),
+    }
+
+
+def says(db: sqlite3.Connection, text: str) -> bool:
+    places = (
+        ("events", "content"),
+        ("pages", "body"),
+        ("passages", "text"),
+        ("page_words", "opening"),
+        ("page_words", "rest"),
+    )
+    sql = " OR ".join(
+        f"EXISTS (SELECT 1 FROM {table} WHERE instr({column}, ?1))" for table, column in places
+    )
+    return bool(db.execute(f"SELECT {sql}", (utf8(text),)).fetchone()[0])
+
+
+def purge(store: "Store") -> None:
+    """Words that are only marked as deleted go, and so does what a journal holds."""
+    with store.writing() as db:
+        db.execute("INSERT INTO page_words (page_words) VALUES ('optimize')")  # FTS4 knows it, too
+    if store.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,131 @@
+"""Which events and passages have a vector, and which are to get one: the table of vectors, but for comparing them."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ...ground import clock
+from .. import embedding
+from ..engine import EVENT, PASSAGE, EmbeddingStatus, Outcome, Pending
+from ..page_reading import embedded_text
+from ..reading import EMBEDDED
+from . import events, vectors
+
+if TYPE_CHECKING:
+    from .store import Store
+
+_ROLES = ", ".join(f"'{role}'" for role in EMBEDDED)
+
+#: the text may be gone by now: a window can be removed, and a page changed, while vectors are made
+_THERE = {EVENT: "events", PASSAGE: "passages"}
+
+
+def pending(
+    db: sqlite3.Connection,
+    model: str,
+    now: int,
+    retry_failed: bool,
+    limit: int,
+    at: Sequence[tuple[str, int]] | None,
+) -> list[Pending]:
+    only = None if at is None else {owner for place in at for owner in _owners(db, *place)}
+    late = (model, retry_failed, clock.to_text(now), limit)
+    rows = db.execute(
+        "SELECT passages.id, title, text, coalesce(attempts, 0) "
+        "FROM passages JOIN pages ON pages.id = passages.page "
+        "LEFT JOIN vectors ON kind = 'passage' AND owner = passages.id AND vectors.model = ? "
+        f"WHERE coalesce(status, 'pending') <> 'ok' AND (? OR coalesce(next_try, '') <= ?) "
+        f"{_among('passages.id', PASSAGE, only)} ORDER BY date DESC, passages.id LIMIT ?",
+        late,
+    )
+    found = [Pending(PASSAGE, id, embedded_text(title, text), n) for id, title, text, n in rows]
+    if limit >= 0:
+        late = (*late[:3], limit - len(found))
+    rows = db.execute(
+        "SELECT event.id, event.author, event.content, coalesce(attempts, 0), before.author, before.content "
+        "FROM events AS event "
+        "LEFT JOIN vectors ON kind = 'event' AND owner = event.id AND vectors.model = ? "
+        "LEFT JOIN events AS before ON before.id = (SELECT max(id) FROM events AS e "
+        f"WHERE e.id >= event.episode AND e.id < event.id AND e.role IN ({_ROLES})) "
+        f"WHERE event.role IN ({_ROLES}) AND coalesce(status, 'pending') <> 'ok' "
+        "AND (? OR coalesce(next_try, '') <= ?) "
+        f"{_among('event.id', EVENT, only)} ORDER BY event.unix_ms DESC, event.id DESC LIMIT ?",
+        late,
+    )
+    return found + [
+        Pending(EVENT, id, embedding.text_of(author, content, *before), attempts)
+        for id, author, content, attempts, *before in rows
+    ]
+
+
+def _among(column: str, kind: str, only: set[tuple[str, int]] | None) -> str:
+    if only is None:
+        return ""
+    return f"AND {column} IN ({','.join(str(id) for of, id in sorted(only) if of == kind)})"
+
+
+def _owners(db: sqlite3.Connection, path: str, line: int) -> list[tuple[str, int]]:
+    """What is embedded at a place: the event that has this line of a window, or the passages of a page."""
+    if (event := events.at(db, path, line)) is not None:
+        return [(EVENT, event)]
+    rows = db.execute(
+        "SELECT passages.id FROM passages JOIN pages ON pages.id = page WHERE path = ?", (path,)
+    )
+    return [(PASSAGE, id) for (id,) in rows]
+
+
+def keep(store: "Store", model: str, outcomes: Iterable[Outcome]) -> None:
+    by_kind: dict[str, list[tuple]] = {}
+    for outcome in outcomes:
+        row = (outcome.of.kind, outcome.of.id, model, *outcome[1:])
+        by_kind.setdefault(outcome.of.kind, []).append(row)
+    if not by_kind and not vectors.is_block_loose(store.db, model):
+        return
+    with store.writing() as db:
+        for kind, rows in by_kind.items():
+            db.executemany(
+                "INSERT OR REPLACE INTO vectors "
+                "(kind, owner, model, embedding, attempts, status, error, next_try, block) "
+                "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0 "
+                f"WHERE EXISTS (SELECT 1 FROM {_THERE[kind]} WHERE id = ?2)",
+                rows,
+            )
+        vectors.pack_loose(db, model)
+
+
+def serve(store: "Store", model: str) -> None:
+    with store.writing() as db:
+        old = store.setting("embed_model")
+        store.put_setting("embed_model", model)
+        for table in ("vectors", "vector_blocks") if old not in (None, model) else ():
+            db.execute(f"DELETE FROM {table} WHERE model = ?", (old,))
+
+
+def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:
+    count = lambda sql, *values: db.execute(f"SELECT count(*) FROM {sql}", values).fetchone()[0]
+    to_embed = count(f"events WHERE role IN ({_ROLES})")
+    ok = count("vectors WHERE model = ? AND status = 'ok'", model)
+    failed = count("vectors WHERE model = ? AND status = 'failed'", model)
+    last = db.execute(
+        "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' ORDER BY next_try LIMIT 1",
+        (model,),
+    ).fetchone() or ("", "")
+    waiting = to_embed + count("passages") - ok - failed
+    return EmbeddingStatus(model, ok, waiting, failed, count("events") - to_embed, *last)
+
+
+def state_at(db: sqlite3.Connection, model: str, path: str, line: int) -> str:
+    found = [_state(db, model, kind, id) for kind, id in _owners(db, path, line)]
+    return max(found, key=("ok", "pending", "failed").index, default="")
+
+
+def _state(db: sqlite3.Connection, model: str, kind: str, id: int) -> str:
+    """Of one text; what is searchable by its words alone is ok."""
+    if kind == EVENT:
+        (role,) = db.execute("SELECT role FROM events WHERE id = ?", (id,)).fetchone()
+        if role not in EMBEDDED:
+            return "ok"
+    row = db.execute(
+        "SELECT status FROM vectors WHERE kind = ? AND owner = ? AND model = ?", (kind, id, model)
+    ).fetchone()
+    return row[0] if row else "pending"

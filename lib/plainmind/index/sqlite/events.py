@@ -1,0 +1,340 @@
+"""Windows, events, episodes and pins as rows; what is known of every event for a question.
+
+The only place that knows what an event's id is made of: the number of its window, and its number there.
+"""
+
+import sqlite3
+import sys
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...formats import words as grammar
+from ...formats.evidence import (
+    COLUMNS,
+    Episode,
+    Evidence,
+    IndexedEvent,
+    Question,
+    Scope,
+    Term,
+    Totals,
+)
+from .. import reading
+from . import words
+
+if TYPE_CHECKING:
+    from .store import Store
+
+BITS = 24  # of an event's id, for its number: 16.7 million events a window
+
+_STATE = "path, context, inode, modified, size, read_to, last_offset, last_line, digest, events"
+
+
+class Changes(NamedTuple):
+    events: int  # taken in
+    windows: int  # read again from the start, or gone
+
+
+def event_id(window: int, number: int) -> int:
+    return (window << BITS) + number
+
+
+def bounds(window: int) -> tuple[int, int]:
+    """The least and the greatest id that an event of a window may have."""
+    return event_id(window, 0), event_id(window + 1, 0) - 1
+
+
+# --- taking in
+
+
+def catch_up(store: "Store") -> Changes:
+    """Take in every event acknowledged before this call. Looks at the windows the journal names."""
+    grown = reading.grown(store.home, seen := store.setting("journal"))
+    if grown is None:
+        return reconcile(store)
+    paths, position = grown
+    if not paths and position["size"] == seen["size"] and not _pins_changed(store):
+        return Changes(0, 0)
+    return _take_in(store, paths, [], position)
+
+
+def reconcile(store: "Store") -> Changes:
+    """Compare every window with the index: new, grown, changed and gone ones."""
+    position = reading.journal_position(store.home)
+    known = store.db.execute("SELECT path, inode, modified, size FROM windows")
+    paths, gone = reading.changed(store.home, known)
+    if not paths and not gone and store.setting("journal") == position and not _pins_changed(store):
+        return Changes(0, 0)
+    return _take_in(store, paths, gone, position)
+
+
+def _take_in(
+    store: "Store", paths: Sequence[str], gone: Sequence[str], position: Mapping[str, Any]
+) -> Changes:
+    if not store.writable:
+        return Changes(0, 0)
+    count = again = 0
+    with store.writing():
+        for path in gone:
+            again += _forget(store, path)
+        for path in paths:
+            new, anew = _take_in_window(store, path)
+            count, again = count + new, again + anew
+        if _pins_changed(store):
+            _take_in_pins(store)
+        store.put_setting("journal", position)
+    return Changes(count, again)
+
+
+def _take_in_window(store: "Store", path: str) -> tuple[int, bool]:
+    """Take in the new events of one window. Returns (how many, whether it was read from the start again)."""
+    row = store.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
+    known = reading.WindowState(*row[1:]) if row else None
+    read = reading.window(store.home, path, known)
+    if read is None:
+        return 0, _forget(store, path)
+    if read.again:
+        _forget(store, path)
+        known = None
+    if known:
+        window, before = row[0], known.events
+        store.db.execute(
+            "UPDATE windows SET inode = ?, modified = ?, size = ?, read_to = ?, last_offset = ?, "
+            "last_line = ?, digest = ?, events = ? WHERE id = ?",
+            (*read.state[2:], window),
+        )
+    else:
+        marks = ", ".join("?" * len(read.state))
+        cursor = store.db.execute(f"INSERT INTO windows ({_STATE}) VALUES ({marks})", read.state)
+        window, before = cursor.lastrowid or 0, 0
+    if read.events:
+        _add(store, window, before, read.events)
+    return len(read.events), read.again
+
+
+def _add(store: "Store", window: int, before: int, read: list[reading.NewEvent]) -> None:
+    """Rows of new events of a window, of which `before` are there."""
+    rows, terms = [], []
+    episode = _ending_with(store.db, event_id(window, before - 1)) if before else None
+    for id, event in enumerate(read, event_id(window, before)):
+        found = grammar.of_event(event.author, event.content)
+        if episode is None or not episode.goes_on(
+            event.instant, reading.EPISODE_GAP, reading.EPISODE_EVENTS
+        ):
+            if episode is not None:
+                _put_episode(store.db, episode)
+            episode = Episode.starting(id)
+        author = _author(store.db, event.author)
+        episode.add(event.instant, event.role, author, event.content, found)
+        rows.append((id, *event, episode.id))
+        terms.append((id, found))
+    if episode is not None:
+        _put_episode(store.db, episode)
+    store.db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    words.add(store.db, terms)
+    _count(store, [found for _, found in terms], 1)
+
+
+def _forget(store: "Store", path: str) -> bool:
+    """Remove a window and everything made from it; False when it was not there."""
+    from . import vectors
+
+    row = store.db.execute("SELECT id FROM windows WHERE path = ?", (path,)).fetchone()
+    if not row:
+        return False
+    span = bounds(row[0])
+    terms = [
+        (id, grammar.of_event(author, content))
+        for id, author, content in store.db.execute(
+            "SELECT id, author, content FROM events WHERE id BETWEEN ? AND ?", span
+        )
+    ]
+    words.remove(store.db, terms, store.fts5)
+    _count(store, [found for _, found in terms], -1)
+    vectors.drop(store.db, "event", *span)
+    for table in ("events", "episodes"):
+        store.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", span)
+    store.db.execute("DELETE FROM windows WHERE id = ?", (row[0],))
+    return True
+
+
+def _count(store: "Store", found: list[grammar.Words], sign: int) -> None:
+    """Add to the totals, or take from them."""
+    all_words, openings = 0, 0
+    for one in found:
+        openings += len(one.opening)
+        all_words += len(one.opening) + len(one.rest)
+    added = (sign * len(found), sign * all_words, sign * openings)
+    store.put_setting("totals", [a + b for a, b in zip(_totals(store), added, strict=True)])
+
+
+def _totals(store: "Store") -> Totals:
+    return Totals(*(store.setting("totals") or (0, 0, 0)))
+
+
+def _author(db: sqlite3.Connection, name: str) -> int:
+    row = db.execute("SELECT id FROM authors WHERE name = ?", (name,)).fetchone()
+    if row:
+        return row[0]
+    return db.execute("INSERT INTO authors (name) VALUES (?)", (name,)).lastrowid or 0
+
+
+def _pins_changed(store: "Store") -> bool:
+    return (store.setting("pins") or [0, 0, 0]) != reading.pins_state(store.home)
+
+
+def _take_in_pins(store: "Store") -> None:
+    state = reading.pins_state(store.home)
+    store.db.execute("DELETE FROM pins")
+    store.db.executemany("INSERT INTO pins VALUES (?, ?)", reading.pins(store.home))
+    store.put_setting("pins", state)
+
+
+# --- episodes
+
+
+def _put_episode(db: sqlite3.Connection, episode: Episode) -> None:
+    columns = [_bytes(column) for column in episode[1:]]
+    db.execute(
+        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (episode.id, sum(episode.lengths), *columns),
+    )
+
+
+def _ending_with(db: sqlite3.Connection, event: int) -> Episode | None:
+    """The episode an event belongs to."""
+    row = db.execute(
+        "SELECT id, lengths, openings, times, kinds, authors FROM episodes "
+        "WHERE id <= ? ORDER BY id DESC LIMIT 1",
+        (event,),
+    )
+    return next(map(_episode, row), None)
+
+
+def _episode(row: tuple) -> Episode:
+    columns = []
+    for code, blob in zip(COLUMNS, row[1:], strict=True):
+        column = array(code)
+        column.frombytes(blob)
+        if sys.byteorder == "big":
+            column.byteswap()
+        columns.append(column)
+    return Episode(row[0], *columns)
+
+
+def _bytes(column: "array[int]") -> bytes:
+    if sys.byteorder == "big":
+        column = array(column.typecode, column)
+        column.byteswap()
+    return column.tobytes()
+
+
+# --- answers
+
+
+def evidence(store: "Store", question: Question, scope: Scope) -> Evidence:
+    db = store.db
+    episodes = list(
+        map(
+            _episode,
+            db.execute(
+                "SELECT id, lengths, openings, times, kinds, authors FROM episodes ORDER BY id"
+            ),
+        )
+    )
+    terms: list[Term] = []
+    touched = 0
+    if question.terms:
+        terms, touched = words.places(db, question.terms, store.fts5)
+    cosines: dict[int, float] = {}
+    error = 0.0
+    if question.vector is not None:
+        from . import vectors
+
+        for scanned in vectors.scan(db, question.model, question.vector):
+            cosines.update(zip(scanned.events, scanned.cosines))
+            error = max(error, scanned.error)
+    authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
+    return Evidence(
+        _totals(store),
+        episodes,
+        terms,
+        touched,
+        authors,
+        cosines,
+        error,
+        _pinned(db),
+        _within(db, episodes, scope),
+    )
+
+
+def _within(db: sqlite3.Connection, episodes: Sequence[Episode], scope: Scope) -> list[int] | None:
+    """How many events of each episode context and windows allow."""
+    if not (scope.context or scope.not_window or scope.shown):
+        return None
+    windows: set[int] | None = None
+    if scope.context:
+        windows = set(
+            chain(*db.execute("SELECT id FROM windows WHERE context = ?", (scope.context,)))
+        )
+    banned = _window_id(db, scope.not_window) if scope.not_window else None
+    shown, end = None, 0
+    if scope.shown and (shown := _window_id(db, scope.shown[0])) is not None:
+        first, last = bounds(shown)
+        (end,) = db.execute(
+            "SELECT coalesce(min(id), ?) FROM events WHERE id BETWEEN ? AND ? AND line >= ?",
+            (last + 1, first, last, scope.shown[1]),
+        ).fetchone()
+    counts = []
+    for episode in episodes:
+        window, count = episode.id >> BITS, len(episode.times)
+        if windows is not None and window not in windows or window == banned:
+            count = 0
+        elif window == shown:
+            count = max(0, min(count, end - episode.id))
+        counts.append(count)
+    return counts
+
+
+def _window_id(db: sqlite3.Connection, path: str) -> int | None:
+    row = db.execute("SELECT id FROM windows WHERE path = ?", (path,)).fetchone()
+    return row[0] if row else None
+
+
+def _pinned(db: sqlite3.Connection) -> list[int]:
+    rows = db.execute(
+        "SELECT events.id FROM pins JOIN windows ON windows.path = pins.path JOIN events "
+        "ON events.line = pins.line AND events.id BETWEEN windows.id << ?1 AND ((windows.id + 1) << ?1) - 1",
+        (BITS,),
+    )
+    return list(chain(*rows))
+
+
+def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
+    """The events with these ids, which must be there, or the index is damaged."""
+    from .store import Damaged
+
+    found = {}
+    for id in ids:
+        row = db.execute(
+            "SELECT path, line, timestamp, role, author, context, content "
+            "FROM events JOIN windows ON windows.id = events.id >> ? WHERE events.id = ?",
+            (BITS, id),
+        ).fetchone()
+        if row is None:
+            raise Damaged("its tables contradict each other")
+        found[id] = IndexedEvent(*row)
+    return found
+
+
+def at(db: sqlite3.Connection, path: str, line: int) -> int | None:
+    """Id of the event that has this line of a window."""
+    row = db.execute(
+        "SELECT events.id FROM windows JOIN events "
+        "ON events.id BETWEEN windows.id << ?1 AND ((windows.id + 1) << ?1) - 1 "
+        "WHERE path = ?2 AND ?3 BETWEEN line AND end_line",
+        (BITS, path, line),
+    ).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,216 @@
+"""An open index file: transactions, and when its rows are compared with the files (index.engine.Index).
+
+Refuses to know what the rows mean: each answer is of the module that knows its tables, loaded when it is asked for.
+"""
+
+import json
+import os
+import sqlite3
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ...formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
+from ...ground import files
+from ...ground.paths import Home
+from . import events
+
+if TYPE_CHECKING:
+    from ..engine import EmbeddingStatus, Outcome, Pending
+    from ..graph import Graph
+
+
+class Damaged(Exception):
+    """The index is corrupt, foreign, or of another version: it is to be rebuilt."""
+
+
+class Store:
+    """An open index (index.engine.Index). Reading needs nothing; writing goes through `writing()`."""
+
+    thorough = False  # look at every file
+    retried = False  # somebody looks at `failure`, and tries again
+
+    def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
+        self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
+        self.folder = os.path.dirname(db.execute("PRAGMA database_list").fetchone()[2])
+        #: what ended the body of the `with`, if the index is to blame
+        self.failure: Exception | None = None
+        self._fresh_events = self._fresh_pages = False
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self.db.close()
+        if isinstance(error, Damaged | sqlite3.DatabaseError):
+            self.failure = error
+            return self.retried
+        return False
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, alone: all of it is on disk afterwards, or none."""
+        with files.lock(os.path.join(self.folder, "lock")):
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.db
+            except BaseException:
+                if self.db.in_transaction:  # a full disk ends it by itself
+                    self.db.execute("ROLLBACK")
+                raise
+            self.db.execute("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Several questions that are answered as of one moment, whoever writes meanwhile."""
+        self.db.execute("BEGIN")
+        try:
+            yield self.db
+        finally:
+            if self.db.in_transaction:  # damage ends it
+                self.db.execute("ROLLBACK")
+
+    def setting(self, name: str) -> Any:
+        row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return json.loads(row[0]) if row and row[0][:1] in '[{"' else row[0] if row else None
+
+    def put_setting(self, name: str, value: Any) -> None:
+        text = value if isinstance(value, str) else json.dumps(value)
+        self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
+
+    # --- freshness: once an opening, and only of what is asked for
+
+    def look_at_logs(self) -> None:
+        if not self._fresh_events:
+            self._fresh_events = True
+            events.reconcile(self) if self.thorough else events.catch_up(self)
+
+    def look_at_pages(self) -> None:
+        if not self._fresh_pages:
+            self._fresh_pages = True
+            from . import pages
+
+            pages.take_in(self)
+
+    # --- index.engine.Index
+
+    def model(self) -> str:
+        self.look_at_logs()
+        model = self.setting("embed_model")
+        if model is None and self.writable:
+            from .. import embedding
+
+            model = embedding.restore(self)
+        return model or ""
+
+    def evidence(self, question: Question, scope: Scope) -> Evidence:
+        self.look_at_logs()
+        return events.evidence(self, question, scope)
+
+    def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]:
+        return events.rows(self.db, ids)
+
+    def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
+        from . import vectors
+
+        return vectors.exact(self.db, model, ids)
+
+    def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
+        self.look_at_pages()
+        from . import page_answers
+
+        return page_answers.evidence(self, question)
+
+    def page_texts(self, ids: Iterable[int]) -> dict[int, PageText]:
+        from . import page_answers
+
+        return page_answers.texts(self.db, ids)
+
+    def graph(self) -> "Graph":
+        self.look_at_pages()
+        from . import page_answers
+
+        return page_answers.graph(self)
+
+    def remake_graph(self) -> None:
+        self.look_at_pages()
+        from . import pages
+
+        pages.remake_graph(self)
+
+    def sketches(self) -> "list[tuple[str, array[int]]]":
+        self.look_at_pages()
+        from . import page_answers
+
+        return page_answers.sketches(self.db)
+
+    def pending(
+        self,
+        model: str,
+        now: int,
+        *,
+        retry_failed: bool = False,
+        limit: int = -1,
+        at: Sequence[tuple[str, int]] | None = None,
+    ) -> "list[Pending]":
+        self.model()
+        self.look_at_pages()
+        from . import embedded
+
+        return embedded.pending(self.db, model, now, retry_failed, limit, at)
+
+    def keep(self, model: str, outcomes: "Iterable[Outcome]") -> None:
+        from . import embedded
+
+        embedded.keep(self, model, outcomes)
+
+    def serve(self, model: str) -> None:
+        from . import embedded
+
+        embedded.serve(self, model)
+
+    def status(self, model: str) -> "EmbeddingStatus":
+        self.model()
+        self.look_at_pages()
+        from . import embedded
+
+        return embedded.status(self.db, model)
+
+    def state_at(self, model: str, path: str, line: int) -> str:
+        self.model()
+        self.look_at_pages()
+        from . import embedded
+
+        return embedded.state_at(self.db, model, path, line)
+
+    def counts(self) -> dict[str, Any]:
+        self.model()
+        self.look_at_pages()
+        from . import care
+
+        return care.counts(self)
+
+    def rows(self) -> dict[str, Iterable[tuple]]:
+        self.model()
+        self.look_at_pages()
+        from . import care
+
+        return care.rows(self.db)
+
+    def says(self, text: str) -> bool:
+        from . import care
+
+        return care.says(self.db, text)
+
+    def purge(self) -> None:
+        self.look_at_pages()
+        from . import care
+
+        care.purge(self)

@@ -1,0 +1,104 @@
+"""The tables of words: FTS5, or FTS4 where SQLite has no other; which events and pages hold a term."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from ...formats.evidence import Posting, Term
+from ...formats.words import Words
+
+#: places of words that one question may touch: rare words first, the most frequent ones are left out
+POSTINGS = 8000
+_VOCABULARY = {"words": "places", "page_words": "page_places"}
+
+
+def tables(fts5: bool) -> str:
+    """SQL that makes the tables of words, of events and of pages, and with FTS5 their vocabularies."""
+    if fts5:
+        tokens = "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* Co'\""
+        return (
+            f"CREATE VIRTUAL TABLE words USING fts5(opening, rest, content='', {tokens});"
+            "CREATE VIRTUAL TABLE places USING fts5vocab(words, instance);"
+            f"CREATE VIRTUAL TABLE page_words USING fts5(opening, rest, {tokens});"
+            "CREATE VIRTUAL TABLE page_places USING fts5vocab(page_words, instance)"
+        )
+    tokens = "tokenize=unicode61 'remove_diacritics=0'"
+    return (
+        f"CREATE VIRTUAL TABLE words USING fts4(opening, rest, {tokens});"
+        f"CREATE VIRTUAL TABLE page_words USING fts4(opening, rest, {tokens})"
+    )
+
+
+def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], table: str = "words") -> None:
+    db.executemany(
+        f"INSERT INTO {table} (rowid, opening, rest) VALUES (?, ?, ?)",
+        ((id, " ".join(w.opening), " ".join(w.rest)) for id, w in rows),
+    )
+
+
+def remove(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], fts5: bool) -> None:
+    """Take events out; FTS5 without content has to be told what was in them."""
+    if fts5:
+        db.executemany(
+            "INSERT INTO words (words, rowid, opening, rest) VALUES ('delete', ?, ?, ?)",
+            ((id, " ".join(w.opening), " ".join(w.rest)) for id, w in rows),
+        )
+    else:
+        db.executemany("DELETE FROM words WHERE rowid = ?", ((id,) for id, _ in rows))
+
+
+def places(db: sqlite3.Connection, terms: Sequence[str], fts5: bool) -> tuple[list[Term], int]:
+    """Where the terms are, rare ones first, within the bound; and how many places were looked at."""
+    counted = sorted((frequency(db, term, fts5, POSTINGS + 1), term) for term in terms)
+    found, touched = [], 0
+    for count, term in counted:
+        some: list[Posting] = []
+        # the rarest word is always looked up, if need be only its newest places
+        if count and (touched + count <= POSTINGS or not touched):
+            some = postings(db, term, fts5)[-POSTINGS:]
+            touched += count
+        found.append(Term(len(some) or count, some))
+    return found, touched
+
+
+def frequency(db: sqlite3.Connection, term: str, fts5: bool, limit: int) -> int:
+    """How often a term occurs in events, counted up to `limit`."""
+    if fts5:
+        sql, asked = "SELECT count(*) FROM (SELECT 1 FROM places WHERE term = ? LIMIT ?)", term
+    else:
+        sql, asked = (
+            "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
+            _quoted(term),
+        )
+    return db.execute(sql, (asked, limit)).fetchone()[0]
+
+
+def postings(db: sqlite3.Connection, term: str, fts5: bool, table: str = "words") -> list[Posting]:
+    """The events (or, of `page_words`, the pages) that hold a term, by ascending id."""
+    if not fts5:
+        return _postings_fts4(db, term, table)
+    counts: dict[int, list[int]] = {}
+    for id, column in db.execute(
+        f"SELECT doc, col FROM {_VOCABULARY[table]} WHERE term = ?", (term,)
+    ):
+        pair = counts.get(id)
+        if pair is None:
+            counts[id] = pair = [0, 0]
+        pair[column != "opening"] += 1
+    return [Posting(id, opening, rest) for id, (opening, rest) in counts.items()]
+
+
+def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Posting]:
+    from sqlite_fts4 import decode_matchinfo
+
+    found = []
+    for id, info in db.execute(
+        f"SELECT rowid, matchinfo({table}, 'x') FROM {table} WHERE {table} MATCH ? ORDER BY rowid",
+        (_quoted(term),),
+    ):
+        # 'x': per column, hits in this row come first of three
+        found.append(Posting(id, *decode_matchinfo(info)[0::3][:2]))
+    return found
+
+
+def _quoted(term: str) -> str:
+    return f'"{term}"'

@@ -1,0 +1,194 @@
+"""What may become a page: fields as commands and JSON give them, and what no page may hold."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from ..formats import day
+from ..formats.log import injected_blocks
+from ..formats.page import page, triple
+from ..formats.page.triple import Triple
+from ..ground.errors import BadData, NoInput
+from ..truth.pages import page_files
+from . import Memory
+
+LARGEST = 256 * 1024  # bytes of a body
+
+
+class PageDraft(NamedTuple):
+    """A page that is still to be written. `fields` are values as formats.page.page_edit takes them; `cites` are references."""
+
+    fields: Mapping[str, Any]
+    body: str
+    name: str = ""  # '' makes one of the title
+    place: str = page_files.KNOWLEDGE
+    cites: Sequence[str] = ()
+
+
+def kind(memory: Memory, observe: bool, compaction: bool) -> tuple[str, str, str]:
+    """Folder, type and source of a page that a command is to write, unless it says otherwise."""
+    if observe:
+        return page_files.OBSERVATIONS, page.FALLBACK_TYPE, "observe"
+    if compaction:
+        return page_files.COMPACTION, "compaction", "compaction"
+    return page_files.KNOWLEDGE, page.FALLBACK_TYPE, "agent" if memory.inside else "explicit"
+
+
+def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as they go into a head, from what a person or a line of JSON gave. BadData says which does not fit."""
+    made: dict[str, Any] = {}
+    for key, value in given.items():
+        if value is None:
+            continue
+        if key in ("date", "valid_from", "valid_to"):
+            made[key] = _day(key, value)
+            if key == "date" and not made[key]:
+                raise BadData("a page has a date", cure="give one, such as 2026-05-08")
+        elif key == "tags":
+            made[key] = [_tag(tag) for tag in _texts(key, value) if tag.strip()]
+        elif key == "triples":
+            made[key] = [_triple(each) for each in _list(key, value)]
+        elif key in ("type", "tier"):
+            made[key] = _choice(key, value)
+        elif key == "image":
+            made[key] = _image(memory, _text(key, value))
+        elif key == "supersedes":
+            made[key] = [
+                page.name_of(page_files.find_page(memory.home, name)) for name in _texts(key, value)
+            ]
+        else:
+            made[key] = _text(key, value)
+    if made.get("valid_from") and made.get("valid_to") and made["valid_to"] < made["valid_from"]:
+        raise BadData("valid_to is before valid_from", cure="mend one of them")
+    return made
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise BadData(f"'{key}' is no text on one line", cure="give one")
+    return value.strip()
+
+
+def _list(key: str, value: Any) -> Sequence[Any]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise BadData(f"'{key}' is no list", cure="give a list")
+    return value
+
+
+def _texts(key: str, value: Any) -> list[str]:
+    return [_text(key, each) for each in ([value] if isinstance(value, str) else _list(key, value))]
+
+
+def _choice(key: str, value: Any) -> str:
+    choices = page.TYPES if key == "type" else page.TIERS
+    if value not in choices:
+        raise BadData(f"unknown {key} '{str(value)[:40]}'", cure=f"use one of {', '.join(choices)}")
+    return value
+
+
+def _day(key: str, value: Any) -> date | None:
+    text = _text(key, value)
+    found = day.parse_iso(text) or day.guess(text)
+    if text and not found:
+        raise BadData(f"'{text[:40]}' is no day", cure=f"write {key} as 2026-05-08")
+    return found
+
+
+def _tag(tag: str) -> str:
+    tag = tag.strip().lstrip("#")
+    if page.key_in_tag(tag):
+        raise BadData(f"the tag '{tag[:40]}' says a type or a tier", cure="use --type and --tier")
+    return tag
+
+
+def _triple(value: Any) -> Triple:
+    parts = _texts("triples", value)
+    if len(parts) != 3 or not all(parts) or not triple.normalize_predicate(parts[1]):
+        raise BadData("a triple has a subject, a predicate and an object", cure="give three texts")
+    made = triple.normalize(Triple(*parts))
+    if made.predicate in triple.COPULAS | triple.VAGUE:
+        raise BadData(
+            f"the predicate '{parts[1]}' says nothing by itself",
+            cure="name the relation: not 'x is owner of y' but 'x owns y'",
+        )
+    return made
+
+
+def _image(memory: Memory, path: str) -> str:
+    if not path:
+        return ""
+    part = memory.home.relative(path)
+    if not os.path.isfile(memory.home.path(part)):
+        raise NoInput(
+            f"no such picture: '{path}'", cure="put it below the home first, into raw/images"
+        )
+    return part
+
+
+def from_json(memory: Memory, line: bytes) -> PageDraft:
+    """A draft from one line of `mem-note --jsonl`. BadData says what is wrong."""
+    try:
+        value = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"no JSON: {error}") from None
+    if not isinstance(value, dict) or not isinstance(value.get("body"), str):
+        raise BadData("no 'body'", cure='write {"body": "…", "type": "…", "name": "…"}')
+    body, name, cites = (
+        value.pop("body"),
+        value.pop("name", "") or "",
+        value.pop("sources", None) or [],
+    )
+    if unknown := sorted(set(value) - set(page.KEYS)):
+        raise BadData(f"unknown key '{unknown[0][:40]}'", cure=f"use {', '.join(page.KEYS)}")
+    if "type" not in value:
+        raise BadData("no 'type'", cure=f"use one of {', '.join(page.TYPES)}")
+    return PageDraft(
+        fields(memory, value),
+        body,
+        page.check_name(_text("name", name)) if name else "",
+        cites=_texts("sources", cites),
+    )
+
+
+def body_of(data: bytes) -> str:
+    """A body as it was given: text in UTF-8, its lines ended by \\n."""
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise BadData(
+            "no UTF-8",
+            place=f"<stdin>:{data.count(chr(10).encode(), 0, error.start) + 1}",
+            cure="send text",
+        ) from None
+
+
+def check(memory: Memory, made: Mapping[str, Any], body: str, force: bool) -> None:
+    """BadData for what no page may hold."""
+    if any("\ud800" <= char <= "\udfff" for char in body):
+        raise BadData("half of a surrogate pair in the body", cure="send text")
+    if len(body.encode()) > LARGEST:
+        raise BadData(f"a body of more than {LARGEST // 1024} KB", cure="make several pages of it")
+    if "\0" in body:
+        raise BadData("a NUL in the body", cure="send text")
+    if page.has_frontmatter(body):
+        raise BadData(
+            "a text with a head of its own",
+            cure="give its fields by options, and only what stands below the head",
+        )
+    if injected_blocks.strip(body) != body:
+        raise BadData(
+            "a block that a recall had injected is no knowledge",
+            cure="say it in your own words, and cite the log with --cite",
+        )
+    said = "\n".join([body, *(str(value) for value in made.values())])
+    if not force and memory.env.mask(said) != said:
+        line = next(
+            (n for n, row in enumerate(body.split("\n"), 1) if memory.env.mask(row) != row), 1
+        )
+        raise BadData(
+            "something that looks like a secret",
+            place=f"<stdin>:{line}",
+            cure="leave it out; --force if it is none",
+        )

@@ -1,0 +1,139 @@
+"""Embedding: what is appended and known gets its vectors."""
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..formats import reference
+from ..ground import files
+from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
+from ..ground.paths import Home
+from ..index import embedding
+from ..index.embedding import Work
+from ..index.engine import Index, Pending
+from ..providers import registry, retry
+from . import Memory
+
+
+class EmbedOptions(NamedTuple):
+    limit: int | None = None
+    budget: int | None = None
+    retry_failed: bool = False
+
+
+class Embedded(NamedTuple):
+    """What a run of embedding did. `states` has the status of each reference that was asked for."""
+
+    work: Work
+    states: dict[str, str]
+    missing: list[str]  # references that point nowhere
+    left: int  # texts still without a vector
+
+
+def embed(
+    memory: Memory,
+    options: EmbedOptions,
+    refs: list[str] | None,
+    progress: Callable[[int, int], None],
+) -> Embedded:
+    """Embed the events and pages at `refs`, or, after a look at every file, all that has no vector."""
+    thorough = refs is None
+    for index in memory.engine.opened(memory.home, memory.say, thorough=thorough):
+        with index:
+            done = _embed(memory, index, options, refs, progress)
+    return done
+
+
+def _embed(
+    memory: Memory,
+    index: Index,
+    options: EmbedOptions,
+    refs: list[str] | None,
+    progress: Callable[[int, int], None],
+) -> Embedded:
+    settings = memory.settings
+    index.model()  # what was embedded before needs no embedder
+    embedder = registry.open_embedder(
+        settings["embed.model"], memory.env, settings, bulk=refs is None
+    )
+    model = embedder.model
+    places = _places(memory.home, refs or [])
+    there = {ref: place for ref, place in places.items() if index.state_at(model, *place)}
+    due = index.pending(
+        model,
+        memory.now(),
+        retry_failed=options.retry_failed,
+        limit=-1 if options.limit is None else options.limit,
+        at=None if refs is None else list(there.values()),
+    )
+    try:
+        # not a lock anybody waits for: it keeps a second run from paying for the same texts
+        with files.lock(os.path.join(memory.home.index, "embed.lock"), wait=0):
+            work = _run(memory, index, embedder, due, options.budget, progress)
+    except Busy:
+        if refs is None:
+            raise Busy("another mem-embed is at work", cure="it will do these texts too") from None
+        work = Work(0, 0, 0, 0, "")
+    states = {ref: index.state_at(model, *place) for ref, place in there.items()}
+    missing = [ref for ref in refs or [] if ref not in there]
+    return Embedded(work, states, missing, index.status(model).pending)
+
+
+def _places(home: Home, refs: list[str]) -> dict[str, tuple[str, int]]:
+    """(path, line) of each reference that is one."""
+    places = {}
+    for ref in refs:
+        try:
+            at = reference.parse(ref)
+            places[ref] = (home.relative(at.path), at.line)
+        except Failure:
+            continue
+    return places
+
+
+def _run(
+    memory: Memory,
+    index: Index,
+    embedder,
+    due: list[Pending],
+    budget: int | None,
+    progress: Callable[[int, int], None],
+) -> Work:
+    attempts = memory.settings["embed.retries"]
+    run = embedding.Run(
+        index,
+        embedder,
+        lambda request: retry.run(request, attempts=attempts),
+        memory.now,
+        retry.next_try,
+        _Progress(progress, len(due)).step,
+        budget,
+    )
+    return run.over(due)
+
+
+class _Progress:
+    """Steps of a run, as how many of all are done."""
+
+    def __init__(self, progress: Callable[[int, int], None], count: int):
+        self.progress, self.count, self.done = progress, count, 0
+
+    def step(self, more: int) -> None:
+        self.done += more
+        self.progress(self.done, self.count)
+
+
+def status(memory: Memory) -> dict[str, Any]:
+    """Counts of texts by status, for the model that is set; `serving` is the one that answers."""
+    for index in memory.engine.opened(memory.home, memory.say):
+        with index:
+            serving = index.model()
+            try:
+                model = registry.open_embedder(
+                    memory.settings["embed.model"], memory.env, memory.settings
+                ).model
+            except (Unavailable, Misconfigured) as failure:
+                memory.say(str(failure))
+                model = serving
+            found = index.status(model)._asdict()
+    return {"model": found.pop("model"), "serving": serving, **found}

@@ -1,0 +1,55 @@
+"""What is known: pages for a text, and the graph."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from ..formats import day
+from ..formats.page import triple
+from ..index import graph
+from ..recall import page_report
+from ..recall import pages as ranking
+from ..recall.report import Form
+from . import Memory, moments
+
+
+def recall(
+    memory: Memory,
+    text: str,
+    form: Form,
+    *,
+    k: int | None,
+    budget: int | None,
+    each: int | None,
+    lexical: bool = False,
+) -> tuple[str, bool]:
+    """The pages for a text as they are to be printed, and whether there are any."""
+    policy = ranking.Policy.of(memory.settings)
+    policy = policy._replace(
+        k=k or policy.k, budget=budget or policy.budget, each=each or policy.each
+    )
+    known = ranking.NOTHING
+    for index in memory.opened():
+        with index:
+            query = moments.query_of(memory, index, text, lexical)
+            with index.pages(ranking.asked(query)) as evidence:
+                known = ranking.search(query, evidence, index.page_texts, policy)
+    return page_report.text(known, policy, form)
+
+
+def facts(memory: Memory, asked: Sequence[str], as_of: date | None) -> list[graph.Fact]:
+    """The triples that match (index.graph)."""
+    today = day.from_instant(memory.now())
+    for index in memory.opened():
+        with index:
+            return list(graph.matching(index.graph(), asked, today, as_of))
+    return []
+
+
+def health(memory: Memory, *, rebuild: bool = False) -> triple.Health:
+    """What the graph looks like; with `rebuild`, it is made again first."""
+    for index in memory.opened():
+        with index:
+            if rebuild:
+                index.remake_graph()
+            return triple.check_health(graph.written(index.graph()))
+    return triple.check_health([])

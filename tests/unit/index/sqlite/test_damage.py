@@ -1,0 +1,169 @@
+"""What only the SQLite engine can suffer: a damaged file, a foreign one, one that goes while it is open."""
+
+import glob
+import os
+import random
+import shutil
+import sqlite3
+import tempfile
+
+import pytest
+from plainmind.ground.errors import Busy
+from plainmind.ground.paths import Home
+from plainmind.index.sqlite import opening
+from plainmind.memory import care
+from plainmind.truth.log.writer import EventDraft
+from scene import NOW
+from unit.index import stores
+from unit.index.stores import Shape, answers
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+
+def test_verify_finds_what_is_wrong(home):
+    """The check itself: each of these must be found."""
+    stores.fill(home, Shape(seed=3, events=40, contexts=2))
+    memory = stores.memory(home)
+    for sql, table in [
+        ("UPDATE events SET content = 'other' WHERE id = (SELECT max(id) FROM events)", "events"),
+        ("INSERT INTO pins VALUES ('logs/test/0/x.md', 3)", "pins"),
+        ("UPDATE episodes SET times = zeroblob(length(times))", "episodes"),
+        ("UPDATE settings SET value = '[1,1,1]' WHERE name = 'totals'", "answers"),
+        ("INSERT INTO words (words) VALUES ('delete-all')", "answers"),
+    ]:
+        assert care.verify(memory) == []
+        with stores.opened(home) as index:
+            index.db.execute(sql)
+        assert table in {found.table for found in care.verify(memory)}, sql
+        opening.rebuild(home)
+
+
+def damage(kind: str, path: str, rnd: random.Random) -> None:
+    if kind == "foreign":
+        os.unlink(path)
+        db = sqlite3.connect(path)
+        db.execute("CREATE TABLE mine (x)")
+        db.commit()
+        db.close()
+    elif kind == "version":
+        db = sqlite3.connect(path)
+        db.execute("PRAGMA user_version = 99")
+        db.commit()
+        db.close()
+    elif kind == "text":
+        with open(path, "w") as file:
+            file.write("this is no database\n" * 100)
+    elif kind == "half":
+        os.truncate(path, os.path.getsize(path) // 2)
+    elif kind == "schema":
+        db = sqlite3.connect(path)
+        db.execute("DROP TABLE episodes")
+        db.commit()
+        db.close()
+    elif kind == "head":
+        with open(path, "r+b") as file:
+            file.write(rnd.randbytes(100))
+    elif kind == "pages":
+        size = os.path.getsize(path)
+        with open(path, "r+b") as file:
+            file.seek(4096)
+            file.write(rnd.randbytes(size - 4096))
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory, unsynced):
+    """A memory folder with an index, and what it answers; to be copied."""
+    home = Home(str(tmp_path_factory.mktemp("indexed") / "home"))
+    shape = Shape(seed=11, events=120, contexts=3, pins=2)
+    stores.fill(home, shape)
+    with stores.opened(home) as index:
+        stores.embed_some(index, shape)
+    warnings: list[str] = []
+    before = answers(home, warnings)
+    assert warnings == [] and before[0] and before[1]
+    return home, before
+
+
+@pytest.mark.parametrize("kind", ["foreign", "version", "text", "half", "schema", "head", "pages"])
+def test_a_damaged_index_is_set_aside_with_one_warning_and_answers_the_same(home, indexed, kind):
+    template, before = indexed
+    shutil.copytree(template.root, home.root, copy_function=os.link)  # the same files to an index
+    shutil.rmtree(home.index)
+    shutil.copytree(template.index, home.index)
+    warnings: list[str] = []
+    assert answers(home, warnings) == before and warnings == []
+    damage(kind, path := os.path.join(home.index, "mind.db"), random.Random(7))
+    assert answers(home, warnings) == before
+    assert len(warnings) == 1 and "set aside" in warnings[0] and path in warnings[0]
+    assert len(glob.glob(f"{path}.*.bad")) == 1
+    assert answers(home, warnings) == before and len(warnings) == 1
+    assert care.verify(stores.memory(home)) == []
+
+
+def test_an_empty_index_is_one_that_is_not_made_yet(home):
+    stores.fill(home, Shape(seed=11, events=20, contexts=3))
+    os.makedirs(home.index)
+    open(os.path.join(home.index, "mind.db"), "w").close()
+    warnings: list[str] = []
+    assert answers(home, warnings)[0] and warnings == []
+
+
+def test_an_index_deleted_in_the_middle_is_made_again(log, home):
+    log.append("discord-thread/1", [EventDraft(NOW, "user", "the xylophone", {})], NOW)
+    deleted, said = [], []
+    for index in stores.attempts(home, said.append):
+        with index:
+            index.look_at_logs()
+            if not deleted:
+                deleted.append(True)
+                shutil.rmtree(home.index)
+                with index.writing():
+                    index.put_setting("x", "y")
+            count = len(list(index.rows()["events"]))
+    assert count == 1 and deleted and said == []
+
+
+def test_an_index_that_keeps_going_is_given_up(log, home):
+    log.append("discord-thread/1", [EventDraft(NOW, "user", "the xylophone", {})], NOW)
+    tries = []
+    with pytest.raises(Busy, match="keeps being replaced"):
+        for index in stores.attempts(home, tries.append):
+            with index:
+                tries.append(index)
+                shutil.rmtree(home.index)
+                with index.writing():
+                    index.put_setting("x", "y")
+    assert len(tries) == opening.TRIES
+
+
+def test_a_transaction_that_a_full_disk_ended_fails_as_what_it_was(home):
+    """SQLite rolls back by itself then; a second rollback would hide the reason."""
+    with pytest.raises(OSError, match="no space left"):
+        for index in stores.attempts(home, print):
+            with index, index.writing() as db:
+                db.execute("ROLLBACK")
+                raise OSError(28, "no space left on device")
+
+
+def test_a_copy_leaves_nothing_in_the_home_and_nothing_behind(home, tmp_path, monkeypatch):
+    """As a dry run has it: also of a damaged index, and when the body fails."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    os.mkdir(tmp_path / "temporary")
+    stores.fill(home, Shape(seed=11, events=20, contexts=3))
+    memory = stores.memory(home)._replace(dry=True)
+    for kind in ("none", "sound", "text"):
+        before = sorted(os.walk(home.root))
+        for index in memory.opened():
+            with index:
+                assert len(list(index.rows()["events"])) == 20
+        with pytest.raises(ZeroDivisionError):
+            for index in memory.opened():
+                with index:
+                    _ = 1 / 0
+        assert sorted(os.walk(home.root)) == before
+        assert os.listdir(tmp_path / "temporary") == [], kind
+        if kind == "none":
+            with stores.opened(home) as index:
+                index.look_at_logs()
+        else:
+            damage("text", os.path.join(home.index, "mind.db"), random.Random(7))

@@ -1,0 +1,1 @@
+from unit.index.engines import engine, small_blocks  # noqa: F401
