@@ -35,7 +35,7 @@ def start_server(env: Mapping[str, str]) -> Any:
     """A server that answers; it stops when it is collected."""
     model = env.get("LLAMA_ARG_MODEL") or find_weights()
     small = model == find_weights()
-    threads = min(openmp.cores(), THREADS) if small else openmp.cores()
+    threads = min(openmp.count_cores(), THREADS) if small else openmp.count_cores()
     with openmp.settings(threads):
         try:
             import xllamacpp

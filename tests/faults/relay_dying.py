@@ -73,7 +73,7 @@ def hasty() -> None:
     async def ahead(self: Any) -> None:
         cursor = self.services.cursor
         if cursor.id is not None:
-            cursor.move(snowflake.at(clock.system_now()))
+            cursor.move(snowflake.from_instant(clock.system_now()))
 
     inbox.Inbox.advance = ahead
 

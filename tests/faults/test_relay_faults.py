@@ -145,7 +145,7 @@ def connections(jitter: float, seconds: float, lasting: float) -> int:
     own, now, count = pace.Pace(), 0.0, 0
     while (now := now + own.wait(jitter)) < seconds:
         count, now = count + 1, now + lasting
-        own.ended(lasting)
+        own.note_end(lasting)
     return count
 
 
@@ -162,10 +162,10 @@ def test_the_wait_grows_to_a_minute_and_begins_anew_after_a_good_connection():
     own = pace.Pace()
     waits = []
     for _ in range(100):
-        own.ended(0)
+        own.note_end(0)
         waits.append(own.wait(0))
     assert waits == sorted(waits) and waits[0] == 1 and waits[-1] == 60
-    own.ended(60)
+    own.note_end(60)
     assert own.wait(0) == 1
 
 

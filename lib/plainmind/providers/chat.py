@@ -21,11 +21,11 @@ class Call(NamedTuple):
 
 
 class Reply(NamedTuple):
+    """`usage`: input_tokens, output_tokens, cost (US dollars), as far as the provider says."""
+
     text: str
     calls: list[Call]
-    usage: dict[
-        str, Any
-    ]  # input_tokens, output_tokens, cost (US dollars), as far as the provider says
+    usage: dict[str, Any]
     finish: str = ""  # stop, length, tool_calls, or what else the provider calls it
     model: str = ""  # which model answered, as the provider says
 
@@ -33,10 +33,8 @@ class Reply(NamedTuple):
 class Traits(NamedTuple):
     """What is known of a model."""
 
-    profile: str = (
-        "full"  # or small: a short system prompt, no tools, for a model that can use neither
-    )
-    tools: str = "native"  # or json: it writes its calls as text (json_calls); or none
+    profile: str = "full"  # or small: too weak for a long prompt and tools (agent.profile)
+    tools: str = "native"  # or json: it writes its calls as text (json_calls)
     context_tokens: int = 32_768  # its window
 
 
@@ -93,7 +91,7 @@ class ReplyBuilder:
                     self.usage[ours] = usage[theirs]
 
     @contextmanager
-    def marking_what_was_shown(self) -> Iterator[None]:
+    def report_partial(self) -> Iterator[None]:
         """A failure after some text was shown says how much, and is not asked for again."""
         try:
             yield
@@ -104,7 +102,7 @@ class ReplyBuilder:
                 f"{error.what} (after {len(self.text)} characters)", self.text
             ) from None
 
-    def cut_off(self) -> Unavailable:
+    def failure_of_cut_off(self) -> Unavailable:
         return Unavailable(f"{self.who} ended its answer before it was complete")
 
     def build(self) -> Reply:

@@ -64,7 +64,7 @@ class SmolLM:
         """The engine with the weights in it; it takes most of a second."""
         if self._engine is None:
             path = find_weights()
-            threads = min(openmp.cores(), THREADS)
+            threads = min(openmp.count_cores(), THREADS)
             with openmp.settings(threads):
                 xllamacpp = _imported()
                 params = xllamacpp.CommonParams()

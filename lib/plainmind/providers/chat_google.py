@@ -30,18 +30,18 @@ class GoogleChat:
 
     def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
         if self._client is None:
-            self._client = google.client(self._key, self._url, self._version, self._timeout)
+            self._client = google.make_client(self._key, self._url, self._version, self._timeout)
         given = {
             "model": self._model,
             "contents": self._contents(request["messages"]),
             "config": self._config(request),
         }
         builder = ReplyBuilder(google.WHO, request, on_text)
-        with builder.marking_what_was_shown():
+        with builder.report_partial():
             for answer in self._answers(given, streamed=on_text is not None):
                 self._take(builder, answer)
             if on_text and not builder.finish and (builder.text or builder.calls):
-                raise builder.cut_off()
+                raise builder.failure_of_cut_off()
         return builder.build()
 
     def _answers(self, given: dict[str, Any], *, streamed: bool) -> Iterable[Any]:

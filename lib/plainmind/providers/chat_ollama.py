@@ -30,7 +30,7 @@ class OllamaChat:
         as_json = self.tools == "json"
         builder = ReplyBuilder(WHO, request, None if as_json else on_text)
         body = self._body(request, as_json)
-        with builder.marking_what_was_shown():
+        with builder.report_partial():
             if on_text and not as_json:
                 self._read(
                     builder,
@@ -78,7 +78,7 @@ class OllamaChat:
                 continue
             if self._take(builder, answer):
                 return
-        raise builder.cut_off()
+        raise builder.failure_of_cut_off()
 
     def _take(self, builder: ReplyBuilder, answer: Any) -> bool:
         """One object of the answer; True when it is the last."""

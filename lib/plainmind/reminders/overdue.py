@@ -27,7 +27,7 @@ def find_overdue(
         if r.date > last.date():
             continue
         if r.recur == "none":
-            found = single_occurrence(r)
+            found = find_single(r)
             if found and found.due <= now:
                 yield found
         elif (
@@ -54,7 +54,7 @@ def count_skipped(reminder: Reminder, found: Occurrence, sent: int | None) -> in
     return earlier[1] if earlier else 0
 
 
-def single_occurrence(reminder: Reminder) -> Occurrence | None:
+def find_single(reminder: Reminder) -> Occurrence | None:
     """The one occurrence of a reminder that does not recur."""
     due = occurrence.find_nth(reminder, 0) if reminder.recur == "none" and reminder.id else None
     if due is None:
@@ -62,7 +62,7 @@ def single_occurrence(reminder: Reminder) -> Occurrence | None:
     return Occurrence(make_key(reminder.id, due, reminder.msg), reminder.id, due)
 
 
-def earliest_due(reminders: list[Reminder], now: int) -> int:
+def find_earliest(reminders: list[Reminder], now: int) -> int:
     """An instant before which none of them is due, when none is now; at most a day from now.
 
     Each that recurs is taken for a daily one: too early costs a look, and knowing better costs

@@ -25,7 +25,7 @@ from . import file, last_scan
 from .delivery import ReminderDeliverer
 from .journal import DONE, FAILED, INTENT, SENT, DeliveryJournal, Occurrence, digest
 from .messages import Batch, Due, plan_batches
-from .overdue import count_skipped, earliest_due, find_overdue, single_occurrence
+from .overdue import count_skipped, find_earliest, find_overdue, find_single
 
 BUDGET = 3.0  # seconds a run may take
 SENDING = 2.5  # of them until the last message must have an answer
@@ -104,7 +104,7 @@ class Scan:
         elif mark and found and len(reminders) == len(found) and not self.unfinished:
             now = self.setup.now
             self.seen = self.seen._replace(
-                quiet=mark, since=now, until=earliest_due(reminders, now)
+                quiet=mark, since=now, until=find_earliest(reminders, now)
             )
 
     def _fire_all(self, found: list[Reminder]) -> tuple[list[Reminder], list[Occurrence]]:
@@ -219,7 +219,7 @@ class Scan:
                 [
                     r
                     for r in grammar.parse(data).reminders
-                    if (o := single_occurrence(r)) and o.key in keys
+                    if (o := find_single(r)) and o.key in keys
                 ],
             )
 

@@ -19,14 +19,14 @@ from plainmind.surfaces.discord.ledger import (
     Attached,
     Incoming,
     Ledger,
-    answered,
-    began,
-    done,
-    kept,
-    posted,
-    posting,
-    received,
-    returned,
+    answered_step,
+    began_step,
+    done_step,
+    kept_step,
+    posted_step,
+    posting_step,
+    received_step,
+    returned_step,
 )
 from plainmind.surfaces.discord.ledger_writer import LedgerWriter
 from scene import NOW
@@ -34,7 +34,13 @@ from scene import NOW
 
 def incoming(ms=0, author=1, text="hello", context="discord-thread/7", **more):
     return Incoming(
-        snowflake.at(NOW + ms) + more.pop("after", 0), context, 7, "Ann", author, text, **more
+        snowflake.from_instant(NOW + ms) + more.pop("after", 0),
+        context,
+        7,
+        "Ann",
+        author,
+        text,
+        **more,
     )
 
 
@@ -65,10 +71,10 @@ def state(ledger):
 def test_a_ledger_read_again_is_as_it_was_after_every_step(home, ledger):
     one, two = incoming(quoted="what", attached=(Attached("a.txt", "http://x/", 3),)), incoming(1)
     steps = [
-        received(one), received(two), kept(one.id, ["/a"], ["b"]), began([one, two]),
-        returned(two.id), began([one, two]), answered(two.id, "text\u2028\n", "answered"),
-        posting(two.id, 0), posted(two.id, 0, 99), posting(two.id, 1), posted(two.id, 1, 100),
-        done([one.id, two.id]),
+        received_step(one), received_step(two), kept_step(one.id, ["/a"], ["b"]), began_step([one, two]),
+        returned_step(two.id), began_step([one, two]), answered_step(two.id, "text\u2028\n", "answered"),
+        posting_step(two.id, 0), posted_step(two.id, 0, 99), posting_step(two.id, 1), posted_step(two.id, 1, 100),
+        done_step([one.id, two.id]),
     ]  # fmt: skip
     before = repr(state(ledger))
     for record in steps:
@@ -88,16 +94,21 @@ def scenario(draw):
     )
     for context in sorted({m.context for m in messages}):
         mine = [m for m in messages if m.context == context]
-        steps += map(received, mine)
+        steps += map(received_step, mine)
         while mine:
             of, mine = mine[: (count := draw.randint(1, 3))], mine[count:]
-            steps += [kept(m.id, [f"/{m.id}"], []) for m in of if draw.random() < 0.3]
+            steps += [kept_step(m.id, [f"/{m.id}"], []) for m in of if draw.random() < 0.3]
             for _ in range(draw.randint(1, 3)):
-                steps += [began(of)] + ([returned(of[-1].id)] if draw.random() < 0.4 else [])
-            steps += [answered(of[-1].id, "text", "answered")]
+                steps += [began_step(of)] + (
+                    [returned_step(of[-1].id)] if draw.random() < 0.4 else []
+                )
+            steps += [answered_step(of[-1].id, "text", "answered")]
             for part in range(draw.randint(0, 3)):
-                steps += [posting(of[-1].id, part), posted(of[-1].id, part, draw.randrange(1000))]
-            steps += [done([m.id for m in of])]
+                steps += [
+                    posting_step(of[-1].id, part),
+                    posted_step(of[-1].id, part, draw.randrange(1000)),
+                ]
+            steps += [done_step([m.id for m in of])]
             if draw.random() < 0.3:
                 break
     return steps[: draw.randint(0, len(steps))]
@@ -114,12 +125,12 @@ def test_a_ledger_that_is_compacted_says_the_same(tmp_path_factory, seed):
 
 def test_what_was_torn_by_a_crash_is_left_out_and_what_follows_is_not_damaged(ledger):
     one, two = incoming(), incoming(1)
-    step(ledger, received(one), received(two))
+    step(ledger, received_step(one), received_step(two))
     with open(ledger.path, "rb+") as file:
         file.truncate(os.path.getsize(ledger.path) - 10)
     again = Ledger(ledger.path)
     assert again.knows(one.id) and not again.knows(two.id)
-    step(again, received(two))
+    step(again, received_step(two))
     assert state(Ledger(ledger.path)) == state(again) == state(ledger)
 
 
@@ -135,27 +146,27 @@ def test_what_was_torn_by_a_crash_is_left_out_and_what_follows_is_not_damaged(le
     ],
 )
 def test_a_line_that_cannot_be_read_hides_no_other(ledger, line):
-    step(ledger, received(incoming()))
+    step(ledger, received_step(incoming()))
     with open(ledger.path, "ab") as file:
         file.write(line + b"\n")
-    step(Ledger(ledger.path), received(incoming(1)))
+    step(Ledger(ledger.path), received_step(incoming(1)))
     assert len(Ledger(ledger.path).open) == 2
 
 
 def test_what_is_done_is_known_until_the_cursor_has_passed_it(ledger):
     one, two = incoming(), incoming(60_000)
-    step(ledger, received(one), received(two), done([one.id, two.id]))
+    step(ledger, received_step(one), received_step(two), done_step([one.id, two.id]))
     ledger.forget(one.id)
     assert not ledger.knows(one.id) and ledger.knows(two.id)
 
 
 def test_a_ledger_grows_large_only_by_what_is_new(ledger, monkeypatch):
     monkeypatch.setattr("plainmind.surfaces.discord.ledger.LEAST", 1000)
-    step(ledger, *(received(incoming(n)) for n in range(20)))
+    step(ledger, *(received_step(incoming(n)) for n in range(20)))
     assert ledger.large
     ledger.replace(ledger.whole())
     assert not ledger.large and not Ledger(ledger.path).large
-    step(ledger, *(received(incoming(100 + n)) for n in range(30)))
+    step(ledger, *(received_step(incoming(100 + n)) for n in range(30)))
     assert ledger.large and Ledger(ledger.path).large
 
 
@@ -167,7 +178,7 @@ def test_steps_written_at_once_share_a_write_and_keep_their_order(ledger, monkey
 
     async def live():
         writer = LedgerWriter(ledger)
-        await asyncio.gather(*(writer.write(received(incoming(n))) for n in range(50)))
+        await asyncio.gather(*(writer.write(received_step(incoming(n))) for n in range(50)))
 
     asyncio.run(live())
     assert len(writes) < 10 and sum(writes) == 50
@@ -214,7 +225,7 @@ def test_the_text_of_a_turn_is_its_messages_lines_and_what_is_to_be_known_of_fil
 
 @given(st.text())
 def test_every_name_is_made_safe(name):
-    safe = attachments.safe_name(name)
+    safe = attachments.make_safe_name(name)
     assert 0 < len(safe) <= 72 and set(safe) <= set(
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
     )
@@ -228,7 +239,7 @@ def test_every_name_is_made_safe(name):
     ("a." + "b" * 300, "a." + "b" * 11), (".env", "env"), ("n" * 59 + "-tail", "n" * 59 + "-"),
 ])  # fmt: skip
 def test_names_that_people_give(name, safe):
-    assert attachments.safe_name(name) == safe
+    assert attachments.make_safe_name(name) == safe
 
 
 # --- fetching, from a server of this machine
@@ -467,5 +478,5 @@ def test_a_span_is_said_in_one_unit(seconds, text):
 
 @given(st.integers(NOW, NOW + 10**12), st.integers(0, 2**22 - 1))
 def test_an_id_is_made_of_its_time(instant, low):
-    assert snowflake.instant(snowflake.at(instant) + low) == instant
-    assert snowflake.at(0) == 0
+    assert snowflake.to_instant(snowflake.from_instant(instant) + low) == instant
+    assert snowflake.from_instant(0) == 0

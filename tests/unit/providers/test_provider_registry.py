@@ -99,7 +99,7 @@ def test_an_identity_names_the_embedder_that_made_it(setting, env, settings, mon
 
 
 def test_what_is_known_of_models():
-    assert registry.traits_of("embedded").tools == "none"
+    assert registry.traits_of("embedded") == ("small", "native", 4096)
     assert registry.traits_of("openai:SmolLM2-1.7B").profile == "small"
     assert registry.traits_of("ollama:gemma3:4b").tools == "json"
     assert registry.traits_of("google:gemini-3-pro").context_tokens == 1_000_000

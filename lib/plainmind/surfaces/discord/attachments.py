@@ -44,7 +44,7 @@ def image_ending(head: bytes) -> str:
     return next((ending for magic, ending in _IMAGES.items() if head.startswith(magic)), "")
 
 
-def safe_name(name: str) -> str:
+def make_safe_name(name: str) -> str:
     """What a stranger called a file, as a part of a file's name: no path, no dot in front, nothing
     a shell minds."""
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("\\", "/").rpartition("/")[2]).strip(".-")
@@ -72,7 +72,7 @@ async def keep(home: Home, message: Incoming) -> tuple[list[str], list[str]]:
                 if isinstance(data, str):
                     notes.append(f"attachment '{name}' was not kept: {data}")
                 else:
-                    name = f"{message.id}-{number}-{safe_name(attached.name)}"
+                    name = f"{message.id}-{number}-{make_safe_name(attached.name)}"
                     paths.append(await asyncio.to_thread(_store, home, name, data))
     return paths, notes
 

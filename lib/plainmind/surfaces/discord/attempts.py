@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ...ground import backoff
 from ...ground.errors import BUSY, MISCONFIGURED, UNAVAILABLE
-from .ledger import Incoming, began, returned
+from .ledger import Incoming, began_step, returned_step
 from .ledger_writer import LedgerWriter
 from .messages import turn_text
 from .programs import Outcome, Running, Suite
@@ -69,10 +69,10 @@ class Attempts:
             async with self.slot():
                 if self.over.is_set():
                     return self._stopped()
-                await self.writer.write(began(of))
+                await self.writer.write(began_step(of))
                 outcome = await self._attempt(of, files, notes)
             if self.ending or outcome.code == BUSY:
-                await self.writer.write(returned(id))
+                await self.writer.write(returned_step(id))
             if self.over.is_set():
                 return self._stopped()
             if outcome.code == 0:

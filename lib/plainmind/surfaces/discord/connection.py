@@ -137,7 +137,7 @@ class Connection(discord.Client):
             self.connected = False
             if self.is_closed():
                 return
-            self.pace.ended(clock.monotonic() - started)
+            self.pace.note_end(clock.monotonic() - started)
             if self.pace.failures % TRIES == 0:  # where the session was may be gone for good
                 self._session = {}
             self.dispatch("disconnect")

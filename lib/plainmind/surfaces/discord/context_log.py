@@ -54,7 +54,7 @@ class ContextLog:
         if thread is None or self.home.current_window(context):
             return
         try:
-            if starter := await self.history.starter(thread):
+            if starter := await self.history.find_starter(thread):
                 me = self.client.user.id if self.client.user else 0
                 await self._append(context, to_starter_event(starter, context, me))
         except (Failure, *TROUBLE) as error:

@@ -26,7 +26,7 @@ class ChannelHistory:
     def __init__(self, client: discord.Client, requests: Requests, channel: int):
         self.client, self.requests, self.channel = client, requests, channel
 
-    async def newest(self) -> int:
+    async def find_newest(self) -> int:
         """The id of the newest message there is, in the channel and its threads; 0 for none."""
         found = await self._ask(lambda: self._page(self.channel, None), "the newest message")
         newest = found[-1].id if found else 0
@@ -34,21 +34,21 @@ class ChannelHistory:
             [newest, *(thread.last_message_id or 0 for thread in await self._threads(newest))]
         )
 
-    async def missed(self, cursor: int, take: Take) -> None:
+    async def read_missed(self, cursor: int, take: Take) -> None:
         """All that was said after the cursor. What the network refuses raises, and part of it may
         have been taken."""
         await self._after(self.channel, cursor, take)
         for thread in await self._threads(cursor):
             await self._after(thread.id, cursor, take)
 
-    async def starter(self, thread: int) -> discord.Message | None:
+    async def find_starter(self, thread: int) -> discord.Message | None:
         """The message that a thread was made from: it has the thread's id."""
         try:
             return await self._ask(lambda: self._one(thread), "the message a thread was made from")
         except Refused:  # a thread can be made from nothing
             return None
 
-    async def parent(self, channel: int) -> int:
+    async def find_parent(self, channel: int) -> int:
         """The channel a thread belongs to, 0 for a thread that we may not see."""
         try:
             found: Any = await self._ask(
@@ -94,7 +94,7 @@ class ChannelHistory:
         async for thread in channel.archived_threads(private=private, joined=private, limit=None):
             archived = int(thread.archive_timestamp.timestamp() * 1000)
             # public ones come newest first
-            if not private and archived < snowflake.instant(cursor):
+            if not private and archived < snowflake.to_instant(cursor):
                 break
             found.append(thread)
         return found

@@ -11,7 +11,7 @@ import discord
 
 from ...ground import clock
 from . import attachments, snowflake
-from .ledger import Incoming, done, kept, received
+from .ledger import Incoming, done_step, kept_step, received_step
 from .messages import is_from_person, to_edit_event, to_event, to_incoming
 from .presence import notify_systemd
 from .requests import TROUBLE, describe
@@ -100,10 +100,10 @@ class Inbox:
         # whatever the clock says, what is said now is not old
         catchup = int(services.settings["relay.catchup"] * 3600 * clock.SECOND)
         old = 0 if live else clock.system_now() - catchup
-        if late := [message for message in new if snowflake.instant(message.id) < old]:
+        if late := [message for message in new if snowflake.to_instant(message.id) < old]:
             await self._log_as_read(late)
-        if fresh := [message for message in new if snowflake.instant(message.id) >= old]:
-            await self.writer.write(*map(received, fresh))
+        if fresh := [message for message in new if snowflake.to_instant(message.id) >= old]:
+            await self.writer.write(*map(received_step, fresh))
         for one in fresh:
             self._fetch(one)
             self.wake(one.context)
@@ -114,7 +114,7 @@ class Inbox:
             await self.services.log.append(
                 context, *(to_event(m, read=True) for m in late if m.context == context)
             )
-        await self.writer.write(done(message.id for message in late))
+        await self.writer.write(done_step(message.id for message in late))
 
     async def _log_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """A person changed a message: the log keeps both."""
@@ -144,7 +144,7 @@ class Inbox:
             )
         except Exception as error:
             paths, notes = [], [f"what was attached could not be fetched: {describe(error)}"]
-        await self.writer.write(kept(message.id, paths, notes))
+        await self.writer.write(kept_step(message.id, paths, notes))
 
     async def await_attachments(self, messages: Iterable[Incoming]) -> None:
         """Until what came with these messages is on disk, or given up."""
@@ -163,9 +163,9 @@ class Inbox:
         cursor, history = self.services.cursor, self.services.history
         try:
             if cursor.id is None:  # the relay is new here: what was said before is not for it
-                await asyncio.to_thread(cursor.move, await history.newest())
+                await asyncio.to_thread(cursor.move, await history.find_newest())
             else:
-                await history.missed(cursor.id, self.take_in)
+                await history.read_missed(cursor.id, self.take_in)
             self.whole = True
         except TROUBLE as error:
             self.services.say(
@@ -175,7 +175,7 @@ class Inbox:
         finally:
             self.caught_up.set()
             for context in self.ledger.contexts:
-                for message in self.ledger.unanswered(context):
+                for message in self.ledger.list_unanswered(context):
                     self._fetch(message)
                 self.wake(context)
 
@@ -183,8 +183,8 @@ class Inbox:
         """Move the cursor to where everything has been seen."""
         cursor = self.services.cursor
         if self.whole and self.services.client.connected and cursor.id is not None:
-            newest = snowflake.instant(self.ledger.latest) if self.ledger.latest else 0
-            seen = snowflake.at(min(clock.system_now() - BEHIND, newest - CLOSE))
+            newest = snowflake.to_instant(self.ledger.latest) if self.ledger.latest else 0
+            seen = snowflake.from_instant(min(clock.system_now() - BEHIND, newest - CLOSE))
             if seen > cursor.id:
                 await asyncio.to_thread(cursor.move, seen)
                 self.ledger.forget(seen)

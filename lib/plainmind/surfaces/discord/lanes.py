@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from ...ground import clock
 from .attempts import FAILED, Attempts, HandedBack
 from .inbox import Inbox
-from .ledger import Incoming, PendingTurn, answered
+from .ledger import Incoming, PendingTurn, answered_step
 from .messages import take_turn
 from .outbox import Outbox
 from .presence import LastTurn
@@ -53,7 +53,7 @@ class Lanes:
         """The turns of one context, one after the other, until there is nothing to answer."""
         while True:
             await self.inbox.caught_up.wait()
-            turn = self.ledger.unfinished(context)
+            turn = self.ledger.find_unfinished(context)
             of = turn.of if turn else take_turn(self.ledger.waiting.get(context, {}).values())
             if not of or self.ending.is_set():
                 return
@@ -97,7 +97,7 @@ class Lanes:
         services.presence.last_turn = LastTurn(
             clock.system_now(), clock.monotonic() - started, context, answer.how
         )
-        await services.writer.write(answered(of[-1].id, answer.text, answer.how))
+        await services.writer.write(answered_step(of[-1].id, answer.text, answer.how))
 
     def _gate(self, context: str) -> asyncio.Lock:
         return self._gates.setdefault(context, asyncio.Lock())

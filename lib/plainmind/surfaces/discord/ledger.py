@@ -106,13 +106,13 @@ class Ledger:
     def knows(self, id: int) -> bool:
         return id in self.done or id in self.open
 
-    def unfinished(self, context: str) -> PendingTurn | None:
+    def find_unfinished(self, context: str) -> PendingTurn | None:
         """The turn of a context that began and is not done: there is one at most, after a death."""
         return next((turn for turn in self.turns.values() if turn.context == context), None)
 
-    def unanswered(self, context: str) -> list[Incoming]:
+    def list_unanswered(self, context: str) -> list[Incoming]:
         """The messages of a context that are not done."""
-        turn = self.unfinished(context)
+        turn = self.find_unfinished(context)
         return [*(turn.of if turn else ()), *self.waiting.get(context, {}).values()]
 
     @property
@@ -218,34 +218,34 @@ class Ledger:
 
     def _records(self) -> Iterable[dict[str, Any]]:
         if self.done:
-            yield done(sorted(self.done))
+            yield done_step(sorted(self.done))
         for waiting in self.waiting.values():
-            yield from (received(message) for message in waiting.values())
+            yield from (received_step(message) for message in waiting.values())
         for turn in self.turns.values():
-            yield from (received(message) for message in turn.of)
-            yield from [began(turn.of)] * max(1, turn.attempts)
+            yield from (received_step(message) for message in turn.of)
+            yield from [began_step(turn.of)] * max(1, turn.attempts)
             if turn.attempts < 1:
-                yield returned(turn.id)
+                yield returned_step(turn.id)
             if turn.text is not None:
-                yield answered(turn.id, turn.text, turn.how)
-            yield from (posted(turn.id, part, id) for part, id in turn.posted.items())
+                yield answered_step(turn.id, turn.text, turn.how)
+            yield from (posted_step(turn.id, part, id) for part, id in turn.posted.items())
             if turn.posting is not None:
-                yield posting(turn.id, turn.posting)
-        yield from (kept(id, found.files, found.notes) for id, found in self.kept.items())
+                yield posting_step(turn.id, turn.posting)
+        yield from (kept_step(id, found.files, found.notes) for id, found in self.kept.items())
 
 
-def received(message: Incoming) -> dict[str, Any]:
+def received_step(message: Incoming) -> dict[str, Any]:
     return {
         "did": "received",
         "message": {**message._asdict(), "attached": [list(found) for found in message.attached]},
     }
 
 
-def kept(id: int, paths: list[str], notes: list[str]) -> dict[str, Any]:
+def kept_step(id: int, paths: list[str], notes: list[str]) -> dict[str, Any]:
     return {"did": "kept", "id": id, "files": paths, "notes": notes}
 
 
-def began(of: list[Incoming]) -> dict[str, Any]:
+def began_step(of: list[Incoming]) -> dict[str, Any]:
     return {
         "did": "began",
         "turn": of[-1].id,
@@ -254,21 +254,21 @@ def began(of: list[Incoming]) -> dict[str, Any]:
     }
 
 
-def returned(turn: int) -> dict[str, Any]:
+def returned_step(turn: int) -> dict[str, Any]:
     return {"did": "returned", "turn": turn}
 
 
-def answered(turn: int, text: str, how: str) -> dict[str, Any]:
+def answered_step(turn: int, text: str, how: str) -> dict[str, Any]:
     return {"did": "answered", "turn": turn, "text": text, "how": how}
 
 
-def posting(turn: int, part: int) -> dict[str, Any]:
+def posting_step(turn: int, part: int) -> dict[str, Any]:
     return {"did": "posting", "turn": turn, "part": part}
 
 
-def posted(turn: int, part: int, id: int) -> dict[str, Any]:
+def posted_step(turn: int, part: int, id: int) -> dict[str, Any]:
     return {"did": "posted", "turn": turn, "part": part, "id": id}
 
 
-def done(of: Iterable[int]) -> dict[str, Any]:
+def done_step(of: Iterable[int]) -> dict[str, Any]:
     return {"did": "done", "of": list(of)}

@@ -70,7 +70,7 @@ def to_event(message: Incoming, **meta: Any) -> dict[str, Any]:
         "content": text,
         "author": message.author,
         "id": f"discord-{message.id}",
-        "timestamp": clock.to_text(snowflake.instant(message.id)),
+        "timestamp": clock.to_text(snowflake.to_instant(message.id)),
         "meta": {**ids, **meta},
     }
 
@@ -109,7 +109,7 @@ def take_turn(waiting: Iterable[Incoming]) -> list[Incoming]:
         size += len(message.text)
         if chosen and (
             message.author_id != chosen[-1].author_id
-            or snowflake.instant(message.id) - snowflake.instant(chosen[-1].id) > APART
+            or snowflake.to_instant(message.id) - snowflake.to_instant(chosen[-1].id) > APART
             or size > LONGEST
             or len(chosen) == MOST
         ):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import discord
 
 from ...ground import clock, files, stream
-from .ledger import Incoming, PendingTurn, done, posted, posting
+from .ledger import Incoming, PendingTurn, done_step, posted_step, posting_step
 from .parts import AnswerPart, split_answer
 from .requests import Refused
 from .services import Services
@@ -47,20 +47,20 @@ class Outbox:
             for number, part in enumerate(parts):
                 if number not in turn.posted:
                     id = await self._post_part(turn, number, part)
-                    last = [done(m.id for m in turn.of)] if number == len(parts) - 1 else []
-                    await self.writer.write(posted(turn.id, number, id), *last)
+                    last = [done_step(m.id for m in turn.of)] if number == len(parts) - 1 else []
+                    await self.writer.write(posted_step(turn.id, number, id), *last)
         except Refused as refused:
             self.services.say(f"an answer to {turn.context} could not be posted: {refused}")
             await self.write_off(turn.of, f"not posted: {refused}", turn.text or "")
         if turn.id in self.services.ledger.turns:  # nothing to post, or nothing that Discord takes
-            await self.writer.write(done(m.id for m in turn.of))
+            await self.writer.write(done_step(m.id for m in turn.of))
 
     async def _post_part(self, turn: PendingTurn, number: int, part: AnswerPart) -> int:
         after, reply_to = turn.posted.get(number - 1, turn.id), None if number else turn.id
         one = PartDelivery(turn.channel, part, f"{turn.id}-{number}", after, reply_to)
         in_doubt = turn.posting == number  # the relay died over it
         if not in_doubt:
-            await self.writer.write(posting(turn.id, number))
+            await self.writer.write(posting_step(turn.id, number))
         try:
             return await self.post(one, in_doubt)
         except Refused as refused:

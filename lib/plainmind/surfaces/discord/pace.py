@@ -22,7 +22,7 @@ class Pace:
     def __init__(self) -> None:
         self.failures = 0
 
-    def ended(self, lasted: float) -> None:
+    def note_end(self, lasted: float) -> None:
         """A connection has ended after so many seconds."""
         self.failures = 1 if lasted >= STABLE else self.failures + 1
 

@@ -22,7 +22,7 @@ class Places:
             return f"{CHANNEL}{place.id}"
         parent = getattr(place, "parent_id", None) or self._parents.get(place.id)
         if parent is None:
-            parent = await self.history.parent(place.id)
+            parent = await self.history.find_parent(place.id)
             self._parents[place.id] = parent
             if len(self._parents) > KNOWN:
                 self._parents.popitem(last=False)

@@ -161,7 +161,7 @@ class Relay:
                     raise Misconfigured(describe(error), cure=cure) from None
                 self.say(f"Discord cannot be reached: {describe(error)}")
             await client.close()
-            pace.ended(0)
+            pace.note_end(0)
             await backoff.sleep_async(pace.wait(0.0))
 
     async def _find_server(self, client: Connection, requests: Requests) -> int:
