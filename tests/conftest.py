@@ -25,7 +25,7 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     database=None,
-    max_examples=2400 if THOROUGH else 100,
+    max_examples=2400 if THOROUGH else 100,  # where a test does not want fewer
     # a folder that one test's examples share is emptied by the test, or named by the example
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -210,7 +210,6 @@ triples = st.lists(st.tuples(texts, texts, texts), max_size=6)
 
 
 @given(triples)
-@settings(max_examples=150, deadline=None)
 def test_any_names_make_well_formed_xml(some):
     text = drawing.svg(some)
     root = ElementTree.fromstring(text.encode("utf-8"))
@@ -253,7 +252,7 @@ def test_graphviz_shows_the_name_that_was_meant(name):
 
 @pytest.mark.skipif(not DOT, reason="no Graphviz")
 @given(st.lists(st.tuples(texts, texts, texts), min_size=8, max_size=30))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_graphviz_takes_any_names(some):
     run = subprocess.run([DOT, "-Tcanon"], input=drawing.dot(some).encode(), capture_output=True)
     assert (run.returncode, run.stderr) == (0, b"")

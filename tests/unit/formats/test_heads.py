@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.log import window_heads
 from plainmind.formats.log.window_heads import WindowHead
@@ -12,7 +12,6 @@ a_head = st.builds(
 )
 
 
-@settings(max_examples=200)
 @given(written=st.lists(a_head, max_size=5), torn=st.binary(max_size=20))
 def test_heads_read_back_and_a_torn_line_harms_none(written, torn):
     rows = [window_heads.render(head) for head in written]

@@ -15,7 +15,7 @@ import time as stdlib_time
 import pytest
 import tzdata
 import whenever
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.reminder import occurrence, reminder
 from plainmind.formats.reminder.occurrence import (
@@ -151,13 +151,11 @@ minutes = st.datetimes(datetime.datetime(1840, 1, 1), datetime.datetime(2200, 1,
 )
 
 
-@settings(max_examples=1000)
 @given(minutes)
 def test_any_minute(moment):
     assert to_instant(moment.date(), moment.time()) == by_whenever(moment.date(), moment.time())
 
 
-@settings(max_examples=500)
 @given(minutes)
 def test_local_time_and_back(moment):
     """Every local minute comes back, but those that do not exist, which come back as a later one."""
@@ -249,14 +247,12 @@ def by_library(start: datetime.datetime, recur: str, k: int) -> int:
     return by_whenever(moved.to_stdlib(), start.time())
 
 
-@settings(max_examples=400)
 @given(minutes, st.sampled_from(["daily", "weekly", "monthly"]), st.integers(0, 800))
 def test_any_occurrence(start, recur, k):
     made = reminder.make(start.date(), start.time(), recur, "x", "x")
     assert occurrence.find_nth(made, k) == by_library(start, recur, k)
 
 
-@settings(max_examples=400)
 @given(
     minutes,
     st.sampled_from(reminder.RECURRENCES),

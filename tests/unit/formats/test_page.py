@@ -8,7 +8,7 @@ from datetime import date
 import frontmatter
 import pytest
 from hostile import PIECES, texts
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.formats.page import page, page_edit, page_links
 from plainmind.ground.errors import BadData
@@ -399,7 +399,6 @@ def plain(value):
     return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
-@settings(max_examples=200)
 @given(
     heads,
     st.one_of(
@@ -451,7 +450,6 @@ def test_half_a_character_is_refused(half):
             page_edit.compose({"type": "user", **fields}, body)
 
 
-@settings(max_examples=300)
 @given(
     st.one_of(
         st.binary(max_size=300),

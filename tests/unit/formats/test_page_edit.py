@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 import yaml
 from hostile import PIECES
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.formats.page import page, page_edit, repairs, yaml_nodes
 from plainmind.formats.page.triple import Triple
@@ -225,7 +225,6 @@ values = st.one_of(
 ).filter(lambda text: text and not re.search("[\ud800-\udfff]", text))  # fmt: skip
 
 
-@settings(max_examples=300)
 @given(values)
 def test_every_text_is_a_value_on_one_line(text):
     for value in (text, [text, "b"], [[text, "owns", text]]):
@@ -287,7 +286,6 @@ def slices(parts: page.PageParts) -> dict[str, str]:
     return {entry.key: parts.yaml[entry.start : end] for entry, end in zip(entries, ends)}
 
 
-@settings(max_examples=1200)
 @given(wrapped)
 @example(("", "tags : \n- user\n", "---", "", "\n"))
 def test_hostile_heads_are_mended_where_they_must_be(made):
@@ -346,7 +344,6 @@ def foreign(row: str) -> bool:
     )
 
 
-@settings(max_examples=300)
 @given(st.text("-\n :'\"&*[]{}|>!#?,at\t\\\x85\u2028\r", max_size=60), st.sampled_from(KNOWN))
 def test_whatever_the_head_mending_raises_nothing(noise, known):
     data = file(f"{known}{noise}\n{RIGHT}")

@@ -1,6 +1,6 @@
 """The pins file is a person's: whatever they write in it stays, byte for byte."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.log import pins
 from plainmind.truth.log import pinning
@@ -33,7 +33,6 @@ def test_a_file_of_pins():
     ]
 
 
-@settings(max_examples=400)
 @given(data=files_of_a_human)
 def test_adding_a_pin_only_adds(data):
     after = data + pins.render_addition(data, REF, "a note")
@@ -41,7 +40,6 @@ def test_adding_a_pin_only_adds(data):
     assert {p.ref for p in pins.parse(after)} == {p.ref for p in pins.parse(data)} | {REF}
 
 
-@settings(max_examples=400)
 @given(data=files_of_a_human)
 def test_removing_a_pin_removes_its_lines_and_no_other_byte(data):
     """The lines of the pin are those that parse takes for it; a lone CR ends no line."""
@@ -53,7 +51,6 @@ def test_removing_a_pin_removes_its_lines_and_no_other_byte(data):
     assert REF not in {p.ref for p in pins.parse(after)}
 
 
-@settings(max_examples=200)
 @given(content=st.text())
 def test_a_note_is_one_short_line_that_fetches_nothing(content):
     note = pinning.make_excerpt(content)

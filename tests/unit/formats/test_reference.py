@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import reference
 from plainmind.formats.reference import Reference
@@ -44,7 +44,6 @@ def test_the_reference_a_line_of_output_starts_with(line, ref):
     assert reference.take_leading(line) == ref
 
 
-@settings(max_examples=200)
 @given(
     path=st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip),
     line=st.integers(1, 10**12 - 1),

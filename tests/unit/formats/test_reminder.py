@@ -6,7 +6,7 @@ import time
 
 import pytest
 from hostile import PIECES, texts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.reminder import reminder
 from plainmind.ground import chance
@@ -14,12 +14,8 @@ from plainmind.ground.errors import BadData
 
 LINE = r'- [ ] date=2026-03-29 time=01:30 recur=none msg="say \"hi\"" id=rid_K5V4M2J7Q2ZP'
 
-messages = texts.filter(
-    lambda text: (
-        text.strip()
-        and not re.search("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", text)
-    )
-)
+FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+messages = texts.map(lambda text: FORBIDDEN.sub("", text)).filter(str.strip)
 reminders = st.builds(
     reminder.make,
     st.dates(),
@@ -60,7 +56,6 @@ def test_the_line_of_the_manual():
     assert LINE in (reminder.__doc__ or "")
 
 
-@settings(max_examples=500)
 @given(reminders)
 def test_what_is_written_reads_back(made):
     line = reminder.render(made)
@@ -70,7 +65,6 @@ def test_what_is_written_reads_back(made):
 FIELDS = ["date=2026-03-29", "time=01:30", "recur=weekly", r'msg="a \\ \"b\" id=no  c"', "id=x-1_Z"]
 
 
-@settings(max_examples=300)
 @given(
     st.permutations(FIELDS),
     st.lists(st.integers(1, 3), min_size=5, max_size=5),
@@ -249,7 +243,6 @@ def naive(raw: bytes) -> dict[str, str] | None:
     return fields
 
 
-@settings(max_examples=600)
 @given(marked)
 def test_every_line_of_a_hostile_file_is_read_as_written_or_left_alone(data):
     contents = reminder.parse(data)
@@ -286,7 +279,6 @@ def test_every_line_of_a_hostile_file_is_read_as_written_or_left_alone(data):
         ].endswith(b"\n")
 
 
-@settings(max_examples=500)
 @given(marked, st.data())
 def test_what_is_taken_out_or_rewritten_leaves_every_other_byte(data, draw):
     found = reminder.parse(data).reminders
@@ -300,7 +292,6 @@ def test_what_is_taken_out_or_rewritten_leaves_every_other_byte(data, draw):
     assert reminder.replace(data, [(r, r.raw) for r in found]) == data
 
 
-@settings(max_examples=500)
 @given(marked, reminders)
 def test_what_is_added_leaves_every_byte_before_it(data, made):
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from hostile import metas, texts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import strict_json
 from plainmind.formats.work import session
@@ -147,7 +147,6 @@ def kept(value):
     return json.loads(json.dumps(value))
 
 
-@settings(max_examples=300)
 @given(value=values)
 def test_json_is_read_as_it_was_written_and_harms_no_terminal(value):
     data = strict_json.render(value)
@@ -167,7 +166,6 @@ def test_nesting_that_is_just_allowed_can_be_written():
 # ---- changes
 
 
-@settings(max_examples=150)
 @given(
     unknown=metas.map(lambda found: {f"x-{key}": value for key, value in found.items()}),
     description=texts,

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData
@@ -43,13 +43,11 @@ def test_what_is_no_time(value, said):
     assert said in str(failed.value)
 
 
-@settings(max_examples=500)
 @given(st.integers(FIRST, LAST))
 def test_every_instant_reads_back(instant):
     assert clock.parse(clock.to_text(instant)) == instant
 
 
-@settings(max_examples=200)
 @given(st.integers(FIRST, LAST), st.integers(FIRST, LAST))
 def test_texts_and_stamps_sort_as_instants_do(one, other):
     earlier, later = sorted((one, other))

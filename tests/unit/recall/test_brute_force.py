@@ -302,7 +302,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("stores")
 
 
-@settings(max_examples=100, phases=stores.UNSHRUNK)
+@settings(phases=stores.UNSHRUNK)
 @given(shape=shapes)
 def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, shape):
     ran["stores"] += 1

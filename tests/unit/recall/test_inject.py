@@ -5,7 +5,7 @@ import time
 
 import pytest
 from hostile import texts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.evidence import Scope
 from plainmind.formats.log import injected_blocks
@@ -25,7 +25,6 @@ words = st.lists(
 contents = st.one_of(words, texts)
 
 
-@settings(max_examples=300)
 @given(
     content=contents,
     terms=st.lists(st.sampled_from(["pm2", "restart", "hang", "naiv", "日", "nowhere"])),
@@ -56,7 +55,6 @@ def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms
         assert f" {said} " in f" {line} "
 
 
-@settings(max_examples=200)
 @given(
     count=st.integers(1, 300),
     place=st.integers(0, 299),
@@ -82,7 +80,6 @@ def hit(number: int, content: str) -> Hit:
     )
 
 
-@settings(max_examples=200)
 @given(
     said=st.lists(contents, max_size=12),
     budget=st.integers(1, 1500),
@@ -147,7 +144,6 @@ def a_block(marker: str, said: list[str]) -> str:
     return block.replace(injected_blocks.MEMORIES, marker, 1)
 
 
-@settings(max_examples=200)
 @given(before=plain, said=bodies, after=plain, marker=st.sampled_from(MARKERS), again=st.booleans())
 def test_a_block_is_taken_out_and_nothing_else(before, said, after, marker, again):
     before = f"{before}\n" if before else ""
@@ -155,7 +151,6 @@ def test_a_block_is_taken_out_and_nothing_else(before, said, after, marker, agai
     assert injected_blocks.strip(text) == before + after
 
 
-@settings(max_examples=200)
 @given(
     before=plain, said=bodies, after=plain, marker=st.sampled_from(MARKERS), cut=st.integers(1, 400)
 )
@@ -172,7 +167,6 @@ def test_a_block_that_was_cut_off_goes_up_to_the_next_empty_line(before, said, a
     )
 
 
-@settings(max_examples=100)
 @given(text=plain)
 def test_what_holds_no_block_stays(text):
     assert injected_blocks.strip(text) == text
@@ -180,7 +174,6 @@ def test_what_holds_no_block_stays(text):
     assert "mentions" in injected_blocks.strip(quoted)
 
 
-@settings(max_examples=300)
 @given(
     st.lists(
         st.sampled_from(

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from hostile import texts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import skill
 from plainmind.formats.work import session
@@ -158,7 +158,6 @@ def test_nobody_and_nowhere(home):
         do(home, "end", agent="frontend")
 
 
-@settings(max_examples=150)
 @given(text=texts, key=texts, steps=st.lists(texts, max_size=3))
 def test_hostile_text_is_one_row_and_comes_back(tmp_path_factory, text, key, steps):
     from plainmind.ground.paths import Home

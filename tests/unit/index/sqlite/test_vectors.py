@@ -4,7 +4,7 @@ import random
 from math import fsum, sqrt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.evidence import dot
 from plainmind.index.cache import from_blob, to_blob
@@ -43,7 +43,6 @@ def some_vectors(kind: str, rnd: random.Random, count: int, dimensions: int) -> 
 KINDS = ["random", "near", "same", "constant", "outlier", "one dimension", "tiny"]
 
 
-@settings(max_examples=120)
 @given(
     kind=st.sampled_from(KINDS),
     asked=st.sampled_from([*KINDS, "one of them"]),

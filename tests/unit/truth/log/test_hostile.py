@@ -125,7 +125,6 @@ def hides(char: str) -> bool:
     )
 
 
-@settings(max_examples=2400)
 @given(contents=st.lists(texts, min_size=1, max_size=3), role=roles)
 def test_a_body_comes_back_byte_for_byte(homes, contents, role):
     home, context = next(homes), a_context()
@@ -137,7 +136,6 @@ def test_a_body_comes_back_byte_for_byte(homes, contents, role):
     assert {e.role for e in found} == {role}
 
 
-@settings(max_examples=800)
 @given(author=texts, meta=metas, content=texts)
 def test_metadata_stays_on_its_line_and_comes_back(homes, author, meta, content):
     home, context = next(homes), a_context()
@@ -151,7 +149,6 @@ def test_metadata_stays_on_its_line_and_comes_back(homes, author, meta, content)
     assert (event.author, event.meta) == as_json((author, meta))
 
 
-@settings(max_examples=400)
 @given(rows=st.lists(st.tuples(roles, texts, texts), min_size=1, max_size=4))
 def test_json_lines_come_back(homes, rows):
     home, context, session = next(homes), a_context(), Reports()
@@ -167,7 +164,6 @@ def test_json_lines_come_back(homes, rows):
     assert session.reports == []
 
 
-@settings(max_examples=368)
 @given(
     rows=st.lists(
         st.one_of(

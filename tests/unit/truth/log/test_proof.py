@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.log import event as events
 from plainmind.ground import files
@@ -63,7 +63,6 @@ def test_every_byte_put_in_or_taken_out_is_found(home, window):
             assert codes(home), ("in", at, byte)
 
 
-@settings(max_examples=150)
 @given(order=st.permutations(range(4)), length=st.integers(0, 4))
 def test_events_that_were_swapped_or_removed_are_found(tmp_path_factory, order, length):
     home = Home(str(tmp_path_factory.mktemp("proof")))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from hostile import HEADER, texts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.log import event as events
 from plainmind.ground import files
@@ -120,7 +120,6 @@ def test_a_cut_while_a_cut_was_being_closed(home):
             assert codes(home) == [], (first, length)
 
 
-@settings(max_examples=400)
 @given(
     rubbish=st.one_of(
         texts.map(lambda t: t.encode("utf-8", "surrogatepass")),
