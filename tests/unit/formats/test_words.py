@@ -1,11 +1,10 @@
 """Words: index terms of any text."""
 
 from hostile import texts
-from hypothesis import given, settings
+from hypothesis import given
 from plainmind.formats import words
 
 
-@settings(max_examples=300)
 @given(said=texts, author=texts)
 def test_any_text_has_words_the_same_each_time(said, author):
     found = words.of_event(author, said)
