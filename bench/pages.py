@@ -2,11 +2,13 @@
 
     .venv/bin/python bench/pages.py [--data DIR] [--quick]
 
-Each conversation is a home of its own, and each six turns of a session in a row are a page of it; a question's gold pages
-are those that hold a gold turn. Page recall@k = |gold in the top k| / |gold|, macro over questions with gold; MRR@10; n and
-a 95 % bootstrap interval of recall@5 over questions; without floor, and asked so late that recency is 0. Then, with the
-settings a turn has: how many of a home's own questions are given anything, and how many of a sixth of the others', to
-whom nothing is to be given. The data is bench/retrieval.py's: without it there is nothing to do, and this says so.
+Each conversation is a home of its own, and each six turns of a session in a row are a page of it; a
+question's gold pages are those that hold a gold turn. Page recall@k = |gold in the top k| / |gold|,
+macro over questions with gold; MRR@10; n and a 95 % bootstrap interval of recall@5 over questions;
+without floor, and asked so late that recency is 0. Then, with the settings a turn has: how many of
+a home's own questions are given anything, and how many of a sixth of the others', to whom nothing
+is to be given. The data is bench/retrieval.py's: without it there is nothing to do, and this says
+so.
 """
 
 import argparse
@@ -27,7 +29,7 @@ from plainmind.formats.page import page_edit  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.ground.settings import Settings  # noqa: E402
-from plainmind.index import embedding, engine  # noqa: E402
+from plainmind.index import embedding, engine_in_use  # noqa: E402
 from plainmind.index.engine import Index  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall import pages, search  # noqa: E402
@@ -41,7 +43,8 @@ OPEN = Policy(floor=0.0, k=MOST)
 
 
 class Ranked(NamedTuple):
-    """What one question found: `gold` are the pages that answer it, `found` those given, best first."""
+    """What one question found: `gold` are the pages that answer it, `found` those given, best
+    first."""
 
     gold: frozenset[str]
     found: Sequence[str]
@@ -146,7 +149,7 @@ def _measure(
         if row["conv"] == conversation
     ]
 
-    with engine.chosen().made_in(home, home.index) as index:
+    with engine_in_use().made_in(home, home.index) as index:
         if asker.embedder:
             due = index.pending(asker.model, 1 << 42)
             embedding.Run(index, asker.embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)

@@ -2,11 +2,12 @@
 
     .venv/bin/python bench/retrieval.py [--data DIR] [--quick]
 
-Each conversation is a home of its own; each of its sessions a window; each question is asked of the whole
-conversation as of its date. Turn recall@k = |gold in the top k| / |gold|, macro over questions with gold;
-MRR@10; NDCG@10 with log2(rank + 1); the adversarial category apart; n and a 95 % bootstrap interval over
-questions. The data (LoCoMo, Maharana et al., ACL 2024, CC BY-NC 4.0) is for evaluation only and not part of
-the project: without it there is nothing to do, and this says so.
+Each conversation is a home of its own; each of its sessions a window; each question is asked of the
+whole conversation as of its date. Turn recall@k = |gold in the top k| / |gold|, macro over
+questions with gold; MRR@10; NDCG@10 with log2(rank + 1); the adversarial category apart; n and a 95
+% bootstrap interval over questions. The data (LoCoMo, Maharana et al., ACL 2024, CC BY-NC 4.0) is
+for evaluation only and not part of the project: without it there is nothing to do, and this says
+so.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from plainmind.ground.clock import DAY  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
 from plainmind.ground.settings import Settings  # noqa: E402
-from plainmind.index import embedding, engine  # noqa: E402
+from plainmind.index import embedding, engine_in_use  # noqa: E402
 from plainmind.index.engine import Index  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall import search  # noqa: E402
@@ -76,7 +77,7 @@ def _conversation(
     settings = Settings("", "", env.get)
     embedder = None if words_only else registry.open_embedder("embedded", env, settings, bulk=True)
 
-    with engine.chosen().made_in(home, home.index) as index:
+    with engine_in_use().made_in(home, home.index) as index:
         if embedder:
             due = index.pending(embedder.model, 1 << 42)
             embedding.Run(index, embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)

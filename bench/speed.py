@@ -275,14 +275,14 @@ def fill_cache(home: str, env: dict) -> None:
     """Random vectors for every turn, in the cache: mem-embed finds them there and asks no model."""
     from plainmind.ground.clock import system_now
     from plainmind.ground.paths import Home
-    from plainmind.index import cache, engine
+    from plainmind.index import cache, engine_in_use
 
     model = "embedded:multilingual-e5-small-q4"
     chance = random.Random(11)
     centre = [chance.gauss(0, 1) for _ in range(384)]
 
     opened = Home(home)
-    with engine.chosen().made_in(opened, opened.index) as index:
+    with engine_in_use().made_in(opened, opened.index) as index:
         kept = cache.Cache(opened, model)
         made = {}
         for one in index.pending(model, system_now()):

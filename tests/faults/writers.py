@@ -15,7 +15,7 @@ from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
-from plainmind.index import cache, engine
+from plainmind.index import cache, engine_in_use
 from plainmind.memory import Memory, care, pages
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
@@ -237,7 +237,7 @@ def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
     assert all(len(vector) == 8 for vector in cached.values())
     if ended:
         assert len(cached) == len(set(_SAID))
-        with engine.chosen().made_in(home, home.index) as index:
+        with engine_in_use().made_in(home, home.index) as index:
             status = index.status("instant:1")
         assert (status.ok, status.pending, status.failed) == (3, 0, 0), status
         assert (

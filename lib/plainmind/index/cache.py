@@ -1,8 +1,8 @@
 """`vectors/`: every vector ever computed, by model and content hash. It outlives the index.
 
 One file a model, only ever appended to: a line of JSON that says what is in it, then records of
-16 bytes hash, the vector as little-endian float32, and a CRC-32 of both. A torn or damaged record is
-passed over: its text is embedded once more. `vectors/serving` names the model that answers.
+16 bytes hash, the vector as little-endian float32, and a CRC-32 of both. A torn or damaged record
+is passed over: its text is embedded once more. `vectors/serving` names the model that answers.
 """
 
 import hashlib
@@ -110,7 +110,8 @@ class Cache:
                 files.append(self.path, head.encode() + records)
                 files.sync_folder(os.path.dirname(self.path))
             else:
-                # a torn record at the end is filled up, so that the next ones stand where they are looked for
+                # a torn record at the end is filled up, so that the next ones stand where they are
+                # looked for
                 torn = (os.stat(self.path).st_size - self._start) % self._record
                 files.append(self.path, b"\0" * (-torn % self._record) + records)
             self._catch_up()
@@ -146,9 +147,11 @@ class Cache:
 
 
 def forget(home: Home, hashes: set[bytes]) -> int:
-    """Take the vectors of these texts out of every model's file, durably; returns how many there were.
+    """Take the vectors of these texts out of every model's file, durably; returns how many there
+    were.
 
-    A record is overwritten with zeros, which no reader takes for one: the others stay where they are.
+    A record is overwritten with zeros, which no reader takes for one: the others stay where they
+    are.
     """
     try:
         names = sorted(name for name in os.listdir(home.vectors) if name.endswith(".vectors"))

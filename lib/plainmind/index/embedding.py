@@ -1,10 +1,10 @@
 """Giving vectors to what has none: nothing orphaned, nothing done twice. Knows no engine.
 
-Owns what is embedded of an event, the order of a run, halving a batch that fails, and when another model
-answers. Refuses to know how a vector is made: it is given an embedder.
+Owns what is embedded of an event, the order of a run, halving a batch that fails, and when another
+model answers. Refuses to know how a vector is made: it is given an embedder.
 
-A vector is in the cache, durably, before the index says `ok`: killed in between, the next run finds it there
-and pays for nothing twice.
+A vector is in the cache, durably, before the index says `ok`: killed in between, the next run finds
+it there and pays for nothing twice.
 """
 
 import random
@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from ..ground import clock
 from ..ground.errors import BadData, Unavailable
 from .cache import Cache, content_hash, serving, set_serving, to_blob
-from .engine import Index, Outcome, Pending
+from .engine import EmbeddingOutcome, Index, Pending
 
 #: failed tries after which a text is `failed`; it is still tried again, ever more rarely
 GIVE_UP = 8
@@ -47,8 +47,9 @@ def text_of(
 ) -> str:
     """What is embedded of an event: who said what, after the start of what was said before it.
 
-    With the event before, cosine alone finds 59.1 % of LoCoMo's answers among ten, without it 53.2 %
-    (docs/decisions/vectors.md). An event after it would add nothing, and is not known yet when an event is new.
+    With the event before, cosine alone finds 59.1 % of LoCoMo's answers among ten, without it 53.2
+    % (docs/decisions/vectors.md). An event after it would add nothing, and is not known yet when an
+    event is new.
     """
     content = content.strip()
     if not content:
@@ -73,7 +74,7 @@ class Run:
         progress: Callable[[int], None] = lambda done: None,
         budget: int | None = None,
     ):
-        """`call` runs a request with the retry policy, `next_try` says when to try again across runs."""
+        """`call` has the retry policy, `next_try` says when another run tries again."""
         self.index, self.embedder, self.call, self.now = index, embedder, call, now
         self.next_try, self.progress, self.budget = next_try, progress, budget
         self.cache = Cache(index.home, embedder.model)
@@ -104,7 +105,7 @@ class Run:
         return Work(self.done, self.failed, self.spent, self.from_cache, self.unavailable)
 
     def _batch(self, batch: list[Pending], *, alone: bool = False) -> None:
-        """Embed a batch; when it fails, find out whether one text is to blame or the provider is gone."""
+        """Embed a batch; when it fails, find the text to blame, or that the provider is gone."""
         try:
             request = lambda: self.embedder.passages([one.text for one in batch])
             self.spent += sum(one.tokens for one in batch)
@@ -112,7 +113,8 @@ class Run:
         except BadData as error:
             self._split(batch, error)
         except Unavailable as error:
-            # 'come back later' is no text's fault, and a provider that answers nothing at all is gone
+            # 'come back later' is no text's fault, and a provider that answers nothing at all is
+            # gone
             if error.retry_after is not None or (
                 not alone and len(batch) > 1 and not self._answers()
             ):
@@ -137,7 +139,7 @@ class Run:
                 self._batch(half, alone=True)
 
     def _answers(self) -> bool:
-        """Whether the provider embeds a harmless word: then some text of the batch is the trouble."""
+        """Whether the provider embeds a harmless word: then some text is the trouble."""
         try:
             self.embedder.passages(["ok"])
             return True
@@ -149,7 +151,8 @@ class Run:
         kept = list(zip(batch, vectors, strict=True))
         self.cache.put({content_hash(one.text): vector for one, vector in kept})
         self.index.keep(
-            self.embedder.model, [Outcome(one, vector, one.attempts) for one, vector in kept]
+            self.embedder.model,
+            [EmbeddingOutcome(one, vector, one.attempts) for one, vector in kept],
         )
         self.done += len(kept)
         self.progress(len(kept))
@@ -165,7 +168,7 @@ class Run:
             status = "failed" if refused or attempts >= GIVE_UP else "pending"
             self.failed += status == "failed"
             then = clock.to_text(self.next_try(attempts, now, wait, random.random()))
-            outcomes.append(Outcome(one, None, attempts, status, error.what[:300], then))
+            outcomes.append(EmbeddingOutcome(one, None, attempts, status, error.what[:300], then))
         self.index.keep(self.embedder.model, outcomes)
 
     def _finish(self) -> None:
@@ -182,7 +185,8 @@ class Run:
 
 
 def restore(index: Index) -> str:
-    """Give a new index the vectors that were made for an earlier one; the model that answers, if any.
+    """Give a new index the vectors that were made for an earlier one; the model that answers, if
+    any.
 
     No provider is asked for anything.
     """
@@ -205,7 +209,7 @@ def settle(
     texts: list[Pending],
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[list[Pending], int]:
-    """Give texts the vectors the cache has; empty ones need none. Returns (the others, how many were settled)."""
+    """Give texts the vectors the cache has; empty ones need none. Returns (others, how many)."""
     left: list[Pending] = []
     for start in range(0, len(texts), 4096):
         some = texts[start : start + 4096]
@@ -216,7 +220,7 @@ def settle(
             if one.text and hash not in known:
                 left.append(one)
             else:
-                done.append(Outcome(one, known.get(hash), one.attempts))
+                done.append(EmbeddingOutcome(one, known.get(hash), one.attempts))
         index.keep(cache.model, done)
         progress(len(done))
     return left, len(texts) - len(left)

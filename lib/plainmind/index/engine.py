@@ -1,8 +1,9 @@
 """What an index answers, whatever keeps it: the one Protocol, and which engine there is.
 
-An index is made from the files of a home, and is never the only place of anything. Freshness is its own affair: an
-answer has all that was acknowledged before the index was opened, and what is not asked for is not looked at.
-An engine is a module like `index.sqlite.opening`; files become records in `index.reading` and `index.page_reading`.
+An index is made from the files of a home, and is never the only place of anything. Freshness is its
+own affair: an answer has all that was acknowledged before the index was opened, and what is not
+asked for is not looked at. An engine is a module like `index.sqlite.opening`; files become records
+in `index.reading` and `index.page_reading`.
 """
 
 from array import array
@@ -34,8 +35,8 @@ class Pending(NamedTuple):
         return tokens.estimate(self.text)
 
 
-class Outcome(NamedTuple):
-    """What became of a text that was to be embedded. `vector` is little-endian float32 of length 1."""
+class EmbeddingOutcome(NamedTuple):
+    """What became of a text that was to be embedded. `vector`: little-endian float32, length 1."""
 
     of: Pending
     vector: bytes | None
@@ -86,7 +87,7 @@ class Index(Protocol):
         ...
 
     def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
-        """What is known of every page for a question; `page_texts` inside answers as of the same moment."""
+        """What is known of every page; `page_texts` inside answers as of the same moment."""
         ...
 
     def page_texts(self, ids: Iterable[int]) -> dict[int, PageText]: ...
@@ -116,10 +117,11 @@ class Index(Protocol):
         limit: int = -1,
         at: Sequence[tuple[str, int]] | None = None,
     ) -> list[Pending]:
-        """Passages, then events, without a vector, whose time has come, newest first; with `at`, those at (path, line)."""
+        """Passages, then events, without a vector, whose time has come, newest first; with `at`,
+        those at (path, line)."""
         ...
 
-    def keep(self, model: str, outcomes: Iterable[Outcome]) -> None:
+    def keep(self, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
         """Durably; of texts that are gone meanwhile, nothing."""
         ...
 
@@ -130,7 +132,8 @@ class Index(Protocol):
     def status(self, model: str) -> EmbeddingStatus: ...
 
     def state_at(self, model: str, path: str, line: int) -> str:
-        """pending, ok or failed: of the event at a line, or the worst of a page's passages; '' when nothing is there."""
+        """pending, ok or failed: of the event at a line, or the worst of a page's passages; '' when
+        nothing is there."""
         ...
 
     # --- care
@@ -140,7 +143,7 @@ class Index(Protocol):
         ...
 
     def rows(self) -> Mapping[str, Iterable[tuple]]:
-        """Table -> what must be the same however an index came about, each row (path, line, …) or so."""
+        """Table -> rows that are the same however an index came about: (path, line, …)."""
         ...
 
     def says(self, text: str) -> bool:
@@ -164,8 +167,9 @@ class Engine(Protocol):
                 with index:
                     return index.counts()
 
-        What is damaged, foreign or of another version is set aside with one warning, and the body of the
-        loop is run again on a new one; so it is on one that was deleted meanwhile. `thorough` looks at every file.
+        What is damaged, foreign or of another version is set aside with one warning, and the body
+        of the loop is run again on a new one; so it is on one that was deleted meanwhile.
+        `thorough` looks at every file.
         """
         ...
 
@@ -186,10 +190,3 @@ class Engine(Protocol):
     def discard_set_aside(self, home: Home) -> None:
         """Delete damaged indexes that were set aside."""
         ...
-
-
-def chosen() -> Engine:
-    """The engine in use."""
-    from .sqlite import opening
-
-    return opening

@@ -1,8 +1,8 @@
 """Asking the graph: which triples there are, and which of them hold on a day. Pure.
 
-A triple holds as long as its page does: from `valid_from` on (without one, asked as of a day, from the page's date), up to
-`valid_to`, and until a page that supersedes it begins; pages that supersede each other do not. Without a day, what is known
-now counts, whatever its date.
+A triple holds as long as its page does: from `valid_from` on (without one, asked as of a day, from
+the page's date), up to `valid_to`, and until a page that supersedes it begins; pages that supersede
+each other do not. Without a day, what is known now counts, whatever its date.
 """
 
 import datetime
@@ -52,7 +52,8 @@ def matching(
 ) -> Iterator[Fact]:
     """The facts that match `asked`, of three texts, '?' standing for anything.
 
-    Names match whatever their case and with spaces, hyphens or underscores; predicates as they are normalised.
+    Names match whatever their case and with spaces, hyphens or underscores; predicates as they are
+    normalised.
     """
     subject, predicate, object_ = (*asked, *[ANYTHING] * (3 - len(asked)))
     keys = [

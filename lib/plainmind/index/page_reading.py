@@ -1,6 +1,7 @@
 """Pages to records: which changed, and what an index keeps of one.
 
-Owns how a page is cut into passages, and what is embedded of one. Refuses to know how pages are ranked. Knows no engine.
+Owns how a page is cut into passages, and what is embedded of one. Refuses to know how pages are
+ranked. Knows no engine.
 """
 
 import hashlib
@@ -148,7 +149,8 @@ def triples(read: Page) -> list[tuple[int, str, str, str, str]]:
 def passages(body: str, first_line: int) -> list[tuple[int, str]]:
     """(line, text) of a body's passages: whole paragraphs, as many as have some 120 words together.
 
-    A paragraph that is longer is cut between its lines, a line that is longer between its words, or where there is no space.
+    A paragraph that is longer is cut between its lines, a line that is longer between its words, or
+    where there is no space.
     """
     cutter = _Cutter()
     for number, row in enumerate(body.split("\n"), first_line):
@@ -210,7 +212,8 @@ def embedded(read: Page) -> list[str]:
 def _recallable(read: Page) -> Page:
     """What of a page may be recalled: all but what a recall had put there, every line where it was.
 
-    A summary of a conversation is one whatever its head says, states nothing, and takes no page's place.
+    A summary of a conversation is one whatever its head says, states nothing, and takes no page's
+    place.
     """
     body = utf8(
         injected_blocks.strip_recalled_lines(

@@ -1,7 +1,9 @@
-"""Files to records: what was appended to windows and pins, and how an index sees that something was.
+"""Files to records: what was appended to windows and pins, and how an index sees that something
+was.
 
-Owns what 'up to date' means for the logs. Two ways: `grown` reads the journal of window heads, which every
-append writes, and names only windows that grew; `changed` looks at every window. Knows no engine.
+Owns what 'up to date' means for the logs. Two ways: `grown` reads the journal of window heads,
+which every append writes, and names only windows that grew; `changed` looks at every window. Knows
+no engine.
 """
 
 import os
@@ -23,7 +25,7 @@ _COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")
 
 
 class WindowState(NamedTuple):
-    """How far a window has been read. The last event's offset and digest show that what was read still stands."""
+    """How far a window was read; the last event shows that what was read still stands."""
 
     path: str
     context: str
@@ -48,7 +50,7 @@ class NewEvent(NamedTuple):
 
 
 class WindowReading(NamedTuple):
-    """What reading a window gave. `again`: it was read from its start, and what was known of it is void."""
+    """What reading a window gave. `again`: from its start, what was known of it is void."""
 
     state: WindowState
     events: list[NewEvent]
@@ -64,7 +66,8 @@ def window(home: Home, path: str, known: WindowState | None) -> WindowReading | 
         return None
     blocks: list[log_event.RawEvent] = []
     again = False
-    # an append makes a window longer; another file in its place, or another content of that length, is an edit
+    # an append makes a window longer; another file in its place, or another content of that length,
+    # is an edit
     if known and (
         stat.st_ino != known.inode
         or (stat.st_mtime_ns != known.modified and stat.st_size <= known.size)
@@ -125,8 +128,8 @@ def utf8(text: str) -> str:
 def grown(home: Home, seen: Mapping[str, Any] | None) -> tuple[list[str], dict[str, Any]] | None:
     """(windows that the journal names after the position `seen`, the position now).
 
-    None when the journal cannot tell, and all windows are to be looked at: it is new or was replaced, or the
-    machine was started since (its last lines need not have reached the disk).
+    None when the journal cannot tell, and all windows are to be looked at: it is new or was
+    replaced, or the machine was started since (its last lines need not have reached the disk).
     """
     now = journal_position(home)
     if (
@@ -137,7 +140,8 @@ def grown(home: Home, seen: Mapping[str, Any] | None) -> tuple[list[str], dict[s
         or seen["size"] > now["size"]
     ):
         return None
-    # one that was emptied, or removed and made again with the same inode, may have grown to any size since
+    # one that was emptied, or removed and made again with the same inode, may have grown to any
+    # size since
     if seen.get("tail") != _journal_tail(home, seen["size"]):
         return None
     if seen["size"] == now["size"]:
@@ -152,8 +156,8 @@ def grown(home: Home, seen: Mapping[str, Any] | None) -> tuple[list[str], dict[s
 
 
 def changed(home: Home, known: Iterable[tuple[str, int, int, int]]) -> tuple[list[str], list[str]]:
-    """(windows that are new or changed, windows that are gone), compared with what is known of each:
-    (path, inode, modified, size)."""
+    """(windows that are new or changed, windows that are gone), compared with what is known of
+    each: (path, inode, modified, size)."""
     from ..truth.log import reader
 
     before = {path: state for path, *state in known}

@@ -37,12 +37,12 @@ class Memory(NamedTuple):
 
     @property
     def engine(self) -> "Engine":
-        from ..index import engine
+        from .. import index
 
-        return engine.chosen()
+        return index.engine_in_use()
 
     def opened(self) -> "Iterator[Index]":
-        """The index, as often as it has to be tried (index.engine.Engine); never where there is no home."""
+        """The index, as often as it has to be tried (Engine.opened); never without a home."""
         if not os.path.isdir(self.home.root):  # a mistyped home is not made by asking it something
             return
         engine = self.engine

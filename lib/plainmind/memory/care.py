@@ -1,4 +1,4 @@
-"""Looking after the index: its state, making it again, and proving that it says what the files say."""
+"""Looking after the index: its state, a new one, the proof that it says what files say."""
 
 import tempfile
 from collections import Counter
@@ -89,8 +89,8 @@ def _compare(memory: Memory, index: Index, fresh: Index) -> list[Difference]:
 def _answer(
     index: Index, model: str, vectors: Sequence[tuple[int, int, bytes]], question: str, now: int
 ) -> list[tuple[str, float]]:
-    """References and scores of moments and pages, by words and, where there is one, by the vector of
-    an event of about its length."""
+    """References and scores of moments and pages, by words and, where there is one, by the vector
+    of an event of about its length."""
     near = min(vectors, key=lambda v: (abs(v[0] - len(question)), *v[1:]), default=None)
     query = search.Query(question, now, from_blob(near[2]) if near else None, model)
     scope = Scope()

@@ -18,7 +18,8 @@ LARGEST = 256 * 1024  # bytes of a body
 
 
 class PageDraft(NamedTuple):
-    """A page that is still to be written. `fields` are values as formats.page.page_edit takes them; `cites` are references."""
+    """A page that is still to be written. `fields` are values as formats.page.page_edit takes them;
+    `cites` are references."""
 
     fields: Mapping[str, Any]
     body: str
@@ -37,7 +38,8 @@ def kind(memory: Memory, observe: bool, compaction: bool) -> tuple[str, str, str
 
 
 def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields as they go into a head, from what a person or a line of JSON gave. BadData says which does not fit."""
+    """Fields as they go into a head, from what a person or a line of JSON gave. BadData says which
+    does not fit."""
     made: dict[str, Any] = {}
     for key, value in given.items():
         if value is None:
@@ -61,19 +63,19 @@ def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             made[key] = _text(key, value)
     if made.get("valid_from") and made.get("valid_to") and made["valid_to"] < made["valid_from"]:
-        raise BadData("valid_to is before valid_from", cure="mend one of them")
+        raise BadData("valid_to is before valid_from", cure="fix one of them")
     return made
 
 
 def _text(key: str, value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
-        raise BadData(f"'{key}' is no text on one line", cure="give one")
+        raise BadData(f"'{key}' is not text on one line", cure="give one line")
     return value.strip()
 
 
 def _list(key: str, value: Any) -> Sequence[Any]:
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise BadData(f"'{key}' is no list", cure="give a list")
+        raise BadData(f"'{key}' is not a list", cure="give a list")
     return value
 
 
@@ -92,7 +94,7 @@ def _day(key: str, value: Any) -> date | None:
     text = _text(key, value)
     found = day.parse_iso(text) or day.guess(text)
     if text and not found:
-        raise BadData(f"'{text[:40]}' is no day", cure=f"write {key} as 2026-05-08")
+        raise BadData(f"'{text[:40]}' is not a day", cure=f"write {key} as 2026-05-08")
     return found
 
 
@@ -132,7 +134,7 @@ def from_json(memory: Memory, line: bytes) -> PageDraft:
     try:
         value = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise BadData(f"no JSON: {error}") from None
+        raise BadData(f"not JSON: {error}") from None
     if not isinstance(value, dict) or not isinstance(value.get("body"), str):
         raise BadData("no 'body'", cure='write {"body": "…", "type": "…", "name": "…"}')
     body, name, cites = (
@@ -158,7 +160,7 @@ def body_of(data: bytes) -> str:
         return data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise BadData(
-            "no UTF-8",
+            "not valid UTF-8",
             place=f"<stdin>:{data.count(chr(10).encode(), 0, error.start) + 1}",
             cure="send text",
         ) from None
@@ -179,7 +181,7 @@ def check(memory: Memory, made: Mapping[str, Any], body: str, force: bool) -> No
         )
     if injected_blocks.strip(body) != body:
         raise BadData(
-            "a block that a recall had injected is no knowledge",
+            "a block that a recall had injected is not knowledge",
             cure="say it in your own words, and cite the log with --cite",
         )
     said = "\n".join([body, *(str(value) for value in made.values())])

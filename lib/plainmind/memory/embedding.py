@@ -36,7 +36,7 @@ def embed(
     refs: list[str] | None,
     progress: Callable[[int, int], None],
 ) -> Embedded:
-    """Embed the events and pages at `refs`, or, after a look at every file, all that has no vector."""
+    """Embed what is at `refs`, or, after a look at every file, all that has no vector."""
     thorough = refs is None
     for index in memory.engine.opened(memory.home, memory.say, thorough=thorough):
         with index:

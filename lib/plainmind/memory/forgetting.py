@@ -1,7 +1,8 @@
 """Letting go what retention says: files, index, caches and traces together.
 
-Owns the order (a tombstone, then what only the page can be looked for in, then the file, then the index) and proving that what
-was forgotten is gone, byte for byte. Killed anywhere, the next run goes on. Logs keep what was said.
+Owns the order (a tombstone, then what only the page can be looked for in, then the file, then the
+index) and proving that what was forgotten is gone, byte for byte. Killed anywhere, the next run
+goes on. Logs keep what was said.
 """
 
 import json
@@ -29,13 +30,14 @@ def past(memory: Memory) -> list[Expired]:
 
 
 def forget(memory: Memory) -> list[Expired]:
-    """Delete what retention says, and take it out of index, caches and traces. InputOutput when some of it is still there."""
+    """Delete what retention says, and take it out of index, caches and traces. InputOutput when
+    some of it is still there."""
     with maintenance.lock(memory.home):
         return [each.expired for each in _forget(memory)]
 
 
 def retain(memory: Memory) -> None:
-    """The same after a write, whose caller holds the lock; that it could not end is said, and takes nothing back."""
+    """The same after a write, whose caller holds the lock; a failure is said, and undoes nothing."""
     try:
         gone = _forget(memory)
     except (Failure, OSError) as error:  # what was written is written; the next write tries again
@@ -61,7 +63,7 @@ def _forget(memory: Memory) -> list[DeletedFile]:
 
 
 def _take_out(memory: Memory, going: Sequence[DeletedFile]) -> None:
-    """The texts of pages that are about to go, out of everything that only they can be looked for in."""
+    """Texts of pages about to go, out of all that only they can be looked for in."""
     if not going:
         return
     texts = [page.parse(each.data, each.expired.path) for each in going]
@@ -91,7 +93,8 @@ def _out_of_index(memory: Memory, gone: Sequence[DeletedFile]) -> None:
 
 
 def _prove(memory: Memory, marks: Sequence[str]) -> None:
-    """InputOutput when a file of the index or the caches still has one of these lines, and no event or page says it."""
+    """InputOutput when a file of the index or the caches still has one of these lines, and no event
+    or page says it."""
     for folder in (memory.home.index, memory.home.vectors):
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             full = os.path.join(folder, name)
@@ -126,7 +129,8 @@ print(json.dumps(sorted(found)))
 
 
 def _held(path: str, marks: Sequence[str]) -> list[str]:
-    """Which of these a file holds, byte for byte. Another process looks: closing the index here would drop SQLite's own locks."""
+    """Which of these a file holds, byte for byte. Another process looks: closing the index here
+    would drop SQLite's own locks."""
     import subprocess
     import sys
 
@@ -148,7 +152,8 @@ def _held(path: str, marks: Sequence[str]) -> list[str]:
 
 
 def _marks(body: str) -> list[str]:
-    """Two lines by which a text is known again, the longest; a word or two tell nothing, and one alone is in the index of others."""
+    """Two lines by which a text is known again, the longest; a word or two tell nothing, and one
+    alone is in the index of others."""
     lines = {line.strip() for line in body.split("\n")}
     telling = (line for line in lines if len(line) >= SHORTEST_MARK and len(words.tokens(line)) > 1)
     return sorted(telling, key=lambda line: (-len(line), line))[:MARKS]
@@ -156,7 +161,8 @@ def _marks(body: str) -> list[str]:
 
 def _out_of_traces(memory: Memory, said: Sequence[str]) -> None:
     """Records that show one of these, out of the traces that commands were told to write."""
-    # a trace has a page's text on one line, as JSON; or a block of JSON that a model was given, as JSON
+    # a trace has a page's text on one line, as JSON; or a block of JSON that a model was given, as
+    # JSON
     shown = {*said, *(" ".join(each.split()) for each in said)}
     needles = {level.encode("utf-8", "surrogatepass") for each in shown for level in _as_json(each)}
     for trace in maintenance.read_traces(memory.home):

@@ -7,16 +7,16 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..formats.evidence import Scope
-from ..formats.reference import Reference
 from ..ground import clock, files, stream
 from ..ground.errors import Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
-from ..index.engine import Index
 from ..recall import search
 from ..recall.search import Moments, Query
 from . import Memory
 
 if TYPE_CHECKING:
+    from ..formats.reference import Reference
+    from ..index.engine import Index
     from ..recall.pages import Policy
 
 
@@ -68,8 +68,8 @@ def keep_trace(home: Home, path: str, record: dict) -> None:
     maintenance.record_trace(home, full)
 
 
-def query_of(memory: Memory, index: Index, text: str, lexical: bool) -> Query:
-    """The text as a query, with its vector when there are vectors to compare it with and a model that answers."""
+def query_of(memory: Memory, index: "Index", text: str, lexical: bool) -> Query:
+    """The text as a query, with its vector when there are others and a model that answers."""
     query = Query(text, memory.now(), mode=memory.settings["recall.sim"])
     model = index.model()
     if lexical or not model or not text.strip():
@@ -106,9 +106,11 @@ class Share(NamedTuple):
 def remember(
     memory: Memory, text: str, scope: Scope, share: Share, *, counted: bool = False
 ) -> list[str]:
-    """The blocks that go before a message: of moments, and of pages; '' where there is nothing to say.
+    """The blocks that go before a message: of moments, and of pages; '' where there is nothing to
+    say.
 
-    One look at the index, and one question to the embedder. `counted`: that the pages were given is written down.
+    One look at the index, and one question to the embedder. `counted`: that the pages were given is
+    written down.
     """
     from ..recall import inject, page_block, pages
 
@@ -136,14 +138,14 @@ def remember(
 EXPANDED = ("logs/", "knowledge/", "memory/", "raw/compaction/")
 
 
-def expand(home: Home, ranges: list[Reference]) -> str:
-    """The lines of these ranges, each under its reference, within the budget. What is refused says so."""
+def expand(home: Home, ranges: "list[Reference]") -> str:
+    """The lines of these ranges, each under its reference, within the budget."""
     from ..recall import expansion
 
     return expansion.render((str(ref), _lines(home, ref)) for ref in ranges)
 
 
-def _lines(home: Home, ref: Reference) -> str:
+def _lines(home: Home, ref: "Reference") -> str:
     try:
         part = home.relative(ref.path)
         full = os.path.realpath(home.path(part))

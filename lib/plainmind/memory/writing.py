@@ -1,7 +1,8 @@
 """Writing pages: making one, and changing one.
 
-Owns the refusals: a near-duplicate, a name that is taken, what the agent may not do to a page. A page is on
-disk before anything says so. Pages are written only by an explicit command, never extracted by a model.
+Owns the refusals: a near-duplicate, a name that is taken, what the agent may not do to a page. A
+page is on disk before anything says so. Pages are written only by an explicit command, never
+extracted by a model.
 """
 
 import os
@@ -32,7 +33,8 @@ class PageWritten(NamedTuple):
 
 
 def write(memory: Memory, draft: PageDraft, *, force: bool = False) -> PageWritten:
-    """A new page, on disk. A near-duplicate of one that is there, or a name that is taken, is a Failure with code 1."""
+    """A new page, on disk. A near-duplicate of one that is there, or a name that is taken, is a
+    Failure with code 1."""
     body = draft.body.strip("\n")
     check(memory, draft.fields, body, force)
     if draft.place != page_files.KNOWLEDGE and (
@@ -77,7 +79,7 @@ def write(memory: Memory, draft: PageDraft, *, force: bool = False) -> PageWritt
 
 
 def _ordered(memory: Memory, draft: PageDraft) -> dict[str, Any]:
-    """The fields in the order in which formats.page names them, with their defaults and citations."""
+    """The fields in the order of formats.page.page.KEYS, with defaults and citations."""
     given = {"date": day.from_instant(memory.now()), "tier": page.FALLBACK_TIER, **draft.fields}
     cited = [_cited(memory, ref) for ref in draft.cites]
     return {
@@ -109,7 +111,8 @@ def _create(
 
 
 def _same(memory: Memory, draft: PageDraft, name: str, body: str) -> str:
-    """The path of a page of this name that says all of it already, '' when there is none: what was cut off can be done again."""
+    """The path of a page of this name that says all of it already, '' when there is none: what was
+    cut off can be done again."""
     given = {
         key: value
         for key, value in _ordered(memory, draft).items()
@@ -201,7 +204,8 @@ def update(
     *,
     force: bool = False,
 ) -> PageWritten:
-    """Fields or body of a page that is there; all else of it stays, and so does what a person saves at this moment.
+    """Fields or body of a page that is there; all else of it stays, and so does what a person saves
+    at this moment.
 
     A new body dates the page today, unless a date is given.
     """
@@ -233,9 +237,11 @@ def _protect(
     body: str | None,
     kept: set[bytes],
 ) -> None:
-    """What the agent may not do to a page: let it age faster, or replace its text so that nobody can read it any more.
+    """What the agent may not do to a page: let it age faster, or replace its text so that nobody
+    can read it any more.
 
-    The page as it was is kept among the observations, for the next audit. NotPermitted for the former.
+    The page as it was is kept among the observations, for the next audit. NotPermitted for the
+    former.
     """
     old = page.parse(data, path)
     days = [retention.DATED.get(kind, FOREVER) for kind in (made.get("type", old.type), old.type)]

@@ -1,1 +1,1 @@
-"""Which moments of the past matter now: relevance, ranking, excerpts, what is injected. Writes no memory."""
+"""Which moments and pages matter now: relevance, rank, excerpts, blocks. Pure."""

@@ -15,7 +15,8 @@ class Excerpt(NamedTuple):
 
 
 def excerpt(content: str, terms: list[str], most: int) -> Excerpt:
-    """At most `most` estimated tokens of a content on one line: the stretch that holds most of the terms.
+    """At most `most` estimated tokens of a content on one line: the stretch that holds most of the
+    terms.
 
     Cut at words, with … where something is left out. Control characters become spaces.
     """
@@ -36,7 +37,7 @@ def excerpt(content: str, terms: list[str], most: int) -> Excerpt:
 
 
 def _best_start(words: list[re.Match], terms: set[str], width: int) -> int:
-    """The word to start with, so that most different terms, then most places of them, are within `width`."""
+    """The word to start with, so that `width` holds most terms, then most places of them."""
     places = [
         (i, word)
         for i, match in enumerate(words)

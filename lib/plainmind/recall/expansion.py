@@ -1,4 +1,4 @@
-"""Expansion: an answer of nothing but `EXPAND path:line[-line]` lines asks for more of the log. Pure."""
+"""An answer of nothing but `EXPAND path:line[-line]` lines asks for more. Pure."""
 
 import re
 from collections.abc import Iterable

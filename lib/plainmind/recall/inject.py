@@ -1,4 +1,5 @@
-"""The block that goes before a message: remembered moments within a budget. Pure; the same hits give the same bytes."""
+"""The block that goes before a message: remembered moments within a budget. Pure; the same hits
+give the same bytes."""
 
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -45,10 +46,11 @@ class Fitted(NamedTuple, Generic[Shown, Found]):
 def fit(
     hits: list[Hit], terms: list[str], budget: int, most_each: int
 ) -> Fitted[MomentExcerpt, Hit]:
-    """Hits in order, as far as the budget (estimated tokens of the entries as they are printed) goes.
+    """Hits in order, as far as the budget (estimated tokens of the entries as they are printed)
+    goes.
 
-    A hit that says what a better one said is left out; one that does not fit whole is cut to what is left,
-    if that is worth reading.
+    A hit that says what a better one said is left out; one that does not fit whole is cut to what
+    is left, if that is worth reading.
     """
     memories: list[MomentExcerpt] = []
     dropped: list[tuple[Hit, str]] = []

@@ -46,7 +46,8 @@ class PageExcerpt(NamedTuple):
 
 
 def fit(known: Knowledge, policy: Policy) -> Fitted[PageExcerpt, FoundPage]:
-    """Pages in order, as far as the budgets go: L1 within its own, all within the whole, as the block is printed."""
+    """Pages in order, as far as the budgets go: L1 within its own, all within the whole, as the
+    block is printed."""
     shown: list[PageExcerpt] = []
     dropped: list[tuple[FoundPage, str]] = []
     left = policy.budget - tokens.estimate(inject.around(policy.budget, KNOWLEDGE, NOTE))
@@ -74,7 +75,8 @@ def _cost(page: PageExcerpt | None) -> int:
 
 
 def cut(known: Knowledge, each: FoundPage, most: int) -> PageExcerpt | None:
-    """All of a page if that is not too much, else its beginning when it is always given, and the part that fits when not."""
+    """All of a page if that is not too much, else its beginning when it is always given, and the
+    part that fits when not."""
     body = known.body[each.row.id]
     passages = known.passages[each.row.id]
     if most < 1 or not passages:

@@ -1,15 +1,19 @@
-"""Which pages a message is given: those of tier L1 always, others when they matter to it, and the pages they link to.
+"""Which pages a message is given: those of tier L1 always, others when they matter to it, and the
+pages they link to.
 
-    lex   = sum over the query's terms of idf tf / (tf + 1.2 (0.5 + 0.5 length / mean length)), over the sum of idf:
+    lex   = sum over the query's terms of idf tf / (tf + 1.2 (0.5 + 0.5 length / mean length)), over
+    the sum of idf:
             BM25 as in recall.relevance, of the page's title, name, tags and body
-    den   = the greatest cosine of a passage of it, as the share of the way that recall.relevance.dense says
-    rel   = 0.6 lex + 0.4 den, in [0, 1]; what does not reach the floor is not given
-    score = rel * weight of the type + 0.15 (1 - age in days / 60), the second part never below 0
+    den   = the greatest cosine of a passage of it, as the share of the way that
+    recall.relevance.dense says rel   = 0.6 lex + 0.4 den, in [0, 1]; what does not reach the floor
+    is not given score = rel * weight of the type + 0.15 (1 - age in days / 60), the second part
+    never below 0
 
-With `knowledge.rank = rrf` the specification's formula takes the place of rel in the score: the sum of 1 / (60 + rank) over
-the lists by lex and by den (Cormack, Clarke and Buettcher, "Reciprocal rank fusion", 2009), as a share of its greatest
-value. A page that another one supersedes never comes before it, and brings it along; one that does not hold today counts half.
-Neither is given always. Measured by bench/pages.py; figures and doubts are in docs/decisions/knowledge.md.
+With `knowledge.rank = rrf` the specification's formula takes the place of rel in the score: the sum
+of 1 / (60 + rank) over the lists by lex and by den (Cormack, Clarke and Buettcher, "Reciprocal rank
+fusion", 2009), as a share of its greatest value. A page that another one supersedes never comes
+before it, and brings it along; one that does not hold today counts half. Neither is given always.
+Measured by bench/pages.py; figures and doubts are in docs/decisions/knowledge.md.
 
 Makes no vectors: it is given the query's, or none. Pure.
 """
@@ -60,7 +64,7 @@ class Policy(NamedTuple):
 
 
 class FoundPage(NamedTuple):
-    """A page that is given, with its numbers and why: L1, relevant, 'successor of NAME' or 'linked from NAME'."""
+    """A page that is given, and why: L1, relevant, 'successor of NAME' or 'linked from NAME'."""
 
     row: IndexedPage
     why: str
@@ -267,7 +271,8 @@ def _with_successors(
     successors: Mapping[int, int],
     shown: set[int],
 ) -> list[FoundPage]:
-    """The pages that are not shown yet, once each; right before one that is superseded, what takes its place and would not come."""
+    """The pages that are not shown yet, once each; right before one that is superseded, what takes
+    its place and would not come."""
     made: list[FoundPage] = []
     seen = set(shown)
     for each in enough:

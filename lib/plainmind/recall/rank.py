@@ -1,10 +1,11 @@
 """Pinned first, then maximal marginal relevance over every stored event. Pure.
 
-score = 0.7 sim + 0.2 recency - 0.1 max over the chosen of pair similarity; recency = exp(-age in days / 14).
+score = 0.7 sim + 0.2 recency - 0.1 max over the chosen of pair similarity; recency = exp(-age in
+days / 14).
 
-The result equals scoring all events in every step. An event's score never exceeds its base, 0.7 sim +
-0.2 recency, so events are taken by an upper bound of the base, best first, and the pool is widened until
-no event left out could still win or tie.
+The result equals scoring all events in every step. An event's score never exceeds its base, 0.7 sim
++ 0.2 recency, so events are taken by an upper bound of the base, best first, and the pool is
+widened until no event left out could still win or tie.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +112,7 @@ class Picker:
             self._choose(self._best(pool.sim.__getitem__), False)
 
     def _take_next(self) -> bool:
-        """Choose the event with the greatest score, or widen the pool first; False when none is left."""
+        """Choose the event with the greatest score, or widen the pool; False when none is left."""
         pool = self.pool
         winner = self._best(self._score) if pool.left else None
         if pool.bound is not None and (winner is None or pool.bound >= self._score(winner)):

@@ -1,27 +1,32 @@
 """Hybrid relevance of an event to a query, in [0, 1): words and vectors together. Pure.
 
     lex = (own + window + 0.5 episode + 0.25 asked) / (2.5 sum of idf over all terms of the query)
-    den = the mean cosine of the event (weight 2), the one before it (1) and the two after it (2 and 1), as the share of
+    den = the mean cosine of the event (weight 2), the one before it (1) and the two after it (2 and
+    1), as the share of
           the way from what unrelated texts have to what near-verbatim ones have
-    x   = (0.7 lex + 0.3 den) * (1.2 if the query names the author) * (0.9 if the event ends with a question mark)
+    x   = (0.7 lex + 0.3 den) * (1.2 if the query names the author) * (0.9 if the event ends with a
+    question mark)
           * (1 - 0.3 exp(-words / 10))
     sim = x^4 / (x^4 + 0.25^4)
 
-own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean length)): BM25 (Robertson and
-         Zaragoza, The Probabilistic Relevance Framework, 2009) of the event's words and its author's name,
-         with idf = log(1 + (N - n + 0.5) / (n + 0.5)), which is never negative; N is at least 500, because in a
-         small store every word is frequent, and no word would count
+own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean length)): BM25
+(Robertson and
+         Zaragoza, The Probabilistic Relevance Framework, 2009) of the event's words and its
+         author's name, with idf = log(1 + (N - n + 0.5) / (n + 0.5)), which is never negative; N is
+         at least 500, because in a small store every word is frequent, and no word would count
 window   the same for the first 30 words of the event and of two neighbours a side together
 episode  the same for all words of its episode; neighbours never reach into another episode
 asked    `own` of the event before, if that is a question: answers follow questions
-den      only events of the episode that have vectors count; where none of the four has one, den = min(1, 0.2 + 0.8 lex),
-         what it is on average given lex (0 when lex is 0), so that an event that still waits for its vector is
-         neither favoured nor forgotten
+den      only events of the episode that have vectors count; where none of the four has one, den =
+min(1, 0.2 + 0.8 lex),
+         what it is on average given lex (0 when lex is 0), so that an event that still waits for
+         its vector is neither favoured nor forgotten
 
-The store's own best event plays no part, and a term that is nowhere counts in the denominator: an unrelated
-question finds little, and a floor means something. The last step spreads what is relevant from what is
-not, so that recency decides among equals and does not overrule. All of it was chosen on LoCoMo, one half of
-its conversations against the other; figures and doubts are in docs/decisions/recall.md, the measurement in bench/retrieval.py.
+The store's own best event plays no part, and a term that is nowhere counts in the denominator: an
+unrelated question finds little, and a floor means something. The last step spreads what is relevant
+from what is not, so that recency decides among equals and does not overrule. All of it was chosen
+on LoCoMo, one half of its conversations against the other; figures and doubts are in
+docs/decisions/recall.md, the measurement in bench/retrieval.py.
 """
 
 from bisect import bisect_right
@@ -85,19 +90,16 @@ def lexical(
             for place, times in near.items():
                 norm = known.get(place)
                 if norm is None:
-                    around = sum(
-                        episode.openings[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
-                    )
-                    known[place] = norm = K1 * (1 - B + B * around / mean_window)
+                    around = episode.openings[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+                    known[place] = norm = _norm(sum(around), mean_window)
                 scores[place] += WINDOW * weight * times / (times + norm)
-            share = (
-                EPISODE
-                * weight
-                * total
-                / (total + K1 * (1 - B + B * sum(episode.lengths) / mean_episode))
-            )
+            share = EPISODE * weight * total / (total + _norm(sum(episode.lengths), mean_episode))
             found[number] = [score + share for score in scores]
     return {ids[number]: scores for number, scores in found.items()}
+
+
+def _norm(length: int, mean: float) -> float:
+    return K1 * (1 - B + B * length / mean)
 
 
 def dense(cosine: float, baseline: float) -> float:
@@ -106,7 +108,8 @@ def dense(cosine: float, baseline: float) -> float:
 
 
 def mean(cosines: Sequence[float | None]) -> float | None:
-    """The weighted mean of the cosines around an event, from the one before it on; None where there is no vector."""
+    """The weighted mean of the cosines around an event, from the one before it on; None where there
+    is no vector."""
     total = weights = 0.0
     for cosine, weight in zip(cosines, BESIDE):
         if cosine is not None:

@@ -1,4 +1,5 @@
-"""A recall as text: lines, JSON Lines, the block to inject, or the explanation. Pure: the same result gives the same bytes."""
+"""A recall as text: lines, JSON Lines, the block to inject, or the explanation. Pure: the same
+result gives the same bytes."""
 
 import json
 from typing import NamedTuple

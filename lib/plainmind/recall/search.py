@@ -1,7 +1,7 @@
 """From evidence to ranked events: builds the field that rank works on. Pure.
 
-Owns the bounds of similarity, and hits. Makes no vectors: it is given the query's, or none, and then goes by
-words alone. What is needed exactly of a few events is asked of a source.
+Owns the bounds of similarity, and hits. Makes no vectors: it is given the query's, or none, and
+then goes by words alone. What is needed exactly of a few events is asked of a source.
 """
 
 from bisect import bisect_right
@@ -31,7 +31,7 @@ class Query(NamedTuple):
         return self.mode == "hybrid" or self.vector is None
 
 
-class Source(Protocol):
+class EventSource(Protocol):
     """What is known of single events (index.engine)."""
 
     def events(self, ids: Iterable[int]) -> Mapping[int, IndexedEvent]: ...
@@ -114,7 +114,7 @@ class EventField:
     """All events in scope whose sim may exceed the floor, for one query (rank.Field)."""
 
     def __init__(
-        self, query: Query, evidence: Evidence, source: Source, scope: Scope, floor: float
+        self, query: Query, evidence: Evidence, source: EventSource, scope: Scope, floor: float
     ):
         self.query, self.evidence, self.source = query, evidence, source
         self.terms, self.postings = query.terms, evidence.postings
@@ -140,6 +140,8 @@ class EventField:
             else events
         )
         self._load(list(needed))
+        # all of them are told of in the end, and two without vectors are compared by their words
+        self._events.update(self.source.events(events))
         return {event: self._sim(event) for event in events}
 
     def pair(self, one: int, other: int) -> float:
@@ -154,23 +156,18 @@ class EventField:
         return len(mine & theirs) / (len(mine | theirs) or 1)
 
     def order(self, event: int) -> tuple:
-        row = self._event(event)
+        row = self._events[event]
         episode = self._episode(event)
         return -episode.times[event - episode.id], row.path, row.line
 
     def hits(self, picks: Iterable[rank.Pick]) -> dict[int, Hit]:
-        return {pick.event: Hit(*self._event(pick.event), pick) for pick in picks}
-
-    def _event(self, event: int) -> IndexedEvent:
-        if event not in self._events:
-            self._events.update(self.source.events([event]))
-        return self._events[event]
+        return {pick.event: Hit(*self._events[pick.event], pick) for pick in picks}
 
     def _episode(self, event: int) -> Episode:
         return self.evidence.episodes[bisect_right(self._ids, event) - 1]
 
     def _around(self, event: int) -> list[int | None]:
-        """The events whose cosines make its den, in the order of their weights; None beyond its episode."""
+        """The events whose cosines make its den, by their weights; None beyond its episode."""
         episode = self._episode(event)
         first, end = episode.id, episode.id + len(episode.times)
         start = event - relevance.BEFORE
@@ -187,7 +184,7 @@ class EventField:
         )
 
     def _fill(self, scope: Scope, floor: float) -> None:
-        """An upper bound of sim, and the recency, of every event in scope that may exceed the floor."""
+        """An upper bound of sim, and the recency, of all in scope that may exceed the floor."""
         now, cosines, within = self.query.now, self.evidence.cosines, self.evidence.within
         narrow = scope.since is not None or scope.until is not None or bool(scope.roles)
         least = relevance.least_x(floor) / relevance.NAMED
@@ -214,7 +211,7 @@ class EventField:
         near: list[float | None],
         least: float,
     ) -> Iterator[tuple[int, float]]:
-        """(place, upper bound of sim) of the events of an episode, but for those whose x cannot reach `least`."""
+        """(place, upper bound of sim) of an episode's events whose x can reach `least`."""
         error = self.evidence.error
         if not self._hybrid:
             for place, cosine in enumerate(near):
@@ -265,7 +262,7 @@ class EventField:
 
     def _stems_of(self, event: int) -> frozenset[str]:
         if event not in self._stems:
-            row = self._event(event)
+            row = self._events[event]
             found = words.of_event(row.author, row.content)
             self._stems[event] = frozenset(found.opening + found.rest)
         return self._stems[event]

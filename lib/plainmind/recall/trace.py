@@ -1,7 +1,8 @@
-"""A recall on record: everything the ranking was made from, so that it can be made again, byte for byte.
+"""A recall on record: everything the ranking was made from, so that it can be made again, byte for
+byte.
 
-One JSON object: the question, and every event of the pool with its numbers and content, and the pair
-similarities that were needed. Replaying needs no index, no model and no clock.
+One JSON object: the question, and every event of the pool with its numbers and content, and the
+pair similarities that were needed. Replaying needs no index, no model and no clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,12 +13,12 @@ from plainmind.ground.environment import Environment
 from plainmind.ground.errors import InputOutput
 from plainmind.ground.settings import Settings
 from plainmind.index import cache
-from plainmind.index import engine as engines
 from plainmind.index.sqlite import care
 from plainmind.memory import Memory, forgetting, moments
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance, retention
 from scene import NOW
+from unit.index.engines import engine_in_use
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
@@ -70,7 +70,7 @@ class Past:
 
     def index(self):
         """The open index, which must be sound."""
-        return engines.chosen().made_in(self.home, self.home.index)
+        return engine_in_use().made_in(self.home, self.home.index)
 
     def take_in(self) -> None:
         with self.index() as index:

@@ -3,7 +3,7 @@
 import importlib
 
 import pytest
-from plainmind.index import engine as engines
+from plainmind import index
 
 ENGINES = {"sqlite": "plainmind.index.sqlite.opening"}
 
@@ -13,8 +13,12 @@ def engine(request):
     """An engine, which is also the one that the product takes."""
     chosen = importlib.import_module(ENGINES[request.param])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "chosen", lambda: chosen)
+        patch.setattr(index, "engine_in_use", lambda: chosen)
         yield chosen
+
+
+def engine_in_use():
+    return index.engine_in_use()
 
 
 @pytest.fixture(scope="module")

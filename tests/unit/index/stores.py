@@ -13,7 +13,6 @@ from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.index import embedding
-from plainmind.index import engine as engines
 from plainmind.index.engine import Index
 from plainmind.memory import Memory
 from plainmind.providers import retry
@@ -24,8 +23,10 @@ from plainmind.recall.search import EventField, Moments, Query
 from plainmind.truth.log import pinning, reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
+from unit.index.engines import engine_in_use
 
-#: a case of these takes a tenth of a second: looking for a smaller one, when one fails, would take minutes
+#: a case of these takes a tenth of a second: looking for a smaller one, when one fails, would take
+#: minutes
 UNSHRUNK = [Phase.explicit, Phase.generate]
 
 MODEL = "fake:one/8"
@@ -115,12 +116,12 @@ def unit(rnd: random.Random, dimensions: int, topic: int = 0) -> "array[float]":
 
 def opened(home: Home) -> Index:
     """The index of a home, which must be sound."""
-    return engines.chosen().made_in(home, home.index)
+    return engine_in_use().made_in(home, home.index)
 
 
 def attempts(home: Home, say: Callable[[str], None]) -> Iterator[Index]:
     """The index of a home, as often as it has to be tried."""
-    return engines.chosen().opened(home, say)
+    return engine_in_use().opened(home, say)
 
 
 def memory(home: Home, say: Callable[[str], None] = lambda line: None) -> Memory:
@@ -229,7 +230,8 @@ def fill(home: Home, shape: Shape) -> list[str]:
 
 
 def embed_some(index: Index, shape: Shape) -> Fake:
-    """Give a share of the events their vectors; two runs, so that some are packed and some stay loose."""
+    """Give a share of the events their vectors; two runs, so that some are packed and some stay
+    loose."""
     rnd = random.Random(shape.seed + 1)
     embedder = Fake(dimensions=shape.dimensions)
     texts = [t for t in index.pending(embedder.model, NOW) if rnd.random() < shape.embedded]

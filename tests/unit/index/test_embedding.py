@@ -7,13 +7,13 @@ from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import clock, files
 from plainmind.ground.errors import BadData, Unavailable
 from plainmind.index import embedding
-from plainmind.index import engine as engines
 from plainmind.index.cache import Cache, content_hash, serving, to_blob
 from plainmind.memory import care
 from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
+from unit.index.engines import engine_in_use
 from unit.index.stores import Fake
 
 pytestmark = pytest.mark.usefixtures("unsynced", "engine")
@@ -272,7 +272,7 @@ def test_a_window_that_goes_while_its_vectors_are_made_leaves_none_behind(many):
         if number == 2:
             for path in reader.list_windows(many.home):
                 os.unlink(many.home.path(path))
-            for index in engines.chosen().opened(many.home, print, thorough=True):
+            for index in engine_in_use().opened(many.home, print, thorough=True):
                 with index:
                     assert list(index.rows()["events"]) == []
 

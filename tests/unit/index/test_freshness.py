@@ -1,4 +1,5 @@
-"""The index is a cache: whatever happens to it or to the files, it comes to say what the files say."""
+"""The index is a cache: whatever happens to it or to the files, it comes to say what the files
+say."""
 
 import builtins
 import os
@@ -15,13 +16,13 @@ from plainmind.formats.log import event as events
 from plainmind.ground import clock, files
 from plainmind.ground.paths import Home
 from plainmind.index import embedding
-from plainmind.index import engine as engines
 from plainmind.index.engine import Index
 from plainmind.memory import care
 from plainmind.truth.log import pinning, reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 from unit.index import stores
+from unit.index.engines import engine_in_use
 from unit.index.stores import MODEL, Fake, Shape, answers
 
 pytestmark = pytest.mark.usefixtures("unsynced", "engine", "small_blocks")
@@ -109,8 +110,9 @@ class World:
                 stores.run(index, self.embedder, limit=limit, now=self.now)
 
     def settle(self):
-        """Pending events get the vectors that the cache has, as a new index gives them: verify compares the answers."""
-        opened = engines.chosen().opened(self.home, self.warnings.append, thorough=True)
+        """Pending events get the vectors that the cache has, as a new index gives them: verify
+        compares the answers."""
+        opened = engine_in_use().opened(self.home, self.warnings.append, thorough=True)
         for index in opened:
             with index:
                 if model := index.model():
@@ -323,6 +325,6 @@ def test_a_window_that_was_edited_is_read_again(log, home):
         assert contents(index) == {ref: "more hi"}
     path = home.path(ref.rpartition(":")[0])
     files.replace(path, files.read(path).replace(b"more", b"less"))
-    for index in engines.chosen().opened(home, print, thorough=True):
+    for index in engine_in_use().opened(home, print, thorough=True):
         with index:
             assert contents(index) == {ref: "less hi"}

@@ -1,4 +1,5 @@
-"""Pages: whatever happens to the files, the index comes to say what a new one would, and reads nothing else."""
+"""Pages: whatever happens to the files, the index comes to say what a new one would, and reads
+nothing else."""
 
 import os
 import random
@@ -13,7 +14,6 @@ from plainmind.formats.page import page as format
 from plainmind.ground import files
 from plainmind.ground.errors import NoInput
 from plainmind.ground.paths import Home
-from plainmind.index import engine as engines
 from plainmind.index import page_reading
 from plainmind.index.engine import Index
 from plainmind.memory import care
@@ -22,6 +22,7 @@ from plainmind.recall.search import Query
 from plainmind.truth.pages import page_files as on_disk
 from scene import NOW
 from unit.index import stores
+from unit.index.engines import engine_in_use
 from unit.index.stores import MODEL, Fake
 from unit.index.vaults import everything, write, write_bytes
 
@@ -44,7 +45,7 @@ def late():
 
 def fresh_rows(home: Home, folder) -> dict:
     """The rows of an index made again."""
-    made = engines.chosen().made_in(home, str(folder / f"again-{next(numbers)}"))
+    made = engine_in_use().made_in(home, str(folder / f"again-{next(numbers)}"))
     with made as index:
         return everything(index)
 
@@ -309,7 +310,8 @@ def test_an_id_is_never_given_twice_while_a_vector_is_on_its_way(home):
 
 
 def test_many_at_once(home, folder):
-    """Eight connections take in while pages come, change and go; no one fails, and the last look is right."""
+    """Eight connections take in while pages come, change and go; no one fails, and the last look is
+    right."""
     failed: list[BaseException] = []
 
     def look():
@@ -369,8 +371,15 @@ def a_vault(home: Home, seed: int, count: int = 25) -> None:
     rnd = random.Random(seed)
     for number in range(count):
         body = " ".join(stores.a_content(rnd, []) for _ in range(rnd.randrange(1, 12)))
-        write(home, f"page-{number}", f"{body} [[page-{rnd.randrange(count)}]]", tier=rnd.choice(["L1", "L2", "L2", "L2"]),
-              tags=rnd.choice(["", "[日本語, café]"]), date=f"2026-01-{1 + rnd.randrange(28):02}")  # fmt: skip
+        write(
+            home,
+            f"page-{number}",
+            f"{body} [[page-{rnd.randrange(count)}]]",
+            tier=rnd.choice(["L1", "L2", "L2", "L2"]),
+            # fmt: skip
+            tags=rnd.choice(["", "[日本語, café]"]),
+            date=f"2026-01-{1 + rnd.randrange(28):02}",
+        )
 
 
 def test_without_the_index_no_answer_changes_and_nobody_is_asked(home):

@@ -7,7 +7,7 @@ from math import sqrt
 
 from plainmind.ground.paths import Home
 from plainmind.index.cache import to_blob
-from plainmind.index.engine import Index, Outcome
+from plainmind.index.engine import EmbeddingOutcome, Index
 from unit.index import stores
 from unit.index.stores import MODEL
 
@@ -15,7 +15,8 @@ QUERY = array("f", [1.0, 0.0])  # the vector of every question
 
 
 def write(home: Home, name: str, body: str = "", *, place: str = "knowledge", **fields: str) -> str:
-    """A page whose head has date, type, tier and these fields, as YAML; '' leaves one out. Returns its path."""
+    """A page whose head has date, type, tier and these fields, as YAML; '' leaves one out. Returns
+    its path."""
     head = {"date": "2026-01-30", "type": "reference", "tier": "L2", **fields}
     lines = "".join(f"{key}: {value}\n" for key, value in head.items() if value)
     return write_bytes(home, f"{place}/{name}.md", f"---\n{lines}---\n{body}\n".encode())
@@ -35,14 +36,15 @@ def with_cosine(cosine: float) -> "array[float]":
 
 
 def give(index: Index, path: str, *cosines: float | None) -> None:
-    """Vectors for the passages of a page, in order, by their cosines with QUERY; None leaves one out."""
+    """Vectors for the passages of a page, in order, by their cosines with QUERY; None leaves one
+    out."""
     # of a model that has none: those that have one get another
     texts = index.pending("fake:none", stores.NOW, at=[(path, 1)])
     assert len(texts) == len(cosines), f"{path} has {len(texts)} passages"
     index.keep(
         MODEL,
         [
-            Outcome(text, to_blob(with_cosine(cosine)), 0)
+            EmbeddingOutcome(text, to_blob(with_cosine(cosine)), 0)
             for text, cosine in zip(texts, cosines, strict=True)
             if cosine is not None
         ],

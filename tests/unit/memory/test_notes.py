@@ -1,4 +1,5 @@
-"""What may become a page, and what becomes of it: names, refusals, updates, the counter. Through the library, as mem-note does."""
+"""What may become a page, and what becomes of it: names, refusals, updates, the counter. Through
+the library, as mem-note does."""
 
 import json
 import os
@@ -281,23 +282,23 @@ def test_a_name_that_a_person_takes_at_that_moment(note, monkeypatch):
     ({"tags": ["user"]}, "the tag 'user' says a type or a tier"),
     ({"tags": ["#L1"]}, "the tag 'L1' says"),
     ({"tags": ["type:user"]}, "says a type"),
-    ({"tags": ["a\nb"]}, "'tags' is no text on one line"),
-    ({"tags": "a\nb"}, "'tags' is no text on one line"),
-    ({"tags": 5}, "'tags' is no list"),
+    ({"tags": ["a\nb"]}, "'tags' is not text on one line"),
+    ({"tags": "a\nb"}, "'tags' is not text on one line"),
+    ({"tags": 5}, "'tags' is not a list"),
     ({"triples": [["a", "is", "b"]]}, "the predicate 'is' says nothing by itself; name the relation"),
     ({"triples": [["a", "has", "b"]]}, "the predicate 'has' says nothing"),
     ({"triples": [["a", "Related To", "b"]]}, "the predicate 'Related To' says nothing"),
     ({"triples": [["a", "owns"]]}, "a triple has a subject, a predicate and an object"),
     ({"triples": [["a", "owns", " "]]}, "a triple has"),
     ({"triples": [["a", "--", "b"]]}, "a triple has"),
-    ({"triples": "abc"}, "'triples' is no list"),
-    ({"date": "tomorrow"}, "'tomorrow' is no day; write date as 2026-05-08"),
-    ({"date": "2026-02-30"}, "is no day"),
-    ({"date": "03/04/2026"}, "is no day"),
+    ({"triples": "abc"}, "'triples' is not a list"),
+    ({"date": "tomorrow"}, "'tomorrow' is not a day; write date as 2026-05-08"),
+    ({"date": "2026-02-30"}, "is not a day"),
+    ({"date": "03/04/2026"}, "is not a day"),
     ({"valid_from": "2026-02-01", "valid_to": "2026-01-01"}, "valid_to is before valid_from"),
-    ({"source": "a\x1b[0m"}, "'source' is no text on one line"),
-    ({"source": "a\udcff"}, "'source' is no text on one line"),
-    ({"source": 5}, "'source' is no text"),
+    ({"source": "a\x1b[0m"}, "'source' is not text on one line"),
+    ({"source": "a\udcff"}, "'source' is not text on one line"),
+    ({"source": 5}, "'source' is not text"),
 ])  # fmt: skip
 def test_fields_that_do_not_fit(note, given, said):
     with pytest.raises(BadData) as failure:
@@ -353,7 +354,7 @@ BLOCK = 'INJECTED_CONTEXT_KNOWLEDGE\n{"pages":[{"name":"tea","content":"x"}]}\n'
     ("a\udcffb", "half of a surrogate pair"),
     ("x" * (drafting.LARGEST + 1), "a body of more than 256 KB; make several pages of it"),
     ("ä" * (drafting.LARGEST // 2 + 1), "a body of more than 256 KB"),
-    (f"He said:\n{BLOCK}", "a block that a recall had injected is no knowledge; say it in your own words"),
+    (f"He said:\n{BLOCK}", "a block that a recall had injected is not knowledge; say it in your own words"),
     (BLOCK.replace("KNOWLEDGE", "RELEVANT_MEMORIES"), "a block that a recall had injected"),
     ("INJECTED_CONTEXT_KNOWLEDGE", "a block that a recall had injected"),
     (f"the key\nis {KEY}", "<stdin>:2: something that looks like a secret; leave it out; --force if it is none"),
@@ -402,7 +403,7 @@ def test_what_a_pipe_gives(note):
         drafting.body_of("\ufeffone\r\ntwo\u2028\x85three\rfour\n".encode())
         == "one\ntwo\u2028\x85three\rfour\n"
     )
-    with pytest.raises(BadData, match=r"<stdin>:2: no UTF-8"):
+    with pytest.raises(BadData, match=r"<stdin>:2: not valid UTF-8"):
         drafting.body_of(b"one\ntwo\xff")
 
 
@@ -518,7 +519,8 @@ def test_a_page_that_cannot_be_changed_safely_stays(note, data):
 
 
 def test_a_person_s_save_at_the_same_moment_is_kept(there, monkeypatch):
-    """They save after we looked and before the exchange: theirs goes back, and ours is made on it."""
+    """They save after we looked and before the exchange: theirs goes back, and ours is made on
+    it."""
     swap, saves = exchange.swap, [PERSON.replace("Old", "My own")]
 
     def late(one: str, other: str) -> bool:
@@ -587,13 +589,13 @@ def test_a_line_of_json_is_a_page(note):
 
 
 @pytest.mark.parametrize("line, said", [
-    (b"{", "no JSON"), (b"\xff", "no JSON"), (b"[" * 100_000, "no JSON"), (b"[]", "no 'body'"), (b"null", "no 'body'"),
+    (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[" * 100_000, "not JSON"), (b"[]", "no 'body'"), (b"null", "no 'body'"),
     (b'{"body":5,"type":"user"}', "no 'body'"), (b'{"body":"x"}', "no 'type'; use one of user"),
     (b'{"body":"x","type":"user","mood":"sunny"}', "unknown key 'mood'; use date, type"),
     (b'{"body":"x","type":["user"]}', "unknown type"), (b'{"body":"x","type":"user","name":"A b"}', "is not a valid page name"),
-    (b'{"body":"x","type":"user","name":5}', "'name' is no text"), (b'{"body":"x","type":"user","tags":{"a":1}}', "'tags' is no list"),
-    (b'{"body":"x","type":"user","sources":5}', "'sources' is no list"), (b'{"body":"x","type":"user","date":20260508}', "'date' is no text"),
-    (b'{"body":"x","type":"user","triples":[["a","owns",1]]}', "'triples' is no text"),
+    (b'{"body":"x","type":"user","name":5}', "'name' is not text"), (b'{"body":"x","type":"user","tags":{"a":1}}', "'tags' is not a list"),
+    (b'{"body":"x","type":"user","sources":5}', "'sources' is not a list"), (b'{"body":"x","type":"user","date":20260508}', "'date' is not text"),
+    (b'{"body":"x","type":"user","triples":[["a","owns",1]]}', "'triples' is not text"),
     (b'{"body":"x","type":"user","tier":1}', "unknown tier '1'"), (b'{"body":"a\\ud800","type":"user"}', "half of a surrogate pair"),
     (b'{"body":"a\\u0000","type":"user"}', "a NUL"),
 ])  # fmt: skip
@@ -619,7 +621,7 @@ def test_a_bad_line_stops_no_other(note):
     assert (
         len(said) == 2
         and "<stdin>:2: half of a surrogate" in said[0]
-        and "<stdin>:3: no JSON" in said[1]
+        and "<stdin>:3: not JSON" in said[1]
     )
     assert ended.returncode == 65
 
@@ -692,7 +694,8 @@ def test_a_damaged_counter_begins_again(note, data):
 
 
 def test_a_retention_that_fails_takes_no_write_back(note, monkeypatch):
-    """It was: the page was there, its reference was not printed, and so with every write from then on."""
+    """It was: the page was there, its reference was not printed, and so with every write from then
+    on."""
     old = an_old_page(note)
     note.write("Something new, with words of its own.", "new")
     maintenance._put(note.home, maintenance.read_writes(note.home)._replace(since=49))

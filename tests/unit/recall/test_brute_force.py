@@ -344,7 +344,8 @@ def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, sh
 
 
 def test_all_of_that_has_happened():
-    """The test above would prove nothing if no pool had been widened, nothing packed, nothing pinned."""
+    """The test above would prove nothing if no pool had been widened, nothing packed, nothing
+    pinned."""
     assert ran["stores"] >= 80
     for what in ("packed", "loose", "widened", "spared", "pinned", "hits"):
         assert ran[what] > 30, what

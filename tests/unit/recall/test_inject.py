@@ -1,4 +1,5 @@
-"""Excerpts and the injected block: within their budgets, cut at words, the same bytes for the same hits."""
+"""Excerpts and the injected block: within their budgets, cut at words, the same bytes for the same
+hits."""
 
 import json
 import time

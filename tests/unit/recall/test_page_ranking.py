@@ -1,4 +1,5 @@
-"""Which pages a message is given: against the formulas written down a second time, in the spec's order, within the budgets."""
+"""Which pages a message is given: against the formulas written down a second time, in the spec's
+order, within the budgets."""
 
 import json
 import os
@@ -690,7 +691,8 @@ def test_what_fits_of_a_page_is_shown_and_of_the_first_tier_the_beginning(home):
 
 
 def test_the_part_that_fits_of_a_page_without_spaces(home):
-    """Each character counts: a page in Chinese is cut as one in English is, and no model is given more than it reads."""
+    """Each character counts: a page in Chinese is cut as one in English is, and no model is given
+    more than it reads."""
     said = ["水管在地下室" * 120, "花园里有番茄" * 120, "锅炉的密码是四七一一" * 60]
     path = write(home, "long", "。".join(said))
     with stores.opened(home) as index:
@@ -787,7 +789,8 @@ def test_while_somebody_else_writes_the_answer_is_of_one_moment(home):
 
 
 def test_the_same_from_the_shell_with_a_dead_server(home, command):
-    """mem-recall --knowledge with vectors of a server that is gone: one line more on stderr, the same answer, exit 0."""
+    """mem-recall --knowledge with vectors of a server that is gone: one line more on stderr, the
+    same answer, exit 0."""
     write(home, "a", "the boiler hums")
     with stores.opened(home) as index:
         index.serve("openai:gone")

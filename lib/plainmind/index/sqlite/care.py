@@ -1,4 +1,4 @@
-"""The index as a whole: its size, its rows to compare with another's, and the bytes of what is forgotten."""
+"""The index as a whole: its size, its rows to compare, the bytes of what is forgotten."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 _OF_EVENTS = "JOIN windows ON windows.id = events.id / 16777216"
 _SERVING = "JOIN settings ON settings.name = 'embed_model' AND value = model"
 
-#: what must be the same however an index came about; ids depend on the order in which windows were first seen
+#: what must be the same however an index came about; ids depend on the order in which windows were
+#: first seen
 _ROWS = {
     "events": "SELECT path, line, end_line, timestamp, unix_ms, role, author, content "
     f"FROM events {_OF_EVENTS}",

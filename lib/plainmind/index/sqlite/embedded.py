@@ -1,4 +1,4 @@
-"""Which events and passages have a vector, and which are to get one: the table of vectors, but for comparing them."""
+"""Which events and passages have a vector, and which are to get one."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...ground import clock
 from .. import embedding
-from ..engine import EVENT, PASSAGE, EmbeddingStatus, Outcome, Pending
+from ..engine import EVENT, PASSAGE, EmbeddingOutcome, EmbeddingStatus, Pending
 from ..page_reading import embedded_text
 from ..reading import EMBEDDED
 from . import events, vectors
@@ -65,7 +65,7 @@ def _among(column: str, kind: str, only: set[tuple[str, int]] | None) -> str:
 
 
 def _owners(db: sqlite3.Connection, path: str, line: int) -> list[tuple[str, int]]:
-    """What is embedded at a place: the event that has this line of a window, or the passages of a page."""
+    """What is embedded at a place: the event with this line, or the passages of a page."""
     if (event := events.at(db, path, line)) is not None:
         return [(EVENT, event)]
     rows = db.execute(
@@ -74,7 +74,7 @@ def _owners(db: sqlite3.Connection, path: str, line: int) -> list[tuple[str, int
     return [(PASSAGE, id) for (id,) in rows]
 
 
-def keep(store: "Store", model: str, outcomes: Iterable[Outcome]) -> None:
+def keep(store: "Store", model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
     by_kind: dict[str, list[tuple]] = {}
     for outcome in outcomes:
         row = (outcome.of.kind, outcome.of.id, model, *outcome[1:])

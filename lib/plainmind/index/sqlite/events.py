@@ -1,6 +1,7 @@
 """Windows, events, episodes and pins as rows; what is known of every event for a question.
 
-The only place that knows what an event's id is made of: the number of its window, and its number there.
+The only place that knows what an event's id is made of: the number of its window, and its number
+there.
 """
 
 import sqlite3
@@ -80,8 +81,8 @@ def _take_in(
         for path in gone:
             again += _forget(store, path)
         for path in paths:
-            new, anew = _take_in_window(store, path)
-            count, again = count + new, again + anew
+            new, reread = _take_in_window(store, path)
+            count, again = count + new, again + reread
         if _pins_changed(store):
             _take_in_pins(store)
         store.put_setting("journal", position)
@@ -89,7 +90,7 @@ def _take_in(
 
 
 def _take_in_window(store: "Store", path: str) -> tuple[int, bool]:
-    """Take in the new events of one window. Returns (how many, whether it was read from the start again)."""
+    """Take in the new events of a window: (how many, whether it was read from the start)."""
     row = store.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
     known = reading.WindowState(*row[1:]) if row else None
     read = reading.window(store.home, path, known)

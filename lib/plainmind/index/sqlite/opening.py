@@ -1,7 +1,8 @@
-"""The index file: making and opening it, setting aside what is damaged. It is the engine (index.engine.Engine).
+"""The index file: making and opening it, setting aside what is damaged. It is the engine
+(index.engine.Engine).
 
-Owns the pragmas, and what counts as damage. Nothing in the suite ever open()s the database file: closing it would drop
-SQLite's own locks.
+Owns the pragmas, and what counts as damage. Nothing in the suite ever open()s the database file:
+closing it would drop SQLite's own locks.
 """
 
 import os
@@ -104,8 +105,7 @@ def rebuild(home: Home) -> None:
 
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:
-    """Whether this SQLite has the fix of the WAL-reset bug: 3.51.3, or 3.50.7 and 3.44.6 in their
-    lines."""
+    """Whether the WAL-reset bug is fixed: in 3.51.3, and in 3.50.7 and 3.44.6 of their lines."""
     return (
         version >= (3, 51, 3)
         or (3, 50, 7) <= version < (3, 51, 0)

@@ -1,6 +1,7 @@
 """Pages as rows: takes in what changed, page by page, and nothing twice.
 
-A page whose text did not change keeps its passages, and so their vectors. What is forgotten leaves no row.
+A page whose text did not change keeps its passages, and so their vectors. What is forgotten leaves
+no row.
 """
 
 import sqlite3
@@ -40,7 +41,7 @@ def take_in(store: "Store") -> int:
 
 
 def _write(store: "Store", changed: list[PageFile], gone: list[tuple[str, int]]) -> int:
-    """The changed and the gone pages; a page of which only the time changed is noted when that has settled."""
+    """Changed and gone pages; one of which only the time changed is noted when that settled."""
     work: list[tuple[PageFile, bool]] = []  # and whether its text is new
     for file in changed:
         row = store.db.execute(
@@ -56,7 +57,8 @@ def _write(store: "Store", changed: list[PageFile], gone: list[tuple[str, int]])
         return 0
     count = 0
     with store.writing() as db:
-        # another process may have done any of it while this one waited, and given the id to another page
+        # another process may have done any of it while this one waited, and given the id to another
+        # page
         for path, id in gone:
             if db.execute("SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, id)).fetchone():
                 _forget(db, id)

@@ -1,6 +1,8 @@
-"""An open index file: transactions, and when its rows are compared with the files (index.engine.Index).
+"""An open index file: transactions, and when its rows are compared with the files
+(index.engine.Index).
 
-Refuses to know what the rows mean: each answer is of the module that knows its tables, loaded when it is asked for.
+Refuses to know what the rows mean: each answer is of the module that knows its tables, loaded when
+it is asked for.
 """
 
 import json
@@ -18,7 +20,7 @@ from ...ground.paths import Home
 from . import events
 
 if TYPE_CHECKING:
-    from ..engine import EmbeddingStatus, Outcome, Pending
+    from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
     from ..graph import Graph
 
 
@@ -27,7 +29,7 @@ class Damaged(Exception):
 
 
 class Store:
-    """An open index (index.engine.Index). Reading needs nothing; writing goes through `writing()`."""
+    """An open index. Reading needs nothing; writing goes through `writing()`."""
 
     thorough = False  # look at every file
     retried = False  # somebody looks at `failure`, and tries again
@@ -104,7 +106,7 @@ class Store:
     def model(self) -> str:
         self.look_at_logs()
         model = self.setting("embed_model")
-        if model is None and self.writable:
+        if model is None and self.writable and os.path.exists(self.home.vectors):
             from .. import embedding
 
             model = embedding.restore(self)
@@ -166,7 +168,7 @@ class Store:
 
         return embedded.pending(self.db, model, now, retry_failed, limit, at)
 
-    def keep(self, model: str, outcomes: "Iterable[Outcome]") -> None:
+    def keep(self, model: str, outcomes: "Iterable[EmbeddingOutcome]") -> None:
         from . import embedded
 
         embedded.keep(self, model, outcomes)

@@ -3,9 +3,10 @@
 Owns the packed form and its error bound. A scan gives every event's cosine within a known error;
 `exact` gives the cosine itself. Vectors have length 1, so a cosine is a dot product.
 
-The scan needs no numpy, whose import alone takes longer: a block keeps one byte string a dimension. Spread
-into 32-bit fields and read as one big integer, a dimension is multiplied by its weight and added to the
-sum by two operations of C speed. Past NUMPY_FROM vectors numpy's import pays for itself.
+The scan needs no numpy, whose import alone takes longer: a block keeps one byte string a dimension.
+Spread into 32-bit fields and read as one big integer, a dimension is multiplied by its weight and
+added to the sum by two operations of C speed. Past NUMPY_FROM vectors numpy's import pays for
+itself.
 """
 
 import sqlite3
@@ -50,7 +51,7 @@ def exact(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int
 
 
 def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator[Scanned]:
-    """The cosine of the query with the vector of every event, block by block, then the loose ones."""
+    """The query's cosine with every event's vector, block by block, then the loose ones."""
     total = db.execute(
         "SELECT coalesce(sum(count), 0) FROM vector_blocks WHERE model = ?", (model,)
     ).fetchone()[0]
@@ -74,7 +75,7 @@ def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator
 def passages(
     db: sqlite3.Connection, model: str, query: Sequence[float]
 ) -> dict[int, dict[int, float]]:
-    """Page -> passage -> its cosine with the query, in [0, 1]. They are few, and compared exactly."""
+    """Page -> passage -> its cosine with the query, in [0, 1], exactly: they are few."""
     found: dict[int, dict[int, float]] = {}
     for page, passage, blob in db.execute(
         "SELECT page, passages.id, embedding FROM vectors JOIN passages ON passages.id = owner "
@@ -101,8 +102,8 @@ def drop(db: sqlite3.Connection, kind: str, first: int, last: int) -> None:
 def _dot_integers(query, count: int, low, step, codes: bytes) -> tuple[list[float], float]:
     """(dot products, how far rounding the weights may have moved them).
 
-    sum_j q_j (low_j + step_j u_ij) = base + sum_j w_j u_ij. The weights become whole numbers so large
-    that no 32-bit field can overflow: sum_j |k_j| * 255 < 2^32.
+    sum_j q_j (low_j + step_j u_ij) = base + sum_j w_j u_ij. The weights become whole numbers so
+    large that no 32-bit field can overflow: sum_j |k_j| * 255 < 2^32.
     """
     base = sum(map(mul, query, low))
     weights = list(map(mul, query, step))
@@ -176,10 +177,11 @@ def pack_loose(db: sqlite3.Connection, model: str) -> None:
 
 
 def pack(blobs: list[bytes]) -> tuple[bytes, bytes, float, bytes]:
-    """(low, step, error, codes) of vectors: each dimension has 256 steps from its least to its greatest value.
+    """(low, step, error, codes) of vectors: each dimension has 256 steps from its least to its
+    greatest value.
 
-    `error` is the greatest distance of a vector from its packed form, which by Cauchy and Schwarz bounds
-    the error of its dot product with any query of length 1.
+    `error` is the greatest distance of a vector from its packed form, which by Cauchy and Schwarz
+    bounds the error of its dot product with any query of length 1.
     """
     import numpy
 

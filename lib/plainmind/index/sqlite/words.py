@@ -1,4 +1,4 @@
-"""The tables of words: FTS5, or FTS4 where SQLite has no other; which events and pages hold a term."""
+"""The tables of words, FTS5 or else FTS4: which events and pages hold a term."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from ...formats.evidence import Posting, Term
 from ...formats.words import Words
 
-#: places of words that one question may touch: rare words first, the most frequent ones are left out
+#: places of words that one question may touch: rare words first, the most frequent ones are left
+#: out
 POSTINGS = 8000
 _VOCABULARY = {"words": "places", "page_words": "page_places"}
 
 
 def tables(fts5: bool) -> str:
-    """SQL that makes the tables of words, of events and of pages, and with FTS5 their vocabularies."""
+    """SQL that makes the tables of words, and with FTS5 their vocabularies."""
     if fts5:
         tokens = "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* Co'\""
         return (
@@ -47,7 +48,7 @@ def remove(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], fts5: bool
 
 
 def places(db: sqlite3.Connection, terms: Sequence[str], fts5: bool) -> tuple[list[Term], int]:
-    """Where the terms are, rare ones first, within the bound; and how many places were looked at."""
+    """Where the terms are, rare ones first, within the bound; and how many places that took."""
     counted = sorted((frequency(db, term, fts5, POSTINGS + 1), term) for term in terms)
     found, touched = [], 0
     for count, term in counted:

@@ -1,4 +1,5 @@
-"""What only the SQLite engine can suffer: a damaged file, a foreign one, one that goes while it is open."""
+"""What only the SQLite engine can suffer: a damaged file, a foreign one, one that goes while it is
+open."""
 
 import glob
 import os

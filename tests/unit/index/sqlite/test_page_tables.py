@@ -1,4 +1,5 @@
-"""The tables of pages and of the graph: what is in them, and that damage in them is seen and repaired."""
+"""The tables of pages and of the graph: what is in them, and that damage in them is seen and
+repaired."""
 
 import os
 import shutil

@@ -1,4 +1,5 @@
-"""A packed vector's cosine is never further from the true one than is claimed, and the error costs no rank."""
+"""A packed vector's cosine is never further from the true one than is claimed, and the error costs
+no rank."""
 
 import random
 from math import fsum, sqrt
