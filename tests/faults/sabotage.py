@@ -43,23 +43,23 @@ def unclosed() -> None:
 
 def forgetful() -> None:
     """Ids are not looked up."""
-    writer.Log._known_ids = lambda self, context: writer._Ids({}, {})
+    writer._take_ids = lambda ids, path, full, size: b""
 
 
 def hasty() -> None:
     """The reference is printed before the event is written."""
     put = writer.Log._put
 
-    def printing(self, window, context, data, head, new):
+    def printing(self, window, data, head):
         os.write(1, f"{head.window}:{head.line}\n".encode())
-        put(self, window, context, data, head, new)
+        put(self, window, data, head)
 
     writer.Log._put = printing
 
 
 def trusting() -> None:
     """An event found by its id is taken for durable."""
-    writer.Log._settle = lambda self, paths: None
+    writer.Log._acknowledge = lambda self, paths: None
 
 
 def small_batches() -> None:
@@ -111,14 +111,14 @@ def careless() -> None:
 
 def unheard() -> None:
     """An event found by its id is made durable, and not entered in the journal."""
-    settle, journal = writer.Log._settle, writer.Log._journal
+    acknowledge, journal = writer.Log._acknowledge, writer.Log._journal
 
-    def settling(self, paths):
+    def acknowledging(self, paths):
         writer.Log._journal = lambda self, head: None
-        settle(self, paths)
+        acknowledge(self, paths)
         writer.Log._journal = journal
 
-    writer.Log._settle = settling
+    writer.Log._acknowledge = acknowledging
 
 
 def in_place() -> None:

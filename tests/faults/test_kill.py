@@ -42,7 +42,7 @@ def test_every_death(writer, tmp_path):
     ("one more event", "", "unheard", "the journal has not heard"),
     ("a task", "unsynced", "", "is not durable when the command ended with 0"),
     ("a run in a session", "unsynced_folders", "", "is not durable when the command ended with 0"),
-    ("a task", "in_place", "", "no JSON"),
+    ("a task", "in_place", "", "not valid JSON"),
     ("one more reminder", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
     ("the first page of a home", "unsynced", "", "knowledge/tea.md is not durable when the command printed"),
     ("the first page of a home", "unsynced_folders", "", "knowledge/tea.md is not durable when the command printed"),
