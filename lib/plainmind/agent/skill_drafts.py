@@ -127,7 +127,9 @@ def _check_text(draft: SkillDraft, place: str, shown: str) -> Iterator[DraftFind
         )
     if empty:
         yield DraftFinding(
-            path, data.rstrip().count(b"\n") + 1, "nothing below the frontmatter; say how it is done"
+            path,
+            data.rstrip().count(b"\n") + 1,
+            "nothing below the frontmatter; say how it is done",
         )
 
 

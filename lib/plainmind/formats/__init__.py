@@ -1,1 +1,3 @@
-"""Text to records and back, without touching a file: event log, references, pins, heads, reminders, settings."""
+"""Text to records and back, without touching a file: event log, references, pins, heads, reminders,
+settings.
+"""

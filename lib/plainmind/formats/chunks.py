@@ -1,8 +1,10 @@
-"""Long texts cut into messages of Discord's length, each with whole code blocks, whole words and whole characters.
+"""Long texts cut into messages of Discord's length, each with whole code blocks, whole words and
+whole characters.
 
-Owns what Discord takes for a code block: ``` opens one anywhere in a line, at any depth and in a quote, and the next ```
-closes it; ~~~ is text, and so is ``` after a backslash or inside inline code. Lengths are counted in UTF-16 units:
-whatever a server counts, it is not more. Refuses to know all other markdown.
+Owns what Discord takes for a code block: ``` opens one anywhere in a line, at any depth and in a
+quote, and the next ``` closes it; ~~~ is text, and so is ``` after a backslash or inside inline
+code. Lengths are counted in UTF-16 units: whatever a server counts, it is not more. Refuses to know
+all other markdown.
 """
 
 import re
@@ -27,8 +29,9 @@ _QUOTE = re.compile(r" {0,8}>(>>)? ")
 _BEFORE_BLOCK = re.compile(r"[ \t]*(>(>>)? +)?([-*+] +|\d{1,9}[.)] +)?")
 _NAMED = re.compile(r"<[^\s<>]{1,60}>")  # Discord's own emoji, mentions, times, links
 
-# two that are one for the reader, of those that are no marks by their category: joined emoji, skin tones, tags, Arabic number
-# signs, Thai and Lao vowels, halfwidth Kana, Hangul; and what would be another mark if it were torn
+# two that are one for the reader, of those that are no marks by their category: joined emoji, skin
+# tones, tags, Arabic number signs, Thai and Lao vowels, halfwidth Kana, Hangul; and what would be
+# another mark if it were torn
 _PAIR = re.compile(
     ".[\u200c\u200d\u0e33\u0eb3\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
     "|[\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd]."
@@ -60,12 +63,14 @@ def count_units(text: str) -> int:
 
 
 def split(text: str, limit: int = LIMIT) -> list[str]:
-    """The parts, none longer than `limit`, none blank; cut at a line, else at a word, else between characters.
+    """The parts, none longer than `limit`, none blank; cut at a line, else at a word, else between
+    characters.
 
-    A block that a cut goes through is closed before it and opened again after it, with its language and its quote's `> `;
-    one that is never closed is closed at the end, unless nothing follows it. No block is made that holds nothing.
-    Without what was so added the parts are the text, less newlines and blanks at the cuts and at both ends. Where `limit`
-    is so small that it leaves no room for them, languages and quotes are not repeated; below 10, nor are blocks.
+    A block that a cut goes through is closed before it and opened again after it, with its language
+    and its quote's `> `; one that is never closed is closed at the end, unless nothing follows it.
+    No block is made that holds nothing. Without what was so added the parts are the text, less
+    newlines and blanks at the cuts and at both ends. Where `limit` is so small that it leaves no
+    room for them, languages and quotes are not repeated; below 10, nor are blocks.
     """
     parts: list[str] = []
     now, room = "", limit
@@ -132,7 +137,9 @@ def _pieces(text: str, limit: int) -> Iterator[tuple[str, Callable[[], _Piece]]]
 
 
 def _is_text(found: re.Match[str], limit: int) -> bool:
-    """Whether there is no mark in it, or one that nothing follows, or it is inline code that must be cut."""
+    """Whether there is no mark in it, or one that nothing follows, or it is inline code that must
+    be cut.
+    """
     if found["body"] is None:
         return _MARK not in found[0] or count_units(found[0]) > limit
     return not (found["end"] or found["body"].replace(">", " ").strip())
@@ -180,7 +187,10 @@ def _fitting(text: str, at: int, room: int) -> int:
 
 
 def _cut(text: str, at: int, end: int, fresh: bool, words: bool) -> int:
-    """Where the next message begins. `at` when all of it should, unless this one is `fresh`: there nothing is before it."""
+    """Where the next message begins.
+
+    `at` when all of it should, unless this one is `fresh`: there nothing is before it.
+    """
     if end > at and (newline := text.rfind("\n", at, end + 1)) >= 0:
         return newline + 1
     blank = text.rfind(" ", at + (end - at) // 2 if fresh else at, end) + 1
@@ -195,7 +205,9 @@ def _cut(text: str, at: int, end: int, fresh: bool, words: bool) -> int:
 
 
 def _joined(text: str, at: int, here: int) -> bool:
-    """Whether what stands before `here` and after it are one character, as far as known from `at` on."""
+    """Whether what stands before `here` and after it are one character, as far as known from `at`
+    on.
+    """
     pair = text[here - 1 : here + 1]
     if category(pair[1])[0] == "M" or _PAIR.match(pair):
         return True

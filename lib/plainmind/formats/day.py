@@ -1,4 +1,5 @@
-"""The day a page speaks of: ISO 8601 read strictly, other ways of writing one recognised where they can mean one day only.
+"""The day a page speaks of: ISO 8601 read strictly, other ways of writing one recognised where they
+can mean one day only.
 
 A page's `date` may have a time; only its day counts, as it is written, in whatever zone.
 """
@@ -7,7 +8,8 @@ import re
 from datetime import date, datetime
 
 _ISO = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z",
+    r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: "
+    r"?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z",
     re.ASCII,
 )
 _NAMED = re.compile(
@@ -15,7 +17,11 @@ _NAMED = re.compile(
     r"(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?(?: +of)? +(?P<m1>[a-z]{3,9})\.?|(?P<m2>[a-z]{3,9})\.? +(?P<d2>\d{1,2})(?:st|nd|rd|th)?),? +(?P<y>\d{4})\Z",
     re.I | re.ASCII,
 )
-_TIME = r"(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"  # and nothing after it: it could be a span
+# and nothing after it: it could be a span
+_TIME = (
+    r"(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?(?: "
+    r"?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"
+)
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}\Z", re.I | re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})\Z", re.ASCII)
 _BARE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T\d{4}(?:\d\d)?(?:Z|[+-]\d{4})?)?\Z", re.ASCII)
@@ -39,9 +45,11 @@ def parse_iso(text: str) -> date | None:
 
 
 def guess(text: str) -> date | None:
-    """The one day that `text` can mean, written some other way: `8 May 2026`, `May 8th, 2026`, `2026/5/8`, `25.12.2026`.
+    """The one day that `text` can mean, written some other way: `8 May 2026`, `May 8th, 2026`,
+    `2026/5/8`, `25.12.2026`.
 
-    None where it could be two days (`03/04/2026`), or none. A number that can only be a day decides which is the month.
+    None where it could be two days (`03/04/2026`), or none. A number that can only be a day decides
+    which is the month.
     """
     text = " ".join(text.split())
     if match := _YEAR_FIRST.match(text):

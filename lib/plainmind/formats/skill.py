@@ -5,11 +5,13 @@
     description: Finds the exact words of what was said. Use it when recall by meaning is not enough.
     ---
 
-The format is Agent Skills, which pi and Claude read too. Owns its rules: the name is the folder's, in a-z, 0-9 and
-single hyphens, at most 64; the description has 1 to 1,024 characters; `disable-model-invocation: true` hides a skill
-from the model; other keys may say what they like. Refuses to know files.
+The format is Agent Skills, which pi and Claude read too. Owns its rules: the name is the folder's,
+in a-z, 0-9 and single hyphens, at most 64; the description has 1 to 1,024 characters;
+`disable-model-invocation: true` hides a skill from the model; other keys may say what they like.
+Refuses to know files.
 
-The YAML is composed, never constructed (yaml_nodes): no key but these three is made into a value. Aliases are refused.
+The YAML is composed, never constructed (yaml_nodes): no key but these three is made into a value.
+Aliases are refused.
 """
 
 import re
@@ -32,7 +34,10 @@ _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 
 
 class Skill(NamedTuple):
-    """What a model is told of a skill. `path` is that of its SKILL.md; a hidden one it is told nothing of."""
+    """What a model is told of a skill.
+
+    `path` is that of its SKILL.md; a hidden one it is told nothing of.
+    """
 
     name: str
     description: str
@@ -41,12 +46,16 @@ class Skill(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """The description on one line, without what a terminal or a reader could take for something else."""
+        """The description on one line, without what a terminal or a reader could take for something
+        else.
+        """
         return " ".join("".join(c if c.isprintable() else " " for c in self.description).split())
 
 
 class SkillFrontmatter(NamedTuple):
-    """What the YAML says under the three keys, as text (None for what is not text), and the line of every key."""
+    """What the YAML says under the three keys, as text (None for what is not text), and the line of
+    every key.
+    """
 
     values: dict[str, str | None]
     lines: dict[str, int]
@@ -172,7 +181,10 @@ def _read(text: str, path: str) -> SkillFrontmatter:
 
 
 def _text(node: Any, key: str) -> str | None:
-    """A node's value if it is of the key's kind. True and false are those of YAML 1.2, which pi reads: no 'yes', no 'on'."""
+    """A node's value if it is of the key's kind.
+
+    True and false are those of YAML 1.2, which pi reads: no 'yes', no 'on'.
+    """
     if yaml_nodes.kind_of(node) != ("bool" if key == HIDDEN else "str"):
         return None
     return node.value.lower() if key == HIDDEN else node.value

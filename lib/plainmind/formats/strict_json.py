@@ -1,7 +1,9 @@
-"""JSON that can be read, changed and written again without losing anything: UTF-8, indented, for people to read.
+"""JSON that can be read, changed and written again without losing anything: UTF-8, indented, for
+people to read.
 
-Refuses what could not be written back: a key that comes twice, NaN, a number larger than a float, nesting deeper
-than 64. A number with a point is a double. Written, characters that a terminal or an editor takes for more than text are escaped. Knows no record.
+Refuses what could not be written back: a key that comes twice, NaN, a number larger than a float,
+nesting deeper than 64. A number with a point is a double. Written, characters that a terminal or an
+editor takes for more than text are escaped. Knows no record.
 """
 
 import json
@@ -12,7 +14,8 @@ from ..ground.errors import BadData
 
 DEEPEST = 64
 
-#: what JSON leaves as it is, and a terminal or an editor does not; and surrogates, which UTF-8 cannot carry
+#: what JSON leaves as it is, and a terminal or an editor does not; and surrogates, which UTF-8
+#: cannot carry
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -39,7 +42,10 @@ def parse(text: str) -> Any:
 
 
 def render(value: Any) -> bytes:
-    """The value as the bytes of a file. It is not nested too deep: `read` gave it, or `check_depth` has looked."""
+    """The value as the bytes of a file.
+
+    It is not nested too deep: `read` gave it, or `check_depth` has looked.
+    """
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
 

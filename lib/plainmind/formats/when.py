@@ -1,7 +1,7 @@
 """A moment as a person says it, `tomorrow 09:00` or `2h`, to the day and minute of a reminder.
 
-Local UK time. Owns a small grammar, all of which the manual of remind-add tells; what it does not know it
-refuses, for a moment that was guessed is a reminder that comes at the wrong time. Pure.
+Local UK time. Owns a small grammar, all of which the manual of remind-add tells; what it does not
+know it refuses, for a moment that was guessed is a reminder that comes at the wrong time. Pure.
 """
 
 import re
@@ -58,7 +58,9 @@ def parse_minute(text: str) -> Time:
 
 
 def parse_end(text: str, now: int) -> int:
-    """The instant of RFC 3339 text, of a moment as a person says it, or of the last minute of a day."""
+    """The instant of RFC 3339 text, of a moment as a person says it, or of the last minute of a
+    day.
+    """
     if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d.+", text, re.ASCII):
         return clock.parse(text)
     words = text.strip().lower()
@@ -68,7 +70,9 @@ def parse_end(text: str, now: int) -> int:
 
 
 def parse(text: str, now: int) -> tuple[Date, Time]:
-    """`tomorrow 09:00`, `friday 5pm`, `2026-03-29 01:30`, `18:00`; without a day, or by a weekday's name, the next such."""
+    """`tomorrow 09:00`, `friday 5pm`, `2026-03-29 01:30`, `18:00`; without a day, or by a weekday's
+    name, the next such.
+    """
     match = _AT.fullmatch(text.strip().lower())
     hour = match and _clock(match[2], match[3], match[4])
     if not match or hour is None:
@@ -106,9 +110,11 @@ def _clock(hour: str, minutes: str | None, half: str | None) -> Time | None:
 
 
 def parse_span(text: str, now: int) -> tuple[Date, Time]:
-    """`2h`, `1h30m`, `3 days`: weeks and days by the calendar, hours and minutes by the clock on the wall; never early.
+    """`2h`, `1h30m`, `3 days`: weeks and days by the calendar, hours and minutes by the clock on
+    the wall; never early.
 
-    A minute that exists twice names the earlier one, so what falls into the later is moved to the end of it.
+    A minute that exists twice names the earlier one, so what falls into the later is moved to the
+    end of it.
     """
     spans: dict[str, int] = {}
     at, given = 0, text.strip().lower()

@@ -34,7 +34,9 @@ def sleep(seconds: float) -> None:
 
 
 def boot_id() -> str:
-    """What names this run of the machine; '' where the system does not say, which no two runs share."""
+    """What names this run of the machine; '' where the system does not say, which no two runs
+    share.
+    """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
@@ -69,7 +71,8 @@ def to_stamp(instant: int) -> str:
 def parse(value: str) -> int:
     """RFC 3339 text, or a plain date (midnight UTC), to an instant.
 
-    A time without `Z` or an offset is refused: guessing a zone would record a moment that never was.
+    A time without `Z` or an offset is refused: guessing a zone would record a moment that never
+    was.
     """
     try:
         moment = datetime.fromisoformat(value)

@@ -1,7 +1,9 @@
-"""A change of a file that a person may be saving at this moment: the two are exchanged, and what came out is looked at.
+"""A change of a file that a person may be saving at this moment: the two are exchanged, and what
+came out is looked at.
 
-Owns the exchange, what is done when a save collides with it, and what a death in between leaves behind. Refuses to know what
-is changed, and who else of ours may be changing it: the caller holds the lock of all edits.
+Owns the exchange, what is done when a save collides with it, and what a death in between leaves
+behind. Refuses to know what is changed, and who else of ours may be changing it: the caller holds
+the lock of all edits.
 """
 
 import errno
@@ -19,13 +21,16 @@ from .errors import Busy
 PAUSE = 0.01  # seconds before an edit is tried again
 SETTLING = 0.03  # seconds in which a program that has read a file saves it
 
-#: the end of a temporary file's name: whose it is, and of an edit the digests of what was read and what was made
+#: the end of a temporary file's name: whose it is, and of an edit the digests of what was read and
+#: what was made
 _LEFT = re.compile(r"(\d+)-\d+\.(?:tmp|([0-9a-f]{16})-([0-9a-f]{16})\.(?:swap|gone))")
 _BESIDE = re.compile(r"\.(.+)\." + _LEFT.pattern)
 
 
 class Edited(NamedTuple):
-    """What an edit put in place (None: nothing was to be changed), and where saves that collided with it are kept."""
+    """What an edit put in place (None: nothing was to be changed), and where saves that collided
+    with it are kept.
+    """
 
     identity: files.Identity | None
     conflicts: list[str]
@@ -34,10 +39,11 @@ class Edited(NamedTuple):
 def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> Edited:
     """Rewrite a file a human may be saving at this moment: `change(old bytes) -> new bytes`.
 
-    The new file is exchanged with the one in place, and what came out is looked at: if it is not what
-    was read, somebody saved in between, so it is put back and the change is made again on theirs. A link is
-    followed; mode, owner and extended attributes stay. Where the system cannot exchange two files, a rename
-    right after a check comes closest. A process that is killed meanwhile leaves a file that `recover` understands.
+    The new file is exchanged with the one in place, and what came out is looked at: if it is not
+    what was read, somebody saved in between, so it is put back and the change is made again on
+    theirs. A link is followed; mode, owner and extended attributes stay. Where the system cannot
+    exchange two files, a rename right after a check comes closest. A process that is killed
+    meanwhile leaves a file that `recover` understands.
     """
     path = os.path.realpath(path)
     conflicts: list[str] = []
@@ -62,8 +68,10 @@ def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> E
 
 
 def recover(path: str) -> None:
-    """Clear up after an `edit` that was killed. What it had taken out of the way and not put back is kept
-    beside the file, unless it is what the edit had read or made. The caller holds the lock of all edits."""
+    """Clear up after an `edit` that was killed. What it had taken out of the way and not put back
+    is kept beside the file, unless it is what the edit had read or made. The caller holds the lock
+    of all edits.
+    """
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
     name = files.shorten_name(name)
@@ -84,8 +92,8 @@ def recover(path: str) -> None:
 def remove(path: str, old: bytes) -> bool:
     """Delete a file if it still holds `old`; False when somebody saved meanwhile, and theirs stays.
 
-    It gets another name first, and what came out is looked at. A process that is killed meanwhile leaves a file that
-    `recover` understands. The caller holds the lock of all edits.
+    It gets another name first, and what came out is looked at. A process that is killed meanwhile
+    leaves a file that `recover` understands. The caller holds the lock of all edits.
     """
     if not _is_still(path, old):
         return False
@@ -105,7 +113,9 @@ def remove(path: str, old: bytes) -> bool:
 
 
 def _give_back(away: str, path: str) -> None:
-    """Let what was taken out of the way have its name again, unless somebody has saved it anew by now: then keep it beside that."""
+    """Let what was taken out of the way have its name again, unless somebody has saved it anew by
+    now: then keep it beside that.
+    """
     try:
         os.link(away, path, follow_symlinks=False)
     except FileExistsError:
@@ -151,7 +161,9 @@ def _digest(data: bytes) -> str:
 
 
 def _stage(path: str, old: bytes, new: bytes) -> str:
-    """`new` in a file beside `path`, whose name tells what an exchange may leave in it that is nobody's but ours."""
+    """`new` in a file beside `path`, whose name tells what an exchange may leave in it that is
+    nobody's but ours.
+    """
     temporary = files.write_temporary(path, new, like=path)
     beside = f"{temporary.removesuffix('.tmp')}.{_digest(old)}-{_digest(new)}.swap"
     try:
@@ -184,11 +196,12 @@ def _place(beside: str, path: str, old: bytes, new: bytes, conflicts: list[str])
 
 
 def _put_back(beside: str, path: str, ours: bytes, conflicts: list[str]) -> None:
-    """Give the human's file its name back. What comes out in exchange must be what we had placed; when it is
-    not, they saved once more meanwhile, and that goes back too, in the place of the older one.
+    """Give the human's file its name back. What comes out in exchange must be what we had placed;
+    when it is not, they saved once more meanwhile, and that goes back too, in the place of the
+    older one.
 
-    Whoever read the file while their save was out of the way may save without it. So the file is looked at once
-    more after a moment, and whatever of theirs is not in it then is kept beside it.
+    Whoever read the file while their save was out of the way may save without it. So the file is
+    looked at once more after a moment, and whatever of theirs is not in it then is kept beside it.
     """
     placed, theirs = ours, []
     while True:
@@ -207,7 +220,9 @@ def _put_back(beside: str, path: str, ours: bytes, conflicts: list[str]) -> None
 
 
 def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
-    """Keep a human's save under a name they see, unless the file in place, or one kept already, has every line of it, in order."""
+    """Keep a human's save under a name they see, unless the file in place, or one kept already, has
+    every line of it, in order.
+    """
     there = os.path.exists(path)  # or they have deleted it
     for name in (*([path] if there else []), *conflicts):
         lines = iter(files.read(name).split(b"\n"))

@@ -19,9 +19,8 @@ from typing import NamedTuple
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
 LOCK_WAIT = 5.0  # seconds
-LONGEST_NAME = (
-    190  # bytes of a file's name in that of one beside it: no name may have more than 255
-)
+# bytes of a file's name in that of one beside it: no name may have more than 255
+LONGEST_NAME = 190
 
 
 def sync(fd: int) -> None:
@@ -84,8 +83,8 @@ def make_folder(path: str) -> None:
 def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
     """Hold the exclusive lock of `path`, a file nothing else is ever done with.
 
-    Waits in the kernel's queue, which is fair, at most `wait` seconds; then Busy. A lock file is never
-    removed or replaced: flock on a file that can be renamed away protects nothing.
+    Waits in the kernel's queue, which is fair, at most `wait` seconds; then Busy. A lock file is
+    never removed or replaced: flock on a file that can be renamed away protects nothing.
     """
     make_folder(os.path.dirname(path))
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -143,8 +142,8 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
     """Append `data` with one write; returns the length before it. The caller holds the lock.
 
     After a short write, a full disk or a failed fsync the file is cut back to its old length, so
-    that what was never acknowledged is not found later, and the failure is raised.
-    `durable=False` is for journals whose loss is noticed and costs nothing (formats.log.window_heads).
+    that what was never acknowledged is not found later, and the failure is raised. `durable=False`
+    is for journals whose loss is noticed and costs nothing (formats.log.window_heads).
     """
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -169,7 +168,9 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
 
 
 def create(path: str, data: bytes) -> None:
-    """A new file with all its content, or FileExistsError: never a half-made one, never over another."""
+    """A new file with all its content, or FileExistsError: never a half-made one, never over
+    another.
+    """
     folder = os.path.dirname(path)
     make_folder(folder)
     temporary = write_temporary(path, data)
@@ -186,7 +187,10 @@ def create(path: str, data: bytes) -> None:
 
 
 def _give_name(temporary: str, path: str) -> None:
-    """Let a file be found as `path`, too; where a file has one name only, as `path` instead. FileExistsError."""
+    """Let a file be found as `path`, too; where a file has one name only, as `path` instead.
+
+    FileExistsError.
+    """
     try:
         os.link(temporary, path)
         return
@@ -247,7 +251,9 @@ def identify(found: os.stat_result) -> Identity:
 
 
 def close(fd: int) -> None:
-    """What was fsynced is on disk, whatever close says: a failure here would take back what is there."""
+    """What was fsynced is on disk, whatever close says: a failure here would take back what is
+    there.
+    """
     try:
         os.close(fd)
     except OSError:
@@ -262,7 +268,9 @@ def read(path: str, start: int = 0, size: int = -1) -> bytes:
 
 
 def shorten_name(name: str) -> str:
-    """A file's name as it is part of that of a file beside it: of a long one its beginning, digits of a hash, and its ending."""
+    """A file's name as it is part of that of a file beside it: of a long one its beginning, digits
+    of a hash, and its ending.
+    """
     data = os.fsencode(name)
     if len(data) <= LONGEST_NAME:
         return name
@@ -308,7 +316,9 @@ def to_failure(error: OSError) -> Failure:
 
 
 def write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") -> str:
-    """A durable file beside `path`, with this mode, or with mode, owner and extended attributes of another."""
+    """A durable file beside `path`, with this mode, or with mode, owner and extended attributes of
+    another.
+    """
     fd, temporary = _new_temporary(path)
     try:
         if like:

@@ -70,7 +70,9 @@ class Home:
         self.relative(f"logs/{check_context(context)}/window.md")
 
     def _moved(self, part: str) -> bool:
-        """A first-level folder of the home may itself be a link (logs on another disk); below it, no."""
+        """A first-level folder of the home may itself be a link (logs on another disk); below it,
+        no.
+        """
         first, _, rest = part.partition(os.sep)
         base = os.path.realpath(self.path(first))
         return os.path.realpath(self.path(part)).startswith(base + os.sep) if rest else False

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..formats import day
 from ..formats.log import injected_blocks
-from ..formats.page import page, triple
+from ..formats.page import page, page_keys, triple
 from ..formats.page.triple import Triple
 from ..ground.errors import BadData, NoInput
 from ..truth.pages import page_files
@@ -100,7 +100,7 @@ def _day(key: str, value: Any) -> date | None:
 
 def _tag(tag: str) -> str:
     tag = tag.strip().lstrip("#")
-    if page.key_in_tag(tag):
+    if page_keys.key_in_tag(tag):
         raise BadData(f"the tag '{tag[:40]}' says a type or a tier", cure="use --type and --tier")
     return tag
 
@@ -142,8 +142,8 @@ def from_json(memory: Memory, line: bytes) -> PageDraft:
         value.pop("name", "") or "",
         value.pop("sources", None) or [],
     )
-    if unknown := sorted(set(value) - set(page.KEYS)):
-        raise BadData(f"unknown key '{unknown[0][:40]}'", cure=f"use {', '.join(page.KEYS)}")
+    if unknown := sorted(set(value) - set(page_keys.KEYS)):
+        raise BadData(f"unknown key '{unknown[0][:40]}'", cure=f"use {', '.join(page_keys.KEYS)}")
     if "type" not in value:
         raise BadData("no 'type'", cure=f"use one of {', '.join(page.TYPES)}")
     return PageDraft(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..formats import day
-from ..formats.page import likeness, page, page_edit, page_links
+from ..formats.page import likeness, page, page_edit, page_keys, page_links
 from ..ground import clock, exchange, files
 from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ..truth.log import reader
@@ -83,7 +83,9 @@ def _ordered(memory: Memory, draft: PageDraft) -> dict[str, Any]:
     given = {"date": day.from_instant(memory.now()), "tier": page.FALLBACK_TIER, **draft.fields}
     cited = [_cited(memory, ref) for ref in draft.cites]
     return {
-        key: value for key in page.KEYS if (value := cited if key == "sources" else given.get(key))
+        key: value
+        for key in page_keys.KEYS
+        if (value := cited if key == "sources" else given.get(key))
     }
 
 

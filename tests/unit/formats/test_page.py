@@ -10,7 +10,7 @@ import pytest
 from hostile import PIECES, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
-from plainmind.formats.page import page, page_edit, page_links
+from plainmind.formats.page import page, page_edit, page_keys, page_links
 from plainmind.ground.errors import BadData
 
 PATH = "knowledge/tea.md"
@@ -117,7 +117,7 @@ def test_what_must_be_there(missing, problem):
     )  # it is found all the same
 
 
-@pytest.mark.parametrize("old, new", list(page.LEGACY_KEYS.items()))
+@pytest.mark.parametrize("old, new", list(page_keys.LEGACY_KEYS.items()))
 def test_a_key_of_older_pages_is_no_other_s(old, new):
     rows = [*(row for row in HEAD if not row.startswith(new)), f"{old}: x"]
     assert [problem for problem in said(read(*rows)) if f"no '{new}'" in problem] == (

@@ -9,7 +9,7 @@ import yaml
 from hostile import PIECES
 from hypothesis import example, given
 from hypothesis import strategies as st
-from plainmind.formats.page import page, page_edit, repairs, yaml_nodes
+from plainmind.formats.page import page, page_edit, page_keys, repairs, yaml_nodes
 from plainmind.formats.page.triple import Triple
 from plainmind.ground.errors import BadData
 
@@ -56,12 +56,12 @@ def replaced(row: str) -> str:
     (f"{RIGHT}relations: [[a, owns, b]]\n", f"{RIGHT}triples: [[a, owns, b]]\n"), (f"{RIGHT}replaces: old-tea\n", f"{RIGHT}supersedes: old-tea\n"),
     ("'created': 2026-05-08\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n"), ("timestamp: 2026-05-08\ncreated: 2026-05-09\ntype: user\ntier: L1\n", "date: 2026-05-08\ncreated: 2026-05-09\ntype: user\ntier: L1\n"),
     # legacy types become tags as well
-    *((replaced(f"type: {old}"), replaced(f"type: {new}") + f"tags: [{old}]\n") for old, new in page.LEGACY_TYPES.items()),
+    *((replaced(f"type: {old}"), replaced(f"type: {new}") + f"tags: [{old}]\n") for old, new in page_keys.LEGACY_TYPES.items()),
     (replaced("type: Decision") + "tags: [auth]\n", RIGHT + "tags: [decision, auth]\n"), (replaced("type: decision") + "tags:\n  - auth\n", RIGHT + "tags:\n  - decision\n  - auth\n"), (replaced("type: decision") + "tags:\n- auth\n", RIGHT + "tags:\n- decision\n- auth\n"),
     (replaced("type: decision") + "tags: [decision]\n", RIGHT + "tags: [decision]\n"), (replaced("type: decision") + "tags: []\n", RIGHT + "tags: [decision]\n"), (replaced("type: decision") + "tags:\n", RIGHT + "tags: [decision]\n"),
     (replaced("type: decision") + "tags: auth, api\n", RIGHT + "tags: [decision, auth, api]\n"), (replaced("type: 'fact' # sure"), RIGHT.replace("project", "project # sure") + "tags: [fact]\n"),
     # types and tiers in other letters
-    (replaced("type: User"), replaced("type: user")), (replaced("type: agent_feedback"), replaced("type: agent-feedback")), *((replaced(f"tier: {old}"), replaced(f"tier: {new}")) for old, new in page.LEGACY_TIERS.items()), (replaced("tier: HIGH # so"), replaced("tier: L1 # so")),
+    (replaced("type: User"), replaced("type: user")), (replaced("type: agent_feedback"), replaced("type: agent-feedback")), *((replaced(f"tier: {old}"), replaced(f"tier: {new}")) for old, new in page_keys.LEGACY_TIERS.items()), (replaced("tier: HIGH # so"), replaced("tier: L1 # so")),
     # dates
     (replaced("date: 8 May 2026"), replaced("date: 2026-05-08")), (replaced("date: 'May 8th, 2026' # a Friday"), replaced("date: 2026-05-08 # a Friday")), (replaced("date: 2026/5/8"), replaced("date: 2026-05-08")), (replaced("date: 20260508"), replaced("date: 2026-05-08")),
     (replaced("date: 25.12.2026"), replaced("date: 2026-12-25")), (replaced("valid_from: 2026/1/2"), replaced("valid_from: 2026-01-02")), (replaced("valid_to: 1 Jan 2027"), replaced("valid_to: 2027-01-01")), ("created: 8 May 2026\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n"),
@@ -275,7 +275,7 @@ wrapped = st.tuples(
 
 #: which keys a repair may touch
 ABOUT = {
-    "legacy": set(page.LEGACY_KEYS), "type": {"type", "tags"}, "tier": {"tier"}, "date": {"date", "valid_from", "valid_to"}, "tags": {"tags"}, "triples": {"triples"}, "predicate": {"triples"}, "entity": {"triples"}, "image": set(), "yaml": {"x"},
+    "legacy": set(page_keys.LEGACY_KEYS), "type": {"type", "tags"}, "tier": {"tier"}, "date": {"date", "valid_from", "valid_to"}, "tags": {"tags"}, "triples": {"triples"}, "predicate": {"triples"}, "entity": {"triples"}, "image": set(), "yaml": {"x"},
 }  # fmt: skip
 
 
@@ -320,17 +320,21 @@ def test_hostile_heads_are_mended_where_they_must_be(made):
         assert once.done == []
         return
     touched = {key for _, code, _ in once.done for key in ABOUT[code]} | {
-        page.LEGACY_KEYS[key]
+        page_keys.LEGACY_KEYS[key]
         for _, code, _ in once.done
         if code == "legacy"
-        for key in page.LEGACY_KEYS
+        for key in page_keys.LEGACY_KEYS
     }
     last = list(old)[-1:]  # what is added comes after it
     for key in old:
         if key not in touched:
             assert old[key] == new[key] or [key] == last and new[key].startswith(old[key])
     mine = [
-        {key: value for key, value in each.items() if key not in (*page.KEYS, *page.LEGACY_KEYS)}
+        {
+            key: value
+            for key, value in each.items()
+            if key not in (*page_keys.KEYS, *page_keys.LEGACY_KEYS)
+        }
         for each in values
     ]
     assert mine[0] == mine[1]

@@ -1,1 +1,4 @@
-"""Other tools' histories as events and pages: lenient readers, strict writers. Knows neither the logs nor the index."""
+"""Other tools' histories as events and pages: lenient readers, strict writers.
+
+Knows neither the logs nor the index.
+"""

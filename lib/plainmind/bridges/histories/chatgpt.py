@@ -1,12 +1,14 @@
-"""ChatGPT's export: `conversations.json` (or `conversations-000.json` …), also in the .zip: conversations as trees of messages.
+"""ChatGPT's export: `conversations.json` (or `conversations-000.json` …), also in the .zip:
+conversations as trees of messages.
 
     {"conversation_id":…,"create_time":1704067200.1,"current_node":NODE,"mapping":{NODE:{"parent":NODE?,"message":{
       "id":…,"author":{"role":"user"|"assistant"|"tool"|"system","name":…},"create_time":…,"recipient":"all"|TOOL,
       "content":{"content_type":…,"parts":[…]|"text":…},"metadata":{…}}?}}}
 
-The path from the root to `current_node` is what its owner saw; what was edited or generated anew hangs beside it. A message
-of the assistant to a tool is a call, the tool's next message its result. Left out: other branches, thoughts and their
-recaps, custom instructions, what is hidden. Memory: one conversation at a time.
+The path from the root to `current_node` is what its owner saw; what was edited or generated anew
+hangs beside it. A message of the assistant to a tool is a call, the tool's next message its result.
+Left out: other branches, thoughts and their recaps, custom instructions, what is hidden. Memory:
+one conversation at a time.
 """
 
 import re
@@ -37,7 +39,9 @@ class ChatGPT:
 
 
 def find_prefix(source: Source) -> str:
-    """Where in a file its conversations are: it may be a list, an object with one, or a single conversation."""
+    """Where in a file its conversations are: it may be a list, an object with one, or a single
+    conversation.
+    """
     start = read_beginning(source)
     if re.match(rb'\{\s*"conversations"\s*:\s*\[', start):
         return "conversations.item"

@@ -1,11 +1,13 @@
-"""Claude Code's sessions: `~/.claude/projects/<cwd>/<session>.jsonl`; subagents in `<session>/subagents/agent-<id>.jsonl`.
+"""Claude Code's sessions: `~/.claude/projects/<cwd>/<session>.jsonl`; subagents in
+`<session>/subagents/agent-<id>.jsonl`.
 
     {"type":"user"|"assistant","uuid":…,"timestamp":…,"sessionId":…,"cwd":…,"isSidechain":false,"message":{"role":…,"content":…}}
 
-An answer is one line for each of its blocks (text, thinking, tool_use); a result is a user's line with a tool_result. Left
-out: lines with isMeta, isCompactSummary, isVisibleInTranscriptOnly, of other types, and what the program put into a user's text.
-A line with `forkedFrom` belongs to the session it was copied from. A subagent is a context of its own; its prompt is among
-the arguments of the call that started it.
+An answer is one line for each of its blocks (text, thinking, tool_use); a result is a user's line
+with a tool_result. Left out: lines with isMeta, isCompactSummary, isVisibleInTranscriptOnly, of
+other types, and what the program put into a user's text. A line with `forkedFrom` belongs to the
+session it was copied from. A subagent is a context of its own; its prompt is among the arguments of
+the call that started it.
 """
 
 import re
@@ -25,7 +27,8 @@ _ARGUMENTS = re.compile(r"<command-args>\s*(.*?)\s*</command-args>", re.S)
 _BASH = re.compile(r"\s*<bash-input>(.*?)</bash-input>", re.S)
 _PRINTED = re.compile(r"<bash-(stdout|stderr)>(.*?)</bash-\1>", re.S)
 _MACHINE = re.compile(
-    r"\s*(<(local-command-std(out|err)|task-notification|ide_\w+)>|\[Request interrupted by user|Caveat: The messages below)"
+    r"\s*(<(local-command-std(out|err)|task-notification|ide_\w+)>|\[Request interrupted by "
+    r"user|Caveat: The messages below)"
 )
 
 
@@ -194,7 +197,9 @@ def _user(
 
 
 def _typed(content: str) -> str:
-    """A user's text as it was typed: a command as its name and arguments, and nothing the program put in."""
+    """A user's text as it was typed: a command as its name and arguments, and nothing the program
+    put in.
+    """
     content = _REMINDER.sub("", content)
     command = _COMMAND.search(content)
     if not command or not content.lstrip().startswith("<command-"):

@@ -4,9 +4,9 @@
       "content":[{"type":"text","text":…}|{"type":"tool_use","id":…,"name":…,"input":…}|{"type":"tool_result",…}|{"type":"thinking",…}],
       "attachments":[{"file_name":…,"extracted_content":…}],"files":[{"file_name":…}]}]}
 
-`text` is of old exports, and a poor copy in new ones. What a user pasted comes as an attachment without a name of its own:
-it was said, too. A message's texts between calls are events of their own. Left out: thinking, summaries.
-Memory: one conversation at a time.
+`text` is of old exports, and a poor copy in new ones. What a user pasted comes as an attachment
+without a name of its own: it was said, too. A message's texts between calls are events of their
+own. Left out: thinking, summaries. Memory: one conversation at a time.
 """
 
 from collections.abc import Callable, Iterator

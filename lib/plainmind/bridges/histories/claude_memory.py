@@ -1,4 +1,5 @@
-"""Claude Code's auto memory: `~/.claude/projects/<project>/memory/*.md`, one fact a file, as pages of knowledge.
+"""Claude Code's auto memory: `~/.claude/projects/<project>/memory/*.md`, one fact a file, as pages
+of knowledge.
 
     ---
     name: Sessions or tokens
@@ -7,8 +8,8 @@
     ---
     We chose tokens. See [the clients](mobile-clients.md).
 
-MEMORY.md is an index of them and no page. A name becomes the page's heading, a description its first paragraph, unless the
-body says it already; a link to a sibling becomes [[its-name]].
+MEMORY.md is an index of them and no page. A name becomes the page's heading, a description its
+first paragraph, unless the body says it already; a link to a sibling becomes [[its-name]].
 """
 
 import os
@@ -46,7 +47,9 @@ class ClaudeMemory:
         self._taken: dict[str, str] = {}
 
     def wanted(self, path: str) -> bool:
-        """The pages; those of a project lie below its folder `memory`, where other folders hold its sessions."""
+        """The pages; those of a project lie below its folder `memory`, where other folders hold its
+        sessions.
+        """
         return path.endswith(".md") and ("/memory/" in path or "/projects/" not in f"/{path}")
 
     def cwd(self, source: Source) -> str:
@@ -68,7 +71,9 @@ class ClaudeMemory:
         yield found or Skipped("empty")
 
     def _named(self, source: Source) -> str:
-        """The page's name; of two projects' files with the same one, the second gets its project's digest."""
+        """The page's name; of two projects' files with the same one, the second gets its project's
+        digest.
+        """
         name, folder = slugify(source.name.removesuffix(".md")), os.path.dirname(source.place)
         if self._taken.setdefault(name, folder) != folder:
             name = f"{name[: LONGEST_NAME - 9]}-{items.context_of('x', f'{folder} ').rpartition('/')[2][:8]}"
@@ -129,7 +134,10 @@ def _writable(body: str) -> str:
 
 
 def _head(yaml: str) -> dict[str, str]:
-    """What a head says, by key, those below `metadata:` too. Where it is no YAML, which happens, each line is taken for itself."""
+    """What a head says, by key, those below `metadata:` too.
+
+    Where it is no YAML, which happens, each line is taken for itself.
+    """
     from yaml import YAMLError, safe_load
 
     try:

@@ -1,4 +1,5 @@
-"""Discord's history: DiscordChatExporter's JSON of a channel, or the data package Discord sends to its users.
+"""Discord's history: DiscordChatExporter's JSON of a channel, or the data package Discord sends to
+its users.
 
     {"guild":{…},"channel":{"id":…,"type":"GuildTextChat"|"GuildPublicThread"…,"name":…},…,"messages":[{"id":…,"type":"Default"|
       "Reply"|…,"timestamp":…,"content":…,"author":{"id":…,"name":…,"nickname":…,"isBot":…},"attachments":[{"fileName":…}],…}]}
@@ -7,8 +8,9 @@
     messages/c<id>/messages.json [{"ID":…,"Timestamp":"2021-10-13 15:35:46","Contents":…,"Attachments":"https://… https://…"}]
     messages/c<id>/messages.csv  the same in older packages
 
-Contexts and ids are those of discord-relay. What bots said is the agent's, under their name. The package has only its
-owner's messages, the newest first; those of one channel are in memory at a time.
+Contexts and ids are those of discord-relay. What bots said is the agent's, under their name. The
+package has only its owner's messages, the newest first; those of one channel are in memory at a
+time.
 """
 
 import csv
@@ -52,7 +54,9 @@ class Discord:
     sessions = False
 
     def wanted(self, path: str) -> bool:
-        """Of a package the files of messages; else every JSON that DiscordChatExporter may have written."""
+        """Of a package the files of messages; else every JSON that DiscordChatExporter may have
+        written.
+        """
         folder, _, name = path.rpartition("/")
         if _PACKAGED.match(name) and _NUMBER.match(folder.rpartition("/")[2]):
             return True
@@ -149,8 +153,10 @@ def _exported(message: dict[str, Any], blank: HistoryEvent) -> HistoryEvent:
         for one in as_list(message.get("attachments")) + as_list(forwarded.get("attachments"))
     ]
     meta = items.make_meta(
-        author_id=as_text(author.get("id")), message_id=as_text(message.get("id")), files=[name for name in files if name],
-        reply_to=as_text(as_mapping(message.get("reference")).get("messageId")), forwarded=bool(forwarded),
+        author_id=as_text(author.get("id")), message_id=as_text(message.get("id")),
+        files=[name for name in files if name],
+        reply_to=as_text(as_mapping(message.get("reference")).get("messageId")),
+        forwarded=bool(forwarded),
     )  # fmt: skip
     content = as_text(message.get("content")) or as_text(forwarded.get("content"))
     name = as_text(author.get("nickname")) or as_text(author.get("name"))

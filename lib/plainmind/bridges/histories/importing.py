@@ -1,7 +1,8 @@
-"""An import: every file of a history, read in order; what is found, counted; session files, archived.
+"""An import: every file of a history, read in order; what is found, counted; session files,
+archived.
 
-Owns which sessions belong to a repository, and that one file that fails does not stop the rest. Refuses to know the
-tools' layouts, and where the lines go.
+Owns which sessions belong to a repository, and that one file that fails does not stop the rest.
+Refuses to know the tools' layouts, and where the lines go.
 """
 
 import hashlib
@@ -22,7 +23,9 @@ LONGEST_NAME = 200  # bytes, of what a file or a folder is kept under; less its 
 
 
 class ImportChoice(NamedTuple):
-    """Which files are read: those of sessions in the repository `root` is the top of, or all; `archive` is where they are kept."""
+    """Which files are read: those of sessions in the repository `root` is the top of, or all;
+    `archive` is where they are kept.
+    """
 
     paths: tuple[str, ...]
     root: str = ""
@@ -32,7 +35,10 @@ class ImportChoice(NamedTuple):
 def run(
     history: HistoryReader, choice: ImportChoice, progress: Callable[[int, int], None]
 ) -> Iterator[HistoryItem]:
-    """What is in the files, in order; failures are among it. `progress` is told (bytes read, of all)."""
+    """What is in the files, in order; failures are among it.
+
+    `progress` is told (bytes read, of all).
+    """
     found = list(find_sources(choice.paths, history.wanted))
     total = sum(source.size for source in found if isinstance(source, Source))
     before = 0
@@ -134,7 +140,9 @@ def _is_name(path: str) -> bool:
 
 
 def archive_session(home: Home, source: Source, cwd: str) -> None:
-    """Keep a session's file below raw/sessions/, in the place of what it grew from, beside others of its name."""
+    """Keep a session's file below raw/sessions/, in the place of what it grew from, beside others
+    of its name.
+    """
     folder = home.path("raw", "sessions", _shown(os.path.normpath(cwd).replace("/", "-")))
     name = _shown(source.name.removesuffix(".jsonl"))
     with source.opened() as file:

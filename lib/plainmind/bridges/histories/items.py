@@ -1,7 +1,7 @@
 """What an import finds: events, pages, and what is left out and why.
 
-Owns the strictness: whatever a history holds, the line of an event is one that `mem-append --jsonl` takes. Refuses to
-know any tool's layout.
+Owns the strictness: whatever a history holds, the line of an event is one that `mem-append --jsonl`
+takes. Refuses to know any tool's layout.
 """
 
 import hashlib
@@ -14,7 +14,8 @@ from ...ground import clock, stream
 from ...ground.errors import BadData, Failure
 
 LARGEST = 16 * 1024 * 1024  # bytes of an event that is no tool's: mem-append takes no larger one
-LONGEST = 2000  # characters of one text among a call's arguments: a file that was written is in the repository
+# characters of one text among a call's arguments: a file that was written is in the repository
+LONGEST = 2000
 DEEPEST = 32
 PENDING = 1000  # calls that are remembered until their results come
 
@@ -23,7 +24,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class HistoryEvent(NamedTuple):
-    """An event of another tool's history. `instant` in ms since the epoch; one without an `id` gets its digest."""
+    """An event of another tool's history.
+
+    `instant` in ms since the epoch; one without an `id` gets its digest.
+    """
 
     context: str
     id: str
@@ -111,7 +115,10 @@ def _digest(text: str) -> str:
 
 
 def clip(value: Any, left: int = DEEPEST) -> Any:
-    """A call's arguments with long texts cut, and without what JSON cannot say. Lengths are counted in UTF-16 units, as pi does."""
+    """A call's arguments with long texts cut, and without what JSON cannot say.
+
+    Lengths are counted in UTF-16 units, as pi does.
+    """
     if isinstance(value, str):
         size = (
             len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
@@ -173,7 +180,10 @@ def make_meta(**known: Any) -> dict[str, Any]:
 
 
 def parse_instant(*candidates: Any) -> int | None:
-    """The first that is a time: RFC 3339 text, or a number of seconds or milliseconds since 1970. None: none is."""
+    """The first that is a time: RFC 3339 text, or a number of seconds or milliseconds since 1970.
+
+    None: none is.
+    """
     for value in candidates:
         if isinstance(value, str) and re.fullmatch(r"\d{9,}(\.\d+)?", value, re.ASCII):
             value = float(value)
@@ -190,7 +200,9 @@ def parse_instant(*candidates: Any) -> int | None:
 
 
 class Calls:
-    """Calls of tools whose results are still to come; the oldest are forgotten when there are very many."""
+    """Calls of tools whose results are still to come; the oldest are forgotten when there are very
+    many.
+    """
 
     def __init__(self) -> None:
         self._calls: OrderedDict[str, tuple[str, Any]] = OrderedDict()

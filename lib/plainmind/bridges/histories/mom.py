@@ -1,9 +1,10 @@
-"""mom's channels: `<workspace>/<channel>/log.jsonl`, what was said, and `context.jsonl`, what the model saw (a session of pi's).
+"""mom's channels: `<workspace>/<channel>/log.jsonl`, what was said, and `context.jsonl`, what the
+model saw (a session of pi's).
 
     {"date":…,"ts":"1732531234.567890","user":"U1","userName":"ann","text":…,"attachments":[{"original":…,"local":…}],"isBot":false}
 
-Texts come from the log, where they are as they were written; calls of tools from the context beside it, where alone they are.
-A context without a log gives all it has.
+Texts come from the log, where they are as they were written; calls of tools from the context beside
+it, where alone they are. A context without a log gives all it has.
 """
 
 import heapq

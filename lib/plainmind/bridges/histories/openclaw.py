@@ -1,8 +1,10 @@
-"""OpenClaw's sessions: `~/.openclaw/agents/<agent>/sessions/<id>.jsonl`, in pi's format, with `sessions.json` beside them.
+"""OpenClaw's sessions: `~/.openclaw/agents/<agent>/sessions/<id>.jsonl`, in pi's format, with
+`sessions.json` beside them.
 
-`…jsonl.reset.<time>` is a session that /new ended, and history; `.deleted.` was deleted by its owner, `.bak.`,
-`.checkpoint.<uuid>.jsonl` and `.trajectory.jsonl` repeat others. What OpenClaw itself put among the user's messages
-(heartbeats, greetings, other sessions' messages) is not the user's. `delivery-mirror` repeats what was sent to a channel.
+`…jsonl.reset.<time>` is a session that /new ended, and history; `.deleted.` was deleted by its
+owner, `.bak.`, `.checkpoint.<uuid>.jsonl` and `.trajectory.jsonl` repeat others. What OpenClaw
+itself put among the user's messages (heartbeats, greetings, other sessions' messages) is not the
+user's. `delivery-mirror` repeats what was sent to a channel.
 """
 
 import re
@@ -16,7 +18,8 @@ _SESSION = re.compile(
     r"(?!.*\.trajectory\.)(?!.*\.checkpoint\.[0-9a-f-]{36}\.).+\.jsonl(\.reset\.[^/]*)?\Z", re.I
 )
 _MACHINE = re.compile(
-    r"A new session was started via /new or /reset\b|Read HEARTBEAT\.md if it exists\b|Pre-compaction memory flush\b"
+    r"A new session was started via /new or /reset\b|Read HEARTBEAT\.md if it "
+    r"exists\b|Pre-compaction memory flush\b"
 )
 _SILENT = re.compile(r"\s*(HEARTBEAT_OK|NO_REPLY)\s*\Z")
 _TRAILER = re.compile(r"\n?\[message_id: [^\]\n]*\]\s*\Z")

@@ -1,8 +1,9 @@
 """What a drawing of a graph is made of: entities, panels of entities, and the lines between them.
 
-Owns what is put together. All that is said of one entity and another in one direction is one line. Entities that hang on one
-other and on nothing else, several of them, are one panel: a list with the relation as its heading, not forty lines. Refuses to
-know where they stand and how they look. Pure, and the same for the same triples in any order.
+Owns what is put together. All that is said of one entity and another in one direction is one line.
+Entities that hang on one other and on nothing else, several of them, are one panel: a list with the
+relation as its heading, not forty lines. Refuses to know where they stand and how they look. Pure,
+and the same for the same triples in any order.
 """
 
 import math
@@ -43,8 +44,10 @@ class Edge(NamedTuple):
 
 
 class Component(NamedTuple):
-    """What has a place of its own: an entity, or a panel of several. `width`, `height` of what is drawn, without `spare`,
-    the height left for a label above or below it, and without `loop`, that for a line from an entity to itself."""
+    """What has a place of its own: an entity, or a panel of several. `width`, `height` of what is
+    drawn, without `spare`, the height left for a label above or below it, and without `loop`, that
+    for a line from an entity to itself.
+    """
 
     names: tuple[str, ...]
     links: tuple[Edge, ...]  # of an entity at the end of one link, and of a panel; of others none

@@ -1,7 +1,8 @@
-"""A graph of (subject, predicate, object) as a picture: Graphviz's language, or SVG of our own making.
+"""A graph of (subject, predicate, object) as a picture: Graphviz's language, or SVG of our own
+making.
 
-Owns the order of the work. Refuses to know where triples come from, files, and programs that draw. Pure, and the same for the
-same triples in any order.
+Owns the order of the work. Refuses to know where triples come from, files, and programs that draw.
+Pure, and the same for the same triples in any order.
 """
 
 import re
@@ -18,7 +19,10 @@ _Ends = tuple[int, int]  # numbers of the parts that a line is between
 
 
 def dot(triples: Triples) -> str:
-    """A digraph in Graphviz's language, a line for each triple. Newlines and backslashes of names are written as \\n and \\\\."""
+    """A digraph in Graphviz's language, a line for each triple.
+
+    Newlines and backslashes of names are written as \\n and \\\\.
+    """
     lines = [
         "digraph knowledge {",
         '  graph [charset="UTF-8", rankdir=LR];',
@@ -38,7 +42,9 @@ def dot(triples: Triples) -> str:
 
 
 def _quoted(text: str, label: bool = False) -> str:
-    """As a string of Graphviz: it takes `\\N` in a label for the name, `&lt;` for `<`, and NUL for the end of the file."""
+    """As a string of Graphviz: it takes `\\N` in a label for the name, `&lt;` for `<`, and NUL for
+    the end of the file.
+    """
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     text = re.sub("[\x00-\x1f]", lambda found: chr(0x2400 + ord(found[0])), text)
     text = re.sub("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
@@ -46,7 +52,10 @@ def _quoted(text: str, label: bool = False) -> str:
 
 
 def svg(triples: Triples) -> str:
-    """A picture that stands alone, light or dark as its reader's screen is. Names too long are clipped, whole in titles."""
+    """A picture that stands alone, light or dark as its reader's screen is.
+
+    Names too long are clipped, whole in titles.
+    """
     links = bundle(triples)
     parts = gather(links)
     where = {name: at for at, part in enumerate(parts) for name in part.names}
@@ -76,7 +85,10 @@ def svg(triples: Triples) -> str:
         if place.part.spare
     )
     body.extend(picture.label(*spot, lines[ends]) for ends, spot in drawn.spots.items())
-    title = f"{_count(len(where), 'entity', 'entities')}, {_count(len(set(triples)), 'triple', 'triples')}"
+    title = (
+        f"{_count(len(where), 'entity', 'entities')}, "
+        f"{_count(len(set(triples)), 'triple', 'triples')}"
+    )
     return picture.sheet(places, [*body, "</g>"], title)
 
 

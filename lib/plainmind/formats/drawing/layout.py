@@ -1,10 +1,13 @@
-"""Where the boxes of a graph go: near what they are linked to, none on another, parts that do not hang together side by side.
+"""Where the boxes of a graph go: near what they are linked to, none on another, parts that do not
+hang together side by side.
 
-Owns distances, the making of room, and packing. Refuses to know what is in the boxes. Pure, and the same for the same input.
+Owns distances, the making of room, and packing. Refuses to know what is in the boxes. Pure, and the
+same for the same input.
 
-Distances on paper follow distances along the links: stress, minimised by gradient descent one pair at a time (Zheng, Pawar,
-Goodman, "Graph drawing by stochastic gradient descent", 2018), here in a fixed order; in large parts only to some pivots
-(Ortmann, Klimenta, Brandes, "A sparse stress model", 2016).
+Distances on paper follow distances along the links: stress, minimised by gradient descent one pair
+at a time (Zheng, Pawar, Goodman, "Graph drawing by stochastic gradient descent", 2018), here in a
+fixed order; in large parts only to some pivots (Ortmann, Klimenta, Brandes, "A sparse stress
+model", 2016).
 """
 
 import heapq
@@ -37,7 +40,9 @@ class Spring(NamedTuple):
 
 
 class _Pull(NamedTuple):
-    """A box is to be `far` from another; `weight` for how much it counts, `back` for how much for the other."""
+    """A box is to be `far` from another; `weight` for how much it counts, `back` for how much for
+    the other.
+    """
 
     box: int
     other: int
@@ -47,7 +52,10 @@ class _Pull(NamedTuple):
 
 
 def place(sizes: Sequence[Size], links: Sequence[Spring], gap: float = 34) -> list[Point]:
-    """The centres of the boxes, from 0 on to the right and down. `gap`: what is left between linked boxes at least."""
+    """The centres of the boxes, from 0 on to the right and down.
+
+    `gap`: what is left between linked boxes at least.
+    """
     near = _lengths(sizes, links, gap)
     parts = []
     for members in _components(near):
@@ -61,7 +69,9 @@ def place(sizes: Sequence[Size], links: Sequence[Spring], gap: float = 34) -> li
 
 
 def _lengths(sizes: Sequence[Size], links: Sequence[Spring], gap: float) -> Near:
-    """How long the links should be: room for both boxes and the label, and more around a box with many neighbours."""
+    """How long the links should be: room for both boxes and the label, and more around a box with
+    many neighbours.
+    """
     near: Near = [{} for _ in sizes]
     for link in links:
         if link.one != link.other:
@@ -97,7 +107,9 @@ def _components(near: Near) -> list[list[int]]:
 
 
 def _from(start: int, near: Near, sheet: float) -> list[float]:
-    """How far each box is along the links (Dijkstra); beyond the `sheet` only somewhat farther, so that long chains curl."""
+    """How far each box is along the links (Dijkstra); beyond the `sheet` only somewhat farther, so
+    that long chains curl.
+    """
     far = [math.inf] * len(near)
     far[start] = 0.0
     todo = [(0.0, start)]
@@ -183,7 +195,9 @@ def _descend(near: Near, sheet: float) -> list[Point]:
 
 
 def _mixed(pulls: Sequence[_Pull], number: int) -> Iterator[_Pull]:
-    """All of them, neighbours in the list far from each other: in their own order, boxes would be dragged along."""
+    """All of them, neighbours in the list far from each other: in their own order, boxes would be
+    dragged along.
+    """
     count = len(pulls)
     stride = int(count * (0.618 - 0.013 * number)) | 1
     while math.gcd(stride, count) > 1:
@@ -192,7 +206,9 @@ def _mixed(pulls: Sequence[_Pull], number: int) -> Iterator[_Pull]:
 
 
 def _level(points: list[Point], arrows: Sequence[tuple[int, int]]) -> list[Point]:
-    """Turned so that the longest way through it lies flat, and mirrored so that arrows rather go right and down."""
+    """Turned so that the longest way through it lies flat, and mirrored so that arrows rather go
+    right and down.
+    """
     middle_x, middle_y = (sum(axis) / len(points) for axis in zip(*points))
     moved = [(x - middle_x, y - middle_y) for x, y in points]
     skew = 2 * sum(x * y for x, y in moved)
@@ -217,7 +233,10 @@ def _apart(points: list[Point], sizes: Sequence[Size]) -> list[Point]:
 
 
 def _push(xs: list[float], ys: list[float], sizes: Sequence[Size]) -> bool:
-    """Each pair that overlaps, apart the shorter way, the small one more than the large one. Whether there was any."""
+    """Each pair that overlaps, apart the shorter way, the small one more than the large one.
+
+    Whether there was any.
+    """
     found = False
     tops = sorted((y - size.height / 2, box) for box, (y, size) in enumerate(zip(ys, sizes)))
     for at, (_, one) in enumerate(tops):

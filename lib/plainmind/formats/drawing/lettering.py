@@ -1,4 +1,5 @@
-"""Text for a drawing: what of it can be shown, how wide that will be in a font nobody knows yet, and where it is clipped.
+"""Text for a drawing: what of it can be shown, how wide that will be in a font nobody knows yet,
+and where it is clipped.
 
 Owns which characters a picture may hold. Refuses to know the picture. Pure.
 """
@@ -15,7 +16,9 @@ _NO_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def make_printable(text: str) -> str:
-    """One line of it, without what is seen by nobody or turns the neighbours around; what is no character is U+FFFD."""
+    """One line of it, without what is seen by nobody or turns the neighbours around; what is no
+    character is U+FFFD.
+    """
     line = " ".join(_NO_TEXT.sub("\ufffd", text).split())
     kept = (
         c
@@ -26,7 +29,9 @@ def make_printable(text: str) -> str:
 
 
 def width(text: str, size: float) -> float:
-    """Pixels at a font size, as in the widest of the fonts that systems call sans-serif (DejaVu, Verdana)."""
+    """Pixels at a font size, as in the widest of the fonts that systems call sans-serif (DejaVu,
+    Verdana).
+    """
     return sum(map(_em, text)) * size
 
 

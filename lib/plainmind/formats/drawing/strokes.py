@@ -1,4 +1,5 @@
-"""Lines between boxes that go around the boxes of others, and where along them there is room for a label.
+"""Lines between boxes that go around the boxes of others, and where along them there is room for a
+label.
 
 Owns curves and what is taken on the sheet. Refuses to know what the boxes and labels say. Pure.
 """
@@ -108,9 +109,11 @@ class Taken:
     def line(
         self, one: Sequence[Box], other: Sequence[Box], ends: Sequence[int], aside: bool
     ) -> Curve:
-        """From one box to another, bent no more than it must be; `aside`: leaving the straight way to the line back.
+        """From one box to another, bent no more than it must be; `aside`: leaving the straight way
+        to the line back.
 
-        `one`, `other`: a box and what else is in the way there; `ends`: the numbers of the boxes that it may touch.
+        `one`, `other`: a box and what else is in the way there; `ends`: the numbers of the boxes
+        that it may touch.
         """
         best, least = None, math.inf
         for bend in [abs(bend) for bend in BENDS if bend > 0] if aside else BENDS:
@@ -148,7 +151,9 @@ class Taken:
     def spot(
         self, curve: Curve, ends: tuple[int, int], wanted: float, width: float, height: float
     ) -> Point | None:
-        """The centre of a label on the curve near the `wanted` t, or else close to it; on nothing else. None: there is no room."""
+        """The centre of a label on the curve near the `wanted` t, or else close to it; on nothing
+        else. None: there is no room.
+        """
         for aside in (0, height, -height, 2 * height, -2 * height, 3 * height, -3 * height):
             best, least = None, math.inf
             for t in sorted(SPOTS, key=lambda t: abs(t - wanted)):
@@ -183,7 +188,9 @@ def _trimmed(one: Sequence[Box], other: Sequence[Box], bend: float) -> Curve:
 
 
 def _leaving(curve: Curve, box: Box, inside: float, outside: float, margin: float) -> float:
-    """Where the curve, seen from one of its ends, is out of a box: found by halving, from the first point in it on."""
+    """Where the curve, seen from one of its ends, is out of a box: found by halving, from the first
+    point in it on.
+    """
     steps = [inside + (outside - inside) * at / 24 for at in range(25)]
     last = max(
         (at for at, t in enumerate(steps[:-1]) if box.holds(*curve.at(t), margin)), default=None

@@ -6,9 +6,9 @@ r"""The event log: markdown that no content can break.
     > How do I restart pm2?
     > It hangs.
 
-A header has the time, the role (user, agent, tool or system), `n`, the number of lines of the body, `h`, the
-digest, and metadata as JSON on one line, if there is any. Owns the grammar, the escapes and the digest chain of
-one window. Refuses to know files.
+A header has the time, the role (user, agent, tool or system), `n`, the number of lines of the body,
+`h`, the digest, and metadata as JSON on one line, if there is any. Owns the grammar, the escapes
+and the digest chain of one window. Refuses to know files.
 
 Digest: the first 12 hex digits of SHA-256 (HMAC-SHA-256 with a key) over
 `previous digest, \n, header without its h, \n, body lines as written`; the first event's
@@ -29,7 +29,8 @@ from ...ground.errors import BadData
 
 ROLES = ("user", "agent", "tool", "system")
 
-# controls, line ends, bidi marks, what has no width, surrogates; and '![', which a viewer would fetch
+# controls, line ends, bidi marks, what has no width, surrogates; and '![', which a viewer would
+# fetch
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|!(?=\\[)"
@@ -131,7 +132,10 @@ def render(
     meta: dict[str, Any] | None = None,
     key: bytes = b"",
 ) -> tuple[bytes, str]:
-    """An event's bytes and its digest. BadData for an unknown role or a meta that is not a JSON object."""
+    """An event's bytes and its digest.
+
+    BadData for an unknown role or a meta that is not a JSON object.
+    """
     if role not in ROLES:
         raise BadData(f"unknown role '{role}'", cure="use one of " + ", ".join(ROLES))
     flag = ""
@@ -151,7 +155,8 @@ def render_meta(meta: dict[str, Any]) -> str:
         text = json.dumps(meta, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise BadData(f"meta is not a JSON object: {error}") from None
-    # '![' would be an image to a markdown viewer; DEL is the one control character JSON does not escape
+    # '![' would be an image to a markdown viewer; DEL is the one control character JSON does not
+    # escape
     return text.replace("![", "\\u0021[").replace("\x7f", "\\u007f")
 
 
@@ -170,7 +175,8 @@ def header_without_digest(block: RawEvent) -> bytes:
 
 
 def scan(data: bytes, line: int = 1) -> list[RawEvent | Gap]:
-    """Blocks and gaps of a window's bytes from `line` on. `data` starts at the title or at a header.
+    """Blocks and gaps of a window's bytes from `line` on. `data` starts at the title or at a
+    header.
 
     Bytes are split on `\n` only. The last entry is a Gap when the end is torn.
     """
@@ -226,8 +232,8 @@ def read_tail(data: bytes, line: int, context: str, stamp: str) -> Tail | None:
 def _closing(torn: bytes) -> bytes:
     """Ends torn lines for good: with it appended, no parser takes them for an event.
 
-    A header that got all its body lines would become an event by the blank line alone, so it gets one
-    line too many.
+    A header that got all its body lines would become an event by the blank line alone, so it gets
+    one line too many.
     """
     close = b"" if torn.endswith(b"\n") else b"\n"
     ended = torn + close + b"\n"
@@ -237,7 +243,9 @@ def _closing(torn: bytes) -> bytes:
 
 
 def decode_content(block: RawEvent) -> str:
-    """The content as it was given, byte for byte (bytes that were not valid UTF-8 as lone surrogates)."""
+    """The content as it was given, byte for byte (bytes that were not valid UTF-8 as lone
+    surrogates).
+    """
     text = b"\n".join([row[2:] for row in block.body.split(b"\n")[:-1]]).decode(
         "utf-8", "surrogateescape"
     )

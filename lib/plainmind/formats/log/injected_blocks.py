@@ -19,8 +19,9 @@ _RECALLED = re.compile(
 def strip(text: str, *, keep_lines: bool = False) -> str:
     """`text` less every injected block: the marker line, and the JSON object after it.
 
-    A block that was cut off, so that its JSON no longer parses, goes up to the next empty line. With `keep_lines`, empty
-    lines stand in its place, so that what comes after it has the same number.
+    A block that was cut off, so that its JSON no longer parses, goes up to the next empty line.
+    With `keep_lines`, empty lines stand in its place, so that what comes after it has the same
+    number.
     """
     if "INJECTED_CONTEXT_" not in text:
         return text
@@ -34,7 +35,9 @@ def strip(text: str, *, keep_lines: bool = False) -> str:
 
 
 def strip_recalled_lines(text: str, *, keep_lines: bool = False) -> str:
-    """A tool's output less the lines that are themselves answers of a recall (path:line: …), or with empty ones for them."""
+    """A tool's output less the lines that are themselves answers of a recall (path:line: …), or
+    with empty ones for them.
+    """
     return _RECALLED.sub("\n" if keep_lines else "", text) if ".md:" in text else text
 
 
@@ -55,5 +58,8 @@ def _end_of_object(text: str, at: int) -> int:
 
 
 def _object(text: str, start: int, end: int) -> int:
-    """Where a JSON object ends. One that is broken costs what it is long: the error counts the lines before it."""
+    """Where a JSON object ends.
+
+    One that is broken costs what it is long: the error counts the lines before it.
+    """
     return start + _DECODER.raw_decode(text[start:end])[1]

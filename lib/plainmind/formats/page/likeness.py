@@ -1,7 +1,9 @@
-"""How alike two texts are: the share of words, and of pairs of neighbouring words, that both have (Jaccard). Pure.
+"""How alike two texts are: the share of words, and of pairs of neighbouring words, that both have
+(Jaccard). Pure.
 
-A sketch is the 64 least hashes of a text's words and pairs (bottom-k, Cohen and Kelley, "Summarizing data using bottom-k
-sketches", 2007): two sketches estimate the share without the texts. An estimate is checked on the texts themselves.
+A sketch is the 64 least hashes of a text's words and pairs (bottom-k, Cohen and Kelley,
+"Summarizing data using bottom-k sketches", 2007): two sketches estimate the share without the
+texts. An estimate is checked on the texts themselves.
 """
 
 import re
@@ -44,7 +46,10 @@ def estimate(one: "array[int]", other: "array[int]") -> float:
 
 
 def find_candidates(sketches: Mapping[str, "array[int]"]) -> Iterator[tuple[str, str]]:
-    """Pairs of names that may be near-duplicates, each once, in order of the names. Of very many that are alike, each is in a pair."""
+    """Pairs of names that may be near-duplicates, each once, in order of the names.
+
+    Of very many that are alike, each is in a pair.
+    """
     where: dict[int, list[str]] = {}
     for name in sorted(sketches):
         for value in sketches[name]:

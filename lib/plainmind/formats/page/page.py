@@ -24,83 +24,38 @@ r"""A page of knowledge: a head of YAML between two lines `---`, then markdown.
     supersedes       the name of the page it takes the place of, or several
     valid_from, valid_to   first and last day on which it holds
 
-Other keys are anybody's and stay. A page's name is its file's, without `.md`; `[[name]]` links to it, whatever the case
-and with spaces for hyphens; in code nothing is a link. Links to pages are followed when the linking page is recalled.
+Other keys are anybody's and stay. A page's name is its file's, without `.md`; `[[name]]` links to
+it, whatever the case and with spaces for hyphens; in code nothing is a link. Links to pages are
+followed when the linking page is recalled.
 
-Owns the grammar and what is wrong with a page taken alone. Refuses to know files, other pages and the time. The YAML is
-composed, never constructed (yaml_nodes).
+Owns the grammar and what is wrong with a page taken alone. Refuses to know files, other pages and
+the time. The YAML is composed, never constructed (yaml_nodes).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...ground.errors import BadData
-from .. import day, reference
-from . import triple, yaml_nodes
-from .triple import Triple
-
-TYPES = ("user", "project", "agent-feedback", "reference", "compaction")
-TIERS = ("L1", "L2")
-KEYS = (
-    "date",
-    "type",
-    "tier",
-    "tags",
-    "triples",
-    "source",
-    "image",
-    "sources",
-    "supersedes",
-    "valid_from",
-    "valid_to",
+from .. import reference
+from . import yaml_nodes
+from .page_keys import (
+    FALLBACK_TIER,
+    FALLBACK_TYPE,
+    LEGACY_KEYS,
+    TIERS,
+    TYPES,
+    Citation,
+    KeyReader,
+    PageProblem,
+    StatedTriple,
 )
+
 MOST_HEAD = 256 * 1024  # characters of YAML
-
-#: what older pages say, and what formats.page.repairs makes of it
-LEGACY_KEYS = {
-    "created": "date", "created_at": "date", "createdAt": "date", "timestamp": "date", "category": "type", "kind": "type",
-    "importance": "tier", "priority": "tier", "keywords": "tags", "topics": "tags", "relations": "triples", "replaces": "supersedes",
-}  # fmt: skip
-LEGACY_TYPES = {
-    **dict.fromkeys(("preference", "profile", "person"), "user"),
-    **dict.fromkeys(("decision", "fact", "concept", "architecture", "task"), "project"),
-    **dict.fromkeys(("feedback", "correction", "lesson"), "agent-feedback"),
-    **dict.fromkeys(("doc", "docs", "link", "note", "resource"), "reference"),
-    **dict.fromkeys(("summary", "session"), "compaction"),
-}
-LEGACY_TIERS = {
-    **dict.fromkeys(("l1", "1", "core", "always", "high"), "L1"),
-    **dict.fromkeys(("l2", "2", "l3", "3", "low", "normal"), "L2"),
-}
-
-#: what a page is taken for whose head does not say, so that what it says is found all the same
-FALLBACK_TYPE, FALLBACK_TIER = "reference", "L2"
-
 _HEAD = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$(?:\n|\Z)", re.S | re.M)
-_CITED = re.compile(r"(\S+\.md:\d{1,12}) +sha256:([0-9a-f]{12,64})\Z", re.ASCII)
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z", re.ASCII)
 LONGEST_NAME = 96
-
-
-class PageProblem(NamedTuple):
-    line: int
-    code: str
-    message: str
-
-
-class StatedTriple(NamedTuple):
-    triple: Triple  # as written
-    line: int
-
-
-class Citation(NamedTuple):
-    """An event a page rests on: its reference, and the first digits of the SHA-256 of its content."""
-
-    ref: str
-    digest: str
-    line: int
 
 
 class PageParts(NamedTuple):
@@ -121,7 +76,10 @@ class PageParts(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What a page says. What its head does not say, or says wrongly, is as if it were not there, and among the problems."""
+    """What a page says.
+
+    What its head does not say, or says wrongly, is as if it were not there, and among the problems.
+    """
 
     path: str
     day: date | None
@@ -208,7 +166,9 @@ def has_frontmatter(body: str) -> bool:
 
 
 def parse(data: bytes, path: str) -> Page:
-    """The page of a file's bytes, as far as it can be read: nothing a person may write is an exception."""
+    """The page of a file's bytes, as far as it can be read: nothing a person may write is an
+    exception.
+    """
     try:
         parts = split(data, path)
     except BadData as failure:
@@ -276,7 +236,7 @@ def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]
                 PageProblem(entry.line, "twice", f"'{entry.key}' appears twice; remove one")
             )
         nodes.setdefault(entry.key, entry)
-    reader = _Reader(parts.yaml, nodes, problems)
+    reader = KeyReader(parts.yaml, nodes, problems)
     for key in ("date", "type", "tier"):
         if key not in nodes:
             older = next(
@@ -319,196 +279,6 @@ def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]
         )
     problems.sort()
     return page
-
-
-class _Reader:
-    """The values of a head's keys; what is wrong with them goes to `problems`."""
-
-    def __init__(
-        self, yaml: str, nodes: dict[str, yaml_nodes.YamlEntry], problems: list[PageProblem]
-    ):
-        self._yaml, self._nodes, self._problems = yaml, nodes, problems
-
-    def _wrong(self, line: int, code: str, message: str) -> None:
-        self._problems.append(PageProblem(line, code, message))
-
-    def _line(self, node: Any) -> int:
-        return yaml_nodes.line_of(self._yaml, node, 2)
-
-    def text(self, key: str) -> str:
-        entry = self._nodes.get(key)
-        if entry is None or yaml_nodes.kind_of(entry.node) == "null":
-            return ""
-        value = scalar(entry.node)
-        if value is None:
-            self._wrong(entry.line, key, f"'{key}' is not text; give one")
-        return value or ""
-
-    def day(self, key: str) -> date | None:
-        code = "date" if key == "date" else "validity"
-        text, entry = self.text(key), self._nodes.get(key)
-        if not text:
-            if key == "date" and entry and not any(p.code == "date" for p in self._problems):
-                self._wrong(entry.line, "date", "'date' is empty; write it as 2026-05-08")
-            return None
-        found = day.parse_iso(text)
-        if not found and entry:
-            meant = day.guess(text)
-            cure = f"mem-lint --fix makes it {meant}" if meant else "write it as 2026-05-08"
-            self._wrong(entry.line, code, f"'{text[:40]}' is not an ISO 8601 date; {cure}")
-        return found
-
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        text, entry = self.text(key), self._nodes.get(key)
-        if text in choices or entry is None:
-            return text
-        if not any(p.code == key for p in self._problems):
-            meant = {
-                **LEGACY_TYPES,
-                **LEGACY_TIERS,
-                **{each.casefold(): each for each in choices},
-            }.get(text.casefold(), "")
-            cure = (
-                f"mem-lint --fix makes it {meant}"
-                if meant in choices
-                else f"use one of {', '.join(choices)}"
-            )
-            self._wrong(entry.line, key, f"unknown {key} '{text[:40]}'; {cure}")
-        return ""
-
-    def _list(self, key: str, cure: str) -> list[Any]:
-        entry = self._nodes.get(key)
-        if entry is None or yaml_nodes.kind_of(entry.node) == "null":
-            return []
-        if yaml_nodes.kind_of(entry.node) != "seq":
-            self._wrong(entry.line, key, f"'{key}' is not a list; {cure}")
-            return []
-        return entry.node.value
-
-    def tags(self) -> Iterator[str]:
-        entry = self._nodes.get("tags")
-        if (
-            entry
-            and yaml_nodes.kind_of(entry.node) == "null"
-            and re.match(r":[ \t]*#", self._yaml[entry.end :])
-        ):
-            self._wrong(
-                entry.line,
-                "tags",
-                "what follows a # is a comment to YAML; write the tags without it",
-            )
-        for node in self._list("tags", "write tags: [one, two]"):
-            value = scalar(node)
-            if value is None or not value.strip():
-                self._wrong(
-                    self._line(node),
-                    "tags",
-                    "a tag that is not text; remove it, or write it without its #",
-                )
-                continue
-            if key_in_tag(value):
-                self._wrong(
-                    self._line(node),
-                    "tags",
-                    f"the tag '{value[:40]}' says a type or a tier, which have keys of their own; remove it",
-                )
-            yield value.strip()
-
-    def triples(self) -> Iterator[StatedTriple]:
-        for node in self._list("triples", "write triples: [[subject, predicate, object]]"):
-            line = self._line(node)
-            parts = (
-                [scalar(each) for each in node.value] if yaml_nodes.kind_of(node) == "seq" else []
-            )
-            if len(parts) != 3 or not all(part and part.strip() for part in parts):
-                self._wrong(line, "triples", "no [subject, predicate, object]; write three texts")
-                continue
-            stated = Triple(*(str(part).strip() for part in parts))
-            if not triple.normalize_predicate(stated.predicate):
-                self._wrong(
-                    line,
-                    "triples",
-                    f"the predicate '{stated.predicate[:40]}' has no letter; name the relation",
-                )
-                continue
-            for code, message in _of_triple(stated):
-                self._wrong(line, code, message)
-            yield StatedTriple(stated, line)
-
-    def sources(self) -> Iterator[Citation]:
-        for node in self._list("sources", "write a list of 'logs/…md:LINE sha256:…'"):
-            match = _CITED.match(scalar(node) or "")
-            if match:
-                yield Citation(match[1], match[2], self._line(node))
-            else:
-                self._wrong(
-                    self._line(node),
-                    "sources",
-                    "no reference with its digest; write 'logs/…md:LINE sha256:…', as mem-note --cite does",
-                )
-
-    def names(self, key: str) -> Iterator[str]:
-        entry = self._nodes.get(key)
-        if entry is None:
-            return
-        for node in _items(entry.node):  # an unquoted [[name]] is a list in a list to YAML
-            value = scalar(node)
-            if value and value.strip():
-                yield value.strip().removeprefix("[[").removesuffix("]]")
-            elif yaml_nodes.kind_of(node) != "null":
-                self._wrong(
-                    self._line(node), key, f"'{key}' is not the name of a page; give one, or a list"
-                )
-
-
-def _items(node: Any) -> Iterator[Any]:
-    if yaml_nodes.kind_of(node) == "seq":
-        for each in node.value:
-            yield from _items(each)
-    else:
-        yield node
-
-
-def scalar(node: Any) -> str | None:
-    """A value as it is written; None for a list or a mapping."""
-    return (
-        node.value if isinstance(node.value, str) and yaml_nodes.kind_of(node) != "null" else None
-    )
-
-
-def key_in_tag(tag: str) -> tuple[str, str] | None:
-    """The key and the value that a tag says and should not: `user`, `type:user`, `l1` and `tier/L1` do."""
-    word = tag.strip().lstrip("#").casefold()
-    named, mark, value = word.partition(":") if ":" in word else word.partition("/")
-    for key, choices in (("type", TYPES), ("tier", TIERS)):
-        for choice in choices:
-            if (
-                word == choice.casefold()
-                or mark
-                and named.strip() == key
-                and value.strip() == choice.casefold()
-            ):
-                return key, choice
-    return None
-
-
-def _of_triple(stated: Triple) -> Iterator[tuple[str, str]]:
-    better = triple.normalize(stated)
-    if better.predicate in triple.COPULAS:
-        yield (
-            "predicate",
-            f"'{stated.predicate}' says nothing by itself; name the relation: not 'x is owner of y' but 'x owns y'",
-        )
-    elif better.predicate in triple.VAGUE:
-        yield "predicate", f"'{stated.predicate}' has no direction; say how"
-    elif stated.predicate != better.predicate:
-        yield (
-            "predicate",
-            f"'{stated.predicate[:40]}' is not in snake_case; mem-lint --fix makes it {better.predicate[:40]}",
-        )
-    for name, fixed in ((stated.subject, better.subject), (stated.object, better.object)):
-        if name != fixed:
-            yield "entity", f"'{name[:40]}' has spaces; mem-lint --fix makes it {fixed[:40]}"
 
 
 def cite(ref: str, content: str) -> str:

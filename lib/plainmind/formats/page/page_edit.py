@@ -1,7 +1,9 @@
-"""Changing a page's text where it must change and nowhere else: comments, unknown keys, the order and the ends of lines stay.
+"""Changing a page's text where it must change and nowhere else: comments, unknown keys, the order
+and the ends of lines stay.
 
-`compose` writes a new page, `with_fields` changes keys of one that is there; `applied` is the surgery. What it made is read back
-before it is given. Owns text surgery. Refuses to know files, and what ought to be changed.
+`compose` writes a new page, `with_fields` changes keys of one that is there; `applied` is the
+surgery. What it made is read back before it is given. Owns text surgery. Refuses to know files, and
+what ought to be changed.
 """
 
 import json
@@ -30,7 +32,10 @@ class Edit(NamedTuple):
 
 
 def compose(fields: Mapping[str, Any], body: str) -> bytes:
-    """A new page. Values are texts, dates, lists of texts, and lists of triples; empty ones are left out."""
+    """A new page.
+
+    Values are texts, dates, lists of texts, and lists of triples; empty ones are left out.
+    """
     import frontmatter
     import yaml
 
@@ -72,7 +77,10 @@ def _plain(value: Any) -> Any:
 
 
 def set_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | None = None) -> bytes:
-    """The page with these keys set (None or empty takes one away) and, if given, another body. BadData when its head cannot be read."""
+    """The page with these keys set (None or empty takes one away) and, if given, another body.
+
+    BadData when its head cannot be read.
+    """
     parts = page.split(data, path)
     if not parts.headed:
         raise BadData(

@@ -1,4 +1,7 @@
-"""Where a page points: links to other pages, and pictures. Code is not text, and what stands in it points nowhere. Pure, and linear."""
+"""Where a page points: links to other pages, and pictures.
+
+Code is not text, and what stands in it points nowhere. Pure, and linear.
+"""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +36,9 @@ def find_links(page: Page) -> list[Target]:
 
 
 def find_images(page: Page) -> list[Target]:
-    """The files that a page shows, whether in the body or as `image`; addresses of the network are none."""
+    """The files that a page shows, whether in the body or as `image`; addresses of the network are
+    none.
+    """
     if "![" not in page.body:
         return []
     found = [
@@ -74,7 +79,10 @@ def _linked(page: Page) -> Iterator[tuple[str, str, int]]:
 
 
 def _without_code(body: str) -> str:
-    """The body with blanks for its code: everything else stays where it is. Linear, whatever is in it."""
+    """The body with blanks for its code: everything else stays where it is.
+
+    Linear, whatever is in it.
+    """
     if "`" not in body and "~~~" not in body:
         return body
     lines, fence = body.split("\n"), ""

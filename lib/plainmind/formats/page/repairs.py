@@ -17,8 +17,9 @@ r"""Repairing a page: what has one right form gets it.
     tabs               that indent the YAML become two spaces, when it cannot be read otherwise
     image              shown in the body, if it is not
 
-What has more than one right form stays, and mem-lint goes on saying so. A value that is an alias, or stands for several,
-stays as well, and so does a list with comments in its brackets. Mending what is mended changes nothing.
+What has more than one right form stays, and mem-lint goes on saying so. A value that is an alias,
+or stands for several, stays as well, and so does a list with comments in its brackets. Mending what
+is mended changes nothing.
 
 Owns what is repaired. Refuses to know files, and how a text is changed (formats.page.page_edit).
 """
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple
 
 from ...ground.errors import BadData
 from .. import day
-from . import page, page_edit, page_links, triple, yaml_nodes
+from . import page, page_edit, page_keys, page_links, triple, yaml_nodes
 from .page import PageParts, PageProblem
 from .triple import Triple
 
@@ -51,7 +52,9 @@ class Repaired(NamedTuple):
 def repair(
     data: bytes, path: str, is_there: Callable[[str], bool] = lambda image: True
 ) -> Repaired:
-    """The page with everything repaired that has one right form; of pictures, those of which `is_there` says so."""
+    """The page with everything repaired that has one right form; of pictures, those of which
+    `is_there` says so.
+    """
     done: list[PageProblem] = []
     for _ in range(ROUNDS):
         data, more = _once(data, path, is_there)
@@ -82,7 +85,7 @@ def _once(
         shown = _with_image(data, path, parts, is_there)
         return shown if shown else (data, [])
     made = page_edit.apply_edits(parts, work.edits)
-    ours = (*page.KEYS, *page.LEGACY_KEYS)
+    ours = (*page_keys.KEYS, *page_keys.LEGACY_KEYS)
     after = page_edit.read_entries(made, path)
     # surgery that left no head, or touched what others say in it, is none
     return (
@@ -93,7 +96,9 @@ def _once(
 
 
 def _without_tabs(data: bytes, path: str, parts: PageParts) -> tuple[bytes, list[PageProblem]]:
-    """Tabs become spaces in a line that cannot be read and in those right after it that begin with one, too."""
+    """Tabs become spaces in a line that cannot be read and in those right after it that begin with
+    one, too.
+    """
     rows, first = parts.yaml.split("\n"), 0
     for _ in range(RUNS):
         try:
@@ -160,8 +165,8 @@ class _Repairs:
         if self.edits:
             return  # its old word is among the tags then
         self._tags()
-        self._choice("type", page.TYPES, {})
-        self._choice("tier", page.TIERS, page.LEGACY_TIERS)
+        self._choice("type", page_keys.TYPES, {})
+        self._choice("tier", page_keys.TIERS, page_keys.LEGACY_TIERS)
         for key in ("date", "valid_from", "valid_to"):
             self._date(key)
         self._triples()
@@ -176,7 +181,9 @@ class _Repairs:
         return yaml_nodes.line_of(self.parts.yaml, node, 2)
 
     def _own(self, key: str) -> yaml_nodes.YamlEntry | None:
-        """A key's entry, if its value stands there and nowhere else, and is no anchor that others mean."""
+        """A key's entry, if its value stands there and nowhere else, and is no anchor that others
+        mean.
+        """
         entry = self.keys.get(key)
         if entry is None or entry.aliased:
             return None
@@ -186,11 +193,11 @@ class _Repairs:
 
     def _legacy_keys(self) -> None:
         for entry in self.entries:
-            new = page.LEGACY_KEYS.get(entry.key)
+            new = page_keys.LEGACY_KEYS.get(entry.key)
             if (
                 new
                 and new not in self.keys
-                and entry.key == next(k for k in self.keys if page.LEGACY_KEYS.get(k) == new)
+                and entry.key == next(k for k in self.keys if page_keys.LEGACY_KEYS.get(k) == new)
             ):
                 self.edits.append(page_edit.Edit(entry.start, entry.end, new))
                 self._note(entry.line, "legacy", f"the key '{entry.key}' is '{new}' now")
@@ -198,12 +205,12 @@ class _Repairs:
     def _choice(self, key: str, choices: tuple[str, ...], legacy: Mapping[str, str]) -> None:
         given, entry = self._given.get(key), self._own(key)
         if key not in self.keys:
-            value = given or (page.FALLBACK_TIER if key == "tier" else "")
+            value = given or (page_keys.FALLBACK_TIER if key == "tier" else "")
             if value:
                 self.edits.append(page_edit.add_line(self.parts, f"{key}: {value}"))
                 self._note(1, key, f"{key}: {value} was added")
             return
-        old = page.scalar(entry.node) if entry else None
+        old = yaml_nodes.read_scalar(entry.node) if entry else None
         if entry is None or old is None or old in choices:
             return
         word = old.strip().casefold().replace("_", "-")
@@ -215,9 +222,9 @@ class _Repairs:
 
     def _legacy_type(self) -> None:
         entry = self._own("type")
-        old = (page.scalar(entry.node) or "").strip() if entry else ""
+        old = (yaml_nodes.read_scalar(entry.node) or "").strip() if entry else ""
         word = old.casefold().replace("_", "-")
-        new = page.LEGACY_TYPES.get(word)
+        new = page_keys.LEGACY_TYPES.get(word)
         tag = self._as_tag(word) if entry and new else None
         if entry and new and tag is not None:
             self._replace(entry.node, new)
@@ -225,14 +232,16 @@ class _Repairs:
             self.edits += tag
 
     def _as_tag(self, word: str) -> list[page_edit.Edit] | None:
-        """What makes a word one of the tags, None when they cannot take one: a type may have been more exact than the new one."""
+        """What makes a word one of the tags, None when they cannot take one: a type may have been
+        more exact than the new one.
+        """
         if "tags" not in self.keys:
             return [page_edit.add_line(self.parts, f"tags: [{page_edit.render_value(word)}]")]
         entry, yaml = self._own("tags"), self.parts.yaml
         if entry is None or yaml_nodes.kind_of(entry.node) not in ("seq", "null"):
             return None
         items = entry.node.value if yaml_nodes.kind_of(entry.node) == "seq" else []
-        if word in [page.scalar(node) for node in items]:
+        if word in [yaml_nodes.read_scalar(node) for node in items]:
             return []
         if items and not entry.node.flow_style:
             dash = self._dash(items[0])
@@ -264,21 +273,23 @@ class _Repairs:
         )
 
     def _dash(self, node: Any) -> str:
-        """What stands before an item on its line: a dash between spaces; '' when it does not begin there."""
+        """What stands before an item on its line: a dash between spaces; '' when it does not begin
+        there.
+        """
         start = self.parts.yaml.rfind("\n", 0, node.start_mark.index) + 1
         before = self.parts.yaml[start : node.start_mark.index]
         return before if _DASH.match(before) else ""
 
     def _date(self, key: str) -> None:
         entry = self._own(key)
-        text = page.scalar(entry.node) if entry else None
+        text = yaml_nodes.read_scalar(entry.node) if entry else None
         if entry and text and not day.parse_iso(text) and (meant := day.guess(text)):
             self._replace(entry.node, meant.isoformat())
             self._note(entry.line, "date", f"'{text[:40]}' is {meant} now")
 
     def _tags_as_list(self) -> None:
         entry = self._own("tags")
-        text = (page.scalar(entry.node) or "").strip() if entry else ""
+        text = (yaml_nodes.read_scalar(entry.node) or "").strip() if entry else ""
         words = re.split(r",|\s(?=#)", text) if re.search("[,#]", text) else text.split()
         words = [word.strip().lstrip("#") for word in words]
         if entry and any(words) and entry.node.style not in ("|", ">"):
@@ -291,8 +302,8 @@ class _Repairs:
             return
         kept, said = [], []
         for node in entry.node.value:
-            value = page.scalar(node)
-            encoded = page.key_in_tag(value) if value else None
+            value = yaml_nodes.read_scalar(node)
+            encoded = page_keys.key_in_tag(value) if value else None
             if value is None or not value.strip():
                 continue  # no text: only its author knows
             if encoded:
@@ -309,7 +320,9 @@ class _Repairs:
                 self._note(self._line(node), "tags", what)
 
     def _drop(self, entry: yaml_nodes.YamlEntry, gone: list[Any]) -> bool:
-        """Take items out of a list; False when comments stand between them, or they are not each on a line."""
+        """Take items out of a list; False when comments stand between them, or they are not each on
+        a line.
+        """
         yaml, left = (
             self.parts.yaml,
             [node for node in entry.node.value if not any(node is other for other in gone)],
@@ -342,7 +355,7 @@ class _Repairs:
             return
         for node in entry.node.value:
             if yaml_nodes.kind_of(node) == "seq":
-                parts = [page.scalar(each) for each in node.value]
+                parts = [yaml_nodes.read_scalar(each) for each in node.value]
                 if len(parts) == 3 and all(part and part.strip() for part in parts):
                     self._spell(node.value)
             elif made := _triple_of(node):
@@ -382,4 +395,4 @@ def _triple_of(node: Any) -> Triple | None:
 
 def _pairs(node: Any) -> Iterator[tuple[str, str | None]]:
     for key, value in node.value:
-        yield str(key.value), page.scalar(value)
+        yield str(key.value), yaml_nodes.read_scalar(value)

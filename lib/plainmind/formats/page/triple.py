@@ -1,7 +1,7 @@
 """Subject, predicate, object: how they are written, and which ways of writing them split a graph.
 
-Owns normalising (predicates snake_case, names of several words with hyphens), what counts as the same name, and what is
-suspicious in a whole graph. Refuses to know pages and tables. Pure.
+Owns normalising (predicates snake_case, names of several words with hyphens), what counts as the
+same name, and what is suspicious in a whole graph. Refuses to know pages and tables. Pure.
 """
 
 import re
@@ -19,14 +19,16 @@ class Triple(NamedTuple):
 
 #: they say nothing by themselves: what is said is in the object ('is owner of x' is `owns x`)
 COPULAS = frozenset(
-    "is are was were be been am has have had is_a is_an is_the has_a has_an isa hasa does do did can will".split()
+    "is are was were be been am has have had is_a is_an is_the has_a has_an isa hasa does do "
+    "did can will".split()
 )
 #: they have no direction
 VAGUE = frozenset(
     "related_to relates_to is_related_to associated_with linked_to connected_to about see".split()
 )
 
-#: pairs that say one thing from both ends, beyond those that grammar shows (owns, owned_by, owner_of)
+#: pairs that say one thing from both ends, beyond those that grammar shows (owns, owned_by,
+#: owner_of)
 INVERSES = {
     "parent_of": "child_of",
     "employs": "works_for",
@@ -69,13 +71,18 @@ def normalize(triple: Triple) -> Triple:
 
 
 def comparison_key(name: str) -> str:
-    """What two spellings of one name have in common: case, and what stands between its words, do not tell names apart."""
+    """What two spellings of one name have in common: case, and what stands between its words, do
+    not tell names apart.
+    """
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "-".join(word for word in re.split(r"[\s_-]+", folded) if word)
 
 
 class Concern(NamedTuple):
-    """Something suspicious in a graph. `names` are the spellings it is about, `detail` says what to do."""
+    """Something suspicious in a graph.
+
+    `names` are the spellings it is about, `detail` says what to do.
+    """
 
     code: str  # copula, vague, spaces, inverse, spelling, name, orphan, island
     names: tuple[str, ...]
@@ -110,7 +117,10 @@ class Health(NamedTuple):
 
 
 def check_health(written: Sequence[Triple]) -> Health:
-    """What a graph looks like, and what splits it. `written` are triples as the pages have them, not normalised."""
+    """What a graph looks like, and what splits it.
+
+    `written` are triples as the pages have them, not normalised.
+    """
     graph = [normalize(each) for each in written]
     predicates = Counter(each.predicate for each in graph)
     names: Counter[str] = Counter()
@@ -240,7 +250,8 @@ def _root_of(name: str) -> str:
 
 
 def _active(name: str) -> str:
-    """The root of the relation that a passive one, or a noun of it, is the other end of; '' when it is none.
+    """The root of the relation that a passive one, or a noun of it, is the other end of; '' when it
+    is none.
 
     owned_by and owner_of are the other end of owns.
     """

@@ -1,8 +1,8 @@
 """YAML as nodes that know their places: composed, never constructed.
 
-No tag is ever obeyed and no value made, so a file can say nothing that runs. Nesting over 16 is refused from the event
-stream first, because libyaml's composer recurses in C until the process dies; and aliases that would stand for too
-much, because merged ones grow exponentially.
+No tag is ever obeyed and no value made, so a file can say nothing that runs. Nesting over 16 is
+refused from the event stream first, because libyaml's composer recurses in C until the process
+dies; and aliases that would stand for too much, because merged ones grow exponentially.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,8 @@ def read_entries(
 ) -> list[YamlEntry]:
     """The keys of a mapping, in order, also those that come twice; [] when there is nothing.
 
-    `first_line` is where `text` starts in the file. BadData with `path:line` when it is no mapping, or may not be read.
+    `first_line` is where `text` starts in the file. BadData with `path:line` when it is no mapping,
+    or may not be read.
     """
     import yaml
 
@@ -101,6 +102,11 @@ def kind_of(node: Any) -> str:
     return node.tag.rpartition(":")[2] if node.tag in _KINDS else ""
 
 
+def read_scalar(node: Any) -> str | None:
+    """A value as it is written; None for a list or a mapping."""
+    return node.value if isinstance(node.value, str) and kind_of(node) != "null" else None
+
+
 def _root(text: str, path: str, first_line: int, aliases: bool) -> Any:
     """The YAML as nodes, None when it is empty."""
     import yaml
@@ -133,7 +139,9 @@ def _root(text: str, path: str, first_line: int, aliases: bool) -> Any:
 
 
 def _check_size(root: Any, text: str, path: str, first_line: int) -> None:
-    """BadData for tags that are not YAML's own, for aliases that go round in circles, and for those that stand for too much."""
+    """BadData for tags that are not YAML's own, for aliases that go round in circles, and for those
+    that stand for too much.
+    """
     sizes: dict[int, int] = {}
     open_: set[int] = set()
 

@@ -1,10 +1,10 @@
 """When reminders are due: local UK time to instants and back, and the occurrences of a recurrence.
 
-The rules are those of IANA's Europe/London, from the tzdata package: the machine's own tables are never asked.
-A local time that does not exist is the next valid minute; of one that exists twice, the earlier is meant.
-Occurrence k of a reminder is counted from its first day (k days, weeks or months on), so that a month without
-the day, which takes its last day, does not move those after it. Each question costs the same however long ago that
-first day was.
+The rules are those of IANA's Europe/London, from the tzdata package: the machine's own tables are
+never asked. A local time that does not exist is the next valid minute; of one that exists twice,
+the earlier is meant. Occurrence k of a reminder is counted from its first day (k days, weeks or
+months on), so that a month without the day, which takes its last day, does not move those after it.
+Each question costs the same however long ago that first day was.
 
 Pure: instants are ms since the epoch, as everywhere.
 """
@@ -39,7 +39,10 @@ def london_zone():
 
 
 def to_instant(date: Date, time: Time) -> int:
-    """The instant of a local time, the earlier of two. OverflowError after the last minute of year 9999."""
+    """The instant of a local time, the earlier of two.
+
+    OverflowError after the last minute of year 9999.
+    """
     moment = datetime.combine(date, time, london_zone()).replace(fold=0)
     while moment.utcoffset() < moment.replace(fold=1).utcoffset():  # type: ignore[operator]  # in a gap (PEP 495)
         moment += _MINUTE
@@ -48,7 +51,10 @@ def to_instant(date: Date, time: Time) -> int:
 
 @lru_cache(16)
 def to_local(instant: int) -> datetime:
-    """The local time of an instant, without a zone; before year 1 the first there is. OverflowError after year 9999."""
+    """The local time of an instant, without a zone; before year 1 the first there is.
+
+    OverflowError after year 9999.
+    """
     try:
         return (
             (_EPOCH + timedelta(milliseconds=instant))
@@ -111,7 +117,9 @@ def find_next(reminder: Reminder, instant: int) -> int | None:
 def find_latest(
     reminder: Reminder, instant: int, after: int | None = None
 ) -> tuple[int, int] | None:
-    """The last occurrence at or before an instant, and how many others there are before it (later than `after`)."""
+    """The last occurrence at or before an instant, and how many others there are before it (later
+    than `after`).
+    """
     count = count_until(reminder, instant)
     first = 0 if after is None else count_until(reminder, after)
     latest = find_nth(reminder, count - 1)

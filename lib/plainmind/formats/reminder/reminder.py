@@ -2,8 +2,8 @@ r"""Reminders: one markdown file that a person and the suite both write.
 
     - [ ] date=2026-03-29 time=01:30 recur=none msg="say \"hi\"" id=rid_K5V4M2J7Q2ZP
 
-A reminder is one line that starts with `- [ ] ` in the first column, followed by fields in any order, each
-once, separated by spaces:
+A reminder is one line that starts with `- [ ] ` in the first column, followed by fields in any
+order, each once, separated by spaces:
 
     date    YYYY-MM-DD, the first day
     time    HH:MM, local UK time
@@ -11,12 +11,13 @@ once, separated by spaces:
     msg     what to say, in double quotes; \" and \\ are the only escapes
     id      letters, digits, _ and -; may be left out, the scheduler appends one
 
-A checked box (`- [x]`) is no reminder. Of two lines with one id the first stands. Every other line is the
-person's and is never changed: their own checkboxes, text, and lines that are nearly reminders, which
-`remind-list --check` explains. A message is one line of UTF-8 without control characters; some editors take a lone
-CR, NEL, U+2028 or U+2029 for the end of a line.
+A checked box (`- [x]`) is no reminder. Of two lines with one id the first stands. Every other line
+is the person's and is never changed: their own checkboxes, text, and lines that are nearly
+reminders, which `remind-list --check` explains. A message is one line of UTF-8 without control
+characters; some editors take a lone CR, NEL, U+2028 or U+2029 for the end of a line.
 
-Owns the grammar, and where each line's bytes are. Refuses to know files, and when a reminder is due (occurrence).
+Owns the grammar, and where each line's bytes are. Refuses to know files, and when a reminder is due
+(occurrence).
 """
 
 import datetime
@@ -34,7 +35,8 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOXES = tuple("- [ ] ".encode(name) for name in ("utf-16-le", "utf-16-be"))
 
-# any line with an open box; one as we write it, of ASCII and without escapes, is matched at once, at half the cost
+# any line with an open box; one as we write it, of ASCII and without escapes, is matched at once,
+# at half the cost
 _LINE = re.compile(
     rb"^- \[ \] date=(\d{4}-\d\d-\d\d) time=((?:[01]\d|2[0-3]):[0-5]\d) recur=(none|daily|weekly|monthly)"
     rb' msg="([ !#-\[\]-~]*+)" id=([A-Za-z0-9_-]++)(?=\r?\n|\Z)'
@@ -49,14 +51,18 @@ _FIELDS = (
 # so many fields and every group filled: each field stands there once
 _WITH_ID = re.compile(r"- \[ \](?: +(?:" + _FIELDS + r"|id=([A-Za-z0-9_-]+))){5} *", re.ASCII)
 _WITHOUT_ID = re.compile(r"- \[ \](?: +(?:" + _FIELDS + r")){4} *", re.ASCII)
-# a person's own checkbox may name one of the keys; a line that starts with one, or names two, was meant
+# a person's own checkbox may name one of the keys; a line that starts with one, or names two, was
+# meant
 _KEY = rb"(?:date|time|recur|msg|id)="
 _MEANT = re.compile(rb"[^\]]*\](?:[ \t]*" + _KEY + rb"|.*[ \t]" + _KEY + rb".*[ \t]" + _KEY + rb")")
 _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Reminder(NamedTuple):
-    """A reminder line. Lines count from 1; `raw` is the line without its ending, `offset` and `end` the bytes with it."""
+    """A reminder line.
+
+    Lines count from 1; `raw` is the line without its ending, `offset` and `end` the bytes with it.
+    """
 
     line: int
     date: datetime.date
@@ -122,7 +128,8 @@ def parse(data: bytes) -> Contents:
             problems.append(
                 ReminderProblem(
                     line,
-                    f"id={reminder.id} is on line {seen[reminder.id]} already, which stands; change or remove it",
+                    f"id={reminder.id} is on line {seen[reminder.id]} already, which stands; "
+                    "change or remove it",
                 )
             )
         else:
@@ -131,7 +138,9 @@ def parse(data: bytes) -> Contents:
 
 
 def is_utf16(data: bytes) -> bool:
-    """Whether a file is in UTF-16, as it says or as an open box in it tells: there is no reminder in it for us."""
+    """Whether a file is in UTF-16, as it says or as an open box in it tells: there is no reminder
+    in it for us.
+    """
     return data.startswith(_UTF16) or any(box in data for box in _BOXES)
 
 
@@ -207,7 +216,9 @@ def remove(data: bytes, gone: Iterable[Reminder]) -> bytes:
 
 
 def _spliced(data: bytes, cuts: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """`data` with other bytes from one place to another, for each of several; in one go, for there may be thousands."""
+    """`data` with other bytes from one place to another, for each of several; in one go, for there
+    may be thousands.
+    """
     parts, at = [], 0
     for start, end, other in sorted(cuts):
         parts += [data[at:start], other]
@@ -240,7 +251,10 @@ def _wrong_fields(rest: bytes) -> str:
         )
         outside[match.start() : match.end()] = b"x" * len(match[0])
         if key not in KEYS:
-            return f"'{match[0].decode('utf-8', 'replace')}' is not a field; use date, time, recur, msg and id"
+            return (
+                f"'{match[0].decode('utf-8', 'replace')}' is not a field; use date, time, recur, "
+                "msg and id"
+            )
         if key in seen:
             return f"'{key}' appears twice; keep one"
         seen.add(key)

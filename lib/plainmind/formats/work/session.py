@@ -22,17 +22,18 @@
       ]
     }
 
-agentName and sessionId are those of the path and, with status, must be there; the others may be missing or null.
-A status, also of a task, is pending, in_progress, completed, failed or blocked. Times are RFC 3339 with a zone;
-startTime and endTime are those of the agent's latest run. A priority is required, recommended or optional, or a word
-of yours. A dependency is an agent and a status, or an agent alone, which is waited for until it completed. The
-orchestrator's state has a `phase`, too. Keys that are not named here belong to whoever wrote them, and stay.
+agentName and sessionId are those of the path and, with status, must be there; the others may be
+missing or null. A status, also of a task, is pending, in_progress, completed, failed or blocked.
+Times are RFC 3339 with a zone; startTime and endTime are those of the agent's latest run. A
+priority is required, recommended or optional, or a word of yours. A dependency is an agent and a
+status, or an agent alone, which is waited for until it completed. The orchestrator's state has a
+`phase`, too. Keys that are not named here belong to whoever wrote them, and stay.
 
-The file is UTF-8, at most 4 MiB, and JSON that can be written again without loss: no key twice, no NaN, no nesting
-deeper than 64.
+The file is UTF-8, at most 4 MiB, and JSON that can be written again without loss: no key twice, no
+NaN, no nesting deeper than 64.
 
-Owns what may stand under which key, and each change a command makes to a state. Refuses to know files; `steps` tells
-which steps are open.
+Owns what may stand under which key, and each change a command makes to a state. Refuses to know
+files; `steps` tells which steps are open.
 """
 
 import json
@@ -99,7 +100,10 @@ def check_session(id: str) -> str:
 
 
 def check_agent(name: str) -> str:
-    """An agent's name as given, or BadData. One that ends in a status would be read as a dependency on another."""
+    """An agent's name as given, or BadData.
+
+    One that ends in a status would be read as a dependency on another.
+    """
     if not _AGENT.match(name) or name.rpartition("-")[2] in STATUSES and "-" in name:
         cure = "use lower-case letters, digits, '-' and '_', at most 64, and no status at the end"
         raise BadData(f"invalid agent '{name}'", cure=cure)
@@ -127,7 +131,9 @@ def agent_of(name: str) -> str | None:
 
 
 def parse(data: bytes, path: str) -> State:
-    """The state that stands in a file, or BadData that names the field, or the line where it is no JSON."""
+    """The state that stands in a file, or BadData that names the field, or the line where it is no
+    JSON.
+    """
     if len(data) > MOST:
         raise BadData(
             f"more than {MOST >> 20} MiB",
@@ -267,9 +273,12 @@ def start_state(
     repo: str | None = None,
     status: str = "in_progress",
 ) -> Fields:
-    """A run that starts, or (pending) is to start: the first one, or one more of an agent that has a state."""
+    """A run that starts, or (pending) is to start: the first one, or one more of an agent that has
+    a state.
+    """
     fields = old or {
-        "agentName": agent, "status": status, "sessionId": id, "targetRepo": None, "startTime": None, "endTime": None,
+        "agentName": agent, "status": status, "sessionId": id, "targetRepo": None,
+        "startTime": None, "endTime": None,
         "completedTasks": [], "artifacts": {}, "nextSteps": [],
     }  # fmt: skip
     start = clock.to_text(now) if status != "pending" else fields.get("startTime")
@@ -313,7 +322,8 @@ def add_step(
     _check_text(action, "action")
     step = {
         "agent": check_agent(agent), "action": action, "priority": priority,
-        "dependencies": list(dict.fromkeys("-".join(parse_dependency(name)) for name in after)), "addedTime": clock.to_text(now),
+        "dependencies": list(dict.fromkeys("-".join(parse_dependency(name)) for name in after)),
+        "addedTime": clock.to_text(now),
     }  # fmt: skip
     return {**old, "nextSteps": _joined(old, "nextSteps", step, ("agent", "action"))}
 
@@ -324,13 +334,17 @@ def set_phase(old: Fields, phase: str) -> Fields:
 
 
 def parse_dependency(text: str) -> tuple[str, str]:
-    """`backend-completed` is the agent and the status it waits for; an agent alone is waited for until it completed."""
+    """`backend-completed` is the agent and the status it waits for; an agent alone is waited for
+    until it completed.
+    """
     agent, _, status = text.rpartition("-")
     return (agent, status) if agent and status in STATUSES else (text, "completed")
 
 
 def _joined(old: Fields, key: str, new: Fields, identity: tuple[str, ...]) -> list[Fields]:
-    """The list under a key with `new` in the place of what is the same by `identity`, or at its end."""
+    """The list under a key with `new` in the place of what is the same by `identity`, or at its
+    end.
+    """
     items = list(old.get(key) or ())
     for number, item in enumerate(items):
         if all(item.get(name) == new.get(name) for name in identity):

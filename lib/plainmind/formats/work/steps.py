@@ -1,16 +1,18 @@
 """Who can run now: the `nextSteps` of a session's states, and which of them are still open.
 
-A step is open until its agent has started since it was added, and since all its dependencies were met. So a step
-opens again when what it depends on was done again, as in make. An open step is
+A step is open until its agent has started since it was added, and since all its dependencies were
+met. So a step opens again when what it depends on was done again, as in make. An open step is
 
     ready     its dependencies are met
     waiting   some are not
     queued    its agent is running; the step is for the run after
 
-`backend-completed` is met while backend's status is completed and no required step has asked it to run again since it
-started; `backend-in_progress` from when it started; any other `agent-status` while that is the agent's status.
+`backend-completed` is met while backend's status is completed and no required step has asked it to
+run again since it started; `backend-in_progress` from when it started; any other `agent-status`
+while that is the agent's status.
 
-Pure: states in, steps out. Where a file of another program has no addedTime, the start of who named the step counts.
+Pure: states in, steps out. Where a file of another program has no addedTime, the start of who named
+the step counts.
 """
 
 from collections.abc import Iterable
@@ -57,7 +59,9 @@ def collect_steps(states: Iterable[State]) -> list[Step]:
 
 
 def find_open_steps(states: Iterable[State]) -> list[Open]:
-    """The steps that are open: those that are ready first, by priority; else in the order of the states."""
+    """The steps that are open: those that are ready first, by priority; else in the order of the
+    states.
+    """
     by_agent = {state.agent: state for state in states}
     all_steps = collect_steps(by_agent.values())
     found = [looked_at for step in all_steps if (looked_at := _look(step, by_agent, all_steps))]

@@ -1,7 +1,7 @@
 """Appending to windows, and starting them. What `append` returned is on disk.
 
-Owns: which window is current, closing torn tails, chaining digests, skipping ids that are there, the
-journal of window heads. All of it happens under the home's lock, held for one batch at a time.
+Owns: which window is current, closing torn tails, chaining digests, skipping ids that are there,
+the journal of window heads. All of it happens under the home's lock, held for one batch at a time.
 """
 
 import hashlib
@@ -80,7 +80,8 @@ class Log:
         """Write the drafts as one block of bytes, in order, to the context's current window.
 
         One fsync for all. A draft whose meta has an `id` that the context has is not written again.
-        Raises BadData, Busy, InputOutput; then nothing was acknowledged and the window is as it was.
+        Raises BadData, Busy, InputOutput; then nothing was acknowledged and the window is as it
+        was.
         """
         self.home.check_folder(context)
         drafts = [self.limit_size(draft) for draft in drafts]
@@ -248,7 +249,10 @@ class Log:
 
 
 def _take_ids(ids: _Ids | None, path: str, full: str, size: int) -> bytes:
-    """Note the ids of a window that were not read yet. Returns what was read, if it is all of it."""
+    """Note the ids of a window that were not read yet.
+
+    Returns what was read, if it is all of it.
+    """
     start, lines = ids.read.get(path, (0, 0)) if ids else (size, 0)
     if ids is None or size <= start:
         return b""

@@ -7,8 +7,9 @@
     unreadable       a file that cannot be read, so that nobody knows
     unused           a page of L2, older than 30 days, that no turn was given as far back as there are records
 
-The whole of raw/ is scanned, since any package may own a folder there; files are read in pieces, and pictures and other
-binaries only compared. Owns these findings. Changes nothing; refuses to know the index.
+The whole of raw/ is scanned, since any package may own a folder there; files are read in pieces,
+and pictures and other binaries only compared. Owns these findings. Changes nothing; refuses to know
+the index.
 """
 
 import hashlib
@@ -113,7 +114,8 @@ def _unreadable(path: str, error: OSError | Failure) -> Finding:
         path,
         1,
         "unreadable",
-        f"cannot be read: {(files.to_failure(error) if isinstance(error, OSError) else error).what}",
+        "cannot be read: "
+        f"{(files.to_failure(error) if isinstance(error, OSError) else error).what}",
     )
 
 
@@ -193,5 +195,6 @@ def _unused(home: Home, known: dict[str, page.Page], now: int) -> Iterator[Findi
                 path,
                 line,
                 "unused",
-                f"dated {each.day}, and never given to a turn; is it worth keeping, or hard to find?",
+                f"dated {each.day}, and never given to a turn; is it worth keeping, or hard "
+                "to find?",
             )

@@ -1,4 +1,5 @@
-"""`raw/maintenance-log/`: what was done to knowledge, how many writes there were, and when somebody last looked it over.
+"""`raw/maintenance-log/`: what was done to knowledge, how many writes there were, and when somebody
+last looked it over.
 
     <YYYY-MM>.jsonl            tombstones: {"time","event":"forgotten","path","sha256","date","rule"}
     recalled-<YYYY-MM>.jsonl   which pages were given to turns; a line lost with the power costs nothing
@@ -7,7 +8,8 @@
     traces.txt                 paths of traces that commands were told to write, so that what is forgotten can be taken out of them
     .lock                      held for one change of knowledge: a page, a retention run, an audit's end
 
-Monthly files age out by retention; the others are markers and stay. Owns this folder, but for the journal of heads.
+Monthly files age out by retention; the others are markers and stay. Owns this folder, but for the
+journal of heads.
 """
 
 import json
@@ -92,8 +94,9 @@ def record_forgotten(
     rule: str,
     known: Mapping[tuple[str, str], str],
 ) -> None:
-    """A tombstone, on disk before its file goes. Once for the same file and content, however often it is tried: `known` has
-    those of earlier runs, also of one before midnight."""
+    """A tombstone, on disk before its file goes. Once for the same file and content, however often
+    it is tried: `known` has those of earlier runs, also of one before midnight.
+    """
     line = {
         "time": clock.to_text(now),
         "event": "forgotten",
@@ -145,7 +148,9 @@ class Audit(NamedTuple):
 
 
 def read_audit(home: Home, now: int) -> Audit:
-    """Overdue when there were 20 writes and 7 days went by since the last one, or since the first write ever."""
+    """Overdue when there were 20 writes and 7 days went by since the last one, or since the first
+    write ever.
+    """
     value, known = _read(home, "last-audit.json"), read_writes(home)
     time = _instant(value, "time")
     since = max(0, known.total - _number(value, "total"))

@@ -7,8 +7,9 @@
     raw/sessions/<cwd>/*.jsonl                14 days from its last change; a folder left empty goes
     raw/maintenance-log/*.jsonl               30 days from its last change; markers stay
 
-A page without a date that can be read stays, and so does a file of another type, in another folder, or of the future. Logs
-are never touched. Owns these rules. Refuses to know the index: whoever lets files go takes their text out of it (agent.forgetting).
+A page without a date that can be read stays, and so does a file of another type, in another folder,
+or of the future. Logs are never touched. Owns these rules. Refuses to know the index: whoever lets
+files go takes their text out of it (agent.forgetting).
 """
 
 import hashlib
@@ -86,9 +87,9 @@ def delete_expired(
 ) -> list[DeletedFile]:
     """Delete what is expired; the caller holds the lock. What somebody saves at that moment stays.
 
-    `take_out` is given the pages when their tombstones are on disk and they are still there: killed anywhere before they
-    went, the next run finds them still expired, and does all of it again. A file that fails stops no other: Unfinished says so
-    at the end.
+    `take_out` is given the pages when their tombstones are on disk and they are still there: killed
+    anywhere before they went, the next run finds them still expired, and does all of it again. A
+    file that fails stops no other: Unfinished says so at the end.
     """
     failed: list[OSError] = []
     for folder in (*page_files.PLACES, LOG, *_folders(home, SESSIONS)):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import vault
 import yaml
-from plainmind.formats.page import page
+from plainmind.formats.page import page, page_keys
 from plainmind.ground import exchange
 from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
@@ -147,7 +147,11 @@ def check(before: bytes, after: bytes, name: str) -> None:
         assert b"\t" in before
         return
     mine = [
-        {key: value for key, value in each.items() if key not in (*page.KEYS, *page.LEGACY_KEYS)}
+        {
+            key: value
+            for key, value in each.items()
+            if key not in (*page_keys.KEYS, *page_keys.LEGACY_KEYS)
+        }
         for each in values
     ]
     assert mine[0] == mine[1], name
