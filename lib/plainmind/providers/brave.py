@@ -81,9 +81,8 @@ def _clearer(failure: Failure) -> Failure:
 
 
 def _results(answer: Any, key: str) -> list[WebResult]:
-    web = (
-        answer.get("web", {"results": []}) if isinstance(answer, dict) else None
-    )  # nothing found: no 'web' at all
+    # there is no 'web' at all where nothing was found
+    web = answer.get("web", {"results": []}) if isinstance(answer, dict) else None
     rows = web.get("results") if isinstance(web, dict) else None
     if not isinstance(rows, list):
         raise Unavailable(f"{WHO} answered something other than results")

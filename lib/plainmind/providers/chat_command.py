@@ -22,13 +22,8 @@ from . import http
 from .chat import OnText, Reply, ReplyBuilder
 from .registry import traits_of
 
-PASSED_ON = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "TMPDIR",
-    "MIND_HOME",
-)  # nothing else: no secret reaches the program by accident
+#: variables; nothing else, so that no secret reaches the program by accident
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "MIND_HOME")
 
 MOST = 16 * 1024 * 1024  # bytes of an answer
 

@@ -24,9 +24,8 @@ class GoogleChat:
         self._url, self._version = servers.google_url(env), servers.google_version(env)
         self._timeout = settings["turn.timeout"]
         self._client: Any = None
-        self._signatures: dict[
-            str, bytes
-        ] = {}  # what Gemini wants back with a call of the turn it is in
+        #: by call, what Gemini wants back with it in the turn it is in
+        self._signatures: dict[str, bytes] = {}
 
     def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
         if self._client is None:

@@ -191,9 +191,8 @@ class Webhook(Deliverer):
                     timeout=self.timeout, stream=True, allow_redirects=False,
                 )  # fmt: skip
 
-        here = (
-            urlsplit(self.url).hostname in http.LOOPBACK
-        )  # no proxy is asked for a server on this machine
+        # no proxy is asked for a server on this machine
+        here = urlsplit(self.url).hostname in http.LOOPBACK
         return Clean(
             self.url, content=message.content, allowed_mentions=message.mentions, wait="true",
             timeout=(min(CONNECT, timeout), timeout),

@@ -7,9 +7,8 @@ from typing import Any, Protocol
 
 from ..ground.errors import Unavailable
 
-LONGEST = (
-    6000  # characters sent to a server: below the window of every model here, whatever the language
-)
+#: characters sent to a server: below the window of every model here, in any language
+LONGEST = 6000
 
 
 class Embedder(Protocol):

@@ -34,14 +34,13 @@ def call(request: Callable[[], Any], key: str) -> Any:
     except Failure:
         raise
     except errors.APIError as error:
-        said = " ".join(str(error.message or error.status or "").split())
+        text = " ".join(str(error.message or error.status or "").split())
         headers = getattr(error.response, "headers", None) or {}
         raise http.failure_of_status(
-            WHO, error.code or 500, said, headers.get("retry-after"), [key]
+            WHO, error.code or 500, text, headers.get("retry-after"), [key]
         ) from None
-    except (
-        Exception
-    ) as error:  # of its HTTP library, of pydantic, of json: whatever came was no answer
+    # of its HTTP library, of pydantic, of json: whatever came was not an answer
+    except Exception as error:
         raise Unavailable(
             f"{WHO} cannot be reached or answered garbage: {type(error).__name__}"
         ) from None

@@ -119,9 +119,8 @@ def _fetch(
     wanted = {"Content-Type": "application/json", **headers}
     with requests.Session() as session:
         try:
-            session.trust_env = (
-                urlsplit(url).hostname not in LOOPBACK
-            )  # no proxy is asked for a server on this machine
+            # no proxy is asked for a server on this machine
+            session.trust_env = urlsplit(url).hostname not in LOOPBACK
             response = session.request(
                 method, url, data=data, headers=wanted, stream=True,
                 timeout=(min(CONNECT, timeout), timeout),

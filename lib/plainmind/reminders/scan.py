@@ -73,7 +73,7 @@ class Scan:
 
     def preview(self) -> Iterator[str]:
         """The messages that a run would send now; nothing is written."""
-        reminders = _named(self._read() or [])
+        reminders = _name_all(self._read() or [])
         late = self._overdue(reminders)
         for batch in (
             plan_batches(self._due(reminders, late), self.journal, self.setup.now) if late else ()
@@ -113,10 +113,10 @@ class Scan:
         named = [r for r in found if r.id]
         nameless = [r for r in found if not r.id]
         late = self._overdue(named)
-        self._send(named, late, others=len(self._overdue(_named(nameless))))
+        self._send(named, late, others=len(self._overdue(_name_all(nameless))))
         if nameless:
             known = {r.id for r in named}
-            fresh = [r for r in self._identified(nameless) if r.id not in known]
+            fresh = [r for r in self._give_ids(nameless) if r.id not in known]
             later = self._overdue(fresh)
             self._send(fresh, later, others=len(late))
             named, late = named + fresh, late + later
@@ -146,7 +146,7 @@ class Scan:
         self.unfinished = last_scan.find_unfinished_line(data, self.seen, identity)
         self.seen = last_scan.remember_file(self.seen._replace(told=""), data, contents, identity)
         self.known, self.recent = read.identity, file.foreign_edit_age(self.path, None) < HANDS_OFF
-        return self._whole(contents.reminders)
+        return self._drop_unfinished(contents.reminders)
 
     def _recover(self) -> None:
         """Clear up after a change of the file that was killed, a person's save among it maybe."""
@@ -162,10 +162,10 @@ class Scan:
         except (Failure, OSError) as error:
             self._report(error)
 
-    def _whole(self, reminders: list[Reminder]) -> list[Reminder]:
+    def _drop_unfinished(self, reminders: list[Reminder]) -> list[Reminder]:
         return [r for r in reminders if r.raw != self.unfinished] if self.unfinished else reminders
 
-    def _identified(self, nameless: list[Reminder]) -> list[Reminder]:
+    def _give_ids(self, nameless: list[Reminder]) -> list[Reminder]:
         """Give lines an id; the reminders of the file as it is then."""
         raw = {r.raw for r in nameless}
 
@@ -175,15 +175,17 @@ class Scan:
                 data, [(r, grammar.add_id(r.raw, grammar.draw_id(chance.draw))) for r in found]
             )
 
-        if not self._edited(change):
+        if not self._edit(change):
             return []
         return [
             r
-            for r in self._whole(grammar.parse(file.read_stable(self.path).data).reminders)
+            for r in self._drop_unfinished(
+                grammar.parse(file.read_stable(self.path).data).reminders
+            )
             if r.id
         ]
 
-    def _edited(self, change: Callable[[bytes], bytes]) -> bool:
+    def _edit(self, change: Callable[[bytes], bytes]) -> bool:
         """Whether the file was changed. When it cannot be, reminders that need no change fire all
         the same."""
         try:
@@ -223,7 +225,7 @@ class Scan:
                 ],
             )
 
-        if self._edited(change):
+        if self._edit(change):
             left = grammar.parse(file.read_stable(self.path).data).reminders
             self.seen = self.seen._replace(reminders=bool(left))
             new = [o for o in gone if self.journal.state_of(o) == SENT]
@@ -338,7 +340,7 @@ class Scan:
         journal.record(SENT, nonce, of, now, messages)
 
 
-def _named(reminders: list[Reminder]) -> list[Reminder]:
+def _name_all(reminders: list[Reminder]) -> list[Reminder]:
     """Those without an id with one that no line can have."""
     return [r if r.id else r._replace(id=f"line {r.line}") for r in reminders]
 
