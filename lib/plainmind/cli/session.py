@@ -77,7 +77,7 @@ class Session:
                 text = ""
             except UnicodeDecodeError:
                 raise Misconfigured("no UTF-8", place=path, cure="save it as UTF-8") from None
-            self._settings = Settings(text, path, self.env.get)
+            self._settings = Settings(text, path, self.env.all().get)
         return self._settings
 
     def colored(self) -> bool:

@@ -50,13 +50,14 @@ class Environment:
     def get(self, name: str, default: str = "") -> str:
         return os.environ.get(name) or self._file.get(name) or default
 
-    def names(self) -> set[str]:
-        return set(os.environ) | set(self._file)
+    def all(self) -> dict[str, str]:
+        """Every variable that is set, as `get` answers for it."""
+        return {**self._file, **{name: value for name, value in os.environ.items() if value}}
 
     @cached_property
     def secrets(self) -> list[str]:
         """The values of every variable whose name says secret, longest first; collected once, since nobody changes them."""
-        values = {self.get(n) for n in self.names() if SECRET_NAME.search(n)}
+        values = {value for name, value in self.all().items() if SECRET_NAME.search(name)}
         return sorted((v for v in values if len(v) >= 6), key=len, reverse=True)
 
     def mask(self, text: str) -> str:

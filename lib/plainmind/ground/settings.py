@@ -147,7 +147,7 @@ def variable(key: str) -> str:
 class Settings:
     """Values by key, from one `config.toml` text and the environment."""
 
-    def __init__(self, toml: str, path: str, env: Callable[[str], str]):
+    def __init__(self, toml: str, path: str, env: Callable[[str], str | None]):
         self._values: dict[str, Any] = {}
         if toml.strip():
             for key, value in _flatten(_load(toml, path)).items():

@@ -39,7 +39,7 @@ def test_known_secrets_are_masked(env):
 
 def test_a_line_is_masked_without_looking_through_the_environment_again(env, monkeypatch):
     assert env.mask("a from-the-process b") == "a *** b"
-    monkeypatch.setattr(Environment, "names", None)
+    monkeypatch.setattr(Environment, "all", None)
     assert env.mask("a from-the-process b") == "a *** b"
 
 
