@@ -8,8 +8,8 @@ REST = (
     "401 403 404 429 500 502 503 504 html reset_before reset_after hang slow"
 ).split()  # fmt: skip
 GATEWAY = (
-    "refuse close_on_accept no_hello close_after_identify invalid_session no_resume reconnect no_ack "
-    "malformed close_mid_stream"
+    "refuse close_on_accept no_hello close_after_identify invalid_session no_resume reconnect "
+    "no_ack malformed close_mid_stream"
 ).split()  # fmt: skip
 
 

@@ -71,9 +71,10 @@ def state(ledger):
 def test_a_ledger_read_again_is_as_it_was_after_every_step(home, ledger):
     one, two = incoming(quoted="what", attached=(Attached("a.txt", "http://x/", 3),)), incoming(1)
     steps = [
-        received_step(one), received_step(two), kept_step(one.id, ["/a"], ["b"]), began_step([one, two]),
-        returned_step(two.id), began_step([one, two]), answered_step(two.id, "text\u2028\n", "answered"),
-        posting_step(two.id, 0), posted_step(two.id, 0, 99), posting_step(two.id, 1), posted_step(two.id, 1, 100),
+        received_step(one), received_step(two), kept_step(one.id, ["/a"], ["b"]),
+        began_step([one, two]), returned_step(two.id), began_step([one, two]),
+        answered_step(two.id, "text\u2028\n", "answered"), posting_step(two.id, 0),
+        posted_step(two.id, 0, 99), posting_step(two.id, 1), posted_step(two.id, 1, 100),
         done_step([one.id, two.id]),
     ]  # fmt: skip
     before = repr(state(ledger))

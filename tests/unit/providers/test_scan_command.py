@@ -35,7 +35,8 @@ def run(home, serve):
         ended = subprocess.run(
             [os.path.join(ROOT, "bin", argv[0]), *argv[1:]], input=stdin, capture_output=True,
             env={
-                "PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME, **known, **env,
+                "PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME,
+                **known, **env,
             },
         )  # fmt: skip
         out, complaints = ended.stdout.decode(), ended.stderr.decode()
