@@ -137,6 +137,29 @@ def test_a_provider_an_importer_and_a_check_are_added_as_contributing_says(exten
     assert "shouting: all in capitals" in run("mem-lint")
 
 
+# --- the way of a line
+
+
+def told_files(text):
+    """Files that the section of ARCHITECTURE names, below lib/plainmind or in bin/."""
+    section = text.partition("\n## The way of one line\n")[2].partition("\n## ")[0]
+    return re.findall(r"`((?:bin/[a-z-]+|[a-z_/]+\.py))`", section.partition("**")[2])
+
+
+def test_the_way_of_a_line_is_told_as_it_is():
+    """Every file that it passes, once."""
+    line = [PYTHON, os.path.join(ROOT, "bench", "walk.py"), "--list"]
+    listed = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    hops = re.findall(r"^  (\S+) -> (\S+)", listed, re.M)
+    passed = {file.removeprefix("lib/plainmind/") for hop in hops for file in hop}
+    assert sorted(told_files(read("ARCHITECTURE.md"))) == sorted(passed)
+
+
+def test_the_files_that_are_told_are_found():
+    text = "\n## The way of one line\n\n**It** is in `bin/mem-append`, then `recall/rank.py`.\n\n## B\n"
+    assert told_files(text) == ["bin/mem-append", "recall/rank.py"]
+
+
 # --- links
 
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.M | re.S)
