@@ -21,7 +21,7 @@ from .message import UserMessage
 from .request import RequestBuilder
 from .terminal import AnswerDisplay
 from .turn_log import Attempt, TurnLog
-from .usage import Usage
+from .usage import UsageMeter
 
 EXPANSIONS = 2
 LONGEST_COMMAND = 32_768  # characters; it stays in the history
@@ -53,7 +53,7 @@ class Turn:
         self.means, self.model, self.shell, self.log = means, model, shell, log
         self.chat, self.settings, self.context = model.chat, means.settings, context
         self._builder = RequestBuilder(means, model.chat, shell, context)
-        self._usage = Usage(self.settings["turn.input_price"], self.settings["turn.output_price"])
+        self._usage = UsageMeter(self.settings["turn.input_price"], self.settings["turn.output_price"])
         self._partial = ""  # what was shown of an answer that was cut off
 
     def run(self, message: UserMessage) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class Usage:
+class UsageMeter:
     """Tokens, seconds and cost since they were last logged.
 
     Prices are in US dollars per million tokens; both 0 when none is set.
