@@ -23,9 +23,9 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 class RequestBuilder:
     """Builds the requests of one context, or of none: then no log is read."""
 
-    def __init__(self, means: Memory, chat: Chat, shell: Shell, context: str | None):
-        self.means, self.chat, self.shell, self.context = means, chat, shell, context
-        self.settings, self.profile = means.settings, profiles.of(chat)
+    def __init__(self, memory: Memory, chat: Chat, shell: Shell, context: str | None):
+        self.memory, self.chat, self.shell, self.context = memory, chat, shell, context
+        self.settings, self.profile = memory.settings, profiles.of(chat)
 
     def preview(self, message: UserMessage) -> dict[str, Any]:
         """The exact request a turn for this message would begin with."""
@@ -37,7 +37,7 @@ class RequestBuilder:
             return TurnLog()
         share = int(self.chat.context_tokens * self.profile.history_share)
         budget = self.settings["turn.history_tokens"] or share
-        return turn_log.read(self.means.home, self.context, message, budget)
+        return turn_log.read(self.memory.home, self.context, message, budget)
 
     def build(self, message: UserMessage, log: TurnLog, window: str, line: int) -> dict[str, Any]:
         """The request. `window` is the current one, in which the message has that line, if it has
@@ -61,13 +61,13 @@ class RequestBuilder:
     def _memories(self, message: UserMessage, scope: Scope) -> list[str]:
         """The blocks of moments and of pages."""
         share = self.profile.share(self.settings)
-        counted = bool(self.context) and not self.means.dry
-        return moments.remember(self.means, message.text, scope, share, counted=counted)
+        counted = bool(self.context) and not self.memory.dry
+        return moments.remember(self.memory, message.text, scope, share, counted=counted)
 
     def _system(self) -> str:
         """Persona, skills and surroundings: the same bytes from turn to turn, until a person
         changes one of them."""
-        home, shell = self.means.home, self.shell
+        home, shell = self.memory.home, self.shell
         path = home.path("system-prompt.md")
         if not os.path.exists(path):
             path = os.path.join(_HERE, self.profile.persona)
@@ -77,13 +77,13 @@ class RequestBuilder:
         from . import skills
 
         shipped = os.path.join(shell.checkout, "skills")
-        found = skills.discover(home, shipped, self.means.say, dry=self.means.dry)
+        found = skills.discover(home, shipped, self.memory.say, dry=self.memory.dry)
         around = prompt.surroundings(shell.folder, home.root, shell.options)
         return prompt.system(persona, skills.prompt_text(found), around, notice=self._notice())
 
     def _notice(self) -> str:
         """One line when an audit of memory is due; the same one until it was done."""
-        audit = maintenance.read_audit(self.means.home, self.means.now())
+        audit = maintenance.read_audit(self.memory.home, self.memory.now())
         if not audit.overdue:
             return ""
         since = f"since {clock.to_text(audit.time)[:10]}" if audit.time else "yet"

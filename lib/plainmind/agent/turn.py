@@ -49,11 +49,13 @@ class Model(NamedTuple):
 class Turn:
     """A turn of one context, or of none: then nothing is read from a log, and nothing written."""
 
-    def __init__(self, means: Memory, model: Model, shell: Shell, log: Log, context: str | None):
-        self.means, self.model, self.shell, self.log = means, model, shell, log
-        self.chat, self.settings, self.context = model.chat, means.settings, context
-        self._builder = RequestBuilder(means, model.chat, shell, context)
-        self._usage = UsageMeter(self.settings["turn.input_price"], self.settings["turn.output_price"])
+    def __init__(self, memory: Memory, model: Model, shell: Shell, log: Log, context: str | None):
+        self.memory, self.model, self.shell, self.log = memory, model, shell, log
+        self.chat, self.settings, self.context = model.chat, memory.settings, context
+        self._builder = RequestBuilder(memory, model.chat, shell, context)
+        self._usage = UsageMeter(
+            self.settings["turn.input_price"], self.settings["turn.output_price"]
+        )
         self._partial = ""  # what was shown of an answer that was cut off
 
     def run(self, message: UserMessage) -> str:
@@ -69,7 +71,7 @@ class Turn:
                 return self._converse(self._builder.build(message, TurnLog(), "", 0), message)
             except _NoAnswer as none:
                 raise none.failure from None
-        with files.lock(self.means.home.path("logs", self.context, ".turn")):
+        with files.lock(self.memory.home.path("logs", self.context, ".turn")):
             log = self._builder.read_log(message)
             attempt = log.attempt or Attempt()
             if attempt.reply is not None:
@@ -85,7 +87,9 @@ class Turn:
                 self._log_cut(message, "the user interrupted the turn")
                 raise
             except _NoAnswer as none:
-                error = self.means.env.mask(str(none.failure))  # a server may have repeated the key
+                error = self.memory.env.mask(
+                    str(none.failure)
+                )  # a server may have repeated the key
                 if error != attempt.failure:  # logged once, however often it is tried again
                     self._log_cut(
                         message, "there was no answer", error=error, code=none.failure.code
@@ -151,7 +155,7 @@ class Turn:
     def _expand(self, messages: list[dict[str, Any]], reply: str, ranges: list[Reference]) -> None:
         """Answer a reply that asks for ranges of the logs; without any, that there are no more."""
         messages.append({"role": "assistant", "content": reply})
-        text = moments.expand(self.means.home, ranges) if ranges else _NO_MORE_EXPANSIONS
+        text = moments.expand(self.memory.home, ranges) if ranges else _NO_MORE_EXPANSIONS
         messages.append({"role": "user", "content": text})
 
     def _use_tool(
@@ -193,7 +197,7 @@ class Turn:
         """
         if not self.context:
             return "", 0
-        now = self.means.now()
+        now = self.memory.now()
         results = self.log.append(self.context, [EventDraft(now, *event) for event in events], now)
         return results[-1].path, results[-1].line
 
