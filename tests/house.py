@@ -1,8 +1,8 @@
 """What each package is for and what it may import.
 
-`tests/unit/test_house.py` holds the code against it, and ARCHITECTURE.md shows it (`python tests/house.py` writes it there).
-
-Exact: an import that the table does not allow fails, and so does an allowance that nothing uses.
+`tests/unit/test_house.py` holds the code against it, and ARCHITECTURE.md shows it (`python
+tests/house.py` writes it there). Exact: an import that the table does not allow fails, and so does
+an allowance that nothing uses.
 """
 
 import os

@@ -156,7 +156,7 @@ def test_the_way_of_a_line_is_told_as_it_is():
 
 
 def test_the_files_that_are_told_are_found():
-    text = "\n## The way of one line\n\n**It** is in `bin/mem-append`, then `recall/rank.py`.\n\n## B\n"
+    text = "\n## The way of one line\n\n**It** is `bin/mem-append`, `recall/rank.py`.\n\n## B\n"
     assert told_files(text) == ["bin/mem-append", "recall/rank.py"]
 
 

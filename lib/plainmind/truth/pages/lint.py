@@ -98,7 +98,7 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
 
 
 def _settle(home: Home, wanted: Sequence[str]) -> None:
-    """Clear up after repairs that were cut off, and make durable what they did: nobody repeats it."""
+    """Clear up after repairs that were cut off, and make durable what they did."""
     for place in sorted({os.path.dirname(path) for path in wanted} or page_files.PLACES):
         if exchange.find_leftovers(folder := home.path(place)):
             with maintenance.lock(home):
