@@ -82,9 +82,8 @@ class Mind:
     def statuses(self) -> dict[str, int]:
         db = sqlite3.connect(f"file:{self.home}/index/mind.db?mode=ro", uri=True)
         try:
-            assert db.execute("SELECT count(*) - count(DISTINCT turn) FROM vectors").fetchone() == (
-                0,
-            )
+            doubled = "SELECT count(*) - count(DISTINCT owner) FROM vectors"
+            assert db.execute(doubled).fetchone() == (0,)
             return dict(db.execute("SELECT status, count(*) FROM embeddings GROUP BY status"))
         finally:
             db.close()
