@@ -243,7 +243,8 @@ def test_the_formats_have_pages():
     assert "id=rid_K5V4M2J7Q2ZP" in pages["mind-reminders"]
     assert (
         "supersedes" in pages["mind-page"]
-        and "mem-lint --fix repairs what has one right form" in pages["mind-page"]
+        and "mem-lint --fix fixes problems that have only one possible correction"
+        in pages["mind-page"]
     )
     tables = (
         "windows",

@@ -55,16 +55,13 @@ def formats() -> dict[str, str]:
         + _indented(log)
         + "\n\nFILES\n  logs/SURFACE/ID/STAMP.md   a window\n\nPINS\n"
         + _indented(pins)
-        + "\n\nHEADS\n"
+        + "\n\nWINDOW HEADS\n"
         + _indented(heads)
         + "\n\nSEE ALSO\n  mem-append(1) mem-show(1) mem-lint(1) mind-schema(5)\n",
         "mind-page": "NAME\n  mind-page - a page of knowledge\n\nDESCRIPTION\n"
-        + _indented(page.partition("\n\nOwns ")[0])
-        + "\n\nMENDING\n"
-        + _indented(
-            "mem-lint --fix repairs"
-            + repairs.partition("`repair` fixes")[2].partition("\n\nOwns ")[0]
-        )
+        + _indented(page)
+        + "\n\nREPAIRS\n"
+        + _indented("mem-lint --fix fixes" + repairs.partition("`repair` fixes")[2])
         + "\n\nFILES\n  knowledge/NAME.md   a page\n\nSEE ALSO\n  mem-note(1) mem-lint(1) mem-graph(1)\n",
         "mind-session": "NAME\n  mind-session - the state of an agent in a session of a team\n\nDESCRIPTION\n"
         + _indented(session)
@@ -94,7 +91,8 @@ def _source(path: str) -> str:
 
 def _docstring(module: str) -> str:
     """What a module of formats/ says of the format it reads; the page is made from its text, not from its code."""
-    return ast.get_docstring(ast.parse(_source(f"formats/{module}.py")), clean=False) or ""
+    text = ast.get_docstring(ast.parse(_source(f"formats/{module}.py")), clean=False) or ""
+    return text.partition("\n\nOwns ")[0]
 
 
 def roff(name: str, section: int, text: str) -> str:

@@ -19,7 +19,7 @@ _MARK = "```"
 _LEAST = 10  # units: an opening, a closing and an emoji
 
 _FOUND = re.compile(
-    r"""\\[^\w\s]                                                              # a mark that is meant as such
+    r"""\\[^\w\s]  # a mark that is meant as such
     | (?<!`)(?P<inline>`{1,2})(?!`)[^\n]{0,200}?(?<!`)(?P=inline)(?!`)
     | ```(?P<tag>[a-z0-9_+\-.\#]{1,30}(?=\r?\n|\Z))?(?P<body>.*?)(?P<end>```|\Z)
     """,
@@ -29,13 +29,14 @@ _QUOTE = re.compile(r" {0,8}>(>>)? ")
 _BEFORE_BLOCK = re.compile(r"[ \t]*(>(>>)? +)?([-*+] +|\d{1,9}[.)] +)?")
 _NAMED = re.compile(r"<[^\s<>]{1,60}>")  # Discord's own emoji, mentions, times, links
 
-# two that are one for the reader, of those that are no marks by their category: joined emoji, skin
+# two that are one for the reader, of those that are not marks by their category: joined emoji, skin
 # tones, tags, Arabic number signs, Thai and Lao vowels, halfwidth Kana, Hangul; and what would be
 # another mark if it were torn
 _PAIR = re.compile(
     ".[\u200c\u200d\u0e33\u0eb3\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
     "|[\u200d\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd]."
-    "|[\u1100-\u115f\ua960-\ua97c][\u1100-\u11a7\ua960-\ua97c\uac00-\ud7c6]|[\u1160-\u11a7\uac00-\ud7c6][\u1160-\u11ff\ud7b0-\ud7fb]"
+    "|[\u1100-\u115f\ua960-\ua97c][\u1100-\u11a7\ua960-\ua97c\uac00-\ud7c6]"
+    "|[\u1160-\u11a7\uac00-\ud7c6][\u1160-\u11ff\ud7b0-\ud7fb]"
     "|[\u11a8-\u11ff\ud7cb-\ud7fb][\u11a8-\u11ff\ud7cb-\ud7fb]|\r\n|``|\\\\`",
     re.DOTALL,
 )

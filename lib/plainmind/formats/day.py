@@ -14,7 +14,8 @@ _ISO = re.compile(
 )
 _NAMED = re.compile(
     r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? +)?"
-    r"(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?(?: +of)? +(?P<m1>[a-z]{3,9})\.?|(?P<m2>[a-z]{3,9})\.? +(?P<d2>\d{1,2})(?:st|nd|rd|th)?),? +(?P<y>\d{4})\Z",
+    r"(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?(?: +of)? +(?P<m1>[a-z]{3,9})\.?|"
+    r"(?P<m2>[a-z]{3,9})\.? +(?P<d2>\d{1,2})(?:st|nd|rd|th)?),? +(?P<y>\d{4})\Z",
     re.I | re.ASCII,
 )
 # and nothing after it: it could be a span

@@ -1,6 +1,8 @@
-"""What an index tells a recall of events and pages, and what it is asked: values, whatever keeps them. Pure.
+"""What an index tells a recall of events and pages, and what it is asked: values, whatever keeps
+them. Pure.
 
-An event is a number, and the events of an episode have consecutive ones: its first has the number of the episode.
+An event is a number, and the events of an episode have consecutive ones: its first has the number
+of the episode.
 """
 
 from array import array

@@ -34,5 +34,5 @@ def parse(text: str) -> Reference:
 
 
 def take_leading(text: str) -> str:
-    """The reference a line of output starts with: its first field (tab), else the line up to `: `."""
+    """The reference that starts a line of output: its first field (tab), else up to `: `."""
     return text.split("\t", 1)[0].split(": ", 1)[0].strip()

@@ -2,7 +2,7 @@
 
     ---
     name: memory-search
-    description: Finds the exact words of what was said. Use it when recall by meaning is not enough.
+    description: Finds the exact words of what was said. Use it when recall is not enough.
     ---
 
 The format is Agent Skills, which pi and Claude read too. Owns its rules: the name is the folder's,

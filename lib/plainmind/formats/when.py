@@ -16,7 +16,8 @@ from .reminder.occurrence import to_instant, to_local
 _MINUTE = 60_000
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = re.compile(
-    r"\s*(\d{1,6})\s*(w|weeks?|d|days?|h|hours?|m|min|mins|minutes?)(?![a-z])\s*|\s*(\d{1,6})([wdhm])(?=\d)",
+    r"\s*(\d{1,6})\s*(w|weeks?|d|days?|h|hours?|m|min|mins|minutes?)(?![a-z])\s*"
+    r"|\s*(\d{1,6})([wdhm])(?=\d)",
     re.ASCII,
 )
 _AT = re.compile(

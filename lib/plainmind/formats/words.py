@@ -1,7 +1,7 @@
 """Words: how a text becomes index terms. Pure.
 
-Owns the tokens, the stop words and what the opening of an event is. Refuses to know how terms are kept
-(index) and how they are weighed (recall).
+Owns the tokens, the stop words and what the opening of an event is. Refuses to know how terms are
+kept (index) and how they are weighed (recall).
 """
 
 import re

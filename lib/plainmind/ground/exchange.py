@@ -113,7 +113,7 @@ def remove(path: str, old: bytes) -> bool:
 
 
 def _give_back(away: str, path: str) -> None:
-    """Let what was taken out of the way have its name again, unless somebody has saved it anew by
+    """Let what was taken out of the way have its name again, unless somebody has saved it again by
     now: then keep it beside that.
     """
     try:

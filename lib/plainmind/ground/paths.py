@@ -103,7 +103,7 @@ def check_context(name: str) -> str:
     if not _CONTEXT.match(name):
         raise BadData(
             f"invalid context '{name}'",
-            cure="use SURFACE/ID such as discord-thread/123: lower-case letters, digits, '-' and '_',"
-            " at most 64",
+            cure="use SURFACE/ID such as discord-thread/123: lower-case letters, digits, '-' and"
+            " '_', at most 64",
         )
     return name

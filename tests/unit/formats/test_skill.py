@@ -171,8 +171,8 @@ def test_names_that_are_none(name):
             ["name: tea-timer", "description: bell \a"],
             "3: not valid YAML: control characters are not allowed",
         ),
-        (["- name", "- description"], "2: the head is not a list of 'key: value'"),
-        (["just words"], "2: the head is not a list of 'key: value'"),
+        (["- name", "- description"], "2: the frontmatter is not a list of 'key: value'"),
+        (["just words"], "2: the frontmatter is not a list of 'key: value'"),
     ],
 )
 def test_what_is_wrong_and_where(rows, said):

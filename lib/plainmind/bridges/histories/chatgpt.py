@@ -1,11 +1,13 @@
 """ChatGPT's export: `conversations.json` (or `conversations-000.json` …), also in the .zip:
 conversations as trees of messages.
 
-    {"conversation_id":…,"create_time":1704067200.1,"current_node":NODE,"mapping":{NODE:{"parent":NODE?,"message":{
-      "id":…,"author":{"role":"user"|"assistant"|"tool"|"system","name":…},"create_time":…,"recipient":"all"|TOOL,
+    {"conversation_id":…,"create_time":1704067200.1,"current_node":NODE,
+      "mapping":{NODE:{"parent":NODE?,"message":{
+      "id":…,"author":{"role":"user"|"assistant"|"tool"|"system","name":…},
+      "create_time":…,"recipient":"all"|TOOL,
       "content":{"content_type":…,"parts":[…]|"text":…},"metadata":{…}}?}}}
 
-The path from the root to `current_node` is what its owner saw; what was edited or generated anew
+The path from the root to `current_node` is what its owner saw; what was edited or generated again
 hangs beside it. A message of the assistant to a tool is a call, the tool's next message its result.
 Left out: other branches, thoughts and their recaps, custom instructions, what is hidden. Memory:
 one conversation at a time.

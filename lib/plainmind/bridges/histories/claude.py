@@ -1,7 +1,8 @@
 """Claude Code's sessions: `~/.claude/projects/<cwd>/<session>.jsonl`; subagents in
 `<session>/subagents/agent-<id>.jsonl`.
 
-    {"type":"user"|"assistant","uuid":…,"timestamp":…,"sessionId":…,"cwd":…,"isSidechain":false,"message":{"role":…,"content":…}}
+    {"type":"user"|"assistant","uuid":…,"timestamp":…,"sessionId":…,"cwd":…,"isSidechain":false,
+      "message":{"role":…,"content":…}}
 
 An answer is one line for each of its blocks (text, thinking, tool_use); a result is a user's line
 with a tool_result. Left out: lines with isMeta, isCompactSummary, isVisibleInTranscriptOnly, of

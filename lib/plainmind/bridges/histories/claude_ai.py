@@ -1,7 +1,8 @@
 """Claude.ai's export: `conversations.json`, also in the .zip: conversations as lists of messages.
 
-    {"uuid":…,"created_at":…,"chat_messages":[{"uuid":…,"sender":"human"|"assistant","created_at":…,"text":…,
-      "content":[{"type":"text","text":…}|{"type":"tool_use","id":…,"name":…,"input":…}|{"type":"tool_result",…}|{"type":"thinking",…}],
+    {"uuid":…,"created_at":…,"chat_messages":[{"uuid":…,"sender":"human"|"assistant","created_at":…,
+      "text":…,"content":[{"type":"text","text":…}|{"type":"tool_use","id":…,"name":…,"input":…}|
+      {"type":"tool_result",…}|{"type":"thinking",…}],
       "attachments":[{"file_name":…,"extracted_content":…}],"files":[{"file_name":…}]}]}
 
 `text` is of old exports, and a poor copy in new ones. What a user pasted comes as an attachment
@@ -93,12 +94,8 @@ def _message(
             )
         elif kind == "tool_result":
             if any(texts):
-                yield items.clean_event(
-                    blank._replace(
-                        id=id, content="\n".join(texts), meta=items.make_meta(files=files)
-                    ),
-                    place,
-                )
+                event = blank._replace(id=id, content="\n".join(texts))
+                yield items.clean_event(event._replace(meta=items.make_meta(files=files)), place)
                 texts, files, id = [], [], f"{blank.id}-{number}"
             known = calls.of(
                 as_text(part.get("tool_use_id")) or as_text(part.get("name")), part.get("name")

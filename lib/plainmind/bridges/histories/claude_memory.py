@@ -76,7 +76,8 @@ class ClaudeMemory:
         """
         name, folder = slugify(source.name.removesuffix(".md")), os.path.dirname(source.place)
         if self._taken.setdefault(name, folder) != folder:
-            name = f"{name[: LONGEST_NAME - 9]}-{items.context_of('x', f'{folder} ').rpartition('/')[2][:8]}"
+            digest = items.context_of("x", f"{folder} ").rpartition("/")[2][:8]
+            name = f"{name[: LONGEST_NAME - 9]}-{digest}"
         return name
 
 

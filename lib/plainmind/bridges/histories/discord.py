@@ -1,11 +1,13 @@
 """Discord's history: DiscordChatExporter's JSON of a channel, or the data package Discord sends to
 its users.
 
-    {"guild":{…},"channel":{"id":…,"type":"GuildTextChat"|"GuildPublicThread"…,"name":…},…,"messages":[{"id":…,"type":"Default"|
-      "Reply"|…,"timestamp":…,"content":…,"author":{"id":…,"name":…,"nickname":…,"isBot":…},"attachments":[{"fileName":…}],…}]}
+    {"guild":{…},"channel":{"id":…,"type":"GuildTextChat"|"GuildPublicThread"…,"name":…},…,
+      "messages":[{"id":…,"type":"Default"|"Reply"|…,"timestamp":…,"content":…,
+      "author":{"id":…,"name":…,"nickname":…,"isBot":…},"attachments":[{"fileName":…}],…}]}
 
     messages/c<id>/channel.json  {"id":…,"type":"GUILD_TEXT"|"PUBLIC_THREAD"|0|11…}
-    messages/c<id>/messages.json [{"ID":…,"Timestamp":"2021-10-13 15:35:46","Contents":…,"Attachments":"https://… https://…"}]
+    messages/c<id>/messages.json [{"ID":…,"Timestamp":"2021-10-13 15:35:46","Contents":…,
+      "Attachments":"https://… https://…"}]
     messages/c<id>/messages.csv  the same in older packages
 
 Contexts and ids are those of discord-relay. What bots said is the agent's, under their name. The

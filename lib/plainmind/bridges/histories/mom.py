@@ -1,7 +1,8 @@
 """mom's channels: `<workspace>/<channel>/log.jsonl`, what was said, and `context.jsonl`, what the
 model saw (a session of pi's).
 
-    {"date":…,"ts":"1732531234.567890","user":"U1","userName":"ann","text":…,"attachments":[{"original":…,"local":…}],"isBot":false}
+    {"date":…,"ts":"1732531234.567890","user":"U1","userName":"ann","text":…,
+      "attachments":[{"original":…,"local":…}],"isBot":false}
 
 Texts come from the log, where they are as they were written; calls of tools from the context beside
 it, where alone they are. A context without a log gives all it has.
@@ -48,7 +49,7 @@ class _Order:
 
 
 def _tools(found: Iterator[HistoryItem]) -> Iterator[HistoryItem]:
-    """The calls among what a context holds; that it is none does not keep the log's messages back."""
+    """The calls in a context; one that cannot be read does not keep the log's messages back."""
     try:
         yield from (one for one in found if not isinstance(one, HistoryEvent) or one.role == "tool")
     except Failure as failure:

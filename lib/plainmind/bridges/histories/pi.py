@@ -2,7 +2,8 @@
 ids.
 
     {"type":"session","version":3,"id":…,"timestamp":…,"cwd":…,"parentSession":"/…/other.jsonl"?}
-    {"type":"message","id":"a1b2c3d4","parentId":…,"timestamp":…,"message":{"role":"user"|"assistant"|"toolResult"|"bashExecution",…}}
+    {"type":"message","id":"a1b2c3d4","parentId":…,"timestamp":…,
+      "message":{"role":"user"|"assistant"|"toolResult"|"bashExecution",…}}
 
 Remembers what skills/pi logs, under the same contexts and ids, so that importing what it has logged
 adds nothing. A fork repeats the entries from before it: they belong to the session they were said

@@ -155,7 +155,7 @@ def _pulls(near: Near, sheet: float) -> list[_Pull]:
 
 
 def _pivots(near: Near, sheet: float) -> tuple[list[int], list[list[float]]]:
-    """Boxes far from each other, each with how far all others are: first the one with most links."""
+    """Boxes far apart, each with how far all others are: first the one with most links."""
     pivots = [max(range(len(near)), key=lambda box: (len(near[box]), -box))]
     rows = [_from(pivots[0], near, sheet)]
     least = rows[0]

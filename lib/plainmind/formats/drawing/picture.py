@@ -1,4 +1,6 @@
-"""How a drawing of a graph looks: its figures, where they stand, as SVG that stands alone, light or dark as its reader's screen is.
+"""How a drawing of a graph looks: its figures, where they stand.
+
+SVG that stands alone, light or dark as its reader's screen is.
 
 Owns colours, shapes and markup. Refuses to know why anything stands where it does. Pure.
 """
@@ -16,7 +18,8 @@ text { fill: #23262b; font-family: sans-serif }
 .paper { fill: #fbfaf8 }
 .line { fill: none; stroke: #a9adb5; stroke-width: 1.3 }
 .head { fill: #858a94 }
-.label { fill: #5b616b; font-size: 10px; stroke: #fbfaf8; stroke-width: 3.5px; stroke-linejoin: round; paint-order: stroke }
+.label { fill: #5b616b; font-size: 10px; stroke: #fbfaf8; stroke-width: 3.5px;
+  stroke-linejoin: round; paint-order: stroke }
 .leaf { fill: #ffffff; stroke: #cdd0d6 }
 .node { fill: #e9eef8; stroke: #8ea3c9 }
 .hub { fill: #2f5597; stroke: #2f5597 }
@@ -85,22 +88,26 @@ def line(curve: strokes.Curve, links: Sequence[Edge]) -> str:
     (x0, y0), (x1, y1), (x2, y2) = short
     head = " ".join(f"{x:.1f},{y:.1f}" for x, y in curve.arrow())
     line = f"M{x0:.1f},{y0:.1f}Q{x1:.1f},{y1:.1f} {x2:.1f},{y2:.1f}"
-    return f'<g class="link">{_title(links)}<path class="line" d="{line}"/><polygon class="head" points="{head}"/></g>'
+    path = f'<path class="line" d="{line}"/>'
+    return f'<g class="link">{_title(links)}{path}<polygon class="head" points="{head}"/></g>'
 
 
 def loop(place: Place, links: Sequence[Edge]) -> str:
     box = place.box
     x, top = box.x + box.width / 2, box.y - box.height / 2
-    line = f"M{x - 14:.1f},{top:.1f}C{x - 14:.1f},{top - 26:.1f} {x + 32:.1f},{top - 20:.1f} {x + 8:.1f},{box.y:.1f}"
+    start = f"M{x - 14:.1f},{top:.1f}C{x - 14:.1f},{top - 26:.1f}"
+    line = f"{start} {x + 32:.1f},{top - 20:.1f} {x + 8:.1f},{box.y:.1f}"
     head = f"{x + 2:.1f},{box.y:.1f} {x + 9:.1f},{box.y - 3:.1f} {x + 9:.1f},{box.y + 3:.1f}"
     shape = f'<path class="line" d="{line}"/><polygon class="head" points="{head}"/>'
-    return f'<g class="link">{_title(links)}{shape}{label(x - 18 - wide(links[0]) / 2, top - 9, links)}</g>'
+    text = label(x - 18 - wide(links[0]) / 2, top - 9, links)
+    return f'<g class="link">{_title(links)}{shape}{text}</g>'
 
 
 def label(x: float, y: float, links: Sequence[Edge]) -> str:
     """By its centre."""
     text = lettering.markup(links[0].label)
-    return f'<text class="label" x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle">{_title(links)}{text}</text>'
+    place = f'x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle"'
+    return f'<text class="label" {place}>{_title(links)}{text}</text>'
 
 
 def figure(place: Place) -> Iterator[str]:
@@ -113,7 +120,8 @@ def figure(place: Place) -> Iterator[str]:
     yield f'<rect class="panel" {_corners(box)} rx="8"/>'
     headed = not part.columns[0][0]
     if headed:
-        yield f'<text class="heading" x="{left + 11:.1f}" y="{top + 16:.1f}">{lettering.markup(part.links[0].label)}</text>'
+        heading = lettering.markup(part.links[0].label)
+        yield f'<text class="heading" x="{left + 11:.1f}" y="{top + 16:.1f}">{heading}</text>'
     rows, x = math.ceil(len(part.names) / len(part.columns)), left + 8
     for at, (beside, width) in enumerate(part.columns):
         x += beside
@@ -138,7 +146,8 @@ def _entry(name: str, box: strokes.Box, kind: str, size: float, more: str = "") 
     )
     round_by = min(8.0, box.height / 2)
     return (
-        f'<g class="entity"><title>{title}</title><rect class="{kind}" {_corners(box)} rx="{round_by:.3g}"/>'
+        f'<g class="entity"><title>{title}</title>'
+        f'<rect class="{kind}" {_corners(box)} rx="{round_by:.3g}"/>'
         f"<text{on} {spot}>{lettering.markup(shown_name(name))}</text></g>"
     )
 
@@ -152,7 +161,8 @@ def sheet(places: Sequence[Place], body: Sequence[str], title: str, margin: floa
     if not places:
         body = [
             *body,
-            f'<text x="{margin}" y="{margin * 1.8:.0f}" font-size="12">nothing is linked yet</text>',
+            f'<text x="{margin}" y="{margin * 1.8:.0f}" font-size="12">'
+            "nothing is linked yet</text>",
         ]
     left = min([0.0, *(place.box.x - place.part.room.width / 2 for place in places)]) - margin
     right = max([150.0, *(place.box.x + place.part.room.width / 2 for place in places)]) + margin
@@ -161,13 +171,14 @@ def sheet(places: Sequence[Place], body: Sequence[str], title: str, margin: floa
         max([20.0, *(box.y + box.height / 2 for place in places for box in place.boxes)]) + margin
     )
     width, height = right - left, bottom - top
-    frame = f'viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    size = f'width="{width:.0f}" height="{height:.0f}"'
+    frame = f'viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" {size}'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {frame} role="img">',
             f"<title>{title}</title>",
             f"<style>{_STYLE}@media (prefers-color-scheme: dark) {{{_DARK}}}\n</style>",
-            f'<rect class="paper" x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{height:.0f}"/>',
+            f'<rect class="paper" x="{left:.0f}" y="{top:.0f}" {size}/>',
             *body,
             "</svg>",
             "",

@@ -1,4 +1,4 @@
-r"""The event log: markdown that no content can break.
+r"""The event log: Markdown that no content can break.
 
     # discord-thread/123 20260130T142355Z
 
@@ -6,16 +6,22 @@ r"""The event log: markdown that no content can break.
     > How do I restart pm2?
     > It hangs.
 
-A header has the time, the role (user, agent, tool or system), `n`, the number of lines of the body,
-`h`, the digest, and metadata as JSON on one line, if there is any. Owns the grammar, the escapes
-and the digest chain of one window. Refuses to know files.
+A file is a window. Its title line names the context and the time at which the window was started.
+An event is a header line, a body, and an empty line. The header gives the time, the role (user,
+agent, tool or system), `n`, the number of lines in the body, `h`, the digest, and, if there is any,
+metadata: a JSON object on the same line. Every line of the body begins with `>`.
 
-Digest: the first 12 hex digits of SHA-256 (HMAC-SHA-256 with a key) over
-`previous digest, \n, header without its h, \n, body lines as written`; the first event's
-previous digest is the title line.
+The digest is the first 12 hexadecimal digits of the SHA-256 of these, joined: the previous event's
+digest, a newline, the header without its `h`, a newline, and the body lines as written. With a key
+(MIND_KEY) it is an HMAC-SHA-256. The first event uses the title line as its previous digest. An
+event that is changed, moved or removed therefore breaks the chain; `mem-lint --logs` says where.
 
-Escapes stand only in events whose header says `esc`: a backslash before `\`, `!`, `r`,
-`uXXXX` or `UXXXXXXXX`. Tabs stay: no parser splits on them, and code without them is hard to read.
+Escapes occur only in events whose header says `esc`: a backslash before `\`, `!`, `r`, `uXXXX` or
+`UXXXXXXXX`. They stand for controls, foreign line ends, invisible characters, and the `!` of an
+image that a Markdown viewer would fetch. Tabs are kept: no parser splits on them, and code without
+them is hard to read.
+
+Owns the grammar, the escapes and the digest chain of one window. Refuses to know files.
 """
 
 import hashlib
@@ -32,8 +38,10 @@ ROLES = ("user", "agent", "tool", "system")
 # controls, line ends, bidi marks, what has no width, surrogates; and '![', which a viewer would
 # fetch
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]|!(?=\\[)"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]|!(?=\\[)"
 )
 _ESCAPABLE = re.compile(_UNSAFE.pattern + r"|\\")
 _ESCAPE = re.compile(r"\\(\\|!|r|u[0-9a-f]{4}|U[0-9a-f]{8})")
@@ -41,8 +49,8 @@ _ESCAPE = re.compile(r"\\(\\|!|r|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _TITLE = re.compile(rb"# ([a-z][a-z0-9-]*/[a-z0-9_-]+) (\d{8}T\d{6}Z(?:_\d{4,})?)\n\n")
 # possessive: without it a body of a million lines costs a third of a gigabyte to match
 _EVENT = re.compile(
-    rb"^## (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (user|agent|tool|system) n=(0|[1-9]\d*)( esc)? h=([0-9a-f]{12})"
-    rb"( \{[\x20-\x7e]*\})?\n((?:>(?: [^\n]++)?+\n)*+)\n",
+    rb"^## (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (user|agent|tool|system) n=(0|[1-9]\d*)( esc)?"
+    rb" h=([0-9a-f]{12})( \{[\x20-\x7e]*\})?\n((?:>(?: [^\n]++)?+\n)*+)\n",
     re.M,
 )
 
@@ -85,7 +93,7 @@ class RawEvent(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Lines that are no event: a torn write, or damage."""
+    """Lines that hold no event: a torn write, or damage."""
 
     offset: int
     end: int

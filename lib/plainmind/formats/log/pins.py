@@ -1,4 +1,4 @@
-"""`pins/pins.md`: one line a pin, `- path:line excerpt`. Every other line is the human's."""
+"""`pins/pins.md`: one pin a line, `- path:line excerpt`. Every other line belongs to the person."""
 
 import re
 from typing import NamedTuple

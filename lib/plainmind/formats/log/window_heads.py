@@ -1,9 +1,9 @@
 r"""`raw/maintenance-log/window-heads.jsonl`: the last digest of every window, kept outside it.
 
-One line an append: `{"window":"logs/…md","size":1234,"line":57,"h":"9f2c41d07a3b"}`. It serves two
-ends: a window that was cut short or rolled back no longer matches it, and the index learns from its
-tail which windows grew. It is written after the event is durable and needs no fsync: a line lost
-with the power makes one reader look at every window once.
+Every append adds one line: `{"window":"logs/…md","size":1234,"line":57,"h":"9f2c41d07a3b"}`. The
+journal has two uses: a window that was cut short or rolled back no longer matches it, and its end
+tells the index which windows grew. A line is written after its event is durable, and is not synced:
+when one is lost in a power failure, the index looks at every window once.
 """
 
 import json

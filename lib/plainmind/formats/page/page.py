@@ -1,4 +1,4 @@
-r"""A page of knowledge: a head of YAML between two lines `---`, then markdown.
+r"""A page of knowledge: YAML frontmatter between two lines `---`, then Markdown.
 
     ---
     date: 2026-05-08
@@ -12,21 +12,23 @@ r"""A page of knowledge: a head of YAML between two lines `---`, then markdown.
 
     We chose tokens, because of the phones. See [[mobile-clients]].
 
-    key         must  what it may be
-    date        yes   ISO 8601: 2026-05-08, or with a time
-    type        yes   user, project, agent-feedback, reference, compaction: who or what it is about
-    tier        yes   L1 is given to every turn, L2 when it matters to the message
-    tags             list of words; none of them a type or a tier
-    triples          list of [subject, predicate, object]; predicates in snake_case, no spaces in names
-    source           who wrote it: explicit, compaction, observe, or any text
-    image            a file below the home, shown in the body as ![](path)
-    sources          list of 'logs/…md:LINE sha256:…', the events it rests on, with a digest of what they said
-    supersedes       the name of the page it takes the place of, or several
-    valid_from, valid_to   first and last day on which it holds
+    key                    value
+    date                   ISO 8601: 2026-05-08, or with a time; required
+    type                   user, project, agent-feedback, reference or compaction; required
+    tier                   L1: given to every turn; L2: when it matters to the message; required
+    tags                   list of words, none of them a type or a tier
+    triples                list of [subject, predicate, object]; predicates in snake_case, names
+                           without spaces
+    source                 who wrote it: explicit, compaction, observe, or any text
+    image                  a file below the memory folder, shown in the body as ![](path)
+    sources                list of 'logs/…md:LINE sha256:…': the events it rests on, each with a
+                           digest of what it said
+    supersedes             the name of the page that this one replaces, or a list of names
+    valid_from, valid_to   the first and the last day on which it holds
 
-Other keys are anybody's and stay. A page's name is its file's, without `.md`; `[[name]]` links to
-it, whatever the case and with spaces for hyphens; in code nothing is a link. Links to pages are
-followed when the linking page is recalled.
+Other keys are yours and are kept. The name of a page is that of its file, without `.md`. `[[name]]`
+links to it; case does not matter, and a space may stand for a hyphen. There are no links in code.
+When a page is recalled, so are the pages that it links to.
 
 Owns the grammar and what is wrong with a page taken alone. Refuses to know files, other pages and
 the time. The YAML is composed, never constructed (yaml_nodes).
@@ -43,7 +45,6 @@ from . import yaml_nodes
 from .page_keys import (
     FALLBACK_TIER,
     FALLBACK_TYPE,
-    LEGACY_KEYS,
     TIERS,
     TYPES,
     Citation,
@@ -160,7 +161,7 @@ def split(data: bytes, path: str) -> PageParts:
 
 
 def has_frontmatter(body: str) -> bool:
-    """Whether a text begins as a page does: what was meant for a head is read by nobody below one."""
+    """Whether a body begins with frontmatter of its own, which nobody reads below the first."""
     match = _HEAD.match(body.lstrip())
     return bool(match and re.match(r"[A-Za-z_]+:(?:\s|$)", match[1]))
 
@@ -237,19 +238,7 @@ def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]
             )
         nodes.setdefault(entry.key, entry)
     reader = KeyReader(parts.yaml, nodes, problems)
-    for key in ("date", "type", "tier"):
-        if key not in nodes:
-            older = next(
-                (old for old, new in LEGACY_KEYS.items() if new == key and old in nodes), ""
-            )
-            cure = (
-                f"mem-lint --fix takes '{older}'"
-                if older
-                else "mem-lint --fix adds L2"
-                if key == "tier"
-                else f"add {key}: to the frontmatter"
-            )
-            problems.append(PageProblem(1, key, f"no '{key}'; {cure}"))
+    reader.require("date", "type", "tier")
     known_type, known_tier = reader.choice("type", TYPES), reader.choice("tier", TIERS)
     page = Page(
         path,

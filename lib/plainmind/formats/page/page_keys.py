@@ -65,7 +65,7 @@ class StatedTriple(NamedTuple):
 
 
 class Citation(NamedTuple):
-    """An event a page rests on: its reference, and the first digits of the SHA-256 of its content."""
+    """An event a page rests on: its reference, and the first digits of its content's SHA-256."""
 
     ref: str
     digest: str
@@ -85,6 +85,17 @@ class KeyReader:
 
     def _line(self, node: Any) -> int:
         return yaml_nodes.line_of(self._yaml, node, 2)
+
+    def require(self, *keys: str) -> None:
+        for key in keys:
+            if key in self._nodes:
+                continue
+            legacy = (old for old, new in LEGACY_KEYS.items() if new == key)
+            older = next((old for old in legacy if old in self._nodes), "")
+            cure = f"mem-lint --fix takes '{older}'" if older else f"add {key}: to the frontmatter"
+            if key == "tier" and not older:
+                cure = "mem-lint --fix adds L2"
+            self._wrong(1, key, f"no '{key}'; {cure}")
 
     def text(self, key: str) -> str:
         entry = self._nodes.get(key)

@@ -1,25 +1,30 @@
-r"""Repairing a page: what has one right form gets it.
+r"""Repairing a page: problems that have only one possible correction.
 
-`repair` fixes what has one right form:
+`repair` fixes problems that have only one possible correction:
 
-    legacy keys        created, created_at, timestamp -> date; category, kind -> type; importance, priority -> tier;
-                       keywords, topics -> tags; relations -> triples; replaces -> supersedes
-    legacy types       preference, profile, person -> user; decision, fact, concept, architecture, task -> project;
-                       feedback, correction, lesson -> agent-feedback; doc, docs, link, note, resource -> reference;
-                       summary, session -> compaction. Lossy, so the old word becomes a tag; if it cannot, nothing is done
-    legacy tiers       l1, 1, core, always, high -> L1; l2, 2, 3, l3, low, normal -> L2. Lossy: 3 and l3 meant less than 2
-    dates              any way of writing one day -> ISO 8601. Lossy: a time in it goes. 03/04/2026 may be two days and stays
-    tags               'one, two' -> [one, two]; #one -> one; a tag that says the type or tier gives it to the key, if that is
-                       missing or unknown, and goes
-    triples            'a | owns | b', 'a -> owns -> b', {subject:, predicate:, object:} -> [a, owns, b]; predicates in
-                       snake_case; spaces in names become hyphens
-    no tier            tier: L2
-    tabs               that indent the YAML become two spaces, when it cannot be read otherwise
-    image              shown in the body, if it is not
+    legacy keys    created, created_at, timestamp -> date; category, kind -> type;
+                   importance, priority -> tier; keywords, topics -> tags;
+                   relations -> triples; replaces -> supersedes
+    legacy types   preference, profile, person -> user; decision, fact, concept,
+                   architecture, task -> project; feedback, correction, lesson ->
+                   agent-feedback; doc, docs, link, note, resource -> reference;
+                   summary, session -> compaction. The old word becomes a tag, so that
+                   nothing is lost; where it cannot, the type is left alone
+    legacy tiers   l1, 1, core, always, high -> L1; l2, 2, 3, l3, low, normal -> L2.
+                   Lossy: 3 and l3 meant less than 2
+    dates          any way of writing one day -> ISO 8601. Lossy: a time is dropped.
+                   03/04/2026 could be two days, and is left alone
+    tags           'one, two' -> [one, two]; #one -> one; a tag that names a type or tier
+                   is removed, and fills that key if it is missing or unknown
+    triples        'a | owns | b', 'a -> owns -> b', {subject:, predicate:, object:} ->
+                   [a, owns, b]; predicates in snake_case; hyphens for spaces in names
+    no tier        tier: L2
+    tabs           that indent the YAML become two spaces, where it cannot be read otherwise
+    image          is shown in the body, where it is not
 
-What has more than one right form stays, and mem-lint goes on saying so. A value that is an alias,
-or stands for several, stays as well, and so does a list with comments in its brackets. Mending what
-is mended changes nothing.
+A problem with several possible corrections is left alone, and `mem-lint` keeps reporting it. So are
+a value that is an alias or has one, and a list with comments in its brackets. Repairing a page a
+second time changes nothing.
 
 Owns what is repaired. Refuses to know files, and how a text is changed (formats.page.page_edit).
 """
@@ -34,7 +39,7 @@ from . import page, page_edit, page_keys, page_links, triple, yaml_nodes
 from .page import PageParts, PageProblem
 from .triple import Triple
 
-ROUNDS = 10  # of mending; each may uncover what the next mends
+ROUNDS = 10  # of repairs; each may uncover what the next one repairs
 RUNS = 100  # of lines that begin with tabs
 _TABBED = re.compile(r" *\t")
 _COLON = re.compile(r"[ \t]*:")
@@ -46,7 +51,7 @@ _ARROWS = re.compile(
 
 class Repaired(NamedTuple):
     data: bytes
-    done: list[PageProblem]  # what was mended, where it stood
+    done: list[PageProblem]  # what was repaired, where it stood
 
 
 def repair(
@@ -145,7 +150,7 @@ def _with_image(
 
 
 class _Repairs:
-    """One round over a head: edits that do not overlap, and what they mend."""
+    """One round over a head: edits that do not overlap, and what they repair."""
 
     def __init__(self, parts: PageParts, entries: list[yaml_nodes.YamlEntry]):
         self.parts, self.entries = parts, entries
@@ -181,8 +186,8 @@ class _Repairs:
         return yaml_nodes.line_of(self.parts.yaml, node, 2)
 
     def _own(self, key: str) -> yaml_nodes.YamlEntry | None:
-        """A key's entry, if its value stands there and nowhere else, and is no anchor that others
-        mean.
+        """A key's entry, if its value stands there and nowhere else, and is not an anchor that
+        others mean.
         """
         entry = self.keys.get(key)
         if entry is None or entry.aliased:

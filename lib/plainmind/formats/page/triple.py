@@ -98,7 +98,7 @@ class Health(NamedTuple):
     concerns: list[Concern]
 
     def records(self) -> list[tuple[str, int, str, str]]:
-        """(code, times, names, detail): counts first, then predicates, then what splits the graph."""
+        """(code, times, names, detail): counts, then predicates, then what splits the graph."""
         largest = (
             f"{self.components[0] / self.entities:.0%} of the entities are in the largest"
             if self.entities

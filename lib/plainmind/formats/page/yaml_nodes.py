@@ -37,34 +37,22 @@ class YamlEntry(NamedTuple):
 def read_entries(
     text: str, path: str, first_line: int, *, aliases: bool = False
 ) -> list[YamlEntry]:
-    """The keys of a mapping, in order, also those that come twice; [] when there is nothing.
+    """The keys of a mapping, in order, also those that appear twice; [] when there is nothing.
 
-    `first_line` is where `text` starts in the file. BadData with `path:line` when it is no mapping,
-    or may not be read.
+    `first_line` is where `text` starts in the file. BadData with `path:line` when it is not a
+    mapping, or may not be read.
     """
     import yaml
 
     try:
         root = _root(text, path, first_line, aliases)
     except yaml.YAMLError as error:
-        # a character that may not be there has an offset and no mark
-        mark, offset = getattr(error, "problem_mark", None), getattr(error, "position", 0)
-        at = (
-            _line_of(text, mark, first_line)
-            if mark
-            else first_line + text.encode("utf-8", "replace")[:offset].count(b"\n")
-        )
-        what = getattr(error, "problem", None) or getattr(error, "reason", "damaged")
-        raise BadData(
-            f"not valid YAML: {what}",
-            place=f"{path}:{at}",
-            cure="put the value in quotes, or fix the line",
-        ) from None
+        raise _to_failure(error, text, path, first_line) from None
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
         raise BadData(
-            "the head is not a list of 'key: value'",
+            "the frontmatter is not a list of 'key: value'",
             place=f"{path}:{first_line}",
             cure="write one 'key: value' a line",
         )
@@ -88,6 +76,19 @@ def read_entries(
     return found
 
 
+def _to_failure(error: Exception, text: str, path: str, first_line: int) -> BadData:
+    # a character that may not be there has an offset and no mark
+    mark, offset = getattr(error, "problem_mark", None), getattr(error, "position", 0)
+    line = (
+        _line_of(text, mark, first_line)
+        if mark
+        else first_line + text.encode("utf-8", "replace")[:offset].count(b"\n")
+    )
+    what = getattr(error, "problem", None) or getattr(error, "reason", "damaged")
+    cure = "put the value in quotes, or fix the line"
+    return BadData(f"not valid YAML: {what}", place=f"{path}:{line}", cure=cure)
+
+
 def line_of(text: str, node: Any, first_line: int) -> int:
     """Where a node starts, as `sed` counts: YAML knows more ends of a line than \\n."""
     return _line_of(text, node.start_mark, first_line)
@@ -98,7 +99,7 @@ def _line_of(text: str, mark: Any, first_line: int) -> int:
 
 
 def kind_of(node: Any) -> str:
-    """str, int, float, bool, null, timestamp, seq or map; '' for a tag that is none of YAML's own."""
+    """str, int, float, bool, null, timestamp, seq or map; '' for a tag not of YAML's own."""
     return node.tag.rpartition(":")[2] if node.tag in _KINDS else ""
 
 

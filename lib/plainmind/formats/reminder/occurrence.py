@@ -44,7 +44,8 @@ def to_instant(date: Date, time: Time) -> int:
     OverflowError after the last minute of year 9999.
     """
     moment = datetime.combine(date, time, london_zone()).replace(fold=0)
-    while moment.utcoffset() < moment.replace(fold=1).utcoffset():  # type: ignore[operator]  # in a gap (PEP 495)
+    # in a gap (PEP 495)
+    while moment.utcoffset() < moment.replace(fold=1).utcoffset():  # type: ignore[operator]
         moment += _MINUTE
     return (moment - _EPOCH) // _MILLISECOND
 

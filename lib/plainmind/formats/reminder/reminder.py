@@ -1,20 +1,20 @@
-r"""Reminders: one markdown file that a person and the suite both write.
+r"""Reminders: one Markdown file that a person and the suite both write.
 
     - [ ] date=2026-03-29 time=01:30 recur=none msg="say \"hi\"" id=rid_K5V4M2J7Q2ZP
 
-A reminder is one line that starts with `- [ ] ` in the first column, followed by fields in any
-order, each once, separated by spaces:
+A reminder is one line that starts with `- [ ] ` in the first column, followed by fields, separated
+by spaces, in any order, each once:
 
     date    YYYY-MM-DD, the first day
     time    HH:MM, local UK time
     recur   none, daily, weekly or monthly
     msg     what to say, in double quotes; \" and \\ are the only escapes
-    id      letters, digits, _ and -; may be left out, the scheduler appends one
+    id      letters, digits, _ and -; may be left out: the scheduler adds one
 
-A checked box (`- [x]`) is no reminder. Of two lines with one id the first stands. Every other line
-is the person's and is never changed: their own checkboxes, text, and lines that are nearly
+A checked box (`- [x]`) is not a reminder. When two lines have the same id, the first one counts.
+Every other line is yours and is never changed: your own checkboxes, text, and lines that are almost
 reminders, which `remind-list --check` explains. A message is one line of UTF-8 without control
-characters; some editors take a lone CR, NEL, U+2028 or U+2029 for the end of a line.
+characters. Some editors treat a lone CR, NEL, U+2028 or U+2029 as the end of a line.
 
 Owns the grammar, and where each line's bytes are. Refuses to know files, and when a reminder is due
 (occurrence).
@@ -38,8 +38,8 @@ _BOXES = tuple("- [ ] ".encode(name) for name in ("utf-16-le", "utf-16-be"))
 # any line with an open box; one as we write it, of ASCII and without escapes, is matched at once,
 # at half the cost
 _LINE = re.compile(
-    rb"^- \[ \] date=(\d{4}-\d\d-\d\d) time=((?:[01]\d|2[0-3]):[0-5]\d) recur=(none|daily|weekly|monthly)"
-    rb' msg="([ !#-\[\]-~]*+)" id=([A-Za-z0-9_-]++)(?=\r?\n|\Z)'
+    rb"^- \[ \] date=(\d{4}-\d\d-\d\d) time=((?:[01]\d|2[0-3]):[0-5]\d) recur="
+    rb'(none|daily|weekly|monthly) msg="([ !#-\[\]-~]*+)" id=([A-Za-z0-9_-]++)(?=\r?\n|\Z)'
     rb"|^[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]*\[[ \t]?\][^\n]*",
     re.M,
 )
@@ -145,7 +145,7 @@ def is_utf16(data: bytes) -> bool:
 
 
 def _fields_of(raw: bytes) -> Sequence[str] | None:
-    """Values of the keys, in the order of KEYS; None for a line that is no reminder."""
+    """Values of the keys, in the order of KEYS; None for a line that is not a reminder."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:

@@ -8,7 +8,7 @@
       "startTime": "2026-02-07T22:00:00.000Z",
       "endTime": "2026-02-07T22:15:00.000Z",
       "completedTasks": [
-        {"description": "Generate migration", "file": "prisma/migrations/20260207", "status": "completed"}
+        {"description": "Generate migration", "file": "prisma/20260207", "status": "completed"}
       ],
       "artifacts": {"schemaUpdated": true},
       "nextSteps": [
@@ -22,14 +22,14 @@
       ]
     }
 
-agentName and sessionId are those of the path and, with status, must be there; the others may be
-missing or null. A status, also of a task, is pending, in_progress, completed, failed or blocked.
-Times are RFC 3339 with a zone; startTime and endTime are those of the agent's latest run. A
-priority is required, recommended or optional, or a word of yours. A dependency is an agent and a
-status, or an agent alone, which is waited for until it completed. The orchestrator's state has a
-`phase`, too. Keys that are not named here belong to whoever wrote them, and stay.
+agentName, sessionId and status are required, the first two as the path says; all other keys may be
+missing or null. The status of an agent or of a task is pending, in_progress, completed, failed or
+blocked. Times are RFC 3339 with a time zone; startTime and endTime are those of the agent's latest
+run. A priority is required, recommended, optional, or a word of your own. A dependency is an agent
+and a status, or an agent alone, which means that it has completed. The orchestrator's state also
+has a `phase`. Keys that are not named here belong to whoever wrote them, and are kept.
 
-The file is UTF-8, at most 4 MiB, and JSON that can be written again without loss: no key twice, no
+The file is UTF-8, at most 4 MiB, and JSON that can be written back without loss: no key twice, no
 NaN, no nesting deeper than 64.
 
 Owns what may stand under which key, and each change a command makes to a state. Refuses to know

@@ -1,18 +1,19 @@
 """Who can run now: the `nextSteps` of a session's states, and which of them are still open.
 
-A step is open until its agent has started since it was added, and since all its dependencies were
-met. So a step opens again when what it depends on was done again, as in make. An open step is
+A step is open until its agent has started after the step was added and after all its dependencies
+were met. So a step opens again when something it depends on is done again, as in make. An open step
+is one of
 
     ready     its dependencies are met
-    waiting   some are not
-    queued    its agent is running; the step is for the run after
+    waiting   some of them are not
+    queued    its agent is running; the step is for the next run
 
 `backend-completed` is met while backend's status is completed and no required step has asked it to
-run again since it started; `backend-in_progress` from when it started; any other `agent-status`
-while that is the agent's status.
+run again since it started; `backend-in_progress` as soon as it has started; any other
+`agent-status` while that is the agent's status. A step without an addedTime, from another program,
+counts as added when the agent that names it started.
 
-Pure: states in, steps out. Where a file of another program has no addedTime, the start of who named
-the step counts.
+Owns which steps are open, from the states alone. Refuses to know files.
 """
 
 from collections.abc import Iterable

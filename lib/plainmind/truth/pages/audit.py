@@ -2,10 +2,10 @@
 
     duplicate        the same bytes in two files of raw/
     near-duplicate   two observations or summaries, four fifths alike
-    recalled         a recall loop: what a recall had put before a message, or its answers, stored again
+    recalled         a recall loop: a recall's block or answers, stored again
     secret           something that looks like a key, a token or a webhook
     unreadable       a file that cannot be read, so that nobody knows
-    unused           a page of L2, older than 30 days, that no turn was given as far back as there are records
+    unused           a page of L2, older than 30 days, that no turn on record was given
 
 The whole of raw/ is scanned, since any package may own a folder there; files are read in pieces,
 and pictures and other binaries only compared. Owns these findings. Changes nothing; refuses to know

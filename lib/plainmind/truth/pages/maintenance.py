@@ -1,12 +1,14 @@
 """`raw/maintenance-log/`: what was done to knowledge, how many writes there were, and when somebody
 last looked it over.
 
-    <YYYY-MM>.jsonl            tombstones: {"time","event":"forgotten","path","sha256","date","rule"}
-    recalled-<YYYY-MM>.jsonl   which pages were given to turns; a line lost with the power costs nothing
-    last-forget.json           {"writes": since the last retention, "total": ever, "first": time of the first, "time": of the last retention}
-    last-audit.json            {"time", "total": writes there were then}
-    traces.txt                 paths of traces that commands were told to write, so that what is forgotten can be taken out of them
-    .lock                      held for one change of knowledge: a page, a retention run, an audit's end
+    <YYYY-MM>.jsonl        tombstones: {"time","event":"forgotten","path","sha256","date","rule"}
+    recalled-<YYYY-MM>.jsonl   which pages were given to turns; not synced
+    last-forget.json       {"writes": since the last retention, "total": ever, "first": time of
+                           the first, "time": of the last retention}
+    last-audit.json        {"time", "total": writes there were then}
+    traces.txt             paths of traces that commands were told to write, so that what is
+                           forgotten can be taken out of them
+    .lock                  held for one change: of a page, by retention, by an audit's end
 
 Monthly files age out by retention; the others are markers and stay. Owns this folder, but for the
 journal of heads.
@@ -45,7 +47,7 @@ def lock(home: Home) -> AbstractContextManager[None]:
 
 
 def read_writes(home: Home) -> Writes:
-    """The counter; all nought when there is none, or none that can be read."""
+    """The counter; all 0 when there is none, or none that can be read."""
     value = _read(home, "last-forget.json")
     return Writes(
         _number(value, "writes"),

@@ -99,26 +99,17 @@ def delete_expired(
     others: list[DeletedFile] = []
     known = maintenance.map_tombstones(home)
     for found in find_expired(home, now):
-        full = home.path(found.path)
+        path, rule, day_counted, _ = found
+        full = home.path(path)
         with _noting(failed):
             try:
                 data = files.read(full)
                 if not _is_still_expired(home, found, data, now):
                     continue
-            except (
-                FileNotFoundError,
-                PermissionError,
-            ):  # a person was faster; or it is not ours to read
+            except (FileNotFoundError, PermissionError):  # a person was faster, or it is not ours
                 continue
-            maintenance.record_forgotten(
-                home,
-                now,
-                found.path,
-                hashlib.sha256(data).hexdigest(),
-                found.day,
-                found.rule,
-                known,
-            )
+            digest = hashlib.sha256(data).hexdigest()
+            maintenance.record_forgotten(home, now, path, digest, day_counted, rule, known)
             if found.path.endswith(".md"):
                 texts.append(DeletedFile(found, data))
             elif _remove(full, data):
