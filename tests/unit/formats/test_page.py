@@ -147,7 +147,7 @@ def test_keys_that_are_nobody_s_business():
     (b"", "1 head: no frontmatter; begin with a line ---"), (b"# Tea\n", "1 head: no frontmatter"), (b"\n---\ndate: 2026-01-30\n---\n", "1 head: no frontmatter"), (b"----\na: b\n----\n", "1 head: frontmatter that does not end"),
     (b"---\ndate: 2026-01-30\n", "1 head: frontmatter that does not end; close it with a line ---"), (b"--- x\n---\n", "1 head: frontmatter that does not end"),
     (b"---\na: 'open\n---\n", "3 yaml: not valid YAML: found unexpected end of stream"), (b"---\n\tdate: x\n---\n", "2 yaml: not valid YAML: found character"), (b"---\na: b: c\n---\n", "2 yaml: not valid YAML: mapping values"),
-    (b"---\na: @x\n---\n", "2 yaml: not valid YAML: found character"), (b"---\n- a\n- b\n---\n", "2 yaml: the frontmatter is not a list of 'key: value'"), (b"---\nwords\n---\n", "2 yaml: the head is not a list"),
+    (b"---\na: @x\n---\n", "2 yaml: not valid YAML: found character"), (b"---\n- a\n- b\n---\n", "2 yaml: the frontmatter is not a list of 'key: value'"), (b"---\nwords\n---\n", "2 yaml: the frontmatter is not a list"),
     (b"---\na: 1\nb: \x07\n---\n", "3 yaml: not valid YAML: control characters are not allowed"), (b"---\na: 1\nb: *x\n---\n", "3 yaml: not valid YAML: found undefined alias"),
     (b"---\na: 1\nb: \xff\n---\n", "3 text: not valid UTF-8; save it as UTF-8"), (b"\xff\xfe-\0-\0-\0\n\0", "1 text: not valid UTF-8"),
     (b"---\na: 1\nb: !!python/object/apply:os.system [id]\n---\n", "3 yaml: the tag 'tag:yaml.org,2002:python/object/apply:os.system'; remove it"),
