@@ -187,7 +187,7 @@ class Shell:
     def run(self, command: str, seconds: float) -> Output:
         """Run a command for at most `seconds` (and LONGEST); all that it started is killed
         afterwards."""
-        reason = denied(command)
+        reason = find_denial(command)
         if reason:
             return Output(f"refused: this {reason}", 126, 0.0, "", "")
         self.options.announce(f"$ {command}")
@@ -265,7 +265,7 @@ class Shell:
         return f"{head}\n… {size - 2 * SHOWN} bytes left out; {where} …\n{end}", name
 
 
-def denied(command: str) -> str:
+def find_denial(command: str) -> str:
     """Why a command is refused, '' when it is not."""
     return next((reason for pattern, reason in _DENIED if pattern.search(command)), "")
 
@@ -287,7 +287,7 @@ def _collect(
             _kill(process)
             end = min(end, clock.monotonic() + GRACE)
             continue
-        ready, _, _ = select.select([reading, *broker.sources()], [], [], min(left, 0.05))
+        ready, _, _ = select.select([reading, *broker.list_sources()], [], [], min(left, 0.05))
         broker.serve(ready)
         if reading not in ready:
             continue
@@ -307,7 +307,7 @@ def _wait_serving(process: subprocess.Popen, end: float, broker: "Broker") -> No
     import select
 
     while process.poll() is None and (left := end - clock.monotonic()) > 0:
-        ready, _, _ = select.select(broker.sources(), [], [], min(left, 0.02))
+        ready, _, _ = select.select(broker.list_sources(), [], [], min(left, 0.02))
         broker.serve(ready)
 
 

@@ -17,7 +17,7 @@ from .bash import ShellOptions
 STEPS = 4
 
 
-def system(
+def join_system(
     persona: str, skills: str = "", surroundings: str = "", resident: str = "", notice: str = ""
 ) -> str:
     """Persona, then skills, surroundings, resident memory and the audit notice, as far as there are
@@ -27,7 +27,7 @@ def system(
     )
 
 
-def surroundings(folder: str, home: str, options: ShellOptions) -> str:
+def describe_surroundings(folder: str, home: str, options: ShellOptions) -> str:
     """Where commands run, and what they can reach.
 
     Settings decide it, not what the machine has: the prompt stays the same.
@@ -44,7 +44,7 @@ def surroundings(folder: str, home: str, options: ShellOptions) -> str:
     )
 
 
-def first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
+def find_first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
     """The number of the first event that history shows, the oldest being left out beyond `budget`
     estimated tokens."""
     # what a call was is in the header
@@ -66,13 +66,16 @@ def first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
     return len(blocks) - 1 if blocks and blocks[-1].role == "user" else len(blocks)
 
 
-def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
+def to_messages(events: Iterable[Event]) -> list[dict[str, Any]]:
     """Events as chat messages."""
     chat: list[dict[str, Any]] = []
     for event in events:
         if event.role == "user":
             chat.append(
-                {"role": "user", "content": user_text(event.content, event.author, event.meta)}
+                {
+                    "role": "user",
+                    "content": render_user_text(event.content, event.author, event.meta),
+                }
             )
         elif event.role == "agent":
             chat.append({"role": "assistant", "content": event.content})
@@ -83,7 +86,7 @@ def messages(events: Iterable[Event]) -> list[dict[str, Any]]:
     return chat
 
 
-def user_text(content: str, author: str, meta: dict[str, Any]) -> str:
+def render_user_text(content: str, author: str, meta: dict[str, Any]) -> str:
     """A user's message with its author's name, what it replies to and the files that came with it,
     as history shows it too."""
     quoted = " ".join(str(meta.get("quoted") or "").split())
@@ -97,7 +100,7 @@ def user_text(content: str, author: str, meta: dict[str, Any]) -> str:
     )
 
 
-def last_message(injected: Sequence[str], message: str) -> dict[str, Any]:
+def build_last_message(injected: Sequence[str], message: str) -> dict[str, Any]:
     """The last message: injected blocks right before what the user said."""
     return {
         "role": "user",

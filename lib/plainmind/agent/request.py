@@ -45,14 +45,14 @@ class RequestBuilder:
         # what the prompt shows is not recalled as well
         lines = [*([line] if line else []), *(event.line for event in log.history[:1])]
         shown = (window, min(lines)) if window and lines else None
-        text = prompt.user_text(message.text, message.author, message.meta)
+        text = prompt.render_user_text(message.text, message.author, message.meta)
         return {
             "model": self.chat.name,
             "messages": [
                 {"role": "system", "content": self._system()},
-                *prompt.messages(log.history),
-                prompt.last_message(self._memories(message, Scope(shown=shown)), text),
-                *prompt.messages(log.attempt.done if log.attempt else ()),
+                *prompt.to_messages(log.history),
+                prompt.build_last_message(self._memories(message, Scope(shown=shown)), text),
+                *prompt.to_messages(log.attempt.done if log.attempt else ()),
             ],
             "tools": [TOOL] if self.profile.tools else [],
             "max_tokens": self.settings["turn.max_tokens"],
@@ -73,13 +73,13 @@ class RequestBuilder:
             path = os.path.join(_HERE, self.profile.persona)
         persona = files.read(path).decode("utf-8", "replace")
         if not self.profile.skills:
-            return prompt.system(persona)
+            return prompt.join_system(persona)
         from . import skills
 
         shipped = os.path.join(shell.checkout, "skills")
         found = skills.discover(home, shipped, self.memory.say, dry=self.memory.dry)
-        around = prompt.surroundings(shell.folder, home.root, shell.options)
-        return prompt.system(persona, skills.prompt_text(found), around, notice=self._notice())
+        around = prompt.describe_surroundings(shell.folder, home.root, shell.options)
+        return prompt.join_system(persona, skills.prompt_text(found), around, notice=self._notice())
 
     def _notice(self) -> str:
         """One line when an audit of memory is due; the same one until it was done."""

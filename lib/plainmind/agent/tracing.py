@@ -46,15 +46,15 @@ class Trace:
 
     def __call__(self, request: dict[str, Any], reply: Reply, seconds: float) -> None:
         """Record one answer. A request's text is its messages as JSON, in UTF-8."""
-        request = masked(request, self._mask)
-        text = rendered(request)
+        request = mask_texts(request, self._mask)
+        text = render(request)
         before = self._last()
-        same = common(before, text)
+        same = count_common(before, text)
         record = {
             "now": clock.to_text(self._now), "request": request, "reply": self._mask(reply.text),
-            "calls": masked([call._asdict() for call in reply.calls], self._mask),
+            "calls": mask_texts([call._asdict() for call in reply.calls], self._mask),
             "usage": reply.usage, "seconds": seconds,
-            "bytes": len(text), "stable_bytes": stable(request), "same_bytes": same,
+            "bytes": len(text), "stable_bytes": count_stable(request), "same_bytes": same,
         }  # fmt: skip
         files.append(self._path, json_line(record).encode() + b"\n")
         if before:
@@ -68,37 +68,35 @@ class Trace:
         try:
             with open(self._path, "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - (64 << 20)))
-                return rendered(
-                    json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"]
-                )
+                return render(json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"])
         except (OSError, ValueError, KeyError, TypeError):
             return b""
 
 
-def masked(value: Any, mask: Callable[[str], str]) -> Any:
+def mask_texts(value: Any, mask: Callable[[str], str]) -> Any:
     """A value with its texts masked one by one: what a mask takes away may reach to the end of a
     text, not further."""
     if isinstance(value, dict):
-        return {key: masked(inner, mask) for key, inner in value.items()}
+        return {key: mask_texts(inner, mask) for key, inner in value.items()}
     if isinstance(value, list):
-        return [masked(inner, mask) for inner in value]
+        return [mask_texts(inner, mask) for inner in value]
     return mask(value) if isinstance(value, str) else value
 
 
-def rendered(request: dict[str, Any]) -> bytes:
+def render(request: dict[str, Any]) -> bytes:
     """A request's messages, in the order in which a model reads them, without what closes the
     list."""
     return json.dumps(request["messages"], ensure_ascii=False).encode("utf-8", "surrogatepass")[:-1]
 
 
-def stable(request: dict[str, Any]) -> int:
+def count_stable(request: dict[str, Any]) -> int:
     """Bytes of a request before its last message of the user, in which memories are injected."""
     messages = request["messages"]
     last = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=0)
-    return len(rendered({"messages": messages[:last]}))
+    return len(render({"messages": messages[:last]}))
 
 
-def common(one: bytes, other: bytes) -> int:
+def count_common(one: bytes, other: bytes) -> int:
     """Bytes that two texts have in common at their beginnings."""
     low, high = 0, min(len(one), len(other))
     while low < high:

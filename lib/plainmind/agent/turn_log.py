@@ -43,7 +43,7 @@ def read(home: Home, context: str, message: UserMessage, budget: int) -> TurnLog
     # what this turn did before it was cut off is shown anyway, and moves no history out
     own = {e.line for e in events if message.is_logged_as(e) or message.is_marked_on(e)}
     blocks = [block for block in current.blocks() if block.line not in own]
-    first = prompt.first_shown(blocks, budget)
+    first = prompt.find_first_shown(blocks, budget)
     return TurnLog(
         paths[-1],
         [current.event(block) for block in blocks[first:]],

@@ -45,7 +45,7 @@ def read_rows(
                 name: _Log(home, id, name) for name in _agents(home, id, None) if name not in logs
             }
         for name, log in logs.items():
-            for line in _lines(mask(stream.decode(log.added(whole=not last)))):
+            for line in _lines(mask(stream.decode(log.read_added(whole=not last)))):
                 yield OutputRow(
                     line if agent else f"{name}: {line}",
                     {"agent": name, "line": line, "path": log.path},
@@ -59,7 +59,7 @@ def read_rows(
 class _Log:
     """One log, and how far it was read.
 
-    The first `added` begins with its last `count` lines, or at its start.
+    The first `read_added` begins with its last `count` lines, or at its start.
     """
 
     def __init__(self, home: Home, id: str, agent: str, count: int | None = None):
@@ -67,7 +67,7 @@ class _Log:
         self._full = home.path(self.path)
         self._offset = 0 if count is None else _start_of_last(self._full, count)
 
-    def added(self, whole: bool) -> bytes:
+    def read_added(self, whole: bool) -> bytes:
         """What was added since; only `whole` lines, or all of it.
 
         A log that became shorter is a new one.

@@ -67,7 +67,8 @@ def parse(verb: str | None, words: tuple[str, ...], options: dict[str, Any]) -> 
         if name not in rule.options:
             takers = [other for other, taking in VERBS.items() if name in taking.options]
             raise Usage(
-                f"{flag(name)} does not go with '{verb}'", cure="it goes with " + ", ".join(takers)
+                f"{render_flag(name)} does not go with '{verb}'",
+                cure="it goes with " + ", ".join(takers),
             )
     if (status := used.get("status")) and status not in rule.statuses:
         raise Usage(
@@ -76,7 +77,7 @@ def parse(verb: str | None, words: tuple[str, ...], options: dict[str, Any]) -> 
     return VerbCall(verb, words, used)
 
 
-def flag(name: str) -> str:
+def render_flag(name: str) -> str:
     return "-n" if name == "lines" else f"--{name}"
 
 

@@ -6,10 +6,10 @@ import pytest
 from plainmind.agent.sandbox import bubblewrap, landlock, seatbelt
 
 _MISSING = {
-    "bubblewrap": bubblewrap.missing if sys.platform == "linux" else lambda: "no Linux",
-    "landlock": landlock.missing,
+    "bubblewrap": bubblewrap.explain_missing if sys.platform == "linux" else lambda: "no Linux",
+    "landlock": landlock.explain_missing,
 }
-_MISSING["sandbox-exec"] = seatbelt.missing
+_MISSING["sandbox-exec"] = seatbelt.explain_missing
 
 
 def _param(name: str):

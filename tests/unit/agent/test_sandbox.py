@@ -772,12 +772,12 @@ def test_a_link_to_a_folder_that_is_not_open(tmp_path):
 def test_the_profile_of_macos():
     """Only its text: no machine here can run it."""
     limits = bounds.Bounds("/w", ("/w",), ("/h/logs",), ("/usr",), "/h", "/t", False)
-    text = seatbelt.profile(limits, ['/w/a"b/.git/hooks'])
+    text = seatbelt.render_profile(limits, ['/w/a"b/.git/hooks'])
     assert (
         "(deny default)" in text
         and '(subpath "/w")' in text
         and '(deny file-write* (subpath "/w/a\\"b/.git/hooks"))' in text
     )
-    assert "(allow network*)" not in text and "(allow network*)" in seatbelt.profile(
+    assert "(allow network*)" not in text and "(allow network*)" in seatbelt.render_profile(
         limits._replace(network=True), []
     )

@@ -257,4 +257,4 @@ def test_accidents_are_refused(shell, home, command):
     ],
 )  # fmt: skip
 def test_what_only_looks_like_one_is_not(command):
-    assert bash.denied(command) == ""
+    assert bash.find_denial(command) == ""

@@ -253,7 +253,7 @@ def test_a_file_that_is_no_trace_yet(tracer, before):
     ],
 )
 def test_common_bytes(one, other, same):
-    assert tracing.common(one, other) == tracing.common(other, one) == same
+    assert tracing.count_common(one, other) == tracing.count_common(other, one) == same
 
 
 # --- the option

@@ -76,7 +76,7 @@ def find(roots: tuple[str, ...]) -> Snapshot:
     return found
 
 
-def protectable(roots: tuple[str, ...], found: Snapshot) -> list[str]:
+def list_protectable(roots: tuple[str, ...], found: Snapshot) -> list[str]:
     """What a rung is asked to keep as it is. A link cannot be kept, what it leads to can.
 
     A rung keeps a thousand paths, not a hundred thousand: where there are too many, it is the

@@ -48,7 +48,7 @@ class Bounds(NamedTuple):
     network: bool
 
 
-def bounds(
+def compute(
     home: Home, checkout: str, folder: str, temporary: str, network: bool, more: Iterable[str] = ()
 ) -> Bounds:
     """What a command that starts in `folder` may touch;
@@ -58,15 +58,15 @@ def bounds(
     check(home, checkout, folder)
     own = [os.path.join(checkout, name) for name in ("bin", "lib", "skills", ".venv")]
     opened = [
-        part for path in (*own, *_interpreter(), *more) for part in without(path, [home.root])
+        part for path in (*own, *_interpreter(), *more) for part in carve_out(path, [home.root])
     ]
     readable = tuple(
-        path for path in dict.fromkeys([*opened, *visible(home.root)]) if os.path.exists(path)
+        path for path in dict.fromkeys([*opened, *list_visible(home.root)]) if os.path.exists(path)
     )
     parts = tuple(
         part
-        for path in system()
-        for part in without(path, [home.root, checkout, os.path.expanduser("~")])
+        for path in list_system()
+        for part in carve_out(path, [home.root, checkout, os.path.expanduser("~")])
     )
     return Bounds(
         folder,
@@ -79,7 +79,7 @@ def bounds(
     )
 
 
-def visible_path(limits: Bounds, path: str) -> str:
+def filter_path(limits: Bounds, path: str) -> str:
     """The folders of a PATH that can be seen: a shell gives up at the first one that it may not
     enter."""
     seen = (*limits.system, *limits.readable, *limits.writable)
@@ -111,7 +111,7 @@ def check(home: Home, checkout: str, folder: str) -> None:
         )
 
 
-def visible(root: str) -> list[str]:
+def list_visible(root: str) -> list[str]:
     """What is in the home and not a secret.
 
     A name at its top that starts with a dot, or is a copy of `.env`, may be one.
@@ -127,13 +127,13 @@ def visible(root: str) -> list[str]:
     ]
 
 
-def system() -> list[str]:
+def list_system() -> list[str]:
     """The parts of the system that are there, as they are named (`/bin` may be a link)."""
     settings = [path for pattern in SETTINGS for path in sorted(glob.glob("/etc/" + pattern))]
     return [path for path in (*SYSTEM, *settings) if os.path.exists(path)]
 
 
-def without(root: str, closed: Iterable[str]) -> list[str]:
+def carve_out(root: str, closed: Iterable[str]) -> list[str]:
     """`root`, or as much of it as holds nothing of `closed`: a home may be below /opt, or below a
     folder that is opened."""
     real = os.path.realpath(root)
@@ -147,7 +147,7 @@ def without(root: str, closed: Iterable[str]) -> list[str]:
         path = os.path.join(root, name)
         if os.path.islink(path):  # what it leads to is opened, or not, by its own name
             continue
-        found += without(path, inside)
+        found += carve_out(path, inside)
     return found
 
 
@@ -156,7 +156,7 @@ def holds(folder: str, path: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def between(roots: Iterable[str], paths: Iterable[str]) -> list[str]:
+def list_between(roots: Iterable[str], paths: Iterable[str]) -> list[str]:
     """Every folder below one of `roots` and above one of `paths`, outer ones first."""
     found, roots = set(), tuple(roots)
     for path in paths:

@@ -43,7 +43,7 @@ class Broker:
         self._requests: dict[socket.socket, _Request] = {}
         self._running: dict[int, _Running] = {}  # by a descriptor that ends with the process
 
-    def sources(self) -> list[int]:
+    def list_sources(self) -> list[int]:
         """The descriptors to wait for; call `serve` with those that are ready."""
         fds = [connection.fileno() for connection in self._requests] + list(self._running)
         if len(self._requests) + len(self._running) < AT_ONCE:

@@ -29,7 +29,7 @@ _NAMESPACES = [
 ]
 
 
-def missing() -> str:
+def explain_missing() -> str:
     """Why this rung cannot be had, '' when it can.
 
     Asks by doing: distributions forbid user namespaces in several ways.
@@ -37,7 +37,7 @@ def missing() -> str:
     program = shutil.which("bwrap")
     if not program:
         return "bwrap is not installed"
-    mounts = [part for path in bounds.system() for part in ("--ro-bind", path, path)]
+    mounts = [part for path in bounds.list_system() for part in ("--ro-bind", path, path)]
     tried = subprocess.run(
         [program, *_NAMESPACES, *mounts, "--proc", "/proc", "--dev", "/dev", "true"],
         env={}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -46,7 +46,7 @@ def missing() -> str:
     return "" if tried.returncode == 0 else error or f"bwrap ended with {tried.returncode}"
 
 
-def options(
+def build_options(
     limits: Bounds,
     protected: list[str],
     environment: dict[str, str],
@@ -89,13 +89,13 @@ def options(
     for path in sorted({*limits.readable, *limits.writable} - {*first}):
         mount("--bind" if path in limits.writable else "--ro-bind", path)
     # a folder that holds a mount could be renamed and replaced: not one that is a mount itself
-    mount("--bind", *bounds.between(limits.writable, protected))
+    mount("--bind", *bounds.list_between(limits.writable, protected))
     mount("--ro-bind", *protected)
     for name, value in environment.items():
         arguments += ["--setenv", name, value]
     return os.fsencode("\0".join([*arguments, "--chdir", limits.folder]) + "\0")
 
 
-def command(options: int, argv: list[str]) -> list[str]:
+def build_command(options: int, argv: list[str]) -> list[str]:
     """The command line that runs `argv` as the options say, which a descriptor gives."""
     return [shutil.which("bwrap") or "bwrap", "--args", str(options), "--", *argv]

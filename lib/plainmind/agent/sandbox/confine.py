@@ -57,7 +57,7 @@ _alone = False  # whether a signal to all reaches nothing but descendants
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def landlock_abi() -> int:
+def read_landlock_abi() -> int:
     """The version of Landlock the kernel has, 0 for none."""
     if sys.platform != "linux" or os.uname().machine not in _CALLS:
         return 0
@@ -87,7 +87,7 @@ def restrict_files(
     os.close(ruleset)
 
 
-def call_filter(families: tuple[int, ...], shared: bool) -> bytes:
+def build_call_filter(families: tuple[int, ...], shared: bool) -> bytes:
     """A seccomp filter: sockets of these address families only, no keys, no rings; without
     `shared`, no System V memory.
 
@@ -128,7 +128,7 @@ def restrict_calls(network: bool) -> None:
 
     D-Bus and Docker would do anything for whoever asks.
     """
-    program = call_filter(INTERNET if network else (), shared=False)
+    program = build_call_filter(INTERNET if network else (), shared=False)
     buffer = ctypes.create_string_buffer(program, len(program))
 
     class Program(ctypes.Structure):

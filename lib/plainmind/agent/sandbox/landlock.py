@@ -21,9 +21,9 @@ _PROC = [
 ]
 
 
-def missing() -> str:
+def explain_missing() -> str:
     """Why this rung cannot be had, '' when it can."""
-    abi = confine.landlock_abi()
+    abi = confine.read_landlock_abi()
     return (
         ""
         if abi >= confine.LEAST_ABI
@@ -31,7 +31,7 @@ def missing() -> str:
     )
 
 
-def instructions(limits: Bounds, protected: list[str]) -> bytes:
+def render_instructions(limits: Bounds, protected: list[str]) -> bytes:
     """What `confine` is given for a command within bounds, as JSON."""
     read = [*limits.system, "/sys/devices/system/cpu", *_PROC, *limits.readable, *protected]
     write = [limits.temporary]
@@ -44,12 +44,12 @@ def instructions(limits: Bounds, protected: list[str]) -> bytes:
     )
 
 
-def unconfined_instructions() -> bytes:
+def render_unconfined() -> bytes:
     """The same for one without bounds: only its processes are kept together."""
     return _encode(None, True)
 
 
-def command(instructions: int, argv: list[str]) -> list[str]:
+def build_command(instructions: int, argv: list[str]) -> list[str]:
     """The command line that runs `argv` as instructed, by a descriptor."""
     return [sys.executable, "-IS", confine.__file__, str(instructions), *argv]
 

@@ -91,26 +91,26 @@ class Sandbox:
     def launch(self, command: str, environment: dict[str, str], alive: int) -> Launch:
         """How to start a bash command. `alive` is a descriptor that should stay open until all it
         started has ended."""
-        limits = bounds.bounds(
+        limits = bounds.compute(
             self._home, self._checkout, self.folder, self._temporary, self._network, self._more
         )
         self._before = autorun.find(limits.writable) if self.rung != NONE else {}
-        protected = autorun.protectable(limits.writable, self._before)
+        protected = autorun.list_protectable(limits.writable, self._before)
         script = f'{{ {self._ulimits()}; }} 2> /dev/null; exec bash -c "$1"'
         argv = ["bash", "-c", script, "bash", command]
         if self.rung == NONE:
             from . import landlock
 
-            instructions = _as_descriptor(landlock.unconfined_instructions())
+            instructions = _as_descriptor(landlock.render_unconfined())
             return Launch(
-                landlock.command(instructions, argv),
+                landlock.build_command(instructions, argv),
                 {**environment, "TMPDIR": self._temporary},
                 (instructions,),
                 (instructions,),
             )
         inside = {
             **environment,
-            "PATH": bounds.visible_path(limits, environment["PATH"]),
+            "PATH": bounds.filter_path(limits, environment["PATH"]),
             "GIT_CONFIG_SYSTEM": f"{self._way_out}/gitconfig",
         }
         if self.rung == "bubblewrap":
@@ -122,16 +122,16 @@ class Sandbox:
         if self.rung == "landlock":
             from . import landlock
 
-            instructions = _as_descriptor(landlock.instructions(limits, protected))
+            instructions = _as_descriptor(landlock.render_instructions(limits, protected))
             return Launch(
-                landlock.command(instructions, argv),
+                landlock.build_command(instructions, argv),
                 inside,
                 (way_out, instructions),
                 (instructions,),
             )
         from . import seatbelt
 
-        return Launch(seatbelt.command(limits, protected, argv), inside, (way_out,))
+        return Launch(seatbelt.build_command(limits, protected, argv), inside, (way_out,))
 
     def _launch_in_bubblewrap(
         self,
@@ -151,15 +151,15 @@ class Sandbox:
             "MIND_BROKER": str(way_out) if self._network else f"{place}/{broker.NAME}",
         }
         families = confine.INTERNET if self._network else (*confine.UNIX, *confine.INTERNET)
-        calls = _as_descriptor(confine.call_filter(families, shared=True))
+        calls = _as_descriptor(confine.build_call_filter(families, shared=True))
         # bubblewrap follows who started it only once it is set up: what is inside looks for itself
         watch = self._parent_watch
         argv[2] = f"read -t 0 -u {watch} && exit 143; exec {watch}<&-; {argv[2]}"
         options = _as_descriptor(
-            bubblewrap.options(limits, protected, inside, self._way_out, alive, calls)
+            bubblewrap.build_options(limits, protected, inside, self._way_out, alive, calls)
         )
         return Launch(
-            bubblewrap.command(options, argv),
+            bubblewrap.build_command(options, argv),
             {},
             (alive, way_out, watch, calls, options),
             (calls, options),
@@ -200,7 +200,7 @@ def _by_preference() -> tuple[str, ...]:
 
 def _missing(name: str) -> str:
     module = import_module("." + {"sandbox-exec": "seatbelt"}.get(name, name), __package__)
-    return str(module.missing())
+    return str(module.explain_missing())
 
 
 def _count_tasks() -> int:

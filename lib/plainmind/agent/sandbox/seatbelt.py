@@ -35,19 +35,19 @@ _SETTINGS = (
 )
 
 
-def missing() -> str:
+def explain_missing() -> str:
     """Why this rung cannot be had, '' when it can."""
     if sys.platform != "darwin":
         return "this is not macOS"
     return "" if shutil.which("sandbox-exec") else "sandbox-exec is not there"
 
 
-def command(limits: Bounds, protected: list[str], argv: list[str]) -> list[str]:
+def build_command(limits: Bounds, protected: list[str], argv: list[str]) -> list[str]:
     """The command line that runs `argv` within bounds."""
-    return ["sandbox-exec", "-p", profile(limits, protected), *argv]
+    return ["sandbox-exec", "-p", render_profile(limits, protected), *argv]
 
 
-def profile(limits: Bounds, protected: list[str]) -> str:
+def render_profile(limits: Bounds, protected: list[str]) -> str:
     """The profile. A later rule beats an earlier one."""
     settings = [f"/private/etc/{name}" for name in _SETTINGS]
     readable = [*_SYSTEM, *settings, *limits.readable]
@@ -71,7 +71,7 @@ def profile(limits: Bounds, protected: list[str]) -> str:
         # nor may a folder above be renamed, and another put in its place
         *(
             f"(deny file-write-unlink (literal {_quoted(path)}))"
-            for path in bounds.between(limits.writable, protected)
+            for path in bounds.list_between(limits.writable, protected)
         ),
         "(allow network*)" if limits.network else "",
     ]
