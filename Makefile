@@ -43,7 +43,7 @@ test-pythons:
 
 check: setup
 	@$(PY) -m ruff check -q bin skills serving lib tests bench
-	@$(PY) -m ruff format -q --check serving lib tests bench
+	@$(PY) -m ruff format -q --check bin serving lib tests bench
 	@$(PY) -m mypy --no-error-summary lib
 	@$(PY) -m pytest tests/unit/test_house.py
 

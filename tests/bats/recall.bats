@@ -42,7 +42,7 @@ load agent
   [ "$status" -eq 2 ] && [ -z "$output" ] || false
   MIND_HOME="$BATS_TEST_TMPDIR/none" run --separate-stderr mem-recall --lexical pm2
   [ "$status" -eq 1 ] && [ -z "$output" ] && [ ! -e "$BATS_TEST_TMPDIR/none" ] || false
-  [ "$stderr" = "mem-recall: nothing is logged in '$BATS_TEST_TMPDIR/none' yet" ]
+  [ "$stderr" = "mem-recall: there is no memory folder '$BATS_TEST_TMPDIR/none' yet; if that is mistyped, check MIND_HOME or --home" ]
 }
 
 @test "scopes" {
@@ -91,7 +91,7 @@ load agent
   printf '[recall]\n\nk = "many"\n' > "$MIND_HOME/config.toml"
   run --separate-stderr mem-recall pm2
   [ "$status" -eq 78 ]
-  [[ "$stderr" == "mem-recall: $MIND_HOME/config.toml:3: 'recall.k' is no whole number; "* ]]
+  [[ "$stderr" == "mem-recall: $MIND_HOME/config.toml:3: 'recall.k' is not a whole number; "* ]]
   printf '[recall\n' > "$MIND_HOME/config.toml"
   run --separate-stderr mem-recall pm2
   [ "$status" -eq 78 ] && [[ "$stderr" == "mem-recall: $MIND_HOME/config.toml:1: no TOML"* ]] || false

@@ -53,7 +53,7 @@ def write(path, text):
 @cache
 def pages():
     """Every manual page: name -> text."""
-    return {name: manual.help_text(name) for name in COMMANDS} | manual.formats()
+    return {name: manual.help_text(name) for name in COMMANDS} | manual.pages()
 
 
 # --- what a console block prints
@@ -312,7 +312,7 @@ def test_manual_pages_named_in_documents_exist(path):
     assert unknown_pages(read(path)) == []
 
 
-@pytest.mark.parametrize("name", sorted([*COMMANDS, *manual.formats()]))
+@pytest.mark.parametrize("name", sorted([*COMMANDS, *manual.pages()]))
 def test_manual_pages_named_in_manuals_exist(name):
     assert unknown_pages(pages()[name]) == []
 
@@ -425,7 +425,7 @@ def test_files_named_exist(path):
     assert list(unknown_files(path, read(path))) == []
 
 
-@pytest.mark.parametrize("name", sorted([*COMMANDS, *manual.formats()]))
+@pytest.mark.parametrize("name", sorted([*COMMANDS, *manual.pages()]))
 def test_folders_of_the_checkout_that_a_manual_names_exist(name):
     """A manual names folders of the checkout (serving/, launchd/), or of a memory folder."""
     named = set(re.findall(r"(?<![\w/.~*>-])([a-z]+)/(?=[\s),.;]|$)", pages()[name], re.M))
@@ -456,7 +456,7 @@ def unknown_units(text):
 
 
 def test_systemd_units_that_are_named_exist():
-    for name in [*COMMANDS, *manual.formats()]:
+    for name in [*COMMANDS, *manual.pages()]:
         assert unknown_units(pages()[name]) == [], name
     for path in [*PRESENT, *(path for path in FILES if path.endswith((".sh", ".service")))]:
         assert unknown_units(read(path)) == [], path

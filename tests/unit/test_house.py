@@ -16,10 +16,6 @@ COMMANDS = sorted(os.listdir(BIN))
 
 sys.path.insert(0, os.path.join(ROOT, "lib"))
 
-from plainmind import cli  # noqa: E402
-from plainmind.cli import manual  # noqa: E402
-from plainmind.ground import settings  # noqa: E402
-from plainmind.ground.errors import EXIT_CODES  # noqa: E402
 
 # --- packages
 
@@ -148,125 +144,6 @@ def test_every_page_starts_the_same_way():
             starts.add(tuple(file.read().split("\n")[:3]))
         assert os.access(os.path.join(BIN, command), os.X_OK)
     assert len(starts) == 1 and next(iter(starts))[0] == "#!/bin/sh"
-
-
-# --- manuals
-
-
-def help_of(command):
-    if command not in help_of.known:
-        help_of.known[command] = manual.help_text(command)
-    return help_of.known[command]
-
-
-help_of.known = {}
-
-SECTIONS = [
-    "NAME",
-    "SYNOPSIS",
-    "DESCRIPTION",
-    "OPTIONS",
-    "ENVIRONMENT",
-    "FILES",
-    "EXIT STATUS",
-    "EXAMPLES",
-    "SEE ALSO",
-]
-SHARED = ["--home", "--now", "--quiet", "--verbose", "--color", "--version", "--help"]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_manual_has_its_sections_in_order(command):
-    assert [
-        line for line in help_of(command).split("\n") if re.fullmatch(r"[A-Z][A-Z ]+", line)
-    ] == SECTIONS
-    assert help_of(command).split("\n")[1].startswith(f"  {command} - ")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_is_in_the_manual(command):
-    with open(os.path.join(BIN, command), encoding="utf-8") as file:
-        own = re.findall(r'@click\.option\("(-\w|--[\w-]+)"', file.read())
-    options = help_of(command).partition("\nOPTIONS\n")[2].partition("\nENVIRONMENT\n")[0]
-    for option in [*own, *SHARED]:
-        assert re.search(rf"^  .*{re.escape(option)}\b", options, re.M), option
-
-
-#: the command whose manual explains the settings of a section
-EXPLAINED_BY = {
-    "embed": "mem-embed",
-    "recall": "mem-recall",
-    "knowledge": "mem-recall",
-    "remind": "remind-scan",
-    "relay": "discord-relay",
-    "turn": "agent-turn",
-}
-
-
-@pytest.mark.parametrize("key", sorted(settings.KEYS))
-def test_every_setting_is_in_a_manual(key):
-    environment = (
-        help_of(EXPLAINED_BY[key.split(".")[0]])
-        .partition("\nENVIRONMENT\n")[2]
-        .partition("\nFILES\n")[0]
-    )
-    assert f"{settings.variable(key)} " in environment
-    assert f"({key})" in environment or f"setting {key})" in environment
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_exit_codes_in_the_manual_are_codes_of_the_suite(command):
-    status = help_of(command).partition("\nEXIT STATUS\n")[2].partition("\nEXAMPLES\n")[0]
-    codes = {int(code) for code in re.findall(r"(?:^|\s)(\d{1,3}) (?=[a-z])", status)}
-    assert {0, 2} <= codes
-    assert codes - {5} <= set(EXIT_CODES), codes  # '5 seconds' is a time
-
-
-def test_pages_become_roff():
-    page = manual.roff(
-        "mem-x",
-        1,
-        "NAME\n  mem-x - does\n\nDESCRIPTION\n  .odd 'line'\n\nOPTIONS\n  --a N\n      Says.\n",
-    )
-    assert page.startswith('.TH "MEM-X" "1"')
-    assert ".SH DESCRIPTION\n\\&.odd 'line'\n" in page
-    assert ".TP\n.B \\-\\-a N\nSays.\n" in page
-
-
-def test_the_formats_have_pages():
-    pages = manual.formats()
-    assert "n=2 h=9f2c41d07a3b" in pages["mind-log"]
-    assert (
-        '"addedTime": "2026-02-07T22:14:00.000Z"' in pages["mind-session"]
-        and "queued" in pages["mind-session"]
-    )
-    assert "id=rid_K5V4M2J7Q2ZP" in pages["mind-reminders"]
-    assert (
-        "supersedes" in pages["mind-page"]
-        and "mem-lint --fix fixes problems that have only one possible correction"
-        in pages["mind-page"]
-    )
-    tables = (
-        "windows",
-        "events",
-        "episodes",
-        "vectors",
-        "vector_blocks",
-        "pins",
-        "embeddings",
-        "settings",
-    )
-    for table in (
-        *tables,
-        "pages",
-        "passages",
-        "page_tags",
-        "page_links",
-        "kg_triples",
-        "kg_entities",
-        "kg",
-    ):
-        assert table in pages["mind-schema"]
 
 
 # --- start-up: which modules --help and the hot paths load
@@ -402,12 +279,6 @@ def test_the_start_up_check_sees_a_heavy_module(tmp_path):
         stdin=b"hello there",
     )
     assert "sqlite3" in loaded("mem-recall", "--lexical", "hello", home=tmp_path)
-
-
-def test_variables_every_command_reads_are_documented():
-    for command in COMMANDS:
-        assert "MIND_HOME" in help_of(command)
-    assert set(cli.VARIABLES) >= {"MIND_HOME", "MIND_NOW"}
 
 
 def test_a_scan_with_nothing_due_loads_no_network(tmp_path):

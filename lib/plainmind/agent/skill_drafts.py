@@ -19,6 +19,9 @@ class DraftFinding(NamedTuple):
     line: int
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
 
 class DraftFile(NamedTuple):
     path: str  # relative to the skill's folder

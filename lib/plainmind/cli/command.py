@@ -2,7 +2,7 @@
 
 Only here the process ends. A page in bin/ reads
 
-    @cli.command(__doc__, json=True)
+    @cli.command(__doc__, output=("ref",), reads="recall")
     @click.option(...)
     def main(session, ...): ...
     cli.run(main)
@@ -15,109 +15,156 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..ground import stream
-from ..ground.errors import BAD_DATA, BUG, INPUT_OUTPUT, INTERRUPTED, USAGE, Failure, NotPermitted
-from .output import complain, masked, program, write_error
+from ..ground import clock, stream
+from ..ground.errors import (
+    BAD_DATA,
+    BUG,
+    INPUT_OUTPUT,
+    INTERRUPTED,
+    USAGE,
+    Failure,
+    NotPermitted,
+    Usage,
+)
+from ..ground.paths import check_context
+from .output import complain, mask, program, write_error
 from .session import Session, is_inside
 
-#: variables every command reads, for the manual
-VARIABLES = {
-    "MIND_HOME": "the folder that holds everything (option --home; default: data/ of the checkout)",
-    "MIND_NOW": "a fixed clock (option --now)",
-    "MIND_DEBUG": "1 shows tracebacks",
-    "NO_COLOR": "any value: no colour",
-}
+#: what a command prints as JSON: the keys of its records, from their type or by name, or a
+#: sentence where they are open; several shapes have the option that prints them as their name
+Shape = tuple[str, ...] | type | str
+
+
+class Value(click.ParamType):
+    """A value that `parse` reads as soon as the session is known: its Failure is reported as any."""
+
+    name = "value"
+
+    def __init__(self, parse: Callable[[str], Any]):
+        self.parse = parse
+
+
+#: ms since the epoch
+TIME = Value(clock.parse)
+CONTEXT = Value(check_context)
 
 
 class Manual(click.Command):
-    """A command whose help is its page's docstring, with the options filled in."""
+    """A command whose help is its page's docstring, with what the tables say filled in."""
 
     manual = ""
+    output: dict[str, Shape] | None = None
+    reads = ""
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(self.text(ctx))
 
     def text(self, ctx: click.Context) -> str:
         """The whole manual as text: what --help prints and what the manual page is made from."""
-        options = "OPTIONS\n" + "\n".join(self._option_lines(ctx)) + "\n\n"
-        head, mark, rest = self.manual.partition("\nENVIRONMENT\n")
-        return head.rstrip() + "\n\n" + options + mark.lstrip() + rest.rstrip() + "\n"
+        from . import manual
 
-    def _option_lines(self, ctx: click.Context) -> list[str]:
-        rows = []
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record and isinstance(param, click.Option):  # arguments stand in the synopsis
-                rows.append(f"  {record[0]}\n      {record[1]}")
-        return rows
+        head, mark, rest = self.manual.partition("\nFILES\n")
+        if not mark:
+            head, mark, rest = self.manual.partition("\nEXIT STATUS\n")
+        middle = manual.options(self.get_params(ctx))
+        if self.output is not None:
+            middle += manual.json_keys(self.output)
+        middle += manual.environment(self.reads)
+        return f"{head.rstrip()}\n\n{middle}{mark.lstrip()}{rest.rstrip()}\n"
 
 
 def command(
     manual: str | None,
     *,
-    json: bool = False,
+    output: Shape | dict[str, Shape] | None = None,
+    reads: str = "",
     dry_run: bool = False,
     inside: bool | tuple[str, ...] = False,
 ) -> Callable:
     """Make a page's function a command with the suite's shared options; it gets a Session first.
 
-    `inside` is for commands that the agent may use from inside its sandbox, where the broker runs them outside of it; it
-    names options that are a person's even so.
+    `output` is what it prints with --json, and `reads` names the settings, sections of them and
+    variables it reads besides those of every command; the manual tells both. `inside` is for
+    commands that the agent may use from inside its sandbox, where the broker runs them outside of
+    it; it names options that are a person's even so.
     """
 
     def wrap(function: Callable) -> click.Command:
         params = list(getattr(function, "__click_params__", []))[::-1]
-        shared = _shared_options(json, dry_run)
-        own = {name for p in params for name in p.opts}
-        made = Manual(
+        page = Manual(
             name=program(),
-            callback=lambda **given: _call(function, _permitted(made, inside, given)),
-            params=params + [p for p in shared if not own & set(p.opts)],
+            callback=lambda **values: _call(page, function, _permit(page, inside, values)),
+            params=params + shared_options(json=output is not None, dry_run=dry_run),
             context_settings={"help_option_names": ["--help", "-h"]},
             add_help_option=True,
         )
-        made.manual = (manual or "").strip("\n")
-        return made
+        page.manual = (manual or "").strip("\n")
+        page.output = output if isinstance(output, dict) or output is None else {"": output}
+        page.reads = reads
+        return page
 
     return wrap
 
 
-def _shared_options(json: bool, dry_run: bool) -> list[click.Option]:
-    options = [click.Option(["--home"], metavar="DIR", help="The home, instead of MIND_HOME.")]
-    if json:
-        options.append(click.Option(["--json", "as_json"], is_flag=True, help="Print JSON Lines."))
-    if dry_run:
-        options.append(
-            click.Option(
-                ["--dry-run", "dry_run"], is_flag=True, help="Say what would be done; do nothing."
-            )
-        )
-    return options + [
-        click.Option(
-            ["--now"], metavar="TIME", help="Take TIME (RFC 3339) for the present moment."
-        ),
-        click.Option(
-            ["--quiet", "-q"],
-            is_flag=True,
-            help="No remarks on standard error; failures still are reported.",
-        ),
-        click.Option(["--verbose", "-v"], is_flag=True, help="More remarks on standard error."),
-        click.Option(
+def one_of(modes: dict[str, Any], *, required: bool = False) -> str:
+    """The name of the mode that is on, '' for none. Usage when there are several; and, `required`, none."""
+    names = [name for name, value in modes.items() if value]
+    if len(names) > 1:
+        raise Usage(f"use only one of {_and(names)}")
+    if required and not names:
+        raise Usage("say what to do", cure=f"use one of {_and(list(modes))}")
+    return names[0] if names else ""
+
+
+def _and(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """An option's JSON object, or Usage."""
+    import json
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Usage(
+            f"'{text}' is not JSON: {error}", cure='quote it: \'{"key": "value"}\''
+        ) from None
+    if not isinstance(value, dict):
+        raise Usage(f"'{text}' is not a JSON object", cure='write {"key": "value"}')
+    return value
+
+
+def shared_options(*, json: bool = True, dry_run: bool = True) -> list[click.Parameter]:
+    """The options of every command, and the two that most have; mind-options(7) tells them."""
+    rows: list[tuple[list[str], str, dict[str, Any]]] = [
+        (["--home"], "The memory folder, instead of MIND_HOME.", {"metavar": "DIR"}),
+        (["--now"], "Use TIME (RFC 3339) as the current time.", {"metavar": "TIME"}),
+        (["--quiet", "-q"], "No remarks on standard error; failures are reported.", _FLAG),
+        (["--verbose", "-v"], "More remarks on standard error.", _FLAG),
+        (
             ["--color"],
-            type=click.Choice(["auto", "always", "never"]),
-            default="auto",
-            metavar="WHEN",
-            help="Colour: auto, always or never.",
+            "Colour: auto, always or never.",
+            {
+                "type": click.Choice(["auto", "always", "never"]),
+                "default": "auto",
+                "metavar": "WHEN",
+            },
         ),
-        click.Option(
+        (
             ["--version"],
-            is_flag=True,
-            expose_value=False,
-            is_eager=True,
-            callback=_print_version,
-            help="Print the version and end.",
+            "Print the version.",
+            {**_FLAG, "expose_value": False, "is_eager": True, "callback": _print_version},
         ),
     ]
+    if dry_run:
+        rows.insert(0, (["--dry-run", "dry_run"], "Say what would be done; change nothing.", _FLAG))
+    if json:
+        rows.insert(0, (["--json", "as_json"], "Print JSON Lines.", _FLAG))
+    return [click.Option(names, help=text, **more) for names, text, more in rows]
+
+
+_FLAG: dict[str, Any] = {"is_flag": True}
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -126,18 +173,23 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         ctx.exit(0)
 
 
-def _permitted(
-    made: click.Command, inside: bool | tuple[str, ...], given: dict[str, Any]
+def _permit(
+    page: click.Command, inside: bool | tuple[str, ...], values: dict[str, Any]
 ) -> dict[str, Any]:
-    """What was given. NotPermitted for what the broker is not asked: this command, or an option that names a file or sets the clock."""
+    """The values. NotPermitted for what the broker is not asked: this command, or an option that
+    names a file or sets the clock."""
     if is_inside():
         named = inside if isinstance(inside, tuple) else ()
         personal = [
-            p.opts[0]
-            for p in made.params
-            if p.metavar in ("FILE", "DIR") or p.name == "now" or p.opts[0] in named
+            param.opts[0]
+            for param in page.params
+            if param.metavar in ("FILE", "DIR") or param.name == "now" or param.opts[0] in named
         ]
-        used = [p.opts[0] for p in made.params if p.opts[0] in personal and given.get(p.name or "")]
+        used = [
+            param.opts[0]
+            for param in page.params
+            if param.opts[0] in personal and values.get(param.name or "")
+        ]
         if not inside or used:
             what = (
                 f"'{used[0]}' is for a person" if inside else f"'{program()}' is not for the agent"
@@ -145,16 +197,23 @@ def _permitted(
             raise NotPermitted(
                 f"refused from inside the sandbox: {what}", cure="ask the user to run it"
             )
-    return given
+    return values
 
 
-def _call(function: Callable, given: dict[str, Any]) -> int:
-    session = Session(
-        given.pop("home"), given.pop("now"), given.pop("quiet"), given.pop("verbose"), given.pop("color"),
-        given.pop("as_json", False), given.pop("dry_run", False),
-    )  # fmt: skip
+def _call(page: Manual, function: Callable, values: dict[str, Any]) -> int:
+    first = next(iter((page.output or {}).values()), ())
+    names = ("home", "now", "quiet", "verbose", "color", "as_json", "dry_run")
+    shared = {name: values.pop(name) for name in names if name in values}
+    session = Session(**shared, key=first[0] if isinstance(first, tuple) and first else "")
+    for param in page.params:
+        value = values.get(param.name or "")
+        if isinstance(param.type, Value) and value is not None:
+            parse = param.type.parse
+            values[param.name or ""] = (
+                tuple(map(parse, value)) if isinstance(value, tuple) else parse(value)
+            )
     try:
-        return max(function(session, **given) or 0, session.worst)
+        return max(function(session, **values) or 0, session.worst)
     except BrokenPipeError as error:  # of a child or a server; click would take it for our output's
         raise Failure("the other end was closed", code=INPUT_OUTPUT) from error
 
@@ -183,8 +242,8 @@ def _outcome(main: click.Command) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.ClickException as error:
-        said = error.format_message().rstrip(".")
-        complain(f"{said[:1].lower()}{said[1:]}; see '{program()} --help'")
+        text = error.format_message().rstrip(".")
+        complain(f"{text[:1].lower()}{text[1:]}; see '{program()} --help'")
         return USAGE
     except Failure as failure:
         _maybe_traceback()
@@ -195,19 +254,19 @@ def _outcome(main: click.Command) -> int:
     except SystemExit:  # how click ends when it printed the help and nobody read it
         raise stream.ReaderLeft from None
     except OSError as error:
-        from ..ground.files import to_failure as as_failure
+        from ..ground.files import to_failure
 
         _maybe_traceback()
-        known = as_failure(error)
-        complain(str(known))
-        return known.code
+        told = to_failure(error)
+        complain(str(told))
+        return told.code
     except UnicodeError as error:
         _maybe_traceback()
         complain(f"text that cannot be encoded: {error}")
         return BAD_DATA
     except Exception as error:
         _maybe_traceback()
-        complain(f"a bug of ours: {type(error).__name__}: {error}; MIND_DEBUG=1 shows where")
+        complain(f"internal error: {type(error).__name__}: {error}; MIND_DEBUG=1 shows where")
         return BUG
 
 
@@ -215,4 +274,4 @@ def _maybe_traceback() -> None:
     if os.environ.get("MIND_DEBUG") == "1":
         import traceback
 
-        write_error(masked(traceback.format_exc()))
+        write_error(mask(traceback.format_exc()))

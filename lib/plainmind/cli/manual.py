@@ -1,28 +1,32 @@
-"""Manual pages and shell completions, made from what the commands themselves say (`make man`, `make install`).
+"""Manuals and shell completions, made from what the commands, the tables and the formats say.
 
-python -m plainmind.cli.manual FOLDER                      every page, in roff
-python -m plainmind.cli.manual --completions SHARE NAME…   bash, zsh and fish
-python -m plainmind.cli.manual --remove SHARE NAME…
+python -m plainmind.cli.manual FOLDER            every page, in roff
+python -m plainmind.cli.manual --install SHARE   pages and completions of bash, zsh and fish
+python -m plainmind.cli.manual --remove SHARE    take them away again
 """
 
 import ast
+import glob
 import os
 import re
-import subprocess
 import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
 
 from .. import __version__
+from ..ground.errors import EXIT_CODES
+from ..ground.settings import KEYS, VARIABLES, Key, find_keys, variable
 
 LIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(os.path.dirname(os.path.dirname(LIB)), "bin")
-PLAIN = (
-    "SYNOPSIS",
-    "ENVIRONMENT",
-    "FILES",
-    "EXAMPLES",
-    "TABLES",
-)  # sections whose lines stay lines
-
+WIDTH = 100
+#: sections whose lines stay lines
+PLAIN = {"SYNOPSIS", "ENVIRONMENT", "FILES", "EXAMPLES", "TABLES", "EXIT STATUS", "SETTINGS"}
+#: variables that every command reads
+COMMON = ("MIND_HOME", "MIND_NOW", "MIND_DEBUG", "NO_COLOR")
 #: shell -> where its completions live below share/
 COMPLETIONS = {
     "bash": "bash-completion/completions/{0}",
@@ -30,69 +34,204 @@ COMPLETIONS = {
     "fish": "fish/vendor_completions.d/{0}.fish",
 }
 
+# --- what --help prints besides the page's own words
+
+
+def options(params: Iterable[click.Parameter]) -> str:
+    """OPTIONS: a command's own, each with its help, and the shared ones in one line."""
+    from .command import shared_options
+
+    shared = {param.opts[0] for param in shared_options()} | {"--help"}
+    rows, common = [], []
+    for param in params:
+        if not isinstance(param, click.Option):  # arguments stand in the synopsis
+            continue
+        if param.opts[0] in shared:
+            common.append(param.opts[0] + (f" {param.metavar}" if param.metavar else ""))
+        else:
+            rows.append(_option(param))
+    rows.append(f"  {', '.join(common)}\n      as for every command: mind-options(7)\n")
+    return "OPTIONS\n" + "".join(rows) + "\n"
+
+
+def _option(param: click.Parameter) -> str:
+    name, text = param.get_help_record(click.Context(click.Command("x"))) or ("", "")
+    return f"  {name}\n" + textwrap.indent(textwrap.fill(text, WIDTH - 6), "      ") + "\n"
+
+
+def environment(reads: str) -> str:
+    """ENVIRONMENT: the variables and settings named, and those of every command."""
+    rows = [("MIND_HOME", VARIABLES["MIND_HOME"])]
+    for name in reads.split():
+        if name in VARIABLES:
+            rows.append((name, VARIABLES[name]))
+        else:
+            rows += [(variable(key), f"{KEYS[key].meaning} ({key})") for key in find_keys(name)]
+    rows.append((", ".join(COMMON[1:]), "as for every command: mind-options(7)"))
+    return "ENVIRONMENT\n" + _columns(rows) + "\n"
+
+
+def json_keys(output: dict[str, Any]) -> str:
+    """JSON: the keys of each record that --json prints."""
+    rows = []
+    for name, shape in output.items():
+        keys = getattr(shape, "_fields", shape)
+        rows.append((name, keys if isinstance(keys, str) else ", ".join(keys)))
+    named = any(name for name, _ in rows)
+    lines = _columns(rows) if named else _filled(rows[0][1])
+    title = "With --json, each record is an object on a line; its keys ('?': where it applies) are"
+    return f"JSON\n  {title}\n\n{lines}\n"
+
+
+# --- the pages of sections 5 and 7
+
+
+def pages() -> dict[str, str]:
+    """The pages that belong to no command: name -> text."""
+    return {
+        "mind-config": _page(
+            "mind-config - the settings",
+            DESCRIPTION="config.toml in the memory folder is a TOML file. A key 'name' of a section "
+            "'[section]' is the setting\nsection.name. An option beats the variable "
+            "MIND_SECTION_NAME, which beats config.toml, which beats\nthe default.",
+            SETTINGS="\n".join(_setting(key) for key in KEYS),
+            FILES="config.toml   settings\n.env          variables, above all secrets; make it 0600",
+            EXAMPLES='[recall]\nk = 5\n\n[turn]\nmodel = "ollama:qwen3"',
+            SEE_ALSO="mind-options(7)",
+        ),
+        "mind-log": _page(
+            "mind-log - the event log: windows, events, digests, pins",
+            DESCRIPTION=_docstring("log/event"),
+            PINS=_docstring("log/pins", head=True),
+            WINDOW_HEADS=_docstring("log/window_heads", head=True),
+            FILES="logs/SURFACE/ID/STAMP.md   a window",
+            SEE_ALSO="mem-append(1) mem-show(1) mem-lint(1) mind-ref(7) mind-schema(5)",
+        ),
+        "mind-options": _page(
+            "mind-options - options, variables and exit codes of every command",
+            OPTIONS=_shared_options(),
+            ENVIRONMENT=_columns([(name, VARIABLES[name]) for name in COMMON]),
+            EXIT_STATUS=_columns([(str(code), text) for code, text in EXIT_CODES.items()]),
+            SEE_ALSO="mind-config(5) mind-ref(7)",
+        ),
+        "mind-page": _page(
+            "mind-page - a page of knowledge",
+            DESCRIPTION=_docstring("page/page", head=True),
+            REPAIRS="What mem-lint --fix changes.\n\n" + _docstring("page/repairs"),
+            FILES="knowledge/NAME.md   a page",
+            SEE_ALSO="mem-note(1) mem-lint(1) mem-graph(1)",
+        ),
+        "mind-ref": _page(
+            "mind-ref - references: what names an event or a page",
+            DESCRIPTION=_docstring("reference", head=True),
+            EXAMPLES="mem-show logs/discord-thread/123/20260130T142355Z.md:3\n"
+            "mem-recall 'pm2 hangs' | mem-show -C 2",
+            SEE_ALSO="mem-show(1) mem-recall(1) mem-pin(1) mind-log(5)",
+        ),
+        "mind-reminders": _page(
+            "mind-reminders - the reminders file",
+            DESCRIPTION=_docstring("reminder/reminder"),
+            FILES="reminders.md   the file, unless REMINDERS_FILE names another",
+            SEE_ALSO="remind-add(1) remind-list(1) remind-edit(1) remind-rm(1)",
+        ),
+        "mind-schema": _page(
+            "mind-schema - the tables of the index",
+            DESCRIPTION="index/mind.db is an SQLite database made from the files. Reading it with "
+            "sqlite3 is supported;\nwhat is written into it is lost.",
+            EXAMPLES="SELECT status, count(*) FROM embeddings GROUP BY status;",
+            TABLES=_schema(),
+            SEE_ALSO="mem-index(1) mem-embed(1) mem-recall(1) mind-log(5)",
+        ),
+        "mind-session": _page(
+            "mind-session - the state of an agent in a session of a team",
+            DESCRIPTION=_docstring("work/session", head=True),
+            OPEN_STEPS=_docstring("work/steps", head=True),
+            FILES="work/session-SECONDS/AGENT.json   a state",
+            SEE_ALSO="work-session(1)",
+        ),
+    }
+
+
+def _setting(key: str) -> str:
+    setting = KEYS[key]
+    default = _default(setting)
+    value = f'"{default}"' if setting.type is str else default
+    limits = "" if setting.least is None else f"; from {setting.least:g} to {setting.most:g}"
+    text = textwrap.fill(_meaning(setting) + limits, WIDTH - 8)
+    return f"{key} = {value}\n" + textwrap.indent(text, "    ")
+
+
+def _default(setting: Key) -> str:
+    text = str(setting.default)
+    return text.lower() if setting.type is bool else text.removesuffix(".0")
+
+
+def _meaning(setting: Key) -> str:
+    return setting.meaning + (f": {', '.join(setting.choices)}" if setting.choices else "")
+
+
+def _shared_options() -> str:
+    from .command import shared_options
+
+    help_option = click.Option(["--help", "-h"], is_flag=True, help="Print the manual.")
+    return "".join(_option(param) for param in [*shared_options(), help_option])
+
+
+def _page(title: str, **sections: str) -> str:
+    text = f"NAME\n  {title}\n"
+    for name, body in sections.items():
+        lines = textwrap.dedent(body).strip("\n").split("\n")
+        text += f"\n{name.replace('_', ' ')}\n" + "".join(
+            f"  {line}".rstrip() + "\n" for line in lines
+        )
+    return text
+
+
+def _docstring(module: str, *, head: bool = False) -> str:
+    """What a module of formats/ says of its format, without what it says of itself; `head` keeps
+    the first line. The page is made from its text; nothing here runs its code."""
+    with open(os.path.join(LIB, "formats", *f"{module}.py".split("/")), encoding="utf-8") as file:
+        text = ast.get_docstring(ast.parse(file.read()), clean=False) or ""
+    paragraphs = text.strip("\n").split("\n\n")
+    own = [p for p in paragraphs if not re.match("Owns |Refuses |Pure[:;]", p)]
+    return "\n\n".join(own if head else own[1:])
+
+
+def _schema() -> str:
+    (path,) = glob.glob(os.path.join(LIB, "index", "**", "schema.sql"), recursive=True)
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def _columns(rows: Sequence[tuple[str, str]]) -> str:
+    """Two columns; a text that is too long goes on below itself."""
+    width = max(len(name) for name, _ in rows)
+    lines = []
+    for name, text in rows:
+        first, *more = textwrap.wrap(text, WIDTH - width - 5) or [""]
+        lines += [f"  {name:{width}}   {first}", *(" " * (width + 5) + line for line in more)]
+    return "\n".join(lines) + "\n"
+
+
+def _filled(text: str) -> str:
+    return textwrap.indent(textwrap.fill(text, WIDTH - 6), "      ") + "\n"
+
+
+# --- pages as files
+
 
 def commands() -> list[str]:
     return sorted(os.listdir(BIN))
 
 
-def help_text(command: str, width: int = 100) -> str:
+def help_text(command: str, width: int = WIDTH) -> str:
     """What `command --help` prints."""
+    import subprocess
+
     env = {**os.environ, "COLUMNS": str(width), "LC_ALL": "C.UTF-8"}
     return subprocess.run(
         [os.path.join(BIN, command), "--help"], capture_output=True, text=True, check=True, env=env
     ).stdout
-
-
-def formats() -> dict[str, str]:
-    """The pages of section 5: name -> text, from the modules and the schema that define the formats."""
-    schema = _source("index/sqlite/schema.sql")
-    event, heads, pins = map(_docstring, ("log/event", "log/window_heads", "log/pins"))
-    repairs, page = map(_docstring, ("page/repairs", "page/page"))
-    reminder, session, steps = map(_docstring, ("reminder/reminder", "work/session", "work/steps"))
-    log = event.partition("\n")[2]
-    return {
-        "mind-log": "NAME\n  mind-log - the event log: windows, events, digests, pins\n\nDESCRIPTION\n"
-        + _indented(log)
-        + "\n\nFILES\n  logs/SURFACE/ID/STAMP.md   a window\n\nPINS\n"
-        + _indented(pins)
-        + "\n\nWINDOW HEADS\n"
-        + _indented(heads)
-        + "\n\nSEE ALSO\n  mem-append(1) mem-show(1) mem-lint(1) mind-schema(5)\n",
-        "mind-page": "NAME\n  mind-page - a page of knowledge\n\nDESCRIPTION\n"
-        + _indented(page)
-        + "\n\nREPAIRS\n"
-        + _indented("mem-lint --fix fixes" + repairs.partition("`repair` fixes")[2])
-        + "\n\nFILES\n  knowledge/NAME.md   a page\n\nSEE ALSO\n  mem-note(1) mem-lint(1) mem-graph(1)\n",
-        "mind-session": "NAME\n  mind-session - the state of an agent in a session of a team\n\nDESCRIPTION\n"
-        + _indented(session)
-        + "\n\nOPEN STEPS\n"
-        + _indented(steps)
-        + "\n\nFILES\n  work/session-SECONDS/AGENT.json   a state\n\nSEE ALSO\n  work-session(1)\n",
-        "mind-reminders": "NAME\n  mind-reminders - the reminders file\n\nDESCRIPTION\n"
-        + _indented(reminder.partition("\n")[2])
-        + "\n\nFILES\n  reminders.md   the file, unless REMINDERS_FILE names another\n\n"
-        "SEE ALSO\n  remind-add(1) remind-list(1) remind-edit(1) remind-rm(1)\n",
-        "mind-schema": "NAME\n  mind-schema - the tables of the index\n\nDESCRIPTION\n"
-        "  index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what is\n"
-        "  written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid = events.id, columns\n"
-        "  'opening' (author and the first 30 words) and 'rest'; 'places' is its vocabulary. They hold stems: 'contrapt' for\n"
-        "  contraption, and no stop words. 'page_words' and 'page_places' are the same of pages, by rowid = pages.id.\n\n"
-        "EXAMPLES\n  SELECT timestamp, author, content FROM events WHERE id IN (SELECT rowid FROM words WHERE words MATCH 'contrapt');\n"
-        "  SELECT status, count(*) FROM embeddings GROUP BY status;\n\nTABLES\n"
-        + _indented(schema)
-        + "\n\nSEE ALSO\n  mem-index(1) mem-embed(1) mem-recall(1) mind-log(5)\n",
-    }
-
-
-def _source(path: str) -> str:
-    with open(os.path.join(LIB, path), encoding="utf-8") as file:
-        return file.read()
-
-
-def _docstring(module: str) -> str:
-    """What a module of formats/ says of the format it reads; the page is made from its text, not from its code."""
-    text = ast.get_docstring(ast.parse(_source(f"formats/{module}.py")), clean=False) or ""
-    return text.partition("\n\nOwns ")[0]
 
 
 def roff(name: str, section: int, text: str) -> str:
@@ -126,42 +265,70 @@ def roff(name: str, section: int, text: str) -> str:
     return "\n".join(out) + "\n"
 
 
-def write_pages(folder: str) -> None:
-    os.makedirs(folder, exist_ok=True)
-    pages = {f"{name}.1": roff(name, 1, help_text(name)) for name in commands()}
-    pages |= {f"{name}.5": roff(name, 5, text) for name, text in formats().items()}
-    for name, page in pages.items():
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-            file.write(page)
-
-
-def completions(share: str, names: list[str]) -> None:
-    for name in names:
-        for shell, place in COMPLETIONS.items():
-            variable = f"_{name.upper().replace('-', '_')}_COMPLETE"
-            env = {**os.environ, variable: f"{shell}_source"}
-            done = subprocess.run(
-                [os.path.join(BIN, name)], capture_output=True, text=True, env=env
-            )
-            path = os.path.join(share, place.format(name))
-            if done.stdout:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with open(path, "w", encoding="utf-8") as file:
-                    file.write(done.stdout)
-
-
 def _escaped(text: str) -> str:
     text = text.replace("\\", "\\e").replace("-", "\\-")
     text = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in text)
     return "\\&" + text if text.startswith((".", "'")) else text
 
 
-def _indented(text: str) -> str:
-    return "\n".join("  " + line if line.strip() else "" for line in text.strip("\n").split("\n"))
+def section(name: str) -> int:
+    return 1 if name in commands() else 7 if name in ("mind-options", "mind-ref") else 5
+
+
+def write_pages(folder: str, *, by_section: bool = False) -> None:
+    """Write every page as roff; `by_section`, below man1, man5 and man7."""
+    for name, text in ({name: help_text(name) for name in commands()} | pages()).items():
+        number = section(name)
+        place = os.path.join(folder, f"man{number}") if by_section else folder
+        _write(os.path.join(place, f"{name}.{number}"), roff(name, number, text))
+
+
+def install(share: str) -> None:
+    """Write the pages and the completions below share/."""
+    from click.shell_completion import get_completion_class
+
+    write_pages(os.path.join(share, "man"), by_section=True)
+    for name in commands():
+        for shell, place in COMPLETIONS.items():
+            kind = get_completion_class(shell)
+            assert kind is not None
+            mark = f"_{name.upper().replace('-', '_')}_COMPLETE"
+            source = kind(click.Command(name), {}, name, mark).source()
+            _write(os.path.join(share, place.format(name)), source)
+
+
+def remove(share: str) -> None:
+    """Delete what `install` writes; a file that is not there is no failure."""
+    names = [(name, section(name)) for name in [*commands(), *pages()]]
+    paths = [os.path.join("man", f"man{number}", f"{name}.{number}") for name, number in names]
+    paths += [place.format(name) for place in COMPLETIONS.values() for name in commands()]
+    for path in paths:
+        try:
+            os.unlink(os.path.join(share, path))
+        except FileNotFoundError:
+            pass
+
+
+def _write(path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def main(arguments: list[str]) -> int:
+    """0 when done, 2 for wrong use."""
+    match arguments:
+        case ["--install", share]:
+            install(share)
+        case ["--remove", share]:
+            remove(share)
+        case [folder] if not folder.startswith("-"):
+            write_pages(folder)
+        case _:
+            sys.stderr.write(f"usage:{(__doc__ or '').partition(chr(10))[2]}")
+            return 2
+    return 0
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--completions":
-        completions(sys.argv[2], sys.argv[3:])
-    else:
-        write_pages(sys.argv[1])
+    sys.exit(main(sys.argv[1:]))

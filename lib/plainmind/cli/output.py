@@ -1,9 +1,19 @@
-"""What a command says on standard error: its name, one line, no secret, nothing a terminal obeys."""
+"""Everything a command prints: records on standard output, remarks and progress on standard error.
+
+A record becomes a JSON object on a line, or a line of text; a remark one line with the command's
+name, without secrets, and without anything that a terminal obeys.
+"""
 
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import click
+
+from ..ground import stream
 from ..ground.environment import Environment
 
 #: what messages are masked with: the process's secrets, and the home's as soon as it is known
@@ -16,7 +26,7 @@ def mask_with(environment: Environment) -> None:
     _environment = environment
 
 
-def masked(text: str) -> str:
+def mask(text: str) -> str:
     return _environment.mask(text)
 
 
@@ -24,17 +34,34 @@ def program() -> str:
     return os.path.basename(sys.argv[0])
 
 
+def json_text(record: Any, key: str) -> str:
+    """A record (a NamedTuple or a dict) as JSON; a bare text is the value of `key`."""
+    if isinstance(record, str):
+        record = {key: record}
+    return stream.json_line(record if isinstance(record, dict) else record._asdict())
+
+
+def line_text(record: Any) -> str:
+    """A record as one line: a bare text, what its type says it is as text, or its values with tabs."""
+    if isinstance(record, str):
+        return plain(record)
+    if type(record).__str__ is not object.__str__ and not isinstance(record, dict):
+        return plain(str(record))
+    values = record.values() if isinstance(record, dict) else record
+    return "\t".join(plain(str(value)) for value in values).rstrip("\t")
+
+
 def complain(text: str) -> None:
     """One line on standard error, its secrets masked, its control characters made visible."""
-    write_error(f"{program()}: {plain(masked(text))}\n")
+    write_error(f"{program()}: {plain(mask(text))}\n")
 
 
 def plain(text: str) -> str:
-    """A text on one line, in which nothing moves a terminal's cursor, turns its direction, or looks like another line."""
+    """A text on one line, which moves no cursor, turns no direction and looks like no other line."""
     if text.isprintable():
         return text
     unsafe = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-    return re.sub(unsafe, lambda m: f"\\x{ord(m[0]):02x}", text)
+    return re.sub(unsafe, lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def write_error(text: str) -> None:
@@ -42,3 +69,19 @@ def write_error(text: str) -> None:
         os.write(2, text.encode("utf-8", "backslashreplace"))
     except OSError:  # nobody listens; the exit code still tells
         pass
+
+
+@contextmanager
+def progress(label: str, wanted: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with the time left, on a terminal; called with (done, of)."""
+    if not wanted or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    bar = click.progressbar(length=1, label=label, show_pos=True, file=sys.stderr)
+
+    def step(done: int, of: int) -> None:
+        bar.length = of
+        bar.update(done - bar.pos)
+
+    with bar:
+        yield step

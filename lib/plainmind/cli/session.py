@@ -2,12 +2,9 @@
 
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
-
-import click
 
 from ..ground import clock, stream
 from ..ground.environment import Environment
@@ -33,9 +30,11 @@ class Session:
         quiet: bool,
         verbose: bool,
         color: str,
-        as_json: bool,
-        dry_run: bool,
+        as_json: bool = False,
+        dry_run: bool = False,
+        key: str = "",
     ):
+        """`key` is the JSON key of a record that is a bare text."""
         root = home or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data")
         self.home = Home(root)
         self.env = Environment(self.home.root)
@@ -43,7 +42,7 @@ class Session:
         self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
         for complaint in self.env.complaints:
             self.say(complaint)
-        self._color = color
+        self._color, self._key = color, key
         fixed = now or self.env.get("MIND_NOW")
         try:
             self.fixed_now: int | None = clock.parse(fixed) if fixed else None
@@ -76,7 +75,9 @@ class Session:
             except FileNotFoundError:
                 text = ""
             except UnicodeDecodeError:
-                raise Misconfigured("no UTF-8", place=path, cure="save it as UTF-8") from None
+                raise Misconfigured(
+                    "not valid UTF-8", place=path, cure="save it as UTF-8"
+                ) from None
             self._settings = Settings(text, path, self.env.all().get)
         return self._settings
 
@@ -95,9 +96,6 @@ class Session:
         if self.verbose:
             self.say(text)
 
-    def progress_wanted(self) -> bool:
-        return sys.stderr is not None and sys.stderr.isatty() and not self.quiet
-
     @property
     def inside(self) -> bool:
         """Whether the agent runs this command, through the broker of its sandbox."""
@@ -107,20 +105,9 @@ class Session:
         """Whether text may be shown while it comes: on a terminal, and not as JSON or in a dry run."""
         return stream.stdout_is_terminal() and not self.json and not self.dry_run
 
-    @contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        """A progress bar with the time left, on a terminal; called with (done, of)."""
-        if not self.progress_wanted():
-            yield lambda done, of: None
-            return
-        bar = click.progressbar(length=1, label=what, show_pos=True, file=sys.stderr)
-
-        def step(done: int, of: int) -> None:
-            bar.length = of
-            bar.update(done - bar.pos)
-
-        with bar:
-            yield step
+    def progress(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """A progress bar, called with (done, of); it shows on a terminal, unless --quiet."""
+        return output.progress(label, wanted=not self.quiet)
 
     @contextmanager
     def at_most(self, seconds: float, note: Callable[[str], None]) -> Iterator[None]:
@@ -144,49 +131,53 @@ class Session:
             timer.cancel()
 
     def look_for_home(self) -> None:
-        """A remark when there is no home: a mistyped one is not in order because nothing in it is wrong."""
+        """A remark when there is no memory folder: a mistyped one has nothing wrong in it."""
         if not os.path.isdir(self.home.root):
             self.say(
-                f"there is no home '{self.home.root}' yet; if it is mistyped, mend MIND_HOME or --home"
+                f"there is no memory folder '{self.home.root}' yet; "
+                "if that is mistyped, check MIND_HOME or --home"
             )
 
-    def print(self, records: Iterable[Any], keys: Sequence[str] = ()) -> None:
-        """Records as JSON Lines, or as lines with tabs between the values."""
-        for each in records:
-            if self.json:
-                line = stream.json_line(dict(zip(keys, each)) if keys else each)
-            else:
-                line = "\t".join(
-                    output.plain(str(value))
-                    for value in (each.values() if isinstance(each, dict) else each)
-                ).rstrip("\t")
-            stream.write(line + "\n")
+    def emit(self, record: Any, text: str | None = None) -> None:
+        """Print a record: with --json as an object on a line, else as `text` or a line of its own.
 
-    def findings(self, found: Iterable[Any]) -> int:
-        """Findings (log.verify) as `path:line: code: message`, or JSON Lines; how many there were. A failure among them is reported."""
+        A record is a NamedTuple, a dict, or a text, which is the value of the command's only key.
+        """
+        if self.json:
+            line = output.json_text(record, self._key)
+        else:
+            line = output.line_text(record) if text is None else stream.visible(text)
+        stream.write(line + "\n")
+
+    def acknowledge(self, records: Iterable[Any]) -> None:
+        """Print records of what is done, at once. A reader that left is no failure: ending with 0
+        says that everything was written."""
+        try:
+            for record in records:
+                self.emit(record)
+            stream.flush()
+        except stream.ReaderLeft:
+            pass
+
+    def emit_table(self, record: dict[str, Any]) -> None:
+        """Print a record as one object, or as lines 'name<TAB>value'."""
+        self.emit(record, "\n".join(f"{name}\t{value}" for name, value in record.items()))
+
+    def emit_findings(self, findings: Iterable[Any]) -> int:
+        """Print findings, report failures among them, and return how many findings there were."""
         count = 0
-        for each in found:
-            if isinstance(each, Failure):
-                self.report(each)
-                continue
-            count += 1
-            line = output.plain(f"{each.path}:{each.line}: {each.code}: {each.message}")
-            stream.write((stream.json_line(each._asdict()) if self.json else line) + "\n")
+        for finding in findings:
+            if isinstance(finding, Failure):
+                self.report(finding)
+            else:
+                self.emit(finding)
+                count += 1
         return count
 
-    def wrote(self, written) -> None:
-        """Print the reference of what was written (agent.notes), and say what a person should look at."""
-        for kept in written.conflicts:
-            self.say(
-                f"you saved '{written.path}' at the same moment; a save of yours is in '{kept}'"
-            )
-        try:
-            stream.write(
-                (stream.json_line({"ref": written.ref}) if self.json else written.ref) + "\n"
-            )
-            stream.flush()
-        except stream.ReaderLeft:  # ending with 0 says that everything was written
-            pass
+    def tell_conflicts(self, paths: Iterable[str]) -> None:
+        """Say where saves are kept that somebody made at the same moment."""
+        for path in paths:
+            self.say(f"what was saved at the same moment is kept in '{path}'")
 
     def report(self, failure: Failure) -> None:
         """Report one bad input of many; the command goes on and ends with the worst code."""
@@ -194,15 +185,29 @@ class Session:
         output.complain(str(failure))
         self.worst = max(self.worst, failure.code)
 
-    def each_of(self, given: Iterable[str], made: Callable[[str], Any]) -> list[Any]:
-        """What is made of each argument; one that fails is reported, and the others are done."""
-        found = []
-        for each in given:
+    def convert_each(self, values: Iterable[str], convert: Callable[[str], Any]) -> list[Any]:
+        """Each value converted; one that fails is reported, and the others are done."""
+        converted = []
+        for value in values:
             try:
-                found.append(made(each))
+                converted.append(convert(value))
             except Failure as failure:
                 self.report(failure)
-        return found
+        return converted
+
+    def text(self, words: Sequence[str]) -> str:
+        """The words of an argument as a text; standard input when there are none, or '-'."""
+        if words and tuple(words) != ("-",):
+            return " ".join(words)
+        return stream.decode(self.read_input())
+
+    def input_lines(self) -> list[str]:
+        """The lines of standard input that are not blank."""
+        return _lines(self.read_input())
+
+    def piped_lines(self) -> list[str]:
+        """As input_lines; none at a terminal, and from cron's /dev/null."""
+        return _lines(self.piped_input())
 
     def piped_input(self) -> bytes:
         """What a pipe or a file gives on standard input; nothing at a terminal, and from cron's /dev/null."""
@@ -223,16 +228,5 @@ class Session:
         return stream.read()
 
 
-def json_object(text: str | None, option: str) -> dict[str, Any]:
-    """An option's JSON object; none given is an empty one."""
-    import json
-
-    try:
-        value = json.loads(text) if text else {}
-    except (ValueError, RecursionError) as error:
-        raise Failure(
-            f"{option} is no JSON: {error}", cure='quote it: \'{"key": "value"}\'', code=USAGE
-        ) from None
-    if not isinstance(value, dict):
-        raise Failure(f"{option} is no JSON object", cure='write {"key": "value"}', code=USAGE)
-    return value
+def _lines(data: bytes) -> list[str]:
+    return [line for line in stream.decode(data).split("\n") if line.strip()]

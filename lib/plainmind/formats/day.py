@@ -7,6 +7,8 @@ A page's `date` may have a time; only its day counts, as it is written, in whate
 import re
 from datetime import date, datetime
 
+from ..ground.errors import BadData
+
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: "
     r"?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z",
@@ -43,6 +45,14 @@ def parse_iso(text: str) -> date | None:
     except ValueError:
         return None
     return date.fromisoformat(match[1])
+
+
+def check_iso(text: str) -> date:
+    """As parse_iso; BadData for anything else."""
+    day = parse_iso(text)
+    if day is None:
+        raise BadData(f"'{text}' is not a day", cure="write it as 2026-05-08")
+    return day
 
 
 def guess(text: str) -> date | None:

@@ -1,4 +1,4 @@
-"""Where things are under `$MIND_HOME`, and which contexts may exist.
+"""Where things are in the memory folder, and which contexts may exist.
 
 Owns the layout of the home and the check that a name or a path stays inside it.
 Refuses to know what is in the files.

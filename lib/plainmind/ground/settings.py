@@ -1,5 +1,6 @@
-"""Settings: every key there is, its type, default and meaning; `config.toml` to values.
+"""Settings and variables: each one's name, type, default and meaning, told here and nowhere else.
 
+The manuals' ENVIRONMENT, mind-config(5) and the table of the documents are made from these tables.
 An option beats `MIND_<KEY>` beats `config.toml` beats the default. Owns no file: text in, values out.
 """
 
@@ -19,129 +20,128 @@ class Key(NamedTuple):
     most: float | None = None
 
 
+def _text(default: str, meaning: str, *choices: str) -> Key:
+    return Key(str, default, meaning, choices)
+
+
+def _whole(default: int, least: int, most: int, meaning: str) -> Key:
+    return Key(int, default, meaning, (), least, most)
+
+
+def _number(default: float, least: float, most: float, meaning: str) -> Key:
+    return Key(float, default, meaning, (), least, most)
+
+
 KEYS: dict[str, Key] = {
-    "embed.model": Key(
-        str, "auto", "embedding model: auto, embedded, google:NAME, ollama:NAME, openai:NAME"
+    "embed.model": _text(
+        "auto", "embedding model: auto, embedded, google[:NAME], ollama[:NAME] or openai[:NAME]"
     ),
-    "embed.dimensions": Key(int, 768, "vector length asked of google models", least=1, most=8192),
-    "embed.timeout": Key(
-        float, 30.0, "seconds for one request to an embedding server", least=0.01, most=3600
+    "embed.dimensions": _whole(768, 1, 8192, "length of the vectors asked of Google's models"),
+    "embed.timeout": _number(30.0, 0.01, 3600, "seconds for one request to an embedding server"),
+    "embed.retries": _whole(4, 1, 20, "attempts of one request within a run"),
+    "recall.sim": _text(
+        "hybrid", "relevance: by words and vectors, or vectors", "hybrid", "cosine"
     ),
-    "embed.retries": Key(int, 4, "attempts of one request within a run", least=1, most=20),
-    "recall.sim": Key(str, "hybrid", "relevance of a turn", ("hybrid", "cosine")),
-    "recall.floor": Key(
-        float, 0.2, "relevance a turn must exceed to be recalled", least=-1, most=1
+    "recall.floor": _number(0.2, -1, 1, "relevance that an event must exceed to be recalled"),
+    "recall.baseline": _number(
+        -1.0, -1, 0.99, "cosine of unrelated texts with the model; -1 takes the known value, or 0"
     ),
-    "recall.baseline": Key(
-        float,
-        -1.0,
-        "cosine of unrelated texts with the model; -1 takes the known value, or 0",
-        least=-1,
-        most=0.99,
+    "recall.k": _whole(8, 1, 1000, "events recalled"),
+    "knowledge.rank": _text(
+        "relevance",
+        "rank of pages: by relevance, or by reciprocal ranks of words and of vectors",
+        "relevance",
+        "rrf",
     ),
-    "recall.k": Key(int, 8, "turns recalled", least=1, most=1000),
-    "knowledge.rank": Key(str, "relevance", "how pages are ranked", ("relevance", "rrf")),
-    "knowledge.floor": Key(float, 0.25, "relevance a page must reach to be given", least=0, most=1),
-    "knowledge.k": Key(
-        int,
-        6,
-        "relevant pages given, besides those always given and those linked to",
-        least=0,
-        most=100,
+    "knowledge.floor": _number(0.25, 0, 1, "relevance that a page must reach to be recalled"),
+    "knowledge.k": _whole(6, 0, 100, "relevant pages in a prompt, besides L1 and linked pages"),
+    "knowledge.budget": _whole(4000, 0, 1000000, "estimated tokens of all pages in a prompt"),
+    "knowledge.l1_budget": _whole(2000, 0, 1000000, "of these, tokens for pages of tier L1"),
+    "knowledge.each": _whole(500, 1, 1000000, "estimated tokens of one relevant page"),
+    "knowledge.recency": _number(0.15, 0, 10, "added to the score of a page dated today"),
+    "knowledge.recency_days": _number(60.0, 1, 36500, "days over which that falls to zero"),
+    "knowledge.weight_user": _number(1.5, 0, 10, "factor of the relevance of pages of type user"),
+    "knowledge.weight_agent_feedback": _number(1.4, 0, 10, "of type agent-feedback"),
+    "knowledge.weight_project": _number(1.2, 0, 10, "of type project"),
+    "knowledge.weight_reference": _number(1.0, 0, 10, "of type reference"),
+    "knowledge.weight_compaction": _number(1.0, 0, 10, "of type compaction"),
+    "remind.host": _text("", "the one host that fires reminders; empty: every host that scans"),
+    "remind.grace": _number(
+        12.0, 0.1, 336, "hours after which a missed recurring reminder is not fired any more"
     ),
-    "knowledge.budget": Key(
-        int, 4000, "estimated tokens of all pages given to a turn", least=0, most=1000000
+    "relay.allow": _text("", "ids of the Discord users the relay answers, separated by ','"),
+    "relay.concurrency": _whole(4, 1, 64, "turns the relay runs at once, of different contexts"),
+    "relay.catchup": _number(
+        12.0, 0, 8760, "hours after which a missed message is logged, and not answered"
     ),
-    "knowledge.l1_budget": Key(
-        int, 2000, "of these, for pages that are always given", least=0, most=1000000
+    "relay.timeout": _number(30.0, 0.1, 600, "seconds for one request of the relay to Discord"),
+    "relay.turn": _text(
+        "agent-turn", "program that runs a turn: a command of the suite, or a path"
     ),
-    "knowledge.each": Key(int, 500, "estimated tokens of one relevant page", least=1, most=1000000),
-    "knowledge.recency": Key(
-        float, 0.15, "added to the score of a page dated today", least=0, most=10
-    ),
-    "knowledge.recency_days": Key(
-        float, 60.0, "days in which that falls to nothing", least=1, most=36500
-    ),
-    "knowledge.weight_user": Key(
-        float, 1.5, "what the relevance of a page of type user counts", least=0, most=10
-    ),
-    "knowledge.weight_agent_feedback": Key(float, 1.4, "of type agent-feedback", least=0, most=10),
-    "knowledge.weight_project": Key(float, 1.2, "of type project", least=0, most=10),
-    "knowledge.weight_reference": Key(float, 1.0, "of type reference", least=0, most=10),
-    "knowledge.weight_compaction": Key(float, 1.0, "of type compaction", least=0, most=10),
-    "remind.host": Key(
-        str, "", "the one host that fires reminders; empty means every host that scans"
-    ),
-    "remind.grace": Key(
-        float,
-        12.0,
-        "hours after which a missed occurrence of a recurring reminder is let go",
-        least=0.1,
-        most=336,
-    ),
-    "relay.allow": Key(
-        str, "", "numbers of the Discord users the relay listens to, with ',' between"
-    ),
-    "relay.concurrency": Key(
-        int, 4, "turns the relay runs at once, of different contexts", least=1, most=64
-    ),
-    "relay.catchup": Key(
-        float,
-        12.0,
-        "hours after which a missed message is logged and not answered",
-        least=0,
-        most=8760,
-    ),
-    "relay.timeout": Key(
-        float, 30.0, "seconds for one request of the relay to Discord", least=0.1, most=600
-    ),
-    "relay.turn": Key(
-        str, "agent-turn", "the program that takes a turn: a command of the suite, or a path"
-    ),
-    "turn.model": Key(
-        str,
+    "turn.model": _text(
         "auto",
-        "chat model: auto, embedded, google:NAME, openai:NAME, ollama:NAME, command:PROGRAM",
+        "chat model: auto, embedded, google[:NAME], openai[:NAME], ollama:NAME or command:PROGRAM",
     ),
-    "turn.max_steps": Key(int, 20, "tool calls in one turn", least=0, most=1000),
-    "turn.history_tokens": Key(
-        int,
-        0,
-        "estimated tokens of history sent; 0 means half the model's window",
-        least=0,
-        most=100000000,
+    "turn.max_steps": _whole(20, 0, 1000, "tool calls in one turn"),
+    "turn.history_tokens": _whole(
+        0, 0, 100000000, "estimated tokens of history sent; 0: half of the model's context"
     ),
-    "turn.timeout": Key(
-        float, 120.0, "seconds for one answer of the model", least=0.01, most=86400
-    ),
-    "turn.tool_timeout": Key(
-        int, 120, "seconds for one bash call that names none", least=1, most=600
-    ),
-    "turn.sandbox": Key(
-        str,
+    "turn.timeout": _number(120.0, 0.01, 86400, "seconds for one answer of the model"),
+    "turn.tool_timeout": _whole(120, 1, 600, "seconds for a bash call that names no limit"),
+    "turn.sandbox": _text(
         "auto",
-        "what commands run in",
-        ("auto", "required", "bubblewrap", "landlock", "sandbox-exec", "none"),
+        "what commands run in; required, or one by name: refuse to run without it",
+        "auto",
+        "required",
+        "bubblewrap",
+        "landlock",
+        "sandbox-exec",
+        "none",
     ),
     "turn.network": Key(bool, False, "whether commands reach the network"),
-    "turn.readable": Key(str, "", "more folders that commands may read, with ':' between"),
-    "turn.input_price": Key(
-        float,
-        0.0,
-        "US dollars for a million tokens sent, where the provider tells no cost",
-        least=0,
-        most=1e6,
+    "turn.readable": _text("", "more folders that commands may read, separated by ':'"),
+    "turn.input_price": _number(
+        0.0, 0, 1e6, "US dollars per million tokens sent, where the provider reports no cost"
     ),
-    "turn.output_price": Key(
-        float, 0.0, "US dollars for a million tokens answered", least=0, most=1e6
-    ),
-    "turn.max_tokens": Key(int, 1024, "tokens the model may answer with", least=1, most=1000000),
+    "turn.output_price": _number(0.0, 0, 1e6, "US dollars per million tokens received"),
+    "turn.max_tokens": _whole(1024, 1, 1000000, "tokens of the longest answer asked for"),
+}
+
+#: variables that are no settings
+VARIABLES = {
+    "MIND_HOME": "the memory folder (option --home; default: data/ of the checkout)",
+    "MIND_NOW": "a fixed clock (option --now)",
+    "MIND_DEBUG": "1 shows tracebacks",
+    "NO_COLOR": "any value: no colour",
+    "MIND_KEY": "a secret that makes the digests of the logs HMACs: only its owner can make or "
+    "change events unnoticed",
+    "MIND_SESSION": "the session, instead of --session",
+    "MIND_AGENT": "the agent whose state it is, instead of --agent",
+    "REMINDERS_FILE": "the reminders file (default: reminders.md in the memory folder)",
+    "DISCORD_WEBHOOK_URL": "a webhook to post to, a secret; a bot is preferred",
+    "DISCORD_TOKEN": "a bot's token, a secret",
+    "DISCORD_CHANNEL_ID": "the bot's channel",
+    "DISCORD_API_BASE": "another server that speaks Discord's protocol",
+    "GEMINI_API_KEY": "key for Google's models, a secret (or GOOGLE_API_KEY)",
+    "GOOGLE_GEMINI_BASE_URL": "another server that speaks Google's protocol",
+    "GOOGLE_GENAI_API_VERSION": "version of Google's API (default: v1)",
+    "OPENAI_API_KEY": "key for OpenAI or a compatible server, a secret",
+    "OPENAI_BASE_URL": "a server that speaks OpenAI's protocol",
+    "OPENAI_MODEL": "model of that server, where none is named",
+    "OLLAMA_HOST": "address of Ollama (default: localhost)",
+    "BRAVE_API_KEY": "key for Brave's search, a secret",
+    "BRAVE_BASE_URL": "another server that speaks its protocol",
 }
 
 
 def variable(key: str) -> str:
     """`recall.sim` -> `MIND_RECALL_SIM`."""
     return "MIND_" + key.upper().replace(".", "_")
+
+
+def find_keys(name: str) -> list[str]:
+    """The setting of this name, or all of a section: `recall` -> `recall.sim`, `recall.floor` …"""
+    return [key for key in KEYS if key == name or key.startswith(f"{name}.")]
 
 
 class Settings:
@@ -152,12 +152,12 @@ class Settings:
         if toml.strip():
             for key, value in _flatten(_load(toml, path)).items():
                 place = f"{path}:{_line_of(toml, key)}"
-                self._values[key] = _checked(key, value, place, f"'{key}'")
+                self._values[key] = _check(key, value, place, f"'{key}'")
         for key in KEYS:
             text = env(variable(key))
             if text:
-                self._values[key] = _checked(
-                    key, _converted(key, text), "", f"{variable(key)}='{text}'"
+                self._values[key] = _check(
+                    key, _convert(key, text), "", f"{variable(key)}='{text}'"
                 )
 
     def __getitem__(self, key: str) -> Any:
@@ -166,7 +166,7 @@ class Settings:
     def override(self, key: str, value: Any) -> None:
         """An option's value; None leaves the setting as it is."""
         if value is not None:
-            self._values[key] = _checked(key, value, "", f"{key}='{value}'")
+            self._values[key] = _check(key, value, "", f"{key}='{value}'")
 
 
 def _load(toml: str, path: str) -> dict[str, Any]:
@@ -174,14 +174,11 @@ def _load(toml: str, path: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(toml)
-    except (
-        RecursionError,
-        ValueError,
-    ) as error:  # a TOMLDecodeError, or more nesting or digits than Python reads
-        found = re.search(r"line (\d+)", str(error))
-        line = found[1] if found else str(toml.count("\n") + 1)
+    except (RecursionError, ValueError) as error:  # also nesting or digits beyond Python's limits
+        match = re.search(r"line (\d+)", str(error))
+        line = match[1] if match else str(toml.count("\n") + 1)
         raise Misconfigured(
-            f"no TOML: {error}", place=f"{path}:{line}", cure="mend the line"
+            f"not valid TOML: {error}", place=f"{path}:{line}", cure="fix the line"
         ) from None
 
 
@@ -209,47 +206,50 @@ def _line_of(toml: str, key: str) -> int:
     return start
 
 
-def _checked(key: str, value: Any, place: str, said: str) -> Any:
-    known = KEYS.get(key)
-    if known is None:
+def _check(key: str, value: Any, place: str, spelled: str) -> Any:
+    """The value as the key's type; Misconfigured with the place, and the value as it was `spelled`."""
+    setting = KEYS.get(key)
+    if setting is None:
         import difflib
 
         near = difflib.get_close_matches(key, KEYS, 1)
         raise Misconfigured(
-            f"unknown setting {said}",
+            f"unknown setting {spelled}",
             place=place,
             cure=f"did you mean '{near[0]}'?" if near else "remove it",
         )
-    if known.type is float and type(value) is int:
+    if setting.type is float and type(value) is int:
         value = float(value)
-    if type(value) is not known.type or value != value or value in (float("inf"), float("-inf")):
+    if type(value) is not setting.type or value != value or value in (float("inf"), float("-inf")):
         raise Misconfigured(
-            f"{said} is no {_NAMES[known.type]}", place=place, cure=f"give a {_NAMES[known.type]}"
+            f"{spelled} is not {_NAMES[setting.type]}",
+            place=place,
+            cure=f"give {_NAMES[setting.type]}",
         )
     if (
-        known.least is not None
-        and known.most is not None
-        and not known.least <= float(str(value)) <= known.most
+        setting.least is not None
+        and setting.most is not None
+        and not setting.least <= float(str(value)) <= setting.most
     ):
         raise Misconfigured(
-            f"{said} is out of range",
+            f"{spelled} is out of range",
             place=place,
-            cure=f"give one from {known.least:g} to {known.most:g}",
+            cure=f"give a value from {setting.least:g} to {setting.most:g}",
         )
-    if known.choices and value not in known.choices:
+    if setting.choices and value not in setting.choices:
         raise Misconfigured(
-            f"{said} is unknown", place=place, cure="use one of " + ", ".join(known.choices)
+            f"{spelled} is unknown", place=place, cure="use one of " + ", ".join(setting.choices)
         )
     return value
 
 
-_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-def _converted(key: str, text: str) -> Any:
+def _convert(key: str, text: str) -> Any:
     if KEYS[key].type is bool:
         return _TRUTH.get(text.lower(), text)
     try:

@@ -19,6 +19,9 @@ class Difference(NamedTuple):
     table: str
     what: str
 
+    def __str__(self) -> str:
+        return f"{self.table}: {self.what}"
+
 
 def state(memory: Memory) -> dict[str, Any]:
     """Sizes and counts of the index."""

@@ -79,6 +79,10 @@ def _local(instant: int) -> str:
     return f"{to_local(instant):%Y-%m-%d %H:%M}"
 
 
+#: of the JSON object of a reminder, in every command
+KEYS = ("id", "date", "time", "recur", "msg", "line", "next", "next_utc")
+
+
 def to_record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
     """The JSON object of a reminder with an occurrence, the same in every command."""
     return {

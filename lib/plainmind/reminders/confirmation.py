@@ -1,6 +1,8 @@
 """Telling the person, by Discord, what was done to their reminders file: the exact line. Keeps no
 state."""
 
+from collections.abc import Callable
+
 from ..formats import chunks
 from ..formats.reminder import reminder as grammar
 from ..ground import chance, clock, stream
@@ -19,12 +21,12 @@ def compose(done: str, line: str) -> str:
 
 
 def print_and_send(
-    env: Environment, done: str, line: str, printed: str, *, dry_run: bool = False
+    env: Environment, done: str, line: str, emit: Callable[[], None], *, dry_run: bool = False
 ) -> None:
-    """Print what was done, and confirm it; neither keeps the other from being done."""
+    """Print by `emit` what was done, and confirm it; neither keeps the other from being done."""
     unprinted: Exception | None = None
     try:
-        stream.write(printed + "\n")
+        emit()
         stream.flush()
     except InputOutput as failure:
         failure.cure = failure.cure if dry_run else _stands(done)

@@ -25,6 +25,10 @@ def folder_of(id: str) -> str:
     return f"work/logs/{session.check_session(id)}"
 
 
+#: of the JSON object of a line
+KEYS = ("agent", "line", "path")
+
+
 def read_rows(
     home: Home,
     id: str,

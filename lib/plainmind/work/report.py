@@ -8,6 +8,10 @@ from typing import Any, NamedTuple
 from ..formats.work import session, steps
 from ..formats.work.session import State
 
+#: of the JSON objects
+SESSION_KEYS = ("sessionId", "path", "status", "phase", "agents")
+STEP_KEYS = ("agent", "state", "action", "priority", "dependencies", "unmet", "by", "path")
+
 
 class OutputRow(NamedTuple):
     """A line of output, and the same as a JSON object."""

@@ -22,7 +22,7 @@ from plainmind import cli
 from plainmind.ground import clock, stream
 from plainmind.ground.errors import *
 
-@cli.command("NAME\\n  mem-try - try\\n\\nENVIRONMENT\\n  MIND_HOME   the home\\n", json=True, dry_run=True)
+@cli.command("NAME\\n  mem-try - try\\n\\nFILES\\n  x   y\\n", output=("ref",), reads="recall.k", dry_run=True)
 @click.argument("words", nargs=-1)
 def main(session, words):
 """
@@ -47,7 +47,7 @@ def run(tmp_path):
     ("pass", 0, ""),
     ("return NO_MATCH", 1, ""),
     ("raise Failure('what is wrong')", 70, "mem-try: what is wrong\n"),
-    ("raise BadData('what is wrong', place='file:3', cure='mend it')", 65, "mem-try: file:3: what is wrong; mend it\n"),
+    ("raise BadData('what is wrong', place='file:3', cure='fix it')", 65, "mem-try: file:3: what is wrong; fix it\n"),
     ("raise NoInput('x')", 66, "mem-try: x\n"),
     ("raise Unavailable('x', retry_after=3)", 69, "mem-try: x\n"),
     ("raise Busy('x')", 75, "mem-try: x\n"),
@@ -59,7 +59,7 @@ def run(tmp_path):
     ("raise PermissionError(13, 'Permission denied', '/x')", 77, "mem-try: /x: permission denied\n"),
     ("raise OSError(28, 'No space left on device', '/x')", 74, "mem-try: /x: no space left on device\n"),
     ("raise BrokenPipeError(32, 'Broken pipe')", 74, "mem-try: the other end was closed\n"),
-    ("raise ValueError('x')", 70, "mem-try: a bug of ours: ValueError: x; MIND_DEBUG=1 shows where\n"),
+    ("raise ValueError('x')", 70, "mem-try: internal error: ValueError: x; MIND_DEBUG=1 shows where\n"),
     ("'\\ud800'.encode()", 65, "mem-try: text that cannot be encoded: 'utf-8' codec can't encode character '\\ud800' in position 0: surrogates not allowed\n"),
     ("raise KeyboardInterrupt", 130, "\n"),
     ("raise Failure('two\\nlines\\x1b[2J\\u202e')", 70, "mem-try: two\\x0alines\\x1b[2J\\x202e\n"),
@@ -126,8 +126,10 @@ def test_help_and_version(run):
         code, said, complaints = run("1/0", option)
         assert (code, complaints) == (0, "")
         assert (
-            said.startswith("NAME\n  mem-try - try\n\nOPTIONS\n  --home DIR\n")
-            and "\n\nENVIRONMENT\n  MIND_HOME   the home\n" in said
+            said.startswith("NAME\n  mem-try - try\n\nOPTIONS\n  --json, --dry-run, --home DIR")
+            and "\n\nENVIRONMENT\n  MIND_HOME " in said
+            and "events recalled (recall.k)" in said
+            and said.endswith("\n\nFILES\n  x   y\n")
         )
     assert run("1/0", "--version") == (0, "mem-try (plainmind) 0.1.0\n", "")
 

@@ -59,24 +59,24 @@ def test_a_whole_number_is_a_number():
     ("\n\n[colour]\n\nscheme = 1\n", f"{FILE}:5: unknown setting 'colour.scheme'; remove it"),
     ("[embed]\nk = 1\n[recall]\nk = 3", f"{FILE}:2: unknown setting 'embed.k'; did you mean 'embed.model'?"),
     ("[embed]\nmodel='auto'\n[recall]\nmodel = 'x'", f"{FILE}:4: unknown setting 'recall.model'; did you mean '"),
-    ("\n[recall]\nk = '3'", f"{FILE}:3: 'recall.k' is no whole number; give a whole number"),
-    ("[recall]\nk = true", f"{FILE}:2: 'recall.k' is no whole number; give a whole number"),
-    ("[recall]\nk = 3.0", f"{FILE}:2: 'recall.k' is no whole number; give a whole number"),
-    ("[recall]\nfloor = false", f"{FILE}:2: 'recall.floor' is no number; give a number"),
-    ("[recall]\nfloor = nan", f"{FILE}:2: 'recall.floor' is no number; give a number"),
-    ("[recall]\nfloor = -inf", f"{FILE}:2: 'recall.floor' is no number; give a number"),
-    ("[recall]\nsim = 3", f"{FILE}:2: 'recall.sim' is no text; give a text"),
+    ("\n[recall]\nk = '3'", f"{FILE}:3: 'recall.k' is not a whole number; give a whole number"),
+    ("[recall]\nk = true", f"{FILE}:2: 'recall.k' is not a whole number; give a whole number"),
+    ("[recall]\nk = 3.0", f"{FILE}:2: 'recall.k' is not a whole number; give a whole number"),
+    ("[recall]\nfloor = false", f"{FILE}:2: 'recall.floor' is not a number; give a number"),
+    ("[recall]\nfloor = nan", f"{FILE}:2: 'recall.floor' is not a number; give a number"),
+    ("[recall]\nfloor = -inf", f"{FILE}:2: 'recall.floor' is not a number; give a number"),
+    ("[recall]\nsim = 3", f"{FILE}:2: 'recall.sim' is not a text; give a text"),
     ("[recall]\nsim = 'Cosine'", f"{FILE}:2: 'recall.sim' is unknown; use one of hybrid, cosine"),
-    ("[recall]\nk = 2026-01-30", f"{FILE}:2: 'recall.k' is no whole number; give a whole number"),
+    ("[recall]\nk = 2026-01-30", f"{FILE}:2: 'recall.k' is not a whole number; give a whole number"),
     ("\n\nrecall = { sim = 'cosine', kk = 3 }", f"{FILE}:3: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
     ("\n\n[[recall]]\nk = 3", f"{FILE}:3: unknown setting 'recall'; did you mean 'recall.k'?"),
     ("\nrecall = 3", f"{FILE}:2: unknown setting 'recall'; did you mean 'recall.k'?"),
     ("turn.model = '''\nkk = 1\n'''\nrecall.kk = 1", f"{FILE}:4: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
-    ("\nturn.max_steps = [\n1,\n2]", f"{FILE}:2: 'turn.max_steps' is no whole number; give a whole number"),
-    ("[recall]\nk = 3\nk = 4", f"{FILE}:3: no TOML: Cannot overwrite a value"),
-    ("[recall]\nk = \n", f"{FILE}:2: no TOML: Invalid value (at line 2, column 5); mend the line"),
-    ("ok = 1\n[recall\n", f"{FILE}:2: no TOML:"),
-    ("a = '''\nnever ended\n", f"{FILE}:3: no TOML:"),
+    ("\nturn.max_steps = [\n1,\n2]", f"{FILE}:2: 'turn.max_steps' is not a whole number; give a whole number"),
+    ("[recall]\nk = 3\nk = 4", f"{FILE}:3: not valid TOML: Cannot overwrite a value"),
+    ("[recall]\nk = \n", f"{FILE}:2: not valid TOML: Invalid value"),
+    ("ok = 1\n[recall\n", f"{FILE}:2: not valid TOML:"),
+    ("a = '''\nnever ended\n", f"{FILE}:3: not valid TOML:"),
 ], ids=lambda value: ascii(value)[:40])  # fmt: skip
 def test_what_is_wrong_names_file_line_and_key(toml, said):
     with pytest.raises(Misconfigured) as failed:
@@ -85,10 +85,10 @@ def test_what_is_wrong_names_file_line_and_key(toml, said):
 
 
 @pytest.mark.parametrize("name, value, said", [
-    ("MIND_RECALL_K", "many", "MIND_RECALL_K='many' is no whole number; give a whole number"),
-    ("MIND_RECALL_K", "3.5", "MIND_RECALL_K='3.5' is no whole number; give a whole number"),
-    ("MIND_RECALL_FLOOR", "low", "MIND_RECALL_FLOOR='low' is no number; give a number"),
-    ("MIND_RECALL_FLOOR", "nan", "MIND_RECALL_FLOOR='nan' is no number; give a number"),
+    ("MIND_RECALL_K", "many", "MIND_RECALL_K='many' is not a whole number; give a whole number"),
+    ("MIND_RECALL_K", "3.5", "MIND_RECALL_K='3.5' is not a whole number; give a whole number"),
+    ("MIND_RECALL_FLOOR", "low", "MIND_RECALL_FLOOR='low' is not a number; give a number"),
+    ("MIND_RECALL_FLOOR", "nan", "MIND_RECALL_FLOOR='nan' is not a number; give a number"),
     ("MIND_RECALL_SIM", "dot", "MIND_RECALL_SIM='dot' is unknown; use one of hybrid, cosine"),
 ])  # fmt: skip
 def test_a_variable_that_is_wrong(name, value, said):

@@ -111,7 +111,9 @@ def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch,
 
     monkeypatch.setattr(stream, "flush", failing)
     with pytest.raises(type(failure)) as failed:
-        confirmation.print_and_send(Environment(), "changed", LINE, LINE)
+        confirmation.print_and_send(
+            Environment(), "changed", LINE, lambda: stream.write(LINE + "\n")
+        )
     assert len(recorder.sent) == 1
     if isinstance(failure, InputOutput):
         assert str(failed.value).endswith(
@@ -120,7 +122,9 @@ def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch,
 
 
 def test_a_dry_run_confirms_nothing(recorder, capfdbinary):
-    confirmation.print_and_send(Environment(), "added", LINE, "printed", dry_run=True)
+    confirmation.print_and_send(
+        Environment(), "added", LINE, lambda: stream.write("printed\n"), dry_run=True
+    )
     assert recorder.sent == [] and capfdbinary.readouterr().out == b"printed\n"
 
 

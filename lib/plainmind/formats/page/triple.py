@@ -90,6 +90,13 @@ class Concern(NamedTuple):
     detail: str
 
 
+class HealthRow(NamedTuple):
+    code: str
+    times: int
+    names: str
+    detail: str
+
+
 class Health(NamedTuple):
     triples: int
     entities: int
@@ -97,14 +104,14 @@ class Health(NamedTuple):
     components: list[int]  # entities in each part of the graph that hangs together, largest first
     concerns: list[Concern]
 
-    def records(self) -> list[tuple[str, int, str, str]]:
-        """(code, times, names, detail): counts, then predicates, then what splits the graph."""
+    def records(self) -> list[HealthRow]:
+        """Counts first, then predicates, then what splits the graph."""
         largest = (
             f"{self.components[0] / self.entities:.0%} of the entities are in the largest"
             if self.entities
             else ""
         )
-        return [
+        rows = [
             ("triples", self.triples, "", ""),
             ("entities", self.entities, "", ""),
             ("parts", len(self.components), "", largest),
@@ -114,6 +121,7 @@ class Health(NamedTuple):
                 for each in self.concerns
             ),
         ]
+        return [HealthRow(*row) for row in rows]
 
 
 def check_health(written: Sequence[Triple]) -> Health:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...formats.log import event as events
-from ...ground import clock, files, stream
+from ...ground import clock, files
 from ...ground.errors import BadData, Failure
 from ...ground.paths import check_context
 from .writer import LIMIT, EventDraft, Log
@@ -113,16 +113,10 @@ def _append(
             continue
         for number, (path, line, fresh) in zip(numbers, results):
             if fresh:
-                ref = f"{path}:{line}"
-                refs[number] = stream.json_line({"ref": ref}) if session.json else ref
+                refs[number] = f"{path}:{line}"
             else:
                 skipped += 1
-    if any(refs):
-        try:
-            stream.write("\n".join([ref for ref in refs if ref]) + "\n")
-            stream.flush()
-        except stream.ReaderLeft:  # ending with 0 says that everything was written
-            pass
+    session.acknowledge(filter(None, refs))
     return skipped
 
 

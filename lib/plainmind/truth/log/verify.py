@@ -17,6 +17,9 @@ class Finding(NamedTuple):
     code: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.code}: {self.message}"
+
 
 def verify_windows(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
     """What is wrong with these windows (all there are, when none is named)."""

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ...formats.page import page
 from ...formats.page.page import Page
@@ -144,8 +144,8 @@ def place_of(home: Home, path: str) -> str:
     return folder if folder in PLACES else ""
 
 
-def render_page(home: Home, path: str, as_json: bool) -> str:
-    """A page as it stands in its file, or as an object. NoInput when there is none."""
+def render_page(home: Home, path: str) -> tuple[dict[str, Any], str]:
+    """A page as an object, and as it stands in its file. NoInput when there is none."""
     part = home.relative(path)
     try:
         data = read_whole(home, part)
@@ -153,25 +153,20 @@ def render_page(home: Home, path: str, as_json: bool) -> str:
         raise NoInput(
             f"no such page: '{path}'", cure=f"see the names with: ls {home.shell_path('knowledge')}"
         ) from None
-    if not as_json:
-        return stream.decode(data) + ("" if data.endswith(b"\n") else "\n")
     read = page.parse(data, part)
-    known = {
+    record = {
+        "ref": f"{part}:{read.body_line}",
+        "path": part,
+        "line": read.body_line,
         "name": read.name,
         "type": read.type,
         "tier": read.tier,
         "date": str(read.day or ""),
         "tags": list(read.tags),
-    }
-    record = {
-        "ref": f"{part}:{read.body_line}",
-        "path": part,
-        "line": read.body_line,
-        **known,
         "title": read.title,
         "content": read.body,
     }
-    return stream.json_line(record) + "\n"
+    return record, stream.decode(data).removesuffix("\n")
 
 
 def find_page(home: Home, name: str) -> str:

@@ -7,7 +7,7 @@ import stat
 import pytest
 from plainmind.formats.log import event as events
 from plainmind.formats.log import window_heads
-from plainmind.ground import clock, files, stream
+from plainmind.ground import clock, files
 from plainmind.ground.errors import BadData, Failure, InputOutput
 from plainmind.ground.paths import Home, check_context
 from plainmind.truth.log import batch, reader, verify
@@ -40,11 +40,12 @@ class Session:
 
     now, json, verbose = NOW, False, True
 
-    def __init__(self, monkeypatch):
+    def __init__(self):
         self.reports: list[str] = []
         self.worst, self.said, self.printed = 0, [], []
-        monkeypatch.setattr(stream, "write", lambda text: self.printed.extend(text.splitlines()))
-        monkeypatch.setattr(stream, "flush", lambda: None)
+
+    def acknowledge(self, refs) -> None:
+        self.printed.extend(refs)
 
     def report(self, failure: Failure) -> None:
         self.reports.append(str(failure))
@@ -55,8 +56,8 @@ class Session:
 
 
 @pytest.fixture
-def session(monkeypatch) -> Session:
-    return Session(monkeypatch)
+def session() -> Session:
+    return Session()
 
 
 def lines(*records: dict) -> list[bytes]:
