@@ -17,7 +17,8 @@ from plainmind.ground import files
 from plainmind.ground.errors import EXIT_CODES
 from scene import ROOT
 from skill_files import SKILLS
-from unit.test_house import COMMANDS, HEAVY, SECTIONS, SHARED, help_of, loaded
+from unit.cli.test_manual import SECTIONS, SHARED, help_of
+from unit.test_house import COMMANDS, HEAVY, loaded
 
 NAMES = sorted(
     name for name in os.listdir(SKILLS) if os.path.exists(os.path.join(SKILLS, name, "SKILL.md"))
