@@ -94,7 +94,7 @@ load agent
   [[ "$stderr" == "mem-recall: $MIND_HOME/config.toml:3: 'recall.k' is not a whole number; "* ]]
   printf '[recall\n' > "$MIND_HOME/config.toml"
   run --separate-stderr mem-recall pm2
-  [ "$status" -eq 78 ] && [[ "$stderr" == "mem-recall: $MIND_HOME/config.toml:1: no TOML"* ]] || false
+  [ "$status" -eq 78 ] && [[ "$stderr" == "mem-recall: $MIND_HOME/config.toml:1: not valid TOML"* ]] || false
   rm "$MIND_HOME/config.toml"
   MIND_RECALL_SIM=fuzzy run --separate-stderr mem-recall pm2
   [ "$status" -eq 78 ] && [[ "$stderr" == *MIND_RECALL_SIM*hybrid* ]] || false

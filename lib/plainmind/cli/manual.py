@@ -6,7 +6,6 @@ python -m plainmind.cli.manual --remove SHARE    take them away again
 """
 
 import ast
-import glob
 import os
 import re
 import sys
@@ -137,8 +136,14 @@ def pages() -> dict[str, str]:
         "mind-schema": _page(
             "mind-schema - the tables of the index",
             DESCRIPTION="index/mind.db is an SQLite database made from the files. Reading it with "
-            "sqlite3 is supported;\nwhat is written into it is lost.",
-            EXAMPLES="SELECT status, count(*) FROM embeddings GROUP BY status;",
+            "sqlite3 is supported;\nwhat is written into it is lost. Words are in the table 'words' "
+            "(FTS5, without content), by rowid =\nevents.id, columns 'opening' (author and the first "
+            "30 words) and 'rest'; 'places' is its vocabulary.\nThey hold stems: 'contrapt' for "
+            "contraption, and no stop words. 'page_words' and 'page_places' are\nthe same of pages, "
+            "by rowid = pages.id.",
+            EXAMPLES="SELECT timestamp, author, content FROM events\n"
+            "  WHERE id IN (SELECT rowid FROM words WHERE words MATCH 'contrapt');\n"
+            "SELECT status, count(*) FROM embeddings GROUP BY status;",
             TABLES=_schema(),
             SEE_ALSO="mem-index(1) mem-embed(1) mem-recall(1) mind-log(5)",
         ),
@@ -198,8 +203,7 @@ def _docstring(module: str, *, head: bool = False) -> str:
 
 
 def _schema() -> str:
-    (path,) = glob.glob(os.path.join(LIB, "index", "**", "schema.sql"), recursive=True)
-    with open(path, encoding="utf-8") as file:
+    with open(os.path.join(LIB, "index", "sqlite", "schema.sql"), encoding="utf-8") as file:
         return file.read()
 
 

@@ -6,7 +6,7 @@ extracted by a model.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..formats import day
@@ -16,7 +16,7 @@ from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ..truth.log import reader
 from ..truth.pages import maintenance, page_files, retention
 from . import Memory, forgetting
-from .drafting import PageDraft, check
+from .drafting import PageDraft, check, from_json
 
 FOREVER = 1 << 30  # days
 MOST_NUMBERS = 1000  # of pages whose titles give the same name, that are looked at
@@ -76,6 +76,18 @@ def write(memory: Memory, draft: PageDraft, *, force: bool = False) -> PageWritt
     if past:
         memory.say(f"{written.path}: {past.finding.message}; retention deletes it next time")
     return written
+
+
+def write_lines(memory: Memory, lines: Iterable[bytes], session: Any, *, force: bool) -> None:
+    """Write a page for each JSON object, and print its reference; a line that cannot be written is
+    reported, and the others are. `session` prints and takes the reports (cli.Session)."""
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                session.acknowledge([write(memory, from_json(memory, line), force=force).ref])
+        except Failure as failure:
+            failure.place = failure.place or f"<stdin>:{number}"
+            session.report(failure)
 
 
 def _ordered(memory: Memory, draft: PageDraft) -> dict[str, Any]:

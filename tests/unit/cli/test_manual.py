@@ -205,7 +205,7 @@ def test_pages_become_roff():
     ("mind-reminders", "id=rid_K5V4M2J7Q2ZP"),
     ("mind-page", "supersedes"), ("mind-page", "legacy tiers"),
     ("mind-ref", "path:line-line"),
-    *(("mind-schema", table) for table in "windows vectors vector_blocks pins embeddings settings pages passages "
+    *(("mind-schema", table) for table in "windows events episodes vectors vector_blocks pins embeddings settings pages passages "
       "page_tags page_links kg_triples kg_entities".split()),
 ])  # fmt: skip
 def test_the_formats_have_pages(name, words):
