@@ -116,7 +116,7 @@ def pages() -> dict[str, str]:
         "mind-page": _page(
             "mind-page - a page of knowledge",
             DESCRIPTION=_docstring("page/page", head=True),
-            REPAIRS="What mem-lint --fix changes.\n\n" + _docstring("page/repairs"),
+            REPAIRS=_docstring("page/repairs").replace("`repair`", "mem-lint --fix"),
             FILES="knowledge/NAME.md   a page",
             SEE_ALSO="mem-note(1) mem-lint(1) mem-graph(1)",
         ),
