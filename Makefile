@@ -45,7 +45,7 @@ check: setup
 	@$(PY) -m ruff check -q bin skills serving lib tests bench
 	@$(PY) -m ruff format -q --check bin serving lib tests bench
 	@$(PY) -m mypy --no-error-summary lib
-	@$(PY) -m pytest tests/unit/test_house.py
+	@$(PY) -m pytest tests/unit/test_house.py tests/unit/test_style.py
 
 bench: setup
 	@$(PY) bench/speed.py

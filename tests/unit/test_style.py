@@ -123,10 +123,10 @@ RULES: list[Rule] = [
     # long_lines,
     # long_functions,
     # long_modules,
-    # classes_named_twice,
-    # sql_outside_the_engine,
+    classes_named_twice,
+    sql_outside_the_engine,
     # broken_english,
-    modules_without_a_docstring
+    modules_without_a_docstring,
 ]
 
 
