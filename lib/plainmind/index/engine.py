@@ -19,13 +19,11 @@ from ..ground.paths import Home
 if TYPE_CHECKING:
     from .graph import Graph
 
-EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
-
 
 class Pending(NamedTuple):
     """A text without a vector: of an event, or of a passage of a page."""
 
-    kind: str
+    kind: str  # event or passage
     id: int
     text: str  # what is embedded; '' needs no vector
     attempts: int

@@ -1,14 +1,11 @@
-"""Pages to records: which changed, and what an index keeps of one.
+"""Pages to records: what an index keeps of one.
 
 Owns how a page is cut into passages, and what is embedded of one. Refuses to know how pages are
 ranked. Knows no engine.
 """
 
-import hashlib
-import os
 import re
 from array import array
-from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..formats import words
@@ -16,33 +13,11 @@ from ..formats.log import injected_blocks
 from ..formats.page import likeness, page, page_links, triple
 from ..formats.page.page import Page
 from ..formats.words import Words
-from ..ground import clock
-from ..ground.errors import Failure
-from ..ground.paths import Home
 from ..truth.pages import page_files
 from .reading import utf8
 
 PASSAGE_WORDS = 120
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-#: a file changed within this time of being read may change again without its time showing it
-UNSETTLED = 2_000_000_000  # ns
-
-
-class FileState(NamedTuple):
-    """What tells that a page's file changed."""
-
-    inode: int
-    modified: int  # ns; 0 when that was too lately to be trusted
-    size: int
-
-
-class PageFile(NamedTuple):
-    """A page whose file looks new or changed. `data` is None when it cannot be read."""
-
-    path: str
-    state: FileState
-    data: bytes | None
-    digest: str
 
 
 class PageRecord(NamedTuple):
@@ -68,42 +43,6 @@ class PageRecord(NamedTuple):
     triples: list[tuple[int, str, str, str, str]]  # line, subject, predicate, object, as written
     words: Words
     passages: list[tuple[int, str]]
-
-
-def changed(home: Home, known: Mapping[str, FileState]) -> tuple[list[PageFile], list[str]]:
-    """(pages whose files look new or changed, pages that are gone)."""
-    before = dict(known)
-    found: list[tuple[str, os.stat_result]] = []
-    for place in page_files.RECALLED:
-        for entry in page_files.list_entries(home, place):
-            path = f"{place}/{entry.name}"
-            if not page_files.is_printable(path):
-                continue
-            state = before.pop(path, None)
-            try:
-                stat = entry.stat()
-            except FileNotFoundError:  # gone meanwhile
-                continue
-            if state != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
-                found.append((path, stat))
-    return list(_files(home, found)), sorted(before)
-
-
-def _files(home: Home, found: list[tuple[str, os.stat_result]]) -> Iterator[PageFile]:
-    contents = [content(home, path) for path, _ in found]
-    now = clock.system_now() * 1_000_000
-    for (path, stat), data in zip(found, contents, strict=True):
-        modified = stat.st_mtime_ns if now - stat.st_mtime_ns > UNSETTLED else 0
-        digest = hashlib.sha256(data).hexdigest() if data is not None else ""
-        yield PageFile(path, FileState(stat.st_ino, modified, stat.st_size), data, digest)
-
-
-def content(home: Home, path: str) -> bytes | None:
-    """A page's bytes; None when it is gone, or cannot be read: then it is not recalled."""
-    try:
-        return page_files.read_content(home, path)
-    except (OSError, Failure):
-        return None
 
 
 def record(data: bytes, path: str) -> PageRecord:

@@ -1,24 +1,28 @@
-"""Files to records: what was appended to windows and pins, and how an index sees that something
-was.
+"""Files to records: what was appended to windows and pins, and which pages changed.
 
-Owns what 'up to date' means for the logs. Two ways: `grown` reads the journal of window heads,
-which every append writes, and names only windows that grew; `changed` looks at every window. Knows
-no engine.
+Owns what 'up to date' means. For the logs there are two ways: `grown_windows` reads the journal of
+window heads, which every append writes, and names only windows that grew; `changed_windows` looks
+at every window. Knows no engine.
 """
 
+import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..formats.log import event as log_event
 from ..formats.log import injected_blocks
 from ..ground import clock, files
+from ..ground.errors import Failure
 from ..ground.paths import Home
 
 EMBEDDED = ("user", "agent")  # roles whose events get vectors
 EPISODE_GAP = 3600 * 1000  # ms without a word that end a stretch of conversation
 EPISODE_EVENTS = 30  # and its greatest length
+
+#: a file changed within this time of being read may change again without its time showing it
+UNSETTLED = 2_000_000_000  # ns
 
 #: what a terminal takes for a command, and would stick to the next word
 _COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")
@@ -125,7 +129,9 @@ def utf8(text: str) -> str:
 # --- what changed
 
 
-def grown(home: Home, seen: Mapping[str, Any] | None) -> tuple[list[str], dict[str, Any]] | None:
+def grown_windows(
+    home: Home, seen: Mapping[str, Any] | None
+) -> tuple[list[str], dict[str, Any]] | None:
     """(windows that the journal names after the position `seen`, the position now).
 
     None when the journal cannot tell, and all windows are to be looked at: it is new or was
@@ -155,7 +161,9 @@ def grown(home: Home, seen: Mapping[str, Any] | None) -> tuple[list[str], dict[s
     return sorted(window_heads.latest_by_window(window_heads.parse(whole))), position
 
 
-def changed(home: Home, known: Iterable[tuple[str, int, int, int]]) -> tuple[list[str], list[str]]:
+def changed_windows(
+    home: Home, known: Iterable[tuple[str, int, int, int]]
+) -> tuple[list[str], list[str]]:
     """(windows that are new or changed, windows that are gone), compared with what is known of
     each: (path, inode, modified, size)."""
     from ..truth.log import reader
@@ -207,3 +215,63 @@ def pins(home: Home) -> list[tuple[str, int]]:
         return [(pin.path, pin.line) for pin in parse(files.read(home.pins))]
     except FileNotFoundError:
         return []
+
+
+# --- pages
+
+
+class FileState(NamedTuple):
+    """What tells that a page's file changed."""
+
+    inode: int
+    modified: int  # ns; 0 when that was too lately to be trusted
+    size: int
+
+
+class PageFile(NamedTuple):
+    """A page whose file looks new or changed. `data` is None when it cannot be read."""
+
+    path: str
+    state: FileState
+    data: bytes | None
+    digest: str
+
+
+def changed_pages(home: Home, known: Mapping[str, FileState]) -> tuple[list[PageFile], list[str]]:
+    """(pages whose files look new or changed, pages that are gone)."""
+    from ..truth.pages import page_files
+
+    before = dict(known)
+    found: list[tuple[str, os.stat_result]] = []
+    for place in page_files.RECALLED:
+        for entry in page_files.list_entries(home, place):
+            path = f"{place}/{entry.name}"
+            if not page_files.is_printable(path):
+                continue
+            state = before.pop(path, None)
+            try:
+                stat = entry.stat()
+            except FileNotFoundError:  # gone meanwhile
+                continue
+            if state != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
+                found.append((path, stat))
+    return list(_page_files(home, found)), sorted(before)
+
+
+def _page_files(home: Home, found: list[tuple[str, os.stat_result]]) -> Iterator[PageFile]:
+    contents = [page_content(home, path) for path, _ in found]
+    now = clock.system_now() * 1_000_000
+    for (path, stat), data in zip(found, contents, strict=True):
+        modified = stat.st_mtime_ns if now - stat.st_mtime_ns > UNSETTLED else 0
+        digest = hashlib.sha256(data).hexdigest() if data is not None else ""
+        yield PageFile(path, FileState(stat.st_ino, modified, stat.st_size), data, digest)
+
+
+def page_content(home: Home, path: str) -> bytes | None:
+    """A page's bytes; None when it is gone, or cannot be read: then it is not recalled."""
+    from ..truth.pages import page_files
+
+    try:
+        return page_files.read_content(home, path)
+    except (OSError, Failure):
+        return None

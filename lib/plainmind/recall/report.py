@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from ..ground.errors import BadData
 from ..ground.stream import json_line
-from . import inject, trace
 from .excerpt import excerpt
 from .search import Hit, Moments
 
@@ -28,6 +27,8 @@ def text(result: Moments, form: Form) -> str:
     if form.explain:
         return _explanation(result, form)
     if form.inject:
+        from . import inject
+
         fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
         return inject.block(fitted.shown, form.budget)
     if form.json:
@@ -51,6 +52,8 @@ def replayed(data: bytes, path: str) -> Moments:
         raise BadData(
             "not a trace of a recall", place=path, cure="make one with mem-recall --trace"
         ) from None
+    from . import trace
+
     return trace.replay(value, path)
 
 
@@ -77,6 +80,8 @@ def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict:
 
 def _explanation(result: Moments, form: Form) -> str:
     """A table of everything looked at. What an injection would leave out says why."""
+    from . import inject
+
     fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
     kept_out = {hit.ref: reason for hit, reason in fitted.dropped}
     rows: list[tuple[str, ...]] = [("rank", "score", "sim", "recency", "penalty", "ref", "excerpt")]

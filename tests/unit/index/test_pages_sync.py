@@ -14,7 +14,7 @@ from plainmind.formats.page import page as format
 from plainmind.ground import files
 from plainmind.ground.errors import NoInput
 from plainmind.ground.paths import Home
-from plainmind.index import page_reading
+from plainmind.index import reading
 from plainmind.index.engine import Index
 from plainmind.memory import care
 from plainmind.recall.pages import Policy
@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
 def late():
     """A machine under load takes longer than two seconds for what is to happen in one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_reading, "UNSETTLED", 60 * 10**9)
+        patch.setattr(reading, "UNSETTLED", 60 * 10**9)
         yield
 
 
@@ -447,10 +447,10 @@ def test_a_page_that_cannot_be_read_is_not_recalled_until_it_can(home, monkeypat
             raise refusals.pop()
         return real(home, path)
 
-    for reading, readable in ((None, "ab"), (refused, "b"), (refused, "b"), (real, "ab")):
-        if reading:
+    for replaced, readable in ((None, "ab"), (refused, "b"), (refused, "b"), (real, "ab")):
+        if replaced:
             os.utime(home.path("knowledge/a.md"), (1, 1))
-            monkeypatch.setattr(on_disk, "read_content", reading)
+            monkeypatch.setattr(on_disk, "read_content", replaced)
         with stores.opened(home) as index:
             assert names(index) == list(readable)
     assert refusals == []

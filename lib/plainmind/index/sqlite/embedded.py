@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from ...ground import clock
 from .. import embedding
-from ..engine import EVENT, PASSAGE, EmbeddingOutcome, EmbeddingStatus, Pending
+from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
 from ..page_reading import embedded_text
 from ..reading import EMBEDDED
 from . import events, vectors
+from .vectors import EVENT, PASSAGE
 
 if TYPE_CHECKING:
     from .store import Store

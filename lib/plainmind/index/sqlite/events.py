@@ -52,7 +52,7 @@ def bounds(window: int) -> tuple[int, int]:
 
 def catch_up(store: "Store") -> Changes:
     """Take in every event acknowledged before this call. Looks at the windows the journal names."""
-    grown = reading.grown(store.home, seen := store.setting("journal"))
+    grown = reading.grown_windows(store.home, seen := store.setting("journal"))
     if grown is None:
         return reconcile(store)
     paths, position = grown
@@ -65,7 +65,7 @@ def reconcile(store: "Store") -> Changes:
     """Compare every window with the index: new, grown, changed and gone ones."""
     position = reading.journal_position(store.home)
     known = store.db.execute("SELECT path, inode, modified, size FROM windows")
-    paths, gone = reading.changed(store.home, known)
+    paths, gone = reading.changed_windows(store.home, known)
     if not paths and not gone and store.setting("journal") == position and not _pins_changed(store):
         return Changes(0, 0)
     return _take_in(store, paths, gone, position)
@@ -154,7 +154,7 @@ def _forget(store: "Store", path: str) -> bool:
     ]
     words.remove(store.db, terms, store.fts5)
     _count(store, [found for _, found in terms], -1)
-    vectors.drop(store.db, "event", *span)
+    vectors.drop(store.db, vectors.EVENT, *span)
     for table in ("events", "episodes"):
         store.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", span)
     store.db.execute("DELETE FROM windows WHERE id = ?", (row[0],))

@@ -8,13 +8,12 @@ import sqlite3
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ...formats.page import triple
-from .. import page_reading
-from ..engine import PASSAGE
-from ..page_reading import FileState, PageFile, PageRecord
-from . import vectors, words
+from .. import reading
+from ..reading import FileState, PageFile
+from . import words
 
 if TYPE_CHECKING:
+    from ..page_reading import PageRecord
     from .store import Store
 
 _OF_A_PAGE = ("page_tags", "page_links", "kg_triples")
@@ -32,7 +31,7 @@ def take_in(store: "Store") -> int:
             "SELECT path, id, digest, inode, modified, size FROM pages"
         )
     }
-    changed, gone = page_reading.changed(
+    changed, gone = reading.changed_pages(
         store.home, {path: state for path, (_, state, _) in known.items()}
     )
     if not changed and not gone or not store.writable:
@@ -79,6 +78,8 @@ def _write(store: "Store", changed: list[PageFile], gone: list[tuple[str, int]])
 
 
 def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> None:
+    from .. import page_reading
+
     assert file.data is not None
     record = page_reading.record(file.data, file.path)
     titled = db.execute("SELECT title FROM pages WHERE id = ?", (id,)).fetchone() if id else None
@@ -108,7 +109,7 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> None:
     _put_passages(db, id, record, titled is not None and titled[0] == record.title)
 
 
-def _put_passages(db: sqlite3.Connection, id: int, record: PageRecord, same_title: bool) -> None:
+def _put_passages(db: sqlite3.Connection, id: int, record: "PageRecord", same_title: bool) -> None:
     """A page's passages; one that stands as before keeps its id, and so its vector."""
     old: dict[str, list[int]] = {}
     for passage, text in db.execute(
@@ -124,8 +125,10 @@ def _put_passages(db: sqlite3.Connection, id: int, record: PageRecord, same_titl
 
 
 def _forget_passages(db: sqlite3.Connection, gone: Iterable[int]) -> None:
+    from . import vectors
+
     for passage in gone:
-        vectors.drop(db, PASSAGE, passage, passage)
+        vectors.drop(db, vectors.PASSAGE, passage, passage)
         db.execute("DELETE FROM passages WHERE id = ?", (passage,))
 
 
@@ -146,6 +149,8 @@ def _put_triples(db: sqlite3.Connection, id: int, stated: Iterable[tuple]) -> No
 
 def _put_entities(db: sqlite3.Connection) -> None:
     """The names in the triples, of which only those that changed are written."""
+    from ...formats.page import triple
+
     rows = db.execute(
         "SELECT name, count(*) FROM "
         "(SELECT subject AS name FROM kg_triples UNION ALL SELECT object FROM kg_triples) "
@@ -160,10 +165,12 @@ def _put_entities(db: sqlite3.Connection) -> None:
 
 
 def remake_graph(store: "Store") -> None:
+    from .. import page_reading
+
     with store.writing() as db:
         rows = db.execute("SELECT id, path FROM pages").fetchall()
         db.execute("DELETE FROM kg_triples")
         for id, path in rows:
-            if (data := page_reading.content(store.home, path)) is not None:
+            if (data := reading.page_content(store.home, path)) is not None:
                 _put_triples(db, id, page_reading.triples_of(data, path))
         _put_entities(db)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from ...formats.evidence import dot
 from ..cache import from_blob
 
+EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
 BLOCK = 2048  # vectors a block
 NUMPY_FROM = 100_000  # vectors in blocks; measured by bench/vectors.py
 

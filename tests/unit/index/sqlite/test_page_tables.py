@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.ground.paths import Home
-from plainmind.index import page_reading
+from plainmind.index import reading
 from plainmind.index.sqlite import opening, store, words
 from plainmind.memory import care, pages
 from unit.index import stores
@@ -100,7 +100,7 @@ def test_one_page_that_changed_is_written_and_no_other(home):
 def test_words_and_state_of_a_file_are_those_of_a_new_index(tmp_path_factory, seed, happened):
     folder = tmp_path_factory.mktemp("tables")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_reading, "UNSETTLED", 60 * 10**9)
+        patch.setattr(reading, "UNSETTLED", 60 * 10**9)
         world = World(Home(str(folder / "home")), seed)
         for happening in happened:
             happening(world)
