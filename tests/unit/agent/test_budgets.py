@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.agent import bash
-from plainmind.agent.prompt import first_shown
+from plainmind.agent.prompt import find_first_shown
 from plainmind.formats.log.event import RawEvent
 from scripted import call, calls
 
@@ -70,7 +70,7 @@ def turns(*costs: int) -> list[RawEvent]:
     ],
 )
 def test_the_first_event_that_is_shown(events, budget, first):
-    assert first_shown(events, budget) == first
+    assert find_first_shown(events, budget) == first
 
 
 def modelled(costs: list[int], roles: list[str], budget: int) -> int:
@@ -99,7 +99,7 @@ _EVENTS = st.lists(
 @example(events=[("system", 40)], budget=1)
 def test_the_first_event_is_that_of_a_simple_model(events, budget):
     roles, costs = [role for role, _ in events], [cost for _, cost in events]
-    first = first_shown(blocks(*events), budget)
+    first = find_first_shown(blocks(*events), budget)
     assert first == modelled(costs, roles, budget)
     shown = costs[first:]
     assert sum(shown) <= budget or (len(shown) == 1 and roles[-1] == "user")
@@ -110,7 +110,7 @@ def test_the_first_event_is_that_of_a_simple_model(events, budget):
 def test_the_start_moves_forward_and_seldom(events, budget):
     """As a window grows, the start never goes back, and moves at most once for each quarter of the
     budget that is added."""
-    starts = [first_shown(blocks(*events[:end]), budget) for end in range(1, len(events) + 1)]
+    starts = [find_first_shown(blocks(*events[:end]), budget) for end in range(1, len(events) + 1)]
     assert starts == sorted(starts)
     # where nothing, or only one question, is left to show, the start goes along with the end
     proper = {start for end, start in enumerate(starts, 1) if start < end - 1}
@@ -119,7 +119,7 @@ def test_the_start_moves_forward_and_seldom(events, budget):
 
 def test_the_start_moves_seldom_in_a_long_talk():
     events = [(role, 25) for _ in range(100) for role in ("user", "agent")]
-    starts = [first_shown(blocks(*events[:end]), 1000) for end in range(2, 201, 2)]
+    starts = [find_first_shown(blocks(*events[:end]), 1000) for end in range(2, 201, 2)]
     # a quarter of 1000 tokens is 5 turns of 50: after the 20 that fit, the start moves every fifth
     # turn
     assert starts == [0] * 20 + [10 * (1 + turn // 5) for turn in range(80)]
