@@ -1,4 +1,7 @@
-"""A graph as a picture. What is drawn is read back from the picture: boxes, lines, titles, labels."""
+"""A graph as a picture.
+
+What is drawn is read back from the picture: boxes, lines, titles, labels.
+"""
 
 import functools
 import re
@@ -19,7 +22,9 @@ DOT = shutil.which("dot")
 
 
 def graph(people, projects, extra):
-    """One person in the middle, as personal graphs have it: people known, projects they work on, dates, towns."""
+    """One person in the middle, as personal graphs have it: people known, projects they work on,
+    dates, towns.
+    """
     found = {("Mara", "knows", f"Person-{n}") for n in range(people)}
     found |= {("Mara", "owns", f"project-{n}") for n in range(projects)}
     found |= {

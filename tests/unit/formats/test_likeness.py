@@ -8,7 +8,10 @@ import pytest
 from plainmind.formats.page import likeness
 
 WORDS = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in "lmnrst"]
-TEXT = "We chose tokens for the session store because phones forget cookies and the proxy strips them on every second hop"
+TEXT = (
+    "We chose tokens for the session store because phones forget cookies and the proxy strips "
+    "them on every second hop"
+)
 
 
 def share(one: str, other: str) -> float:
@@ -23,9 +26,13 @@ def changed(words: list[str], count: int, dice: random.Random) -> list[str]:
 
 
 @pytest.mark.parametrize("other, least, most", [
-    (TEXT, 1, 1), (TEXT.upper() + "!", 1, 1), (TEXT.replace(" ", "\n\n- "), 1, 1), (TEXT.replace("tokens", "_tokens_"), 1, 1),
-    (TEXT + " again", 0.9, 0.99), (TEXT.replace("hop", "jump"), 0.8, 0.95), (TEXT.replace("phones", "browsers"), 0.75, 0.9),
-    (" ".join(reversed(TEXT.split())), 0.25, 0.5), (TEXT.replace("tokens", "cookies").replace("phones", "x").replace("proxy", "y").replace("every", "z"), 0.3, 0.7),
+    (TEXT, 1, 1), (TEXT.upper() + "!", 1, 1), (TEXT.replace(" ", "\n\n- "), 1, 1),
+    (TEXT.replace("tokens", "_tokens_"), 1, 1),
+    (TEXT + " again", 0.9, 0.99), (TEXT.replace("hop", "jump"), 0.8, 0.95),
+    (TEXT.replace("phones", "browsers"), 0.75, 0.9),
+    (" ".join(reversed(TEXT.split())), 0.25, 0.5),
+    (TEXT.replace("tokens", "cookies").replace("phones", "x").replace("proxy", "y").replace("every",
+      "z"), 0.3, 0.7),
     ("Green tea steeps for three minutes at eighty degrees", 0, 0.1), ("", 0, 0), ("!!! ---", 0, 0),
 ], ids=lambda value: value[:20] if isinstance(value, str) else None)  # fmt: skip
 def test_the_share_of_two_texts(other, least, most):
@@ -73,7 +80,9 @@ def test_a_sketch_is_small_ascending_and_exact_for_short_texts():
 
 
 def test_an_estimate_keeps_its_bound():
-    """SLACK is four standard deviations: in 2,000 pairs no estimate is lower than that, and on the average they are right."""
+    """SLACK is four standard deviations: in 2,000 pairs no estimate is lower than that, and on the
+    average they are right.
+    """
     dice, errors = random.Random(2), []
     for _ in range(2000):
         words = dice.choices(WORDS, k=dice.randrange(40, 300))
@@ -111,7 +120,9 @@ def test_candidates_are_every_pair_that_is_alike():
 
 
 def test_more_of_a_kind_than_a_hash_is_looked_at_for():
-    """A text that was written 100 times, each with a word changed, is found, and the same letter's head on 1,000 texts costs little."""
+    """A text that was written 100 times, each with a word changed, is found, and the same letter's
+    head on 1,000 texts costs little.
+    """
     dice = random.Random(4)
     words = dice.choices(WORDS, k=100)
     sketches = {

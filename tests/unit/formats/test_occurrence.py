@@ -1,8 +1,10 @@
-"""When reminders are due, against two oracles: a table written by hand from tzdata, and the library whenever.
+"""When reminders are due, against two oracles: a table written by hand from tzdata, and the library
+whenever.
 
-They differ from each other in one thing only. A local time that a change leaves out is moved by the width of the gap in
-whenever (and in RFC 5545, and java.time: 01:30 becomes 02:30), and to the next valid minute here (02:00), as the
-specification has it. `OTHERWISE` lists what that makes of the moments of the table.
+They differ from each other in one thing only. A local time that a change leaves out is moved by the
+width of the gap in whenever (and in RFC 5545, and java.time: 01:30 becomes 02:30), and to the next
+valid minute here (02:00), as the specification has it. `OTHERWISE` lists what that makes of the
+moments of the table.
 """
 
 import datetime
@@ -32,40 +34,57 @@ from scene import ROOT
 #: local time -> UTC, from the rules GB-Eire and EU of tzdata's `europe` and the zone's own lines
 TABLE = {
     # an ordinary winter's and summer's day
-    "2026-01-30 14:23": "2026-01-30 14:23", "2026-07-30 14:23": "2026-07-30 13:23", "2000-02-29 09:00": "2000-02-29 09:00",
+    "2026-01-30 14:23": "2026-01-30 14:23", "2026-07-30 14:23": "2026-07-30 13:23",
+    "2000-02-29 09:00": "2000-02-29 09:00",
     # spring 2026: 01:00 UTC on the last Sunday of March; 01:00 to 01:59 do not exist
-    "2026-03-29 00:59": "2026-03-29 00:59", "2026-03-29 01:00": "2026-03-29 01:00", "2026-03-29 01:01": "2026-03-29 01:00",
-    "2026-03-29 01:30": "2026-03-29 01:00", "2026-03-29 01:59": "2026-03-29 01:00", "2026-03-29 02:00": "2026-03-29 01:00", "2026-03-29 02:01": "2026-03-29 01:01",
+    "2026-03-29 00:59": "2026-03-29 00:59", "2026-03-29 01:00": "2026-03-29 01:00",
+    "2026-03-29 01:01": "2026-03-29 01:00",
+    "2026-03-29 01:30": "2026-03-29 01:00", "2026-03-29 01:59": "2026-03-29 01:00",
+    "2026-03-29 02:00": "2026-03-29 01:00", "2026-03-29 02:01": "2026-03-29 01:01",
     # autumn 2026: 01:00 UTC on the last Sunday of October; 01:00 to 01:59 come twice
-    "2026-10-25 00:59": "2026-10-24 23:59", "2026-10-25 01:00": "2026-10-25 00:00", "2026-10-25 01:30": "2026-10-25 00:30",
+    "2026-10-25 00:59": "2026-10-24 23:59", "2026-10-25 01:00": "2026-10-25 00:00",
+    "2026-10-25 01:30": "2026-10-25 00:30",
     "2026-10-25 01:59": "2026-10-25 00:59", "2026-10-25 02:00": "2026-10-25 02:00",
     # the rule goes on where the list of changes in tzdata ends
-    "2037-03-29 01:30": "2037-03-29 01:00", "2038-03-28 01:30": "2038-03-28 01:00", "2099-03-29 01:30": "2099-03-29 01:00", "2099-10-25 01:30": "2099-10-25 00:30",
+    "2037-03-29 01:30": "2037-03-29 01:00", "2038-03-28 01:30": "2038-03-28 01:00",
+    "2099-03-29 01:30": "2099-03-29 01:00", "2099-10-25 01:30": "2099-10-25 00:30",
     "2400-07-01 12:00": "2400-07-01 11:00", "9999-12-31 23:59": "9999-12-31 23:59",
     # until 1995 autumn's change was on other Sundays; until 1980 both were at 02:00 GMT
-    "1995-10-22 01:30": "1995-10-22 00:30", "1980-03-16 02:30": "1980-03-16 02:00", "1980-10-26 02:30": "1980-10-26 01:30",
-    # 1968-10-27 to 1971-10-31: an hour ahead all year, with a change of name that is none of the clock
-    "1968-02-18 02:30": "1968-02-18 02:00", "1968-10-27 00:30": "1968-10-26 23:30", "1969-01-15 12:00": "1969-01-15 11:00",
+    "1995-10-22 01:30": "1995-10-22 00:30", "1980-03-16 02:30": "1980-03-16 02:00",
+    "1980-10-26 02:30": "1980-10-26 01:30",
+    # 1968-10-27 to 1971-10-31: an hour ahead all year, with a change of name that is none of the
+    # clock
+    "1968-02-18 02:30": "1968-02-18 02:00", "1968-10-27 00:30": "1968-10-26 23:30",
+    "1969-01-15 12:00": "1969-01-15 11:00",
     "1971-10-31 02:30": "1971-10-31 01:30", "1971-12-15 12:00": "1971-12-15 12:00",
     # the war: an hour ahead in winter, two in summer
-    "1940-12-25 12:00": "1940-12-25 11:00", "1941-05-04 02:30": "1941-05-04 01:00", "1941-07-15 12:00": "1941-07-15 10:00",
-    "1941-08-10 02:30": "1941-08-10 00:30", "1945-07-15 02:30": "1945-07-15 00:30", "1945-10-07 02:30": "1945-10-07 01:30",
+    "1940-12-25 12:00": "1940-12-25 11:00", "1941-05-04 02:30": "1941-05-04 01:00",
+    "1941-07-15 12:00": "1941-07-15 10:00",
+    "1941-08-10 02:30": "1941-08-10 00:30", "1945-07-15 02:30": "1945-07-15 00:30",
+    "1945-10-07 02:30": "1945-10-07 01:30",
     # 1947: from none to one to two ahead and back again
-    "1947-03-16 02:30": "1947-03-16 02:00", "1947-04-13 02:30": "1947-04-13 01:00", "1947-06-01 12:00": "1947-06-01 10:00",
+    "1947-03-16 02:30": "1947-03-16 02:00", "1947-04-13 02:30": "1947-04-13 01:00",
+    "1947-06-01 12:00": "1947-06-01 10:00",
     "1947-08-10 02:30": "1947-08-10 00:30", "1947-11-02 02:30": "1947-11-02 01:30",
     # the first summer time
     "1916-05-21 02:30": "1916-05-21 02:00", "1916-10-01 02:30": "1916-10-01 01:30",
-    # until 1847-12-01 London was 75 s behind Greenwich: 00:00 and 00:01 do not exist, and 00:02 is the next whole minute
-    "1847-11-30 23:59": "1847-12-01 00:00:15", "1847-12-01 00:00": "1847-12-01 00:02", "1847-12-01 00:01": "1847-12-01 00:02", "1847-12-01 00:02": "1847-12-01 00:02",
+    # until 1847-12-01 London was 75 s behind Greenwich: 00:00 and 00:01 do not exist, and 00:02 is
+    # the next whole minute
+    "1847-11-30 23:59": "1847-12-01 00:00:15", "1847-12-01 00:00": "1847-12-01 00:02",
+    "1847-12-01 00:01": "1847-12-01 00:02", "1847-12-01 00:02": "1847-12-01 00:02",
     "1800-01-01 12:00": "1800-01-01 12:01:15", "0001-01-01 00:00": "0001-01-01 00:01:15",
 }  # fmt: skip
 
 #: what the other convention, of moving by the width of the gap, makes of those that do not exist
 OTHERWISE = {
-    "2026-03-29 01:01": "2026-03-29 01:01", "2026-03-29 01:30": "2026-03-29 01:30", "2026-03-29 01:59": "2026-03-29 01:59",
-    "2037-03-29 01:30": "2037-03-29 01:30", "2038-03-28 01:30": "2038-03-28 01:30", "2099-03-29 01:30": "2099-03-29 01:30",
-    "1980-03-16 02:30": "1980-03-16 02:30", "1968-02-18 02:30": "1968-02-18 02:30", "1941-05-04 02:30": "1941-05-04 01:30",
-    "1947-03-16 02:30": "1947-03-16 02:30", "1947-04-13 02:30": "1947-04-13 01:30", "1916-05-21 02:30": "1916-05-21 02:30",
+    "2026-03-29 01:01": "2026-03-29 01:01", "2026-03-29 01:30": "2026-03-29 01:30",
+    "2026-03-29 01:59": "2026-03-29 01:59",
+    "2037-03-29 01:30": "2037-03-29 01:30", "2038-03-28 01:30": "2038-03-28 01:30",
+    "2099-03-29 01:30": "2099-03-29 01:30",
+    "1980-03-16 02:30": "1980-03-16 02:30", "1968-02-18 02:30": "1968-02-18 02:30",
+    "1941-05-04 02:30": "1941-05-04 01:30",
+    "1947-03-16 02:30": "1947-03-16 02:30", "1947-04-13 02:30": "1947-04-13 01:30",
+    "1916-05-21 02:30": "1916-05-21 02:30",
     "1847-12-01 00:00": "1847-12-01 00:01:15", "1847-12-01 00:01": "1847-12-01 00:02:15",
 }  # fmt: skip
 
@@ -128,7 +147,9 @@ def test_the_table_is_what_whenever_says(said, utc):
 
 
 def changes() -> list[int]:
-    """The day before each change of the clock, from 1847 to 2060, in seconds, by asking whenever for the offset of every midnight."""
+    """The day before each change of the clock, from 1847 to 2060, in seconds, by asking whenever
+    for the offset of every midnight.
+    """
     days = range(-3_852_662_400, 2_840_140_800, 86_400)
     offsets = [whenever.Instant.from_timestamp(day).to_tz("Europe/London").offset for day in days]
     return [day for day, before, after in zip(days, offsets, offsets[1:]) if before != after]
@@ -158,7 +179,8 @@ def test_any_minute(moment):
 
 @given(minutes)
 def test_local_time_and_back(moment):
-    """Every local minute comes back, but those that do not exist, which come back as a later one."""
+    """Every local minute comes back, but those that do not exist, which come back as a
+    later one."""
     moment = moment.replace(fold=0)
     back = to_local(to_instant(moment.date(), moment.time()))
     assert (
@@ -181,7 +203,8 @@ def times(start: str, recur: str, after: str, until: str) -> list[str]:
 def test_month_ends_do_not_drift():
     assert times("2026-01-31 18:00", "monthly", "2026-01-01", "2027-03-31") == [
         f"{day} 18:00" for day in (
-            "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30", "2026-07-31", "2026-08-31", "2026-09-30",
+            "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30",
+            "2026-07-31", "2026-08-31", "2026-09-30",
             "2026-10-31", "2026-11-30", "2026-12-31", "2027-01-31", "2027-02-28",
         )
     ]  # fmt: skip
@@ -311,7 +334,8 @@ def test_a_start_long_ago_costs_nothing():
 
 
 def test_the_machine_s_own_tables_are_never_asked(tmp_path):
-    """A machine whose Europe/London is Tokyo's, by TZ and by its tables, gives the same instants."""
+    """A machine whose Europe/London is Tokyo's, by TZ and by its tables, gives the same
+    instants."""
     fake = tmp_path / "Europe"
     fake.mkdir()
     tables = os.path.join(os.path.dirname(str(tzdata.__file__)), "zoneinfo")

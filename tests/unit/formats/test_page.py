@@ -1,4 +1,6 @@
-"""Pages of knowledge: each field, right and wrong, with the code and the line of what is wrong; links and pictures."""
+"""Pages of knowledge: each field, right and wrong, with the code and the line of what is wrong;
+links and pictures.
+"""
 
 import itertools
 import re
@@ -46,23 +48,39 @@ def replaced(row: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("row, field, value", [
     # date
-    ("date: 2026-05-08", "day", date(2026, 5, 8)), ("date: '2026-05-08'", "day", date(2026, 5, 8)), ("date: 2026-05-08T23:59:59Z", "day", date(2026, 5, 8)),
-    ("date: 2026-05-08 09:30:00 +02:00", "day", date(2026, 5, 8)), ("date: 2026-05-08T09:30", "day", date(2026, 5, 8)),
+    ("date: 2026-05-08", "day", date(2026, 5, 8)), ("date: '2026-05-08'", "day", date(2026, 5, 8)),
+    ("date: 2026-05-08T23:59:59Z", "day", date(2026, 5, 8)),
+    ("date: 2026-05-08 09:30:00 +02:00", "day", date(2026, 5, 8)),
+    ("date: 2026-05-08T09:30", "day", date(2026, 5, 8)),
     # type, tier: all of them below
-    ("type: user", "type", "user"), ("type: 'user'", "type", "user"), ('tier: "L1"', "tier", "L1"), ("tier: L1 # always", "tier", "L1"),
+    ("type: user", "type", "user"), ("type: 'user'", "type", "user"), ('tier: "L1"', "tier", "L1"),
+    ("tier: L1 # always", "tier", "L1"),
     # tags
-    ("tags: [auth, decision]", "tags", ("auth", "decision")), ("tags:\n- auth\n- two words", "tags", ("auth", "two words")), ("tags: []", "tags", ()),
-    ("tags:", "tags", ()), ("tags: [2026, yes, 1.5]", "tags", ("2026", "yes", "1.5")), ("tags: ['ü 日本 🍵']", "tags", ("ü 日本 🍵",)),
+    ("tags: [auth, decision]", "tags", ("auth", "decision")),
+    ("tags:\n- auth\n- two words", "tags", ("auth", "two words")), ("tags: []", "tags", ()),
+    ("tags:", "tags", ()), ("tags: [2026, yes, 1.5]", "tags", ("2026", "yes", "1.5")),
+    ("tags: ['ü 日本 🍵']", "tags", ("ü 日本 🍵",)),
     # triples
-    ("triples: [[alice, owns, auth-service]]", "triples", [("alice", "owns", "auth-service")]), ("triples: []", "triples", []), ("triples:", "triples", []),
-    ("triples:\n- [a, uses, b]\n- - c\n  - part_of\n  - d", "triples", [("a", "uses", "b"), ("c", "part_of", "d")]), ("triples: [[a, version, 2.10]]", "triples", [("a", "version", "2.10")]),
+    ("triples: [[alice, owns, auth-service]]", "triples", [("alice", "owns", "auth-service")]),
+    ("triples: []", "triples", []), ("triples:", "triples", []),
+    ("triples:\n- [a, uses, b]\n- - c\n  - part_of\n  - d", "triples",
+      [("a", "uses", "b"), ("c", "part_of", "d")]),
+      ("triples: [[a, version, 2.10]]", "triples", [("a", "version", "2.10")]),
     # source, image
-    ("source: explicit", "source", "explicit"), ("source: compaction", "source", "compaction"), ("source: observe", "source", "observe"),
-    ("source: whatever, I say", "source", "whatever, I say"), ("source:", "source", ""), ("image: raw/images/a.png", "image", "raw/images/a.png"), ("image: ~", "image", ""),
+    ("source: explicit", "source", "explicit"), ("source: compaction", "source", "compaction"),
+    ("source: observe", "source", "observe"),
+    ("source: whatever, I say", "source", "whatever, I say"), ("source:", "source", ""),
+    ("image: raw/images/a.png", "image", "raw/images/a.png"), ("image: ~", "image", ""),
     # supersedes, validity
-    ("supersedes: old-tea", "supersedes", ("old-tea",)), ("supersedes: [old-tea, older-tea]", "supersedes", ("old-tea", "older-tea")), ("supersedes:", "supersedes", ()),
-    ("supersedes: '[[old-tea]]'", "supersedes", ("old-tea",)), ("supersedes: [[old-tea]]", "supersedes", ("old-tea",)), ("valid_from: 2026-01-01", "valid_from", date(2026, 1, 1)), ("valid_to: 2026-12-31", "valid_to", date(2026, 12, 31)),
-    ("valid_to:", "valid_to", None), ("valid_from: 2026-01-01\nvalid_to: 2026-01-01", "valid_to", date(2026, 1, 1)),
+    ("supersedes: old-tea", "supersedes", ("old-tea",)),
+    ("supersedes: [old-tea, older-tea]", "supersedes", ("old-tea", "older-tea")),
+    ("supersedes:", "supersedes", ()),
+    ("supersedes: '[[old-tea]]'", "supersedes", ("old-tea",)),
+    ("supersedes: [[old-tea]]", "supersedes", ("old-tea",)),
+    ("valid_from: 2026-01-01", "valid_from", date(2026, 1, 1)),
+    ("valid_to: 2026-12-31", "valid_to", date(2026, 12, 31)),
+    ("valid_to:", "valid_to", None),
+    ("valid_from: 2026-01-01\nvalid_to: 2026-01-01", "valid_to", date(2026, 1, 1)),
 ])  # fmt: skip
 def test_right_values(row, field, value):
     found = read(*replaced(row))
@@ -73,27 +91,65 @@ def test_right_values(row, field, value):
 
 
 @pytest.mark.parametrize("row, problem", [
-    ("date:", "2 date: 'date' is empty; write it as 2026-05-08"), ("date: ''", "2 date: 'date' is empty"), ("date: 2026-02-30", "2 date: '2026-02-30' is not an ISO 8601 date; write it"),
-    ("date: 8 May 2026", "2 date: '8 May 2026' is not an ISO 8601 date; mem-lint --fix makes it 2026-05-08"), ("date: 03/04/2026", "2 date: '03/04/2026' is not an ISO 8601 date; write"),
-    ("date: soon", "2 date: 'soon' is no"), ("date: 20260508", "2 date: '20260508' is not an ISO 8601 date; mem-lint --fix makes it 2026-05-08"), ("date: [2026-05-08]", "2 date: 'date' is not text"),
+    ("date:", "2 date: 'date' is empty; write it as 2026-05-08"),
+    ("date: ''", "2 date: 'date' is empty"),
+    ("date: 2026-02-30", "2 date: '2026-02-30' is not an ISO 8601 date; write it"),
+    ("date: 8 May 2026",
+      "2 date: '8 May 2026' is not an ISO 8601 date; mem-lint --fix makes it 2026-05-08"),
+      ("date: 03/04/2026", "2 date: '03/04/2026' is not an ISO 8601 date; write"),
+    ("date: soon", "2 date: 'soon' is no"),
+    ("date: 20260508",
+      "2 date: '20260508' is not an ISO 8601 date; mem-lint --fix makes it 2026-05-08"),
+      ("date: [2026-05-08]", "2 date: 'date' is not text"),
     ("date: {on: 2026-05-08}", "2 date: 'date' is not text"),
-    ("type: User", "3 type: unknown type 'User'; mem-lint --fix makes it user"), ("type: decision", "3 type: unknown type 'decision'; mem-lint --fix makes it project"),
-    ("type: thing", "3 type: unknown type 'thing'; use one of user, project, agent-feedback, reference, compaction"), ("type:", "3 type: unknown type ''"), ("type: [user]", "3 type: 'type' is not text"),
-    ("tier: l1", "4 tier: unknown tier 'l1'; mem-lint --fix makes it L1"), ("tier: 3", "4 tier: unknown tier '3'; mem-lint --fix makes it L2"), ("tier: L3", "4 tier: unknown tier 'L3'"), ("tier: ~", "4 tier: unknown tier"),
-    ("tags: auth", "5 tags: 'tags' is not a list; write tags: [one, two]"), ("tags: {a: b}", "5 tags: 'tags' is not a list"), ("tags: ['']", "5 tags: a tag that is not text"), ("tags: [~]", "5 tags: a tag that is not text"),
-    ("tags: [[a]]", "5 tags: a tag that is not text"), ("tags:\n- a\n-", "7 tags: a tag that is not text"), ("tags: [user]", "5 tags: the tag 'user' says a type or a tier"),
-    ("tags:\n- ok\n- 'type:user'", "7 tags: the tag 'type:user' says"), ("tags: [tier/L1]", "5 tags: the tag 'tier/L1' says"), ("tags: ['#l2']", "5 tags: the tag '#l2' says"), ("tags: [Agent-Feedback]", "5 tags: the tag 'Agent-Feedback' says"),
-    ("triples: [a]", "5 triples: no [subject, predicate, object]"), ("triples: a owns b", "5 triples: 'triples' is not a list"), ("triples: [[a, owns]]", "5 triples: no [subject"),
-    ("triples: [[a, owns, b, c]]", "5 triples: no [subject"), ("triples: [[a, '', b]]", "5 triples: no [subject"), ("triples: [[a, ~, b]]", "5 triples: no [subject"), ("triples: [[a, [b], c]]", "5 triples: no [subject"),
-    ("triples:\n- [a, owns, b]\n- {s: a}", "7 triples: no [subject"), ("triples: [[a, '--', b]]", "5 triples: the predicate '--' has no letter"),
-    ("triples: [[a, is, b]]", "5 predicate: 'is' says nothing by itself"), ("triples: [[a, Has A, b]]", "5 predicate: 'Has A' says nothing"), ("triples: [[a, related to, b]]", "5 predicate: 'related to' has no direction"),
-    ("triples: [[a, usesModel, b]]", "5 predicate: 'usesModel' is not in snake_case; mem-lint --fix makes it uses_model"), ("triples: [[a b, owns, c]]", "5 entity: 'a b' has spaces; mem-lint --fix makes it a-b"),
-    ("source: [a]", "5 source: 'source' is not text"), ("image: {a: b}", "5 image: 'image' is not text"),
-    ("sources: logs/a/b/x.md:3", "5 sources: 'sources' is not a list"), ("sources: [logs/a/b/x.md:3]", "5 sources: no reference with its digest"),
-    ("sources:\n- logs/a/b/x.md:3 sha256:0123456789ab\n- logs/a/b/x.md sha256:0123456789ab", "7 sources: no reference"), ("sources: [logs/a/b/x.md:3 sha256:xyz]", "5 sources: no reference"), ("sources: [~]", "5 sources: no ref"),
-    ("supersedes: {a: b}", "5 supersedes: 'supersedes' is not the name of a page"), ("supersedes: ''", "5 supersedes: 'supersedes' is not the name of a page"),
-    ("valid_from: soon", "5 validity: 'soon' is not an ISO 8601 date"), ("valid_to: [1]", "5 valid_to: 'valid_to' is not text"), ("valid_from: 2026-02-02\nvalid_to: 2026-02-01", "6 validity: it ends before it begins"),
-    ("x: 1\nx: 2", "6 twice: 'x' appears twice; remove one"), ("type: user\ntype: user", "4 twice: 'type' appears twice"),
+    ("type: User", "3 type: unknown type 'User'; mem-lint --fix makes it user"),
+    ("type: decision", "3 type: unknown type 'decision'; mem-lint --fix makes it project"),
+    ("type: thing",
+      "3 type: unknown type 'thing'; use one of user, project, agent-feedback, reference, compaction"), ("type:", "3 type: unknown type ''"), ("type: [user]", "3 type: 'type' is not text"),
+    ("tier: l1", "4 tier: unknown tier 'l1'; mem-lint --fix makes it L1"),
+    ("tier: 3", "4 tier: unknown tier '3'; mem-lint --fix makes it L2"),
+    ("tier: L3", "4 tier: unknown tier 'L3'"), ("tier: ~", "4 tier: unknown tier"),
+    ("tags: auth", "5 tags: 'tags' is not a list; write tags: [one, two]"),
+    ("tags: {a: b}", "5 tags: 'tags' is not a list"),
+    ("tags: ['']", "5 tags: a tag that is not text"),
+    ("tags: [~]", "5 tags: a tag that is not text"),
+    ("tags: [[a]]", "5 tags: a tag that is not text"),
+    ("tags:\n- a\n-", "7 tags: a tag that is not text"),
+    ("tags: [user]", "5 tags: the tag 'user' says a type or a tier"),
+    ("tags:\n- ok\n- 'type:user'", "7 tags: the tag 'type:user' says"),
+    ("tags: [tier/L1]", "5 tags: the tag 'tier/L1' says"),
+    ("tags: ['#l2']", "5 tags: the tag '#l2' says"),
+    ("tags: [Agent-Feedback]", "5 tags: the tag 'Agent-Feedback' says"),
+    ("triples: [a]", "5 triples: no [subject, predicate, object]"),
+    ("triples: a owns b", "5 triples: 'triples' is not a list"),
+    ("triples: [[a, owns]]", "5 triples: no [subject"),
+    ("triples: [[a, owns, b, c]]", "5 triples: no [subject"),
+    ("triples: [[a, '', b]]", "5 triples: no [subject"),
+    ("triples: [[a, ~, b]]", "5 triples: no [subject"),
+    ("triples: [[a, [b], c]]", "5 triples: no [subject"),
+    ("triples:\n- [a, owns, b]\n- {s: a}", "7 triples: no [subject"),
+    ("triples: [[a, '--', b]]", "5 triples: the predicate '--' has no letter"),
+    ("triples: [[a, is, b]]", "5 predicate: 'is' says nothing by itself"),
+    ("triples: [[a, Has A, b]]", "5 predicate: 'Has A' says nothing"),
+    ("triples: [[a, related to, b]]", "5 predicate: 'related to' has no direction"),
+    ("triples: [[a, usesModel, b]]",
+      "5 predicate: 'usesModel' is not in snake_case; mem-lint --fix makes it uses_model"),
+      ("triples: [[a b, owns, c]]", "5 entity: 'a b' has spaces; mem-lint --fix makes it a-b"),
+    ("source: [a]", "5 source: 'source' is not text"),
+    ("image: {a: b}", "5 image: 'image' is not text"),
+    ("sources: logs/a/b/x.md:3", "5 sources: 'sources' is not a list"),
+    ("sources: [logs/a/b/x.md:3]", "5 sources: no reference with its digest"),
+    ("sources:\n- logs/a/b/x.md:3 sha256:0123456789ab\n- logs/a/b/x.md sha256:0123456789ab",
+      "7 sources: no reference"),
+      ("sources: [logs/a/b/x.md:3 sha256:xyz]", "5 sources: no reference"),
+      ("sources: [~]", "5 sources: no ref"),
+    ("supersedes: {a: b}", "5 supersedes: 'supersedes' is not the name of a page"),
+    ("supersedes: ''", "5 supersedes: 'supersedes' is not the name of a page"),
+    ("valid_from: soon", "5 validity: 'soon' is not an ISO 8601 date"),
+    ("valid_to: [1]", "5 valid_to: 'valid_to' is not text"),
+    ("valid_from: 2026-02-02\nvalid_to: 2026-02-01", "6 validity: it ends before it begins"),
+    ("x: 1\nx: 2", "6 twice: 'x' appears twice; remove one"),
+    ("type: user\ntype: user", "4 twice: 'type' appears twice"),
 ])  # fmt: skip
 def test_wrong_values(row, problem):
     found = said(read(*replaced(row)))
@@ -107,7 +163,9 @@ def test_every_type_in_every_tier(kind, tier):
 
 
 @pytest.mark.parametrize("missing, problem", [
-    ("date", "1 date: no 'date'; add date: to the frontmatter"), ("type", "1 type: no 'type'; add type: to the frontmatter"), ("tier", "1 tier: no 'tier'; mem-lint --fix adds L2"),
+    ("date", "1 date: no 'date'; add date: to the frontmatter"),
+    ("type", "1 type: no 'type'; add type: to the frontmatter"),
+    ("tier", "1 tier: no 'tier'; mem-lint --fix adds L2"),
 ])  # fmt: skip
 def test_what_must_be_there(missing, problem):
     found = read(*(row for row in HEAD if not row.startswith(missing)))
@@ -144,16 +202,31 @@ def test_keys_that_are_nobody_s_business():
 
 
 @pytest.mark.parametrize("data, problem", [
-    (b"", "1 head: no frontmatter; begin with a line ---"), (b"# Tea\n", "1 head: no frontmatter"), (b"\n---\ndate: 2026-01-30\n---\n", "1 head: no frontmatter"), (b"----\na: b\n----\n", "1 head: frontmatter that does not end"),
-    (b"---\ndate: 2026-01-30\n", "1 head: frontmatter that does not end; close it with a line ---"), (b"--- x\n---\n", "1 head: frontmatter that does not end"),
-    (b"---\na: 'open\n---\n", "3 yaml: not valid YAML: found unexpected end of stream"), (b"---\n\tdate: x\n---\n", "2 yaml: not valid YAML: found character"), (b"---\na: b: c\n---\n", "2 yaml: not valid YAML: mapping values"),
-    (b"---\na: @x\n---\n", "2 yaml: not valid YAML: found character"), (b"---\n- a\n- b\n---\n", "2 yaml: the frontmatter is not a list of 'key: value'"), (b"---\nwords\n---\n", "2 yaml: the frontmatter is not a list"),
-    (b"---\na: 1\nb: \x07\n---\n", "3 yaml: not valid YAML: control characters are not allowed"), (b"---\na: 1\nb: *x\n---\n", "3 yaml: not valid YAML: found undefined alias"),
-    (b"---\na: 1\nb: \xff\n---\n", "3 text: not valid UTF-8; save it as UTF-8"), (b"\xff\xfe-\0-\0-\0\n\0", "1 text: not valid UTF-8"),
-    (b"---\na: 1\nb: !!python/object/apply:os.system [id]\n---\n", "3 yaml: the tag 'tag:yaml.org,2002:python/object/apply:os.system'; remove it"),
-    (b"---\na: 1\nb: [!ruby/object:Gem x]\n---\n", "3 yaml: the tag '!ruby/object:Gem'"), (b"---\na: 1\n? !mine b\n: c\n---\n", "3 yaml: the tag '!mine'"),
-    (b"---\na: 1\nb: &b [*b]\n---\n", "3 yaml: an alias that stands for itself"), (b"---\na: 1\nb: " + b"[" * 20 + b"\n---\n", "3 yaml: frontmatter nested too deep"),
-    (b"---\na: 1\nb: " + b"x" * page.MOST_HEAD + b"\n---\n", "1 yaml: frontmatter of more than 256 KB"), (b"---\na: 1\xc2\x85b: *x\n---\n", "2 yaml: not valid YAML"), (b"---\na: 1\xe2\x80\xa8\nb: *x\n---\n", "3 yaml: not valid YAML"),
+    (b"", "1 head: no frontmatter; begin with a line ---"), (b"# Tea\n", "1 head: no frontmatter"),
+    (b"\n---\ndate: 2026-01-30\n---\n", "1 head: no frontmatter"),
+    (b"----\na: b\n----\n", "1 head: frontmatter that does not end"),
+    (b"---\ndate: 2026-01-30\n", "1 head: frontmatter that does not end; close it with a line ---"),
+    (b"--- x\n---\n", "1 head: frontmatter that does not end"),
+    (b"---\na: 'open\n---\n", "3 yaml: not valid YAML: found unexpected end of stream"),
+    (b"---\n\tdate: x\n---\n", "2 yaml: not valid YAML: found character"),
+    (b"---\na: b: c\n---\n", "2 yaml: not valid YAML: mapping values"),
+    (b"---\na: @x\n---\n", "2 yaml: not valid YAML: found character"),
+    (b"---\n- a\n- b\n---\n", "2 yaml: the frontmatter is not a list of 'key: value'"),
+    (b"---\nwords\n---\n", "2 yaml: the frontmatter is not a list"),
+    (b"---\na: 1\nb: \x07\n---\n", "3 yaml: not valid YAML: control characters are not allowed"),
+    (b"---\na: 1\nb: *x\n---\n", "3 yaml: not valid YAML: found undefined alias"),
+    (b"---\na: 1\nb: \xff\n---\n", "3 text: not valid UTF-8; save it as UTF-8"),
+    (b"\xff\xfe-\0-\0-\0\n\0", "1 text: not valid UTF-8"),
+    (b"---\na: 1\nb: !!python/object/apply:os.system [id]\n---\n",
+      "3 yaml: the tag 'tag:yaml.org,2002:python/object/apply:os.system'; remove it"),
+    (b"---\na: 1\nb: [!ruby/object:Gem x]\n---\n", "3 yaml: the tag '!ruby/object:Gem'"),
+    (b"---\na: 1\n? !mine b\n: c\n---\n", "3 yaml: the tag '!mine'"),
+    (b"---\na: 1\nb: &b [*b]\n---\n", "3 yaml: an alias that stands for itself"),
+    (b"---\na: 1\nb: " + b"[" * 20 + b"\n---\n", "3 yaml: frontmatter nested too deep"),
+    (b"---\na: 1\nb: " + b"x" * page.MOST_HEAD + b"\n---\n",
+      "1 yaml: frontmatter of more than 256 KB"),
+      (b"---\na: 1\xc2\x85b: *x\n---\n", "2 yaml: not valid YAML"),
+      (b"---\na: 1\xe2\x80\xa8\nb: *x\n---\n", "3 yaml: not valid YAML"),
 ], ids=lambda value: ascii(value)[:40])  # fmt: skip
 def test_heads_that_are_none(data, problem):
     found = page.parse(data, PATH)
@@ -162,8 +235,10 @@ def test_heads_that_are_none(data, problem):
 
 
 @pytest.mark.parametrize("rows", [
-    ["a: &a [x, x]", *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]" for i in range(24))],
-    ["a: &a {k: v}", *(f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}" for i in range(24))],
+    ["a: &a [x, x]",
+      *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]" for i in range(24))],
+    ["a: &a {k: v}",
+      *(f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}" for i in range(24))],
 ], ids=["laughs", "merges"])  # fmt: skip
 def test_bombs_of_aliases_are_refused_at_once(rows):
     begun = time.process_time()
@@ -181,8 +256,12 @@ def test_a_head_of_many_entries_is_read_or_refused_in_time():
 
 
 @pytest.mark.parametrize("data, body, line", [
-    (b"---\nA\n---\nbody\n", "body\n", 4), (b"---\r\nA\r\n---\r\nbody\r\n", "body\r\n", 4), (b"--- \t\nA\n--- \nbody", "body", 4), (b"---\nA\n...\nbody", "body", 4), (b"\xef\xbb\xbf---\nA\n---\nbody", "body", 4),
-    (b"---\nA\n---", "", 3), (b"---\nA\n---\n", "", 4), (b"---\nA\n---\none\n---\ntwo\n---\n", "one\n---\ntwo\n---\n", 4), (b"---\nx: |\n  ---\nA\n---\nbody", "body", 6),
+    (b"---\nA\n---\nbody\n", "body\n", 4), (b"---\r\nA\r\n---\r\nbody\r\n", "body\r\n", 4),
+    (b"--- \t\nA\n--- \nbody", "body", 4), (b"---\nA\n...\nbody", "body", 4),
+    (b"\xef\xbb\xbf---\nA\n---\nbody", "body", 4),
+    (b"---\nA\n---", "", 3), (b"---\nA\n---\n", "", 4),
+    (b"---\nA\n---\none\n---\ntwo\n---\n", "one\n---\ntwo\n---\n", 4),
+    (b"---\nx: |\n  ---\nA\n---\nbody", "body", 6),
 ])  # fmt: skip
 def test_where_the_head_ends(data, body, line):
     ending = b"\r\n" if b"\r" in data else b"\n"
@@ -210,8 +289,11 @@ def test_the_page_of_the_manual():
 
 
 @pytest.mark.parametrize("text, name", [
-    ("# Green tea", "green-tea"), ("Don't steep!", "dont-steep"), ("Ünï Cödé", "uni-code"), ("日本", ""), ("", ""), ("one two three four five six seven eight nine", "one-two-three-four-five-six-seven-eight"),
-    ("x" * 80, "x" * 60), ("a " + "x" * 80, "a"), ("../../etc/passwd", "etc-passwd"), ("ﬁne ① x²", "fine-1-x2"),
+    ("# Green tea", "green-tea"), ("Don't steep!", "dont-steep"), ("Ünï Cödé", "uni-code"),
+    ("日本", ""), ("", ""),
+    ("one two three four five six seven eight nine", "one-two-three-four-five-six-seven-eight"),
+    ("x" * 80, "x" * 60), ("a " + "x" * 80, "a"), ("../../etc/passwd", "etc-passwd"),
+    ("ﬁne ① x²", "fine-1-x2"),
 ])  # fmt: skip
 def test_a_slug_of_a_title(text, name):
     assert page.slugify(text) == name
@@ -251,7 +333,8 @@ def test_one_key_for_all_ways_to_write_a_link(names):
 
 
 @pytest.mark.parametrize("body, title", [
-    ("# Tea\n", "Tea"), ("text\n\n### Deep ##\n", "Deep ##"), ("#tag\n", "green tea"), ("", "green tea"), ("#  \n# Tea \r\n", "Tea"), ("####### no\n", "green tea"),
+    ("# Tea\n", "Tea"), ("text\n\n### Deep ##\n", "Deep ##"), ("#tag\n", "green tea"),
+    ("", "green tea"), ("#  \n# Tea \r\n", "Tea"), ("####### no\n", "green tea"),
 ])  # fmt: skip
 def test_titles(body, title):
     assert page.parse(file(*HEAD, body=body), "knowledge/green-tea.md").title == title
@@ -261,12 +344,20 @@ def test_titles(body, title):
 
 
 @pytest.mark.parametrize("body, names", [
-    ("[[tea]]", ["tea"]), ("[[tea]] and [[Green Tea]]", ["tea", "Green Tea"]), ("[[tea|the label]]", ["tea"]), ("[[tea#How long]]", ["tea"]), ("[[tea#How|label]]", ["tea"]), ("[[ tea ]]", ["tea"]), ("[[tea.md]]", ["tea"]),
-    ("[[#here]]", []), ("[[]]", []), ("[[ ]]", []), ("![[tea]]", ["tea"]), ("![[tea.png]]", []), ("![[tea.PNG]]", []), ("[[tea.png]]", ["tea.png"]), ("[[a/tea]]", ["a/tea"]), ("[tea]", []), ("[[tea]", []), ("[[te\na]]", []),
+    ("[[tea]]", ["tea"]), ("[[tea]] and [[Green Tea]]", ["tea", "Green Tea"]),
+    ("[[tea|the label]]", ["tea"]), ("[[tea#How long]]", ["tea"]), ("[[tea#How|label]]", ["tea"]),
+    ("[[ tea ]]", ["tea"]), ("[[tea.md]]", ["tea"]),
+    ("[[#here]]", []), ("[[]]", []), ("[[ ]]", []), ("![[tea]]", ["tea"]), ("![[tea.png]]", []),
+    ("![[tea.PNG]]", []), ("[[tea.png]]", ["tea.png"]), ("[[a/tea]]", ["a/tea"]), ("[tea]", []),
+    ("[[tea]", []), ("[[te\na]]", []),
     ("[[[tea]]]", ["tea"]), ("[[日本 🍵]]", ["日本 🍵"]), ("| [[tea\\|label]] |", ["tea"]),
     # code is no link
-    ("`[[tea]]`", []), ("``[[tea]] ` ``", []), ("`[[tea]] [[milk]]", ["tea", "milk"]), ("`a` [[tea]] `b`", ["tea"]), ("`a\n[[tea]]` [[milk]]", ["milk"]), ("`a\n\n[[tea]]`", ["tea"]), ("`` [[tea]] `", ["tea"]),
-    ("```\n[[tea]]\n```\n[[milk]]", ["milk"]), ("~~~\n[[tea]]\n```\n~~~\n[[milk]]", ["milk"]), ("````md\n```\n[[tea]]\n````\n[[milk]]", ["milk"]), ("```\n[[tea]]", []), ("   ```\n[[tea]]\n   ```", []), ("``` a`b\n[[tea]]", ["tea"]),
+    ("`[[tea]]`", []), ("``[[tea]] ` ``", []), ("`[[tea]] [[milk]]", ["tea", "milk"]),
+    ("`a` [[tea]] `b`", ["tea"]), ("`a\n[[tea]]` [[milk]]", ["milk"]), ("`a\n\n[[tea]]`", ["tea"]),
+    ("`` [[tea]] `", ["tea"]),
+    ("```\n[[tea]]\n```\n[[milk]]", ["milk"]), ("~~~\n[[tea]]\n```\n~~~\n[[milk]]", ["milk"]),
+    ("````md\n```\n[[tea]]\n````\n[[milk]]", ["milk"]), ("```\n[[tea]]", []),
+    ("   ```\n[[tea]]\n   ```", []), ("``` a`b\n[[tea]]", ["tea"]),
     ("```x\n[[tea]]\n``` y\n[[milk]]", []),
 ])  # fmt: skip
 def test_links(body, names):
@@ -274,9 +365,16 @@ def test_links(body, names):
 
 
 @pytest.mark.parametrize("body, names", [
-    ("![](a.png)", ["a.png"]), ("![alt](a.png 'title')", ["a.png"]), ('![](a.png "title")', ["a.png"]), ("![](a.png (title))", ["a.png"]), ("![](<a b.png>)", ["a b.png"]), ("![](a%20b.png)", ["a b.png"]), ("![]( a.png )", ["a.png"]), ("![[a.png]]", ["a.png"]),
-    ("![[a.jpg|100]]", ["a.jpg"]), ("![[a]]", []), ("[x](a.png)", []), ("![](http://example.org/a.png)", []), ("![](HTTPS://example.org/a.png)", []), ("![](//example.org/a.png)", []), ("![](data:image/png;base64,xx)", []),
-    ("`![](a.png)`", []), ("```\n![](a.png)\n```", []), ("![](a.png) ![](b.png)", ["a.png", "b.png"]), ("![]()", []), ("![x](a.png", []), ("![](a%C3%A9.png)", ["aé.png"]),
+    ("![](a.png)", ["a.png"]), ("![alt](a.png 'title')", ["a.png"]),
+    ('![](a.png "title")', ["a.png"]), ("![](a.png (title))", ["a.png"]),
+    ("![](<a b.png>)", ["a b.png"]), ("![](a%20b.png)", ["a b.png"]), ("![]( a.png )", ["a.png"]),
+    ("![[a.png]]", ["a.png"]),
+    ("![[a.jpg|100]]", ["a.jpg"]), ("![[a]]", []), ("[x](a.png)", []),
+    ("![](http://example.org/a.png)", []), ("![](HTTPS://example.org/a.png)", []),
+    ("![](//example.org/a.png)", []), ("![](data:image/png;base64,xx)", []),
+    ("`![](a.png)`", []), ("```\n![](a.png)\n```", []),
+    ("![](a.png) ![](b.png)", ["a.png", "b.png"]), ("![]()", []), ("![x](a.png", []),
+    ("![](a%C3%A9.png)", ["aé.png"]),
 ])  # fmt: skip
 def test_pictures(body, names):
     assert [target.name for target in page_links.find_images(read(*HEAD, body=body))] == names
@@ -317,15 +415,16 @@ def test_links_and_pictures_know_their_lines():
     ids=ascii,
 )
 def test_no_body_makes_an_expression_search_for_long(shape):
-    begun = time.process_time()
-    for body in (
-        shape * (1_000_000 // len(shape)),
-        shape + " " * 1_000_000,
-        shape + "x" * 1_000_000,
-    ):
-        found = read(*HEAD, body=body)
-        _ = page_links.find_links(found), page_links.find_images(found), found.title
-    assert time.process_time() - begun < 8
+    def seconds(count: int) -> float:
+        begun = time.process_time()
+        for body in (shape * (count // len(shape)), shape + " " * count, shape + "x" * count):
+            found = read(*HEAD, body=body)
+            _ = page_links.find_links(found), page_links.find_images(found), found.title
+        return time.process_time() - begun
+
+    # four times is quadratic; what a busy machine adds is taken out by the least of three
+    half, whole = (min(seconds(count) for _ in range(3)) for count in (50_000, 100_000))
+    assert whole < 3 * half + 0.05
 
 
 # --- provenance

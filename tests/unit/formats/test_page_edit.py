@@ -49,36 +49,91 @@ def replaced(row: str) -> str:
 
 @pytest.mark.parametrize("before, after", [
     # legacy keys
-    *((f"{old}: 2026-05-08\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("created", "created_at", "createdAt", "timestamp")),
-    *((f"date: 2026-05-08\n{old}: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("category", "kind")),
-    *((f"date: 2026-05-08\ntype: user\n{old}: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("importance", "priority")),
+    *((f"{old}: 2026-05-08\ntype: user\ntier: L1\n",
+      "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("created", "created_at", "createdAt",
+      "timestamp")),
+    *((f"date: 2026-05-08\n{old}: user\ntier: L1\n",
+      "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("category", "kind")),
+    *((f"date: 2026-05-08\ntype: user\n{old}: L1\n",
+      "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("importance", "priority")),
     *((f"{RIGHT}{old}: [a]\n", f"{RIGHT}tags: [a]\n") for old in ("keywords", "topics")),
-    (f"{RIGHT}relations: [[a, owns, b]]\n", f"{RIGHT}triples: [[a, owns, b]]\n"), (f"{RIGHT}replaces: old-tea\n", f"{RIGHT}supersedes: old-tea\n"),
-    ("'created': 2026-05-08\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n"), ("timestamp: 2026-05-08\ncreated: 2026-05-09\ntype: user\ntier: L1\n", "date: 2026-05-08\ncreated: 2026-05-09\ntype: user\ntier: L1\n"),
+    (f"{RIGHT}relations: [[a, owns, b]]\n", f"{RIGHT}triples: [[a, owns, b]]\n"),
+    (f"{RIGHT}replaces: old-tea\n", f"{RIGHT}supersedes: old-tea\n"),
+    ("'created': 2026-05-08\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n"),
+    ("timestamp: 2026-05-08\ncreated: 2026-05-09\ntype: user\ntier: L1\n",
+      "date: 2026-05-08\ncreated: 2026-05-09\ntype: user\ntier: L1\n"),
     # legacy types become tags as well
-    *((replaced(f"type: {old}"), replaced(f"type: {new}") + f"tags: [{old}]\n") for old, new in page_keys.LEGACY_TYPES.items()),
-    (replaced("type: Decision") + "tags: [auth]\n", RIGHT + "tags: [decision, auth]\n"), (replaced("type: decision") + "tags:\n  - auth\n", RIGHT + "tags:\n  - decision\n  - auth\n"), (replaced("type: decision") + "tags:\n- auth\n", RIGHT + "tags:\n- decision\n- auth\n"),
-    (replaced("type: decision") + "tags: [decision]\n", RIGHT + "tags: [decision]\n"), (replaced("type: decision") + "tags: []\n", RIGHT + "tags: [decision]\n"), (replaced("type: decision") + "tags:\n", RIGHT + "tags: [decision]\n"),
-    (replaced("type: decision") + "tags: auth, api\n", RIGHT + "tags: [decision, auth, api]\n"), (replaced("type: 'fact' # sure"), RIGHT.replace("project", "project # sure") + "tags: [fact]\n"),
+    *((replaced(f"type: {old}"), replaced(f"type: {new}") + f"tags: [{old}]\n") for old,
+      new in page_keys.LEGACY_TYPES.items()),
+    (replaced("type: Decision") + "tags: [auth]\n", RIGHT + "tags: [decision, auth]\n"),
+    (replaced("type: decision") + "tags:\n  - auth\n", RIGHT + "tags:\n  - decision\n  - auth\n"),
+    (replaced("type: decision") + "tags:\n- auth\n", RIGHT + "tags:\n- decision\n- auth\n"),
+    (replaced("type: decision") + "tags: [decision]\n", RIGHT + "tags: [decision]\n"),
+    (replaced("type: decision") + "tags: []\n", RIGHT + "tags: [decision]\n"),
+    (replaced("type: decision") + "tags:\n", RIGHT + "tags: [decision]\n"),
+    (replaced("type: decision") + "tags: auth, api\n", RIGHT + "tags: [decision, auth, api]\n"),
+    (replaced("type: 'fact' # sure"),
+      RIGHT.replace("project", "project # sure") + "tags: [fact]\n"),
     # types and tiers in other letters
-    (replaced("type: User"), replaced("type: user")), (replaced("type: agent_feedback"), replaced("type: agent-feedback")), *((replaced(f"tier: {old}"), replaced(f"tier: {new}")) for old, new in page_keys.LEGACY_TIERS.items()), (replaced("tier: HIGH # so"), replaced("tier: L1 # so")),
+    (replaced("type: User"), replaced("type: user")),
+    (replaced("type: agent_feedback"), replaced("type: agent-feedback")),
+    *((replaced(f"tier: {old}"), replaced(f"tier: {new}")) for old,
+      new in page_keys.LEGACY_TIERS.items()),
+      (replaced("tier: HIGH # so"), replaced("tier: L1 # so")),
     # dates
-    (replaced("date: 8 May 2026"), replaced("date: 2026-05-08")), (replaced("date: 'May 8th, 2026' # a Friday"), replaced("date: 2026-05-08 # a Friday")), (replaced("date: 2026/5/8"), replaced("date: 2026-05-08")), (replaced("date: 20260508"), replaced("date: 2026-05-08")),
-    (replaced("date: 25.12.2026"), replaced("date: 2026-12-25")), (replaced("valid_from: 2026/1/2"), replaced("valid_from: 2026-01-02")), (replaced("valid_to: 1 Jan 2027"), replaced("valid_to: 2027-01-01")), ("created: 8 May 2026\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n"),
+    (replaced("date: 8 May 2026"), replaced("date: 2026-05-08")),
+    (replaced("date: 'May 8th, 2026' # a Friday"), replaced("date: 2026-05-08 # a Friday")),
+    (replaced("date: 2026/5/8"), replaced("date: 2026-05-08")),
+    (replaced("date: 20260508"), replaced("date: 2026-05-08")),
+    (replaced("date: 25.12.2026"), replaced("date: 2026-12-25")),
+    (replaced("valid_from: 2026/1/2"), replaced("valid_from: 2026-01-02")),
+    (replaced("valid_to: 1 Jan 2027"), replaced("valid_to: 2027-01-01")),
+    ("created: 8 May 2026\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n"),
     # tags
-    (replaced("tags: one, two"), replaced("tags: [one, two]")), (replaced("tags: one two"), replaced("tags: [one, two]")), (replaced("tags: one"), replaced("tags: [one]")), (replaced("tags: '#one #two words'"), replaced("tags: [one, two words]")), (replaced("tags: 'one ,  #two  #three,, four  '"), replaced("tags: [one, two, three, four]")), (replaced("tags: one, two words"), replaced("tags: [one, two words]")),
-    (replaced("tags: ['#one', two]"), replaced("tags: [one, two]")), (replaced("tags:\n- '#one' # 1\n- two"), replaced("tags:\n- one # 1\n- two")), (replaced("tags: 2026, yes"), replaced('tags: ["2026", "yes"]')),
-    (replaced("tags: [project, a]"), replaced("tags: [a]")), (replaced("tags: [a, 'type:user' , b]"), replaced("tags: [a, b]")), (replaced("tags: [L2]"), replaced("tags: []")), (replaced("tags:\n- a\n- tier:L1\n- b"), replaced("tags:\n- a\n- b")), (replaced("tags:\n- project"), replaced("tags: []")),
-    (replaced("tags:\n  # mine\n  - project # so\n  - a"), replaced("tags:\n  # mine\n  # so\n  - a")), (replaced("tags: ['#project', '#a']"), replaced("tags: [a]")),
-    ("date: 2026-05-08\ntags: [user, l1, a]\n", "date: 2026-05-08\ntags: [a]\ntier: L1\ntype: user\n"), ("date: 2026-05-08\ntype: thing\ntags: [user]\n", "date: 2026-05-08\ntype: user\ntags: []\ntier: L2\n"), (replaced("tags: project, a"), replaced("tags: [a]")),
+    (replaced("tags: one, two"), replaced("tags: [one, two]")),
+    (replaced("tags: one two"), replaced("tags: [one, two]")),
+    (replaced("tags: one"), replaced("tags: [one]")),
+    (replaced("tags: '#one #two words'"), replaced("tags: [one, two words]")),
+    (replaced("tags: 'one ,  #two  #three,, four  '"), replaced("tags: [one, two, three, four]")),
+    (replaced("tags: one, two words"), replaced("tags: [one, two words]")),
+    (replaced("tags: ['#one', two]"), replaced("tags: [one, two]")),
+    (replaced("tags:\n- '#one' # 1\n- two"), replaced("tags:\n- one # 1\n- two")),
+    (replaced("tags: 2026, yes"), replaced('tags: ["2026", "yes"]')),
+    (replaced("tags: [project, a]"), replaced("tags: [a]")),
+    (replaced("tags: [a, 'type:user' , b]"), replaced("tags: [a, b]")),
+    (replaced("tags: [L2]"), replaced("tags: []")),
+    (replaced("tags:\n- a\n- tier:L1\n- b"), replaced("tags:\n- a\n- b")),
+    (replaced("tags:\n- project"), replaced("tags: []")),
+    (replaced("tags:\n  # mine\n  - project # so\n  - a"),
+      replaced("tags:\n  # mine\n  # so\n  - a")),
+      (replaced("tags: ['#project', '#a']"), replaced("tags: [a]")),
+    ("date: 2026-05-08\ntags: [user, l1, a]\n",
+      "date: 2026-05-08\ntags: [a]\ntier: L1\ntype: user\n"),
+      ("date: 2026-05-08\ntype: thing\ntags: [user]\n",
+        "date: 2026-05-08\ntype: user\ntags: []\ntier: L2\n"),
+        (replaced("tags: project, a"), replaced("tags: [a]")),
     # triples
-    *((replaced(f"triples: ['{old}']"), replaced("triples: [[a, owns, b]]")) for old in ("a | owns | b", "a -> owns -> b", "a → owns → b", "a => owns => b", "a; owns; b", "(a | owns | b)", "( a|owns  => b )")), (replaced("triples:\n- a -> owns -> b"), replaced("triples:\n- [a, owns, b]")),
-    (replaced("triples: [{subject: a, predicate: owns, object: b}]"), replaced("triples: [[a, owns, b]]")), (replaced("triples:\n- {s: a, p: owns, o: b} # yes"), replaced("triples:\n- [a, owns, b] # yes")), (replaced("triples:\n- a b | usesModel | c"), replaced("triples:\n- [a-b, uses_model, c]")),
-    (replaced("triples: [[a b, uses model, 'c  d']]"), replaced("triples: [[a-b, uses_model, c-d]]")), (replaced("triples:\n- - a b # 1\n  - usesModel # 2\n  - c"), replaced("triples:\n- - a-b # 1\n  - uses_model # 2\n  - c")),
+    *((replaced(f"triples: ['{old}']"),
+      replaced("triples: [[a, owns, b]]")) for old in ("a | owns | b", "a -> owns -> b",
+      "a → owns → b", "a => owns => b", "a; owns; b", "(a | owns | b)", "( a|owns  => b )")),
+      (replaced("triples:\n- a -> owns -> b"), replaced("triples:\n- [a, owns, b]")),
+    (replaced("triples: [{subject: a, predicate: owns, object: b}]"),
+      replaced("triples: [[a, owns, b]]")),
+      (replaced("triples:\n- {s: a, p: owns, o: b} # yes"),
+        replaced("triples:\n- [a, owns, b] # yes")),
+        (replaced("triples:\n- a b | usesModel | c"), replaced("triples:\n- [a-b, uses_model, c]")),
+    (replaced("triples: [[a b, uses model, 'c  d']]"),
+      replaced("triples: [[a-b, uses_model, c-d]]")),
+      (replaced("triples:\n- - a b # 1\n  - usesModel # 2\n  - c"),
+        replaced("triples:\n- - a-b # 1\n  - uses_model # 2\n  - c")),
     # no tier
-    ("date: 2026-05-08\ntype: user\n", "date: 2026-05-08\ntype: user\ntier: L2\n"), ("date: 2026-05-08\ntype: user\nx: |+\n  a\n\n", "date: 2026-05-08\ntype: user\nx: |+\n  a\n\ntier: L2\n"),
+    ("date: 2026-05-08\ntype: user\n", "date: 2026-05-08\ntype: user\ntier: L2\n"),
+    ("date: 2026-05-08\ntype: user\nx: |+\n  a\n\n",
+      "date: 2026-05-08\ntype: user\nx: |+\n  a\n\ntier: L2\n"),
     # tabs
-    (RIGHT + "x:\n\t- a\n\t- b\n", RIGHT + "x:\n  - a\n  - b\n"), (RIGHT + "x:\n\ty: 1\n\t\n", RIGHT + "x:\n  y: 1\n  \n"), (replaced("type: decision") + "tags:\n\t- a\n", RIGHT + "tags:\n  - decision\n  - a\n"),
+    (RIGHT + "x:\n\t- a\n\t- b\n", RIGHT + "x:\n  - a\n  - b\n"),
+    (RIGHT + "x:\n\ty: 1\n\t\n", RIGHT + "x:\n  y: 1\n  \n"),
+    (replaced("type: decision") + "tags:\n\t- a\n", RIGHT + "tags:\n  - decision\n  - a\n"),
     (RIGHT + "x: |\n  a\n  \tb\ny:\n\tz: 1\n", RIGHT + "x: |\n  a\n  \tb\ny:\n  z: 1\n"),
 ])  # fmt: skip
 def test_what_is_repaired(before, after):
@@ -86,21 +141,39 @@ def test_what_is_repaired(before, after):
 
 
 @pytest.mark.parametrize("before", [
-    RIGHT, replaced("date: 03/04/2026"), replaced("date: 2026-05-08 to 2026-05-10"), replaced("date: soon"), replaced("date: 2026-05-08T09:30:00Z"), replaced("type: thing"), replaced("type:"), replaced("tier: L9"), replaced("tier:"),
+    RIGHT, replaced("date: 03/04/2026"), replaced("date: 2026-05-08 to 2026-05-10"),
+    replaced("date: soon"), replaced("date: 2026-05-08T09:30:00Z"), replaced("type: thing"),
+    replaced("type:"), replaced("tier: L9"), replaced("tier:"),
     # a value that stands elsewhere, or for several
-    "x: &d 8 May 2026\n" + replaced("date: *d"), replaced("date: &d 8 May 2026") + "x: *d\n", replaced("type: &t decision") + "x: *t\n", replaced("tags: &t ['#a']") + "x: *t\n", replaced("tags: [&t '#a']") + "x: *t\n", replaced("date: !!str 8 May 2026"),
-    "x: &c created\n*c : 2026-05-08\ntype: user\ntier: L1\n", replaced("type: decision") + "x: &t [a]\ntags: *t\n",
+    "x: &d 8 May 2026\n" + replaced("date: *d"), replaced("date: &d 8 May 2026") + "x: *d\n",
+    replaced("type: &t decision") + "x: *t\n", replaced("tags: &t ['#a']") + "x: *t\n",
+    replaced("tags: [&t '#a']") + "x: *t\n", replaced("date: !!str 8 May 2026"),
+    "x: &c created\n*c : 2026-05-08\ntype: user\ntier: L1\n",
+    replaced("type: decision") + "x: &t [a]\ntags: *t\n",
     # a key twice, two keys for one, braces, depth
-    RIGHT + "x: 1\nx: 2\ntags: '#a'\n", replaced("date: 8 May 2026") + "date: 9 May 2026\n", "{date: 8 May 2026, type: user, tier: L1}\n", RIGHT + "created: 8 May 2026\n", RIGHT + "tags: [a]\nkeywords: [b]\n",
+    RIGHT + "x: 1\nx: 2\ntags: '#a'\n", replaced("date: 8 May 2026") + "date: 9 May 2026\n",
+    "{date: 8 May 2026, type: user, tier: L1}\n", RIGHT + "created: 8 May 2026\n",
+    RIGHT + "tags: [a]\nkeywords: [b]\n",
     # texts of several lines
-    replaced("tags: |\n  one, two"), replaced("triples:\n- |\n  a | owns | b"), replaced("triples: [[a, >\n  uses model, b]]").replace("[[a, >\n  uses model, b]]", "\n- - a\n  - >\n    uses model\n  - b"),
+    replaced("tags: |\n  one, two"), replaced("triples:\n- |\n  a | owns | b"),
+    replaced("triples: [[a, >\n  uses model, b]]").replace("[[a, >\n  uses model, b]]",
+      "\n- - a\n  - >\n    uses model\n  - b"),
     # comments where an item goes
     replaced("tags: [a, # one\n  project, # two\n  b]"), replaced("tags:\n-\n  project\n- a"),
     # nothing of ours
-    replaced("tags: [[a], {b: c}, ~, '']"), replaced("tags: ['#', '##']"), replaced("tags: {a: b}"), replaced("triples: a | owns | b"), replaced("triples: ['a | owns']"), replaced("triples: ['a | | b']"), replaced("triples: [{s: a, p: owns}]"), replaced("triples: [{s: a, p: owns, o: [b]}]"),
-    replaced("triples:\n- subject: a\n  predicate: owns\n  object: b"), replaced("triples: [[a, '--', b]]"), replaced("triples: [[a, is, b]]"), replaced("triples: [[a, b]]"), RIGHT + "Tags: '#a'\nDATE: 8 May 2026\n", RIGHT + "mine: {date: 8 May 2026, tags: '#a'}\n",
+    replaced("tags: [[a], {b: c}, ~, '']"), replaced("tags: ['#', '##']"), replaced("tags: {a: b}"),
+    replaced("triples: a | owns | b"), replaced("triples: ['a | owns']"),
+    replaced("triples: ['a | | b']"), replaced("triples: [{s: a, p: owns}]"),
+    replaced("triples: [{s: a, p: owns, o: [b]}]"),
+    replaced("triples:\n- subject: a\n  predicate: owns\n  object: b"),
+    replaced("triples: [[a, '--', b]]"), replaced("triples: [[a, is, b]]"),
+    replaced("triples: [[a, b]]"), RIGHT + "Tags: '#a'\nDATE: 8 May 2026\n",
+    RIGHT + "mine: {date: 8 May 2026, tags: '#a'}\n",
     # what cannot be read
-    RIGHT + "x: 'open\n", RIGHT + "x: !ruby/object y\ntags: '#a'\n", RIGHT + "x: \x07\ntags: '#a'\n", RIGHT + "x: *none\ntags: '#a'\n", "- a\n", "words\n", RIGHT + "x:\n\t- a\n\t- 'b\n", RIGHT + "a: &a [x]\nb: &b [*b]\ntags: '#a'\n", "x: [" * 20 + "\n",
+    RIGHT + "x: 'open\n", RIGHT + "x: !ruby/object y\ntags: '#a'\n",
+    RIGHT + "x: \x07\ntags: '#a'\n", RIGHT + "x: *none\ntags: '#a'\n", "- a\n", "words\n",
+    RIGHT + "x:\n\t- a\n\t- 'b\n", RIGHT + "a: &a [x]\nb: &b [*b]\ntags: '#a'\n",
+    "x: [" * 20 + "\n",
     "  date: 2026-01-30\n  type: project\n",
 ], ids=lambda value: ascii(value)[:60])  # fmt: skip
 def test_what_stays(before):
@@ -144,17 +217,31 @@ def test_long_heads_are_mended_at_once(row, mended_row):
 
 def test_what_was_done_is_said_with_its_line():
     before = file(
-        "created: 8 May 2026\nkind: decision\ntags: '#auth'\ntriples:\n- a b | usesModel | c\nimage: a.png\n"
+        "created: 8 May 2026\nkind: decision\ntags: '#auth'\ntriples:\n- a b | usesModel | "
+        "c\nimage: a.png\n"
     )
     assert repairs.repair(before, PATH).done == [
-        (2, "legacy", "the key 'created' is 'date' now"), (3, "legacy", "the key 'kind' is 'type' now"), (4, "tags", "the tags are a list now"), (3, "type", "the type 'decision' is 'project' now, and a tag"),
-        (1, "tier", "tier: L2 was added"), (2, "date", "'8 May 2026' is 2026-05-08 now"), (6, "triples", "a triple is a list now"), (6, "entity", "'a b' is 'a-b' now"), (6, "predicate", "'usesModel' is 'uses_model' now"), (7, "image", "'a.png' is shown in the body now"),
+        (2, "legacy", "the key 'created' is 'date' now"),
+        (3, "legacy", "the key 'kind' is 'type' now"), (4, "tags", "the tags are a list now"),
+        (3, "type", "the type 'decision' is 'project' now, and a tag"),
+        (1, "tier", "tier: L2 was added"), (2, "date", "'8 May 2026' is 2026-05-08 now"),
+        (6, "triples", "a triple is a list now"), (6, "entity", "'a b' is 'a-b' now"),
+        (6, "predicate", "'usesModel' is 'uses_model' now"),
+        (7, "image", "'a.png' is shown in the body now"),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("body, image, added", [
-    ("Green.\n", "a.png", "\n![](a.png)\n"), ("Green.", "a.png", "\n\n![](a.png)\n"), ("", "a.png", "\n![](a.png)\n"), ("Green.\n", "raw/images/a b.png", "\n![](<raw/images/a b.png>)\n"), ("`![](a.png)`\n", "a.png", "\n![](a.png)\n"), ("Green.\n", "a (1).png", "\n![](<a (1).png>)\n"),
-    ("Green.\n", "a%20b.png", "\n![](a%2520b.png)\n"), ("![](a.png)\n", "a.png", ""), ("![[a.png]]\n", "a.png", ""), ("```\nopen\n", "a.png", ""), ("Green.\n", "a<b>.png", "\n![](a<b>.png)\n"), ("Green.\n", "a <b>.png", ""), ("Green.\n", "http://example.org/a.png", ""), ("Green.\n", "''", ""), ("Green.\n", '"a\\nb.png"', ""),
+    ("Green.\n", "a.png", "\n![](a.png)\n"), ("Green.", "a.png", "\n\n![](a.png)\n"),
+    ("", "a.png", "\n![](a.png)\n"),
+    ("Green.\n", "raw/images/a b.png", "\n![](<raw/images/a b.png>)\n"),
+    ("`![](a.png)`\n", "a.png", "\n![](a.png)\n"),
+    ("Green.\n", "a (1).png", "\n![](<a (1).png>)\n"),
+    ("Green.\n", "a%20b.png", "\n![](a%2520b.png)\n"), ("![](a.png)\n", "a.png", ""),
+    ("![[a.png]]\n", "a.png", ""), ("```\nopen\n", "a.png", ""),
+    ("Green.\n", "a<b>.png", "\n![](a<b>.png)\n"), ("Green.\n", "a <b>.png", ""),
+    ("Green.\n", "http://example.org/a.png", ""), ("Green.\n", "''", ""),
+    ("Green.\n", '"a\\nb.png"', ""),
 ])  # fmt: skip
 def test_an_image_is_shown(body, image, added):
     data = file(f"{RIGHT}image: {image}\n", body)
@@ -165,8 +252,14 @@ def test_an_image_is_shown(body, image, added):
     "ending, mark", [("\n", ""), ("\r\n", ""), ("\n", "\ufeff"), ("\r\n", "\ufeff")], ids=repr
 )
 def test_line_ends_and_a_mark_stay(ending, mark):
-    before = "---\ncreated: 8 May 2026\nkind: fact\ntags:\n- '#a'\n# 🍵\nmine: x\nimage: a.png\n---\nGreen.\n"
-    after = "---\ndate: 2026-05-08\ntype: project\ntags:\n- fact\n- a\n# 🍵\nmine: x\nimage: a.png\ntier: L2\n---\nGreen.\n\n![](a.png)\n"
+    before = (
+        "---\ncreated: 8 May 2026\nkind: fact\ntags:\n- '#a'\n# 🍵\nmine: x\nimage: "
+        "a.png\n---\nGreen.\n"
+    )
+    after = (
+        "---\ndate: 2026-05-08\ntype: project\ntags:\n- fact\n- a\n# 🍵\nmine: x\nimage: "
+        "a.png\ntier: L2\n---\nGreen.\n\n![](a.png)\n"
+    )
     assert (
         mended((mark + before.replace("\n", ending)).encode())
         == (mark + after.replace("\n", ending)).encode()
@@ -176,14 +269,27 @@ def test_line_ends_and_a_mark_stay(ending, mark):
 # --- fields
 
 
-KEPT = "# first\ndate: 2026-01-30 # made\ntype: project\nmine: {a: [b]} # 🍵\ntags:\n- a # one\n- b\n'quoted key': x\nnote: |\n  two\n  lines\ntier: L2\n# last\n"
+KEPT = (
+    "# first\ndate: 2026-01-30 # made\ntype: project\nmine: {a: [b]} # 🍵\ntags:\n- a # one\n- "
+    "b\n'quoted key': x\nnote: |\n  two\n  lines\ntier: L2\n# last\n"
+)
 
 
 @pytest.mark.parametrize("fields, before, after", [
-    ({"date": date(2026, 5, 8)}, "date: 2026-01-30 #", "date: 2026-05-08 #"), ({"tier": "L1"}, "tier: L2", "tier: L1"), ({"tags": ["c d"]}, "tags:\n- a # one\n- b\n", "tags: [c d]\n"), ({"tags": []}, "tags:\n- a # one\n- b\n", ""), ({"tags": None}, "tags:\n- a # one\n- b\n", ""),
-    ({"source": "explicit"}, "# last\n", "# last\nsource: explicit\n"), ({"source": None}, "", ""), ({"triples": [Triple("a", "owns", "b c")]}, "# last\n", "# last\ntriples: [[a, owns, b c]]\n"), ({"quoted key": "y: z"}, "'quoted key': x", "'quoted key': \"y: z\""),
-    ({"note": "one"}, "note: |\n  two\n  lines\n", "note: one\n"), ({"note": None}, "note: |\n  two\n  lines\n", ""), ({"mine": "yes"}, "{a: [b]} #", '"yes" #'), ({"supersedes": ["old"], "tier": "L1"}, "tier: L2\n# last\n", "tier: L1\n# last\nsupersedes: [old]\n"),
-    ({"valid_to": date(2026, 2, 1), "image": "a.png"}, "# last\n", "# last\nimage: a.png\nvalid_to: 2026-02-01\n"), ({"tier": None, "type": None}, "type: project\n", ""),
+    ({"date": date(2026, 5, 8)}, "date: 2026-01-30 #", "date: 2026-05-08 #"),
+    ({"tier": "L1"}, "tier: L2", "tier: L1"),
+    ({"tags": ["c d"]}, "tags:\n- a # one\n- b\n", "tags: [c d]\n"),
+    ({"tags": []}, "tags:\n- a # one\n- b\n", ""), ({"tags": None}, "tags:\n- a # one\n- b\n", ""),
+    ({"source": "explicit"}, "# last\n", "# last\nsource: explicit\n"), ({"source": None}, "", ""),
+    ({"triples": [Triple("a", "owns", "b c")]}, "# last\n", "# last\ntriples: [[a, owns, b c]]\n"),
+    ({"quoted key": "y: z"}, "'quoted key': x", "'quoted key': \"y: z\""),
+    ({"note": "one"}, "note: |\n  two\n  lines\n", "note: one\n"),
+    ({"note": None}, "note: |\n  two\n  lines\n", ""), ({"mine": "yes"}, "{a: [b]} #", '"yes" #'),
+    ({"supersedes": ["old"], "tier": "L1"}, "tier: L2\n# last\n",
+      "tier: L1\n# last\nsupersedes: [old]\n"),
+    ({"valid_to": date(2026, 2, 1), "image": "a.png"}, "# last\n",
+      "# last\nimage: a.png\nvalid_to: 2026-02-01\n"),
+      ({"tier": None, "type": None}, "type: project\n", ""),
 ])  # fmt: skip
 @pytest.mark.parametrize("ending, mark", [("\n", ""), ("\r\n", "\ufeff")], ids=["plain", "windows"])
 def test_fields_change_and_nothing_else(fields, before, after, ending, mark):
@@ -195,7 +301,8 @@ def test_fields_change_and_nothing_else(fields, before, after, ending, mark):
 
 
 @pytest.mark.parametrize("body, old, new", [
-    ("New.", "Green.\n", "New.\n"), ("New.\n\n", "\n\nGreen.\n", "\n\nNew.\n"), ("a\nb", "x\r\ny\r\n", "a\nb\n"), ("---\nx\n---", "Green.\n", "---\nx\n---\n"),
+    ("New.", "Green.\n", "New.\n"), ("New.\n\n", "\n\nGreen.\n", "\n\nNew.\n"),
+    ("a\nb", "x\r\ny\r\n", "a\nb\n"), ("---\nx\n---", "Green.\n", "---\nx\n---\n"),
 ])  # fmt: skip
 def test_a_body_takes_another_s_place(body, old, new):
     assert page_edit.set_fields(file(RIGHT, old), PATH, {}, body) == file(RIGHT, new)
@@ -209,8 +316,14 @@ def test_a_body_gets_the_ends_of_lines_of_its_page():
 
 
 @pytest.mark.parametrize("data, fields, said", [
-    (b"Green.\n", {}, "no frontmatter"), (b"---\ndate: x\n", {}, "no frontmatter"), (b"---\na: 'b\n---\n", {"tier": "L1"}, "not valid YAML"), (b"\xff", {}, "not valid UTF-8"), (b"---\n{a: b}\n---\n", {"tier": "L1"}, "in place; write one"), (b"---\n{a: b, c: d}\n---\n", {"a": None}, "in place; write one"),
-    (b"---\n  a: b\n---\n", {"tier": "L1"}, "in place; write one"), (b"---\n? tags\n: [a]\n---\n", {"tags": ["b"]}, "in place; write one"), (b"---\ntags: &t [a]\nx: *t\n---\n", {"tags": None}, "in place; write one"), (b"---\nx: &k tags\n*k : [a]\n---\n", {"tags": ["b"]}, "in place; write one"),
+    (b"Green.\n", {}, "no frontmatter"), (b"---\ndate: x\n", {}, "no frontmatter"),
+    (b"---\na: 'b\n---\n", {"tier": "L1"}, "not valid YAML"), (b"\xff", {}, "not valid UTF-8"),
+    (b"---\n{a: b}\n---\n", {"tier": "L1"}, "in place; write one"),
+    (b"---\n{a: b, c: d}\n---\n", {"a": None}, "in place; write one"),
+    (b"---\n  a: b\n---\n", {"tier": "L1"}, "in place; write one"),
+    (b"---\n? tags\n: [a]\n---\n", {"tags": ["b"]}, "in place; write one"),
+    (b"---\ntags: &t [a]\nx: *t\n---\n", {"tags": None}, "in place; write one"),
+    (b"---\nx: &k tags\n*k : [a]\n---\n", {"tags": ["b"]}, "in place; write one"),
     (b"---\na: 1\na: 2\n---\n", {"a": "3"}, "appears twice"),
 ])  # fmt: skip
 def test_heads_whose_fields_cannot_be_changed(data, fields, said):
@@ -221,7 +334,8 @@ def test_heads_whose_fields_cannot_be_changed(data, fields, said):
 
 values = st.one_of(
     st.sampled_from(PIECES), st.text(max_size=12),
-    st.sampled_from(["yes", "null", "~", "1e3", "0x1", "2026-01-01", "a: b", "a #b", "- a", "*a", "&a", "!a", "|", "a,b", "a]", "a}", "a: ", "a:", "-", "--- a", "...", "a  b", "a\tb"]),
+    st.sampled_from(["yes", "null", "~", "1e3", "0x1", "2026-01-01", "a: b", "a #b", "- a", "*a",
+      "&a", "!a", "|", "a,b", "a]", "a}", "a: ", "a:", "-", "--- a", "...", "a  b", "a\tb"]),
 ).filter(lambda text: text and not re.search("[\ud800-\udfff]", text))  # fmt: skip
 
 
@@ -250,16 +364,36 @@ def numbered(blocks: list[str]) -> str:
 
 
 FOREIGN = [
-    "# ¶ a comment\n", "\n", "  # ¶ further in\n", "mine¶: 1\n", "'quoted¶': \"x\\ty\" # ¶\n", "\"k¶\": 'it''s' # ¶\n", "list¶:\n- a # ¶\n- ¶\n", "list¶:\n    - x: 1 # ¶\n      y¶: 2\n", "flow¶: {a: [1, 2], b: {c: ¶}} # ¶\n", "text¶: |\n  date: 8 May ¶\n\n  tags: '#a' ¶\n", "keep¶: |+\n  ¶\n\n",
-    "fold¶: >-\n  a ¶\n  b ¶\n", "long¶: plain ¶\n  and goes on ¶\n", "a¶: &a¶ [x, y]\n", "anchor¶: &b {k: v} # ¶\n", "emoji¶: 🍵 日本 # ¶ 👩‍👩‍👧\n", "date¶: 8 May 2026\n", "nested¶:\n  date: 8 May 2026 # ¶\n  tags: ['#a'] # ¶\n", "? key¶\n: value ¶\n", "tab¶:\ta\t# ¶\n", "empty¶:\n", "null¶: ~\n",
-    "dq¶: \"a\\\n  b ¶\"\n", "odd¶: a\u2028b ¶\n", "nel¶: 'a\x85b ¶'\n", "<<¶: {a: b}\n", "space¶ : 1\n", "time¶: 2026-05-08 10:00:00 # ¶\n",
+    "# ¶ a comment\n", "\n", "  # ¶ further in\n", "mine¶: 1\n", "'quoted¶': \"x\\ty\" # ¶\n",
+    "\"k¶\": 'it''s' # ¶\n", "list¶:\n- a # ¶\n- ¶\n", "list¶:\n    - x: 1 # ¶\n      y¶: 2\n",
+    "flow¶: {a: [1, 2], b: {c: ¶}} # ¶\n", "text¶: |\n  date: 8 May ¶\n\n  tags: '#a' ¶\n",
+    "keep¶: |+\n  ¶\n\n",
+    "fold¶: >-\n  a ¶\n  b ¶\n", "long¶: plain ¶\n  and goes on ¶\n", "a¶: &a¶ [x, y]\n",
+    "anchor¶: &b {k: v} # ¶\n", "emoji¶: 🍵 日本 # ¶ 👩‍👩‍👧\n", "date¶: 8 May 2026\n",
+    "nested¶:\n  date: 8 May 2026 # ¶\n  tags: ['#a'] # ¶\n", "? key¶\n: value ¶\n",
+    "tab¶:\ta\t# ¶\n", "empty¶:\n", "null¶: ~\n",
+    "dq¶: \"a\\\n  b ¶\"\n", "odd¶: a\u2028b ¶\n", "nel¶: 'a\x85b ¶'\n", "<<¶: {a: b}\n",
+    "space¶ : 1\n", "time¶: 2026-05-08 10:00:00 # ¶\n",
 ]  # fmt: skip
 KNOWN = [
-    "date: 8 May 2026 # ¶\n", "date: 2026-05-08\n", "date: \"May 8, 2026\"\n", "date:\n  8 May 2026\n", "created: 2026/5/8 # ¶\n", "timestamp : 20260508\n", "date: &d 8 May 2026\n", "date: 03/04/2026\n", "valid_from: 1 Jan 2026 # ¶\n", "\"valid_to\": '2027/1/1'\n",
-    "type: decision # ¶\n", "type: User\n", "kind: fact\n", "'type': \"note\"\n", "type: thing\n", "type:\n", "type: &t lesson\n", "type: project\n", "tier: high # ¶\n", "tier: L1\n", "priority: 3\n", "tier: ''\n", "tier:    l1   # ¶\n",
-    "tags: one, two # ¶\n", "tags: ['#a', project , b] # ¶\n", "tags:\n- '#a' # ¶\n- user # ¶\n# ¶\n- b\n", "tags:\n    - l1\n    - tier:L2 # ¶\n", "tags: [a,\n  user, # ¶\n  b]\n", "tags: # ¶\n  - project\n", "tags:\n", "tags: []\n", "keywords: '#x #y'\n", "tags: &g [user]\n", "tags:\n-   a\n-\n  user\n", "tags: [a, *b]\n", "tags : [L1]\n",
+    "date: 8 May 2026 # ¶\n", "date: 2026-05-08\n", "date: \"May 8, 2026\"\n",
+    "date:\n  8 May 2026\n", "created: 2026/5/8 # ¶\n", "timestamp : 20260508\n",
+    "date: &d 8 May 2026\n", "date: 03/04/2026\n", "valid_from: 1 Jan 2026 # ¶\n",
+    "\"valid_to\": '2027/1/1'\n",
+    "type: decision # ¶\n", "type: User\n", "kind: fact\n", "'type': \"note\"\n", "type: thing\n",
+    "type:\n", "type: &t lesson\n", "type: project\n", "tier: high # ¶\n", "tier: L1\n",
+    "priority: 3\n", "tier: ''\n", "tier:    l1   # ¶\n",
+    "tags: one, two # ¶\n", "tags: ['#a', project , b] # ¶\n",
+    "tags:\n- '#a' # ¶\n- user # ¶\n# ¶\n- b\n", "tags:\n    - l1\n    - tier:L2 # ¶\n",
+    "tags: [a,\n  user, # ¶\n  b]\n", "tags: # ¶\n  - project\n", "tags:\n", "tags: []\n",
+    "keywords: '#x #y'\n", "tags: &g [user]\n", "tags:\n-   a\n-\n  user\n", "tags: [a, *b]\n",
+    "tags : [L1]\n",
     "'tags':\n- user\n", "tags : \n- user\n", "tags: [user, &x b]\n",
-    "triples:\n- a b | usesModel | c # ¶\n- [x, owns thing, 'y z'] # ¶\n", "triples: [[a, is, b], {s: a, p: q r, o: c}]\n", "triples:\n- - a b # ¶\n  - usesModel\n  # ¶\n  - c\n", "triples:\n- subject: a\n  predicate: b c\n  object: d # ¶\n", "relations: ['a -> b -> c']\n", "triples:\n- [a b, &p usesModel, c]\n",
+    "triples:\n- a b | usesModel | c # ¶\n- [x, owns thing, 'y z'] # ¶\n",
+    "triples: [[a, is, b], {s: a, p: q r, o: c}]\n",
+    "triples:\n- - a b # ¶\n  - usesModel\n  # ¶\n  - c\n",
+    "triples:\n- subject: a\n  predicate: b c\n  object: d # ¶\n", "relations: ['a -> b -> c']\n",
+    "triples:\n- [a b, &p usesModel, c]\n",
     "image: raw/a.png\n", "supersedes: x\n", "source: explicit # ¶\n", "x:\n\ty: 1\n",
 ]  # fmt: skip
 heads = st.lists(st.one_of(st.sampled_from(FOREIGN), st.sampled_from(KNOWN)), max_size=9).map(
@@ -275,7 +409,9 @@ wrapped = st.tuples(
 
 #: which keys a repair may touch
 ABOUT = {
-    "legacy": set(page_keys.LEGACY_KEYS), "type": {"type", "tags"}, "tier": {"tier"}, "date": {"date", "valid_from", "valid_to"}, "tags": {"tags"}, "triples": {"triples"}, "predicate": {"triples"}, "entity": {"triples"}, "image": set(), "yaml": {"x"},
+    "legacy": set(page_keys.LEGACY_KEYS), "type": {"type", "tags"}, "tier": {"tier"},
+    "date": {"date", "valid_from", "valid_to"}, "tags": {"tags"}, "triples": {"triples"},
+    "predicate": {"triples"}, "entity": {"triples"}, "image": set(), "yaml": {"x"},
 }  # fmt: skip
 
 

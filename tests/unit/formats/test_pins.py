@@ -11,9 +11,12 @@ PATH, LINE = REF.rsplit(":", 1)
 human = st.lists(
     st.one_of(
         st.sampled_from([
-            b"# Pinned", b"", b"my note", b"- not a pin", f"- {REF}".encode(), f"- {REF} note".encode(), f"- {REF}\tnote\r".encode(), f" - {REF}".encode(),
-            f"* {REF}".encode(), b"- logs/a/b/c.md:4 other", f"x\r- {REF} y".encode(), f"- {REF} a\rb".encode(), f"\r- {REF}".encode(), f"- {REF}9".encode(),
-            f"- {PATH}:0003 padded".encode(), b"\xff\xfe", b"\x00", "é\u2028- x\x85\x0b\x0c".encode(), b"- logs/\xff.md:1",
+            b"# Pinned", b"", b"my note", b"- not a pin", f"- {REF}".encode(),
+            f"- {REF} note".encode(), f"- {REF}\tnote\r".encode(), f" - {REF}".encode(),
+            f"* {REF}".encode(), b"- logs/a/b/c.md:4 other", f"x\r- {REF} y".encode(),
+            f"- {REF} a\rb".encode(), f"\r- {REF}".encode(), f"- {REF}9".encode(),
+            f"- {PATH}:0003 padded".encode(), b"\xff\xfe", b"\x00",
+            "é\u2028- x\x85\x0b\x0c".encode(), b"- logs/\xff.md:1",
         ]),
         st.binary(max_size=20).map(lambda data: data.replace(b"\n", b"")),
     ),
@@ -25,7 +28,10 @@ files_of_a_human = st.tuples(human, st.booleans()).map(
 
 
 def test_a_file_of_pins():
-    data = b"# Pinned\n\n- logs/a/b/c.md:3 the door code\r\n- logs/a/b/c.md:7\nnot a pin\n- logs/a/b/c.md:3 again\n- logs/a/b/d.md:12\ttab"
+    data = (
+        b"# Pinned\n\n- logs/a/b/c.md:3 the door code\r\n- logs/a/b/c.md:7\nnot a pin\n- "
+        b"logs/a/b/c.md:3 again\n- logs/a/b/d.md:12\ttab"
+    )
     assert [(p.ref, p.note, p.row) for p in pins.parse(data)] == [
         ("logs/a/b/c.md:3", "the door code", 3),
         ("logs/a/b/c.md:7", "", 4),

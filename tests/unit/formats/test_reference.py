@@ -22,9 +22,12 @@ def test_references(text, found):
 
 
 @pytest.mark.parametrize("text, said", [
-    ("", "'' is not a reference"), (":", "is not a reference"), (":3", "is not a reference"), ("x", "is not a reference"), ("x:", "is not a reference"),
-    ("x:0", "is not a reference"), ("x:-1", "is not a reference"), ("x:3-", "is not a reference"), ("x:a", "is not a reference"), ("x:1.5", "is not a reference"),
-    ("x:9-3", "'x:9-3' ends before it starts; write path:first-last"), ("x:1234567890123", "is not a reference"),
+    ("", "'' is not a reference"), (":", "is not a reference"), (":3", "is not a reference"),
+    ("x", "is not a reference"), ("x:", "is not a reference"),
+    ("x:0", "is not a reference"), ("x:-1", "is not a reference"), ("x:3-", "is not a reference"),
+    ("x:a", "is not a reference"), ("x:1.5", "is not a reference"),
+    ("x:9-3", "'x:9-3' ends before it starts; write path:first-last"),
+    ("x:1234567890123", "is not a reference"),
     ("x:٣", "is not a reference"), ("x:３", "is not a reference"), ("x:²", "is not a reference"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_reference(text, said):

@@ -108,34 +108,58 @@ def test_ids_are_60_random_bits():
     (LINE.replace("- [ ] ", "- [ ]"), "a reminder starts with '- [ ] ' in the first column"),
     ("  " + LINE, "a reminder starts with '- [ ] ' in the first column"),
     ("\t" + LINE, "in the first column"),
-    ("> " + LINE, "in the first column"), ("* " + LINE[2:], "in the first column"), ("1. " + LINE[2:], "in the first column"),
-    (LINE.replace("[ ]", "[]"), "in the first column"), (LINE.replace("[ ]", "[\t]"), "in the first column"),
-    (LINE.replace(" time", "\ttime"), "a tab is between fields; use spaces"), (LINE + "\t", "a tab is between fields"),
-    (LINE.replace("2026-03-29", "2026-02-30"), "2026-02-30 is not a day of the calendar"), (LINE.replace("2026-03-29", "0000-01-01"), "not a day of the calendar"),
+    ("> " + LINE, "in the first column"), ("* " + LINE[2:], "in the first column"),
+    ("1. " + LINE[2:], "in the first column"),
+    (LINE.replace("[ ]", "[]"), "in the first column"),
+    (LINE.replace("[ ]", "[\t]"), "in the first column"),
+    (LINE.replace(" time", "\ttime"), "a tab is between fields; use spaces"),
+    (LINE + "\t", "a tab is between fields"),
+    (LINE.replace("2026-03-29", "2026-02-30"), "2026-02-30 is not a day of the calendar"),
+    (LINE.replace("2026-03-29", "0000-01-01"), "not a day of the calendar"),
     (LINE.replace("2026-03-29", "29-03-2026"), "date=29-03-2026 is wrong; write date=YYYY-MM-DD"),
-    (LINE.replace("2026-03-29", "٢٠٢٦-03-29"), "is wrong; write date=YYYY-MM-DD"), (LINE.replace("2026-03-29", '"2026-03-29"'), "is wrong; write date"),
-    (LINE.replace("01:30", "24:00"), "time=24:00 is wrong; write time=HH:MM"), (LINE.replace("01:30", "1:30"), "time=1:30 is wrong"),
-    (LINE.replace("01:30", "01:30:00"), "is wrong; write time=HH:MM"), (LINE.replace("none", "yearly"), "recur=yearly is wrong; write recur=none, daily"),
-    (LINE.replace("none", "None"), "recur=None is wrong"), (LINE.replace("rid_", "rid."), "id=rid.K5V4M2J7Q2ZP is wrong; write id= and"), (LINE.replace("rid_K5V4M2J7Q2ZP", ""), "id= is wrong"),
-    (LINE.replace('"', ""), "msg is not in quotes"), (LINE.replace("say ", "say \\n"), "a backslash before something else"),
-    (LINE.replace(r"\"", '"'), "something follows msg without a space"), (LINE.replace('"" id', '" id'), "msg has no closing quote"), (LINE.replace('" id=', '"id='), "something follows msg"),
-    (re.sub('msg=.*" ', 'msg="" ', LINE), "msg is empty; say what"), (re.sub('msg=.*" ', 'msg="  " ', LINE), "msg is empty"),
-    (LINE + " " + LINE[6:22], "'date' appears twice"), (LINE + " id=b", "'id' appears twice"), (LINE + ' msg="x"', "'msg' appears twice"),
-    (LINE + " due=today", "'due=today' is not a field; use date, time, recur, msg and id"), (LINE + " #tag", "'#tag' is not a field"), (LINE + " ^block1", "'^block1' is not a field"),
-    (LINE + " ✅ 2026-01-01", "'✅' is not a field"), (LINE + " <!-- x -->", "'<!--' is not a field"), (LINE.replace("date", "Date") + " ", "'Date=2026-03-29' is not a field"),
-    (LINE.replace("recur=none ", ""), "'recur' is missing; add recur="), (LINE.replace("date=2026-03-29 ", ""), "'date' is missing; add date=YYYY-MM-DD"),
-    ("- [ ] date=2026-03-29", "'time' is missing"), ("- [ ] buy milk date=2026-03-29 time=09:00", "'buy' is not a field"),
-    (LINE.replace("say", "\udcff"), "not valid UTF-8"), (LINE.replace("say", "a\rb"), "the character U+000D is on it"), (LINE.replace("say", "\u2028"), "U+2028"),
-    (LINE.replace("say", "\x85"), "U+0085"), (LINE.replace("say", "\0"), "U+0000"), (LINE + "\r", "U+000D"), (LINE.replace("say", "\x1b[2J"), "U+001B"),
+    (LINE.replace("2026-03-29", "٢٠٢٦-03-29"), "is wrong; write date=YYYY-MM-DD"),
+    (LINE.replace("2026-03-29", '"2026-03-29"'), "is wrong; write date"),
+    (LINE.replace("01:30", "24:00"), "time=24:00 is wrong; write time=HH:MM"),
+    (LINE.replace("01:30", "1:30"), "time=1:30 is wrong"),
+    (LINE.replace("01:30", "01:30:00"), "is wrong; write time=HH:MM"),
+    (LINE.replace("none", "yearly"), "recur=yearly is wrong; write recur=none, daily"),
+    (LINE.replace("none", "None"), "recur=None is wrong"),
+    (LINE.replace("rid_", "rid."), "id=rid.K5V4M2J7Q2ZP is wrong; write id= and"),
+    (LINE.replace("rid_K5V4M2J7Q2ZP", ""), "id= is wrong"),
+    (LINE.replace('"', ""), "msg is not in quotes"),
+    (LINE.replace("say ", "say \\n"), "a backslash before something else"),
+    (LINE.replace(r"\"", '"'), "something follows msg without a space"),
+    (LINE.replace('"" id', '" id'), "msg has no closing quote"),
+    (LINE.replace('" id=', '"id='), "something follows msg"),
+    (re.sub('msg=.*" ', 'msg="" ', LINE), "msg is empty; say what"),
+    (re.sub('msg=.*" ', 'msg="  " ', LINE), "msg is empty"),
+    (LINE + " " + LINE[6:22], "'date' appears twice"), (LINE + " id=b", "'id' appears twice"),
+    (LINE + ' msg="x"', "'msg' appears twice"),
+    (LINE + " due=today", "'due=today' is not a field; use date, time, recur, msg and id"),
+    (LINE + " #tag", "'#tag' is not a field"), (LINE + " ^block1", "'^block1' is not a field"),
+    (LINE + " ✅ 2026-01-01", "'✅' is not a field"), (LINE + " <!-- x -->", "'<!--' is not a field"),
+    (LINE.replace("date", "Date") + " ", "'Date=2026-03-29' is not a field"),
+    (LINE.replace("recur=none ", ""), "'recur' is missing; add recur="),
+    (LINE.replace("date=2026-03-29 ", ""), "'date' is missing; add date=YYYY-MM-DD"),
+    ("- [ ] date=2026-03-29", "'time' is missing"),
+    ("- [ ] buy milk date=2026-03-29 time=09:00", "'buy' is not a field"),
+    (LINE.replace("say", "\udcff"), "not valid UTF-8"),
+    (LINE.replace("say", "a\rb"), "the character U+000D is on it"),
+    (LINE.replace("say", "\u2028"), "U+2028"),
+    (LINE.replace("say", "\x85"), "U+0085"), (LINE.replace("say", "\0"), "U+0000"),
+    (LINE + "\r", "U+000D"), (LINE.replace("say", "\x1b[2J"), "U+001B"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_nearly_a_reminder_is_explained(line, said):
     assert said in reason(line)
 
 
 @pytest.mark.parametrize("line", [
-    "", "text", LINE[6:], "- " + LINE[6:], LINE.replace("[ ]", "[x]"), LINE.replace("[ ]", "[X]"), LINE.replace("[ ]", "[-]"), LINE.replace("[ ]", "[>]"),
-    "- [ ] buy milk", "- [ ] ", "- [ ]", "- [ ] set id=5 in the table", "- [ ] see http://example.org/?date=1&time=2", "- [ ] update=1 downtime=2 x",
-    "- [ ] pay rent 📅 2026-03-29 🔁 every month", "- [ ] task [due:: 2026-03-29]", "- [x] done date=2026-03-29 time=01:30", "-[ ]" + LINE[5:].replace("=", ":"),
+    "", "text", LINE[6:], "- " + LINE[6:], LINE.replace("[ ]", "[x]"), LINE.replace("[ ]", "[X]"),
+    LINE.replace("[ ]", "[-]"), LINE.replace("[ ]", "[>]"),
+    "- [ ] buy milk", "- [ ] ", "- [ ]", "- [ ] set id=5 in the table",
+    "- [ ] see http://example.org/?date=1&time=2", "- [ ] update=1 downtime=2 x",
+    "- [ ] pay rent 📅 2026-03-29 🔁 every month", "- [ ] task [due:: 2026-03-29]",
+    "- [x] done date=2026-03-29 time=01:30", "-[ ]" + LINE[5:].replace("=", ":"),
     "# date=2026-03-29 time=01:30", "<!-- " + LINE + " -->", "~~" + LINE + "~~",
 ], ids=ascii)  # fmt: skip
 def test_other_people_s_lines_are_nobody_s_business(line):
@@ -186,7 +210,9 @@ marked = st.tuples(st.sampled_from([b"", b"", b"\xef\xbb\xbf"]), files).map(b"".
 
 
 def naive(raw: bytes) -> dict[str, str] | None:
-    """The grammar of the specification once more, one character at a time: the fields of a line, None when it is no reminder."""
+    """The grammar of the specification once more, one character at a time: the fields of a line,
+    None when it is no reminder.
+    """
     try:
         line = raw.decode()
     except UnicodeDecodeError:
@@ -308,7 +334,8 @@ def test_what_is_added_leaves_every_byte_before_it(data, made):
 
 
 @pytest.mark.parametrize("before, gap, ending", [
-    (b"", b"", b"\n"), (b"a\n", b"", b"\n"), (b"a\r\n", b"", b"\r\n"), (b"a", b"\n", b"\n"), (b"a\r\nb", b"\r\n", b"\r\n"), (b"a\nb\r\n", b"", b"\r\n"),
+    (b"", b"", b"\n"), (b"a\n", b"", b"\n"), (b"a\r\n", b"", b"\r\n"), (b"a", b"\n", b"\n"),
+    (b"a\r\nb", b"\r\n", b"\r\n"), (b"a\nb\r\n", b"", b"\r\n"),
     (b"a\r\nb\nc", b"\n", b"\n"), (b"\xef\xbb\xbf", b"", b"\n"),
 ])  # fmt: skip
 def test_a_new_line_ends_as_the_file_s_do(before, gap, ending):
@@ -323,7 +350,8 @@ def test_a_file_in_utf_16_is_not_mixed(mark):
 
 
 @pytest.mark.parametrize("msg, said", [
-    ("", "the message is empty; say what"), (" ", "is empty"), ("\u3000", "is empty"), ("a\nb", "has a line break; write it on one line"), ("a\rb", "U+000D"),
+    ("", "the message is empty; say what"), (" ", "is empty"), ("\u3000", "is empty"),
+    ("a\nb", "has a line break; write it on one line"), ("a\rb", "U+000D"),
     ("\udcff", "U+DCFF"), ("\0", "U+0000"), ("a\u2029", "U+2029"), ("\x9b", "U+009B"),
 ], ids=ascii)  # fmt: skip
 def test_a_message_the_grammar_cannot_say(msg, said):
@@ -336,8 +364,10 @@ def test_a_large_file_takes_a_time_that_grows_with_its_size():
     """Lines that nearly match, of every kind: no input makes an expression search for long."""
     import time
 
-    shapes = ["- [ ] " + " " * 60_000, "- [ ] " + "date=" * 12_000, "- [ ] date=1" + " msg" * 15_000, '- [ ] date=1 msg="' + "\\\\" * 30_000,
-              "- [ ] date=1 " + '"' * 60_000, "- [ ] x" + " date= y" * 8_000, "\t" * 60_000, "- [ ] " + 'msg="' + '\\"' * 30_000]  # fmt: skip
+    shapes = ["- [ ] " + " " * 60_000, "- [ ] " + "date=" * 12_000,
+      "- [ ] date=1" + " msg" * 15_000, '- [ ] date=1 msg="' + "\\\\" * 30_000,
+              "- [ ] date=1 " + '"' * 60_000, "- [ ] x" + " date= y" * 8_000, "\t" * 60_000,
+              "- [ ] " + 'msg="' + '\\"' * 30_000]  # fmt: skip
     start = time.process_time()
     for shape in shapes:
         reminder.parse(shape.encode() + b"\n")

@@ -1,4 +1,6 @@
-"""States of agents: what is read is written back, what is wrong is named, and a change changes nothing else."""
+"""States of agents: what is read is written back, what is wrong is named, and a change changes
+nothing else.
+"""
 
 import json
 import re
@@ -79,7 +81,8 @@ def test_what_may_be_missing_or_null():
     ({"agentName": "frontend"}, "agentName: 'frontend' is not the path's 'backend'"),
     ({"agentName": 7}, "agentName: 7 is not the path's 'backend'"),
     ({"sessionId": None}, "sessionId: null is not the path's 'session-1770451234'"),
-    ({"status": "done"}, "status: 'done' is not a status; use one of pending, in_progress, completed, failed, blocked"),
+    ({"status": "done"},
+      "status: 'done' is not a status; use one of pending, in_progress, completed, failed, blocked"),
     ({"status": ["completed"]}, 'status: ["completed"] is not a status'),
     ({"startTime": "yesterday"}, "startTime: 'yesterday' is not a time"),
     ({"endTime": "2026-02-07T22:00:00"}, "endTime: '2026-02-07T22:00:00' names no zone"),
@@ -89,17 +92,25 @@ def test_what_may_be_missing_or_null():
     ({"artifacts": ["one"]}, 'artifacts: ["one"] is not an object'),
     ({"completedTasks": {}}, "completedTasks: {} is not a list"),
     ({"completedTasks": ["one"]}, "completedTasks[0]: 'one' is not an object"),
-    ({"completedTasks": [{"status": "completed"}]}, "completedTasks[0].description: null is not a text"),
-    ({"completedTasks": [{"description": "x", "status": "done"}]}, "completedTasks[0].status: 'done' is not a status"),
-    ({"completedTasks": [{"description": "x", "file": 7, "status": "failed"}]}, "completedTasks[0].file: 7 is not a text"),
+    ({"completedTasks": [{"status": "completed"}]},
+      "completedTasks[0].description: null is not a text"),
+    ({"completedTasks": [{"description": "x", "status": "done"}]},
+      "completedTasks[0].status: 'done' is not a status"),
+    ({"completedTasks": [{"description": "x", "file": 7, "status": "failed"}]},
+      "completedTasks[0].file: 7 is not a text"),
     ({"nextSteps": 7}, "nextSteps: 7 is not a list"),
-    ({"nextSteps": [{"agent": "frontend", "action": "x"}, {"agent": "../x", "action": "x"}]}, "nextSteps[1].agent: invalid agent '../x'"),
+    ({"nextSteps": [{"agent": "frontend", "action": "x"}, {"agent": "../x", "action": "x"}]},
+      "nextSteps[1].agent: invalid agent '../x'"),
     ({"nextSteps": [{"agent": None, "action": "x"}]}, "nextSteps[0].agent: null is not a text"),
     ({"nextSteps": [{"agent": "a", "action": " "}]}, "nextSteps[0].action: ' ' says nothing"),
-    ({"nextSteps": [{"agent": "a", "action": "x", "priority": 1}]}, "nextSteps[0].priority: 1 is not a text"),
-    ({"nextSteps": [{"agent": "a", "action": "x", "addedTime": 1}]}, "nextSteps[0].addedTime: 1 is not a time"),
-    ({"nextSteps": [{"agent": "a", "action": "x", "dependencies": "b"}]}, "nextSteps[0].dependencies: 'b' is not a list"),
-    ({"nextSteps": [{"agent": "a", "action": "x", "dependencies": ["b", 1]}]}, "nextSteps[0].dependencies[1]: 1 is not a text"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "priority": 1}]},
+      "nextSteps[0].priority: 1 is not a text"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "addedTime": 1}]},
+      "nextSteps[0].addedTime: 1 is not a time"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "dependencies": "b"}]},
+      "nextSteps[0].dependencies: 'b' is not a list"),
+    ({"nextSteps": [{"agent": "a", "action": "x", "dependencies": ["b", 1]}]},
+      "nextSteps[0].dependencies[1]: 1 is not a text"),
     ({"phase": {"x" * 100: 1}}, 'phase: {"' + "x" * 57 + "… is not a text"),
 ], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
 def test_what_is_wrong_is_named(change, said):
@@ -195,7 +206,8 @@ def test_a_change_keeps_every_key_it_does_not_know(unknown, description, file):
 def test_a_first_run_and_the_next():
     first = session.start_state(None, ID, "backend", NOW, "/srv/app")
     assert first == {
-        "agentName": "backend", "status": "in_progress", "sessionId": ID, "targetRepo": "/srv/app", "startTime": TIME, "endTime": None,
+        "agentName": "backend", "status": "in_progress", "sessionId": ID, "targetRepo": "/srv/app",
+        "startTime": TIME, "endTime": None,
         "completedTasks": [], "artifacts": {}, "nextSteps": [],
     }  # fmt: skip
     ended = session.end_state(first, NOW + 1000, "blocked")
@@ -255,7 +267,8 @@ def test_dependencies():
     lambda: session.add_step(LEAST, "A", "x", NOW),
     lambda: session.set_phase(LEAST, ""),
     lambda: session.add_artifacts(LEAST, {"x": json.loads("[" * 64 + "]" * 64)}),
-    lambda: session.render(session.State(PATH, session.add_artifacts(LEAST, {"x": "x" * session.MOST}))),
+    lambda: session.render(session.State(PATH,
+      session.add_artifacts(LEAST, {"x": "x" * session.MOST}))),
 ])  # fmt: skip
 def test_a_change_that_could_not_be_read_back_is_refused(change):
     with pytest.raises(BadData):
@@ -271,8 +284,10 @@ def test_sessions(name):
 
 
 @pytest.mark.parametrize("name", [
-    "", "session-", "session-1/", "session-1/../..", "../session-1", "session--1", "session-01", "session-1\n", "session-1\0", "Session-1",
-    "session-١", "session-1770451234.json", "1770451234", "session-1e9", "session-9999999999999", "/etc", ".", "..",
+    "", "session-", "session-1/", "session-1/../..", "../session-1", "session--1", "session-01",
+    "session-1\n", "session-1\0", "Session-1",
+    "session-١", "session-1770451234.json", "1770451234", "session-1e9", "session-9999999999999",
+    "/etc", ".", "..",
 ])  # fmt: skip
 def test_no_sessions(name):
     with pytest.raises(BadData, match="invalid session"):
@@ -287,7 +302,8 @@ def test_agents(name):
 
 
 @pytest.mark.parametrize("name", [
-    "", ".", "..", "../x", "a/b", "a\\b", "a b", "A", "-a", "_a", ".lock", "a.json", "a\n", "a\0", "é", "a" * 65, "--help", "x-completed", "x-y-failed",
+    "", ".", "..", "../x", "a/b", "a\\b", "a b", "A", "-a", "_a", ".lock", "a.json", "a\n", "a\0",
+    "é", "a" * 65, "--help", "x-completed", "x-y-failed",
 ])  # fmt: skip
 def test_no_agents(name):
     with pytest.raises(BadData, match="invalid agent"):

@@ -1,4 +1,7 @@
-"""Who can run now. Each case is a session as a few words: agent, status, when it started and ended, what it asks for."""
+"""Who can run now.
+
+Each case is a session as a few words: agent, status, when it started and ended, what it asks for.
+"""
 
 import pytest
 from hypothesis import given
@@ -15,7 +18,9 @@ def at(minute) -> str | None:
 
 
 def state(agent, status="in_progress", start=None, end=None, *asks) -> session.State:
-    """`asks`: (minute or None, agent, action, *dependencies); an action may begin with 'optional ' or 'recommended '."""
+    """`asks`: (minute or None, agent, action, *dependencies); an action may begin with 'optional '
+    or 'recommended '.
+    """
     fields = {
         "agentName": agent,
         "status": status,
@@ -51,15 +56,18 @@ CASES = {
     "nothing is asked": ([state("orchestrator", "in_progress", 0)], []),
     "nobody has started": (
         [LEAD],
-        ["ready backend schema", "waiting frontend codegen backend-completed", "waiting verification tests backend frontend"],
+        ["ready backend schema", "waiting frontend codegen backend-completed",
+          "waiting verification tests backend frontend"],
     ),
     "an agent planned ahead has not started": (
-        [state("orchestrator", "in_progress", 0, None, (1, "backend", "schema")), state("backend", "pending")],
+        [state("orchestrator", "in_progress", 0, None, (1, "backend", "schema")),
+          state("backend", "pending")],
         ["ready backend schema"],
     ),
     "who has started is not asked again": (
         [LEAD, state("backend", "in_progress", 2)],
-        ["waiting frontend codegen backend-completed", "waiting verification tests backend frontend"],
+        ["waiting frontend codegen backend-completed",
+          "waiting verification tests backend frontend"],
     ),
     "who was waited for has completed": (
         [LEAD, state("backend", "completed", 2, 3)],
@@ -67,7 +75,8 @@ CASES = {
     ),
     "who was waited for has failed": (
         [LEAD, state("backend", "failed", 2, 3)],
-        ["waiting frontend codegen backend-completed", "waiting verification tests backend frontend"],
+        ["waiting frontend codegen backend-completed",
+          "waiting verification tests backend frontend"],
     ),
     "all is done": (
         [
@@ -79,7 +88,8 @@ CASES = {
         [],
     ),
     "who started too early runs again": (
-        [LEAD, state("backend", "completed", 2, 4), state("frontend", "completed", 3, 5), state("verification", "completed", 6, 7)],
+        [LEAD, state("backend", "completed", 2, 4), state("frontend", "completed", 3, 5),
+          state("verification", "completed", 6, 7)],
         ["ready frontend codegen"],
     ),
     "who still runs too early is queued": (
@@ -87,7 +97,8 @@ CASES = {
         ["waiting verification tests frontend", "queued frontend codegen"],
     ),
     "what is asked of somebody who runs is for the run after": (
-        [state("backend", "in_progress", 2), state("verification", "completed", 1, 4, (3, "backend", "fix"))],
+        [state("backend", "in_progress", 2),
+          state("verification", "completed", 1, 4, (3, "backend", "fix"))],
         ["queued backend fix"],
     ),
     "a fix is asked for after the work was done; who depends on it waits, and runs again after it": (
@@ -95,7 +106,8 @@ CASES = {
             LEAD,
             state("backend", "completed", 2, 3),
             state("frontend", "completed", 4, 5),
-            state("verification", "completed", 6, 8, (7, "backend", "fix"), (7, "verification", "again", "backend")),
+            state("verification", "completed", 6, 8, (7, "backend", "fix"),
+              (7, "verification", "again", "backend")),
         ],
         [
             "ready backend fix",
@@ -109,67 +121,81 @@ CASES = {
             LEAD,
             state("backend", "completed", 9, 10),
             state("frontend", "completed", 4, 5),
-            state("verification", "completed", 6, 8, (7, "backend", "fix"), (7, "verification", "again", "backend")),
+            state("verification", "completed", 6, 8, (7, "backend", "fix"),
+              (7, "verification", "again", "backend")),
         ],
         ["ready frontend codegen", "ready verification tests", "ready verification again"],
     ),
     "what is only recommended keeps nobody waiting": (
         [
             state("backend", "completed", 2, 3, (2, "frontend", "codegen", "backend")),
-            state("review", "completed", 4, 5, (5, "backend", "optional comments"), (5, "backend", "recommended names")),
+            state("review", "completed", 4, 5, (5, "backend", "optional comments"),
+              (5, "backend", "recommended names")),
         ],
-        ["ready frontend codegen", "ready backend recommended names", "ready backend optional comments"],
+        ["ready frontend codegen", "ready backend recommended names",
+          "ready backend optional comments"],
     ),
     "who is blocked says what lets it go on": (
         [
             state("backend", "completed", 2, 3, (2, "frontend", "codegen", "backend")),
-            state("frontend", "blocked", 4, 6, (5, "backend", "add the field"), (5, "frontend", "go on", "backend")),
+            state("frontend", "blocked", 4, 6, (5, "backend", "add the field"),
+              (5, "frontend", "go on", "backend")),
         ],
-        ["ready backend add the field", "waiting frontend codegen backend", "waiting frontend go on backend"],
+        ["ready backend add the field", "waiting frontend codegen backend",
+          "waiting frontend go on backend"],
     ),
     "and can when it was done": (
         [
             state("backend", "completed", 7, 8),
-            state("frontend", "blocked", 4, 6, (5, "backend", "add the field"), (5, "frontend", "go on", "backend")),
+            state("frontend", "blocked", 4, 6, (5, "backend", "add the field"),
+              (5, "frontend", "go on", "backend")),
         ],
         ["ready frontend go on"],
     ),
     "who is blocked without a word stays so": (
-        [state("orchestrator", "in_progress", 0, None, (1, "backend", "schema")), state("backend", "blocked", 2, 3)],
+        [state("orchestrator", "in_progress", 0, None, (1, "backend", "schema")),
+          state("backend", "blocked", 2, 3)],
         [],
     ),
     "a person asks who failed to try again": (
-        [state("orchestrator", "in_progress", 0, None, (4, "backend", "schema")), state("backend", "failed", 2, 3)],
+        [state("orchestrator", "in_progress", 0, None, (4, "backend", "schema")),
+          state("backend", "failed", 2, 3)],
         ["ready backend schema"],
     ),
     "after a failure, and after a start": (
         [
-            state("orchestrator", "in_progress", 0, None, (1, "cleaner", "undo", "backend-failed"), (1, "watcher", "watch", "backend-in_progress")),
+            state("orchestrator", "in_progress", 0, None, (1, "cleaner", "undo", "backend-failed"),
+              (1, "watcher", "watch", "backend-in_progress")),
             state("backend", "failed", 2, 3),
         ],
         ["ready cleaner undo", "ready watcher watch"],
     ),
     "neither has happened": (
         [
-            state("orchestrator", "in_progress", 0, None, (1, "cleaner", "undo", "backend-failed"), (1, "watcher", "watch", "backend-in_progress")),
+            state("orchestrator", "in_progress", 0, None, (1, "cleaner", "undo", "backend-failed"),
+              (1, "watcher", "watch", "backend-in_progress")),
             state("backend", "pending"),
         ],
         ["waiting cleaner undo backend-failed", "waiting watcher watch backend-in_progress"],
     ),
-    "what is waited for is nobody": ([state("a", "completed", 1, 2, (1, "b", "x", "migrations-applied"))], ["waiting b x migrations-applied"]),
+    "what is waited for is nobody": ([state("a", "completed", 1, 2,
+      (1, "b", "x", "migrations-applied"))], ["waiting b x migrations-applied"]),
     "two wait for each other": (
         [state("orchestrator", "in_progress", 0, None, (1, "a", "x", "b"), (1, "b", "y", "a"))],
         ["waiting a x b", "waiting b y a"],
     ),
     "a file of another program, without times of steps": (
-        [state("backend", "completed", 1, 3, (None, "frontend", "codegen", "backend-completed")), state("frontend", "in_progress", 4)],
+        [state("backend", "completed", 1, 3, (None, "frontend", "codegen", "backend-completed")),
+          state("frontend", "in_progress", 4)],
         [],
     ),
     "and before": (
-        [state("backend", "completed", 1, 3, (None, "frontend", "codegen", "backend-completed")), state("frontend", "pending")],
+        [state("backend", "completed", 1, 3, (None, "frontend", "codegen", "backend-completed")),
+          state("frontend", "pending")],
         ["ready frontend codegen"],
     ),
-    "a file without any time": ([state("backend", "completed", None, None, (None, "frontend", "x", "backend")), state("frontend", "completed")], []),
+    "a file without any time": ([state("backend", "completed", None, None,
+      (None, "frontend", "x", "backend")), state("frontend", "completed")], []),
 }  # fmt: skip
 
 

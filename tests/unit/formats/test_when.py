@@ -1,4 +1,7 @@
-"""Moments as a person says them. It is Friday, 2026-01-30, 14:23:55 in London, unless a test says otherwise."""
+"""Moments as a person says them.
+
+It is Friday, 2026-01-30, 14:23:55 in London, unless a test says otherwise.
+"""
 
 import pytest
 from hypothesis import given
@@ -16,22 +19,32 @@ def told(moment) -> str:
 
 
 @pytest.mark.parametrize("text, expected", [
-    ("tomorrow 09:00", "2026-01-31 09:00"), ("today 18:00", "2026-01-30 18:00"), ("today 09:00", "2026-01-30 09:00"), ("Tomorrow at 9am", "2026-01-31 09:00"),
-    ("18:00", "2026-01-30 18:00"), ("14:23", "2026-01-31 14:23"), ("14:24", "2026-01-30 14:24"), ("0:00", "2026-01-31 00:00"), ("9:05pm", "2026-01-30 21:05"),
+    ("tomorrow 09:00", "2026-01-31 09:00"), ("today 18:00", "2026-01-30 18:00"),
+    ("today 09:00", "2026-01-30 09:00"), ("Tomorrow at 9am", "2026-01-31 09:00"),
+    ("18:00", "2026-01-30 18:00"), ("14:23", "2026-01-31 14:23"), ("14:24", "2026-01-30 14:24"),
+    ("0:00", "2026-01-31 00:00"), ("9:05pm", "2026-01-30 21:05"),
     ("12am", "2026-01-31 00:00"), ("12pm", "2026-01-31 12:00"), ("12:30AM", "2026-01-31 00:30"),
-    ("friday 17:30", "2026-01-30 17:30"), ("friday 09:00", "2026-02-06 09:00"), ("fri 09:00", "2026-02-06 09:00"), ("thursday 09:00", "2026-02-05 09:00"),
-    ("SATURDAY 9am", "2026-01-31 09:00"), ("sun 5pm", "2026-02-01 17:00"), ("monday 09:00", "2026-02-02 09:00"),
-    ("2026-03-29 01:30", "2026-03-29 01:30"), ("2026-03-29T01:30", "2026-03-29 01:30"), (" 2020-01-01   09:00 ", "2020-01-01 09:00"), ("2028-02-29 at 7pm", "2028-02-29 19:00"),
+    ("friday 17:30", "2026-01-30 17:30"), ("friday 09:00", "2026-02-06 09:00"),
+    ("fri 09:00", "2026-02-06 09:00"), ("thursday 09:00", "2026-02-05 09:00"),
+    ("SATURDAY 9am", "2026-01-31 09:00"), ("sun 5pm", "2026-02-01 17:00"),
+    ("monday 09:00", "2026-02-02 09:00"),
+    ("2026-03-29 01:30", "2026-03-29 01:30"), ("2026-03-29T01:30", "2026-03-29 01:30"),
+    (" 2020-01-01   09:00 ", "2020-01-01 09:00"), ("2028-02-29 at 7pm", "2028-02-29 19:00"),
 ])  # fmt: skip
 def test_at(text, expected):
     assert told(when.parse(text, NOW)) == expected
 
 
 @pytest.mark.parametrize("text, said", [
-    ("", "'' is not a time; write it as 'tomorrow 09:00'"), ("tomorrow", "is not a time"), ("9", "is not a time"), ("friday", "is not a time"), ("next friday 09:00", "is not a time"),
-    ("24:00", "is not a time"), ("09:60", "is not a time"), ("13pm", "is not a time"), ("0am", "is not a time"), ("9:5", "is not a time"), ("09:00:00", "is not a time"),
-    ("someday 09:00", "'someday' is not a day; use today, tomorrow"), ("2026-02-30 09:00", "'2026-02-30' is not a day"), ("2026-03-29T01:30Z", "is not a time"), ("09:00 tomorrow", "is not a time"),
-    ("t09:00", "is no"), ("fridays 09:00", "is not a day"), ("٠٩:٠٠", "is not a time"), ("09:00\n09:00", "is not a time"),
+    ("", "'' is not a time; write it as 'tomorrow 09:00'"), ("tomorrow", "is not a time"),
+    ("9", "is not a time"), ("friday", "is not a time"), ("next friday 09:00", "is not a time"),
+    ("24:00", "is not a time"), ("09:60", "is not a time"), ("13pm", "is not a time"),
+    ("0am", "is not a time"), ("9:5", "is not a time"), ("09:00:00", "is not a time"),
+    ("someday 09:00", "'someday' is not a day; use today, tomorrow"),
+    ("2026-02-30 09:00", "'2026-02-30' is not a day"), ("2026-03-29T01:30Z", "is not a time"),
+    ("09:00 tomorrow", "is not a time"),
+    ("t09:00", "is no"), ("fridays 09:00", "is not a day"), ("٠٩:٠٠", "is not a time"),
+    ("09:00\n09:00", "is not a time"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_moment(text, said):
     with pytest.raises(BadData) as failed:
@@ -40,8 +53,10 @@ def test_what_is_no_moment(text, said):
 
 
 @pytest.mark.parametrize("text, expected", [
-    ("2h", "2026-01-30 16:24"), ("45m", "2026-01-30 15:09"), ("1h30m", "2026-01-30 15:54"), ("90 minutes", "2026-01-30 15:54"), ("1 hour 30 min", "2026-01-30 15:54"),
-    ("3d", "2026-02-02 14:24"), ("1w", "2026-02-06 14:24"), ("1w 1d 1h 1m", "2026-02-07 15:25"), ("2 Weeks", "2026-02-13 14:24"), ("0h1m", "2026-01-30 14:25"),
+    ("2h", "2026-01-30 16:24"), ("45m", "2026-01-30 15:09"), ("1h30m", "2026-01-30 15:54"),
+    ("90 minutes", "2026-01-30 15:54"), ("1 hour 30 min", "2026-01-30 15:54"),
+    ("3d", "2026-02-02 14:24"), ("1w", "2026-02-06 14:24"), ("1w 1d 1h 1m", "2026-02-07 15:25"),
+    ("2 Weeks", "2026-02-13 14:24"), ("0h1m", "2026-01-30 14:25"),
     # the clock goes forward on 2026-03-29: days keep the hour, hours do not care
     ("60d", "2026-03-31 14:24"), ("1440h", "2026-03-31 15:24"),
 ])  # fmt: skip
@@ -50,8 +65,12 @@ def test_in(text, expected):
 
 
 @pytest.mark.parametrize("text, said", [
-    ("", "'' is not a duration; write it as 2h, 45m"), ("2", "is not a duration"), ("h", "is not a duration"), ("0m", "is not a duration"), ("-1h", "is not a duration"), ("1.5h", "is not a duration"), ("2h tomorrow", "is not a duration"),
-    ("1h1h", "is not a duration"), ("1y", "is not a duration"), ("1 month", "is not a duration"), ("1mo", "is not a duration"), ("30s", "is not a duration"), ("999999w", "ends after year 9999"), ("9999999h", "is not a duration"), ("٢h", "is not a duration"),
+    ("", "'' is not a duration; write it as 2h, 45m"), ("2", "is not a duration"),
+    ("h", "is not a duration"), ("0m", "is not a duration"), ("-1h", "is not a duration"),
+    ("1.5h", "is not a duration"), ("2h tomorrow", "is not a duration"),
+    ("1h1h", "is not a duration"), ("1y", "is not a duration"), ("1 month", "is not a duration"),
+    ("1mo", "is not a duration"), ("30s", "is not a duration"), ("999999w", "ends after year 9999"),
+    ("9999999h", "is not a duration"), ("٢h", "is not a duration"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_span(text, said):
     with pytest.raises(BadData) as failed:
@@ -61,7 +80,8 @@ def test_what_is_no_span(text, said):
 
 @pytest.mark.parametrize("now, span, expected", [
     ("2026-10-25T00:10:00Z", "30m", "2026-10-25 01:40"),  # 01:10, the first one: the first 01:40
-    ("2026-10-25T00:40:00Z", "30m", "2026-10-25 02:00"),  # 01:40, the first one: the second 01:10 cannot be said
+    ("2026-10-25T00:40:00Z", "30m",
+      "2026-10-25 02:00"),  # 01:40, the first one: the second 01:10 cannot be said
     ("2026-10-25T01:10:00Z", "30m", "2026-10-25 02:00"),
     ("2026-10-25T01:10:00Z", "2h", "2026-10-25 03:10"),
     ("2026-03-29T00:50:00Z", "20m", "2026-03-29 02:10"),
@@ -88,8 +108,11 @@ def test_in_is_never_early_and_hardly_late(now, hours, minutes):
 
 
 @pytest.mark.parametrize("given, said", [
-    ((None, None, None, None), "say when; give --date and --time, or --at, or --in"), (("2026-01-01", None, None, None), "--time is missing"), ((None, "09:00", None, None), "--date is missing"),
-    (("2026-01-01", "09:00", "18:00", None), "say when"), ((None, None, "18:00", "2h"), "say when"), ((None, "09:00", None, "2h"), "say when"),
+    ((None, None, None, None), "say when; give --date and --time, or --at, or --in"),
+    (("2026-01-01", None, None, None), "--time is missing"),
+    ((None, "09:00", None, None), "--date is missing"),
+    (("2026-01-01", "09:00", "18:00", None), "say when"), ((None, None, "18:00", "2h"), "say when"),
+    ((None, "09:00", None, "2h"), "say when"),
 ])  # fmt: skip
 def test_one_way_to_say_when(given, said):
     with pytest.raises(Usage) as failed:

@@ -30,12 +30,19 @@ def test_times(value, text):
 
 
 @pytest.mark.parametrize("value, said", [
-    ("", "'' is not a time; write it as 2026-01-30T14:23:55Z"), ("now", "is not a time"), ("2026", "is not a time"), ("2026-13-01", "is not a time"),
-    ("2026-02-30", "is not a time"), ("2026-01-30T25:00:00Z", "is not a time"), ("2026-01-30T14:23:60Z", "is not a time"), ("1769783035", "is not a time"),
-    ("2026-01-30T14:23:55", "names no zone; end it with Z or an offset such as +01:00"), ("2026-01-30T14", "names no zone"),
-    ("２０２６-01-30", "is not a time"), ("٢٠٢٦-01-30", "is not a time"), ("2026-W05-5", "is not a time"), ("2026W05T10", "is not a time"), ("2026-01-30T14:23:55Z ", "is not a time"),
-    ("0001-01-01T00:00:00+01:00", "is out of range; use a year from 1 to 9999"), ("9999-12-31T23:59:59-01:00", "is out of range"),
-    ("2026-01-30T14:23:55Z\n", "is not a time"), ("-2026-01-30", "is not a time"), ("12026-01-30", "is not a time"),
+    ("", "'' is not a time; write it as 2026-01-30T14:23:55Z"), ("now", "is not a time"),
+    ("2026", "is not a time"), ("2026-13-01", "is not a time"),
+    ("2026-02-30", "is not a time"), ("2026-01-30T25:00:00Z", "is not a time"),
+    ("2026-01-30T14:23:60Z", "is not a time"), ("1769783035", "is not a time"),
+    ("2026-01-30T14:23:55", "names no zone; end it with Z or an offset such as +01:00"),
+    ("2026-01-30T14", "names no zone"),
+    ("２０２６-01-30", "is not a time"), ("٢٠٢٦-01-30", "is not a time"),
+    ("2026-W05-5", "is not a time"), ("2026W05T10", "is not a time"),
+    ("2026-01-30T14:23:55Z ", "is not a time"),
+    ("0001-01-01T00:00:00+01:00", "is out of range; use a year from 1 to 9999"),
+    ("9999-12-31T23:59:59-01:00", "is out of range"),
+    ("2026-01-30T14:23:55Z\n", "is not a time"), ("-2026-01-30", "is not a time"),
+    ("12026-01-30", "is not a time"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_time(value, said):
     with pytest.raises(BadData) as failed:

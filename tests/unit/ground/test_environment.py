@@ -11,7 +11,8 @@ def env(tmp_path, monkeypatch):
     monkeypatch.setenv("DISCORD_TOKEN", "from-the-process")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     (tmp_path / ".env").write_text(
-        'DISCORD_TOKEN=from-the-file\nOPENAI_API_KEY="quoted value # 1"\nEMPTY_KEY=\nexport MIND_KEY=abc123$HOME # comment\n'
+        'DISCORD_TOKEN=from-the-file\nOPENAI_API_KEY="quoted value # 1"\nEMPTY_KEY=\n'
+        'export MIND_KEY=abc123$HOME # comment\n'
     )
     return Environment(str(tmp_path))
 
@@ -54,7 +55,8 @@ def test_a_line_is_masked_without_looking_through_the_environment_again(env, mon
     ("https://host/v1?key=abc", "https://host/v1?key=***"),
     ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
     ("http://ann:pass@host/", "http://***@host/"),
-    ("what stays: sk-ip, a key, https://example.org/?q=1", "what stays: sk-ip, a key, https://example.org/?q=1"),
+    ("what stays: sk-ip, a key, https://example.org/?q=1",
+     "what stays: sk-ip, a key, https://example.org/?q=1"),
 ])  # fmt: skip
 def test_what_looks_like_a_secret_is_masked(text, masked):
     assert Environment(None).mask(text) == masked

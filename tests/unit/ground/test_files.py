@@ -173,7 +173,8 @@ def test_replace_never_takes_the_place_of_what_is_no_file(tmp_path):
 
 
 def test_what_a_killed_process_left_is_not_written_over(path):
-    """It may be all that is left of a human's save; and a later process may have the same number."""
+    """It may be all that is left of a human's save; and a later process may have the
+    same number."""
     left = os.path.join(os.path.dirname(path), f".file.{os.getpid()}-0.tmp")
     with open(left, "w") as file:
         file.write("a human's")
@@ -276,7 +277,9 @@ def test_the_lock_s_alarm_does_not_stay(tmp_path):
 
 
 def test_one_process_at_a_time(tmp_path):
-    """Eight processes read, then write, a number 40 times each: a lost turn would be a lower number."""
+    """Eight processes read, then write, a number 40 times each: a lost turn would be a lower
+    number.
+    """
     number, lock = str(tmp_path / "number"), str(tmp_path / "lock")
     files.replace(number, b"0")
 
@@ -371,7 +374,9 @@ def test_a_save_right_before_an_exchange(path, save, nth, monkeypatch):
     not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells whether a file is open for writing"
 )
 def test_a_save_that_is_under_way(path):
-    """The editor has emptied the file and not yet written: what it will write must end up under the name."""
+    """The editor has emptied the file and not yet written: what it will write must end up under the
+    name.
+    """
     editor = open(path, "wb")  # noqa: SIM115
     with pytest.raises(Busy, match="is being edited; try again"):
         exchange.edit(path, lambda data: data + b"ours\n")
@@ -383,7 +388,8 @@ def test_a_save_that_is_under_way(path):
 
 
 def human(path: str, save, rounds, stop) -> None:
-    """Keeps all they ever wrote, and saves it over and over; reads what changed before most saves."""
+    """Keeps all they ever wrote, and saves it over and over; reads what changed before
+    most saves."""
     mine: list[bytes] = []
     while not stop.is_set():
         mine.append(b"human %d\n" % rounds.value)
@@ -441,8 +447,9 @@ def conflicts(path: str) -> list[bytes]:
     [(b"second\n", [b"first\n"]), (b"zero\nfirst\nsecond\n", []), (b"", [b"first\n"])],
 )
 def test_a_save_on_top_of_ours(path, save, second, kept, monkeypatch):
-    """One save right before the exchange, one on what was put in its place: the newer one stays, and the older is
-    kept beside it when it has a line that the newer has not."""
+    """One save right before the exchange, one on what was put in its place: the newer one stays,
+    and the older is kept beside it when it has a line that the newer has not.
+    """
     swap, count = exchange.swap, []
 
     def exchanging(one, other):
@@ -608,7 +615,9 @@ def test_what_a_killed_edit_left_of_a_file_that_is_gone(path):
     not hasattr(fcntl, "F_SETLEASE"), reason="only Linux tells whether a file is open for writing"
 )
 def test_no_line_is_looked_for_in_half_a_save(path):
-    """The editor has emptied the file: a change that does not find its line there would say so to its caller."""
+    """The editor has emptied the file: a change that does not find its line there would say so to
+    its caller.
+    """
     seen = []
     editor = open(path, "r+b")  # noqa: SIM115
     editor.truncate()

@@ -1,4 +1,6 @@
-"""Whatever is in the files: no line that mem-append refuses, nothing lost of what is taken, nothing that stops the rest."""
+"""Whatever is in the files: no line that mem-append refuses, nothing lost of what is taken, nothing
+that stops the rest.
+"""
 
 import copy
 import io
@@ -21,8 +23,11 @@ from scene import NOW
 
 #: what may stand where something else should
 odd = st.one_of(
-    texts, st.none(), st.booleans(), st.integers(), st.floats(), st.just([]), st.just({}), st.lists(texts, max_size=2),
-    st.dictionaries(texts, texts, max_size=2), st.sampled_from([1e400, -1, 0, 2**70, "1e400", "0001-01-01", "9999-12-31T23:59:59-23:59", "\ud800"]),
+    texts, st.none(), st.booleans(), st.integers(), st.floats(), st.just([]), st.just({}),
+    st.lists(texts, max_size=2),
+    st.dictionaries(texts, texts, max_size=2),
+    st.sampled_from([1e400, -1, 0, 2**70, "1e400", "0001-01-01", "9999-12-31T23:59:59-23:59",
+      "\ud800"]),
     st.just(json.loads("[" * 200 + "]" * 200)),
 )  # fmt: skip
 

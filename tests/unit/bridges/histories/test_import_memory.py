@@ -1,4 +1,6 @@
-"""A history is never in memory as a whole: 10 MB, and (slow) 100 MB, take no more than a few conversations do."""
+"""A history is never in memory as a whole: 10 MB, and (slow) 100 MB, take no more than a few
+conversations do.
+"""
 
 import json
 import os

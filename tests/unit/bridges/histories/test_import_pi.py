@@ -26,7 +26,10 @@ def imported(*paths: Path) -> list[dict[str, Any]]:
 def logged(*paths: Path) -> list[dict[str, Any]]:
     """The events that the extension makes of the same files."""
     assert NODE
-    script = f"import {{ eventsOf }} from {json.dumps(FILES)}; console.log(JSON.stringify(process.argv.slice(1).flatMap(eventsOf)));"
+    script = (
+        f"import {{ eventsOf }} from {json.dumps(FILES)}; "
+        "console.log(JSON.stringify(process.argv.slice(1).flatMap(eventsOf)));"
+    )
     command = [NODE, "--input-type=module", "--eval", script, "--", *map(str, paths)]
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 

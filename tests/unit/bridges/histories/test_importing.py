@@ -1,4 +1,6 @@
-"""Each tool's history: what becomes events, once; what is broken, left out, elsewhere; through the real commands."""
+"""Each tool's history: what becomes events, once; what is broken, left out, elsewhere; through the
+real commands.
+"""
 
 import json
 import os
@@ -41,7 +43,8 @@ def parsed(lines: str | bytes) -> list[dict[str, Any]]:
 def mem_import(*arguments: str | Path, home: Any) -> tuple[int, str, str]:
     ended = subprocess.run(
         [os.path.join(ROOT, "bin", "mem-import"), *map(str, arguments)],
-        stdin=subprocess.DEVNULL, capture_output=True, env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
+        stdin=subprocess.DEVNULL, capture_output=True,
+        env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
     )  # fmt: skip
     return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
@@ -517,7 +520,8 @@ def test_memory_becomes_pages(tmp_path, home):
     assert (code, err) == (0, "")
     tests, tokens, ann = parsed(out)
     assert tests == {
-        "name": "feedback-tests", "body": "Run the tests first.\n", "date": "2026-01-30", "type": "agent-feedback", "tier": "L2", "source": "claude-memory",
+        "name": "feedback-tests", "body": "Run the tests first.\n", "date": "2026-01-30",
+        "type": "agent-feedback", "tier": "L2", "source": "claude-memory",
     }  # fmt: skip
     assert (tokens["name"], tokens["type"]) == ("tokens-decision", "project")
     assert tokens["body"] == (

@@ -82,7 +82,9 @@ def test_a_reference_is_the_line_of_the_header(home, log):
 
 
 def test_references_stay_right_when_only_the_end_of_a_window_is_read(home):
-    """A new process reads the last 64 KiB; here an event may be larger, or hold what looks like a header."""
+    """A new process reads the last 64 KiB; here an event may be larger, or hold what looks like a
+    header.
+    """
     for n in range(60):
         content = (
             f"{n}\n"
@@ -217,7 +219,8 @@ def test_a_clock_that_goes_back(home, log):
 
 
 @pytest.mark.parametrize("name", [
-    "README.md", "notes.md", f".{STAMP}.md.123-0.tmp", f"{STAMP}.sync-conflict-20270101-000000-ABCDEF.md", f"{STAMP} (copy).md",
+    "README.md", "notes.md", f".{STAMP}.md.123-0.tmp",
+    f"{STAMP}.sync-conflict-20270101-000000-ABCDEF.md", f"{STAMP} (copy).md",
     "99999999T999999.md", f"{STAMP}.md~", f"{STAMP}.md.orig",
 ])  # fmt: skip
 def test_a_file_that_is_no_window_never_becomes_the_current_one(home, log, name):
@@ -241,8 +244,10 @@ def test_events_of_any_year_are_events(home, log, year):
 
 
 @pytest.mark.parametrize("context", [
-    "", "/", "a", "a/", "/a", "a/b/c", "../etc", "a/..", "a/.", "./a", "a/../b", "a//b", "A/b", "a/B", "a/ü", "a/b ", " a/b", "a/b\n", "\na/b", "a/b\0",
-    "a/" + "x" * 65, "x" * 33 + "/a", "1a/b", "-a/b", "a/١٢٣", "a/1²", "a/b:c", "a/b*", "a\\b", "a/%2e%2e", "a/b.md", "~/b", "a/\u200b", "ａ/b", "a/ı", "a/K",
+    "", "/", "a", "a/", "/a", "a/b/c", "../etc", "a/..", "a/.", "./a", "a/../b", "a//b", "A/b",
+    "a/B", "a/ü", "a/b ", " a/b", "a/b\n", "\na/b", "a/b\0",
+    "a/" + "x" * 65, "x" * 33 + "/a", "1a/b", "-a/b", "a/١٢٣", "a/1²", "a/b:c", "a/b*", "a\\b",
+    "a/%2e%2e", "a/b.md", "~/b", "a/\u200b", "ａ/b", "a/ı", "a/K",
 ], ids=ascii)  # fmt: skip
 def test_contexts_that_are_refused(home, log, context):
     with pytest.raises(BadData, match=r"invalid context '[^']*'; use SURFACE/ID"):
@@ -331,7 +336,9 @@ def test_every_append_is_in_the_journal(home, log):
 
 
 def test_an_event_acknowledged_a_second_time_is_in_the_journal(home, log):
-    """Its writer was killed between the window and the journal: the index would not have heard of it."""
+    """Its writer was killed between the window and the journal: the index would not have heard of
+    it.
+    """
     log.append(CONTEXT, [draft("a", id="1")], NOW)
     os.unlink(home.window_heads)
     assert not Log(home).append(CONTEXT, [draft("a", id="1")], NOW)[0].fresh
@@ -365,8 +372,10 @@ def test_a_journal_that_cannot_be_written_takes_the_event_back(home, log, monkey
 
 def test_lines_with_contexts_authors_times_and_ids(home, log, session):
     batch.append_lines(log, lines(
-        {"content": "a", "author": "Ann", "timestamp": "2020-01-01T00:00:00+01:00", "id": 1, "unknown": 1},
-        {"content": "b", "context": "note/x", "meta": {"k": [1], "author": "ignored"}, "author": "Ben"},
+        {"content": "a", "author": "Ann", "timestamp": "2020-01-01T00:00:00+01:00", "id": 1,
+          "unknown": 1},
+        {"content": "b", "context": "note/x", "meta": {"k": [1], "author": "ignored"},
+          "author": "Ben"},
         {"content": "c", "author": "", "id": "", "meta": None, "timestamp": None},
     ), CONTEXT, session)  # fmt: skip
     assert session.reports == []
@@ -383,16 +392,26 @@ def test_lines_with_contexts_authors_times_and_ids(home, log, session):
 
 
 @pytest.mark.parametrize("line, said", [
-    (b"{", "not valid JSON: "), (b"[]", "not a JSON object"), (b"7", "not a JSON object"), (b'"x"', "not a JSON object"), (b"\xff", "not valid JSON: "), (b"\xef\xbb\xbf{}", "not valid JSON: "),
-    (b"{}", "no 'role'; use one of"), (b'{"role":"root","content":""}', "unknown role 'root'"), (b'{"role":["user"],"content":""}', "unknown role ['user']"),
-    (b'{"role":"user"}', "no 'content'"), (b'{"role":"user","content":7}', "'content' is not text"), (b'{"role":"user","content":null}', "'content' is not text"),
-    (b'{"role":"user","content":"","meta":[]}', "'meta' is not an object"), (b'{"role":"user","content":"","meta":{"x":NaN}}', "meta is not a JSON object"),
+    (b"{", "not valid JSON: "), (b"[]", "not a JSON object"), (b"7", "not a JSON object"),
+    (b'"x"', "not a JSON object"), (b"\xff", "not valid JSON: "),
+    (b"\xef\xbb\xbf{}", "not valid JSON: "),
+    (b"{}", "no 'role'; use one of"), (b'{"role":"root","content":""}', "unknown role 'root'"),
+    (b'{"role":["user"],"content":""}', "unknown role ['user']"),
+    (b'{"role":"user"}', "no 'content'"), (b'{"role":"user","content":7}', "'content' is not text"),
+    (b'{"role":"user","content":null}', "'content' is not text"),
+    (b'{"role":"user","content":"","meta":[]}', "'meta' is not an object"),
+    (b'{"role":"user","content":"","meta":{"x":NaN}}', "meta is not a JSON object"),
     (b'{"role":"user","content":"","meta":{"x":1e999}}', "meta is not a JSON object"),
-    (b'{"role":"user","content":"","author":["x"]}', "'author' is not text"), (b'{"role":"user","content":"","id":true}', "'id' is not text"),
-    (b'{"role":"user","content":"","context":"../x"}', "invalid context '../x'"), (b'{"role":"user","content":"","context":7}', "invalid context '7'"),
-    (b'{"role":"user","content":"","timestamp":"yesterday"}', "'yesterday' is not a time"), (b'{"role":"user","content":"","timestamp":7}', "'7' is not a time"),
-    (b'{"role":"user","content":"","timestamp":"2026-01-30T14:23:55"}', "names no zone"), (b"[" * 100_000, "not valid JSON: "),
-    (b'{"role":"user","content":"' + b"x" * (LIMIT + 1) + b'"}', "is too large"), (b'{"role":"user","content":"","id":' + b"1" * 5000 + b"}", "not valid JSON: "),
+    (b'{"role":"user","content":"","author":["x"]}', "'author' is not text"),
+    (b'{"role":"user","content":"","id":true}', "'id' is not text"),
+    (b'{"role":"user","content":"","context":"../x"}', "invalid context '../x'"),
+    (b'{"role":"user","content":"","context":7}', "invalid context '7'"),
+    (b'{"role":"user","content":"","timestamp":"yesterday"}', "'yesterday' is not a time"),
+    (b'{"role":"user","content":"","timestamp":7}', "'7' is not a time"),
+    (b'{"role":"user","content":"","timestamp":"2026-01-30T14:23:55"}', "names no zone"),
+    (b"[" * 100_000, "not valid JSON: "),
+    (b'{"role":"user","content":"' + b"x" * (LIMIT + 1) + b'"}', "is too large"),
+    (b'{"role":"user","content":"","id":' + b"1" * 5000 + b"}", "not valid JSON: "),
 ], ids=lambda value: ascii(value)[:60])  # fmt: skip
 def test_a_bad_line_is_reported_with_its_number_and_the_others_are_done(
     home, log, session, line, said
@@ -414,7 +433,8 @@ def test_a_context_whose_window_is_damaged_does_not_stop_the_others(home, log, s
     with open(home.path(f"logs/note/bad/{STAMP}.md"), "w") as file:
         file.write("damaged")
     batch.append_lines(log, lines(
-        {"content": "a", "context": "note/one"}, {"content": "b", "context": "note/bad"}, {"content": "c", "context": "note/two"},
+        {"content": "a", "context": "note/one"}, {"content": "b", "context": "note/bad"},
+        {"content": "c", "context": "note/two"},
     ), None, session)  # fmt: skip
     assert session.printed == [f"logs/note/one/{STAMP}.md:3", f"logs/note/two/{STAMP}.md:3"]
     assert session.reports == [

@@ -64,7 +64,8 @@ def _came_from_bytes(content: str) -> bool:
 
 
 def as_json(value):
-    """What JSON makes of a value: two surrogates side by side become the character they stand for."""
+    """What JSON makes of a value: two surrogates side by side become the character they
+    stand for."""
     if isinstance(value, tuple):
         return tuple(as_json(part) for part in value)
     return json.loads(json.dumps(value))
@@ -115,10 +116,15 @@ def judge(home: Home, context: str, contents: list[str]) -> list[events.Event]:
 
 
 def hides(char: str) -> bool:
-    """Controls, line ends, bidi marks, zero-width and other invisible characters; not tab and newline."""
+    """Controls, line ends, bidi marks, zero-width and other invisible characters; not tab and
+    newline.
+    """
     if char in "\n\t":
         return False
-    visible_marks = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # Arabic number signs and such
+    # Arabic number signs and such
+    visible_marks = (
+        "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+    )
     kind = unicodedata.category(char)
     return kind in ("Cc", "Cs", "Zl", "Zp") or (
         kind == "Cf" and char not in visible_marks and not "\U00013430" <= char <= "\U0001343f"
@@ -174,7 +180,8 @@ def test_json_lines_come_back(homes, rows):
     )
 )
 def test_lines_that_are_no_events_are_reported_and_the_others_done(homes, rows):
-    """Each line of rubbish is reported with its number; the two good events around it are written."""
+    """Each line of rubbish is reported with its number; the two good events around it
+    are written."""
     good = [b'{"role":"user","content":"before"}', b'{"role":"agent","content":"after"}']
     rubbish = [
         row if isinstance(row, bytes) else row.encode("utf-8", "surrogatepass") for row in rows

@@ -166,7 +166,8 @@ def test_pins_that_point_nowhere(home, window):
     pinning.pin(home, reader.read_event(home, f"{PATH}:3"))
     with open(home.pins, "ab") as file:
         file.write(
-            f"- {PATH}:900 gone\n- logs/../../etc/passwd.md:1\n- {PATH}:0 no line\n- {PATH}:4 inside an event\n".encode()
+            f"- {PATH}:900 gone\n- logs/../../etc/passwd.md:1\n- {PATH}:0 no line\n- "
+            f"{PATH}:4 inside an event\n".encode()
         )
     assert [(f.line, f.code) for f in verify.verify_windows(home, [])] == [
         (4, "pin"),
@@ -176,7 +177,8 @@ def test_pins_that_point_nowhere(home, window):
 
 
 def test_a_damaged_journal_stops_nothing(home, window):
-    """Every whole line still counts; a path in it that leads outside is a window that is not there."""
+    """Every whole line still counts; a path in it that leads outside is a window that
+    is not there."""
     with open(home.window_heads, "ab") as file:
         file.write(
             b'{"window":"../../etc/passwd","size":1,"line":1,"h":"x"}\n[1]\n{"size":1e999}\n'

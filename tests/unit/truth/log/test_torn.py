@@ -1,4 +1,6 @@
-"""A write that was cut off: whatever is left of it never becomes an event, and never harms the next one."""
+"""A write that was cut off: whatever is left of it never becomes an event, and never harms the next
+one.
+"""
 
 import os
 
@@ -46,7 +48,8 @@ def codes(home: Home, *paths: str) -> list[str]:
 
 
 def crash(home: Home, drafts: list[EventDraft]):
-    """Append the drafts and give back a function that leaves only the first N bytes of that write."""
+    """Append the drafts and give back a function that leaves only the first N bytes of
+    that write."""
     window, journal = home.path(PATH), home.window_heads
     kept, heads = (
         (files.read(window), files.read(journal)) if os.path.exists(window) else (b"", b"")
@@ -64,7 +67,10 @@ def crash(home: Home, drafts: list[EventDraft]):
 
 @pytest.mark.parametrize("last", LAST.values(), ids=LAST.keys())
 def test_a_cut_at_every_byte(home, last):
-    """Before the next append: a torn tail and nothing else. After it: nothing is wrong, and all is there once."""
+    """Before the next append: a torn tail and nothing else.
+
+    After it: nothing is wrong, and all is there once.
+    """
     Log(home).append(CONTEXT, BEFORE, NOW)
     before = contents(home)
     written, cut = crash(home, last)
@@ -175,7 +181,8 @@ def test_the_notice_names_the_torn_lines(home):
 
 
 def test_a_running_process_sees_that_another_was_cut_off(home):
-    """The window's state is kept between appends; another process's torn write must not be missed."""
+    """The window's state is kept between appends; another process's torn write must not
+    be missed."""
     log = Log(home)
     log.append(CONTEXT, BEFORE, NOW)
     with open(home.path(PATH), "ab") as file:

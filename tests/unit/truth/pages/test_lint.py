@@ -1,4 +1,6 @@
-"""What is wrong with pages, each check with the least vault that shows it; and what retention lets go, to the day."""
+"""What is wrong with pages, each check with the least vault that shows it; and what retention lets
+go, to the day.
+"""
 
 import os
 import re
@@ -18,9 +20,15 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 
 TODAY = date(2026, 1, 30)
 RIGHT = "---\ndate: 2026-01-20\ntype: project\ntier: L2\n---\n"
-LONG = "We chose tokens for the session store because phones forget cookies and the proxy strips them on every second hop of ours.\n"
+LONG = (
+    "We chose tokens for the session store because phones forget cookies and the proxy strips "
+    "them on every second hop of ours.\n"
+)
 EVENT = "logs/note/a/20260130T142355Z.md"
-EVENTS = "# note/a 20260130T142355Z\n\n## 2026-01-30T14:23:55.120Z user n=1 h=9f2c41d07a3b\n> The door code is 12.\n\n"
+EVENTS = (
+    "# note/a 20260130T142355Z\n\n## 2026-01-30T14:23:55.120Z user n=1 h=9f2c41d07a3b\n> The "
+    "door code is 12.\n\n"
+)
 DIGEST = page.digest_content("The door code is 12.")
 
 
@@ -48,32 +56,79 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
 
 @pytest.mark.parametrize("files, finding", [
     # of one page: test_page.py has them all
-    ({"a.md": "Green.\n"}, "a.md:1: head: no frontmatter"), ({"a.md": with_("x: 'y")}, "a.md:6: yaml: not valid YAML"), ({"a.md": with_("x: 1", "x: 2")}, "a.md:6: twice: 'x' appears twice"), ({"a.md": with_("date: soon")}, "a.md:4: date: 'soon' is not an ISO"), ({"a.md": with_("type: x")}, "a.md:4: type: unknown"),
-    ({"a.md": with_("tier: x")}, "a.md:4: tier: unknown"), ({"a.md": with_("tags: x")}, "a.md:5: tags: 'tags' is not a list"), ({"a.md": with_("triples: [x]")}, "a.md:5: triples: no [subject"), ({"a.md": with_("triples: [[a, is, b]]")}, "a.md:5: predicate: 'is'"),
-    ({"a.md": with_("triples: [[a b, owns, c]]")}, "a.md:5: entity: 'a b'"), ({"a.md": with_("source: [x]")}, "a.md:5: source: 'source'"), ({"a.md": with_("valid_from: soon")}, "a.md:5: validity: 'soon'"), ({"a.md": with_("sources: [x]")}, "a.md:5: sources: no reference"),
+    ({"a.md": "Green.\n"}, "a.md:1: head: no frontmatter"),
+    ({"a.md": with_("x: 'y")}, "a.md:6: yaml: not valid YAML"),
+    ({"a.md": with_("x: 1", "x: 2")}, "a.md:6: twice: 'x' appears twice"),
+    ({"a.md": with_("date: soon")}, "a.md:4: date: 'soon' is not an ISO"),
+    ({"a.md": with_("type: x")}, "a.md:4: type: unknown"),
+    ({"a.md": with_("tier: x")}, "a.md:4: tier: unknown"),
+    ({"a.md": with_("tags: x")}, "a.md:5: tags: 'tags' is not a list"),
+    ({"a.md": with_("triples: [x]")}, "a.md:5: triples: no [subject"),
+    ({"a.md": with_("triples: [[a, is, b]]")}, "a.md:5: predicate: 'is'"),
+    ({"a.md": with_("triples: [[a b, owns, c]]")}, "a.md:5: entity: 'a b'"),
+    ({"a.md": with_("source: [x]")}, "a.md:5: source: 'source'"),
+    ({"a.md": with_("valid_from: soon")}, "a.md:5: validity: 'soon'"),
+    ({"a.md": with_("sources: [x]")}, "a.md:5: sources: no reference"),
     # names, folders
-    ({"a-b.md": RIGHT + "1", "c.md": RIGHT + "2", "A b.md": RIGHT + "3"}, "A b.md:1: name: a link to it may mean knowledge/a-b.md as well\na-b.md:1: name: a link to it may mean knowledge/A b.md as well"),
-    ({"knowledge/sub/a.md": RIGHT}, "sub/a.md:1: folder: in a folder, where nothing reads it"), ({"knowledge/x.md/y/a.md": RIGHT}, "x.md/y/a.md:1: folder: "),
+    ({"a-b.md": RIGHT + "1", "c.md": RIGHT + "2", "A b.md": RIGHT + "3"},
+      "A b.md:1: name: a link to it may mean knowledge/a-b.md as well\na-b.md:1: name: a link to it may mean knowledge/A b.md as well"),
+    ({"knowledge/sub/a.md": RIGHT}, "sub/a.md:1: folder: in a folder, where nothing reads it"),
+    ({"knowledge/x.md/y/a.md": RIGHT}, "x.md/y/a.md:1: folder: "),
     # duplicates
-    ({"a.md": RIGHT + LONG, "b.md": RIGHT + "\n" + LONG.replace(" ", "  ")}, "b.md:6: duplicate: says word for word what knowledge/a.md says"), ({"a.md": RIGHT + LONG, "raw/compaction/b.md": RIGHT + LONG}, "raw/compaction/b.md:6: duplicate: says"),
-    ({"a.md": RIGHT + LONG, "b.md": RIGHT + LONG.replace("hop of", "hop in")}, "b.md:6: near-duplicate: 87% of it is in knowledge/a.md too"), ({"a.md": RIGHT + LONG, "b.md": RIGHT + LONG.upper()}, "b.md:6: near-duplicate: 100% of it"),
+    ({"a.md": RIGHT + LONG, "b.md": RIGHT + "\n" + LONG.replace(" ", "  ")},
+      "b.md:6: duplicate: says word for word what knowledge/a.md says"),
+      ({"a.md": RIGHT + LONG, "raw/compaction/b.md": RIGHT + LONG},
+        "raw/compaction/b.md:6: duplicate: says"),
+    ({"a.md": RIGHT + LONG, "b.md": RIGHT + LONG.replace("hop of", "hop in")},
+      "b.md:6: near-duplicate: 87% of it is in knowledge/a.md too"),
+      ({"a.md": RIGHT + LONG, "b.md": RIGHT + LONG.upper()}, "b.md:6: near-duplicate: 100% of it"),
     # time
-    ({"a.md": with_("date: 2025-01-29")}, "a.md:4: stale: dated 2025-01-29, 366 days ago; if it still holds: mem-note --update a --date 2026-01-30"), ({"a.md": with_("date: 2025-01-29", "type: user")}, "a.md:3: stale: "), ({"a.md": with_("date: 2026-02-01")}, "a.md:4: future: dated 2026-02-01"),
-    ({"a.md": with_("type: reference", "date: 2025-10-31")}, "a.md:4: expired: dated 2025-10-31, and reference is kept 90 days"), ({"a.md": with_("type: agent-feedback", "date: 2025-11-30")}, "a.md:4: expired: dated 2025-11-30, and agent-feedback is kept 60 days"),
+    ({"a.md": with_("date: 2025-01-29")},
+      "a.md:4: stale: dated 2025-01-29, 366 days ago; if it still holds: mem-note --update a --date 2026-01-30"), ({"a.md": with_("date: 2025-01-29", "type: user")}, "a.md:3: stale: "), ({"a.md": with_("date: 2026-02-01")}, "a.md:4: future: dated 2026-02-01"),
+    ({"a.md": with_("type: reference", "date: 2025-10-31")},
+      "a.md:4: expired: dated 2025-10-31, and reference is kept 90 days"),
+      ({"a.md": with_("type: agent-feedback", "date: 2025-11-30")},
+        "a.md:4: expired: dated 2025-11-30, and agent-feedback is kept 60 days"),
     # what it points at
-    ({"a.md": RIGHT + "\n[[nowhere|x]]"}, "a.md:7: link: no page 'nowhere'"), ({"a.md": RIGHT + "[[b]]", "raw/compaction/b.md": RIGHT}, "a.md:6: link: no page 'b'"), ({"a.md": RIGHT + "![](gone.png)"}, "a.md:6: image: no file 'gone.png'"), ({"a.md": RIGHT + "![](../../out.png)", "../out.png": ""}, "a.md:6: image: no file"),
-    ({"a.md": with_("image: raw/images/x.png")}, "a.md:5: image: no file 'raw/images/x.png' in the home"), ({"a.md": with_("image: ../x.png")}, "a.md:5: image: '../x.png' is outside the home"), ({"a.md": with_('image: "a\\0b"')}, "a.md:5: image: 'a\ufffdb' is outside the home"),
-    ({"a.md": with_("image: raw/images/x.png"), "raw/images/x.png": ""}, "a.md:5: image: 'raw/images/x.png' is not shown in the body; mem-lint --fix shows it"),
-    ({"a.md": with_("sources:", f"- {EVENT}:9 sha256:{DIGEST}"), EVENT: EVENTS}, f"a.md:6: sources: no event at {EVENT}:9"), ({"a.md": with_(f"sources: ['{EVENT}:3 sha256:{'0' * 12}']"), EVENT: EVENTS}, f"a.md:5: sources: {EVENT}:3 says something else now"),
-    ({"a.md": with_(f"sources: ['{EVENT}:3 sha256:{DIGEST}']")}, f"a.md:5: sources: no event at {EVENT}:3"), ({"a.md": with_(f"sources: ['logs/../../x/y.md:3 sha256:{DIGEST}']")}, "a.md:5: sources: no event at"), ({"a.md": with_(f'sources: ["logs/a/b/\\0.md:3 sha256:{DIGEST}"]')}, "a.md:5: sources: no event at"),
+    ({"a.md": RIGHT + "\n[[nowhere|x]]"}, "a.md:7: link: no page 'nowhere'"),
+    ({"a.md": RIGHT + "[[b]]", "raw/compaction/b.md": RIGHT}, "a.md:6: link: no page 'b'"),
+    ({"a.md": RIGHT + "![](gone.png)"}, "a.md:6: image: no file 'gone.png'"),
+    ({"a.md": RIGHT + "![](../../out.png)", "../out.png": ""}, "a.md:6: image: no file"),
+    ({"a.md": with_("image: raw/images/x.png")},
+      "a.md:5: image: no file 'raw/images/x.png' in the home"),
+      ({"a.md": with_("image: ../x.png")}, "a.md:5: image: '../x.png' is outside the home"),
+      ({"a.md": with_('image: "a\\0b"')}, "a.md:5: image: 'a\ufffdb' is outside the home"),
+    ({"a.md": with_("image: raw/images/x.png"), "raw/images/x.png": ""},
+      "a.md:5: image: 'raw/images/x.png' is not shown in the body; mem-lint --fix shows it"),
+    ({"a.md": with_("sources:", f"- {EVENT}:9 sha256:{DIGEST}"), EVENT: EVENTS},
+      f"a.md:6: sources: no event at {EVENT}:9"),
+      ({"a.md": with_(f"sources: ['{EVENT}:3 sha256:{'0' * 12}']"), EVENT: EVENTS},
+        f"a.md:5: sources: {EVENT}:3 says something else now"),
+    ({"a.md": with_(f"sources: ['{EVENT}:3 sha256:{DIGEST}']")},
+      f"a.md:5: sources: no event at {EVENT}:3"),
+      ({"a.md": with_(f"sources: ['logs/../../x/y.md:3 sha256:{DIGEST}']")},
+        "a.md:5: sources: no event at"),
+        ({"a.md": with_(f'sources: ["logs/a/b/\\0.md:3 sha256:{DIGEST}"]')},
+          "a.md:5: sources: no event at"),
     # one instead of the other
-    ({"a.md": with_("supersedes: gone")}, "a.md:5: supersedes: no page 'gone'"), ({"a.md": with_("supersedes: a")}, "a.md:5: supersedes: 'a' takes the place of this page, too"), ({"a.md": with_("supersedes: b", body="A"), "b.md": with_("supersedes: c", body="B"), "c.md": RIGHT + "C"}, ""),
-    ({"a.md": with_("supersedes: b", body="A"), "b.md": with_("supersedes: a", body="B")}, "a.md:5: supersedes: 'b' takes the place of this page, too; remove one\nb.md:5: supersedes: 'a' takes"), ({"a.md": with_("supersedes: B"), "b.md": with_("tier: L1", body="B")}, "b.md:4: superseded: still L1, and 'a' takes its place"),
-    ({"a.md": with_("tier: L1", "valid_to: 2026-01-29")}, "a.md:5: superseded: still L1, and its last day was 2026-01-29"),
+    ({"a.md": with_("supersedes: gone")}, "a.md:5: supersedes: no page 'gone'"),
+    ({"a.md": with_("supersedes: a")}, "a.md:5: supersedes: 'a' takes the place of this page, too"),
+    ({"a.md": with_("supersedes: b", body="A"), "b.md": with_("supersedes: c", body="B"),
+      "c.md": RIGHT + "C"}, ""),
+    ({"a.md": with_("supersedes: b", body="A"), "b.md": with_("supersedes: a", body="B")},
+      "a.md:5: supersedes: 'b' takes the place of this page, too; remove one\nb.md:5: supersedes: 'a' takes"), ({"a.md": with_("supersedes: B"), "b.md": with_("tier: L1", body="B")}, "b.md:4: superseded: still L1, and 'a' takes its place"),
+    ({"a.md": with_("tier: L1", "valid_to: 2026-01-29")},
+      "a.md:5: superseded: still L1, and its last day was 2026-01-29"),
     # what it says
-    ({"a.md": with_("tier: L1", body="x" * 4001)}, "a.md:6: size: about 1,001 tokens, of which a turn is given a part; make pages of at most 1,000"), ({"a.md": RIGHT + "x" * 16001}, "a.md:6: size: about 4,001 tokens, of which a turn is given a part; make pages of at most 4,000"),
-    ({"a.md": RIGHT + "one\nsk-abcdefghijklmnop1234\n"}, "a.md:7: secret: something that looks like a secret"), ({"a.md": with_("key: sk-abcdefghijklmnop1234")}, "a.md:5: secret: something that looks like a secret"),
-    ({"a.md": RIGHT + '\nINJECTED_CONTEXT_KNOWLEDGE\n{"pages": []}\n'}, "a.md:7: recalled: a recall's own block"), ({"a.md": RIGHT + "x\nlogs/a/b/c.md:3: y\n"}, "a.md:6: recalled: lines of a recall's answer"),
+    ({"a.md": with_("tier: L1", body="x" * 4001)},
+      "a.md:6: size: about 1,001 tokens, of which a turn is given a part; make pages of at most 1,000"), ({"a.md": RIGHT + "x" * 16001}, "a.md:6: size: about 4,001 tokens, of which a turn is given a part; make pages of at most 4,000"),
+    ({"a.md": RIGHT + "one\nsk-abcdefghijklmnop1234\n"},
+      "a.md:7: secret: something that looks like a secret"),
+      ({"a.md": with_("key: sk-abcdefghijklmnop1234")},
+        "a.md:5: secret: something that looks like a secret"),
+    ({"a.md": RIGHT + '\nINJECTED_CONTEXT_KNOWLEDGE\n{"pages": []}\n'},
+      "a.md:7: recalled: a recall's own block"),
+      ({"a.md": RIGHT + "x\nlogs/a/b/c.md:3: y\n"}, "a.md:6: recalled: lines of a recall's answer"),
 ], ids=lambda value: value[:40] if isinstance(value, str) else None)  # fmt: skip
 def test_each_check_finds_what_it_is_for_and_nothing_else(home, files, finding):
     put(home, files)
@@ -84,10 +139,23 @@ def test_each_check_finds_what_it_is_for_and_nothing_else(home, files, finding):
 
 
 @pytest.mark.parametrize("files", [
-    {}, {"a.md": RIGHT}, {"a.md": RIGHT, "b.md": RIGHT}, {"a.md": RIGHT + "[[A B]] [[a_b]] [[a-b.md]] [[A-B#x|y]] `[[no]]`", "a-b.md": RIGHT}, {"a.md": RIGHT + "![](x.png) ![](/raw/images/x.png) ![[x.png]] ![](../raw/images/x.png)", "raw/images/x.png": ""},
-    {"a.md": with_("image: raw/images/x y.png", body="![](<raw/images/x y.png>)"), "raw/images/x y.png": ""}, {"a.md": with_(f"sources: ['{EVENT}:3 sha256:{DIGEST}']"), EVENT: EVENTS},
-    {"a.md": with_("date: 2025-01-30")}, {"a.md": with_("date: 2026-01-31")}, {"a.md": with_("type: reference", "date: 2025-11-01")}, {"a.md": with_("type: agent-feedback", "date: 2025-12-01")}, {"a.md": with_("type: compaction", "date: 2001-01-01")}, {"raw/observations/a.md": with_("date: 2001-01-01")},
-    {"a.md": with_("tier: L1", "valid_to: 2026-01-30")}, {"a.md": with_("tier: L1", body="x" * 4000)}, {"a.md": RIGHT + "x" * 16000}, {"a.md": RIGHT + LONG, "b.md": RIGHT + LONG.replace("tokens", "x").replace("proxy", "y").replace("hop", "z")}, {"a.md": with_("supersedes: b"), "b.md": RIGHT + "B"},
+    {}, {"a.md": RIGHT}, {"a.md": RIGHT, "b.md": RIGHT},
+    {"a.md": RIGHT + "[[A B]] [[a_b]] [[a-b.md]] [[A-B#x|y]] `[[no]]`", "a-b.md": RIGHT},
+    {"a.md": RIGHT + "![](x.png) ![](/raw/images/x.png) ![[x.png]] ![](../raw/images/x.png)",
+      "raw/images/x.png": ""},
+    {"a.md": with_("image: raw/images/x y.png", body="![](<raw/images/x y.png>)"),
+      "raw/images/x y.png": ""},
+      {"a.md": with_(f"sources: ['{EVENT}:3 sha256:{DIGEST}']"), EVENT: EVENTS},
+    {"a.md": with_("date: 2025-01-30")}, {"a.md": with_("date: 2026-01-31")},
+    {"a.md": with_("type: reference", "date: 2025-11-01")},
+    {"a.md": with_("type: agent-feedback", "date: 2025-12-01")},
+    {"a.md": with_("type: compaction", "date: 2001-01-01")},
+    {"raw/observations/a.md": with_("date: 2001-01-01")},
+    {"a.md": with_("tier: L1", "valid_to: 2026-01-30")},
+    {"a.md": with_("tier: L1", body="x" * 4000)}, {"a.md": RIGHT + "x" * 16000},
+    {"a.md": RIGHT + LONG,
+      "b.md": RIGHT + LONG.replace("tokens", "x").replace("proxy", "y").replace("hop", "z")},
+      {"a.md": with_("supersedes: b"), "b.md": RIGHT + "B"},
     {".a.md": "", "a.txt": "", "knowledge/.git/a.md": "", "knowledge/sub/.a.md": ""},
 ])  # fmt: skip
 def test_what_is_well_is_not_found(home, files):
@@ -176,8 +244,10 @@ def test_names_that_no_line_can_name_and_links_out_of_the_home_are_told(home):
     os.rename(home.path("knowledge/a.md"), os.fsencode(home.path("knowledge/c")) + b"\xff.md")
     os.symlink("../../out.md", home.path("knowledge/out.md"))
     assert [each.split("; ")[0] for each in found(home)] == [
-        "b\ufffd[2J.md:1: name: a control character, or bytes that are not valid UTF-8, in its name, so that nothing reads it",
-        "c\ufffd.md:1: name: a control character, or bytes that are not valid UTF-8, in its name, so that nothing reads it",
+        "b\ufffd[2J.md:1: name: a control character, or bytes that are not valid UTF-8, in "
+        "its name, so that nothing reads it",
+        "c\ufffd.md:1: name: a control character, or bytes that are not valid UTF-8, in its "
+        "name, so that nothing reads it",
         "out.md:1: name: a link that leads out of the home, where nothing is read",
     ]
 
@@ -215,7 +285,8 @@ def unreadable(monkeypatch, *names: str) -> None:
 def test_one_page_that_cannot_be_read_stops_nothing(home, monkeypatch):
     put(home, {"a.md": with_("tags: x"), "b.md": with_("tags: y"), "raw/observations/c.md": RIGHT})
     unreadable(monkeypatch, "a.md", "c.md")
-    assert found(home)[:2] == ["a.md:1: text: cannot be read: permission denied", "raw/observations/c.md:1: text: cannot be read: permission denied"]  # fmt: skip
+    assert found(home)[:2] == ["a.md:1: text: cannot be read: permission denied",
+      "raw/observations/c.md:1: text: cannot be read: permission denied"]  # fmt: skip
     assert [each.path for each in lint.fix(home, [], dry=False)] == ["knowledge/b.md"]
     assert list(retention.find_expired(home, NOW)) == []
     looked = audit.survey(home, NOW, str)
@@ -226,7 +297,8 @@ def test_one_page_that_cannot_be_read_stops_nothing(home, monkeypatch):
 
 
 def test_an_audit_of_raw(home):
-    """Line by line only where there is something; what cannot be read is neither recalled nor well."""
+    """Line by line only where there is something; what cannot be read is neither
+    recalled nor well."""
     rows = ["x"] * 50_000
     rows[7] = "logs/a/b/c.md:3: y"
     rows[49_000] = "sk-abcdefghijklmnop1234"
@@ -236,7 +308,8 @@ def test_an_audit_of_raw(home):
     looked = audit.survey(
         home, NOW, lambda text: asked.append(text) or text.replace("sk-abcdefghijklmnop1234", "***")
     )
-    assert [(each.path, each.line, each.code) for each in looked.findings] == [("raw/x/a.txt", 8, "recalled"), ("raw/x/a.txt", 49_001, "secret")]  # fmt: skip
+    assert [(each.path, each.line, each.code) for each in looked.findings] == [("raw/x/a.txt", 8,
+      "recalled"), ("raw/x/a.txt", 49_001, "secret")]  # fmt: skip
     assert len([text for text in asked if "sk-" not in text]) < 50_000
 
 
@@ -290,17 +363,40 @@ def headed(kind: str, days: int, *rows: str) -> str:
 
 @pytest.mark.parametrize("path, text, age, goes", [
     # knowledge: by the date in the head, whatever the file's
-    ("a.md", headed("agent-feedback", 60), 999, False), ("a.md", headed("agent-feedback", 61), 0, True), ("a.md", headed("reference", 90), 999, False), ("a.md", headed("reference", 91), 0, True), ("a.md", headed("reference", 9999), 0, True),
-    ("a.md", headed("user", 9999), 999, False), ("a.md", headed("project", 9999), 999, False), ("a.md", headed("compaction", 9999), 999, False), ("a.md", headed("reference", -5), 999, False), ("a.md", headed("reference", 91, "tier: L1"), 0, True),
+    ("a.md", headed("agent-feedback", 60), 999, False),
+    ("a.md", headed("agent-feedback", 61), 0, True), ("a.md", headed("reference", 90), 999, False),
+    ("a.md", headed("reference", 91), 0, True), ("a.md", headed("reference", 9999), 0, True),
+    ("a.md", headed("user", 9999), 999, False), ("a.md", headed("project", 9999), 999, False),
+    ("a.md", headed("compaction", 9999), 999, False), ("a.md", headed("reference", -5), 999, False),
+    ("a.md", headed("reference", 91, "tier: L1"), 0, True),
     # not sure: it stays
-    ("a.md", with_("type: reference", "date: 1 Jan 2001"), 999, False), ("a.md", with_("type: Reference", "date: 2001-01-01"), 999, False), ("a.md", with_("type: reference", "date:"), 999, False), ("a.md", "---\ntype: reference\ntier: L2\n---\n", 999, False), ("a.md", "---\ndate: 2001-01-01\ntier: L2\n---\n", 999, False),
-    ("a.md", headed("reference", 91, "x: 1", "x: 2"), 999, False), ("a.md", headed("reference", 91, "x: 'y"), 999, False), ("a.md", "Green.\n", 999, False), ("a.md", headed("reference", 91, "tags: x"), 0, True), ("knowledge/sub/a.md", headed("reference", 91), 999, False), (".a.md", headed("reference", 91), 999, False), ("a.txt", headed("reference", 91), 999, False),
+    ("a.md", with_("type: reference", "date: 1 Jan 2001"), 999, False),
+    ("a.md", with_("type: Reference", "date: 2001-01-01"), 999, False),
+    ("a.md", with_("type: reference", "date:"), 999, False),
+    ("a.md", "---\ntype: reference\ntier: L2\n---\n", 999, False),
+    ("a.md", "---\ndate: 2001-01-01\ntier: L2\n---\n", 999, False),
+    ("a.md", headed("reference", 91, "x: 1", "x: 2"), 999, False),
+    ("a.md", headed("reference", 91, "x: 'y"), 999, False), ("a.md", "Green.\n", 999, False),
+    ("a.md", headed("reference", 91, "tags: x"), 0, True),
+    ("knowledge/sub/a.md", headed("reference", 91), 999, False),
+    (".a.md", headed("reference", 91), 999, False), ("a.txt", headed("reference", 91), 999, False),
     # the others: by their last change
-    ("raw/compaction/a.md", headed("compaction", 0), 30, False), ("raw/compaction/a.md", headed("compaction", 0), 31, True), ("raw/compaction/a.md", "", 31, True), ("raw/compaction/a.txt", "", 31, False), ("raw/compaction/.a.md", "", 31, False), ("raw/compaction/sub/a.md", "", 31, False),
-    ("raw/sessions/-home-x/a.jsonl", "", 14, False), ("raw/sessions/-home-x/a.jsonl", "", 15, True), ("raw/sessions/-home-x/a.txt", "", 15, False), ("raw/sessions/a.jsonl", "", 15, False),
-    ("raw/maintenance-log/2025-12.jsonl", "", 30, False), ("raw/maintenance-log/2025-12.jsonl", "", 31, True), ("raw/maintenance-log/recalled-2025-12.jsonl", "", 31, True), ("raw/maintenance-log/last-forget.json", "", 999, False), ("raw/maintenance-log/last-audit.json", "", 999, False),
-    ("raw/maintenance-log/window-heads.jsonl", "", 999, False), ("raw/maintenance-log/traces.txt", "", 999, False),
-    ("raw/observations/a.md", headed("reference", 999), 999, False), (EVENT, EVENTS, 999, False), ("raw/images/a.png", "", 999, False), ("pins/pins.md", "", 999, False), ("memory/a.md", headed("reference", 999), 999, False),
+    ("raw/compaction/a.md", headed("compaction", 0), 30, False),
+    ("raw/compaction/a.md", headed("compaction", 0), 31, True),
+    ("raw/compaction/a.md", "", 31, True), ("raw/compaction/a.txt", "", 31, False),
+    ("raw/compaction/.a.md", "", 31, False), ("raw/compaction/sub/a.md", "", 31, False),
+    ("raw/sessions/-home-x/a.jsonl", "", 14, False), ("raw/sessions/-home-x/a.jsonl", "", 15, True),
+    ("raw/sessions/-home-x/a.txt", "", 15, False), ("raw/sessions/a.jsonl", "", 15, False),
+    ("raw/maintenance-log/2025-12.jsonl", "", 30, False),
+    ("raw/maintenance-log/2025-12.jsonl", "", 31, True),
+    ("raw/maintenance-log/recalled-2025-12.jsonl", "", 31, True),
+    ("raw/maintenance-log/last-forget.json", "", 999, False),
+    ("raw/maintenance-log/last-audit.json", "", 999, False),
+    ("raw/maintenance-log/window-heads.jsonl", "", 999, False),
+    ("raw/maintenance-log/traces.txt", "", 999, False),
+    ("raw/observations/a.md", headed("reference", 999), 999, False), (EVENT, EVENTS, 999, False),
+    ("raw/images/a.png", "", 999, False), ("pins/pins.md", "", 999, False),
+    ("memory/a.md", headed("reference", 999), 999, False),
 ])  # fmt: skip
 def test_what_is_kept_how_long(home, path, text, age, goes):
     put(home, {path: text})

@@ -64,7 +64,9 @@ def test_every_page_is_looked_at_and_no_other_file(pristine, found):
     assert {each.path for each in found if each.code == "folder"} == {
         f"knowledge/{name}/inside.md" for name in ("sub", "sub/deeper", "folder.md")
     }
-    assert {each.code for each in found} >= {"date", "type", "tier", "tags", "triples", "predicate", "entity", "name", "stale", "expired", "link", "image", "sources", "supersedes", "size", "twice", "yaml", "head", "text"}  # fmt: skip
+    assert {each.code for each in found} >= {"date", "type", "tier", "tags", "triples", "predicate",
+      "entity", "name", "stale", "expired", "link", "image", "sources", "supersedes", "size",
+      "twice", "yaml", "head", "text"}  # fmt: skip
 
 
 def test_every_finding_has_a_line_of_its_file_and_one_clean_line_of_text(pristine, found):
@@ -136,7 +138,8 @@ def test_mending_changes_what_it_says_and_nothing_else(tmp_path, monkeypatch):
 
 
 def check(before: bytes, after: bytes, name: str) -> None:
-    """What nobody but a page's author knows is still there, in the same order, and means the same."""
+    """What nobody but a page's author knows is still there, in the same order, and
+    means the same."""
     old, new = page.split(before, name), page.split(after, name)
     assert re.findall("¶[0-9]*[.]?", old.text) == re.findall("¶[0-9]*[.]?", new.text), name
     assert new.marked is old.marked and new.body.startswith(old.body), name
