@@ -12,7 +12,7 @@ def env(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     (tmp_path / ".env").write_text(
         'DISCORD_TOKEN=from-the-file\nOPENAI_API_KEY="quoted value # 1"\nEMPTY_KEY=\n'
-        'export MIND_KEY=abc123$HOME # comment\n'
+        "export MIND_KEY=abc123$HOME # comment\n"
     )
     return Environment(str(tmp_path))
 
