@@ -215,7 +215,8 @@ def _table(measured: Measured) -> None:
         f"page retrieval on LoCoMo, pages of {TURNS} turns; 95 % bootstrap interval of recall@5\n"
     )
     print(
-        f"{'retrieval':28} {'n':>4}  {'r@1':>5} {'r@3':>5} {'r@5':>5} {'r@10':>5}  {'interval':>13}  {'MRR':>5}"
+        f"{'retrieval':28} {'n':>4}  {'r@1':>5} {'r@3':>5} {'r@5':>5} {'r@10':>5}  "
+        f"{'interval':>13}  {'MRR':>5}"
     )
     for name, rows in sorted(
         measured.ladder.items(), key=lambda item: sum(row.recall(5) for row in item[1])
@@ -226,9 +227,12 @@ def _table(measured: Measured) -> None:
         print(f"{name:28} {len(rows):4}  {recalls}  {low:5.1f} – {high:5.1f}  {mrr:5.1f}")
     own, strangers, k = measured.own, measured.strangers, Policy().k
     print(
-        f"\nwith the floor {Policy().floor:g}: {_share([bool(row.found) for row in own]):.1f} % of {len(own)} questions are given something, "
-        f"recall@{k} {_share([row.recall(k) for row in own]):.1f}, {_mean([len(row.found) for row in own]):.1f} pages each; "
-        f"{_share([bool(count) for count in strangers]):.1f} % of {len(strangers)} strangers' questions, {_mean(strangers):.1f} pages each"
+        f"\nwith the floor {Policy().floor:g}: {_share([bool(row.found) for row in own]):.1f} % "
+        f"of {len(own)} questions are given something, "
+        f"recall@{k} {_share([row.recall(k) for row in own]):.1f}, "
+        f"{_mean([len(row.found) for row in own]):.1f} pages each; "
+        f"{_share([bool(count) for count in strangers]):.1f} % of {len(strangers)} strangers' "
+        f"questions, {_mean(strangers):.1f} pages each"
     )
 
 

@@ -187,10 +187,12 @@ def _judge(answer: list[str], gold: set[str], row: dict) -> dict:
 
 def _table(ladder: dict[str, list[dict]]) -> None:
     print(
-        "turn retrieval on LoCoMo, categories 1-4 (the adversarial one apart); 95 % bootstrap interval of recall@10\n"
+        "turn retrieval on LoCoMo, categories 1-4 (the adversarial one apart); 95 % bootstrap "
+        "interval of recall@10\n"
     )
     print(
-        f"{'retrieval':34} {'recency':8} {'n':>4}  {'r@1':>5} {'r@5':>5} {'r@10':>5}  {'interval':>13}  {'MRR':>5} {'NDCG':>5}  adversarial"
+        f"{'retrieval':34} {'recency':8} {'n':>4}  {'r@1':>5} {'r@5':>5} {'r@10':>5}  "
+        f"{'interval':>13}  {'MRR':>5} {'NDCG':>5}  adversarial"
     )
     for name in sorted(
         ladder,
@@ -202,7 +204,8 @@ def _table(ladder: dict[str, list[dict]]) -> None:
         mean = lambda key, of=rows: 100 * sum(r[key] for r in of) / max(1, len(of))
         low, high = _interval([r["r@10"] for r in rows])
         print(
-            f"{way:34} {when:8} {len(rows):4}  {mean('r@1'):5.1f} {mean('r@5'):5.1f} {mean('r@10'):5.1f}  {low:5.1f} – {high:5.1f}"
+            f"{way:34} {when:8} {len(rows):4}  {mean('r@1'):5.1f} {mean('r@5'):5.1f} "
+            f"{mean('r@10'):5.1f}  {low:5.1f} – {high:5.1f}"
             f"  {mean('mrr'):5.1f} {mean('ndcg'):5.1f}  {mean('r@10', other):5.1f}"
         )
     best = next(
@@ -213,10 +216,11 @@ def _table(ladder: dict[str, list[dict]]) -> None:
         ),
         [],
     )
-    groups = sorted({r["category"] for r in best})
-    print("\nhybrid, MMR, recency off, recall@10 by category: " + ", ".join(
-        f"{group} {100 * sum(r['r@10'] for r in best if r['category'] == group) / sum(r['category'] == group for r in best):.1f}" for group in groups
-    ))  # fmt: skip
+    groups: dict[str, list[float]] = {}
+    for row in best:
+        groups.setdefault(row["category"], []).append(100 * row["r@10"])
+    means = [f"{group} {sum(of) / len(of):.1f}" for group, of in sorted(groups.items())]
+    print("\nhybrid, MMR, recency off, recall@10 by category: " + ", ".join(means))
 
 
 def _interval(values: list[float], rounds: int = 1000) -> tuple[float, float]:

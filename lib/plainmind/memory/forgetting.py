@@ -37,7 +37,7 @@ def forget(memory: Memory) -> list[Expired]:
 
 
 def retain(memory: Memory) -> None:
-    """The same after a write, whose caller holds the lock; a failure is said, and undoes nothing."""
+    """The same after a write, whose caller holds the lock; a failure undoes nothing."""
     try:
         gone = _forget(memory)
     except (Failure, OSError) as error:  # what was written is written; the next write tries again

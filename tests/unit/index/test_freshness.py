@@ -190,8 +190,10 @@ class World:
 
 
 HAPPENINGS = [
-    World.append, World.append, World.append_unseen, World.append_unseen, World.batch, World.new_window, World.pin, World.pin, World.unpin,
-    World.embed, World.embed, World.delete_window, World.copy, World.roll_back, World.tear, World.torn_tail, World.touch, World.rewrite,
+    World.append, World.append, World.append_unseen, World.append_unseen, World.batch,
+    World.new_window, World.pin, World.pin, World.unpin,
+    World.embed, World.embed, World.delete_window, World.copy, World.roll_back, World.tear,
+    World.torn_tail, World.touch, World.rewrite,
     World.delete_index, World.delete_journal, World.empty_journal, World.empty_index,
 ]  # fmt: skip
 numbers = iter(range(10**6))

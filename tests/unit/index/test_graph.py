@@ -28,12 +28,14 @@ def office(home) -> Home:
     write(
         home,
         "a",
-        triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, auth-service]]",
+        triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, "
+        "auth-service]]",
     )
     write(
         home,
         "b",
-        triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n- [Ann-Lee, owns, '?']",
+        triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n"
+        "- [Ann-Lee, owns, '?']",
     )
     return home
 
@@ -49,7 +51,8 @@ def ask(home: Home, *asked: str, as_of: str = "") -> list[str]:
 # --- what matches
 
 ALL = [
-    "Ann-Lee owns ?", "Ann-Lee owns auth-service", "Bob owns auth-service", "ann-lee works_at Straße-5", "auth_service uses_model e5",
+    "Ann-Lee owns ?", "Ann-Lee owns auth-service", "Bob owns auth-service",
+    "ann-lee works_at Straße-5", "auth_service uses_model e5",
     "bob works_at STRASSE-5",
 ]  # fmt: skip
 

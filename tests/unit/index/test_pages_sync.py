@@ -81,7 +81,8 @@ class World:
             "type": rnd.choice(["user", "project", "nonsense", "[list]"]),
             "tier": rnd.choice(["L1", "L2", ""]),
             "tags": rnd.choice(["", "[x, y, x]", "x", '["\\uD800"]']),
-            "triples": rnd.choice(["", "[[ann, owns, dog], [Ann, has a, dog]]", "[[ann, owns, dog], [ann, owns, dog]]", "[[x y, likes, x y]]"]),
+            "triples": rnd.choice(["", "[[ann, owns, dog], [Ann, has a, dog]]",
+                "[[ann, owns, dog], [ann, owns, dog]]", "[[x y, likes, x y]]"]),
             "source": rnd.choice(["", "explicit", '"\\uD800"']),
             "supersedes": rnd.choice(["", "a", "[b, c-d]"]),
             "valid_to": rnd.choice(["", "2026-01-29"]),
@@ -177,7 +178,8 @@ class World:
 
 
 HAPPENINGS = [
-    World.create, World.create, World.create, World.edit, World.edit, World.replace, World.edit_in_the_same_tick, World.rename, World.swap,
+    World.create, World.create, World.create, World.edit, World.edit, World.replace,
+    World.edit_in_the_same_tick, World.rename, World.swap,
     World.delete, World.touch, World.make_folder, World.link, World.look,
 ]  # fmt: skip
 
@@ -203,7 +205,9 @@ def test_an_index_comes_to_say_what_a_new_one_would(folder, late, seed, happened
 
 def many(home: Home, count: int) -> None:
     for number in range(count):
-        write(home, f"page-{number}", f"# Page {number}\n\nThe boiler number {number} hums. [[page-{number + 1}]]", tags="[x]",
+        write(home, f"page-{number}",
+            f"# Page {number}\n\nThe boiler number {number} hums. [[page-{number + 1}]]",
+            tags="[x]",
               triples=f"[[ann, owns, boiler-{number}]]")  # fmt: skip
         os.utime(home.path(f"knowledge/page-{number}.md"), (1_700_000_000, 1_700_000_000))
 

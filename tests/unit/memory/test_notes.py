@@ -104,7 +104,8 @@ def test_a_page_says_what_it_was_given_and_nothing_else(note):
     event = Log(note.home).append("test/notes", [Event(NOW, "user", "tea, please", {})], NOW)[0]
     note.write("The first choice.", "coffee")
     written = note.write(
-        f"# Green tea\n\n{TEA}", tags=["#drink", "habit"], triples=[["Ann", "drinks mostly", "green-tea"]], tier="L1",
+        f"# Green tea\n\n{TEA}", tags=["#drink", "habit"],
+        triples=[["Ann", "drinks mostly", "green-tea"]], tier="L1",
         supersedes=["coffee"], valid_from="2026-01-01", valid_to="2026-12-31", cites=[event.ref],
     )  # fmt: skip
     digest = page.digest_content("tea, please")[:12]
@@ -132,7 +133,8 @@ def test_a_page_says_what_it_was_given_and_nothing_else(note):
 @pytest.mark.parametrize("body, name", [
     ("# The auth service\n\ntext", "the-auth-service"),
     ("\n\n## Käse & Öl!\n", "kase-ol"),
-    ("Ann doesn't like it, and says so whenever somebody asks her.", "ann-doesnt-like-it-and-says-so-whenever"),
+    ("Ann doesn't like it, and says so whenever somebody asks her.",
+        "ann-doesnt-like-it-and-says-so-whenever"),
     ("Чай", "page"),
     ("---\n\ntype user\n---\ntext", "type-user-text"),
     ("../../etc/passwd", "etc-passwd"),
@@ -173,7 +175,8 @@ def test_a_name_that_is_taken_and_one_that_only_looks_different(note):
     for name in ("green-tea", "green_tea"):
         with pytest.raises(
             Failure,
-            match=r"there is a page 'knowledge/green-tea.md' that says something else.*--update green-tea",
+            match=r"there is a page 'knowledge/green-tea.md' that says something else.*--update "
+            r"green-tea",
         ) as said:
             note.write("Ben runs in the park.", name, force=True)
         assert said.value.code == 1
@@ -213,7 +216,8 @@ def test_a_near_duplicate_is_refused_with_its_name(note):
     note.write(TEA, "tea")
     with pytest.raises(
         Failure,
-        match=r"'knowledge/tea.md' says \d\d% of it already; change it with --update tea, or insist",
+        match=r"'knowledge/tea.md' says \d\d% of it already; change it with --update tea, or "
+        r"insist",
     ) as said:
         note.write(TEA + " Always.")
     assert said.value.code == 1 and note.names() == ["tea.md"]
@@ -285,7 +289,8 @@ def test_a_name_that_a_person_takes_at_that_moment(note, monkeypatch):
     ({"tags": ["a\nb"]}, "'tags' is not text on one line"),
     ({"tags": "a\nb"}, "'tags' is not text on one line"),
     ({"tags": 5}, "'tags' is not a list"),
-    ({"triples": [["a", "is", "b"]]}, "the predicate 'is' says nothing by itself; name the relation"),
+    ({"triples": [["a", "is", "b"]]},
+        "the predicate 'is' says nothing by itself; name the relation"),
     ({"triples": [["a", "has", "b"]]}, "the predicate 'has' says nothing"),
     ({"triples": [["a", "Related To", "b"]]}, "the predicate 'Related To' says nothing"),
     ({"triples": [["a", "owns"]]}, "a triple has a subject, a predicate and an object"),
@@ -308,8 +313,10 @@ def test_fields_that_do_not_fit(note, given, said):
 
 
 @pytest.mark.parametrize("given, error", [
-    ({"supersedes": ["nowhere"]}, NoInput), ({"image": "raw/images/x.png"}, NoInput), ({"image": "../x.png"}, NotPermitted),
-    ({"image": "/etc/passwd"}, NotPermitted), ({"cites": ["logs/test/notes/20260130T142355Z.md:3"]}, NoInput),
+    ({"supersedes": ["nowhere"]}, NoInput), ({"image": "raw/images/x.png"}, NoInput),
+    ({"image": "../x.png"}, NotPermitted),
+    ({"image": "/etc/passwd"}, NotPermitted),
+    ({"cites": ["logs/test/notes/20260130T142355Z.md:3"]}, NoInput),
     ({"cites": ["rubbish"]}, Failure), ({"cites": ["/etc/passwd:1"]}, NotPermitted),
 ])  # fmt: skip
 def test_what_it_points_at_must_be_there(note, given, error):
@@ -354,10 +361,12 @@ BLOCK = 'INJECTED_CONTEXT_KNOWLEDGE\n{"pages":[{"name":"tea","content":"x"}]}\n'
     ("a\udcffb", "half of a surrogate pair"),
     ("x" * (drafting.LARGEST + 1), "a body of more than 256 KB; make several pages of it"),
     ("ä" * (drafting.LARGEST // 2 + 1), "a body of more than 256 KB"),
-    (f"He said:\n{BLOCK}", "a block that a recall had injected is not knowledge; say it in your own words"),
+    (f"He said:\n{BLOCK}",
+        "a block that a recall had injected is not knowledge; say it in your own words"),
     (BLOCK.replace("KNOWLEDGE", "RELEVANT_MEMORIES"), "a block that a recall had injected"),
     ("INJECTED_CONTEXT_KNOWLEDGE", "a block that a recall had injected"),
-    (f"the key\nis {KEY}", "<stdin>:2: something that looks like a secret; leave it out; --force if it is none"),
+    (f"the key\nis {KEY}",
+        "<stdin>:2: something that looks like a secret; leave it out; --force if it is none"),
 ])  # fmt: skip
 def test_bodies_that_are_no_knowledge(note, body, said):
     for attempt in (
@@ -492,7 +501,8 @@ def test_an_update_with_a_source_and_with_line_ends_of_windows(there):
 
 
 @pytest.mark.parametrize("name, error, said", [
-    ("nowhere", NoInput, "no page 'nowhere'; see the names with: ls"), ("../../etc/passwd", NoInput, "no page 'passwd'"),
+    ("nowhere", NoInput, "no page 'nowhere'; see the names with: ls"),
+    ("../../etc/passwd", NoInput, "no page 'passwd'"),
     ("raw/compaction/there.md", NoInput, "no page 'there'"),
 ])  # fmt: skip
 def test_an_update_of_what_is_not_there(there, name, error, said):
@@ -589,14 +599,19 @@ def test_a_line_of_json_is_a_page(note):
 
 
 @pytest.mark.parametrize("line, said", [
-    (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[" * 100_000, "not JSON"), (b"[]", "no 'body'"), (b"null", "no 'body'"),
+    (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[" * 100_000, "not JSON"), (b"[]", "no 'body'"),
+    (b"null", "no 'body'"),
     (b'{"body":5,"type":"user"}', "no 'body'"), (b'{"body":"x"}', "no 'type'; use one of user"),
     (b'{"body":"x","type":"user","mood":"sunny"}', "unknown key 'mood'; use date, type"),
-    (b'{"body":"x","type":["user"]}', "unknown type"), (b'{"body":"x","type":"user","name":"A b"}', "is not a valid page name"),
-    (b'{"body":"x","type":"user","name":5}', "'name' is not text"), (b'{"body":"x","type":"user","tags":{"a":1}}', "'tags' is not a list"),
-    (b'{"body":"x","type":"user","sources":5}', "'sources' is not a list"), (b'{"body":"x","type":"user","date":20260508}', "'date' is not text"),
+    (b'{"body":"x","type":["user"]}', "unknown type"),
+    (b'{"body":"x","type":"user","name":"A b"}', "is not a valid page name"),
+    (b'{"body":"x","type":"user","name":5}', "'name' is not text"),
+    (b'{"body":"x","type":"user","tags":{"a":1}}', "'tags' is not a list"),
+    (b'{"body":"x","type":"user","sources":5}', "'sources' is not a list"),
+    (b'{"body":"x","type":"user","date":20260508}', "'date' is not text"),
     (b'{"body":"x","type":"user","triples":[["a","owns",1]]}', "'triples' is not text"),
-    (b'{"body":"x","type":"user","tier":1}', "unknown tier '1'"), (b'{"body":"a\\ud800","type":"user"}', "half of a surrogate pair"),
+    (b'{"body":"x","type":"user","tier":1}', "unknown tier '1'"),
+    (b'{"body":"a\\ud800","type":"user"}', "half of a surrogate pair"),
     (b'{"body":"a\\u0000","type":"user"}', "a NUL"),
 ])  # fmt: skip
 def test_a_line_that_is_none(note, line, said):
@@ -607,10 +622,12 @@ def test_a_line_that_is_none(note, line, said):
 
 def test_a_bad_line_stops_no_other(note):
     """Half a surrogate pair did: it was an error of Python's, and the end."""
-    lines = [b'{"body":"the first of them","type":"user"}', b'{"body":"a\\ud800","type":"user"}', b"rubbish", b"",
+    lines = [b'{"body":"the first of them","type":"user"}', b'{"body":"a\\ud800","type":"user"}',
+        b"rubbish", b"",
              b'{"body":"and something else entirely","type":"user"}']  # fmt: skip
     ended = subprocess.run(
-        [os.path.join(ROOT, "bin", "mem-note"), "--jsonl"], input=b"\n".join(lines), capture_output=True,
+        [os.path.join(ROOT, "bin", "mem-note"), "--jsonl"], input=b"\n".join(lines),
+        capture_output=True,
         env={"PATH": os.environ["PATH"], "MIND_HOME": note.home.root},
     )  # fmt: skip
     assert ended.stdout.split() == [
@@ -667,8 +684,10 @@ def test_retention_runs_at_exactly_the_50th_write(note):
 def test_the_counter_is_of_the_home_not_of_the_process(note):
     old = an_old_page(note)
     write = (
-        "import sys; sys.path[:0] = sys.argv[2:]\nfrom test_notes import Notes; from plainmind.ground import files\n"
-        "from plainmind.ground.paths import Home\nfiles.sync = lambda fd: None; note = Notes(Home(sys.argv[1]))\n"
+        "import sys; sys.path[:0] = sys.argv[2:]\n"
+        "from test_notes import Notes; from plainmind.ground import files\n"
+        "from plainmind.ground.paths import Home\n"
+        "files.sync = lambda fd: None; note = Notes(Home(sys.argv[1]))\n"
         "note.write('once', 'it') if not note.names() or 'it.md' not in note.names() else None\n"
         "for n in range(25): note.update('it', source=str(n))"
     )
@@ -684,7 +703,8 @@ def test_the_counter_is_of_the_home_not_of_the_process(note):
 
 
 @pytest.mark.parametrize("data", [
-    b"", b"{", b"[]", b"null", b"\xff\0", b'{"writes":"49","total":null,"first":7,"time":"never"}', b'{"writes":-3,"total":1e9}',
+    b"", b"{", b"[]", b"null", b"\xff\0", b'{"writes":"49","total":null,"first":7,"time":"never"}',
+    b'{"writes":-3,"total":1e9}',
     b'{"writes":true}', b"[" * 100_000, b'{"writes":99999999999999999999999999}',
 ])  # fmt: skip
 def test_a_damaged_counter_begins_again(note, data):
@@ -727,7 +747,8 @@ def test_a_write_clears_up_after_one_that_was_killed(note):
 
 
 @pytest.mark.parametrize("given", [
-    {"type": "reference"}, {"type": "agent-feedback"}, {"date": "2000-01-01"}, {"type": "reference", "date": "2000-01-01"},
+    {"type": "reference"}, {"type": "agent-feedback"}, {"date": "2000-01-01"},
+    {"type": "reference", "date": "2000-01-01"},
 ])  # fmt: skip
 def test_the_agent_cannot_let_a_page_age(note, given):
     note.write(TEA, "tea", type="user")
@@ -771,7 +792,8 @@ def test_a_text_with_a_head_of_its_own_is_no_body(note):
 def test_a_page_that_is_past_when_it_is_written_is_told(note):
     note.write(TEA, "tea", type="reference", date="2025-10-31")
     assert note.said == [
-        "knowledge/tea.md: reference is kept 90 days; this is of 2025-10-31, 91 days ago; retention deletes it next time"
+        "knowledge/tea.md: reference is kept 90 days; this is of 2025-10-31, 91 days ago; "
+        "retention deletes it next time"
     ]
     note.write(
         "Something else, with words of its own.", "other", type="reference", date="2025-11-01"

@@ -76,7 +76,8 @@ def all_events(home: Home, known: dict[str, Sequence[float]]) -> list[Logged]:
             started.append(at)
             terms = words.of_event(event.author, event.content)
             found.append(
-                Logged(path, event.line, event.context, event.role, event.author, event.content, at, *terms,
+                Logged(path, event.line, event.context, event.role, event.author, event.content, at,
+                    *terms,
                      known.get(event.ref), episode, event.ref in pins)
             )  # fmt: skip
     return found

@@ -360,7 +360,8 @@ def test_what_does_not_hold_today_counts_half_and_is_not_given_always(home, fiel
 # --- budgets
 
 bodies = st.lists(
-    st.sampled_from(["boiler ", "word ", 'say "it" ', "back\\slash ", "日本語 ", "🚀 ", "\n\n", "\n", "x" * 90 + " ", "# head\n", "\t", "\x1b[2J "]),
+    st.sampled_from(["boiler ", "word ", 'say "it" ', "back\\slash ", "日本語 ", "🚀 ", "\n\n", "\n",
+        "x" * 90 + " ", "# head\n", "\t", "\x1b[2J "]),
     max_size=400,
 ).map("".join)  # fmt: skip
 
@@ -717,8 +718,14 @@ def test_hardly_any_room_is_hardly_any_text(home, each):
 
 def test_what_a_recall_injected_into_a_page_is_never_recalled_again(home):
     """Not by its words, not as a link, not as a title, not in an excerpt."""
-    block = f'{injected_blocks.KNOWLEDGE}\n{{"memories":[{{"excerpt":"xylophone [[friend]]"}}],\n"x":"\n# xylophone title"}}\n'
-    answers = "logs/test/1/20260130T142355Z.md:3: xylophone\nraw/compaction/x.md:5: xylophone\nknowledge/a page.md:5: xylophone [[friend]]\n"
+    block = (
+        f'{injected_blocks.KNOWLEDGE}\n{{"memories":[{{"excerpt":"xylophone [[friend]]"}}],\n'
+        f'"x":"\n# xylophone title"}}\n'
+    )
+    answers = (
+        "logs/test/1/20260130T142355Z.md:3: xylophone\nraw/compaction/x.md:5: xylophone\n"
+        "knowledge/a page.md:5: xylophone [[friend]]\n"
+    )
     write(home, "page", f"The boiler hums.\n\n{block}\nIt is old.\n\n{answers}\nVery old.")
     write(home, "friend", "nothing")
     with stores.opened(home) as index:

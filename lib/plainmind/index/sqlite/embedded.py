@@ -43,7 +43,8 @@ def pending(
     if limit >= 0:
         late = (*late[:3], limit - len(found))
     rows = db.execute(
-        "SELECT event.id, event.author, event.content, coalesce(attempts, 0), before.author, before.content "
+        "SELECT event.id, event.author, event.content, coalesce(attempts, 0), before.author, "
+        "before.content "
         "FROM events AS event "
         "LEFT JOIN vectors ON kind = 'event' AND owner = event.id AND vectors.model = ? "
         "LEFT JOIN events AS before ON before.id = (SELECT max(id) FROM events AS e "
@@ -108,7 +109,8 @@ def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:
     ok = count("vectors WHERE model = ? AND status = 'ok'", model)
     failed = count("vectors WHERE model = ? AND status = 'failed'", model)
     last = db.execute(
-        "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' ORDER BY next_try LIMIT 1",
+        "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' ORDER BY next_try "
+        "LIMIT 1",
         (model,),
     ).fetchone() or ("", "")
     waiting = to_embed + count("passages") - ok - failed

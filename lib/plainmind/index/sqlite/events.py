@@ -307,7 +307,8 @@ def _window_id(db: sqlite3.Connection, path: str) -> int | None:
 def _pinned(db: sqlite3.Connection) -> list[int]:
     rows = db.execute(
         "SELECT events.id FROM pins JOIN windows ON windows.path = pins.path JOIN events "
-        "ON events.line = pins.line AND events.id BETWEEN windows.id << ?1 AND ((windows.id + 1) << ?1) - 1",
+        "ON events.line = pins.line AND events.id BETWEEN windows.id << ?1 AND ((windows.id + 1) "
+        "<< ?1) - 1",
         (BITS,),
     )
     return list(chain(*rows))

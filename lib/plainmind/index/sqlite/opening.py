@@ -158,7 +158,8 @@ def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
         with open(_SCHEMA, encoding="utf-8") as file:
             schema = file.read()
         db.executescript(
-            f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+            f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = "
+            f"{VERSION};"
             f"{schema};{words.tables(has_fts5(db))}; COMMIT"
         )
 

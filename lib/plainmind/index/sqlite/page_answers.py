@@ -56,7 +56,8 @@ def texts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PageText]:
             "SELECT id, line, text FROM passages WHERE page = ? ORDER BY line, id", (id,)
         ).fetchall()
         links = db.execute(
-            "SELECT target FROM page_links WHERE page = ? AND NOT supersedes ORDER BY place LIMIT ?",
+            "SELECT target FROM page_links WHERE page = ? AND NOT supersedes ORDER BY place LIMIT "
+            "?",
             (id, LINKS),
         )
         found[id] = PageText(body, passages, list(chain(*links)))

@@ -39,8 +39,8 @@ CREATE TABLE events (
 );
 CREATE INDEX events_by_time ON events (unix_ms);
 
--- One row an episode: a stretch of one window without a gap of an hour, of at most 30 events. Recall
--- reads these rows instead of all events; each BLOB has one entry an event, in order.
+-- One row an episode: a stretch of one window without a gap of an hour, of at most 30 events.
+-- Recall reads these rows instead of all events; each BLOB has one entry an event, in order.
 CREATE TABLE episodes (
     id       INTEGER PRIMARY KEY, -- id of its first event; the others follow without a hole
     words    INTEGER NOT NULL,    -- indexed words in all of it

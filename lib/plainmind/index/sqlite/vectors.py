@@ -58,7 +58,8 @@ def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator
     ).fetchone()[0]
     packed_dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
     for count, events, low, step, error, codes in db.execute(
-        "SELECT count, events, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER BY id",
+        "SELECT count, events, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER "
+        "BY id",
         (model,),
     ):
         ids = array("q")

@@ -24,12 +24,14 @@ def office(home):
     write(
         home,
         "a",
-        triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, auth-service]]",
+        triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, "
+        "auth-service]]",
     )
     write(
         home,
         "b",
-        triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n- [Ann-Lee, owns, '?']",
+        triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n"
+        "- [Ann-Lee, owns, '?']",
     )
 
 
@@ -155,13 +157,17 @@ PLANTED = {
     "pages, link": "UPDATE pages SET link = 'other' WHERE name = 'a'",
     "pages, sketch": "UPDATE pages SET sketch = x'00000000' WHERE name = 'a'",
     "pages, words": "UPDATE pages SET words = 1 WHERE name = 'a'",
-    "pages, one more": "INSERT INTO pages SELECT 99, 'knowledge/z.md', name, link, inode, modified, size, digest, date, type, tier, source, "
+    "pages, one more": "INSERT INTO pages SELECT 99, 'knowledge/z.md', name, link, inode, "
+    "modified, size, digest, date, type, tier, source, "
     "image, valid_from, valid_to, title, body, line, words, sketch FROM pages WHERE name = 'a'",
-    "page_words": "UPDATE page_words SET rest = 'other' WHERE rowid = (SELECT id FROM pages WHERE name = 'a')",
-    "page_words, one less": "DELETE FROM page_words WHERE rowid = (SELECT id FROM pages WHERE name = 'a')",
+    "page_words": "UPDATE page_words SET rest = 'other' WHERE rowid = (SELECT id FROM pages WHERE "
+    "name = 'a')",
+    "page_words, one less": "DELETE FROM page_words WHERE rowid = (SELECT id FROM pages WHERE "
+    "name = 'a')",
     "page_words, nobody's": "INSERT INTO page_words (rowid, opening, rest) VALUES (99, 'x', 'y')",
     "passages": "UPDATE passages SET line = line + 1 WHERE text LIKE '%hums%'",
-    "passages, twice": "INSERT INTO passages (page, line, text) SELECT page, line, text FROM passages LIMIT 1",
+    "passages, twice": "INSERT INTO passages (page, line, text) SELECT page, line, text FROM "
+    "passages LIMIT 1",
     "passages, nobody's": "INSERT INTO passages (page, line, text) VALUES (99, 1, 'x')",
     "page_tags": "DELETE FROM page_tags",
     "page_links": "UPDATE page_links SET target = 'other'",

@@ -28,7 +28,8 @@ def folder(tmp_path_factory):
 
 @settings(max_examples=15, phases=stores.UNSHRUNK)
 @given(
-    shape=st.builds(Shape, seed=st.integers(0, 2**32), events=st.integers(0, 90), contexts=st.integers(1, 3), dimensions=st.just(8),
+    shape=st.builds(Shape, seed=st.integers(0, 2**32), events=st.integers(0, 90),
+        contexts=st.integers(1, 3), dimensions=st.just(8),
                     embedded=st.just(0.5), pins=st.just(0)),
     hostile=st.lists(texts, max_size=6),
 )  # fmt: skip
@@ -89,9 +90,12 @@ SAID = {
     "decomposed": "the re\u0301sume\u0301 is in the drawer",
 }
 ASKED = [
-    ("restarting servers", "restart"), ("東京のホテル", "tokyo"), ("駅", "tokyo"), ("ข้าวผัด", "thai"), ("cafe muller", "cafe"), ("CAFÉ", "cafe"),
-    ("cafe\u0301", "cafe"), ("zoe", "cafe"), ("tres agreable", "cafe"), ("αθηνα", "greek"), ("ПАРОЛЬ", "cyrillic"), ("fullwidth 123", "wide"),
-    ("مفتاح", "arabic"), ("서울에서", "korean"), ("launch 🚀", "emoji"), ("max_retry_count", "snake"), ("retry", "snake"), ("resume", "decomposed"),
+    ("restarting servers", "restart"), ("東京のホテル", "tokyo"), ("駅", "tokyo"), ("ข้าวผัด", "thai"),
+    ("cafe muller", "cafe"), ("CAFÉ", "cafe"),
+    ("cafe\u0301", "cafe"), ("zoe", "cafe"), ("tres agreable", "cafe"), ("αθηνα", "greek"),
+    ("ПАРОЛЬ", "cyrillic"), ("fullwidth 123", "wide"),
+    ("مفتاح", "arabic"), ("서울에서", "korean"), ("launch 🚀", "emoji"), ("max_retry_count", "snake"),
+    ("retry", "snake"), ("resume", "decomposed"),
     ("résumé", "decomposed"),
 ]  # fmt: skip
 
