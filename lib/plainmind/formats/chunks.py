@@ -138,7 +138,7 @@ def _pieces(text: str, limit: int) -> Iterator[tuple[str, Callable[[], _Piece]]]
 
 
 def _is_text(found: re.Match[str], limit: int) -> bool:
-    """Whether there is no mark in it, or one that nothing follows, or it is inline code that must
+    """Whether it has no mark, or one that nothing follows, or it is inline code that must
     be cut.
     """
     if found["body"] is None:

@@ -13,7 +13,9 @@ from ...formats.log import injected_blocks
 from ...ground import clock, stream
 from ...ground.errors import BadData, Failure
 
-LARGEST = 16 * 1024 * 1024  # bytes of an event that is no tool's: mem-append takes no larger one
+LARGEST = (
+    16 * 1024 * 1024
+)  # bytes of an event, unless it is a tool's: mem-append takes no larger one
 # characters of one text among a call's arguments: a file that was written is in the repository
 LONGEST = 2000
 DEEPEST = 32

@@ -27,7 +27,7 @@ r"""A page of knowledge: YAML frontmatter between two lines `---`, then Markdown
     valid_from, valid_to   the first and the last day on which it holds
 
 Other keys are yours and are kept. The name of a page is that of its file, without `.md`. `[[name]]`
-links to it; case does not matter, and a space may stand for a hyphen. There are no links in code.
+links to it; case does not matter, and a space may stand for a hyphen. In code, nothing is a link.
 When a page is recalled, so are the pages that it links to.
 
 Owns the grammar and what is wrong with a page taken alone. Refuses to know files, other pages and

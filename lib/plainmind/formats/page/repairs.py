@@ -57,9 +57,7 @@ class Repaired(NamedTuple):
 def repair(
     data: bytes, path: str, is_there: Callable[[str], bool] = lambda image: True
 ) -> Repaired:
-    """The page with everything repaired that has one right form; of pictures, those of which
-    `is_there` says so.
-    """
+    """The page, repaired; an image is shown in the body if it `is_there`."""
     done: list[PageProblem] = []
     for _ in range(ROUNDS):
         data, more = _once(data, path, is_there)
@@ -101,9 +99,7 @@ def _once(
 
 
 def _without_tabs(data: bytes, path: str, parts: PageParts) -> tuple[bytes, list[PageProblem]]:
-    """Tabs become spaces in a line that cannot be read and in those right after it that begin with
-    one, too.
-    """
+    """Tabs become spaces in a line that cannot be read, and in those right after it."""
     rows, first = parts.yaml.split("\n"), 0
     for _ in range(RUNS):
         try:
@@ -186,9 +182,7 @@ class _Repairs:
         return yaml_nodes.line_of(self.parts.yaml, node, 2)
 
     def _own(self, key: str) -> yaml_nodes.YamlEntry | None:
-        """A key's entry, if its value stands there and nowhere else, and is not an anchor that
-        others mean.
-        """
+        """A key's entry, if its value stands there and nowhere else, and has no anchor."""
         entry = self.keys.get(key)
         if entry is None or entry.aliased:
             return None
@@ -278,9 +272,7 @@ class _Repairs:
         )
 
     def _dash(self, node: Any) -> str:
-        """What stands before an item on its line: a dash between spaces; '' when it does not begin
-        there.
-        """
+        """The dash and the spaces before an item; '' when it does not begin its line."""
         start = self.parts.yaml.rfind("\n", 0, node.start_mark.index) + 1
         before = self.parts.yaml[start : node.start_mark.index]
         return before if _DASH.match(before) else ""
@@ -325,9 +317,7 @@ class _Repairs:
                 self._note(self._line(node), "tags", what)
 
     def _drop(self, entry: yaml_nodes.YamlEntry, gone: list[Any]) -> bool:
-        """Take items out of a list; False when comments stand between them, or they are not each on
-        a line.
-        """
+        """Take items out of a list; False unless each has a line, without comments between."""
         yaml, left = (
             self.parts.yaml,
             [node for node in entry.node.value if not any(node is other for other in gone)],

@@ -138,7 +138,7 @@ def parse(data: bytes) -> Contents:
 
 
 def is_utf16(data: bytes) -> bool:
-    """Whether a file is in UTF-16, as it says or as an open box in it tells: there is no reminder
+    """Whether a file is in UTF-16, as it says or as an open box in it tells: it has no reminder
     in it for us.
     """
     return data.startswith(_UTF16) or any(box in data for box in _BOXES)
