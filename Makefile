@@ -57,19 +57,15 @@ bench: setup
 man: setup
 	@$(PY) -m plainmind.cli.manual build/man
 
-install: man
-	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/man/man1" "$(PREFIX)/share/man/man5"
+install: setup
+	@mkdir -p "$(PREFIX)/bin"
 	@for c in $(COMMANDS); do ln -sf "$(CURDIR)/bin/$$c" "$(PREFIX)/bin/$$c"; done
-	@cp build/man/*.1 "$(PREFIX)/share/man/man1/"
-	@cp build/man/*.5 "$(PREFIX)/share/man/man5/"
-	@$(PY) -m plainmind.cli.manual --completions "$(PREFIX)/share" $(COMMANDS)
+	@$(PY) -m plainmind.cli.manual --install "$(PREFIX)/share"
 	@echo "installed $(words $(COMMANDS)) commands in $(PREFIX)/bin"
 
-uninstall:
-	@for c in $(COMMANDS); do rm -f "$(PREFIX)/bin/$$c" "$(PREFIX)/share/man/man1/$$c.1"; done
-	@for page in log page reminders schema session; do rm -f "$(PREFIX)/share/man/man5/mind-$$page.5"; done
-	@for c in $(COMMANDS); do rm -f "$(PREFIX)/share/bash-completion/completions/$$c" \
-	  "$(PREFIX)/share/zsh/site-functions/_$$c" "$(PREFIX)/share/fish/vendor_completions.d/$$c.fish"; done
+uninstall: setup
+	@for c in $(COMMANDS); do [ ! -L "$(PREFIX)/bin/$$c" ] || rm -f "$(PREFIX)/bin/$$c"; done
+	@$(PY) -m plainmind.cli.manual --remove "$(PREFIX)/share"
 	@echo "removed $(words $(COMMANDS)) commands from $(PREFIX)/bin"
 
 # what runs by itself: once in the crontab or among the launch agents, however often this is done

@@ -211,3 +211,17 @@ os.execvp(sys.argv[1], sys.argv[1:])' "$@"
   [ "$output" = "mem-append: $MIND_HOME/.lock: permission denied" ]
   [ ! -e "$MIND_HOME/logs/note" ]
 }
+
+@test "make install and make uninstall, in a folder whose name has a space" {
+  prefix="$BATS_TEST_TMPDIR/my prefix"
+  mkdir -p "$prefix/share/man/man1" && touch "$prefix/share/man/man1/yours.1"
+  make -s -C "$ROOT" install PREFIX="$prefix"
+  [ "$("$prefix/bin/mem-new" --version)" = "mem-new (plainmind) 0.1.0" ]
+  for page in man1/mem-new.1 man5/mind-config.5 man5/mind-log.5 man7/mind-options.7 man7/mind-ref.7; do
+    [ -s "$prefix/share/man/$page" ]
+  done
+  grep -q _mem_new_completion "$prefix/share/bash-completion/completions/mem-new"
+  [ -s "$prefix/share/zsh/site-functions/_mem-new" ] && [ -s "$prefix/share/fish/vendor_completions.d/mem-new.fish" ]
+  for _ in 1 2; do make -s -C "$ROOT" uninstall PREFIX="$prefix"; done
+  [ "$(find "$prefix" ! -type d)" = "$prefix/share/man/man1/yours.1" ]
+}

@@ -1,4 +1,12 @@
-"""References: `path:line`, and `path:line-line` for a range, as `sed -n` would take them."""
+"""References: `path:line`, and `path:line-line` for a range, as `sed -n` would take them.
+
+The path is a window of a log or a page, absolute or relative to the memory folder. The line may be
+any line of an event; a range names every event that has a line in it. A page is named by its path
+alone, or by a reference to any of its lines.
+
+Commands print references first on a line, and read them from one: what follows `: ` or a tab is
+ignored, so that the output of one command can be piped into another.
+"""
 
 import re
 from typing import NamedTuple
