@@ -36,7 +36,7 @@ Shape = tuple[str, ...] | type | str
 
 
 class Value(click.ParamType):
-    """A value that `parse` reads as soon as the session is known: its Failure is reported as any."""
+    """A value that `parse` reads once the session is known: its Failure is reported as any."""
 
     name = "value"
 
@@ -107,7 +107,7 @@ def command(
 
 
 def one_of(modes: dict[str, Any], *, required: bool = False) -> str:
-    """The name of the mode that is on, '' for none. Usage when there are several; and, `required`, none."""
+    """The name of the mode that is on, '' for none. Usage for several, or none if `required`."""
     names = [name for name, value in modes.items() if value]
     if len(names) > 1:
         raise Usage(f"use only one of {_and(names)}")

@@ -33,6 +33,13 @@ COMPLETIONS = {
     "fish": "fish/vendor_completions.d/{0}.fish",
 }
 
+_INDEX = """\
+index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what
+is written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid =
+events.id, columns 'opening' (author and the first 30 words) and 'rest'; 'places' is its vocabulary.
+They hold stems: 'contrapt' for contraption, and no stop words. 'page_words' and 'page_places' are
+the same of pages, by rowid = pages.id."""
+
 # --- what --help prints besides the page's own words
 
 
@@ -90,11 +97,12 @@ def pages() -> dict[str, str]:
     return {
         "mind-config": _page(
             "mind-config - the settings",
-            DESCRIPTION="config.toml in the memory folder is a TOML file. A key 'name' of a section "
-            "'[section]' is the setting\nsection.name. An option beats the variable "
+            DESCRIPTION="config.toml in the memory folder is a TOML file. A key 'name' of a "
+            "section '[section]' is the setting\nsection.name. An option beats the variable "
             "MIND_SECTION_NAME, which beats config.toml, which beats\nthe default.",
             SETTINGS="\n".join(_setting(key) for key in KEYS),
-            FILES="config.toml   settings\n.env          variables, above all secrets; make it 0600",
+            FILES="config.toml   settings\n"
+            ".env          variables, above all secrets; make it 0600",
             EXAMPLES='[recall]\nk = 5\n\n[turn]\nmodel = "ollama:qwen3"',
             SEE_ALSO="mind-options(7)",
         ),
@@ -135,12 +143,7 @@ def pages() -> dict[str, str]:
         ),
         "mind-schema": _page(
             "mind-schema - the tables of the index",
-            DESCRIPTION="index/mind.db is an SQLite database made from the files. Reading it with "
-            "sqlite3 is supported;\nwhat is written into it is lost. Words are in the table 'words' "
-            "(FTS5, without content), by rowid =\nevents.id, columns 'opening' (author and the first "
-            "30 words) and 'rest'; 'places' is its vocabulary.\nThey hold stems: 'contrapt' for "
-            "contraption, and no stop words. 'page_words' and 'page_places' are\nthe same of pages, "
-            "by rowid = pages.id.",
+            DESCRIPTION=_INDEX,
             EXAMPLES="SELECT timestamp, author, content FROM events\n"
             "  WHERE id IN (SELECT rowid FROM words WHERE words MATCH 'contrapt');\n"
             "SELECT status, count(*) FROM embeddings GROUP BY status;",

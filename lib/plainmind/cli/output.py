@@ -42,7 +42,7 @@ def json_text(record: Any, key: str) -> str:
 
 
 def line_text(record: Any) -> str:
-    """A record as one line: a bare text, what its type says it is as text, or its values with tabs."""
+    """A record as one line: a bare text, its type's own text, or its values with tabs."""
     if isinstance(record, str):
         return plain(record)
     if type(record).__str__ is not object.__str__ and not isinstance(record, dict):
@@ -57,7 +57,7 @@ def complain(text: str) -> None:
 
 
 def plain(text: str) -> str:
-    """A text on one line, which moves no cursor, turns no direction and looks like no other line."""
+    """A text on one line that cannot move a cursor, turn the direction or look like other lines."""
     if text.isprintable():
         return text
     unsafe = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"

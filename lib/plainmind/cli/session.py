@@ -102,7 +102,7 @@ class Session:
         return is_inside()
 
     def shows_text(self) -> bool:
-        """Whether text may be shown while it comes: on a terminal, and not as JSON or in a dry run."""
+        """Whether text may be shown as it comes: on a terminal, but not as JSON or in a dry run."""
         return stream.stdout_is_terminal() and not self.json and not self.dry_run
 
     def progress(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
@@ -210,7 +210,7 @@ class Session:
         return _lines(self.piped_input())
 
     def piped_input(self) -> bytes:
-        """What a pipe or a file gives on standard input; nothing at a terminal, and from cron's /dev/null."""
+        """What a pipe or a file gives on standard input; nothing at a terminal or /dev/null."""
         try:
             mode = os.fstat(0).st_mode
         except OSError:

@@ -42,7 +42,7 @@ class Environment:
             for binding in parse_stream(file):
                 if binding.error:
                     self.complaints.append(
-                        f"{path}:{binding.original.line}: no NAME=VALUE; mend the line"
+                        f"{path}:{binding.original.line}: not NAME=VALUE; fix the line"
                     )
                 elif binding.key and binding.value:
                     self._file[binding.key] = binding.value
@@ -56,7 +56,7 @@ class Environment:
 
     @cached_property
     def secrets(self) -> list[str]:
-        """The values of every variable whose name says secret, longest first; collected once, since nobody changes them."""
+        """The values of every variable with a secret's name, longest first."""
         values = {value for name, value in self.all().items() if SECRET_NAME.search(name)}
         return sorted((v for v in values if len(v) >= 6), key=len, reverse=True)
 

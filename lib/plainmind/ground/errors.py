@@ -23,7 +23,7 @@ EXIT_CODES = {
     BAD_DATA: "bad data in the input",
     NO_INPUT: "no such input",
     UNAVAILABLE: "a provider or the network is unavailable; try again",
-    BUG: "a bug of ours",
+    BUG: "internal error",
     INPUT_OUTPUT: "reading or writing failed",
     BUSY: "busy; try again",
     NOT_PERMITTED: "not permitted",

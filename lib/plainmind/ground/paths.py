@@ -46,13 +46,15 @@ class Home:
             full = os.path.realpath(full) if "\0" not in path else ""
             if not full.startswith(os.path.realpath(self.root) + os.sep):
                 raise NotPermitted(
-                    f"'{path}' is outside the home", cure="give a path below MIND_HOME"
+                    f"'{path}' is outside the memory folder", cure="give a path inside it"
                 )
             return os.path.relpath(full, os.path.realpath(self.root))
         real, base = os.path.realpath(full), os.path.realpath(self.root)
         part = os.path.relpath(full, self.root)
         if not real.startswith(base + os.sep) and not self._moved(part):
-            raise NotPermitted(f"'{path}' is outside the home", cure="give a path below MIND_HOME")
+            raise NotPermitted(
+                f"'{path}' is outside the memory folder", cure="give a path inside it"
+            )
         return part
 
     def check_outside_logs(self, path: str) -> str:

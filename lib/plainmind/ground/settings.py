@@ -1,7 +1,7 @@
 """Settings and variables: each one's name, type, default and meaning, told here and nowhere else.
 
 The manuals' ENVIRONMENT, mind-config(5) and the table of the documents are made from these tables.
-An option beats `MIND_<KEY>` beats `config.toml` beats the default. Owns no file: text in, values out.
+An option beats `MIND_<KEY>` beats `config.toml` beats the default. Text in, values out.
 """
 
 import re
@@ -191,7 +191,7 @@ def _flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _line_of(toml: str, key: str) -> int:
-    """The line where a key's value starts: the first after which the file, cut there, has the key."""
+    """The line where a key's value starts: that after which the file, cut there, has the key."""
     import tomllib
 
     rows, start = toml.split("\n"), 1
@@ -207,7 +207,7 @@ def _line_of(toml: str, key: str) -> int:
 
 
 def _check(key: str, value: Any, place: str, spelled: str) -> Any:
-    """The value as the key's type; Misconfigured with the place, and the value as it was `spelled`."""
+    """The value as the key's type. Misconfigured says the value as it was `spelled`."""
     setting = KEYS.get(key)
     if setting is None:
         import difflib

@@ -30,7 +30,7 @@ def stdout_is_terminal() -> bool:
 
 
 def encode(text: str) -> bytes:
-    """Text to bytes; a byte that came in as no UTF-8 goes out as that byte."""
+    """Text to bytes; a byte that came in and was not UTF-8 goes out as it was."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -39,7 +39,7 @@ def decode(data: bytes) -> str:
 
 
 def json_line(value: Any) -> str:
-    """Compact JSON on one line. UTF-8, but what UTF-8 cannot carry (lone surrogates) stays escaped."""
+    """Compact JSON on one line, in UTF-8; lone surrogates, which it cannot carry, stay escaped."""
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         line.encode("utf-8")
@@ -53,7 +53,7 @@ class ReaderLeft(Exception):
 
 
 def visible(text: str) -> str:
-    """`text` as it may go to standard output: on a terminal, nothing in it is obeyed as a command to the terminal."""
+    """`text` as it may go to standard output: a terminal obeys nothing in it."""
     if not stdout_is_terminal():
         return text
     return re.sub(

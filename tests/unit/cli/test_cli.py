@@ -22,7 +22,8 @@ from plainmind import cli
 from plainmind.ground import clock, stream
 from plainmind.ground.errors import *
 
-@cli.command("NAME\\n  mem-try - try\\n\\nFILES\\n  x   y\\n", output=("ref",), reads="recall.k", dry_run=True)
+@cli.command("NAME\\n  mem-try - try\\n\\nFILES\\n  x   y\\n", output=("ref",),
+             reads="recall.k", dry_run=True)
 @click.argument("words", nargs=-1)
 def main(session, words):
 """
@@ -36,7 +37,8 @@ def run(tmp_path):
         script = HEAD + textwrap.indent(textwrap.dedent(body), "    ") + "\ncli.run(main)\n"
         ended = subprocess.run(
             [sys.executable, "-c", script, *arguments],
-            stdin=stdin, capture_output=True, env={"PATH": os.environ["PATH"], "MIND_HOME": str(tmp_path / "home"), **env},
+            stdin=stdin, capture_output=True,
+            env={"PATH": os.environ["PATH"], "MIND_HOME": str(tmp_path / "home"), **env},
         )  # fmt: skip
         return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
@@ -47,7 +49,8 @@ def run(tmp_path):
     ("pass", 0, ""),
     ("return NO_MATCH", 1, ""),
     ("raise Failure('what is wrong')", 70, "mem-try: what is wrong\n"),
-    ("raise BadData('what is wrong', place='file:3', cure='fix it')", 65, "mem-try: file:3: what is wrong; fix it\n"),
+    ("raise BadData('what is wrong', place='file:3', cure='fix it')", 65,
+     "mem-try: file:3: what is wrong; fix it\n"),
     ("raise NoInput('x')", 66, "mem-try: x\n"),
     ("raise Unavailable('x', retry_after=3)", 69, "mem-try: x\n"),
     ("raise Busy('x')", 75, "mem-try: x\n"),
@@ -56,11 +59,16 @@ def run(tmp_path):
     ("raise Failure('x', code=69)", 69, "mem-try: x\n"),
     ("open('/nowhere')", 66, "mem-try: /nowhere: no such file or directory\n"),
     ("os.mkdir('/proc/x')", 66, "mem-try: /proc/x: no such file or directory\n"),
-    ("raise PermissionError(13, 'Permission denied', '/x')", 77, "mem-try: /x: permission denied\n"),
-    ("raise OSError(28, 'No space left on device', '/x')", 74, "mem-try: /x: no space left on device\n"),
+    ("raise PermissionError(13, 'Permission denied', '/x')", 77,
+     "mem-try: /x: permission denied\n"),
+    ("raise OSError(28, 'No space left on device', '/x')", 74,
+     "mem-try: /x: no space left on device\n"),
     ("raise BrokenPipeError(32, 'Broken pipe')", 74, "mem-try: the other end was closed\n"),
-    ("raise ValueError('x')", 70, "mem-try: internal error: ValueError: x; MIND_DEBUG=1 shows where\n"),
-    ("'\\ud800'.encode()", 65, "mem-try: text that cannot be encoded: 'utf-8' codec can't encode character '\\ud800' in position 0: surrogates not allowed\n"),
+    ("raise ValueError('x')", 70,
+     "mem-try: internal error: ValueError: x; MIND_DEBUG=1 shows where\n"),
+    ("'\\ud800'.encode()", 65,
+     "mem-try: text that cannot be encoded: 'utf-8' codec can't encode character '\\ud800' "
+     "in position 0: surrogates not allowed\n"),
     ("raise KeyboardInterrupt", 130, "\n"),
     ("raise Failure('two\\nlines\\x1b[2J\\u202e')", 70, "mem-try: two\\x0alines\\x1b[2J\\x202e\n"),
 ], ids=lambda value: str(value)[:30])  # fmt: skip
@@ -76,8 +84,11 @@ def test_the_worst_of_many(run):
 @pytest.mark.parametrize("arguments, said", [
     (["--nonsense"], "mem-try: no such option '--nonsense'; see 'mem-try --help'\n"),
     (["--now"], "mem-try: option '--now' requires an argument; see 'mem-try --help'\n"),
-    (["--now", "yesterday"], "mem-try: --now: 'yesterday' is not a time; write it as 2026-01-30T14:23:55Z\n"),
-    (["--color", "sometimes"], "mem-try: invalid value for '--color': 'sometimes' is not one of 'auto', 'always', 'never'; see 'mem-try --help'\n"),
+    (["--now", "yesterday"],
+     "mem-try: --now: 'yesterday' is not a time; write it as 2026-01-30T14:23:55Z\n"),
+    (["--color", "sometimes"],
+     "mem-try: invalid value for '--color': 'sometimes' is not one of 'auto', 'always', 'never'; "
+     "see 'mem-try --help'\n"),
 ])  # fmt: skip
 def test_wrong_use(run, arguments, said):
     assert run("pass", *arguments) == (2, "", said)
@@ -139,12 +150,13 @@ SECRETS = {"DISCORD_TOKEN": "token-of-mine", "SOME_KEY": "key of mine"}
 
 @pytest.mark.parametrize("body", [
     "raise Failure('a token-of-mine b', place='/token-of-mine', cure='not key of mine')",
-    "raise ValueError('token-of-mine')", "raise OSError(5, 'key of mine', '/token-of-mine')", "session.report(BadData('token-of-mine'))",
+    "raise ValueError('token-of-mine')", "raise OSError(5, 'key of mine', '/token-of-mine')",
+    "session.report(BadData('token-of-mine'))",
     "session.say('key of mine')", "raise click.ClickException('token-of-mine')",
     "raise Failure('see https://discord.com/api/webhooks/1/abc')", "open('/token-of-mine/x')",
 ])  # fmt: skip
 def test_no_message_carries_a_secret(run, tmp_path, body):
-    """Whether it comes from the process or from the home's .env, and with the traceback shown or not."""
+    """From the process or the memory folder's .env, and with the traceback shown or not."""
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".env").write_text("OTHER_PASSWORD='of the file'\n")
     for debug in ("0", "1"):
@@ -244,8 +256,10 @@ def test_a_message_never_goes_to_a_file_that_has_the_terminal_s_number(run, tmp_
 
 
 @pytest.mark.parametrize("said, shown", [
-    ("knowledge/tea.md:1: date: no 'date'", "knowledge/tea.md:1: date: no 'date'"), ("a\nb.md:1: secret: forged", "a\\x0ab.md:1: secret: forged"),
-    ("\x1b[31mred\x9b0m", "\\x1b[31mred\\x9b0m"), ("a\tb\u202ec\u2028d", "a\\x09b\\x202ec\\x2028d"), ("日本語 é 😀", "日本語 é 😀"),
+    ("knowledge/tea.md:1: date: no 'date'", "knowledge/tea.md:1: date: no 'date'"),
+    ("a\nb.md:1: secret: forged", "a\\x0ab.md:1: secret: forged"),
+    ("\x1b[31mred\x9b0m", "\\x1b[31mred\\x9b0m"), ("a\tb\u202ec\u2028d", "a\\x09b\\x202ec\\x2028d"),
+    ("日本語 é 😀", "日本語 é 😀"),
 ])  # fmt: skip
 def test_a_finding_is_one_line_and_moves_no_cursor(said, shown):
     assert cli.plain(said) == shown

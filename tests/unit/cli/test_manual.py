@@ -103,9 +103,9 @@ def test_a_page_names_what_it_reads(command):
 
 
 def test_a_page_that_reads_more_is_noticed():
-    assert unread('reads="recall.k"\nsettings["recall.k"] settings["turn.model"] env.get("MIND_AGENT") session.key') == [
-        "turn.model", "MIND_AGENT", "MIND_KEY",
-    ]  # fmt: skip
+    page = 'reads="recall.k"\nsettings["recall.k"] settings["turn.model"] '
+    page += 'env.get("MIND_AGENT") session.key'
+    assert unread(page) == ["turn.model", "MIND_AGENT", "MIND_KEY"]
 
 
 def told_by_hand(text):
@@ -130,7 +130,8 @@ def test_no_setting_is_told_twice_by_hand(path):
 
 
 def test_a_setting_told_by_hand_is_noticed():
-    text = "  MIND_RECALL_K   events recalled\n| `recall.k` | 8 |\n- `turn.model`, default `auto`: x\n- `OLLAMA_HOST`: told\nsee MIND_KEY\n"
+    text = "  MIND_RECALL_K   events recalled\n| `recall.k` | 8 |\n"
+    text += "- `turn.model`, default `auto`: x\n- `OLLAMA_HOST`: told\nsee MIND_KEY\n"
     assert told_by_hand(text) == ["MIND_RECALL_K", "recall.k", "turn.model"]
 
 
@@ -205,7 +206,8 @@ def test_pages_become_roff():
     ("mind-reminders", "id=rid_K5V4M2J7Q2ZP"),
     ("mind-page", "supersedes"), ("mind-page", "legacy tiers"),
     ("mind-ref", "path:line-line"),
-    *(("mind-schema", table) for table in "windows events episodes vectors vector_blocks pins embeddings settings pages passages "
+    *(("mind-schema", table) for table in
+      "windows events episodes vectors vector_blocks pins embeddings settings pages passages "
       "page_tags page_links kg_triples kg_entities".split()),
 ])  # fmt: skip
 def test_the_formats_have_pages(name, words):
@@ -252,7 +254,8 @@ RUNS = [
     ("mem-graph ann", "", "triples"), ("mem-graph --health", "", "--health"),
     ("mem-lint", "", "findings"), ("mem-lint --kg-health", "", "--kg-health"),
     ("mem-audit", "", "counts"),
-    ("remind-add --dry-run --in 2h tea", "", ""), ("remind-list", "", "reminders"), ("remind-list --check", "", "--check"),
+    ("remind-add --dry-run --in 2h tea", "", ""), ("remind-list", "", "reminders"),
+    ("remind-list --check", "", "--check"),
 ]  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def test_a_file_that_is_not_there_yet(home):
     "logs/" + "../" * 40 + "etc/passwd",
 ], ids=ascii)  # fmt: skip
 def test_paths_outside(home, path):
-    with pytest.raises(NotPermitted, match="is outside the home; give a path below MIND_HOME"):
+    with pytest.raises(NotPermitted, match="is outside the memory folder; give a path inside it"):
         home.relative(path.replace("ABSOLUTE", home.root))
 
 

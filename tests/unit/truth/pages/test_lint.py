@@ -5,7 +5,6 @@ go, to the day.
 import os
 import re
 from datetime import date, timedelta
-from functools import partial
 
 import pytest
 from plainmind.cli import manual
@@ -96,8 +95,8 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
     ({"a.md": RIGHT + "![](../../out.png)", "../out.png": ""}, "a.md:6: image: no file"),
     ({"a.md": with_("image: raw/images/x.png")},
       "a.md:5: image: no file 'raw/images/x.png' in the home"),
-      ({"a.md": with_("image: ../x.png")}, "a.md:5: image: '../x.png' is outside the home"),
-      ({"a.md": with_('image: "a\\0b"')}, "a.md:5: image: 'a\ufffdb' is outside the home"),
+      ({"a.md": with_("image: ../x.png")}, "a.md:5: image: '../x.png' is outside the memory folder"),
+      ({"a.md": with_('image: "a\\0b"')}, "a.md:5: image: 'a\ufffdb' is outside the memory folder"),
     ({"a.md": with_("image: raw/images/x.png"), "raw/images/x.png": ""},
       "a.md:5: image: 'raw/images/x.png' is not shown in the body; mem-lint --fix shows it"),
     ({"a.md": with_("sources:", f"- {EVENT}:9 sha256:{DIGEST}"), EVENT: EVENTS},
@@ -221,11 +220,7 @@ def test_what_is_no_file_keeps_nobody_waiting(home):
     os.mkfifo(home.path("knowledge/ff.md"))
     os.symlink("/dev/zero", home.path("knowledge/zz.md"))
     for name, refusal in (("ff", NoInput), ("zz", NotPermitted), ("b", NoInput)):
-        for reading in (
-            page_files.read_page,
-            page_files.read_whole,
-            partial(page_files.render_page, as_json=False),
-        ):
+        for reading in (page_files.read_page, page_files.read_whole, page_files.render_page):
             with pytest.raises(refusal):
                 reading(home, f"knowledge/{name}.md")
         with pytest.raises((Failure, NotPermitted)) as failed:

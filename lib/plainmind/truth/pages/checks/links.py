@@ -30,7 +30,7 @@ def _image(one: Page, vault: Vault) -> Iterator[PageProblem]:
     try:
         vault.home.relative(one.image)
     except NotPermitted:
-        message = f"'{name}' is outside the home; keep it in raw/images"
+        message = f"'{name}' is outside the memory folder; keep it in raw/images"
         yield PageProblem(line, "image", message)
         return
     if not os.path.isfile(vault.home.path(one.image)):
