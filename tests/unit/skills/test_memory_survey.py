@@ -89,7 +89,7 @@ def test_a_torn_write(survey, say, home):
     say("tea")
     with open(home.path(WINDOW), "ab") as file:
         file.write(b"## 2026-01-30T14:23:55.120Z user n=2 h=000000000000\n> half")
-    assert survey(code=1)[1] == ["6: torn: lines 6-7: no event"]
+    assert survey(code=1)[1] == ["6: torn: lines 6-7: not an event"]
 
 
 SECRETS = [
