@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from plainmind.ground import clock, files
-from plainmind.surfaces.discord import inbox, ledger, outbox, programs, relay, snowflake
+from plainmind.surfaces.discord import inbox, ledger, messages, outbox, programs, relay
 from scene import ROOT
 
 PAGE = os.path.join(ROOT, "bin", "discord-relay")
@@ -73,7 +73,7 @@ def hasty() -> None:
     async def ahead(self: Any) -> None:
         cursor = self.services.cursor
         if cursor.id is not None:
-            cursor.move(snowflake.from_instant(clock.system_now()))
+            cursor.move(messages.to_id(clock.system_now()))
 
     inbox.Inbox.advance = ahead
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 from discord_server.client import Discord, attachment
-from plainmind.surfaces.discord import typing_sign
+from plainmind.surfaces.discord import lanes
 from scene import ROOT
 from talking import Talk, option
 
@@ -514,8 +514,8 @@ def test_an_answer_longer_than_ten_messages_goes_as_a_file(talk, thread):
 #: the relay, which shows more often that it is typing
 TYPING = """
 import runpy, sys
-from plainmind.surfaces.discord import typing_sign
-typing_sign.EVERY = 1.0
+from plainmind.surfaces.discord import lanes
+lanes.TYPING_EVERY = 1.0
 sys.argv = [sys.argv[1], "--verbose"]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
@@ -578,7 +578,7 @@ def test_typing_is_shown_all_the_time_and_no_more_when_the_turn_is_over(story):
     for text in ("end 69", "die"):
         assert len(shown[text]) >= 4
         assert all(0.95 < b - a < 4 for a, b in pairwise(shown[text]))
-    assert typing_sign.EVERY < 10  # seconds for which Discord shows it
+    assert lanes.TYPING_EVERY < 10  # seconds for which Discord shows it
     assert not any("internal error" in line for line in story.relay.said.splitlines())
 
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from loopback import BaseHTTPRequestHandler, listening
 from plainmind.ground import files
 from plainmind.ground.errors import Busy, Misconfigured
-from plainmind.surfaces.discord import attachments, identity, messages, parts, presence, snowflake
-from plainmind.surfaces.discord.cursor import Cursor
+from plainmind.surfaces.discord import attachments, identity, messages, outbox, presence
+from plainmind.surfaces.discord.history import Cursor
 from plainmind.surfaces.discord.ledger import (
     Attached,
     Incoming,
     Ledger,
+    LedgerWriter,
     answered_step,
     began_step,
     done_step,
@@ -28,19 +29,12 @@ from plainmind.surfaces.discord.ledger import (
     received_step,
     returned_step,
 )
-from plainmind.surfaces.discord.ledger_writer import LedgerWriter
 from scene import NOW
 
 
 def incoming(ms=0, author=1, text="hello", context="discord-thread/7", **more):
     return Incoming(
-        snowflake.from_instant(NOW + ms) + more.pop("after", 0),
-        context,
-        7,
-        "Ann",
-        author,
-        text,
-        **more,
+        messages.to_id(NOW + ms) + more.pop("after", 0), context, 7, "Ann", author, text, **more
     )
 
 
@@ -317,23 +311,23 @@ def workspace(home):
 
 
 def test_an_answer_of_nothing_has_no_part(home):
-    assert parts.split_answer(home, "") == [] == parts.split_answer(home, "\n \n")
+    assert outbox.split_answer(home, "") == [] == outbox.split_answer(home, "\n \n")
 
 
 def test_a_short_answer_is_one_part_and_its_files_go_with_it(home, workspace):
-    assert parts.split_answer(home, "hello") == [parts.AnswerPart("hello")]
-    assert parts.split_answer(home, "see [a](a.txt)") == [
-        parts.AnswerPart("see a", (os.path.join(os.path.realpath(workspace), "a.txt"),))
+    assert outbox.split_answer(home, "hello") == [outbox.AnswerPart("hello")]
+    assert outbox.split_answer(home, "see [a](a.txt)") == [
+        outbox.AnswerPart("see a", (os.path.join(os.path.realpath(workspace), "a.txt"),))
     ]
 
 
 def test_ten_messages_are_messages_and_more_are_a_file(home, workspace):
     line = "x" * 1999
-    assert parts.split_answer(home, "\n".join([line] * 10)) == [parts.AnswerPart(line)] * 10
+    assert outbox.split_answer(home, "\n".join([line] * 10)) == [outbox.AnswerPart(line)] * 10
     text = "\n".join([line] * 11)
-    assert parts.split_answer(home, text) == [
-        parts.AnswerPart(line),
-        parts.AnswerPart("(the whole answer is in the file)", (), text),
+    assert outbox.split_answer(home, text) == [
+        outbox.AnswerPart(line),
+        outbox.AnswerPart("(the whole answer is in the file)", (), text),
     ]
 
 
@@ -357,8 +351,8 @@ def test_a_file_named_twice_goes_once_and_is_counted_once(home, workspace, monke
 
 
 def test_text_that_is_no_unicode_can_be_posted(home):
-    assert parts.split_answer(home, "half of an emoji: \ud83d") == [
-        parts.AnswerPart("half of an emoji: ?")
+    assert outbox.split_answer(home, "half of an emoji: \ud83d") == [
+        outbox.AnswerPart("half of an emoji: ?")
     ]
 
 
@@ -479,5 +473,5 @@ def test_a_span_is_said_in_one_unit(seconds, text):
 
 @given(st.integers(NOW, NOW + 10**12), st.integers(0, 2**22 - 1))
 def test_an_id_is_made_of_its_time(instant, low):
-    assert snowflake.to_instant(snowflake.from_instant(instant) + low) == instant
-    assert snowflake.from_instant(0) == 0
+    assert messages.to_instant(messages.to_id(instant) + low) == instant
+    assert messages.to_id(0) == 0

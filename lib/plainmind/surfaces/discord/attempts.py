@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from ...ground import backoff
 from ...ground.errors import BUSY, MISCONFIGURED, UNAVAILABLE
-from .ledger import Incoming, began_step, returned_step
-from .ledger_writer import LedgerWriter
+from .ledger import Incoming, LedgerWriter, began_step, returned_step
 from .messages import turn_text
 from .programs import Outcome, Running, Suite
 

@@ -5,19 +5,44 @@ Ids are made of the time, so one number, the cursor, says what has been seen, wh
 Refuses to know which of it matters.
 """
 
+import json
+import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import discord
 
-from . import snowflake
+from ...ground import files, stream
+from ...ground.paths import Home
+from .messages import to_instant
 from .requests import Refused, Requests
 
 PAGE = 100  # messages of one request
 ATTEMPTS = 5
 
 Take = Callable[[list[discord.Message]], Awaitable[None]]
+
+
+class Cursor:
+    """`id` is None as long as no relay has run here."""
+
+    def __init__(self, home: Home):
+        self.path = home.path("relay", "cursor.json")
+        self.id = self._read()
+
+    def _read(self) -> int | None:
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                return int(json.load(file)["cursor"])
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            return None
+
+    def move(self, id: int) -> None:
+        """On disk when it returns."""
+        self.id = id
+        files.make_folder(os.path.dirname(self.path))
+        files.replace(self.path, stream.encode(stream.json_line({"cursor": id}) + "\n"))
 
 
 class ChannelHistory:
@@ -94,7 +119,7 @@ class ChannelHistory:
         async for thread in channel.archived_threads(private=private, joined=private, limit=None):
             archived = int(thread.archive_timestamp.timestamp() * 1000)
             # public ones come newest first
-            if not private and archived < snowflake.to_instant(cursor):
+            if not private and archived < to_instant(cursor):
                 break
             found.append(thread)
         return found

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 import discord
 
 from ...ground import clock
-from . import attachments, snowflake
+from . import attachments
 from .ledger import Incoming, done_step, kept_step, received_step
-from .messages import is_from_person, to_edit_event, to_event, to_incoming
+from .messages import is_from_person, to_edit_event, to_event, to_id, to_incoming, to_instant
 from .presence import notify_systemd
 from .requests import TROUBLE, describe
 from .services import Services
@@ -100,9 +100,9 @@ class Inbox:
         # whatever the clock says, what is said now is not old
         catchup = int(services.settings["relay.catchup"] * 3600 * clock.SECOND)
         old = 0 if live else clock.system_now() - catchup
-        if late := [message for message in new if snowflake.to_instant(message.id) < old]:
+        if late := [message for message in new if to_instant(message.id) < old]:
             await self._log_as_read(late)
-        if fresh := [message for message in new if snowflake.to_instant(message.id) >= old]:
+        if fresh := [message for message in new if to_instant(message.id) >= old]:
             await self.writer.write(*map(received_step, fresh))
         for one in fresh:
             self._fetch(one)
@@ -183,8 +183,8 @@ class Inbox:
         """Move the cursor to where everything has been seen."""
         cursor = self.services.cursor
         if self.whole and self.services.client.connected and cursor.id is not None:
-            newest = snowflake.to_instant(self.ledger.latest) if self.ledger.latest else 0
-            seen = snowflake.from_instant(min(clock.system_now() - BEHIND, newest - CLOSE))
+            newest = to_instant(self.ledger.latest) if self.ledger.latest else 0
+            seen = to_id(min(clock.system_now() - BEHIND, newest - CLOSE))
             if seen > cursor.id:
                 await asyncio.to_thread(cursor.move, seen)
                 self.ledger.forget(seen)

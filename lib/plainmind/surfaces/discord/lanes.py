@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from weakref import WeakValueDictionary
 
+import discord
+
 from ...ground import clock
 from .attempts import FAILED, Attempts, HandedBack
 from .inbox import Inbox
@@ -18,8 +20,33 @@ from .ledger import Incoming, PendingTurn, answered_step
 from .messages import take_turn
 from .outbox import Outbox
 from .presence import LastTurn
+from .requests import TROUBLE
 from .services import Services
-from .typing_sign import TypingSign
+
+TYPING_EVERY = 8.0  # seconds; Discord shows it for 10
+
+
+class TypingSign:
+    """The sign in Discord that an answer is being made, from the first `begin` to `end`."""
+
+    def __init__(self, client: discord.Client, channel: int, timeout: float):
+        self.client, self.channel, self.timeout = client, channel, timeout
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._task = self._task or asyncio.create_task(self._show())
+
+    def end(self) -> None:
+        if self._task:
+            self._task.cancel()
+
+    async def _show(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self.client.http.send_typing(self.channel), self.timeout)
+            except TROUBLE:  # nothing depends on it
+                pass
+            await asyncio.sleep(TYPING_EVERY)
 
 
 class Lanes:

@@ -10,15 +10,25 @@ from typing import Any
 import discord
 
 from ...ground import clock
-from . import snowflake
 from .ledger import Attached, Incoming
 
 TYPES = (discord.MessageType.default, discord.MessageType.reply)
 QUOTED = 1000  # characters of what a message replies to
 
+EPOCH = 1_420_070_400_000  # ms since 1970 at which Discord's time begins
 APART = 2000  # ms between messages that go together, at most
 MOST = 20  # messages of one turn
 LONGEST = 32_000  # characters of one turn
+
+
+def to_instant(id: int) -> int:
+    """When an id was made, ms since the epoch: the greater is the later, wherever it was made."""
+    return (id >> 22) + EPOCH
+
+
+def to_id(instant: int) -> int:
+    """The least id of an instant."""
+    return max(0, instant - EPOCH) << 22
 
 
 def is_from_person(message: discord.Message) -> bool:
@@ -70,7 +80,7 @@ def to_event(message: Incoming, **meta: Any) -> dict[str, Any]:
         "content": text,
         "author": message.author,
         "id": f"discord-{message.id}",
-        "timestamp": clock.to_text(snowflake.to_instant(message.id)),
+        "timestamp": clock.to_text(to_instant(message.id)),
         "meta": {**ids, **meta},
     }
 
@@ -109,7 +119,7 @@ def take_turn(waiting: Iterable[Incoming]) -> list[Incoming]:
         size += len(message.text)
         if chosen and (
             message.author_id != chosen[-1].author_id
-            or snowflake.to_instant(message.id) - snowflake.to_instant(chosen[-1].id) > APART
+            or to_instant(message.id) - to_instant(chosen[-1].id) > APART
             or size > LONGEST
             or len(chosen) == MOST
         ):

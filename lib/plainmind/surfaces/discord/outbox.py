@@ -16,13 +16,25 @@ from typing import Any, NamedTuple
 
 import discord
 
+from ...formats import chunks
 from ...ground import clock, files, stream
+from ...ground.paths import Home
+from . import attachments
 from .ledger import Incoming, PendingTurn, done_step, posted_step, posting_step
-from .parts import AnswerPart, split_answer
 from .requests import Refused
 from .services import Services
 
 LOOKED_AT = 1000  # messages in which one of ours is looked for: others may have said much before it
+
+MOST = 10  # messages; a longer answer goes as a file
+
+
+class AnswerPart(NamedTuple):
+    """One message. `whole`: an answer too long for messages, which goes as a file."""
+
+    content: str
+    files: tuple[str, ...] = ()
+    whole: str = ""
 
 
 class PartDelivery(NamedTuple):
@@ -125,6 +137,23 @@ class Outbox:
         data = stream.encode(stream.json_line(line | ({"answer": text} if text else {})) + "\n")
         path = self.services.home.path("relay", "dead.jsonl")
         await asyncio.to_thread(_append, path, data)
+
+
+def split_answer(home: Home, text: str) -> list[AnswerPart]:
+    """An answer cut into messages, the files that it names with the last."""
+    text = text.encode("utf-8", "replace").decode()
+    linked = attachments.extract_files(home, text)
+    pieces = chunks.split(linked.text)
+    if len(pieces) > MOST:
+        linked = attachments.extract_files(home, text, attachments.MOST - 1)
+        first = chunks.split(linked.text)[0]
+        rest = "(the whole answer is in the file)"
+        return [AnswerPart(first), AnswerPart(rest, tuple(linked.files), linked.text)]
+    parts = [AnswerPart(piece) for piece in pieces]
+    if linked.files:
+        last = parts.pop() if parts else AnswerPart("")
+        parts.append(last._replace(files=tuple(linked.files)))
+    return parts
 
 
 def _open_files(part: AnswerPart) -> list[discord.File]:

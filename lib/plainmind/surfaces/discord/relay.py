@@ -16,16 +16,13 @@ from ...ground.errors import Failure, Misconfigured
 from ...ground.paths import Home
 from ...ground.settings import Settings
 from .connection import Connection, use_api
-from .context_log import ContextLog
-from .cursor import Cursor
-from .history import ChannelHistory
+from .contexts import ContextLog, Places
+from .history import ChannelHistory, Cursor
 from .identity import AllowList, BotIdentity
 from .inbox import Inbox
 from .lanes import Lanes
-from .ledger import Ledger
-from .ledger_writer import LedgerWriter
+from .ledger import Ledger, LedgerWriter
 from .pace import Identifications, Pace
-from .places import Places
 from .presence import Presence, notify_systemd
 from .programs import Suite
 from .requests import Refused, Requests, describe, may_pass

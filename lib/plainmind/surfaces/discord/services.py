@@ -7,13 +7,10 @@ from typing import Any, NamedTuple
 from ...ground.paths import Home
 from ...ground.settings import Settings
 from .connection import Connection
-from .context_log import ContextLog
-from .cursor import Cursor
-from .history import ChannelHistory
+from .contexts import ContextLog, Places
+from .history import ChannelHistory, Cursor
 from .identity import AllowList
-from .ledger import Ledger
-from .ledger_writer import LedgerWriter
-from .places import Places
+from .ledger import Ledger, LedgerWriter
 from .presence import Presence
 from .programs import Suite
 from .requests import Requests

@@ -1,8 +1,10 @@
-"""What the relay itself writes to the log of a context, by the suite's mem-append.
+"""A channel and its threads as contexts of the log: which context a message belongs to, and what the
+relay itself writes there, by the suite's mem-append.
 
 Owns that a thread's first event is the message it was made from.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +15,37 @@ from ...ground.errors import BUSY, Failure
 from ...ground.paths import Home
 from .history import ChannelHistory
 from .messages import to_starter_event
-from .places import thread_of
 from .programs import Suite
 from .requests import TROUBLE, describe
 
+CHANNEL, THREAD = "discord-channel/", "discord-thread/"
+KNOWN = 1000  # threads
 BUSY_TRIES = 3  # for the home's lock, which each waits for by itself
+
+
+class Places:
+    """The one channel and the threads made from it; what a thread belongs to is asked once."""
+
+    def __init__(self, channel: int, history: ChannelHistory):
+        self.channel, self.history = channel, history
+        self._parents: OrderedDict[int, int] = OrderedDict()
+
+    async def context_of(self, place: Any) -> str:
+        """'' for a place that is not ours. `place` has an id, and maybe a parent."""
+        if place.id == self.channel:
+            return f"{CHANNEL}{place.id}"
+        parent = getattr(place, "parent_id", None) or self._parents.get(place.id)
+        if parent is None:
+            parent = await self.history.find_parent(place.id)
+            self._parents[place.id] = parent
+            if len(self._parents) > KNOWN:
+                self._parents.popitem(last=False)
+        return f"{THREAD}{place.id}" if parent == self.channel else ""
+
+
+def thread_of(context: str) -> int | None:
+    """The id of the thread that is a context, None for the channel."""
+    return int(context.removeprefix(THREAD)) if context.startswith(THREAD) else None
 
 
 class ContextLog:
