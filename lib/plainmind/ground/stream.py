@@ -48,6 +48,11 @@ def json_line(value: Any) -> str:
     return line
 
 
+def json_record(value: Any) -> bytes:
+    """The same as a line of a file."""
+    return encode(json_line(value) + "\n")
+
+
 class ReaderLeft(Exception):
     """Whoever read our standard output has closed it: there is nothing left to do."""
 

@@ -64,7 +64,7 @@ def keep_trace(home: Home, path: str, record: dict) -> None:
     from ..truth.pages import maintenance
 
     full = home.check_outside_logs(path)
-    files.replace(full, stream.encode(stream.json_line(record) + "\n"))
+    files.replace(full, stream.json_record(record))
     maintenance.record_trace(home, full)
 
 

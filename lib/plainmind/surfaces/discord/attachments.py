@@ -45,8 +45,7 @@ def image_ending(head: bytes) -> str:
 
 
 def make_safe_name(name: str) -> str:
-    """What a stranger called a file, as a part of a file's name: no path, no dot in front, nothing
-    a shell minds."""
+    """A stranger's name for a file as a part of ours: no path, no dot in front, no shell's signs."""
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("\\", "/").rpartition("/")[2]).strip(".-")
     stem, ending = os.path.splitext(kept)
     return stem[:60] + ending[:12] or "file"
@@ -54,26 +53,22 @@ def make_safe_name(name: str) -> str:
 
 async def keep(home: Home, message: Incoming) -> tuple[list[str], list[str]]:
     """Download what came with a message: the paths, and why what is missing is. Done again, it is
-    the same files.
-
-    Raises Unavailable-like errors of the network (aiohttp.ClientError, TimeoutError, OSError) when
-    it may work later.
-    """
+    the same files. Raises aiohttp.ClientError or OSError when it may work later."""
     paths, notes = [], []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session:
         for number, attached in enumerate(message.attached):
-            name = " ".join(attached.name.split())[:100]
             if number >= MOST:
-                notes.append(f"attachment '{name}' was not kept: more than {MOST}")
+                why = f"more than {MOST}"
             elif attached.size > LARGEST:
-                notes.append(f"attachment '{name}' was not kept: {attached.size / 1e6:.0f} MB")
+                why = f"{attached.size / 1e6:.0f} MB"
+            elif isinstance(data := await _download(session, attached), str):
+                why = data
             else:
-                data = await _download(session, attached)
-                if isinstance(data, str):
-                    notes.append(f"attachment '{name}' was not kept: {data}")
-                else:
-                    name = f"{message.id}-{number}-{make_safe_name(attached.name)}"
-                    paths.append(await asyncio.to_thread(_store, home, name, data))
+                name = f"{message.id}-{number}-{make_safe_name(attached.name)}"
+                paths.append(await asyncio.to_thread(_store, home, name, data))
+                continue
+            called = " ".join(attached.name.split())[:100]
+            notes.append(f"attachment '{called}' was not kept: {why}")
     return paths, notes
 
 
@@ -95,12 +90,10 @@ async def _download(session: aiohttp.ClientSession, attached: Attached) -> bytes
 
 
 def _store(home: Home, name: str, data: bytes) -> str:
-    ending = image_ending(data[:16])
-    if ending:
+    if ending := image_ending(data[:16]):
         path = home.path("raw", "images", os.path.splitext(name)[0] + ending)
     else:
         path = home.path("relay", "files", name)
-    files.make_folder(os.path.dirname(path))
     files.replace(path, data)
     return path
 
@@ -113,8 +106,7 @@ class LinkedAnswer(NamedTuple):
 
 
 def extract_files(home: Home, text: str, most: int = MOST) -> LinkedAnswer:
-    """The files that an answer's links name, so many at most. A link to anything else stays as it
-    is."""
+    """The files that an answer's links name, so many at most. Any other link stays as it is."""
     paths: list[str] = []
     room = OUTGOING
 

@@ -16,12 +16,12 @@ from ...ground.errors import BUSY, MISCONFIGURED, UNAVAILABLE
 from .ledger import Incoming, LedgerWriter, began_step, returned_step
 from .messages import turn_text
 from .programs import Outcome, Running, Suite
+from .requests import Say
 
 ATTEMPTS = 3
 PAUSES = (5.0, 20.0)  # seconds before the second and the third
 LAST = 2.0  # seconds that a turn has when the relay ends
-#: seconds before asking again whether a turn that an earlier relay started has ended
-ELSEWHERE = 2.0
+ELSEWHERE = 2.0  # seconds before asking whether a turn that an earlier relay started has ended
 
 #: what is held while a process runs, and not between two attempts
 Slot = Callable[[], AbstractAsyncContextManager[None]]
@@ -44,12 +44,7 @@ class Attempts:
     """The attempts of one turn, which may be stopped at any time."""
 
     def __init__(
-        self,
-        suite: Suite,
-        program: str,
-        writer: LedgerWriter,
-        say: Callable[[str], None],
-        slot: Slot = nullcontext,
+        self, suite: Suite, program: str, writer: LedgerWriter, say: Say, slot: Slot = nullcontext
     ):
         self.suite, self.program, self.writer = suite, program, writer
         self.say, self.slot = say, slot
@@ -58,8 +53,8 @@ class Attempts:
         self.ending = False
 
     async def answer(self, of: list[Incoming], files: list[str], notes: list[str]) -> Answer:
-        """The answer to these messages, or a line that says why there is none. HandedBack when the
-        relay ends before that."""
+        """The answer to these messages, or a line that says why not. HandedBack when the relay ends
+        before that."""
         id = of[-1].id
         while True:
             turn = self.writer.ledger.turns.get(id)
@@ -99,10 +94,9 @@ class Attempts:
             *(f"--attach={path}" for path in files),
             "-",
         ]
+        text = turn_text(of, notes)
         try:
-            self.running = await self.suite.start(
-                self.program, *arguments, given=turn_text(of, notes)
-            )
+            self.running = await self.suite.start(self.program, *arguments, given=text)
         except OSError as error:
             what = f"{self.program} cannot be run: {error.strerror or error}"
             return Outcome(MISCONFIGURED, "", f"{self.program}: {what}")

@@ -10,6 +10,7 @@ messages say.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -22,6 +23,7 @@ from discord.http import Route
 from ...ground import backoff, chance, clock
 from ...ground.errors import Misconfigured
 from .pace import Identifications, Pace
+from .requests import Say
 
 FATAL = {
     4004: "Discord does not accept the token; check DISCORD_TOKEN",
@@ -47,8 +49,7 @@ class Socket(DiscordWebSocket):
         super().__init__(socket, loop=loop)
         self.born = self.acknowledged = clock.monotonic()
         self._told = self.latency
-        # the code the gateway closed it with; the library forgets it when the other end hangs up at
-        # once
+        # by the gateway; the library forgets the code when the other end hangs up at once
         self.closed_with = 0
         self._receive, socket.receive = socket.receive, self._hear  # type: ignore[method-assign]
         self.owner.newest = self  # from_client gives it back only when the gateway has said hello
@@ -72,26 +73,20 @@ class Socket(DiscordWebSocket):
         await super().send_heartbeat(data)
 
     @property
+    def interval(self) -> float:
+        """Seconds between two heartbeats, 0 as long as the gateway has not said."""
+        return self._keep_alive and self._keep_alive.interval or 0.0
+
+    @property
     def dead(self) -> bool:
         """Whether heartbeats have been unanswered for too long."""
-        beats = self._keep_alive
-        return bool(
-            beats
-            and beats.interval
-            and clock.monotonic() - self.acknowledged > SILENCE * beats.interval
-        )
+        return 0 < SILENCE * self.interval < clock.monotonic() - self.acknowledged
 
 
 class Connection(discord.Client):
-    """A client that stays connected. `say` tells a person; `alive` is called when the gateway has
-    answered a heartbeat."""
+    """A client that stays connected. `alive` is called when the gateway has answered a heartbeat."""
 
-    def __init__(
-        self,
-        identifications: Identifications,
-        say: Callable[[str], None],
-        alive: Callable[[], None],
-    ):
+    def __init__(self, identifications: Identifications, say: Say, alive: Callable[[], None]):
         super().__init__(
             intents=discord.Intents(guilds=True, guild_messages=True, message_content=True),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -116,8 +111,7 @@ class Connection(discord.Client):
         return self.ws if isinstance(self.ws, Socket) else None
 
     async def _ask(self, *arguments: Any, **options: Any) -> Any:
-        """A request. One that is given up while Discord wants quiet from all would leave the others
-        waiting for ever."""
+        """A request. One given up while Discord wants quiet would leave all others waiting."""
         try:
             return await self._request(*arguments, **options)
         except asyncio.CancelledError:
@@ -125,8 +119,7 @@ class Connection(discord.Client):
             raise
 
     async def connect(self, *, reconnect: bool = True) -> None:
-        """Stay connected until the client is closed. Misconfigured when trying again can be of no
-        use."""
+        """Stay connected until the client is closed. Misconfigured when that is of no use."""
         while not self.is_closed():
             wait = self.pace.wait(chance.draw_fraction())
             if self.pace.failures > 3:
@@ -156,29 +149,18 @@ class Connection(discord.Client):
                 raise Misconfigured(FATAL[code]) from None
             resume = getattr(end, "resume", True)
             self._remember(resume)
-            return (
-                f"closed with {code}"
-                if code
-                else "asked to resume"
-                if resume
-                else "asked to identify"
-            )
+            asked = "asked to resume" if resume else "asked to identify"
+            return f"closed with {code}" if code else asked
         except discord.GatewayNotFound as error:
             if getattr(error.__cause__, "status", 0) == 401:
                 raise Misconfigured(FATAL[4004]) from None
             return "it did not say where its gateway is"
-        except TimeoutError:
-            self._remember(True)
-            return "it did not answer in time"
-        except (OSError, aiohttp.ClientError, discord.HTTPException) as error:
-            self._remember(True)
-            return f"{type(error).__name__}: {error}"
-        except (Misconfigured, asyncio.CancelledError):
+        except Misconfigured:
             raise
-        # an event that discord.py cannot read: the ones after it are what matters
+        # also of an event that discord.py cannot read: the ones after it are what matters
         except Exception as error:
             self._remember(True)
-            return f"an event that cannot be read ({type(error).__name__}: {error})"
+            return _explain(error)
         finally:
             await self._drop()
 
@@ -199,9 +181,8 @@ class Connection(discord.Client):
     async def _may_identify(self) -> None:
         wait = self.identifications.wait(clock.system_now())
         if wait > 0:
-            self.say(
-                f"the bot has identified too often today; the next time is in {wait / 3600:.1f} h"
-            )
+            hours = f"{wait / 3600:.1f} h"
+            self.say(f"the bot has identified too often today; the next time is in {hours}")
             await asyncio.sleep(wait)
         await asyncio.to_thread(self.identifications.count, clock.system_now())
 
@@ -211,7 +192,7 @@ class Connection(discord.Client):
         assert socket
         poll = asyncio.ensure_future(socket.poll_event())
         try:
-            while not (await asyncio.wait([poll], timeout=_patience(socket)))[0]:
+            while not (await asyncio.wait([poll], timeout=min(5.0, socket.interval or 5.0)))[0]:
                 if socket.dead:
                     raise TimeoutError
             await poll
@@ -234,21 +215,22 @@ class Connection(discord.Client):
             self._session = {}
 
     async def _drop(self) -> None:
-        """Close what is left of a connection: a socket that was never said hello to is known to
-        nobody else."""
+        """Close what is left: a socket that was never said hello to is known to nobody else."""
         if socket := self.newest:
             if socket._keep_alive:
                 socket._keep_alive.stop()
                 socket._keep_alive = None
-            try:
+            with suppress(OSError, aiohttp.ClientError):
                 await asyncio.wait_for(socket.close(LOST), 5)
-            except (TimeoutError, OSError, aiohttp.ClientError):
-                pass
 
 
-def _patience(socket: Socket) -> float:
-    beats = socket._keep_alive
-    return min(5.0, beats.interval) if beats and beats.interval else 5.0
+def _explain(error: Exception) -> str:
+    """Why a connection ended."""
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    what = f"{type(error).__name__}: {error}"
+    network = isinstance(error, OSError | aiohttp.ClientError | discord.HTTPException)
+    return what if network else f"an event that cannot be read ({what})"
 
 
 def use_api(base: str) -> None:

@@ -1,14 +1,11 @@
-"""A channel and its threads as contexts of the log: which context a message belongs to, and what the
-relay itself writes there, by the suite's mem-append.
+"""A channel and its threads as contexts: which one a message belongs to, and what the relay itself
+writes there, by the suite's mem-append.
 
 Owns that a thread's first event is the message it was made from.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
-
-import discord
 
 from ...ground import stream
 from ...ground.errors import BUSY, Failure
@@ -16,7 +13,7 @@ from ...ground.paths import Home
 from .history import ChannelHistory
 from .messages import to_starter_event
 from .programs import Suite
-from .requests import TROUBLE, describe
+from .requests import TROUBLE, Say, describe
 
 CHANNEL, THREAD = "discord-channel/", "discord-thread/"
 KNOWN = 1000  # threads
@@ -49,16 +46,8 @@ def thread_of(context: str) -> int | None:
 
 
 class ContextLog:
-    def __init__(
-        self,
-        home: Home,
-        suite: Suite,
-        client: discord.Client,
-        history: ChannelHistory,
-        say: Callable[[str], None],
-    ):
-        self.home, self.suite, self.client = home, suite, client
-        self.history, self.say = history, say
+    def __init__(self, home: Home, suite: Suite, history: ChannelHistory, say: Say):
+        self.home, self.suite, self.history, self.say = home, suite, history, say
 
     async def append(self, context: str, *events: dict[str, Any]) -> None:
         """Append events, each once."""
@@ -67,10 +56,9 @@ class ContextLog:
 
     async def _append(self, context: str, *events: dict[str, Any]) -> None:
         lines = "".join(stream.json_line(event) + "\n" for event in events)
+        options = "--jsonl", f"--context={context}"
         for _ in range(BUSY_TRIES):
-            outcome = await self.suite.run(
-                "mem-append", "--jsonl", f"--context={context}", given=lines
-            )
+            outcome = await self.suite.run("mem-append", *options, given=lines)
             if outcome.code != BUSY:
                 break
         if outcome.code:
@@ -83,7 +71,7 @@ class ContextLog:
             return
         try:
             if starter := await self.history.find_starter(thread):
-                me = self.client.user.id if self.client.user else 0
-                await self._append(context, to_starter_event(starter, context, me))
+                me = self.history.client.user
+                await self._append(context, to_starter_event(starter, context, me.id if me else 0))
         except (Failure, *TROUBLE) as error:
             self.say(f"the message {context} was made from could not be read: {describe(error)}")

@@ -1,13 +1,12 @@
-"""What was said while the relay was away: the channel and all of its threads, archived ones too,
-after a point in time.
+"""What was said while the relay was away, in the channel and all of its threads, archived ones too.
 
 Ids are made of the time, so one number, the cursor, says what has been seen, wherever it was said.
-Refuses to know which of it matters.
+Owns `relay/cursor.json`. Refuses to know which of it matters.
 """
 
 import json
-import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ import discord
 from ...ground import files, stream
 from ...ground.paths import Home
 from .messages import to_instant
-from .requests import Refused, Requests
+from .requests import Refused, Request, Requests
 
 PAGE = 100  # messages of one request
 ATTEMPTS = 5
@@ -25,24 +24,18 @@ Take = Callable[[list[discord.Message]], Awaitable[None]]
 
 
 class Cursor:
-    """`id` is None as long as no relay has run here."""
+    """How far everything has been seen: `id`, None as long as no relay has run here."""
 
     def __init__(self, home: Home):
         self.path = home.path("relay", "cursor.json")
-        self.id = self._read()
-
-    def _read(self) -> int | None:
-        try:
-            with open(self.path, encoding="utf-8") as file:
-                return int(json.load(file)["cursor"])
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
-            return None
+        self.id: int | None = None
+        with suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+            self.id = int(json.loads(files.read(self.path))["cursor"])
 
     def move(self, id: int) -> None:
         """On disk when it returns."""
         self.id = id
-        files.make_folder(os.path.dirname(self.path))
-        files.replace(self.path, stream.encode(stream.json_line({"cursor": id}) + "\n"))
+        files.replace(self.path, stream.json_record({"cursor": id}))
 
 
 class ChannelHistory:
@@ -55,13 +48,10 @@ class ChannelHistory:
         """The id of the newest message there is, in the channel and its threads; 0 for none."""
         found = await self._ask(lambda: self._page(self.channel, None), "the newest message")
         newest = found[-1].id if found else 0
-        return max(
-            [newest, *(thread.last_message_id or 0 for thread in await self._threads(newest))]
-        )
+        return max([newest, *(t.last_message_id or 0 for t in await self._threads(newest))])
 
     async def read_missed(self, cursor: int, take: Take) -> None:
-        """All that was said after the cursor. What the network refuses raises, and part of it may
-        have been taken."""
+        """All that was said after the cursor. When it raises, part may have been taken already."""
         await self._after(self.channel, cursor, take)
         for thread in await self._threads(cursor):
             await self._after(thread.id, cursor, take)
@@ -76,38 +66,31 @@ class ChannelHistory:
     async def find_parent(self, channel: int) -> int:
         """The channel a thread belongs to, 0 for a thread that we may not see."""
         try:
-            found: Any = await self._ask(
-                lambda: self.client.http.get_channel(channel), "a thread's channel"
-            )
+            request = partial(self.client.http.get_channel, channel)
+            found = await self._ask(request, "a thread's channel")
         except Refused:
             return 0
         return int(found.get("parent_id") or 0) if "thread_metadata" in found else 0
 
     async def _after(self, place: int, cursor: int, take: Take) -> None:
+        what, full = f"the messages of {place}", True
         try:
-            while page := await self._ask(
-                partial(self._page, place, cursor), f"the messages of {place}"
-            ):
+            while full and (page := await self._ask(partial(self._page, place, cursor), what)):
                 await take(page)
-                cursor = page[-1].id
-                if len(page) < PAGE:
-                    return
+                cursor, full = page[-1].id, len(page) >= PAGE
         except Refused:  # a thread that was deleted, or is not for us
             if place == self.channel:
                 raise
 
     async def _threads(self, cursor: int) -> list[discord.Thread]:
         """Threads in which something may have been said after the cursor."""
-        channel: Any = await self._ask(
-            lambda: self.client.fetch_channel(self.channel), "the channel"
-        )
+        channel = await self._ask(partial(self.client.fetch_channel, self.channel), "the channel")
         active = await self._ask(channel.guild.active_threads, "the active threads")
         found = [t for t in active if t.parent_id == self.channel]
         for private in (False, True):
+            request = partial(self._archived, channel, private, cursor)
             try:
-                found += await self._ask(
-                    partial(self._archived, channel, private, cursor), "the archived threads"
-                )
+                found += await self._ask(request, "the archived threads")
             except Refused:  # private ones are not for every bot
                 if not private:
                     raise
@@ -125,18 +108,14 @@ class ChannelHistory:
         return found
 
     async def _page(self, place: int, after: int | None) -> list[discord.Message]:
-        messages = self.client.get_partial_messageable(place)
+        history = self.client.get_partial_messageable(place).history
         if after is None:
-            return [message async for message in messages.history(limit=1)]
-        return [
-            message
-            async for message in messages.history(
-                limit=PAGE, after=discord.Object(after), oldest_first=True
-            )
-        ]
+            return [message async for message in history(limit=1)]
+        since = discord.Object(after)
+        return [m async for m in history(limit=PAGE, after=since, oldest_first=True)]
 
     async def _one(self, id: int) -> discord.Message:
         return await self.client.get_partial_messageable(self.channel).fetch_message(id)
 
-    async def _ask(self, work: Callable[[], Awaitable[Any]], what: str) -> Any:
-        return await self.requests.ask(work, what, ATTEMPTS)
+    async def _ask(self, request: Request, what: str) -> Any:
+        return await self.requests.ask(request, what, ATTEMPTS)

@@ -15,13 +15,10 @@ STRANGERS = 1000  # that are remembered
 
 
 class BotIdentity(NamedTuple):
-    """The bot's token and channel, the users it listens to, whose API it speaks ('' for
-    Discord's)."""
-
     token: str
     channel: int
-    allowed: frozenset[int]
-    api: str
+    allowed: frozenset[int]  # users
+    api: str  # '' for Discord's
 
 
 class AllowList:
@@ -42,39 +39,32 @@ class AllowList:
 
 def read_identity(env: Environment, settings: Settings) -> BotIdentity:
     """Misconfigured, with what to do, when something is missing."""
-    token, channel = env.get("DISCORD_TOKEN").strip(), env.get("DISCORD_CHANNEL_ID").strip()
-    if not token:
-        raise Misconfigured(
-            "DISCORD_TOKEN is missing", cure="put the bot's token into .env of the home"
-        )
-    if not re.fullmatch(r"[!-~]+", token):
-        raise Misconfigured(
-            "DISCORD_TOKEN is not a token", cure="copy it again from Discord's developer portal"
-        )
-    if not _is_id(channel):
-        what = f"'{channel}' is not a channel id" if channel else "DISCORD_CHANNEL_ID is missing"
-        raise Misconfigured(what, cure="put the id of the bot's channel into .env of the home")
-    api = env.get("DISCORD_API_BASE").strip()
-    if api and not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", api):
-        raise Misconfigured(
-            "DISCORD_API_BASE is not a URL", cure="write https://HOST/api/v10, or leave it out"
-        )
+    names = "DISCORD_TOKEN", "DISCORD_CHANNEL_ID", "DISCORD_API_BASE"
+    token, channel, api = (env.get(name).strip() for name in names)
+    _require(token, "DISCORD_TOKEN is missing", "put the bot's token into .env of the home")
+    cure = "copy it again from Discord's developer portal"
+    _require(re.fullmatch(r"[!-~]+", token), "DISCORD_TOKEN is not a token", cure)
+    what = f"'{channel}' is not a channel id" if channel else "DISCORD_CHANNEL_ID is missing"
+    _require(_is_id(channel), what, "put the id of the bot's channel into .env of the home")
+    is_url = re.fullmatch(r"(https?://[^\s/?#]+[^\s?#]*)?", api)
+    cure = "write https://HOST/api/v10, or leave it out"
+    _require(is_url, "DISCORD_API_BASE is not a URL", cure)
     return BotIdentity(token, int(channel), _read_allowed(settings), api)
 
 
 def _read_allowed(settings: Settings) -> frozenset[int]:
     users = settings["relay.allow"].replace(",", " ").split()
-    if malformed := [user for user in users if not _is_id(user)]:
-        raise Misconfigured(
-            f"relay.allow: '{malformed[0]}' is not a user id",
-            cure="give the number that 'Copy User ID' gives",
-        )
-    if not users:
-        raise Misconfigured(
-            "relay.allow names nobody",
-            cure='write [relay] and allow = "YOUR USER ID" into config.toml',
-        )
+    for user in users:
+        what = f"relay.allow: '{user}' is not a user id"
+        _require(_is_id(user), what, "give the number that 'Copy User ID' gives")
+    cure = 'write [relay] and allow = "YOUR USER ID" into config.toml'
+    _require(users, "relay.allow names nobody", cure)
     return frozenset(map(int, users))
+
+
+def _require(good: object, what: str, cure: str) -> None:
+    if not good:
+        raise Misconfigured(what, cure=cure)
 
 
 @contextmanager

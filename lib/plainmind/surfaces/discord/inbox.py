@@ -6,6 +6,8 @@ Refuses to know how messages are answered: it wakes whoever does.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 import discord
 
@@ -38,30 +40,31 @@ class Inbox:
         """Have the client tell what happens; `report` is called with what raised meanwhile."""
         client = self.services.client
 
-        async def on_message(message: discord.Message) -> None:
-            self.arrivals.put_nowait(message)
-
         async def on_connect() -> None:
             client.connected = True
             self.caught_up.clear()  # nothing is answered before what is older than it
 
         async def on_ready() -> None:
-            self._begin_session()
+            notify_systemd("READY=1")
+            self.services.in_background(self.catch_up())
 
         async def on_resumed() -> None:
             client.connected = True
-            self._begin_session()
-
-        async def on_raw_message_edit(payload: discord.RawMessageUpdateEvent) -> None:
-            await self._log_edit(payload)
+            await on_ready()
 
         async def on_error(event: str, *_: object, **__: object) -> None:
             report(event)
 
-        for handler in (
-            on_message, on_connect, on_ready, on_resumed, on_raw_message_edit, on_error,
-        ):  # fmt: skip
-            setattr(client, handler.__name__, handler)
+        handlers: dict[str, Any] = {
+            "on_message": self.arrivals.put,
+            "on_raw_message_edit": self._log_edit,
+            "on_connect": on_connect,
+            "on_ready": on_ready,
+            "on_resumed": on_resumed,
+            "on_error": on_error,
+        }
+        for name, handler in handlers.items():
+            setattr(client, name, handler)
 
     async def receive(self) -> None:
         """Messages as the gateway tells them, in order, as many at once as have come."""
@@ -71,19 +74,12 @@ class Inbox:
                 batch.append(self.arrivals.get_nowait())
             try:
                 await self.take_in(batch, live=True)
-            # whose thread it is could not be asked; history tells it again
-            except TROUBLE as error:
+            except TROUBLE as error:  # whose thread it is is not known; history tells it again
                 self.services.say(f"a message could not be taken in: {describe(error)}")
                 self.services.in_background(self.catch_up())
 
-    def _begin_session(self) -> None:
-        """The gateway has begun or resumed a session."""
-        notify_systemd("READY=1")
-        self.services.in_background(self.catch_up())
-
     async def take_in(self, messages: list[discord.Message], live: bool = False) -> None:
-        """Messages from the gateway or from history, known ones among them. They are in the ledger
-        when this returns."""
+        """Messages of the gateway or of history, known ones among them, into the ledger."""
         async with self.taking:  # history and the gateway tell the same message at once
             await self._take_in(messages, live)
 
@@ -100,9 +96,9 @@ class Inbox:
         # whatever the clock says, what is said now is not old
         catchup = int(services.settings["relay.catchup"] * 3600 * clock.SECOND)
         old = 0 if live else clock.system_now() - catchup
-        if late := [message for message in new if to_instant(message.id) < old]:
+        if late := [m for m in new if to_instant(m.id) < old]:
             await self._log_as_read(late)
-        if fresh := [message for message in new if to_instant(message.id) >= old]:
+        if fresh := [m for m in new if to_instant(m.id) >= old]:
             await self.writer.write(*map(received_step, fresh))
         for one in fresh:
             self._fetch(one)
@@ -110,11 +106,10 @@ class Inbox:
 
     async def _log_as_read(self, late: list[Incoming]) -> None:
         """What nobody answers any more belongs to the past all the same."""
-        for context in dict.fromkeys(message.context for message in late):
-            await self.services.log.append(
-                context, *(to_event(m, read=True) for m in late if m.context == context)
-            )
-        await self.writer.write(done_step(message.id for message in late))
+        for context in dict.fromkeys(m.context for m in late):
+            events = [to_event(m, read=True) for m in late if m.context == context]
+            await self.services.log.append(context, *events)
+        await self.writer.write(done_step(m.id for m in late))
 
     async def _log_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """A person changed a message: the log keeps both."""
@@ -124,24 +119,17 @@ class Inbox:
             await self.services.log.append(context, event)
 
     def _fetch(self, message: Incoming) -> None:
-        if (
-            message.attached
-            and message.id not in self.ledger.kept
-            and message.id not in self.fetching
-        ):
-            task = self.services.in_background(self._keep(message))
-            self.fetching[message.id] = task
-            task.add_done_callback(lambda _: self.fetching.pop(message.id, None))
+        id = message.id
+        if message.attached and id not in self.ledger.kept and id not in self.fetching:
+            task = self.fetching[id] = self.services.in_background(self._keep(message))
+            task.add_done_callback(lambda _: self.fetching.pop(id, None))
 
     async def _keep(self, message: Incoming) -> None:
         """What came with a message, on disk; addresses expire."""
+        download = partial(attachments.keep, self.services.home, message)
+        ask, timeout = self.services.requests.ask, attachments.SECONDS
         try:
-            paths, notes = await self.services.requests.ask(
-                lambda: attachments.keep(self.services.home, message),
-                "an attachment",
-                FETCHES,
-                timeout=attachments.SECONDS,
-            )
+            paths, notes = await ask(download, "an attachment", FETCHES, timeout)
         except Exception as error:
             paths, notes = [], [f"what was attached could not be fetched: {describe(error)}"]
         await self.writer.write(kept_step(message.id, paths, notes))
@@ -152,8 +140,7 @@ class Inbox:
             await asyncio.wait(fetching)
 
     async def catch_up(self) -> None:
-        """What was said while nobody listened; after each connection that could have missed
-        some."""
+        """What was said while nobody listened; after each connection that may have missed some."""
         async with self.catching_up:
             self.caught_up.clear()
             self.whole = False
@@ -168,10 +155,8 @@ class Inbox:
                 await history.read_missed(cursor.id, self.take_in)
             self.whole = True
         except TROUBLE as error:
-            self.services.say(
-                f"what was said meanwhile could not be read: {describe(error)}; "
-                "trying again in a minute"
-            )
+            what = f"what was said meanwhile could not be read: {describe(error)}"
+            self.services.say(f"{what}; trying again in a minute")
         finally:
             self.caught_up.set()
             for context in self.ledger.contexts:

@@ -1,13 +1,12 @@
 """Turns, one after the other in each context, and at once in different ones.
 
 Owns the order: which messages make a turn, when it may begin, that its answer is in the ledger
-before it is posted, and what is given up. How a turn is tried is attempts' affair, how its answer
-gets there the outbox's.
+before it is posted. How it is tried is attempts' affair, how its answer gets there the outbox's.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -42,10 +41,8 @@ class TypingSign:
 
     async def _show(self) -> None:
         while True:
-            try:
+            with suppress(*TROUBLE):  # nothing depends on it
                 await asyncio.wait_for(self.client.http.send_typing(self.channel), self.timeout)
-            except TROUBLE:  # nothing depends on it
-                pass
             await asyncio.sleep(TYPING_EVERY)
 
 
@@ -99,31 +96,23 @@ class Lanes:
         """Take the turn, and have its answer in the ledger."""
         services, context, started = self.services, of[0].context, clock.monotonic()
         typing = TypingSign(services.client, of[0].channel, services.settings["relay.timeout"])
-        attempts = Attempts(
-            services.suite,
-            services.settings["relay.turn"],
-            services.writer,
-            services.say,
-            partial(self._slot, typing),
-        )
+        slot, program = partial(self._slot, typing), services.settings["relay.turn"]
+        attempts = Attempts(services.suite, program, services.writer, services.say, slot)
         self.attempts[context] = attempts
         try:
             await self.inbox.await_attachments(of)
             kept = [self.ledger.kept[m.id] for m in of if m.id in self.ledger.kept]
             await services.log.start_thread(context)
-            answer = await attempts.answer(
-                of,
-                [path for one in kept for path in one.files],
-                [note for one in kept for note in one.notes],
-            )
+            paths = [path for one in kept for path in one.files]
+            notes = [note for one in kept for note in one.notes]
+            answer = await attempts.answer(of, paths, notes)
         finally:
             typing.end()
             del self.attempts[context]
         if answer.how == FAILED:
             await self.outbox.write_off(of, answer.text)
-        services.presence.last_turn = LastTurn(
-            clock.system_now(), clock.monotonic() - started, context, answer.how
-        )
+        took = clock.monotonic() - started
+        services.presence.last_turn = LastTurn(clock.system_now(), took, context, answer.how)
         await services.writer.write(answered_step(of[-1].id, answer.text, answer.how))
 
     def _gate(self, context: str) -> asyncio.Lock:
@@ -131,8 +120,7 @@ class Lanes:
 
     @asynccontextmanager
     async def hold(self, context: str) -> AsyncIterator[bool]:
-        """No turn begins in a context meanwhile, and one that runs is stopped; yields whether there
-        was one."""
+        """No turn begins in a context meanwhile. Yields whether one ran, which is stopped."""
         gate = self._gate(context)
         next_in_line = asyncio.create_task(gate.acquire())
         await asyncio.sleep(0)  # in line before the lane's next turn
@@ -145,8 +133,7 @@ class Lanes:
 
     @asynccontextmanager
     async def _slot(self, typing: TypingSign) -> AsyncIterator[None]:
-        """One of the slots for turns. From the first on it shows that an answer is being made, also
-        between two attempts."""
+        """One of the slots for turns; from the first on Discord shows that an answer is made."""
         async with self.slots:
             typing.begin()
             self.running += 1
@@ -159,10 +146,8 @@ class Lanes:
         """Let turns end that do so within so many seconds; have the others handed back."""
         if running := list(self.lanes.values()):
             await asyncio.wait(running, timeout=patience)
-        await asyncio.gather(
-            *(attempts.hand_back() for attempts in list(self.attempts.values())),
-            return_exceptions=True,
-        )
+        given_back = [attempts.hand_back() for attempts in self.attempts.values()]
+        await asyncio.gather(*given_back, return_exceptions=True)
         if running := list(self.lanes.values()):
             await asyncio.wait(running, timeout=1)
         for task in (*self.lanes.values(), *self.inbox.fetching.values()):

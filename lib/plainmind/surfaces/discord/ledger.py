@@ -29,6 +29,9 @@ from ...ground import files, stream
 LEAST = 1024 * 1024  # bytes below which nothing is compacted
 
 
+Step = dict[str, Any]
+
+
 class Attached(NamedTuple):
     """A file that came with a message, as Discord tells of it."""
 
@@ -50,29 +53,23 @@ class Incoming(NamedTuple):
     attached: tuple[Attached, ...] = ()
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> "Incoming":
-        return cls(
-            **{
-                **record,
-                "attached": tuple(Attached(*found) for found in record.get("attached", ())),
-            }
-        )
+    def of(cls, record: Step) -> "Incoming":
+        attached = tuple(Attached(*fields) for fields in record.get("attached", ()))
+        return cls(**{**record, "attached": attached})
 
 
 class Kept(NamedTuple):
-    """What became of a message's attachments: paths, and what to say of those that were not
-    kept."""
+    """What became of a message's attachments."""
 
     files: list[str]
-    notes: list[str]
+    notes: list[str]  # what to say of those that were not kept
 
 
 class PendingTurn:
-    """A turn that began: for which messages, how often it was tried, how far its answer is
-    posted."""
+    """A turn that began."""
 
     def __init__(self, id: int, of: list[Incoming]):
-        self.id, self.of = id, of
+        self.id, self.of = id, of  # of these messages
         self.attempts = 0
         self.text: str | None = None
         self.how = ""  # it went: answered, failed, stopped
@@ -89,13 +86,11 @@ class PendingTurn:
 
 
 class Ledger:
-    """The ledger as it stands. `take` changes what is known, `write` what is on disk; the functions
-    below make steps."""
+    """The ledger as it stands. `take` changes what is known, `write` what is on disk."""
 
     def __init__(self, path: str):
         self.path = path
-        #: by context: received, and no turn has begun
-        self.waiting: dict[str, dict[int, Incoming]] = {}
+        self.waiting: dict[str, dict[int, Incoming]] = {}  # by context: no turn has begun
         self.kept: dict[int, Kept] = {}
         self.turns: dict[int, PendingTurn] = {}
         self.open: set[int] = set()  # received, and not done
@@ -133,11 +128,10 @@ class Ledger:
                     self._compacted = int(record["compacted"])
                 else:
                     self.take(record)
-            # torn by a crash: what it told was not acted upon
             except (ValueError, TypeError, KeyError):
-                continue
+                continue  # torn by a crash: what it told was not acted upon
 
-    def take(self, record: dict[str, Any]) -> None:
+    def take(self, record: Step) -> None:
         """Know one more step."""
         did = record["did"]
         if did == "received":
@@ -149,19 +143,17 @@ class Ledger:
         elif did == "kept":
             self.kept[record["id"]] = Kept(record["files"], record["notes"])
         elif did == "began":
-            turn = self.turns.get(record["turn"])
-            if turn is None:
-                turn = PendingTurn(
-                    record["turn"], [self._begun(record["context"], id) for id in record["of"]]
-                )
-                self.turns[turn.id] = turn
-            turn.attempts += 1
+            id = record["turn"]
+            if id not in self.turns:
+                of = [self._begun(record["context"], message) for message in record["of"]]
+                self.turns[id] = PendingTurn(id, of)
+            self.turns[id].attempts += 1
         elif did == "done":
             self._finish(record["of"])
         elif turn := self.turns.get(record["turn"]):
             self._go_on(turn, did, record)
 
-    def _go_on(self, turn: PendingTurn, did: str, record: dict[str, Any]) -> None:
+    def _go_on(self, turn: PendingTurn, did: str, record: Step) -> None:
         if did == "returned":
             turn.attempts -= 1
         elif did == "answered":
@@ -190,12 +182,10 @@ class Ledger:
         """Leave out what is done and cannot come in again."""
         self.done = {id for id in self.done if id > cursor}
 
-    def write(self, records: Iterable[dict[str, Any]]) -> None:
-        """Put steps on disk, with one write. Nothing else of this object is touched: another thread
-        may call it."""
-        data = (b"\n" if self._torn else b"") + b"".join(
-            stream.encode(stream.json_line(record) + "\n") for record in records
-        )
+    def write(self, records: Iterable[Step]) -> None:
+        """Put steps on disk, with one write, and touch nothing that is known: another thread may
+        call it."""
+        data = (b"\n" if self._torn else b"") + b"".join(map(stream.json_record, records))
         files.make_folder(os.path.dirname(self.path))
         self._size = files.append(self.path, data) + len(data)
         self._torn = False
@@ -207,10 +197,8 @@ class Ledger:
 
     def whole(self) -> bytes:
         """The file with nothing but what is still to be known."""
-        data = b"".join(
-            stream.encode(stream.json_line(record) + "\n") for record in self._records()
-        )
-        return stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data
+        data = b"".join(map(stream.json_record, self._records()))
+        return stream.json_record({"compacted": len(data)}) + data
 
     def replace(self, whole: bytes) -> None:
         """Put that in the place of the file."""
@@ -218,7 +206,7 @@ class Ledger:
         self._size = self._compacted = len(whole)
         self._torn = False
 
-    def _records(self) -> Iterable[dict[str, Any]]:
+    def _records(self) -> Iterable[Step]:
         if self.done:
             yield done_step(sorted(self.done))
         for waiting in self.waiting.values():
@@ -236,63 +224,55 @@ class Ledger:
         yield from (kept_step(id, found.files, found.notes) for id, found in self.kept.items())
 
 
-def received_step(message: Incoming) -> dict[str, Any]:
-    return {
-        "did": "received",
-        "message": {**message._asdict(), "attached": [list(found) for found in message.attached]},
-    }
+def received_step(message: Incoming) -> Step:
+    return {"did": "received", "message": message._asdict()}
 
 
-def kept_step(id: int, paths: list[str], notes: list[str]) -> dict[str, Any]:
+def kept_step(id: int, paths: list[str], notes: list[str]) -> Step:
     return {"did": "kept", "id": id, "files": paths, "notes": notes}
 
 
-def began_step(of: list[Incoming]) -> dict[str, Any]:
-    return {
-        "did": "began",
-        "turn": of[-1].id,
-        "context": of[0].context,
-        "of": [message.id for message in of],
-    }
+def began_step(of: list[Incoming]) -> Step:
+    ids = [message.id for message in of]
+    return {"did": "began", "turn": ids[-1], "context": of[0].context, "of": ids}
 
 
-def returned_step(turn: int) -> dict[str, Any]:
+def returned_step(turn: int) -> Step:
     return {"did": "returned", "turn": turn}
 
 
-def answered_step(turn: int, text: str, how: str) -> dict[str, Any]:
+def answered_step(turn: int, text: str, how: str) -> Step:
     return {"did": "answered", "turn": turn, "text": text, "how": how}
 
 
-def posting_step(turn: int, part: int) -> dict[str, Any]:
+def posting_step(turn: int, part: int) -> Step:
     return {"did": "posting", "turn": turn, "part": part}
 
 
-def posted_step(turn: int, part: int, id: int) -> dict[str, Any]:
+def posted_step(turn: int, part: int, id: int) -> Step:
     return {"did": "posted", "turn": turn, "part": part, "id": id}
 
 
-def done_step(of: Iterable[int]) -> dict[str, Any]:
+def done_step(of: Iterable[int]) -> Step:
     return {"did": "done", "of": list(of)}
 
 
 class LedgerWriter:
-    """Writes in the order of the calls. A step is known at once, and on disk when `write`
-    returns."""
+    """The steps onto disk in the order of the calls, many with one fsync; the loop never waits."""
 
     def __init__(self, ledger: Ledger):
         self.ledger = ledger
-        self._pending: list[tuple[list[dict[str, Any]], asyncio.Future[None]]] = []
+        self._pending: list[tuple[tuple[Step, ...], asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._disk = ThreadPoolExecutor(1, "ledger")
 
-    async def write(self, *steps: dict[str, Any]) -> None:
-        """Failure when the disk does not take it; what was not written is known all the same, and
-        the relay must end."""
+    async def write(self, *steps: Step) -> None:
+        """Known at once, on disk when it returns. Failure when the disk does not take it: it is
+        known all the same, and the relay must end."""
         for step in steps:
             self.ledger.take(step)
         written = asyncio.get_running_loop().create_future()
-        self._pending.append((list(steps), written))
+        self._pending.append((steps, written))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all())
         await asyncio.shield(written)
@@ -311,12 +291,9 @@ class LedgerWriter:
         try:
             while self._pending:
                 batch, self._pending = self._pending, []
+                records = [step for steps, _ in batch for step in steps]
                 try:
-                    await loop.run_in_executor(
-                        self._disk,
-                        self.ledger.write,
-                        [step for steps, _ in batch for step in steps],
-                    )
+                    await loop.run_in_executor(self._disk, self.ledger.write, records)
                 except BaseException as error:
                     # never an OSError, which elsewhere means that Discord may be tried again
                     failure = files.to_failure(error) if isinstance(error, OSError) else error

@@ -1,5 +1,4 @@
-"""Discord's messages as the relay's own records and as events of the log, and which of them make a
-turn.
+"""Discord's messages as the relay's records and as events of the log, and which make a turn.
 
 Pure. Refuses to know whose message may be answered, and what becomes of it.
 """
@@ -55,11 +54,8 @@ def to_incoming(message: discord.Message, context: str) -> Incoming:
 
 def quote_of(message: discord.Message) -> str:
     """What a message replies to, as far as Discord tells."""
-    original = (
-        message.reference.resolved
-        if message.reference and message.type == discord.MessageType.reply
-        else None
-    )
+    reference = message.reference if message.type == discord.MessageType.reply else None
+    original = reference.resolved if reference else None
     if not isinstance(original, discord.Message) or not original.content.strip():
         return ""
     text = " ".join(_clean(original.content).split())
@@ -111,8 +107,7 @@ def to_edit_event(
 
 
 def take_turn(waiting: Iterable[Incoming]) -> list[Incoming]:
-    """The messages of one context's next turn, first in first out: what one person sent in one
-    go."""
+    """The messages of one context's next turn, oldest first: what one person sent in one go."""
     chosen: list[Incoming] = []
     size = 0
     for message in sorted(waiting, key=lambda m: m.id):

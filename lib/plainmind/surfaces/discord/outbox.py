@@ -1,11 +1,11 @@
 """Getting an answer to Discord: once, whole, in order, whatever the network does.
 
-Each part has a nonce of its own, by which Discord shows it once if it is sent again soon. For a
-nonce is forgotten after some minutes, a part that may be there already is looked for before it is
-sent again: one that was being posted when the relay died, or whose answer was lost.
+Each part has a nonce of its own, by which Discord shows it once if it is sent again soon. A nonce
+is forgotten after some minutes, so a part that may be there already is looked for first: one that
+was being posted when the relay died, or whose answer was lost.
 
-Owns what is in the ledger before and after each part, and relay/dead.jsonl, what could not be
-answered or posted.
+Owns how an answer is cut into messages, what is in the ledger before and after each, and
+relay/dead.jsonl, what could not be answered or posted.
 """
 
 import asyncio
@@ -83,31 +83,23 @@ class Outbox:
             return await self.post(one._replace(part=bare, nonce=f"{one.nonce}-t"))
 
     async def post(self, one: PartDelivery, in_doubt: bool = False) -> int:
-        """The id of the message this part has become. Once it is in doubt it is looked for
-        first."""
-        reference = (
-            discord.MessageReference(
-                message_id=one.reply_to, channel_id=one.channel, fail_if_not_exists=False
-            )
-            if one.reply_to
-            else None
-        )
+        """The id of the message this part has become. When in doubt it is looked for first."""
+        place = self.client.get_partial_messageable(one.channel)
 
         async def send() -> int:
             nonlocal in_doubt
             if in_doubt and (there := await self._find(one)):
                 return there
             in_doubt = True
-            options: dict[str, Any] = {"reference": reference} if reference else {}
+            nobody = discord.AllowedMentions.none()
+            options: dict[str, Any] = {"nonce": one.nonce, "allowed_mentions": nobody}
+            if one.reply_to:
+                options["reference"] = discord.MessageReference(
+                    message_id=one.reply_to, channel_id=one.channel, fail_if_not_exists=False
+                )
             if attached := await asyncio.to_thread(_open_files, one.part):
                 options["files"] = attached
-            message = await self.client.get_partial_messageable(one.channel).send(
-                one.part.content or None,
-                nonce=one.nonce,
-                allowed_mentions=discord.AllowedMentions.none(),
-                **options,
-            )
-            return message.id
+            return (await place.send(one.part.content or None, **options)).id
 
         return await self.services.requests.ask(send, f"a message to {one.channel}")
 
@@ -128,13 +120,9 @@ class Outbox:
 
     async def write_off(self, of: Sequence[Incoming], why: str, text: str = "") -> None:
         """A line for a person to find, about what had no answer or could not be posted."""
-        line = {
-            "at": clock.to_text(clock.system_now()),
-            "context": of[0].context,
-            "of": [m.id for m in of],
-            "why": why,
-        }
-        data = stream.encode(stream.json_line(line | ({"answer": text} if text else {})) + "\n")
+        at, ids = clock.to_text(clock.system_now()), [m.id for m in of]
+        line = {"at": at, "context": of[0].context, "of": ids, "why": why}
+        data = stream.json_record(line | ({"answer": text} if text else {}))
         path = self.services.home.path("relay", "dead.jsonl")
         await asyncio.to_thread(_append, path, data)
 

@@ -6,7 +6,7 @@ for the file that remembers a day's identifications.
 """
 
 import json
-import os
+from contextlib import suppress
 
 from ...ground import clock, files, stream
 from ...ground.backoff import Backoff
@@ -36,11 +36,9 @@ class Identifications:
 
     def __init__(self, path: str):
         self.path = path
-        try:
-            with open(path, encoding="utf-8") as file:
-                self.times = [int(time) for time in json.load(file)]
-        except (FileNotFoundError, ValueError, TypeError):
-            self.times = []
+        self.times: list[int] = []
+        with suppress(FileNotFoundError, ValueError, TypeError):
+            self.times = [int(time) for time in json.loads(files.read(path))]
 
     def wait(self, now: int) -> float:
         """Seconds until one more is allowed."""
@@ -50,5 +48,4 @@ class Identifications:
     def count(self, now: int) -> None:
         """One more is about to be made."""
         self.times.append(now)
-        files.make_folder(os.path.dirname(self.path))
-        files.replace(self.path, stream.encode(stream.json_line(self.times) + "\n"))
+        files.replace(self.path, stream.json_record(self.times))

@@ -5,6 +5,7 @@ Owns `relay/alive`, which says when the gateway last answered, and what systemd 
 
 import os
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import __version__
@@ -15,8 +16,7 @@ from .ledger import Ledger
 if TYPE_CHECKING:
     from .connection import Connection
 
-#: seconds without an answer of the gateway, which come every 41 s, after which a relay is not alive
-SILENT = 150.0
+SILENT = 150.0  # seconds after which a relay is not alive; the gateway answers every 41
 
 
 class LastTurn(NamedTuple):
@@ -48,19 +48,16 @@ class Presence:
         """How it is going, in lines. `running`: how many turns run."""
         waiting = sum(map(len, ledger.waiting.values()))
         undelivered = sum(1 for turn in ledger.turns.values() if turn.text is not None)
-        connected = (
-            f"connected, {client.latency * 1000:.0f} ms" if client.connected else "not connected"
-        )
+        ping = f"connected, {client.latency * 1000:.0f} ms"
         lines = [
-            f"plainmind {__version__}, {connected}, up {span(clock.monotonic() - self.started)}",
+            f"plainmind {__version__}, {ping if client.connected else 'not connected'}, "
+            f"up {span(clock.monotonic() - self.started)}",
             f"{running} turns running, {waiting} messages waiting, "
             f"{undelivered} answers to be posted",
         ]
         if last := self.last_turn:
-            ago = span((clock.system_now() - last.at) / 1000)
-            lines.append(
-                f"last turn: {last.how} after {last.seconds:.1f} s, {ago} ago, in {last.context}"
-            )
+            took, ago = f"{last.seconds:.1f} s", span((clock.system_now() - last.at) / 1000)
+            lines.append(f"last turn: {last.how} after {took}, {ago} ago, in {last.context}")
         return lines
 
 
@@ -96,11 +93,8 @@ def notify_systemd(state: str) -> None:
     """Where systemd started us and wants to know (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address[:1] in ("/", "@"):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-            try:
-                out.sendto(state.encode(), address.replace("@", "\0", 1))
-            except OSError:
-                pass
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out, suppress(OSError):
+            out.sendto(state.encode(), address.replace("@", "\0", 1))
 
 
 def span(seconds: float) -> str:

@@ -7,6 +7,8 @@ import asyncio
 import os
 import signal
 import tempfile
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from typing import NamedTuple
 
 from ...ground import stream
@@ -17,8 +19,7 @@ GRACE = 4.0  # seconds between asking a process to end and the next, less polite
 
 
 class Outcome(NamedTuple):
-    """What a process printed and how it ended. A signal's number is negative, as subprocess has
-    it."""
+    """What a process printed and how it ended: with a code, or by a signal, whose negative it is."""
 
     code: int
     out: str
@@ -30,11 +31,8 @@ class Outcome(NamedTuple):
         lines = [line for line in self.err.split("\n") if line.strip()]
         if lines:
             return lines[-1].partition(": ")[2] or lines[-1]
-        return (
-            f"it was killed by signal {-self.code}"
-            if self.code < 0
-            else f"it ended with {self.code}"
-        )
+        code = self.code
+        return f"it was killed by signal {-code}" if code < 0 else f"it ended with {code}"
 
 
 class Suite:
@@ -53,18 +51,11 @@ class Suite:
         with tempfile.TemporaryFile() as whole:
             whole.write(stream.encode(given))
             whole.seek(0)
-            return Running(
-                await asyncio.create_subprocess_exec(
-                    self.path(name),
-                    "--home",
-                    self.home,
-                    *arguments,
-                    stdin=whole,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    start_new_session=True,
-                )
+            command = (self.path(name), "--home", self.home, *arguments)
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=whole, stdout=PIPE, stderr=PIPE, start_new_session=True
             )
+            return Running(process)
 
     async def run(self, name: str, *arguments: str, given: str = "") -> Outcome:
         try:
@@ -76,14 +67,13 @@ class Suite:
 class Running:
     """A process that runs."""
 
-    def __init__(self, process: asyncio.subprocess.Process):
+    def __init__(self, process: Process):
         self.process = process
         self.stopped = False  # somebody asked it to end
         self.over = asyncio.Event()  # it has ended, and so has all that holds its output
 
     async def outcome(self) -> Outcome:
-        """Its outcome, once it has ended. A task that is cancelled meanwhile takes the process with
-        it."""
+        """Its outcome, once it has ended. A task that is cancelled meanwhile kills the process."""
         try:
             out, err = await asyncio.gather(_all(self.process.stdout), _all(self.process.stderr))
             code = await self.process.wait()
@@ -109,17 +99,13 @@ class Running:
     def kill(self) -> None:
         """It and all of its own at once."""
         if not self.over.is_set():
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
     def _signal(self, number: int) -> None:
         if self.process.returncode is None:
-            try:
+            with suppress(ProcessLookupError):
                 self.process.send_signal(number)
-            except ProcessLookupError:
-                pass
 
 
 async def _all(reader: asyncio.StreamReader | None) -> bytes:

@@ -6,7 +6,9 @@ Owns the life of the process. Refuses to know what is received (inbox) and answe
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import discord
@@ -25,7 +27,7 @@ from .ledger import Ledger, LedgerWriter
 from .pace import Identifications, Pace
 from .presence import Presence, notify_systemd
 from .programs import Suite
-from .requests import Refused, Requests, describe, may_pass
+from .requests import Refused, Requests, Say, describe, may_pass
 from .services import Services
 from .slash import SlashTree, publish
 
@@ -39,8 +41,8 @@ class RelaySetup(NamedTuple):
     home: Home
     settings: Settings
     checkout: str
-    say: Callable[[str], None]
-    remark: Callable[[str], None]
+    say: Say
+    remark: Say
 
 
 def run(setup: RelaySetup, identity: BotIdentity) -> None:
@@ -55,7 +57,7 @@ def run(setup: RelaySetup, identity: BotIdentity) -> None:
     asyncio.run(live())
 
 
-def _redirect_logging(say: Callable[[str], None]) -> None:
+def _redirect_logging(say: Say) -> None:
     """What discord.py has to say goes where remarks go."""
     import logging
 
@@ -90,10 +92,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.ending.set)
-        tasks: list[asyncio.Task[Any]] = [
-            asyncio.create_task(self._work()),
-            asyncio.create_task(self.ending.wait()),
-        ]
+        tasks = [asyncio.create_task(each) for each in (self._work(), self.ending.wait())]
         awaited: set[asyncio.Future[Any]] = {*tasks, self.failed}
         try:
             finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
@@ -116,23 +115,12 @@ class Relay:
     def _services(self, client: Connection, requests: Requests) -> Services:
         channel, suite = self.identity.channel, Suite(self.setup.checkout, self.home.root)
         history = ChannelHistory(client, requests, channel)
+        places, log = Places(channel, history), ContextLog(self.home, suite, history, self.say)
         return Services(
-            self.home,
-            self.settings,
-            AllowList(self.identity.allowed, self.say),
-            self.say,
-            self._in_background,
-            self.ledger,
-            self.writer,
-            self.presence,
-            self.cursor,
-            suite,
-            client,
-            requests,
-            history,
-            Places(channel, history),
-            ContextLog(self.home, suite, client, history, self.say),
-        )
+            self.home, self.settings, AllowList(self.identity.allowed, self.say), self.say,
+            self._in_background, self.ledger, self.writer, self.presence, self.cursor,
+            suite, client, requests, history, places, log,
+        )  # fmt: skip
 
     async def _log_in(self) -> Connection:
         """Discord may not be there yet when the machine has just started."""
@@ -145,15 +133,10 @@ class Relay:
                 await asyncio.wait_for(client.login(self.identity.token), timeout)
                 return client
             except discord.LoginFailure:
-                raise Misconfigured(
-                    "Discord does not accept the token", cure="check DISCORD_TOKEN"
-                ) from None
+                what = "Discord does not accept the token"
+                raise Misconfigured(what, cure="check DISCORD_TOKEN") from None
             except Exception as error:  # whatever a network answers that wants a password first
-                if (
-                    isinstance(error, discord.HTTPException)
-                    and not may_pass(error)
-                    and "json" in _content_type(error)
-                ):
+                if _is_refusal(error):
                     cure = "check DISCORD_API_BASE, if it is set"
                     raise Misconfigured(describe(error), cure=cure) from None
                 self.say(f"Discord cannot be reached: {describe(error)}")
@@ -165,19 +148,13 @@ class Relay:
         """The server the channel is in. Misconfigured for a channel that is not for us."""
         channel = self.identity.channel
         try:
-            answer: Any = await requests.ask(
-                lambda: client.http.get_channel(channel), "the channel"
-            )
+            answer = await requests.ask(partial(client.http.get_channel, channel), "the channel")
         except Refused as refused:
-            raise Misconfigured(
-                f"channel {channel}: {refused}",
-                cure="check DISCORD_CHANNEL_ID, and that the bot is in the server and may see "
-                "the channel",
-            ) from None
+            cure = "check DISCORD_CHANNEL_ID, and that the bot is in the server and may see it"
+            raise Misconfigured(f"channel {channel}: {refused}", cure=cure) from None
         if answer.get("type") != discord.ChannelType.text.value:
-            raise Misconfigured(
-                f"{channel} is not a text channel", cure="set DISCORD_CHANNEL_ID to one's id"
-            )
+            cure = "set DISCORD_CHANNEL_ID to one's id"
+            raise Misconfigured(f"{channel} is not a text channel", cure=cure)
         return int(answer["guild_id"])
 
     async def _each_minute(self, client: Connection, inbox: Inbox) -> None:
@@ -190,18 +167,16 @@ class Relay:
             await inbox.advance()
             await self.writer.compact()
 
-    async def _leave(self, tasks: list[asyncio.Task[Any]]) -> None:
+    async def _leave(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         """End within 10 seconds. What is not finished is in the ledger."""
         self.ending.set()
         if self.lanes:
             await self.lanes.leave(LEAVING)
         for task in tasks:
             task.cancel()
-        try:
-            if self.client:
+        if self.client:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self.client.close(), 1)
-        except TimeoutError:
-            pass
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task whose failure is the relay's: what cannot be written down must not go on."""
@@ -217,13 +192,12 @@ class Relay:
     def _report(self, where: str) -> None:
         """Something raised where discord.py calls us."""
         error = sys.exc_info()[1]
-        self.say(
-            str(error)
-            if isinstance(error, Failure)
-            else f"internal error in {where}: {type(error).__name__}: {error}"
-        )
+        surprise = f"internal error in {where}: {type(error).__name__}: {error}"
+        self.say(str(error) if isinstance(error, Failure) else surprise)
 
 
-def _content_type(error: discord.HTTPException) -> str:
-    """What an answer is by its own account: what Discord itself says is JSON."""
-    return error.response.headers.get("Content-Type", "")
+def _is_refusal(error: Exception) -> bool:
+    """Whether Discord itself, which answers in JSON, says that it never will."""
+    if not isinstance(error, discord.HTTPException) or may_pass(error):
+        return False
+    return "json" in error.response.headers.get("Content-Type", "")

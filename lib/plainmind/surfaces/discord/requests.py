@@ -1,8 +1,6 @@
-"""Requests to Discord, made again while they fail in a way that may pass, and what their failures
-mean.
+"""Requests to Discord, made again while they fail in a way that may pass.
 
-What a server or the network refuses for now is asked for again; what Discord refuses for good
-raises Refused. Refuses to know what is asked for.
+What Discord refuses for good raises Refused. Refuses to know what is asked for.
 """
 
 import asyncio
@@ -21,6 +19,10 @@ WAITS = Backoff(1.0, 60.0)
 ENDED = 50027  # the code of a 401 that speaks of a command's token, which is good for 15 minutes
 
 
+Say = Callable[[str], None]
+Request = Callable[[], Awaitable[Any]]
+
+
 class Refused(Failure):
     """Discord will not take it, however often it is sent."""
 
@@ -32,16 +34,10 @@ TROUBLE = (Refused, discord.DiscordException, aiohttp.ClientError, OSError)
 class Requests:
     """`timeout`: seconds for one request."""
 
-    def __init__(self, timeout: float, say: Callable[[str], None]):
+    def __init__(self, timeout: float, say: Say):
         self.timeout, self.say = timeout, say
 
-    async def ask(
-        self,
-        request: Callable[[], Awaitable[Any]],
-        what: str,
-        attempts: int = 0,
-        timeout: float = 0,
-    ) -> Any:
+    async def ask(self, request: Request, what: str, attempts: int = 0, timeout: float = 0) -> Any:
         """`request()`, again while it may pass; with `attempts`, so many times at most."""
         import tenacity
 
@@ -64,9 +60,8 @@ class Requests:
             return await policy(attempt)
         except discord.HTTPException as error:
             if error.status == 401 and error.code != ENDED:
-                raise Misconfigured(
-                    "Discord does not accept the token any more", cure="check DISCORD_TOKEN"
-                ) from None
+                what = "Discord does not accept the token any more"
+                raise Misconfigured(what, cure="check DISCORD_TOKEN") from None
             if may_pass(error):  # it was tried often enough, and was not refused
                 raise
             raise Refused(describe(error)) from None
@@ -76,14 +71,12 @@ def may_pass(error: BaseException) -> bool:
     """Whether what failed may work later."""
     if isinstance(error, discord.HTTPException):
         return error.status == 429 or error.status >= 500
-    return isinstance(
-        error, discord.RateLimited | aiohttp.ClientError | OSError | asyncio.TimeoutError
-    )
+    return isinstance(error, discord.RateLimited | aiohttp.ClientError | OSError)
 
 
 def describe(error: BaseException | None) -> str:
     """An error for a person."""
-    if isinstance(error, asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return "Discord did not answer in time"
     if isinstance(error, discord.HTTPException):
         text = " ".join(error.text.split())[:200]

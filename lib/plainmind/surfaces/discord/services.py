@@ -13,7 +13,7 @@ from .identity import AllowList
 from .ledger import Ledger, LedgerWriter
 from .presence import Presence
 from .programs import Suite
-from .requests import Requests
+from .requests import Requests, Say
 
 
 class Services(NamedTuple):
@@ -22,7 +22,7 @@ class Services(NamedTuple):
     home: Home
     settings: Settings
     allowed: AllowList
-    say: Callable[[str], None]
+    say: Say
     in_background: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]]
     ledger: Ledger
     writer: LedgerWriter

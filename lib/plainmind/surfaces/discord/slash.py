@@ -1,20 +1,20 @@
-"""What people may ask of the relay by slash commands of Discord: each runs a command of the suite,
-and shows what it prints.
+"""Discord's slash commands: each runs a command of the suite, and shows what it prints.
 
 Every answer is deferred first, for Discord waits three seconds and no more. Only for those who are
-allowed, in the channel and its threads. Owns the commands' names and words; what they do is the
-suite's.
+allowed, in the channel and its threads. Owns the commands' names and words.
 """
 
 import asyncio
 import hashlib
 import json
 import os
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import discord
 from discord import app_commands
+from discord.app_commands import AppCommandError, Choice
 
 from ...formats import chunks
 from ...ground import files
@@ -28,9 +28,7 @@ from .services import Services
 Interaction = discord.Interaction[Any]
 
 MOST = 5  # messages of an answer
-RECURRENCES = [
-    app_commands.Choice(name=name, value=name) for name in ("none", "daily", "weekly", "monthly")
-]
+RECURRENCES = [Choice(name=name, value=name) for name in ("none", "daily", "weekly", "monthly")]
 
 
 class SlashTree(app_commands.CommandTree):
@@ -47,17 +45,13 @@ class SlashTree(app_commands.CommandTree):
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         return self.services.allowed.admits(interaction.user.id)
 
-    async def on_error(
-        self, interaction: Interaction, error: app_commands.AppCommandError, /
-    ) -> None:
+    async def on_error(self, interaction: Interaction, error: AppCommandError, /) -> None:
         cause = error.__cause__ or error
         what = str(cause) if isinstance(cause, Failure) else describe(cause)
         name = interaction.command.qualified_name if interaction.command else "?"
         self.services.say(f"/{name}: {what}")
-        try:
+        with suppress(Failure, *TROUBLE):
             await _reply(self.services, interaction, f"That did not work: {what}")
-        except (Failure, *TROUBLE):
-            pass
 
 
 class Ask:
@@ -72,8 +66,7 @@ class Ask:
 
     @classmethod
     async def begin(cls, interaction: Interaction) -> "Ask":
-        """Deferred first, which must not wait for anything. BadData elsewhere than in our
-        channel."""
+        """Deferred first, which must not wait for anything. BadData outside our channel."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         services: Services = interaction.client.tree.services
         place = interaction.channel or discord.Object(interaction.channel_id or 0)
@@ -87,6 +80,16 @@ class Ask:
 
     async def reply_pinned(self, outcome: Outcome) -> None:
         await self.reply(_or_complaint(outcome, f"Pinned: `{outcome.out.strip()}`"))
+
+    async def reply_list(self, outcome: Outcome, nothing: str) -> None:
+        listed = _or_complaint(outcome, _fenced(outcome.out))
+        await self.reply(nothing if outcome.code == NO_MATCH else listed)
+
+    async def reply_changed(self, outcome: Outcome) -> None:
+        """What a command of reminders wrote: also when only its confirmation was not sent."""
+        unconfirmed = outcome.code == UNAVAILABLE and outcome.out
+        changed = _fenced(outcome.out)
+        await self.reply(changed if unconfirmed else _or_complaint(outcome, changed))
 
     async def pin_text(self, text: str) -> Outcome:
         return await self.run("mem-pin", "--text=-", f"--context={self.context}", given=text)
@@ -145,9 +148,7 @@ async def memory(interaction: Interaction) -> None:
 @app_commands.describe(query="What about")
 async def recall(interaction: Interaction, query: str) -> None:
     ask = await Ask.begin(interaction)
-    await ask.reply(
-        _list_of(await ask.run("mem-recall", "-", given=query), "Nothing comes to mind.")
-    )
+    await ask.reply_list(await ask.run("mem-recall", "-", given=query), "Nothing comes to mind.")
 
 
 @app_commands.command(description="Stop the answer that is being made here")
@@ -182,22 +183,21 @@ async def add_reminder(
     ask = await Ask.begin(interaction)
     after = when.strip().lower().removeprefix("in ")
     option = f"--in={after}" if after != when.strip().lower() else f"--at={when}"
-    await ask.reply(
-        _changed(await ask.run("remind-add", option, f"--recur={recur}", "-", given=message))
-    )
+    outcome = await ask.run("remind-add", option, f"--recur={recur}", "-", given=message)
+    await ask.reply_changed(outcome)
 
 
 @remind.command(name="list", description="What is to come")
 async def list_reminders(interaction: Interaction) -> None:
     ask = await Ask.begin(interaction)
-    await ask.reply(_list_of(await ask.run("remind-list"), "Nothing is to come."))
+    await ask.reply_list(await ask.run("remind-list"), "Nothing is to come.")
 
 
 @remind.command(name="remove", description="Remove a reminder")
 @app_commands.describe(id="Its id, which /remind list shows")
 async def remove_reminder(interaction: Interaction, id: str) -> None:
     ask = await Ask.begin(interaction)
-    await ask.reply(_changed(await ask.run("remind-rm", "--", id)))
+    await ask.reply_changed(await ask.run("remind-rm", "--", id))
 
 
 async def publish(tree: SlashTree, server: int) -> None:
@@ -213,13 +213,10 @@ async def publish(tree: SlashTree, server: int) -> None:
     try:
         await services.requests.ask(lambda: tree.sync(guild=guild), "the commands")
     except TROUBLE as error:  # they are there still from last time, or never
-        services.say(
-            f"Discord does not take the commands: {describe(error)}; "
-            "invite the bot with the scope applications.commands"
-        )
-        return
-    files.make_folder(os.path.dirname(path))
-    files.replace(path, mark)
+        cure = "invite the bot with the scope applications.commands"
+        services.say(f"Discord does not take the commands: {describe(error)}; {cure}")
+    else:
+        files.replace(path, mark)
 
 
 # --- what is shown
@@ -236,17 +233,6 @@ async def _reply(services: Services, interaction: Interaction, text: str) -> Non
 
 def _or_complaint(outcome: Outcome, text: str) -> str:
     return f"That did not work: {outcome.complaint}" if outcome.code else text
-
-
-def _list_of(outcome: Outcome, nothing: str) -> str:
-    return nothing if outcome.code == NO_MATCH else _or_complaint(outcome, _fenced(outcome.out))
-
-
-def _changed(outcome: Outcome) -> str:
-    """What a command of reminders wrote: also when only its confirmation was not sent."""
-    if outcome.code and not (outcome.code == UNAVAILABLE and outcome.out):
-        return _or_complaint(outcome, "")
-    return _fenced(outcome.out)
 
 
 def _fenced(text: str) -> str:
@@ -275,8 +261,7 @@ def _find_last(services: Services, context: str) -> str:
 
 
 def _find_logged(services: Services, context: str, message: discord.Message) -> str:
-    """The reference of a message of Discord in the log: a person's, or the answer to one; '' when
-    it is not there."""
+    """The reference of a person's message, or of the answer to one; '' for none in the log."""
     mine = message.author.id == (services.client.user.id if services.client.user else 0)
     asked = message.reference.message_id if mine and message.reference else message.id
     id, key, role = str(asked or ""), *(("reply_to", "agent") if mine else ("message_id", "user"))
