@@ -1,2 +1,1 @@
-"""A Discord of this machine: REST and gateway, for tests of what speaks to it with discord.py's own
-code."""
+"""A Discord of this machine, REST and gateway, for tests of what speaks to it by discord.py."""

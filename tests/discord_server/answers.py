@@ -1,5 +1,4 @@
-"""The REST routes of interactions: commands registered, calls answered, answers edited and followed
-up; webhooks."""
+"""The REST routes of interactions: commands registered, calls answered, edited; webhooks."""
 
 import time
 
@@ -130,7 +129,6 @@ class Answers:
         original = interaction.original
         if original and original.flags & LOADING:
             # the first follow-up of a deferred answer takes its place, and stays as visible as that
-            # was
             self._fill(interaction, original, said, files)
             return self.world.show(original)
         return self.world.show(self._say(interaction, said, files))

@@ -1,5 +1,4 @@
-"""Who and what is there when the server starts: fixed ids, for the server and for the tests that
-name them."""
+"""Who and what is there when the server starts, by fixed ids."""
 
 TOKEN = "loopback-bot-token-for-tests-only"
 WEBHOOK_TOKEN = "loopback-webhook-token-for-tests-only"

@@ -1,5 +1,4 @@
-"""A channel or thread and the messages it holds, in the order of their ids. Knows nothing of the
-wire."""
+"""A channel or thread and its messages, in the order of their ids. Knows nothing of the wire."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator

@@ -126,8 +126,7 @@ class Discord:
         return self.do("log", requests_from=1 << 60, gateway_from=1 << 60)["connected"]
 
     def wait(self, predicate: Callable[[], Any], seconds: float = 60) -> Any:
-        """What the predicate gives once it is true; fails with the end of the log when that takes
-        too long."""
+        """What the predicate gives once it is true; fails with the log's end when it takes long."""
         end = time.monotonic() + seconds
         while True:
             found = predicate()

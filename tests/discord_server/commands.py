@@ -1,5 +1,4 @@
-"""Application commands: registered by the bot, and what a person's call of one looks like. Pure but
-for the registry."""
+"""Application commands: registered by the bot, and how a person's call of one looks."""
 
 import re
 
@@ -99,8 +98,7 @@ class Commands:
 
 
 def called(definition: dict, words: list[str], values: dict) -> list[dict]:
-    """The options of a call: `words` lead through groups to the subcommand, `values` are its
-    options by name."""
+    """A call's options: `words` lead through groups to the subcommand, `values` are its own."""
     there = {o["name"]: o for o in definition.get("options") or []}
     if words:
         inner = there.get(words[0])

@@ -1,5 +1,4 @@
-"""What a test does and asks: one operation a call, by name. The same world the bot sees, from the
-other side."""
+"""What a test does and asks: one operation a call, by name, in the world the bot sees."""
 
 import base64
 from collections.abc import Awaitable, Callable
@@ -93,8 +92,7 @@ class Control:
         owner: str = cast.OWNER, archived: bool = False, private: bool = False,
         joined: bool = False, live: bool = True, timestamp: str | float | None = None,
     ) -> object:  # fmt: skip
-        """`archived` ones can still be spoken in with `live` false, as before they were
-        archived."""
+        """`archived` ones can still be spoken in with `live` false, as before."""
         origin = None if message is None else self._message(message)
         parent = origin.channel if origin else self.world.channel(str(channel))
         ms = None if timestamp is None else read(timestamp)

@@ -30,8 +30,7 @@ HTML = (
 
 
 def answer(data: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """As Discord writes it: no charset in the content type, which discord.py compares as a
-    whole."""
+    """As Discord writes it: no charset in the content type, which discord.py compares."""
     body = json.dumps(data).encode()
     return web.Response(
         body=body,
@@ -69,8 +68,7 @@ def limited(
 
 
 def cut(request: web.Request) -> web.Response:
-    """The connection ends as when a machine dies: reset, no answer. What is returned is read by
-    nobody."""
+    """The connection ends as when a machine dies: reset, no answer. Nobody reads the result."""
     transport = request.transport
     if transport is not None:
         transport.get_extra_info("socket").setsockopt(

@@ -1,5 +1,4 @@
-"""What shall go wrong: rules that a test wrote, each good for some number of times. Decides, does
-nothing itself."""
+"""What shall go wrong: rules that a test wrote, each for some number of times. Only decides."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,5 +1,4 @@
-"""The gateway: HELLO, IDENTIFY, READY, heartbeats, RESUME, and what goes wrong there when a test
-says so."""
+"""The gateway: HELLO, IDENTIFY, READY, heartbeats, RESUME, and what a test lets go wrong there."""
 
 import json
 

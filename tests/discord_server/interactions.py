@@ -1,5 +1,4 @@
-"""What people ask for with commands, and how it was answered: one record for each, for the tests to
-read."""
+"""What people ask for with commands, and how it was answered: one record for each."""
 
 import secrets
 import time
@@ -57,8 +56,7 @@ class Interactions:
         options: dict | None = None,
         target: str | None = None,
     ) -> Interaction:
-        """A person uses a command: its words with blanks between, or the name of a message command
-        with its target."""
+        """A person uses a command: its words, or a message command's name with its target."""
         place, person = self.world.channel(channel), self.world.user(user)
         if target is not None:
             definition = self.commands.find(cast.GUILD, MESSAGE, command)
@@ -128,8 +126,7 @@ class Interactions:
         }  # fmt: skip
 
     def _resolve(self, place: Channel, tree: list[dict]) -> dict:
-        """Options that are people or files are ids in the call; what they stand for is beside
-        it."""
+        """People and files are ids in a call's options; what they stand for is beside it."""
         found: dict = {}
         for option in tree:
             if "options" in option:

@@ -1,5 +1,4 @@
-"""Rate limits: so many requests of one kind to one channel in so many seconds, and the headers that
-say so."""
+"""Rate limits: so many requests of a kind to a channel in so many seconds, and their headers."""
 
 import hashlib
 import time
@@ -12,8 +11,7 @@ class Limits:
         self.windows: dict[tuple[str, str], tuple[float, int]] = {}
 
     def spend(self, kind: str, major: str) -> tuple[dict[str, str], float]:
-        """The headers of an answer, and for how long the caller has to wait if it asked too
-        often."""
+        """The headers of an answer, and how long the caller has to wait if it asked too often."""
         moment = time.monotonic()
         end, used = self.windows.get((kind, major), (0.0, 0))
         if moment >= end:

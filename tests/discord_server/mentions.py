@@ -38,8 +38,7 @@ def check(allowed: object) -> None:
 
 
 def pinged(content: str, allowed: dict | None, users, roles, replied: str | None) -> dict:
-    """`users` and `roles` are the ids there are; `replied` is the author of the message replied
-    to."""
+    """`users` and `roles` are the ids there are; `replied` is whom the message replies to."""
     named = [u for u in dict.fromkeys(re.findall(r"<@!?(\d+)>", content)) if u in users]
     called = [r for r in dict.fromkeys(re.findall(r"<@&(\d+)>", content)) if r in roles]
     everyone = bool(re.search(r"@(everyone|here)\b", content))

@@ -1,5 +1,4 @@
-"""The REST routes of the guild: who is there, channels, messages, files. Threads and interactions
-are elsewhere."""
+"""The REST routes of the guild: who is there, channels, messages, files."""
 
 from aiohttp import web
 

@@ -1,5 +1,4 @@
-"""Sessions of the gateway: what each has been told, numbered, for as long as it may want to hear it
-again.
+"""Sessions of the gateway: what each has been told, numbered, while it may want to hear it again.
 
 Knows no socket: a session has a way to send, or none while nobody is connected.
 """
@@ -18,8 +17,7 @@ KEPT = 8
 
 
 def readable(data: dict) -> bool:
-    """Whether a bot without the MESSAGE_CONTENT intent may read it: its own, those that name it,
-    direct ones."""
+    """Whether a bot without the MESSAGE_CONTENT intent may read it: own, direct, or naming it."""
     named = any(u["id"] == cast.BOT for u in data.get("mentions", []))
     return "guild_id" not in data or data["author"]["id"] == cast.BOT or named
 

@@ -1,5 +1,4 @@
-"""One connection to the gateway: what is sent leaves in order, compressed as was asked, at the pace
-of the reader."""
+"""One connection to the gateway: sent in order, compressed as asked, at the reader's pace."""
 
 import asyncio
 import json

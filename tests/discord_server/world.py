@@ -1,5 +1,4 @@
-"""All that is there: people, channels, threads, messages, files. Every change tells what happened,
-once.
+"""All that is there: people, channels, threads, messages, files. Every change is told once.
 
 Refuses to know who asked and over what: routes and control ops call it, the gateway listens.
 """
@@ -180,8 +179,7 @@ class World:
     def edit(
         self, message: Message, changes: dict, live: bool = True, silent: bool = False
     ) -> None:
-        """`silent` changes are not edits of a person: a thread was made from it, a reaction
-        came."""
+        """`silent` changes are no person's edits: a thread was made from it, a reaction came."""
         for name, value in changes.items():
             setattr(message, name, value)
         if not silent:

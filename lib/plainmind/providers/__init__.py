@@ -1,2 +1,1 @@
-"""Models behind one interface: who makes vectors, who answers. The only floor that speaks to a
-network."""
+"""Models behind one interface: who makes vectors, who answers, over which network."""

@@ -31,10 +31,8 @@ class WebQuery(NamedTuple):
     def parameters(self) -> dict[str, Any]:
         """As the API wants them. BadData for a query it would refuse."""
         if len(self.text) > LONGEST or len(self.text.split()) > MOST_WORDS:
-            raise BadData(
-                f"the query has more than {LONGEST} characters or {MOST_WORDS} words",
-                cure="shorten it",
-            )
+            what = f"the query has more than {LONGEST} characters or {MOST_WORDS} words"
+            raise BadData(what, cure="shorten it")
         found: dict[str, Any] = {"q": self.text, "count": self.most, "text_decorations": "false"}
         if self.freshness:
             found["freshness"] = FRESHNESS[self.freshness]
@@ -55,10 +53,8 @@ def search(env: Environment, question: WebQuery, timeout: float) -> list[WebResu
 
     key = env.get("BRAVE_API_KEY").strip()
     if not key:
-        raise Misconfigured(
-            "BRAVE_API_KEY is not set",
-            cure="get one at https://brave.com/search/api and put it in .env",
-        )
+        cure = "get one at https://brave.com/search/api and put it in .env"
+        raise Misconfigured("BRAVE_API_KEY is not set", cure=cure)
     base = env.get("BRAVE_BASE_URL", URL).rstrip("/")
     url = f"{base}{PATH}?{urlencode(question.parameters(), errors='replace')}"
     headers = {"Accept": "application/json", "X-Subscription-Token": key}
@@ -91,24 +87,17 @@ def _results(answer: Any, key: str) -> list[WebResult]:
         fields = row if isinstance(row, dict) else {}
         address = _ADDRESS.fullmatch(to_plain_line(fields.get("url"), LONGEST_ADDRESS, key))
         if address:
-            title, snippet = fields.get("title"), fields.get("description")
-            found.append(
-                WebResult(
-                    to_plain_line(title, LONGEST_TITLE, key),
-                    address[0],
-                    to_plain_line(snippet, LONGEST_SNIPPET, key),
-                )
-            )
+            title = to_plain_line(fields.get("title"), LONGEST_TITLE, key)
+            snippet = to_plain_line(fields.get("description"), LONGEST_SNIPPET, key)
+            found.append(WebResult(title, address[0], snippet))
     return found
 
 
 def to_plain_line(value: Any, most: int, key: str) -> str:
-    """One line of text: tags dropped, entities read, what is not printable a space; '' for what is
-    no text."""
+    """One line of text, '' for anything else: no tags, entities read, spaces for controls."""
     from html import unescape
 
     text = unescape(_TAG.sub("", value[: 8 * most])) if isinstance(value, str) else ""
-    line = " ".join(
-        "".join(c if c.isprintable() else " " for c in text.replace(key, "***")).split()
-    )
+    printable = (c if c.isprintable() else " " for c in text.replace(key, "***"))
+    line = " ".join("".join(printable).split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"

@@ -3,6 +3,7 @@
 Owns how a reply is put together from pieces, and when it is none. Knows no provider.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from ..ground.errors import Misconfigured, Unavailable
 
 OnText = Callable[[str], None]
+JsonObject = dict[str, Any]
 
 
 class Call(NamedTuple):
@@ -25,7 +27,7 @@ class Reply(NamedTuple):
 
     text: str
     calls: list[Call]
-    usage: dict[str, Any]
+    usage: JsonObject
     finish: str = ""  # stop, length, tool_calls, or what else the provider calls it
     model: str = ""  # which model answered, as the provider says
 
@@ -46,7 +48,7 @@ class Chat(Protocol):
     profile: str
     tools: str
 
-    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+    def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
         """`request`: messages, tools, max_tokens. All text of the reply goes through `on_text`, in
         pieces where the provider streams."""
         ...
@@ -63,11 +65,11 @@ class BrokenOff(Unavailable):
 class ReplyBuilder:
     """A reply to a request, as it comes in."""
 
-    def __init__(self, who: str, request: dict[str, Any], on_text: OnText | None = None):
+    def __init__(self, who: str, request: JsonObject, on_text: OnText | None = None):
         self.who, self._request, self._on_text = who, request, on_text
         self.text, self.finish, self.model = "", "", ""
         self.calls: list[Call] = []
-        self.usage: dict[str, Any] = {}
+        self.usage: JsonObject = {}
 
     def add_text(self, piece: Any) -> None:
         if piece and isinstance(piece, str):
@@ -76,19 +78,22 @@ class ReplyBuilder:
                 self._on_text(piece)
 
     def add_call(self, id: Any, name: Any, arguments: Any) -> None:
-        """A call. One that came without an id gets one that no other call of this conversation
-        has."""
+        """A call. One without an id gets one that no other call of this conversation has."""
         id = str(id or f"call_{len(self._request['messages'])}_{len(self.calls)}")
         self.calls.append(Call(id, str(name or ""), arguments_as_text(arguments)))
 
-    def count_tokens(self, usage: Any, given: str, made: str, cost: str = "cost") -> None:
+    def add_calls(self, calls: Any) -> None:
+        """A list of calls in OpenAI's form; what is none of it is passed over."""
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
+                self.add_call(call.get("id"), function.get("name"), function.get("arguments"))
+
+    def count_tokens(self, usage: Any, given: str, made: str) -> None:
         """Tokens from a provider's own table, as far as they are numbers."""
-        if isinstance(usage, dict):
-            for ours, theirs in (("input_tokens", given), ("output_tokens", made), ("cost", cost)):
-                if isinstance(usage.get(theirs), int | float) and not isinstance(
-                    usage[theirs], bool
-                ):
-                    self.usage[ours] = usage[theirs]
+        names = (("input_tokens", given), ("output_tokens", made), ("cost", "cost"))
+        for ours, theirs in names if isinstance(usage, dict) else ():
+            if type(usage.get(theirs)) in (int, float):
+                self.usage[ours] = usage[theirs]
 
     @contextmanager
     def report_partial(self) -> Iterator[None]:
@@ -98,9 +103,8 @@ class ReplyBuilder:
         except Unavailable as error:
             if not self.text:
                 raise
-            raise BrokenOff(
-                f"{error.what} (after {len(self.text)} characters)", self.text
-            ) from None
+            what = f"{error.what} (after {len(self.text)} characters)"
+            raise BrokenOff(what, self.text) from None
 
     def failure_of_cut_off(self) -> Unavailable:
         return Unavailable(f"{self.who} ended its answer before it was complete")
@@ -109,31 +113,27 @@ class ReplyBuilder:
         """The whole reply. Unavailable when there is none."""
         if not self.text.strip() and not self.calls:
             if self.finish == "length":
-                raise Misconfigured(
-                    f"{self.who} used up its tokens before it answered",
-                    cure="raise turn.max_tokens",
-                )
-            raise Unavailable(
-                f"{self.who} answered nothing"
-                + (f" ({self.finish})" if self.finish not in ("", "stop") else "")
-            )
+                what = f"{self.who} used up its tokens before it answered"
+                raise Misconfigured(what, cure="raise turn.max_tokens")
+            why = f" ({self.finish})" if self.finish not in ("", "stop") else ""
+            raise Unavailable(f"{self.who} answered nothing{why}")
         return Reply(self.text, self.calls, self.usage, self.finish, self.model)
 
 
 def arguments_as_text(arguments: Any) -> str:
     """Arguments as JSON text; some providers send the object itself."""
-    import json
-
-    return (
-        arguments if isinstance(arguments, str) else json.dumps(arguments or {}, ensure_ascii=False)
-    )
+    if isinstance(arguments, str):
+        return arguments
+    return json.dumps(arguments or {}, ensure_ascii=False)
 
 
-def arguments_as_object(text: str) -> dict[str, Any]:
-    """Arguments as an object; what the model wrote, when it is none, under its one argument's
-    name."""
-    import json
+def clean_text(text: str) -> str:
+    """Text that UTF-8 can carry."""
+    return text.encode("utf-8", "replace").decode()
 
+
+def arguments_as_object(text: str) -> JsonObject:
+    """Arguments as an object; what is none, under the name of bash's one argument."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

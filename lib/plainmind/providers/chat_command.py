@@ -1,5 +1,4 @@
-"""`command:PROGRAM`: any program as the model. The request's JSON on its standard input, the
-reply's on its output.
+"""`command:PROGRAM`: any program as the model, a request's JSON its input, a reply's its output.
 
 The reply is {"text": …} or {"content": …}, with "tool_calls" in OpenAI's form and "usage" if there
 are any. The program may end with 65 (it refuses the request), 78 (it is not set up), or anything
@@ -19,7 +18,7 @@ from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import BAD_DATA, MISCONFIGURED, BadData, Misconfigured, Unavailable
 from . import http
-from .chat import OnText, Reply, ReplyBuilder
+from .chat import JsonObject, OnText, Reply, ReplyBuilder
 from .registry import traits_of
 
 #: variables; nothing else, so that no secret reaches the program by accident
@@ -33,9 +32,8 @@ class CommandChat:
         try:
             self._words = shlex.split(name)
         except ValueError as error:
-            raise Misconfigured(
-                f"turn.model: '{name}': {str(error).lower()}", cure="fix the quotes"
-            ) from None
+            what = f"turn.model: '{name}': {str(error).lower()}"
+            raise Misconfigured(what, cure="fix the quotes") from None
         if not self._words:
             raise Misconfigured("turn.model: no program", cure="write command:PROGRAM")
         self.name = f"command:{name}"
@@ -43,21 +41,16 @@ class CommandChat:
         self._timeout = settings["turn.timeout"]
         self._environment = {key: env.get(key) for key in PASSED_ON if env.get(key)}
 
-    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+    def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
         who = f"'{self._words[0]}'"
         answer = _object(self._run(who, http.encode(request)), who)
         builder = ReplyBuilder(who, request, on_text)
         usage = answer.get("usage")
         builder.count_tokens(usage, "prompt_tokens", "completion_tokens")
         builder.count_tokens(usage, "input_tokens", "output_tokens")
-        builder.finish, builder.model = (
-            str(answer.get("finish_reason") or ""),
-            str(answer.get("model") or ""),
-        )
-        made = answer.get("tool_calls")
-        for call in made if isinstance(made, list) else []:
-            if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
-                builder.add_call(call.get("id"), function.get("name"), function.get("arguments"))
+        builder.finish = str(answer.get("finish_reason") or "")
+        builder.model = str(answer.get("model") or "")
+        builder.add_calls(answer.get("tool_calls"))
         builder.add_text(answer.get("text") or answer.get("content"))
         return builder.build()
 
@@ -65,13 +58,10 @@ class CommandChat:
         with tempfile.TemporaryFile() as given:
             given.write(data)
             given.seek(0)
+            options: JsonObject = {"env": self._environment, "start_new_session": True}
             try:
                 process = subprocess.Popen(
-                    self._words,
-                    stdin=given,
-                    stdout=subprocess.PIPE,
-                    env=self._environment,
-                    start_new_session=True,
+                    self._words, stdin=given, stdout=subprocess.PIPE, **options
                 )
             except OSError as error:
                 what = f"turn.model: {who}: {(error.strerror or str(error)).lower()}"
@@ -97,9 +87,8 @@ class CommandChat:
             piece = os.read(process.stdout.fileno(), 65536) if ready else b""
             out += piece
             if len(out) > MOST:
-                raise Misconfigured(
-                    f"turn.model: {who} answered more than {MOST} bytes", cure="check the program"
-                )
+                what = f"turn.model: {who} answered more than {MOST} bytes"
+                raise Misconfigured(what, cure="check the program")
             if not piece and (ready or process.poll() is not None):
                 try:
                     process.wait(max(left, 0.01))
@@ -110,8 +99,7 @@ class CommandChat:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """A program that is still there ends with all it started; what it started is gone when this
-    returns."""
+    """End a program that is still there with all it started, which is gone when this returns."""
     if _is_there(process.pid):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -131,7 +119,7 @@ def _is_there(group: int) -> bool:
     return True
 
 
-def _object(out: bytes, who: str) -> dict[str, Any]:
+def _object(out: bytes, who: str) -> JsonObject:
     try:
         answer = json.loads(out)
     except (ValueError, RecursionError):

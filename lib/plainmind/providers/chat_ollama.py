@@ -7,7 +7,7 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured, Unavailable
 from . import http, json_calls, servers
-from .chat import OnText, Reply, ReplyBuilder, arguments_as_object
+from .chat import JsonObject, OnText, Reply, ReplyBuilder, arguments_as_object
 from .registry import traits_of
 
 WHO = "Ollama"
@@ -18,50 +18,34 @@ class OllamaChat:
 
     def __init__(self, name: str, env: Environment, settings: Any):
         if not name:
-            raise Misconfigured(
-                "turn.model: ollama needs a model", cure="write ollama:NAME, one of 'ollama list'"
-            )
+            cure = "write ollama:NAME, one of 'ollama list'"
+            raise Misconfigured("turn.model: ollama needs a model", cure=cure)
         self._model, self.name = name, f"ollama:{name}"
         self.profile, self.tools, self.context_tokens = traits_of(self.name)
         self._url = servers.ollama_url(env) + "/api/chat"
         self._timeout = settings["turn.timeout"]
 
-    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+    def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
         as_json = self.tools == "json"
         builder = ReplyBuilder(WHO, request, None if as_json else on_text)
-        body = self._body(request, as_json)
+        streamed = on_text is not None and not as_json
+        body = self._body(request, as_json) | {"stream": streamed}
+        how: JsonObject = {"headers": {}, "timeout": self._timeout, "who": WHO}
         with builder.report_partial():
-            if on_text and not as_json:
-                self._read(
-                    builder,
-                    http.post_lines(
-                        self._url,
-                        body | {"stream": True},
-                        headers={},
-                        timeout=self._timeout,
-                        who=WHO,
-                    ),
-                )
+            if streamed:
+                self._read(builder, http.post_lines(self._url, body, **how))
             else:
-                answer = http.post(
-                    self._url, body | {"stream": False}, headers={}, timeout=self._timeout, who=WHO
-                )
-                self._take(builder, answer)
-        return (
-            json_calls.translate_reply(builder.build(), request, on_text)
-            if as_json
-            else builder.build()
-        )
+                self._take(builder, http.post(self._url, body, **how))
+        reply = builder.build()
+        return json_calls.translate_reply(reply, request, on_text) if as_json else reply
 
-    def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
-        messages, schema = (
-            json_calls.translate_request(request)
-            if as_json
-            else (_theirs(request["messages"]), None)
-        )
+    def _body(self, request: JsonObject, as_json: bool) -> JsonObject:
+        messages, schema = _theirs(request["messages"]), None
+        if as_json:
+            messages, schema = json_calls.translate_request(request)
         # without num_ctx, Ollama silently cuts the beginning of a long prompt off
         options = {"num_predict": request["max_tokens"], "num_ctx": self.context_tokens}
-        body: dict[str, Any] = {"model": self._model, "messages": messages, "options": options}
+        body: JsonObject = {"model": self._model, "messages": messages, "options": options}
         if schema:
             body["format"] = schema
         elif request.get("tools") and self.tools == "native":
@@ -88,12 +72,7 @@ class OllamaChat:
             raise Unavailable(f"{WHO} failed: {' '.join(str(answer['error']).split())[:200]}")
         message = answer.get("message")
         if isinstance(message, dict):
-            for call in message.get("tool_calls") or []:
-                function = call.get("function") if isinstance(call, dict) else None
-                if isinstance(function, dict):
-                    builder.add_call(
-                        call.get("id"), function.get("name"), function.get("arguments")
-                    )
+            builder.add_calls(message.get("tool_calls"))
             builder.add_text(message.get("content"))
         builder.model = str(answer.get("model") or builder.model)
         builder.count_tokens(answer, "prompt_eval_count", "eval_count")
@@ -101,24 +80,18 @@ class OllamaChat:
         return bool(answer.get("done"))
 
 
-def _theirs(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages in Ollama's form: arguments are objects, a result names its tool instead of its
-    call."""
+def _theirs(messages: list[JsonObject]) -> list[JsonObject]:
+    """Messages in Ollama's form: arguments are objects, a result names its tool, not its call."""
     names: dict[str, str] = {}
     made = []
     for message in messages:
-        theirs: dict[str, Any] = {"role": message["role"], "content": message.get("content") or ""}
+        theirs: JsonObject = {"role": message["role"], "content": message.get("content") or ""}
         for call in message.get("tool_calls") or []:
             function = call["function"]
             names[call["id"]] = function["name"]
-            theirs.setdefault("tool_calls", []).append(
-                {
-                    "function": {
-                        "name": function["name"],
-                        "arguments": arguments_as_object(function["arguments"]),
-                    }
-                }
-            )
+            arguments = arguments_as_object(function["arguments"])
+            called = {"function": {"name": function["name"], "arguments": arguments}}
+            theirs.setdefault("tool_calls", []).append(called)
         if message["role"] == "tool":
             theirs["tool_name"] = names.get(message["tool_call_id"], "bash")
         made.append(theirs)

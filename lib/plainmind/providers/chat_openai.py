@@ -1,5 +1,4 @@
-"""Chat through OpenAI's interface: OpenAI, vLLM, llama.cpp, OpenRouter and whoever else speaks
-it."""
+"""Chat through OpenAI's interface, which vLLM, llama.cpp, OpenRouter and others speak, too."""
 
 import json
 from typing import Any
@@ -7,59 +6,47 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import http, json_calls, servers
-from .chat import OnText, Reply, ReplyBuilder, arguments_as_text
+from .chat import JsonObject, OnText, Reply, ReplyBuilder, arguments_as_text
 from .registry import traits_of
 
 
 class OpenAIChat:
-    """`openai:NAME` at OPENAI_BASE_URL; without a name, OPENAI_MODEL or the first model the server
-    lists."""
+    """`openai:NAME` at OPENAI_BASE_URL; without a name, OPENAI_MODEL or the first that it lists."""
 
     WHO = "the model's server"
 
     def __init__(self, name: str, env: Environment, settings: Any):
-        self._url, self._headers = servers.openai_url(env), servers.openai_headers(env)
-        self._timeout = settings["turn.timeout"]
+        self._url, headers = servers.openai_url(env), servers.openai_headers(env)
+        timeout = settings["turn.timeout"]
+        self._how: JsonObject = {"headers": headers, "timeout": timeout, "who": self.WHO}
         self._called(name or env.get("OPENAI_MODEL"))
 
-    def complete(self, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
+    def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
         if not self._model:
             self._called(self._first_listed())
         as_json = self.tools == "json"
         builder = ReplyBuilder(self.WHO, request, None if as_json else on_text)
         body = self._body(request, as_json)
-        url, given = (
-            f"{self._url}/chat/completions",
-            {"headers": self._headers, "timeout": self._timeout, "who": self.WHO},
-        )
+        url = f"{self._url}/chat/completions"
         if on_text and not as_json:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
             with builder.report_partial():
-                _Stream(builder).read(http.post_lines(url, body, **given))
+                _Stream(builder).read(http.post_lines(url, body, **self._how))
         else:
-            read_whole(builder, http.post(url, body, **given))
-        return (
-            json_calls.translate_reply(builder.build(), request, on_text)
-            if as_json
-            else builder.build()
-        )
+            read_whole(builder, http.post(url, body, **self._how))
+        reply = builder.build()
+        return json_calls.translate_reply(reply, request, on_text) if as_json else reply
 
-    def _body(self, request: dict[str, Any], as_json: bool) -> dict[str, Any]:
-        messages, schema = (
-            json_calls.translate_request(request) if as_json else (request["messages"], None)
-        )
+    def _body(self, request: JsonObject, as_json: bool) -> JsonObject:
+        messages, schema = request["messages"], None
+        if as_json:
+            messages, schema = json_calls.translate_request(request)
         # OpenAI's newer models refuse max_tokens, other servers may not know the new name
         limit = "max_completion_tokens" if self._url == servers.OPENAI else "max_tokens"
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": messages,
-            limit: request["max_tokens"],
-        }
+        body = {"model": self._model, "messages": messages, limit: request["max_tokens"]}
         if schema:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "step", "schema": schema},
-            }
+            step = {"name": "step", "schema": schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": step}
         elif request.get("tools") and self.tools == "native":
             body["tools"] = request["tools"]
         return body
@@ -71,20 +58,14 @@ class OpenAIChat:
 
     def _first_listed(self) -> str:
         try:
-            listed = http.get(
-                f"{self._url}/models", headers=self._headers, timeout=self._timeout, who=self.WHO
-            )
+            return str(http.get(f"{self._url}/models", **self._how)["data"][0]["id"])
         except Failure as failure:
-            failure.cure = (
-                failure.cure or "or name the model, if the server lists none: OPENAI_MODEL"
-            )
+            otherwise = "or name the model, if the server lists none: OPENAI_MODEL"
+            failure.cure = failure.cure or otherwise
             raise
-        try:
-            return str(listed["data"][0]["id"])
         except (KeyError, IndexError, TypeError):
-            raise Misconfigured(
-                f"{self.WHO} lists no model", cure="name one: turn.model = openai:NAME"
-            ) from None
+            cure = "name one: turn.model = openai:NAME"
+            raise Misconfigured(f"{self.WHO} lists no model", cure=cure) from None
 
 
 def read_whole(builder: ReplyBuilder, answer: Any) -> None:
@@ -98,11 +79,7 @@ def read_whole(builder: ReplyBuilder, answer: Any) -> None:
         builder.finish = str(choice.get("finish_reason") or "")
         message = choice.get("message")
         if isinstance(message, dict):
-            for call in message.get("tool_calls") or []:
-                if isinstance(call, dict) and isinstance(function := call.get("function"), dict):
-                    builder.add_call(
-                        call.get("id"), function.get("name"), function.get("arguments")
-                    )
+            builder.add_calls(message.get("tool_calls"))
             builder.add_text(_said(message.get("content")))
 
 
@@ -149,8 +126,7 @@ class _Stream:
                 builder.add_text(_said(delta.get("content")))
 
     def _add(self, call: Any) -> None:
-        """A piece of a call: the first has id and name, the others more of the arguments. Some
-        servers count not."""
+        """A piece of a call: the first has id and name, all have arguments. Some have no index."""
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict):
             return
@@ -164,8 +140,7 @@ class _Stream:
             known[2] += arguments_as_text(function["arguments"])
 
     def _without_end(self) -> None:
-        """A server that cannot stream may have answered in one piece; any other answer was cut
-        off."""
+        """A server that cannot stream may have answered in one piece; else it was cut off."""
         try:
             whole = json.loads(b"".join(self._unmarked))
         except (ValueError, RecursionError):
@@ -173,14 +148,11 @@ class _Stream:
         read_whole(self._builder, whole)
 
 
-def _choices(answer: dict[str, Any]) -> list[dict[str, Any]]:
+def _choices(answer: JsonObject) -> list[JsonObject]:
     """The first choice, if there is any."""
     choices = answer.get("choices")
-    return (
-        [choice for choice in choices[:1] if isinstance(choice, dict)]
-        if isinstance(choices, list)
-        else []
-    )
+    first = choices[:1] if isinstance(choices, list) else []
+    return [choice for choice in first if isinstance(choice, dict)]
 
 
 def _said(content: Any) -> str:
@@ -190,7 +162,7 @@ def _said(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _raise_told(who: str, answer: dict[str, Any]) -> None:
+def _raise_told(who: str, answer: JsonObject) -> None:
     """An error told inside an answer whose status was good."""
     error = answer.get("error")
     if not error:
@@ -199,6 +171,5 @@ def _raise_told(who: str, answer: dict[str, Any]) -> None:
     said = " ".join(str(error.get("message") if isinstance(error, dict) else error).split())
     if isinstance(code, int) and 400 <= code < 600:
         raise http.failure_of_status(who, code, said, None)
-    raise (BadData if code == "context_length_exceeded" else Unavailable)(
-        f"{who} failed: {said[:200]}"
-    )
+    kind = BadData if code == "context_length_exceeded" else Unavailable
+    raise kind(f"{who} failed: {said[:200]}")

@@ -1,5 +1,4 @@
-"""Messages to Discord: by a bot, whose nonce keeps a repeat from appearing, or by a webhook, which
-has none.
+"""Messages to Discord: by a bot, whose nonce keeps a repeat from appearing, or by a webhook.
 
 Owns which of the two is there, the length of messages, retries within a deadline, and the traps of
 discord-webhook: it has no timeout, sends its own options as part of the body, reads an answer of
@@ -26,6 +25,8 @@ ATTEMPTS = 6
 MOST = 64 * 1024  # bytes of an answer; a message comes back in a fifth of that
 REPEATED = "(possibly repeated)"
 AGENT = f"DiscordBot (plainmind, {__version__})"
+#: what says where to send
+VARIABLES = "DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID"
 
 
 class OutgoingMessage(NamedTuple):
@@ -35,8 +36,7 @@ class OutgoingMessage(NamedTuple):
 
 
 class Deliverer(ABC):
-    """One way to Discord. `remembers`: seconds for which it knows a nonce again, and shows no
-    message twice."""
+    """One way to Discord. `remembers`: seconds for which it knows a nonce again."""
 
     remembers = 0.0
     cure = ""
@@ -69,9 +69,8 @@ class Deliverer(ABC):
         parts = chunks.split(text.encode("utf-8", "replace").decode())
         sent: list[str] = []
         for number in range(begin, len(parts)):
-            message = OutgoingMessage(
-                parts[number], f"{nonce}-{number}" if number else nonce, mentions
-            )
+            own = f"{nonce}-{number}" if number else nonce
+            message = OutgoingMessage(parts[number], own, mentions)
             try:
                 sent.append(self._send(message, deadline, doubt and number == begin))
             except Failure as failure:
@@ -101,35 +100,30 @@ class Deliverer(ABC):
                 raise
             except Failure as refusal:
                 refusal.undone = True
+                if isinstance(refusal, http.ProxyUnusable):
+                    raise
                 if isinstance(refusal, Misconfigured):
-                    refusal.cure = (
-                        refusal.cure if isinstance(refusal, http.ProxyUnusable) else self.cure
-                    )
+                    refusal.cure = self.cure
                 elif not refusal.cure:
                     refusal.cure = "change the text"
                 raise
             return str(answer.get("id", "")) if isinstance(answer, dict) else ""
 
+        left = max(0.0, deadline - clock.monotonic())
         try:
-            return retry.run(
-                attempt, attempts=ATTEMPTS, deadline=max(0.0, deadline - clock.monotonic())
-            )
+            return retry.run(attempt, attempts=ATTEMPTS, deadline=left)
         except Failure as failure:
             failure.undone = failure.undone and not doubtful
             raise
 
     def _post(self, message: OutgoingMessage, doubtful: bool, timeout: float) -> Any:
         """The answer to the message, or to the last part of one that has no room for the mark."""
+        if not doubtful:
+            return self.post(message, timeout)
         answer = None
-        for number, part in enumerate(
-            chunks.split(f"{message.content}\n{REPEATED}") if doubtful else [message.content]
-        ):
-            answer = self.post(
-                message._replace(
-                    content=part, nonce=f"{message.nonce}.{number}" if number else message.nonce
-                ),
-                timeout,
-            )
+        for number, part in enumerate(chunks.split(f"{message.content}\n{REPEATED}")):
+            nonce = f"{message.nonce}.{number}" if number else message.nonce
+            answer = self.post(message._replace(content=part, nonce=nonce), timeout)
         return answer
 
 
@@ -152,24 +146,18 @@ class Webhook(Deliverer):
             with response:
                 said = _beginning(response)
         except ValueError as error:  # what requests calls an invalid URL is one
-            raise http.failure_of_address(
-                error, Misconfigured("the webhook's address is malformed")
-            ) from None
+            malformed = Misconfigured("the webhook's address is malformed")
+            raise http.failure_of_address(error, malformed) from None
         except (requests.RequestException, OSError) as error:
             raise http.failure_of_connection(error, WHO, timeout) from None
-        if response.status_code != 200 and response.status_code != 204:
+        status = response.status_code
+        if status not in (200, 204):
             told = " ".join(said[:4000].decode("utf-8", "replace").split())
-            raise http.failure_of_status(
-                WHO,
-                response.status_code,
-                told,
-                response.headers.get("Retry-After"),
-                self._secrets(),
-            )
-        if response.status_code == 204 or (
-            len(said) > MOST and said.lstrip().startswith(b"{")
-        ):  # sent; its id is not known
-            return None
+            secrets = [self.url, self.url.partition("?")[0].rstrip("/").rpartition("/")[2]]
+            after = response.headers.get("Retry-After")
+            raise http.failure_of_status(WHO, status, told, after, secrets)
+        if status == 204 or (len(said) > MOST and said.lstrip().startswith(b"{")):
+            return None  # sent; its id is not known
         return http.parse_json(said, WHO)
 
     def _client(self, message: OutgoingMessage, timeout: float) -> Any:
@@ -184,8 +172,7 @@ class Webhook(Deliverer):
                 return {"content": self.content, "allowed_mentions": self.allowed_mentions}
 
             def api_post_request(self) -> requests.Response:
-                # read as far as we like, and never repeated elsewhere: requests follows a redirect
-                # with an empty request
+                # read as far as we like, never redirected: requests would empty the request
                 return requests.post(
                     self.url, json=self.json, params=self._query_params, proxies=self.proxies,
                     timeout=self.timeout, stream=True, allow_redirects=False,
@@ -198,9 +185,6 @@ class Webhook(Deliverer):
             timeout=(min(CONNECT, timeout), timeout),
             proxies={"http": "", "https": ""} if here else None,
         )  # fmt: skip
-
-    def _secrets(self) -> list[str]:
-        return [self.url, self.url.partition("?")[0].rstrip("/").rpartition("/")[2]]
 
 
 def _beginning(response: Any) -> bytes:
@@ -216,8 +200,7 @@ def _beginning(response: Any) -> bytes:
 class Bot(Deliverer):
     """A bot's token, and a channel it may write to."""
 
-    # Discord says "a few minutes"; what is older is marked
-    remembers = 120.0
+    remembers = 120.0  # Discord says "a few minutes"; what is older is marked
     cure = "check DISCORD_TOKEN, the channel's id, and that the bot may write there"
 
     def __init__(self, token: str, channel: str, base: str):

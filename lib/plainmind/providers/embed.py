@@ -12,8 +12,7 @@ LONGEST = 6000
 
 
 class Embedder(Protocol):
-    """Makes vectors of length 1. Raises Unavailable, BadData (a text is refused) or Misconfigured;
-    never retries."""
+    """Makes vectors of length 1. Unavailable, BadData (a text is refused) or Misconfigured."""
 
     model: str  # identity: vectors of different identities are never compared
     dimensions: int | None  # None until the first answer of a model that is not known
@@ -29,8 +28,7 @@ class Embedder(Protocol):
 
 
 def prepare(text: str, longest: int = LONGEST) -> str:
-    """A text as it is embedded: clipped at a word, never empty, without what some engine or server
-    cannot take."""
+    """A text as it is embedded: clipped at a word, never empty, nothing in it that some refuse."""
     if len(text) > longest:
         clipped = text[:longest]
         head = clipped.rsplit(None, 1)[0] if clipped.split() else ""
@@ -44,17 +42,15 @@ def prepare(text: str, longest: int = LONGEST) -> str:
 def check_vectors(
     vectors: Any, count: int, who: str, dimensions: int | None = None
 ) -> "list[array[float]]":
-    """The vectors of an answer, normalised. Unavailable when they are too few, of another length,
-    or no vectors."""
+    """The vectors of an answer, normalised. Unavailable when they are not what was asked for."""
     if not isinstance(vectors, list) or len(vectors) != count:
         found = len(vectors) if isinstance(vectors, list) else "no"
         raise Unavailable(f"{who} answered {found} vectors for {count} texts")
     made = [_normalised(vector, who) for vector in vectors]
     lengths = {len(vector) for vector in made} | ({dimensions} if dimensions else set())
     if len(lengths) > 1:
-        raise Unavailable(
-            f"{who} answered vectors of different lengths: {', '.join(map(str, sorted(lengths)))}"
-        )
+        listed = ", ".join(map(str, sorted(lengths)))
+        raise Unavailable(f"{who} answered vectors of different lengths: {listed}")
     return made
 
 

@@ -41,17 +41,14 @@ class GoogleEmbedder:
         return check_vectors(values, len(texts), google.WHO, self.dimensions)
 
     def query(self, text: str) -> "array[float]":
-        request: dict[str, Any] = {
-            "content": {"parts": [{"text": self._told(prepare(text), query=True)}]}
-        }
+        part = {"text": self._told(prepare(text), query=True)}
+        request: dict[str, Any] = {"content": {"parts": [part]}}
         if task := self._task(query=True):
             request["taskType"] = task
         request |= {"outputDimensionality": self.dimensions, "model": f"models/{self.name}"}
-        answer = http.post(
-            f"{self._url}/{self._version}/models/{self.name}:batchEmbedContents",
-            {"requests": [request]}, headers={"x-goog-api-key": self._key}, timeout=self._timeout,
-            who=google.WHO,
-        )  # fmt: skip
+        url = f"{self._url}/{self._version}/models/{self.name}:batchEmbedContents"
+        headers, body = {"x-goog-api-key": self._key}, {"requests": [request]}
+        answer = http.post(url, body, headers=headers, timeout=self._timeout, who=google.WHO)
         try:
             vectors = [embedding["values"] for embedding in answer["embeddings"]]
         except (KeyError, TypeError):
@@ -66,8 +63,7 @@ class GoogleEmbedder:
         config = types.EmbedContentConfig(
             task_type=self._task(query=False), output_dimensionality=self.dimensions
         )
-        # each text its own content: strings in a list become the parts of one content, and one
-        # vector, with model 2
+        # each text its own content: model 2 makes one vector of strings in a list
         contents: Any = [types.Content(parts=[types.Part(text=text)]) for text in texts]
         request = lambda: self._client.models.embed_content(
             model=self.name, contents=contents, config=config
@@ -76,16 +72,14 @@ class GoogleEmbedder:
         return [embedding.values for embedding in answer.embeddings or []]
 
     def _prompted(self) -> bool:
-        """Model 2 is told what a text is for in the text itself and knows no task types; models 1
-        are the other way round."""
+        """Model 2 is told in the text itself what it is for, models 1 by task types."""
         return self.name.rpartition("/")[2].startswith("gemini-embedding-2")
 
     def _task(self, *, query: bool) -> str | None:
         return None if self._prompted() else "RETRIEVAL_QUERY" if query else "RETRIEVAL_DOCUMENT"
 
     def _told(self, text: str, *, query: bool) -> str:
-        """https://ai.google.dev/gemini-api/docs/embeddings, the format for retrieval with
-        gemini-embedding-2."""
+        """As https://ai.google.dev/gemini-api/docs/embeddings wants it for retrieval by model 2."""
         if not self._prompted():
             return text
         return f"task: search result | query: {text}" if query else f"title: none | text: {text}"

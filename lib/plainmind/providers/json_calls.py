@@ -1,13 +1,11 @@
-"""Tool calls as JSON text, for models that know no native ones: `{"command": …}` or `{"answer":
-…}`.
+"""Tool calls as JSON text, for models that know no native ones: `{"command": …}`, `{"answer": …}`.
 
 Owns the translation there and back; the agent above sees calls like any others. Knows no provider.
 """
 
 import json
-from typing import Any
 
-from .chat import Call, OnText, Reply
+from .chat import Call, JsonObject, OnText, Reply, arguments_as_text
 
 _RULES = """\
 Reply with one JSON object and nothing else: {"answer": "what you say"}, or, to use the tool '%s' \
@@ -16,11 +14,8 @@ first, its arguments:
 Its result comes in the next message."""
 
 
-def translate_request(
-    request: dict[str, Any],
-) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """The messages without native calls, and the JSON schema of the next reply; None when there is
-    no tool."""
+def translate_request(request: JsonObject) -> tuple[list[JsonObject], JsonObject | None]:
+    """The messages without native calls, and the next reply's JSON schema, None without a tool."""
     tools = request.get("tools") or []
     messages = [_as_text(message) for message in request["messages"]]
     if not tools:
@@ -41,16 +36,15 @@ def translate_request(
     return messages, {"anyOf": [{**parameters, "additionalProperties": False}, answer]}
 
 
-def translate_reply(reply: Reply, request: dict[str, Any], on_text: OnText | None = None) -> Reply:
-    """The reply with its call or answer taken out of the JSON; what there is to read is told at
-    once."""
+def translate_reply(reply: Reply, request: JsonObject, on_text: OnText | None = None) -> Reply:
+    """The reply with its call or answer taken out of the JSON; its text is told at once."""
     found = _taken_apart(reply, request)
     if on_text and found.text:
         on_text(found.text)
     return found
 
 
-def _taken_apart(reply: Reply, request: dict[str, Any]) -> Reply:
+def _taken_apart(reply: Reply, request: JsonObject) -> Reply:
     """Text that is not such JSON is an answer as it stands."""
     value = _object(reply.text)
     if value is None:
@@ -62,16 +56,13 @@ def _taken_apart(reply: Reply, request: dict[str, Any]) -> Reply:
         function = tools[0]["function"]
         required = (function.get("parameters") or {}).get("required") or ["command"]
         if all(key in value for key in required):
-            id = f"call_{len(request['messages'])}"
-            return reply._replace(
-                text="",
-                calls=[Call(id, function["name"], json.dumps(value, ensure_ascii=False))],
-                finish="tool_calls",
-            )
+            id, arguments = f"call_{len(request['messages'])}", arguments_as_text(value)
+            call = Call(id, function["name"], arguments)
+            return reply._replace(text="", calls=[call], finish="tool_calls")
     return reply
 
 
-def _as_text(message: dict[str, Any]) -> dict[str, Any]:
+def _as_text(message: JsonObject) -> JsonObject:
     if message.get("tool_calls"):
         # one call a message: that is all this form can say
         return {"role": "assistant", "content": message["tool_calls"][0]["function"]["arguments"]}
@@ -80,7 +71,7 @@ def _as_text(message: dict[str, Any]) -> dict[str, Any]:
     return {"role": message["role"], "content": message.get("content") or ""}
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def _object(text: str) -> JsonObject | None:
     """The first JSON object in a text, in whatever prose or fence it is wrapped."""
     start = text.find("{")
     while start >= 0:

@@ -14,8 +14,7 @@ def count_cores() -> int:
 
 @contextmanager
 def settings(threads: int) -> Iterator[None]:
-    """OpenMP's settings while an engine is loaded, which is when it reads them; what the user set
-    stays.
+    """OpenMP's settings while an engine is loaded, which reads them then; what the user set stays.
 
     Waiting threads sleep: by default they spin, which on two busy cores made the chat model seven
     times slower (8 tokens a second instead of 53). Taken back at once, so that no child process

@@ -1,5 +1,4 @@
-"""Provider names to classes, and what is known of single models. Adding a provider is one module
-and one line.
+"""Provider names to classes, and what is known of single models. A provider is one line here.
 
 A setting is `auto`, `embedded`, or `provider:NAME`. Importing this module imports no provider.
 """
@@ -31,8 +30,7 @@ CHATS = {
     "command": "chat_command:CommandChat",
 }
 
-#: of a model whose name (`provider:NAME`, small letters) fits the pattern; the first that fits
-#: decides
+#: of a model whose name (`provider:NAME`, small letters) fits the pattern first
 MODELS = [
     ("embedded*", Traits("small", context_tokens=4096)),
     ("*smollm*", Traits("small", context_tokens=4096)),
@@ -58,16 +56,14 @@ MODELS = [
     ("*", Traits()),
 ]
 
-#: cosine of unrelated texts, by the start of the model's identity. Measured for the embedded model;
-#: other models have a setting, recall.baseline.
+#: cosine of unrelated texts, measured; by the start of the model's identity. Others have a setting.
 BASELINES = {"embedded:multilingual-e5-small": 0.75}
 
 
 def open_embedder(
     setting: str, env: Environment, settings: Any, *, bulk: bool = False
 ) -> "Embedder":
-    """The embedder a setting names. `bulk` says that many texts will follow, so that starting may
-    cost more."""
+    """The embedder a setting names. `bulk`: many texts will follow, so starting may cost more."""
     provider, name = _split(setting, EMBEDDERS, "embed.model")
     if provider == "auto":
         provider = "google" if servers.google_key(env) else "embedded"
@@ -75,11 +71,9 @@ def open_embedder(
 
 
 def open_embedder_of(identity: str, env: Environment, settings: Any) -> "Embedder":
-    """The embedder that made vectors with this identity (`google:gemini-embedding-2/768`), which is
-    a setting too."""
-    return open_embedder(
-        "embedded" if identity.startswith("embedded:") else identity, env, settings
-    )
+    """The embedder of vectors with this identity (`google:gemini-embedding-2/768`)."""
+    setting = "embedded" if identity.startswith("embedded:") else identity
+    return open_embedder(setting, env, settings)
 
 
 def baseline_of(identity: str, settings: Any) -> float:
@@ -92,14 +86,10 @@ def baseline_of(identity: str, settings: Any) -> float:
 def open_chat(setting: str, env: Environment, settings: Any) -> "Chat":
     """The chat model a setting names."""
     provider, name = _split(setting, CHATS, "turn.model")
-    if provider == "auto":
-        provider = (
-            "google"
-            if servers.google_key(env)
-            else "openai"
-            if env.get("OPENAI_BASE_URL")
-            else "embedded"
-        )
+    if provider == "auto" and servers.google_key(env):
+        provider = "google"
+    elif provider == "auto":
+        provider = "openai" if env.get("OPENAI_BASE_URL") else "embedded"
     return _class(CHATS[provider])(name, env, settings)
 
 
@@ -112,13 +102,11 @@ def _split(setting: str, known: dict[str, str], key: str) -> tuple[str, str]:
     provider, mark, name = setting.partition(":")
     provider, name = provider.strip(), name.strip()
     if provider != "auto" and provider not in known:
-        raise Misconfigured(
-            f"{key}: no provider '{provider}'", cure="use auto or one of " + ", ".join(known)
-        )
+        cure = "use auto or one of " + ", ".join(known)
+        raise Misconfigured(f"{key}: no provider '{provider}'", cure=cure)
     if mark and (provider == "auto" or not name):
-        raise Misconfigured(
-            f"{key}: '{setting}' is not a model", cure=f"write {provider}, or PROVIDER:NAME"
-        )
+        cure = f"write {provider}, or PROVIDER:NAME"
+        raise Misconfigured(f"{key}: '{setting}' is not a model", cure=cure)
     return provider, name
 
 

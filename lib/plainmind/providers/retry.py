@@ -21,8 +21,7 @@ def run(
     sleep: Callable[[float], None] = backoff.sleep,
     jitter: Callable[[], float] = chance.draw_fraction,
 ) -> T:
-    """`work()`, again when it raises Unavailable: exponential backoff with jitter, Retry-After
-    obeyed.
+    """`work()`, again when it raises Unavailable: exponential backoff with jitter, or Retry-After.
 
     Gives up with the last Unavailable after so many attempts, or when the next one would start more
     than `deadline` seconds after the first: a wait the server asks for is never cut short, it is
@@ -38,16 +37,12 @@ def run(
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return max(
-            WITHIN_A_RUN.delay(state.attempt_number, jitter()),
-            getattr(error, "retry_after", None) or 0.0,
-        )
+        least = getattr(error, "retry_after", None) or 0.0
+        return max(WITHIN_A_RUN.delay(state.attempt_number, jitter()), least)
 
     def stop(state: tenacity.RetryCallState) -> bool:
-        return (
-            state.attempt_number >= attempts
-            or clock.monotonic() - start + state.upcoming_sleep > deadline
-        )
+        would_begin = clock.monotonic() - start + state.upcoming_sleep
+        return state.attempt_number >= attempts or would_begin > deadline
 
     policy = tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_pass), wait=wait, stop=stop, sleep=sleep, reraise=True
@@ -58,8 +53,7 @@ def run(
 def next_try(attempts: int, now: int, retry_after: float | None, jitter: float) -> int:
     """The instant (ms) before which something is left alone after so many failed runs.
 
-    30 s, doubled up to 6 h, of which `jitter` in [0, 1) takes up to half; never before Retry-After
-    (s).
+    30 s, doubled up to 6 h, less up to half by `jitter` in [0, 1); not before Retry-After (s).
     """
     seconds = ACROSS_RUNS.delay(max(attempts, 1), jitter)
     return now + int(1000 * max(seconds, retry_after or 0.0))

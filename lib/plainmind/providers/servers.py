@@ -1,5 +1,4 @@
-"""Where the servers are and what opens them, from the environment. Knows no request and no
-answer."""
+"""Where the servers are and what opens them, from the environment. Knows no request or answer."""
 
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured
@@ -26,9 +25,8 @@ def google_version(env: Environment) -> str:
 def require_google_key(env: Environment, setting: str) -> str:
     key = google_key(env)
     if not key:
-        raise Misconfigured(
-            "GEMINI_API_KEY is not set", cure=f"put it in .env, or set {setting} to embedded"
-        )
+        cure = f"put it in .env, or set {setting} to embedded"
+        raise Misconfigured("GEMINI_API_KEY is not set", cure=cure)
     return key
 
 
@@ -53,7 +51,6 @@ def openai_headers(env: Environment) -> dict[str, str]:
     """The key, if there is one; a server of one's own needs none."""
     key = env.get("OPENAI_API_KEY").strip()
     if not key and not env.get("OPENAI_BASE_URL"):
-        raise Misconfigured(
-            "OPENAI_API_KEY is not set", cure="put it in .env, or name a server in OPENAI_BASE_URL"
-        )
+        cure = "put it in .env, or name a server in OPENAI_BASE_URL"
+        raise Misconfigured("OPENAI_API_KEY is not set", cure=cure)
     return {"Authorization": f"Bearer {key}"} if key else {}

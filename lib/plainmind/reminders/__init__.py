@@ -1,2 +1,1 @@
-"""The reminders file: reading it while a person edits it, changing it by compare-and-exchange,
-firing what is due."""
+"""The reminders file: reading and changing it while a person edits it, firing what is due."""

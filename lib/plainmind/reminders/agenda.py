@@ -1,5 +1,4 @@
-"""What is to come: occurrences of all reminders in order, and how they are told. Refuses to know
-files and the journal."""
+"""What is to come: occurrences of all reminders in order, and how they are told. Pure."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -21,8 +20,7 @@ class Upcoming(NamedTuple):
 def list_upcoming(
     reminders: Iterable[Reminder], now: int, count: int | None = None, until: int | None = None
 ) -> Iterator[Upcoming]:
-    """Occurrences in order: the first `count`, those up to `until`; with neither, the next one of
-    each reminder.
+    """Occurrences in order: the first `count`, those up to `until`; with neither, each one's next.
 
     What fires once and still stands in the file is to come, however late.
     """
@@ -53,25 +51,22 @@ def _occurrences(reminder: Reminder, now: int, end: int) -> Iterator[Upcoming]:
 
 
 def remark_on(reminder: Reminder, now: int, grace: float) -> str:
-    """What somebody who has just set a reminder may not expect of it, '' when it fires as it says.
-    `grace` in hours."""
+    """What may surprise whoever has just set a reminder, '' for nothing. `grace` in hours."""
+    time, first = f"{reminder.time:%H:%M}", find_upcoming(reminder, now)
     if reminder.recur == "none":
-        first = find_nth(reminder, 0)
-        if first is not None and first < now:
-            return f"{_local(first)} is past; it fires at the next scan"
+        missed = first if first is not None and first < now else None
     else:
-        missed = find_latest(reminder, now, now - int(grace * 3600 * clock.SECOND))
-        first = find_upcoming(reminder, now)
-        if missed:
-            return f"{_local(missed[0])} is past; it fires at the next scan"
-        if first is not None and to_local(first).date() > reminder.date:
-            return (
-                f"{reminder.date} {reminder.time:%H:%M} is past; it first fires at {_local(first)}"
-            )
-    if first is not None and to_local(first).time() != reminder.time:
-        return (
-            f"a clock change leaves out {reminder.time:%H:%M}; it fires at {to_local(first):%H:%M}"
-        )
+        latest = find_latest(reminder, now, now - int(grace * 3600 * clock.SECOND))
+        missed = latest[0] if latest else None
+    if missed is not None:
+        return f"{_local(missed)} is past; it fires at the next scan"
+    if first is None:
+        return ""
+    local = to_local(first)
+    if reminder.recur != "none" and local.date() > reminder.date:
+        return f"{reminder.date} {time} is past; it first fires at {_local(first)}"
+    if local.time() != reminder.time:
+        return f"a clock change leaves out {time}; it fires at {local:%H:%M}"
     return ""
 
 
@@ -100,15 +95,8 @@ def to_record(reminder: Reminder, instant: int | None) -> dict[str, Any]:
 def to_row(coming: Upcoming) -> str:
     """`2026-03-29T02:00`, `2026-03-29T01:00Z`, recurrence, id, message, with tabs between."""
     record = to_record(coming.reminder, coming.instant)
-    return "\t".join(
-        (
-            record["next"],
-            record["next_utc"],
-            record["recur"],
-            record["id"] or "-",
-            record["msg"].replace("\t", " "),
-        )
-    )
+    record |= {"id": record["id"] or "-", "msg": record["msg"].replace("\t", " ")}
+    return "\t".join(record[name] for name in ("next", "next_utc", "recur", "id", "msg"))
 
 
 def _utc(instant: int) -> str:

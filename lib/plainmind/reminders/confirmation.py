@@ -1,5 +1,4 @@
-"""Telling the person, by Discord, what was done to their reminders file: the exact line. Keeps no
-state."""
+"""Telling the person, by Discord, what was done to their reminders file: the exact line."""
 
 from collections.abc import Callable
 
@@ -14,10 +13,9 @@ _WHOLE = 1900  # characters of a line that goes out as one message, fence and al
 
 
 def compose(done: str, line: str) -> str:
-    """`Reminder added:` and the line in a code block, where Discord changes nothing of it; plain
-    where it fits into none."""
-    fenced = "```" not in line and not line.endswith("`") and chunks.count_units(line) < _WHOLE
-    return f"Reminder {done}:\n```\n{line}\n```" if fenced else f"Reminder {done}:\n{line}"
+    """`Reminder added:` and the line, in a code block (no markup there) if it fits into one."""
+    fits = "```" not in line and not line.endswith("`") and chunks.count_units(line) < _WHOLE
+    return f"Reminder {done}:\n" + (f"```\n{line}\n```" if fits else line)
 
 
 def print_and_send(
@@ -44,22 +42,15 @@ def _stands(done: str) -> str:
 
 
 def send(env: Environment, done: str, line: str) -> None:
-    """Confirm one change. Unavailable when that cannot be done, whatever the reason: the change
-    stands all the same."""
+    """Confirm one change. Unavailable when that cannot be done; the change stands all the same."""
     from ..providers import discord
 
     try:
         deliverer = discord.open_deliverer(env)
         if deliverer is None:
-            raise Unavailable(
-                "nowhere to send it",
-                cure="set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID",
-            )
-        deliverer.send(
-            compose(done, line),
-            nonce=grammar.draw_id(chance.draw),
-            deadline=clock.monotonic() + PATIENCE,
-        )
+            raise Unavailable("nowhere to send it", cure=f"set {discord.VARIABLES}")
+        nonce, deadline = grammar.draw_id(chance.draw), clock.monotonic() + PATIENCE
+        deliverer.send(compose(done, line), nonce=nonce, deadline=deadline)
     except Failure as failure:
         # the cure of refused content is another text, and this text is the line
         what = failure.what if isinstance(failure, BadData) else failure

@@ -1,5 +1,4 @@
-"""One line of the reminders file added, changed or removed, whoever saves meanwhile. Refuses to
-know who is told of it."""
+"""One line of the reminders file added, changed or removed, whoever saves meanwhile."""
 
 import re
 from typing import Any, NamedTuple
@@ -13,21 +12,16 @@ from . import file, last_scan
 
 
 class LineChange(NamedTuple):
-    """What was done: the reminder, its line as it stands or stood, and where saves that collided
-    are kept."""
-
     reminder: Reminder
-    line: str
-    conflicts: list[str]
+    line: str  # as it stands or stood
+    conflicts: list[str]  # where saves that collided are kept
 
 
 def find(data: bytes, id: str, path: str) -> Reminder:
-    """The reminder that has the id. NoInput where none has, Usage where none can: a line without
-    one has none."""
+    """The reminder that has the id. NoInput where none has, Usage where none can."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+", id):
-        raise Usage(
-            f"'{id}' is not an id", cure="give the id of a reminder; list them with remind-list"
-        )
+        cure = "give the id of a reminder; list them with remind-list"
+        raise Usage(f"'{id}' is not an id", cure=cure)
     for found in grammar.parse(data).reminders:
         if found.id == id:
             return found

@@ -1,5 +1,4 @@
-"""The reminders file on disk, which a person edits at any time: where it is, a stable read, a
-change that loses nothing.
+"""The reminders file, which a person edits at any time: a stable read, a change that loses nothing.
 
 Owns the lock among our own writers and the waiting for a file that is being saved. How a change is
 exchanged with what the person may be saving is ground.exchange's; what the lines mean is
@@ -27,14 +26,12 @@ class Snapshot(NamedTuple):
 
 
 def locate(home: Home, env: Environment) -> str:
-    """The path of the reminders file: REMINDERS_FILE (a relative one is below the home), else
-    reminders.md of the home."""
+    """REMINDERS_FILE (a relative one is below the home), else reminders.md of the home."""
     return os.path.join(home.root, os.path.expanduser(env.get("REMINDERS_FILE") or DEFAULT))
 
 
 def read_stable(path: str) -> Snapshot:
-    """All of the file, at a moment when nobody was writing it. NoInput when it is missing, Busy
-    when it never holds still."""
+    """All of the file when nobody writes it. NoInput: it is missing; Busy: it never holds still."""
     for attempt in range(ATTEMPTS):
         if attempt:
             clock.sleep(PAUSE)
@@ -47,17 +44,13 @@ def read_stable(path: str) -> Snapshot:
                 return Snapshot(data, before)
         except FileNotFoundError:  # also between the two steps of an editor's save
             if attempt == ATTEMPTS - 1 or not os.path.isdir(os.path.dirname(path)):
-                raise NoInput(
-                    "no such file",
-                    place=path,
-                    cure="add a reminder with remind-add, or set REMINDERS_FILE",
-                ) from None
+                cure = "add a reminder with remind-add, or set REMINDERS_FILE"
+                raise NoInput("no such file", place=path, cure=cure) from None
     raise Busy("it is being written", place=path, cure="try again")
 
 
 def read(home: Home, path: str) -> bytes:
-    """All of the file; b'' where the home's own was never made. One that somebody named has to be
-    there."""
+    """All of the file; b'' where the home's own was never made. A named one has to be there."""
     try:
         return read_stable(path).data
     except NoInput:
@@ -74,8 +67,7 @@ def edit(
     dry_run: bool = False,
     wait: float = files.LOCK_WAIT,
 ) -> exchange.Edited:
-    """Give the file the content `change` makes of it; a file that is not there is b'' to it, and is
-    made.
+    """Give the file the content `change` makes of it; one that is not there is b'' and is made.
 
     `change` is called again when somebody saved meanwhile, with what they saved, which may hold
     what it did before: it must find its lines again and do nothing twice. A dry run calls it, and
@@ -99,9 +91,8 @@ def edit(
 
 def _check(path: str) -> None:
     if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
-        raise Misconfigured(
-            "not a file", place=path, cure="let REMINDERS_FILE name a markdown file"
-        )
+        cure = "let REMINDERS_FILE name a markdown file"
+        raise Misconfigured("not a file", place=path, cure=cure)
 
 
 def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
@@ -116,9 +107,8 @@ def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
 def _check_folder(home: Home, target: str) -> None:
     folder = os.path.dirname(target)
     if not os.path.isdir(folder) and folder != os.path.realpath(home.root):
-        raise NoInput(
-            "no such folder", place=folder, cure="mount or make it, or fix REMINDERS_FILE"
-        )
+        cure = "mount or make it, or fix REMINDERS_FILE"
+        raise NoInput("no such folder", place=folder, cure=cure)
 
 
 def foreign_edit_age(path: str, ours: files.Identity | None) -> float:
@@ -127,8 +117,6 @@ def foreign_edit_age(path: str, ours: files.Identity | None) -> float:
     By the change time: a synchroniser sets the other, and may set it to an hour ago.
     """
     found = os.stat(path)
-    return (
-        math.inf
-        if files.identify(found) == ours
-        else max(0.0, clock.system_now() / 1000 - found.st_ctime)
-    )
+    if files.identify(found) == ours:
+        return math.inf
+    return max(0.0, clock.system_now() / 1000 - found.st_ctime)

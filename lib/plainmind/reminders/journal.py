@@ -1,5 +1,4 @@
-"""The delivery ledger, `remind/journal.jsonl`: which occurrence was about to be sent, was sent, is
-done with.
+"""The delivery ledger, `remind/journal.jsonl`: what is about to be sent, was sent, is done with.
 
     {"at":…,"did":"intent","nonce":…,"of":[[key,id,due],…]}   about to be sent, as one message
     {"at":…,"did":"failed","nonce":…,"of":…}                  surely did not arrive
@@ -27,6 +26,12 @@ KEPT = 30 * clock.DAY  # of a recurring reminder's occurrences; longer than any 
 LEAST = 64 * 1024  # bytes below which nothing is compacted
 
 
+#: what reading a line that nobody of us wrote may raise
+MALFORMED = (
+    ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BadData,
+)  # fmt: skip
+
+
 class Occurrence(NamedTuple):
     """One reminder at one instant. `key` names it for ever."""
 
@@ -37,21 +42,19 @@ class Occurrence(NamedTuple):
 
 
 class LastStep(NamedTuple):
-    """What is known of an occurrence: what was done last, when, as part of which message, and how
-    many parts of it arrived."""
+    """What was done last about an occurrence, and when."""
 
     did: str
     at: int
-    nonce: str
-    parts: int = 0
-    said: str = ""
+    nonce: str  # of the message
+    parts: int = 0  # of it that arrived
+    said: str = ""  # its digest
 
 
 def make_key(id: str, due: int, msg: str | None = None) -> str:
     """20 hexadecimal digits: with the numbers of parts behind it, short enough for Discord's nonce.
 
-    What fires once is named by its message, too: a line that says something else is another
-    reminder.
+    What fires once is named by its message, too: a line that says another is another reminder.
     """
     return digest(f"{id}\n{due}" if msg is None else f"{id}\n{due}\n{msg}")
 
@@ -83,30 +86,13 @@ class DeliveryJournal:
             if "compacted" in record:
                 self._compacted = int(record["compacted"])
                 return
-            of = [
-                Occurrence(k, id, clock.parse(due), bool(once)) for k, id, due, once in record["of"]
-            ]
+            of = [Occurrence(k, id, clock.parse(d), bool(once)) for k, id, d, once in record["of"]]
             parts, said = record.get("parts", 0), record.get("said", "")
             entry = LastStep(record["did"], clock.parse(record["at"]), record["nonce"], parts, said)
-            if (
-                not all(
-                    map(
-                        _is_text,
-                        (entry.did, entry.nonce, said, *(o.key for o in of), *(o.id for o in of)),
-                    )
-                )
-                or type(parts) is not int
-            ):
+            texts = (entry.did, entry.nonce, said, *(text for o in of for text in o[:2]))
+            if type(parts) is not int or not all(isinstance(text, str) for text in texts):
                 raise TypeError
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            OverflowError,
-            RecursionError,
-            BadData,
-        ):
+        except MALFORMED:
             return  # torn by a crash, or nothing of ours; whatever it told is in doubt
         self._know(of, entry)
 
@@ -118,8 +104,7 @@ class DeliveryJournal:
                 self._arrived.setdefault(occurrence.id, []).append(occurrence.due)
 
     def sent_until(self, id: str, now: int) -> int | None:
-        """When the last occurrence that arrived was due, of those up to now: what a clock fired
-        that was ahead counts for nothing."""
+        """When the last that arrived was due; what a clock fired that was ahead does not count."""
         return max((due for due in self._arrived.get(id, ()) if due <= now), default=None)
 
     def last_step(self, occurrence: Occurrence) -> LastStep | None:
@@ -165,24 +150,20 @@ class DeliveryJournal:
         self._know(of, entry)
 
     def compact(self, now: int) -> None:
-        """Write the file again with one record a step and message, when it has doubled since that
-        was last done."""
+        """Write the file again, one record a step and message, when it has doubled since then."""
         if self._size < max(LEAST, 2 * self._compacted):
             return
         kept: dict[LastStep, list[Occurrence]] = {}
         for k, entry in self.steps.items():
             occurrence = self._lines[k]
-            if (entry.did == FAILED and not entry.parts) or (
-                not occurrence.once and occurrence.due < now - KEPT
-            ):
+            old = not occurrence.once and occurrence.due < now - KEPT
+            if old or (entry.did == FAILED and not entry.parts):
                 continue
             if occurrence.once and entry.did in (SENT, DONE):  # thousands of them in one record
                 entry = LastStep(DONE, now, "")
             kept.setdefault(entry, []).append(occurrence)
         data = b"".join(_line(entry, of, []) for entry, of in kept.items())
-        files.replace(
-            self.path, stream.encode(stream.json_line({"compacted": len(data)}) + "\n") + data
-        )
+        files.replace(self.path, stream.json_record({"compacted": len(data)}) + data)
 
 
 def _line(entry: LastStep, of: list[Occurrence], messages: list[str]) -> bytes:
@@ -194,10 +175,6 @@ def _line(entry: LastStep, of: list[Occurrence], messages: list[str]) -> bytes:
     }
     if entry.parts:
         record |= {"parts": entry.parts, "said": entry.said}
-    return stream.encode(
-        stream.json_line(record | ({"messages": messages} if messages else {})) + "\n"
-    )
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    if messages:
+        record["messages"] = messages
+    return stream.json_record(record)

@@ -1,5 +1,4 @@
-"""What the last scan saw, `remind/seen.json`, to notice a clock that jumped and a file that is not
-what it was.
+"""What the last scan saw, `remind/seen.json`: it shows a clock or a file that is not what it was.
 
 Owns the suspicions and when each is told: once. Losing this file costs nothing but one suspicion.
 Written only when something changed, not every minute.
@@ -8,6 +7,7 @@ Written only when something changed, not every minute.
 import json
 import os
 import re
+from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple
 
 from ..formats.reminder import reminder as grammar
@@ -24,12 +24,9 @@ _WHOLE_ID = re.compile(rb" id=rid_[A-Z2-7]{12}\Z")
 
 
 class LastScan(NamedTuple):
-    """`offset`: the clock less the time since boot. `jump`: another one, which the next scan may
-    confirm."""
-
     boot: str = ""
-    offset: int = 0
-    jump: int | None = None
+    offset: int = 0  # the clock less the time since boot
+    jump: int | None = None  # another one, which the next scan may confirm
     reminders: bool = False  # there were some
     ended: bool = False  # the file ended with the end of a line
     unended: str = ""  # the file that did not: what it was, for the next scan to confirm
@@ -40,11 +37,8 @@ class LastScan(NamedTuple):
 
     def is_quiet(self, mark: str, now: int) -> bool:
         """Whether the file is that one still. A clock that was set back is another matter."""
-        return (
-            mark != ""
-            and mark == self.quiet
-            and self.since <= now < self.until <= self.since + clock.DAY
-        )
+        in_time = self.since <= now < self.until <= self.since + clock.DAY
+        return mark != "" and mark == self.quiet and in_time
 
 
 def path_of(home: Home) -> str:
@@ -59,11 +53,8 @@ def load(path: str) -> LastScan:
         seen = LastScan(**kept)
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return LastScan()
-    return (
-        seen
-        if all(_is_like(value, usual) for value, usual in zip(seen, LastScan(), strict=True))
-        else LastScan()
-    )
+    good = all(_is_like(value, usual) for value, usual in zip(seen, LastScan(), strict=True))
+    return seen if good else LastScan()
 
 
 def _is_like(value: Any, usual: Any) -> bool:
@@ -72,27 +63,24 @@ def _is_like(value: Any, usual: Any) -> bool:
 
 def save(path: str, before: LastScan, now: LastScan) -> None:
     if now != before:
-        files.replace(path, stream.encode(stream.json_line(now._asdict()) + "\n"))
+        files.replace(path, stream.json_record(now._asdict()))
 
 
 def expect_none(home: Home) -> None:
-    """A change of ours has taken the last reminder out of the file: that there is none is not to be
-    wondered at.
+    """A change of ours has taken the last reminder out of the file, which is not suspicious.
 
     When a scan is at work for long, or nothing can be written, the next one wonders, once.
     """
     path = path_of(home)
     if os.path.exists(path):
-        try:
-            with files.lock(lock_path(home), wait=1.0):
-                before = load(path)
-                save(path, before, before._replace(reminders=False))
-        except (Busy, OSError):
-            pass
+        with suppress(Busy, OSError), hold_lock(home, wait=1.0):
+            before = load(path)
+            save(path, before, before._replace(reminders=False))
 
 
-def lock_path(home: Home) -> str:
-    return home.path("remind", "lock")
+def hold_lock(home: Home, wait: float = 0) -> AbstractContextManager[None]:
+    """The lock of a scan, which no other scan waits for."""
+    return files.lock(home.path("remind", "lock"), wait=wait)
 
 
 def judge_clock(seen: LastScan, boot: str, offset: int) -> tuple[LastScan, bool]:
@@ -132,17 +120,12 @@ def find_suspicion(
 
 
 def find_unfinished_line(data: bytes, seen: LastScan, identity: str) -> bytes:
-    """The last line while it may be half of one, b'' when it is whole: a line whose id is cut off
-    has another id.
+    """The last line while it may be half of one, b'' when it is whole: a cut id is another id.
 
-    A person's file may well end without the end of a line: the next scan that finds the same takes
-    it as it is.
+    A person's file may well end without a line's end: the next scan that finds the same takes it.
     """
-    return (
-        data[data.rfind(b"\n") + 1 :]
-        if _cut(data, seen, identity) and not _WHOLE_ID.search(data)
-        else b""
-    )
+    unfinished = _cut(data, seen, identity) and not _WHOLE_ID.search(data)
+    return data[data.rfind(b"\n") + 1 :] if unfinished else b""
 
 
 def _cut(data: bytes, seen: LastScan, identity: str) -> bool:

@@ -1,7 +1,6 @@
 """What goes out together, and in which words: one message for each reminder, or digests of many.
 
-Pure, but for what the journal knows. Refuses to know how messages travel, and when a reminder is
-due.
+Pure, but for what the journal knows. Refuses to know how messages travel, and what is due.
 """
 
 from collections.abc import Iterator
@@ -44,11 +43,9 @@ class Batch(NamedTuple):
 def plan_batches(
     due: list[Due], journal: DeliveryJournal, now: int, others: int = 0
 ) -> list[Batch]:
-    """First what was never tried, then what was begun, as it was. `others`: how many more are due
-    at the same time.
+    """First what was never tried, then what was begun, as it was. `others`: how many more are due.
 
-    Those that were begun take turns at being the first, so that one which no server ever answers
-    holds up no other for ever.
+    Those that were begun take turns at being first, lest one never answered holds up all others.
     """
     begun: dict[str, list[tuple[Due, LastStep]]] = {}
     fresh = []
@@ -68,8 +65,7 @@ def plan_batches(
 
 
 def _continued(nonce: str, found: list[tuple[Due, LastStep]], now: int) -> Batch:
-    """A message that was tried before: what is left of it, or all of it where it would say
-    something else by now."""
+    """What is left of a message that was tried, or all where it would say something else by now."""
     due = [d for d, _ in found]
     first = min((entry for _, entry in found), key=lambda entry: entry.at)
     doubt = first.at if any(entry.did == INTENT for _, entry in found) else None
@@ -89,19 +85,14 @@ def _digests(due: list[Due], now: int) -> Iterator[Batch]:
         while end < len(due) and (end == at or size + _room(due[end], now) <= DIGEST):
             size, end = size + _room(due[end], now), end + 1
         of = due[at:end]
-        yield Batch(
-            make_key("\n".join(d.occurrence.key for d in of), of[0].occurrence.due),
-            of,
-            compose(of, now),
-            now,
-        )
+        nonce = make_key("\n".join(d.occurrence.key for d in of), of[0].occurrence.due)
+        yield Batch(nonce, of, compose(of, now), now)
         at = end
 
 
 def _room(due: Due, now: int) -> int:
-    return (
-        chunks.count_units(_row(due, now)) + 20
-    )  # being late may take more words by the time it is sent again
+    """Characters of a row, and of more words for being late when it is sent again."""
+    return chunks.count_units(_row(due, now)) + 20
 
 
 def _row(due: Due, now: int) -> str:

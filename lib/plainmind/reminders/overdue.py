@@ -1,7 +1,6 @@
 """Which reminders are to have been sent by now, found at little cost among thousands that are not.
 
-Owns what is due. Refuses to know what was sent (journal), but for the last time of what recurs,
-which it is told.
+Refuses to know what was sent (journal), but for the last time of what recurs, which it is told.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,8 +17,7 @@ HOUR = timedelta(hours=1)
 def find_overdue(
     reminders: Iterable[Reminder], now: int, grace: int, sent_until: Callable[[str], int | None]
 ) -> Iterator[Occurrence]:
-    """All of what fires once, and of what recurs the latest, unless it was sent, or was missed
-    longer ago than the grace."""
+    """What fires once, and the latest of what recurs unless it was sent, or missed before grace."""
     since = now - grace
     # a local time may be moved, or come twice, by an hour
     first, last = _hour_before(occurrence.to_local(since)), _hour_after(occurrence.to_local(now))
@@ -30,27 +28,24 @@ def find_overdue(
             found = find_single(r)
             if found and found.due <= now:
                 yield found
-        elif (
-            may_recur(r, first, last)
-            and (due := _missed(r, now, since, sent_until(r.id))) is not None
-        ):
-            yield Occurrence(make_key(r.id, due), r.id, due, False)
+        elif may_recur(r, first, last):
+            due = _missed(r, now, since, sent_until(r.id))
+            if due is not None:
+                yield Occurrence(make_key(r.id, due), r.id, due, False)
 
 
 def _missed(reminder: Reminder, now: int, since: int, sent: int | None) -> int | None:
     latest = occurrence.find_latest(reminder, now)
-    # not the time, but the order: one that was moved to an earlier hour after it fired today has
-    # fired today
+    # the order, not the time: one moved to an earlier hour after it fired today has fired today
     after = since if sent is None else max(since, sent + 1)
     return latest[0] if latest and latest[0] >= after else None
 
 
 def count_skipped(reminder: Reminder, found: Occurrence, sent: int | None) -> int:
-    """How many occurrences nobody fired since the last one that was sent; of one that never was,
-    nobody waited for them."""
-    earlier = (
-        None if found.once or sent is None else occurrence.find_latest(reminder, found.due, sent)
-    )
+    """How many occurrences nobody fired since the last that was sent; 0 when none ever was."""
+    if found.once or sent is None:
+        return 0
+    earlier = occurrence.find_latest(reminder, found.due, sent)
     return earlier[1] if earlier else 0
 
 
@@ -65,8 +60,7 @@ def find_single(reminder: Reminder) -> Occurrence | None:
 def find_earliest(reminders: list[Reminder], now: int) -> int:
     """An instant before which none of them is due, when none is now; at most a day from now.
 
-    Each that recurs is taken for a daily one: too early costs a look, and knowing better costs
-    more.
+    Each that recurs is taken for daily: too early costs a look, and knowing better costs more.
     """
     here = occurrence.to_local(now)
     today = here.date()
@@ -80,15 +74,11 @@ def find_earliest(reminders: list[Reminder], now: int) -> int:
 
 
 def may_recur(reminder: Reminder, first: datetime, last: datetime) -> bool:
-    """Whether a recurring reminder has a time between two local ones. A look that costs little, and
-    knows no zone."""
+    """Whether a recurring reminder has a time between two local ones; cheap, and without zones."""
     for days in range((last.date() - first.date()).days + 1):
         day = first.date() + timedelta(days)
-        if (
-            reminder.date <= day
-            and first <= datetime.combine(day, reminder.time) <= last
-            and _falls_on(reminder, day)
-        ):
+        there = reminder.date <= day and first <= datetime.combine(day, reminder.time) <= last
+        if there and _falls_on(reminder, day):
             return True
     return False
 

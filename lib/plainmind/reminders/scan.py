@@ -13,19 +13,21 @@ Owns that order. Refuses to know what is due (overdue), what goes out together a
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats.reminder import reminder as grammar
 from ..formats.reminder.reminder import Reminder
-from ..ground import chance, clock, exchange, files
+from ..ground import chance, clock, exchange, files, stream
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Busy, Failure, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
 from . import file, last_scan
-from .delivery import ReminderDeliverer
 from .journal import DONE, FAILED, INTENT, SENT, DeliveryJournal, Occurrence, digest
 from .messages import Batch, Due, plan_batches
 from .overdue import count_skipped, find_earliest, find_overdue, find_single
+
+if TYPE_CHECKING:
+    from ..providers.discord import Deliverer
 
 BUDGET = 3.0  # seconds a run may take
 SENDING = 2.5  # of them until the last message must have an answer
@@ -35,15 +37,14 @@ TICK = 2 * clock.SECOND  # longer than that of any file system's clock
 
 
 class ScanSetup(NamedTuple):
-    """What a scan needs of whoever runs it. `now` is fixed for the whole run; `deliverer` is asked
-    for when something is due."""
+    """What a scan needs of whoever runs it."""
 
     home: Home
     env: Environment
     grace: int  # ms
-    now: int
+    now: int  # for the whole run
     started: float  # monotonic
-    deliverer: Callable[[], ReminderDeliverer | None]
+    deliverer: "Callable[[], Deliverer | StdoutDeliverer | None]"  # asked for when something is due
     report: Callable[[Failure], None]
     say: Callable[[str], None]
 
@@ -74,42 +75,35 @@ class Scan:
     def preview(self) -> Iterator[str]:
         """The messages that a run would send now; nothing is written."""
         reminders = _name_all(self._read() or [])
-        late = self._overdue(reminders)
-        for batch in (
-            plan_batches(self._due(reminders, late), self.journal, self.setup.now) if late else ()
-        ):
-            yield batch.text
+        if late := self._overdue(reminders):
+            for batch in plan_batches(self._due(reminders, late), self.journal, self.setup.now):
+                yield batch.text
 
     def _fire(self) -> None:
-        offset = self.setup.now - clock.since_boot()
-        waiting = self.seen.jump is not None
+        now, waiting = self.setup.now, self.seen.jump is not None
+        offset = now - clock.since_boot()
         self.seen, trusted = last_scan.judge_clock(self.seen, clock.boot_id(), offset)
         if not trusted:
             if not waiting:
-                self.setup.say(
-                    "the clock jumped by more than 3 hours; "
-                    "nothing is fired before a second scan agrees with it"
-                )
+                what = "the clock jumped by more than 3 hours"
+                self.setup.say(f"{what}; nothing is fired before a second scan agrees with it")
             return
         self._recover()
         mark = _mark(self.path)
-        if self.seen.is_quiet(mark, self.setup.now):
+        if self.seen.is_quiet(mark, now):
             return
         self.seen = self.seen._replace(quiet="", since=0, until=0)
         found = self._read() or []
         reminders, late = self._fire_all(found)
         if late:
             self._remove([o for o in late if o.once and self.journal.state_of(o) in (SENT, DONE)])
-            self.journal.compact(self.setup.now)
+            self.journal.compact(now)
         elif mark and found and len(reminders) == len(found) and not self.unfinished:
-            now = self.setup.now
-            self.seen = self.seen._replace(
-                quiet=mark, since=now, until=find_earliest(reminders, now)
-            )
+            until = find_earliest(reminders, now)
+            self.seen = self.seen._replace(quiet=mark, since=now, until=until)
 
     def _fire_all(self, found: list[Reminder]) -> tuple[list[Reminder], list[Occurrence]]:
-        """Send what is due. First of the lines that have an id: giving ids may fail, or take all
-        the time there is."""
+        """Send what is due; lines with an id first, for giving ids may fail or take too long."""
         named = [r for r in found if r.id]
         nameless = [r for r in found if not r.id]
         late = self._overdue(named)
@@ -136,11 +130,8 @@ class Scan:
         suspected = last_scan.find_suspicion(self.path, data, contents, self.seen, identity)
         if suspected or data is None or read is None:
             if suspected and suspected != self.seen.told:
-                self.setup.report(
-                    BadData(
-                        suspected, place=self.path, cure="nothing is fired until it is whole again"
-                    )
-                )
+                cure = "nothing is fired until it is whole again"
+                self.setup.report(BadData(suspected, place=self.path, cure=cure))
             self.seen = self.seen._replace(told=suspected, unended=identity or self.seen.unended)
             return None
         self.unfinished = last_scan.find_unfinished_line(data, self.seen, identity)
@@ -152,9 +143,8 @@ class Scan:
         """Clear up after a change of the file that was killed, a person's save among it maybe."""
         folder, name = os.path.split(os.path.realpath(self.path))
         try:
-            if os.path.isdir(folder) and any(
-                left.startswith(f".{name}.") for left in os.listdir(folder)
-            ):
+            there = os.listdir(folder) if os.path.isdir(folder) else []
+            if any(left.startswith(f".{name}.") for left in there):
                 with files.lock(self.setup.home.lock, wait=0):
                     exchange.recover(self.path)
         except Busy:  # somebody is changing it, and clears up first
@@ -171,23 +161,16 @@ class Scan:
 
         def change(data: bytes) -> bytes:
             found = [r for r in grammar.parse(data).reminders if not r.id and r.raw in raw]
-            return grammar.replace(
-                data, [(r, grammar.add_id(r.raw, grammar.draw_id(chance.draw))) for r in found]
-            )
+            lines = [grammar.add_id(r.raw, grammar.draw_id(chance.draw)) for r in found]
+            return grammar.replace(data, list(zip(found, lines, strict=True)))
 
         if not self._edit(change):
             return []
-        return [
-            r
-            for r in self._drop_unfinished(
-                grammar.parse(file.read_stable(self.path).data).reminders
-            )
-            if r.id
-        ]
+        there = grammar.parse(file.read_stable(self.path).data).reminders
+        return [r for r in self._drop_unfinished(there) if r.id]
 
     def _edit(self, change: Callable[[bytes], bytes]) -> bool:
-        """Whether the file was changed. When it cannot be, reminders that need no change fire all
-        the same."""
+        """Whether the file was changed. If not, what needs no change fires all the same."""
         try:
             edited = file.edit(self.setup.home, self.path, change, wait=LOCKING)
         except (Failure, OSError) as error:
@@ -195,63 +178,46 @@ class Scan:
             return False
         self.known = edited.identity or self.known
         for conflict in edited.conflicts:
-            self.setup.say(
-                f"{self.path} was saved at the same moment; what was saved is kept in {conflict}"
-            )
+            what = f"{self.path} was saved at the same moment"
+            self.setup.say(f"{what}; what was saved is kept in {conflict}")
         return True
 
     def _report(self, error: Failure | OSError) -> None:
         self.setup.report(files.to_failure(error) if isinstance(error, OSError) else error)
 
     def _remove(self, gone: list[Occurrence]) -> None:
-        """Take the lines of what was sent out of the file; not while a person is at it, for the
-        next scan can, too."""
-        if (
-            not gone
-            or self.recent
-            or not os.path.exists(self.path)
-            or file.foreign_edit_age(self.path, self.known) < HANDS_OFF
-        ):
+        """Take the lines of what was sent out of the file; while a person is at it, a later scan."""
+        if not gone or self.recent or not os.path.exists(self.path):
+            return
+        if file.foreign_edit_age(self.path, self.known) < HANDS_OFF:
             return
         keys = {o.key for o in gone}
 
         def change(data: bytes) -> bytes:
-            return grammar.remove(
-                data,
-                [
-                    r
-                    for r in grammar.parse(data).reminders
-                    if (o := find_single(r)) and o.key in keys
-                ],
-            )
+            there = grammar.parse(data).reminders
+            sent = [r for r in there if (o := find_single(r)) and o.key in keys]
+            return grammar.remove(data, sent)
 
         if self._edit(change):
             left = grammar.parse(file.read_stable(self.path).data).reminders
             self.seen = self.seen._replace(reminders=bool(left))
-            new = [o for o in gone if self.journal.state_of(o) == SENT]
-            if new:
+            if new := [o for o in gone if self.journal.state_of(o) == SENT]:
                 self.journal.record(DONE, "", new, self.setup.now)
 
     # --- what is due, and sending it
 
     def _overdue(self, reminders: list[Reminder]) -> list[Occurrence]:
         """The occurrences that are to have been sent by now."""
-        now = self.setup.now
-        return list(
-            find_overdue(
-                reminders, now, self.setup.grace, lambda id: self.journal.sent_until(id, now)
-            )
-        )
+        return list(find_overdue(reminders, self.setup.now, self.setup.grace, self._sent_until))
+
+    def _sent_until(self, id: str) -> int | None:
+        return self.journal.sent_until(id, self.setup.now)
 
     def _due(self, reminders: list[Reminder], late: list[Occurrence]) -> list[Due]:
         """Those not known to be sent, oldest first."""
         by_id = {r.id: r for r in reminders}
         due = [
-            Due(
-                o,
-                by_id[o.id],
-                count_skipped(by_id[o.id], o, self.journal.sent_until(o.id, self.setup.now)),
-            )
+            Due(o, by_id[o.id], count_skipped(by_id[o.id], o, self._sent_until(o.id)))
             for o in late
             if self.journal.state_of(o) not in (SENT, DONE)
         ]
@@ -259,85 +225,93 @@ class Scan:
 
     def _send(self, reminders: list[Reminder], late: list[Occurrence], others: int) -> None:
         """Send what is due of them, while `others` wait for it."""
-        planned = (
-            plan_batches(self._due(reminders, late), self.journal, self.setup.now, others)
-            if late and self.reachable
-            else []
-        )
+        if not late or not self.reachable:
+            return
+        due = self._due(reminders, late)
+        planned = plan_batches(due, self.journal, self.setup.now, others)
         deliverer = None
         for number, batch in enumerate(planned):
             try:
                 deliverer = deliverer or self._deliverer()
                 self._send_one(deliverer, batch)
             except BadData as refused:  # this message, not the others
-                refused.cure = (
-                    f"change the message of {batch.of[0].reminder.id}; the next scan tries again"
-                )
+                id = batch.of[0].reminder.id
+                refused.cure = f"change the message of {id}; the next scan tries again"
                 self.setup.report(refused)
             except (Unavailable, Misconfigured) as failure:
                 left = sum(len(b.of) for b in planned[number:])
                 cure = f"; {failure.cure}" if failure.cure else ""
-                due = f"{left} reminder{'s are' if left > 1 else ' is'} due"
-                failure.cure = f"{due}, and the next scan tries again{cure}"
+                are_due = f"{left} reminder{'s are' if left > 1 else ' is'} due"
+                failure.cure = f"{are_due}, and the next scan tries again{cure}"
                 self.setup.report(failure)
                 self.reachable = False
                 return
 
-    def _deliverer(self) -> ReminderDeliverer:
+    def _deliverer(self) -> "Deliverer | StdoutDeliverer":
         found = self.setup.deliverer()
         if found is None:
-            cure = (
-                "set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and DISCORD_CHANNEL_ID, or use --stdout"
-            )
+            from ..providers.discord import VARIABLES
+
+            cure = f"set {VARIABLES}, or use --stdout"
             raise Misconfigured("nothing says where to send reminders", cure=cure)
         return found
 
-    def _send_one(self, deliverer: ReminderDeliverer, batch: Batch) -> None:
-        """Each part that arrived is written down before the next one is sent: only one without an
-        answer is in doubt."""
-        journal, nonce, now, of = (
-            self.journal,
-            batch.nonce,
-            self.setup.now,
-            [due.occurrence for due in batch.of],
-        )
+    def _send_one(self, deliverer: "Deliverer | StdoutDeliverer", batch: Batch) -> None:
+        """Note each part that arrived before the next: only one without an answer is in doubt."""
+        nonce, now, of = batch.nonce, self.setup.now, [due.occurrence for due in batch.of]
         said, progress = digest(batch.text), batch.begin
+
+        def note(did: str, at: int, *messages: str) -> None:
+            self.journal.record(did, nonce, of, at, messages, progress, said)
 
         def arrived(sent: int, parts: int, message: str) -> None:
             nonlocal progress
             progress = sent
             if sent < parts:
-                journal.record(INTENT, nonce, of, batch.worded, [message], sent, said)
+                note(INTENT, batch.worded, message)
 
+        first, remembers = batch.doubt, deliverer.remembers * clock.SECOND
         # the nonce of an attempt that is too long ago, or in the future, is not known any more
-        doubt = (
-            batch.doubt is not None
-            and not 0 <= now - batch.doubt < deliverer.remembers * clock.SECOND
-        )
-        journal.record(
-            INTENT,
-            nonce,
-            of,
-            batch.worded if batch.doubt is None else batch.doubt,
-            (),
-            progress,
-            said,
-        )
-        deadline = self.setup.started + SENDING
+        how: dict[str, Any] = {
+            "nonce": nonce,
+            "deadline": self.setup.started + SENDING,
+            "doubt": first is not None and not 0 <= now - first < remembers,
+        }
+        note(INTENT, batch.worded if first is None else first)
         try:
-            messages = deliverer.send(
-                batch.text,
-                nonce=nonce,
-                deadline=deadline,
-                doubt=doubt,
-                begin=progress,
-                arrived=arrived,
-            )
+            messages = deliverer.send(batch.text, **how, begin=progress, arrived=arrived)
         except Failure as failure:
-            if failure.undone and (batch.doubt is None or progress > batch.begin):
-                journal.record(FAILED, nonce, of, batch.worded, (), progress, said)
+            if failure.undone and (first is None or progress > batch.begin):
+                note(FAILED, batch.worded)
             raise
-        journal.record(SENT, nonce, of, now, messages)
+        self.journal.record(SENT, nonce, of, now, messages)
+
+
+class StdoutDeliverer:
+    """Delivery to standard output, for pipes and for a look."""
+
+    remembers = 0.0
+
+    def send(self, text: str, *, doubt: bool = False, begin: int = 0, **_: Any) -> list[str]:
+        stream.write(f"{text} (possibly repeated)\n" if doubt or begin else f"{text}\n")
+        stream.flush()
+        return []
+
+
+def find_other_host(host: str) -> str:
+    """Who fires, where it is not this machine: `host` is its name, or the first part of it."""
+    name = os.uname().nodename
+    here = name.lower()
+    ours = host.lower() in ("", here, here.partition(".")[0])
+    return "" if ours else f"host '{host}' fires, this is '{name}'"
+
+
+def note_overrun(home: Home, what: str) -> None:
+    """Write down that a run took too long, in the maintenance log."""
+    path = home.path("raw", "maintenance-log", "remind-scan.jsonl")
+    files.make_folder(os.path.dirname(path))
+    at = clock.to_text(clock.system_now())
+    files.append(path, stream.json_record({"at": at, "what": what}))
 
 
 def _name_all(reminders: list[Reminder]) -> list[Reminder]:
@@ -346,7 +320,7 @@ def _name_all(reminders: list[Reminder]) -> list[Reminder]:
 
 
 def _mark(path: str) -> str:
-    """What nobody can change a file without changing; '' for one that is missing, or was changed so
+    """What changes with every change of a file; '' for one that is missing, or was changed so
     lately that it may be changed again within one tick of the clock."""
     try:
         found = os.stat(path)

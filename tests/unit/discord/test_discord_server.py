@@ -126,10 +126,8 @@ def test_a_message_goes_both_ways(server, bot):
     assert (str(heard.id), heard.content, str(heard.author.id), heard.guild.id) == (
         said["id"], "good morning", server.owner, int(server.guild),
     )  # fmt: skip
-    assert (
-        heard.attachments[0].filename == "../a b.txt"
-        and bot.run_there(heard.attachments[0].read()) == b"\x00hi"
-    )
+    assert heard.attachments[0].filename == "../a b.txt"
+    assert bot.run_there(heard.attachments[0].read()) == b"\x00hi"
 
     reply = bot.run_there(heard.reply("and to you", file=discord.File(__file__, "me.py")))
     posted = server.posted()
@@ -171,11 +169,8 @@ def test_an_enforced_nonce_makes_one_message(server, bot):
     here, elsewhere = channel_of(bot, server), bot.get_channel(int(server.elsewhere))
     first = bot.run_there(here.send("once", nonce="n1"))
     again = bot.run_there(here.send("twice?", nonce="n1"))
-    assert (
-        first.id == again.id
-        and again.content == "once"
-        and [m["content"] for m in server.posted()] == ["once"]
-    )
+    assert first.id == again.id and again.content == "once"
+    assert [m["content"] for m in server.posted()] == ["once"]
     bot.run_there(here.send("another", nonce="n2"))
     bot.run_there(elsewhere.send("there", nonce="n1"))
     assert len(server.posted()) == 2 and len(server.posted(server.elsewhere)) == 1
@@ -307,10 +302,8 @@ def test_a_thread_made_from_a_message_has_its_id(server, bot):
         discord.MessageType.thread_starter_message,
         discord.MessageType.default,
     ]
-    assert (
-        isinstance(bot.heard[2].channel, discord.Thread)
-        and bot.heard[1].reference.resolved.content == "start here"
-    )
+    assert isinstance(bot.heard[2].channel, discord.Thread)
+    assert bot.heard[1].reference.resolved.content == "start here"
     assert [m.id for m in bot.edited] == [thread.id] and bot.edited[0].flags.has_thread
     assert bot.run_there(bot.fetch_channel(thread.id)).parent_id == int(server.channel)
     assert [t.id for t in bot.run_there(thread.guild.active_threads())] == [thread.id]
@@ -342,10 +335,8 @@ def test_archived_threads_are_paged_and_speaking_wakes_them(server, bot):
     assert "THREAD_UPDATE" not in bot.events
     server.say("awake", channel=threads[0])
     server.wait(lambda: "awake" in bot.texts())
-    assert (
-        bot.events[-2:] == ["THREAD_UPDATE", "MESSAGE_CREATE"]
-        and not bot.heard[-1].channel.archived
-    )
+    assert bot.events[-2:] == ["THREAD_UPDATE", "MESSAGE_CREATE"]
+    assert not bot.heard[-1].channel.archived
 
 
 def test_a_private_thread_is_not_there_for_who_is_not_in_it(server, bot):
@@ -366,10 +357,8 @@ def test_channels_threads_and_reactions_of_the_bot(server, bot):
     assert server.messages(channel)[0]["reactions"][0]["emoji"]["name"] == "👀"
     thread = bot.run_there(bot.fetch_channel(server.thread(channel=channel)["id"]))
     bot.run_there(thread.join())
-    assert (
-        bot.run_there(bot.fetch_channel(thread.id)).me
-        and bot.run_there(thread.edit(archived=True)).archived
-    )
+    assert bot.run_there(bot.fetch_channel(thread.id)).me
+    assert bot.run_there(thread.edit(archived=True)).archived
 
     async def types():
         async with thread.typing():
@@ -487,11 +476,8 @@ def test_groups_users_and_files_reach_a_command_in_a_thread(server, commanded):
 def test_a_message_command_has_its_message(server, commanded):
     said = server.say("blue")
     done = answered(server, server.interact("Remember this", target=said["id"]), edits=1)
-    assert (
-        done["content"] == "kept: blue"
-        and done["deferred"]
-        and not done["messages"][0]["flags"] & 128
-    )
+    assert done["content"] == "kept: blue" and done["deferred"]
+    assert not done["messages"][0]["flags"] & 128
 
 
 def test_a_modal_comes_back_filled_in(server, commanded):
@@ -596,8 +582,7 @@ def test_the_stream_is_compressed_as_asked(server, bot):
 
 
 def spoken(server, *said, goodbye=4000):
-    """Without discord.py: what is sent, what comes back until the server closes or answers all, and
-    the code it closes with."""
+    """Without discord.py: what is sent, what comes back until the server closes, and its code."""
 
     async def speak():
         async with aiohttp.ClientSession() as session, session.ws_connect(server.gateway) as socket:
@@ -810,10 +795,8 @@ def test_a_reset_before_stores_nothing_and_one_after_stores_it_once(server, bot)
     with pytest.raises(OSError):
         bot.run_there(channel.send("stored", nonce="2"))
     assert [m["content"] for m in server.posted()] == ["stored"]
-    assert (
-        str(bot.run_there(channel.send("stored", nonce="2")).id) == server.posted()[0]["id"]
-        and len(server.posted()) == 1
-    )
+    assert str(bot.run_there(channel.send("stored", nonce="2")).id) == server.posted()[0]["id"]
+    assert len(server.posted()) == 1
 
 
 def test_a_hanging_request_is_answered_by_nobody(server, bot):

@@ -163,10 +163,8 @@ def test_new_begins_a_window_that_the_next_message_is_the_first_of(talk, thread)
     talk.answer(talk.say("the old story", thread), thread)
     answered = talk.ask("new", place=thread)
     windows = talk.windows(context(thread))
-    assert (
-        len(windows) == 2
-        and answered["content"] == f"A new window: `logs/{context(thread)}/{windows[-1]}`"
-    )
+    assert len(windows) == 2
+    assert answered["content"] == f"A new window: `logs/{context(thread)}/{windows[-1]}`"
     talk.answer(talk.say("a fresh start", thread), thread)
     assert [e["content"] for e in talk.events(context(thread))] == [
         "a fresh start",
@@ -206,18 +204,16 @@ def test_new_in_one_place_leaves_the_others(talk, thread):
 def test_remember_pins_a_text(talk, thread):
     ref = ref_of(talk.ask("remember", {"text": "Ann's birthday is on May 3rd\nlike Bob's"}, thread))
     assert "> Ann's birthday is on May 3rd\n> like Bob's\n" in shown(talk, ref)
-    assert ref.startswith(f"logs/{context(thread)}/") and any(
-        line.startswith(f"{ref}:") for line in pins(talk)
-    )
+    assert ref.startswith(f"logs/{context(thread)}/")
+    assert any(line.startswith(f"{ref}:") for line in pins(talk))
 
 
 def test_remember_without_a_text_pins_what_was_said_last(talk, thread):
     talk.answer(talk.say("the first thing", thread), thread)
     talk.answer(talk.say("the last thing", thread), thread)
     ref = ref_of(talk.ask("remember", place=thread))
-    assert "> the last thing\n" in shown(talk, ref) and any(
-        line.startswith(f"{ref}:") for line in pins(talk)
-    )
+    assert "> the last thing\n" in shown(talk, ref)
+    assert any(line.startswith(f"{ref}:") for line in pins(talk))
 
 
 def test_remember_without_a_text_where_nothing_was_said_asks_for_one(talk, thread):
@@ -253,11 +249,8 @@ def test_remember_this_finds_what_was_said_before_a_new_window(talk, thread):
     talk.ask("new", place=thread)
     ref = ref_of(talk.ask("Remember this", place=thread, target=id))
     assert "> the sugar is in the jar\n" in shown(talk, ref)
-    assert (
-        before == 2
-        and talk.events(context(thread)) == []
-        and ref.partition(":")[0].endswith(talk.windows(context(thread))[0])
-    )
+    assert before == 2 and talk.events(context(thread)) == []
+    assert ref.partition(":")[0].endswith(talk.windows(context(thread))[0])
 
 
 def test_remember_this_on_an_answer_pins_the_answer_in_the_log(talk, thread):
@@ -275,9 +268,8 @@ def test_remember_this_on_an_answer_pins_the_answer_in_the_log(talk, thread):
 def test_remember_this_on_a_message_of_a_webhook_pins_its_text(talk, thread):
     message = talk.discord.say("pay the rent", channel=thread, webhook_id=WEBHOOK)
     ref = ref_of(talk.ask("Remember this", place=thread, target=message["id"]))
-    assert "> pay the rent\n" in shown(talk, ref) and any(
-        line.startswith(f"{ref}:") for line in pins(talk)
-    )
+    assert "> pay the rent\n" in shown(talk, ref)
+    assert any(line.startswith(f"{ref}:") for line in pins(talk))
 
 
 def test_remember_this_on_a_message_of_nothing_says_so(talk, thread):
@@ -334,10 +326,8 @@ def remind(talk, what="list", **options):
 
 def test_reminders_are_added_shown_and_removed(talk):
     added = remind(talk, "add", when="2031-03-04 09:00", message="see the dentist")
-    assert (
-        'date=2031-03-04 time=09:00 recur=none msg="see the dentist" id=rid_' in added
-        and added.startswith("```\n- [ ] ")
-    )
+    assert 'date=2031-03-04 time=09:00 recur=none msg="see the dentist" id=rid_' in added
+    assert added.startswith("```\n- [ ] ")
     id = added.partition(" id=")[2].split()[0]
     assert any(
         id in line and "see the dentist" in line and "2031-03-04T09:00" in line

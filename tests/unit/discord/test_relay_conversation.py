@@ -35,8 +35,7 @@ def talk(discord, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def real(discord, tmp_path_factory):
-    """Another in a world of its own, whose turns are agent-turn's; the model is the tests'
-    program."""
+    """Another in a world of its own, whose turns are agent-turn's, with the tests' model."""
     folder = tmp_path_factory.mktemp("real")
     model = f"command:'{folder}/program'"
     with Talk(
@@ -112,8 +111,7 @@ def test_no_more_turns_than_set_run_at_once(talk):
 
 
 def spoken_meanwhile(talk, place, *said):
-    """Messages (seconds, text and whose) that arrive while a turn runs, told by the gateway in one
-    go; their ids."""
+    """Messages (seconds, text and whose) told in one go while a turn runs; their ids."""
     name = place[-6:]
     first, now = talk.say(f"hold {name}", place), time.time() - 60
     talk.call(first)
@@ -167,9 +165,8 @@ def test_an_answer_refers_to_its_message_with_its_first_part_only(talk, thread):
     parts = talk.parts(talk.say("write long", thread), thread)
     assert len(parts) == 3 and all(len(part["content"]) <= 2000 for part in parts)
     assert ["message_reference" in part for part in parts] == [True, False, False]
-    assert len({part["nonce"] for part in parts}) == 3 and all(
-        part["enforce_nonce"] for part in parts
-    )
+    assert len({part["nonce"] for part in parts}) == 3
+    assert all(part["enforce_nonce"] for part in parts)
     assert "\n".join(part["content"] for part in parts) == open(f"{talk.folder}/long").read()
 
 
@@ -337,10 +334,8 @@ def test_a_thread_is_given_pins_and_nothing_else_of_the_channel(real):
     injected = last["content"]
     assert "INJECTED_CONTEXT_RELEVANT_MEMORIES" in injected
     memories = json.loads(injected[injected.index("{") :].partition("\n")[0])["memories"]
-    assert (
-        memories[0]["excerpt"].startswith("my gate key")
-        and f"{memories[0]['path']}:{memories[0]['line']}" in pinned["content"]
-    )
+    assert memories[0]["excerpt"].startswith("my gate key")
+    assert f"{memories[0]['path']}:{memories[0]['line']}" in pinned["content"]
 
 
 def test_what_is_logged_in_a_thread_before_the_first_turn_comes_after_its_message(real):
@@ -379,9 +374,8 @@ def test_the_log_has_the_message_with_its_ids_and_the_answer(real):
         id,
     )
     history = real.request("and who")["messages"][1:-1]
-    assert [m["role"] for m in history] == ["user", "assistant"] and history[1][
-        "content"
-    ] == "re: hello there"
+    assert [m["role"] for m in history] == ["user", "assistant"]
+    assert history[1]["content"] == "re: hello there"
     assert real.relay.run("mem-lint", "--logs").returncode == 0
 
 
@@ -489,9 +483,8 @@ def test_an_answer_of_nothing_says_so(talk, thread, answer):
 def test_a_turn_that_cannot_succeed_says_so_at_once_and_is_noted(talk, thread, code):
     id = talk.say(f"end {code}", thread)
     assert talk.answer(id, thread)["content"] == "(no answer: it is broken)"
-    assert (
-        talk.dead()[-1]["of"] == [int(id)] and talk.dead()[-1]["why"] == "(no answer: it is broken)"
-    )
+    assert talk.dead()[-1]["of"] == [int(id)]
+    assert talk.dead()[-1]["why"] == "(no answer: it is broken)"
     assert sum(f"--message-id={id}" in call["options"] for call in talk.calls()) == 1
     assert talk.answer(talk.say("next", thread), thread)["content"] == "re: next"
 
@@ -500,9 +493,8 @@ def test_an_answer_longer_than_ten_messages_goes_as_a_file(talk, thread):
     text = "\n".join(f"{n} " + "z" * 95 for n in range(230))
     talk.write("endless", text)
     parts = talk.parts(talk.say("write endless", thread), thread)
-    assert (
-        len(parts) == 2 and text.startswith(parts[0]["content"]) and len(parts[0]["content"]) > 1800
-    )
+    assert len(parts) == 2 and text.startswith(parts[0]["content"])
+    assert len(parts[0]["content"]) > 1800
     assert parts[1]["content"] == "(the whole answer is in the file)"
     assert [found["filename"] for found in parts[1]["attachments"]] == ["answer.md"]
     assert talk.fetched(parts[1]["attachments"][0]) == text.encode()
@@ -523,8 +515,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.fixture(scope="module", autouse=True)
 def begun(discord, tmp_path_factory):
-    """Four turns at once in a relay of their own: one model is away, one turn dies, one is taken
-    elsewhere, one is well.
+    """Four turns at once in a relay of their own: no model, one dies, one elsewhere, one well.
 
     Its waits are a fifth of the real ones: it takes 5 seconds, and goes on while others run.
     """

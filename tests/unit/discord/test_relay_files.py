@@ -120,11 +120,8 @@ def test_whatever_a_file_is_called_it_is_kept_under_a_safe_name(talk, thread, na
 )  # fmt: skip
 def test_what_a_file_is_decides_where_it_is_kept(talk, thread, name, data, where, ending):
     (path,), _ = sent(talk, thread, (name, data))
-    assert (
-        os.path.dirname(path) == talk.relay.path(where)
-        and path.endswith(ending)
-        and contents(path) == data
-    )
+    assert os.path.dirname(path) == talk.relay.path(where) and path.endswith(ending)
+    assert contents(path) == data
 
 
 def test_files_of_one_name_are_all_kept(talk, thread):
@@ -155,10 +152,8 @@ def test_a_file_that_says_it_is_too_large_is_not_fetched(talk, thread):
     said["attachments"][0]["size"] = 26 * 1024 * 1024
     talk.discord.event(name="MESSAGE_CREATE", data={**said, "guild_id": talk.discord.guild})
     call = talk.call(said["id"])
-    assert (
-        call["text"] == "big\n(attachment 'film.mkv' was not kept: 27 MB)"
-        and len(option(call, "attach")) == 1
-    )
+    assert call["text"] == "big\n(attachment 'film.mkv' was not kept: 27 MB)"
+    assert len(option(call, "attach")) == 1
     assert not [r for r in talk.discord.log()["requests"] if r["path"].endswith("film.mkv")]
     talk.answer(said["id"], thread)
 
@@ -276,9 +271,8 @@ def test_a_file_that_the_user_sent_can_go_back(talk, thread):
 def test_an_answer_that_is_only_a_file_is_posted(talk, thread, workspace):
     workspace("only.txt", b"all")
     (message,) = answered(talk, thread, "![](only.txt)")
-    assert message["content"] == "only.txt" and [
-        talk.fetched(f) for f in message["attachments"]
-    ] == [b"all"]
+    assert message["content"] == "only.txt"
+    assert [talk.fetched(f) for f in message["attachments"]] == [b"all"]
 
 
 @pytest.mark.parametrize(
@@ -308,10 +302,8 @@ def test_a_link_in_a_code_block_is_code(talk, thread, workspace):
     workspace("real.txt", b"real")
     text = "```\n[a](real.txt)\n```\n~~~md\n[b](real.txt)\n~~~\n[c](real.txt)"
     (message,) = answered(talk, thread, text)
-    assert (
-        message["content"] == "```\n[a](real.txt)\n```\n~~~md\n[b](real.txt)\n~~~\nc"
-        and len(message["attachments"]) == 1
-    )
+    assert message["content"] == "```\n[a](real.txt)\n```\n~~~md\n[b](real.txt)\n~~~\nc"
+    assert len(message["attachments"]) == 1
 
 
 def test_a_file_that_is_too_large_is_told_of(talk, thread, workspace):
@@ -326,9 +318,8 @@ def test_of_eleven_files_ten_go(talk, thread, workspace):
         f"[{n}]({os.path.basename(workspace(f'file-{n}.txt', str(n).encode()))})" for n in range(11)
     )
     (message,) = answered(talk, thread, text)
-    assert len(message["attachments"]) == 10 and message["content"].endswith(
-        "\n9\n10 (not attached: more than 10)"
-    )
+    assert len(message["attachments"]) == 10
+    assert message["content"].endswith("\n9\n10 (not attached: more than 10)")
 
 
 def test_files_go_with_the_last_part(talk, thread, workspace):

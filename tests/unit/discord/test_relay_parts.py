@@ -1,5 +1,4 @@
-"""The relay's parts without a process: ledger, lanes, names and links, the parts of an answer,
-settings, signs of life."""
+"""The relay's parts without a process."""
 
 import asyncio
 import json
@@ -221,9 +220,8 @@ def test_the_text_of_a_turn_is_its_messages_lines_and_what_is_to_be_known_of_fil
 @given(st.text())
 def test_every_name_is_made_safe(name):
     safe = attachments.make_safe_name(name)
-    assert 0 < len(safe) <= 72 and set(safe) <= set(
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-    )
+    assert 0 < len(safe) <= 72
+    assert set(safe) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert safe[0] not in ".-" and safe[-1] != "."
 
 

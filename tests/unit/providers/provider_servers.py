@@ -18,8 +18,7 @@ class Seen(NamedTuple):
 
 
 class Server:
-    """A loopback server. `answers` are used in turn, the last again and again; each writes to the
-    handler."""
+    """A loopback server. `answers`, which write to the handler, in turn; the last for ever."""
 
     def __init__(self, *answers: Callable[[BaseHTTPRequestHandler, Seen], None]):
         self.answers, self.seen = list(answers), []

@@ -1,5 +1,4 @@
-"""Delivery through the real discord-webhook client, and by the bot's REST, to servers that behave
-as Discord may."""
+"""Delivery by discord-webhook's client and by the bot's REST, to servers as Discord may be."""
 
 import json
 import logging
@@ -34,8 +33,7 @@ def said(server: Server) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def calm(monkeypatch):
-    """Waits are as long as asked for, the others short: these tests are about what is sent, not
-    when."""
+    """Waits are as long as asked for, the others short: it is about what is sent, not when."""
     monkeypatch.setattr("plainmind.providers.retry.WITHIN_A_RUN", Backoff(0.01, 30.0))
 
 
@@ -64,10 +62,8 @@ def test_a_bots_message_has_a_nonce_that_is_enforced(serve):
         "nonce": "n1",
         "enforce_nonce": True,
     }
-    assert (
-        seen.path == "/channels/99/messages"
-        and seen.headers["authorization"] == "Bot Bot-token_3000"
-    )
+    assert seen.path == "/channels/99/messages"
+    assert seen.headers["authorization"] == "Bot Bot-token_3000"
     assert seen.headers["user-agent"].startswith("DiscordBot (")
 
 
@@ -286,9 +282,7 @@ def test_which_way(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("DISCORD_CHANNEL_ID", "12")
     found = discord.open_deliverer(Environment())
-    assert (
-        isinstance(found, discord.Bot)
-        and found.url == "https://discord.com/api/v10/channels/12/messages"
-    )
+    assert isinstance(found, discord.Bot)
+    assert found.url == "https://discord.com/api/v10/channels/12/messages"
     with pytest.raises(Misconfigured):
         discord.open_deliverer(Environment(), "general")

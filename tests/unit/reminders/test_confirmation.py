@@ -1,5 +1,4 @@
-"""Confirmations say the exact line; whatever keeps them from arriving, the line stands and the
-person is told so."""
+"""Confirmations say the exact line; if one cannot arrive, the line stands and that is said."""
 
 import pytest
 from plainmind.formats import chunks

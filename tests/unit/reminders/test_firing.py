@@ -12,7 +12,7 @@ from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
 from plainmind.ground.paths import Home
-from plainmind.reminders import editing, guards, messages, scan
+from plainmind.reminders import editing, last_scan, messages, scan
 from plainmind.reminders.journal import DeliveryJournal, Occurrence, make_key
 
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
@@ -186,10 +186,8 @@ def test_more_than_ten_are_one_digest_in_order(world):
     (said,) = world.scan()
     rows = said.split("\n")
     assert rows[0] == "11 reminders are due:"
-    assert (
-        rows[1] == "- 2026-03-02 08:49 no 10 (late by 11 min)"
-        and rows[11] == "- 2026-03-02 08:59 no 0 (late by 1 min)"
-    )
+    assert rows[1] == "- 2026-03-02 08:49 no 10 (late by 11 min)"
+    assert rows[11] == "- 2026-03-02 08:59 no 0 (late by 1 min)"
     assert world.lines() == [] and world.scan(MINUTE) == []
 
 
@@ -260,8 +258,7 @@ def test_a_bot_that_still_knows_the_nonce_does_not_mark(world):
 
 
 def test_a_nonce_is_as_old_as_the_first_attempt(world):
-    """The one of a minute ago does not make up for the one of an hour ago, which nobody knows any
-    more."""
+    """The attempt of a minute ago does not make up for that of an hour ago, which nobody knows."""
     world.remembers = 120.0
     world.write(line("tea", id="a"))
     world.failures = [Unavailable("no answer"), Unavailable("no answer")]
@@ -453,8 +450,7 @@ def test_what_fired_and_then_recurs_no_more_has_fired(world):
 
 @pytest.mark.parametrize("did", ["sent", "done"])
 def test_a_journal_of_before_does_not_tell_what_was_said(world, did):
-    """Its line may say something else by now: it is sent, and marked; even when a bot would know
-    the nonce."""
+    """Its line may say something else by now: it is sent, marked, whatever nonce a bot knows."""
     world.remembers = 120.0
     world.write(line("tea", id="a"))
     k = make_key("a", START)
@@ -897,7 +893,7 @@ def test_the_last_reminder_that_a_command_removes_is_not_missed(world, gone):
 def test_the_last_reminder_is_removed_also_when_a_scan_is_at_work(world):
     world.write(line("tea", "10:00", id="a"))
     world.scan()
-    with guards.hold_lock(world.home):
+    with last_scan.hold_lock(world.home):
         editing.remove(world.home, world.path, "a")
     assert world.lines() == []
 
@@ -931,18 +927,18 @@ def test_nothing_is_written_when_nothing_changed(world):
 
 
 def test_two_scans_exclude_each_other_at_once(world):
-    with guards.hold_lock(world.home):
+    with last_scan.hold_lock(world.home):
         start = clock.monotonic()
-        with pytest.raises(Busy), guards.hold_lock(world.home):
+        with pytest.raises(Busy), last_scan.hold_lock(world.home):
             pass
         assert clock.monotonic() - start < 1
 
 
 def test_which_host_fires(monkeypatch):
     monkeypatch.setattr(os, "uname", lambda: type("U", (), {"nodename": "Nas.example.org"}))
-    assert [guards.find_other_host(host) for host in ("", "nas", "NAS.example.org")] == ["", "", ""]
-    assert guards.find_other_host("laptop") == "host 'laptop' fires, this is 'Nas.example.org'"
-    assert guards.find_other_host("nas.example.com")
+    assert [scan.find_other_host(host) for host in ("", "nas", "NAS.example.org")] == ["", "", ""]
+    assert scan.find_other_host("laptop") == "host 'laptop' fires, this is 'Nas.example.org'"
+    assert scan.find_other_host("nas.example.com")
 
 
 @pytest.mark.parametrize(
@@ -1000,8 +996,7 @@ def test_one_that_was_changed_is_read(world, settled):
 
 @given(st.data())
 def test_looking_less_changes_nothing(tmp_path_factory, data):
-    """Any edits and any waits: the same messages at the same minutes as of scans that read each
-    time."""
+    """Any edits and any waits: the same messages at the same minutes as when each scan reads."""
     draw = data.draw
     steps = []
     for _ in range(draw(st.integers(2, 8))):

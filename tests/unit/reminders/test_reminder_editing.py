@@ -163,7 +163,5 @@ def test_a_line_that_they_removed_meanwhile_is_not_made_again(home, path, monkey
     saving(monkeypatch, b"theirs\n")
     with pytest.raises(NoInput):
         editing.edit(home, path, "rid_A", {"recur": "weekly"})
-    assert files.read(path) == b"theirs\n" and sorted(os.listdir(home.root)) == [
-        ".lock",
-        "reminders.md",
-    ]
+    assert files.read(path) == b"theirs\n"
+    assert sorted(os.listdir(home.root)) == [".lock", "reminders.md"]

@@ -53,8 +53,7 @@ def test_a_read_tells_what_it_read(path):
 
 
 def changing(monkeypatch, path, *saves):
-    """Each read of the file is followed by the next of these saves, before the second look at
-    it."""
+    """Each read is followed by the next of these saves, before the second look at the file."""
     left, stat = list(saves), os.stat
 
     def looking(name, *more, **options):
@@ -147,18 +146,16 @@ def test_a_file_that_is_not_there_is_made(home):
     found = os.stat(home.path("reminders.md"))
     assert files.read(home.path("reminders.md")) == b"ours\n" and found.st_mode & 0o777 == 0o600
     assert edited.identity == files.identify(found)
-    assert file.edit(
-        home, home.path("other.md"), lambda data: data
-    ).identity is None and not os.path.exists(home.path("other.md"))
+    assert file.edit(home, home.path("other.md"), lambda data: data).identity is None
+    assert not os.path.exists(home.path("other.md"))
 
 
 def test_a_link_that_leads_nowhere_yet_is_followed(home, tmp_path):
     os.mkdir(home.root)
     os.symlink(str(tmp_path / "vault.md"), home.path("reminders.md"))
     file.edit(home, home.path("reminders.md"), lambda data: data + b"ours\n")
-    assert (tmp_path / "vault.md").read_bytes() == b"ours\n" and os.path.islink(
-        home.path("reminders.md")
-    )
+    assert (tmp_path / "vault.md").read_bytes() == b"ours\n"
+    assert os.path.islink(home.path("reminders.md"))
 
 
 def test_a_vault_that_is_not_mounted_is_not_made_up(home, tmp_path):

@@ -45,7 +45,7 @@ def image_ending(head: bytes) -> str:
 
 
 def make_safe_name(name: str) -> str:
-    """A stranger's name for a file as a part of ours: no path, no dot in front, no shell's signs."""
+    """A stranger's name for a file as a part of ours: no path, no dot in front, no odd signs."""
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name.replace("\\", "/").rpartition("/")[2]).strip(".-")
     stem, ending = os.path.splitext(kept)
     return stem[:60] + ending[:12] or "file"

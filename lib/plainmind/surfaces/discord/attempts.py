@@ -53,8 +53,7 @@ class Attempts:
         self.ending = False
 
     async def answer(self, of: list[Incoming], files: list[str], notes: list[str]) -> Answer:
-        """The answer to these messages, or a line that says why not. HandedBack when the relay ends
-        before that."""
+        """The answer, or a line that says why not. HandedBack when the relay ends before that."""
         id = of[-1].id
         while True:
             turn = self.writer.ledger.turns.get(id)

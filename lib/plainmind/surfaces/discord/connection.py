@@ -47,7 +47,7 @@ class Socket(DiscordWebSocket):
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, loop: asyncio.AbstractEventLoop):
         super().__init__(socket, loop=loop)
-        self.born = self.acknowledged = clock.monotonic()
+        self.acknowledged = clock.monotonic()
         self._told = self.latency
         # by the gateway; the library forgets the code when the other end hangs up at once
         self.closed_with = 0
@@ -84,7 +84,7 @@ class Socket(DiscordWebSocket):
 
 
 class Connection(discord.Client):
-    """A client that stays connected. `alive` is called when the gateway has answered a heartbeat."""
+    """A client that stays connected. `alive` is called when the gateway answers a heartbeat."""
 
     def __init__(self, identifications: Identifications, say: Say, alive: Callable[[], None]):
         super().__init__(

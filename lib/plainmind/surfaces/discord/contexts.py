@@ -11,7 +11,7 @@ from ...ground import stream
 from ...ground.errors import BUSY, Failure
 from ...ground.paths import Home
 from .history import ChannelHistory
-from .messages import to_starter_event
+from .messages import EventRecord, to_starter_event
 from .programs import Suite
 from .requests import TROUBLE, Say, describe
 
@@ -49,12 +49,12 @@ class ContextLog:
     def __init__(self, home: Home, suite: Suite, history: ChannelHistory, say: Say):
         self.home, self.suite, self.history, self.say = home, suite, history, say
 
-    async def append(self, context: str, *events: dict[str, Any]) -> None:
+    async def append(self, context: str, *events: EventRecord) -> None:
         """Append events, each once."""
         await self.start_thread(context)
         await self._append(context, *events)
 
-    async def _append(self, context: str, *events: dict[str, Any]) -> None:
+    async def _append(self, context: str, *events: EventRecord) -> None:
         lines = "".join(stream.json_line(event) + "\n" for event in events)
         options = "--jsonl", f"--context={context}"
         for _ in range(BUSY_TRIES):

@@ -183,8 +183,7 @@ class Ledger:
         self.done = {id for id in self.done if id > cursor}
 
     def write(self, records: Iterable[Step]) -> None:
-        """Put steps on disk, with one write, and touch nothing that is known: another thread may
-        call it."""
+        """Put steps on disk with one write, and touch nothing else: another thread may call it."""
         data = (b"\n" if self._torn else b"") + b"".join(map(stream.json_record, records))
         files.make_folder(os.path.dirname(self.path))
         self._size = files.append(self.path, data) + len(data)

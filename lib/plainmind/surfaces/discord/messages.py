@@ -11,6 +11,8 @@ import discord
 from ...ground import clock
 from .ledger import Attached, Incoming
 
+EventRecord = dict[str, Any]  # as mem-append --jsonl takes it
+
 TYPES = (discord.MessageType.default, discord.MessageType.reply)
 QUOTED = 1000  # characters of what a message replies to
 
@@ -67,7 +69,7 @@ def _clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def to_event(message: Incoming, **meta: Any) -> dict[str, Any]:
+def to_event(message: Incoming, **meta: Any) -> EventRecord:
     """A message as an event of the log, as mem-append --jsonl takes it."""
     text = message.text + "".join(f"\n(attached: {file.name})" for file in message.attached)
     ids = {"author_id": str(message.author_id), "message_id": str(message.id)}
@@ -81,7 +83,7 @@ def to_event(message: Incoming, **meta: Any) -> dict[str, Any]:
     }
 
 
-def to_starter_event(message: discord.Message, context: str, me: int) -> dict[str, Any]:
+def to_starter_event(message: discord.Message, context: str, me: int) -> EventRecord:
     """The message a thread was made from, as the first event of the thread's log."""
     event = to_event(to_incoming(message, context), starter=True) | {"id": f"starter-{message.id}"}
     if message.author.id == me:
@@ -92,7 +94,7 @@ def to_starter_event(message: discord.Message, context: str, me: int) -> dict[st
 
 def to_edit_event(
     payload: discord.RawMessageUpdateEvent, allowed: frozenset[int]
-) -> dict[str, Any] | None:
+) -> EventRecord | None:
     """What a person changed their message to; None for a change of something else, or by others."""
     data: Any = payload.data
     when = data.get("edited_timestamp")

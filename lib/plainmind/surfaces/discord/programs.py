@@ -19,7 +19,7 @@ GRACE = 4.0  # seconds between asking a process to end and the next, less polite
 
 
 class Outcome(NamedTuple):
-    """What a process printed and how it ended: with a code, or by a signal, whose negative it is."""
+    """What a process printed and how it ended: by a code, or a signal, whose negative it is."""
 
     code: int
     out: str

@@ -92,7 +92,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.ending.set)
-        tasks = [asyncio.create_task(each) for each in (self._work(), self.ending.wait())]
+        tasks = [asyncio.create_task(work) for work in (self._work(), self.ending.wait())]
         awaited: set[asyncio.Future[Any]] = {*tasks, self.failed}
         try:
             finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
@@ -150,7 +150,7 @@ class Relay:
         try:
             answer = await requests.ask(partial(client.http.get_channel, channel), "the channel")
         except Refused as refused:
-            cure = "check DISCORD_CHANNEL_ID, and that the bot is in the server and may see it"
+            cure = "check DISCORD_CHANNEL_ID, and that the bot is in its server and may see it"
             raise Misconfigured(f"channel {channel}: {refused}", cure=cure) from None
         if answer.get("type") != discord.ChannelType.text.value:
             cure = "set DISCORD_CHANNEL_ID to one's id"
