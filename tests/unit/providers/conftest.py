@@ -97,12 +97,24 @@ def _llama(kind: str):
 
 
 @pytest.fixture(scope="session")
-def llama():
-    """Base URL of a real llama.cpp server that chats."""
+def _llama_chatting():
     yield from _llama("chat")
 
 
 @pytest.fixture(scope="session")
-def llama_embedding():
-    """Base URL of a real llama.cpp server that embeds, at most 128 tokens a text."""
+def _llama_embedding():
     yield from _llama("embedding")
+
+
+@pytest.fixture
+def llama(_llama_chatting, settings) -> str:
+    """Base URL of a real llama.cpp server that chats."""
+    settings.override("turn.timeout", 60.0)  # it thinks, and the machine may be busy
+    return _llama_chatting
+
+
+@pytest.fixture
+def llama_embedding(_llama_embedding, settings) -> str:
+    """Base URL of a real llama.cpp server that embeds, at most 128 tokens a text."""
+    settings.override("embed.timeout", 60.0)
+    return _llama_embedding
