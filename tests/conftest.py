@@ -1,4 +1,5 @@
-"""What every test starts from: an empty home, a fixed clock, no settings or secrets of the machine's owner."""
+"""What every test starts from: an empty home, a fixed clock, no settings or secrets of the
+machine's owner."""
 
 import os
 
@@ -44,7 +45,8 @@ def log(home) -> Log:
 
 @pytest.fixture(scope="module")
 def unsynced():
-    """No fsync in this module: they are most of its time, and tests/faults proves them from traces."""
+    """No fsync in this module: they are most of its time, and tests/faults proves them from
+    traces."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "sync", lambda fd: None)
         yield
@@ -58,8 +60,10 @@ def command():
     def run(name: str, *arguments, stdin: bytes = b"", home: Home, code: int = 0) -> bytes:
         ended = subprocess.run(
             [os.path.join(ROOT, "bin", name), *arguments],
-            input=stdin, capture_output=True, env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
-        )  # fmt: skip
+            input=stdin,
+            capture_output=True,
+            env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
+        )
         assert ended.returncode == code, ended.stderr.decode("utf-8", "replace")
         return ended.stdout
 

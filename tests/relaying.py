@@ -9,8 +9,8 @@ from typing import Any
 from discord_server.client import Discord
 from scene import ROOT
 
-#: takes a turn in no time: says what it was given, and keeps it; `wait N`, `fail N` and `say TEXT` in
-#: a message do so
+#: takes a turn in no time: says what it was given, and keeps it; `wait N`, `fail N` and `say TEXT`
+#: in a message do so
 STUB = r"""#!/bin/sh
 text=$(cat; echo .); text=${text%.}
 here=$(dirname "$0")

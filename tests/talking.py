@@ -1,5 +1,5 @@
-"""Talking to a relay in the Discord of the tests: places, words, commands, and turns that a test holds
-and lets go."""
+"""Talking to a relay in the Discord of the tests: places, words, commands, and turns that a test
+holds and lets go."""
 
 import json
 import os
@@ -9,9 +9,9 @@ from typing import Any
 from discord_server.client import OPENER, Discord
 from relaying import Relay
 
-#: takes a turn, or is the model of one. The last line of what is said tells it what to do: `hold NAME`
-#: until the test lets NAME go, `end CODE`, `die`, `write NAME` (the answer is the file NAME), `busy N`
-#: (ends with 75 so often); else it answers `re: ` and the text
+#: takes a turn, or is the model of one. The last line of what is said tells it what to do: `hold
+#: NAME` until the test lets NAME go, `end CODE`, `die`, `write NAME` (the answer is the file NAME),
+#: `busy N` (ends with 75 so often); else it answers `re: ` and the text
 PROGRAM = r"""
 import json, os, signal, sys, time
 signal.signal(signal.SIGINT, lambda *_: sys.exit(130))

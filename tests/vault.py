@@ -7,10 +7,16 @@ import os
 import random
 from typing import NamedTuple
 
-WORDS = "amber birch cedar delta ember fjord grove heath inlet juniper kelp larch maple north opal pine quartz river spruce tundra".split()
+WORDS = (
+    "amber birch cedar delta ember fjord grove heath inlet juniper kelp larch maple north opal pine"
+    " quartz river spruce tundra"
+).split()
 FOREIGN = [
-    "mood¶: good", "# a comment ¶", "rating¶: 4.50 # out of 5 ¶", "aliases¶: [tea, 'green ¶']", "cssclass¶: \"wide\\t¶\"", "nested¶:\n  date: 8 May 2026 # ¶\n  list:\n  - '#a' # ¶", "note¶: |\n  tags: x ¶\n    deep ¶", "emoji¶: 🍵👩‍👩‍👧 ¶", "'quoted ¶': 'it''s ¶'",
-    "base¶: &b¶ {k: v}", "uses¶: &u¶ [x]\nagain¶: *u¶", "? complex¶\n: value ¶", "empty¶:", "published¶: 2026-05-08 10:00:00", "fold¶: >-\n  a ¶\n  b ¶", "blank¶: x\n\n# after a blank ¶",
+    "mood¶: good", "# a comment ¶", "rating¶: 4.50 # out of 5 ¶", "aliases¶: [tea, 'green ¶']",
+    "cssclass¶: \"wide\\t¶\"", "nested¶:\n  date: 8 May 2026 # ¶\n  list:\n  - '#a' # ¶",
+    "note¶: |\n  tags: x ¶\n    deep ¶", "emoji¶: 🍵👩‍👩‍👧 ¶", "'quoted ¶': 'it''s ¶'",
+    "base¶: &b¶ {k: v}", "uses¶: &u¶ [x]\nagain¶: *u¶", "? complex¶\n: value ¶", "empty¶:",
+    "published¶: 2026-05-08 10:00:00", "fold¶: >-\n  a ¶\n  b ¶", "blank¶: x\n\n# after a blank ¶",
 ]  # fmt: skip
 DATES = [
     "2026-01-20",
@@ -96,22 +102,50 @@ def doubled(first: str, next_: str) -> list[str]:
 
 
 REFUSED = {
-    "laughs.md": Refused(head(*doubled("[x, x]", "[@, @]")), 17, "yaml", "aliases that stand for more"),
-    "laughs in maps.md": Refused(head(*doubled("{k: v}", "{x: @, y: @}")), 16, "yaml", "aliases that stand for more"),
-    "merges.md": Refused(head(*doubled("{k: v}", "{<<: [@, @]}")), 16, "yaml", "aliases that stand for more"),
+    "laughs.md": Refused(
+        head(*doubled("[x, x]", "[@, @]")), 17, "yaml", "aliases that stand for more"
+    ),
+    "laughs in maps.md": Refused(
+        head(*doubled("{k: v}", "{x: @, y: @}")), 16, "yaml", "aliases that stand for more"
+    ),
+    "merges.md": Refused(
+        head(*doubled("{k: v}", "{<<: [@, @]}")), 16, "yaml", "aliases that stand for more"
+    ),
     "itself.md": Refused(head("a: &a [*a]"), 5, "yaml", "an alias that stands for itself"),
-    "each other.md": Refused(head("a: &a {b: &b [*a, *b]}"), 5, "yaml", "an alias that stands for itself"),
-    "python.md": Refused(head("x: !!python/object/apply:os.system ['touch pwned']"), 5, "yaml", "the tag 'tag:yaml.org,2002:python"),
-    "python-name.md": Refused(head("x: 1", "y: [!!python/name:os.system ]"), 6, "yaml", "the tag 'tag:yaml.org,2002:python"),
-    "ruby.md": Refused(head("x: !ruby/object:Gem::Installer {}"), 5, "yaml", "the tag '!ruby/object"),
-    "custom.md": Refused(head("x: !<tag:example.org,2026:thing> y"), 5, "yaml", "the tag 'tag:example.org"),
+    "each other.md": Refused(
+        head("a: &a {b: &b [*a, *b]}"), 5, "yaml", "an alias that stands for itself"
+    ),
+    "python.md": Refused(
+        head("x: !!python/object/apply:os.system ['touch pwned']"),
+        5,
+        "yaml",
+        "the tag 'tag:yaml.org,2002:python",
+    ),
+    "python-name.md": Refused(
+        head("x: 1", "y: [!!python/name:os.system ]"),
+        6,
+        "yaml",
+        "the tag 'tag:yaml.org,2002:python",
+    ),
+    "ruby.md": Refused(
+        head("x: !ruby/object:Gem::Installer {}"), 5, "yaml", "the tag '!ruby/object"
+    ),
+    "custom.md": Refused(
+        head("x: !<tag:example.org,2026:thing> y"), 5, "yaml", "the tag 'tag:example.org"
+    ),
     "handle.md": Refused(head("x: !e!thing y"), 5, "yaml", "not valid YAML"),
     "deep.md": Refused(head("x: " + "[" * 5000), 5, "yaml", "nested too deep"),
     "deep blocks.md": Refused(head("x:", "  " + "- " * 5000 + "y"), 6, "yaml", "nested too deep"),
     "deep keys.md": Refused(head("x: " + "{a: " * 5000), 5, "yaml", "nested too deep"),
-    "wide.md": Refused(head(f"x: [{', '.join('1' * 100_000)}]"), 1, "yaml", "frontmatter of more than 256 KB"),
-    "wide and short.md": Refused(head(f"x: [{','.join('1' * 100_000)}]"), 5, "yaml", "frontmatter of more than 10,000 values"),
-    "long head.md": Refused(head("x: " + "y" * 300_000), 1, "yaml", "frontmatter of more than 256 KB"),
+    "wide.md": Refused(
+        head(f"x: [{', '.join('1' * 100_000)}]"), 1, "yaml", "frontmatter of more than 256 KB"
+    ),
+    "wide and short.md": Refused(
+        head(f"x: [{','.join('1' * 100_000)}]"), 5, "yaml", "frontmatter of more than 10,000 values"
+    ),
+    "long head.md": Refused(
+        head("x: " + "y" * 300_000), 1, "yaml", "frontmatter of more than 256 KB"
+    ),
     "no head.md": Refused(b"# Green\n\nNo head.\n", 1, "head", "no frontmatter"),
     "late head.md": Refused(b"\n" + head(), 1, "head", "no frontmatter"),
     "open head.md": Refused(HEAD + b"# Green\n", 1, "head", "frontmatter that does not end"),
@@ -124,8 +158,13 @@ REFUSED = {
     "colon.md": Refused(head("title: Tea: green"), 5, "yaml", "not valid YAML"),
     "list.md": Refused(b"---\n- a\n---\n", 2, "yaml", "the frontmatter is not a list of"),
     "lone alias.md": Refused(head("x: *none"), 5, "yaml", "not valid YAML"),
-    "conflict.md": Refused(b"---\n<<<<<<< ours\ndate: 2026-01-20\n=======\ndate: 2026-01-21\n>>>>>>> theirs\n---\n", 3, "yaml", "not valid YAML"),
-}  # fmt: skip
+    "conflict.md": Refused(
+        b"---\n<<<<<<< ours\ndate: 2026-01-20\n=======\ndate: 2026-01-21\n>>>>>>> theirs\n---\n",
+        3,
+        "yaml",
+        "not valid YAML",
+    ),
+}
 
 
 def make(root: str, count: int = 2000, seed: int = 1) -> None:
@@ -272,7 +311,8 @@ def normal(root: str, count: int = 2000) -> None:
             "source: explicit",
         ]
         words = [w + str(dice.randrange(30)) for w in dice.choices(vocabulary, k=150)]
-        body = f"# {' '.join(words[:5])}\n\n{' '.join(words[5:])} See [[page-{dice.randrange(count):04}]].\n"
+        link = f"[[page-{dice.randrange(count):04}]]"
+        body = f"# {' '.join(words[:5])}\n\n{' '.join(words[5:])} See {link}.\n"
         write(
             os.path.join(root, "knowledge"),
             f"page-{number:04}.md",

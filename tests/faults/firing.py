@@ -1,7 +1,9 @@
-"""A scan is killed at every one of its system calls, once and twice, with the power going or not, and run again.
+"""A scan is killed at every one of its system calls, once and twice, with the power going or not,
+and run again.
 
-A webhook on this machine records what arrived. In the end every reminder that was due must have arrived, every
-arrival after the first must say that it may be one, and the person's own lines must be what they were.
+A webhook on this machine records what arrived. In the end every reminder that was due must have
+arrived, every arrival after the first must say that it may be one, and the person's own lines must
+be what they were.
 """
 
 import os
@@ -32,7 +34,8 @@ SINGLE = {"tea": ONE}
 
 
 class Webhook:
-    """Records whole messages in the order in which they came. It answers one connection after the other, so that asking it is waiting for it."""
+    """Records whole messages in the order in which they came. It answers one connection after the
+    other, so that asking it is waiting for it."""
 
     def __init__(self) -> None:
         self.got: list[str] = []
@@ -89,7 +92,8 @@ class Case(NamedTuple):
 
 
 def points(folder: str, case: Case) -> list[traced.Call]:
-    """The calls of a whole scan that touch the home, or tell somebody. Dying before another is dying before the next of these."""
+    """The calls of a whole scan that touch the home, or tell somebody. Dying before another is
+    dying before the next of these."""
     home, webhook = _set_up(os.path.join(folder, "whole"), case)
     run = _run(home, case.sabotage if case.sabotage == "at_leisure" else "at_leisure", "")
     assert run.code == 0, run.complaints
@@ -103,7 +107,8 @@ def points(folder: str, case: Case) -> list[traced.Call]:
 
 
 def grid(folder: str, case: Case, deaths: list[list[traced.Call]]) -> kill.Report:
-    """Each of the cases: the runs die at these calls, one after the other, and one more does not."""
+    """Each of the cases: the runs die at these calls, one after the other, and one more does
+    not."""
 
     def one(number: int) -> str | None:
         place = os.path.join(folder, f"case{number}")
@@ -201,7 +206,8 @@ def _length(home: Home) -> int:
 
 
 def _cut(home: Home, disk: Disk, calls: list[traced.Call], before: bytes, length: int) -> None:
-    """The power goes: what no fsync has covered is not there any more, of the journal and of the reminders file."""
+    """The power goes: what no fsync has covered is not there any more, of the journal and of the
+    reminders file."""
     disk.play(calls, lambda text: [])
     journal, reminders = home.path("remind", "journal.jsonl"), home.path("reminders.md")
     durable = written = length
@@ -229,7 +235,8 @@ def _cut(home: Home, disk: Disk, calls: list[traced.Call], before: bytes, length
 
 
 def _with_ids(data: bytes, known: DeliveryJournal) -> bytes:
-    """`data` with the id that the nameless line was given, which only a line that was sent can have needed."""
+    """`data` with the id that the nameless line was given, which only a line that was sent can have
+    needed."""
     given = [o.id for o in known._lines.values() if o.id.startswith("rid_")]
     return (
         data.replace(NAMELESS, NAMELESS[:-1] + b" id=" + given[0].encode() + b"\n")

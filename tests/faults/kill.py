@@ -1,4 +1,5 @@
-"""A writer meets a fault at every one of its system calls, and is run again; what must hold is asked after each."""
+"""A writer meets a fault at every one of its system calls, and is run again; what must hold is
+asked after each."""
 
 import os
 import shutil
@@ -24,9 +25,15 @@ class Report(NamedTuple):
 
 
 def grid(
-    writer: writers.Writer, folder: str, fault: str = DEATH, sabotage: str = "", again: str = "", only: Callable[[traced.Call], bool] | None = None,
-) -> Report:  # fmt: skip
-    """The fault at every call, or at some. `sabotage` breaks a promise in the run that meets it, `again` in the one after."""
+    writer: writers.Writer,
+    folder: str,
+    fault: str = DEATH,
+    sabotage: str = "",
+    again: str = "",
+    only: Callable[[traced.Call], bool] | None = None,
+) -> Report:
+    """The fault at every call, or at some. `sabotage` breaks a promise in the run that meets it,
+    `again` in the one after."""
     template = os.path.join(folder, "template")
     writer.prepare(Home(template))
     calls = strike(writer, template, os.path.join(folder, "whole"), "", None, sabotage, again)
@@ -55,7 +62,8 @@ def grid(
 
 
 def changes(call: traced.Call) -> bool:
-    """Whether a disk, or a reader, may see that the call happened; dying before any other is dying before the next of these."""
+    """Whether a disk, or a reader, may see that the call happened; dying before any other is dying
+    before the next of these."""
     return call.name not in ("close", "flock") and (call.name != "openat" or "O_CREAT" in call.text)
 
 
@@ -68,7 +76,8 @@ def strike(
     sabotage: str,
     again: str,
 ):
-    """One fault (or none), and the run after it. Gives what is wrong, else the calls of the first run."""
+    """One fault (or none), and the run after it. Gives what is wrong, else the calls of the first
+    run."""
     os.mkdir(place)
     root = os.path.join(place, "home")
     shutil.copytree(template, root)
@@ -87,7 +96,8 @@ def strike(
 def once(
     writer: writers.Writer, home: Home, disk: Disk, printed: list[str], inject: str, sabotage: str
 ) -> list[traced.Call]:
-    """One run: what it printed is there, what it did not print did no harm, and nothing was said too early."""
+    """One run: what it printed is there, what it did not print did no harm, and nothing was said
+    too early."""
     trace = os.path.join(os.path.dirname(home.root), "trace")
     run = traced.run(
         home.root,

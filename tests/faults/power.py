@@ -1,7 +1,7 @@
 """What would be left if the power went: files and names that no fsync has covered are not.
 
-A model of the strictest file system POSIX allows, fed with traces: data is there after an fsync of its
-file, a name after an fsync of its folder. Nothing else makes anything durable.
+A model of the strictest file system POSIX allows, fed with traces: data is there after an fsync of
+its file, a name after an fsync of its folder. Nothing else makes anything durable.
 """
 
 import itertools
@@ -28,7 +28,8 @@ class Disk:
         self.lost: list[str] = []  # what was acknowledged too early
 
     def play(self, calls: list[Call], acknowledged_by) -> None:
-        """Follow a run. `acknowledged_by(printed text)` gives the paths that a line printed vouches for."""
+        """Follow a run. `acknowledged_by(printed text)` gives the paths that a line printed vouches
+        for."""
         for call in calls:
             if call.result is None and call.name != "exit_group":
                 continue  # it died there

@@ -1,8 +1,11 @@
-"""relay_dying.py [SABOTAGE...]: the relay, which kills itself right before or right after one of its own writes.
+"""relay_dying.py [SABOTAGE...]: the relay, which kills itself right before or right after one of
+its own writes.
 
-The file DEATH names the write, once: `before received 1`, `after any 12`. A write is called by the steps it puts into the
-ledger, or by the file it replaces; a command of the suite that has been started, by its name. What it died of is appended to DEATH.struck. The product has no switch for it: this
-replaces functions, then runs the page. A sabotage breaks a promise, to see that the tests notice.
+The file DEATH names the write, once: `before received 1`, `after any 12`. A write is called by the
+steps it puts into the ledger, or by the file it replaces; a command of the suite that has been
+started, by its name. What it died of is appended to DEATH.struck. The product has no switch for it:
+this replaces functions, then runs the page. A sabotage breaks a promise, to see that the tests
+notice.
 """
 
 import json
@@ -23,7 +26,8 @@ DEATH = os.environ.get("DEATH", "")
 
 
 def often() -> None:
-    """No promise is broken: what is done every minute is done all the time, and the cursor is close behind."""
+    """No promise is broken: what is done every minute is done all the time, and the cursor is close
+    behind."""
     relay.MINUTE, inbox.BEHIND, inbox.CLOSE, ledger.LEAST = 0.3, 3000, 1000, 0
 
 

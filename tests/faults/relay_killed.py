@@ -1,8 +1,9 @@
-"""The world around a relay that is killed again and again: people who speak in two places, a model that answers each word of
-theirs with lines that can be counted, and what must hold in the end.
+"""The world around a relay that is killed again and again: people who speak in two places, a model
+that answers each word of theirs with lines that can be counted, and what must hold in the end.
 
-Every message is one word, `w12`. `w12x3` is answered with three messages of Discord's, `w12s3` after three seconds, `w12h` when
-`release` says so. Each line of an answer is there once, in the order in which the words were said, in Discord and in the log; each word is logged once.
+Every message is one word, `w12`. `w12x3` is answered with three messages of Discord's, `w12s3`
+after three seconds, `w12h` when `release` says so. Each line of an answer is there once, in the
+order in which the words were said, in Discord and in the log; each word is logged once.
 """
 
 import os
@@ -58,7 +59,8 @@ def lines(word: str) -> list[str]:
 
 
 class World(relaying.Relay):
-    """A relay that takes real turns, in a channel and a thread of it. `sabotage` breaks promises of the runs to come."""
+    """A relay that takes real turns, in a channel and a thread of it. `sabotage` breaks promises of
+    the runs to come."""
 
     def __init__(self, folder: str, discord: Discord, *sabotage: str):
         os.makedirs(folder, exist_ok=True)
@@ -68,10 +70,16 @@ class World(relaying.Relay):
         os.chmod(self.model, 0o755)
         self.death = os.path.join(folder, "death")
         super().__init__(
-            folder, discord, MIND_RELAY_TURN="agent-turn", MIND_TURN_MODEL=f"command:{self.model}", MIND_TURN_SANDBOX="none",
-            MIND_RECALL_FLOOR="1", MIND_RELAY_ALLOW=f"{discord.owner},{SECOND}", DEATH=self.death,
+            folder,
+            discord,
+            MIND_RELAY_TURN="agent-turn",
+            MIND_TURN_MODEL=f"command:{self.model}",
+            MIND_TURN_SANDBOX="none",
+            MIND_RECALL_FLOOR="1",
+            MIND_RELAY_ALLOW=f"{discord.owner},{SECOND}",
+            DEATH=self.death,
             PYTHONPATH=f"{ROOT}/lib{os.pathsep}{ROOT}/tests",
-        )  # fmt: skip
+        )
         self.sabotage = sabotage
         self.words: dict[str, list[str]] = {discord.channel: []}
         self.numbers, self.kills = count(1), 0
@@ -173,7 +181,8 @@ class World(relaying.Relay):
         self.kills += 1
 
     def harass(self, draw: Random) -> None:
-        """Two deaths at any time, while people speak. Not three: the third attempt at a turn is the last."""
+        """Two deaths at any time, while people speak. Not three: the third attempt at a turn is the
+        last."""
         for _ in range(2):
             for _ in range(draw.randint(1, 3)):
                 where, who = (
@@ -234,7 +243,8 @@ class World(relaying.Relay):
     def difference(self) -> str:
         for place in self.words:
             if wrong := differing(self.expected(place), self.shown(place)):
-                return f"posted to {'the channel' if place == self.discord.channel else 'the thread'}: {wrong}"
+                where = "channel" if place == self.discord.channel else "thread"
+                return f"posted to the {where}: {wrong}"
         return ""
 
     def complaints(self) -> str:

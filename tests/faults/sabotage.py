@@ -1,4 +1,5 @@
-"""sabotage.py WHAT PAGE [ARGUMENT...]: run a command with one promise broken, to see that the tests notice.
+"""sabotage.py WHAT PAGE [ARGUMENT...]: run a command with one promise broken, to see that the tests
+notice.
 
 The product has no switch for it: this replaces a function, then runs the page.
 """
@@ -68,7 +69,8 @@ def small_batches() -> None:
 
 
 def instant_vectors() -> None:
-    """No promise is broken: a model that answers at once, and writes down beside the home what it was asked."""
+    """No promise is broken: a model that answers at once, and writes down beside the home what it
+    was asked."""
     from plainmind.providers import registry
 
     class Instant:
@@ -136,7 +138,8 @@ def in_place() -> None:
 
 
 def unforked() -> None:
-    """No promise is broken: this process itself looks whether what was forgotten is gone, so that there is one to be killed."""
+    """No promise is broken: this process itself looks whether what was forgotten is gone, so that
+    there is one to be killed."""
     from plainmind.memory import forgetting
 
     forgetting._held = lambda path, marks: [
@@ -177,7 +180,8 @@ def unrecovered() -> None:
 
 
 def at_leisure() -> None:
-    """No promise is broken: a scan may take its time, nobody saved the file a moment ago, and messages are sent on the main thread."""
+    """No promise is broken: a scan may take its time, nobody saved the file a moment ago, and
+    messages are sent on the main thread."""
     from plainmind.providers import deadline
     from plainmind.reminders import scan
 

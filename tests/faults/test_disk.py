@@ -1,4 +1,5 @@
-"""Real disks: one that is full, one without inodes, one that cannot be written, one where a file may not grow.
+"""Real disks: one that is full, one without inodes, one that cannot be written, one where a file
+may not grow.
 
 Root mounts small ones in a mount namespace of this process; they are gone when it is.
 """
@@ -53,7 +54,8 @@ def disk(mounts, tmp_path):
 
 
 def run(home: Home, *argv: str, stdin: bytes = b"", limit: int = 0):
-    """A command's exit code, output and complaints; `limit` is the greatest size of a file, in bytes."""
+    """A command's exit code, output and complaints; `limit` is the greatest size of a file, in
+    bytes."""
 
     def limited() -> None:
         if limit:
@@ -61,9 +63,12 @@ def run(home: Home, *argv: str, stdin: bytes = b"", limit: int = 0):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     ended = subprocess.run(
-        [os.path.join(ROOT, "bin", argv[0]), *argv[1:]], input=stdin, capture_output=True, preexec_fn=limited,
+        [os.path.join(ROOT, "bin", argv[0]), *argv[1:]],
+        input=stdin,
+        capture_output=True,
+        preexec_fn=limited,
         env={"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME},
-    )  # fmt: skip
+    )
     return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
 
 
@@ -194,7 +199,8 @@ def test_a_disk_that_can_only_be_read(disk):
 
 @pytest.mark.parametrize("room", [1, 40, 200])
 def test_a_file_that_may_not_grow(tmp_path, room):
-    """A quota: the write is short, in the middle of the event, and what was written of it is taken back."""
+    """A quota: the write is short, in the middle of the event, and what was written of it is taken
+    back."""
     home = Home(str(tmp_path / "home"))
     Log(home).append(CONTEXT, [EventDraft(NOW, "user", "before" * 100, {})], NOW)
     before = snapshot(home)

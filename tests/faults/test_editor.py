@@ -1,8 +1,9 @@
-"""A person saves the reminders file every few milliseconds, in place or by rename, while fired lines are deleted.
+"""A person saves the reminders file every few milliseconds, in place or by rename, while fired
+lines are deleted.
 
-Not one line of theirs is lost: it is in the file, or in a conflict file beside it. What they never touched is what
-it was, byte for byte, and the link, the mode and the owner stay. The same check sees lines being lost when the file is
-merely replaced.
+Not one line of theirs is lost: it is in the file, or in a conflict file beside it. What they never
+touched is what it was, byte for byte, and the link, the mode and the owner stay. The same check
+sees lines being lost when the file is merely replaced.
 """
 
 import multiprocessing
@@ -24,9 +25,9 @@ fork = multiprocessing.get_context("fork")
 
 LINES = 2400 if THOROUGH else 240  # of each way to save
 TOP = (
-    '\ufeff# Mine\r\n- [ ] buy milk\r\n\ttabs\t \n- [x] date=2026-03-29 time=01:30 recur=none msg="a" id=x\n'.encode()
-    + b"\xff\x00\x85 \n"
-)
+    "\ufeff# Mine\r\n- [ ] buy milk\r\n\ttabs\t \n"
+    '- [x] date=2026-03-29 time=01:30 recur=none msg="a" id=x\n'
+).encode() + b"\xff\x00\x85 \n"
 END = b"no end"
 
 
@@ -53,8 +54,8 @@ def by_rename(path: str, data: bytes) -> None:
 
 
 def edit(path: str, save, saved) -> None:
-    """The person: reads what is there, writes one more line of theirs, now and then a reminder, and saves; keeps nothing
-    in mind, so that what is lost once stays lost."""
+    """The person: reads what is there, writes one more line of theirs, now and then a reminder, and
+    saves; keeps nothing in mind, so that what is lost once stays lost."""
     for n in range(LINES):
         there, since = b"", 0.0
         while (
@@ -144,7 +145,8 @@ def test_no_line_of_a_person_is_lost(home, path, save):
     owner = os.stat(path).st_uid, os.stat(path).st_gid
     outcome = race(home, path, save, by_exchange)
     print(
-        f"{LINES} lines: {outcome.deleted} deletions, {outcome.refused} put off, {outcome.conflicts} conflict files"
+        f"{LINES} lines: {outcome.deleted} deletions, {outcome.refused} put off, "
+        f"{outcome.conflicts} conflict files"
     )
     assert outcome.lost == []
     assert outcome.deleted >= LINES // 20, (
@@ -164,5 +166,6 @@ def test_no_line_of_a_person_is_lost(home, path, save):
 
 @pytest.mark.parametrize("save", [in_place, by_rename])
 def test_the_race_sees_lines_that_are_lost(home, path, save):
-    """The same with a file that is merely replaced: what was saved between the reading and the renaming is gone."""
+    """The same with a file that is merely replaced: what was saved between the reading and the
+    renaming is gone."""
     assert race(home, path, save, by_replacing).lost != []

@@ -1,4 +1,5 @@
-"""The disk fails: the command says so and ends with 74, what was there is there, nothing is acknowledged."""
+"""The disk fails: the command says so and ends with 74, what was there is there, nothing is
+acknowledged."""
 
 import kill
 import pytest

@@ -28,7 +28,8 @@ def test_a_scan_that_dies_and_whose_next_dies_too(tmp_path, power):
 
 
 def test_a_sample_of_double_deaths(tmp_path):
-    """One pair of calls in 23: a prime, so that every call has its turn as the first and as the second."""
+    """One pair of calls in 23: a prime, so that every call has its turn as the first and as the
+    second."""
     case = Case(SINGLE, power=True)
     calls = [call for call in firing.points(str(tmp_path), case) if firing.kill.changes(call)]
     pairs = [[first, second] for first in calls for second in calls]
@@ -45,7 +46,8 @@ def test_a_sample_of_double_deaths(tmp_path):
     ],
 )
 def test_a_broken_promise_is_noticed(tmp_path, sabotage, power, said):
-    """The controls: without the journal's fsync, without an intent, with the line gone before its message."""
+    """The controls: without the journal's fsync, without an intent, with the line gone before its
+    message."""
     case = Case(SINGLE, sabotage, power)
     calls = [call for call in firing.points(str(tmp_path), case) if firing.kill.changes(call)]
     report = firing.grid(str(tmp_path), case, [[call] for call in calls])

@@ -1,7 +1,9 @@
-"""Retention is killed at every system call and run again: what was to go is gone, from the index too, and nothing else is.
+"""Retention is killed at every system call and run again: what was to go is gone, from the index
+too, and nothing else is.
 
-One tombstone for each file and content, nothing left lying about; and if the power went, no file is gone whose tombstone is not
-on disk. Each check is seen to fail when the promise it is about is broken.
+One tombstone for each file and content, nothing left lying about; and if the power went, no file is
+gone whose tombstone is not on disk. Each check is seen to fail when the promise it is about is
+broken.
 """
 
 import os
@@ -35,7 +37,8 @@ HASH = cache.content_hash("old\nBen keeps the zanzibarquux stamps.")  # as it is
 
 
 def past(home: Home, writes: int = 49) -> None:
-    """A page that stays and files that are past, all in the index, one of them changed since it was first taken in."""
+    """A page that stays and files that are past, all in the index, one of them changed since it was
+    first taken in."""
     writers.with_a_page(writers.PROJECT)(home)
     memory = Memory(home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, print)
     for path, data in zip(GONE, (OLD, SUMMARY, b'{"zanzibarquux":1}\n')):
@@ -105,9 +108,13 @@ PRUNE = Writer(
     through="unforked",
 )
 FIFTIETH = Writer(
-    "the 50th write", ["mem-note", "--type", "user", "--name", "tea", "--quiet", "--now", TIME], writers.SAID.encode(), past, check,
+    "the 50th write",
+    ["mem-note", "--type", "user", "--name", "tea", "--quiet", "--now", TIME],
+    writers.SAID.encode(),
+    past,
+    check,
     through="unforked",
-)  # fmt: skip
+)
 
 
 def outside_the_index(call: traced.Call) -> bool:

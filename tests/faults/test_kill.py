@@ -1,7 +1,8 @@
-"""kill -9 at every system call: what was acknowledged is there, nothing is merged, a second run converges.
+"""kill -9 at every system call: what was acknowledged is there, nothing is merged, a second run
+converges.
 
-And if the power went instead: nothing is printed, and no command ends with 0, before the fsyncs that it
-takes. Each check is seen to fail when the promise it is about is broken.
+And if the power went instead: nothing is printed, and no command ends with 0, before the fsyncs
+that it takes. Each check is seen to fail when the promise it is about is broken.
 """
 
 import kill
@@ -31,29 +32,78 @@ def test_every_death(writer, tmp_path):
     assert report.faults >= (2 if writer.name in DONE else 5), "there was nothing to kill"
 
 
-@pytest.mark.parametrize("name, sabotage, again, said", [
-    ("one more event", "unsynced", "", "is not durable when the command printed"),
-    ("the first event of a home", "unsynced_folders", "", "is not durable when the command printed"),
-    ("one more event", "halves", "", "torn"),
-    ("an event after a torn one", "unclosed", "unclosed", "no event"),
-    ("one more event", "", "forgetful", "'new', 'new'"),
-    ("one more event", "hasty", "", "no event here"),
-    ("one more event", "", "trusting", "the journal has not heard"),
-    ("one more event", "", "unheard", "the journal has not heard"),
-    ("a task", "unsynced", "", "is not durable when the command ended with 0"),
-    ("a run in a session", "unsynced_folders", "", "is not durable when the command ended with 0"),
-    ("a task", "in_place", "", "not valid JSON"),
-    ("one more reminder", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
-    ("the first page of a home", "unsynced", "", "knowledge/tea.md is not durable when the command printed"),
-    ("the first page of a home", "unsynced_folders", "", "knowledge/tea.md is not durable when the command printed"),
-    ("one more page", "unsynced", "", "is not durable when the command printed"),
-    ("a page changed", "unsynced", "", "knowledge/mine.md is not durable when the command printed"),
-    ("a page changed", "unsynced_folders", "", "knowledge/mine.md is not durable when the command printed"),
-    ("a page changed", "in_place", "", "{'mine.md': b''}"),
-    ("a page mended", "", "unrecovered", ".swap"),
-    ("an audit done", "unsynced", "", "last-audit.json is not durable when the command ended with 0"),
-    ("a reminder removed", "unsynced_and_untold", "", "reminders.md is not durable when the command ended with 0"),
-], ids=lambda value: value.replace(" ", "-"))  # fmt: skip
+@pytest.mark.parametrize(
+    "name, sabotage, again, said",
+    [
+        ("one more event", "unsynced", "", "is not durable when the command printed"),
+        (
+            "the first event of a home",
+            "unsynced_folders",
+            "",
+            "is not durable when the command printed",
+        ),
+        ("one more event", "halves", "", "torn"),
+        ("an event after a torn one", "unclosed", "unclosed", "no event"),
+        ("one more event", "", "forgetful", "'new', 'new'"),
+        ("one more event", "hasty", "", "no event here"),
+        ("one more event", "", "trusting", "the journal has not heard"),
+        ("one more event", "", "unheard", "the journal has not heard"),
+        ("a task", "unsynced", "", "is not durable when the command ended with 0"),
+        (
+            "a run in a session",
+            "unsynced_folders",
+            "",
+            "is not durable when the command ended with 0",
+        ),
+        ("a task", "in_place", "", "not valid JSON"),
+        (
+            "one more reminder",
+            "unsynced_and_untold",
+            "",
+            "reminders.md is not durable when the command ended with 0",
+        ),
+        (
+            "the first page of a home",
+            "unsynced",
+            "",
+            "knowledge/tea.md is not durable when the command printed",
+        ),
+        (
+            "the first page of a home",
+            "unsynced_folders",
+            "",
+            "knowledge/tea.md is not durable when the command printed",
+        ),
+        ("one more page", "unsynced", "", "is not durable when the command printed"),
+        (
+            "a page changed",
+            "unsynced",
+            "",
+            "knowledge/mine.md is not durable when the command printed",
+        ),
+        (
+            "a page changed",
+            "unsynced_folders",
+            "",
+            "knowledge/mine.md is not durable when the command printed",
+        ),
+        ("a page changed", "in_place", "", "{'mine.md': b''}"),
+        ("a page mended", "", "unrecovered", ".swap"),
+        (
+            "an audit done",
+            "unsynced",
+            "",
+            "last-audit.json is not durable when the command ended with 0",
+        ),
+        (
+            "a reminder removed",
+            "unsynced_and_untold",
+            "",
+            "reminders.md is not durable when the command ended with 0",
+        ),
+    ],
+    ids=lambda value: value.replace(" ", "-"),
+)
 def test_a_broken_promise_is_noticed(name, sabotage, again, said, tmp_path):
     wrong = kill.grid(BY_NAME[name], str(tmp_path), sabotage=sabotage, again=again).wrong
     assert any(said in one for one in wrong), wrong

@@ -24,7 +24,8 @@ fork = multiprocessing.get_context("fork")
 
 @pytest.fixture
 def home(tmp_path) -> Home:
-    """In memory where that can be: a disk that is busy with something else must not make 64 wait longer than 5 s."""
+    """In memory where that can be: a disk that is busy with something else must not make 64 wait
+    longer than 5 s."""
     with tempfile.TemporaryDirectory(
         dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else str(tmp_path)
     ) as folder:
@@ -82,10 +83,22 @@ def test_64_commands_at_once(home):
     """The first events of a home: the folders and the window are made once."""
     commands = [
         subprocess.Popen(
-            [os.path.join(ROOT, "bin", "mem-append"), "--context", CONTEXT, "--role", "user", "--now", TIME],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
-        ) for _ in range(PROCESSES)
-    ]  # fmt: skip
+            [
+                os.path.join(ROOT, "bin", "mem-append"),
+                "--context",
+                CONTEXT,
+                "--role",
+                "user",
+                "--now",
+                TIME,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
+        )
+        for _ in range(PROCESSES)
+    ]
     for number, command in enumerate(commands):
         command.stdin.write(content(number, 7).encode())
         command.stdin.close()
@@ -148,7 +161,8 @@ def test_windows_end_while_others_append(home):
 
 
 def test_pins_that_many_add_and_remove(home):
-    """Every pin that was added and not removed is there once, and so is what a person wrote before."""
+    """Every pin that was added and not removed is there once, and so is what a person wrote
+    before."""
     log = Log(home)
     refs = [
         w.ref
@@ -187,7 +201,8 @@ def states(home) -> dict:
 
 
 def test_sixteen_write_the_state_of_one_agent_while_others_look(home):
-    """Every task, artifact and step of every one is there, each one's in its order, and so is a person's key."""
+    """Every task, artifact and step of every one is there, each one's in its order, and so is a
+    person's key."""
     order(home, "backend", "start")
     sessions.change_state(home, SESSION, "backend", lambda old: {**old, "theirs": [1.5]})
 
@@ -259,7 +274,8 @@ def test_sixteen_commands_write_at_once(home):
 
 
 def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):
-    """The control: two read the same state before either has written, and nothing is exchanged back."""
+    """The control: two read the same state before either has written, and nothing is exchanged
+    back."""
     order(home, "backend", "start")
     both = fork.Barrier(2)
     monkeypatch.setattr(files, "lock", lambda path, wait=0: nullcontext())

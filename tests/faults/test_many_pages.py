@@ -1,4 +1,5 @@
-"""Many write, change, mend, index and let go pages at once, and a person saves one meanwhile: no page is lost or torn."""
+"""Many write, change, mend, index and let go pages at once, and a person saves one meanwhile: no
+page is lost or torn."""
 
 import multiprocessing
 import os
@@ -27,7 +28,8 @@ fork = multiprocessing.get_context("fork")
 
 @pytest.fixture
 def home(tmp_path):
-    """In memory where that can be: fsync is not what this is about, and a busy disk must not make 16 wait longer than 5 s."""
+    """In memory where that can be: fsync is not what this is about, and a busy disk must not make
+    16 wait longer than 5 s."""
     with tempfile.TemporaryDirectory(
         dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else str(tmp_path)
     ) as folder:
@@ -47,7 +49,8 @@ def memory(home: Home) -> Memory:
 
 
 def shared(n: int) -> bytes:
-    return f"---\n# a comment of somebody's\ndate: 2026-01-30\nkind: project\ntier: L2\nmood: m{n}\n---\n\nShared text {n}.\n".encode()
+    head = f"# a comment of somebody's\ndate: 2026-01-30\nkind: project\ntier: L2\nmood: m{n}\n"
+    return f"---\n{head}---\n\nShared text {n}.\n".encode()
 
 
 def said(writer: int, n: int) -> str:
@@ -85,14 +88,16 @@ def others(home: Home, number: int) -> None:
             name = f"knowledge/past-{number}-{n}.md"
             files.replace(
                 home.path(name),
-                f"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nold {number} {n}\n".encode(),
+                b"---\ndate: 2020-01-01\ntype: reference\ntier: L2\n---\n\nold %d %d\n"
+                % (number, n),
             )
             forgetting.forget(memory(home))
             assert not os.path.exists(home.path(name))
 
 
 def sound(home: Home, made: list[tuple[str, str]]) -> None:
-    """Every page that was acknowledged is whole, every change of a shared page is there, the counter counts all of them."""
+    """Every page that was acknowledged is whole, every change of a shared page is there, the
+    counter counts all of them."""
     assert len({ref for ref, _ in made}) == len(made) == WRITERS * NOTES, "two have one name"
     for ref, text in made:
         read = page_files.read_page(home, ref.removesuffix(":1"))
@@ -159,7 +164,8 @@ def mine(n: int) -> bytes:
 
 
 def edit(path: str, by_rename: bool, saved) -> None:
-    """The person: reads what is there, writes one more line, now and then the head as it was in their old tool, and saves."""
+    """The person: reads what is there, writes one more line, now and then the head as it was in
+    their old tool, and saves."""
     for n in range(SAVES):
         there, since = b"", 0.0
         while (
@@ -192,7 +198,8 @@ def mend(home: Home, n: int) -> bool:
 
 
 def race(home: Home, by_rename: bool, ours) -> tuple[int, list[int], bytes]:
-    """How often we changed the page while they saved, their lines that are nowhere, and the page in the end."""
+    """How often we changed the page while they saved, their lines that are nowhere, and the page in
+    the end."""
     path = home.path("knowledge/mine.md")
     files.replace(path, HEAD)
     saved, done, n = fork.Value("i", 0), 0, 0

@@ -1,6 +1,7 @@
 """The relay as a process, while Discord, the network, the disk and the machine do what they do.
 
-Whatever goes wrong: one turn for each message, one delivery for each chunk, nothing lost, and the truth about it.
+Whatever goes wrong: one turn for each message, one delivery for each chunk, nothing lost, and the
+truth about it.
 """
 
 import inspect
@@ -33,7 +34,8 @@ AT_ONCE = 8
 
 @pytest.fixture(scope="module")
 def background(request, tmp_path_factory):
-    """All tests of this module that are to run and have a relay of their own, at work; by name, what comes of each."""
+    """All tests of this module that are to run and have a relay of their own, at work; by name,
+    what comes of each."""
 
     def alone(folder: str, discord: Discord, work: Callable[..., None], given: dict) -> None:
         relay = Relay(folder, discord, MIND_RELAY_TIMEOUT="2")
@@ -60,7 +62,8 @@ def background(request, tmp_path_factory):
 
 
 def side_by_side(work: Callable[..., None]) -> Callable[..., None]:
-    """A test that is done in the background, with a relay on a home and against a Discord of its own."""
+    """A test that is done in the background, with a relay on a home and against a Discord of its
+    own."""
     names = [name for name in inspect.signature(work).parameters if name != "relay"]
 
     def test(background, request, **_):
@@ -92,7 +95,8 @@ def settled(relay: Relay, messages: list[dict], seconds: float = 60) -> None:
 
 
 def answered_once(relay: Relay, messages: list[dict], seconds: float = 60) -> None:
-    """One turn for each message and one delivery of its short answer, in the order of each place."""
+    """One turn for each message and one delivery of its short answer, in the order of each
+    place."""
     settled(relay, messages, seconds)
     assert sorted(relay.turns()) == sorted(ids(messages))
     for place in {message["channel_id"] for message in messages}:
@@ -822,9 +826,7 @@ def began(relay: Relay, message: dict) -> None:
     "stubborn", ["", "trap '' TERM INT; "], ids=["ends when asked", "does not end when asked"]
 )
 @side_by_side
-def test_a_long_turn_is_handed_back_within_ten_seconds_and_answered_by_the_next_with_all_its_attempts(
-    relay, stubborn
-):
+def test_a_long_turn_is_handed_back_within_ten_seconds_and_answered_by_the_next(relay, stubborn):
     relay.start()
     with open(relay.stub) as file:
         text = file.read()

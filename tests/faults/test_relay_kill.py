@@ -14,9 +14,18 @@ from discord_server.client import Discord, attachment
 
 #: every kind of write, and the second and the last message of an answer
 WRITES = [
-    "received 1", "began 1", "answered 1", "posting 1", "posted 1", "posting 2", "posted 3", "done 1",
-    "cursor.json 1", "compacted 1", "identifications.json 1",
-]  # fmt: skip
+    "received 1",
+    "began 1",
+    "answered 1",
+    "posting 1",
+    "posted 1",
+    "posting 2",
+    "posted 3",
+    "done 1",
+    "cursor.json 1",
+    "compacted 1",
+    "identifications.json 1",
+]
 QUICK = [f"{when} {write}" for write in WRITES for when in ("before", "after")]
 
 

@@ -1,4 +1,5 @@
-"""The relay and many messages at once, in many contexts: one turn and one answer for each, in the order of each context."""
+"""The relay and many messages at once, in many contexts: one turn and one answer for each, in the
+order of each context."""
 
 import relaying
 from discord_server.client import Discord

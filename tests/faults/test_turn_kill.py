@@ -1,7 +1,7 @@
 """The agent's turn and sudden death: of the turn, of its sandbox, and by Ctrl-C.
 
-One message, one answer, and no command runs again after its result was logged. What was struck between running and being
-logged runs twice at most, and nothing that a turn started outlives it.
+One message, one answer, and no command runs again after its result was logged. What was struck
+between running and being logged runs twice at most, and nothing that a turn started outlives it.
 """
 
 import os
@@ -30,7 +30,8 @@ def folder(tmp_path) -> str:
 
 @pytest.mark.parametrize("rung", GRID)
 def test_a_turn_that_dies_wherever_it_changes_something(folder, rung):
-    """On a second rung only where a command starts, runs or is told of: the disk knows no sandbox."""
+    """On a second rung only where a command starts, runs or is told of: the disk knows no
+    sandbox."""
     deaths = turns.telling(os.path.join(folder, "whole", "home"), turns.points(folder, rung))
     if rung != GRID[0]:
         deaths = [death for death in deaths if death.name in ("write", "close", *turns.STARTS)]
@@ -63,7 +64,8 @@ def test_a_turn_that_dies_and_whose_next_dies_too(folder, seed):
     ],
 )
 def test_a_broken_promise_is_noticed(folder, sabotage, again, said):
-    """The controls: results that are logged late, and a turn that begins again. They die when the third command is to start."""
+    """The controls: results that are logged late, and a turn that begins again. They die when the
+    third command is to start."""
     third = [call for call in turns.points(folder, "none") if call.name in turns.STARTS][-1]
     wrong = turns.struck(folder, "none", [[third]], sabotage, again)
     assert len(wrong) == 1 and said in wrong[0], wrong

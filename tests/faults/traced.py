@@ -1,4 +1,5 @@
-"""Commands under strace: which system calls a command makes, and what a death at one of them leaves.
+"""Commands under strace: which system calls a command makes, and what a death at one of them
+leaves.
 
 Owns the reading of traces. Knows no command of ours.
 """
@@ -12,10 +13,11 @@ from typing import NamedTuple
 import pytest
 from scene import ROOT
 
-#: the calls that make, change or name files, let go of locks, or tell somebody; dying at any other call
-#: leaves what dying at the next one of these leaves
+#: the calls that make, change or name files, let go of locks, or tell somebody; dying at any other
+#: call leaves what dying at the next one of these leaves
 CALLS = (
-    "openat,creat,write,pwrite64,writev,fsync,fdatasync,link,linkat,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,"
+    "openat,creat,write,pwrite64,writev,fsync,fdatasync,link,linkat,unlink,unlinkat,rename,"
+    "renameat,renameat2,mkdir,mkdirat,"
     "chmod,fchmod,fchmodat,ftruncate,truncate,symlink,flock,close,exit_group"
 )
 #: and those by which something leaves the machine
@@ -66,9 +68,17 @@ class Run(NamedTuple):
 
 
 def run(
-    home: str, argv: list[str], stdin: bytes, trace: str, *, sabotage: str = "", inject: str = "", traced: str = CALLS, alone: bool = False,
+    home: str,
+    argv: list[str],
+    stdin: bytes,
+    trace: str,
+    *,
+    sabotage: str = "",
+    inject: str = "",
+    traced: str = CALLS,
+    alone: bool = False,
     **env: str,
-) -> Run:  # fmt: skip
+) -> Run:
     """Run a command to its end, or to the death that `inject` (an strace expression) gives it.
 
     `alone`: only the command's own process is traced, and dies; what it starts is on its own.
@@ -93,9 +103,16 @@ def run(
         strace += ["-f"] if inject else ["-f", "--seccomp-bpf"]  # it is faster, and injects nothing
     ended = subprocess.run(
         [*strace, *(["-e", f"inject={inject}"] if inject else []), *page],
-        input=stdin, capture_output=True,
-        env={"PATH": os.environ["PATH"], "MIND_HOME": home, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **env},
-    )  # fmt: skip
+        input=stdin,
+        capture_output=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "MIND_HOME": home,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            **env,
+        },
+    )
     with open(trace, encoding="utf-8", errors="replace") as file:
         calls = read(file.read())
     first = next((n for n, call in enumerate(calls) if home in call.text), len(calls))

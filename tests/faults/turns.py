@@ -1,8 +1,10 @@
-"""A turn of the agent is killed at its own system calls, once and twice, and asked for again with the same message id.
+"""A turn of the agent is killed at its own system calls, once and twice, and asked for again with
+the same message id.
 
-The model is a pure function of what it is shown, so that it can be asked again; every command appends a line to a file, so
-that its runs can be counted. What ran, and what was logged, must agree after every death: a command whose result is logged
-never runs again; one that was struck between running and being logged may, for nobody can know that it ran.
+The model is a pure function of what it is shown, so that it can be asked again; every command
+appends a line to a file, so that its runs can be counted. What ran, and what was logged, must agree
+after every death: a command whose result is logged never runs again; one that was struck between
+running and being logged may, for nobody can know that it ran.
 """
 
 import os
@@ -46,7 +48,8 @@ class Endless(list):
 
 
 def answering(place: str, then: str) -> Callable[[dict[str, Any]], Reply]:
-    """The model. `then` is what its second command does after it has run. All name the place: so they are found while they live."""
+    """The model. `then` is what its second command does after it has run. All name the place: so
+    they are found while they live."""
 
     def answer(request: dict[str, Any]) -> Reply:
         messages = request["messages"]
@@ -96,9 +99,16 @@ class World:
         """The turn, to its end or its death; then what must hold of it."""
         inject = f"{death.name}:{kill.DEATH}:when={death.nth}" if death else ""
         run = traced.run(
-            self.home.root, self.argv, b"", os.path.join(self.place, "trace"), sabotage=sabotage, inject=inject,
-            traced=f"{traced.CALLS},{traced.NETWORK},{traced.PROCESSES}", alone=True, **self.more,
-        )  # fmt: skip
+            self.home.root,
+            self.argv,
+            b"",
+            os.path.join(self.place, "trace"),
+            sabotage=sabotage,
+            inject=inject,
+            traced=f"{traced.CALLS},{traced.NETWORK},{traced.PROCESSES}",
+            alone=True,
+            **self.more,
+        )
         died = run.code in (-9, 137)
         assert died or not death or death.name in UNSTEADY, (
             f"it was not killed: {run.code} {run.complaints.decode()}"
@@ -112,7 +122,8 @@ class World:
         return run
 
     def start(self) -> subprocess.Popen:
-        """The turn, without a tracer and in a group of its own, as a terminal has it; wait for it with `until_waiting`."""
+        """The turn, without a tracer and in a group of its own, as a terminal has it; wait for it
+        with `until_waiting`."""
         page = [os.path.join(ROOT, "bin", self.argv[0]), *self.argv[1:]]
         env = {"PATH": os.environ["PATH"], "MIND_HOME": self.home.root, **self.more}
         pipe = subprocess.PIPE
@@ -207,9 +218,17 @@ def template(folder: str) -> str:
         again = World(folder, "none", script)
         again.home = Home(made)
         ended = subprocess.run(
-            [os.path.join(ROOT, "bin", "agent-turn"), "--context", writers.CONTEXT, "--now", TIME, "good morning"],
-            env={"PATH": os.environ["PATH"], "MIND_HOME": made, **again.more}, capture_output=True,
-        )  # fmt: skip
+            [
+                os.path.join(ROOT, "bin", "agent-turn"),
+                "--context",
+                writers.CONTEXT,
+                "--now",
+                TIME,
+                "good morning",
+            ],
+            env={"PATH": os.environ["PATH"], "MIND_HOME": made, **again.more},
+            capture_output=True,
+        )
     assert (ended.stdout, ended.stderr) == (b"Good morning.\n", b""), ended
     return made
 
@@ -228,7 +247,8 @@ def strike(
     then: str = "",
     again: str = "",
 ) -> Strike:
-    """The turn dies at these calls, run by run, and then does not; its reply is then there, whether or not there is a model.
+    """The turn dies at these calls, run by run, and then does not; its reply is then there, whether
+    or not there is a model.
 
     `sabotage` is for the runs that die, `again` for those after them.
     """
@@ -273,7 +293,8 @@ def points(folder: str, rung: str, before: Sequence[traced.Call] = ()) -> list[t
 
 
 def telling(home: str, found: list[traced.Call]) -> list[traced.Call]:
-    """The calls that change something of the home, or tell somebody, and the first one after a command was started.
+    """The calls that change something of the home, or tell somebody, and the first one after a
+    command was started.
 
     Not those of the index, which is a cache.
     """
@@ -293,7 +314,8 @@ def telling(home: str, found: list[traced.Call]) -> list[traced.Call]:
 
 
 def living(place: str, seconds: float = 0) -> list[str]:
-    """Processes that were told of this place, or are there, and are not dead, or not within the time."""
+    """Processes that were told of this place, or are there, and are not dead, or not within the
+    time."""
     end = time.monotonic() + seconds
     while True:
         found = [
@@ -307,7 +329,8 @@ def living(place: str, seconds: float = 0) -> list[str]:
 
 
 def _told(pid: str) -> str:
-    """Arguments, environment and folder of a process that lives, as far as they can be seen while it changes."""
+    """Arguments, environment and folder of a process that lives, as far as they can be seen while
+    it changes."""
     if not pid.isdigit() or _read(pid, "stat").rpartition(")")[2].split()[:1] in (["Z"], ["X"]):
         return ""
     try:

@@ -104,7 +104,8 @@ def heard(home: Home) -> None:
 
 
 def appends(before: list[str], *new: str, torn: bool = False):
-    """What was there is there, what is new is there once or not at all, and there once a run has ended."""
+    """What was there is there, what is new is there once or not at all, and there once a run has
+    ended."""
 
     def check(home: Home, printed: list[str], ended: bool) -> None:
         sound(home, torn and not ended)
@@ -213,7 +214,8 @@ def a_first_run(named: bool):
 
 
 def a_state(*expected: session.Fields):
-    """One of these before a run has ended, the last one after it; what is theirs is there all the time."""
+    """One of these before a run has ended, the last one after it; what is theirs is there all the
+    time."""
 
     def check(home: Home, printed: list[str], ended: bool) -> None:
         before = {**session.start_state(None, SESSION, "backend", NOW), "theirs": [1.5]}
@@ -228,7 +230,8 @@ def a_state(*expected: session.Fields):
 
 
 def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
-    """What the cache has is not asked for again; in the end every turn has its vector, and the index is right."""
+    """What the cache has is not asked for again; in the end every turn has its vector, and the
+    index is right."""
     sound(home)
     beside = os.path.join(os.path.dirname(home.root), "asked")
     asked = files.read(beside).decode().split("\n")[:-1] if os.path.exists(beside) else []
@@ -255,7 +258,8 @@ def with_reminders(home: Home) -> None:
 
 
 def reminders_are(*allowed: bytes, finally_: tuple[bytes, ...] = ()):
-    """The reminders file holds what is the person's, and between it one of these; a printed line was written or taken out."""
+    """The reminders file holds what is the person's, and between it one of these; a printed line
+    was written or taken out."""
 
     def check(home: Home, printed: list[str], ended: bool) -> None:
         data = (
@@ -273,7 +277,10 @@ def reminders_are(*allowed: bytes, finally_: tuple[bytes, ...] = ()):
     return check
 
 
-PERSON = b"\xef\xbb\xbf---\r\n# mine\r\ndate: 2026-01-01\r\nkind: project\r\ntier: L2\r\n---\r\n\r\nMy own text.\r\n"
+PERSON = (
+    b"\xef\xbb\xbf---\r\n# mine\r\ndate: 2026-01-01\r\nkind: project\r\ntier: L2\r\n---\r\n\r\n"
+    b"My own text.\r\n"
+)
 PROJECT = PERSON.replace(b"kind", b"type")
 SAID = "Ann drinks green tea in the morning."
 TEA = f"---\ndate: 2026-01-30\ntype: user\ntier: L2\nsource: explicit\n---\n\n{SAID}\n".encode()
@@ -308,7 +315,8 @@ def nothing_left(home: Home) -> None:
 
 
 def pages_are(before: dict[str, bytes], after: dict[str, bytes]):
-    """The pages are these or those while nobody acknowledged anything, and those from then on; none is torn."""
+    """The pages are these or those while nobody acknowledged anything, and those from then on; none
+    is torn."""
 
     def check(home: Home, printed: list[str], ended: bool) -> None:
         found = pages_of(home)
