@@ -17,20 +17,9 @@ ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 HANGUL = "\u1112\u1161\u11ab"
 CONJUNCT = "\u0915\u094d\u0937\u093f"  # ka, virama, ssa, i
 WHOLE = [
-    FAMILY,
-    FLAG,
-    THUMB,
-    ENGLAND,
-    HANGUL,
-    CONJUNCT,
-    "e\u0301",
-    "❤️",
-    "😀",
-    "1️⃣",
-    "🏳️\u200d🌈",
-    "\u0e01\u0e33",
-    "가\u11a8",
-]
+    FAMILY, FLAG, THUMB, ENGLAND, HANGUL, CONJUNCT, "e\u0301", "❤️", "😀", "1️⃣", "🏳️\u200d🌈",
+    "\u0e01\u0e33", "가\u11a8",
+]  # fmt: skip
 
 LANGUAGE = re.compile(r"\A(sh|c|py)(?=\s|\Z)")
 LINES = "\n".join(f"line {number}" for number in range(400))
@@ -107,16 +96,12 @@ def test_four_marks_are_three_and_a_backtick_to_discord():
 @pytest.mark.parametrize(
     "before, opening, closing",
     [
-        ("Output: ```\n", "```\n", "\n```"),
-        ("          ```sh\n", "```sh\n", "\n```"),
-        ("1. one\n   ```c++\r\n", "```c++\n", "\n```"),
-        ("```c code\n", "```\n", "\n```"),
-        ("> ```py\n> ", "> ```py\n", "\n> ```"),
-        (" > see: ```py\n > ", " > ```py\n", "\n > ```"),
-        (">>> ```py\n", ">>> ```py\n", "\n```"),
-        ("text ```done``` ```\n", "```\n", "\n```"),
+        ("Output: ```\n", "```\n", "\n```"), ("          ```sh\n", "```sh\n", "\n```"),
+        ("1. one\n   ```c++\r\n", "```c++\n", "\n```"), ("```c code\n", "```\n", "\n```"),
+        ("> ```py\n> ", "> ```py\n", "\n> ```"), (" > see: ```py\n > ", " > ```py\n", "\n > ```"),
+        (">>> ```py\n", ">>> ```py\n", "\n```"), ("text ```done``` ```\n", "```\n", "\n```"),
     ],
-)
+)  # fmt: skip
 def test_a_block_is_seen_wherever_it_begins(before, opening, closing):
     each = before.rpartition("\n")[2]
     parts = chunks.split(before + LINES.replace("\n", f"\n{each}") + closing)
@@ -241,34 +226,16 @@ def test_any_text_ends_within_any_limit(text, limit):
 PIECES = st.lists(
     st.sampled_from(
         [
-            "```",
-            "```\n",
-            "```sh\n",
-            "\n```\n",
-            "  ```c\n",
-            "- ```py\n",
-            "\n> ```py\n> ",
-            "\n> ",
-            "\n> ```\n",
-            "\n>>> ```c\n",
-            "~~~\n",
+            "```", "```\n", "```sh\n", "\n```\n", "  ```c\n", "- ```py\n", "\n> ```py\n> ", "\n> ",
+            "\n> ```\n", "\n>>> ```c\n", "~~~\n",
         ]
         + [
-            "word ",
-            "word ",
-            "x" * 60,
-            "x" * 60,
-            "\n",
-            "\r\n",
-            "\n" * 30,
-            " " * 50,
-            " `a` ",
-            " ``b`` ",
-            *WHOLE,
+            "word ", "word ", "x" * 60, "x" * 60, "\n", "\r\n", "\n" * 30, " " * 50, " `a` ",
+            " ``b`` ", *WHOLE,
         ]
     ),
     max_size=60,
-)
+)  # fmt: skip
 
 
 @given(PIECES, st.integers(10, 90))
@@ -307,24 +274,12 @@ def test_between_the_cuts_all_blanks_are_as_they_were(pieces, limit):
 @pytest.mark.parametrize(
     "unit",
     [
-        "a line of text\n",
-        "x",
-        "word ",
-        "漢",
-        FLAG,
-        "\u0301",
-        FAMILY,
-        "`",
-        "a`b\n",
-        "\\`",
-        "` ``` ` ",
-        "```a``` ",
-        "```py\na\n```\n",
-        "\n> ",
+        "a line of text\n", "x", "word ", "漢", FLAG, "\u0301", FAMILY, "`", "a`b\n", "\\`",
+        "` ``` ` ", "```a``` ", "```py\na\n```\n", "\n> ",
     ]
     + [" ", "\n", "<a", "\u200d", "\u0915\u094d"],
     ids=ascii,
-)
+)  # fmt: skip
 def test_twice_the_text_takes_about_twice_the_time(unit):
     def seconds(count: int) -> float:
         text = unit * (count // len(unit))

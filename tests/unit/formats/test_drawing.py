@@ -95,13 +95,9 @@ def all_titles(root):
 
 
 GRAPHS = {
-    "200": TWO_HUNDRED,
-    "star": STAR,
-    "towns": TOWNS,
-    "pairs": PAIRS,
-    "loops": LOOPS,
+    "200": TWO_HUNDRED, "star": STAR, "towns": TOWNS, "pairs": PAIRS, "loops": LOOPS,
     "all": TWO_HUNDRED + PAIRS + LOOPS,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -227,21 +223,10 @@ def test_any_names_make_well_formed_xml(some):
 @pytest.mark.parametrize(
     "name",
     [
-        "plain",
-        'a "quoted" one',
-        "back\\slash",
-        "ends with \\",
-        "\\N \\G \\l",
-        "two\nlines",
-        "<b>",
-        "<b>bold</b>",
-        "&lt;",
-        "R&D",
-        "日本",
-        "a:b",
-        "->",
+        "plain", 'a "quoted" one', "back\\slash", "ends with \\", "\\N \\G \\l", "two\nlines",
+        "<b>", "<b>bold</b>", "&lt;", "R&D", "日本", "a:b", "->",
     ],
-)
+)  # fmt: skip
 def test_graphviz_shows_the_name_that_was_meant(name):
     run = subprocess.run(
         [DOT, "-Tsvg"],

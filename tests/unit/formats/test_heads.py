@@ -29,13 +29,7 @@ def test_the_latest_head_of_each_window():
 
 def test_what_is_no_head():
     rubbish = [
-        b"",
-        b"{}",
-        b"[]",
-        b"7",
-        b'{"window":"a"}',
-        b'{"window":"a","size":"x","line":1,"h":"x"}',
-        b'{"window":"a","size":1e999,"line":1,"h":"x"}',
-        b"[" * 99_999,
-    ]
+        b"", b"{}", b"[]", b"7", b'{"window":"a"}', b'{"window":"a","size":"x","line":1,"h":"x"}',
+        b'{"window":"a","size":1e999,"line":1,"h":"x"}', b"[" * 99_999,
+    ]  # fmt: skip
     assert window_heads.parse(b"\n".join(rubbish)) == []

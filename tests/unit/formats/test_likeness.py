@@ -27,12 +27,11 @@ def changed(words: list[str], count: int, dice: random.Random) -> list[str]:
 
 @pytest.mark.parametrize("other, least, most", [
     (TEXT, 1, 1), (TEXT.upper() + "!", 1, 1), (TEXT.replace(" ", "\n\n- "), 1, 1),
-    (TEXT.replace("tokens", "_tokens_"), 1, 1),
-    (TEXT + " again", 0.9, 0.99), (TEXT.replace("hop", "jump"), 0.8, 0.95),
-    (TEXT.replace("phones", "browsers"), 0.75, 0.9),
+    (TEXT.replace("tokens", "_tokens_"), 1, 1), (TEXT + " again", 0.9, 0.99),
+    (TEXT.replace("hop", "jump"), 0.8, 0.95), (TEXT.replace("phones", "browsers"), 0.75, 0.9),
     (" ".join(reversed(TEXT.split())), 0.25, 0.5),
-    (TEXT.replace("tokens", "cookies").replace("phones", "x").replace("proxy", "y").replace("every",
-      "z"), 0.3, 0.7),
+    (TEXT.replace("tokens", "cookies").replace("phones", "x").replace("proxy",
+      "y").replace("every", "z"), 0.3, 0.7),
     ("Green tea steeps for three minutes at eighty degrees", 0, 0.1), ("", 0, 0), ("!!! ---", 0, 0),
 ], ids=lambda value: value[:20] if isinstance(value, str) else None)  # fmt: skip
 def test_the_share_of_two_texts(other, least, most):
@@ -43,16 +42,10 @@ def test_the_share_of_two_texts(other, least, most):
 @pytest.mark.parametrize(
     "one, other, wanted",
     [
-        ("a b c", "a b c", 1),
-        ("a b", "a c", 0.2),
-        ("a b", "b a", 0.5),
-        ("a", "a", 1),
-        ("a", "b", 0),
-        ("", "", 0),
-        ("Straße", "STRASSE", 1),
-        ("日本 語", "日本 茶", 0.2),
+        ("a b c", "a b c", 1), ("a b", "a c", 0.2), ("a b", "b a", 0.5), ("a", "a", 1),
+        ("a", "b", 0), ("", "", 0), ("Straße", "STRASSE", 1), ("日本 語", "日本 茶", 0.2),
     ],
-)
+)  # fmt: skip
 def test_shares_by_hand(one, other, wanted):
     assert share(one, other) == pytest.approx(wanted)
 

@@ -65,7 +65,7 @@ def replaced(row: str) -> tuple[str, ...]:
     ("triples: []", "triples", []), ("triples:", "triples", []),
     ("triples:\n- [a, uses, b]\n- - c\n  - part_of\n  - d", "triples",
       [("a", "uses", "b"), ("c", "part_of", "d")]),
-      ("triples: [[a, version, 2.10]]", "triples", [("a", "version", "2.10")]),
+    ("triples: [[a, version, 2.10]]", "triples", [("a", "version", "2.10")]),
     # source, image
     ("source: explicit", "source", "explicit"), ("source: compaction", "source", "compaction"),
     ("source: observe", "source", "observe"),
@@ -74,12 +74,10 @@ def replaced(row: str) -> tuple[str, ...]:
     # supersedes, validity
     ("supersedes: old-tea", "supersedes", ("old-tea",)),
     ("supersedes: [old-tea, older-tea]", "supersedes", ("old-tea", "older-tea")),
-    ("supersedes:", "supersedes", ()),
-    ("supersedes: '[[old-tea]]'", "supersedes", ("old-tea",)),
+    ("supersedes:", "supersedes", ()), ("supersedes: '[[old-tea]]'", "supersedes", ("old-tea",)),
     ("supersedes: [[old-tea]]", "supersedes", ("old-tea",)),
     ("valid_from: 2026-01-01", "valid_from", date(2026, 1, 1)),
-    ("valid_to: 2026-12-31", "valid_to", date(2026, 12, 31)),
-    ("valid_to:", "valid_to", None),
+    ("valid_to: 2026-12-31", "valid_to", date(2026, 12, 31)), ("valid_to:", "valid_to", None),
     ("valid_from: 2026-01-01\nvalid_to: 2026-01-01", "valid_to", date(2026, 1, 1)),
 ])  # fmt: skip
 def test_right_values(row, field, value):
@@ -225,8 +223,8 @@ def test_keys_that_are_nobody_s_business():
     (b"---\na: 1\nb: " + b"[" * 20 + b"\n---\n", "3 yaml: frontmatter nested too deep"),
     (b"---\na: 1\nb: " + b"x" * page.MOST_HEAD + b"\n---\n",
       "1 yaml: frontmatter of more than 256 KB"),
-      (b"---\na: 1\xc2\x85b: *x\n---\n", "2 yaml: not valid YAML"),
-      (b"---\na: 1\xe2\x80\xa8\nb: *x\n---\n", "3 yaml: not valid YAML"),
+    (b"---\na: 1\xc2\x85b: *x\n---\n", "2 yaml: not valid YAML"),
+    (b"---\na: 1\xe2\x80\xa8\nb: *x\n---\n", "3 yaml: not valid YAML"),
 ], ids=lambda value: ascii(value)[:40])  # fmt: skip
 def test_heads_that_are_none(data, problem):
     found = page.parse(data, PATH)
@@ -238,7 +236,8 @@ def test_heads_that_are_none(data, problem):
     ["a: &a [x, x]",
       *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]" for i in range(24))],
     ["a: &a {k: v}",
-      *(f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}" for i in range(24))],
+      *(f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}"
+      for i in range(24))],
 ], ids=["laughs", "merges"])  # fmt: skip
 def test_bombs_of_aliases_are_refused_at_once(rows):
     begun = time.process_time()
@@ -258,20 +257,16 @@ def test_a_head_of_many_entries_is_read_or_refused_in_time():
 @pytest.mark.parametrize("data, body, line", [
     (b"---\nA\n---\nbody\n", "body\n", 4), (b"---\r\nA\r\n---\r\nbody\r\n", "body\r\n", 4),
     (b"--- \t\nA\n--- \nbody", "body", 4), (b"---\nA\n...\nbody", "body", 4),
-    (b"\xef\xbb\xbf---\nA\n---\nbody", "body", 4),
-    (b"---\nA\n---", "", 3), (b"---\nA\n---\n", "", 4),
-    (b"---\nA\n---\none\n---\ntwo\n---\n", "one\n---\ntwo\n---\n", 4),
+    (b"\xef\xbb\xbf---\nA\n---\nbody", "body", 4), (b"---\nA\n---", "", 3),
+    (b"---\nA\n---\n", "", 4), (b"---\nA\n---\none\n---\ntwo\n---\n", "one\n---\ntwo\n---\n", 4),
     (b"---\nx: |\n  ---\nA\n---\nbody", "body", 6),
 ])  # fmt: skip
 def test_where_the_head_ends(data, body, line):
     ending = b"\r\n" if b"\r" in data else b"\n"
     found = page.parse(data.replace(b"A", ending.join(row.encode() for row in HEAD)), PATH)
     assert (found.body, found.body_line, found.type, found.tier) == (
-        body,
-        line + 2,
-        "project",
-        "L2",
-    )
+        body, line + 2, "project", "L2",
+    )  # fmt: skip
 
 
 def test_the_page_of_the_manual():
@@ -346,16 +341,15 @@ def test_titles(body, title):
 @pytest.mark.parametrize("body, names", [
     ("[[tea]]", ["tea"]), ("[[tea]] and [[Green Tea]]", ["tea", "Green Tea"]),
     ("[[tea|the label]]", ["tea"]), ("[[tea#How long]]", ["tea"]), ("[[tea#How|label]]", ["tea"]),
-    ("[[ tea ]]", ["tea"]), ("[[tea.md]]", ["tea"]),
-    ("[[#here]]", []), ("[[]]", []), ("[[ ]]", []), ("![[tea]]", ["tea"]), ("![[tea.png]]", []),
-    ("![[tea.PNG]]", []), ("[[tea.png]]", ["tea.png"]), ("[[a/tea]]", ["a/tea"]), ("[tea]", []),
-    ("[[tea]", []), ("[[te\na]]", []),
+    ("[[ tea ]]", ["tea"]), ("[[tea.md]]", ["tea"]), ("[[#here]]", []), ("[[]]", []), ("[[ ]]", []),
+    ("![[tea]]", ["tea"]), ("![[tea.png]]", []), ("![[tea.PNG]]", []), ("[[tea.png]]", ["tea.png"]),
+    ("[[a/tea]]", ["a/tea"]), ("[tea]", []), ("[[tea]", []), ("[[te\na]]", []),
     ("[[[tea]]]", ["tea"]), ("[[日本 🍵]]", ["日本 🍵"]), ("| [[tea\\|label]] |", ["tea"]),
     # code is no link
     ("`[[tea]]`", []), ("``[[tea]] ` ``", []), ("`[[tea]] [[milk]]", ["tea", "milk"]),
     ("`a` [[tea]] `b`", ["tea"]), ("`a\n[[tea]]` [[milk]]", ["milk"]), ("`a\n\n[[tea]]`", ["tea"]),
-    ("`` [[tea]] `", ["tea"]),
-    ("```\n[[tea]]\n```\n[[milk]]", ["milk"]), ("~~~\n[[tea]]\n```\n~~~\n[[milk]]", ["milk"]),
+    ("`` [[tea]] `", ["tea"]), ("```\n[[tea]]\n```\n[[milk]]", ["milk"]),
+    ("~~~\n[[tea]]\n```\n~~~\n[[milk]]", ["milk"]),
     ("````md\n```\n[[tea]]\n````\n[[milk]]", ["milk"]), ("```\n[[tea]]", []),
     ("   ```\n[[tea]]\n   ```", []), ("``` a`b\n[[tea]]", ["tea"]),
     ("```x\n[[tea]]\n``` y\n[[milk]]", []),
@@ -368,13 +362,11 @@ def test_links(body, names):
     ("![](a.png)", ["a.png"]), ("![alt](a.png 'title')", ["a.png"]),
     ('![](a.png "title")', ["a.png"]), ("![](a.png (title))", ["a.png"]),
     ("![](<a b.png>)", ["a b.png"]), ("![](a%20b.png)", ["a b.png"]), ("![]( a.png )", ["a.png"]),
-    ("![[a.png]]", ["a.png"]),
-    ("![[a.jpg|100]]", ["a.jpg"]), ("![[a]]", []), ("[x](a.png)", []),
+    ("![[a.png]]", ["a.png"]), ("![[a.jpg|100]]", ["a.jpg"]), ("![[a]]", []), ("[x](a.png)", []),
     ("![](http://example.org/a.png)", []), ("![](HTTPS://example.org/a.png)", []),
-    ("![](//example.org/a.png)", []), ("![](data:image/png;base64,xx)", []),
-    ("`![](a.png)`", []), ("```\n![](a.png)\n```", []),
-    ("![](a.png) ![](b.png)", ["a.png", "b.png"]), ("![]()", []), ("![x](a.png", []),
-    ("![](a%C3%A9.png)", ["aé.png"]),
+    ("![](//example.org/a.png)", []), ("![](data:image/png;base64,xx)", []), ("`![](a.png)`", []),
+    ("```\n![](a.png)\n```", []), ("![](a.png) ![](b.png)", ["a.png", "b.png"]), ("![]()", []),
+    ("![x](a.png", []), ("![](a%C3%A9.png)", ["aé.png"]),
 ])  # fmt: skip
 def test_pictures(body, names):
     assert [target.name for target in page_links.find_images(read(*HEAD, body=body))] == names
@@ -392,28 +384,12 @@ def test_links_and_pictures_know_their_lines():
 @pytest.mark.parametrize(
     "shape",
     [
-        "[[",
-        "![](",
-        "![",
-        "[[a]]",
-        "![](a.png)",
-        '![](a "',
-        "![](a '",
-        "![](a (",
-        "![](<",
-        "`",
-        "` ``",
-        "[[a|",
-        "[[a#",
-        "```\n",
-        "# ",
-        "\n# ",
-        "[[a]]\n",
-        "![](a.png)\n",
+        "[[", "![](", "![", "[[a]]", "![](a.png)", '![](a "', "![](a '", "![](a (", "![](<", "`",
+        "` ``", "[[a|", "[[a#", "```\n", "# ", "\n# ", "[[a]]\n", "![](a.png)\n",
         "![](a.png" + " " * 50,
     ],
     ids=ascii,
-)
+)  # fmt: skip
 def test_no_body_makes_an_expression_search_for_long(shape):
     def seconds(count: int) -> float:
         begun = time.process_time()
@@ -450,48 +426,20 @@ words = st.one_of(
     clean,
     st.sampled_from(
         [
-            "yes",
-            "null",
-            "~",
-            "1.0",
-            "0x1",
-            "2026-01-01",
-            "a: b",
-            "- a",
-            "#a",
-            "*a",
-            "&a",
-            "!a",
-            "|",
-            ">",
-            "'",
-            '"',
-            "\\",
-            "%",
-            "@",
-            "`",
-            "[a]",
-            "{a}",
-            "<<",
-            "=",
-            "",
-            "\x85",
-            "\u2028",
+            "yes", "null", "~", "1.0", "0x1", "2026-01-01", "a: b", "- a", "#a", "*a", "&a", "!a",
+            "|", ">", "'", '"', "\\", "%", "@", "`", "[a]", "{a}", "<<", "=", "", "\x85", "\u2028",
         ]
     ),
-)
+)  # fmt: skip
 heads = st.fixed_dictionaries(
     {"date": st.dates(), "type": st.sampled_from(page.TYPES), "tier": st.sampled_from(page.TIERS)},
     optional={
         "tags": st.lists(words, max_size=4),
-        "triples": st.lists(st.tuples(words, words, words), max_size=3),
-        "source": words,
-        "image": words,
-        "supersedes": st.lists(words, max_size=2),
-        "valid_from": st.dates(),
+        "triples": st.lists(st.tuples(words, words, words), max_size=3), "source": words,
+        "image": words, "supersedes": st.lists(words, max_size=2), "valid_from": st.dates(),
         "mine": words,
     },
-)
+)  # fmt: skip
 
 
 def plain(value):
@@ -510,26 +458,18 @@ def plain(value):
 )
 @example(
     {
-        "date": date(2026, 1, 30),
-        "type": "user",
-        "tier": "L1",
-        "source": "x" * 5000,
+        "date": date(2026, 1, 30), "type": "user", "tier": "L1", "source": "x" * 5000,
         "tags": ["a b" * 500],
     },
     "...\n",
-)
+)  # fmt: skip
 def test_what_is_composed_two_readers_read_back(fields, body):
     data = page_edit.compose(fields, body)
     found = page.parse(data, PATH)
     kept = {key: value for key, value in fields.items() if value}
     assert not {problem.code for problem in found.problems} & {
-        "yaml",
-        "head",
-        "twice",
-        "date",
-        "type",
-        "tier",
-    }, found.problems
+        "yaml", "head", "twice", "date", "type", "tier",
+    }, found.problems  # fmt: skip
     assert (found.day, found.type, found.tier) == (fields["date"], fields["type"], fields["tier"])
     assert (found.source, found.image) == (fields.get("source", ""), fields.get("image", ""))
     assert list(found.tags) == [tag.strip() for tag in fields.get("tags", []) if tag.strip()]

@@ -49,13 +49,12 @@ def replaced(row: str) -> str:
 
 @pytest.mark.parametrize("before, after", [
     # legacy keys
-    *((f"{old}: 2026-05-08\ntype: user\ntier: L1\n",
-      "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("created", "created_at", "createdAt",
-      "timestamp")),
-    *((f"date: 2026-05-08\n{old}: user\ntier: L1\n",
-      "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("category", "kind")),
-    *((f"date: 2026-05-08\ntype: user\n{old}: L1\n",
-      "date: 2026-05-08\ntype: user\ntier: L1\n") for old in ("importance", "priority")),
+    *((f"{old}: 2026-05-08\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n")
+      for old in ("created", "created_at", "createdAt", "timestamp")),
+    *((f"date: 2026-05-08\n{old}: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n")
+      for old in ("category", "kind")),
+    *((f"date: 2026-05-08\ntype: user\n{old}: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n")
+      for old in ("importance", "priority")),
     *((f"{RIGHT}{old}: [a]\n", f"{RIGHT}tags: [a]\n") for old in ("keywords", "topics")),
     (f"{RIGHT}relations: [[a, owns, b]]\n", f"{RIGHT}triples: [[a, owns, b]]\n"),
     (f"{RIGHT}replaces: old-tea\n", f"{RIGHT}supersedes: old-tea\n"),
@@ -72,14 +71,14 @@ def replaced(row: str) -> str:
     (replaced("type: decision") + "tags: []\n", RIGHT + "tags: [decision]\n"),
     (replaced("type: decision") + "tags:\n", RIGHT + "tags: [decision]\n"),
     (replaced("type: decision") + "tags: auth, api\n", RIGHT + "tags: [decision, auth, api]\n"),
-    (replaced("type: 'fact' # sure"),
-      RIGHT.replace("project", "project # sure") + "tags: [fact]\n"),
+    (replaced("type: 'fact' # sure"), RIGHT.replace("project", "project # sure")
+      + "tags: [fact]\n"),
     # types and tiers in other letters
     (replaced("type: User"), replaced("type: user")),
     (replaced("type: agent_feedback"), replaced("type: agent-feedback")),
     *((replaced(f"tier: {old}"), replaced(f"tier: {new}")) for old,
       new in page_keys.LEGACY_TIERS.items()),
-      (replaced("tier: HIGH # so"), replaced("tier: L1 # so")),
+    (replaced("tier: HIGH # so"), replaced("tier: L1 # so")),
     # dates
     (replaced("date: 8 May 2026"), replaced("date: 2026-05-08")),
     (replaced("date: 'May 8th, 2026' # a Friday"), replaced("date: 2026-05-08 # a Friday")),
@@ -106,26 +105,26 @@ def replaced(row: str) -> str:
     (replaced("tags:\n- project"), replaced("tags: []")),
     (replaced("tags:\n  # mine\n  - project # so\n  - a"),
       replaced("tags:\n  # mine\n  # so\n  - a")),
-      (replaced("tags: ['#project', '#a']"), replaced("tags: [a]")),
+    (replaced("tags: ['#project', '#a']"), replaced("tags: [a]")),
     ("date: 2026-05-08\ntags: [user, l1, a]\n",
       "date: 2026-05-08\ntags: [a]\ntier: L1\ntype: user\n"),
-      ("date: 2026-05-08\ntype: thing\ntags: [user]\n",
-        "date: 2026-05-08\ntype: user\ntags: []\ntier: L2\n"),
-        (replaced("tags: project, a"), replaced("tags: [a]")),
+    ("date: 2026-05-08\ntype: thing\ntags: [user]\n",
+      "date: 2026-05-08\ntype: user\ntags: []\ntier: L2\n"),
+    (replaced("tags: project, a"), replaced("tags: [a]")),
     # triples
-    *((replaced(f"triples: ['{old}']"),
-      replaced("triples: [[a, owns, b]]")) for old in ("a | owns | b", "a -> owns -> b",
-      "a → owns → b", "a => owns => b", "a; owns; b", "(a | owns | b)", "( a|owns  => b )")),
-      (replaced("triples:\n- a -> owns -> b"), replaced("triples:\n- [a, owns, b]")),
+    *((replaced(f"triples: ['{old}']"), replaced("triples: [[a, owns, b]]"))
+      for old in ("a | owns | b", "a -> owns -> b", "a → owns → b", "a => owns => b", "a; owns; b",
+      "(a | owns | b)", "( a|owns  => b )")),
+    (replaced("triples:\n- a -> owns -> b"), replaced("triples:\n- [a, owns, b]")),
     (replaced("triples: [{subject: a, predicate: owns, object: b}]"),
       replaced("triples: [[a, owns, b]]")),
-      (replaced("triples:\n- {s: a, p: owns, o: b} # yes"),
-        replaced("triples:\n- [a, owns, b] # yes")),
-        (replaced("triples:\n- a b | usesModel | c"), replaced("triples:\n- [a-b, uses_model, c]")),
+    (replaced("triples:\n- {s: a, p: owns, o: b} # yes"),
+      replaced("triples:\n- [a, owns, b] # yes")),
+    (replaced("triples:\n- a b | usesModel | c"), replaced("triples:\n- [a-b, uses_model, c]")),
     (replaced("triples: [[a b, uses model, 'c  d']]"),
       replaced("triples: [[a-b, uses_model, c-d]]")),
-      (replaced("triples:\n- - a b # 1\n  - usesModel # 2\n  - c"),
-        replaced("triples:\n- - a-b # 1\n  - uses_model # 2\n  - c")),
+    (replaced("triples:\n- - a b # 1\n  - usesModel # 2\n  - c"),
+      replaced("triples:\n- - a-b # 1\n  - uses_model # 2\n  - c")),
     # no tier
     ("date: 2026-05-08\ntype: user\n", "date: 2026-05-08\ntype: user\ntier: L2\n"),
     ("date: 2026-05-08\ntype: user\nx: |+\n  a\n\n",
@@ -173,8 +172,7 @@ def test_what_is_repaired(before, after):
     RIGHT + "x: 'open\n", RIGHT + "x: !ruby/object y\ntags: '#a'\n",
     RIGHT + "x: \x07\ntags: '#a'\n", RIGHT + "x: *none\ntags: '#a'\n", "- a\n", "words\n",
     RIGHT + "x:\n\t- a\n\t- 'b\n", RIGHT + "a: &a [x]\nb: &b [*b]\ntags: '#a'\n",
-    "x: [" * 20 + "\n",
-    "  date: 2026-01-30\n  type: project\n",
+    "x: [" * 20 + "\n", "  date: 2026-01-30\n  type: project\n",
 ], ids=lambda value: ascii(value)[:60])  # fmt: skip
 def test_what_stays(before):
     assert head(before) == before
@@ -183,16 +181,12 @@ def test_what_stays(before):
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
-        b"Green.\n",
-        b"\xff\xfe",
-        b"---\ndate: 8 May 2026\n",
-        b"---\ndate: 8 May 2026\n\xff\n---\n",
-        b"\0\0",
+        b"", b"Green.\n", b"\xff\xfe", b"---\ndate: 8 May 2026\n",
+        b"---\ndate: 8 May 2026\n\xff\n---\n", b"\0\0",
         b"---\n" + b"x: y\n" * 60_000 + b"date: 8 May 2026\n---\n",
     ],
     ids=lambda value: ascii(value)[:30],
-)
+)  # fmt: skip
 def test_files_that_stay(data):
     assert mended(data) == data
 
@@ -289,7 +283,7 @@ KEPT = (
       "tier: L1\n# last\nsupersedes: [old]\n"),
     ({"valid_to": date(2026, 2, 1), "image": "a.png"}, "# last\n",
       "# last\nimage: a.png\nvalid_to: 2026-02-01\n"),
-      ({"tier": None, "type": None}, "type: project\n", ""),
+    ({"tier": None, "type": None}, "type: project\n", ""),
 ])  # fmt: skip
 @pytest.mark.parametrize("ending, mark", [("\n", ""), ("\r\n", "\ufeff")], ids=["plain", "windows"])
 def test_fields_change_and_nothing_else(fields, before, after, ending, mark):
@@ -367,34 +361,31 @@ FOREIGN = [
     "# ¶ a comment\n", "\n", "  # ¶ further in\n", "mine¶: 1\n", "'quoted¶': \"x\\ty\" # ¶\n",
     "\"k¶\": 'it''s' # ¶\n", "list¶:\n- a # ¶\n- ¶\n", "list¶:\n    - x: 1 # ¶\n      y¶: 2\n",
     "flow¶: {a: [1, 2], b: {c: ¶}} # ¶\n", "text¶: |\n  date: 8 May ¶\n\n  tags: '#a' ¶\n",
-    "keep¶: |+\n  ¶\n\n",
-    "fold¶: >-\n  a ¶\n  b ¶\n", "long¶: plain ¶\n  and goes on ¶\n", "a¶: &a¶ [x, y]\n",
-    "anchor¶: &b {k: v} # ¶\n", "emoji¶: 🍵 日本 # ¶ 👩‍👩‍👧\n", "date¶: 8 May 2026\n",
-    "nested¶:\n  date: 8 May 2026 # ¶\n  tags: ['#a'] # ¶\n", "? key¶\n: value ¶\n",
-    "tab¶:\ta\t# ¶\n", "empty¶:\n", "null¶: ~\n",
-    "dq¶: \"a\\\n  b ¶\"\n", "odd¶: a\u2028b ¶\n", "nel¶: 'a\x85b ¶'\n", "<<¶: {a: b}\n",
-    "space¶ : 1\n", "time¶: 2026-05-08 10:00:00 # ¶\n",
+    "keep¶: |+\n  ¶\n\n", "fold¶: >-\n  a ¶\n  b ¶\n", "long¶: plain ¶\n  and goes on ¶\n",
+    "a¶: &a¶ [x, y]\n", "anchor¶: &b {k: v} # ¶\n", "emoji¶: 🍵 日本 # ¶ 👩‍👩‍👧\n",
+    "date¶: 8 May 2026\n", "nested¶:\n  date: 8 May 2026 # ¶\n  tags: ['#a'] # ¶\n",
+    "? key¶\n: value ¶\n", "tab¶:\ta\t# ¶\n", "empty¶:\n", "null¶: ~\n", "dq¶: \"a\\\n  b ¶\"\n",
+    "odd¶: a\u2028b ¶\n", "nel¶: 'a\x85b ¶'\n", "<<¶: {a: b}\n", "space¶ : 1\n",
+    "time¶: 2026-05-08 10:00:00 # ¶\n",
 ]  # fmt: skip
 KNOWN = [
     "date: 8 May 2026 # ¶\n", "date: 2026-05-08\n", "date: \"May 8, 2026\"\n",
     "date:\n  8 May 2026\n", "created: 2026/5/8 # ¶\n", "timestamp : 20260508\n",
     "date: &d 8 May 2026\n", "date: 03/04/2026\n", "valid_from: 1 Jan 2026 # ¶\n",
-    "\"valid_to\": '2027/1/1'\n",
-    "type: decision # ¶\n", "type: User\n", "kind: fact\n", "'type': \"note\"\n", "type: thing\n",
-    "type:\n", "type: &t lesson\n", "type: project\n", "tier: high # ¶\n", "tier: L1\n",
-    "priority: 3\n", "tier: ''\n", "tier:    l1   # ¶\n",
+    "\"valid_to\": '2027/1/1'\n", "type: decision # ¶\n", "type: User\n", "kind: fact\n",
+    "'type': \"note\"\n", "type: thing\n", "type:\n", "type: &t lesson\n", "type: project\n",
+    "tier: high # ¶\n", "tier: L1\n", "priority: 3\n", "tier: ''\n", "tier:    l1   # ¶\n",
     "tags: one, two # ¶\n", "tags: ['#a', project , b] # ¶\n",
     "tags:\n- '#a' # ¶\n- user # ¶\n# ¶\n- b\n", "tags:\n    - l1\n    - tier:L2 # ¶\n",
     "tags: [a,\n  user, # ¶\n  b]\n", "tags: # ¶\n  - project\n", "tags:\n", "tags: []\n",
     "keywords: '#x #y'\n", "tags: &g [user]\n", "tags:\n-   a\n-\n  user\n", "tags: [a, *b]\n",
-    "tags : [L1]\n",
-    "'tags':\n- user\n", "tags : \n- user\n", "tags: [user, &x b]\n",
+    "tags : [L1]\n", "'tags':\n- user\n", "tags : \n- user\n", "tags: [user, &x b]\n",
     "triples:\n- a b | usesModel | c # ¶\n- [x, owns thing, 'y z'] # ¶\n",
     "triples: [[a, is, b], {s: a, p: q r, o: c}]\n",
     "triples:\n- - a b # ¶\n  - usesModel\n  # ¶\n  - c\n",
     "triples:\n- subject: a\n  predicate: b c\n  object: d # ¶\n", "relations: ['a -> b -> c']\n",
-    "triples:\n- [a b, &p usesModel, c]\n",
-    "image: raw/a.png\n", "supersedes: x\n", "source: explicit # ¶\n", "x:\n\ty: 1\n",
+    "triples:\n- [a b, &p usesModel, c]\n", "image: raw/a.png\n", "supersedes: x\n",
+    "source: explicit # ¶\n", "x:\n\ty: 1\n",
 ]  # fmt: skip
 heads = st.lists(st.one_of(st.sampled_from(FOREIGN), st.sampled_from(KNOWN)), max_size=9).map(
     numbered
@@ -532,11 +523,5 @@ def test_a_key_that_is_an_alias_has_the_line_of_what_it_stands_for():
         "a: 1\n\nb: &k c\nd: 2\n*k : 3\ne: 4\u2028f: 5\ng: 6\n", "p", 2, aliases=True
     )
     assert [(entry.key, entry.line) for entry in found] == [
-        ("a", 2),
-        ("b", 4),
-        ("d", 5),
-        ("c", 4),
-        ("e", 7),
-        ("f", 7),
-        ("g", 8),
-    ]
+        ("a", 2), ("b", 4), ("d", 5), ("c", 4), ("e", 7), ("f", 7), ("g", 8),
+    ]  # fmt: skip

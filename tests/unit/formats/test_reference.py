@@ -7,15 +7,11 @@ from plainmind.ground.errors import BadData
 
 
 @pytest.mark.parametrize("text, found", [
-    ("logs/a/b/x.md:3", ("logs/a/b/x.md", 3, 3)),
-    ("logs/a/b/x.md:3:", ("logs/a/b/x.md", 3, 3)),
-    ("logs/a/b/x.md:3-9", ("logs/a/b/x.md", 3, 9)),
-    ("logs/a/b/x.md:3-3", ("logs/a/b/x.md", 3, 3)),
+    ("logs/a/b/x.md:3", ("logs/a/b/x.md", 3, 3)), ("logs/a/b/x.md:3:", ("logs/a/b/x.md", 3, 3)),
+    ("logs/a/b/x.md:3-9", ("logs/a/b/x.md", 3, 9)), ("logs/a/b/x.md:3-3", ("logs/a/b/x.md", 3, 3)),
     ("  logs/a/b/x.md:3\n", ("logs/a/b/x.md", 3, 3)),
     ("/home/a b: c/logs/a/b/x.md:12", ("/home/a b: c/logs/a/b/x.md", 12, 12)),
-    ("x:1:2", ("x:1", 2, 2)),
-    ("x:007", ("x", 7, 7)),
-    ("é\udcff:1", ("é\udcff", 1, 1)),
+    ("x:1:2", ("x:1", 2, 2)), ("x:007", ("x", 7, 7)), ("é\udcff:1", ("é\udcff", 1, 1)),
 ])  # fmt: skip
 def test_references(text, found):
     assert reference.parse(text) == found
@@ -23,12 +19,12 @@ def test_references(text, found):
 
 @pytest.mark.parametrize("text, said", [
     ("", "'' is not a reference"), (":", "is not a reference"), (":3", "is not a reference"),
-    ("x", "is not a reference"), ("x:", "is not a reference"),
-    ("x:0", "is not a reference"), ("x:-1", "is not a reference"), ("x:3-", "is not a reference"),
-    ("x:a", "is not a reference"), ("x:1.5", "is not a reference"),
+    ("x", "is not a reference"), ("x:", "is not a reference"), ("x:0", "is not a reference"),
+    ("x:-1", "is not a reference"), ("x:3-", "is not a reference"), ("x:a", "is not a reference"),
+    ("x:1.5", "is not a reference"),
     ("x:9-3", "'x:9-3' ends before it starts; write path:first-last"),
-    ("x:1234567890123", "is not a reference"),
-    ("x:٣", "is not a reference"), ("x:３", "is not a reference"), ("x:²", "is not a reference"),
+    ("x:1234567890123", "is not a reference"), ("x:٣", "is not a reference"),
+    ("x:３", "is not a reference"), ("x:²", "is not a reference"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_no_reference(text, said):
     with pytest.raises(BadData) as failed:
@@ -37,10 +33,8 @@ def test_what_is_no_reference(text, said):
 
 
 @pytest.mark.parametrize("line, ref", [
-    ("logs/a/b/x.md:3: How do I", "logs/a/b/x.md:3"),
-    ("logs/a/b/x.md:3\tok", "logs/a/b/x.md:3"),
-    ("logs/a/b/x.md:3", "logs/a/b/x.md:3"),
-    ("logs/a/b/x.md:3: a: b\tc", "logs/a/b/x.md:3"),
+    ("logs/a/b/x.md:3: How do I", "logs/a/b/x.md:3"), ("logs/a/b/x.md:3\tok", "logs/a/b/x.md:3"),
+    ("logs/a/b/x.md:3", "logs/a/b/x.md:3"), ("logs/a/b/x.md:3: a: b\tc", "logs/a/b/x.md:3"),
     ("logs/a/b/x.md:3:", "logs/a/b/x.md:3:"),
 ])  # fmt: skip
 def test_the_reference_a_line_of_output_starts_with(line, ref):

@@ -45,12 +45,8 @@ def reason(line: str) -> str:
 def test_the_line_of_the_manual():
     found = only(LINE.encode())
     assert values(found) == (
-        datetime.date(2026, 3, 29),
-        datetime.time(1, 30),
-        "none",
-        'say "hi"',
-        "rid_K5V4M2J7Q2ZP",
-    )
+        datetime.date(2026, 3, 29), datetime.time(1, 30), "none", 'say "hi"', "rid_K5V4M2J7Q2ZP",
+    )  # fmt: skip
     assert (found.line, found.offset, found.end, found.raw) == (1, 0, len(LINE), LINE.encode())
     assert reminder.render(found) == LINE
     assert LINE in (reminder.__doc__ or "")
@@ -75,12 +71,8 @@ def test_fields_stand_in_any_order(fields, gaps, trailing, ending):
     raw = "- [ ]" + "".join(" " * gap + field for gap, field in zip(gaps, fields)) + " " * trailing
     found = only((raw + ending).encode())
     assert values(found) == (
-        datetime.date(2026, 3, 29),
-        datetime.time(1, 30),
-        "weekly",
-        r'a \ "b" id=no  c',
-        "x-1_Z",
-    )
+        datetime.date(2026, 3, 29), datetime.time(1, 30), "weekly", r'a \ "b" id=no  c', "x-1_Z",
+    )  # fmt: skip
     assert found.raw == raw.encode() and found.end == len(raw + ending)
 
 
@@ -107,9 +99,8 @@ def test_ids_are_60_random_bits():
 @pytest.mark.parametrize("line, said", [
     (LINE.replace("- [ ] ", "- [ ]"), "a reminder starts with '- [ ] ' in the first column"),
     ("  " + LINE, "a reminder starts with '- [ ] ' in the first column"),
-    ("\t" + LINE, "in the first column"),
-    ("> " + LINE, "in the first column"), ("* " + LINE[2:], "in the first column"),
-    ("1. " + LINE[2:], "in the first column"),
+    ("\t" + LINE, "in the first column"), ("> " + LINE, "in the first column"),
+    ("* " + LINE[2:], "in the first column"), ("1. " + LINE[2:], "in the first column"),
     (LINE.replace("[ ]", "[]"), "in the first column"),
     (LINE.replace("[ ]", "[\t]"), "in the first column"),
     (LINE.replace(" time", "\ttime"), "a tab is between fields; use spaces"),
@@ -145,9 +136,9 @@ def test_ids_are_60_random_bits():
     ("- [ ] buy milk date=2026-03-29 time=09:00", "'buy' is not a field"),
     (LINE.replace("say", "\udcff"), "not valid UTF-8"),
     (LINE.replace("say", "a\rb"), "the character U+000D is on it"),
-    (LINE.replace("say", "\u2028"), "U+2028"),
-    (LINE.replace("say", "\x85"), "U+0085"), (LINE.replace("say", "\0"), "U+0000"),
-    (LINE + "\r", "U+000D"), (LINE.replace("say", "\x1b[2J"), "U+001B"),
+    (LINE.replace("say", "\u2028"), "U+2028"), (LINE.replace("say", "\x85"), "U+0085"),
+    (LINE.replace("say", "\0"), "U+0000"), (LINE + "\r", "U+000D"),
+    (LINE.replace("say", "\x1b[2J"), "U+001B"),
 ], ids=ascii)  # fmt: skip
 def test_what_is_nearly_a_reminder_is_explained(line, said):
     assert said in reason(line)
@@ -155,12 +146,12 @@ def test_what_is_nearly_a_reminder_is_explained(line, said):
 
 @pytest.mark.parametrize("line", [
     "", "text", LINE[6:], "- " + LINE[6:], LINE.replace("[ ]", "[x]"), LINE.replace("[ ]", "[X]"),
-    LINE.replace("[ ]", "[-]"), LINE.replace("[ ]", "[>]"),
-    "- [ ] buy milk", "- [ ] ", "- [ ]", "- [ ] set id=5 in the table",
-    "- [ ] see http://example.org/?date=1&time=2", "- [ ] update=1 downtime=2 x",
-    "- [ ] pay rent 📅 2026-03-29 🔁 every month", "- [ ] task [due:: 2026-03-29]",
-    "- [x] done date=2026-03-29 time=01:30", "-[ ]" + LINE[5:].replace("=", ":"),
-    "# date=2026-03-29 time=01:30", "<!-- " + LINE + " -->", "~~" + LINE + "~~",
+    LINE.replace("[ ]", "[-]"), LINE.replace("[ ]", "[>]"), "- [ ] buy milk", "- [ ] ", "- [ ]",
+    "- [ ] set id=5 in the table", "- [ ] see http://example.org/?date=1&time=2",
+    "- [ ] update=1 downtime=2 x", "- [ ] pay rent 📅 2026-03-29 🔁 every month",
+    "- [ ] task [due:: 2026-03-29]", "- [x] done date=2026-03-29 time=01:30",
+    "-[ ]" + LINE[5:].replace("=", ":"), "# date=2026-03-29 time=01:30", "<!-- " + LINE + " -->",
+    "~~" + LINE + "~~",
 ], ids=ascii)  # fmt: skip
 def test_other_people_s_lines_are_nobody_s_business(line):
     assert reminder.parse(line.encode()) == ([], [])
@@ -283,20 +274,12 @@ def test_every_line_of_a_hostile_file_is_read_as_written_or_left_alone(data):
         offset += len(piece)
     found = [
         (
-            r.line,
-            r.raw,
-            r.offset,
-            r.end,
-            {
-                "date": r.date.isoformat(),
-                "time": f"{r.time:%H:%M}",
-                "recur": r.recur,
-                "msg": r.msg,
-                "id": r.id,
-            },
+            r.line, r.raw, r.offset, r.end,
+            {"date": r.date.isoformat(), "time": f"{r.time:%H:%M}", "recur": r.recur, "msg": r.msg,
+              "id": r.id},
         )
         for r in contents.reminders
-    ]
+    ]  # fmt: skip
     assert found == expected
     assert not {p.line for p in contents.problems} & {r.line for r in contents.reminders}
     for r in contents.reminders:
@@ -335,8 +318,8 @@ def test_what_is_added_leaves_every_byte_before_it(data, made):
 
 @pytest.mark.parametrize("before, gap, ending", [
     (b"", b"", b"\n"), (b"a\n", b"", b"\n"), (b"a\r\n", b"", b"\r\n"), (b"a", b"\n", b"\n"),
-    (b"a\r\nb", b"\r\n", b"\r\n"), (b"a\nb\r\n", b"", b"\r\n"),
-    (b"a\r\nb\nc", b"\n", b"\n"), (b"\xef\xbb\xbf", b"", b"\n"),
+    (b"a\r\nb", b"\r\n", b"\r\n"), (b"a\nb\r\n", b"", b"\r\n"), (b"a\r\nb\nc", b"\n", b"\n"),
+    (b"\xef\xbb\xbf", b"", b"\n"),
 ])  # fmt: skip
 def test_a_new_line_ends_as_the_file_s_do(before, gap, ending):
     made = only(LINE.encode())
@@ -351,8 +334,8 @@ def test_a_file_in_utf_16_is_not_mixed(mark):
 
 @pytest.mark.parametrize("msg, said", [
     ("", "the message is empty; say what"), (" ", "is empty"), ("\u3000", "is empty"),
-    ("a\nb", "has a line break; write it on one line"), ("a\rb", "U+000D"),
-    ("\udcff", "U+DCFF"), ("\0", "U+0000"), ("a\u2029", "U+2029"), ("\x9b", "U+009B"),
+    ("a\nb", "has a line break; write it on one line"), ("a\rb", "U+000D"), ("\udcff", "U+DCFF"),
+    ("\0", "U+0000"), ("a\u2029", "U+2029"), ("\x9b", "U+009B"),
 ], ids=ascii)  # fmt: skip
 def test_a_message_the_grammar_cannot_say(msg, said):
     with pytest.raises(BadData) as failed:
@@ -364,10 +347,11 @@ def test_a_large_file_takes_a_time_that_grows_with_its_size():
     """Lines that nearly match, of every kind: no input makes an expression search for long."""
     import time
 
-    shapes = ["- [ ] " + " " * 60_000, "- [ ] " + "date=" * 12_000,
-      "- [ ] date=1" + " msg" * 15_000, '- [ ] date=1 msg="' + "\\\\" * 30_000,
-              "- [ ] date=1 " + '"' * 60_000, "- [ ] x" + " date= y" * 8_000, "\t" * 60_000,
-              "- [ ] " + 'msg="' + '\\"' * 30_000]  # fmt: skip
+    shapes = [
+        "- [ ] " + " " * 60_000, "- [ ] " + "date=" * 12_000, "- [ ] date=1" + " msg" * 15_000,
+        '- [ ] date=1 msg="' + "\\\\" * 30_000, "- [ ] date=1 " + '"' * 60_000,
+        "- [ ] x" + " date= y" * 8_000, "\t" * 60_000, "- [ ] " + 'msg="' + '\\"' * 30_000,
+    ]  # fmt: skip
     start = time.process_time()
     for shape in shapes:
         reminder.parse(shape.encode() + b"\n")

@@ -60,11 +60,8 @@ def read(fields) -> session.State:
 def test_a_state_of_another_program_comes_back_byte_for_byte():
     state = session.parse(SEEN, PATH)
     assert (state.agent, state.session, state.status, state.ended - state.started) == (
-        "backend",
-        ID,
-        "completed",
-        900_000,
-    )
+        "backend", ID, "completed", 900_000,
+    )  # fmt: skip
     assert session.render(state) == SEEN
 
 
@@ -124,8 +121,7 @@ def test_what_is_wrong_is_named(change, said):
     (b"", f"{PATH}:1: not valid JSON: "),
     (b'{\n  "agentName": "backend",\n7: 1}', f"{PATH}:3: not valid JSON: "),
     (b'{"agentName": "backend"', f"{PATH}:1: not valid JSON: "),
-    (b'{\n"a": "\xff"}', f"{PATH}:2: not valid UTF-8"),
-    (b"[]", f"{PATH}: not a JSON object"),
+    (b'{\n"a": "\xff"}', f"{PATH}:2: not valid UTF-8"), (b"[]", f"{PATH}: not a JSON object"),
     (b'{"a": 1, "b": 2, "a": 3}', f"{PATH}: JSON that would be lost: 'a' appears twice"),
     (b'{"a": {"b": 1, "b": 1}}', f"{PATH}: JSON that would be lost: 'b' appears twice"),
     (b'{"a": NaN}', f"{PATH}: JSON that would be lost: NaN is not a number"),
@@ -207,8 +203,7 @@ def test_a_first_run_and_the_next():
     first = session.start_state(None, ID, "backend", NOW, "/srv/app")
     assert first == {
         "agentName": "backend", "status": "in_progress", "sessionId": ID, "targetRepo": "/srv/app",
-        "startTime": TIME, "endTime": None,
-        "completedTasks": [], "artifacts": {}, "nextSteps": [],
+        "startTime": TIME, "endTime": None, "completedTasks": [], "artifacts": {}, "nextSteps": [],
     }  # fmt: skip
     ended = session.end_state(first, NOW + 1000, "blocked")
     assert (ended["status"], ended["endTime"]) == ("blocked", "2026-01-30T14:23:56.120Z")
@@ -235,21 +230,11 @@ def test_the_same_step_is_asked_for_again():
     fields = session.add_step(fields, "verification", "go on", NOW)
     fields = session.add_step(fields, "frontend", "go on", NOW + 1000, "optional")
     assert fields["nextSteps"] == [
-        {
-            "agent": "frontend",
-            "action": "go on",
-            "priority": "optional",
-            "dependencies": [],
-            "addedTime": "2026-01-30T14:23:56.120Z",
-        },
-        {
-            "agent": "verification",
-            "action": "go on",
-            "priority": "required",
-            "dependencies": [],
-            "addedTime": TIME,
-        },
-    ]
+        {"agent": "frontend", "action": "go on", "priority": "optional", "dependencies": [],
+          "addedTime": "2026-01-30T14:23:56.120Z"},
+        {"agent": "verification", "action": "go on", "priority": "required", "dependencies": [],
+          "addedTime": TIME},
+    ]  # fmt: skip
 
 
 def test_dependencies():
@@ -262,10 +247,8 @@ def test_dependencies():
 
 
 @pytest.mark.parametrize("change", [
-    lambda: session.add_task(LEAST, " \n"),
-    lambda: session.add_step(LEAST, "a", "", NOW),
-    lambda: session.add_step(LEAST, "A", "x", NOW),
-    lambda: session.set_phase(LEAST, ""),
+    lambda: session.add_task(LEAST, " \n"), lambda: session.add_step(LEAST, "a", "", NOW),
+    lambda: session.add_step(LEAST, "A", "x", NOW), lambda: session.set_phase(LEAST, ""),
     lambda: session.add_artifacts(LEAST, {"x": json.loads("[" * 64 + "]" * 64)}),
     lambda: session.render(session.State(PATH,
       session.add_artifacts(LEAST, {"x": "x" * session.MOST}))),
@@ -285,9 +268,8 @@ def test_sessions(name):
 
 @pytest.mark.parametrize("name", [
     "", "session-", "session-1/", "session-1/../..", "../session-1", "session--1", "session-01",
-    "session-1\n", "session-1\0", "Session-1",
-    "session-١", "session-1770451234.json", "1770451234", "session-1e9", "session-9999999999999",
-    "/etc", ".", "..",
+    "session-1\n", "session-1\0", "Session-1", "session-١", "session-1770451234.json", "1770451234",
+    "session-1e9", "session-9999999999999", "/etc", ".", "..",
 ])  # fmt: skip
 def test_no_sessions(name):
     with pytest.raises(BadData, match="invalid session"):

@@ -28,11 +28,8 @@ def refused(data: bytes) -> str:
 
 def test_name_and_description():
     assert read("name: tea-timer", "description: How long tea steeps.") == (
-        "tea-timer",
-        "How long tea steeps.",
-        PATH,
-        False,
-    )
+        "tea-timer", "How long tea steeps.", PATH, False,
+    )  # fmt: skip
 
 
 def test_unknown_keys_say_what_they_like():
@@ -105,20 +102,11 @@ def test_names_that_are_names(name, folder):
 @pytest.mark.parametrize(
     "name",
     [
-        "Tea",
-        "-tea",
-        "tea-",
-        "tea--timer",
-        "tea_timer",
-        "tea timer",
-        "../tea",
-        "té",
-        "a" * 65,
-        "٣",
-        "tea\n",
+        "Tea", "-tea", "tea-", "tea--timer", "tea_timer", "tea timer", "../tea", "té", "a" * 65,
+        "٣", "tea\n",
     ],
     ids=repr,
-)
+)  # fmt: skip
 def test_names_that_are_none(name):
     escaped = name.replace("\n", "\\n")
     said = refused(file("license: MIT", f'name: "{escaped}"', "description: D"))
@@ -128,53 +116,36 @@ def test_names_that_are_none(name):
 @pytest.mark.parametrize(
     "rows, said",
     [
-        (
-            ["name: green-tea", "description: D"],
-            "2: the name 'green-tea' is not the folder's, 'tea-timer'",
-        ),
-        (["description: D"], "1: no 'name'"),
-        (["name: tea-timer"], "1: no 'description'"),
+        (["name: green-tea", "description: D"],
+          "2: the name 'green-tea' is not the folder's, 'tea-timer'"),
+        (["description: D"], "1: no 'name'"), (["name: tea-timer"], "1: no 'description'"),
         (["name: tea-timer", "description:"], "3: 'description' is not text"),
         (["name: tea-timer", "description: '  '"], "3: 'description' is not text"),
         (["name: tea-timer", "description: 12"], "3: 'description' is not text"),
         (["name: tea-timer", "description: yes"], "3: 'description' is not text"),
         (["name: tea-timer", "description: [a, b]"], "3: 'description' is not text"),
-        (
-            ["name: tea-timer", "description: !!python/name:os.system x"],
-            "3: 'description' is not text",
-        ),
+        (["name: tea-timer", "description: !!python/name:os.system x"],
+          "3: 'description' is not text"),
         (["name: tea-timer", f"description: {'x' * 1025}"], "3: a description of 1025 characters"),
         (["name: tea-timer", "description: D", "description: E"], "4: 'description' appears twice"),
         (["name: tea-timer", "description: D", "x: 1", "x: 2"], "5: 'x' appears twice"),
-        (
-            ["name: tea-timer", "description: D", "disable-model-invocation: yes"],
-            "4: 'disable-model-invocation' is neither",
-        ),
-        (
-            ["name: tea-timer", "description: D", "disable-model-invocation: 'true'"],
-            "4: 'disable-model-invocation' is neither",
-        ),
-        (
-            ["name: tea-timer", "description: Use when: asked"],
-            "3: not valid YAML: mapping values are not allowed",
-        ),
-        (
-            ["name: tea-timer", "description: @home"],
-            "3: not valid YAML: found character that cannot start any token",
-        ),
+        (["name: tea-timer", "description: D", "disable-model-invocation: yes"],
+          "4: 'disable-model-invocation' is neither"),
+        (["name: tea-timer", "description: D", "disable-model-invocation: 'true'"],
+          "4: 'disable-model-invocation' is neither"),
+        (["name: tea-timer", "description: Use when: asked"],
+          "3: not valid YAML: mapping values are not allowed"),
+        (["name: tea-timer", "description: @home"],
+          "3: not valid YAML: found character that cannot start any token"),
         (["name: tea-timer", "\tdescription: D"], "3: not valid YAML: found a tab"),
-        (
-            ["name: tea-timer", "description: D", "x: 'open"],
-            "5: not valid YAML: found unexpected end of stream",
-        ),
-        (
-            ["name: tea-timer", "description: bell \a"],
-            "3: not valid YAML: control characters are not allowed",
-        ),
+        (["name: tea-timer", "description: D", "x: 'open"],
+          "5: not valid YAML: found unexpected end of stream"),
+        (["name: tea-timer", "description: bell \a"],
+          "3: not valid YAML: control characters are not allowed"),
         (["- name", "- description"], "2: the frontmatter is not a list of 'key: value'"),
         (["just words"], "2: the frontmatter is not a list of 'key: value'"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_and_where(rows, said):
     assert refused(file(*rows)).startswith(said)
 
@@ -186,15 +157,11 @@ def test_a_description_of_1024_characters():
 @pytest.mark.parametrize(
     "data",
     [
-        b"",
-        b"# Tea\n",
-        b"name: tea-timer\n",
-        b"---\nname: tea-timer\ndescription: D\n",
-        b"\n---\nname: a\n---\n",
-        b"\xef\xbb\xbf---\nname: a\n---\n",
+        b"", b"# Tea\n", b"name: tea-timer\n", b"---\nname: tea-timer\ndescription: D\n",
+        b"\n---\nname: a\n---\n", b"\xef\xbb\xbf---\nname: a\n---\n",
     ],
     ids=["empty", "no frontmatter", "no dashes", "no end", "late", "byte order mark"],
-)
+)  # fmt: skip
 def test_no_head(data):
     assert refused(data).startswith("1: no frontmatter; begin with a line ---")
 
@@ -221,21 +188,15 @@ def test_huge_files_and_heads():
 @pytest.mark.parametrize(
     "rows",
     [
-        [
-            "a: &a [x, x]",
-            *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]" for i in range(20)),
-        ],
-        [
-            "a: &a {k: v}",
-            *(
-                f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}"
-                for i in range(20)
-            ),
-        ],
+        ["a: &a [x, x]",
+          *(f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]" for i in range(20))],
+        ["a: &a {k: v}",
+          *(f"{chr(98 + i)}: &{chr(98 + i)} {{<<: [*{chr(97 + i)}, *{chr(97 + i)}]}}"
+          for i in range(20))],
         ["a: &a [*a]"],
     ],
     ids=["laughs", "merges", "itself"],
-)
+)  # fmt: skip
 def test_bombs_of_aliases(rows):
     begun = time.process_time()
     assert "an alias in the frontmatter" in refused(

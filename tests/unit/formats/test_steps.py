@@ -22,13 +22,9 @@ def state(agent, status="in_progress", start=None, end=None, *asks) -> session.S
     or 'recommended '.
     """
     fields = {
-        "agentName": agent,
-        "status": status,
-        "sessionId": ID,
-        "startTime": at(start),
-        "endTime": at(end),
-        "nextSteps": [],
-    }
+        "agentName": agent, "status": status, "sessionId": ID, "startTime": at(start),
+        "endTime": at(end), "nextSteps": [],
+    }  # fmt: skip
     for minute, other, action, *after in asks:
         word = action.partition(" ")[0]
         step = {"agent": other, "action": action, "dependencies": after, "addedTime": at(minute)}
