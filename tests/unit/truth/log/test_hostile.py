@@ -305,6 +305,9 @@ class Reports:
     def report(self, failure) -> None:
         self.reports.append(str(failure))
 
+    def acknowledge(self, refs) -> None:
+        list(refs)
+
 
 @pytest.fixture(autouse=True)
 def output(monkeypatch):
