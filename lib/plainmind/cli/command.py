@@ -126,10 +126,8 @@ def json_object(text: str) -> dict[str, Any]:
 
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Usage(
-            f"'{text}' is not JSON: {error}", cure='quote it: \'{"key": "value"}\''
-        ) from None
+    except (ValueError, RecursionError):
+        raise Usage(f"'{text}' is not valid JSON", cure='quote it: \'{"key": "value"}\'') from None
     if not isinstance(value, dict):
         raise Usage(f"'{text}' is not a JSON object", cure='write {"key": "value"}')
     return value

@@ -26,11 +26,7 @@ def parse(text: str) -> Any:
             text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_number
         )
     except json.JSONDecodeError as error:
-        raise BadData(
-            f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}",
-            place=str(error.lineno),
-            cure="fix the line",
-        ) from None
+        raise BadData("not valid JSON", place=str(error.lineno), cure="fix the line") from None
     except ValueError as error:  # one of ours, or more digits than Python reads
         raise BadData(
             f"JSON that would be lost: {str(error).partition(';')[0]}", cure="fix it"

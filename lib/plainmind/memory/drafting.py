@@ -133,8 +133,8 @@ def from_json(memory: Memory, line: bytes) -> PageDraft:
     """A draft from one line of `mem-note --jsonl`. BadData says what is wrong."""
     try:
         value = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadData(f"not JSON: {error}") from None
+    except (ValueError, RecursionError):
+        raise BadData("not valid JSON") from None
     if not isinstance(value, dict) or not isinstance(value.get("body"), str):
         raise BadData("no 'body'", cure='write {"body": "…", "type": "…", "name": "…"}')
     body, name, cites = (

@@ -117,10 +117,9 @@ def test_what_is_wrong_is_named(change, said):
 
 
 @pytest.mark.parametrize("data, said", [
-    # what follows is the decoder's, and changes with Python
-    (b"", f"{PATH}:1: not valid JSON: "),
-    (b'{\n  "agentName": "backend",\n7: 1}', f"{PATH}:3: not valid JSON: "),
-    (b'{"agentName": "backend"', f"{PATH}:1: not valid JSON: "),
+    (b"", f"{PATH}:1: not valid JSON"),
+    (b'{\n  "agentName": "backend",\n7: 1}', f"{PATH}:3: not valid JSON"),
+    (b'{"agentName": "backend"', f"{PATH}:1: not valid JSON"),
     (b'{\n"a": "\xff"}', f"{PATH}:2: not valid UTF-8"), (b"[]", f"{PATH}: not a JSON object"),
     (b'{"a": 1, "b": 2, "a": 3}', f"{PATH}: JSON that would be lost: 'a' appears twice"),
     (b'{"a": {"b": 1, "b": 1}}', f"{PATH}: JSON that would be lost: 'b' appears twice"),

@@ -73,10 +73,10 @@ def test_a_whole_number_is_a_number():
     ("\nrecall = 3", f"{FILE}:2: unknown setting 'recall'; did you mean 'recall.k'?"),
     ("turn.model = '''\nkk = 1\n'''\nrecall.kk = 1", f"{FILE}:4: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
     ("\nturn.max_steps = [\n1,\n2]", f"{FILE}:2: 'turn.max_steps' is not a whole number; give a whole number"),
-    ("[recall]\nk = 3\nk = 4", f"{FILE}:3: not valid TOML: Cannot overwrite a value"),
-    ("[recall]\nk = \n", f"{FILE}:2: not valid TOML: Invalid value"),
-    ("ok = 1\n[recall\n", f"{FILE}:2: not valid TOML:"),
-    ("a = '''\nnever ended\n", f"{FILE}:3: not valid TOML:"),
+    ("[recall]\nk = 3\nk = 4", f"{FILE}:3: not valid TOML"),
+    ("[recall]\nk = \n", f"{FILE}:2: not valid TOML"),
+    ("ok = 1\n[recall\n", f"{FILE}:2: not valid TOML"),
+    ("a = '''\nnever ended\n", f"{FILE}:3: not valid TOML"),
 ], ids=lambda value: ascii(value)[:40])  # fmt: skip
 def test_what_is_wrong_names_file_line_and_key(toml, said):
     with pytest.raises(Misconfigured) as failed:

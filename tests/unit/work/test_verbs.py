@@ -124,7 +124,7 @@ def test_what_does_not_fit_a_verb(verb, words, options, said):
     ("artifact", (":=1",), {}, Usage, "':=1' is not an artifact"),
     ("artifact", ("a=-", "b:=-"), {}, Usage,
         "only one artifact can be standard input; give one of a=-, b:=-"),
-    ("artifact", ("a:=yes",), {}, BadData, "'a': not valid JSON: expecting value"),
+    ("artifact", ("a:=yes",), {}, BadData, "'a': not valid JSON"),
     ("artifact", ("a:=NaN",), {}, BadData, "'a': JSON that would be lost: NaN is not a number"),
     ("artifact", ('a:={"b":1,"b":2}',), {}, BadData,
         "'a': JSON that would be lost: 'b' appears twice"),

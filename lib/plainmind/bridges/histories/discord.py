@@ -24,7 +24,7 @@ from typing import Any
 from ...ground.errors import BadData
 from . import items
 from .items import LARGEST, HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
-from .sources import RawRecord, Records, Source, Text, read_beginning, read_elements
+from .sources import FIX_LINE, RawRecord, Records, Source, Text, read_beginning, read_elements
 
 EPOCH = 1_420_070_400_000  # ms: Discord's ids count from here
 SPOKEN = (
@@ -221,25 +221,19 @@ def read_rows(source: Source, note: Callable[[int], None]) -> Records:
     """The rows of a CSV file with a header."""
     csv.field_size_limit(LARGEST)
     with source.opened(note) as file:
-        reader = csv.DictReader(
-            io.TextIOWrapper(io.BufferedReader(_Raw(file)), "utf-8", newline="")
-        )
+        text = io.TextIOWrapper(io.BufferedReader(_Raw(file)), "utf-8", newline="")
+        reader = csv.DictReader(text)
         while True:
             try:
                 row = next(reader, None)
-            except csv.Error as error:
-                yield BadData(
-                    f"no row: {error}",
-                    place=f"{source.place}:{reader.line_num}",
-                    cure="fix the line or take it out",
-                )
+            except csv.Error:
+                place = f"{source.place}:{reader.line_num}"
+                yield BadData("not a row of CSV", place=place, cure=FIX_LINE)
                 continue
             if row is None:
                 return
-            yield RawRecord(
-                f"{source.place}:{reader.line_num}",
-                {str(name): value for name, value in row.items()},
-            )
+            values = {str(name): value for name, value in row.items()}
+            yield RawRecord(f"{source.place}:{reader.line_num}", values)
 
 
 class _Raw(io.RawIOBase):

@@ -25,6 +25,8 @@ from .items import HistoryItem
 
 LONGEST_LINE = 64 * 1024 * 1024
 CHUNK = 64 * 1024
+FIX_LINE = "fix the line or take it out"  # cure of what is wrong with one of many
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 #: escapes of a pair of surrogates, or of a lone one; the backslash is none that is escaped itself
 _SURROGATES = re.compile(
@@ -100,18 +102,11 @@ class Source(NamedTuple):
             else:
                 with open(self.path, "rb") as file:
                     yield Bytes(file, note)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            RuntimeError,
-            NotImplementedError,
-        ) as error:
+        except _ZIP_ERRORS:
             if not self.zip:
                 raise
-            raise BadData(
-                f"damaged, or locked: {error}", place=self.place, cure="export it again"
-            ) from None
+            what = "damaged, or locked with a password"
+            raise BadData(what, place=self.place, cure="export it again") from None
 
 
 class HistoryReader(Protocol):
@@ -210,8 +205,8 @@ def find_sources(
                 yield _file(path)
         except OSError as error:
             yield files.to_failure(error)
-        except (zipfile.BadZipFile, ValueError) as error:
-            yield BadData(f"not a zip archive: {error}", place=path, cure="export it again")
+        except (zipfile.BadZipFile, ValueError):
+            yield BadData("not a zip archive", place=path, cure="export it again")
 
 
 def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
@@ -278,27 +273,15 @@ def read_lines(source: Source, note: Callable[[int], None] = lambda count: None)
 
 def _parsed(line: bytes, place: str) -> RawRecord | Failure:
     try:
-        value = json.loads(
-            line.decode("utf-8", "surrogateescape"), parse_constant=lambda name: None
-        )
-    except (ValueError, RecursionError) as error:
-        whole = line.endswith(b"\n")
-        cure = (
-            "fix the line or take it out"
-            if whole
-            else "it was cut off while it was written, or is damaged"
-        )
-        return BadData(f"not valid JSON: {_complaint(error)}", place=place, cure=cure)
+        text = line.decode("utf-8", "surrogateescape")
+        value = json.loads(text, parse_constant=lambda name: None)
+    except (ValueError, RecursionError):
+        cut_off = "it was cut off while it was written, or is damaged"
+        cure = FIX_LINE if line.endswith(b"\n") else cut_off
+        return BadData("not valid JSON", place=place, cure=cure)
     if isinstance(value, dict):
         return RawRecord(place, value)
-    return BadData("not a JSON object", place=place, cure="fix the line or take it out")
-
-
-def _complaint(error: Exception) -> str:
-    """What a parser says, in a few words."""
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg[:1].lower()}{error.msg[1:]} at column {error.pos + 1}"
-    return re.sub(r"\s+", " ", str(error).partition("\n")[0]).partition(";")[0].strip()
+    return BadData("not a JSON object", place=place, cure=FIX_LINE)
 
 
 def read_elements(
@@ -320,12 +303,10 @@ def read_elements(
                     if isinstance(value, dict)
                     else BadData("not a JSON object", place=place, cure="it is left out")
                 )
-        except (ijson.JSONError, ValueError, RecursionError) as error:
-            yield BadData(
-                f"not valid JSON after {what} {number}: {_complaint(error)}",
-                place=source.place,
-                cure="cut off or damaged: export it again",
-            )
+        except (ijson.JSONError, ValueError, RecursionError):
+            wrong = f"not valid JSON after {what} {number}"
+            cure = "cut off or damaged: export it again"
+            yield BadData(wrong, place=source.place, cure=cure)
 
 
 def read_beginning(source: Source, size: int = 4096) -> bytes:

@@ -161,8 +161,8 @@ def render_meta(meta: dict[str, Any]) -> str:
     """A header's JSON: one line of visible ASCII. BadData for what JSON cannot say."""
     try:
         text = json.dumps(meta, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BadData(f"meta is not a JSON object: {error}") from None
+    except (TypeError, ValueError, RecursionError):
+        raise BadData("meta holds what JSON cannot say") from None
     # '![' would be an image to a markdown viewer; DEL is the one control character JSON does not
     # escape
     return text.replace("![", "\\u0021[").replace("\x7f", "\\u007f")

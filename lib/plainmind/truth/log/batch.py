@@ -53,8 +53,8 @@ def parse_draft(line: bytes, now: int) -> tuple[str | None, EventDraft]:
     """
     try:
         value = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadData(f"not valid JSON: {error}") from None
+    except (ValueError, RecursionError):
+        raise BadData("not valid JSON") from None
     if not isinstance(value, dict):
         raise BadData("not a JSON object")
     role, content, meta = value.get("role"), value.get("content"), value.get("meta")

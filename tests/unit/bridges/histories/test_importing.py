@@ -131,8 +131,7 @@ def test_a_line_that_is_broken_is_named_by_its_number(tmp_path, home):
     )
     code, out, err = mem_import("--from", "pi", path, home=home)
     assert (code, len(out.splitlines())) == (65, 1)
-    said = "expecting property name enclosed in double quotes at column 2"
-    assert err == f"mem-import: {path}:3: not valid JSON: {said}; fix the line or take it out\n"
+    assert err == f"mem-import: {path}:3: not valid JSON; fix the line or take it out\n"
 
 
 def test_an_export_that_is_cut_off_gives_what_is_before_the_cut(tmp_path, home):
@@ -140,9 +139,8 @@ def test_an_export_that_is_cut_off_gives_what_is_before_the_cut(tmp_path, home):
     path = histories.write(tmp_path / "conversations.json", whole[: len(whole) * 3 // 4])
     code, out, err = mem_import("--from", "chatgpt", path, home=home)
     assert code == 65 and len(out.splitlines()) == len(histories.CHATGPT)
-    assert err.startswith(
-        f"mem-import: {path}: not valid JSON after conversation 1: "
-    ) and err.endswith("; cut off or damaged: export it again\n")
+    what = "not valid JSON after conversation 1; cut off or damaged: export it again"
+    assert err == f"mem-import: {path}: {what}\n"
 
 
 def test_a_damaged_archive_does_not_stop_the_others(tmp_path, home):
