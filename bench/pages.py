@@ -25,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
 from plainmind.formats import words  # noqa: E402
+from plainmind.formats.evidence import Question  # noqa: E402
 from plainmind.formats.page import page_edit  # noqa: E402
 from plainmind.ground.environment import Environment  # noqa: E402
 from plainmind.ground.paths import Home  # noqa: E402
@@ -173,12 +174,11 @@ def _ways(index: Index, query: search.Query, plain: Callable[[str], list[str]]):
 
 
 def _found(index: Index, query: search.Query, policy: Policy) -> list[str]:
-    with index.pages(pages.asked(query)) as evidence:
-        return [each.path for each in pages.search(query, evidence, index.page_texts, policy).found]
+    return [each.path for each in pages.search(query, index, policy).found]
 
 
 def _by_vector(index: Index, query: search.Query) -> list[str]:
-    with index.pages(pages.asked(query)) as evidence:
+    with index.pages(Question((), query.vector, query.model)) as evidence:
         best = {
             evidence.pages[page].path: max(cosines.values())
             for page, cosines in evidence.cosines.items()

@@ -136,16 +136,11 @@ def _ask(
 
 
 def _mmr(index: Index, query: search.Query) -> list[str]:
-    return [hit.ref for hit in search.ranked(_field(index, query, 0.0), 10, 0.0).hits]
-
-
-def _field(index: Index, query: search.Query, floor: float) -> search.EventField:
-    evidence = index.evidence(search.asked(query), Scope())
-    return search.EventField(query, evidence, index, Scope(), floor)
+    return [hit.ref for hit in search.search(query, index, Scope(), 10, 0.0).hits]
 
 
 def _by_sim(index: Index, query: search.Query) -> list[str]:
-    field = _field(index, query, -1.0)
+    field = search.field(query, index, Scope(), -1.0)
     exact = field.exact(list(field.upper))
     best = sorted(exact, key=lambda event: (-exact[event], event))[:10]
     return [f"{event.path}:{event.line}" for event in index.events(best).values()]

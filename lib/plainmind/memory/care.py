@@ -96,11 +96,8 @@ def _answer(
     of an event of about its length."""
     near = min(vectors, key=lambda v: (abs(v[0] - len(question)), *v[1:]), default=None)
     query = search.Query(question, now, from_blob(near[2]) if near else None, model)
-    scope = Scope()
-    field = search.EventField(query, index.evidence(search.asked(query), scope), index, scope, -1.0)
-    hits = search.ranked(field, 10, -1.0).hits
-    with index.pages(pages.asked(query)) as evidence:
-        known = pages.search(query, evidence, index.page_texts, pages.Policy())
+    hits = search.search(query, index, Scope(), 10, -1.0).hits
+    known = pages.search(query, index, pages.Policy())
     return [(hit.ref, round(hit.pick.score, 9)) for hit in hits] + [
         (each.path, round(each.score, 9)) for each in known.given
     ]

@@ -38,14 +38,12 @@ def recall(
     """The moments that matter to a text, among all that was ever appended."""
     for index in memory.opened():
         with index:
-            query = query_of(memory, index, text, lexical)
-            evidence = index.evidence(search.asked(query), scope)
-            field = search.EventField(query, evidence, index, scope, floor)
+            query = prepare_query(memory, index, text, lexical)
             if not traced:
-                return Recalled(search.ranked(field, k, floor), None)
+                return Recalled(search.search(query, index, scope, k, floor), None)
             from ..recall import trace
 
-            recorder = trace.Recorder(field)
+            recorder = trace.Recorder(search.field(query, index, scope, floor))
             moments = search.ranked(recorder, k, floor)
             question = {
                 "query": text,
@@ -68,7 +66,7 @@ def keep_trace(home: Home, path: str, record: dict) -> None:
     maintenance.record_trace(home, full)
 
 
-def query_of(memory: Memory, index: "Index", text: str, lexical: bool) -> Query:
+def prepare_query(memory: Memory, index: "Index", text: str, lexical: bool) -> Query:
     """The text as a query, with its vector when there are others and a model that answers."""
     query = Query(text, memory.now(), mode=memory.settings["recall.sim"])
     model = index.model()
@@ -117,12 +115,9 @@ def remember(
     past, known = search.NOTHING, pages.NOTHING
     for index in memory.opened():
         with index:
-            query = query_of(memory, index, text, lexical=False)
-            evidence = index.evidence(search.asked(query), scope)
-            field = search.EventField(query, evidence, index, scope, share.floor)
-            past = search.ranked(field, share.k, share.floor)
-            with index.pages(pages.asked(query)) as page_evidence:
-                known = pages.search(query, page_evidence, index.page_texts, share.pages)
+            query = prepare_query(memory, index, text, lexical=False)
+            past = search.search(query, index, scope, share.k, share.floor)
+            known = pages.search(query, index, share.pages)
     moments = inject.fit(past.hits, past.terms, share.budget, share.each).shown
     excerpts = page_block.fit(known, share.pages).shown
     if counted:

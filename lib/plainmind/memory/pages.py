@@ -30,9 +30,8 @@ def recall(
     known = ranking.NOTHING
     for index in memory.opened():
         with index:
-            query = moments.query_of(memory, index, text, lexical)
-            with index.pages(ranking.asked(query)) as evidence:
-                known = ranking.search(query, evidence, index.page_texts, policy)
+            query = moments.prepare_query(memory, index, text, lexical)
+            known = ranking.search(query, index, policy)
     return page_report.text(known, policy, form)
 
 

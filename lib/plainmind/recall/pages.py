@@ -20,8 +20,9 @@ Makes no vectors: it is given the query's, or none. Pure.
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from math import log
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..formats import day, words
 from ..formats.evidence import IndexedPage, PageEvidence, PageText, Posting, Question
@@ -99,13 +100,22 @@ class Knowledge(NamedTuple):
 NOTHING = Knowledge([], [], [], [], [], {}, {})
 
 
-def asked(query: Query) -> Question:
-    """What an index is asked for a query's evidence on pages."""
-    return Question(query.terms, query.vector, query.model)
+class PageSource(Protocol):
+    """What is known of pages (index.engine.Index)."""
+
+    def pages(self, question: Question) -> AbstractContextManager[PageEvidence]: ...
+
+    def page_texts(self, ids: list[int]) -> Mapping[int, PageText]: ...
 
 
-def search(query: Query, evidence: PageEvidence, texts: Texts, policy: Policy) -> Knowledge:
-    """The pages for a message, before budgets. `texts` gives the texts of pages by their ids."""
+def search(query: Query, source: PageSource, policy: Policy) -> Knowledge:
+    """The pages for a message, before budgets."""
+    with source.pages(Question(query.terms, query.vector, query.model)) as evidence:
+        return choose(query, evidence, source.page_texts, policy)
+
+
+def choose(query: Query, evidence: PageEvidence, texts: Texts, policy: Policy) -> Knowledge:
+    """The same, given what is known; `texts` gives the texts of pages by their ids."""
     rows, today = evidence.pages, day.from_instant(query.now)
     if not rows:
         return NOTHING

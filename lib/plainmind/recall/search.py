@@ -32,7 +32,9 @@ class Query(NamedTuple):
 
 
 class EventSource(Protocol):
-    """What is known of single events (index.engine)."""
+    """What is known of events (index.engine.Index)."""
+
+    def evidence(self, question: Question, scope: Scope) -> Evidence: ...
 
     def events(self, ids: Iterable[int]) -> Mapping[int, IndexedEvent]: ...
 
@@ -69,13 +71,19 @@ class Moments(NamedTuple):
 NOTHING = Moments([], [], [], 0, 0, 0, 0)
 
 
-def asked(query: Query) -> Question:
-    """What an index is asked for a query's evidence on events."""
-    return Question(query.terms if query.by_words else (), query.vector, query.model)
+def search(query: Query, source: EventSource, scope: Scope, k: int, floor: float) -> Moments:
+    """The k events to recall, best first, and what was looked at besides."""
+    return ranked(field(query, source, scope, floor), k, floor)
+
+
+def field(query: Query, source: EventSource, scope: Scope, floor: float) -> "EventField":
+    terms = query.terms if query.by_words else ()
+    evidence = source.evidence(Question(terms, query.vector, query.model), scope)
+    return EventField(query, evidence, source, scope, floor)
 
 
 def ranked(field: "Asked", k: int, floor: float) -> Moments:
-    """The k events to recall, best first, and what was looked at besides."""
+    """The same for a field that is made already."""
     ranking = rank.rank(field, k, floor)
     hits = field.hits([*ranking.picks, *ranking.considered])
     return assemble(ranking, hits, field.terms, len(field.upper), field.postings, floor)

@@ -16,10 +16,8 @@ from plainmind.index import embedding
 from plainmind.index.engine import Index
 from plainmind.memory import Memory
 from plainmind.providers import retry
-from plainmind.recall import pages as page_ranking
 from plainmind.recall import search as ranking
-from plainmind.recall.pages import Knowledge, Policy
-from plainmind.recall.search import EventField, Moments, Query
+from plainmind.recall.search import Moments, Query
 from plainmind.truth.log import pinning, reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
@@ -146,19 +144,7 @@ def run(
 
 
 def search(index: Index, query: Query, scope: Scope, k: int, floor: float) -> Moments:
-    """The moments of an index for a query."""
-    return ranking.ranked(field(index, query, scope, floor), k, floor)
-
-
-def field(index: Index, query: Query, scope: Scope, floor: float) -> EventField:
-    evidence = index.evidence(ranking.asked(query), scope)
-    return EventField(query, evidence, index, scope, floor)
-
-
-def search_pages(index: Index, query: Query, policy: Policy) -> Knowledge:
-    """The pages of an index for a query."""
-    with index.pages(page_ranking.asked(query)) as evidence:
-        return page_ranking.search(query, evidence, index.page_texts, policy)
+    return ranking.search(query, index, scope, k, floor)
 
 
 def a_content(rnd: random.Random, before: list[str]) -> str:

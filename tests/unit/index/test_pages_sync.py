@@ -17,6 +17,7 @@ from plainmind.ground.paths import Home
 from plainmind.index import reading
 from plainmind.index.engine import Index
 from plainmind.memory import care
+from plainmind.recall import pages as page_ranking
 from plainmind.recall.pages import Policy
 from plainmind.recall.search import Query
 from plainmind.truth.pages import page_files as on_disk
@@ -361,7 +362,7 @@ def answers(index: Index) -> list:
     found = []
     for text in said:
         for query in (Query(text, NOW), Query(text, NOW, Fake().vector(text), MODEL)):
-            known = stores.search_pages(index, query, Policy(floor=0.05))
+            known = page_ranking.search(query, index, Policy(floor=0.05))
             found.append(
                 [
                     (each.path, each.why, round(each.score, 9), round(each.rel, 9))
@@ -488,7 +489,7 @@ def test_odd_names_and_odd_bytes_stop_nothing(home):
     )
     with stores.opened(home) as index:
         assert names(index) == [" ", "a b", "ok", "surrogates", "日本語"]
-        assert len(stores.search_pages(index, Query("boiler", NOW), Policy(k=99)).found) == 5
+        assert len(page_ranking.search(Query("boiler", NOW), index, Policy(k=99)).found) == 5
     assert care.verify(stores.memory(home)) == []
 
 
@@ -500,7 +501,7 @@ def test_of_a_page_that_is_too_large_whole_lines_are_taken(home, shift):
     with stores.opened(home) as index:
         ((_, line, *_, body),) = index.rows()["pages"]
         assert line == 6 and "\ufffd" not in body and body.endswith("日本語 boiler\n")
-        ((page,),) = [stores.search_pages(index, Query("boiler", NOW), Policy()).always]
+        ((page,),) = [page_ranking.search(Query("boiler", NOW), index, Policy()).always]
         assert (page.row.type, page.row.tier) == ("user", "L1")
     assert on_disk.read_page(home, "knowledge/large.md").tier == "L1"
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats import words as grammar
-from plainmind.formats.evidence import Scope
+from plainmind.formats.evidence import Question, Scope
 from plainmind.formats.log import injected_blocks
 from plainmind.ground import tokens
 from plainmind.ground.errors import Unavailable
@@ -52,7 +52,7 @@ def ask(
     index, said: str, policy: Policy = OPEN, *, vector=None, baseline: float = 0.0
 ) -> Knowledge:
     query = Query(said, NOW, vector, MODEL if vector else "", baseline)
-    return stores.search_pages(index, query, policy)
+    return page_ranking.search(query, index, policy)
 
 
 def found(index, said: str, policy: Policy = OPEN, **more) -> list[str]:
@@ -781,14 +781,14 @@ def test_while_somebody_else_writes_the_answer_is_of_one_moment(home):
 
     query = Query("boiler", NOW)
     with stores.opened(home) as index:
-        with index.pages(page_ranking.asked(query)) as evidence:
+        with index.pages(Question(query.terms)) as evidence:
             write(home, "c", "a new boiler", supersedes="a")
             write(home, "d", "a newer boiler", supersedes="c")
             os.unlink(home.path("knowledge/b.md"))
             thread = Thread(target=look)
             thread.start()
             thread.join(0.3)
-            known = page_ranking.search(query, evidence, index.page_texts, OPEN)
+            known = page_ranking.choose(query, evidence, index.page_texts, OPEN)
             assert [each.row.name for each in known.found] == ["a", "b"]
         thread.join()
     with stores.opened(home) as index:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
+_EPISODES = "SELECT id, lengths, openings, times, kinds, authors FROM episodes"
 _STATE = "path, context, inode, modified, size, read_to, last_offset, last_line, digest, events"
 
 
@@ -206,11 +207,7 @@ def _put_episode(db: sqlite3.Connection, episode: Episode) -> None:
 
 def _ending_with(db: sqlite3.Connection, event: int) -> Episode | None:
     """The episode an event belongs to."""
-    row = db.execute(
-        "SELECT id, lengths, openings, times, kinds, authors FROM episodes "
-        "WHERE id <= ? ORDER BY id DESC LIMIT 1",
-        (event,),
-    )
+    row = db.execute(f"{_EPISODES} WHERE id <= ? ORDER BY id DESC LIMIT 1", (event,))
     return next(map(_episode, row), None)
 
 
@@ -237,14 +234,7 @@ def _bytes(column: "array[int]") -> bytes:
 
 def evidence(store: "Store", question: Question, scope: Scope) -> Evidence:
     db = store.db
-    episodes = list(
-        map(
-            _episode,
-            db.execute(
-                "SELECT id, lengths, openings, times, kinds, authors FROM episodes ORDER BY id"
-            ),
-        )
-    )
+    episodes = [_episode(row) for row in db.execute(f"{_EPISODES} ORDER BY id")]
     terms: list[Term] = []
     touched = 0
     if question.terms:

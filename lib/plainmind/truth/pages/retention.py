@@ -9,7 +9,7 @@
 
 A page without a date that can be read stays, and so does a file of another type, in another folder,
 or of the future. Logs are never touched. Owns these rules. Refuses to know the index: whoever lets
-files go takes their text out of it (agent.forgetting).
+files go takes their text out of it (memory.forgetting).
 """
 
 import hashlib
