@@ -57,12 +57,14 @@ def recall(
     return Recalled(search.NOTHING, None)
 
 
-def keep_trace(home: Home, path: str, record: dict) -> None:
-    """Write a recall's trace to a file."""
+def keep_trace(home: Home, path: str | None, record: dict | None) -> None:
+    """Write a recall's trace to a file, if there is one, and it is told where."""
+    if not path or not record:
+        return
     from ..truth.pages import maintenance
 
     full = home.check_outside_logs(path)
-    files.replace(full, stream.json_record(record))
+    files.replace(full, stream.encode(stream.json_line(record) + "\n"))
     maintenance.record_trace(home, full)
 
 
