@@ -10,7 +10,6 @@ from ..formats.evidence import Scope
 from ..ground import clock, files
 from ..memory import Memory, moments
 from ..providers.chat import Chat
-from ..truth.pages import maintenance
 from . import profile as profiles
 from . import prompt, turn_log
 from .bash import TOOL, Shell
@@ -83,6 +82,8 @@ class RequestBuilder:
 
     def _notice(self) -> str:
         """One line when an audit of memory is due; the same one until it was done."""
+        from ..truth.pages import maintenance
+
         audit = maintenance.read_audit(self.memory.home, self.memory.now())
         if not audit.overdue:
             return ""

@@ -10,13 +10,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ...formats.page import page
-from ...formats.page.page import Page
-from ...ground import exchange, files, stream
+from ...ground import files, stream
 from ...ground.errors import NO_MATCH, Failure, NoInput, NotPermitted
 from ...ground.paths import Home
+
+if TYPE_CHECKING:  # a turn lists the pages; unless one changed, none is parsed
+    from ...formats.page.page import Page
 
 KNOWLEDGE, COMPACTION, OBSERVATIONS = "knowledge", "raw/compaction", "raw/observations"
 PLACES = (KNOWLEDGE, COMPACTION, OBSERVATIONS)
@@ -134,7 +135,9 @@ def read_rest(home: Home, path: str, start: int) -> Iterator[bytes]:
             yield piece
 
 
-def read_page(home: Home, path: str) -> Page:
+def read_page(home: Home, path: str) -> "Page":
+    from ...formats.page import page
+
     return page.parse(read_content(home, path), path)
 
 
@@ -146,6 +149,8 @@ def place_of(home: Home, path: str) -> str:
 
 def render_page(home: Home, path: str) -> tuple[dict[str, Any], str]:
     """A page as an object, and as it stands in its file. NoInput when there is none."""
+    from ...formats.page import page
+
     part = home.relative(path)
     try:
         data = read_whole(home, part)
@@ -171,6 +176,8 @@ def render_page(home: Home, path: str) -> tuple[dict[str, Any], str]:
 
 def find_page(home: Home, name: str) -> str:
     """The path of the page that a name, a link or a path means. NoInput when there is none."""
+    from ...formats.page import page
+
     wanted = page.link_key(page.name_of(name))
     place = next((place for place in PLACES if name.startswith(f"{place}/")), None)
     matches = [
@@ -199,7 +206,7 @@ def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: boo
         taken = (
             os.path.lexists(home.path(path))
             or place == KNOWLEDGE
-            and _has_like(home, page.name_of(path))
+            and _has_like(home, path)
         )
         if not taken:
             try:
@@ -217,9 +224,12 @@ def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: boo
         number += 1
 
 
-def _has_like(home: Home, name: str) -> bool:
-    key = page.link_key(name)
-    return any(page.link_key(page.name_of(path)) == key for path in list_paths(home, (KNOWLEDGE,)))
+def _has_like(home: Home, path: str) -> bool:
+    """Whether a link could mean a page of `knowledge/` by this path's name."""
+    from ...formats.page.page import link_key, name_of
+
+    key = link_key(name_of(path))
+    return any(link_key(name_of(other)) == key for other in list_paths(home, (KNOWLEDGE,)))
 
 
 def change_page(
@@ -230,6 +240,8 @@ def change_page(
 
     `settled`: what a change that was killed had left in its folder is cleared up already.
     """
+    from ...ground import exchange
+
     full = home.path(home.relative(path))
     if not settled:
         exchange.recover(full)
