@@ -13,8 +13,7 @@ from ..providers.chat import Chat
 from . import profile as profiles
 from . import prompt, turn_log
 from .bash import TOOL, Shell
-from .message import UserMessage
-from .turn_log import TurnLog
+from .turn_log import TurnLog, UserMessage
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 

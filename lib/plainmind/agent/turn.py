@@ -17,11 +17,9 @@ from ..providers.chat import Call, Chat, Reply
 from ..recall import expansion
 from ..truth.log.writer import EventDraft, Log
 from .bash import LONGEST, Shell
-from .message import UserMessage
 from .request import RequestBuilder
 from .terminal import AnswerDisplay
-from .turn_log import Attempt, TurnLog
-from .usage import UsageMeter
+from .turn_log import Attempt, TurnLog, UserMessage
 
 EXPANSIONS = 2
 LONGEST_COMMAND = 32_768  # characters; it stays in the history
@@ -200,6 +198,31 @@ class Turn:
         now = self.memory.now()
         results = self.log.append(self.context, [EventDraft(now, *event) for event in events], now)
         return results[-1].path, results[-1].line
+
+
+class UsageMeter:
+    """Tokens, seconds and cost since they were last logged.
+
+    Prices are in US dollars per million tokens; both 0 when none is set.
+    """
+
+    def __init__(self, input_price: float, output_price: float):
+        self._prices = {"input_tokens": input_price, "output_tokens": output_price}
+        self._sum: dict[str, Any] = {}
+
+    def add(self, usage: dict[str, Any], seconds: float) -> None:
+        """Count one answer; its cost is the provider's, or by the prices set."""
+        if "cost" not in usage and any(self._prices.values()):
+            cost = sum(usage.get(key, 0) * price for key, price in self._prices.items())
+            usage = {**usage, "cost": round(cost / 1e6, 9)}
+        for key, value in {**usage, "seconds": seconds}.items():
+            self._sum[key] = round(self._sum.get(key, 0) + value, 9)
+
+    def take(self) -> dict[str, Any]:
+        """The `usage` of an event's meta, {} when the model was not asked; it is counted from 0
+        again."""
+        used, self._sum = self._sum, {}
+        return {"usage": used} if used else {}
 
 
 class _NoAnswer(Exception):

@@ -1,17 +1,60 @@
-"""What the logs of a context say at the beginning of a turn: its history, and earlier attempts.
+"""A user's message, and what the logs of its context say of it when a turn begins: the history,
+earlier attempts.
 
 The folder of the context is listed once, and each window is read at most once. Only reads.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..formats.log.event import Event
+from ..formats.log.event import Event, render_meta
 from ..ground import files
 from ..ground.paths import Home
 from ..truth.log import reader
 from . import prompt
-from .message import UserMessage
+
+
+class UserMessage(NamedTuple):
+    """What a user wrote.
+
+    `meta` has author, author_id, message_id, quoted and attachments, as far as there are any.
+    """
+
+    text: str
+    meta: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.meta.get("message_id", ""))
+
+    @property
+    def author(self) -> str:
+        return str(self.meta.get("author") or "")
+
+    @property
+    def mark(self) -> dict[str, Any]:
+        """What the meta of every event of its turn has."""
+        return {"for": self.id} if self.id else {}
+
+    @property
+    def id_in_header(self) -> bytes:
+        """The id as an event's header has it; b"" without one."""
+        return render_meta({"": self.id})[5:-2].encode()
+
+    def is_logged_as(self, event: Event) -> bool:
+        """Whether an event is this message."""
+        return (
+            bool(self.id)
+            and event.role == "user"
+            and str(event.meta.get("message_id", "")) == self.id
+        )
+
+    def is_marked_on(self, event: Event) -> bool:
+        """Whether an event is something its turn did."""
+        return bool(self.id) and event.meta.get("for") == self.id
+
+    def is_answered_by(self, event: Event) -> bool:
+        return event.role == "agent" and event.meta.get("reply_to") == self.id
 
 
 class Attempt(NamedTuple):

@@ -13,7 +13,6 @@ from typing import Any
 
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
-from . import deadline, openmp
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, clean_text
 from .registry import traits_of
 
@@ -52,6 +51,8 @@ class SmolLM:
         builder = ReplyBuilder(self.WHO, request, on_text)
         builder.model = FILE.removesuffix(".gguf")
         engine = self._started()
+        from . import deadline
+
         # on a thread of its own: the engine swallows what is raised while it calls back, Ctrl-C too
         for chunk in deadline.stream(partial(_answering, engine, asked), self._timeout, self.WHO):
             if _take(builder, chunk):
@@ -61,6 +62,8 @@ class SmolLM:
     def _started(self) -> Any:
         """The engine with the weights in it; it takes most of a second."""
         if self._engine is None:
+            from . import openmp
+
             path = find_weights()
             threads = min(openmp.count_cores(), THREADS)
             with openmp.settings(threads):

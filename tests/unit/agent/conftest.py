@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from plainmind.agent.bash import Shell, ShellOptions
-from plainmind.agent.message import UserMessage
 from plainmind.agent.turn import Model, Turn
+from plainmind.agent.turn_log import UserMessage
 from plainmind.formats.log.event import Event
 from plainmind.ground import files as files_of_home
 from plainmind.ground.environment import Environment

@@ -24,9 +24,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from loopback import listening
 from plainmind.agent.bash import Shell, ShellOptions
-from plainmind.agent.message import UserMessage
 from plainmind.agent.terminal import AnswerDisplay
 from plainmind.agent.turn import Model, Turn
+from plainmind.agent.turn_log import UserMessage
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Unavailable
 from plainmind.ground.settings import Settings

@@ -8,9 +8,9 @@ from itertools import combinations, pairwise
 import pytest
 from plainmind.agent import tracing
 from plainmind.agent.bash import Shell, ShellOptions
-from plainmind.agent.message import UserMessage
 from plainmind.agent.tracing import Trace
 from plainmind.agent.turn import Model, Turn
+from plainmind.agent.turn_log import UserMessage
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home

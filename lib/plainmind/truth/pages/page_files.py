@@ -203,11 +203,7 @@ def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: boo
     while True:
         path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
         home.relative(path)  # a link in its place must not lead out of the home
-        taken = (
-            os.path.lexists(home.path(path))
-            or place == KNOWLEDGE
-            and _has_like(home, path)
-        )
+        taken = os.path.lexists(home.path(path)) or place == KNOWLEDGE and _has_like(home, path)
         if not taken:
             try:
                 files.create(home.path(path), data)
