@@ -1,11 +1,13 @@
-"""What the relay itself costs: time, memory, processor and disk, for messages whose turns take no time.
+"""What the relay itself costs: time, memory, processor and disk, for messages whose turns take no
+time.
 
     .venv/bin/python bench/relay.py [--messages 10000] [--contexts 50] [--idle 20]
 
-A Discord on this machine (tests/discord_server) tells of the messages, of two people by turns, so that none go together; a stub
-takes the turns. At most four are under way, as many as there are turns at once by default. A latency is from the
-message's or the stub's own clock to the stub's or the answer's: with the loopback, a gateway, the start of a process and a
-request. Linux and bash 5 only, for what they tell of processes and time.
+A Discord on this machine (tests/discord_server) tells of the messages, of two people by turns, so
+that none go together; a stub takes the turns. At most four are under way, as many as there are
+turns at once by default. A latency is from the message's or the stub's own clock to the stub's or
+the answer's: with the loopback, a gateway, the start of a process and a request. Linux and bash 5
+only, for what they tell of processes and time.
 """
 
 import argparse
@@ -110,8 +112,8 @@ class Talk:
         return [message for place in self.places for message in self.discord.posted(place)]
 
     def latencies(self, since: int = 0) -> tuple[list[float], list[float]]:
-        """ms from each message to its turn's start, and from the turn's end to the answer, since so many messages. Fails if
-        one is not answered, or twice."""
+        """ms from each message to its turn's start, and from the turn's end to the answer, since so
+        many messages. Fails if one is not answered, or twice."""
         taken = {}
         with open(self.turns, encoding="utf-8") as file:
             for line in file:

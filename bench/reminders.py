@@ -2,8 +2,9 @@
 
     .venv/bin/python bench/reminders.py [--lines 10000] [--due 500]
 
-Nothing due: reminders of all recurrences, fired or to come, among lines of a person's own. Due at once: reminders that
-fire once, missed last night, sent as digests to a webhook on this machine. Medians of 11 runs, as in bench/speed.py.
+Nothing due: reminders of all recurrences, fired or to come, among lines of a person's own. Due at
+once: reminders that fire once, missed last night, sent as digests to a webhook on this machine.
+Medians of 11 runs, as in bench/speed.py.
 """
 
 import argparse
@@ -23,7 +24,8 @@ NOW = "2026-06-15T08:00:30Z"
 
 
 def reminders(count: int) -> str:
-    """Six in ten fire once in the two years to come, the others recur; one line in ten is no reminder. A fixed seed."""
+    """Six in ten fire once in the two years to come, the others recur; one line in ten is no
+    reminder. A fixed seed."""
     chance = random.Random(5)
     rows = ["# Reminders", ""]
     for number in range(count):
@@ -40,14 +42,16 @@ def reminders(count: int) -> str:
             day -= timedelta(chance.randrange(1500))
         time = f"{chance.randrange(24):02}:{chance.randrange(60):02}"
         rows.append(
-            f'- [ ] date={day} time={time} recur={recur} msg="number {number}, {"word " * chance.randrange(12)}" id=rid_{number:012}'
+            f'- [ ] date={day} time={time} recur={recur} msg="number {number}, '
+            f'{"word " * chance.randrange(12)}" id=rid_{number:012}'
         )
     return "\n".join(rows) + "\n"
 
 
 def overdue(count: int) -> str:
     return "".join(
-        f'- [ ] date=2026-06-14 time={n % 24:02}:{n % 60:02} recur=none msg="number {n}: what was missed" id=rid_{n:012}\n'
+        f'- [ ] date=2026-06-14 time={n % 24:02}:{n % 60:02} recur=none msg="number {n}: what '
+        f'was missed" id=rid_{n:012}\n'
         for n in range(count)
     )
 

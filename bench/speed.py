@@ -2,11 +2,11 @@
 
     .venv/bin/python bench/speed.py [--turns apollo,1000,10000] [--pages N] [--embed N]
 
-CPU is user + system time of a finished process, start-up included; the floor is the same interpreter
-importing click. Medians of 11 runs. `apollo` is the demo's 10,876 utterances; other turns come from a generator
-with a fixed seed, so every run has the same.
-Vectors for the recall figures are random directions kept in vectors/: what a recall costs does not depend on
-what they mean. `--embed N` also measures the embedded model's own rate on N turns.
+CPU is user + system time of a finished process, start-up included; the floor is the same
+interpreter importing click. Medians of 11 runs. `apollo` is the demo's 10,876 utterances; other
+turns come from a generator with a fixed seed, so every run has the same. Vectors for the recall
+figures are random directions kept in vectors/: what a recall costs does not depend on what they
+mean. `--embed N` also measures the embedded model's own rate on N turns.
 """
 
 import argparse
@@ -41,7 +41,8 @@ class Cost:
 
 @contextmanager
 def answering() -> Iterator[str]:
-    """A chat model that answers at once, in this process: its time is not in the figures. Asked to, it calls bash once."""
+    """A chat model that answers at once, in this process: its time is not in the figures. Asked to,
+    it calls bash once."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -135,7 +136,8 @@ def apollo() -> list[dict]:
 
 
 def turns(count: int) -> list[dict]:
-    """Conversation with the word frequencies of English: two words in five say nothing, most others are rare (Zipf)."""
+    """Conversation with the word frequencies of English: two words in five say nothing, most others
+    are rare (Zipf)."""
     chance = random.Random(7)
     words = [
         f"{a}{b}{c}"
@@ -245,12 +247,16 @@ def knowledge(count: int, floor: Cost) -> None:
         os.makedirs(os.path.join(home, "knowledge"))
         for number in range(count):
             said = "\n\n".join(row["content"] for row in rows[6 * number : 6 * number + 6])
-            head = f"date: 2026-01-{number % 28 + 1:02d}\ntype: project\ntier: L2\ntriples:\n- [e{number}, follows, e{number // 2}]\n"
+            head = (
+                f"date: 2026-01-{number % 28 + 1:02d}\ntype: project\ntier: L2\ntriples:\n"
+                f"- [e{number}, follows, e{number // 2}]\n"
+            )
             with open(
                 os.path.join(home, "knowledge", f"page-{number:05d}.md"), "w", encoding="utf-8"
             ) as file:
                 file.write(
-                    f"---\n{head}---\n\n# Page {number}\n\n{said}\n\nSee [[page-{number // 2:05d}]].\n"
+                    f"---\n{head}---\n\n# Page {number}\n\n{said}\n\n"
+                    f"See [[page-{number // 2:05d}]].\n"
                 )
         query = " ".join(rows[count]["content"].split()[2:8])
         first = cost([f"{BIN}/mem-graph", "e1"], env, runs=1)
@@ -266,7 +272,8 @@ def knowledge(count: int, floor: Cost) -> None:
             cost([f"{BIN}/mem-recall", "--knowledge", "--lexical", query], env),
             floor,
         )
-        other = f"od -An -N200 -tx2 /dev/urandom | '{BIN}/mem-note' --type project --quiet"  # a text that no other page says
+        # a text that no other page says
+        other = f"od -An -N200 -tx2 /dev/urandom | '{BIN}/mem-note' --type project --quiet"
         line("mem-note, one more page", cost(["sh", "-c", other], env, peak=False), floor)
         line("mem-lint", cost([f"{BIN}/mem-lint"], env, runs=3), floor, "\n")
 
@@ -314,7 +321,8 @@ def embedded_rate(count: int) -> None:
 
 def line(name: str, found: Cost, floor: Cost, more: str = "") -> None:
     print(
-        f"{name:44} {found.cpu:8.0f} ms CPU  {found.cpu / floor.cpu:6.2f} x floor  {found.wall:8.0f} ms wall  {found.peak:6.0f} MiB  {more}",
+        f"{name:44} {found.cpu:8.0f} ms CPU  {found.cpu / floor.cpu:6.2f} x floor  "
+        f"{found.wall:8.0f} ms wall  {found.peak:6.0f} MiB  {more}",
         flush=True,
     )
 

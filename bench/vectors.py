@@ -1,4 +1,5 @@
-"""Scanning packed vectors in a cold process: the standard library's integers against numpy, by number of vectors.
+"""Scanning packed vectors in a cold process: the standard library's integers against numpy, by
+number of vectors.
 
     .venv/bin/python bench/vectors.py
 
@@ -39,10 +40,8 @@ def main() -> None:
             path = os.path.join(folder, "v.db")
             count = _fill(path, blocks)
             floor = _cpu(path, scan=False, threshold=0)
-            print(
-                f"{count:9} {_cpu(path, True, 1 << 60) - floor:10.0f} {_cpu(path, True, 0) - floor:10.0f}",
-                flush=True,
-            )
+            kept, scanned = (_cpu(path, True, threshold) - floor for threshold in (1 << 60, 0))
+            print(f"{count:9} {kept:10.0f} {scanned:10.0f}", flush=True)
 
 
 def _fill(path: str, blocks: int) -> int:

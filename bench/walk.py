@@ -1,9 +1,10 @@
-"""The way of one line: which files an append, a recall and a turn pass through, and how often the way changes file.
+"""The way of one line: which files an append, a recall and a turn pass through, and how often the
+way changes file.
 
     .venv/bin/python bench/walk.py [--list]
 
-A hop is a call from a function of one file of lib/ or bin/ to a function of another one, whatever library lies
-between. Counts are the same on every machine. `--list` prints each hop.
+A hop is a call from a function of one file of lib/ or bin/ to a function of another one, whatever
+library lies between. Counts are the same on every machine. `--list` prints each hop.
 """
 
 import argparse
@@ -26,7 +27,8 @@ def file_of(frame):
     name = frame.f_code.co_filename
     if name not in house:
         path = os.path.realpath(name)
-        inside = path.startswith((os.path.join(root, 'lib', 'plainmind'), os.path.join(root, 'bin')))
+        ours = os.path.join(root, 'lib', 'plainmind'), os.path.join(root, 'bin')
+        inside = path.startswith(ours)
         house[name] = os.path.relpath(path, root) if inside else ''
     return house[name]
 hops = []

@@ -32,7 +32,7 @@ say "Another turn, told something, and one that needs the log of the one before.
 run "agent-turn --context discord-thread/demo --author Ann --message-id 2 'My sister Ruth lives in Porto.'"
 run "agent-turn --context discord-thread/demo --author Ann --message-id 3 'Where does my sister live?'"
 
-say "A pin, a check of the logs, and the same answers from an index made anew."
+say "A pin, a check of the logs, and the same answers from an index rebuilt."
 ref=$(mem-recall -k 1 'what would the contraption look like' | sed 's/: .*//')
 run "mem-pin '$ref'"
 run "mem-lint --logs && echo 'the logs are what was written'"

@@ -1,7 +1,9 @@
-"""A memory folder written by version 0.1.0 is read, verified and recalled the same today, and goes back.
+"""A memory folder written by version 0.1.0 is read, verified and recalled the same today, and goes
+back.
 
-tests/fixtures/home was made by that version (make_home.sh), home_answers.json is what it answered. Going back is
-shown from the other side: the same commands, given to today's version, write the same bytes.
+tests/fixtures/home was made by that version (make_home.sh), home_answers.json is what it answered.
+Going back is shown from the other side: the same commands, given to today's version, write the same
+bytes.
 """
 
 import json

@@ -30,7 +30,8 @@ def modules():
 
 
 def imported(module, source):
-    """Packages that a module's source imports from, as far as they are not its own; also inside functions."""
+    """Packages that a module's source imports from, as far as they are not its own; also inside
+    functions."""
     here = module.split(os.sep)[:-1]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -177,9 +178,18 @@ def loaded(*arguments, home, stdin=b""):
     )
     env = {k: v for k, v in os.environ.items() if not k.startswith("MIND_")}
     done = subprocess.run(
-        [os.path.join(ROOT, ".venv", "bin", "python"), "-P", "-c", script, os.path.join(BIN, arguments[0]), *arguments[1:]],
-        input=stdin, capture_output=True, env={**env, "MIND_HOME": str(home)},
-    )  # fmt: skip
+        [
+            os.path.join(ROOT, ".venv", "bin", "python"),
+            "-P",
+            "-c",
+            script,
+            os.path.join(BIN, arguments[0]),
+            *arguments[1:],
+        ],
+        input=stdin,
+        capture_output=True,
+        env={**env, "MIND_HOME": str(home)},
+    )
     assert b"LOADED" in done.stderr, done.stderr.decode()
     return set(done.stderr.decode().rpartition("LOADED ")[2].split())
 

@@ -683,7 +683,8 @@ def talk():
 kept = []
 for data, fds in [(b"", []), (b"x", [0]), (b"5\nab", [0, 1, 2]), (b"99999999999\n", []),
                   (b"-1\nx", [0, 1, 2]), (b"3\na\0b", [0] * 3), (b"\n" * 70000, []),
-                  (b"9" * 5000 + b"\n", [0, 1, 2]), (b"2\n\xff\xff", [0, 1, 2]), (b"4\n" + b"a" * 50, [0, 1, 2])]:
+                  (b"9" * 5000 + b"\n", [0, 1, 2]),
+                  (b"2\n\xff\xff", [0, 1, 2]), (b"4\n" + b"a" * 50, [0, 1, 2])]:
     s = talk()
     try:
         socket.send_fds(s, [data], fds) if fds else s.sendall(data)

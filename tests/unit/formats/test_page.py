@@ -103,7 +103,10 @@ def test_right_values(row, field, value):
     ("type: User", "3 type: unknown type 'User'; mem-lint --fix makes it user"),
     ("type: decision", "3 type: unknown type 'decision'; mem-lint --fix makes it project"),
     ("type: thing",
-      "3 type: unknown type 'thing'; use one of user, project, agent-feedback, reference, compaction"), ("type:", "3 type: unknown type ''"), ("type: [user]", "3 type: 'type' is not text"),
+      "3 type: unknown type 'thing'; use one of user, project, agent-feedback, reference, "
+      "compaction"),
+    ("type:", "3 type: unknown type ''"),
+    ("type: [user]", "3 type: 'type' is not text"),
     ("tier: l1", "4 tier: unknown tier 'l1'; mem-lint --fix makes it L1"),
     ("tier: 3", "4 tier: unknown tier '3'; mem-lint --fix makes it L2"),
     ("tier: L3", "4 tier: unknown tier 'L3'"), ("tier: ~", "4 tier: unknown tier"),

@@ -470,7 +470,8 @@ def test_hostile_heads_are_mended_where_they_must_be(made):
 def foreign(row: str) -> bool:
     """A line on which nothing but ¶ and what belongs to it stands."""
     return "¶" in row and not re.match(
-        r"\s*(?:- |['\"]?(?:date|type|tier|tags|triples|created|timestamp|valid_from|source|kind|priority)\b(?!¶)|user,|object:|usesModel)",
+        r"\s*(?:- |['\"]?(?:date|type|tier|tags|triples|created|timestamp|valid_from|source|kind"
+        r"|priority)\b(?!¶)|user,|object:|usesModel)",
         row,
     )
 

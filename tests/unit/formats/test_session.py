@@ -79,7 +79,8 @@ def test_what_may_be_missing_or_null():
     ({"agentName": 7}, "agentName: 7 is not the path's 'backend'"),
     ({"sessionId": None}, "sessionId: null is not the path's 'session-1770451234'"),
     ({"status": "done"},
-      "status: 'done' is not a status; use one of pending, in_progress, completed, failed, blocked"),
+      "status: 'done' is not a status; use one of pending, in_progress, completed, failed, "
+      "blocked"),
     ({"status": ["completed"]}, 'status: ["completed"] is not a status'),
     ({"startTime": "yesterday"}, "startTime: 'yesterday' is not a time"),
     ({"endTime": "2026-02-07T22:00:00"}, "endTime: '2026-02-07T22:00:00' names no zone"),

@@ -97,7 +97,7 @@ CASES = {
           state("verification", "completed", 1, 4, (3, "backend", "fix"))],
         ["queued backend fix"],
     ),
-    "a fix is asked for after the work was done; who depends on it waits, and runs again after it": (
+    "a fix asked for after the work was done; who depends on it waits, and runs after it again": (
         [
             LEAD,
             state("backend", "completed", 2, 3),

@@ -1,4 +1,5 @@
-"""Settings: what is wrong is named with its file, line and key; option, environment, file, default, in this order."""
+"""Settings: what is wrong is named with its file, line and key; option, environment, file, default,
+in this order."""
 
 import pytest
 from plainmind.ground.errors import Misconfigured
@@ -57,8 +58,10 @@ def test_a_whole_number_is_a_number():
 @pytest.mark.parametrize("toml, said", [
     ("recall.kk = 3", f"{FILE}:1: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
     ("\n\n[colour]\n\nscheme = 1\n", f"{FILE}:5: unknown setting 'colour.scheme'; remove it"),
-    ("[embed]\nk = 1\n[recall]\nk = 3", f"{FILE}:2: unknown setting 'embed.k'; did you mean 'embed.model'?"),
-    ("[embed]\nmodel='auto'\n[recall]\nmodel = 'x'", f"{FILE}:4: unknown setting 'recall.model'; did you mean '"),
+    ("[embed]\nk = 1\n[recall]\nk = 3",
+      f"{FILE}:2: unknown setting 'embed.k'; did you mean 'embed.model'?"),
+    ("[embed]\nmodel='auto'\n[recall]\nmodel = 'x'",
+      f"{FILE}:4: unknown setting 'recall.model'; did you mean '"),
     ("\n[recall]\nk = '3'", f"{FILE}:3: 'recall.k' is not a whole number; give a whole number"),
     ("[recall]\nk = true", f"{FILE}:2: 'recall.k' is not a whole number; give a whole number"),
     ("[recall]\nk = 3.0", f"{FILE}:2: 'recall.k' is not a whole number; give a whole number"),
@@ -67,12 +70,16 @@ def test_a_whole_number_is_a_number():
     ("[recall]\nfloor = -inf", f"{FILE}:2: 'recall.floor' is not a number; give a number"),
     ("[recall]\nsim = 3", f"{FILE}:2: 'recall.sim' is not a text; give a text"),
     ("[recall]\nsim = 'Cosine'", f"{FILE}:2: 'recall.sim' is unknown; use one of hybrid, cosine"),
-    ("[recall]\nk = 2026-01-30", f"{FILE}:2: 'recall.k' is not a whole number; give a whole number"),
-    ("\n\nrecall = { sim = 'cosine', kk = 3 }", f"{FILE}:3: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
+    ("[recall]\nk = 2026-01-30",
+      f"{FILE}:2: 'recall.k' is not a whole number; give a whole number"),
+    ("\n\nrecall = { sim = 'cosine', kk = 3 }",
+      f"{FILE}:3: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
     ("\n\n[[recall]]\nk = 3", f"{FILE}:3: unknown setting 'recall'; did you mean 'recall.k'?"),
     ("\nrecall = 3", f"{FILE}:2: unknown setting 'recall'; did you mean 'recall.k'?"),
-    ("turn.model = '''\nkk = 1\n'''\nrecall.kk = 1", f"{FILE}:4: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
-    ("\nturn.max_steps = [\n1,\n2]", f"{FILE}:2: 'turn.max_steps' is not a whole number; give a whole number"),
+    ("turn.model = '''\nkk = 1\n'''\nrecall.kk = 1",
+      f"{FILE}:4: unknown setting 'recall.kk'; did you mean 'recall.k'?"),
+    ("\nturn.max_steps = [\n1,\n2]",
+      f"{FILE}:2: 'turn.max_steps' is not a whole number; give a whole number"),
     ("[recall]\nk = 3\nk = 4", f"{FILE}:3: not valid TOML"),
     ("[recall]\nk = \n", f"{FILE}:2: not valid TOML"),
     ("ok = 1\n[recall\n", f"{FILE}:2: not valid TOML"),

@@ -1,4 +1,5 @@
-"""Histories as the tools write them: small, and with something of everything that is in real ones."""
+"""Histories as the tools write them: small, and with something of everything that is in real
+ones."""
 
 import json
 import os
@@ -6,7 +7,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-INJECTED = 'INJECTED_CONTEXT_RELEVANT_MEMORIES\n{"budget_tokens_est":1000,"memories":[{"path":"logs/a/b.md","line":3,"excerpt":"pm2"}]}\n'
+INJECTED = (
+    'INJECTED_CONTEXT_RELEVANT_MEMORIES\n{"budget_tokens_est":1000,'
+    '"memories":[{"path":"logs/a/b.md","line":3,"excerpt":"pm2"}]}\n'
+)
 SESSION = "019aa4f2-7c1e-7f00-8a00-0123456789ab"
 CHAT = "67a1c0de-0000-8000-9000-000000000001"
 
@@ -176,15 +180,20 @@ def openclaw(folder: Path, *broken: str) -> Path:
     )
     sessions = folder / "agents" / "main" / "sessions"
     jsonl(
-        sessions / f"{SESSION}.jsonl", header(), *broken, *pi_entries(),
+        sessions / f"{SESSION}.jsonl",
+        header(),
+        *broken,
+        *pi_entries(),
         entry(20, "user", [part("Hello\n[message_id: 2302]")]),
         entry(21, "assistant", [part("Hi!")], provider="anthropic", model="claude-opus-4-5"),
         entry(23, "assistant", [part("Hi!")], **mirror),
         entry(24, "assistant", [part("Sent elsewhere.")], **mirror),
         entry(25, "user", [part("Read HEARTBEAT.md if it exists (workspace context).")]),
-        entry(26, "assistant", [part("HEARTBEAT_OK")], provider="anthropic", model="claude-opus-4-5"),
+        entry(
+            26, "assistant", [part("HEARTBEAT_OK")], provider="anthropic", model="claude-opus-4-5"
+        ),
         internal,
-    )  # fmt: skip
+    )
     write(sessions / "sessions.json", json.dumps({"agent:main:main": {"sessionId": SESSION}}))
     jsonl(
         sessions / f"{SESSION}.checkpoint.0f0f0f0f-1111-4222-8333-444444444444.jsonl",
@@ -232,13 +241,18 @@ def mom(folder: Path, *broken: str) -> Path:
 
     channel = folder / "C0ABCDEF"
     jsonl(
-        channel / "log.jsonl", *broken,
-        said(1, "How do I restart pm2?", attachments=[{"original": "ps.png", "local": "C0ABCDEF/attachments/1_ps.png"}]),
+        channel / "log.jsonl",
+        *broken,
+        said(
+            1,
+            "How do I restart pm2?",
+            attachments=[{"original": "ps.png", "local": "C0ABCDEF/attachments/1_ps.png"}],
+        ),
         said(4, "None run.\nStart one.", user="bot", userName=None, displayName=None, isBot=True),
         said(6, f"{INJECTED}And logs?"),
         said(7, "", attachments=[{"original": "only.png", "local": "x"}]),
         said(8, INJECTED),
-    )  # fmt: skip
+    )
     jsonl(channel / "context.jsonl", header(), *pi_entries())
     write(folder / "MEMORY.md", "not history")
     return folder
@@ -260,9 +274,17 @@ MOM = [
 
 def claude_line(number: int, kind: str, content: Any = None, **more: Any) -> dict[str, Any]:
     line = {
-        "parentUuid": None, "isSidechain": False, "userType": "external", "cwd": "/srv/app", "sessionId": SESSION, "version": "2.1.251",
-        "gitBranch": "main", "type": kind, "uuid": f"00000000-0000-4000-8000-{number:012d}", "timestamp": f"2026-01-30T09:00:{number:02}.000Z",
-    }  # fmt: skip
+        "parentUuid": None,
+        "isSidechain": False,
+        "userType": "external",
+        "cwd": "/srv/app",
+        "sessionId": SESSION,
+        "version": "2.1.251",
+        "gitBranch": "main",
+        "type": kind,
+        "uuid": f"00000000-0000-4000-8000-{number:012d}",
+        "timestamp": f"2026-01-30T09:00:{number:02}.000Z",
+    }
     if content is not None:
         message = {"role": kind, "content": content}
         line["message"] = (
@@ -300,7 +322,8 @@ def claude_lines() -> list[Any]:
         claude_line(
             8,
             "user",
-            "<command-name>/review</command-name>\n<command-message>review</command-message>\n<command-args>HEAD~1</command-args>",
+            "<command-name>/review</command-name>\n<command-message>review</command-message>\n"
+            "<command-args>HEAD~1</command-args>",
         ),
         claude_line(9, "user", "<local-command-stdout>done</local-command-stdout>"),
         claude_line(10, "user", "<bash-input>git status</bash-input>"),
@@ -362,12 +385,19 @@ def claude(folder: Path, *broken: str) -> Path:
 def claude_memory(folder: Path) -> Path:
     memory = folder / "-srv-app" / "memory"
     write(memory / "MEMORY.md", "- [Sessions or tokens](tokens_decision.md) — tokens\n")
-    head = "---\nname: Sessions or tokens\ndescription: we chose tokens: because of phones\ntype: project\n---\n"
+    head = (
+        "---\nname: Sessions or tokens\ndescription: we chose tokens: because of phones\n"
+        "type: project\n---\n"
+    )
     write(
         memory / "tokens_decision.md",
-        f"{head}Decided by [Ann](user_ann.md), see [docs](https://example.org/a.md) and [[feedback_tests]].\n",
+        f"{head}Decided by [Ann](user_ann.md), see [docs](https://example.org/a.md) and "
+        "[[feedback_tests]].\n",
     )
-    new = 'name: user_ann\ndescription: "who she is"\nmetadata: \n  node_type: memory\n  type: user\n  modified: 2026-03-02T10:00:00.000Z\n'
+    new = (
+        'name: user_ann\ndescription: "who she is"\nmetadata: \n  node_type: memory\n'
+        "  type: user\n  modified: 2026-03-02T10:00:00.000Z\n"
+    )
     write(memory / "user_ann.md", f"---\n{new}---\n\nAnn likes short answers.\n")
     write(memory / "feedback_tests.md", f"Run the tests first.\n\n{INJECTED}")
     write(memory / "empty.md", "---\nname: nothing\n---\n")
@@ -409,25 +439,75 @@ def conversation(id: str = CHAT) -> dict[str, Any]:
     model = {"model_slug": "gpt-5-2"}
     nodes = [
         {"id": "root", "message": None, "parent": None, "children": ["sys"]},
-        node("sys", "root", "system", "", None, metadata={"is_visually_hidden_from_conversation": True}),
-        node("own", "sys", "user", {"content_type": "user_editable_context", "user_profile": "CNC machinist"}, None),
-        node("u1", "own", "user", {"content_type": "multimodal_text", "parts": [picture, "What is this?", spoken]}, 1769763601.25,
-             metadata={"attachments": [{"name": "pump.jpg"}]}),
+        node(
+            "sys",
+            "root",
+            "system",
+            "",
+            None,
+            metadata={"is_visually_hidden_from_conversation": True},
+        ),
+        node(
+            "own",
+            "sys",
+            "user",
+            {"content_type": "user_editable_context", "user_profile": "CNC machinist"},
+            None,
+        ),
+        node(
+            "u1",
+            "own",
+            "user",
+            {"content_type": "multimodal_text", "parts": [picture, "What is this?", spoken]},
+            1769763601.25,
+            metadata={"attachments": [{"name": "pump.jpg"}]},
+        ),
         node("u1b", "own", "user", "What was that?", 1769763600.0),
-        node("t1", "u1", "assistant", {"content_type": "thoughts", "thoughts": [{"content": "Hm."}]}, 1769763602.0),
-        node("r1", "t1", "assistant", {"content_type": "reasoning_recap", "content": "Thought for 3 s"}, 1769763602.5),
+        node(
+            "t1",
+            "u1",
+            "assistant",
+            {"content_type": "thoughts", "thoughts": [{"content": "Hm."}]},
+            1769763602.0,
+        ),
+        node(
+            "r1",
+            "t1",
+            "assistant",
+            {"content_type": "reasoning_recap", "content": "Thought for 3 s"},
+            1769763602.5,
+        ),
         node("c1", "r1", "assistant", code, 1769763603.0, recipient="python"),
-        node("o1", "c1", "tool", {"content_type": "execution_output", "text": "42"}, 1769763604.0, name="python"),
+        node(
+            "o1",
+            "c1",
+            "tool",
+            {"content_type": "execution_output", "text": "42"},
+            1769763604.0,
+            name="python",
+        ),
         node("a1", "o1", "assistant", "A pump.", 1769763605.0, metadata=model),
-        node("h1", "a1", "user", "hidden", 1769763606.0, metadata={"is_visually_hidden_from_conversation": True}),
+        node(
+            "h1",
+            "a1",
+            "user",
+            "hidden",
+            1769763606.0,
+            metadata={"is_visually_hidden_from_conversation": True},
+        ),
         node("i1", "h1", "user", INJECTED, 1769763607.0),
         node("u2", "i1", "user", f"{INJECTED}Thanks.", None),
         node("w1", "u2", "assistant", "ctx", 1769763608.0, weight=0.0),
-    ]  # fmt: skip
+    ]
     return {
-        "title": "Pump", "create_time": 1769763600.0, "update_time": 1769763609.0, "mapping": {n["id"]: n for n in nodes},
-        "current_node": "w1", "conversation_id": id, "id": id,
-    }  # fmt: skip
+        "title": "Pump",
+        "create_time": 1769763600.0,
+        "update_time": 1769763609.0,
+        "mapping": {n["id"]: n for n in nodes},
+        "current_node": "w1",
+        "conversation_id": id,
+        "id": id,
+    }
 
 
 CHATGPT = [
@@ -472,15 +552,34 @@ def claude_chat(id: str = CHAT) -> dict[str, Any]:
     document = {"file_name": "plan.pdf", "extracted_content": "not what was said"}
     thinking = {"type": "thinking", "thinking": "Hm."}
     return {
-        "uuid": id, "name": "Sum", "summary": "They computed.", "created_at": "2026-01-30T09:00:00Z", "account": {"uuid": "x"},
+        "uuid": id,
+        "name": "Sum",
+        "summary": "They computed.",
+        "created_at": "2026-01-30T09:00:00Z",
+        "account": {"uuid": "x"},
         "chat_messages": [
-            message(1, "human", part("What is six times seven?"), attachments=[pasted, document], files=[{"file_name": "a.png"}]),
-            message(2, "assistant", thinking, part("I compute."), used, result, part("42."), {"type": "token_budget"}),
+            message(
+                1,
+                "human",
+                part("What is six times seven?"),
+                attachments=[pasted, document],
+                files=[{"file_name": "a.png"}],
+            ),
+            message(
+                2,
+                "assistant",
+                thinking,
+                part("I compute."),
+                used,
+                result,
+                part("42."),
+                {"type": "token_budget"},
+            ),
             message(3, "human", text="Old exports have text only.", content=[]),
             message(4, "human", part(INJECTED)),
             message(5, "assistant", part(f"{INJECTED}Yes.")),
         ],
-    }  # fmt: skip
+    }
 
 
 CLAUDE_AI = [
@@ -540,12 +639,23 @@ def posted(number: int, content: Any, bot: bool = False, **more: Any) -> dict[st
 
 def discord(folder: Path, *broken: Any) -> Path:
     whole = exported(
-        "1334000000000000001", "GuildTextChat", *broken, posted(1, "How do I restart pm2?"),
-        posted(2, "With pm2 restart.", bot=True, type="Reply", reference={"messageId": "1466730000000000001"}),
+        "1334000000000000001",
+        "GuildTextChat",
+        *broken,
+        posted(1, "How do I restart pm2?"),
+        posted(
+            2,
+            "With pm2 restart.",
+            bot=True,
+            type="Reply",
+            reference={"messageId": "1466730000000000001"},
+        ),
         posted(3, "Ann pinned a message.", type="ChannelPinnedMessage"),
-        posted(4, "", attachments=[{"id": "1", "fileName": "ps.png"}]), posted(5, ""),
-        posted(6, INJECTED, bot=True), posted(7, f"{INJECTED}Thanks."),
-    )  # fmt: skip
+        posted(4, "", attachments=[{"id": "1", "fileName": "ps.png"}]),
+        posted(5, ""),
+        posted(6, INJECTED, bot=True),
+        posted(7, f"{INJECTED}Thanks."),
+    )
     write(folder / "Guild - general [1334000000000000001].json", json.dumps(whole, indent=2))
     write(
         folder / "Guild - a thread [1335].json",
@@ -575,7 +685,8 @@ def discord(folder: Path, *broken: Any) -> Path:
     write(package / "c13370" / "channel.json", json.dumps({"id": "13370", "type": 0}))
     write(
         package / "c13370" / "messages.csv",
-        'ID,Timestamp,Contents,Attachments\r\n897870239797215243,2021-10-13 15:35:46.000000+00:00,"two\nlines",\r\n',
+        "ID,Timestamp,Contents,Attachments\r\n897870239797215243,2021-10-13 "
+        '15:35:46.000000+00:00,"two\nlines",\r\n',
     )
     write(folder / "package" / "Account" / "user.json", json.dumps({"id": "77"}))
     return folder

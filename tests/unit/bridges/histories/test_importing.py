@@ -203,7 +203,8 @@ def test_counts_instead_of_lines(tmp_path, home):
     code, out, err = mem_import("--from", "chatgpt", "--dry-run", tmp_path, home=home)
     assert code == 65 and "no 'mapping'" in err
     assert out == (
-        "conversations\t1\nuser\t2\nagent\t1\ntool\t1\nskipped broken\t1\nskipped hidden\t2\nskipped injected\t1\n"
+        "conversations\t1\nuser\t2\nagent\t1\ntool\t1\nskipped broken\t1\nskipped hidden\t2\n"
+        "skipped injected\t1\n"
         "skipped other branch\t1\nskipped system\t2\nskipped thinking\t2\n"
     )
     _, out, _ = mem_import("--from", "chatgpt", "--dry-run", "--json", tmp_path, home=home)

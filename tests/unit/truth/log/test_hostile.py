@@ -244,7 +244,8 @@ def test_sixteen_million_lines_are_read_in_modest_memory():
     script = (
         "import resource; from plainmind.formats.log import event;"
         "data = event.render('t', 0, 'user', '\\n' * 4_000_000)[0]; event.scan(data);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if __import__('sys').platform == 'darwin' else 1024) >> 10)"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "print(peak // (1 if __import__('sys').platform == 'darwin' else 1024) >> 10)"
     )
     mebibytes = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, check=True

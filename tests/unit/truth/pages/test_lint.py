@@ -70,7 +70,8 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
     ({"a.md": with_("sources: [x]")}, "a.md:5: sources: no reference"),
     # names, folders
     ({"a-b.md": RIGHT + "1", "c.md": RIGHT + "2", "A b.md": RIGHT + "3"},
-      "A b.md:1: name: a link to it may mean knowledge/a-b.md as well\na-b.md:1: name: a link to it may mean knowledge/A b.md as well"),
+      "A b.md:1: name: a link to it may mean knowledge/a-b.md as well\na-b.md:1: name: a link to "
+      "it may mean knowledge/A b.md as well"),
     ({"knowledge/sub/a.md": RIGHT}, "sub/a.md:1: folder: in a folder, where nothing reads it"),
     ({"knowledge/x.md/y/a.md": RIGHT}, "x.md/y/a.md:1: folder: "),
     # duplicates
@@ -83,7 +84,10 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
       ({"a.md": RIGHT + LONG, "b.md": RIGHT + LONG.upper()}, "b.md:6: near-duplicate: 100% of it"),
     # time
     ({"a.md": with_("date: 2025-01-29")},
-      "a.md:4: stale: dated 2025-01-29, 366 days ago; if it still holds: mem-note --update a --date 2026-01-30"), ({"a.md": with_("date: 2025-01-29", "type: user")}, "a.md:3: stale: "), ({"a.md": with_("date: 2026-02-01")}, "a.md:4: future: dated 2026-02-01"),
+      "a.md:4: stale: dated 2025-01-29, 366 days ago; if it still holds: mem-note --update a "
+      "--date 2026-01-30"),
+    ({"a.md": with_("date: 2025-01-29", "type: user")}, "a.md:3: stale: "),
+    ({"a.md": with_("date: 2026-02-01")}, "a.md:4: future: dated 2026-02-01"),
     ({"a.md": with_("type: reference", "date: 2025-10-31")},
       "a.md:4: expired: dated 2025-10-31, and reference is kept 90 days"),
       ({"a.md": with_("type: agent-feedback", "date: 2025-11-30")},
@@ -95,7 +99,8 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
     ({"a.md": RIGHT + "![](../../out.png)", "../out.png": ""}, "a.md:6: image: no file"),
     ({"a.md": with_("image: raw/images/x.png")},
       "a.md:5: image: no file 'raw/images/x.png' in the home"),
-      ({"a.md": with_("image: ../x.png")}, "a.md:5: image: '../x.png' is outside the memory folder"),
+      ({"a.md": with_("image: ../x.png")}, "a.md:5: image: '../x.png' is outside the memory "
+                                           "folder"),
       ({"a.md": with_('image: "a\\0b"')}, "a.md:5: image: 'a\ufffdb' is outside the memory folder"),
     ({"a.md": with_("image: raw/images/x.png"), "raw/images/x.png": ""},
       "a.md:5: image: 'raw/images/x.png' is not shown in the body; mem-lint --fix shows it"),
@@ -115,12 +120,74 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
     ({"a.md": with_("supersedes: b", body="A"), "b.md": with_("supersedes: c", body="B"),
       "c.md": RIGHT + "C"}, ""),
     ({"a.md": with_("supersedes: b", body="A"), "b.md": with_("supersedes: a", body="B")},
-      "a.md:5: supersedes: 'b' takes the place of this page, too; remove one\nb.md:5: supersedes: 'a' takes"), ({"a.md": with_("supersedes: B"), "b.md": with_("tier: L1", body="B")}, "b.md:4: superseded: still L1, and 'a' takes its place"),
+      "a.md:5: supersedes: 'b' takes the place of this page, too; remove one\n"
+      "b.md:5: supersedes: 'a' takes"),
+    ({"a.md": with_("supersedes: B"), "b.md": with_("tier: L1", body="B")},
+      "b.md:4: superseded: still L1, and 'a' takes its "
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            ""
+                                                                            "place"),
     ({"a.md": with_("tier: L1", "valid_to: 2026-01-29")},
       "a.md:5: superseded: still L1, and its last day was 2026-01-29"),
     # what it says
     ({"a.md": with_("tier: L1", body="x" * 4001)},
-      "a.md:6: size: about 1,001 tokens, of which a turn is given a part; make pages of at most 1,000"), ({"a.md": RIGHT + "x" * 16001}, "a.md:6: size: about 4,001 tokens, of which a turn is given a part; make pages of at most 4,000"),
+      "a.md:6: size: about 1,001 tokens, of which a turn is given a part; make pages of at most "
+      "1,000"),
+    ({"a.md": RIGHT + "x" * 16001},
+      "a.md:6: size: about 4,001 tokens, of which a turn is given a part; make pages of at most "
+      "4,000"),
     ({"a.md": RIGHT + "one\nsk-abcdefghijklmnop1234\n"},
       "a.md:7: secret: something that looks like a secret"),
       ({"a.md": with_("key: sk-abcdefghijklmnop1234")},
