@@ -89,7 +89,7 @@ $WINDOW:3"
   [ "$status" -eq 69 ]
   [ -z "$output" ]
   [ "$(wc -l <<< "$stderr")" -eq 1 ]
-  [[ "$stderr" == "mem-embed: "*"1 turns are pending; the next run goes on" ]]
+  [[ "$stderr" == "mem-embed: "*"1 events are pending; the next run continues" ]]
   run --separate-stderr mem-embed --retry-failed < refs
   [ "$status" -eq 69 ]
   [ "$output" = "$WINDOW:3"$'\tpending' ]
@@ -137,7 +137,7 @@ assert (found["ok"], found["pending"], found["failed"], found["text_only"]) == (
   printf 'embed.timeout = "long"\n' > "$MIND_HOME/config.toml"
   run --separate-stderr mem-embed
   [ "$status" -eq 78 ]
-  [[ "$stderr" == "mem-embed: $MIND_HOME/config.toml:1: 'embed.timeout' is no number; "* ]]
+  [[ "$stderr" == "mem-embed: $MIND_HOME/config.toml:1: 'embed.timeout' is not a number; "* ]]
 }
 
 @test "the embedded model, offline, under cron's bare environment" {
