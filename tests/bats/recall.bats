@@ -42,7 +42,7 @@ load agent
   [ "$status" -eq 2 ] && [ -z "$output" ] || false
   MIND_HOME="$BATS_TEST_TMPDIR/none" run --separate-stderr mem-recall --lexical pm2
   [ "$status" -eq 1 ] && [ -z "$output" ] && [ ! -e "$BATS_TEST_TMPDIR/none" ] || false
-  [ "$stderr" = "mem-recall: there is no memory folder '$BATS_TEST_TMPDIR/none' yet; if that is mistyped, check MIND_HOME or --home" ]
+  [ "$stderr" = "mem-recall: no memory folder '$BATS_TEST_TMPDIR/none' yet; if that is mistyped, check MIND_HOME or --home" ]
 }
 
 @test "scopes" {

@@ -29,7 +29,7 @@ play() {
 @test "a mistyped home is told, and not made" {
   for command in mem-lint mem-audit mem-graph; do
     run --separate-stderr "$command" --home "$BATS_TEST_TMPDIR/hmoe"
-    [[ "$stderr" == "$command: there is no memory folder '$BATS_TEST_TMPDIR/hmoe' yet; "* ]]
+    [[ "$stderr" == "$command: no memory folder '$BATS_TEST_TMPDIR/hmoe' yet; "* ]]
     [ ! -e "$BATS_TEST_TMPDIR/hmoe" ]
   done
 }

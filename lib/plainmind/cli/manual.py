@@ -5,7 +5,6 @@ python -m plainmind.cli.manual --install SHARE   pages and completions of bash, 
 python -m plainmind.cli.manual --remove SHARE    take them away again
 """
 
-import ast
 import os
 import re
 import sys
@@ -106,6 +105,25 @@ def pages() -> dict[str, str]:
             EXAMPLES='[recall]\nk = 5\n\n[turn]\nmodel = "ollama:qwen3"',
             SEE_ALSO="mind-options(7)",
         ),
+        "mind-options": _page(
+            "mind-options - options, variables and exit codes of every command",
+            OPTIONS=_shared_options(),
+            ENVIRONMENT=_columns([(name, VARIABLES[name]) for name in COMMON]),
+            EXIT_STATUS=_columns([(str(code), text) for code, text in EXIT_CODES.items()]),
+            SEE_ALSO="mind-config(5) mind-ref(7)",
+        ),
+        "mind-ref": _page(
+            "mind-ref - references: what names an event or a page",
+            DESCRIPTION=_docstring("reference", head=True),
+            EXAMPLES="mem-show logs/discord-thread/123/20260130T142355Z.md:3\n"
+            "mem-recall 'pm2 hangs' | mem-show -C 2",
+            SEE_ALSO="mem-show(1) mem-recall(1) mem-pin(1) mind-log(5)",
+        ),
+    } | _formats()
+
+
+def _formats() -> dict[str, str]:
+    return {
         "mind-log": _page(
             "mind-log - the event log: windows, events, digests, pins",
             DESCRIPTION=_docstring("log/event"),
@@ -114,26 +132,12 @@ def pages() -> dict[str, str]:
             FILES="logs/SURFACE/ID/STAMP.md   a window",
             SEE_ALSO="mem-append(1) mem-show(1) mem-lint(1) mind-ref(7) mind-schema(5)",
         ),
-        "mind-options": _page(
-            "mind-options - options, variables and exit codes of every command",
-            OPTIONS=_shared_options(),
-            ENVIRONMENT=_columns([(name, VARIABLES[name]) for name in COMMON]),
-            EXIT_STATUS=_columns([(str(code), text) for code, text in EXIT_CODES.items()]),
-            SEE_ALSO="mind-config(5) mind-ref(7)",
-        ),
         "mind-page": _page(
             "mind-page - a page of knowledge",
             DESCRIPTION=_docstring("page/page", head=True),
             REPAIRS=_docstring("page/repairs").replace("`repair`", "mem-lint --fix"),
             FILES="knowledge/NAME.md   a page",
             SEE_ALSO="mem-note(1) mem-lint(1) mem-graph(1)",
-        ),
-        "mind-ref": _page(
-            "mind-ref - references: what names an event or a page",
-            DESCRIPTION=_docstring("reference", head=True),
-            EXAMPLES="mem-show logs/discord-thread/123/20260130T142355Z.md:3\n"
-            "mem-recall 'pm2 hangs' | mem-show -C 2",
-            SEE_ALSO="mem-show(1) mem-recall(1) mem-pin(1) mind-log(5)",
         ),
         "mind-reminders": _page(
             "mind-reminders - the reminders file",
@@ -198,6 +202,8 @@ def _page(title: str, **sections: str) -> str:
 def _docstring(module: str, *, head: bool = False) -> str:
     """What a module of formats/ says of its format, without what it says of itself; `head` keeps
     the first line. The page is made from its text; nothing here runs its code."""
+    import ast
+
     with open(os.path.join(LIB, "formats", *f"{module}.py".split("/")), encoding="utf-8") as file:
         text = ast.get_docstring(ast.parse(file.read()), clean=False) or ""
     paragraphs = text.strip("\n").split("\n\n")
@@ -305,7 +311,7 @@ def install(share: str) -> None:
 
 
 def remove(share: str) -> None:
-    """Delete what `install` writes; a file that is not there is no failure."""
+    """Delete what `install` writes; a file that is missing is skipped."""
     names = [(name, section(name)) for name in [*commands(), *pages()]]
     paths = [os.path.join("man", f"man{number}", f"{name}.{number}") for name, number in names]
     paths += [place.format(name) for place in COMPLETIONS.values() for name in commands()]

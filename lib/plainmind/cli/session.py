@@ -131,10 +131,10 @@ class Session:
             timer.cancel()
 
     def look_for_home(self) -> None:
-        """A remark when there is no memory folder: a mistyped one has nothing wrong in it."""
+        """A remark when the memory folder does not exist: a mistyped one has nothing wrong in it."""
         if not os.path.isdir(self.home.root):
             self.say(
-                f"there is no memory folder '{self.home.root}' yet; "
+                f"no memory folder '{self.home.root}' yet; "
                 "if that is mistyped, check MIND_HOME or --home"
             )
 
@@ -150,7 +150,7 @@ class Session:
         stream.write(line + "\n")
 
     def acknowledge(self, records: Iterable[Any]) -> None:
-        """Print records of what is done, at once. A reader that left is no failure: ending with 0
+        """Print records of what is done, at once. A reader may have left: ending with 0
         says that everything was written."""
         try:
             for record in records:
