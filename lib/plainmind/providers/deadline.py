@@ -10,16 +10,16 @@ from typing import Any
 from ..ground import clock
 from ..ground.errors import Unavailable
 
+#: takes what comes of work
+Emit = Callable[[Any], None]
+
 
 class _Abandoned(Exception):
     pass
 
 
-def stream(
-    work: Callable[[Callable[[Any], None]], None], seconds: float, who: str
-) -> Iterator[Any]:
-    """What `work` emits, as it comes; its exception is raised here. Unavailable when the time is
-    up.
+def stream(work: Callable[[Emit], None], seconds: float, who: str) -> Iterator[Any]:
+    """What `work` emits, as it comes; its exception is raised here. Unavailable when time is up.
 
     Work that nobody waits for any more ends at the next thing it emits, or with the process.
     """

@@ -17,7 +17,6 @@ class Embedder(Protocol):
     model: str  # identity: vectors of different identities are never compared
     dimensions: int | None  # None until the first answer of a model that is not known
     batch: int  # texts a request
-    paid: bool  # a request may cost money
     local: bool  # texts stay on this machine
 
     def passages(self, texts: list[str]) -> "list[array[float]]":

@@ -19,7 +19,6 @@ class GoogleEmbedder:
     """`google:NAME` or `google:NAME/LENGTH`, with GEMINI_API_KEY or GOOGLE_API_KEY."""
 
     batch = 100
-    paid = True
     local = False
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):

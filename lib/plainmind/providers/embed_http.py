@@ -13,7 +13,6 @@ class OllamaEmbedder:
     """`ollama:NAME` at OLLAMA_HOST."""
 
     batch = 64
-    paid = False
     local = True
     TIMEOUT = 5.0  # seconds
 
@@ -54,7 +53,6 @@ class OpenAIEmbedder:
         self.dimensions: int | None = None
         url = servers.openai_url(env)
         self.local = any(f"//{host}" in url for host in ("127.0.0.1", "localhost", "[::1]"))
-        self.paid = not self.local
         self._url = url + "/embeddings"
         self._headers = servers.openai_headers(env)
         self._timeout = settings["embed.timeout"]

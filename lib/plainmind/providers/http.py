@@ -4,13 +4,14 @@ Owns what a status means: whose fault it is, and whether trying again can help.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ..ground import clock
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import deadline
+from .deadline import Emit
 
 CONNECT = 5.0  # seconds
 MOST = 64 * 1024 * 1024  # bytes of an answer
@@ -98,13 +99,7 @@ def _answer(
 
 
 def _fetch(
-    method: str,
-    url: str,
-    body: Any,
-    headers: dict[str, str],
-    timeout: float,
-    who: str,
-    emit: Callable[[Any], None],
+    method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str, emit: Emit
 ) -> None:
     """Emits the status with its Retry-After, then the body's pieces. Every error is a Failure."""
     from urllib.parse import urlsplit
@@ -165,7 +160,7 @@ def failure_of_connection(error: Exception, who: str, timeout: float) -> Unavail
     return Unavailable(f"{who} cannot be reached: {_reason(error)}", undone=undone)
 
 
-def _read(raw: Any, who: str, emit: Callable[[bytes], None]) -> None:
+def _read(raw: Any, who: str, emit: Emit) -> None:
     import urllib3
 
     size = 0

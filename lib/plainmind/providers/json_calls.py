@@ -31,9 +31,9 @@ def translate_request(request: JsonObject) -> tuple[list[JsonObject], JsonObject
         "type": "object",
         "properties": {"answer": {"type": "string"}},
         "required": ["answer"],
-        "additionalProperties": False,
     }
-    return messages, {"anyOf": [{**parameters, "additionalProperties": False}, answer]}
+    either = [{**schema, "additionalProperties": False} for schema in (parameters, answer)]
+    return messages, {"anyOf": either}
 
 
 def translate_reply(reply: Reply, request: JsonObject, on_text: OnText | None = None) -> Reply:

@@ -103,10 +103,9 @@ def find_suspicion(
     """Why this file (None: none) is not to be acted upon, '' when it is."""
     if COPY.search(os.path.basename(path)):
         return "it is a synchroniser's conflict copy"
-    if data is None:
-        return "it is missing, and there were reminders in it" if seen.reminders else ""
-    if not data.strip(b"\xef\xbb\xbf \t\r\n"):
-        return "it is empty, and there were reminders in it" if seen.reminders else ""
+    if data is None or not data.strip(b"\xef\xbb\xbf \t\r\n"):
+        how = "missing" if data is None else "empty"
+        return f"it is {how}, and there were reminders in it" if seen.reminders else ""
     if grammar.is_utf16(data):
         return "it is UTF-16; save it as UTF-8"
     if b"\0" in data:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import discord
+from discord import Client, Message, Object, Thread
 
 from ...ground import files, stream
 from ...ground.paths import Home
@@ -20,7 +20,7 @@ from .requests import Refused, Request, Requests
 PAGE = 100  # messages of one request
 ATTEMPTS = 5
 
-Take = Callable[[list[discord.Message]], Awaitable[None]]
+Take = Callable[[list[Message]], Awaitable[None]]
 
 
 class Cursor:
@@ -41,7 +41,7 @@ class Cursor:
 class ChannelHistory:
     """The past of one channel. `take` gets messages page by page, each place's in order."""
 
-    def __init__(self, client: discord.Client, requests: Requests, channel: int):
+    def __init__(self, client: Client, requests: Requests, channel: int):
         self.client, self.requests, self.channel = client, requests, channel
 
     async def find_newest(self) -> int:
@@ -56,10 +56,12 @@ class ChannelHistory:
         for thread in await self._threads(cursor):
             await self._after(thread.id, cursor, take)
 
-    async def find_starter(self, thread: int) -> discord.Message | None:
+    async def find_starter(self, thread: int) -> Message | None:
         """The message that a thread was made from: it has the thread's id."""
+        place = self.client.get_partial_messageable(self.channel)
+        request = partial(place.fetch_message, thread)
         try:
-            return await self._ask(lambda: self._one(thread), "the message a thread was made from")
+            return await self._ask(request, "the message a thread was made from")
         except Refused:  # a thread can be made from nothing
             return None
 
@@ -82,7 +84,7 @@ class ChannelHistory:
             if place == self.channel:
                 raise
 
-    async def _threads(self, cursor: int) -> list[discord.Thread]:
+    async def _threads(self, cursor: int) -> list[Thread]:
         """Threads in which something may have been said after the cursor."""
         channel = await self._ask(partial(self.client.fetch_channel, self.channel), "the channel")
         active = await self._ask(channel.guild.active_threads, "the active threads")
@@ -97,7 +99,7 @@ class ChannelHistory:
         spoken = {t.id: t for t in found if not t.last_message_id or t.last_message_id > cursor}
         return [spoken[id] for id in sorted(spoken)]
 
-    async def _archived(self, channel: Any, private: bool, cursor: int) -> list[discord.Thread]:
+    async def _archived(self, channel: Any, private: bool, cursor: int) -> list[Thread]:
         found = []
         async for thread in channel.archived_threads(private=private, joined=private, limit=None):
             archived = int(thread.archive_timestamp.timestamp() * 1000)
@@ -107,15 +109,12 @@ class ChannelHistory:
             found.append(thread)
         return found
 
-    async def _page(self, place: int, after: int | None) -> list[discord.Message]:
+    async def _page(self, place: int, after: int | None) -> list[Message]:
         history = self.client.get_partial_messageable(place).history
         if after is None:
             return [message async for message in history(limit=1)]
-        since = discord.Object(after)
+        since = Object(after)
         return [m async for m in history(limit=PAGE, after=since, oldest_first=True)]
-
-    async def _one(self, id: int) -> discord.Message:
-        return await self.client.get_partial_messageable(self.channel).fetch_message(id)
 
     async def _ask(self, request: Request, what: str) -> Any:
         return await self.requests.ask(request, what, ATTEMPTS)

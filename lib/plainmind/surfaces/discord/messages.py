@@ -6,14 +6,14 @@ Pure. Refuses to know whose message may be answered, and what becomes of it.
 from collections.abc import Iterable
 from typing import Any
 
-import discord
+from discord import Message, MessageType, RawMessageUpdateEvent
 
 from ...ground import clock
 from .ledger import Attached, Incoming
 
 EventRecord = dict[str, Any]  # as mem-append --jsonl takes it
 
-TYPES = (discord.MessageType.default, discord.MessageType.reply)
+TYPES = (MessageType.default, MessageType.reply)
 QUOTED = 1000  # characters of what a message replies to
 
 EPOCH = 1_420_070_400_000  # ms since 1970 at which Discord's time begins
@@ -32,12 +32,12 @@ def to_id(instant: int) -> int:
     return max(0, instant - EPOCH) << 22
 
 
-def is_from_person(message: discord.Message) -> bool:
+def is_from_person(message: Message) -> bool:
     """Whether it is something said, and neither by a bot nor by a webhook."""
     return message.type in TYPES and not message.webhook_id and not message.author.bot
 
 
-def to_incoming(message: discord.Message, context: str) -> Incoming:
+def to_incoming(message: Message, context: str) -> Incoming:
     lines = [message.content] if message.content else []
     lines += [f"(sticker: {sticker.name})" for sticker in message.stickers]
     if not lines and not message.attachments:
@@ -54,11 +54,11 @@ def to_incoming(message: discord.Message, context: str) -> Incoming:
     )
 
 
-def quote_of(message: discord.Message) -> str:
+def quote_of(message: Message) -> str:
     """What a message replies to, as far as Discord tells."""
-    reference = message.reference if message.type == discord.MessageType.reply else None
+    reference = message.reference if message.type == MessageType.reply else None
     original = reference.resolved if reference else None
-    if not isinstance(original, discord.Message) or not original.content.strip():
+    if not isinstance(original, Message) or not original.content.strip():
         return ""
     text = " ".join(_clean(original.content).split())
     return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
@@ -83,7 +83,7 @@ def to_event(message: Incoming, **meta: Any) -> EventRecord:
     }
 
 
-def to_starter_event(message: discord.Message, context: str, me: int) -> EventRecord:
+def to_starter_event(message: Message, context: str, me: int) -> EventRecord:
     """The message a thread was made from, as the first event of the thread's log."""
     event = to_event(to_incoming(message, context), starter=True) | {"id": f"starter-{message.id}"}
     if message.author.id == me:
@@ -92,9 +92,7 @@ def to_starter_event(message: discord.Message, context: str, me: int) -> EventRe
     return event
 
 
-def to_edit_event(
-    payload: discord.RawMessageUpdateEvent, allowed: frozenset[int]
-) -> EventRecord | None:
+def to_edit_event(payload: RawMessageUpdateEvent, allowed: frozenset[int]) -> EventRecord | None:
     """What a person changed their message to; None for a change of something else, or by others."""
     data: Any = payload.data
     when = data.get("edited_timestamp")

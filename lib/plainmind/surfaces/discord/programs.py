@@ -41,17 +41,15 @@ class Suite:
     def __init__(self, checkout: str, home: str):
         self.checkout, self.home = checkout, home
 
-    def path(self, name: str) -> str:
-        """A command of the suite by its name, any other program by its path."""
-        return name if os.sep in name else os.path.join(self.checkout, "bin", name)
-
     async def start(self, name: str, *arguments: str, given: str = "") -> "Running":
-        """Start one, in a session of its own: a Ctrl-C at the relay's terminal is the relay's."""
+        """Start a command of the suite by its name, or any program by its path, in a session of its
+        own: a Ctrl-C at the relay's terminal is the relay's."""
+        path = name if os.sep in name else os.path.join(self.checkout, "bin", name)
         # no pipe: if the relay dies now, a turn must not take half of a message for all
         with tempfile.TemporaryFile() as whole:
             whole.write(stream.encode(given))
             whole.seek(0)
-            command = (self.path(name), "--home", self.home, *arguments)
+            command = (path, "--home", self.home, *arguments)
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=whole, stdout=PIPE, stderr=PIPE, start_new_session=True
             )
@@ -69,7 +67,6 @@ class Running:
 
     def __init__(self, process: Process):
         self.process = process
-        self.stopped = False  # somebody asked it to end
         self.over = asyncio.Event()  # it has ended, and so has all that holds its output
 
     async def outcome(self) -> Outcome:
@@ -85,7 +82,6 @@ class Running:
 
     async def stop(self, *signals: int, grace: float = GRACE) -> None:
         """Ask it to end, with one signal after the other; what it leaves running is killed."""
-        self.stopped = True
         for number in signals or (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
             self._signal(number)
             try:

@@ -14,7 +14,7 @@ from typing import Any
 
 import discord
 from discord import app_commands
-from discord.app_commands import AppCommandError, Choice
+from discord.app_commands import AppCommandError, Choice, command, context_menu
 
 from ...formats import chunks
 from ...ground import files
@@ -39,8 +39,8 @@ class SlashTree(app_commands.CommandTree):
         self.services, self.lanes = services, lanes
         services.client.tree = self
         commands: list[Any] = [new, remember, remember_this, memory, recall, stop, status, remind]
-        for command in commands:
-            self.add_command(command)
+        for one in commands:
+            self.add_command(one)
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         return self.services.allowed.admits(interaction.user.id)
@@ -98,7 +98,7 @@ class Ask:
 # --- the commands
 
 
-@app_commands.command(
+@command(
     description="Start afresh: what was said here can be recalled, and is not history any more"
 )
 async def new(interaction: Interaction) -> None:
@@ -109,9 +109,7 @@ async def new(interaction: Interaction) -> None:
     await ask.reply(_or_complaint(outcome, text))
 
 
-@app_commands.command(
-    description="Pin a text, or the last message here, so that recall puts it first"
-)
+@command(description="Pin a text, or the last message here, so that recall puts it first")
 @app_commands.describe(text="What to remember")
 async def remember(interaction: Interaction, text: str = "") -> None:
     ask = await Ask.begin(interaction)
@@ -124,7 +122,7 @@ async def remember(interaction: Interaction, text: str = "") -> None:
     await ask.reply_pinned(outcome)
 
 
-@app_commands.context_menu(name="Remember this")
+@context_menu(name="Remember this")
 async def remember_this(interaction: Interaction, message: discord.Message) -> None:
     ask = await Ask.begin(interaction)
     await ask.services.log.start_thread(ask.context)
@@ -138,27 +136,27 @@ async def remember_this(interaction: Interaction, message: discord.Message) -> N
     await ask.reply_pinned(outcome)
 
 
-@app_commands.command(description="What must always be in mind (not there yet)")
+@command(description="What must always be in mind (not there yet)")
 async def memory(interaction: Interaction) -> None:
     ask = await Ask.begin(interaction)
     await ask.reply("There is no resident memory yet. /remember pins what recall is to put first.")
 
 
-@app_commands.command(description="Look for moments of the past")
+@command(description="Look for moments of the past")
 @app_commands.describe(query="What about")
 async def recall(interaction: Interaction, query: str) -> None:
     ask = await Ask.begin(interaction)
     await ask.reply_list(await ask.run("mem-recall", "-", given=query), "Nothing comes to mind.")
 
 
-@app_commands.command(description="Stop the answer that is being made here")
+@command(description="Stop the answer that is being made here")
 async def stop(interaction: Interaction) -> None:
     ask = await Ask.begin(interaction)
     stopped = await ask.lanes.stop(ask.context)
     await ask.reply("Stopped." if stopped else "Nothing is running here.")
 
 
-@app_commands.command(description="How it is going")
+@command(description="How it is going")
 async def status(interaction: Interaction) -> None:
     ask = await Ask.begin(interaction)
     outcome = await ask.run("mem-embed", "--status", "--json")
@@ -204,7 +202,7 @@ async def publish(tree: SlashTree, server: int) -> None:
     """Tell Discord which commands there are, when they are others than last time."""
     services, guild = tree.services, discord.Object(server)
     tree.copy_global_to(guild=guild)
-    commands = [command.to_dict(tree) for command in tree.get_commands(guild=guild)]
+    commands = [c.to_dict(tree) for c in tree.get_commands(guild=guild)]
     told = f"{services.client.application_id} {server} {json.dumps(commands, sort_keys=True)}"
     mark = hashlib.sha256(told.encode()).hexdigest().encode()
     path = services.home.path("relay", "commands")
