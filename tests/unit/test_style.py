@@ -120,12 +120,12 @@ def modules_without_a_docstring(all: list[Source]) -> Iterator[str]:
 Rule = Callable[[list[Source]], Iterator[str]]
 
 RULES: list[Rule] = [
-    # long_lines,
-    # long_functions,
-    # long_modules,
+    long_lines,
+    long_functions,
+    long_modules,
     classes_named_twice,
     sql_outside_the_engine,
-    # broken_english,
+    broken_english,
     modules_without_a_docstring,
 ]
 

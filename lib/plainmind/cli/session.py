@@ -131,7 +131,7 @@ class Session:
             timer.cancel()
 
     def look_for_home(self) -> None:
-        """A remark when the memory folder does not exist: a mistyped one has nothing wrong in it."""
+        """A remark when there is no memory folder: a mistyped one has nothing wrong in it."""
         if not os.path.isdir(self.home.root):
             self.say(
                 f"no memory folder '{self.home.root}' yet; "

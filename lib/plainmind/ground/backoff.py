@@ -1,7 +1,9 @@
-"""Waiting before another try: one schedule of delays, and the one door through which they are slept.
+"""Waiting before another try: one schedule of delays, and the one door through which they are
+slept.
 
-MIND_BACKOFF, which tests set, is a factor of every such sleep; 0 sleeps not at all. It changes how long a process
-sleeps and nothing that is decided: deadlines and what a server asks for are weighed as they are.
+MIND_BACKOFF, which tests set, is a factor of every such sleep; 0 sleeps not at all. It changes how
+long a process sleeps and nothing that is decided: deadlines and what a server asks for are weighed
+as they are.
 """
 
 import os

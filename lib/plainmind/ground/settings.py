@@ -107,7 +107,7 @@ KEYS: dict[str, Key] = {
     "turn.max_tokens": _whole(1024, 1, 1000000, "tokens of the longest answer asked for"),
 }
 
-#: variables that are no settings
+#: variables that are not settings
 VARIABLES = {
     "MIND_HOME": "the memory folder (option --home; default: data/ of the checkout)",
     "MIND_NOW": "a fixed clock (option --now)",

@@ -1,4 +1,5 @@
-"""The one estimate of how many tokens a text is: what a model's own tokenizer says differs by model and language."""
+"""The one estimate of how many tokens a text is: what a model's own tokenizer says differs by model
+and language."""
 
 CHARACTERS = 4  # one token, about
 

@@ -113,7 +113,7 @@ class Run:
         except BadData as error:
             self._split(batch, error)
         except Unavailable as error:
-            # 'come back later' is no text's fault, and a provider that answers nothing at all is
+            # 'come back later' is not a text's fault, and a provider that answers nothing at all is
             # gone
             if error.retry_after is not None or (
                 not alone and len(batch) > 1 and not self._answers()

@@ -108,8 +108,8 @@ def dense(cosine: float, baseline: float) -> float:
 
 
 def mean(cosines: Sequence[float | None]) -> float | None:
-    """The weighted mean of the cosines around an event, from the one before it on; None where there
-    is no vector."""
+    """The weighted mean of the cosines around an event, from the one before it on; None stands for
+    a missing vector."""
     total = weights = 0.0
     for cosine, weight in zip(cosines, BESIDE):
         if cosine is not None:

@@ -186,7 +186,7 @@ class Scan:
         self.setup.report(files.to_failure(error) if isinstance(error, OSError) else error)
 
     def _remove(self, gone: list[Occurrence]) -> None:
-        """Take the lines of what was sent out of the file; while a person is at it, a later scan."""
+        """Take the lines of what was sent out of the file; while a person edits it, do so later."""
         if not gone or self.recent or not os.path.exists(self.path):
             return
         if file.foreign_edit_age(self.path, self.known) < HANDS_OFF:

@@ -599,7 +599,8 @@ def test_a_line_of_json_is_a_page(note):
 
 
 @pytest.mark.parametrize("line, said", [
-    (b"{", "not valid JSON"), (b"\xff", "not valid JSON"), (b"[" * 100_000, "not valid JSON"), (b"[]", "no 'body'"),
+    (b"{", "not valid JSON"), (b"\xff", "not valid JSON"), (b"[" * 100_000, "not valid JSON"),
+    (b"[]", "no 'body'"),
     (b"null", "no 'body'"),
     (b'{"body":5,"type":"user"}', "no 'body'"), (b'{"body":"x"}', "no 'type'; use one of user"),
     (b'{"body":"x","type":"user","mood":"sunny"}', "unknown key 'mood'; use date, type"),

@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 
-# linux/landlock.h: rights on files, and those that make sense on a file that is no folder
+# linux/landlock.h: rights on files, and those that make sense on a file, not a folder
 EXECUTE, WRITE, READ, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REFER, TRUNCATE, DEVICE_IOCTL = 1 << 13, 1 << 14, 1 << 15
 MAKING = sum(1 << bit for bit in range(4, 13))

@@ -137,7 +137,7 @@ def _writable(body: str) -> str:
 def _head(yaml: str) -> dict[str, str]:
     """What a head says, by key, those below `metadata:` too.
 
-    Where it is no YAML, which happens, each line is taken for itself.
+    Where it is not valid YAML, which happens, each line is taken for itself.
     """
     from yaml import YAMLError, safe_load
 
