@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..ground.errors import BadData
+from . import decode_utf8
 from .page import yaml_nodes
 
 FILE = "SKILL.md"
@@ -105,12 +106,7 @@ def read_frontmatter(data: bytes, path: str) -> SkillFrontmatter:
             place=f"{path}:1",
             cure="move the details to files beside it",
         )
-    try:
-        text = data.decode("utf-8").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadData("not valid UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
-    match = _HEAD.match(text)
+    match = _HEAD.match(decode_utf8(data, path).replace("\r\n", "\n"))
     if not match:
         raise BadData(
             "no frontmatter",
@@ -169,9 +165,7 @@ def find_problems(found: SkillFrontmatter, path: str) -> Iterator[BadData]:
 
 def _read(text: str, path: str) -> SkillFrontmatter:
     found = SkillFrontmatter({}, {}, [])
-    for name, value, line, *_ in yaml_nodes.read_entries(
-        text, path, 2
-    ):  # the head starts in line 2
+    for name, value, line, *_ in yaml_nodes.read_entries(text, path):
         if name in found.lines:
             found.twice.append((name, line))
         found.lines[name] = line

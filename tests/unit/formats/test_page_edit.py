@@ -338,8 +338,7 @@ def test_every_text_is_a_value_on_one_line(text):
     for value in (text, [text, "b"], [[text, "owns", text]]):
         made = page_edit.set_fields(file(KEPT), PATH, {"tags": value})
         found = {
-            entry.key: entry
-            for entry in yaml_nodes.read_entries(page.split(made, PATH).yaml, PATH, 2)
+            entry.key: entry for entry in yaml_nodes.read_entries(page.split(made, PATH).yaml, PATH)
         }
         assert shape(found["tags"].node) == value and found["tier"].line == 11
         assert yaml.safe_load(page.split(made, PATH).yaml)["tags"] == value
@@ -408,7 +407,7 @@ ABOUT = {
 
 def slices(parts: page.PageParts) -> dict[str, str]:
     """The text of each key, from its first character to the next key's."""
-    entries = yaml_nodes.read_entries(parts.yaml, PATH, 2, aliases=True)
+    entries = yaml_nodes.read_entries(parts.yaml, PATH, aliases=True)
     ends = [*(entry.start for entry in entries[1:]), len(parts.yaml)]
     return {entry.key: parts.yaml[entry.start : end] for entry, end in zip(entries, ends)}
 
@@ -508,20 +507,18 @@ def test_whatever_the_bytes(data):
 def test_a_head_of_too_many_keys_is_refused_before_it_is_built(aliases, monkeypatch):
     monkeypatch.setattr("yaml.compose", None)
     with pytest.raises(BadData, match="frontmatter of more than 10,000 values") as caught:
-        yaml_nodes.read_entries("a: 1\n" * 48_000, "p", 2, aliases=aliases)
+        yaml_nodes.read_entries("a: 1\n" * 48_000, "p", aliases=aliases)
     assert caught.value.place == "p:5001"
 
 
 def test_lines_of_many_keys():
     text = "".join(f"a{n}: 1\n\n" for n in range(4_999))
-    assert [entry.line for entry in yaml_nodes.read_entries(text, "p", 2)] == list(
-        range(2, 10_000, 2)
-    )
+    assert [entry.line for entry in yaml_nodes.read_entries(text, "p")] == list(range(2, 10_000, 2))
 
 
 def test_a_key_that_is_an_alias_has_the_line_of_what_it_stands_for():
     found = yaml_nodes.read_entries(
-        "a: 1\n\nb: &k c\nd: 2\n*k : 3\ne: 4\u2028f: 5\ng: 6\n", "p", 2, aliases=True
+        "a: 1\n\nb: &k c\nd: 2\n*k : 3\ne: 4\u2028f: 5\ng: 6\n", "p", aliases=True
     )
     assert [(entry.key, entry.line) for entry in found] == [
         ("a", 2), ("b", 4), ("d", 5), ("c", 4), ("e", 7), ("f", 7), ("g", 8),

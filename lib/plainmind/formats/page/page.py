@@ -35,12 +35,12 @@ the time. The YAML is composed, never constructed (yaml_nodes).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from ...ground.errors import BadData
-from .. import reference
+from .. import decode_utf8, reference
 from . import yaml_nodes
 from .page_keys import (
     FALLBACK_TIER,
@@ -83,21 +83,21 @@ class Page(NamedTuple):
     """
 
     path: str
-    day: date | None
-    type: str
-    tier: str
-    tags: Sequence[str]
-    triples: Sequence[StatedTriple]
-    source: str
-    image: str
-    sources: Sequence[Citation]
-    supersedes: Sequence[str]
-    valid_from: date | None
-    valid_to: date | None
     body: str
     body_line: int
-    lines: dict[str, int]  # of the head's keys
     problems: list[PageProblem]
+    lines: Mapping[str, int] = {}  # of the head's keys
+    day: date | None = None
+    type: str = FALLBACK_TYPE
+    tier: str = FALLBACK_TIER
+    tags: Sequence[str] = ()
+    triples: Sequence[StatedTriple] = ()
+    source: str = ""
+    image: str = ""
+    sources: Sequence[Citation] = ()
+    supersedes: Sequence[str] = ()
+    valid_from: date | None = None
+    valid_to: date | None = None
 
     @property
     def name(self) -> str:
@@ -145,19 +145,14 @@ def link_key(name: str) -> str:
 
 def split(data: bytes, path: str) -> PageParts:
     """Head and body of a file. BadData when it is not valid UTF-8."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadData("not valid UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
+    text = decode_utf8(data, path)
     marked = text.startswith("\ufeff")
     text = text[marked:]
     match = _HEAD.match(text)
     if not match:
         return PageParts(text, marked, "", 0, text, 1, False)
-    return PageParts(
-        text, marked, match[1], match.start(1), text[match.end() :], 1 + match[0].count("\n"), True
-    )
+    body, line = text[match.end() :], 1 + match[0].count("\n")
+    return PageParts(text, marked, match[1], match.start(1), body, line, True)
 
 
 def has_frontmatter(body: str) -> bool:
@@ -173,99 +168,51 @@ def parse(data: bytes, path: str) -> Page:
     try:
         parts = split(data, path)
     except BadData as failure:
-        text = data.decode("utf-8", "replace")
-        return _page(path, text, 1, [PageProblem(_line(failure), "text", _said(failure))])
+        return Page(path, data.decode("utf-8", "replace"), 1, [_problem(failure, "text")])
     if not parts.headed:
-        opened = parts.text.startswith("---")
-        what = (
-            "frontmatter that does not end; close it with a line ---"
-            if opened
-            else "no frontmatter; begin with a line ---, date:, type: and tier:"
-        )
-        return _page(path, parts.body, 1, [PageProblem(1, "head", what)])
+        what = "no frontmatter; begin with a line ---, date:, type: and tier:"
+        if parts.text.startswith("---"):
+            what = "frontmatter that does not end; close it with a line ---"
+        return Page(path, parts.body, 1, [PageProblem(1, "head", what)])
     try:
         if len(parts.yaml) > MOST_HEAD:
-            raise BadData(
-                f"frontmatter of more than {MOST_HEAD // 1024} KB",
-                place=f"{path}:1",
-                cure="move the text below the frontmatter",
-            )
-        entries = yaml_nodes.read_entries(parts.yaml, path, 2, aliases=True)
+            what = f"frontmatter of more than {MOST_HEAD // 1024} KB"
+            raise BadData(what, place=f"{path}:1", cure="move the text below the frontmatter")
+        entries = yaml_nodes.read_entries(parts.yaml, path, aliases=True)
     except BadData as failure:
-        return _page(
-            path, parts.body, parts.body_line, [PageProblem(_line(failure), "yaml", _said(failure))]
-        )
+        return Page(path, parts.body, parts.body_line, [_problem(failure, "yaml")])
     return _of_entries(parts, path, entries)
 
 
-def _page(path: str, body: str, body_line: int, problems: list[PageProblem]) -> Page:
-    return Page(
-        path,
-        None,
-        FALLBACK_TYPE,
-        FALLBACK_TIER,
-        (),
-        (),
-        "",
-        "",
-        (),
-        (),
-        None,
-        None,
-        body,
-        body_line,
-        {},
-        problems,
-    )
-
-
-def _line(failure: BadData) -> int:
-    tail = failure.place.rpartition(":")[2]
-    return int(tail) if tail.isdigit() else 1
-
-
-def _said(failure: BadData) -> str:
-    return f"{failure.what}; {failure.cure}"
+def _problem(failure: BadData, code: str) -> PageProblem:
+    line = failure.place.rpartition(":")[2]
+    what = f"{failure.what}; {failure.cure}"
+    return PageProblem(int(line) if line.isdigit() else 1, code, what)
 
 
 def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]) -> Page:
     problems: list[PageProblem] = []
     nodes: dict[str, yaml_nodes.YamlEntry] = {}
     for entry in entries:
-        if entry.key in nodes:
-            problems.append(
-                PageProblem(entry.line, "twice", f"'{entry.key}' appears twice; remove one")
-            )
-        nodes.setdefault(entry.key, entry)
+        if nodes.setdefault(entry.key, entry) is not entry:
+            what = f"'{entry.key}' appears twice; remove one"
+            problems.append(PageProblem(entry.line, "twice", what))
     reader = KeyReader(parts.yaml, nodes, problems)
     reader.require("date", "type", "tier")
-    known_type, known_tier = reader.choice("type", TYPES), reader.choice("tier", TIERS)
     page = Page(
-        path,
-        reader.day("date"),
-        known_type or FALLBACK_TYPE,
-        known_tier or FALLBACK_TIER,
-        tuple(reader.tags()),
-        tuple(reader.triples()),
-        reader.text("source"),
-        reader.text("image"),
-        tuple(reader.sources()),
-        tuple(reader.names("supersedes")),
-        reader.day("valid_from"),
-        reader.day("valid_to"),
-        parts.body,
-        parts.body_line,
-        {key: entry.line for key, entry in nodes.items()},
-        problems,
-    )
+        path, parts.body, parts.body_line, problems,
+        lines={key: entry.line for key, entry in nodes.items()},
+        day=reader.day("date"),
+        type=reader.choice("type", TYPES) or FALLBACK_TYPE,
+        tier=reader.choice("tier", TIERS) or FALLBACK_TIER,
+        tags=tuple(reader.tags()), triples=tuple(reader.triples()),
+        source=reader.text("source"), image=reader.text("image"), sources=tuple(reader.sources()),
+        supersedes=tuple(reader.names("supersedes")),
+        valid_from=reader.day("valid_from"), valid_to=reader.day("valid_to"),
+    )  # fmt: skip
     if page.valid_from and page.valid_to and page.valid_to < page.valid_from:
-        problems.append(
-            PageProblem(
-                page.lines["valid_to"],
-                "validity",
-                "it ends before it begins; fix valid_from or valid_to",
-            )
-        )
+        what = "it ends before it begins; fix valid_from or valid_to"
+        problems.append(PageProblem(page.lines["valid_to"], "validity", what))
     problems.sort()
     return page
 

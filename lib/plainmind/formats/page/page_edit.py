@@ -18,9 +18,8 @@ from .page import PageParts
 
 _PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
 _RESERVED = frozenset("y yes n no true false on off null nan inf".split())
-_ODD = re.compile(
-    "[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
-)  # what YAML takes for something else, or not at all
+# what YAML takes for something else, or not at all
+_ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 class Edit(NamedTuple):
@@ -49,14 +48,8 @@ def compose(fields: Mapping[str, Any], body: str) -> bytes:
     post = frontmatter.Post(body.strip("\n"), **kept)
     said = json.dumps(kept, ensure_ascii=False, default=str)
     encode_text(said)  # the dumper would escape what no reader takes
-    text = frontmatter.dumps(
-        post,
-        Dumper=Lines,
-        sort_keys=False,
-        default_flow_style=None,
-        width=1 << 30,
-        allow_unicode=not _ODD.search(said),
-    )
+    style: dict[str, Any] = {"sort_keys": False, "default_flow_style": None, "width": 1 << 30}
+    text = frontmatter.dumps(post, Dumper=Lines, allow_unicode=not _ODD.search(said), **style)
     return encode_text(text + "\n")
 
 
@@ -64,9 +57,8 @@ def encode_text(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise BadData(
-            f"the character U+{ord(text[error.start]):04X}, half of one", cure="send text"
-        ) from None
+        what = f"the character U+{ord(text[error.start]):04X}, half of one"
+        raise BadData(what, cure="send text") from None
 
 
 def _plain(value: Any) -> Any:
@@ -83,41 +75,33 @@ def set_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | No
     """
     parts = page.split(data, path)
     if not parts.headed:
-        raise BadData(
-            "no frontmatter",
-            place=f"{path}:1",
-            cure="begin with a line ---, date:, type: and tier:",
-        )
+        cure = "begin with a line ---, date:, type: and tier:"
+        raise BadData("no frontmatter", place=f"{path}:1", cure=cure)
     edits = []
-    entries = yaml_nodes.read_entries(parts.yaml, path, 2, aliases=True)
+    entries = yaml_nodes.read_entries(parts.yaml, path, aliases=True)
     for key, value in fields.items():
         found = [entry for entry in entries if entry.key == key]
         if len(found) > 1:
-            raise BadData(
-                f"'{key}' appears twice", place=f"{path}:{found[1].line}", cure="remove one"
-            )
+            place = f"{path}:{found[1].line}"
+            raise BadData(f"'{key}' appears twice", place=place, cure="remove one")
         if found:
             edits.append(_set(parts, found[0], value))
         elif value:
             edits.append(add_line(parts, f"{key}: {render_value(value)}"))
     made = apply_edits(parts, edits, body)
-    wanted = [
-        *list_values(entries, fields),
-        *((key, _value(render_value(value))) for key, value in fields.items() if value),
-    ]
+    wanted = list_values(entries, fields)
+    wanted += [(key, _value(render_value(value))) for key, value in fields.items() if value]
     if sorted(wanted, key=repr) != sorted(list_values(read_entries(made, path)), key=repr):
-        raise BadData(
-            "a head that cannot be changed in place",
-            place=f"{path}:1",
-            cure="write one 'key: value' a line, without aliases",
-        )
+        what = "a head that cannot be changed in place"
+        cure = "write one 'key: value' a line, without aliases"
+        raise BadData(what, place=f"{path}:1", cure=cure)
     return made
 
 
 def read_entries(data: bytes, path: str) -> list[yaml_nodes.YamlEntry]:
     """The keys of a page's head; none when it cannot be read."""
     try:
-        return yaml_nodes.read_entries(page.split(data, path).yaml, path, 2, aliases=True)
+        return yaml_nodes.read_entries(page.split(data, path).yaml, path, aliases=True)
     except BadData:
         return []
 
@@ -130,16 +114,15 @@ def list_values(
 
 
 def _value(text: str) -> Any:
-    return _shape(yaml_nodes.read_entries(f"x: {text}", "x", 1)[0].node)
+    return _shape(yaml_nodes.read_entries(f"x: {text}", "x")[0].node)
 
 
 def _shape(node: Any) -> Any:
-    if isinstance(node.value, str):
-        return node.tag, node.value
-    return node.tag, [
-        [_shape(each) for each in child] if isinstance(child, tuple) else _shape(child)
-        for child in node.value
-    ]
+    """A node's tag and what it holds: a text, its items, or its keys each with its value."""
+    if isinstance(node, tuple):
+        return [_shape(each) for each in node]
+    inner = node.value
+    return node.tag, inner if isinstance(inner, str) else [_shape(child) for child in inner]
 
 
 def render_image(path: str) -> str:
@@ -166,16 +149,12 @@ def apply_edits(parts: PageParts, edits: Sequence[Edit], body: str | None = None
     after = parts.text[parts.at + len(parts.yaml) :]
     if body is not None:
         mark = after[: len(after) - len(parts.body)]
-        gap = parts.body[
-            : len(parts.body) - len(parts.body.lstrip("\r\n"))
-        ]  # between the head and the text, as they have it
-        after = (
-            mark
-            + ("" if mark.endswith("\n") else parts.newline)
-            + gap
-            + body.strip("\n").replace(parts.newline, "\n").replace("\n", parts.newline)
-        )
-        after += parts.newline
+        # between the head and the text, as they have it
+        gap = parts.body[: len(parts.body) - len(parts.body.lstrip("\r\n"))]
+        if not mark.endswith("\n"):
+            gap = parts.newline + gap
+        text = body.strip("\n").replace(parts.newline, "\n").replace("\n", parts.newline)
+        after = mark + gap + text + parts.newline
     return encode_text("\ufeff" * parts.marked + parts.text[: parts.at] + yaml + after)
 
 
@@ -187,24 +166,16 @@ def add_line(parts: PageParts, line: str) -> Edit:
 
 
 def _set(parts: PageParts, entry: yaml_nodes.YamlEntry, value: Any) -> Edit:
-    start, end = (entry.start, _end_of_entry(parts.yaml, entry))
+    yaml, node = parts.yaml, entry.node
+    end = _end_of_entry(yaml, entry)
     if not value:
-        line_end = parts.yaml.find("\n", end)
-        return Edit(start, len(parts.yaml) if line_end < 0 else line_end + 1, "")
-    if (
-        not entry.aliased
-        and isinstance(entry.node.value, str)
-        and entry.node.style not in ("|", ">")
-    ):
-        gap = (
-            ""
-            if parts.yaml[entry.node.start_mark.index - 1 : entry.node.start_mark.index].isspace()
-            else " "
-        )
-        return Edit(
-            entry.node.start_mark.index, entry.node.end_mark.index, gap + render_value(value)
-        )
-    return Edit(entry.end, end, f": {render_value(value)}")
+        line_end = yaml.find("\n", end)
+        return Edit(entry.start, len(yaml) if line_end < 0 else line_end + 1, "")
+    text = render_value(value)
+    if entry.aliased or not isinstance(node.value, str) or yaml_nodes.is_block(node):
+        return Edit(entry.end, end, f": {text}")
+    at = node.start_mark.index
+    return Edit(at, node.end_mark.index, text if yaml[at - 1 : at].isspace() else f" {text}")
 
 
 def _end_of_entry(yaml: str, entry: yaml_nodes.YamlEntry) -> int:
@@ -219,4 +190,4 @@ def _end_of(yaml: str, node: Any) -> int:
         last = node.value[-1]
         return _end_of(yaml, last[1] if isinstance(last, tuple) else last)
     end = node.end_mark.index
-    return len(yaml[:end].rstrip("\r\n")) if getattr(node, "style", None) in ("|", ">") else end
+    return len(yaml[:end].rstrip("\r\n")) if yaml_nodes.is_block(node) else end

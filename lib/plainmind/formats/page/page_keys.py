@@ -11,21 +11,12 @@ from typing import Any, NamedTuple
 from .. import day
 from . import triple, yaml_nodes
 from .triple import Triple
+from .yaml_nodes import YamlEntry
 
 TYPES = ("user", "project", "agent-feedback", "reference", "compaction")
 TIERS = ("L1", "L2")
-KEYS = (
-    "date",
-    "type",
-    "tier",
-    "tags",
-    "triples",
-    "source",
-    "image",
-    "sources",
-    "supersedes",
-    "valid_from",
-    "valid_to",
+KEYS = tuple(
+    "date type tier tags triples source image sources supersedes valid_from valid_to".split()
 )
 
 #: what older pages say, and what formats.page.repairs turns it into
@@ -75,16 +66,16 @@ class Citation(NamedTuple):
 class KeyReader:
     """The values of a head's keys; what is wrong with them goes to `problems`."""
 
-    def __init__(
-        self, yaml: str, nodes: dict[str, yaml_nodes.YamlEntry], problems: list[PageProblem]
-    ):
+    def __init__(self, yaml: str, nodes: dict[str, YamlEntry], problems: list[PageProblem]):
         self._yaml, self._nodes, self._problems = yaml, nodes, problems
 
-    def _wrong(self, line: int, code: str, message: str) -> None:
+    def _wrong(self, where: Any, code: str, message: str) -> None:
+        """`where`: a line, or a node."""
+        line = where if isinstance(where, int) else self._line(where)
         self._problems.append(PageProblem(line, code, message))
 
     def _line(self, node: Any) -> int:
-        return yaml_nodes.line_of(self._yaml, node, 2)
+        return yaml_nodes.line_of(self._yaml, node)
 
     def require(self, *keys: str) -> None:
         for key in keys:
@@ -125,16 +116,11 @@ class KeyReader:
         if text in choices or entry is None:
             return text
         if not any(p.code == key for p in self._problems):
-            meant = {
-                **LEGACY_TYPES,
-                **LEGACY_TIERS,
-                **{each.casefold(): each for each in choices},
-            }.get(text.casefold(), "")
-            cure = (
-                f"mem-lint --fix makes it {meant}"
-                if meant in choices
-                else f"use one of {', '.join(choices)}"
-            )
+            words = LEGACY_TYPES | LEGACY_TIERS | {each.casefold(): each for each in choices}
+            meant = words.get(text.casefold())
+            cure = f"use one of {', '.join(choices)}"
+            if meant in choices:
+                cure = f"mem-lint --fix makes it {meant}"
             self._wrong(entry.line, key, f"unknown {key} '{text[:40]}'; {cure}")
         return ""
 
@@ -149,52 +135,33 @@ class KeyReader:
 
     def tags(self) -> Iterator[str]:
         entry = self._nodes.get("tags")
-        if (
-            entry
-            and yaml_nodes.kind_of(entry.node) == "null"
-            and re.match(r":[ \t]*#", self._yaml[entry.end :])
-        ):
-            self._wrong(
-                entry.line,
-                "tags",
-                "what follows a # is a comment to YAML; write the tags without it",
-            )
+        empty = entry and yaml_nodes.kind_of(entry.node) == "null"
+        if entry and empty and re.match(r":[ \t]*#", self._yaml[entry.end :]):
+            what = "what follows a # is a comment to YAML; write the tags without it"
+            self._wrong(entry.line, "tags", what)
         for node in self._list("tags", "write tags: [one, two]"):
-            value = yaml_nodes.read_scalar(node)
-            if value is None or not value.strip():
-                self._wrong(
-                    self._line(node),
-                    "tags",
-                    "a tag that is not text; remove it, or write it without its #",
-                )
+            value = (yaml_nodes.read_scalar(node) or "").strip()
+            if not value:
+                what = "a tag that is not text; remove it, or write it without its #"
+                self._wrong(node, "tags", what)
                 continue
             if key_in_tag(value):
-                self._wrong(
-                    self._line(node),
-                    "tags",
-                    f"the tag '{value[:40]}' says a type or a tier, which have keys of their "
-                    "own; remove it",
-                )
-            yield value.strip()
+                what = "says a type or a tier, which have keys of their own; remove it"
+                self._wrong(node, "tags", f"the tag '{value[:40]}' {what}")
+            yield value
 
     def triples(self) -> Iterator[StatedTriple]:
         for node in self._list("triples", "write triples: [[subject, predicate, object]]"):
             line = self._line(node)
-            parts = (
-                [yaml_nodes.read_scalar(each) for each in node.value]
-                if yaml_nodes.kind_of(node) == "seq"
-                else []
-            )
-            if len(parts) != 3 or not all(part and part.strip() for part in parts):
+            items = node.value if yaml_nodes.kind_of(node) == "seq" else ()
+            parts = [(yaml_nodes.read_scalar(each) or "").strip() for each in items]
+            if len(parts) != 3 or not all(parts):
                 self._wrong(line, "triples", "no [subject, predicate, object]; write three texts")
                 continue
-            stated = Triple(*(str(part).strip() for part in parts))
+            stated = Triple(*parts)
             if not triple.normalize_predicate(stated.predicate):
-                self._wrong(
-                    line,
-                    "triples",
-                    f"the predicate '{stated.predicate[:40]}' has no letter; name the relation",
-                )
+                what = f"the predicate '{stated.predicate[:40]}' has no letter; name the relation"
+                self._wrong(line, "triples", what)
                 continue
             for code, message in _of_triple(stated):
                 self._wrong(line, code, message)
@@ -206,12 +173,8 @@ class KeyReader:
             if match:
                 yield Citation(match[1], match[2], self._line(node))
             else:
-                self._wrong(
-                    self._line(node),
-                    "sources",
-                    "no reference with its digest; write 'logs/…md:LINE sha256:…', as "
-                    "mem-note --cite does",
-                )
+                cure = "write 'logs/…md:LINE sha256:…', as mem-note --cite does"
+                self._wrong(node, "sources", f"no reference with its digest; {cure}")
 
     def names(self, key: str) -> Iterator[str]:
         entry = self._nodes.get(key)
@@ -222,9 +185,7 @@ class KeyReader:
             if value and value.strip():
                 yield value.strip().removeprefix("[[").removesuffix("]]")
             elif yaml_nodes.kind_of(node) != "null":
-                self._wrong(
-                    self._line(node), key, f"'{key}' is not the name of a page; give one, or a list"
-                )
+                self._wrong(node, key, f"'{key}' is not the name of a page; give one, or a list")
 
 
 def _items(node: Any) -> Iterator[Any]:
@@ -236,39 +197,27 @@ def _items(node: Any) -> Iterator[Any]:
 
 
 def key_in_tag(tag: str) -> tuple[str, str] | None:
-    """The key and the value that a tag says and should not: `user`, `type:user`, `l1` and `tier/L1`
-    do.
-    """
+    """The key and the value that a tag says and should not: `user`, `type:user`, `tier/L1` do."""
     word = tag.strip().lstrip("#").casefold()
-    named, mark, value = word.partition(":") if ":" in word else word.partition("/")
+    name, mark, value = word.partition(":") if ":" in word else word.partition("/")
     for key, choices in (("type", TYPES), ("tier", TIERS)):
         for choice in choices:
-            if (
-                word == choice.casefold()
-                or mark
-                and named.strip() == key
-                and value.strip() == choice.casefold()
-            ):
+            spelled = mark and name.strip() == key and value.strip() == choice.casefold()
+            if spelled or word == choice.casefold():
                 return key, choice
     return None
 
 
 def _of_triple(stated: Triple) -> Iterator[tuple[str, str]]:
-    better = triple.normalize(stated)
+    said, better = stated.predicate, triple.normalize(stated)
     if better.predicate in triple.COPULAS:
-        yield (
-            "predicate",
-            f"'{stated.predicate}' says nothing by itself; name the relation: not 'x is "
-            "owner of y' but 'x owns y'",
-        )
+        cure = "name the relation: not 'x is owner of y' but 'x owns y'"
+        yield "predicate", f"'{said}' says nothing by itself; {cure}"
     elif better.predicate in triple.VAGUE:
-        yield "predicate", f"'{stated.predicate}' has no direction; say how"
-    elif stated.predicate != better.predicate:
-        yield (
-            "predicate",
-            f"'{stated.predicate[:40]}' is not in snake_case; mem-lint --fix makes it "
-            f"{better.predicate[:40]}",
-        )
+        yield "predicate", f"'{said}' has no direction; say how"
+    elif said != better.predicate:
+        cure = f"mem-lint --fix makes it {better.predicate[:40]}"
+        yield "predicate", f"'{said[:40]}' is not in snake_case; {cure}"
     for name, fixed in ((stated.subject, better.subject), (stated.object, better.object)):
         if name != fixed:
             yield "entity", f"'{name[:40]}' has spaces; mem-lint --fix makes it {fixed[:40]}"

@@ -1,6 +1,4 @@
-r"""Repairing a page: problems that have only one possible correction.
-
-`repair` fixes problems that have only one possible correction:
+r"""Repairing a page. `repair` fixes problems that have only one possible correction:
 
     legacy keys    created, created_at, timestamp -> date; category, kind -> type;
                    importance, priority -> tier; keywords, topics -> tags;
@@ -30,23 +28,33 @@ Owns what is repaired. Refuses to know files, and how a text is changed (formats
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...ground.errors import BadData
 from .. import day
-from . import page, page_edit, page_keys, page_links, triple, yaml_nodes
+from . import page, page_keys, page_links, triple, yaml_nodes
 from .page import PageParts, PageProblem
+from .page_edit import (
+    Edit,
+    add_line,
+    apply_edits,
+    encode_text,
+    list_values,
+    read_entries,
+    render_image,
+    render_value,
+)
 from .triple import Triple
+from .yaml_nodes import YamlEntry, is_block, kind_of, read_scalar
 
 ROUNDS = 10  # of repairs; each may uncover what the next one repairs
 RUNS = 100  # of lines that begin with tabs
 _TABBED = re.compile(r" *\t")
 _COLON = re.compile(r"[ \t]*:")
 _DASH = re.compile(r" *- +\Z")
-_ARROWS = re.compile(
-    r"\||->|→|=>|;"
-)  # without the spaces around: to look for those first takes the square of their number
+# without the spaces around: to look for those first takes the square of their number
+_ARROWS = re.compile(r"\||->|→|=>|;")
 
 
 class Repaired(NamedTuple):
@@ -67,104 +75,89 @@ def repair(
     return Repaired(data, done)
 
 
-def _once(
-    data: bytes, path: str, is_there: Callable[[str], bool]
-) -> tuple[bytes, list[PageProblem]]:
+def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> Repaired:
     try:
         parts = page.split(data, path)
         if not parts.headed or len(parts.yaml) > page.MOST_HEAD:
-            return data, []
+            return Repaired(data, [])
     except BadData:
-        return data, []
+        return Repaired(data, [])
     try:
-        entries = yaml_nodes.read_entries(parts.yaml, path, 2, aliases=True)
+        entries = yaml_nodes.read_entries(parts.yaml, path, aliases=True)
     except BadData:
         return _without_tabs(data, path, parts)
     if parts.yaml.lstrip().startswith("{") or len({entry.key for entry in entries}) < len(entries):
-        return data, []  # in braces, or a key twice: only its author knows
+        return Repaired(data, [])  # in braces, or a key twice: only its author knows
     work = _Repairs(parts, entries)
     work.all()
     if not work.edits:
-        shown = _with_image(data, path, parts, is_there)
-        return shown if shown else (data, [])
-    made = page_edit.apply_edits(parts, work.edits)
+        return _with_image(data, path, parts, is_there)
+    made = apply_edits(parts, work.edits)
     ours = (*page_keys.KEYS, *page_keys.LEGACY_KEYS)
-    after = page_edit.read_entries(made, path)
+    after = read_entries(made, path)
     # surgery that left no head, or touched what others say in it, is none
-    return (
-        (made, sorted(work.done))
-        if after and page_edit.list_values(after, ours) == page_edit.list_values(entries, ours)
-        else (data, [])
-    )
+    if not after or list_values(after, ours) != list_values(entries, ours):
+        return Repaired(data, [])
+    return Repaired(made, sorted(work.done))
 
 
-def _without_tabs(data: bytes, path: str, parts: PageParts) -> tuple[bytes, list[PageProblem]]:
+def _without_tabs(data: bytes, path: str, parts: PageParts) -> Repaired:
     """Tabs become spaces in a line that cannot be read, and in those right after it."""
     rows, first = parts.yaml.split("\n"), 0
     for _ in range(RUNS):
         try:
-            yaml_nodes.read_entries("\n".join(rows), path, 2, aliases=True)
+            yaml_nodes.read_entries("\n".join(rows), path, aliases=True)
             break
         except BadData as failure:
             at = int(failure.place.rpartition(":")[2]) - 2
         if at >= len(rows) or not _TABBED.match(rows[at]):
-            return data, []
+            return Repaired(data, [])
         first = first or at + 2
         while at < len(rows) and _TABBED.match(rows[at]):
             rows[at] = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), rows[at])
             at += 1
     else:
-        return data, []
+        return Repaired(data, [])
     made = parts.text[: parts.at] + "\n".join(rows) + parts.text[parts.at + len(parts.yaml) :]
-    return page_edit.encode_text("\ufeff" * parts.marked + made), [
-        PageProblem(first, "yaml", "tabs that indent the YAML are spaces now")
-    ]
+    what = PageProblem(first, "yaml", "tabs that indent the YAML are spaces now")
+    return Repaired(encode_text("\ufeff" * parts.marked + made), [what])
 
 
 def _with_image(
     data: bytes, path: str, parts: PageParts, is_there: Callable[[str], bool]
-) -> tuple[bytes, list[PageProblem]] | None:
-    read = page.parse(data, path)
-    if (
-        not read.image
-        or not is_there(read.image)
-        or "\n" in read.image
-        or any(shown.name == read.image for shown in page_links.find_images(read))
-    ):
-        return None
-    start = "" if not parts.body or parts.body.endswith("\n") else parts.newline
-    made = (
-        data + f"{start}{parts.newline}{page_edit.render_image(read.image)}{parts.newline}".encode()
-    )
-    if not any(
-        shown.name == read.image for shown in page_links.find_images(page.parse(made, path))
-    ):
-        return None  # a name no link can hold
-    return made, [
-        PageProblem(read.lines["image"], "image", f"'{read.image}' is shown in the body now")
-    ]
+) -> Repaired:
+    """The page with its image shown in the body, unless it is, or no link can hold its name."""
+
+    def is_shown(some: page.Page) -> bool:
+        return any(shown.name == image for shown in page_links.find_images(some))
+
+    old = page.parse(data, path)
+    image, newline = old.image, parts.newline
+    if not image or not is_there(image) or "\n" in image or is_shown(old):
+        return Repaired(data, [])
+    start = "" if not parts.body or parts.body.endswith("\n") else newline
+    made = data + f"{start}{newline}{render_image(image)}{newline}".encode()
+    if not is_shown(page.parse(made, path)):
+        return Repaired(data, [])
+    what = f"'{image}' is shown in the body now"
+    return Repaired(made, [PageProblem(old.lines["image"], "image", what)])
 
 
 class _Repairs:
     """One round over a head: edits that do not overlap, and what they repair."""
 
-    def __init__(self, parts: PageParts, entries: list[yaml_nodes.YamlEntry]):
+    def __init__(self, parts: PageParts, entries: list[YamlEntry]):
         self.parts, self.entries = parts, entries
         self.keys = {entry.key: entry for entry in entries}
-        self.edits: list[page_edit.Edit] = []
+        self.edits: list[Edit] = []
         self.done: list[PageProblem] = []
         self._given: dict[str, str] = {}  # what tags say of type and tier
 
     def all(self) -> None:
-        self._legacy_keys()
-        if self.edits:
-            return  # the next round sees them by their new names
-        self._tags_as_list()
-        if self.edits:
-            return
-        self._legacy_type()
-        if self.edits:
-            return  # its old word is among the tags then
+        for step in (self._legacy_keys, self._tags_as_list, self._legacy_type):
+            step()
+            if self.edits:
+                return  # the next round sees keys by their new names, and old words among the tags
         self._tags()
         self._choice("type", page_keys.TYPES, {})
         self._choice("tier", page_keys.TIERS, page_keys.LEGACY_TIERS)
@@ -172,56 +165,65 @@ class _Repairs:
             self._date(key)
         self._triples()
 
-    def _note(self, line: int, code: str, message: str) -> None:
+    def _note(self, where: Any, code: str, message: str) -> None:
+        """`where`: a line, or a node."""
+        line = where if isinstance(where, int) else yaml_nodes.line_of(self.parts.yaml, where)
         self.done.append(PageProblem(line, code, message))
 
     def _replace(self, node: Any, text: str) -> None:
-        self.edits.append(page_edit.Edit(node.start_mark.index, node.end_mark.index, text))
+        self.edits.append(Edit(node.start_mark.index, node.end_mark.index, text))
 
-    def _line(self, node: Any) -> int:
-        return yaml_nodes.line_of(self.parts.yaml, node, 2)
+    def _text(self, node: Any) -> str:
+        return self.parts.yaml[node.start_mark.index : node.end_mark.index]
 
-    def _own(self, key: str) -> yaml_nodes.YamlEntry | None:
+    def _own(self, key: str) -> YamlEntry | None:
         """A key's entry, if its value stands there and nowhere else, and has no anchor."""
         entry = self.keys.get(key)
         if entry is None or entry.aliased:
             return None
         between = self.parts.yaml[entry.end : entry.node.start_mark.index]
-        value = self.parts.yaml[entry.node.start_mark.index : entry.node.end_mark.index]
-        return None if re.search(r"(?:^|[\s,\[])[&*!]", between + value) else entry
+        text = between + self._text(entry.node)
+        return None if re.search(r"(?:^|[\s,\[])[&*!]", text) else entry
+
+    def _own_text(self, key: str) -> tuple[YamlEntry | None, str]:
+        """The same, and the text that it is; '' where it is none."""
+        entry = self._own(key)
+        return entry, (read_scalar(entry.node) or "") if entry else ""
+
+    def _own_items(self, key: str) -> list[Any]:
+        entry = self._own(key)
+        return entry.node.value if entry and kind_of(entry.node) == "seq" else []
 
     def _legacy_keys(self) -> None:
         for entry in self.entries:
             new = page_keys.LEGACY_KEYS.get(entry.key)
-            if (
-                new
-                and new not in self.keys
-                and entry.key == next(k for k in self.keys if page_keys.LEGACY_KEYS.get(k) == new)
-            ):
-                self.edits.append(page_edit.Edit(entry.start, entry.end, new))
+            if not new or new in self.keys:
+                continue
+            if entry.key == next(k for k in self.keys if page_keys.LEGACY_KEYS.get(k) == new):
+                self.edits.append(Edit(entry.start, entry.end, new))
                 self._note(entry.line, "legacy", f"the key '{entry.key}' is '{new}' now")
 
     def _choice(self, key: str, choices: tuple[str, ...], legacy: Mapping[str, str]) -> None:
-        given, entry = self._given.get(key), self._own(key)
+        given = self._given.get(key)
         if key not in self.keys:
             value = given or (page_keys.FALLBACK_TIER if key == "tier" else "")
             if value:
-                self.edits.append(page_edit.add_line(self.parts, f"{key}: {value}"))
+                self.edits.append(add_line(self.parts, f"{key}: {value}"))
                 self._note(1, key, f"{key}: {value} was added")
             return
-        old = yaml_nodes.read_scalar(entry.node) if entry else None
+        entry = self._own(key)
+        old = read_scalar(entry.node) if entry else None
         if entry is None or old is None or old in choices:
             return
         word = old.strip().casefold().replace("_", "-")
         same = next((choice for choice in choices if choice.casefold() == word), None)
-        new = same or legacy.get(word) or given
-        if new:
+        if new := same or legacy.get(word) or given:
             self._replace(entry.node, new)
             self._note(entry.line, key, f"the {key} '{old[:40]}' is '{new}' now")
 
     def _legacy_type(self) -> None:
-        entry = self._own("type")
-        old = (yaml_nodes.read_scalar(entry.node) or "").strip() if entry else ""
+        entry, old = self._own_text("type")
+        old = old.strip()
         word = old.casefold().replace("_", "-")
         new = page_keys.LEGACY_TYPES.get(word)
         tag = self._as_tag(word) if entry and new else None
@@ -230,46 +232,26 @@ class _Repairs:
             self._note(entry.line, "type", f"the type '{old}' is '{new}' now, and a tag")
             self.edits += tag
 
-    def _as_tag(self, word: str) -> list[page_edit.Edit] | None:
+    def _as_tag(self, word: str) -> list[Edit] | None:
         """What makes a word one of the tags, None when they cannot take one: a type may have been
         more exact than the new one.
         """
+        tag = render_value(word)
         if "tags" not in self.keys:
-            return [page_edit.add_line(self.parts, f"tags: [{page_edit.render_value(word)}]")]
-        entry, yaml = self._own("tags"), self.parts.yaml
-        if entry is None or yaml_nodes.kind_of(entry.node) not in ("seq", "null"):
+            return [add_line(self.parts, f"tags: [{tag}]")]
+        entry, items = self._own("tags"), self._own_items("tags")
+        if entry is None or kind_of(entry.node) not in ("seq", "null"):
             return None
-        items = entry.node.value if yaml_nodes.kind_of(entry.node) == "seq" else []
-        if word in [yaml_nodes.read_scalar(node) for node in items]:
+        if word in map(read_scalar, items):
             return []
-        if items and not entry.node.flow_style:
-            dash = self._dash(items[0])
-            return (
-                [
-                    page_edit.Edit(
-                        items[0].start_mark.index,
-                        items[0].start_mark.index,
-                        f"{page_edit.render_value(word)}\n{dash}",
-                    )
-                ]
-                if dash
-                else None
-            )
         if items:
-            return [
-                page_edit.Edit(
-                    items[0].start_mark.index,
-                    items[0].start_mark.index,
-                    f"{page_edit.render_value(word)}, ",
-                )
-            ]
-        colon = _COLON.match(yaml, entry.end)
+            start, dash = items[0].start_mark.index, self._dash(items[0])
+            if entry.node.flow_style:
+                return [Edit(start, start, f"{tag}, ")]
+            return [Edit(start, start, f"{tag}\n{dash}")] if dash else None
+        colon = _COLON.match(self.parts.yaml, entry.end)
         end = entry.node.end_mark.index if entry.node.value == [] else colon and colon.end()
-        return (
-            [page_edit.Edit(colon.end(), end, f" [{page_edit.render_value(word)}]")]
-            if colon and end
-            else None
-        )
+        return [Edit(colon.end(), end, f" [{tag}]")] if colon and end else None
 
     def _dash(self, node: Any) -> str:
         """The dash and the spaces before an item; '' when it does not begin its line."""
@@ -278,116 +260,90 @@ class _Repairs:
         return before if _DASH.match(before) else ""
 
     def _date(self, key: str) -> None:
-        entry = self._own(key)
-        text = yaml_nodes.read_scalar(entry.node) if entry else None
+        entry, text = self._own_text(key)
         if entry and text and not day.parse_iso(text) and (meant := day.guess(text)):
             self._replace(entry.node, meant.isoformat())
             self._note(entry.line, "date", f"'{text[:40]}' is {meant} now")
 
     def _tags_as_list(self) -> None:
-        entry = self._own("tags")
-        text = (yaml_nodes.read_scalar(entry.node) or "").strip() if entry else ""
+        entry, text = self._own_text("tags")
+        text = text.strip()
         words = re.split(r",|\s(?=#)", text) if re.search("[,#]", text) else text.split()
         words = [word.strip().lstrip("#") for word in words]
-        if entry and any(words) and entry.node.style not in ("|", ">"):
-            self._replace(entry.node, page_edit.render_value([word for word in words if word]))
+        if entry and any(words) and not is_block(entry.node):
+            self._replace(entry.node, render_value([word for word in words if word]))
             self._note(entry.line, "tags", "the tags are a list now")
 
     def _tags(self) -> None:
-        entry = self._own("tags")
-        if entry is None or yaml_nodes.kind_of(entry.node) != "seq":
-            return
-        kept, said = [], []
-        for node in entry.node.value:
-            value = yaml_nodes.read_scalar(node)
-            encoded = page_keys.key_in_tag(value) if value else None
+        kept, gone = [], []
+        for node in self._own_items("tags"):
+            value = read_scalar(node)
             if value is None or not value.strip():
                 continue  # no text: only its author knows
-            if encoded:
+            if encoded := page_keys.key_in_tag(value):
                 self._given.setdefault(*encoded)
-                said.append((node, f"the tag '{value[:40]}' went"))
+                gone.append(node)
             elif value.startswith("#") and value.strip("# "):
                 kept.append((node, value.lstrip("#")))
-        if kept and not said:
-            for node, word in kept:
-                self._replace(node, page_edit.render_value(word))
-                self._note(self._line(node), "tags", f"the tag '#{word[:40]}' is '{word[:40]}' now")
-        elif said and self._drop(entry, [node for node, _ in said]):
-            for node, what in said:
-                self._note(self._line(node), "tags", what)
+        if gone and self._drop(self.keys["tags"], gone):
+            for node in gone:
+                self._note(node, "tags", f"the tag '{node.value[:40]}' went")
+        for node, word in kept if not gone else ():
+            self._replace(node, render_value(word))
+            self._note(node, "tags", f"the tag '#{word[:40]}' is '{word[:40]}' now")
 
-    def _drop(self, entry: yaml_nodes.YamlEntry, gone: list[Any]) -> bool:
+    def _drop(self, entry: YamlEntry, gone: list[Any]) -> bool:
         """Take items out of a list; False unless each has a line, without comments between."""
-        yaml, left = (
-            self.parts.yaml,
-            [node for node in entry.node.value if not any(node is other for other in gone)],
-        )
+        yaml = self.parts.yaml
+        left = [node for node in entry.node.value if not any(node is other for other in gone)]
         if entry.node.flow_style:
-            texts = [yaml[node.start_mark.index : node.end_mark.index] for node in entry.node.value]
-            between = yaml[entry.node.start_mark.index : entry.node.end_mark.index]
-            for text in texts:
-                between = between.replace(text, "", 1)
+            between = self._text(entry.node)
+            for node in entry.node.value:
+                between = between.replace(self._text(node), "", 1)
             if "#" in between:
                 return False
-            kept = [yaml[node.start_mark.index : node.end_mark.index] for node in left]
-            self._replace(entry.node, f"[{', '.join(kept)}]")
+            self._replace(entry.node, f"[{', '.join(map(self._text, left))}]")
             return True
         colon = _COLON.match(yaml, entry.end)
-        if not colon or not all(self._dash(node) for node in gone):
+        if not colon or not all(map(self._dash, gone)):
             return False
         for node in gone:
             dash, end = self._dash(node), yaml.index("\n", node.end_mark.index) + 1
             comment = yaml[node.end_mark.index : end].strip()
-            kept_line = f"{dash.partition('-')[0]}{comment}\n" if comment else ""
-            self.edits.append(page_edit.Edit(node.start_mark.index - len(dash), end, kept_line))
+            rest = f"{dash.partition('-')[0]}{comment}\n" if comment else ""
+            self.edits.append(Edit(node.start_mark.index - len(dash), end, rest))
         if not left:
-            self.edits.append(page_edit.Edit(colon.end(), colon.end(), " []"))
+            self.edits.append(Edit(colon.end(), colon.end(), " []"))
         return True
 
     def _triples(self) -> None:
-        entry = self._own("triples")
-        if entry is None or yaml_nodes.kind_of(entry.node) != "seq":
-            return
-        for node in entry.node.value:
-            if yaml_nodes.kind_of(node) == "seq":
-                parts = [yaml_nodes.read_scalar(each) for each in node.value]
+        for node in self._own_items("triples"):
+            if kind_of(node) == "seq":
+                parts = [read_scalar(each) for each in node.value]
                 if len(parts) == 3 and all(part and part.strip() for part in parts):
                     self._spell(node.value)
             elif made := _triple_of(node):
-                self._replace(node, page_edit.render_value(made))
-                self._note(self._line(node), "triples", "a triple is a list now")
+                self._replace(node, render_value(made))
+                self._note(node, "triples", "a triple is a list now")
 
     def _spell(self, nodes: Sequence[Any]) -> None:
-        spell: tuple[Callable[[str], str], ...] = (
-            triple.normalize_entity,
-            triple.normalize_predicate,
-            triple.normalize_entity,
-        )
-        for node, spelled, code in zip(nodes, spell, ("entity", "predicate", "entity")):
-            new = spelled(node.value.strip())
-            if new and new != node.value.strip() and node.style not in ("|", ">"):
-                self._replace(node, page_edit.render_value(new))
-                self._note(self._line(node), code, f"'{node.value[:40]}' is '{new[:40]}' now")
+        for node, code in zip(nodes, ("entity", "predicate", "entity")):
+            spell = triple.normalize_entity if code == "entity" else triple.normalize_predicate
+            old = node.value.strip()
+            if (new := spell(old)) and new != old and not is_block(node):
+                self._replace(node, render_value(new))
+                self._note(node, code, f"'{node.value[:40]}' is '{new[:40]}' now")
 
 
 def _triple_of(node: Any) -> Triple | None:
-    """A triple written as one text, or as a mapping."""
+    """A triple written as one text, or as a mapping in braces."""
     if isinstance(node.value, str):
         parts = [part.strip() for part in _ARROWS.split(node.value.strip().strip("()"))]
-        return (
-            Triple(*parts)
-            if len(parts) == 3 and all(parts) and getattr(node, "style", None) not in ("|", ">")
-            else None
-        )
+        return Triple(*parts) if len(parts) == 3 and all(parts) and not is_block(node) else None
     if not node.flow_style:
         return None
-    said = dict(_pairs(node))
+    said = {str(key.value): read_scalar(value) for key, value in node.value}
     for names in (("subject", "predicate", "object"), ("s", "p", "o")):
         if said.keys() == set(names) and all(said.values()):
             return Triple(*(str(said[name]) for name in names))
     return None
-
-
-def _pairs(node: Any) -> Iterator[tuple[str, str | None]]:
-    for key, value in node.value:
-        yield str(key.value), yaml_nodes.read_scalar(value)

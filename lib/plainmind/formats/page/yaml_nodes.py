@@ -12,10 +12,11 @@ from ...ground.errors import BadData
 
 DEEPEST = 16
 MOST = 10_000  # nodes, each alias counted as what it stands for
+FIRST = 2  # line of a file in which its YAML starts
 
 _KINDS = {
     f"tag:yaml.org,2002:{kind}"
-    for kind in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
+    for kind in "str int float bool null timestamp seq map merge value".split()
 }
 
 
@@ -34,68 +35,56 @@ class YamlEntry(NamedTuple):
         return self.node.start_mark.index < self.end
 
 
-def read_entries(
-    text: str, path: str, first_line: int, *, aliases: bool = False
-) -> list[YamlEntry]:
+def read_entries(text: str, path: str, *, aliases: bool = False) -> list[YamlEntry]:
     """The keys of a mapping, in order, also those that appear twice; [] when there is nothing.
 
-    `first_line` is where `text` starts in the file. BadData with `path:line` when it is not a
-    mapping, or may not be read.
+    BadData with `path:line` when it is not a mapping, or may not be read.
     """
     import yaml
 
     try:
-        root = _root(text, path, first_line, aliases)
+        root = _root(text, path, aliases)
     except yaml.YAMLError as error:
-        raise _to_failure(error, text, path, first_line) from None
+        raise _to_failure(error, text, path) from None
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
-        raise BadData(
+        what, cure = (
             "the frontmatter is not a list of 'key: value'",
-            place=f"{path}:{first_line}",
-            cure="write one 'key: value' a line",
+            "write one 'key: value' a line",
         )
-    found, number, at = [], first_line, 0
+        raise BadData(what, place=f"{path}:{FIRST}", cure=cure)
+    found, line, at = [], FIRST, 0
     for key, value in root.value:
         start = key.start_mark.index
         if start < at:  # an alias: the key stands before
-            number, at = first_line, 0
-        number, at = number + text.count("\n", at, start), start
-        found.append(
-            YamlEntry(
-                key.value if isinstance(key.value, str) else "?",
-                value,
-                number,
-                start,
-                key.end_mark.index,
-            )
-        )
+            line, at = FIRST, 0
+        line, at = line + text.count("\n", at, start), start
+        name = key.value if isinstance(key.value, str) else "?"
+        found.append(YamlEntry(name, value, line, start, key.end_mark.index))
     if aliases:
-        _check_size(root, text, path, first_line)
+        _check_size(root, text, path)
     return found
 
 
-def _to_failure(error: Exception, text: str, path: str, first_line: int) -> BadData:
+def _to_failure(error: Exception, text: str, path: str) -> BadData:
     # a character that may not be there has an offset and no mark
     mark, offset = getattr(error, "problem_mark", None), getattr(error, "position", 0)
-    line = (
-        _line_of(text, mark, first_line)
-        if mark
-        else first_line + text.encode("utf-8", "replace")[:offset].count(b"\n")
-    )
+    encoded = text.encode("utf-8", "replace")
+    rows = text.count("\n", 0, mark.index) if mark else encoded[:offset].count(b"\n")
     what = getattr(error, "problem", None) or getattr(error, "reason", "damaged")
+    place = f"{path}:{FIRST + rows}"
     cure = "put the value in quotes, or fix the line"
-    return BadData(f"not valid YAML: {what}", place=f"{path}:{line}", cure=cure)
+    return BadData(f"not valid YAML: {what}", place=place, cure=cure)
 
 
-def line_of(text: str, node: Any, first_line: int) -> int:
-    """Where a node starts, as `sed` counts: YAML knows more ends of a line than \\n."""
-    return _line_of(text, node.start_mark, first_line)
+def line_of(text: str, node: Any) -> int:
+    """Where a node or an event starts, as `sed` counts: YAML knows more ends of a line than \\n."""
+    return FIRST + text.count("\n", 0, node.start_mark.index)
 
 
-def _line_of(text: str, mark: Any, first_line: int) -> int:
-    return first_line + text.count("\n", 0, mark.index)
+def _refusal(text: str, path: str, node: Any, what: str, cure: str) -> BadData:
+    return BadData(what, place=f"{path}:{line_of(text, node)}", cure=cure)
 
 
 def kind_of(node: Any) -> str:
@@ -108,75 +97,66 @@ def read_scalar(node: Any) -> str | None:
     return node.value if isinstance(node.value, str) and kind_of(node) != "null" else None
 
 
-def _root(text: str, path: str, first_line: int, aliases: bool) -> Any:
+def is_block(node: Any) -> bool:
+    """Whether it is a text of lines of its own, after | or >."""
+    return getattr(node, "style", None) in ("|", ">")
+
+
+def _root(text: str, path: str, aliases: bool) -> Any:
     """The YAML as nodes, None when it is empty."""
     import yaml
 
-    loader = getattr(
-        yaml, "CSafeLoader", yaml.SafeLoader
-    )  # a build without libyaml has the slow one only
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # without libyaml there is the slow one
     depth = values = 0
     for event in yaml.parse(text, Loader=loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
-            event, yaml.CollectionEndEvent
-        )
-        alias = isinstance(event, yaml.AliasEvent) and not aliases
-        if alias or depth > DEEPEST:
-            place = f"{path}:{_line_of(text, event.start_mark, first_line)}"
-            if alias:
-                raise BadData(
-                    "an alias in the frontmatter",
-                    place=place,
-                    cure="write out what it stands for; put a * in quotes",
-                )
-            raise BadData("frontmatter nested too deep", place=place, cure="keep it flat")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
         values += isinstance(event, yaml.NodeEvent)
-        if values > MOST:
-            place = f"{path}:{_line_of(text, event.start_mark, first_line)}"
-            raise BadData(
-                f"frontmatter of more than {MOST:,} values", place=place, cure="keep it short"
-            )
+        if isinstance(event, yaml.AliasEvent) and not aliases:
+            what = "an alias in the frontmatter"
+            cure = "write out what it stands for; put a * in quotes"
+        elif depth > DEEPEST:
+            what, cure = "frontmatter nested too deep", "keep it flat"
+        elif values > MOST:
+            what, cure = f"frontmatter of more than {MOST:,} values", "keep it short"
+        else:
+            continue
+        raise _refusal(text, path, event, what, cure)
     return yaml.compose(text, Loader=loader)
 
 
-def _check_size(root: Any, text: str, path: str, first_line: int) -> None:
+def _check_size(root: Any, text: str, path: str) -> None:
     """BadData for tags that are not YAML's own, for aliases that go round in circles, and for those
     that stand for too much.
     """
     sizes: dict[int, int] = {}
     open_: set[int] = set()
 
-    def refusal(node: Any, what: str, cure: str) -> BadData:
-        return BadData(what, place=f"{path}:{line_of(text, node, first_line)}", cure=cure)
-
     def size(node: Any) -> int:
+        what, cure = "", "write out what it stands for"
         if id(node) in open_:
-            raise refusal(node, "an alias that stands for itself", "write out what it stands for")
-        if id(node) not in sizes:
-            if not kind_of(node):
-                raise refusal(
-                    node,
-                    f"the tag '{node.tag[:80]}'",
-                    "remove it; a page has texts, numbers and lists only",
-                )
-            open_.add(id(node))
-            sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
-            open_.discard(id(node))
-        if sizes[id(node)] > MOST:
-            raise refusal(
-                node,
-                f"aliases that stand for more than {MOST:,} values",
-                "write out what is needed",
-            )
+            what = "an alias that stands for itself"
+        elif id(node) not in sizes:
+            if kind_of(node):
+                open_.add(id(node))
+                sizes[id(node)] = 1 + sum(map(size, _children(node)))
+                open_.discard(id(node))
+            else:
+                what = f"the tag '{node.tag[:80]}'"
+                cure = "remove it; a page has texts, numbers and lists only"
+        if not what and sizes[id(node)] > MOST:
+            what = f"aliases that stand for more than {MOST:,} values"
+            cure = "write out what is needed"
+        if what:
+            raise _refusal(text, path, node, what, cure)
         return sizes[id(node)]
 
     size(root)
 
 
 def _children(node: Any) -> Iterator[Any]:
-    if isinstance(node.value, list):
-        for child in node.value:
-            if isinstance(child, tuple):
-                yield from child
-            else:
-                yield child
+    for child in node.value if isinstance(node.value, list) else ():
+        if isinstance(child, tuple):
+            yield from child
+        else:
+            yield child

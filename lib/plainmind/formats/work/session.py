@@ -42,7 +42,7 @@ from typing import Any, NamedTuple
 
 from ...ground import clock
 from ...ground.errors import BadData
-from .. import strict_json
+from .. import decode_utf8, strict_json
 
 STATUSES = ("pending", "in_progress", "completed", "failed", "blocked")
 PRIORITIES = ("required", "recommended", "optional")
@@ -93,9 +93,8 @@ def read_instant(fields: Fields, key: str) -> int:
 def check_session(id: str) -> str:
     """A session's name as given, or BadData."""
     if not _SESSION.match(id):
-        raise BadData(
-            f"invalid session '{id}'", cure="use session-<unix time>, such as session-1770451234"
-        )
+        cure = "use session-<unix time>, such as session-1770451234"
+        raise BadData(f"invalid session '{id}'", cure=cure)
     return id
 
 
@@ -131,20 +130,11 @@ def agent_of(name: str) -> str | None:
 
 
 def parse(data: bytes, path: str) -> State:
-    """The state that stands in a file, or BadData that names the field, or the line where it is no
-    JSON.
-    """
+    """The state in a file, or BadData that names the field, or the line where it is not JSON."""
     if len(data) > MOST:
-        raise BadData(
-            f"more than {MOST >> 20} MiB",
-            place=path,
-            cure="move what is large into files of its own",
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadData("not valid UTF-8", place=f"{path}:{line}", cure="save it as UTF-8") from None
+        cure = "move what is large into files of its own"
+        raise BadData(f"more than {MOST >> 20} MiB", place=path, cure=cure)
+    text = decode_utf8(data, path, "utf-8-sig")
     try:
         fields = strict_json.parse(text)
         _check(fields, path)
@@ -158,10 +148,8 @@ def render(state: State) -> bytes:
     """The file's bytes. BadData when they would be too many."""
     data = strict_json.render(state.fields)
     if len(data) > MOST:
-        what = f"the state would have {len(data)} bytes"
-        raise BadData(
-            what, place=state.path, cure=f"at most {MOST}; put it in a file, and name the file"
-        )
+        cure = f"at most {MOST}; put it in a file, and name the file"
+        raise BadData(f"the state would have {len(data)} bytes", place=state.path, cure=cure)
     return data
 
 
@@ -170,17 +158,14 @@ def render(state: State) -> bytes:
 
 def _check(fields: Any, path: str) -> None:
     if type(fields) is not dict:
-        raise BadData(
-            "not a JSON object", cure='write {"agentName": …, "status": …, "sessionId": …}'
-        )
+        cure = 'write {"agentName": …, "status": …, "sessionId": …}'
+        raise BadData("not a JSON object", cure=cure)
     id, _, file = path.rpartition("/")
     names = {"agentName": file.removesuffix(".json"), "sessionId": id.rpartition("/")[2]}
     for key, name in names.items():
         if fields.get(key) != name:
-            raise BadData(
-                f"{key}: {_told(fields.get(key))} is not the path's '{name}'",
-                cure="correct it, or rename the file",
-            )
+            what = f"{key}: {_told(fields.get(key))} is not the path's '{name}'"
+            raise BadData(what, cure="correct it, or rename the file")
     _check_status(fields.get("status"), "status")
     for key in ("startTime", "endTime"):
         _check_time(fields.get(key), key)
@@ -216,9 +201,8 @@ _KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
 
 def _check_kind(value: Any, kind: type, place: str) -> None:
     if value is not None and type(value) is not kind:
-        raise BadData(
-            f"{place}: {_told(value)} is not {_KINDS[kind]}", cure=f"give {_KINDS[kind]}, or null"
-        )
+        name = _KINDS[kind]
+        raise BadData(f"{place}: {_told(value)} is not {name}", cure=f"give {name}, or null")
 
 
 def _check_text(value: Any, place: str) -> None:
@@ -231,9 +215,8 @@ def _check_text(value: Any, place: str) -> None:
 
 def _check_status(value: Any, place: str) -> None:
     if value not in STATUSES:
-        raise BadData(
-            f"{place}: {_told(value)} is not a status", cure="use one of " + ", ".join(STATUSES)
-        )
+        cure = "use one of " + ", ".join(STATUSES)
+        raise BadData(f"{place}: {_told(value)} is not a status", cure=cure)
 
 
 def _check_agent(value: Any, place: str) -> None:
@@ -250,10 +233,8 @@ def _check_time(value: Any, place: str) -> None:
     try:
         clock.parse(value)
     except BadData as error:
-        raise BadData(
-            f"{place}: {error.what if type(value) is str else _told(value) + ' is not a time'}",
-            cure=error.cure,
-        ) from None
+        what = error.what if type(value) is str else f"{_told(value)} is not a time"
+        raise BadData(f"{place}: {what}", cure=error.cure) from None
 
 
 def _told(value: Any) -> str:
@@ -273,22 +254,15 @@ def start_state(
     repo: str | None = None,
     status: str = "in_progress",
 ) -> Fields:
-    """A run that starts, or (pending) is to start: the first one, or one more of an agent that has
-    a state.
-    """
+    """A run that starts, or (pending) is to start: the first one of an agent, or one more."""
     fields = old or {
         "agentName": agent, "status": status, "sessionId": id, "targetRepo": None,
         "startTime": None, "endTime": None,
         "completedTasks": [], "artifacts": {}, "nextSteps": [],
     }  # fmt: skip
     start = clock.to_text(now) if status != "pending" else fields.get("startTime")
-    return {
-        **fields,
-        "status": status,
-        "startTime": start,
-        "endTime": None,
-        "targetRepo": repo or fields.get("targetRepo"),
-    }
+    repo = repo or fields.get("targetRepo")
+    return {**fields, "status": status, "startTime": start, "endTime": None, "targetRepo": repo}
 
 
 def end_state(old: Fields, now: int, status: str = "completed") -> Fields:
@@ -342,9 +316,7 @@ def parse_dependency(text: str) -> tuple[str, str]:
 
 
 def _joined(old: Fields, key: str, new: Fields, identity: tuple[str, ...]) -> list[Fields]:
-    """The list under a key with `new` in the place of what is the same by `identity`, or at its
-    end.
-    """
+    """The list under a key, `new` in the place of what is the same by `identity`, or at its end."""
     items = list(old.get(key) or ())
     for number, item in enumerate(items):
         if all(item.get(name) == new.get(name) for name in identity):
