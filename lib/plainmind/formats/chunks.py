@@ -93,9 +93,8 @@ def _fill(parts: list[str], now: str, piece: _Piece, limit: int) -> str:
             now, opening = "", piece.first if opening == piece.head else opening
         room = limit - count_units(now) - count_units(opening)
         for ending in (piece.tail, piece.closing):
-            if count_units(ending) <= room and _fitting(
-                core, at, room - count_units(ending)
-            ) == len(core):
+            left = room - count_units(ending)
+            if left >= 0 and _fitting(core, at, left) == len(core):
                 return now + opening + core[at:] + ending
         end = _fitting(core, at, room - count_units(piece.closing))
         cut = _cut(core, at, end, fresh, words=fresh or not piece.opening)
@@ -119,28 +118,20 @@ def _pieces(text: str, limit: int) -> Iterator[tuple[str, Callable[[], _Piece]]]
         if (newline := text.rfind("\n", max(at, line), start)) >= 0:
             line = newline + 1
             quote = _QUOTE.match(text, line)
-        if (
-            line >= at
-            and start - line <= limit // 16
-            and not found["inline"]
-            and _BEFORE_BLOCK.fullmatch(text, line, start)
-        ):
+        near = line >= at and start - line <= limit // 16 and not found["inline"]
+        if near and _BEFORE_BLOCK.fullmatch(text, line, start):
             start = line
         if start > at:
             yield text[at:start], partial(_Piece, text[at:start])
         at = found.end()
         end = _closing(quote) if found["end"] == "" else ""
-        yield (
-            text[start:at] + end,
-            partial(_block, text[start : found.start()], found, quote, limit),
-        )
+        before = text[start : found.start()]
+        yield text[start:at] + end, partial(_block, before, found, quote, limit)
     yield text[at:], partial(_Piece, text[at:])
 
 
 def _is_text(found: re.Match[str], limit: int) -> bool:
-    """Whether it has no mark, or one that nothing follows, or it is inline code that must
-    be cut.
-    """
+    """Whether it has no mark, or one that nothing follows, or is inline code that must be cut."""
     if found["body"] is None:
         return _MARK not in found[0] or count_units(found[0]) > limit
     return not (found["end"] or found["body"].replace(">", " ").strip())
@@ -166,15 +157,14 @@ def _block(before: str, found: re.Match[str], quote: re.Match[str] | None, limit
         whole = next(whole for whole in wholes if count_units(whole) <= limit)
         return _Piece("", whole, first=whole)
     begin = body.rfind("\n", 0, len(body) - len(body.lstrip())) + 1
-    head, tail = (
-        before + _MARK + tag + body[:begin],
-        body[end:] + _MARK if found["end"] else closing,
-    )
-    head = head if count_units(prefix + head) <= limit // 4 else before + opening[len(prefix) :]
-    tail = tail if count_units(tail) <= limit // 4 else closing
-    return piece._replace(
-        core=body[begin:end], head=head, tail=tail, first=head if before else prefix + head
-    )
+    head = before + _MARK + tag + body[:begin]
+    if count_units(prefix + head) > limit // 4:
+        head = before + opening[len(prefix) :]
+    tail = body[end:] + _MARK
+    if not found["end"] or count_units(tail) > limit // 4:
+        tail = closing
+    first = head if before else prefix + head
+    return piece._replace(core=body[begin:end], head=head, tail=tail, first=first)
 
 
 def _fitting(text: str, at: int, room: int) -> int:
@@ -206,21 +196,17 @@ def _cut(text: str, at: int, end: int, fresh: bool, words: bool) -> int:
 
 
 def _joined(text: str, at: int, here: int) -> bool:
-    """Whether what stands before `here` and after it are one character, as far as known from `at`
-    on.
-    """
+    """Whether what is before and after `here` is one character, as far as known from `at` on."""
     pair = text[here - 1 : here + 1]
     if category(pair[1])[0] == "M" or _PAIR.match(pair):
         return True
     if pair[1] in _FLAG_HALVES:
         return len(text[at:here]) - len(text[at:here].rstrip(_FLAG_HALVES)) & 1 == 1
     run = here
-    while (
-        category(pair[1]) == "Lo"
-        and run > at
-        and (category(text[run - 1])[0] == "M" or text[run - 1] == "\u200d")
-    ):
+    while category(pair[1]) == "Lo" and run > at:
         run -= 1
         if combining(text[run]) == 9:  # a virama ties the letter to those before it
             return True
+        if category(text[run])[0] != "M" and text[run] != "\u200d":
+            break
     return False

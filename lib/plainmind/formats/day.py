@@ -10,8 +10,8 @@ from datetime import date, datetime
 from ..ground.errors import BadData
 
 _ISO = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: "
-    r"?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z",
+    r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+    r"(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z",
     re.ASCII,
 )
 _NAMED = re.compile(
@@ -22,8 +22,8 @@ _NAMED = re.compile(
 )
 # and nothing after it: it could be a span
 _TIME = (
-    r"(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?(?: "
-    r"?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"
+    r"(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?"
+    r"(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?)?"
 )
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}\Z", re.I | re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})\Z", re.ASCII)
@@ -38,10 +38,9 @@ def parse_iso(text: str) -> date | None:
     match = _ISO.match(text)
     if not match:
         return None
+    plain = text.replace(",", ".").replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
     try:
-        datetime.fromisoformat(
-            text.replace(",", ".").replace(" Z", "Z").replace(" +", "+").replace(" -", "-")
-        )
+        datetime.fromisoformat(plain)
     except ValueError:
         return None
     return date.fromisoformat(match[1])
@@ -70,29 +69,16 @@ def guess(text: str) -> date | None:
     if match := _YEAR_LAST.match(text):
         first, second = int(match[1]), int(match[3])
         if first == second or first > 12 >= second:
-            return _day(match[4], match[3], match[1])
-        if second > 12 >= first:
-            return _day(match[4], match[1], match[3])
-        return None
+            return _day(match[4], second, match[1])
+        return _day(match[4], first, match[3]) if second > 12 >= first else None
     if match := _NAMED.match(text):
         name = (match["m1"] or match["m2"]).lower()
-        full = next(
-            (
-                i
-                for i, month in enumerate(_FULL)
-                if month.startswith(name) or name == "sept" and i == 8
-            ),
-            None,
-        )
-        return (
-            _day(match["y"], str(full + 1), match["d1"] or match["d2"])
-            if full is not None
-            else None
-        )
+        month = next((i for i, full in enumerate(_FULL, 1) if full.startswith(name)), 0)
+        return _day(match["y"], month, match["d1"] or match["d2"])
     return None
 
 
-def _day(year: str, month: str, day: str) -> date | None:
+def _day(year: str, month: str | int, day: str) -> date | None:
     try:
         return date(int(year), int(month), int(day))
     except ValueError:

@@ -70,12 +70,11 @@ class Episode(NamedTuple):
         return len(self.times) < most and abs(instant - self.times[-1]) <= gap
 
     def add(self, instant: int, role: str, author: int, content: str, words: Words) -> None:
-        self.lengths.append(min(len(words.opening) + len(words.rest), 0xFFFF))
+        self.lengths.append(min(words.length, 0xFFFF))
         self.openings.append(min(len(words.opening), 0xFF))
         self.times.append(instant)
-        self.kinds.append(
-            ROLES.index(role) + QUESTION * content.rstrip().endswith(("?", "？", "؟"))
-        )
+        asks = content.rstrip().endswith(("?", "？", "؟"))
+        self.kinds.append(ROLES.index(role) + QUESTION * asks)
         self.authors.append(author)
 
 
@@ -145,9 +144,7 @@ class IndexedPage(NamedTuple):
     words: int
 
     def holds(self, day: str) -> bool:
-        return (not self.valid_from or self.valid_from <= day) and (
-            not self.valid_to or day <= self.valid_to
-        )
+        return self.valid_from <= day and (not self.valid_to or day <= self.valid_to)
 
 
 class PageEvidence(NamedTuple):

@@ -22,19 +22,16 @@ class Reference(NamedTuple):
     end_line: int  # the same as line when no range was given
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}" + (
-            f"-{self.end_line}" if self.end_line != self.line else ""
-        )
+        end = f"-{self.end_line}" if self.end_line != self.line else ""
+        return f"{self.path}:{self.line}{end}"
 
 
 def parse(text: str) -> Reference:
     """A reference, with or without the colon that ends it in grep-like output."""
     match = _REF.match(text.strip())
     if not match or int(match[2]) < 1:
-        raise BadData(
-            f"'{text}' is not a reference",
-            cure="write path:line, such as logs/discord-thread/123/20260130T142355Z.md:3",
-        )
+        cure = "write path:line, such as logs/discord-thread/123/20260130T142355Z.md:3"
+        raise BadData(f"'{text}' is not a reference", cure=cure)
     line, end = int(match[2]), int(match[3] or match[2])
     if end < line:
         raise BadData(f"'{text}' ends before it starts", cure="write path:first-last")

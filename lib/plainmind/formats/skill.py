@@ -108,17 +108,11 @@ def read_frontmatter(data: bytes, path: str) -> SkillFrontmatter:
         )
     match = _HEAD.match(decode_utf8(data, path).replace("\r\n", "\n"))
     if not match:
-        raise BadData(
-            "no frontmatter",
-            place=f"{path}:1",
-            cure="begin with a line ---, then name: and description:, then a line ---",
-        )
+        cure = "begin with a line ---, then name: and description:, then a line ---"
+        raise BadData("no frontmatter", place=f"{path}:1", cure=cure)
     if len(match[1]) > MOST_HEAD:
-        raise BadData(
-            f"frontmatter of more than {MOST_HEAD // 1024} KB",
-            place=f"{path}:1",
-            cure="move the text below the frontmatter",
-        )
+        what = f"frontmatter of more than {MOST_HEAD // 1024} KB"
+        raise BadData(what, place=f"{path}:1", cure="move the text below the frontmatter")
     return _read(match[1], path)
 
 
@@ -134,33 +128,22 @@ def find_problems(found: SkillFrontmatter, path: str) -> Iterator[BadData]:
         if key not in found.values:
             yield wrong(key, f"no '{key}'", f"add {key}: to the frontmatter")
         elif not (found.values[key] or "").strip():
-            yield wrong(
-                key,
-                f"'{key}' is not text",
-                "give it one, in quotes if it is a number, a date or true",
-            )
+            cure = "give it one, in quotes if it is a number, a date or true"
+            yield wrong(key, f"'{key}' is not text", cure)
     name, folder = found.values.get("name") or "", path.split("/")[-2] if "/" in path else ""
     if name and (not _NAME.fullmatch(name) or len(name) > LONGEST_NAME):
-        yield wrong(
-            "name",
-            f"'{name[:80]}' is not a valid name",
-            f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}",
-        )
+        cure = f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}"
+        yield wrong("name", f"'{name[:80]}' is not a valid name", cure)
     elif name and name != folder:
-        yield wrong(
-            "name", f"the name '{name}' is not the folder's, '{folder}'", "rename one of them"
-        )
+        what = f"the name '{name}' is not the folder's, '{folder}'"
+        yield wrong("name", what, "rename one of them")
     length = len(found.values.get("description") or "")
     if length > LONGEST_DESCRIPTION:
-        yield wrong(
-            "description",
-            f"a description of {length} characters",
-            f"at most {LONGEST_DESCRIPTION}; say what and when",
-        )
+        cure = f"at most {LONGEST_DESCRIPTION}; say what and when"
+        yield wrong("description", f"a description of {length} characters", cure)
     if found.values.get(HIDDEN, "false") not in ("true", "false"):
-        yield wrong(
-            HIDDEN, f"'{HIDDEN}' is neither true nor false", "write one of them, without quotes"
-        )
+        cure = "write one of them, without quotes"
+        yield wrong(HIDDEN, f"'{HIDDEN}' is neither true nor false", cure)
 
 
 def _read(text: str, path: str) -> SkillFrontmatter:

@@ -28,9 +28,8 @@ def parse(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise BadData("not valid JSON", place=str(error.lineno), cure="fix the line") from None
     except ValueError as error:  # one of ours, or more digits than Python reads
-        raise BadData(
-            f"JSON that would be lost: {str(error).partition(';')[0]}", cure="fix it"
-        ) from None
+        what = f"JSON that would be lost: {str(error).partition(';')[0]}"
+        raise BadData(what, cure="fix it") from None
     except RecursionError:
         raise BadData(f"nested deeper than {DEEPEST}", cure="keep it flat") from None
     check_depth(value)
@@ -55,11 +54,11 @@ def check_depth(value: Any, left: int = DEEPEST) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"'{next(key for key in keys if keys.count(key) > 1)}' appears twice")
-    return made
+    return value
 
 
 def _no_number(name: str) -> Any:
@@ -68,6 +67,6 @@ def _no_number(name: str) -> Any:
 
 def _number(text: str) -> float:
     value = float(text)
-    if value in (float("inf"), float("-inf")):
+    if abs(value) == float("inf"):
         raise ValueError(f"{text} is too large")
     return value

@@ -14,7 +14,8 @@ from ..ground.errors import BadData, Usage
 from .reminder.occurrence import to_instant, to_local
 
 _MINUTE = 60_000
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_SHORT_DAYS = [day[:3] for day in _DAYS]
 _SPAN = re.compile(
     r"\s*(\d{1,6})\s*(w|weeks?|d|days?|h|hours?|m|min|mins|minutes?)(?![a-z])\s*"
     r"|\s*(\d{1,6})([wdhm])(?=\d)",
@@ -36,10 +37,8 @@ def from_options(
     if span is not None:
         return parse_span(span, now)
     if date is None or time is None:
-        raise Usage(
-            f"{'--date' if date is None else '--time'} is missing",
-            cure="give both, or --at, or --in",
-        )
+        missing = "--date" if date is None else "--time"
+        raise Usage(f"{missing} is missing", cure="give both, or --at, or --in")
     return parse_day(date), parse_minute(time)
 
 
@@ -59,9 +58,7 @@ def parse_minute(text: str) -> Time:
 
 
 def parse_end(text: str, now: int) -> int:
-    """The instant of RFC 3339 text, of a moment as a person says it, or of the last minute of a
-    day.
-    """
+    """The instant of RFC 3339 text, of a moment as a person says it, or of a day's last minute."""
     if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d.+", text, re.ASCII):
         return clock.parse(text)
     words = text.strip().lower()
@@ -77,10 +74,8 @@ def parse(text: str, now: int) -> tuple[Date, Time]:
     match = _AT.fullmatch(text.strip().lower())
     hour = match and _clock(match[2], match[3], match[4])
     if not match or hour is None:
-        raise BadData(
-            f"'{text}' is not a time",
-            cure="write it as 'tomorrow 09:00', 'friday 17:30', '18:00' or '2026-03-29 01:30'",
-        )
+        cure = "write it as 'tomorrow 09:00', 'friday 17:30', '18:00' or '2026-03-29 01:30'"
+        raise BadData(f"'{text}' is not a time", cure=cure)
     try:
         return _next(match[1], hour, now)
     except OverflowError:
@@ -91,8 +86,8 @@ def _next(name: str | None, hour: Time, now: int) -> tuple[Date, Time]:
     today = to_local(now).date()
     if name is None:
         days = [today, today + timedelta(1)]
-    elif name in _DAYS or name in (short[:3] for short in _DAYS):
-        ahead = ([short[:3] for short in _DAYS].index(name[:3]) - today.weekday()) % 7
+    elif name in _DAYS + _SHORT_DAYS:
+        ahead = (_SHORT_DAYS.index(name[:3]) - today.weekday()) % 7
         days = [today + timedelta(ahead), today + timedelta(ahead + 7)]
     elif name in ("today", "tomorrow"):
         return today + timedelta(name == "tomorrow"), hour
@@ -118,13 +113,13 @@ def parse_span(text: str, now: int) -> tuple[Date, Time]:
     end of it.
     """
     spans: dict[str, int] = {}
-    at, given = 0, text.strip().lower()
-    while match := _SPAN.match(given, at):
+    at, words = 0, text.strip().lower()
+    while match := _SPAN.match(words, at):
         count, unit = match[1] or match[3], (match[2] or match[4])[0]
         if unit in spans:
             break
         spans[unit], at = int(count), match.end()
-    if at < len(given) or not any(spans.values()):
+    if at < len(words) or not any(spans.values()):
         raise BadData(f"'{text}' is not a duration", cure="write it as 2h, 45m, 1h30m, 3d or 1w")
     try:
         start = to_local(now) + timedelta(weeks=spans.get("w", 0), days=spans.get("d", 0))

@@ -7,6 +7,7 @@ kept (index) and how they are weighed (recall).
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 OPENING = 30  # first words of an event, which count as evidence for its neighbours
@@ -44,9 +45,8 @@ class Words(NamedTuple):
 def fold(text: str) -> str:
     """Lower case, compatibility forms and accents folded away."""
     if not text.isascii():
-        text = "".join(
-            c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)
-        )
+        letters = unicodedata.normalize("NFKD", text)
+        text = "".join(c for c in letters if not unicodedata.combining(c))
         text = _UNSPACED.sub(r" \1 ", text)
     return text.lower()
 
@@ -78,18 +78,12 @@ def of_page(title: str, name: str, tags: Iterable[str], body: str) -> Words:
 
 
 def stems(tokens: Iterable[str]) -> list[str]:
-    return _stemmer().stemWords(
-        [token for token in tokens if token not in STOPWORDS and len(token) < 64]
-    )
+    kept = [token for token in tokens if token not in STOPWORDS and len(token) < 64]
+    return _stemmer().stemWords(kept)
 
 
-_made = None
-
-
+@lru_cache(1)
 def _stemmer():
-    global _made
-    if _made is None:
-        import Stemmer
+    import Stemmer
 
-        _made = Stemmer.Stemmer("english")
-    return _made
+    return Stemmer.Stemmer("english")

@@ -36,11 +36,8 @@ class Edge(NamedTuple):
 
     @property
     def title(self) -> str:
-        ends = lettering.make_printable(self.subject), lettering.make_printable(self.object)
-        return "\n".join(
-            f"{ends[0]} {lettering.make_printable(predicate)} {ends[1]}"
-            for predicate in self.predicates
-        )
+        one, other, *names = map(lettering.make_printable, (*self[:2], *self.predicates))
+        return "\n".join(f"{one} {name} {other}" for name in names)
 
 
 class Component(NamedTuple):
@@ -57,18 +54,15 @@ class Component(NamedTuple):
     height: float
     spare: float = 0
     loop: float = 0
-    columns: tuple[
-        tuple[float, float], ...
-    ] = ()  # of a panel: widths of the labels, 0 where it has a heading, and of the boxes
+    # of a panel: widths of the labels, 0 where it has a heading, and of the boxes
+    columns: tuple[tuple[float, float], ...] = ()
     wide: float = 0  # of the label above or below, or of the loop
 
     @property
     def room(self) -> layout.Size:
         side, free = 60 if self.loop else 0, min(30.0, 1.5 * self.degree)  # arrows need room
-        return layout.Size(
-            max(self.width + side, self.wide) + 15 + free,
-            self.height + self.spare + self.loop + 13 + free,
-        )
+        width, height = max(self.width + side, self.wide), self.height + self.spare + self.loop
+        return layout.Size(width + 15 + free, height + 13 + free)
 
 
 def bundle(triples: Sequence[tuple[str, str, str]]) -> list[Edge]:
@@ -89,13 +83,9 @@ def gather(links: Iterable[Edge]) -> list[Component]:
     for name, own in of.items():
         link = own[0]
         if len(own) == 1 and link.subject != link.object:
-            alike[
-                (
-                    link.subject == name,
-                    link.object if link.subject == name else link.subject,
-                    link.predicates,
-                )
-            ].append(name)
+            first = link.subject == name
+            other = link.object if first else link.subject
+            alike[first, other, link.predicates].append(name)
     mixed: dict[tuple, list[str]] = defaultdict(list)
     for way in [way for way, names in alike.items() if len(names) < PANEL]:
         mixed[way[:2]].extend(alike.pop(way))
@@ -106,14 +96,11 @@ def gather(links: Iterable[Edge]) -> list[Component]:
         parts.append(_panel(names, [of[name][0] for name in names]))
     for name, own in of.items():
         if name not in inside:
-            part = _entity(name, own)
-            ends = own[0].subject, own[0].object
-            alone = len(own) > 1 or len(of[ends[0]]) == len(
-                of[ends[1]]
-            )  # of two that are alone, neither hangs on the other
-            parts.append(
-                part if alone else part._replace(links=(own[0],), spare=CAPTION, wide=wide(own[0]))
-            )
+            part, link = _entity(name, own), own[0]
+            # of two that are alone, neither hangs on the other
+            if len(own) == 1 and len(of[link.subject]) != len(of[link.object]):
+                part = part._replace(links=(link,), spare=CAPTION, wide=wide(link))
+            parts.append(part)
     return sorted(parts, key=lambda part: (-part.degree, part.names))
 
 
@@ -121,9 +108,8 @@ def _entity(name: str, own: list[Edge]) -> Component:
     others = [link for link in own if link.subject != link.object]
     degree = len(others)
     size = 12 if degree < 2 else min(22.0, 11.5 + 2 * math.log2(degree))
-    width = max(
-        30.0, lettering.width(shown_name(name), size * (1.08 if degree >= 8 else 1)) + size * 1.3
-    )
+    letters = size * (1.08 if degree >= 8 else 1)
+    width = max(30.0, lettering.width(shown_name(name), letters) + size * 1.3)
     part = Component((name,), (), size, degree, round(width), round(size * 2))
     if degree < len(own):
         own_label = wide(next(link for link in own if link.subject == link.object))
@@ -137,36 +123,28 @@ def _panel(names: list[str], links: list[Edge]) -> Component:
     beside = [0 if headed else round(wide(link)) + 8 for link in links]
     widths = [round(lettering.width(shown_name(name), 12)) + 16 for name in names]
     across = max(beside) + max(widths)
-    count = min(
-        range(1, 13),
-        key=lambda n: abs(math.log(across * n / (math.ceil(len(names) / n) * ROW) / 1.3)),
-    )
-    rows = math.ceil(len(names) / count)
-    columns = [
-        (max(beside[at : at + rows]), max(widths[at : at + rows]))
-        for at in range(0, len(names), rows)
-    ]
+
+    def rows_of(count: int) -> int:
+        return math.ceil(len(names) / count)
+
+    def oddity(count: int) -> float:
+        return abs(math.log(across * count / (rows_of(count) * ROW) / 1.3))
+
+    rows = rows_of(min(range(1, 13), key=oddity))
+    slices = [slice(at, at + rows) for at in range(0, len(names), rows)]
+    columns = tuple((max(beside[part]), max(widths[part])) for part in slices)
     width = sum(map(sum, columns)) + BETWEEN * (len(columns) - 1) + 16
     if headed:
         width = max(width, round(lettering.width(links[0].label, 11) * 1.1) + 24)
-    return Component(
-        tuple(names),
-        tuple(links),
-        12,
-        1,
-        width,
-        rows * ROW + (30 if headed else 13),
-        columns=tuple(columns),
-    )
+    height = rows * ROW + (30 if headed else 13)
+    return Component(tuple(names), tuple(links), 12, 1, width, height, columns=columns)
 
 
 def _in_order(name: str) -> list[tuple[int, str]]:
     """As people sort names: 9 before 10, whatever the case."""
     pieces = re.findall("[0-9]+|[^0-9]+", name.casefold())
-    return [
-        (len(piece.lstrip("0")), piece) if piece[0] in "0123456789" else (0, piece)
-        for piece in [*pieces, name]
-    ]
+    digits = "0123456789"
+    return [(len(p.lstrip("0")) if p[0] in digits else 0, p) for p in [*pieces, name]]
 
 
 def wide(link: Edge) -> float:

@@ -27,17 +27,15 @@ def dot(triples: Triples) -> str:
         "digraph knowledge {",
         '  graph [charset="UTF-8", rankdir=LR];',
         "  node [shape=box, style=rounded, fontname=sans];",
+        "  edge [fontname=sans, fontsize=10];",
     ]
-    lines.append("  edge [fontname=sans, fontsize=10];")
     wanted = sorted(set(triples))
     for name in sorted({name for subject, _, object in wanted for name in (subject, object)}):
-        lines.append(
-            f"  {_quoted(name)}{f' [label={_quoted(name, label=True)}]' if '&' in name else ''};"
-        )
+        label = f" [label={_quoted(name, label=True)}]" if "&" in name else ""
+        lines.append(f"  {_quoted(name)}{label};")
     for subject, predicate, object in wanted:
-        lines.append(
-            f"  {_quoted(subject)} -> {_quoted(object)} [label={_quoted(predicate, label=True)}];"
-        )
+        label = f"[label={_quoted(predicate, label=True)}]"
+        lines.append(f"  {_quoted(subject)} -> {_quoted(object)} {label};")
     return "\n".join([*lines, "}", ""])
 
 
@@ -62,75 +60,56 @@ def svg(triples: Triples) -> str:
     lines: dict[_Ends, list[Edge]] = defaultdict(list)
     for link in links:
         lines[where[link.subject], where[link.object]].append(link)
-    drawn = _arranged(parts, where, lines)
-    places, body = (
-        drawn.places,
-        ["<g>", *(picture.line(curve, lines[ends]) for ends, curve in drawn.curves.items())],
-    )
-    body.extend(
-        picture.loop(places[one], lines[one, other]) for one, other in lines if one == other
-    )
-    body.extend(
-        [
-            "</g>",
-            "<g>",
-            *(line for place in places for line in picture.figure(place)),
-            "</g>",
-            "<g>",
-        ]
-    )
-    body.extend(
-        picture.label(place.caption.x, place.caption.y, place.part.links)
-        for place in places
-        if place.part.spare
-    )
-    body.extend(picture.label(*spot, lines[ends]) for ends, spot in drawn.spots.items())
-    title = (
-        f"{_count(len(where), 'entity', 'entities')}, "
-        f"{_count(len(set(triples)), 'triple', 'triples')}"
-    )
-    return picture.sheet(places, [*body, "</g>"], title)
+    places, curves, spots = _arranged(parts, where, lines)
+    body = [
+        "<g>",
+        *(picture.line(curve, lines[ends]) for ends, curve in curves.items()),
+        *(picture.loop(places[one], lines[one, other]) for one, other in lines if one == other),
+        "</g>",
+        "<g>",
+        *(line for place in places for line in picture.figure(place)),
+        "</g>",
+        "<g>",
+        *(picture.label(*p.caption[:2], p.part.links) for p in places if p.part.spare),
+        *(picture.label(*spot, lines[ends]) for ends, spot in spots.items()),
+        "</g>",
+    ]
+    entities = _count(len(where), "entity", "entities")
+    title = f"{entities}, {_count(len(set(triples)), 'triple', 'triples')}"
+    return picture.sheet(places, body, title)
 
 
 class _Arranged(NamedTuple):
     places: list[Place]
     curves: dict[_Ends, strokes.Curve]
-    spots: dict[
-        _Ends, strokes.Point
-    ]  # of the labels: all, unless there is nowhere to put one; its title is on the line, too
+    # of the labels: all, unless there is nowhere to put one; its title is on the line, too
+    spots: dict[_Ends, strokes.Point]
 
 
 def _arranged(
     parts: Sequence[Component], where: dict[str, int], lines: dict[_Ends, list[Edge]]
 ) -> _Arranged:
-    named = {
-        ends for ends in lines if parts[ends[0]].links or parts[ends[1]].links
-    }  # the label is at one end
-    room = [
-        layout.Spring(*ends, 0 if ends in named else wide(own[0])) for ends, own in lines.items()
-    ]
-    points = layout.place([part.room for part in parts], room)
+    # the label is at one end
+    named = {(a, b) for a, b in lines if parts[a].links or parts[b].links}
+    room = {ends: 0 if ends in named else wide(own[0]) for ends, own in lines.items()}
+    springs = [layout.Spring(*ends, label) for ends, label in room.items()]
+    points = layout.place([part.room for part in parts], springs)
     places = [_stood(part, point, points, where) for part, point in zip(parts, points)]
     taken = strokes.Taken(place.box for place in places)
+    boxes = [place.boxes for place in places]
     curves = {
-        (one, other): taken.line(
-            places[one].boxes, places[other].boxes, (one, other), (other, one) in lines
-        )
-        for one, other in lines
-        if one != other
+        (a, b): taken.line(boxes[a], boxes[b], (a, b), (b, a) in lines) for a, b in lines if a != b
     }
-    for place in places:
-        for box in place.boxes[1:]:
-            taken.add(box)
+    for label in (box for own in boxes for box in own[1:]):
+        taken.add(label)
     for ends, curve in curves.items():
         taken.draw(curve, ends)
     wanted = sorted(curves.keys() - named, key=lambda ends: (curves[ends].length, ends))
     spots = {}
     for ends in wanted:
         one, other = (parts[end].degree for end in ends)
-        away = 0.5 + 0.25 * (one - other) / (
-            one + other
-        )  # lines are closest to each other where there are most
+        # lines are closest to each other where there are most
+        away = 0.5 + 0.25 * (one - other) / (one + other)
         if spot := taken.spot(curves[ends], ends, away, wide(lines[ends][0]) + 4, CAPTION):
             spots[ends] = spot
     return _Arranged(places, curves, spots)

@@ -40,9 +40,7 @@ class Spring(NamedTuple):
 
 
 class _Pull(NamedTuple):
-    """A box is to be `far` from another; `weight` for how much it counts, `back` for how much for
-    the other.
-    """
+    """A box is to be `far` from another; `weight`: how much it counts, `back`: for the other."""
 
     box: int
     other: int
@@ -78,17 +76,13 @@ def _lengths(sizes: Sequence[Size], links: Sequence[Spring], gap: float) -> Near
             room = max(link.room, near[link.one].get(link.other, 0))
             near[link.one][link.other] = near[link.other][link.one] = room
     half = [width * 0.36 + height * 0.14 for width, height in sizes]
-    crowd = [
-        max(0.0, math.sqrt(sum(half[other] ** 2 for other in others) * 1.5) - half[at])
-        for at, others in enumerate(near)
-    ]
-    return [
-        {
-            other: half[at] + half[other] + gap + room * 0.6 + max(crowd[at], crowd[other]) / 2
-            for other, room in others.items()
-        }
-        for at, others in enumerate(near)
-    ]
+    around = [math.sqrt(sum(half[other] ** 2 for other in others) * 1.5) for others in near]
+    crowd = [max(0.0, full - own) for full, own in zip(around, half)]
+    for at, others in enumerate(near):
+        for other, room in others.items():
+            length = half[at] + half[other] + gap + room * 0.6
+            others[other] = length + max(crowd[at], crowd[other]) / 2
+    return near
 
 
 def _components(near: Near) -> list[list[int]]:
@@ -127,15 +121,11 @@ def _pulls(near: Near, sheet: float) -> list[_Pull]:
     count = len(near)
     if count <= FULL:
         rows = [_from(box, near, sheet) for box in range(count)]
-        return [
-            _Pull(a, b, rows[a][b], rows[a][b] ** -2, rows[a][b] ** -2)
-            for a in range(count)
-            for b in range(a)
-        ]
+        pairs = [(a, b, rows[a][b]) for a in range(count) for b in range(a)]
+        return [_Pull(a, b, far, far**-2, far**-2) for a, b, far in pairs]
     found = {(a, b): far for a in range(count) for b, far in near[a].items() if b < a}
-    for others in (
-        near
-    ):  # those around one box are equally far from all pivots: they would fall into one point
+    # those around one box are equally far from all pivots: they would fall into one point
+    for others in near:
         ring = list(others.items())
         for step in {1, 2, 3, 5, 8, len(ring) // 3, len(ring) // 2}:
             for at in range(len(ring) if 0 < step < len(ring) else 0):
@@ -174,8 +164,9 @@ def _descend(near: Near, sheet: float) -> list[Point]:
         return [(0.0, 0.0)] * count
     span = max(pull.far for pull in pulls)
     turn = math.pi * (3 - math.sqrt(5))  # a sunflower: no two at one place, no direction preferred
-    xs = [span / 2 * math.sqrt((at + 0.5) / count) * math.cos(at * turn) for at in range(count)]
-    ys = [span / 2 * math.sqrt((at + 0.5) / count) * math.sin(at * turn) for at in range(count)]
+    radii = [span / 2 * math.sqrt((at + 0.5) / count) for at in range(count)]
+    xs = [radius * math.cos(at * turn) for at, radius in enumerate(radii)]
+    ys = [radius * math.sin(at * turn) for at, radius in enumerate(radii)]
     weights = [pull.weight for pull in pulls]
     first, last = 1 / min(weights), 0.1 / max(weights)
     for number in range(ROUNDS):
@@ -243,26 +234,26 @@ def _push(xs: list[float], ys: list[float], sizes: Sequence[Size]) -> bool:
         width, height = sizes[one]
         for place in range(at + 1, len(tops)):
             top, other = tops[place]
-            if (
-                top >= ys[one] + height / 2
-            ):  # boxes are wider than high: fewest are met on the way down
+            # boxes are wider than high: fewest are met on the way down
+            if top >= ys[one] + height / 2:
                 break
             over_x = (width + sizes[other][0]) / 2 - abs(xs[other] - xs[one])
-            if (
-                over_x > 1e-6
-                and (over_y := (height + sizes[other][1]) / 2 - abs(ys[other] - ys[one])) > 1e-6
-            ):
-                found = True
-                own = width * height
-                part = own / (own + sizes[other].width * sizes[other].height)
-                if over_x < over_y:
-                    push = (over_x + 0.2) * (1 if xs[other] >= xs[one] else -1)
-                    xs[one] -= push * (1 - part)
-                    xs[other] += push * part
-                else:
-                    push = (over_y + 0.2) * (1 if (ys[other], other) >= (ys[one], one) else -1)
-                    ys[one] -= push * (1 - part)
-                    ys[other] += push * part
+            if over_x <= 1e-6:
+                continue
+            over_y = (height + sizes[other][1]) / 2 - abs(ys[other] - ys[one])
+            if over_y <= 1e-6:
+                continue
+            found = True
+            own = width * height
+            part = own / (own + sizes[other].width * sizes[other].height)
+            if over_x < over_y:
+                push = (over_x + 0.2) * (1 if xs[other] >= xs[one] else -1)
+                xs[one] -= push * (1 - part)
+                xs[other] += push * part
+            else:
+                push = (over_y + 0.2) * (1 if (ys[other], other) >= (ys[one], one) else -1)
+                ys[one] -= push * (1 - part)
+                ys[other] += push * part
     return found
 
 
@@ -283,22 +274,15 @@ def _packed(
     skyline: list[tuple[float, float, float]] = [(0.0, sheet, 0.0)]  # from x to x, taken down to y
     found: list[Point] = [(0.0, 0.0)] * len(sizes)
     for members, points, left, top, width, height in frames:
-        level, at = min(
-            (
-                max(
-                    y for start, end, y in skyline if start < at + width - 1e-6 and end > at + 1e-6
-                ),
-                at,
-            )
-            for at, _, _ in skyline
-            if at + width <= sheet + 1e-6
-        )
-        rest = [
-            (s, e, y)
-            for start, end, y in skyline
-            for s, e in ((start, min(end, at)), (max(start, at + width), end))
-            if s < e
-        ]
+        levels = []
+        for at, _, _ in skyline:
+            if at + width <= sheet + 1e-6:
+                low, high = at + 1e-6, at + width - 1e-6
+                levels.append((max(y for s, e, y in skyline if s < high and e > low), at))
+        level, at = min(levels)
+        left_of = [(s, min(e, at), y) for s, e, y in skyline]
+        right_of = [(max(s, at + width), e, y) for s, e, y in skyline]
+        rest = [stretch for stretch in left_of + right_of if stretch[0] < stretch[1]]
         skyline = sorted([*rest, (at, at + width, level + height)])
         for box, (x, y) in zip(members, points):
             found[box] = (x - left + at, y - top + level)

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 _NARROW = frozenset("iljtfrI.,:;'|!()[]{}/\\ -`\"")
 _WIDE = frozenset("mwMWQO@%&—…")
-_JOINERS = "\u200c\u200d"
+_JOINERS = frozenset("\u200c\u200d")
 _DROPPED = ("Cc", "Cf")  # marks that turn text around are among Cf
 _NO_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
@@ -20,12 +20,12 @@ def make_printable(text: str) -> str:
     character is U+FFFD.
     """
     line = " ".join(_NO_TEXT.sub("\ufffd", text).split())
-    kept = (
-        c
-        for c in line
-        if c in _JOINERS or unicodedata.category(c) not in _DROPPED and ord(c) & 0xFFFE != 0xFFFE
-    )
-    return "".join(kept).strip(f" {_JOINERS}") or "(no name)"
+
+    def is_kept(c: str) -> bool:
+        return unicodedata.category(c) not in _DROPPED and ord(c) & 0xFFFE != 0xFFFE
+
+    kept = "".join(c for c in line if c in _JOINERS or is_kept(c))
+    return kept.strip(" \u200c\u200d") or "(no name)"
 
 
 def width(text: str, size: float) -> float:
@@ -43,7 +43,7 @@ def clip(text: str, ems: float) -> str:
     while (ems := ems - _em(text[at])) >= 1:
         at += 1
     while at > 0 and (
-        unicodedata.category(text[at])[0] == "M" or text[at] in _JOINERS or text[at - 1] in _JOINERS
+        unicodedata.category(text[at])[0] == "M" or {*text[at - 1 : at + 1]} & _JOINERS
     ):
         at -= 1
     return text[:at].rstrip() + "…"
@@ -56,9 +56,8 @@ def markup(text: str) -> str:
 
 def _em(char: str) -> float:
     if char < "\x7f":
-        return (
-            0.4 if char in _NARROW else 0.96 if char in _WIDE else 0.73 if char.isupper() else 0.63
-        )
+        wide = 0.96 if char in _WIDE else 0.73 if char.isupper() else 0.63
+        return 0.4 if char in _NARROW else wide
     if unicodedata.category(char) in ("Mn", "Me") or char in _JOINERS:
         return 0.0
     if unicodedata.east_asian_width(char) in "WF":

@@ -56,27 +56,22 @@ class Place(NamedTuple):
 
     @property
     def caption(self) -> strokes.Box:
-        box, side = self.box, -1 if self.above else 1
-        return strokes.Box(
-            box.x, box.y + side * (box.height / 2 + CAPTION / 2), self.part.wide + 4, CAPTION
-        )
+        away = (self.box.height + CAPTION) / 2
+        y = self.box.y - away if self.above else self.box.y + away
+        return strokes.Box(self.box.x, y, self.part.wide + 4, CAPTION)
 
     @property
     def looped(self) -> strokes.Box:
         """Of the label of a line from an entity to itself, and of the line."""
         box, wide = self.box, (self.part.wide - 40 + self.part.width) / 2
-        return strokes.Box(
-            box.x + box.width / 2 - wide / 2, box.y - box.height / 2 - 11, wide + 50, 22
-        )
+        x, y = box.x + (box.width - wide) / 2, box.y - box.height / 2 - 11
+        return strokes.Box(x, y, wide + 50, 22)
 
     @property
     def boxes(self) -> list[strokes.Box]:
         """What lines end at."""
-        return [
-            self.box,
-            *([self.caption] if self.part.spare else []),
-            *([self.looped] if self.part.loop else []),
-        ]
+        labels = [self.caption] * bool(self.part.spare) + [self.looped] * bool(self.part.loop)
+        return [self.box, *labels]
 
 
 def _title(links: Sequence[Edge]) -> str:
@@ -119,6 +114,7 @@ def figure(place: Place) -> Iterator[str]:
     left, top = box.x - box.width / 2, box.y - box.height / 2
     yield f'<rect class="panel" {_corners(box)} rx="8"/>'
     headed = not part.columns[0][0]
+    first = top + (24 if headed else 7) + ROW / 2
     if headed:
         heading = lettering.markup(part.links[0].label)
         yield f'<text class="heading" x="{left + 11:.1f}" y="{top + 16:.1f}">{heading}</text>'
@@ -127,9 +123,7 @@ def figure(place: Place) -> Iterator[str]:
         x += beside
         for row, name in enumerate(part.names[at * rows : (at + 1) * rows]):
             link = part.links[at * rows + row]
-            cell = strokes.Box(
-                x + width / 2, top + (24 if headed else 7) + (row + 0.5) * ROW, width, ROW - 3
-            )
+            cell = strokes.Box(x + width / 2, first + row * ROW, width, ROW - 3)
             if not headed:
                 spot = f'x="{x - 6:.1f}" y="{cell.y + 3.5:.1f}" text-anchor="end"'
                 yield f'<text class="beside" {spot}>{lettering.markup(link.label)}</text>'
@@ -141,14 +135,12 @@ def _entry(name: str, box: strokes.Box, kind: str, size: float, more: str = "") 
     full = lettering.make_printable(name)
     title = lettering.markup(f"{full}\n{more}" if more else full)
     on = ' class="on-hub"' if kind == "hub" else ""
-    spot = (
-        f'x="{box.x:.1f}" y="{box.y + size * 0.36:.1f}" font-size="{size:.4g}" text-anchor="middle"'
-    )
+    spot = f'x="{box.x:.1f}" y="{box.y + size * 0.36:.1f}" font-size="{size:.4g}"'
     round_by = min(8.0, box.height / 2)
     return (
         f'<g class="entity"><title>{title}</title>'
         f'<rect class="{kind}" {_corners(box)} rx="{round_by:.3g}"/>'
-        f"<text{on} {spot}>{lettering.markup(shown_name(name))}</text></g>"
+        f'<text{on} {spot} text-anchor="middle">{lettering.markup(shown_name(name))}</text></g>'
     )
 
 
@@ -159,17 +151,13 @@ def _corners(box: strokes.Box) -> str:
 
 def sheet(places: Sequence[Place], body: Sequence[str], title: str, margin: float = 24) -> str:
     if not places:
-        body = [
-            *body,
-            f'<text x="{margin}" y="{margin * 1.8:.0f}" font-size="12">'
-            "nothing is linked yet</text>",
-        ]
+        spot = f'x="{margin}" y="{margin * 1.8:.0f}" font-size="12"'
+        body = [*body, f"<text {spot}>nothing is linked yet</text>"]
+    boxes = [box for place in places for box in place.boxes]
     left = min([0.0, *(place.box.x - place.part.room.width / 2 for place in places)]) - margin
     right = max([150.0, *(place.box.x + place.part.room.width / 2 for place in places)]) + margin
-    top = min([0.0, *(box.y - box.height / 2 for place in places for box in place.boxes)]) - margin
-    bottom = (
-        max([20.0, *(box.y + box.height / 2 for place in places for box in place.boxes)]) + margin
-    )
+    top = min([0.0, *(box.y - box.height / 2 for box in boxes)]) - margin
+    bottom = max([20.0, *(box.y + box.height / 2 for box in boxes)]) + margin
     width, height = right - left, bottom - top
     size = f'width="{width:.0f}" height="{height:.0f}"'
     frame = f'viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" {size}'

@@ -28,9 +28,8 @@ class Box(NamedTuple):
     height: float
 
     def holds(self, x: float, y: float, margin: float = 0) -> bool:
-        return (
-            abs(x - self.x) < self.width / 2 + margin and abs(y - self.y) < self.height / 2 + margin
-        )
+        over_x = self.width / 2 + margin - abs(x - self.x)
+        return over_x > 0 and self.height / 2 + margin > abs(y - self.y)
 
     def meets(self, other: "Box") -> bool:
         over_x = (self.width + other.width) / 2 - abs(self.x - other.x)
@@ -49,11 +48,9 @@ class Curve(NamedTuple):
         return math.dist(self.start, self.end)
 
     def at(self, t: float) -> Point:
+        (x0, y0), (x1, y1), (x2, y2) = self
         a, b, c = (1 - t) ** 2, 2 * t * (1 - t), t * t
-        return (
-            a * self.start[0] + b * self.middle[0] + c * self.end[0],
-            a * self.start[1] + b * self.middle[1] + c * self.end[1],
-        )
+        return a * x0 + b * x1 + c * x2, a * y0 + b * y1 + c * y2
 
     def between(self, low: float, high: float) -> "Curve":
         """The stretch of it from one t to another."""
@@ -67,12 +64,9 @@ class Curve(NamedTuple):
         dx, dy = self.end[0] - self.middle[0], self.end[1] - self.middle[1]
         long = math.hypot(dx, dy) or 1.0
         dx, dy = dx / long * HEAD, dy / long * HEAD
-        x, y = self.end
-        return [
-            (x, y),
-            (x - dx - dy * 0.42, y - dy + dx * 0.42),
-            (x - dx + dy * 0.42, y - dy - dx * 0.42),
-        ]
+        x, y = self.end[0] - dx, self.end[1] - dy
+        dx, dy = dx * 0.42, dy * 0.42
+        return [self.end, (x - dy, y + dx), (x + dy, y - dx)]
 
 
 class Taken:
@@ -91,9 +85,8 @@ class Taken:
         self._count += 1
 
     def free(self, box: Box) -> bool:
-        return not any(
-            other.meets(box) for cell in _cells(box) for _, other in self._cells.get(cell, ())
-        )
+        near = (other for cell in _cells(box) for _, other in self._cells.get(cell, ()))
+        return not any(other.meets(box) for other in near)
 
     def under(self, curve: Curve) -> set[int]:
         """The numbers of the boxes that the curve goes through."""
@@ -135,18 +128,8 @@ class Taken:
 
     def _crossing(self, box: Box, ends: tuple[int, int]) -> int:
         """How many other lines go through a box."""
-        left, right, top, bottom = (
-            box.x - box.width / 2,
-            box.x + box.width / 2,
-            box.y - box.height / 2,
-            box.y + box.height / 2,
-        )
-        found = set()
-        for cell in _cells(box):
-            for other, (x, y) in self._lines.get(cell, ()):
-                if left < x < right and top < y < bottom:
-                    found.add(other)
-        return len(found - {ends})
+        near = [point for cell in _cells(box) for point in self._lines.get(cell, ())]
+        return len({other for other, (x, y) in near if box.holds(x, y)} - {ends})
 
     def spot(
         self, curve: Curve, ends: tuple[int, int], wanted: float, width: float, height: float
@@ -192,12 +175,10 @@ def _leaving(curve: Curve, box: Box, inside: float, outside: float, margin: floa
     point in it on.
     """
     steps = [inside + (outside - inside) * at / 24 for at in range(25)]
-    last = max(
-        (at for at, t in enumerate(steps[:-1]) if box.holds(*curve.at(t), margin)), default=None
-    )
-    if last is None:
+    within = [at for at, t in enumerate(steps[:-1]) if box.holds(*curve.at(t), margin)]
+    if not within:
         return inside
-    inside, outside = steps[last], steps[last + 1]
+    inside, outside = steps[within[-1] : within[-1] + 2]
     for _ in range(8):
         middle = (inside + outside) / 2
         if box.holds(*curve.at(middle), margin):

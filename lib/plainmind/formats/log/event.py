@@ -35,12 +35,10 @@ from ...ground.errors import BadData
 
 ROLES = ("user", "agent", "tool", "system")
 
-# controls, line ends, bidi marks, what has no width, surrogates; and '![', which a viewer would
-# fetch
+# controls, line ends, bidi marks, what has no width, surrogates; '![', which a viewer would fetch
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    "\u2028-\u202e\u2060-\u206f"
-    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]|!(?=\\[)"
 )
 _ESCAPABLE = re.compile(_UNSAFE.pattern + r"|\\")
@@ -103,11 +101,8 @@ class Gap(NamedTuple):
     @property
     def lines(self) -> str:
         """`line 12`, or `lines 12-14`."""
-        return (
-            f"line {self.line}"
-            if self.line == self.end_line
-            else f"lines {self.line}-{self.end_line}"
-        )
+        one = self.line == self.end_line
+        return f"line {self.line}" if one else f"lines {self.line}-{self.end_line}"
 
 
 class Tail(NamedTuple):
@@ -163,8 +158,7 @@ def render_meta(meta: dict[str, Any]) -> str:
         text = json.dumps(meta, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise BadData("meta holds what JSON cannot say") from None
-    # '![' would be an image to a markdown viewer; DEL is the one control character JSON does not
-    # escape
+    # '![' would be an image to a viewer; DEL is the one control character JSON does not escape
     return text.replace("![", "\\u0021[").replace("\x7f", "\\u007f")
 
 
@@ -202,20 +196,9 @@ def scan(data: bytes, line: int = 1) -> list[RawEvent | Gap]:
             line = ended
         lines = int(count) + 2
         at = match.end()
-        found.append(
-            RawEvent(
-                match.start(),
-                at,
-                line,
-                line + lines - 2,
-                stamp.decode(),
-                role.decode(),
-                bool(flag),
-                digest.decode(),
-                meta,
-                body,
-            )
-        )
+        place = match.start(), at, line, line + lines - 2
+        head = stamp.decode(), role.decode(), bool(flag), digest.decode()
+        found.append(RawEvent(*place, *head, meta, body))
         line += lines
     if at < len(data):
         ended = line + data.count(10, at) - data.endswith(b"\n")
@@ -251,12 +234,9 @@ def _closing(torn: bytes) -> bytes:
 
 
 def decode_content(block: RawEvent) -> str:
-    """The content as it was given, byte for byte (bytes that were not valid UTF-8 as lone
-    surrogates).
-    """
-    text = b"\n".join([row[2:] for row in block.body.split(b"\n")[:-1]]).decode(
-        "utf-8", "surrogateescape"
-    )
+    """The content byte for byte, bytes that were not valid UTF-8 as lone surrogates."""
+    data = b"\n".join([row[2:] for row in block.body.split(b"\n")[:-1]])
+    text = data.decode("utf-8", "surrogateescape")
     return _ESCAPE.sub(_unescape, text) if block.escaped else text
 
 
@@ -274,17 +254,9 @@ def decode(block: RawEvent, path: str, context: str) -> Event:
     meta = parse_meta(block)
     author = meta.pop("author", None)
     author = "" if author is None else str(author)
-    return Event(
-        path,
-        block.line,
-        block.end_line,
-        block.timestamp,
-        block.role,
-        author,
-        context,
-        decode_content(block),
-        meta,
-    )
+    _, _, line, end_line, stamp, role, *_ = block
+    content = decode_content(block)
+    return Event(path, line, end_line, stamp, role, author, context, content, meta)
 
 
 def _escape(match: re.Match) -> str:

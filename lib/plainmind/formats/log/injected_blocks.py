@@ -35,9 +35,7 @@ def strip(text: str, *, keep_lines: bool = False) -> str:
 
 
 def strip_recalled_lines(text: str, *, keep_lines: bool = False) -> str:
-    """A tool's output less the lines that are themselves answers of a recall (path:line: …), or
-    with empty ones for them.
-    """
+    """A tool's output less, or with empty ones for, the lines of a recall (path:line: …)."""
     return _RECALLED.sub("\n" if keep_lines else "", text) if ".md:" in text else text
 
 

@@ -29,11 +29,8 @@ def parse(data: bytes) -> list[WindowHead]:
     for row in data.split(b"\n"):
         try:
             value = json.loads(row)
-            heads.append(
-                WindowHead(
-                    str(value["window"]), int(value["size"]), int(value["line"]), str(value["h"])
-                )
-            )
+            place = str(value["window"]), int(value["size"]), int(value["line"])
+            heads.append(WindowHead(*place, str(value["h"])))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
     return heads

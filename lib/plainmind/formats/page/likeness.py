@@ -41,8 +41,7 @@ def estimate(one: "array[int]", other: "array[int]") -> float:
     both = sorted({*one, *other})[:KEPT]
     if not both:
         return 0.0
-    common = set(one) & set(other)
-    return sum(1 for value in both if value in common) / len(both)
+    return len({*one} & {*other} & {*both}) / len(both)
 
 
 def find_candidates(sketches: Mapping[str, "array[int]"]) -> Iterator[tuple[str, str]]:
@@ -61,9 +60,6 @@ def find_candidates(sketches: Mapping[str, "array[int]"]) -> Iterator[tuple[str,
             for other in names[number + 1 : number + 1 + ahead]:
                 met[one, other] = met.get((one, other), 0) + 1
     for (one, other), count in sorted(met.items()):
-        least = min(len(sketches[one]), len(sketches[other]))
-        if (
-            count >= least * (ALIKE - SLACK) / 2
-            and estimate(sketches[one], sketches[other]) >= ALIKE - SLACK
-        ):
+        pair = sketches[one], sketches[other]
+        if count >= min(map(len, pair)) * (ALIKE - SLACK) / 2 and estimate(*pair) >= ALIKE - SLACK:
             yield one, other

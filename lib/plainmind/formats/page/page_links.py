@@ -37,14 +37,11 @@ def find_links(page: Page) -> list[Target]:
 
 
 def find_images(page: Page) -> list[Target]:
-    """The files that a page shows, whether in the body or as `image`; addresses of the network are
-    none.
-    """
+    """The files that a page's body shows; addresses of the network are none."""
     if "![" not in page.body:
         return []
-    found = [
-        Target(name, line) for bang, name, line in _linked(page) if bang and _SHOWN.search(name)
-    ]
+    linked = _linked(page)
+    found = [Target(name, line) for bang, name, line in linked if bang and _SHOWN.search(name)]
     plain = _without_code(page.body)
     at, line = 0, page.body_line
     for match in _IMAGE.finditer(plain):
@@ -72,18 +69,12 @@ def _linked(page: Page) -> Iterator[tuple[str, str, int]]:
     for match in _LINK.finditer(plain):
         line += plain.count("\n", at, match.start())
         at = match.start()
-        yield (
-            match[1],
-            match[2].rstrip("\\").strip().removesuffix(".md"),
-            line,
-        )  # in a table, a bar has a backslash
+        name = match[2].rstrip("\\")  # in a table, a bar has a backslash
+        yield match[1], name.strip().removesuffix(".md"), line
 
 
 def _without_code(body: str) -> str:
-    """The body with blanks for its code: everything else stays where it is.
-
-    Linear, whatever is in it.
-    """
+    """The body with blanks for its code, so that everything else stays where it is."""
     if "`" not in body and "~~~" not in body:
         return body
     lines, fence = body.split("\n"), ""
@@ -114,10 +105,7 @@ def _without_spans(paragraph: str) -> str:
             others.pop()
         if others:
             until = runs[others[-1]][1]
-            parts += [
-                paragraph[at:start],
-                *("\n" if c == "\n" else " " for c in paragraph[start:until]),
-            ]
+            parts += [paragraph[at:start], re.sub(r"[^\n]", " ", paragraph[start:until])]
             at, number = until, others[-1]
         number += 1
     return "".join([*parts, paragraph[at:]])

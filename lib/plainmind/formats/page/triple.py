@@ -50,11 +50,8 @@ def normalize_predicate(text: str) -> str:
     lower = _WORD_ENDS.sub("_", unicodedata.normalize("NFC", text)).lower()
     if lower.isascii() and lower.isidentifier() and "__" not in lower:
         return lower.strip("_")
-    return "_".join(
-        "".join(
-            c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in lower
-        ).split()
-    )
+    letters = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in lower)
+    return "_".join("".join(letters).split())
 
 
 def normalize_entity(text: str) -> str:
@@ -63,17 +60,14 @@ def normalize_entity(text: str) -> str:
 
 
 def normalize(triple: Triple) -> Triple:
+    subject, predicate, object = triple
     return Triple(
-        normalize_entity(triple.subject),
-        normalize_predicate(triple.predicate),
-        normalize_entity(triple.object),
+        normalize_entity(subject), normalize_predicate(predicate), normalize_entity(object)
     )
 
 
 def comparison_key(name: str) -> str:
-    """What two spellings of one name have in common: case, and what stands between its words, do
-    not tell names apart.
-    """
+    """What spellings of one name have in common: all but case, and what is between its words."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "-".join(word for word in re.split(r"[\s_-]+", folded) if word)
 
@@ -106,19 +100,16 @@ class Health(NamedTuple):
 
     def records(self) -> list[HealthRow]:
         """Counts first, then predicates, then what splits the graph."""
-        largest = (
-            f"{self.components[0] / self.entities:.0%} of the entities are in the largest"
-            if self.entities
-            else ""
-        )
+        share = self.components[0] / self.entities if self.entities else 0
+        largest = f"{share:.0%} of the entities are in the largest" if share else ""
         rows = [
             ("triples", self.triples, "", ""),
             ("entities", self.entities, "", ""),
             ("parts", len(self.components), "", largest),
             *(("predicate", times, name, "") for name, times in self.predicates),
             *(
-                (each.code, each.times, ", ".join(each.names), each.detail)
-                for each in self.concerns
+                (code, times, ", ".join(names), detail)
+                for code, names, times, detail in self.concerns
             ),
         ]
         return [HealthRow(*row) for row in rows]
@@ -131,89 +122,62 @@ def check_health(written: Sequence[Triple]) -> Health:
     """
     graph = [normalize(each) for each in written]
     predicates = Counter(each.predicate for each in graph)
-    names: Counter[str] = Counter()
-    for each in graph:
-        names.update({each.subject, each.object})
+    names = Counter(name for each in graph for name in {each.subject, each.object})
     parts = _components(graph)
+    words = "one relation in several words: keep the most frequent"
+    spellings = "one name in several spellings: keep the most frequent"
     concerns = [
         *_of_predicates(predicates),
         *_spaces(written),
         *_inverses(predicates),
-        *_spellings(
-            "spelling",
-            predicates,
-            _root_of,
-            "one relation in several words: keep the most frequent",
-        ),
-        *_spellings(
-            "name", names, comparison_key, "one name in several spellings: keep the most frequent"
-        ),
+        *_spellings("spelling", predicates, _root_of, words),
+        *_spellings("name", names, comparison_key, spellings),
         *_orphans(graph, parts),
     ]
-    sizes = sorted((len(part) for part in parts), reverse=True)
-    return Health(
-        len(graph),
-        len(names),
-        sorted(predicates.items(), key=lambda p: (-p[1], p[0])),
-        sizes,
-        concerns,
-    )
+    by_count = sorted(predicates.items(), key=lambda p: (-p[1], p[0]))
+    sizes = sorted(map(len, parts), reverse=True)
+    return Health(len(graph), len(names), by_count, sizes, concerns)
 
 
 def _of_predicates(predicates: Counter[str]) -> Iterable[Concern]:
     for name, count in sorted(predicates.items()):
         if name in COPULAS:
-            yield Concern(
-                "copula", (name,), count, "name the relation: not 'x is owner of y' but 'x owns y'"
-            )
+            cure = "name the relation: not 'x is owner of y' but 'x owns y'"
+            yield Concern("copula", (name,), count, cure)
         elif name in VAGUE:
             yield Concern("vague", (name,), count, "say how, and in which direction")
 
 
 def _spaces(written: Sequence[Triple]) -> Iterable[Concern]:
     better = {each.predicate: normalize_predicate(each.predicate) for each in written}
-    odd = Counter(
-        each.predicate
-        for each in written
-        if better[each.predicate] not in {each.predicate, *COPULAS, *VAGUE}
-    )
-    for name, count in sorted(odd.items()):
-        yield Concern("spaces", (name,), count, f"write {better[name]}; mem-lint --fix does")
+    for name, count in sorted(Counter(each.predicate for each in written).items()):
+        if better[name] not in {name, *COPULAS, *VAGUE}:
+            yield Concern("spaces", (name,), count, f"write {better[name]}; mem-lint --fix does")
 
 
 def _inverses(predicates: Counter[str]) -> Iterable[Concern]:
     """Relations of which the other direction is in use, too."""
-    known = {**INVERSES, **{b: a for a, b in INVERSES.items()}}
+    known = INVERSES | {b: a for a, b in INVERSES.items()}
     passive = {_active(name): name for name in sorted(predicates) if _active(name)}
     found = set()
     for name in predicates:
-        other = (
-            known.get(name)
-            if known.get(name) in predicates
-            else passive.get(_root_of(name))
-            if not _active(name)
-            else None
-        )
+        other = known.get(name)
+        if other not in predicates:
+            other = None if _active(name) else passive.get(_root_of(name))
         if other and other != name:
-            found.add(
-                tuple(sorted((name, other), key=lambda n: (-predicates[n], bool(_active(n)), n)))
-            )
+            pair = sorted((name, other), key=lambda n: (-predicates[n], bool(_active(n)), n))
+            found.add(tuple(pair))
     for one, other in sorted(found):
-        yield Concern(
-            "inverse",
-            (one, other),
-            predicates[one] + predicates[other],
-            f"one direction a relation: keep {one}",
-        )
+        count = predicates[one] + predicates[other]
+        yield Concern("inverse", (one, other), count, f"one direction a relation: keep {one}")
 
 
 def _spellings(code: str, counts: Counter[str], key, detail: str) -> Iterable[Concern]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name in counts:
         groups[key(name)].append(name)
-    for names in sorted(
-        sorted(group, key=lambda n: (-counts[n], n)) for group in groups.values() if len(group) > 1
-    ):
+    several = (group for group in groups.values() if len(group) > 1)
+    for names in sorted(sorted(group, key=lambda n: (-counts[n], n)) for group in several):
         yield Concern(code, tuple(names), sum(counts[name] for name in names), detail)
 
 
@@ -223,9 +187,7 @@ def _orphans(graph: Sequence[Triple], parts: list[set[str]]) -> Iterable[Concern
         return  # so small a graph has no main part yet
     part_of = {name: number for number, part in enumerate(parts) for name in part}
     times = Counter(part_of[each.subject] for each in graph)
-    detail = (
-        "nothing leads from here to the rest: is one of the names spelled differently elsewhere?"
-    )
+    detail = "nothing leads from here to the rest: is a name spelled differently elsewhere?"
     for part in sorted(parts, key=lambda p: (-len(p), sorted(p)))[1:]:
         few = tuple(sorted(part)[:5])
         code = "orphan" if len(part) <= 2 else "island"
@@ -258,10 +220,8 @@ def _root_of(name: str) -> str:
 
 
 def _active(name: str) -> str:
-    """The root of the relation that a passive one, or a noun of it, is the other end of; '' when it
-    is none.
-
-    owned_by and owner_of are the other end of owns.
+    """The root of the relation that a passive one, or a noun of it, is the other end of (owned_by and
+    owner_of of owns); '' when it is none.
     """
     words = name.split("_")
     if len(words) < 2 or words[-1] not in ("by", "of"):
@@ -273,14 +233,8 @@ def _active(name: str) -> str:
 
 
 def _stem(word: str) -> str:
-    for ending, instead in (
-        ("ied", "y"),
-        ("ies", "y"),
-        ("ing", ""),
-        ("ed", ""),
-        ("ss", "ss"),
-        ("s", ""),
-    ):
+    endings = {"ied": "y", "ies": "y", "ing": "", "ed": "", "ss": "ss", "s": ""}
+    for ending, instead in endings.items():
         if word.endswith(ending) and len(word) - len(ending) >= 2:
             word = word[: -len(ending)] + instead
             break

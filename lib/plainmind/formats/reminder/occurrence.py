@@ -32,9 +32,8 @@ def london_zone():
     import tzdata
 
     assert tzdata.__file__
-    with open(
-        os.path.join(os.path.dirname(tzdata.__file__), "zoneinfo", "Europe", "London"), "rb"
-    ) as file:
+    folder = os.path.dirname(tzdata.__file__)
+    with open(os.path.join(folder, "zoneinfo", "Europe", "London"), "rb") as file:
         return ZoneInfo.from_file(file, key="Europe/London")
 
 
@@ -57,11 +56,8 @@ def to_local(instant: int) -> datetime:
     OverflowError after year 9999.
     """
     try:
-        return (
-            (_EPOCH + timedelta(milliseconds=instant))
-            .astimezone(london_zone())
-            .replace(tzinfo=None, fold=0)
-        )
+        moment = (_EPOCH + timedelta(milliseconds=instant)).astimezone(london_zone())
+        return moment.replace(tzinfo=None, fold=0)
     except OverflowError:
         if instant > 0:
             raise
@@ -105,8 +101,7 @@ def count_until(reminder: Reminder, instant: int) -> int:
 def find_between(reminder: Reminder, after: int, until: int) -> Iterator[int]:
     """The occurrences after one instant, up to and with another, in order."""
     for k in range(count_until(reminder, after), count_until(reminder, until)):
-        found = find_nth(reminder, k)
-        if found is not None:
+        if (found := find_nth(reminder, k)) is not None:
             yield found
 
 

@@ -104,9 +104,9 @@ def check_message(msg: str) -> str:
 def parse(data: bytes) -> Contents:
     """The reminders of a file, in order, and what is wrong with the lines that are none."""
     reminders: list[Reminder] = []
-    problems = (
-        [ReminderProblem(1, "the file is UTF-16; save it as UTF-8")] if is_utf16(data) else []
-    )
+    problems: list[ReminderProblem] = []
+    if is_utf16(data):
+        problems.append(ReminderProblem(1, "the file is UTF-16; save it as UTF-8"))
     seen: dict[str, int] = {}
     start = len(_BOM) if data.startswith(_BOM) else 0
     line, at = 1, start
@@ -125,22 +125,15 @@ def parse(data: bytes) -> Contents:
             if _MEANT.match(raw):
                 problems.append(ReminderProblem(line, _wrong(raw)))
         elif reminder.id and seen.setdefault(reminder.id, line) != line:
-            problems.append(
-                ReminderProblem(
-                    line,
-                    f"id={reminder.id} is on line {seen[reminder.id]} already, which stands; "
-                    "change or remove it",
-                )
-            )
+            what = f"id={reminder.id} is on line {seen[reminder.id]} already, which stands"
+            problems.append(ReminderProblem(line, f"{what}; change or remove it"))
         else:
             reminders.append(reminder)
     return Contents(reminders, problems)
 
 
 def is_utf16(data: bytes) -> bool:
-    """Whether a file is in UTF-16, as it says or as an open box in it tells: it has no reminder
-    in it for us.
-    """
+    """Whether a file is in UTF-16, as it says or as an open box in it tells."""
     return data.startswith(_UTF16) or any(box in data for box in _BOXES)
 
 
@@ -169,8 +162,7 @@ def _reminder(
         return None
     if not msg.strip():
         return None
-    if "\\" in msg:
-        msg = re.sub(r"\\(.)", r"\1", msg)
+    msg = re.sub(r"\\(.)", r"\1", msg) if "\\" in msg else msg
     return Reminder(line, day, _time(time), recur, msg, id, raw, offset, end)
 
 
@@ -216,9 +208,7 @@ def remove(data: bytes, gone: Iterable[Reminder]) -> bytes:
 
 
 def _spliced(data: bytes, cuts: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """`data` with other bytes from one place to another, for each of several; in one go, for there
-    may be thousands.
-    """
+    """`data` with other bytes from one place to another; all in one go, there may be thousands."""
     parts, at = [], 0
     for start, end, other in sorted(cuts):
         parts += [data[at:start], other]
@@ -246,15 +236,11 @@ def _wrong_fields(rest: bytes) -> str:
     seen: set[str] = set()
     outside = bytearray(rest)
     for match in _WORD.finditer(rest):
-        key, value = (
-            part.decode("utf-8", "replace") if part is not None else "" for part in match.groups()
-        )
+        key, value = (part.decode("utf-8", "replace") for part in match.groups(b""))
         outside[match.start() : match.end()] = b"x" * len(match[0])
         if key not in KEYS:
-            return (
-                f"'{match[0].decode('utf-8', 'replace')}' is not a field; use date, time, recur, "
-                "msg and id"
-            )
+            word = match[0].decode("utf-8", "replace")
+            return f"'{word}' is not a field; use date, time, recur, msg and id"
         if key in seen:
             return f"'{key}' appears twice; keep one"
         seen.add(key)
