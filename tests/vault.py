@@ -1,7 +1,6 @@
 """A vault of pages as people's hands and other tools leave them: the same one every time.
 
-A line with ¶ is nobody's business but its author's.
-"""
+A line with ¶ is nobody's business but its author's."""
 
 import os
 import random

@@ -20,10 +20,8 @@ class Backoff(NamedTuple):
     longest: float
 
     def delay(self, failures: int, jitter: float = 0.0) -> float:
-        """Seconds to wait after so many failures in a row, 0 after none.
-
-        `jitter`, in [0, 1), takes up to half of it off, so that many do not come back at once.
-        """
+        """Seconds to wait after so many failures in a row, 0 after none. `jitter`, in [0, 1), takes
+        up to half of it off, so that many do not come back at once."""
         if failures < 1:
             return 0.0
         # at most 30 doublings: a float does not hold more failures than there may be

@@ -1,8 +1,7 @@
 """The one clock. Instants are integers: milliseconds since 1970-01-01T00:00:00Z.
 
-Owns reading the clock (or `--now`), and instants to RFC 3339 text and back.
-Refuses to know time zones beyond UTC and offsets; reminders bring their own.
-"""
+Owns reading the clock (or `--now`), and instants to RFC 3339 text and back. Refuses to know time
+zones beyond UTC and offsets; reminders bring their own."""
 
 import time
 from datetime import datetime, timezone
@@ -35,8 +34,7 @@ def sleep(seconds: float) -> None:
 
 def boot_id() -> str:
     """What names this run of the machine; '' where the system does not say, which no two runs
-    share.
-    """
+    share."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
@@ -69,11 +67,8 @@ def to_stamp(instant: int) -> str:
 
 
 def parse(value: str) -> int:
-    """RFC 3339 text, or a plain date (midnight UTC), to an instant.
-
-    A time without `Z` or an offset is refused: guessing a zone would record a moment that never
-    was.
-    """
+    """RFC 3339 text, or a plain date (midnight UTC), to an instant. A time without `Z` or an offset
+    is refused: guessing a zone would record a moment that never was."""
     try:
         moment = datetime.fromisoformat(value)
     except (ValueError, TypeError):

@@ -1,8 +1,7 @@
 """The one way to the environment, and to the secrets in the memory folder's `.env`.
 
-A value of the process's environment wins over the file's. Values of the file are never put
-into `os.environ`, so no child process inherits them. Owns masking secrets in text.
-"""
+A value of the process's environment wins over the file's. Values of the file are never put into
+`os.environ`, so no child process inherits them. Owns masking secrets in text."""
 
 import os
 import re

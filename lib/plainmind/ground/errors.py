@@ -1,7 +1,6 @@
 """Failures as values: what is wrong, where, the cure, and the exit code.
 
-Owns the suite's exit codes. Refuses to know how a failure is printed (cli does that).
-"""
+Owns the suite's exit codes. Refuses to know how a failure is printed (cli does that)."""
 
 NO_MATCH = 1
 USAGE = 2

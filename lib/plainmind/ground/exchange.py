@@ -3,8 +3,7 @@ came out is looked at.
 
 Owns the exchange, what is done when a save collides with it, and what a death in between leaves
 behind. Refuses to know what is changed, and who else of ours may be changing it: the caller holds
-the lock of all edits.
-"""
+the lock of all edits."""
 
 import errno
 import fcntl
@@ -29,8 +28,7 @@ _BESIDE = re.compile(r"\.(.+)\." + _LEFT.pattern)
 
 class Edited(NamedTuple):
     """What an edit put in place (None: nothing was to be changed), and where saves that collided
-    with it are kept.
-    """
+    with it are kept."""
 
     identity: files.Identity | None
     conflicts: list[str]
@@ -43,8 +41,7 @@ def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> E
     what was read, somebody saved in between, so it is put back and the change is made again on
     theirs. A link is followed; mode, owner and extended attributes stay. Where the system cannot
     exchange two files, a rename right after a check comes closest. A process that is killed
-    meanwhile leaves a file that `recover` understands.
-    """
+    meanwhile leaves a file that `recover` understands."""
     path = os.path.realpath(path)
     conflicts: list[str] = []
     for attempt in range(attempts):
@@ -70,8 +67,7 @@ def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> E
 def recover(path: str) -> None:
     """Clear up after an `edit` that was killed. What it had taken out of the way and not put back
     is kept beside the file, unless it is what the edit had read or made. The caller holds the lock
-    of all edits.
-    """
+    of all edits."""
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
     name = files.shorten_name(name)
@@ -91,10 +87,8 @@ def recover(path: str) -> None:
 
 def remove(path: str, old: bytes) -> bool:
     """Delete a file if it still holds `old`; False when somebody saved meanwhile, and theirs stays.
-
     It gets another name first, and what came out is looked at. A process that is killed meanwhile
-    leaves a file that `recover` understands. The caller holds the lock of all edits.
-    """
+    leaves a file that `recover` understands. The caller holds the lock of all edits."""
     if not _is_still(path, old):
         return False
     folder, name = os.path.split(path)
@@ -114,8 +108,7 @@ def remove(path: str, old: bytes) -> bool:
 
 def _give_back(away: str, path: str) -> None:
     """Let what was taken out of the way have its name again, unless somebody has saved it again by
-    now: then keep it beside that.
-    """
+    now: then keep it beside that."""
     try:
         os.link(away, path, follow_symlinks=False)
     except FileExistsError:
@@ -162,8 +155,7 @@ def _digest(data: bytes) -> str:
 
 def _stage(path: str, old: bytes, new: bytes) -> str:
     """`new` in a file beside `path`, whose name tells what an exchange may leave in it that is
-    nobody's but ours.
-    """
+    nobody's but ours."""
     temporary = files.write_temporary(path, new, like=path)
     beside = f"{temporary.removesuffix('.tmp')}.{_digest(old)}-{_digest(new)}.swap"
     try:
@@ -221,8 +213,7 @@ def _put_back(beside: str, path: str, ours: bytes, conflicts: list[str]) -> None
 
 def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
     """Keep a human's save under a name they see, unless the file in place, or one kept already, has
-    every line of it, in order.
-    """
+    every line of it, in order."""
     there = os.path.exists(path)  # or they have deleted it
     for name in (*([path] if there else []), *conflicts):
         lines = iter(files.read(name).split(b"\n"))
@@ -242,9 +233,7 @@ def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
 
 def _is_still(path: str, data: bytes) -> bool:
     """Whether a file holds `data` and nobody is about to write to it, as far as the system tells.
-
-    Linux grants a read lease only on a file that no process has open for writing.
-    """
+    Linux grants a read lease only on a file that no process has open for writing."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if hasattr(fcntl, "F_SETLEASE"):

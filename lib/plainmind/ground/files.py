@@ -1,9 +1,8 @@
 """Durable files: append, create, replace, lock. What returned is on disk.
 
-Owns every write of the suite to a file that holds truth. Refuses to know what is written.
-A failed fsync is reported and never retried: the kernel has already dropped the dirty pages,
-so a second fsync that succeeds would prove nothing.
-"""
+Owns every write of the suite to a file that holds truth. Refuses to know what is written. A failed
+fsync is reported and never retried: the kernel has already dropped the dirty pages, so a second
+fsync that succeeds would prove nothing."""
 
 import errno
 import fcntl
@@ -48,11 +47,9 @@ def sync_folder(path: str) -> None:
 
 
 def sync_with_parent(folder: str) -> None:
-    """Make a folder's entries durable, and the folder itself.
-
-    Whoever made it may have been killed before that. Every folder is made durable before the next
-    is made in it, so this can be missing for one folder only.
-    """
+    """Make a folder's entries durable, and the folder itself. Whoever made it may have been killed
+    before that. Every folder is made durable before the next is made in it, so this can be missing
+    for one folder only."""
     sync_folder(folder)
     try:
         sync_folder(os.path.dirname(folder))
@@ -81,11 +78,9 @@ def make_folder(path: str) -> None:
 
 @contextmanager
 def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
-    """Hold the exclusive lock of `path`, a file nothing else is ever done with.
-
-    Waits in the kernel's queue, which is fair, at most `wait` seconds; then Busy. A lock file is
-    never removed or replaced: flock on a file that can be renamed away protects nothing.
-    """
+    """Hold the exclusive lock of `path`, a file nothing else is ever done with. Waits in the
+    kernel's queue, which is fair, at most `wait` seconds; then Busy. A lock file is never removed
+    or replaced: flock on a file that can be renamed away protects nothing."""
     make_folder(os.path.dirname(path))
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -143,8 +138,7 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
 
     After a short write, a full disk or a failed fsync the file is cut back to its old length, so
     that what was never acknowledged is not found later, and the failure is raised. `durable=False`
-    is for journals whose loss is noticed and costs nothing (formats.log.window_heads).
-    """
+    is for journals whose loss is noticed and costs nothing (formats.log.window_heads)."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         before = os.fstat(fd).st_size
@@ -169,8 +163,7 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
 
 def create(path: str, data: bytes) -> None:
     """A new file with all its content, or FileExistsError: never a half-made one, never over
-    another.
-    """
+    another."""
     folder = os.path.dirname(path)
     make_folder(folder)
     temporary = write_temporary(path, data)
@@ -188,9 +181,7 @@ def create(path: str, data: bytes) -> None:
 
 def _give_name(temporary: str, path: str) -> None:
     """Let a file be found as `path`, too; where a file has one name only, as `path` instead.
-
-    FileExistsError.
-    """
+    FileExistsError."""
     try:
         os.link(temporary, path)
         return
@@ -219,10 +210,8 @@ def finish_creating(path: str) -> None:
 
 
 def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
-    """Put `data` in the place of `path`: a reader sees all of the old file or all of the new.
-
-    What is not a file (a pipe, /dev/stdout) keeps its place, and is written to.
-    """
+    """Put `data` in the place of `path`: a reader sees all of the old file or all of the new. What
+    is not a file (a pipe, /dev/stdout) keeps its place, and is written to."""
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as file:
             file.write(data)
@@ -252,8 +241,7 @@ def identify(found: os.stat_result) -> Identity:
 
 def close(fd: int) -> None:
     """What was fsynced is on disk, whatever close says: a failure here would take back what is
-    there.
-    """
+    there."""
     try:
         os.close(fd)
     except OSError:
@@ -269,8 +257,7 @@ def read(path: str, start: int = 0, size: int = -1) -> bytes:
 
 def shorten_name(name: str) -> str:
     """A file's name as it is part of that of a file beside it: of a long one its beginning, digits
-    of a hash, and its ending.
-    """
+    of a hash, and its ending."""
     data = os.fsencode(name)
     if len(data) <= LONGEST_NAME:
         return name
@@ -317,8 +304,7 @@ def to_failure(error: OSError) -> Failure:
 
 def write_temporary(path: str, data: bytes, mode: int = 0o600, like: str = "") -> str:
     """A durable file beside `path`, with this mode, or with mode, owner and extended attributes of
-    another.
-    """
+    another."""
     fd, temporary = _new_temporary(path)
     try:
         if like:

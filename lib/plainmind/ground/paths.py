@@ -1,8 +1,7 @@
 """Where things are in the memory folder, and which contexts may exist.
 
-Owns the layout of the home and the check that a name or a path stays inside it.
-Refuses to know what is in the files.
-"""
+Owns the layout of the home and the check that a name or a path stays inside it. Refuses to know
+what is in the files."""
 
 import os
 import re
@@ -37,10 +36,8 @@ class Home:
         return quote(self.path(*parts))
 
     def relative(self, path: str) -> str:
-        """`path`, absolute or relative to the home, as the part below the home.
-
-        Raises NotPermitted when it leads outside, through `..` or a symbolic link.
-        """
+        """`path`, absolute or relative to the home, as the part below the home. Raises NotPermitted
+        when it leads outside, through `..` or a symbolic link."""
         full = os.path.normpath(os.path.join(self.root, path))
         if "\0" in path or not full.startswith(self.root + os.sep):
             full = os.path.realpath(full) if "\0" not in path else ""
@@ -58,10 +55,8 @@ class Home:
         return part
 
     def check_outside_logs(self, path: str) -> str:
-        """The absolute path of a file that a command is told to write.
-
-        NotPermitted in the logs, which only appends may touch.
-        """
+        """The absolute path of a file that a command is told to write. NotPermitted in the logs,
+        which only appends may touch."""
         full = os.path.realpath(path)
         if full.startswith(os.path.realpath(self.logs) + os.sep):
             raise NotPermitted(f"'{path}' is among the logs", cure="write it elsewhere")
@@ -73,8 +68,7 @@ class Home:
 
     def _moved(self, part: str) -> bool:
         """A first-level folder of the home may itself be a link (logs on another disk); below it,
-        no.
-        """
+        no."""
         first, _, rest = part.partition(os.sep)
         base = os.path.realpath(self.path(first))
         return os.path.realpath(self.path(part)).startswith(base + os.sep) if rest else False

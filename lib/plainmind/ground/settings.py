@@ -1,8 +1,7 @@
 """Settings and variables: each one's name, type, default and meaning, told here and nowhere else.
 
 The manuals' ENVIRONMENT, mind-config(5) and the table of the documents are made from these tables.
-An option beats `MIND_<KEY>` beats `config.toml` beats the default. Text in, values out.
-"""
+An option beats `MIND_<KEY>` beats `config.toml` beats the default. Text in, values out."""
 
 import re
 from collections.abc import Callable

@@ -278,8 +278,7 @@ def test_the_lock_s_alarm_does_not_stay(tmp_path):
 
 def test_one_process_at_a_time(tmp_path):
     """Eight processes read, then write, a number 40 times each: a lost turn would be a lower
-    number.
-    """
+    number."""
     number, lock = str(tmp_path / "number"), str(tmp_path / "lock")
     files.replace(number, b"0")
 
@@ -375,8 +374,7 @@ def test_a_save_right_before_an_exchange(path, save, nth, monkeypatch):
 )
 def test_a_save_that_is_under_way(path):
     """The editor has emptied the file and not yet written: what it will write must end up under the
-    name.
-    """
+    name."""
     editor = open(path, "wb")  # noqa: SIM115
     with pytest.raises(Busy, match="is being edited; try again"):
         exchange.edit(path, lambda data: data + b"ours\n")
@@ -448,8 +446,7 @@ def conflicts(path: str) -> list[bytes]:
 )
 def test_a_save_on_top_of_ours(path, save, second, kept, monkeypatch):
     """One save right before the exchange, one on what was put in its place: the newer one stays,
-    and the older is kept beside it when it has a line that the newer has not.
-    """
+    and the older is kept beside it when it has a line that the newer has not."""
     swap, count = exchange.swap, []
 
     def exchanging(one, other):
@@ -616,8 +613,7 @@ def test_what_a_killed_edit_left_of_a_file_that_is_gone(path):
 )
 def test_no_line_is_looked_for_in_half_a_save(path):
     """The editor has emptied the file: a change that does not find its line there would say so to
-    its caller.
-    """
+    its caller."""
     seen = []
     editor = open(path, "r+b")  # noqa: SIM115
     editor.truncate()

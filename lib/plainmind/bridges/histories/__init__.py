@@ -1,4 +1,3 @@
 """Other tools' histories as events and pages: lenient readers, strict writers.
 
-Knows neither the logs nor the index.
-"""
+Knows neither the logs nor the index."""

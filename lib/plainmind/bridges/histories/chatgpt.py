@@ -10,8 +10,7 @@ conversations as trees of messages.
 The path from the root to `current_node` is what its owner saw; what was edited or generated again
 hangs beside it. A message of the assistant to a tool is a call, the tool's next message its result.
 Left out: other branches, thoughts and their recaps, custom instructions, what is hidden. Memory:
-one conversation at a time.
-"""
+one conversation at a time."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -42,8 +41,7 @@ class ChatGPT:
 
 def find_prefix(source: Source) -> str:
     """Where in a file its conversations are: it may be a list, an object with one, or a single
-    conversation.
-    """
+    conversation."""
     start = read_beginning(source)
     if re.match(rb'\{\s*"conversations"\s*:\s*\[', start):
         return "conversations.item"

@@ -8,8 +8,7 @@ An answer is one line for each of its blocks (text, thinking, tool_use); a resul
 with a tool_result. Left out: lines with isMeta, isCompactSummary, isVisibleInTranscriptOnly, of
 other types, and what the program put into a user's text. A line with `forkedFrom` belongs to the
 session it was copied from. A subagent is a context of its own; its prompt is among the arguments of
-the call that started it.
-"""
+the call that started it."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -199,8 +198,7 @@ def _user(
 
 def _typed(content: str) -> str:
     """A user's text as it was typed: a command as its name and arguments, and nothing the program
-    put in.
-    """
+    put in."""
     content = _REMINDER.sub("", content)
     command = _COMMAND.search(content)
     if not command or not content.lstrip().startswith("<command-"):

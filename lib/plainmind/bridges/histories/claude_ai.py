@@ -7,8 +7,7 @@
 
 `text` is of old exports, and a poor copy in new ones. What a user pasted comes as an attachment
 without a name of its own: it was said, too. A message's texts between calls are events of their
-own. Left out: thinking, summaries. Memory: one conversation at a time.
-"""
+own. Left out: thinking, summaries. Memory: one conversation at a time."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

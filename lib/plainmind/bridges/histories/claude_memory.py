@@ -9,8 +9,7 @@ of knowledge.
     We chose tokens. See [the clients](mobile-clients.md).
 
 MEMORY.md is an index of them and no page. A name becomes the page's heading, a description its
-first paragraph, unless the body says it already; a link to a sibling becomes [[its-name]].
-"""
+first paragraph, unless the body says it already; a link to a sibling becomes [[its-name]]."""
 
 import os
 import re
@@ -48,8 +47,7 @@ class ClaudeMemory:
 
     def wanted(self, path: str) -> bool:
         """The pages; those of a project lie below its folder `memory`, where other folders hold its
-        sessions.
-        """
+        sessions."""
         return path.endswith(".md") and ("/memory/" in path or "/projects/" not in f"/{path}")
 
     def cwd(self, source: Source) -> str:
@@ -72,8 +70,7 @@ class ClaudeMemory:
 
     def _named(self, source: Source) -> str:
         """The page's name; of two projects' files with the same one, the second gets its project's
-        digest.
-        """
+        digest."""
         name, folder = slugify(source.name.removesuffix(".md")), os.path.dirname(source.place)
         if self._taken.setdefault(name, folder) != folder:
             digest = items.context_of("x", f"{folder} ").rpartition("/")[2][:8]
@@ -135,10 +132,8 @@ def _writable(body: str) -> str:
 
 
 def _head(yaml: str) -> dict[str, str]:
-    """What a head says, by key, those below `metadata:` too.
-
-    Where it is not valid YAML, which happens, each line is taken for itself.
-    """
+    """What a head says, by key, those below `metadata:` too. Where it is not valid YAML, which happens,
+    each line is taken for itself."""
     from yaml import YAMLError, safe_load
 
     try:

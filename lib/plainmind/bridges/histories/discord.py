@@ -12,8 +12,7 @@ its users.
 
 Contexts and ids are those of discord-relay. What bots said is the agent's, under their name. The
 package has only its owner's messages, the newest first; those of one channel are in memory at a
-time.
-"""
+time."""
 
 import csv
 import io
@@ -57,8 +56,7 @@ class Discord:
 
     def wanted(self, path: str) -> bool:
         """Of a package the files of messages; else every JSON that DiscordChatExporter may have
-        written.
-        """
+        written."""
         folder, _, name = path.rpartition("/")
         if _PACKAGED.match(name) and _NUMBER.match(folder.rpartition("/")[2]):
             return True

@@ -2,8 +2,7 @@
 archived.
 
 Owns which sessions belong to a repository, and that one file that fails does not stop the rest.
-Refuses to know the tools' layouts, and where the lines go.
-"""
+Refuses to know the tools' layouts, and where the lines go."""
 
 import hashlib
 import itertools
@@ -24,8 +23,7 @@ LONGEST_NAME = 200  # bytes, of what a file or a folder is kept under; less its 
 
 class ImportChoice(NamedTuple):
     """Which files are read: those of sessions in the repository `root` is the top of, or all;
-    `archive` is where they are kept.
-    """
+    `archive` is where they are kept."""
 
     paths: tuple[str, ...]
     root: str = ""
@@ -35,10 +33,8 @@ class ImportChoice(NamedTuple):
 def run(
     history: HistoryReader, choice: ImportChoice, progress: Callable[[int, int], None]
 ) -> Iterator[HistoryItem]:
-    """What is in the files, in order; failures are among it.
-
-    `progress` is told (bytes read, of all).
-    """
+    """What is in the files, in order; failures are among it. `progress` is told (bytes read, of
+    all)."""
     found = list(find_sources(choice.paths, history.wanted))
     total = sum(source.size for source in found if isinstance(source, Source))
     before = 0
@@ -141,8 +137,7 @@ def _is_name(path: str) -> bool:
 
 def archive_session(home: Home, source: Source, cwd: str) -> None:
     """Keep a session's file below raw/sessions/, in the place of what it grew from, beside others
-    of its name.
-    """
+    of its name."""
     folder = home.path("raw", "sessions", _shown(os.path.normpath(cwd).replace("/", "-")))
     name = _shown(source.name.removesuffix(".jsonl"))
     with source.opened() as file:

@@ -1,8 +1,7 @@
 """What an import finds: events, pages, and what is left out and why.
 
 Owns the strictness: whatever a history holds, the line of an event is one that `mem-append --jsonl`
-takes. Refuses to know any tool's layout.
-"""
+takes. Refuses to know any tool's layout."""
 
 import hashlib
 import re
@@ -26,10 +25,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class HistoryEvent(NamedTuple):
-    """An event of another tool's history.
-
-    `instant` in ms since the epoch; one without an `id` gets its digest.
-    """
+    """An event of another tool's history. `instant` in ms since the epoch; one without an `id` gets
+    its digest."""
 
     context: str
     id: str
@@ -41,9 +38,7 @@ class HistoryEvent(NamedTuple):
 
     def line(self, context: str = "") -> str:
         """As `mem-append --jsonl` reads it, in a context of its own or in the one that all go to.
-
-        There, ids of different conversations must not meet.
-        """
+        There, ids of different conversations must not meet."""
         id = self.id or _digest(f"{self.instant} {self.role} {self.content}")
         if context and context != self.context:
             id = f"{self.context}:{id}"
@@ -83,10 +78,8 @@ HistoryItem = HistoryEvent | HistoryPage | Skipped | Failure
 
 
 def clean_event(said: HistoryEvent, place: str) -> HistoryEvent | Skipped | Failure:
-    """The event less what a recall of ours injected, unless nothing is left to remember.
-
-    A call that gave no output happened all the same, and so did a message that only carries files.
-    """
+    """The event less what a recall of ours injected, unless nothing is left to remember. A call
+    that gave no output happened all the same, and so did a message that only carries files."""
     content = injected_blocks.strip(said.content)
     if not content.strip():
         if content != said.content:
@@ -117,10 +110,8 @@ def _digest(text: str) -> str:
 
 
 def clip(value: Any, left: int = DEEPEST) -> Any:
-    """A call's arguments with long texts cut, and without what JSON cannot say.
-
-    Lengths are counted in UTF-16 units, as pi does.
-    """
+    """A call's arguments with long texts cut, and without what JSON cannot say. Lengths are counted
+    in UTF-16 units, as pi does."""
     if isinstance(value, str):
         size = (
             len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
@@ -183,9 +174,7 @@ def make_meta(**known: Any) -> dict[str, Any]:
 
 def parse_instant(*candidates: Any) -> int | None:
     """The first that is a time: RFC 3339 text, or a number of seconds or milliseconds since 1970.
-
-    None: none is.
-    """
+    None: none is."""
     for value in candidates:
         if isinstance(value, str) and re.fullmatch(r"\d{9,}(\.\d+)?", value, re.ASCII):
             value = float(value)
@@ -203,8 +192,7 @@ def parse_instant(*candidates: Any) -> int | None:
 
 class Calls:
     """Calls of tools whose results are still to come; the oldest are forgotten when there are very
-    many.
-    """
+    many."""
 
     def __init__(self) -> None:
         self._calls: OrderedDict[str, tuple[str, Any]] = OrderedDict()

@@ -5,8 +5,7 @@ model saw (a session of pi's).
       "attachments":[{"original":…,"local":…}],"isBot":false}
 
 Texts come from the log, where they are as they were written; calls of tools from the context beside
-it, where alone they are. A context without a log gives all it has.
-"""
+it, where alone they are. A context without a log gives all it has."""
 
 import heapq
 from collections.abc import Callable, Iterator

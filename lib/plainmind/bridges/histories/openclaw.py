@@ -4,8 +4,7 @@
 `…jsonl.reset.<time>` is a session that /new ended, and history; `.deleted.` was deleted by its
 owner, `.bak.`, `.checkpoint.<uuid>.jsonl` and `.trajectory.jsonl` repeat others. What OpenClaw
 itself put among the user's messages (heartbeats, greetings, other sessions' messages) is not the
-user's. `delivery-mirror` repeats what was sent to a channel.
-"""
+user's. `delivery-mirror` repeats what was sent to a channel."""
 
 import re
 from collections.abc import Callable, Iterator

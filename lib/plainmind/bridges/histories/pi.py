@@ -7,8 +7,7 @@ ids.
 
 Remembers what skills/pi logs, under the same contexts and ids, so that importing what it has logged
 adds nothing. A fork repeats the entries from before it: they belong to the session they were said
-in.
-"""
+in."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -46,11 +45,9 @@ def read_header(source: Source) -> dict[str, Any]:
 
 
 def find_lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
-    """A header, then those of the sessions it was forked from, as far as they are still there.
-
-    They are looked for where the header says, then beside the file: the history may come from
-    another machine.
-    """
+    """A header, then those of the sessions it was forked from, as far as they are still there. They
+    are looked for where the header says, then beside the file: the history may come from another
+    machine."""
     headers, seen = [first], set()
     path = as_text(first.get("parentSession") or first.get("branchedFrom"))
     while path and path not in seen:
@@ -111,8 +108,7 @@ def read_events(
 
 def _check(entry: dict[str, Any], place: str, surface: str, ids: bool) -> None:
     """BadData when a first line is not a header, or one of entries without the `ids` that tell what
-    has been imported.
-    """
+    has been imported."""
     if entry.get("type") != "session" or not as_text(entry.get("id")):
         raise BadData(
             f"no session of {surface}: its first line is not a header",

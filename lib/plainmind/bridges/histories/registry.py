@@ -1,7 +1,6 @@
 """Names of tools to the readers of their histories. Adding a tool is one module and one line.
 
-Importing this module imports no reader.
-"""
+Importing this module imports no reader."""
 
 from importlib import import_module
 

@@ -4,8 +4,7 @@ their records.
 Owns walking (in sorted order, so that the same history gives the same lines), counting bytes for
 the progress bar, and taking files apart: JSON Lines, elements of one JSON value, rows. What is
 broken becomes a failure among the records. Refuses to know what the records mean. Memory: one
-record at a time.
-"""
+record at a time."""
 
 import calendar
 import codecs
@@ -56,10 +55,8 @@ Records = Iterator[RawRecord | Failure]
 
 
 class Source(NamedTuple):
-    """A file of a history, or a member of an archive (`zip` is its path then).
-
-    `mtime` is seconds since the epoch.
-    """
+    """A file of a history, or a member of an archive (`zip` is its path then). `mtime` is seconds
+    since the epoch."""
 
     path: str
     size: int
@@ -91,10 +88,7 @@ class Source(NamedTuple):
 
     @contextmanager
     def opened(self, note: Callable[[int], None] = lambda count: None) -> Iterator["Bytes"]:
-        """Its bytes, without a byte order mark.
-
-        BadData for an archive that is damaged or locked.
-        """
+        """Its bytes, without a byte order mark. BadData for an archive that is damaged or locked."""
         try:
             if self.zip:
                 with _archive(self.zip).open(self.path) as member:
@@ -110,11 +104,8 @@ class Source(NamedTuple):
 
 
 class HistoryReader(Protocol):
-    """A tool's history.
-
-    `read` gives what is in one of its files; `cwd`, where a session was held, '' when it does not
-    say.
-    """
+    """A tool's history. `read` gives what is in one of its files; `cwd`, where a session was held,
+    '' when it does not say."""
 
     sessions: bool  # it has files of sessions that were held in folders
 
@@ -154,8 +145,7 @@ class Bytes:
 
 class Text:
     """What ijson reads: UTF-8 whatever the bytes are, and no halves of characters among the
-    escapes, at which it would stop.
-    """
+    escapes, at which it would stop."""
 
     def __init__(self, file: Bytes):
         self._file, self._decoder, self._held = (
@@ -191,8 +181,7 @@ def find_sources(
     paths: tuple[str, ...], wanted: Callable[[str], bool]
 ) -> Iterator[Source | Failure]:
     """The files of `paths`: each that is named, and those of folders and archives that are
-    `wanted`.
-    """
+    `wanted`."""
     for path in paths:
         try:
             if os.path.isdir(path):
@@ -247,8 +236,7 @@ def _member(zip: str, info: zipfile.ZipInfo) -> Source:
 @lru_cache(1)
 def _archive(path: str) -> zipfile.ZipFile:
     """An archive, open: reading its directory for every member would take hours with a Discord
-    package.
-    """
+    package."""
     return zipfile.ZipFile(path)
 
 
@@ -288,8 +276,7 @@ def read_elements(
     source: Source, prefix: str, what: str, note: Callable[[int], None] = lambda count: None
 ) -> Records:
     """The objects below `prefix` (as ijson names it) of a file that is one JSON value; each is a
-    `what`.
-    """
+    `what`."""
     import ijson
 
     number = 0

@@ -18,9 +18,7 @@ BYTES = 8 * 1024 * 1024
 
 def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session) -> int:
     """Append the events of `lines` and print each reference after its fsync. Returns the exit code.
-
-    `session` gives the clock and takes reports (cli.Session).
-    """
+    `session` gives the clock and takes reports (cli.Session)."""
     if context is not None:
         check_context(context)
     skipped = 0
@@ -46,11 +44,9 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
 
 
 def parse_draft(line: bytes, now: int) -> tuple[str | None, EventDraft]:
-    """(context or None, draft) from one line. BadData says what is wrong.
-
-    Keys: timestamp, role, content; author, context, meta, id. Others are passed over, so that what
-    `mem-show --json` printed can be read back.
-    """
+    """(context or None, draft) from one line. BadData says what is wrong. Keys: timestamp, role,
+    content; author, context, meta, id. Others are passed over, so that what `mem-show --json`
+    printed can be read back."""
     try:
         value = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -94,10 +90,8 @@ def _merge_meta(value: dict[str, Any], meta: dict[str, Any] | None) -> dict[str,
 def _append(
     log: Log, drafts: list[tuple[str, EventDraft]], failed: set[str], now: int, session
 ) -> int:
-    """Write a batch, context by context. Returns how many events were there already.
-
-    A context that `failed` gets nothing more: its events stay in order.
-    """
+    """Write a batch, context by context. Returns how many events were there already. A context that
+    `failed` gets nothing more: its events stay in order."""
     places: dict[str, list[int]] = {}
     for number, (context, _) in enumerate(drafts):
         if context not in failed:

@@ -1,7 +1,6 @@
 """The pins file: reading, adding, removing.
 
-A human may edit it at any time; no byte of theirs is lost.
-"""
+A human may edit it at any time; no byte of theirs is lost."""
 
 from ...formats.log import pins
 from ...formats.log.event import Event

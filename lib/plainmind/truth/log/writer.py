@@ -81,8 +81,7 @@ class Log:
 
         One fsync for all. A draft whose meta has an `id` that the context has is not written again.
         Raises BadData, Busy, InputOutput; then nothing was acknowledged and the window is as it
-        was.
-        """
+        was."""
         self.home.check_folder(context)
         drafts = [self.limit_size(draft) for draft in drafts]
         with files.lock(self.home.lock):
@@ -167,9 +166,7 @@ class Log:
 
     def _acknowledge(self, paths: set[str]) -> None:
         """Windows whose events are acknowledged a second time, because their ids were there.
-
-        Whoever wrote them may have been killed before the fsync, or before the journal's line.
-        """
+        Whoever wrote them may have been killed before the fsync, or before the journal's line."""
         for path in paths - self._acknowledged:
             full = self.home.path(path)
             files.sync_path(full)
@@ -199,9 +196,7 @@ class Log:
 
     def _read_windows(self, context: str, names: list[str], ids: _Ids | None) -> _Window | None:
         """The current window, None when the next one is to be started; `ids` takes all there are.
-
-        Each window is opened once, and only what was added since the last look is parsed.
-        """
+        Each window is opened once, and only what was added since the last look is parsed."""
         paths = [f"logs/{context}/{name}" for name in names]
         for path in paths[:-1] if ids else []:
             full = self.home.path(path)
@@ -222,9 +217,7 @@ class Log:
 
     def limit_size(self, draft: EventDraft) -> EventDraft:
         """The draft, with a large tool result moved to a file of its own that the meta names.
-
-        BadData when it is larger than any event may be.
-        """
+        BadData when it is larger than any event may be."""
         if len(draft.content) <= LARGE // 4:
             return draft
         data = encode_any(draft.content)
@@ -249,10 +242,7 @@ class Log:
 
 
 def _take_ids(ids: _Ids | None, path: str, full: str, size: int) -> bytes:
-    """Note the ids of a window that were not read yet.
-
-    Returns what was read, if it is all of it.
-    """
+    """Note the ids of a window that were not read yet. Returns what was read, if it is all of it."""
     start, lines = ids.read.get(path, (0, 0)) if ids else (size, 0)
     if ids is None or size <= start:
         return b""

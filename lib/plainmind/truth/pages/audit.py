@@ -9,8 +9,7 @@
 
 The whole of raw/ is scanned, since any package may own a folder there; files are read in pieces,
 and pictures and other binaries only compared. Owns these findings. Changes nothing; refuses to know
-the index.
-"""
+the index."""
 
 import hashlib
 import os

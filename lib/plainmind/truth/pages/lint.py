@@ -1,9 +1,8 @@
 """Checking and fixing pages: `mem-lint` without `--logs`.
 
-What is wrong with a page by itself is told by `formats.page`; `checks` look at it among the
-others, at what it points at, and at the time. Changes nothing but what has a single possible
-correction; refuses to know the index.
-"""
+What is wrong with a page by itself is told by `formats.page`; `checks` look at it among the others,
+at what it points at, and at the time. Changes nothing but what has a single possible correction;
+refuses to know the index."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -67,12 +66,9 @@ def _finding(path: str, line: int, code: str, message: str) -> Finding:
 
 
 def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | Failure]:
-    """Fix what has a single possible correction (formats.page.repairs), each page for itself.
-
-    Says what was, or with `dry` would be, done. A failure is of one page; the others are fixed.
-
-    A person may be saving the page at this moment: the repair is made on what they saved.
-    """
+    """Fix what has a single possible correction (formats.page.repairs), each page for itself. Says
+    what was, or with `dry` would be, done. A failure is of one page; the others are fixed. A person
+    may be saving the page at this moment: the repair is made on what they saved."""
     if not dry:
         _settle(home, wanted)
     for path in wanted or list(page_files.list_paths(home)):

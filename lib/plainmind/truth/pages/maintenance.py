@@ -11,8 +11,7 @@ last looked it over.
     .lock                  held for one change: of a page, by retention, by an audit's end
 
 Monthly files age out by retention; the others are markers and stay. Owns this folder, but for the
-journal of heads.
-"""
+journal of heads."""
 
 import json
 import os
@@ -97,8 +96,7 @@ def record_forgotten(
     known: Mapping[tuple[str, str], str],
 ) -> None:
     """A tombstone, on disk before its file goes. Once for the same file and content, however often
-    it is tried: `known` has those of earlier runs, also of one before midnight.
-    """
+    it is tried: `known` has those of earlier runs, also of one before midnight."""
     line = {
         "time": clock.to_text(now),
         "event": "forgotten",
@@ -151,8 +149,7 @@ class Audit(NamedTuple):
 
 def read_audit(home: Home, now: int) -> Audit:
     """Overdue when there were 20 writes and 7 days went by since the last one, or since the first
-    write ever.
-    """
+    write ever."""
     value, known = _read(home, "last-audit.json"), read_writes(home)
     time = _instant(value, "time")
     since = max(0, known.total - _number(value, "total"))

@@ -3,8 +3,7 @@ index.
 
 `knowledge/*.md` is curated; `raw/compaction/` has summaries of conversations, `raw/observations/`
 what was noticed. All are pages (formats.page). The caller of what writes holds the lock
-(truth.pages.maintenance).
-"""
+(truth.pages.maintenance)."""
 
 import os
 import re
@@ -28,10 +27,8 @@ _UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def list_paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
-    """Paths of all pages, relative to the home.
-
-    A folder, a hidden file, a pipe and what leads out of the home are none.
-    """
+    """Paths of all pages, relative to the home. A folder, a hidden file, a pipe and what leads out
+    of the home are none."""
     for place in places:
         for entry in list_entries(home, place):
             yield f"{place}/{entry.name}"
@@ -89,10 +86,8 @@ def to_printable(path: str) -> str:
 
 
 def open_page(home: Home, path: str) -> BinaryIO:
-    """A page's file, to be read.
-
-    NotPermitted when it leads out of the home, NoInput when it is not a file: a pipe never ends.
-    """
+    """A page's file, to be read. NotPermitted when it leads out of the home, NoInput when it is not
+    a file: a pipe never ends."""
     full = home.path(home.relative(path))
     fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -117,8 +112,7 @@ def read_content(home: Home, path: str) -> bytes:
 
 def cut_content(data: bytes) -> bytes:
     """What is read of a page's bytes; of too many, whole lines, unless the last one is most of
-    them.
-    """
+    them."""
     if len(data) <= LARGEST:
         return data
     end = data.rfind(b"\n", 0, LARGEST) + 1
@@ -195,10 +189,8 @@ def find_page(home: Home, name: str) -> str:
 
 
 def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
-    """A new page, on disk.
-
-    A name that is taken is a Failure with code 1, unless it may get a number.
-    """
+    """A new page, on disk. A name that is taken is a Failure with code 1, unless it may get a
+    number."""
     number = 1
     while True:
         path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
@@ -232,10 +224,8 @@ def change_page(
     home: Home, path: str, edit: Callable[[bytes], bytes], *, settled: bool = False
 ) -> list[str]:
     """Change a page that a person may be saving at this moment. Returns where saves that collided
-    with it are kept.
-
-    `settled`: what a change that was killed had left in its folder is cleared up already.
-    """
+    with it are kept. `settled`: what a change that was killed had left in its folder is cleared up
+    already."""
     from ...ground import exchange
 
     full = home.path(home.relative(path))

@@ -9,8 +9,7 @@
 
 A page without a date that can be read stays, and so does a file of another type, in another folder,
 or of the future. Logs are never touched. Owns these rules. Refuses to know the index: whoever lets
-files go takes their text out of it (memory.forgetting).
-"""
+files go takes their text out of it (memory.forgetting)."""
 
 import hashlib
 import os
@@ -89,8 +88,7 @@ def delete_expired(
 
     `take_out` is given the pages when their tombstones are on disk and they are still there: killed
     anywhere before they went, the next run finds them still expired, and does all of it again. A
-    file that fails stops no other: Unfinished says so at the end.
-    """
+    file that fails stops no other: Unfinished says so at the end."""
     failed: list[OSError] = []
     for folder in (*page_files.PLACES, LOG, *_folders(home, SESSIONS)):
         with _noting(failed):

@@ -3,8 +3,7 @@ disk.
 
 Every change happens under `work/.lock`, so that agents of one team may write at the same time, and
 by exchange, so that what a person or another program saves meanwhile is not lost. Refuses to know
-what is changed.
-"""
+what is changed."""
 
 import os
 from collections.abc import Callable
@@ -76,18 +75,13 @@ def resolve_session(home: Home, id: str | None) -> str:
 
 
 def locate_state(home: Home, id: str, agent: str) -> str:
-    """Where a state is, relative to the home.
-
-    BadData for a name that cannot be, NotPermitted when a link leads out.
-    """
+    """Where a state is, relative to the home. BadData for a name that cannot be, NotPermitted when
+    a link leads out."""
     return home.relative(f"work/{session.check_session(id)}/{session.check_agent(agent)}.json")
 
 
 def change_state(home: Home, id: str, agent: str, new: Change, *, dry_run: bool = False) -> State:
-    """Change one agent's state, or make it, and return it as it is then.
-
-    A dry run writes nothing.
-    """
+    """Change one agent's state, or make it, and return it as it is then. A dry run writes nothing."""
     path = locate_state(home, id, agent)
     if dry_run:
         return _changed(_read(home, path) if os.path.lexists(home.path(path)) else None, path, new)[
@@ -104,8 +98,7 @@ def begin_session(
 
     A start that was killed before there was a state leaves a name that is taken again; one that was
     killed after it, a session that nobody was told of: it is made durable on the way, since `list`
-    shows it.
-    """
+    shows it."""
     first = now // 1000
     if dry_run:
         id = _unused(home, first)

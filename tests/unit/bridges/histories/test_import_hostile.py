@@ -1,6 +1,5 @@
 """Whatever is in the files: no line that mem-append refuses, nothing lost of what is taken, nothing
-that stops the rest.
-"""
+that stops the rest."""
 
 import copy
 import io

@@ -1,6 +1,5 @@
 """A history is never in memory as a whole: 10 MB, and (slow) 100 MB, take no more than a few
-conversations do.
-"""
+conversations do."""
 
 import json
 import os

@@ -1,6 +1,5 @@
 """Each tool's history: what becomes events, once; what is broken, left out, elsewhere; through the
-real commands.
-"""
+real commands."""
 
 import json
 import os

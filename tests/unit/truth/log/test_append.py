@@ -83,8 +83,7 @@ def test_a_reference_is_the_line_of_the_header(home, log):
 
 def test_references_stay_right_when_only_the_end_of_a_window_is_read(home):
     """A new process reads the last 64 KiB; here an event may be larger, or hold what looks like a
-    header.
-    """
+    header."""
     for n in range(60):
         content = (
             f"{n}\n"
@@ -337,8 +336,7 @@ def test_every_append_is_in_the_journal(home, log):
 
 def test_an_event_acknowledged_a_second_time_is_in_the_journal(home, log):
     """Its writer was killed between the window and the journal: the index would not have heard of
-    it.
-    """
+    it."""
     log.append(CONTEXT, [draft("a", id="1")], NOW)
     os.unlink(home.window_heads)
     assert not Log(home).append(CONTEXT, [draft("a", id="1")], NOW)[0].fresh

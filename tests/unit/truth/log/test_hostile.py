@@ -1,8 +1,7 @@
 """Whatever is appended comes back byte for byte, and is one event to every parser there is.
 
 Four judges look at each window: our own scanner, a regular expression written here, markdown-it and
-mistune. 4,000 cases, always the same ones.
-"""
+mistune. 4,000 cases, always the same ones."""
 
 import io
 import itertools
@@ -117,8 +116,7 @@ def judge(home: Home, context: str, contents: list[str]) -> list[events.Event]:
 
 def hides(char: str) -> bool:
     """Controls, line ends, bidi marks, zero-width and other invisible characters; not tab and
-    newline.
-    """
+    newline."""
     if char in "\n\t":
         return False
     # Arabic number signs and such

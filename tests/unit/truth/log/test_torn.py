@@ -1,6 +1,5 @@
 """A write that was cut off: whatever is left of it never becomes an event, and never harms the next
-one.
-"""
+one."""
 
 import os
 
@@ -67,10 +66,8 @@ def crash(home: Home, drafts: list[EventDraft]):
 
 @pytest.mark.parametrize("last", LAST.values(), ids=LAST.keys())
 def test_a_cut_at_every_byte(home, last):
-    """Before the next append: a torn tail and nothing else.
-
-    After it: nothing is wrong, and all is there once.
-    """
+    """Before the next append: a torn tail and nothing else. After it: nothing is wrong, and all is
+    there once."""
     Log(home).append(CONTEXT, BEFORE, NOW)
     before = contents(home)
     written, cut = crash(home, last)

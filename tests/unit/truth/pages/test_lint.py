@@ -1,6 +1,5 @@
 """What is wrong with pages, each check with the least vault that shows it; and what retention lets
-go, to the day.
-"""
+go, to the day."""
 
 import os
 import re

@@ -1,8 +1,7 @@
 """What time did to a page.
 
 future: dated after tomorrow. stale: of type user or project, and dated more than a year ago.
-expired: retention will delete it. superseded: still L1, and its last day is past.
-"""
+expired: retention will delete it. superseded: still L1, and its last day is past."""
 
 from collections.abc import Iterator
 

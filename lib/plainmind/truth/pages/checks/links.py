@@ -1,7 +1,6 @@
 """link: to a page that is not there.
 
-image: a picture that is not there, is outside the memory folder, or is not shown.
-"""
+image: a picture that is not there, is outside the memory folder, or is not shown."""
 
 import os
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
 """name: another page has the same but for case, spaces or hyphens, so that a link may mean either.
 
-Or no line of output can show it.
-"""
+Or no line of output can show it."""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
 """Pages that nothing reads where they are.
 
-name: a link that leads out of the home. folder: a page in a folder below knowledge/.
-"""
+name: a link that leads out of the home. folder: a page in a folder below knowledge/."""
 
 import os
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
 """The checks that `mem-lint` makes of pages. Adding one is one module and one line.
 
-What `formats.page` itself says of a page needs no line: it is in the page that was read.
-"""
+What `formats.page` itself says of a page needs no line: it is in the page that was read."""
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module

@@ -1,8 +1,7 @@
 """What the body of a page should not be.
 
-head: a second frontmatter. size: more than 1,000 estimated tokens in L1, or 4,000 in L2: a turn
-is given only a part of it. recalled: what a recall had put before a message, stored as knowledge.
-"""
+head: a second frontmatter. size: more than 1,000 estimated tokens in L1, or 4,000 in L2: a turn is
+given only a part of it. recalled: what a recall had put before a message, stored as knowledge."""
 
 from collections.abc import Iterator
 from math import ceil
