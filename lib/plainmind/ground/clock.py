@@ -77,9 +77,8 @@ def parse(value: str) -> int:
         raise BadData(f"'{value}' is not a time", cure="write it as 2026-01-30T14:23:55Z")
     if moment.tzinfo is None:
         if len(value) > 10:
-            raise BadData(
-                f"'{value}' names no zone", cure="end it with Z or an offset such as +01:00"
-            )
+            cure = "end it with Z or an offset such as +01:00"
+            raise BadData(f"'{value}' names no zone", cure=cure)
         moment = moment.replace(tzinfo=timezone.utc)
     try:
         whole = moment.replace(microsecond=0)

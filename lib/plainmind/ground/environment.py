@@ -40,9 +40,8 @@ class Environment:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             for binding in parse_stream(file):
                 if binding.error:
-                    self.complaints.append(
-                        f"{path}:{binding.original.line}: not NAME=VALUE; fix the line"
-                    )
+                    place = f"{path}:{binding.original.line}"
+                    self.complaints.append(f"{place}: not NAME=VALUE; fix the line")
                 elif binding.key and binding.value:
                     self._file[binding.key] = binding.value
 

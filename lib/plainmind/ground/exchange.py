@@ -52,9 +52,8 @@ def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> E
             continue
         new = change(old)
         if new == old:
-            files.sync_folder(
-                os.path.dirname(path)
-            )  # whoever made it so may have been killed before that
+            # whoever made it so may have been killed before that
+            files.sync_folder(os.path.dirname(path))
             return Edited(None, conflicts)
         beside = _stage(path, old, new)
         placed = files.identify(os.stat(beside))
@@ -124,9 +123,8 @@ def find_leftovers(folder: str) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     stems = {match[1] for name in names if (match := _BESIDE.fullmatch(name))}
-    whole = (
-        {files.shorten_name(name): name for name in names} if stems else {}
-    )  # of one that is gone, its short name has to do
+    whole = {files.shorten_name(name): name for name in names} if stems else {}
+    # of one that is gone, its short name has to do
     return sorted(os.path.join(folder, whole.get(stem, stem)) for stem in stems)
 
 
@@ -222,9 +220,8 @@ def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
     folder, name = os.path.split(path)
     stem, ending = os.path.splitext(os.path.join(folder, files.shorten_name(name)))
     stamp = clock.to_stamp(clock.system_now())
-    names = (
-        f"{stem} (conflict {stamp}{f'-{n}' if n > 1 else ''}){ending}" for n in itertools.count(1)
-    )
+    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    names = (f"{stem} (conflict {stamp}{number}){ending}" for number in numbers)
     kept = next(name for name in names if not os.path.lexists(name))
     os.rename(files.write_temporary(path, save, like=path if there else ""), kept)
     files.sync_folder(folder)
@@ -238,9 +235,8 @@ def _is_still(path: str, data: bytes) -> bool:
     try:
         if hasattr(fcntl, "F_SETLEASE"):
             try:
-                fcntl.fcntl(
-                    fd, fcntl.F_SETSIG, signal.SIGURG
-                )  # ignored; SIGIO would end the process
+                # ignored; SIGIO would end the process
+                fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
                 fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
                 fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
             except OSError as error:

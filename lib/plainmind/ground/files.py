@@ -20,6 +20,7 @@ from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 LOCK_WAIT = 5.0  # seconds
 # bytes of a file's name in that of one beside it: no name may have more than 255
 LONGEST_NAME = 190
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def sync(fd: int) -> None:
@@ -151,9 +152,8 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
                 sync(fd)
         except BaseException as error:
             _name(error, path)
-            if (
-                os.fstat(fd).st_size == before + written
-            ):  # else a human appended, too, and theirs stays
+            # else a human appended, too, and theirs stays
+            if os.fstat(fd).st_size == before + written:
                 os.ftruncate(fd, before)
             raise
         return before
@@ -188,9 +188,7 @@ def _give_name(temporary: str, path: str) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-    close(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    )  # the name is ours from here
+    close(os.open(path, NEW, 0o600))  # the name is ours from here
     try:
         os.rename(temporary, path)
     except BaseException:
@@ -202,11 +200,10 @@ def finish_creating(path: str) -> None:
     """What a `create` that was killed left to do: settle the folder, remove the temporary name."""
     folder, name = os.path.split(path)
     sync_with_parent(folder)
-    for other in os.listdir(folder):
-        if other.startswith(f".{shorten_name(name)}.") and os.path.samefile(
-            os.path.join(folder, other), path
-        ):
-            os.unlink(os.path.join(folder, other))
+    start = f".{shorten_name(name)}."
+    for other in [os.path.join(folder, one) for one in os.listdir(folder) if one.startswith(start)]:
+        if os.path.samefile(other, path):
+            os.unlink(other)
 
 
 def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
@@ -264,11 +261,8 @@ def shorten_name(name: str) -> str:
     import hashlib
 
     ending = os.fsencode(os.path.splitext(name)[1])
-    end = (
-        b"~"
-        + hashlib.sha256(data).hexdigest()[:8].encode()
-        + (ending if len(ending) <= 16 else b"")
-    )
+    ending = ending if len(ending) <= 16 else b""
+    end = b"~" + hashlib.sha256(data).hexdigest()[:8].encode() + ending
     return os.fsdecode(truncate_text(data, LONGEST_NAME - len(end)) + end)
 
 
@@ -336,12 +330,10 @@ def _dress(fd: int, like: str) -> None:
         try:
             os.fchown(fd, wanted.st_uid, wanted.st_gid)
         except PermissionError:
-            raise NotPermitted(
-                "it belongs to others, and would not any more", place=like, cure="run as its owner"
-            ) from None
-    if (
-        wanted.st_mode != os.fstat(fd).st_mode
-    ):  # some file systems have one mode for all, and refuse
+            what = "it belongs to others, and would not any more"
+            raise NotPermitted(what, place=like, cure="run as its owner") from None
+    # some file systems have one mode for all, and refuse
+    if wanted.st_mode != os.fstat(fd).st_mode:
         os.fchmod(fd, wanted.st_mode & 0o7777)
     if hasattr(os, "listxattr"):  # Linux: access lists are among them
         for name in _attributes(like):
@@ -365,9 +357,7 @@ def _new_temporary(path: str) -> tuple[int, str]:
     for number in itertools.count():
         temporary = os.path.join(folder, f".{shorten_name(name)}.{os.getpid()}-{number}.tmp")
         try:
-            return os.open(
-                temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-            ), temporary
+            return os.open(temporary, NEW, 0o600), temporary
         except FileExistsError:
             continue
     raise AssertionError

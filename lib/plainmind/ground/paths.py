@@ -38,20 +38,20 @@ class Home:
     def relative(self, path: str) -> str:
         """`path`, absolute or relative to the home, as the part below the home. Raises NotPermitted
         when it leads outside, through `..` or a symbolic link."""
+        what = f"'{path}' is outside the memory folder"
+        outside = NotPermitted(what, cure="give a path inside it")
+        if "\0" in path:
+            raise outside
         full = os.path.normpath(os.path.join(self.root, path))
-        if "\0" in path or not full.startswith(self.root + os.sep):
-            full = os.path.realpath(full) if "\0" not in path else ""
-            if not full.startswith(os.path.realpath(self.root) + os.sep):
-                raise NotPermitted(
-                    f"'{path}' is outside the memory folder", cure="give a path inside it"
-                )
-            return os.path.relpath(full, os.path.realpath(self.root))
-        real, base = os.path.realpath(full), os.path.realpath(self.root)
-        part = os.path.relpath(full, self.root)
-        if not real.startswith(base + os.sep) and not self._moved(part):
-            raise NotPermitted(
-                f"'{path}' is outside the memory folder", cure="give a path inside it"
-            )
+        real, root = os.path.realpath(full), os.path.realpath(self.root)
+        inside = real.startswith(root + os.sep)
+        if full.startswith(self.root + os.sep):
+            part = os.path.relpath(full, self.root)
+            inside = inside or self._moved(part)
+        else:
+            part = os.path.relpath(real, root)
+        if not inside:
+            raise outside
         return part
 
     def check_outside_logs(self, path: str) -> str:
@@ -97,9 +97,7 @@ def window_sort_key(name: str) -> tuple[str, int]:
 def check_context(name: str) -> str:
     """`surface/context_id` as it came, or BadData."""
     if not _CONTEXT.match(name):
-        raise BadData(
-            f"invalid context '{name}'",
-            cure="use SURFACE/ID such as discord-thread/123: lower-case letters, digits, '-' and"
-            " '_', at most 64",
-        )
+        letters = "lower-case letters, digits, '-' and '_', at most 64"
+        cure = f"use SURFACE/ID such as discord-thread/123: {letters}"
+        raise BadData(f"invalid context '{name}'", cure=cure)
     return name

@@ -153,11 +153,9 @@ class Settings:
                 place = f"{path}:{_line_of(toml, key)}"
                 self._values[key] = _check(key, value, place, f"'{key}'")
         for key in KEYS:
-            text = env(variable(key))
-            if text:
-                self._values[key] = _check(
-                    key, _convert(key, text), "", f"{variable(key)}='{text}'"
-                )
+            if text := env(variable(key)):
+                spelled = f"{variable(key)}='{text}'"
+                self._values[key] = _check(key, _convert(key, text), "", spelled)
 
     def __getitem__(self, key: str) -> Any:
         return self._values.get(key, KEYS[key].default)
@@ -176,9 +174,8 @@ def _load(toml: str, path: str) -> dict[str, Any]:
     except (RecursionError, ValueError) as error:  # also nesting or digits beyond Python's limits
         match = re.search(r"line (\d+)", str(error))
         line = match[1] if match else str(toml.count("\n") + 1)
-        raise Misconfigured(
-            f"not valid TOML: {error}", place=f"{path}:{line}", cure="fix the line"
-        ) from None
+        what = f"not valid TOML: {error}"
+        raise Misconfigured(what, place=f"{path}:{line}", cure="fix the line") from None
 
 
 def _flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -212,39 +209,23 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
         import difflib
 
         near = difflib.get_close_matches(key, KEYS, 1)
-        raise Misconfigured(
-            f"unknown setting {spelled}",
-            place=place,
-            cure=f"did you mean '{near[0]}'?" if near else "remove it",
-        )
+        cure = f"did you mean '{near[0]}'?" if near else "remove it"
+        raise Misconfigured(f"unknown setting {spelled}", place=place, cure=cure)
     if setting.type is float and type(value) is int:
         value = float(value)
+    least, most = setting.least, setting.most
     if type(value) is not setting.type or value != value or value in (float("inf"), float("-inf")):
-        raise Misconfigured(
-            f"{spelled} is not {_NAMES[setting.type]}",
-            place=place,
-            cure=f"give {_NAMES[setting.type]}",
-        )
-    if (
-        setting.least is not None
-        and setting.most is not None
-        and not setting.least <= float(str(value)) <= setting.most
-    ):
-        raise Misconfigured(
-            f"{spelled} is out of range",
-            place=place,
-            cure=f"give a value from {setting.least:g} to {setting.most:g}",
-        )
-    if setting.choices and value not in setting.choices:
-        raise Misconfigured(
-            f"{spelled} is unknown", place=place, cure="use one of " + ", ".join(setting.choices)
-        )
-    return value
+        what, cure = f"is not {_NAMES[setting.type]}", f"give {_NAMES[setting.type]}"
+    elif least is not None and most is not None and not least <= float(value) <= most:
+        what, cure = "is out of range", f"give a value from {least:g} to {most:g}"
+    elif setting.choices and value not in setting.choices:
+        what, cure = "is unknown", "use one of " + ", ".join(setting.choices)
+    else:
+        return value
+    raise Misconfigured(f"{spelled} {what}", place=place, cure=cure)
 
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 

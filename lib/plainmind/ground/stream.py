@@ -61,11 +61,8 @@ def visible(text: str) -> str:
     """`text` as it may go to standard output: a terminal obeys nothing in it."""
     if not stdout_is_terminal():
         return text
-    return re.sub(
-        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]",
-        lambda m: f"\\x{ord(m[0]):02x}",
-        text,
-    )
+    unsafe = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+    return re.sub(unsafe, lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def write(text: str) -> None:

@@ -19,21 +19,16 @@ from typing import Any
 from ...ground.errors import BadData, Failure
 from . import items
 from .items import HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
-from .sources import RawRecord, Records, Source, read_beginning, read_elements
+from .sources import HistoryReader, RawRecord, Records, Source, read_beginning, read_elements
 
 _NAME = re.compile(r"conversations(-\d+)?\.json\Z")
 THINKING = ("thoughts", "reasoning_recap")
 INSTRUCTIONS = ("user_editable_context", "model_editable_context")
 
 
-class ChatGPT:
-    sessions = False
-
+class ChatGPT(HistoryReader):
     def wanted(self, path: str) -> bool:
         return bool(_NAME.match(path.rpartition("/")[2]))
-
-    def cwd(self, source: Source) -> str:
-        return ""
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         return read_conversations(read_elements(source, find_prefix(source), "conversation", note))
@@ -67,10 +62,8 @@ def read_events(conversation: dict[str, Any], place: str) -> Iterator[HistoryIte
     for message in messages:
         if message and id(message) not in shown:
             yield Skipped("other branch")
-    context = items.context_of(
-        "chatgpt",
-        as_text(conversation.get("conversation_id")) or as_text(conversation.get("id")) or place,
-    )
+    name = as_text(conversation.get("conversation_id")) or as_text(conversation.get("id"))
+    context = items.context_of("chatgpt", name or place)
     last = items.parse_instant(conversation.get("create_time"), conversation.get("update_time"))
     called: tuple[str, dict[str, Any]] = "", {}
     for node, message in path:
@@ -94,42 +87,25 @@ def _settled(
     message: dict[str, Any], blank: HistoryEvent, called: tuple[str, dict[str, Any]], place: str
 ) -> HistoryEvent | Skipped | Failure:
     author, metadata = as_mapping(message.get("author")), as_mapping(message.get("metadata"))
-    files = [as_text(as_mapping(file).get("name")) for file in as_list(metadata.get("attachments"))]
     if author.get("role") == "user":
-        one = blank._replace(
-            role="user", meta=items.make_meta(files=[file for file in files if file])
-        )
-    elif author.get("role") == "assistant":
+        meta = items.make_meta(files=items.texts_of(metadata.get("attachments"), "name"))
+        return items.clean_event(blank, place, role="user", meta=meta)
+    if author.get("role") == "assistant":
         model = as_text(metadata.get("model_slug"))
-        one = blank._replace(
-            role="agent", meta=items.make_meta(model=f"openai:{model}" if model else "")
-        )
-    else:
-        name, (recipient, call) = as_text(author.get("name")), called
-        mine = recipient.partition(".")[0] == name.partition(".")[0]
-        args = call["input"] if call and mine else {}
-        one = blank._replace(
-            role="tool",
-            meta={
-                "name": name or recipient or "unknown",
-                "call": call["id"] if call and mine else "",
-                "args": args,
-            },
-        )
-    return items.clean_event(one, place)
+        meta = items.make_meta(model=f"openai:{model}" if model else "")
+        return items.clean_event(blank, place, role="agent", meta=meta)
+    name, (recipient, call) = as_text(author.get("name")), called
+    if not call or recipient.partition(".")[0] != name.partition(".")[0]:
+        call = {"id": "", "input": {}}
+    meta = {"name": name or recipient or "unknown", "call": call["id"], "args": call["input"]}
+    return items.clean_event(blank, place, role="tool", meta=meta)
 
 
 def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]]]:
     """The messages from the root to the current node, or to the last one that has no children."""
     if as_text(current) not in nodes:
-        current = next(
-            (
-                name
-                for name in reversed(nodes)
-                if not as_list(as_mapping(nodes[name]).get("children"))
-            ),
-            "",
-        )
+        leaves = [name for name in nodes if not as_list(as_mapping(nodes[name]).get("children"))]
+        current = leaves[-1] if leaves else ""
     path: list[tuple[str, dict[str, Any]]] = []
     seen: set[str] = set()
     while isinstance(current, str) and current in nodes and current not in seen:
@@ -143,34 +119,25 @@ def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]
 
 def _hidden(message: dict[str, Any]) -> str:
     """Why a message is not to be remembered, '' when it is."""
-    metadata, kind = (
-        as_mapping(message.get("metadata")),
-        as_mapping(message.get("content")).get("content_type"),
-    )
-    role = as_mapping(message.get("author")).get("role")
+    metadata, content = as_mapping(message.get("metadata")), as_mapping(message.get("content"))
+    kind, role = content.get("content_type"), as_mapping(message.get("author")).get("role")
     if kind in THINKING or message.get("channel") == "analysis":
         return "thinking"
     if role == "system" or kind in INSTRUCTIONS or metadata.get("is_user_system_message"):
         return "system"
-    if (
-        metadata.get("is_visually_hidden_from_conversation")
-        or message.get("weight") == 0
-        or role not in ("user", "assistant", "tool")
-    ):
-        return "hidden"
-    return ""
+    hidden = metadata.get("is_visually_hidden_from_conversation") or message.get("weight") == 0
+    return "hidden" if hidden or role not in ("user", "assistant", "tool") else ""
 
 
 def _text(message: dict[str, Any]) -> str:
     content = as_mapping(message.get("content"))
-    texts = [
-        part if isinstance(part, str) else as_text(as_mapping(part).get("text"))
-        for part in as_list(content.get("parts"))
-    ]
+    parts = as_list(content.get("parts"))
+    texts = [part if isinstance(part, str) else as_mapping(part).get("text") for part in parts]
     if not texts:
-        known = [as_text(content.get(name)) for name in ("title", "url", "text", "result")]
-        texts = [*known[:3], known[3]] if content.get("content_type") != "code" else [known[2]]
-    return "\n".join([text for text in texts if text])
+        is_code = content.get("content_type") == "code"
+        names = ("text",) if is_code else ("title", "url", "text", "result")
+        texts = [content.get(name) for name in names]
+    return "\n".join(filter(None, map(as_text, texts)))
 
 
 def _arguments(content: str) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 from ...ground.errors import BadData
 from . import items
 from .items import Calls, HistoryEvent, HistoryItem, Skipped, as_mapping, as_text
-from .sources import RawRecord, Records, Source, read_lines
+from .sources import FIX_LINE, HistoryReader, RawRecord, Records, Source, read_lines
 
 _REMINDER = re.compile(
     r"<(system-reminder|local-command-caveat|user-prompt-submit-hook)>.*?</\1>\n*", re.S
@@ -32,7 +32,7 @@ _MACHINE = re.compile(
 )
 
 
-class Claude:
+class Claude(HistoryReader):
     sessions = True
 
     def wanted(self, path: str) -> bool:
@@ -70,11 +70,8 @@ def read_events(records: Records, session: str) -> Iterator[HistoryItem]:
             continue
         instant = items.parse_instant(line.get("timestamp"))
         if instant is None or not message:
-            yield BadData(
-                "no message" if not message else "no time",
-                place=place,
-                cure="fix the line or take it out",
-            )
+            what = "no time" if message else "no message"
+            yield BadData(what, place=place, cure=FIX_LINE)
             continue
         blank = _blank(line, session, instant)
         if kind == "assistant":
@@ -90,55 +87,36 @@ def read_events(records: Records, session: str) -> Iterator[HistoryItem]:
 def _blank(line: dict[str, Any], session: str, instant: int) -> HistoryEvent:
     forked = as_mapping(line.get("forkedFrom"))
     agent = as_text(line.get("agentId")) if line.get("isSidechain") else ""
-    where = (
-        f"agent-{agent}"
-        if agent
-        else as_text(forked.get("sessionId")) or as_text(line.get("sessionId")) or session
-    )
+    where = as_text(forked.get("sessionId")) or as_text(line.get("sessionId")) or session
+    context = items.context_of("claude", f"agent-{agent}" if agent else where)
     id = as_text(forked.get("messageUuid")) or as_text(line.get("uuid"))
-    return HistoryEvent(
-        items.context_of("claude", where),
-        id,
-        instant,
-        "",
-        "",
-        meta=items.make_meta(sidechain=bool(line.get("isSidechain"))),
-    )
+    meta = items.make_meta(sidechain=bool(line.get("isSidechain")))
+    return HistoryEvent(context, id, instant, "", "", meta=meta)
 
 
 def _hidden(line: dict[str, Any]) -> str:
     """Why a line is not what it seems to be, '' when it is."""
     if line.get("isCompactSummary") or line.get("isVisibleInTranscriptOnly"):
         return "summary"
-    if (
-        line.get("isMeta")
-        or line.get("isApiErrorMessage")
-        or as_mapping(line.get("message")).get("model") == "<synthetic>"
-    ):
-        return "hidden"
-    if (
-        as_mapping(line.get("origin")).get("kind", "human") != "human"
-        or line.get("type") == "attachment"
-    ):
-        return "hidden"
-    return ""
+    machine = (
+        line.get("isMeta"),
+        line.get("isApiErrorMessage"),
+        as_mapping(line.get("message")).get("model") == "<synthetic>",
+        as_mapping(line.get("origin")).get("kind", "human") != "human",
+        line.get("type") == "attachment",
+    )
+    return "hidden" if any(machine) else ""
 
 
 def _queued(line: dict[str, Any]) -> dict[str, Any]:
     """What the user typed while the agent was at work, as a line of theirs."""
     attached = as_mapping(line.get("attachment"))
-    if (
-        attached.get("type") != "queued_command"
-        or attached.get("commandMode", "prompt") != "prompt"
-    ):
+    kind, mode = attached.get("type"), attached.get("commandMode", "prompt")
+    if (kind, mode) != ("queued_command", "prompt"):
         return line
     origin = attached.get("origin") or line.get("origin")
-    return {
-        **line,
-        "type": "user",
-        "origin": origin,
-        "message": {"role": "user", "content": attached.get("prompt")},
-    }
+    message = {"role": "user", "content": attached.get("prompt")}
+    return {**line, "type": "user", "origin": origin, "message": message}
 
 
 def _has_results(message: dict[str, Any]) -> bool:
@@ -157,9 +135,8 @@ def _agent(
     if content:
         model = as_text(message.get("model"))
         meta = items.make_meta(model=f"anthropic:{model}" if model else "")
-        yield items.clean_event(
-            blank._replace(role="agent", content=content, meta={**meta, **blank.meta}), place
-        )
+        meta.update(blank.meta)
+        yield items.clean_event(blank, place, role="agent", content=content, meta=meta)
 
 
 def _user(
@@ -168,18 +145,10 @@ def _user(
     for part in items.as_parts(message.get("content")):
         if part.get("type") == "tool_result":
             call = as_text(part.get("tool_use_id"))
-            meta = {
-                **calls.of(call),
-                **items.make_meta(error=bool(part.get("is_error"))),
-                **blank.meta,
-            }
-            one = blank._replace(
-                id=call or blank.id,
-                role="tool",
-                content=items.join_texts(part.get("content")),
-                meta=meta,
-            )
-            yield items.clean_event(one, place)
+            error = items.make_meta(error=bool(part.get("is_error")))
+            one = blank._replace(id=call or blank.id, content=items.join_texts(part.get("content")))
+            meta = {**calls.of(call), **error, **blank.meta}
+            yield items.clean_event(one, place, role="tool", meta=meta)
     content = items.join_texts(message.get("content"))
     if not content:
         return
@@ -187,13 +156,13 @@ def _user(
     if printed and content.lstrip().startswith("<bash-std"):
         meta = {"name": "bash", "by": "user", "args": items.clip({"command": typed})}
         texts = "\n".join([text for _, text in printed if text])
-        yield items.clean_event(blank._replace(role="tool", content=texts, meta=meta), place)
+        yield items.clean_event(blank, place, role="tool", content=texts, meta=meta)
     elif reason or _MACHINE.match(content):
         yield Skipped(reason or "hidden")
     elif blank.meta:
         yield Skipped("prompt of a subagent")
     else:
-        yield items.clean_event(blank._replace(role="user", content=_typed(content)), place)
+        yield items.clean_event(blank, place, role="user", content=_typed(content))
 
 
 def _typed(content: str) -> str:

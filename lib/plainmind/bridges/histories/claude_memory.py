@@ -21,27 +21,21 @@ from ...ground import clock
 from ...ground.errors import BadData
 from . import items
 from .items import HistoryItem, HistoryPage, Skipped, as_mapping, as_text
-from .sources import Source
+from .sources import HistoryReader, Source
 
-TYPES = {
-    "user": "user",
-    "feedback": "agent-feedback",
-    "agent-feedback": "agent-feedback",
-    "project": "project",
-    "reference": "reference",
-}
+#: a page's type, by what Claude calls it
+TYPES = {name: name for name in ("user", "agent-feedback", "project", "reference")}
+TYPES["feedback"] = "agent-feedback"
 LARGEST = 256 * 1024  # bytes of a page
 LONGEST_NAME = 90
 
 _HEAD = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.S | re.M)
 _KEY = re.compile(r"^\s*([A-Za-z_]+):[ \t]*(.*?)[ \t]*\r?$", re.M)
-_LINK = re.compile(r"\[([^\]\n]*)\]\((?:\./)?([^()\s:#]+\.md)(#[^()\s]*)?\)")
-_NAMED = re.compile(r"\[\[([^\]|\n]+)\]\]")
+_LINK = re.compile(r"\[[^\]\n]*\]\((?:\./)?(?P<name>[^()\s:#]+)\.md(#[^()\s]*)?\)")
+_NAMED = re.compile(r"\[\[(?P<name>[^\]|\n]+)\]\]")
 
 
-class ClaudeMemory:
-    sessions = False
-
+class ClaudeMemory(HistoryReader):
     def __init__(self) -> None:
         self._taken: dict[str, str] = {}
 
@@ -50,23 +44,17 @@ class ClaudeMemory:
         sessions."""
         return path.endswith(".md") and ("/memory/" in path or "/projects/" not in f"/{path}")
 
-    def cwd(self, source: Source) -> str:
-        return ""
-
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         if source.name == "MEMORY.md":
             yield Skipped("index")
             return
         if source.size > LARGEST:
-            raise BadData(
-                f"a page of more than {LARGEST} bytes", place=source.place, cure="split it"
-            )
+            what = f"a page of more than {LARGEST} bytes"
+            raise BadData(what, place=source.place, cure="split it")
         with source.opened(note) as file:
             text = file.read().decode("utf-8", "replace")
-        found = parse_page(
-            text, self._named(source), source.mtime, lambda name: bool(source.beside(name))
-        )
-        yield found or Skipped("empty")
+        page = parse_page(text, self._named(source), source.mtime, source.beside)
+        yield page or Skipped("empty")
 
     def _named(self, source: Source) -> str:
         """The page's name; of two projects' files with the same one, the second gets its project's
@@ -85,41 +73,32 @@ def slugify(text: str) -> str:
 
 
 def parse_page(
-    text: str, name: str, mtime: float, is_sibling: Callable[[str], bool]
+    text: str, name: str, mtime: float, beside: Callable[[str], Any]
 ) -> HistoryPage | None:
-    """A file of memory as a page; None when it says nothing."""
+    """A file of memory as a page; None when it says nothing. `beside` finds a file in its folder."""
     match = _HEAD.match(text)
     head = _head(match[1]) if match else {}
     body = injected_blocks.strip(text[match.end() :] if match else text).strip("\r\n")
-    body = _LINK.sub(
-        lambda link: (
-            f"[[{slugify(link[2].removesuffix('.md'))}]]" if is_sibling(link[2]) else link[0]
-        ),
-        body,
-    )
-    body = _NAMED.sub(
-        lambda link: f"[[{slugify(link[1])}]]" if is_sibling(f"{link[1].strip()}.md") else link[0],
-        body,
-    )
-    title, description = (
-        re.sub(r"\s+", " ", head.get(key, "")).strip() for key in ("name", "description")
-    )
+
+    def link_sibling(link: re.Match[str]) -> str:
+        name = link["name"].strip()
+        return f"[[{slugify(name)}]]" if beside(f"{name}.md") else link[0]
+
+    body = _NAMED.sub(link_sibling, _LINK.sub(link_sibling, body))
+    title, description = (" ".join(head.get(key, "").split()) for key in ("name", "description"))
     if not body.strip() and not description:
         return None
     if description and description not in body:
-        body = (
-            f"{description}\n\n{body}".rstrip("\n")
-            if not body.startswith("#")
-            else _below_heading(body, description)
-        )
+        if body.startswith("#"):
+            body = _below_heading(body, description)
+        else:
+            body = f"{description}\n\n{body}".rstrip("\n")
     if title and slugify(title) != name and not body.startswith("#"):
         body = f"# {title}\n\n{body}"
     kind = TYPES.get(head.get("type", "").lower()) or TYPES.get(name.partition("-")[0], "project")
     instant = items.parse_instant(head.get("modified"), int(mtime * 1000)) or 0
-    tier = "L1" if kind == "user" else "L2"
-    return HistoryPage(
-        name, _writable(body) + "\n", clock.to_text(instant)[:10], kind, tier, "claude-memory"
-    )
+    tier, date = "L1" if kind == "user" else "L2", clock.to_text(instant)[:10]
+    return HistoryPage(name, f"{_writable(body)}\n", date, kind, tier, "claude-memory")
 
 
 def _below_heading(body: str, description: str) -> str:
@@ -140,11 +119,8 @@ def _head(yaml: str) -> dict[str, str]:
         value: dict[str, Any] = as_mapping(safe_load(yaml))
     except (YAMLError, ValueError, RecursionError, AttributeError, TypeError):
         value = {key: text.strip("\"'") for key, text in _KEY.findall(yaml)}
-    known = {
-        **as_mapping(value.get("metadata")),
-        **{key: inner for key, inner in value.items() if key != "metadata"},
-    }
-    return {str(key): _told(inner) for key, inner in known.items()}
+    inner = as_mapping(value.pop("metadata", None))
+    return {str(key): _told(text) for key, text in {**inner, **value}.items()}
 
 
 def _told(value: Any) -> str:

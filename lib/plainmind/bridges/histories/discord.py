@@ -21,104 +21,63 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ...ground.errors import BadData
-from . import items
+from . import items, sources
 from .items import LARGEST, HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
-from .sources import FIX_LINE, RawRecord, Records, Source, Text, read_beginning, read_elements
+from .sources import FIX_LINE, LEFT_OUT, HistoryReader, RawRecord, Records, Source
 
 EPOCH = 1_420_070_400_000  # ms: Discord's ids count from here
+#: types of messages that somebody wrote, by name or number
 SPOKEN = (
-    "",
-    "Default",
-    "Reply",
-    "ChatInputCommand",
-    "ContextMenuCommand",
-    "ThreadStarterMessage",
-    "19",
-    "20",
-    "21",
-    "23",
+    "Default Reply ChatInputCommand ContextMenuCommand ThreadStarterMessage 19 20 21 23".split()
 )
 
 _PACKAGED = re.compile(r"messages\.(json|csv)\Z")
-_NOT_CHANNELS = (
-    "package.json",
-    "user.json",
-    "index.json",
-    "channel.json",
-    "guild.json",
-    "audit-log.json",
+_NOT_CHANNELS = re.compile(r"(package|user|index|channel|guild|audit-log)\.json\Z")
+_OF_PACKAGE = re.compile(
+    r"(^|/)(account|activit\w+|activity|ads|programs|servers|support_tickets)/", re.I
 )
 _NUMBER = re.compile(r"c?(\d{5,20})\Z", re.ASCII)
 
 
-class Discord:
-    sessions = False
-
+class Discord(HistoryReader):
     def wanted(self, path: str) -> bool:
         """Of a package the files of messages; else every JSON that DiscordChatExporter may have
         written."""
         folder, _, name = path.rpartition("/")
         if _PACKAGED.match(name) and _NUMBER.match(folder.rpartition("/")[2]):
             return True
-        packaged = re.search(
-            r"(^|/)(account|activit\w+|activity|ads|programs|servers|support_tickets)/", path, re.I
-        )
-        return name.endswith(".json") and name not in _NOT_CHANNELS and not packaged
-
-    def cwd(self, source: Source) -> str:
-        return ""
+        other = _NOT_CHANNELS.match(name) or _OF_PACKAGE.search(path)
+        return name.endswith(".json") and not other
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         if source.name.endswith(".csv"):
             return read_package(read_rows(source, note), _packaged_context(source))
-        if read_beginning(source).startswith(b"["):
-            return read_package(
-                read_elements(source, "item", "message", note), _packaged_context(source)
-            )
-        channel = next(
-            (
-                r.value
-                for r in read_elements(source, "channel", "channel")
-                if isinstance(r, RawRecord)
-            ),
-            {},
-        )
+        if sources.read_beginning(source).startswith(b"["):
+            messages = sources.read_elements(source, "item", "message", note)
+            return read_package(messages, _packaged_context(source))
+        channel = sources.first_value(sources.read_elements(source, "channel", "channel"))
         if not as_text(channel.get("id")):
-            raise BadData(
-                "no export of a channel",
-                place=source.place,
-                cure="give DiscordChatExporter's JSON or Discord's package",
-            )
-        return read_export(
-            read_elements(source, "messages.item", "message", note), context_of(channel)
-        )
+            cure = "give DiscordChatExporter's JSON or Discord's package"
+            raise BadData("no export of a channel", place=source.place, cure=cure)
+        messages = sources.read_elements(source, "messages.item", "message", note)
+        return read_export(messages, context_of(channel))
 
 
 def context_of(channel: dict[str, Any]) -> str:
     kind = as_text(channel.get("type")).lower().replace("_", "")
     thread = kind.endswith("thread") or kind in ("10", "11", "12")
-    return items.context_of(
-        "discord-thread" if thread else "discord-channel", as_text(channel.get("id"))
-    )
+    surface = "discord-thread" if thread else "discord-channel"
+    return items.context_of(surface, as_text(channel.get("id")))
 
 
 def _packaged_context(source: Source) -> str:
     described = source.beside("channel.json")
-    found = (
-        next(
-            (r.value for r in read_elements(described, "", "channel") if isinstance(r, RawRecord)),
-            {},
-        )
-        if described
-        else {}
+    channel = (
+        sources.first_value(sources.read_elements(described, "", "channel")) if described else {}
     )
     number = _NUMBER.match(source.folder)
-    return context_of(
-        {
-            "type": found.get("type"),
-            "id": as_text(found.get("id")) or (number[1] if number else source.folder),
-        }
-    )
+    id = as_text(channel.get("id")) or (number[1] if number else source.folder)
+    return context_of({"type": channel.get("type"), "id": id})
 
 
 def read_export(records: Records, context: str) -> Iterator[HistoryItem]:
@@ -130,42 +89,28 @@ def read_export(records: Records, context: str) -> Iterator[HistoryItem]:
         place, message = record
         id = as_text(message.get("id"))
         instant = items.parse_instant(message.get("timestamp"), _when(id))
-        if as_text(message.get("type")) not in SPOKEN:
+        if as_text(message.get("type")) not in ("", *SPOKEN):
             yield Skipped("notification")
         elif instant is None:
-            yield BadData("no time", place=place, cure="it is left out")
+            yield BadData("no time", place=place, cure=LEFT_OUT)
         else:
-            yield items.clean_event(
-                _exported(
-                    message, HistoryEvent(context, f"discord-{id}" if id else "", instant, "", "")
-                ),
-                place,
-            )
+            blank = HistoryEvent(context, f"discord-{id}" if id else "", instant, "", "")
+            yield items.clean_event(_exported(message, blank), place)
 
 
 def _exported(message: dict[str, Any], blank: HistoryEvent) -> HistoryEvent:
-    author, forwarded = (
-        as_mapping(message.get("author")),
-        as_mapping(message.get("forwardedMessage")),
-    )
-    files = [
-        as_text(as_mapping(one).get("fileName"))
-        for one in as_list(message.get("attachments")) + as_list(forwarded.get("attachments"))
-    ]
+    author, reference = as_mapping(message.get("author")), as_mapping(message.get("reference"))
+    forwarded = as_mapping(message.get("forwardedMessage"))
+    attached = as_list(message.get("attachments")) + as_list(forwarded.get("attachments"))
     meta = items.make_meta(
         author_id=as_text(author.get("id")), message_id=as_text(message.get("id")),
-        files=[name for name in files if name],
-        reply_to=as_text(as_mapping(message.get("reference")).get("messageId")),
-        forwarded=bool(forwarded),
+        files=items.texts_of(attached, "fileName"),
+        reply_to=as_text(reference.get("messageId")), forwarded=bool(forwarded),
     )  # fmt: skip
     content = as_text(message.get("content")) or as_text(forwarded.get("content"))
     name = as_text(author.get("nickname")) or as_text(author.get("name"))
-    return blank._replace(
-        role="agent" if author.get("isBot") is True else "user",
-        content=content,
-        author=name,
-        meta=meta,
-    )
+    role = "agent" if author.get("isBot") is True else "user"
+    return blank._replace(role=role, content=content, author=name, meta=meta)
 
 
 def read_package(records: Records, context: str) -> Iterator[HistoryItem]:
@@ -176,29 +121,16 @@ def read_package(records: Records, context: str) -> Iterator[HistoryItem]:
             yield record
             continue
         place, row = record
-        id = as_text(row.get("ID"))
-        instant = items.parse_instant(
-            _when(id), f"{as_text(row.get('Timestamp'))}Z", as_text(row.get("Timestamp"))
-        )
+        id, time = as_text(row.get("ID")), as_text(row.get("Timestamp"))
+        instant = items.parse_instant(_when(id), f"{time}Z", time)
         if instant is None:
-            yield BadData("neither an ID nor a time", place=place, cure="it is left out")
+            yield BadData("neither an ID nor a time", place=place, cure=LEFT_OUT)
             continue
-        files = [
-            url.partition("?")[0].rpartition("/")[2]
-            for url in as_text(row.get("Attachments")).split()
-        ]
-        meta = items.make_meta(message_id=id, files=files)
-        one = items.clean_event(
-            HistoryEvent(
-                context,
-                f"discord-{id}" if id else "",
-                instant,
-                "user",
-                as_text(row.get("Contents")),
-                meta=meta,
-            ),
-            place,
-        )
+        urls = as_text(row.get("Attachments")).split()
+        files = [url.partition("?")[0].rpartition("/")[2] for url in urls]
+        meta, content = items.make_meta(message_id=id, files=files), as_text(row.get("Contents"))
+        blank = HistoryEvent(context, f"discord-{id}" if id else "", instant, "user", content)
+        one = items.clean_event(blank, place, meta=meta)
         if isinstance(one, HistoryEvent):
             messages.append(one)
         else:
@@ -208,11 +140,9 @@ def read_package(records: Records, context: str) -> Iterator[HistoryItem]:
 
 def _when(id: str) -> int | None:
     """When a message was sent, which its id tells."""
-    return (
-        (int(id) >> 22) + EPOCH
-        if id.isascii() and id.isdigit() and 2**22 <= int(id) < 2**64
-        else None
-    )
+    if id.isascii() and id.isdigit() and 2**22 <= int(id) < 2**64:
+        return (int(id) >> 22) + EPOCH
+    return None
 
 
 def read_rows(source: Source, note: Callable[[int], None]) -> Records:
@@ -238,7 +168,7 @@ class _Raw(io.RawIOBase):
     """What a text layer reads from: UTF-8 whatever the bytes are."""
 
     def __init__(self, file: Any):
-        self._text = Text(file)
+        self._text = sources.Text(file)
         self._left = b""
 
     def readable(self) -> bool:

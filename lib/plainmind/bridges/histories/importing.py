@@ -30,11 +30,11 @@ class ImportChoice(NamedTuple):
     archive: Home | None = None
 
 
-def run(
-    history: HistoryReader, choice: ImportChoice, progress: Callable[[int, int], None]
-) -> Iterator[HistoryItem]:
-    """What is in the files, in order; failures are among it. `progress` is told (bytes read, of
-    all)."""
+Progress = Callable[[int, int], None]  # told of bytes read, of all
+
+
+def run(history: HistoryReader, choice: ImportChoice, progress: Progress) -> Iterator[HistoryItem]:
+    """What is in the files, in order; failures are among it."""
     found = list(find_sources(choice.paths, history.wanted))
     total = sum(source.size for source in found if isinstance(source, Source))
     before = 0
@@ -47,9 +47,8 @@ def run(
             if choice.root and not is_inside(history.cwd(source), choice.root):
                 yield Skipped("elsewhere")
             else:
-                yield from (
-                    _archived(choice.archive, source, history.cwd(source)) if choice.archive else ()
-                )
+                if choice.archive:
+                    yield from _archived(choice.archive, source, history.cwd(source))
                 yield from history.read(source, read)
         except Failure as failure:
             failure.place = failure.place or source.place
@@ -71,7 +70,7 @@ def _archived(home: Home, source: Source, cwd: str) -> Iterator[Failure]:
 class _Reading:
     """Bytes read of one file. A file that is read twice is not counted twice."""
 
-    def __init__(self, before: int, size: int, total: int, progress: Callable[[int, int], None]):
+    def __init__(self, before: int, size: int, total: int, progress: Progress):
         self._before, self._size, self._total, self._progress = before, size, total, progress
         self._read = self._told = 0
 
@@ -102,9 +101,8 @@ class Tally:
             self.skipped[found.reason if isinstance(found, Skipped) else "broken"] += 1
 
     def counts(self) -> dict[str, int]:
-        kept = {
-            name: self.kept[name] for name in ("user", "agent", "tool", "page") if self.kept[name]
-        }
+        order = ("user", "agent", "tool", "page")
+        kept = {name: self.kept[name] for name in order if self.kept[name]}
         skipped = {f"skipped {reason}": self.skipped[reason] for reason in sorted(self.skipped)}
         return {"conversations": len(self.conversations), **kept, **skipped}
 
@@ -120,11 +118,8 @@ def find_repository(folder: str) -> str:
 
 
 def is_inside(cwd: str, root: str) -> bool:
-    return (
-        os.path.isabs(cwd)
-        and _is_name(cwd)
-        and f"{os.path.normpath(cwd)}/".startswith(root.rstrip("/") + "/")
-    )
+    top = root.rstrip("/") + "/"
+    return os.path.isabs(cwd) and _is_name(cwd) and f"{os.path.normpath(cwd)}/".startswith(top)
 
 
 def _is_name(path: str) -> bool:
@@ -142,32 +137,24 @@ def archive_session(home: Home, source: Source, cwd: str) -> None:
     name = _shown(source.name.removesuffix(".jsonl"))
     with source.opened() as file:
         data = file.read()
-    for path in _kept(folder, name):
+    for path in _list_archived(folder, name):
         old = files.read(path)
         if old.startswith(data):
             return
         if data.startswith(old):
             files.replace(path, data)
             return
-    files.create(next(path for path in _numbered(folder, name) if not os.path.lexists(path)), data)
+    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    paths = (os.path.join(folder, f"{name}{number}.jsonl") for number in numbers)
+    files.create(next(path for path in paths if not os.path.lexists(path)), data)
 
 
-def _kept(folder: str, name: str) -> Iterator[str]:
+def _list_archived(folder: str, name: str) -> list[str]:
     """The files there are of this name, whatever their numbers."""
-    first = os.path.join(folder, f"{name}.jsonl")
-    if os.path.exists(first):
-        yield first
-    number = re.compile(rf"{re.escape(name)}-[0-9]+\.jsonl")
-    yield from [os.path.join(folder, other) for other in _listed(folder) if number.fullmatch(other)]
-
-
-def _listed(folder: str) -> list[str]:
-    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-
-
-def _numbered(folder: str, name: str) -> Iterator[str]:
-    yield os.path.join(folder, f"{name}.jsonl")
-    yield from (os.path.join(folder, f"{name}-{number}.jsonl") for number in itertools.count(2))
+    pattern = re.compile(rf"{re.escape(name)}(-[0-9]+)?\.jsonl")
+    others = os.listdir(folder) if os.path.isdir(folder) else []
+    names = sorted(filter(pattern.fullmatch, others), key=lambda other: (len(other), other))
+    return [os.path.join(folder, other) for other in names]
 
 
 def _shown(name: str) -> str:

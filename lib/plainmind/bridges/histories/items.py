@@ -12,9 +12,8 @@ from ...formats.log import injected_blocks
 from ...ground import clock, stream
 from ...ground.errors import BadData, Failure
 
-LARGEST = (
-    16 * 1024 * 1024
-)  # bytes of an event, unless it is a tool's: mem-append takes no larger one
+# bytes of an event, unless it is a tool's: mem-append takes no larger one
+LARGEST = 16 * 1024 * 1024
 # characters of one text among a call's arguments: a file that was written is in the repository
 LONGEST = 2000
 DEEPEST = 32
@@ -42,16 +41,10 @@ class HistoryEvent(NamedTuple):
         id = self.id or _digest(f"{self.instant} {self.role} {self.content}")
         if context and context != self.context:
             id = f"{self.context}:{id}"
-        event: dict[str, Any] = {
-            "timestamp": clock.to_text(self.instant),
-            "role": self.role,
-            "content": self.content,
-        }
-        if self.author:
-            event["author"] = self.author
-        if self.meta:
-            event["meta"] = self.meta
-        return stream.json_line({**event, "context": context or self.context, "id": id})
+        event = {"timestamp": clock.to_text(self.instant), "role": self.role}
+        more = {name: value for name in ("author", "meta") if (value := getattr(self, name))}
+        place = {"context": context or self.context, "id": id}
+        return stream.json_line({**event, "content": self.content, **more, **place})
 
 
 class HistoryPage(NamedTuple):
@@ -77,26 +70,22 @@ class Skipped(NamedTuple):
 HistoryItem = HistoryEvent | HistoryPage | Skipped | Failure
 
 
-def clean_event(said: HistoryEvent, place: str) -> HistoryEvent | Skipped | Failure:
-    """The event less what a recall of ours injected, unless nothing is left to remember. A call
-    that gave no output happened all the same, and so did a message that only carries files."""
-    content = injected_blocks.strip(said.content)
+def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent | Skipped | Failure:
+    """The event, with what is `filled` in, less what a recall of ours injected, unless nothing is
+    left to remember. A call that gave no output happened all the same, and so did a message that
+    only carries files."""
+    event = blank._replace(**filled)
+    content, is_tool = injected_blocks.strip(event.content), event.role == "tool"
     if not content.strip():
-        if content != said.content:
+        if content != event.content:
             return Skipped("injected")
-        if said.role != "tool" and not said.meta.get("files"):
+        if not is_tool and not event.meta.get("files"):
             return Skipped("empty")
-    if (
-        said.role != "tool"
-        and len(content) > LARGEST // 4
-        and len(content.encode("utf-8", "surrogatepass")) > LARGEST
-    ):
-        return BadData(
-            f"a message of more than {LARGEST} bytes",
-            place=place,
-            cure="append it in parts with mem-append",
-        )
-    return said._replace(content=content)
+    size = len(content.encode("utf-8", "surrogatepass")) if len(content) > LARGEST // 4 else 0
+    if size > LARGEST and not is_tool:
+        what, cure = f"a message of more than {LARGEST} bytes", "append it in parts with mem-append"
+        return BadData(what, place=place, cure=cure)
+    return event._replace(content=content)
 
 
 def context_of(surface: str, id: Any) -> str:
@@ -113,10 +102,11 @@ def clip(value: Any, left: int = DEEPEST) -> Any:
     """A call's arguments with long texts cut, and without what JSON cannot say. Lengths are counted
     in UTF-16 units, as pi does."""
     if isinstance(value, str):
-        size = (
-            len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
-        )
-        return f"{_units(value, LONGEST)}… ({size} characters)" if size > LONGEST else value
+        units = value.encode("utf-16-le", "surrogatepass") if len(value) > LONGEST // 2 else b""
+        if len(units) <= 2 * LONGEST:
+            return value
+        cut = units[: 2 * LONGEST].decode("utf-16-le", "surrogatepass")
+        return f"{cut}… ({len(units) // 2} characters)"
     if isinstance(value, dict):
         return {name: clip(inner, left - 1) for name, inner in value.items()} if left else "…"
     if isinstance(value, list):
@@ -124,14 +114,6 @@ def clip(value: Any, left: int = DEEPEST) -> Any:
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
-
-
-def _units(text: str, count: int) -> str:
-    return (
-        text[:count]
-        .encode("utf-16-le", "surrogatepass")[: 2 * count]
-        .decode("utf-16-le", "surrogatepass")
-    )
 
 
 def as_text(value: Any) -> str:
@@ -154,17 +136,19 @@ def as_parts(content: Any) -> list[dict[str, Any]]:
     """A message's content as the list of typed parts that it may be."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    return [
-        part if isinstance(part, dict) else {"type": "text", "text": part}
-        for part in as_list(content)
-    ]
+    parts = as_list(content)
+    return [part if isinstance(part, dict) else {"type": "text", "text": part} for part in parts]
 
 
 def join_texts(content: Any) -> str:
     """The text parts of a content, one below the other."""
-    return "\n".join(
-        [as_text(part.get("text")) for part in as_parts(content) if part.get("type") == "text"]
-    )
+    texts = [part.get("text") for part in as_parts(content) if part.get("type") == "text"]
+    return "\n".join(map(as_text, texts))
+
+
+def texts_of(objects: Any, key: str) -> list[str]:
+    """What a list of objects has under a key, as far as it is text."""
+    return [text for one in as_list(objects) if (text := as_text(as_mapping(one).get(key)))]
 
 
 def make_meta(**known: Any) -> dict[str, Any]:
@@ -179,9 +163,8 @@ def parse_instant(*candidates: Any) -> int | None:
         if isinstance(value, str) and re.fullmatch(r"\d{9,}(\.\d+)?", value, re.ASCII):
             value = float(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value < 2.5e14:
-            return (
-                round(value) if value >= 1e11 else round(value * 1000)
-            )  # as seconds, 1e11 would be the year 5138
+            # as seconds, 1e11 would be the year 5138
+            return round(value if value >= 1e11 else value * 1000)
         if isinstance(value, str):
             try:
                 return clock.parse(value.strip())
@@ -205,8 +188,5 @@ class Calls:
     def of(self, id: Any, name: Any = "") -> dict[str, Any]:
         """Metadata of the event of a call that returned: its name, the call's id, its arguments."""
         called, arguments = self._calls.get(as_text(id), ("", {}))
-        return {
-            "name": as_text(name) or called or "unknown",
-            "call": as_text(id),
-            "args": {} if arguments is None else arguments,
-        }
+        args = {} if arguments is None else arguments
+        return {"name": as_text(name) or called or "unknown", "call": as_text(id), "args": args}

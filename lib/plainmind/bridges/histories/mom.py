@@ -12,18 +12,13 @@ from collections.abc import Callable, Iterator
 
 from ...ground.errors import BadData, Failure
 from . import items, pi
-from .items import HistoryEvent, HistoryItem, Skipped, as_list, as_text
-from .sources import RawRecord, Records, Source, read_lines
+from .items import HistoryEvent, HistoryItem, Skipped, as_text
+from .sources import FIX_LINE, HistoryReader, RawRecord, Records, Source, read_lines
 
 
-class Mom:
-    sessions = False
-
+class Mom(HistoryReader):
     def wanted(self, path: str) -> bool:
         return path.rpartition("/")[2] in ("log.jsonl", "context.jsonl")
-
-    def cwd(self, source: Source) -> str:
-        return ""
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         context = items.context_of("mom", source.folder)
@@ -31,20 +26,16 @@ class Mom:
             if source.beside("log.jsonl"):
                 return iter([Skipped("read with the log")])
             return pi.read_events(read_lines(source, note), "mom", lambda first: [first], context)
-        seen = source.beside("context.jsonl")
-        used = (
-            _tools(pi.read_events(read_lines(seen), "mom", lambda first: [first], context))
-            if seen
-            else iter(())
-        )
-        return heapq.merge(read_events(read_lines(source, note), context), used, key=_Order())
+        log, seen = read_events(read_lines(source, note), context), source.beside("context.jsonl")
+        if not seen:
+            return log
+        used = pi.read_events(read_lines(seen), "mom", lambda first: [first], context)
+        return heapq.merge(log, _tools(used), key=_order)
 
 
-class _Order:
-    """When something was found: what has no time of its own stays with what came before it."""
-
-    def __call__(self, found: HistoryItem) -> int:
-        return found.instant if isinstance(found, HistoryEvent) else 0
+def _order(found: HistoryItem) -> int:
+    """What has no time of its own stays with what came before it."""
+    return found.instant if isinstance(found, HistoryEvent) else 0
 
 
 def _tools(found: Iterator[HistoryItem]) -> Iterator[HistoryItem]:
@@ -62,27 +53,16 @@ def read_events(records: Records, context: str) -> Iterator[HistoryItem]:
             yield record
             continue
         place, value = record
-        ts = as_text(value.get("ts"))
+        ts, content = as_text(value.get("ts")), as_text(value.get("text"))
         instant = items.parse_instant(value.get("date"), ts)
         if instant is None:
-            yield BadData("no time", place=place, cure="fix the line or take it out")
+            yield BadData("no time", place=place, cure=FIX_LINE)
             continue
-        files = [
-            as_text(items.as_mapping(file).get("original"))
-            for file in as_list(value.get("attachments"))
-        ]
-        author = (
-            as_text(value.get("displayName"))
-            or as_text(value.get("userName"))
-            or as_text(value.get("user"))
-        )
-        meta = items.make_meta(
-            files=[file for file in files if file], thread=as_text(value.get("thread_ts"))
-        )
+        files = items.texts_of(value.get("attachments"), "original")
+        meta = items.make_meta(files=files, thread=as_text(value.get("thread_ts")))
+        names = [as_text(value.get(key)) for key in ("displayName", "userName", "user")]
+        author, role = next(filter(None, names), ""), "user"
         if value.get("isBot"):
-            one = HistoryEvent(context, ts, instant, "agent", as_text(value.get("text")), meta=meta)
-        else:
-            one = HistoryEvent(
-                context, ts, instant, "user", as_text(value.get("text")), author, meta
-            )
-        yield items.clean_event(one, place)
+            author, role = "", "agent"
+        blank = HistoryEvent(context, ts, instant, role, content, author, meta)
+        yield items.clean_event(blank, place)

@@ -42,7 +42,7 @@ def read_events(records: Records, ancestry) -> Iterator[HistoryItem]:
             if _MACHINE.match(one.content):
                 one = Skipped("hidden")
             else:
-                one = items.clean_event(one._replace(content=_TRAILER.sub("", one.content)), "")
+                one = items.clean_event(one, "", content=_TRAILER.sub("", one.content))
         elif isinstance(one, HistoryEvent) and one.role == "agent":
             mirror = one.meta.get("model", "").startswith("openclaw:")
             if _SILENT.match(one.content) or (mirror and one.content == answer):

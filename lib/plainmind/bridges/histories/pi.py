@@ -15,12 +15,12 @@ from typing import Any
 from ...ground.errors import BadData, Failure
 from . import items
 from .items import Calls, HistoryEvent, HistoryItem, Skipped, as_mapping, as_text
-from .sources import RawRecord, Records, Source, read_lines
+from .sources import HistoryReader, RawRecord, Records, Source, read_lines
 
 REMEMBERED = ("user", "assistant", "toolResult", "bashExecution")
 
 
-class Pi:
+class Pi(HistoryReader):
     sessions = True
     surface = "pi"
 
@@ -31,17 +31,16 @@ class Pi:
         return as_text(read_header(source).get("cwd"))
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
-        return read_events(
-            read_lines(source, note), self.surface, lambda first: find_lineage(first, source)
-        )
+        lines = read_lines(source, note)
+        return read_events(lines, self.surface, lambda first: find_lineage(first, source))
 
 
 def read_header(source: Source) -> dict[str, Any]:
     """The first line of a session's file, {} when it is not a header."""
     first = next(read_lines(source), None)
-    return (
-        first.value if isinstance(first, RawRecord) and first.value.get("type") == "session" else {}
-    )
+    if isinstance(first, RawRecord) and first.value.get("type") == "session":
+        return first.value
+    return {}
 
 
 def find_lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
@@ -53,10 +52,8 @@ def find_lineage(first: dict[str, Any], source: Source) -> list[dict[str, Any]]:
     while path and path not in seen:
         seen.add(path)
         parent: dict[str, Any] = {}
-        for place in (
-            Source(path, 0, 0),
-            source.beside(path.replace("\\", "/").rpartition("/")[2]),
-        ):
+        beside = source.beside(path.replace("\\", "/").rpartition("/")[2])
+        for place in (Source(path, 0, 0), beside):
             try:
                 parent = parent or (read_header(place) if place else {})
             except (OSError, ValueError, Failure):  # ValueError: no name a file can have
@@ -88,45 +85,35 @@ def read_events(
             continue
         message = as_mapping(entry.get("message"))
         if entry.get("type") != "message":
-            yield Skipped(
-                "summary" if entry.get("type") in ("compaction", "branch_summary") else "other"
-            )
+            is_summary = entry.get("type") in ("compaction", "branch_summary")
+            yield Skipped("summary" if is_summary else "other")
             continue
         instant = items.parse_instant(entry.get("timestamp"), message.get("timestamp"))
         if instant is None or not message:
-            yield BadData(
-                "no message" if not message else "no time",
-                place=place,
-                cure="fix the entry or take it out",
-            )
+            what = "no time" if message else "no message"
+            yield BadData(what, place=place, cure="fix the entry or take it out")
             continue
         home = context or items.context_of(surface, as_text(_origin(headers, entry).get("id")))
-        yield from _event(
-            message, calls, HistoryEvent(home, as_text(entry.get("id")), instant, "", ""), place
-        )
+        blank = HistoryEvent(home, as_text(entry.get("id")), instant, "", "")
+        yield from _event(message, calls, blank, place)
 
 
 def _check(entry: dict[str, Any], place: str, surface: str, ids: bool) -> None:
     """BadData when a first line is not a header, or one of entries without the `ids` that tell what
     has been imported."""
     if entry.get("type") != "session" or not as_text(entry.get("id")):
-        raise BadData(
-            f"no session of {surface}: its first line is not a header",
-            place=place,
-            cure="give session files only",
-        )
+        what = f"no session of {surface}: its first line is not a header"
+        raise BadData(what, place=place, cure="give session files only")
     version = entry.get("version")
     if ids and (not isinstance(version, (int, float)) or version < 2):
-        raise BadData(
-            "entries without ids, pi's first format", place=place, cure="open it once with pi"
-        )
+        what = "entries without ids, pi's first format"
+        raise BadData(what, place=place, cure="open it once with pi")
 
 
 def _origin(headers: list[dict[str, Any]], entry: dict[str, Any]) -> dict[str, Any]:
     when = as_text(entry.get("timestamp"))
-    return next(
-        (header for header in headers if as_text(header.get("timestamp")) <= when), headers[-1]
-    )
+    before = (header for header in headers if as_text(header.get("timestamp")) <= when)
+    return next(before, headers[-1])
 
 
 def _event(
@@ -134,24 +121,19 @@ def _event(
 ) -> Iterator[HistoryItem]:
     role, content = message.get("role"), items.join_texts(message.get("content"))
     if role == "user":
-        yield items.clean_event(blank._replace(role="user", content=content), place)
+        yield items.clean_event(blank, place, role="user", content=content)
     elif role == "assistant":
         yield from _agent(message, calls, blank._replace(role="agent", content=content), place)
     elif role == "toolResult":
-        known = calls.of(message.get("toolCallId"), message.get("toolName"))
-        meta = {**known, **items.make_meta(error=bool(message.get("isError")))}
-        yield items.clean_event(blank._replace(role="tool", content=content, meta=meta), place)
+        called = calls.of(message.get("toolCallId"), message.get("toolName"))
+        meta = {**called, **items.make_meta(error=bool(message.get("isError")))}
+        yield items.clean_event(blank, place, role="tool", content=content, meta=meta)
     elif role == "bashExecution" and not message.get("excludeFromContext"):
-        exit = message.get("exitCode")
-        meta = {
-            "name": "bash",
-            "by": "user",
-            "args": items.clip({"command": as_text(message.get("command"))}),
-            "exit": exit if type(exit) is int else None,
-        }
-        yield items.clean_event(
-            blank._replace(role="tool", content=as_text(message.get("output")), meta=meta), place
-        )
+        args = items.clip({"command": as_text(message.get("command"))})
+        exit = message.get("exitCode") if type(message.get("exitCode")) is int else None
+        meta = {"name": "bash", "by": "user", "args": args, "exit": exit}
+        content = as_text(message.get("output"))
+        yield items.clean_event(blank, place, role="tool", content=content, meta=meta)
     else:
         yield Skipped("hidden")
 
@@ -166,4 +148,4 @@ def _agent(
             yield Skipped("thinking")
     if blank.content:
         model = f"{as_text(message.get('provider'))}:{as_text(message.get('model'))}".strip(":")
-        yield items.clean_event(blank._replace(meta=items.make_meta(model=model)), place)
+        yield items.clean_event(blank, place, meta=items.make_meta(model=model))

@@ -13,7 +13,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -24,6 +24,7 @@ from .items import HistoryItem
 
 LONGEST_LINE = 64 * 1024 * 1024
 CHUNK = 64 * 1024
+LEFT_OUT = "it is left out"
 FIX_LINE = "fix the line or take it out"  # cure of what is wrong with one of many
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
@@ -74,9 +75,8 @@ class Source(NamedTuple):
     @property
     def folder(self) -> str:
         """The name of the folder it is in."""
-        return os.path.basename(
-            os.path.dirname(self.path if self.zip else os.path.abspath(self.path))
-        )
+        path = self.path if self.zip else os.path.abspath(self.path)
+        return os.path.basename(os.path.dirname(path))
 
     def beside(self, name: str) -> "Source | None":
         """A file in the same folder."""
@@ -107,11 +107,12 @@ class HistoryReader(Protocol):
     """A tool's history. `read` gives what is in one of its files; `cwd`, where a session was held,
     '' when it does not say."""
 
-    sessions: bool  # it has files of sessions that were held in folders
+    sessions: bool = False  # whether it has files of sessions that were held in folders
 
     def wanted(self, path: str) -> bool: ...
 
-    def cwd(self, source: Source) -> str: ...
+    def cwd(self, source: Source) -> str:
+        return ""
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]: ...
 
@@ -148,23 +149,16 @@ class Text:
     escapes, at which it would stop."""
 
     def __init__(self, file: Bytes):
-        self._file, self._decoder, self._held = (
-            file,
-            codecs.getincrementaldecoder("utf-8")("replace"),
-            b"",
-        )
+        self._file, self._held = file, b""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def read(self, size: int = -1) -> bytes:
         while size:  # ijson asks for nothing to see whether it will get bytes
             data = self._file.read(size)
             text = self._held + self._decoder.decode(data, final=not data).encode()
             self._held = b""
-            cut = (
-                _UNFINISHED.search(text, max(0, len(text) - CHUNK))
-                if data and b"\\" in text[-12:]
-                else None
-            )
-            if cut:
+            escaped = data and b"\\" in text[-12:]
+            if escaped and (cut := _UNFINISHED.search(text, max(0, len(text) - CHUNK))):
                 text, self._held = text[: cut.start()], text[cut.start() :]
             if _SUSPECT.search(text):
                 text = _SURROGATES.sub(_whole, text)
@@ -177,9 +171,7 @@ def _whole(found: re.Match[bytes]) -> bytes:
     return found[0] if found[2] else found[1] + b"\\ufffd"
 
 
-def find_sources(
-    paths: tuple[str, ...], wanted: Callable[[str], bool]
-) -> Iterator[Source | Failure]:
+def find_sources(paths: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
     """The files of `paths`: each that is named, and those of folders and archives that are
     `wanted`."""
     for path in paths:
@@ -212,10 +204,9 @@ def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Fai
 
 
 def _members_of(path: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
-    members = [
-        info for info in _archive(path).infolist() if not info.is_dir() and wanted(info.filename)
-    ]
-    yield from [_member(path, info) for info in sorted(members, key=lambda info: info.filename)]
+    for info in sorted(_archive(path).infolist(), key=lambda info: info.filename):
+        if not info.is_dir() and wanted(info.filename):
+            yield _member(path, info)
 
 
 def _file(path: str) -> Source:
@@ -225,12 +216,8 @@ def _file(path: str) -> Source:
 
 def _member(zip: str, info: zipfile.ZipInfo) -> Source:
     year, month, *rest = info.date_time  # four bits of month: some programs write none
-    return Source(
-        info.filename,
-        info.file_size,
-        calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0)),
-        zip,
-    )
+    mtime = calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0))
+    return Source(info.filename, info.file_size, mtime, zip)
 
 
 @lru_cache(1)
@@ -252,9 +239,8 @@ def read_lines(source: Source, note: Callable[[int], None] = lambda count: None)
             if len(line) >= LONGEST_LINE and not line.endswith(b"\n"):
                 while (rest := file.line()) and not rest.endswith(b"\n"):
                     pass
-                yield BadData(
-                    f"a line of more than {LONGEST_LINE} bytes", place=place, cure="it is left out"
-                )
+                what = f"a line of more than {LONGEST_LINE} bytes"
+                yield BadData(what, place=place, cure=LEFT_OUT)
                 continue
             yield _parsed(line, place)
 
@@ -285,15 +271,19 @@ def read_elements(
             for value in ijson.items(Text(file), prefix, use_float=True, buf_size=CHUNK):
                 number += 1
                 place = f"{source.place}: {what} {number}"
-                yield (
-                    RawRecord(place, value)
-                    if isinstance(value, dict)
-                    else BadData("not a JSON object", place=place, cure="it is left out")
-                )
+                if isinstance(value, dict):
+                    yield RawRecord(place, value)
+                else:
+                    yield BadData("not a JSON object", place=place, cure=LEFT_OUT)
         except (ijson.JSONError, ValueError, RecursionError):
             wrong = f"not valid JSON after {what} {number}"
             cure = "cut off or damaged: export it again"
             yield BadData(wrong, place=source.place, cure=cure)
+
+
+def first_value(records: Records) -> dict[str, Any]:
+    """The first of the objects, {} when there is none."""
+    return next((record.value for record in records if isinstance(record, RawRecord)), {})
 
 
 def read_beginning(source: Source, size: int = 4096) -> bytes:

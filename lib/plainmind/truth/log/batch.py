@@ -25,7 +25,7 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
     failed: set[str] = set()
     for batch in _batches(lines):
         now = session.now
-        drafts: list[tuple[str, EventDraft]] = []
+        drafts: Drafts = []
         for number, line in batch:
             try:
                 place, draft = parse_draft(line, now)
@@ -55,10 +55,8 @@ def parse_draft(line: bytes, now: int) -> tuple[str | None, EventDraft]:
         raise BadData("not a JSON object")
     role, content, meta = value.get("role"), value.get("content"), value.get("meta")
     if role not in events.ROLES:
-        raise BadData(
-            f"unknown role {role!r}" if role else "no 'role'",
-            cure="use one of " + ", ".join(events.ROLES),
-        )
+        what = f"unknown role {role!r}" if role else "no 'role'"
+        raise BadData(what, cure="use one of " + ", ".join(events.ROLES))
     if type(content) is not str:
         raise BadData("'content' is not text" if "content" in value else "no 'content'")
     if meta is not None and type(meta) is not dict:
@@ -81,15 +79,14 @@ def _merge_meta(value: dict[str, Any], meta: dict[str, Any] | None) -> dict[str,
             merged[name] = str(extra)
     if meta:
         merged.update((k, v) for k, v in meta.items() if k not in merged)
-        events.render_meta(
-            merged
-        )  # one that cannot be written is this line's fault, not its batch's
+        events.render_meta(merged)  # what cannot be written is this line's fault, not its batch's
     return merged
 
 
-def _append(
-    log: Log, drafts: list[tuple[str, EventDraft]], failed: set[str], now: int, session
-) -> int:
+Drafts = list[tuple[str, EventDraft]]  # each with its context
+
+
+def _append(log: Log, drafts: Drafts, failed: set[str], now: int, session) -> int:
     """Write a batch, context by context. Returns how many events were there already. A context that
     `failed` gets nothing more: its events stay in order."""
     places: dict[str, list[int]] = {}

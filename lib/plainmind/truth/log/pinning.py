@@ -18,13 +18,11 @@ def pin(home: Home, event: Event) -> None:
     files.make_folder(home.path("pins"))
     with files.lock(home.lock):
         data = _read(home)
-        known = any((p.path, p.line) == (event.path, event.line) for p in pins.parse(data))
-        if known:
+        if any((p.path, p.line) == (event.path, event.line) for p in pins.parse(data)):
             files.sync_path(home.pins)  # whoever wrote it may have been killed before that
         else:
-            files.append(
-                home.pins, pins.render_addition(data, event.ref, make_excerpt(event.content))
-            )
+            line = pins.render_addition(data, event.ref, make_excerpt(event.content))
+            files.append(home.pins, line)
         files.sync_with_parent(home.path("pins"))
 
 
@@ -33,17 +31,15 @@ def unpin(home: Home, path: str, line: int) -> None:
     with files.lock(home.lock):
         exchange.recover(home.pins)
         if not any((p.path, p.line) == (path, line) for p in read_pins(home)):
-            raise NoInput(
-                f"'{path}:{line}' is not pinned", cure="list the pins with mem-pin --list"
-            )
+            cure = "list the pins with mem-pin --list"
+            raise NoInput(f"'{path}:{line}' is not pinned", cure=cure)
         exchange.edit(home.pins, lambda data: pins.remove(data, path, line))
 
 
 def make_excerpt(content: str, width: int = 72) -> str:
     """The start of a content on one line: for a human's eye, never read back."""
-    words = " ".join(
-        "".join(c if c.isprintable() else " " for c in content).replace("![", "! [").split()
-    )
+    printable = "".join(c if c.isprintable() else " " for c in content)
+    words = " ".join(printable.replace("![", "! [").split())
     return words if len(words) <= width else words[: width - 1].rsplit(" ", 1)[0] + "…"
 
 

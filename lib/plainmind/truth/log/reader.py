@@ -40,16 +40,13 @@ def read_window(home: Home, path: str) -> Window:
     part = home.relative(path)
     pieces = part.split(os.sep)
     if len(pieces) != 4 or pieces[0] != "logs" or not part.endswith(".md"):
-        raise NotPermitted(
-            f"'{path}' is not a window",
-            cure="give a path such as logs/discord-thread/123/20260130T142355Z.md",
-        )
+        cure = "give a path such as logs/discord-thread/123/20260130T142355Z.md"
+        raise NotPermitted(f"'{path}' is not a window", cure=cure)
     try:
         data = files.read(home.path(part))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise NoInput(
-            f"no such window: '{path}'", cure=f"list them with: ls {home.shell_path('logs')}/*/*"
-        ) from None
+        cure = f"list them with: ls {home.shell_path('logs')}/*/*"
+        raise NoInput(f"no such window: '{path}'", cure=cure) from None
     except OSError as error:
         raise files.to_failure(error) from None
     return Window(part, context_of(part), data, events.scan(data))
@@ -59,11 +56,8 @@ def find_events(opened: Window, line: int, end_line: int) -> list[events.RawEven
     """The blocks that have a line from `line` to `end_line`. NoInput when there is none."""
     found = [b for b in opened.blocks() if b.line <= end_line and b.end_line >= line]
     if not found:
-        raise NoInput(
-            "no event here",
-            place=f"{opened.path}:{line}",
-            cure="see the window with mem-show --window",
-        )
+        place, cure = f"{opened.path}:{line}", "see the window with mem-show --window"
+        raise NoInput("no event here", place=place, cure=cure)
     return found
 
 
@@ -83,22 +77,15 @@ def read_event(home: Home, text: str) -> events.Event:
 
 def list_windows(home: Home) -> Iterator[str]:
     """Paths of all windows, relative to the home, in the order they were started."""
-    found = []
     try:
-        surfaces = [
-            entry
-            for entry in os.scandir(home.logs)
-            if entry.is_dir() and not entry.name.startswith(".")
-        ]
+        surfaces = [one for one in os.scandir(home.logs) if one.is_dir() and one.name[0] != "."]
     except FileNotFoundError:
         return
+    windows = []
     for surface in surfaces:
         for context in os.scandir(surface.path):
             if context.is_dir():
                 place = f"{surface.name}/{context.name}"
-                found += [
-                    (window_sort_key(name), f"logs/{place}/{name}")
-                    for name in home.list_windows(place)
-                ]
-    for _, path in sorted(found):
-        yield path
+                names = home.list_windows(place)
+                windows += [(window_sort_key(name), f"logs/{place}/{name}") for name in names]
+    yield from (path for _, path in sorted(windows))

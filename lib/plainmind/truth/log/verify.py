@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 from ...formats.log import event as events
 from ...formats.log import window_heads
+from ...formats.log.window_heads import WindowHead
 from ...ground import files
 from ...ground.errors import BadData, NoInput, NotPermitted
 from ...ground.paths import Home
 from . import pinning, reader
+
+Entry = events.RawEvent | events.Gap
 
 
 class Finding(NamedTuple):
@@ -43,17 +46,11 @@ def verify_pins(home: Home) -> Iterator[Finding]:
         try:
             reader.read_event(home, pin.ref)
         except (NoInput, NotPermitted, BadData):
-            yield Finding(
-                "pins/pins.md",
-                pin.row,
-                "pin",
-                f"'{pin.ref}' points nowhere; delete the line or mem-pin --remove it",
-            )
+            message = f"'{pin.ref}' points nowhere; delete the line or mem-pin --remove it"
+            yield Finding("pins/pins.md", pin.row, "pin", message)
 
 
-def _window(
-    opened: reader.Window, known: list[window_heads.WindowHead], key: bytes
-) -> Iterator[Finding]:
+def _window(opened: reader.Window, heads: list[WindowHead], key: bytes) -> Iterator[Finding]:
     name = opened.path.rsplit("/", 1)[-1].removesuffix(".md")
     if events.parse_title(opened.data) != (opened.context, name):
         yield Finding(opened.path, 1, "title", f"the title is not '# {opened.context} {name}'")
@@ -61,9 +58,7 @@ def _window(
     unkeyed = 0
     for entry, after in zip(opened.entries, [*opened.entries[1:], None]):
         if isinstance(entry, events.Gap):
-            finding = _gap(opened, entry, after)
-            if finding:
-                yield finding
+            yield from _gap(opened, entry, after)
             continue
         header = events.header_without_digest(entry)
         if events.chain_digest(previous, header, entry.body, key) != entry.digest:
@@ -71,53 +66,36 @@ def _window(
                 unkeyed = unkeyed or entry.line
             else:
                 hint = "" if key else ", or MIND_KEY is not set"
-                yield Finding(
-                    opened.path,
-                    entry.line,
-                    "chain",
-                    f"digest {entry.digest} does not follow: changed, moved or removed here{hint}",
-                )
+                what = f"digest {entry.digest} does not follow: changed, moved or removed here"
+                yield Finding(opened.path, entry.line, "chain", what + hint)
         previous = entry.digest
     if unkeyed:
-        yield Finding(
-            opened.path, unkeyed, "unkeyed", "the digests from here on were made without MIND_KEY"
-        )
+        what = "the digests from here on were made without MIND_KEY"
+        yield Finding(opened.path, unkeyed, "unkeyed", what)
     here = {(block.line, block.digest) for block in opened.blocks()}
-    for head in known:
-        if (head.line, head.digest) not in here and not (
-            head.line == 1 and len(opened.data) >= head.size
-        ):
-            yield Finding(
-                opened.path,
-                head.line,
-                "rollback",
-                f"the event with digest {head.digest} is not here: cut short or rolled back",
-            )
+    for head in heads:
+        is_new = head.line == 1 and len(opened.data) >= head.size  # of a window without an event
+        if (head.line, head.digest) not in here and not is_new:
+            what = f"the event with digest {head.digest} is not here: cut short or rolled back"
+            yield Finding(opened.path, head.line, "rollback", what)
             break
 
 
-def _gap(
-    opened: reader.Window, gap: events.Gap, after: events.RawEvent | events.Gap | None
-) -> Finding | None:
+def _gap(opened: reader.Window, gap: events.Gap, after: Entry | None) -> Iterator[Finding]:
     if after is None:
-        return Finding(
-            opened.path, gap.line, "torn", f"{gap.lines}: a torn write; the next append closes it"
-        )
+        what = f"{gap.lines}: a torn write; the next append closes it"
+        yield Finding(opened.path, gap.line, "torn", what)
+        return
     if isinstance(after, events.RawEvent) and after.role == "system":
-        torn = events.parse_meta(after).get("torn")
-        if (
-            isinstance(torn, list)
-            and len(torn) == 2
-            and torn[0] == gap.line
-            and torn[1] <= gap.end_line
-        ):
-            return None  # noticed and closed when it happened
-    return Finding(opened.path, gap.line, "grammar", f"{gap.lines}: no event")
+        match events.parse_meta(after).get("torn"):
+            case [gap.line, end_line] if end_line <= gap.end_line:
+                return  # noticed and closed when it happened
+    yield Finding(opened.path, gap.line, "grammar", f"{gap.lines}: no event")
 
 
-def _heads(home: Home) -> dict[str, list[window_heads.WindowHead]]:
+def _heads(home: Home) -> dict[str, list[WindowHead]]:
     """Every head of every window: an append after a rollback does not hide it."""
-    journal: dict[str, list[window_heads.WindowHead]] = {}
+    journal: dict[str, list[WindowHead]] = {}
     try:
         for head in window_heads.parse(files.read(home.window_heads)):
             journal.setdefault(head.window, []).append(head)

@@ -89,9 +89,8 @@ class Log:
             ids = self._ids.setdefault(context, _Ids({}, {})) if any(d.id for d in drafts) else None
             window = self._read_windows(context, names, ids)
             try:
-                return self._write(
-                    window or self._next_window(context, names, now), drafts, ids, now
-                )
+                last = window or self._next_window(context, names, now)
+                return self._write(last, drafts, ids, now)
             except BaseException:
                 self._ids.pop(context, None)
                 if window:
@@ -117,11 +116,11 @@ class Log:
     def _write(
         self, window: _Window, drafts: list[EventDraft], ids: _Ids | None, now: int
     ) -> list[AppendResult]:
-        torn = window.tail.torn
+        path, torn = window.path, window.tail.torn
         parts, line = [window.tail.closing], window.lines + 1 + window.tail.closing.count(b"\n")
         if torn:
             drafts = [_torn_notice(torn, now), *drafts]
-        head = WindowHead(window.path, window.size, line, window.tail.digest)
+        head = WindowHead(path, window.size, line, window.tail.digest)
         results: list[AppendResult] = []
         for draft in drafts:
             id = draft.id if ids else ""
@@ -130,23 +129,22 @@ class Log:
                 continue
             data, digest = events.render(head.digest, *draft, self.key)
             parts.append(data)
-            results.append(AppendResult(window.path, line, fresh=True))
+            results.append(AppendResult(path, line, fresh=True))
             if ids and id:
-                ids.places[id] = (window.path, line)
-            head = WindowHead(window.path, 0, line, digest)
+                ids.places[id] = (path, line)
+            head = WindowHead(path, 0, line, digest)
             line += data.count(b"\n")
         data = b"".join(parts)
         again = {result.path for result in results if not result.fresh}
-        self._acknowledge(again - ({window.path} if data else set()))
+        self._acknowledge(again - ({path} if data else set()))
         if data:
             size = window.size + len(data)
             self._put(window, data, head._replace(size=size))
-            self._windows[window.path] = window._replace(
-                size=size, lines=line - 1, tail=events.Tail(head.digest, None, b""), title=b""
-            )
-            self._acknowledged.add(window.path)
+            tail = events.Tail(head.digest, None, b"")
+            self._windows[path] = _Window(path, window.full, size, line - 1, tail)
+            self._acknowledged.add(path)
             if ids:
-                ids.read[window.path] = (size, line - 1)
+                ids.read[path] = (size, line - 1)
         return results[1:] if torn else results
 
     def _put(self, window: _Window, data: bytes, head: WindowHead) -> None:
@@ -223,9 +221,8 @@ class Log:
         data = encode_any(draft.content)
         if draft.role != "tool":
             if len(data) > LIMIT:
-                raise BadData(
-                    f"an event of {len(data)} bytes is too large", cure=f"send at most {LIMIT}"
-                )
+                what = f"an event of {len(data)} bytes is too large"
+                raise BadData(what, cure=f"send at most {LIMIT}")
             return draft
         if len(data) <= LARGE:
             return draft
@@ -236,9 +233,8 @@ class Log:
         else:
             files.replace(self.home.path(name), data)
         content = shorten(data, KEPT, f"the whole is in {name}")
-        return draft._replace(
-            content=content, meta={**draft.meta, "bytes": len(data), "full": name}
-        )
+        meta = {**draft.meta, "bytes": len(data), "full": name}
+        return draft._replace(content=content, meta=meta)
 
 
 def _take_ids(ids: _Ids | None, path: str, full: str, size: int) -> bytes:
@@ -273,9 +269,8 @@ def _read_window(context: str, path: str, full: str, size: int, whole: bytes) ->
             if tail:
                 return _Window(path, full, size, lines, tail)
         if all_of_it:
-            raise InputOutput(
-                "the title of the window is damaged", place=path, cure="run mem-lint --logs"
-            )
+            what = "the title of the window is damaged"
+            raise InputOutput(what, place=path, cure="run mem-lint --logs")
         length *= 8
 
 
@@ -295,9 +290,5 @@ def encode_any(content: str) -> bytes:
 
 
 def _torn_notice(torn: events.Gap, now: int) -> EventDraft:
-    return EventDraft(
-        now,
-        "system",
-        f"A write was cut off at {torn.lines}; it was never acknowledged.",
-        {"torn": [torn.line, torn.end_line]},
-    )
+    content = f"A write was cut off at {torn.lines}; it was never acknowledged."
+    return EventDraft(now, "system", content, {"torn": [torn.line, torn.end_line]})

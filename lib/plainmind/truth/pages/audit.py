@@ -31,6 +31,8 @@ UNUSED_DAYS = 30
 PIECE = 1 << 20  # bytes
 LONGEST_LINE = 1 << 20  # of a line, that is looked at
 
+Mask = Callable[[str], str]  # hides secrets
+
 #: markers of maintenance: nobody's memory, and alike by nature
 _OWN = ("raw/maintenance-log/",)
 
@@ -42,7 +44,7 @@ class Survey(NamedTuple):
     findings: list[Finding]
 
 
-def survey(home: Home, now: int, mask: Callable[[str], str]) -> Survey:
+def survey(home: Home, now: int, mask: Mask) -> Survey:
     counts: dict[str, int | str] = {}
     findings: list[Finding] = []
     last = maintenance.read_audit(home, now)
@@ -56,32 +58,26 @@ def survey(home: Home, now: int, mask: Callable[[str], str]) -> Survey:
         except (OSError, Failure) as error:
             findings.append(_unreadable(path, error))
     unread = len(findings)
-    sound = [
-        each
-        for each in known.values()
-        if not any(problem.code in ("yaml", "head", "text") for problem in each.problems)
-    ]
-    for kind, number in sorted(Counter(f"pages {each.type} {each.tier}" for each in sound).items()):
-        counts[kind] = number
+    broken = {"yaml", "head", "text"}
+    sound = [one for one in known.values() if not broken & {p.code for p in one.problems}]
+    counts |= sorted(Counter(f"pages {one.type} {one.tier}" for one in sound).items())
     counts["pages unreadable"] = len(known) - len(sound) + unread
     counts["forgotten"] = sum(1 for _ in maintenance.read_tombstones(home))
     findings += _of_raw(home, mask, counts)
     findings += _near(home)
     findings += _unused(home, known, now)
     for kind in KINDS:
-        counts[kind] = sum(1 for each in findings if each.code == kind)
+        counts[kind] = sum(1 for one in findings if one.code == kind)
     return Survey(
-        counts, sorted(findings, key=lambda each: (KINDS.index(each.code), each.path, each.line))
+        counts, sorted(findings, key=lambda one: (KINDS.index(one.code), one.path, one.line))
     )
 
 
-def _of_raw(
-    home: Home, mask: Callable[[str], str], counts: dict[str, int | str]
-) -> Iterator[Finding]:
+def _of_raw(home: Home, mask: Mask, counts: dict[str, int | str]) -> list[Finding]:
     """Every file below raw/: how many there are, by folder, and what is wrong with each."""
     found: Counter[str] = Counter()
     first: dict[bytes, str] = {}
-    made = []
+    findings = []
     for folder, folders, names in os.walk(home.path("raw")):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -93,32 +89,23 @@ def _of_raw(
             try:
                 digest, wrong = _file(full, path, mask)
             except OSError as error:
-                made.append(_unreadable(path, error))
+                findings.append(_unreadable(path, error))
                 continue
-            made += wrong
-            before = (
-                first.setdefault(digest, path)
-                if not path.startswith(_OWN) and os.path.getsize(full)
-                else path
-            )
-            if before != path:
-                made.append(Finding(path, 1, "duplicate", f"the same bytes as {before}"))
-    for folder, number in sorted(found.items()):
-        counts[f"files {folder}"] = number
-    yield from made
+            findings += wrong
+            if path.startswith(_OWN) or not os.path.getsize(full):
+                continue
+            if (before := first.setdefault(digest, path)) != path:
+                findings.append(Finding(path, 1, "duplicate", f"the same bytes as {before}"))
+    counts |= {f"files {folder}": number for folder, number in sorted(found.items())}
+    return findings
 
 
 def _unreadable(path: str, error: OSError | Failure) -> Finding:
-    return Finding(
-        path,
-        1,
-        "unreadable",
-        "cannot be read: "
-        f"{(files.to_failure(error) if isinstance(error, OSError) else error).what}",
-    )
+    failure = files.to_failure(error) if isinstance(error, OSError) else error
+    return Finding(path, 1, "unreadable", f"cannot be read: {failure.what}")
 
 
-def _file(full: str, path: str, mask: Callable[[str], str]) -> tuple[bytes, list[Finding]]:
+def _file(full: str, path: str, mask: Mask) -> tuple[bytes, list[Finding]]:
     """SHA-256 of a file, and what is wrong with its lines, the first of each kind."""
     sha, binary = hashlib.sha256(), False
     wrong: dict[str, Finding] = {}
@@ -141,24 +128,14 @@ def _file(full: str, path: str, mask: Callable[[str], str]) -> tuple[bytes, list
     return sha.digest(), [] if binary else list(wrong.values())
 
 
-def _line(
-    line: bytes, path: str, number: int, mask: Callable[[str], str], wrong: dict[str, Finding]
-) -> None:
+def _line(line: bytes, path: str, number: int, mask: Mask, wrong: dict[str, Finding]) -> None:
     text = line[:LONGEST_LINE].decode("utf-8", "replace")
     if "recalled" not in wrong and _is_recalled(text):
-        wrong["recalled"] = Finding(
-            path,
-            number,
-            "recalled",
-            "what a recall had answered, stored again; tell which program does that",
-        )
+        what = "what a recall had answered, stored again; tell which program does that"
+        wrong["recalled"] = Finding(path, number, "recalled", what)
     if "secret" not in wrong and mask(text) != text:
-        wrong["secret"] = Finding(
-            path,
-            number,
-            "secret",
-            "something that looks like a secret; remove it, and change it where it is used",
-        )
+        what = "something that looks like a secret; remove it, and change it where it is used"
+        wrong["secret"] = Finding(path, number, "secret", what)
 
 
 def _is_recalled(text: str) -> bool:
@@ -172,9 +149,8 @@ def _near(home: Home) -> Iterator[Finding]:
             bodies[path] = likeness.extract_features(page_files.read_page(home, path).body)
         except (OSError, Failure):
             continue
-    for one, other in likeness.find_candidates(
-        {path: likeness.sketch(found) for path, found in bodies.items() if found}
-    ):
+    sketches = {path: likeness.sketch(found) for path, found in bodies.items() if found}
+    for one, other in likeness.find_candidates(sketches):
         share = likeness.measure_share(bodies[one], bodies[other])
         if share >= likeness.ALIKE:
             yield Finding(other, 1, "near-duplicate", f"{share:.0%} of it is in {one} too")
@@ -182,18 +158,9 @@ def _near(home: Home) -> Iterator[Finding]:
 
 def _unused(home: Home, known: dict[str, page.Page], now: int) -> Iterator[Finding]:
     given, today = maintenance.read_recalled(home), day.from_instant(now)
-    for path, each in known.items():
-        if (
-            each.tier == "L2"
-            and path not in given
-            and each.day
-            and (today - each.day).days > UNUSED_DAYS
-        ):
-            line = each.lines.get("date", 1)
-            yield Finding(
-                path,
-                line,
-                "unused",
-                f"dated {each.day}, and never given to a turn; is it worth keeping, or hard "
-                "to find?",
-            )
+    for path, one in known.items():
+        age = (today - one.day).days if one.day else 0
+        if one.tier == "L2" and path not in given and age > UNUSED_DAYS:
+            question = "is it worth keeping, or hard to find?"
+            what = f"dated {one.day}, and never given to a turn; {question}"
+            yield Finding(path, one.lines.get("date", 1), "unused", what)

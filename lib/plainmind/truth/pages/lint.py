@@ -5,7 +5,7 @@ at what it points at, and at the time. Changes nothing but what has a single pos
 refuses to know the index."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -18,19 +18,15 @@ from ...ground.paths import Home
 from ..log.verify import Finding
 from . import maintenance, page_files
 from .checks import registry
-from .checks.vault import ByteScan, Vault, scan
+from .checks.vault import ByteScan, Mask, Vault, scan
 
 
-def find_problems(
-    home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]
-) -> Iterator[Finding]:
+def find_problems(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterator[Finding]:
     """What is wrong with these pages, or with all when none is named. `mask` hides secrets."""
     yield from (_finding(*found) for found in _findings(home, wanted, now, mask))
 
 
-def _findings(
-    home: Home, wanted: Sequence[str], now: int, mask: Callable[[str], str]
-) -> Iterator[Finding]:
+def _findings(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterator[Finding]:
     pages: dict[str, Page] = {}
     scans: dict[str, ByteScan] = {}
     for path in page_files.list_paths(home):
@@ -57,11 +53,8 @@ def _findings(
 
 def _finding(path: str, line: int, code: str, message: str) -> Finding:
     """A finding on one line, whatever a page is called, and says that it quotes."""
-    message = (
-        message
-        if message.isprintable()
-        else "".join(c if c.isprintable() else "\ufffd" for c in message)
-    )
+    if not message.isprintable():
+        message = "".join(c if c.isprintable() else "\ufffd" for c in message)
     return Finding(page_files.to_printable(path), line, code, message)
 
 
@@ -88,9 +81,8 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
             except Failure as failure:
                 yield failure
                 continue
-        yield from (
-            _finding(path, line, f"fixed-{code}", message) for line, code, message in made.done
-        )
+        for line, code, message in made.done:
+            yield _finding(path, line, f"fixed-{code}", message)
 
 
 def _settle(home: Home, wanted: Sequence[str]) -> None:
@@ -128,11 +120,8 @@ def resolve_page(home: Home, path: str) -> str:
     """The page that an argument names, relative to the home. NoInput, NotPermitted."""
     part = home.relative(path)
     if os.path.dirname(part) not in page_files.PLACES or not part.endswith(".md"):
-        raise NotPermitted(
-            f"'{path}' is neither a page nor a window", cure="give a path such as knowledge/tea.md"
-        )
+        what = f"'{path}' is neither a page nor a window"
+        raise NotPermitted(what, cure="give a path such as knowledge/tea.md")
     if not os.path.isfile(home.path(part)):
-        raise NoInput(
-            f"no such page: '{path}'", cure=f"see the names with: ls {home.shell_path('knowledge')}"
-        )
+        raise page_files.describe_missing(home, f"no such page: '{path}'")
     return part

@@ -15,6 +15,7 @@ journal of heads."""
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -48,20 +49,14 @@ def lock(home: Home) -> AbstractContextManager[None]:
 def read_writes(home: Home) -> Writes:
     """The counter; all 0 when there is none, or none that can be read."""
     value = _read(home, "last-forget.json")
-    return Writes(
-        _number(value, "writes"),
-        _number(value, "total"),
-        _instant(value, "first"),
-        _instant(value, "time"),
-    )
+    since, total = _number(value, "writes"), _number(value, "total")
+    return Writes(since, total, _instant(value, "first"), _instant(value, "time"))
 
 
 def count_write(home: Home, now: int) -> bool:
     """Count one write; True when retention is due. The caller holds the lock."""
-    known = read_writes(home)
-    _put(
-        home, known._replace(since=known.since + 1, total=known.total + 1, first=known.first or now)
-    )
+    since, total, first, forgot = read_writes(home)
+    _put(home, Writes(since + 1, total + 1, first or now, forgot))
     return is_retention_due(home)
 
 
@@ -77,34 +72,17 @@ def record_retention(home: Home, now: int) -> None:
 
 def map_tombstones(home: Home) -> dict[tuple[str, str], str]:
     """Path and digest of what has a tombstone -> the monthly file that has it."""
-    found = (
-        (month, line)
-        for month in _monthly(home, "")
-        for line in _lines(month)
-        if line.get("event") == "forgotten"
-    )
+    found = ((month, line) for month in _monthly(home, "") for line in _tombstones(month))
     return {(str(line.get("path")), str(line.get("sha256"))): month for month, line in found}
 
 
 def record_forgotten(
-    home: Home,
-    now: int,
-    path: str,
-    digest: str,
-    day: str,
-    rule: str,
-    known: Mapping[tuple[str, str], str],
+    home: Home, now: int, path: str, digest: str, day: str, rule: str, known: Mapping[Any, str]
 ) -> None:
     """A tombstone, on disk before its file goes. Once for the same file and content, however often
     it is tried: `known` has those of earlier runs, also of one before midnight."""
-    line = {
-        "time": clock.to_text(now),
-        "event": "forgotten",
-        "path": path,
-        "sha256": digest,
-        "date": day,
-        "rule": rule,
-    }
+    line = {"time": clock.to_text(now), "event": "forgotten", "path": path}
+    line |= {"sha256": digest, "date": day, "rule": rule}
     month = known.get((path, digest), "")
     if os.path.exists(month):
         files.sync_path(month)
@@ -115,7 +93,11 @@ def record_forgotten(
 
 def read_tombstones(home: Home) -> Iterator[dict[str, Any]]:
     for name in _monthly(home, ""):
-        yield from (line for line in _lines(name) if line.get("event") == "forgotten")
+        yield from _tombstones(name)
+
+
+def _tombstones(name: str) -> list[dict[str, Any]]:
+    return [line for line in _lines(name) if line.get("event") == "forgotten"]
 
 
 def record_recalled(home: Home, now: int, names: list[str]) -> None:
@@ -161,9 +143,8 @@ def record_audit(home: Home, now: int) -> None:
     with lock(home):
         line = json_line({"time": clock.to_text(now), "total": read_writes(home).total})
         files.replace(os.path.join(folder(home), "last-audit.json"), f"{line}\n".encode())
-        files.sync_with_parent(
-            folder(home)
-        )  # whoever made the folder may have been killed before that
+        # whoever made the folder may have been killed before that
+        files.sync_with_parent(folder(home))
 
 
 def record_trace(home: Home, path: str) -> None:
@@ -179,18 +160,13 @@ def read_traces(home: Home) -> list[str]:
         data = files.read(os.path.join(folder(home), "traces.txt"))
     except FileNotFoundError:
         return []
-    return list(
-        dict.fromkeys(line for line in data.decode("utf-8", "surrogateescape").split("\n") if line)
-    )
+    paths = data.decode("utf-8", "surrogateescape").split("\n")
+    return list(dict.fromkeys(filter(None, paths)))
 
 
 def _put(home: Home, known: Writes) -> None:
-    value = {
-        "writes": known.since,
-        "total": known.total,
-        "first": _text(known.first),
-        "time": _text(known.forgot),
-    }
+    since, total, first, forgot = known
+    value = {"writes": since, "total": total, "first": _text(first), "time": _text(forgot)}
     files.replace(os.path.join(folder(home), "last-forget.json"), f"{json_line(value)}\n".encode())
 
 
@@ -198,10 +174,9 @@ def _append(name: str, line: dict[str, Any], durable: bool) -> None:
     """One line more, on a line of its own also after one that was torn."""
     try:
         with open(name, "rb") as file:
-            torn = (
-                file.seek(0, os.SEEK_END) > 0
-                and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
-            )
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            torn = file.read(1) not in (b"", b"\n")
     except FileNotFoundError:
         torn = False
     files.append(name, b"\n" * torn + json_line(line).encode() + b"\n", durable=durable)
@@ -212,15 +187,8 @@ def _monthly(home: Home, prefix: str) -> list[str]:
         names = sorted(os.listdir(folder(home)))
     except FileNotFoundError:
         return []
-    length = len(prefix) + len("2026-01.jsonl")
-    return [
-        os.path.join(folder(home), name)
-        for name in names
-        if name.startswith(prefix)
-        and name.endswith(".jsonl")
-        and len(name) == length
-        and name[len(prefix) : len(prefix) + 4].isdigit()
-    ]
+    pattern = re.compile(rf"{prefix}\d{{4}}.{{3}}\.jsonl")
+    return [os.path.join(folder(home), name) for name in names if pattern.fullmatch(name)]
 
 
 def _lines(name: str) -> Iterator[dict[str, Any]]:

@@ -41,9 +41,8 @@ def list_entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
         found = list(os.scandir(home.path(place)))
     except (FileNotFoundError, NotADirectoryError, NotPermitted):
         return []
-    return sorted(
-        (entry for entry in found if _is_page(home, place, entry)), key=lambda entry: entry.name
-    )
+    pages = [entry for entry in found if _is_page(home, place, entry)]
+    return sorted(pages, key=lambda entry: entry.name)
 
 
 def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
@@ -64,11 +63,8 @@ def find_outside(home: Home, place: str) -> Iterator[str]:
     """Paths of one folder that would be pages, and lead out of the home."""
     folder = home.path(place)
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        if (
-            name.endswith(".md")
-            and not name.startswith(".")
-            and os.path.islink(os.path.join(folder, name))
-        ):
+        is_page = name.endswith(".md") and not name.startswith(".")
+        if is_page and os.path.islink(os.path.join(folder, name)):
             try:
                 home.relative(f"{place}/{name}")
             except NotPermitted:
@@ -92,9 +88,8 @@ def open_page(home: Home, path: str) -> BinaryIO:
     fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         files.close(fd)
-        raise NoInput(
-            f"'{to_printable(path)}' is not a file", cure="move it away, or give another name"
-        )
+        what = f"'{to_printable(path)}' is not a file"
+        raise NoInput(what, cure="move it away, or give another name")
     return open(fd, "rb")
 
 
@@ -149,43 +144,37 @@ def render_page(home: Home, path: str) -> tuple[dict[str, Any], str]:
     try:
         data = read_whole(home, part)
     except FileNotFoundError:
-        raise NoInput(
-            f"no such page: '{path}'", cure=f"see the names with: ls {home.shell_path('knowledge')}"
-        ) from None
-    read = page.parse(data, part)
-    record = {
-        "ref": f"{part}:{read.body_line}",
-        "path": part,
-        "line": read.body_line,
-        "name": read.name,
-        "type": read.type,
-        "tier": read.tier,
-        "date": str(read.day or ""),
-        "tags": list(read.tags),
-        "title": read.title,
-        "content": read.body,
-    }
+        raise describe_missing(home, f"no such page: '{path}'") from None
+    one = page.parse(data, part)
+    record = {"ref": f"{part}:{one.body_line}", "path": part, "line": one.body_line}
+    record |= {"name": one.name, "type": one.type, "tier": one.tier, "date": str(one.day or "")}
+    record |= {"tags": list(one.tags), "title": one.title, "content": one.body}
     return record, stream.decode(data).removesuffix("\n")
+
+
+def describe_missing(home: Home, what: str) -> NoInput:
+    """The failure of looking for a page that is not there."""
+    return NoInput(what, cure=f"see the names with: ls {home.shell_path('knowledge')}")
 
 
 def find_page(home: Home, name: str) -> str:
     """The path of the page that a name, a link or a path means. NoInput when there is none."""
-    from ...formats.page import page
+    from ...formats.page.page import name_of
 
-    wanted = page.link_key(page.name_of(name))
-    place = next((place for place in PLACES if name.startswith(f"{place}/")), None)
-    matches = [
-        path
-        for path in list_paths(home, (place,) if place else (KNOWLEDGE,))
-        if page.link_key(page.name_of(path)) == wanted
-    ]
-    exact = [path for path in matches if page.name_of(path) == page.name_of(name)]
+    place = next((place for place in PLACES if name.startswith(f"{place}/")), KNOWLEDGE)
+    matches = _find_alike(home, place, name)
+    exact = [path for path in matches if name_of(path) == name_of(name)]
     if not matches:
-        raise NoInput(
-            f"no page '{page.name_of(name)}'",
-            cure=f"see the names with: ls {home.shell_path('knowledge')}",
-        )
+        raise describe_missing(home, f"no page '{name_of(name)}'")
     return (exact or matches)[0]
+
+
+def _find_alike(home: Home, place: str, name: str) -> list[str]:
+    """The pages of a folder that a link by this name, or by the name in this path, could mean."""
+    from ...formats.page.page import link_key, name_of
+
+    key = link_key(name_of(name))
+    return [path for path in list_paths(home, (place,)) if link_key(name_of(path)) == key]
 
 
 def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
@@ -195,29 +184,19 @@ def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: boo
     while True:
         path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
         home.relative(path)  # a link in its place must not lead out of the home
-        taken = os.path.lexists(home.path(path)) or place == KNOWLEDGE and _has_like(home, path)
+        full = home.path(path)
+        taken = os.path.lexists(full) or place == KNOWLEDGE and _find_alike(home, place, path)
         if not taken:
             try:
-                files.create(home.path(path), data)
+                files.create(full, data)
                 return path
             except FileExistsError:  # a person was faster
                 pass
         if not numbered:
-            by = "" if os.path.isfile(home.path(path)) else " by something that is not a page"
-            raise Failure(
-                f"the name of '{path}' is taken{by}",
-                cure="give another one, or move away what has it",
-                code=NO_MATCH,
-            )
+            by = "" if os.path.isfile(full) else " by something that is not a page"
+            cure = "give another one, or move away what has it"
+            raise Failure(f"the name of '{path}' is taken{by}", cure=cure, code=NO_MATCH)
         number += 1
-
-
-def _has_like(home: Home, path: str) -> bool:
-    """Whether a link could mean a page of `knowledge/` by this path's name."""
-    from ...formats.page.page import link_key, name_of
-
-    key = link_key(name_of(path))
-    return any(link_key(name_of(other)) == key for other in list_paths(home, (KNOWLEDGE,)))
 
 
 def change_page(
@@ -234,6 +213,4 @@ def change_page(
     try:
         return exchange.edit(full, edit).conflicts
     except FileNotFoundError:
-        raise NoInput(
-            f"no page '{path}'", cure=f"see the names with: ls {home.shell_path('knowledge')}"
-        ) from None
+        raise describe_missing(home, f"no page '{path}'") from None

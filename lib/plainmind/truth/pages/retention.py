@@ -27,7 +27,7 @@ from ..log.verify import Finding
 from . import maintenance, page_files
 
 DATED = {"agent-feedback": 60, "reference": 90}  # days by type
-COMPACTION_DAYS, SESSION_DAYS, LOG_DAYS = 30, 14, 30
+SUMMARY, SESSION, MAINTENANCE = ("a summary", 30), ("a session", 14), ("a maintenance log", 30)
 SESSIONS, LOG = "raw/sessions", "raw/maintenance-log"
 MARKERS = frozenset({"window-heads.jsonl"})  # no log of operations: it proves the logs
 
@@ -42,9 +42,8 @@ class Expired(NamedTuple):
 
     @property
     def finding(self) -> Finding:
-        return Finding(
-            self.path, 1, "expired", f"{self.rule}; this is of {self.day}, {self.age} days ago"
-        )
+        message = f"{self.rule}; this is of {self.day}, {self.age} days ago"
+        return Finding(self.path, 1, "expired", message)
 
 
 class DeletedFile(NamedTuple):
@@ -56,26 +55,18 @@ class Unfinished(InputOutput):
     """Some of what is expired is still there, because a file failed; the rest, `gone`, went."""
 
     def __init__(self, failed: OSError, gone: list[DeletedFile]):
-        failure = files.to_failure(failed)
-        super().__init__(
-            failure.what, place=failure.place, cure="see to it, the others went", code=failure.code
-        )
+        failure, cure = files.to_failure(failed), "see to it, the others went"
+        super().__init__(failure.what, place=failure.place, cure=cure, code=failure.code)
         self.gone = gone
 
 
 def find_expired(home: Home, now: int) -> Iterator[Expired]:
     """What retention would let go, in order of the paths."""
     yield from _pages(home, now)
-    yield from _changed_before(
-        home, page_files.COMPACTION, (".md",), COMPACTION_DAYS, "a summary is kept 30 days", now
-    )
+    yield from _changed_before(home, page_files.COMPACTION, ".md", SUMMARY, now)
     for folder in _folders(home, SESSIONS):
-        yield from _changed_before(
-            home, folder, (".jsonl",), SESSION_DAYS, "a session is kept 14 days", now
-        )
-    for found in _changed_before(
-        home, LOG, (".jsonl",), LOG_DAYS, "a maintenance log is kept 30 days", now
-    ):
+        yield from _changed_before(home, folder, ".jsonl", SESSION, now)
+    for found in _changed_before(home, LOG, ".jsonl", MAINTENANCE, now):
         # this month's is being written
         if os.path.basename(found.path) not in MARKERS and clock.to_text(now)[:7] not in found.path:
             yield found
@@ -142,10 +133,8 @@ def _remove(full: str, data: bytes) -> bool:
 def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool:
     """Whether these bytes of the file are what is over: a person may have saved it since."""
     if os.path.dirname(found.path) == page_files.KNOWLEDGE:
-        return (
-            judge_page(page.parse(page_files.cut_content(data), found.path), day.from_instant(now))
-            is not None
-        )
+        read = page.parse(page_files.cut_content(data), found.path)
+        return judge_page(read, day.from_instant(now)) is not None
     changed = os.stat(home.path(found.path), follow_symlinks=False).st_mtime_ns // 1_000_000
     return clock.to_text(changed)[:10] == found.day
 
@@ -154,10 +143,7 @@ def _pages(home: Home, now: int) -> Iterator[Expired]:
     for path in page_files.list_paths(home, (page_files.KNOWLEDGE,)):
         try:
             found = judge_page(page_files.read_page(home, path), day.from_instant(now))
-        except (
-            OSError,
-            Failure,
-        ):  # gone meanwhile, or not to be read: nothing to be deleted unseen
+        except (OSError, Failure):  # gone, or not to be read: nothing to be deleted unseen
             continue
         if found:
             yield found
@@ -174,43 +160,34 @@ def judge_page(read: page.Page, today: date) -> Expired | None:
 
 def _unsure(problems) -> bool:
     """Whether type or date of a page are not for sure what its author meant."""
-    return any(
-        problem.code in ("type", "date", "twice", "yaml", "head", "text") for problem in problems
-    )
+    codes = {"type", "date", "twice", "yaml", "head", "text"}
+    return any(problem.code in codes for problem in problems)
 
 
 def _changed_before(
-    home: Home, folder: str, endings: tuple[str, ...], days: int, rule: str, now: int
+    home: Home, folder: str, ending: str, rule: tuple[str, int], now: int
 ) -> Iterator[Expired]:
+    """Files that are older than their rule, (what they are, days), lets them be."""
+    kind, days = rule
     try:
         found = sorted(os.scandir(home.path(folder)), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in found:
-        if (
-            entry.name.endswith(endings)
-            and not entry.name.startswith(".")
-            and entry.is_file(follow_symlinks=False)
-        ):
+        is_one = entry.name.endswith(ending) and not entry.name.startswith(".")
+        if is_one and entry.is_file(follow_symlinks=False):
             changed = entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
             if now - changed > days * clock.DAY:
-                yield Expired(
-                    f"{folder}/{entry.name}",
-                    rule,
-                    clock.to_text(changed)[:10],
-                    (now - changed) // clock.DAY,
-                )
+                date, age = clock.to_text(changed)[:10], (now - changed) // clock.DAY
+                yield Expired(f"{folder}/{entry.name}", f"{kind} is kept {days} days", date, age)
 
 
 def _folders(home: Home, place: str) -> list[str]:
     try:
-        return sorted(
-            f"{place}/{e.name}"
-            for e in os.scandir(home.path(place))
-            if e.is_dir(follow_symlinks=False)
-        )
+        entries = list(os.scandir(home.path(place)))
     except (FileNotFoundError, NotADirectoryError):
         return []
+    return sorted(f"{place}/{one.name}" for one in entries if one.is_dir(follow_symlinks=False))
 
 
 def _remove_empty(folder: str) -> None:

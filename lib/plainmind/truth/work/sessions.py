@@ -65,12 +65,8 @@ def resolve_session(home: Home, id: str | None) -> str:
         return found[0]
     if id is None or session.check_session(id) not in found:
         what = f"no session '{id}'" if id else "no session yet"
-        raise NoInput(
-            what,
-            cure="see 'work-session list'"
-            if found
-            else "start one with 'work-session start --agent AGENT'",
-        )
+        start = "start one with 'work-session start --agent AGENT'"
+        raise NoInput(what, cure="see 'work-session list'" if found else start)
     return id
 
 
@@ -84,9 +80,8 @@ def change_state(home: Home, id: str, agent: str, new: Change, *, dry_run: bool 
     """Change one agent's state, or make it, and return it as it is then. A dry run writes nothing."""
     path = locate_state(home, id, agent)
     if dry_run:
-        return _changed(_read(home, path) if os.path.lexists(home.path(path)) else None, path, new)[
-            0
-        ]
+        old = _read(home, path) if os.path.lexists(home.path(path)) else None
+        return _changed(old, path, new)[0]
     with files.lock(home.path("work", ".lock")):
         return _write(home, path, new)
 

@@ -13,6 +13,7 @@ from ....ground.paths import Home
 from ...log import reader
 from .. import page_files
 
+Mask = Callable[[str], str]  # hides secrets
 LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
 
 
@@ -23,7 +24,7 @@ class ByteScan(NamedTuple):
     times: float  # how long it is, of what is read of it
 
 
-def scan(pieces: Iterable[bytes], read: int, mask: Callable[[str], str]) -> ByteScan:
+def scan(pieces: Iterable[bytes], read: int, mask: Mask) -> ByteScan:
     """`pieces` are all of the page, of which the first `read` bytes are read as one."""
     lines: dict[int, None] = {}
     size, number, before = 0, 1, b""
@@ -79,19 +80,16 @@ class Vault:
     @cached_property
     def superseded(self) -> dict[str, list[str]]:
         """The keys of the pages that a page supersedes, by its own."""
-        return {
-            page.link_key(one.name): [page.link_key(name) for name in one.supersedes]
-            for one in self.pages.values()
-        }
+        key = page.link_key
+        return {key(one.name): list(map(key, one.supersedes)) for one in self.pages.values()}
 
     def read_events(self, path: str) -> dict[int, str]:
         """What the events of a window say, by line; nothing when it cannot be read."""
         if path not in self._events:
             try:
                 window = reader.read_window(self.home, path)
-                self._events[path] = {
-                    event.line: window.event(event).content for event in window.blocks()
-                }
+                blocks = window.blocks()
+                self._events[path] = {raw.line: window.event(raw).content for raw in blocks}
             except Failure:
                 self._events[path] = {}
         return self._events[path]
