@@ -216,7 +216,7 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
     least, most = setting.least, setting.most
     if type(value) is not setting.type or value != value or value in (float("inf"), float("-inf")):
         what, cure = f"is not {_NAMES[setting.type]}", f"give {_NAMES[setting.type]}"
-    elif least is not None and most is not None and not least <= float(value) <= most:
+    elif least is not None and most is not None and not least <= float(str(value)) <= most:
         what, cure = "is out of range", f"give a value from {least:g} to {most:g}"
     elif setting.choices and value not in setting.choices:
         what, cure = "is unknown", "use one of " + ", ".join(setting.choices)
