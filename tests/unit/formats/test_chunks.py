@@ -15,6 +15,7 @@ FLAG = "🇬🇧"
 THUMB = "👍🏽"
 ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 HANGUL = "\u1112\u1161\u11ab"
+NAMED = "<:wave:123456789012345678>"
 CONJUNCT = "\u0915\u094d\u0937\u093f"  # ka, virama, ssa, i
 WHOLE = [
     FAMILY, FLAG, THUMB, ENGLAND, HANGUL, CONJUNCT, "e\u0301", "❤️", "😀", "1️⃣", "🏳️\u200d🌈",
@@ -50,28 +51,28 @@ def empty_blocks(part: str) -> int:
     return found
 
 
-def test_what_fits_is_one_part():
-    assert chunks.split("a" * 2000) == ["a" * 2000]
-    assert chunks.split("one\n\ntwo") == ["one\n\ntwo"]
-    assert chunks.split(" \n ") == []
-    assert chunks.split("see > ```\r\n\r\n    a  \n\n\n``` b") == [
-        "see > ```\r\n\r\n    a  \n\n\n``` b"
-    ]
-
-
-def test_a_cut_is_at_a_line_then_at_a_word_then_anywhere():
-    assert chunks.split("one two\nthree", 10) == ["one two", "three"]
-    assert chunks.split("one two\r\nthree", 10) == ["one two", "three"]
-    assert chunks.split("one two three", 10) == ["one two ", "three"]
-    assert "".join(chunks.split("x" * 4999)) == "x" * 4999
-
-
-def test_a_line_as_long_as_a_message_is_one_part():
-    assert chunks.split("a" * 2000 + "\n" + "b" * 2000 + "\r\n" + "c" * 2000) == [
-        "a" * 2000,
-        "b" * 2000,
-        "c" * 2000,
-    ]
+@pytest.mark.parametrize("text, limit, parts", [
+    ("a" * 2000, 2000, ["a" * 2000]), ("one\n\ntwo", 2000, ["one\n\ntwo"]), (" \n ", 2000, []),
+    ("see > ```\r\n\r\n    a  \n\n\n``` b", 2000, ["see > ```\r\n\r\n    a  \n\n\n``` b"]),
+    # a cut is at a line, then at a word
+    ("one two\nthree", 10, ["one two", "three"]), ("one two\r\nthree", 10, ["one two", "three"]),
+    ("one two three", 10, ["one two ", "three"]),
+    ("a" * 2000 + "\n" + "b" * 2000 + "\r\n" + "c" * 2000, 2000, ["a" * 2000, "b" * 2000, "c" * 2000]),
+    # a block that begins a message has the prefix of its quote, and so has a line of it that is cut
+    ("> " + "x" * 30 + ": ```py\n> one\n> two\n> ```", 40,
+      ["> " + "x" * 30 + ": ", "> ```py\n> one\n> two\n> ```"]),
+    ("> ```\n> " + "x" * 60 + "\n> ```", 40, [f"> ```\n> {'x' * n}\n> ```" for n in (26, 26, 8)]),
+    # a block of nothing is left as it is
+    ("a" * 35 + "```py\n```" + "b" * 35, 40, ["a" * 35, "```py\n```", "b" * 35]),
+    ("a```py\n" + "\n" * 90 + "```b", 40, ["a```py\n```b"]),
+    # one that is never closed is closed at the end, but for an opening that nothing follows
+    ("```py\nprint(", 2000, ["```py\nprint(\n```"]),
+    ("> ```py\n> print(", 2000, ["> ```py\n> print(\n> ```"]),
+    *((cut, 2000, [cut.strip("\n")]) for cut in ("Output: ```", "```py", "```py\n", "> ```\n",
+      "> ```sh\n> \n>\n> ")),
+], ids=lambda value: ascii(value)[:30])  # fmt: skip
+def test_parts(text, limit, parts):
+    assert chunks.split(text, limit) == parts
 
 
 @pytest.mark.parametrize("blank", [" ", "\n", "\r\n", " \n", "\t", "\u3000"])
@@ -113,18 +114,6 @@ def test_a_block_is_seen_wherever_it_begins(before, opening, closing):
     assert re.findall(r"line \d+", "".join(parts)) == LINES.split("\n")
 
 
-def test_a_block_that_begins_a_message_has_the_prefix_of_its_quote():
-    assert chunks.split("> " + "x" * 30 + ": ```py\n> one\n> two\n> ```", 40) == [
-        "> " + "x" * 30 + ": ",
-        "> ```py\n> one\n> two\n> ```",
-    ]
-
-
-def test_a_line_of_a_quoted_block_that_is_cut_goes_on_in_the_quote():
-    parts = chunks.split("> ```\n> " + "x" * 60 + "\n> ```", 40)
-    assert parts == [f"> ```\n> {'x' * many}\n> ```" for many in (26, 26, 8)]
-
-
 @pytest.mark.parametrize("text", ["~~~", "`a`", "``a``", "\\```", "` ``` `", "`` ``` ``"])
 def test_what_is_no_block_opens_none(text):
     before = f"{'x' * 1980} {text}"
@@ -135,10 +124,8 @@ def test_what_is_no_block_opens_none(text):
 @pytest.mark.parametrize("before", range(20, 41))
 def test_a_mark_that_is_shown_is_not_torn(text, before):
     parts = chunks.split("x" * before + text + "y" * 30, 40)
-    assert (
-        sum(text in part for part in parts) == 1
-        and "".join(parts) == "x" * before + text + "y" * 30
-    )
+    assert sum(text in part for part in parts) == 1
+    assert "".join(parts) == "x" * before + text + "y" * 30
 
 
 @pytest.mark.parametrize("before", ["", "see\n", "see "])
@@ -147,66 +134,36 @@ def test_no_message_ends_with_an_empty_block(before, size):
     parts = chunks.split(f"{before}```py\n{'x' * size}\n```")
     assert not any(map(empty_blocks, parts)) and sum(part.count("x") for part in parts) == size
     whole = len(before) + size + 10 <= 2000
-    assert (
-        parts[0].startswith(f"{before}```py\nx")
-        if whole or not before
-        else parts[0].strip() == "see"
-    )
+    with_block = parts[0].startswith(f"{before}```py\nx")
+    assert with_block if whole or not before else parts[0].strip() == "see"
 
 
-def test_a_block_of_nothing_is_left_as_it_is():
-    assert chunks.split("a" * 35 + "```py\n```" + "b" * 35, 40) == [
-        "a" * 35,
-        "```py\n```",
-        "b" * 35,
-    ]
-    assert chunks.split("a```py\n" + "\n" * 90 + "```b", 40) == ["a```py\n```b"]
-
-
-@pytest.mark.parametrize(
-    "cut", ["Output: ```", "```py", "```py\n", "> ```\n", "> ```sh\n> \n>\n> "]
-)
-def test_an_opening_that_nothing_follows_is_text(cut):
-    assert chunks.split(cut) == [cut.strip("\n")]
-
-
-def test_a_block_that_is_never_closed_is_closed_at_the_end():
-    assert chunks.split("```py\nprint(") == ["```py\nprint(\n```"]
-    assert chunks.split("> ```py\n> print(") == ["> ```py\n> print(\n> ```"]
+def test_a_long_block_that_is_never_closed_is_closed_in_each_part():
     assert [part[-4:] for part in chunks.split("```\n" + LINES)] == ["\n```"] * 2
 
 
-@pytest.mark.parametrize("emoji", WHOLE)
+@pytest.mark.parametrize("whole", [*WHOLE, NAMED])
 @pytest.mark.parametrize("before", range(9))
-def test_no_emoji_is_cut(emoji, before):
-    parts = chunks.split("x" * before + f"{emoji}x" * 40, 37)
-    assert "".join(parts) == "x" * before + f"{emoji}x" * 40
-    for part in parts:
-        assert re.fullmatch(f"x*(?:{re.escape(emoji)}x?)*", part), part
+def test_what_is_one_for_the_reader_is_not_cut(whole, before):
+    parts = chunks.split("x" * before + f"{whole}x" * 40, 37)
+    assert "".join(parts) == "x" * before + f"{whole}x" * 40
+    assert all(re.fullmatch(f"x*(?:{re.escape(whole)}x?)*", part) for part in parts)
 
 
-@pytest.mark.parametrize("emoji", [emoji for emoji in WHOLE if emoji != CONJUNCT])
-def test_no_emoji_among_its_like_is_cut_in_code(emoji):
-    parts = chunks.split("```" + emoji * 40 + "```", 37)
-    assert all(re.fullmatch(f"```\n?(?:{re.escape(emoji)})+\n?```", part) for part in parts)
-
-
-def test_discords_own_emoji_are_not_cut():
-    parts = chunks.split("<:wave:123456789012345678>" * 100)
-    assert all(re.fullmatch("(<:wave:123456789012345678>)+", part) for part in parts)
+@pytest.mark.parametrize("whole", [NAMED, *(whole for whole in WHOLE if whole != CONJUNCT)])
+def test_none_is_cut_among_its_like_either(whole):
+    for mark in ("", "```"):
+        parts = chunks.split(mark + whole * 40 + mark, 37)
+        assert all(re.fullmatch(f"{mark}\n?(?:{re.escape(whole)})+\n?{mark}", p) for p in parts)
 
 
 def test_no_mark_of_unicode_is_cut_off():
-    marks = [
-        mark
-        for mark in map(chr, range(sys.maxunicode + 1))
-        if unicodedata.category(mark) in ("Mn", "Mc", "Me")
-    ]
+    characters = map(chr, range(sys.maxunicode + 1))
+    marks = [c for c in characters if unicodedata.category(c) in ("Mn", "Mc", "Me")]
     assert len(marks) > 2000
-    assert [
-        mark for mark in marks if chunks.split(f"xxxxxxxxxe{mark}", 10) != ["x" * 9, f"e{mark}"]
-    ] == []
-    assert [mark for mark in marks if chunks.split(f"xxxxxxxxx {mark}x", 10)[0] != "x" * 9] == []
+    for mark in marks:
+        assert chunks.split(f"xxxxxxxxxe{mark}", 10) == ["x" * 9, f"e{mark}"], ascii(mark)
+        assert chunks.split(f"xxxxxxxxx {mark}x", 10)[0] == "x" * 9, ascii(mark)
 
 
 def test_a_pile_of_combining_marks_ends_all_the_same():
