@@ -28,7 +28,7 @@ from ..ground.errors import (
 )
 from ..ground.paths import check_context
 from .output import complain, mask, program, write_error
-from .session import Session, is_inside
+from .session import Session
 
 #: what a command prints as JSON: the keys of its records, from their type or by name, or a
 #: sentence where they are open; several shapes have the option that prints them as their name
@@ -133,6 +133,9 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
+JSON = Value(json_object)
+
+
 def shared_options(*, json: bool = True, dry_run: bool = True) -> list[click.Parameter]:
     """The options of every command, and the two that most have; mind-options(7) tells them."""
     rows: list[tuple[list[str], str, dict[str, Any]]] = [
@@ -171,12 +174,17 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         ctx.exit(0)
 
 
+def _is_inside() -> bool:
+    """Whether the broker of a sandbox runs this command for the agent."""
+    return bool(os.environ.get("MIND_INSIDE"))
+
+
 def _permit(
     page: click.Command, inside: bool | tuple[str, ...], values: dict[str, Any]
 ) -> dict[str, Any]:
     """The values. NotPermitted for what the broker is not asked: this command, or an option that
     names a file or sets the clock."""
-    if is_inside():
+    if _is_inside():
         named = inside if isinstance(inside, tuple) else ()
         personal = [
             param.opts[0]
@@ -202,7 +210,8 @@ def _call(page: Manual, function: Callable, values: dict[str, Any]) -> int:
     first = next(iter((page.output or {}).values()), ())
     names = ("home", "now", "quiet", "verbose", "color", "as_json", "dry_run")
     shared = {name: values.pop(name) for name in names if name in values}
-    session = Session(**shared, key=first[0] if isinstance(first, tuple) and first else "")
+    key = first[0] if isinstance(first, tuple) and first else ""
+    session = Session(**shared, key=key, inside=_is_inside())
     for param in page.params:
         value = values.get(param.name or "")
         if isinstance(param.type, Value) and value is not None:
@@ -234,7 +243,7 @@ def run(main: click.Command) -> NoReturn:
 
 def _outcome(main: click.Command) -> int:
     try:
-        return main.main(standalone_mode=False, prog_name=program()) or 0
+        return main.main(standalone_mode=False, prog_name=main.name) or 0
     except click.exceptions.Exit as end:
         return end.exit_code
     except (click.Abort, KeyboardInterrupt):

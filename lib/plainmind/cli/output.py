@@ -17,7 +17,7 @@ from ..ground import stream
 from ..ground.environment import Environment
 
 #: what messages are masked with: the process's secrets, and the home's as soon as it is known
-_environment = Environment()
+_environment: Environment | None = None
 
 
 def mask_with(environment: Environment) -> None:
@@ -27,7 +27,7 @@ def mask_with(environment: Environment) -> None:
 
 
 def mask(text: str) -> str:
-    return _environment.mask(text)
+    return (_environment or Environment()).mask(text)
 
 
 def program() -> str:

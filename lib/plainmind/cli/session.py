@@ -15,11 +15,6 @@ from . import output
 CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(os.path.realpath(__file__)), *[".."] * 3))
 
 
-def is_inside() -> bool:
-    """Whether the broker of a sandbox runs this command for the agent."""
-    return bool(os.environ.get("MIND_INSIDE"))
-
-
 class Session:
     """What a command was started with: home, clock, settings, environment, and its voice."""
 
@@ -33,8 +28,10 @@ class Session:
         as_json: bool = False,
         dry_run: bool = False,
         key: str = "",
+        inside: bool = False,
     ):
-        """`key` is the JSON key of a record that is a bare text."""
+        """`key` is the JSON key of a record that is a bare text. `inside`: the broker of a sandbox
+        runs this command for the agent."""
         root = home or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data")
         self.home = Home(root)
         self.env = Environment(self.home.root)
@@ -42,7 +39,7 @@ class Session:
         self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
         for complaint in self.env.complaints:
             self.say(complaint)
-        self._color, self._key = color, key
+        self._color, self._key, self.inside = color, key, inside
         fixed = now or self.env.get("MIND_NOW")
         try:
             self.fixed_now: int | None = clock.parse(fixed) if fixed else None
@@ -96,11 +93,6 @@ class Session:
         if self.verbose:
             self.say(text)
 
-    @property
-    def inside(self) -> bool:
-        """Whether the agent runs this command, through the broker of its sandbox."""
-        return is_inside()
-
     def shows_text(self) -> bool:
         """Whether text may be shown as it comes: on a terminal, but not as JSON or in a dry run."""
         return stream.stdout_is_terminal() and not self.json and not self.dry_run
@@ -140,22 +132,21 @@ class Session:
 
     def emit(self, record: Any, text: str | None = None) -> None:
         """Print a record: with --json as an object on a line, else as `text` or a line of its own.
+        A record is a NamedTuple, a dict, or a text, which is the value of the command's only key."""
+        stream.write(
+            self._line(record) if self.json or text is None else f"{stream.visible(text)}\n"
+        )
 
-        A record is a NamedTuple, a dict, or a text, which is the value of the command's only key.
-        """
-        if self.json:
-            line = output.json_text(record, self._key)
-        else:
-            line = output.line_text(record) if text is None else stream.visible(text)
-        stream.write(line + "\n")
+    def _line(self, record: Any) -> str:
+        text = output.json_text(record, self._key) if self.json else output.line_text(record)
+        return f"{text}\n"
 
     def acknowledge(self, records: Iterable[Any]) -> None:
         """Print records of what is done, at once. A reader may have left: ending with 0
         says that everything was written."""
         try:
-            for record in records:
-                self.emit(record)
-            stream.flush()
+            if text := "".join(map(self._line, records)):
+                stream.write(text, at_once=True)
         except stream.ReaderLeft:
             pass
 

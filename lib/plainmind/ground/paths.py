@@ -38,21 +38,17 @@ class Home:
     def relative(self, path: str) -> str:
         """`path`, absolute or relative to the home, as the part below the home. Raises NotPermitted
         when it leads outside, through `..` or a symbolic link."""
-        what = f"'{path}' is outside the memory folder"
-        outside = NotPermitted(what, cure="give a path inside it")
-        if "\0" in path:
-            raise outside
-        full = os.path.normpath(os.path.join(self.root, path))
-        real, root = os.path.realpath(full), os.path.realpath(self.root)
-        inside = real.startswith(root + os.sep)
-        if full.startswith(self.root + os.sep):
-            part = os.path.relpath(full, self.root)
-            inside = inside or self._moved(part)
-        else:
-            part = os.path.relpath(real, root)
-        if not inside:
-            raise outside
-        return part
+        if "\0" not in path:
+            full = os.path.normpath(os.path.join(self.root, path))
+            real, root = os.path.realpath(full), os.path.realpath(self.root)
+            inside = real.startswith(root + os.sep)
+            if full.startswith(self.root + os.sep):
+                part = os.path.relpath(full, self.root)
+                if inside or self._moved(part):
+                    return part
+            elif inside:
+                return os.path.relpath(real, root)
+        raise NotPermitted(f"'{path}' is outside the memory folder", cure="give a path inside it")
 
     def check_outside_logs(self, path: str) -> str:
         """The absolute path of a file that a command is told to write. NotPermitted in the logs,

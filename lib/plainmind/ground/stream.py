@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from .errors import InputOutput
@@ -15,10 +15,9 @@ def read() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def lines() -> Iterator[bytes]:
-    """Lines of standard input split on `\n` only, without it. A last line may lack it."""
-    for line in sys.stdin.buffer if sys.stdin is not None else ():
-        yield line[:-1] if line.endswith(b"\n") else line
+def lines() -> Iterable[bytes]:
+    """Lines of standard input split on `\n` only, with it. A last line may lack it."""
+    return sys.stdin.buffer if sys.stdin is not None else ()
 
 
 def stdin_is_terminal() -> bool:
@@ -65,20 +64,21 @@ def visible(text: str) -> str:
     return re.sub(unsafe, lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-def write(text: str) -> None:
+def write(text: str, *, at_once: bool = False) -> None:
     """Raises ReaderLeft, and InputOutput for a full disk or a closed standard output."""
     try:
         if sys.stdout is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        if at_once:
+            sys.stdout.buffer.flush()
     except OSError as error:
         raise _output_failed(error) from None
 
 
 def show(text: str) -> None:
     """Write to a terminal at once; nothing in the text is obeyed as a command to it."""
-    write(visible(text))
-    flush()
+    write(visible(text), at_once=True)
 
 
 def flush() -> None:
