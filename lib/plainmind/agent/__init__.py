@@ -1,4 +1,1 @@
-"""What the agent does: remembering, taking a turn, using its tool.
-
-Knows no transport and no provider by name.
-"""
+"""One turn of the agent: its loop, prompt, skills, bash and its sandbox."""

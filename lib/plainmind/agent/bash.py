@@ -1,16 +1,16 @@
-"""The one tool: bash, with a time limit, a cap on output, a clean environment, and its processes
-ended with it.
+"""The one tool: bash, with limits of time and output, a clean environment, and its processes ended.
 
-Owns running a command and what the model gets to see of it. Refuses to know what a sandbox is made
-of (`sandbox`).
+Owns what the model gets to see of a command. Refuses to know what a sandbox is made of (`sandbox`).
 """
 
 import os
 import re
+import select
 import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..ground import clock, files
@@ -33,44 +33,30 @@ PASSED_ON = (
     "HOME LANG LC_ALL LC_CTYPE LOGNAME MIND_AGENT MIND_SESSION SHELL TMPDIR TZ USER"
 ).split()
 
+_COMMAND = {"type": "string", "description": "the command"}
+_TIMEOUT = {"type": "integer", "description": f"seconds it may take, at most {LONGEST}"}
 TOOL = {
     "type": "function",
     "function": {
         "name": "bash",
-        "description": (
-            "Run a bash command on the user's machine and see its output "
-            "(standard output and error together)."
-        ),
+        "description": "Run a bash command on the user's machine and see its output "
+        "(standard output and error together).",
         "parameters": {
             "type": "object",
-            "properties": {
-                "command": {"type": "string", "description": "the command"},
-                "timeout": {
-                    "type": "integer",
-                    "description": f"seconds it may take, at most {LONGEST}",
-                },
-            },
+            "properties": {"command": _COMMAND, "timeout": _TIMEOUT},
             "required": ["command"],
         },
     },
 }
 
 _DISKS = r"/dev/(?:sd|nvme|disk|hd|vd|mmcblk)"
-# accidents, not attacks: a pattern is not a boundary
-_DENIED = [
-    (
-        re.compile(
-            r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*[rR]\w*\s+(?:-\S+\s+)*"
-            r"(?:/|~|\$HOME|/\*|~/\*|\"\$HOME\")(?:\s|;|&|\||$)"
-        ),
-        "removes everything",
-    ),
-    (re.compile(r":\s*\(\s*\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:"), "is a fork bomb"),
-    (
-        re.compile(rf"\bmkfs(?:\.\w+)?\s|\bdd\b[^|;&]*\bof={_DISKS}|>\s*{_DISKS}"),
-        "overwrites a disk",
-    ),
-]
+#: accidents, not attacks: a pattern is not a boundary
+_DENIED = {
+    "removes everything": r"\brm\s+(?:-\w+\s+|--\S+\s+)*-\w*[rR]\w*\s+(?:-\S+\s+)*"
+    r"(?:/|~|\$HOME|/\*|~/\*|\"\$HOME\")(?:\s|;|&|\||$)",
+    "is a fork bomb": r":\s*\(\s*\)\s*\{\s*:\s*\|\s*:\s*&\s*\}\s*;\s*:",
+    "overwrites a disk": rf"\bmkfs(?:\.\w+)?\s|\bdd\b[^|;&]*\bof={_DISKS}|>\s*{_DISKS}",
+}
 
 
 class Output(NamedTuple):
@@ -85,19 +71,13 @@ class Output(NamedTuple):
     @property
     def for_model(self) -> str:
         """The text with the exit code, which says more than silence."""
-        return "\n".join(
-            part for part in (self.text, f"(exit {self.exit})" if self.exit else "") if part
-        )
+        return "\n".join(filter(None, (self.text, f"(exit {self.exit})" if self.exit else "")))
 
     def meta(self) -> dict[str, Any]:
         """What the log keeps of it besides the text."""
-        values = {
-            "exit": self.exit,
-            "seconds": round(self.seconds, 3),
-            "sandbox": self.sandbox,
-            "full": self.full,
-        }
-        return {key: value for key, value in values.items() if key == "exit" or value != ""}
+        meta = {"exit": self.exit, "seconds": round(self.seconds, 3)}
+        more = {"sandbox": self.sandbox, "full": self.full}
+        return meta | {key: value for key, value in more.items() if value}
 
 
 class ShellOptions(NamedTuple):
@@ -116,15 +96,13 @@ class ShellOptions(NamedTuple):
 
         Misconfigured for a path in turn.readable that is not absolute.
         """
-        readable = [
-            os.path.expanduser(path) for path in settings["turn.readable"].split(":") if path
-        ]
+        paths = settings["turn.readable"].split(":")
+        readable = [os.path.expanduser(path) for path in paths if path]
         if wrong := [path for path in readable if not os.path.isabs(path)]:
-            raise Misconfigured(
-                f"turn.readable: '{wrong[0]}' is not an absolute path", cure="begin it with / or ~"
-            )
-        paths = (*map(os.path.normpath, readable), *attached)
-        return cls(settings["turn.sandbox"], settings["turn.network"], paths, **more)
+            what = f"turn.readable: '{wrong[0]}' is not an absolute path"
+            raise Misconfigured(what, cure="begin it with / or ~")
+        given = (*map(os.path.normpath, readable), *attached)
+        return cls(settings["turn.sandbox"], settings["turn.network"], given, **more)
 
 
 class Shell:
@@ -146,12 +124,8 @@ class Shell:
         self.checkout = checkout
         self._sandbox: rungs.Sandbox | None = None
         self._environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
-        self._environment |= {
-            "PATH": f"{checkout}/bin:{path}",
-            "MIND_HOME": home.root,
-            "TERM": "dumb",
-        }
+        path = f"{checkout}/bin:{os.environ.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
+        self._environment |= {"PATH": path, "MIND_HOME": home.root, "TERM": "dumb"}
         if options.sandbox != NONE:
             bounds.check(home, checkout, self.folder)
 
@@ -171,24 +145,16 @@ class Shell:
         if not self._sandbox:
             from .sandbox import rungs
 
-            choice = rungs.choose(self.options.sandbox)
-            if choice.rung == NONE and self.options.sandbox != NONE:
-                self.options.say(f"no sandbox: commands run as you ({choice.reasons})")
-            self._sandbox = rungs.Sandbox(
-                choice.rung,
-                self.home,
-                self.checkout,
-                self.folder,
-                network=self.options.network,
-                more=self.options.readable,
-            )
+            options, place = self.options, (self.home, self.checkout, self.folder)
+            rung, reasons = rungs.choose(options.sandbox)
+            if rung == NONE and options.sandbox != NONE:
+                options.say(f"no sandbox: commands run as you ({reasons})")
+            self._sandbox = rungs.Sandbox(rung, *place, options.network, options.readable)
         return self._sandbox
 
     def run(self, command: str, seconds: float) -> Output:
-        """Run a command for at most `seconds` (and LONGEST); all that it started is killed
-        afterwards."""
-        reason = find_denial(command)
-        if reason:
+        """Run a command for at most `seconds` (and LONGEST); then all that it started is killed."""
+        if reason := find_denial(command):
             return Output(f"refused: this {reason}", 126, 0.0, "", "")
         self.options.announce(f"$ {command}")
         files.make_folder(self.home.workspace)
@@ -199,8 +165,7 @@ class Shell:
             ended, alive = os.pipe()  # `ended` can be read, its end, once all it started is gone
             try:
                 process = self._start(sandbox.launch(command, self._environment, alive), writing)
-            # ValueError: a NUL in it, or half a character
-            except (Failure, OSError, ValueError) as error:
+            except (Failure, OSError, ValueError) as error:  # a NUL in it, or half a character
                 os.close(reading)
                 os.close(ended)
                 why = getattr(error, "strerror", "") or error
@@ -225,8 +190,7 @@ class Shell:
         return Output(text, exit, took, full, sandbox.rung)
 
     def _disarm(self, sandbox: "rungs.Sandbox") -> list[str]:
-        """Remarks on what a command left, or on why it could not be examined: what it did is logged
-        in any case."""
+        """Remarks on what a command left; why it could not be examined is one of them."""
         try:
             return sandbox.disarm()
         except (Failure, OSError) as error:
@@ -253,37 +217,28 @@ class Shell:
         name = f"work/logs/bash-{clock.to_stamp(now)}-{os.getpid()}-{now % 1000:03d}.txt"
         whole = mask(data.decode("utf-8", "surrogateescape"))
         files.replace(self.home.path(name), whole.encode("utf-8", "surrogateescape"))
-        where = (
-            f"the whole is in {name}" if size <= KEPT else f"the first {KEPT} bytes are in {name}"
-        )
-        head = (
-            mask(data[: SHOWN + MARGIN].decode("utf-8", "ignore"))
-            .encode()[:SHOWN]
-            .decode("utf-8", "ignore")
-        )
-        end = mask(tail.decode("utf-8", "ignore")).encode()[-SHOWN:].decode("utf-8", "ignore")
-        return f"{head}\n… {size - 2 * SHOWN} bytes left out; {where} …\n{end}", name
+        part = "whole is" if size <= KEPT else f"first {KEPT} bytes are"
+        ends = (data[: SHOWN + MARGIN], tail)
+        first, last = (mask(end.decode("utf-8", "ignore")).encode() for end in ends)
+        head, foot = (end.decode("utf-8", "ignore") for end in (first[:SHOWN], last[-SHOWN:]))
+        left_out = f"… {size - 2 * SHOWN} bytes left out; the {part} in {name} …"
+        return f"{head}\n{left_out}\n{foot}", name
 
 
 def find_denial(command: str) -> str:
     """Why a command is refused, '' when it is not."""
-    return next((reason for pattern, reason in _DENIED if pattern.search(command)), "")
+    return next((why for why, pattern in _DENIED.items() if re.search(pattern, command)), "")
 
 
 def _collect(
     reading: int, spool, process: subprocess.Popen, end: float, broker: "Broker"
 ) -> tuple[int, bytes]:
-    """Read output until all writers are gone, or the shell is, or time is up.
-
-    Returns its size, and its last bytes.
-    """
-    import select
-
+    """The size and the last bytes of an output, read until all writers are gone, or the shell is,
+    or time is up."""
     size, tail, over = 0, b"", False
     while (left := end - clock.monotonic()) > 0:
         if not over and process.poll() is not None:
-            # what it left in the background is not waited for
-            over = True
+            over = True  # what it left in the background is not waited for
             _kill(process)
             end = min(end, clock.monotonic() + GRACE)
             continue
@@ -304,57 +259,43 @@ def _collect(
 
 def _wait_serving(process: subprocess.Popen, end: float, broker: "Broker") -> None:
     """Wait for a shell that prints no more, but may use the broker."""
-    import select
-
     while process.poll() is None and (left := end - clock.monotonic()) > 0:
         ready, _, _ = select.select(broker.list_sources(), [], [], min(left, 0.02))
         broker.serve(ready)
 
 
 def _end(process: subprocess.Popen, ended: int) -> None:
-    """End a command with all that it started, and wait until `ended` is at its end: all of it is
-    gone then."""
-    import select
-
+    """End a command with all that it started, which is gone once `ended` is at its end."""
     if process.poll() is None:
         process.terminate()  # a launcher first ends what would escape from the group
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            pass
     _kill(process)
     select.select([ended], [], [], GRACE)
 
 
 def _kill(process: subprocess.Popen) -> None:
     """Kill a command with its group and its session."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     process.wait()
     # job control and timeout(1) make groups of their own in the session; a second look finds what
     # was being forked
     for _ in range(5):
         left = _processes_of_session(process.pid)
         for pid in left:
-            try:
+            with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
         if not left:
             return
 
 
 def _processes_of_session(leader: int) -> list[int]:
     """Ids of the processes of a session, as far as there is a /proc to ask."""
-    pids = []
-    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                state, _, _, session = file.read().rpartition(b")")[2].split()[:4]
-        except (OSError, ValueError):
-            continue
-        if int(session) == leader and state not in b"ZX":
-            pids.append(int(name))
-    return pids
+    from .sandbox.confine import list_processes
+
+    return [
+        pid
+        for pid, (state, _, _, session, *_) in list_processes()
+        if int(session) == leader and state not in b"ZX"
+    ]

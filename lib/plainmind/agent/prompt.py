@@ -10,21 +10,16 @@ from typing import Any
 
 from ..formats.log.event import Event, RawEvent
 from ..ground import tokens
+from ..providers.chat import Call
 from .bash import ShellOptions
 
-# history is cut at multiples of a quarter of its budget: the start moves seldom, and the cache
-# holds
+# history is cut at multiples of a quarter of its budget: its start moves seldom, the cache holds
 STEPS = 4
 
 
-def join_system(
-    persona: str, skills: str = "", surroundings: str = "", resident: str = "", notice: str = ""
-) -> str:
-    """Persona, then skills, surroundings, resident memory and the audit notice, as far as there are
-    any."""
-    return "\n\n".join(
-        part.strip() for part in (persona, skills, surroundings, resident, notice) if part.strip()
-    )
+def join_system(*parts: str) -> str:
+    """Persona, skills, surroundings and the notice of an audit, as far as there are any."""
+    return "\n\n".join(filter(None, (part.strip() for part in parts)))
 
 
 def describe_surroundings(folder: str, home: str, options: ShellOptions) -> str:
@@ -37,21 +32,16 @@ def describe_surroundings(folder: str, home: str, options: ShellOptions) -> str:
     network = "They reach the network." if options.network else "They reach no network."
     return (
         f"Commands start in {folder} and write nowhere else but in $TMPDIR, which is empty at the "
-        f"start of each turn. "
-        f"Your home, {home}, can be read, and is changed only through its own commands, such as "
-        f"mem-pin. "
-        f"Nothing else of the user's can be seen. {network}"
+        f"start of each turn. Your home, {home}, can be read, and is changed only through its own "
+        f"commands, such as mem-pin. Nothing else of the user's can be seen. {network}"
     )
 
 
 def find_first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
-    """The number of the first event that history shows, the oldest being left out beyond `budget`
-    estimated tokens."""
+    """The number of the first event that history shows within `budget` estimated tokens."""
     # what a call was is in the header
-    costs = [
-        tokens.estimate(block.body + (block.meta if block.role == "tool" else b"")) + 4
-        for block in blocks
-    ]
+    texts = (block.body + (block.meta if block.role == "tool" else b"") for block in blocks)
+    costs = [tokens.estimate(text) + 4 for text in texts]
     excess = sum(costs) - budget
     if excess <= 0:
         return 0
@@ -71,24 +61,22 @@ def to_messages(events: Iterable[Event]) -> list[dict[str, Any]]:
     chat: list[dict[str, Any]] = []
     for event in events:
         if event.role == "user":
-            chat.append(
-                {
-                    "role": "user",
-                    "content": render_user_text(event.content, event.author, event.meta),
-                }
-            )
+            text = render_user_text(event.content, event.author, event.meta)
+            chat.append({"role": "user", "content": text})
         elif event.role == "agent":
             chat.append({"role": "assistant", "content": event.content})
         elif event.role == "tool":
-            _add_tool(chat, event)
+            id, name = event.meta.get("call"), event.meta.get("name")
+            arguments = json.dumps(event.meta.get("args") or {})
+            call = Call(str(id or f"call_{event.line}"), str(name or "bash"), arguments)
+            add_tool_use(chat, call, event.content)
         elif "torn" not in event.meta:
             chat.append({"role": "user", "content": f"(notice) {event.content}"})
     return chat
 
 
 def render_user_text(content: str, author: str, meta: dict[str, Any]) -> str:
-    """A user's message with its author's name, what it replies to and the files that came with it,
-    as history shows it too."""
+    """A user's message with its author, what it replies to and its files, in history too."""
     quoted = " ".join(str(meta.get("quoted") or "").split())
     files = meta.get("attachments")
     names = [" ".join(str(file).split()) for file in files] if isinstance(files, list) else []
@@ -102,26 +90,14 @@ def render_user_text(content: str, author: str, meta: dict[str, Any]) -> str:
 
 def build_last_message(injected: Sequence[str], message: str) -> dict[str, Any]:
     """The last message: injected blocks right before what the user said."""
-    return {
-        "role": "user",
-        "content": "\n".join([*(block for block in injected if block), message]),
-    }
+    return {"role": "user", "content": "\n".join([*filter(None, injected), message])}
 
 
-def _add_tool(messages: list[dict[str, Any]], event: Event) -> None:
-    """A tool event is the call and its result.
-
-    Text the model wrote with the call is the message before it.
-    """
-    id = str(event.meta.get("call") or f"call_{event.line}")
-    arguments = json.dumps(event.meta.get("args") or {})
-    call = {
-        "id": id,
-        "type": "function",
-        "function": {"name": str(event.meta.get("name") or "bash"), "arguments": arguments},
-    }
-    if messages and messages[-1]["role"] == "assistant" and "tool_calls" not in messages[-1]:
-        messages[-1]["tool_calls"] = [call]
-    else:
-        messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
-    messages.append({"role": "tool", "tool_call_id": id, "content": event.content})
+def add_tool_use(messages: list[dict[str, Any]], call: Call, result: str) -> None:
+    """A call and its result. Text the model wrote with the call is the message before it."""
+    function = {"name": call.name, "arguments": call.arguments}
+    before = messages[-1] if messages else {"role": ""}
+    if before["role"] != "assistant" or "tool_calls" in before:
+        messages.append({"role": "assistant", "content": ""})
+    messages[-1]["tool_calls"] = [{"id": call.id, "type": "function", "function": function}]
+    messages.append({"role": "tool", "tool_call_id": call.id, "content": result})

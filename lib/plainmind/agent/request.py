@@ -38,8 +38,7 @@ class RequestBuilder:
         return turn_log.read(self.memory.home, self.context, message, budget)
 
     def build(self, message: UserMessage, log: TurnLog, window: str, line: int) -> dict[str, Any]:
-        """The request. `window` is the current one, in which the message has that line, if it has
-        one (not 0)."""
+        """The request. `window` is the current one, `line` the message's in it, 0 for none."""
         # what the prompt shows is not recalled as well
         lines = [*([line] if line else []), *(event.line for event in log.history[:1])]
         shown = (window, min(lines)) if window and lines else None
@@ -63,8 +62,7 @@ class RequestBuilder:
         return moments.remember(self.memory, message.text, scope, share, counted=counted)
 
     def _system(self) -> str:
-        """Persona, skills and surroundings: the same bytes from turn to turn, until a person
-        changes one of them."""
+        """Persona, skills, surroundings: the same bytes until a person changes one of them."""
         home, shell = self.memory.home, self.shell
         path = home.path("system-prompt.md")
         if not os.path.exists(path):
@@ -77,7 +75,7 @@ class RequestBuilder:
         shipped = os.path.join(shell.checkout, "skills")
         found = skills.discover(home, shipped, self.memory.say, dry=self.memory.dry)
         around = prompt.describe_surroundings(shell.folder, home.root, shell.options)
-        return prompt.join_system(persona, skills.prompt_text(found), around, notice=self._notice())
+        return prompt.join_system(persona, skills.prompt_text(found), around, self._notice())
 
     def _notice(self) -> str:
         """One line when an audit of memory is due; the same one until it was done."""

@@ -40,24 +40,17 @@ class SkillDraft(NamedTuple):
 def read(folder: str) -> SkillDraft:
     """Read and check a folder that is to become a skill. NoInput when it is none."""
     if not os.path.isdir(folder):
-        raise NoInput(
-            f"no such folder: '{folder}'", cure="name the folder that holds the draft's SKILL.md"
-        )
+        cure = "name the folder that holds the draft's SKILL.md"
+        raise NoInput(f"no such folder: '{folder}'", cure=cure)
     draft = SkillDraft(os.path.basename(os.path.abspath(folder)), [], [])
     root = os.path.realpath(folder)  # it may be a link itself; what is in it may not
     for here, name, fd in _entries(root):
         relative = os.path.relpath(os.path.join(here, name), root)
         _add_entry(draft, os.path.join(folder, relative), relative, fd)
-        if (
-            len(draft.files) + len(draft.findings) > MOST_FILES
-            or sum(len(file.data) for file in draft.files) > MOST
-        ):
-            draft.findings.insert(
-                0,
-                DraftFinding(
-                    folder, 1, f"more than {MOST_FILES} files or {MOST >> 20} MB; a skill is small"
-                ),
-            )
+        size = sum(len(file.data) for file in draft.files)
+        if len(draft.files) + len(draft.findings) > MOST_FILES or size > MOST:
+            problem = f"more than {MOST_FILES} files or {MOST >> 20} MB; a skill is small"
+            draft.findings.insert(0, DraftFinding(folder, 1, problem))
             break
     draft.findings.extend(_check_text(draft, os.path.abspath(folder), folder))
     return draft
@@ -125,22 +118,16 @@ def _check_text(draft: SkillDraft, place: str, shown: str) -> Iterator[DraftFind
     except BadData as failure:
         problems, empty = [failure], False
     for problem in problems:
-        yield DraftFinding(
-            path, int(problem.place.rpartition(":")[2]), f"{problem.what}; {problem.cure}"
-        )
+        line = int(problem.place.rpartition(":")[2])
+        yield DraftFinding(path, line, f"{problem.what}; {problem.cure}")
     if empty:
-        yield DraftFinding(
-            path,
-            data.rstrip().count(b"\n") + 1,
-            "nothing below the frontmatter; say how it is done",
-        )
+        line = data.rstrip().count(b"\n") + 1
+        yield DraftFinding(path, line, "nothing below the frontmatter; say how it is done")
 
 
 def add(home: Home, draft: SkillDraft, *, replace: bool) -> str:
-    """Make a draft without findings a skill of the home, all of it or nothing. Returns the path of
-    its SKILL.md.
-
-    Where there is one of this name already, that is a Failure, unless it is to be replaced.
+    """Make a draft without findings a skill of the home, all of it or nothing. The path of its
+    SKILL.md. A name that is taken is a Failure, unless the skill is to be replaced.
     """
     folder = home.path("skills")
     target, staging = os.path.join(folder, draft.name), os.path.join(folder, f".{draft.name}.tmp")
@@ -148,34 +135,21 @@ def add(home: Home, draft: SkillDraft, *, replace: bool) -> str:
     with files.lock(os.path.join(folder, ".lock")):
         _remove(staging)  # what a killed one left
         if os.path.islink(target):
-            raise NotPermitted(
-                "a link, which is yours",
-                place=target,
-                cure="remove it, or change what it points at",
-            )
+            cure = "remove it, or change what it points at"
+            raise NotPermitted("a link, which is yours", place=target, cure=cure)
         there = os.path.lexists(target)
         if there and not replace:
-            raise Failure(
-                f"there is a skill '{draft.name}' already",
-                place=target,
-                cure="look at it; then --replace",
-                code=NO_MATCH,
-            )
-        for file in draft.files:
-            files.replace(
-                os.path.join(staging, file.path),
-                file.data,
-                mode=0o700 if file.executable else 0o600,
-            )
+            what, cure = f"there is a skill '{draft.name}' already", "look at it; then --replace"
+            raise Failure(what, place=target, cure=cure, code=NO_MATCH)
+        for path, data, executable in draft.files:
+            mode = 0o700 if executable else 0o600
+            files.replace(os.path.join(staging, path), data, mode=mode)
         if not there:
             os.rename(staging, target)
         elif not exchange.swap(staging, target):
             _remove(staging)
-            raise InputOutput(
-                "this file system cannot exchange two folders",
-                place=target,
-                cure="remove the old one first",
-            )
+            what, cure = "this file system cannot exchange two folders", "remove the old one first"
+            raise InputOutput(what, place=target, cure=cure)
         files.sync_with_parent(folder)
         _remove(staging)
     return os.path.join(target, FILE)

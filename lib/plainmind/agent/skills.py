@@ -3,15 +3,15 @@
 A skill is a folder with a SKILL.md (formats.skill). One in `skills/` of the home replaces the
 shipped one of the same name, and hides it if it is hidden itself.
 
-Every turn asks for them, and importing the YAML library costs more than all the rest of it, so the
-heads that were read are kept in `index/skills.json` by the hash of the whole file: they can be out
-of date only where SHA-256 is.
+Every turn asks for them, and importing the YAML library costs more than all the rest of it: what
+was read is kept in `index/skills.json` by the SHA-256 of the whole file.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from ..formats import skill
@@ -52,21 +52,15 @@ def discover(
 
 
 def prompt_text(skills: list[Skill]) -> str:
-    """The prompt's part, one line a skill; '' when there is none to show.
-
-    The same skills give the same bytes.
-    """
+    """The prompt's part, one line a skill, the same bytes for the same skills; '' for none."""
     from shlex import quote
 
-    lines = [
-        f"- {each.name}: {each.summary} ({quote(each.path)})" for each in skills if not each.hidden
-    ]
+    lines = [f"- {one.name}: {one.summary} ({quote(one.path)})" for one in skills if not one.hidden]
     return "\n".join([_ADVICE, "", *lines]) if lines else ""
 
 
 def _skill_files(folder: str, say: Callable[[str], None]) -> Iterator[str]:
-    """Paths of the SKILL.md files right below a folder, which may be links; of nothing that would
-    block a reader."""
+    """Paths of the SKILL.md files one folder down, also links; of nothing that blocks a reader."""
     try:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
@@ -89,7 +83,5 @@ def _read_cache(home: Home) -> dict[str, Any]:
 def _write_cache(home: Home, values: dict[str, Any]) -> None:
     if not os.path.isdir(home.index):  # a home is not made by asking it something
         return
-    try:
+    with suppress(OSError):  # on a disk that is full or read-only they are read once more
         files.replace(os.path.join(home.index, "skills.json"), json_line(values).encode())
-    except OSError:  # on a disk that is full or read-only they are read once more
-        pass

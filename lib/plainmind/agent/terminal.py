@@ -1,7 +1,7 @@
-"""What a terminal is shown of answers, as they come.
+"""What a terminal is shown of answers, as they come; it knows no terminal, `write` gets the text.
 
-Owns what is shown when: an answer that only asks for an expansion is not for the user, and is held
-back until it is clear that it is another one. Knows no terminal: `write` gets the text.
+An answer that only asks for an expansion is not for the user: it is held back until it is clear
+that it is another one.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,7 @@ _ASKING = "EXPAND"
 
 
 class AnswerDisplay:
-    """Shows one answer after the other, each on lines of its own, without blank lines around
-    them."""
+    """Shows one answer after the other, each on lines of its own without blank ones around."""
 
     def __init__(self, write: Callable[[str], None]):
         self._write = write
@@ -27,10 +26,7 @@ class AnswerDisplay:
             self._up_to(len(self.text.rstrip()))
 
     def end(self, held: Callable[[str], bool]) -> str:
-        """The answer is over, whether or not it is whole; one that `held` knows is not shown.
-
-        Returns what was.
-        """
+        """The answer is over, whole or not; one that `held` knows is not shown. What was shown."""
         if not self._done and not held(self.text):
             self._up_to(len(self.text.rstrip()))
         self.shown = self._done > 0

@@ -17,27 +17,16 @@ from ..ground.stream import json_line
 from ..providers.chat import Reply
 from ..truth.pages import maintenance
 
+Mask = Callable[[str], str]
+
 
 class Trace:
-    """Appends a line to a file for every answer.
+    """Appends a line to a file for every answer; NotPermitted before the first, not after it."""
 
-    NotPermitted when it cannot: an answer that is here must not be lost to that.
-    """
-
-    def __init__(
-        self,
-        home: Home,
-        path: str,
-        now: int,
-        mask: Callable[[str], str],
-        say: Callable[[str], None],
-    ):
+    def __init__(self, home: Home, path: str, now: int, mask: Mask, say: Callable[[str], None]):
         folder = os.path.dirname(path)
-        if (
-            not os.path.isdir(folder)
-            or os.path.isdir(path)
-            or not os.access(path if os.path.exists(path) else folder, os.W_OK)
-        ):
+        writable = os.access(path if os.path.exists(path) else folder, os.W_OK)
+        if not writable or not os.path.isdir(folder) or os.path.isdir(path):
             raise NotPermitted(
                 f"'{path}' cannot be written", cure="name a file in a folder of yours"
             )
@@ -58,10 +47,8 @@ class Trace:
         }  # fmt: skip
         files.append(self._path, json_line(record).encode() + b"\n")
         if before:
-            self._say(
-                f"prompt: {same} of {len(text)} bytes as in the request before, "
-                f"{record['stable_bytes']} before what is injected"
-            )
+            stable = f"{record['stable_bytes']} before what is injected"
+            self._say(f"prompt: {same} of {len(text)} bytes as in the request before, {stable}")
 
     def _last(self) -> bytes:
         """The text of the request of the last record, b"" when there is none."""
@@ -73,9 +60,8 @@ class Trace:
             return b""
 
 
-def mask_texts(value: Any, mask: Callable[[str], str]) -> Any:
-    """A value with its texts masked one by one: what a mask takes away may reach to the end of a
-    text, not further."""
+def mask_texts(value: Any, mask: Mask) -> Any:
+    """A value with its texts masked one by one: a mask may take all to the end of a text."""
     if isinstance(value, dict):
         return {key: mask_texts(inner, mask) for key, inner in value.items()}
     if isinstance(value, list):
@@ -84,8 +70,7 @@ def mask_texts(value: Any, mask: Callable[[str], str]) -> Any:
 
 
 def render(request: dict[str, Any]) -> bytes:
-    """A request's messages, in the order in which a model reads them, without what closes the
-    list."""
+    """A request's messages in the order a model reads them, without what closes the list."""
     return json.dumps(request["messages"], ensure_ascii=False).encode("utf-8", "surrogatepass")[:-1]
 
 

@@ -6,6 +6,7 @@ Knows files, a chat model and bash; no surface, no transport, no provider by nam
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,20 +17,18 @@ from ..memory import Memory, moments
 from ..providers.chat import Call, Chat, Reply
 from ..recall import expansion
 from ..truth.log.writer import EventDraft, Log
+from . import prompt
 from .bash import LONGEST, Shell
 from .request import RequestBuilder
 from .terminal import AnswerDisplay
-from .turn_log import Attempt, TurnLog, UserMessage
+from .turn_log import Attempt, UserMessage
 
 EXPANSIONS = 2
 LONGEST_COMMAND = 32_768  # characters; it stays in the history
 
-_NO_MORE_STEPS = (
-    "(notice) No more commands can be run in this turn. Answer now, with what you know."
-)
-_NO_MORE_EXPANSIONS = (
-    "(notice) Nothing more can be expanded in this turn. Answer now, with what you know."
-)
+_NO_MORE = "(notice) {} in this turn. Answer now, with what you know."
+_NO_MORE_STEPS = _NO_MORE.format("No more commands can be run")
+_NO_MORE_EXPANSIONS = _NO_MORE.format("Nothing more can be expanded")
 
 
 class Model(NamedTuple):
@@ -51,9 +50,8 @@ class Turn:
         self.memory, self.model, self.shell, self.log = memory, model, shell, log
         self.chat, self.settings, self.context = model.chat, memory.settings, context
         self._builder = RequestBuilder(memory, model.chat, shell, context)
-        self._usage = UsageMeter(
-            self.settings["turn.input_price"], self.settings["turn.output_price"]
-        )
+        prices = (self.settings[f"turn.{kind}_price"] for kind in ("input", "output"))
+        self._usage = UsageMeter(*prices)
         self._partial = ""  # what was shown of an answer that was cut off
 
     def run(self, message: UserMessage) -> str:
@@ -64,34 +62,26 @@ class Turn:
         """
         if self._builder.profile.tools and self.settings["turn.sandbox"] not in ("auto", "none"):
             _ = self.shell.sandbox  # there is one, or nothing is begun
-        if not self.context:
-            try:
-                return self._converse(self._builder.build(message, TurnLog(), "", 0), message)
-            except _NoAnswer as none:
-                raise none.failure from None
-        with files.lock(self.memory.home.path("logs", self.context, ".turn")):
+        turns = self.memory.home.path("logs", self.context or "", ".turn")
+        with files.lock(turns) if self.context else nullcontext():
             log = self._builder.read_log(message)
             attempt = log.attempt or Attempt()
             if attempt.reply is not None:
                 self.log.acknowledge_again(attempt.window)
                 return attempt.reply
-            if log.attempt:
-                window, line = log.window, attempt.line
-            else:
-                window, line = self._append(("user", message.text, message.meta))
+            place = log.window, attempt.line
+            if not log.attempt:
+                place = self._append(("user", message.text, message.meta))
             try:
-                return self._converse(self._builder.build(message, log, window, line), message)
+                return self._converse(self._builder.build(message, log, *place), message)
             except KeyboardInterrupt:
                 self._log_cut(message, "the user interrupted the turn")
                 raise
             except _NoAnswer as none:
-                error = self.memory.env.mask(
-                    str(none.failure)
-                )  # a server may have repeated the key
-                if error != attempt.failure:  # logged once, however often it is tried again
-                    self._log_cut(
-                        message, "there was no answer", error=error, code=none.failure.code
-                    )
+                # a server may have repeated the key
+                meta = {"error": self.memory.env.mask(str(none.failure)), "code": none.failure.code}
+                if meta["error"] != attempt.failure:  # logged once, however often it is tried again
+                    self._log_cut(message, "there was no answer", **meta)
                 raise none.failure from None
 
     def _converse(self, request: dict[str, Any], message: UserMessage) -> str:
@@ -122,10 +112,9 @@ class Turn:
 
     def _ask(self, request: dict[str, Any]) -> Reply:
         display, start = self.model.display, clock.monotonic()
+        ask = partial(self.chat.complete, request, display.add if display else None)
         try:
-            reply = self.model.attempt(
-                partial(self.chat.complete, request, display.add if display else None)
-            )
+            reply = self.model.attempt(ask)
         except (Unavailable, BadData, Misconfigured) as failure:
             raise _NoAnswer(failure) from None
         finally:
@@ -159,14 +148,12 @@ class Turn:
     def _use_tool(
         self, messages: list[dict[str, Any]], message: UserMessage, text: str, call: Call
     ) -> None:
-        """Run one call and log it with its result; a call that cannot be run is answered with the
-        reason."""
+        """Run one call and log it with its result, which may be why it cannot be run."""
         interruption = None
         try:
             arguments = _parse_arguments(call)
-            output = self.shell.run(
-                arguments["command"], arguments["timeout"] or self.settings["turn.tool_timeout"]
-            )
+            seconds = arguments["timeout"] or self.settings["turn.tool_timeout"]
+            output = self.shell.run(arguments["command"], seconds)
             result, meta = output.for_model, output.meta()
         except BadData as refusal:
             arguments = {"raw": call.arguments[:2000]}
@@ -183,16 +170,12 @@ class Turn:
         self._append(*words, ("tool", result, meta))
         if interruption:
             raise interruption
-        function = {"name": call.name, "arguments": call.arguments}
-        tool_call = {"id": call.id, "type": "function", "function": function}
-        messages.append({"role": "assistant", "content": text, "tool_calls": [tool_call]})
-        messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
+        if text:
+            messages.append({"role": "assistant", "content": text})
+        prompt.add_tool_use(messages, call, result)
 
     def _append(self, *events: tuple[str, str, dict[str, Any]]) -> tuple[str, int]:
-        """Log events of the context, if there is one, with one write.
-
-        Returns the window and the line of the last.
-        """
+        """Log events with one write, if there is a context: window and line of the last."""
         if not self.context:
             return "", 0
         now = self.memory.now()
@@ -201,10 +184,8 @@ class Turn:
 
 
 class UsageMeter:
-    """Tokens, seconds and cost since they were last logged.
-
-    Prices are in US dollars per million tokens; both 0 when none is set.
-    """
+    """Tokens, seconds and cost since they were last logged. Prices are in US dollars per million
+    tokens, 0 when not set."""
 
     def __init__(self, input_price: float, output_price: float):
         self._prices = {"input_tokens": input_price, "output_tokens": output_price}
@@ -219,8 +200,7 @@ class UsageMeter:
             self._sum[key] = round(self._sum.get(key, 0) + value, 9)
 
     def take(self) -> dict[str, Any]:
-        """The `usage` of an event's meta, {} when the model was not asked; it is counted from 0
-        again."""
+        """The `usage` of an event's meta, {} when no model was asked; it counts from 0 again."""
         used, self._sum = self._sum, {}
         return {"usage": used} if used else {}
 
@@ -240,21 +220,17 @@ def _parse_arguments(call: Call) -> dict[str, Any]:
     try:
         value = json.loads(call.arguments or "{}")
     except (ValueError, RecursionError) as error:
-        raise BadData(
-            f"the arguments are not valid JSON ({error})", cure='send {"command": "…"}'
-        ) from None
+        what = f"the arguments are not valid JSON ({error})"
+        raise BadData(what, cure='send {"command": "…"}') from None
     if not isinstance(value, dict) or not isinstance(value.get("command"), str):
         raise BadData("'command' is missing", cure='send {"command": "…"}')
     if len(value["command"]) > LONGEST_COMMAND:
-        raise BadData(
-            f"the command has more than {LONGEST_COMMAND:,} characters",
-            cure="write a file in pieces, and run that",
-        )
+        what = f"the command has more than {LONGEST_COMMAND:,} characters"
+        raise BadData(what, cure="write a file in pieces, and run that")
     timeout = value.get("timeout")
-    seconds = (
-        int(min(timeout, LONGEST)) if isinstance(timeout, int | float) and timeout > 0 else None
-    )
-    return {"command": value["command"], "timeout": seconds}
+    if isinstance(timeout, int | float) and timeout > 0:
+        return {"command": value["command"], "timeout": int(min(timeout, LONGEST))}
+    return {"command": value["command"], "timeout": None}
 
 
 def _last_user(messages: list[dict[str, Any]]) -> int:

@@ -15,10 +15,7 @@ from . import prompt
 
 
 class UserMessage(NamedTuple):
-    """What a user wrote.
-
-    `meta` has author, author_id, message_id, quoted and attachments, as far as there are any.
-    """
+    """What a user wrote; `meta` has author, author_id, message_id, quoted, attachments, if any."""
 
     text: str
     meta: dict[str, Any]
@@ -43,11 +40,7 @@ class UserMessage(NamedTuple):
 
     def is_logged_as(self, event: Event) -> bool:
         """Whether an event is this message."""
-        return (
-            bool(self.id)
-            and event.role == "user"
-            and str(event.meta.get("message_id", "")) == self.id
-        )
+        return bool(self.id) and event.role == "user" and UserMessage("", event.meta).id == self.id
 
     def is_marked_on(self, event: Event) -> bool:
         """Whether an event is something its turn did."""

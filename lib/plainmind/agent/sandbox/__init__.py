@@ -1,6 +1,3 @@
-"""What stands between a command of the model and the machine.
-
-`rungs` chooses what confines it, `bounds` says what may be touched.
-"""
+"""Between a command of the model and the machine: `rungs` confines it, within `bounds`."""
 
 NONE = "none"  # the setting turn.sandbox for no sandbox at all, and its rung

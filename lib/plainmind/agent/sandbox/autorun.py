@@ -11,16 +11,15 @@ import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from ...ground import files
 from ...ground.errors import NotPermitted
 
 SUFFIX = ".set-aside"
-#: folders; a command in more of them is not run, for nobody could tell what it plants
-MOST = 100_000
+MOST = 100_000  # folders; a command in more is not run, for nobody could tell what it plants
 
-#: read and obeyed by programs that a person starts for another purpose; compared without case, as
-#: macOS does
+#: obeyed by programs that a person starts for another purpose; without case, as macOS compares
 NAMES = frozenset(
     (
         ".githooks .pre-commit-config.yaml lefthook.yml .bash_aliases .bash_login .bash_logout "
@@ -48,12 +47,12 @@ LARGEST = 1 << 20  # bytes of a configuration
 FEW = 800  # paths to protect; where there are more, whole folders are
 
 THERE, ABSENT = "there", "absent"
-#: path -> what it was when it was found: THERE, ABSENT but named by a configuration, or where a
-#: link led
+#: path -> what it was: THERE, ABSENT but named by a configuration, or where a link led
 Snapshot = dict[str, str]
 
 #: what a repository, or a part of one, consists of
 _REPOSITORIES = ({"HEAD", "objects", "refs"}, {"HEAD", "commondir"}, {"objects", "refs", "config"})
+_NO_REPOSITORIES = ("objects", "refs", "logs", "hooks")
 
 _SETTING = re.compile(rb"\s*(?:\[[^\]]*\]\s*)?([\w.-]+)\s*=\s*(.*)")
 #: settings whose value is a path, even without a slash
@@ -69,10 +68,8 @@ def find(roots: tuple[str, ...]) -> Snapshot:
         if real != path and os.path.exists(real) and _inside(roots, real):
             found[real] = THERE
         if os.path.basename(path) in ("config", "config.worktree") and not os.path.islink(path):
-            found |= {
-                named: THERE if os.path.lexists(named) else ABSENT
-                for named in _paths_named(path, roots)
-            }
+            for named in _paths_named(path, roots):
+                found[named] = THERE if os.path.lexists(named) else ABSENT
     return found
 
 
@@ -82,19 +79,14 @@ def list_protectable(roots: tuple[str, ...], found: Snapshot) -> list[str]:
     A rung keeps a thousand paths, not a hundred thousand: where there are too many, it is the
     folders right below the roots that hold them. NotPermitted when even those are too many.
     """
-    paths = [
-        path
-        for path, was in found.items()
-        if was == THERE and os.path.lexists(path) and not os.path.islink(path)
-    ]
+    there = (path for path, was in found.items() if was == THERE and os.path.lexists(path))
+    paths = {path for path in there if not os.path.islink(path)}
     if len(paths) > FEW:
-        paths = [_top(roots, path) for path in paths]
-    if len(set(paths)) > FEW:
-        raise NotPermitted(
-            f"more than {FEW} folders of '{roots[-1]}' hold what would run later",
-            cure="name a smaller one with --cwd",
-        )
-    return sorted(set(paths))
+        paths = {_top(roots, path) for path in paths}
+    if len(paths) > FEW:
+        what = f"more than {FEW} folders of '{roots[-1]}' hold what would run later"
+        raise NotPermitted(what, cure="name a smaller one with --cwd")
+    return sorted(paths)
 
 
 def _top(roots: tuple[str, ...], path: str) -> str:
@@ -103,10 +95,7 @@ def _top(roots: tuple[str, ...], path: str) -> str:
 
 
 def set_aside(roots: tuple[str, ...], before: Snapshot) -> list[str]:
-    """Disarm what is there now and was not before, and put links back.
-
-    Remarks for whoever reads the output.
-    """
+    """Disarm what is there now and was not before, and put links back. Remarks for the reader."""
     remarks: list[str] = []
     for path, was in before.items():
         if was not in (THERE, ABSENT) and not (os.path.islink(path) and os.readlink(path) == was):
@@ -122,10 +111,7 @@ def _record(change: Callable[[str, str], str], path: str, was: str, remarks: lis
     try:
         remarks.append(change(path, was))
     except OSError as error:
-        remarks.append(
-            f"'{path}' would run later, outside the sandbox, and cannot be set aside: "
-            f"{error.strerror}"
-        )
+        remarks.append(f"{_would_run(path)}, and cannot be set aside: {error.strerror}")
 
 
 def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
@@ -134,24 +120,17 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
     while waiting:
         (folder, within), looked = waiting.popleft(), looked + 1
         if most is not None and looked > most:
-            raise NotPermitted(
-                f"more than {most:,} folders below '{roots[-1]}'",
-                cure="name another with --cwd, or remove some of them",
-            )
+            what = f"more than {most:,} folders below '{roots[-1]}'"
+            raise NotPermitted(what, cure="name another with --cwd, or remove some of them")
         entries = _list(folder)
         names = {entry.name for entry in entries}
-        # a repository, whole or not yet, or a part of one; git enters one that has another name as
-        # readily
-        if (
-            within
-            or os.path.basename(folder).lower() == ".git"
-            or any(kind <= names for kind in _REPOSITORIES)
-        ):
-            yield from _in_repository(folder, names)
+        # a repository, whole or not yet, or a part of one; git enters one of any name as readily
+        is_git = within or os.path.basename(folder).lower() == ".git"
+        if is_git or any(kind <= names for kind in _REPOSITORIES):
+            obeyed = ("config", "config.worktree", "commondir", "hooks")
+            yield from (os.path.join(folder, name) for name in obeyed if name in names)
             # modules, work trees: more repositories
-            more = [
-                entry for entry in entries if entry.name not in ("objects", "refs", "logs", "hooks")
-            ]
+            more = (entry for entry in entries if entry.name not in _NO_REPOSITORIES)
             waiting += [(entry.path, True) for entry in more if _is_folder(entry)]
             continue
         for entry in entries:
@@ -162,10 +141,7 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
 
 
 def _list(folder: str) -> list[os.DirEntry]:
-    """What is in a folder, by name.
-
-    One that is closed to its own user is opened: it would hide what it holds.
-    """
+    """What is in a folder, by name. One closed to its own user would hide it, and is opened."""
     for _ in range(2):
         try:
             return sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -175,15 +151,12 @@ def _list(folder: str) -> list[os.DirEntry]:
 
 
 def _make_accessible(folder: str) -> None:
-    try:
+    with suppress(OSError):
         os.chmod(folder, stat.S_IMODE(os.lstat(folder).st_mode) | 0o700)
-    except OSError:
-        pass
 
 
 def _paths_named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterator[str]:
-    """Files and folders that a repository's configuration names with whatever is not harmless:
-    hooks, programs, more configuration."""
+    """What a repository's configuration names that may run: hooks, programs, more configuration."""
     try:
         lines = _read_regular(config).replace(b"\\\n", b" ").split(b"\n")
     except OSError:
@@ -194,21 +167,13 @@ def _paths_named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterato
         setting = _SETTING.match(line.strip()[:4096])
         if not setting or _tame(line):
             continue
-        words = (
-            os.fsdecode(setting[2]).replace('"', " ").replace("'", " ").replace("!", " ").split()
-        )
+        words = re.sub("[\"'!]", " ", os.fsdecode(setting[2])).split()
         if setting[1].lower() not in _PATHS:
             words = [word for word in words if "/" in word]  # others are looked for on PATH
-        for path in {
-            os.path.normpath(os.path.join(base, os.path.expanduser(word)))
-            for word in words
-            for base in bases
-        }:
-            if (
-                _inside(roots, path)
-                and path not in bases
-                and not any(_inside((path,), base) for base in bases)
-            ):
+        places = {os.path.join(base, os.path.expanduser(word)) for word in words for base in bases}
+        for path in {os.path.normpath(place) for place in places}:
+            holds_base = path in bases or any(_inside((path,), base) for base in bases)
+            if _inside(roots, path) and not holds_base:
                 yield path
                 if depth and os.path.isfile(path):
                     yield from _paths_named(path, roots, depth - 1)
@@ -225,19 +190,12 @@ def _is_autorun(entry: os.DirEntry, folder: str) -> bool:
     return name in NAMES or (os.path.basename(folder).lower(), name) == _SYSTEMD
 
 
-def _in_repository(folder: str, names: set[str]) -> Iterator[str]:
-    for name in ("config", "config.worktree", "commondir", "hooks"):
-        if name in names:
-            yield os.path.join(folder, name)
-
-
 def _is_folder(entry: os.DirEntry) -> bool:
     return entry.is_dir(follow_symlinks=False)
 
 
 def _harmless(path: str) -> bool:
-    """A new repository brings a configuration and sample hooks, a new work tree the place of the
-    rest of it: they are left usable."""
+    """What a new repository or work tree brings by itself, so that it is left usable."""
     name = os.path.basename(path)
     if os.path.islink(path):
         return False
@@ -252,8 +210,7 @@ def _harmless(path: str) -> bool:
 
 
 def _read_regular(path: str) -> bytes:
-    """What is in a file; OSError for what is not a regular file, which could block a reader for
-    ever, and for what is too large."""
+    """What is in a file; OSError for a large one, or what could block a reader for ever."""
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
         raise OSError(errno.EINVAL, "not a configuration")
@@ -261,25 +218,20 @@ def _read_regular(path: str) -> bytes:
 
 
 def _tame(line: bytes) -> bool:
-    """Whether a line of a configuration is harmless; stripped, and short, for the pattern's
-    sake."""
+    """Whether a line of a configuration is harmless; stripped and short, as the pattern needs."""
     return len(line) < 1000 and bool(_TAME.match(line.strip()))
 
 
 def _restore_link(path: str, was: str) -> str:
     """Make a link lead where it did."""
-    remark = (
-        _rename_aside(path, was)
-        if os.path.lexists(path)
-        else f"'{path}' would run later, outside the sandbox: it is back"
-    )
+    there = os.path.lexists(path)
+    remark = _rename_aside(path, was) if there else f"{_would_run(path)}: it is back"
     os.symlink(was, path)
     return remark
 
 
 def _rename_aside(path: str, was: str) -> str:
-    target = path + SUFFIX
-    number = 1
+    target, number = path + SUFFIX, 1
     while os.path.lexists(target):
         number += 1
         target = f"{path}{SUFFIX}-{number}"
@@ -288,4 +240,8 @@ def _rename_aside(path: str, was: str) -> str:
     except PermissionError:
         _make_accessible(os.path.dirname(path))
         os.rename(path, target)
-    return f"'{path}' would run later, outside the sandbox: it is now '{os.path.basename(target)}'"
+    return f"{_would_run(path)}: it is now '{os.path.basename(target)}'"
+
+
+def _would_run(path: str) -> str:
+    return f"'{path}' would run later, outside the sandbox"

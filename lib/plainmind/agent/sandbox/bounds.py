@@ -14,18 +14,8 @@ from ...ground.errors import NotPermitted
 from ...ground.paths import Home
 
 #: what programs need to start; of /etc only what holds no secret, not even for root
-SYSTEM = (
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/opt",
-    "/nix/store",
-    "/snap",
-    "/gnu/store",
+SYSTEM = tuple(
+    "/usr /bin /sbin /lib /lib32 /lib64 /libx32 /opt /nix/store /snap /gnu/store".split()
 )
 SETTINGS = (
     "alternatives bash.bashrc ca-certificates* crypto-policies debian_version default/locale fonts "
@@ -51,80 +41,57 @@ class Bounds(NamedTuple):
 def compute(
     home: Home, checkout: str, folder: str, temporary: str, network: bool, more: Iterable[str] = ()
 ) -> Bounds:
-    """What a command that starts in `folder` may touch;
-
-    `more` is read as well. NotPermitted for a folder that holds too much.
+    """What a command that starts in `folder` may touch; `more` is read as well. NotPermitted for a
+    folder that holds too much.
     """
     check(home, checkout, folder)
     own = [os.path.join(checkout, name) for name in ("bin", "lib", "skills", ".venv")]
-    opened = [
-        part for path in (*own, *_interpreter(), *more) for part in carve_out(path, [home.root])
-    ]
-    readable = tuple(
-        path for path in dict.fromkeys([*opened, *list_visible(home.root)]) if os.path.exists(path)
-    )
-    parts = tuple(
-        part
-        for path in list_system()
-        for part in carve_out(path, [home.root, checkout, os.path.expanduser("~")])
-    )
+    opened = _carve_all((*own, *_interpreter(), *more), [home.root])
+    readable = dict.fromkeys([*opened, *list_visible(home.root)])
     return Bounds(
         folder,
-        tuple(dict.fromkeys((home.workspace, folder))),
-        readable,
-        parts,
-        home.root,
-        temporary,
-        network,
+        writable=tuple(dict.fromkeys((home.workspace, folder))),
+        readable=tuple(filter(os.path.exists, readable)),
+        system=_carve_all(list_system(), [home.root, checkout, os.path.expanduser("~")]),
+        listed=home.root,
+        temporary=temporary,
+        network=network,
     )
+
+
+def _carve_all(roots: Iterable[str], closed: list[str]) -> tuple[str, ...]:
+    return tuple(part for root in roots for part in carve_out(root, closed))
 
 
 def filter_path(limits: Bounds, path: str) -> str:
-    """The folders of a PATH that can be seen: a shell gives up at the first one that it may not
-    enter."""
+    """The folders of a PATH that can be seen: a shell gives up at the first it may not enter."""
     seen = (*limits.system, *limits.readable, *limits.writable)
-    return ":".join(
-        folder for folder in path.split(":") if any(holds(root, folder) for root in seen)
-    )
+    folders = path.split(":")
+    return ":".join(folder for folder in folders if any(holds(root, folder) for root in seen))
 
 
 def check(home: Home, checkout: str, folder: str) -> None:
     """NotPermitted when commands that may write `folder` could change more than what is theirs."""
-    start, root, workspace = (
-        os.path.realpath(path) for path in (folder, home.root, home.workspace)
-    )
-    person = os.path.realpath(os.path.expanduser("~"))
-    for path, what in (
-        (root, "the home"),
-        (os.path.realpath(checkout), "the suite's own commands"),
-        (person, "your own folder"),
-    ):
-        if holds(start, path):
-            raise NotPermitted(
-                f"'{folder}' holds {what}: commands could change all of it",
-                cure="give a folder inside or beside it",
-            )
-    if holds(root, start) and not holds(workspace, start):
-        raise NotPermitted(
-            f"'{folder}' is in the home, where only workspace/ is for commands",
-            cure="leave out --cwd",
-        )
+    start, root = os.path.realpath(folder), os.path.realpath(home.root)
+    own = {home.root: "the home", checkout: "the suite's own commands", "~": "your own folder"}
+    for path, what in own.items():
+        if holds(start, os.path.realpath(os.path.expanduser(path))):
+            what = f"'{folder}' holds {what}: commands could change all of it"
+            raise NotPermitted(what, cure="give a folder inside or beside it")
+    if holds(root, start) and not holds(os.path.realpath(home.workspace), start):
+        what = f"'{folder}' is in the home, where only workspace/ is for commands"
+        raise NotPermitted(what, cure="leave out --cwd")
 
 
 def list_visible(root: str) -> list[str]:
-    """What is in the home and not a secret.
-
-    A name at its top that starts with a dot, or is a copy of `.env`, may be one.
-    """
+    """What is in the home and not a secret, as a name that starts with a dot may be, or a copy of
+    `.env`."""
     try:
         names = sorted(os.listdir(root))
     except OSError:
         return []
-    return [
-        os.path.join(root, name)
-        for name in names
-        if not name.startswith(".") and ".env" not in name and name != "workspace"
-    ]
+    shown = (name for name in names if not name.startswith(".") and ".env" not in name)
+    return [os.path.join(root, name) for name in shown if name != "workspace"]
 
 
 def list_system() -> list[str]:
@@ -134,8 +101,8 @@ def list_system() -> list[str]:
 
 
 def carve_out(root: str, closed: Iterable[str]) -> list[str]:
-    """`root`, or as much of it as holds nothing of `closed`: a home may be below /opt, or below a
-    folder that is opened."""
+    """`root`, or as much of it as holds nothing of `closed`: a home may be below a folder that is
+    opened."""
     real = os.path.realpath(root)
     inside = [path for path in map(os.path.realpath, closed) if holds(real, path)]
     if not inside:
@@ -145,9 +112,8 @@ def carve_out(root: str, closed: Iterable[str]) -> list[str]:
     found = []
     for name in sorted(os.listdir(root)):
         path = os.path.join(root, name)
-        if os.path.islink(path):  # what it leads to is opened, or not, by its own name
-            continue
-        found += carve_out(path, inside)
+        if not os.path.islink(path):  # what it leads to is opened, or not, by its own name
+            found += carve_out(path, inside)
     return found
 
 
@@ -168,11 +134,7 @@ def list_between(roots: Iterable[str], paths: Iterable[str]) -> list[str]:
 
 
 def _interpreter() -> list[str]:
-    """The folders of the interpreter below the virtual environment, which may be in a person's own
-    folder."""
-    roots = {
-        sys.base_prefix,
-        sys.base_exec_prefix,
-        os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))),
-    }
+    """The folders of the virtual environment's interpreter, which may be a person's own."""
+    program = os.path.realpath(sys.executable)
+    roots = {sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.path.dirname(program))}
     return sorted(root for root in roots if not any(holds(part, root) for part in SYSTEM))

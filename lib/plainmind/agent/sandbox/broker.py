@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from typing import NamedTuple
 
 NAME = "broker"
@@ -33,10 +34,7 @@ class Broker:
     `inherited`, instead."""
 
     def __init__(self, folder: str, checkout: str, environment: dict[str, str]):
-        """`environment` is what the commands get.
-
-        They start in the root: what they are told is not a path of theirs.
-        """
+        """`environment` is what commands get; they start in the root, no path of who asks."""
         self._checkout, self._environment = os.path.realpath(checkout), environment
         self.inherited, self._handed_over = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._listener = _listener(os.path.join(folder, NAME))
@@ -47,10 +45,8 @@ class Broker:
         """The descriptors to wait for; call `serve` with those that are ready."""
         fds = [connection.fileno() for connection in self._requests] + list(self._running)
         if len(self._requests) + len(self._running) < AT_ONCE:
-            fds += [
-                self._handed_over.fileno(),
-                *([self._listener.fileno()] if self._listener else []),
-            ]
+            fds += [self._handed_over.fileno()]
+            fds += [self._listener.fileno()] if self._listener else []
         return fds + [running.connection.fileno() for running in self._running.values()]
 
     def serve(self, ready: list[int]) -> None:
@@ -60,17 +56,14 @@ class Broker:
                 self._finish(fd, running)
             elif running.connection.fileno() in ready:  # whoever asked is gone
                 _kill(running.process)
-        for connection in [
-            connection for connection in self._requests if connection.fileno() in ready
-        ]:
-            self._receive(connection)
+        for connection in list(self._requests):
+            if connection.fileno() in ready:
+                self._receive(connection)
         if self._handed_over.fileno() in ready:
             self._accept_handed_over()
         if self._listener and self._listener.fileno() in ready:
-            try:
+            with suppress(OSError):  # gone again
                 self._requests[self._listener.accept()[0]] = _Request()
-            except OSError:  # gone again
-                pass
 
     def close(self) -> None:
         """End what still runs."""
@@ -82,16 +75,12 @@ class Broker:
         for connection, request in self._requests.items():
             request.close()
             connection.close()
-        for one in (
-            self.inherited,
-            self._handed_over,
-            *([self._listener] if self._listener else []),
-        ):
-            one.close()
+        for one in (self.inherited, self._handed_over, self._listener):
+            if one:
+                one.close()
 
     def _accept_handed_over(self) -> None:
-        """A connection that comes through the inherited socket, because the sandbox allows no
-        other."""
+        """A connection through the inherited socket, because the sandbox allows no other."""
         _, fds, _, _ = socket.recv_fds(self._handed_over, 1, 1)
         for fd in fds:
             try:
@@ -110,12 +99,8 @@ class Broker:
             data, fds = b"", []
         request.data += data
         request.streams += fds
-        if (
-            data
-            and request.may_complete
-            and not request.complete
-            and len(request.streams) <= STREAMS
-        ):
+        unfinished = data and request.may_complete and not request.complete
+        if unfinished and len(request.streams) <= STREAMS:
             return
         del self._requests[connection]
         try:
@@ -161,8 +146,7 @@ class Broker:
 
 
 class _Request:
-    """What has come of a request so far: a line with the size, then PASSED_ON, program and
-    arguments with a NUL between."""
+    """What came of a request: a line with the size; PASSED_ON, program, arguments, NULs between."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -199,15 +183,10 @@ def _listener(path: str) -> socket.socket | None:
 
 
 def _answer(connection: socket.socket, code: int) -> None:
-    with connection:
-        try:
-            connection.send(str(code).encode(), socket.MSG_DONTWAIT)
-        except OSError:
-            pass
+    with connection, suppress(OSError):
+        connection.send(str(code).encode(), socket.MSG_DONTWAIT)
 
 
 def _kill(process: subprocess.Popen) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass

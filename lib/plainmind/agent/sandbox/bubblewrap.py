@@ -15,18 +15,12 @@ from .bounds import Bounds
 NAME = "bubblewrap"
 SOCKET = "/run/plainmind"  # where the broker's folder is, inside
 
-# bubblewrap itself stays readable at /proc/1 inside, so its own environment is empty (--setenv
-# fills the command's)
-_NAMESPACES = [
-    "--unshare-all",
-    "--unshare-user",
-    "--disable-userns",
-    "--die-with-parent",
-    "--cap-drop",
-    "ALL",
-    "--hostname",
-    "sandbox",
-]
+# bubblewrap itself stays readable at /proc/1 inside: its own environment is empty, --setenv fills
+# the command's
+_NAMESPACES = (
+    "--unshare-all --unshare-user --disable-userns --die-with-parent --cap-drop ALL "
+    "--hostname sandbox"
+).split()
 
 
 def explain_missing() -> str:
@@ -47,25 +41,15 @@ def explain_missing() -> str:
 
 
 def build_options(
-    limits: Bounds,
-    protected: list[str],
-    environment: dict[str, str],
-    broker: str,
-    alive: int,
-    calls: int,
+    limits: Bounds, protected: list[str], env: dict[str, str], broker: str, alive: int, calls: int
 ) -> bytes:
-    """The options for a command within bounds, as `command` hands them over.
+    """The options for a command within bounds, for `build_command`.
 
-    `broker` is the folder of the broker's socket. `alive` is a descriptor that the first process
-    inside holds, and the kernel ends that one last. `calls` is one that gives a filter of system
-    calls, which may be empty.
+    `broker` is the folder of the broker's socket. Descriptors: `alive` is held by the first process
+    inside, which the kernel ends last; `calls` gives a filter of system calls, which may be empty.
     """
-    arguments = [
-        *_NAMESPACES,
-        *(["--share-net"] if limits.network else []),
-        "--sync-fd",
-        str(alive),
-    ]
+    arguments = [*_NAMESPACES, *(["--share-net"] if limits.network else [])]
+    arguments += ["--sync-fd", str(alive)]
     if os.fstat(calls).st_size:
         arguments += ["--seccomp", str(calls)]
 
@@ -73,12 +57,11 @@ def build_options(
         for path in paths:
             arguments.extend((how, path, path))
 
-    home = environment.get("HOME", "")
+    home = env.get("HOME", "")
     # what holds a place of the sandbox's own comes before it, or would hide it
     own = ("/proc", "/dev", "/tmp", SOCKET, home)
-    first = [
-        path for path in sorted(limits.readable) if any(bounds.holds(path, place) for place in own)
-    ]
+    readable = sorted(limits.readable)
+    first = [path for path in readable if any(bounds.holds(path, place) for place in own)]
     mount("--ro-bind", *first)
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     arguments += ["--bind", limits.temporary, "/tmp", "--ro-bind", broker, SOCKET]
@@ -91,7 +74,7 @@ def build_options(
     # a folder that holds a mount could be renamed and replaced: not one that is a mount itself
     mount("--bind", *bounds.list_between(limits.writable, protected))
     mount("--ro-bind", *protected)
-    for name, value in environment.items():
+    for name, value in env.items():
         arguments += ["--setenv", name, value]
     return os.fsencode("\0".join([*arguments, "--chdir", limits.folder]) + "\0")
 

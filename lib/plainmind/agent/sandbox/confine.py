@@ -26,9 +26,7 @@ MAKING = sum(1 << bit for bit in range(4, 13))
 ON_FILES = EXECUTE | WRITE | READ | TRUNCATE | DEVICE_IOCTL
 SEEING = EXECUTE | READ | READ_DIR
 CHANGING = SEEING | WRITE | MAKING | REFER | TRUNCATE
-# before it, signals reach every process of the user; before 3, what may not be written can be
-# truncated
-LEAST_ABI = 6
+LEAST_ABI = 6  # before it, signals reach all of a user; before 3, what is read can be truncated
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same number on every architecture
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
@@ -67,31 +65,19 @@ def read_landlock_abi() -> int:
 def restrict_files(
     network: bool, *, read: list[str], write: list[str], list: list[str], devices: list[str]
 ) -> None:
-    """Take from this process, for ever, every right on files but those named.
-
-    Paths that are not there are left out.
-    """
+    """Take from this process, for ever, every right on files but those named, if they are there."""
     known = (1 << 16) - 1
-    attributes = (ctypes.c_uint64 * 3)(known, 0 if network else 0b11, 0b11)
-    size = 24
-    ruleset = _syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
-    for paths, rights in (
-        (read, SEEING),
-        (write, CHANGING),
-        (list, READ_DIR),
-        (devices, READ | WRITE),
-    ):
+    ruleset = _create_ruleset(known, 0 if network else 0b11, 0b11)
+    granted = ((read, SEEING), (write, CHANGING), (list, READ_DIR), (devices, READ | WRITE))
+    for paths, rights in granted:
         for path in paths:
             _allow(ruleset, path, rights & known)
-    _syscall(_RESTRICT_SELF, ruleset, 0)
-    os.close(ruleset)
+    _restrict_self(ruleset)
 
 
 def build_call_filter(families: tuple[int, ...], shared: bool) -> bytes:
     """A seccomp filter: sockets of these address families only, no keys, no rings; without
-    `shared`, no System V memory.
-
-    b'' where the numbers of calls are not known. The refused get EPERM.
+    `shared`, no System V memory. The refused get EPERM. b'' where calls have no known numbers.
     """
     machine = os.uname().machine
     if machine not in _CALLS:
@@ -124,10 +110,7 @@ def build_call_filter(families: tuple[int, ...], shared: bool) -> bytes:
 
 
 def restrict_calls(network: bool) -> None:
-    """No sockets at all; with a network, those of the internet.
-
-    D-Bus and Docker would do anything for whoever asks.
-    """
+    """No sockets, for D-Bus and Docker do anything for whoever asks; with a network, its own."""
     program = build_call_filter(INTERNET if network else (), shared=False)
     buffer = ctypes.create_string_buffer(program, len(program))
 
@@ -196,10 +179,7 @@ def _confine_signals() -> bool:
     """Let signals of this process reach only what descends from it; whether they do."""
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         return False
-    attributes = (ctypes.c_uint64 * 3)(0, 0, 0b10)
-    ruleset = _syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(24), 0)
-    _syscall(_RESTRICT_SELF, ruleset, 0)
-    os.close(ruleset)
+    _restrict_self(_create_ruleset(0, 0, 0b10))
     try:
         os.kill(os.getppid(), 0)
     except PermissionError:
@@ -208,15 +188,10 @@ def _confine_signals() -> bool:
 
 
 def _end_all() -> None:
-    """Kill every descendant: all that a signal reaches, or the children, whose own children then
-    become ours."""
+    """Kill every descendant: all a signal reaches, or the children, whose own then become ours."""
     while True:
-        if _alone:
-            try:
-                os.kill(-1, signal.SIGKILL)  # at once: nothing is forked meanwhile
-            except (ProcessLookupError, PermissionError):
-                pass
-        for pid in [] if _alone else _children():
+        # all at once where that is safe: nothing is forked meanwhile
+        for pid in [-1] if _alone else _children():
             try:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
@@ -228,17 +203,33 @@ def _end_all() -> None:
 
 
 def _children() -> list[int]:
-    own, found = str(os.getpid()).encode(), []
-    for name in os.listdir("/proc") if sys.platform == "linux" else ():
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    state, parent = file.read().rpartition(b")")[2].split()[:2]
-            except OSError:
-                continue
-            if parent == own and state != b"Z":
-                found.append(int(name))
+    own = str(os.getpid()).encode()
+    return [pid for pid, (state, parent, *_) in list_processes() if parent == own and state != b"Z"]
+
+
+def list_processes() -> list[tuple[int, list[bytes]]]:
+    """Ids of processes, and what follows the name in /proc/ID/stat: state, parent, group, session.
+
+    [] where there is no /proc.
+    """
+    found = []
+    for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
+        try:
+            with open(f"/proc/{int(name)}/stat", "rb") as file:
+                found.append((int(name), file.read().rpartition(b")")[2].split()))
+        except (OSError, ValueError):  # gone, or not a process
+            continue
     return found
+
+
+def _create_ruleset(files: int, network: int, scopes: int) -> int:
+    attributes = (ctypes.c_uint64 * 3)(files, network, scopes)
+    return _syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(24), 0)
+
+
+def _restrict_self(ruleset: int) -> None:
+    _syscall(_RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:
@@ -250,9 +241,8 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         if not os.path.isdir(path):
             rights &= ON_FILES
         # struct landlock_path_beneath_attr is packed: u64, s32
-        attribute = ctypes.create_string_buffer(
-            rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder), 12
-        )
+        packed = rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder)
+        attribute = ctypes.create_string_buffer(packed, 12)
         _syscall(_ADD_RULE, ruleset, 1, attribute, 0)
     finally:
         os.close(fd)

@@ -22,12 +22,9 @@ def main(program: str, arguments: list[str], broker: str) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        name = os.path.basename(program)
-        os.write(
-            2,
-            f"{name}: the way out of the sandbox is closed ({error.strerror}); "
-            "run it directly from the command\n".encode(),
-        )
+        what = f"the way out of the sandbox is closed ({error.strerror})"
+        cure = "run it directly from the command"
+        os.write(2, f"{os.path.basename(program)}: {what}; {cure}\n".encode())
         return 75
 
 
@@ -41,21 +38,21 @@ def _connect_inherited(fd: int) -> _socket.socket:
     """Where no socket may be made: one of a pair goes through the descriptor that was inherited."""
     passed_on = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM, 0, os.dup(fd))
     own, other = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    passed_on.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _packed(other.fileno()))])
+    _send_with(passed_on, b".", other.fileno())
     other.close()
     return own
 
 
 def _hand_over(connection: _socket.socket, data: bytes) -> None:
-    sent = connection.sendmsg(
-        [data[:65536]], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _packed(0, 1, 2))]
-    )
+    sent = _send_with(connection, data[:65536], 0, 1, 2)
     while sent < len(data):
         sent += connection.send(data[sent:])
 
 
-def _packed(*fds: int) -> bytes:
-    return b"".join(fd.to_bytes(4, sys.byteorder) for fd in fds)
+def _send_with(connection: _socket.socket, data: bytes, *fds: int) -> int:
+    """Send data, and descriptors with it."""
+    packed = b"".join(fd.to_bytes(4, sys.byteorder) for fd in fds)
+    return connection.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
-"""The second rung on Linux: Landlock for files, seccomp for sockets. And the last rung anywhere:
-none.
-
-Both start the command through `confine`, which ends all that descends from it.
+"""The second rung on Linux, Landlock for files and seccomp for sockets; and the last one anywhere,
+none. Both start the command through `confine`, which ends all that descends from it.
 """
 
 import json
@@ -15,20 +13,14 @@ NAME = "landlock"
 
 _DEVICES = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
 #: of /proc only what tells of the machine: nothing of any process, whose arguments anybody may read
-_PROC = [
-    f"/proc/{name}"
-    for name in ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version")
-]
+_MACHINE = "cpuinfo filesystems loadavg meminfo stat sys uptime version".split()
+_PROC = [f"/proc/{name}" for name in _MACHINE]
 
 
 def explain_missing() -> str:
     """Why this rung cannot be had, '' when it can."""
-    abi = confine.read_landlock_abi()
-    return (
-        ""
-        if abi >= confine.LEAST_ABI
-        else f"the kernel's Landlock is version {abi}, not {confine.LEAST_ABI}"
-    )
+    abi, least = confine.read_landlock_abi(), confine.LEAST_ABI
+    return "" if abi >= least else f"the kernel's Landlock is version {abi}, not {least}"
 
 
 def render_instructions(limits: Bounds, protected: list[str]) -> bytes:
@@ -39,9 +31,8 @@ def render_instructions(limits: Bounds, protected: list[str]) -> bytes:
         granted, listed = _split(root, protected)
         write += granted
         read += listed
-    return _encode(
-        {"read": read, "write": write, "list": [limits.listed], "devices": _DEVICES}, limits.network
-    )
+    allowed = {"read": read, "write": write, "list": [limits.listed], "devices": _DEVICES}
+    return _encode(allowed, limits.network)
 
 
 def render_unconfined() -> bytes:
@@ -59,8 +50,7 @@ def _encode(landlock: dict | None, network: bool) -> bytes:
 
 
 def _split(root: str, protected: list[str]) -> tuple[list[str], list[str]]:
-    """What may be written of a folder, and what only be read, so that nothing protected can be
-    changed.
+    """What may be written of a folder, and what only be read, so that nothing protected changes.
 
     Landlock can only allow: a folder with something protected below is opened child by child, and
     nothing new can be made right in it.

@@ -14,10 +14,8 @@ from ...ground.errors import Misconfigured
 from ...ground.paths import Home
 from . import NONE, autorun, bounds, broker
 
-_CURE = (
-    "install bubblewrap" if sys.platform == "linux" else "set turn.sandbox = auto to run without"
-)
-
+_CURES = {"linux": "install bubblewrap"}
+_CURE = _CURES.get(sys.platform, "set turn.sandbox = auto to run without")
 #: who commits when a repository does not say; a repository's own and the user's word count more
 _GIT = "[user]\n\tname = Plainmind agent\n\temail = agent@localhost\n"
 
@@ -30,10 +28,7 @@ class ChosenRung(NamedTuple):
 
 
 def choose(setting: str) -> ChosenRung:
-    """The rung that a setting gets on this machine.
-
-    Misconfigured when it gets none and requires one.
-    """
+    """The rung that a setting gets on this machine. Misconfigured when it requires one in vain."""
     if setting == NONE:
         return ChosenRung(NONE, f"turn.sandbox is '{NONE}'")
     reasons: list[str] = []
@@ -44,9 +39,8 @@ def choose(setting: str) -> ChosenRung:
         reasons.append(f"{name}: {reason}")
     if setting == "auto":
         return ChosenRung(NONE, "; ".join(reasons))
-    raise Misconfigured(
-        f"turn.sandbox is '{setting}', and none can be had ({'; '.join(reasons)})", cure=_CURE
-    )
+    what = f"turn.sandbox is '{setting}', and none can be had ({'; '.join(reasons)})"
+    raise Misconfigured(what, cure=_CURE)
 
 
 class Launch(NamedTuple):
@@ -59,20 +53,10 @@ class Launch(NamedTuple):
 
 
 class Sandbox:
-    """One rung, for the commands of one turn.
-
-    It owns a temporary folder, and the broker in it, until `close`.
-    """
+    """One rung, for the commands of one turn, with a temporary folder and the broker in it."""
 
     def __init__(
-        self,
-        rung: str,
-        home: Home,
-        checkout: str,
-        folder: str,
-        *,
-        network: bool,
-        more: Iterable[str] = (),
+        self, rung: str, home: Home, checkout: str, folder: str, network: bool, more: Iterable[str]
     ):
         self.rung, self.folder = rung, folder
         self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
@@ -89,8 +73,7 @@ class Sandbox:
         self._parent_watch, self._parent_held = os.pipe()
 
     def launch(self, command: str, environment: dict[str, str], alive: int) -> Launch:
-        """How to start a bash command. `alive` is a descriptor that should stay open until all it
-        started has ended."""
+        """How to start a bash command. `alive` should stay open until all it started has ended."""
         limits = bounds.compute(
             self._home, self._checkout, self.folder, self._temporary, self._network, self._more
         )
@@ -101,18 +84,11 @@ class Sandbox:
         if self.rung == NONE:
             from . import landlock
 
-            instructions = _as_descriptor(landlock.render_unconfined())
-            return Launch(
-                landlock.build_command(instructions, argv),
-                {**environment, "TMPDIR": self._temporary},
-                (instructions,),
-                (instructions,),
-            )
-        inside = {
-            **environment,
-            "PATH": bounds.filter_path(limits, environment["PATH"]),
-            "GIT_CONFIG_SYSTEM": f"{self._way_out}/gitconfig",
-        }
+            fd = _as_descriptor(landlock.render_unconfined())
+            inside = {**environment, "TMPDIR": self._temporary}
+            return Launch(landlock.build_command(fd, argv), inside, (fd,), (fd,))
+        inside = {**environment, "PATH": bounds.filter_path(limits, environment["PATH"])}
+        inside["GIT_CONFIG_SYSTEM"] = f"{self._way_out}/gitconfig"
         if self.rung == "bubblewrap":
             return self._launch_in_bubblewrap(limits, protected, inside, argv, alive)
         # a folder that is forbidden stops programs which go on without one that is not there
@@ -122,13 +98,8 @@ class Sandbox:
         if self.rung == "landlock":
             from . import landlock
 
-            instructions = _as_descriptor(landlock.render_instructions(limits, protected))
-            return Launch(
-                landlock.build_command(instructions, argv),
-                inside,
-                (way_out, instructions),
-                (instructions,),
-            )
+            fd = _as_descriptor(landlock.render_instructions(limits, protected))
+            return Launch(landlock.build_command(fd, argv), inside, (way_out, fd), (fd,))
         from . import seatbelt
 
         return Launch(seatbelt.build_command(limits, protected, argv), inside, (way_out,))
@@ -155,19 +126,13 @@ class Sandbox:
         # bubblewrap follows who started it only once it is set up: what is inside looks for itself
         watch = self._parent_watch
         argv[2] = f"read -t 0 -u {watch} && exit 143; exec {watch}<&-; {argv[2]}"
-        options = _as_descriptor(
-            bubblewrap.build_options(limits, protected, inside, self._way_out, alive, calls)
-        )
-        return Launch(
-            bubblewrap.build_command(options, argv),
-            {},
-            (alive, way_out, watch, calls, options),
-            (calls, options),
-        )
+        options = bubblewrap.build_options(limits, protected, inside, self._way_out, alive, calls)
+        fd = _as_descriptor(options)
+        inherited = (alive, way_out, watch, calls, fd)
+        return Launch(bubblewrap.build_command(fd, argv), {}, inherited, (calls, fd))
 
     def disarm(self) -> list[str]:
-        """Set aside what the command left to run later, once nothing of it runs; remarks about
-        it."""
+        """Set aside what the command left to run later, once nothing of it runs; remarks on it."""
         roots = tuple(dict.fromkeys((self._home.workspace, self.folder)))
         return autorun.set_aside(roots, self._before) if self.rung != NONE else []
 
@@ -178,8 +143,7 @@ class Sandbox:
         self._own.cleanup()
 
     def _ulimits(self) -> str:
-        """Limits of one command as bash sets them: no core file, 4 GiB a file, processes, the
-        machine's memory (KiB)."""
+        """A command's limits, as bash sets them: no core, 4 GiB a file, tasks, all memory (KiB)."""
         # they are counted by user, but from 0 within bubblewrap
         own = _count_tasks() if self.rung != "bubblewrap" else 0
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024

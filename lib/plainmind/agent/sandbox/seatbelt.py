@@ -11,28 +11,11 @@ from .bounds import Bounds
 NAME = "sandbox-exec"
 
 _SYSTEM = (
-    "/bin",
-    "/sbin",
-    "/usr",
-    "/System",
-    "/Library/Developer",
-    "/Library/Frameworks",
-    "/opt",
-    "/private/var/select",
-)
+    "/bin /sbin /usr /System /Library/Developer /Library/Frameworks /opt /private/var/select"
+).split()
 _SETTINGS = (
-    "passwd",
-    "group",
-    "hosts",
-    "resolv.conf",
-    "ssl",
-    "localtime",
-    "services",
-    "protocols",
-    "shells",
-    "profile",
-    "bashrc",
-)
+    "passwd group hosts resolv.conf ssl localtime services protocols shells profile bashrc"
+).split()
 
 
 def explain_missing() -> str:
@@ -50,7 +33,14 @@ def build_command(limits: Bounds, protected: list[str], argv: list[str]) -> list
 def render_profile(limits: Bounds, protected: list[str]) -> str:
     """The profile. A later rule beats an earlier one."""
     settings = [f"/private/etc/{name}" for name in _SETTINGS]
-    readable = [*_SYSTEM, *settings, *limits.readable]
+    # nor may a folder above what is protected be renamed, and another put in its place
+    above = bounds.list_between(limits.writable, protected)
+    rules = (
+        ("allow file-read*", "subpath", [*_SYSTEM, *settings, *limits.readable]),
+        ("allow file-read* file-write*", "subpath", [*limits.writable, limits.temporary]),
+        ("deny file-write*", "subpath", protected),
+        ("deny file-write-unlink", "literal", above),
+    )
     lines = [
         "(version 1)",
         "(deny default)",
@@ -62,20 +52,10 @@ def render_profile(limits: Bounds, protected: list[str]) -> str:
         '(allow file-read* file-write-data (literal "/dev/null") (literal "/dev/zero"))',
         '(allow file-read* (literal "/") (literal "/dev/random") (literal "/dev/urandom")'
         ' (subpath "/dev/fd"))',
-        *(f"(allow file-read* (subpath {_quoted(path)}))" for path in readable),
-        *(
-            f"(allow file-read* file-write* (subpath {_quoted(path)}))"
-            for path in (*limits.writable, limits.temporary)
-        ),
-        *(f"(deny file-write* (subpath {_quoted(path)}))" for path in protected),
-        # nor may a folder above be renamed, and another put in its place
-        *(
-            f"(deny file-write-unlink (literal {_quoted(path)}))"
-            for path in bounds.list_between(limits.writable, protected)
-        ),
-        "(allow network*)" if limits.network else "",
+        *(f"({rule} ({kind} {_quoted(path)}))" for rule, kind, paths in rules for path in paths),
+        *(["(allow network*)"] if limits.network else []),
     ]
-    return "\n".join(line for line in lines if line)
+    return "\n".join(lines)
 
 
 def _quoted(path: str) -> str:
