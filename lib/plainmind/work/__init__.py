@@ -1,2 +1,1 @@
-"""Sessions of a team of agents: finding, reading and changing their states; what a verb does; what
-is shown."""
+"""Sessions of a team of agents: what a verb does, and what is shown."""

@@ -8,6 +8,7 @@ visible, so that a log does nothing to the terminal it is shown on; `mask` takes
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from ..formats.work import session
 from ..ground import clock, files, stream
@@ -16,6 +17,7 @@ from ..ground.paths import Home
 from .report import OutputRow
 
 PAUSE = 0.25  # seconds between two looks at logs that are followed
+KEYS = ("agent", "line", "path")  # of the JSON object of a line
 _CHUNK = 64 * 1024  # bytes of the first look at the end of a log
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -23,10 +25,6 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u206
 def folder_of(id: str) -> str:
     """Where the logs of a session are, relative to the home."""
     return f"work/logs/{session.check_session(id)}"
-
-
-#: of the JSON object of a line
-KEYS = ("agent", "line", "path")
 
 
 def read_rows(
@@ -37,23 +35,17 @@ def read_rows(
     mask: Callable[[str], str],
     going_on: Callable[[], bool] | None = None,
 ) -> Iterator[OutputRow]:
-    """The last lines of a session's logs, or of one; then, until `going_on` says no, what is added
-    to them."""
+    """The last lines of a session's logs, or of one; while `going_on`, what is added to them."""
     logs = {name: _Log(home, id, name, count) for name in _agents(home, id, agent)}
     while True:
-        last = (
-            going_on is None or not going_on()
-        )  # asked before the logs are read: nothing falls between
-        if agent is None:
-            logs |= {
-                name: _Log(home, id, name) for name in _agents(home, id, None) if name not in logs
-            }
+        # asked before the logs are read: nothing falls between
+        last = going_on is None or not going_on()
+        for name in _agents(home, id, None) if agent is None else ():
+            logs.setdefault(name, _Log(home, id, name))
         for name, log in logs.items():
             for line in _lines(mask(stream.decode(log.read_added(whole=not last)))):
-                yield OutputRow(
-                    line if agent else f"{name}: {line}",
-                    {"agent": name, "line": line, "path": log.path},
-                )
+                record = {"agent": name, "line": line, "path": log.path}
+                yield OutputRow(line if agent else f"{name}: {line}", record)
         if last:
             return
         stream.flush()
@@ -61,10 +53,7 @@ def read_rows(
 
 
 class _Log:
-    """One log, and how far it was read.
-
-    The first `read_added` begins with its last `count` lines, or at its start.
-    """
+    """One log, and how far it was read: first from its last `count` lines on, or its start."""
 
     def __init__(self, home: Home, id: str, agent: str, count: int | None = None):
         self.path = home.relative(f"{folder_of(id)}/{agent}.log")
@@ -72,10 +61,7 @@ class _Log:
         self._offset = 0 if count is None else _start_of_last(self._full, count)
 
     def read_added(self, whole: bool) -> bytes:
-        """What was added since; only `whole` lines, or all of it.
-
-        A log that became shorter is a new one.
-        """
+        """What was added since: `whole` lines, or all. A log that became shorter is a new one."""
         if os.path.getsize(self._full) < self._offset:
             self._offset = 0
         data = files.read(self._full, self._offset)
@@ -90,24 +76,17 @@ def _agents(home: Home, id: str, agent: str | None) -> list[str]:
     place = folder_of(id)
     if agent is not None:
         if not os.path.isfile(home.path(place, f"{session.check_agent(agent)}.log")):
-            raise NoInput(
-                "no log", place=f"{place}/{agent}.log", cure="redirect the agent's output there"
-            )
+            cure = "redirect the agent's output there"
+            raise NoInput("no log", place=f"{place}/{agent}.log", cure=cure)
         return [agent]
-    try:
-        names = os.listdir(home.path(place))
-    except (FileNotFoundError, NotADirectoryError):
-        names = []
-    found = [
-        name for name in names if name.endswith(".log") and os.path.isfile(home.path(place, name))
-    ]
-    agents = sorted(
-        filter(None, (session.agent_of(name.removesuffix(".log") + ".json") for name in found))
-    )
+    names = []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        names = [name for name in os.listdir(home.path(place)) if name.endswith(".log")]
+    found = [name[:-4] for name in names if os.path.isfile(home.path(place, name))]
+    agents = sorted(filter(None, (session.agent_of(f"{name}.json") for name in found)))
     if not agents:
-        raise NoInput(
-            "no logs", place=place, cure="redirect the agents' output there, to AGENT.log"
-        )
+        cure = "redirect the agents' output there, to AGENT.log"
+        raise NoInput("no logs", place=place, cure=cure)
     return agents
 
 

@@ -1,6 +1,5 @@
-"""What each verb of work-session takes, and carrying it out.
-
-Refuses to know what states look like, and how they are shown.
+"""What each verb of work-session takes, and carrying it out. Knows neither what states look like
+nor how they are shown.
 """
 
 import os
@@ -18,8 +17,7 @@ from . import log_tail
 
 
 class Verb(NamedTuple):
-    """How many words stand after a verb (most -1: any number), how the manual calls them, and its
-    options."""
+    """How many words stand after a verb (most -1: any), how the manual calls them, its options."""
 
     least: int
     most: int
@@ -28,15 +26,14 @@ class Verb(NamedTuple):
     statuses: tuple[str, ...] = ()
 
 
+_OF = ("session", "agent")  # whose state it is
 VERBS = {
-    "start": Verb(0, 0, "", ("session", "agent", "repo", "status"), ("in_progress", "pending")),
-    "task": Verb(
-        1, -1, " DESCRIPTION...|-", ("session", "agent", "file", "status"), session.STATUSES
-    ),
-    "artifact": Verb(1, -1, " KEY=TEXT|KEY:=JSON...", ("session", "agent")),
-    "next": Verb(2, -1, " AGENT ACTION...|-", ("session", "agent", "priority", "after")),
-    "phase": Verb(1, -1, " NAME...|-", ("session", "agent")),
-    "end": Verb(0, 0, "", ("session", "agent", "status"), ("completed", "failed", "blocked")),
+    "start": Verb(0, 0, "", (*_OF, "repo", "status"), ("in_progress", "pending")),
+    "task": Verb(1, -1, " DESCRIPTION...|-", (*_OF, "file", "status"), session.STATUSES),
+    "artifact": Verb(1, -1, " KEY=TEXT|KEY:=JSON...", _OF),
+    "next": Verb(2, -1, " AGENT ACTION...|-", (*_OF, "priority", "after")),
+    "phase": Verb(1, -1, " NAME...|-", _OF),
+    "end": Verb(0, 0, "", (*_OF, "status"), ("completed", "failed", "blocked")),
     "show": Verb(0, 0, "", ("session", "ready")),
     "list": Verb(0, 0, "", ("lines",)),
     "tail": Verb(0, 1, " [AGENT]", ("session", "lines", "follow")),
@@ -59,36 +56,26 @@ def parse(verb: str | None, words: tuple[str, ...], options: dict[str, Any]) -> 
     used = {
         name: value
         for name, value in options.items()
-        if value is not None and value is not False and value != ()
+        if value is not False and value not in (None, ())
     }
     if len(words) < rule.least or len(words) > rule.most >= 0:
         raise Usage(f"expected '{verb}{rule.words}'", cure="see 'work-session --help'")
     for name in used:
         if name not in rule.options:
-            takers = [other for other, taking in VERBS.items() if name in taking.options]
-            raise Usage(
-                f"{render_flag(name)} does not go with '{verb}'",
-                cure="it goes with " + ", ".join(takers),
-            )
+            takers = ", ".join(other for other, taking in VERBS.items() if name in taking.options)
+            flag = "-n" if name == "lines" else f"--{name}"
+            raise Usage(f"{flag} does not go with '{verb}'", cure=f"it goes with {takers}")
     if (status := used.get("status")) and status not in rule.statuses:
-        raise Usage(
-            f"'{verb}' takes no status '{status}'", cure="use one of " + ", ".join(rule.statuses)
-        )
+        cure = "use one of " + ", ".join(rule.statuses)
+        raise Usage(f"'{verb}' takes no status '{status}'", cure=cure)
     return VerbCall(verb, words, used)
 
 
-def render_flag(name: str) -> str:
-    return "-n" if name == "lines" else f"--{name}"
-
-
 def agent_of(call: VerbCall, agent: str) -> str:
-    """Whose state a verb changes: `agent` is what option or environment say. A phase is the
-    orchestrator's."""
+    """Whose state a verb changes, by option or environment; a phase is the orchestrator's."""
     if call.verb == "phase" and agent not in ("", session.ORCHESTRATOR):
-        raise Usage(
-            f"the phase is the orchestrator's, not of '{agent}'",
-            cure=f"give --agent {session.ORCHESTRATOR}",
-        )
+        cure = f"give --agent {session.ORCHESTRATOR}"
+        raise Usage(f"the phase is the orchestrator's, not of '{agent}'", cure=cure)
     if not agent and call.verb != "phase":
         raise Usage("no agent", cure="give --agent, or set MIND_AGENT")
     return agent or session.ORCHESTRATOR
@@ -103,10 +90,7 @@ def carry_out(
     read: Callable[[], bytes],
     dry_run: bool,
 ) -> State:
-    """Do what a verb that writes says to the state of an agent, and return it.
-
-    `read` gives standard input.
-    """
+    """The state of an agent after a verb that writes. `read` gives standard input."""
     if call.verb == "start":
         return _start(home, call.options, id, agent, now, dry_run)
     if id is None:
@@ -116,10 +100,8 @@ def carry_out(
 
     def edit_started(old: Fields | None) -> Fields:
         if old is None:
-            raise NoInput(
-                f"'{agent}' has not started in {id}",
-                cure=f"work-session start --session {id} --agent {agent}",
-            )
+            cure = f"work-session start --session {id} --agent {agent}"
+            raise NoInput(f"'{agent}' has not started in {id}", cure=cure)
         return edit(old)
 
     return sessions.change_state(home, id, agent, edit_started, dry_run=dry_run)
@@ -128,18 +110,13 @@ def carry_out(
 def _start(
     home: Home, options: dict[str, Any], id: str | None, agent: str, now: int, dry_run: bool
 ) -> State:
-    """A run in a session, or in a new one; and the folder of its logs, into which somebody
-    redirects output."""
-
-    repo = options.get("repo")
-    repo = (
-        os.path.abspath(repo) if repo and os.path.isdir(repo) else repo
-    )  # or it is an address, or on another machine
+    """A run in a session, or in a new one; and the folder of its logs, for redirected output."""
+    repo, status = options.get("repo"), options.get("status", "in_progress")
+    if repo and os.path.isdir(repo):  # or it is an address, or on another machine
+        repo = os.path.abspath(repo)
 
     def starting(id: str) -> sessions.Change:
-        return lambda old: session.start_state(
-            old, id, agent, now, repo, options.get("status", "in_progress")
-        )
+        return lambda old: session.start_state(old, id, agent, now, repo, status)
 
     if id is None:
         state = sessions.begin_session(home, agent, now, starting, dry_run=dry_run)
@@ -158,19 +135,16 @@ def _edit(call: VerbCall, now: int, read: Callable[[], bytes]) -> Callable[[Fiel
     if verb == "end":
         return lambda old: session.end_state(old, now, options.get("status", "completed"))
     if verb == "next":
-        action, after = (
-            _text(words[1:], read),
-            tuple(map(_check_dependency, options.get("after", ()))),
-        )
-        return lambda old: session.add_step(
-            old, words[0], action, now, options.get("priority", session.PRIORITIES[0]), after
-        )
+        action, after = _text(words[1:], read), options.get("after", ())
+        for name in after:
+            session.check_agent(session.parse_dependency(name)[0])
+        priority = options.get("priority", session.PRIORITIES[0])
+        return lambda old: session.add_step(old, words[0], action, now, priority, tuple(after))
     text = _text(words, read)  # before the lock: it may be long in coming
     if verb == "phase":
         return lambda old: session.set_phase(old, text)
-    return lambda old: session.add_task(
-        old, text, options.get("file"), options.get("status", "completed")
-    )
+    file, status = options.get("file"), options.get("status", "completed")
+    return lambda old: session.add_task(old, text, file, status)
 
 
 def _text(words: tuple[str, ...], read: Callable[[], bytes]) -> str:
@@ -178,20 +152,13 @@ def _text(words: tuple[str, ...], read: Callable[[], bytes]) -> str:
     return stream.decode(read()).removesuffix("\n") if words == ("-",) else " ".join(words)
 
 
-def _check_dependency(text: str) -> str:
-    session.check_agent(session.parse_dependency(text)[0])
-    return text
-
-
 def _parse_artifacts(words: tuple[str, ...], read: Callable[[], bytes]) -> Fields:
     """`KEY=TEXT` is a text, `KEY:=JSON` any value; '-' stands for standard input."""
     artifacts: Fields = {}
     standard_input = [word for word in words if word.partition("=")[2] == "-"]
     if len(standard_input) > 1:
-        raise Usage(
-            "only one artifact can be standard input",
-            cure=f"give one of {', '.join(standard_input)}",
-        )
+        cure = f"give one of {', '.join(standard_input)}"
+        raise Usage("only one artifact can be standard input", cure=cure)
     for word in words:
         key, sign, value = word.partition("=")
         as_json, key = key.endswith(":"), key.removesuffix(":")
@@ -201,8 +168,6 @@ def _parse_artifacts(words: tuple[str, ...], read: Callable[[], bytes]) -> Field
         try:
             artifacts[key] = strict_json.parse(text) if as_json else text
         except BadData as error:
-            raise BadData(
-                f"'{key}': {error.what}",
-                cure="quote it: 'KEY:={\"name\": [1, true]}'; a text is KEY=TEXT",
-            ) from None
+            cure = "quote it: 'KEY:={\"name\": [1, true]}'; a text is KEY=TEXT"
+            raise BadData(f"'{key}': {error.what}", cure=cure) from None
     return artifacts
