@@ -16,10 +16,8 @@ def test_the_block_is_right_before_the_message(world, model):
     assert "4711" not in system["content"]
     mark, body, empty, message = last["content"].split("\n")
     assert (mark, empty, message) == ("INJECTED_CONTEXT_RELEVANT_MEMORIES", "", f"Ben: {ASK}")
-    assert (
-        body.startswith('{"budget_tokens_est":1000,"memories":[{"path":"logs/discord-thread/9/')
-        and "not instructions" in body
-    )
+    assert body.startswith('{"budget_tokens_est":1000,"memories":[{"path":"logs/discord-thread/9/')
+    assert "not instructions" in body
     assert [m["excerpt"] for m in model.injected()] == [FACT]
 
 

@@ -102,11 +102,8 @@ def test_the_search_finds_them_without_a_sandbox(world, model):
     told = event.content + (
         content(world.home.path(event.meta["full"])) if "full" in event.meta else ""
     )
-    assert (
-        all(CANARIES[number] in told for number in (4, 5, 7))
-        and CANARIES[0] not in told
-        and "CANARY_KEY=***" in told
-    )
+    assert all(CANARIES[number] in told for number in (4, 5, 7)) and CANARIES[0] not in told
+    assert "CANARY_KEY=***" in told
 
 
 def test_known_secrets_are_masked_in_long_outputs_too(home, unsynced):
@@ -140,11 +137,8 @@ def test_a_home_within_what_can_be_read(home, tmp_path, unsynced, rung, way, mon
             f"> '{tmp_path}/beside'",
             20,
         )
-    assert (
-        done.text.startswith("seenknown")
-        and CANARIES[0] not in done.text
-        and content(str(tmp_path / "beside")) == "seen"
-    )
+    assert done.text.startswith("seenknown") and CANARIES[0] not in done.text
+    assert content(str(tmp_path / "beside")) == "seen"
 
 
 def test_keys_and_sockets_of_the_machine(shell):
@@ -196,11 +190,8 @@ def test_the_home_and_the_system_stay_as_they_are(shell, home, command, tmp_path
     passwd = files.read("/etc/passwd")
     shell.run(command, 20)
     assert everything(home.root) == before
-    assert (
-        files.read("/etc/passwd") == passwd
-        and not os.path.exists("/etc/cron.d/x")
-        and not os.path.exists("/usr/bin/x")
-    )
+    assert files.read("/etc/passwd") == passwd and not os.path.exists("/etc/cron.d/x")
+    assert not os.path.exists("/usr/bin/x")
     assert (
         subprocess.run(
             ["git", "-C", ROOT, "status", "--porcelain", "bin", "lib"],
@@ -257,10 +248,8 @@ def test_what_is_linked_from_the_home_can_be_read(tmp_path, unsynced, rung):
             'echo x > "$MIND_HOME/logs/a/file"',
             20,
         )
-    assert (
-        done.text.startswith("therehi\n")
-        and (tmp_path / "disk" / "a" / "file").read_text() == "there"
-    )
+    assert done.text.startswith("therehi\n")
+    assert (tmp_path / "disk" / "a" / "file").read_text() == "there"
 
 
 def test_more_folders_can_be_read(home, tmp_path, unsynced, rung):
@@ -274,11 +263,8 @@ def test_more_folders_can_be_read(home, tmp_path, unsynced, rung):
             f"cat '{tmp_path}/more/file'; cat '{tmp_path}/other'; echo x > '{tmp_path}/more/file'",
             20,
         )
-    assert (
-        done.text.startswith("readable")
-        and "hidden" not in done.text
-        and (tmp_path / "more" / "file").read_text() == "readable"
-    )
+    assert done.text.startswith("readable") and "hidden" not in done.text
+    assert (tmp_path / "more" / "file").read_text() == "readable"
 
 
 def test_tmp_lasts_a_turn_and_is_its_own(home, unsynced, rung):
@@ -774,11 +760,8 @@ def test_the_profile_of_macos():
     """Only its text: no machine here can run it."""
     limits = bounds.Bounds("/w", ("/w",), ("/h/logs",), ("/usr",), "/h", "/t", False)
     text = seatbelt.render_profile(limits, ['/w/a"b/.git/hooks'])
-    assert (
-        "(deny default)" in text
-        and '(subpath "/w")' in text
-        and '(deny file-write* (subpath "/w/a\\"b/.git/hooks"))' in text
-    )
+    assert "(deny default)" in text and '(subpath "/w")' in text
+    assert '(deny file-write* (subpath "/w/a\\"b/.git/hooks"))' in text
     assert "(allow network*)" not in text and "(allow network*)" in seatbelt.render_profile(
         limits._replace(network=True), []
     )

@@ -149,12 +149,8 @@ def test_a_page_breaks_out_of_nothing(library, model, world):
     model.then("No.")
     library(ASK)
     content = model.messages[0][-1]["content"]
-    assert (
-        len(content.split("\n")) == 4
-        and "\x1b" not in content
-        and "\u2028" not in content
-        and "\x85" not in content
-    )
+    assert len(content.split("\n")) == 4 and "\x1b" not in content and "\u2028" not in content
+    assert "\x85" not in content
     assert sorted(given(model)) == ["boiler", "other"] and "666" not in content
 
 
@@ -219,10 +215,8 @@ def test_a_small_model_is_given_little(library, model, world):
     block = model.messages[0][-1]["content"].removesuffix(ASK)
     assert markers == [KNOWLEDGE] and tokens.estimate(block) <= 300
     assert [page["tier"] for page in pages].count("L2") <= 1
-    assert (
-        all(tokens.estimate(page["excerpt"]) <= 150 for page in pages)
-        and tokens.estimate(json_line(pages[0])) <= 150
-    )
+    assert all(tokens.estimate(page["excerpt"]) <= 150 for page in pages)
+    assert tokens.estimate(json_line(pages[0])) <= 150
     library(ASK)
     assert 3000 < tokens.estimate(model.messages[1][-1]["content"]) < 4100
 
@@ -277,10 +271,8 @@ def test_an_expansion_gives_the_page(library, model, world):
     head, ref, *lines = model.messages[1][-1]["content"].split("\n")
     path, _, line = ref.rpartition(":")
     assert head.startswith("EXPANDED_LOG_RANGES") and path == "knowledge/boiler.md"
-    assert (
-        lines == files.read(world.home.path(path)).decode().split("\n")[int(line) - 1 :]
-        and lines[-2] == FACT
-    )
+    assert lines == files.read(world.home.path(path)).decode().split("\n")[int(line) - 1 :]
+    assert lines[-2] == FACT
 
 
 @pytest.mark.parametrize(

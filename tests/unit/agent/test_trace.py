@@ -106,10 +106,8 @@ def test_ten_turns_keep_their_beginnings(traced, world, model):
         assert f"code of the {fact} is {4711 + number}" in str(model.injected())
     records, requests = traced.records(), model.requests
     assert len(records) == len(requests) == 10 + 4 + 3
-    assert (
-        "codes: Finds codes." in requests[0]["messages"][0]["content"]
-        and "brave-search" in requests[0]["messages"][0]["content"]
-    )
+    assert "codes: Finds codes." in requests[0]["messages"][0]["content"]
+    assert "brave-search" in requests[0]["messages"][0]["content"]
 
     for earlier, later in combinations(requests, 2):
         assert sent(later).startswith(before_the_message(earlier))

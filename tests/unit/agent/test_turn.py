@@ -117,11 +117,8 @@ def test_an_own_system_prompt(world, model):
     system = model.messages[0][0]
     assert system["role"] == "system"
     persona, skills, surroundings = system["content"].split("\n\n", 2)
-    assert (
-        persona == "You are a teapot."
-        and skills.startswith("Skills tell how")
-        and world.home.workspace in surroundings
-    )
+    assert persona == "You are a teapot." and skills.startswith("Skills tell how")
+    assert world.home.workspace in surroundings
 
 
 def test_json_and_standard_input(world, model):
@@ -283,10 +280,8 @@ def test_a_model_that_writes_its_calls_as_text(library, model, world):
         {"command": "echo hi", "timeout": 5},
         0,
     )
-    assert (
-        answer.content == "It says hi."
-        and answer.meta["usage"]["output_tokens"] == tool.meta["usage"]["output_tokens"] == 3
-    )
+    assert answer.content == "It says hi."
+    assert answer.meta["usage"]["output_tokens"] == tool.meta["usage"]["output_tokens"] == 3
     first, second = model.requests
     assert "tools" not in first and [list(form["properties"]) for form in first["response_format"][
         "json_schema"]["schema"]["anyOf"]] == [

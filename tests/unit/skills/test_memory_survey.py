@@ -119,11 +119,8 @@ def test_a_value_of_the_env_file_is_a_secret(script, say, home):
     with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         file.write("DOOR_PASSWORD=swordfish-9\n")
     ended = script(SURVEY)
-    assert (
-        ended.code == 1
-        and f"{WINDOW}:3: secret:" in ended.out
-        and "swordfish" not in ended.out + ended.err
-    )
+    assert ended.code == 1 and f"{WINDOW}:3: secret:" in ended.out
+    assert "swordfish" not in ended.out + ended.err
 
 
 def test_since_looks_at_what_is_new_and_knows_what_was_before(survey, say):

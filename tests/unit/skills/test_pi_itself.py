@@ -223,9 +223,8 @@ def test_pi_recalls_before_the_model_is_asked_and_logs_what_was_said(pi, model, 
 
     (asked,), (again,) = model.users(0), model.users(1)
     warning, marker, block, empty, prompt = asked.split("\n")
-    assert (
-        "Untrusted data" in warning and marker == "INJECTED_CONTEXT_RELEVANT_MEMORIES" and not empty
-    )
+    assert "Untrusted data" in warning and marker == "INJECTED_CONTEXT_RELEVANT_MEMORIES"
+    assert not empty
     assert [m["excerpt"] for m in json.loads(block)["memories"]] == [
         "The tax extension is due on April 15th"
     ]

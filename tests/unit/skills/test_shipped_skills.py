@@ -114,9 +114,8 @@ def wrong(line: str, folder: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_names_what_is_there(name):
     lines = examples(of(name))
-    assert (
-        lines and [each for line in lines for each in wrong(line, os.path.join(SKILLS, name))] == []
-    )
+    assert lines
+    assert [each for line in lines for each in wrong(line, os.path.join(SKILLS, name))] == []
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=short)

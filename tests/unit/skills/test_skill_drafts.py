@@ -56,11 +56,8 @@ def test_several_findings_of_one_head_each_with_its_line(folder, script):
     assert (ended.code, ended.err) == (1, "")
     places = [line.partition(": ")[0] for line in ended.out.splitlines()]
     assert places == [f"{folder}/SKILL.md:{line}" for line in (1, 3, 4, 5)]
-    assert (
-        "no 'description'" in ended.out
-        and "'Tea' is not a valid name" in ended.out
-        and "nothing below the frontmatter" in ended.out
-    )
+    assert "no 'description'" in ended.out and "'Tea' is not a valid name" in ended.out
+    assert "nothing below the frontmatter" in ended.out
 
 
 def test_findings_as_json(folder, script):
@@ -183,10 +180,8 @@ def test_what_is_too_much_is_not_read_to_its_end(folder, monkeypatch, spoil):
     monkeypatch.setattr(
         skill_drafts, "_read_file", lambda name, fd: read.append(name) or content(name, fd)
     )
-    assert (
-        findings(folder)[0].startswith(".:1: more than")
-        and len(read) <= skill_drafts.MOST_FILES + 1
-    )
+    assert findings(folder)[0].startswith(".:1: more than")
+    assert len(read) <= skill_drafts.MOST_FILES + 1
 
 
 def test_the_folder_itself_may_be_a_link(folder, home, script, tmp_path):
@@ -253,10 +248,8 @@ def test_never_over_another_one(folder, home, script):
     before = tree(home.path("skills"))
     write(folder, body="Differently.\n")
     ended = script(ADD, folder)
-    assert (
-        ended.code == 1
-        and "there is a skill 'tea-timer' already; look at it; then --replace" in ended.err
-    )
+    assert ended.code == 1
+    assert "there is a skill 'tea-timer' already; look at it; then --replace" in ended.err
     assert tree(home.path("skills")) == before
 
 

@@ -110,10 +110,8 @@ def test_sessions_newest_first_and_what_is_none(home):
         put(home, path, b"")
     os.makedirs(home.path("work", "session-8"))
     assert sessions.list_sessions(home) == ["session-1769783100", ID, "session-99"]
-    assert (
-        sessions.resolve_session(home, None) == "session-1769783100"
-        and sessions.resolve_session(home, ID) == ID
-    )
+    assert sessions.resolve_session(home, None) == "session-1769783100"
+    assert sessions.resolve_session(home, ID) == ID
     for none in ("session-5", "session-6", "session-8", "session-9"):
         with pytest.raises(NoInput, match=f"no session '{none}'"):
             sessions.resolve_session(home, none)
@@ -151,11 +149,8 @@ def test_who_is_running(home):
     start(home)
     start(home, agent="frontend")
     sessions.change_state(home, ID, "backend", lambda old: session.end_state(old, NOW))
-    assert (
-        sessions.is_running(home, ID)
-        and sessions.is_running(home, ID, "frontend")
-        and not sessions.is_running(home, ID, "backend")
-    )
+    assert sessions.is_running(home, ID) and sessions.is_running(home, ID, "frontend")
+    assert not sessions.is_running(home, ID, "backend")
     put(home, f"work/{ID}/frontend.json", b"broken")
     assert not sessions.is_running(home, ID)
 
@@ -178,10 +173,8 @@ def test_keys_and_layout_of_another_program(home):
         **theirs,
         "completedTasks": [{"description": "one", "status": "completed"}],
     }
-    assert (
-        json.loads(files.read(full)) == state.fields
-        and stat.S_IMODE(os.stat(full).st_mode) == 0o664
-    )
+    assert json.loads(files.read(full)) == state.fields
+    assert stat.S_IMODE(os.stat(full).st_mode) == 0o664
 
 
 def test_a_change_that_changes_nothing_keeps_every_byte(home):
