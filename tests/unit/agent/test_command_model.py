@@ -65,20 +65,15 @@ def test_it_sees_no_secret(world, program):
 @pytest.mark.parametrize(
     ("body", "failure"),
     [
-        ("sys.exit(1)", Unavailable),
-        ("sys.exit(65)", BadData),
-        ("os.kill(os.getpid(), 9)", Unavailable),
-        ("pass", Unavailable),
-        ("print('hello')", Unavailable),
-        ("print('[]')", Unavailable),
-        ("print('5')", Unavailable),
-        ("print('{}')", Unavailable),
-        ('print(\'{"text": "  "}\')', Unavailable),
+        ("sys.exit(1)", Unavailable), ("sys.exit(65)", BadData),
+        ("os.kill(os.getpid(), 9)", Unavailable), ("pass", Unavailable),
+        ("print('hello')", Unavailable), ("print('[]')", Unavailable), ("print('5')", Unavailable),
+        ("print('{}')", Unavailable), ('print(\'{"text": "  "}\')', Unavailable),
         ("sys.stdout.buffer.write(b'\\xff\\xfe{')", Unavailable),
         ('print(\'{"text": "hi"}\'); sys.exit(3)', Unavailable),
         ("print('[' * 100000)", Unavailable),
     ],
-)
+)  # fmt: skip
 def test_a_program_that_fails(library, program, world, body, failure):
     with pytest.raises(failure):
         library("hi", program(body))

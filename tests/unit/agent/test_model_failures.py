@@ -70,26 +70,15 @@ def test_nobody_listens(world):
 @pytest.mark.parametrize(
     "reply",
     [
-        b"",
-        b"<html>busy</html>",
-        b"[]",
-        b"null",
-        b"{}",
-        b'{"choices":[]}',
-        b'{"choices":[{}]}',
-        b'{"choices":[{"message":null}]}',
-        b'{"choices":{"0":1}}',
-        b"\xff\xfe",
-        b"[" * 100_000,
-        "",
-        " \n ",
-        {"role": "assistant", "content": None},
+        b"", b"<html>busy</html>", b"[]", b"null", b"{}", b'{"choices":[]}', b'{"choices":[{}]}',
+        b'{"choices":[{"message":null}]}', b'{"choices":{"0":1}}', b"\xff\xfe", b"[" * 100_000, "",
+        " \n ", {"role": "assistant", "content": None},
         {"role": "assistant", "content": None, "tool_calls": []},
         {"role": "assistant", "content": [], "tool_calls": None},
         {"role": "assistant", "content": 5},
     ],
     ids=lambda r: repr(r)[:30],
-)
+)  # fmt: skip
 def test_no_answer(library, model, world, reply):
     model.then(reply)
     with pytest.raises(Unavailable):
@@ -103,14 +92,10 @@ def test_no_answer(library, model, world, reply):
 @pytest.mark.parametrize(
     ("status", "failure"),
     [
-        (400, BadData),
-        (413, BadData),
-        (401, Misconfigured),
-        (403, Misconfigured),
-        (404, Misconfigured),
-        (302, Misconfigured),
+        (400, BadData), (413, BadData), (401, Misconfigured), (403, Misconfigured),
+        (404, Misconfigured), (302, Misconfigured),
     ],
-)
+)  # fmt: skip
 def test_a_refusal_is_not_repeated(library, model, world, status, failure):
     model.then((status, {"Location": "http://127.0.0.1:1/"}))
     with pytest.raises(failure):
@@ -269,16 +254,12 @@ def test_a_call_that_cannot_be_run_is_answered(library, model, world, made, told
 @pytest.mark.parametrize(
     "arguments",
     [
-        '{"command": "echo x", "timeout": 1e999}',
-        '{"command": "echo x", "timeout": NaN}',
-        '{"command": "echo x", "timeout": -5}',
-        '{"command": "echo x", "timeout": "soon"}',
-        '{"command": "echo x", "timeout": true}',
-        '{"command": "echo x", "timeout": 0.2}',
-        '{"command": "echo x", "timeout": 99999999}',
-        '{"command": "echo x", "why": "because"}',
+        '{"command": "echo x", "timeout": 1e999}', '{"command": "echo x", "timeout": NaN}',
+        '{"command": "echo x", "timeout": -5}', '{"command": "echo x", "timeout": "soon"}',
+        '{"command": "echo x", "timeout": true}', '{"command": "echo x", "timeout": 0.2}',
+        '{"command": "echo x", "timeout": 99999999}', '{"command": "echo x", "why": "because"}',
     ],
-)
+)  # fmt: skip
 def test_odd_arguments_still_run(library, model, world, arguments):
     model.then(calls(raw_call(arguments)), "Done.")
     assert library("go") == "Done."

@@ -71,22 +71,14 @@ def test_it_is_right_after_the_memories_and_right_before_the_message(vault, mode
     line = {"line": 6, "truncated": False, "date": "2026-01-30"}
     assert pages == [
         {
-            "path": "knowledge/me.md",
-            "excerpt": "Ann is the user's name.",
-            "name": "me",
-            "type": "user",
-            "tier": "L1",
-            **line,
+            "path": "knowledge/me.md", "excerpt": "Ann is the user's name.", "name": "me",
+            "type": "user", "tier": "L1", **line,
         },
         {
-            "path": "knowledge/boiler.md",
-            "excerpt": FACT,
-            "name": "boiler",
-            "type": "reference",
-            "tier": "L2",
-            **line,
+            "path": "knowledge/boiler.md", "excerpt": FACT, "name": "boiler", "type": "reference",
+            "tier": "L2", **line,
         },
-    ]
+    ]  # fmt: skip
 
 
 def test_either_comes_without_the_other(library, model, world):
@@ -278,18 +270,13 @@ def test_an_expansion_gives_the_page(library, model, world):
 @pytest.mark.parametrize(
     ("ref", "refused"),
     [
-        ("knowledge/boiler.md:1", False),
-        ("knowledge/boiler.md:6-6", False),
-        ("raw/compaction/boiler.md:6", False),
-        ("knowledge/The old boiler.md:6", False),
-        ("knowledge/The old stove.md:6", True),
-        ("raw/observations/boiler.md:6", True),
-        ("raw/maintenance-log/last-forget.json:1", True),
-        ("knowledge/../config.toml:1", True),
-        ("knowledge/out.md:1", True),
-        ("knowledge/none.md:1", True),
+        ("knowledge/boiler.md:1", False), ("knowledge/boiler.md:6-6", False),
+        ("raw/compaction/boiler.md:6", False), ("knowledge/The old boiler.md:6", False),
+        ("knowledge/The old stove.md:6", True), ("raw/observations/boiler.md:6", True),
+        ("raw/maintenance-log/last-forget.json:1", True), ("knowledge/../config.toml:1", True),
+        ("knowledge/out.md:1", True), ("knowledge/none.md:1", True),
     ],
-)
+)  # fmt: skip
 def test_which_pages_can_be_expanded(library, model, world, ref, refused):
     for place in ("knowledge", "raw/compaction", "raw/observations"):
         write(world.home, "boiler", FACT, place=place)
@@ -312,14 +299,10 @@ def notice(model, number: int = -1) -> str:
 @pytest.mark.parametrize(
     ("writes", "days", "due"),
     [
-        (20, 7, True),
-        (25, 30, True),
-        (19, 30, False),
-        (20, 6.99, False),
-        (0, 0, False),
+        (20, 7, True), (25, 30, True), (19, 30, False), (20, 6.99, False), (0, 0, False),
         (200, 0, False),
     ],
-)
+)  # fmt: skip
 def test_an_audit_is_due_after_twenty_writes_and_seven_days(
     library, model, world, writes, days, due
 ):

@@ -68,17 +68,9 @@ def test_ten_turns_keep_their_beginnings(traced, world, model):
     """With tools, skills and other memories in each: what stands before a message stands in all
     later requests."""
     facts = [
-        "boiler",
-        "garage",
-        "bicycle",
-        "cellar",
-        "attic",
-        "printer",
-        "router",
-        "garden",
-        "mailbox",
+        "boiler", "garage", "bicycle", "cellar", "attic", "printer", "router", "garden", "mailbox",
         "safe",
-    ]
+    ]  # fmt: skip
     for number, fact in enumerate(facts):
         world.append(
             "user", f"The code of the {fact} is {4711 + number}.", context="discord-thread/9"
@@ -221,16 +213,10 @@ def test_a_line_is_json_whatever_is_masked(tracer, text):
 @pytest.mark.parametrize(
     "before",
     [
-        b"",
-        b"no JSON\n",
-        b'{"request": {"mess\n',
-        b"[]\n",
-        b'{"reply": "x"}\n',
-        b'{"request": 5}\n',
-        b'{"request": {}}\n',
-        b"\xff\xfe\n",
+        b"", b"no JSON\n", b'{"request": {"mess\n', b"[]\n", b'{"reply": "x"}\n',
+        b'{"request": 5}\n', b'{"request": {}}\n', b"\xff\xfe\n",
     ],
-)
+)  # fmt: skip
 def test_a_file_that_is_no_trace_yet(tracer, before):
     with open(tracer.path, "wb") as file:
         file.write(before)
@@ -242,14 +228,10 @@ def test_a_file_that_is_no_trace_yet(tracer, before):
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        (b"", b"", 0),
-        (b"", b"x", 0),
-        (b"abc", b"abc", 3),
-        (b"abc", b"abd", 2),
-        (b"xbc", b"abc", 0),
-        (b"ab", b"abc", 2),
+        (b"", b"", 0), (b"", b"x", 0), (b"abc", b"abc", 3), (b"abc", b"abd", 2),
+        (b"xbc", b"abc", 0), (b"ab", b"abc", 2),
     ],
-)
+)  # fmt: skip
 def test_common_bytes(one, other, same):
     assert tracing.count_common(one, other) == tracing.count_common(other, one) == same
 

@@ -194,19 +194,11 @@ def test_a_page_cannot_look_like_anything_else(search, serve):
 @pytest.mark.parametrize(
     "address",
     [
-        "javascript:alert(1)",
-        "file:///etc/passwd",
-        "",
-        None,
-        5,
-        "https://a b",
-        "//example.org",
-        'https://a"b',
-        " ",
-        "data:text/html,x",
+        "javascript:alert(1)", "file:///etc/passwd", "", None, 5, "https://a b", "//example.org",
+        'https://a"b', " ", "data:text/html,x",
     ],
     ids=repr,
-)
+)  # fmt: skip
 def test_an_address_that_is_none(ask, serve, address):
     assert [each.url for each in ask(serve(says(pages(page(url=address), page(2)))))] == [
         "https://example.org/2"
@@ -234,40 +226,28 @@ def test_a_server_that_says_the_key(search, serve, field):
     "status, answer, kind, said",
     [
         (
-            400,
-            error(400, "BAD", "Bad request."),
-            BadData,
+            400, error(400, "BAD", "Bad request."), BadData,
             "Brave answered 400: Bad request.; word the query differently",
         ),
         (
-            401,
-            error(401, "UNAUTHORIZED", "No."),
-            Misconfigured,
+            401, error(401, "UNAUTHORIZED", "No."), Misconfigured,
             "Brave answered 401: No.; check the key",
         ),
         (
-            402,
-            error(402, "USAGE_LIMIT_EXCEEDED", "Usage limit exceeded."),
-            Misconfigured,
+            402, error(402, "USAGE_LIMIT_EXCEEDED", "Usage limit exceeded."), Misconfigured,
             "Brave answered 402: Usage limit exceeded.; check",
         ),
         (
-            403,
-            error(403, "FORBIDDEN", "Not in your plan."),
-            Misconfigured,
+            403, error(403, "FORBIDDEN", "Not in your plan."), Misconfigured,
             "Brave answered 403: Not in your plan.; check the key",
         ),
         (
-            404,
-            b"nothing here",
-            Misconfigured,
+            404, b"nothing here", Misconfigured,
             "Brave answered 404: nothing here; check the server's URL",
         ),
         (302, b"", Misconfigured, "Brave answered 302; check the server's URL"),
         (
-            422,
-            error(422, "VALIDATION", "Unable to validate request parameter(s)"),
-            BadData,
+            422, error(422, "VALIDATION", "Unable to validate request parameter(s)"), BadData,
             "parameter(s); word the query differently, or check",
         ),
         (
@@ -277,22 +257,18 @@ def test_a_server_that_says_the_key(search, serve, field):
             "check BRAVE_API_KEY",
         ),
         (
-            422,
-            {"error": {"code": "SUBSCRIPTION_TOKEN_INVALID"}},
-            Misconfigured,
+            422, {"error": {"code": "SUBSCRIPTION_TOKEN_INVALID"}}, Misconfigured,
             "check BRAVE_API_KEY",
         ),
         (
-            429,
-            error(429, "RATE_LIMITED", "Request rate limit exceeded for plan."),
-            Unavailable,
+            429, error(429, "RATE_LIMITED", "Request rate limit exceeded for plan."), Unavailable,
             "429: Request rate limit exceeded for plan.",
         ),
         (500, b"oops", Unavailable, "Brave answered 500: oops"),
         (503, b"", Unavailable, "Brave answered 503"),
     ],
     ids=lambda value: str(value)[:24],
-)
+)  # fmt: skip
 def test_every_status(ask, serve, status, answer, kind, said):
     assert said in failing(ask, serve(says(answer, status, Location="https://example.org/")), kind)
 
@@ -399,17 +375,11 @@ def test_the_key_of_the_env_file(script, serve, home):
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
-        ("",),
-        (" ", " "),
-        ("-n", "0", "tea"),
-        ("-n", "21", "tea"),
-        ("--freshness", "hour", "tea"),
-        ("--country", "Germany", "tea"),
-        ("--country", "1", "t"),
+        (), ("",), (" ", " "), ("-n", "0", "tea"), ("-n", "21", "tea"),
+        ("--freshness", "hour", "tea"), ("--country", "Germany", "tea"), ("--country", "1", "t"),
     ],
     ids=repr,
-)
+)  # fmt: skip
 def test_wrong_use(search, serve, arguments):
     server = serve(says(pages(page())))
     assert search(server, *arguments).code == 2 and server.seen == []

@@ -413,12 +413,8 @@ def test_a_command_of_the_user_is_logged_unless_it_is_kept_from_the_model(pi, ho
     (event,) = logged(home)
     assert (event.role, event.content) == ("tool", "shown")
     assert event.meta == {
-        "id": "09000001",
-        "name": "bash",
-        "by": "user",
-        "args": {"command": "ls"},
-        "exit": 3,
-    }
+        "id": "09000001", "name": "bash", "by": "user", "args": {"command": "ls"}, "exit": 3,
+    }  # fmt: skip
 
 
 def test_repeating_adds_nothing_in_this_process_and_in_the_next(pi, start, home):

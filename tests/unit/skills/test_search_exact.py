@@ -157,15 +157,10 @@ def test_what_is_no_expression(script, expression):
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
-        ("",),
-        (" ",),
-        ("a\nb",),
-        ("-n", "0", "a"),
-        ("--role", "cook", "a"),
+        (), ("",), (" ",), ("a\nb",), ("-n", "0", "a"), ("--role", "cook", "a"),
         ("--timeout", "0", "a"),
     ],
-)
+)  # fmt: skip
 def test_wrong_use(script, arguments):
     assert script(SEARCH, *arguments).code == 2
 

@@ -198,12 +198,8 @@ def test_a_renamed_folder_is_seen(kept, found, shipped):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda kept: b"",
-        lambda kept: b"\xff{",
-        lambda kept: b"[" * 100_000,
-        lambda kept: b"[1]",
-        lambda kept: dict.fromkeys(kept),
-        lambda kept: {digest: [] for digest in kept},
+        lambda kept: b"", lambda kept: b"\xff{", lambda kept: b"[" * 100_000, lambda kept: b"[1]",
+        lambda kept: dict.fromkeys(kept), lambda kept: {digest: [] for digest in kept},
         lambda kept: {digest: {"name": 1, "description": "D"} for digest in kept},
         lambda kept: {digest: {"name": "brew"} for digest in kept},
         lambda kept: {digest: {"name": "brew", "description": "x" * 1025} for digest in kept},
@@ -221,7 +217,7 @@ def test_a_renamed_folder_is_seen(kept, found, shipped):
         "long",
         "a path",
     ],
-)
+)  # fmt: skip
 def test_what_was_kept_may_be_damaged(kept, found, home, damage):
     before, path = found(), os.path.join(home.index, "skills.json")
     made = damage(json.loads(files.read(path)))

@@ -105,10 +105,6 @@ def test_following(home, monkeypatch):
         return bool(additions)
 
     assert tail(home, None, 1, going_on=going_on) == [
-        "backend: half",
-        "backend: more",
-        "frontend: new",
-        "backend: anew",
-        "backend: rest",
-    ]
+        "backend: half", "backend: more", "frontend: new", "backend: anew", "backend: rest",
+    ]  # fmt: skip
     assert waits == [log_tail.PAUSE] * 4
