@@ -18,63 +18,28 @@ FOREIGN = [
     "published¶: 2026-05-08 10:00:00", "fold¶: >-\n  a ¶\n  b ¶", "blank¶: x\n\n# after a blank ¶",
 ]  # fmt: skip
 DATES = [
-    "2026-01-20",
-    "2024-05-08",
-    "8 May 2025",
-    "May 8th, 2025",
-    "2025/5/8",
-    "20250508",
-    "25.12.2025",
-    "03/04/2025",
-    "soon",
-    "'2026-01-02T10:00:00Z'",
-    "2025-05-08 10:00",
-    "",
-    "12 Jan 2026",
-]
+    "2026-01-20", "2024-05-08", "8 May 2025", "May 8th, 2025", "2025/5/8", "20250508", "25.12.2025",
+    "03/04/2025", "soon", "'2026-01-02T10:00:00Z'", "2025-05-08 10:00", "", "12 Jan 2026",
+]  # fmt: skip
 TYPES = [
-    "user",
-    "project",
-    "reference",
-    "agent-feedback",
-    "compaction",
-    "decision",
-    "User",
-    "fact",
-    "thing",
-    "",
-    "lesson",
-]
+    "user", "project", "reference", "agent-feedback", "compaction", "decision", "User", "fact",
+    "thing", "", "lesson",
+]  # fmt: skip
 TIERS = ["L1", "L2", "l1", "high", "3", "L9", ""]
 TAGS = [
-    "[auth, api]",
-    "auth, api",
-    "'#auth #api'",
-    "['#auth', user, b]",
-    "\n- auth # ¶\n- '#api'\n- l2 # ¶",
-    "\n    - auth\n    - type:user",
-    "[]",
-    "",
-    "[a, # ¶\n  user]",
-    "{a: b}",
-    "[1, yes, ~]",
-]
+    "[auth, api]", "auth, api", "'#auth #api'", "['#auth', user, b]",
+    "\n- auth # ¶\n- '#api'\n- l2 # ¶", "\n    - auth\n    - type:user", "[]", "",
+    "[a, # ¶\n  user]", "{a: b}", "[1, yes, ~]",
+]  # fmt: skip
 TRIPLES = [
-    "[[a, owns, b]]",
-    "\n- a b | usesModel | c # ¶\n- [x, owns thing, 'y z']",
-    "['a -> b -> c']",
-    "[{subject: a, predicate: is in, object: b c}]",
-    "\n- - a b # ¶\n  - usesModel\n  - c",
-    "a owns b",
-    "[[a, is, b]]",
-]
+    "[[a, owns, b]]", "\n- a b | usesModel | c # ¶\n- [x, owns thing, 'y z']", "['a -> b -> c']",
+    "[{subject: a, predicate: is in, object: b c}]", "\n- - a b # ¶\n  - usesModel\n  - c",
+    "a owns b", "[[a, is, b]]",
+]  # fmt: skip
 LEGACY = {
-    "date": ("created", "timestamp"),
-    "type": ("category", "kind"),
-    "tier": ("priority",),
-    "tags": ("keywords",),
-    "triples": ("relations",),
-}
+    "date": ("created", "timestamp"), "type": ("category", "kind"), "tier": ("priority",),
+    "tags": ("keywords",), "triples": ("relations",),
+}  # fmt: skip
 
 
 class Refused(NamedTuple):
@@ -202,23 +167,10 @@ def make(root: str, count: int = 2000, seed: int = 1) -> None:
     os.symlink("loop.md", os.path.join(knowledge, "loop.md"))
     os.mkfifo(os.path.join(knowledge, "pipe.md"))
     names = [
-        "Green Tea.md",
-        "green_tea.md",
-        "日本 🍵.md",
-        "e\u0301.md",
-        "é.md",
-        "-dash.md",
-        "a'b\"c.md",
-        "a\\b.md",
-        "with: colon.md",
-        "[[link]].md",
-        "UPPER.MD.md",
-        "tab\there.md",
-        "%20.md",
-        "$HOME.md",
-        "*.md",
-        "half\udcff.md",
-    ]
+        "Green Tea.md", "green_tea.md", "日本 🍵.md", "e\u0301.md", "é.md", "-dash.md", "a'b\"c.md",
+        "a\\b.md", "with: colon.md", "[[link]].md", "UPPER.MD.md", "tab\there.md", "%20.md",
+        "$HOME.md", "*.md", "half\udcff.md",
+    ]  # fmt: skip
     rest = count - len(os.listdir(knowledge))
     for number in range(rest):
         name = names[number] if number < len(names) else f"page-{number:04}.md"
@@ -302,13 +254,11 @@ def normal(root: str, count: int = 2000) -> None:
     for number in range(count):
         kind = ("user", "project", "reference", "agent-feedback")[number % 4]
         rows = [
-            f"date: 2026-01-{1 + number % 29:02}",
-            f"type: {kind}",
+            f"date: 2026-01-{1 + number % 29:02}", f"type: {kind}",
             f"tier: L{1 + (number % 40 > 0)}",
             f"tags: [{dice.choice(WORDS)}, {dice.choice(WORDS)}]",
-            f"triples: [[p{number}, owns, s{number % 300}]]",
-            "source: explicit",
-        ]
+            f"triples: [[p{number}, owns, s{number % 300}]]", "source: explicit",
+        ]  # fmt: skip
         words = [w + str(dice.randrange(30)) for w in dice.choices(vocabulary, k=150)]
         link = f"[[page-{dice.randrange(count):04}]]"
         body = f"# {' '.join(words[:5])}\n\n{' '.join(words[5:])} See {link}.\n"

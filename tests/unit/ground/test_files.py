@@ -469,11 +469,9 @@ def test_conflicts_of_one_second_have_names_of_their_own(path, monkeypatch):
     for content in (b"a\n", b"b\n", b"c\n"):
         exchange._keep(content, path, [])
     assert sorted(names(path)) == [
-        "file",
-        "file (conflict 20260130T142355Z)",
-        "file (conflict 20260130T142355Z-2)",
+        "file", "file (conflict 20260130T142355Z)", "file (conflict 20260130T142355Z-2)",
         "file (conflict 20260130T142355Z-3)",
-    ]
+    ]  # fmt: skip
     assert conflicts(path) == [b"a\n", b"b\n", b"c\n"]
 
 
@@ -633,11 +631,8 @@ def test_what_a_running_edit_has_is_let_alone(path):
     folder = os.path.dirname(path)
     mine = [
         f".file.{os.getpid()}-0.{exchange._digest(OLD)}-{exchange._digest(NEW)}.swap",
-        f".file.{os.getpid()}-1.tmp",
-        ".file.swp",
-        ".other.1-0.tmp",
-        f".file.x{dead()}-0.tmp",
-    ]
+        f".file.{os.getpid()}-1.tmp", ".file.swp", ".other.1-0.tmp", f".file.x{dead()}-0.tmp",
+    ]  # fmt: skip
     for name in mine:
         files.replace(os.path.join(folder, name), NEW)
     exchange.recover(path)

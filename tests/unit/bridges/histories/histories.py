@@ -46,13 +46,9 @@ def part(text: str) -> dict[str, Any]:
 
 def header(id: str = SESSION, hour: int = 9, cwd: str = "/srv/app", **more: Any) -> dict[str, Any]:
     return {
-        "type": "session",
-        "version": 3,
-        "id": id,
-        "timestamp": f"2026-01-30T{hour:02}:00:00.000Z",
-        "cwd": cwd,
-        **more,
-    }
+        "type": "session", "version": 3, "id": id, "timestamp": f"2026-01-30T{hour:02}:00:00.000Z",
+        "cwd": cwd, **more,
+    }  # fmt: skip
 
 
 def entry(
@@ -63,27 +59,19 @@ def entry(
         message["content"] = content
     time = f"2026-01-30T{hour:02}:00:{number:02}.000Z"
     return {
-        "type": "message",
-        "id": f"{hour:02x}{number:06x}",
-        "parentId": None,
-        "timestamp": time,
+        "type": "message", "id": f"{hour:02x}{number:06x}", "parentId": None, "timestamp": time,
         "message": message,
-    }
+    }  # fmt: skip
 
 
 def pi_entries(hour: int = 9) -> list[dict[str, Any]]:
     call = {
-        "type": "toolCall",
-        "id": "c1",
-        "name": "bash",
+        "type": "toolCall", "id": "c1", "name": "bash",
         "arguments": {"command": "pm2 ls", "text": "x" * 1999 + "𝄞𝄞", "n": 1},
-    }
+    }  # fmt: skip
     told = {
-        "provider": "anthropic",
-        "model": "claude-sonnet-4-5",
-        "usage": {},
-        "stopReason": "toolUse",
-    }
+        "provider": "anthropic", "model": "claude-sonnet-4-5", "usage": {}, "stopReason": "toolUse",
+    }  # fmt: skip
     return [
         {
             "type": "model_change",
@@ -150,34 +138,26 @@ def pi_entries(hour: int = 9) -> list[dict[str, Any]]:
 
 
 PI = [
-    ("user", "How do I restart pm2?"),
-    ("agent", "I look."),
-    ("tool", "no processes"),
-    ("agent", "None run.\nStart one."),
-    ("tool", "total 48\n"),
-    ("user", "And logs?"),
+    ("user", "How do I restart pm2?"), ("agent", "I look."), ("tool", "no processes"),
+    ("agent", "None run.\nStart one."), ("tool", "total 48\n"), ("user", "And logs?"),
     ("tool", "it failed\u2028\x1b[2J"),
-]
+]  # fmt: skip
 
 
 def pi(folder: Path, *broken: str) -> Path:
     jsonl(
-        folder / "--srv-app--" / f"2026-01-30T09-00-00-000Z_{SESSION}.jsonl",
-        header(),
-        *broken,
+        folder / "--srv-app--" / f"2026-01-30T09-00-00-000Z_{SESSION}.jsonl", header(), *broken,
         *pi_entries(),
-    )
+    )  # fmt: skip
     return folder
 
 
 def openclaw(folder: Path, *broken: str) -> Path:
     mirror = {"provider": "openclaw", "model": "delivery-mirror"}
     internal = entry(
-        22,
-        "user",
-        "The other session is done.",
+        22, "user", "The other session is done.",
         provenance={"kind": "inter_session", "sourceSessionKey": "agent:x:main"},
-    )
+    )  # fmt: skip
     sessions = folder / "agents" / "main" / "sessions"
     jsonl(
         sessions / f"{SESSION}.jsonl",
@@ -214,30 +194,20 @@ def openclaw(folder: Path, *broken: str) -> Path:
 
 
 OPENCLAW = [
-    *PI,
-    ("user", "Hello"),
-    ("agent", "Hi!"),
-    ("agent", "Sent elsewhere."),
-    ("user", "Before /new"),
-]
+    *PI, ("user", "Hello"), ("agent", "Hi!"), ("agent", "Sent elsewhere."), ("user", "Before /new"),
+]  # fmt: skip
 
 
 def mom(folder: Path, *broken: str) -> Path:
     def said(ts: int, text: str, **more: Any) -> dict[str, Any]:
         message = {
-            "date": f"2026-01-30T09:00:{ts:02}.500Z",
-            "ts": f"17697636{ts:02}.123456",
-            "user": "U1",
+            "date": f"2026-01-30T09:00:{ts:02}.500Z", "ts": f"17697636{ts:02}.123456", "user": "U1",
             "userName": "ann",
-        }
+        }  # fmt: skip
         return {
-            **message,
-            "displayName": "Ann",
-            "text": text,
-            "attachments": [],
-            "isBot": False,
+            **message, "displayName": "Ann", "text": text, "attachments": [], "isBot": False,
             **more,
-        }
+        }  # fmt: skip
 
     channel = folder / "C0ABCDEF"
     jsonl(
@@ -259,14 +229,9 @@ def mom(folder: Path, *broken: str) -> Path:
 
 
 MOM = [
-    ("user", "How do I restart pm2?"),
-    ("tool", "no processes"),
-    ("agent", "None run.\nStart one."),
-    ("tool", "total 48\n"),
-    ("user", "And logs?"),
-    ("user", ""),
-    ("tool", "it failed\u2028\x1b[2J"),
-]
+    ("user", "How do I restart pm2?"), ("tool", "no processes"), ("agent", "None run.\nStart one."),
+    ("tool", "total 48\n"), ("user", "And logs?"), ("user", ""), ("tool", "it failed\u2028\x1b[2J"),
+]  # fmt: skip
 
 
 # --- Claude Code
@@ -274,17 +239,11 @@ MOM = [
 
 def claude_line(number: int, kind: str, content: Any = None, **more: Any) -> dict[str, Any]:
     line = {
-        "parentUuid": None,
-        "isSidechain": False,
-        "userType": "external",
-        "cwd": "/srv/app",
-        "sessionId": SESSION,
-        "version": "2.1.251",
-        "gitBranch": "main",
-        "type": kind,
+        "parentUuid": None, "isSidechain": False, "userType": "external", "cwd": "/srv/app",
+        "sessionId": SESSION, "version": "2.1.251", "gitBranch": "main", "type": kind,
         "uuid": f"00000000-0000-4000-8000-{number:012d}",
         "timestamp": f"2026-01-30T09:00:{number:02}.000Z",
-    }
+    }  # fmt: skip
     if content is not None:
         message = {"role": kind, "content": content}
         line["message"] = (
@@ -297,11 +256,9 @@ def claude_line(number: int, kind: str, content: Any = None, **more: Any) -> dic
 
 def claude_lines() -> list[Any]:
     use = {
-        "type": "tool_use",
-        "id": "toolu_1",
-        "name": "Bash",
+        "type": "tool_use", "id": "toolu_1", "name": "Bash",
         "input": {"command": "pm2 ls", "text": "y" * 2001},
-    }
+    }  # fmt: skip
     result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [part("no processes")]}
     reminded = [
         part("And the logs?"),
@@ -356,16 +313,10 @@ def claude_lines() -> list[Any]:
 
 
 CLAUDE = [
-    ("user", "How do I restart pm2?"),
-    ("agent", "I look."),
-    ("tool", "no processes"),
-    ("agent", "None run."),
-    ("user", "/review HEAD~1"),
-    ("tool", "clean"),
-    ("user", "And the logs?\n"),
-    ("user", "and hurry"),
-    ("agent", "Found three."),
-]
+    ("user", "How do I restart pm2?"), ("agent", "I look."), ("tool", "no processes"),
+    ("agent", "None run."), ("user", "/review HEAD~1"), ("tool", "clean"),
+    ("user", "And the logs?\n"), ("user", "and hurry"), ("agent", "Found three."),
+]  # fmt: skip
 
 
 def claude(folder: Path, *broken: str) -> Path:
@@ -416,25 +367,17 @@ def node(
     if isinstance(content, str):
         content = {"content_type": "text", "parts": [content]}
     message = {
-        "id": id,
-        "author": author,
-        "create_time": time,
-        "content": content,
-        "weight": 1.0,
-        "recipient": "all",
-        "metadata": {},
-        **more,
-    }
+        "id": id, "author": author, "create_time": time, "content": content, "weight": 1.0,
+        "recipient": "all", "metadata": {}, **more,
+    }  # fmt: skip
     return {"id": id, "parent": parent, "children": [], "message": message}
 
 
 def conversation(id: str = CHAT) -> dict[str, Any]:
     code = {"content_type": "code", "language": "python", "text": "print(6 * 7)"}
     picture = {
-        "content_type": "image_asset_pointer",
-        "asset_pointer": "file-service://file-1",
-        "width": 1,
-    }
+        "content_type": "image_asset_pointer", "asset_pointer": "file-service://file-1", "width": 1,
+    }  # fmt: skip
     spoken = {"content_type": "audio_transcription", "text": "and aloud", "direction": "in"}
     model = {"model_slug": "gpt-5-2"}
     nodes = [
@@ -511,11 +454,8 @@ def conversation(id: str = CHAT) -> dict[str, Any]:
 
 
 CHATGPT = [
-    ("user", "What is this?\nand aloud"),
-    ("tool", "42"),
-    ("agent", "A pump."),
-    ("user", "Thanks."),
-]
+    ("user", "What is this?\nand aloud"), ("tool", "42"), ("agent", "A pump."), ("user", "Thanks."),
+]  # fmt: skip
 
 
 def chatgpt(folder: Path, *broken: Any) -> Path:
@@ -532,22 +472,16 @@ def claude_chat(id: str = CHAT) -> dict[str, Any]:
             f"2026-01-30T09:00:{number:02}.123456Z",
         )
         base = {
-            "uuid": uuid,
-            "text": "This block is not supported",
-            "content": list(content),
-            "sender": sender,
-            "created_at": time,
-        }
+            "uuid": uuid, "text": "This block is not supported", "content": list(content),
+            "sender": sender, "created_at": time,
+        }  # fmt: skip
         return {**base, "updated_at": time, "attachments": [], "files": [], **more}
 
     used = {"type": "tool_use", "id": "toolu_1", "name": "repl", "input": {"code": "6*7"}}
     result = {
-        "type": "tool_result",
-        "tool_use_id": "toolu_1",
-        "name": "repl",
-        "content": [part("42")],
+        "type": "tool_result", "tool_use_id": "toolu_1", "name": "repl", "content": [part("42")],
         "is_error": False,
-    }
+    }  # fmt: skip
     pasted = {"file_name": "paste.txt", "file_type": "txt", "extracted_content": "a long log"}
     document = {"file_name": "plan.pdf", "extracted_content": "not what was said"}
     thinking = {"type": "thinking", "thinking": "Hm."}
@@ -583,13 +517,9 @@ def claude_chat(id: str = CHAT) -> dict[str, Any]:
 
 
 CLAUDE_AI = [
-    ("user", "What is six times seven?\na long log"),
-    ("agent", "I compute."),
-    ("tool", "42"),
-    ("agent", "42."),
-    ("user", "Old exports have text only."),
-    ("agent", "Yes."),
-]
+    ("user", "What is six times seven?\na long log"), ("agent", "I compute."), ("tool", "42"),
+    ("agent", "42."), ("user", "Old exports have text only."), ("agent", "Yes."),
+]  # fmt: skip
 
 
 def claude_ai(folder: Path, *broken: Any) -> Path:
@@ -600,41 +530,26 @@ def claude_ai(folder: Path, *broken: Any) -> Path:
 
 def exported(channel: str, kind: str, *messages: dict[str, Any]) -> dict[str, Any]:
     about = {
-        "id": channel,
-        "type": kind,
-        "categoryId": "1",
-        "category": "Text",
-        "name": "general",
+        "id": channel, "type": kind, "categoryId": "1", "category": "Text", "name": "general",
         "topic": None,
-    }
+    }  # fmt: skip
     head = {
-        "guild": {"id": "1", "name": "Guild"},
-        "channel": about,
-        "dateRange": {},
+        "guild": {"id": "1", "name": "Guild"}, "channel": about, "dateRange": {},
         "exportedAt": "2026-02-01T00:00:00+00:00",
-    }
+    }  # fmt: skip
     return {**head, "messages": list(messages), "messageCount": len(messages)}
 
 
 def posted(number: int, content: Any, bot: bool = False, **more: Any) -> dict[str, Any]:
     author = {
-        "id": "77",
-        "name": "ann",
-        "discriminator": "0000",
-        "nickname": "Ann",
-        "isBot": bot,
+        "id": "77", "name": "ann", "discriminator": "0000", "nickname": "Ann", "isBot": bot,
         "roles": [],
-    }
+    }  # fmt: skip
     time = f"2026-01-30T10:00:{number:02}.25+01:00"
     return {
-        "id": str(1466730000000000000 + number),
-        "type": "Default",
-        "timestamp": time,
-        "content": content,
-        "author": author,
-        "attachments": [],
-        **more,
-    }
+        "id": str(1466730000000000000 + number), "type": "Default", "timestamp": time,
+        "content": content, "author": author, "attachments": [], **more,
+    }  # fmt: skip
 
 
 def discord(folder: Path, *broken: Any) -> Path:
@@ -693,23 +608,14 @@ def discord(folder: Path, *broken: Any) -> Path:
 
 
 DISCORD = [
-    ("user", "In a thread."),
-    ("user", "How do I restart pm2?"),
-    ("agent", "With pm2 restart."),
-    ("user", ""),
-    ("user", "Thanks."),
-    ("user", "my only 10/10"),
-    ("user", "later"),
+    ("user", "In a thread."), ("user", "How do I restart pm2?"), ("agent", "With pm2 restart."),
+    ("user", ""), ("user", "Thanks."), ("user", "my only 10/10"), ("user", "later"),
     ("user", "two\nlines"),
-]
+]  # fmt: skip
 
 #: name -> (what writes its files, what is to be remembered of them)
 ALL: dict[str, tuple[Any, list[tuple[str, str]]]] = {
-    "pi": (pi, PI),
-    "claude": (claude, CLAUDE),
-    "openclaw": (openclaw, OPENCLAW),
-    "mom": (mom, MOM),
-    "chatgpt": (chatgpt, CHATGPT),
-    "claude-ai": (claude_ai, CLAUDE_AI),
+    "pi": (pi, PI), "claude": (claude, CLAUDE), "openclaw": (openclaw, OPENCLAW), "mom": (mom, MOM),
+    "chatgpt": (chatgpt, CHATGPT), "claude-ai": (claude_ai, CLAUDE_AI),
     "discord": (discord, DISCORD),
-}
+}  # fmt: skip

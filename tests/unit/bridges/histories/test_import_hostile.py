@@ -224,19 +224,9 @@ def test_texts_come_through_as_they_are(tool, folder):
 
 
 ESCAPES = [
-    "\\ud83d",
-    "\\ude00",
-    "\\uD83D\\uDE00",
-    "\\\\",
-    "\\n",
-    '\\"',
-    "\\u00e9",
-    "u",
-    "ud83d",
-    "x",
-    "é",
+    "\\ud83d", "\\ude00", "\\uD83D\\uDE00", "\\\\", "\\n", '\\"', "\\u00e9", "u", "ud83d", "x", "é",
     "\\/",
-]
+]  # fmt: skip
 
 
 @given(st.lists(st.sampled_from(ESCAPES), max_size=12), st.integers(1, 30))

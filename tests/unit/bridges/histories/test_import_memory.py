@@ -28,13 +28,9 @@ sys.exit(os.waitstatus_to_exitcode(status))
 def peak(*arguments: str | Path, home: str) -> int:
     """Bytes a command had in memory at most."""
     command = [
-        sys.executable,
-        "-S",
-        "-c",
-        MEASURE,
-        os.path.join(ROOT, "bin", "mem-import"),
+        sys.executable, "-S", "-c", MEASURE, os.path.join(ROOT, "bin", "mem-import"),
         *map(str, arguments),
-    ]
+    ]  # fmt: skip
     environment = {"PATH": os.environ["PATH"], "MIND_HOME": home}
     return int(subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment).stdout)
 
@@ -67,22 +63,18 @@ def chats() -> Iterator[str]:
 def sessions() -> Iterator[str]:
     for number in range(MB):
         used = {
-            "type": "tool_use",
-            "id": f"toolu_{number}",
-            "name": "Bash",
+            "type": "tool_use", "id": f"toolu_{number}", "name": "Bash",
             "input": {"command": "pm2 ls", "text": "x" * 3000},
-        }
+        }  # fmt: skip
         result = {
             "type": "tool_result",
             "tool_use_id": f"toolu_{number}",
             "content": "no processes\n" * 300,
         }
         contents = [
-            ("user", "lorem ipsum " * 100),
-            ("assistant", [histories.part("dolor " * 100)]),
-            ("assistant", [used]),
-            ("user", [result]),
-        ]
+            ("user", "lorem ipsum " * 100), ("assistant", [histories.part("dolor " * 100)]),
+            ("assistant", [used]), ("user", [result]),
+        ]  # fmt: skip
         for step, (kind, content) in enumerate(contents):
             yield (
                 json.dumps(histories.claude_line(step, kind, content, uuid=f"{number}-{step}"))

@@ -46,12 +46,9 @@ def sessions(tmp_path) -> list[Path]:
     )
     last = histories.header("third/", 11, parentSession=str(second))
     third = histories.jsonl(
-        tmp_path / "3.jsonl",
-        last,
-        *histories.pi_entries(),
-        *histories.pi_entries(10),
+        tmp_path / "3.jsonl", last, *histories.pi_entries(), *histories.pi_entries(10),
         *histories.pi_entries(11),
-    )
+    )  # fmt: skip
     return [first, second, third]
 
 

@@ -496,11 +496,9 @@ def test_a_context_of_an_early_mom_and_one_that_is_none(tmp_path):
 
 def test_a_message_no_window_takes_is_reported(tmp_path):
     path = histories.jsonl(
-        tmp_path / "s.jsonl",
-        histories.header(),
-        histories.entry(1, "user", "é" * (8 * 2**20 + 1)),
+        tmp_path / "s.jsonl", histories.header(), histories.entry(1, "user", "é" * (8 * 2**20 + 1)),
         histories.entry(2, "user", "x"),
-    )
+    )  # fmt: skip
     failure, event = found("pi", path)
     assert isinstance(failure, Failure) and failure.place == f"{path}:2" and event.content == "x"
     from plainmind.bridges.histories import items as limits
@@ -527,11 +525,8 @@ def test_memory_becomes_pages(tmp_path, home):
         "Decided by [[user-ann]], see [docs](https://example.org/a.md) and [[feedback-tests]].\n"
     )
     assert (ann["name"], ann["date"], ann["type"], ann["tier"]) == (
-        "user-ann",
-        "2026-03-02",
-        "user",
-        "L1",
-    )
+        "user-ann", "2026-03-02", "user", "L1",
+    )  # fmt: skip
     assert ann["body"] == "who she is\n\nAnn likes short answers.\n"
     _, out, _ = mem_import("--from", "claude-memory", "--dry-run", tmp_path, home=home)
     assert out == "conversations\t0\npage\t3\nskipped empty\t1\nskipped index\t1\n"

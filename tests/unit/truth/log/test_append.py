@@ -75,10 +75,8 @@ def test_a_reference_is_the_line_of_the_header(home, log):
     rows = files.read(home.path(PATH)).split(b"\n")
     flat = [w.ref for written in refs for w in written]
     assert [rows[int(ref.rpartition(":")[2]) - 1].split()[2] for ref in flat] == [
-        b"user",
-        b"agent",
-        b"tool",
-    ] * 3
+        b"user", b"agent", b"tool",
+    ] * 3  # fmt: skip
 
 
 def test_references_stay_right_when_only_the_end_of_a_window_is_read(home):
@@ -327,10 +325,8 @@ def test_every_append_is_in_the_journal(home, log):
     log.start_window(CONTEXT, NOW + 1000)
     found = window_heads.parse(files.read(home.window_heads))
     assert [(h.window.rpartition("/")[2], h.line) for h in found] == [
-        (f"{STAMP}.md", 3),
-        (f"{STAMP}.md", 10),
-        ("20260130T142356Z.md", 1),
-    ]
+        (f"{STAMP}.md", 3), (f"{STAMP}.md", 10), ("20260130T142356Z.md", 1),
+    ]  # fmt: skip
     assert found[1].size == os.path.getsize(home.path(PATH))
 
 
@@ -380,10 +376,8 @@ def test_lines_with_contexts_authors_times_and_ids(home, log, session):
     assert session.printed == [f"{PATH}:3", f"logs/note/x/{STAMP}.md:3", f"{PATH}:6"]
     first, third = [reader.read_event(home, session.printed[n]) for n in (0, 2)]
     assert (first.timestamp, first.author, first.meta) == (
-        "2019-12-31T23:00:00.000Z",
-        "Ann",
-        {"id": "1"},
-    )
+        "2019-12-31T23:00:00.000Z", "Ann", {"id": "1"},
+    )  # fmt: skip
     assert (third.timestamp, third.author, third.meta) == ("2026-01-30T14:23:55.120Z", "", {})
     second = reader.read_event(home, session.printed[1])
     assert (second.author, second.meta) == ("Ben", {"k": [1]})
@@ -415,11 +409,9 @@ def test_a_bad_line_is_reported_with_its_number_and_the_others_are_done(
     home, log, session, line, said
 ):
     batch.append_lines(
-        log,
-        [*lines({"content": "before"}), b"", line, *lines({"content": "after"})],
-        CONTEXT,
+        log, [*lines({"content": "before"}), b"", line, *lines({"content": "after"})], CONTEXT,
         session,
-    )
+    )  # fmt: skip
     [report] = session.reports
     assert report.startswith("<stdin>:3: ") and said in report and session.worst == 65
     assert all_contents(home) == ["before", "after"]

@@ -97,12 +97,8 @@ def judge(home: Home, context: str, contents: list[str]) -> list[events.Event]:
     tokens = [token for token in markdown_it.parse(text) if token.level == 0]
     assert [t.tag for t in tokens if t.type == "heading_open"] == ["h1"] + ["h2"] * len(contents)
     assert {t.type for t in tokens} <= {
-        "heading_open",
-        "heading_close",
-        "inline",
-        "blockquote_open",
-        "blockquote_close",
-    }
+        "heading_open", "heading_close", "inline", "blockquote_open", "blockquote_close",
+    }  # fmt: skip
 
     nodes = mistune_ast(text)
     assert [n["attrs"]["level"] for n in nodes if n["type"] == "heading"] == [1] + [2] * len(

@@ -19,11 +19,9 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 CONTEXT = "test/proof"
 PATH = f"logs/{CONTEXT}/{STAMP}.md"
 DRAFTS = [
-    EventDraft(NOW, "user", "one\ntwo", {"author": "Ann"}),
-    EventDraft(NOW + 1, "agent", "", {}),
-    EventDraft(NOW + 2, "tool", "a\rb", {"name": "bash"}),
-    EventDraft(NOW + 3, "user", "last", {}),
-]
+    EventDraft(NOW, "user", "one\ntwo", {"author": "Ann"}), EventDraft(NOW + 1, "agent", "", {}),
+    EventDraft(NOW + 2, "tool", "a\rb", {"name": "bash"}), EventDraft(NOW + 3, "user", "last", {}),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -170,10 +168,8 @@ def test_pins_that_point_nowhere(home, window):
             f"{PATH}:4 inside an event\n".encode()
         )
     assert [(f.line, f.code) for f in verify.verify_windows(home, [])] == [
-        (4, "pin"),
-        (5, "pin"),
-        (6, "pin"),
-    ]
+        (4, "pin"), (5, "pin"), (6, "pin"),
+    ]  # fmt: skip
 
 
 def test_a_damaged_journal_stops_nothing(home, window):

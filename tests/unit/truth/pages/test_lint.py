@@ -517,11 +517,9 @@ def test_a_finding_says_rule_and_age(home):
     put(home, {"a.md": headed("reference", 91)})
     (expired,) = retention.find_expired(home, NOW)
     assert tuple(expired.finding) == (
-        "knowledge/a.md",
-        1,
-        "expired",
+        "knowledge/a.md", 1, "expired",
         f"reference is kept 90 days; this is of {days_ago(91)}, 91 days ago",
-    )
+    )  # fmt: skip
 
 
 def test_every_check_there_is_is_registered_and_told_in_the_manual():

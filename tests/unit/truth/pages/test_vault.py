@@ -37,11 +37,9 @@ def found(pristine) -> list:
 def run(home: Home, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME}
     return subprocess.run(
-        [os.path.join(ROOT, "bin", "mem-lint"), *arguments],
-        capture_output=True,
-        env=env,
+        [os.path.join(ROOT, "bin", "mem-lint"), *arguments], capture_output=True, env=env,
         cwd=home.root,
-    )
+    )  # fmt: skip
 
 
 def test_it_is_the_same_vault_every_time(pristine, tmp_path):
@@ -193,10 +191,8 @@ def test_a_page_that_cannot_be_mended_is_reported_and_the_others_are(home, monke
     monkeypatch.setattr(exchange, "edit", editing)
     done = list(lint.fix(home, [], dry=False))
     assert [getattr(each, "path", "") for each in done] == [
-        "knowledge/a.md",
-        "",
-        f"knowledge/{long}",
-    ]
+        "knowledge/a.md", "", f"knowledge/{long}",
+    ]  # fmt: skip
     assert isinstance(done[1], Failure) and "no space left on device" in str(done[1])
 
 
