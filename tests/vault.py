@@ -67,48 +67,45 @@ def doubled(first: str, next_: str) -> list[str]:
 
 REFUSED = {
     "laughs.md": Refused(
-        head(*doubled("[x, x]", "[@, @]")), 17, "yaml", "aliases that stand for more"
+        head(*doubled("[x, x]", "[@, @]")), 17, "yaml", "aliases that stand for more",
     ),
     "laughs in maps.md": Refused(
-        head(*doubled("{k: v}", "{x: @, y: @}")), 16, "yaml", "aliases that stand for more"
+        head(*doubled("{k: v}", "{x: @, y: @}")), 16, "yaml", "aliases that stand for more",
     ),
     "merges.md": Refused(
-        head(*doubled("{k: v}", "{<<: [@, @]}")), 16, "yaml", "aliases that stand for more"
+        head(*doubled("{k: v}", "{<<: [@, @]}")), 16, "yaml", "aliases that stand for more",
     ),
     "itself.md": Refused(head("a: &a [*a]"), 5, "yaml", "an alias that stands for itself"),
     "each other.md": Refused(
-        head("a: &a {b: &b [*a, *b]}"), 5, "yaml", "an alias that stands for itself"
+        head("a: &a {b: &b [*a, *b]}"), 5, "yaml", "an alias that stands for itself",
     ),
     "python.md": Refused(
-        head("x: !!python/object/apply:os.system ['touch pwned']"),
-        5,
-        "yaml",
+        head("x: !!python/object/apply:os.system ['touch pwned']"), 5, "yaml",
         "the tag 'tag:yaml.org,2002:python",
     ),
     "python-name.md": Refused(
-        head("x: 1", "y: [!!python/name:os.system ]"),
-        6,
-        "yaml",
+        head("x: 1", "y: [!!python/name:os.system ]"), 6, "yaml",
         "the tag 'tag:yaml.org,2002:python",
     ),
     "ruby.md": Refused(
-        head("x: !ruby/object:Gem::Installer {}"), 5, "yaml", "the tag '!ruby/object"
+        head("x: !ruby/object:Gem::Installer {}"), 5, "yaml", "the tag '!ruby/object",
     ),
     "custom.md": Refused(
-        head("x: !<tag:example.org,2026:thing> y"), 5, "yaml", "the tag 'tag:example.org"
+        head("x: !<tag:example.org,2026:thing> y"), 5, "yaml", "the tag 'tag:example.org",
     ),
     "handle.md": Refused(head("x: !e!thing y"), 5, "yaml", "not valid YAML"),
     "deep.md": Refused(head("x: " + "[" * 5000), 5, "yaml", "nested too deep"),
     "deep blocks.md": Refused(head("x:", "  " + "- " * 5000 + "y"), 6, "yaml", "nested too deep"),
     "deep keys.md": Refused(head("x: " + "{a: " * 5000), 5, "yaml", "nested too deep"),
     "wide.md": Refused(
-        head(f"x: [{', '.join('1' * 100_000)}]"), 1, "yaml", "frontmatter of more than 256 KB"
+        head(f"x: [{', '.join('1' * 100_000)}]"), 1, "yaml", "frontmatter of more than 256 KB",
     ),
     "wide and short.md": Refused(
-        head(f"x: [{','.join('1' * 100_000)}]"), 5, "yaml", "frontmatter of more than 10,000 values"
+        head(f"x: [{','.join('1' * 100_000)}]"), 5, "yaml",
+        "frontmatter of more than 10,000 values",
     ),
     "long head.md": Refused(
-        head("x: " + "y" * 300_000), 1, "yaml", "frontmatter of more than 256 KB"
+        head("x: " + "y" * 300_000), 1, "yaml", "frontmatter of more than 256 KB",
     ),
     "no head.md": Refused(b"# Green\n\nNo head.\n", 1, "head", "no frontmatter"),
     "late head.md": Refused(b"\n" + head(), 1, "head", "no frontmatter"),
@@ -123,12 +120,10 @@ REFUSED = {
     "list.md": Refused(b"---\n- a\n---\n", 2, "yaml", "the frontmatter is not a list of"),
     "lone alias.md": Refused(head("x: *none"), 5, "yaml", "not valid YAML"),
     "conflict.md": Refused(
-        b"---\n<<<<<<< ours\ndate: 2026-01-20\n=======\ndate: 2026-01-21\n>>>>>>> theirs\n---\n",
-        3,
-        "yaml",
-        "not valid YAML",
+        b"---\n<<<<<<< ours\ndate: 2026-01-20\n=======\ndate: 2026-01-21\n>>>>>>> theirs\n---\n", 3,
+        "yaml", "not valid YAML",
     ),
-}
+}  # fmt: skip
 
 
 def make(root: str, count: int = 2000, seed: int = 1) -> None:

@@ -655,13 +655,10 @@ def test_where_two_files_cannot_be_exchanged(path, monkeypatch):
 @pytest.mark.parametrize(
     "error, kind",
     [
-        (errno.ENOENT, NoInput),
-        (errno.EACCES, NotPermitted),
-        (errno.EPERM, NotPermitted),
-        (errno.EIO, InputOutput),
-        (errno.ENOSPC, InputOutput),
+        (errno.ENOENT, NoInput), (errno.EACCES, NotPermitted), (errno.EPERM, NotPermitted),
+        (errno.EIO, InputOutput), (errno.ENOSPC, InputOutput),
     ],
-)
+)  # fmt: skip
 def test_the_system_s_errors_are_ours(error, kind):
     failure = files.to_failure(OSError(error, os.strerror(error), "/some/file"))
     assert type(failure) is kind and str(failure) == f"/some/file: {os.strerror(error).lower()}"

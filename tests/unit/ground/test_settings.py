@@ -38,14 +38,10 @@ def test_the_name_of_a_variable():
 @pytest.mark.parametrize(
     "toml",
     [
-        "recall.k = 3",
-        "[recall]\nk = 3",
-        "recall = { k = 3 }",
-        '"recall"."k" = 3',
-        '[ recall ]\n"k" = 3',
-        "# c\n\nrecall.k=3 # c",
+        "recall.k = 3", "[recall]\nk = 3", "recall = { k = 3 }", '"recall"."k" = 3',
+        '[ recall ]\n"k" = 3', "# c\n\nrecall.k=3 # c",
     ],
-)
+)  # fmt: skip
 def test_the_ways_to_write_a_key(toml):
     assert settings(toml)["recall.k"] == 3
 

@@ -74,67 +74,38 @@ def pi_entries(hour: int = 9) -> list[dict[str, Any]]:
     }  # fmt: skip
     return [
         {
-            "type": "model_change",
-            "id": "m",
-            "timestamp": "2026-01-30T09:00:00.000Z",
-            "provider": "anthropic",
-            "modelId": "x",
+            "type": "model_change", "id": "m", "timestamp": "2026-01-30T09:00:00.000Z",
+            "provider": "anthropic", "modelId": "x",
         },
         entry(1, "user", [part("How do I restart pm2?"), {"type": "image", "data": "…"}], hour),
         entry(
-            2,
-            "assistant",
-            [{"type": "thinking", "thinking": "Hm."}, part("I look."), call],
-            hour,
+            2, "assistant", [{"type": "thinking", "thinking": "Hm."}, part("I look."), call], hour,
             **told,
         ),
         entry(
-            3,
-            "toolResult",
-            [part("no processes")],
-            hour,
-            toolCallId="c1",
-            toolName="bash",
+            3, "toolResult", [part("no processes")], hour, toolCallId="c1", toolName="bash",
             isError=False,
         ),
         entry(4, "assistant", [part("None run."), part("Start one.")], hour, **told),
         entry(
-            5,
-            "bashExecution",
-            hour=hour,
-            command="ls -la",
-            output="total 48\n",
-            exitCode=0,
+            5, "bashExecution", hour=hour, command="ls -la", output="total 48\n", exitCode=0,
             cancelled=False,
         ),
         entry(
-            6,
-            "bashExecution",
-            hour=hour,
-            command="env",
-            output="SECRET",
-            exitCode=0,
+            6, "bashExecution", hour=hour, command="env", output="SECRET", exitCode=0,
             excludeFromContext=True,
         ),
         {
-            "type": "compaction",
-            "id": "k",
-            "timestamp": "2026-01-30T09:00:07.000Z",
+            "type": "compaction", "id": "k", "timestamp": "2026-01-30T09:00:07.000Z",
             "summary": "They spoke of pm2.",
         },
-        entry(8, "user", f"{INJECTED}And logs?", hour),
-        entry(9, "user", INJECTED, hour),
+        entry(8, "user", f"{INJECTED}And logs?", hour), entry(9, "user", INJECTED, hour),
         entry(
-            10,
-            "toolResult",
-            "it failed\u2028\x1b[2J",
-            hour,
-            toolCallId="c9",
-            toolName="read",
+            10, "toolResult", "it failed\u2028\x1b[2J", hour, toolCallId="c9", toolName="read",
             isError=True,
         ),
         entry(11, "custom", "from an extension", hour, customType="x", display=False),
-    ]
+    ]  # fmt: skip
 
 
 PI = [
@@ -160,20 +131,17 @@ def openclaw(folder: Path, *broken: str) -> Path:
     )  # fmt: skip
     sessions = folder / "agents" / "main" / "sessions"
     jsonl(
-        sessions / f"{SESSION}.jsonl",
-        header(),
-        *broken,
-        *pi_entries(),
+        sessions / f"{SESSION}.jsonl", header(), *broken, *pi_entries(),
         entry(20, "user", [part("Hello\n[message_id: 2302]")]),
         entry(21, "assistant", [part("Hi!")], provider="anthropic", model="claude-opus-4-5"),
         entry(23, "assistant", [part("Hi!")], **mirror),
         entry(24, "assistant", [part("Sent elsewhere.")], **mirror),
         entry(25, "user", [part("Read HEARTBEAT.md if it exists (workspace context).")]),
         entry(
-            26, "assistant", [part("HEARTBEAT_OK")], provider="anthropic", model="claude-opus-4-5"
+            26, "assistant", [part("HEARTBEAT_OK")], provider="anthropic", model="claude-opus-4-5",
         ),
         internal,
-    )
+    )  # fmt: skip
     write(sessions / "sessions.json", json.dumps({"agent:main:main": {"sessionId": SESSION}}))
     jsonl(
         sessions / f"{SESSION}.checkpoint.0f0f0f0f-1111-4222-8333-444444444444.jsonl",
@@ -211,18 +179,15 @@ def mom(folder: Path, *broken: str) -> Path:
 
     channel = folder / "C0ABCDEF"
     jsonl(
-        channel / "log.jsonl",
-        *broken,
+        channel / "log.jsonl", *broken,
         said(
-            1,
-            "How do I restart pm2?",
+            1, "How do I restart pm2?",
             attachments=[{"original": "ps.png", "local": "C0ABCDEF/attachments/1_ps.png"}],
         ),
         said(4, "None run.\nStart one.", user="bot", userName=None, displayName=None, isBot=True),
         said(6, f"{INJECTED}And logs?"),
-        said(7, "", attachments=[{"original": "only.png", "local": "x"}]),
-        said(8, INJECTED),
-    )
+        said(7, "", attachments=[{"original": "only.png", "local": "x"}]), said(8, INJECTED),
+    )  # fmt: skip
     jsonl(channel / "context.jsonl", header(), *pi_entries())
     write(folder / "MEMORY.md", "not history")
     return folder
@@ -383,65 +348,41 @@ def conversation(id: str = CHAT) -> dict[str, Any]:
     nodes = [
         {"id": "root", "message": None, "parent": None, "children": ["sys"]},
         node(
-            "sys",
-            "root",
-            "system",
-            "",
-            None,
+            "sys", "root", "system", "", None,
             metadata={"is_visually_hidden_from_conversation": True},
         ),
         node(
-            "own",
-            "sys",
-            "user",
-            {"content_type": "user_editable_context", "user_profile": "CNC machinist"},
-            None,
+            "own", "sys", "user",
+            {"content_type": "user_editable_context", "user_profile": "CNC machinist"}, None,
         ),
         node(
-            "u1",
-            "own",
-            "user",
+            "u1", "own", "user",
             {"content_type": "multimodal_text", "parts": [picture, "What is this?", spoken]},
-            1769763601.25,
-            metadata={"attachments": [{"name": "pump.jpg"}]},
+            1769763601.25, metadata={"attachments": [{"name": "pump.jpg"}]},
         ),
         node("u1b", "own", "user", "What was that?", 1769763600.0),
         node(
-            "t1",
-            "u1",
-            "assistant",
-            {"content_type": "thoughts", "thoughts": [{"content": "Hm."}]},
+            "t1", "u1", "assistant", {"content_type": "thoughts", "thoughts": [{"content": "Hm."}]},
             1769763602.0,
         ),
         node(
-            "r1",
-            "t1",
-            "assistant",
-            {"content_type": "reasoning_recap", "content": "Thought for 3 s"},
-            1769763602.5,
+            "r1", "t1", "assistant",
+            {"content_type": "reasoning_recap", "content": "Thought for 3 s"}, 1769763602.5,
         ),
         node("c1", "r1", "assistant", code, 1769763603.0, recipient="python"),
         node(
-            "o1",
-            "c1",
-            "tool",
-            {"content_type": "execution_output", "text": "42"},
-            1769763604.0,
+            "o1", "c1", "tool", {"content_type": "execution_output", "text": "42"}, 1769763604.0,
             name="python",
         ),
         node("a1", "o1", "assistant", "A pump.", 1769763605.0, metadata=model),
         node(
-            "h1",
-            "a1",
-            "user",
-            "hidden",
-            1769763606.0,
+            "h1", "a1", "user", "hidden", 1769763606.0,
             metadata={"is_visually_hidden_from_conversation": True},
         ),
         node("i1", "h1", "user", INJECTED, 1769763607.0),
         node("u2", "i1", "user", f"{INJECTED}Thanks.", None),
         node("w1", "u2", "assistant", "ctx", 1769763608.0, weight=0.0),
-    ]
+    ]  # fmt: skip
     return {
         "title": "Pump",
         "create_time": 1769763600.0,
@@ -486,34 +427,21 @@ def claude_chat(id: str = CHAT) -> dict[str, Any]:
     document = {"file_name": "plan.pdf", "extracted_content": "not what was said"}
     thinking = {"type": "thinking", "thinking": "Hm."}
     return {
-        "uuid": id,
-        "name": "Sum",
-        "summary": "They computed.",
-        "created_at": "2026-01-30T09:00:00Z",
-        "account": {"uuid": "x"},
+        "uuid": id, "name": "Sum", "summary": "They computed.",
+        "created_at": "2026-01-30T09:00:00Z", "account": {"uuid": "x"},
         "chat_messages": [
             message(
-                1,
-                "human",
-                part("What is six times seven?"),
-                attachments=[pasted, document],
+                1, "human", part("What is six times seven?"), attachments=[pasted, document],
                 files=[{"file_name": "a.png"}],
             ),
             message(
-                2,
-                "assistant",
-                thinking,
-                part("I compute."),
-                used,
-                result,
-                part("42."),
+                2, "assistant", thinking, part("I compute."), used, result, part("42."),
                 {"type": "token_budget"},
             ),
             message(3, "human", text="Old exports have text only.", content=[]),
-            message(4, "human", part(INJECTED)),
-            message(5, "assistant", part(f"{INJECTED}Yes.")),
+            message(4, "human", part(INJECTED)), message(5, "assistant", part(f"{INJECTED}Yes.")),
         ],
-    }
+    }  # fmt: skip
 
 
 CLAUDE_AI = [
@@ -554,23 +482,15 @@ def posted(number: int, content: Any, bot: bool = False, **more: Any) -> dict[st
 
 def discord(folder: Path, *broken: Any) -> Path:
     whole = exported(
-        "1334000000000000001",
-        "GuildTextChat",
-        *broken,
-        posted(1, "How do I restart pm2?"),
+        "1334000000000000001", "GuildTextChat", *broken, posted(1, "How do I restart pm2?"),
         posted(
-            2,
-            "With pm2 restart.",
-            bot=True,
-            type="Reply",
+            2, "With pm2 restart.", bot=True, type="Reply",
             reference={"messageId": "1466730000000000001"},
         ),
         posted(3, "Ann pinned a message.", type="ChannelPinnedMessage"),
-        posted(4, "", attachments=[{"id": "1", "fileName": "ps.png"}]),
-        posted(5, ""),
-        posted(6, INJECTED, bot=True),
-        posted(7, f"{INJECTED}Thanks."),
-    )
+        posted(4, "", attachments=[{"id": "1", "fileName": "ps.png"}]), posted(5, ""),
+        posted(6, INJECTED, bot=True), posted(7, f"{INJECTED}Thanks."),
+    )  # fmt: skip
     write(folder / "Guild - general [1334000000000000001].json", json.dumps(whole, indent=2))
     write(
         folder / "Guild - a thread [1335].json",
@@ -584,18 +504,14 @@ def discord(folder: Path, *broken: Any) -> Path:
     )
     rows = [
         {
-            "ID": 1419422247004934226,
-            "Timestamp": "2025-09-21 20:37:15",
-            "Contents": "later",
+            "ID": 1419422247004934226, "Timestamp": "2025-09-21 20:37:15", "Contents": "later",
             "Attachments": "https://cdn/1/2/a.jpg?ex=0 https://cdn/1/3/b.jpg",
         },
         {
-            "ID": 897870239797215243,
-            "Timestamp": "2021-10-13 15:35:46",
-            "Contents": "my only 10/10",
-            "Attachments": "",
+            "ID": 897870239797215243, "Timestamp": "2021-10-13 15:35:46",
+            "Contents": "my only 10/10", "Attachments": "",
         },
-    ]
+    ]  # fmt: skip
     write(package / "c13360" / "messages.json", json.dumps(rows))
     write(package / "c13370" / "channel.json", json.dumps({"id": "13370", "type": 0}))
     write(

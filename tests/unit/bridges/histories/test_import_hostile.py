@@ -104,23 +104,17 @@ def check(tool: str, path: Any) -> list[HistoryEvent]:
 SESSIONS = {
     "pi": [histories.header(), *histories.pi_entries()],
     "openclaw": [
-        histories.header(),
-        *histories.pi_entries(),
+        histories.header(), *histories.pi_entries(),
         histories.entry(20, "user", [histories.part("Hello\n[message_id: 2302]")]),
     ],
     "claude": histories.claude_lines(),
     "mom": [
         {
-            "date": "2026-01-30T09:00:01Z",
-            "ts": "1769763601.1",
-            "user": "U",
-            "text": "hi",
-            "attachments": [{"original": "a"}],
-            "isBot": False,
-        }
-    ]
-    * 2,
-}
+            "date": "2026-01-30T09:00:01Z", "ts": "1769763601.1", "user": "U", "text": "hi",
+            "attachments": [{"original": "a"}], "isBot": False,
+        },
+    ] * 2,
+}  # fmt: skip
 EXPORTS = {
     "chatgpt": [histories.conversation()],
     "claude-ai": [histories.claude_chat()],

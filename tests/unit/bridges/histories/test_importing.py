@@ -91,21 +91,18 @@ def test_a_second_import_adds_nothing(tool, tmp_path, home, command):
 
 BROKEN: dict[str, list[Any]] = {
     "pi": [
-        "{torn",
-        '["no object"]',
+        "{torn", '["no object"]',
         '{"type":"message","id":"x","message":{"role":"user","content":"no time"}}',
     ],
     "claude": ["{torn", '{"type":"user","uuid":"x","message":{"role":"user","content":"no time"}}'],
-    "openclaw": ["{torn", "3"],
-    "mom": ["{torn", '{"text":"no time"}'],
+    "openclaw": ["{torn", "3"], "mom": ["{torn", '{"text":"no time"}'],
     "chatgpt": [{"title": "no mapping"}, "no object"],
     "claude-ai": [
-        {"uuid": "x"},
-        7,
+        {"uuid": "x"}, 7,
         {"uuid": "y", "chat_messages": [None, {"sender": "human", "text": "no time"}]},
     ],
     "discord": [{"content": "neither id nor time"}, None],
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -230,12 +227,10 @@ def test_one_context_for_all(tmp_path, home, command):
 @pytest.mark.parametrize(
     "wrong",
     [
-        ["--from", "vi"],
-        ["--archive", "--from", "pi"],
-        ["--from", "mom", "--repo", "."],
+        ["--from", "vi"], ["--archive", "--from", "pi"], ["--from", "mom", "--repo", "."],
         ["--from", "openclaw", "--repo", ".", "--archive"],
     ],
-)
+)  # fmt: skip
 def test_wrong_use(tmp_path, home, wrong):
     code, out, err = mem_import(*wrong, tmp_path, home=home)
     assert (code, out) == (2, "") and err.count("\n") == 1

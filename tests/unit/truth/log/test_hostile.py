@@ -214,15 +214,11 @@ def test_the_commands_give_back_what_they_were_given(homes, command, content, au
 @pytest.mark.parametrize(
     "content",
     [
-        "x" * 1_000_000,
-        "\n" * 1_000_000,
-        "> " * 500_000,
-        "\u2028" * 200_000,
-        ("y" * 999 + "\n") * 1000,
-        "![" * 100_000,
+        "x" * 1_000_000, "\n" * 1_000_000, "> " * 500_000, "\u2028" * 200_000,
+        ("y" * 999 + "\n") * 1000, "![" * 100_000,
     ],
     ids=["one line", "empty lines", "quotes", "escapes", "lines", "pictures"],
-)
+)  # fmt: skip
 def test_a_megabyte(home, log, content):
     context = a_context()
     log.append(context, [EventDraft(NOW, "user", content, {})], NOW)

@@ -231,18 +231,11 @@ def test_what_is_well_is_not_found(home, files):
 @pytest.mark.parametrize(
     "row",
     [
-        'date: "a\\nb"',
-        'type: "\\u202ex"',
-        'tier: "\\Lx"',
-        'triples: [[a, "us\\nes", b]]',
-        '"x\\ny": 1\n"x\\ny": 2',
-        'triples: [["a\\nb", owns, c]]',
-        'tags: ["type:\\nuser"]',
-        'image: "\\e[2J"',
-        'supersedes: "\\n"',
-        'supersedes: "a\\nb"',
+        'date: "a\\nb"', 'type: "\\u202ex"', 'tier: "\\Lx"', 'triples: [[a, "us\\nes", b]]',
+        '"x\\ny": 1\n"x\\ny": 2', 'triples: [["a\\nb", owns, c]]', 'tags: ["type:\\nuser"]',
+        'image: "\\e[2J"', 'supersedes: "\\n"', 'supersedes: "a\\nb"',
     ],
-)
+)  # fmt: skip
 def test_a_message_is_one_clean_line(home, row):
     put(home, {"a.md": with_(row)})
     assert found(home) and all(each.isprintable() for each in found(home))
@@ -252,12 +245,10 @@ def test_only_what_is_named_is_looked_at_but_all_is_known(home):
     put(
         home,
         {
-            "a.md": RIGHT + LONG + "[[b]] [[none]]",
-            "b.md": RIGHT + LONG + "[[b]] [[none]]",
-            "c.md": "",
-            "knowledge/sub/d.md": "",
+            "a.md": RIGHT + LONG + "[[b]] [[none]]", "b.md": RIGHT + LONG + "[[b]] [[none]]",
+            "c.md": "", "knowledge/sub/d.md": "",
         },
-    )
+    )  # fmt: skip
     assert found(home, "knowledge/a.md") == [
         "a.md:7: link: no page 'none'; make it, or fix the link",
         "b.md:6: duplicate: says word for word what knowledge/a.md says; remove one",
@@ -385,26 +376,20 @@ def test_a_secret_of_several_lines_is_found(home):
 @pytest.mark.parametrize(
     "path, refusal",
     [
-        ("knowledge/none.md", NoInput),
-        ("knowledge/sub/d.md", NotPermitted),
-        ("knowledge/a.txt", NotPermitted),
-        ("raw/images/x.md", NotPermitted),
-        ("/etc/passwd", NotPermitted),
-        ("knowledge/out.md", NotPermitted),
+        ("knowledge/none.md", NoInput), ("knowledge/sub/d.md", NotPermitted),
+        ("knowledge/a.txt", NotPermitted), ("raw/images/x.md", NotPermitted),
+        ("/etc/passwd", NotPermitted), ("knowledge/out.md", NotPermitted),
         ("knowledge/x.md", NoInput),
     ],
-)
+)  # fmt: skip
 def test_paths_that_are_no_pages(home, path, refusal):
     put(
         home,
         {
-            "a.md": "",
-            "knowledge/sub/d.md": "",
-            "a.txt": "",
-            "raw/images/x.md": "",
+            "a.md": "", "knowledge/sub/d.md": "", "a.txt": "", "raw/images/x.md": "",
             "knowledge/x.md/y.md": "",
         },
-    )
+    )  # fmt: skip
     os.symlink("/etc/passwd", home.path("knowledge/out.md"))
     with pytest.raises(refusal):
         lint.resolve_page(home, path)
@@ -497,12 +482,10 @@ def test_a_folder_of_sessions_goes_when_it_is_empty_and_links_stay(home):
     put(
         home,
         {
-            "raw/sessions/one/a.jsonl": "",
-            "raw/sessions/two/a.jsonl": "",
-            "raw/sessions/two/b.txt": "",
-            "else.jsonl": "",
+            "raw/sessions/one/a.jsonl": "", "raw/sessions/two/a.jsonl": "",
+            "raw/sessions/two/b.txt": "", "else.jsonl": "",
         },
-    )
+    )  # fmt: skip
     os.symlink(home.path("knowledge/else.jsonl"), home.path("raw/sessions/two/c.jsonl"))
     for name in ("one/a.jsonl", "two/a.jsonl", "two/c.jsonl"):
         os.utime(home.path("raw/sessions", name), (0, 0))
