@@ -34,6 +34,7 @@ from plainmind.index import embedding, engine_in_use  # noqa: E402
 from plainmind.index.engine import Index  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall import search  # noqa: E402
+from plainmind.recall.relevance import EventField  # noqa: E402
 from plainmind.truth.log.writer import EventDraft, Log  # noqa: E402
 
 FAR = 3650 * DAY  # so far away that recency is 0
@@ -140,7 +141,7 @@ def _mmr(index: Index, query: search.Query) -> list[str]:
 
 
 def _by_sim(index: Index, query: search.Query) -> list[str]:
-    field = search.field(query, index, Scope(), -1.0)
+    field = EventField(query, index, Scope(), -1.0)
     exact = field.exact(list(field.upper))
     best = sorted(exact, key=lambda event: (-exact[event], event))[:10]
     return [f"{event.path}:{event.line}" for event in index.events(best).values()]

@@ -18,6 +18,7 @@ from .engine import EmbeddingOutcome, Index, Pending
 
 #: failed tries after which a text is `failed`; it is still tried again, ever more rarely
 GIVE_UP = 8
+CONTEXT_WORDS = 30  # of the event before, that are embedded with an event
 
 
 class PassageEmbedder(Protocol):
@@ -39,16 +40,13 @@ class Work(NamedTuple):
     unavailable: str  # why the provider was given up for this run, '' if it was not
 
 
-CONTEXT_WORDS = 30  # of the event before, that are embedded with an event
-
-
 def text_of(
     author: str, content: str, author_before: str | None = None, before: str | None = None
 ) -> str:
     """What is embedded of an event: who said what, after the start of what was said before it.
 
-    With the event before, cosine alone finds 59.1 % of LoCoMo's answers among ten, without it 53.2
-    % (docs/decisions/vectors.md). An event after it would add nothing, and is not known yet when an
+    With the event before, cosine alone finds 59.1 % of LoCoMo's answers among ten, without it
+    53.2 % (docs/decisions/vectors.md). One after it would add nothing, and is not known yet when an
     event is new.
     """
     content = content.strip()
@@ -74,7 +72,8 @@ class Run:
         progress: Callable[[int], None] = lambda done: None,
         budget: int | None = None,
     ):
-        """`call` has the retry policy, `next_try` says when another run tries again."""
+        """`call` has the retry policy, `next_try` says when another run tries again, `progress` is
+        told how many texts are done."""
         self.index, self.embedder, self.call, self.now = index, embedder, call, now
         self.next_try, self.progress, self.budget = next_try, progress, budget
         self.cache = Cache(index.home, embedder.model)
@@ -85,8 +84,7 @@ class Run:
         """Embed these texts as far as provider and budget allow."""
         if not self.index.model():
             self._serve()
-        left, self.from_cache = settle(self.index, self.cache, texts, self.progress)
-        self.done += self.from_cache
+        left, self.from_cache = settle(self.index, self.cache, texts, self._count)
         # a text that several events share is sent once; the others find it in the cache
         first = {one.text: one for one in reversed(left)}
         again = [one for one in left if first[one.text] is not one]
@@ -99,8 +97,7 @@ class Run:
             self._batch(batch)
             if self.unavailable:
                 break
-        _, settled = settle(self.index, self.cache, again, self.progress)
-        self.done += settled
+        settle(self.index, self.cache, again, self._count)
         self._finish()
         return Work(self.done, self.failed, self.spent, self.from_cache, self.unavailable)
 
@@ -113,8 +110,7 @@ class Run:
         except BadData as error:
             self._split(batch, error)
         except Unavailable as error:
-            # 'come back later' is not a text's fault, and a provider that answers nothing at all is
-            # gone
+            # 'come back later' is not a text's fault; a provider that answers nothing at all is gone
             if error.retry_after is not None or (
                 not alone and len(batch) > 1 and not self._answers()
             ):
@@ -147,22 +143,20 @@ class Run:
             return False
 
     def _keep(self, batch: list[Pending], made: Sequence) -> None:
-        vectors = [to_blob(vector) for vector in made]
-        kept = list(zip(batch, vectors, strict=True))
+        kept = list(zip(batch, map(to_blob, made), strict=True))
         self.cache.put({content_hash(one.text): vector for one, vector in kept})
-        self.index.keep(
-            self.embedder.model,
-            [EmbeddingOutcome(one, vector, one.attempts) for one, vector in kept],
-        )
-        self.done += len(kept)
-        self.progress(len(kept))
+        outcomes = [EmbeddingOutcome(one, vector, one.attempts) for one, vector in kept]
+        self.index.keep(self.embedder.model, outcomes)
+        self._count(len(kept))
+
+    def _count(self, more: int) -> None:
+        self.done += more
+        self.progress(self.done)
 
     def _postpone(
         self, batch: list[Pending], error: BadData | Unavailable, refused: bool = False
     ) -> None:
-        now = self.now()
-        wait = getattr(error, "retry_after", None)
-        outcomes = []
+        now, wait, outcomes = self.now(), getattr(error, "retry_after", None), []
         for one in batch:
             attempts = one.attempts + 1
             status = "failed" if refused or attempts >= GIVE_UP else "pending"
@@ -185,11 +179,8 @@ class Run:
 
 
 def restore(index: Index) -> str:
-    """Give a new index the vectors that were made for an earlier one; the model that answers, if
-    any.
-
-    No provider is asked for anything.
-    """
+    """Give a new index the vectors that were made for an earlier one, and ask no provider; the
+    model that answers, if any."""
     model = serving(index.home)
     if model:
         index.serve(model)
@@ -207,7 +198,7 @@ def settle(
     index: Index,
     cache: Cache,
     texts: list[Pending],
-    progress: Callable[[int], None] = lambda done: None,
+    count: Callable[[int], None] = lambda more: None,
 ) -> tuple[list[Pending], int]:
     """Give texts the vectors the cache has; empty ones need none. Returns (others, how many)."""
     left: list[Pending] = []
@@ -222,5 +213,5 @@ def settle(
             else:
                 done.append(EmbeddingOutcome(one, known.get(hash), one.attempts))
         index.keep(cache.model, done)
-        progress(len(done))
+        count(len(done))
     return left, len(texts) - len(left)

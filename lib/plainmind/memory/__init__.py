@@ -25,15 +25,8 @@ class Memory(NamedTuple):
     @classmethod
     def of(cls, session: Any) -> "Memory":
         """From a command's session (cli.Session)."""
-        return cls(
-            session.home,
-            session.env,
-            session.settings,
-            lambda: session.now,
-            session.say,
-            session.dry_run,
-            session.inside,
-        )
+        now, rights = lambda: session.now, (session.dry_run, session.inside)
+        return cls(session.home, session.env, session.settings, now, session.say, *rights)
 
     @property
     def engine(self) -> "Engine":

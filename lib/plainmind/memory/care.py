@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..formats.evidence import Scope
@@ -46,32 +46,42 @@ def verify(memory: Memory) -> list[Difference]:
                 tempfile.TemporaryDirectory(prefix="mind-") as folder,
                 memory.engine.made_in(memory.home, folder) as fresh,
             ):
-                found = _compare(memory, index, fresh)
+                found = _compare(index, fresh, memory.now())
     return found
 
 
 class _Rows:
-    """The rows of an index, and what is asked of them."""
+    """The rows of an index, what is asked of them, and its answers."""
 
     def __init__(self, index: Index):
+        self.index, self.model = index, index.model()
         self.tables = {table: Counter(rows) for table, rows in index.rows().items()}
+        of = {row[:2]: (len(row[-1]), row[4]) for row in self.tables["events"]}
+        #: (length of the content, time, vector) of each event that has a vector
+        self.vectors = [(*of[row[:2]], row[-1]) for row in self.tables["vectors"]]
 
     def questions(self) -> Iterator[str]:
         """The first words of events from all of the past, and of pages."""
         events = sorted((row[4], row[-1]) for row in self.tables["events"].elements())
-        texts = [content for _, content in events]
         titled = sorted(self.tables["pages"].elements(), key=lambda row: row[0])
-        for some in (texts, [f"{row[-2]} {row[-1]}" for row in titled]):
+        for some in ([text for _, text in events], [f"{row[-2]} {row[-1]}" for row in titled]):
             for content in some[:: max(1, len(some) // ANSWERS)]:
                 yield " ".join(content.split()[:12])
 
-    def vectors(self) -> list[tuple[int, int, bytes]]:
-        """(length of the content, time, vector) of each event that has a vector."""
-        of = {row[:2]: (len(row[-1]), row[4]) for row in self.tables["events"]}
-        return [(*of[row[:2]], row[-1]) for row in self.tables["vectors"]]
+    def answer(self, question: str, now: int) -> list[tuple[str, float]]:
+        """References and scores of moments and pages, by words and, where there is one, by the
+        vector of an event of about its length."""
+        length = len(question)
+        near = min(self.vectors, key=lambda v: (abs(v[0] - length), *v[1:]), default=None)
+        query = search.Query(question, now, from_blob(near[2]) if near else None, self.model)
+        hits = search.search(query, self.index, Scope(), 10, -1.0).hits
+        scores = [(hit.ref, hit.pick.score) for hit in hits]
+        known = pages.search(query, self.index, pages.Policy())
+        scores += [(each.path, each.score) for each in known.given]
+        return [(ref, round(score, 9)) for ref, score in scores]
 
 
-def _compare(memory: Memory, index: Index, fresh: Index) -> list[Difference]:
+def _compare(index: Index, fresh: Index, now: int) -> list[Difference]:
     ours, theirs = _Rows(index), _Rows(fresh)
     found = []
     for table, mine in ours.tables.items():
@@ -80,24 +90,7 @@ def _compare(memory: Memory, index: Index, fresh: Index) -> list[Difference]:
         for row in sorted(more + less if not table.startswith("vectors") else more, key=str)[:20]:
             what = "is not in the files" if row in more else "is missing"
             found.append(Difference(table, f"{row[0]}:{row[1]} {what}"))
-    now = memory.now()
-    asked = [(one, one.model(), rows.vectors()) for one, rows in ((index, ours), (fresh, theirs))]
     for question in ours.questions():
-        answers = [_answer(one, model, vectors, question, now) for one, model, vectors in asked]
-        if answers[0] != answers[1]:
+        if ours.answer(question, now) != theirs.answer(question, now):
             found.append(Difference("answers", f"'{question[:60]}' is answered differently"))
     return found
-
-
-def _answer(
-    index: Index, model: str, vectors: Sequence[tuple[int, int, bytes]], question: str, now: int
-) -> list[tuple[str, float]]:
-    """References and scores of moments and pages, by words and, where there is one, by the vector
-    of an event of about its length."""
-    near = min(vectors, key=lambda v: (abs(v[0] - len(question)), *v[1:]), default=None)
-    query = search.Query(question, now, from_blob(near[2]) if near else None, model)
-    hits = search.search(query, index, Scope(), 10, -1.0).hits
-    known = pages.search(query, index, pages.Policy())
-    return [(hit.ref, round(hit.pick.score, 9)) for hit in hits] + [
-        (each.path, round(each.score, 9)) for each in known.given
-    ]

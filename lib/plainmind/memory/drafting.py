@@ -57,9 +57,8 @@ def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
         elif key == "image":
             made[key] = _image(memory, _text(key, value))
         elif key == "supersedes":
-            made[key] = [
-                page.name_of(page_files.find_page(memory.home, name)) for name in _texts(key, value)
-            ]
+            paths = (page_files.find_page(memory.home, name) for name in _texts(key, value))
+            made[key] = [page.name_of(path) for path in paths]
         else:
             made[key] = _text(key, value)
     if made.get("valid_from") and made.get("valid_to") and made["valid_to"] < made["valid_from"]:
@@ -111,10 +110,8 @@ def _triple(value: Any) -> Triple:
         raise BadData("a triple has a subject, a predicate and an object", cure="give three texts")
     made = triple.normalize(Triple(*parts))
     if made.predicate in triple.COPULAS | triple.VAGUE:
-        raise BadData(
-            f"the predicate '{parts[1]}' says nothing by itself",
-            cure="name the relation: not 'x is owner of y' but 'x owns y'",
-        )
+        cure = "name the relation: not 'x is owner of y' but 'x owns y'"
+        raise BadData(f"the predicate '{parts[1]}' says nothing by itself", cure=cure)
     return made
 
 
@@ -123,9 +120,8 @@ def _image(memory: Memory, path: str) -> str:
         return ""
     part = memory.home.relative(path)
     if not os.path.isfile(memory.home.path(part)):
-        raise NoInput(
-            f"no such picture: '{path}'", cure="put it below the home first, into raw/images"
-        )
+        cure = "put it below the home first, into raw/images"
+        raise NoInput(f"no such picture: '{path}'", cure=cure)
     return part
 
 
@@ -137,21 +133,15 @@ def from_json(memory: Memory, line: bytes) -> PageDraft:
         raise BadData("not valid JSON") from None
     if not isinstance(value, dict) or not isinstance(value.get("body"), str):
         raise BadData("no 'body'", cure='write {"body": "…", "type": "…", "name": "…"}')
-    body, name, cites = (
-        value.pop("body"),
-        value.pop("name", "") or "",
-        value.pop("sources", None) or [],
-    )
+    body, name = value.pop("body"), value.pop("name", "") or ""
+    cites = value.pop("sources", None) or []
     if unknown := sorted(set(value) - set(page_keys.KEYS)):
         raise BadData(f"unknown key '{unknown[0][:40]}'", cure=f"use {', '.join(page_keys.KEYS)}")
     if "type" not in value:
         raise BadData("no 'type'", cure=f"use one of {', '.join(page.TYPES)}")
-    return PageDraft(
-        fields(memory, value),
-        body,
-        page.check_name(_text("name", name)) if name else "",
-        cites=_texts("sources", cites),
-    )
+    made = fields(memory, value)
+    name = page.check_name(_text("name", name)) if name else ""
+    return PageDraft(made, body, name, cites=_texts("sources", cites))
 
 
 def body_of(data: bytes) -> str:
@@ -159,11 +149,8 @@ def body_of(data: bytes) -> str:
     try:
         return data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise BadData(
-            "not valid UTF-8",
-            place=f"<stdin>:{data.count(chr(10).encode(), 0, error.start) + 1}",
-            cure="send text",
-        ) from None
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadData("not valid UTF-8", place=f"<stdin>:{line}", cure="send text") from None
 
 
 def check(memory: Memory, made: Mapping[str, Any], body: str, force: bool) -> None:
@@ -175,22 +162,14 @@ def check(memory: Memory, made: Mapping[str, Any], body: str, force: bool) -> No
     if "\0" in body:
         raise BadData("a NUL in the body", cure="send text")
     if page.has_frontmatter(body):
-        raise BadData(
-            "a text with a head of its own",
-            cure="give its fields by options, and only what stands below the head",
-        )
+        cure = "give its fields by options, and only what stands below the head"
+        raise BadData("a text with a head of its own", cure=cure)
     if injected_blocks.strip(body) != body:
-        raise BadData(
-            "a block that a recall had injected is not knowledge",
-            cure="say it in your own words, and cite the log with --cite",
-        )
-    said = "\n".join([body, *(str(value) for value in made.values())])
-    if not force and memory.env.mask(said) != said:
-        line = next(
-            (n for n, row in enumerate(body.split("\n"), 1) if memory.env.mask(row) != row), 1
-        )
-        raise BadData(
-            "something that looks like a secret",
-            place=f"<stdin>:{line}",
-            cure="leave it out; --force if it is none",
-        )
+        cure = "say it in your own words, and cite the log with --cite"
+        raise BadData("a block that a recall had injected is not knowledge", cure=cure)
+    masked, text = memory.env.mask, "\n".join([body, *map(str, made.values())])
+    if not force and masked(text) != text:
+        rows = enumerate(body.split("\n"), 1)
+        place = f"<stdin>:{next((number for number, row in rows if masked(row) != row), 1)}"
+        cure = "leave it out; --force if it is none"
+        raise BadData("something that looks like a secret", place=place, cure=cure)

@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..formats import reference
 from ..ground import files
 from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
-from ..index import embedding
-from ..index.embedding import Work
-from ..index.engine import Index, Pending
+from ..index.embedding import Run, Work
+from ..index.engine import Index
 from ..providers import registry, retry
 from . import Memory
 
@@ -36,12 +36,12 @@ def embed(
     refs: list[str] | None,
     progress: Callable[[int, int], None],
 ) -> Embedded:
-    """Embed what is at `refs`, or, after a look at every file, all that has no vector."""
-    thorough = refs is None
-    for index in memory.engine.opened(memory.home, memory.say, thorough=thorough):
+    """Embed what is at `refs`, or, after a look at every file, all that has no vector. `progress`
+    is told how many of all are done."""
+    for index in memory.engine.opened(memory.home, memory.say, thorough=refs is None):
         with index:
-            done = _embed(memory, index, options, refs, progress)
-    return done
+            ended = _embed(memory, index, options, refs, progress)
+    return ended
 
 
 def _embed(
@@ -51,11 +51,8 @@ def _embed(
     refs: list[str] | None,
     progress: Callable[[int, int], None],
 ) -> Embedded:
-    settings = memory.settings
     index.model()  # what was embedded before needs no embedder
-    embedder = registry.open_embedder(
-        settings["embed.model"], memory.env, settings, bulk=refs is None
-    )
+    embedder = _embedder(memory, bulk=refs is None)
     model = embedder.model
     places = _places(memory.home, refs or [])
     there = {ref: place for ref, place in places.items() if index.state_at(model, *place)}
@@ -66,10 +63,13 @@ def _embed(
         limit=-1 if options.limit is None else options.limit,
         at=None if refs is None else list(there.values()),
     )
+    call = partial(retry.run, attempts=memory.settings["embed.retries"])
+    tell = lambda done: progress(done, len(due))
+    run = Run(index, embedder, call, memory.now, retry.next_try, tell, options.budget)
     try:
         # not a lock anybody waits for: it keeps a second run from paying for the same texts
         with files.lock(os.path.join(memory.home.index, "embed.lock"), wait=0):
-            work = _run(memory, index, embedder, due, options.budget, progress)
+            work = run.over(due)
     except Busy:
         if refs is None:
             raise Busy("another mem-embed is at work", cure="it will do these texts too") from None
@@ -77,6 +77,12 @@ def _embed(
     states = {ref: index.state_at(model, *place) for ref, place in there.items()}
     missing = [ref for ref in refs or [] if ref not in there]
     return Embedded(work, states, missing, index.status(model).pending)
+
+
+def _embedder(memory: Memory, *, bulk: bool = False):
+    """What makes the vectors of the model that is set."""
+    settings = memory.settings
+    return registry.open_embedder(settings["embed.model"], memory.env, settings, bulk=bulk)
 
 
 def _places(home: Home, refs: list[str]) -> dict[str, tuple[str, int]]:
@@ -91,47 +97,13 @@ def _places(home: Home, refs: list[str]) -> dict[str, tuple[str, int]]:
     return places
 
 
-def _run(
-    memory: Memory,
-    index: Index,
-    embedder,
-    due: list[Pending],
-    budget: int | None,
-    progress: Callable[[int, int], None],
-) -> Work:
-    attempts = memory.settings["embed.retries"]
-    run = embedding.Run(
-        index,
-        embedder,
-        lambda request: retry.run(request, attempts=attempts),
-        memory.now,
-        retry.next_try,
-        _Progress(progress, len(due)).step,
-        budget,
-    )
-    return run.over(due)
-
-
-class _Progress:
-    """Steps of a run, as how many of all are done."""
-
-    def __init__(self, progress: Callable[[int, int], None], count: int):
-        self.progress, self.count, self.done = progress, count, 0
-
-    def step(self, more: int) -> None:
-        self.done += more
-        self.progress(self.done, self.count)
-
-
 def status(memory: Memory) -> dict[str, Any]:
     """Counts of texts by status, for the model that is set; `serving` is the one that answers."""
     for index in memory.engine.opened(memory.home, memory.say):
         with index:
             serving = index.model()
             try:
-                model = registry.open_embedder(
-                    memory.settings["embed.model"], memory.env, memory.settings
-                ).model
+                model = _embedder(memory).model
             except (Unavailable, Misconfigured) as failure:
                 memory.say(str(failure))
                 model = serving

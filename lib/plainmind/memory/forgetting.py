@@ -22,6 +22,7 @@ from . import Memory
 
 #: lines by which a forgotten text is looked for, and their least characters
 MARKS, SHORTEST_MARK = 2, 12
+_REMAKE = "delete it: it is made again"
 
 
 def past(memory: Memory) -> list[Expired]:
@@ -66,17 +67,14 @@ def _take_out(memory: Memory, going: Sequence[DeletedFile]) -> None:
     """Texts of pages about to go, out of all that only they can be looked for in."""
     if not going:
         return
-    texts = [page.parse(each.data, each.expired.path) for each in going]
+    pages = [page.parse(each.data, each.expired.path) for each in going]
     if os.path.isdir(memory.home.index):
-        cache.forget(
-            memory.home, {cache.content_hash(text) for read in texts for text in embedded(read)}
-        )
+        hashes = {cache.content_hash(text) for read in pages for text in embedded(read)}
+        cache.forget(memory.home, hashes)
         # damaged indexes that were set aside: nobody needs them, and they hold old texts
         memory.engine.discard_set_aside(memory.home)
-    _out_of_traces(
-        memory,
-        [read.path for read in texts] + [mark for read in texts for mark in _marks(read.body)],
-    )
+    marks = [mark for read in pages for mark in _marks(read.body)]
+    _out_of_traces(memory, [*(read.path for read in pages), *marks])
 
 
 def _out_of_index(memory: Memory, gone: Sequence[DeletedFile]) -> None:
@@ -86,10 +84,8 @@ def _out_of_index(memory: Memory, gone: Sequence[DeletedFile]) -> None:
     for index in memory.engine.opened(memory.home, memory.say):
         with index:
             index.purge()
-    _prove(
-        memory,
-        [mark for each in gone for mark in _marks(page.parse(each.data, each.expired.path).body)],
-    )
+    pages = (page.parse(each.data, each.expired.path) for each in gone)
+    _prove(memory, [mark for read in pages for mark in _marks(read.body)])
 
 
 def _prove(memory: Memory, marks: Sequence[str]) -> None:
@@ -100,11 +96,7 @@ def _prove(memory: Memory, marks: Sequence[str]) -> None:
             full = os.path.join(folder, name)
             held = _held(full, marks) if os.path.isfile(full) else []
             if held and not _all_stand(memory, held):
-                raise InputOutput(
-                    "what was forgotten is still in it",
-                    place=full,
-                    cure="delete it: it is made again",
-                )
+                raise InputOutput("what was forgotten is still in it", place=full, cure=_REMAKE)
 
 
 def _all_stand(memory: Memory, texts: Sequence[str]) -> bool:
@@ -136,18 +128,12 @@ def _held(path: str, marks: Sequence[str]) -> list[str]:
 
     if not marks:
         return []
-    needles = json.dumps(
-        [mark.encode("utf-8", "surrogatepass").decode("latin-1") for mark in marks]
-    ).encode()
-    looked = subprocess.run(
-        [sys.executable, "-IS", "-c", _LOOK, path], input=needles, capture_output=True
-    )
+    needles = [mark.encode("utf-8", "surrogatepass").decode("latin-1") for mark in marks]
+    look = [sys.executable, "-IS", "-c", _LOOK, path]
+    looked = subprocess.run(look, input=json.dumps(needles).encode(), capture_output=True)
     if looked.returncode and os.path.exists(path):  # a journal may have gone meanwhile
-        raise InputOutput(
-            "it cannot be looked through for what was forgotten",
-            place=path,
-            cure="delete it: it is made again",
-        )
+        what = "it cannot be looked through for what was forgotten"
+        raise InputOutput(what, place=path, cure=_REMAKE)
     return [marks[number] for number in json.loads(looked.stdout or b"[]")]
 
 
@@ -159,30 +145,26 @@ def _marks(body: str) -> list[str]:
     return sorted(telling, key=lambda line: (-len(line), line))[:MARKS]
 
 
-def _out_of_traces(memory: Memory, said: Sequence[str]) -> None:
+def _out_of_traces(memory: Memory, texts: Sequence[str]) -> None:
     """Records that show one of these, out of the traces that commands were told to write."""
-    # a trace has a page's text on one line, as JSON; or a block of JSON that a model was given, as
-    # JSON
-    shown = {*said, *(" ".join(each.split()) for each in said)}
-    needles = {level.encode("utf-8", "surrogatepass") for each in shown for level in _as_json(each)}
+    # a trace has a text on one line, as JSON; or a block of JSON that a model was given, as JSON
+    shown = {*texts, *(" ".join(text.split()) for text in texts)}
+    needles = {level.encode("utf-8", "surrogatepass") for text in shown for level in _as_json(text)}
     for trace in maintenance.read_traces(memory.home):
         if not os.path.isfile(trace):
             continue
         try:
-            data = files.read(trace)
-            kept = [
-                line for line in data.split(b"\n") if not any(needle in line for needle in needles)
-            ]
-            if len(kept) < data.count(b"\n") + 1:
+            lines = files.read(trace).split(b"\n")
+            kept = [line for line in lines if not any(needle in line for needle in needles)]
+            if len(kept) < len(lines):
                 files.replace(trace, b"\n".join(kept))
                 memory.say(f"{trace}: records that showed what is forgotten were removed")
         except OSError as error:
-            memory.say(
-                f"{trace}: what is forgotten may still be in it: {files.to_failure(error).what}"
-            )
+            why = files.to_failure(error).what
+            memory.say(f"{trace}: what is forgotten may still be in it: {why}")
 
 
-def _as_json(said: str) -> Iterator[str]:
+def _as_json(text: str) -> Iterator[str]:
     for _ in range(3):
-        yield said
-        said = json.dumps(said, ensure_ascii=False)[1:-1]
+        yield text
+        text = json.dumps(text, ensure_ascii=False)[1:-1]

@@ -43,16 +43,10 @@ def recall(
                 return Recalled(search.search(query, index, scope, k, floor), None)
             from ..recall import trace
 
-            recorder = trace.Recorder(search.field(query, index, scope, floor))
+            recorder = trace.Recorder(query, index, scope, floor)
             moments = search.ranked(recorder, k, floor)
-            question = {
-                "query": text,
-                "now": clock.to_text(query.now),
-                "k": k,
-                "floor": floor,
-                "sim": query.mode,
-                "model": query.model,
-            }
+            question = {"query": text, "now": clock.to_text(query.now), "k": k, "floor": floor}
+            question |= {"sim": query.mode, "model": query.model}
             return Recalled(moments, trace.record(recorder, question, moments))
     return Recalled(search.NOTHING, None)
 
@@ -85,9 +79,8 @@ def prepare_query(memory: Memory, index: "Index", text: str, lexical: bool) -> Q
     except (Unavailable, Misconfigured) as failure:
         memory.say(f"by words only: {failure}")
         return query
-    return query._replace(
-        vector=vector, model=model, baseline=registry.baseline_of(model, memory.settings)
-    )
+    baseline = registry.baseline_of(model, memory.settings)
+    return query._replace(vector=vector, model=model, baseline=baseline)
 
 
 # --- what a turn is given
@@ -107,11 +100,8 @@ def remember(
     memory: Memory, text: str, scope: Scope, share: Share, *, counted: bool = False
 ) -> list[str]:
     """The blocks that go before a message: of moments, and of pages; '' where there is nothing to
-    say.
-
-    One look at the index, and one question to the embedder. `counted`: that the pages were given is
-    written down.
-    """
+    say. One look at the index, and one question to the embedder. `counted`: that the pages were
+    given is written down."""
     from ..recall import inject, page_block, pages
 
     past, known = search.NOTHING, pages.NOTHING
@@ -148,16 +138,13 @@ def _lines(home: Home, ref: "Reference") -> str:
         full = os.path.realpath(home.path(part))
         # logs may be a link to another disk; below it, a link leads nowhere else
         root = os.path.realpath(home.path(part.split("/")[0]))
-        if (
-            not part.startswith(EXPANDED)
-            or not part.endswith(".md")
-            or not full.startswith(root + os.sep)
-        ):
+        allowed = part.startswith(EXPANDED) and part.endswith(".md")
+        if not allowed or not full.startswith(root + os.sep):
             return "(refused: only logs, knowledge and memory can be expanded)"
-        if not os.path.isfile(full):  # a pipe would never end
-            return "(refused: no such file in logs, knowledge or memory)"
-        data = files.read(full)
+        data = files.read(full) if os.path.isfile(full) else None  # a pipe would never end
     except (Failure, OSError):
+        data = None
+    if data is None:
         return "(refused: no such file in logs, knowledge or memory)"
     # a single line means the event that starts there, or the rest of the page
     lines = data.decode("utf-8", "replace").split("\n")

@@ -37,44 +37,32 @@ def write(memory: Memory, draft: PageDraft, *, force: bool = False) -> PageWritt
     Failure with code 1."""
     body = draft.body.strip("\n")
     check(memory, draft.fields, body, force)
-    if draft.place != page_files.KNOWLEDGE and (
-        draft.fields.get("triples") or draft.fields.get("supersedes")
-    ):
-        raise BadData(
-            "only a page of knowledge states facts, or takes another's place",
-            cure="write one with --type",
-        )
-    if not body.strip() and not draft.fields.get("triples"):
+    curated, triples = draft.place == page_files.KNOWLEDGE, draft.fields.get("triples")
+    if not curated and (triples or draft.fields.get("supersedes")):
+        what = "only a page of knowledge states facts, or takes another's place"
+        raise BadData(what, cure="write one with --type")
+    if not body.strip() and not triples:
         raise BadData("nothing to write", cure="give the text on standard input, or --triple")
     made = _ordered(memory, draft)
-    name = (
-        draft.name
-        or page.slugify(page.parse(body.encode(), "x").title if body.startswith("#") else body)
-        or "page"
-    )
+    title = page.parse(body.encode(), "x").title if body.startswith("#") else body
+    name = draft.name or page.slugify(title) or "page"
     if image := made.get("image"):
-        shown = any(
-            target.name == image for target in page_links.find_images(page.parse(body.encode(), ""))
-        )
-        body += "" if shown else f"\n\n{page_edit.render_image(image)}"
+        images = page_links.find_images(page.parse(body.encode(), ""))
+        if all(target.name != image for target in images):
+            body += f"\n\n{page_edit.render_image(image)}"
     data = page_edit.compose(made, body)
-    if draft.place != page_files.KNOWLEDGE:
+    if not curated:
         name = f"{clock.to_stamp(memory.now()).lower()}-{name}"
     with maintenance.lock(memory.home):
         written = _create(memory, draft, name, data, body, force)
         if written.fresh:
             _count(memory)
-        elif maintenance.is_retention_due(
-            memory.home
-        ):  # whoever wrote it may have been killed in the middle of that
+        elif maintenance.is_retention_due(memory.home):  # its writer may have been killed in it
             forgetting.retain(memory)
-    past = (
-        retention.judge_page(page.parse(data, written.path), day.from_instant(memory.now()))
-        if draft.place == page_files.KNOWLEDGE
-        else None
-    )
-    if past:
-        memory.say(f"{written.path}: {past.finding.message}; retention deletes it next time")
+    if curated:
+        read, today = page.parse(data, written.path), day.from_instant(memory.now())
+        if past := retention.judge_page(read, today):
+            memory.say(f"{written.path}: {past.finding.message}; retention deletes it next time")
     return written
 
 
@@ -93,12 +81,8 @@ def write_lines(memory: Memory, lines: Iterable[bytes], session: Any, *, force: 
 def _ordered(memory: Memory, draft: PageDraft) -> dict[str, Any]:
     """The fields in the order of formats.page.page.KEYS, with defaults and citations."""
     given = {"date": day.from_instant(memory.now()), "tier": page.FALLBACK_TIER, **draft.fields}
-    cited = [_cited(memory, ref) for ref in draft.cites]
-    return {
-        key: value
-        for key in page_keys.KEYS
-        if (value := cited if key == "sources" else given.get(key))
-    }
+    given["sources"] = [_cited(memory, ref) for ref in draft.cites]
+    return {key: given[key] for key in page_keys.KEYS if given.get(key)}
 
 
 def _cited(memory: Memory, ref: str) -> str:
@@ -111,32 +95,24 @@ def _create(
 ) -> PageWritten:
     exchange.recover_all(memory.home.path(draft.place))
     if there := _same(memory, draft, name, body):
-        files.sync_with_parent(
-            os.path.dirname(memory.home.path(there))
-        )  # whoever wrote it may have been killed before that
+        # whoever wrote it may have been killed before that
+        files.sync_with_parent(os.path.dirname(memory.home.path(there)))
         return PageWritten(there, False)
     if draft.name:
         _refuse_taken(memory, draft.place, name)
     if not force and draft.place != page_files.OBSERVATIONS:
         _refuse_near(memory, draft.place, body)
-    return PageWritten(
-        page_files.create_page(memory.home, draft.place, name, data, numbered=not draft.name), True
-    )
+    path = page_files.create_page(memory.home, draft.place, name, data, numbered=not draft.name)
+    return PageWritten(path, True)
 
 
 def _same(memory: Memory, draft: PageDraft, name: str, body: str) -> str:
     """The path of a page of this name that says all of it already, '' when there is none: what was
     cut off can be done again."""
-    given = {
-        key: value
-        for key, value in _ordered(memory, draft).items()
-        if key in draft.fields or key == "sources"
-    }
-    numbers = (
-        ("", *(f"-{number}" for number in range(2, MOST_NUMBERS))) if not draft.name else ("",)
-    )
-    for number in numbers:
-        path = f"{draft.place}/{name}{number}.md"
+    asked = {*draft.fields, "sources"}
+    given = {key: value for key, value in _ordered(memory, draft).items() if key in asked}
+    for number in range(1, 2 if draft.name else MOST_NUMBERS):
+        path = f"{draft.place}/{name}{f'-{number}' if number > 1 else ''}.md"
         try:
             old = page_files.read_whole(memory.home, path)
         except (OSError, Failure):  # there is none, or what can never be read to its end
@@ -152,9 +128,8 @@ def _says(old: bytes, path: str, given: Mapping[str, Any]) -> bool:
         made = page_edit.set_fields(old, path, given)
     except BadData:
         return False
-    return page.parse(old, path)._replace(lines={}, problems=[]) == page.parse(made, path)._replace(
-        lines={}, problems=[]
-    )
+    before, after = (page.parse(data, path)._replace(lines={}, problems=[]) for data in (old, made))
+    return before == after
 
 
 def _refuse_taken(memory: Memory, place: str, name: str) -> None:
@@ -162,11 +137,8 @@ def _refuse_taken(memory: Memory, place: str, name: str) -> None:
         there = page_files.find_page(memory.home, f"{place}/{name}.md")
     except NoInput:
         return
-    raise Failure(
-        f"there is a page '{there}' that says something else",
-        cure=f"change it with --update {_argument(there)}",
-        code=NO_MATCH,
-    )
+    cure = f"change it with --update {_argument(there)}"
+    raise Failure(f"there is a page '{there}' that says something else", cure=cure, code=NO_MATCH)
 
 
 def _argument(path: str) -> str:
@@ -177,23 +149,18 @@ def _argument(path: str) -> str:
 def _refuse_near(memory: Memory, place: str, body: str) -> None:
     """A Failure when a page of the place says nearly the same."""
     mine = likeness.extract_features(body)
-
     for path in _near(memory, mine):
         if not path.startswith(f"{place}/"):
             continue
         try:
-            share = likeness.measure_share(
-                mine, likeness.extract_features(page_files.read_page(memory.home, path).body)
-            )
+            there = page_files.read_page(memory.home, path)
         except (OSError, Failure):  # gone meanwhile
             continue
+        share = likeness.measure_share(mine, likeness.extract_features(there.body))
         if share >= likeness.ALIKE:
+            what = f"'{path}' says {'the same' if share == 1 else f'{share:.0%} of it'} already"
             cure = f"change it with --update {_argument(path)}, or insist with --force"
-            raise Failure(
-                f"'{path}' says {'the same' if share == 1 else f'{share:.0%} of it'} already",
-                cure=cure,
-                code=NO_MATCH,
-            )
+            raise Failure(what, cure=cure, code=NO_MATCH)
 
 
 def _near(memory: Memory, features: frozenset[str]) -> list[str]:
@@ -219,10 +186,7 @@ def update(
     force: bool = False,
 ) -> PageWritten:
     """Fields or body of a page that is there; all else of it stays, and so does what a person saves
-    at this moment.
-
-    A new body dates the page today, unless a date is given.
-    """
+    at this moment. A new body dates the page today, unless a date is given."""
     check(memory, changed, body or "", force)
     made = dict(changed)
     if cites:
@@ -251,20 +215,13 @@ def _protect(
     body: str | None,
     kept: set[bytes],
 ) -> None:
-    """What the agent may not do to a page: let it age faster, or replace its text so that nobody
-    can read it any more.
-
-    The page as it was is kept among the observations, for the next audit. NotPermitted for the
-    former.
-    """
+    """What the agent may not do to a page: let it age faster (NotPermitted), or replace its text so
+    that nobody can read it any more: it is kept among the observations, for the next audit."""
     old = page.parse(data, path)
     days = [retention.DATED.get(kind, FOREVER) for kind in (made.get("type", old.type), old.type)]
     if days[0] < days[1] or old.day and made.get("date", old.day) < old.day:
-        raise NotPermitted(
-            "refused from inside the sandbox: the page would be deleted earlier",
-            place=path,
-            cure="ask the user to do it",
-        )
+        what = "refused from inside the sandbox: the page would be deleted earlier"
+        raise NotPermitted(what, place=path, cure="ask the user to do it")
     if body is not None and old.body.strip() and data not in kept:
         name = f"{clock.to_stamp(memory.now()).lower()}-{page.slugify(old.name) or 'page'}-before"
         page_files.create_page(memory.home, page_files.OBSERVATIONS, name, data, numbered=True)

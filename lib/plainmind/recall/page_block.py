@@ -7,8 +7,7 @@ from ..formats.log.injected_blocks import KNOWLEDGE
 from ..ground import tokens
 from ..ground.stream import json_line
 from . import inject
-from .excerpt import excerpt
-from .inject import Fitted
+from .inject import Fitted, excerpt
 from .pages import FoundPage, Knowledge, Policy
 
 L1_EACH = 1000  # estimated tokens of one page that is always given
@@ -27,30 +26,17 @@ class PageExcerpt(NamedTuple):
     truncated: bool
 
     def entry(self) -> dict:
-        row = self.found.row
-        known = {
-            "path": row.path,
-            "line": self.line,
-            "excerpt": self.excerpt,
-            "truncated": self.truncated,
-        }
-        later = {"superseded_by": self.found.superseded_by} if self.found.superseded_by else {}
-        return {
-            **known,
-            "name": row.name,
-            "type": row.type,
-            "tier": row.tier,
-            "date": row.date,
-            **later,
-        }
+        row, later = self.found.row, self.found.superseded_by
+        part = {"line": self.line, "excerpt": self.excerpt, "truncated": self.truncated}
+        head = {key: getattr(row, key) for key in ("name", "type", "tier", "date")}
+        return {"path": row.path, **part, **head, **({"superseded_by": later} if later else {})}
 
 
 def fit(known: Knowledge, policy: Policy) -> Fitted[PageExcerpt, FoundPage]:
     """Pages in order, as far as the budgets go: L1 within its own, all within the whole, as the
     block is printed."""
-    shown: list[PageExcerpt] = []
-    dropped: list[tuple[FoundPage, str]] = []
-    left = policy.budget - tokens.estimate(inject.around(policy.budget, KNOWLEDGE, NOTE))
+    fitted: Fitted[PageExcerpt, FoundPage] = Fitted([], [])
+    left = policy.budget - tokens.estimate(inject.render([], policy.budget, KNOWLEDGE, NOTE))
     left_l1 = min(policy.l1_budget, left)
     for each in known.given:
         always = each.why == "L1"
@@ -62,12 +48,13 @@ def fit(known: Knowledge, policy: Policy) -> Fitted[PageExcerpt, FoundPage]:
             page = cut(known, each, spare) if spare >= 25 else None
             cost = _cost(page)
         if page is None or cost > room:
-            dropped.append((each, "budget" if known.body[each.row.id].strip() else "empty"))
+            why = "budget" if known.body[each.row.id].strip() else "empty"
+            fitted.dropped.append((each, why))
             continue
         left -= cost
         left_l1 -= cost if always else 0
-        shown.append(page)
-    return Fitted(shown, dropped)
+        fitted.shown.append(page)
+    return fitted
 
 
 def _cost(page: PageExcerpt | None) -> int:
@@ -77,8 +64,7 @@ def _cost(page: PageExcerpt | None) -> int:
 def cut(known: Knowledge, each: FoundPage, most: int) -> PageExcerpt | None:
     """All of a page if that is not too much, else its beginning when it is always given, and the
     part that fits when not."""
-    body = known.body[each.row.id]
-    passages = known.passages[each.row.id]
+    body, passages = known.body[each.row.id], known.passages[each.row.id]
     if most < 1 or not passages:
         return None
     whole = excerpt(body, known.terms, most)

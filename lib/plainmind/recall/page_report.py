@@ -2,22 +2,22 @@
 
 from ..ground.stream import json_line
 from . import page_block
-from .excerpt import excerpt
+from .inject import excerpt
 from .page_block import PageExcerpt
 from .pages import FoundPage, Knowledge, Policy
 from .report import Form
 
+_NUMBERS = ("score", "rel", "lex", "den", "recency")
+
 
 def text(known: Knowledge, policy: Policy, form: Form) -> tuple[str, bool]:
     """What is to be printed, and whether any page is given."""
-    if form.inject and not form.explain:
-        pages = page_block.fit(known, policy).shown
-        return page_block.block(pages, policy), bool(pages)
+    fitted = page_block.fit(known, policy)
+    shown = fitted.shown if form.inject else answers(known, policy)
     if form.explain:
-        fitted = page_block.fit(known, policy)
-        some = fitted.shown if form.inject else answers(known, policy)
-        return _explanation(known, policy, fitted.dropped), bool(some)
-    shown = answers(known, policy)
+        return _explanation(known, policy, fitted.dropped), bool(shown)
+    if form.inject:
+        return page_block.block(shown, policy), bool(shown)
     if form.json:
         lines = [json_line(_record(each, rank)) for rank, each in enumerate(shown, 1)]
     else:
@@ -40,24 +40,15 @@ def answers(known: Knowledge, policy: Policy) -> list[PageExcerpt]:
 
 def _record(each: PageExcerpt, rank: int) -> dict:
     found = each.found
-    numbers = {
-        name: round(getattr(found, name), 6) for name in ("score", "rel", "lex", "den", "recency")
-    }
-    return {
-        "ref": f"{found.path}:{each.line}",
-        **each.entry(),
-        "rank": rank,
-        **numbers,
-        "why": found.why,
-    }
+    numbers = {name: round(getattr(found, name), 6) for name in _NUMBERS}
+    ref = f"{found.path}:{each.line}"
+    return {"ref": ref, **each.entry(), "rank": rank, **numbers, "why": found.why}
 
 
 def _explanation(known: Knowledge, policy: Policy, left_out: list[tuple[FoundPage, str]]) -> str:
     """A table of every page that was looked at. What the budget leaves out says so."""
     reasons = {each.path: why for each, why in left_out}
-    rows: list[tuple[str, ...]] = [
-        ("why", "score", "rel", "lex", "den", "recency", "page", "type", "title")
-    ]
+    rows: list[tuple[str, ...]] = [("why", *_NUMBERS, "page", "type", "title")]
     for each in known.given:
         reason = f" ({reasons[each.path]})" if each.path in reasons else ""
         rows.append(_row(each, each.why + reason))
@@ -68,11 +59,6 @@ def _explanation(known: Knowledge, policy: Policy, left_out: list[tuple[FoundPag
 
 
 def _row(each: FoundPage, why: str) -> tuple[str, ...]:
-    numbers = (f"{value:.4f}" for value in (each.score, each.rel, each.lex, each.den, each.recency))
-    return (
-        why,
-        *numbers,
-        each.path,
-        f"{each.row.type} {each.row.tier}",
-        excerpt(each.row.title, [], 20).text,
-    )
+    numbers = (f"{getattr(each, name):.4f}" for name in _NUMBERS)
+    kind, title = f"{each.row.type} {each.row.tier}", excerpt(each.row.title, [], 20).text
+    return (why, *numbers, each.path, kind, title)

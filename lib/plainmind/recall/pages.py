@@ -2,12 +2,11 @@
 pages they link to.
 
     lex   = sum over the query's terms of idf tf / (tf + 1.2 (0.5 + 0.5 length / mean length)), over
-    the sum of idf:
-            BM25 as in recall.relevance, of the page's title, name, tags and body
-    den   = the greatest cosine of a passage of it, as the share of the way that
-    recall.relevance.dense says rel   = 0.6 lex + 0.4 den, in [0, 1]; what does not reach the floor
-    is not given score = rel * weight of the type + 0.15 (1 - age in days / 60), the second part
-    never below 0
+            the sum of idf: BM25 as in recall.relevance, of the page's title, name, tags and body
+    den   = the greatest cosine of a passage of it, as the share of the way that recall.relevance
+            says
+    rel   = 0.6 lex + 0.4 den, in [0, 1]; what does not reach the floor is not given
+    score = rel * weight of the type + 0.15 (1 - age in days / 60), the second part never below 0
 
 With `knowledge.rank = rrf` the specification's formula takes the place of rel in the score: the sum
 of 1 / (60 + rank) over the lists by lex and by den (Cormack, Clarke and Buettcher, "Reciprocal rank
@@ -27,11 +26,13 @@ from typing import NamedTuple, Protocol
 from ..formats import day, words
 from ..formats.evidence import IndexedPage, PageEvidence, PageText, Posting, Question
 from . import relevance
-from .search import Query
+from .relevance import Query
 
 LEXICAL, DENSE = 0.6, 0.4
 RRF_K = 60
 PAST = 0.5  # what a page counts that does not hold today
+
+WEIGHTS = {"user": 1.5, "agent-feedback": 1.4, "project": 1.2, "reference": 1.0, "compaction": 1.0}
 
 Texts = Callable[[list[int]], Mapping[int, PageText]]
 
@@ -42,13 +43,7 @@ class Policy(NamedTuple):
     rank: str = "relevance"  # or rrf
     floor: float = 0.25
     k: int = 6
-    weights: Mapping[str, float] = {
-        "user": 1.5,
-        "agent-feedback": 1.4,
-        "project": 1.2,
-        "reference": 1.0,
-        "compaction": 1.0,
-    }
+    weights: Mapping[str, float] = WEIGHTS
     recency: float = 0.15
     recency_days: float = 60.0
     budget: int = 4000
@@ -57,11 +52,9 @@ class Policy(NamedTuple):
 
     @classmethod
     def of(cls, settings) -> "Policy":
-        weights = {
-            kind: settings[f"knowledge.weight_{kind.replace('-', '_')}"] for kind in cls().weights
-        }
-        named = {name: settings[f"knowledge.{name}"] for name in cls._fields if name != "weights"}
-        return cls(**named, weights=weights)
+        of = lambda name: settings[f"knowledge.{name}"]
+        weights = {kind: of(f"weight_{kind.replace('-', '_')}") for kind in WEIGHTS}
+        return cls(**{name: of(name) for name in cls._fields if name != "weights"}, weights=weights)
 
 
 class FoundPage(NamedTuple):
@@ -88,9 +81,8 @@ class Knowledge(NamedTuple):
     dropped: list[tuple[FoundPage, str]]
     terms: list[str]
     body: Mapping[int, str]  # by id of the page
-    passages: Mapping[
-        int, list[tuple[int, str, float]]
-    ]  # line, text and how well it fits, by id of the page
+    #: line, text and how well it fits, by id of the page
+    passages: Mapping[int, list[tuple[int, str, float]]]
 
     @property
     def given(self) -> list[FoundPage]:
@@ -119,45 +111,33 @@ def choose(query: Query, evidence: PageEvidence, texts: Texts, policy: Policy) -
     rows, today = evidence.pages, day.from_instant(query.now)
     if not rows:
         return NOTHING
-    terms = query.terms
-    successors = _successors(evidence, today)
-    ranked = _ranked(query, evidence, terms, policy, today, successors)
-    always = _always(
-        [each for each in ranked if _is_always(each.row, today, successors)], evidence.linked
-    )
-    shown = {each.row.id for each in always}
-    enough = [each for each in ranked if each.rel >= policy.floor and each.row.id not in shown]
-    dropped = [
-        (each, "floor") for each in ranked if each.rel < policy.floor and each.row.id not in shown
-    ]
+    terms, successors = query.terms, _successors(evidence, today)
+    ranked = _ranked(query, evidence, policy, today, successors)
     everything = {each.row.id: each for each in ranked}
+    always = _always(ranked, today, successors, evidence.linked)
+    shown = {each.row.id for each in always}
+    others = [each for each in ranked if each.row.id not in shown]
+    enough = [each for each in others if each.rel >= policy.floor]
     found = _with_successors(enough, everything, successors, shown)
-    dropped = [(each, "beyond k") for each in found[policy.k :]] + dropped
+    dropped = [(each, "beyond k") for each in found[policy.k :]]
+    dropped += [(each, "floor") for each in others if each.rel < policy.floor]
     found = found[: policy.k]
     known = dict(texts([each.row.id for each in (*always, *found)]))
-    linked = _with_successors(
-        _linked(found, known, everything),
-        everything,
-        successors,
-        shown | {each.row.id for each in found},
-    )
+    shown |= {each.row.id for each in found}
+    linked = _linked(found, known, everything)
+    linked = _with_successors(linked, everything, successors, shown)
     known |= texts([each.row.id for each in linked])
     dropped = [(each, why) for each, why in dropped if each.row.id not in known]
-    return Knowledge(
-        always,
-        found,
-        linked,
-        dropped,
-        terms,
-        {id: text.body for id, text in known.items()},
-        {id: _fitting(text, terms, evidence.cosines.get(id, {})) for id, text in known.items()},
-    )
+    bodies = {id: text.body for id, text in known.items()}
+    fitting = {
+        id: _fitting(text, terms, evidence.cosines.get(id, {})) for id, text in known.items()
+    }
+    return Knowledge(always, found, linked, dropped, terms, bodies, fitting)
 
 
 def _ranked(
     query: Query,
     evidence: PageEvidence,
-    terms: Sequence[str],
     policy: Policy,
     today: datetime.date,
     successors: Mapping[int, int],
@@ -169,29 +149,20 @@ def _ranked(
         page: relevance.dense(max(cosines.values()), query.baseline)
         for page, cosines in evidence.cosines.items()
     }
-    fused = _fused(lexes, dens, rows) if policy.rank == "rrf" else {}
+    fused = _fused([lexes, dens], rows) if policy.rank == "rrf" else None
     found = []
     for row in rows.values():
         lex = lexes.get(row.id, 0.0)
         den = dens[row.id] if row.id in dens else relevance.pending(lex)
         rel = LEXICAL * lex + DENSE * den
-        value = fused.get(row.id, 0.0) if policy.rank == "rrf" else rel
-        age = (
-            (today - datetime.date.fromisoformat(row.date)).days
-            if row.date
-            else policy.recency_days
-        )
+        value = rel if fused is None else fused.get(row.id, 0.0)
+        age = today.toordinal() + _newest(row) if row.date else policy.recency_days
         recency = policy.recency * min(1.0, max(0.0, 1 - age / policy.recency_days))
-        score = (value * policy.weights.get(row.type, 1.0) + recency) * (
-            1.0 if row.holds(today.isoformat()) else PAST
-        )
+        share = 1.0 if row.holds(today.isoformat()) else PAST
+        score = (value * policy.weights.get(row.type, 1.0) + recency) * share
         later = rows[successors[row.id]].name if row.id in successors else ""
         found.append(FoundPage(row, "relevant", score, rel, lex, den, recency, later))
-    return sorted(found, key=_order)
-
-
-def _order(each: FoundPage) -> tuple:
-    return -each.score, -each.rel, _newest(each.row), each.row.path
+    return sorted(found, key=lambda each: (-each.score, -each.rel, _newest(each.row), each.path))
 
 
 def _newest(row: IndexedPage) -> int:
@@ -215,16 +186,14 @@ def _lexical(
 
 
 def _fused(
-    lexes: Mapping[int, float], dens: Mapping[int, float], rows: Mapping[int, IndexedPage]
+    lists: Sequence[Mapping[int, float]], rows: Mapping[int, IndexedPage]
 ) -> dict[int, float]:
     """Reciprocal ranks, as a share of what the first of every list has."""
-    lists = [values for values in (lexes, dens) if values]
+    lists = [values for values in lists if values]
     found: dict[int, float] = {}
     for values in lists:
-        order = sorted(
-            (id for id in values if values[id] > 0), key=lambda id: (-values[id], rows[id].path)
-        )
-        for rank, id in enumerate(order, 1):
+        order = sorted((-value, rows[id].path, id) for id, value in values.items() if value > 0)
+        for rank, (_, _, id) in enumerate(order, 1):
             found[id] = found.get(id, 0.0) + (RRF_K + 1) / (RRF_K + rank) / len(lists)
     return found
 
@@ -256,23 +225,26 @@ def _successors(evidence: PageEvidence, today: datetime.date) -> dict[int, int]:
     return last
 
 
-def _is_always(row: IndexedPage, today: datetime.date, successors: Mapping[int, int]) -> bool:
-    return row.tier == "L1" and row.holds(today.isoformat()) and row.id not in successors
-
-
-def _always(resident: list[FoundPage], links: Mapping[str, int]) -> list[FoundPage]:
-    """The L1 pages, newest and most linked first: by the sum of the reciprocal ranks of both."""
-    newest = sorted(resident, key=lambda each: (_newest(each.row), each.path))
-    most = sorted(
-        resident, key=lambda each: (-links.get(each.row.link, 0), _newest(each.row), each.path)
-    )
+def _always(
+    ranked: list[FoundPage],
+    today: datetime.date,
+    successors: Mapping[int, int],
+    links: Mapping[str, int],
+) -> list[FoundPage]:
+    """The L1 pages that hold and have no successor, newest and most linked first: by the sum of the
+    reciprocal ranks of both."""
+    newest = [
+        each._replace(why="L1")
+        for each in sorted(ranked, key=lambda each: (_newest(each.row), each.path))
+        if each.row.tier == "L1"
+        and each.row.holds(today.isoformat())
+        and each.row.id not in successors
+    ]
+    most = sorted(newest, key=lambda each: -links.get(each.row.link, 0))
     value = {each.row.id: 1 / (RRF_K + rank) for rank, each in enumerate(newest)}
     for rank, each in enumerate(most):
         value[each.row.id] += 1 / (RRF_K + rank)
-    return [
-        each._replace(why="L1")
-        for each in sorted(resident, key=lambda e: (-value[e.row.id], _newest(e.row), e.path))
-    ]
+    return sorted(newest, key=lambda each: -value[each.row.id])
 
 
 def _with_successors(
@@ -315,12 +287,8 @@ def _fitting(
 ) -> list[tuple[int, str, float]]:
     """A page's passages: line, text and how well it fits."""
     asked = set(terms)
+    share = lambda passage: len(asked.intersection(words.terms(passage))) / (len(asked) or 1)
     return [
-        (
-            line,
-            passage,
-            len(asked.intersection(words.terms(passage))) / (len(asked) or 1)
-            + cosines.get(id, 0.0),
-        )
+        (line, passage, share(passage) + cosines.get(id, 0.0))
         for id, line, passage in text.passages
     ]

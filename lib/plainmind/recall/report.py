@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from ..ground.errors import BadData
 from ..ground.stream import json_line
-from .excerpt import excerpt
+from . import inject
+from .inject import excerpt
 from .search import Hit, Moments
 
 _MARK, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -27,20 +28,16 @@ def text(result: Moments, form: Form) -> str:
     if form.explain:
         return _explanation(result, form)
     if form.inject:
-        from . import inject
-
         fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
         return inject.block(fitted.shown, form.budget)
     if form.json:
-        return "".join(
-            json_line(_record(hit, rank, result, form)) + "\n"
-            for rank, hit in enumerate(result.hits, 1)
-        )
-    result = result._replace(hits=[hit for hit in result.hits if hit.content.strip()])
+        records = [_record(hit, rank, result, form) for rank, hit in enumerate(result.hits, 1)]
+        return "".join(f"{json_line(record)}\n" for record in records)
     start, end = (_MARK, _PLAIN) if form.color else ("", "")
     return "".join(
         f"{start}{hit.ref}{end}: {excerpt(hit.content, result.terms, form.most_each).text}\n"
         for hit in result.hits
+        if hit.content.strip()
     )
 
 
@@ -49,39 +46,24 @@ def replayed(data: bytes, path: str) -> Moments:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        raise BadData(
-            "not a trace of a recall", place=path, cure="make one with mem-recall --trace"
-        ) from None
+        cure = "make one with mem-recall --trace"
+        raise BadData("not a trace of a recall", place=path, cure=cure) from None
     from . import trace
 
     return trace.replay(value, path)
 
 
 def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict:
+    event, pick = hit._asdict(), hit.pick
+    del event["content"], event["pick"]
     part = excerpt(hit.content, result.terms, form.most_each)
-    return {
-        "ref": hit.ref,
-        "path": hit.path,
-        "line": hit.line,
-        "timestamp": hit.timestamp,
-        "role": hit.role,
-        "author": hit.author,
-        "context": hit.context,
-        "excerpt": part.text,
-        "truncated": part.truncated,
-        "pinned": hit.pick.pinned,
-        "rank": rank,
-        "score": round(hit.pick.score, 6),
-        "sim": round(hit.pick.sim, 6),
-        "recency": round(hit.pick.recency, 6),
-        "penalty": round(hit.pick.penalty, 6),
-    }
+    numbers = {n: round(getattr(pick, n), 6) for n in ("score", "sim", "recency", "penalty")}
+    found = {"excerpt": part.text, "truncated": part.truncated, "pinned": pick.pinned}
+    return {"ref": hit.ref, **event, **found, "rank": rank, **numbers}
 
 
 def _explanation(result: Moments, form: Form) -> str:
     """A table of everything looked at. What an injection would leave out says why."""
-    from . import inject
-
     fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
     kept_out = {hit.ref: reason for hit, reason in fitted.dropped}
     rows: list[tuple[str, ...]] = [("rank", "score", "sim", "recency", "penalty", "ref", "excerpt")]

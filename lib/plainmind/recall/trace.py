@@ -5,13 +5,15 @@ One JSON object: the question, and every event of the pool with its numbers and 
 pair similarities that were needed. Replaying needs no index, no model and no clock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
+from ..formats.evidence import IndexedEvent, Scope
 from ..ground.errors import BadData
 from . import rank, search
-from .search import Hit, Moments
+from .relevance import EventField, EventSource, Query
+from .search import Moments
 
 VERSION = 1
 
@@ -20,19 +22,14 @@ class Recorded:
     """A field that was written down (rank.Field)."""
 
     def __init__(self, trace: Mapping[str, Any]):
-        rows = trace["turns"]
-        self.hits = {
-            i: Hit._make((*row["hit"], rank.Pick(i, 0, 0, 0, 0, False)))
-            for i, row in enumerate(rows)
-        }
-        self._sim = {i: row["sim"] for i, row in enumerate(rows)}
+        turns = dict(enumerate(trace["turns"]))
+        self.rows = {i: IndexedEvent(*row["hit"]) for i, row in turns.items()}
+        self._sim = {i: row["sim"] for i, row in turns.items()}
         # all of the pool is looked at again, those that do not exceed the floor, too
-        self.upper = dict.fromkeys(self._sim, inf)
-        self.recency = {i: row["recency"] for i, row in enumerate(rows)}
-        self.pinned = [i for i, row in enumerate(rows) if row["pinned"]]
-        self._order = {
-            i: (row["order"][0], row["order"][1], row["order"][2]) for i, row in enumerate(rows)
-        }
+        self.upper = dict.fromkeys(turns, inf)
+        self.recency = {i: row["recency"] for i, row in turns.items()}
+        self.pinned = [i for i, row in turns.items() if row["pinned"]]
+        self._order = {i: tuple(row["order"][n] for n in range(3)) for i, row in turns.items()}
         self._pairs = {(a, b): value for a, b, value in trace["pairs"]}
 
     def exact(self, events: Sequence[int]) -> dict[int, float]:
@@ -45,28 +42,17 @@ class Recorded:
         return self._order[event]
 
 
-class Recorder:
-    """Passes a field on and remembers what was asked of it (search.Asked)."""
+class Recorder(EventField):
+    """Remembers which pair similarities were asked of it."""
 
-    def __init__(self, field: search.EventField):
-        self._field = field
-        self.upper, self.recency, self.pinned = field.upper, field.recency, field.pinned
-        self.terms, self.postings = field.terms, field.postings
+    def __init__(self, query: Query, source: EventSource, scope: Scope, floor: float):
+        super().__init__(query, source, scope, floor)
         self.pairs: dict[tuple[int, int], float] = {}
 
-    def exact(self, events: Sequence[int]) -> Mapping[int, float]:
-        return self._field.exact(events)
-
     def pair(self, one: int, other: int) -> float:
-        value = self._field.pair(one, other)
+        value = super().pair(one, other)
         self.pairs[min(one, other), max(one, other)] = value
         return value
-
-    def order(self, event: int) -> tuple:
-        return self._field.order(event)
-
-    def hits(self, picks: Iterable[rank.Pick]) -> Mapping[int, Hit]:
-        return self._field.hits(picks)
 
 
 def record(recorder: Recorder, question: Mapping[str, Any], result: Moments) -> dict[str, Any]:
@@ -106,20 +92,11 @@ def replay(trace: Any, path: str) -> Moments:
                 place=path,
                 cure="record it again",
             )
-        question = trace["question"]
-        field = Recorded(trace)
-        ranking = rank.rank(field, question["k"], question["floor"], len(field.hits))._replace(
-            widened=trace["widened"]
-        )
-        return search.assemble(
-            ranking,
-            field.hits,
-            trace["terms"],
-            trace["scope_turns"],
-            trace["postings"],
-            question["floor"],
-        )
+        field, asked = Recorded(trace), trace["question"]
+        ranking = rank.rank(field, asked["k"], asked["floor"], len(field.rows))
+        ranking = ranking._replace(widened=trace["widened"])
+        counts = trace["scope_turns"], trace["postings"]
+        return search.assemble(ranking, field.rows, trace["terms"], *counts, asked["floor"])
     except (KeyError, TypeError, IndexError, ValueError) as error:
-        raise BadData(
-            f"not a trace of a recall: {error}", place=path, cure="make one with mem-recall --trace"
-        ) from None
+        cure = "make one with mem-recall --trace"
+        raise BadData(f"not a trace of a recall: {error}", place=path, cure=cure) from None

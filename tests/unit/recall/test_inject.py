@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plainmind.formats.evidence import Scope
 from plainmind.formats.log import injected_blocks
 from plainmind.ground import tokens
-from plainmind.recall import excerpt, inject, rank
+from plainmind.recall import inject, rank
 from plainmind.recall.search import Hit, Query
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
@@ -32,10 +32,10 @@ contents = st.one_of(words, texts)
     most=st.integers(1, 80),
 )
 def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms, most):
-    part = excerpt.excerpt(content, terms, most)
+    part = inject.excerpt(content, terms, most)
     line = " ".join("".join(c if c.isprintable() else " " for c in content).split())
     assert tokens.estimate(part.text) <= most
-    assert part == excerpt.excerpt(content, terms, most)
+    assert part == inject.excerpt(content, terms, most)
     assert part.truncated == (part.text != line)
     said = part.text
     if not part.truncated:
@@ -65,7 +65,7 @@ def test_an_excerpt_is_a_stretch_of_whole_words_within_its_budget(content, terms
 def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
     parts = [word] * count
     parts[min(place, count - 1)] = "restarting"
-    assert "restarting" in excerpt.excerpt(" ".join(parts), ["restart"], most).text
+    assert "restarting" in inject.excerpt(" ".join(parts), ["restart"], most).text
 
 
 def hit(number: int, content: str) -> Hit:
@@ -139,7 +139,7 @@ bodies = st.lists(contents, min_size=1, max_size=3)
 
 def a_block(marker: str, said: list[str]) -> str:
     block = inject.block(
-        [inject.MomentExcerpt(hit(n, s), *excerpt.excerpt(s, [], 50)) for n, s in enumerate(said)],
+        [inject.MomentExcerpt(hit(n, s), *inject.excerpt(s, [], 50)) for n, s in enumerate(said)],
         1000,
     )
     return block.replace(injected_blocks.MEMORIES, marker, 1)
@@ -244,4 +244,4 @@ def test_what_was_injected_is_neither_indexed_nor_embedded(home, marker, role):
 def test_an_excerpt_of_a_huge_event_full_of_the_term_is_made_at_once():
     """It took the square of the number of places: minutes for one megabyte."""
     content = "restart the server, " * 20_000
-    assert tokens.estimate(excerpt.excerpt(content, ["restart", "server"], 250).text) <= 250
+    assert tokens.estimate(inject.excerpt(content, ["restart", "server"], 250).text) <= 250

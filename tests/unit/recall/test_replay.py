@@ -12,7 +12,7 @@ from plainmind.ground.errors import BadData
 from plainmind.ground.paths import Home
 from plainmind.index.sqlite import vectors
 from plainmind.recall import rank, report, trace
-from plainmind.recall.search import Moments, Query, field, ranked
+from plainmind.recall.search import Moments, Query, ranked
 from plainmind.truth.log import reader
 from unit.index import stores
 from unit.index.stores import Shape
@@ -33,7 +33,7 @@ FORMS = [
 
 
 def traced(index, query, scope, k, floor) -> tuple[Moments, bytes]:
-    recorder = trace.Recorder(field(query, index, scope, floor))
+    recorder = trace.Recorder(query, index, scope, floor)
     result = ranked(recorder, k, floor)
     record = trace.record(recorder, {"query": query.text, "k": k, "floor": floor}, result)
     return result, stream.encode(stream.json_line(record) + "\n")
