@@ -312,6 +312,7 @@ def test_fields_change_and_nothing_else(fields, ending, marked):
     rows = [row for key in old if key not in fields for row in old[key].splitlines(True)]
     assert [row for row in after.yaml.splitlines(True) if row in rows] == rows
     assert after.yaml.count("\n") == len(rows) + len(said) + 1 + ("tier" in fields), "one line each"
+    assert after.yaml.count("\n") == after.yaml.count(ending)
     comments = {"# first", "# last", *(["# made"] if fields.get("date", True) else [])}
     assert all(f"{comment}{ending}" in after.yaml for comment in comments)
 
