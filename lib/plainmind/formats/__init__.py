@@ -1,6 +1,4 @@
-"""Text to records and back, without touching a file: event log, references, pins, heads, reminders,
-settings.
-"""
+"""Text to records and back, without touching a file."""
 
 from ..ground.errors import BadData
 

@@ -47,16 +47,12 @@ class Skill(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """The description on one line, without what a terminal or a reader could take for something
-        else.
-        """
+        """The description on one line, of characters that are shown."""
         return " ".join("".join(c if c.isprintable() else " " for c in self.description).split())
 
 
 class SkillFrontmatter(NamedTuple):
-    """What the YAML says under the three keys, as text (None for what is not text), and the line of
-    every key.
-    """
+    """The three keys' values as text, None for what is not text, and every key's line."""
 
     values: dict[str, str | None]
     lines: dict[str, int]
@@ -71,8 +67,7 @@ def parse(data: bytes, path: str) -> Skill:
 def load(data: bytes, path: str, kept: Any = None) -> tuple[dict[str, str], Skill]:
     """The values under the three keys, and the skill; BadData as `parse`.
 
-    `kept` are the values of the same bytes from another time, if there are any: reading YAML is
-    slow.
+    `kept`: the values of the same bytes from another time, if any; reading YAML is slow.
     """
     values = kept if _is_sound(kept, path) else _check(data, path)
     hidden = values.get(HIDDEN) == "true"
@@ -101,11 +96,8 @@ def read_body(data: bytes) -> str:
 def read_frontmatter(data: bytes, path: str) -> SkillFrontmatter:
     """What the YAML says, unchecked. BadData where there is none, or none that can be read."""
     if len(data) > MOST:
-        raise BadData(
-            f"more than {MOST // 1024} KB",
-            place=f"{path}:1",
-            cure="move the details to files beside it",
-        )
+        what, cure = f"more than {MOST // 1024} KB", "move the details to files beside it"
+        raise BadData(what, place=f"{path}:1", cure=cure)
     match = _HEAD.match(decode_utf8(data, path).replace("\r\n", "\n"))
     if not match:
         cure = "begin with a line ---, then name: and description:, then a line ---"

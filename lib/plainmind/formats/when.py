@@ -68,9 +68,7 @@ def parse_end(text: str, now: int) -> int:
 
 
 def parse(text: str, now: int) -> tuple[Date, Time]:
-    """`tomorrow 09:00`, `friday 5pm`, `2026-03-29 01:30`, `18:00`; without a day, or by a weekday's
-    name, the next such.
-    """
+    """`tomorrow 09:00`, `friday 5pm`, `18:00`; without a date the next such moment."""
     match = _AT.fullmatch(text.strip().lower())
     hour = match and _clock(match[2], match[3], match[4])
     if not match or hour is None:

@@ -15,6 +15,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ..page.triple import find_components
+
 ROUNDS = 18  # of descent: more change nothing that can be seen
 FULL = 260  # boxes, up to which every pair is looked at
 PIVOTS = 48
@@ -56,7 +58,9 @@ def place(sizes: Sequence[Size], links: Sequence[Spring], gap: float = 34) -> li
     """
     near = _lengths(sizes, links, gap)
     parts = []
-    for members in _components(near):
+    components = find_components({box: others.keys() for box, others in enumerate(near)})
+    # most boxes first
+    for members in sorted(map(sorted, components), key=lambda part: (-len(part), part)):
         number = {box: at for at, box in enumerate(members)}
         inside = [{number[other]: far for other, far in near[box].items()} for box in members]
         own = [sizes[box] for box in members]
@@ -67,9 +71,7 @@ def place(sizes: Sequence[Size], links: Sequence[Spring], gap: float = 34) -> li
 
 
 def _lengths(sizes: Sequence[Size], links: Sequence[Spring], gap: float) -> Near:
-    """How long the links should be: room for both boxes and the label, and more around a box with
-    many neighbours.
-    """
+    """How long links should be: room for both boxes, the label, and around many neighbours."""
     near: Near = [{} for _ in sizes]
     for link in links:
         if link.one != link.other:
@@ -85,25 +87,8 @@ def _lengths(sizes: Sequence[Size], links: Sequence[Spring], gap: float) -> Near
     return near
 
 
-def _components(near: Near) -> list[list[int]]:
-    """The boxes that hang together, most boxes first."""
-    parts, seen = [], set()
-    for start in range(len(near)):
-        if start not in seen:
-            part, edge = {start}, [start]
-            while edge:
-                fresh = near[edge.pop()].keys() - part
-                part |= fresh
-                edge.extend(fresh)
-            seen |= part
-            parts.append(sorted(part))
-    return sorted(parts, key=lambda part: (-len(part), part))
-
-
 def _from(start: int, near: Near, sheet: float) -> list[float]:
-    """How far each box is along the links (Dijkstra); beyond the `sheet` only somewhat farther, so
-    that long chains curl.
-    """
+    """How far each box is along the links (Dijkstra); beyond the `sheet` less, so chains curl."""
     far = [math.inf] * len(near)
     far[start] = 0.0
     todo = [(0.0, start)]
@@ -186,9 +171,7 @@ def _descend(near: Near, sheet: float) -> list[Point]:
 
 
 def _mixed(pulls: Sequence[_Pull], number: int) -> Iterator[_Pull]:
-    """All of them, neighbours in the list far from each other: in their own order, boxes would be
-    dragged along.
-    """
+    """All of them, neighbours in the list far apart: in order, boxes would be dragged along."""
     count = len(pulls)
     stride = int(count * (0.618 - 0.013 * number)) | 1
     while math.gcd(stride, count) > 1:
@@ -197,9 +180,7 @@ def _mixed(pulls: Sequence[_Pull], number: int) -> Iterator[_Pull]:
 
 
 def _level(points: list[Point], arrows: Sequence[tuple[int, int]]) -> list[Point]:
-    """Turned so that the longest way through it lies flat, and mirrored so that arrows rather go
-    right and down.
-    """
+    """Turned so that the longest way lies flat, mirrored so that arrows go right and down."""
     middle_x, middle_y = (sum(axis) / len(points) for axis in zip(*points))
     moved = [(x - middle_x, y - middle_y) for x, y in points]
     skew = 2 * sum(x * y for x, y in moved)

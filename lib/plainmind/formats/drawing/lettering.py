@@ -16,9 +16,7 @@ _NO_TEXT = re.compile("[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def make_printable(text: str) -> str:
-    """One line of it, without what is seen by nobody or turns the neighbours around; what is no
-    character is U+FFFD.
-    """
+    """One line of it, without what nobody sees or turns text around; no character: U+FFFD."""
     line = " ".join(_NO_TEXT.sub("\ufffd", text).split())
 
     def is_kept(c: str) -> bool:
@@ -29,9 +27,7 @@ def make_printable(text: str) -> str:
 
 
 def width(text: str, size: float) -> float:
-    """Pixels at a font size, as in the widest of the fonts that systems call sans-serif (DejaVu,
-    Verdana).
-    """
+    """Pixels at a font size, as in the widest of the usual sans-serif fonts (DejaVu, Verdana)."""
     return sum(map(_em, text)) * size
 
 

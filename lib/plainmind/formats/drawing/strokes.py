@@ -171,9 +171,7 @@ def _trimmed(one: Sequence[Box], other: Sequence[Box], bend: float) -> Curve:
 
 
 def _leaving(curve: Curve, box: Box, inside: float, outside: float, margin: float) -> float:
-    """Where the curve, seen from one of its ends, is out of a box: found by halving, from the first
-    point in it on.
-    """
+    """Where the curve, seen from one of its ends, leaves a box: found by halving."""
     steps = [inside + (outside - inside) * at / 24 for at in range(25)]
     within = [at for at, t in enumerate(steps[:-1]) if box.holds(*curve.at(t), margin)]
     if not within:

@@ -41,7 +41,6 @@ from typing import NamedTuple
 
 from ...ground.errors import BadData
 from .. import decode_utf8, reference
-from . import yaml_nodes
 from .page_keys import (
     FALLBACK_TIER,
     FALLBACK_TYPE,
@@ -52,6 +51,7 @@ from .page_keys import (
     PageProblem,
     StatedTriple,
 )
+from .yaml_nodes import YamlEntry, read_entries
 
 MOST_HEAD = 256 * 1024  # characters of YAML
 _HEAD = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$(?:\n|\Z)", re.S | re.M)
@@ -162,9 +162,7 @@ def has_frontmatter(body: str) -> bool:
 
 
 def parse(data: bytes, path: str) -> Page:
-    """The page of a file's bytes, as far as it can be read: nothing a person may write is an
-    exception.
-    """
+    """The page of a file's bytes, as far as it can be read; it never raises."""
     try:
         parts = split(data, path)
     except BadData as failure:
@@ -178,7 +176,7 @@ def parse(data: bytes, path: str) -> Page:
         if len(parts.yaml) > MOST_HEAD:
             what = f"frontmatter of more than {MOST_HEAD // 1024} KB"
             raise BadData(what, place=f"{path}:1", cure="move the text below the frontmatter")
-        entries = yaml_nodes.read_entries(parts.yaml, path, aliases=True)
+        entries = read_entries(parts.yaml, path, aliases=True)
     except BadData as failure:
         return Page(path, parts.body, parts.body_line, [_problem(failure, "yaml")])
     return _of_entries(parts, path, entries)
@@ -190,9 +188,9 @@ def _problem(failure: BadData, code: str) -> PageProblem:
     return PageProblem(int(line) if line.isdigit() else 1, code, what)
 
 
-def _of_entries(parts: PageParts, path: str, entries: list[yaml_nodes.YamlEntry]) -> Page:
+def _of_entries(parts: PageParts, path: str, entries: list[YamlEntry]) -> Page:
     problems: list[PageProblem] = []
-    nodes: dict[str, yaml_nodes.YamlEntry] = {}
+    nodes: dict[str, YamlEntry] = {}
     for entry in entries:
         if nodes.setdefault(entry.key, entry) is not entry:
             what = f"'{entry.key}' appears twice; remove one"

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ...ground.errors import BadData
 from . import page, yaml_nodes
 from .page import PageParts
+from .yaml_nodes import YamlEntry, is_block
 
 _PLAIN = re.compile(r"[A-Za-z][\w@/.-]*(?: [\w@/.-]+)*\Z")
 _RESERVED = frozenset("y yes n no true false on off null nan inf".split())
@@ -98,7 +99,7 @@ def set_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | No
     return made
 
 
-def read_entries(data: bytes, path: str) -> list[yaml_nodes.YamlEntry]:
+def read_entries(data: bytes, path: str) -> list[YamlEntry]:
     """The keys of a page's head; none when it cannot be read."""
     try:
         return yaml_nodes.read_entries(page.split(data, path).yaml, path, aliases=True)
@@ -106,9 +107,7 @@ def read_entries(data: bytes, path: str) -> list[yaml_nodes.YamlEntry]:
         return []
 
 
-def list_values(
-    entries: Sequence[yaml_nodes.YamlEntry], but: Collection[str] = ()
-) -> list[tuple[str, Any]]:
+def list_values(entries: Sequence[YamlEntry], but: Collection[str] = ()) -> list[tuple[str, Any]]:
     """Keys and what they hold, to be compared."""
     return [(entry.key, _shape(entry.node)) for entry in entries if entry.key not in but]
 
@@ -165,20 +164,20 @@ def add_line(parts: PageParts, line: str) -> Edit:
     return Edit(end, end, f"{before}{line}\n")
 
 
-def _set(parts: PageParts, entry: yaml_nodes.YamlEntry, value: Any) -> Edit:
+def _set(parts: PageParts, entry: YamlEntry, value: Any) -> Edit:
     yaml, node = parts.yaml, entry.node
     end = _end_of_entry(yaml, entry)
     if not value:
         line_end = yaml.find("\n", end)
         return Edit(entry.start, len(yaml) if line_end < 0 else line_end + 1, "")
     text = render_value(value)
-    if entry.aliased or not isinstance(node.value, str) or yaml_nodes.is_block(node):
+    if entry.aliased or not isinstance(node.value, str) or is_block(node):
         return Edit(entry.end, end, f": {text}")
     at = node.start_mark.index
     return Edit(at, node.end_mark.index, text if yaml[at - 1 : at].isspace() else f" {text}")
 
 
-def _end_of_entry(yaml: str, entry: yaml_nodes.YamlEntry) -> int:
+def _end_of_entry(yaml: str, entry: YamlEntry) -> int:
     """Where the text of a value ends, comments after it left out."""
     if entry.aliased:
         return len(yaml) if (end := yaml.find("\n", entry.end)) < 0 else end
@@ -190,4 +189,4 @@ def _end_of(yaml: str, node: Any) -> int:
         last = node.value[-1]
         return _end_of(yaml, last[1] if isinstance(last, tuple) else last)
     end = node.end_mark.index
-    return len(yaml[:end].rstrip("\r\n")) if yaml_nodes.is_block(node) else end
+    return len(yaml[:end].rstrip("\r\n")) if is_block(node) else end

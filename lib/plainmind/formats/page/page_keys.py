@@ -9,9 +9,9 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from .. import day
-from . import triple, yaml_nodes
+from . import triple
 from .triple import Triple
-from .yaml_nodes import YamlEntry
+from .yaml_nodes import YamlEntry, kind_of, line_of, read_scalar
 
 TYPES = ("user", "project", "agent-feedback", "reference", "compaction")
 TIERS = ("L1", "L2")
@@ -71,11 +71,8 @@ class KeyReader:
 
     def _wrong(self, where: Any, code: str, message: str) -> None:
         """`where`: a line, or a node."""
-        line = where if isinstance(where, int) else self._line(where)
+        line = where if isinstance(where, int) else line_of(self._yaml, where)
         self._problems.append(PageProblem(line, code, message))
-
-    def _line(self, node: Any) -> int:
-        return yaml_nodes.line_of(self._yaml, node)
 
     def require(self, *keys: str) -> None:
         for key in keys:
@@ -90,9 +87,9 @@ class KeyReader:
 
     def text(self, key: str) -> str:
         entry = self._nodes.get(key)
-        if entry is None or yaml_nodes.kind_of(entry.node) == "null":
+        if entry is None or kind_of(entry.node) == "null":
             return ""
-        value = yaml_nodes.read_scalar(entry.node)
+        value = read_scalar(entry.node)
         if value is None:
             self._wrong(entry.line, key, f"'{key}' is not text; give one")
         return value or ""
@@ -126,21 +123,21 @@ class KeyReader:
 
     def _list(self, key: str, cure: str) -> list[Any]:
         entry = self._nodes.get(key)
-        if entry is None or yaml_nodes.kind_of(entry.node) == "null":
+        if entry is None or kind_of(entry.node) == "null":
             return []
-        if yaml_nodes.kind_of(entry.node) != "seq":
+        if kind_of(entry.node) != "seq":
             self._wrong(entry.line, key, f"'{key}' is not a list; {cure}")
             return []
         return entry.node.value
 
     def tags(self) -> Iterator[str]:
         entry = self._nodes.get("tags")
-        empty = entry and yaml_nodes.kind_of(entry.node) == "null"
+        empty = entry and kind_of(entry.node) == "null"
         if entry and empty and re.match(r":[ \t]*#", self._yaml[entry.end :]):
             what = "what follows a # is a comment to YAML; write the tags without it"
             self._wrong(entry.line, "tags", what)
         for node in self._list("tags", "write tags: [one, two]"):
-            value = (yaml_nodes.read_scalar(node) or "").strip()
+            value = (read_scalar(node) or "").strip()
             if not value:
                 what = "a tag that is not text; remove it, or write it without its #"
                 self._wrong(node, "tags", what)
@@ -152,9 +149,9 @@ class KeyReader:
 
     def triples(self) -> Iterator[StatedTriple]:
         for node in self._list("triples", "write triples: [[subject, predicate, object]]"):
-            line = self._line(node)
-            items = node.value if yaml_nodes.kind_of(node) == "seq" else ()
-            parts = [(yaml_nodes.read_scalar(each) or "").strip() for each in items]
+            line = line_of(self._yaml, node)
+            items = node.value if kind_of(node) == "seq" else ()
+            parts = [(read_scalar(each) or "").strip() for each in items]
             if len(parts) != 3 or not all(parts):
                 self._wrong(line, "triples", "no [subject, predicate, object]; write three texts")
                 continue
@@ -169,9 +166,9 @@ class KeyReader:
 
     def sources(self) -> Iterator[Citation]:
         for node in self._list("sources", "write a list of 'logs/…md:LINE sha256:…'"):
-            match = _CITED.match(yaml_nodes.read_scalar(node) or "")
+            match = _CITED.match(read_scalar(node) or "")
             if match:
-                yield Citation(match[1], match[2], self._line(node))
+                yield Citation(match[1], match[2], line_of(self._yaml, node))
             else:
                 cure = "write 'logs/…md:LINE sha256:…', as mem-note --cite does"
                 self._wrong(node, "sources", f"no reference with its digest; {cure}")
@@ -181,15 +178,15 @@ class KeyReader:
         if entry is None:
             return
         for node in _items(entry.node):  # an unquoted [[name]] is a list in a list to YAML
-            value = yaml_nodes.read_scalar(node)
+            value = read_scalar(node)
             if value and value.strip():
                 yield value.strip().removeprefix("[[").removesuffix("]]")
-            elif yaml_nodes.kind_of(node) != "null":
+            elif kind_of(node) != "null":
                 self._wrong(node, key, f"'{key}' is not the name of a page; give one, or a list")
 
 
 def _items(node: Any) -> Iterator[Any]:
-    if yaml_nodes.kind_of(node) == "seq":
+    if kind_of(node) == "seq":
         for each in node.value:
             yield from _items(each)
     else:

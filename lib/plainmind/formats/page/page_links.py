@@ -42,11 +42,7 @@ def find_images(page: Page) -> list[Target]:
         return []
     linked = _linked(page)
     found = [Target(name, line) for bang, name, line in linked if bang and _SHOWN.search(name)]
-    plain = _without_code(page.body)
-    at, line = 0, page.body_line
-    for match in _IMAGE.finditer(plain):
-        line += plain.count("\n", at, match.start())
-        at = match.start()
+    for match, line in _matches(_IMAGE, page):
         path = match[1] if match[1] is not None else match[2]
         if not re.match(r"[a-z][a-z0-9+.-]*:|//", path, re.I):
             found.append(Target(_unquoted(path), line))
@@ -62,15 +58,19 @@ def _unquoted(path: str) -> str:
 
 
 def _linked(page: Page) -> Iterator[tuple[str, str, int]]:
-    if "[[" not in page.body:
-        return
-    plain = _without_code(page.body)
-    at, line = 0, page.body_line
-    for match in _LINK.finditer(plain):
-        line += plain.count("\n", at, match.start())
-        at = match.start()
+    for match, line in _matches(_LINK, page) if "[[" in page.body else ():
         name = match[2].rstrip("\\")  # in a table, a bar has a backslash
         yield match[1], name.strip().removesuffix(".md"), line
+
+
+def _matches(pattern: re.Pattern[str], page: Page) -> Iterator[tuple[re.Match[str], int]]:
+    """Where a body matches outside of code, each with its line of the file."""
+    plain = _without_code(page.body)
+    at, line = 0, page.body_line
+    for match in pattern.finditer(plain):
+        line += plain.count("\n", at, match.start())
+        at = match.start()
+        yield match, line
 
 
 def _without_code(body: str) -> str:

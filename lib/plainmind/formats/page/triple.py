@@ -7,8 +7,8 @@ same name, and what is suspicious in a whole graph. Refuses to know pages and ta
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 
 class Triple(NamedTuple):
@@ -122,8 +122,13 @@ def check_health(written: Sequence[Triple]) -> Health:
     """
     graph = [normalize(each) for each in written]
     predicates = Counter(each.predicate for each in graph)
-    names = Counter(name for each in graph for name in {each.subject, each.object})
-    parts = _components(graph)
+    names: Counter[str] = Counter()
+    near: dict[str, set[str]] = defaultdict(set)
+    for subject, _, object in graph:
+        names.update({subject, object})
+        near[subject].add(object)
+        near[object].add(subject)
+    parts = find_components(near)
     words = "one relation in several words: keep the most frequent"
     spellings = "one name in several spellings: keep the most frequent"
     concerns = [
@@ -194,22 +199,18 @@ def _orphans(graph: Sequence[Triple], parts: list[set[str]]) -> Iterable[Concern
         yield Concern(code, few, times[part_of[few[0]]], detail)
 
 
-def _components(graph: Sequence[Triple]) -> list[set[str]]:
-    near: dict[str, set[str]] = defaultdict(set)
-    for each in graph:
-        near[each.subject].add(each.object)
-        near[each.object].add(each.subject)
+def find_components(near: Mapping[Any, Set[Any]]) -> list[set[Any]]:
+    """The parts of a graph that hang together; `near` are the neighbours of each of its nodes."""
     parts, seen = [], set()
     for start in near:
-        if start in seen:
-            continue
-        part, edge = {start}, [start]
-        while edge:
-            fresh = near[edge.pop()] - part
-            part |= fresh
-            edge.extend(fresh)
-        seen |= part
-        parts.append(part)
+        if start not in seen:
+            part, edge = {start}, [start]
+            while edge:
+                fresh = near[edge.pop()] - part
+                part |= fresh
+                edge.extend(fresh)
+            seen |= part
+            parts.append(part)
     return parts
 
 

@@ -113,9 +113,7 @@ def find_next(reminder: Reminder, instant: int) -> int | None:
 def find_latest(
     reminder: Reminder, instant: int, after: int | None = None
 ) -> tuple[int, int] | None:
-    """The last occurrence at or before an instant, and how many others there are before it (later
-    than `after`).
-    """
+    """The last occurrence up to an instant, and how many are before it (later than `after`)."""
     count = count_until(reminder, instant)
     first = 0 if after is None else count_until(reminder, after)
     latest = find_nth(reminder, count - 1)

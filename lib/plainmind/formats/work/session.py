@@ -308,9 +308,7 @@ def set_phase(old: Fields, phase: str) -> Fields:
 
 
 def parse_dependency(text: str) -> tuple[str, str]:
-    """`backend-completed` is the agent and the status it waits for; an agent alone is waited for
-    until it completed.
-    """
+    """The agent and the status that `backend-completed` waits for; of an agent alone, completed."""
     agent, _, status = text.rpartition("-")
     return (agent, status) if agent and status in STATUSES else (text, "completed")
 

@@ -46,23 +46,14 @@ def collect_steps(states: Iterable[State]) -> list[Step]:
         for step in state.fields.get("nextSteps") or ():
             added = read_instant(step, "addedTime") or state.started
             after = tuple(step.get("dependencies") or ())
-            found.append(
-                Step(
-                    state.agent,
-                    step["agent"],
-                    step["action"],
-                    step.get("priority") or PRIORITIES[0],
-                    after,
-                    added,
-                )
-            )
+            priority = step.get("priority") or PRIORITIES[0]
+            asked = step["agent"], step["action"], priority
+            found.append(Step(state.agent, *asked, after, added))
     return found
 
 
 def find_open_steps(states: Iterable[State]) -> list[Open]:
-    """The steps that are open: those that are ready first, by priority; else in the order of the
-    states.
-    """
+    """The open steps: those that are ready first, by priority; else in the order of the states."""
     by_agent = {state.agent: state for state in states}
     all_steps = collect_steps(by_agent.values())
     found = [looked_at for step in all_steps if (looked_at := _look(step, by_agent, all_steps))]
@@ -99,11 +90,7 @@ def _met(name: str, step: Step, states: dict[str, State], all_steps: list[Step])
         return state.started if state.status != "pending" else None
     if state.status != status:
         return None
-    asked = (
-        s
-        for s in all_steps
-        if s.agent == agent != step.agent and s.priority == "required" and s.added > state.started
-    )
-    if status == "completed" and any(asked):
+    later = (s for s in all_steps if s.agent == agent != step.agent and s.added > state.started)
+    if status == "completed" and any(s.priority == "required" for s in later):
         return None
     return 0 if status == "pending" else state.ended
