@@ -93,6 +93,11 @@ def build_last_message(injected: Sequence[str], message: str) -> dict[str, Any]:
     return {"role": "user", "content": "\n".join([*filter(None, injected), message])}
 
 
+def find_last_user(messages: Sequence[dict[str, Any]]) -> int:
+    """The number of the user's last message, in which memories are injected."""
+    return max((n for n, message in enumerate(messages) if message["role"] == "user"), default=0)
+
+
 def add_tool_use(messages: list[dict[str, Any]], call: Call, result: str) -> None:
     """A call and its result. Text the model wrote with the call is the message before it."""
     function = {"name": call.name, "arguments": call.arguments}

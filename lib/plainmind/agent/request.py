@@ -13,7 +13,7 @@ from ..providers.chat import Chat
 from . import profile as profiles
 from . import prompt, turn_log
 from .bash import TOOL, Shell
-from .turn_log import TurnLog, UserMessage
+from .turn_log import Attempt, TurnLog, UserMessage
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,8 +27,7 @@ class RequestBuilder:
 
     def preview(self, message: UserMessage) -> dict[str, Any]:
         """The exact request a turn for this message would begin with."""
-        log = self.read_log(message)
-        return self.build(message, log, log.window, log.attempt.line if log.attempt else 0)
+        return self.build(message, self.read_log(message))
 
     def read_log(self, message: UserMessage) -> TurnLog:
         if not self.context:
@@ -37,11 +36,12 @@ class RequestBuilder:
         budget = self.settings["turn.history_tokens"] or share
         return turn_log.read(self.memory.home, self.context, message, budget)
 
-    def build(self, message: UserMessage, log: TurnLog, window: str, line: int) -> dict[str, Any]:
-        """The request. `window` is the current one, `line` the message's in it, 0 for none."""
+    def build(self, message: UserMessage, log: TurnLog) -> dict[str, Any]:
+        """The request. The log's attempt, if there is one, knows the line of the message."""
         # what the prompt shows is not recalled as well
-        lines = [*([line] if line else []), *(event.line for event in log.history[:1])]
-        shown = (window, min(lines)) if window and lines else None
+        attempt = log.attempt or Attempt()
+        lines = [line for line in (attempt.line, *(e.line for e in log.history[:1])) if line]
+        shown = (log.window, min(lines)) if log.window and lines else None
         text = prompt.render_user_text(message.text, message.author, message.meta)
         return {
             "model": self.chat.name,
@@ -49,7 +49,7 @@ class RequestBuilder:
                 {"role": "system", "content": self._system()},
                 *prompt.to_messages(log.history),
                 prompt.build_last_message(self._memories(message, Scope(shown=shown)), text),
-                *prompt.to_messages(log.attempt.done if log.attempt else ()),
+                *prompt.to_messages(attempt.done),
             ],
             "tools": [TOOL] if self.profile.tools else [],
             "max_tokens": self.settings["turn.max_tokens"],

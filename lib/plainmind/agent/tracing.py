@@ -16,6 +16,7 @@ from ..ground.paths import Home
 from ..ground.stream import json_line
 from ..providers.chat import Reply
 from ..truth.pages import maintenance
+from . import prompt
 
 Mask = Callable[[str], str]
 
@@ -77,8 +78,7 @@ def render(request: dict[str, Any]) -> bytes:
 def count_stable(request: dict[str, Any]) -> int:
     """Bytes of a request before its last message of the user, in which memories are injected."""
     messages = request["messages"]
-    last = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=0)
-    return len(render({"messages": messages[:last]}))
+    return len(render({"messages": messages[: prompt.find_last_user(messages)]}))
 
 
 def count_common(one: bytes, other: bytes) -> int:

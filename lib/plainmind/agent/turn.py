@@ -69,11 +69,11 @@ class Turn:
             if attempt.reply is not None:
                 self.log.acknowledge_again(attempt.window)
                 return attempt.reply
-            place = log.window, attempt.line
             if not log.attempt:
-                place = self._append(("user", message.text, message.meta))
+                window, line = self._append(("user", message.text, message.meta))
+                log = log._replace(window=window, attempt=Attempt(line=line))
             try:
-                return self._converse(self._builder.build(message, log, *place), message)
+                return self._converse(self._builder.build(message, log), message)
             except KeyboardInterrupt:
                 self._log_cut(message, "the user interrupted the turn")
                 raise
@@ -87,7 +87,7 @@ class Turn:
     def _converse(self, request: dict[str, Any], message: UserMessage) -> str:
         """Ask, run what the model calls, ask again, until it answers."""
         messages, limit = request["messages"], self.settings["turn.max_steps"]
-        steps = sum(1 for m in messages[_last_user(messages) :] if m["role"] == "tool")
+        steps = sum(1 for m in messages[prompt.find_last_user(messages) :] if m["role"] == "tool")
         expansions = 0
         while True:
             last = steps >= limit
@@ -231,7 +231,3 @@ def _parse_arguments(call: Call) -> dict[str, Any]:
     if isinstance(timeout, int | float) and timeout > 0:
         return {"command": value["command"], "timeout": int(min(timeout, LONGEST))}
     return {"command": value["command"], "timeout": None}
-
-
-def _last_user(messages: list[dict[str, Any]]) -> int:
-    return max((i for i, m in enumerate(messages) if m["role"] == "user"), default=0)

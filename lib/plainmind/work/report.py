@@ -85,9 +85,6 @@ def _row_of_step(open_step: steps.Open, states: list[State]) -> OutputRow:
 
 
 def _row(*columns: str) -> str:
-    return "\t".join(to_line(column) for column in columns)
-
-
-def to_line(text: str) -> str:
-    """Text without what ends a line, or moves a terminal's cursor."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Columns without what ends a line, or moves a terminal's cursor."""
+    texts = ("".join(c if c.isprintable() else " " for c in column) for column in columns)
+    return "\t".join(" ".join(text.split()) for text in texts)

@@ -262,13 +262,10 @@ def test_nothing_runs_later(home, unsynced, rung, project, tmp_path, before, ins
 @pytest.mark.parametrize(
     "mode",
     [
-        "chmod 311 r",
-        "chmod 311 r/.git",
-        "chmod 555 r/.git",
-        "chmod 311 r/.git/hooks",
+        "chmod 311 r", "chmod 311 r/.git", "chmod 555 r/.git", "chmod 311 r/.git/hooks",
         "chmod 000 r",
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_listed(shell, home, tmp_path, mode):
     shell.run(
         f"git init -q r; git -C r config core.fsmonitor \"touch '{tmp_path}/ran'; true\"; {mode}",

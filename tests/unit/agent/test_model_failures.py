@@ -178,11 +178,8 @@ def test_the_same_error_of_another_message_is_logged(library, model, world):
             library("go", id=id)
     assert world.roles() == ["user", "system"] * 4
     assert [e.meta.get("for") for e in world.events() if e.role == "system"] == [
-        "m1",
-        "m2",
-        None,
-        None,
-    ]
+        "m1", "m2", None, None,
+    ]  # fmt: skip
 
 
 def test_without_a_context_a_failure_is_only_told(library, model, world):

@@ -281,12 +281,9 @@ def test_folders_that_hold_too_much(home, tmp_path, rung, what, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
     files.make_folder(home.path("logs"))
     places = {
-        "home": home.root,
-        "above": str(tmp_path),
-        "logs": home.path("logs"),
-        "suite": ROOT,
+        "home": home.root, "above": str(tmp_path), "logs": home.path("logs"), "suite": ROOT,
         "person": str(tmp_path / "person"),
-    }
+    }  # fmt: skip
     with pytest.raises(NotPermitted):
         Shell(home, ROOT, places[what], ShellOptions(sandbox=rung))
 

@@ -189,13 +189,10 @@ def test_a_line_of_the_trace(tracer):
 @pytest.mark.parametrize(
     "text",
     [
-        "use Bearer abcdef",
-        'see https://discord.com/api/webhooks/1/abc"',
-        "\ud800 half a character",
-        "\u2028\x00\x1b[2J",
-        "hush",
+        "use Bearer abcdef", 'see https://discord.com/api/webhooks/1/abc"',
+        "\ud800 half a character", "\u2028\x00\x1b[2J", "hush",
     ],
-)
+)  # fmt: skip
 def test_a_line_is_json_whatever_is_masked(tracer, text):
     env = Environment()
 

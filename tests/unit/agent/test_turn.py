@@ -296,11 +296,8 @@ def test_a_model_that_writes_its_calls_as_text(library, model, world):
     assert result == {"role": "user", "content": "Result:\nhi"}
     assert library("and now?", "openai:gemma-3") == "Plain text will do."
     assert model.messages[2][1:5] == [
-        first["messages"][1],
-        said,
-        result,
-        {"role": "assistant", "content": "It says hi."},
-    ]
+        first["messages"][1], said, result, {"role": "assistant", "content": "It says hi."},
+    ]  # fmt: skip
 
 
 def test_the_last_step_of_a_model_that_writes_its_calls_as_text(library, model, world):
@@ -320,12 +317,9 @@ def test_another_message_between_failure_and_success(library, model, world):
     assert library("message one", id="m1") == "Answer to one."
     last = model.messages[-1]
     assert [(m["role"], m["content"]) for m in last[1:]] == [
-        ("user", "message two"),
-        ("assistant", "Answer to two."),
-        ("user", "message one"),
-        ("assistant", ""),
-        ("tool", "tool of m1"),
-    ]
+        ("user", "message two"), ("assistant", "Answer to two."), ("user", "message one"),
+        ("assistant", ""), ("tool", "tool of m1"),
+    ]  # fmt: skip
     assert library("message one", id="m1") == "Answer to one."
     assert library("message two", id="m2") == "Answer to two."
 

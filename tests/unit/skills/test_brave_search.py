@@ -136,12 +136,9 @@ def test_printed_as_json(search, serve):
     ended = search(serve(says(pages(page(1), page(2)))), "--json", "tea")
     rows = [json.loads(line) for line in ended.out.splitlines()]
     assert rows[1] == {
-        "rank": 2,
-        "title": "Title 2",
-        "url": "https://example.org/2",
-        "snippet": "Snippet 2.",
+        "rank": 2, "title": "Title 2", "url": "https://example.org/2", "snippet": "Snippet 2.",
         "kind": "web",
-    }
+    }  # fmt: skip
     assert len(rows) == 2
 
 

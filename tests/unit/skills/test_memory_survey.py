@@ -93,12 +93,9 @@ def test_a_torn_write(survey, say, home):
 
 
 SECRETS = [
-    "sk-" + "a1B2" * 6,
-    "AIza" + "x" * 35,
-    "https://discord.com/api/webhooks/123/abc-DEF",
-    "ghp_" + "0123456789abcdef" * 2,
-    "postgres://user:hunter22@db/x",
-]
+    "sk-" + "a1B2" * 6, "AIza" + "x" * 35, "https://discord.com/api/webhooks/123/abc-DEF",
+    "ghp_" + "0123456789abcdef" * 2, "postgres://user:hunter22@db/x",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("secret", SECRETS, ids=range(len(SECRETS)))

@@ -62,12 +62,9 @@ def model() -> Iterator[Model]:
             ):
                 choice = {"index": 0, "delta": change, "finish_reason": reason}
                 chunk = {
-                    "id": "1",
-                    "object": "chat.completion.chunk",
-                    "created": 1,
-                    "model": "scripted",
-                    "choices": [choice],
-                }
+                    "id": "1", "object": "chat.completion.chunk", "created": 1,
+                    "model": "scripted", "choices": [choice],
+                }  # fmt: skip
                 self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
             self.wfile.write(b"data: [DONE]\n\n")
 
@@ -113,11 +110,8 @@ class Installed:
 
     def __init__(self, folder: Path, home: str, model: Model):
         self.env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "MIND_HOME": home,
-            "PI_OFFLINE": "1",
-        }
+            "PATH": os.environ["PATH"], "HOME": str(folder), "MIND_HOME": home, "PI_OFFLINE": "1",
+        }  # fmt: skip
         self.work = folder / "work"
         self.work.mkdir()
         agent = folder / ".pi" / "agent"

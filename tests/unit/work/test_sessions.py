@@ -160,12 +160,9 @@ def test_who_is_running(home):
 
 def test_keys_and_layout_of_another_program(home):
     theirs = {
-        "agentName": "backend",
-        "status": "in_progress",
-        "sessionId": ID,
-        "reasoning": [{"so": 1.5}],
-        "completedTasks": None,
-    }
+        "agentName": "backend", "status": "in_progress", "sessionId": ID,
+        "reasoning": [{"so": 1.5}], "completedTasks": None,
+    }  # fmt: skip
     full = put(home, PATH, json.dumps(theirs, indent=8).encode())
     os.chmod(full, 0o664)
     state = sessions.change_state(home, ID, "backend", task("one"))

@@ -12,7 +12,6 @@ import subprocess
 from . import bounds
 from .bounds import Bounds
 
-NAME = "bubblewrap"
 SOCKET = "/run/plainmind"  # where the broker's folder is, inside
 
 # bubblewrap itself stays readable at /proc/1 inside: its own environment is empty, --setenv fills

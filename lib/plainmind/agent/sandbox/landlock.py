@@ -9,8 +9,6 @@ import sys
 from . import bounds, confine
 from .bounds import Bounds
 
-NAME = "landlock"
-
 _DEVICES = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
 #: of /proc only what tells of the machine: nothing of any process, whose arguments anybody may read
 _MACHINE = "cpuinfo filesystems loadavg meminfo stat sys uptime version".split()

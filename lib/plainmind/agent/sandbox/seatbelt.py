@@ -8,8 +8,6 @@ import sys
 from . import bounds
 from .bounds import Bounds
 
-NAME = "sandbox-exec"
-
 _SYSTEM = (
     "/bin /sbin /usr /System /Library/Developer /Library/Frameworks /opt /private/var/select"
 ).split()
