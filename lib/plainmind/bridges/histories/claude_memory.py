@@ -61,7 +61,7 @@ class ClaudeMemory(HistoryReader):
         digest."""
         name, folder = slugify(source.name.removesuffix(".md")), os.path.dirname(source.place)
         if self._taken.setdefault(name, folder) != folder:
-            digest = items.context_of("x", f"{folder} ").rpartition("/")[2][:8]
+            digest = items.digest(f"{folder} ")[:8]
             name = f"{name[: LONGEST_NAME - 9]}-{digest}"
         return name
 
@@ -69,7 +69,7 @@ class ClaudeMemory(HistoryReader):
 def slugify(text: str) -> str:
     """A name that a page may have."""
     plain_text = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:LONGEST_NAME].strip("-")
-    return plain_text or f"memory-{items.context_of('x', f'{text} ').rpartition('/')[2][:8]}"
+    return plain_text or f"memory-{items.digest(f'{text} ')[:8]}"
 
 
 def parse_page(

@@ -38,7 +38,7 @@ class HistoryEvent(NamedTuple):
     def line(self, context: str = "") -> str:
         """As `mem-append --jsonl` reads it, in a context of its own or in the one that all go to.
         There, ids of different conversations must not meet."""
-        id = self.id or _digest(f"{self.instant} {self.role} {self.content}")
+        id = self.id or digest(f"{self.instant} {self.role} {self.content}")
         if context and context != self.context:
             id = f"{self.context}:{id}"
         event = {"timestamp": clock.to_text(self.instant), "role": self.role}
@@ -91,10 +91,10 @@ def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent 
 def context_of(surface: str, id: Any) -> str:
     """The context of a conversation. Other tools take any text for an id, the log does not."""
     text = id if isinstance(id, str) else str(id)
-    return f"{surface}/{text if _ID.match(text) else _digest(text)}"
+    return f"{surface}/{text if _ID.match(text) else digest(text)}"
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     return hashlib.sha256(_SURROGATE.sub("\ufffd", text).encode()).hexdigest()[:32]
 
 
