@@ -81,7 +81,7 @@ def split(text: str, limit: int = LIMIT) -> list[str]:
         else:
             now = _fill(parts, now, piece(), limit)
             room = limit - count_units(now)
-    return [part for part in (part.strip("\r\n") for part in [*parts, now]) if part.strip()]
+    return [part.strip("\r\n") for part in [*parts, now] if part.strip()]
 
 
 def _fill(parts: list[str], now: str, piece: _Piece, limit: int) -> str:

@@ -5,7 +5,7 @@ A page's `date` may have a time; only its day counts, as it is written, in whate
 """
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 
 from ..ground.errors import BadData
 
@@ -87,6 +87,4 @@ def _day(year: str, month: str | int, day: str) -> date | None:
 
 def from_instant(instant: int) -> date:
     """The day, in UTC, of an instant in ms since the epoch."""
-    from datetime import timezone
-
     return datetime.fromtimestamp(instant / 1000, timezone.utc).date()

@@ -57,7 +57,8 @@ def empty_blocks(part: str) -> int:
     # a cut is at a line, then at a word
     ("one two\nthree", 10, ["one two", "three"]), ("one two\r\nthree", 10, ["one two", "three"]),
     ("one two three", 10, ["one two ", "three"]),
-    ("a" * 2000 + "\n" + "b" * 2000 + "\r\n" + "c" * 2000, 2000, ["a" * 2000, "b" * 2000, "c" * 2000]),
+    ("a" * 2000 + "\n" + "b" * 2000 + "\r\n" + "c" * 2000, 2000,
+      ["a" * 2000, "b" * 2000, "c" * 2000]),
     # a block that begins a message has the prefix of its quote, and so has a line of it that is cut
     ("> " + "x" * 30 + ": ```py\n> one\n> two\n> ```", 40,
       ["> " + "x" * 30 + ": ", "> ```py\n> one\n> two\n> ```"]),

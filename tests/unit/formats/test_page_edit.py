@@ -274,7 +274,8 @@ KEPT = (
     ({"tags": ["c d"], "quoted key": "y: z"}, "tags:\n- a # one\n- b\n'quoted key': x\n",
       "tags: [c d]\n'quoted key': \"y: z\"\n"),
     ({"triples": [Triple("a", "owns", "b c")]}, "# last\n", "# last\ntriples: [[a, owns, b c]]\n"),
-    ({"note": "one"}, "note: |\n  two\n  lines\n", "note: one\n"), ({"mine": "yes"}, "{a: [b]}", '"yes"'),
+    ({"note": "one"}, "note: |\n  two\n  lines\n", "note: one\n"),
+    ({"mine": "yes"}, "{a: [b]}", '"yes"'),
 ])  # fmt: skip
 def test_how_a_field_is_written(fields, before, after):
     made = page_edit.set_fields(file(KEPT), PATH, fields)

@@ -221,9 +221,7 @@ def _root_of(name: str) -> str:
 
 
 def _active(name: str) -> str:
-    """The root of the relation that a passive one, or a noun of it, is the other end of (owned_by and
-    owner_of of owns); '' when it is none.
-    """
+    """The root of the relation whose other end this is (owned_by, owner_of: of owns), or ''."""
     words = name.split("_")
     if len(words) < 2 or words[-1] not in ("by", "of"):
         return ""
