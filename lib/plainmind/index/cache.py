@@ -18,6 +18,7 @@ from ..ground.errors import BadData
 from ..ground.paths import Home
 
 HASH = 16  # bytes
+_RECORD = "hash16 float32le crc32"
 
 
 def content_hash(text: str) -> bytes:
@@ -57,26 +58,25 @@ class Cache:
 
     def __init__(self, home: Home, model: str):
         self.model = model
-        self.path = os.path.join(
-            home.vectors, re.sub(r"[^a-z0-9.-]+", "-", model.lower()) + ".vectors"
-        )
+        name = re.sub(r"[^a-z0-9.-]+", "-", model.lower())
+        self.path = os.path.join(home.vectors, f"{name}.vectors")
         self._lock = os.path.join(home.vectors, ".lock")
         self._places: dict[bytes, int] = {}
-        self.dimensions = 0
-        self._start = self._record = self._read_to = 0
+        self.dimensions = self._start = self._record = self._read_to = 0
 
     def get(self, hashes: list[bytes]) -> dict[bytes, bytes]:
         """The vectors known for these hashes, as float32 blobs."""
         self._catch_up()
-        found = {}
         wanted = [h for h in dict.fromkeys(hashes) if h in self._places]
-        if wanted:
-            with open(self.path, "rb") as file:
-                for hash in wanted:
-                    file.seek(self._places[hash])
-                    record = file.read(self._record)
-                    if zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little"):
-                        found[hash] = record[HASH:-4]
+        if not wanted:
+            return {}
+        found = {}
+        with open(self.path, "rb") as file:
+            for hash in wanted:
+                file.seek(self._places[hash])
+                record = file.read(self._record)
+                if _checksum(record[:-4]) == record[-4:]:
+                    found[hash] = record[HASH:-4]
         return found
 
     def put(self, vectors: dict[bytes, bytes]) -> None:
@@ -84,34 +84,20 @@ class Cache:
         if not vectors:
             return
         length = len(next(iter(vectors.values())))
-        records = b"".join(
-            h + v + zlib.crc32(h + v).to_bytes(4, "little") for h, v in vectors.items()
-        )
+        records = b"".join(h + v + _checksum(h + v) for h, v in vectors.items())
         files.make_folder(os.path.dirname(self.path))
         with files.lock(self._lock):
             self._catch_up()
             if self.dimensions and length != 4 * self.dimensions:
-                raise BadData(
-                    f"the model gave {length // 4} dimensions, before it gave {self.dimensions}",
-                    place=self.path,
-                    cure="name the model differently, or remove the file to embed again",
-                )
+                what = f"the model gave {length // 4} dimensions, before it gave {self.dimensions}"
+                cure = "name the model differently, or remove the file to embed again"
+                raise BadData(what, place=self.path, cure=cure)
             if not self.dimensions:
-                head = (
-                    json.dumps(
-                        {
-                            "model": self.model,
-                            "dimensions": length // 4,
-                            "record": "hash16 float32le crc32",
-                        }
-                    )
-                    + "\n"
-                )
-                files.append(self.path, head.encode() + records)
+                head = {"model": self.model, "dimensions": length // 4, "record": _RECORD}
+                files.append(self.path, json.dumps(head).encode() + b"\n" + records)
                 files.sync_folder(os.path.dirname(self.path))
             else:
-                # a torn record at the end is filled up, so that the next ones stand where they are
-                # looked for
+                # a torn record at the end is filled up, so that the next ones stand in their places
                 torn = (os.stat(self.path).st_size - self._start) % self._record
                 files.append(self.path, b"\0" * (-torn % self._record) + records)
             self._catch_up()
@@ -128,13 +114,10 @@ class Cache:
             if not self.dimensions:
                 head = file.readline(4096)
                 try:
-                    self.dimensions = int(json.loads(head)["dimensions"])
+                    self.dimensions = _dimensions(head)
                 except (ValueError, KeyError, TypeError):
-                    raise BadData(
-                        "not a file of vectors",
-                        place=f"{self.path}:1",
-                        cure="remove it; its vectors are made again",
-                    ) from None
+                    place, cure = f"{self.path}:1", "remove it; its vectors are made again"
+                    raise BadData("not a file of vectors", place=place, cure=cure) from None
                 self._start = self._read_to = len(head)
                 self._record = HASH + 4 * self.dimensions + 4
             file.seek(self._read_to)
@@ -146,13 +129,18 @@ class Cache:
                     break
 
 
+def _dimensions(head: bytes) -> int:
+    return int(json.loads(head)["dimensions"])
+
+
+def _checksum(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "little")
+
+
 def forget(home: Home, hashes: set[bytes]) -> int:
     """Take the vectors of these texts out of every model's file, durably; returns how many there
-    were.
-
-    A record is overwritten with zeros, which no reader takes for one: the others stay where they
-    are.
-    """
+    were. A record is overwritten with zeros, which no reader takes for one: the others stay where
+    they are."""
     try:
         names = sorted(name for name in os.listdir(home.vectors) if name.endswith(".vectors"))
     except FileNotFoundError:
@@ -164,7 +152,7 @@ def forget(home: Home, hashes: set[bytes]) -> int:
             open(os.path.join(home.vectors, name), "r+b") as file,
         ):
             try:
-                record = HASH + 4 * int(json.loads(file.readline(4096))["dimensions"]) + 4
+                record = HASH + 4 * _dimensions(file.readline(4096)) + 4
             except (ValueError, KeyError, TypeError):
                 continue  # not a file of ours
             places = []

@@ -9,7 +9,6 @@ in `index.reading` and `index.page_reading`.
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from ..formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
@@ -61,32 +60,23 @@ class Index(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool: ...
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool: ...
 
     # --- recall
 
     def model(self) -> str:
         """The model whose vectors answer; '' when there is none."""
-        ...
 
     def evidence(self, question: Question, scope: Scope) -> Evidence:
         """What is known of every event for a question."""
-        ...
 
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]: ...
 
     def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
         """The vectors of these events, as far as there are any."""
-        ...
 
     def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
         """What is known of every page; `page_texts` inside answers as of the same moment."""
-        ...
 
     def page_texts(self, ids: Iterable[int]) -> dict[int, PageText]: ...
 
@@ -94,15 +84,12 @@ class Index(Protocol):
 
     def graph(self) -> "Graph":
         """All that the pages' heads state."""
-        ...
 
     def remake_graph(self) -> None:
         """Make the graph again from the pages' files."""
-        ...
 
     def sketches(self) -> "list[tuple[str, array[int]]]":
         """(path, likeness.sketch) of every page."""
-        ...
 
     # --- embedding
 
@@ -117,40 +104,32 @@ class Index(Protocol):
     ) -> list[Pending]:
         """Passages, then events, without a vector, whose time has come, newest first; with `at`,
         those at (path, line)."""
-        ...
 
     def keep(self, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
         """Durably; of texts that are gone meanwhile, nothing."""
-        ...
 
     def serve(self, model: str) -> None:
         """This model answers from now on; vectors of the one that did are dropped."""
-        ...
 
     def status(self, model: str) -> EmbeddingStatus: ...
 
     def state_at(self, model: str, path: str, line: int) -> str:
         """pending, ok or failed: of the event at a line, or the worst of a page's passages; '' when
         nothing is there."""
-        ...
 
     # --- care
 
     def counts(self) -> dict[str, Any]:
         """Sizes and numbers, as `mem-index --status` prints them."""
-        ...
 
     def rows(self) -> Mapping[str, Iterable[tuple]]:
         """Table -> rows that are the same however an index came about: (path, line, …)."""
-        ...
 
     def says(self, text: str) -> bool:
         """Whether an event or a page that stands still says this."""
-        ...
 
     def purge(self) -> None:
         """Take the bytes of pages that are gone out of every file of the index."""
-        ...
 
 
 class Engine(Protocol):
@@ -169,22 +148,17 @@ class Engine(Protocol):
         of the loop is run again on a new one; so it is on one that was deleted meanwhile.
         `thorough` looks at every file.
         """
-        ...
 
     def copied(self, home: Home) -> Iterator[Index]:
         """The same on a copy that is thrown away: nothing in the home is written."""
-        ...
 
     def made_in(self, home: Home, folder: str) -> Index:
         """An index of the home that lives in another folder, made when it is not there."""
-        ...
 
     def rebuild(self, home: Home) -> None:
         """Throw the index away; the next opening makes it again."""
-        ...
 
     def exists(self, home: Home) -> bool: ...
 
     def discard_set_aside(self, home: Home) -> None:
         """Delete damaged indexes that were set aside."""
-        ...

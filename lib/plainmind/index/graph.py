@@ -55,19 +55,12 @@ def matching(
     Names match whatever their case and with spaces, hyphens or underscores; predicates as they are
     normalised.
     """
-    subject, predicate, object_ = (*asked, *[ANYTHING] * (3 - len(asked)))
-    keys = [
-        None if each == ANYTHING else triple.comparison_key(each) for each in (subject, object_)
-    ]
-    relation = None if predicate == ANYTHING else triple.normalize_predicate(predicate)
-    holding = _holding(graph, today, as_of)
+    key, holding = triple.comparison_key, _holding(graph, today, as_of)
+    forms = (key, triple.normalize_predicate, key)
+    wanted = [None if text == ANYTHING else form(text) for text, form in zip(asked, forms)]
     for page, fact, _ in graph.facts:
-        if (
-            page in holding
-            and (relation is None or fact.predicate == relation)
-            and (keys[0] is None or triple.comparison_key(fact.subject) == keys[0])
-            and (keys[1] is None or triple.comparison_key(fact.object) == keys[1])
-        ):
+        stated = key(fact.subject), fact.predicate, key(fact.object)
+        if page in holding and all(w in (None, s) for w, s in zip(wanted, stated)):
             yield fact
 
 
@@ -79,17 +72,14 @@ def written(graph: Graph) -> list[Triple]:
 def _holding(graph: Graph, today: datetime.date, as_of: datetime.date | None) -> set[int]:
     """Ids of the pages that hold on the day."""
     day = (as_of or today).isoformat()
-    starts = {
-        page: span.valid_from or (span.date if as_of else "") for page, span in graph.spans.items()
-    }
+    starts: dict[int, str] = {}
     by_link: dict[str, int] = {}
+    holding = set()
     for page, span in graph.spans.items():
         by_link.setdefault(span.link, page)
-    holding = {
-        page
-        for page, span in graph.spans.items()
-        if starts[page] <= day and (not span.valid_to or day <= span.valid_to)
-    }
+        starts[page] = span.valid_from or (span.date if as_of else "")
+        if starts[page] <= day and (not span.valid_to or day <= span.valid_to):
+            holding.add(page)
     replacing: dict[int, set[int]] = {}
     for page, target in graph.replacing:
         old = by_link.get(target)

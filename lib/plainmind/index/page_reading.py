@@ -37,9 +37,7 @@ class PageRecord(NamedTuple):
     line: int
     sketch: "array[int]"
     tags: list[str]
-    links: list[
-        tuple[str, bool]
-    ]  # the link of the page that is meant, and whether it is superseded
+    links: list[tuple[str, bool]]  # of the page that is meant, and whether it is superseded
     triples: list[tuple[int, str, str, str, str]]  # line, subject, predicate, object, as written
     words: Words
     passages: list[tuple[int, str]]
@@ -154,11 +152,8 @@ def _recallable(read: Page) -> Page:
     A summary of a conversation is one whatever its head says, states nothing, and takes no page's
     place.
     """
-    body = utf8(
-        injected_blocks.strip_recalled_lines(
-            injected_blocks.strip(read.body, keep_lines=True), keep_lines=True
-        )
-    )
+    body = injected_blocks.strip(read.body, keep_lines=True)
+    body = utf8(injected_blocks.strip_recalled_lines(body, keep_lines=True))
     if read.path.startswith(f"{page_files.COMPACTION}/"):
         read = read._replace(type="compaction", tier="L2", triples=(), supersedes=())
     return read._replace(body=body)

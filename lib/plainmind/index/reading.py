@@ -72,17 +72,15 @@ def window(home: Home, path: str, known: WindowState | None) -> WindowReading | 
     again = False
     # an append makes a window longer; another file in its place, or another content of that length,
     # is an edit
-    if known and (
-        stat.st_ino != known.inode
-        or (stat.st_mtime_ns != known.modified and stat.st_size <= known.size)
-    ):
+    grown = known and (stat.st_mtime_ns == known.modified or stat.st_size > known.size)
+    if known and (stat.st_ino != known.inode or not grown):
         known, again = None, True
     if known:
         blocks = _blocks(files.read(full, known.last_offset), known.last_line, known.last_offset)
         if known.events:
             # the event read last must still be where it was; then all before it is as it was read
-            last = blocks[0] if blocks else None
-            if last and last.digest == known.digest and last.offset == known.last_offset:
+            place = known.digest, known.last_offset
+            if blocks and (blocks[0].digest, blocks[0].offset) == place:
                 del blocks[0]
             else:
                 known, again = None, True
@@ -138,16 +136,11 @@ def grown_windows(
     replaced, or the machine was started since (its last lines need not have reached the disk).
     """
     now = journal_position(home)
-    if (
-        not seen
-        or not now["boot"]
-        or seen["boot"] != now["boot"]
-        or seen["inode"] != now["inode"]
-        or seen["size"] > now["size"]
-    ):
+    if not seen or not now["boot"] or seen["size"] > now["size"]:
         return None
-    # one that was emptied, or removed and made again with the same inode, may have grown to any
-    # size since
+    if (seen["boot"], seen["inode"]) != (now["boot"], now["inode"]):
+        return None
+    # one that was emptied, or removed and made again with the same inode, may have any size now
     if seen.get("tail") != _journal_tail(home, seen["size"]):
         return None
     if seen["size"] == now["size"]:
@@ -179,12 +172,9 @@ def changed_windows(
 
 def journal_position(home: Home) -> dict[str, Any]:
     """How far the journal of window heads goes; JSON."""
-    try:
-        stat = os.stat(home.window_heads)
-    except FileNotFoundError:
-        return {"inode": 0, "size": 0, "boot": clock.boot_id(), "tail": ""}
-    tail = _journal_tail(home, stat.st_size)
-    return {"inode": stat.st_ino, "size": stat.st_size, "boot": clock.boot_id(), "tail": tail}
+    inode, _, size = _state(home.window_heads)
+    tail = _journal_tail(home, size)
+    return {"inode": inode, "size": size, "boot": clock.boot_id(), "tail": tail}
 
 
 def _journal_tail(home: Home, size: int) -> str:
@@ -200,8 +190,13 @@ def _journal_tail(home: Home, size: int) -> str:
 
 def pins_state(home: Home) -> list[int]:
     """What tells that the pins changed; JSON."""
+    return _state(home.pins)
+
+
+def _state(path: str) -> list[int]:
+    """Inode, modification time in ns and size of a file; zeros when there is none."""
     try:
-        stat = os.stat(home.pins)
+        stat = os.stat(path)
     except FileNotFoundError:
         return [0, 0, 0]
     return [stat.st_ino, stat.st_mtime_ns, stat.st_size]

@@ -31,7 +31,6 @@ class Field(Protocol):
     @property
     def upper(self) -> Mapping[int, float]:
         """Event -> no less than its sim."""
-        ...
 
     @property
     def recency(self) -> Mapping[int, float]: ...
@@ -41,15 +40,12 @@ class Field(Protocol):
 
     def exact(self, events: Sequence[int]) -> Mapping[int, float]:
         """sim of these events."""
-        ...
 
     def pair(self, one: int, other: int) -> float:
         """Similarity of two events, in [0, 1]."""
-        ...
 
     def order(self, event: int) -> tuple:
         """Sort key among equals: newest first, then by reference."""
-        ...
 
 
 class Pick(NamedTuple):

@@ -68,15 +68,9 @@ def counts(store: "Store") -> dict[str, Any]:
 
 
 def says(db: sqlite3.Connection, text: str) -> bool:
-    places = (
-        ("events", "content"),
-        ("pages", "body"),
-        ("passages", "text"),
-        ("page_words", "opening"),
-        ("page_words", "rest"),
-    )
+    places = "events.content pages.body passages.text page_words.opening page_words.rest".split()
     sql = " OR ".join(
-        f"EXISTS (SELECT 1 FROM {table} WHERE instr({column}, ?1))" for table, column in places
+        f"EXISTS (SELECT 1 FROM {place.split('.')[0]} WHERE instr({place}, ?1))" for place in places
     )
     return bool(db.execute(f"SELECT {sql}", (utf8(text),)).fetchone()[0])
 

@@ -70,10 +70,8 @@ def _owners(db: sqlite3.Connection, path: str, line: int) -> list[tuple[str, int
     """What is embedded at a place: the event with this line, or the passages of a page."""
     if (event := events.at(db, path, line)) is not None:
         return [(EVENT, event)]
-    rows = db.execute(
-        "SELECT passages.id FROM passages JOIN pages ON pages.id = page WHERE path = ?", (path,)
-    )
-    return [(PASSAGE, id) for (id,) in rows]
+    sql = "SELECT passages.id FROM passages JOIN pages ON pages.id = page WHERE path = ?"
+    return [(PASSAGE, id) for (id,) in db.execute(sql, (path,))]
 
 
 def keep(store: "Store", model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
@@ -109,8 +107,8 @@ def status(db: sqlite3.Connection, model: str) -> EmbeddingStatus:
     ok = count("vectors WHERE model = ? AND status = 'ok'", model)
     failed = count("vectors WHERE model = ? AND status = 'failed'", model)
     last = db.execute(
-        "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' ORDER BY next_try "
-        "LIMIT 1",
+        "SELECT error, next_try FROM vectors WHERE model = ? AND status <> 'ok' "
+        "ORDER BY next_try LIMIT 1",
         (model,),
     ).fetchone() or ("", "")
     waiting = to_embed + count("passages") - ok - failed
@@ -128,7 +126,6 @@ def _state(db: sqlite3.Connection, model: str, kind: str, id: int) -> str:
         (role,) = db.execute("SELECT role FROM events WHERE id = ?", (id,)).fetchone()
         if role not in EMBEDDED:
             return "ok"
-    row = db.execute(
-        "SELECT status FROM vectors WHERE kind = ? AND owner = ? AND model = ?", (kind, id, model)
-    ).fetchone()
+    sql = "SELECT status FROM vectors WHERE kind = ? AND owner = ? AND model = ?"
+    row = db.execute(sql, (kind, id, model)).fetchone()
     return row[0] if row else "pending"

@@ -9,19 +9,10 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ...formats import words as grammar
-from ...formats.evidence import (
-    COLUMNS,
-    Episode,
-    Evidence,
-    IndexedEvent,
-    Question,
-    Scope,
-    Term,
-    Totals,
-)
+from ...formats.evidence import COLUMNS, Episode, Evidence, IndexedEvent, Question, Scope, Totals
 from .. import reading
 from . import words
 
@@ -32,11 +23,6 @@ BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
 _EPISODES = "SELECT id, lengths, openings, times, kinds, authors FROM episodes"
 _STATE = "path, context, inode, modified, size, read_to, last_offset, last_line, digest, events"
-
-
-class Changes(NamedTuple):
-    events: int  # taken in
-    windows: int  # read again from the start, or gone
 
 
 def event_id(window: int, number: int) -> int:
@@ -51,52 +37,42 @@ def bounds(window: int) -> tuple[int, int]:
 # --- taking in
 
 
-def catch_up(store: "Store") -> Changes:
-    """Take in every event acknowledged before this call. Looks at the windows the journal names."""
-    grown = reading.grown_windows(store.home, seen := store.setting("journal"))
+def catch_up(store: "Store", *, thorough: bool = False) -> None:
+    """Take in every event acknowledged before this call: of the windows the journal names, or,
+    `thorough` or when it cannot tell, of all that are new, grown, changed or gone."""
+    gone: list[str] = []
+    seen = store.setting("journal")
+    grown = None if thorough else reading.grown_windows(store.home, seen)
     if grown is None:
-        return reconcile(store)
-    paths, position = grown
-    if not paths and position["size"] == seen["size"] and not _pins_changed(store):
-        return Changes(0, 0)
-    return _take_in(store, paths, [], position)
-
-
-def reconcile(store: "Store") -> Changes:
-    """Compare every window with the index: new, grown, changed and gone ones."""
-    position = reading.journal_position(store.home)
-    known = store.db.execute("SELECT path, inode, modified, size FROM windows")
-    paths, gone = reading.changed_windows(store.home, known)
-    if not paths and not gone and store.setting("journal") == position and not _pins_changed(store):
-        return Changes(0, 0)
-    return _take_in(store, paths, gone, position)
+        position = reading.journal_position(store.home)
+        known = store.db.execute("SELECT path, inode, modified, size FROM windows")
+        paths, gone = reading.changed_windows(store.home, known)
+    else:
+        paths, position = grown
+    if (paths or gone or position != seen or _pins_changed(store)) and store.writable:
+        _take_in(store, paths, gone, position)
 
 
 def _take_in(
     store: "Store", paths: Sequence[str], gone: Sequence[str], position: Mapping[str, Any]
-) -> Changes:
-    if not store.writable:
-        return Changes(0, 0)
-    count = again = 0
+) -> None:
     with store.writing():
         for path in gone:
-            again += _forget(store, path)
+            _forget(store, path)
         for path in paths:
-            new, reread = _take_in_window(store, path)
-            count, again = count + new, again + reread
+            _take_in_window(store, path)
         if _pins_changed(store):
             _take_in_pins(store)
         store.put_setting("journal", position)
-    return Changes(count, again)
 
 
-def _take_in_window(store: "Store", path: str) -> tuple[int, bool]:
-    """Take in the new events of a window: (how many, whether it was read from the start)."""
+def _take_in_window(store: "Store", path: str) -> None:
+    """Take in the new events of a window."""
     row = store.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
     known = reading.WindowState(*row[1:]) if row else None
     read = reading.window(store.home, path, known)
     if read is None:
-        return 0, _forget(store, path)
+        return _forget(store, path)
     if read.again:
         _forget(store, path)
         known = None
@@ -113,63 +89,51 @@ def _take_in_window(store: "Store", path: str) -> tuple[int, bool]:
         window, before = cursor.lastrowid or 0, 0
     if read.events:
         _add(store, window, before, read.events)
-    return len(read.events), read.again
 
 
 def _add(store: "Store", window: int, before: int, read: list[reading.NewEvent]) -> None:
     """Rows of new events of a window, of which `before` are there."""
-    rows, terms = [], []
-    episode = _ending_with(store.db, event_id(window, before - 1)) if before else None
+    rows, terms, limits = [], [], (reading.EPISODE_GAP, reading.EPISODE_EVENTS)
+    last = f"{_EPISODES} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
+    span = event_id(window, 0), event_id(window, before) - 1
+    episodes = [_episode(row) for row in store.db.execute(last, span)]
     for id, event in enumerate(read, event_id(window, before)):
         found = grammar.of_event(event.author, event.content)
-        if episode is None or not episode.goes_on(
-            event.instant, reading.EPISODE_GAP, reading.EPISODE_EVENTS
-        ):
-            if episode is not None:
-                _put_episode(store.db, episode)
-            episode = Episode.starting(id)
+        if not episodes or not episodes[-1].goes_on(event.instant, *limits):
+            episodes.append(Episode.starting(id))
         author = _author(store.db, event.author)
-        episode.add(event.instant, event.role, author, event.content, found)
-        rows.append((id, *event, episode.id))
+        episodes[-1].add(event.instant, event.role, author, event.content, found)
+        rows.append((id, *event, episodes[-1].id))
         terms.append((id, found))
-    if episode is not None:
+    for episode in episodes:
         _put_episode(store.db, episode)
     store.db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     words.add(store.db, terms)
     _count(store, [found for _, found in terms], 1)
 
 
-def _forget(store: "Store", path: str) -> bool:
-    """Remove a window and everything made from it; False when it was not there."""
+def _forget(store: "Store", path: str) -> None:
+    """Remove a window and everything made from it."""
     from . import vectors
 
-    row = store.db.execute("SELECT id FROM windows WHERE path = ?", (path,)).fetchone()
-    if not row:
-        return False
-    span = bounds(row[0])
-    terms = [
-        (id, grammar.of_event(author, content))
-        for id, author, content in store.db.execute(
-            "SELECT id, author, content FROM events WHERE id BETWEEN ? AND ?", span
-        )
-    ]
+    window = _window_id(store.db, path)
+    if window is None:
+        return
+    span = bounds(window)
+    events = "SELECT id, author, content FROM events WHERE id BETWEEN ? AND ?"
+    terms = [(id, grammar.of_event(*event)) for id, *event in store.db.execute(events, span)]
     words.remove(store.db, terms, store.fts5)
     _count(store, [found for _, found in terms], -1)
     vectors.drop(store.db, vectors.EVENT, *span)
     for table in ("events", "episodes"):
         store.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", span)
-    store.db.execute("DELETE FROM windows WHERE id = ?", (row[0],))
-    return True
+    store.db.execute("DELETE FROM windows WHERE id = ?", (window,))
 
 
 def _count(store: "Store", found: list[grammar.Words], sign: int) -> None:
     """Add to the totals, or take from them."""
-    all_words, openings = 0, 0
-    for one in found:
-        openings += len(one.opening)
-        all_words += len(one.opening) + len(one.rest)
-    added = (sign * len(found), sign * all_words, sign * openings)
-    store.put_setting("totals", [a + b for a, b in zip(_totals(store), added, strict=True)])
+    added = len(found), sum(one.length for one in found), sum(len(one.opening) for one in found)
+    store.put_setting("totals", [a + sign * b for a, b in zip(_totals(store), added, strict=True)])
 
 
 def _totals(store: "Store") -> Totals:
@@ -205,12 +169,6 @@ def _put_episode(db: sqlite3.Connection, episode: Episode) -> None:
     )
 
 
-def _ending_with(db: sqlite3.Connection, event: int) -> Episode | None:
-    """The episode an event belongs to."""
-    row = db.execute(f"{_EPISODES} WHERE id <= ? ORDER BY id DESC LIMIT 1", (event,))
-    return next(map(_episode, row), None)
-
-
 def _episode(row: tuple) -> Episode:
     columns = []
     for code, blob in zip(COLUMNS, row[1:], strict=True):
@@ -233,32 +191,20 @@ def _bytes(column: "array[int]") -> bytes:
 
 
 def evidence(store: "Store", question: Question, scope: Scope) -> Evidence:
-    db = store.db
-    episodes = [_episode(row) for row in db.execute(f"{_EPISODES} ORDER BY id")]
-    terms: list[Term] = []
-    touched = 0
-    if question.terms:
-        terms, touched = words.places(db, question.terms, store.fts5)
     cosines: dict[int, float] = {}
     error = 0.0
-    if question.vector is not None:
-        from . import vectors
+    with store.reading() as db:
+        episodes = [_episode(row) for row in db.execute(f"{_EPISODES} ORDER BY id")]
+        terms, touched = words.places(db, question.terms, store.fts5)
+        if question.vector is not None:
+            from . import vectors
 
-        for scanned in vectors.scan(db, question.model, question.vector):
-            cosines.update(zip(scanned.events, scanned.cosines))
-            error = max(error, scanned.error)
-    authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
-    return Evidence(
-        _totals(store),
-        episodes,
-        terms,
-        touched,
-        authors,
-        cosines,
-        error,
-        _pinned(db),
-        _within(db, episodes, scope),
-    )
+            for scanned in vectors.scan(db, question.model, question.vector):
+                cosines.update(zip(scanned.events, scanned.cosines))
+                error = max(error, scanned.error)
+        authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
+        totals, pinned, within = _totals(store), _pinned(db), _within(db, episodes, scope)
+    return Evidence(totals, episodes, terms, touched, authors, cosines, error, pinned, within)
 
 
 def _within(db: sqlite3.Connection, episodes: Sequence[Episode], scope: Scope) -> list[int] | None:
@@ -267,9 +213,8 @@ def _within(db: sqlite3.Connection, episodes: Sequence[Episode], scope: Scope) -
         return None
     windows: set[int] | None = None
     if scope.context:
-        windows = set(
-            chain(*db.execute("SELECT id FROM windows WHERE context = ?", (scope.context,)))
-        )
+        rows = db.execute("SELECT id FROM windows WHERE context = ?", (scope.context,))
+        windows = set(chain(*rows))
     banned = _window_id(db, scope.not_window) if scope.not_window else None
     shown, end = None, 0
     if scope.shown and (shown := _window_id(db, scope.shown[0])) is not None:
@@ -296,9 +241,9 @@ def _window_id(db: sqlite3.Connection, path: str) -> int | None:
 
 def _pinned(db: sqlite3.Connection) -> list[int]:
     rows = db.execute(
-        "SELECT events.id FROM pins JOIN windows ON windows.path = pins.path JOIN events "
-        "ON events.line = pins.line AND events.id BETWEEN windows.id << ?1 AND ((windows.id + 1) "
-        "<< ?1) - 1",
+        "SELECT events.id FROM pins JOIN windows ON windows.path = pins.path "
+        "JOIN events ON events.line = pins.line "
+        "AND events.id BETWEEN windows.id << ?1 AND ((windows.id + 1) << ?1) - 1",
         (BITS,),
     )
     return list(chain(*rows))

@@ -12,18 +12,22 @@ from collections.abc import Callable, Iterator
 from ...ground import clock, files
 from ...ground.errors import Busy, Failure, InputOutput
 from ...ground.paths import Home
+from . import words
 from .store import Damaged, Store
 
 VERSION = 4  # of the schema and of everything rows are computed with: tokens, stems, episodes
 APPLICATION = 0x4D494E44  # 'MIND'
 TRIES = 5
 
+#: errors of the machine's, which say nothing against the index itself
+_MACHINE = tuple(f"SQLITE_{name}" for name in "FULL IOERR READONLY PERM CANTOPEN AUTH".split())
+
 _SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
 
 
 def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
     path = _path(home)
-    set_aside = False
+    set_aside = ""
     for _ in range(TRIES):
         inode = 0
         try:
@@ -42,12 +46,10 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
         if reason := _system_failure(failure, path):
             raise reason from failure
         if set_aside:
-            raise InputOutput(
-                f"the index cannot be rebuilt: {failure}", place=path, cure="check the disk"
-            ) from failure
-        aside = _set_aside(home, path)
-        set_aside = True
-        say(f"{path}: {failure}; set aside as '{aside}' and rebuilt")
+            what = f"the index cannot be rebuilt: {failure}"
+            raise InputOutput(what, place=path, cure="check the disk") from failure
+        set_aside = _set_aside(home, path)
+        say(f"{path}: {failure}; set aside as '{set_aside}' and rebuilt")
     raise Busy("the index keeps being replaced", place=path, cure="try again")
 
 
@@ -57,9 +59,8 @@ def copied(home: Home) -> Iterator[Store]:
     with tempfile.TemporaryDirectory(prefix="mind-") as folder:
         path, copy = _path(home), os.path.join(folder, "mind.db")
         if os.path.exists(path):
-            source = sqlite3.connect(
-                f"file:{_quoted(path)}?mode=ro", uri=True, timeout=files.LOCK_WAIT
-            )
+            address = f"file:{_quoted(path)}?mode=ro"
+            source = sqlite3.connect(address, uri=True, timeout=files.LOCK_WAIT)
             target = sqlite3.connect(copy)
             try:
                 source.backup(target)
@@ -98,9 +99,8 @@ def discard_set_aside(home: Home) -> None:
 def rebuild(home: Home) -> None:
     files.make_folder(home.index)
     with files.lock(os.path.join(home.index, "lock")):
-        for ending in ("", "-journal", "-wal", "-shm"):
-            if os.path.exists(path := _path(home) + ending):
-                os.unlink(path)
+        for path in _list_parts(_path(home)):
+            os.unlink(path)
         files.sync_folder(home.index)
 
 
@@ -115,6 +115,11 @@ def wal_is_safe(version: tuple[int, int, int]) -> bool:
 
 def _path(home: Home) -> str:
     return os.path.join(home.index, "mind.db")
+
+
+def _list_parts(path: str) -> Iterator[str]:
+    """The files there are of a database."""
+    return filter(os.path.exists, [path + end for end in ("", "-journal", "-wal", "-shm")])
 
 
 def _open(home: Home, path: str) -> Store:
@@ -153,14 +158,11 @@ def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
         os.chmod(path, 0o600)
         if wal_is_safe(sqlite3.sqlite_version_info):
             db.execute("PRAGMA journal_mode = WAL")
-        from . import words
-
         with open(_SCHEMA, encoding="utf-8") as file:
             schema = file.read()
         db.executescript(
-            f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = "
-            f"{VERSION};"
-            f"{schema};{words.tables(has_fts5(db))}; COMMIT"
+            f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; "
+            f"PRAGMA user_version = {VERSION};{schema};{words.tables(has_fts5(db))}; COMMIT"
         )
 
 
@@ -171,9 +173,8 @@ def has_fts5(db: sqlite3.Connection) -> bool:
 def _set_aside(home: Home, path: str) -> str:
     with files.lock(os.path.join(home.index, "lock")):
         aside = f"{path}.{clock.to_stamp(clock.system_now())}.{os.getpid()}.bad"
-        for ending in ("", "-journal", "-wal", "-shm"):
-            if os.path.exists(path + ending):
-                os.rename(path + ending, aside + ending)
+        for part in _list_parts(path):
+            os.rename(part, aside + part.removeprefix(path))
         files.sync_folder(home.index)
     return os.path.basename(aside)
 
@@ -190,23 +191,13 @@ def _system_failure(error: Exception, path: str) -> Failure | None:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Busy("the index is in use", place=path, cure="try again")
-    if name.startswith(
-        (
-            "SQLITE_FULL",
-            "SQLITE_IOERR",
-            "SQLITE_READONLY",
-            "SQLITE_PERM",
-            "SQLITE_CANTOPEN",
-            "SQLITE_AUTH",
-        )
-    ):
+    if name.startswith(_MACHINE):
         return InputOutput(str(error), place=path, cure="check the disk and its permissions")
     if isinstance(error, sqlite3.OperationalError) and name in ("SQLITE_ERROR", ""):
         # a missing table is damage; anything else of this kind is our own SQL
         return None if "no such" in str(error) else Failure(f"index: {error}")
-    if isinstance(
-        error, sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.IntegrityError
-    ):
+    misuse = sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.IntegrityError
+    if isinstance(error, misuse):
         return Failure(f"index: {error}", cure="mem-index --rebuild")
     return None
 

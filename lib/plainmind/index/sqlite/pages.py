@@ -1,20 +1,27 @@
-"""Pages as rows: takes in what changed, page by page, and nothing twice.
+"""Pages as rows: takes in what changed, page by page, and nothing twice; and what the rows answer.
 
 A page whose text did not change keeps its passages, and so their vectors. What is forgotten leaves
 no row.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from ...formats.evidence import IndexedPage, PageEvidence, PageText, Question
 from .. import reading
 from ..reading import FileState, PageFile
 from . import words
 
 if TYPE_CHECKING:
+    from ..graph import Graph
     from ..page_reading import PageRecord
     from .store import Store
+
+LINKS = 8  # of a page, that are followed
 
 _OF_A_PAGE = ("page_tags", "page_links", "kg_triples")
 _STATE = "inode, modified, size, digest"
@@ -23,29 +30,25 @@ _RECORD = (
 )
 
 
-def take_in(store: "Store") -> int:
-    """Take in every page that is new, changed or gone. Returns how many were."""
-    known = {
-        path: (id, FileState(*state), digest)
-        for path, id, digest, *state in store.db.execute(
-            "SELECT path, id, digest, inode, modified, size FROM pages"
-        )
-    }
-    changed, gone = reading.changed_pages(
-        store.home, {path: state for path, (_, state, _) in known.items()}
-    )
-    if not changed and not gone or not store.writable:
-        return 0
-    return _write(store, changed, [(path, known[path][0]) for path in gone])
+# --- taking in
 
 
-def _write(store: "Store", changed: list[PageFile], gone: list[tuple[str, int]]) -> int:
+def take_in(store: "Store") -> None:
+    """Take in every page that is new, changed or gone."""
+    rows = store.db.execute("SELECT path, id, inode, modified, size FROM pages")
+    known = {path: (id, FileState(*state)) for path, id, *state in rows}
+    states = {path: state for path, (_, state) in known.items()}
+    changed, gone = reading.changed_pages(store.home, states)
+    if (changed or gone) and store.writable:
+        _write(store, changed, [(path, known[path][0]) for path in gone])
+
+
+def _write(store: "Store", changed: list[PageFile], gone: list[tuple[str, int]]) -> None:
     """Changed and gone pages; one of which only the time changed is noted when that settled."""
+    select = f"SELECT id, {_STATE} FROM pages WHERE path = ?"
     work: list[tuple[PageFile, bool]] = []  # and whether its text is new
     for file in changed:
-        row = store.db.execute(
-            f"SELECT id, {_STATE} FROM pages WHERE path = ?", (file.path,)
-        ).fetchone()
+        row = store.db.execute(select, (file.path,)).fetchone()
         if file.data is None:
             gone += [(file.path, row[0])] if row else []
         elif row is None or row[4] != file.digest:
@@ -53,28 +56,25 @@ def _write(store: "Store", changed: list[PageFile], gone: list[tuple[str, int]])
         elif row[1:4] != file.state:
             work.append((file, False))
     if not work and not gone:
-        return 0
-    count = 0
+        return
+    touch = "UPDATE pages SET inode = ?, modified = ?, size = ? WHERE path = ?"
     with store.writing() as db:
-        # another process may have done any of it while this one waited, and given the id to another
+        entities = False
+        # another process may have done any of it while this one waited, and given an id to another
         # page
         for path, id in gone:
             if db.execute("SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, id)).fetchone():
                 _forget(db, id)
-                count += 1
+                entities = True
         for file, new in work:
-            row = db.execute("SELECT id, digest FROM pages WHERE path = ?", (file.path,)).fetchone()
-            if new and not (row and row[1] == file.digest):
+            row = db.execute(select, (file.path,)).fetchone()
+            if new and not (row and row[4] == file.digest):
                 _put(db, row[0] if row else None, file)
-                count += 1
+                entities = True
             else:
-                db.execute(
-                    "UPDATE pages SET inode = ?, modified = ?, size = ? WHERE path = ?",
-                    (*file.state, file.path),
-                )
-        if count:
+                db.execute(touch, (*file.state, file.path))
+        if entities:
             _put_entities(db)
-    return count
 
 
 def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> None:
@@ -97,13 +97,10 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> None:
         for table in _OF_A_PAGE:
             db.execute(f"DELETE FROM {table} WHERE page = ?", (id,))
         db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
-    db.executemany(
-        "INSERT OR IGNORE INTO page_tags VALUES (?, ?)", ((id, tag) for tag in record.tags)
-    )
-    db.executemany(
-        "INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?)",
-        ((id, *link, place) for place, link in enumerate(record.links)),
-    )
+    tags = ((id, tag) for tag in record.tags)
+    db.executemany("INSERT OR IGNORE INTO page_tags VALUES (?, ?)", tags)
+    links = ((id, *link, place) for place, link in enumerate(record.links))
+    db.executemany("INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?)", links)
     _put_triples(db, id, record.triples)
     words.add(db, [(id, record.words)], "page_words")
     _put_passages(db, id, record, titled is not None and titled[0] == record.title)
@@ -112,9 +109,8 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> None:
 def _put_passages(db: sqlite3.Connection, id: int, record: "PageRecord", same_title: bool) -> None:
     """A page's passages; one that stands as before keeps its id, and so its vector."""
     old: dict[str, list[int]] = {}
-    for passage, text in db.execute(
-        "SELECT id, text FROM passages WHERE page = ?", (id,)
-    ).fetchall():
+    rows = db.execute("SELECT id, text FROM passages WHERE page = ?", (id,)).fetchall()
+    for passage, text in rows:
         old.setdefault(text, []).append(passage)
     for line, text in record.passages:
         if same_title and old.get(text):
@@ -142,9 +138,8 @@ def _forget(db: sqlite3.Connection, id: int) -> None:
 
 
 def _put_triples(db: sqlite3.Connection, id: int, stated: Iterable[tuple]) -> None:
-    db.executemany(
-        "INSERT INTO kg_triples VALUES (?, ?, ?, ?, ?, ?)", ((id, *each) for each in stated)
-    )
+    rows = ((id, *each) for each in stated)
+    db.executemany("INSERT INTO kg_triples VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def _put_entities(db: sqlite3.Connection) -> None:
@@ -158,9 +153,8 @@ def _put_entities(db: sqlite3.Connection) -> None:
     )
     now = {(name, triple.comparison_key(name), count) for name, count in rows}
     before = set(db.execute("SELECT name, same, triples FROM kg_entities"))
-    db.executemany(
-        "DELETE FROM kg_entities WHERE name = ?", ((name,) for name, _, _ in before - now)
-    )
+    gone = ((name,) for name, _, _ in before - now)
+    db.executemany("DELETE FROM kg_entities WHERE name = ?", gone)
     db.executemany("INSERT INTO kg_entities VALUES (?, ?, ?)", sorted(now - before))
 
 
@@ -174,3 +168,67 @@ def remake_graph(store: "Store") -> None:
             if (data := reading.page_content(store.home, path)) is not None:
                 _put_triples(db, id, page_reading.triples_of(data, path))
         _put_entities(db)
+
+
+# --- answers
+
+
+@contextmanager
+def evidence(store: "Store", question: Question) -> Iterator[PageEvidence]:
+    with store.reading() as db:
+        columns = ", ".join(IndexedPage._fields)
+        rows = db.execute(f"SELECT {columns} FROM pages ORDER BY path")
+        pages = {page.id: page for page in map(IndexedPage._make, rows)}
+        cosines: dict[int, dict[int, float]] = {}
+        if question.vector is not None and pages:
+            from . import vectors
+
+            cosines = vectors.passages(db, question.model, question.vector)
+        terms = question.terms if pages else ()
+        places = [words.postings(db, term, store.fts5, "page_words") for term in terms]
+        replacing = db.execute(
+            "SELECT page, target FROM page_links WHERE supersedes ORDER BY page, place"
+        )
+        linked = db.execute(
+            "SELECT target, count(*) FROM page_links WHERE NOT supersedes "
+            "AND target IN (SELECT link FROM pages WHERE tier = 'L1') GROUP BY target"
+        )
+        yield PageEvidence(pages, places, cosines, replacing.fetchall(), dict(linked))
+
+
+def texts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PageText]:
+    found = {}
+    for id in ids:
+        (body,) = db.execute("SELECT body FROM pages WHERE id = ?", (id,)).fetchone()
+        passages = db.execute(
+            "SELECT id, line, text FROM passages WHERE page = ? ORDER BY line, id", (id,)
+        ).fetchall()
+        links = db.execute(
+            "SELECT target FROM page_links WHERE page = ? AND NOT supersedes "
+            "ORDER BY place LIMIT ?",
+            (id, LINKS),
+        )
+        found[id] = PageText(body, passages, list(chain(*links)))
+    return found
+
+
+def graph(store: "Store") -> "Graph":
+    from ..graph import Fact, Graph, Span
+
+    with store.reading() as db:
+        rows = db.execute(
+            "SELECT page, written, subject, predicate, object, pages.path, kg_triples.line, "
+            "pages.date, pages.valid_from, pages.valid_to "
+            "FROM kg_triples JOIN pages ON pages.id = kg_triples.page "
+            "ORDER BY subject, predicate, object, path, kg_triples.line"
+        )
+        facts = [(page, Fact(*fact), written) for page, written, *fact in rows]
+        rows = db.execute("SELECT id, link, date, valid_from, valid_to FROM pages ORDER BY path")
+        spans = {id: Span(*span) for id, *span in rows}
+        replacing = db.execute("SELECT page, target FROM page_links WHERE supersedes").fetchall()
+    return Graph(facts, spans, replacing)
+
+
+def sketches(db: sqlite3.Connection) -> "list[tuple[str, array[int]]]":
+    rows = db.execute("SELECT path, sketch FROM pages")
+    return [(path, array("I", blob)) for path, blob in rows]

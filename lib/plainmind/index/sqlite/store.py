@@ -11,7 +11,6 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ...formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
@@ -44,12 +43,7 @@ class Store:
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         self.db.close()
         if isinstance(error, Damaged | sqlite3.DatabaseError):
             self.failure = error
@@ -92,7 +86,7 @@ class Store:
     def look_at_logs(self) -> None:
         if not self._fresh_events:
             self._fresh_events = True
-            events.reconcile(self) if self.thorough else events.catch_up(self)
+            events.catch_up(self, thorough=self.thorough)
 
     def look_at_pages(self) -> None:
         if not self._fresh_pages:
@@ -100,6 +94,10 @@ class Store:
             from . import pages
 
             pages.take_in(self)
+
+    def _look_at_all(self) -> None:
+        self.model()
+        self.look_at_pages()
 
     # --- index.engine.Index
 
@@ -126,20 +124,20 @@ class Store:
 
     def pages(self, question: Question) -> AbstractContextManager[PageEvidence]:
         self.look_at_pages()
-        from . import page_answers
+        from . import pages
 
-        return page_answers.evidence(self, question)
+        return pages.evidence(self, question)
 
     def page_texts(self, ids: Iterable[int]) -> dict[int, PageText]:
-        from . import page_answers
+        from . import pages
 
-        return page_answers.texts(self.db, ids)
+        return pages.texts(self.db, ids)
 
     def graph(self) -> "Graph":
         self.look_at_pages()
-        from . import page_answers
+        from . import pages
 
-        return page_answers.graph(self)
+        return pages.graph(self)
 
     def remake_graph(self) -> None:
         self.look_at_pages()
@@ -149,9 +147,9 @@ class Store:
 
     def sketches(self) -> "list[tuple[str, array[int]]]":
         self.look_at_pages()
-        from . import page_answers
+        from . import pages
 
-        return page_answers.sketches(self.db)
+        return pages.sketches(self.db)
 
     def pending(
         self,
@@ -162,8 +160,7 @@ class Store:
         limit: int = -1,
         at: Sequence[tuple[str, int]] | None = None,
     ) -> "list[Pending]":
-        self.model()
-        self.look_at_pages()
+        self._look_at_all()
         from . import embedded
 
         return embedded.pending(self.db, model, now, retry_failed, limit, at)
@@ -179,29 +176,25 @@ class Store:
         embedded.serve(self, model)
 
     def status(self, model: str) -> "EmbeddingStatus":
-        self.model()
-        self.look_at_pages()
+        self._look_at_all()
         from . import embedded
 
         return embedded.status(self.db, model)
 
     def state_at(self, model: str, path: str, line: int) -> str:
-        self.model()
-        self.look_at_pages()
+        self._look_at_all()
         from . import embedded
 
         return embedded.state_at(self.db, model, path, line)
 
     def counts(self) -> dict[str, Any]:
-        self.model()
-        self.look_at_pages()
+        self._look_at_all()
         from . import care
 
         return care.counts(self)
 
     def rows(self) -> dict[str, Iterable[tuple]]:
-        self.model()
-        self.look_at_pages()
+        self._look_at_all()
         from . import care
 
         return care.rows(self.db)

@@ -53,15 +53,11 @@ def exact(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int
 
 def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator[Scanned]:
     """The query's cosine with every event's vector, block by block, then the loose ones."""
-    total = db.execute(
-        "SELECT coalesce(sum(count), 0) FROM vector_blocks WHERE model = ?", (model,)
-    ).fetchone()[0]
+    of_model = "FROM vector_blocks WHERE model = ?"
+    (total,) = db.execute(f"SELECT coalesce(sum(count), 0) {of_model}", (model,)).fetchone()
     packed_dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
-    for count, events, low, step, error, codes in db.execute(
-        "SELECT count, events, low, step, error, codes FROM vector_blocks WHERE model = ? ORDER "
-        "BY id",
-        (model,),
-    ):
+    blocks = f"SELECT count, events, low, step, error, codes {of_model} ORDER BY id"
+    for count, events, low, step, error, codes in db.execute(blocks, (model,)):
         ids = array("q")
         ids.frombytes(events)
         cosines, rounding = packed_dot(query, count, from_blob(low), from_blob(step), codes)
@@ -125,9 +121,8 @@ def _dot_integers(query, count: int, low, step, codes: bytes) -> tuple[list[floa
                 minus += int.from_bytes(field, "little") * -whole
         at += count
     fine = 1.0 / scale
-    return [
-        base + value * fine for value in map(sub, _fields(plus, count), _fields(minus, count))
-    ], 255 * lost + 1e-6
+    sums = map(sub, _fields(plus, count), _fields(minus, count))
+    return [base + value * fine for value in sums], 255 * lost + 1e-6
 
 
 def _fields(total: int, count: int) -> "array[int]":
@@ -155,10 +150,8 @@ def is_block_loose(db: sqlite3.Connection, model: str) -> bool:
 
 
 def pack_loose(db: sqlite3.Connection, model: str) -> None:
-    """Pack loose vectors of events into full blocks; what is left over stays loose.
-
-    The caller holds a transaction.
-    """
+    """Pack loose vectors of events into full blocks; what is left over stays loose. The caller
+    holds a transaction."""
     if not is_block_loose(db, model):
         return
     rows = db.execute(
@@ -172,10 +165,8 @@ def pack_loose(db: sqlite3.Connection, model: str) -> None:
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (model, len(some), array("q", [event for _, event, _ in some]).tobytes(), *packed),
         )
-        db.executemany(
-            "UPDATE vectors SET block = ? WHERE id = ?",
-            ((cursor.lastrowid, id) for id, _, _ in some),
-        )
+        places = ((cursor.lastrowid, id) for id, _, _ in some)
+        db.executemany("UPDATE vectors SET block = ? WHERE id = ?", places)
 
 
 def pack(blobs: list[bytes]) -> tuple[bytes, bytes, float, bytes]:
@@ -187,18 +178,13 @@ def pack(blobs: list[bytes]) -> tuple[bytes, bytes, float, bytes]:
     """
     import numpy
 
-    vectors = (
-        numpy.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1).astype(numpy.float32)
-    )
+    vectors = numpy.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1)
+    vectors = vectors.astype(numpy.float32)
     low = vectors.min(axis=0)
     step = (vectors.max(axis=0) - low) / numpy.float32(255)
     step[step == 0] = 1e-9
     codes = numpy.clip(numpy.rint((vectors - low) / step), 0, 255).astype(numpy.uint8)
     near = low.astype(numpy.float64) + codes.astype(numpy.float64) * step.astype(numpy.float64)
     error = float(numpy.sqrt(((vectors.astype(numpy.float64) - near) ** 2).sum(axis=1)).max())
-    return (
-        low.astype("<f4").tobytes(),
-        step.astype("<f4").tobytes(),
-        error * (1 + 1e-9),
-        codes.T.tobytes(),
-    )
+    low, step = low.astype("<f4").tobytes(), step.astype("<f4").tobytes()
+    return low, step, error * (1 + 1e-9), codes.T.tobytes()

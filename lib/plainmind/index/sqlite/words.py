@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from ...formats.evidence import Posting, Term
 from ...formats.words import Words
 
-#: places of words that one question may touch: rare words first, the most frequent ones are left
-#: out
+#: places of words that one question may touch: rare words first, the most frequent are left out
 POSTINGS = 8000
 _VOCABULARY = {"words": "places", "page_words": "page_places"}
 
@@ -30,19 +29,19 @@ def tables(fts5: bool) -> str:
 
 
 def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], table: str = "words") -> None:
-    db.executemany(
-        f"INSERT INTO {table} (rowid, opening, rest) VALUES (?, ?, ?)",
-        ((id, " ".join(w.opening), " ".join(w.rest)) for id, w in rows),
-    )
+    db.executemany(f"INSERT INTO {table} (rowid, opening, rest) VALUES (?, ?, ?)", map(_row, rows))
+
+
+def _row(item: tuple[int, Words]) -> tuple[int, str, str]:
+    id, words = item
+    return id, " ".join(words.opening), " ".join(words.rest)
 
 
 def remove(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], fts5: bool) -> None:
     """Take events out; FTS5 without content has to be told what was in them."""
     if fts5:
-        db.executemany(
-            "INSERT INTO words (words, rowid, opening, rest) VALUES ('delete', ?, ?, ?)",
-            ((id, " ".join(w.opening), " ".join(w.rest)) for id, w in rows),
-        )
+        sql = "INSERT INTO words (words, rowid, opening, rest) VALUES ('delete', ?, ?, ?)"
+        db.executemany(sql, map(_row, rows))
     else:
         db.executemany("DELETE FROM words WHERE rowid = ?", ((id,) for id, _ in rows))
 
@@ -63,13 +62,10 @@ def places(db: sqlite3.Connection, terms: Sequence[str], fts5: bool) -> tuple[li
 
 def frequency(db: sqlite3.Connection, term: str, fts5: bool, limit: int) -> int:
     """How often a term occurs in events, counted up to `limit`."""
-    if fts5:
-        sql, asked = "SELECT count(*) FROM (SELECT 1 FROM places WHERE term = ? LIMIT ?)", term
-    else:
-        sql, asked = (
-            "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
-            _quoted(term),
-        )
+    rows, asked = (
+        ("places WHERE term =", term) if fts5 else ("words WHERE words MATCH", f'"{term}"')
+    )
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM {rows} ? LIMIT ?)"
     return db.execute(sql, (asked, limit)).fetchone()[0]
 
 
@@ -78,9 +74,8 @@ def postings(db: sqlite3.Connection, term: str, fts5: bool, table: str = "words"
     if not fts5:
         return _postings_fts4(db, term, table)
     counts: dict[int, list[int]] = {}
-    for id, column in db.execute(
-        f"SELECT doc, col FROM {_VOCABULARY[table]} WHERE term = ?", (term,)
-    ):
+    sql = f"SELECT doc, col FROM {_VOCABULARY[table]} WHERE term = ?"
+    for id, column in db.execute(sql, (term,)):
         pair = counts.get(id)
         if pair is None:
             counts[id] = pair = [0, 0]
@@ -91,15 +86,7 @@ def postings(db: sqlite3.Connection, term: str, fts5: bool, table: str = "words"
 def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Posting]:
     from sqlite_fts4 import decode_matchinfo
 
-    found = []
-    for id, info in db.execute(
-        f"SELECT rowid, matchinfo({table}, 'x') FROM {table} WHERE {table} MATCH ? ORDER BY rowid",
-        (_quoted(term),),
-    ):
-        # 'x': per column, hits in this row come first of three
-        found.append(Posting(id, *decode_matchinfo(info)[0::3][:2]))
-    return found
-
-
-def _quoted(term: str) -> str:
-    return f'"{term}"'
+    sql = f"SELECT rowid, matchinfo({table}, 'x') FROM {table} WHERE {table} MATCH ? ORDER BY rowid"
+    rows = db.execute(sql, (f'"{term}"',))
+    # 'x': per column, hits in this row come first of three
+    return [Posting(id, *decode_matchinfo(info)[0::3][:2]) for id, info in rows]
