@@ -29,48 +29,13 @@ UNSHRUNK = [Phase.explicit, Phase.generate]
 
 MODEL = "fake:one/8"
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
+GAPS = [0, 1, 20_000, 20_000, MINUTE, MINUTE, HOUR, HOUR + 1, 5 * HOUR, 3 * clock.DAY, -2 * HOUR]
 
-VOCABULARY = [
-    "server",
-    "pm2",
-    "restart",
-    "hangs",
-    "tax",
-    "extension",
-    "deadline",
-    "invoice",
-    "Müller",
-    "naïve",
-    "café",
-    "running",
-    "runs",
-    "ran",
-    "runner",
-    "Boston",
-    "dog",
-    "dogs",
-    "walk",
-    "garden",
-    "tomato",
-    "pasta",
-    "recipe",
-    "piano",
-    "lesson",
-    "daughter",
-    "Ann's",
-    "don't",
-    "the",
-    "of",
-    "and",
-    "is",
-    "日本語",
-    "東京",
-    "data",
-    "base",
-    "🚀",
-    "x1",
-    "2026",
-]
+VOCABULARY = """
+    server pm2 restart hangs tax extension deadline invoice Müller naïve café running runs ran
+    runner Boston dog dogs walk garden tomato pasta recipe piano lesson daughter Ann's don't the
+    of and is 日本語 東京 data base 🚀 x1 2026
+""".split()
 AUTHORS = ["", "Ann", "Bob Miller", "李雷", "Server"]
 SAID = [
     "How do I restart pm2?",
@@ -97,9 +62,8 @@ class Fake:
     def vector(self, text: str) -> "array[float]":
         # what was said alone decides, so that duplicates meet; a topic makes some events alike
         said = text.rsplit("\n", 1)[-1]
-        return unit(
-            random.Random(ascii(f"{self.model} {said}")), self.dimensions, topic=len(said) % 3
-        )
+        rnd = random.Random(ascii(f"{self.model} {said}"))
+        return unit(rnd, self.dimensions, topic=len(said) % 3)
 
     @property
     def sent(self) -> list[str]:
@@ -187,21 +151,7 @@ def fill(home: Home, shape: Shape) -> list[str]:
             log.start_window(context, at)
         drafts = []
         for _ in range(min(left, rnd.choice([1, 2, 5, 20, 70]))):
-            at += rnd.choice(
-                [
-                    0,
-                    1,
-                    20_000,
-                    20_000,
-                    MINUTE,
-                    MINUTE,
-                    HOUR,
-                    HOUR + 1,
-                    5 * HOUR,
-                    3 * clock.DAY,
-                    -2 * HOUR,
-                ]
-            )
+            at += rnd.choice(GAPS)
             role = rnd.choices(["user", "agent", "tool", "system"], [5, 5, 2, 1])[0]
             author = rnd.choice(AUTHORS)
             content = a_content(rnd, said)

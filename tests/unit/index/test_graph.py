@@ -11,7 +11,7 @@ from plainmind.ground.paths import Home
 from plainmind.index import graph
 from plainmind.memory import pages
 from unit.index import stores
-from unit.index.vaults import everything, write
+from unit.index.vaults import everything, write, write_office
 
 pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 numbers = iter(range(10**6))
@@ -25,26 +25,14 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def office(home) -> Home:
-    write(
-        home,
-        "a",
-        triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, "
-        "auth-service]]",
-    )
-    write(
-        home,
-        "b",
-        triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n"
-        "- [Ann-Lee, owns, '?']",
-    )
+    write_office(home)
     return home
 
 
 def ask(home: Home, *asked: str, as_of: str = "") -> list[str]:
+    then = date.fromisoformat(as_of) if as_of else None
     with stores.opened(home) as index:
-        found = graph.matching(
-            index.graph(), asked, TODAY, date.fromisoformat(as_of) if as_of else None
-        )
+        found = graph.matching(index.graph(), asked, TODAY, then)
         return [" ".join(fact[:3]) for fact in found]
 
 
@@ -91,10 +79,8 @@ def test_a_question(office, asked, matched):
 def test_a_fact_says_where_it_is_stated(office):
     with stores.opened(office) as index:
         facts = list(graph.matching(index.graph(), ("?", "works_at"), TODAY, None))
-        assert [(fact.ref, fact.date) for fact in facts] == [
-            ("knowledge/b.md:6", "2026-01-30"),
-            ("knowledge/b.md:7", "2026-01-30"),
-        ]
+        assert [fact.ref for fact in facts] == ["knowledge/b.md:6", "knowledge/b.md:7"]
+        assert {fact.date for fact in facts} == {"2026-01-30"}
 
 
 def test_only_what_is_curated_is_a_fact(home):
@@ -105,11 +91,8 @@ def test_only_what_is_curated_is_a_fact(home):
 
 
 def test_what_is_no_triple_hides_no_other(home):
-    write(
-        home,
-        "a",
-        triples="[[a, owns, b], [a, b], x, [a, [b], c], [a, '!', c], ['', owns, b], [c, owns, d]]",
-    )
+    odd = "[a, b], x, [a, [b], c], [a, '!', c], ['', owns, b]"
+    write(home, "a", triples=f"[[a, owns, b], {odd}, [c, owns, d]]")
     write(home, "b", triples="nonsense")
     write(home, "c", triples="[[c, owns")
     assert ask(home) == ["a owns b", "c owns d"]
@@ -119,10 +102,8 @@ def test_a_name_is_one_field_of_one_line(home):
     write(home, "a", triples='[["\\e[2Ja\\tb", "ow\\ens\\tx", "c\\u2028d\\ne"], [x, "own\\tS", y]]')
     assert ask(home) == ["x own_s y", "\ufffd[2Ja-b ow_ns_x c-d-e"]
     with stores.opened(home) as index:
-        assert {each.predicate for each in graph.written(index.graph())} == {
-            "ow\ufffdns\ufffdx",
-            "own\ufffdS",
-        }
+        predicates = {each.predicate for each in graph.written(index.graph())}
+        assert predicates == {"ow\ufffdns\ufffdx", "own\ufffdS"}
 
 
 # --- when it holds
@@ -164,14 +145,7 @@ def test_a_page_holds(home, fields, as_of, holds):
 
 @pytest.mark.parametrize(
     ("as_of", "holding"),
-    [
-        ("", "new"),
-        (day(20), "old"),
-        (day(11), "old"),
-        (day(10), "new"),
-        (day(0), "new"),
-        (day(21), ""),
-    ],
+    [("", "new"), *zip(map(day, (20, 11, 10, 0, 21)), ("old", "old", "new", "new", ""))],
 )
 @pytest.mark.parametrize("start", ["date", "valid_from"])
 def test_a_page_is_superseded_from_its_successor_s_start(home, start, as_of, holding):
@@ -219,10 +193,8 @@ def test_chains_and_circles(home, pairs, holding):
 @given(seed=st.integers(0, 2**32))
 def test_the_graph_made_again_is_the_same(folder, seed):
     home, rnd = Home(str(folder / str(next(numbers)))), random.Random(seed)
-    names, relations = (
-        ["ann", "Ann", "bob lee", "bob-lee", "ü", "x"],
-        ["owns", "uses model", "usesModel", "is"],
-    )
+    names = ["ann", "Ann", "bob lee", "bob-lee", "ü", "x"]
+    relations = ["owns", "uses model", "usesModel", "is"]
     for _ in range(3):
         for number in range(5):
             triples = [
@@ -246,11 +218,8 @@ def test_the_graph_made_again_is_the_same(folder, seed):
 
 def test_health_is_of_what_the_pages_say(office):
     found = pages.health(stores.memory(office))
-    assert (found.triples, found.predicates) == (
-        6,
-        [("owns", 3), ("works_at", 2), ("uses_model", 1)],
-    )
+    assert found.triples == 6
+    assert found.predicates == [("owns", 3), ("works_at", 2), ("uses_model", 1)]
     assert {concern.code for concern in found.concerns} >= {"spaces", "name"}
-    assert pages.health(stores.memory(Home("/nowhere"))) == pages.health(
-        stores.memory(Home("/nowhere")), rebuild=True
-    )
+    nowhere = stores.memory(Home("/nowhere"))
+    assert pages.health(nowhere) == pages.health(nowhere, rebuild=True)

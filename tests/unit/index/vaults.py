@@ -30,6 +30,16 @@ def write_bytes(home: Home, path: str, data: bytes) -> str:
     return path
 
 
+def write_office(home: Home) -> None:
+    """Two pages that state six facts, spelt in several ways."""
+    owns = (
+        "[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, auth-service]"
+    )
+    write(home, "a", triples=f"[{owns}]")
+    works = "\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n- [Ann-Lee, owns, '?']"
+    write(home, "b", triples=works)
+
+
 def with_cosine(cosine: float) -> "array[float]":
     """A vector that has this cosine with QUERY."""
     return array("f", [cosine, sqrt(1 - cosine * cosine)])
@@ -41,14 +51,9 @@ def give(index: Index, path: str, *cosines: float | None) -> None:
     # of a model that has none: those that have one get another
     texts = index.pending("fake:none", stores.NOW, at=[(path, 1)])
     assert len(texts) == len(cosines), f"{path} has {len(texts)} passages"
-    index.keep(
-        MODEL,
-        [
-            EmbeddingOutcome(text, to_blob(with_cosine(cosine)), 0)
-            for text, cosine in zip(texts, cosines, strict=True)
-            if cosine is not None
-        ],
-    )
+    some = [(text, cosine) for text, cosine in zip(texts, cosines) if cosine is not None]
+    outcomes = [EmbeddingOutcome(text, to_blob(with_cosine(cosine)), 0) for text, cosine in some]
+    index.keep(MODEL, outcomes)
 
 
 def everything(index: Index) -> dict[str, Counter]:

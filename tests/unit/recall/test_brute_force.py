@@ -134,25 +134,19 @@ class Judge:
                 continue
             score += idf * self._bm25(event.words.count(term), len(event.words), count / n)
             if before is not None and is_question(before):
-                score += (
-                    0.25 * idf * self._bm25(before.words.count(term), len(before.words), count / n)
-                )
+                times = before.words.count(term)
+                score += 0.25 * idf * self._bm25(times, len(before.words), count / n)
             times = sum(t.opening.count(term) for t in window)
             score += idf * self._bm25(times, sum(len(t.opening) for t in window), 5 * openings / n)
             times = sum(t.words.count(term) for t in stretch)
-            score += (
-                0.5
-                * idf
-                * self._bm25(times, sum(len(t.words) for t in stretch), count / len(self.episodes))
-            )
+            length = sum(len(t.words) for t in stretch)
+            score += 0.5 * idf * self._bm25(times, length, count / len(self.episodes))
         return score / ideal if ideal else 0.0
 
     def _sim(self, event: Logged) -> float:
         query = self.query.vector
         if not self.hybrid:
-            return (
-                dot(event.vector, query) if event.vector is not None and query is not None else 0.0
-            )
+            return dot(event.vector, query) if event.vector is not None and query else 0.0
         lex = self._words(event)
         stretch = self.episodes[event.episode]
         place = stretch.index(event)
@@ -163,9 +157,8 @@ class Judge:
         ]
         near = [(w, v) for w, v in near if v is not None and query is not None]
         if near:
-            cosine = sum(
-                w * sum(a * b for a, b in zip(v, query, strict=True)) for w, v in near
-            ) / sum(w for w, _ in near)
+            cosines = [(w, sum(a * b for a, b in zip(v, query, strict=True))) for w, v in near]
+            cosine = sum(w * c for w, c in cosines) / sum(w for w, _ in cosines)
             baseline = self.query.baseline
             den = min(1.0, max(0.0, (cosine - baseline) / (0.6 * (1 - baseline))))
         else:
@@ -183,11 +176,8 @@ class Judge:
         if key not in self._pairs:
             if one.vector is not None and other.vector is not None and not self.by_words:
                 near = dot(one.vector, other.vector)
-                value = (
-                    min(1.0, max(0.0, (near - self.query.baseline) / (1 - self.query.baseline)))
-                    if self.hybrid
-                    else near
-                )
+                over = (near - self.query.baseline) / (1 - self.query.baseline)
+                value = min(1.0, max(0.0, over)) if self.hybrid else near
             elif self.hybrid:
                 mine, theirs = set(one.words), set(other.words)
                 value = len(mine & theirs) / (len(mine | theirs) or 1)
@@ -204,9 +194,8 @@ class Judge:
 
         def score(event: Logged) -> tuple[float, float]:
             penalty = max((self.pair(event, chosen) for chosen, *_ in picks), default=0.0)
-            return 0.7 * self.sim[event.ref] + 0.2 * self.recency[
-                event.ref
-            ] - 0.1 * penalty, penalty
+            base = 0.7 * self.sim[event.ref] + 0.2 * self.recency[event.ref]
+            return base - 0.1 * penalty, penalty
 
         def take(event: Logged, pinned: bool) -> None:
             left.remove(event)
@@ -267,22 +256,15 @@ def a_query(rnd: random.Random, shape: Shape, events: list[Logged]) -> Query:
     if events and rnd.random() < 0.3:
         said = rnd.choice(events).content
     known = [t.vector for t in events if t.vector is not None]
-    vector = (
-        rnd.choice(known)
-        if known and rnd.random() < 0.3
-        else stores.unit(rnd, shape.dimensions, rnd.randrange(3))
-    )
+    if known and rnd.random() < 0.3:
+        vector = rnd.choice(known)
+    else:
+        vector = stores.unit(rnd, shape.dimensions, rnd.randrange(3))
     now = NOW - rnd.choice([0, 0, 40, -400]) * clock.DAY
     if rnd.random() < 0.15:
         return Query(said, now, mode=rnd.choice(["hybrid", "cosine"]))
-    return Query(
-        said,
-        now,
-        vector,
-        stores.MODEL,
-        rnd.choice([0.0, 0.3, 0.75]),
-        rnd.choice(["hybrid", "cosine"]),
-    )
+    baseline, mode = rnd.choice([0.0, 0.3, 0.75]), rnd.choice(["hybrid", "cosine"])
+    return Query(said, now, vector, stores.MODEL, baseline, mode)
 
 
 shapes = st.builds(

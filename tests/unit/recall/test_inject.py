@@ -69,16 +69,8 @@ def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
 
 
 def hit(number: int, content: str) -> Hit:
-    return Hit(
-        "logs/test/1/20260130T142355Z.md",
-        3 * number,
-        "t",
-        "user",
-        "",
-        "test/1",
-        content,
-        rank.Pick(number, 1, 1, 1, 0, False),
-    )
+    path, pick = "logs/test/1/20260130T142355Z.md", rank.Pick(number, 1, 1, 1, 0, False)
+    return Hit(path, 3 * number, "t", "user", "", "test/1", content, pick)
 
 
 @given(
@@ -95,42 +87,27 @@ def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, ter
     assert len(fitted.shown) + len(fitted.dropped) == len(hits)
     kept = [" ".join(m.hit.content.split()).casefold() for m in fitted.shown]
     assert len(set(kept)) == len(kept)
-    assert all(
-        " ".join(h.content.split()).casefold() in kept
-        for h, why in fitted.dropped
-        if why == "duplicate"
-    )
+    twice = [h for h, why in fitted.dropped if why == "duplicate"]
+    assert all(" ".join(h.content.split()).casefold() in kept for h in twice)
     assert [m.hit.line for m in fitted.shown] == sorted(m.hit.line for m in fitted.shown)
     if not block:
         return
     first, body, end = block.split("\n")
     value = json.loads(body)
     assert (first, end) == ("INJECTED_CONTEXT_RELEVANT_MEMORIES", "")
-    assert (
-        list(value)[:2] == ["budget_tokens_est", "memories"]
-        and value["budget_tokens_est"] == budget
-    )
+    assert list(value)[:2] == ["budget_tokens_est", "memories"]
+    assert value["budget_tokens_est"] == budget
     assert "not instructions" in value["note"]
-    assert all(
-        list(entry) == ["path", "line", "excerpt", "truncated"] for entry in value["memories"]
-    )
-    assert all(len(entry["excerpt"]) <= 4 * most for entry in value["memories"])
-    memories = (
-        json.dumps(value["memories"], ensure_ascii=False, separators=(",", ":"))
-        .encode("utf-8", "surrogatepass")
-        .decode("utf-8", "surrogatepass")
-    )
-    if memories.isprintable():
-        assert (
-            sum(
-                len(json.dumps(e, ensure_ascii=False, separators=(",", ":")))
-                for e in value["memories"]
-            )
-            <= 4 * budget
-        )
+    for entry in value["memories"]:
+        assert list(entry) == ["path", "line", "excerpt", "truncated"]
+        assert len(entry["excerpt"]) <= 4 * most
+    printed = [json.dumps(e, ensure_ascii=False, separators=(",", ":")) for e in value["memories"]]
+    if all(entry.isprintable() for entry in printed):
+        assert sum(map(len, printed)) <= 4 * budget
 
 
 MARKERS = [injected_blocks.MEMORIES, injected_blocks.KNOWLEDGE]
+PARTS = ["\n", "\n\n", "\n{", '{"a": ', '"b', ", ", *'{}"1[] \rx\u2028']
 plain = st.lists(
     st.sampled_from(["hello", "\n", "{", "}", '"', "world?", "\n\n", "  ", "日本"]), max_size=8
 ).map("".join)
@@ -138,10 +115,10 @@ bodies = st.lists(contents, min_size=1, max_size=3)
 
 
 def a_block(marker: str, said: list[str]) -> str:
-    block = inject.block(
-        [inject.MomentExcerpt(hit(n, s), *inject.excerpt(s, [], 50)) for n, s in enumerate(said)],
-        1000,
-    )
+    memories = [
+        inject.MomentExcerpt(hit(n, s), *inject.excerpt(s, [], 50)) for n, s in enumerate(said)
+    ]
+    block = inject.block(memories, 1000)
     return block.replace(injected_blocks.MEMORIES, marker, 1)
 
 
@@ -175,33 +152,7 @@ def test_what_holds_no_block_stays(text):
     assert "mentions" in injected_blocks.strip(quoted)
 
 
-@given(
-    st.lists(
-        st.sampled_from(
-            [
-                *MARKERS,
-                "\n",
-                "\n\n",
-                "\n{",
-                "{",
-                "}",
-                '{"a": ',
-                '"b',
-                '"',
-                "1",
-                "[",
-                "]",
-                ", ",
-                " ",
-                "\r",
-                "\u2028",
-                "x",
-            ]
-        ),
-        max_size=20,
-    ).map("".join),
-    st.booleans(),
-)
+@given(st.lists(st.sampled_from([*MARKERS, *PARTS]), max_size=20).map("".join), st.booleans())
 def test_an_object_never_goes_on_after_the_next_marker(text, keep_lines):
     """Which is why it is decoded up to there."""
     whole = json.JSONDecoder().raw_decode

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 numbers = iter(range(10**6))
 TODAY = date(2026, 1, 30)
 OPEN = Policy(floor=0.0, k=100)
+WEIGHTS = {"user": 1.5, "project": 1.2, "agent-feedback": 1.4, "reference": 1.0, "compaction": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +49,21 @@ def day(before: int) -> str:
     return (TODAY - timedelta(before)).isoformat()
 
 
-def ask(
-    index, said: str, policy: Policy = OPEN, *, vector=None, baseline: float = 0.0
-) -> Knowledge:
+def ask(index, said: str, policy: Policy = OPEN, vector=None, baseline: float = 0.0) -> Knowledge:
     query = Query(said, NOW, vector, MODEL if vector else "", baseline)
     return page_ranking.search(query, index, policy)
 
 
+def names(pages) -> list[str]:
+    return [each.row.name for each in pages]
+
+
 def found(index, said: str, policy: Policy = OPEN, **more) -> list[str]:
-    return [each.row.name for each in ask(index, said, policy, **more).found]
+    return names(ask(index, said, policy, **more).found)
 
 
 def given_names(index, said: str, policy: Policy = OPEN, **more) -> list[str]:
-    return [each.row.name for each in ask(index, said, policy, **more).given]
+    return names(ask(index, said, policy, **more).given)
 
 
 def entries(known: Knowledge, policy: Policy) -> list[dict]:
@@ -81,20 +84,14 @@ class Made:
             body = " ".join(stores.a_content(rnd, []).replace("#", "").split()[:60]) or "x1"
             head = {
                 "date": rnd.choice(["", day(rnd.choice([-9, 0, 1, 30, 59, 60, 400]))]),
-                "type": rnd.choice(
-                    ["user", "project", "agent-feedback", "reference", "compaction"]
-                ),
+                "type": rnd.choice(list(WEIGHTS)),
                 "tags": rnd.choice(["", "[server]", "[dog, 日本語]"]),
                 "valid_to": rnd.choice(["", "", day(0), day(1)]),
                 "valid_from": rnd.choice(["", "", day(0), day(-1)]),
             }
             path = write(home, f"page-{number}", body, **head)
-            self.pages[path] = (
-                f"page-{number}",
-                body,
-                head,
-                rnd.choice([None, round(rnd.random(), 3)]),
-            )
+            cosine = rnd.choice([None, round(rnd.random(), 3)])
+            self.pages[path] = f"page-{number}", body, head, cosine
 
     def give(self, index) -> None:
         for path, (_, _, _, cosine) in self.pages.items():
@@ -144,19 +141,12 @@ class Made:
                 for place, path in enumerate(order, 1):
                     value[path] += 1 / (60 + place)
             value = {path: v / (len(lists) / 61) if lists else 0.0 for path, v in value.items()}
-        weights = {
-            "user": 1.5,
-            "agent-feedback": 1.4,
-            "project": 1.2,
-            "reference": 1.0,
-            "compaction": 1.0,
-        }
         score = {}
         for path, (_, _, head, _) in self.pages.items():
             age = (TODAY - date.fromisoformat(head["date"])).days if head["date"] else 60
             boost = 0.15 * min(1, max(0, 1 - age / 60))
             past = head["valid_to"] == day(1) or head["valid_from"] == day(-1)
-            score[path] = (value[path] * weights[head["type"]] + boost) * (0.5 if past else 1)
+            score[path] = (value[path] * WEIGHTS[head["type"]] + boost) * (0.5 if past else 1)
         return {path: (rel[path], score[path]) for path in words}
 
 
@@ -198,16 +188,7 @@ def test_the_numbers_are_those_of_the_formulas(folder, seed, baseline, rank):
                 }
 
 
-@pytest.mark.parametrize(
-    ("kind", "weight"),
-    [
-        ("user", 1.5),
-        ("agent-feedback", 1.4),
-        ("project", 1.2),
-        ("reference", 1.0),
-        ("compaction", 1.0),
-    ],
-)
+@pytest.mark.parametrize(("kind", "weight"), WEIGHTS.items())
 def test_the_weight_of_a_type(home, kind, weight):
     write(home, "one", "the boiler hums", type=kind, date=day(60))
     with stores.opened(home) as index:
@@ -215,39 +196,23 @@ def test_the_weight_of_a_type(home, kind, weight):
         assert each.score == pytest.approx(each.rel * weight) and each.row.type == kind
 
 
-@pytest.mark.parametrize(
-    ("before", "boost"),
-    [
-        (0, 0.15),
-        (-1, 0.15),
-        (-4000, 0.15),
-        (15, 0.1125),
-        (30, 0.075),
-        (59, 0.0025),
-        (60, 0),
-        (61, 0),
-        (9999, 0),
-    ],
-)
+BOOSTS = {0: 0.15, -1: 0.15, -4000: 0.15, 15: 0.1125, 30: 0.075, 59: 0.0025, 60: 0, 61: 0, 9999: 0}
+
+
+@pytest.mark.parametrize(("before", "boost"), BOOSTS.items())
 def test_the_boost_of_a_date(home, before, boost):
     write(home, "one", "the boiler hums", date=day(before))
     with stores.opened(home) as index:
         (each,) = ask(index, "boiler").found
-        assert each.recency == pytest.approx(boost) and each.score == pytest.approx(
-            each.rel + boost
-        )
+        assert each.recency == pytest.approx(boost)
+        assert each.score == pytest.approx(each.rel + boost)
 
 
 def test_the_settings_of_the_policy_are_those_of_the_specification():
     given = Policy.of(stores.memory(Home("/nowhere")).settings)
     assert given == Policy()
-    assert (given.budget, given.l1_budget, given.each, given.recency, given.recency_days) == (
-        4000,
-        2000,
-        500,
-        0.15,
-        60,
-    )
+    assert (given.budget, given.l1_budget, given.each) == (4000, 2000, 500)
+    assert (given.recency, given.recency_days) == (0.15, 60)
 
 
 def test_a_page_without_a_vector_waits_neither_forgotten_nor_favoured(home):
@@ -270,10 +235,8 @@ def test_the_best_passage_of_a_page_speaks_for_it(home):
         give(index, path, 0.1, 0.5, None)
         give(index, other, 0.4)
         known = ask(index, "zzz", vector=QUERY)
-        assert [(each.row.name, round(each.den, 6)) for each in known.found] == [
-            ("long", 0.833333),
-            ("other", 0.666667),
-        ]
+        dens = [(each.row.name, round(each.den, 6)) for each in known.found]
+        assert dens == [("long", 0.833333), ("other", 0.666667)]
         (shown, _) = page_block.fit(known, OPEN._replace(each=30)).shown
         assert shown.line == 8 and shown.excerpt.startswith("…pepper")
 
@@ -285,41 +248,28 @@ def test_the_best_passage_of_a_page_speaks_for_it(home):
 @given(seed=st.integers(0, 2**32))
 def test_the_first_tier_is_given_always_newest_and_most_linked_first(folder, seed):
     home, rnd = fresh(folder), random.Random(seed)
-    names = [f"p{number}" for number in range(rnd.randrange(1, 8))]
-    dates = {name: rnd.choice(["", day(0), day(1), day(300)]) for name in names}
-    links = {name: [other for other in names if rnd.random() < 0.4] for name in names}
-    for name in names:
-        write(
-            home,
-            name,
-            " ".join(f"[[{other}]] [[{other.upper()}]]" for other in links[name]),
-            tier="L1",
-            date=dates[name],
-        )
-    linked = {name: sum(name in links[other] for other in names) for name in names}
-    newest = sorted(
-        names, key=lambda name: (-date.fromisoformat(dates[name] or "0001-01-01").toordinal(), name)
-    )
-    most = sorted(names, key=lambda name: (-linked[name], newest.index(name)))
-    worth = {name: 1 / (60 + newest.index(name)) + 1 / (60 + most.index(name)) for name in names}
+    all_names = [f"p{number}" for number in range(rnd.randrange(1, 8))]
+    dates = {name: rnd.choice(["", day(0), day(1), day(300)]) for name in all_names}
+    links = {name: [other for other in all_names if rnd.random() < 0.4] for name in all_names}
+    for name in all_names:
+        body = " ".join(f"[[{other}]] [[{other.upper()}]]" for other in links[name])
+        write(home, name, body, tier="L1", date=dates[name])
+    linked = {name: sum(name in links[other] for other in all_names) for name in all_names}
+    age = lambda name: -date.fromisoformat(dates[name] or "0001-01-01").toordinal()
+    newest = sorted(all_names, key=lambda name: (age(name), name))
+    most = sorted(newest, key=lambda name: -linked[name])
+    worth = {name: 1 / (60 + newest.index(name)) + 1 / (60 + most.index(name)) for name in newest}
     with stores.opened(home) as index:
         for said in ("", "p0", "zzz"):
             known = ask(index, said)
-            assert [each.row.name for each in known.always] == sorted(
-                names, key=lambda name: (-worth[name], newest.index(name))
-            )
-            assert {each.why for each in known.always} == {
-                "L1"
-            } and known.found == known.linked == []
+            assert names(known.always) == sorted(newest, key=lambda name: -worth[name])
+            assert {each.why for each in known.always} == {"L1"}
+            assert known.found == known.linked == []
 
 
 def test_nothing_is_known(home):
-    assert given_names_of_nothing(home) == []
-
-
-def given_names_of_nothing(home: Home) -> list[str]:
     with stores.opened(home) as index:
-        return given_names(index, "anything")
+        assert given_names(index, "anything") == []
 
 
 def test_what_may_be_given_and_what_never(home):
@@ -332,11 +282,9 @@ def test_what_may_be_given_and_what_never(home):
     write(home, "deeper", "the boiler", place="knowledge/folder")
     with stores.opened(home) as index:
         known = ask(index, "boiler")
-        assert [each.row.name for each in known.always] == ["first"]
-        assert sorted(each.path for each in known.found) == [
-            "knowledge/second.md",
-            "raw/compaction/claims.md",
-        ]
+        assert names(known.always) == ["first"]
+        paths = sorted(each.path for each in known.found)
+        assert paths == ["knowledge/second.md", "raw/compaction/claims.md"]
         (claims,) = (each for each in known.found if each.row.name == "claims")
         assert (claims.row.type, claims.row.tier) == ("compaction", "L2")
         assert given_names(index, "zzz", Policy()) == ["first"]
@@ -351,10 +299,10 @@ def test_what_does_not_hold_today_counts_half_and_is_not_given_always(home, fiel
     write(home, "z-kept", "the garden", tier="L1", **{field: day(0)})
     with stores.opened(home) as index:
         known = ask(index, "boiler")
-        assert [each.row.name for each in known.always] == ["z-kept"]
+        assert names(known.always) == ["z-kept"]
         scores = {each.row.name: each.score for each in known.found}
         assert scores["x-left"] == pytest.approx(scores["y-kept"] / 2)
-        assert [each.row.name for each in known.found] == ["y-kept", "x-left", "z-left"]
+        assert names(known.found) == ["y-kept", "x-left", "z-left"]
 
 
 # --- budgets
@@ -381,33 +329,20 @@ def test_no_budget_is_exceeded_by_what_is_printed(folder, said, budget, l1_budge
         known = ask(index, "the boiler?", policy)
         fitted = page_block.fit(known, policy)
         block = page_block.block(fitted.shown, policy)
-        assert block == page_block.block(
-            page_block.fit(ask(index, "the boiler?", policy), policy).shown, policy
-        )
+        again = page_block.fit(ask(index, "the boiler?", policy), policy)
+        assert block == page_block.block(again.shown, policy)
     assert len(fitted.shown) + len(fitted.dropped) == len(known.given)
     assert {why for _, why in fitted.dropped} <= {"budget", "empty"}
     if not block:
         return
     mark, body, end = block.split("\n")
-    assert (
-        (mark, end) == ("INJECTED_CONTEXT_KNOWLEDGE", "")
-        and block.isprintable() is False
-        and body.isprintable()
-    )
+    assert (mark, end) == ("INJECTED_CONTEXT_KNOWLEDGE", "")
+    assert body.isprintable() and not block.isprintable()
     assert tokens.estimate(block) <= budget
     value = json.loads(body)
     assert value["budget_tokens_est"] == budget and "not instructions" in value["note"]
     for entry in value["memories"]:
-        assert list(entry) == [
-            "path",
-            "line",
-            "excerpt",
-            "truncated",
-            "name",
-            "type",
-            "tier",
-            "date",
-        ]
+        assert list(entry) == "path line excerpt truncated name type tier date".split()
         assert entry["tier"] == "L1" or tokens.estimate(entry["excerpt"]) <= each
     first = [entry for entry in value["memories"] if entry["tier"] == "L1"]
     assert sum(tokens.estimate(json_line(e)) for e in first) <= l1_budget
@@ -422,15 +357,11 @@ def test_the_whole_of_a_vault_that_is_too_large(home):
     policy = Policy(k=30)
     with stores.opened(home) as index:
         shown = entries(ask(index, "boiler", policy), policy)
-    sizes = {
-        tier: sum(tokens.estimate(json_line(e)) for e in shown if e["tier"] == tier)
-        for tier in ("L1", "L2")
-    }
-    assert 1900 <= sizes["L1"] <= 2000 and 1800 <= sizes["L2"] <= 2000
-    assert all(
-        entry["truncated"] and 400 < tokens.estimate(entry["excerpt"]) <= 500
-        for entry in shown[3:-1]
-    )
+    for tier, least in (("L1", 1900), ("L2", 1800)):
+        size = sum(tokens.estimate(json_line(e)) for e in shown if e["tier"] == tier)
+        assert least <= size <= 2000
+    for entry in shown[3:-1]:
+        assert entry["truncated"] and 400 < tokens.estimate(entry["excerpt"]) <= 500
 
 
 # --- links
@@ -453,11 +384,11 @@ def test_linked_pages_come_once_after_what_was_found_in_the_order_of_the_links(h
             ("far-away", "linked from a"),
             ("c", "linked from b"),
         ]
-        order, counts = [each.row.name for each in known.given], set()
+        order, counts = names(known.given), set()
         for budget in range(0, 400, 5):
-            names = [entry["name"] for entry in entries(known, policy._replace(budget=budget))]
-            counts.add(len(names))
-            assert names == [name for name in order if name in names]
+            fit = [entry["name"] for entry in entries(known, policy._replace(budget=budget))]
+            counts.add(len(fit))
+            assert fit == [name for name in order if name in fit]
         assert counts == set(range(6))
 
 
@@ -466,19 +397,17 @@ def test_a_link_means_the_curated_page_of_two_of_one_name(home):
     write(home, "twin", "the curated one", date=day(99))
     write(home, "twin", "the summary, and newer", place="raw/compaction")
     with stores.opened(home) as index:
-        assert [each.path for each in ask(index, "boiler", Policy(floor=0.1)).given] == [
-            "knowledge/a.md",
-            "knowledge/twin.md",
-        ]
+        paths = [each.path for each in ask(index, "boiler", Policy(floor=0.1)).given]
+        assert paths == ["knowledge/a.md", "knowledge/twin.md"]
 
 
 def test_no_more_links_of_a_page_are_followed_than_eight(home):
-    names = [f"p{number}" for number in range(20)]
-    write(home, "hub", "boiler " + " ".join(f"[[{name}]]" for name in names))
-    for name in names:
+    linked = [f"p{number}" for number in range(20)]
+    write(home, "hub", "boiler " + " ".join(f"[[{name}]]" for name in linked))
+    for name in linked:
         write(home, name, "nothing")
     with stores.opened(home) as index:
-        assert [each.row.name for each in ask(index, "boiler", Policy()).linked] == names[:8]
+        assert names(ask(index, "boiler", Policy()).linked) == linked[:8]
 
 
 # --- what takes whose place
@@ -486,12 +415,8 @@ def test_no_more_links_of_a_page_are_followed_than_eight(home):
 
 def test_a_superseded_page_never_comes_before_the_one_that_takes_its_place(home):
     write(home, "old", "boiler boiler boiler")
-    write(
-        home,
-        "new",
-        "the boiler was replaced by something else altogether, in spring",
-        supersedes="Old",
-    )
+    said = "the boiler was replaced by something else altogether, in spring"
+    write(home, "new", said, supersedes="Old")
     write(home, "between", "boiler boiler stove")
     with stores.opened(home) as index:
         known = ask(index, "boiler")
@@ -518,11 +443,8 @@ def test_a_chain_leads_to_its_end(home):
     write(home, "c", "boiler stove stove", supersedes="b")
     with stores.opened(home) as index:
         known = ask(index, "boiler")
-        assert [(each.row.name, each.superseded_by) for each in known.given] == [
-            ("c", ""),
-            ("a", "c"),
-            ("b", "c"),
-        ]
+        later = [(each.row.name, each.superseded_by) for each in known.given]
+        assert later == [("c", ""), ("a", "c"), ("b", "c")]
     write(home, "d", "the end of it", supersedes="c", tier="L1")
     with stores.opened(home) as index:
         assert given_names(index, "boiler") == ["d", "a", "b", "c"]
@@ -571,9 +493,8 @@ def test_a_summary_of_a_conversation_takes_no_curated_page_s_place(home):
     write(home, "said", "forget the boiler", place="raw/compaction", supersedes="fact")
     with stores.opened(home) as index:
         known = ask(index, "boiler")
-        assert [each.row.name for each in known.always] == ["fact"] and known.always[
-            0
-        ].superseded_by == ""
+        (fact,) = known.always
+        assert (fact.row.name, fact.superseded_by) == ("fact", "")
 
 
 def test_a_link_to_a_superseded_page_brings_its_successor_too(home):
@@ -593,29 +514,17 @@ def test_as_answers_too_a_page_comes_after_its_successor(home):
     """mem-recall --knowledge, where those that are given always stand among the others."""
     write(home, "first", "boiler", tier="L1")
     write(home, "old", "boiler boiler boiler boiler")
-    write(
-        home,
-        "new",
-        "once there was a boiler, and now there is something else altogether",
-        supersedes="old",
-    )
+    said = "once there was a boiler, and now there is something else altogether"
+    write(home, "new", said, supersedes="old")
     write(home, "older", "boiler boiler boiler")
-    write(
-        home,
-        "newest",
-        "all of the boiler is told here, in many words that matter to nobody",
-        supersedes="older",
-        tier="L1",
-    )
+    said = "all of the boiler is told here, in many words that matter to nobody"
+    write(home, "newest", said, supersedes="older", tier="L1")
+    policy = Policy(floor=0.01)
     with stores.opened(home) as index:
-        names = [
-            each.found.row.name
-            for each in page_report.answers(
-                ask(index, "boiler", Policy(floor=0.01)), Policy(floor=0.01)
-            )
-        ]
-    assert sorted(names) == ["first", "new", "newest", "old", "older"]
-    assert names.index("new") < names.index("old") and names.index("newest") < names.index("older")
+        shown = page_report.answers(ask(index, "boiler", policy), policy)
+    order = names(each.found for each in shown)
+    assert sorted(order) == ["first", "new", "newest", "old", "older"]
+    assert order.index("new") < order.index("old") and order.index("newest") < order.index("older")
 
 
 # --- what is shown
@@ -624,13 +533,8 @@ def test_as_answers_too_a_page_comes_after_its_successor(home):
 def lines_of(home: Home, ref: str, words: int) -> list[str]:
     """The first words from a reference on, as sed prints them."""
     path, _, line = ref.rpartition(":")
-    return (
-        subprocess.run(
-            ["sed", "-n", f"{line},$p", home.path(path)], capture_output=True, check=True
-        )
-        .stdout.decode()
-        .split()[:words]
-    )
+    sed = ["sed", "-n", f"{line},$p", home.path(path)]
+    return subprocess.run(sed, capture_output=True, check=True).stdout.decode().split()[:words]
 
 
 LONG = "\n\n".join(
@@ -652,15 +556,7 @@ LONG = "\n\n".join(
         ),
         LONG.replace("\n\n", "\n\nlogs/a/b/c.md:3: said\nknowledge/x.md:4\tsaid\n", 4),
     ],
-    ids=[
-        "plain",
-        "late",
-        "crlf",
-        "a word a line",
-        "a block before",
-        "blocks between",
-        "answers between",
-    ],
+    ids="plain,late,crlf,a word a line,a block before,blocks between,answers between".split(","),
 )
 def test_the_line_is_where_the_excerpt_is(home, body):
     path = write(home, "long", body)
@@ -670,12 +566,10 @@ def test_the_line_is_where_the_excerpt_is(home, body):
             for each in (20, 60, 10_000):
                 (shown,) = page_block.fit(known, OPEN._replace(each=each, budget=20_000)).shown
                 got = shown.excerpt.strip("…").split()
+                place = f"{path}:{shown.line}"
                 if not shown.excerpt.startswith("……") and each < 10_000:
-                    assert lines_of(home, f"{path}:{shown.line}", len(got) - 1) == got[:-1], (
-                        said,
-                        each,
-                    )
-                assert lines_of(home, f"{path}:{shown.line}", 1) == got[:1]
+                    assert lines_of(home, place, len(got) - 1) == got[:-1], (said, each)
+                assert lines_of(home, place, 1) == got[:1]
                 assert said == "zzz" or each < 10_000 or said in shown.excerpt
                 assert injected_blocks.KNOWLEDGE not in shown.excerpt and "said" not in got
 
@@ -700,11 +594,8 @@ def test_the_part_that_fits_of_a_page_without_spaces(home):
         sizes = [len(row[2]) for row in index.rows()["passages"]]
         assert max(sizes) <= 480 and sum(sizes) == sum(map(len, said)) + 2
         (shown,) = page_block.fit(ask(index, "密码"), OPEN._replace(each=30)).shown
-        assert (
-            "密码" in shown.excerpt
-            and shown.line == 6
-            and shown.excerpt.strip("…") in lines_of(home, f"{path}:6", 1)[0]
-        )
+        assert "密码" in shown.excerpt and shown.line == 6
+        assert shown.excerpt.strip("…") in lines_of(home, f"{path}:6", 1)[0]
 
 
 @pytest.mark.parametrize("each", [1, 2, 3])
@@ -731,9 +622,7 @@ def test_what_a_recall_injected_into_a_page_is_never_recalled_again(home):
     with stores.opened(home) as index:
         assert ask(index, "xylophone").found[0].lex == 0
         known = ask(index, "boiler", Policy())
-        assert [each.row.name for each in known.given] == ["page"] and known.given[
-            0
-        ].row.title == "page"
+        assert [(each.row.name, each.row.title) for each in known.given] == [("page", "page")]
         (entry,) = entries(known, Policy())
         assert entry["excerpt"] == "The boiler hums. It is old. Very old." and entry["line"] == 6
         assert not index.says("xylophone") and "xylophone" not in repr(everything(index))
@@ -789,7 +678,7 @@ def test_while_somebody_else_writes_the_answer_is_of_one_moment(home):
             thread.start()
             thread.join(0.3)
             known = page_ranking.choose(query, evidence, index.page_texts, OPEN)
-            assert [each.row.name for each in known.found] == ["a", "b"]
+            assert names(known.found) == ["a", "b"]
         thread.join()
     with stores.opened(home) as index:
         assert found(index, "boiler") == ["d", "a", "c"]
@@ -804,19 +693,12 @@ def test_the_same_from_the_shell_with_a_dead_server(home, command):
     os.makedirs(home.vectors)
     with open(os.path.join(home.vectors, "serving"), "w") as file:
         file.write("openai:gone\n")
-    env = {
-        "PATH": os.environ["PATH"],
-        "MIND_HOME": home.root,
-        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
-    }
-    run = lambda *given: subprocess.run(
-        [f"{ROOT}/bin/mem-recall", "--knowledge", *given], capture_output=True, env=env
-    )
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root}
+    env["OPENAI_BASE_URL"] = "http://127.0.0.1:9/v1"
+    line = [f"{ROOT}/bin/mem-recall", "--knowledge"]
+    run = lambda *given: subprocess.run([*line, *given], capture_output=True, env=env)
     for form in ((), ("--json",), ("--inject",)):
         dead, wordy = run(*form, "boiler"), run(*form, "--lexical", "boiler")
         assert dead.returncode == wordy.returncode == 0 and dead.stdout == wordy.stdout != b""
-        assert (
-            dead.stderr.count(b"\n") == 1
-            and b"by words only: " in dead.stderr
-            and wordy.stderr == b""
-        )
+        assert dead.stderr.count(b"\n") == 1 and b"by words only: " in dead.stderr
+        assert wordy.stderr == b""

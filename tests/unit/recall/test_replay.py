@@ -74,9 +74,8 @@ def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
             if mode == "words":
                 query = Query(said, stores.NOW)
             patch.setattr(rank, "FIRST_POOL", first_pool)
-            result, data = traced(
-                index, query, Scope(), rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2])
-            )
+            k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2])
+            result, data = traced(index, query, Scope(), k, floor)
             widened.append(result.widened)
             printed = [report.text(result, form) for form in FORMS]
             # a replay may be made by a version with another first pool
@@ -95,26 +94,13 @@ def test_what_is_not_a_trace_is_bad_data(home):
         _, data = traced(index, Query("restart the server", stores.NOW), Scope(), 5, -1.0)
     good = json.loads(data)
     assert report.replayed(data, "t.json").hits
-    bad = [
-        b"",
-        b"{",
-        b"[]",
-        b"null",
-        b"3",
-        b'"x"',
-        data[:-20],
-        json.dumps({**good, "trace": 99}).encode(),
-    ]
+    bad = [{**good, "trace": 99}]
     for key in good:
-        bad += [
-            json.dumps({k: v for k, v in good.items() if k != key}).encode(),
-            json.dumps({**good, key: 7}).encode(),
-        ]
-    bad += [
-        json.dumps({**good, "turns": [{**good["turns"][0], key: None}]}).encode()
-        for key in ("hit", "sim", "recency", "order")
-    ]
-    for case in bad:
+        bad += [{k: v for k, v in good.items() if k != key}, {**good, key: 7}]
+    for key in ("hit", "sim", "recency", "order"):
+        bad.append({**good, "turns": [{**good["turns"][0], key: None}]})
+    texts = [b"", b"{", b"[]", b"null", b"3", b'"x"', data[:-20]]
+    for case in (*texts, *(json.dumps(value).encode() for value in bad)):
         try:
             report.replayed(case, "t.json")
         except BadData as error:

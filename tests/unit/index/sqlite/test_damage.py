@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 
 import pytest
 from plainmind.ground.errors import Busy
@@ -39,28 +40,24 @@ def test_verify_finds_what_is_wrong(home):
         opening.rebuild(home)
 
 
+SPOILING = {
+    "foreign": "CREATE TABLE mine (x)",
+    "version": "PRAGMA user_version = 99",
+    "schema": "DROP TABLE episodes",
+}
+
+
 def damage(kind: str, path: str, rnd: random.Random) -> None:
     if kind == "foreign":
         os.unlink(path)
-        db = sqlite3.connect(path)
-        db.execute("CREATE TABLE mine (x)")
-        db.commit()
-        db.close()
-    elif kind == "version":
-        db = sqlite3.connect(path)
-        db.execute("PRAGMA user_version = 99")
-        db.commit()
-        db.close()
+    if kind in SPOILING:
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(SPOILING[kind])
     elif kind == "text":
         with open(path, "w") as file:
             file.write("this is no database\n" * 100)
     elif kind == "half":
         os.truncate(path, os.path.getsize(path) // 2)
-    elif kind == "schema":
-        db = sqlite3.connect(path)
-        db.execute("DROP TABLE episodes")
-        db.commit()
-        db.close()
     elif kind == "head":
         with open(path, "r+b") as file:
             file.write(rnd.randbytes(100))

@@ -14,25 +14,14 @@ from plainmind.memory import care, pages
 from unit.index import stores
 from unit.index.stores import Fake
 from unit.index.test_pages_sync import HAPPENINGS, World, a_vault, answers, many
-from unit.index.vaults import everything, write
+from unit.index.vaults import everything, write, write_office
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
 
 @pytest.fixture(autouse=True)
 def office(home):
-    write(
-        home,
-        "a",
-        triples="[[Ann Lee, owns, auth-service], [auth_service, uses model, e5], [Bob, owns, "
-        "auth-service]]",
-    )
-    write(
-        home,
-        "b",
-        triples="\n- [ann-lee, worksAt, Straße 5]\n- [bob, Works-At, STRASSE-5]\n"
-        "- [Ann-Lee, owns, '?']",
-    )
+    write_office(home)
 
 
 def test_what_was_spoilt_is_repaired(home):
@@ -192,9 +181,7 @@ def test_verify_finds_what_was_planted(home, planted):
     with stores.opened(home) as index:
         assert index.db.execute(PLANTED[planted]).rowcount
     found = care.verify(stores.memory(home))
-    if (
-        planted == "pages, one more"
-    ):  # there is no such file: it is forgotten, as if the file had gone
+    if planted == "pages, one more":  # it is forgotten, as if the file had gone: there is none
         assert {difference.table for difference in found} == set()
         return
     assert planted.split(",")[0] in {difference.table for difference in found}, found

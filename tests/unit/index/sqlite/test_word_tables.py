@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from threading import Thread
 
 import pytest
 from hostile import texts
@@ -135,3 +136,28 @@ def test_every_word_of_any_text_is_found_where_it_stands(folder, said):
             assert words.frequency(index.db, term, index.fts5, 10**6) == sum(
                 map(sum, places.values())
             )
+
+
+def test_while_somebody_else_writes_the_answer_is_of_one_moment(home, monkeypatch):
+    """It was: events that came after the episodes were read had no place in any, an IndexError."""
+    log, real = Log(home), words.places
+    log.append("test/1", [EventDraft(NOW, "user", "a zebra", {})], NOW)
+
+    def look():
+        with stores.opened(home) as other:
+            other.look_at_logs()
+
+    def late(*asked):
+        log.append("test/1", [EventDraft(NOW + n, "user", "a zebra", {}) for n in range(9)], NOW)
+        thread = Thread(target=look)
+        thread.start()
+        thread.join(0.3)
+        threads.append(thread)
+        return real(*asked)
+
+    threads: list[Thread] = []
+    monkeypatch.setattr(words, "places", late)
+    with stores.opened(home) as index:
+        assert len(stores.search(index, Query("zebra", NOW), Scope(), 99, -1.0).hits) == 1
+    for thread in threads:
+        thread.join()
