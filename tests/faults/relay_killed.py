@@ -164,8 +164,15 @@ class World(relaying.Relay):
             assert code == -signal.SIGKILL, f"it ended with {code}: {self.complaints()}"
             self.errors.close()
             self.kills += 1
+            self.let_arrive()
             return True
         raise AssertionError(f"neither dead nor done: {self.complaints()}")
+
+    def let_arrive(self) -> None:
+        """Let Discord do what the dead one had asked it: who comes next looks for it there."""
+        for _ in range(5):
+            self.discord.counts()
+            time.sleep(0.02)
 
     def kill(self, turns: bool = False) -> None:
         """kill -9, of the turns too or only of the relay."""
@@ -179,6 +186,7 @@ class World(relaying.Relay):
                 pass
         self.wait()
         self.kills += 1
+        self.let_arrive()
 
     def harass(self, draw: Random) -> None:
         """Two deaths at any time, while people speak. Not three: the third attempt at a turn is the

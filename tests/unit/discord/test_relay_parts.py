@@ -1,6 +1,7 @@
 """The relay's parts without a process."""
 
 import asyncio
+import errno
 import json
 import os
 import random
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback import BaseHTTPRequestHandler, listening
 from plainmind.ground import files
-from plainmind.ground.errors import Busy, Misconfigured
+from plainmind.ground.errors import Busy, InputOutput, Misconfigured
 from plainmind.surfaces.discord import attachments, identity, messages, outbox, presence
 from plainmind.surfaces.discord.history import Cursor
 from plainmind.surfaces.discord.ledger import (
@@ -178,6 +179,28 @@ def test_steps_written_at_once_share_a_write_and_keep_their_order(ledger, monkey
     assert len(writes) < 10 and sum(writes) == 50
     ids = [json.loads(line)["message"]["id"] for line in open(ledger.path)]
     assert ids == sorted(ids) and len(ids) == 50
+
+
+def test_nothing_is_written_behind_a_step_that_the_disk_did_not_take(ledger, monkeypatch):
+    """A turn that began, and whose message is not in the ledger, would be nobody's."""
+    real, room = Ledger.write, [False, True]
+
+    def write(self, records):
+        if not room.pop(0):
+            raise OSError(errno.EFBIG, "file too large")
+        real(self, records)
+
+    monkeypatch.setattr(Ledger, "write", write)
+
+    async def live():
+        writer, message = LedgerWriter(ledger), incoming(1)
+        first = asyncio.create_task(writer.write(received_step(message)))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(writer.write(began_step([message])))
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    assert [type(ended) for ended in asyncio.run(live())] == [InputOutput, InputOutput]
+    assert not os.path.exists(ledger.path) or not os.path.getsize(ledger.path)
 
 
 # --- lanes

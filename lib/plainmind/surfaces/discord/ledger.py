@@ -263,11 +263,12 @@ class LedgerWriter:
         self.ledger = ledger
         self._pending: list[tuple[tuple[Step, ...], asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
         self._disk = ThreadPoolExecutor(1, "ledger")
 
     async def write(self, *steps: Step) -> None:
         """Known at once, on disk when it returns. Failure when the disk does not take it: it is
-        known all the same, and the relay must end."""
+        known all the same, and the relay must end; nothing is written behind what is missing."""
         for step in steps:
             self.ledger.take(step)
         written = asyncio.get_running_loop().create_future()
@@ -292,15 +293,16 @@ class LedgerWriter:
                 batch, self._pending = self._pending, []
                 records = [step for steps, _ in batch for step in steps]
                 try:
-                    await loop.run_in_executor(self._disk, self.ledger.write, records)
+                    if not self._failure:
+                        await loop.run_in_executor(self._disk, self.ledger.write, records)
                 except BaseException as error:
                     # never an OSError, which elsewhere means that Discord may be tried again
-                    failure = files.to_failure(error) if isinstance(error, OSError) else error
-                    for _, written in batch:
-                        written.set_exception(failure)
+                    self._failure = files.to_failure(error) if isinstance(error, OSError) else error
+                for _, written in batch:
+                    if self._failure:
+                        written.set_exception(self._failure)
                         written.exception()  # whoever was cancelled does not ask for it any more
-                else:
-                    for _, written in batch:
+                    else:
                         written.set_result(None)
         finally:
             self._writing = None
