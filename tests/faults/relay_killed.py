@@ -157,7 +157,7 @@ class World(relaying.Relay):
                 code = self.process.wait(0.05)
             except subprocess.TimeoutExpired:
                 calm = 0.0 if self.left() else calm or time.monotonic()
-                if calm and time.monotonic() - calm > 5:
+                if calm and time.monotonic() - calm > 20:
                     os.unlink(self.death)
                     return False
                 continue

@@ -5,6 +5,8 @@ import errno
 import json
 import os
 import random
+import time
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from loopback import BaseHTTPRequestHandler, listening
 from plainmind.ground import files
 from plainmind.ground.errors import Busy, InputOutput, Misconfigured
-from plainmind.surfaces.discord import attachments, identity, messages, outbox, presence
+from plainmind.surfaces.discord import attachments, identity, inbox, messages, outbox, presence
 from plainmind.surfaces.discord.history import Cursor
 from plainmind.surfaces.discord.ledger import (
     Attached,
@@ -201,6 +203,37 @@ def test_nothing_is_written_behind_a_step_that_the_disk_did_not_take(ledger, mon
 
     assert [type(ended) for ended in asyncio.run(live())] == [InputOutput, InputOutput]
     assert not os.path.exists(ledger.path) or not os.path.getsize(ledger.path)
+
+
+def test_history_is_never_read_from_a_cursor_that_is_about_to_move(ledger):
+    """What is done is forgotten when the cursor moves: told again, it was answered again."""
+    step(ledger, received_step(incoming(0)), done_step([incoming(0).id]))
+    read = []
+
+    class Moving:
+        id = 5
+
+        def move(self, id):
+            time.sleep(0.1)  # the disk is busy
+            self.id = id
+
+    async def read_missed(cursor, take):
+        read.append(cursor)
+
+    async def live():
+        services = SimpleNamespace(
+            ledger=ledger, writer=None, cursor=Moving(), client=SimpleNamespace(connected=True),
+            history=SimpleNamespace(read_missed=read_missed),
+        )  # fmt: skip
+        listening_to = inbox.Inbox(services, wake=lambda context: None)
+        listening_to.whole = True
+        moving = asyncio.create_task(listening_to.advance())
+        await asyncio.sleep(0.02)
+        await listening_to.catch_up()
+        await moving
+        return services.cursor.id
+
+    assert read == [asyncio.run(live())] and read[0] > 5
 
 
 # --- lanes

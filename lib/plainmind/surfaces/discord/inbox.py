@@ -165,11 +165,15 @@ class Inbox:
                 self.wake(context)
 
     async def advance(self) -> None:
-        """Move the cursor to where everything has been seen."""
-        cursor = self.services.cursor
-        if self.whole and self.services.client.connected and cursor.id is not None:
-            newest = to_instant(self.ledger.latest) if self.ledger.latest else 0
-            seen = to_id(min(clock.system_now() - BEHIND, newest - CLOSE))
-            if seen > cursor.id:
-                await asyncio.to_thread(cursor.move, seen)
-                self.ledger.forget(seen)
+        """Move the cursor to where everything has been seen. Never while history is read from where
+        it was: what is forgotten meanwhile would be told again, and be answered again."""
+        if self.catching_up.locked():
+            return
+        async with self.catching_up:
+            cursor = self.services.cursor
+            if self.whole and self.services.client.connected and cursor.id is not None:
+                newest = to_instant(self.ledger.latest) if self.ledger.latest else 0
+                seen = to_id(min(clock.system_now() - BEHIND, newest - CLOSE))
+                if seen > cursor.id:
+                    await asyncio.to_thread(cursor.move, seen)
+                    self.ledger.forget(seen)
