@@ -163,16 +163,12 @@ class _Pool:
     def take(self, events: Sequence[int]) -> list[int]:
         """Events into the pool with their exact sim; returns those that may be chosen."""
         new = [event for event in events if event not in self.sim]
-        exact = self.field.exact(new)
-        taken = []
-        for event in new:
-            self.sim[event] = exact[event]
-            self._outside.discard(event)
-            if exact[event] > self.floor:
-                self.left.add(event)
-                taken.append(event)
-            else:
-                self.below.add(event)
+        exact = self.field.exact(new) if new else {}
+        self.sim.update(exact)
+        self._outside.difference_update(new)
+        taken = [event for event in new if exact[event] > self.floor]
+        self.left.update(taken)
+        self.below.update(event for event in new if exact[event] <= self.floor)
         return taken
 
     def widen(self) -> list[int]:

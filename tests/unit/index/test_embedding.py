@@ -82,9 +82,8 @@ def test_one_poisonous_text_blocks_no_other(many, batch, kind):
 
 
 def test_a_text_that_fails_for_ever_is_given_up_but_still_tried_rarely(many):
-    embedder = Faulty(
-        lambda texts, _: Unavailable("500") if any("poison" in t for t in texts) else None
-    )
+    trouble = lambda texts, _: Unavailable("500") if any("poison" in t for t in texts) else None
+    embedder = Faulty(trouble)
     now, tries = NOW, 0
     while counts(many)[2] == 0:
         stores.run(many, embedder, now=now)
@@ -99,10 +98,8 @@ def test_a_text_that_fails_for_ever_is_given_up_but_still_tried_rarely(many):
 
 @pytest.mark.parametrize("batch", [1, 10, 100])
 def test_come_back_later_stops_the_run_and_is_obeyed(many, batch):
-    embedder = Faulty(
-        lambda texts, number: Unavailable("429", retry_after=7200.0) if number == 1 else None,
-        batch=batch,
-    )
+    later = Unavailable("429", retry_after=7200.0)
+    embedder = Faulty(lambda texts, number: later if number == 1 else None, batch=batch)
     work = stores.run(many, embedder)
     assert (work.done, work.unavailable, len(embedder.calls)) == (0, "429", 1)
     assert counts(many) == (0, 40, 0)
@@ -126,9 +123,8 @@ def test_a_provider_that_is_gone_is_asked_a_few_times_only(many, batch):
 
 @pytest.mark.parametrize("every", [3, 5])
 def test_a_flaky_provider_is_worn_down_by_runs(many, every):
-    embedder = Faulty(
-        lambda texts, number: Unavailable("reset") if number % every == 0 else None, batch=4
-    )
+    trouble = lambda texts, number: Unavailable("reset") if number % every == 0 else None
+    embedder = Faulty(trouble, batch=4)
     now, runs = NOW, 0
     while counts(many)[0] < 40:
         stores.run(many, embedder, now=now)
@@ -140,11 +136,10 @@ def test_a_flaky_provider_is_worn_down_by_runs(many, every):
     assert stores.run(many, embedder, now=now).done == 0
 
 
-@pytest.mark.parametrize(
-    "made",
-    [lambda v: v[:-1], lambda v: [*v, v[0]], lambda v: []],
-    ids=["one too few", "one too many", "none"],
-)
+MISCOUNTS = {"few": lambda v: v[:-1], "many": lambda v: [*v, v[0]], "none": lambda v: []}
+
+
+@pytest.mark.parametrize("made", MISCOUNTS.values(), ids=MISCOUNTS)
 def test_an_answer_with_another_number_of_vectors_is_not_kept(many, made):
     class Miscounts(Fake):
         def passages(self, texts):
@@ -224,11 +219,8 @@ def test_a_cache_torn_anywhere_in_its_last_record_costs_that_text_alone(home):
         other = Cache(home, model)
         more = {content_hash("more"): blobs[hashes[0]]}
         other.put(more)
-        assert (
-            other.get([*hashes, *more])
-            == Cache(home, model).get([*hashes, *more])
-            == {**kept, **more}
-        ), cut
+        for opened in (other, Cache(home, model)):
+            assert opened.get([*hashes, *more]) == {**kept, **more}, cut
         other.put({h: blobs[h] for h in hashes})
         assert Cache(home, model).get([*hashes, *more]) == {**blobs, **more}, cut
 

@@ -52,14 +52,8 @@ class World:
         for _ in range(count):
             self.now += self.rnd.choice([1000, 60_000, 2 * stores.HOUR])
             self.said.append(stores.a_content(self.rnd, self.said))
-            made.append(
-                EventDraft(
-                    self.now,
-                    self.rnd.choice(events.ROLES),
-                    self.said[-1],
-                    {"author": self.rnd.choice(stores.AUTHORS)},
-                )
-            )
+            role, author = self.rnd.choice(events.ROLES), self.rnd.choice(stores.AUTHORS)
+            made.append(EventDraft(self.now, role, self.said[-1], {"author": author}))
         return made
 
     def context(self) -> str:
@@ -73,20 +67,20 @@ class World:
                 for ref in refs:
                     assert said.get(ref) == reader.read_event(self.home, ref).content, ref
 
+    def log(self, count: int) -> list[str]:
+        written = Log(self.home).append(self.context(), self.drafts(count), self.now)
+        return [each.ref for each in written]
+
     # what may happen
 
     def append(self):
-        self.acknowledged(
-            [w.ref for w in Log(self.home).append(self.context(), self.drafts(1), self.now)]
-        )
+        self.acknowledged(self.log(1))
 
     def append_unseen(self):
-        Log(self.home).append(self.context(), self.drafts(3), self.now)
+        self.log(3)
 
     def batch(self):
-        self.acknowledged(
-            [w.ref for w in Log(self.home).append(self.context(), self.drafts(20), self.now)]
-        )
+        self.acknowledged(self.log(20))
 
     def new_window(self):
         self.now += 1000
@@ -112,8 +106,7 @@ class World:
     def settle(self):
         """Pending events get the vectors that the cache has, as a new index gives them: verify
         compares the answers."""
-        opened = engine_in_use().opened(self.home, self.warnings.append, thorough=True)
-        for index in opened:
+        for index in engine_in_use().opened(self.home, self.warnings.append, thorough=True):
             with index:
                 if model := index.model():
                     embedding.from_cache(index, model)
@@ -272,9 +265,8 @@ def test_a_catch_up_with_nothing_new_looks_at_no_window(home, monkeypatch):
         folder = home.path("logs", "test", str(n % 50))
         os.makedirs(folder, exist_ok=True)
         stamp = clock.to_stamp(NOW + n * 1000)
-        block, _ = events.render(
-            events.first_digest(f"test/{n % 50}", stamp), NOW, "user", f"number {n}"
-        )
+        first = events.first_digest(f"test/{n % 50}", stamp)
+        block, _ = events.render(first, NOW, "user", f"number {n}")
         with open(os.path.join(folder, f"{stamp}.md"), "wb") as file:
             file.write(events.render_title(f"test/{n % 50}", stamp) + block)
     log = Log(home)
@@ -302,13 +294,10 @@ def touching(monkeypatch) -> Iterator[list[str]]:
         for module, names in ((os, ("stat", "open", "listdir", "scandir")), (builtins, ("open",))):
             for name in names:
                 real = getattr(module, name)
-                patch.setattr(
-                    module,
-                    name,
-                    lambda path, *a, real=real, **k: (
-                        touched.append(str(path)) or real(path, *a, **k)
-                    ),
+                seen = lambda path, *a, real=real, **k: (
+                    touched.append(str(path)) or real(path, *a, **k)
                 )
+                patch.setattr(module, name, seen)
         yield touched
 
 

@@ -46,8 +46,7 @@ def late():
 
 def fresh_rows(home: Home, folder) -> dict:
     """The rows of an index made again."""
-    made = engine_in_use().made_in(home, str(folder / f"again-{next(numbers)}"))
-    with made as index:
+    with engine_in_use().made_in(home, str(folder / f"again-{next(numbers)}")) as index:
         return everything(index)
 
 

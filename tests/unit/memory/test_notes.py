@@ -341,10 +341,8 @@ BLOCK = 'INJECTED_CONTEXT_KNOWLEDGE\n{"pages":[{"name":"tea","content":"x"}]}\n'
         "<stdin>:2: something that looks like a secret; leave it out; --force if it is none"),
 ])  # fmt: skip
 def test_bodies_that_are_no_knowledge(note, body, said):
-    for attempt in (
-        lambda: note.write(body),
-        lambda: note.update("there", body or "\0" if "NUL" in said else body),
-    ):
+    changed = body or "\0" if "NUL" in said else body
+    for attempt in (lambda: note.write(body), lambda: note.update("there", changed)):
         if not body.strip() and attempt.__code__.co_names == ("update",):
             continue
         with pytest.raises(BadData) as failure:
@@ -451,11 +449,7 @@ def test_an_update_with_a_source_and_with_line_ends_of_windows(there):
     files.replace(there.home.path("knowledge/there.md"), PERSON.replace("\n", "\r\n").encode())
     there.update("there", "one\ntwo", cites=[event.ref])
     text = there.text("knowledge/there.md")
-    assert (
-        text.count("\n") == text.count("\r\n")
-        and text.endswith("---\r\n\r\none\r\ntwo\r\n")
-        or "one\r\ntwo\r\n" in text
-    )
+    assert text.count("\n") == text.count("\r\n") and text.endswith("one\r\ntwo\r\n")
     assert there.page("knowledge/there.md").sources[0].ref == event.ref
     assert "# my own comment\r\n" in text
 
