@@ -110,7 +110,7 @@ class Run:
         except BadData as error:
             self._split(batch, error)
         except Unavailable as error:
-            # 'come back later' is not a text's fault; a provider that answers nothing at all is gone
+            # 'come back later' is not a text's fault; one that answers nothing at all is gone
             if error.retry_after is not None or (
                 not alone and len(batch) > 1 and not self._answers()
             ):
