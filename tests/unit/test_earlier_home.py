@@ -56,6 +56,13 @@ def earlier(tmp_path_factory):
     return home
 
 
+def test_its_index_is_set_aside_once_and_made_again(earlier):
+    first, second = (run(earlier, "mem-index", "--status") for _ in range(2))
+    assert (first.returncode, second.returncode, second.stderr) == (0, 0, "")
+    assert first.stderr.count("\n") == 1 and "version 3" in first.stderr
+    assert len(list((earlier / "index").glob("mind.db.*.bad"))) == 1
+
+
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: " ".join(answer["command"]))
 def test_it_is_answered_the_same(earlier, answer):
     done = run(earlier, *answer["command"])
