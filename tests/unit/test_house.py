@@ -105,6 +105,55 @@ def test_the_table_allows_nothing_that_nobody_imports_and_has_no_circle():
         below.add(package.name)
 
 
+def arrows():
+    """Module -> modules of the house that it imports, for types and inside functions too."""
+    names = {
+        module.removesuffix(".py").replace(os.sep, ".").removesuffix(".__init__")
+        for module in modules()
+    }
+    found = {}
+    for module in modules():
+        here = module.removesuffix(".py").split(os.sep)
+        targets = found.setdefault(".".join(here).removesuffix(".__init__"), set())
+        for node in ast.walk(ast.parse(source_of(module))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                base = here[: len(here) - node.level] + (node.module or "").split(".")
+                base = [part for part in base if part]
+                below = {".".join([*base, alias.name]) for alias in node.names} & names
+                targets |= below or {".".join(base)} & names
+    return found
+
+
+def circles(graph):
+    """Groups of modules that reach each other."""
+
+    def reached(start):
+        seen, todo = set(), list(graph.get(start, ()))
+        while todo:
+            if (name := todo.pop()) not in seen:
+                seen.add(name)
+                todo += graph.get(name, ())
+        return seen
+
+    reach = {name: reached(name) for name in graph}
+    groups = {
+        frozenset({name, *(n for n in reach[name] if name in reach.get(n, ()))})
+        for name in graph
+        if name in reach[name]
+    }
+    return sorted(map(sorted, groups))
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = arrows()
+    assert "ground.files" in graph["truth.log.writer"]
+    assert circles(graph) == []
+
+
+def test_a_circle_is_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+
 def test_the_architecture_shows_the_table():
     with open(os.path.join(ROOT, "ARCHITECTURE.md"), encoding="utf-8") as file:
         page = file.read()

@@ -61,15 +61,16 @@ class Manual(click.Command):
 
     def text(self, ctx: click.Context) -> str:
         """The whole manual as text: what --help prints and what the manual page is made from."""
-        from . import manual
+        from . import sections
 
         head, mark, rest = self.manual.partition("\nFILES\n")
         if not mark:
             head, mark, rest = self.manual.partition("\nEXIT STATUS\n")
-        middle = manual.options(self.get_params(ctx))
+        shared = {param.opts[0] for param in shared_options()} | {"--help"}
+        middle = sections.options(self.get_params(ctx), shared)
         if self.output is not None:
-            middle += manual.json_keys(self.output)
-        middle += manual.environment(self.reads)
+            middle += sections.json_keys(self.output)
+        middle += sections.environment(self.reads)
         return f"{head.rstrip()}\n\n{middle}{mark.lstrip()}{rest.rstrip()}\n"
 
 

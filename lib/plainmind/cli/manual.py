@@ -9,22 +9,19 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import Any
 
 import click
 
 from .. import __version__
 from ..ground.errors import EXIT_CODES
-from ..ground.settings import KEYS, VARIABLES, Key, find_keys, variable
+from ..ground.settings import KEYS, VARIABLES, Key
+from .command import shared_options
+from .sections import COMMON, WIDTH, columns, option
 
 LIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(os.path.dirname(os.path.dirname(LIB)), "bin")
-WIDTH = 100
 #: sections whose lines stay lines
 PLAIN = {"SYNOPSIS", "ENVIRONMENT", "FILES", "EXAMPLES", "TABLES", "EXIT STATUS", "SETTINGS"}
-#: variables that every command reads
-COMMON = ("MIND_HOME", "MIND_NOW", "MIND_DEBUG", "NO_COLOR")
 #: shell -> where its completions live below share/
 COMPLETIONS = {
     "bash": "bash-completion/completions/{0}",
@@ -38,55 +35,6 @@ is written into it is lost. Words are in the table 'words' (FTS5, without conten
 events.id, columns 'opening' (author and the first 30 words) and 'rest'; 'places' is its vocabulary.
 They hold stems: 'contrapt' for contraption, and no stop words. 'page_words' and 'page_places' are
 the same of pages, by rowid = pages.id."""
-
-# --- what --help prints besides the page's own words
-
-
-def options(params: Iterable[click.Parameter]) -> str:
-    """OPTIONS: a command's own, each with its help, and the shared ones in one line."""
-    from .command import shared_options
-
-    shared = {param.opts[0] for param in shared_options()} | {"--help"}
-    rows, common = [], []
-    for param in params:
-        if not isinstance(param, click.Option):  # arguments stand in the synopsis
-            continue
-        if param.opts[0] in shared:
-            common.append(param.opts[0] + (f" {param.metavar}" if param.metavar else ""))
-        else:
-            rows.append(_option(param))
-    rows.append(f"  {', '.join(common)}\n      as for every command: mind-options(7)\n")
-    return "OPTIONS\n" + "".join(rows) + "\n"
-
-
-def _option(param: click.Parameter) -> str:
-    name, text = param.get_help_record(click.Context(click.Command("x"))) or ("", "")
-    return f"  {name}\n" + textwrap.indent(textwrap.fill(text, WIDTH - 6), "      ") + "\n"
-
-
-def environment(reads: str) -> str:
-    """ENVIRONMENT: the variables and settings named, and those of every command."""
-    rows = [("MIND_HOME", VARIABLES["MIND_HOME"])]
-    for name in reads.split():
-        if name in VARIABLES:
-            rows.append((name, VARIABLES[name]))
-        else:
-            rows += [(variable(key), f"{KEYS[key].meaning} ({key})") for key in find_keys(name)]
-    rows.append((", ".join(COMMON[1:]), "as for every command: mind-options(7)"))
-    return "ENVIRONMENT\n" + _columns(rows) + "\n"
-
-
-def json_keys(output: dict[str, Any]) -> str:
-    """JSON: the keys of each record that --json prints."""
-    rows = []
-    for name, shape in output.items():
-        keys = getattr(shape, "_fields", shape)
-        rows.append((name, keys if isinstance(keys, str) else ", ".join(keys)))
-    named = any(name for name, _ in rows)
-    lines = _columns(rows) if named else _filled(rows[0][1])
-    title = "With --json, each record is an object on a line; its keys ('?': where it applies) are"
-    return f"JSON\n  {title}\n\n{lines}\n"
-
 
 # --- the pages of sections 5 and 7
 
@@ -108,8 +56,8 @@ def pages() -> dict[str, str]:
         "mind-options": _page(
             "mind-options - options, variables and exit codes of every command",
             OPTIONS=_shared_options(),
-            ENVIRONMENT=_columns([(name, VARIABLES[name]) for name in COMMON]),
-            EXIT_STATUS=_columns([(str(code), text) for code, text in EXIT_CODES.items()]),
+            ENVIRONMENT=columns([(name, VARIABLES[name]) for name in COMMON]),
+            EXIT_STATUS=columns([(str(code), text) for code, text in EXIT_CODES.items()]),
             SEE_ALSO="mind-config(5) mind-ref(7)",
         ),
         "mind-ref": _page(
@@ -183,10 +131,8 @@ def _meaning(setting: Key) -> str:
 
 
 def _shared_options() -> str:
-    from .command import shared_options
-
     help_option = click.Option(["--help", "-h"], is_flag=True, help="Print the manual.")
-    return "".join(_option(param) for param in [*shared_options(), help_option])
+    return "".join(option(param) for param in [*shared_options(), help_option])
 
 
 def _page(title: str, **sections: str) -> str:
@@ -214,20 +160,6 @@ def _docstring(module: str, *, head: bool = False) -> str:
 def _schema() -> str:
     with open(os.path.join(LIB, "index", "sqlite", "schema.sql"), encoding="utf-8") as file:
         return file.read()
-
-
-def _columns(rows: Sequence[tuple[str, str]]) -> str:
-    """Two columns; a text that is too long goes on below itself."""
-    width = max(len(name) for name, _ in rows)
-    lines = []
-    for name, text in rows:
-        first, *more = textwrap.wrap(text, WIDTH - width - 5) or [""]
-        lines += [f"  {name:{width}}   {first}", *(" " * (width + 5) + line for line in more)]
-    return "\n".join(lines) + "\n"
-
-
-def _filled(text: str) -> str:
-    return textwrap.indent(textwrap.fill(text, WIDTH - 6), "      ") + "\n"
 
 
 # --- pages as files
