@@ -2,12 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..reading import utf8
-
-if TYPE_CHECKING:
-    from .store import Store
+from .index_file import VERSION, IndexFile
 
 _OF_EVENTS = "JOIN windows ON windows.id = events.id / 16777216"
 _SERVING = "JOIN settings ON settings.name = 'embed_model' AND value = model"
@@ -46,11 +44,9 @@ def rows(db: sqlite3.Connection) -> dict[str, Iterable[tuple]]:
     return {table: db.execute(sql) for table, sql in _ROWS.items()}
 
 
-def counts(store: "Store") -> dict[str, Any]:
-    from .opening import VERSION
-
-    count = lambda table: store.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-    pragma = lambda name: store.db.execute(f"PRAGMA {name}").fetchone()[0]
+def counts(index: IndexFile) -> dict[str, Any]:
+    count = lambda table: index.db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    pragma = lambda name: index.db.execute(f"PRAGMA {name}").fetchone()[0]
     return {
         "version": VERSION,
         "bytes": pragma("page_count") * pragma("page_size"),
@@ -61,8 +57,8 @@ def counts(store: "Store") -> dict[str, Any]:
         "knowledge pages": count("pages"),
         "triples": count("kg_triples"),
         "vectors": count("vectors WHERE status = 'ok'"),
-        "model": store.setting("embed_model") or "",
-        "words": "fts5" if store.fts5 else "fts4",
+        "model": index.setting("embed_model") or "",
+        "words": "fts5" if index.fts5 else "fts4",
         "journal": pragma("journal_mode"),
     }
 
@@ -75,9 +71,9 @@ def says(db: sqlite3.Connection, text: str) -> bool:
     return bool(db.execute(f"SELECT {sql}", (utf8(text),)).fetchone()[0])
 
 
-def purge(store: "Store") -> None:
+def purge(index: IndexFile) -> None:
     """Words that are only marked as deleted go, and so does what a journal holds."""
-    with store.writing() as db:
+    with index.writing() as db:
         db.execute("INSERT INTO page_words (page_words) VALUES ('optimize')")  # FTS4 knows it, too
-    if store.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-        store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if index.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        index.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

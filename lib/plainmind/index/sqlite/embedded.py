@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from ...ground import clock
 from .. import embedding
@@ -10,10 +9,8 @@ from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
 from ..page_reading import embedded_text
 from ..reading import EMBEDDED
 from . import events, vectors
+from .index_file import IndexFile
 from .vectors import EVENT, PASSAGE
-
-if TYPE_CHECKING:
-    from .store import Store
 
 _ROLES = ", ".join(f"'{role}'" for role in EMBEDDED)
 
@@ -74,14 +71,14 @@ def _owners(db: sqlite3.Connection, path: str, line: int) -> list[tuple[str, int
     return [(PASSAGE, id) for (id,) in db.execute(sql, (path,))]
 
 
-def keep(store: "Store", model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
+def keep(index: IndexFile, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
     by_kind: dict[str, list[tuple]] = {}
     for outcome in outcomes:
         row = (outcome.of.kind, outcome.of.id, model, *outcome[1:])
         by_kind.setdefault(outcome.of.kind, []).append(row)
-    if not by_kind and not vectors.is_block_loose(store.db, model):
+    if not by_kind and not vectors.is_block_loose(index.db, model):
         return
-    with store.writing() as db:
+    with index.writing() as db:
         for kind, rows in by_kind.items():
             db.executemany(
                 "INSERT OR REPLACE INTO vectors "
@@ -93,10 +90,10 @@ def keep(store: "Store", model: str, outcomes: Iterable[EmbeddingOutcome]) -> No
         vectors.pack_loose(db, model)
 
 
-def serve(store: "Store", model: str) -> None:
-    with store.writing() as db:
-        old = store.setting("embed_model")
-        store.put_setting("embed_model", model)
+def serve(index: IndexFile, model: str) -> None:
+    with index.writing() as db:
+        old = index.setting("embed_model")
+        index.put_setting("embed_model", model)
         for table in ("vectors", "vector_blocks") if old not in (None, model) else ():
             db.execute(f"DELETE FROM {table} WHERE model = ?", (old,))
 

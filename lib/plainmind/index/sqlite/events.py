@@ -9,15 +9,13 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...formats import words as grammar
 from ...formats.evidence import COLUMNS, Episode, Evidence, IndexedEvent, Question, Scope, Totals
 from .. import reading
 from . import words
-
-if TYPE_CHECKING:
-    from .store import Store
+from .index_file import Damaged, IndexFile
 
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
@@ -37,107 +35,107 @@ def bounds(window: int) -> tuple[int, int]:
 # --- taking in
 
 
-def catch_up(store: "Store", *, thorough: bool = False) -> None:
+def catch_up(index: IndexFile, *, thorough: bool = False) -> None:
     """Take in every event acknowledged before this call: of the windows the journal names, or,
     `thorough` or when it cannot tell, of all that are new, grown, changed or gone."""
     gone: list[str] = []
-    seen = store.setting("journal")
-    grown = None if thorough else reading.grown_windows(store.home, seen)
+    seen = index.setting("journal")
+    grown = None if thorough else reading.grown_windows(index.home, seen)
     if grown is None:
-        position = reading.journal_position(store.home)
-        known = store.db.execute("SELECT path, inode, modified, size FROM windows")
-        paths, gone = reading.changed_windows(store.home, known)
+        position = reading.journal_position(index.home)
+        known = index.db.execute("SELECT path, inode, modified, size FROM windows")
+        paths, gone = reading.changed_windows(index.home, known)
     else:
         paths, position = grown
-    if (paths or gone or position != seen or _pins_changed(store)) and store.writable:
-        _take_in(store, paths, gone, position)
+    if (paths or gone or position != seen or _pins_changed(index)) and index.writable:
+        _take_in(index, paths, gone, position)
 
 
 def _take_in(
-    store: "Store", paths: Sequence[str], gone: Sequence[str], position: Mapping[str, Any]
+    index: IndexFile, paths: Sequence[str], gone: Sequence[str], position: Mapping[str, Any]
 ) -> None:
-    with store.writing():
+    with index.writing():
         for path in gone:
-            _forget(store, path)
+            _forget(index, path)
         for path in paths:
-            _take_in_window(store, path)
-        if _pins_changed(store):
-            _take_in_pins(store)
-        store.put_setting("journal", position)
+            _take_in_window(index, path)
+        if _pins_changed(index):
+            _take_in_pins(index)
+        index.put_setting("journal", position)
 
 
-def _take_in_window(store: "Store", path: str) -> None:
+def _take_in_window(index: IndexFile, path: str) -> None:
     """Take in the new events of a window."""
-    row = store.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
+    row = index.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
     known = reading.WindowState(*row[1:]) if row else None
-    read = reading.window(store.home, path, known)
+    read = reading.window(index.home, path, known)
     if read is None:
-        return _forget(store, path)
+        return _forget(index, path)
     if read.again:
-        _forget(store, path)
+        _forget(index, path)
         known = None
     if known:
         window, before = row[0], known.events
-        store.db.execute(
+        index.db.execute(
             "UPDATE windows SET inode = ?, modified = ?, size = ?, read_to = ?, last_offset = ?, "
             "last_line = ?, digest = ?, events = ? WHERE id = ?",
             (*read.state[2:], window),
         )
     else:
         marks = ", ".join("?" * len(read.state))
-        cursor = store.db.execute(f"INSERT INTO windows ({_STATE}) VALUES ({marks})", read.state)
+        cursor = index.db.execute(f"INSERT INTO windows ({_STATE}) VALUES ({marks})", read.state)
         window, before = cursor.lastrowid or 0, 0
     if read.events:
-        _add(store, window, before, read.events)
+        _add(index, window, before, read.events)
 
 
-def _add(store: "Store", window: int, before: int, read: list[reading.NewEvent]) -> None:
+def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent]) -> None:
     """Rows of new events of a window, of which `before` are there."""
     rows, terms, limits = [], [], (reading.EPISODE_GAP, reading.EPISODE_EVENTS)
     last = f"{_EPISODES} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
     span = event_id(window, 0), event_id(window, before) - 1
-    episodes = [_episode(row) for row in store.db.execute(last, span)]
+    episodes = [_episode(row) for row in index.db.execute(last, span)]
     for id, event in enumerate(read, event_id(window, before)):
         found = grammar.of_event(event.author, event.content)
         if not episodes or not episodes[-1].goes_on(event.instant, *limits):
             episodes.append(Episode.starting(id))
-        author = _author(store.db, event.author)
+        author = _author(index.db, event.author)
         episodes[-1].add(event.instant, event.role, author, event.content, found)
         rows.append((id, *event, episodes[-1].id))
         terms.append((id, found))
     for episode in episodes:
-        _put_episode(store.db, episode)
-    store.db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    words.add(store.db, terms)
-    _count(store, [found for _, found in terms], 1)
+        _put_episode(index.db, episode)
+    index.db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    words.add(index.db, terms)
+    _count(index, [found for _, found in terms], 1)
 
 
-def _forget(store: "Store", path: str) -> None:
+def _forget(index: IndexFile, path: str) -> None:
     """Remove a window and everything made from it."""
     from . import vectors
 
-    window = _window_id(store.db, path)
+    window = _window_id(index.db, path)
     if window is None:
         return
     span = bounds(window)
     events = "SELECT id, author, content FROM events WHERE id BETWEEN ? AND ?"
-    terms = [(id, grammar.of_event(*event)) for id, *event in store.db.execute(events, span)]
-    words.remove(store.db, terms, store.fts5)
-    _count(store, [found for _, found in terms], -1)
-    vectors.drop(store.db, vectors.EVENT, *span)
+    terms = [(id, grammar.of_event(*event)) for id, *event in index.db.execute(events, span)]
+    words.remove(index.db, terms, index.fts5)
+    _count(index, [found for _, found in terms], -1)
+    vectors.drop(index.db, vectors.EVENT, *span)
     for table in ("events", "episodes"):
-        store.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", span)
-    store.db.execute("DELETE FROM windows WHERE id = ?", (window,))
+        index.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", span)
+    index.db.execute("DELETE FROM windows WHERE id = ?", (window,))
 
 
-def _count(store: "Store", found: list[grammar.Words], sign: int) -> None:
+def _count(index: IndexFile, found: list[grammar.Words], sign: int) -> None:
     """Add to the totals, or take from them."""
     added = len(found), sum(one.length for one in found), sum(len(one.opening) for one in found)
-    store.put_setting("totals", [a + sign * b for a, b in zip(_totals(store), added, strict=True)])
+    index.put_setting("totals", [a + sign * b for a, b in zip(_totals(index), added, strict=True)])
 
 
-def _totals(store: "Store") -> Totals:
-    return Totals(*(store.setting("totals") or (0, 0, 0)))
+def _totals(index: IndexFile) -> Totals:
+    return Totals(*(index.setting("totals") or (0, 0, 0)))
 
 
 def _author(db: sqlite3.Connection, name: str) -> int:
@@ -147,15 +145,15 @@ def _author(db: sqlite3.Connection, name: str) -> int:
     return db.execute("INSERT INTO authors (name) VALUES (?)", (name,)).lastrowid or 0
 
 
-def _pins_changed(store: "Store") -> bool:
-    return (store.setting("pins") or [0, 0, 0]) != reading.pins_state(store.home)
+def _pins_changed(index: IndexFile) -> bool:
+    return (index.setting("pins") or [0, 0, 0]) != reading.pins_state(index.home)
 
 
-def _take_in_pins(store: "Store") -> None:
-    state = reading.pins_state(store.home)
-    store.db.execute("DELETE FROM pins")
-    store.db.executemany("INSERT INTO pins VALUES (?, ?)", reading.pins(store.home))
-    store.put_setting("pins", state)
+def _take_in_pins(index: IndexFile) -> None:
+    state = reading.pins_state(index.home)
+    index.db.execute("DELETE FROM pins")
+    index.db.executemany("INSERT INTO pins VALUES (?, ?)", reading.pins(index.home))
+    index.put_setting("pins", state)
 
 
 # --- episodes
@@ -190,12 +188,12 @@ def _bytes(column: "array[int]") -> bytes:
 # --- answers
 
 
-def evidence(store: "Store", question: Question, scope: Scope) -> Evidence:
+def evidence(index: IndexFile, question: Question, scope: Scope) -> Evidence:
     cosines: dict[int, float] = {}
     error = 0.0
-    with store.reading() as db:
+    with index.reading() as db:
         episodes = [_episode(row) for row in db.execute(f"{_EPISODES} ORDER BY id")]
-        terms, touched = words.places(db, question.terms, store.fts5)
+        terms, touched = words.places(db, question.terms, index.fts5)
         if question.vector is not None:
             from . import vectors
 
@@ -203,7 +201,7 @@ def evidence(store: "Store", question: Question, scope: Scope) -> Evidence:
                 cosines.update(zip(scanned.events, scanned.cosines))
                 error = max(error, scanned.error)
         authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
-        totals, pinned, within = _totals(store), _pinned(db), _within(db, episodes, scope)
+        totals, pinned, within = _totals(index), _pinned(db), _within(db, episodes, scope)
     return Evidence(totals, episodes, terms, touched, authors, cosines, error, pinned, within)
 
 
@@ -251,8 +249,6 @@ def _pinned(db: sqlite3.Connection) -> list[int]:
 
 def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
     """The events with these ids, which must be there, or the index is damaged."""
-    from .store import Damaged
-
     found = {}
     for id in ids:
         row = db.execute(

@@ -13,9 +13,9 @@ from ...ground import clock, files
 from ...ground.errors import Busy, Failure, InputOutput
 from ...ground.paths import Home
 from . import words
-from .store import Damaged, Store
+from .index_file import VERSION, Damaged
+from .store import Store
 
-VERSION = 4  # of the schema and of everything rows are computed with: tokens, stems, episodes
 APPLICATION = 0x4D494E44  # 'MIND'
 TRIES = 5
 

@@ -15,12 +15,11 @@ from ...formats.evidence import IndexedPage, PageEvidence, PageText, Question
 from .. import reading
 from ..reading import FileState, PageFile
 from . import words
+from .index_file import IndexFile
 
 if TYPE_CHECKING:
     from ..graph import Graph
     from ..page_reading import PageRecord
-    from .store import Store
-
 LINKS = 8  # of a page, that are followed
 
 _OF_A_PAGE = ("page_tags", "page_links", "kg_triples")
@@ -33,22 +32,22 @@ _RECORD = (
 # --- taking in
 
 
-def take_in(store: "Store") -> None:
+def take_in(index: IndexFile) -> None:
     """Take in every page that is new, changed or gone."""
-    rows = store.db.execute("SELECT path, id, inode, modified, size FROM pages")
+    rows = index.db.execute("SELECT path, id, inode, modified, size FROM pages")
     known = {path: (id, FileState(*state)) for path, id, *state in rows}
     states = {path: state for path, (_, state) in known.items()}
-    changed, gone = reading.changed_pages(store.home, states)
-    if (changed or gone) and store.writable:
-        _write(store, changed, [(path, known[path][0]) for path in gone])
+    changed, gone = reading.changed_pages(index.home, states)
+    if (changed or gone) and index.writable:
+        _write(index, changed, [(path, known[path][0]) for path in gone])
 
 
-def _write(store: "Store", changed: list[PageFile], gone: list[tuple[str, int]]) -> None:
+def _write(index: IndexFile, changed: list[PageFile], gone: list[tuple[str, int]]) -> None:
     """Changed and gone pages; one of which only the time changed is noted when that settled."""
     select = f"SELECT id, {_STATE} FROM pages WHERE path = ?"
     work: list[tuple[PageFile, bool]] = []  # and whether its text is new
     for file in changed:
-        row = store.db.execute(select, (file.path,)).fetchone()
+        row = index.db.execute(select, (file.path,)).fetchone()
         if file.data is None:
             gone += [(file.path, row[0])] if row else []
         elif row is None or row[4] != file.digest:
@@ -58,7 +57,7 @@ def _write(store: "Store", changed: list[PageFile], gone: list[tuple[str, int]])
     if not work and not gone:
         return
     touch = "UPDATE pages SET inode = ?, modified = ?, size = ? WHERE path = ?"
-    with store.writing() as db:
+    with index.writing() as db:
         entities = False
         # another process may have done any of it while this one waited, and given an id to another
         # page
@@ -158,14 +157,14 @@ def _put_entities(db: sqlite3.Connection) -> None:
     db.executemany("INSERT INTO kg_entities VALUES (?, ?, ?)", sorted(now - before))
 
 
-def remake_graph(store: "Store") -> None:
+def remake_graph(index: IndexFile) -> None:
     from .. import page_reading
 
-    with store.writing() as db:
+    with index.writing() as db:
         rows = db.execute("SELECT id, path FROM pages").fetchall()
         db.execute("DELETE FROM kg_triples")
         for id, path in rows:
-            if (data := reading.page_content(store.home, path)) is not None:
+            if (data := reading.page_content(index.home, path)) is not None:
                 _put_triples(db, id, page_reading.triples_of(data, path))
         _put_entities(db)
 
@@ -174,8 +173,8 @@ def remake_graph(store: "Store") -> None:
 
 
 @contextmanager
-def evidence(store: "Store", question: Question) -> Iterator[PageEvidence]:
-    with store.reading() as db:
+def evidence(index: IndexFile, question: Question) -> Iterator[PageEvidence]:
+    with index.reading() as db:
         columns = ", ".join(IndexedPage._fields)
         rows = db.execute(f"SELECT {columns} FROM pages ORDER BY path")
         pages = {page.id: page for page in map(IndexedPage._make, rows)}
@@ -185,7 +184,7 @@ def evidence(store: "Store", question: Question) -> Iterator[PageEvidence]:
 
             cosines = vectors.passages(db, question.model, question.vector)
         terms = question.terms if pages else ()
-        places = [words.postings(db, term, store.fts5, "page_words") for term in terms]
+        places = [words.postings(db, term, index.fts5, "page_words") for term in terms]
         replacing = db.execute(
             "SELECT page, target FROM page_links WHERE supersedes ORDER BY page, place"
         )
@@ -212,10 +211,10 @@ def texts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PageText]:
     return found
 
 
-def graph(store: "Store") -> "Graph":
+def graph(index: IndexFile) -> "Graph":
     from ..graph import Fact, Graph, Span
 
-    with store.reading() as db:
+    with index.reading() as db:
         rows = db.execute(
             "SELECT page, written, subject, predicate, object, pages.path, kg_triples.line, "
             "pages.date, pages.valid_from, pages.valid_to "

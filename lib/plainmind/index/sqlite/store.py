@@ -1,41 +1,33 @@
-"""An open index file: transactions, and when its rows are compared with the files
-(index.engine.Index).
+"""What the index answers (index.engine.Index), and when its rows are compared with the files.
 
-Refuses to know what the rows mean: each answer is of the module that knows its tables, loaded when
-it is asked for.
+Each answer is of the module that knows its tables, loaded when it is asked for.
 """
 
-import json
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from ...formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
-from ...ground import files
 from ...ground.paths import Home
 from . import events
+from .index_file import Damaged, IndexFile
 
 if TYPE_CHECKING:
     from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
     from ..graph import Graph
 
 
-class Damaged(Exception):
-    """The index is corrupt, foreign, or of another version: it is to be rebuilt."""
-
-
-class Store:
-    """An open index. Reading needs nothing; writing goes through `writing()`."""
+class Store(IndexFile):
+    """An open index, used in a `with`, which closes it."""
 
     thorough = False  # look at every file
     retried = False  # somebody looks at `failure`, and tries again
 
     def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
-        self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
-        self.folder = os.path.dirname(db.execute("PRAGMA database_list").fetchone()[2])
+        super().__init__(home, db, fts5=fts5, writable=writable)
         #: what ended the body of the `with`, if the index is to blame
         self.failure: Exception | None = None
         self._fresh_events = self._fresh_pages = False
@@ -49,37 +41,6 @@ class Store:
             self.failure = error
             return self.retried
         return False
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, alone: all of it is on disk afterwards, or none."""
-        with files.lock(os.path.join(self.folder, "lock")):
-            self.db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.db
-            except BaseException:
-                if self.db.in_transaction:  # a full disk ends it by itself
-                    self.db.execute("ROLLBACK")
-                raise
-            self.db.execute("COMMIT")
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Several questions that are answered as of one moment, whoever writes meanwhile."""
-        self.db.execute("BEGIN")
-        try:
-            yield self.db
-        finally:
-            if self.db.in_transaction:  # damage ends it
-                self.db.execute("ROLLBACK")
-
-    def setting(self, name: str) -> Any:
-        row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row and row[0][:1] in '[{"' else row[0] if row else None
-
-    def put_setting(self, name: str, value: Any) -> None:
-        text = value if isinstance(value, str) else json.dumps(value)
-        self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
 
     # --- freshness: once an opening, and only of what is asked for
 
