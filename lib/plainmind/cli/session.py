@@ -132,7 +132,7 @@ class Session:
 
     def emit(self, record: Any, text: str | None = None) -> None:
         """Print a record: with --json as an object on a line, else as `text` or a line of its own.
-        A record is a NamedTuple, a dict, or a text, which is the value of the command's only key."""
+        A record is a NamedTuple, a dict, or a text: the value of the command's only key."""
         stream.write(
             self._line(record) if self.json or text is None else f"{stream.visible(text)}\n"
         )

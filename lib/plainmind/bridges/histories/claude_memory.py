@@ -75,7 +75,7 @@ def slugify(text: str) -> str:
 def parse_page(
     text: str, name: str, mtime: float, beside: Callable[[str], Any]
 ) -> HistoryPage | None:
-    """A file of memory as a page; None when it says nothing. `beside` finds a file in its folder."""
+    """A memory file as a page; None when it says nothing. `beside` finds a file in its folder."""
     match = _HEAD.match(text)
     head = _head(match[1]) if match else {}
     body = injected_blocks.strip(text[match.end() :] if match else text).strip("\r\n")
@@ -111,8 +111,8 @@ def _writable(body: str) -> str:
 
 
 def _head(yaml: str) -> dict[str, str]:
-    """What a head says, by key, those below `metadata:` too. Where it is not valid YAML, which happens,
-    each line is taken for itself."""
+    """What frontmatter says, by key, those below `metadata:` too. Where it is not valid YAML, which
+    happens, each line is taken for itself."""
     from yaml import YAMLError, safe_load
 
     try:

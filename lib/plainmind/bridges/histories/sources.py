@@ -88,7 +88,7 @@ class Source(NamedTuple):
 
     @contextmanager
     def opened(self, note: Callable[[int], None] = lambda count: None) -> Iterator["Bytes"]:
-        """Its bytes, without a byte order mark. BadData for an archive that is damaged or locked."""
+        """Its bytes, less a byte order mark. BadData for an archive that is damaged or locked."""
         try:
             if self.zip:
                 with _archive(self.zip).open(self.path) as member:

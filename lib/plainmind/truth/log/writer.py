@@ -238,7 +238,7 @@ class Log:
 
 
 def _take_ids(ids: _Ids | None, path: str, full: str, size: int) -> bytes:
-    """Note the ids of a window that were not read yet. Returns what was read, if it is all of it."""
+    """Note the ids of a window not read yet. Returns what was read, if it is all of it."""
     start, lines = ids.read.get(path, (0, 0)) if ids else (size, 0)
     if ids is None or size <= start:
         return b""

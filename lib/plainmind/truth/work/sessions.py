@@ -77,7 +77,7 @@ def locate_state(home: Home, id: str, agent: str) -> str:
 
 
 def change_state(home: Home, id: str, agent: str, new: Change, *, dry_run: bool = False) -> State:
-    """Change one agent's state, or make it, and return it as it is then. A dry run writes nothing."""
+    """Change one agent's state, or make it; return it as it is then. A dry run writes nothing."""
     path = locate_state(home, id, agent)
     if dry_run:
         old = _read(home, path) if os.path.lexists(home.path(path)) else None
