@@ -1,13 +1,12 @@
 # Plainmind. 'make demo' and 'make test' do all the set-up they need.
 SHELL := /bin/sh
-PREFIX ?= $(HOME)/.local
+PREFIX ?= $(if $(HOME),$(HOME)/.local)
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/ready
-COMMANDS := $(notdir $(wildcard bin/*))
 
-.PHONY: all setup demo test check bench faults test-pythons install uninstall install-cron uninstall-cron install-launchd uninstall-launchd install-relay uninstall-relay man lock clean
+.PHONY: all setup demo test check bench faults test-pythons install installable uninstall install-cron uninstall-cron install-launchd uninstall-launchd install-relay uninstall-relay man lock clean
 .SUFFIXES:
 
 all: setup
@@ -57,16 +56,15 @@ bench: setup
 man: setup
 	@$(PY) -m plainmind.cli.manual build/man
 
-install: setup
-	@mkdir -p "$(PREFIX)/bin"
-	@for c in $(COMMANDS); do ln -sf "$(CURDIR)/bin/$$c" "$(PREFIX)/bin/$$c"; done
+install: installable setup
+	@sh lib/install.sh link "$(PREFIX)"
 	@$(PY) -m plainmind.cli.manual --install "$(PREFIX)/share"
-	@echo "installed $(words $(COMMANDS)) commands in $(PREFIX)/bin"
 
-uninstall: setup
-	@for c in $(COMMANDS); do [ ! -L "$(PREFIX)/bin/$$c" ] || rm -f "$(PREFIX)/bin/$$c"; done
-	@$(PY) -m plainmind.cli.manual --remove "$(PREFIX)/share"
-	@echo "removed $(words $(COMMANDS)) commands from $(PREFIX)/bin"
+installable:
+	@sh lib/install.sh check "$(PREFIX)"
+
+uninstall:
+	@sh lib/install.sh remove "$(PREFIX)"
 
 # what runs by itself: once in the crontab or among the launch agents, however often this is done
 install-cron: setup

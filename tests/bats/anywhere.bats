@@ -51,7 +51,71 @@ load common
   for page in "new one/bin/mem-new" "new one/skills/x/skill-check" ./linked; do
     run "$page" --version
     [ "$status" -eq 78 ]
-    [[ "$output" = "${page##*/}: not set up; run make in "*"/new one/"* ]] && (cd "${output##*make in }" && [ -d bin ])
+    name=${page##*/}
+    [ "$output" = "${name/linked/mem-new}: not set up; run make in '$(pwd -P)/new one'" ]
+  done
+  run env CDPATH="$PWD/new one" sh -c 'cd "new one" && bin/mem-new'
+  [ "$output" = "mem-new: not set up; run make in '$(pwd -P)/new one'" ]
+  cp -R "new one" "Ann's" && run "Ann's/bin/mem-new"
+  (cd / && eval "cd ${output##*make in }" && [ -d bin ])
+}
+
+@test "a checkout whose Python cannot be run says that" {
+  mkdir -p "some one/lib" "some one/.venv/bin" && cp -R "$ROOT/bin" "some one" && cp "$ROOT/lib/start" "some one/lib"
+  ln -s /nosuch/python3 "some one/.venv/bin/python"
+  for shell in dash bash zsh "busybox sh"; do
+    command -v ${shell%% *} > /dev/null || continue
+    run $shell "some one/bin/mem-new" --version
+    [ "$status" -eq 78 ]
+    [[ "$output" = "mem-new: '$(pwd -P)/some one/.venv/bin/python' cannot be run; "* ]]
+  done
+}
+
+@test "a copied skill says that there is no checkout" {
+  mkdir -p skills/x && cp "$ROOT/skills/skill-author/skill-check" skills/x
+  run skills/x/skill-check
+  [ "$status" -eq 78 ]
+  [ "$output" = "skill-check: no file 'skills/x/../../lib/start'; link to it, do not copy it" ]
+}
+
+@test "an empty --home is a mistake, not the default memory" {
+  run mem-graph --home ''
+  [ "$status" -eq 2 ]
+  [[ "$output" = "mem-graph: --home is empty; "* ]]
+}
+
+@test "a file to write in a folder that does not exist: 66; in the memory folder it is made" {
+  append "the kettle is blue" > /dev/null
+  printf 'Ann has a kettle.' | mem-note --type user --name ann --triple ann owns kettle
+  run mem-graph --svg "$PWD/no such/x.svg"
+  [ "$status" -eq 66 ]
+  [ "$output" = "mem-graph: $(pwd -P)/no such: no such folder; make it, or name another" ]
+  run mem-recall --lexical --trace "no such/a/t.json" kettle
+  [ "$status" -eq 66 ] && [[ "$output" = *"/no such/a: no such folder; "* ]]
+  [ ! -e "no such" ]
+  mem-graph --svg "$MIND_HOME/drawings/x.svg" && [ -s "$MIND_HOME/drawings/x.svg" ]
+  mem-recall --lexical --trace "$MIND_HOME/traces/a/t.json" kettle && [ -s "$MIND_HOME/traces/a/t.json" ]
+}
+
+@test "an empty graph is not drawn, and that is said" {
+  mkdir "$MIND_HOME"
+  for form in --dot "--svg x.svg"; do
+    run mem-graph $form
+    [ "$status" -eq 1 ]
+    [ "$output" = "mem-graph: the graph is empty" ]
+  done
+  run mem-graph --svg x.svg ann
+  [ "$output" = "mem-graph: no such triple" ]
+  [ ! -e x.svg ]
+}
+
+@test "the servers' scripts print their usage" {
+  for server in llama.cpp vllm; do
+    for option in --help -h; do
+      run env -u HOME "$ROOT/serving/$server/serve" $option
+      [ "$status" -eq 0 ]
+      [[ "${lines[0]}" = "serve ["*"] - a chat model at http://127.0.0.1:"* && "$output" != *"set -eu"* ]]
+    done
   done
 }
 
@@ -224,4 +288,55 @@ os.execvp(sys.argv[1], sys.argv[1:])' "$@"
   [ -s "$prefix/share/zsh/site-functions/_mem-new" ] && [ -s "$prefix/share/fish/vendor_completions.d/mem-new.fish" ]
   for _ in 1 2; do make -s -C "$ROOT" uninstall PREFIX="$prefix"; done
   [ "$(find "$prefix" ! -type d)" = "$prefix/share/man/man1/yours.1" ]
+}
+
+another_checkout() { # FOLDER: enough of one to install its links, without an environment
+  mkdir -p "$1/lib/plainmind" && cp -R "$ROOT/bin" "$ROOT/Makefile" "$1" && cp "$ROOT/lib/start" "$ROOT/lib/install.sh" "$1/lib"
+}
+
+@test "make install replaces no file of the user, and then changes nothing" {
+  mkdir -p mine/bin && echo yours > mine/bin/mem-show && ln -s "$ROOT/README.md" mine/bin/mem-new
+  for name in mem-new mem-show; do
+    run make -s -C "$ROOT" install PREFIX="$PWD/mine"
+    [ "$status" -ne 0 ]
+    [ "${lines[0]}" = "make: '$PWD/mine/bin/$name' is not plainmind's; move it, or make install PREFIX=DIR" ]
+    [ "$(find mine ! -type d | wc -l)" -eq $([ $name = mem-new ] && echo 2 || echo 1) ]
+    [ "$(cat mine/bin/mem-show)" = yours ]
+    [ $name = mem-show ] || rm mine/bin/mem-new
+  done
+  run make -s -C "$ROOT" uninstall PREFIX="$PWD/mine"
+  [ "$status" -eq 0 ] && [ "$output" = "nothing of this checkout is installed in $PWD/mine/bin" ]
+  [ "$(cat mine/bin/mem-show)" = yours ]
+}
+
+@test "make install replaces links to another checkout, and to one that was moved" {
+  another_checkout other && mkdir -p p/bin
+  ln -s "$PWD/other/bin/mem-new" p/bin/mem-new
+  ln -s ../../other/bin/mem-show p/bin/mem-show
+  ln -s /nosuch/bin/mem-note p/bin/mem-note
+  make -s -C "$ROOT" install PREFIX="$PWD/p"
+  for name in mem-new mem-show mem-note; do [ p/bin/$name -ef "$ROOT/bin/$name" ]; done
+}
+
+@test "make uninstall leaves another checkout's links, and its pages; it needs no environment" {
+  another_checkout other
+  make -s -C "$ROOT" install PREFIX="$PWD/p"
+  run make -s -C other uninstall PREFIX="$PWD/p"
+  [ "$status" -eq 0 ] && [ "$output" = "nothing of this checkout is installed in $PWD/p/bin" ]
+  [ -L p/bin/mem-new ] && [ -s p/share/man/man1/mem-new.1 ]
+  ln -sf "$PWD/other/bin/mem-new" p/bin/mem-new
+  run make -s -C other uninstall PREFIX="$PWD/p"
+  [ "$output" = "removed 1 command from $PWD/p/bin" ]
+  [ ! -e p/bin/mem-new ] && [ -L p/bin/mem-show ] && [ -s p/share/man/man1/mem-new.1 ]
+  for page in p/bin/*; do ln -sf "$PWD/other/bin/${page##*/}" "$page"; done
+  make -s -C other uninstall PREFIX="$PWD/p"
+  [ -z "$(find p ! -type d)" ] && [ ! -e other/.venv ]
+}
+
+@test "make install without HOME asks where" {
+  for target in install uninstall; do
+    run env -u HOME -u PREFIX make -s -C "$ROOT" $target
+    [ "$status" -ne 0 ]
+    [ "${lines[0]}" = "make: HOME is not set; make $target PREFIX=DIR" ]
+  done
 }

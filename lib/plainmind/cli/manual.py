@@ -2,7 +2,6 @@
 
 python -m plainmind.cli.manual FOLDER            every page, in roff
 python -m plainmind.cli.manual --install SHARE   pages and completions of bash, zsh and fish
-python -m plainmind.cli.manual --remove SHARE    take them away again
 """
 
 import os
@@ -242,18 +241,6 @@ def install(share: str) -> None:
             _write(os.path.join(share, place.format(name)), source)
 
 
-def remove(share: str) -> None:
-    """Delete what `install` writes; a file that is missing is skipped."""
-    names = [(name, section(name)) for name in [*commands(), *pages()]]
-    paths = [os.path.join("man", f"man{number}", f"{name}.{number}") for name, number in names]
-    paths += [place.format(name) for place in COMPLETIONS.values() for name in commands()]
-    for path in paths:
-        try:
-            os.unlink(os.path.join(share, path))
-        except FileNotFoundError:
-            pass
-
-
 def _write(path: str, text: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
@@ -265,8 +252,6 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["--install", share]:
             install(share)
-        case ["--remove", share]:
-            remove(share)
         case [folder] if not folder.startswith("-"):
             write_pages(folder)
         case _:

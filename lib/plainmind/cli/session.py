@@ -8,7 +8,7 @@ from typing import Any
 
 from ..ground import clock, stream
 from ..ground.environment import Environment
-from ..ground.errors import BUSY, USAGE, BadData, Failure, Misconfigured
+from ..ground.errors import BUSY, USAGE, BadData, Failure, Misconfigured, Usage
 from ..ground.paths import Home
 from . import output
 
@@ -32,6 +32,8 @@ class Session:
     ):
         """`key` is the JSON key of a record that is a bare text. `inside`: the broker of a sandbox
         runs this command for the agent."""
+        if home == "":
+            raise Usage("--home is empty", cure="name the memory folder, or leave it out")
         root = home or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data")
         self.home = Home(root)
         self.env = Environment(self.home.root)

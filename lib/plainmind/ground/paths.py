@@ -6,7 +6,7 @@ what is in the files."""
 import os
 import re
 
-from .errors import BadData, NotPermitted
+from .errors import BadData, NoInput, NotPermitted
 
 _WINDOW = re.compile(r"\d{8}T\d{6}Z(_\d{4,})?\.md\Z", re.ASCII)
 _CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)
@@ -52,10 +52,15 @@ class Home:
 
     def check_outside_logs(self, path: str) -> str:
         """The absolute path of a file that a command is told to write. NotPermitted in the logs,
-        which only appends may touch."""
+        which only appends may touch; NoInput when its folder is missing, outside this home."""
         full = os.path.realpath(path)
         if full.startswith(os.path.realpath(self.logs) + os.sep):
             raise NotPermitted(f"'{path}' is among the logs", cure="write it elsewhere")
+        folder = os.path.dirname(full)
+        if not os.path.isdir(folder) and not f"{folder}/".startswith(
+            f"{os.path.realpath(self.root)}/"
+        ):
+            raise NoInput("no such folder", place=folder, cure="make it, or name another")
         return full
 
     def check_folder(self, context: str) -> None:
