@@ -52,10 +52,15 @@ class Home:
 
     def check_outside_logs(self, path: str) -> str:
         """The absolute path of a file that a command is told to write. NotPermitted in the logs,
-        which only appends may touch; NoInput when its folder is missing, outside this home."""
+        which only appends may touch."""
         full = os.path.realpath(path)
         if full.startswith(os.path.realpath(self.logs) + os.sep):
             raise NotPermitted(f"'{path}' is among the logs", cure="write it elsewhere")
+        return full
+
+    def check_output(self, path: str) -> str:
+        """As check_outside_logs; NoInput when its folder is missing, outside this home."""
+        full = self.check_outside_logs(path)
         folder = os.path.dirname(full)
         if not os.path.isdir(folder) and not f"{folder}/".startswith(
             f"{os.path.realpath(self.root)}/"

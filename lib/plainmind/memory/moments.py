@@ -57,7 +57,7 @@ def keep_trace(home: Home, path: str | None, record: dict | None) -> None:
         return
     from ..truth.pages import maintenance
 
-    full = home.check_outside_logs(path)
+    full = home.check_output(path)
     files.replace(full, stream.encode(stream.json_line(record) + "\n"))
     maintenance.record_trace(home, full)
 
