@@ -1,5 +1,5 @@
 #!/bin/sh
-# make demo: the main job on real input, offline, in a home of its own. Prints every command it runs.
+# make demo: the main job on real input, offline, in a memory folder of its own. Prints every command it runs.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -38,7 +38,7 @@ run "mem-pin '$ref'"
 run "mem-lint --logs && echo 'the logs are what was written'"
 run "rm -r \"\$MIND_HOME/index\" && mem-recall -k 1 'what would the contraption look like'"
 
-say "What is true is in pages, with a graph of what their heads state; each turn is given those that matter to it."
+say "What is true is in pages, with a graph of what their frontmatter states; each turn is given those that matter to it."
 run "printf '# The crew of Apollo 13\\n\\nLovell commands. Swigert flies the command module, three days after he took the place of Mattingly.\\n' |
   mem-note --type reference --name crew --triple Lovell commands Apollo-13 --triple Swigert replaced Mattingly"
 run "mem-graph '?' replaced"

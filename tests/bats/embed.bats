@@ -89,7 +89,7 @@ $WINDOW:3"
   [ "$status" -eq 69 ]
   [ -z "$output" ]
   [ "$(wc -l <<< "$stderr")" -eq 1 ]
-  [[ "$stderr" == "mem-embed: "*"1 events are pending; the next run continues" ]]
+  [[ "$stderr" == "mem-embed: "*"1 pending; the next run continues" ]]
   run --separate-stderr mem-embed --retry-failed < refs
   [ "$status" -eq 69 ]
   [ "$output" = "$WINDOW:3"$'\tpending' ]

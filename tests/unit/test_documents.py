@@ -133,8 +133,8 @@ def test_a_provider_an_importer_and_a_check_are_added_as_contributing_says(exten
     ref = run("mem-append", "--jsonl", stdin=imported)
     assert ref == "logs/diary/all/20260130T142355Z.md:3\n", ref
     assert run("mem-embed", "--model", "letters", stdin=ref) == f"{ref.strip()}\tok\n"
-    run("mem-note", "--type", "user", "--name", "loud", stdin="DO NOT SHOUT.\n")
-    assert "shouting: all in capitals" in run("mem-lint")
+    run("mem-note", "--type", "user", "--name", "loud", stdin="Do not shout!!!\n")
+    assert "shouting: exclamation marks in a row" in run("mem-lint")
 
 
 # --- the way of a line
@@ -362,7 +362,7 @@ def listing():
             rows += [f"\n## {section}\n"]
         default = str(setting.default).lower() if setting.type is bool else setting.default
         shown = f"`{default}`" if default != "" else "empty"
-        choices = f": {', '.join(setting.choices)}" if setting.choices else ""
+        choices = f" ({', '.join(setting.choices)})" if setting.choices else ""
         bounds = (
             f" ({setting.least:g} to {setting.most:,.15g})"
             if setting.least is not None and setting.most is not None

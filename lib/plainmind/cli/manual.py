@@ -115,7 +115,7 @@ def _setting(key: str) -> str:
     setting = KEYS[key]
     default = _default(setting)
     value = f'"{default}"' if setting.type is str else default
-    limits = "" if setting.least is None else f"; from {setting.least:g} to {setting.most:g}"
+    limits = "" if setting.least is None else f"; from {setting.least:g} to {setting.most:,.15g}"
     text = textwrap.fill(_meaning(setting) + limits, WIDTH - 8)
     return f"{key} = {value}\n" + textwrap.indent(text, "    ")
 
@@ -126,7 +126,7 @@ def _default(setting: Key) -> str:
 
 
 def _meaning(setting: Key) -> str:
-    return setting.meaning + (f": {', '.join(setting.choices)}" if setting.choices else "")
+    return setting.meaning + (f" ({', '.join(setting.choices)})" if setting.choices else "")
 
 
 def _shared_options() -> str:

@@ -1,4 +1,4 @@
-"""References: `path:line`, and `path:line-line` for a range, as `sed -n` would take them.
+"""References: `path:line`, and `path:line-line` for a range, both lines included.
 
 The path is a window of a log or a page, absolute or relative to the memory folder. The line may be
 any line of an event; a range names every event that has a line in it. A page is named by its path

@@ -33,22 +33,26 @@ def _number(default: float, least: float, most: float, meaning: str) -> Key:
 
 KEYS: dict[str, Key] = {
     "embed.model": _text(
-        "auto", "embedding model: auto, embedded, google[:NAME], ollama[:NAME] or openai[:NAME]"
+        "auto",
+        "embedding model, one of auto, embedded, google[:NAME], ollama[:NAME] and openai[:NAME]",
     ),
     "embed.dimensions": _whole(768, 1, 8192, "length of the vectors asked of Google's models"),
     "embed.timeout": _number(30.0, 0.01, 3600, "seconds for one request to an embedding server"),
     "embed.retries": _whole(4, 1, 20, "attempts of one request within a run"),
     "recall.sim": _text(
-        "hybrid", "relevance: by words and vectors, or vectors", "hybrid", "cosine"
+        "hybrid",
+        "whether relevance is by words and vectors or by vectors alone",
+        "hybrid",
+        "cosine",
     ),
     "recall.floor": _number(0.2, -1, 1, "relevance that an event must exceed to be recalled"),
     "recall.baseline": _number(
-        -1.0, -1, 0.99, "cosine of unrelated texts with the model; -1 takes the known value, or 0"
+        -1.0, -1, 0.99, "cosine of unrelated texts; -1 takes what is known of the model, else 0"
     ),
     "recall.k": _whole(8, 1, 1000, "events recalled"),
     "knowledge.rank": _text(
         "relevance",
-        "rank of pages: by relevance, or by reciprocal ranks of words and of vectors",
+        "whether pages rank by relevance or by reciprocal ranks of words and of vectors",
         "relevance",
         "rrf",
     ),
@@ -64,7 +68,7 @@ KEYS: dict[str, Key] = {
     "knowledge.weight_project": _number(1.2, 0, 10, "of type project"),
     "knowledge.weight_reference": _number(1.0, 0, 10, "of type reference"),
     "knowledge.weight_compaction": _number(1.0, 0, 10, "of type compaction"),
-    "remind.host": _text("", "the one host that fires reminders; empty: every host that scans"),
+    "remind.host": _text("", "the one host that fires reminders; if empty, every host that scans"),
     "remind.grace": _number(
         12.0, 0.1, 336, "hours after which a missed recurring reminder is not fired any more"
     ),
@@ -74,22 +78,21 @@ KEYS: dict[str, Key] = {
         12.0, 0, 8760, "hours after which a missed message is logged, and not answered"
     ),
     "relay.timeout": _number(30.0, 0.1, 600, "seconds for one request of the relay to Discord"),
-    "relay.turn": _text(
-        "agent-turn", "program that runs a turn: a command of the suite, or a path"
-    ),
+    "relay.turn": _text("agent-turn", "program that runs a turn, a command of the suite or a path"),
     "turn.model": _text(
         "auto",
-        "chat model: auto, embedded, google[:NAME], openai[:NAME], ollama:NAME or command:PROGRAM",
+        "chat model, one of auto, embedded, google[:NAME], openai[:NAME], ollama:NAME and "
+        "command:PROGRAM",
     ),
     "turn.max_steps": _whole(20, 0, 1000, "tool calls in one turn"),
     "turn.history_tokens": _whole(
-        0, 0, 100000000, "estimated tokens of history sent; 0: half of the model's context"
+        0, 0, 100000000, "estimated tokens of history sent; 0 takes half of the model's context"
     ),
     "turn.timeout": _number(120.0, 0.01, 86400, "seconds for one answer of the model"),
     "turn.tool_timeout": _whole(120, 1, 600, "seconds for a bash call that names no limit"),
     "turn.sandbox": _text(
         "auto",
-        "what commands run in; required, or one by name: refuse to run without it",
+        "sandbox for commands; auto goes on without one where none works, required refuses to",
         "auto",
         "required",
         "bubblewrap",
@@ -215,9 +218,11 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
         value = float(value)
     least, most = setting.least, setting.most
     if type(value) is not setting.type or value != value or value in (float("inf"), float("-inf")):
-        what, cure = f"is not {_NAMES[setting.type]}", f"give {_NAMES[setting.type]}"
+        what, cure = f"is not {_NAMES[setting.type]}", _RIGHT.get(setting.type, "")
+        if setting.type in (int, float):
+            cure = f"give one from {least:g} to {most:,.15g}"
     elif least is not None and most is not None and not least <= float(str(value)) <= most:
-        what, cure = "is out of range", f"give a value from {least:g} to {most:g}"
+        what, cure = "is out of range", f"give a value from {least:g} to {most:,.15g}"
     elif setting.choices and value not in setting.choices:
         what, cure = "is unknown", "use one of " + ", ".join(setting.choices)
     else:
@@ -226,6 +231,7 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
 
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_RIGHT = {str: "write it in quotes", bool: "write one of the two"}
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 

@@ -115,13 +115,13 @@ class Run:
                 not alone and len(batch) > 1 and not self._answers()
             ):
                 self._postpone(batch, error)
-                self.unavailable = error.what
+                self.unavailable = str(error)
             elif len(batch) > 1:
                 self._split(batch, error)
             else:
                 self._postpone(batch, error)
                 if not alone and not self._answers():
-                    self.unavailable = error.what
+                    self.unavailable = str(error)
         else:
             self._keep(batch, made)
 

@@ -120,7 +120,7 @@ def _image(memory: Memory, path: str) -> str:
         return ""
     part = memory.home.relative(path)
     if not os.path.isfile(memory.home.path(part)):
-        cure = "put it below the home first, into raw/images"
+        cure = "put it into raw/images in the memory folder first"
         raise NoInput(f"no such picture: '{path}'", cure=cure)
     return part
 
@@ -162,8 +162,8 @@ def check(memory: Memory, made: Mapping[str, Any], body: str, force: bool) -> No
     if "\0" in body:
         raise BadData("a NUL in the body", cure="send text")
     if page.has_frontmatter(body):
-        cure = "give its fields by options, and only what stands below the head"
-        raise BadData("a text with a head of its own", cure=cure)
+        cure = "give its fields by options, and only the text below the frontmatter"
+        raise BadData("a text with frontmatter of its own", cure=cure)
     if injected_blocks.strip(body) != body:
         cure = "say it in your own words, and cite the log with --cite"
         raise BadData("a block that a recall had injected is not knowledge", cure=cure)
@@ -171,5 +171,5 @@ def check(memory: Memory, made: Mapping[str, Any], body: str, force: bool) -> No
     if not force and masked(text) != text:
         rows = enumerate(body.split("\n"), 1)
         place = f"<stdin>:{next((number for number, row in rows if masked(row) != row), 1)}"
-        cure = "leave it out; --force if it is none"
+        cure = "leave it out, or give --force if it is not a secret"
         raise BadData("something that looks like a secret", place=place, cure=cure)

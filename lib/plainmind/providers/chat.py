@@ -65,6 +65,8 @@ class BrokenOff(Unavailable):
 class ReplyBuilder:
     """A reply to a request, as it comes in."""
 
+    cure = "ask again, or use another model"  # of an empty answer
+
     def __init__(self, who: str, request: JsonObject, on_text: OnText | None = None):
         self.who, self._request, self._on_text = who, request, on_text
         self.text, self.finish, self.model = "", "", ""
@@ -116,7 +118,7 @@ class ReplyBuilder:
                 what = f"{self.who} used up its tokens before it answered"
                 raise Misconfigured(what, cure="raise turn.max_tokens")
             why = f" ({self.finish})" if self.finish not in ("", "stop") else ""
-            raise Unavailable(f"{self.who} answered nothing{why}")
+            raise Unavailable(f"{self.who} answered nothing{why}", cure=self.cure)
         return Reply(self.text, self.calls, self.usage, self.finish, self.model)
 
 

@@ -45,6 +45,7 @@ class CommandChat:
         who = f"'{self._words[0]}'"
         answer = _object(self._run(who, http.encode(request)), who)
         builder = ReplyBuilder(who, request, on_text)
+        builder.cure = 'have it print {"text": "…"}'
         usage = answer.get("usage")
         builder.count_tokens(usage, "prompt_tokens", "completion_tokens")
         builder.count_tokens(usage, "input_tokens", "output_tokens")

@@ -31,6 +31,7 @@ class OllamaChat:
         streamed = on_text is not None and not as_json
         body = self._body(request, as_json) | {"stream": streamed}
         how: JsonObject = {"headers": {}, "timeout": self._timeout, "who": WHO}
+        how["variable"] = "OLLAMA_HOST"
         with builder.report_partial():
             if streamed:
                 self._read(builder, http.post_lines(self._url, body, **how))

@@ -19,6 +19,7 @@ class OpenAIChat:
         self._url, headers = servers.openai_url(env), servers.openai_headers(env)
         timeout = settings["turn.timeout"]
         self._how: JsonObject = {"headers": headers, "timeout": timeout, "who": self.WHO}
+        self._how["variable"] = servers.openai_variable(env)
         self._called(name or env.get("OPENAI_MODEL"))
 
     def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
@@ -60,8 +61,8 @@ class OpenAIChat:
         try:
             return str(http.get(f"{self._url}/models", **self._how)["data"][0]["id"])
         except Failure as failure:
-            otherwise = "or name the model, if the server lists none: OPENAI_MODEL"
-            failure.cure = failure.cure or otherwise
+            if not failure.cure and not failure.undone:
+                failure.cure = "if the server lists no models, name one in OPENAI_MODEL"
             raise
         except (KeyError, IndexError, TypeError):
             cure = "name one: turn.model = openai:NAME"

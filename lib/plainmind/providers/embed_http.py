@@ -34,7 +34,8 @@ class OllamaEmbedder:
             prefix = ""
         inputs = [prefix + prepare(text) for text in texts]
         body = {"model": self.name, "input": inputs, "truncate": True}
-        answer = http.post(self._url, body, headers={}, timeout=self._timeout, who="Ollama")
+        how: Any = {"timeout": self._timeout, "who": "Ollama", "variable": "OLLAMA_HOST"}
+        answer = http.post(self._url, body, headers={}, **how)
         found = answer.get("embeddings") if isinstance(answer, dict) else None
         vectors = check_vectors(found, len(texts), "Ollama", self.dimensions)
         self.dimensions = len(vectors[0]) if vectors else None
@@ -54,14 +55,14 @@ class OpenAIEmbedder:
         url = servers.openai_url(env)
         self.local = any(f"//{host}" in url for host in ("127.0.0.1", "localhost", "[::1]"))
         self._url = url + "/embeddings"
-        self._headers = servers.openai_headers(env)
-        self._timeout = settings["embed.timeout"]
+        self._how: Any = {"headers": servers.openai_headers(env), "who": self.WHO}
+        self._how |= {"timeout": settings["embed.timeout"]}
+        self._how |= {"variable": servers.openai_variable(env)}
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
         inputs = [prepare(text) for text in texts]
         body = {"model": self.name, "input": inputs, "encoding_format": "float"}
-        headers, timeout = self._headers, self._timeout
-        answer = http.post(self._url, body, headers=headers, timeout=timeout, who=self.WHO)
+        answer = http.post(self._url, body, **self._how)
         try:
             rows = sorted(answer["data"], key=lambda row: row["index"])
             vectors = [row["embedding"] for row in rows]

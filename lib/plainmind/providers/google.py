@@ -39,5 +39,12 @@ def call(request: Callable[[], Any], key: str) -> Any:
         raise http.failure_of_status(WHO, error.code or 500, text, after, [key]) from None
     # of its HTTP library, of pydantic, of json: whatever came was not an answer
     except Exception as error:
-        what = f"{WHO} cannot be reached or answered garbage: {type(error).__name__}"
-        raise Unavailable(what) from None
+        name = type(error).__name__  # of whichever HTTP library google-genai uses
+        if "Timeout" in name:
+            raise Unavailable(f"{WHO} did not answer in time") from None
+        if "Connect" in name:
+            cure = "check the network, or GOOGLE_GEMINI_BASE_URL if it is set"
+            raise Unavailable(f"{WHO} cannot be reached", cure=cure) from None
+        if name in ("ReadError", "WriteError", "RemoteProtocolError"):
+            raise Unavailable(f"{WHO} broke off its answer") from None
+        raise Unavailable(f"{WHO} answered something that cannot be read") from None

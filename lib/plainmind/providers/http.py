@@ -18,21 +18,25 @@ MOST = 64 * 1024 * 1024  # bytes of an answer
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def post(url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str) -> Any:
-    """The JSON a server answers. Unavailable, BadData (it refuses the content) or Misconfigured."""
-    return parse_json(b"".join(_answer("POST", url, body, headers, timeout, who)), who)
+def post(
+    url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str, variable: str = ""
+) -> Any:
+    """The JSON a server answers. Unavailable, BadData (it refuses the content) or Misconfigured.
+
+    `variable` is what the address came from, for a cure."""
+    return parse_json(b"".join(_answer("POST", url, body, headers, timeout, who, variable)), who)
 
 
-def get(url: str, *, headers: dict[str, str], timeout: float, who: str) -> Any:
-    return parse_json(b"".join(_answer("GET", url, None, headers, timeout, who)), who)
+def get(url: str, *, headers: dict[str, str], timeout: float, who: str, variable: str = "") -> Any:
+    return parse_json(b"".join(_answer("GET", url, None, headers, timeout, who, variable)), who)
 
 
 def post_lines(
-    url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str
+    url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str, variable: str = ""
 ) -> Iterator[bytes]:
     """The lines of a streamed answer as they come; one that breaks off raises Unavailable."""
     rest = b""
-    for piece in _answer("POST", url, body, headers, timeout, who):
+    for piece in _answer("POST", url, body, headers, timeout, who, variable):
         *lines, rest = (rest + piece).split(b"\n")
         yield from lines
     if rest:
@@ -85,10 +89,16 @@ def parse_retry_after(value: str | None) -> float | None:
 
 
 def _answer(
-    method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str
+    method: str,
+    url: str,
+    body: Any,
+    headers: dict[str, str],
+    timeout: float,
+    who: str,
+    variable: str,
 ) -> Iterator[bytes]:
     """The body of a good answer, in pieces."""
-    fetch = lambda emit: _fetch(method, url, body, headers, timeout, who, emit)
+    fetch = lambda emit: _fetch(method, url, body, headers, timeout, who, variable, emit)
     pieces = deadline.stream(fetch, timeout, who)
     status, after = next(pieces)
     if status != 200:
@@ -99,7 +109,14 @@ def _answer(
 
 
 def _fetch(
-    method: str, url: str, body: Any, headers: dict[str, str], timeout: float, who: str, emit: Emit
+    method: str,
+    url: str,
+    body: Any,
+    headers: dict[str, str],
+    timeout: float,
+    who: str,
+    variable: str,
+    emit: Emit,
 ) -> None:
     """Emits the status with its Retry-After, then the body's pieces. Every error is a Failure."""
     from urllib.parse import urlsplit
@@ -121,11 +138,16 @@ def _fetch(
             )  # fmt: skip
         # what requests calls an invalid URL, schema or header is one, and so is what it overlooks
         except ValueError as error:
-            what = f"{who}: the server's address or the key is malformed"
+            key, place = " or the key" if headers else "", "the server's address"
+            what = f"{who}: {variable or place}{key} is malformed"
             malformed = Misconfigured(what, cure="write http://host:port")
             raise failure_of_address(error, malformed) from None
         except (requests.RequestException, OSError) as error:
-            raise failure_of_connection(error, who, timeout) from None
+            failure = failure_of_connection(error, who, timeout)
+            if variable and failure.undone:
+                address = urlsplit(url).netloc.rpartition("@")[2]
+                failure.cure = f"start it at {address}, or correct {variable}"
+            raise failure from None
         with response:
             emit((response.status_code, response.headers.get("Retry-After")))
             _read(response.raw, who, emit)

@@ -47,6 +47,11 @@ def openai_url(env: Environment) -> str:
     return env.get("OPENAI_BASE_URL", OPENAI).rstrip("/")
 
 
+def openai_variable(env: Environment) -> str:
+    """The variable that names the server, '' where it is OpenAI's own."""
+    return "OPENAI_BASE_URL" if env.get("OPENAI_BASE_URL") else ""
+
+
 def openai_headers(env: Environment) -> dict[str, str]:
     """The key, if there is one; a server of one's own needs none."""
     key = env.get("OPENAI_API_KEY").strip()

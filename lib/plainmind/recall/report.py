@@ -73,9 +73,9 @@ def _explanation(result: Moments, form: Form) -> str:
     rows += [_row(reason, hit, result) for hit, reason in result.dropped]
     words = " ".join(result.terms) or "(none)"
     notes = (
-        f"# words: {words}; {result.postings} places of them looked at\n"
-        f"# {result.events} events may exceed the floor, {result.pool} scored exactly, "
-        f"pool widened {result.widened} times\n"
+        f"# words: {words}; places looked at: {result.postings}\n"
+        f"# events that may exceed the floor: {result.events}; scored exactly: {result.pool}; "
+        f"times the pool was widened: {result.widened}\n"
     )
     return notes + "".join("\t".join(row) + "\n" for row in rows)
 

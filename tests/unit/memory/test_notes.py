@@ -338,7 +338,7 @@ BLOCK = 'INJECTED_CONTEXT_KNOWLEDGE\n{"pages":[{"name":"tea","content":"x"}]}\n'
     (BLOCK.replace("KNOWLEDGE", "RELEVANT_MEMORIES"), "a block that a recall had injected"),
     ("INJECTED_CONTEXT_KNOWLEDGE", "a block that a recall had injected"),
     (f"the key\nis {KEY}",
-        "<stdin>:2: something that looks like a secret; leave it out; --force if it is none"),
+        "<stdin>:2: something that looks like a secret; leave it out, or give --force if it is not a secret"),
 ])  # fmt: skip
 def test_bodies_that_are_no_knowledge(note, body, said):
     changed = body or "\0" if "NUL" in said else body
@@ -717,7 +717,7 @@ def test_what_the_agent_replaces_is_kept_for_the_audit(note):
 
 
 def test_a_text_with_a_head_of_its_own_is_no_body(note):
-    with pytest.raises(BadData, match="a head of its own"):
+    with pytest.raises(BadData, match="frontmatter of its own"):
         note.write("---\ndate: 2026-01-01\ntype: user\n---\nText.", "tea")
     assert note.names() == []
 

@@ -73,13 +73,17 @@ def filter_path(limits: Bounds, path: str) -> str:
 def check(home: Home, checkout: str, folder: str) -> None:
     """NotPermitted when commands that may write `folder` could change more than what is theirs."""
     start, root = os.path.realpath(folder), os.path.realpath(home.root)
-    own = {home.root: "the home", checkout: "the suite's own commands", "~": "your own folder"}
+    own = {
+        home.root: "the memory folder",
+        checkout: "the suite's own commands",
+        "~": "your own folder",
+    }
     for path, what in own.items():
         if holds(start, os.path.realpath(os.path.expanduser(path))):
             what = f"'{folder}' holds {what}: commands could change all of it"
             raise NotPermitted(what, cure="give a folder inside or beside it")
     if holds(root, start) and not holds(os.path.realpath(home.workspace), start):
-        what = f"'{folder}' is in the home, where only workspace/ is for commands"
+        what = f"'{folder}' is in the memory folder, where only workspace/ is for commands"
         raise NotPermitted(what, cure="leave out --cwd")
 
 

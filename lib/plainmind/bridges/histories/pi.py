@@ -102,7 +102,7 @@ def _check(entry: dict[str, Any], place: str, surface: str, ids: bool) -> None:
     """BadData when a first line is not a header, or one of entries without the `ids` that tell what
     has been imported."""
     if entry.get("type") != "session" or not as_text(entry.get("id")):
-        what = f"no session of {surface}: its first line is not a header"
+        what = f"not a session of {surface}: its first line is not a header"
         raise BadData(what, place=place, cure="give session files only")
     version = entry.get("version")
     if ids and (not isinstance(version, (int, float)) or version < 2):

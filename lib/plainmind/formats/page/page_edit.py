@@ -93,7 +93,7 @@ def set_fields(data: bytes, path: str, fields: Mapping[str, Any], body: str | No
     wanted = list_values(entries, fields)
     wanted += [(key, _value(render_value(value))) for key, value in fields.items() if value]
     if sorted(wanted, key=repr) != sorted(list_values(read_entries(made, path)), key=repr):
-        what = "a head that cannot be changed in place"
+        what = "frontmatter that cannot be changed in place"
         cure = "write one 'key: value' a line, without aliases"
         raise BadData(what, place=f"{path}:1", cure=cure)
     return made

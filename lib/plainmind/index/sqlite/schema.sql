@@ -1,4 +1,4 @@
--- The index of one home. Everything here is derived: `rm -r index` loses nothing.
+-- The index of one memory folder. Everything here is derived: `rm -r index` loses nothing.
 -- Times are RFC 3339 text in UTC; `unix_ms` is the same instant in milliseconds, for arithmetic.
 
 -- What made this index, and how far it has read. One row a fact.

@@ -41,11 +41,15 @@ def read_identity(env: Environment, settings: Settings) -> BotIdentity:
     """Misconfigured, with what to do, when something is missing."""
     names = "DISCORD_TOKEN", "DISCORD_CHANNEL_ID", "DISCORD_API_BASE"
     token, channel, api = (env.get(name).strip() for name in names)
-    _require(token, "DISCORD_TOKEN is missing", "put the bot's token into .env of the home")
+    _require(
+        token, "DISCORD_TOKEN is missing", "put the bot's token into .env in the memory folder"
+    )
     cure = "copy it again from Discord's developer portal"
     _require(re.fullmatch(r"[!-~]+", token), "DISCORD_TOKEN is not a token", cure)
     what = f"'{channel}' is not a channel id" if channel else "DISCORD_CHANNEL_ID is missing"
-    _require(_is_id(channel), what, "put the id of the bot's channel into .env of the home")
+    _require(
+        _is_id(channel), what, "put the id of the bot's channel into .env in the memory folder"
+    )
     is_url = re.fullmatch(r"(https?://[^\s/?#]+[^\s?#]*)?", api)
     cure = "write https://HOST/api/v10, or leave it out"
     _require(is_url, "DISCORD_API_BASE is not a URL", cure)
@@ -74,7 +78,7 @@ def hold_lock(home: Home) -> Iterator[None]:
         try:
             held.enter_context(files.lock(home.path("relay", "lock"), wait=0))
         except Busy:
-            raise Busy("a relay of this home is running already") from None
+            raise Busy("a relay of this memory folder is running already") from None
         yield
 
 

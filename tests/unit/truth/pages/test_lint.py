@@ -97,7 +97,7 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
     ({"a.md": RIGHT + "![](gone.png)"}, "a.md:6: image: no file 'gone.png'"),
     ({"a.md": RIGHT + "![](../../out.png)", "../out.png": ""}, "a.md:6: image: no file"),
     ({"a.md": with_("image: raw/images/x.png")},
-      "a.md:5: image: no file 'raw/images/x.png' in the home"),
+      "a.md:5: image: no file 'raw/images/x.png' in the memory folder"),
       ({"a.md": with_("image: ../x.png")}, "a.md:5: image: '../x.png' is outside the memory "
                                            "folder"),
       ({"a.md": with_('image: "a\\0b"')}, "a.md:5: image: 'a\ufffdb' is outside the memory folder"),
@@ -300,7 +300,7 @@ def test_names_that_no_line_can_name_and_links_out_of_the_home_are_told(home):
         "its name, so that nothing reads it",
         "c\ufffd.md:1: name: a control character, or bytes that are not valid UTF-8, in its "
         "name, so that nothing reads it",
-        "out.md:1: name: a link that leads out of the home, where nothing is read",
+        "out.md:1: name: a link that leads out of the memory folder, where nothing is read",
     ]
 
 

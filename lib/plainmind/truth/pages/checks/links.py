@@ -33,7 +33,7 @@ def _image(one: Page, vault: Vault) -> Iterator[PageProblem]:
         yield PageProblem(line, "image", message)
         return
     if not os.path.isfile(vault.home.path(one.image)):
-        message = f"no file '{name}' in the home; put it there, or remove the key"
+        message = f"no file '{name}' in the memory folder; put it there, or remove the key"
         yield PageProblem(line, "image", message)
     elif not any(target.name == one.image for target in page_links.find_images(one)):
         message = f"'{name}' is not shown in the body; mem-lint --fix shows it"

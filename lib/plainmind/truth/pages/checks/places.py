@@ -1,6 +1,6 @@
 """Pages that nothing reads where they are.
 
-name: a link that leads out of the home. folder: a page in a folder below knowledge/."""
+name: a link that leads out of the memory folder. folder: a page in a folder below knowledge/."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def find_findings(vault: Vault) -> Iterator[Finding]:
     home = vault.home
     for place in page_files.PLACES:
         for path in page_files.find_outside(home, place):
-            what = "a link that leads out of the home, where nothing is read"
+            what = "a link that leads out of the memory folder, where nothing is read"
             yield Finding(path, 1, "name", f"{what}; put the file in its place")
     top = home.path(page_files.KNOWLEDGE)
     for folder, folders, names in os.walk(top):
