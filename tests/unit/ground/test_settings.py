@@ -58,7 +58,8 @@ def test_a_whole_number_is_a_number():
       f"{FILE}:2: unknown setting 'embed.k'; did you mean 'embed.model'?"),
     ("[embed]\nmodel='auto'\n[recall]\nmodel = 'x'",
       f"{FILE}:4: unknown setting 'recall.model'; did you mean '"),
-    ("\n[recall]\nk = '3'", f"{FILE}:3: 'recall.k' is not a whole number; give one from 1 to 1,000"),
+    ("\n[recall]\nk = '3'",
+      f"{FILE}:3: 'recall.k' is not a whole number; give one from 1 to 1,000"),
     ("[recall]\nk = true", f"{FILE}:2: 'recall.k' is not a whole number; give one from 1 to 1,000"),
     ("[recall]\nk = 3.0", f"{FILE}:2: 'recall.k' is not a whole number; give one from 1 to 1,000"),
     ("[recall]\nfloor = false", f"{FILE}:2: 'recall.floor' is not a number; give one from -1 to 1"),
@@ -88,7 +89,8 @@ def test_what_is_wrong_names_file_line_and_key(toml, said):
 
 
 @pytest.mark.parametrize("name, value, said", [
-    ("MIND_RECALL_K", "many", "MIND_RECALL_K='many' is not a whole number; give one from 1 to 1,000"),
+    ("MIND_RECALL_K", "many",
+      "MIND_RECALL_K='many' is not a whole number; give one from 1 to 1,000"),
     ("MIND_RECALL_K", "3.5", "MIND_RECALL_K='3.5' is not a whole number; give one from 1 to 1,000"),
     ("MIND_RECALL_FLOOR", "low", "MIND_RECALL_FLOOR='low' is not a number; give one from -1 to 1"),
     ("MIND_RECALL_FLOOR", "nan", "MIND_RECALL_FLOOR='nan' is not a number; give one from -1 to 1"),
