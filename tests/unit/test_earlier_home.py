@@ -63,6 +63,13 @@ def test_its_index_is_set_aside_once_and_made_again(earlier):
     assert len(list((earlier / "index").glob("mind.db.*.bad"))) == 1
 
 
+def test_versions_in_turn_leave_one_file_set_aside(earlier):
+    for _ in range(2):
+        shutil.copy(os.path.join(FIXTURES, "home", "index", "mind.db"), earlier / "index")
+        assert "version 3" in run(earlier, "mem-index", "--status").stderr
+    assert len(list((earlier / "index").glob("*.bad"))) == 1
+
+
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: " ".join(answer["command"]))
 def test_it_is_answered_the_same(earlier, answer):
     done = run(earlier, *answer["command"])

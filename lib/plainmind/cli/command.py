@@ -214,12 +214,13 @@ def _call(page: Manual, function: Callable, values: dict[str, Any]) -> int:
     key = first[0] if isinstance(first, tuple) and first else ""
     session = Session(**shared, key=key, inside=_is_inside())
     for param in page.params:
-        value = values.get(param.name or "")
-        if isinstance(param.type, Value) and value is not None:
-            parse = param.type.parse
-            values[param.name or ""] = (
-                tuple(map(parse, value)) if isinstance(value, tuple) else parse(value)
-            )
+        if isinstance(param.type, Value):
+            # '' is what a script's empty variable gives, and as good as not given
+            value, parse = values[param.name or ""], param.type.parse
+            if isinstance(value, tuple):
+                values[param.name or ""] = tuple(parse(text) for text in value if text)
+            else:
+                values[param.name or ""] = parse(value) if value else None
     try:
         return max(function(session, **values) or 0, session.worst)
     except BrokenPipeError as error:  # of a child or a server; click would take it for our output's

@@ -76,6 +76,21 @@ def test_how_a_command_ends(run, body, code, said):
     assert run(body) == (code, "", said)
 
 
+def test_an_empty_value_is_as_good_as_none(tmp_path):
+    """As a script's empty variable gives it."""
+    env = {"PATH": os.environ["PATH"], "MIND_HOME": str(tmp_path), "MIND_NOW": TIME}
+    lines = [
+        ["mem-append", "--context", "a/b", "--role", "user", "--timestamp", "", "--meta", ""],
+        ["mem-recall", "--lexical", "--context", "", "--since", "", "--until", "", "hello"],
+        ["mem-graph", "--as-of", ""],
+    ]
+    for (command, *given), code in zip(lines, (0, 0, 1), strict=True):
+        done = subprocess.run(
+            [f"{ROOT}/bin/{command}", *given], input=b"hello", capture_output=True, env=env
+        )
+        assert (done.returncode, done.stderr) == (code, b""), command
+
+
 def test_the_worst_of_many(run):
     body = "[session.report(kind(word)) for kind, word in zip((BadData, Busy, NoInput), words)]"
     assert run(body, "a", "b", "c") == (75, "", "mem-try: a\nmem-try: b\nmem-try: c\n")

@@ -17,7 +17,12 @@ VERSION = 4  # of the schema and of everything rows are computed with: tokens, s
 
 
 class Damaged(Exception):
-    """The index is corrupt, foreign, or of another version: it is to be rebuilt."""
+    """The index is corrupt, foreign, or of another version: it is to be rebuilt.
+
+    `version` is that of a whole index of another version.
+    """
+
+    version = 0
 
 
 class IndexFile:

@@ -29,7 +29,7 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
     path = _path(home)
     set_aside = ""
     for _ in range(TRIES):
-        inode = 0
+        inode = _inode(path)
         try:
             store = _open(home, path)
         except (Damaged, sqlite3.DatabaseError) as error:
@@ -41,14 +41,14 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
             if store.failure is None:
                 return
             failure = store.failure
-        if inode and _inode(path) != inode:
+        if _inode(path) != inode:
             continue  # it was deleted or replaced in the middle, which anybody may do
         if reason := _system_failure(failure, path):
             raise reason from failure
         if set_aside:
             what = f"the index cannot be rebuilt: {failure}"
             raise InputOutput(what, place=path, cure="check the disk") from failure
-        set_aside = _set_aside(home, path)
+        set_aside = _set_aside(home, path, getattr(failure, "version", 0))
         say(f"{path}: {failure}; set aside as '{set_aside}' and rebuilt")
     raise Busy("the index keeps being replaced", place=path, cure="try again")
 
@@ -142,7 +142,9 @@ def _open(home: Home, path: str) -> Store:
             raise Damaged("not an index of ours")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != VERSION:
-            raise Damaged(f"made by version {version} of the index, this is {VERSION}")
+            other = Damaged(f"made by version {version} of the index, this is {VERSION}")
+            other.version = version
+            raise other
         made = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()
         fts5 = bool(made) and "fts5" in made[0]
     except BaseException:
@@ -170,9 +172,13 @@ def has_fts5(db: sqlite3.Connection) -> bool:
     return any(row[0] == "ENABLE_FTS5" for row in db.execute("PRAGMA compile_options"))
 
 
-def _set_aside(home: Home, path: str) -> str:
+def _set_aside(home: Home, path: str, version: int) -> str:
+    """Rename it. Programs of two versions that take turns leave one file each, not one a turn."""
     with files.lock(os.path.join(home.index, "lock")):
-        aside = f"{path}.{clock.to_stamp(clock.system_now())}.{os.getpid()}.bad"
+        stamp = f"{clock.to_stamp(clock.system_now())}.{os.getpid()}"
+        aside = f"{path}.{f'version-{version}' if version else stamp}.bad"
+        for part in _list_parts(aside):
+            os.unlink(part)
         for part in _list_parts(path):
             os.rename(part, aside + part.removeprefix(path))
         files.sync_folder(home.index)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ... import __version__
 from ...ground import clock, exchange, files
 from ...ground.paths import Home
-from .ledger import Ledger
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .ledger import Ledger
 
 SILENT = 150.0  # seconds after which a relay is not alive; the gateway answers every 41
 
@@ -44,7 +44,7 @@ class Presence:
             file.write(f"{clock.to_text(clock.system_now())} {os.getpid()}\n")
         os.replace(f"{path}.new", path)  # lost with the power: nothing is alive then
 
-    def describe(self, client: "Connection", ledger: Ledger, running: int) -> list[str]:
+    def describe(self, client: "Connection", ledger: "Ledger", running: int) -> list[str]:
         """How it is going, in lines. `running`: how many turns run."""
         waiting = sum(map(len, ledger.waiting.values()))
         undelivered = sum(1 for turn in ledger.turns.values() if turn.text is not None)

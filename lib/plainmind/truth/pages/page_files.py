@@ -136,20 +136,24 @@ def place_of(home: Home, path: str) -> str:
     return folder if folder in PLACES else ""
 
 
-def render_page(home: Home, path: str) -> tuple[dict[str, Any], str]:
-    """A page as an object, and as it stands in its file. NoInput when there is none."""
-    from ...formats.page import page
-
+def render_page(home: Home, path: str, *, parsed: bool) -> tuple[dict[str, Any], str]:
+    """A page as an object ({} unless `parsed`), and as it stands in its file. NoInput when there
+    is none."""
     part = home.relative(path)
     try:
         data = read_whole(home, part)
     except FileNotFoundError:
         raise describe_missing(home, f"no such page: '{path}'") from None
+    text = stream.decode(data).removesuffix("\n")
+    if not parsed:
+        return {}, text
+    from ...formats.page import page
+
     one = page.parse(data, part)
     record = {"ref": f"{part}:{one.body_line}", "path": part, "line": one.body_line}
     record |= {"name": one.name, "type": one.type, "tier": one.tier, "date": str(one.day or "")}
     record |= {"tags": list(one.tags), "title": one.title, "content": one.body}
-    return record, stream.decode(data).removesuffix("\n")
+    return record, text
 
 
 def describe_missing(home: Home, what: str) -> NoInput:

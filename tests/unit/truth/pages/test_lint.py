@@ -4,6 +4,7 @@ go, to the day."""
 import os
 import re
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 from plainmind.cli import manual
@@ -277,7 +278,8 @@ def test_what_is_no_file_keeps_nobody_waiting(home):
     os.mkfifo(home.path("knowledge/ff.md"))
     os.symlink("/dev/zero", home.path("knowledge/zz.md"))
     for name, refusal in (("ff", NoInput), ("zz", NotPermitted), ("b", NoInput)):
-        for reading in (page_files.read_page, page_files.read_whole, page_files.render_page):
+        rendered = partial(page_files.render_page, parsed=True)
+        for reading in (page_files.read_page, page_files.read_whole, rendered):
             with pytest.raises(refusal):
                 reading(home, f"knowledge/{name}.md")
         with pytest.raises((Failure, NotPermitted)) as failed:
