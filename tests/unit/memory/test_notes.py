@@ -338,7 +338,8 @@ BLOCK = 'INJECTED_CONTEXT_KNOWLEDGE\n{"pages":[{"name":"tea","content":"x"}]}\n'
     (BLOCK.replace("KNOWLEDGE", "RELEVANT_MEMORIES"), "a block that a recall had injected"),
     ("INJECTED_CONTEXT_KNOWLEDGE", "a block that a recall had injected"),
     (f"the key\nis {KEY}",
-        "<stdin>:2: something that looks like a secret; leave it out, or give --force if it is not a secret"),
+        "<stdin>:2: something that looks like a secret; leave it out, or give --force if it is not "
+        "a secret"),
 ])  # fmt: skip
 def test_bodies_that_are_no_knowledge(note, body, said):
     changed = body or "\0" if "NUL" in said else body
