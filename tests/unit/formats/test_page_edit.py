@@ -203,9 +203,9 @@ def test_files_that_stay(data):
 )
 def test_long_heads_are_mended_at_once(row, mended_row):
     """A gap in a value cost the square of its length."""
-    start = time.perf_counter()
+    start = time.process_time()
     made = repairs.repair(file(f"{RIGHT}{row}\n"), PATH).data
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert made == file(f"{RIGHT}{mended_row or row}\n")
 
 

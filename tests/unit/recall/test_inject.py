@@ -164,9 +164,9 @@ def test_an_object_never_goes_on_after_the_next_marker(text, keep_lines):
 
 def test_many_blocks_that_were_cut_off_are_taken_out_at_once():
     """Each that failed counted the lines before it: the square of their number."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert injected_blocks.strip(f"{injected_blocks.KNOWLEDGE}\n{{\n\n" * 30_000) == "\n" * 30_000
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("role", ["user", "agent", "tool", "system"])
