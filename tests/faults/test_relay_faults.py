@@ -282,7 +282,7 @@ def test_a_token_that_is_no_longer_accepted_when_it_asks_for_the_gateway_ends_it
         ({"DISCORD_CHANNEL_ID": "1100000000000000012"}, "not a text channel"),
         ({"MIND_RELAY_ALLOW": ""}, 'allow = "YOUR USER ID"'),
         ({"MIND_RELAY_ALLOW": "ada"}, "'Copy User ID'"),
-        ({"MIND_RELAY_TIMEOUT": "soon"}, "give a number"),
+        ({"MIND_RELAY_TIMEOUT": "soon"}, "give one from"),
         ({"DISCORD_API_BASE": "nonsense"}, "DISCORD_API_BASE"),
         ({"DISCORD_API_BASE": "{url}/elsewhere"}, "DISCORD_API_BASE"),
     ],
