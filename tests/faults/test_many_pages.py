@@ -228,7 +228,7 @@ def race(home: Home, by_rename: bool, ours) -> tuple[int, list[int], bytes]:
 def test_no_line_of_a_person_is_lost(home, by_rename, ours):
     done, lost, data = race(home, by_rename, ours)
     assert lost == []
-    assert done, "there was no race"  # how many is the machine's affair
+    assert done >= SAVES // 20, f"there was no race: {done} changes"
     rows = data.splitlines(keepends=True)
     assert rows[:3] == HEAD.splitlines(keepends=True)[:3] and b"mood: sunny\n" in rows
     theirs = [row for row in rows if row.startswith(b"line ")]
