@@ -33,18 +33,22 @@ def read(time_of_day: str | int | float) -> int:
 
 
 class Mint:
-    """New ids, each greater than the last one it gave."""
+    """Ids, none given twice; those of now each greater than the last."""
 
     def __init__(self) -> None:
         self.last = 0
+        self.given: set[int] = set()
 
     def new(self) -> str:
-        self.last = max(at(now()), self.last + 1)
+        self.last = self._free(max(at(now()), self.last + 1))
         return str(self.last)
 
-    def then(self, ms: int, taken) -> str:
-        """An id of a time past, that is not taken."""
-        snowflake = at(ms)
-        while str(snowflake) in taken:
+    def then(self, ms: int) -> str:
+        """An id of another time, which may be still to come."""
+        return str(self._free(at(ms)))
+
+    def _free(self, snowflake: int) -> int:
+        while snowflake in self.given:
             snowflake += 1
-        return str(snowflake)
+        self.given.add(snowflake)
+        return snowflake

@@ -141,7 +141,7 @@ class World:
         if live and channel.archived and not hidden:
             self.archive(channel, False)
         if id is None:
-            id = self.mint.new() if ms is None else self.mint.then(ms, channel.messages)
+            id = self.mint.new() if ms is None else self.mint.then(ms)
         target = channel.messages.get(reference.get("message_id", "")) if reference else None
         replied = target.author["id"] if target and type == 19 else None
         message = Message(
@@ -202,13 +202,8 @@ class World:
         private: bool = False, joined: bool = False, live: bool = True, ms: int | None = None,
     ) -> Channel:  # fmt: skip
         at = now() if ms is None else ms
-        id = (
-            message.id
-            if message
-            else self.mint.new()
-            if ms is None
-            else self.mint.then(ms, self.channels)
-        )
+        own = message.id if message else ""
+        id = own or (self.mint.new() if ms is None else self.mint.then(ms))
         kind = PRIVATE_THREAD if private else PUBLIC_THREAD
         members = {owner["id"]} | ({cast.BOT} if joined else set())
         thread = Channel(

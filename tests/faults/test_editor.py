@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import stat
 import time
+from itertools import count
 from typing import NamedTuple
 
 import pytest
@@ -17,13 +18,14 @@ from plainmind.formats.reminder import reminder
 from plainmind.ground import exchange, files
 from plainmind.ground.errors import Busy
 from plainmind.reminders import file
-from scene import THOROUGH
+from scene import PATIENCE, THOROUGH
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 
 fork = multiprocessing.get_context("fork")
 
-LINES = 2400 if THOROUGH else 240  # of each way to save
+LINES = 2400 if THOROUGH else 240  # of a person at least, while so many are deleted:
+DELETIONS = LINES // 20
 TOP = (
     "\ufeff# Mine\r\n- [ ] buy milk\r\n\ttabs\t \n"
     '- [x] date=2026-03-29 time=01:30 recur=none msg="a" id=x\n'
@@ -53,10 +55,13 @@ def by_rename(path: str, data: bytes) -> None:
     os.rename(path + "~", path)
 
 
-def edit(path: str, save, saved) -> None:
+def edit(path: str, save, saved, enough) -> None:
     """The person: reads what is there, writes one more line of theirs, now and then a reminder, and
-    saves; keeps nothing in mind, so that what is lost once stays lost."""
-    for n in range(LINES):
+    saves; keeps nothing in mind, so that what is lost once stays lost. So often at least, and until
+    there was a race."""
+    for n in count():
+        if n >= LINES and enough.is_set():
+            return
         there, since = b"", 0.0
         while (
             time.monotonic() - since > exchange.SETTLING / 3
@@ -69,6 +74,7 @@ def edit(path: str, save, saved) -> None:
 
 
 class Outcome(NamedTuple):
+    saved: int  # lines, by them
     deleted: int  # while they were saving
     refused: int
     lost: list[int]  # lines of theirs that are nowhere
@@ -79,17 +85,20 @@ class Outcome(NamedTuple):
 def race(home, path: str, save, delete) -> Outcome:
     """Delete fired lines, one after another, until the person has saved all of theirs."""
     real = os.path.realpath(path)
-    saved = fork.Value("i", 0)
-    person = fork.Process(target=edit, args=(real, save, saved))
+    saved, enough = fork.Value("i", 0), fork.Event()
+    person = fork.Process(target=edit, args=(real, save, saved, enough))
     person.start()
+    end = time.monotonic() + 10 * PATIENCE
     deleted = refused = 0
     while person.is_alive():
         try:
             deleted += delete(home, path)
         except Busy:
             refused += 1
+        if deleted >= DELETIONS or time.monotonic() > end:
+            enough.set()
     person.join(120)
-    assert (person.exitcode, saved.value) == (0, LINES)
+    assert person.exitcode == 0 and saved.value >= LINES
     folder, name = os.path.split(real)
     beside = [other for other in os.listdir(folder) if other != name]
     assert [other for other in beside if "(conflict " not in other] == [], (
@@ -100,8 +109,8 @@ def race(home, path: str, save, delete) -> Outcome:
         for other in [name, *beside]
         for row in files.read(os.path.join(folder, other)).splitlines(keepends=True)
     }
-    lost = [n for n in range(LINES) if mine(n) not in rows]
-    return Outcome(deleted, refused, lost, len(beside), files.read(real))
+    lost = [n for n in range(saved.value) if mine(n) not in rows]
+    return Outcome(saved.value, deleted, refused, lost, len(beside), files.read(real))
 
 
 def by_exchange(home, path: str) -> int:
@@ -145,18 +154,19 @@ def test_no_line_of_a_person_is_lost(home, path, save):
     owner = os.stat(path).st_uid, os.stat(path).st_gid
     outcome = race(home, path, save, by_exchange)
     print(
-        f"{LINES} lines: {outcome.deleted} deletions, {outcome.refused} put off, "
+        f"{outcome.saved} lines: {outcome.deleted} deletions, {outcome.refused} put off, "
         f"{outcome.conflicts} conflict files"
     )
     assert outcome.lost == []
-    assert outcome.deleted >= LINES // 20, (
+    assert outcome.deleted >= DELETIONS, (
         f"there was no race: {outcome.deleted} deleted, {outcome.refused} put off"
     )
     assert outcome.data.startswith(TOP) and outcome.data.endswith(END)
     rows = outcome.data[len(TOP) : -len(END)].splitlines(keepends=True)
     theirs = [row for row in rows if row.startswith(b"line ")]
-    assert theirs == [mine(n) for n in range(LINES) if mine(n) in theirs], "out of order, or twice"
-    assert set(rows) - set(theirs) <= {fired(n) for n in range(LINES)}, (
+    written = range(outcome.saved)
+    assert theirs == [mine(n) for n in written if mine(n) in theirs], "out of order, or twice"
+    assert set(rows) - set(theirs) <= {fired(n) for n in written}, (
         "a line that is neither theirs nor ours"
     )
     assert os.path.islink(path) and stat.S_IMODE(os.stat(path).st_mode) == 0o640
@@ -168,4 +178,4 @@ def test_no_line_of_a_person_is_lost(home, path, save):
 def test_the_race_sees_lines_that_are_lost(home, path, save):
     """The same with a file that is merely replaced: what was saved between the reading and the
     renaming is gone."""
-    assert race(home, path, save, by_replacing).lost != []
+    assert any(race(home, path, save, by_replacing).lost for _ in range(10))

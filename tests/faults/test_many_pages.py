@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from contextlib import nullcontext
+from itertools import count
 
 import pytest
 from plainmind.formats.page import page
@@ -17,11 +18,12 @@ from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.memory import Memory, drafting, forgetting, pages, writing
 from plainmind.truth.pages import lint, maintenance, page_files
-from scene import NOW, THOROUGH
+from scene import NOW, PATIENCE, THOROUGH
 from test_many import together
 
 WRITERS, NOTES, SHARED = 10, 20 if THOROUGH else 5, 4
-SAVES = 1200 if THOROUGH else 100
+SAVES = 1200 if THOROUGH else 100  # of a person at least, while we change the page so often:
+CHANGES = SAVES // 20
 
 fork = multiprocessing.get_context("fork")
 
@@ -163,10 +165,12 @@ def mine(n: int) -> bytes:
     return b"line %d of mine, saved as it was written\n" % n
 
 
-def edit(path: str, by_rename: bool, saved) -> None:
+def edit(path: str, by_rename: bool, saved, enough) -> None:
     """The person: reads what is there, writes one more line, now and then the head as it was in
-    their old tool, and saves."""
-    for n in range(SAVES):
+    their old tool, and saves: so often at least, and until there was a race."""
+    for n in count():
+        if n >= SAVES and enough.is_set():
+            return
         there, since = b"", 0.0
         while (
             not there or time.monotonic() - since > exchange.SETTLING / 3
@@ -202,17 +206,20 @@ def race(home: Home, by_rename: bool, ours) -> tuple[int, list[int], bytes]:
     the end."""
     path = home.path("knowledge/mine.md")
     files.replace(path, HEAD)
-    saved, done, n = fork.Value("i", 0), 0, 0
-    person = fork.Process(target=edit, args=(path, by_rename, saved))
+    saved, enough, done, n = fork.Value("i", 0), fork.Event(), 0, 0
+    person = fork.Process(target=edit, args=(path, by_rename, saved, enough))
     person.start()
+    end = time.monotonic() + 10 * PATIENCE
     while person.is_alive():
         try:
             done += ours(home, n)
         except Busy:
             pass
         n += 1
+        if done >= CHANGES or time.monotonic() > end:
+            enough.set()
     person.join(120)
-    assert (person.exitcode, saved.value) == (0, SAVES)
+    assert person.exitcode == 0 and saved.value >= SAVES
     names = os.listdir(home.path("knowledge"))
     assert not [name for name in names if name.startswith(".")], names
     rows = {
@@ -220,7 +227,7 @@ def race(home: Home, by_rename: bool, ours) -> tuple[int, list[int], bytes]:
         for name in names
         for row in files.read(home.path("knowledge", name)).splitlines(keepends=True)
     }
-    return done, [n for n in range(SAVES) if mine(n) not in rows], files.read(path)
+    return done, [n for n in range(saved.value) if mine(n) not in rows], files.read(path)
 
 
 @pytest.mark.parametrize("by_rename", [False, True], ids=["in place", "by rename"])
@@ -228,11 +235,12 @@ def race(home: Home, by_rename: bool, ours) -> tuple[int, list[int], bytes]:
 def test_no_line_of_a_person_is_lost(home, by_rename, ours):
     done, lost, data = race(home, by_rename, ours)
     assert lost == []
-    assert done >= SAVES // 20, f"there was no race: {done} changes"
+    assert done >= CHANGES, f"there was no race: {done} changes"
     rows = data.splitlines(keepends=True)
     assert rows[:3] == HEAD.splitlines(keepends=True)[:3] and b"mood: sunny\n" in rows
     theirs = [row for row in rows if row.startswith(b"line ")]
-    assert theirs == [mine(n) for n in range(SAVES) if mine(n) in theirs], "out of order, or twice"
+    numbers = {int(row.split()[1]) for row in theirs}
+    assert theirs == [mine(n) for n in sorted(numbers)], "out of order, or twice"
 
 
 def test_the_race_sees_lines_that_are_lost(home, monkeypatch):
@@ -245,4 +253,4 @@ def test_the_race_sees_lines_that_are_lost(home, monkeypatch):
         return exchange.Edited(None, [])
 
     monkeypatch.setattr(exchange, "edit", replaced)
-    assert race(home, True, update)[1] != []
+    assert any(race(home, True, update)[1] for _ in range(10))

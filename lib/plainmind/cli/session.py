@@ -8,7 +8,7 @@ from typing import Any
 
 from ..ground import clock, stream
 from ..ground.environment import Environment
-from ..ground.errors import BUSY, USAGE, BadData, Failure, Misconfigured, Usage
+from ..ground.errors import BUSY, NO_MATCH, USAGE, BadData, Failure, Misconfigured, Usage
 from ..ground.paths import Home
 from . import output
 
@@ -80,7 +80,7 @@ class Session:
             self._settings = Settings(text, path, self.env.all().get)
         return self._settings
 
-    def colored(self) -> bool:
+    def _is_colored(self) -> bool:
         if self._color != "auto":
             return self._color == "always"
         return stream.stdout_is_terminal() and not self.env.get("NO_COLOR")
@@ -142,6 +142,19 @@ class Session:
     def _line(self, record: Any) -> str:
         text = output.json_text(record, self._key) if self.json else output.line_text(record)
         return f"{text}\n"
+
+    def emit_found(self, found: Any) -> int:
+        """Print a recall.report.Report, its records as objects or as 'ref: excerpt' where there is
+        something to read. The exit code: whether anything was found."""
+        bold, plain = ("\x1b[1m", "\x1b[0m") if self._is_colored() else ("", "")
+        stream.write(found.text)
+        for record in found.records:
+            ref, excerpt = map(stream.visible, (record["ref"], record["excerpt"]))
+            if self.json:
+                self.emit(record)
+            elif excerpt:
+                stream.write(f"{bold}{ref}{plain}: {excerpt}\n")
+        return 0 if found.some else NO_MATCH
 
     def acknowledge(self, records: Iterable[Any]) -> None:
         """Print records of what is done, at once. A reader may have left: ending with 0

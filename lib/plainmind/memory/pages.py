@@ -8,7 +8,7 @@ from ..formats.page import triple
 from ..index import graph
 from ..recall import page_report
 from ..recall import pages as ranking
-from ..recall.report import Form
+from ..recall.report import Form, Report
 from . import Memory, moments
 
 
@@ -21,8 +21,8 @@ def recall(
     budget: int | None,
     each: int | None,
     lexical: bool = False,
-) -> tuple[str, bool]:
-    """The pages for a text as they are to be printed, and whether there are any."""
+) -> Report:
+    """The pages for a text as they are to be printed."""
     policy = ranking.Policy.of(memory.settings)
     policy = policy._replace(
         k=k or policy.k, budget=budget or policy.budget, each=each or policy.each
@@ -32,7 +32,7 @@ def recall(
         with index:
             query = moments.prepare_query(memory, index, text, lexical)
             known = ranking.search(query, index, policy)
-    return page_report.text(known, policy, form)
+    return page_report.make(known, policy, form)
 
 
 def facts(memory: Memory, asked: Sequence[str], as_of: date | None) -> list[graph.Fact]:

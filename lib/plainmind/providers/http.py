@@ -6,7 +6,7 @@ Owns what a status means: whose fault it is, and whether trying again can help.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..ground import clock
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
@@ -18,17 +18,29 @@ MOST = 64 * 1024 * 1024  # bytes of an answer
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+class HttpRequest(NamedTuple):
+    """What is asked of a server. `variable` is what the address came from, for a cure."""
+
+    method: str
+    url: str
+    body: Any
+    headers: dict[str, str]
+    timeout: float
+    who: str
+    variable: str
+
+
 def post(
     url: str, body: Any, *, headers: dict[str, str], timeout: float, who: str, variable: str = ""
 ) -> Any:
-    """The JSON a server answers. Unavailable, BadData (it refuses the content) or Misconfigured.
-
-    `variable` is what the address came from, for a cure."""
-    return parse_json(b"".join(_answer("POST", url, body, headers, timeout, who, variable)), who)
+    """The JSON a server answers. Unavailable, BadData (it refuses the content) or Misconfigured."""
+    request = HttpRequest("POST", url, body, headers, timeout, who, variable)
+    return parse_json(b"".join(_answer(request)), who)
 
 
 def get(url: str, *, headers: dict[str, str], timeout: float, who: str, variable: str = "") -> Any:
-    return parse_json(b"".join(_answer("GET", url, None, headers, timeout, who, variable)), who)
+    request = HttpRequest("GET", url, None, headers, timeout, who, variable)
+    return parse_json(b"".join(_answer(request)), who)
 
 
 def post_lines(
@@ -36,7 +48,7 @@ def post_lines(
 ) -> Iterator[bytes]:
     """The lines of a streamed answer as they come; one that breaks off raises Unavailable."""
     rest = b""
-    for piece in _answer("POST", url, body, headers, timeout, who, variable):
+    for piece in _answer(HttpRequest("POST", url, body, headers, timeout, who, variable)):
         *lines, rest = (rest + piece).split(b"\n")
         yield from lines
     if rest:
@@ -88,41 +100,25 @@ def parse_retry_after(value: str | None) -> float | None:
         return None
 
 
-def _answer(
-    method: str,
-    url: str,
-    body: Any,
-    headers: dict[str, str],
-    timeout: float,
-    who: str,
-    variable: str,
-) -> Iterator[bytes]:
+def _answer(request: HttpRequest) -> Iterator[bytes]:
     """The body of a good answer, in pieces."""
-    fetch = lambda emit: _fetch(method, url, body, headers, timeout, who, variable, emit)
-    pieces = deadline.stream(fetch, timeout, who)
+    who = request.who
+    pieces = deadline.stream(lambda emit: _fetch(request, emit), request.timeout, who)
     status, after = next(pieces)
     if status != 200:
         said = " ".join(_beginning(pieces).decode("utf-8", "replace").split())
-        secrets = [value.split()[-1] for value in headers.values() if len(value) > 5]
+        secrets = [value.split()[-1] for value in request.headers.values() if len(value) > 5]
         raise failure_of_status(who, status, said, after, secrets)
     yield from pieces
 
 
-def _fetch(
-    method: str,
-    url: str,
-    body: Any,
-    headers: dict[str, str],
-    timeout: float,
-    who: str,
-    variable: str,
-    emit: Emit,
-) -> None:
+def _fetch(request: HttpRequest, emit: Emit) -> None:
     """Emits the status with its Retry-After, then the body's pieces. Every error is a Failure."""
     from urllib.parse import urlsplit
 
     import requests
 
+    method, url, body, headers, timeout, who, variable = request
     data = None if body is None else encode(body)
     wanted = {"Content-Type": "application/json", **headers}
     with requests.Session() as session:

@@ -1,28 +1,26 @@
-"""Pages found for a text, as lines, JSON Lines, the block to inject, or the explanation. Pure."""
+"""Pages found for a text as they are printed: records, the block to inject, or the explanation.
+Pure."""
 
-from ..ground.stream import json_line
+from typing import Any
+
 from . import page_block
 from .inject import excerpt
 from .page_block import PageExcerpt
 from .pages import FoundPage, Knowledge, Policy
-from .report import Form
+from .report import Form, Report
 
 _NUMBERS = ("score", "rel", "lex", "den", "recency")
 
 
-def text(known: Knowledge, policy: Policy, form: Form) -> tuple[str, bool]:
-    """What is to be printed, and whether any page is given."""
+def make(known: Knowledge, policy: Policy, form: Form) -> Report:
     fitted = page_block.fit(known, policy)
     shown = fitted.shown if form.inject else answers(known, policy)
     if form.explain:
-        return _explanation(known, policy, fitted.dropped), bool(shown)
+        return Report(bool(shown), _explanation(known, policy, fitted.dropped))
     if form.inject:
-        return page_block.block(shown, policy), bool(shown)
-    if form.json:
-        lines = [json_line(_record(each, rank)) for rank, each in enumerate(shown, 1)]
-    else:
-        lines = [f"{each.found.path}:{each.line}: {each.excerpt}" for each in shown]
-    return "".join(f"{line}\n" for line in lines), bool(shown)
+        return Report(bool(shown), page_block.block(shown, policy))
+    records = [_record(each, rank) for rank, each in enumerate(shown, 1)]
+    return Report(bool(shown), records=records)
 
 
 def answers(known: Knowledge, policy: Policy) -> list[PageExcerpt]:
@@ -38,7 +36,7 @@ def answers(known: Knowledge, policy: Policy) -> list[PageExcerpt]:
     return [each for each in shown if each]
 
 
-def _record(each: PageExcerpt, rank: int) -> dict:
+def _record(each: PageExcerpt, rank: int) -> dict[str, Any]:
     found = each.found
     numbers = {name: round(getattr(found, name), 6) for name in _NUMBERS}
     ref = f"{found.path}:{each.line}"

@@ -1,44 +1,42 @@
-"""A recall as text: lines, JSON Lines, the block to inject, or the explanation. Pure: the same
-result gives the same bytes."""
+"""A recall as it is printed: a record a hit, the block to inject, or the explanation. Pure: the
+same result gives the same bytes."""
 
 import json
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from ..ground.errors import BadData
-from ..ground.stream import json_line
 from . import inject
 from .inject import excerpt
 from .search import Hit, Moments
-
-_MARK, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 class Form(NamedTuple):
     """How a result is to be printed. Budgets in estimated tokens."""
 
-    json: bool
     inject: bool
     explain: bool
     budget: int
     most_each: int
-    color: bool
 
 
-def text(result: Moments, form: Form) -> str:
+class Report(NamedTuple):
+    """What is printed: the text as it is, then the records. `some`: whether anything was found."""
+
+    some: bool
+    text: str = ""
+    records: Iterable[dict[str, Any]] = ()
+
+
+def make(result: Moments, form: Form) -> Report:
+    some = bool(result.hits)
     if form.explain:
-        return _explanation(result, form)
+        return Report(some, _explanation(result, form))
     if form.inject:
         fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
-        return inject.block(fitted.shown, form.budget)
-    if form.json:
-        records = [_record(hit, rank, result, form) for rank, hit in enumerate(result.hits, 1)]
-        return "".join(f"{json_line(record)}\n" for record in records)
-    start, end = (_MARK, _PLAIN) if form.color else ("", "")
-    return "".join(
-        f"{start}{hit.ref}{end}: {excerpt(hit.content, result.terms, form.most_each).text}\n"
-        for hit in result.hits
-        if hit.content.strip()
-    )
+        return Report(some, inject.block(fitted.shown, form.budget))
+    records = [_record(hit, rank, result, form) for rank, hit in enumerate(result.hits, 1)]
+    return Report(some, records=records)
 
 
 def replayed(data: bytes, path: str) -> Moments:
@@ -53,7 +51,7 @@ def replayed(data: bytes, path: str) -> Moments:
     return trace.replay(value, path)
 
 
-def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict:
+def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict[str, Any]:
     event, pick = hit._asdict(), hit.pick
     del event["content"], event["pick"]
     part = excerpt(hit.content, result.terms, form.most_each)

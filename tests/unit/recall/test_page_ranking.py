@@ -646,11 +646,16 @@ def test_without_an_embedder_words_decide_with_one_remark(home, monkeypatch):
     with stores.opened(home) as index:
         index.serve("openai:down")
     monkeypatch.setattr("plainmind.providers.registry.open_embedder_of", lambda *a: Down())
-    form = Form(False, False, False, 1000, 250, False)
+    form = Form(False, False, 1000, 250)
     printed = pages.recall(memory, "boiler", form, k=None, budget=None, each=None)
     assert len(said) == 1 and said[0].startswith("by words only: nobody answers")
     wordy = pages.recall(memory, "boiler", form, k=None, budget=None, each=None, lexical=True)
-    assert printed == wordy == ("knowledge/a.md:6: the boiler hums\n", True) and len(said) == 1
+    (record,) = printed.records
+    assert (
+        printed == wordy
+        and (record["ref"], record["excerpt"]) == ("knowledge/a.md:6", "the boiler hums")
+        and len(said) == 1
+    )
     share = moments.Share(5, 0.1, 1000, 250, Policy())
     past, known = moments.remember(memory, "boiler", Scope(), share)
     assert past == "" and "knowledge/a.md" in known and "knowledge/b.md" not in known

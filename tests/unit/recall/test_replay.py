@@ -20,15 +20,14 @@ from unit.index.stores import Shape
 pytestmark = pytest.mark.usefixtures("unsynced", "engine")
 
 FORMS = [
-    report.Form(json, inject, explain, budget, most_each, color)
-    for json, inject, explain, color, budget, most_each in [
-        (0, 0, 0, 0, 1000, 250),
-        (0, 0, 0, 1, 1000, 20),
-        (1, 0, 0, 0, 1000, 250),
-        (0, 1, 0, 0, 1000, 250),
-        (0, 1, 0, 0, 120, 30),
-        (0, 0, 1, 0, 200, 30),
-    ]  # fmt: skip
+    report.Form(inject, explain, budget, most_each)
+    for inject, explain, budget, most_each in [
+        (0, 0, 1000, 250),
+        (0, 0, 1000, 20),
+        (1, 0, 1000, 250),
+        (1, 0, 120, 30),
+        (0, 1, 200, 30),
+    ]
 ]
 
 
@@ -77,10 +76,10 @@ def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
             k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2])
             result, data = traced(index, query, Scope(), k, floor)
             widened.append(result.widened)
-            printed = [report.text(result, form) for form in FORMS]
+            printed = [report.make(result, form) for form in FORMS]
             # a replay may be made by a version with another first pool
             patch.setattr(rank, "FIRST_POOL", rnd.choice([1, 4, 48]))
-            assert [report.text(report.replayed(data, "t.json"), form) for form in FORMS] == printed
+            assert [report.make(report.replayed(data, "t.json"), form) for form in FORMS] == printed
 
 
 def test_some_of_them_were_widened():
@@ -116,4 +115,4 @@ def test_an_event_that_was_changed_since_is_replayed_as_it_was(home, log):
         result, data = traced(index, Query("restart the server", stores.NOW), Scope(), 5, -1.0)
     for path in reader.list_windows(home):
         open(home.path(path), "wb").close()
-    assert report.text(report.replayed(data, "t.json"), FORMS[2]) == report.text(result, FORMS[2])
+    assert report.make(report.replayed(data, "t.json"), FORMS[0]) == report.make(result, FORMS[0])

@@ -23,7 +23,7 @@ from typing import Any
 from ...ground.errors import BadData
 from . import items, sources
 from .items import LARGEST, HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
-from .sources import FIX_LINE, LEFT_OUT, HistoryReader, RawRecord, Records, Source
+from .sources import FIX_LINE, LEFT_OUT, HistoryReader, RawRecord, Records, Source, convert_each
 
 EPOCH = 1_420_070_400_000  # ms: Discord's ids count from here
 #: types of messages that somebody wrote, by name or number
@@ -82,20 +82,18 @@ def _packaged_context(source: Source) -> str:
 
 def read_export(records: Records, context: str) -> Iterator[HistoryItem]:
     """The messages of a channel, as DiscordChatExporter has them."""
-    for record in records:
-        if not isinstance(record, RawRecord):
-            yield record
-            continue
-        place, message = record
+
+    def convert(place: str, message: dict[str, Any]) -> HistoryItem:
         id = as_text(message.get("id"))
         instant = items.parse_instant(message.get("timestamp"), _when(id))
         if as_text(message.get("type")) not in ("", *SPOKEN):
-            yield Skipped("notification")
-        elif instant is None:
-            yield BadData("no time", place=place, cure=LEFT_OUT)
-        else:
-            blank = HistoryEvent(context, f"discord-{id}" if id else "", instant, "", "")
-            yield items.clean_event(_exported(message, blank), place)
+            return Skipped("notification")
+        if instant is None:
+            return BadData("no time", place=place, cure=LEFT_OUT)
+        blank = HistoryEvent(context, f"discord-{id}" if id else "", instant, "", "")
+        return items.clean_event(_exported(message, blank), place)
+
+    return convert_each(records, convert)
 
 
 def _exported(message: dict[str, Any], blank: HistoryEvent) -> HistoryEvent:
@@ -115,22 +113,20 @@ def _exported(message: dict[str, Any], blank: HistoryEvent) -> HistoryEvent:
 
 def read_package(records: Records, context: str) -> Iterator[HistoryItem]:
     """The messages of a channel in a package, oldest first."""
-    messages: list[HistoryEvent] = []
-    for record in records:
-        if not isinstance(record, RawRecord):
-            yield record
-            continue
-        place, row = record
+
+    def convert(place: str, row: dict[str, Any]) -> HistoryItem:
         id, time = as_text(row.get("ID")), as_text(row.get("Timestamp"))
         instant = items.parse_instant(_when(id), f"{time}Z", time)
         if instant is None:
-            yield BadData("neither an ID nor a time", place=place, cure=LEFT_OUT)
-            continue
+            return BadData("neither an ID nor a time", place=place, cure=LEFT_OUT)
         urls = as_text(row.get("Attachments")).split()
         files = [url.partition("?")[0].rpartition("/")[2] for url in urls]
         meta, content = items.make_meta(message_id=id, files=files), as_text(row.get("Contents"))
         blank = HistoryEvent(context, f"discord-{id}" if id else "", instant, "user", content)
-        one = items.clean_event(blank, place, meta=meta)
+        return items.clean_event(blank, place, meta=meta)
+
+    messages: list[HistoryEvent] = []
+    for one in convert_each(records, convert):
         if isinstance(one, HistoryEvent):
             messages.append(one)
         else:

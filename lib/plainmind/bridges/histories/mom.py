@@ -9,11 +9,12 @@ it, where alone they are. A context without a log gives all it has."""
 
 import heapq
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ...ground.errors import BadData, Failure
 from . import items, pi
 from .items import HistoryEvent, HistoryItem, Skipped, as_text
-from .sources import FIX_LINE, HistoryReader, RawRecord, Records, Source, read_lines
+from .sources import FIX_LINE, HistoryReader, Records, Source, convert_each, read_lines
 
 
 class Mom(HistoryReader):
@@ -48,16 +49,12 @@ def _tools(found: Iterator[HistoryItem]) -> Iterator[HistoryItem]:
 
 def read_events(records: Records, context: str) -> Iterator[HistoryItem]:
     """The messages of a channel's log."""
-    for record in records:
-        if not isinstance(record, RawRecord):
-            yield record
-            continue
-        place, value = record
+
+    def convert(place: str, value: dict[str, Any]) -> HistoryItem:
         ts, content = as_text(value.get("ts")), as_text(value.get("text"))
         instant = items.parse_instant(value.get("date"), ts)
         if instant is None:
-            yield BadData("no time", place=place, cure=FIX_LINE)
-            continue
+            return BadData("no time", place=place, cure=FIX_LINE)
         files = items.texts_of(value.get("attachments"), "original")
         meta = items.make_meta(files=files, thread=as_text(value.get("thread_ts")))
         names = [as_text(value.get(key)) for key in ("displayName", "userName", "user")]
@@ -65,4 +62,6 @@ def read_events(records: Records, context: str) -> Iterator[HistoryItem]:
         if value.get("isBot"):
             author, role = "", "agent"
         blank = HistoryEvent(context, ts, instant, role, content, author, meta)
-        yield items.clean_event(blank, place)
+        return items.clean_event(blank, place)
+
+    return convert_each(records, convert)

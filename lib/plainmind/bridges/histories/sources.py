@@ -281,6 +281,14 @@ def read_elements(
             yield BadData(wrong, place=source.place, cure=cure)
 
 
+def convert_each(
+    records: Records, convert: Callable[[str, dict[str, Any]], HistoryItem]
+) -> Iterator[HistoryItem]:
+    """What each record stands for; `convert` is called with its place and value."""
+    for record in records:
+        yield convert(*record) if isinstance(record, RawRecord) else record
+
+
 def first_value(records: Records) -> dict[str, Any]:
     """The first of the objects, {} when there is none."""
     return next((record.value for record in records if isinstance(record, RawRecord)), {})
