@@ -1,8 +1,9 @@
 """What every command shares; the face of the package that the pages in bin/ use."""
 
-from .command import CONTEXT, JSON, TIME, Value, command, one_of, run
+from .command import command, one_of, run
 from .output import plain
 from .session import CHECKOUT, Session
+from .values import CONTEXT, CONTEXTS, DAY, JSON, ROLE, SINCE, TIME, UNTIL, UNTIL_AHEAD, Value
 
-__all__ = ["CHECKOUT", "CONTEXT", "JSON", "TIME", "Session", "Value", "command"]
-__all__ += ["one_of", "plain", "run"]
+__all__ = ["CHECKOUT", "CONTEXT", "CONTEXTS", "DAY", "JSON", "ROLE", "SINCE", "TIME", "UNTIL"]
+__all__ += ["UNTIL_AHEAD", "Session", "Value", "command", "one_of", "plain", "run"]

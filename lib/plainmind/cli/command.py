@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..ground import clock, stream
+from ..ground import stream
 from ..ground.errors import (
     BAD_DATA,
     BUG,
@@ -26,27 +26,13 @@ from ..ground.errors import (
     NotPermitted,
     Usage,
 )
-from ..ground.paths import check_context
 from .output import complain, mask, program, write_error
 from .session import Session
+from .values import Value
 
 #: what a command prints as JSON: the keys of its records, from their type or by name, or a
 #: sentence where they are open; several shapes have the option that prints them as their name
 Shape = tuple[str, ...] | type | str
-
-
-class Value(click.ParamType):
-    """A value that `parse` reads once the session is known: its Failure is reported as any."""
-
-    name = "value"
-
-    def __init__(self, parse: Callable[[str], Any]):
-        self.parse = parse
-
-
-#: ms since the epoch
-TIME = Value(clock.parse)
-CONTEXT = Value(check_context)
 
 
 class Manual(click.Command):
@@ -121,27 +107,11 @@ def _and(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def json_object(text: str) -> dict[str, Any]:
-    """An option's JSON object, or Usage."""
-    import json
-
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Usage(f"'{text}' is not valid JSON", cure='quote it: \'{"key": "value"}\'') from None
-    if not isinstance(value, dict):
-        raise Usage(f"'{text}' is not a JSON object", cure='write {"key": "value"}')
-    return value
-
-
-JSON = Value(json_object)
-
-
 def shared_options(*, json: bool = True, dry_run: bool = True) -> list[click.Parameter]:
     """The options of every command, and the two that most have; mind-options(7) tells them."""
     rows: list[tuple[list[str], str, dict[str, Any]]] = [
         (["--home"], "The memory folder, instead of MIND_HOME.", {"metavar": "DIR"}),
-        (["--now"], "Use TIME (RFC 3339) as the current time.", {"metavar": "TIME"}),
+        (["--now"], "Use TIME as the current time; see TIMES.", {"metavar": "TIME"}),
         (["--quiet", "-q"], "No remarks on standard error; failures are reported.", _FLAG),
         (["--verbose", "-v"], "More remarks on standard error.", _FLAG),
         (
@@ -216,11 +186,11 @@ def _call(page: Manual, function: Callable, values: dict[str, Any]) -> int:
     for param in page.params:
         if isinstance(param.type, Value):
             # '' is what a script's empty variable gives, and as good as not given
-            value, parse = values[param.name or ""], param.type.parse
+            value, read = values[param.name or ""], param.type.read
             if isinstance(value, tuple):
-                values[param.name or ""] = tuple(parse(text) for text in value if text)
+                values[param.name or ""] = tuple(read(text, session) for text in value if text)
             else:
-                values[param.name or ""] = parse(value) if value else None
+                values[param.name or ""] = read(value, session) if value else None
     try:
         return max(function(session, **values) or 0, session.worst)
     except BrokenPipeError as error:  # of a child or a server; click would take it for our output's

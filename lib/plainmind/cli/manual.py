@@ -12,6 +12,7 @@ import textwrap
 import click
 
 from .. import __version__
+from ..ground import zone
 from ..ground.errors import EXIT_CODES
 from ..ground.settings import KEYS, VARIABLES, Key
 from .command import shared_options
@@ -55,6 +56,7 @@ def pages() -> dict[str, str]:
         "mind-options": _page(
             "mind-options - options, variables and exit codes of every command",
             OPTIONS=_shared_options(),
+            TIMES=_times(),
             ENVIRONMENT=columns([(name, VARIABLES[name]) for name in COMMON]),
             EXIT_STATUS=columns([(str(code), text) for code, text in EXIT_CODES.items()]),
             SEE_ALSO="mind-config(5) mind-ref(7)",
@@ -132,6 +134,12 @@ def _meaning(setting: Key) -> str:
 def _shared_options() -> str:
     help_option = click.Option(["--help", "-h"], is_flag=True, help="Print the manual.")
     return "".join(option(param) for param in [*shared_options(), help_option])
+
+
+def _times() -> str:
+    """How a person writes a time, as its reader says it (ground.when)."""
+    text = _docstring("../ground/when")
+    return text.replace("are local.", f"are local, of {zone.NAME}.")
 
 
 def _page(title: str, **sections: str) -> str:

@@ -15,6 +15,22 @@ from . import output
 CHECKOUT = os.path.abspath(os.path.join(os.path.dirname(os.path.realpath(__file__)), *[".."] * 3))
 
 
+def _parse_now(text: str) -> int:
+    try:
+        return clock.parse(text)
+    except BadData:
+        from ..ground import when  # a program's own time need not pay for it
+
+        return when.read_instant(text, clock.system_now())
+
+
+def open_home(option: str | None) -> Home:
+    """The memory folder that --home names, else MIND_HOME, else that of the checkout."""
+    if option == "":
+        raise Usage("--home is empty", cure="name the memory folder, or leave it out")
+    return Home(option or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data"))
+
+
 class Session:
     """What a command was started with: home, clock, settings, environment, and its voice."""
 
@@ -32,10 +48,7 @@ class Session:
     ):
         """`key` is the JSON key of a record that is a bare text. `inside`: the broker of a sandbox
         runs this command for the agent."""
-        if home == "":
-            raise Usage("--home is empty", cure="name the memory folder, or leave it out")
-        root = home or os.environ.get("MIND_HOME") or os.path.join(CHECKOUT, "data")
-        self.home = Home(root)
+        self.home = open_home(home)
         self.env = Environment(self.home.root)
         output.mask_with(self.env)
         self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
@@ -44,7 +57,7 @@ class Session:
         self._color, self._key, self.inside = color, key, inside
         fixed = now or self.env.get("MIND_NOW")
         try:
-            self.fixed_now: int | None = clock.parse(fixed) if fixed else None
+            self.fixed_now = _parse_now(fixed) if fixed else None
         except BadData as error:
             raise Failure(
                 f"{'--now' if now else 'MIND_NOW'}: {error.what}", cure=error.cure, code=USAGE

@@ -17,8 +17,8 @@ QUESTION = 8  # added to the kind of an event that ends with a question mark
 
 
 class Scope(NamedTuple):
-    """Which events may be recalled. Times in ms; `shown` is (window path, line): what stands there
-    or later is shown already."""
+    """Which events may be recalled. `context` may be a surface alone; times in ms; `shown` is
+    (window path, line): what stands there or later is shown already."""
 
     context: str | None = None
     not_window: str | None = None

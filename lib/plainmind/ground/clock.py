@@ -1,7 +1,7 @@
 """The one clock. Instants are integers: milliseconds since 1970-01-01T00:00:00Z.
 
 Owns reading the clock (or `--now`), and instants to RFC 3339 text and back. Refuses to know time
-zones beyond UTC and offsets; reminders bring their own."""
+zones beyond UTC and offsets (ground.zone)."""
 
 import time
 from datetime import datetime, timezone
@@ -67,8 +67,9 @@ def to_stamp(instant: int) -> str:
 
 
 def parse(value: str) -> int:
-    """RFC 3339 text, or a plain date (midnight UTC), to an instant. A time without `Z` or an offset
-    is refused: guessing a zone would record a moment that never was."""
+    """RFC 3339 text, as programs write it, to an instant; what a person writes is read by
+    ground.when. A time without `Z` or an offset is refused: guessing a zone would record a moment
+    that never was."""
     try:
         moment = datetime.fromisoformat(value)
     except (ValueError, TypeError):
@@ -76,10 +77,8 @@ def parse(value: str) -> int:
     if moment is None or not value[:4].isdigit() or "W" in value or not value.isascii():
         raise BadData(f"'{value}' is not a time", cure="write it as 2026-01-30T14:23:55Z")
     if moment.tzinfo is None:
-        if len(value) > 10:
-            cure = "end it with Z or an offset such as +01:00"
-            raise BadData(f"'{value}' names no zone", cure=cure)
-        moment = moment.replace(tzinfo=timezone.utc)
+        cure = "end it with Z or an offset such as +01:00"
+        raise BadData(f"'{value}' names no zone", cure=cure)
     try:
         whole = moment.replace(microsecond=0)
         instant = int(whole.timestamp()) * 1000 + moment.microsecond // 1000

@@ -9,6 +9,7 @@ import re
 from .errors import BadData, NoInput, NotPermitted
 
 _WINDOW = re.compile(r"\d{8}T\d{6}Z(_\d{4,})?\.md\Z", re.ASCII)
+_SURFACE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z", re.ASCII)
 _CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)
 
 
@@ -88,16 +89,43 @@ class Home:
         # a note, or a copy made by a file synchroniser, never becomes the current window
         return sorted((n for n in names if _WINDOW.match(n)), key=window_sort_key)
 
+    def list_contexts(self, wanted: str | None = None) -> list[str]:
+        """Every context that has a folder, or those that `is_within` wants, by name."""
+        surface, _, id = (wanted or "").partition("/")
+        found = [
+            f"{one}/{name}"
+            for one in ([surface] if surface else _list_folders(self.logs))
+            for name in ([id] if id else _list_folders(os.path.join(self.logs, one)))
+        ]
+        return sorted(found)
+
     def current_window(self, context: str) -> str | None:
         """Path of the current window relative to the home, None when there is none."""
         names = self.list_windows(context)
         return f"logs/{context}/{names[-1]}" if names else None
 
 
+def _list_folders(path: str) -> list[str]:
+    try:
+        return [one.name for one in os.scandir(path) if one.is_dir() and one.name[0] != "."]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def window_sort_key(name: str) -> tuple[str, int]:
     """Sort key of a window's file name: its stamp, then its sequence number."""
     stamp, _, sequence = name.removesuffix(".md").partition("_")
     return stamp, int(sequence) if sequence.isdigit() else 0
+
+
+def is_within(context: str, wanted: str | None) -> bool:
+    """Whether a context is the one that is wanted, or one of the surface; None wants all."""
+    return wanted is None or context == wanted or context.startswith(f"{wanted}/")
+
+
+def check_contexts(name: str) -> str:
+    """A context, or a surface alone for all its contexts, as it came; or BadData."""
+    return name if _SURFACE.match(name) else check_context(name)
 
 
 def check_context(name: str) -> str:

@@ -3,13 +3,12 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any, NamedTuple
 
-from ..formats import day
 from ..formats.log import injected_blocks
 from ..formats.page import page, page_keys, triple
 from ..formats.page.triple import Triple
+from ..ground import when
 from ..ground.errors import BadData, NoInput
 from ..truth.pages import page_files
 from . import Memory
@@ -45,7 +44,8 @@ def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             continue
         if key in ("date", "valid_from", "valid_to"):
-            made[key] = _day(key, value)
+            text = _text(key, value)
+            made[key] = when.read_day(text, memory.now()) if text else None
             if key == "date" and not made[key]:
                 raise BadData("a page has a date", cure="give one, such as 2026-05-08")
         elif key == "tags":
@@ -87,14 +87,6 @@ def _choice(key: str, value: Any) -> str:
     if value not in choices:
         raise BadData(f"unknown {key} '{str(value)[:40]}'", cure=f"use one of {', '.join(choices)}")
     return value
-
-
-def _day(key: str, value: Any) -> date | None:
-    text = _text(key, value)
-    found = day.parse_iso(text) or day.guess(text)
-    if text and not found:
-        raise BadData(f"'{text[:40]}' is not a day", cure=f"write {key} as 2026-05-08")
-    return found
 
 
 def _tag(tag: str) -> str:

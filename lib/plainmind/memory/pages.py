@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
-from ..formats import day
 from ..formats.page import triple
+from ..ground.zone import to_day
 from ..index import graph
 from ..recall import page_report
 from ..recall import pages as ranking
@@ -37,7 +37,7 @@ def recall(
 
 def facts(memory: Memory, asked: Sequence[str], as_of: date | None) -> list[graph.Fact]:
     """The triples that match (index.graph)."""
-    today = day.from_instant(memory.now())
+    today = to_day(memory.now())
     for index in memory.opened():
         with index:
             return list(graph.matching(index.graph(), asked, today, as_of))

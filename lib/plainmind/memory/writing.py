@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..formats import day
 from ..formats.page import likeness, page, page_edit, page_keys, page_links
 from ..ground import clock, exchange, files
 from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
+from ..ground.zone import to_day
 from ..truth.log import reader
 from ..truth.pages import maintenance, page_files, retention
 from . import Memory, forgetting
@@ -60,7 +60,7 @@ def write(memory: Memory, draft: PageDraft, *, force: bool = False) -> PageWritt
         elif maintenance.is_retention_due(memory.home):  # its writer may have been killed in it
             forgetting.retain(memory)
     if curated:
-        read, today = page.parse(data, written.path), day.from_instant(memory.now())
+        read, today = page.parse(data, written.path), to_day(memory.now())
         if past := retention.judge_page(read, today):
             memory.say(f"{written.path}: {past.finding.message}; retention deletes it next time")
     return written
@@ -80,7 +80,7 @@ def write_lines(memory: Memory, lines: Iterable[bytes], session: Any, *, force: 
 
 def _ordered(memory: Memory, draft: PageDraft) -> dict[str, Any]:
     """The fields in the order of formats.page.page.KEYS, with defaults and citations."""
-    given = {"date": day.from_instant(memory.now()), "tier": page.FALLBACK_TIER, **draft.fields}
+    given = {"date": to_day(memory.now()), "tier": page.FALLBACK_TIER, **draft.fields}
     given["sources"] = [_cited(memory, ref) for ref in draft.cites]
     return {key: given[key] for key in page_keys.KEYS if given.get(key)}
 
@@ -192,7 +192,7 @@ def update(
     if cites:
         made["sources"] = [_cited(memory, ref) for ref in cites]
     if body is not None and "date" not in made:
-        made["date"] = day.from_instant(memory.now())
+        made["date"] = to_day(memory.now())
     with maintenance.lock(memory.home):
         path = page_files.find_page(memory.home, name)
         kept: set[bytes] = set()

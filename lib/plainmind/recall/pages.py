@@ -23,8 +23,9 @@ from contextlib import AbstractContextManager
 from math import log
 from typing import NamedTuple, Protocol
 
-from ..formats import day, words
+from ..formats import words
 from ..formats.evidence import IndexedPage, PageEvidence, PageText, Posting, Question
+from ..ground.zone import to_day
 from . import relevance
 from .relevance import Query
 
@@ -108,7 +109,7 @@ def search(query: Query, source: PageSource, policy: Policy) -> Knowledge:
 
 def choose(query: Query, evidence: PageEvidence, texts: Texts, policy: Policy) -> Knowledge:
     """The same, given what is known; `texts` gives the texts of pages by their ids."""
-    rows, today = evidence.pages, day.from_instant(query.now)
+    rows, today = evidence.pages, to_day(query.now)
     if not rows:
         return NOTHING
     terms, successors = query.terms, _successors(evidence, today)

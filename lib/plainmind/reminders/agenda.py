@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ..formats.reminder.occurrence import find_between, find_latest, find_next, find_nth, to_local
+from ..formats.reminder.occurrence import find_between, find_latest, find_next, find_nth
 from ..formats.reminder.reminder import Reminder
 from ..ground import clock
+from ..ground.zone import to_local
 
 END = 253_402_300_799_999  # ms, the end of year 9999
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..formats import chunks
-from ..formats.reminder import occurrence
 from ..formats.reminder.reminder import Reminder
-from ..ground import clock
+from ..ground import clock, zone
 from .journal import INTENT, DeliveryJournal, LastStep, Occurrence, digest, make_key
 
 MANY = 10  # messages; more overdue become a digest
@@ -96,7 +95,7 @@ def _room(due: Due, now: int) -> int:
 
 
 def _row(due: Due, now: int) -> str:
-    when = f"{occurrence.to_local(due.occurrence.due):%Y-%m-%d %H:%M}"
+    when = f"{zone.to_local(due.occurrence.due):%Y-%m-%d %H:%M}"
     return f"- {when} {due.reminder.msg}{_remarks(due, now)}"
 
 

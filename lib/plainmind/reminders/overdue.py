@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from ..formats.reminder import occurrence
 from ..formats.reminder.reminder import Reminder
-from ..ground import clock
+from ..ground import clock, zone
 from .journal import Occurrence, make_key
 
 HOUR = timedelta(hours=1)
@@ -20,7 +20,7 @@ def find_overdue(
     """What fires once, and the latest of what recurs unless it was sent, or missed before grace."""
     since = now - grace
     # a local time may be moved, or come twice, by an hour
-    first, last = _hour_before(occurrence.to_local(since)), _hour_after(occurrence.to_local(now))
+    first, last = _hour_before(zone.to_local(since)), _hour_after(zone.to_local(now))
     for r in reminders:
         if r.date > last.date():
             continue
@@ -62,7 +62,7 @@ def find_earliest(reminders: list[Reminder], now: int) -> int:
 
     Each that recurs is taken for daily: too early costs a look, and knowing better costs more.
     """
-    here = occurrence.to_local(now)
+    here = zone.to_local(now)
     today = here.date()
     tomorrow = today if today == date.max else today + timedelta(1)
 
@@ -70,7 +70,7 @@ def find_earliest(reminders: list[Reminder], now: int) -> int:
         return r.date if r.date > today else today if r.time > here.time() else tomorrow
 
     day, time = min((r.date if r.recur == "none" else next_day(r), r.time) for r in reminders)
-    return min(now + clock.DAY, occurrence.to_instant(day, time))
+    return min(now + clock.DAY, zone.to_instant(day, time))
 
 
 def may_recur(reminder: Reminder, first: datetime, last: datetime) -> bool:

@@ -11,6 +11,7 @@ import textwrap
 
 import pytest
 from plainmind import cli
+from plainmind.ground import when
 from scene import ROOT, TIME
 
 HEAD = f"""
@@ -99,8 +100,8 @@ def test_the_worst_of_many(run):
 @pytest.mark.parametrize("arguments, said", [
     (["--nonsense"], "mem-try: no such option '--nonsense'; see 'mem-try --help'\n"),
     (["--now"], "mem-try: option '--now' requires an argument; see 'mem-try --help'\n"),
-    (["--now", "yesterday"],
-     "mem-try: --now: 'yesterday' is not a time; write it as 2026-01-30T14:23:55Z\n"),
+    (["--now", "someday"],
+     f"mem-try: --now: 'someday' is not a time; {when.FORMS}\n"),
     (["--color", "sometimes"],
      "mem-try: invalid value for '--color': 'sometimes' is not one of 'auto', 'always', 'never'; "
      "see 'mem-try --help'\n"),
@@ -113,7 +114,7 @@ def test_a_variable_that_is_no_time(run):
     assert run("pass", MIND_NOW="soon") == (
         2,
         "",
-        "mem-try: MIND_NOW: 'soon' is not a time; write it as 2026-01-30T14:23:55Z\n",
+        f"mem-try: MIND_NOW: 'soon' is not a time; {when.FORMS}\n",
     )
 
 

@@ -18,15 +18,9 @@ import whenever
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.reminder import occurrence, reminder
-from plainmind.formats.reminder.occurrence import (
-    count_until,
-    find_between,
-    find_latest,
-    find_next,
-    to_instant,
-    to_local,
-)
+from plainmind.formats.reminder.occurrence import count_until, find_between, find_latest, find_next
 from plainmind.ground import clock
+from plainmind.ground.zone import to_instant, to_local
 from scene import ROOT
 
 #: local time -> UTC, from the rules GB-Eire and EU of tzdata's `europe` and the zone's own lines
@@ -59,7 +53,7 @@ def the_package_s_rules():
 
 
 def ms(utc: str) -> int:
-    return clock.parse(utc.replace(" ", "T") + "Z" if " " in utc else utc)
+    return clock.parse(utc.replace(" ", "T") + ("Z" if " " in utc else "T00:00Z"))
 
 
 def parts(text: str) -> tuple[datetime.date, datetime.time]:
@@ -231,8 +225,8 @@ def test_the_machine_s_own_tables_are_never_asked(tmp_path):
     tables = os.path.join(os.path.dirname(str(tzdata.__file__)), "zoneinfo")
     shutil.copy(os.path.join(tables, "Asia", "Tokyo"), fake / "London")
     script = (
-        "import datetime, zoneinfo\nfrom plainmind.formats.reminder import occurrence\n"
-        "print(occurrence.to_instant(datetime.date(2026, 7, 1), datetime.time(12)),"
+        "import datetime, zoneinfo\nfrom plainmind.ground import zone\n"
+        "print(zone.to_instant(datetime.date(2026, 7, 1), datetime.time(12)),"
         " datetime.datetime(2026, 7, 1, 12, tzinfo=zoneinfo.ZoneInfo('Europe/London')).utcoffset())"
     )
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.path.join(ROOT, "lib")}

@@ -5,14 +5,13 @@ from plainmind.ground import clock
 from plainmind.ground.errors import BadData
 from scene import NOW, STAMP, TIME
 
-FIRST, LAST = clock.parse("0001-01-01"), clock.parse("9999-12-31T23:59:59.999Z")
+FIRST, LAST = clock.parse("0001-01-01T00:00:00Z"), clock.parse("9999-12-31T23:59:59.999Z")
 
 
 @pytest.mark.parametrize("value, text", [
     ("2026-01-30T14:23:55.120Z", TIME),
     ("2026-01-30T14:23:55Z", "2026-01-30T14:23:55.000Z"),
     ("2026-01-30T14:23Z", "2026-01-30T14:23:00.000Z"),
-    ("2026-01-30", "2026-01-30T00:00:00.000Z"),
     ("20260130T142355Z", "2026-01-30T14:23:55.000Z"),
     ("2026-01-30 14:23:55+00:00", "2026-01-30T14:23:55.000Z"),
     ("2026-01-30T14:23:55.120+01:00", "2026-01-30T13:23:55.120Z"),
@@ -23,7 +22,6 @@ FIRST, LAST = clock.parse("0001-01-01"), clock.parse("9999-12-31T23:59:59.999Z")
     ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
     ("0999-12-31T00:00:00Z", "0999-12-31T00:00:00.000Z"),
     ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
-    ("2024-02-29", "2024-02-29T00:00:00.000Z"),
 ])  # fmt: skip
 def test_times(value, text):
     assert clock.to_text(clock.parse(value)) == text
@@ -35,7 +33,7 @@ def test_times(value, text):
     ("2026-02-30", "is not a time"), ("2026-01-30T25:00:00Z", "is not a time"),
     ("2026-01-30T14:23:60Z", "is not a time"), ("1769783035", "is not a time"),
     ("2026-01-30T14:23:55", "names no zone; end it with Z or an offset such as +01:00"),
-    ("2026-01-30T14", "names no zone"),
+    ("2026-01-30T14", "names no zone"), ("2026-01-30", "names no zone"),
     ("２０２６-01-30", "is not a time"), ("٢٠٢٦-01-30", "is not a time"),
     ("2026-W05-5", "is not a time"), ("2026W05T10", "is not a time"),
     ("2026-01-30T14:23:55Z ", "is not a time"),
@@ -64,7 +62,7 @@ def test_texts_and_stamps_sort_as_instants_do(one, other):
 
 def test_stamps():
     assert clock.to_stamp(NOW) == STAMP
-    assert clock.to_stamp(clock.parse("0500-01-01")) == "05000101T000000Z"
+    assert clock.to_stamp(clock.parse("0500-01-01T00:00:00Z")) == "05000101T000000Z"
 
 
 def test_boot_is_the_same_twice():

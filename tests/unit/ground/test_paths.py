@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from plainmind.ground.errors import NotPermitted
-from plainmind.ground.paths import Home
+from plainmind.ground.errors import BadData, NotPermitted
+from plainmind.ground.paths import Home, check_contexts, is_within
 
 
 @pytest.fixture
@@ -97,3 +97,20 @@ def test_nothing_but_appends_writes_among_the_logs(tmp_path):
     for path in ("logs/t.json", "logs/a/b/x.md", "link/x.md", "logs/../logs/x"):
         with pytest.raises(NotPermitted):
             home.check_outside_logs(str(tmp_path / path))
+
+
+@pytest.mark.parametrize("wanted, found", [
+    (None, ["cli/a", "cli/b", "note/a"]), ("cli", ["cli/a", "cli/b"]), ("cli/b", ["cli/b"]),
+    ("cl", []), ("cli/", None), ("cli/x/y", None), ("CLI", None), ("", None), ("cli\n", None),
+])  # fmt: skip
+def test_a_context_or_a_surface_for_all_of_its_contexts(home, wanted, found):
+    for context in ("cli/a", "note/a", "cli/b", "cli/.b", ".cli/a"):
+        os.makedirs(os.path.join(home.logs, context))
+
+    if found is None:
+        with pytest.raises(BadData, match="invalid context"):
+            check_contexts(wanted)
+        return
+    assert wanted is None or check_contexts(wanted) == wanted
+    assert home.list_contexts(wanted) == found
+    assert [c for c in home.list_contexts() if is_within(c, wanted)] == found

@@ -145,7 +145,7 @@ def fill(home: Home, shape: Shape) -> list[str]:
     left = shape.events
     while left > 0:
         number = rnd.randrange(shape.contexts)
-        context = f"test/{number}"
+        context = f"{('test', 'talk')[number % 2]}/{number}"
         at = instants.get(context) or NOW - rnd.randrange(150) * clock.DAY
         if rnd.random() < 0.2 and context in instants:
             log.start_window(context, at)

@@ -269,7 +269,7 @@ def test_a_name_that_a_person_takes_at_that_moment(note, monkeypatch):
     ({"triples": [["a", "owns", " "]]}, "a triple has"),
     ({"triples": [["a", "--", "b"]]}, "a triple has"),
     ({"triples": "abc"}, "'triples' is not a list"),
-    ({"date": "tomorrow"}, "'tomorrow' is not a day; write date as 2026-05-08"),
+    ({"date": "someday"}, "'someday' is not a day; write it as 2026-01-30 or yesterday"),
     ({"date": "2026-02-30"}, "is not a day"),
     ({"date": "03/04/2026"}, "is not a day"),
     ({"valid_from": "2026-02-01", "valid_to": "2026-01-01"}, "valid_to is before valid_from"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from plainmind.formats import words
 from plainmind.formats.evidence import Question, Scope
 from plainmind.ground import clock
-from plainmind.ground.paths import Home
+from plainmind.ground.paths import Home, is_within
 from plainmind.index.cache import from_blob
 from plainmind.index.sqlite import vectors
 from plainmind.recall import rank
@@ -222,7 +222,7 @@ def significant(value: float) -> float:
 
 def in_scope(event: Logged, scope: Scope) -> bool:
     return (
-        (scope.context is None or event.context == scope.context)
+        is_within(event.context, scope.context)
         and event.path != scope.not_window
         and not (
             scope.shown is not None
@@ -237,13 +237,16 @@ def in_scope(event: Logged, scope: Scope) -> bool:
 
 def a_scope(rnd: random.Random, events: list[Logged]) -> Scope:
     one = rnd.choice(events) if events else None
-    kind = rnd.choice(["all", "all", "context", "window", "times", "roles", "shown", "nowhere"])
+    kind = rnd.choice(
+        ["all", "all", "context", "surface", "window", "times", "roles", "shown", "nowhere"]
+    )
     if kind == "nowhere":
         return Scope(context="test/none", not_window="logs/no/such.md")
     if one is None or kind == "all":
         return Scope()
     return {
         "context": Scope(context=one.context),
+        "surface": Scope(context=one.context.partition("/")[0]),
         "window": Scope(not_window=one.path),
         "times": Scope(since=one.time - 30 * clock.DAY, until=one.time),
         "roles": Scope(roles=(one.role, "user")),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import chunks
-from plainmind.formats.reminder import occurrence, reminder
-from plainmind.ground import clock, exchange, files
+from plainmind.formats.reminder import reminder
+from plainmind.ground import clock, exchange, files, zone
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
 from plainmind.ground.paths import Home
@@ -553,9 +553,7 @@ def test_the_journal_is_compacted_and_forgets_nothing_that_counts(world, monkeyp
     assert world.scan() == ["stand"]
     sizes = []
     for day in range(25):
-        once = line(
-            "tea", "09:00", id=f"t{day}", date=occurrence.to_local(world.now).date().isoformat()
-        )
+        once = line("tea", "09:00", id=f"t{day}", date=zone.to_local(world.now).date().isoformat())
         world.write(line("stand", recur="daily", id="a"), once)
         assert world.scan() == ["tea"]
         sizes.append(os.path.getsize(world.home.path("remind", "journal.jsonl")))

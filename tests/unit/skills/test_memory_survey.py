@@ -161,4 +161,4 @@ def test_a_window_that_cannot_be_read_is_reported(script, say, home):
 
 def test_wrong_use(script):
     assert script(SURVEY, "everything").code == 2
-    assert script(SURVEY, "--since", "yesterday").code == 65
+    assert script(SURVEY, "--since", "someday").code == 65

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
-from .. import day
+from ...ground import day
 from . import triple
 from .triple import Triple
 from .yaml_nodes import YamlEntry, kind_of, line_of, read_scalar

@@ -31,8 +31,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...ground import day
 from ...ground.errors import BadData
-from .. import day
 from . import page, page_keys, page_links, triple, yaml_nodes
 from .page import PageParts, PageProblem
 from .page_edit import (

@@ -1,67 +1,19 @@
-"""When reminders are due: local UK time to instants and back, and the occurrences of a recurrence.
+"""When reminders are due: the occurrences of a recurrence.
 
-The rules are those of IANA's Europe/London, from the tzdata package: the machine's own tables are
-never asked. A local time that does not exist is the next valid minute; of one that exists twice,
-the earlier is meant. Occurrence k of a reminder is counted from its first day (k days, weeks or
-months on), so that a month without the day, which takes its last day, does not move those after it.
+Occurrence k of a reminder is counted from its first day (k days, weeks or months on, in local
+time), so that a month without the day, which takes its last day, does not move those after it.
 Each question costs the same however long ago that first day was.
 
 Pure: instants are ms since the epoch, as everywhere.
 """
 
 import calendar
-import os
 from collections.abc import Iterator
 from datetime import date as Date
-from datetime import datetime, timedelta, timezone
-from datetime import time as Time
-from functools import lru_cache
+from datetime import timedelta
 
+from ...ground.zone import to_day, to_instant
 from .reminder import Reminder
-
-_MINUTE = timedelta(minutes=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-@lru_cache(1)
-def london_zone():
-    """Europe/London of the tzdata package."""
-    from zoneinfo import ZoneInfo
-
-    import tzdata
-
-    assert tzdata.__file__
-    folder = os.path.dirname(tzdata.__file__)
-    with open(os.path.join(folder, "zoneinfo", "Europe", "London"), "rb") as file:
-        return ZoneInfo.from_file(file, key="Europe/London")
-
-
-def to_instant(date: Date, time: Time) -> int:
-    """The instant of a local time, the earlier of two.
-
-    OverflowError after the last minute of year 9999.
-    """
-    moment = datetime.combine(date, time, london_zone()).replace(fold=0)
-    # in a gap (PEP 495)
-    while moment.utcoffset() < moment.replace(fold=1).utcoffset():  # type: ignore[operator]
-        moment += _MINUTE
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-@lru_cache(16)
-def to_local(instant: int) -> datetime:
-    """The local time of an instant, without a zone; before year 1 the first there is.
-
-    OverflowError after year 9999.
-    """
-    try:
-        moment = (_EPOCH + timedelta(milliseconds=instant)).astimezone(london_zone())
-        return moment.replace(tzinfo=None, fold=0)
-    except OverflowError:
-        if instant > 0:
-            raise
-        return datetime.min
 
 
 def find_nth(reminder: Reminder, k: int) -> int | None:
@@ -84,7 +36,7 @@ def _day(first: Date, recur: str, k: int) -> Date:
 
 def count_until(reminder: Reminder, instant: int) -> int:
     """How many occurrences are at or before an instant: the number of the first one after it."""
-    today = to_local(instant).date()
+    today = to_day(instant)
     first = reminder.date
     if today < first:  # an occurrence may be moved to a later minute, never to an earlier day
         return 0

@@ -211,7 +211,9 @@ def _within(db: sqlite3.Connection, episodes: Sequence[Episode], scope: Scope) -
         return None
     windows: set[int] | None = None
     if scope.context:
-        rows = db.execute("SELECT id FROM windows WHERE context = ?", (scope.context,))
+        rows = db.execute(
+            "SELECT id FROM windows WHERE context = ?1 OR context GLOB ?1 || '/*'", (scope.context,)
+        )
         windows = set(chain(*rows))
     banned = _window_id(db, scope.not_window) if scope.not_window else None
     shown, end = None, 0

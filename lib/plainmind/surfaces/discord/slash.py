@@ -179,9 +179,7 @@ async def add_reminder(
     interaction: Interaction, when: str, message: str, recur: str = "none"
 ) -> None:
     ask = await Ask.begin(interaction)
-    after = when.strip().lower().removeprefix("in ")
-    option = f"--in={after}" if after != when.strip().lower() else f"--at={when}"
-    outcome = await ask.run("remind-add", option, f"--recur={recur}", "-", given=message)
+    outcome = await ask.run("remind-add", f"--at={when}", f"--recur={recur}", "-", given=message)
     await ask.reply_changed(outcome)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...formats.log import event as events
-from ...ground import clock, files
+from ...ground import files, when
 from ...ground.errors import BadData, Failure
 from ...ground.paths import check_context
 from .writer import LIMIT, EventDraft, Log
@@ -54,6 +54,7 @@ def parse_draft(line: bytes, now: int) -> tuple[str | None, EventDraft]:
     if not isinstance(value, dict):
         raise BadData("not a JSON object")
     role, content, meta = value.get("role"), value.get("content"), value.get("meta")
+    role = "agent" if role == "assistant" else role
     if role not in events.ROLES:
         what = f"unknown role {role!r}" if role else "no 'role'"
         raise BadData(what, cure="use one of " + ", ".join(events.ROLES))
@@ -64,8 +65,14 @@ def parse_draft(line: bytes, now: int) -> tuple[str | None, EventDraft]:
     context, stamp = value.get("context"), value.get("timestamp")
     if context is not None:
         check_context(context if type(context) is str else repr(context))
-    instant = now if stamp is None else clock.parse(stamp)
+    instant = now if stamp is None else when.read_instant(_time(stamp), now)
     return context, EventDraft(instant, role, content, _merge_meta(value, meta))
+
+
+def _time(stamp: Any) -> str:
+    if type(stamp) is not str:
+        raise BadData(f"'{stamp}' is not a time", cure=when.FORMS)
+    return stamp
 
 
 def _merge_meta(value: dict[str, Any], meta: dict[str, Any] | None) -> dict[str, Any]:

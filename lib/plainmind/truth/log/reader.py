@@ -75,17 +75,12 @@ def read_event(home: Home, text: str) -> events.Event:
     return opened.event(find_events(opened, ref.line, ref.line)[0])
 
 
-def list_windows(home: Home) -> Iterator[str]:
-    """Paths of all windows, relative to the home, in the order they were started."""
-    try:
-        surfaces = [one for one in os.scandir(home.logs) if one.is_dir() and one.name[0] != "."]
-    except FileNotFoundError:
-        return
-    windows = []
-    for surface in surfaces:
-        for context in os.scandir(surface.path):
-            if context.is_dir():
-                place = f"{surface.name}/{context.name}"
-                names = home.list_windows(place)
-                windows += [(window_sort_key(name), f"logs/{place}/{name}") for name in names]
+def list_windows(home: Home, wanted: str | None = None) -> Iterator[str]:
+    """Paths of all windows, relative to the home, in the order they were started; or those of a
+    context, or of a surface alone."""
+    windows = [
+        (window_sort_key(name), f"logs/{context}/{name}")
+        for context in home.list_contexts(wanted)
+        for name in home.list_windows(context)
+    ]
     yield from (path for _, path in sorted(windows))

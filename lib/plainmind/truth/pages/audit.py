@@ -17,12 +17,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ...formats import day
 from ...formats.log import injected_blocks
 from ...formats.page import likeness, page
 from ...ground import clock, files
 from ...ground.errors import Failure
 from ...ground.paths import Home
+from ...ground.zone import to_day
 from ..log.verify import Finding
 from . import maintenance, page_files
 
@@ -157,7 +157,7 @@ def _near(home: Home) -> Iterator[Finding]:
 
 
 def _unused(home: Home, known: dict[str, page.Page], now: int) -> Iterator[Finding]:
-    given, today = maintenance.read_recalled(home), day.from_instant(now)
+    given, today = maintenance.read_recalled(home), to_day(now)
     for path, one in known.items():
         age = (today - one.day).days if one.day else 0
         if one.tier == "L2" and path not in given and age > UNUSED_DAYS:

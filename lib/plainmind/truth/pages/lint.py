@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
 
-from ...formats import day
 from ...formats.page import page, repairs
 from ...formats.page.page import Page
 from ...ground import exchange, files
 from ...ground.errors import Failure, NoInput, NotPermitted
 from ...ground.paths import Home
+from ...ground.zone import to_day
 from ..log.verify import Finding
 from . import maintenance, page_files
 from .checks import registry
@@ -42,7 +42,7 @@ def _findings(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterat
             continue
         pages[path] = page.parse(data, path)
     checked = [pages[path] for path in wanted or pages if path in pages]
-    vault = Vault(home, pages, checked, scans, day.from_instant(now), whole=not wanted)
+    vault = Vault(home, pages, checked, scans, to_day(now), whole=not wanted)
     checks = list(registry.load(registry.OF_PAGES))
     for one in checked:
         problems = chain(one.problems, *(check.find_problems(one, vault) for check in checks))

@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple
 
-from ...formats import day
 from ...formats.page import page
 from ...ground import clock, exchange, files
 from ...ground.errors import Failure, InputOutput
 from ...ground.paths import Home
+from ...ground.zone import to_day
 from ..log.verify import Finding
 from . import maintenance, page_files
 
@@ -134,7 +134,7 @@ def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool
     """Whether these bytes of the file are what is over: a person may have saved it since."""
     if os.path.dirname(found.path) == page_files.KNOWLEDGE:
         read = page.parse(page_files.cut_content(data), found.path)
-        return judge_page(read, day.from_instant(now)) is not None
+        return judge_page(read, to_day(now)) is not None
     changed = os.stat(home.path(found.path), follow_symlinks=False).st_mtime_ns // 1_000_000
     return clock.to_text(changed)[:10] == found.day
 
@@ -142,7 +142,7 @@ def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool
 def _pages(home: Home, now: int) -> Iterator[Expired]:
     for path in page_files.list_paths(home, (page_files.KNOWLEDGE,)):
         try:
-            found = judge_page(page_files.read_page(home, path), day.from_instant(now))
+            found = judge_page(page_files.read_page(home, path), to_day(now))
         except (OSError, Failure):  # gone, or not to be read: nothing to be deleted unseen
             continue
         if found:

@@ -1,23 +1,26 @@
-"""The day a page speaks of: ISO 8601 read strictly, other ways of writing one recognised where they
-can mean one day only.
+"""A day's text: ISO 8601 read strictly, and other ways of writing one where they can mean one day
+only. What else a person may write for a day is in ground.when. Pure.
 
 A page's `date` may have a time; only its day counts, as it is written, in whatever zone.
 """
 
 import re
-from datetime import date, datetime, timezone
+from datetime import date as Date
+from datetime import datetime
 
-from ..ground.errors import BadData
+MONTHS = (
+    "january february march april may june july august september october november december".split()
+)
 
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
     r"(?: ?(?:Z|[+-]\d\d(?::?\d\d)?))?)?\Z",
     re.ASCII,
 )
-_NAMED = re.compile(
+NAMED = re.compile(
     r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? +)?"
     r"(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?(?: +of)? +(?P<m1>[a-z]{3,9})\.?|"
-    r"(?P<m2>[a-z]{3,9})\.? +(?P<d2>\d{1,2})(?:st|nd|rd|th)?),? +(?P<y>\d{4})\Z",
+    r"(?P<m2>[a-z]{3,9})\.? +(?P<d2>\d{1,2})(?:st|nd|rd|th)?)(?:,? +(?P<y>\d{4}))?\Z",
     re.I | re.ASCII,
 )
 # and nothing after it: it could be a span
@@ -28,13 +31,11 @@ _TIME = (
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}\Z", re.I | re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})\Z", re.ASCII)
 _BARE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T\d{4}(?:\d\d)?(?:Z|[+-]\d{4})?)?\Z", re.ASCII)
-_FULL = (
-    "january february march april may june july august september october november december".split()
-)
 
 
-def parse_iso(text: str) -> date | None:
-    """The day of `2026-05-08`, with or without a time; None for anything else."""
+def parse_iso(text: str) -> Date | None:
+    """The day of `2026-05-08`, with or without a time, as it is written, in whatever zone; None for
+    anything else."""
     match = _ISO.match(text)
     if not match:
         return None
@@ -43,18 +44,10 @@ def parse_iso(text: str) -> date | None:
         datetime.fromisoformat(plain)
     except ValueError:
         return None
-    return date.fromisoformat(match[1])
+    return Date.fromisoformat(match[1])
 
 
-def check_iso(text: str) -> date:
-    """As parse_iso; BadData for anything else."""
-    day = parse_iso(text)
-    if day is None:
-        raise BadData(f"'{text}' is not a day", cure="write it as 2026-05-08")
-    return day
-
-
-def guess(text: str) -> date | None:
+def guess(text: str) -> Date | None:
     """The one day that `text` can mean, written some other way: `8 May 2026`, `May 8th, 2026`,
     `2026/5/8`, `25.12.2026`.
 
@@ -63,28 +56,30 @@ def guess(text: str) -> date | None:
     """
     text = " ".join(text.split())
     if match := _YEAR_FIRST.match(text):
-        return _day(match[1], match[3], match[4])
+        return make_day(match[1], match[3], match[4])
     if match := _BARE.match(text):
-        return _day(match[1], match[2], match[3])
+        return make_day(match[1], match[2], match[3])
     if match := _YEAR_LAST.match(text):
         first, second = int(match[1]), int(match[3])
         if first == second or first > 12 >= second:
-            return _day(match[4], second, match[1])
-        return _day(match[4], first, match[3]) if second > 12 >= first else None
-    if match := _NAMED.match(text):
-        name = (match["m1"] or match["m2"]).lower()
-        month = next((i for i, full in enumerate(_FULL, 1) if full.startswith(name)), 0)
-        return _day(match["y"], month, match["d1"] or match["d2"])
+            return make_day(match[4], second, match[1])
+        return make_day(match[4], first, match[3]) if second > 12 >= first else None
+    if (match := NAMED.match(text)) and match["y"]:
+        return make_day(
+            match["y"], find_month(match["m1"] or match["m2"]), match["d1"] or match["d2"]
+        )
     return None
 
 
-def _day(year: str, month: str | int, day: str) -> date | None:
+def find_month(name: str) -> int:
+    """The number of a month, from its first three letters on; 0 for another word."""
+    name = name.lower()
+    return next((i for i, full in enumerate(MONTHS, 1) if full.startswith(name)), 0)
+
+
+def make_day(year: str | int, month: str | int, day: str | int) -> Date | None:
+    """The day, or None where the calendar has none."""
     try:
-        return date(int(year), int(month), int(day))
+        return Date(int(year), int(month), int(day))
     except ValueError:
         return None
-
-
-def from_instant(instant: int) -> date:
-    """The day, in UTC, of an instant in ms since the epoch."""
-    return datetime.fromtimestamp(instant / 1000, timezone.utc).date()

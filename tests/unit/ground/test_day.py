@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plainmind.formats import day
+from plainmind.ground import day
 
 THE_8TH = date(2026, 5, 8)
 
@@ -96,14 +96,3 @@ def test_every_day_in_every_form(wanted):
 def test_whatever_is_iso_means_that_day(text):
     strict, guessed = day.parse_iso(text), day.guess(text)
     assert strict is None or guessed == strict
-
-
-@pytest.mark.parametrize(
-    "instant, wanted",
-    [
-        (0, date(1970, 1, 1)), (86_399_999, date(1970, 1, 1)), (86_400_000, date(1970, 1, 2)),
-        (1_769_783_035_120, date(2026, 1, 30)), (-1, date(1969, 12, 31)),
-    ],
-)  # fmt: skip
-def test_the_day_of_an_instant_is_in_utc(instant, wanted):
-    assert day.from_instant(instant) == wanted
