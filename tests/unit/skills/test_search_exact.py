@@ -166,8 +166,7 @@ def test_wrong_use(script, arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [("--context", "../x"), ("--since", "someday"), ("--until", "2026-01-30T12")],
+    "arguments", [("--context", "../x"), ("--since", "someday"), ("--until", "2026-01-30T12")]
 )
 def test_bad_data(script, arguments):
     assert script(SEARCH, *arguments, "tea").code == 65
