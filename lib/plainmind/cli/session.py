@@ -52,6 +52,7 @@ class Session:
         self.env = Environment(self.home.root)
         output.mask_with(self.env)
         self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
+        self.env.say = self.say
         for complaint in self.env.complaints:
             self.say(complaint)
         self._color, self._key, self.inside = color, key, inside

@@ -5,6 +5,7 @@ A value of the process's environment wins over the file's. Values of the file ar
 
 import os
 import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 #: names whose values are masked in every message, log and trace
@@ -22,13 +23,23 @@ _SHAPES = re.compile(
 )
 
 
+#: what would send text somewhere, so that it has to be in the memory folder's `.env`
+_CHOOSES = re.compile(
+    r"(GEMINI|GOOGLE|OPENAI|BRAVE)_(\w+_)?(API_KEY|BASE_URL)"
+    r"|OLLAMA_HOST|DISCORD_(TOKEN|WEBHOOK_URL|API_BASE)"
+)
+
+
 class Environment:
     """Variables by name; `get` answers from the process first, then from the home's `.env`."""
 
     def __init__(self, home: str | None = None):
         self._file: dict[str, str] = {}
+        self._process: Mapping[str, str] = os.environ
+        self._said: set[str] = set()
         self.complaints: list[str] = []  # about the file, for whoever may speak
-        path = os.path.join(home, ".env") if home else ""
+        self.say: Callable[[str], None] = lambda text: None
+        self._path = path = os.path.join(home, ".env") if home else ""
         if path and os.path.exists(path):
             self._read(path)
 
@@ -46,11 +57,36 @@ class Environment:
                     self._file[binding.key] = binding.value
 
     def get(self, name: str, default: str = "") -> str:
-        return os.environ.get(name) or self._file.get(name) or default
+        return self._process.get(name) or self._file.get(name) or default
+
+    def of_home(self, *kept: str) -> "Environment":
+        """As it is without the keys and addresses that lie in the process's environment alone:
+        they may have been exported for another tool, and choose nothing. An address of this
+        machine stays, as what goes there does not leave it, and so do the variables `kept`."""
+        from .address import is_this_machine
+
+        made = Environment()
+        made._file, made._path = self._file, self._path
+        made._process = {
+            name: value
+            for name, value in self._process.items()
+            if not _CHOOSES.fullmatch(name) or name in kept or is_this_machine(value)
+        }
+        return made
+
+    def mention(self, names: Iterable[str], *cures: str) -> None:
+        """Say once which of these variables are set, and left alone by `of_home`."""
+        home = self.of_home()
+        left = [name for name in names if self.get(name).strip() and not home.get(name)]
+        if new := [name for name in left if name not in self._said]:
+            self._said.update(new)
+            which = ", ".join(new)
+            how = ", or ".join([f"to use one, put it in '{self._path}'", *cures])
+            self.say(f"set in the shell only, and left alone: {which}; {how}")
 
     def all(self) -> dict[str, str]:
         """Every variable that is set, as `get` answers for it."""
-        return {**self._file, **{name: value for name, value in os.environ.items() if value}}
+        return {**self._file, **{name: value for name, value in self._process.items() if value}}
 
     @cached_property
     def secrets(self) -> list[str]:

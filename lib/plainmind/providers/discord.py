@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .. import __version__
 from ..formats import chunks
 from ..ground import clock
+from ..ground.address import is_this_machine
 from ..ground.environment import Environment
 from ..ground.errors import Failure, Misconfigured, Unavailable
 from . import deadline as limits
@@ -161,8 +162,6 @@ class Webhook(Deliverer):
         return http.parse_json(said, WHO)
 
     def _client(self, message: OutgoingMessage, timeout: float) -> Any:
-        from urllib.parse import urlsplit
-
         import discord_webhook
         import requests
 
@@ -179,7 +178,7 @@ class Webhook(Deliverer):
                 )  # fmt: skip
 
         # no proxy is asked for a server on this machine
-        here = urlsplit(self.url).hostname in http.LOOPBACK
+        here = is_this_machine(self.url)
         return Clean(
             self.url, content=message.content, allowed_mentions=message.mentions, wait="true",
             timeout=(min(CONNECT, timeout), timeout),
@@ -226,3 +225,13 @@ def open_deliverer(env: Environment, channel: str = "") -> Deliverer | None:
         return Bot(token, channel, env.get("DISCORD_API_BASE", API))
     url = env.get("DISCORD_WEBHOOK_URL")
     return Webhook(url) if url else None
+
+
+def open_deliverer_of_home(env: Environment) -> Deliverer | None:
+    """The same for what sends without being asked to, a reminder or a confirmation of one: a
+    channel that some other tool's variables name is not where it goes."""
+    here = is_this_machine(env.get("DISCORD_API_BASE"))
+    deliverer = open_deliverer(env.of_home(*["DISCORD_TOKEN"] * here))
+    if not deliverer:
+        env.mention(("DISCORD_WEBHOOK_URL", "DISCORD_TOKEN"))
+    return deliverer

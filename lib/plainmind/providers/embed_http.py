@@ -3,6 +3,7 @@
 from array import array
 from typing import Any
 
+from ..ground.address import is_this_machine
 from ..ground.environment import Environment
 from ..ground.errors import Unavailable
 from . import http, servers
@@ -13,7 +14,6 @@ class OllamaEmbedder:
     """`ollama:NAME` at OLLAMA_HOST."""
 
     batch = 64
-    local = True
     TIMEOUT = 5.0  # seconds
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):
@@ -21,6 +21,7 @@ class OllamaEmbedder:
         self.model = f"ollama:{self.name}"
         self.dimensions: int | None = None
         self._url = servers.ollama_url(env) + "/api/embed"
+        self.local = is_this_machine(self._url)
         self._timeout = min(self.TIMEOUT, settings["embed.timeout"])
 
     def passages(self, texts: list[str]) -> "list[array[float]]":
@@ -53,7 +54,7 @@ class OpenAIEmbedder:
         self.model = f"openai:{self.name}"
         self.dimensions: int | None = None
         url = servers.openai_url(env)
-        self.local = any(f"//{host}" in url for host in ("127.0.0.1", "localhost", "[::1]"))
+        self.local = is_this_machine(url)
         self._url = url + "/embeddings"
         self._how: Any = {"headers": servers.openai_headers(env), "who": self.WHO}
         self._how |= {"timeout": settings["embed.timeout"]}

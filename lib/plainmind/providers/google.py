@@ -6,6 +6,7 @@ The library takes over a second to import, so it is imported where a client is m
 from collections.abc import Callable
 from typing import Any
 
+from ..ground.address import is_this_machine
 from ..ground.errors import Failure, Unavailable
 from . import http
 
@@ -17,9 +18,14 @@ def make_client(key: str, url: str, version: str, timeout: float) -> Any:
     from google import genai
     from google.genai import types
 
-    once = types.HttpRetryOptions(attempts=1)
     options = types.HttpOptions(
-        base_url=url, api_version=version, timeout=int(timeout * 1000), retry_options=once
+        base_url=url,
+        api_version=version,
+        timeout=int(timeout * 1000),
+        retry_options=types.HttpRetryOptions(attempts=1),
+        # a redirect could carry texts and the key to another host, as a proxy would those for a
+        # server on this machine
+        client_args={"follow_redirects": False, "trust_env": not is_this_machine(url)},
     )
     # said outright, or GOOGLE_GENAI_USE_VERTEXAI would send texts somewhere else
     return genai.Client(api_key=key, vertexai=False, http_options=options)

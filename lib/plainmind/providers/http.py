@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ..ground import clock
+from ..ground.address import is_this_machine
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import deadline
 from .deadline import Emit
 
 CONNECT = 5.0  # seconds
 MOST = 64 * 1024 * 1024  # bytes of an answer
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class HttpRequest(NamedTuple):
@@ -124,7 +124,7 @@ def _fetch(request: HttpRequest, emit: Emit) -> None:
     with requests.Session() as session:
         try:
             # no proxy is asked for a server on this machine
-            session.trust_env = urlsplit(url).hostname not in LOOPBACK
+            session.trust_env = not is_this_machine(url)
             response = session.request(
                 method, url, data=data, headers=wanted, stream=True,
                 timeout=(min(CONNECT, timeout), timeout),

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..ground.address import is_this_machine
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured
 from . import servers
@@ -66,14 +67,21 @@ def open_embedder(
     """The embedder a setting names. `bulk`: many texts will follow, so starting may cost more."""
     provider, name = _split(setting, EMBEDDERS, "embed.model")
     if provider == "auto":
+        env.mention(servers.GOOGLE_VARIABLES, "name a model in embed.model")
+        env = env.of_home()
         provider = "google" if servers.google_key(env) else "embedded"
     return _class(EMBEDDERS[provider])(name, env, settings, bulk=bulk)
 
 
 def open_embedder_of(identity: str, env: Environment, settings: Any) -> "Embedder":
-    """The embedder of vectors with this identity (`google:gemini-embedding-2/768`)."""
-    setting = "embedded" if identity.startswith("embedded:") else identity
-    return open_embedder(setting, env, settings)
+    """The embedder of vectors with this identity (`google:gemini-embedding-2/768`). That the index
+    has such vectors names no provider: the shell's keys are for the one that embed.model names."""
+    provider = identity.partition(":")[0]
+    if _split(settings["embed.model"], EMBEDDERS, "embed.model")[0] != provider:
+        if provider == "google":
+            env.mention(servers.GOOGLE_VARIABLES, "name a model in embed.model")
+        env = env.of_home()
+    return open_embedder("embedded" if provider == "embedded" else identity, env, settings)
 
 
 def baseline_of(identity: str, settings: Any) -> float:
@@ -86,11 +94,22 @@ def baseline_of(identity: str, settings: Any) -> float:
 def open_chat(setting: str, env: Environment, settings: Any) -> "Chat":
     """The chat model a setting names."""
     provider, name = _split(setting, CHATS, "turn.model")
-    if provider == "auto" and servers.google_key(env):
-        provider = "google"
-    elif provider == "auto":
-        provider = "openai" if env.get("OPENAI_BASE_URL") else "embedded"
+    if provider == "auto":
+        provider, env = _choose_chat(env)
     return _class(CHATS[provider])(name, env, settings)
+
+
+def _choose_chat(env: Environment) -> tuple[str, Environment]:
+    """The provider that the memory folder's own `.env` names, or a server of this machine."""
+    home, cure = env.of_home(), "name a model in turn.model"
+    env.mention(servers.GOOGLE_VARIABLES, cure)
+    if servers.google_key(home):
+        return "google", home
+    url = home.get("OPENAI_BASE_URL")
+    if is_this_machine(url):
+        return "openai", env.of_home("OPENAI_API_KEY")
+    env.mention(("OPENAI_BASE_URL", "OPENAI_API_KEY"), cure)
+    return "openai" if url else "embedded", home
 
 
 def traits_of(model: str) -> Traits:

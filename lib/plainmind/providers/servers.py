@@ -1,11 +1,15 @@
 """Where the servers are and what opens them, from the environment. Knows no request or answer."""
 
+import re
+
 from ..ground.environment import Environment
 from ..ground.errors import Misconfigured
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 OPENAI = "https://api.openai.com/v1"
 OLLAMA = "http://127.0.0.1:11434"
+
+GOOGLE_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL")
 
 
 def google_key(env: Environment) -> str:
@@ -39,8 +43,9 @@ def ollama_url(env: Environment) -> str:
     name = rest.partition("/")[0].rpartition("@")[2]
     if ":" not in name.rpartition("]")[2] and not mark:
         rest = f"{rest}:11434"
-    # 0.0.0.0 is for listening everywhere, and cannot be called
-    return f"{scheme or 'http'}://{rest.replace('0.0.0.0', '127.0.0.1', 1)}"
+    # 0.0.0.0 is for listening everywhere, and cannot be called; 0.0.0.0.example is another name
+    rest = re.sub(r"^0\.0\.0\.0(?=$|[:/])", "127.0.0.1", rest)
+    return f"{scheme or 'http'}://{rest}"
 
 
 def openai_url(env: Environment) -> str:

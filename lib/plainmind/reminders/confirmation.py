@@ -46,9 +46,9 @@ def send(env: Environment, done: str, line: str) -> None:
     from ..providers import discord
 
     try:
-        deliverer = discord.open_deliverer(env)
+        deliverer = discord.open_deliverer_of_home(env)
         if deliverer is None:
-            raise Unavailable("nowhere to send it", cure=f"set {discord.VARIABLES}")
+            raise Unavailable("nowhere to send it", cure=f"put {discord.VARIABLES}, into .env")
         nonce, deadline = grammar.draw_id(chance.draw), clock.monotonic() + PATIENCE
         deliverer.send(compose(done, line), nonce=nonce, deadline=deadline)
     except Failure as failure:

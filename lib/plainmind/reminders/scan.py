@@ -252,7 +252,7 @@ class Scan:
         if found is None:
             from ..providers.discord import VARIABLES
 
-            cure = f"set {VARIABLES}, or use --stdout"
+            cure = f"put {VARIABLES}, into .env, or use --stdout"
             raise Misconfigured("nothing says where to send reminders", cure=cure)
         return found
 

@@ -154,7 +154,7 @@ def test_netrc_does_not_replace_the_key(serve, tmp_path, monkeypatch):
     netrc.write_text("default login ann password canary\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setattr(http, "LOOPBACK", ())
+    monkeypatch.setattr(http, "is_this_machine", lambda url: False)
     server = serve(says({}))
     post(server.url)
     assert server.seen[0].headers["authorization"] == KEY["Authorization"]

@@ -49,22 +49,20 @@ def test_unknown_models_are_refused_with_a_cure(setting, env, settings):
         assert caught.value.cure
 
 
-def test_auto_takes_google_when_there_is_a_key(env, settings, monkeypatch):
-    assert (
-        registry.open_embedder("auto", env, settings).model == "embedded:multilingual-e5-small-q4"
-    )
-    assert registry.open_chat("auto", env, settings).name == "embedded"
+def test_what_is_named_by_default(env, settings, monkeypatch):
+    """What `auto` takes is in test_leaving."""
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
     assert registry.open_chat("auto", env, settings).name == "openai"
     monkeypatch.setenv("OPENAI_MODEL", "qwen3")
     assert registry.open_chat("auto", env, settings).name == "openai:qwen3"
     monkeypatch.setenv("GOOGLE_API_KEY", "k-google")
-    assert registry.open_chat("auto", env, settings).name == "google:gemini-flash-latest"
-    assert registry.open_embedder("auto", env, settings).model == "google:gemini-embedding-2/768"
-    assert (
-        registry.open_embedder("google:gemini-embedding-001", env, settings).model
-        == "google:gemini-embedding-001/768"
-    )
+    assert registry.open_chat("google", env, settings).name == "google:gemini-flash-latest"
+    for name, model in [
+        ("", "gemini-embedding-2"),
+        (":gemini-embedding-001", "gemini-embedding-001"),
+    ]:
+        made = registry.open_embedder(f"google{name}", env, settings)
+        assert made.model == f"google:{model}/768"
 
 
 def test_a_missing_key_is_told_before_anything_is_sent(env, settings):
@@ -92,6 +90,7 @@ def test_a_missing_key_is_told_before_anything_is_sent(env, settings):
 def test_an_identity_names_the_embedder_that_made_it(setting, env, settings, monkeypatch):
     monkeypatch.setenv("GEMINI_API_KEY", "k-google")
     monkeypatch.setenv("OPENAI_API_KEY", "k-openai")
+    settings.override("embed.model", setting)
     made = registry.open_embedder(setting, env, settings)
     settings.override("embed.dimensions", 256)  # the vectors that are there keep their length
     again = registry.open_embedder_of(made.model, env, settings)

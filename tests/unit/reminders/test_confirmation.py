@@ -85,8 +85,8 @@ def test_whatever_fails_the_line_stands(recorder, failure, said):
 def test_nowhere_to_send_is_a_failed_confirmation_too():
     with pytest.raises(
         Unavailable,
-        match="nowhere to send it; set DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and "
-        "DISCORD_CHANNEL_ID; the line is changed all the same",
+        match="nowhere to send it; put DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and "
+        "DISCORD_CHANNEL_ID, into .env; the line is changed all the same",
     ):
         confirmation.send(Environment(), "changed", LINE)
 
@@ -94,6 +94,7 @@ def test_nowhere_to_send_is_a_failed_confirmation_too():
 def test_a_channel_that_is_none_is_a_failed_confirmation_too(monkeypatch):
     monkeypatch.setenv("DISCORD_TOKEN", "x" * 20)
     monkeypatch.setenv("DISCORD_CHANNEL_ID", "general")
+    monkeypatch.setenv("DISCORD_API_BASE", "http://127.0.0.1:9")
     with pytest.raises(
         Unavailable, match="no confirmation was sent: 'general' is not a channel id"
     ):

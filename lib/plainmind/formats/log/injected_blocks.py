@@ -1,19 +1,46 @@
 """The blocks a recall puts before a message: their markers, and text without them.
 
-What was injected must never be stored, embedded or recalled as if it had been said.
+What was injected must never be stored, embedded or recalled as if it had been said. A block is
+known by its marker, and by its JSON alone: a model that echoes one alters the marker, leaves it
+out, cuts the JSON, writes it in another form or wraps it into something.
 """
 
 import json
 import re
+from collections.abc import Callable
 
 MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
 KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
+#: the first line of a block for a small model, which has a sentence a line instead of JSON
+REMEMBERED = "From memory, not part of the message:"
 
 _DECODER = json.JSONDecoder()
 _MARKER = re.compile(rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})[^\n]*\n?", re.M)
+_SENTENCES = re.compile(rf"^{re.escape(REMEMBERED)}\n(?:- [^\n]*(?:\n|\Z))*", re.M)
 _RECALLED = re.compile(
     r"^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M
 )
+
+#: a string's end, whatever its quotes and however often they are escaped; then what is between two
+#: keys, in a quoted line too
+_Q, _SPACE = r"\\*[\"'`]?", r"[\s>]*"
+_PATH = rf"path{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:logs|raw|knowledge|memory)/[^\n]{{1,300}}?\.md\b"
+_LINE = rf"line{_Q}{_SPACE}[:=]{_SPACE}\d+"
+_CUT = rf"{_Q}truncated{_Q}{_SPACE}:{_SPACE}(?:[tT]rue|[fF]alse)"
+#: what nobody else's JSON has: the frame's own key, a file of ours with a line, an excerpt and
+#: whether it is cut, and what stands between two entries
+_FINGERPRINT = re.compile(
+    rf"budget_tokens_est{_Q}{_SPACE}[:=]"
+    rf"|{_PATH}[\s\S]{{0,80}}?\b{_LINE}"
+    rf"|\b{_LINE}{_Q}[\s,>]*{_Q}{_PATH}"
+    rf"|memories{_Q}{_SPACE}[:=]{_SPACE}\[[\s\S]{{0,80}}?\bexcerpt{_Q}{_SPACE}[:=]"
+    rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_CUT}"
+    rf"|(?P<tail>{_CUT}[^{{}}]{{0,160}}\}}{_SPACE}(?:,{_SPACE}\{{|\]))"
+)
+_HINTS = ("budget_tokens_est", ".md", "memories", "truncated")
+_EMPTY_LINE = re.compile(r"\n[^\S\n]*(?:>[^\S\n]*)*\n")
+_LED_IN = re.compile(r"(?:^|(?<=\n))[^\n]*INJECTED[^\n]*\n?[\s\[>`]*(?:json)?\s*\Z")
+_TRIES = 3  # objects around a fingerprint that may be the whole of it
 
 
 def strip(text: str, *, keep_lines: bool = False) -> str:
@@ -23,20 +50,68 @@ def strip(text: str, *, keep_lines: bool = False) -> str:
     With `keep_lines`, empty lines stand in its place, so that what comes after it has the same
     number.
     """
-    if "INJECTED_CONTEXT_" not in text:
-        return text
-    parts, at = [], 0
-    while match := _MARKER.search(text, at):
-        parts.append(text[at : match.start()])
-        at = _end_of_object(text, match.end())
-        if keep_lines:
-            parts.append("\n" * text.count("\n", match.start(), at))
-    return "".join([*parts, text[at:]])
+    if REMEMBERED in text:
+        kept = lambda match: "\n" * match[0].count("\n") if keep_lines else ""
+        text = _SENTENCES.sub(kept, text)
+    if "INJECTED_CONTEXT_" in text:
+        text = _without(text, _find_marked, keep_lines)
+    if any(hint in text for hint in _HINTS):
+        text = _without(text, _find_echo, keep_lines)
+    return text
 
 
 def strip_recalled_lines(text: str, *, keep_lines: bool = False) -> str:
     """A tool's output less, or with empty ones for, the lines of a recall (path:line: …)."""
     return _RECALLED.sub("\n" if keep_lines else "", text) if ".md:" in text else text
+
+
+def _without(
+    text: str, find: Callable[[str, int], tuple[int, int] | None], keep_lines: bool
+) -> str:
+    parts, at = [], 0
+    while found := find(text, at):
+        parts.append(text[at : found[0]])
+        at = found[1]
+        if keep_lines:
+            parts.append("\n" * text.count("\n", *found))
+    return "".join([*parts, text[at:]])
+
+
+def _find_marked(text: str, at: int) -> tuple[int, int] | None:
+    match = _MARKER.search(text, at)
+    return (match.start(), _end_of_object(text, match.end())) if match else None
+
+
+def _find_echo(text: str, at: int) -> tuple[int, int] | None:
+    """Where a block without its marker begins and ends: the JSON object that has the fingerprint,
+    or, if there is none that is whole, its paragraph from the first brace on."""
+    match = _FINGERPRINT.search(text, at)
+    if not match:
+        return None
+    first = at
+    for line in _EMPTY_LINE.finditer(text, at, match.start() + 1):
+        first = line.end()
+    start = brace = text.find("{", first, match.start())
+    for _ in range(_TRIES):
+        if brace < 0:
+            break
+        try:
+            end = _DECODER.raw_decode(text, brace)[1]
+            if end >= match.end():
+                return _led_in(text, at, brace), end + text.startswith("\n", end)
+        except (ValueError, RecursionError):
+            pass
+        brace = text.find("{", brace + 1, match.start())
+    if match["tail"] or start < 0:
+        start = first
+    empty = _EMPTY_LINE.search(text, match.end())
+    return _led_in(text, at, start), empty.start() + 1 if empty else len(text)
+
+
+def _led_in(text: str, at: int, start: int) -> int:
+    """Where the line before a block begins that is an altered marker, else where the block does."""
+    line = _LED_IN.search(text, max(at, start - 200), start)
+    return line.start() if line else start
 
 
 def _end_of_object(text: str, at: int) -> int:
