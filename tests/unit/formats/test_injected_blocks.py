@@ -1,0 +1,99 @@
+"""A block that a model gives back is known by its JSON, whatever it makes of the marker and of the
+form: nothing of a memory is left of it, and nothing of what was said around it is lost."""
+
+import json
+import time
+
+import pytest
+from plainmind.formats.log import injected_blocks
+from plainmind.recall import inject, page_block
+
+MOMENT = {
+    "path": "logs/discord-thread/1/20260130T142355Z.md", "line": 3,
+    "excerpt": 'the zebra\'s code is {4711}, "so to say" [1]', "truncated": False,
+}  # fmt: skip
+PAGE = {"path": "knowledge/The old zebra.md", "line": 6, "excerpt": "a zebra…", "truncated": True}
+ENTRIES = [MOMENT, {**PAGE, "name": "zebra", "date": "2026-01-30"}, {**MOMENT, "timestamp": "2026"}]
+BLOCK = {"budget_tokens_est": 1000, "memories": ENTRIES, "note": inject.NOTE}
+COMPACT = json.dumps(BLOCK, separators=(",", ":"), ensure_ascii=False)
+PRETTY = json.dumps(BLOCK, indent=2)
+
+FORMS = {
+    "as it was": COMPACT,
+    "spaced": json.dumps(BLOCK),
+    "pretty": PRETTY,
+    "sorted": json.dumps(BLOCK, sort_keys=True),
+    "without the frame": json.dumps(ENTRIES),
+    "without the frame, sorted": json.dumps(ENTRIES, sort_keys=True),
+    "one entry": json.dumps(MOMENT),
+    "one page, sorted": json.dumps(PAGE, sort_keys=True),
+    "excerpts alone": '{"memories": [{"excerpt": "the zebra\'s code"}]}',
+    "Python": repr(BLOCK),
+    "a string": json.dumps({"said": COMPACT}),
+    "YAML": "memories:\n- path: logs/a/b/c.md\n  line: 3\n  excerpt: a zebra\n  truncated: false",
+    "a quote": "> " + COMPACT,
+    "a quote of lines": "\n".join(f"> {line}" for line in PRETTY.split("\n")),
+    "a fence": f"```json\n{COMPACT}\n```",
+    "code": f"`{COMPACT}`",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "marker", ["", "INJECTED_CONTEXT\n", "[INJECTED_CONTEXT_RELEVANT_MEMORY]\n", "Here it is: "]
+)
+def test_an_echo_is_known_in_any_form(form, marker):
+    said = f"It is so.\n\n{marker}{FORMS[form]}\n\nBye {{then}}."
+    left = injected_blocks.strip(said)
+    assert "zebra" not in left and "INJECTED" not in left
+    assert left.startswith("It is so.") and left.endswith("Bye {then}.")
+    assert injected_blocks.strip(said, keep_lines=True).count("\n") == said.count("\n")
+    assert injected_blocks.strip(left) == left
+
+
+def test_an_echo_that_is_cut_is_known_as_far_as_its_keys_go():
+    first, last = COMPACT.index("zebra"), COMPACT.rindex("zebra")
+    for cut in range(first, len(COMPACT)):
+        assert "zebra" not in injected_blocks.strip(f"So.\n\nMEMORIES: {COMPACT[:cut]}\n\nBye.")
+    for cut in range(last):
+        assert "zebra" not in injected_blocks.strip(f"So.\n\n{COMPACT[cut:]}\n\nBye.")
+
+
+def test_the_sentences_of_a_small_model_are_known_by_their_first_line():
+    block = f"{injected_blocks.REMEMBERED}\n- Ann said: a zebra.\n- It is known: a zebra."
+    assert injected_blocks.strip(f"Hm.\n{block}\n\nBye.") == "Hm.\n\nBye."
+    assert injected_blocks.strip(f"{block[:-20]}") == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"path": "logs/x.txt", "line": 3}', '{"path": "src/x.md", "line": 3, "excerpt": "y"}',
+        '{"sha": "1", "url": "https://x", "truncated": false}', "see logs/a.md, line 3",
+        '{"excerpt": "an API\'s", "title": "x"}', '{"memories": [{"id": 1, "memory": "x"}]}',
+        "truncated: true", "the budget, tokens estimated: 1000", "path: logs/a.md is fine",
+        "From memory, not part of the message: nothing",
+    ],
+)  # fmt: skip
+def test_what_others_write_stays(said):
+    assert injected_blocks.strip(said) == said
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '"path":"logs/', '"excerpt":', '{"excerpt":"', "budget_tokens_est:", '"line":3,', "\n>",
+        '"truncated":true},{', "memories:[", '{"path":"logs/a.md","line":1}', "INJECTED\n",
+    ],
+)  # fmt: skip
+def test_text_made_to_be_slow_is_not(piece):
+    text = piece * (200_000 // len(piece))
+    start = time.process_time()
+    injected_blocks.strip(f"budget_tokens_est truncated .md memories {text}")
+    assert time.process_time() - start < 2
+
+
+def test_the_blocks_that_are_made_have_the_fingerprint():
+    for note in (inject.NOTE, page_block.NOTE):
+        for block in (inject.render(ENTRIES, 1000, "X", note), inject.render([PAGE], 9, "", note)):
+            assert "zebra" not in injected_blocks.strip(block)
