@@ -13,7 +13,7 @@ MOMENT = {
     "excerpt": 'the zebra\'s code is {4711}, "so to say" [1]', "truncated": False,
 }  # fmt: skip
 PAGE = {"path": "knowledge/The old zebra.md", "line": 6, "excerpt": "a zebra…", "truncated": True}
-ENTRIES = [MOMENT, {**PAGE, "name": "zebra", "date": "2026-01-30"}, {**MOMENT, "timestamp": "2026"}]
+ENTRIES = [MOMENT, {**PAGE, "name": "old", "date": "2026-01-30"}, {**MOMENT, "timestamp": "2026"}]
 BLOCK = {"budget_tokens_est": 1000, "memories": ENTRIES, "note": inject.NOTE}
 COMPACT = json.dumps(BLOCK, separators=(",", ":"), ensure_ascii=False)
 PRETTY = json.dumps(BLOCK, indent=2)
