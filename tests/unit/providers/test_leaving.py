@@ -22,7 +22,8 @@ HERE, THERE = "http://127.0.0.1:9", "https://elsewhere.example"
     ("url", "here"),
     [
         ("http://127.0.0.1", True), ("http://127.0.0.1:8080/v1", True), ("http://127.9.8.7", True),
-        ("http://[::1]:8080/v1", True), ("https://LocalHost/v1", True), ("http://me@localhost", True),
+        ("http://[::1]:8080/v1", True), ("https://LocalHost/v1", True),
+        ("http://me@localhost", True),
         ("", False), ("127.0.0.1:8080", False), ("http://", False), ("http://[::1", False),
         ("http://0.0.0.0", False), ("http://0.0.0.0.evil.com", False), ("http://10.0.0.1", False),
         ("http://127.0.0.1.evil.com", False), ("http://localhost.evil.com", False),
