@@ -5,7 +5,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
-from plainmind.ground import files
+from plainmind.ground import clock, files
 from plainmind.ground.environment import SECRET_NAME
 from plainmind.ground.paths import Home
 from plainmind.truth.log.writer import Log
@@ -41,6 +41,19 @@ def home(tmp_path) -> Home:
 @pytest.fixture
 def log(home) -> Log:
     return Log(home)
+
+
+@pytest.fixture
+def expire(monkeypatch):
+    """`expire(when)`: every time limit is over once `when()`, however slow the machine is until
+    then. The seconds to give as a limit."""
+
+    def set_end(when) -> int:
+        monotonic = clock.monotonic
+        monkeypatch.setattr(clock, "monotonic", lambda: monotonic() + (1000 if when() else 0))
+        return 500
+
+    return set_end
 
 
 @pytest.fixture(scope="module")

@@ -185,7 +185,7 @@ def at_leisure() -> None:
     from plainmind.providers import deadline
     from plainmind.reminders import scan
 
-    scan.HANDS_OFF, scan.BUDGET, scan.SENDING = 0, 600, 600
+    scan.HANDS_OFF, os.environ["MIND_REMIND_TIMEOUT"] = 0, "600"
     deadline.run = lambda work, seconds, who: work()
 
 

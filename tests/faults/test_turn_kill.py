@@ -14,6 +14,7 @@ import pytest
 import turns
 from plainmind.agent.sandbox import rungs
 from rungs import RUNGS
+from scene import PATIENCE
 from traced import needs_strace
 
 pytestmark = needs_strace
@@ -96,7 +97,7 @@ def test_death_in_the_middle_of_a_command(folder, rung):
         process.communicate()
         begun = time.monotonic()
         world.check(ended=False)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < PATIENCE
         world.run()
         assert world.ran == {"c1": 1, "c2": 2, "c3": 1}, "it had run, and nobody knew"
 

@@ -25,14 +25,14 @@ from plainmind.formats.log.event import Event
 from plainmind.ground.paths import Home
 from plainmind.truth.log import reader
 from power import Disk
-from scene import ROOT, TIME
+from scene import PATIENCE, ROOT, TIME
 from scripted import Reply, Script, call, calls, serving
 
 TASK = "count to three"
 ID = "m1"
 COMMANDS = ("c1", "c2", "c3")
 SAID = "Let me count."  # with the first of its calls
-ENDED = 10.0  # seconds after which a process that still lives is not just slow to die
+ENDED = float(PATIENCE)  # seconds after which a process that still lives is not just slow to die
 STARTS = ("vfork", "fork", "clone", "clone3")
 UNSTEADY = ("recvfrom", "kill")  # how often they are called depends on what comes when
 

@@ -72,6 +72,7 @@ KEYS: dict[str, Key] = {
     "remind.grace": _number(
         12.0, 0.1, 336, "hours after which a missed recurring reminder is not fired any more"
     ),
+    "remind.timeout": _number(3.0, 1, 3600, "seconds a run of remind-scan may take"),
     "relay.allow": _text("", "ids of the Discord users the relay answers, separated by ','"),
     "relay.concurrency": _whole(4, 1, 64, "turns the relay runs at once, of different contexts"),
     "relay.catchup": _number(

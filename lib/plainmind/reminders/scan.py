@@ -29,9 +29,8 @@ from .overdue import count_skipped, find_earliest, find_overdue, find_single
 if TYPE_CHECKING:
     from ..providers.discord import Deliverer
 
-BUDGET = 3.0  # seconds a run may take
-SENDING = 2.5  # of them until the last message must have an answer
-LOCKING = 0.5  # of them for whoever else changes the file
+RESERVE = 0.5  # seconds a run has left once the last message must have its answer
+LOCKING = 0.5  # seconds for whoever else changes the file
 HANDS_OFF = 5.0  # seconds after somebody saved the file
 TICK = 2 * clock.SECOND  # longer than that of any file system's clock
 
@@ -43,7 +42,7 @@ class ScanSetup(NamedTuple):
     env: Environment
     grace: int  # ms
     now: int  # for the whole run
-    started: float  # monotonic
+    deadline: float  # monotonic: when the last message must have its answer
     deliverer: "Callable[[], Deliverer | StdoutDeliverer | None]"  # asked for when something is due
     report: Callable[[Failure], None]
     say: Callable[[str], None]
@@ -274,7 +273,7 @@ class Scan:
         # the nonce of an attempt that is too long ago, or in the future, is not known any more
         how: dict[str, Any] = {
             "nonce": nonce,
-            "deadline": self.setup.started + SENDING,
+            "deadline": self.setup.deadline,
             "doubt": first is not None and not 0 <= now - first < remembers,
         }
         note(INTENT, batch.worded if first is None else first)

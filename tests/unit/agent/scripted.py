@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from loopback import listening
+from scene import PATIENCE
 
 Reply = str | dict | int | bytes | tuple | Callable[[dict], "Reply"]
 
@@ -60,9 +61,8 @@ def later(reply: Reply = 503) -> Reply:
 
 
 def ends(pid: int) -> bool:
-    """Whether a process that was killed is gone, or is so within two seconds: dying takes a
-    moment."""
-    end = time.monotonic() + 2
+    """Whether a process that was killed is gone, or is so soon: dying takes a moment."""
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         try:
             with open(f"/proc/{pid}/stat") as file:

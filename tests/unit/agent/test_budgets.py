@@ -261,8 +261,12 @@ def test_the_time_a_command_is_given(library, model, monkeypatch, more, settings
     assert seen == [("true", given)]
 
 
-def test_a_command_that_takes_too_long(library, model, world):
-    model.then(calls(call("echo begun; sleep 60", timeout=1)), "Slow.")
+def test_a_command_that_takes_too_long(library, model, world, expire):
+    begun = os.path.join(world.home.workspace, "begun")
+    limit = expire(lambda: os.path.exists(begun))
+    model.then(
+        calls(call("echo begun; sleep 0.2; echo > begun; sleep 600", timeout=limit)), "Slow."
+    )
     assert library("go") == "Slow."
     tool = world.events()[1]
     assert tool.content.startswith("begun") and "the time limit" in tool.content

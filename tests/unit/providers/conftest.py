@@ -8,6 +8,7 @@ import pytest
 from plainmind.ground.environment import Environment
 from plainmind.ground.settings import Settings
 from provider_servers import Server
+from scene import PATIENCE
 
 _PROVIDER_VARIABLES = (
     "OPENAI_BASE_URL", "OPENAI_MODEL", "OLLAMA_HOST", "GOOGLE_GEMINI_BASE_URL",
@@ -39,10 +40,10 @@ def env() -> Environment:
 
 @pytest.fixture
 def settings() -> Settings:
-    """The defaults, but patience for a loopback server only."""
+    """The defaults, but as much patience as a loopback server needs."""
     made = Settings("", "", lambda name: "")
-    made.override("embed.timeout", 5.0)
-    made.override("turn.timeout", 5.0)
+    made.override("embed.timeout", PATIENCE)
+    made.override("turn.timeout", PATIENCE)
     return made
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from scene import PATIENCE
+
 
 class Seen(NamedTuple):
     method: str
@@ -109,7 +111,7 @@ def resets(handler, seen) -> None:
 
 
 def hangs(handler, seen) -> None:
-    handler.server.outer.done.wait(30)
+    handler.server.outer.done.wait(2 * PATIENCE)
 
 
 def dribbles(prefix: bytes, byte: bytes = b" "):

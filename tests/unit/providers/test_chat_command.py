@@ -2,7 +2,6 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 
 import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
@@ -95,19 +94,17 @@ def test_programs_that_fail(command, code, kind):
         command(code).complete(asking("x" * 200_000))
 
 
-def test_a_program_that_hangs_is_killed_with_all_it_started(command, settings, tmp_path):
-    settings.override("turn.timeout", 1.0)
+def test_a_program_that_hangs_is_killed_with_all_it_started(command, settings, expire, tmp_path):
     pids = tmp_path / "pids"
+    settings.override("turn.timeout", expire(lambda: pids.exists() and pids.read_text()))
     code = f"""
 import subprocess, time
-child = subprocess.Popen(['sleep', '60'])
+child = subprocess.Popen(['sleep', '600'])
 open({str(pids)!r}, 'w').write(str(child.pid))
-time.sleep(60)
+time.sleep(600)
 """
-    start = time.monotonic()
-    with pytest.raises(Unavailable, match="within 1 s"):
+    with pytest.raises(Unavailable, match="within 500 s"):
         command(code).complete(asking())
-    assert time.monotonic() - start < 5
     assert not runs(int(pids.read_text()))
 
 

@@ -9,6 +9,7 @@ from plainmind.ground.errors import BadData, Misconfigured, Unavailable
 from plainmind.providers import chat_embedded
 from plainmind.providers.chat_embedded import SmolLM
 from provider_servers import CALLED, TOOL, asking
+from scene import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_its_port_answers_nobody_else(chat):
     answer = requests.post(
         f"{url}/v1/chat/completions",
         json={"messages": [{"role": "user", "content": "hi"}], "max_tokens": 2},
-        timeout=5,
+        timeout=PATIENCE,
     )
     assert answer.status_code == 401
     assert "OMP_WAIT_POLICY" not in os.environ

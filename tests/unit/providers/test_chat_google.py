@@ -129,13 +129,14 @@ def test_a_stream(serve, google):
 
 
 @pytest.mark.parametrize("end", [None, resets, hangs])
-def test_an_answer_that_dies_in_the_middle(serve, google, settings, end):
-    settings.override("turn.timeout", 1.0)
+def test_an_answer_that_dies_in_the_middle(serve, google, settings, expire, end):
+    shown = []
+    settings.override("turn.timeout", expire(lambda: shown))
     server = serve(
         streams(sse(candidate({"text": "Half"})), then=end, Content_Type="text/event-stream")
     )
     with pytest.raises(BrokenOff, match="after 4 characters") as caught:
-        google(server).complete(asking(), lambda piece: None)
+        google(server).complete(asking(), shown.append)
     assert caught.value.partial == "Half"
 
 

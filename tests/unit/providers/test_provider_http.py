@@ -6,11 +6,12 @@ import pytest
 from plainmind.ground.errors import BadData, Misconfigured, Unavailable
 from plainmind.providers import http
 from provider_servers import dribbles, hangs, resets, says, streams
+from scene import PATIENCE
 
 KEY = {"Authorization": "Bearer canary-1234567890"}
 
 
-def post(url, timeout=2.0, headers=KEY):
+def post(url, timeout=PATIENCE, headers=KEY):
     return http.post(
         url, {"text": "héllo \udc80"}, headers=headers, timeout=timeout, who="The server"
     )
@@ -94,7 +95,7 @@ def test_a_slow_server_is_left_in_time(serve, answer):
     start = time.monotonic()
     with pytest.raises(Unavailable):
         post(serve(answer).url, timeout=0.3)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -185,12 +186,12 @@ def test_lines_come_as_they_are_sent(serve):
         streams(
             b"one\ntw",
             then=lambda handler, seen: (
-                handler.server.outer.done.wait(5),
+                handler.server.outer.done.wait(PATIENCE),
                 handler.wfile.write(b"o\nthree"),
             ),
         )
     )
-    lines = http.post_lines(server.url, {}, headers={}, timeout=5, who="The server")
+    lines = http.post_lines(server.url, {}, headers={}, timeout=PATIENCE, who="The server")
     assert next(lines) == b"one"
     server.done.set()
     assert list(lines) == [b"two", b"three"]

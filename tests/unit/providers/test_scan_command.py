@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import threading
 import time
@@ -10,7 +9,7 @@ import time
 import pytest
 from plainmind.ground import files
 from provider_servers import dribbles, hangs, resets, says
-from scene import ROOT, TIME
+from scene import PATIENCE, ROOT, TIME
 
 SECRET = "Wh-token_2000"
 SENT = says({"id": "4711"})
@@ -34,7 +33,7 @@ def run(home, serve):
             [os.path.join(ROOT, "bin", argv[0]), *argv[1:]], input=stdin, capture_output=True,
             env={
                 "PATH": os.environ["PATH"], "MIND_HOME": home.root, "MIND_NOW": TIME,
-                **known, **env,
+                "MIND_REMIND_TIMEOUT": str(PATIENCE), **known, **env,
             },
         )  # fmt: skip
         out, complaints = ended.stdout.decode(), ended.stderr.decode()
@@ -78,13 +77,12 @@ def test_a_server_that_fails_once_has_it_within_the_run(run, bad):
 @pytest.mark.parametrize(
     "bad", [hangs, dribbles(b"HTTP/1.1 200 OK\r\n"), says({}, 500), says({}, 429, Retry_After="60")]
 )
-def test_a_server_that_stays_bad_costs_less_than_three_seconds_and_nothing_is_lost(run, bad, home):
+def test_a_server_that_stays_bad_is_left_in_time_and_nothing_is_lost(run, bad, home):
     start = time.monotonic()
-    code, out, complaints = run(["remind-scan"], bad, MIND_BACKOFF="0")
-    took = time.monotonic() - start
+    code, out, complaints = run(["remind-scan"], bad, MIND_BACKOFF="0", MIND_REMIND_TIMEOUT="1")
     assert (code, out) in ((69, ""), (75, "")) and "the next" in complaints
     assert complaints.count("\n") == 1
-    assert took < 8, "the run is cut at 3 s; the rest is this machine being slow to start it"
+    assert time.monotonic() - start < PATIENCE
     assert run(["remind-scan"], SENT)[0] == 0
     assert len(said(run)) == 1 and said(run)[0].startswith("tea")
 
@@ -160,7 +158,7 @@ def test_two_scans_at_once_one_fires(run, home, serve):
     answered = threading.Event()
 
     def slowly(handler, seen):
-        answered.wait(30)
+        answered.wait(PATIENCE)
         SENT(handler, seen)
 
     server = serve(slowly)
@@ -171,6 +169,7 @@ def test_two_scans_at_once_one_fires(run, home, serve):
         "MIND_HOME": home.root,
         "MIND_NOW": TIME,
         "DISCORD_WEBHOOK_URL": server.url,
+        "MIND_REMIND_TIMEOUT": str(PATIENCE),
     }
     first = subprocess.Popen(
         [os.path.join(ROOT, "bin", "remind-scan")], env=env, stderr=subprocess.PIPE
@@ -178,13 +177,10 @@ def test_two_scans_at_once_one_fires(run, home, serve):
     try:
         while not server.seen and first.poll() is None:
             time.sleep(0.005)
-        # so that its 3 seconds do not end before the second has started
-        first.send_signal(signal.SIGSTOP)
         code, out, complaints = run(["remind-scan"], SENT)
         assert (code, out) == (75, "") and said(run) == []
     finally:
         answered.set()
-        first.send_signal(signal.SIGCONT)
         first.communicate()
     assert [seen.body["content"] for seen in server.seen][0] == "tea"
 
@@ -201,7 +197,7 @@ def test_a_run_that_takes_too_long_is_ended_and_written_down(run, home):
         [os.path.join(ROOT, "bin", "remind-scan"), "--stdout"], capture_output=True, env=env
     )
     assert (ended.returncode, ended.stdout) == (75, b"") and b"more than 3 s" in ended.stderr
-    assert 3 <= time.monotonic() - start < 10
+    assert 3 <= time.monotonic() - start < PATIENCE
     (record,) = [
         json.loads(row)
         for row in files.read(home.path("raw", "maintenance-log", "remind-scan.jsonl")).split(
