@@ -137,7 +137,7 @@ def _ask(
 
 
 def _mmr(index: Index, query: search.Query) -> list[str]:
-    return [hit.ref for hit in search.search(query, index, Scope(), 10, 0.0).hits]
+    return [hit.ref for hit in search.search(query, index, Scope(), search.Limits(10, 0.0)).hits]
 
 
 def _by_sim(index: Index, query: search.Query) -> list[str]:

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from ..memory import moments
 from ..memory.moments import Share
 from ..providers.chat import Chat
 from ..recall.pages import Policy
@@ -18,6 +19,7 @@ class Profile(NamedTuple):
     history_share: float = 0.5  # of its context window
     most_moments: int = ANY
     moments_floor: float = 0.0
+    pins: str = "always"  # or floor: they must be as relevant as anything else
     moments_budget: int = 1000
     moment_budget: int = 250  # of one
     most_pages: int = ANY
@@ -28,10 +30,13 @@ class Profile(NamedTuple):
 
     def share(self, settings: Any) -> Share:
         """What a message is given of the past, by the settings and within this profile."""
-        policy = Policy.of(settings)
+        policy, limits = Policy.of(settings), moments.limits_of(settings)
         return Share(
-            min(settings["recall.k"], self.most_moments),
-            max(settings["recall.floor"], self.moments_floor),
+            limits._replace(
+                k=min(limits.k, self.most_moments),
+                floor=max(limits.floor, self.moments_floor),
+                pins=max(limits.pins, self.pins),  # floor is the stricter one
+            ),
             self.moments_budget,
             self.moment_budget,
             policy._replace(
@@ -54,6 +59,7 @@ PROFILES = {
         skills=False,
         most_moments=3,
         moments_floor=0.6,
+        pins="floor",
         moments_budget=300,
         moment_budget=100,
         most_pages=1,

@@ -26,6 +26,11 @@ class Scope(NamedTuple):
     until: int | None = None
     roles: tuple[str, ...] = ()
     shown: tuple[str, int] | None = None
+    skip_models: tuple[str, ...] = ()
+
+    def skips(self, model: str) -> bool:
+        """Whether what this model wrote is not recalled; 'ollama' stands for 'ollama:NAME', too."""
+        return any(f"{model}:".startswith(f"{one}:") for one in self.skip_models)
 
 
 class Question(NamedTuple):
@@ -61,6 +66,7 @@ class Episode(NamedTuple):
     times: "array[int]"  # ms since the epoch
     kinds: "array[int]"  # number of the role, + QUESTION
     authors: "array[int]"
+    models: "array[int]"  # that wrote it, 0 for none
 
     @classmethod
     def starting(cls, id: int) -> "Episode":
@@ -69,17 +75,20 @@ class Episode(NamedTuple):
     def goes_on(self, instant: int, gap: int, most: int) -> bool:
         return len(self.times) < most and abs(instant - self.times[-1]) <= gap
 
-    def add(self, instant: int, role: str, author: int, content: str, words: Words) -> None:
+    def add(
+        self, instant: int, role: str, author: int, model: int, content: str, words: Words
+    ) -> None:
         self.lengths.append(min(words.length, 0xFFFF))
         self.openings.append(min(len(words.opening), 0xFF))
         self.times.append(instant)
         asks = content.rstrip().endswith(("?", "？", "؟"))
         self.kinds.append(ROLES.index(role) + QUESTION * asks)
         self.authors.append(author)
+        self.models.append(min(model, 0xFFFF))
 
 
 #: type codes of an episode's columns
-COLUMNS = "HBqBI"
+COLUMNS = "HBqBIH"
 
 
 class Posting(NamedTuple):
@@ -106,12 +115,13 @@ class Evidence(NamedTuple):
     terms: Sequence[Term]
     postings: int  # looked at
     authors: Sequence[tuple[int, str]]  # those that have a name
+    models: Sequence[tuple[int, str]]
     cosines: Mapping[int, float]
     error: float
     pinned: Sequence[int]
-    #: for each episode, how many of its events, from its first on, the scope's context and windows
-    #: allow; None is all of all
-    within: Sequence[int] | None
+    #: for each episode, how many of its events, from its first on, the scope's context allows, and
+    #: how many its windows; None is all of all
+    within: Sequence[tuple[int, int]] | None
 
 
 class IndexedEvent(NamedTuple):

@@ -50,6 +50,16 @@ KEYS: dict[str, Key] = {
         -1.0, -1, 0.99, "cosine of unrelated texts; -1 takes what is known of the model, else 0"
     ),
     "recall.k": _whole(8, 1, 1000, "events recalled"),
+    "recall.pins": _text(
+        "always",
+        "whether pins are recalled whatever the query is, or must exceed the floor, too",
+        "always",
+        "floor",
+    ),
+    "recall.skip_models": _text(
+        "embedded",
+        "chat models whose replies are not recalled, separated by ','; ollama means all of Ollama's",
+    ),
     "knowledge.rank": _text(
         "relevance",
         "whether pages rank by relevance or by reciprocal ranks of words and of vectors",

@@ -72,6 +72,10 @@ class Index(Protocol):
 
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]: ...
 
+    def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[tuple[int, str]]]:
+        """Of these events, and all that have the text of one, (id, path) of those that have it: one
+        list for all of them."""
+
     def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
         """The vectors of these events, as far as there are any."""
 

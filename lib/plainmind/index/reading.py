@@ -50,6 +50,7 @@ class NewEvent(NamedTuple):
     instant: int  # the same, ms since the epoch
     role: str
     author: str
+    model: str  # that wrote it, as the log names it
     content: str  # less what a recall had injected into it
 
 
@@ -109,14 +110,16 @@ def _blocks(data: bytes, line: int, offset: int) -> list[log_event.RawEvent]:
 
 
 def _event(block: log_event.RawEvent) -> NewEvent:
-    author = utf8(str(log_event.parse_meta(block).get("author", ""))) if block.meta else ""
+    meta = log_event.parse_meta(block) if block.meta else {}
+    author, model = (utf8(str(meta.get(key) or "")) for key in ("author", "model"))
     content = _COLOUR.sub("", injected_blocks.strip(log_event.decode_content(block)))
     if block.role == "tool":
         content = injected_blocks.strip_recalled_lines(content)
     instant = clock.parse(block.timestamp)
     return NewEvent(
-        block.line, block.end_line, block.timestamp, instant, block.role, author, utf8(content)
-    )
+        block.line, block.end_line, block.timestamp, instant, block.role, author, model,
+        utf8(content),
+    )  # fmt: skip
 
 
 def utf8(text: str) -> str:

@@ -74,7 +74,7 @@ class _Rows:
         length = len(question)
         near = min(self.vectors, key=lambda v: (abs(v[0] - length), *v[1:]), default=None)
         query = search.Query(question, now, from_blob(near[2]) if near else None, self.model)
-        hits = search.search(query, self.index, Scope(), 10, -1.0).hits
+        hits = search.search(query, self.index, Scope(), search.Limits(10, -1.0)).hits
         scores = [(hit.ref, hit.pick.score) for hit in hits]
         known = pages.search(query, self.index, pages.Policy())
         scores += [(each.path, each.score) for each in known.given]

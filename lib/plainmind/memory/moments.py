@@ -10,8 +10,9 @@ from ..formats.evidence import Scope
 from ..ground import clock, files, stream
 from ..ground.errors import Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
+from ..ground.settings import Settings
 from ..recall import search
-from ..recall.search import Moments, Query
+from ..recall.search import Limits, Moments, Query
 from . import Memory
 
 if TYPE_CHECKING:
@@ -29,26 +30,38 @@ def recall(
     memory: Memory,
     text: str,
     scope: Scope,
+    limits: Limits,
     *,
-    k: int,
-    floor: float,
     lexical: bool = False,
+    told: bool = False,
     traced: bool = False,
 ) -> Recalled:
-    """The moments that matter to a text, among all that was ever appended."""
+    """The moments that matter to a text, among all that was ever appended. `told`: what is left out
+    is told of, too."""
+    scope = _skipping(memory, scope)
     for index in memory.opened():
         with index:
             query = prepare_query(memory, index, text, lexical)
             if not traced:
-                return Recalled(search.search(query, index, scope, k, floor), None)
+                return Recalled(search.search(query, index, scope, limits, told=told), None)
             from ..recall import trace
 
-            recorder = trace.Recorder(query, index, scope, floor)
-            moments = search.ranked(recorder, k, floor)
-            question = {"query": text, "now": clock.to_text(query.now), "k": k, "floor": floor}
+            recorder = trace.Recorder(query, index, scope, limits.floor)
+            moments = search.ranked(recorder, limits)
+            question = {"query": text, "now": clock.to_text(query.now), **limits._asdict()}
             question |= {"sim": query.mode, "model": query.model}
             return Recalled(moments, trace.record(recorder, question, moments))
     return Recalled(search.NOTHING, None)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much is recalled, as the settings say."""
+    return Limits(settings["recall.k"], settings["recall.floor"], settings["recall.pins"])
+
+
+def _skipping(memory: Memory, scope: Scope) -> Scope:
+    names = memory.settings["recall.skip_models"].split(",")
+    return scope._replace(skip_models=tuple(filter(None, map(str.strip, names))))
 
 
 def keep_trace(home: Home, path: str | None, record: dict | None) -> None:
@@ -89,8 +102,7 @@ def prepare_query(memory: Memory, index: "Index", text: str, lexical: bool) -> Q
 class Share(NamedTuple):
     """How much of the past a message is given. Budgets in estimated tokens."""
 
-    k: int  # moments
-    floor: float  # their sim must exceed
+    limits: Limits  # of the moments
     budget: int  # of all moments
     each: int  # of one
     pages: "Policy"
@@ -108,7 +120,7 @@ def remember(
     for index in memory.opened():
         with index:
             query = prepare_query(memory, index, text, lexical=False)
-            past = search.search(query, index, scope, share.k, share.floor)
+            past = search.search(query, index, _skipping(memory, scope), share.limits)
             known = pages.search(query, index, share.pages)
     moments = inject.fit(past.hits, past.terms, share.budget, share.each).shown
     excerpts = page_block.fit(known, share.pages).shown

@@ -3,9 +3,14 @@
 score = 0.7 sim + 0.2 recency - 0.1 max over the chosen of pair similarity; recency = exp(-age in
 days / 14).
 
+Events with equal texts count once: one of them stands, and has the number of the others. A pin is
+eligible whatever its sim, unless `pins` is 'floor'. Pins have at most half of the places while
+others want them: rounded up for pins that exceed the floor, down for those that do not.
+
 The result equals scoring all events in every step. An event's score never exceeds its base, 0.7 sim
 + 0.2 recency, so events are taken by an upper bound of the base, best first, and the pool is
-widened until no event left out could still win or tie.
+widened until no event left out could still win or tie. Whether an event stands for its equals is
+known as soon as it is taken: those that would stand before it are taken with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +30,15 @@ def recency(age_ms: int) -> float:
     return exp(-max(0, age_ms) / (DECAY_DAYS * DAY))
 
 
+class Limits(NamedTuple):
+    """How many events, their sim above which floor, and whether pins need to exceed it: always or
+    floor."""
+
+    k: int
+    floor: float
+    pins: str = "always"
+
+
 class Field(Protocol):
     """Every event that may be chosen, known approximately; exactly on request."""
 
@@ -33,13 +47,20 @@ class Field(Protocol):
         """Event -> no less than its sim."""
 
     @property
-    def recency(self) -> Mapping[int, float]: ...
+    def recency(self) -> Mapping[int, float]:
+        """Of the same events, and of the pinned ones."""
 
     @property
     def pinned(self) -> Sequence[int]: ...
 
     def exact(self, events: Sequence[int]) -> Mapping[int, float]:
         """sim of these events."""
+
+    def equals(self, event: int) -> Sequence[int]:
+        """The events with this text, itself among them; the first that is eligible stands."""
+
+    def repeats(self, event: int) -> int:
+        """How many others have this text."""
 
     def pair(self, one: int, other: int) -> float:
         """Similarity of two events, in [0, 1]."""
@@ -55,29 +76,36 @@ class Pick(NamedTuple):
     recency: float
     penalty: float
     pinned: bool
+    repeats: int
+
+
+def untaken(event: int, sim: float, recency: float) -> Pick:
+    """Of an event that is out of scope."""
+    return Pick(event, SIM * sim + RECENCY * recency, sim, recency, 0.0, False, 0)
 
 
 class Ranking(NamedTuple):
     picks: list[Pick]
-    #: events of the pool that were not chosen, best first, with their last penalty
-    considered: list[Pick]
+    #: events of the pool that were not chosen, best first, with their last penalty, and why
+    dropped: list[tuple[Pick, str]]
     pool: int
     widened: int
 
 
-def rank(field: Field, k: int, floor: float, first_pool: int = 0) -> Ranking:
-    """The k best events whose sim exceeds the floor, in order."""
-    return Picker(field, k, floor, first_pool or FIRST_POOL).ranking()
+def rank(field: Field, limits: Limits, first_pool: int = 0) -> Ranking:
+    """The k best eligible events, in order."""
+    return Picker(field, limits, first_pool or FIRST_POOL).ranking()
 
 
 class Picker:
     """Chooses one event after another."""
 
-    def __init__(self, field: Field, k: int, floor: float, first_pool: int):
-        self.field, self.k = field, k
-        self.pool = _Pool(field, floor, first_pool)
+    def __init__(self, field: Field, limits: Limits, first_pool: int):
+        self.field, self.k, self.floor = field, limits.k, limits.floor
+        self.pool = _Pool(field, limits, first_pool)
         self.picks: list[Pick] = []
         self.penalty: dict[int, float] = {}
+        self.waiting: list[int] = []  # pins beyond their half of the places, by sim
 
     def ranking(self) -> Ranking:
         self._take_pinned()
@@ -85,19 +113,26 @@ class Picker:
             self._take_most_similar()
         while len(self.picks) < self.k and self._take_next():
             pass
+        for event in self.waiting[: self.k - len(self.picks)]:
+            self._choose(event, True)
         pool = self.pool
-        others = sorted(pool.left | pool.below, key=lambda event: (-self._score(event), event))
-        considered = [self._pick(event, self._score(event), False) for event in others]
-        return Ranking(self.picks, considered, len(pool.sim), pool.widened)
+        reasons = dict.fromkeys(pool.below, "floor") | dict.fromkeys(pool.equal, "duplicate")
+        left = set(pool.sim) - {pick.event for pick in self.picks}
+        others = sorted(left, key=lambda event: (-self._score(event), event))
+        dropped = [(self._pick(event, False), reasons.get(event, "beyond k")) for event in others]
+        return Ranking(self.picks, dropped, len(pool.sim), pool.widened)
 
     def _take_pinned(self) -> None:
         pool, order = self.pool, self.field.order
         pool.take(self.field.pinned)
         pinned = [event for event in self.field.pinned if event in pool.left]
         pool.widen()
-        for event in sorted(pinned, key=lambda e: (-pool.sim[e], order(e)))[: self.k]:
-            self._penalise([event], [pick.event for pick in self.picks])
-            self._choose(event, True)
+        for place, event in enumerate(sorted(pinned, key=lambda e: (-pool.sim[e], order(e)))):
+            if place < (self.k + (pool.sim[event] > self.floor)) // 2:
+                self._choose(event, True)
+            else:
+                pool.left.discard(event)
+                self.waiting.append(event)
 
     def _take_most_similar(self) -> None:
         pool = self.pool
@@ -129,14 +164,14 @@ class Picker:
         penalty = self.penalty.get(event, 0.0)
         return SIM * self.pool.sim[event] + RECENCY * self.field.recency[event] - PENALTY * penalty
 
-    def _pick(self, event: int, score: float, pinned: bool) -> Pick:
-        recency, penalty = self.field.recency[event], self.penalty.get(event, 0.0)
-        return Pick(event, score, self.pool.sim[event], recency, penalty, pinned)
+    def _pick(self, event: int, pinned: bool) -> Pick:
+        numbers = self.pool.sim[event], self.field.recency[event], self.penalty.get(event, 0.0)
+        return Pick(event, self._score(event), *numbers, pinned, self.field.repeats(event))
 
     def _choose(self, event: int, pinned: bool) -> None:
-        self.picks.append(self._pick(event, self._score(event), pinned))
+        self.picks.append(self._pick(event, pinned))
         self.pool.left.discard(event)
-        self._penalise(list(self.pool.left), [event])
+        self._penalise([*self.pool.left, *self.waiting], [event])
 
     def _penalise(self, events: Sequence[int], chosen: Sequence[int]) -> None:
         """What two events have in common with the chosen ones counts against them."""
@@ -150,26 +185,44 @@ class Picker:
 class _Pool:
     """The events taken so far, and a bound on all the others."""
 
-    def __init__(self, field: Field, floor: float, first: int):
-        self.field, self.floor, self.first = field, floor, first
+    def __init__(self, field: Field, limits: Limits, first: int):
+        self.field, self.floor, self.first = field, limits.floor, first
+        self.always = set(field.pinned) if limits.pins == "always" else set()
         self.sim: dict[int, float] = {}
         self.left: set[int] = set()  # may be chosen
         self.below: set[int] = set()  # do not exceed the floor
+        self.equal: set[int] = set()  # another one stands for them
         #: no base outside the pool is greater; None when nothing is outside
         self.bound: float | None = None
         self.widened = -1
-        self._outside = {event for event, upper in field.upper.items() if upper > floor}
+        self._outside = {event for event, upper in field.upper.items() if upper > limits.floor}
 
     def take(self, events: Sequence[int]) -> list[int]:
         """Events into the pool with their exact sim; returns those that may be chosen."""
         new = [event for event in events if event not in self.sim]
-        exact = self.field.exact(new) if new else {}
-        self.sim.update(exact)
+        if not new:
+            return []
+        self.sim.update(self.field.exact(new))
         self._outside.difference_update(new)
-        taken = [event for event in new if exact[event] > self.floor]
-        self.left.update(taken)
-        self.below.update(event for event in new if exact[event] <= self.floor)
+        taken = []
+        for event in new:
+            if not self._is_eligible(event):
+                self.below.add(event)
+                continue
+            for other in self.field.equals(event):
+                if other == event:
+                    self.left.add(event)
+                    taken.append(event)
+                    break
+                if other in self._outside:
+                    taken += self.take([other])
+                if other in self.sim and self._is_eligible(other):
+                    self.equal.add(event)
+                    break
         return taken
+
+    def _is_eligible(self, event: int) -> bool:
+        return self.sim[event] > self.floor or event in self.always
 
     def widen(self) -> list[int]:
         """Take the next events by their upper bound: as many as there are in the pool."""

@@ -56,6 +56,7 @@ LEXICAL, DENSE = 0.7, 0.3
 NAMED, QUESTION = 1.2, 0.9
 SHORT, SHORT_WORDS = 0.3, 10.0
 HALF, POWER = 0.25, 4
+SCOPE, SHOWN, MODEL = "scope", "already shown", "model"  # why an event is left out
 PENDING, PENDING_LEX = 0.2, 0.8
 BEFORE, BESIDE = 1, (1.0, 2.0, 2.0, 1.0)  # weights of the cosines, starting one event before
 SPAN = 0.6  # of the way from a model's baseline to 1: where den is 1
@@ -84,6 +85,8 @@ class EventSource(Protocol):
     def evidence(self, question: Question, scope: Scope) -> Evidence: ...
 
     def events(self, ids: Iterable[int]) -> Mapping[int, IndexedEvent]: ...
+
+    def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[tuple[int, str]]]: ...
 
     def vectors(self, model: str, ids: Sequence[int]) -> Mapping[int, Sequence[float]]: ...
 
@@ -209,9 +212,14 @@ def _idf(all: int, holding: int) -> float:
 
 
 class EventField:
-    """All events in scope whose sim may exceed the floor (rank.Field)."""
+    """All events in scope whose sim may exceed the floor, and the pinned ones (rank.Field).
 
-    def __init__(self, query: Query, source: EventSource, scope: Scope, floor: float):
+    `told`: `excluded` has those out of scope, too, each with the reason and its bound.
+    """
+
+    def __init__(
+        self, query: Query, source: EventSource, scope: Scope, floor: float, *, told: bool = False
+    ):
         self.query, self.source, self.terms = query, source, query.terms
         self._hybrid = query.by_words
         terms = self.terms if self._hybrid else ()
@@ -230,14 +238,19 @@ class EventField:
             self._named = {id for id, name in evidence.authors if asked & {*words.terms(name)}}
         self.upper: dict[int, float] = {}
         self.recency: dict[int, float] = {}
-        self._fill(scope, floor)
-        self.pinned = [event for event in evidence.pinned if event in self.upper]
+        self.excluded: dict[int, tuple[str, float]] = {}
+        self._equals: dict[int, list[int]] = {}
+        self._pinned, self._scope = set(evidence.pinned), scope
+        self._skipped = {id for id, name in evidence.models if scope.skips(name)}
+        self.pinned = [event for event in evidence.pinned if self._in(event)]
+        self._fill(floor, told)
 
     def exact(self, events: Sequence[int]) -> dict[int, float]:
         around = {near for event in events for near in self._around(event) if near is not None}
         self._load(list(around) if self._hybrid else events)
         # all of them are told of in the end, and two without vectors are compared by their words
         self.rows.update(self.source.events(events))
+        self._load_equals(events)
         return {event: self._sim(event) for event in events}
 
     def pair(self, one: int, other: int) -> float:
@@ -250,6 +263,14 @@ class EventField:
             return 0.0
         mine, theirs = self._stems_of(one), self._stems_of(other)
         return len(mine & theirs) / (len(mine | theirs) or 1)
+
+    def equals(self, event: int) -> list[int]:
+        """Those in scope; first pinned ones, then those of an author whom the query names, then the
+        newest."""
+        return self._equals[event]
+
+    def repeats(self, event: int) -> int:
+        return len(self._equals[event]) - 1
 
     def order(self, event: int) -> tuple:
         row, episode = self.rows[event], self._episode(event)
@@ -264,27 +285,73 @@ class EventField:
         first, end, start = episode.id, episode.id + len(episode.times), event - BEFORE
         return [at if first <= at < end else None for at in range(start, start + len(BESIDE))]
 
-    def _fill(self, scope: Scope, floor: float) -> None:
+    def _fill(self, floor: float, told: bool) -> None:
         """An upper bound of sim, and the recency, of all in scope that may exceed the floor."""
-        now, cosines, within = self.query.now, self.evidence.cosines, self.evidence.within
-        narrow = scope.since is not None or scope.until is not None or bool(scope.roles)
-        least = least_x(floor) / NAMED
+        now, cosines, scope = self.query.now, self.evidence.cosines, self._scope
+        within, least = self.evidence.within, least_x(floor) / NAMED
+        narrow = bool(within or self._skipped or scope.roles)
+        narrow = narrow or scope.since is not None or scope.until is not None
         for number, episode in enumerate(self.evidence.episodes):
-            first, count = episode.id, len(episode.times)
-            allowed = count if within is None else within[number]
-            if not allowed:
+            if within and not min(within[number]) and not told:
                 continue
+            first, count = episode.id, len(episode.times)
             near = list(map(cosines.get, range(first, first + count)))
             for place, upper in self._uppers(episode, near, least):
-                if (
-                    upper <= floor
-                    or place >= allowed
-                    or narrow
-                    and not _holds(scope, episode, place)
-                ):
+                if upper <= floor:
                     continue
-                self.upper[first + place] = upper
+                reason = self._reason_of(number, place) if narrow else ""
+                if not reason:
+                    self.upper[first + place] = upper
+                elif told:
+                    self.excluded[first + place] = reason, upper
+                else:
+                    continue
                 self.recency[first + place] = recency(now - episode.times[place])
+        for event in self.pinned:
+            episode = self._episode(event)
+            self.recency[event] = recency(now - episode.times[event - episode.id])
+
+    def _in(self, event: int) -> bool:
+        """Whether an event may be recalled; one that was taken in meanwhile may not."""
+        number = bisect_right(self._ids, event) - 1
+        place = event - self._ids[number]
+        known = number >= 0 and place < len(self.evidence.episodes[number].times)
+        return known and not self._reason_of(number, place)
+
+    def _reason_of(self, number: int, place: int) -> str:
+        """Why an event may not be recalled, or ''."""
+        episode, scope, within = self.evidence.episodes[number], self._scope, self.evidence.within
+        if within:
+            allowed, unseen = within[number]
+            if place >= allowed:
+                return SCOPE
+            if place >= unseen:
+                return SHOWN
+        time, role = episode.times[place], ROLES[episode.kinds[place] % QUESTION_KIND]
+        if (
+            (scope.since is not None and time < scope.since)
+            or (scope.until is not None and time > scope.until)
+            or (scope.roles and role not in scope.roles)
+        ):
+            return SCOPE
+        skipped = self._skipped and episode.models[place] in self._skipped
+        return MODEL if skipped and episode.id + place not in self._pinned else ""
+
+    def _load_equals(self, events: Sequence[int]) -> None:
+        """Who says the same as these: of each text, once."""
+        orders: dict[int, list[int]] = {}
+        for event, same in self.source.equals(events).items():
+            if id(same) not in orders:
+                known = [(self._standing(one), path, one) for one, path in same if self._in(one)]
+                orders[id(same)] = [one for _, _, one in sorted(known)]
+            self._equals[event] = orders[id(same)]
+
+    def _standing(self, event: int) -> tuple[bool, bool, int]:
+        """Sort key of events with equal texts."""
+        episode = self._episode(event)
+        place = event - episode.id
+        named = episode.authors[place] in self._named
+        return event not in self._pinned, not named, -episode.times[place]
 
     def _uppers(
         self, episode: Episode, near: list[float | None], least: float
@@ -340,16 +407,6 @@ class EventField:
             found = words.of_event(row.author, row.content)
             self._stems[event] = frozenset(found.opening + found.rest)
         return self._stems[event]
-
-
-def _holds(scope: Scope, episode: Episode, place: int) -> bool:
-    """Whether times and roles allow an event."""
-    time = episode.times[place]
-    return (
-        (scope.since is None or time >= scope.since)
-        and (scope.until is None or time <= scope.until)
-        and (not scope.roles or ROLES[episode.kinds[place] % QUESTION_KIND] in scope.roles)
-    )
 
 
 def _means(near: list[float | None]) -> list[float | None]:

@@ -2,6 +2,7 @@
 same result gives the same bytes."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from ..ground.errors import BadData
 from . import inject
 from .inject import excerpt
 from .search import Hit, Moments
+
+NEAR = 40  # events that were not chosen, in an explanation
 
 
 class Form(NamedTuple):
@@ -34,7 +37,7 @@ def make(result: Moments, form: Form) -> Report:
         return Report(some, _explanation(result, form))
     if form.inject:
         fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
-        return Report(some, inject.block(fitted.shown, form.budget))
+        return Report(bool(fitted.shown), inject.block(fitted.shown, form.budget))
     records = [_record(hit, rank, result, form) for rank, hit in enumerate(result.hits, 1)]
     return Report(some, records=records)
 
@@ -57,24 +60,35 @@ def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict[str, Any]:
     part = excerpt(hit.content, result.terms, form.most_each)
     numbers = {n: round(getattr(pick, n), 6) for n in ("score", "sim", "recency", "penalty")}
     found = {"excerpt": part.text, "truncated": part.truncated, "pinned": pick.pinned}
-    return {"ref": hit.ref, **event, **found, "rank": rank, **numbers}
+    return {"ref": hit.ref, **event, **found, "rank": rank, **numbers, "repeats": pick.repeats}
 
 
 def _explanation(result: Moments, form: Form) -> str:
-    """A table of everything looked at. What an injection would leave out says why."""
+    """A table of what was looked at: what was chosen, then what came near to it, with why it was
+    not, and of the rest how many. What an injection would leave out says why."""
     fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
     kept_out = {hit.ref: reason for hit, reason in fitted.dropped}
     rows: list[tuple[str, ...]] = [("rank", "score", "sim", "recency", "penalty", "ref", "excerpt")]
     for rank, hit in enumerate(result.hits, 1):
-        remark = kept_out.get(hit.ref) or ("pinned" if hit.pick.pinned else "")
+        times = f"said {hit.pick.repeats + 1} times" if hit.pick.repeats else ""
+        remarks = [kept_out.get(hit.ref, ""), "pinned" if hit.pick.pinned else "", times]
+        remark = ", ".join(filter(None, remarks))
         rows.append(_row(str(rank) + (f" ({remark})" if remark else ""), hit, result))
-    rows += [_row(reason, hit, result) for hit, reason in result.dropped]
+    excluded, looked_at = Counter(result.excluded), Counter[str]()
+    for hit, reason in result.dropped:
+        looked_at[reason] += 1
+        if looked_at[reason] > NEAR:
+            excluded[reason] += 1
+        else:
+            rows.append(_row(reason, hit, result))
     words = " ".join(result.terms) or "(none)"
     notes = (
         f"# words: {words}; places looked at: {result.postings}\n"
         f"# events that may exceed the floor: {result.events}; scored exactly: {result.pool}; "
         f"times the pool was widened: {result.widened}\n"
     )
+    if excluded:
+        notes += f"# more: {', '.join(f'{n:,} {why}' for why, n in sorted(excluded.items()))}\n"
     return notes + "".join("\t".join(row) + "\n" for row in rows)
 
 

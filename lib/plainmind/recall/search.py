@@ -4,12 +4,17 @@ Makes no vectors: it is given the query's, or none, and then goes by words alone
 exactly of a few events is asked of a source.
 """
 
+from collections import Counter
 from collections.abc import Mapping
+from heapq import nlargest
 from typing import NamedTuple
 
 from ..formats.evidence import IndexedEvent, Scope
 from . import rank
+from .rank import Limits
 from .relevance import EventField, EventSource, Query
+
+NEAR = 20  # events out of scope that an explanation shows
 
 
 class Hit(NamedTuple):
@@ -32,6 +37,8 @@ class Hit(NamedTuple):
 class Moments(NamedTuple):
     hits: list[Hit]
     dropped: list[tuple[Hit, str]]  # looked at and left out, with the reason
+    #: reason -> how many that may exceed the floor were not looked at, as they are out of scope
+    excluded: Mapping[str, int]
     terms: list[str]  # of the query, as the index has them
     events: int  # that may exceed the floor
     pool: int
@@ -39,18 +46,25 @@ class Moments(NamedTuple):
     postings: int
 
 
-NOTHING = Moments([], [], [], 0, 0, 0, 0)
+NOTHING = Moments([], [], {}, [], 0, 0, 0, 0)
 
 
-def search(query: Query, source: EventSource, scope: Scope, k: int, floor: float) -> Moments:
-    """The k events to recall, best first, and what was looked at besides."""
-    return ranked(EventField(query, source, scope, floor), k, floor)
+def search(
+    query: Query, source: EventSource, scope: Scope, limits: Limits, *, told: bool = False
+) -> Moments:
+    """The events to recall, best first, and what was looked at besides; `told`, also what is out of
+    scope."""
+    return ranked(EventField(query, source, scope, limits.floor, told=told), limits)
 
 
-def ranked(field: EventField, k: int, floor: float) -> Moments:
+def ranked(field: EventField, limits: Limits) -> Moments:
     """The same for a field that is made already."""
-    ranking = rank.rank(field, k, floor)
-    return assemble(ranking, field.rows, field.terms, len(field.upper), field.postings, floor)
+    ranking = rank.rank(field, limits)
+    near = _near(field, limits.floor)
+    ranking = ranking._replace(dropped=[*ranking.dropped, *near])
+    excluded = Counter(reason for reason, _ in field.excluded.values())
+    excluded.subtract(reason for _, reason in near)
+    return assemble(ranking, field.rows, field.terms, len(field.upper), field.postings, +excluded)
 
 
 def assemble(
@@ -59,13 +73,22 @@ def assemble(
     terms: list[str],
     events: int,
     postings: int,
-    floor: float,
+    excluded: Mapping[str, int],
 ) -> Moments:
     """Moments from a ranking: the same whether it was just made or is replayed."""
-    picks, others, pool, widened = ranking
-    chosen = [Hit(*rows[pick.event], pick) for pick in picks]
-    dropped = [
-        (Hit(*rows[pick.event], pick), "floor" if pick.sim <= floor else "beyond k")
-        for pick in others
-    ]
-    return Moments(chosen, dropped, terms, events, pool, widened, postings)
+    chosen = [Hit(*rows[pick.event], pick) for pick in ranking.picks]
+    dropped = [(Hit(*rows[pick.event], pick), reason) for pick, reason in ranking.dropped]
+    return Moments(
+        chosen, dropped, excluded, terms, events, ranking.pool, ranking.widened, postings
+    )
+
+
+def _near(field: EventField, floor: float) -> list[tuple[rank.Pick, str]]:
+    """The best events out of scope, as far as they exceed the floor."""
+    pick = lambda event, sim: rank.untaken(event, sim, field.recency[event])
+    bounds = (pick(event, upper) for event, (_, upper) in field.excluded.items())
+    nearest = nlargest(NEAR, bounds, key=lambda pick: (pick.score, pick.event))
+    exact = field.exact([one.event for one in nearest])
+    picks = [pick(event, sim) for event, sim in exact.items() if sim > floor]
+    picks.sort(key=lambda pick: (-pick.score, field.order(pick.event)))
+    return [(pick, field.excluded[pick.event][0]) for pick in picks]

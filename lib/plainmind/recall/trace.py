@@ -1,8 +1,8 @@
 """A recall on record: everything the ranking was made from, so that it can be made again, byte for
 byte.
 
-One JSON object: the question, and every event of the pool with its numbers and content, and the
-pair similarities that were needed. Replaying needs no index, no model and no clock.
+One JSON object: the question, and every event of the pool with its numbers and content, the pair
+similarities that were needed, and the best events out of scope, each with its reason. Replaying needs no index, no model and no clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from . import rank, search
 from .relevance import EventField, EventSource, Query
 from .search import Moments
 
-VERSION = 1
+VERSION = 2
 
 
 class Recorded:
@@ -25,15 +25,31 @@ class Recorded:
         turns = dict(enumerate(trace["turns"]))
         self.rows = {i: IndexedEvent(*row["hit"]) for i, row in turns.items()}
         self._sim = {i: row["sim"] for i, row in turns.items()}
+        self.reasons = {i: row["excluded"] for i, row in turns.items() if row["excluded"]}
         # all of the pool is looked at again, those that do not exceed the floor, too
-        self.upper = dict.fromkeys(turns, inf)
+        self.upper = {i: inf for i in turns if i not in self.reasons}
         self.recency = {i: row["recency"] for i, row in turns.items()}
         self.pinned = [i for i, row in turns.items() if row["pinned"]]
         self._order = {i: tuple(row["order"][n] for n in range(3)) for i, row in turns.items()}
         self._pairs = {(a, b): value for a, b, value in trace["pairs"]}
+        self._equals = {i: [*row["equals"]] for i, row in turns.items()}
+        self._repeats = {i: row["repeats"] for i, row in turns.items()}
+
+    def near(self) -> list[tuple[rank.Pick, str]]:
+        """The events out of scope."""
+        return [
+            (rank.untaken(i, self._sim[i], self.recency[i]), reason)
+            for i, reason in self.reasons.items()
+        ]
 
     def exact(self, events: Sequence[int]) -> dict[int, float]:
         return {event: self._sim[event] for event in events}
+
+    def equals(self, event: int) -> list[int]:
+        return self._equals[event]
+
+    def repeats(self, event: int) -> int:
+        return self._repeats[event]
 
     def pair(self, one: int, other: int) -> float:
         return self._pairs.get((min(one, other), max(one, other)), 0.0)
@@ -46,7 +62,7 @@ class Recorder(EventField):
     """Remembers which pair similarities were asked of it."""
 
     def __init__(self, query: Query, source: EventSource, scope: Scope, floor: float):
-        super().__init__(query, source, scope, floor)
+        super().__init__(query, source, scope, floor, told=True)
         self.pairs: dict[tuple[int, int], float] = {}
 
     def pair(self, one: int, other: int) -> float:
@@ -59,7 +75,7 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Moments) -> 
     """The trace of one search; `result` holds every event of its pool."""
     everything = [*result.hits, *(hit for hit, _ in result.dropped)]
     number = {hit.pick.event: i for i, hit in enumerate(everything)}
-    pinned = set(recorder.pinned)
+    excluded, pinned = recorder.excluded, set(recorder.pinned)
     return {
         "trace": VERSION,
         "question": dict(question),
@@ -67,6 +83,7 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Moments) -> 
         "scope_turns": result.events,
         "postings": result.postings,
         "widened": result.widened,
+        "excluded": dict(result.excluded),
         "turns": [
             {
                 "hit": list(hit[:-1]),
@@ -74,6 +91,9 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Moments) -> 
                 "recency": hit.pick.recency,
                 "pinned": hit.pick.event in pinned,
                 "order": list(recorder.order(hit.pick.event)),
+                "equals": [number[e] for e in recorder.equals(hit.pick.event) if e in number],
+                "repeats": hit.pick.repeats,
+                "excluded": excluded[hit.pick.event][0] if hit.pick.event in excluded else "",
             }
             for hit in everything
         ],
@@ -93,10 +113,12 @@ def replay(trace: Any, path: str) -> Moments:
                 cure="record it again",
             )
         field, asked = Recorded(trace), trace["question"]
-        ranking = rank.rank(field, asked["k"], asked["floor"], len(field.rows))
-        ranking = ranking._replace(widened=trace["widened"])
-        counts = trace["scope_turns"], trace["postings"]
-        return search.assemble(ranking, field.rows, trace["terms"], *counts, asked["floor"])
+        limits = rank.Limits(asked["k"], asked["floor"], asked["pins"])
+        ranking = rank.rank(field, limits, len(field.rows))
+        dropped = [*ranking.dropped, *field.near()]
+        ranking = ranking._replace(dropped=dropped, widened=trace["widened"])
+        counts = trace["scope_turns"], trace["postings"], {**trace["excluded"]}
+        return search.assemble(ranking, field.rows, trace["terms"], *counts)
     except (KeyError, TypeError, IndexError, ValueError) as error:
         cure = "make one with mem-recall --trace"
         raise BadData(f"not a trace of a recall: {error}", place=path, cure=cure) from None

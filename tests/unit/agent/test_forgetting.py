@@ -15,6 +15,7 @@ from plainmind.ground.settings import Settings
 from plainmind.index import cache
 from plainmind.index.sqlite import care
 from plainmind.memory import Memory, forgetting, moments
+from plainmind.recall.search import Limits
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance, retention
 from scene import NOW
@@ -393,7 +394,7 @@ def test_what_a_log_or_another_page_says_stays_and_is_found(past):
     with past.index() as index:
         contents = [row[-1] for row in index.rows()["events"]]
     assert contents == [LINE]
-    found = moments.recall(past.memory, WORD, Scope(), k=3, floor=0.0, lexical=True).moments.hits
+    found = moments.recall(past.memory, WORD, Scope(), Limits(3, 0.0), lexical=True).moments.hits
     assert len(found) == 1
 
 

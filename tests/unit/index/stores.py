@@ -17,7 +17,7 @@ from plainmind.index.engine import Index
 from plainmind.memory import Memory
 from plainmind.providers import retry
 from plainmind.recall import search as ranking
-from plainmind.recall.search import Moments, Query
+from plainmind.recall.search import Limits, Moments, Query
 from plainmind.truth.log import pinning, reader
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
@@ -107,13 +107,16 @@ def run(
     return work.over(todo)
 
 
-def search(index: Index, query: Query, scope: Scope, k: int, floor: float) -> Moments:
-    return ranking.search(query, index, scope, k, floor)
+def search(
+    index: Index, query: Query, scope: Scope, k: int, floor: float, pins: str = "always"
+) -> Moments:
+    return ranking.search(query, index, scope, Limits(k, floor, pins))
 
 
 def a_content(rnd: random.Random, before: list[str]) -> str:
     if before and rnd.random() < 0.15:
-        return rnd.choice(before)
+        said = rnd.choice(before)
+        return said if len(said) % 2 else f"{said.upper()} !"
     if rnd.random() < 0.15:
         return rnd.choice(SAID)
     # few words are frequent, many are rare
@@ -156,7 +159,10 @@ def fill(home: Home, shape: Shape) -> list[str]:
             author = rnd.choice(AUTHORS)
             content = a_content(rnd, said)
             said.append(content)
-            drafts.append(EventDraft(at, role, content, {"author": author} if author else {}))
+            meta = {"author": author} if author else {}
+            if role == "agent":
+                meta["model"] = "google:one" if len(content) % 3 else "embedded"
+            drafts.append(EventDraft(at, role, content, meta))
         instants[context] = at
         left -= len(drafts)
         refs += [written.ref for written in log.append(context, drafts, at)]

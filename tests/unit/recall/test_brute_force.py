@@ -4,9 +4,10 @@ The judge reads the log, not the index, and shares with the product only the tok
 """
 
 import random
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from math import exp, log
+from math import ceil, exp, log
 from typing import NamedTuple
 
 import pytest
@@ -46,6 +47,7 @@ class Logged(NamedTuple):
     role: str
     author: str
     content: str
+    model: str
     time: int
     opening: list[str]
     rest: list[str]
@@ -76,8 +78,8 @@ def all_events(home: Home, known: dict[str, Sequence[float]]) -> list[Logged]:
             started.append(at)
             terms = words.of_event(event.author, event.content)
             found.append(
-                Logged(path, event.line, event.context, event.role, event.author, event.content, at,
-                    *terms,
+                Logged(path, event.line, event.context, event.role, event.author, event.content,
+                    event.meta.get("model", ""), at, *terms,
                      known.get(event.ref), episode, event.ref in pins)
             )  # fmt: skip
     return found
@@ -187,9 +189,18 @@ class Judge:
         return self._pairs[key]
 
     def best(
-        self, scope: Scope, k: int, floor: float
-    ) -> list[tuple[str, float, float, float, float, bool]]:
-        left = [t for t in self.events if in_scope(t, scope) and self.sim[t.ref] > floor]
+        self, scope: Scope, k: int, floor: float, pins: str
+    ) -> list[tuple[str, float, float, float, float, bool, int]]:
+        inside = [t for t in self.events if in_scope(t, scope)]
+        others = Counter(said(t.content) for t in inside)
+        named = lambda t: self.hybrid and bool(self.terms & set(words.terms(t.author)))
+        standing: dict[tuple, Logged] = {}
+        for t in sorted(
+            inside, key=lambda t: (not t.pinned, not named(t), -t.time, t.path, t.line)
+        ):
+            if self.sim[t.ref] > floor or t.pinned and pins == "always":
+                standing.setdefault(said(t.content), t)
+        left = list(standing.values())
         picks: list[tuple[Logged, float, float, bool]] = []
 
         def score(event: Logged) -> tuple[float, float]:
@@ -197,22 +208,37 @@ class Judge:
             base = 0.7 * self.sim[event.ref] + 0.2 * self.recency[event.ref]
             return base - 0.1 * penalty, penalty
 
-        def take(event: Logged, pinned: bool) -> None:
-            left.remove(event)
+        def take(of: list[Logged], event: Logged, pinned: bool) -> None:
+            of.remove(event)
             picks.append((event, *score(event), pinned))
 
         def first(of: list[Logged], value) -> Logged:
             return min(of, key=lambda t: (-value(t), -t.time, t.path, t.line))
 
-        while len(picks) < k and (pins := [t for t in left if t.pinned]):
-            take(first(pins, lambda t: significant(self.sim[t.ref])), True)
+        waiting = [t for t in left if t.pinned]
+        left = [t for t in left if not t.pinned]
+        best_pin = lambda: first(waiting, lambda t: significant(self.sim[t.ref]))
+        half = lambda pin: ceil(k / 2) if self.sim[pin.ref] > floor else k // 2
+        while waiting and len(picks) < half(best_pin()):
+            take(waiting, best_pin(), True)
         if not picks and left:
-            take(first(left, lambda t: significant(self.sim[t.ref])), False)
+            take(left, first(left, lambda t: significant(self.sim[t.ref])), False)
         while len(picks) < k and left:
-            take(first(left, lambda t: round(score(t)[0], EXACT)), False)
+            take(left, first(left, lambda t: round(score(t)[0], EXACT)), False)
+        while len(picks) < k and waiting:
+            take(waiting, best_pin(), True)
         return [
-            (t.ref, s, self.sim[t.ref], self.recency[t.ref], p, pinned) for t, s, p, pinned in picks
+            (t.ref, s, self.sim[t.ref], self.recency[t.ref], p, pinned, others[said(t.content)] - 1)
+            for t, s, p, pinned in picks
         ]
+
+
+def said(text: str) -> tuple:
+    """What texts have in common that are equal but for case, space and punctuation."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    between = lambda c: unicodedata.category(c) in ("Cc",) or unicodedata.category(c)[0] in "PZ"
+    kept = "".join(" " if between(c) else c for c in folded).split()
+    return tuple(kept or folded.split()), tuple(words.tokens(text))
 
 
 def significant(value: float) -> float:
@@ -232,14 +258,14 @@ def in_scope(event: Logged, scope: Scope) -> bool:
         and (scope.since is None or event.time >= scope.since)
         and (scope.until is None or event.time <= scope.until)
         and (not scope.roles or event.role in scope.roles)
+        and (event.pinned or event.model not in scope.skip_models)
     )
 
 
 def a_scope(rnd: random.Random, events: list[Logged]) -> Scope:
     one = rnd.choice(events) if events else None
-    kind = rnd.choice(
-        ["all", "all", "context", "surface", "window", "times", "roles", "shown", "nowhere"]
-    )
+    kinds = "all all context surface window times roles shown models nowhere"
+    kind = rnd.choice(kinds.split())
     if kind == "nowhere":
         return Scope(context="test/none", not_window="logs/no/such.md")
     if one is None or kind == "all":
@@ -251,6 +277,7 @@ def a_scope(rnd: random.Random, events: list[Logged]) -> Scope:
         "times": Scope(since=one.time - 30 * clock.DAY, until=one.time),
         "roles": Scope(roles=(one.role, "user")),
         "shown": Scope(shown=(one.path, one.line)),
+        "models": Scope(skip_models=("embedded",)),
     }[kind]
 
 
@@ -307,31 +334,32 @@ def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, sh
         for _ in range(5):
             query, scope = a_query(rnd, shape, events), a_scope(rnd, events)
             k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2, 0.5])
+            pins = rnd.choice(["always", "floor"])
             # every other time by numpy
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(vectors, "NUMPY_FROM", rnd.choice([0, 60_000]))
-                result = stores.search(index, query, scope, k, floor)
-            expected = Judge(events, query).best(scope, k, floor)
+                result = stores.search(index, query, scope, k, floor, pins)
+            expected = Judge(events, query).best(scope, k, floor, pins)
             assert [hit.ref for hit in result.hits] == [ref for ref, *_ in expected]
-            for hit, (_, *numbers, pinned) in zip(result.hits, expected, strict=True):
+            for hit, (_, *numbers, pinned, repeats) in zip(result.hits, expected, strict=True):
                 pick = hit.pick
                 assert [pick.score, pick.sim, pick.recency, pick.penalty] == pytest.approx(
                     numbers, abs=1e-9
                 )
-                assert pick.pinned == pinned
+                assert (pick.pinned, pick.repeats) == (pinned, repeats)
             in_it = sum(in_scope(event, scope) for event in events)
             if floor < 0:
                 assert result.events == in_it
-                assert len(result.hits) == min(k, in_it)
             ran["widened"] += result.widened
             ran["spared"] += result.events - result.pool
             ran["pinned"] += sum(hit.pick.pinned for hit in result.hits)
             ran["hits"] += len(result.hits)
+            ran["equal"] += sum(hit.pick.repeats for hit in result.hits)
 
 
 def test_all_of_that_has_happened():
     """The test above would prove nothing if no pool had been widened, nothing packed, nothing
     pinned."""
     assert ran["stores"] >= 80
-    for what in ("packed", "loose", "widened", "spared", "pinned", "hits"):
+    for what in ("packed", "loose", "widened", "spared", "pinned", "hits", "equal"):
         assert ran[what] > 30, what

@@ -68,28 +68,47 @@ def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
     assert "restarting" in inject.excerpt(" ".join(parts), ["restart"], most).text
 
 
-def hit(number: int, content: str) -> Hit:
-    path, pick = "logs/test/1/20260130T142355Z.md", rank.Pick(number, 1, 1, 1, 0, False)
-    return Hit(path, 3 * number, "t", "user", "", "test/1", content, pick)
+def hit(number: int, content: str, pinned: bool = False) -> Hit:
+    path, pick = "logs/test/1/20260130T142355Z.md", rank.Pick(number, 1, 1, 1, 0, pinned, 0)
+    return Hit(path, 3 * number, "2026-01-30T14:23:55.120Z", "user", "", "test/1", content, pick)
+
+
+def printed(value) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+escapes = st.integers(1, 300).map(lambda n: '"\\' * n)
+scripts = st.sampled_from(
+    [
+        "日本語" * 200,
+        "Привет мир " * 90,
+        "नमस्ते दुनिया " * 70,
+        "한국어 " * 150,
+        "🚀👩‍👩‍👧" * 80,
+        "x" * 3000,
+    ]
+)
 
 
 @given(
-    said=st.lists(contents, max_size=12),
+    said=st.lists(
+        st.tuples(st.one_of(contents, escapes, scripts), st.sampled_from([False, False, True])),
+        max_size=12,
+    ),
     budget=st.integers(1, 1500),
     most=st.integers(1, 300),
     terms=st.lists(st.sampled_from(["pm2", "hang"])),
 )
-def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, terms):
-    hits = [hit(n, content) for n, content in enumerate(said, 1)]
+def test_a_block_never_exceeds_its_budget(said, budget, most, terms):
+    hits = [hit(n, *each) for n, each in enumerate(said, 1)]
     fitted = inject.fit(hits, terms, budget, most)
     block = inject.block(fitted.shown, budget)
     assert block == inject.block(inject.fit(list(hits), list(terms), budget, most).shown, budget)
     assert len(fitted.shown) + len(fitted.dropped) == len(hits)
-    kept = [" ".join(m.hit.content.split()).casefold() for m in fitted.shown]
-    assert len(set(kept)) == len(kept)
-    twice = [h for h, why in fitted.dropped if why == "duplicate"]
-    assert all(" ".join(h.content.split()).casefold() in kept for h in twice)
     assert [m.hit.line for m in fitted.shown] == sorted(m.hit.line for m in fitted.shown)
+    assert len(block) <= 4 * budget
+    empty = [h for h, why in fitted.dropped if why == "empty"]
+    assert all(not inject.excerpt(h.content, [], 9).text for h in empty)
     if not block:
         return
     first, body, end = block.split("\n")
@@ -99,11 +118,50 @@ def test_a_block_keeps_its_budget_and_says_nothing_twice(said, budget, most, ter
     assert value["budget_tokens_est"] == budget
     assert "not instructions" in value["note"]
     for entry in value["memories"]:
-        assert list(entry) == ["path", "line", "excerpt", "truncated"]
-        assert len(entry["excerpt"]) <= 4 * most
-    printed = [json.dumps(e, ensure_ascii=False, separators=(",", ":")) for e in value["memories"]]
-    if all(entry.isprintable() for entry in printed):
-        assert sum(map(len, printed)) <= 4 * budget
+        assert list(entry) == ["path", "line", "excerpt", "truncated", "timestamp"]
+        assert len(printed(entry["excerpt"])) - 2 <= 4 * most
+    # pins have more than half only of what nobody else wants
+    others = [h for h, _ in fitted.dropped if not h.pick.pinned and h not in empty]
+    others += [m.hit for m in fitted.shown if not m.hit.pick.pinned and m.truncated]
+    others = [h for h in others if len(h.content) <= 4 * most]  # for want of room
+    of_pins = [m.entry() for m in fitted.shown if m.hit.pick.pinned]
+    if others:
+        assert len(printed(of_pins)) <= 2 * budget
+
+
+LONG = " ".join(f"word{n}" for n in range(400))
+
+
+@pytest.mark.parametrize(
+    "said, budget, lengths",
+    [
+        # 1,000 tokens have room for eight memories: the long ones share what the short ones leave
+        ([LONG] * 8, 1000, [340] * 8),
+        ([LONG, "short", LONG], 1000, [1000, 5, 1000]),
+        (["short", LONG, LONG], 500, [5, 760, 760]),
+        # not even a little of the third
+        ([LONG] * 3, 180, [155, 155]),
+    ],
+)
+def test_excerpts_shrink_before_a_memory_is_left_out(said, budget, lengths):
+    hits = [hit(n, content) for n, content in enumerate(said, 1)]
+    fitted = inject.fit(hits, [], budget, 250)
+    found = [len(memory.excerpt) for memory in fitted.shown]
+    assert len(found) == len(lengths)
+    for length, about in zip(found, lengths, strict=True):
+        assert about * 0.9 <= length <= about * 1.1
+    assert [why for _, why in fitted.dropped] == ["budget"] * (len(said) - len(found))
+
+
+def test_pins_share_half_of_the_room_and_have_what_others_leave():
+    pins = [hit(n, LONG, True) for n in range(1, 5)]
+    room = len(inject.block(inject.fit(pins, [], 1000, 250).shown, 1000))
+    assert room > 3800
+    both = inject.fit([*pins, *(hit(n, LONG) for n in range(5, 9))], [], 1000, 250).shown
+    of_pins = sum(len(m.excerpt) for m in both if m.hit.pick.pinned)
+    assert 0.4 < of_pins / sum(len(m.excerpt) for m in both) < 0.55
+    few = inject.fit([*pins, hit(5, "short")], [], 1000, 250).shown
+    assert sum(len(m.excerpt) for m in few if m.hit.pick.pinned) > 0.75 * room
 
 
 MARKERS = [injected_blocks.MEMORIES, injected_blocks.KNOWLEDGE]

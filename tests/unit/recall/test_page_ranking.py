@@ -23,7 +23,7 @@ from plainmind.recall import page_block, page_report
 from plainmind.recall import pages as page_ranking
 from plainmind.recall.pages import Knowledge, Policy
 from plainmind.recall.report import Form
-from plainmind.recall.search import Query
+from plainmind.recall.search import Limits, Query
 from scene import NOW, ROOT
 from unit.index import stores
 from unit.index.stores import MODEL
@@ -656,7 +656,7 @@ def test_without_an_embedder_words_decide_with_one_remark(home, monkeypatch):
         and (record["ref"], record["excerpt"]) == ("knowledge/a.md:6", "the boiler hums")
         and len(said) == 1
     )
-    share = moments.Share(5, 0.1, 1000, 250, Policy())
+    share = moments.Share(Limits(5, 0.1), 1000, 250, Policy())
     past, known = moments.remember(memory, "boiler", Scope(), share)
     assert past == "" and "knowledge/a.md" in known and "knowledge/b.md" not in known
     assert len(said) == 2

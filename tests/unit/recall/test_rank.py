@@ -19,6 +19,12 @@ class Field:
     def pair(self, one, other):
         return 0.0
 
+    def equals(self, event):
+        return [event]
+
+    def repeats(self, event):
+        return 0
+
     def order(self, event):
         return (event,)
 
@@ -26,12 +32,14 @@ class Field:
 def test_the_first_is_the_greatest_sim_even_when_all_that_was_looked_at_first_is_below_the_floor():
     recent = [(0.1, 0.3, 1.0)] * 4  # great bases by their bounds, and below the floor
     others = [(0.25, 0.3, 0.9), (0.26, 0.3, 0.0)]  # the greater score, the greater sim
-    ranking = rank.rank(Field(recent + others), k=2, floor=0.2, first_pool=4)
+    ranking = rank.rank(Field(recent + others), rank.Limits(2, 0.2), first_pool=4)
     assert [pick.event for pick in ranking.picks] == [5, 4]
 
 
 def test_a_loose_bound_never_wins_over_the_truth():
     ranking = rank.rank(
-        Field([(0.5, 1.0, 0.0), (0.9, 0.9, 0.0), (0.7, 1.0, 0.0)]), k=3, floor=0.0, first_pool=1
+        Field([(0.5, 1.0, 0.0), (0.9, 0.9, 0.0), (0.7, 1.0, 0.0)]),
+        rank.Limits(3, 0.0),
+        first_pool=1,
     )
     assert [pick.event for pick in ranking.picks] == [1, 2, 0]

@@ -12,7 +12,7 @@ from plainmind.ground.errors import BadData
 from plainmind.ground.paths import Home
 from plainmind.index.sqlite import vectors
 from plainmind.recall import rank, report, trace
-from plainmind.recall.search import Moments, Query, ranked
+from plainmind.recall.search import Limits, Moments, Query, ranked
 from plainmind.truth.log import reader
 from unit.index import stores
 from unit.index.stores import Shape
@@ -31,10 +31,10 @@ FORMS = [
 ]
 
 
-def traced(index, query, scope, k, floor) -> tuple[Moments, bytes]:
-    recorder = trace.Recorder(query, index, scope, floor)
-    result = ranked(recorder, k, floor)
-    record = trace.record(recorder, {"query": query.text, "k": k, "floor": floor}, result)
+def traced(index, query, scope, k, floor, pins="always") -> tuple[Moments, bytes]:
+    recorder, limits = trace.Recorder(query, index, scope, floor), Limits(k, floor, pins)
+    result = ranked(recorder, limits)
+    record = trace.record(recorder, {"query": query.text, **limits._asdict()}, result)
     return result, stream.encode(stream.json_line(record) + "\n")
 
 
@@ -74,7 +74,9 @@ def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
                 query = Query(said, stores.NOW)
             patch.setattr(rank, "FIRST_POOL", first_pool)
             k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2])
-            result, data = traced(index, query, Scope(), k, floor)
+            scope = rnd.choice([Scope(), Scope("test/0", skip_models=("embedded",))])
+            pins = rnd.choice(["always", "floor"])
+            result, data = traced(index, query, scope, k, floor, pins)
             widened.append(result.widened)
             printed = [report.make(result, form) for form in FORMS]
             # a replay may be made by a version with another first pool

@@ -8,12 +8,12 @@ from ..reading import utf8
 from .index_file import VERSION, IndexFile
 
 _OF_EVENTS = "JOIN windows ON windows.id = events.id / 16777216"
-_SERVING = "JOIN settings ON settings.name = 'embed_model' AND value = model"
+_SERVING = "JOIN settings ON settings.name = 'embed_model' AND value = vectors.model"
 
 #: what must be the same however an index came about; ids depend on the order in which windows were
 #: first seen
 _ROWS = {
-    "events": "SELECT path, line, end_line, timestamp, unix_ms, role, author, content "
+    "events": "SELECT path, line, end_line, timestamp, unix_ms, role, author, model, same, content "
     f"FROM events {_OF_EVENTS}",
     "windows": "SELECT path, context, size, read_to, last_offset, last_line, digest, events "
     "FROM windows",
@@ -34,7 +34,7 @@ _ROWS = {
     "vectors of passages": "SELECT path, passages.line, model, embedding FROM vectors "
     "JOIN passages ON kind = 'passage' AND passages.id = owner "
     f"JOIN pages ON pages.id = page {_SERVING} WHERE embedding IS NOT NULL",
-    "vectors": "SELECT path, line, model, embedding FROM vectors "
+    "vectors": "SELECT path, line, vectors.model, embedding FROM vectors "
     f"JOIN events ON kind = 'event' AND events.id = owner {_OF_EVENTS} {_SERVING} "
     "WHERE embedding IS NOT NULL",
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from ...formats import equality
 from ...formats import words as grammar
 from ...formats.evidence import COLUMNS, Episode, Evidence, IndexedEvent, Question, Scope, Totals
 from .. import reading
@@ -19,7 +20,7 @@ from .index_file import Damaged, IndexFile
 
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
-_EPISODES = "SELECT id, lengths, openings, times, kinds, authors FROM episodes"
+_EPISODES = "SELECT id, lengths, openings, times, kinds, authors, models FROM episodes"
 _STATE = "path, context, inode, modified, size, read_to, last_offset, last_line, digest, events"
 
 
@@ -99,13 +100,14 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
         found = grammar.of_event(event.author, event.content)
         if not episodes or not episodes[-1].goes_on(event.instant, *limits):
             episodes.append(Episode.starting(id))
-        author = _author(index.db, event.author)
-        episodes[-1].add(event.instant, event.role, author, event.content, found)
-        rows.append((id, *event, episodes[-1].id))
+        author = _number(index.db, "authors", event.author)
+        model = _number(index.db, "models", event.model) if event.model else 0
+        episodes[-1].add(event.instant, event.role, author, model, event.content, found)
+        rows.append((id, *event, episodes[-1].id, equality.key(event.content)))
         terms.append((id, found))
     for episode in episodes:
         _put_episode(index.db, episode)
-    index.db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    index.db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     words.add(index.db, terms)
     _count(index, [found for _, found in terms], 1)
 
@@ -138,11 +140,12 @@ def _totals(index: IndexFile) -> Totals:
     return Totals(*(index.setting("totals") or (0, 0, 0)))
 
 
-def _author(db: sqlite3.Connection, name: str) -> int:
-    row = db.execute("SELECT id FROM authors WHERE name = ?", (name,)).fetchone()
+def _number(db: sqlite3.Connection, table: str, name: str) -> int:
+    """The id of an author or a model."""
+    row = db.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()
     if row:
         return row[0]
-    return db.execute("INSERT INTO authors (name) VALUES (?)", (name,)).lastrowid or 0
+    return db.execute(f"INSERT INTO {table} (name) VALUES (?)", (name,)).lastrowid or 0
 
 
 def _pins_changed(index: IndexFile) -> bool:
@@ -162,7 +165,7 @@ def _take_in_pins(index: IndexFile) -> None:
 def _put_episode(db: sqlite3.Connection, episode: Episode) -> None:
     columns = [_bytes(column) for column in episode[1:]]
     db.execute(
-        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (episode.id, sum(episode.lengths), *columns),
     )
 
@@ -201,12 +204,16 @@ def evidence(index: IndexFile, question: Question, scope: Scope) -> Evidence:
                 cosines.update(zip(scanned.events, scanned.cosines))
                 error = max(error, scanned.error)
         authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
+        models = db.execute("SELECT id, name FROM models").fetchall()
         totals, pinned, within = _totals(index), _pinned(db), _within(db, episodes, scope)
-    return Evidence(totals, episodes, terms, touched, authors, cosines, error, pinned, within)
+    known = totals, episodes, terms, touched, authors, models, cosines, error, pinned, within
+    return Evidence(*known)
 
 
-def _within(db: sqlite3.Connection, episodes: Sequence[Episode], scope: Scope) -> list[int] | None:
-    """How many events of each episode context and windows allow."""
+def _within(
+    db: sqlite3.Connection, episodes: Sequence[Episode], scope: Scope
+) -> list[tuple[int, int]] | None:
+    """How many events of each episode the context allows, and how many are not shown already."""
     if not (scope.context or scope.not_window or scope.shown):
         return None
     windows: set[int] | None = None
@@ -226,11 +233,10 @@ def _within(db: sqlite3.Connection, episodes: Sequence[Episode], scope: Scope) -
     counts = []
     for episode in episodes:
         window, count = episode.id >> BITS, len(episode.times)
-        if windows is not None and window not in windows or window == banned:
-            count = 0
-        elif window == shown:
-            count = max(0, min(count, end - episode.id))
-        counts.append(count)
+        unseen = 0 if window == banned else count
+        if window == shown:
+            unseen = max(0, min(unseen, end - episode.id))
+        counts.append((count if windows is None or window in windows else 0, unseen))
     return counts
 
 
@@ -261,6 +267,21 @@ def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
         if row is None:
             raise Damaged("its tables contradict each other")
         found[id] = IndexedEvent(*row)
+    return found
+
+
+def equals(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
+    """Of each of these events, (id, path) of all that have its text: one list for all of them."""
+    found: dict[int, list[tuple[int, str]]] = {}
+    for id in ids:
+        if id in found:
+            continue
+        some = db.execute(
+            "SELECT events.id, path FROM events JOIN windows ON windows.id = events.id >> ?1 "
+            "WHERE same = (SELECT same FROM events WHERE id = ?2)",
+            (BITS, id),
+        ).fetchall()
+        found.update(dict.fromkeys((one for one, _ in some), some))
     return found
 
 

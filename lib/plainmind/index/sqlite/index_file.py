@@ -13,7 +13,7 @@ from typing import Any
 from ...ground import files
 from ...ground.paths import Home
 
-VERSION = 4  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 5  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):

@@ -8,6 +8,7 @@ closing it would drop SQLite's own locks.
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from ...ground import clock, files
 from ...ground.errors import Busy, Failure, InputOutput
@@ -27,24 +28,32 @@ _SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
 
 def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
     path = _path(home)
-    set_aside = ""
+    set_aside, failed = "", False
     for _ in range(TRIES):
         inode = _inode(path)
         try:
             store = _open(home, path)
-        except (Damaged, sqlite3.DatabaseError) as error:
+        except (Damaged, sqlite3.DatabaseError, FileNotFoundError) as error:
             failure: Exception = error
         else:
+            # SQLite does not say which file it has open. It is this one when the name stood for it
+            # before and after: a number is not given again while a file is open.
+            if inode not in (-1, _inode(path)):
+                store.db.close()
+                continue
             inode = _inode(path)
             store.thorough, store.retried = thorough, True
             yield store
             if store.failure is None:
                 return
             failure = store.failure
-        if _inode(path) != inode:
+        if _inode(path) != inode or isinstance(failure, FileNotFoundError):
             continue  # it was deleted or replaced in the middle, which anybody may do
         if reason := _system_failure(failure, path):
-            raise reason from failure
+            if failed or isinstance(reason, Busy):
+                raise reason from failure
+            failed = True  # a file that was made just now may have been another: once more
+            continue
         if set_aside:
             what = f"the index cannot be rebuilt: {failure}"
             raise InputOutput(what, place=path, cure="check the disk") from failure
@@ -60,15 +69,13 @@ def copied(home: Home) -> Iterator[Store]:
         path, copy = _path(home), os.path.join(folder, "mind.db")
         if os.path.exists(path):
             address = f"file:{_quoted(path)}?mode=ro"
-            source = sqlite3.connect(address, uri=True, timeout=files.LOCK_WAIT)
-            target = sqlite3.connect(copy)
-            try:
-                source.backup(target)
-            except sqlite3.DatabaseError:
-                os.unlink(copy)  # damaged: the copy is made from the files
-            finally:
-                source.close()
-                target.close()
+            with closing(sqlite3.connect(copy)) as target:
+                try:
+                    source = sqlite3.connect(address, uri=True, timeout=files.LOCK_WAIT)
+                    with closing(source):
+                        source.backup(target)
+                except sqlite3.DatabaseError:
+                    os.unlink(copy)  # damaged, or gone: the copy is made from the files
         try:
             store = made_in(home, folder)
         except (Damaged, sqlite3.DatabaseError):

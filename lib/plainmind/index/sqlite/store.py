@@ -78,6 +78,9 @@ class Store(IndexFile):
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]:
         return events.rows(self.db, ids)
 
+    def equals(self, ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
+        return events.equals(self.db, ids)
+
     def vectors(self, model: str, ids: Sequence[int]) -> "dict[int, array[float]]":
         from . import vectors
 

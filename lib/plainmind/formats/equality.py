@@ -1,0 +1,34 @@
+"""When two texts are equal but for case, space and punctuation. Pure.
+
+Never coarser than the fold that index and query go through (formats.words): where that makes terms
+of what is punctuation elsewhere, as in C# and .env, texts that differ in it are different.
+"""
+
+import hashlib
+import unicodedata
+
+from . import words
+
+
+class _Letters(dict[int, str]):
+    """Code point -> the character; a space for what stands between words, nothing for what is not
+    seen, such as a soft hyphen."""
+
+    def __missing__(self, code: int) -> str:
+        kind = unicodedata.category(chr(code))
+        between = kind[0] in "PZ" or kind == "Cc"
+        self[code] = letter = " " if between else "" if kind == "Cf" else chr(code)
+        return letter
+
+
+_LETTERS = _Letters()
+
+
+def key(text: str) -> int:
+    """A number of 63 bits that equal texts have in common. A text of punctuation alone, such as
+    '?', equals no other."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    said = folded.translate(_LETTERS).split() or folded.split()
+    data = "\n".join([" ".join(said), " ".join(words.tokens(text))])
+    digest = hashlib.blake2b(data.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
