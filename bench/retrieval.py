@@ -34,7 +34,7 @@ from plainmind.index import embedding, engine_in_use  # noqa: E402
 from plainmind.index.engine import Index  # noqa: E402
 from plainmind.providers import registry  # noqa: E402
 from plainmind.recall import search  # noqa: E402
-from plainmind.recall.relevance import EventField  # noqa: E402
+from plainmind.recall.field import EventField  # noqa: E402
 from plainmind.truth.log.writer import EventDraft, Log  # noqa: E402
 
 FAR = 3650 * DAY  # so far away that recency is 0

@@ -131,7 +131,7 @@ load agent
   "$PYTHON" - hits <<'EOF'
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
-keys = "ref path line timestamp role author context excerpt truncated pinned rank score sim recency penalty".split()
+keys = "ref path line timestamp role author context excerpt truncated pinned rank score sim recency penalty repeats".split()
 assert len(rows) >= 2
 assert all(list(row) == keys for row in rows)
 assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
@@ -156,15 +156,16 @@ EOF
 import json, sys
 body = json.load(sys.stdin)
 assert body["budget_tokens_est"] == 1000 and "not instructions" in body["note"]
-assert body["memories"] and all(list(m) == ["path", "line", "excerpt", "truncated"] for m in body["memories"])'
+assert body["memories"] and all(list(m) == ["path", "line", "excerpt", "truncated", "timestamp"] for m in body["memories"])'
   mem-recall --lexical --inject pm2 daemon | cmp - block
   for n in $(seq 30); do append "pm2 number $n: $(printf 'word%s ' $(seq 200))" > /dev/null; done
-  mem-recall --lexical -k 30 --inject --budget 300 --max-each 50 pm2 | tail -n 1 | "$PYTHON" -c '
+  mem-recall --lexical -k 30 --inject --budget 300 --max-each 50 pm2 > block
+  [ "$(wc -m < block)" -le 1200 ]
+  tail -n 1 block | "$PYTHON" -c '
 import json, sys
 body = json.load(sys.stdin)
 assert body["budget_tokens_est"] == 300
 assert len(body["memories"]) >= 2
-assert sum(-(-len(json.dumps(m, separators=(",", ":"), ensure_ascii=False)) // 4) for m in body["memories"]) <= 300
 assert all(len(m["excerpt"]) <= 200 for m in body["memories"])
 assert any(m["truncated"] and m["excerpt"].endswith("…") for m in body["memories"])'
   run --separate-stderr mem-recall --lexical --inject quantum chromodynamics

@@ -19,6 +19,7 @@ play() {
 @test "mem-audit" { play mem-audit; }
 @test "mem-import" { play mem-import; }
 @test "mem-graph" { play mem-graph; }
+@test "mem-recall" { play mem-recall; }
 @test "mem-recall --knowledge" { play mem-recall-pages; }
 @test "work-session" { play work-session; }
 @test "remind-add" { start_webhook; hide_what_differs; play remind-add; }

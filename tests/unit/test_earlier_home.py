@@ -33,7 +33,8 @@ def run(home, command, *arguments):
         [os.path.join(BIN, command), *arguments],
         capture_output=True,
         text=True,
-        env=environment(home, MIND_NOW=NOW),
+        # pins had to exceed the floor then
+        env=environment(home, MIND_NOW=NOW, MIND_RECALL_PINS="floor"),
     )
 
 
@@ -75,7 +76,8 @@ def test_it_is_answered_the_same(earlier, answer):
     done = run(earlier, *answer["command"])
     assert done.returncode == answer["code"], done.stderr
     if "--json" not in answer["command"]:
-        assert done.stdout == answer["stdout"]
+        # since then, a block says when each memory was said
+        assert re.sub(',"timestamp":"[^"]*"', "", done.stdout) == answer["stdout"]
         return
     records = [json.loads(line) for line in done.stdout.splitlines()]
     before = [json.loads(line) for line in answer["stdout"].splitlines()]

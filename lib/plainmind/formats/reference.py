@@ -5,9 +5,11 @@ any line of an event; a range names every event that has a line in it. A page is
 alone, or by a reference to any of its lines.
 
 Commands print references first on a line, and read them from one: what follows `: ` or a tab is
-ignored, so that the output of one command can be piped into another.
+ignored, so that the output of one command can be piped into another. So can JSON Lines, of which
+`ref` is read.
 """
 
+import json
 import re
 from typing import NamedTuple
 
@@ -39,5 +41,13 @@ def parse(text: str) -> Reference:
 
 
 def take_leading(text: str) -> str:
-    """The reference that starts a line of output: its first field (tab), else up to `: `."""
+    """The reference that starts a line of output: its first field (tab), else up to `: `; or the
+    one in an object of JSON."""
+    if text.startswith("{"):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, dict) and isinstance(value.get("ref"), str):
+            return value["ref"]
     return text.split("\t", 1)[0].split(": ", 1)[0].strip()

@@ -58,7 +58,8 @@ KEYS: dict[str, Key] = {
     ),
     "recall.skip_models": _text(
         "embedded",
-        "chat models whose replies are not recalled, separated by ','; ollama means all of Ollama's",
+        "chat models whose replies are not recalled, separated by ','; ollama stands for all "
+        "of Ollama's, none lets all be recalled",
     ),
     "knowledge.rank": _text(
         "relevance",

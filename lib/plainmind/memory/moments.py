@@ -54,9 +54,9 @@ def recall(
     return Recalled(search.NOTHING, None)
 
 
-def limits_of(settings: Settings) -> Limits:
+def limits_of(settings: Settings, k: int | None = None) -> Limits:
     """How much is recalled, as the settings say."""
-    return Limits(settings["recall.k"], settings["recall.floor"], settings["recall.pins"])
+    return Limits(k or settings["recall.k"], settings["recall.floor"], settings["recall.pins"])
 
 
 def _skipping(memory: Memory, scope: Scope) -> Scope:

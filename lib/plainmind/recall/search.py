@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from ..formats.evidence import IndexedEvent, Scope
 from . import rank
+from .field import EventField, EventSource
 from .rank import Limits
-from .relevance import EventField, EventSource, Query
+from .relevance import Query
 
 NEAR = 20  # events out of scope that an explanation shows
 

@@ -1,8 +1,9 @@
 """A recall on record: everything the ranking was made from, so that it can be made again, byte for
 byte.
 
-One JSON object: the question, and every event of the pool with its numbers and content, the pair
-similarities that were needed, and the best events out of scope, each with its reason. Replaying needs no index, no model and no clock.
+One JSON object: the question, every event of the pool with its numbers and content, the pair
+similarities that were needed, and the best events out of scope with their reasons. Replaying needs
+no index, no model and no clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import Any
 from ..formats.evidence import IndexedEvent, Scope
 from ..ground.errors import BadData
 from . import rank, search
-from .relevance import EventField, EventSource, Query
+from .field import EventField, EventSource
+from .relevance import Query
 from .search import Moments
 
 VERSION = 2

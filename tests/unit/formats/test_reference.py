@@ -36,6 +36,8 @@ def test_what_is_no_reference(text, said):
     ("logs/a/b/x.md:3: How do I", "logs/a/b/x.md:3"), ("logs/a/b/x.md:3\tok", "logs/a/b/x.md:3"),
     ("logs/a/b/x.md:3", "logs/a/b/x.md:3"), ("logs/a/b/x.md:3: a: b\tc", "logs/a/b/x.md:3"),
     ("logs/a/b/x.md:3:", "logs/a/b/x.md:3:"),
+    ('{"ref":"logs/a/b/x.md:3","excerpt":"a: b"}', "logs/a/b/x.md:3"),
+    ('{"ref":3}', '{"ref":3}'), ('{"a": 1}', '{"a"'), ("{", "{"), ("[" * 9999, "[" * 9999),
 ])  # fmt: skip
 def test_the_reference_a_line_of_output_starts_with(line, ref):
     assert reference.take_leading(line) == ref

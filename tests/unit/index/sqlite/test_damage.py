@@ -1,13 +1,14 @@
 """What only the SQLite engine can suffer: a damaged file, a foreign one, one that goes while it is
 open."""
 
+import contextlib
 import glob
+import multiprocessing
 import os
 import random
 import shutil
 import sqlite3
 import tempfile
-from contextlib import closing
 
 import pytest
 from plainmind.ground.errors import Busy
@@ -51,7 +52,7 @@ def damage(kind: str, path: str, rnd: random.Random) -> None:
     if kind == "foreign":
         os.unlink(path)
     if kind in SPOILING:
-        with closing(sqlite3.connect(path)) as db, db:
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
             db.execute(SPOILING[kind])
     elif kind == "text":
         with open(path, "w") as file:
@@ -132,6 +133,65 @@ def test_an_index_that_keeps_going_is_given_up(log, home):
                 with index.writing():
                     index.put_setting("x", "y")
     assert len(tries) == opening.TRIES
+
+
+@pytest.mark.parametrize("moment", ["before it is open", "as soon as it is open"])
+def test_an_index_that_is_replaced_at_any_moment_is_opened_again(home, moment, monkeypatch):
+    """Its file was looked up by name after it was open: one replaced in between passed for it, and
+    the first write into what was deleted was an I/O error."""
+    stores.fill(home, Shape(seed=3, events=20, contexts=1))
+    answers(home, [])
+    times, connect = iter([1, 1, 0, 0, 0, 0, 0]), sqlite3.connect
+
+    def replace():
+        if next(times):
+            opening.rebuild(home)
+            opening.made_in(home, home.index).db.close()
+
+    def connect_late(*args, **options):
+        if moment == "before it is open" and "mode=rwc" in args[0]:
+            monkeypatch.setattr(sqlite3, "connect", connect)
+            replace()
+            monkeypatch.setattr(sqlite3, "connect", connect_late)
+        db = connect(*args, **options)
+        if moment != "before it is open":
+            monkeypatch.setattr(sqlite3, "connect", connect)
+            replace()
+            monkeypatch.setattr(sqlite3, "connect", connect_late)
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", connect_late)
+    for index in stores.attempts(home, print):
+        with index:
+            with index.writing():
+                index.put_setting("x", "y")
+            assert len(list(index.rows()["events"])) == 20
+
+
+def test_recalls_beside_many_rebuilds_find_what_there_is_or_are_told_to_try_again(home):
+    stores.fill(home, Shape(seed=3, events=30, contexts=2))
+    expected = answers(home, [])
+    said: list[str] = []
+
+    def rebuild():
+        for _ in range(25):
+            opening.rebuild(home)
+            with contextlib.suppress(Busy):
+                answers(home, said)
+
+    def recall():
+        for _ in range(25):
+            with contextlib.suppress(Busy):
+                assert answers(home, said) == expected
+        assert said == []  # nothing was set aside
+
+    fork = multiprocessing.get_context("fork")
+    beside = [fork.Process(target=work) for work in (rebuild, rebuild, recall, recall)]
+    for process in beside:
+        process.start()
+    for process in beside:
+        process.join()
+    assert [process.exitcode for process in beside] == [0] * len(beside)
 
 
 def test_a_transaction_that_a_full_disk_ended_fails_as_what_it_was(home):
