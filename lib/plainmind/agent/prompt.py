@@ -5,9 +5,10 @@ cache holds.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..formats import answer
 from ..formats.log.event import Event, RawEvent
 from ..ground import tokens
 from ..providers.chat import Call
@@ -56,23 +57,41 @@ def find_first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
     return len(blocks) - 1 if blocks and blocks[-1].role == "user" else len(blocks)
 
 
-def to_messages(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """Events as chat messages."""
+def to_messages(
+    events: Iterable[Event], load: Callable[[Any], dict[str, Any] | None] = lambda digest: None
+) -> list[dict[str, Any]]:
+    """Events as chat messages. `load` gives an answer as it came, by its digest in the meta."""
     chat: list[dict[str, Any]] = []
     for event in events:
         if event.role == "user":
             text = render_user_text(event.content, event.author, event.meta)
             chat.append({"role": "user", "content": text})
         elif event.role == "agent":
-            chat.append({"role": "assistant", "content": event.content})
+            # earlier versions logged thoughts and control tokens, too
+            if content := answer.clean(event.content):
+                chat.append({"role": "assistant", "content": content})
         elif event.role == "tool":
-            id, name = event.meta.get("call"), event.meta.get("name")
-            arguments = json.dumps(event.meta.get("args") or {})
-            call = Call(str(id or f"call_{event.line}"), str(name or "bash"), arguments)
-            add_tool_use(chat, call, event.content)
+            _add_tool_event(chat, event, load(event.meta.get("native")))
         elif "torn" not in event.meta:
             chat.append({"role": "user", "content": f"(notice) {event.content}"})
     return chat
+
+
+def _add_tool_event(chat: list[dict[str, Any]], event: Event, kept: dict[str, Any] | None) -> None:
+    """A call and its result; calls of one answer are one message."""
+    meta = event.meta
+    id, name = str(meta.get("call") or f"call_{event.line}"), str(meta.get("name") or "bash")
+    call = Call(id, name, json.dumps(meta.get("args") or {}))
+    pending = find_pending(chat)
+    if kept:
+        add_answer(chat, "", [Call(*map(str, each)) for each in kept["calls"]], kept["native"])
+        pending = find_pending(chat)
+    elif meta.get("parallel") and not pending and chat and chat[-1]["role"] == "tool":
+        asked = next(m for m in reversed(chat) if m["role"] == "assistant")
+        asked["tool_calls"].append(_to_openai(call))
+    elif not (meta.get("parallel") and pending):
+        add_answer(chat, "", [call])
+    add_result(chat, pending[0] if pending else call, event.content)
 
 
 def render_user_text(content: str, author: str, meta: dict[str, Any]) -> str:
@@ -98,11 +117,35 @@ def find_last_user(messages: Sequence[dict[str, Any]]) -> int:
     return max((n for n, message in enumerate(messages) if message["role"] == "user"), default=0)
 
 
-def add_tool_use(messages: list[dict[str, Any]], call: Call, result: str) -> None:
-    """A call and its result. Text the model wrote with the call is the message before it."""
-    function = {"name": call.name, "arguments": call.arguments}
+def add_answer(
+    messages: list[dict[str, Any]],
+    text: str,
+    calls: Sequence[Call],
+    native: dict[str, Any] | None = None,
+) -> None:
+    """An answer that calls. Text that stands before it already belongs to it."""
     before = messages[-1] if messages else {"role": ""}
-    if before["role"] != "assistant" or "tool_calls" in before:
-        messages.append({"role": "assistant", "content": ""})
-    messages[-1]["tool_calls"] = [{"id": call.id, "type": "function", "function": function}]
+    if text or before["role"] != "assistant" or "tool_calls" in before:
+        messages.append({"role": "assistant", "content": text})
+    messages[-1]["tool_calls"] = [_to_openai(call) for call in calls]
+    if native:
+        messages[-1]["native"] = native
+
+
+def add_result(messages: list[dict[str, Any]], call: Call, result: str) -> None:
     messages.append({"role": "tool", "tool_call_id": call.id, "content": result})
+
+
+def find_pending(messages: Sequence[dict[str, Any]]) -> list[Call]:
+    """The calls of the last answer that have no result yet. Results are in the order of calls."""
+    results = 0
+    while results < len(messages) and messages[-1 - results]["role"] == "tool":
+        results += 1
+    asked = messages[-1 - results] if results < len(messages) else {}
+    made = [(call["id"], call["function"]) for call in asked.get("tool_calls", ())]
+    return [Call(id, function["name"], function["arguments"]) for id, function in made[results:]]
+
+
+def _to_openai(call: Call) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}

@@ -4,12 +4,14 @@ Nothing is called, run or logged here; `prompt` has the order, `profile` how muc
 """
 
 import os
+from functools import partial
 from typing import Any
 
 from ..formats.evidence import Scope
 from ..ground import clock, files
 from ..memory import Memory, moments
-from ..providers.chat import Chat
+from ..providers.chat import Chat, to_openai
+from ..truth.log import native_answers
 from . import profile as profiles
 from . import prompt, turn_log
 from .bash import TOOL, Shell
@@ -27,7 +29,7 @@ class RequestBuilder:
 
     def preview(self, message: UserMessage) -> dict[str, Any]:
         """The exact request a turn for this message would begin with."""
-        return self.build(message, self.read_log(message))
+        return to_openai(self.build(message, self.read_log(message)), self.chat.by)
 
     def read_log(self, message: UserMessage) -> TurnLog:
         if not self.context:
@@ -43,13 +45,14 @@ class RequestBuilder:
         lines = [line for line in (attempt.line, *(e.line for e in log.history[:1])) if line]
         shown = (log.window, min(lines)) if log.window and lines else None
         text = prompt.render_user_text(message.text, message.author, message.meta)
+        load = partial(native_answers.load, self.memory.home, self.context or "", message.id)
         return {
             "model": self.chat.name,
             "messages": [
                 {"role": "system", "content": self._system()},
                 *prompt.to_messages(log.history),
                 prompt.build_last_message(self._memories(message, Scope(shown=shown)), text),
-                *prompt.to_messages(attempt.done),
+                *prompt.to_messages(attempt.done, load),
             ],
             "tools": [TOOL] if self.profile.tools else [],
             "max_tokens": self.settings["turn.max_tokens"],

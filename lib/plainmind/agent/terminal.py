@@ -7,6 +7,7 @@ that it is another one.
 from collections.abc import Callable
 
 _ASKING = "EXPAND"
+THOUGHTS = "\n(these were thoughts; the answer is:)\n"
 
 
 class AnswerDisplay:
@@ -18,8 +19,13 @@ class AnswerDisplay:
         self.shown = False  # whether the last answer was shown
         self._done = 0  # characters of it that were written
 
-    def add(self, text: str) -> None:
-        """More of the answer."""
+    def add(self, text: str | None) -> None:
+        """More of the answer; None when all before turned out to be thoughts."""
+        if text is None:
+            if self._done:
+                self._write(THOUGHTS)
+            self.text, self._done = "", 0
+            return
         self.text += text
         beginning = self.text.lstrip().strip("`")[: len(_ASKING)]
         if not _ASKING.startswith(beginning):
@@ -35,6 +41,10 @@ class AnswerDisplay:
         seen = self.text[: self._done].strip()
         self.text, self._done = "", 0
         return seen
+
+    def add_note(self, note: str) -> None:
+        """A line under the answer that was shown."""
+        self._write(note + "\n")
 
     def _up_to(self, end: int) -> None:
         start = self._done or len(self.text) - len(self.text.lstrip())

@@ -14,20 +14,22 @@ from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from ..memory import Memory, moments
-from ..providers.chat import Call, Chat, Reply
+from ..providers.chat import Call, Chat, Reply, to_openai
 from ..recall import expansion
+from ..truth.log import native_answers
 from ..truth.log.writer import EventDraft, Log
 from . import prompt
 from .bash import LONGEST, Shell
 from .request import RequestBuilder
 from .terminal import AnswerDisplay
-from .turn_log import Attempt, UserMessage
+from .turn_log import Attempt, UserMessage, find_marks, render_notes
 
 EXPANSIONS = 2
 LONGEST_COMMAND = 32_768  # characters; it stays in the history
 
 _NO_MORE = "(notice) {} in this turn. Answer now, with what you know."
 _NO_MORE_STEPS = _NO_MORE.format("No more commands can be run")
+_NOT_RUN = "not run: no more commands can be run in this turn"
 _NO_MORE_EXPANSIONS = _NO_MORE.format("Nothing more can be expanded")
 
 
@@ -53,6 +55,7 @@ class Turn:
         prices = (self.settings[f"turn.{kind}_price"] for kind in ("input", "output"))
         self._usage = UsageMeter(*prices)
         self._partial = ""  # what was shown of an answer that was cut off
+        self.marks: dict[str, str] = {}  # of the reply: why it was cut, what was left out
 
     def run(self, message: UserMessage) -> str:
         """The reply to a message.
@@ -68,7 +71,9 @@ class Turn:
             attempt = log.attempt or Attempt()
             if attempt.reply is not None:
                 self.log.acknowledge_again(attempt.window)
-                return attempt.reply
+                self._forget_answers(message)
+                self.marks = attempt.marks
+                return _show(attempt.reply, self.marks)
             if not log.attempt:
                 window, line = self._append(("user", message.text, message.meta))
                 log = log._replace(window=window, attempt=Attempt(line=line))
@@ -89,6 +94,9 @@ class Turn:
         messages, limit = request["messages"], self.settings["turn.max_steps"]
         steps = sum(1 for m in messages[prompt.find_last_user(messages) :] if m["role"] == "tool")
         expansions = 0
+        left = prompt.find_pending(messages)  # by an earlier run
+        self._use_tools(messages, message, left, limit - steps, {"parallel": True})
+        steps += len(left)
         while True:
             last = steps >= limit
             if last and steps and messages[-1]["content"] != _NO_MORE_EXPANSIONS:
@@ -100,10 +108,10 @@ class Turn:
                 expansions += 1
                 self._expand(messages, reply.text, ranges if expansions <= EXPANSIONS else [])
             elif reply.calls and tools:
-                for number, call in enumerate(reply.calls[: limit - steps]):
-                    steps += 1
-                    call = call._replace(id=call.id[:200], name=call.name[:64])
-                    self._use_tool(messages, message, "" if number else reply.text, call)
+                kept = self._keep_answer(reply, message)
+                prompt.add_answer(messages, reply.text, reply.calls, reply.native)
+                self._use_tools(messages, message, reply.calls, limit - steps, kept, reply.text)
+                steps += len(reply.calls)
             elif reply.text.strip() and not ranges:
                 return self._log_answer(reply, message)
             else:
@@ -123,15 +131,40 @@ class Turn:
         self._partial = ""  # it is whole
         seconds = round(clock.monotonic() - start, 3)
         if self.model.trace:
-            self.model.trace(request, reply, seconds)
+            self.model.trace(to_openai(request, self.chat.by), reply, seconds)
         self._usage.add(reply.usage, seconds)
         return reply
 
     def _log_answer(self, reply: Reply, message: UserMessage) -> str:
         text = reply.text.strip()
         answers = {"reply_to": message.id} if message.id else {}
-        self._append(("agent", text, {"model": self.chat.name, **self._usage.take(), **answers}))
-        return text
+        self.marks = find_marks({"cut": reply.cut, "left_out": reply.left_out})
+        meta: dict[str, Any] = {"model": self.chat.name, **self._usage.take()}
+        meta |= {**self.marks, **answers}
+        self._append(("agent", text, meta))
+        self._forget_answers(message)
+        if self.marks and (display := self.model.display) and display.shown:
+            display.add_note(render_notes(self.marks))
+        return _show(text, self.marks)
+
+    def _keep_answer(self, reply: Reply, message: UserMessage) -> dict[str, Any]:
+        """Keep an answer as it came, for another process that may go on; the meta that names it.
+
+        Not where there will be none, or where the log tells as much.
+        """
+        if not (self.context and message.id and reply.native):
+            return {}
+        logged: list[dict[str, Any]] = []
+        prompt.add_answer(logged, reply.text, [_as_logged(call) for call in reply.calls])
+        native = {k: v for k, v in reply.native["message"].items() if v}
+        if len(reply.calls) == 1 and native == {k: v for k, v in logged[0].items() if v}:
+            return {}
+        answer = {"native": reply.native, "calls": reply.calls}
+        return {"native": native_answers.keep(self.memory.home, self.context, message.id, answer)}
+
+    def _forget_answers(self, message: UserMessage) -> None:
+        if self.context and message.id:
+            native_answers.remove(self.memory.home, self.context, message.id)
 
     def _log_cut(self, message: UserMessage, why: str, **meta: Any) -> None:
         """Log that a turn ended without an answer, and what of one the user has seen."""
@@ -145,9 +178,35 @@ class Turn:
         text = moments.expand(self.memory.home, ranges) if ranges else _NO_MORE_EXPANSIONS
         messages.append({"role": "user", "content": text})
 
-    def _use_tool(
-        self, messages: list[dict[str, Any]], message: UserMessage, text: str, call: Call
+    def _use_tools(
+        self,
+        messages: list[dict[str, Any]],
+        message: UserMessage,
+        calls: list[Call],
+        room: int,
+        mark: dict[str, Any],
+        text: str = "",
     ) -> None:
+        """Run the calls of an answer, as many as there is room for, and log each with its result.
+
+        `mark` is of the first, `text` what the model said with them.
+        """
+        for number, call in enumerate(calls[: max(0, room)]):
+            result = self._use_tool(message, "" if number else text, call, mark)
+            prompt.add_result(messages, call, result)
+            mark = {"parallel": True}
+        left = calls[max(0, room) :]
+        events: list[tuple[str, str, dict[str, Any]]] = []
+        for call in left:  # a call without a result would be refused
+            prompt.add_result(messages, call, _NOT_RUN)
+            meta: dict[str, Any] = {"name": call.name[:64], "call": call.id[:200], "exit": None}
+            meta |= {"args": {"raw": call.arguments[:2000]}, **mark, **message.mark}
+            events.append(("tool", _NOT_RUN, meta))
+            mark = {"parallel": True}
+        if events:
+            self._append(*events)
+
+    def _use_tool(self, message: UserMessage, text: str, call: Call, mark: dict[str, Any]) -> str:
         """Run one call and log it with its result, which may be why it cannot be run."""
         interruption = None
         try:
@@ -162,17 +221,15 @@ class Turn:
             interruption = error
             result, meta = "(interrupted by the user, and the turn with it)", {"exit": None}
         arguments = {key: value for key, value in arguments.items() if value is not None}
-        meta = {"name": call.name, "call": call.id, "args": arguments, **meta}
-        meta |= {**self._usage.take(), **message.mark}
+        meta = {"name": call.name[:64], "call": call.id[:200], "args": arguments, **meta}
+        meta |= {**mark, **self._usage.take(), **message.mark}
         meta_of_text = {"model": self.chat.name, "step": True, **message.mark}
         words = [("agent", text, meta_of_text)] if text.strip() else []
         # with one write: a death in between would leave words that are said again
         self._append(*words, ("tool", result, meta))
         if interruption:
             raise interruption
-        if text:
-            messages.append({"role": "assistant", "content": text})
-        prompt.add_tool_use(messages, call, result)
+        return result
 
     def _append(self, *events: tuple[str, str, dict[str, Any]]) -> tuple[str, int]:
         """Log events with one write, if there is a context: window and line of the last."""
@@ -211,6 +268,21 @@ class _NoAnswer(Exception):
     def __init__(self, failure: Failure):
         super().__init__(str(failure))
         self.failure = failure
+
+
+def _as_logged(call: Call) -> Call:
+    """A call as the log of it tells."""
+    try:
+        arguments = json.dumps({k: v for k, v in _parse_arguments(call).items() if v is not None})
+    except BadData:
+        arguments = ""
+    return Call(call.id[:200], call.name[:64], arguments)
+
+
+def _show(reply: str, marks: dict[str, str]) -> str:
+    """A reply with what there is to say of it."""
+    notes = render_notes(marks)
+    return f"{reply}\n\n{notes}" if notes else reply
 
 
 def _parse_arguments(call: Call) -> dict[str, Any]:

@@ -58,6 +58,23 @@ class Attempt(NamedTuple):
     done: Sequence[Event] = ()  # answers and tool calls before it was cut off
     failure: str = ""  # why it had no answer, as far as that was logged
     line: int = 0  # of the message, if it is in the current window
+    marks: dict[str, str] = {}  # of the reply: cut, left_out  # noqa: RUF012
+
+
+def find_marks(meta: dict[str, Any]) -> dict[str, str]:
+    """What a reply's meta says of it: why it was `cut` off, what was `left_out`."""
+    return {key: str(meta[key]) for key in ("cut", "left_out") if meta.get(key)}
+
+
+def render_notes(marks: dict[str, str]) -> str:
+    """Lines under a reply that say what its meta does."""
+    cut, left_out = marks.get("cut"), marks.get("left_out")
+    notes = [f"(left out: {left_out})"] if left_out else []
+    if cut in ("length", "max_tokens", "max_output_tokens", "model_length"):
+        notes.append("(cut off: the answer reached its token limit)")
+    elif cut:
+        notes.append(f"(cut off by the provider: {cut})")
+    return "\n".join(notes)
 
 
 class TurnLog(NamedTuple):
@@ -98,9 +115,9 @@ def _find_attempt(
             if message.id_in_header not in files.read(home.path(path)):
                 continue
             events = _events_with_id(reader.read_window(home, path), message)
-        reply = next((e.content for e in events if message.is_answered_by(e)), None)
+        reply = next((e for e in events if message.is_answered_by(e)), None)
         if reply is not None:
-            return Attempt(reply, path)
+            return Attempt(reply.content, path, marks=find_marks(reply.meta))
         own = [e for e in events if message.is_marked_on(e)]
         done = [e for e in own if e.role in ("agent", "tool") and "cut" not in e.meta] + done
         errors = [str(e.meta.get("error", "")) for e in own if e.role == "system"]

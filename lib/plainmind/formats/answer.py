@@ -22,64 +22,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from . import answer_marks as marks
+
 #: what is emitted when all that was emitted before turned out to be thoughts
 RETRACT = None
 
-_THOUGHTS = "think|thinking|thought|thoughts|reasoning|mm:think|seed:think|antthinking"
-_ROLES = "assistant|user|system|tool|developer|model|human|observation|ipython"
-_CLOSE = re.compile(rf"</(?:{_THOUGHTS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
-_END_OF_CHANNEL = re.compile(r"<\|(?:end|call|return)\|>|(?=<\|(?:start|channel)\|>)")
-_END_OF_TURN = re.compile(r"(?=<\|(?:eom_id|eot_id|im_end|end)\|>|</s>|<｜end▁of▁sentence｜>)")
-
-#: opening of a call -> what ends it
-_CALLS = {
-    "<tool_call>": re.compile("</tool_call>"),
-    "<tool_calls>": re.compile("</tool_calls>"),
-    "<function_call>": re.compile("</function_call>"),
-    "<function_calls>": re.compile("</function_calls>"),
-    "<function=": re.compile("</function>"),
-    "<invoke ": re.compile("</invoke>"),
-    "<minimax:tool_call>": re.compile("</minimax:tool_call>"),
-    "<|tool_call|>": re.compile(r"<\|/tool_call\|>|(?=<\|(?:end|im_end)\|>)"),
-    "<|tool_calls_section_begin|>": re.compile(r"<\|tool_calls_section_end\|>"),
-    "<｜tool▁calls▁begin｜>": re.compile("<｜tool▁calls▁end｜>"),
-    "<|python_tag|>": _END_OF_TURN,
-    "[TOOL_CALLS]": _END_OF_TURN,
-}
-_TOKEN = re.compile(
-    rf"""(?P<code>`+|~~~+)
-    | (?P<open><(?:{_THOUGHTS})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>)
-    | (?P<close>{_CLOSE.pattern})
-    | (?P<call>{"|".join(map(re.escape, _CALLS))})
-    | (?P<channel><\|channel\|>)
-    | (?P<turn><\|(?:start|im_start|start_header_id)\|>|<start_of_turn>
-        |<\|(?:{_ROLES})\|>|<｜(?:User|Assistant)｜>|\[INST\])
-    | (?P<strike><s>)
-    | (?P<unstrike></s>)
-    | (?P<control><\|[^|<>\s]{{1,40}}\|>|<｜[^｜<>\n]{{1,40}}｜>|<(?:eos|bos|EOT|end_of_turn)>
-        |\[/INST\])""",
-    re.VERBOSE | re.IGNORECASE,
-)
-#: the end of a text that may be the beginning of a token
-_BEGUN = re.compile(r"(?:<[^<>\s]{0,60}|\[[/A-Z_]{0,14}|◁/?[a-z]{0,6}|`+|~+)\Z", re.IGNORECASE)
-#: control tokens at the end, as they follow a code block that was not closed
-_LAST_TOKENS = re.compile(
-    r"(?:(?:<\|[^|<>\s]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<eos>|<end_of_turn>)\s{0,9})+"
-    r"(?:<[^<>\s]{0,60})?\Z|<[^<>\s]{0,60}\Z",
-    re.IGNORECASE,
-)
-
-#: harmony whose tokens a server took out, and an answer that is all JSON: known by how they begin
-_BARE_THOUGHTS = re.compile(r"\s*analysis(?=[A-Z])")
-_BARE_CALL = re.compile(r"\s*(?:assistant)?commentary (?=to=functions\.)")
-_JSON = re.compile(
-    r'\s*(?:`{3,}(?:json|tool_call|tool_code)?\s*)?[\[{]\s*(?:[\[{]\s*)?"(?:name|function|type|'
-    r'arguments|parameters)"'
-)
-_MAY_BE_JSON = re.compile(
-    r'\s*(?:`{1,3}(?:[a-z_]{0,9}\s{0,9})?)?(?:[\[{]\s{0,9}){0,2}(?:"[a-z]{0,10}"?)?'
-)
-_OPENINGS = ("analysis", "commentary to=functions.", "assistantcommentary to=functions.")
 _KEPT = 64  # characters: no token is longer
 _PIECE = 8192  # characters read at once: what is read is copied for every token in it
 _LONGEST_SPAN = 1000  # characters between backticks
@@ -104,7 +51,7 @@ class AnswerReader:
         self._buffer, self._held = "", ""
         self._read: Callable[[], bool] = self._thought_opened if opened else self._start
         self._out: list[str | None] = []
-        self._close = _CLOSE
+        self._close = marks.CLOSE
         self._mark = ""  # of the call, fence or opening tag that is being read
         self._certain = False  # whether what is being read is left out even if it never ends
         self._blank = True  # whether the line has nothing yet
@@ -133,12 +80,17 @@ class AnswerReader:
             if not again:
                 return out + self._out
 
+    def expect_no_thoughts(self) -> None:
+        """They come apart from the text."""
+        if self._read == self._thought_opened and not self._buffer:
+            self._read = self._start
+
     # --- each reads a part of the buffer, and says whether to go on
 
     def _start(self) -> bool:
         """What is known by how it begins."""
         buffer, bare = self._buffer, self._buffer.lstrip()
-        if match := _BARE_THOUGHTS.match(buffer):
+        if match := marks.BARE_THOUGHTS.match(buffer):
             if not self._final and "assistantfinal" not in buffer:
                 return False
             before, mark, rest = buffer.partition("assistantfinal")
@@ -146,12 +98,13 @@ class AnswerReader:
             if mark or call:
                 self.thought = True
                 self._buffer = buffer[call.start() :] if call else rest
-        elif match := _BARE_CALL.match(buffer):
+                return True
+        elif match := marks.BARE_CALL.match(buffer):
             if not self._final:
                 return False
             self.blocks.append(CallText("<|channel|>", buffer[match.end() :]))
             self._buffer = ""
-        elif _JSON.match(buffer):
+        elif marks.JSON.match(buffer):
             if not self._final:
                 return False
             if re.search(r'"name"\s*:\s*"(?:functions\.)?bash"', buffer) and _is_all_json(bare):
@@ -159,7 +112,10 @@ class AnswerReader:
                 self._buffer = ""
         elif not self._final and (
             len(bare) < _KEPT
-            and (_MAY_BE_JSON.fullmatch(buffer) or any(o.startswith(bare) for o in _OPENINGS))
+            and (
+                marks.MAY_BE_JSON.fullmatch(buffer)
+                or any(o.startswith(bare) for o in marks.OPENINGS)
+            )
         ):
             return False
         self._read = self._text
@@ -167,8 +123,8 @@ class AnswerReader:
 
     def _thought_opened(self) -> bool:
         """Thoughts that the prompt opened, if it did."""
-        match = _CLOSE.search(self._buffer)
-        opened = _TOKEN.match(self._buffer.lstrip())
+        match = marks.CLOSE.search(self._buffer)
+        opened = marks.TOKEN.match(self._buffer.lstrip())
         if match and not (opened and opened["open"]):
             self.thought, self._buffer = True, self._buffer[match.end() :]
         elif not self._final and not (opened and opened["open"]):
@@ -179,9 +135,13 @@ class AnswerReader:
         return bool(self._buffer)
 
     def _text(self) -> bool:
-        begun = None if self._final else _BEGUN.search(self._buffer, max(0, len(self._buffer) - 80))
+        begun = (
+            None
+            if self._final
+            else marks.BEGUN.search(self._buffer, max(0, len(self._buffer) - 80))
+        )
         end = begun.start() if begun else len(self._buffer)
-        match = _TOKEN.search(self._buffer, 0, end)
+        match = marks.TOKEN.search(self._buffer, 0, end)
         if not match:
             self._emit(self._buffer[:end])
             self._buffer = self._buffer[end:]
@@ -229,7 +189,7 @@ class AnswerReader:
             return True
         tail = re.compile(rf"(?:^|\n)[ \t>]*{re.escape(self._mark[0])}*[ \t]*\Z")
         held = tail.search(self._buffer, max(0, self._buffer.rfind("\n")))
-        last = _LAST_TOKENS.search(self._buffer, max(0, len(self._buffer) - 400))
+        last = marks.LAST_TOKENS.search(self._buffer, max(0, len(self._buffer) - 400))
         starts = [m.start() for m in (held, last) if m and m.start() < len(self._buffer)]
         end = len(self._buffer)
         if self._final and last and last[0].rstrip().endswith((">", "｜>")):
@@ -242,11 +202,11 @@ class AnswerReader:
 
     def _take_open(self, tag: str) -> bool:
         self._certain = self._blank or self.thought or _is_token(tag)
-        return self._begin(tag, _CLOSE, self._thoughts)
+        return self._begin(tag, marks.CLOSE, self._thoughts)
 
     def _take_call(self, mark: str) -> bool:
         self._certain = self._blank or bool(self.blocks) or _is_token(mark)
-        close = _CALLS[mark.lower() if mark[0] == "<" else mark.upper()]
+        close = marks.CALLS[mark.lower() if mark[0] == "<" else mark.upper()]
         return self._begin(mark, close, self._call)
 
     def _begin(self, mark: str, close: re.Pattern[str], read: Callable[[], bool]) -> bool:
@@ -315,9 +275,9 @@ class AnswerReader:
             return True
         self._buffer, self._certain = rest, True
         if "to=" in head:
-            return self._begin(f"<|channel|>{head} ", _END_OF_CHANNEL, self._call)
+            return self._begin(f"<|channel|>{head} ", marks.END_OF_CHANNEL, self._call)
         if head.strip().startswith("analysis"):
-            return self._begin(head, _END_OF_CHANNEL, self._thoughts)
+            return self._begin(head, marks.END_OF_CHANNEL, self._thoughts)
         return True
 
     def _take_turn(self, tag: str) -> bool:
@@ -326,7 +286,7 @@ class AnswerReader:
 
     def _role(self) -> bool:
         """Who speaks next: another than the model, or the model once more, is no answer."""
-        inner = re.search(rf"\A<[|｜]({_ROLES})[|｜]>\Z", self._mark, re.IGNORECASE)
+        inner = re.search(rf"\A<[|｜]({marks.ROLES})[|｜]>\Z", self._mark, re.IGNORECASE)
         named = inner[1] if inner else "user" if self._mark == "[INST]" else ""
         if not named:
             word = re.match("[A-Za-z_.]{0,40}", self._buffer)
@@ -370,7 +330,7 @@ class AnswerReader:
 
 def clean(text: str) -> str:
     """The answer in a whole text, as it was logged before answers were read so."""
-    if not _SUSPECT.search(text):
+    if not marks.SUSPECT.search(text):
         return text
     reader = AnswerReader()
     return join([*reader.feed(text), *reader.finish()])
@@ -381,13 +341,6 @@ def join(pieces: list[str | None]) -> str:
     while RETRACT in pieces:
         pieces = pieces[pieces.index(RETRACT) + 1 :]
     return "".join(piece for piece in pieces if piece)
-
-
-_SUSPECT = re.compile(
-    r"<[|｜/a-z]|\[/?(?:THINK|INST|TOOL_CALLS)\]|◁|\A\s*(?:analysis[A-Z]|(?:assistant)?commentary )"
-    r'|\A\s*(?:`{3}\w*\s*)?[\[{]\s*(?:[\[{]\s*)?"',
-    re.IGNORECASE,
-)
 
 
 def _is_token(mark: str) -> bool:

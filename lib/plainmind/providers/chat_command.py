@@ -1,7 +1,7 @@
 """`command:PROGRAM`: any program as the model, a request's JSON its input, a reply's its output.
 
 The reply is {"text": …} or {"content": …}, with "tool_calls" in OpenAI's form and "usage" if there
-are any. The program may end with 65 (it refuses the request), 78 (it is not set up), or anything
+are any. Whatever else it has comes back with the message when calls have results. The program may end with 65 (it refuses the request), 78 (it is not set up), or anything
 else but 0 (try again).
 """
 
@@ -18,13 +18,15 @@ from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import BAD_DATA, MISCONFIGURED, BadData, Misconfigured, Unavailable
 from . import http
-from .chat import JsonObject, OnText, Reply, ReplyBuilder
+from .chat import JsonObject, OnText, Reply, ReplyBuilder, drop_native, find_native
 from .registry import traits_of
 
 #: variables; nothing else, so that no secret reaches the program by accident
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "MIND_HOME")
 
 MOST = 16 * 1024 * 1024  # bytes of an answer
+#: what of a reply is about its message
+_NO_MESSAGE = ("role", "text", "content", "usage", "model", "finish_reason")
 
 
 class CommandChat:
@@ -36,15 +38,17 @@ class CommandChat:
             raise Misconfigured(what, cure="fix the quotes") from None
         if not self._words:
             raise Misconfigured("turn.model: no program", cure="write command:PROGRAM")
-        self.name = f"command:{name}"
-        self.profile, self.tools, self.context_tokens = traits_of(self.name)
+        self.name = self.by = f"command:{name}"
+        self._known = traits_of(self.name)
+        self.profile, self.tools, self.context_tokens = self._known[:3]
         self._timeout = settings["turn.timeout"]
         self._environment = {key: env.get(key) for key in PASSED_ON if env.get(key)}
 
     def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
         who = f"'{self._words[0]}'"
-        answer = _object(self._run(who, http.encode(request)), who)
-        builder = ReplyBuilder(who, request, on_text)
+        messages = [find_native(m, self.name) or drop_native(m) for m in request["messages"]]
+        answer = _object(self._run(who, http.encode({**request, "messages": messages})), who)
+        builder = ReplyBuilder(who, request, on_text, self._known)
         builder.cure = 'have it print {"text": "…"}'
         usage = answer.get("usage")
         builder.count_tokens(usage, "prompt_tokens", "completion_tokens")
@@ -52,7 +56,11 @@ class CommandChat:
         builder.finish = str(answer.get("finish_reason") or "")
         builder.model = str(answer.get("model") or "")
         builder.add_calls(answer.get("tool_calls"))
-        builder.add_text(answer.get("text") or answer.get("content"))
+        builder.add_text(text := answer.get("text") or answer.get("content"))
+        builder.add_refusal(answer.get("refusal"))
+        message = {key: value for key, value in answer.items() if key not in _NO_MESSAGE}
+        message = {"role": "assistant", "content": text, **message}
+        builder.native = {"by": self.name, "message": message}
         return builder.build()
 
     def _run(self, who: str, data: bytes) -> bytes:

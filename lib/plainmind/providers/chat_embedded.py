@@ -28,14 +28,15 @@ _CIRCLE = re.compile(r"(.{6,120}?)\1{2}\Z", re.S)
 class SmolLM:
     """providers.chat.Chat in this process. The same request gets the same reply."""
 
-    name = "embedded"
+    name = by = "embedded"
     WHO = "the embedded model"
 
     def __init__(self, name: str, env: Environment, settings: Any):
         if name:
             what = f"turn.model: there is one embedded model, and it is not '{name}'"
             raise Misconfigured(what, cure="write 'embedded'")
-        self.profile, self.tools, self.context_tokens = traits_of(self.name)
+        self._known = traits_of(self.name)
+        self.profile, self.tools, self.context_tokens = self._known[:3]
         self._timeout = settings["turn.timeout"]
         self._engine: Any = None
 
@@ -48,7 +49,7 @@ class SmolLM:
             "messages": messages, "max_tokens": min(request["max_tokens"], MOST), "temperature": 0,
             "seed": 1, "stream": True, "stream_options": {"include_usage": True},
         }  # fmt: skip
-        builder = ReplyBuilder(self.WHO, request, on_text)
+        builder = ReplyBuilder(self.WHO, request, on_text, self._known)
         builder.model = FILE.removesuffix(".gguf")
         engine = self._started()
         from . import deadline

@@ -6,8 +6,20 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import http, json_calls, servers
-from .chat import JsonObject, OnText, Reply, ReplyBuilder, arguments_as_text
+from .chat import (
+    JsonObject,
+    OnText,
+    Reply,
+    ReplyBuilder,
+    arguments_as_text,
+    drop_native,
+    find_native,
+    merge,
+)
 from .registry import traits_of
+
+_BASIC = ("role", "content", "tool_calls", "tool_call_id")
+_THOUGHTS = ("thinking", "reasoning", "redacted_thinking")
 
 
 class OpenAIChat:
@@ -20,13 +32,29 @@ class OpenAIChat:
         timeout = settings["turn.timeout"]
         self._how: JsonObject = {"headers": headers, "timeout": timeout, "who": self.WHO}
         self._how["variable"] = servers.openai_variable(env)
+        self._refused: set[str] = set()  # fields of messages that this server does not take
         self._called(name or env.get("OPENAI_MODEL"))
 
     def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
         if not self._model:
             self._called(self._first_listed())
+        try:
+            return self._ask(request, on_text)
+        except BadData as failure:
+            told = str(failure).lower()
+            sent = {
+                key for m in self._theirs(request["messages"]) for key in m if key not in _BASIC
+            }
+            refused = {key for key in sent if f"'{key}'" in told or f'"{key}"' in told}
+            if not refused or "missing" in told or "must be" in told:
+                raise
+            self._refused |= refused  # Groq refuses what it sent
+            return self._ask(request, on_text)
+
+    def _ask(self, request: JsonObject, on_text: OnText | None) -> Reply:
         as_json = self.tools == "json"
-        builder = ReplyBuilder(self.WHO, request, None if as_json else on_text)
+        builder = ReplyBuilder(self.WHO, request, None if as_json else on_text, self._known)
+        builder.native = {"by": self.by, "message": {"role": "assistant", "content": None}}
         body = self._body(request, as_json)
         url = f"{self._url}/chat/completions"
         if on_text and not as_json:
@@ -35,11 +63,12 @@ class OpenAIChat:
                 _Stream(builder).read(http.post_lines(url, body, **self._how))
         else:
             read_whole(builder, http.post(url, body, **self._how))
+        _settle_calls(builder)
         reply = builder.build()
         return json_calls.translate_reply(reply, request, on_text) if as_json else reply
 
     def _body(self, request: JsonObject, as_json: bool) -> JsonObject:
-        messages, schema = request["messages"], None
+        messages, schema = self._theirs(request["messages"]), None
         if as_json:
             messages, schema = json_calls.translate_request(request)
         # OpenAI's newer models refuse max_tokens, other servers may not know the new name
@@ -52,10 +81,22 @@ class OpenAIChat:
             body["tools"] = request["tools"]
         return body
 
+    def _theirs(self, messages: list[JsonObject]) -> list[JsonObject]:
+        """Messages as this server takes them: its own as they came, all without what it refuses."""
+        made, field = [], self._known.thoughts_field
+        for message in messages:
+            theirs = find_native(message, self.by) or drop_native(message)
+            if field and theirs["role"] == "assistant":
+                theirs = {field: "", **theirs}
+            made.append({k: v for k, v in theirs.items() if k not in self._refused})
+        return made
+
     def _called(self, model: str) -> None:
         self._model = model
         self.name = f"openai:{model}" if model else "openai"
-        self.profile, self.tools, self.context_tokens = traits_of(self.name)
+        self.by = http.name_server(self.name, self._url)
+        self._known = traits_of(self.name)
+        self.profile, self.tools, self.context_tokens = self._known[:3]
 
     def _first_listed(self) -> str:
         try:
@@ -80,8 +121,8 @@ def read_whole(builder: ReplyBuilder, answer: Any) -> None:
         builder.finish = str(choice.get("finish_reason") or "")
         message = choice.get("message")
         if isinstance(message, dict):
+            _take(builder, message)
             builder.add_calls(message.get("tool_calls"))
-            builder.add_text(_said(message.get("content")))
 
 
 class _Stream:
@@ -122,9 +163,9 @@ class _Stream:
             builder.finish = str(choice.get("finish_reason") or builder.finish)
             delta = choice.get("delta")
             if isinstance(delta, dict):
+                _take(builder, delta)
                 for call in delta.get("tool_calls") or []:
                     self._add(call)
-                builder.add_text(_said(delta.get("content")))
 
     def _add(self, call: Any) -> None:
         """A piece of a call: the first has id and name, all have arguments. Some have no index."""
@@ -149,6 +190,38 @@ class _Stream:
         read_whole(self._builder, whole)
 
 
+def _take(builder: ReplyBuilder, message: JsonObject) -> None:
+    """What a message, or a piece of one, says."""
+    assert builder.native
+    merge(builder.native["message"], message)
+    builder.note_thoughts(message.get("reasoning_content") or message.get("reasoning"))
+    builder.add_text(_said(message.get("content")))
+    builder.add_refusal(_said(message.get("refusal")))
+    for part in content if isinstance(content := message.get("content"), list) else ():
+        builder.add_refusal(part.get("refusal") if isinstance(part, dict) else None)
+
+
+def _settle_calls(builder: ReplyBuilder) -> None:
+    """Let the calls of the message have the ids that their results will name."""
+    assert builder.native
+    message = builder.native["message"]
+    given = message.get("tool_calls") or []
+    given = [c for c in given if isinstance(c, dict) and isinstance(c.get("function"), dict)]
+    made = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for call in builder.calls
+    ]
+    texts = [arguments_as_text(call["function"].get("arguments")) for call in given]
+    if texts == [call.arguments for call in builder.calls]:
+        whole = [{k: v for k, v in call.items() if k != "index"} for call in given]
+        made = [{**b, **a, "id": b["id"]} for a, b in zip(whole, made, strict=True)]
+    message["tool_calls"] = made
+
+
 def _choices(answer: JsonObject) -> list[JsonObject]:
     """The first choice, if there is any."""
     choices = answer.get("choices")
@@ -157,9 +230,11 @@ def _choices(answer: JsonObject) -> list[JsonObject]:
 
 
 def _said(content: Any) -> str:
-    """Content is text, or a list of parts."""
+    """Content is text, or a list of parts, of which some are thoughts."""
     if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+        parts = [part for part in content if isinstance(part, dict)]
+        said = [part.get("text") for part in parts if part.get("type") not in _THOUGHTS]
+        return "".join(text for text in said if isinstance(text, str))
     return content if isinstance(content, str) else ""
 
 

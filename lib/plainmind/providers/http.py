@@ -55,6 +55,13 @@ def post_lines(
         yield rest
 
 
+def name_server(model: str, url: str) -> str:
+    """A model at its server, without what a URL may hold of secrets."""
+    from urllib.parse import urlsplit
+
+    return f"{model} at {urlsplit(url).netloc.rpartition('@')[2]}"
+
+
 def encode(body: Any) -> bytes:
     """JSON in UTF-8. A lone surrogate becomes '?': servers refuse it, even escaped."""
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")

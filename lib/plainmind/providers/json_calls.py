@@ -46,7 +46,7 @@ def translate_reply(reply: Reply, request: JsonObject, on_text: OnText | None = 
 
 def _taken_apart(reply: Reply, request: JsonObject) -> Reply:
     """Text that is not such JSON is an answer as it stands."""
-    value = _object(reply.text)
+    value = None if reply.calls else _object(reply.text)
     if value is None:
         return reply
     if isinstance(value.get("answer"), str):
@@ -64,8 +64,9 @@ def _taken_apart(reply: Reply, request: JsonObject) -> Reply:
 
 def _as_text(message: JsonObject) -> JsonObject:
     if message.get("tool_calls"):
-        # one call a message: that is all this form can say
-        return {"role": "assistant", "content": message["tool_calls"][0]["function"]["arguments"]}
+        # several calls at once, which this form cannot say, are another model's
+        made = [call["function"]["arguments"] for call in message["tool_calls"]]
+        return {"role": "assistant", "content": "\n".join(made)}
     if message["role"] == "tool":
         return {"role": "user", "content": f"Result:\n{message['content']}"}
     return {"role": message["role"], "content": message.get("content") or ""}

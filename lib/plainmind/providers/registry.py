@@ -57,6 +57,26 @@ MODELS = [
     ("*", Traits()),
 ]
 
+#: how a model writes where its server has no parser for that; all that fit count. The thoughts of
+#: DeepSeek, Kimi and MiMo are required in all later messages, but may be empty
+FORMS: list[tuple[str, dict[str, Any]]] = [
+    ("*deepseek-r1*", {"thoughts_opened": True}),
+    ("*qwq*", {"thoughts_opened": True, "calls_as_text": True}),
+    ("*thinking*", {"thoughts_opened": True}),
+    ("*glm-[45]*", {"thoughts_opened": True, "calls_as_text": True}),
+    ("*minimax-m*", {"thoughts_opened": True, "calls_as_text": True}),
+    ("*qwen*", {"calls_as_text": True}),
+    ("*hermes*", {"calls_as_text": True}),
+    ("*llama-3*", {"calls_as_text": True}),
+    ("*llama3*", {"calls_as_text": True}),
+    ("*m[ia]*stral*", {"calls_as_text": True}),  # Mistral, Ministral, Magistral
+    ("*devstral*", {"calls_as_text": True}),
+    ("*gpt-oss*", {"calls_as_text": True}),
+    ("*deepseek*", {"calls_as_text": True, "thoughts_field": "reasoning_content"}),
+    ("*kimi*", {"calls_as_text": True, "thoughts_field": "reasoning_content"}),
+    ("*mimo*", {"thoughts_field": "reasoning_content"}),
+]
+
 #: cosine of unrelated texts, measured; by the start of the model's identity. Others have a setting.
 BASELINES = {"embedded:multilingual-e5-small": 0.75}
 
@@ -114,7 +134,11 @@ def _choose_chat(env: Environment) -> tuple[str, Environment]:
 
 def traits_of(model: str) -> Traits:
     """What is known of a chat model, by its name with its provider."""
-    return next(known for pattern, known in MODELS if fnmatchcase(model.lower(), pattern))
+    name = model.lower()
+    known = next(known for pattern, known in MODELS if fnmatchcase(name, pattern))
+    for pattern, form in FORMS:
+        known = known._replace(**form) if fnmatchcase(name, pattern) else known
+    return known
 
 
 def _split(setting: str, known: dict[str, str], key: str) -> tuple[str, str]:

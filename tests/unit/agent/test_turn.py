@@ -103,7 +103,7 @@ def test_everything_before_the_message_is_byte_stable(world, model):
         {"role": "assistant", "content": "Ännswer « 1 »\n\nwith two paragraphs"},
     ]
     assert firsts[1][1] == {"role": "user", "content": "Ann: first\nof two lines"}
-    assert len(firsts[3]) == 1 + 8 + 2 + 4 + 1
+    assert len(firsts[3]) == 1 + 7 + 2 + 4 + 1
     for request in model.requests:
         assert request["messages"][0] == model.requests[0]["messages"][0]
 

@@ -32,7 +32,7 @@ def test_a_reply(command):
     )
     shown = []
     reply = chat.complete(asking("Hé"), shown.append)
-    assert reply == ("Héa b", [], {"input_tokens": 3}, "", "x")
+    assert reply[:5] == ("Héa b", [], {"input_tokens": 3}, "", "x")
     assert shown == ["Héa b"]
     assert chat.name.startswith("command:")
 

@@ -1,0 +1,66 @@
+"""How models mark thoughts, turns, channels and calls in what they write."""
+
+import re
+
+_THOUGHTS = "think|thinking|thought|thoughts|reasoning|mm:think|seed:think|antthinking"
+ROLES = "assistant|user|system|tool|developer|model|human|observation|ipython"
+CLOSE = re.compile(rf"</(?:{_THOUGHTS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
+END_OF_CHANNEL = re.compile(r"<\|(?:end|call|return)\|>|(?=<\|(?:start|channel)\|>)")
+END_OF_TURN = re.compile(r"(?=<\|(?:eom_id|eot_id|im_end|end)\|>|</s>|<｜end▁of▁sentence｜>)")
+
+#: opening of a call -> what ends it
+CALLS = {
+    "<tool_call>": re.compile("</tool_call>"),
+    "<tool_calls>": re.compile("</tool_calls>"),
+    "<function_call>": re.compile("</function_call>"),
+    "<function_calls>": re.compile("</function_calls>"),
+    "<function=": re.compile("</function>"),
+    "<invoke ": re.compile("</invoke>"),
+    "<minimax:tool_call>": re.compile("</minimax:tool_call>"),
+    "<|tool_call|>": re.compile(r"<\|/tool_call\|>|(?=<\|(?:end|im_end)\|>)"),
+    "<|tool_calls_section_begin|>": re.compile(r"<\|tool_calls_section_end\|>"),
+    "<｜tool▁calls▁begin｜>": re.compile("<｜tool▁calls▁end｜>"),
+    "<|python_tag|>": END_OF_TURN,
+    "[TOOL_CALLS]": END_OF_TURN,
+}
+TOKEN = re.compile(
+    rf"""(?P<code>`+|~~~+)
+    | (?P<open><(?:{_THOUGHTS})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>)
+    | (?P<close>{CLOSE.pattern})
+    | (?P<call>{"|".join(map(re.escape, CALLS))})
+    | (?P<channel><\|channel\|>)
+    | (?P<turn><\|(?:start|im_start|start_header_id)\|>|<start_of_turn>
+        |<\|(?:{ROLES})\|>|<｜(?:User|Assistant)｜>|\[INST\])
+    | (?P<strike><s>)
+    | (?P<unstrike></s>)
+    | (?P<control><\|[^|<>\s]{{1,40}}\|>|<｜[^｜<>\n]{{1,40}}｜>|<(?:eos|bos|EOT|end_of_turn)>
+        |\[/INST\])""",
+    re.VERBOSE | re.IGNORECASE,
+)
+#: the end of a text that may be the beginning of a token
+BEGUN = re.compile(r"(?:<[^<>\s]{0,60}|\[[/A-Z_]{0,14}|◁/?[a-z]{0,6}|`+|~+)\Z", re.IGNORECASE)
+#: control tokens at the end, as they follow a code block that was not closed
+LAST_TOKENS = re.compile(
+    r"(?:(?:<\|[^|<>\s]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<eos>|<end_of_turn>)\s{0,9})+"
+    r"(?:<[^<>\s]{0,60})?\Z|<[^<>\s]{0,60}\Z",
+    re.IGNORECASE,
+)
+
+#: harmony whose tokens a server took out, and an answer that is all JSON: known by how they begin
+BARE_THOUGHTS = re.compile(r"\s*analysis(?=[A-Z])")
+BARE_CALL = re.compile(r"\s*(?:assistant)?commentary (?=to=functions\.)")
+JSON = re.compile(
+    r'\s*(?:`{3,}(?:json|tool_call|tool_code)?\s*)?[\[{]\s*(?:[\[{]\s*)?"(?:name|function|type|'
+    r'arguments|parameters)"'
+)
+MAY_BE_JSON = re.compile(
+    r'\s*(?:`{1,3}(?:[a-z_]{0,9}\s{0,9})?)?(?:[\[{]\s{0,9}){0,2}(?:"[a-z]{0,10}"?)?'
+)
+OPENINGS = ("analysis", "commentary to=functions.", "assistantcommentary to=functions.")
+
+#: what any of these needs
+SUSPECT = re.compile(
+    r"<[|｜/a-z]|\[/?(?:THINK|INST|TOOL_CALLS)\]|◁|\A\s*(?:analysis[A-Z]|(?:assistant)?commentary )"
+    r'|\A\s*(?:`{3}\w*\s*)?[\[{]\s*(?:[\[{]\s*)?"',
+    re.IGNORECASE,
+)
