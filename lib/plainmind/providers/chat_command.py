@@ -1,8 +1,8 @@
 """`command:PROGRAM`: any program as the model, a request's JSON its input, a reply's its output.
 
 The reply is {"text": …} or {"content": …}, with "tool_calls" in OpenAI's form and "usage" if there
-are any. Whatever else it has comes back with the message when calls have results. The program may end with 65 (it refuses the request), 78 (it is not set up), or anything
-else but 0 (try again).
+are any; whatever else it has comes back with the message when its calls have results. The program
+may end with 65 (it refuses the request), 78 (it is not set up), or anything else but 0 (try again).
 """
 
 import json
