@@ -96,15 +96,7 @@ class GoogleChat:
         contents: list[Any] = []
         names: dict[str, str] = {}
         given: set[Any] = set()  # ids of calls, which Gemini need not give
-        # in the turn that goes on, calls without a signature are refused; a notice begins none
-        new = max(
-            (
-                n
-                for n, m in enumerate(messages)
-                if m["role"] == "user" and messages[n - 1]["role"] != "tool"
-            ),
-            default=0,
-        )
+        new = _find_turn(messages)
         for number, message in enumerate(messages):
             if message["role"] == "system":
                 continue
@@ -172,6 +164,13 @@ class GoogleChat:
                     builder.add_call(call.id, call.name, call.args)
                 elif part.text and not part.thought:
                     builder.add_text(part.text)
+
+
+def _find_turn(messages: list[JsonObject]) -> int:
+    """The number of the message that began the turn that goes on, in which calls without a
+    signature are refused. A notice after a result begins none."""
+    asked = (n for n, m in enumerate(messages) if m["role"] == "user")
+    return max((n for n in asked if messages[n - 1]["role"] != "tool"), default=0)
 
 
 def _keep(builder: ReplyBuilder, part: Any) -> None:
