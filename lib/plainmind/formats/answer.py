@@ -285,7 +285,7 @@ class AnswerReader:
         return True
 
     def _role(self) -> bool:
-        """Who speaks next: another than the model, or the model once more, is no answer."""
+        """Who speaks next. Whatever anybody but the model says ends the answer."""
         inner = re.search(rf"\A<[|｜]({marks.ROLES})[|｜]>\Z", self._mark, re.IGNORECASE)
         named = inner[1] if inner else "user" if self._mark == "[INST]" else ""
         if not named:

@@ -1,7 +1,7 @@
 """Answers of models as they came, kept while the turn they belong to goes on.
 
-A provider wants its own message back with the results of the calls in it, with thoughts and
-signatures that are no part of the log. A turn that is killed goes on in another process, so they
+A provider wants its own message back with the results of its calls, including thoughts and
+signatures that the log does not hold. A turn that is killed goes on in another process: so they
 are kept in work/turns/, and the metadata of the answer's first call names their digest: nothing
 but what this turn wrote is read. They are removed when the turn has its reply.
 """
