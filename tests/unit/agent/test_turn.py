@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from plainmind.agent.bash import TOOL
+from scene import PATIENCE
 from scripted import call, calls, later
 
 
@@ -207,14 +208,14 @@ def test_killed_after_the_first_tool(world, model):
 
     def hold(_request):
         held.set()
-        release.wait(20)
+        release.wait(PATIENCE)
         return 500
 
     model.then(calls(call("echo ran >> count; echo ran", id="a"), text="First."), hold)
     arguments = ["--context", "discord-thread/1", "--message-id", "m1", "do it"]
     process = world.start(*arguments)
     try:
-        assert held.wait(20)
+        assert held.wait(PATIENCE)
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -342,22 +343,22 @@ def test_one_turn_at_a_time(world, model):
 
     def hold(_request):
         held.set()
-        release.wait(30)
+        release.wait(PATIENCE)
         return "First."
 
     model.then(hold)
     first = world.start("--context", "discord-thread/1", "one")
     try:
-        assert held.wait(20)
+        assert held.wait(PATIENCE)
         waiting = world.start("--context", "discord-thread/1", "two")
         model.then("Beside.")
         assert world.turn("three", context="discord-thread/2") == "Beside.\n"
-        out, err = waiting.communicate(timeout=20)
+        out, err = waiting.communicate(timeout=PATIENCE)
         assert (waiting.returncode, out) == (75, b"")
         assert b"try again" in err and err.count(b"\n") == 1
     finally:
         release.set()
-        out, _ = first.communicate(timeout=20)
+        out, _ = first.communicate(timeout=PATIENCE)
     assert out == b"First.\n"
     assert world.roles() == ["user", "agent"]
     model.then("Second.")
@@ -402,7 +403,7 @@ def test_ctrl_c_ends_the_tool_and_the_turn(world, model):
     while process.poll() is None and not os.path.exists(started):
         signal.sigtimedwait([], 0.01)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     _, tool, notice = events = world.events()
     assert [e.role for e in events] == ["user", "tool", "system"]

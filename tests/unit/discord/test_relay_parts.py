@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from loopback import BaseHTTPRequestHandler, listening
 from plainmind.ground import files
 from plainmind.ground.errors import Busy, InputOutput, Misconfigured
-from plainmind.surfaces.discord import attachments, identity, inbox, messages, outbox, presence
+from plainmind.surfaces.discord import (
+    attachments,
+    attempts,
+    identity,
+    inbox,
+    lanes,
+    messages,
+    outbox,
+    presence,
+    relay,
+)
 from plainmind.surfaces.discord.history import Cursor
 from plainmind.surfaces.discord.ledger import (
     Attached,
@@ -244,6 +254,11 @@ def test_what_one_person_said_in_one_go_is_one_turn_whatever_the_order_it_came_i
     for order in (said, said[::-1], said[2:] + said[:2]):
         assert messages.take_turn(order) == said[:3]
     assert messages.take_turn([]) == []
+
+
+def test_the_relay_ends_in_ten_seconds():
+    """Turns that may end, those handed back, what follows them, and the connection."""
+    assert relay.LEAVING + attempts.LAST + 2 * lanes.WIND_UP < 10
 
 
 def test_another_person_ends_a_turn():

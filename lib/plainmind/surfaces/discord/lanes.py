@@ -22,6 +22,7 @@ from .presence import LastTurn
 from .requests import TROUBLE
 from .services import Services
 
+WIND_UP = 1.0  # seconds at the relay's end for what is left to do
 TYPING_EVERY = 8.0  # seconds; Discord shows it for 10
 
 
@@ -149,7 +150,7 @@ class Lanes:
         given_back = [attempts.hand_back() for attempts in self.attempts.values()]
         await asyncio.gather(*given_back, return_exceptions=True)
         if running := list(self.lanes.values()):
-            await asyncio.wait(running, timeout=1)
+            await asyncio.wait(running, timeout=WIND_UP)
         for task in (*self.lanes.values(), *self.inbox.fetching.values()):
             task.cancel()
 

@@ -22,7 +22,7 @@ from .contexts import ContextLog, Places
 from .history import ChannelHistory, Cursor
 from .identity import AllowList, BotIdentity
 from .inbox import Inbox
-from .lanes import Lanes
+from .lanes import WIND_UP, Lanes
 from .ledger import Ledger, LedgerWriter
 from .pace import Identifications, Pace
 from .presence import Presence, notify_systemd
@@ -176,7 +176,7 @@ class Relay:
             task.cancel()
         if self.client:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.client.close(), 1)
+                await asyncio.wait_for(self.client.close(), WIND_UP)
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task whose failure is the relay's: what cannot be written down must not go on."""
