@@ -11,6 +11,7 @@ play() {
 
 @test "mem-append" { play mem-append; }
 @test "mem-new" { play mem-new; }
+@test "mem-log" { play mem-log; }
 @test "mem-show" { hide_what_differs; play mem-show; }
 @test "mem-pin" { play mem-pin; }
 @test "mem-lint" { hide_what_differs; play mem-lint; }
@@ -28,7 +29,7 @@ play() {
 @test "remind-list" { hide_what_differs; play remind-list; }
 
 @test "a mistyped home is told, and not made" {
-  for command in mem-lint mem-audit mem-graph; do
+  for command in mem-lint mem-audit mem-graph mem-log; do
     run --separate-stderr "$command" --home "$BATS_TEST_TMPDIR/hmoe"
     [[ "$stderr" == "$command: no memory folder '$BATS_TEST_TMPDIR/hmoe' yet; "* ]]
     [ ! -e "$BATS_TEST_TMPDIR/hmoe" ]

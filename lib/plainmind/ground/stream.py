@@ -81,6 +81,17 @@ def show(text: str) -> None:
     write(visible(text), at_once=True)
 
 
+def reader_left() -> bool:
+    """Whether whoever read a pipe on our standard output has closed it; asked without writing."""
+    import select
+
+    if sys.stdout is None:
+        return True
+    asked = select.poll()
+    asked.register(1, 0)  # errors and ends are told in any case
+    return any(told & (select.POLLERR | select.POLLNVAL) for _, told in asked.poll(0))
+
+
 def flush() -> None:
     """As write; what was printed before a flush returned may be lost."""
     try:

@@ -241,6 +241,7 @@ RUNS = [
     ("mem-new note/b", "", ""),
     (f"mem-pin {PIN}", "", ""), ("mem-pin --list", "", "--list"),
     (f"mem-show {PIN}", "", "events"),
+    ("mem-log", "", "contexts"), ("mem-log note/a", "", "windows"), ("mem-log -n 1", "", "events"),
     ("mem-recall --lexical hello", "", "events"),
     ("mem-index --status", "", "--status"),
     ("mem-embed --status", "", "--status"),

@@ -192,13 +192,19 @@ FIELDS = {("mem-note", "--date"), ("mem-note", "--valid-from"), ("mem-note", "--
 
 
 def test_every_option_that_takes_a_time_reads_it_the_same_way():
+    """And every count is -n or -k."""
     found, elsewhere = {}, set()
-    skills = ["memory-search/search-exact", "memory-audit/memory-survey"]
+    skills = [
+        "memory-search/search-exact",
+        "memory-audit/memory-survey",
+        "brave-search/brave-search",
+    ]
     pages = [f"bin/{page}" for page in sorted(os.listdir(os.path.join(ROOT, "bin")))]
     for path in [*pages, *(f"skills/{skill}" for skill in skills)]:
         page = path.rpartition("/")[2]
         for param in load(os.path.join(ROOT, path)).params:
             name = param.opts[0]
+            assert ("-n" in param.opts) == ("-k" in param.opts), (page, param.opts)
             if isinstance(param.type, Time):
                 found[page, name] = param.type
                 assert param.metavar in ("TIME", "DAY"), (page, name)

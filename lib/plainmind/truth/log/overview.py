@@ -1,0 +1,301 @@
+"""What the logs hold, from the files alone: contexts and windows with their events and last words;
+the last events, and those that come. Refuses to know an index."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from heapq import nlargest
+from itertools import islice
+from typing import Any, NamedTuple
+
+from ...formats.log import event as events
+from ...formats.log import window_heads
+from ...ground import clock, files, stream
+from ...ground.errors import NoInput
+from ...ground.paths import Home, is_within
+from ...ground.zone import to_local
+from . import reader
+
+PAUSE = 0.25  # seconds between two looks at logs that are followed
+LONGEST = 160  # characters of an event's words on a line
+_FIRST = 4096  # bytes of the first look at the end of a window
+_HEADER = b"\n## "  # no line of a body begins so
+_TIMES = re.compile(rb"^## (\S+) ", re.M)
+
+Selects = Callable[[events.RawEvent], bool]
+
+# --- contexts and windows
+
+WINDOW_KEYS = ("path", "context", "events", "timestamp", "role", "author", "content")
+CONTEXT_KEYS = ("context", "windows", *(key for key in WINDOW_KEYS if key != "context"))
+
+
+class Summary(NamedTuple):
+    """Of a window, or of all of a context's: how many events, and the last one, if there is any.
+    `path` is that of the last window."""
+
+    path: str
+    context: str
+    windows: int
+    events: int
+    last: events.Event | None
+
+    @property
+    def time(self) -> str:
+        """When it last changed, as far as the log says."""
+        stamp = os.path.basename(self.path)
+        return self.last.timestamp if self.last else clock.to_text(clock.parse(stamp[:16]))
+
+    def record(self, keys: tuple[str, ...]) -> dict[str, Any]:
+        last = self.last
+        said = (last.role, last.author, last.content) if last else ("", "", "")
+        values = {**self._asdict(), "timestamp": last.timestamp if last else ""}
+        values |= dict(zip(("role", "author", "content"), said))
+        return {key: values[key] for key in keys}
+
+    def row(self, name: str, *counts: int) -> str:
+        """`name<TAB>counts<TAB>time<TAB>words`."""
+        words = _words(self.last) if self.last else ""
+        return "\t".join([name, *map(str, counts), _told(self.time), words]).rstrip("\t")
+
+
+def list_contexts(home: Home, wanted: str | None) -> list[Summary]:
+    """The contexts, or those of a surface, the one that changed last first."""
+    found = []
+    for context in home.list_contexts(wanted):
+        windows = [
+            _summarize(home, f"logs/{context}/{name}") for name in home.list_windows(context)
+        ]
+        if windows:
+            total = sum(window.events for window in windows)
+            last = next((window.last for window in reversed(windows) if window.last), None)
+            found.append(Summary(windows[-1].path, context, len(windows), total, last))
+    return sorted(found, key=lambda one: (one.time, one.context), reverse=True)
+
+
+def list_windows(home: Home, context: str) -> list[Summary]:
+    """The windows of a context, newest first."""
+    names = home.list_windows(context)
+    return [_summarize(home, f"logs/{context}/{name}") for name in reversed(names)]
+
+
+def check_there(home: Home, wanted: str | None) -> None:
+    """NoInput when nothing is logged in a context, or in any of a surface."""
+    if wanted and not any(map(home.list_windows, home.list_contexts(wanted))):
+        what = "context" if "/" in wanted else "surface"
+        raise NoInput(f"no such {what}: '{wanted}'", cure="see 'mem-log' for those that there are")
+
+
+def _summarize(home: Home, path: str) -> Summary:
+    data = files.read(home.path(path))
+    context = reader.context_of(path)
+    if b'{"torn":[' in data:  # a torn header among the others is no event
+        blocks = [entry for entry in events.scan(data) if isinstance(entry, events.RawEvent)]
+        count, last = len(blocks), blocks[-1] if blocks else None
+    else:
+        count, last, end = data.count(_HEADER), None, len(data)
+        while (at := data.rfind(_HEADER, 0, end)) >= 0 and not last:
+            found = events.scan(data[at + 1 :], data.count(b"\n", 0, at + 1) + 1)
+            last = found[0] if isinstance(found[0], events.RawEvent) else None
+            count, end = count - (last is None), at
+    return Summary(path, context, 1, count, last and events.decode(last, path, context))
+
+
+# --- events
+
+
+def row_of_event(event: events.Event) -> str:
+    """`path:line: time who: words`."""
+    return f"{event.ref}: {_told(event.timestamp)} {_words(event)}"
+
+
+def read_latest(
+    home: Home, sizes: dict[str, int], count: int | None, since: str, selects: Selects
+) -> list[events.Event]:
+    """The last `count` events that `selects` allows, oldest first; all when it is None. `sizes` are
+    the windows to look at, and how much of each. `since` is a timestamp, or ''."""
+    if since:
+        found = _merge(_read_since(home, path, sizes[path], since, selects) for path in sizes)
+    else:
+        found = _read_last(home, sizes, count, selects)
+    return found if count is None else found[max(0, len(found) - count) :]
+
+
+def _merge(windows: Iterable[list[events.Event]]) -> list[events.Event]:
+    """The events of windows by time, those of one in its order: where it has times that go back, an
+    event counts as old as the oldest after it."""
+    keyed = []
+    for window in windows:
+        at = "~"
+        for event in reversed(window):
+            at = min(at, event.timestamp)
+            keyed.append((at, event.path, event.line, event))
+    keyed.sort(key=lambda one: one[:3])
+    return [event for *_, event in keyed]
+
+
+def _read_since(
+    home: Home, path: str, size: int, since: str, selects: Selects
+) -> list[events.Event]:
+    data = files.read(home.path(path), 0, size)
+    first, context = since.encode(), reader.context_of(path)
+    if not any(match[1] >= first for match in _TIMES.finditer(data)):
+        return []
+    blocks = (entry for entry in events.scan(data) if isinstance(entry, events.RawEvent))
+    return [events.decode(block, path, context) for block in blocks if selects(block)]
+
+
+def _read_last(
+    home: Home, sizes: dict[str, int], count: int | None, selects: Selects
+) -> list[events.Event]:
+    """The last `count` of each window that can have any of the last of all."""
+    ends = []
+    for path, size in sizes.items():
+        last = next(filter(selects, _read_back(home.path(path), size)), None)
+        if last:
+            ends.append((last.timestamp, path))
+    windows: list[list[events.Event]] = []
+    times: list[str] = []  # as old as they count
+    for timestamp, path in sorted(ends, reverse=True) if count != 0 else []:
+        if count is not None and len(times) >= count and timestamp < nlargest(count, times)[-1]:
+            break
+        full, window = home.path(path), []
+        before = files.read(full, 0, sizes[path])
+        for block in islice(filter(selects, _read_back(full, sizes[path])), count):
+            line = before.count(b"\n", 0, block.offset) + 1
+            block = block._replace(line=line, end_line=line + block.end_line - block.line)
+            window.append(events.decode(block, path, reader.context_of(path)))
+            timestamp = min(timestamp, block.timestamp)
+            times.append(timestamp)
+        windows.append(window[::-1])
+    return _merge(windows)
+
+
+def _read_back(full: str, size: int) -> Iterator[events.RawEvent]:
+    """The events in the first `size` bytes of a window, the last one first. Their lines are not
+    those of the file."""
+    length, end = _FIRST, size
+    while True:
+        start = max(0, size - length)
+        data = files.read(full, start, size - start)
+        while (at := data.rfind(_HEADER, 0, end - start) + 1) > 0:
+            entry = events.scan(data[at : end - start])[0]
+            end = start + at
+            if isinstance(entry, events.RawEvent):
+                yield entry._replace(offset=end, end=end + entry.end)
+        if not start:
+            return
+        length *= 8
+
+
+def _words(event: events.Event) -> str:
+    words = " ".join(event.content.split())
+    cut = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
+    return f"{event.author or event.role}: {cut}".rstrip()
+
+
+def _told(timestamp: str) -> str:
+    return f"{to_local(clock.parse(timestamp)):%Y-%m-%d %H:%M}"
+
+
+# --- following
+
+
+def list_sizes(home: Home, wanted: str | None) -> dict[str, int]:
+    """The windows of a context, of a surface, or all, and their sizes in bytes now."""
+    return {path: os.path.getsize(home.path(path)) for path in reader.list_windows(home, wanted)}
+
+
+def follow(
+    home: Home, wanted: str | None, sizes: dict[str, int], selects: Selects
+) -> Iterator[events.Event]:
+    """What comes after `sizes` was taken, until nobody reads it."""
+    follower = Follower(home, wanted, sizes, selects)
+    while not stream.reader_left():
+        yield from follower.read_new()
+        stream.flush()
+        clock.sleep(PAUSE)
+
+
+class Follower:
+    """What is appended to windows, and to new ones, after `sizes` was taken: every event once."""
+
+    def __init__(self, home: Home, wanted: str | None, sizes: dict[str, int], selects: Selects):
+        self.home, self.wanted, self.selects = home, wanted, selects
+        self._sizes = sizes
+        self._read: dict[str, _Place] = {}
+        self._journal = (0, 0)
+        self._look_again = 0.0
+
+    def read_new(self) -> list[events.Event]:
+        """What came since the last call, oldest first."""
+        return _merge(list(self._read_window(path)) for path in self._changed())
+
+    def _changed(self) -> list[str]:
+        """Windows that the journal names since the last look; now and then, all there are, for its
+        lines may be lost, and others may write windows without it."""
+        try:
+            stat = os.stat(self.home.window_heads)
+            now = (stat.st_ino, stat.st_size)
+        except FileNotFoundError:
+            now = (0, 0)
+        before, self._journal = self._journal, now
+        started = clock.monotonic()
+        if started >= self._look_again or before[0] != now[0] or before[1] > now[1]:
+            paths = list(reader.list_windows(self.home, self.wanted))
+            grown = [path for path in paths if self._is_grown(path)]
+            # at ten thousand windows, a look takes a tenth of a second
+            self._look_again = clock.monotonic() + max(1.0, 20 * (clock.monotonic() - started))
+            return grown
+        if before == now:
+            return []
+        data = files.read(self.home.window_heads, before[1])
+        whole = data[: data.rfind(b"\n") + 1]
+        self._journal = (now[0], before[1] + len(whole))
+        named = window_heads.latest_by_window(window_heads.parse(whole))
+        return [path for path in named if is_within(reader.context_of(path), self.wanted)]
+
+    def _is_grown(self, path: str) -> bool:
+        size = os.path.getsize(self.home.path(path))
+        place = self._read.get(path)
+        return size != (place.size if place else self._sizes.get(path, 0))
+
+    def _read_window(self, path: str) -> Iterator[events.Event]:
+        """Events after the place that was read. A torn one at the end waits to be whole."""
+        full = self.home.path(path)
+        try:
+            stat = os.stat(full)
+        except FileNotFoundError:
+            return
+        place = self._read.get(path) or self._first_place(path, full)
+        start = place
+        if (
+            place.inode != stat.st_ino or stat.st_size < place.offset
+        ):  # its lines stay what they are
+            start = _Place(stat.st_ino, 0, 1, 0)
+        data = files.read(full, start.offset, stat.st_size - start.offset)
+        offset, line = start.offset, start.line
+        for block in events.scan(data, start.line):
+            if isinstance(block, events.RawEvent):
+                offset, line = start.offset + block.end, block.end_line + 2
+                if block.line >= place.line and self.selects(block):
+                    yield events.decode(block, path, reader.context_of(path))
+        self._read[path] = _Place(stat.st_ino, offset, max(line, place.line), stat.st_size)
+
+    def _first_place(self, path: str, full: str) -> "_Place":
+        """Where the window ended when `sizes` was taken, after its last whole event."""
+        size = self._sizes.get(path, 0)
+        inode = os.stat(full).st_ino
+        last = next(_read_back(full, size), None) if size else None
+        if last is None:
+            return _Place(inode, 0, 1, size)
+        return _Place(inode, last.end, files.read(full, 0, last.end).count(b"\n") + 1, size)
+
+
+class _Place(NamedTuple):
+    """How far a window was read: after its last whole event. `size` is all that was looked at."""
+
+    inode: int
+    offset: int
+    line: int
+    size: int
