@@ -89,7 +89,7 @@ def check_there(home: Home, wanted: str | None) -> None:
 def _summarize(home: Home, path: str) -> Summary:
     data = files.read(home.path(path))
     context = reader.context_of(path)
-    if b'{"torn":[' in data:  # a torn header among the others is no event
+    if b'{"torn":[' in data:  # a torn header among the others is not an event
         blocks = [entry for entry in events.scan(data) if isinstance(entry, events.RawEvent)]
         count, last = len(blocks), blocks[-1] if blocks else None
     else:
