@@ -22,8 +22,4 @@ fi
 export DISK
 
 # two processes more than there are cores, as the tests of the relay and of deaths wait most of the time
-if .venv/bin/python -m pytest -n $(($(getconf _NPROCESSORS_ONLN) + 2)) "$@"; then exit 0; fi
-
-# a machine with too much to do can break what waits for a clock: what failed has to pass alone
-echo "== what failed, once more, alone"
-.venv/bin/python -m pytest --last-failed --last-failed-no-failures none "$@"
+.venv/bin/python -m pytest -n $(($(getconf _NPROCESSORS_ONLN) + 2)) "$@"

@@ -59,6 +59,7 @@ class Talk:
 
     def __init__(self, folder: str, discord: Discord, **settings: str):
         self.folder, self.discord = str(folder), discord
+        discord.set(interaction_seconds=60)  # a command that is late is another test's matter
         self.program = os.path.join(self.folder, "program")
         self.relay = Relay(self.folder, discord, **{"MIND_RELAY_TURN": self.program, **settings})
         self.write("program.py", PROGRAM)

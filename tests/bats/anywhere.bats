@@ -248,7 +248,7 @@ lock = open(sys.argv[1]); fcntl.flock(lock, fcntl.LOCK_EX); print("held", flush=
   [ "$(sort -u codes)" = 75 ]
   [ "$(sort -u errors | sed "s|$MIND_HOME|HOME|; s/^[a-z-]*: //" | sort -u)" = "'HOME/.lock' is held by another process; try again" ]
   [ "$(cat out.*)" = "" ]
-  [ $took -ge 4 ] && [ $took -le 20 ]
+  [ $took -ge 4 ] && [ $took -le 60 ]
   [ "$(ls "$MIND_HOME/logs")" = discord-thread ]
 }
 

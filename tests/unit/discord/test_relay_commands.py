@@ -93,18 +93,19 @@ def test_the_commands_are_published_once(talk):
         ("remind remove", {"id": "rid_AAAAAAAAAAAA"}),
     ],
 )  # fmt: skip
-def test_each_is_deferred_within_a_second_and_shown_to_nobody_else(talk, thread, command, options):
+def test_each_is_deferred_at_once_and_shown_to_nobody_else(talk, thread, command, options):
+    before = len(talk.discord.log()["requests"])
     answered = talk.ask(command, options, thread)
-    assert answered["deferred"] and answered["ephemeral"] and answered["answered_after"] < 1
-    assert answered["content"]
+    assert talk.discord.log(requests_from=before)["requests"][0]["path"].endswith("/callback")
+    assert answered["deferred"] and answered["ephemeral"] and answered["content"]
     assert talk.posted(thread) == []
 
 
-def test_the_message_command_is_deferred_within_a_second_too(talk, thread):
+def test_the_message_command_is_deferred_too(talk, thread):
     answered = talk.ask(
         "Remember this", place=thread, target=talk.say("nobody heard this", thread, live=False)
     )
-    assert answered["deferred"] and answered["ephemeral"] and answered["answered_after"] < 1
+    assert answered["deferred"] and answered["ephemeral"]
 
 
 def test_a_command_is_deferred_before_anything_is_done(talk, thread):
@@ -177,7 +178,7 @@ def test_new_stops_a_turn_first(talk, thread):
     id = talk.say("hold for ever", thread)
     talk.request("hold for ever")
     answered = talk.ask("new", place=thread)
-    assert answered["content"].endswith("(a turn was stopped)") and answered["answered_after"] < 1
+    assert answered["content"].endswith("(a turn was stopped)")
     assert talk.answer(id, thread)["content"] == "(stopped)"
     old, new = talk.windows(context(thread))
     assert (
