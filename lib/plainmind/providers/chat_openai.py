@@ -46,7 +46,7 @@ class OpenAIChat:
                 key for m in self._theirs(request["messages"]) for key in m if key not in _BASIC
             }
             refused = {key for key in sent if f"'{key}'" in told or f'"{key}"' in told}
-            if not refused or "missing" in told or "must be" in told:
+            if not refused or "missing" in told or "must be passed" in told:
                 raise
             self._refused |= refused  # Groq refuses what it sent
             return self._ask(request, on_text)
