@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..formats import answer
 from ..formats.log import event as log_event
 from ..formats.log import injected_blocks
 from ..ground import clock, files
@@ -115,6 +116,8 @@ def _event(block: log_event.RawEvent) -> NewEvent:
     content = _COLOUR.sub("", injected_blocks.strip(log_event.decode_content(block)))
     if block.role == "tool":
         content = injected_blocks.strip_recalled_lines(content)
+    elif block.role == "agent":
+        content = answer.clean(content)  # earlier versions logged thoughts, too
     instant = clock.parse(block.timestamp)
     return NewEvent(
         block.line, block.end_line, block.timestamp, instant, block.role, author, model,

@@ -126,7 +126,7 @@ def test_killed_between_any_two_steps_the_turn_converges(tmp_path, ruled, settin
     assert len(read_events(root)) == 2 * (2 + len(COMMANDS))
 
 
-@pytest.mark.parametrize(("first", "second"), permutations(MODELS, 2))
+@pytest.mark.parametrize(("first", "second"), list(permutations(MODELS, 2)))
 def test_another_model_goes_on(tmp_path, ruled, first, second, monkeypatch):
     """It is not sent the first one's message, but the same calls in its own form."""
     root = str(tmp_path)
