@@ -138,8 +138,11 @@ def gemini(contents: list[Json]) -> Json:
                 if "functionCall" in part else part for part in asked["parts"]]  # fmt: skip
         need(came == gemini_parts(step), f"not the content that was sent: {came}")
         answered = [part for part in results["parts"] if "functionResponse" in part]
-        need(len(answered) == len(calls), "Please ensure that the number of function response "
-             "parts is equal to the number of function call parts of the function call turn.")  # fmt: skip
+        need(
+            len(answered) == len(calls),
+            "Please ensure that the number of function response parts is equal to the number of "
+            "function call parts of the function call turn.",
+        )
         step += 1
     return {
         "candidates": [
