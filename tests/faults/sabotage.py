@@ -44,7 +44,7 @@ def unclosed() -> None:
 
 def forgetful() -> None:
     """Ids are not looked up."""
-    writer._take_ids = lambda ids, path, full, size: b""
+    writer._take_ids = lambda ids, path, full, stat: b""
 
 
 def hasty() -> None:
@@ -140,11 +140,9 @@ def in_place() -> None:
 def unforked() -> None:
     """No promise is broken: this process itself looks whether what was forgotten is gone, so that
     there is one to be killed."""
-    from plainmind.memory import forgetting
+    from plainmind.memory import absence
 
-    forgetting._held = lambda path, marks: [
-        mark for mark in marks if mark.encode() in files.read(path)
-    ]
+    absence.find_held = lambda path, marks: [mark for mark in marks if mark in files.read(path)]
 
 
 def untold_forgetting() -> None:

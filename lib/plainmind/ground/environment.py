@@ -8,19 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
+from . import secrets
+
 #: names whose values are masked in every message, log and trace
 SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|WEBHOOK)", re.I)
-
-_SHAPES = re.compile(
-    r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S+"  # webhook addresses
-    r"|\b(?:sk|rk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}"  # keys with a telling prefix
-    r"|\bAIza[A-Za-z0-9_-]{30,}"  # Google keys
-    r"|\bA(?:KIA|SIA)[0-9A-Z]{16}\b"  # Amazon's
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|(?<=[?&]key=)[^&\s\"']+"  # keys in addresses
-    r"|(?<=Bearer )\S+"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in addresses
-)
 
 
 #: what would send text somewhere, so that it has to be in the memory folder's `.env`
@@ -98,4 +89,4 @@ class Environment:
         """`text` with every known secret, and everything that looks like one, as `***`."""
         for value in self.secrets:
             text = text.replace(value, "***")
-        return _SHAPES.sub("***", text)
+        return secrets.SHAPES.sub("***", text)

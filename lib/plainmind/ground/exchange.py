@@ -134,6 +134,40 @@ def recover_all(folder: str) -> None:
         recover(path)
 
 
+def list_abandoned(folder: str, *, age: float = 0) -> list[str]:
+    """The temporary files of a folder whose makers were killed before they gave them a name, and
+    that are older than `age` seconds. What an `edit` left is not among them: it may be a person's,
+    and only `recover` may judge."""
+    found = []
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for name in names:
+        match = _BESIDE.fullmatch(name)
+        if match and not match[3] and not is_running(int(match[2])):
+            path = os.path.join(folder, name)
+            try:
+                old = clock.system_now() / 1000 - os.lstat(path).st_mtime >= age
+            except FileNotFoundError:  # another process was faster
+                continue
+            found += [path] * (old or not age)
+    return found
+
+
+def sweep(folder: str, *, age: float = 0) -> list[str]:
+    """Delete those, and say which."""
+    gone = list_abandoned(folder, age=age)
+    for path in gone:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+    if gone:
+        files.sync_folder(folder)
+    return gone
+
+
 def is_running(pid: int) -> bool:
     """Whether there is a process of this number; another one may have it by now."""
     try:

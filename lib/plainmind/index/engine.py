@@ -135,6 +135,10 @@ class Index(Protocol):
     def purge(self) -> None:
         """Take the bytes of pages that are gone out of every file of the index."""
 
+    def forget(self, windows: Sequence[str]) -> None:
+        """Take windows in again as they are now, and the bytes of what they were out of every file
+        of the index."""
+
 
 class Engine(Protocol):
     """A way to keep an index."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..formats import answer
 from ..formats.log import event as log_event
-from ..formats.log import injected_blocks
+from ..formats.log import forgotten, injected_blocks
 from ..ground import clock, files
 from ..ground.errors import Failure
 from ..ground.paths import Home
@@ -113,7 +113,10 @@ def _blocks(data: bytes, line: int, offset: int) -> list[log_event.RawEvent]:
 def _event(block: log_event.RawEvent) -> NewEvent:
     meta = log_event.parse_meta(block) if block.meta else {}
     author, model = (utf8(str(meta.get(key) or "")) for key in ("author", "model"))
-    content = _COLOUR.sub("", injected_blocks.strip(log_event.decode_content(block)))
+    # of what was taken back nothing is recalled, and not that it was
+    silent = forgotten.is_blank(block) or forgotten.parse_record(block)
+    text = "" if silent else log_event.decode_content(block)
+    content = _COLOUR.sub("", injected_blocks.strip(text))
     if block.role == "tool":
         content = injected_blocks.strip_recalled_lines(content)
     elif block.role == "agent":

@@ -10,7 +10,7 @@ from ..ground import files
 from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
 from ..index.embedding import Run, Work
-from ..index.engine import Index
+from ..index.engine import Index, Pending
 from ..providers import registry, retry
 from . import Memory
 
@@ -56,19 +56,21 @@ def _embed(
     model = embedder.model
     places = _places(memory.home, refs or [])
     there = {ref: place for ref, place in places.items() if index.state_at(model, *place)}
-    due = index.pending(
-        model,
-        memory.now(),
-        retry_failed=options.retry_failed,
-        limit=-1 if options.limit is None else options.limit,
-        at=None if refs is None else list(there.values()),
-    )
+    due: list[Pending] = []
     call = partial(retry.run, attempts=memory.settings["embed.retries"])
     tell = lambda done: progress(done, len(due))
     run = Run(index, embedder, call, memory.now, retry.next_try, tell, options.budget)
     try:
-        # not a lock anybody waits for: it keeps a second run from paying for the same texts
+        # not a lock anybody waits for: it keeps a second run from paying for the same texts, and
+        # mem-forget from taking back what a run has in its hands
         with files.lock(os.path.join(memory.home.index, "embed.lock"), wait=0):
+            due = index.pending(
+                model,
+                memory.now(),
+                retry_failed=options.retry_failed,
+                limit=-1 if options.limit is None else options.limit,
+                at=None if refs is None else list(there.values()),
+            )
             work = run.over(due)
     except Busy:
         if refs is None:

@@ -5,12 +5,10 @@ index) and proving that what was forgotten is gone, byte for byte. Killed anywhe
 goes on. Logs keep what was said.
 """
 
-import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from ..formats import words
 from ..formats.page import page
 from ..ground import files
 from ..ground.errors import Failure, InputOutput
@@ -18,11 +16,9 @@ from ..index import cache
 from ..index.page_reading import embedded
 from ..truth.pages import maintenance, retention
 from ..truth.pages.retention import DeletedFile, Expired, Unfinished
-from . import Memory
+from . import Memory, absence
 
-#: lines by which a forgotten text is looked for, and their least characters
-MARKS, SHORTEST_MARK = 2, 12
-_REMAKE = "delete it: it is made again"
+MARKS = 2  # lines by which a forgotten page is looked for
 
 
 def past(memory: Memory) -> list[Expired]:
@@ -74,7 +70,7 @@ def _take_out(memory: Memory, going: Sequence[DeletedFile]) -> None:
         # damaged indexes that were set aside: nobody needs them, and they hold old texts
         memory.engine.discard_set_aside(memory.home)
     marks = [mark for read in pages for mark in _marks(read.body)]
-    _out_of_traces(memory, [*(read.path for read in pages), *marks])
+    clean_traces(memory, [*(read.path for read in pages), *marks])
 
 
 def _out_of_index(memory: Memory, gone: Sequence[DeletedFile]) -> None:
@@ -94,9 +90,11 @@ def _prove(memory: Memory, marks: Sequence[str]) -> None:
     for folder in (memory.home.index, memory.home.vectors):
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             full = os.path.join(folder, name)
-            held = _held(full, marks) if os.path.isfile(full) else []
-            if held and not _all_stand(memory, held):
-                raise InputOutput("what was forgotten is still in it", place=full, cure=_REMAKE)
+            needles = {mark.encode("utf-8", "surrogatepass"): mark for mark in marks}
+            held = absence.find_held(full, needles) if os.path.isfile(full) else []
+            if held and not _all_stand(memory, [needles[needle] for needle in held]):
+                what = "what was forgotten is still in it"
+                raise InputOutput(what, place=full, cure=absence.REMAKE)
 
 
 def _all_stand(memory: Memory, texts: Sequence[str]) -> bool:
@@ -107,49 +105,19 @@ def _all_stand(memory: Memory, texts: Sequence[str]) -> bool:
     return stand
 
 
-_LOOK = """
-import json, sys
-needles = [needle.encode("latin-1") for needle in json.load(sys.stdin)]
-longest, before, found = max(map(len, needles)), b"", set()
-with open(sys.argv[1], "rb") as file:
-    while chunk := file.read(1 << 24):
-        data = before + chunk
-        found |= {n for n, needle in enumerate(needles) if needle in data}
-        before = data[-longest:]
-print(json.dumps(sorted(found)))
-"""
-
-
-def _held(path: str, marks: Sequence[str]) -> list[str]:
-    """Which of these a file holds, byte for byte. Another process looks: closing the index here
-    would drop SQLite's own locks."""
-    import subprocess
-    import sys
-
-    if not marks:
-        return []
-    needles = [mark.encode("utf-8", "surrogatepass").decode("latin-1") for mark in marks]
-    look = [sys.executable, "-IS", "-c", _LOOK, path]
-    looked = subprocess.run(look, input=json.dumps(needles).encode(), capture_output=True)
-    if looked.returncode and os.path.exists(path):  # a journal may have gone meanwhile
-        what = "it cannot be looked through for what was forgotten"
-        raise InputOutput(what, place=path, cure=_REMAKE)
-    return [marks[number] for number in json.loads(looked.stdout or b"[]")]
-
-
 def _marks(body: str) -> list[str]:
     """Two lines by which a text is known again, the longest; a word or two tell nothing, and one
     alone is in the index of others."""
-    lines = {line.strip() for line in body.split("\n")}
-    telling = (line for line in lines if len(line) >= SHORTEST_MARK and len(words.tokens(line)) > 1)
-    return sorted(telling, key=lambda line: (-len(line), line))[:MARKS]
+    return sorted(absence.split_lines(body), key=lambda line: (-len(line), line))[:MARKS]
 
 
-def _out_of_traces(memory: Memory, texts: Sequence[str]) -> None:
+def clean_traces(memory: Memory, texts: Sequence[str]) -> None:
     """Records that show one of these, out of the traces that commands were told to write."""
     # a trace has a text on one line, as JSON; or a block of JSON that a model was given, as JSON
     shown = {*texts, *(" ".join(text.split()) for text in texts)}
-    needles = {level.encode("utf-8", "surrogatepass") for text in shown for level in _as_json(text)}
+    needles = {
+        level.encode("utf-8", "surrogatepass") for text in shown for level in absence.as_json(text)
+    }
     for trace in maintenance.read_traces(memory.home):
         if not os.path.isfile(trace):
             continue
@@ -162,9 +130,3 @@ def _out_of_traces(memory: Memory, texts: Sequence[str]) -> None:
         except OSError as error:
             why = files.to_failure(error).what
             memory.say(f"{trace}: what is forgotten may still be in it: {why}")
-
-
-def _as_json(text: str) -> Iterator[str]:
-    for _ in range(3):
-        yield text
-        text = json.dumps(text, ensure_ascii=False)[1:-1]

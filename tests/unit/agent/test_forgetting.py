@@ -14,7 +14,7 @@ from plainmind.ground.errors import InputOutput
 from plainmind.ground.settings import Settings
 from plainmind.index import cache
 from plainmind.index.sqlite import care
-from plainmind.memory import Memory, forgetting, moments
+from plainmind.memory import Memory, absence, forgetting, moments
 from plainmind.recall.search import Limits
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance, retention
@@ -282,7 +282,7 @@ def test_no_byte_of_it_is_left_in_the_index(past, journal):
 def test_the_check_sees_what_is_left(past, monkeypatch):
     """The control: the row deleted, as every sync deletes it, and nothing more."""
     busy(past)
-    monkeypatch.setattr(care, "purge", lambda store: None)
+    monkeypatch.setattr(care, "purge", lambda store, table: None)
     past.forget()
     assert past.holding(WORD) == ["index/mind.db"]
 
@@ -301,7 +301,7 @@ def test_the_command_sees_it_too(past):
 def test_a_look_that_fails_proves_nothing(past, monkeypatch):
     """It was: a file that could not be looked through was taken for clean."""
     past.take_in()
-    monkeypatch.setattr(forgetting, "_LOOK", "raise SystemExit(1)")
+    monkeypatch.setattr(absence, "_LOOK", "raise SystemExit(1)")
     with pytest.raises(InputOutput, match="it cannot be looked through"):
         past.forget()
 

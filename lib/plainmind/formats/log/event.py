@@ -144,13 +144,21 @@ def render(
         raise BadData(f"unknown role '{role}'", cure="use one of " + ", ".join(ROLES))
     flag = ""
     if _UNSAFE.search(content):
-        content, flag = _ESCAPABLE.sub(_escape, content), " esc"
+        content, flag = escape(content), " esc"
     lines = content.split("\n") if content else []
     body = "".join([f"> {line}\n" if line else ">\n" for line in lines]).encode()
     start = f"## {clock.to_text(instant)} {role} n={len(lines)}{flag}"
     tail = " " + render_meta(meta) if meta else ""
     digest = chain_digest(previous, f"{start}{tail}".encode(), body, key)
     return f"{start} h={digest}{tail}\n".encode() + body + b"\n", digest
+
+
+def render_raw(block: RawEvent) -> bytes:
+    """The bytes of an event as it stands in a file."""
+    flag = " esc" if block.escaped else ""
+    count = block.body.count(b"\n")
+    start = f"## {block.timestamp} {block.role} n={count}{flag} h={block.digest}"
+    return start.encode() + block.meta + b"\n" + block.body + b"\n"
 
 
 def render_meta(meta: dict[str, Any]) -> str:
@@ -258,6 +266,11 @@ def decode(block: RawEvent, path: str, context: str) -> Event:
     _, _, line, end_line, stamp, role, *_ = block
     content = decode_content(block)
     return Event(path, line, end_line, stamp, role, author, context, content, meta)
+
+
+def escape(content: str) -> str:
+    """A content as an event whose header says `esc` has it."""
+    return _ESCAPABLE.sub(_escape, content)
 
 
 def _escape(match: re.Match) -> str:

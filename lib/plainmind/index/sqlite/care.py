@@ -71,9 +71,9 @@ def says(db: sqlite3.Connection, text: str) -> bool:
     return bool(db.execute(f"SELECT {sql}", (utf8(text),)).fetchone()[0])
 
 
-def purge(index: IndexFile) -> None:
+def purge(index: IndexFile, table: str) -> None:
     """Words that are only marked as deleted go, and so does what a journal holds."""
     with index.writing() as db:
-        db.execute("INSERT INTO page_words (page_words) VALUES ('optimize')")  # FTS4 knows it, too
+        db.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # FTS4 knows it, too
     if index.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
         index.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

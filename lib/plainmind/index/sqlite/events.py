@@ -65,6 +65,15 @@ def _take_in(
         index.put_setting("journal", position)
 
 
+def take_in_again(index: IndexFile, paths: Sequence[str]) -> None:
+    """Take windows in from their start, whatever is known of them: what stands in the place of one
+    may have its inode, its length and its last digest (mem-forget)."""
+    with index.writing():
+        for path in paths:
+            _forget(index, path)
+            _take_in_window(index, path)
+
+
 def _take_in_window(index: IndexFile, path: str) -> None:
     """Take in the new events of a window."""
     row = index.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()

@@ -172,4 +172,10 @@ class Store(IndexFile):
         self.look_at_pages()
         from . import care
 
-        care.purge(self)
+        care.purge(self, "page_words")
+
+    def forget(self, windows: Sequence[str]) -> None:
+        from . import care
+
+        events.take_in_again(self, windows)
+        care.purge(self, "words")

@@ -8,7 +8,7 @@ from ...formats.log import event as events
 from ...ground import files, when
 from ...ground.errors import BadData, Failure
 from ...ground.paths import check_context
-from .writer import LIMIT, EventDraft, Log
+from .writer import LIMIT, EventDraft, Log, check_meta
 
 # a batch ends at so many events, or so many bytes of input: neither memory nor the time under the
 # lock grows
@@ -86,6 +86,7 @@ def _merge_meta(value: dict[str, Any], meta: dict[str, Any] | None) -> dict[str,
             merged[name] = str(extra)
     if meta:
         merged.update((k, v) for k, v in meta.items() if k not in merged)
+        check_meta(merged)
         events.render_meta(merged)  # what cannot be written is this line's fault, not its batch's
     return merged
 

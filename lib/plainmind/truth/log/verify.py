@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...formats.log import event as events
-from ...formats.log import window_heads
+from ...formats.log import forgotten, window_heads
 from ...formats.log.window_heads import WindowHead
 from ...ground import files
 from ...ground.errors import BadData, NoInput, NotPermitted
 from ...ground.paths import Home
-from . import pinning, reader
+from . import blanking, pinning, reader
 
 Entry = events.RawEvent | events.Gap
 
@@ -27,6 +27,7 @@ class Finding(NamedTuple):
 def verify_windows(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
     """What is wrong with these windows (all there are, when none is named)."""
     journal = _heads(home)
+    records: dict[str, blanking.Records] = {}  # by context
     for path in paths or sorted(set(reader.list_windows(home)) | set(journal)):
         try:
             opened = reader.read_window(home, path)
@@ -35,7 +36,10 @@ def verify_windows(home: Home, paths: list[str], key: bytes = b"") -> Iterator[F
                 raise
             yield Finding(path, 1, "missing", "the window is gone; restore it from a backup")
             continue
-        yield from _window(opened, journal.get(opened.path, []), key)
+        context = opened.context
+        if context not in records:
+            records[context] = blanking.read_records(home, context, key)
+        yield from _window(opened, journal.get(opened.path, []), records[context], key)
     if not paths:
         yield from verify_pins(home)
 
@@ -50,7 +54,9 @@ def verify_pins(home: Home) -> Iterator[Finding]:
             yield Finding("pins/pins.md", pin.row, "pin", message)
 
 
-def _window(opened: reader.Window, heads: list[WindowHead], key: bytes) -> Iterator[Finding]:
+def _window(
+    opened: reader.Window, heads: list[WindowHead], records: blanking.Records, key: bytes
+) -> Iterator[Finding]:
     name = opened.path.rsplit("/", 1)[-1].removesuffix(".md")
     if events.parse_title(opened.data) != (opened.context, name):
         yield Finding(opened.path, 1, "title", f"the title is not '# {opened.context} {name}'")
@@ -60,9 +66,14 @@ def _window(opened: reader.Window, heads: list[WindowHead], key: bytes) -> Itera
         if isinstance(entry, events.Gap):
             yield from _gap(opened, entry, after)
             continue
-        header = events.header_without_digest(entry)
-        if events.chain_digest(previous, header, entry.body, key) != entry.digest:
-            if key and events.chain_digest(previous, header, entry.body) == entry.digest:
+        digest = forgotten.digest_now(entry, previous, key)
+        blanks = records.get((opened.path, entry.line, entry.digest), ())
+        if digest == entry.digest:
+            if blanks and digest not in blanks:  # of one without a body they are the same
+                what = "its text is still here; run mem-forget again for it"
+                yield Finding(opened.path, entry.line, "unforgotten", what)
+        elif digest not in blanks:
+            if key and forgotten.digest_now(entry, previous, b"") == entry.digest:
                 unkeyed = unkeyed or entry.line
             else:
                 hint = "" if key else ", or MIND_KEY is not set"

@@ -9,7 +9,7 @@ import os
 from typing import Any, NamedTuple
 
 from ...formats.log import event as events
-from ...formats.log import window_heads
+from ...formats.log import forgotten, window_heads
 from ...formats.log.window_heads import WindowHead
 from ...ground import clock, files
 from ...ground.errors import BadData, InputOutput
@@ -58,13 +58,14 @@ class _Window(NamedTuple):
     lines: int
     tail: events.Tail
     title: bytes = b""  # of a window that is still to be made
+    inode: int = 0  # another file in its place has other bytes before its end (mem-forget)
 
 
 class _Ids(NamedTuple):
     """The ids of a context."""
 
     places: dict[str, tuple[str, int]]  # id -> (window, line)
-    read: dict[str, tuple[int, int]]  # window -> (bytes, lines) read
+    read: dict[str, tuple[int, int, int]]  # window -> (bytes, lines, inode) read
 
 
 class Log:
@@ -76,13 +77,17 @@ class Log:
         self._ids: dict[str, _Ids] = {}
         self._acknowledged: set[str] = set()
 
-    def append(self, context: str, drafts: list[EventDraft], now: int) -> list[AppendResult]:
+    def append(
+        self, context: str, drafts: list[EventDraft], now: int, *, records: bool = False
+    ) -> list[AppendResult]:
         """Write the drafts as one block of bytes, in order, to the context's current window.
 
         One fsync for all. A draft whose meta has an `id` that the context has is not written again.
-        Raises BadData, Busy, InputOutput; then nothing was acknowledged and the window is as it
-        was."""
+        `records`: they are of what was forgotten, as nothing else may be. Raises BadData, Busy,
+        InputOutput; then nothing was acknowledged and the window is as it was."""
         self.home.check_folder(context)
+        for draft in drafts if not records else ():
+            check_meta(draft.meta)
         drafts = [self.limit_size(draft) for draft in drafts]
         with files.lock(self.home.lock):
             names = self.home.list_windows(context)
@@ -140,11 +145,11 @@ class Log:
         if data:
             size = window.size + len(data)
             self._put(window, data, head._replace(size=size))
-            tail = events.Tail(head.digest, None, b"")
-            self._windows[path] = _Window(path, window.full, size, line - 1, tail)
+            tail, inode = events.Tail(head.digest, None, b""), os.stat(window.full).st_ino
+            self._windows[path] = _Window(path, window.full, size, line - 1, tail, b"", inode)
             self._acknowledged.add(path)
             if ids:
-                ids.read[path] = (size, line - 1)
+                ids.read[path] = (size, line - 1, inode)
         return results[1:] if torn else results
 
     def _put(self, window: _Window, data: bytes, head: WindowHead) -> None:
@@ -154,7 +159,7 @@ class Log:
         else:
             files.append(window.full, data)
         try:
-            self._journal(head)
+            self.journal(head)
         except BaseException:
             if window.title:
                 os.unlink(window.full)
@@ -170,10 +175,10 @@ class Log:
             files.sync_path(full)
             data = files.read(full)
             last = [entry for entry in events.scan(data) if isinstance(entry, events.RawEvent)][-1]
-            self._journal(WindowHead(path, len(data), last.line, last.digest))
+            self.journal(WindowHead(path, len(data), last.line, last.digest))
             self._acknowledged.add(path)
 
-    def _journal(self, head: WindowHead) -> None:
+    def journal(self, head: WindowHead) -> None:
         line = window_heads.render(head)
         try:
             files.append(self.home.window_heads, line, durable=False)
@@ -198,7 +203,7 @@ class Log:
         paths = [f"logs/{context}/{name}" for name in names]
         for path in paths[:-1] if ids else []:
             full = self.home.path(path)
-            _take_ids(ids, path, full, os.stat(full).st_size)
+            _take_ids(ids, path, full, os.stat(full))
         if not paths:
             return None
         path, full = paths[-1], self.home.path(paths[-1])
@@ -207,11 +212,12 @@ class Log:
             return None  # without even a title it is not a window of ours
         if stat.st_nlink > 1:
             files.finish_creating(full)
-        data = _take_ids(ids, path, full, stat.st_size)
+        data = _take_ids(ids, path, full, stat)
         window = self._windows.get(path)
-        if window and window.size == stat.st_size:
+        if window and (window.size, window.inode) == (stat.st_size, stat.st_ino):
             return window
-        return _read_window(context, path, full, stat.st_size, data)
+        read = _read_window(context, path, full, stat.st_size, data)
+        return read._replace(inode=stat.st_ino)
 
     def limit_size(self, draft: EventDraft) -> EventDraft:
         """The draft, with a large tool result moved to a file of its own that the meta names.
@@ -237,10 +243,21 @@ class Log:
         return draft._replace(content=content, meta=meta)
 
 
-def _take_ids(ids: _Ids | None, path: str, full: str, size: int) -> bytes:
+def check_meta(meta: dict[str, Any]) -> None:
+    """BadData for metadata by which an event would be taken for the record of a forgotten one."""
+    if forgotten.KEY in meta:
+        raise BadData(f"only mem-forget writes '{forgotten.KEY}' in meta", cure="leave it out")
+
+
+def _take_ids(ids: _Ids | None, path: str, full: str, stat: os.stat_result) -> bytes:
     """Note the ids of a window not read yet. Returns what was read, if it is all of it."""
-    start, lines = ids.read.get(path, (0, 0)) if ids else (size, 0)
-    if ids is None or size <= start:
+    if ids is None:
+        return b""
+    size = stat.st_size
+    start, lines, inode = ids.read.get(path, (0, 0, 0))
+    if inode != stat.st_ino:
+        start = lines = 0
+    if size <= start:
         return b""
     data = files.read(full, start, size - start)
     for raw in events.scan(data, lines + 1):
@@ -248,7 +265,7 @@ def _take_ids(ids: _Ids | None, path: str, full: str, size: int) -> bytes:
             id = EventDraft(0, raw.role, "", events.parse_meta(raw)).id
             if id:
                 ids.places.setdefault(id, (path, raw.line))
-    ids.read[path] = (size, lines + data.count(b"\n"))
+    ids.read[path] = (size, lines + data.count(b"\n"), stat.st_ino)
     return b"" if start else data
 
 

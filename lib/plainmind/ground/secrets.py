@@ -1,0 +1,84 @@
+"""What keys, tokens and passwords look like: one list, for masks, for refusals and for warnings.
+
+Owns the shapes. `SHAPES` is strict, and is taken out of every text that goes anywhere; `find` also
+takes what only looks like a secret, for a warning that nothing depends on.
+"""
+
+import re
+from collections.abc import Iterator
+from math import log2
+
+SHAPES = re.compile(
+    r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S+"  # webhook addresses
+    r"|\b(?:sk|rk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}"  # keys with a telling prefix
+    r"|\b(?:github_pat_|glpat-|hf_|npm_)[A-Za-z0-9_-]{16,}"
+    r"|\bAIza[A-Za-z0-9_-]{30,}"  # Google keys
+    r"|\bA(?:KIA|SIA)[0-9A-Z]{16}\b"  # Amazon's
+    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON Web Tokens
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|(?<=[?&]key=)[^&\s\"']+"  # keys in addresses
+    r"|(?<=Bearer )\S+"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in addresses
+)
+
+#: a value that a text calls a password or a key: 'the password is hunter2', 'API_KEY=…'
+_NAMED = re.compile(
+    r"(?:pass(?:word|wort|wd|phrase|code)|kennwort|pwd|secret|api[ _-]?key|access[ _-]?key|token)"
+    r"""['"`*_]{0,3}(?: is| ist|:| :|=| =|:=)[ ]?['"`]{0,3}([^\s'"`,;]{6,128})""",
+    re.I,
+)
+_PIN = re.compile(r"\b(?:pin|passcode|code)(?: is| ist|:| :|=| =) ?(\d{4,12})\b", re.I)
+_TOKEN = re.compile(r"(?<![\w/+.=-])[A-Za-z0-9_+/-]{24,128}={0,2}(?![\w/+-])")
+#: what stands where a secret would
+_PLACEHOLDER = re.compile(
+    r"x{4,}|\*{3,}|\.{3}|…|0{6,}|1234567|abcdef|your|example|placeholder|changeme|redacted|dummy"
+    r"|sample|insert|env|getenv|[<>{}\[\]()$|\\]",
+    re.I,
+)
+#: no text without one of these holds a secret; most texts are done with it
+_HINT = re.compile(r"[\w+/-]{16}|://|pass|wort|pwd|secret|key|token|pin|code", re.I)
+ENTROPY = 4.0  # bits a character; prose and names have less, random letters and digits more
+
+
+def find(text: str) -> list[str]:
+    """What of a text looks like a secret, each once, in order."""
+    return list(dict.fromkeys(_find(text))) if _HINT.search(text) else []
+
+
+def _find(text: str) -> Iterator[str]:
+    for match in SHAPES.finditer(text):
+        if "PRIVATE KEY" in match[0] or _is_chosen(match[0].rpartition("/")[2]):
+            yield match[0]
+    for match in _NAMED.finditer(text):
+        value = match[1].rstrip(".!?:)")
+        if len(value) >= 6 and _is_chosen(value) and _is_mixed(value):
+            yield value
+    yield from (match[1] for match in _PIN.finditer(text))
+    for match in _TOKEN.finditer(text):
+        if _is_chosen(match[0]) and _is_random(match[0]):
+            yield match[0]
+
+
+def _is_chosen(value: str) -> bool:
+    """Whether it can be a secret, and not what stands for one in an example."""
+    return not _PLACEHOLDER.search(value) and len(set(value)) > 4
+
+
+def _is_mixed(value: str) -> bool:
+    """Whether it is no word of a language: letters with digits or signs in them."""
+    inner = value.strip("-_.:/")
+    kinds = any(c.isalpha() for c in inner), any(c.isdigit() for c in inner)
+    signs = any(not c.isalnum() and c not in "-_.:/" for c in inner)
+    return sum((*kinds, signs)) > 1 and not value.startswith(("http", "/", "./", "~"))
+
+
+def _is_random(value: str) -> bool:
+    """Whether letters of both cases and digits are as evenly mixed as chance mixes them. Digests and
+    ids in hexadecimal are not: logs of programs are full of them."""
+    if value.count("/") > 2 or "://" in value:
+        return False
+    kinds = (str.islower, str.isupper, str.isdigit)
+    if not all(any(map(kind, value)) for kind in kinds):
+        return False
+    counts = [value.count(c) / len(value) for c in set(value)]
+    return -sum(p * log2(p) for p in counts) >= ENTROPY

@@ -1,0 +1,270 @@
+"""Taking back what was said (mem-forget): events, and all that was made from them or came with them.
+
+The order, in which a death anywhere is made good by the next run:
+
+    1  raw/maintenance-log/forgetting.json has what is to go, with its text, until all is done
+    2  a record of each event, in its context, then its body goes    (truth.log.blanking)
+    3  outputs and attachments it names, its pins, traces, copies in other journals
+    4  the index and its vectors
+    5  the proof: every byte of the memory folder is looked through  (memory.absence)
+
+What others say, an answer, a page, is theirs: it is named, and stays. Owns this order, and what
+goes with an event. Refuses to know how a body is blanked.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from ..formats import reference
+from ..formats.log import event as events
+from ..formats.log import forgotten
+from ..ground import files, stream
+from ..ground.errors import Failure, NoInput
+from ..ground.paths import Home
+from ..index import cache, embedding
+from ..truth.log import blanking, reader
+from ..truth.log.blanking import Target
+from ..truth.log.verify import Finding
+from ..truth.log.writer import Log
+from . import Memory, absence, copies, standing
+from .forgetting import clean_traces
+
+UNFINISHED = "raw/maintenance-log/forgetting.json"
+NEIGHBOURS = 3  # events on each side with which a turn may have been embedded
+
+
+class Job(NamedTuple):
+    """What is to be forgotten. `hashes`: of what was embedded of these events and around them."""
+
+    targets: Sequence[Target]
+    meta_too: bool
+    reason: str
+    hashes: Sequence[str] = ()
+
+    def texts(self) -> Iterator[str]:
+        for target in self.targets:
+            if not forgotten.is_blank(target.block):
+                yield target.event.content
+            if self.meta_too:
+                for texts in forgotten.words_of_meta(events.parse_meta(target.block)).values():
+                    yield from texts
+
+    def by_path(self) -> Mapping[str, list[Target]]:
+        found: dict[str, list[Target]] = {}
+        for target in self.targets:
+            found.setdefault(target.path, []).append(target)
+        return found
+
+
+def find_targets(
+    memory: Memory, key: bytes, refs: Iterable[str], meta_too: bool, report: Callable
+) -> list[Target]:
+    """The events that references name, less those whose text has gone. Failures are reported."""
+    found: dict[str, Target] = {}
+    for text in refs:
+        try:
+            ref = reference.parse(text)
+            opened = reader.read_window(memory.home, ref.path)
+            records = blanking.read_records(memory.home, opened.context, key)
+            for target in blanking.find_targets(opened, ref.line, ref.end_line):
+                if _is_done(target, records, key, meta_too):
+                    memory.say(f"{target.ref}: it has no text any more")
+                else:
+                    found.setdefault(target.ref, target)
+        except Failure as failure:
+            report(failure)
+    return list(found.values())
+
+
+def _is_done(target: Target, records: blanking.Records, key: bytes, meta_too: bool) -> bool:
+    words = bool(forgotten.words_of_meta(events.parse_meta(target.block)))
+    if meta_too and words or not target.block.body and any(copies.files_of(target)):
+        return False
+    now = forgotten.digest_now(target.block, target.previous, key)
+    place = target.path, target.block.line, target.block.digest
+    return not target.block.body or now in records.get(place, ())
+
+
+def forget(
+    memory: Memory,
+    key: bytes,
+    refs: Iterable[str],
+    *,
+    meta_too: bool,
+    reason: str,
+    report: Callable[[Failure], None],
+) -> Iterator[Finding]:
+    """Forget these events, after what an earlier run left undone, and say what went and where the
+    text still stands. In a dry run, what would go. One file that fails is reported, and the next
+    run goes on from there."""
+    lock = memory.home.path("raw", "maintenance-log", ".forget.lock")
+    if memory.dry or not os.path.isdir(memory.home.root):
+        targets = find_targets(memory, key, refs, meta_too, report)
+        yield from _Forgetting(memory, key, Job(targets, meta_too, reason), report).preview()
+        return
+    with files.lock(lock):
+        if unfinished := read_unfinished(memory.home):
+            yield from _Forgetting(memory, key, unfinished, report).carry_out()
+            if os.path.exists(memory.home.path(UNFINISHED)):
+                return
+        targets = find_targets(memory, key, refs, meta_too, report)
+        if targets:
+            yield from _Forgetting(memory, key, Job(targets, meta_too, reason), report).carry_out()
+
+
+class _Forgetting:
+    def __init__(self, memory: Memory, key: bytes, job: Job, report: Callable[[Failure], None]):
+        self.memory, self.home, self.job = memory, memory.home, job
+        self.log, self.failed, self._report = Log(memory.home, key), False, report
+        self.pieces = [piece for text in job.texts() for piece in absence.pieces(text)]
+        self.short = [t for t in job.texts() if t.strip() and not absence.pieces(t)]
+
+    def preview(self) -> Iterator[Finding]:
+        yield from self._announce("would be blanked")
+        yield from copies.clean(self.home, self.job.targets, self._lines(), self._noting, dry=True)
+        yield from self._look()
+
+    def carry_out(self) -> Iterator[Finding]:
+        home, targets = self.home, self.job.targets
+        job = self.job if self.job.hashes else self.job._replace(hashes=self._hashes())
+        self.job = job
+        files.replace(home.path(UNFINISHED), render_job(job).encode())
+        blanking.record(self.log, list(targets), job.meta_too, job.reason, self.memory.now())
+        for path, some in job.by_path().items():
+            with self._noting():
+                for kept in blanking.blank(self.log, path, some, job.meta_too):
+                    self.memory.say(f"what was saved at the same moment is kept in '{kept}'")
+        if self.failed:
+            return
+        yield from self._announce("blanked")
+        yield from copies.clean(home, targets, self._lines(), self._noting)
+        clean_traces(self.memory, self.pieces)
+        with self._noting():
+            self._clean_index()
+        yield from self._look()
+        if not self.failed:
+            os.unlink(home.path(UNFINISHED))
+            files.sync_folder(os.path.dirname(home.path(UNFINISHED)))
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """A failure of one step stops no other; the next run does it again."""
+        try:
+            yield
+        except (Failure, OSError) as error:
+            failure = files.to_failure(error) if isinstance(error, OSError) else error
+            failure.cure = f"{failure.cure or 'see to it'}, then run mem-forget again to go on"
+            self.failed = True
+            self._report(failure)
+
+    def _lines(self) -> list[str]:
+        """The whole lines that copies of the text are blanked by."""
+        return [line for text in self.job.texts() for line in absence.split_lines(text)]
+
+    def _announce(self, what: str) -> Iterator[Finding]:
+        for target in self.job.targets:
+            lines = target.block.body.count(b"\n")
+            count = f"{lines} line{'' if lines == 1 else 's'} {what}"
+            yield Finding(target.path, target.block.line, "forgotten", count)
+            names = sorted(forgotten.words_of_meta(events.parse_meta(target.block)))
+            if names and not self.job.meta_too:
+                named = ", ".join(f"'{name}'" for name in names)
+                what_stays = f"its header keeps {named}; --metadata blanks that, too"
+                yield Finding(target.path, target.block.line, "metadata", what_stays)
+        yield from standing.find_replies(self.home, self.job.targets)
+
+    # --- index and vectors
+
+    def _hashes(self) -> list[str]:
+        """Of what is embedded of the events and of their neighbours, as the texts are now."""
+        if not os.path.isdir(self.home.vectors):
+            return []
+        places = [
+            place for path, some in self.job.by_path().items() for place in self._around(path, some)
+        ]
+        due: list[str] = []
+        for index in self.memory.engine.opened(self.home, self.memory.say):
+            with index:
+                due = [one.text for one in index.pending("", 0, retry_failed=True, at=places)]
+        alone = [target.event for target in self.job.targets]
+        due += [embedding.text_of(event.author, event.content) for event in alone]
+        return sorted({cache.content_hash(text).hex() for text in due if text})
+
+    def _around(self, path: str, targets: Sequence[Target]) -> Iterator[tuple[str, int]]:
+        """The events of a window that may have been embedded with one of these."""
+        blocks = [
+            b for b in reader.read_window(self.home, path).blocks() if b.role in ("user", "agent")
+        ]
+        for target in targets:
+            at = sum(block.line < target.block.line for block in blocks)
+            for block in blocks[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]:
+                yield path, block.line
+
+    def _clean_index(self) -> None:
+        home, engine = self.home, self.memory.engine
+        if engine.exists(home):
+            for index in engine.opened(home, self.memory.say):
+                with index:
+                    index.forget(list(self.job.by_path()))
+            engine.discard_set_aside(home)
+        if not os.path.isdir(home.vectors):
+            return
+        # a run of mem-embed may have the text in its hands, and keep its vector when it is made
+        with files.lock(os.path.join(home.index, "embed.lock")):
+            old, new = set(self.job.hashes), set(self._replace_with_blank()._hashes())
+            cache.forget(home, {bytes.fromhex(hash) for hash in old - new})
+        for index in engine.opened(home, self.memory.say):
+            with index:
+                if model := index.model():
+                    embedding.from_cache(index, model)
+
+    def _replace_with_blank(self) -> "_Forgetting":
+        """The same with the events as they are now."""
+        blank = [
+            t._replace(block=t.blanked(self.job.meta_too)._replace(body=b""))
+            for t in self.job.targets
+        ]
+        job = self.job._replace(targets=blank)
+        return _Forgetting(self.memory, self.log.key, job, self._report)
+
+    def _look(self) -> Iterator[Finding]:
+        """The proof: where the text still stands."""
+        look = standing.Look(self.memory, self.job.targets, self.pieces, self.short)
+        with self._noting():
+            yield from look.everywhere(self.home.path(UNFINISHED))
+
+
+# --- what is to be done, on disk
+
+
+def render_job(job: Job) -> str:
+    raw = [
+        {"path": t.path, "line": t.block.line, "previous": t.previous,
+         "raw": stream.decode(events.render_raw(t.block))}
+        for t in job.targets
+    ]  # fmt: skip
+    value = {"events": raw, "metadata": job.meta_too, "reason": job.reason}
+    return json.dumps({**value, "hashes": list(job.hashes)}) + "\n"
+
+
+def read_unfinished(home: Home) -> Job | None:
+    """What an earlier run left undone."""
+    try:
+        value = json.loads(files.read(home.path(UNFINISHED)))
+        targets = list(map(_to_target, value["events"]))
+        hashes = [str(hash) for hash in value["hashes"]]
+        return Job(targets, bool(value["metadata"]), str(value["reason"]), hashes)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        cure = "delete it, and name the events again"
+        raise NoInput("not what mem-forget left", place=home.path(UNFINISHED), cure=cure) from None
+
+
+def _to_target(value: dict[str, Any]) -> Target:
+    block = events.scan(stream.encode(value["raw"]), value["line"])[0]
+    assert isinstance(block, events.RawEvent)
+    return Target(value["path"], reader.context_of(value["path"]), block, value["previous"])
