@@ -14,6 +14,7 @@ play() {
 @test "mem-log" { play mem-log; }
 @test "mem-show" { hide_what_differs; play mem-show; }
 @test "mem-pin" { play mem-pin; }
+@test "mem-forget" { hide_what_differs; play mem-forget; }
 @test "mem-lint" { hide_what_differs; play mem-lint; }
 @test "mem-lint of pages" { hide_what_differs; play mem-lint-pages; }
 @test "mem-note" { hide_what_differs; play mem-note; }

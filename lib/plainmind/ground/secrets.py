@@ -65,7 +65,7 @@ def _is_chosen(value: str) -> bool:
 
 
 def _is_mixed(value: str) -> bool:
-    """Whether it is no word of a language: letters with digits or signs in them."""
+    """Whether it is not a word: letters with digits or signs in them."""
     inner = value.strip("-_.:/")
     kinds = any(c.isalpha() for c in inner), any(c.isdigit() for c in inner)
     signs = any(not c.isalnum() and c not in "-_.:/" for c in inner)
@@ -73,7 +73,7 @@ def _is_mixed(value: str) -> bool:
 
 
 def _is_random(value: str) -> bool:
-    """Whether letters of both cases and digits are as evenly mixed as chance mixes them. Digests and
+    """Whether letters of both cases and digits are as evenly mixed as by chance. Digests and
     ids in hexadecimal are not: logs of programs are full of them."""
     if value.count("/") > 2 or "://" in value:
         return False

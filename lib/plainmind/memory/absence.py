@@ -1,7 +1,7 @@
 """Proving that a text is gone: looking for it, byte for byte, in the forms that files give a text.
 
-It is looked for in pieces of its lines, so that a quotation is found too, and what in it looks like
-a secret is looked for by itself. Forms: as it was written; as JSON, in UTF-8 and in ASCII, and JSON
+It is looked for in pieces of its lines, so that a quotation is found too; what in it looks like a
+secret, and words of letters and digits, are looked for by themselves, and numbers among words. Forms: as it was written; as JSON, in UTF-8 and in ASCII, and JSON
 within JSON; with the escapes of a log; and, of its first pieces and its secrets, base64. What was
 compressed, encrypted, translated, or said in other words is not found.
 
@@ -11,6 +11,7 @@ Owns pieces, forms and the search. Refuses to know what a file is.
 import base64
 import json
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,9 @@ SHORTEST = 12  # characters of a piece, of more than one word; less tells nothin
 PIECE = 48  # and at most, about: who quotes twice as much quotes a whole one
 MOST = 64  # pieces of a text; of a longer one they are spread over it
 ENCODED = 8  # of them that are looked for in base64, too
+ODD = 6  # characters of a word that is looked for by itself
+_ODD = re.compile(r"(?=\S*[^\W\d])(?=\S*\d)(?!\d{8}T\d{6}Z)(?!\d{4}-\d\d-\d\dT)[^\s/]{6,64}")
+_NUMBER = re.compile(r"(?<![\w.,:/-])(?!(?:19|20)\d\d\b)\d{4,}(?![\w/:-]|[.,]\d)")
 CHUNK = 1 << 24  # bytes read at once
 REMAKE = "delete it: it is made again"
 
@@ -52,7 +56,19 @@ def pieces(text: str) -> list[str]:
     cut = [piece for line in lines for piece in _cut(line) if len(piece) >= SHORTEST]
     step = max(1.0, len(cut) / MOST)
     spread = [cut[int(n * step)] for n in range(min(len(cut), MOST))]
-    return list(dict.fromkeys([*secrets.find(text)[:MOST], *spread]))
+    return list(dict.fromkeys([*secrets.find(text)[:MOST], *_odd_words(text)[:MOST], *spread]))
+
+
+def _odd_words(text: str) -> list[str]:
+    """Words that no language has, letters and digits in one: a name, a password, a serial number.
+    Paths and times are in every log."""
+    found = (word.strip("\"'`.,;:!?()[]{}<>*_") for word in text.split())
+    return [word for word in found if len(word) >= ODD and _ODD.fullmatch(word)]
+
+
+def numbers(text: str) -> list[str]:
+    """Numbers that may be a code; years are not."""
+    return _NUMBER.findall(text)
 
 
 def _cut(line: str) -> Iterator[str]:

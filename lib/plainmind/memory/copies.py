@@ -5,11 +5,12 @@ Owns which files those are. An attachment that somebody else names, too, or that
 memory folder, stays.
 """
 
+import fcntl
 import glob
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ..formats.log import event as events
@@ -18,7 +19,7 @@ from ..ground import exchange, files, stream
 from ..ground.errors import Failure, NotPermitted
 from ..ground.paths import Home
 from ..truth.log import pinning, reader
-from ..truth.log.blanking import Target
+from ..truth.log.blanking import TargetEvent
 from ..truth.log.verify import Finding
 from . import absence
 
@@ -32,7 +33,7 @@ Noting = Callable[[], AbstractContextManager[None]]
 
 def clean(
     home: Home,
-    targets: Sequence[Target],
+    targets: Sequence[TargetEvent],
     lines: Sequence[str],
     noting: Noting,
     *,
@@ -56,12 +57,12 @@ def clean(
             yield from _blank_lines(home, journal, lines, dry)
 
 
-def folders_of(home: Home, targets: Sequence[Target]) -> set[str]:
+def folders_of(home: Home, targets: Sequence[TargetEvent]) -> set[str]:
     """Where the windows are, beside which a killed writer may have left some of a text."""
     return {os.path.dirname(home.path(target.path)) for target in targets}
 
 
-def list_cleaned(home: Home, targets: Sequence[Target]) -> Iterator[str]:
+def list_cleaned(home: Home, targets: Sequence[TargetEvent]) -> Iterator[str]:
     """The files out of which the text goes, or that go themselves."""
     yield from list_journals(home)
     yield home.pins
@@ -70,7 +71,7 @@ def list_cleaned(home: Home, targets: Sequence[Target]) -> Iterator[str]:
         yield from exchange.list_abandoned(folder)
 
 
-def _has_line(target: Target, line: int) -> bool:
+def _has_line(target: TargetEvent, line: int) -> bool:
     return target.block.line <= line <= target.block.end_line
 
 
@@ -80,7 +81,7 @@ def list_journals(home: Home) -> list[str]:
     return sorted(path for path in found if path != home.window_heads)
 
 
-def files_of(target: Target) -> Iterator[str]:
+def files_of(target: TargetEvent) -> Iterator[str]:
     """The files that an event's header names: the whole of its output, what was attached."""
     meta = events.parse_meta(target.block)
     attached = meta.get("attachments")
@@ -89,7 +90,7 @@ def files_of(target: Target) -> Iterator[str]:
             yield path
 
 
-def _delete(home: Home, path: str, targets: Sequence[Target], dry: bool) -> Iterator[Finding]:
+def _delete(home: Home, path: str, targets: Sequence[TargetEvent], dry: bool) -> Iterator[Finding]:
     try:
         part = home.relative(path)
     except NotPermitted:
@@ -108,7 +109,7 @@ def _delete(home: Home, path: str, targets: Sequence[Target], dry: bool) -> Iter
         yield Finding(part, 1, "deleted", "it came with the event")
 
 
-def _find_other(home: Home, name: str, targets: Sequence[Target]) -> str:
+def _find_other(home: Home, name: str, targets: Sequence[TargetEvent]) -> str:
     """An event or a page that names a file, and is not to be forgotten; '' when there is none."""
     own = {(target.path, target.block.line) for target in targets}
     mark = events.render_meta({"": name})[5:-2].encode()
@@ -128,7 +129,7 @@ def _find_other(home: Home, name: str, targets: Sequence[Target]) -> str:
 
 
 def _blank_lines(home: Home, path: str, lines: Sequence[str], dry: bool) -> Iterator[Finding]:
-    """Take whole lines of the text out of the objects of a journal; its writer may go on meanwhile."""
+    """Take whole lines of the text out of the objects of a journal; its writer may go on."""
     needles = [form for line in lines for form in absence.forms(line, encoded=False)]
     places: list[int] = []
 
@@ -142,12 +143,15 @@ def _blank_lines(home: Home, path: str, lines: Sequence[str], dry: bool) -> Iter
             rows[n] = changed
         return b"\n".join(rows)
 
+    part = os.path.relpath(path, home.root)
     if dry:
         change(files.read(path))
     else:
-        exchange.recover(path)
-        exchange.edit(path, change)
-    part = os.path.relpath(path, home.root)
+        # without leases nothing would tell that a relay writes to what was taken out of its place
+        running = part.startswith("relay/") and not hasattr(fcntl, "F_SETLEASE")
+        with files.lock(home.path("relay", "lock"), wait=0) if running else nullcontext():
+            exchange.recover(path)
+            exchange.edit(path, change)
     yield from (Finding(part, n + 1, "blanked", "a copy of the text") for n in places)
 
 

@@ -1,4 +1,4 @@
-"""Taking back what was said (mem-forget): events, and all that was made from them or came with them.
+"""Taking back what was said (mem-forget): events, and what was made from them or came with them.
 
 The order, in which a death anywhere is made good by the next run:
 
@@ -26,20 +26,19 @@ from ..ground.errors import Failure, NoInput
 from ..ground.paths import Home
 from ..index import cache, embedding
 from ..truth.log import blanking, reader
-from ..truth.log.blanking import Target
+from ..truth.log.blanking import UNFINISHED, TargetEvent
 from ..truth.log.verify import Finding
 from ..truth.log.writer import Log
 from . import Memory, absence, copies, standing
 from .forgetting import clean_traces
 
-UNFINISHED = "raw/maintenance-log/forgetting.json"
 NEIGHBOURS = 3  # events on each side with which a turn may have been embedded
 
 
 class Job(NamedTuple):
     """What is to be forgotten. `hashes`: of what was embedded of these events and around them."""
 
-    targets: Sequence[Target]
+    targets: Sequence[TargetEvent]
     meta_too: bool
     reason: str
     hashes: Sequence[str] = ()
@@ -52,8 +51,8 @@ class Job(NamedTuple):
                 for texts in forgotten.words_of_meta(events.parse_meta(target.block)).values():
                     yield from texts
 
-    def by_path(self) -> Mapping[str, list[Target]]:
-        found: dict[str, list[Target]] = {}
+    def by_path(self) -> Mapping[str, list[TargetEvent]]:
+        found: dict[str, list[TargetEvent]] = {}
         for target in self.targets:
             found.setdefault(target.path, []).append(target)
         return found
@@ -61,9 +60,9 @@ class Job(NamedTuple):
 
 def find_targets(
     memory: Memory, key: bytes, refs: Iterable[str], meta_too: bool, report: Callable
-) -> list[Target]:
+) -> list[TargetEvent]:
     """The events that references name, less those whose text has gone. Failures are reported."""
-    found: dict[str, Target] = {}
+    found: dict[str, TargetEvent] = {}
     for text in refs:
         try:
             ref = reference.parse(text)
@@ -79,7 +78,7 @@ def find_targets(
     return list(found.values())
 
 
-def _is_done(target: Target, records: blanking.Records, key: bytes, meta_too: bool) -> bool:
+def _is_done(target: TargetEvent, records: blanking.Records, key: bytes, meta_too: bool) -> bool:
     words = bool(forgotten.words_of_meta(events.parse_meta(target.block)))
     if meta_too and words or not target.block.body and any(copies.files_of(target)):
         return False
@@ -120,7 +119,8 @@ class _Forgetting:
         self.memory, self.home, self.job = memory, memory.home, job
         self.log, self.failed, self._report = Log(memory.home, key), False, report
         self.pieces = [piece for text in job.texts() for piece in absence.pieces(text)]
-        self.short = [t for t in job.texts() if t.strip() and not absence.pieces(t)]
+        short = [text for text in job.texts() if text.strip() and not absence.pieces(text)]
+        self.short = [*short, *(number for text in job.texts() for number in absence.numbers(text))]
 
     def preview(self) -> Iterator[Finding]:
         yield from self._announce("would be blanked")
@@ -193,7 +193,7 @@ class _Forgetting:
         due += [embedding.text_of(event.author, event.content) for event in alone]
         return sorted({cache.content_hash(text).hex() for text in due if text})
 
-    def _around(self, path: str, targets: Sequence[Target]) -> Iterator[tuple[str, int]]:
+    def _around(self, path: str, targets: Sequence[TargetEvent]) -> Iterator[tuple[str, int]]:
         """The events of a window that may have been embedded with one of these."""
         blocks = [
             b for b in reader.read_window(self.home, path).blocks() if b.role in ("user", "agent")
@@ -264,7 +264,7 @@ def read_unfinished(home: Home) -> Job | None:
         raise NoInput("not what mem-forget left", place=home.path(UNFINISHED), cure=cure) from None
 
 
-def _to_target(value: dict[str, Any]) -> Target:
+def _to_target(value: dict[str, Any]) -> TargetEvent:
     block = events.scan(stream.encode(value["raw"]), value["line"])[0]
     assert isinstance(block, events.RawEvent)
-    return Target(value["path"], reader.context_of(value["path"]), block, value["previous"])
+    return TargetEvent(value["path"], reader.context_of(value["path"]), block, value["previous"])

@@ -13,7 +13,7 @@ from ..formats.log import forgotten
 from ..ground.errors import Failure
 from ..ground.paths import Home
 from ..truth.log import reader
-from ..truth.log.blanking import Target
+from ..truth.log.blanking import TargetEvent
 from ..truth.log.verify import Finding
 from ..truth.pages import maintenance
 from . import Memory, absence, copies
@@ -23,7 +23,7 @@ MOST = 20  # of them that are named for a text that many say
 PAGES = ("knowledge/", "memory/", "raw/compaction/", "raw/observations/")
 
 
-def find_replies(home: Home, targets: Sequence[Target]) -> Iterator[Finding]:
+def find_replies(home: Home, targets: Sequence[TargetEvent]) -> Iterator[Finding]:
     """Events that the turn of a forgotten message gave: they may say it in other words."""
     own = {target.ref for target in targets}
     for target in targets:
@@ -34,7 +34,7 @@ def find_replies(home: Home, targets: Sequence[Target]) -> Iterator[Finding]:
                     yield Finding(target.path, block.line, "reply", what)
 
 
-def _turn_of(home: Home, target: Target) -> Iterator[events.RawEvent]:
+def _turn_of(home: Home, target: TargetEvent) -> Iterator[events.RawEvent]:
     """What followed in the window until somebody spoke again."""
     for block in reader.read_window(home, target.path).blocks():
         if block.line > target.block.line:
@@ -48,7 +48,11 @@ class Look:
     """One look through a memory folder, for pieces of texts and for texts too short for that."""
 
     def __init__(
-        self, memory: Memory, targets: Sequence[Target], pieces: Sequence[str], short: Sequence[str]
+        self,
+        memory: Memory,
+        targets: Sequence[TargetEvent],
+        pieces: Sequence[str],
+        short: Sequence[str],
     ):
         self.memory, self.home = memory, memory.home
         self.own = {(t.path, t.block.line): t for t in targets}
@@ -139,7 +143,8 @@ class Look:
         pattern = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)", re.I)
         for path in reader.list_windows(self.home):
             for block in self._read_window(path).blocks():
-                said = pattern.search(events.decode_content(block))
+                words_too = f"{events.decode_content(block)}\n{block.meta.decode()}"
+                said = pattern.search(words_too)
                 if said and (path, block.line) not in self.own:
                     yield path, block.line
         for folder in PAGES:

@@ -139,14 +139,23 @@ def archive_session(home: Home, source: Source, cwd: str) -> None:
         data = file.read()
     for path in _list_archived(folder, name):
         old = files.read(path)
-        if old.startswith(data):
+        data_of_it = _without_forgotten(old, data)
+        if old.startswith(data_of_it):
             return
-        if data.startswith(old):
-            files.replace(path, data)
+        if data_of_it.startswith(old):
+            files.replace(path, data_of_it)
             return
     numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     paths = (os.path.join(folder, f"{name}{number}.jsonl") for number in numbers)
     files.create(next(path for path in paths if not os.path.lexists(path)), data)
+
+
+def _without_forgotten(old: bytes, data: bytes) -> bytes:
+    """A session with the lines that mem-forget blanked in its archive: they do not come back."""
+    blanks = {n: row for n, row in enumerate(old.split(b"\n")) if b"(forgotten)" in row}
+    if not blanks:
+        return data
+    return b"\n".join(blanks.get(n, row) for n, row in enumerate(data.split(b"\n")))
 
 
 def _list_archived(folder: str, name: str) -> list[str]:

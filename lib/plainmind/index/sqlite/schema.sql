@@ -11,7 +11,8 @@ CREATE TABLE settings (
 
 -- One row a window, a log file.
 CREATE TABLE windows (
-    id          INTEGER PRIMARY KEY, -- the high part of its events' ids
+    -- the high part of its events' ids; never reused: a vector may be on its way
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
     path        TEXT NOT NULL UNIQUE, -- relative to the memory folder
     context     TEXT NOT NULL,       -- such as discord-thread/123
     inode       INTEGER NOT NULL,    -- of the file when it was last read

@@ -19,11 +19,13 @@ from ...ground.paths import Home
 from . import reader
 from .writer import EventDraft, Log
 
+#: what a run that was killed is still to do (memory.event_forgetting)
+UNFINISHED = "raw/maintenance-log/forgetting.json"
 #: (window, line, h) of an event -> the digests that it may have since it was forgotten
 Records = Mapping[tuple[str, int, str], set[str]]
 
 
-class Target(NamedTuple):
+class TargetEvent(NamedTuple):
     """An event whose text is to go, as it stands. `previous`: the digest before it."""
 
     path: str
@@ -48,11 +50,11 @@ class Target(NamedTuple):
         return forgotten.blank(self.block, meta)
 
 
-def find_targets(opened: reader.Window, line: int, end_line: int) -> list[Target]:
+def find_targets(opened: reader.Window, line: int, end_line: int) -> list[TargetEvent]:
     """The events that have a line in a range. NoInput when there is none."""
     wanted = reader.find_events(opened, line, end_line)
     return [
-        Target(opened.path, opened.context, block, previous)
+        TargetEvent(opened.path, opened.context, block, previous)
         for block, previous in with_previous(opened)
         if block in wanted
     ]
@@ -95,7 +97,9 @@ def read_records(home: Home, context: str, key: bytes) -> Records:
     return known
 
 
-def record(log: Log, targets: list[Target], meta_too: bool, reason: str, now: int) -> list[str]:
+def record(
+    log: Log, targets: list[TargetEvent], meta_too: bool, reason: str, now: int
+) -> list[str]:
     """Say what is about to go, in the context of each: references of the records, on disk."""
     refs = []
     for target in targets:
@@ -110,7 +114,7 @@ def record(log: Log, targets: list[Target], meta_too: bool, reason: str, now: in
     return refs
 
 
-def blank(log: Log, path: str, targets: list[Target], meta_too: bool) -> list[str]:
+def blank(log: Log, path: str, targets: list[TargetEvent], meta_too: bool) -> list[str]:
     """Blank these events of a window, durably; where saves that collided with it are kept. BadData
     when one of them is not where it was."""
     full = log.home.path(path)

@@ -1,5 +1,6 @@
 """Proving windows: grammar, chain, torn tails, and the journal of heads kept outside them."""
 
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -41,6 +42,9 @@ def verify_windows(home: Home, paths: list[str], key: bytes = b"") -> Iterator[F
             records[context] = blanking.read_records(home, context, key)
         yield from _window(opened, journal.get(opened.path, []), records[context], key)
     if not paths:
+        if os.path.exists(home.path(blanking.UNFINISHED)):
+            what = "mem-forget was cut off; run it again, if need be with < /dev/null"
+            yield Finding(blanking.UNFINISHED, 1, "unfinished", what)
         yield from verify_pins(home)
 
 
