@@ -80,7 +80,8 @@ def _formats() -> dict[str, str]:
             FORGOTTEN_EVENTS=_docstring("log/forgotten"),
             WINDOW_HEADS=_docstring("log/window_heads", head=True),
             FILES="logs/SURFACE/ID/STAMP.md   a window",
-            SEE_ALSO="mem-append(1) mem-show(1) mem-lint(1) mem-forget(1) mind-ref(7) mind-schema(5)",
+            SEE_ALSO="mem-append(1) mem-show(1) mem-forget(1) mem-lint(1) mind-ref(7) "
+            "mind-schema(5)",
         ),
         "mind-page": _page(
             "mind-page - a page of knowledge",

@@ -8,10 +8,23 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
-from . import secrets
-
 #: names whose values are masked in every message, log and trace
 SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|WEBHOOK)", re.I)
+
+#: what looks like a secret whatever its name: one list, for masks, refusals and warnings
+#: (formats.secrets)
+SHAPES = re.compile(
+    r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S+"  # webhook addresses
+    r"|\b(?:sk|rk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}"  # keys with a telling prefix
+    r"|\b(?:github_pat_|glpat-|hf_|npm_)[A-Za-z0-9_-]{16,}"
+    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON Web Tokens
+    r"|\bAIza[A-Za-z0-9_-]{30,}"  # Google keys
+    r"|\bA(?:KIA|SIA)[0-9A-Z]{16}\b"  # Amazon's
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|(?<=[?&]key=)[^&\s\"']+"  # keys in addresses
+    r"|(?<=Bearer )\S+"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in addresses
+)
 
 
 #: what would send text somewhere, so that it has to be in the memory folder's `.env`
@@ -89,4 +102,4 @@ class Environment:
         """`text` with every known secret, and everything that looks like one, as `***`."""
         for value in self.secrets:
             text = text.replace(value, "***")
-        return secrets.SHAPES.sub("***", text)
+        return SHAPES.sub("***", text)

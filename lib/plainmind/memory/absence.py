@@ -1,9 +1,10 @@
 """Proving that a text is gone: looking for it, byte for byte, in the forms that files give a text.
 
 It is looked for in pieces of its lines, so that a quotation is found too; what in it looks like a
-secret, and words of letters and digits, are looked for by themselves, and numbers among words. Forms: as it was written; as JSON, in UTF-8 and in ASCII, and JSON
-within JSON; with the escapes of a log; and, of its first pieces and its secrets, base64. What was
-compressed, encrypted, translated, or said in other words is not found.
+secret, and words of letters and digits, are looked for by themselves, and numbers among words.
+Forms: as it was written; as JSON, in UTF-8 and in ASCII, and JSON within JSON; with the escapes of
+a log; and, of its first pieces, base64. What was compressed, encrypted, translated, or said in
+other words is not found.
 
 Owns pieces, forms and the search. Refuses to know what a file is.
 """
@@ -15,9 +16,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from ..formats import words
+from ..formats import secrets, words
 from ..formats.log import event
-from ..ground import secrets
 from ..ground.errors import InputOutput
 
 SHORTEST = 12  # characters of a piece, of more than one word; less tells nothing

@@ -11,7 +11,7 @@ from plainmind.formats.log import event as events
 from plainmind.formats.log import forgotten
 from plainmind.ground import exchange, files
 from plainmind.ground.environment import Environment
-from plainmind.ground.errors import BadData, Busy, Failure
+from plainmind.ground.errors import BadData, Busy
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.index import cache
@@ -298,7 +298,7 @@ def test_a_blank_needs_its_record_and_a_record_its_blank(home, key):
     assert scene.lint() == []
     data = files.read(home.path(PATH))
     for old, new in (
-        (b"> (forgotten)\n> (f", b"> (forgotten)\n> (g"), (b'{"author":"Ann"}', b'{"author":"Eve"}'),
+        (b"> (forgotten)\n> (f", b"> (forgotten)\n> (g"), (b'r":"Ann"}', b'r":"Eve"}'),
         (b"user n=2", b"tool n=2"), (b"> (forgotten)\n> (forgotten)", b"> one\n> three"),
     ):  # fmt: skip
         files.replace(home.path(PATH), data.replace(old, new, 1))

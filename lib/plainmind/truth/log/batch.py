@@ -8,6 +8,7 @@ from ...formats.log import event as events
 from ...ground import files, when
 from ...ground.errors import BadData, Failure
 from ...ground.paths import check_context
+from . import warning
 from .writer import LIMIT, EventDraft, Log, check_meta
 
 # a batch ends at so many events, or so many bytes of input: neither memory nor the time under the
@@ -22,6 +23,7 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
     if context is not None:
         check_context(context)
     skipped = 0
+    suspects: list[str] = []
     failed: set[str] = set()
     for batch in _batches(lines):
         now = session.now
@@ -37,7 +39,11 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
                 drafts.append((place, draft))
             except Failure as failure:
                 session.report(BadData(failure.what, place=f"<stdin>:{number}", cure=failure.cure))
-        skipped += _append(log, drafts, failed, now, session)
+        refs, there = _append(log, drafts, failed, now, session)
+        skipped += there
+        texts = (draft.content for _, draft in drafts)
+        suspects += warning.find_suspects(zip(refs, texts, strict=True))
+    warning.warn(session, suspects)
     if skipped and session.verbose:
         session.say(f"{skipped} events were already there")
     return 0
@@ -94,9 +100,10 @@ def _merge_meta(value: dict[str, Any], meta: dict[str, Any] | None) -> dict[str,
 Drafts = list[tuple[str, EventDraft]]  # each with its context
 
 
-def _append(log: Log, drafts: Drafts, failed: set[str], now: int, session) -> int:
-    """Write a batch, context by context. Returns how many events were there already. A context that
-    `failed` gets nothing more: its events stay in order."""
+def _append(log: Log, drafts: Drafts, failed: set[str], now: int, session) -> tuple[list[str], int]:
+    """Write a batch, context by context. Returns the references of what is new, '' for the others,
+    and how many were there already. A context that `failed` gets nothing more: its events stay in
+    order."""
     places: dict[str, list[int]] = {}
     for number, (context, _) in enumerate(drafts):
         if context not in failed:
@@ -116,7 +123,7 @@ def _append(log: Log, drafts: Drafts, failed: set[str], now: int, session) -> in
             else:
                 skipped += 1
     session.acknowledge(filter(None, refs))
-    return skipped
+    return refs, skipped
 
 
 def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:

@@ -1,25 +1,15 @@
-"""What keys, tokens and passwords look like: one list, for masks, for refusals and for warnings.
+"""What may be a key, a token or a password in a text: for a warning, and for what is looked for
+when a text is taken back. Pure.
 
-Owns the shapes. `SHAPES` is strict, and is taken out of every text that goes anywhere; `find` also
-takes what only looks like a secret, for a warning that nothing depends on.
+What surely is one has a shape that every mask knows (ground.environment); this also takes what
+only looks like one. Nothing may be refused by it.
 """
 
 import re
 from collections.abc import Iterator
 from math import log2
 
-SHAPES = re.compile(
-    r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S+"  # webhook addresses
-    r"|\b(?:sk|rk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}"  # keys with a telling prefix
-    r"|\b(?:github_pat_|glpat-|hf_|npm_)[A-Za-z0-9_-]{16,}"
-    r"|\bAIza[A-Za-z0-9_-]{30,}"  # Google keys
-    r"|\bA(?:KIA|SIA)[0-9A-Z]{16}\b"  # Amazon's
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON Web Tokens
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|(?<=[?&]key=)[^&\s\"']+"  # keys in addresses
-    r"|(?<=Bearer )\S+"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in addresses
-)
+from ..ground.environment import SHAPES
 
 #: a value that a text calls a password or a key: 'the password is hunter2', 'API_KEY=…'
 _NAMED = re.compile(
@@ -35,14 +25,12 @@ _PLACEHOLDER = re.compile(
     r"|sample|insert|env|getenv|[<>{}\[\]()$|\\]",
     re.I,
 )
-#: no text without one of these holds a secret; most texts are done with it
-_HINT = re.compile(r"[\w+/-]{16}|://|pass|wort|pwd|secret|key|token|pin|code", re.I)
 ENTROPY = 4.0  # bits a character; prose and names have less, random letters and digits more
 
 
 def find(text: str) -> list[str]:
     """What of a text looks like a secret, each once, in order."""
-    return list(dict.fromkeys(_find(text))) if _HINT.search(text) else []
+    return list(dict.fromkeys(_find(text)))
 
 
 def _find(text: str) -> Iterator[str]:
@@ -51,7 +39,7 @@ def _find(text: str) -> Iterator[str]:
             yield match[0]
     for match in _NAMED.finditer(text):
         value = match[1].rstrip(".!?:)")
-        if len(value) >= 6 and _is_chosen(value) and _is_mixed(value):
+        if _is_chosen(value) and _is_mixed(value):
             yield value
     yield from (match[1] for match in _PIN.finditer(text))
     for match in _TOKEN.finditer(text):
@@ -61,7 +49,7 @@ def _find(text: str) -> Iterator[str]:
 
 def _is_chosen(value: str) -> bool:
     """Whether it can be a secret, and not what stands for one in an example."""
-    return not _PLACEHOLDER.search(value) and len(set(value)) > 4
+    return not _PLACEHOLDER.search(value) and len(value) >= 6 and len(set(value)) > 4
 
 
 def _is_mixed(value: str) -> bool:

@@ -1,0 +1,34 @@
+"""The warning that an event looks as if it held a secret. It never says which, and refuses nothing.
+
+Most texts are done with by a look at their words, before any pattern is even loaded.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+NAMED = 5  # references that are named at once
+LONGEST = 1 << 16  # characters of a text that are looked at
+HINTS = ("pass", "pwd", "secret", "token", "key", "kennwort", "pin", "code", "://", "begin ")
+
+
+def find_suspects(texts: Iterable[tuple[str, str]]) -> list[str]:
+    """The references, of (reference, text), whose text looks as if it held a secret."""
+    return [ref for ref, text in texts if ref and _looks(text[:LONGEST])]
+
+
+def warn(session: Any, refs: list[str]) -> None:
+    """Say so, and what takes it back."""
+    for ref in refs[:NAMED]:
+        what = "this looks like a key or a password; if it is one, take it back"
+        session.say(f"{ref}: {what}: mem-forget {ref}")
+    if len(refs) > NAMED:
+        session.say(f"{len(refs) - NAMED} more events look like that")
+
+
+def _looks(text: str) -> bool:
+    lower = text.lower()
+    if not any(hint in lower for hint in HINTS) and max(map(len, text.split()), default=0) < 16:
+        return False
+    from ...formats import secrets
+
+    return bool(secrets.find(text))

@@ -1,0 +1,39 @@
+"""What looks like a secret is told from what only speaks of one: a warning that cries wolf is
+switched off."""
+
+import pytest
+from plainmind.formats import secrets
+
+KEY = "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0z"
+
+SECRETS = [
+    f"sk-{KEY}", f"my key: sk-proj-{KEY}", f"ghp_{KEY}", f"github_pat_{KEY}", f"AIza{KEY}aB3dE6",
+    "AKIAQ3EGRT7YUIOP4ZXC", f"use {KEY}{KEY[:9]}= here", f"AWS_SECRET={KEY}/{KEY[:8]}",
+    "-----BEGIN OPENSSH PRIVATE KEY-----", "postgres://ann:s3cr3t-Pw@db.example.net/x",
+    f"https://discord.com/api/webhooks/123456789012345678/{KEY}",
+    f"curl -H 'Authorization: Bearer {KEY}'", "The wifi password is hunter2-Blue-42.",
+    "password: Tr0ub4dor&3", "PASSWORD=correct!horse7", "passwort ist Kx9-blau", "pwd = 'q1w2e3r4t5'",
+    "api_key: 9f8e7d6c5b4a39281706", "token=Zx81-Qwe-77", "my pin is 48151", "the door code: 7741",
+]  # fmt: skip
+OTHERS = [
+    "The password is required.", "password: Required", "I forgot my password again", "passwords are",
+    "reset your password: click the link below", "What is a token? A token is a word", "API key",
+    "api_key = os.environ['OPENAI_API_KEY']", "password=$PASSWORD", "token: <your-token-here>",
+    "password: ********", "sk-xxxxxxxxxxxxxxxxxxxxxxxx", "export KEY=your_api_key_1", "PASSWORD=…",
+    "password: changeme1", "see https://example.net/a/b?key=value", "max_tokens: 4096",
+    "commit 9b81d14f0e5c3a7b9d2e4f6a8c0b1d3e5f7a9b1c", "id 123e4567-e89b-12d3-a456-426614174000",
+    "logs/discord-thread/123/20260130T142355Z.md:3", "sha256:" + "0f" * 32, "4096 tokens is a lot",
+    "/usr/lib/python3.11/site-packages/numpy/core/fromnumeric.py", "the code: see below",
+    "getUserByEmailAddressFromTheDatabase", "pin is set", "rid_K5V4M2J7Q2ZP", "code 200 is fine",
+    "the token is e.g. a word", "password is at least 8 characters", "Bearer of bad news comes",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_a_secret_is_seen(text):
+    assert secrets.find(text)
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_what_only_speaks_of_one_is_not(text):
+    assert secrets.find(text) == []
