@@ -7,6 +7,7 @@ only looks like one. Nothing may be refused by it.
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from math import log2
 
 from ..ground.environment import SHAPES
@@ -35,7 +36,8 @@ def find(text: str) -> list[str]:
 
 def _find(text: str) -> Iterator[str]:
     for match in SHAPES.finditer(text):
-        if "PRIVATE KEY" in match[0] or _is_chosen(match[0].rpartition("/")[2]):
+        value = match[0].rpartition("/")[2]
+        if "PRIVATE KEY" in value or _is_chosen(value) and _is_mixed(value):
             yield match[0]
     for match in _NAMED.finditer(text):
         value = match[1].rstrip(".!?:)")
@@ -61,12 +63,13 @@ def _is_mixed(value: str) -> bool:
 
 
 def _is_random(value: str) -> bool:
-    """Whether letters of both cases and digits are as evenly mixed as by chance. Digests and
-    ids in hexadecimal are not: logs of programs are full of them."""
+    """Whether letters of both cases and digits follow each other as by chance. Digests and ids in
+    hexadecimal do not, and logs of programs are full of them; nor do names made of words."""
     if value.count("/") > 2 or "://" in value:
         return False
-    kinds = (str.islower, str.isupper, str.isdigit)
-    if not all(any(map(kind, value)) for kind in kinds):
+    kinds = [c.islower() - 2 * c.isupper() - 3 * c.isdigit() for c in value if c.isalnum()]
+    changes = sum(one != other for one, other in pairwise(kinds))
+    if len(set(kinds)) < 3 or changes < len(value) / 3:
         return False
     counts = [value.count(c) / len(value) for c in set(value)]
     return -sum(p * log2(p) for p in counts) >= ENTROPY

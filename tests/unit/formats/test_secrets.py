@@ -25,6 +25,7 @@ OTHERS = [
     "logs/discord-thread/123/20260130T142355Z.md:3", "sha256:" + "0f" * 32, "4096 tokens is a lot",
     "/usr/lib/python3.11/site-packages/numpy/core/fromnumeric.py", "the code: see below",
     "getUserByEmailAddressFromTheDatabase", "pin is set", "rid_K5V4M2J7Q2ZP", "code 200 is fine",
+    "see Code_Architecture_Design_1-DM-S2_02-03", "postgresql://testuser:testpassword@localhost/x",
     "the token is e.g. a word", "password is at least 8 characters", "Bearer of bad news comes",
 ]  # fmt: skip
 
