@@ -7,7 +7,8 @@ from plainmind.formats import secrets
 KEY = "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0z"
 
 SECRETS = [
-    f"sk-{KEY}", f"my key: sk-proj-{KEY}", f"ghp_{KEY}", f"github_pat_{KEY}", f"AIza{KEY}aB3dE6",
+    f"sk-{KEY}", f"my key: sk-proj-{KEY}", f"ghp_{KEY}", f"AIza{KEY}aB3dE6",
+    f"github_pat_{KEY}",
     "AKIAQ3EGRT7YUIOP4ZXC", f"use {KEY}{KEY[:9]}= here", f"AWS_SECRET={KEY}/{KEY[:8]}",
     "-----BEGIN OPENSSH PRIVATE KEY-----", "postgres://ann:s3cr3t-Pw@db.example.net/x",
     f"https://discord.com/api/webhooks/123456789012345678/{KEY}",
@@ -16,7 +17,7 @@ SECRETS = [
     "api_key: 9f8e7d6c5b4a39281706", "token=Zx81-Qwe-77", "my pin is 48151", "the door code: 7741",
 ]  # fmt: skip
 OTHERS = [
-    "The password is required.", "password: Required", "I forgot my password again", "passwords are",
+    "The password is required.", "password: Required", "I forgot my password", "passwords are",
     "reset your password: click the link below", "What is a token? A token is a word", "API key",
     "api_key = os.environ['OPENAI_API_KEY']", "password=$PASSWORD", "token: <your-token-here>",
     "password: ********", "sk-xxxxxxxxxxxxxxxxxxxxxxxx", "export KEY=your_api_key_1", "PASSWORD=…",
@@ -25,7 +26,8 @@ OTHERS = [
     "logs/discord-thread/123/20260130T142355Z.md:3", "sha256:" + "0f" * 32, "4096 tokens is a lot",
     "/usr/lib/python3.11/site-packages/numpy/core/fromnumeric.py", "the code: see below",
     "getUserByEmailAddressFromTheDatabase", "pin is set", "rid_K5V4M2J7Q2ZP", "code 200 is fine",
-    "see Code_Architecture_Design_1-DM-S2_02-03", "postgresql://testuser:testpassword@localhost/x",
+    "see Code_Architecture_Design_1-DM-S2_02-03",
+    "postgresql://testuser:testpassword@localhost/x",
     "the token is e.g. a word", "password is at least 8 characters", "Bearer of bad news comes",
 ]  # fmt: skip
 
