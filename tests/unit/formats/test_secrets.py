@@ -13,7 +13,8 @@ SECRETS = [
     "-----BEGIN OPENSSH PRIVATE KEY-----", "postgres://ann:s3cr3t-Pw@db.example.net/x",
     f"https://discord.com/api/webhooks/123456789012345678/{KEY}",
     f"curl -H 'Authorization: Bearer {KEY}'", "The wifi password is hunter2-Blue-42.",
-    "password: Tr0ub4dor&3", "PASSWORD=correct!horse7", "passwort ist Kx9-blau", "pwd = 'q1w2e3r4t5'",
+    "password: Tr0ub4dor&3", "PASSWORD=correct!horse7", "passwort ist Kx9-blau",
+    "pwd = 'q1w2e3r4t5'",
     "api_key: 9f8e7d6c5b4a39281706", "token=Zx81-Qwe-77", "my pin is 48151", "the door code: 7741",
 ]  # fmt: skip
 OTHERS = [
