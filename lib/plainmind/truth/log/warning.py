@@ -6,6 +6,8 @@ Most texts are done with by a look at their words, before any pattern is even lo
 from collections.abc import Iterable
 from typing import Any
 
+from ...ground import stream
+
 NAMED = 5  # references that are named at once
 LONGEST = 1 << 16  # characters of a text that are looked at
 HINTS = ("pass", "pwd", "secret", "token", "key", "kennwort", "pin", "code", "://", "begin ")
@@ -17,7 +19,9 @@ def find_suspects(texts: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def warn(session: Any, refs: list[str]) -> None:
-    """Say so, and what takes it back."""
+    """Say so, and what takes it back, after the references themselves."""
+    if refs:
+        stream.flush()
     for ref in refs[:NAMED]:
         what = "this looks like a key or a password; if it is one, take it back"
         session.say(f"{ref}: {what}: mem-forget {ref}")
