@@ -17,7 +17,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 NOW = "2026-01-31T09:00:00Z"
-EVENT = {"role": "user", "content": "The door key is under the fern.", "context": "discord-thread/1"}
+EVENT = {"role": "user", "content": "The door sticks in winter.", "context": "discord-thread/1"}
 
 _COUNTER = """
 import os, runpy, sys
