@@ -23,7 +23,7 @@ DATES = [
 ]  # fmt: skip
 TYPES = [
     "user", "project", "reference", "agent-feedback", "compaction", "decision", "User", "fact",
-    "thing", "", "lesson",
+    "thing", "", "lesson", "note", "tool", "person",
 ]  # fmt: skip
 TIERS = ["L1", "L2", "l1", "high", "3", "L9", ""]
 TAGS = [

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from ..formats.evidence import Scope
-from ..ground import clock, files
+from ..ground import files
 from ..memory import Memory, moments
 from ..providers.chat import Chat, to_openai
 from ..truth.log import native_answers
+from ..truth.pages import maintenance
 from . import profile as profiles
 from . import prompt, turn_log
 from .bash import TOOL, Shell
@@ -78,17 +79,5 @@ class RequestBuilder:
         shipped = os.path.join(shell.checkout, "skills")
         found = skills.discover(home, shipped, self.memory.say, dry=self.memory.dry)
         around = prompt.describe_surroundings(shell.folder, home.root, shell.options)
-        return prompt.join_system(persona, skills.prompt_text(found), around, self._notice())
-
-    def _notice(self) -> str:
-        """One line when an audit of memory is due; the same one until it was done."""
-        from ..truth.pages import maintenance
-
-        audit = maintenance.read_audit(self.memory.home, self.memory.now())
-        if not audit.overdue:
-            return ""
-        since = f"since {clock.to_text(audit.time)[:10]}" if audit.time else "yet"
-        return (
-            f"(notice) No audit of the memory {since}: offer the user one, with the skill "
-            "memory-audit."
-        )
+        notice = maintenance.audit_notice(home, self.memory.now())
+        return prompt.join_system(persona, skills.prompt_text(found), around, notice)

@@ -34,6 +34,11 @@ _CHOOSES = re.compile(
 )
 
 
+def mask_shapes(text: str) -> str:
+    """`text` with everything that looks like a secret as `***`."""
+    return SHAPES.sub("***", text)
+
+
 class Environment:
     """Variables by name; `get` answers from the process first, then from the home's `.env`."""
 
@@ -102,4 +107,4 @@ class Environment:
         """`text` with every known secret, and everything that looks like one, as `***`."""
         for value in self.secrets:
             text = text.replace(value, "***")
-        return SHAPES.sub("***", text)
+        return mask_shapes(text)

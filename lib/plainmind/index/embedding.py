@@ -8,10 +8,10 @@ it there and pays for nothing twice.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from ..ground import clock
+from ..ground import clock, tokens
 from ..ground.errors import BadData, Unavailable
 from .cache import Cache, content_hash, serving, set_serving, to_blob
 from .engine import EmbeddingOutcome, Index, Pending
@@ -19,6 +19,7 @@ from .engine import EmbeddingOutcome, Index, Pending
 #: failed tries after which a text is `failed`; it is still tried again, ever more rarely
 GIVE_UP = 8
 CONTEXT_WORDS = 30  # of the event before, that are embedded with an event
+SHORTEST = 400  # characters: a refused text is halved to no less
 
 
 class PassageEmbedder(Protocol):
@@ -26,6 +27,7 @@ class PassageEmbedder(Protocol):
 
     model: str
     batch: int
+    longest: int  # characters of a text that are read
 
     def passages(self, texts: list[str]) -> "Sequence[Sequence[float]]": ...
 
@@ -38,6 +40,7 @@ class Work(NamedTuple):
     spent: int  # estimated tokens sent
     from_cache: int
     unavailable: str  # why the provider was given up for this run, '' if it was not
+    in_part: int  # texts whose vector is of a part of them
 
 
 def text_of(
@@ -77,7 +80,7 @@ class Run:
         self.index, self.embedder, self.call, self.now = index, embedder, call, now
         self.next_try, self.progress, self.budget = next_try, progress, budget
         self.cache = Cache(index.home, embedder.model)
-        self.done = self.failed = self.spent = self.from_cache = 0
+        self.done = self.failed = self.spent = self.from_cache = self.in_part = 0
         self.unavailable = ""
 
     def over(self, texts: list[Pending]) -> Work:
@@ -99,7 +102,9 @@ class Run:
                 break
         settle(self.index, self.cache, again, self._count)
         self._finish()
-        return Work(self.done, self.failed, self.spent, self.from_cache, self.unavailable)
+        return Work(
+            self.done, self.failed, self.spent, self.from_cache, self.unavailable, self.in_part
+        )
 
     def _batch(self, batch: list[Pending], *, alone: bool = False) -> None:
         """Embed a batch; when it fails, find the text to blame, or that the provider is gone."""
@@ -111,28 +116,41 @@ class Run:
             self._split(batch, error)
         except Unavailable as error:
             # 'come back later' is not a text's fault; one that answers nothing at all is gone
-            if error.retry_after is not None or (
-                not alone and len(batch) > 1 and not self._answers()
-            ):
+            if error.retry_after is not None or not alone and not self._answers():
                 self._postpone(batch, error)
                 self.unavailable = str(error)
-            elif len(batch) > 1:
-                self._split(batch, error)
             else:
-                self._postpone(batch, error)
-                if not alone and not self._answers():
-                    self.unavailable = str(error)
+                self._split(batch, error)
         else:
             self._keep(batch, made)
 
     def _split(self, batch: list[Pending], error: BadData | Unavailable) -> None:
         if len(batch) == 1:
-            self._postpone(batch, error, refused=isinstance(error, BadData))
+            self._embed_less(batch[0], error)
             return
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):
             if not self.unavailable:
                 self._batch(half, alone=True)
+
+    def _embed_less(self, one: Pending, error: BadData | Unavailable) -> None:
+        """A vector of what a refused text has of its own: a poisonous neighbour takes nobody along.
+        Or of its first part: the embedder may read no more."""
+        for text, part in _less(one, chance=isinstance(error, Unavailable)):
+            try:
+                self.spent += tokens.estimate(text)
+                made = self.embedder.passages([text])
+            except BadData:
+                continue
+            except Unavailable as failure:
+                if failure.retry_after is None:
+                    continue
+                self._postpone([one], failure)
+                self.unavailable = str(failure)
+                return
+            self._keep([one], made, part)
+            return
+        self._postpone([one], error, refused=isinstance(error, BadData))
 
     def _answers(self) -> bool:
         """Whether the provider embeds a harmless word: then some text is the trouble."""
@@ -142,10 +160,16 @@ class Run:
         except (Unavailable, BadData):
             return False
 
-    def _keep(self, batch: list[Pending], made: Sequence) -> None:
+    def _keep(self, batch: list[Pending], made: Sequence, part: str = "") -> None:
+        """`part`: of what of the text the vector is, if not of all that the embedder reads."""
         kept = list(zip(batch, map(to_blob, made), strict=True))
+        # under the whole text: an index that is rebuilt finds it, and nothing is refused again
         self.cache.put({content_hash(one.text): vector for one, vector in kept})
-        outcomes = [EmbeddingOutcome(one, vector, one.attempts) for one, vector in kept]
+        outcomes = []
+        for one, vector in kept:
+            cut = _first(self.embedder.longest) if len(one.text) > self.embedder.longest else ""
+            self.in_part += bool(part or cut)
+            outcomes.append(EmbeddingOutcome(one, vector, one.attempts, error=part or cut))
         self.index.keep(self.embedder.model, outcomes)
         self._count(len(kept))
 
@@ -176,6 +200,23 @@ class Run:
     def _serve(self) -> None:
         set_serving(self.index.home, self.embedder.model)
         self.index.serve(self.embedder.model)
+
+
+def _less(one: Pending, *, chance: bool) -> Iterator[tuple[str, str]]:
+    """What is tried of a text that was refused, and how a vector of it is called: all of it once
+    more where that was `chance`, its own without its neighbour, then ever less of its beginning."""
+    if chance:
+        yield one.text, ""
+    if one.own and one.own != one.text:
+        yield one.own, "of its own text alone"
+    text = one.own or one.text
+    while len(text) > SHORTEST:
+        text = text[: max(SHORTEST, len(text) // 2)]
+        yield text, _first(len(text))
+
+
+def _first(characters: int) -> str:
+    return f"of its first {characters} characters"
 
 
 def restore(index: Index) -> str:

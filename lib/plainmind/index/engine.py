@@ -26,6 +26,7 @@ class Pending(NamedTuple):
     id: int
     text: str  # what is embedded; '' needs no vector
     attempts: int
+    own: str = ""  # of `text`, what is its own: without the event before it, or the page's title
 
     @property
     def tokens(self) -> int:
@@ -39,7 +40,7 @@ class EmbeddingOutcome(NamedTuple):
     vector: bytes | None
     attempts: int
     status: str = "ok"  # or pending, failed
-    error: str = ""
+    error: str = ""  # of an `ok` one: of what part of the text its vector is, '' when of all
     next_try: str = ""  # not before this time
 
 

@@ -13,6 +13,7 @@ from ..formats.log import injected_blocks
 from ..formats.page import likeness, page, page_links, triple
 from ..formats.page.page import Page
 from ..formats.words import Words
+from ..ground import environment
 from ..truth.pages import page_files
 from .reading import utf8
 
@@ -150,12 +151,16 @@ def _recallable(read: Page) -> Page:
     """What of a page may be recalled: all but what a recall had put there, every line where it was.
 
     A summary of a conversation is one whatever its head says, states nothing, and takes no page's
-    place.
+    place; what another program put under raw/ is a reference of L2, without what looks like a
+    secret.
     """
     body = injected_blocks.strip(read.body, keep_lines=True)
     body = utf8(injected_blocks.strip_recalled_lines(body, keep_lines=True))
     if read.path.startswith(f"{page_files.COMPACTION}/"):
         read = read._replace(type="compaction", tier="L2", triples=(), supersedes=())
+    elif page_files.is_foreign(read.path):
+        body = environment.mask_shapes(body)
+        read = read._replace(type="reference", tier="L2", triples=(), supersedes=())
     return read._replace(body=body)
 
 

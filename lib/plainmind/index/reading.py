@@ -247,18 +247,16 @@ def changed_pages(home: Home, known: Mapping[str, FileState]) -> tuple[list[Page
 
     before = dict(known)
     found: list[tuple[str, os.stat_result]] = []
-    for place in page_files.RECALLED:
-        for entry in page_files.list_entries(home, place):
-            path = f"{place}/{entry.name}"
-            if not page_files.is_printable(path):
-                continue
-            state = before.pop(path, None)
-            try:
-                stat = entry.stat()
-            except FileNotFoundError:  # gone meanwhile
-                continue
-            if state != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
-                found.append((path, stat))
+    for path, entry in page_files.list_recalled(home):
+        if not page_files.is_printable(path):
+            continue
+        state = before.pop(path, None)
+        try:
+            stat = entry.stat()
+        except FileNotFoundError:  # gone meanwhile
+            continue
+        if state != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
+            found.append((path, stat))
     return list(_page_files(home, found)), sorted(before)
 
 
@@ -272,10 +270,12 @@ def _page_files(home: Home, found: list[tuple[str, os.stat_result]]) -> Iterator
 
 
 def page_content(home: Home, path: str) -> bytes | None:
-    """A page's bytes; None when it is gone, or cannot be read: then it is not recalled."""
+    """A page's bytes; None when it is gone, cannot be read, or is another program's and not text:
+    then it is not recalled."""
     from ..truth.pages import page_files
 
     try:
-        return page_files.read_content(home, path)
+        data = page_files.read_content(home, path)
     except (OSError, Failure):
         return None
+    return None if page_files.is_foreign(path) and b"\0" in data else data

@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -37,21 +38,29 @@ def kind(memory: Memory, observe: bool, compaction: bool) -> tuple[str, str, str
 
 
 def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields as they go into a head, from what a person or a line of JSON gave. BadData says which
-    does not fit."""
+    """Fields as they go into a head, from what a person or a line of JSON gave. What is written
+    otherwise than it was given is said. BadData says which does not fit."""
     made: dict[str, Any] = {}
+    tell = lambda what, old, new: _tell_change(memory, what, old, new)
     for key, value in given.items():
         if value is None:
             continue
         if key in ("date", "valid_from", "valid_to"):
             text = _text(key, value)
             made[key] = when.read_day(text, memory.now()) if text else None
+            tell(key, value, made[key] or "")
             if key == "date" and not made[key]:
                 raise BadData("a page has a date", cure="give one, such as 2026-05-08")
         elif key == "tags":
-            made[key] = [_tag(tag) for tag in _texts(key, value) if tag.strip()]
+            texts = [text for text in _texts(key, value) if text.strip()]
+            made[key] = [_tag(text) for text in texts]
+            for old, new in zip(texts, made[key], strict=True):
+                tell("tag", old, new)
         elif key == "triples":
             made[key] = [_triple(each) for each in _list(key, value)]
+            for given_triple, written in zip(value, made[key], strict=True):
+                for what, old, new in zip(("name", "predicate", "name"), given_triple, written):
+                    tell(what, old, new)
         elif key in ("type", "tier"):
             made[key] = _choice(key, value)
         elif key == "image":
@@ -64,6 +73,12 @@ def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
     if made.get("valid_from") and made.get("valid_to") and made["valid_to"] < made["valid_from"]:
         raise BadData("valid_to is before valid_from", cure="fix one of them")
     return made
+
+
+def _tell_change(memory: Memory, what: str, given: str, written: Any) -> None:
+    """Say that a value is not written as a person gave it, but for space around it."""
+    if unicodedata.normalize("NFC", given.strip()) != str(written):
+        memory.say(f"the {what} '{given.strip()[:80]}' is written '{str(written)[:80]}'")
 
 
 def _text(key: str, value: Any) -> str:

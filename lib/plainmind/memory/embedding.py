@@ -75,7 +75,7 @@ def _embed(
     except Busy:
         if refs is None:
             raise Busy("another mem-embed is at work", cure="it will do these texts too") from None
-        work = Work(0, 0, 0, 0, "")
+        work = Work(0, 0, 0, 0, "", 0)
     states = {ref: index.state_at(model, *place) for ref, place in there.items()}
     missing = [ref for ref in refs or [] if ref not in there]
     return Embedded(work, states, missing, index.status(model).pending)

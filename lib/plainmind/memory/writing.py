@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..formats.page import likeness, page, page_edit, page_keys, page_links
+from ..formats.page import likeness, page, page_edit, page_images, page_keys
 from ..ground import clock, exchange, files
 from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ..ground.zone import to_day
@@ -47,16 +47,16 @@ def write(memory: Memory, draft: PageDraft, *, force: bool = False) -> PageWritt
     title = page.parse(body.encode(), "x").title if body.startswith("#") else body
     name = draft.name or page.slugify(title) or "page"
     if image := made.get("image"):
-        images = page_links.find_images(page.parse(body.encode(), ""))
-        if all(target.name != image for target in images):
-            body += f"\n\n{page_edit.render_image(image)}"
+        place = f"{draft.place}/"
+        if not page_images.is_shown(page.parse(body.encode(), place), image):
+            body += f"\n\n{page_images.render_image(image, place)}"
     data = page_edit.compose(made, body)
     if not curated:
         name = f"{clock.to_stamp(memory.now()).lower()}-{name}"
     with maintenance.lock(memory.home):
         written = _create(memory, draft, name, data, body, force)
         if written.fresh:
-            _count(memory)
+            count(memory)
         elif maintenance.is_retention_due(memory.home):  # its writer may have been killed in it
             forgetting.retain(memory)
     if curated:
@@ -200,10 +200,13 @@ def update(
         def edit(data: bytes) -> bytes:
             if memory.inside:
                 _protect(memory, path, data, made, body, kept)
-            return page_edit.set_fields(data, path, made, body)
+            before = page.parse(data, path).image
+            return page_images.keep_shown(
+                page_edit.set_fields(data, path, made, body), path, before
+            )
 
         conflicts = page_files.change_page(memory.home, path, edit)
-        _count(memory)
+        count(memory)
     return PageWritten(path, True, conflicts)
 
 
@@ -218,7 +221,8 @@ def _protect(
     """What the agent may not do to a page: let it age faster (NotPermitted), or replace its text so
     that nobody can read it any more: it is kept among the observations, for the next audit."""
     old = page.parse(data, path)
-    days = [retention.DATED.get(kind, FOREVER) for kind in (made.get("type", old.type), old.type)]
+    heads = [(made.get("type", old.type), made.get("tags", old.tags)), (old.type, old.tags)]
+    days = [retention.days_kept(*head) or FOREVER for head in heads]
     if days[0] < days[1] or old.day and made.get("date", old.day) < old.day:
         what = "refused from inside the sandbox: the page would be deleted earlier"
         raise NotPermitted(what, place=path, cure="ask the user to do it")
@@ -228,7 +232,7 @@ def _protect(
         kept.add(data)
 
 
-def _count(memory: Memory) -> None:
+def count(memory: Memory) -> None:
     """One write more; every 50th lets go what is past. The caller holds the lock."""
     if maintenance.count_write(memory.home, memory.now()):
         forgetting.retain(memory)

@@ -17,6 +17,7 @@ class Embedder(Protocol):
     model: str  # identity: vectors of different identities are never compared
     dimensions: int | None  # None until the first answer of a model that is not known
     batch: int  # texts a request
+    longest: int  # characters of a text that are read
     local: bool  # texts stay on this machine
 
     def passages(self, texts: list[str]) -> "list[array[float]]":

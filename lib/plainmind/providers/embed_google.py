@@ -10,7 +10,7 @@ from typing import Any
 from ..ground.environment import Environment
 from ..ground.errors import Unavailable
 from . import deadline, google, http, servers
-from .embed import check_vectors, prepare
+from .embed import LONGEST, check_vectors, prepare
 
 DEFAULT = "gemini-embedding-2"
 
@@ -19,6 +19,7 @@ class GoogleEmbedder:
     """`google:NAME` or `google:NAME/LENGTH`, with GEMINI_API_KEY or GOOGLE_API_KEY."""
 
     batch = 100
+    longest = LONGEST
     local = False
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):

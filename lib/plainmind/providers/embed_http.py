@@ -7,13 +7,14 @@ from ..ground.address import is_this_machine
 from ..ground.environment import Environment
 from ..ground.errors import Unavailable
 from . import http, servers
-from .embed import check_vectors, prepare
+from .embed import LONGEST, check_vectors, prepare
 
 
 class OllamaEmbedder:
     """`ollama:NAME` at OLLAMA_HOST."""
 
     batch = 64
+    longest = LONGEST
     TIMEOUT = 5.0  # seconds
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):
@@ -47,6 +48,7 @@ class OpenAIEmbedder:
     """`openai:NAME` at OPENAI_BASE_URL: any compatible /embeddings."""
 
     batch = 64
+    longest = LONGEST
     WHO = "the embedding server"
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):

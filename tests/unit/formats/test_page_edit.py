@@ -16,6 +16,13 @@ from plainmind.ground.errors import BadData
 PATH = "knowledge/tea.md"
 RIGHT = "date: 2026-01-30\ntype: project\ntier: L2\n"
 GAP = " " * 20_000
+#: pi-mind's LEGACY_TYPE_MAP (packages/memory/lib/schema.ts), as it stands there
+LEGACY = {
+    "feedback": "agent-feedback", "note": "reference", "research": "reference",
+    "workflow": "project", "decision": "project", "fact": "user", "preference": "user",
+    "article": "reference", "paper": "reference", "concept": "reference", "tool": "project",
+    "maintenance": "agent-feedback",
+}  # fmt: skip
 
 
 def file(head: str, body: str = "Green.\n") -> bytes:
@@ -48,37 +55,29 @@ def replaced(row: str) -> str:
 
 
 @pytest.mark.parametrize("before, after", [
-    # legacy keys
-    *((f"{old}: 2026-05-08\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n")
-      for old in ("created", "created_at", "createdAt", "timestamp")),
-    *((f"date: 2026-05-08\n{old}: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n")
-      for old in ("category", "kind")),
-    *((f"date: 2026-05-08\ntype: user\n{old}: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n")
-      for old in ("importance", "priority")),
-    *((f"{RIGHT}{old}: [a]\n", f"{RIGHT}tags: [a]\n") for old in ("keywords", "topics")),
-    (f"{RIGHT}relations: [[a, owns, b]]\n", f"{RIGHT}triples: [[a, owns, b]]\n"),
-    (f"{RIGHT}replaces: old-tea\n", f"{RIGHT}supersedes: old-tea\n"),
-    ("'created': 2026-05-08\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n"),
-    ("timestamp: 2026-05-08\ncreated: 2026-05-09\ntype: user\ntier: L1\n",
-      "date: 2026-05-08\ncreated: 2026-05-09\ntype: user\ntier: L1\n"),
-    # legacy types become tags as well
-    *((replaced(f"type: {old}"), replaced(f"type: {new}") + f"tags: [{old}]\n") for old,
-      new in page_keys.LEGACY_TYPES.items()),
-    (replaced("type: Decision") + "tags: [auth]\n", RIGHT + "tags: [decision, auth]\n"),
-    (replaced("type: decision") + "tags:\n  - auth\n", RIGHT + "tags:\n  - decision\n  - auth\n"),
-    (replaced("type: decision") + "tags:\n- auth\n", RIGHT + "tags:\n- decision\n- auth\n"),
-    (replaced("type: decision") + "tags: [decision]\n", RIGHT + "tags: [decision]\n"),
-    (replaced("type: decision") + "tags: []\n", RIGHT + "tags: [decision]\n"),
-    (replaced("type: decision") + "tags:\n", RIGHT + "tags: [decision]\n"),
-    (replaced("type: decision") + "tags: auth, api\n", RIGHT + "tags: [decision, auth, api]\n"),
-    (replaced("type: 'fact' # sure"), RIGHT.replace("project", "project # sure")
-      + "tags: [fact]\n"),
+    # pi-mind's older types: what each becomes, its tier where it stood for one, and the tag
+    *((replaced(f"type: {old}"), replaced(f"type: {new}") + f"tags: [legacy/{old}]\n")
+      for old, new in LEGACY.items()),
+    *((f"date: 2026-05-08\ntype: {old}\n", f"date: 2026-05-08\ntype: {LEGACY[old]}\n"
+      f"tags: [legacy/{old}]\n" + "tier: L1\n" * (old in ("fact", "preference", "decision")))
+      for old in LEGACY),
+    (replaced("type: Decision") + "tags: [auth]\n", RIGHT + "tags: [legacy/decision, auth]\n"),
+    (replaced("type: decision") + "tags:\n  - auth\n",
+      RIGHT + "tags:\n  - legacy/decision\n  - auth\n"),
+    (replaced("type: decision") + "tags:\n- auth\n",
+      RIGHT + "tags:\n- legacy/decision\n- auth\n"),
+    (replaced("type: tool") + "tags: [legacy/tool]\n", RIGHT + "tags: [legacy/tool]\n"),
+    (replaced("type: tool") + "tags: []\n", RIGHT + "tags: [legacy/tool]\n"),
+    (replaced("type: tool") + "tags:\n", RIGHT + "tags: [legacy/tool]\n"),
+    (replaced("type: tool") + "tags: auth, api\n", RIGHT + "tags: [legacy/tool, auth, api]\n"),
+    (replaced("type: 'fact' # sure"), RIGHT.replace("project", "user # sure")
+      + "tags: [legacy/fact]\n"),
+    ("date: 2026-05-08\nsource: note\ntier: L2\n",
+      "date: 2026-05-08\nsource: note\ntier: L2\ntags: [legacy/note]\ntype: reference\n"),
     # types and tiers in other letters
     (replaced("type: User"), replaced("type: user")),
     (replaced("type: agent_feedback"), replaced("type: agent-feedback")),
-    *((replaced(f"tier: {old}"), replaced(f"tier: {new}")) for old,
-      new in page_keys.LEGACY_TIERS.items()),
-    (replaced("tier: HIGH # so"), replaced("tier: L1 # so")),
+    (replaced("tier: l2 # so"), replaced("tier: L2 # so")),
     # dates
     (replaced("date: 8 May 2026"), replaced("date: 2026-05-08")),
     (replaced("date: 'May 8th, 2026' # a Friday"), replaced("date: 2026-05-08 # a Friday")),
@@ -87,7 +86,6 @@ def replaced(row: str) -> str:
     (replaced("date: 25.12.2026"), replaced("date: 2026-12-25")),
     (replaced("valid_from: 2026/1/2"), replaced("valid_from: 2026-01-02")),
     (replaced("valid_to: 1 Jan 2027"), replaced("valid_to: 2027-01-01")),
-    ("created: 8 May 2026\ntype: user\ntier: L1\n", "date: 2026-05-08\ntype: user\ntier: L1\n"),
     # tags
     (replaced("tags: one, two"), replaced("tags: [one, two]")),
     (replaced("tags: one two"), replaced("tags: [one, two]")),
@@ -99,17 +97,16 @@ def replaced(row: str) -> str:
     (replaced("tags:\n- '#one' # 1\n- two"), replaced("tags:\n- one # 1\n- two")),
     (replaced("tags: 2026, yes"), replaced('tags: ["2026", "yes"]')),
     (replaced("tags: [project, a]"), replaced("tags: [a]")),
-    (replaced("tags: [a, 'type:user' , b]"), replaced("tags: [a, b]")),
+    (replaced("tags: [a, 'type:project' , b]"), replaced("tags: [a, b]")),
+    (replaced("tags: [a, 'memory-type:decision' , 'subject:project']"), replaced("tags: [a]")),
     (replaced("tags: [L2]"), replaced("tags: []")),
-    (replaced("tags:\n- a\n- tier:L1\n- b"), replaced("tags:\n- a\n- b")),
+    (replaced("tags:\n- a\n- tier:L2\n- b"), replaced("tags:\n- a\n- b")),
     (replaced("tags:\n- project"), replaced("tags: []")),
     (replaced("tags:\n  # mine\n  - project # so\n  - a"),
       replaced("tags:\n  # mine\n  # so\n  - a")),
     (replaced("tags: ['#project', '#a']"), replaced("tags: [a]")),
-    ("date: 2026-05-08\ntags: [user, l1, a]\n",
+    ("date: 2026-05-08\ntags: [subject:user, tier/l1, a]\n",
       "date: 2026-05-08\ntags: [a]\ntier: L1\ntype: user\n"),
-    ("date: 2026-05-08\ntype: thing\ntags: [user]\n",
-      "date: 2026-05-08\ntype: user\ntags: []\ntier: L2\n"),
     (replaced("tags: project, a"), replaced("tags: [a]")),
     # triples
     *((replaced(f"triples: ['{old}']"), replaced("triples: [[a, owns, b]]"))
@@ -120,19 +117,15 @@ def replaced(row: str) -> str:
       replaced("triples: [[a, owns, b]]")),
     (replaced("triples:\n- {s: a, p: owns, o: b} # yes"),
       replaced("triples:\n- [a, owns, b] # yes")),
-    (replaced("triples:\n- a b | usesModel | c"), replaced("triples:\n- [a-b, uses_model, c]")),
+    (replaced("triples:\n- a b | usesModel | A B"), replaced("triples:\n- [a-b, uses_model, A B]")),
     (replaced("triples: [[a b, uses model, 'c  d']]"),
       replaced("triples: [[a-b, uses_model, c-d]]")),
     (replaced("triples:\n- - a b # 1\n  - usesModel # 2\n  - c"),
       replaced("triples:\n- - a-b # 1\n  - uses_model # 2\n  - c")),
-    # no tier
-    ("date: 2026-05-08\ntype: user\n", "date: 2026-05-08\ntype: user\ntier: L2\n"),
-    ("date: 2026-05-08\ntype: user\nx: |+\n  a\n\n",
-      "date: 2026-05-08\ntype: user\nx: |+\n  a\n\ntier: L2\n"),
     # tabs
     (RIGHT + "x:\n\t- a\n\t- b\n", RIGHT + "x:\n  - a\n  - b\n"),
     (RIGHT + "x:\n\ty: 1\n\t\n", RIGHT + "x:\n  y: 1\n  \n"),
-    (replaced("type: decision") + "tags:\n\t- a\n", RIGHT + "tags:\n  - decision\n  - a\n"),
+    (replaced("type: tool") + "tags:\n\t- a\n", RIGHT + "tags:\n  - legacy/tool\n  - a\n"),
     (RIGHT + "x: |\n  a\n  \tb\ny:\n\tz: 1\n", RIGHT + "x: |\n  a\n  \tb\ny:\n  z: 1\n"),
 ])  # fmt: skip
 def test_what_is_repaired(before, after):
@@ -147,12 +140,18 @@ def test_what_is_repaired(before, after):
     "x: &d 8 May 2026\n" + replaced("date: *d"), replaced("date: &d 8 May 2026") + "x: *d\n",
     replaced("type: &t decision") + "x: *t\n", replaced("tags: &t ['#a']") + "x: *t\n",
     replaced("tags: [&t '#a']") + "x: *t\n", replaced("date: !!str 8 May 2026"),
-    "x: &c created\n*c : 2026-05-08\ntype: user\ntier: L1\n",
+    # what other tools and vaults call theirs, and what is not said
+    *(RIGHT + f"{key}: x\n" for key in ("created", "kind", "priority", "topics", "relations")),
+    *(replaced(f"type: {kind}") for kind in ("person", "lesson", "doc", "summary", "session")),
+    *(replaced(f"tier: {tier}") for tier in ("high", "1", "3", "core")),
+    "type: user\n", "date: 2026-05-08\n", "created: 2026-05-08\ntype: user\ntier: L1\n",
+    "date: 2026-05-08\ntags: [user, l1, a]\n", "date: 2026-05-08\ntags: [type:user, type:project]\n",
+    "date: 2026-05-08\ntype: thing\ntags: [type:user]\n", replaced("tags: [user, type:reference]"),
+    "date: 2026-05-08\nsource: reference\ntier: L2\n",
     replaced("type: decision") + "x: &t [a]\ntags: *t\n",
     # a key twice, two keys for one, braces, depth
     RIGHT + "x: 1\nx: 2\ntags: '#a'\n", replaced("date: 8 May 2026") + "date: 9 May 2026\n",
-    "{date: 8 May 2026, type: user, tier: L1}\n", RIGHT + "created: 8 May 2026\n",
-    RIGHT + "tags: [a]\nkeywords: [b]\n",
+    "{date: 8 May 2026, type: user, tier: L1}\n",
     # texts of several lines
     replaced("tags: |\n  one, two"), replaced("triples:\n- |\n  a | owns | b"),
     replaced("triples: [[a, >\n  uses model, b]]").replace("[[a, >\n  uses model, b]]",
@@ -211,31 +210,31 @@ def test_long_heads_are_mended_at_once(row, mended_row):
 
 def test_what_was_done_is_said_with_its_line():
     before = file(
-        "created: 8 May 2026\nkind: decision\ntags: '#auth'\ntriples:\n- a b | usesModel | "
+        "date: 8 May 2026\ntype: decision\ntags: '#auth'\ntriples:\n- a b | usesModel | "
         "c\nimage: a.png\n"
     )
     assert repairs.repair(before, PATH).done == [
-        (2, "legacy", "the key 'created' is 'date' now"),
-        (3, "legacy", "the key 'kind' is 'type' now"), (4, "tags", "the tags are a list now"),
+        (4, "tags", "the tags are a list now"),
+        (3, "tier", "tier: L1 was added, as a decision had"),
         (3, "type", "the type 'decision' is 'project' now, and a tag"),
-        (1, "tier", "tier: L2 was added"), (2, "date", "'8 May 2026' is 2026-05-08 now"),
-        (6, "triples", "a triple is a list now"), (6, "entity", "'a b' is 'a-b' now"),
-        (6, "predicate", "'usesModel' is 'uses_model' now"),
+        (2, "date", "'8 May 2026' is 2026-05-08 now"), (6, "triples", "a triple is a list now"),
+        (6, "entity", "'a b' is 'a-b' now"), (6, "predicate", "'usesModel' is 'uses_model' now"),
         (7, "image", "'a.png' is shown in the body now"),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("body, image, added", [
-    ("Green.\n", "a.png", "\n![](a.png)\n"), ("Green.", "a.png", "\n\n![](a.png)\n"),
-    ("", "a.png", "\n![](a.png)\n"),
-    ("Green.\n", "raw/images/a b.png", "\n![](<raw/images/a b.png>)\n"),
-    ("`![](a.png)`\n", "a.png", "\n![](a.png)\n"),
-    ("Green.\n", "a (1).png", "\n![](<a (1).png>)\n"),
-    ("Green.\n", "a%20b.png", "\n![](a%2520b.png)\n"), ("![](a.png)\n", "a.png", ""),
+    ("Green.\n", "a.png", "\n![](../a.png)\n"), ("Green.", "a.png", "\n\n![](../a.png)\n"),
+    ("", "a.png", "\n![](../a.png)\n"),
+    ("Green.\n", "raw/images/a b.png", "\n![](<../raw/images/a b.png>)\n"),
+    ("`![](a.png)`\n", "a.png", "\n![](../a.png)\n"),
+    ("Green.\n", "a (1).png", "\n![](<../a (1).png>)\n"),
+    ("Green.\n", "a%20b.png", "\n![](../a%2520b.png)\n"), ("![](a.png)\n", "a.png", ""),
+    ("![](../a.png)\n", "a.png", ""), ("![[a.png]]\n", "raw/images/a.png", ""),
+    ("![](a.png)\n", "raw/images/a.png", "\n![](../raw/images/a.png)\n"),
     ("![[a.png]]\n", "a.png", ""), ("```\nopen\n", "a.png", ""),
-    ("Green.\n", "a<b>.png", "\n![](a<b>.png)\n"), ("Green.\n", "a <b>.png", ""),
-    ("Green.\n", "http://example.org/a.png", ""), ("Green.\n", "''", ""),
-    ("Green.\n", '"a\\nb.png"', ""),
+    ("Green.\n", "a<b>.png", "\n![](../a<b>.png)\n"), ("Green.\n", "a <b>.png", ""),
+    ("Green.\n", "''", ""), ("Green.\n", '"a\\nb.png"', ""),
 ])  # fmt: skip
 def test_an_image_is_shown(body, image, added):
     data = file(f"{RIGHT}image: {image}\n", body)
@@ -247,12 +246,12 @@ def test_an_image_is_shown(body, image, added):
 )
 def test_line_ends_and_a_mark_stay(ending, mark):
     before = (
-        "---\ncreated: 8 May 2026\nkind: fact\ntags:\n- '#a'\n# 🍵\nmine: x\nimage: "
+        "---\ndate: 8 May 2026\ntype: fact\ntags:\n- '#a'\n# 🍵\nmine: x\nimage: "
         "a.png\n---\nGreen.\n"
     )
     after = (
-        "---\ndate: 2026-05-08\ntype: project\ntags:\n- fact\n- a\n# 🍵\nmine: x\nimage: "
-        "a.png\ntier: L2\n---\nGreen.\n\n![](a.png)\n"
+        "---\ndate: 2026-05-08\ntype: user\ntags:\n- legacy/fact\n- a\n# 🍵\nmine: x\nimage: "
+        "a.png\ntier: L1\n---\nGreen.\n\n![](../a.png)\n"
     )
     assert (
         mended((mark + before.replace("\n", ending)).encode())
@@ -405,7 +404,7 @@ wrapped = st.tuples(
 
 #: which keys a repair may touch
 ABOUT = {
-    "legacy": set(page_keys.LEGACY_KEYS), "type": {"type", "tags"}, "tier": {"tier"},
+    "type": {"type", "tags"}, "tier": {"tier"},
     "date": {"date", "valid_from", "valid_to"}, "tags": {"tags"}, "triples": {"triples"},
     "predicate": {"triples"}, "entity": {"triples"}, "image": set(), "yaml": {"x"},
 }  # fmt: skip
@@ -432,7 +431,7 @@ def test_hostile_heads_are_mended_where_they_must_be(made):
     assert after.text[after.at + len(after.yaml) :].startswith(
         before.text[before.at + len(before.yaml) :]
     )
-    assert shown.strip() in ("", "![](raw/a.png)") and bool(shown.strip()) is any(
+    assert shown.strip() in ("", "![](../raw/a.png)") and bool(shown.strip()) is any(
         code == "image" for _, code, _ in once.done
     )
     # nobody's business: to the byte, and in the same order
@@ -451,23 +450,13 @@ def test_hostile_heads_are_mended_where_they_must_be(made):
     except (BadData, yaml.YAMLError, ValueError):
         assert once.done == []
         return
-    touched = {key for _, code, _ in once.done for key in ABOUT[code]} | {
-        page_keys.LEGACY_KEYS[key]
-        for _, code, _ in once.done
-        if code == "legacy"
-        for key in page_keys.LEGACY_KEYS
-    }
+    touched = {key for _, code, _ in once.done for key in ABOUT[code]}
     last = list(old)[-1:]  # what is added comes after it
     for key in old:
         if key not in touched:
             assert old[key] == new[key] or [key] == last and new[key].startswith(old[key])
     mine = [
-        {
-            key: value
-            for key, value in each.items()
-            if key not in (*page_keys.KEYS, *page_keys.LEGACY_KEYS)
-        }
-        for each in values
+        {key: value for key, value in each.items() if key not in page_keys.KEYS} for each in values
     ]
     assert mine[0] == mine[1]
 
@@ -476,7 +465,7 @@ def foreign(row: str) -> bool:
     """A line on which nothing but ¶ and what belongs to it stands."""
     return "¶" in row and not re.match(
         r"\s*(?:- |['\"]?(?:date|type|tier|tags|triples|created|timestamp|valid_from|source|kind"
-        r"|priority)\b(?!¶)|user,|object:|usesModel)",
+        r"|priority|source|keywords|relations)\b(?!¶)|user,|object:|usesModel)",
         row,
     )
 

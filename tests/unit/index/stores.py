@@ -51,6 +51,8 @@ SAID = [
 class Fake:
     """An embedder that costs nothing, counts its calls, and says the same of the same text."""
 
+    longest = 100_000
+
     def __init__(self, model: str = MODEL, dimensions: int = 8, batch: int = 100):
         self.model, self.dimensions, self.batch = model, dimensions, batch
         self.calls: list[list[str]] = []

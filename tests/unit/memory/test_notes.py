@@ -310,14 +310,14 @@ def test_a_picture_is_shown_in_the_body_once(note):
         files.replace(note.home.path("raw/images", name), b"\x89PNG")
     first = note.write("A cat.", image=note.home.path("raw/images/cat.png"))
     assert note.text(first.path).endswith(
-        "image: raw/images/cat.png\n---\n\nA cat.\n\n![](raw/images/cat.png)\n"
+        "image: raw/images/cat.png\n---\n\nA cat.\n\n![](../raw/images/cat.png)\n"
     )
     second = note.write(
         "Here ![a cat](raw/images/cat.png) it sits, on the mat.", image="raw/images/cat.png"
     )
     assert note.text(second.path).count("raw/images/cat.png") == 2
     third = note.write("Another, in the garden.", image="raw/images/my cat.png")
-    assert note.text(third.path).endswith("\n\n![](<raw/images/my cat.png>)\n")
+    assert note.text(third.path).endswith("\n\n![](<../raw/images/my cat.png>)\n")
     assert all(note.page(each.path).problems == [] for each in (first, second, third))
     assert note.write("A cat.", image="raw/images/cat.png").fresh is False
 

@@ -5,10 +5,10 @@
       "message":{"role":…,"content":…}}
 
 An answer is one line for each of its blocks (text, thinking, tool_use); a result is a user's line
-with a tool_result. Left out: lines with isMeta, isCompactSummary, isVisibleInTranscriptOnly, of
-other types, and what the program put into a user's text. A line with `forkedFrom` belongs to the
-session it was copied from. A subagent is a context of its own; its prompt is among the arguments of
-the call that started it."""
+with a tool_result. A line with isCompactSummary is the summary of a compaction. Left out: lines
+with isMeta, isVisibleInTranscriptOnly, of other types, and what the program put into a user's text.
+A line with `forkedFrom` belongs to the session it was copied from. A subagent is a context of its
+own; its prompt is among the arguments of the call that started it."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -64,6 +64,9 @@ def read_events(records: Records, session: str) -> Iterator[HistoryItem]:
             yield Skipped("summary" if kind == "summary" else "other")
             continue
         message = as_mapping(line.get("message"))
+        if line.get("isCompactSummary"):
+            yield _summary(line, message, session)
+            continue
         reason = _hidden(line)
         if reason and not _has_results(message):
             yield Skipped(reason)
@@ -94,9 +97,17 @@ def _blank(line: dict[str, Any], session: str, instant: int) -> HistoryEvent:
     return HistoryEvent(context, id, instant, "", "", meta=meta)
 
 
+def _summary(line: dict[str, Any], message: dict[str, Any], session: str) -> HistoryItem:
+    instant = items.parse_instant(line.get("timestamp"))
+    blank = _blank(line, session, instant or 0)
+    return items.summary_of(
+        blank.context, blank.id, instant, items.join_texts(message.get("content"))
+    )
+
+
 def _hidden(line: dict[str, Any]) -> str:
     """Why a line is not what it seems to be, '' when it is."""
-    if line.get("isCompactSummary") or line.get("isVisibleInTranscriptOnly"):
+    if line.get("isVisibleInTranscriptOnly"):
         return "summary"
     machine = (
         line.get("isMeta"),

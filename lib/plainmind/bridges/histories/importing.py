@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ...formats.page.summary import Summary
 from ...ground import files
 from ...ground.errors import Failure
 from ...ground.paths import Home
@@ -95,13 +96,13 @@ class Tally:
         if isinstance(found, HistoryEvent):
             self.conversations.add(found.context)
             self.kept[found.role] += 1
-        elif isinstance(found, HistoryPage):
-            self.kept["page"] += 1
+        elif isinstance(found, HistoryPage | Summary):
+            self.kept["page" if isinstance(found, HistoryPage) else "summary"] += 1
         else:
             self.skipped[found.reason if isinstance(found, Skipped) else "broken"] += 1
 
     def counts(self) -> dict[str, int]:
-        order = ("user", "agent", "tool", "page")
+        order = ("user", "agent", "tool", "page", "summary")
         kept = {name: self.kept[name] for name in order if self.kept[name]}
         skipped = {f"skipped {reason}": self.skipped[reason] for reason in sorted(self.skipped)}
         return {"conversations": len(self.conversations), **kept, **skipped}

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from ...formats.log import injected_blocks
+from ...formats.page.summary import Summary
 from ...ground import clock, stream
 from ...ground.errors import BadData, Failure
 
@@ -67,7 +68,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-HistoryItem = HistoryEvent | HistoryPage | Skipped | Failure
+HistoryItem = HistoryEvent | HistoryPage | Summary | Skipped | Failure
 
 
 def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent | Skipped | Failure:
@@ -86,6 +87,14 @@ def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent 
         what, cure = f"a message of more than {LARGEST} bytes", "append it in parts with mem-append"
         return BadData(what, place=place, cure=cure)
     return event._replace(content=content)
+
+
+def summary_of(context: str, id: Any, instant: int | None, content: Any) -> HistoryItem:
+    """A summary that the tool made when it compacted a conversation, or why it is none."""
+    text = as_text(content)
+    if instant is None or not as_text(id) or not text.strip():
+        return Skipped("summary")
+    return Summary(context, as_text(id), instant, text)
 
 
 def context_of(surface: str, id: Any) -> str:

@@ -84,11 +84,14 @@ def read_events(
             headers = ancestry(entry)
             continue
         message = as_mapping(entry.get("message"))
-        if entry.get("type") != "message":
-            is_summary = entry.get("type") in ("compaction", "branch_summary")
-            yield Skipped("summary" if is_summary else "other")
-            continue
         instant = items.parse_instant(entry.get("timestamp"), message.get("timestamp"))
+        if entry.get("type") in ("compaction", "branch_summary"):
+            home = items.context_of(surface, as_text(_origin(headers, entry).get("id")))
+            yield items.summary_of(home, entry.get("id"), instant, entry.get("summary"))
+            continue
+        if entry.get("type") != "message":
+            yield Skipped("other")
+            continue
         if instant is None or not message:
             what = "no time" if message else "no message"
             yield BadData(what, place=place, cure="fix the entry or take it out")

@@ -18,9 +18,10 @@ r"""A page of knowledge: YAML frontmatter between two lines `---`, then Markdown
     tier                   L1: given to every turn; L2: when it matters to the message; required
     tags                   list of words, none of them a type or a tier
     triples                list of [subject, predicate, object]; predicates in snake_case, names
-                           without spaces
+                           without spaces, unless they have capitals (DeepSeek V4)
     source                 who wrote it: explicit, compaction, observe, or any text
-    image                  a file below the memory folder, shown in the body as ![](path)
+    image                  a file below the memory folder, shown in the body as
+                           ![](../raw/images/tea.png), and kept there when the body changes
     sources                list of 'logs/…md:LINE sha256:…': the events it rests on, each with a
                            digest of what it said
     supersedes             the name of the page that this one replaces, or a list of names

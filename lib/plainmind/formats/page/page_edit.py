@@ -124,12 +124,6 @@ def _shape(node: Any) -> Any:
     return node.tag, inner if isinstance(inner, str) else [_shape(child) for child in inner]
 
 
-def render_image(path: str) -> str:
-    """What shows a file in a body."""
-    name = path.replace("%", "%25")
-    return f"![](<{name}>)" if re.search(r"[\s()]", name) else f"![]({name})"
-
-
 def render_value(value: Any) -> str:
     """A value on one line of YAML."""
     if isinstance(value, str):

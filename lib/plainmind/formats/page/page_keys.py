@@ -19,27 +19,23 @@ KEYS = tuple(
     "date type tier tags triples source image sources supersedes valid_from valid_to".split()
 )
 
-#: what older pages say, and what formats.page.repairs turns it into
-LEGACY_KEYS = {
-    "created": "date", "created_at": "date", "createdAt": "date", "timestamp": "date",
-    "category": "type", "kind": "type",
-    "importance": "tier", "priority": "tier", "keywords": "tags", "topics": "tags",
-    "relations": "triples", "replaces": "supersedes",
-}  # fmt: skip
+#: pi-mind's twelve older types and what each is now (LEGACY_TYPE_MAP in its lib/schema.ts)
 LEGACY_TYPES = {
-    **dict.fromkeys(("preference", "profile", "person"), "user"),
-    **dict.fromkeys(("decision", "fact", "concept", "architecture", "task"), "project"),
-    **dict.fromkeys(("feedback", "correction", "lesson"), "agent-feedback"),
-    **dict.fromkeys(("doc", "docs", "link", "note", "resource"), "reference"),
-    **dict.fromkeys(("summary", "session"), "compaction"),
+    **dict.fromkeys(("fact", "preference"), "user"),
+    **dict.fromkeys(("decision", "workflow", "tool"), "project"),
+    **dict.fromkeys(("feedback", "maintenance"), "agent-feedback"),
+    **dict.fromkeys(("note", "research", "article", "paper", "concept"), "reference"),
 }
-LEGACY_TIERS = {
-    **dict.fromkeys(("l1", "1", "core", "always", "high"), "L1"),
-    **dict.fromkeys(("l2", "2", "l3", "3", "low", "normal"), "L2"),
-}
+#: the three of them that pi-mind injected always (LEGACY_L1_TYPES): what stood for a tier
+LEGACY_L1 = ("fact", "preference", "decision")
+#: before the older type in the tag that keeps it; a page that has one is kept as long as before
+LEGACY_TAG = "legacy/"
 
 #: what a page is taken for whose head does not say, so that what it says is found all the same
 FALLBACK_TYPE, FALLBACK_TIER = "reference", "L2"
+
+#: what a tag may call a key: `type:user`
+_NAMED_IN_TAGS = {"type": "type", "tier": "tier", "subject": "type", "memory-type": "type"}
 
 _CITED = re.compile(r"(\S+\.md:\d{1,12}) +sha256:([0-9a-f]{12,64})\Z", re.ASCII)
 
@@ -76,14 +72,8 @@ class KeyReader:
 
     def require(self, *keys: str) -> None:
         for key in keys:
-            if key in self._nodes:
-                continue
-            legacy = (old for old, new in LEGACY_KEYS.items() if new == key)
-            older = next((old for old in legacy if old in self._nodes), "")
-            cure = f"mem-lint --fix takes '{older}'" if older else f"add {key}: to the frontmatter"
-            if key == "tier" and not older:
-                cure = "mem-lint --fix adds L2"
-            self._wrong(1, key, f"no '{key}'; {cure}")
+            if key not in self._nodes:
+                self._wrong(1, key, f"no '{key}'; add {key}: to the frontmatter")
 
     def text(self, key: str) -> str:
         entry = self._nodes.get(key)
@@ -113,11 +103,10 @@ class KeyReader:
         if text in choices or entry is None:
             return text
         if not any(p.code == key for p in self._problems):
-            words = LEGACY_TYPES | LEGACY_TIERS | {each.casefold(): each for each in choices}
-            meant = words.get(text.casefold())
-            cure = f"use one of {', '.join(choices)}"
-            if meant in choices:
-                cure = f"mem-lint --fix makes it {meant}"
+            meant = _find_legacy(text, choices)
+            cure = (
+                f"mem-lint --fix makes it {meant}" if meant else f"use one of {', '.join(choices)}"
+            )
             self._wrong(entry.line, key, f"unknown {key} '{text[:40]}'; {cure}")
         return ""
 
@@ -193,15 +182,32 @@ def _items(node: Any) -> Iterator[Any]:
         yield node
 
 
-def key_in_tag(tag: str) -> tuple[str, str] | None:
-    """The key and the value that a tag says and should not: `user`, `type:user`, `tier/L1` do."""
-    word = tag.strip().lstrip("#").casefold()
+def find_choice(text: str, choices: tuple[str, ...]) -> str:
+    """The type or tier that a text is in other letters; '' for none."""
+    word = text.strip().casefold().replace("_", "-")
+    return next((choice for choice in choices if choice.casefold() == word), "")
+
+
+def _find_legacy(text: str, choices: tuple[str, ...]) -> str:
+    """The same, also by an older name."""
+    older = LEGACY_TYPES.get(text.strip().casefold(), "") if choices is TYPES else ""
+    return find_choice(text, choices) or older
+
+
+def key_in_tag(tag: str) -> tuple[str, str, bool] | None:
+    """The key and the value that a tag says and should not, and whether it names the key: `user`
+    does not, `type:user` and `tier/L1` do, and pi-mind's `subject:user` and `memory-type:fact`.
+    """
+    word = tag.strip().lstrip("#")
     name, mark, value = word.partition(":") if ":" in word else word.partition("/")
+    key = _NAMED_IN_TAGS.get(name.strip().casefold(), "") if mark else ""
+    choices = TIERS if key == "tier" else TYPES
+    if key and (choice := _find_legacy(value, choices)):
+        return key, choice, True
     for key, choices in (("type", TYPES), ("tier", TIERS)):
         for choice in choices:
-            spelled = mark and name.strip() == key and value.strip() == choice.casefold()
-            if spelled or word == choice.casefold():
-                return key, choice
+            if word.casefold() == choice.casefold():
+                return key, choice, False
     return None
 
 

@@ -27,25 +27,43 @@ class Target(NamedTuple):
     line: int
 
 
+class Shown(NamedTuple):
+    """A file that a body shows: `embedded` by ![[name]]; where that stands in the body."""
+
+    name: str
+    line: int
+    embedded: bool
+    start: int
+    end: int
+
+
 def find_links(page: Page) -> list[Target]:
     """The pages that a page links to, in order."""
     return [
         Target(name, line)
-        for bang, name, line in _linked(page)
-        if name and not (bang and _SHOWN.search(name))
+        for match, name, line in _linked(page)
+        if name and not (match[1] and _SHOWN.search(name))
     ]
 
 
 def find_images(page: Page) -> list[Target]:
     """The files that a page's body shows; addresses of the network are none."""
+    return [Target(shown.name, shown.line) for shown in find_shown(page)]
+
+
+def find_shown(page: Page) -> list[Shown]:
+    """The same, and where they stand."""
     if "![" not in page.body:
         return []
-    linked = _linked(page)
-    found = [Target(name, line) for bang, name, line in linked if bang and _SHOWN.search(name)]
+    found = [
+        Shown(name, line, True, *match.span())
+        for match, name, line in _linked(page)
+        if match[1] and _SHOWN.search(name)
+    ]
     for match, line in _matches(_IMAGE, page):
         path = match[1] if match[1] is not None else match[2]
         if not re.match(r"[a-z][a-z0-9+.-]*:|//", path, re.I):
-            found.append(Target(_unquoted(path), line))
+            found.append(Shown(_unquoted(path), line, False, *match.span()))
     return found
 
 
@@ -57,10 +75,10 @@ def _unquoted(path: str) -> str:
     return unquote(path)
 
 
-def _linked(page: Page) -> Iterator[tuple[str, str, int]]:
+def _linked(page: Page) -> Iterator[tuple[re.Match[str], str, int]]:
     for match, line in _matches(_LINK, page) if "[[" in page.body else ():
         name = match[2].rstrip("\\")  # in a table, a bar has a backslash
-        yield match[1], name.strip().removesuffix(".md"), line
+        yield match, name.strip().removesuffix(".md"), line
 
 
 def _matches(pattern: re.Pattern[str], page: Page) -> Iterator[tuple[re.Match[str], int]]:

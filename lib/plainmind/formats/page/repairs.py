@@ -1,39 +1,41 @@
 r"""Repairing a page. `repair` fixes problems that have only one possible correction:
 
-    legacy keys    created, created_at, timestamp -> date; category, kind -> type;
-                   importance, priority -> tier; keywords, topics -> tags;
-                   relations -> triples; replaces -> supersedes
-    legacy types   preference, profile, person -> user; decision, fact, concept,
-                   architecture, task -> project; feedback, correction, lesson ->
-                   agent-feedback; doc, docs, link, note, resource -> reference;
-                   summary, session -> compaction. The old word becomes a tag, so that
-                   nothing is lost; where it cannot, the type is left alone
-    legacy tiers   l1, 1, core, always, high -> L1; l2, 2, 3, l3, low, normal -> L2.
-                   Lossy: 3 and l3 meant less than 2
+    legacy types   pi-mind's twelve: fact, preference -> user; decision, workflow, tool ->
+                   project; feedback, maintenance -> agent-feedback; note, research, article,
+                   paper, concept -> reference. Without a type, `source` is read as one if it
+                   is one of the twelve. Lossy: twelve become four; a fact about the project
+                   and a decision of the user's own are taken for the other. The old word
+                   becomes a tag, legacy/fact; where it cannot, the type is left alone. A page
+                   with such a tag is kept for ever, as it was before: take the tag away to let
+                   it age like others of its type
+    legacy tiers   without a tier, the types fact, preference and decision were always given:
+                   tier: L1. All others are left without one, which is read as L2
     dates          any way of writing one day -> ISO 8601. Lossy: a time is dropped.
                    03/04/2026 could be two days, and is left alone
     tags           'one, two' -> [one, two]; #one -> one; a tag that names a type or tier
-                   is removed, and fills that key if it is missing or unknown
+                   (type:user, subject:user, memory-type:fact, tier/L1) becomes that key if it
+                   is missing. Such a tag, and a bare user or L1, is removed where the key says
+                   the same
     triples        'a | owns | b', 'a -> owns -> b', {subject:, predicate:, object:} ->
-                   [a, owns, b]; predicates in snake_case; hyphens for spaces in names
-    no tier        tier: L2
+                   [a, owns, b]; predicates in snake_case; hyphens for spaces in names without
+                   capitals
     tabs           that indent the YAML become two spaces, where it cannot be read otherwise
     image          is shown in the body, where it is not
 
 A problem with several possible corrections is left alone, and `mem-lint` keeps reporting it. So are
-a value that is an alias or has one, and a list with comments in its brackets. Repairing a page a
-second time changes nothing.
+a value that is an alias or has one, and a list with comments in its brackets. No default is
+written, and keys and types of other tools stay. Repairing a page a second time changes nothing.
 
 Owns what is repaired. Refuses to know files, and how a text is changed (formats.page.page_edit).
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ...ground import day
 from ...ground.errors import BadData
-from . import page, page_keys, page_links, triple, yaml_nodes
+from . import page, page_images, page_keys, triple, yaml_nodes
 from .page import PageParts, PageProblem
 from .page_edit import (
     Edit,
@@ -42,7 +44,6 @@ from .page_edit import (
     encode_text,
     list_values,
     read_entries,
-    render_image,
     render_value,
 )
 from .triple import Triple
@@ -91,11 +92,11 @@ def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> Repaired:
     work = _Repairs(parts, entries)
     work.all()
     if not work.edits:
-        return _with_image(data, path, parts, is_there)
+        return _with_image(data, path, is_there)
     made = apply_edits(parts, work.edits)
-    ours = (*page_keys.KEYS, *page_keys.LEGACY_KEYS)
     after = read_entries(made, path)
     # surgery that left no head, or touched what others say in it, is none
+    ours = page_keys.KEYS
     if not after or list_values(after, ours) != list_values(entries, ours):
         return Repaired(data, [])
     return Repaired(made, sorted(work.done))
@@ -123,24 +124,14 @@ def _without_tabs(data: bytes, path: str, parts: PageParts) -> Repaired:
     return Repaired(encode_text("\ufeff" * parts.marked + made), [what])
 
 
-def _with_image(
-    data: bytes, path: str, parts: PageParts, is_there: Callable[[str], bool]
-) -> Repaired:
+def _with_image(data: bytes, path: str, is_there: Callable[[str], bool]) -> Repaired:
     """The page with its image shown in the body, unless it is, or no link can hold its name."""
-
-    def is_shown(some: page.Page) -> bool:
-        return any(shown.name == image for shown in page_links.find_images(some))
-
     old = page.parse(data, path)
-    image, newline = old.image, parts.newline
-    if not image or not is_there(image) or "\n" in image or is_shown(old):
+    if not old.image or "\n" in old.image or not is_there(old.image):
         return Repaired(data, [])
-    start = "" if not parts.body or parts.body.endswith("\n") else newline
-    made = data + f"{start}{newline}{render_image(image)}{newline}".encode()
-    if not is_shown(page.parse(made, path)):
-        return Repaired(data, [])
-    what = f"'{image}' is shown in the body now"
-    return Repaired(made, [PageProblem(old.lines["image"], "image", what)])
+    made = page_images.keep_shown(data, path, old.image)
+    what = f"'{old.image}' is shown in the body now"
+    return Repaired(made, [PageProblem(old.lines["image"], "image", what)] * (made != data))
 
 
 class _Repairs:
@@ -151,16 +142,15 @@ class _Repairs:
         self.keys = {entry.key: entry for entry in entries}
         self.edits: list[Edit] = []
         self.done: list[PageProblem] = []
-        self._given: dict[str, str] = {}  # what tags say of type and tier
 
     def all(self) -> None:
-        for step in (self._legacy_keys, self._tags_as_list, self._legacy_type):
+        for step in (self._tags_as_list, self._legacy_type):
             step()
             if self.edits:
-                return  # the next round sees keys by their new names, and old words among the tags
+                return  # the next round sees old words among the tags
         self._tags()
-        self._choice("type", page_keys.TYPES, {})
-        self._choice("tier", page_keys.TIERS, page_keys.LEGACY_TIERS)
+        self._choice("type", page_keys.TYPES)
+        self._choice("tier", page_keys.TIERS)
         for key in ("date", "valid_from", "valid_to"):
             self._date(key)
         self._triples()
@@ -194,48 +184,38 @@ class _Repairs:
         entry = self._own(key)
         return entry.node.value if entry and kind_of(entry.node) == "seq" else []
 
-    def _legacy_keys(self) -> None:
-        for entry in self.entries:
-            new = page_keys.LEGACY_KEYS.get(entry.key)
-            if not new or new in self.keys:
-                continue
-            if entry.key == next(k for k in self.keys if page_keys.LEGACY_KEYS.get(k) == new):
-                self.edits.append(Edit(entry.start, entry.end, new))
-                self._note(entry.line, "legacy", f"the key '{entry.key}' is '{new}' now")
-
-    def _choice(self, key: str, choices: tuple[str, ...], legacy: Mapping[str, str]) -> None:
-        given = self._given.get(key)
-        if key not in self.keys:
-            value = given or (page_keys.FALLBACK_TIER if key == "tier" else "")
-            if value:
-                self.edits.append(add_line(self.parts, f"{key}: {value}"))
-                self._note(1, key, f"{key}: {value} was added")
-            return
-        entry = self._own(key)
-        old = read_scalar(entry.node) if entry else None
-        if entry is None or old is None or old in choices:
-            return
-        word = old.strip().casefold().replace("_", "-")
-        same = next((choice for choice in choices if choice.casefold() == word), None)
-        if new := same or legacy.get(word) or given:
+    def _choice(self, key: str, choices: tuple[str, ...]) -> None:
+        """A type or tier in other letters."""
+        entry, old = self._own_text(key)
+        new = page_keys.find_choice(old, choices)
+        if entry and new and old not in choices:
             self._replace(entry.node, new)
             self._note(entry.line, key, f"the {key} '{old[:40]}' is '{new}' now")
 
     def _legacy_type(self) -> None:
-        entry, old = self._own_text("type")
-        old = old.strip()
-        word = old.casefold().replace("_", "-")
+        """One of pi-mind's older types, also where only `source` has it; and its tier."""
+        key = "type" if "type" in self.keys else "source"
+        entry, old = self._own_text(key)
+        word = old.strip().casefold()
         new = page_keys.LEGACY_TYPES.get(word)
-        tag = self._as_tag(word) if entry and new else None
-        if entry and new and tag is not None:
+        tag = self._as_tag(f"{page_keys.LEGACY_TAG}{word}") if entry and new else None
+        if not entry or not new or tag is None:
+            return
+        if key == "type":
             self._replace(entry.node, new)
-            self._note(entry.line, "type", f"the type '{old}' is '{new}' now, and a tag")
-            self.edits += tag
+            self._note(entry.line, "type", f"the type '{word}' is '{new}' now, and a tag")
+        else:
+            self.edits.append(add_line(self.parts, f"type: {new}"))
+            self._note(
+                entry.line, "type", f"the source '{word}' is the type '{new}' now, and a tag"
+            )
+        self.edits += tag
+        if word in page_keys.LEGACY_L1 and "tier" not in self.keys:
+            self.edits.append(add_line(self.parts, "tier: L1"))
+            self._note(entry.line, "tier", f"tier: L1 was added, as a {word} had")
 
     def _as_tag(self, word: str) -> list[Edit] | None:
-        """What makes a word one of the tags, None when they cannot take one: a type may have been
-        more exact than the new one.
-        """
+        """What makes a word one of the tags, None when they cannot take one."""
         tag = render_value(word)
         if "tags" not in self.keys:
             return [add_line(self.parts, f"tags: [{tag}]")]
@@ -275,19 +255,29 @@ class _Repairs:
             self._note(entry.line, "tags", "the tags are a list now")
 
     def _tags(self) -> None:
-        kept, gone = [], []
+        kept, named = [], []
         for node in self._own_items("tags"):
             value = read_scalar(node)
             if value is None or not value.strip():
                 continue  # no text: only its author knows
             if encoded := page_keys.key_in_tag(value):
-                self._given.setdefault(*encoded)
-                gone.append(node)
+                named.append((node, *encoded))
             elif value.startswith("#") and value.strip("# "):
                 kept.append((node, value.lstrip("#")))
+        given = {
+            key: {choice for _, of, choice, names_key in named if of == key and names_key}
+            for key in ("type", "tier")
+            if key not in self.keys
+        }
+        said = {key: choices.pop() for key, choices in given.items() if len(choices) == 1}
+        was = said | {key: self._own_text(key)[1] for key in ("type", "tier") if key in self.keys}
+        gone = [node for node, key, choice, _ in named if was.get(key) == choice]
         if gone and self._drop(self.keys["tags"], gone):
             for node in gone:
                 self._note(node, "tags", f"the tag '{node.value[:40]}' went")
+            for key, choice in said.items():
+                self.edits.append(add_line(self.parts, f"{key}: {choice}"))
+                self._note(1, key, f"{key}: {choice} was added")
         for node, word in kept if not gone else ():
             self._replace(node, render_value(word))
             self._note(node, "tags", f"the tag '#{word[:40]}' is '{word[:40]}' now")

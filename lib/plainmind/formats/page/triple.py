@@ -1,6 +1,6 @@
 """Subject, predicate, object: how they are written, and which ways of writing them split a graph.
 
-Owns normalising (predicates snake_case, names of several words with hyphens), what counts as the
+Owns normalising (predicates snake_case, hyphens in names without capitals), what counts as the
 same name, and what is suspicious in a whole graph. Refuses to know pages and tables. Pure.
 """
 
@@ -55,8 +55,11 @@ def normalize_predicate(text: str) -> str:
 
 
 def normalize_entity(text: str) -> str:
-    """The name with hyphens for its spaces, its letters as they are."""
-    return "-".join(unicodedata.normalize("NFC", text).split())
+    """The name with its letters as they are: a name with capitals (DeepSeek V4) or of letters that
+    have none keeps its spaces, one without (auth service) has hyphens for them."""
+    words = unicodedata.normalize("NFC", text).split()
+    name = " ".join(words)
+    return "-".join(words) if name == name.lower() != name.upper() else name
 
 
 def normalize(triple: Triple) -> Triple:

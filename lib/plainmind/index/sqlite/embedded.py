@@ -36,7 +36,10 @@ def pending(
         f"{_among('passages.id', PASSAGE, only)} ORDER BY date DESC, passages.id LIMIT ?",
         late,
     )
-    found = [Pending(PASSAGE, id, embedded_text(title, text), n) for id, title, text, n in rows]
+    found = [
+        Pending(PASSAGE, id, embedded_text(title, text), attempts, text.strip())
+        for id, title, text, attempts in rows
+    ]
     if limit >= 0:
         late = (*late[:3], limit - len(found))
     rows = db.execute(
@@ -52,7 +55,13 @@ def pending(
         late,
     )
     return found + [
-        Pending(EVENT, id, embedding.text_of(author, content, *before), attempts)
+        Pending(
+            EVENT,
+            id,
+            embedding.text_of(author, content, *before),
+            attempts,
+            embedding.text_of(author, content),
+        )
         for id, author, content, attempts, *before in rows
     ]
 

@@ -77,7 +77,7 @@ CREATE TABLE vectors (
     model     TEXT NOT NULL,     -- vectors of different models are never compared
     status    TEXT NOT NULL,     -- pending, ok or failed
     attempts  INTEGER NOT NULL,  -- tries that failed
-    error     TEXT NOT NULL,     -- of the last try
+    error     TEXT NOT NULL,     -- of the last try; of what is ok: of which part its vector is
     next_try  TEXT NOT NULL,     -- not before this time; '' is at once
     block     INTEGER NOT NULL,  -- vector_blocks.id, 0 while it is in none
     embedding BLOB,              -- little-endian float32, length 1

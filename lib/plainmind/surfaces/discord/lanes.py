@@ -14,6 +14,7 @@ import discord
 
 from ...ground import clock
 from .attempts import FAILED, Attempts, HandedBack
+from .embedding import Embedding
 from .inbox import Inbox
 from .ledger import Incoming, PendingTurn, answered_step
 from .messages import take_turn
@@ -50,8 +51,8 @@ class TypingSign:
 class Lanes:
     """`ending` is set when nothing new may begin."""
 
-    def __init__(self, services: Services, ending: asyncio.Event):
-        self.services, self.ending = services, ending
+    def __init__(self, services: Services, ending: asyncio.Event, embedding: Embedding):
+        self.services, self.ending, self.embedding = services, ending, embedding
         self.ledger = services.ledger
         self.inbox, self.outbox = Inbox(services, self.wake), Outbox(services)
         self.slots = asyncio.Semaphore(services.settings["relay.concurrency"])
@@ -138,10 +139,12 @@ class Lanes:
         async with self.slots:
             typing.begin()
             self.running += 1
+            self.embedding.begin()
             try:
                 yield
             finally:
                 self.running -= 1
+                self.embedding.end()
 
     async def leave(self, patience: float) -> None:
         """Let turns end that do so within so many seconds; have the others handed back."""

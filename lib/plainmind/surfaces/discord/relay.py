@@ -19,6 +19,7 @@ from ...ground.paths import Home
 from ...ground.settings import Settings
 from .connection import Connection, use_api
 from .contexts import ContextLog, Places
+from .embedding import Embedding
 from .history import ChannelHistory, Cursor
 from .identity import AllowList, BotIdentity
 from .inbox import Inbox
@@ -86,6 +87,7 @@ class Relay:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.client: Connection | None = None
         self.lanes: Lanes | None = None
+        self._embedding: asyncio.Task[None] | None = None
 
     async def live(self) -> None:
         """Until a signal ends it, or it cannot go on."""
@@ -106,10 +108,12 @@ class Relay:
         requests = Requests(self.settings["relay.timeout"], self.say)
         server = await self._find_server(client, requests)
         services = self._services(client, requests)
-        self.lanes = Lanes(services, self.ending)
+        embedding = Embedding(services.suite, self.say)
+        self.lanes = Lanes(services, self.ending, embedding)
         inbox = self.lanes.inbox
         inbox.listen(self._report)
         self._in_background(publish(SlashTree(services, self.lanes), server))
+        self._embedding = self._in_background(embedding.run())
         await asyncio.gather(client.connect(), inbox.receive(), self._each_minute(client, inbox))
 
     def _services(self, client: Connection, requests: Requests) -> Services:
@@ -170,6 +174,8 @@ class Relay:
     async def _leave(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         """End within 10 seconds. What is not finished is in the ledger."""
         self.ending.set()
+        if self._embedding:  # its process ends with it
+            self._embedding.cancel()
         if self.lanes:
             await self.lanes.leave(LEAVING)
         for task in tasks:

@@ -14,7 +14,8 @@ the index."""
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
+from itertools import chain
 from typing import NamedTuple
 
 from ...formats.log import injected_blocks
@@ -26,7 +27,7 @@ from ...ground.zone import to_day
 from ..log.verify import Finding
 from . import maintenance, page_files
 
-KINDS = ("duplicate", "near-duplicate", "recalled", "secret", "unreadable", "unused")
+KINDS = tuple("duplicate near-duplicate recalled secret unreadable unsearched unused".split())
 UNUSED_DAYS = 30
 PIECE = 1 << 20  # bytes
 LONGEST_LINE = 1 << 20  # of a line, that is looked at
@@ -77,6 +78,7 @@ def _of_raw(home: Home, mask: Mask, counts: dict[str, int | str]) -> list[Findin
     """Every file below raw/: how many there are, by folder, and what is wrong with each."""
     found: Counter[str] = Counter()
     first: dict[bytes, str] = {}
+    searched = {path for path, _ in page_files.list_foreign(home)}
     findings = []
     for folder, folders, names in os.walk(home.path("raw")):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -87,7 +89,7 @@ def _of_raw(home: Home, mask: Mask, counts: dict[str, int | str]) -> list[Findin
                 continue
             found[path.split(os.sep)[1] if path.count(os.sep) > 1 else "(raw)"] += 1
             try:
-                digest, wrong = _file(full, path, mask)
+                digest, wrong = _file(full, path, mask, searched)
             except OSError as error:
                 findings.append(_unreadable(path, error))
                 continue
@@ -105,7 +107,7 @@ def _unreadable(path: str, error: OSError | Failure) -> Finding:
     return Finding(path, 1, "unreadable", f"cannot be read: {failure.what}")
 
 
-def _file(full: str, path: str, mask: Mask) -> tuple[bytes, list[Finding]]:
+def _file(full: str, path: str, mask: Mask, searched: Set[str]) -> tuple[bytes, list[Finding]]:
     """SHA-256 of a file, and what is wrong with its lines, the first of each kind."""
     sha, binary = hashlib.sha256(), False
     wrong: dict[str, Finding] = {}
@@ -125,7 +127,10 @@ def _file(full: str, path: str, mask: Mask) -> tuple[bytes, list[Finding]]:
             rest = rest[:LONGEST_LINE]
         if rest and not binary:
             _line(rest, path, number + 1, mask, wrong)
-    return sha.digest(), [] if binary else list(wrong.values())
+    if page_files.is_foreign(path) and (binary or path not in searched):
+        why = "it is binary" if binary else "it lies too deep, or there is too much under raw/"
+        wrong["unsearched"] = Finding(path, 1, "unsearched", f"recall passes it over: {why}")
+    return sha.digest(), [one for code, one in wrong.items() if not binary or code == "unsearched"]
 
 
 def _line(line: bytes, path: str, number: int, mask: Mask, wrong: dict[str, Finding]) -> None:
@@ -144,7 +149,8 @@ def _is_recalled(text: str) -> bool:
 
 def _near(home: Home) -> Iterator[Finding]:
     bodies = {}
-    for path in page_files.list_paths(home, (page_files.OBSERVATIONS, page_files.COMPACTION)):
+    own = page_files.list_paths(home, (page_files.OBSERVATIONS, page_files.COMPACTION))
+    for path in chain(own, (path for path, _ in page_files.list_foreign(home))):
         try:
             bodies[path] = likeness.extract_features(page_files.read_page(home, path).body)
         except (OSError, Failure):

@@ -119,6 +119,9 @@ def _is_there(home: Home, image: str) -> bool:
 def resolve_page(home: Home, path: str) -> str:
     """The page that an argument names, relative to the home. NoInput, NotPermitted."""
     part = home.relative(path)
+    if page_files.is_foreign(part):
+        what = f"'{path}' belongs to the program that put it under raw/"
+        raise NotPermitted(what, cure="see mem-audit, which looks at all of raw/")
     if os.path.dirname(part) not in page_files.PLACES or not part.endswith(".md"):
         what = f"'{path}' is neither a page nor a window"
         raise NotPermitted(what, cure="give a path such as knowledge/tea.md")

@@ -139,6 +139,17 @@ def read_audit(home: Home, now: int) -> Audit:
     return Audit(time, since, since >= AUDIT_WRITES and days >= AUDIT_DAYS)
 
 
+def audit_notice(home: Home, now: int) -> str:
+    """One line when an audit of memory is due, the same one until it was done; else ''."""
+    audit = read_audit(home, now)
+    if not audit.overdue:
+        return ""
+    since = f"since {clock.to_text(audit.time)[:10]}" if audit.time else "yet"
+    return (
+        f"(notice) No audit of the memory {since}: offer the user one, with the skill memory-audit."
+    )
+
+
 def record_audit(home: Home, now: int) -> None:
     with lock(home):
         line = json_line({"time": clock.to_text(now), "total": read_writes(home).total})

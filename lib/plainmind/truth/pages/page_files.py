@@ -2,7 +2,8 @@
 index.
 
 `knowledge/*.md` is curated; `raw/compaction/` has summaries of conversations, `raw/observations/`
-what was noticed. All are pages (formats.page). The caller of what writes holds the lock
+what was noticed. All are pages (formats.page). Markdown in other folders of `raw/` belongs to the
+programs that put it there: it is read, and never changed. The caller of what writes holds the lock
 (truth.pages.maintenance)."""
 
 import os
@@ -21,6 +22,9 @@ if TYPE_CHECKING:  # a turn lists the pages; unless one changed, none is parsed
 KNOWLEDGE, COMPACTION, OBSERVATIONS = "knowledge", "raw/compaction", "raw/observations"
 PLACES = (KNOWLEDGE, COMPACTION, OBSERVATIONS)
 RECALLED = (KNOWLEDGE, COMPACTION)  # what a turn may be given
+#: folders of raw/ that are ours; every other one is its program's
+OURS = frozenset("compaction images maintenance-log observations sessions".split())
+DEEPEST, MOST = 16, 20_000  # folders below raw/, and entries of other programs that are looked at
 LARGEST = 1 << 20  # bytes of a page that is read; of a larger one, the beginning
 
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -43,6 +47,45 @@ def list_entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
         return []
     pages = [entry for entry in found if _is_page(home, place, entry)]
     return sorted(pages, key=lambda entry: entry.name)
+
+
+def list_recalled(home: Home) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    """What a turn may be given: our pages, then what other programs put under raw/."""
+    for place in RECALLED:
+        for entry in list_entries(home, place):
+            yield f"{place}/{entry.name}", entry
+    yield from list_foreign(home)
+
+
+def list_foreign(home: Home) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    """Markdown of other programs below raw/, sorted. Links, hidden names and what is not a
+    file are passed over, and so is what lies too deep or is too much (DEEPEST, MOST)."""
+    folders, seen = ["raw"], 0
+    while folders and seen < MOST:
+        folder = folders.pop()
+        try:
+            home.relative(f"{folder}/x")
+            entries = sorted(os.scandir(home.path(folder)), key=lambda entry: entry.name)
+        except (OSError, NotPermitted):
+            continue
+        below = []
+        for entry in entries[: MOST - seen]:
+            path = f"{folder}/{entry.name}"
+            if entry.name.startswith(".") or folder == "raw" and entry.name in OURS:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                below.append(path)
+            elif path.endswith(".md") and entry.is_file(follow_symlinks=False):
+                yield path, entry
+        seen += len(entries)
+        folders += reversed(below if folder.count("/") < DEEPEST else [])
+
+
+def is_foreign(path: str) -> bool:
+    """Whether a path relative to the home is Markdown of another program, by its name."""
+    top, _, rest = path.partition("/")
+    first, *inner = rest.split("/")
+    return top == "raw" and path.endswith(".md") and (not inner or first not in OURS)
 
 
 def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
@@ -85,7 +128,10 @@ def open_page(home: Home, path: str) -> BinaryIO:
     """A page's file, to be read. NotPermitted when it leads out of the home, NoInput when it is not
     a file: a pipe never ends."""
     full = home.path(home.relative(path))
-    fd = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    how = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    if is_foreign(path):  # nobody asked for what a link of another program's leads to
+        full, how = home.path(path), how | os.O_NOFOLLOW
+    fd = os.open(full, how)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         files.close(fd)
         what = f"'{to_printable(path)}' is not a file"
@@ -131,9 +177,10 @@ def read_page(home: Home, path: str) -> "Page":
 
 
 def place_of(home: Home, path: str) -> str:
-    """The folder of pages that a path is in, '' when it is in none."""
-    folder = os.path.dirname(home.relative(path))
-    return folder if folder in PLACES else ""
+    """The folder of a page, ours or another program's; '' when a path can be none."""
+    part = home.relative(path)
+    folder = os.path.dirname(part)
+    return folder if folder in PLACES or is_foreign(part) else ""
 
 
 def render_page(home: Home, path: str, *, parsed: bool) -> tuple[dict[str, Any], str]:

@@ -7,18 +7,20 @@
     raw/sessions/<cwd>/*.jsonl                14 days from its last change; a folder left empty goes
     raw/maintenance-log/*.jsonl               30 days from its last change; markers stay
 
-A page without a date that can be read stays, and so does a file of another type, in another folder,
-or of the future. Logs are never touched. Owns these rules. Refuses to know the index: whoever lets
+A page without a date that can be read stays, and so does one whose type mem-lint --fix gave it (the
+older one is in a tag, legacy/note), and a file of another type, in another folder, or of the
+future. What other programs put under raw/ is theirs. Logs are never touched. Owns these rules.
+Refuses to know the index: whoever lets
 files go takes their text out of it (memory.forgetting)."""
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple
 
-from ...formats.page import page
+from ...formats.page import page, page_keys
 from ...ground import clock, exchange, files
 from ...ground.errors import Failure, InputOutput
 from ...ground.paths import Home
@@ -151,11 +153,18 @@ def _pages(home: Home, now: int) -> Iterator[Expired]:
 
 def judge_page(read: page.Page, today: date) -> Expired | None:
     """What is over of a page of knowledge, by its head."""
-    days = DATED.get(read.type) if "type" in read.lines and not _unsure(read.problems) else None
+    sure = "type" in read.lines and not _unsure(read.problems)
+    days = days_kept(read.type, read.tags) if sure else None
     age = (today - read.day).days if read.day else 0
     if days is None or not read.day or age <= days:
         return None
     return Expired(read.path, f"{read.type} is kept {days} days", read.day.isoformat(), age)
+
+
+def days_kept(kind: str, tags: Iterable[str]) -> int | None:
+    """For how many days a page of this type is kept; None: for ever."""
+    was_older = any(tag.startswith(page_keys.LEGACY_TAG) for tag in tags)
+    return None if was_older else DATED.get(kind)
 
 
 def _unsure(problems) -> bool:

@@ -5,7 +5,7 @@ image: a picture that is not there, is outside the memory folder, or is not show
 import os
 from collections.abc import Iterator
 
-from ....formats.page import page, page_links
+from ....formats.page import page, page_images, page_links
 from ....formats.page.page import Page, PageProblem
 from ....ground.errors import NotPermitted
 from .vault import Vault
@@ -35,7 +35,7 @@ def _image(one: Page, vault: Vault) -> Iterator[PageProblem]:
     if not os.path.isfile(vault.home.path(one.image)):
         message = f"no file '{name}' in the memory folder; put it there, or remove the key"
         yield PageProblem(line, "image", message)
-    elif not any(target.name == one.image for target in page_links.find_images(one)):
+    elif not page_images.is_shown(one, one.image):
         message = f"'{name}' is not shown in the body; mem-lint --fix shows it"
         yield PageProblem(line, "image", message)
 

@@ -1,0 +1,79 @@
+"""Summaries of conversations that other tools made, kept as pages of raw/compaction/.
+
+Taken without being asked: by `mem-import`, by skills/pi as they happen, by a hook. One summary is
+one page, however often it comes. Owns what of one is kept, and for how long it is worth taking.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..formats import day
+from ..formats.log import injected_blocks
+from ..formats.page import page_edit, summary
+from ..formats.page.summary import Summary
+from ..ground import clock, files
+from ..ground.errors import BadData, Failure
+from ..ground.paths import check_context
+from ..truth.pages import maintenance, page_files, retention
+from . import Memory, writing
+from .drafting import LARGEST
+from .writing import PageWritten
+
+
+def keep(memory: Memory, one: Summary) -> PageWritten | None:
+    """The page of a summary, on disk. None: its time was over before it came, or retention deleted
+    it already, or nothing of it is its own. BadData for what cannot be kept."""
+    source = check_context(one.context)
+    body = injected_blocks.strip(one.content).replace("\0", " ")
+    body = body.encode("utf-8", "replace").decode().strip("\n")
+    if len(body.encode()) > LARGEST:
+        what = f"a summary of more than {LARGEST // 1024} KB"
+        raise BadData(what, cure="write the part that matters with mem-note --compaction")
+    digest = hashlib.sha256(f"{source} {one.id}".encode("utf-8", "replace")).hexdigest()[:12]
+    tool = source.partition("/")[0]
+    name = f"{clock.to_stamp(one.instant).lower()}-{tool}-{digest}"
+    path = f"{page_files.COMPACTION}/{name}.md"
+    full = memory.home.path(memory.home.relative(path))
+    fields = {"date": day.from_instant(one.instant), "type": "compaction", "tier": "L2"}
+    data = page_edit.compose({**fields, "source": source}, body)
+    old = memory.now() - one.instant > retention.SUMMARY[1] * clock.DAY
+    with maintenance.lock(memory.home):
+        if os.path.lexists(full):
+            files.sync_with_parent(os.path.dirname(full))
+            return PageWritten(path, False)
+        gone = any(dead == path for dead, _ in maintenance.map_tombstones(memory.home))
+        if old or gone or not body.strip():
+            return None
+        page_files.create_page(memory.home, page_files.COMPACTION, name, data)
+        writing.count(memory)
+    if memory.env.mask(body) != body:
+        memory.say(f"{path}: something in it looks like a secret; mem-audit shows where")
+    return PageWritten(path, True)
+
+
+def keep_lines(memory: Memory, lines: Iterable[bytes], session: Any) -> None:
+    """Keep the summary of each line, and print the references of those that are new; a line that
+    cannot be kept is reported, and the others are (session: cli.Session)."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            written = keep(memory, summary.parse(line))
+            session.acknowledge([written.ref] if written and written.fresh else [])
+        except Failure as failure:
+            failure.place = failure.place or f"<stdin>:{number}"
+            session.report(failure)
+
+
+def take(memory: Memory, found: Iterable[Any], old: Any) -> Iterator[Any]:
+    """What an import found, its summaries kept on the way: `old` in place of one that is not, and
+    the failure in place of one that cannot be."""
+    for one in found:
+        if isinstance(one, Summary) and not memory.dry:
+            try:
+                one = one if keep(memory, one) else old
+            except Failure as failure:
+                one = failure
+        yield one
