@@ -2,7 +2,7 @@
 /**
  * The commands of this checkout, run with arguments and standard input. No shell, and always with a time limit.
  *
- * @import { Event } from "./session.js"
+ * @import { Event, Summary } from "./session.js"
  */
 
 import { execFile } from "node:child_process";
@@ -38,6 +38,21 @@ export async function append(events) {
 	const lines = events.map((event) => `${JSON.stringify(event)}\n`).join("");
 	const refs = await run("mem-append", ["--jsonl"], lines, LONG, [0]);
 	return refs.split("\n").length - 1;
+}
+
+/**
+ * Keep summaries among the pages; one that is there already is passed over.
+ * @param {Summary[]} found
+ */
+export async function keepSummaries(found) {
+	if (found.length === 0) return;
+	const lines = found.map((summary) => `${JSON.stringify(summary)}\n`).join("");
+	await run("mem-note", ["--compaction", "--jsonl"], lines, LONG, [0]);
+}
+
+/** The line that says that an audit of the memory is due, '' when none is. */
+export async function notice() {
+	return (await run("mem-audit", ["--notice"], "", SOON, [0])).trim();
 }
 
 /** @param {string} context */

@@ -8,7 +8,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { CHECKOUT } from "./commands.js";
-import { events } from "./session.js";
+import { events, summaries } from "./session.js";
 
 /**
  * The current window of a context, undefined when it has none yet.
@@ -53,14 +53,15 @@ export function sessionsOfRepository(cwd, folder) {
 }
 
 /**
- * The events of a session's file. A line that is not JSON is left out, as pi does: its writer may be at work.
+ * The events and the summaries of a session's file. A line that is not JSON is left out, as pi does: its writer may be at work.
  * Throws, saying why, when the file cannot be taken in.
  * @param {string} path
  */
-export function eventsOf(path) {
+export function readSession(path) {
 	const [header, ...entries] = readFileSync(path, "utf8").split("\n").flatMap((line) => parsed(line) ?? []);
 	if (!(header.version >= 2)) throw new Error("entries without ids, pi's first format; open it once with pi");
-	return events(lineage(header), entries);
+	const headers = lineage(header);
+	return { events: events(headers, entries), summaries: summaries(headers, entries) };
 }
 
 /** @param {string} path */

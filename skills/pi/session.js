@@ -3,10 +3,11 @@
  * A pi session as events of the log. Pure.
  *
  * Owns what of a session is remembered: what the user and the agent said, and each tool call with its result.
- * Left out are thinking, summaries (a model wrote them), what extensions put in, commands that '!!' keeps from
- * the model, and blocks that a recall injected.
+ * Summaries of what was compacted or left are kept as such. Left out are thinking, what extensions put in,
+ * commands that '!!' keeps from the model, and blocks that a recall injected.
  *
  * @typedef {{ id: string, timestamp: string, version?: number, cwd: string, parentSession?: string }} Header
+ * @typedef {{ id: string, context: string, timestamp: string, content: string }} Summary
  * @typedef {{ id: string, context: string, timestamp: string, role: "user" | "agent" | "tool", content: string, meta?: object }} Event
  */
 
@@ -40,10 +41,30 @@ export function events(lineage, entries) {
 	for (const { type, id, timestamp, message } of entries) {
 		if (type !== "message" || !message) continue;
 		const said = event(message, calls);
-		const origin = lineage.find((header) => header.timestamp <= timestamp) ?? lineage[lineage.length - 1];
-		if (said) found.push({ id, context: contextOf(origin.id), timestamp, ...said });
+		if (said) found.push({ id, context: contextOf(origin(lineage, timestamp).id), timestamp, ...said });
 	}
 	return found;
+}
+
+/**
+ * The summaries that pi made of parts of a session.
+ * @param {Header[]} lineage
+ * @param {any[]} entries
+ * @returns {Summary[]}
+ */
+export function summaries(lineage, entries) {
+	return entries
+		.filter(({ type, summary }) => (type === "compaction" || type === "branch_summary") && typeof summary === "string" && summary.trim())
+		.map(({ id, timestamp, summary }) => ({ id, context: contextOf(origin(lineage, timestamp).id), timestamp, content: summary }));
+}
+
+/**
+ * The header of the session that something was said in.
+ * @param {Header[]} lineage
+ * @param {string} timestamp
+ */
+function origin(lineage, timestamp) {
+	return lineage.find((header) => header.timestamp <= timestamp) ?? lineage[lineage.length - 1];
 }
 
 /**

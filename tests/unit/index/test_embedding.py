@@ -81,6 +81,64 @@ def test_one_poisonous_text_blocks_no_other(many, batch, kind):
     assert counts(many) == (40, 0, 0)
 
 
+@pytest.mark.parametrize("kind", [BadData, Unavailable])
+@pytest.mark.parametrize("batch", [1, 7, 40])
+def test_a_poisonous_text_takes_no_neighbour_along(home, batch, kind):
+    """Each of 40 turns but the first carries the start of the one before it."""
+    log, drafts = Log(home), []
+    for n in range(40):
+        text = f"turn number {n}" + " poison" * (n in (7, 20, 21))
+        drafts.append(EventDraft(NOW - (40 - n) * clock.SECOND, "user", text, {}))
+    log.append("test/1", drafts, NOW)
+    page = b"---\ndate: 2026-01-20\ntype: project\ntier: L2\n---\n# A poison title\n\n"
+    rows = "".join(f"Paragraph {n}: " + "word " * 110 + "\n\n" for n in range(4))
+    files.replace(home.path("knowledge/p.md"), page + rows.encode())
+    trouble = lambda texts, _: kind("no") if any("poison" in text for text in texts) else None
+    with stores.opened(home) as index:
+        embedder = Faulty(trouble, batch=batch)
+        work = stores.run(index, embedder)
+        refused = index.pending(embedder.model, NOW + 24 * HOURS, retry_failed=True)
+        assert {one.own for one in refused} <= {
+            "turn number 7 poison", "turn number 20 poison", "turn number 21 poison",
+            "# A poison title",
+        } or all("poison" in one.own for one in refused)  # fmt: skip
+        assert work.in_part >= 2 and not work.unavailable
+        assert index.state_at(embedder.model, *_place(home, 8)) == "ok"
+        # an index that is made again finds them, and nothing is refused twice
+        again = Faulty(trouble, batch=batch)
+        with engine_in_use().made_in(home, home.path("again")) as fresh:
+            stores.run(fresh, again)
+            assert fresh.status(again.model).ok == index.status(again.model).ok
+            assert all("poison" in text or text == "ok" for text in again.sent)
+
+
+def _place(home, number: int) -> tuple[str, int]:
+    """Where the turn of a number stands."""
+    (path,) = reader.list_windows(home)
+    blocks = reader.read_window(home, path).blocks()
+    return path, [block.line for block in blocks][number]
+
+
+def test_a_text_that_is_too_long_gets_the_vector_of_its_first_part(home):
+    long = "beginning " + "and so on " * 900
+    Log(home).append("test/1", [EventDraft(NOW, "user", long, {})], NOW)
+    limits = lambda texts, _: BadData("too long") if any(len(t) > 1000 for t in texts) else None
+    with stores.opened(home) as index:
+        embedder = Faulty(limits)
+        work = stores.run(index, embedder)
+        assert (work.done, work.in_part, counts(index)) == (1, 1, (1, 0, 0))
+        assert embedder.sent[-1] == long.strip()[: len(embedder.sent[-1])]
+        assert 400 <= len(embedder.sent[-1]) <= 1000 and len(embedder.calls) <= 6
+
+
+def test_a_text_longer_than_an_embedder_reads_is_said(home):
+    Log(home).append("test/1", [EventDraft(NOW, "user", "word " * 100, {})], NOW)
+    with stores.opened(home) as index:
+        embedder = Fake()
+        embedder.longest = 100
+        assert stores.run(index, embedder).in_part == 1
+
+
 def test_a_text_that_fails_for_ever_is_given_up_but_still_tried_rarely(many):
     trouble = lambda texts, _: Unavailable("500") if any("poison" in t for t in texts) else None
     embedder = Faulty(trouble)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.page import page as format
 from plainmind.ground import files
-from plainmind.ground.errors import NoInput
+from plainmind.ground.errors import NoInput, NotPermitted
 from plainmind.ground.paths import Home
 from plainmind.index import reading
 from plainmind.index.engine import Index
@@ -20,6 +20,7 @@ from plainmind.memory import care
 from plainmind.recall import pages as page_ranking
 from plainmind.recall.pages import Policy
 from plainmind.recall.search import Query
+from plainmind.truth.pages import audit, lint, retention
 from plainmind.truth.pages import page_files as on_disk
 from scene import NOW
 from unit.index import stores
@@ -468,3 +469,64 @@ def test_looking_at_two_thousand_pages_that_did_not_change_is_quick(home):
     spent = (time.process_time() - start) / 5
     print(f"{1000 * spent:.1f} ms CPU to look at 2,000 pages")
     assert spent < 0.25
+
+
+# --- what other programs put under raw/
+
+
+def test_markdown_of_other_programs_is_searchable_at_l2_and_nothing_else(home, folder):
+    """Whatever it claims to be, and whatever else lies there."""
+    head = b"---\ndate: 2020-01-01\ntype: user\ntier: L1\ntriples: [[a, owns, b]]\n---\n"
+    files_there = {
+        "raw/browser/task.md": head + b"The quartz invoice was paid.\n",
+        "raw/browser/deep/er/notes.md": b"No head, but the quartz river.\n",
+        "raw/top.md": b"Quartz at the top.\n",
+        "raw/browser/key.md": b"quartz sk-abcdefghijklmnop1234 is the key\n",
+        "raw/browser/binary.md": b"quartz\0\0",
+        "raw/browser/.hidden.md": b"quartz", "raw/.git/x.md": b"quartz",
+        "raw/browser/page.html": b"quartz", "raw/sessions/x/y.md": b"quartz",
+        "raw/observations/o.md": b"quartz", "raw/images/i.md": b"quartz",
+        "raw/maintenance-log/m.md": b"quartz", ".env": b"TOKEN=quartz",
+    }  # fmt: skip
+    for path, data in files_there.items():
+        files.replace(home.path(path), data)
+    os.symlink("../../.env", home.path("raw/browser/env.md"))
+    os.symlink("../..", home.path("raw/browser/up"))
+    os.mkfifo(home.path("raw/browser/pipe.md"))
+    with stores.opened(home) as index:
+        found = page_ranking.search(Query("quartz", NOW), index, Policy(floor=0.0))
+        given = {each.path: each.row for each in found.given}
+        assert set(given) == {
+            "raw/browser/task.md", "raw/browser/deep/er/notes.md", "raw/top.md",
+            "raw/browser/key.md",
+        }  # fmt: skip
+        assert found.always == [] and {row.tier for row in given.values()} == {"L2"}
+        assert {row.type for row in given.values()} == {"reference"}
+        assert index.graph().facts == []
+        assert not index.says("sk-abcdefghijklmnop1234")
+        rows = everything(index)
+    assert rows == fresh_rows(home, folder)
+    # nobody but their program changes, checks or deletes them
+    assert list(lint.fix(home, [], dry=True)) == []
+    assert not [f for f in lint.find_problems(home, [], NOW, str) if "browser" in f.path]
+    assert not list(retention.find_expired(home, NOW + 400 * 24 * 3600 * 1000))
+    with pytest.raises(NotPermitted, match="belongs to the program"):
+        lint.resolve_page(home, "raw/browser/task.md")
+    unsearched = [f.path for f in audit.survey(home, NOW, str).findings if f.code == "unsearched"]
+    assert unsearched == ["raw/browser/binary.md"]
+    os.unlink(home.path("raw/top.md"))
+    with stores.opened(home) as index:
+        found = page_ranking.search(Query("quartz", NOW), index, Policy(floor=0.0))
+        assert "raw/top.md" not in {each.path for each in found.given}
+
+
+def test_too_much_under_raw_is_bounded_and_told(home, monkeypatch):
+    monkeypatch.setattr(on_disk, "MOST", 8)
+    monkeypatch.setattr(on_disk, "DEEPEST", 3)
+    for n in range(9):
+        files.replace(home.path(f"raw/many/{n}.md"), b"x")
+    files.replace(home.path("raw/a/b/c/d/e.md"), b"x")
+    found = [path for path, _ in on_disk.list_foreign(home)]
+    assert len(found) == 3
+    told = [f.path for f in audit.survey(home, NOW, str).findings if f.code == "unsearched"]
+    assert set(told) | set(found) == {f"raw/many/{n}.md" for n in range(9)} | {"raw/a/b/c/d/e.md"}

@@ -9,6 +9,7 @@ from datetime import date
 
 import pytest
 from plainmind.formats.page import page
+from plainmind.formats.page.page_keys import LEGACY_TYPES
 from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, InputOutput, NoInput, NotPermitted
@@ -17,7 +18,7 @@ from plainmind.memory import Memory, drafting, forgetting, writing
 from plainmind.memory.drafting import PageDraft
 from plainmind.truth.log.writer import EventDraft as Event
 from plainmind.truth.log.writer import Log
-from plainmind.truth.pages import maintenance, page_files
+from plainmind.truth.pages import lint, maintenance, page_files
 from scene import NOW, ROOT
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -320,6 +321,73 @@ def test_a_picture_is_shown_in_the_body_once(note):
     assert note.text(third.path).endswith("\n\n![](<../raw/images/my cat.png>)\n")
     assert all(note.page(each.path).problems == [] for each in (first, second, third))
     assert note.write("A cat.", image="raw/images/cat.png").fresh is False
+
+
+CAT = "![](../raw/images/cat.png)"
+
+
+@pytest.mark.parametrize("before, given, after", [
+    (f"A cat.\n\n{CAT}\n", {"body": "A black cat."}, f"A black cat.\n\n{CAT}\n"),
+    (f"A cat.\n\n{CAT}\n", {"body": f"{CAT} of mine"}, f"{CAT} of mine\n"),
+    (f"A cat.\n\n{CAT}\n", {"body": "![[cat.png]]"}, "![[cat.png]]\n"),
+    (f"A cat.\n\n{CAT}\n", {"tier": "L1"}, f"A cat.\n\n{CAT}\n"),
+    (f"Here {CAT} it is.\n\n\n", {"image": "raw/images/dog.png"},
+        "Here ![](../raw/images/dog.png) it is.\n\n\n"),
+    (f"A cat.\n\n{CAT}\n", {"image": "raw/images/dog.png", "body": "A dog."},
+        "A dog.\n\n![](../raw/images/dog.png)\n"),
+    (f"A cat.\n\n{CAT}\n", {"image": ""}, "A cat.\n"),
+    (f"A {CAT} cat.\n", {"image": ""}, "A  cat.\n"),
+    (f"`{CAT}`\n", {"tier": "L1"}, f"`{CAT}`\n\n{CAT}\n"),
+])  # fmt: skip
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_picture_stays_in_the_body_through_updates(note, before, given, after, newline):
+    for name in ("cat.png", "dog.png"):
+        files.replace(note.home.path("raw/images", name), b"\x89PNG")
+    head = "---\ndate: 2026-01-20\ntype: project\ntier: L2\nimage: raw/images/cat.png\n---\n\n"
+    data = (head + before).replace("\n", newline).encode()
+    files.replace(note.home.path("knowledge/pet.md"), data)
+    note.update("pet", **given)
+    made = note.text("knowledge/pet.md").replace(newline, "\n")
+    assert made.partition("---\n\n")[2] == after
+    assert not [p for p in note.page("knowledge/pet.md").problems if p.code == "image"]
+
+
+@pytest.mark.parametrize("given, written, said", [
+    ({"triples": [["carol", "uses_model", "DeepSeek V4"]]}, "DeepSeek V4", []),
+    ({"triples": [["carol", "uses model", "auth service"]]}, "[carol, uses_model, auth-service]",
+        ["predicate 'uses model' is written 'uses_model'",
+         "name 'auth service' is written 'auth-service'"]),
+    ({"triples": [["Ann  Lee", "owns", " x "]]}, "[Ann Lee, owns, x]",
+        ["name 'Ann  Lee' is written 'Ann Lee'"]),
+    ({"tags": ["#auth", "API"]}, "[auth, API]", ["tag '#auth' is written 'auth'"]),
+    ({"date": "8 May 2026"}, "2026-05-08", ["date '8 May 2026' is written '2026-05-08'"]),
+    ({"date": "2026-01-30T10:00:00Z"}, "2026-01-30",
+        ["date '2026-01-30T10:00:00Z' is written '2026-01-30'"]),
+    ({"valid_to": "2027/1/1"}, "2027-01-01", ["valid_to '2027/1/1' is written '2027-01-01'"]),
+    ({"date": "2026-01-30", "tags": ["auth"], "source": "me"}, "auth", []),
+])  # fmt: skip
+def test_what_is_written_otherwise_than_given_is_said(note, given, written, said):
+    path = note.write("Tokens, not sessions.", **given).path
+    assert written in note.text(path)
+    assert note.said == [f"the {line}" for line in said]
+
+
+def test_what_an_older_type_became_is_kept_as_before(note):
+    """pi-mind never deleted a page of a type it did not know; a fix must not let one expire."""
+    for kind in LEGACY_TYPES:
+        data = f"---\ndate: 2020-01-01\ntype: {kind}\n---\nAbout {kind}.\n".encode()
+        files.replace(note.home.path(f"knowledge/{kind}.md"), data)
+    assert list(lint.fix(note.home, [], dry=False))
+    assert {note.page(f"knowledge/{kind}.md").type for kind in LEGACY_TYPES} == {
+        "user", "project", "agent-feedback", "reference",
+    }  # fmt: skip
+    assert forgetting.past(note.memory) == []
+    note.inside = True
+    with pytest.raises(NotPermitted):
+        note.update("note", tags=["x"])
+    note.inside = False
+    note.update("note", tags=["x"])
+    assert [each.path for each in forgetting.past(note.memory)] == ["knowledge/note.md"]
 
 
 BLOCK = 'INJECTED_CONTEXT_KNOWLEDGE\n{"pages":[{"name":"tea","content":"x"}]}\n'
