@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..formats import day
 from ..formats.log import injected_blocks
 from ..formats.page import page_edit, summary
 from ..formats.page.summary import Summary
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure
 from ..ground.paths import check_context
+from ..ground.zone import to_day
 from ..truth.pages import maintenance, page_files, retention
 from . import Memory, writing
 from .drafting import LARGEST
@@ -36,7 +36,7 @@ def keep(memory: Memory, one: Summary) -> PageWritten | None:
     name = f"{clock.to_stamp(one.instant).lower()}-{tool}-{digest}"
     path = f"{page_files.COMPACTION}/{name}.md"
     full = memory.home.path(memory.home.relative(path))
-    fields = {"date": day.from_instant(one.instant), "type": "compaction", "tier": "L2"}
+    fields = {"date": to_day(one.instant), "type": "compaction", "tier": "L2"}
     data = page_edit.compose({**fields, "source": source}, body)
     old = memory.now() - one.instant > retention.SUMMARY[1] * clock.DAY
     with maintenance.lock(memory.home):

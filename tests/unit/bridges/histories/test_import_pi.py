@@ -27,7 +27,8 @@ def logged(*paths: Path) -> list[dict[str, Any]]:
     """The events that the extension makes of the same files."""
     assert NODE
     script = (
-        f"import {{ eventsOf }} from {json.dumps(FILES)}; "
+        f"import {{ readSession }} from {json.dumps(FILES)}; "
+        "const eventsOf = (path) => readSession(path).events;"
         "console.log(JSON.stringify(process.argv.slice(1).flatMap(eventsOf)));"
     )
     command = [NODE, "--input-type=module", "--eval", script, "--", *map(str, paths)]
