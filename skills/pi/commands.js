@@ -50,9 +50,10 @@ export async function keepSummaries(found) {
 	await run("mem-note", ["--compaction", "--jsonl"], lines, LONG, [0]);
 }
 
-/** The line that says that an audit of the memory is due, '' when none is. */
+/** The line that says that an audit of the memory is due, '' when none is, or when nobody can tell: what fails here
+ * fails in a recall too, and is told there. */
 export async function notice() {
-	return (await run("mem-audit", ["--notice"], "", SOON, [0])).trim();
+	return (await run("mem-audit", ["--notice"], "", SOON, [0]).catch(() => "")).trim();
 }
 
 /** @param {string} context */

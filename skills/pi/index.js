@@ -30,7 +30,7 @@ export default function plainmind(pi) {
 		const shown = currentWindow(contextOf(ctx.sessionManager.getSessionId()));
 		const [block, due] = await Promise.all([
 			attempt(ctx, "mem-recall", () => recall(prompt, shown)),
-			attempt(ctx, "mem-audit", notice),
+			notice(),
 		]);
 		const text = [block && `${ABOVE}\n${block}`, due].filter(Boolean).join("\n");
 		if (text) recalled = { text: `${text}\n` };

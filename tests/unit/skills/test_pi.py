@@ -11,8 +11,9 @@ import time
 from typing import Any
 
 import pytest
-from plainmind.ground import files
+from plainmind.ground import clock, files
 from plainmind.truth.log import reader
+from plainmind.truth.pages import page_files
 from scene import ROOT
 
 NODE = shutil.which("node")
@@ -249,6 +250,37 @@ def test_the_conversation_itself_is_not_recalled_until_it_is_compacted(pi, home,
         "when is the tax extension due?",
         "On April 15th.",
     ]
+
+
+def test_a_summary_is_kept_as_it_is_made_and_once(pi, home):
+    """Of a compaction and of a branch that was left; by /mem-import and mem-import, no second."""
+    now = clock.to_text(clock.system_now())
+    entry = {"timestamp": now, "summary": "They spoke of the tax extension."}
+    pi.session.user("When is the tax extension due?")
+    pi.session.entries.append({"type": "branch_summary", "id": "b1", **entry})
+    compacted = {"type": "compaction", "id": "c1", **entry}
+    pi.send("session_compact", compactionEntry=compacted)  # not among the entries yet
+    pi.session.entries.append(compacted)
+    pi.send("agent_end")
+    kept = list(page_files.list_paths(home, (page_files.COMPACTION,)))
+    assert len(kept) == 2 and pi.told == []
+    assert page_files.read_page(home, kept[0]).source == f"pi/{SESSION}"
+    path = os.path.join(pi.cwd, "s.jsonl")
+    files.replace(path, pi.session.lines().encode())
+    command = [os.path.join(ROOT, "bin", "mem-import"), "--home", home.root, "--from", "pi", path]
+    subprocess.run(command, check=True, capture_output=True)
+    assert list(page_files.list_paths(home, (page_files.COMPACTION,))) == kept
+    pi.prompt("tell me of the tax extension")
+    assert any(kept[0] in text for text in texts(pi.request()[-1]))
+
+
+def test_an_audit_that_is_due_is_told(pi, home):
+    pi.prompt("hello")
+    assert pi.request() == pi.session.messages
+    writes = {"writes": 0, "total": 20, "first": "2026-01-01T00:00:00.000Z", "time": ""}
+    files.replace(home.path("raw/maintenance-log/last-forget.json"), json.dumps(writes).encode())
+    pi.prompt("and now?")
+    assert texts(pi.request()[-1])[0].startswith("(notice) No audit of the memory yet")
 
 
 def test_of_many_windows_the_newest_holds_the_conversation(pi, home):
