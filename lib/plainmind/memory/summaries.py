@@ -11,7 +11,7 @@ from typing import Any
 
 from ..formats.log import injected_blocks
 from ..formats.page import page_edit, summary
-from ..formats.page.summary import Summary
+from ..formats.page.summary import ConversationSummary
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure
 from ..ground.paths import check_context
@@ -22,7 +22,7 @@ from .drafting import LARGEST
 from .writing import PageWritten
 
 
-def keep(memory: Memory, one: Summary) -> PageWritten | None:
+def keep(memory: Memory, one: ConversationSummary) -> PageWritten | None:
     """The page of a summary, on disk. None: its time was over before it came, or retention deleted
     it already, or nothing of it is its own. BadData for what cannot be kept."""
     source = check_context(one.context)
@@ -71,7 +71,7 @@ def take(memory: Memory, found: Iterable[Any], old: Any) -> Iterator[Any]:
     """What an import found, its summaries kept on the way: `old` in place of one that is not, and
     the failure in place of one that cannot be."""
     for one in found:
-        if isinstance(one, Summary) and not memory.dry:
+        if isinstance(one, ConversationSummary) and not memory.dry:
             try:
                 one = one if keep(memory, one) else old
             except Failure as failure:

@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from plainmind.formats.page.summary import Summary
+from plainmind.formats.page.summary import ConversationSummary
 from plainmind.ground import clock, files
 from plainmind.ground.errors import BadData
 from plainmind.memory import forgetting, summaries
@@ -14,7 +14,7 @@ from unit.index import stores
 
 pytestmark = pytest.mark.usefixtures("unsynced")
 WORDS = "They chose tokens over sessions, because of the phones."
-ONE = Summary("pi/019aa4f2", "k1", NOW - 2 * clock.DAY, WORDS)
+ONE = ConversationSummary("pi/019aa4f2", "k1", NOW - 2 * clock.DAY, WORDS)
 DAYS = 24 * 3600
 
 

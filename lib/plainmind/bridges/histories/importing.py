@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ...formats.page.summary import Summary
+from ...formats.page.summary import ConversationSummary
 from ...ground import files
 from ...ground.errors import Failure
 from ...ground.paths import Home
@@ -96,7 +96,7 @@ class Tally:
         if isinstance(found, HistoryEvent):
             self.conversations.add(found.context)
             self.kept[found.role] += 1
-        elif isinstance(found, HistoryPage | Summary):
+        elif isinstance(found, HistoryPage | ConversationSummary):
             self.kept["page" if isinstance(found, HistoryPage) else "summary"] += 1
         else:
             self.skipped[found.reason if isinstance(found, Skipped) else "broken"] += 1

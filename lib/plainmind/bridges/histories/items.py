@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from ...formats.log import injected_blocks
-from ...formats.page.summary import Summary
+from ...formats.page.summary import ConversationSummary
 from ...ground import clock, stream
 from ...ground.errors import BadData, Failure
 
@@ -68,7 +68,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-HistoryItem = HistoryEvent | HistoryPage | Summary | Skipped | Failure
+HistoryItem = HistoryEvent | HistoryPage | ConversationSummary | Skipped | Failure
 
 
 def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent | Skipped | Failure:
@@ -94,7 +94,7 @@ def summary_of(context: str, id: Any, instant: int | None, content: Any) -> Hist
     text = as_text(content)
     if instant is None or not as_text(id) or not text.strip():
         return Skipped("summary")
-    return Summary(context, as_text(id), instant, text)
+    return ConversationSummary(context, as_text(id), instant, text)
 
 
 def context_of(surface: str, id: Any) -> str:

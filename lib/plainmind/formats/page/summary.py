@@ -7,7 +7,7 @@ from ...ground import clock
 from ...ground.errors import BadData
 
 
-class Summary(NamedTuple):
+class ConversationSummary(NamedTuple):
     """`id` is the tool's own, in the conversation `context`; `instant` in ms since the epoch."""
 
     context: str
@@ -16,7 +16,7 @@ class Summary(NamedTuple):
     content: str
 
 
-def parse(line: bytes) -> Summary:
+def parse(line: bytes) -> ConversationSummary:
     """A summary from one line of JSON with these keys, the time being `timestamp`. BadData."""
     try:
         value: Any = json.loads(line.decode("utf-8"))
@@ -29,4 +29,4 @@ def parse(line: bytes) -> Summary:
         if not isinstance(texts.get(key), str) or not texts[key].strip():
             raise BadData(f"no '{key}'", cure=cure)
     context, id, stamp, content = (texts[key] for key in keys)
-    return Summary(context, id, clock.parse(stamp), content)
+    return ConversationSummary(context, id, clock.parse(stamp), content)

@@ -15,7 +15,7 @@ from plainmind.bridges.histories import importing, registry, sources
 from plainmind.bridges.histories.items import HistoryEvent, HistoryPage, Skipped
 from plainmind.formats.log import event as events
 from plainmind.formats.log import injected_blocks
-from plainmind.formats.page.summary import Summary
+from plainmind.formats.page.summary import ConversationSummary
 from plainmind.ground.errors import BadData, Failure
 from plainmind.ground.paths import Home
 from plainmind.truth.log import batch, writer
@@ -82,9 +82,9 @@ def check(tool: str, path: Any) -> list[HistoryEvent]:
     log = writer.Log(Home("/nowhere"))
     kept = []
     for one in found(tool, path):
-        assert isinstance(one, (HistoryEvent, Summary, Skipped, Failure)), one
+        assert isinstance(one, (HistoryEvent, ConversationSummary, Skipped, Failure)), one
         if not isinstance(one, HistoryEvent):
-            assert isinstance(one, (Summary, Skipped)) or one.code in (65, 66, 74), one
+            assert isinstance(one, (ConversationSummary, Skipped)) or one.code in (65, 66, 74), one
             continue
         line = one.line().encode()
         assert b"\n" not in line
