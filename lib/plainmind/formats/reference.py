@@ -1,8 +1,9 @@
 """References: `path:line`, and `path:line-line` for a range, both lines included.
 
-The path is a window of a log or a page, absolute or relative to the memory folder. The line may be
-any line of an event; a range names every event that has a line in it. A page is named by its path
-alone, or by a reference to any of its lines.
+The path is a window of a log or a page: relative to the memory folder or, where it has no such
+file, to the working directory; or absolute. The line may be any line of an event; a range names
+every event that has a line in it. A window without a line is all of it. A page is named by its
+name, its path, or a reference to any of its lines.
 
 Commands print references first on a line, and read them from one: what follows `: ` or a tab is
 ignored, so that the output of one command can be piped into another. So can JSON Lines, of which

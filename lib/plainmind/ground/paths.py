@@ -51,6 +51,27 @@ class Home:
                 return os.path.relpath(real, root)
         raise NotPermitted(f"'{path}' is outside the memory folder", cure="give a path inside it")
 
+    def find(self, path: str) -> str:
+        """As `relative`; what is not in the memory folder may be in the working directory, if that
+        is inside."""
+        outside: NotPermitted | None = None
+        part = ""
+        try:
+            part = self.relative(path)
+            if os.path.lexists(self.path(part)):
+                return part
+        except NotPermitted as error:
+            outside = error
+        try:
+            here = self.relative(os.path.abspath(path))
+            if os.path.lexists(self.path(here)):
+                return here
+        except (NotPermitted, OSError, ValueError):  # a NUL; a working directory that is gone
+            pass
+        if outside:
+            raise outside
+        return part
+
     def check_outside_logs(self, path: str) -> str:
         """The absolute path of a file that a command is told to write. NotPermitted in the logs,
         which only appends may touch."""

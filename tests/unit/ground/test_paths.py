@@ -114,3 +114,21 @@ def test_a_context_or_a_surface_for_all_of_its_contexts(home, wanted, found):
     assert wanted is None or check_contexts(wanted) == wanted
     assert home.list_contexts(wanted) == found
     assert [c for c in home.list_contexts() if is_within(c, wanted)] == found
+
+
+def test_a_path_of_the_working_directory(home, tmp_path, monkeypatch):
+    """The memory folder's comes first; what leads out of it is refused from anywhere."""
+    monkeypatch.chdir(home.path("logs"))
+    assert (
+        home.find("a/x.md") == home.find("./a/x.md") == home.find("../logs/a/x.md") == "logs/a/x.md"
+    )
+    assert home.find("logs/a/x.md") == home.find(home.path("logs/a/x.md")) == "logs/a/x.md"
+    os.makedirs(home.path("a"))
+    (tmp_path / "home" / "a" / "x.md").write_text("the memory folder's")
+    assert home.find("a/x.md") == "a/x.md"
+    assert home.find("logs/none.md") == "logs/none.md"
+    monkeypatch.chdir(tmp_path / "outside")
+    assert home.find("secret.md") == "secret.md"  # that of the memory folder, if there were one
+    for path in ("../outside/secret.md", str(tmp_path / "outside" / "secret.md"), "\0", ""):
+        with pytest.raises(NotPermitted):
+            home.find(path)

@@ -36,8 +36,9 @@ def context_of(path: str) -> str:
 
 
 def read_window(home: Home, path: str) -> Window:
-    """A window by its path, absolute or relative to the home. NoInput, NotPermitted."""
-    part = home.relative(path)
+    """A window by its path: absolute, relative to the home, or to the working directory. NoInput,
+    NotPermitted."""
+    part = home.find(path)
     pieces = part.split(os.sep)
     if len(pieces) != 4 or pieces[0] != "logs" or not part.endswith(".md"):
         cure = "give a path such as logs/discord-thread/123/20260130T142355Z.md"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...ground.errors import Failure
 from ...ground.paths import Home
+from .. import naming
 from ..log import verify
 from ..log.verify import Finding
 from . import lint
@@ -11,8 +12,8 @@ from . import lint
 
 def resolve_argument(home: Home, path: str, logs: bool) -> str:
     """The page or window that an argument names, relative to the home. NoInput, NotPermitted."""
-    part = home.relative(path)
-    return part if logs or part.startswith("logs/") else lint.resolve_page(home, path)
+    part = home.find(path) if logs else naming.find(home, path)
+    return part if logs or part.startswith("logs/") else lint.resolve_page(home, part)
 
 
 def fix(home: Home, wanted: Sequence[str], dry: bool) -> Iterator[Finding | Failure]:
