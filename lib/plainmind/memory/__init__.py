@@ -34,9 +34,12 @@ class Memory(NamedTuple):
 
         return index.engine_in_use()
 
-    def opened(self) -> "Iterator[Index]":
+    def opened(self, *, thorough: bool = False) -> "Iterator[Index]":
         """The index, as often as it has to be tried (Engine.opened); never without a home."""
         if not os.path.isdir(self.home.root):  # a mistyped home is not made by asking it something
             return
         engine = self.engine
-        yield from engine.copied(self.home) if self.dry else engine.opened(self.home, self.say)
+        if self.dry:
+            yield from engine.copied(self.home)
+        else:
+            yield from engine.opened(self.home, self.say, thorough=thorough)

@@ -24,8 +24,9 @@ class Difference(NamedTuple):
 
 
 def state(memory: Memory) -> dict[str, Any]:
-    """Sizes and counts of the index."""
-    for index in memory.engine.opened(memory.home, memory.say):
+    """Sizes and counts of the index; nothing without a home."""
+    counts: dict[str, Any] = {}
+    for index in memory.opened():
         with index:
             counts = index.counts()
     return counts
@@ -38,7 +39,8 @@ def rebuild(memory: Memory) -> None:
 
 def verify(memory: Memory) -> list[Difference]:
     """What an index made again from the files would say differently."""
-    for index in memory.engine.opened(memory.home, memory.say, thorough=True):
+    found: list[Difference] = []
+    for index in memory.opened(thorough=True):
         with index:
             if model := index.model():
                 embedding.from_cache(index, model)  # as the other one does

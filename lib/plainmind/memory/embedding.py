@@ -100,8 +100,9 @@ def _places(home: Home, refs: list[str]) -> dict[str, tuple[str, int]]:
 
 
 def status(memory: Memory) -> dict[str, Any]:
-    """Counts of texts by status, for the model that is set; `serving` is the one that answers."""
-    for index in memory.engine.opened(memory.home, memory.say):
+    """Counts of texts by status, for the model that is set; `serving` is the one that answers.
+    Nothing without a home."""
+    for index in memory.opened():
         with index:
             serving = index.model()
             try:
@@ -110,4 +111,5 @@ def status(memory: Memory) -> dict[str, Any]:
                 memory.say(str(failure))
                 model = serving
             found = index.status(model)._asdict()
-    return {"model": found.pop("model"), "serving": serving, **found}
+            return {"model": found.pop("model"), "serving": serving, **found}
+    return {}

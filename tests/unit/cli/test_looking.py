@@ -1,0 +1,59 @@
+"""A command that only looks makes nothing, whatever the home is; and says what is wrong in a line."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from scene import ROOT, TIME
+
+#: each command's ways of looking; '' for one that has none but its manual
+LOOKS = {
+    "agent-turn": ["--dry-run hi"],
+    "discord-relay": ["--status"],
+    "discord-send": ["--dry-run hi"],
+    "mem-append": [],
+    "mem-audit": [""],
+    "mem-embed": ["--status"],
+    "mem-graph": ["", "--health", "--dot"],
+    "mem-import": ["--from pi --dry-run /dev/null"],
+    "mem-index": ["--status", "--verify"],
+    "mem-lint": ["", "--logs", "--prune", "--kg-health", "--fix --dry-run", "x"],
+    "mem-log": ["", "cli", "cli/a", "-n 3", "--since yesterday"],
+    "mem-new": [],
+    "mem-note": [],
+    "mem-pin": ["--list"],
+    "mem-recall": ["tea", "--knowledge tea", "--inject tea", "--explain tea"],
+    "mem-show": ["x", "logs/a/b/20260130T142355Z.md:3"],
+    "remind-add": ["--dry-run --in 2h tea"],
+    "remind-edit": ["--dry-run a --msg tea"],
+    "remind-list": ["", "--check"],
+    "remind-rm": ["--dry-run a"],
+    "remind-scan": ["--dry-run"],
+    "work-session": ["list", "show", "tail", "--dry-run start --agent a"],
+}
+
+
+def run(command, words, home):
+    env = {"PATH": os.environ["PATH"], "MIND_NOW": TIME, "MIND_HOME": str(home)}
+    ended = subprocess.run(
+        [f"{ROOT}/bin/{command}", *words.split()], input=b"", capture_output=True, env=env
+    )
+    return ended.returncode, ended.stderr.decode()
+
+
+def test_every_command_is_tried():
+    assert sorted(LOOKS) == sorted(os.listdir(os.path.join(ROOT, "bin")))
+
+
+@pytest.mark.parametrize("command", LOOKS)
+def test_looking_makes_no_home(command, tmp_path):
+    home, file = tmp_path / "new", tmp_path / "file"
+    file.write_text("a file, not a folder")
+    for words in [*LOOKS[command], "--help"]:
+        for place in (home, file):
+            code, said = run(command, words, place)
+            assert code in (0, 1, 66, 69, 74, 77, 78), (words, place, code, said)
+            for line in said.splitlines():
+                assert re.match(rf"{command}: (?!internal error)\S", line), (words, said)
+    assert os.listdir(tmp_path) == ["file"]
