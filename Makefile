@@ -19,8 +19,10 @@ $(READY): requirements.lock
 	  echo "make: Python 3.11 or later is needed; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@rm -rf "$(VENV)"
 	@echo "setting up $(VENV) (once; about half a minute)"
-	@$(PYTHON) -m venv "$(VENV)"
-	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(PYTHON) -m venv "$(VENV)" || { \
+	  echo "make: this Python makes no venv; install it (apt install python3-venv), or name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock || { \
+	  echo "make: packages could not be installed; check the network, and run make again" >&2; exit 1; }
 	@$(PY) -c 'import sysconfig; open(sysconfig.get_path("purelib") + "/plainmind.pth", "w").write("../../../../lib\n")'
 	@PYTHONDONTWRITEBYTECODE= $(PY) -m compileall -q lib "$(VENV)/lib" >/dev/null 2>&1 || true
 	@touch "$(READY)"

@@ -1,5 +1,7 @@
 # The commands work from anywhere, however they are called, whatever the surroundings.
 
+bats_require_minimum_version 1.5.0
+
 load common
 
 @test "from the root folder, from a folder that is gone, by an absolute path" {
@@ -69,6 +71,32 @@ load common
     [ "$status" -eq 78 ]
     [[ "$output" = "mem-new: '$(pwd -P)/some one/.venv/bin/python' cannot be run; "* ]]
   done
+}
+
+@test "a set-up that was cut off, or undone: 78, one line, and a cure that works" {
+  mkdir -p half/lib && cp -R "$ROOT/bin" half && cp "$ROOT/lib/start" half/lib
+  ln -s "$ROOT/lib/plainmind" half/lib
+  at="$(pwd -P)/half"
+  say="mem-new: set-up is not complete; run: rm -r '$at/.venv' && make -C '$at'"
+  "$PYTHON" -m venv --without-pip half/.venv
+  site=$(echo half/.venv/lib/python3*/site-packages)
+  packages=$(echo "$ROOT"/.venv/lib/python3*/site-packages)
+  tried() {
+    run --separate-stderr half/bin/mem-new --version
+    [ "$status" -eq 78 ] && [ "$stderr" = "$1" ] && [ -z "$output" ]
+  }
+  tried "$say"
+  cp -R "$packages/click" "$site" && tried "$say"
+  echo "$ROOT/lib" > "$site/plainmind.pth" && tried "$say"
+  touch half/.venv/ready && half/bin/mem-new --version
+  rm -r "$site/click" && tried "$say"
+  cp -R "$packages/click" "$site" && rm "$site/plainmind.pth" && tried "$say"
+  echo "$ROOT/lib" > "$site/plainmind.pth"
+  # a package that only some commands need
+  mkdir home && echo A=b > home/.env && chmod 600 home/.env
+  run --separate-stderr half/bin/mem-log --home home
+  [ "$status" -eq 78 ]
+  [[ "$stderr" == "mem-log: package 'dotenv' is missing; run: rm -r $ROOT/.venv && make -C $ROOT" ]]
 }
 
 @test "a copied skill says that there is no checkout" {

@@ -9,6 +9,7 @@ Only here the process ends. A page in bin/ reads
 """
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -21,13 +22,14 @@ from ..ground.errors import (
     BUG,
     INPUT_OUTPUT,
     INTERRUPTED,
+    MISCONFIGURED,
     USAGE,
     Failure,
     NotPermitted,
     Usage,
 )
 from .output import complain, mask, program, write_error
-from .session import Session
+from .session import CHECKOUT, Session
 from .values import Value
 
 #: what a command prints as JSON: the keys of its records, from their type or by name, or a
@@ -243,10 +245,32 @@ def _outcome(main: click.Command) -> int:
         _maybe_traceback()
         complain(f"text that cannot be encoded: {error}")
         return BAD_DATA
+    except ModuleNotFoundError as error:
+        _maybe_traceback()
+        return _report_missing(error)
     except Exception as error:
         _maybe_traceback()
         complain(f"internal error: {type(error).__name__}: {error}; MIND_DEBUG=1 shows where")
         return BUG
+
+
+def _report_missing(error: ModuleNotFoundError) -> int:
+    """A package that is not there: set-up was undone, or Python replaced."""
+    from shlex import quote
+
+    folder = quote(CHECKOUT)
+    complain(f"package '{error.name}' is missing; run: rm -r {folder}/.venv && make -C {folder}")
+    return MISCONFIGURED
+
+
+def _end_import(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """As `run`, for what a page raises while it is loaded."""
+    if isinstance(error, ModuleNotFoundError):
+        os._exit(_report_missing(error))
+    sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _end_import
 
 
 def _maybe_traceback() -> None:
