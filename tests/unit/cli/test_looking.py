@@ -1,4 +1,4 @@
-"""A command that only looks makes nothing, whatever the home is; what is wrong is said in a line."""
+"""A command that only looks makes nothing, whatever the home is, and says what is wrong."""
 
 import os
 import re
