@@ -125,7 +125,9 @@ ROWS = {
     ),
     "Ollama: length": cut("Two and t", "length", LIMIT, "ollama:qwen3"),
     "a program: length": cut("Two and t", "length", LIMIT, "command"),
-    "Gemini: length": Row("Two and t", "Two and t", LIMIT, "MAX_TOKENS", {"cut": "length"}, "google:g"),
+    "Gemini: length": Row(
+        "Two and t", "Two and t", LIMIT, "MAX_TOKENS", {"cut": "length"}, "google:g"
+    ),
     "Gemini: safety": cut("Two", "SAFETY", "(cut off by the provider: safety)", "google:g"),
     "Gemini: recitation": cut(
         "Two", "RECITATION", "(cut off by the provider: recitation)", "google:g"
@@ -133,7 +135,7 @@ ROWS = {
     # no answer
     "nothing": Row("", failure=Unavailable, why="nothing"),
     "only a token": Row("<|im_end|>", failure=Unavailable, why="nothing"),
-    "nothing, filtered": Row("", finish="content_filter", failure=Unavailable, why="content_filter"),
+    "filtered": Row("", finish="content_filter", failure=Unavailable, why="content_filter"),
     "Gemini: a blocked prompt": Row(
         {"blocked": "PROHIBITED_CONTENT"}, model="google:g", failure=BadData,
         why="PROHIBITED_CONTENT",
@@ -190,7 +192,7 @@ ROWS = {
         meta={"left_out": "a tool call written as text"},
     ),
     "unknown, nothing else": Row(
-        f"<tool_call>{CALL}</tool_call>", failure=Misconfigured, why="start the server with a parser"
+        f"<tool_call>{CALL}</tool_call>", failure=Misconfigured, why="start the server with"
     ),
     "unknown, JSON": Row(CALL, failure=Misconfigured, why="a tool call written as text"),
     "about a call": Row(
