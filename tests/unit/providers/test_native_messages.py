@@ -36,7 +36,8 @@ MESSAGES = {
     ),
     "OpenRouter": (
         [
-            {"reasoning": "Hm.", "reasoning_details": [{**DETAIL, "text": "Hm.", "signature": None}]},
+            {"reasoning": "Hm.",
+             "reasoning_details": [{**DETAIL, "text": "Hm.", "signature": None}]},
             {"reasoning": " So.", "reasoning_details": [{**DETAIL, "text": " So."}]},
             {"reasoning_details": [SEALED]},
             {"tool_calls": [{"index": 0, **CALL}]},
