@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from plainmind.ground import files
+from scene import PATIENCE
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -26,6 +28,12 @@ class Disk:
 @pytest.fixture(scope="session")
 def tmp_path_factory() -> Disk:
     return Disk()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Locks are waited for as long as it takes: the 5 s are not for very many on a busy machine."""
+    monkeypatch.setattr(files.lock.__wrapped__, "__defaults__", (10.0 * PATIENCE,))
 
 
 @pytest.fixture

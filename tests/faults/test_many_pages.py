@@ -26,12 +26,12 @@ SAVES = 1200 if THOROUGH else 100  # of a person at least, while we change the p
 CHANGES = SAVES // 20
 
 fork = multiprocessing.get_context("fork")
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 @pytest.fixture
 def home(tmp_path):
-    """In memory where that can be: fsync is not what this is about, and a busy disk must not make
-    16 wait longer than 5 s."""
+    """In memory where that can be: fsync is not what this is about."""
     with tempfile.TemporaryDirectory(
         dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else str(tmp_path)
     ) as folder:
