@@ -18,6 +18,7 @@ from plainmind.ground.errors import Busy, InputOutput, Misconfigured
 from plainmind.surfaces.discord import (
     attachments,
     attempts,
+    embedding,
     identity,
     inbox,
     lanes,
@@ -41,6 +42,7 @@ from plainmind.surfaces.discord.ledger import (
     received_step,
     returned_step,
 )
+from plainmind.surfaces.discord.programs import Outcome
 from scene import NOW
 
 
@@ -544,3 +546,104 @@ def test_a_span_is_said_in_one_unit(seconds, text):
 def test_an_id_is_made_of_its_time(instant, low):
     assert messages.to_instant(messages.to_id(instant) + low) == instant
     assert messages.to_id(0) == 0
+
+
+# --- vectors
+
+
+class EmbedSuite:
+    """`mem-embed` that ends by itself with the next of `codes`, or not before it is killed."""
+
+    def __init__(self, *codes: int | None):
+        self.codes, self.started, self.at_once = list(codes), [], 0
+
+    async def start(self, name: str):
+        self.started.append(name)
+        self.at_once += 1
+        assert self.at_once == 1, "two at a time"
+        code, over = self.codes.pop(0) if self.codes else 0, asyncio.Event()
+        suite = self
+
+        async def outcome():
+            if code is None:
+                await over.wait()
+            suite.at_once -= 1
+            return Outcome(-9 if code is None else code, "", f"mem-embed: what {code}\n")
+
+        return SimpleNamespace(outcome=outcome, kill=over.set)
+
+
+def embed(suite: EmbedSuite, script, monkeypatch) -> list[str]:
+    """What it says while the script goes on."""
+    said: list[str] = []
+    monkeypatch.setattr(embedding, "QUIET", 0.02)
+    monkeypatch.setenv("MIND_BACKOFF", "0")
+
+    async def live() -> None:
+        work = embedding.Embedding(suite, said.append)
+        task = asyncio.create_task(work.run())
+        try:
+            await asyncio.wait_for(script(work), 30)
+        finally:
+            task.cancel()
+
+    asyncio.run(live())
+    return said
+
+
+async def until(true) -> None:
+    while not true():
+        await asyncio.sleep(0.01)
+
+
+def test_vectors_are_made_at_start_up_and_after_turns_never_beside_one(monkeypatch):
+    suite = EmbedSuite(0, None, 0)
+
+    async def script(work):
+        await until(lambda: len(suite.started) == 1)
+        work.begin()
+        work.begin()  # in another context
+        work.end()
+        await asyncio.sleep(0.1)
+        assert len(suite.started) == 1, "a turn runs"
+        work.end()
+        await until(lambda: len(suite.started) == 2 and suite.at_once)
+        work.begin()  # ends it, and it is done again after the turn
+        await until(lambda: not suite.at_once)
+        await asyncio.sleep(0.1)
+        assert len(suite.started) == 2
+        work.end()
+        await until(lambda: len(suite.started) == 3)
+        await asyncio.sleep(0.1)
+        assert len(suite.started) == 3, "nothing more to do"
+
+    assert embed(suite, script, monkeypatch) == []
+    assert set(suite.started) == {"mem-embed"}
+
+
+def test_what_is_wrong_is_said_once_and_tried_again(monkeypatch):
+    suite = EmbedSuite(69, 69, 75, 78, 0)
+
+    async def script(work):
+        await until(lambda: len(suite.started) == 5 and not suite.at_once)
+        await until(lambda: not work.failures)
+
+    monkeypatch.setattr(embedding, "SHORTEST_WAIT", 0.01)
+    assert embed(suite, script, monkeypatch) == [
+        "mem-embed ended with 69: what 69", "mem-embed ended with 78: what 78",
+    ]  # fmt: skip
+
+
+def test_a_command_that_cannot_be_run_ends_no_relay(monkeypatch):
+    class Missing(EmbedSuite):
+        async def start(self, name: str):
+            self.started.append(name)
+            raise FileNotFoundError(2, "No such file or directory")
+
+    suite = Missing()
+
+    async def script(work):
+        await until(lambda: len(suite.started) == 3)
+
+    monkeypatch.setattr(embedding, "SHORTEST_WAIT", 0.01)
+    assert len(embed(suite, script, monkeypatch)) == 1

@@ -17,6 +17,7 @@ from .requests import Say
 QUIET = 5.0  # seconds without a turn before it runs
 EVERY = 3600.0  # seconds: what waited for its time, or was appended elsewhere, gets its vector
 LONGEST = 3600.0  # seconds of one run; the next goes on
+SHORTEST_WAIT = 1.0  # seconds, whatever MIND_BACKOFF says: a process is started each time
 AFTER_FAILURES = Backoff(30.0, EVERY)
 
 
@@ -94,5 +95,5 @@ class Embedding:
             self.say(f"mem-embed ended with {outcome.code}: {outcome.complaint}")
         self.failures += 1
         delay = AFTER_FAILURES.delay(self.failures, chance.draw_fraction())
-        await asyncio.sleep(max(1.0, backoff.scale(delay)))
+        await asyncio.sleep(max(SHORTEST_WAIT, backoff.scale(delay)))
         self._wanted.set()
