@@ -2,6 +2,7 @@
 which order, and what is said back."""
 
 import json
+import os
 import sys
 import time
 from itertools import pairwise
@@ -314,6 +315,13 @@ def test_a_thread_starts_with_the_message_it_was_made_from(real, who):
         "user",
     ]
     assert messages[1]["content"].endswith("the roof leaks")
+
+
+def test_the_relay_alone_gives_what_was_said_its_vectors(real):
+    """Without cron, and nobody else to run mem-embed."""
+    real.answer(real.say("the shed has a new lock"))
+    real.discord.wait(lambda: os.path.isdir(real.relay.path("vectors")))
+    assert "mem-embed" not in real.relay.said
 
 
 def test_a_thread_made_from_nothing_starts_with_what_is_said_in_it(real):
