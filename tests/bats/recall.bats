@@ -172,6 +172,17 @@ assert any(m["truncated"] and m["excerpt"].endswith("…") for m in body["memori
   [ "$status" -eq 1 ] && [ -z "$output$stderr" ] || false
 }
 
+@test "on the demo's log: turns that say the same take one place, and the answer is found" {
+  gzip -dc "$ROOT/bench/demo/apollo13.jsonl.gz" | mem-append --jsonl --context discord-channel/apollo13 > /dev/null
+  for said in "Who needed an extension on his income tax?" "who needed an extension on his income tax" "WHO NEEDED an extension on his income tax!!"; do append "$said" > /dev/null; done
+  mem-recall --lexical --json -n 3 "who needed an extension on his income tax?" > hits
+  [ "$(grep -ci '"excerpt":"who needed' hits)" -eq 1 ]
+  grep -i '"excerpt":"who needed' hits | grep -q '"repeats":2}$'
+  grep -q '60-day extension' hits
+  # of all that was said, 'Okay.' was said most often
+  [ "$(mem-recall --lexical --json -n 50 "how is the battery charge going, okay" | grep -c '"excerpt":"Okay\."')" -le 1 ]
+}
+
 @test "what was injected is never recalled" {
   a_past
   mem-recall --lexical --inject pm2 | mem-append --context discord-thread/77 --role user > /dev/null

@@ -1,13 +1,17 @@
 """When two texts are equal but for case, space and punctuation. Pure.
 
-Never coarser than the fold that index and query go through (formats.words): where that makes terms
-of what is punctuation elsewhere, as in C# and .env, texts that differ in it are different.
+Not coarser than the fold that index and query go through (formats.words): where that makes terms of
+what is punctuation elsewhere, as in C# and .env, texts that differ in it are different.
 """
 
 import hashlib
+import re
 import unicodedata
 
 from . import words
+
+#: punctuation that may be part of a name, and so of a term
+_NAME = re.compile(r"[-_.]\w|#")
 
 
 class _Letters(dict[int, str]):
@@ -27,8 +31,10 @@ _LETTERS = _Letters()
 def key(text: str) -> int:
     """A number of 63 bits that equal texts have in common. A text of punctuation alone, such as
     '?', equals no other."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", text).casefold() if not text.isascii() else text.lower()
     said = folded.translate(_LETTERS).split() or folded.split()
-    data = "\n".join([" ".join(said), " ".join(words.tokens(text))])
-    digest = hashlib.blake2b(data.encode("utf-8", "replace"), digest_size=8).digest()
+    if _NAME.search(text):
+        said += ["", *words.tokens(folded)]
+    data = " ".join(said).encode("utf-8", "replace")
+    digest = hashlib.blake2b(data, digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

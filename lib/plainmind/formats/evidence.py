@@ -7,6 +7,7 @@ of the episode.
 
 from array import array
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from operator import mul
 from typing import NamedTuple
 
@@ -66,7 +67,6 @@ class Episode(NamedTuple):
     times: "array[int]"  # ms since the epoch
     kinds: "array[int]"  # number of the role, + QUESTION
     authors: "array[int]"
-    models: "array[int]"  # that wrote it, 0 for none
 
     @classmethod
     def starting(cls, id: int) -> "Episode":
@@ -75,20 +75,17 @@ class Episode(NamedTuple):
     def goes_on(self, instant: int, gap: int, most: int) -> bool:
         return len(self.times) < most and abs(instant - self.times[-1]) <= gap
 
-    def add(
-        self, instant: int, role: str, author: int, model: int, content: str, words: Words
-    ) -> None:
+    def add(self, instant: int, role: str, author: int, content: str, words: Words) -> None:
         self.lengths.append(min(words.length, 0xFFFF))
         self.openings.append(min(len(words.opening), 0xFF))
         self.times.append(instant)
         asks = content.rstrip().endswith(("?", "？", "؟"))
         self.kinds.append(ROLES.index(role) + QUESTION * asks)
         self.authors.append(author)
-        self.models.append(min(model, 0xFFFF))
 
 
 #: type codes of an episode's columns
-COLUMNS = "HBqBIH"
+COLUMNS = "HBqBI"
 
 
 class Posting(NamedTuple):
@@ -115,7 +112,7 @@ class Evidence(NamedTuple):
     terms: Sequence[Term]
     postings: int  # looked at
     authors: Sequence[tuple[int, str]]  # those that have a name
-    models: Sequence[tuple[int, str]]
+    skipped: AbstractSet[int]  # events that models wrote which the scope skips
     cosines: Mapping[int, float]
     error: float
     pinned: Sequence[int]

@@ -61,7 +61,6 @@ class EventField:
         self.excluded: dict[int, tuple[str, float]] = {}
         self._equals: dict[int, list[int]] = {}
         self._pinned, self._scope = set(evidence.pinned), scope
-        self._skipped = {id for id, name in evidence.models if scope.skips(name)}
         self.pinned = [event for event in evidence.pinned if self._in(event)]
         self._fill(floor, told)
 
@@ -109,7 +108,7 @@ class EventField:
         """An upper bound of sim, and the recency, of all in scope that may exceed the floor."""
         now, cosines, scope = self.query.now, self.evidence.cosines, self._scope
         within, least = self.evidence.within, relevance.least_x(floor) / NAMED
-        narrow = bool(within or self._skipped or scope.roles)
+        narrow = bool(within or self.evidence.skipped or scope.roles)
         narrow = narrow or scope.since is not None or scope.until is not None
         for number, episode in enumerate(self.evidence.episodes):
             if within and not min(within[number]) and not told:
@@ -154,13 +153,14 @@ class EventField:
             or (scope.roles and role not in scope.roles)
         ):
             return SCOPE
-        skipped = self._skipped and episode.models[place] in self._skipped
-        return MODEL if skipped and episode.id + place not in self._pinned else ""
+        event = episode.id + place
+        return MODEL if event in self.evidence.skipped and event not in self._pinned else ""
 
     def _load_equals(self, events: Sequence[int]) -> None:
         """Who says the same as these: of each text, once."""
         orders: dict[int, list[int]] = {}
-        for event, same in self.source.equals(events).items():
+        new = [event for event in events if event not in self._equals]
+        for event, same in self.source.equals(new).items():
             if id(same) not in orders:
                 known = [(self._standing(one), path, one) for one, path in same if self._in(one)]
                 orders[id(same)] = [one for _, _, one in sorted(known)]

@@ -10,7 +10,8 @@ others want them: rounded up for pins that exceed the floor, down for those that
 The result equals scoring all events in every step. An event's score never exceeds its base, 0.7 sim
 + 0.2 recency, so events are taken by an upper bound of the base, best first, and the pool is
 widened until no event left out could still win or tie. Whether an event stands for its equals is
-known as soon as it is taken: those that would stand before it are taken with it.
+known as soon as it is taken: those that would stand before it are taken with it, and the others
+never are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -213,6 +214,7 @@ class _Pool:
                 if other == event:
                     self.left.add(event)
                     taken.append(event)
+                    self._outside.difference_update(self.field.equals(event))
                     break
                 if other in self._outside:
                     taken += self.take([other])

@@ -238,7 +238,7 @@ def said(text: str) -> tuple:
     folded = unicodedata.normalize("NFKC", text).casefold()
     between = lambda c: unicodedata.category(c) in ("Cc",) or unicodedata.category(c)[0] in "PZ"
     kept = "".join(" " if between(c) else c for c in folded).split()
-    return tuple(kept or folded.split()), tuple(words.tokens(text))
+    return tuple(kept or folded.split()), tuple(words.tokens(folded))
 
 
 def significant(value: float) -> float:

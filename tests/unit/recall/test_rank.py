@@ -1,5 +1,6 @@
 """Ranking on fields of a few events, where the answer can be seen."""
 
+import pytest
 from plainmind.recall import rank
 
 
@@ -43,3 +44,22 @@ def test_a_loose_bound_never_wins_over_the_truth():
         first_pool=1,
     )
     assert [pick.event for pick in ranking.picks] == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "k, pins, picks",
+    [
+        # events 0 to 2 are 0.9, 0.8 and 0.3 like the query, 3 and 4 not at all; the floor is 0.2
+        (1, [], [0]), (1, [2], [2]), (1, [3], [0]), (2, [3], [3, 0]), (2, [3, 4], [3, 0]),
+        (3, [3, 4], [3, 0, 1]), (3, [2, 3], [2, 0, 1]), (3, [1, 2, 3], [1, 2, 0]),
+        (4, [2, 3, 4], [2, 3, 0, 1]), (9, [2, 3, 4], [2, 3, 4, 0, 1]),
+        # what others do not want is theirs
+        (4, [1, 2, 3, 4], [1, 2, 0, 3]), (5, [0, 1, 2, 3, 4], [0, 1, 2, 3, 4]),
+    ],
+)  # fmt: skip
+def test_pins_have_half_of_the_places_while_others_want_them(k, pins, picks):
+    field = Field([(sim, sim, 0.5) for sim in (0.9, 0.8, 0.3, 0.0, 0.0)])
+    field.pinned = pins
+    assert [pick.event for pick in rank.rank(field, rank.Limits(k, 0.2)).picks] == picks
+    strict = rank.rank(field, rank.Limits(k, 0.2, "floor")).picks
+    assert not {3, 4} & {pick.event for pick in strict}

@@ -13,7 +13,8 @@ _SERVING = "JOIN settings ON settings.name = 'embed_model' AND value = vectors.m
 #: what must be the same however an index came about; ids depend on the order in which windows were
 #: first seen
 _ROWS = {
-    "events": "SELECT path, line, end_line, timestamp, unix_ms, role, author, model, same, content "
+    "events": "SELECT path, line, end_line, timestamp, unix_ms, role, author, same, "
+    "(SELECT name FROM models WHERE models.id = model), content "
     f"FROM events {_OF_EVENTS}",
     "windows": "SELECT path, context, size, read_to, last_offset, last_line, digest, events "
     "FROM windows",

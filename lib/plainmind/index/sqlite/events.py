@@ -20,7 +20,7 @@ from .index_file import Damaged, IndexFile
 
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
-_EPISODES = "SELECT id, lengths, openings, times, kinds, authors, models FROM episodes"
+_EPISODES = "SELECT id, lengths, openings, times, kinds, authors FROM episodes"
 _STATE = "path, context, inode, modified, size, read_to, last_offset, last_line, digest, events"
 
 
@@ -111,8 +111,9 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
             episodes.append(Episode.starting(id))
         author = _number(index.db, "authors", event.author)
         model = _number(index.db, "models", event.model) if event.model else 0
-        episodes[-1].add(event.instant, event.role, author, model, event.content, found)
-        rows.append((id, *event, episodes[-1].id, equality.key(event.content)))
+        episodes[-1].add(event.instant, event.role, author, event.content, found)
+        same = equality.key(event.content)
+        rows.append((id, *event[:-2], model, event.content, episodes[-1].id, same))
         terms.append((id, found))
     for episode in episodes:
         _put_episode(index.db, episode)
@@ -174,7 +175,7 @@ def _take_in_pins(index: IndexFile) -> None:
 def _put_episode(db: sqlite3.Connection, episode: Episode) -> None:
     columns = [_bytes(column) for column in episode[1:]]
     db.execute(
-        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?)",
         (episode.id, sum(episode.lengths), *columns),
     )
 
@@ -213,9 +214,9 @@ def evidence(index: IndexFile, question: Question, scope: Scope) -> Evidence:
                 cosines.update(zip(scanned.events, scanned.cosines))
                 error = max(error, scanned.error)
         authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
-        models = db.execute("SELECT id, name FROM models").fetchall()
+        skipped = _skipped(db, scope)
         totals, pinned, within = _totals(index), _pinned(db), _within(db, episodes, scope)
-    known = totals, episodes, terms, touched, authors, models, cosines, error, pinned, within
+    known = totals, episodes, terms, touched, authors, skipped, cosines, error, pinned, within
     return Evidence(*known)
 
 
@@ -247,6 +248,13 @@ def _within(
             unseen = max(0, min(unseen, end - episode.id))
         counts.append((count if windows is None or window in windows else 0, unseen))
     return counts
+
+
+def _skipped(db: sqlite3.Connection, scope: Scope) -> set[int]:
+    models = db.execute("SELECT id, name FROM models")
+    found = [id for id, name in models if scope.skips(name)]
+    of_model = "SELECT id FROM events WHERE model > 0 AND model = ?"
+    return {id for model in found for (id,) in db.execute(of_model, (model,))}
 
 
 def _window_id(db: sqlite3.Connection, path: str) -> int | None:

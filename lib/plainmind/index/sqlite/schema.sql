@@ -35,7 +35,7 @@ CREATE TABLE events (
     unix_ms   INTEGER NOT NULL,
     role      TEXT NOT NULL,     -- user, agent, tool or system
     author    TEXT NOT NULL,     -- '' when unknown
-    model     TEXT NOT NULL,     -- that wrote it, '' when none did
+    model     INTEGER NOT NULL,  -- models.id of the one that wrote it, 0 when none did
     content   TEXT NOT NULL,     -- less what a recall had injected into it
     episode   INTEGER NOT NULL,  -- id of the first event of its stretch of conversation
     -- a number that contents have in common when they are equal but for case, space and punctuation
@@ -43,6 +43,7 @@ CREATE TABLE events (
 );
 CREATE INDEX events_by_time ON events (unix_ms);
 CREATE INDEX events_by_same ON events (same);
+CREATE INDEX events_by_model ON events (model) WHERE model > 0;
 
 -- One row an episode: a stretch of one window without a gap of an hour, of at most 30 events.
 -- Recall reads these rows instead of all events; each BLOB has one entry an event, in order.
@@ -54,8 +55,7 @@ CREATE TABLE episodes (
     times    BLOB NOT NULL,       -- int64: unix_ms
     -- uint8: the role (0 user, 1 agent, 2 tool, 3 system), + 8 when it ends with a question mark
     kinds    BLOB NOT NULL,
-    authors  BLOB NOT NULL,       -- uint32: authors.id
-    models   BLOB NOT NULL        -- uint16: models.id, 0 for none
+    authors  BLOB NOT NULL        -- uint32: authors.id
 );
 
 CREATE TABLE authors (
