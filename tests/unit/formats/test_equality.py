@@ -7,7 +7,8 @@ from plainmind.formats.equality import key
 @pytest.mark.parametrize(
     "one, other",
     [
-        ("ok", "OK"), ("ok", " ok. "), ("getUser", "getuser"), ("- a\n- b", "a b"), ("ok", "Ok!!!"), ("Who needs it?", "who needs\nit"),
+        ("ok", "OK"), ("ok", " ok. "), ("getUser", "getuser"), ("ok", "Ok!!!"),
+        ("- a\n- b", "a b"), ("Who needs it?", "who needs\nit"),
         ("ΤΕΛΟΣ", "τελος"), ("straße", "STRASSE"), ("ｏｋ", "ok"), ("東京。", "東京"),
         ("co\u00adoperate", "cooperate"), ("ja\u200b", "ja"), ("well — done", "well done"),
         ("«да»", "Да…"), ("", "  "),
