@@ -28,7 +28,7 @@ from ..ground.errors import (
     NotPermitted,
     Usage,
 )
-from .output import complain, mask, program, write_error
+from .output import complain, end_progress, mask, program, write_error
 from .session import CHECKOUT, Session
 from .values import Value
 
@@ -211,6 +211,7 @@ def run(main: click.Command) -> NoReturn:
     except Failure as failure:  # a full disk behind standard output
         complain(str(failure))
         code = failure.code
+    end_progress()
     # nothing is left to clean up, and tearing the interpreter down takes milliseconds
     os._exit(code)
 

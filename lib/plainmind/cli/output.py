@@ -7,13 +7,12 @@ name, without secrets, and without anything that a terminal obeys.
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from ..ground import stream
+from ..ground import clock, stream
 from ..ground.environment import Environment
 
 #: what messages are masked with: the process's secrets, and the home's as soon as it is known
@@ -65,23 +64,46 @@ def plain(text: str) -> str:
 
 
 def write_error(text: str) -> None:
+    end_progress()
     try:
         os.write(2, text.encode("utf-8", "backslashreplace"))
     except OSError:  # nobody listens; the exit code still tells
         pass
 
 
-@contextmanager
-def progress(label: str, wanted: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with the time left, on a terminal; called with (done, of)."""
+# --- progress
+
+PATIENCE = 1.0  # seconds of work that need no bar
+_bar: Any = None  # the one on the screen
+
+
+def progress(label: str, wanted: bool) -> Callable[[int, int], None]:
+    """What work calls with (done, of). On a terminal, a bar with the time left shows it once the
+    work has taken a second; whatever is written to standard error ends its line."""
     if not wanted or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda done, of: None
-        return
-    bar = click.progressbar(length=1, label=label, show_pos=True, file=sys.stderr)
+        return lambda done, of: None
+    started, bar = clock.monotonic(), None
 
     def step(done: int, of: int) -> None:
+        global _bar
+        nonlocal bar
+        if bar is None or bar is not _bar:
+            if done >= of or clock.monotonic() - started < PATIENCE:
+                return
+            end_progress()
+            bar = _bar = click.progressbar(length=of, label=label, show_pos=True, file=sys.stderr)
+            bar.render_progress()
         bar.length = of
         bar.update(done - bar.pos)
+        if done >= of:
+            end_progress()
 
-    with bar:
-        yield step
+    return step
+
+
+def end_progress() -> None:
+    """End the line of the bar on the screen, if there is one."""
+    global _bar
+    bar, _bar = _bar, None
+    if bar is not None:
+        bar.render_finish()

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from ..ground import clock, stream
@@ -113,8 +113,8 @@ class Session:
         """Whether text may be shown as it comes: on a terminal, but not as JSON or in a dry run."""
         return stream.stdout_is_terminal() and not self.json and not self.dry_run
 
-    def progress(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
-        """A progress bar, called with (done, of); it shows on a terminal, unless --quiet."""
+    def progress(self, label: str) -> Callable[[int, int], None]:
+        """What long work calls with (done, of); it shows on a terminal, unless --quiet."""
         return output.progress(label, wanted=not self.quiet)
 
     @contextmanager

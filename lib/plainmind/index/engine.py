@@ -59,6 +59,9 @@ class Index(Protocol):
 
     home: Home
 
+    #: told how many windows or pages of those that changed are taken in
+    progress: Callable[[int, int], None]
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool: ...

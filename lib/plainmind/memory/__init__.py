@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ..index.engine import Engine, Index
 
 
+Progress = Callable[[int, int], None]
+
+
 class Memory(NamedTuple):
     """The memory of one home, and what using it takes: keys, settings, a clock, a voice."""
 
@@ -21,11 +24,13 @@ class Memory(NamedTuple):
     say: Callable[[str], None]
     dry: bool = False  # write nothing, not even the index; ask no server
     inside: bool = False  # the agent asks, from inside its sandbox
+    #: label -> what long work calls with (done, of)
+    progress: Callable[[str], Progress] = lambda label: lambda done, of: None
 
     @classmethod
     def of(cls, session: Any) -> "Memory":
         """From a command's session (cli.Session)."""
-        now, rights = lambda: session.now, (session.dry_run, session.inside)
+        now, rights = lambda: session.now, (session.dry_run, session.inside, session.progress)
         return cls(session.home, session.env, session.settings, now, session.say, *rights)
 
     @property
@@ -34,12 +39,12 @@ class Memory(NamedTuple):
 
         return index.engine_in_use()
 
-    def opened(self, *, thorough: bool = False) -> "Iterator[Index]":
+    def opened(self, *, thorough: bool = False, work: str = "taking in") -> "Iterator[Index]":
         """The index, as often as it has to be tried (Engine.opened); never without a home."""
         if not os.path.isdir(self.home.root):  # a mistyped home is not made by asking it something
             return
         engine = self.engine
-        if self.dry:
-            yield from engine.copied(self.home)
-        else:
-            yield from engine.opened(self.home, self.say, thorough=thorough)
+        opened = engine.opened(self.home, self.say, thorough=thorough)
+        for index in engine.copied(self.home) if self.dry else opened:
+            index.progress = self.progress(work)
+            yield index

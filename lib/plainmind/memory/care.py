@@ -23,10 +23,10 @@ class Difference(NamedTuple):
         return f"{self.table}: {self.what}"
 
 
-def state(memory: Memory) -> dict[str, Any]:
+def state(memory: Memory, work: str = "taking in") -> dict[str, Any]:
     """Sizes and counts of the index; nothing without a home."""
     counts: dict[str, Any] = {}
-    for index in memory.opened():
+    for index in memory.opened(work=work):
         with index:
             counts = index.counts()
     return counts
@@ -34,7 +34,7 @@ def state(memory: Memory) -> dict[str, Any]:
 
 def rebuild(memory: Memory) -> None:
     memory.engine.rebuild(memory.home)
-    state(memory)
+    state(memory, "rebuilding")
 
 
 def verify(memory: Memory) -> list[Difference]:
@@ -48,6 +48,7 @@ def verify(memory: Memory) -> list[Difference]:
                 tempfile.TemporaryDirectory(prefix="mind-") as folder,
                 memory.engine.made_in(memory.home, folder) as fresh,
             ):
+                fresh.progress = memory.progress("verifying")
                 found = _compare(index, fresh, memory.now())
     return found
 

@@ -1,7 +1,6 @@
 """Embedding: what is appended and known gets its vectors."""
 
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,27 +29,16 @@ class Embedded(NamedTuple):
     left: int  # texts still without a vector
 
 
-def embed(
-    memory: Memory,
-    options: EmbedOptions,
-    refs: list[str] | None,
-    progress: Callable[[int, int], None],
-) -> Embedded:
-    """Embed what is at `refs`, or, after a look at every file, all that has no vector. `progress`
-    is told how many of all are done."""
+def embed(memory: Memory, options: EmbedOptions, refs: list[str] | None) -> Embedded:
+    """Embed what is at `refs`, or, after a look at every file, all that has no vector."""
     for index in memory.engine.opened(memory.home, memory.say, thorough=refs is None):
         with index:
-            ended = _embed(memory, index, options, refs, progress)
+            index.progress = memory.progress("taking in")
+            ended = _embed(memory, index, options, refs)
     return ended
 
 
-def _embed(
-    memory: Memory,
-    index: Index,
-    options: EmbedOptions,
-    refs: list[str] | None,
-    progress: Callable[[int, int], None],
-) -> Embedded:
+def _embed(memory: Memory, index: Index, options: EmbedOptions, refs: list[str] | None) -> Embedded:
     index.model()  # what was embedded before needs no embedder
     embedder = _embedder(memory, bulk=refs is None)
     model = embedder.model
@@ -58,6 +46,7 @@ def _embed(
     there = {ref: place for ref, place in places.items() if index.state_at(model, *place)}
     due: list[Pending] = []
     call = partial(retry.run, attempts=memory.settings["embed.retries"])
+    progress = memory.progress("embedding")
     tell = lambda done: progress(done, len(due))
     run = Run(index, embedder, call, memory.now, retry.next_try, tell, options.budget)
     try:

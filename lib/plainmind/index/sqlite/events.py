@@ -58,8 +58,9 @@ def _take_in(
     with index.writing():
         for path in gone:
             _forget(index, path)
-        for path in paths:
+        for number, path in enumerate(paths, 1):
             _take_in_window(index, path)
+            index.progress(number, len(paths))
         if _pins_changed(index):
             _take_in_pins(index)
         index.put_setting("journal", position)

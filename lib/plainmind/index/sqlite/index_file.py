@@ -6,7 +6,7 @@ Refuses to know what the rows mean, and what an index answers (index.sqlite.stor
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,7 @@ class IndexFile:
 
     def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
         self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
+        self.progress: Callable[[int, int], None] = lambda done, of: None
         self.folder = os.path.dirname(db.execute("PRAGMA database_list").fetchone()[2])
 
     @contextmanager

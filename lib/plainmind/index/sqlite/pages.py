@@ -65,7 +65,8 @@ def _write(index: IndexFile, changed: list[PageFile], gone: list[tuple[str, int]
             if db.execute("SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, id)).fetchone():
                 _forget(db, id)
                 entities = True
-        for file, new in work:
+        for number, (file, new) in enumerate(work, 1):
+            index.progress(number, len(work))
             row = db.execute(select, (file.path,)).fetchone()
             if new and not (row and row[4] == file.digest):
                 _put(db, row[0] if row else None, file)

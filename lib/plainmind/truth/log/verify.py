@@ -1,7 +1,7 @@
 """Proving windows: grammar, chain, torn tails, and the journal of heads kept outside them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...formats.log import event as events
@@ -25,11 +25,18 @@ class Finding(NamedTuple):
         return f"{self.path}:{self.line}: {self.code}: {self.message}"
 
 
-def verify_windows(home: Home, paths: list[str], key: bytes = b"") -> Iterator[Finding]:
+def verify_windows(
+    home: Home,
+    paths: list[str],
+    key: bytes = b"",
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Iterator[Finding]:
     """What is wrong with these windows (all there are, when none is named)."""
     journal = _heads(home)
     records: dict[str, blanking.Records] = {}  # by context
-    for path in paths or sorted(set(reader.list_windows(home)) | set(journal)):
+    chosen = paths or sorted(set(reader.list_windows(home)) | set(journal))
+    for number, path in enumerate(chosen, 1):
+        progress(number, len(chosen))
         try:
             opened = reader.read_window(home, path)
         except (NoInput, NotPermitted):

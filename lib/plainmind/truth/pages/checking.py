@@ -24,14 +24,20 @@ def fix(home: Home, wanted: Sequence[str], dry: bool) -> Iterator[Finding | Fail
 
 
 def find_problems(
-    home: Home, wanted: Sequence[str], logs: bool, now: int, mask: Callable[[str], str], key: bytes
+    home: Home,
+    wanted: Sequence[str],
+    logs: bool,
+    now: int,
+    mask: Callable[[str], str],
+    key: bytes,
+    progress: Callable[[int, int], None],
 ) -> Iterator[Finding | Failure]:
     """What is wrong; a failure is of one window, and the others are looked at."""
     windows = [path for path in wanted if logs or path.startswith("logs/")]
     named = [path for path in wanted if path not in windows]
     for chosen_windows in [[path] for path in windows] or ([[]] if logs else []):
         try:
-            yield from verify.verify_windows(home, chosen_windows, key)
+            yield from verify.verify_windows(home, chosen_windows, key, progress)
         except Failure as failure:
             yield failure
     if not logs and (named or not wanted):
