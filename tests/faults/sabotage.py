@@ -162,6 +162,31 @@ def untold_forgetting() -> None:
     exchange.remove = removing
 
 
+def unrecorded() -> None:
+    """A body goes before its record is written."""
+    from plainmind.truth.log import blanking
+
+    unforked()
+    record, blank, waiting = blanking.record, blanking.blank, []
+    blanking.record = lambda *said: waiting.append(said)
+
+    def blanking_first(*of):
+        kept = blank(*of)
+        while waiting:
+            record(*waiting.pop(0))
+        return kept
+
+    blanking.blank = blanking_first
+
+
+def unwritten_forgetting() -> None:
+    """What is to go is not written down."""
+    from plainmind.memory import event_forgetting
+
+    unforked()
+    event_forgetting.read_unfinished = lambda home: None
+
+
 def unfinished() -> None:
     """What somebody let go who was killed is not looked for in the index."""
     from plainmind.memory import forgetting

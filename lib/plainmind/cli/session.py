@@ -237,6 +237,13 @@ class Session:
             return b""
         return b"" if stat.S_ISCHR(mode) else stream.read()
 
+    def refuse_input(self, cure: str) -> None:
+        """Usage when a pipe or a file has something on standard input that would not be read: what
+        somebody wrote is not ignored in silence. Nothing of it is taken."""
+        if stream.is_input_waiting():
+            other = "or redirect it from /dev/null"
+            raise Usage("standard input is not read here", cure=f"{cure}, {other}")
+
     def read_input(self) -> bytes:
         """Standard input; at a terminal, where nobody is piping, the usage."""
         if stream.stdin_is_terminal():

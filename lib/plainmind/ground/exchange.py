@@ -76,7 +76,7 @@ def recover(path: str) -> None:
         return
     for left in sorted(names):
         match = left.startswith(f".{name}.") and _LEFT.fullmatch(left, len(name) + 2)
-        if match and not is_running(int(match[1])):
+        if match and not files.is_running(int(match[1])):
             whole = os.path.join(folder, left)
             if match[2] and _digest(files.read(whole)) not in (match[2], match[3]):
                 _keep(files.read(whole), path, [])
@@ -145,7 +145,7 @@ def list_abandoned(folder: str, *, age: float = 0) -> list[str]:
         return []
     for name in names:
         match = _BESIDE.fullmatch(name)
-        if match and not match[3] and not is_running(int(match[2])):
+        if match and not match[3] and not files.is_running(int(match[2])):
             path = os.path.join(folder, name)
             try:
                 old = clock.system_now() / 1000 - os.lstat(path).st_mtime >= age
@@ -166,17 +166,6 @@ def sweep(folder: str, *, age: float = 0) -> list[str]:
     if gone:
         files.sync_folder(folder)
     return gone
-
-
-def is_running(pid: int) -> bool:
-    """Whether there is a process of this number; another one may have it by now."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _digest(data: bytes) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 from .errors import InputOutput
 
+MOMENT = 100  # ms that a pipe is waited for
+
 
 def read() -> bytes:
     return sys.stdin.buffer.read()
@@ -22,6 +24,28 @@ def lines() -> Iterable[bytes]:
 
 def stdin_is_terminal() -> bool:
     return sys.stdin is None or sys.stdin.isatty()
+
+
+def is_input_waiting() -> bool:
+    """Whether a pipe or a file has something on standard input. Nothing is read: it may be meant
+    for another, in a shell's loop. A pipe in which nothing is yet is given a moment."""
+    import fcntl
+    import select
+    import stat
+    import termios
+
+    try:
+        found = os.fstat(0)
+        if stat.S_ISREG(found.st_mode):
+            return os.lseek(0, 0, os.SEEK_CUR) < found.st_size
+        if not stat.S_ISFIFO(found.st_mode) and not stat.S_ISSOCK(found.st_mode):
+            return False
+        poll = select.poll()
+        poll.register(0, select.POLLIN)
+        poll.poll(MOMENT)
+        return any(fcntl.ioctl(0, termios.FIONREAD, b"\0" * 4))
+    except OSError:
+        return False
 
 
 def stdout_is_terminal() -> bool:

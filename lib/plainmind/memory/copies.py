@@ -40,9 +40,9 @@ def clean(
     dry: bool = False,
 ) -> Iterator[Finding]:
     """Delete or blank all that, and say so; in a `dry` run, only say so."""
-    for folder in folders_of(home, targets) if not dry else ():
+    if not dry:
         with noting(), files.lock(home.lock):
-            exchange.sweep(folder)
+            _finish_others(home, targets)
     for path in dict.fromkeys(path for target in targets for path in files_of(target)):
         with noting():
             yield from _delete(home, path, targets, dry)
@@ -55,6 +55,17 @@ def clean(
     for journal in list_journals(home):
         with noting():
             yield from _blank_lines(home, journal, lines, dry)
+
+
+def _finish_others(home: Home, targets: Sequence[TargetEvent]) -> None:
+    """Clear up after writers that were killed, this command among them: what they left may hold a
+    text, and what they did may not be on disk."""
+    for folder in folders_of(home, targets):
+        exchange.sweep(folder)
+    exchange.recover(home.pins)
+    places = {os.path.dirname(home.path(part)) for part in (*OURS, home.pins)}
+    for folder in filter(os.path.isdir, places):
+        files.sync_folder(folder)
 
 
 def folders_of(home: Home, targets: Sequence[TargetEvent]) -> set[str]:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ..formats import reference
 from ..formats.log import event as events
 from ..formats.log import forgotten
-from ..ground import files, stream
+from ..ground import exchange, files, stream
 from ..ground.errors import Failure, NoInput
 from ..ground.paths import Home
 from ..index import cache, embedding
@@ -105,6 +105,7 @@ def forget(
         yield from _Forgetting(memory, key, Job(targets, meta_too, reason), report).preview()
         return
     with files.lock(lock):
+        exchange.recover(memory.home.path(UNFINISHED))  # one that was not written to its end
         if unfinished := read_unfinished(memory.home):
             yield from _Forgetting(memory, key, unfinished, report).carry_out()
             if os.path.exists(memory.home.path(UNFINISHED)):

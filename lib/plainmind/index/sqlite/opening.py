@@ -63,9 +63,7 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
 
 
 def copied(home: Home) -> Iterator[Store]:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="mind-") as folder:
+    with files.scratch_folder() as folder:
         path, copy = _path(home), os.path.join(folder, "mind.db")
         if os.path.exists(path):
             address = f"file:{_quoted(path)}?mode=ro"

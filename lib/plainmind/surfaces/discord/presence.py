@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ... import __version__
-from ...ground import clock, exchange, files
+from ...ground import clock, files
 from ...ground.paths import Home
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def read_sign(home: Home, now: int) -> SignOfLife | None:
             pid = file.read(200).split()[-1:]
     except FileNotFoundError:
         return None
-    running = bool(pid) and pid[0].isdecimal() and exchange.is_running(int(pid[0]))
+    running = bool(pid) and pid[0].isdecimal() and files.is_running(int(pid[0]))
     return SignOfLife(silence, running)
 
 

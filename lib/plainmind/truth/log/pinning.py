@@ -7,6 +7,8 @@ from ...formats.log.event import Event
 from ...ground import exchange, files
 from ...ground.errors import NoInput
 from ...ground.paths import Home
+from . import reader
+from .writer import EventDraft, Log
 
 
 def read_pins(home: Home) -> list[pins.Pin]:
@@ -24,6 +26,16 @@ def pin(home: Home, event: Event) -> None:
             line = pins.render_addition(data, event.ref, make_excerpt(event.content))
             files.append(home.pins, line)
         files.sync_with_parent(home.path("pins"))
+
+
+def append_text(log: Log, context: str, draft: EventDraft, now: int) -> str:
+    """Log a text that is to be pinned, and give its reference. Its id makes it one event, however
+    often it is tried; one that was forgotten since is said again."""
+    (written,) = log.append(context, [draft], now)
+    if not written.fresh and reader.read_event(log.home, written.ref).content != draft.content:
+        again = draft._replace(meta={**draft.meta, "id": f"{draft.id}-{now}"})
+        (written,) = log.append(context, [again], now)
+    return written.ref
 
 
 def unpin(home: Home, path: str, line: int) -> None:

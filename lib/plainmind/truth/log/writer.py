@@ -155,6 +155,9 @@ class Log:
     def _put(self, window: _Window, data: bytes, head: WindowHead) -> None:
         """The window's new bytes, then the journal's line; a failure of either takes both back."""
         if window.title:
+            from ...ground import exchange
+
+            exchange.sweep(os.path.dirname(window.full))  # all writers of logs hold the lock
             files.create(window.full, window.title + data)
         else:
             files.append(window.full, data)

@@ -30,6 +30,7 @@ from . import maintenance, page_files
 
 DATED = {"agent-feedback": 60, "reference": 90}  # days by type
 SUMMARY, SESSION, MAINTENANCE = ("a summary", 30), ("a session", 14), ("a maintenance log", 30)
+ABANDONED = 3600  # s; a writer of another machine or container is not seen, and never takes as long
 SESSIONS, LOG = "raw/sessions", "raw/maintenance-log"
 MARKERS = frozenset({"window-heads.jsonl"})  # no log of operations: it proves the logs
 
@@ -86,6 +87,8 @@ def delete_expired(
     for folder in (*page_files.PLACES, LOG, *_folders(home, SESSIONS)):
         with _noting(failed):
             exchange.recover_all(home.path(folder))
+    with _noting(failed):
+        sweep_abandoned(home)
     texts: list[DeletedFile] = []
     others: list[DeletedFile] = []
     known = maintenance.map_tombstones(home)
@@ -115,6 +118,17 @@ def delete_expired(
     if failed:
         raise Unfinished(failed[0], gone + others)
     return gone + others
+
+
+def sweep_abandoned(home: Home) -> list[str]:
+    """Delete what killed writers left beside the files of a memory folder, and say which files. The
+    agent's workspace and skills are not ours to look into."""
+    gone = []
+    for place, folders, _ in os.walk(home.root):
+        if place == home.root:
+            folders[:] = [name for name in folders if name not in ("workspace", "skills")]
+        gone += exchange.sweep(place, age=ABANDONED)
+    return gone
 
 
 @contextmanager
