@@ -56,6 +56,15 @@ export async function notice() {
 	return (await run("mem-audit", ["--notice"], "", SOON, [0]).catch(() => "")).trim();
 }
 
+/**
+ * Keep a session's file in raw/sessions/, if it was held in the repository that `cwd` is in.
+ * @param {string} cwd
+ * @param {string} path
+ */
+export async function archive(cwd, path) {
+	await run("mem-import", ["--from", "pi", "--repo", cwd, "--archive", "--", path], "", LONG, [0]);
+}
+
 /** @param {string} context */
 export async function startWindow(context) {
 	await run("mem-new", [context], "", SOON, [0]);

@@ -8,7 +8,8 @@
  * @import { ExtensionAPI, ExtensionContext } from "@earendil-works/pi-coding-agent"
  */
 
-import { append, keepSummaries, notice, recall, startWindow } from "./commands.js";
+import { existsSync } from "node:fs";
+import { append, archive, keepSummaries, notice, recall, startWindow } from "./commands.js";
 import { currentWindow, lineage, readSession, sessionsOfRepository } from "./files.js";
 import { contextOf, events, parts, summaries } from "./session.js";
 
@@ -49,7 +50,11 @@ export default function plainmind(pi) {
 	});
 
 	pi.on("agent_end", (_event, ctx) => remember(ctx));
-	pi.on("session_shutdown", (_event, ctx) => remember(ctx));
+	pi.on("session_shutdown", async (_event, ctx) => {
+		await remember(ctx);
+		const path = ctx.sessionManager.getSessionFile();
+		if (path && existsSync(path)) await attempt(ctx, "mem-import", () => archive(ctx.cwd, path));
+	});
 
 	// what was compacted away is no longer in the conversation: in an ended window, it can be recalled
 	pi.on("session_compact", async ({ compactionEntry }, ctx) => {

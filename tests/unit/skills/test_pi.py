@@ -274,6 +274,18 @@ def test_a_summary_is_kept_as_it_is_made_and_once(pi, home):
     assert any(kept[0] in text for text in texts(pi.request()[-1]))
 
 
+def test_at_the_end_the_session_s_file_is_archived(pi, home):
+    pi.session.header["cwd"] = pi.cwd
+    pi.session.user("When is the tax extension due?")
+    path = os.path.join(pi.cwd, "session.jsonl")
+    files.replace(path, pi.session.lines().encode())
+    pi.session.file = path
+    pi.send("session_shutdown")
+    assert pi.told == [] and len(logged(home)) == 1
+    (folder,) = os.listdir(home.path("raw/sessions"))
+    assert files.read(home.path("raw/sessions", folder, "session.jsonl")) == files.read(path)
+
+
 def test_an_audit_that_is_due_is_told(pi, home):
     pi.prompt("hello")
     assert pi.request() == pi.session.messages
