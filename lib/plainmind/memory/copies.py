@@ -23,7 +23,12 @@ from ..truth.log.blanking import TargetEvent
 from ..truth.log.verify import Finding
 from . import absence
 
-OURS = ("work/logs/", "raw/images/", "relay/files/")  # where files that came with events are
+OURS = (
+    "work/logs/",
+    "work/turns/",
+    "raw/images/",
+    "relay/files/",
+)  # where files that came with events are
 #: journals of other things that may quote an event, one object a line
 JOURNALS = ("relay/*.jsonl", "raw/sessions/*/*.jsonl", "raw/maintenance-log/*.jsonl")
 IN_PLACE = "(forgotten)"
@@ -43,7 +48,8 @@ def clean(
     if not dry:
         with noting(), files.lock(home.lock):
             _finish_others(home, targets)
-    for path in dict.fromkeys(path for target in targets for path in files_of(target)):
+    named = [path for target in targets for path in files_of(target)]
+    for path in dict.fromkeys([*named, *_kept_answers(home, targets)]):
         with noting():
             yield from _delete(home, path, targets, dry)
     for pin in pinning.read_pins(home):
@@ -78,8 +84,16 @@ def list_cleaned(home: Home, targets: Sequence[TargetEvent]) -> Iterator[str]:
     yield from list_journals(home)
     yield home.pins
     yield from (home.path(path) for target in targets for path in files_of(target))
+    yield from (home.path(path) for path in _kept_answers(home, targets))
     for folder in folders_of(home, targets):
         yield from exchange.list_abandoned(folder)
+
+
+def _kept_answers(home: Home, targets: Sequence[TargetEvent]) -> list[str]:
+    """What models said in turns of these contexts that have no reply yet, which may quote them."""
+    folders = {home.path("work", "turns", *t.path.split("/")[1:3]) for t in targets}
+    found = [path for each in folders for path in glob.iglob(glob.escape(each) + "/*.json")]
+    return sorted(os.path.relpath(path, home.root) for path in found)
 
 
 def _has_line(target: TargetEvent, line: int) -> bool:

@@ -160,6 +160,14 @@ def test_what_a_log_names_is_read_only_if_it_was_kept(tmp_path, unsynced):
     assert os.listdir(folder) == []
 
 
+def test_what_is_forgotten_is_in_no_kept_answer(world):
+    world.append("user", "The boiler's service code is 4711-0815.")
+    kept = {"native": {"message": "They say: The boiler's service code is 4711-0815."}}
+    native_answers.keep(world.home, CONTEXT, "m1", kept)
+    world.run("mem-forget", world.events()[0].ref)
+    assert os.listdir(world.home.path("work", "turns", CONTEXT)) == []
+
+
 @pytest.mark.parametrize("setting", MODELS)
 def test_without_what_was_kept_the_turn_goes_on_all_the_same(tmp_path, ruled, setting, monkeypatch):
     """It is deleted, or on another machine: the calls go back in the form of the log."""
