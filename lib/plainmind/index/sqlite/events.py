@@ -7,6 +7,7 @@ there.
 import sqlite3
 import sys
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -264,13 +265,24 @@ def _window_id(db: sqlite3.Connection, path: str) -> int | None:
 
 
 def _pinned(db: sqlite3.Connection) -> list[int]:
-    rows = db.execute(
-        "SELECT events.id FROM pins JOIN windows ON windows.path = pins.path "
-        "JOIN events ON events.line = pins.line "
-        "AND events.id BETWEEN windows.id << ?1 AND ((windows.id + 1) << ?1) - 1",
-        (BITS,),
-    )
-    return list(chain(*rows))
+    """The events that are pinned. Within a window lines grow with ids, which have no holes: SQLite
+    itself would go through all events."""
+
+    def line_of(id: int) -> int:
+        row = db.execute("SELECT line FROM events WHERE id = ?", (id,)).fetchone()
+        if row is None:
+            raise Damaged("its tables contradict each other")
+        return row[0]
+
+    found = []
+    for line, window, count in db.execute(
+        "SELECT line, windows.id, events FROM pins JOIN windows ON windows.path = pins.path"
+    ):
+        ids = range(event_id(window, 0), event_id(window, count))
+        place = bisect_left(ids, line, key=line_of)
+        if place < count and line_of(ids[place]) == line:
+            found.append(ids[place])
+    return found
 
 
 def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
