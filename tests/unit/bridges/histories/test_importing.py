@@ -545,3 +545,20 @@ def test_names_are_those_a_page_may_have():
     for text in ("A b_c", "--", "", "日本語", "x" * 300, "../../etc/passwd", "a\0b"):
         assert name.match(slugify(text)) and len(slugify(text)) <= 96
     assert slugify("日本語") != slugify("日本")
+
+
+def test_what_was_forgotten_in_an_archived_session_does_not_come_back(tmp_path, home, command):
+    folder = histories.ALL["claude"][0](tmp_path / "sessions")
+    arguments = ["--from", "claude", "--repo", "/srv", "--archive", str(folder)]
+    command("mem-import", *arguments, home=home)
+    kept = list(Path(home.path("raw", "sessions", "-srv-app")).iterdir())
+    for path in kept:
+        first, *rest = path.read_bytes().split(b"\n")
+        path.write_bytes(b"\n".join([b'"(forgotten)"', *rest]))
+    for path in folder.rglob("*.jsonl"):
+        path.write_bytes(path.read_bytes() + b'{"new":1}\n')
+    command("mem-import", *arguments, home=home)
+    assert sorted(Path(home.path("raw", "sessions", "-srv-app")).iterdir()) == sorted(kept)
+    for path in kept:
+        first, *rest = path.read_bytes().split(b"\n")
+        assert first == b'"(forgotten)"' and rest[-2:] == [b'{"new":1}', b""]
