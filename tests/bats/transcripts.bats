@@ -13,7 +13,7 @@ play() {
 @test "mem-new" { play mem-new; }
 @test "mem-log" { play mem-log; }
 @test "mem-show" { hide_what_differs; play mem-show; }
-@test "mem-pin" { play mem-pin; }
+@test "mem-pin" { hide_what_differs; play mem-pin; }
 @test "mem-forget" { hide_what_differs; play mem-forget; }
 @test "mem-lint" { hide_what_differs; play mem-lint; }
 @test "mem-lint of pages" { hide_what_differs; play mem-lint-pages; }
@@ -23,7 +23,7 @@ play() {
 @test "mem-graph" { play mem-graph; }
 @test "mem-recall" { play mem-recall; }
 @test "mem-recall --knowledge" { play mem-recall-pages; }
-@test "work-session" { play work-session; }
+@test "work-session" { hide_what_differs; play work-session; }
 @test "remind-add" { start_webhook; hide_what_differs; play remind-add; }
 @test "remind-edit" { start_webhook; hide_what_differs; play remind-edit; }
 @test "remind-rm" { start_webhook; hide_what_differs; play remind-rm; }

@@ -28,7 +28,7 @@ from ..ground.errors import (
     NotPermitted,
     Usage,
 )
-from .output import complain, end_progress, mask, program, write_error
+from .output import complain, complain_of, end_progress, mask, program, write_error
 from .session import CHECKOUT, Session
 from .values import Value
 
@@ -209,7 +209,7 @@ def run(main: click.Command) -> NoReturn:
     except stream.ReaderLeft:
         code = 0
     except Failure as failure:  # a full disk behind standard output
-        complain(str(failure))
+        complain_of(failure)
         code = failure.code
     end_progress()
     # nothing is left to clean up, and tearing the interpreter down takes milliseconds
@@ -229,7 +229,7 @@ def _outcome(main: click.Command) -> int:
         return USAGE
     except Failure as failure:
         _maybe_traceback()
-        complain(str(failure))
+        complain_of(failure)
         return failure.code
     except stream.ReaderLeft:
         raise
@@ -240,7 +240,7 @@ def _outcome(main: click.Command) -> int:
 
         _maybe_traceback()
         told = to_failure(error)
-        complain(str(told))
+        complain_of(told)
         return told.code
     except UnicodeError as error:
         _maybe_traceback()

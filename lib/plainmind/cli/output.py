@@ -14,15 +14,18 @@ import click
 
 from ..ground import clock, stream
 from ..ground.environment import Environment
+from ..ground.errors import Failure
+from ..ground.paths import FOLDERS, Home
 
 #: what messages are masked with: the process's secrets, and the home's as soon as it is known
 _environment: Environment | None = None
+_home: Home | None = None
 
 
-def mask_with(environment: Environment) -> None:
-    """Mask the secrets of this environment from now on."""
-    global _environment
-    _environment = environment
+def speak_of(home: Home, environment: Environment) -> None:
+    """From now on, mask the secrets of this environment, and name files of this home in full."""
+    global _environment, _home
+    _environment, _home = environment, home
 
 
 def mask(text: str) -> str:
@@ -53,6 +56,17 @@ def line_text(record: Any) -> str:
 def complain(text: str) -> None:
     """One line on standard error, its secrets masked, its control characters made visible."""
     write_error(f"{program()}: {plain(mask(text))}\n")
+
+
+def complain_of(failure: Failure) -> None:
+    """A failure as a remark. A file of the home is named by a path that can be pasted anywhere."""
+    place = failure.place
+    first = place.partition("/")[0]
+    if _home and first in FOLDERS and not os.path.lexists(re.sub(r":[\d-]+\Z", "", place)):
+        text = str(failure)
+        complain(_home.path(place) + text.removeprefix(place))
+    else:
+        complain(str(failure))
 
 
 def plain(text: str) -> str:

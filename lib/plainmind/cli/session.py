@@ -50,7 +50,7 @@ class Session:
         runs this command for the agent."""
         self.home = open_home(home)
         self.env = Environment(self.home.root)
-        output.mask_with(self.env)
+        output.speak_of(self.home, self.env)
         self.quiet, self.verbose, self.json, self.dry_run = quiet, verbose, as_json, dry_run
         self.env.say = self.say
         for complaint in self.env.complaints:
@@ -202,7 +202,7 @@ class Session:
     def report(self, failure: Failure) -> None:
         """Report one bad input of many; the command goes on and ends with the worst code."""
         stream.flush()  # what was printed before it, before it
-        output.complain(str(failure))
+        output.complain_of(failure)
         self.worst = max(self.worst, failure.code)
 
     def convert_each(self, values: Iterable[str], convert: Callable[[str], Any]) -> list[Any]:

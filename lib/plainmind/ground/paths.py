@@ -13,6 +13,10 @@ _SURFACE = re.compile(r"[a-z][a-z0-9-]{0,31}\Z", re.ASCII)
 _CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)
 
 
+#: folders at the top of a home that hold what people are told of
+FOLDERS = {"logs", "knowledge", "raw", "memory", "pins", "work", "remind", "relay", "vectors"}
+
+
 class Home:
     """The folder that holds everything one agent remembers. `root` is absolute."""
 

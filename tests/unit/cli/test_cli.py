@@ -279,3 +279,30 @@ def test_a_message_never_goes_to_a_file_that_has_the_terminal_s_number(run, tmp_
 ])  # fmt: skip
 def test_a_finding_is_one_line_and_moves_no_cursor(said, shown):
     assert cli.plain(said) == shown
+
+
+@pytest.mark.parametrize("place, said", [
+    ("logs/a/b/x.md:3", "HOME/logs/a/b/x.md:3"), ("work/logs/none", "HOME/work/logs/none"),
+    ("knowledge/a.md:1-2", "HOME/knowledge/a.md:1-2"), ("<stdin>:3", "<stdin>:3"),
+    ("notes/a.md:3", "notes/a.md:3"), ("/logs/x.md:3", "/logs/x.md:3"),
+])  # fmt: skip
+@pytest.mark.parametrize("how", ["raise {}", "session.report({})"])
+def test_a_file_of_the_home_is_named_by_a_path_that_can_be_pasted(run, tmp_path, how, place, said):
+    home = str(tmp_path / "home")
+    ended = run(how.format(f"BadData('wrong', place={place!r})"))
+    assert ended == (65, "", f"mem-try: {said.replace('HOME', home)}: wrong\n")
+
+
+def test_a_path_that_can_be_pasted_here_stays(run, tmp_path):
+    os.makedirs(tmp_path / "home" / "logs")
+    body = f"os.chdir({str(tmp_path / 'home')!r}); raise BadData('wrong', place='logs:3')"
+    assert run(body)[2] == "mem-try: logs:3: wrong\n"
+
+
+def test_no_message_names_a_variable_instead_of_a_path():
+    """`$MIND_HOME/…` is nothing to paste where the variable is not set."""
+    for folder, _, names in os.walk(os.path.join(ROOT, "lib")):
+        for name in names:
+            if name.endswith((".py", ".sql", ".md")):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    assert "$MIND_HOME" not in file.read(), name
