@@ -15,6 +15,7 @@ LOOKS = {
     "mem-append": [],
     "mem-audit": [""],
     "mem-embed": ["--status"],
+    "mem-forget": [],
     "mem-graph": ["", "--health", "--dot"],
     "mem-import": ["--from pi --dry-run /dev/null"],
     "mem-index": ["--status", "--verify"],

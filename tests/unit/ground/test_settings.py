@@ -1,6 +1,8 @@
 """Settings: what is wrong is named with its file, line and key; option, environment, file, default,
 in this order."""
 
+import re
+
 import pytest
 from plainmind.ground.errors import Misconfigured
 from plainmind.ground.settings import KEYS, Settings, variable
@@ -28,6 +30,22 @@ def test_environment_beats_file_and_an_option_beats_both():
     assert both["recall.k"] == 4
     both.override("recall.k", 5)
     assert both["recall.k"] == 5
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_setting_is_read_from_its_variable(key):
+    setting = KEYS[key]
+    other = (
+        setting.choices[-1]
+        if setting.choices
+        else {str: "text", bool: "true", int: str(setting.most), float: str(setting.most)}[
+            setting.type
+        ]
+    )
+    assert re.fullmatch("MIND_[A-Z][A-Z0-9_]*", variable(key))
+    read = Settings("", "", {variable(key): other}.get)
+    assert str(read[key]).lower() == other.lower()
+    assert all(read[each] == KEYS[each].default for each in KEYS if each != key)
 
 
 def test_the_name_of_a_variable():
