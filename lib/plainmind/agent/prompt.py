@@ -42,7 +42,7 @@ def find_first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
     """The number of the first event that history shows within `budget` estimated tokens."""
     # what a call was is in the header
     texts = (block.body + (block.meta if block.role == "tool" else b"") for block in blocks)
-    costs = [tokens.estimate(text) + 4 for text in texts]
+    costs = [tokens.estimate_by_script(text) + 4 for text in texts]
     excess = sum(costs) - budget
     if excess <= 0:
         return 0

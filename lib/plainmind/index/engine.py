@@ -30,7 +30,7 @@ class Pending(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        return tokens.estimate(self.text)
+        return tokens.estimate_by_script(self.text)
 
 
 class EmbeddingOutcome(NamedTuple):
