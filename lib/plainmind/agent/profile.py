@@ -16,7 +16,8 @@ class Profile(NamedTuple):
     persona: str  # file beside this one
     tools: bool = True  # it is offered bash
     skills: bool = True  # it is told of skills, surroundings and audits that are due
-    history_share: float = 0.5  # of its context window
+    plain: bool = False  # memories come as sentences
+    history_share: float = 0.5  # of its context window, unless turn.history_tokens is set
     most_moments: int = ANY
     moments_floor: float = 0.0
     pins: str = "always"  # or floor: they must be as relevant as anything else
@@ -46,17 +47,20 @@ class Profile(NamedTuple):
                 l1_budget=min(policy.l1_budget, self.l1_budget),
                 each=min(policy.each, self.page_budget),
             ),
+            self.plain,
         )
 
 
 PROFILES = {
     "full": Profile("persona.md"),
     # a small model takes whatever stands before the message for the answer: only what is surely
-    # relevant, and little
+    # relevant, and little; no JSON, and no history, which it would repeat
     "small": Profile(
         "persona-small.md",
         tools=False,
         skills=False,
+        plain=True,
+        history_share=0.0,
         most_moments=3,
         moments_floor=0.6,
         pins="floor",

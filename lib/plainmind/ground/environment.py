@@ -75,7 +75,7 @@ class Environment:
         from .address import is_this_machine
 
         made = Environment()
-        made._file, made._path = self._file, self._path
+        made._file, made._path, made.say = self._file, self._path, self.say
         made._process = {
             name: value
             for name, value in self._process.items()

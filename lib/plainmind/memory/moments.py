@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..formats.evidence import Scope
-from ..ground import clock, files, stream
+from ..ground import clock, files, stream, tokens
 from ..ground.errors import Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
 from ..ground.settings import Settings
@@ -106,6 +106,14 @@ class Share(NamedTuple):
     budget: int  # of all moments
     each: int  # of one
     pages: "Policy"
+    plain: bool = False  # as sentences, for a model that would give JSON back
+    most: int = 1 << 60  # tokens of it all, by script: the model's window has no more room
+
+    def scaled(self, factor: float) -> "Share":
+        pages = self.pages._replace(
+            budget=int(self.pages.budget * factor), l1_budget=int(self.pages.l1_budget * factor)
+        )
+        return self._replace(budget=int(self.budget * factor), pages=pages)
 
 
 def remember(
@@ -122,14 +130,22 @@ def remember(
             query = prepare_query(memory, index, text, lexical=False)
             past = search.search(query, index, _skipping(memory, scope), share.limits)
             known = pages.search(query, index, share.pages)
-    moments = inject.fit(past.hits, past.terms, share.budget, share.each).shown
-    excerpts = page_block.fit(known, share.pages).shown
+    for _ in range(4):
+        moments = inject.fit(past.hits, past.terms, share.budget, share.each).shown
+        excerpts = page_block.fit(known, share.pages).shown
+        blocks = [inject.block(moments, share.budget), page_block.block(excerpts, share.pages)]
+        if share.plain:
+            blocks = [inject.render_sentences([*moments, *excerpts])]
+        cost = sum(map(tokens.estimate_by_script, blocks))
+        if cost <= share.most:
+            break
+        share = share.scaled(0.9 * share.most / cost)
     if counted:
         from ..truth.pages import maintenance
 
         given = [page.found.path for page in excerpts]
         maintenance.record_recalled(memory.home, memory.now(), given)
-    return [inject.block(moments, share.budget), page_block.block(excerpts, share.pages)]
+    return blocks
 
 
 # --- expansion

@@ -38,6 +38,7 @@ class SmolLM:
         self._known = traits_of(self.name)
         self.profile, self.tools, self.context_tokens = self._known[:3]
         self._timeout = settings["turn.timeout"]
+        self._say = env.say
         self._engine: Any = None
 
     def complete(self, request: JsonObject, on_text: OnText | None = None) -> Reply:
@@ -63,6 +64,10 @@ class SmolLM:
     def _started(self) -> Any:
         """The engine with the weights in it; it takes most of a second."""
         if self._engine is None:
+            self._say(
+                "the embedded model is a stand-in: it calls no tools, knows little, and what it "
+                "says is not recalled; set turn.model to a real one"
+            )
             from . import openmp
 
             path = find_weights()

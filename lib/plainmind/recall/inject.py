@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ..formats import words as grammar
-from ..formats.log.injected_blocks import MEMORIES
+from ..formats.log.injected_blocks import MEMORIES, REMEMBERED
 from ..ground import tokens
 from ..ground.stream import json_line
 from .search import Hit
@@ -79,9 +79,16 @@ def _best_start(words: list[re.Match], terms: set[str], width: int) -> int:
 # --- blocks
 
 
+_SPEAKERS = {"user": "The user", "agent": "You"}
+
+
 class BlockEntry(Protocol):
     def entry(self) -> dict:
         """What a block has of one memory."""
+        ...
+
+    def sentence(self) -> str:
+        """The same for a model that would give JSON back."""
         ...
 
 
@@ -94,6 +101,10 @@ class MomentExcerpt(NamedTuple):
         place = {"path": self.hit.path, "line": self.hit.line}
         said = {"excerpt": self.excerpt, "truncated": self.truncated}
         return {**place, **said, "timestamp": self.hit.timestamp}
+
+    def sentence(self) -> str:
+        who = " ".join(self.hit.author.split()) or _SPEAKERS.get(self.hit.role, "A command")
+        return f"{who} said: {self.excerpt}"  # a small model takes a date for the answer
 
 
 class Fitted(NamedTuple, Generic[Shown, Found]):
@@ -207,3 +218,9 @@ def block(
 def render(entries: list[dict], budget: int, marker: str, note: str) -> str:
     body = {"budget_tokens_est": budget, "memories": entries, "note": note}
     return f"{marker}\n{json_line(body)}\n"
+
+
+def render_sentences(memories: Sequence[BlockEntry]) -> str:
+    """A block in plain words; '' when there is nothing to say."""
+    lines = [f"{memory.sentence()}\n" for memory in memories]
+    return f"{REMEMBERED}\n{''.join(lines)}" if lines else ""

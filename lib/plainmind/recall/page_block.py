@@ -31,6 +31,9 @@ class PageExcerpt(NamedTuple):
         head = {key: getattr(row, key) for key in ("name", "type", "tier", "date")}
         return {"path": row.path, **part, **head, **({"superseded_by": later} if later else {})}
 
+    def sentence(self) -> str:
+        return f"It is known: {self.excerpt}"
+
 
 def fit(known: Knowledge, policy: Policy) -> Fitted[PageExcerpt, FoundPage]:
     """Pages in order, as far as the budgets go: L1 within its own, all within the whole, as the

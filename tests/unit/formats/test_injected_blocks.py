@@ -60,7 +60,7 @@ def test_an_echo_that_is_cut_is_known_as_far_as_its_keys_go():
 
 
 def test_the_sentences_of_a_small_model_are_known_by_their_first_line():
-    block = f"{injected_blocks.REMEMBERED}\n- Ann said: a zebra.\n- It is known: a zebra."
+    block = f"{injected_blocks.REMEMBERED}\nAnn said: a zebra.\nIt is known: a zebra."
     assert injected_blocks.strip(f"Hm.\n{block}\n\nBye.") == "Hm.\n\nBye."
     assert injected_blocks.strip(f"{block[:-20]}") == ""
 
@@ -72,7 +72,7 @@ def test_the_sentences_of_a_small_model_are_known_by_their_first_line():
         '{"sha": "1", "url": "https://x", "truncated": false}', "see logs/a.md, line 3",
         '{"excerpt": "an API\'s", "title": "x"}', '{"memories": [{"id": 1, "memory": "x"}]}',
         "truncated: true", "the budget, tokens estimated: 1000", "path: logs/a.md is fine",
-        "From memory, not part of the message: nothing",
+        "What was said before, as it is remembered: nothing",
     ],
 )  # fmt: skip
 def test_what_others_write_stays(said):

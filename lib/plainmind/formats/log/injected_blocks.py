@@ -12,11 +12,11 @@ from collections.abc import Callable
 MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
 KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 #: the first line of a block for a small model, which has a sentence a line instead of JSON
-REMEMBERED = "From memory, not part of the message:"
+REMEMBERED = "What was said before, as it is remembered:"
 
 _DECODER = json.JSONDecoder()
 _MARKER = re.compile(rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})[^\n]*\n?", re.M)
-_SENTENCES = re.compile(rf"^{re.escape(REMEMBERED)}\n(?:- [^\n]*(?:\n|\Z))*", re.M)
+_SENTENCES = re.compile(rf"^{re.escape(REMEMBERED)}\n(?:[^\n]+(?:\n|\Z))*", re.M)
 _RECALLED = re.compile(
     r"^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M
 )
