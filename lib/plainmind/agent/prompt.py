@@ -38,11 +38,17 @@ def describe_surroundings(folder: str, home: str, options: ShellOptions) -> str:
     )
 
 
-def find_first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
+def estimate(event: RawEvent | Event) -> int:
+    """Tokens of an event in a prompt. What a call was is in the header."""
+    if isinstance(event, Event):
+        text = event.content + (json.dumps(event.meta) if event.role == "tool" else "")
+        return tokens.estimate_by_script(text) + 4
+    return tokens.estimate_by_script(event.body + event.meta * (event.role == "tool")) + 4
+
+
+def find_first_shown(events: Sequence[RawEvent | Event], budget: int) -> int:
     """The number of the first event that history shows within `budget` estimated tokens."""
-    # what a call was is in the header
-    texts = (block.body + (block.meta if block.role == "tool" else b"") for block in blocks)
-    costs = [tokens.estimate_by_script(text) + 4 for text in texts]
+    costs = [estimate(event) for event in events]
     excess = sum(costs) - budget
     if excess <= 0:
         return 0
@@ -51,10 +57,10 @@ def find_first_shown(blocks: Sequence[RawEvent], budget: int) -> int:
     gone = 0
     for number, cost in enumerate(costs):
         # a tool's result without its call, or an answer without its question, would confuse
-        if gone >= cut and blocks[number].role == "user":
+        if gone >= cut and events[number].role == "user":
             return number
         gone += cost
-    return len(blocks) - 1 if blocks and blocks[-1].role == "user" else len(blocks)
+    return len(events) - 1 if events and events[-1].role == "user" else len(events)
 
 
 def to_messages(

@@ -8,15 +8,17 @@ from functools import partial
 from typing import Any
 
 from ..formats.evidence import Scope
-from ..ground import files
+from ..ground import files, tokens
+from ..ground.stream import json_line
 from ..memory import Memory, moments
 from ..providers.chat import Chat, to_openai
 from ..truth.log import native_answers
 from ..truth.pages import maintenance
 from . import profile as profiles
-from . import prompt, turn_log
+from . import prompt, turn_log, window
 from .bash import TOOL, Shell
 from .turn_log import Attempt, TurnLog, UserMessage
+from .window import Window
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,43 +29,77 @@ class RequestBuilder:
     def __init__(self, memory: Memory, chat: Chat, shell: Shell, context: str | None):
         self.memory, self.chat, self.shell, self.context = memory, chat, shell, context
         self.settings, self.profile = memory.settings, profiles.of(chat)
+        share = int(chat.context_tokens * self.profile.history_share)
+        history = self.settings["turn.history_tokens"] or share
+        self.window = Window(chat.context_tokens, history, self.settings["turn.max_tokens"])
+        self._prefix = 0  # messages of a request before what its turn did
 
     def preview(self, message: UserMessage) -> dict[str, Any]:
         """The exact request a turn for this message would begin with."""
-        return to_openai(self.build(message, self.read_log(message)), self.chat.by)
+        return to_openai(self.fit(self.build(message, self.read_log(message))), self.chat.by)
 
     def read_log(self, message: UserMessage) -> TurnLog:
         if not self.context:
             return TurnLog()
-        share = int(self.chat.context_tokens * self.profile.history_share)
-        budget = self.settings["turn.history_tokens"] or share
-        return turn_log.read(self.memory.home, self.context, message, budget)
+        return turn_log.read(self.memory.home, self.context, message, self.window.history)
 
     def build(self, message: UserMessage, log: TurnLog) -> dict[str, Any]:
         """The request. The log's attempt, if there is one, knows the line of the message."""
-        # what the prompt shows is not recalled as well
         attempt = log.attempt or Attempt()
-        lines = [line for line in (attempt.line, *(e.line for e in log.history[:1])) if line]
-        shown = (log.window, min(lines)) if log.window and lines else None
-        text = prompt.render_user_text(message.text, message.author, message.meta)
         load = partial(native_answers.load, self.memory.home, self.context or "", message.id)
-        return {
-            "model": self.chat.name,
-            "messages": [
-                {"role": "system", "content": self._system()},
-                *prompt.to_messages(log.history),
-                prompt.build_last_message(self._memories(message, Scope(shown=shown)), text),
-                *prompt.to_messages(attempt.done, load),
-            ],
-            "tools": [TOOL] if self.profile.tools else [],
-            "max_tokens": self.settings["turn.max_tokens"],
-        }
+        messages = self._build_prefix(message, log)
+        self._built, self._prefix = (message, log), len(messages)
+        messages += prompt.to_messages(attempt.done, load)
+        tools = [TOOL] if self.profile.tools else []
+        return {"model": self.chat.name, "messages": messages, "tools": tools}
 
-    def _memories(self, message: UserMessage, scope: Scope) -> list[str]:
-        """The blocks of moments and of pages."""
-        share = self.profile.share(self.settings)
-        counted = bool(self.context) and not self.memory.dry
-        return moments.remember(self.memory, message.text, scope, share, counted=counted)
+    def fit(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A request as it is sent: what of it goes into the model's window."""
+        messages, room = request["messages"], self._room(request["messages"][0]["content"])
+        messages = window.fit(messages, self._prefix, room, self.window.history)
+        tools = request["tools"] if self.profile.tools else []
+        more = {"tools": tools, "max_tokens": self.window.max_tokens}
+        return {**request, "messages": messages, **more}
+
+    def build_less(self, request: dict[str, Any], told: int) -> bool:
+        """After a server found a request too long: put less before what its turn did, and let what
+        is left out be recalled. False when that was done often enough."""
+        if self.window.halvings == window.HALVINGS:
+            return False
+        self.window = self.window.less(told)
+        if self._room(request["messages"][0]["content"]) < self.window.tokens // 4:
+            self.profile = profiles.PROFILES["small"]
+        message, log = self._built
+        messages = self._build_prefix(message, log, counted=False)
+        request["messages"][: self._prefix] = messages
+        self._prefix = len(messages)
+        return True
+
+    def _build_prefix(
+        self, message: UserMessage, log: TurnLog, *, counted: bool = True
+    ) -> window.Messages:
+        """The messages up to the user's, which the memories stand before."""
+        system = {"role": "system", "content": self._system()}
+        room = self._room(system["content"])
+        text = prompt.render_user_text(message.text, message.author, message.meta)
+        text = tokens.clip(text, room // 2)
+        share = self.profile.share(self.settings)._replace(most=room // 3)
+        left = max(0, room - tokens.estimate_by_script(text) - min(share.most, share.usual))
+        budget = min(self.window.history, left)
+        first = prompt.find_first_shown(log.history, budget) if budget else len(log.history)
+        history = log.history[first:]
+        # what the prompt shows is not recalled as well
+        line = log.attempt.line if log.attempt else 0
+        lines = [line for line in (line, *(e.line for e in history[:1])) if line]
+        scope = Scope(shown=(log.window, min(lines)) if log.window and lines else None)
+        counted = counted and bool(self.context) and not self.memory.dry
+        blocks = moments.remember(self.memory, message.text, scope, share, counted=counted)
+        last = prompt.build_last_message(blocks, text)
+        return [system, *prompt.to_messages(history), last]
+
+    def _room(self, system: str) -> int:
+        tools = json_line(TOOL) if self.profile.tools else ""
+        return self.window.room(system + tools)
 
     def _system(self) -> str:
         """Persona, skills, surroundings: the same bytes until a person changes one of them."""

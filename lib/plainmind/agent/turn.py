@@ -15,6 +15,7 @@ from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from ..memory import Memory, moments
 from ..providers.chat import Call, Chat, Reply, to_openai
+from ..providers.too_long import TooLong
 from ..recall import expansion
 from ..truth.log import native_answers
 from ..truth.log.writer import EventDraft, Log
@@ -119,10 +120,22 @@ class Turn:
                 raise _NoAnswer(Unavailable(what))
 
     def _ask(self, request: dict[str, Any]) -> Reply:
+        """An answer to as much of a request as the model's window holds."""
+        while True:
+            try:
+                return self._ask_once(self._builder.fit(request))
+            except TooLong as failure:
+                if not self._builder.build_less(request, failure.window):
+                    failure.cure = "lower turn.history_tokens, or use a model with a larger window"
+                    raise _NoAnswer(failure) from None
+
+    def _ask_once(self, request: dict[str, Any]) -> Reply:
         display, start = self.model.display, clock.monotonic()
         ask = partial(self.chat.complete, request, display.add if display else None)
         try:
             reply = self.model.attempt(ask)
+        except TooLong:
+            raise
         except (Unavailable, BadData, Misconfigured) as failure:
             raise _NoAnswer(failure) from None
         finally:

@@ -34,11 +34,10 @@ class Window(NamedTuple):
         return max(0, self.tokens - self.max_tokens - estimate(fixed))
 
     def less(self, told: int) -> "Window":
-        """After a server said that a request is too long: of the size that it told, or half."""
-        if 0 < told < self.tokens:
-            history, size = min(self.history, told // 2), told
-        else:
-            history, size = self.history // 2, self.tokens // 2
+        """After a server said that a request is too long: of the size that it told, else half, then
+        a quarter, then an eighth, as it may be any."""
+        size = told if 0 < told < self.tokens else self.tokens >> (self.halvings + 1)
+        history = min(self.history, told // 2) if size == told else self.history // 2
         return self._replace(tokens=size, history=history, halvings=self.halvings + 1)
 
 
@@ -61,18 +60,24 @@ def fit(messages: Sequence[dict[str, Any]], first_own: int, room: int, history: 
     system, last, own = messages[0], messages[first_own - 1], list(messages[first_own:])
     space = room - cost_of(last)
     done = sum(map(cost_of, own))
-    shown = _cut_history(messages[1 : first_own - 1], history)
+    shown = [_clip(message, history) for message in messages[1 : first_own - 1]]
     for quarters in (3, 2, 1, 0):
         if done + sum(map(cost_of, shown)) <= space:
             break
-        shown = _cut_history(shown, history * quarters // 4)
+        shown = _cut(shown, max(0, min(history, space)) * quarters // 4)
     own = _shorten(own, space - sum(map(cost_of, shown)))
     return [system, *shown, last, *own]
 
 
-def _cut_history(messages: Sequence[dict[str, Any]], budget: int) -> Messages:
-    """The newest messages that are within the budget, from a user's on. One alone that nobody has
-    answered is cut in the middle."""
+def _clip(message: dict[str, Any], most: int) -> dict[str, Any]:
+    """A message, cut in the middle when it alone is over: a question that nobody has answered."""
+    if message["role"] != "user" or cost_of(message) <= most + FRAME:
+        return message
+    return {**message, "content": tokens.clip(str(message["content"]), most)}
+
+
+def _cut(messages: Messages, budget: int) -> Messages:
+    """The newest messages that are within the budget, from a user's on."""
     left, first = budget, len(messages)
     for number in range(len(messages) - 1, -1, -1):
         left -= cost_of(messages[number])
@@ -80,11 +85,7 @@ def _cut_history(messages: Sequence[dict[str, Any]], budget: int) -> Messages:
             break
         if messages[number]["role"] == "user":
             first = number
-    shown = list(messages[first:])
-    if not shown and messages and messages[-1]["role"] == "user" and budget > LEAST:
-        content = tokens.clip(str(messages[-1]["content"]), budget - FRAME)
-        shown = [{**messages[-1], "content": content}]
-    return shown
+    return messages[first:]
 
 
 def _shorten(own: Messages, room: int) -> Messages:
@@ -100,9 +101,9 @@ def _shorten(own: Messages, room: int) -> Messages:
             own[number] = {**message, "content": tokens.clip(str(message["content"]), most)}
             excess -= cost - cost_of(own[number])
     steps = [n for n, m in enumerate(own) if m["role"] == "assistant" and not _goes_on(own, n)]
-    first = 0
+    first, told = 0, estimate(LEFT_OUT)
     for step in steps:
-        if sum(map(cost_of, own[first:])) > room:
+        if sum(map(cost_of, own[first:])) + told * (first > 0) > room:
             first = step
     return _tell(own[first:]) if first else own
 

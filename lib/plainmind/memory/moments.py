@@ -109,6 +109,11 @@ class Share(NamedTuple):
     plain: bool = False  # as sentences, for a model that would give JSON back
     most: int = 1 << 60  # tokens of it all, by script: the model's window has no more room
 
+    @property
+    def usual(self) -> int:
+        """Tokens that it takes, where 4 characters are one."""
+        return self.budget + self.pages.budget
+
     def scaled(self, factor: float) -> "Share":
         pages = self.pages._replace(
             budget=int(self.pages.budget * factor), l1_budget=int(self.pages.l1_budget * factor)

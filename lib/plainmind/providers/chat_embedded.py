@@ -15,6 +15,7 @@ from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, clean_text
 from .registry import traits_of
+from .too_long import find_too_long
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # tokens of an answer: a model this small says what it knows in fewer, then goes round in circles
@@ -148,5 +149,5 @@ def _unusable(what: str, cure: str = "run make, or set turn.model") -> Unavailab
 def _check(answer: Any, who: str) -> None:
     if isinstance(answer, dict) and (error := answer.get("error")):
         said = str(error.get("message") if isinstance(error, dict) else error)[:200]
-        code = error.get("code") if isinstance(error, dict) else None
-        raise (BadData if code == 400 else Unavailable)(f"{who} failed: {said}")
+        code, what = error.get("code") if isinstance(error, dict) else None, f"{who} failed: {said}"
+        raise find_too_long(what, str(error)) or (BadData if code == 400 else Unavailable)(what)

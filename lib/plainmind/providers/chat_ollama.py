@@ -9,6 +9,7 @@ from ..ground.errors import BadData, Misconfigured, Unavailable
 from . import http, json_calls, servers
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, arguments_as_object, find_native, merge
 from .registry import traits_of
+from .too_long import find_too_long
 
 WHO = "Ollama"
 
@@ -86,7 +87,9 @@ class OllamaChat:
         if not isinstance(answer, dict):
             raise Unavailable(f"{WHO} answered something other than a reply")
         if answer.get("error"):
-            raise Unavailable(f"{WHO} failed: {' '.join(str(answer['error']).split())[:200]}")
+            said = " ".join(str(answer["error"]).split())
+            what = f"{WHO} failed: {said[:200]}"
+            raise find_too_long(what, said) or Unavailable(what)
         message = answer.get("message")
         if isinstance(message, dict):
             assert builder.native

@@ -17,6 +17,7 @@ from .chat import (
     merge,
 )
 from .registry import traits_of
+from .too_long import find_too_long
 
 _BASIC = ("role", "content", "tool_calls", "tool_call_id")
 _THOUGHTS = ("thinking", "reasoning", "redacted_thinking")
@@ -247,5 +248,5 @@ def _raise_told(who: str, answer: JsonObject) -> None:
     said = " ".join(str(error.get("message") if isinstance(error, dict) else error).split())
     if isinstance(code, int) and 400 <= code < 600:
         raise http.failure_of_status(who, code, said, None)
-    kind = BadData if code == "context_length_exceeded" else Unavailable
-    raise kind(f"{who} failed: {said[:200]}")
+    what = f"{who} failed: {said[:200]}"
+    raise find_too_long(what, f"{code} {said}") or Unavailable(what)

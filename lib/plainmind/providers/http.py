@@ -13,6 +13,7 @@ from ..ground.address import is_this_machine
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import deadline
 from .deadline import Emit
+from .too_long import find_too_long
 
 CONNECT = 5.0  # seconds
 MOST = 64 * 1024 * 1024  # bytes of an answer
@@ -82,6 +83,8 @@ def failure_of_status(
         return Misconfigured(what, cure="check the account")
     if status in (404, 405) or 300 <= status < 400:
         return Misconfigured(what, cure="check the server's URL and the model's name")
+    if too_long := find_too_long(what, said, status):
+        return too_long
     # llama.cpp says 500 to a text longer than its batch, which no retry makes shorter
     if "too large to process" in told:
         return BadData(what)

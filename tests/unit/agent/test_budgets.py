@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from plainmind.agent import bash
 from plainmind.agent.prompt import find_first_shown
 from plainmind.formats.log.event import RawEvent
-from scripted import call, calls
+from plainmind.truth.log.writer import EventDraft, Log
+from scene import NOW
+from scripted import CONTEXT, call, calls
 
 # --- which event of a window is the first that history shows
 
@@ -132,8 +134,8 @@ def test_the_start_moves_seldom_in_a_long_talk():
 def talk(world):
     """Ten turns of a window; each event has 100 bytes in its body, so that it costs 29 tokens."""
     for number in range(10):
-        world.append("user", f"question {number}".ljust(97, "."))
-        world.append("agent", f"answer {number}".ljust(97, "."))
+        world.append("user", f"question {number}".ljust(91, "x"))
+        world.append("agent", f"answer {number}".ljust(91, "x"))
     return world
 
 
@@ -150,6 +152,7 @@ def talk(world):
         ("openai:scripted", 57, 0),
         ("openai:scripted", 0, 20),  # half of its window
         ("openai:tinyllama", 580, 20),
+        ("openai:tinyllama", 0, 0),  # it would repeat it
     ],
 )
 def test_history_within_the_budget(library, talk, model, setting, tokens, shown):
@@ -160,22 +163,23 @@ def test_history_within_the_budget(library, talk, model, setting, tokens, shown)
 
 
 def test_half_of_the_window_where_nothing_is_set(library, world, model):
-    """tinyllama has 2048 tokens: half of them are 1024."""
-    for number in range(20):
-        world.append("user", f"question {number}".ljust(97, "."))
-        world.append("agent", f"answer {number}".ljust(97, "."))
+    """codellama has 16,384 tokens: half of them are 8192."""
+    drafts = [
+        EventDraft(NOW, role, f"{role} {number}".ljust(91, "x"), {})
+        for number in range(160)
+        for role in ("user", "agent")
+    ]
+    Log(world.home).append(CONTEXT, drafts, NOW)
     model.then("Yes.", "Yes.")
-    library("hello", "openai:tinyllama")
-    library("hello", "openai:tinyllama", turn_history_tokens=1024)
-    small, same = ([m["content"] for m in messages[1:-1]] for messages in model.messages)
-    assert (
-        len(small) == 30
-    )  # 40 events cost 1160: one quarter goes, 9 events, and the tenth with its question
-    assert same[: len(small)] == small
+    library("hello", "openai:codellama")
+    library("hello", "openai:codellama", turn_history_tokens=8192)
+    half, same = ([m["content"] for m in messages[1:-1]] for messages in model.messages)
+    # 320 events cost 9280: one quarter goes, 71 events, and the next with its question
+    assert len(half) == 248 and same[: len(half)] == half
 
 
 def test_words_that_are_not_latin_cost_more(library, world, model):
-    """The estimate is by bytes: a character of Japanese is about a token, not a quarter of one."""
+    """A character of Japanese is about a token, not a quarter of one."""
     world.append("user", "あ" * 100)
     world.append("agent", "はい")
     model.then("Yes.", "Yes.")
