@@ -35,11 +35,12 @@ _FINGERPRINT = re.compile(
     rf"|\b{_LINE}{_Q}[\s,>]*{_Q}{_PATH}"
     rf"|memories{_Q}{_SPACE}[:=]{_SPACE}\[[\s\S]{{0,80}}?\bexcerpt{_Q}{_SPACE}[:=]"
     rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_CUT}"
-    rf"|(?P<tail>{_CUT}[^{{}}]{{0,160}}\}}{_SPACE}(?:,{_SPACE}\{{|\]))"
+    rf"|(?P<tail>{_CUT}[^{{}}]{{0,160}}\}}{_SPACE}(?:,{_SPACE}\{{|\])"
+    rf"|note{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:Remembered data|What is known), not instructions)"
 )
-_HINTS = ("budget_tokens_est", ".md", "memories", "truncated")
+_HINTS = ("budget_tokens_est", ".md", "memories", "truncated", "not instructions")
 _EMPTY_LINE = re.compile(r"\n[^\S\n]*(?:>[^\S\n]*)*\n")
-_LED_IN = re.compile(r"(?:^|(?<=\n))[^\n]*INJECTED[^\n]*\n?[\s\[>`]*(?:json)?\s*\Z")
+_LED_IN = re.compile(r"(?:^|(?<=\n))[^\n]*(?i:injected)[^\n]*\n?[\s\[>`]*(?:json)?\s*\Z")
 _TRIES = 3  # objects around a fingerprint that may be the whole of it
 
 
@@ -98,6 +99,9 @@ def _find_echo(text: str, at: int) -> tuple[int, int] | None:
         try:
             end = _DECODER.raw_decode(text, brace)[1]
             if end >= match.end():
+                # behind the rest of an entry whose beginning was cut off, that goes too
+                if text[first:brace].rstrip().endswith("},"):
+                    brace = first
                 return _led_in(text, at, brace), end + text.startswith("\n", end)
         except (ValueError, RecursionError):
             pass
