@@ -98,7 +98,7 @@ KEYS: dict[str, Key] = {
     ),
     "turn.max_steps": _whole(20, 0, 1000, "tool calls in one turn"),
     "turn.history_tokens": _whole(
-        0, 0, 100000000, "estimated tokens of history sent; 0 takes half of the model's context"
+        0, 0, 100000000, "estimated tokens of history; 0 is half of the window, none if it is small"
     ),
     "turn.timeout": _number(120.0, 0.01, 86400, "seconds for one answer of the model"),
     "turn.tool_timeout": _whole(120, 1, 600, "seconds for a bash call that names no limit"),
