@@ -18,7 +18,7 @@ from . import profile as profiles
 from . import prompt, turn_log, window
 from .bash import TOOL, Shell
 from .turn_log import Attempt, TurnLog, UserMessage
-from .window import Window
+from .window import ModelWindow
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -31,7 +31,7 @@ class RequestBuilder:
         self.settings, self.profile = memory.settings, profiles.of(chat)
         share = int(chat.context_tokens * self.profile.history_share)
         history = self.settings["turn.history_tokens"] or share
-        self.window = Window(chat.context_tokens, history, self.settings["turn.max_tokens"])
+        self.window = ModelWindow(chat.context_tokens, history, self.settings["turn.max_tokens"])
         self._prefix = 0  # messages of a request before what its turn did
 
     def preview(self, message: UserMessage) -> dict[str, Any]:

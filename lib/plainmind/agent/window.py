@@ -17,7 +17,7 @@ LEFT_OUT = "(earlier steps of this turn are left out)\n"
 Messages = list[dict[str, Any]]
 
 
-class Window(NamedTuple):
+class ModelWindow(NamedTuple):
     """A model's window, as far as it is used."""
 
     tokens: int
@@ -33,7 +33,7 @@ class Window(NamedTuple):
         """Tokens left beside the answer and what is always sent."""
         return max(0, self.tokens - self.max_tokens - estimate(fixed))
 
-    def less(self, told: int) -> "Window":
+    def less(self, told: int) -> "ModelWindow":
         """After a server said that a request is too long: of the size that it told, else half, then
         a quarter, then an eighth, as it may be any."""
         size = told if 0 < told < self.tokens else self.tokens >> (self.halvings + 1)

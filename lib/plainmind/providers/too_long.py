@@ -4,15 +4,14 @@ import re
 
 from ..ground.errors import BadData
 
-#: 'Request too large' is OpenAI's and Groq's 429 and 413 for more tokens than a minute has room for:
-#: waiting does not help, less does
 _TOO_LONG = re.compile(
-    r"context[ _-]?(?:length|window|size)|exceed_context_size|maximum (?:prompt|allowed input) length"
-    r"|input token count|token limit|too many (?:input )?tokens|tokens? .{0,40}exceeds|max_seq_len"
-    r"|(?:prompt|input|request|messages|payload|entity)\W(?:is |are )?too (?:long|large)"
-    r"|length of (?:all |the )?messages|request_too_large",
+    r"context[ _-]?(?:length|window|size)|exceed_context_size|max_seq_len|input token count"
+    r"|maximum (?:prompt|allowed input) length|token limit|too many (?:input )?tokens"
+    r"|tokens? .{0,40}exceeds|length of (?:all |the )?messages|request_too_large"
+    r"|(?:prompt|input|request|messages|payload|entity)\W(?:is |are )?too (?:long|large)",
     re.I,
 )
+#: OpenAI's and Groq's 429 and 413 for more tokens than a minute has room for: waiting is no help
 _SURE = re.compile(r"request too large for", re.I)
 _LIMIT = re.compile(r"exceed|too |longer|larger|greater|maximum|reduce|\bmax", re.I)
 _RATE = re.compile(r"rate.?limit|per (?:minute|day|min)\b|quota|throttl|please wait", re.I)

@@ -130,8 +130,8 @@ def test_a_cut_history_keeps_its_beginning_for_some_turns(traced, model):
     """A quarter of the budget goes at once: of sixty turns, those in which the beginning changed
     are few."""
     for number in range(60):
-        model.then(f"answer {number}".ljust(97, "."))
-        traced(f"question {number}".ljust(72, "."), turn_history_tokens=600)
+        model.then(f"answer {number}".ljust(91, "x"))
+        traced(f"question {number}".ljust(68, "x"), turn_history_tokens=600)
     records = traced.records()
     moved = [
         n

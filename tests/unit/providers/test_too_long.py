@@ -10,27 +10,27 @@ from provider_servers import asking, says, sse, streams
 #: what was said, with which status, and the window it tells
 SAID = [
     # OpenAI, and what speaks like it
-    (400, "This model's maximum context length is 128000 tokens. However, your messages resulted in "
-     "204308 tokens. Please reduce the length of the messages.", 128_000),
+    (400, "This model's maximum context length is 128000 tokens. However, your messages resulted "
+     "in 204308 tokens. Please reduce the length of the messages.", 128_000),
     (400, "Your input exceeds the context window of this model. Please adjust your input and try "
      "again.", 0),
     (400, "Requested token count exceeds the model's maximum context length of 131072 tokens.",
      131_072),
-    (429, "Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, "
-     "Requested 40000. The input or output tokens must be reduced.", 30_000),
+    (429, "Request too large for gpt-4o in organization org-x on tokens per min (TPM): Limit "
+     "30000, Requested 40000. The input or output tokens must be reduced.", 30_000),
     # vLLM, before and after 0.8
     (400, "This model's maximum context length is 8192 tokens. However, you requested 8204 tokens "
      "(12 in the messages, 8192 in the completion). Please reduce the length of the messages or "
      "completion.", 8192),
-    (400, "The prompt (total length 25938) is too long to fit into the model (context length 4096). "
-     "Make sure that `max_model_len` is no smaller than the number of text tokens", 4096),
+    (400, "The prompt (total length 25938) is too long to fit into the model (context length 4096)"
+     ". Make sure that `max_model_len` is no smaller than the number of text tokens", 4096),
     (400, "This model's maximum context length is 262144 tokens. However, you requested 0 output "
      "tokens and your prompt contains at least 262145 input tokens", 262_144),
     # llama.cpp: three of its forms
     (500, "the request exceeds the available context size. try increasing the context size or "
      "enable context shift", 0),
-    (400, '{"error":{"code":400,"message":"request (4390 tokens) exceeds the available context size '
-     '(4096 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":4390,'
+    (400, '{"error":{"code":400,"message":"request (4390 tokens) exceeds the available context '
+     'size (4096 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":4390,'
      '"n_ctx":4096}}', 4096),
     (500, "Context size has been exceeded.", 0),
     # Gemini, OpenRouter, Together and SGLang, Ollama, LM Studio, Mistral, xAI, Groq, Kimi, Claude
@@ -41,8 +41,8 @@ SAID = [
     (400, "The input (400013 tokens) is longer than the model's context length (262144 tokens).",
      262_144),
     (400, "prompt too long; exceeded max context length by 120 tokens", 0),
-    (400, "The number of tokens to keep from the initial prompt is greater than the context length.",
-     0),
+    (400, "The number of tokens to keep from the initial prompt is greater than the context "
+     "length.", 0),
     (400, "Prompt contains 40000 tokens, too large for model with 32768 maximum context length", 0),
     (400, "This model's maximum prompt length is 131072 but the request contains 537812 tokens",
      131_072),
