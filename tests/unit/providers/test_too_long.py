@@ -30,7 +30,8 @@ SAID = [
     (500, "the request exceeds the available context size. try increasing the context size or "
      "enable context shift", 0),
     (400, '{"error":{"code":400,"message":"request (4390 tokens) exceeds the available context '
-     'size (4096 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":4390,'
+     'size (4096 tokens), try increasing it",'
+     '"type":"exceed_context_size_error","n_prompt_tokens":4390,'
      '"n_ctx":4096}}', 4096),
     (500, "Context size has been exceeded.", 0),
     # Gemini, OpenRouter, Together and SGLang, Ollama, LM Studio, Mistral, xAI, Groq, Kimi, Claude
