@@ -11,7 +11,7 @@ _TOO_LONG = re.compile(
     r"|(?:prompt|input|request|messages|payload|entity)\W(?:is |are )?too (?:long|large)",
     re.I,
 )
-#: OpenAI's and Groq's 429 and 413 for more tokens than a minute has room for: waiting is no help
+#: OpenAI's 429 and Groq's 413 for more tokens than a minute has room for: waiting does not help
 _SURE = re.compile(r"request too large for", re.I)
 _LIMIT = re.compile(r"exceed|too |longer|larger|greater|maximum|reduce|\bmax", re.I)
 _RATE = re.compile(r"rate.?limit|per (?:minute|day|min)\b|quota|throttl|please wait", re.I)
