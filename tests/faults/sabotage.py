@@ -74,7 +74,7 @@ def instant_vectors() -> None:
     from plainmind.providers import registry
 
     class Instant:
-        model, batch = "instant:1", 2
+        model, batch, longest = "instant:1", 2, 100_000
 
         def passages(self, texts):
             with open(os.path.join(os.path.dirname(os.environ["MIND_HOME"]), "asked"), "a") as file:

@@ -207,9 +207,9 @@ def _less(one: Pending, *, chance: bool) -> Iterator[tuple[str, str]]:
     more where that was `chance`, its own without its neighbour, then ever less of its beginning."""
     if chance:
         yield one.text, ""
-    if one.own and one.own != one.text:
-        yield one.own, "of its own text alone"
-    text = one.own or one.text
+    text = one.own
+    if text != one.text:
+        yield text, "of its own text alone"
     while len(text) > SHORTEST:
         text = text[: max(SHORTEST, len(text) // 2)]
         yield text, _first(len(text))

@@ -26,7 +26,12 @@ class Pending(NamedTuple):
     id: int
     text: str  # what is embedded; '' needs no vector
     attempts: int
-    own: str = ""  # of `text`, what is its own: without the event before it, or the page's title
+    length: int = 0  # of what is its own of `text`, at its end; 0 is all of it
+
+    @property
+    def own(self) -> str:
+        """The text without the event before it, or without the page's title."""
+        return self.text[-self.length :]
 
     @property
     def tokens(self) -> int:

@@ -37,7 +37,7 @@ def pending(
         late,
     )
     found = [
-        Pending(PASSAGE, id, embedded_text(title, text), attempts, text.strip())
+        Pending(PASSAGE, id, embedded_text(title, text), attempts, len(text.strip()))
         for id, title, text, attempts in rows
     ]
     if limit >= 0:
@@ -60,7 +60,7 @@ def pending(
             id,
             embedding.text_of(author, content, *before),
             attempts,
-            embedding.text_of(author, content),
+            len(embedding.text_of(author, content)),
         )
         for id, author, content, attempts, *before in rows
     ]
