@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..formats import answer
 from ..formats.log import event as log_event
 from ..formats.log import forgotten, injected_blocks
 from ..ground import clock, files
@@ -24,6 +23,10 @@ EPISODE_EVENTS = 30  # and its greatest length
 
 #: a file changed within this time of being read may change again without its time showing it
 UNSETTLED = 2_000_000_000  # ns
+
+#: without one of these an answer holds no thoughts, tokens or calls; answers are logged stripped
+_MARKS = ("<", "◁", "[THINK]", "[INST]", "[/INST]", "[TOOL_CALLS]")
+_OPENINGS = ("a", "c", "{", "[", "`")  # of JSON, harmony
 
 #: what a terminal takes for a command, and would stick to the next word
 _COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")
@@ -119,7 +122,9 @@ def _event(block: log_event.RawEvent) -> NewEvent:
     content = _COLOUR.sub("", injected_blocks.strip(text))
     if block.role == "tool":
         content = injected_blocks.strip_recalled_lines(content)
-    elif block.role == "agent":
+    elif block.role == "agent" and (content[:1] in _OPENINGS or any(m in content for m in _MARKS)):
+        from ..formats import answer  # its patterns take milliseconds to compile
+
         content = answer.clean(content)  # earlier versions logged thoughts, too
     instant = clock.parse(block.timestamp)
     return NewEvent(
