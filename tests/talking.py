@@ -186,7 +186,7 @@ class Talk:
 
     def fetched(self, attached: dict) -> bytes:
         """A file that was posted."""
-        with OPENER.open(attached["url"], timeout=60) as response:
+        with OPENER.open(attached["url"], timeout=180) as response:
             return response.read()
 
     def dead(self) -> list[dict]:

@@ -80,7 +80,7 @@ class Discord:
             {"Content-Type": "application/json"}
         )  # fmt: skip
         try:
-            with OPENER.open(request, timeout=60) as response:
+            with OPENER.open(request, timeout=180) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
@@ -125,7 +125,7 @@ class Discord:
     def connected(self) -> list[dict]:
         return self.do("log", requests_from=1 << 60, gateway_from=1 << 60)["connected"]
 
-    def wait(self, predicate: Callable[[], Any], seconds: float = 60) -> Any:
+    def wait(self, predicate: Callable[[], Any], seconds: float = 300) -> Any:
         """What the predicate gives once it is true; fails with the log's end when it takes long."""
         end = time.monotonic() + seconds
         while True:

@@ -30,7 +30,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SECOND = "1100000000000000031"  # one more who is allowed: what two people say is never one turn
 WORD = re.compile(r"(?<![\w-])w\d+(?:x\d+)?(?:s\d+)?h?\b")  # and no part of a file's path
 LINES = 28  # of one message of Discord's
-LIMIT = 90.0  # seconds in which everything is answered
+LIMIT = 180.0  # seconds in which everything is answered
 
 # a path with a space in it cannot stand behind '#!'
 MODEL = f"""#!/bin/sh

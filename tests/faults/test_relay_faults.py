@@ -85,15 +85,15 @@ def done(relay: Relay) -> set[str]:
     return {str(id) for step in relay.steps() if step["did"] == "done" for id in step["of"]}
 
 
-def settled(relay: Relay, messages: list[dict], seconds: float = 60) -> None:
+def settled(relay: Relay, messages: list[dict]) -> None:
     """Nothing is left to do for these messages."""
-    relay.discord.wait(lambda: set(ids(messages)) <= done(relay), seconds)
+    relay.discord.wait(lambda: set(ids(messages)) <= done(relay))
 
 
-def answered_once(relay: Relay, messages: list[dict], seconds: float = 60) -> None:
+def answered_once(relay: Relay, messages: list[dict]) -> None:
     """One turn for each message and one delivery of its short answer, in the order of each
     place."""
-    settled(relay, messages, seconds)
+    settled(relay, messages)
     assert sorted(relay.turns()) == sorted(ids(messages))
     for place in {message["channel_id"] for message in messages}:
         own = [message for message in messages if message["channel_id"] == place]
@@ -113,8 +113,8 @@ def works(relay: Relay, said: str = "are you there") -> None:
     ]
 
 
-def told(relay: Relay, said: str, seconds: float = 60) -> None:
-    relay.discord.wait(lambda: said in relay.said, seconds)
+def told(relay: Relay, said: str) -> None:
+    relay.discord.wait(lambda: said in relay.said)
 
 
 def gateway(discord: Discord, what: str) -> list[dict]:
@@ -130,7 +130,7 @@ def requests(discord: Discord, method: str, ending: str) -> list[dict]:
 
 
 def ends(relay: Relay, code: int, *said: str) -> None:
-    assert relay.wait(60) == code, relay.said
+    assert relay.wait() == code, relay.said
     for words in said:
         assert words in relay.said
     assert relay.discord.token not in relay.said
@@ -505,7 +505,7 @@ def test_250_missed_messages_in_the_channel_and_in_threads_are_answered_once_and
         discord.archive(thread=places[name], timestamp=start + 300 * minute, live=False)
     put_back(relay, start - 3 * 3600)
     relay.start(ready=False)
-    settled(relay, missed, 120)
+    settled(relay, missed)
     assert relay.turns() == sorted(set(relay.turns()), key=relay.turns().index)
     answered_once(relay, [seen, *missed])
     log = relay.log(f"discord-channel/{discord.channel}")
@@ -610,7 +610,7 @@ def test_history_that_cannot_be_read_for_long_is_read_in_the_end_and_turns_go_on
     settled(relay, [live])
     assert relay.turns() == [live["id"]]
     discord.clear_faults()
-    settled(relay, [missed], 120)
+    settled(relay, [missed])
     assert relay.turns() == ids([live, missed])
 
 
