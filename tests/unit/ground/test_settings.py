@@ -35,16 +35,11 @@ def test_environment_beats_file_and_an_option_beats_both():
 @pytest.mark.parametrize("key", KEYS)
 def test_every_setting_is_read_from_its_variable(key):
     setting = KEYS[key]
-    other = (
-        setting.choices[-1]
-        if setting.choices
-        else {str: "text", bool: "true", int: str(setting.most), float: str(setting.most)}[
-            setting.type
-        ]
-    )
+    wanted = {str: "text", bool: True, int: setting.most, float: setting.most}[setting.type]
+    wanted = setting.choices[-1] if setting.choices else setting.type(wanted)
     assert re.fullmatch("MIND_[A-Z][A-Z0-9_]*", variable(key))
-    read = Settings("", "", {variable(key): other}.get)
-    assert str(read[key]).lower() == other.lower()
+    read = settings("", **{variable(key): str(wanted).lower()})
+    assert read[key] == wanted
     assert all(read[each] == KEYS[each].default for each in KEYS if each != key)
 
 
