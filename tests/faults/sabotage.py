@@ -113,12 +113,12 @@ def careless() -> None:
 
 def unheard() -> None:
     """An event found by its id is made durable, and not entered in the journal."""
-    acknowledge, journal = writer.Log._acknowledge, writer.Log._journal
+    acknowledge, journal = writer.Log._acknowledge, writer.Log.journal
 
     def acknowledging(self, paths):
-        writer.Log._journal = lambda self, head: None
+        writer.Log.journal = lambda self, head: None
         acknowledge(self, paths)
-        writer.Log._journal = journal
+        writer.Log.journal = journal
 
     writer.Log._acknowledge = acknowledging
 
