@@ -43,7 +43,7 @@ def test_the_share_of_two_texts(other, least, most):
     "one, other, wanted",
     [
         ("a b c", "a b c", 1), ("a b", "a c", 0.2), ("a b", "b a", 0.5), ("a", "a", 1),
-        ("a", "b", 0), ("", "", 0), ("Straße", "STRASSE", 1), ("日本 語", "日本 茶", 0.2),
+        ("a", "b", 0), ("", "", 0), ("Straße", "STRASSE", 1), ("日本 語", "日本 茶", 3 / 7),
     ],
 )  # fmt: skip
 def test_shares_by_hand(one, other, wanted):

@@ -51,6 +51,7 @@ class Logged(NamedTuple):
     time: int
     opening: list[str]
     rest: list[str]
+    common: list[str]
     vector: Sequence[float] | None
     episode: int
     pinned: bool
@@ -62,6 +63,10 @@ class Logged(NamedTuple):
     @property
     def words(self) -> list[str]:
         return self.opening + self.rest
+
+    def times(self, term: str) -> int:
+        """A stop word counts once, and only where it is asked for."""
+        return self.words.count(term) + self.common.count(term)
 
 
 def all_events(home: Home, known: dict[str, Sequence[float]]) -> list[Logged]:
@@ -130,17 +135,17 @@ class Judge:
         before = stretch[stretch.index(event) - 1] if stretch.index(event) else None
         score = ideal = 0.0
         for term in self.terms:
-            idf = self._idf(n, sum(term in t.words for t in self.events))
+            idf = self._idf(n, sum(t.times(term) > 0 for t in self.events))
             ideal += 2.5 * idf
             if not count:
                 continue
-            score += idf * self._bm25(event.words.count(term), len(event.words), count / n)
+            score += idf * self._bm25(event.times(term), len(event.words), count / n)
             if before is not None and is_question(before):
-                times = before.words.count(term)
+                times = before.times(term)
                 score += 0.25 * idf * self._bm25(times, len(before.words), count / n)
             times = sum(t.opening.count(term) for t in window)
             score += idf * self._bm25(times, sum(len(t.opening) for t in window), 5 * openings / n)
-            times = sum(t.words.count(term) for t in stretch)
+            times = sum(t.times(term) for t in stretch)
             length = sum(len(t.words) for t in stretch)
             score += 0.5 * idf * self._bm25(times, length, count / len(self.episodes))
         return score / ideal if ideal else 0.0

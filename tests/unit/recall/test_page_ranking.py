@@ -102,19 +102,20 @@ class Made:
         self, terms: list[str], rank: str, with_vectors: bool, baseline: float
     ) -> dict[str, tuple[float, float]]:
         """Path -> (rel, score)."""
-        words = {}
+        words, common = {}, {}
         for path, (name, body, head, _) in self.pages.items():
             tags = head["tags"].strip("[]").replace(",", "")
-            words[path] = grammar.terms(f"{name.replace('-', ' ')} {name} {tags} {body}")
+            found = grammar.of_page(name.replace("-", " "), name, tags.split(), body)
+            words[path], common[path] = found.opening + found.rest, found.common
         n, mean = len(words), sum(map(len, words.values())) / len(words)
         lex = dict.fromkeys(words, 0.0)
         ideal = 0.0
         for term in terms:
-            holding = [path for path in words if term in words[path]]
+            holding = [path for path in words if term in words[path] + common[path]]
             idf = log(1 + (max(n, 500) - len(holding) + 0.5) / (len(holding) + 0.5))
             ideal += idf
             for path in holding:
-                times = words[path].count(term)
+                times = (words[path] + common[path]).count(term)
                 lex[path] += idf * times / (times + 1.2 * (0.5 + 0.5 * len(words[path]) / mean))
         lex = {path: value / ideal if ideal else 0.0 for path, value in lex.items()}
         cosines = {

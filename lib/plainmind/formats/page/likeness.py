@@ -6,22 +6,21 @@ A sketch is the 64 least hashes of a text's words and pairs (bottom-k, Cohen and
 texts. An estimate is checked on the texts themselves.
 """
 
-import re
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+
+from ..words import plain
 
 KEPT = 64  # hashes of a sketch
 ALIKE = 0.8  # share from which two texts are near-duplicates
 SLACK = 0.25  # by which an estimate from 64 hashes may be too low (four standard deviations)
 COMMON = 40  # texts that share a hash, from which on each is compared with the next one only
 
-_WORD = re.compile(r"[^\W_]+")
-
 
 def extract_features(text: str) -> frozenset[str]:
-    """The words and pairs of neighbouring words of a text, whatever their case."""
-    words = _WORD.findall(text.casefold())
+    """The words and pairs of neighbouring words of a text, folded."""
+    words = plain(text)
     return frozenset(words) | frozenset(map(" ".join, zip(words, words[1:])))
 
 

@@ -127,10 +127,10 @@ def check_name(name: str) -> str:
 
 def slugify(text: str) -> str:
     """A name made of a title's first words."""
-    import unicodedata
+    from ..fold import fold
 
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    words = re.findall(r"[a-z0-9]+", plain.replace("'", ""))
+    plain = fold(re.sub("['’]", "", text)).encode("ascii", "ignore").decode()
+    words = re.findall(r"[a-z0-9]+", plain)
     made = ""
     for word in words[:8]:
         if made and len(made) + len(word) > 60:
@@ -141,6 +141,11 @@ def slugify(text: str) -> str:
 
 def link_key(name: str) -> str:
     """What links and names are compared by."""
+    if not name.isascii():
+        import unicodedata
+
+        # macOS writes names of files decomposed; accents stay, as é.md and e.md are two pages
+        name = unicodedata.normalize("NFC", name)
     return "-".join(re.split(r"[\s_-]+", name.strip().casefold()))
 
 

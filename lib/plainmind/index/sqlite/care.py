@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..reading import utf8
+from . import words
 from .index_file import VERSION, IndexFile
 
 _OF_EVENTS = "JOIN windows ON windows.id = events.id / 16777216"
@@ -41,8 +42,9 @@ _ROWS = {
 }
 
 
-def rows(db: sqlite3.Connection) -> dict[str, Iterable[tuple]]:
-    return {table: db.execute(sql) for table, sql in _ROWS.items()}
+def rows(index: IndexFile) -> dict[str, Iterable[tuple]]:
+    found: dict[str, Iterable[tuple]] = {name: index.db.execute(_ROWS[name]) for name in _ROWS}
+    return {**found, "words": words.totals(index.db, index.fts5)}
 
 
 def counts(index: IndexFile) -> dict[str, Any]:

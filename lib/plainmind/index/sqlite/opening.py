@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+from ...formats.words import fingerprint
 from ...ground import clock, files
 from ...ground.errors import Busy, Failure, InputOutput
 from ...ground.paths import Home
@@ -150,6 +151,11 @@ def _open(home: Home, path: str) -> Store:
             other = Damaged(f"made by version {version} of the index, this is {VERSION}")
             other.version = version
             raise other
+        (fold,) = db.execute("SELECT value FROM settings WHERE name = 'terms'").fetchone() or ("",)
+        if fold != fingerprint():
+            other = Damaged(f"its words were made by '{fold}', this is '{fingerprint()}'")
+            other.version = VERSION
+            raise other
         made = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'words'").fetchone()
         fts5 = bool(made) and "fts5" in made[0]
     except BaseException:
@@ -169,7 +175,8 @@ def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
             schema = file.read()
         db.executescript(
             f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; "
-            f"PRAGMA user_version = {VERSION};{schema};{words.tables(has_fts5(db))}; COMMIT"
+            f"PRAGMA user_version = {VERSION};{schema};{words.tables(has_fts5(db))};"
+            f"INSERT INTO settings VALUES ('terms', '{fingerprint()}'); COMMIT"
         )
 
 

@@ -3,8 +3,8 @@
 
 -- What made this index, and how far it has read. One row a fact.
 CREATE TABLE settings (
-    -- embed_model: the model whose vectors answer; totals: of all events; journal, pins: what was
-    -- read last
+    -- terms: what made the words; embed_model: the model whose vectors answer; totals: of all
+    -- events; journal, pins: what was read last
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL     -- text, or JSON
 ) WITHOUT ROWID;
@@ -49,7 +49,7 @@ CREATE INDEX events_by_model ON events (model) WHERE model > 0;
 -- Recall reads these rows instead of all events; each BLOB has one entry an event, in order.
 CREATE TABLE episodes (
     id       INTEGER PRIMARY KEY, -- id of its first event; the others follow without a hole
-    words    INTEGER NOT NULL,    -- indexed words in all of it
+    words    INTEGER NOT NULL,    -- indexed words in all of it, without stop words
     lengths  BLOB NOT NULL,       -- uint16: indexed words of the event
     openings BLOB NOT NULL,       -- uint8: those among its first 30 words
     times    BLOB NOT NULL,       -- int64: unix_ms

@@ -161,7 +161,7 @@ class Store(IndexFile):
         self._look_at_all()
         from . import care
 
-        return care.rows(self.db)
+        return care.rows(self)
 
     def says(self, text: str) -> bool:
         from . import care

@@ -1,4 +1,8 @@
-"""The tables of words, FTS5 or else FTS4: which events and pages hold a term."""
+"""The tables of words, FTS5 or else FTS4: which events and pages hold a term.
+
+Terms come folded (formats.words), and no engine's Unicode gets at them: its tokenizer knows ASCII
+only, and takes every other character for a letter.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -14,17 +18,15 @@ _VOCABULARY = {"words": "places", "page_words": "page_places"}
 def tables(fts5: bool) -> str:
     """SQL that makes the tables of words, and with FTS5 their vocabularies."""
     if fts5:
-        tokens = "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* Co'\""
         return (
-            f"CREATE VIRTUAL TABLE words USING fts5(opening, rest, content='', {tokens});"
+            "CREATE VIRTUAL TABLE words USING fts5(opening, rest, content='', tokenize=ascii);"
             "CREATE VIRTUAL TABLE places USING fts5vocab(words, instance);"
-            f"CREATE VIRTUAL TABLE page_words USING fts5(opening, rest, {tokens});"
+            "CREATE VIRTUAL TABLE page_words USING fts5(opening, rest, tokenize=ascii);"
             "CREATE VIRTUAL TABLE page_places USING fts5vocab(page_words, instance)"
         )
-    tokens = "tokenize=unicode61 'remove_diacritics=0'"
     return (
-        f"CREATE VIRTUAL TABLE words USING fts4(opening, rest, {tokens});"
-        f"CREATE VIRTUAL TABLE page_words USING fts4(opening, rest, {tokens})"
+        "CREATE VIRTUAL TABLE words USING fts4(opening, rest, tokenize=simple);"
+        "CREATE VIRTUAL TABLE page_words USING fts4(opening, rest, tokenize=simple)"
     )
 
 
@@ -34,7 +36,7 @@ def add(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], table: str = 
 
 def _row(item: tuple[int, Words]) -> tuple[int, str, str]:
     id, words = item
-    return id, " ".join(words.opening), " ".join(words.rest)
+    return id, " ".join(words.opening), " ".join([*words.rest, *words.common])
 
 
 def remove(db: sqlite3.Connection, rows: Iterable[tuple[int, Words]], fts5: bool) -> None:
@@ -90,3 +92,11 @@ def _postings_fts4(db: sqlite3.Connection, term: str, table: str) -> list[Postin
     rows = db.execute(sql, (f'"{term}"',))
     # 'x': per column, hits in this row come first of three
     return [Posting(id, *decode_matchinfo(info)[0::3][:2]) for id, info in rows]
+
+
+def totals(db: sqlite3.Connection, fts5: bool) -> Iterable[tuple[str, int, int]]:
+    """Each term of events, in how many it is, and how often."""
+    if fts5:
+        return db.execute("SELECT term, count(DISTINCT doc), count(*) FROM places GROUP BY term")
+    db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.totals USING fts4aux(main, words)")
+    return db.execute("SELECT term, documents, occurrences FROM totals WHERE col = '*'")

@@ -126,7 +126,7 @@ def test_every_word_of_any_text_is_found_where_it_stands(folder, said):
         expected: dict[str, dict[int, list[int]]] = {}
         for event, author, content in index.db.execute("SELECT id, author, content FROM events"):
             found = grammar.of_event(author, content)
-            for column, terms in enumerate(found):
+            for column, terms in enumerate([found.opening, found.rest + found.common]):
                 for term in terms:
                     expected.setdefault(term, {}).setdefault(event, [0, 0])[column] += 1
         for term, places in expected.items():
