@@ -33,8 +33,10 @@ _INDEX = """\
 index/mind.db is an SQLite database made from the files. Reading it with sqlite3 is supported; what
 is written into it is lost. Words are in the table 'words' (FTS5, without content), by rowid =
 events.id, columns 'opening' (author and the first 30 words) and 'rest'; 'places' is its vocabulary.
-They hold stems: 'contrapt' for contraption, and no stop words. 'page_words' and 'page_places' are
-the same of pages, by rowid = pages.id."""
+They hold folded stems: 'contrapt' for contraption, 'strass' for Straße, 'cplusplus' for C++, pairs
+of characters where no spaces are written ('東京'), 'user', 'email' and 'getuserbyemail' for
+getUserByEmail; stop words once an event, last in 'rest'. 'page_words' and 'page_places' are the
+same of pages, by rowid = pages.id."""
 
 # --- the pages of sections 5 and 7
 

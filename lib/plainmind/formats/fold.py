@@ -17,7 +17,7 @@ from functools import lru_cache
 
 #: stand between the parts of one name, and around a sign that is a word of its own
 PART, SIGN = "\x01", "\x02"
-_NON_JOINER, _JOINER = "\x03", "\x04"
+_NON_JOINER, _JOINER, _APOSTROPHE = "\x03", "\x04", "\x05"
 
 _LETTERS = {
     "\u0345": "ι", "ß": "ss", "ẞ": "SS", "ı": "i", "ĸ": "k",
@@ -29,7 +29,7 @@ _LETTERS = {
 }  # fmt: skip
 # of Latin, Greek, Cyrillic, Hebrew and Arabic, and for symbols
 _MARKS = re.compile(
-    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u0670\u06d6-\u06ed"
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
     "\u0898-\u089f\u08ca-\u08ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ua66f-\ua67d"
     "\ua69e\ua69f\ufe20-\ufe2f]"
 )
@@ -37,7 +37,8 @@ _MARKS = re.compile(
 _UNSEEN = re.compile(
     "[\u0640\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
-_APOSTROPHES = "ʹʺʻʼʽʾʿˈ"  # letters to Unicode
+# some of them letters to Unicode; п'ять and צה"ל are written with any of them
+_APOSTROPHES = "'\"’״׳ʹʺʻʼʽʾʿˈ"
 _REGION = "\U0001f1e6-\U0001f1ff"
 _BLACK_FLAG, _TAG = "\U0001f3f4", "\U000e0020-\U000e007e"
 
@@ -74,6 +75,8 @@ _UNMARK = {ord(mark): None for mark in (PART, SIGN)}
 def mark(text: str) -> str:
     """The same with PART between the parts of a name, and SIGN on both sides of a sign."""
     text = unicodedata.normalize("NFKC", text.translate(_young)).translate(_plain)
+    if _APOSTROPHE in text:
+        text = re.sub("(?<=[^\0-\x7f])\x05(?=[^\0-\x7f])", PART, text).replace(_APOSTROPHE, " ")
     if _NON_JOINER in text or _JOINER in text or SIGN in text:
         text = _join(text)
     cuts = [match.start() for match in _CAMEL.finditer(text.translate(_shape))]
@@ -157,7 +160,9 @@ def _fold_one(char: str) -> str:
         return char if re.match(f"[{_TAG}]", char) else ""
     if kind == "Co" or kind[0] == "S" and char > "\x7f" and char != "\u2044":
         return f"{SIGN}{char}{SIGN}"
-    if kind[0] in "ZCPS" or char in _APOSTROPHES:
+    if char in _APOSTROPHES:
+        return _APOSTROPHE
+    if kind[0] in "ZCPS":
         return " "
     if kind == "Nd":
         return str(unicodedata.decimal(char))

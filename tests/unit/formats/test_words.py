@@ -1,13 +1,151 @@
-"""Words: index terms of any text."""
+"""Words: one fold for what is kept and what is asked; every character is found by itself."""
 
+import hashlib
+import re
+import unicodedata
+from unicodedata import normalize
+
+import pytest
 from hostile import texts
-from hypothesis import given
-from plainmind.formats import words
+from hypothesis import example, given
+from hypothesis import strategies as st
+from plainmind.formats import fold, words
+
+#: what no engine can read a syntax in, nor fold again
+TERM = re.compile("[a-z0-9\x80-\ud7ff\ue000-\U0010ffff]{1,64}")
+FORMS = [str.upper, str.lower, str.title, str.casefold] + [
+    lambda text, form=form: normalize(form, text) for form in ("NFC", "NFD", "NFKC", "NFKD")
+]
+
+
+def index_terms(text: str, author: str = "") -> set[str]:
+    found = words.of_event(author, text)
+    return {*found.opening, *found.rest, *found.common}
 
 
 @given(said=texts, author=texts)
 def test_any_text_has_words_the_same_each_time(said, author):
     found = words.of_event(author, said)
-    for term in found.opening + found.rest:
-        assert term and not term.isspace() and len(term) <= 64 and term == term.lower()
+    terms = [*found.opening, *found.rest, *found.common]
+    assert all(TERM.fullmatch(term) for term in terms)
     assert words.of_event(author, said) == found
+    assert {*words.terms(said), *words.terms(author)} <= set(terms)
+    # of a page, too
+    page = words.of_page(author, "name", [], said)
+    assert {*words.terms(said), *words.terms(author)} <= {*page.opening, *page.rest, *page.common}
+
+
+#: of these, a character alone is none of a word: what separates, what nobody sees, what is dropped
+NOTHING = re.compile("P.|Z.|C[cfs]|M[ne]")
+#: and a few that Unicode counts among letters and signs: apostrophes, fillers, signs of ASCII, what
+#: is a space with a mark in NFKC
+OTHERS = re.compile("[$+<=>|~^`⁄⁺₊⁼₌ʹʺʻʼʽʾʿˈـۥۦ\u115f\u1160\u3164\uffa0]")
+
+
+def test_a_text_is_found_by_itself_whatever_character_it_is_made_of():
+    """Also by what another program makes of it: in capitals or small letters, decomposed or not."""
+    lost = []
+    for code in range(0x110000):
+        char, sample = chr(code), code % 89 == 0
+        kind = unicodedata.category(char)
+        if not sample and (kind in ("Cn", "Co", "Cs") or 0x3400 <= code < 0xD7A4 or code > 0x17000):
+            continue  # thousands that are treated alike
+        if not words.terms(char) and not NOTHING.match(kind):
+            plain = normalize("NFKC", char)
+            lost += [] if OTHERS.match(plain) or plain[0] in " :" else [char]
+        for text in (char, f"a{char}b", f"क{char * 2}क"):
+            there = index_terms(text)
+            if not {*words.terms(text)} <= there:
+                lost.append(text)
+            forms = {form(text) for form in FORMS} - {text} if there else ()
+            lost += [(text, form) for form in forms if not there.intersection(words.terms(form))]
+            again = fold.fold(text)
+            lost += [] if fold.fold(again) == again else [(text, again)]
+    assert lost == []
+
+
+def test_the_fold_is_the_same_on_every_python():
+    """Whoever changes it raises words.FOLD, so that indexes are made again."""
+    made = hashlib.sha256()
+    for start in range(0, 0x110000, 4096):
+        block = "\n".join(map(chr, range(start, start + 4096)))
+        made.update(fold.mark(block).encode("utf-8", "surrogatepass"))
+    assert (words.FOLD, made.hexdigest()) == (
+        1,
+        "8ebf42fd0771cfb60378b1c966ae3aa673a720aa6eef742a729113e37150cb5b",
+    )
+
+
+def test_what_unicode_14_had_not_assigned_is_known():
+    if unicodedata.unidata_version == "14.0.0":
+        young = [fold._young[code] != code for code in range(0x370, 0x110000)]
+        assert young == [unicodedata.category(chr(c)) == "Cn" for c in range(0x370, 0x110000)]
+    assert words.terms("wow\U0001fae8") == ["wow", "u1fae8"]
+
+
+@given(st.text("abAB1 2._-+#()\"'/*:^\x01\x02\n", max_size=20))
+@example(".env C++ a.b-c aBcD")
+def test_an_ascii_text_has_the_words_that_it_has_beside_others(text):
+    slow = words._names(fold.mark(text), words._any_pattern())
+    assert words._split(text) == slow
+    assert words.terms(f"{text} é")[:-1] == words._stems(words.tokens(text)) or any(
+        token in words.STOPWORDS for token in words.tokens(text)
+    )
+
+
+#: what is written, and what is asked: each finds the other
+SAME = """
+    Straße STRASSE · STRAẞE straße · Łódź lodz · Øresund oresund · Đà da · Ærø aero · cœur COEUR
+    ısparta ISPARTA · İstanbul istanbul · Þórr thorr · Ħal hal · naïve NAIVE · ﬃ ffi · ǆ DŽ · ſo SO
+    ὈΔΥΣΣΕΎΣ οδυσσευς · ΛΌΓΟΣ λόγος · ᾳ ΑΙ · Ёлка елка · їжак ЇЖАК · مُحَمَّد محمد · أحمد احمد
+    کتاب كتاب · ی ي · مدرسة مدرسه · شَلـــوم شلوم · שָׁלוֹם שלום · ３７ 37 · ٣٧ 37 · ३७ 37 · Ａ a · ｶﾞ ガ
+    Donau\u00addampf donaudampf · zero\u200bwidth zerowidth · \ufeffbom bom · a\u2060b ab
+    п’ять пять · צה"ל צהל · می\u200cخواهم میخواهم · می\u200cخواهم خواهم · क\u094d\u200dष क\u094dष · 서울에서 서울은 · 집에 집
+    한글 \u1112\u1161\u11ab\u1100\u1173\u11af · 東京都に 東京 · 駅前 駅 · ข้าวผัด ข้าว · ທ່ານ ທ່ານ
+    C++ c++ · C++17 c++ · C# csharp · F# f# · .env .env · .env env · .NET dotnet · node.js NodeJS
+    getUserByEmail getuserbyemail · getUserByEmail email · user.getUserByEmail() getUserByEmail
+    snake_case snakeCase · obj.snake_case snake_case · kebab-case kebabCase · kebab-case kebab
+    HTTPServer server · МойДень день · e-mail email · U.S.A. USA · __init__ init · 1️⃣ 1
+    👩🏽\u200d💻 👩\u200d💻 · 👩🏽\u200d💻 💻 · 👍🏿 👍 · ❤\ufe0f ❤ · 🏳️\u200d🌈 🌈 · go🚀🚀now 🚀 · 🇩🇪🇫🇷 🇫🇷
+    🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f 🏴 · ☕ ☕ · → → · the THE
+"""
+#: what is not the same, though something was folded away
+OTHER = """
+    C++ C# · C++ C · F# F · .env node · हिन्दी हन्द · か が · ハ バ · 🇩🇪 🇪🇩 · 👩\u200d💻 👨
+    東京 大阪 · กา กิ
+"""
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    return [tuple(pair.split()) for pair in re.split(" · |\n", text) if pair.strip()]
+
+
+@pytest.mark.parametrize("written, asked", pairs(SAME))
+def test_one_is_found_by_the_other(written, asked):
+    assert {*words.terms(asked)} & index_terms(written)
+    assert {*words.terms(written)} & index_terms(asked)
+
+
+@pytest.mark.parametrize("written, asked", pairs(OTHER))
+def test_one_is_not_found_by_the_other(written, asked):
+    assert not {*words.terms(asked)} & index_terms(written)
+
+
+@pytest.mark.parametrize("asked, terms", [
+    ("What is the deadline?", ["deadlin"]), ("to be or not to be", "to be or not to be".split()),
+    ("The Who", ["the", "who"]), ("mẹ tôi", ["toi", "me"]), ("x" * 70, ["x" * 63]),
+    ("aGVsbG8gd29ybGQgaGVsbG8gd29ybGQgaGVs" * 9, ["agvsbg8gd29ybgqgagvsbg8gd29ybgqgagvsagvsbg8gd29ybgqgagvsbg8gd29"]),
+])  # fmt: skip
+def test_stop_words_count_when_there_is_nothing_else_or_the_text_is_not_english(asked, terms):
+    assert words.terms(asked) == terms
+
+
+@given(st.integers(0, 80))
+def test_the_opening_has_thirty_words(count):
+    for unit, script in (("alpha", " "), ("東", ""), ("서울에서", " "), ("ab-cd", " ")):
+        found = words.of_event("", script.join([unit] * count))
+        each = {"東": 1, "서울에서": 1, "ab-cd": 2}.get(unit, 1)
+        whole, _ = words._split(script.join([unit] * min(count, 30 // each)))
+        assert found.opening == words._stems(whole)
+        everything, _ = words._split(script.join([unit] * count))
+        assert sorted(found.opening + found.rest) == sorted(words._stems(everything))

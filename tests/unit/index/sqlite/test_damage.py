@@ -33,6 +33,7 @@ def test_verify_finds_what_is_wrong(home):
         ("UPDATE episodes SET times = zeroblob(length(times))", "episodes"),
         ("UPDATE settings SET value = '[1,1,1]' WHERE name = 'totals'", "answers"),
         ("INSERT INTO words (words) VALUES ('delete-all')", "answers"),
+        ("INSERT INTO words (rowid, opening, rest) VALUES (1, 'ς', '')", "words"),
     ]:
         assert care.verify(memory) == []
         with stores.opened(home) as index:
@@ -44,6 +45,7 @@ def test_verify_finds_what_is_wrong(home):
 SPOILING = {
     "foreign": "CREATE TABLE mine (x)",
     "version": "PRAGMA user_version = 99",
+    "fold": "UPDATE settings SET value = 'fold 0' WHERE name = 'terms'",
     "schema": "DROP TABLE episodes",
 }
 
@@ -83,7 +85,7 @@ def indexed(tmp_path_factory, unsynced):
     return home, before
 
 
-@pytest.mark.parametrize("kind", ["foreign", "version", "text", "half", "schema", "head", "pages"])
+@pytest.mark.parametrize("kind", [*SPOILING, "text", "half", "head", "pages"])
 def test_a_damaged_index_is_set_aside_with_one_warning_and_answers_the_same(home, indexed, kind):
     template, before = indexed
     shutil.copytree(template.root, home.root, copy_function=os.link)  # the same files to an index
