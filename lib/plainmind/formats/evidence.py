@@ -77,7 +77,7 @@ class Episode(NamedTuple):
 
     def add(self, instant: int, role: str, author: int, content: str, words: Words) -> None:
         self.lengths.append(min(words.length, 0xFFFF))
-        self.openings.append(min(len(words.opening), 0xFF))
+        self.openings.append(min(words.opening_length, 0xFF))
         self.times.append(instant)
         asks = content.rstrip().endswith(("?", "？", "؟"))
         self.kinds.append(ROLES.index(role) + QUESTION * asks)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 FOLD = 1  # raised when any text gets other terms: an index of another fold is made again
 OPENING = 30  # first words of an event, which count as evidence for its neighbours
 LONGEST = 63  # characters of a term; of a longer one these count
-PARTS = 12  # of a name in mixed case; with more it is no name
+PARTS = 12  # of a name in mixed case at most; base64 has more
 
 # scripts that write no spaces, by their blocks
 _SCRIPTS = (
@@ -33,7 +33,7 @@ _SINGLE = "\u3400"  # from here on a character of a longer stretch is a word by 
 _CHUNK = re.compile(r"\S+")
 
 _TOKEN = re.compile(r"[a-z0-9]+")
-# an ASCII text that has names in it, or else its words are those between what is no letter
+# an ASCII text that has names in it; the words of others are the runs of letters and digits
 _NAMES = re.compile(
     r"[A-Za-z0-9][-_.][A-Za-z0-9]|[a-z]\d?[A-Z]|[A-Z]{2}[a-z]{2}|[A-Za-z](?:\+\+|#)|\.[A-Za-z]"
 )
@@ -49,20 +49,19 @@ STOPWORDS = frozenset(
 
 
 class Words(NamedTuple):
-    """A text's index terms, in order; its stop words apart, each once."""
+    """A text's index terms, in order; its stop words apart, each once. Lengths are in words: a
+    sign, and what a word is found by beside itself, make no text longer."""
 
     opening: list[str]
     rest: list[str]
     common: list[str]
-
-    @property
-    def length(self) -> int:
-        return len(self.opening) + len(self.rest)
+    opening_length: int
+    length: int
 
 
 def tokens(text: str) -> list[str]:
     """The words of a text, folded, each followed by what else it is found by."""
-    return _split(text)[0]
+    return _split(text).all
 
 
 def plain(text: str) -> list[str]:
@@ -85,18 +84,26 @@ def terms(text: str) -> list[str]:
 
 def of_event(author: str, content: str) -> Words:
     """Index terms of an event; its author's name counts among its first words."""
-    found, opening = _split(content)
-    return _words(tokens(author) + found[:opening], found[opening:])
+    names, said = _split(author), _split(content)
+    opening = names.all + said.all[: said.cut]
+    return _words(opening, said.all[said.cut :], names.words + said.opening, said.rest)
 
 
 def of_page(title: str, name: str, tags: Iterable[str], body: str) -> Words:
     """Index terms of a page: its title, name and tags, and its body."""
-    return _words(tokens(" ".join([title, name, *tags])), tokens(body))
+    names, said = _split(" ".join([title, name, *tags])), _split(body)
+    return _words(names.all, said.all, names.words, said.words)
 
 
-def _words(opening: list[str], rest: list[str]) -> Words:
+def _words(opening: list[str], rest: list[str], *lengths: int) -> Words:
     common = STOPWORDS.intersection(opening) | STOPWORDS.intersection(rest)
-    return Words(_stems(opening), _stems(rest), sorted(common))
+    stems = _stems(opening), _stems(rest)
+    # less the stop words; a whole may be one, such as that of i-t
+    first, second = (
+        max(0, length - len(found) + len(kept))
+        for length, found, kept in zip(lengths, (opening, rest), stems)
+    )
+    return Words(*stems, sorted(common), first, first + second)
 
 
 def _stems(tokens: Iterable[str]) -> list[str]:
@@ -155,8 +162,20 @@ def sightings(line: str, wanted: Sequence[str]) -> list[tuple[int, str]]:
 # --- tokens
 
 
-def _split(text: str) -> tuple[list[str], int]:
-    """Tokens of a text, and how many of them belong to its first words."""
+class _Tokens(NamedTuple):
+    """Tokens of a text, of which the first `cut` are of its opening; and the words in both."""
+
+    all: list[str]
+    cut: int
+    opening: int
+    rest: int
+
+    @property
+    def words(self) -> int:
+        return self.opening + self.rest
+
+
+def _split(text: str) -> _Tokens:
     if not text.isascii():
         from .fold import mark
 
@@ -166,21 +185,22 @@ def _split(text: str) -> tuple[list[str], int]:
 
         return _names(mark_ascii(text), _ascii_pattern())
     found = _TOKEN.findall(text.lower())
-    return found, min(OPENING, len(found))
+    cut = min(OPENING, len(found))
+    return _Tokens(found, cut, cut, len(found) - cut)
 
 
-def _names(text: str, pattern: re.Pattern) -> tuple[list[str], int]:
+def _names(text: str, pattern: re.Pattern) -> _Tokens:
     found: list[str] = []
-    count, opening = 0, -1
+    count, cut, opening = 0, -1, 0
     for match in pattern.finditer(text):
-        if opening < 0 and count >= OPENING:
-            opening = len(found)
+        if cut < 0 and count >= OPENING:
+            cut, opening = len(found), count
         kind, word = match.lastgroup, match[0]
         if kind == "run":
-            head = word[: max(0, OPENING - count)] if opening < 0 else word
+            head = word[: OPENING - count] if cut < 0 else word
             found += _pairs(head)
             if head != word:
-                opening = len(found)
+                cut, opening = len(found), OPENING
                 found += _pairs(word[len(head) :], head[-1:])
             count += len(word)
         elif kind == "hangul":
@@ -188,12 +208,13 @@ def _names(text: str, pattern: re.Pattern) -> tuple[list[str], int]:
             count += 1
         elif kind == "sign":
             found += _parts(match["sign"])
-            count += 1
         else:
             some = _name(match["dot"], match["word"], match["mark"])
             found += some
             count += 1 if len(some) == 1 else len(re.split("[-_.\x01]", match["word"]))
-    return found, len(found) if opening < 0 else opening
+    if cut < 0:
+        cut, opening = len(found), count
+    return _Tokens(found, cut, opening, count - opening)
 
 
 def _pairs(stretch: str, before: str = "") -> list[str]:

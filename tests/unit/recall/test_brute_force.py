@@ -52,6 +52,8 @@ class Logged(NamedTuple):
     opening: list[str]
     rest: list[str]
     common: list[str]
+    opening_length: int
+    length: int
     vector: Sequence[float] | None
     episode: int
     pinned: bool
@@ -129,8 +131,8 @@ class Judge:
 
     def _words(self, event: Logged) -> float:
         n = len(self.events)
-        count = sum(len(t.words) for t in self.events)
-        openings = sum(len(t.opening) for t in self.events)
+        count = sum(t.length for t in self.events)
+        openings = sum(t.opening_length for t in self.events)
         stretch, window = self.episodes[event.episode], self._beside(event, 2)
         before = stretch[stretch.index(event) - 1] if stretch.index(event) else None
         score = ideal = 0.0
@@ -139,14 +141,16 @@ class Judge:
             ideal += 2.5 * idf
             if not count:
                 continue
-            score += idf * self._bm25(event.times(term), len(event.words), count / n)
+            score += idf * self._bm25(event.times(term), event.length, count / n)
             if before is not None and is_question(before):
                 times = before.times(term)
-                score += 0.25 * idf * self._bm25(times, len(before.words), count / n)
+                score += 0.25 * idf * self._bm25(times, before.length, count / n)
             times = sum(t.opening.count(term) for t in window)
-            score += idf * self._bm25(times, sum(len(t.opening) for t in window), 5 * openings / n)
+            score += idf * self._bm25(
+                times, sum(t.opening_length for t in window), 5 * openings / n
+            )
             times = sum(t.times(term) for t in stretch)
-            length = sum(len(t.words) for t in stretch)
+            length = sum(t.length for t in stretch)
             score += 0.5 * idf * self._bm25(times, length, count / len(self.episodes))
         return score / ideal if ideal else 0.0
 
@@ -175,7 +179,7 @@ class Judge:
             x *= 1.2
         if is_question(event):
             x *= 0.9
-        x *= 1 - 0.3 * exp(-len(event.words) / 10)
+        x *= 1 - 0.3 * exp(-event.length / 10)
         return x**4 / (x**4 + 0.25**4)
 
     def pair(self, one: Logged, other: Logged) -> float:

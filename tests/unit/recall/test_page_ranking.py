@@ -102,12 +102,13 @@ class Made:
         self, terms: list[str], rank: str, with_vectors: bool, baseline: float
     ) -> dict[str, tuple[float, float]]:
         """Path -> (rel, score)."""
-        words, common = {}, {}
+        words, common, lengths = {}, {}, {}
         for path, (name, body, head, _) in self.pages.items():
             tags = head["tags"].strip("[]").replace(",", "")
             found = grammar.of_page(name.replace("-", " "), name, tags.split(), body)
             words[path], common[path] = found.opening + found.rest, found.common
-        n, mean = len(words), sum(map(len, words.values())) / len(words)
+            lengths[path] = found.length
+        n, mean = len(words), sum(lengths.values()) / len(words)
         lex = dict.fromkeys(words, 0.0)
         ideal = 0.0
         for term in terms:
@@ -116,7 +117,7 @@ class Made:
             ideal += idf
             for path in holding:
                 times = (words[path] + common[path]).count(term)
-                lex[path] += idf * times / (times + 1.2 * (0.5 + 0.5 * len(words[path]) / mean))
+                lex[path] += idf * times / (times + 1.2 * (0.5 + 0.5 * lengths[path] / mean))
         lex = {path: value / ideal if ideal else 0.0 for path, value in lex.items()}
         cosines = {
             path: page[3]

@@ -144,7 +144,7 @@ def _forget(index: IndexFile, path: str) -> None:
 
 def _count(index: IndexFile, found: list[grammar.Words], sign: int) -> None:
     """Add to the totals, or take from them."""
-    added = len(found), sum(one.length for one in found), sum(len(one.opening) for one in found)
+    added = len(found), sum(one.length for one in found), sum(one.opening_length for one in found)
     index.put_setting("totals", [a + sign * b for a, b in zip(_totals(index), added, strict=True)])
 
 

@@ -80,7 +80,7 @@ def test_fts4_ranks_as_fts5_does(folder, shape, hostile):
 #: a sentence of a language, and what else finds it: other forms of its words
 SAID = {
     "The servers need restarting after every update": "server restart updates UPDATED",
-    "Das große Straßenfest beginnt am Samstag, was für ein Glück": "GROSSE strassenfest glueck am was",
+    "Das große Straßenfest beginnt am Samstag, was ein Glück": "GROSSE strassenfest glueck am",
     "L’été dernier, mon cœur était à Besançon": "ete COEUR besancon a",
     "El niño pingüino llegó mañana temprano": "nino pinguino manana",
     "O coração não está em São Paulo": "coracao nao sao",
