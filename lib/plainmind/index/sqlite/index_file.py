@@ -31,11 +31,16 @@ class IndexFile:
     def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
         self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
         self.progress: Callable[[int, int], None] = lambda done, of: None
-        self.folder = os.path.dirname(db.execute("PRAGMA database_list").fetchone()[2])
+        self.path = db.execute("PRAGMA database_list").fetchone()[2]
+        self.folder = os.path.dirname(self.path)
+        self.inode = 0  # of the file that is open, when somebody looks at that
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction, alone: all of it is on disk afterwards, or none."""
+        if self.db.in_transaction:
+            # what was read was of one moment until now; who has the lock waits for its end
+            self.db.execute("ROLLBACK")
         with files.lock(os.path.join(self.folder, "lock")):
             self.db.execute("BEGIN IMMEDIATE")
             try:
@@ -48,13 +53,24 @@ class IndexFile:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Several questions that are answered as of one moment, whoever writes meanwhile."""
-        self.db.execute("BEGIN")
+        """Several questions that are answered as of one moment, whoever writes meanwhile; so are
+        those that come later, until something is written.
+
+        A file that was deleted must not be read from: SQLite would take the journal of the one in
+        its place for its own. While it is read from, that cannot happen any more.
+        """
+        if not self.db.in_transaction:
+            self.db.execute("BEGIN")
+            self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if self.inode and not self._is_in_place():
+                raise Damaged("it was replaced")
+        yield self.db
+
+    def _is_in_place(self) -> bool:
         try:
-            yield self.db
-        finally:
-            if self.db.in_transaction:  # damage ends it
-                self.db.execute("ROLLBACK")
+            return os.stat(self.path).st_ino == self.inode
+        except OSError:
+            return False
 
     def setting(self, name: str) -> Any:
         row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()

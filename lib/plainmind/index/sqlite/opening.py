@@ -20,6 +20,7 @@ from .store import Store
 
 APPLICATION = 0x4D494E44  # 'MIND'
 TRIES = 5
+MISHAPS = 3  # errors of the machine's that are believed
 
 #: errors of the machine's, which say nothing against the index itself
 _MACHINE = tuple(f"SQLITE_{name}" for name in "FULL IOERR READONLY PERM CANTOPEN AUTH".split())
@@ -29,7 +30,7 @@ _SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
 
 def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
     path = _path(home)
-    set_aside, failed = "", False
+    set_aside, failed = "", 0
     for _ in range(TRIES):
         inode = _inode(path)
         try:
@@ -43,7 +44,7 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
                 store.db.close()
                 continue
             inode = _inode(path)
-            store.thorough, store.retried = thorough, True
+            store.thorough, store.retried, store.inode = thorough, True, inode
             yield store
             if store.failure is None:
                 return
@@ -51,9 +52,10 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
         if _inode(path) != inode or isinstance(failure, FileNotFoundError):
             continue  # it was deleted or replaced in the middle, which anybody may do
         if reason := _system_failure(failure, path):
-            if failed or isinstance(reason, Busy):
+            # one that was open while its file was deleted may have taken this one's journal away
+            failed += 1
+            if failed == MISHAPS or isinstance(reason, Busy):
                 raise reason from failure
-            failed = True  # a file that was made just now may have been another: once more
             continue
         if set_aside:
             what = f"the index cannot be rebuilt: {failure}"
