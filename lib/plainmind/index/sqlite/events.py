@@ -206,7 +206,7 @@ def _bytes(column: "array[int]") -> bytes:
 def evidence(index: IndexFile, question: Question, scope: Scope) -> Evidence:
     cosines: dict[int, float] = {}
     error = 0.0
-    with index.reading() as db:
+    with index.reading(on=True) as db:
         episodes = [_episode(row) for row in db.execute(f"{_EPISODES} ORDER BY id")]
         terms, touched = words.places(db, question.terms, index.fts5)
         if question.vector is not None:

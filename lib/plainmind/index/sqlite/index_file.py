@@ -52,19 +52,24 @@ class IndexFile:
             self.db.execute("COMMIT")
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Several questions that are answered as of one moment, whoever writes meanwhile; so are
-        those that come later, until something is written.
+    def reading(self, *, on: bool = False) -> Iterator[sqlite3.Connection]:
+        """Several questions that are answered as of one moment, whoever writes meanwhile; with
+        `on`, those that come later, too, until something is written.
 
         A file that was deleted must not be read from: SQLite would take the journal of the one in
         its place for its own. While it is read from, that cannot happen any more.
         """
-        if not self.db.in_transaction:
+        begun = not self.db.in_transaction
+        if begun:
             self.db.execute("BEGIN")
             self.db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             if self.inode and not self._is_in_place():
                 raise Damaged("it was replaced")
-        yield self.db
+        try:
+            yield self.db
+        finally:
+            if begun and not on and self.db.in_transaction:  # damage ends it
+                self.db.execute("ROLLBACK")
 
     def _is_in_place(self) -> bool:
         try:
