@@ -24,7 +24,7 @@ from ..truth.log.verify import Finding
 from . import absence
 
 OURS = (
-    "work/logs/",
+    "work/logs/tool-",
     "work/turns/",
     "raw/images/",
     "relay/files/",
