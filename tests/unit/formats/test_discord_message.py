@@ -13,7 +13,8 @@ TYPES = {
     "default": "Apples", "reply": "Apples", "chat_input_command": "Apples",
     "context_menu_command": "Apples", "thread_starter_message": "Apples\nPears",
     "recipient_add": "(added Apples)", "recipient_remove": "(removed Apples)",
-    "call": "(started a call)\nApples", "channel_name_change": "(changed the channel's name: Apples)",
+    "call": "(started a call)\nApples",
+    "channel_name_change": "(changed the channel's name: Apples)",
     "channel_icon_change": "(changed the channel's icon)\nApples",
     "pins_add": "(pinned a message)\nApples", "new_member": "(joined the server)\nApples",
     "premium_guild_subscription": "(boosted the server Apples)",
@@ -125,7 +126,8 @@ POLL = {
 COUNTS = {"is_finalized": True, "answer_counts": [{"id": 1, "count": 1}]}
 RESULT = {"type": "poll_result", "fields": [
     {"name": "poll_question_text", "value": "Tea?"}, {"name": "victor_answer_text", "value": "Yes"},
-    {"name": "victor_answer_votes", "value": "1"}, {"name": "total_votes", "value": "2"}]}  # fmt: skip
+    {"name": "victor_answer_votes", "value": "1"},
+    {"name": "total_votes", "value": "2"}]}  # fmt: skip
 FORWARD = {"message_snapshots": [{"message": {"content": "Old words", "attachments": [FILE]}}]}
 
 
@@ -138,25 +140,31 @@ FORWARD = {"message_snapshots": [{"message": {"content": "Old words", "attachmen
         ({"embeds": [EMBED]}, "(embed) GitHub · Bea · Release 2\nhttps://a.example/2\n"
          "What is @Ann new\nSize: 3 MB\nBottom"),
         ({"content": "https://a.example/2", "embeds": [{**EMBED, "type": "link", "footer": None}]},
-         "https://a.example/2\n(link preview) GitHub · Bea · Release 2\nWhat is @Ann new\nSize: 3 MB"),
+         "https://a.example/2\n(link preview) GitHub · Bea · Release 2\nWhat is @Ann new\n"
+         "Size: 3 MB"),
         ({"content": "https://t.example/x.gif",
-          "embeds": [{"type": "gifv", "url": "https://t.example/x.gif"}]}, "https://t.example/x.gif"),
+          "embeds": [{"type": "gifv", "url": "https://t.example/x.gif"}]},
+         "https://t.example/x.gif"),
         ({"poll": POLL}, "(poll) Tea?\n- 🍵 Yes\n- No\n"
          "(the poll is open until Wednesday, 1 July 2026 13:00)"),
         ({"poll": {**POLL, "results": COUNTS}},
          "(poll) Tea?\n- 🍵 Yes: 1 vote\n- No: 0 votes\n(the poll has ended)"),
         ({"type": 46, "embeds": [RESULT]}, "(a poll has ended)\n(poll) Tea?: Yes, 1 of 2 votes"),
         ({"sticker_items": [{"name": "Wave"}]}, "(sticker: Wave)"),
-        ({"flags": 1 << 13, "attachments": [{**FILE, "duration_secs": 4.6}]}, "(voice message, 5 s)"),
+        ({"flags": 1 << 13, "attachments": [{**FILE, "duration_secs": 4.6}]},
+         "(voice message, 5 s)"),
         ({"attachments": [{**FILE, "description": "a cat", "title": "Ünser"}]},
          "(a.png: Ünser: a cat)"),
         ({"type": 20, "interaction": {"name": "ask"}, "content": "It is"}, "It is\n(used /ask)"),
         ({"activity": {"type": 1}, "application": {"name": "Chess"}},
          "(an invitation to an activity Chess)"),
-        ({"type": 3, "call": {"ended_timestamp": "2026"}}, "(started a call)\n(the call has ended)"),
-        ({"type": 25, "role_subscription_data": {"tier_name": "Gold", "total_months_subscribed": 2}},
+        ({"type": 3, "call": {"ended_timestamp": "2026"}},
+         "(started a call)\n(the call has ended)"),
+        ({"type": 25,
+          "role_subscription_data": {"tier_name": "Gold", "total_months_subscribed": 2}},
          "(subscribed)\n(Gold, 2 months)"),
-        ({"type": 44, "purchase_notification": {"guild_product_purchase": {"product_name": "Hat"}}},
+        ({"type": 44,
+          "purchase_notification": {"guild_product_purchase": {"product_name": "Hat"}}},
          "(made a purchase)\n(bought Hat)"),
         ({"type": "wrong", "content": None, "embeds": {}, "components": [1], "flags": "x",
           "attachments": [None], "poll": [], "message_snapshots": [{}]}, "(forwarded)"),
@@ -228,7 +236,8 @@ def test_an_export_says_the_same():
     exported = {
         "id": "1", "type": "Reply", "content": "hi @Ann", "stickers": [{"name": "Wave"}],
         "author": {"id": "7", "name": "bea1", "nickname": "Bea", "isBot": False},
-        "attachments": [{"fileName": "a.png", "url": "https://cdn.example/a.png", "fileSizeBytes": 3}],
+        "attachments": [
+            {"fileName": "a.png", "url": "https://cdn.example/a.png", "fileSizeBytes": 3}],
         "embeds": [{"title": "T", "url": "https://a.example", "description": "D", "author": None,
                     "footer": {"text": "F"}, "fields": [{"name": "N", "value": "V"}]}],
         "reference": {"messageId": "3"},
