@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..formats import skill
+from ..formats import copies, skill
 from ..formats.skill import FILE, Skill
 from ..ground import files
 from ..ground.errors import Failure
@@ -68,7 +68,8 @@ def _skill_files(folder: str, say: Callable[[str], None]) -> Iterator[str]:
     except OSError as error:
         say(str(files.to_failure(error)))
         return
-    paths = (os.path.join(folder, name, FILE) for name in names if not name.startswith("."))
+    kept = (name for name in names if name[0] != "." and not copies.is_copy(name))
+    paths = (os.path.join(folder, name, FILE) for name in kept)
     yield from (path for path in paths if os.path.isfile(path))
 
 

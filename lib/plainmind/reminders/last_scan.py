@@ -10,6 +10,7 @@ import re
 from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple
 
+from ..formats import copies
 from ..formats.reminder import reminder as grammar
 from ..formats.reminder.reminder import Contents
 from ..ground import clock, files, stream
@@ -18,7 +19,6 @@ from ..ground.paths import Home
 
 JUMP = 3 * 3600 * clock.SECOND
 DRIFT = 10 * clock.SECOND  # what a clock is set by without anybody calling it a jump
-COPY = re.compile(r"\.sync-conflict-|conflicted copy|\(.*conflict.*\)|_conf\(\d+\)", re.I)
 _MARKER = re.compile(rb"^(?:<{7} |>{7} )", re.M)
 _WHOLE_ID = re.compile(rb" id=rid_[A-Z2-7]{12}\Z")
 
@@ -101,7 +101,7 @@ def find_suspicion(
     path: str, data: bytes | None, contents: Contents, seen: LastScan, identity: str
 ) -> str:
     """Why this file (None: none) is not to be acted upon, '' when it is."""
-    if COPY.search(os.path.basename(path)):
+    if copies.is_copy(os.path.basename(path)):
         return "it is a synchroniser's conflict copy"
     if data is None or not data.strip(b"\xef\xbb\xbf \t\r\n"):
         how = "missing" if data is None else "empty"

@@ -713,7 +713,7 @@ def test_no_file_and_an_empty_one_are_nothing_to_speak_of(world, there):
     [
         "reminders.sync-conflict-20260302-090000-ABCDEFG.md",
         "reminders (Ann's conflicted copy 2026-03-02).md",
-        "reminders (conflict).md",
+        "reminders (SFConflict ann@example.org 2026-03-02-09-00-00).md",
     ],
 )
 def test_a_conflict_copy_is_no_reminders_file(world, monkeypatch, name):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ...formats import copies
 from ...formats.log import event as events
 from ...formats.log import forgotten, window_heads
 from ...formats.log.window_heads import WindowHead
@@ -52,7 +53,17 @@ def verify_windows(
         if os.path.exists(home.path(blanking.UNFINISHED)):
             what = "mem-forget was cut off; run it again, if need be with < /dev/null"
             yield Finding(blanking.UNFINISHED, 1, "unfinished", what)
+        yield from _copies(home)
         yield from verify_pins(home)
+
+
+def _copies(home: Home) -> Iterator[Finding]:
+    """What a synchroniser made of a window, which nothing reads."""
+    for context in home.list_contexts():
+        for name in sorted(os.listdir(home.path("logs", context))):
+            if name[0] != "." and copies.is_copy(name):
+                what = "a synchroniser's copy, which nothing reads; see what it has of its own"
+                yield Finding(f"logs/{context}/{name}", 1, "copy", what)
 
 
 def verify_pins(home: Home) -> Iterator[Finding]:

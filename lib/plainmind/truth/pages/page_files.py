@@ -9,9 +9,10 @@ programs that put it there: it is read, and never changed. The caller of what wr
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ...formats import copies
 from ...ground import files, stream
 from ...ground.errors import NO_MATCH, Failure, NoInput, NotPermitted
 from ...ground.paths import Home
@@ -21,6 +22,8 @@ if TYPE_CHECKING:  # a turn lists the pages; unless one changed, none is parsed
 
 KNOWLEDGE, COMPACTION, OBSERVATIONS = "knowledge", "raw/compaction", "raw/observations"
 PLACES = (KNOWLEDGE, COMPACTION, OBSERVATIONS)
+#: where a synchroniser's copies are looked for; the reminders lie in the memory folder itself
+COPIED = ("", KNOWLEDGE, "memory", "raw", "skills")
 RECALLED = (KNOWLEDGE, COMPACTION)  # what a turn may be given
 #: folders of raw/ that are ours; every other one is its program's
 OURS = frozenset("compaction images maintenance-log observations sessions".split())
@@ -45,8 +48,35 @@ def list_entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
         found = list(os.scandir(home.path(place)))
     except (FileNotFoundError, NotADirectoryError, NotPermitted):
         return []
-    pages = [entry for entry in found if _is_page(home, place, entry)]
-    return sorted(pages, key=lambda entry: entry.name)
+    pages = {entry.name: entry for entry in found if _is_page(home, place, entry)}
+    for name in list_copies(home, place, pages):
+        del pages[name]
+    return [pages[name] for name in sorted(pages)]
+
+
+def list_copies(home: Home, place: str, names: Collection[str]) -> list[str]:
+    """Names in a folder that a synchroniser gave to copies, which are no pages."""
+
+    def read(name: str) -> bytes:
+        try:
+            with open_page(home, f"{place}/{name}") as file:
+                return file.read(copies.COMPARED)
+        except (OSError, Failure):
+            return b""
+
+    return list(copies.find_copies(names, read))
+
+
+def find_copies(home: Home, places: Iterable[str] = COPIED) -> Iterator[str]:
+    """Paths of the copies that synchronisers made in these folders of the home and below them."""
+    for place in places:
+        for folder, folders, names in os.walk(home.path(place)):
+            folders[:] = sorted(one for one in folders if one[0] != ".") if place else []
+            part = os.path.relpath(folder, home.root)
+            shown = sorted(one for one in (*names, *folders) if one[0] != ".")
+            likely = [one for one in shown if one.endswith(".md") or copies.is_copy(one)]
+            for name in list_copies(home, part, likely):
+                yield os.path.normpath(os.path.join(part, name))
 
 
 def list_recalled(home: Home) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
@@ -68,10 +98,11 @@ def list_foreign(home: Home) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
             entries = sorted(os.scandir(home.path(folder)), key=lambda entry: entry.name)
         except (OSError, NotPermitted):
             continue
-        below = []
+        below, pages = [], [one.name for one in entries if one.name.endswith(".md")]
+        passed = {*list_copies(home, folder, pages), *(OURS if folder == "raw" else ())}
         for entry in entries[: MOST - seen]:
             path = f"{folder}/{entry.name}"
-            if entry.name.startswith(".") or folder == "raw" and entry.name in OURS:
+            if entry.name.startswith(".") or entry.name in passed:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 below.append(path)

@@ -7,10 +7,12 @@ from datetime import date, timedelta
 from functools import partial
 
 import pytest
+from plainmind.agent import skills
 from plainmind.cli import manual
 from plainmind.formats.page import page
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Failure, NoInput, NotPermitted
+from plainmind.truth.log import reader, verify
 from plainmind.truth.pages import audit, lint, maintenance, page_files, retention
 from plainmind.truth.pages.checks import registry
 from scene import NOW
@@ -516,3 +518,26 @@ def test_every_check_there_is_is_registered_and_told_in_the_manual():
     for check in registry.load(known):
         for code in re.findall(r"(?:^|[.:\n] ?)([a-z-]+): ", check.__doc__):
             assert re.search(rf"\b{code}\b", page), f"{check.__name__}: {code}"
+
+
+def test_a_synchronisers_copies_are_read_nowhere_and_named(home):
+    """Whatever the part of the suite; each at a place of its own."""
+    name = "home.sync-conflict-20260302-090000-ABCDEFG.md"
+    odd = "home (Copia en conflicto de Ann 2026-03-02).md"
+    read = {f"{place}/home.md": RIGHT for place in ("knowledge", "raw/compaction", "raw/other")}
+    skill = "---\nname: {}\ndescription: Tea.\n---\n"
+    read |= {"skills/tea/SKILL.md": skill.format("tea"), EVENT: EVENTS}
+    passed = [f"{os.path.dirname(path)}/{one}" for path in read for one in (name, odd)]
+    passed += [f"./{name}", f"memory/{odd}", "knowledge/home 2.md", "raw/other/home (1).md"]
+    folder = "skills/tea (conflicted copy 2026-03-02)"
+    put(home, read | dict.fromkeys(passed, RIGHT) | {f"{folder}/SKILL.md": skill.format("tea")})
+    found = [path for path, _ in page_files.list_recalled(home)]
+    assert found == ["knowledge/home.md", "raw/compaction/home.md", "raw/other/home.md"]
+    assert [one.path for one in skills.discover(home, home.path("none"), str)] == [
+        home.path("skills/tea/SKILL.md")
+    ]
+    assert list(reader.list_windows(home)) == [EVENT]
+    said = [*lint.find_problems(home, [], NOW, str), *verify.verify_windows(home, [])]
+    assert sorted(one.path for one in said if one.code == "copy") == sorted(
+        map(os.path.normpath, [*passed, folder])
+    )

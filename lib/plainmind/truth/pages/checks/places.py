@@ -1,6 +1,7 @@
-"""Pages that nothing reads where they are.
+"""What nothing reads where it is.
 
-name: a link that leads out of the memory folder. folder: a page in a folder below knowledge/."""
+name: a link that leads out of the memory folder. folder: a page in a folder below knowledge/.
+copy: what a synchroniser made of a page, a skill, a memory or the reminders (formats.copies)."""
 
 import os
 from collections.abc import Iterator
@@ -26,3 +27,8 @@ def find_findings(vault: Vault) -> Iterator[Finding]:
                 path = os.path.relpath(os.path.join(folder, name), home.root)
                 message = "in a folder, where nothing reads it; move it to knowledge/"
                 yield Finding(path, 1, "folder", message)
+    for path in page_files.find_copies(home):
+        message = (
+            "a synchroniser's copy, which nothing reads; merge it into the original, remove it"
+        )
+        yield Finding(path, 1, "copy", message)
