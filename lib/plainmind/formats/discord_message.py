@@ -94,7 +94,7 @@ def read_message(
 
 
 def read_quote(message: dict[str, Any], find_name: FindName = lambda kind, id: "") -> str:
-    """What a reply replies to, in one line; '' when it is no reply, or Discord does not tell."""
+    """What a reply replies to, in one line; '' for none, or when Discord does not tell."""
     original = _mapping(message.get("referenced_message"))
     if message.get("type") != REPLY or not original:
         return ""

@@ -35,7 +35,8 @@ _CHUNK = re.compile(r"\S+")
 _TOKEN = re.compile(r"[a-z0-9]+")
 # an ASCII text that has names in it; the words of others are the runs of letters and digits
 _NAMES = re.compile(  # begins with one set of characters, which makes it ten times faster
-    "[A-Z#+._-](?:(?<=[a-z0-9][A-Z])|(?<=[A-Z]{2})(?=[a-z]{2})|(?<=[-_.])(?=[A-Za-z0-9])|(?<=#|\\+))"
+    "[A-Z#+._-](?:(?<=[a-z0-9][A-Z])|(?<=[A-Z]{2})(?=[a-z]{2})|(?<=[-_.])(?=[A-Za-z0-9])"
+    "|(?<=#|\\+))"
 )
 
 #: too frequent to tell events apart; compared before stemming

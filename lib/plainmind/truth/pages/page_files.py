@@ -55,7 +55,7 @@ def list_entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
 
 
 def list_copies(home: Home, place: str, names: Collection[str]) -> list[str]:
-    """Names in a folder that a synchroniser gave to copies, which are no pages."""
+    """Names in a folder that a synchroniser gave to copies: not pages."""
 
     def read(name: str) -> bytes:
         try:
