@@ -193,6 +193,7 @@ def update(
         made["sources"] = [_cited(memory, ref) for ref in cites]
     if body is not None and "date" not in made:
         made["date"] = to_day(memory.now())
+    page_files.find_page(memory.home, name)  # what is refused makes no folder for a lock
     with maintenance.lock(memory.home):
         path = page_files.find_page(memory.home, name)
         kept: set[bytes] = set()

@@ -78,6 +78,8 @@ def edit(
         if change(read_stable(path).data if there else b"") and not there:
             _check_folder(home, os.path.realpath(path))
         return exchange.Edited(None, [])
+    if not os.path.isdir(home.root):  # what is refused makes no folder for a lock
+        change(read_stable(path).data if os.path.exists(path) else b"")
     with files.lock(home.lock, wait):
         exchange.recover(path)
         if not os.path.exists(path):

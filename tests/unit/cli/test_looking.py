@@ -58,3 +58,25 @@ def test_looking_makes_no_home(command, tmp_path):
             for line in said.splitlines():
                 assert re.match(rf"{command}: (?!internal error)\S", line), (words, said)
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "remind-edit a --msg tea",
+        "remind-rm a b",
+        "mem-pin --remove logs/a/b/20260130T142355Z.md:3",
+        "mem-forget logs/a/b/20260130T142355Z.md:3",
+        "mem-note --update nobody --tag x",
+        "mem-lint --prune --apply",
+        "mem-lint --fix",
+        "work-session task --session session-1769782635 --agent a x",
+        "work-session end --session session-1769782635 --agent a",
+    ],
+)
+def test_a_change_of_what_is_not_there_makes_no_home(words, tmp_path):
+    """A mistyped home is not made by a lock's folder."""
+    command, words = words.split(" ", 1)
+    code, said = run(command, words, tmp_path / "new")
+    assert code in (0, 1, 66) and said.startswith(f"{command}: "), (code, said)
+    assert os.listdir(tmp_path) == [], said

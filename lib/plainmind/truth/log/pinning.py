@@ -40,12 +40,17 @@ def append_text(log: Log, context: str, draft: EventDraft, now: int) -> str:
 
 def unpin(home: Home, path: str, line: int) -> None:
     """Remove a pin by what it points at. NoInput when it is not pinned."""
+    _check_pinned(home, path, line)  # what is refused makes no folder for a lock
     with files.lock(home.lock):
         exchange.recover(home.pins)
-        if not any((p.path, p.line) == (path, line) for p in read_pins(home)):
-            cure = "list the pins with mem-pin --list"
-            raise NoInput(f"'{path}:{line}' is not pinned", cure=cure)
+        _check_pinned(home, path, line)
         exchange.edit(home.pins, lambda data: pins.remove(data, path, line))
+
+
+def _check_pinned(home: Home, path: str, line: int) -> None:
+    if not any((p.path, p.line) == (path, line) for p in read_pins(home)):
+        cure = "list the pins with mem-pin --list"
+        raise NoInput(f"'{path}:{line}' is not pinned", cure=cure)
 
 
 def make_excerpt(content: str, width: int = 72) -> str:

@@ -82,6 +82,8 @@ def change_state(home: Home, id: str, agent: str, new: Change, *, dry_run: bool 
     if dry_run:
         old = _read(home, path) if os.path.lexists(home.path(path)) else None
         return _changed(old, path, new)[0]
+    if not os.path.isdir(home.path("work")):  # what is refused makes no folder for a lock
+        _changed(None, path, new)
     with files.lock(home.path("work", ".lock")):
         return _write(home, path, new)
 
