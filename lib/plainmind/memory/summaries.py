@@ -26,7 +26,7 @@ def keep(memory: Memory, one: ConversationSummary) -> PageWritten | None:
     """The page of a summary, on disk. None: its time was over before it came, or retention deleted
     it already, or nothing of it is its own. BadData for what cannot be kept."""
     source = check_context(one.context)
-    body = injected_blocks.strip(one.content).replace("\0", " ")
+    body = injected_blocks.strip(one.content, echoes=False).replace("\0", " ")
     body = body.encode("utf-8", "replace").decode().strip("\n")
     if len(body.encode()) > LARGEST:
         what = f"a summary of more than {LARGEST // 1024} KB"

@@ -78,7 +78,7 @@ def parse_page(
     """A memory file as a page; None when it says nothing. `beside` finds a file in its folder."""
     match = _HEAD.match(text)
     head = _head(match[1]) if match else {}
-    body = injected_blocks.strip(text[match.end() :] if match else text).strip("\r\n")
+    body = injected_blocks.strip(text[match.end() :] if match else text, echoes=False).strip("\r\n")
 
     def link_sibling(link: re.Match[str]) -> str:
         name = link["name"].strip()

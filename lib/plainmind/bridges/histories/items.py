@@ -76,7 +76,7 @@ def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent 
     left to remember. A call that gave no output happened all the same, and so did a message that
     only carries files."""
     event = blank._replace(**filled)
-    content, is_tool = injected_blocks.strip(event.content), event.role == "tool"
+    content, is_tool = injected_blocks.strip(event.content, echoes=False), event.role == "tool"
     if not content.strip():
         if content != event.content:
             return Skipped("injected")

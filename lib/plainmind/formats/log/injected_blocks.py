@@ -44,10 +44,11 @@ _LED_IN = re.compile(r"(?:^|(?<=\n))[^\n]*(?i:injected)[^\n]*\n?[\s\[>`]*(?:json
 _TRIES = 3  # objects around a fingerprint that may be the whole of it
 
 
-def strip(text: str, *, keep_lines: bool = False) -> str:
+def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
     """`text` less every injected block: the marker line, and the JSON object after it.
 
-    A block that was cut off, so that its JSON no longer parses, goes up to the next empty line.
+    With `echoes`, less what has no marker, too: for what is searched. What is stored keeps it, as
+    it is somebody's words as well. A block that was cut off, so that its JSON no longer parses, goes up to the next empty line.
     With `keep_lines`, empty lines stand in its place, so that what comes after it has the same
     number.
     """
@@ -56,7 +57,7 @@ def strip(text: str, *, keep_lines: bool = False) -> str:
         text = _SENTENCES.sub(kept, text)
     if "INJECTED_CONTEXT_" in text:
         text = _without(text, _find_marked, keep_lines)
-    if any(hint in text for hint in _HINTS):
+    if echoes and any(hint in text for hint in _HINTS):
         text = _without(text, _find_echo, keep_lines)
     return text
 
