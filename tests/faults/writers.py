@@ -278,10 +278,10 @@ def reminders_are(*allowed: bytes, finally_: tuple[bytes, ...] = ()):
 
 
 PERSON = (
-    b"\xef\xbb\xbf---\r\n# mine\r\ndate: 2026-01-01\r\nkind: project\r\ntier: L2\r\n---\r\n\r\n"
+    b"\xef\xbb\xbf---\r\n# mine\r\ndate: 2026-01-01\r\ntype: Project\r\ntier: L2\r\n---\r\n\r\n"
     b"My own text.\r\n"
 )
-PROJECT = PERSON.replace(b"kind", b"type")
+PROJECT = PERSON.replace(b"Project", b"project")
 SAID = "Ann drinks green tea in the morning."
 TEA = f"---\ndate: 2026-01-30\ntype: user\ntier: L2\nsource: explicit\n---\n\n{SAID}\n".encode()
 

@@ -39,8 +39,8 @@ def ask(home: Home, *asked: str, as_of: str = "") -> list[str]:
 # --- what matches
 
 ALL = [
-    "Ann-Lee owns ?", "Ann-Lee owns auth-service", "Bob owns auth-service",
-    "ann-lee works_at Straße-5", "auth_service uses_model e5",
+    "Ann Lee owns auth-service", "Ann-Lee owns ?", "Bob owns auth-service",
+    "ann-lee works_at Straße 5", "auth_service uses_model e5",
     "bob works_at STRASSE-5",
 ]  # fmt: skip
 
@@ -55,7 +55,7 @@ ALL = [
         (("ANN_LEE",), [ALL[0], ALL[1], ALL[3]]),
         (("ann-lee", "owns"), [ALL[0], ALL[1]]),
         (("?", "owns"), [ALL[0], ALL[1], ALL[2]]),
-        (("?", "OWNS", "Auth Service"), [ALL[1], ALL[2]]),
+        (("?", "OWNS", "Auth Service"), [ALL[0], ALL[2]]),
         (("auth-service",), [ALL[4]]),
         (("?", "uses_model"), [ALL[4]]),
         (("?", "uses model"), [ALL[4]]),
@@ -100,7 +100,7 @@ def test_what_is_no_triple_hides_no_other(home):
 
 def test_a_name_is_one_field_of_one_line(home):
     write(home, "a", triples='[["\\e[2Ja\\tb", "ow\\ens\\tx", "c\\u2028d\\ne"], [x, "own\\tS", y]]')
-    assert ask(home) == ["x own_s y", "\ufffd[2Ja-b ow_ns_x c-d-e"]
+    assert ask(home) == ["x own_s y", "\ufffd[2Ja b ow_ns_x c-d-e"]
     with stores.opened(home) as index:
         predicates = {each.predicate for each in graph.written(index.graph())}
         assert predicates == {"ow\ufffdns\ufffdx", "own\ufffdS"}

@@ -45,7 +45,7 @@ def test_the_view_for_sqlite3(home):
             "SELECT subject, predicate, object, path, line, superseded FROM kg "
             "ORDER BY path, line, subject"
         ).fetchall()
-        assert rows[0] == ("Ann-Lee", "owns", "auth-service", "knowledge/a.md", 5, 1)
+        assert rows[0] == ("Ann Lee", "owns", "auth-service", "knowledge/a.md", 5, 1)
         assert [row[5] for row in rows] == [1, 1, 1, 0, 0, 0]
 
 
