@@ -121,9 +121,12 @@ def _stemmer():
 
 def fingerprint() -> str:
     """What terms depend on, beside the text."""
+    import unicodedata
+
     import Stemmer
 
-    return f"fold {FOLD}, snowball {Stemmer.version()}"
+    known = unicodedata.unidata_version
+    return f"fold {FOLD}, Unicode {known}, snowball {Stemmer.version()}"
 
 
 # --- where words are
