@@ -48,9 +48,9 @@ def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
     """`text` less every injected block: the marker line, and the JSON object after it.
 
     With `echoes`, less what has no marker, too: for what is searched. What is stored keeps it, as
-    it is somebody's words as well. A block that was cut off, so that its JSON no longer parses, goes up to the next empty line.
-    With `keep_lines`, empty lines stand in its place, so that what comes after it has the same
-    number.
+    it is somebody's words as well. A block that was cut off, so that its JSON no longer parses,
+    goes up to the next empty line. With `keep_lines`, empty lines stand in its place, so that what
+    comes after it has the same number.
     """
     if REMEMBERED in text:
         kept = lambda match: "\n" * match[0].count("\n") if keep_lines else ""
