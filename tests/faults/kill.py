@@ -31,9 +31,10 @@ def grid(
     sabotage: str = "",
     again: str = "",
     only: Callable[[traced.Call], bool] | None = None,
+    until: str = "",
 ) -> Report:
-    """The fault at every call, or at some. `sabotage` breaks a promise in the run that meets it,
-    `again` in the one after."""
+    """The fault at every call, or at a sample. `sabotage` breaks a promise in the run that meets
+    it, `again` in the one after; then every call has its turn, until this is noticed."""
     template = os.path.join(folder, "template")
     writer.prepare(Home(template))
     calls = strike(writer, template, os.path.join(folder, "whole"), "", None, sabotage, again)
@@ -56,9 +57,21 @@ def grid(
         shutil.rmtree(place)
         return wrong if isinstance(wrong, str) else None
 
+    numbers = list(range(len(points)))
+    if not until:
+        numbers = sample(numbers)
+    wrong: list[str] = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        wrong = [said for said in pool.map(one, range(len(points))) if said]
+        for at in range(0, len(numbers), WORKERS):
+            wrong += filter(None, pool.map(one, numbers[at : at + WORKERS]))
+            if until and any(until in one for one in wrong):
+                break
     return Report(len(points), wrong)
+
+
+def sample(points: list) -> list:
+    """Every third, the last one among them; all in `make faults`."""
+    return points if THOROUGH else points[::-3][::-1]
 
 
 def changes(call: traced.Call) -> bool:

@@ -44,6 +44,10 @@ def test_every_call_fails(error, name, tmp_path):
 
 def test_an_error_that_is_passed_over_is_noticed(tmp_path):
     report = kill.grid(
-        BY_NAME["one more event"], str(tmp_path), fault="error=EIO", sabotage="careless"
+        BY_NAME["one more event"],
+        str(tmp_path),
+        fault="error=EIO",
+        sabotage="careless",
+        until="torn",
     )
     assert any("is not durable" in one or "torn" in one for one in report.wrong), report.wrong

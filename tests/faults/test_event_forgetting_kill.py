@@ -102,5 +102,7 @@ def test_every_death(tmp_path):
 ])  # fmt: skip
 def test_a_broken_promise_is_noticed(sabotage, again, wrong, tmp_path):
     only = lambda call: outside_the_index(call) and "/logs/" in call.text
-    report = kill.grid(FORGET, str(tmp_path), sabotage=sabotage, again=again, only=only)
+    report = kill.grid(
+        FORGET, str(tmp_path), sabotage=sabotage, again=again, only=only, until=wrong
+    )
     assert any(wrong in one for one in report.wrong), report.wrong

@@ -153,5 +153,7 @@ def going(call: traced.Call) -> bool:
     ("unsynced", "", "is not durable when the command ended with 0"),
 ])  # fmt: skip
 def test_a_broken_promise_is_noticed(sabotage, again, said, tmp_path):
-    wrong = kill.grid(PRUNE, str(tmp_path), sabotage=sabotage, again=again, only=going).wrong
+    wrong = kill.grid(
+        PRUNE, str(tmp_path), sabotage=sabotage, again=again, only=going, until=said
+    ).wrong
     assert any(said in one for one in wrong), wrong

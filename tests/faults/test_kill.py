@@ -105,5 +105,7 @@ def test_every_death(writer, tmp_path):
     ids=lambda value: value.replace(" ", "-"),
 )
 def test_a_broken_promise_is_noticed(name, sabotage, again, said, tmp_path):
-    wrong = kill.grid(BY_NAME[name], str(tmp_path), sabotage=sabotage, again=again).wrong
+    wrong = kill.grid(
+        BY_NAME[name], str(tmp_path), sabotage=sabotage, again=again, until=said
+    ).wrong
     assert any(said in one for one in wrong), wrong
