@@ -9,7 +9,6 @@ be what they were.
 import os
 import shutil
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import NamedTuple
 
@@ -106,9 +105,9 @@ def points(folder: str, case: Case) -> list[traced.Call]:
     return found if THOROUGH else [call for call in found if kill.changes(call)]
 
 
-def grid(folder: str, case: Case, deaths: list[list[traced.Call]]) -> kill.Report:
-    """Each of the cases: the runs die at these calls, one after the other, and one more does
-    not."""
+def grid(folder: str, case: Case, deaths: list[list[traced.Call]], until: str = "") -> kill.Report:
+    """Each of the cases, until this is wrong: the runs die at these calls, one after the other, and
+    one more does not."""
 
     def one(number: int) -> str | None:
         place = os.path.join(folder, f"case{number}")
@@ -116,9 +115,7 @@ def grid(folder: str, case: Case, deaths: list[list[traced.Call]]) -> kill.Repor
         shutil.rmtree(place)
         return wrong
 
-    with ThreadPoolExecutor(kill.WORKERS) as pool:
-        wrong = [said for said in pool.map(one, range(len(deaths))) if said]
-    return kill.Report(len(deaths), wrong)
+    return kill.Report(len(deaths), kill.wrong_in(one, list(range(len(deaths))), until))
 
 
 def strike(place: str, case: Case, deaths: list[traced.Call]) -> str | None:

@@ -58,15 +58,18 @@ def grid(
         return wrong if isinstance(wrong, str) else None
 
     numbers = list(range(len(points)))
-    if not until:
-        numbers = sample(numbers)
+    return Report(len(points), wrong_in(one, numbers if until else sample(numbers), until))
+
+
+def wrong_in(one: Callable[[int], str | None], numbers: list[int], until: str = "") -> list[str]:
+    """What is wrong in these cases, or in the first of them, until this is said."""
     wrong: list[str] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for at in range(0, len(numbers), WORKERS):
             wrong += filter(None, pool.map(one, numbers[at : at + WORKERS]))
-            if until and any(until in one for one in wrong):
+            if until and any(until in said for said in wrong):
                 break
-    return Report(len(points), wrong)
+    return wrong
 
 
 def sample(points: list) -> list:
