@@ -8,7 +8,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { CHECKOUT } from "./commands.js";
-import { events, summaries } from "./session.js";
+import { current, events, summaries } from "./session.js";
 
 /**
  * The current window of a context, undefined when it has none yet.
@@ -61,7 +61,8 @@ export function readSession(path) {
 	const [header, ...entries] = readFileSync(path, "utf8").split("\n").flatMap((line) => parsed(line) ?? []);
 	if (!(header.version >= 2)) throw new Error("entries without ids, pi's first format; open it once with pi");
 	const headers = lineage(header);
-	return { events: events(headers, entries), summaries: summaries(headers, entries) };
+	const shown = current(entries);
+	return { events: events(headers, shown), summaries: summaries(headers, shown) };
 }
 
 /** @param {string} path */

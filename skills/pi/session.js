@@ -47,6 +47,31 @@ export function events(lineage, entries) {
 }
 
 /**
+ * The entries of the branch that ends with the last one; all, when none says what it follows. An entry whose parent
+ * is not there belongs to no other branch.
+ * @param {any[]} entries
+ */
+export function current(entries) {
+	/** @type {Map<string, string>} */
+	const parents = new Map(entries.map(({ id, parentId }) => [id, parentId || ""]));
+	/** @param {string} id the first of its ancestors, itself among them, whose parent is in `stop`, or not there */
+	const top = (id, stop = new Set()) => {
+		const seen = new Set();
+		for (let parent = parents.get(id); parent !== undefined && parents.has(parent) && !stop.has(parent) && !seen.has(id); parent = parents.get(id)) {
+			seen.add(id);
+			id = parent;
+		}
+		return { id, path: seen.add(id) };
+	};
+	if (![...parents.values()].some(Boolean)) return entries;
+	const { id: root, path } = top(entries[entries.length - 1].id);
+	return entries.filter(({ id }) => {
+		const parent = parents.get(top(id, path).id);
+		return path.has(id) || !(path.has(parent) || parent === parents.get(root));
+	});
+}
+
+/**
  * The summaries that pi made of parts of a session.
  * @param {Header[]} lineage
  * @param {any[]} entries

@@ -8,21 +8,27 @@ conversations as trees of messages.
       "content":{"content_type":…,"parts":[…]|"text":…},"metadata":{…}}?}}}
 
 The path from the root to `current_node` is what its owner saw; what was edited or generated again
-hangs beside it. A message of the assistant to a tool is a call, the tool's next message its result.
-Left out: other branches, thoughts and their recaps, custom instructions, what is hidden. Memory:
+hangs beside it. A message of the assistant to a tool is a call, the tool's next message its result;
+what a call writes into a canvas is said, too. Left out: other branches, thoughts and their recaps,
+custom instructions, what is hidden. Memory:
 one conversation at a time."""
 
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...ground.errors import BadData, Failure
-from . import items
-from .items import HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
+from ...ground.errors import BadData
+from . import branches, items
+from .branches import OTHER_BRANCH, Node
+from .conservation import conserve
+from .items import Held, HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
 from .sources import HistoryReader, RawRecord, Records, Source, read_beginning, read_elements
 
 _NAME = re.compile(r"conversations(-\d+)?\.json\Z")
 THINKING = ("thoughts", "reasoning_recap")
+_MARK = re.compile("\ue200[^\ue200\ue201\n]*\ue201")
+#: where a message without parts has its text
+TEXTS = ("title", "url", "text", "result", "summary", "output_str")
 INSTRUCTIONS = ("user_editable_context", "model_editable_context")
 
 
@@ -55,66 +61,111 @@ def read_conversations(records: Records) -> Iterator[HistoryItem]:
 
 def read_events(conversation: dict[str, Any], place: str) -> Iterator[HistoryItem]:
     """The events of a conversation."""
-    nodes = as_mapping(conversation.get("mapping"))
-    path = _path(nodes, conversation.get("current_node"))
-    shown = {id(message) for _, message in path}
-    messages = [as_mapping(as_mapping(node).get("message")) for node in nodes.values()]
-    for message in messages:
-        if message and id(message) not in shown:
-            yield Skipped("other branch")
     name = as_text(conversation.get("conversation_id")) or as_text(conversation.get("id"))
     context = items.context_of("chatgpt", name or place)
-    last = items.parse_instant(conversation.get("create_time"), conversation.get("update_time"))
-    called: tuple[str, dict[str, Any]] = "", {}
-    for node, message in path:
-        last = items.parse_instant(message.get("create_time"), last)
-        reason = _hidden(message)
-        if reason:
-            yield Skipped(reason)
-            continue
-        if last is None:
-            yield BadData(f"no time in message '{node}'", place=place, cure="it is left out")
-            continue
-        blank = HistoryEvent(context, as_text(message.get("id")) or node, last, "", _text(message))
-        recipient = as_text(message.get("recipient")) or "all"
-        if as_mapping(message.get("author")).get("role") == "assistant" and recipient != "all":
-            called = recipient, {"id": blank.id, "input": items.clip(_arguments(blank.content))}
-            continue
-        yield _settled(message, blank, called, place)
+    messages, instants, parents = _read_tree(as_mapping(conversation["mapping"]))
+    start = items.parse_instant(conversation.get("create_time"), conversation.get("update_time"))
+    turns = branches.sort_by_descent(instants, parents, start or 0)
+    nodes = [Node(id, parents[id]) for id in sorted(instants, key=turns.__getitem__)]
+    left = branches.find_abandoned(nodes, as_text(conversation.get("current_node")))
+    shown = [id for id in messages if id not in left]
+    about = {key: value for key, value in conversation.items() if key != "mapping"}
+    first = min((turns[id] for id in shown), default=start or 0)
+    yield from conserve("chatgpt", about, items.name_event(context, first, about, "title"))
+    for id in left & messages.keys():
+        yield Skipped(OTHER_BRANCH, messages[id])
+    call = LatestCall()
+    for id in sorted(shown, key=turns.__getitem__):
+        message, own = messages[id], instants[id]
+        meta = {"undated": True} if own is None else {}
+        when = turns[id] if own is None else own
+        blank = HistoryEvent(context, as_text(message.get("id")) or id, when, "", "", "", meta)
+        found = _read_message(message, blank._replace(turn=turns[id]), call, place)
+        yield from conserve("chatgpt", message, found, clean=strip_marks)
+    yield from call.end()
 
 
-def _settled(
-    message: dict[str, Any], blank: HistoryEvent, called: tuple[str, dict[str, Any]], place: str
-) -> HistoryEvent | Skipped | Failure:
+def _read_tree(
+    nodes: dict[str, Any],
+) -> tuple[dict[str, dict[str, Any]], dict[str, int | None], dict[str, str]]:
+    """By the ids of nodes: messages, the times of all, and parents, which some exports only tell as
+    children."""
+    parents = {
+        child: id
+        for id, node in nodes.items()
+        for child in as_list(as_mapping(node).get("children"))
+        if isinstance(child, str)
+    }
+    for id, node in nodes.items():
+        parents[id] = as_text(as_mapping(node).get("parent")) or parents.get(id, "")
+    messages = {
+        id: message
+        for id, node in nodes.items()
+        if (message := as_mapping(as_mapping(node).get("message")))
+    }
+    instants = {id: items.parse_instant(messages.get(id, {}).get("create_time")) for id in nodes}
+    return messages, instants, parents
+
+
+class LatestCall:
+    """The latest call of a tool: whom, the message with it, and whether a result came."""
+
+    def __init__(self) -> None:
+        self.recipient, self.id = "", ""
+        self.waiting: dict[str, Any] | None = None
+        self.arguments: Any = {}
+
+    def begin(
+        self, message: dict[str, Any], recipient: str, id: str, content: str
+    ) -> Iterator[Skipped | Held]:
+        yield from self.end()
+        self.recipient, self.id, self.waiting = recipient, id, message
+        self.arguments = items.clip(_arguments(content))
+        yield Held(message)
+
+    def end(self) -> Iterator[Skipped]:
+        if self.waiting:
+            yield Skipped(items.NO_RESULT, self.waiting)
+        self.waiting = None
+
+    def meta_of(self, name: str) -> dict[str, Any]:
+        """Metadata of the event of a result that the tool of that name gave."""
+        if not self.id or self.recipient.partition(".")[0] != name.partition(".")[0]:
+            return {"name": name or self.recipient or "unknown", "call": "", "args": {}}
+        self.waiting = None
+        return {"name": name, "call": self.id, "args": self.arguments}
+
+
+def _read_message(
+    message: dict[str, Any], blank: HistoryEvent, call: LatestCall, place: str
+) -> Iterator[HistoryItem | Held]:
+    if reason := _hidden(message):
+        yield Skipped(reason, message)
+        return
     author, metadata = as_mapping(message.get("author")), as_mapping(message.get("metadata"))
-    if author.get("role") == "user":
+    content, role = _text(message), author.get("role")
+    recipient = as_text(message.get("recipient")) or "all"
+    blank = blank._replace(content=strip_marks(content))
+    if role == "user":
         meta = items.make_meta(files=items.texts_of(metadata.get("attachments"), "name"))
-        return items.clean_event(blank, place, role="user", meta=meta)
-    if author.get("role") == "assistant":
+        yield items.clean_event(blank, place, role="user", meta={**meta, **blank.meta})
+    elif role == "assistant" and recipient != "all":
+        yield from call.begin(message, recipient, blank.id, content)
+        if document := items.document_of(recipient, _arguments(content)):
+            yield items.clean_event(blank, place, role="agent", content=document)
+    elif role == "assistant":
         model = as_text(metadata.get("model_slug"))
-        meta = items.make_meta(model=f"openai:{model}" if model else "")
-        return items.clean_event(blank, place, role="agent", meta=meta)
-    name, (recipient, call) = as_text(author.get("name")), called
-    if not call or recipient.partition(".")[0] != name.partition(".")[0]:
-        call = {"id": "", "input": {}}
-    meta = {"name": name or recipient or "unknown", "call": call["id"], "args": call["input"]}
-    return items.clean_event(blank, place, role="tool", meta=meta)
+        meta = {**items.make_meta(model=f"openai:{model}" if model else ""), **blank.meta}
+        yield items.clean_event(blank, place, role="agent", meta=meta)
+    else:
+        meta = {**call.meta_of(as_text(author.get("name"))), **blank.meta}
+        yield items.clean_event(blank, place, role="tool", meta=meta)
 
 
-def _path(nodes: dict[str, Any], current: Any) -> list[tuple[str, dict[str, Any]]]:
-    """The messages from the root to the current node, or to the last one that has no children."""
-    if as_text(current) not in nodes:
-        leaves = [name for name in nodes if not as_list(as_mapping(nodes[name]).get("children"))]
-        current = leaves[-1] if leaves else ""
-    path: list[tuple[str, dict[str, Any]]] = []
-    seen: set[str] = set()
-    while isinstance(current, str) and current in nodes and current not in seen:
-        seen.add(current)
-        node = as_mapping(nodes[current])
-        if as_mapping(node.get("message")):
-            path.append((current, node["message"]))
-        current = node.get("parent")
-    return path[::-1]
+def strip_marks(text: str) -> str:
+    """A text without the marks of citations: private-use characters around what only the page that
+    shows the answer can resolve."""
+    return _MARK.sub("", text) if "\ue200" in text else text
 
 
 def _hidden(message: dict[str, Any]) -> str:
@@ -135,7 +186,7 @@ def _text(message: dict[str, Any]) -> str:
     texts = [part if isinstance(part, str) else as_mapping(part).get("text") for part in parts]
     if not texts:
         is_code = content.get("content_type") == "code"
-        names = ("text",) if is_code else ("title", "url", "text", "result")
+        names = ("text",) if is_code else TEXTS
         texts = [content.get(name) for name in names]
     return "\n".join(filter(None, map(as_text, texts)))
 

@@ -7,16 +7,29 @@
 An answer is one line for each of its blocks (text, thinking, tool_use); a result is a user's line
 with a tool_result. A line with isCompactSummary is the summary of a compaction. Left out: lines
 with isMeta, isVisibleInTranscriptOnly, of other types, and what the program put into a user's text.
-A line with `forkedFrom` belongs to the session it was copied from. A subagent is a context of its
-own; its prompt is among the arguments of the call that started it."""
+The lines are a tree: of a prompt that was edited, the last version is taken with what came after
+it; results of calls at the same time stand side by side. A line with `forkedFrom` belongs to the
+session it was copied from. A subagent is a context of its own; its prompt is among the arguments of
+the call that started it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from ...ground.errors import BadData
-from . import items
-from .items import Calls, HistoryEvent, HistoryItem, Skipped, as_mapping, as_text
+from . import branches, items
+from .branches import OTHER_BRANCH, Node
+from .conservation import conserve
+from .items import (
+    Calls,
+    Held,
+    HistoryEvent,
+    HistoryItem,
+    Skipped,
+    Times,
+    as_mapping,
+    as_text,
+)  # fmt: skip
 from .sources import FIX_LINE, HistoryReader, RawRecord, Records, Source, read_lines
 
 _REMINDER = re.compile(
@@ -46,45 +59,80 @@ class Claude(HistoryReader):
         return ""
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
-        return read_events(read_lines(source, note), source.name.removesuffix(".jsonl"))
+        session, left = source.name.removesuffix(".jsonl"), find_left(source)
+        return read_events(read_lines(source, note), session, left, Times(source.instant))
 
 
-def read_events(records: Records, session: str) -> Iterator[HistoryItem]:
-    """The events of a file; `session` is that of lines that name none."""
-    calls, typed = Calls(), ""
+def find_left(source: Source) -> set[str]:
+    """The ids of lines on branches that were left."""
+    nodes: list[Node] = []
+    for record in read_lines(source):
+        line = record.value if isinstance(record, RawRecord) else {}
+        if id := as_text(line.get("uuid")):
+            nodes.append(Node(id, as_text(line.get("parentUuid")), _version(line)))
+    return branches.find_abandoned([node for node in nodes if node.parent])
+
+
+def _version(line: dict[str, Any]) -> str:
+    """What makes siblings versions of each other, '' when nothing does. An answer is many lines."""
+    message = as_mapping(line.get("message"))
+    if line.get("type") == "user" and not _hidden(line) and not line.get("isCompactSummary"):
+        content = items.join_texts(message.get("content"))
+        return "prompt" if content and not _MACHINE.match(content) else ""
+    return ""
+
+
+def read_events(
+    records: Records, session: str, left: Container[str], times: Times
+) -> Iterator[HistoryItem]:
+    """The events of a file, but for lines that were `left`; `session` is that of lines that name
+    none."""
+    calls, typed = Calls(), Typed()
     for record in records:
         if not isinstance(record, RawRecord):
             yield record
-            continue
-        place, line = record
-        kind = line.get("type")
-        if kind == "attachment":
-            line = _queued(line)
-        elif kind not in ("user", "assistant"):
-            yield Skipped("summary" if kind == "summary" else "other")
-            continue
-        message = as_mapping(line.get("message"))
-        if line.get("isCompactSummary"):
-            yield _summary(line, message, session)
-            continue
-        reason = _hidden(line)
-        if reason and not _has_results(message):
-            yield Skipped(reason)
-            continue
-        instant = items.parse_instant(line.get("timestamp"))
-        if instant is None or not message:
-            what = "no time" if message else "no message"
-            yield BadData(what, place=place, cure=FIX_LINE)
-            continue
+        elif as_text(record.value.get("uuid")) in left:
+            yield Skipped(OTHER_BRANCH, record.value)
+        else:
+            found = _read_line(record, session, calls, typed, times)
+            yield from conserve("claude", record.value, found)
+    yield from calls.end()
+
+
+class Typed:
+    """The command that the user typed after '!', until what it printed comes."""
+
+    command = ""
+
+
+def _read_line(
+    record: RawRecord, session: str, calls: Calls, typed: Typed, times: Times
+) -> Iterator[HistoryItem | Held]:
+    place, line = record
+    kind = line.get("type")
+    if kind == "attachment":
+        line = _queued(line)
+    elif kind not in ("user", "assistant"):
+        yield Skipped("summary" if kind == "summary" else "other", line)
+        return
+    message, reason = as_mapping(line.get("message")), _hidden(line)
+    if line.get("isCompactSummary"):
+        yield _summary(line, message, session)
+    elif reason and not _has_results(message):
+        yield Skipped(reason, line)
+    elif not message:
+        yield BadData("no message", place=place, cure=FIX_LINE)
+    else:
+        instant, undated = times.of(line.get("timestamp"))
         blank = _blank(line, session, instant)
+        blank = blank._replace(meta={**blank.meta, **undated}, turn=times.turn)
         if kind == "assistant":
             yield from _agent(message, calls, blank, place)
-            continue
-        bash = _BASH.match(items.join_texts(message.get("content")))
-        if bash:
-            typed = bash[1]
-            continue
-        yield from _user(message, calls, blank, place, reason, typed)
+        elif bash := _BASH.match(items.join_texts(message.get("content"))):
+            typed.command = bash[1]
+            yield Held(message)
+        else:
+            yield from _user(message, calls, blank, place, reason, typed.command)
 
 
 def _blank(line: dict[str, Any], session: str, instant: int) -> HistoryEvent:
@@ -136,12 +184,12 @@ def _has_results(message: dict[str, Any]) -> bool:
 
 def _agent(
     message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str
-) -> Iterator[HistoryItem]:
+) -> Iterator[HistoryItem | Held]:
     for part in items.as_parts(message.get("content")):
         if part.get("type") == "tool_use":
-            calls.add(part.get("id"), part.get("name"), part.get("input"))
+            yield from calls.add(part, part.get("id"), part.get("name"), part.get("input"))
         elif part.get("type") in ("thinking", "redacted_thinking"):
-            yield Skipped("thinking")
+            yield Skipped("thinking", part)
     content = items.join_texts(message.get("content"))
     if content:
         model = as_text(message.get("model"))
@@ -152,7 +200,7 @@ def _agent(
 
 def _user(
     message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str, reason: str, typed: str
-) -> Iterator[HistoryItem]:
+) -> Iterator[HistoryItem | Held]:
     for part in items.as_parts(message.get("content")):
         if part.get("type") == "tool_result":
             call = as_text(part.get("tool_use_id"))
@@ -167,13 +215,17 @@ def _user(
     if printed and content.lstrip().startswith("<bash-std"):
         meta = {"name": "bash", "by": "user", "args": items.clip({"command": typed})}
         texts = "\n".join([text for _, text in printed if text])
+        yield Held(content)  # less its tags
         yield items.clean_event(blank, place, role="tool", content=texts, meta=meta)
     elif reason or _MACHINE.match(content):
-        yield Skipped(reason or "hidden")
-    elif blank.meta:
-        yield Skipped("prompt of a subagent")
+        yield Skipped(reason or "hidden", content)
+    elif blank.meta.get("sidechain"):
+        yield Skipped("prompt of a subagent", content)
     else:
-        yield items.clean_event(blank, place, role="user", content=_typed(content))
+        own = _typed(content)
+        if own != content:  # tags, and what stands between those of a reminder
+            yield Skipped("hidden", content) if _REMINDER.search(content) else Held(content)
+        yield items.clean_event(blank, place, role="user", content=own)
 
 
 def _typed(content: str) -> str:

@@ -10,9 +10,9 @@ its users.
       "Attachments":"https://… https://…"}]
     messages/c<id>/messages.csv  the same in older packages
 
-Contexts and ids are those of discord-relay. What bots said is the agent's, under their name. The
-package has only its owner's messages, the newest first; those of one channel are in memory at a
-time."""
+Contexts and ids are those of discord-relay. What bots said is the agent's, under their name. What
+a message says beside its text (embeds, polls, stickers, what it forwards with a text of its own) is
+an event of its own. The package has only its owner's messages, the newest first."""
 
 import csv
 import io
@@ -22,9 +22,12 @@ from typing import Any
 
 from ...ground.errors import BadData
 from . import items, sources
+from .conservation import conserve
 from .items import LARGEST, HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
-from .sources import FIX_LINE, LEFT_OUT, HistoryReader, RawRecord, Records, Source, convert_each
+from .sources import FIX_LINE, LEFT_OUT, HistoryReader, RawRecord, Records, Source
 
+#: what people see of a poll and of buttons, by the fields that have it
+SHOWN = ("text", "label", "content", "placeholder", "title", "description", "name")
 EPOCH = 1_420_070_400_000  # ms: Discord's ids count from here
 #: types of messages that somebody wrote, by name or number
 SPOKEN = (
@@ -55,12 +58,7 @@ class Discord(HistoryReader):
         if sources.read_beginning(source).startswith(b"["):
             messages = sources.read_elements(source, "item", "message", note)
             return read_package(messages, _packaged_context(source))
-        channel = sources.first_value(sources.read_elements(source, "channel", "channel"))
-        if not as_text(channel.get("id")):
-            cure = "give DiscordChatExporter's JSON or Discord's package"
-            raise BadData("no export of a channel", place=source.place, cure=cure)
-        messages = sources.read_elements(source, "messages.item", "message", note)
-        return read_export(messages, context_of(channel))
+        return read_export(source, note)
 
 
 def context_of(channel: dict[str, Any]) -> str:
@@ -80,23 +78,35 @@ def _packaged_context(source: Source) -> str:
     return context_of({"type": channel.get("type"), "id": id})
 
 
-def read_export(records: Records, context: str) -> Iterator[HistoryItem]:
+def read_export(source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
     """The messages of a channel, as DiscordChatExporter has them."""
+    context = ""
+    for found in sources.read_nested(source, "messages", "message", note):
+        if not isinstance(found, tuple) or isinstance(found, RawRecord):
+            yield found
+            continue
+        about, (place, value) = found
+        channel = as_mapping((about or value).get("channel"))
+        if not context and not as_text(channel.get("id")):
+            cure = "give DiscordChatExporter's JSON or Discord's package"
+            raise BadData("no export of a channel", place=source.place, cure=cure)
+        context = context or context_of(channel)
+        if about:
+            yield from conserve("discord", value, _exported(value, context, place))
+        else:
+            names = [channel, value.get("guild")]
+            yield from conserve("discord", value, [Skipped("about the channel", names)])
 
-    def convert(place: str, message: dict[str, Any]) -> HistoryItem:
-        id = as_text(message.get("id"))
-        instant = items.parse_instant(message.get("timestamp"), _when(id))
-        if as_text(message.get("type")) not in ("", *SPOKEN):
-            return Skipped("notification")
-        if instant is None:
-            return BadData("no time", place=place, cure=LEFT_OUT)
-        blank = HistoryEvent(context, f"discord-{id}" if id else "", instant, "", "")
-        return items.clean_event(_exported(message, blank), place)
 
-    return convert_each(records, convert)
-
-
-def _exported(message: dict[str, Any], blank: HistoryEvent) -> HistoryEvent:
+def _exported(message: dict[str, Any], context: str, place: str) -> Iterator[HistoryItem]:
+    if as_text(message.get("type")) not in ("", *SPOKEN):
+        yield Skipped("notification", message)
+        return
+    id = as_text(message.get("id"))
+    instant = items.parse_instant(message.get("timestamp"), _when(id))
+    if instant is None:
+        yield BadData("no time", place=place, cure=LEFT_OUT)
+        return
     author, reference = as_mapping(message.get("author")), as_mapping(message.get("reference"))
     forwarded = as_mapping(message.get("forwardedMessage"))
     attached = as_list(message.get("attachments")) + as_list(forwarded.get("attachments"))
@@ -105,14 +115,38 @@ def _exported(message: dict[str, Any], blank: HistoryEvent) -> HistoryEvent:
         files=items.texts_of(attached, "fileName"),
         reply_to=as_text(reference.get("messageId")), forwarded=bool(forwarded),
     )  # fmt: skip
-    content = as_text(message.get("content")) or as_text(forwarded.get("content"))
+    content, more = as_text(message.get("content")), [*_beside(message), *_beside(forwarded)]
+    if content:
+        more.insert(0, as_text(forwarded.get("content")))
     name = as_text(author.get("nickname")) or as_text(author.get("name"))
     role = "agent" if author.get("isBot") is True else "user"
-    return blank._replace(role=role, content=content, author=name, meta=meta)
+    content = content or as_text(forwarded.get("content"))
+    own_id = f"discord-{id}" if id else ""
+    blank = HistoryEvent(context, own_id, instant, role, content, name, meta)
+    beside = "\n".join(filter(None, more))
+    if content.strip() or meta.get("files") or not beside:
+        yield items.clean_event(blank, place)
+    if beside:  # an event of its own: the message may have been imported without it
+        yield items.clean_event(blank, place, id=own_id and f"{own_id}-beside", content=beside)
+    if reactions := message.get("reactions"):
+        yield Skipped("reaction", reactions)
+
+
+def _beside(message: dict[str, Any]) -> Iterator[str]:
+    """What a message says beside its text: in embeds, polls, stickers, buttons."""
+    for embed in map(as_mapping, as_list(message.get("embeds"))):
+        yield as_text(as_mapping(embed.get("author")).get("name"))
+        yield from (as_text(embed.get(key)) for key in ("title", "description"))
+        for field in map(as_mapping, as_list(embed.get("fields"))):
+            yield from (as_text(field.get(key)) for key in ("name", "value"))
+        yield as_text(as_mapping(embed.get("footer")).get("text"))
+    for key in ("poll", "components"):
+        yield from (text for name, text in items.walk(message.get(key)) if name in SHOWN)
+    yield from items.texts_of(message.get("stickers"), "name")
 
 
 def read_package(records: Records, context: str) -> Iterator[HistoryItem]:
-    """The messages of a channel in a package, oldest first."""
+    """The messages of a channel in a package."""
 
     def convert(place: str, row: dict[str, Any]) -> HistoryItem:
         id, time = as_text(row.get("ID")), as_text(row.get("Timestamp"))
@@ -125,13 +159,11 @@ def read_package(records: Records, context: str) -> Iterator[HistoryItem]:
         blank = HistoryEvent(context, f"discord-{id}" if id else "", instant, "user", content)
         return items.clean_event(blank, place, meta=meta)
 
-    messages: list[HistoryEvent] = []
-    for one in convert_each(records, convert):
-        if isinstance(one, HistoryEvent):
-            messages.append(one)
+    for record in records:
+        if isinstance(record, RawRecord):
+            yield from conserve("discord", record.value, [convert(*record)])
         else:
-            yield one
-    yield from sorted(messages, key=lambda one: one.instant)
+            yield record
 
 
 def _when(id: str) -> int | None:

@@ -16,7 +16,9 @@ from ...formats.page.summary import ConversationSummary
 from ...ground import files
 from ...ground.errors import Failure
 from ...ground.paths import Home
+from .conservation import Reasons
 from .items import HistoryEvent, HistoryItem, HistoryPage, Skipped
+from .order import Turns
 from .sources import HistoryReader, Source, find_sources
 
 LONGEST_NAME = 200  # bytes, of what a file or a folder is kept under; less its ending
@@ -35,7 +37,20 @@ Progress = Callable[[int, int], None]  # told of bytes read, of all
 
 
 def run(history: HistoryReader, choice: ImportChoice, progress: Progress) -> Iterator[HistoryItem]:
-    """What is in the files, in order; failures are among it."""
+    """What is in the files: pages, failures and what is left out as it is found, then the events,
+    each context's in order of time."""
+    with Turns() as turns:
+        for one in _read(history, choice, progress):
+            if isinstance(one, HistoryEvent):
+                turns.add(one)
+            else:
+                yield one
+        yield from turns
+
+
+def _read(
+    history: HistoryReader, choice: ImportChoice, progress: Progress
+) -> Iterator[HistoryItem]:
     found = list(find_sources(choice.paths, history.wanted))
     total = sum(source.size for source in found if isinstance(source, Source))
     before = 0
@@ -89,7 +104,7 @@ class Tally:
         self.read = False  # whether there was anything at all
         self.conversations: set[str] = set()
         self.kept: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
+        self.skipped = Reasons()
 
     def add(self, found: HistoryItem) -> None:
         self.read = True
@@ -99,13 +114,23 @@ class Tally:
         elif isinstance(found, HistoryPage | ConversationSummary):
             self.kept["page" if isinstance(found, HistoryPage) else "summary"] += 1
         else:
-            self.skipped[found.reason if isinstance(found, Skipped) else "broken"] += 1
+            self.skipped.add(found.reason if isinstance(found, Skipped) else "broken")
 
     def counts(self) -> dict[str, int]:
-        order = ("user", "agent", "tool", "page", "summary")
+        order = ("user", "agent", "tool", "system", "page", "summary")
         kept = {name: self.kept[name] for name in order if self.kept[name]}
-        skipped = {f"skipped {reason}": self.skipped[reason] for reason in sorted(self.skipped)}
-        return {"conversations": len(self.conversations), **kept, **skipped}
+        skipped = self.skipped.counts
+        left = {f"skipped {reason}": skipped[reason] for reason in sorted(skipped)}
+        return {"conversations": len(self.conversations), **kept, **left}
+
+    def lines(self, verbose: bool) -> Iterator[str]:
+        """What was left out and why, when something was; all counts, when `verbose`."""
+        reasons = [(count, why) for why, count in self.skipped.counts.items() if why != "broken"]
+        if reasons:
+            told = ", ".join(f"{count} {why}" for count, why in sorted(reasons, reverse=True))
+            yield f"{sum(count for count, _ in reasons)} passed over: {told}"
+        if verbose:
+            yield ", ".join(f"{name}: {count}" for name, count in self.counts().items())
 
 
 def find_repository(folder: str) -> str:

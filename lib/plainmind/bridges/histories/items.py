@@ -6,6 +6,7 @@ takes. Refuses to know any tool's layout."""
 import hashlib
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...formats.log import injected_blocks
@@ -19,6 +20,12 @@ LARGEST = 16 * 1024 * 1024
 LONGEST = 2000
 DEEPEST = 32
 PENDING = 1000  # calls that are remembered until their results come
+NO_RESULT = "call without a result"
+
+#: tools that write what the user reads: ChatGPT's canvas, Claude.ai's artifacts and files
+DOCUMENTS = re.compile(r"canmore\.|artifacts\Z|create_file\Z|str_replace\Z")
+#: their arguments that stand beside the text
+NO_DOCUMENT = frozenset("id type command language path version pattern multiple".split())
 
 _ID = re.compile(r"[a-z0-9_-]{1,64}\Z", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -26,7 +33,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 class HistoryEvent(NamedTuple):
     """An event of another tool's history. `instant` in ms since the epoch; one without an `id` gets
-    its digest."""
+    its digest. `turn` is its place in the order, in ms, where that is not its `instant`."""
 
     context: str
     id: str
@@ -35,11 +42,13 @@ class HistoryEvent(NamedTuple):
     content: str
     author: str = ""
     meta: dict[str, Any] = {}
+    turn: int = 0
 
     def line(self, context: str = "") -> str:
         """As `mem-append --jsonl` reads it, in a context of its own or in the one that all go to.
         There, ids of different conversations must not meet."""
-        id = self.id or digest(f"{self.instant} {self.role} {self.content}")
+        when = "" if self.meta.get("undated") else self.instant
+        id = self.id or digest(f"{when} {self.role} {self.content}")
         if context and context != self.context:
             id = f"{self.context}:{id}"
         event = {"timestamp": clock.to_text(self.instant), "role": self.role}
@@ -63,9 +72,16 @@ class HistoryPage(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """Something that is not to be remembered."""
+    """Something that is not to be remembered, and the `value` in the file that holds it."""
 
     reason: str
+    value: Any = None
+
+
+class Held(NamedTuple):
+    """A part of a record that becomes an event later, or is counted then."""
+
+    value: Any
 
 
 HistoryItem = HistoryEvent | HistoryPage | ConversationSummary | Skipped | Failure
@@ -79,9 +95,9 @@ def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent 
     content, is_tool = injected_blocks.strip(event.content, echoes=False), event.role == "tool"
     if not content.strip():
         if content != event.content:
-            return Skipped("injected")
+            return Skipped("injected", event.content)
         if not is_tool and not event.meta.get("files"):
-            return Skipped("empty")
+            return Skipped("without a text")
     size = len(content.encode("utf-8", "surrogatepass")) if len(content) > LARGEST // 4 else 0
     if size > LARGEST and not is_tool:
         what, cure = f"a message of more than {LARGEST} bytes", "append it in parts with mem-append"
@@ -93,7 +109,7 @@ def summary_of(context: str, id: Any, instant: int | None, content: Any) -> Hist
     """A summary that the tool made when it compacted a conversation, or why it is none."""
     text = as_text(content)
     if instant is None or not as_text(id) or not text.strip():
-        return Skipped("summary")
+        return Skipped("summary", text)
     return ConversationSummary(context, as_text(id), instant, text)
 
 
@@ -125,6 +141,24 @@ def clip(value: Any, left: int = DEEPEST) -> Any:
     return value
 
 
+def walk(value: Any, machine: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """(field, text) for every text inside, fields of the machine's left out; an element of a list
+    has the list's field."""
+    todo: list[tuple[str, str, Any]] = [("", "", value)]
+    while todo:
+        parent, name, one = todo.pop()
+        if isinstance(one, str):
+            if one:
+                yield name, one
+        elif isinstance(one, dict):
+            for key, inner in one.items():
+                key = key if isinstance(key, str) else str(key)
+                if inner and key not in machine and f"{name}.{key}" not in machine:
+                    todo.append((name, key, inner))
+        elif isinstance(one, list | tuple):
+            todo += [(parent, name, inner) for inner in reversed(one)]
+
+
 def as_text(value: Any) -> str:
     """A name, an id or a text as text; '' when it is something else, or not there."""
     if isinstance(value, str):
@@ -150,8 +184,8 @@ def as_parts(content: Any) -> list[dict[str, Any]]:
 
 
 def join_texts(content: Any) -> str:
-    """The text parts of a content, one below the other."""
-    texts = [part.get("text") for part in as_parts(content) if part.get("type") == "text"]
+    """The texts of a content's parts, of whatever type, one below the other."""
+    texts = [part.get("text") for part in as_parts(content) if "text" in part]
     return "\n".join(map(as_text, texts))
 
 
@@ -160,9 +194,42 @@ def texts_of(objects: Any, key: str) -> list[str]:
     return [text for one in as_list(objects) if (text := as_text(as_mapping(one).get(key)))]
 
 
+def document_of(tool: str, arguments: Any) -> str:
+    """What a call writes for the user to read: all of a canvas, an artifact or a file, and any text
+    of another call that is too long to be kept whole among its arguments. '' when nothing."""
+    texts = list(walk(arguments, NO_DOCUMENT))
+    if DOCUMENTS.match(tool):
+        return "\n".join(text for _, text in texts)
+    return "\n".join(text for _, text in texts if clip(text) != text)
+
+
+def name_event(
+    context: str, instant: int, about: dict[str, Any], key: str
+) -> Iterator[HistoryEvent]:
+    """The name of a conversation, which is often a person's, as what stands before all of it."""
+    if (name := as_text(about.get(key))).strip():
+        yield HistoryEvent(context, digest(f"name {name}"), instant, "system", name, turn=1)
+
+
 def make_meta(**known: Any) -> dict[str, Any]:
     """Metadata of what is known."""
     return {name: value for name, value in known.items() if value not in ("", None, [], False)}
+
+
+class Times:
+    """When things happened that may not say so: one without a time has that of what came before it,
+    and the first that of the `start`."""
+
+    def __init__(self, start: int | None) -> None:
+        self._last = start or 0
+        self.turn = 0  # of the latest, which is never before an earlier one's
+
+    def of(self, *candidates: Any) -> tuple[int, dict[str, Any]]:
+        """Its time, and the metadata that says when that is not its own."""
+        own = parse_instant(*candidates)
+        self._last = self._last if own is None else own
+        self.turn = max(self.turn, own or 1)
+        return self._last, {"undated": True} if own is None else {}
 
 
 def parse_instant(*candidates: Any) -> int | None:
@@ -188,14 +255,33 @@ class Calls:
 
     def __init__(self) -> None:
         self._calls: OrderedDict[str, tuple[str, Any]] = OrderedDict()
+        self._waiting: dict[str, Any] = {}
 
-    def add(self, id: Any, name: Any, arguments: Any) -> None:
-        self._calls[as_text(id)] = (as_text(name), clip(arguments))
+    def add(self, part: Any, id: Any, name: Any, arguments: Any) -> Iterator[Held | Skipped]:
+        """Remember a call, the `part` of a record. What of it is counted at once: arguments that
+        are cut, an old call that got no result."""
+        key = as_text(id)
+        clipped = clip(arguments)
+        self._calls[key] = (as_text(name), clipped)
+        self._waiting[key] = part
+        yield Held(part)
+        kept = {text for _, text in walk(clipped)}
+        if cut := [text for _, text in walk(arguments) if text not in kept]:
+            yield Skipped("rest of a long argument", cut)
         if len(self._calls) > PENDING:
-            self._calls.popitem(last=False)
+            oldest, _ = self._calls.popitem(last=False)
+            if oldest in self._waiting:
+                yield Skipped(NO_RESULT, self._waiting.pop(oldest))
 
     def of(self, id: Any, name: Any = "") -> dict[str, Any]:
         """Metadata of the event of a call that returned: its name, the call's id, its arguments."""
+        self._waiting.pop(as_text(id), None)
         called, arguments = self._calls.get(as_text(id), ("", {}))
         args = {} if arguments is None else arguments
         return {"name": as_text(name) or called or "unknown", "call": as_text(id), "args": args}
+
+    def end(self) -> Iterator[Skipped]:
+        """The calls that got no result."""
+        for part in self._waiting.values():
+            yield Skipped(NO_RESULT, part)
+        self._waiting.clear()

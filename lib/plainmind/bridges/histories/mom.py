@@ -7,14 +7,14 @@ model saw (a session of pi's).
 Texts come from the log, where they are as they were written; calls of tools from the context beside
 it, where alone they are. A context without a log gives all it has."""
 
-import heapq
+import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from ...ground.errors import BadData, Failure
+from ...ground.errors import Failure
 from . import items, pi
-from .items import HistoryEvent, HistoryItem, Skipped, as_text
-from .sources import FIX_LINE, HistoryReader, Records, Source, convert_each, read_lines
+from .conservation import conserve
+from .items import HistoryEvent, HistoryItem, Skipped, Times, as_text
+from .sources import HistoryReader, RawRecord, Records, Source, read_lines
 
 
 class Mom(HistoryReader):
@@ -26,42 +26,48 @@ class Mom(HistoryReader):
         if source.name == "context.jsonl":
             if source.beside("log.jsonl"):
                 return iter([Skipped("read with the log")])
-            return pi.read_events(read_lines(source, note), "mom", lambda first: [first], context)
-        log, seen = read_events(read_lines(source, note), context), source.beside("context.jsonl")
+            return _used(source, context, note)
+        log, seen = (
+            read_events(read_lines(source, note), context, Times(source.instant)),
+            source.beside("context.jsonl"),
+        )
         if not seen:
             return log
-        used = pi.read_events(read_lines(seen), "mom", lambda first: [first], context)
-        return heapq.merge(log, _tools(used), key=_order)
+        return itertools.chain(log, _tools(_used(seen, context)))
 
 
-def _order(found: HistoryItem) -> int:
-    """What has no time of its own stays with what came before it."""
-    return found.instant if isinstance(found, HistoryEvent) else 0
+def _used(
+    source: Source, context: str, note: Callable[[int], None] = lambda count: None
+) -> Iterator[HistoryItem]:
+    """What is in a context."""
+    lines, left = read_lines(source, note), pi.find_left(source)
+    yield from pi.read_events(lines, "mom", lambda first: [first], left, context)
 
 
 def _tools(found: Iterator[HistoryItem]) -> Iterator[HistoryItem]:
     """The calls in a context; one that cannot be read does not keep the log's messages back."""
     try:
-        yield from (one for one in found if not isinstance(one, HistoryEvent) or one.role == "tool")
+        for one in found:
+            told = isinstance(one, HistoryEvent) and one.role != "tool"
+            yield Skipped("read with the log", one) if told else one
     except Failure as failure:
         yield failure
 
 
-def read_events(records: Records, context: str) -> Iterator[HistoryItem]:
+def read_events(records: Records, context: str, times: Times) -> Iterator[HistoryItem]:
     """The messages of a channel's log."""
-
-    def convert(place: str, value: dict[str, Any]) -> HistoryItem:
+    for record in records:
+        if not isinstance(record, RawRecord):
+            yield record
+            continue
+        place, value = record
         ts, content = as_text(value.get("ts")), as_text(value.get("text"))
-        instant = items.parse_instant(value.get("date"), ts)
-        if instant is None:
-            return BadData("no time", place=place, cure=FIX_LINE)
+        instant, undated = times.of(value.get("date"), ts)
         files = items.texts_of(value.get("attachments"), "original")
         meta = items.make_meta(files=files, thread=as_text(value.get("thread_ts")))
         names = [as_text(value.get(key)) for key in ("displayName", "userName", "user")]
         author, role = next(filter(None, names), ""), "user"
         if value.get("isBot"):
             author, role = "", "agent"
-        blank = HistoryEvent(context, ts, instant, role, content, author, meta)
-        return items.clean_event(blank, place)
-
-    return convert_each(records, convert)
+        blank = HistoryEvent(context, ts, instant, role, content, author, {**meta, **undated})
+        yield from conserve("mom", value, [items.clean_event(blank, place)])

@@ -7,7 +7,7 @@ itself put among the user's messages (heartbeats, greetings, other sessions' mes
 user's. `delivery-mirror` repeats what was sent to a channel."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from . import items, pi
 from .items import HistoryEvent, HistoryItem, Skipped, as_mapping
@@ -31,22 +31,23 @@ class OpenClaw(pi.Pi):
         return bool(_SESSION.match(path.rpartition("/")[2]))
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
-        return read_events(read_lines(source, note), lambda first: pi.find_lineage(first, source))
+        lines, left = read_lines(source, note), pi.find_left(source)
+        return read_events(lines, lambda first: pi.find_lineage(first, source), left)
 
 
-def read_events(records: Records, ancestry) -> Iterator[HistoryItem]:
+def read_events(records: Records, ancestry, left: Container[str]) -> Iterator[HistoryItem]:
     """The events of a session, less what OpenClaw said to itself."""
     answer = ""
-    for one in pi.read_events(_people(records), "openclaw", ancestry):
+    for one in pi.read_events(_people(records), "openclaw", ancestry, left):
         if isinstance(one, HistoryEvent) and one.role == "user":
             if _MACHINE.match(one.content):
-                one = Skipped("hidden")
+                one = Skipped("hidden", one.content)
             else:
                 one = items.clean_event(one, "", content=_TRAILER.sub("", one.content))
         elif isinstance(one, HistoryEvent) and one.role == "agent":
             mirror = one.meta.get("model", "").startswith("openclaw:")
             if _SILENT.match(one.content) or (mirror and one.content == answer):
-                one = Skipped("hidden")
+                one = Skipped("hidden", one.content)
             else:
                 answer = one.content
         yield one

@@ -6,15 +6,27 @@ ids.
       "message":{"role":"user"|"assistant"|"toolResult"|"bashExecution",…}}
 
 Remembers what skills/pi logs, under the same contexts and ids, so that importing what it has logged
-adds nothing. A fork repeats the entries from before it: they belong to the session they were said
+adds nothing. The entries are a tree, and the branch that ends with the last one is the
+conversation. A fork repeats the entries from before it: they belong to the session they were said
 in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from ...ground.errors import BadData, Failure
-from . import items
-from .items import Calls, HistoryEvent, HistoryItem, Skipped, as_mapping, as_text
+from . import branches, items
+from .branches import OTHER_BRANCH, Node
+from .conservation import conserve
+from .items import (
+    Calls,
+    Held,
+    HistoryEvent,
+    HistoryItem,
+    Skipped,
+    Times,
+    as_mapping,
+    as_text,
+)  # fmt: skip
 from .sources import HistoryReader, RawRecord, Records, Source, read_lines
 
 REMEMBERED = ("user", "assistant", "toolResult", "bashExecution")
@@ -31,8 +43,20 @@ class Pi(HistoryReader):
         return as_text(read_header(source).get("cwd"))
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
-        lines = read_lines(source, note)
-        return read_events(lines, self.surface, lambda first: find_lineage(first, source))
+        lines, left = read_lines(source, note), find_left(source)
+        return read_events(lines, self.surface, lambda first: find_lineage(first, source), left)
+
+
+def find_left(source: Source) -> set[str]:
+    """The ids of entries on branches that were left."""
+    nodes = [
+        Node(id, as_text(record.value.get("parentId")))
+        for record in read_lines(source)
+        if isinstance(record, RawRecord)
+        and record.value.get("type") != "session"
+        and (id := as_text(record.value.get("id")))
+    ]
+    return branches.find_abandoned(nodes) if any(node.parent for node in nodes) else set()
 
 
 def read_header(source: Source) -> dict[str, Any]:
@@ -69,11 +93,13 @@ def read_events(
     records: Records,
     surface: str,
     ancestry: Callable[[dict[str, Any]], list[dict[str, Any]]],
+    left: Container[str],
     context: str = "",
 ) -> Iterator[HistoryItem]:
-    """The events of a session: in `context`, or in that of the session each was said in."""
+    """The events of a session, but for entries that were `left`: in `context`, or in that of the
+    session each was said in."""
     headers: list[dict[str, Any]] = []
-    calls = Calls()
+    calls, times = Calls(), Times(None)
     for record in records:
         if not isinstance(record, RawRecord):
             yield record
@@ -81,23 +107,32 @@ def read_events(
         place, entry = record
         if not headers:
             _check(entry, place, surface, ids=not context)
-            headers = ancestry(entry)
-            continue
-        message = as_mapping(entry.get("message"))
-        instant = items.parse_instant(entry.get("timestamp"), message.get("timestamp"))
-        if entry.get("type") in ("compaction", "branch_summary"):
-            home = items.context_of(surface, as_text(_origin(headers, entry).get("id")))
-            yield items.summary_of(home, entry.get("id"), instant, entry.get("summary"))
-            continue
-        if entry.get("type") != "message":
-            yield Skipped("other")
-            continue
-        if instant is None or not message:
-            what = "no time" if message else "no message"
-            yield BadData(what, place=place, cure="fix the entry or take it out")
-            continue
-        home = context or items.context_of(surface, as_text(_origin(headers, entry).get("id")))
-        blank = HistoryEvent(home, as_text(entry.get("id")), instant, "", "")
+            headers, times = ancestry(entry), Times(items.parse_instant(entry.get("timestamp")))
+            yield from conserve(surface, entry, ())
+        elif as_text(entry.get("id")) in left:
+            yield Skipped(OTHER_BRANCH, entry)
+        else:
+            home = context or items.context_of(surface, as_text(_origin(headers, entry).get("id")))
+            found = _read_entry(entry, place, home, calls, times)
+            yield from conserve(surface, entry, found)
+    yield from calls.end()
+
+
+def _read_entry(
+    entry: dict[str, Any], place: str, home: str, calls: Calls, times: Times
+) -> Iterator[HistoryItem | Held]:
+    message, kind = as_mapping(entry.get("message")), entry.get("type")
+    if kind not in ("message", "compaction", "branch_summary"):
+        yield Skipped("other", entry)
+        return
+    instant, undated = times.of(entry.get("timestamp"), message.get("timestamp"))
+    if kind != "message":
+        yield items.summary_of(home, entry.get("id"), instant, entry.get("summary"))
+    elif not message:
+        yield BadData("no message", place=place, cure="fix the entry or take it out")
+    else:
+        id = as_text(entry.get("id"))
+        blank = HistoryEvent(home, id, instant, "", "", meta=undated, turn=times.turn)
         yield from _event(message, calls, blank, place)
 
 
@@ -121,7 +156,7 @@ def _origin(headers: list[dict[str, Any]], entry: dict[str, Any]) -> dict[str, A
 
 def _event(
     message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str
-) -> Iterator[HistoryItem]:
+) -> Iterator[HistoryItem | Held]:
     role, content = message.get("role"), items.join_texts(message.get("content"))
     if role == "user":
         yield items.clean_event(blank, place, role="user", content=content)
@@ -129,26 +164,27 @@ def _event(
         yield from _agent(message, calls, blank._replace(role="agent", content=content), place)
     elif role == "toolResult":
         called = calls.of(message.get("toolCallId"), message.get("toolName"))
-        meta = {**called, **items.make_meta(error=bool(message.get("isError")))}
+        meta = {**called, **items.make_meta(error=bool(message.get("isError"))), **blank.meta}
         yield items.clean_event(blank, place, role="tool", content=content, meta=meta)
     elif role == "bashExecution" and not message.get("excludeFromContext"):
         args = items.clip({"command": as_text(message.get("command"))})
         exit = message.get("exitCode") if type(message.get("exitCode")) is int else None
-        meta = {"name": "bash", "by": "user", "args": args, "exit": exit}
+        meta = {"name": "bash", "by": "user", "args": args, "exit": exit, **blank.meta}
         content = as_text(message.get("output"))
         yield items.clean_event(blank, place, role="tool", content=content, meta=meta)
     else:
-        yield Skipped("hidden")
+        yield Skipped("hidden", message)
 
 
 def _agent(
     message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str
-) -> Iterator[HistoryItem]:
+) -> Iterator[HistoryItem | Held]:
     for part in items.as_parts(message.get("content")):
         if part.get("type") == "toolCall":
-            calls.add(part.get("id"), part.get("name"), part.get("arguments"))
+            yield from calls.add(part, part.get("id"), part.get("name"), part.get("arguments"))
         elif part.get("type") == "thinking":
-            yield Skipped("thinking")
+            yield Skipped("thinking", part)
     if blank.content:
         model = f"{as_text(message.get('provider'))}:{as_text(message.get('model'))}".strip(":")
-        yield items.clean_event(blank, place, meta=items.make_meta(model=model))
+        meta = {**items.make_meta(model=model), **blank.meta}
+        yield items.clean_event(blank, place, meta=meta)

@@ -1,9 +1,9 @@
 """The files of a history: those named, those in folders, those in the .zip an export comes as; and
 their records.
 
-Owns walking (in sorted order, so that the same history gives the same lines), counting bytes for
-the progress bar, and taking files apart: JSON Lines, elements of one JSON value, rows. What is
-broken becomes a failure among the records. Refuses to know what the records mean. Memory: one
+Owns walking (in sorted order, part 2 before part 10), counting bytes for the progress bar, and
+taking files apart: JSON Lines, elements of one JSON value, rows. What is broken becomes a failure
+among the records. Refuses to know what the records mean. Memory: one
 record at a time."""
 
 import calendar
@@ -20,7 +20,6 @@ from typing import Any, NamedTuple, Protocol
 
 from ...ground import files
 from ...ground.errors import BadData, Failure, NoInput
-from .items import HistoryItem
 
 LONGEST_LINE = 64 * 1024 * 1024
 CHUNK = 64 * 1024
@@ -69,6 +68,11 @@ class Source(NamedTuple):
         return f"{self.zip}/{self.path}" if self.zip else self.path
 
     @property
+    def instant(self) -> int:
+        """When it was written, in ms."""
+        return int(self.mtime * 1000)
+
+    @property
     def name(self) -> str:
         return os.path.basename(self.path)
 
@@ -114,7 +118,7 @@ class HistoryReader(Protocol):
     def cwd(self, source: Source) -> str:
         return ""
 
-    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]: ...
+    def read(self, source: Source, note: Callable[[int], None]) -> Iterator[Any]: ...
 
 
 class Bytes:
@@ -193,10 +197,10 @@ def find_sources(paths: Sequence[str], wanted: Callable[[str], bool]) -> Iterato
 def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
     failures: list[OSError] = []
     for folder, folders, names in os.walk(root, onerror=failures.append):
-        folders.sort()
+        folders.sort(key=_natural)
         yield from [files.to_failure(error) for error in failures]
         failures.clear()
-        for name in sorted(names):
+        for name in sorted(names, key=_natural):
             path = os.path.join(folder, name)
             if wanted(path) and os.path.isfile(path):
                 yield _file(path)
@@ -204,9 +208,15 @@ def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Fai
 
 
 def _members_of(path: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
-    for info in sorted(_archive(path).infolist(), key=lambda info: info.filename):
+    for info in sorted(_archive(path).infolist(), key=lambda info: _natural(info.filename)):
         if not info.is_dir() and wanted(info.filename):
             yield _member(path, info)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A name's place among others: numbers in it by what they count."""
+    parts = re.split(r"(\d{1,18})", name, flags=re.ASCII)
+    return [(int(part), "") if n % 2 else (-1, part) for n, part in enumerate(parts)]
 
 
 def _file(path: str) -> Source:
@@ -281,14 +291,6 @@ def read_elements(
             yield BadData(wrong, place=source.place, cure=cure)
 
 
-def convert_each(
-    records: Records, convert: Callable[[str, dict[str, Any]], HistoryItem]
-) -> Iterator[HistoryItem]:
-    """What each record stands for; `convert` is called with its place and value."""
-    for record in records:
-        yield convert(*record) if isinstance(record, RawRecord) else record
-
-
 def first_value(records: Records) -> dict[str, Any]:
     """The first of the objects, {} when there is none."""
     return next((record.value for record in records if isinstance(record, RawRecord)), {})
@@ -298,3 +300,51 @@ def read_beginning(source: Source, size: int = 4096) -> bytes:
     """The first bytes of a file, from its first sign on."""
     with source.opened() as file:
         return file.read(size).lstrip()
+
+
+def read_nested(
+    source: Source, key: str, what: str, note: Callable[[int], None] = lambda count: None
+) -> Iterator[tuple[dict[str, Any], RawRecord] | Failure]:
+    """The objects in every list that is called `key` of a file that is one JSON value, each with
+    the object that has the list, as far as that was read; last, the file's value less those lists.
+    Each is a `what`."""
+    import ijson
+
+    stack: list[tuple[Any, bool]] = []  # containers, and whether their objects are what is wanted
+    number = inside = 0
+    name: Any = ""
+    whole: Any = {}
+    with source.opened(note) as file:
+        try:
+            for event, value in ijson.basic_parse(Text(file), use_float=True, buf_size=CHUNK):
+                if event == "map_key":
+                    stack[-1][0][None] = value
+                    continue
+                if event in ("end_map", "end_array"):
+                    done, _ = stack.pop()
+                    if event == "end_map":
+                        done.pop(None, None)
+                    if inside == len(stack) and inside:
+                        number, inside = number + 1, 0
+                        yield stack[-2][0], RawRecord(f"{source.place}: {what} {number}", done)
+                    continue
+                if event in ("start_map", "start_array"):
+                    value = {} if event == "start_map" else []
+                if stack:
+                    holder, wanted = stack[-1]
+                    name = holder.get(None) if isinstance(holder, dict) else ""
+                    if wanted and not inside and isinstance(value, dict):
+                        inside = len(stack)
+                    elif isinstance(holder, list):
+                        holder.append(value)
+                    else:
+                        holder[name] = value
+                else:
+                    whole = value
+                if isinstance(value, dict | list) and event.startswith("start"):
+                    listed = not inside and name == key and event == "start_array"
+                    stack.append((value, listed))
+        except (ijson.JSONError, ValueError, RecursionError):
+            wrong = f"not valid JSON after {what} {number}"
+            yield BadData(wrong, place=source.place, cure="cut off or damaged: export it again")
+    yield {}, RawRecord(source.place, whole if isinstance(whole, dict) else {"": whole})

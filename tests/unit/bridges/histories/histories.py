@@ -395,7 +395,8 @@ def conversation(id: str = CHAT) -> dict[str, Any]:
 
 
 CHATGPT = [
-    ("user", "What is this?\nand aloud"), ("tool", "42"), ("agent", "A pump."), ("user", "Thanks."),
+    ("system", "Pump"), ("user", "What is this?\nand aloud"), ("tool", "42"),
+    ("agent", "A pump."), ("user", "Thanks."),
 ]  # fmt: skip
 
 
@@ -445,7 +446,8 @@ def claude_chat(id: str = CHAT) -> dict[str, Any]:
 
 
 CLAUDE_AI = [
-    ("user", "What is six times seven?\na long log"), ("agent", "I compute."), ("tool", "42"),
+    ("system", "Sum"), ("user", "What is six times seven?\na long log"),
+    ("user", "not what was said"), ("agent", "I compute."), ("tool", "42"),
     ("agent", "42."), ("user", "Old exports have text only."), ("agent", "Yes."),
 ]  # fmt: skip
 

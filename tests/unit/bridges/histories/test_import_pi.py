@@ -56,12 +56,35 @@ def sessions(tmp_path) -> list[Path]:
 @pytest.mark.skipif(not NODE, reason="node is not installed")
 def test_an_import_gives_the_events_that_the_extension_logs(sessions):
     events = imported(*sessions)
-    assert events == logged(*sessions)
+    known = {(event["context"], event["id"]): event for event in logged(*sessions)}
+    assert {(event["context"], event["id"]): event for event in events} == known
+    assert len(events) == len(known)
     assert {event["context"] for event in events} == {
         "pi/first",
         *(e["context"] for e in events if len(e["context"]) == 35),
     }
     assert len({(event["context"], event["id"]) for event in events}) == 3 * len(histories.PI)
+
+
+@pytest.mark.skipif(not NODE, reason="node is not installed")
+def test_a_branch_that_was_left_is_neither_logged_nor_imported(tmp_path):
+    """Also when the first message was edited, and when a parent is not there any more."""
+    chains = {
+        "edited": [("a", ""), ("b", "a"), ("c", "a"), ("d", "c")],
+        "from the start": [("a", ""), ("b", "a"), ("c", ""), ("d", "c")],
+        "torn": [("a", ""), ("b", "a"), ("c", "gone"), ("d", "c")],
+        "circle": [("a", "b"), ("b", "a"), ("c", ""), ("d", "c")],
+    }
+    kept = {}
+    for name, chain in chains.items():
+        entries = [
+            {**histories.entry(n, "user", id), "id": id, "parentId": parent or None}
+            for n, (id, parent) in enumerate(chain, 1)
+        ]
+        path = histories.jsonl(tmp_path / f"{name}.jsonl", histories.header(), *entries)
+        kept[name] = "".join(event["id"] for event in imported(path))
+        assert [event["id"] for event in logged(path)] == list(kept[name])
+    assert kept == {"edited": "acd", "from the start": "cd", "torn": "abcd", "circle": "abcd"}
 
 
 def test_what_a_fork_repeats_belongs_to_its_origin_even_when_the_files_were_moved(

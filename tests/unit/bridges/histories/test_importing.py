@@ -92,16 +92,16 @@ def test_a_second_import_adds_nothing(tool, tmp_path, home, command):
 BROKEN: dict[str, list[Any]] = {
     "pi": [
         "{torn", '["no object"]',
-        '{"type":"message","id":"x","message":{"role":"user","content":"no time"}}',
+        '{"type":"message","id":"x"}',
     ],
-    "claude": ["{torn", '{"type":"user","uuid":"x","message":{"role":"user","content":"no time"}}'],
-    "openclaw": ["{torn", "3"], "mom": ["{torn", '{"text":"no time"}'],
+    "claude": ["{torn", '{"type":"user","uuid":"x"}'],
+    "openclaw": ["{torn", "3"], "mom": ["{torn", "[]"],
     "chatgpt": [{"title": "no mapping"}, "no object"],
     "claude-ai": [
         {"uuid": "x"}, 7,
-        {"uuid": "y", "chat_messages": [None, {"sender": "human", "text": "no time"}]},
+        {"uuid": "y", "chat_messages": [None, {"sender": "nobody", "text": "?"}]},
     ],
-    "discord": [{"content": "neither id nor time"}, None],
+    "discord": [{"content": "neither id nor time"}],
 }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_what_is_broken_is_reported_and_the_rest_is_done(tool, tmp_path, home):
     code, out, err = mem_import("--from", tool, make(tmp_path, *BROKEN[tool]), home=home)
     assert code == 65
     assert sorted((e["role"], e["content"]) for e in parsed(out)) == sorted(remembered)
-    reports = err.splitlines()
+    reports = [line for line in err.splitlines() if "passed over" not in line]
     assert len(reports) == (
         2 if tool == "chatgpt" else 4 if tool == "claude-ai" else len(BROKEN[tool])
     )
@@ -136,7 +136,7 @@ def test_an_export_that_is_cut_off_gives_what_is_before_the_cut(tmp_path, home):
     code, out, err = mem_import("--from", "chatgpt", path, home=home)
     assert code == 65 and len(out.splitlines()) == len(histories.CHATGPT)
     what = "not valid JSON after conversation 1; cut off or damaged: export it again"
-    assert err == f"mem-import: {path}: {what}\n"
+    assert err.startswith(f"mem-import: {path}: {what}\n")
 
 
 def test_a_damaged_archive_does_not_stop_the_others(tmp_path, home):
@@ -199,8 +199,8 @@ def test_counts_instead_of_lines(tmp_path, home):
     code, out, err = mem_import("--from", "chatgpt", "--dry-run", tmp_path, home=home)
     assert code == 65 and "no 'mapping'" in err
     assert out == (
-        "conversations\t1\nuser\t2\nagent\t1\ntool\t1\nskipped broken\t1\nskipped hidden\t2\n"
-        "skipped injected\t1\n"
+        "conversations\t1\nuser\t2\nagent\t1\ntool\t1\nsystem\t1\nskipped broken\t1\n"
+        "skipped hidden\t2\nskipped injected\t2\n"
         "skipped other branch\t1\nskipped system\t2\nskipped thinking\t2\n"
     )
     _, out, _ = mem_import("--from", "chatgpt", "--dry-run", "--json", tmp_path, home=home)
@@ -332,8 +332,11 @@ def archived(tool: str, folder: Path, root: str, home: Any) -> tuple[list[Any], 
 @pytest.mark.parametrize("tool", ["pi", "claude"])
 def test_a_folder_no_file_system_knows_is_in_no_repository(tool, tmp_path, home):
     for n, cwd in enumerate(["/tmp/repo/\ud800", "/tmp/repo/\0", "/tmp/repo"]):
-        session = [histories.header(cwd=cwd, parentSession=cwd), histories.entry(1, "user", "x")]
-        lines = session if tool == "pi" else [histories.claude_line(1, "user", "x", cwd=cwd)]
+        session = [
+            histories.header(cwd=cwd, parentSession=cwd),
+            histories.entry(n + 1, "user", "x"),
+        ]
+        lines = session if tool == "pi" else [histories.claude_line(n + 1, "user", "x", cwd=cwd)]
         histories.jsonl(tmp_path / "from" / f"{n}.jsonl", *lines)
     found, kept = archived(tool, tmp_path / "from", "/tmp/repo", home)
     assert [type(one).__name__ for one in found] == ["Skipped", "Skipped", "HistoryEvent"] and list(
@@ -464,7 +467,9 @@ def test_a_tree_without_a_current_node_and_one_that_is_a_circle(tmp_path):
     lost["current_node"] = "gone"
     circle["mapping"]["u1"]["parent"] = "w1"
     path = histories.write(tmp_path / "conversations.json", json.dumps([lost, circle]))
-    assert short(said("chatgpt", path)) == [*histories.CHATGPT, *histories.CHATGPT]
+    events = short(said("chatgpt", path))
+    assert events[: len(histories.CHATGPT)] == histories.CHATGPT
+    assert {*events[len(histories.CHATGPT) :]} == {*histories.CHATGPT, ("user", "What was that?")}
 
 
 def test_a_context_without_a_log_gives_all_it_has(tmp_path):
@@ -508,7 +513,7 @@ def test_memory_becomes_pages(tmp_path, home):
     code, out, err = mem_import(
         "--from", "claude-memory", histories.claude_memory(tmp_path), home=home
     )
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "mem-import: 2 passed over: 1 index, 1 empty\n")
     tests, tokens, ann = parsed(out)
     assert tests == {
         "name": "feedback-tests", "body": "Run the tests first.\n", "date": "2026-01-30",
