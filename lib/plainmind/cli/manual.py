@@ -14,7 +14,7 @@ import click
 from .. import __version__
 from ..ground import zone
 from ..ground.errors import EXIT_CODES
-from ..ground.settings import KEYS, VARIABLES, Key
+from ..ground.settings import KEYS, Key
 from .command import shared_options
 from .sections import COMMON, WIDTH, columns, option
 
@@ -59,7 +59,7 @@ def pages() -> dict[str, str]:
             "mind-options - options, variables and exit codes of every command",
             OPTIONS=_shared_options(),
             TIMES=_times(),
-            ENVIRONMENT=columns([(name, VARIABLES[name]) for name in COMMON]),
+            ENVIRONMENT=columns([*COMMON.items()]),
             EXIT_STATUS=columns([(str(code), text) for code, text in EXIT_CODES.items()]),
             SEE_ALSO="mind-config(5) mind-ref(7)",
         ),
@@ -143,7 +143,7 @@ def _shared_options() -> str:
 def _times() -> str:
     """How a person writes a time, as its reader says it (ground.when)."""
     text = _docstring("../ground/when")
-    return text.replace("are local.", f"are local, of {zone.NAME}.")
+    return text.replace("are local.", f"are local, of the setting zone (default: {zone.DEFAULT}).")
 
 
 def _page(title: str, **sections: str) -> str:

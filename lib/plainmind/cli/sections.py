@@ -10,7 +10,10 @@ from ..ground.settings import KEYS, VARIABLES, find_keys, variable
 
 WIDTH = 100
 #: variables that every command reads
-COMMON = ("MIND_HOME", "MIND_NOW", "MIND_DEBUG", "NO_COLOR")
+COMMON = {
+    name: VARIABLES.get(name) or f"{KEYS['zone'].meaning} (zone)"
+    for name in ("MIND_HOME", "MIND_NOW", "MIND_ZONE", "MIND_DEBUG", "NO_COLOR")
+}
 
 
 def options(params: Iterable[click.Parameter], shared: Container[str]) -> str:
@@ -40,7 +43,7 @@ def environment(reads: str) -> str:
             rows.append((name, VARIABLES[name]))
         else:
             rows += [(variable(key), f"{KEYS[key].meaning} ({key})") for key in find_keys(name)]
-    rows.append((", ".join(COMMON[1:]), "as for every command: mind-options(7)"))
+    rows.append((", ".join([*COMMON][1:]), "as for every command: mind-options(7)"))
     return "ENVIRONMENT\n" + columns(rows) + "\n"
 
 

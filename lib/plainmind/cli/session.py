@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..ground import clock, stream
+from ..ground import clock, stream, zone
 from ..ground.environment import Environment
 from ..ground.errors import BUSY, NO_MATCH, USAGE, BadData, Failure, Misconfigured, Usage
 from ..ground.paths import Home
@@ -56,6 +56,8 @@ class Session:
         for complaint in self.env.complaints:
             self.say(complaint)
         self._color, self._key, self.inside = color, key, inside
+        self._settings: Any = None
+        zone.use(lambda: self.settings["zone"])
         fixed = now or self.env.get("MIND_NOW")
         try:
             self.fixed_now = _parse_now(fixed) if fixed else None
@@ -63,7 +65,6 @@ class Session:
             raise Failure(
                 f"{'--now' if now else 'MIND_NOW'}: {error.what}", cure=error.cure, code=USAGE
             ) from None
-        self._settings: Any = None
         self.worst = 0
 
     @property

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from . import zone
 from .errors import Misconfigured
 
 
@@ -79,7 +80,16 @@ KEYS: dict[str, Key] = {
     "knowledge.weight_project": _number(1.2, 0, 10, "of type project"),
     "knowledge.weight_reference": _number(1.0, 0, 10, "of type reference"),
     "knowledge.weight_compaction": _number(1.0, 0, 10, "of type compaction"),
+    "zone": _text(
+        zone.DEFAULT, "time zone of days and times, a name of IANA's such as America/New_York"
+    ),
     "remind.host": _text("", "the one host that fires reminders; if empty, every host that scans"),
+    "remind.confirm": _text(
+        "discord",
+        "where each change of a reminder is confirmed; none for who has no Discord",
+        "discord",
+        "none",
+    ),
     "remind.grace": _number(
         12.0, 0.1, 336, "hours after which a missed recurring reminder is not fired any more"
     ),
@@ -237,6 +247,8 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
         what, cure = "is out of range", f"give a value from {least:g} to {most:,.15g}"
     elif setting.choices and value not in setting.choices:
         what, cure = "is unknown", "use one of " + ", ".join(setting.choices)
+    elif key == "zone" and (cure := zone.find_cure(value)):
+        what, spelled = "is not a time zone", spelled if "=" in spelled else f"'{value}'"
     else:
         return value
     raise Misconfigured(f"{spelled} {what}", place=place, cure=cure)

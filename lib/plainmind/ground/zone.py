@@ -1,17 +1,18 @@
-"""The person's zone: local time to instants and back. The one place that names it.
+"""The person's zone: local time to instants and back. The one place that knows which it is.
 
-The rules are those of IANA's tables in the tzdata package: the machine's own are never asked. A
-local time that does not exist is the next valid minute; of one that exists twice, the earlier is
-meant. Instants are ms since the epoch.
+The zone is the setting `zone`; the rules are those of IANA's tables in the tzdata package: the
+machine's own are never asked. A local time that does not exist is the next valid minute; of one
+that exists twice, the earlier is meant. Instants are ms since the epoch.
 """
 
 import os
+from collections.abc import Callable
 from datetime import date as Date
 from datetime import datetime, timedelta, timezone
 from datetime import time as Time
 from functools import lru_cache
 
-NAME = "Europe/London"
+DEFAULT = "Europe/London"
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(1)
@@ -19,16 +20,50 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+_ask: Callable[[], str] = lambda: DEFAULT
+
+
+def use(ask: Callable[[], str]) -> None:
+    """Take the zone whose name `ask` gives, when a local time is first needed."""
+    global _ask
+    _ask = ask
+    name.cache_clear()
+    _zone.cache_clear()
+    to_local.cache_clear()
+
+
+@lru_cache(1)
+def name() -> str:
+    return _ask()
+
+
+def find_cure(name: str) -> str:
+    """What to write instead of a name that IANA's tables do not have; '' for one that they have."""
+    import difflib
+
+    with open(os.path.join(_tables(), "zones"), encoding="ascii") as file:
+        known = file.read().split()
+    if name in known:
+        return ""
+    plain = {each.lower(): each for each in known}
+    plain |= {each.rpartition("/")[2].lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower().replace(" ", "_"), plain, 1)
+    return f"did you mean '{plain[near[0]]}'?" if near else "write one such as America/New_York"
+
+
+def _tables() -> str:
+    import tzdata
+
+    assert tzdata.__file__
+    return os.path.dirname(tzdata.__file__)
+
+
 @lru_cache(1)
 def _zone():
     from zoneinfo import ZoneInfo
 
-    import tzdata
-
-    assert tzdata.__file__
-    folder = os.path.dirname(tzdata.__file__)
-    with open(os.path.join(folder, "zoneinfo", *NAME.split("/")), "rb") as file:
-        return ZoneInfo.from_file(file, key=NAME)
+    with open(os.path.join(_tables(), "zoneinfo", *name().split("/")), "rb") as file:
+        return ZoneInfo.from_file(file, key=name())
 
 
 def to_instant(date: Date, time: Time) -> int:

@@ -19,9 +19,16 @@ def compose(done: str, line: str) -> str:
 
 
 def print_and_send(
-    env: Environment, done: str, line: str, emit: Callable[[], None], *, dry_run: bool = False
+    env: Environment,
+    done: str,
+    line: str,
+    emit: Callable[[], None],
+    *,
+    how: str = "discord",
+    dry_run: bool = False,
 ) -> None:
-    """Print by `emit` what was done, and confirm it; neither keeps the other from being done."""
+    """Print by `emit` what was done, and confirm it, unless `how` (remind.confirm) is none; neither
+    keeps the other from being done."""
     unprinted: Exception | None = None
     try:
         emit()
@@ -31,7 +38,7 @@ def print_and_send(
         unprinted = failure
     except stream.ReaderLeft as left:
         unprinted = left
-    if not dry_run:
+    if not dry_run and how != "none":
         send(env, done, line)
     if unprinted:
         raise unprinted
@@ -48,7 +55,8 @@ def send(env: Environment, done: str, line: str) -> None:
     try:
         deliverer = discord.open_deliverer_of_home(env)
         if deliverer is None:
-            raise Unavailable("nowhere to send it", cure=f"put {discord.VARIABLES}, into .env")
+            cure = f"put {discord.VARIABLES}, into .env, or set remind.confirm to none"
+            raise Unavailable("nowhere to send it", cure=cure)
         nonce, deadline = grammar.draw_id(chance.draw), clock.monotonic() + PATIENCE
         deliverer.send(compose(done, line), nonce=nonce, deadline=deadline)
     except Failure as failure:

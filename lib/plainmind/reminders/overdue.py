@@ -84,7 +84,9 @@ def may_recur(reminder: Reminder, first: datetime, last: datetime) -> bool:
 
 
 def _falls_on(reminder: Reminder, day: date) -> bool:
-    if reminder.recur == "monthly":
+    if reminder.recur in ("monthly", "yearly"):
+        if reminder.recur == "yearly" and day.month != reminder.date.month:
+            return False
         return day.day == reminder.date.day or (day.day < reminder.date.day and _is_last(day))
     return reminder.recur == "daily" or (day - reminder.date).days % 7 == 0
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats.reminder import reminder as grammar
 from ..formats.reminder.reminder import Reminder
-from ..ground import chance, clock, exchange, files, stream
+from ..ground import chance, clock, exchange, files, stream, zone
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Busy, Failure, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
@@ -327,4 +327,5 @@ def _mark(path: str) -> str:
         return ""
     if clock.system_now() - found.st_ctime_ns // 1_000_000 < TICK:
         return ""
-    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+    times = f"{found.st_mtime_ns}:{found.st_ctime_ns}:{zone.name()}"  # another zone, other instants
+    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{times}"

@@ -77,7 +77,9 @@ EXPLAINED_BY = {
 
 @pytest.mark.parametrize("key", sorted(KEYS))
 def test_every_setting_is_in_a_manual_and_in_mind_config(key):
-    environment = section(help_of(EXPLAINED_BY[key.split(".")[0]]), "ENVIRONMENT")
+    by = EXPLAINED_BY.get(key.split(".")[0])
+    page = help_of(by) if by else manual.pages()["mind-options"]
+    environment = section(page, "ENVIRONMENT")
     assert re.search(rf"^  {variable(key)} ", environment, re.M)
     assert f"({key})" in " ".join(environment.split())
     assert f"\n  {key} = " in manual.pages()["mind-config"]

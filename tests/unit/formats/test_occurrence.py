@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats.reminder import occurrence, reminder
 from plainmind.formats.reminder.occurrence import count_until, find_between, find_latest, find_next
-from plainmind.ground import clock
+from plainmind.ground import clock, zone
 from plainmind.ground.zone import to_instant, to_local
 from scene import ROOT
 
@@ -65,15 +65,21 @@ def made(start: str, recur: str) -> reminder.Reminder:
     return reminder.make(*parts(start), recur, "x", "x")
 
 
+RECURRING = reminder.RECURRENCES[1:]
+#: with a day that is left out, half an hour's change, a change at midnight, none, the farthest
+ZONES = """America/New_York Pacific/Apia Australia/Lord_Howe America/Sao_Paulo Asia/Kathmandu
+Pacific/Kiritimati""".split()
+
+
 def by_whenever(date: datetime.date, time: datetime.time) -> int:
     """The same rule by another library: the earlier of two, else the next minute there is."""
     local = datetime.datetime.combine(date, time)
     while True:
         moment = whenever.PlainDateTime.parse_iso(local.isoformat())
         try:
-            zoned = moment.assume_tz("Europe/London", disambiguation="raise")
+            zoned = moment.assume_tz(zone.name(), disambiguation="raise")
         except whenever.RepeatedTime:
-            zoned = moment.assume_tz("Europe/London", disambiguation="earlier")
+            zoned = moment.assume_tz(zone.name(), disambiguation="earlier")
         except whenever.SkippedTime:
             local += datetime.timedelta(minutes=1)
             continue
@@ -113,6 +119,17 @@ def test_any_minute(moment):
     assert to_instant(moment.date(), moment.time()) == by_whenever(moment.date(), moment.time())
 
 
+@pytest.mark.parametrize("name", ZONES)
+@given(moment=minutes)
+def test_any_minute_of_any_zone(name, moment):
+    zone.use(lambda: name)
+    try:
+        test_any_minute.hypothesis.inner_test(moment)
+        test_local_time_and_back.hypothesis.inner_test(moment)
+    finally:
+        zone.use(lambda: zone.DEFAULT)
+
+
 @given(minutes)
 def test_local_time_and_back(moment):
     """Every local minute comes back; one that does not exist comes back as a later one."""
@@ -126,7 +143,8 @@ def test_local_time_and_back(moment):
 
 def by_library(start: datetime.datetime, recur: str, k: int) -> int:
     day = whenever.Date(start.year, start.month, start.day)
-    months, days = {"daily": (0, 1), "weekly": (0, 7), "monthly": (1, 0)}[recur]
+    steps = {"daily": (0, 1), "weekly": (0, 7), "monthly": (1, 0), "yearly": (12, 0)}
+    months, days = steps[recur]
     moved = day.add(months=k * months, days=k * days)
     return by_whenever(moved.to_stdlib(), start.time())
 
@@ -136,7 +154,7 @@ def test_occurrences_from_each_end_of_a_month():
     local time when the clock changes."""
     days = [datetime.datetime(2023, 12, 25, 1, 30) + datetime.timedelta(days=n) for n in range(70)]
     for start in [*days, datetime.datetime(2096, 2, 29, 1, 30)]:
-        for recur in ("daily", "weekly", "monthly"):
+        for recur in RECURRING:
             each = reminder.make(start.date(), start.time(), recur, "x", "x")
             found = [occurrence.find_nth(each, k) for k in range(50)]
             assert found == [by_library(start, recur, k) for k in range(50)], each
@@ -144,9 +162,13 @@ def test_occurrences_from_each_end_of_a_month():
     assert [to_local(t).isoformat(" ", "minutes") for t in found] == [
         "2026-01-31 01:30", "2026-02-28 01:30", "2026-03-31 01:30", "2026-04-30 01:30",
     ]  # fmt: skip
+    found = find_between(made("2024-02-29 09:00", "yearly"), 0, ms("2028-12-31 18:00"))
+    assert [to_local(t).isoformat(" ", "minutes")[:10] for t in found] == [
+        "2024-02-29", "2025-02-28", "2026-02-28", "2027-02-28", "2028-02-29",
+    ]  # fmt: skip
 
 
-@given(minutes, st.sampled_from(["daily", "weekly", "monthly"]), st.integers(0, 800))
+@given(minutes, st.sampled_from(RECURRING), st.integers(0, 800))
 def test_any_occurrence(start, recur, k):
     made = reminder.make(start.date(), start.time(), recur, "x", "x")
     assert occurrence.find_nth(made, k) == by_library(start, recur, k)
@@ -182,7 +204,7 @@ def test_the_very_minute_is_at_and_not_after():
     assert [*find_between(made_once, at - 1, at), *find_between(made_once, at, at + 1)] == [at]
 
 
-@pytest.mark.parametrize("recur", ["daily", "weekly", "monthly"])
+@pytest.mark.parametrize("recur", RECURRING)
 def test_time_ends(recur):
     made_late = made("9999-12-30 23:59", recur)
     first = ms("9999-12-30 23:59")

@@ -113,7 +113,7 @@ def test_ids_are_60_random_bits():
     (LINE.replace("01:30", "24:00"), "time=24:00 is wrong; write time=HH:MM"),
     (LINE.replace("01:30", "1:30"), "time=1:30 is wrong"),
     (LINE.replace("01:30", "01:30:00"), "is wrong; write time=HH:MM"),
-    (LINE.replace("none", "yearly"), "recur=yearly is wrong; write recur=none, daily"),
+    (LINE.replace("none", "hourly"), "recur=hourly is wrong; write recur=none, daily"),
     (LINE.replace("none", "None"), "recur=None is wrong"),
     (LINE.replace("rid_", "rid."), "id=rid.K5V4M2J7Q2ZP is wrong; write id= and"),
     (LINE.replace("rid_K5V4M2J7Q2ZP", ""), "id= is wrong"),

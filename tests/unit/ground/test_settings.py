@@ -37,8 +37,9 @@ def test_every_setting_is_read_from_its_variable(key):
     setting = KEYS[key]
     wanted = {str: "text", bool: True, int: setting.most, float: setting.most}[setting.type]
     wanted = setting.choices[-1] if setting.choices else setting.type(wanted)
+    wanted, case = ("Asia/Tokyo", str) if key == "zone" else (wanted, str.lower)
     assert re.fullmatch("MIND_[A-Z][A-Z0-9_]*", variable(key))
-    read = settings("", **{variable(key): str(wanted).lower()})
+    read = settings("", **{variable(key): case(str(wanted))})
     assert read[key] == wanted
     assert all(read[each] == KEYS[each].default for each in KEYS if each != key)
 
@@ -73,6 +74,11 @@ def test_a_whole_number_is_a_number():
       f"{FILE}:4: unknown setting 'recall.model'; did you mean '"),
     ("\n[recall]\nk = '3'",
       f"{FILE}:3: 'recall.k' is not a whole number; give one from 1 to 1,000"),
+    ("[recall]\nk = 3\n\"zone\" = 1", f"{FILE}:3: unknown setting 'recall.zone'; did you mean"),
+    ("\nzone = 'London'", f"{FILE}:2: 'London' is not a time zone; did you mean 'Europe/London'?"),
+    ("zone = 'new york'", f"{FILE}:1: 'new york' is not a time zone; did you mean 'America/New_Yo"),
+    ("zone = '../../etc/passwd'", f"{FILE}:1: '../../etc/passwd' is not a time zone; write one"),
+    ("zone = ''", f"{FILE}:1: '' is not a time zone; write one such as"),
     ("[recall]\nk = true", f"{FILE}:2: 'recall.k' is not a whole number; give one from 1 to 1,000"),
     ("[recall]\nk = 3.0", f"{FILE}:2: 'recall.k' is not a whole number; give one from 1 to 1,000"),
     ("[recall]\nfloor = false", f"{FILE}:2: 'recall.floor' is not a number; give one from -1 to 1"),

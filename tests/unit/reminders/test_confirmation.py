@@ -86,7 +86,7 @@ def test_nowhere_to_send_is_a_failed_confirmation_too():
     with pytest.raises(
         Unavailable,
         match="nowhere to send it; put DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and "
-        "DISCORD_CHANNEL_ID, into .env; the line is changed all the same",
+        "DISCORD_CHANNEL_ID, into .env, or set remind.confirm to none; the line is changed",
     ):
         confirmation.send(Environment(), "changed", LINE)
 
@@ -121,9 +121,10 @@ def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch,
         )
 
 
-def test_a_dry_run_confirms_nothing(recorder, capfdbinary):
+@pytest.mark.parametrize("how", [{"dry_run": True}, {"how": "none"}])
+def test_a_dry_run_and_who_has_no_discord_confirm_nothing(recorder, capfdbinary, how):
     confirmation.print_and_send(
-        Environment(), "added", LINE, lambda: stream.write("printed\n"), dry_run=True
+        Environment(), "added", LINE, lambda: stream.write("printed\n"), **how
     )
     assert recorder.sent == [] and capfdbinary.readouterr().out == b"printed\n"
 

@@ -1004,6 +1004,16 @@ def test_one_that_was_changed_is_read(world, settled):
     assert [e.code for e in world.reported] == [65]
 
 
+def test_one_whose_zone_is_another_now_is_read(world, settled):
+    world.write(line("tea", "10:00", id="a"))
+    assert world.scan() == []
+    zone.use(lambda: "Europe/Berlin")
+    try:
+        assert world.scan(MINUTE) == ["tea (late by 1 min)"]
+    finally:
+        zone.use(lambda: zone.DEFAULT)
+
+
 @given(st.data())
 def test_looking_less_changes_nothing(tmp_path_factory, data):
     """Any edits and any waits: the same messages at the same minutes as when each scan reads."""

@@ -1,8 +1,8 @@
 """When reminders are due: the occurrences of a recurrence.
 
-Occurrence k of a reminder is counted from its first day (k days, weeks or months on, in local
-time), so that a month without the day, which takes its last day, does not move those after it.
-Each question costs the same however long ago that first day was.
+Occurrence k of a reminder is counted from its first day (k days, weeks, months or years on, in
+local time), so that a month without the day, which takes its last day, does not move those after
+it. Each question costs the same however long ago that first day was.
 
 Pure: instants are ms since the epoch, as everywhere.
 """
@@ -27,9 +27,9 @@ def find_nth(reminder: Reminder, k: int) -> int | None:
 
 
 def _day(first: Date, recur: str, k: int) -> Date:
-    if recur != "monthly":
+    if recur in ("daily", "weekly"):
         return first + timedelta(days=k * (7 if recur == "weekly" else 1))
-    years, month = divmod(first.month - 1 + k, 12)
+    years, month = divmod(first.month - 1 + k * (12 if recur == "yearly" else 1), 12)
     year, month = first.year + years, month + 1
     return Date(year, month, min(first.day, calendar.monthrange(year, month)[1]))
 
@@ -44,6 +44,8 @@ def count_until(reminder: Reminder, instant: int) -> int:
         k = 0
     elif reminder.recur == "monthly":
         k = (today.year - first.year) * 12 + today.month - first.month
+    elif reminder.recur == "yearly":
+        k = today.year - first.year
     else:
         k = (today - first).days // (7 if reminder.recur == "weekly" else 1)
     due = find_nth(reminder, k)

@@ -6,8 +6,8 @@ A reminder is one line that starts with `- [ ] ` in the first column, followed b
 by spaces, in any order, each once:
 
     date    YYYY-MM-DD, the first day
-    time    HH:MM, local UK time
-    recur   none, daily, weekly or monthly
+    time    HH:MM, local time (setting zone)
+    recur   none, daily, weekly, monthly or yearly
     msg     what to say, in double quotes; \" and \\ are the only escapes
     id      letters, digits, _ and -; may be left out: the scheduler adds one
 
@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from ...ground.errors import BadData
 
-RECURRENCES = ("none", "daily", "weekly", "monthly")
+RECURRENCES = ("none", "daily", "weekly", "monthly", "yearly")
 KEYS = ("date", "time", "recur", "msg", "id")
 
 _BOM = b"\xef\xbb\xbf"
@@ -39,13 +39,14 @@ _BOXES = tuple("- [ ] ".encode(name) for name in ("utf-16-le", "utf-16-be"))
 # at half the cost
 _LINE = re.compile(
     rb"^- \[ \] date=(\d{4}-\d\d-\d\d) time=((?:[01]\d|2[0-3]):[0-5]\d) recur="
-    rb'(none|daily|weekly|monthly) msg="([ !#-\[\]-~]*+)" id=([A-Za-z0-9_-]++)(?=\r?\n|\Z)'
+    rb'(none|daily|weekly|monthly|yearly) msg="([ !#-\[\]-~]*+)" id=([A-Za-z0-9_-]++)(?=\r?\n|\Z)'
     rb"|^[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]*\[[ \t]?\][^\n]*",
     re.M,
 )
 # possessive: half the time, over 10,000 lines
 _FIELDS = (
-    r"date=(\d{4}-\d\d-\d\d)|time=((?:[01]\d|2[0-3]):[0-5]\d)|recur=(none|daily|weekly|monthly)"
+    r"date=(\d{4}-\d\d-\d\d)|time=((?:[01]\d|2[0-3]):[0-5]\d)"
+    r"|recur=(none|daily|weekly|monthly|yearly)"
     r'|msg="((?:[^"\\\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]++|\\["\\])*+)"'
 )
 # so many fields and every group filled: each field stands there once
@@ -255,14 +256,14 @@ def _wrong_fields(rest: bytes) -> str:
 _SHAPES = {
     "date": "date=YYYY-MM-DD",
     "time": "time=HH:MM",
-    "recur": "recur=none, daily, weekly or monthly",
+    "recur": "recur=none, daily, weekly, monthly or yearly",
     "msg": 'msg="…"',
     "id": "id= and letters, digits, '_' or '-', or leave it out",
 }
 _VALUES = {
     "date": re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
     "time": re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII),
-    "recur": re.compile("none|daily|weekly|monthly"),
+    "recur": re.compile("none|daily|weekly|monthly|yearly"),
     "msg": re.compile(r'"(?:[^"\\]|\\["\\])*"'),
     "id": re.compile(r"[A-Za-z0-9_-]+"),
 }

@@ -28,7 +28,9 @@ from .services import Services
 Interaction = discord.Interaction[Any]
 
 MOST = 5  # messages of an answer
-RECURRENCES = [Choice(name=name, value=name) for name in ("none", "daily", "weekly", "monthly")]
+RECURRENCES = [
+    Choice(name=name, value=name) for name in ("none", "daily", "weekly", "monthly", "yearly")
+]
 
 
 class SlashTree(app_commands.CommandTree):
