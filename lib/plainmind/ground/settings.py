@@ -247,7 +247,7 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
         what, cure = "is out of range", f"give a value from {least:g} to {most:,.15g}"
     elif setting.choices and value not in setting.choices:
         what, cure = "is unknown", "use one of " + ", ".join(setting.choices)
-    elif key == "zone" and (cure := zone.find_cure(value)):
+    elif key == "zone" and (cure := zone.find_cure(str(value))):
         what, spelled = "is not a time zone", spelled if "=" in spelled else f"'{value}'"
     else:
         return value
