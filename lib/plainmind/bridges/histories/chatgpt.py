@@ -112,27 +112,25 @@ class LatestCall:
 
     def __init__(self) -> None:
         self.recipient, self.id = "", ""
-        self.waiting: dict[str, Any] | None = None
+        self.waiting = ""
         self.arguments: Any = {}
 
-    def begin(
-        self, message: dict[str, Any], recipient: str, id: str, content: str
-    ) -> Iterator[Skipped | Held]:
+    def begin(self, recipient: str, id: str, content: str) -> Iterator[Skipped | Held]:
         yield from self.end()
-        self.recipient, self.id, self.waiting = recipient, id, message
+        self.recipient, self.id, self.waiting = recipient, id, content
         self.arguments = items.clip(_arguments(content))
-        yield Held(message)
+        yield Held(content)
 
     def end(self) -> Iterator[Skipped]:
         if self.waiting:
             yield Skipped(items.NO_RESULT, self.waiting)
-        self.waiting = None
+        self.waiting = ""
 
     def meta_of(self, name: str) -> dict[str, Any]:
         """Metadata of the event of a result that the tool of that name gave."""
         if not self.id or self.recipient.partition(".")[0] != name.partition(".")[0]:
             return {"name": name or self.recipient or "unknown", "call": "", "args": {}}
-        self.waiting = None
+        self.waiting = ""
         return {"name": name, "call": self.id, "args": self.arguments}
 
 
@@ -150,7 +148,7 @@ def _read_message(
         meta = items.make_meta(files=items.texts_of(metadata.get("attachments"), "name"))
         yield items.clean_event(blank, place, role="user", meta={**meta, **blank.meta})
     elif role == "assistant" and recipient != "all":
-        yield from call.begin(message, recipient, blank.id, content)
+        yield from call.begin(recipient, blank.id, content)
         if document := items.document_of(recipient, _arguments(content)):
             yield items.clean_event(blank, place, role="agent", content=document)
     elif role == "assistant":

@@ -97,12 +97,20 @@ def read_events(
             found = _read_line(record, session, calls, typed, times)
             yield from conserve("claude", record.value, found)
     yield from calls.end()
+    yield from typed.end()
 
 
 class Typed:
     """The command that the user typed after '!', until what it printed comes."""
 
     command = ""
+    waiting = False
+
+    def end(self) -> Iterator[Skipped]:
+        """The command, when it printed nothing."""
+        if self.waiting:
+            yield Skipped(items.NO_RESULT, self.command)
+        self.waiting = False
 
 
 def _read_line(
@@ -129,10 +137,11 @@ def _read_line(
         if kind == "assistant":
             yield from _agent(message, calls, blank, place)
         elif bash := _BASH.match(items.join_texts(message.get("content"))):
-            typed.command = bash[1]
-            yield Held(message)
+            yield from typed.end()
+            typed.command, typed.waiting = bash[1], True
+            yield Held(bash[0])
         else:
-            yield from _user(message, calls, blank, place, reason, typed.command)
+            yield from _user(message, calls, blank, place, reason, typed)
 
 
 def _blank(line: dict[str, Any], session: str, instant: int) -> HistoryEvent:
@@ -187,7 +196,7 @@ def _agent(
 ) -> Iterator[HistoryItem | Held]:
     for part in items.as_parts(message.get("content")):
         if part.get("type") == "tool_use":
-            yield from calls.add(part, part.get("id"), part.get("name"), part.get("input"))
+            yield from calls.add(part.get("id"), part.get("name"), part.get("input"))
         elif part.get("type") in ("thinking", "redacted_thinking"):
             yield Skipped("thinking", part)
     content = items.join_texts(message.get("content"))
@@ -199,7 +208,12 @@ def _agent(
 
 
 def _user(
-    message: dict[str, Any], calls: Calls, blank: HistoryEvent, place: str, reason: str, typed: str
+    message: dict[str, Any],
+    calls: Calls,
+    blank: HistoryEvent,
+    place: str,
+    reason: str,
+    typed: Typed,
 ) -> Iterator[HistoryItem | Held]:
     for part in items.as_parts(message.get("content")):
         if part.get("type") == "tool_result":
@@ -213,7 +227,8 @@ def _user(
         return
     printed = _PRINTED.findall(content)
     if printed and content.lstrip().startswith("<bash-std"):
-        meta = {"name": "bash", "by": "user", "args": items.clip({"command": typed})}
+        meta = {"name": "bash", "by": "user", "args": items.clip({"command": typed.command})}
+        typed.waiting = False
         texts = "\n".join([text for _, text in printed if text])
         yield Held(content)  # less its tags
         yield items.clean_event(blank, place, role="tool", content=texts, meta=meta)

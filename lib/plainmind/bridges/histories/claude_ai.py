@@ -135,7 +135,7 @@ def _message(
         kind, name = part.get("type"), part.get("name")
         if kind == "tool_use":
             call = as_text(part.get("id")) or as_text(name)
-            yield from calls.add(part, call, name, part.get("input"))
+            yield from calls.add(call, name, part.get("input"))
             if document := items.document_of(as_text(name), part.get("input")):
                 one = blank._replace(id=f"{blank.id}-{number}-document", content=document)
                 yield items.clean_event(one, place)

@@ -20,14 +20,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ...formats import discord_message
 from ...ground.errors import BadData
 from . import items, sources
 from .conservation import conserve
 from .items import LARGEST, HistoryEvent, HistoryItem, Skipped, as_list, as_mapping, as_text
 from .sources import FIX_LINE, LEFT_OUT, HistoryReader, RawRecord, Records, Source
 
-#: what people see of a poll and of buttons, by the fields that have it
-SHOWN = ("text", "label", "content", "placeholder", "title", "description", "name")
+FORWARDED = "(forwarded)"  # all that is left of a message whose text is taken already
 EPOCH = 1_420_070_400_000  # ms: Discord's ids count from here
 #: types of messages that somebody wrote, by name or number
 SPOKEN = (
@@ -115,16 +115,13 @@ def _exported(message: dict[str, Any], context: str, place: str) -> Iterator[His
         files=items.texts_of(attached, "fileName"),
         reply_to=as_text(reference.get("messageId")), forwarded=bool(forwarded),
     )  # fmt: skip
-    content, more = as_text(message.get("content")), [*_beside(message), *_beside(forwarded)]
-    if content:
-        more.insert(0, as_text(forwarded.get("content")))
+    content, quoted = as_text(message.get("content")), as_text(forwarded.get("content"))
     name = as_text(author.get("nickname")) or as_text(author.get("name"))
     role = "agent" if author.get("isBot") is True else "user"
-    content = content or as_text(forwarded.get("content"))
     own_id = f"discord-{id}" if id else ""
-    blank = HistoryEvent(context, own_id, instant, role, content, name, meta)
-    beside = "\n".join(filter(None, more))
-    if content.strip() or meta.get("files") or not beside:
+    blank = HistoryEvent(context, own_id, instant, role, content or quoted, name, meta)
+    beside = _beside(message, {**forwarded, "content": quoted if content else ""})
+    if blank.content.strip() or meta.get("files") or not beside:
         yield items.clean_event(blank, place)
     if beside:  # an event of its own: the message may have been imported without it
         yield items.clean_event(blank, place, id=own_id and f"{own_id}-beside", content=beside)
@@ -132,17 +129,12 @@ def _exported(message: dict[str, Any], context: str, place: str) -> Iterator[His
         yield Skipped("reaction", reactions)
 
 
-def _beside(message: dict[str, Any]) -> Iterator[str]:
-    """What a message says beside its text: in embeds, polls, stickers, buttons."""
-    for embed in map(as_mapping, as_list(message.get("embeds"))):
-        yield as_text(as_mapping(embed.get("author")).get("name"))
-        yield from (as_text(embed.get(key)) for key in ("title", "description"))
-        for field in map(as_mapping, as_list(embed.get("fields"))):
-            yield from (as_text(field.get(key)) for key in ("name", "value"))
-        yield as_text(as_mapping(embed.get("footer")).get("text"))
-    for key in ("poll", "components"):
-        yield from (text for name, text in items.walk(message.get(key)) if name in SHOWN)
-    yield from items.texts_of(message.get("stickers"), "name")
+def _beside(message: dict[str, Any], forwarded: dict[str, Any]) -> str:
+    """What a message says beside its text, in the words of the relay."""
+    forward = forwarded if message.get("forwardedMessage") else {}
+    api = discord_message.from_export({**message, "content": "", "forwardedMessage": forward})
+    text = discord_message.read_message(api).text
+    return "" if text == FORWARDED else text
 
 
 def read_package(records: Records, context: str) -> Iterator[HistoryItem]:

@@ -257,14 +257,14 @@ class Calls:
         self._calls: OrderedDict[str, tuple[str, Any]] = OrderedDict()
         self._waiting: dict[str, Any] = {}
 
-    def add(self, part: Any, id: Any, name: Any, arguments: Any) -> Iterator[Held | Skipped]:
-        """Remember a call, the `part` of a record. What of it is counted at once: arguments that
-        are cut, an old call that got no result."""
+    def add(self, id: Any, name: Any, arguments: Any) -> Iterator[Held | Skipped]:
+        """Remember a call. What of it is counted at once: arguments that are cut, an old call that
+        got no result."""
         key = as_text(id)
         clipped = clip(arguments)
         self._calls[key] = (as_text(name), clipped)
-        self._waiting[key] = part
-        yield Held(part)
+        self._waiting[key] = [name, arguments]
+        yield Held(self._waiting[key])
         kept = {text for _, text in walk(clipped)}
         if cut := [text for _, text in walk(arguments) if text not in kept]:
             yield Skipped("rest of a long argument", cut)
@@ -282,6 +282,6 @@ class Calls:
 
     def end(self) -> Iterator[Skipped]:
         """The calls that got no result."""
-        for part in self._waiting.values():
-            yield Skipped(NO_RESULT, part)
+        for call in self._waiting.values():
+            yield Skipped(NO_RESULT, call)
         self._waiting.clear()

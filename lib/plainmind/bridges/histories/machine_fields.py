@@ -48,7 +48,7 @@ BY_TOOL = {
     "claude-ai": """
         account sender start_timestamp stop_timestamp file_uuid file_kind file_type icon_name
         tool_use_id parent_message_uuid current_leaf_message_uuid flags citations approval_key
-        integration_icon_url mcp_server_url file_uuid preview_url thumbnail_url
+        integration_icon_url mcp_server_url preview_url thumbnail_url
         alternative_display_type model
     """,
     # mentions: whom a text names, by ids; roles: of the guild; emojis: pictures of what is written

@@ -181,7 +181,7 @@ def _agent(
 ) -> Iterator[HistoryItem | Held]:
     for part in items.as_parts(message.get("content")):
         if part.get("type") == "toolCall":
-            yield from calls.add(part, part.get("id"), part.get("name"), part.get("arguments"))
+            yield from calls.add(part.get("id"), part.get("name"), part.get("arguments"))
         elif part.get("type") == "thinking":
             yield Skipped("thinking", part)
     if blank.content:
