@@ -33,6 +33,7 @@ def chatgpt() -> Any:
     browsed = {"content_type": "tether_quote", "title": "Quoted", "text": "quoted words"}
     odd = {"content_type": "new_kind", "blocks": [{"caption": "a caption of a new kind"}]}
     retried = node("x1", "w1", "assistant", "First try.", 1769763610.0)
+    undated = node("x8", "", "user", "No time.", None)["message"]
     more = [
         retried,
         node("x2", "w1", "assistant", marked, 1769763611.0, metadata=cited),
@@ -41,7 +42,7 @@ def chatgpt() -> Any:
         node("x5", "x4", "assistant", f'print("{LONG}")', 1769763614.0, recipient="python"),
         node("x6", "x5", "tool", browsed, None, name="browser"),
         node("x7", "x6", "assistant", odd, 1769763616.0),
-        {"id": "x8", "parent": None, "message": node("x8", "", "user", "No time.", None)["message"]},
+        {"id": "x8", "parent": None, "message": undated},
     ]  # fmt: skip
     chat["mapping"] |= {one["id"]: one for one in more}
     chat["mapping"]["x7"]["children"] = ["x8"]
@@ -85,16 +86,19 @@ def discord() -> Any:
         "attachments": [{"fileName": "far.png"}],
         "embeds": [embed],
     }
+    thumbs = [{"emoji": {"name": "thumbs", "code": "thumbsup"}, "count": 2}]
+    button = {"type": 1, "components": [{"type": 2, "label": "Press here"}]}
+    picture = {"fileName": "ps.png", "description": "what the picture shows"}
     messages = [
         posted(1, "Own words", embeds=[embed], forwardedMessage=forwarded),
         posted(2, "", embeds=[embed]), posted(3, "", poll=poll),
         posted(4, "", stickers=[{"id": "1", "name": "Wumpus waves", "format": "Png"}]),
         posted(5, "", forwardedMessage=forwarded),
-        posted(6, "Which?", reactions=[{"emoji": {"name": "thumbs", "code": "thumbsup"}, "count": 2}]),
+        posted(6, "Which?", reactions=thumbs),
         posted(7, "Ann pinned a message.", type="ChannelPinnedMessage"),
-        posted(8, "", attachments=[{"fileName": "ps.png", "description": "what the picture shows"}]),
+        posted(8, "", attachments=[picture]),
         posted(9, "Used", interaction={"id": "9", "name": "weather", "user": {"name": "bob"}}),
-        posted(10, "", components=[{"type": 1, "components": [{"type": 2, "label": "Press here"}]}]),
+        posted(10, "", components=[button]),
     ]  # fmt: skip
     whole = histories.exported("1334", "GuildTextChat", *messages)
     whole["channel"]["topic"] = "All about tea"
@@ -173,7 +177,7 @@ def words(found: list[tuple[str, str]]) -> set[str]:
 
 
 def arrived(found: list[Any]) -> set[str]:
-    """The words that went anywhere: those of what a recall injected are in no event, and counted."""
+    """The words that went anywhere."""
     told: list[Any] = []
     for one in found:
         if isinstance(one, HistoryEvent):
