@@ -127,12 +127,12 @@ class Talk:
 
     def received(self) -> set[str]:
         return {
-            str(step["message"]["id"]) for step in self.relay.steps() if step["did"] == "received"
+            str(step["message"]["id"]) for step in self.relay.steps() if step.get("did") == "received"
         }
 
     def done(self) -> set[str]:
         return {
-            str(id) for step in self.relay.steps() if step["did"] == "done" for id in step["of"]
+            str(id) for step in self.relay.steps() if step.get("did") == "done" for id in step["of"]
         }
 
     def calls(self, did: str = "began") -> list[dict]:

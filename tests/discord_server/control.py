@@ -45,6 +45,7 @@ class Control:
         type: int | None = None, webhook_id: str | None = None, bot: bool = False,
         live: bool = True, id: str | None = None, timestamp: str | float | None = None,
         allowed_mentions: dict | None = None, embeds: list | None = None, flags: int = 0,
+        more: dict | None = None,
     ) -> object:  # fmt: skip
         mentions.check(allowed_mentions)
         place, person = (
@@ -66,7 +67,8 @@ class Control:
             type=type if type is not None else 19 if origin else 0, reference=origin,
             allowed=allowed_mentions, id=None if id is None else str(id), live=live,
             ms=None if timestamp is None else read(timestamp),
-            more={} if webhook_id is None else {"webhook_id": str(webhook_id)}, embeds=embeds,
+            more={**(more or {}), **({} if webhook_id is None else {"webhook_id": str(webhook_id)})},
+            embeds=embeds,
             flags=flags,
         )  # fmt: skip
         return self._shown(message)
@@ -79,6 +81,15 @@ class Control:
 
     def delete(self, message: str, live: bool = True) -> object:
         self.world.delete(self._message(message), live=live)
+        return {}
+
+    def delete_many(self, messages: list[str]) -> object:
+        """As a moderator's purge does, told as one event."""
+        found = [self._message(id) for id in messages]
+        for message in found:
+            self.world.delete(message, live=False)
+        place = {"channel_id": found[0].channel.id, "guild_id": cast.GUILD}
+        self.world.tell("MESSAGE_DELETE_BULK", {"ids": list(messages), **place})
         return {}
 
     def new_channel(self, name: str) -> object:

@@ -82,7 +82,7 @@ def ids(messages: list[dict]) -> list[str]:
 
 
 def done(relay: Relay) -> set[str]:
-    return {str(id) for step in relay.steps() if step["did"] == "done" for id in step["of"]}
+    return {str(id) for step in relay.steps() if step.get("did") == "done" for id in step["of"]}
 
 
 def settled(relay: Relay, messages: list[dict]) -> None:
@@ -768,7 +768,7 @@ def test_an_attachment_is_fetched_again_or_said_to_be_missing(relay, what, times
     settled(relay, [message])
     assert relay.turns() == ids([message])
     (post,) = relay.discord.posted()
-    (kept,) = [step for step in relay.steps() if step["did"] == "kept"]
+    (kept,) = [step for step in relay.steps() if step.get("did") == "kept"]
     assert len(kept["files"]) == fetched
     if fetched:
         assert open(kept["files"][0], "rb").read() == b"text" and post["content"] == "re: look"
@@ -841,7 +841,7 @@ def test_a_long_turn_is_handed_back_in_time_and_answered_by_the_next(relay, stub
     relay.discord.wait(lambda: queued["id"] in relay.read("relay", "inbox.jsonl"))
     assert relay.stop() == 0
     assert not relay.turns() and not relay.discord.posted()
-    assert [step["did"] for step in relay.steps() if step.get("turn") == int(message["id"])] == [
+    assert [step.get("did") for step in relay.steps() if step.get("turn") == int(message["id"])] == [
         "began",
         "returned",
     ]
@@ -886,7 +886,7 @@ def test_a_ledger_that_cannot_be_written_ends_it_with_74_and_nothing_is_lost(rel
     )
     message = relay.discord.say(said)
     ends(relay, 74)
-    steps = [step["did"] for step in relay.steps() if str(message["id"]) in json.dumps(step)]
+    steps = [step.get("did") for step in relay.steps() if str(message["id"]) in json.dumps(step)]
     assert steps == ([] if said.startswith("x") else ["received", "began"])
     assert len(relay.discord.posted()) == 3
     relay.start(ready=False)

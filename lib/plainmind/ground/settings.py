@@ -99,6 +99,12 @@ KEYS: dict[str, Key] = {
     "relay.catchup": _number(
         12.0, 0, 8760, "hours after which a missed message is logged, and not answered"
     ),
+    "relay.deleted": _text(
+        "forget",
+        "what becomes of a message that was deleted in Discord: forget (as mem-forget does) or keep",
+        "forget",
+        "keep",
+    ),
     "relay.timeout": _number(30.0, 0.1, 600, "seconds for one request of the relay to Discord"),
     "relay.turn": _text("agent-turn", "program that runs a turn, a command of the suite or a path"),
     "turn.model": _text(

@@ -22,8 +22,8 @@ KEY = "forgot"  # in the metadata of a record, and of nothing else
 LINE = b"> (forgotten)\n"
 #: metadata by which events are found, chained and counted; the rest of it may hold words
 STRUCTURE = frozenset(
-    """author author_id bytes call code cut exit for forgot full id message_id model name pinned
-    reply_to step torn usage""".split()
+    """author author_id bytes call code cut edited edits exit for forgot full id message_id model
+    name of pinned reply_to step torn usage""".split()
 )
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NamedTuple
 
-from ...ground import backoff
+from ...ground import backoff, stream
 from ...ground.errors import BUSY, MISCONFIGURED, UNAVAILABLE
 from .ledger import Incoming, LedgerWriter, began_step, returned_step
-from .messages import turn_text
+from .messages import meta_of, turn_text
 from .programs import Outcome, Running, Suite
 from .requests import Say
 
@@ -90,6 +90,7 @@ class Attempts:
             f"--author={last.author}",
             f"--author-id={last.author_id}",
             *([f"--reply-to={quoted}"] if quoted else []),
+            *([f"--meta={stream.json_line(meta)}"] if (meta := meta_of(of)) else []),
             *(f"--attach={path}" for path in files),
             "-",
         ]

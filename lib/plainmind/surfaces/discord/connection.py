@@ -11,6 +11,7 @@ messages say.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -105,6 +106,25 @@ class Connection(discord.Client):
         self._sockets: type[Socket] = type("Socket", (Socket,), {"owner": self})
         self.tree: Any = None  # the slash commands, for those who answer them
         self._session: dict[str, Any] = {}  # what the next connection resumes
+        parsers = self._connection.parsers
+        parsers["MESSAGE_CREATE"] = partial(self._tell, parsers["MESSAGE_CREATE"])
+
+    def _tell(self, read: Callable[[Any], None], data: Any) -> None:
+        """A message as Discord tells it (event `told_message`), once discord.py could read it."""
+        read(data)
+        self.dispatch("told_message", data)
+
+    @property
+    def id(self) -> int:
+        """The bot's id, 0 as long as it is not known."""
+        return self.user.id if self.user else 0
+
+    def find_name(self, kind: str, id: str) -> str:
+        """The name of a channel or role of the server by its id; '' when it is not known."""
+        found: Any = self.get_channel(int(id)) if kind == "channel" else None
+        if kind == "role":
+            found = next(filter(None, (guild.get_role(int(id)) for guild in self.guilds)), None)
+        return found.name if found else ""
 
     @property
     def socket(self) -> Socket | None:

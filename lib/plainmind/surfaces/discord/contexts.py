@@ -7,11 +7,13 @@ Owns that a thread's first event is the message it was made from.
 from collections import OrderedDict
 from typing import Any
 
+from discord import Object
+
 from ...ground import stream
 from ...ground.errors import BUSY, Failure
 from ...ground.paths import Home
 from .history import ChannelHistory
-from .messages import EventRecord, to_starter_event
+from .messages import EventRecord, to_incoming, to_starter_event
 from .programs import Suite
 from .requests import TROUBLE, Say, describe
 
@@ -27,6 +29,10 @@ class Places:
         self.channel, self.history = channel, history
         self._parents: OrderedDict[int, int] = OrderedDict()
 
+    async def find_context(self, place: int) -> str:
+        """'' for a place that is not ours."""
+        return await self.context_of(self.history.client.get_channel(place) or Object(place))
+
     async def context_of(self, place: Any) -> str:
         """'' for a place that is not ours. `place` has an id, and maybe a parent."""
         if place.id == self.channel:
@@ -38,6 +44,11 @@ class Places:
             if len(self._parents) > KNOWN:
                 self._parents.popitem(last=False)
         return f"{THREAD}{place.id}" if parent == self.channel else ""
+
+
+def place_of(context: str) -> int:
+    """The id of the channel or thread that is a context."""
+    return int(context.partition("/")[2])
 
 
 def thread_of(context: str) -> int | None:
@@ -71,7 +82,8 @@ class ContextLog:
             return
         try:
             if starter := await self.history.find_starter(thread):
-                me = self.history.client.user
-                await self._append(context, to_starter_event(starter, context, me.id if me else 0))
+                client = self.history.client
+                said = to_incoming(starter, context, client.find_name)
+                await self._append(context, to_starter_event(said, client.id))
         except (Failure, *TROUBLE) as error:
             self.say(f"the message {context} was made from could not be read: {describe(error)}")

@@ -10,17 +10,19 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from discord import Client, Message, Object, Thread
+from discord import Thread
 
 from ...ground import files, stream
 from ...ground.paths import Home
-from .messages import to_instant
+from .connection import Connection
+from .messages import RawMessage, to_instant
 from .requests import Refused, Request, Requests
 
 PAGE = 100  # messages of one request
 ATTEMPTS = 5
+UNKNOWN_MESSAGE = 10008  # Discord's code
 
-Take = Callable[[list[Message]], Awaitable[None]]
+Take = Callable[[list[RawMessage]], Awaitable[None]]
 
 
 class Cursor:
@@ -41,13 +43,13 @@ class Cursor:
 class ChannelHistory:
     """The past of one channel. `take` gets messages page by page, each place's in order."""
 
-    def __init__(self, client: Client, requests: Requests, channel: int):
+    def __init__(self, client: Connection, requests: Requests, channel: int):
         self.client, self.requests, self.channel = client, requests, channel
 
     async def find_newest(self) -> int:
         """The id of the newest message there is, in the channel and its threads; 0 for none."""
         found = await self._ask(lambda: self._page(self.channel, None), "the newest message")
-        newest = found[-1].id if found else 0
+        newest = int(found[-1]["id"]) if found else 0
         return max([newest, *(t.last_message_id or 0 for t in await self._threads(newest))])
 
     async def read_missed(self, cursor: int, take: Take) -> None:
@@ -56,14 +58,23 @@ class ChannelHistory:
         for thread in await self._threads(cursor):
             await self._after(thread.id, cursor, take)
 
-    async def find_starter(self, thread: int) -> Message | None:
+    async def find_starter(self, thread: int) -> RawMessage | None:
         """The message that a thread was made from: it has the thread's id."""
-        place = self.client.get_partial_messageable(self.channel)
-        request = partial(place.fetch_message, thread)
+        return await self.find_message(self.channel, thread)  # a thread can be made from nothing
+
+    async def find_message(self, place: int, id: int) -> RawMessage | None:
+        """A message as it stands now, None when there is none. Refused when it may not be read."""
+        request = partial(self.client.http.get_message, place, id)
         try:
-            return await self._ask(request, "the message a thread was made from")
-        except Refused:  # a thread can be made from nothing
-            return None
+            return await self._ask(request, "a message")
+        except Refused as refused:
+            if refused.code == UNKNOWN_MESSAGE:
+                return None
+            raise
+
+    async def read_page(self, place: int, after: int) -> list[RawMessage]:
+        """The oldest PAGE messages after an id, in order."""
+        return await self._ask(partial(self._page, place, after), f"the messages of {place}")
 
     async def find_parent(self, channel: int) -> int:
         """The channel a thread belongs to, 0 for a thread that we may not see."""
@@ -75,11 +86,11 @@ class ChannelHistory:
         return int(found.get("parent_id") or 0) if "thread_metadata" in found else 0
 
     async def _after(self, place: int, cursor: int, take: Take) -> None:
-        what, full = f"the messages of {place}", True
+        full = True
         try:
-            while full and (page := await self._ask(partial(self._page, place, cursor), what)):
+            while full and (page := await self.read_page(place, cursor)):
                 await take(page)
-                cursor, full = page[-1].id, len(page) >= PAGE
+                cursor, full = int(page[-1]["id"]), len(page) >= PAGE
         except Refused:  # a thread that was deleted, or is not for us
             if place == self.channel:
                 raise
@@ -109,12 +120,11 @@ class ChannelHistory:
             found.append(thread)
         return found
 
-    async def _page(self, place: int, after: int | None) -> list[Message]:
-        history = self.client.get_partial_messageable(place).history
-        if after is None:
-            return [message async for message in history(limit=1)]
-        since = Object(after)
-        return [m async for m in history(limit=PAGE, after=since, oldest_first=True)]
+    async def _page(self, place: int, after: int | None) -> list[RawMessage]:
+        """The newest message, or the oldest ones after an id, in order."""
+        count = 1 if after is None else PAGE
+        found: Any = await self.client.http.logs_from(place, count, after=after)
+        return sorted(found, key=lambda message: int(message["id"]))
 
     async def _ask(self, request: Request, what: str) -> Any:
         return await self.requests.ask(request, what, ATTEMPTS)

@@ -5,7 +5,8 @@ Refuses to know how messages are answered: it wakes whoever does.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
@@ -13,8 +14,9 @@ import discord
 
 from ...ground import clock
 from . import attachments
+from .changes import Changes
 from .ledger import Incoming, done_step, kept_step, received_step
-from .messages import is_from_person, to_edit_event, to_event, to_id, to_incoming, to_instant
+from .messages import RawMessage, is_from_person, to_event, to_id, to_incoming, to_instant
 from .presence import notify_systemd
 from .requests import TROUBLE, describe
 from .services import Services
@@ -30,7 +32,11 @@ class Inbox:
     def __init__(self, services: Services, wake: Callable[[str], None]):
         self.services, self.wake = services, wake
         self.ledger, self.writer = services.ledger, services.writer
-        self.arrivals: asyncio.Queue[discord.Message] = asyncio.Queue()
+        self.changes = Changes(services, self.fetch)
+        #: messages, and what is to be done about changes of them, in the order they were told
+        self.arrivals: asyncio.Queue[RawMessage | Callable[[], Coroutine[Any, Any, None]]] = (
+            asyncio.Queue()
+        )
         self.fetching: dict[int, asyncio.Task[None]] = {}
         self.caught_up = asyncio.Event()  # no turn begins while older messages may still come
         self.whole = False  # all that was said since the cursor is in the ledger
@@ -55,9 +61,20 @@ class Inbox:
         async def on_error(event: str, *_: object, **__: object) -> None:
             report(event)
 
+        async def on_edit(payload: discord.RawMessageUpdateEvent) -> None:
+            await self.arrivals.put(partial(self.changes.hear_edit, payload))
+
+        async def on_delete(payload: Any) -> None:
+            ids = getattr(payload, "message_ids", None) or [payload.message_id]
+            await self.arrivals.put(
+                partial(self.changes.hear_deletion, payload.channel_id, sorted(ids))
+            )
+
         handlers: dict[str, Any] = {
-            "on_message": self.arrivals.put,
-            "on_raw_message_edit": self._log_edit,
+            "on_told_message": self.arrivals.put,
+            "on_raw_message_edit": on_edit,
+            "on_raw_message_delete": on_delete,
+            "on_raw_bulk_message_delete": on_delete,
             "on_connect": on_connect,
             "on_ready": on_ready,
             "on_resumed": on_resumed,
@@ -73,26 +90,32 @@ class Inbox:
             while not self.arrivals.empty():
                 batch.append(self.arrivals.get_nowait())
             try:
-                await self.take_in(batch, live=True)
+                for _, arrived in itertools.groupby(batch, lambda one: isinstance(one, dict)):
+                    some: list[Any] = list(arrived)
+                    if isinstance(some[0], dict):
+                        await self.take_in(some, live=True)
+                    else:
+                        for change in some:
+                            await change()
             except TROUBLE as error:  # whose thread it is is not known; history tells it again
                 self.services.say(f"a message could not be taken in: {describe(error)}")
                 self.services.in_background(self.catch_up())
 
-    async def take_in(self, messages: list[discord.Message], live: bool = False) -> None:
+    async def take_in(self, messages: list[RawMessage], live: bool = False) -> None:
         """Messages of the gateway or of history, known ones among them, into the ledger."""
         async with self.taking:  # history and the gateway tell the same message at once
             await self._take_in(messages, live)
 
-    async def _take_in(self, messages: list[discord.Message], live: bool) -> None:
+    async def _take_in(self, messages: list[RawMessage], live: bool) -> None:
         services, new = self.services, []
         for message in messages:
             if (
-                not self.ledger.knows(message.id)
+                not self.ledger.knows(int(message["id"]))
                 and is_from_person(message)
-                and services.allowed.admits(message.author.id)
-                and (context := await services.places.context_of(message.channel))
+                and services.allowed.admits(int(message["author"]["id"]))
+                and (context := await services.places.find_context(int(message["channel_id"])))
             ):
-                new.append(to_incoming(message, context))
+                new.append(to_incoming(message, context, services.client.find_name))
         # whatever the clock says, what is said now is not old
         catchup = int(services.settings["relay.catchup"] * 3600 * clock.SECOND)
         old = 0 if live else clock.system_now() - catchup
@@ -101,7 +124,7 @@ class Inbox:
         if fresh := [m for m in new if to_instant(m.id) >= old]:
             await self.writer.write(*map(received_step, fresh))
         for one in fresh:
-            self._fetch(one)
+            self.fetch(one)
             self.wake(one.context)
 
     async def _log_as_read(self, late: list[Incoming]) -> None:
@@ -111,14 +134,7 @@ class Inbox:
             await self.services.log.append(context, *events)
         await self.writer.write(done_step(m.id for m in late))
 
-    async def _log_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """A person changed a message: the log keeps both."""
-        event = to_edit_event(payload, self.services.allowed.users)
-        place = discord.Object(payload.channel_id)
-        if event and (context := await self.services.places.context_of(place)):
-            await self.services.log.append(context, event)
-
-    def _fetch(self, message: Incoming) -> None:
+    def fetch(self, message: Incoming) -> None:
         id = message.id
         if message.attached and id not in self.ledger.kept and id not in self.fetching:
             task = self.fetching[id] = self.services.in_background(self._keep(message))
@@ -153,6 +169,7 @@ class Inbox:
                 await asyncio.to_thread(cursor.move, await history.find_newest())
             else:
                 await history.read_missed(cursor.id, self.take_in)
+                await self.changes.look_back()
             self.whole = True
         except TROUBLE as error:
             what = f"what was said meanwhile could not be read: {describe(error)}"
@@ -161,7 +178,7 @@ class Inbox:
             self.caught_up.set()
             for context in self.ledger.contexts:
                 for message in self.ledger.list_unanswered(context):
-                    self._fetch(message)
+                    self.fetch(message)
                 self.wake(context)
 
     async def advance(self) -> None:

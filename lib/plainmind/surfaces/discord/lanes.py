@@ -87,10 +87,15 @@ class Lanes:
                 await self._take(turn, of)
             except HandedBack:
                 return
+            self.inbox.changes.wanted.set()
 
     async def _take(self, turn: PendingTurn | None, of: list[Incoming]) -> None:
         if turn is None or turn.text is None:
             async with self._gate(of[0].context):
+                if not turn:
+                    of = await self.inbox.changes.reread(of)
+                if not of:
+                    return
                 await self._answer(of)
         await self.outbox.deliver(self.ledger.turns[of[-1].id])
 

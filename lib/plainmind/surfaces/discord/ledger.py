@@ -8,6 +8,9 @@
     {"did":"posting","turn":…,"part":…}           a part of it is being posted
     {"did":"posted","turn":…,"part":…,"id":…}     and there it is
     {"did":"done","of":[…]}                       nothing is left to do for these messages
+    {"did":"changed","message":{…}}               before it was answered: this is what it says now
+    {"did":"noted","change":{…}}                  it was changed or deleted; the log is to have it
+    {"did":"settled","key":…}                     and has it
 
 Each step is on disk before what follows it is done. So a message that was received is answered,
 whatever is killed; a turn that has its answer is not taken again; and only the part that was being
@@ -41,7 +44,8 @@ class Attached(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """A message as it came in. `quoted` is what it replies to."""
+    """A message as it came in. `quoted` is what it replies to; `seen` what stands in its text by
+    the id of who or what was meant; `edited` when it was changed last, '' for never."""
 
     id: int
     context: str
@@ -51,11 +55,31 @@ class Incoming(NamedTuple):
     text: str
     quoted: str = ""
     attached: tuple[Attached, ...] = ()
+    seen: dict[str, str] = {}  # noqa: RUF012
+    edited: str = ""
 
     @classmethod
     def of(cls, record: Step) -> "Incoming":
         attached = tuple(Attached(*fields) for fields in record.get("attached", ()))
         return cls(**{**record, "attached": attached})
+
+
+class Change(NamedTuple):
+    """What became of a message: `what` is edited or deleted. `message`: as it says now."""
+
+    what: str
+    id: int
+    context: str
+    message: Incoming | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.what}-{self.id}-{self.message.edited if self.message else ''}"
+
+    @classmethod
+    def of(cls, record: Step) -> "Change":
+        message = record.get("message")
+        return cls(**{**record, "message": Incoming.of(message) if message else None})
 
 
 class Kept(NamedTuple):
@@ -95,6 +119,7 @@ class Ledger:
         self.turns: dict[int, PendingTurn] = {}
         self.open: set[int] = set()  # received, and not done
         self.done: set[int] = set()
+        self.changes: dict[str, Change] = {}  # by key: the log does not have them yet
         self.latest = 0  # the greatest id that came in
         self._size = self._compacted = 0
         self._torn = False
@@ -140,6 +165,13 @@ class Ledger:
                 self.waiting.setdefault(message.context, {})[message.id] = message
                 self.open.add(message.id)
             self.latest = max(self.latest, message.id)
+        elif did == "changed":
+            self._replace(Incoming.of(record["message"]))
+        elif did == "noted":
+            change = Change.of(record["change"])
+            self.changes[change.key] = change
+        elif did == "settled":
+            self.changes.pop(record["key"], None)
         elif did == "kept":
             self.kept[record["id"]] = Kept(record["files"], record["notes"])
         elif did == "began":
@@ -152,6 +184,14 @@ class Ledger:
             self._finish(record["of"])
         elif turn := self.turns.get(record["turn"]):
             self._go_on(turn, did, record)
+
+    def _replace(self, message: Incoming) -> None:
+        waiting = self.waiting.get(message.context, {})
+        if message.id in waiting:
+            before = waiting[message.id].attached  # their addresses are others each time
+            if [file[::2] for file in message.attached] != [file[::2] for file in before]:
+                self.kept.pop(message.id, None)
+            waiting[message.id] = message
 
     def _go_on(self, turn: PendingTurn, did: str, record: Step) -> None:
         if did == "returned":
@@ -176,6 +216,11 @@ class Ledger:
             self.kept.pop(id, None)
             self.turns.pop(id, None)
             self.latest = max(self.latest, id)
+        for context, waiting in list(self.waiting.items()):
+            left = {id: message for id, message in waiting.items() if id not in ids}
+            self.waiting[context] = left
+            if not left:
+                del self.waiting[context]
         self.done.update(ids)
 
     def forget(self, cursor: int) -> None:
@@ -220,6 +265,7 @@ class Ledger:
             yield from (posted_step(turn.id, part, id) for part, id in turn.posted.items())
             if turn.posting is not None:
                 yield posting_step(turn.id, turn.posting)
+        yield from map(noted_step, self.changes.values())
         yield from (kept_step(id, found.files, found.notes) for id, found in self.kept.items())
 
 
@@ -252,6 +298,19 @@ def posted_step(turn: int, part: int, id: int) -> Step:
     return {"did": "posted", "turn": turn, "part": part, "id": id}
 
 
+def changed_step(message: Incoming) -> Step:
+    return {"did": "changed", "message": message._asdict()}
+
+
+def noted_step(change: Change) -> Step:
+    message = change.message._asdict() if change.message else None
+    return {"did": "noted", "change": {**change._asdict(), "message": message}}
+
+
+def settled_step(change: Change) -> Step:
+    return {"did": "settled", "key": change.key}
+
+
 def done_step(of: Iterable[int]) -> Step:
     return {"did": "done", "of": list(of)}
 
@@ -277,11 +336,11 @@ class LedgerWriter:
             self._writing = asyncio.create_task(self._write_all())
         await asyncio.shield(written)
 
-    async def compact(self) -> None:
-        """Write the ledger again when it has grown; nothing else is written meanwhile."""
+    async def compact(self, now: bool = False) -> None:
+        """Write the ledger again when it has grown, or `now`; nothing else is written meanwhile."""
         while self._writing:
             await asyncio.wait([self._writing])
-        if self.ledger.large:
+        if self.ledger.large or now:
             # what is written from here on comes behind it, by the same thread
             whole = self.ledger.whole()
             await asyncio.get_running_loop().run_in_executor(self._disk, self.ledger.replace, whole)

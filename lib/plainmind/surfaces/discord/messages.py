@@ -6,15 +6,15 @@ Pure. Refuses to know whose message may be answered, and what becomes of it.
 from collections.abc import Iterable
 from typing import Any
 
-from discord import Message, MessageType, RawMessageUpdateEvent
-
+from ...formats import discord_message
+from ...formats.discord_message import DEFAULT, REPLY, FindName
 from ...ground import clock
 from .ledger import Attached, Incoming
 
 EventRecord = dict[str, Any]  # as mem-append --jsonl takes it
+RawMessage = dict[str, Any]  # as Discord's API has it
 
-TYPES = (MessageType.default, MessageType.reply)
-QUOTED = 1000  # characters of what a message replies to
+TYPES = (DEFAULT, REPLY)
 
 EPOCH = 1_420_070_400_000  # ms since 1970 at which Discord's time begins
 APART = 2000  # ms between messages that go together, at most
@@ -32,41 +32,38 @@ def to_id(instant: int) -> int:
     return max(0, instant - EPOCH) << 22
 
 
-def is_from_person(message: Message) -> bool:
+def is_from_person(message: RawMessage) -> bool:
     """Whether it is something said, and neither by a bot nor by a webhook."""
-    return message.type in TYPES and not message.webhook_id and not message.author.bot
+    bot = message["author"].get("bot") or message.get("webhook_id")
+    return message.get("type") in TYPES and not bot
 
 
-def to_incoming(message: Message, context: str) -> Incoming:
-    lines = [message.content] if message.content else []
-    lines += [f"(sticker: {sticker.name})" for sticker in message.stickers]
-    if not lines and not message.attachments:
-        lines = ["(a message without text)"]
+def to_incoming(message: RawMessage, context: str, find_name: FindName) -> Incoming:
+    words = discord_message.read_message(message, find_name)
+    text = words.text or ("" if words.files else discord_message.NOTHING)
     return Incoming(
-        message.id,
+        int(message["id"]),
         context,
-        message.channel.id,
-        _clean(message.author.display_name),
-        message.author.id,
-        _clean("\n".join(lines)),
-        quote_of(message),
-        tuple(Attached(file.filename, file.url, file.size) for file in message.attachments),
+        int(message["channel_id"]),
+        discord_message.name_author(message),
+        int(message["author"]["id"]),
+        text,
+        discord_message.read_quote(message, find_name),
+        tuple(Attached(file.name, file.url, file.size) for file in words.files),
+        words.seen,
+        str(message.get("edited_timestamp") or ""),
     )
 
 
-def quote_of(message: Message) -> str:
-    """What a message replies to, as far as Discord tells."""
-    reference = message.reference if message.type == MessageType.reply else None
-    original = reference.resolved if reference else None
-    if not isinstance(original, Message) or not original.content.strip():
-        return ""
-    text = " ".join(_clean(original.content).split())
-    return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
-
-
-def _clean(text: str) -> str:
-    """Text as it can be an argument of a process."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+def meta_of(messages: Iterable[Incoming]) -> dict[str, Any]:
+    """What an event's metadata has of messages beside what is said of each turn: by id, who and
+    what was meant; of a changed one, when; of more than one, which they are."""
+    messages = list(messages)
+    seen = {id: shown for message in messages for id, shown in message.seen.items()}
+    edited = max((message.edited for message in messages), default="")
+    of = [str(message.id) for message in messages] if len(messages) > 1 else []
+    meta = {"mentions": seen, "edited": edited, "of": of}
+    return {name: value for name, value in meta.items() if value}
 
 
 def to_event(message: Incoming, **meta: Any) -> EventRecord:
@@ -79,30 +76,28 @@ def to_event(message: Incoming, **meta: Any) -> EventRecord:
         "author": message.author,
         "id": f"discord-{message.id}",
         "timestamp": clock.to_text(to_instant(message.id)),
-        "meta": {**ids, **meta},
+        "meta": {**ids, **meta_of([message]), **meta},
     }
 
 
-def to_starter_event(message: Message, context: str, me: int) -> EventRecord:
+def to_starter_event(message: Incoming, me: int) -> EventRecord:
     """The message a thread was made from, as the first event of the thread's log."""
-    event = to_event(to_incoming(message, context), starter=True) | {"id": f"starter-{message.id}"}
-    if message.author.id == me:
+    event = to_event(message, starter=True) | {"id": f"starter-{message.id}"}
+    if message.author_id == me:
         event["role"] = "agent"
         del event["author"], event["meta"]["author_id"]
     return event
 
 
-def to_edit_event(payload: RawMessageUpdateEvent, allowed: frozenset[int]) -> EventRecord | None:
-    """What a person changed their message to; None for a change of something else, or by others."""
-    data: Any = payload.data
-    when = data.get("edited_timestamp")
-    if not when or "content" not in data or int(data.get("author", {}).get("id", 0)) not in allowed:
-        return None
+def to_edit_event(messages: Iterable[Incoming], changed: Incoming) -> EventRecord:
+    """What a person changed one of the messages of an event to: all of them as they are now."""
+    messages = list(messages)
+    text = "\n".join(str(to_event(message)["content"]) for message in messages)
     return {
         "role": "system",
-        "content": f"the user changed an earlier message to: {data['content']}",
-        "id": f"edit-{payload.message_id}-{when}",
-        "meta": {"edits": str(payload.message_id)},
+        "content": f"the user changed an earlier message to: {text}",
+        "id": f"edit-{changed.id}-{changed.edited}",
+        "meta": {**meta_of(messages), "edits": str(changed.id), "edited": changed.edited},
     }
 
 

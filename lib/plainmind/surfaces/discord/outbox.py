@@ -105,7 +105,7 @@ class Outbox:
 
     async def _find(self, one: PartDelivery) -> int | None:
         """The message that this part became, if it did, among those after another one."""
-        me = self.client.user.id if self.client.user else 0
+        me = self.client.id
         async for message in self.client.get_partial_messageable(one.channel).history(
             after=discord.Object(one.after), limit=LOOKED_AT, oldest_first=True
         ):

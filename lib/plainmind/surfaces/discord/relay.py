@@ -114,7 +114,8 @@ class Relay:
         inbox.listen(self._report)
         self._in_background(publish(SlashTree(services, self.lanes), server))
         self._embedding = self._in_background(embedding.run())
-        await asyncio.gather(client.connect(), inbox.receive(), self._each_minute(client, inbox))
+        every = self._each_minute(client, inbox)
+        await asyncio.gather(client.connect(), inbox.receive(), inbox.changes.run(), every)
 
     def _services(self, client: Connection, requests: Requests) -> Services:
         channel, suite = self.identity.channel, Suite(self.setup.checkout, self.home.root)
@@ -168,6 +169,7 @@ class Relay:
             notify_systemd("WATCHDOG=1")
             if not inbox.whole and client.connected:
                 self._in_background(inbox.catch_up())
+            inbox.changes.wanted.set()
             await inbox.advance()
             await self.writer.compact()
 

@@ -24,7 +24,9 @@ Request = Callable[[], Awaitable[Any]]
 
 
 class Refused(Failure):
-    """Discord will not take it, however often it is sent."""
+    """Discord will not take it, however often it is sent. `code`: Discord's own."""
+
+    code = 0
 
 
 #: what may come of talking to Discord; a request that takes too long is an OSError
@@ -64,7 +66,9 @@ class Requests:
                 raise Misconfigured(what, cure="check DISCORD_TOKEN") from None
             if may_pass(error):  # it was tried often enough, and was not refused
                 raise
-            raise Refused(describe(error)) from None
+            refused = Refused(describe(error))
+            refused.code = error.code
+            raise refused from None
 
 
 def may_pass(error: BaseException) -> bool:

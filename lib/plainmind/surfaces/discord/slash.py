@@ -17,10 +17,12 @@ from discord import app_commands
 from discord.app_commands import AppCommandError, Choice, command, context_menu
 
 from ...formats import chunks
+from ...formats.discord_message import NOTHING
 from ...ground import files
 from ...ground.errors import NO_MATCH, UNAVAILABLE, BadData, Failure
 from ...truth.log import reader
 from .lanes import Lanes
+from .messages import to_event, to_incoming
 from .programs import Outcome
 from .requests import TROUBLE, describe
 from .services import Services
@@ -128,13 +130,16 @@ async def remember(interaction: Interaction, text: str = "") -> None:
 async def remember_this(interaction: Interaction, message: discord.Message) -> None:
     ask = await Ask.begin(interaction)
     await ask.services.log.start_thread(ask.context)
-    attached = [f"(attached: {file.filename})" for file in message.attachments]
     if ref := await asyncio.to_thread(_find_logged, ask.services, ask.context, message):
         outcome = await ask.run("mem-pin", ref)
-    elif text := "\n".join([message.content, *attached]).strip():
-        outcome = await ask.pin_text(text)
     else:
-        raise BadData("that message has no text")
+        raw = await ask.services.history.find_message(message.channel.id, message.id)
+        if raw is None:
+            raise BadData("that message is not there any more")
+        said = to_incoming(raw, ask.context, ask.services.client.find_name)
+        if said.text == NOTHING:
+            raise BadData("that message has no text")
+        outcome = await ask.pin_text(to_event(said)["content"])
     await ask.reply_pinned(outcome)
 
 
@@ -260,7 +265,7 @@ def _find_last(services: Services, context: str) -> str:
 
 def _find_logged(services: Services, context: str, message: discord.Message) -> str:
     """The reference of a person's message, or of the answer to one; '' for none in the log."""
-    mine = message.author.id == (services.client.user.id if services.client.user else 0)
+    mine = message.author.id == services.client.id
     asked = message.reference.message_id if mine and message.reference else message.id
     id, key, role = str(asked or ""), *(("reply_to", "agent") if mine else ("message_id", "user"))
     for name in reversed(services.home.list_windows(context) if id else []):

@@ -1,0 +1,205 @@
+"""What a message says besides its text, and what people change and take back, through the relay's
+process."""
+
+import os
+
+import pytest
+from discord_server.client import Discord, attachment
+from talking import Talk
+
+PATIENCE = 60
+
+
+@pytest.fixture(scope="module")
+def discord():
+    with Discord() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def real(discord, tmp_path_factory):
+    """A relay whose turns are agent-turn's, with the tests' model."""
+    folder = tmp_path_factory.mktemp("real")
+    settings = {
+        "MIND_RELAY_TURN": "agent-turn",
+        "MIND_TURN_MODEL": f"command:'{folder}/program'",
+        "MIND_EMBED_MODEL": "embedded",
+    }
+    with Talk(folder, discord, **settings) as talk:
+        yield talk
+
+
+def said(talk, place):
+    """The log of a thread: (role, text) of each event."""
+    return [(e["role"], e["content"]) for e in talk.events(f"discord-thread/{place}")]
+
+
+def until(talk, predicate):
+    return talk.discord.wait(predicate, PATIENCE)
+
+
+def busy(talk, place, name):
+    """A turn that a test ends: what is said meanwhile waits."""
+    held = talk.say(f"hold {name}", place)
+    until(talk, lambda: [c for c in talk.calls() if c["text"].find(f"hold {name}") > 0])
+    return held
+
+
+def answered(talk, text, place):
+    """The id of a message that has its answer."""
+    id = talk.say(text, place)
+    talk.answer(id, place)
+    return id
+
+
+# --- what a message says
+
+
+def test_all_that_a_message_says_reaches_agent_and_log_with_ids_beside(real):
+    place, general = real.thread(), real.discord.elsewhere
+    stranger, role = real.discord.stranger, real.discord.role
+    forwarded = {
+        "message_reference": {"type": 1, "message_id": "1", "channel_id": general},
+        "message_snapshots": [{"message": {"type": 0, "content": "the old plan", "attachments": [],
+            "embeds": [], "timestamp": "2026-01-01T00:00:00+00:00", "edited_timestamp": None,
+            "flags": 0, "mentions": [], "mention_roles": []}}],
+    }  # fmt: skip
+    poll = {
+        "question": {"text": "Tea?"}, "allow_multiselect": False, "layout_type": 1,
+        "expiry": "2026-07-01T12:00:00+00:00",
+        "answers": [{"answer_id": 1, "poll_media": {"text": "Yes"}}],
+    }  # fmt: skip
+    embeds = [{"type": "rich", "title": "Release", "description": "What is new"}]
+    for more, text in [
+        ({"more": forwarded}, "(forwarded)\nthe old plan"),
+        ({"embeds": embeds}, "(embed) Release\nWhat is new"),
+        ({"more": {"poll": poll}},
+         "(poll) Tea?\n- Yes\n(the poll is open until Wednesday, 1 July 2026 13:00)"),
+        ({"more": {"components": [{"type": 10, "id": 1, "content": "a display"}]}}, "a display"),
+    ]:  # fmt: skip
+        id = real.say("", place, **more)
+        real.answer(id, place)
+        assert said(real, place)[-2] == ("user", text)
+        reply = real.say("and this?", place, reference=id)
+        real.answer(reply, place)
+        event = real.events(f"discord-thread/{place}")[-2]
+        assert event["meta"]["quoted"] == " ".join(text.split())
+    wire = f"ask <@{stranger}> of <@&{role}> in <#{general}> at <t:1751371200:R>, `<@{stranger}>`"
+    id = real.say(wire, place)
+    real.answer(id, place)
+    event = real.events(f"discord-thread/{place}")[-2]
+    when = "Tuesday, 1 July 2025 13:00"
+    assert event["content"].startswith("ask @Mallory of @") and event["content"].endswith(
+        f" in #general at {when}, `<@{stranger}>`"
+    )
+    assert event["meta"]["mentions"][stranger] == "@Mallory"
+    assert event["meta"]["mentions"][general] == "#general"
+
+
+# --- before it is answered
+
+
+def test_a_message_that_waits_is_answered_as_it_stands_when_its_turn_begins(real):
+    place = real.thread()
+    busy(real, place, "waiting")
+    told, untold, gone, also = (real.say(f"at five {n}", place) for n in range(4))
+    with_file = attachment("pin.txt", b"4711 is in the file")
+    filed = real.say("look", place, attachments=[with_file])
+    until(real, lambda: {told, untold, gone, also, filed} <= real.received())
+    folder = real.relay.path("relay", "files")
+    until(real, lambda: os.path.isdir(folder) and os.listdir(folder))
+    real.discord.edit(message=told, content="at six")
+    real.discord.edit(message=untold, content="at seven", live=False)
+    real.discord.delete(message=gone)
+    real.discord.delete(message=also, live=False)
+    real.discord.delete(message=filed)
+    real.let_go("waiting")
+    until(real, lambda: len(real.posted(place)) == 2 and {told, untold, also} <= real.done())
+    texts = [text for role, text in said(real, place) if role == "user"]
+    assert texts == ["hold waiting", "at six\nat seven"]
+    assert [role for role, _ in said(real, place)] == ["user", "agent"] * 2
+    kept = real.relay.read("relay", "inbox.jsonl")
+    assert "at five 2" not in kept and "at five 3" not in kept and os.listdir(folder) == []
+
+
+# --- after it was logged
+
+
+def test_a_change_of_a_message_that_is_being_answered_comes_after_it(real):
+    place = real.thread()
+    id = busy(real, place, "running")
+    real.discord.edit(message=id, content="hold nothing")
+    other = real.say("next", place)  # told after the change
+    until(real, lambda: other in real.received())
+    real.let_go("running")
+    until(real, lambda: "system" in [role for role, _ in said(real, place)])
+    events = real.events(f"discord-thread/{place}")
+    assert [e["content"] for e in events if e["role"] == "user"][0] == "hold running"
+    change = next(e for e in events if e["role"] == "system")
+    assert change["content"] == "the user changed an earlier message to: hold nothing"
+    assert change["line"] > events[0]["line"]
+    assert change["meta"]["changes"] == [events[0]["ref"]]
+    real.answer(other, place)
+
+
+def forgotten(talk, text):
+    """Whether no log has a text any more."""
+    logs = talk.relay.path("logs")
+    found = (os.path.join(d, n) for d, _, names in os.walk(logs) for n in names)
+    return not any(text in open(path, encoding="utf-8").read() for path in found)
+
+
+def test_a_persons_own_message_that_is_deleted_is_forgotten_with_its_changes(real):
+    place = real.thread()
+    ids = [answered(real, f"the pin is {n}4711secret", place) for n in "abc"]
+    real.discord.edit(message=ids[0], content="the pin is d4711secret")
+    until(real, lambda: not forgotten(real, "d4711secret"))
+    real.discord.delete(message=ids[0])
+    until(real, lambda: forgotten(real, "> the pin is a4711") and forgotten(real, "d4711secret"))
+    assert not forgotten(real, "> the pin is b4711")
+    real.discord.delete_many(messages=ids[1:])
+    until(real, lambda: forgotten(real, "> the pin is c4711") and forgotten(real, "> the pin is b4711"))
+    assert [role for role, text in said(real, place)].count("agent") == 3  # answers are answers
+
+
+def test_of_what_was_answered_together_only_the_deleted_message_goes(real):
+    place = real.thread()
+    busy(real, place, "together")
+    one, two = real.say("keep the saffron", place), real.say("drop the turmeric", place)
+    until(real, lambda: {one, two} <= real.received())
+    real.let_go("together")
+    real.answer(two, place)
+    assert real.events(f"discord-thread/{place}")[-2]["meta"]["of"] == [one, two]
+    real.discord.delete(message=two)
+    until(real, lambda: forgotten(real, "> drop the turmeric"))
+    assert ("user", "keep the saffron") in said(real, place)
+
+
+def test_the_bots_and_strangers_messages_are_not_forgotten(real):
+    place = real.thread()
+    id = real.say("who paints the fence", place)
+    answer = real.answer(id, place)
+    real.discord.delete(message=answer["id"])
+    answered(real, "then", place)
+    assert ("agent", "re: who paints the fence") in said(real, place)
+
+
+def test_what_was_changed_and_deleted_while_nobody_listened_is_found(real):
+    place = real.thread()
+    changed, gone = (answered(real, f"{n} of the anchovies", place) for n in ("some", "none"))
+    real.relay.stop()
+    real.discord.edit(message=changed, content="all of the olives", live=False)
+    real.discord.delete(message=gone, live=False)
+    real.relay.start()
+    until(real, lambda: forgotten(real, "> none of the anchovies"))
+    until(real, lambda: any(text.endswith("all of the olives") for _, text in said(real, place)))
+    assert not forgotten(real, "> some of the anchovies")  # the log keeps both
+    before = said(real, place)
+    real.relay.stop()
+    real.relay.start()
+    answered(real, "again", place)
+    assert said(real, place)[:-2] == before  # once
+
+
+def test_nothing_of_all_this_was_a_bug(real):
+    assert "internal error" not in real.relay.said and "Traceback" not in real.relay.said
