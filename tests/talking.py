@@ -127,7 +127,9 @@ class Talk:
 
     def received(self) -> set[str]:
         return {
-            str(step["message"]["id"]) for step in self.relay.steps() if step.get("did") == "received"
+            str(step["message"]["id"])
+            for step in self.relay.steps()
+            if step.get("did") == "received"
         }
 
     def done(self) -> set[str]:

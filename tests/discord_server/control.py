@@ -67,7 +67,7 @@ class Control:
             type=type if type is not None else 19 if origin else 0, reference=origin,
             allowed=allowed_mentions, id=None if id is None else str(id), live=live,
             ms=None if timestamp is None else read(timestamp),
-            more={**(more or {}), **({} if webhook_id is None else {"webhook_id": str(webhook_id)})},
+            more=(more or {}) | ({} if webhook_id is None else {"webhook_id": str(webhook_id)}),
             embeds=embeds,
             flags=flags,
         )  # fmt: skip

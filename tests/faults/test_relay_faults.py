@@ -841,7 +841,7 @@ def test_a_long_turn_is_handed_back_in_time_and_answered_by_the_next(relay, stub
     relay.discord.wait(lambda: queued["id"] in relay.read("relay", "inbox.jsonl"))
     assert relay.stop() == 0
     assert not relay.turns() and not relay.discord.posted()
-    assert [step.get("did") for step in relay.steps() if step.get("turn") == int(message["id"])] == [
+    assert [step["did"] for step in relay.steps() if step.get("turn") == int(message["id"])] == [
         "began",
         "returned",
     ]

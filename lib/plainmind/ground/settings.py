@@ -101,7 +101,7 @@ KEYS: dict[str, Key] = {
     ),
     "relay.deleted": _text(
         "forget",
-        "what becomes of a message that was deleted in Discord: forget (as mem-forget does) or keep",
+        "what becomes of a message that was deleted in Discord, forget (mem-forget) or keep",
         "forget",
         "keep",
     ),

@@ -158,7 +158,10 @@ def test_a_persons_own_message_that_is_deleted_is_forgotten_with_its_changes(rea
     until(real, lambda: forgotten(real, "> the pin is a4711") and forgotten(real, "d4711secret"))
     assert not forgotten(real, "> the pin is b4711")
     real.discord.delete_many(messages=ids[1:])
-    until(real, lambda: forgotten(real, "> the pin is c4711") and forgotten(real, "> the pin is b4711"))
+    until(
+        real,
+        lambda: forgotten(real, "> the pin is c4711") and forgotten(real, "> the pin is b4711"),
+    )
     assert [role for role, text in said(real, place)].count("agent") == 3  # answers are answers
 
 

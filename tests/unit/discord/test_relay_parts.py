@@ -232,13 +232,17 @@ def test_history_is_never_read_from_a_cursor_that_is_about_to_move(ledger):
     async def read_missed(cursor, take):
         read.append(cursor)
 
+    async def looked_back():
+        pass
+
     async def live():
         services = SimpleNamespace(
             ledger=ledger, writer=None, cursor=Moving(), client=SimpleNamespace(connected=True),
-            history=SimpleNamespace(read_missed=read_missed),
+            history=SimpleNamespace(read_missed=read_missed), settings={"relay.deleted": "forget"},
         )  # fmt: skip
         listening_to = inbox.Inbox(services, wake=lambda context: None)
         listening_to.whole = True
+        listening_to.changes.look_back = looked_back
         moving = asyncio.create_task(listening_to.advance())
         await asyncio.sleep(0.02)
         await listening_to.catch_up()
