@@ -51,7 +51,7 @@ def memory(home: Home) -> Memory:
 
 
 def shared(n: int) -> bytes:
-    head = f"# a comment of somebody's\ndate: 2026-01-30\nkind: project\ntier: L2\nmood: m{n}\n"
+    head = f"# a comment of somebody's\ndate: 2026-01-30\ntype: Project\ntier: L2\nmood: m{n}\n"
     return f"---\n{head}---\n\nShared text {n}.\n".encode()
 
 
@@ -158,7 +158,7 @@ def test_without_the_lock_this_would_fail(home, monkeypatch):
 
 # ---- a person saves a page meanwhile
 
-HEAD = b"---\n# mine\ndate: 2026-01-29   # a day\nkind: project\nmood: sunny\n---\n\n"
+HEAD = b"---\n# mine\ndate: 2026-01-29   # a day\ntype: Project\nmood: sunny\n---\n\n"
 
 
 def mine(n: int) -> bytes:
@@ -178,7 +178,7 @@ def edit(path: str, by_rename: bool, saved, enough) -> None:
             since = time.monotonic()
             there = files.read(path)
         if n % 5 == 0:
-            there = there.replace(b"type: project", b"kind: project")
+            there = there.replace(b"type: project", b"type: Project")
         there += mine(n)
         if by_rename:
             with open(path + "~", "wb") as opened:
