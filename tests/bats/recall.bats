@@ -65,7 +65,7 @@ load agent
 }
 
 @test "bad options: 2; no context: 65; outside: 77; no trace: 66; no time: 65" {
-  for options in "--nope" "-k 0" "-k x" "--role nobody" "--budget 0" "--max-each -1" "--color mauve" "--now yesterday"; do
+  for options in "--nope" "-k 0" "-k x" "--role nobody" "--budget 0" "--max-each -1" "--color mauve" "--now nonsense"; do
     run --separate-stderr mem-recall $options pm2
     [ "$status" -eq 2 ] && [ -z "$output" ] && [ "$(wc -l <<< "$stderr")" -eq 1 ] || false
   done

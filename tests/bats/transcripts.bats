@@ -79,9 +79,9 @@ time.sleep(60)' "$MIND_HOME/raw/maintenance-log/.lock" > held &
 @test "mem-note, mem-audit --done, mem-lint --fix: a home that may not be written to: 77, nothing changed" {
   [ "$(id -u)" -ne 0 ] || skip "root may write everywhere"
   mkdir -p "$MIND_HOME/knowledge"
-  printf -- '---\ndate: 2026-01-30\nkind: user\ntier: L2\n---\n\ntext\n' > "$MIND_HOME/knowledge/it.md"
+  printf -- '---\ndate: 2026-01-30\ntype: User\ntier: L2\n---\n\ntext\n' > "$MIND_HOME/knowledge/it.md"
   chmod -R a-w "$MIND_HOME"
-  for command in 'mem-note --type user' 'mem-note --update it --tier L1' 'mem-audit --done' 'mem-lint --fix'; do
+  for command in 'mem-note --type user' 'mem-note --update it --tier L1 -' 'mem-audit --done' 'mem-lint --fix'; do
     run --separate-stderr $command < <(echo text)
     [ "$status" -eq 77 ]
     [ -z "$output" ]
