@@ -119,6 +119,7 @@ class Evidence(NamedTuple):
     #: for each episode, how many of its events, from its first on, the scope's context allows, and
     #: how many its windows; None is all of all
     within: Sequence[tuple[int, int]] | None
+    changed: AbstractSet[int] = frozenset()  # events in whose place a later one stands
 
 
 class IndexedEvent(NamedTuple):

@@ -29,6 +29,7 @@ _MARKS = ("<", "◁", "[THINK]", "[INST]", "[/INST]", "[TOOL_CALLS]")
 _OPENINGS = ("a", "c", "{", "[", "`")  # of JSON, harmony
 
 #: what a terminal takes for a command, and would stick to the next word
+_LINE = re.compile(r"[1-9]\d{0,11}\Z", re.ASCII)
 _COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")
 
 
@@ -56,6 +57,7 @@ class NewEvent(NamedTuple):
     author: str
     model: str  # that wrote it, as the log names it
     content: str  # less what a recall had injected into it
+    changes: tuple[tuple[str, int], ...] = ()  # (path, line) of events that it is in the place of
 
 
 class WindowReading(NamedTuple):
@@ -129,8 +131,15 @@ def _event(block: log_event.RawEvent) -> NewEvent:
     instant = clock.parse(block.timestamp)
     return NewEvent(
         block.line, block.end_line, block.timestamp, instant, block.role, author, model,
-        utf8(content),
+        utf8(content), _changes(block.role, meta),
     )  # fmt: skip
+
+
+def _changes(role: str, meta: dict[str, Any]) -> tuple[tuple[str, int], ...]:
+    """The events that one says it is a change of (discord-relay: a message was edited)."""
+    refs = meta.get("changes") if role == "system" else None
+    places = [str(ref).rpartition(":") for ref in refs] if isinstance(refs, list) else []
+    return tuple((utf8(path), int(line)) for path, _, line in places if _LINE.match(line))
 
 
 def utf8(text: str) -> str:

@@ -16,7 +16,8 @@ from . import relevance
 from .rank import recency
 from .relevance import BEFORE, BESIDE, DENSE, LEXICAL, NAMED, Query
 
-SCOPE, SHOWN, MODEL = "scope", "already shown", "model"  # why an event is left out
+#: why an event is left out
+SCOPE, SHOWN, MODEL, CHANGED = "scope", "already shown", "model", "changed"
 
 
 class EventSource(Protocol):
@@ -108,7 +109,7 @@ class EventField:
         """An upper bound of sim, and the recency, of all in scope that may exceed the floor."""
         now, cosines, scope = self.query.now, self.evidence.cosines, self._scope
         within, least = self.evidence.within, relevance.least_x(floor) / NAMED
-        narrow = bool(within or self.evidence.skipped or scope.roles)
+        narrow = bool(within or self.evidence.skipped or self.evidence.changed or scope.roles)
         narrow = narrow or scope.since is not None or scope.until is not None
         for number, episode in enumerate(self.evidence.episodes):
             if within and not min(within[number]) and not told:
@@ -154,6 +155,8 @@ class EventField:
         ):
             return SCOPE
         event = episode.id + place
+        if event in self.evidence.changed:
+            return CHANGED
         return MODEL if event in self.evidence.skipped and event not in self._pinned else ""
 
     def _load_equals(self, events: Sequence[int]) -> None:

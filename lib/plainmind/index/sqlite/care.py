@@ -21,6 +21,8 @@ _ROWS = {
     "FROM windows",
     "episodes": "SELECT path, line, words, lengths, openings, times, kinds FROM episodes "
     f"JOIN events ON events.id = episodes.id {_OF_EVENTS}",
+    "changes": "SELECT windows.path, events.line, changes.path, changes.line FROM changes "
+    f"JOIN events ON events.id = changes.event {_OF_EVENTS}",
     "pins": "SELECT path, line FROM pins",
     "pages": "SELECT path, line, name, link, digest, date, type, tier, source, image, "
     "valid_from, valid_to, words, sketch, title, body FROM pages",

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -103,7 +103,7 @@ def _take_in_window(index: IndexFile, path: str) -> None:
 
 def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent]) -> None:
     """Rows of new events of a window, of which `before` are there."""
-    rows, terms, limits = [], [], (reading.EPISODE_GAP, reading.EPISODE_EVENTS)
+    rows, terms, changes, limits = [], [], [], (reading.EPISODE_GAP, reading.EPISODE_EVENTS)
     last = f"{_EPISODES} WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
     span = event_id(window, 0), event_id(window, before) - 1
     episodes = [_episode(row) for row in index.db.execute(last, span)]
@@ -115,11 +115,13 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
         model = _number(index.db, "models", event.model) if event.model else 0
         episodes[-1].add(event.instant, event.role, author, event.content, found)
         same = equality.key(event.content)
-        rows.append((id, *event[:-2], model, event.content, episodes[-1].id, same))
+        changes += [(id, *place) for place in event.changes]
+        rows.append((id, *event[:-3], model, event.content, episodes[-1].id, same))
         terms.append((id, found))
     for episode in episodes:
         _put_episode(index.db, episode)
     index.db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    index.db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", changes)
     words.add(index.db, terms)
     _count(index, [found for _, found in terms], 1)
 
@@ -139,6 +141,7 @@ def _forget(index: IndexFile, path: str) -> None:
     vectors.drop(index.db, vectors.EVENT, *span)
     for table in ("events", "episodes"):
         index.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", span)
+    index.db.execute("DELETE FROM changes WHERE event BETWEEN ? AND ?", span)
     index.db.execute("DELETE FROM windows WHERE id = ?", (window,))
 
 
@@ -217,9 +220,29 @@ def evidence(index: IndexFile, question: Question, scope: Scope) -> Evidence:
                 error = max(error, scanned.error)
         authors = db.execute("SELECT id, name FROM authors WHERE name <> ''").fetchall()
         skipped = _skipped(db, scope)
-        totals, pinned, within = _totals(index), _pinned(db), _within(db, episodes, scope)
+        changed = _changed(db)
+        # who pinned a message has pinned what it says now
+        pinned = list(dict.fromkeys(_last_form(id, changed) for id in _pinned(db)))
+        totals, within = _totals(index), _within(db, episodes, scope)
     known = totals, episodes, terms, touched, authors, skipped, cosines, error, pinned, within
-    return Evidence(*known)
+    return Evidence(*known, changed=changed.keys())
+
+
+def _changed(db: sqlite3.Connection) -> dict[int, int]:
+    """Events that were changed later, each with the last change; of the same context only."""
+    found = "SELECT line, old.id, old.events, event FROM changes "
+    found += "JOIN windows AS old ON old.path = changes.path "
+    found += f"JOIN windows AS new ON new.id = event >> {BITS} AND new.context = old.context "
+    rows = db.execute(found + "ORDER BY event").fetchall()
+    by = {(line, window): event for line, window, _, event in rows}
+    places = [row[:3] for row in rows]
+    return {id: by[line, id >> BITS] for id, line in _at_lines(db, places)}
+
+
+def _last_form(id: int, changed: dict[int, int]) -> int:
+    for _ in changed:
+        id = changed.get(id, id)
+    return id
 
 
 def _within(
@@ -265,8 +288,16 @@ def _window_id(db: sqlite3.Connection, path: str) -> int | None:
 
 
 def _pinned(db: sqlite3.Connection) -> list[int]:
-    """The events that are pinned. Within a window lines grow with ids, which have no holes: SQLite
-    itself would go through all events."""
+    """The events that are pinned."""
+    pins = "SELECT line, windows.id, events FROM pins JOIN windows ON windows.path = pins.path"
+    return [id for id, _ in _at_lines(db, db.execute(pins))]
+
+
+def _at_lines(
+    db: sqlite3.Connection, places: Iterable[tuple[int, int, int]]
+) -> Iterator[tuple[int, int]]:
+    """(id, line) of the events that begin at (line, window, how many it has). Within a window lines
+    grow with ids, which have no holes: SQLite itself would go through all events."""
 
     def line_of(id: int) -> int:
         row = db.execute("SELECT line FROM events WHERE id = ?", (id,)).fetchone()
@@ -274,15 +305,11 @@ def _pinned(db: sqlite3.Connection) -> list[int]:
             raise Damaged("its tables contradict each other")
         return row[0]
 
-    found = []
-    for line, window, count in db.execute(
-        "SELECT line, windows.id, events FROM pins JOIN windows ON windows.path = pins.path"
-    ):
+    for line, window, count in places:
         ids = range(event_id(window, 0), event_id(window, count))
         place = bisect_left(ids, line, key=line_of)
         if place < count and line_of(ids[place]) == line:
-            found.append(ids[place])
-    return found
+            yield ids[place], line
 
 
 def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:

@@ -108,6 +108,14 @@ CREATE TABLE pins (
     PRIMARY KEY (path, line)
 ) WITHOUT ROWID;
 
+-- Events that stand in the place of an earlier one: a message that was edited (discord-relay).
+CREATE TABLE changes (
+    event INTEGER NOT NULL, -- events.id of the later one
+    path  TEXT NOT NULL,    -- the earlier one's
+    line  INTEGER NOT NULL,
+    PRIMARY KEY (event, path, line)
+) WITHOUT ROWID;
+
 -- One row a page of knowledge/ or raw/compaction/. What its frontmatter does not say is ''.
 CREATE TABLE pages (
     id         INTEGER PRIMARY KEY,
