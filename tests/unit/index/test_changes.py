@@ -21,7 +21,9 @@ def said(home, context, role, text, **meta):
 def recalled(home, text):
     for index in stores.attempts(home, print):
         with index:
-            return [hit.ref for hit in stores.search(index, Query(text, NOW), Scope(), 10, 0.0).hits]
+            return [
+                hit.ref for hit in stores.search(index, Query(text, NOW), Scope(), 10, 0.0).hits
+            ]
 
 
 def test_an_earlier_form_is_not_recalled_and_a_pin_of_it_is_of_what_it_says_now(home):
