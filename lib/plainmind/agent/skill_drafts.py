@@ -113,7 +113,9 @@ def _check_text(draft: SkillDraft, place: str, shown: str) -> Iterator[DraftFind
         return
     try:
         head = skill.read_frontmatter(data, os.path.join(place, FILE))
-        problems = list(skill.find_problems(head, os.path.join(place, FILE)))
+        path_in_place = os.path.join(place, FILE)
+        problems = [*skill.find_refused(head, path_in_place)]
+        problems = problems or [*skill.find_problems(head, path_in_place)]
         empty = not skill.read_body(data).strip()
     except BadData as failure:
         problems, empty = [failure], False

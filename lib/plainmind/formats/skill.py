@@ -11,7 +11,8 @@ in a-z, 0-9 and single hyphens, at most 64; the description has 1 to 1,024 chara
 Refuses to know files.
 
 The YAML is composed, never constructed (yaml_nodes): no key but these three is made into a value.
-Aliases are refused.
+Aliases are refused. A line that YAML refuses costs itself at most (head_lines), here too: other
+readers of skills refuse the whole file, and mem-lint names it.
 """
 
 import re
@@ -20,7 +21,8 @@ from typing import Any, NamedTuple
 
 from ..ground.errors import BadData
 from . import decode_utf8
-from .page import yaml_nodes
+from .page import head_lines, yaml_nodes
+from .page.head_lines import RefusedLine
 
 FILE = "SKILL.md"
 MOST = 64 * 1024  # bytes of the file: a model reads all of it
@@ -57,6 +59,7 @@ class SkillFrontmatter(NamedTuple):
     values: dict[str, str | None]
     lines: dict[str, int]
     twice: list[tuple[str, int]]  # keys that come again, which other readers refuse
+    refused: list[RefusedLine] = []  # lines that other readers refuse
 
 
 def parse(data: bytes, path: str) -> Skill:
@@ -117,7 +120,9 @@ def find_problems(found: SkillFrontmatter, path: str) -> Iterator[BadData]:
     for key, line in found.twice:
         yield BadData(f"'{key}' appears twice", place=f"{path}:{line}", cure="remove one")
     for key in ("name", "description"):
-        if key not in found.values:
+        if key not in found.values and found.refused:
+            yield next(find_refused(found, path))
+        elif key not in found.values:
             yield wrong(key, f"no '{key}'", f"add {key}: to the frontmatter")
         elif not (found.values[key] or "").strip():
             cure = "give it one, in quotes if it is a number, a date or true"
@@ -138,14 +143,24 @@ def find_problems(found: SkillFrontmatter, path: str) -> Iterator[BadData]:
         yield wrong(HIDDEN, f"'{HIDDEN}' is neither true nor false", cure)
 
 
+def find_refused(found: SkillFrontmatter, path: str) -> Iterator[BadData]:
+    """The lines of a head that YAML refuses, those first that are not read."""
+    for line, what, _ in sorted(found.refused, key=lambda one: (one.text != "", one.line)):
+        what, _, cure = what.partition("; ")
+        yield BadData(what, place=f"{path}:{line}", cure=cure)
+
+
 def _read(text: str, path: str) -> SkillFrontmatter:
-    found = SkillFrontmatter({}, {}, [])
-    for name, value, line, *_ in yaml_nodes.read_entries(text, path):
+    head = head_lines.read(text, path)
+    found = SkillFrontmatter({}, {}, [], head.refused)
+    for name, value, line, *_ in head.entries:
         if name in found.lines:
             found.twice.append((name, line))
         found.lines[name] = line
         if name in KEYS:
             found.values[name] = _text(value, name)
+    if head.refused and HIDDEN in text:  # a skill that may be hidden is not shown
+        found.values.setdefault(HIDDEN, None)
     return found
 
 

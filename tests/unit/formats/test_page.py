@@ -198,7 +198,7 @@ def test_keys_that_are_nobody_s_business():
     (b"----\na: b\n----\n", "1 head: frontmatter that does not end"),
     (b"---\ndate: 2026-01-30\n", "1 head: frontmatter that does not end; close it with a line ---"),
     (b"--- x\n---\n", "1 head: frontmatter that does not end"),
-    (b"---\na: 'open\n---\n", "3 yaml: not valid YAML: found unexpected end of stream"),
+    (b"---\na: 'open\n---\n", "2 yaml: not valid YAML: found unexpected end of stream"),
     (b"---\n\tdate: x\n---\n", "2 yaml: not valid YAML: "),
     (b"---\na: b: c\n---\n", "2 yaml: not valid YAML: "),
     (b"---\na: @x\n---\n", "2 yaml: not valid YAML: "),
@@ -221,7 +221,8 @@ def test_keys_that_are_nobody_s_business():
 ], ids=lambda value: ascii(value)[:40])  # fmt: skip
 def test_heads_that_are_none(data, problem):
     found = page.parse(data, PATH)
-    assert said(found)[0].startswith(problem) and len(found.problems) == 1, found.problems
+    own = [row for row in said(found) if not re.match("1 (date|type|tier): no '", row)]
+    assert own[0].startswith(problem) and len(own) == 1, found.problems
     assert (found.day, found.type, found.tier) == (None, "reference", "L2")
 
 

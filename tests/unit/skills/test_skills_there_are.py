@@ -59,7 +59,7 @@ def test_ones_own_stands_for_the_shipped_one(found, own, home):
 
 
 def test_a_broken_one_is_left_out_with_one_remark(found, own, home):
-    own("coffee", "name: coffee", "description: Use when: asked")
+    own("coffee", "name: coffee", "description: 'open")
     own("milk", "name: cream", "description: D")
     made, remarks = found()
     assert [each.name for each in made] == ["brew", "tea-timer"]

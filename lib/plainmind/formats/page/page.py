@@ -42,6 +42,8 @@ from typing import NamedTuple
 
 from ...ground.errors import BadData
 from .. import decode_utf8, reference
+from . import head_lines
+from .head_lines import ReadHead
 from .page_keys import (
     FALLBACK_TIER,
     FALLBACK_TYPE,
@@ -52,7 +54,7 @@ from .page_keys import (
     PageProblem,
     StatedTriple,
 )
-from .yaml_nodes import YamlEntry, read_entries
+from .yaml_nodes import FIRST, YamlEntry
 
 MOST_HEAD = 256 * 1024  # characters of YAML
 _HEAD = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$(?:\n|\Z)", re.S | re.M)
@@ -182,10 +184,10 @@ def parse(data: bytes, path: str) -> Page:
         if len(parts.yaml) > MOST_HEAD:
             what = f"frontmatter of more than {MOST_HEAD // 1024} KB"
             raise BadData(what, place=f"{path}:1", cure="move the text below the frontmatter")
-        entries = read_entries(parts.yaml, path, aliases=True)
+        head = head_lines.read(parts.yaml, path, aliases=True)
     except BadData as failure:
         return Page(path, parts.body, parts.body_line, [_problem(failure, "yaml")])
-    return _of_entries(parts, path, entries)
+    return _of_entries(parts, path, head)
 
 
 def _problem(failure: BadData, code: str) -> PageProblem:
@@ -194,15 +196,19 @@ def _problem(failure: BadData, code: str) -> PageProblem:
     return PageProblem(int(line) if line.isdigit() else 1, code, what)
 
 
-def _of_entries(parts: PageParts, path: str, entries: list[YamlEntry]) -> Page:
-    problems: list[PageProblem] = []
+def _of_entries(parts: PageParts, path: str, head: ReadHead) -> Page:
+    problems = [
+        PageProblem(line, "yaml", _refusal(what, text)) for line, what, text in head.refused
+    ]
     nodes: dict[str, YamlEntry] = {}
-    for entry in entries:
+    for entry in head.entries:
         if nodes.setdefault(entry.key, entry) is not entry:
             what = f"'{entry.key}' appears twice; remove one"
             problems.append(PageProblem(entry.line, "twice", what))
-    reader = KeyReader(parts.yaml, nodes, problems)
-    reader.require("date", "type", "tier")
+    reader = KeyReader(head.text, nodes, problems)
+    rows = parts.yaml.split("\n")
+    lost = {rows[one.line - FIRST].partition(":")[0].strip() for one in head.refused}
+    reader.require(*(key for key in ("date", "type", "tier") if key not in lost))
     page = Page(
         path, parts.body, parts.body_line, problems,
         lines={key: entry.line for key, entry in nodes.items()},
@@ -219,6 +225,13 @@ def _of_entries(parts: PageParts, path: str, entries: list[YamlEntry]) -> Page:
         problems.append(PageProblem(page.lines["valid_to"], "validity", what))
     problems.sort()
     return page
+
+
+def _refusal(what: str, text: str) -> str:
+    if text:
+        what = what.partition(";")[0]
+        return f"{what}; read as {text.strip()[:60]}, which mem-lint --fix makes it"
+    return f"{what}; the line is not read"
 
 
 def cite(ref: str, content: str) -> str:

@@ -19,7 +19,9 @@ r"""Repairing a page. `repair` fixes problems that have only one possible correc
     triples        'a | owns | b', 'a -> owns -> b', {subject:, predicate:, object:} ->
                    [a, owns, b]; predicates in snake_case; hyphens for spaces in names without
                    capitals
-    tabs           that indent the YAML become two spaces, where it cannot be read otherwise
+    YAML           a line that it refuses and that can mean one text only is put in quotes: after
+                   an unquoted colon, @, % or #, in brackets, too; and tabs that indent become
+                   two spaces (formats.page.head_lines)
     image          is shown in the body, where it is not
 
 A problem with several possible corrections is left alone, and `mem-lint` keeps reporting it. So are
@@ -35,23 +37,14 @@ from typing import Any, NamedTuple
 
 from ...ground import day
 from ...ground.errors import BadData
-from . import page, page_images, page_keys, triple, yaml_nodes
+from . import head_lines, page, page_images, page_keys, triple, yaml_nodes
+from .head_lines import ReadHead
 from .page import PageParts, PageProblem
-from .page_edit import (
-    Edit,
-    add_line,
-    apply_edits,
-    encode_text,
-    list_values,
-    read_entries,
-    render_value,
-)
+from .page_edit import Edit, add_line, apply_edits, encode_text, list_values, render_value
 from .triple import Triple
-from .yaml_nodes import YamlEntry, is_block, kind_of, read_scalar
+from .yaml_nodes import FIRST, YamlEntry, is_block, kind_of, read_scalar
 
 ROUNDS = 10  # of repairs; each may uncover what the next one repairs
-RUNS = 100  # of lines that begin with tabs
-_TABBED = re.compile(r" *\t")
 _COLON = re.compile(r"[ \t]*:")
 _DASH = re.compile(r" *- +\Z")
 # without the spaces around: to look for those first takes the square of their number
@@ -84,44 +77,55 @@ def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> Repaired:
     except BadData:
         return Repaired(data, [])
     try:
-        entries = yaml_nodes.read_entries(parts.yaml, path, aliases=True)
+        head = head_lines.read(parts.yaml, path, aliases=True)
     except BadData:
-        return _without_tabs(data, path, parts)
+        return Repaired(data, [])
+    if any(one.text for one in head.refused):
+        return _with_read_lines(data, path, parts, head)
+    entries = head.entries
     if parts.yaml.lstrip().startswith("{") or len({entry.key for entry in entries}) < len(entries):
         return Repaired(data, [])  # in braces, or a key twice: only its author knows
-    work = _Repairs(parts, entries)
+    work = _Repairs(parts._replace(yaml=head.text), entries)
     work.all()
     if not work.edits:
         return _with_image(data, path, is_there)
     made = apply_edits(parts, work.edits)
-    after = read_entries(made, path)
+    after = _list_read(made, path)
     # surgery that left no head, or touched what others say in it, is none
     ours = page_keys.KEYS
     if not after or list_values(after, ours) != list_values(entries, ours):
         return Repaired(data, [])
+    if any(_touches(edit, parts.yaml, one.line) for edit in work.edits for one in head.refused):
+        return Repaired(data, [])
     return Repaired(made, sorted(work.done))
 
 
-def _without_tabs(data: bytes, path: str, parts: PageParts) -> Repaired:
-    """Tabs become spaces in a line that cannot be read, and in those right after it."""
-    rows, first = parts.yaml.split("\n"), 0
-    for _ in range(RUNS):
-        try:
-            yaml_nodes.read_entries("\n".join(rows), path, aliases=True)
-            break
-        except BadData as failure:
-            at = int(failure.place.rpartition(":")[2]) - 2
-        if at >= len(rows) or not _TABBED.match(rows[at]):
-            return Repaired(data, [])
-        first = first or at + 2
-        while at < len(rows) and _TABBED.match(rows[at]):
-            rows[at] = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), rows[at])
-            at += 1
-    else:
+def _list_read(data: bytes, path: str) -> list[YamlEntry]:
+    try:
+        return head_lines.read(page.split(data, path).yaml, path, aliases=True).entries
+    except BadData:
+        return []
+
+
+def _touches(edit: Edit, yaml: str, line: int) -> bool:
+    """Whether an edit takes away something of a line that is not read."""
+    first = FIRST + yaml.count("\n", 0, edit.start)
+    return edit.start < edit.end and first <= line <= FIRST + yaml.count("\n", 0, edit.end - 1)
+
+
+def _with_read_lines(data: bytes, path: str, parts: PageParts, head: ReadHead) -> Repaired:
+    """The page with the lines that YAML refuses as they are read, where they are."""
+    rows, done = parts.yaml.split("\n"), []
+    for line, _, text in head.refused:
+        if text:
+            old, rows[line - FIRST] = rows[line - FIRST].strip(), text
+            done.append(PageProblem(line, "yaml", f"'{old[:40]}' is '{text.strip()[:60]}' now"))
+    yaml = "\n".join(rows)
+    made = parts.text[: parts.at] + yaml + parts.text[parts.at + len(parts.yaml) :]
+    data_made = encode_text("\ufeff" * parts.marked + made)
+    if list_values(_list_read(data_made, path)) != list_values(head.entries):
         return Repaired(data, [])
-    made = parts.text[: parts.at] + "\n".join(rows) + parts.text[parts.at + len(parts.yaml) :]
-    what = PageProblem(first, "yaml", "tabs that indent the YAML are spaces now")
-    return Repaired(encode_text("\ufeff" * parts.marked + made), [what])
+    return Repaired(data_made, done)
 
 
 def _with_image(data: bytes, path: str, is_there: Callable[[str], bool]) -> Repaired:

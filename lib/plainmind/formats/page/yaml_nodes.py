@@ -42,10 +42,7 @@ def read_entries(text: str, path: str, *, aliases: bool = False) -> list[YamlEnt
     """
     import yaml
 
-    try:
-        root = _root(text, path, aliases)
-    except yaml.YAMLError as error:
-        raise _to_failure(error, text, path) from None
+    root = _root(text, path, aliases)
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
@@ -65,6 +62,12 @@ def read_entries(text: str, path: str, *, aliases: bool = False) -> list[YamlEnt
     if aliases:
         _check_size(root, text, path)
     return found
+
+
+def _loader() -> Any:
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # without libyaml there is the slow one
 
 
 def _to_failure(error: Exception, text: str, path: str) -> BadData:
@@ -102,27 +105,39 @@ def is_block(node: Any) -> bool:
     return getattr(node, "style", None) in ("|", ">")
 
 
+def check_syntax(text: str, path: str, aliases: bool) -> None:
+    """BadData with `path:line` for a text that YAML refuses, or that is nested too deep."""
+    import yaml
+
+    depth = values = 0
+    try:
+        for event in yaml.parse(text, Loader=_loader()):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            values += isinstance(event, yaml.NodeEvent)
+            if isinstance(event, yaml.AliasEvent) and not aliases:
+                what = "an alias in the frontmatter"
+                cure = "write out what it stands for; put a * in quotes"
+            elif depth > DEEPEST:
+                what, cure = "frontmatter nested too deep", "keep it flat"
+            elif values > MOST:
+                what, cure = f"frontmatter of more than {MOST:,} values", "keep it short"
+            else:
+                continue
+            raise _refusal(text, path, event, what, cure)
+    except yaml.YAMLError as error:
+        raise _to_failure(error, text, path) from None
+
+
 def _root(text: str, path: str, aliases: bool) -> Any:
     """The YAML as nodes, None when it is empty."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # without libyaml there is the slow one
-    depth = values = 0
-    for event in yaml.parse(text, Loader=loader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        values += isinstance(event, yaml.NodeEvent)
-        if isinstance(event, yaml.AliasEvent) and not aliases:
-            what = "an alias in the frontmatter"
-            cure = "write out what it stands for; put a * in quotes"
-        elif depth > DEEPEST:
-            what, cure = "frontmatter nested too deep", "keep it flat"
-        elif values > MOST:
-            what, cure = f"frontmatter of more than {MOST:,} values", "keep it short"
-        else:
-            continue
-        raise _refusal(text, path, event, what, cure)
-    return yaml.compose(text, Loader=loader)
+    check_syntax(text, path, aliases)
+    try:
+        return yaml.compose(text, Loader=_loader())
+    except yaml.YAMLError as error:
+        raise _to_failure(error, text, path) from None
 
 
 def _check_size(root: Any, text: str, path: str) -> None:

@@ -58,7 +58,7 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
 @pytest.mark.parametrize("files, finding", [
     # of one page: test_page.py has them all
     ({"a.md": "Green.\n"}, "a.md:1: head: no frontmatter"),
-    ({"a.md": with_("x: 'y")}, "a.md:6: yaml: not valid YAML"),
+    ({"a.md": with_("x: 'y")}, "a.md:5: yaml: not valid YAML"),
     ({"a.md": with_("x: 1", "x: 2")}, "a.md:6: twice: 'x' appears twice"),
     ({"a.md": with_("date: soon")}, "a.md:4: date: 'soon' is not an ISO"),
     ({"a.md": with_("type: x")}, "a.md:4: type: unknown"),
