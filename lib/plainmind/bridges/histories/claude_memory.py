@@ -111,13 +111,16 @@ def _writable(body: str) -> str:
 
 
 def _head(yaml: str) -> dict[str, str]:
-    """What frontmatter says, by key, those below `metadata:` too. Where it is not valid YAML, which
-    happens, each line is taken for itself."""
+    """What frontmatter says, by key, those below `metadata:` too. A line that YAML
+    refuses costs itself at most; where nothing helps, each line is taken for itself."""
     from yaml import YAMLError, safe_load
 
+    from ...formats.page import head_lines
+
     try:
-        value: dict[str, Any] = as_mapping(safe_load(yaml))
-    except (YAMLError, ValueError, RecursionError, AttributeError, TypeError):
+        text = head_lines.read(yaml, "", aliases=True).text
+        value: dict[str, Any] = as_mapping(safe_load(text))
+    except (BadData, YAMLError, ValueError, RecursionError, AttributeError, TypeError):
         value = {key: text.strip("\"'") for key, text in _KEY.findall(yaml)}
     inner = as_mapping(value.pop("metadata", None))
     return {str(key): _told(text) for key, text in {**inner, **value}.items()}

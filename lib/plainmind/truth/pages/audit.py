@@ -60,7 +60,9 @@ def survey(home: Home, now: int, mask: Mask) -> Survey:
             findings.append(_unreadable(path, error))
     unread = len(findings)
     broken = {"yaml", "head", "text"}
-    sound = [one for one in known.values() if not broken & {p.code for p in one.problems}]
+    sound = [
+        one for one in known.values() if one.lines or not broken & {p.code for p in one.problems}
+    ]
     counts |= sorted(Counter(f"pages {one.type} {one.tier}" for one in sound).items())
     counts["pages unreadable"] = len(known) - len(sound) + unread
     counts["forgotten"] = sum(1 for _ in maintenance.read_tombstones(home))

@@ -10,8 +10,10 @@ import pytest
 from plainmind.agent import skills
 from plainmind.cli import manual
 from plainmind.formats.page import page
+from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Failure, NoInput, NotPermitted
+from plainmind.index import page_reading
 from plainmind.truth.log import reader, verify
 from plainmind.truth.pages import audit, lint, maintenance, page_files, retention
 from plainmind.truth.pages.checks import registry
@@ -541,3 +543,21 @@ def test_a_synchronisers_copies_are_read_nowhere_and_named(home):
     assert sorted(one.path for one in said if one.code == "copy") == sorted(
         map(os.path.normpath, [*passed, folder])
     )
+
+
+def test_a_skill_whose_head_yaml_refuses_is_named_by_line(home):
+    head = "---\nname: tea\ndescription: {}\n---\nSteep it.\n"
+    put(home, {"skills/tea/SKILL.md": head.format("Use when: asked for tea")})
+    (finding,) = lint.find_problems(home, [], NOW, str)
+    assert finding[:3] == ("skills/tea/SKILL.md", 3, "skill") and "quotes" in finding.message
+    put(home, {"skills/milk/SKILL.md": head.format("milk")})
+    assert len(list(lint.find_problems(home, [], NOW, str))) == 2
+
+
+def test_a_page_of_l1_with_a_line_that_yaml_refuses_is_given_with_its_triples(home):
+    put(
+        home, {"a.md": with_("tier: L1", "title: Re: x", "author: @ann", "triples: [[a, owns, b]]")}
+    )
+    found = page_reading.record(files.read(home.path("knowledge/a.md")), "knowledge/a.md")
+    assert (found.tier, found.type) == ("L1", "project")
+    assert [row[1:4] for row in found.triples] == [("a", "owns", "b")]

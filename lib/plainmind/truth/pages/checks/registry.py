@@ -10,7 +10,7 @@ from typing import Any
 OF_PAGES = ["links", "sources", "supersession", "dates", "text", "secrets"]
 
 #: of all pages together: modules with `find_findings(vault)`
-OF_VAULTS = ["names", "duplicates", "places"]
+OF_VAULTS = ["names", "duplicates", "places", "skills"]
 
 
 def load(names: Iterable[str]) -> Iterator[Any]:

@@ -1,0 +1,30 @@
+"""skill: a line in the head of one of the home's skills that YAML refuses, or what else is wrong."""
+
+import os
+from collections.abc import Iterator
+
+from ....formats import skill
+from ....ground import files
+from ....ground.errors import BadData, Failure
+from ...log.verify import Finding
+from .vault import Vault
+
+
+def find_findings(vault: Vault) -> Iterator[Finding]:
+    folder = vault.home.path("skills")
+    for name in sorted(os.listdir(folder)) if vault.whole and os.path.isdir(folder) else ():
+        path = f"skills/{name}/{skill.FILE}"
+        full = vault.home.path(path)
+        if name.startswith(".") or not os.path.isfile(full):
+            continue
+        try:
+            found = skill.read_frontmatter(files.read(full, 0, skill.MOST + 1), path)
+            problems = [*skill.find_refused(found, path), *skill.find_problems(found, path)]
+        except BadData as failure:
+            problems = [failure]
+        except (OSError, Failure):
+            continue
+        said = {(one.place, one.what): one for one in problems}
+        for place, what in said:
+            line = int(place.rpartition(":")[2])
+            yield Finding(path, line, "skill", f"{what}; {said[place, what].cure}")
