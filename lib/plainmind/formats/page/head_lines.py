@@ -14,8 +14,8 @@ a text, and it is read as if it were in quotes:
 Every other one is passed over. A line, here, is what a key says up to the next key, when the key's
 own line is refused; and one line of it, when that is refused.
 
-Owns which lines are refused and what they mean. Refuses to know what keys mean. Linear: each line is
-tried in the text of its key only.
+Owns which lines are refused and what they mean. Refuses to know what keys mean. Linear: each line
+is tried in the text of its key only.
 """
 
 import json
@@ -46,8 +46,8 @@ class RefusedLine(NamedTuple):
 
 
 class ReadHead(NamedTuple):
-    """`text` is the YAML with as many lines, of which none is refused: those that are passed over are
-    comments, and as long.
+    """`text` is the YAML with as many lines, of which none is refused: those that are passed over
+    are comments, and as long.
     """
 
     entries: list[YamlEntry]

@@ -1,4 +1,4 @@
-"""skill: a line in the head of one of the home's skills that YAML refuses, or what else is wrong."""
+"""skill: what is wrong in the head of one of the home's skills, such as a line YAML refuses."""
 
 import os
 from collections.abc import Iterator
