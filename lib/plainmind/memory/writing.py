@@ -128,8 +128,10 @@ def _says(old: bytes, path: str, given: Mapping[str, Any]) -> bool:
         made = page_edit.set_fields(old, path, given)
     except BadData:
         return False
-    before, after = (page.parse(data, path)._replace(lines={}, problems=[]) for data in (old, made))
-    return before == after
+    before, after = (page.parse(data, path) for data in (old, made))
+    alike = [each.triple for each in before.triples] == [each.triple for each in after.triples]
+    nowhere: dict[str, Any] = {"lines": {}, "problems": [], "triples": ()}  # whatever line it is on
+    return alike and before._replace(**nowhere) == after._replace(**nowhere)
 
 
 def _refuse_taken(memory: Memory, place: str, name: str) -> None:

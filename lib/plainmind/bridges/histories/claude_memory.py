@@ -20,6 +20,7 @@ from ...formats.log import injected_blocks
 from ...ground import clock
 from ...ground.errors import BadData
 from . import items
+from .conservation import conserve
 from .items import HistoryItem, HistoryPage, Skipped, as_mapping, as_text
 from .sources import HistoryReader, Source
 
@@ -35,28 +36,33 @@ _LINK = re.compile(r"\[[^\]\n]*\]\((?:\./)?(?P<name>[^()\s:#]+)\.md(#[^()\s]*)?\
 _NAMED = re.compile(r"\[\[(?P<name>[^\]|\n]+)\]\]")
 
 
-class ClaudeMemory(HistoryReader):
+class MemoryFolder(HistoryReader):
+    """A folder of Markdown files, each a page."""
+
+    tool = "claude-memory"
+    pages = True
+
     def __init__(self) -> None:
         self._taken: dict[str, str] = {}
 
-    def wanted(self, path: str) -> bool:
-        """The pages; those of a project lie below its folder `memory`, where other folders hold its
-        sessions."""
-        return path.endswith(".md") and ("/memory/" in path or "/projects/" not in f"/{path}")
-
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
-        if source.name == "MEMORY.md":
-            yield Skipped("index")
+        text = read_text(source, note)
+        if self.is_index(source):
+            yield Skipped("index", text)
             return
-        if source.size > LARGEST:
-            what = f"a page of more than {LARGEST} bytes"
-            raise BadData(what, place=source.place, cure="split it")
-        with source.opened(note) as file:
-            text = file.read().decode("utf-8", "replace")
-        page = parse_page(text, self._named(source), source.mtime, source.beside)
-        yield page or Skipped("empty")
+        match = _HEAD.match(text)
+        record = {"head": _head(match[1]) if match else {}, "body": split_head(text)}
+        page = self.convert(text, self.name_page(source), source)
+        linked = lambda text: link_pages(text, source.beside)
+        yield from conserve(self.tool, record, [page or Skipped("empty", record)], linked)
 
-    def _named(self, source: Source) -> str:
+    def is_index(self, source: Source) -> bool:
+        return source.name == "MEMORY.md"
+
+    def convert(self, text: str, name: str, source: Source) -> HistoryPage | None:
+        return parse_page(text, name, source.mtime, source.beside)
+
+    def name_page(self, source: Source) -> str:
         """The page's name; of two projects' files with the same one, the second gets its project's
         digest."""
         name, folder = slugify(source.name.removesuffix(".md")), os.path.dirname(source.place)
@@ -64,6 +70,28 @@ class ClaudeMemory(HistoryReader):
             digest = items.digest(f"{folder} ")[:8]
             name = f"{name[: LONGEST_NAME - 9]}-{digest}"
         return name
+
+
+class ClaudeMemory(MemoryFolder):
+    def wanted(self, path: str) -> bool:
+        """The pages; those of a project lie below its folder `memory`, where other folders hold its
+        sessions."""
+        return path.endswith(".md") and ("/memory/" in path or "/projects/" not in f"/{path}")
+
+
+def read_text(source: Source, note: Callable[[int], None]) -> str:
+    """A page's text. BadData when it is too long for one."""
+    if source.size > LARGEST:
+        what = f"a page of more than {LARGEST} bytes"
+        raise BadData(what, place=source.place, cure="split it")
+    with source.opened(note) as file:
+        return file.read().decode("utf-8", "replace")
+
+
+def split_head(text: str) -> str:
+    """What stands below the head."""
+    match = _HEAD.match(text)
+    return text[match.end() :] if match else text
 
 
 def slugify(text: str) -> str:
@@ -78,13 +106,8 @@ def parse_page(
     """A memory file as a page; None when it says nothing. `beside` finds a file in its folder."""
     match = _HEAD.match(text)
     head = _head(match[1]) if match else {}
-    body = injected_blocks.strip(text[match.end() :] if match else text, echoes=False).strip("\r\n")
-
-    def link_sibling(link: re.Match[str]) -> str:
-        name = link["name"].strip()
-        return f"[[{slugify(name)}]]" if beside(f"{name}.md") else link[0]
-
-    body = _NAMED.sub(link_sibling, _LINK.sub(link_sibling, body))
+    body = injected_blocks.strip(split_head(text), echoes=False).strip("\r\n")
+    body = link_pages(body, beside)
     title, description = (" ".join(head.get(key, "").split()) for key in ("name", "description"))
     if not body.strip() and not description:
         return None
@@ -98,7 +121,17 @@ def parse_page(
     kind = TYPES.get(head.get("type", "").lower()) or TYPES.get(name.partition("-")[0], "project")
     instant = items.parse_instant(head.get("modified"), int(mtime * 1000)) or 0
     tier, date = "L1" if kind == "user" else "L2", clock.to_text(instant)[:10]
-    return HistoryPage(name, f"{_writable(body)}\n", date, kind, tier, "claude-memory")
+    return HistoryPage(name, f"{make_writable(body)}\n", date, kind, tier, "claude-memory")
+
+
+def link_pages(body: str, beside: Callable[[str], Any]) -> str:
+    """A body whose links to files that are `beside` are links to their pages."""
+
+    def link_sibling(link: re.Match[str]) -> str:
+        name = link["name"].strip()
+        return f"[[{slugify(name)}]]" if beside(f"{name}.md") else link[0]
+
+    return _NAMED.sub(link_sibling, _LINK.sub(link_sibling, body))
 
 
 def _below_heading(body: str, description: str) -> str:
@@ -106,7 +139,7 @@ def _below_heading(body: str, description: str) -> str:
     return f"{heading}\n\n{description}\n\n{rest.lstrip()}".rstrip("\n")
 
 
-def _writable(body: str) -> str:
+def make_writable(body: str) -> str:
     return re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", body)
 
 

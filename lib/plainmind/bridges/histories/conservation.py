@@ -41,7 +41,7 @@ def conserve(
         elif isinstance(one, ConversationSummary):
             told.append(one.content)
         elif isinstance(one, HistoryPage):
-            told.append(one.body)
+            told += [text for _, text in walk(list(one))]
         elif isinstance(one, Failure):
             told += [text for _, text in walk(value)]  # the failure names all of it
         if not isinstance(one, Held):
@@ -55,7 +55,7 @@ def conserve(
 def _count(name: str, text: str, whole: str, clean: Callable[[str], str]) -> Iterator[Skipped]:
     """Why a text is in none of the events; nothing, when all of its words are."""
     plain = clean(text)
-    own = injected_blocks.strip(plain)
+    own = injected_blocks.strip(plain, echoes=False)
     if own != plain:
         yield Skipped("injected", text)
     if any(word not in whole for word in _WORD.findall(own) if _LETTER.search(word)):

@@ -51,7 +51,7 @@ def run(history: HistoryReader, choice: ImportChoice, progress: Progress) -> Ite
 def _read(
     history: HistoryReader, choice: ImportChoice, progress: Progress
 ) -> Iterator[HistoryItem]:
-    found = list(find_sources(choice.paths, history.wanted))
+    found = list(find_sources(choice.paths, history.wanted, history.pages))
     total = sum(source.size for source in found if isinstance(source, Source))
     before = 0
     for source in found:

@@ -66,9 +66,12 @@ class HistoryPage(NamedTuple):
     type: str
     tier: str
     source: str
+    more: dict[str, Any] = {}  # of its other fields those that it has
 
     def line(self, context: str = "") -> str:
-        return stream.json_line(self._asdict())
+        fields = {**self._asdict(), **self.more}
+        del fields["more"]
+        return stream.json_line(fields)
 
 
 class Skipped(NamedTuple):

@@ -59,6 +59,9 @@ BY_TOOL = {
         ID Timestamp Attachments
     """,
     # …_id and the rest name files, kinds and who by ids; text repeats text_entities
+    "claude-memory": "node_type modified originSessionId",
+    # date and tier are read, source is the writer's name for itself
+    "pi-mind": "date tier source",
     "telegram": """
         date date_unixtime edited edited_unixtime from_id actor_id forwarded_from_id saved_from_id
         reply_to_peer_id via_bot_id media_type file photo thumbnail document_id href

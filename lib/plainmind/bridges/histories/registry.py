@@ -15,6 +15,9 @@ HISTORIES = {
     "chatgpt": "chatgpt:ChatGPT",
     "claude-ai": "claude_ai:ClaudeAI",
     "discord": "discord:Discord",
+    "telegram": "telegram:Telegram",
+    "openclaw-memory": "openclaw_memory:OpenClawMemory",
+    "pi-mind": "pi_mind:PiMind",
 }
 
 

@@ -15,14 +15,17 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
+from ...formats import copies
 from ...ground import files
 from ...ground.errors import BadData, Failure, NoInput
+from .items import Skipped
 
 LONGEST_LINE = 64 * 1024 * 1024
 CHUNK = 64 * 1024
+COPY = "copy of a synchroniser"
 LEFT_OUT = "it is left out"
 FIX_LINE = "fix the line or take it out"  # cure of what is wrong with one of many
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
@@ -112,6 +115,7 @@ class HistoryReader(Protocol):
     '' when it does not say."""
 
     sessions: bool = False  # whether it has files of sessions that were held in folders
+    pages: bool = False  # whether what it gives is pages
 
     def wanted(self, path: str) -> bool: ...
 
@@ -175,13 +179,16 @@ def _whole(found: re.Match[bytes]) -> bytes:
     return found[0] if found[2] else found[1] + b"\\ufffd"
 
 
-def find_sources(paths: Sequence[str], wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
+def find_sources(
+    paths: Sequence[str], wanted: Callable[[str], bool], pages: bool = False
+) -> Iterator[Source | Skipped | Failure]:
     """The files of `paths`: each that is named, and those of folders and archives that are
-    `wanted`."""
+    `wanted`, but for copies of a synchroniser's. Of `pages`, also those whose names leave a doubt:
+    other records have ids, and two files may each have some that the other has not."""
     for path in paths:
         try:
             if os.path.isdir(path):
-                yield from _files_of(path, wanted)
+                yield from _files_of(path, wanted, pages)
             elif not os.path.exists(path):
                 yield NoInput("no such file or folder", place=path)
             elif path.lower().endswith(".zip"):
@@ -194,23 +201,39 @@ def find_sources(paths: Sequence[str], wanted: Callable[[str], bool]) -> Iterato
             yield BadData("not a zip archive", place=path, cure="export it again")
 
 
-def _files_of(root: str, wanted: Callable[[str], bool]) -> Iterator[Source | Failure]:
+def _files_of(
+    root: str, wanted: Callable[[str], bool], pages: bool
+) -> Iterator[Source | Skipped | Failure]:
     failures: list[OSError] = []
     for folder, folders, names in os.walk(root, onerror=failures.append):
         folders.sort(key=_natural)
         yield from [files.to_failure(error) for error in failures]
         failures.clear()
-        for name in sorted(names, key=_natural):
+        found = [name for name in names if wanted(os.path.join(folder, name))]
+        read = partial(_beginning_of, folder)
+        others = {*copies.find_copies(found, read)} if pages else {*filter(copies.is_copy, found)}
+        for name in sorted(found, key=_natural):
             path = os.path.join(folder, name)
-            if wanted(path) and os.path.isfile(path):
+            if name in others:
+                yield Skipped(COPY)
+            elif os.path.isfile(path):
                 yield _file(path)
     yield from [files.to_failure(error) for error in failures]
 
 
-def _members_of(path: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
+def _beginning_of(folder: str, name: str) -> bytes:
+    try:
+        with open(os.path.join(folder, name), "rb") as file:
+            return file.read(copies.COMPARED)
+    except OSError:
+        return b""
+
+
+def _members_of(path: str, wanted: Callable[[str], bool]) -> Iterator[Source | Skipped]:
     for info in sorted(_archive(path).infolist(), key=lambda info: _natural(info.filename)):
         if not info.is_dir() and wanted(info.filename):
-            yield _member(path, info)
+            copy = copies.is_copy(os.path.basename(info.filename))
+            yield Skipped(COPY) if copy else _member(path, info)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

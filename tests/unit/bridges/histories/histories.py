@@ -531,9 +531,83 @@ DISCORD = [
     ("user", "two\nlines"),
 ]  # fmt: skip
 
+
+def telegram_chat(id: int, kind: str, *messages: Any) -> dict[str, Any]:
+    return {"name": "Ann", "type": kind, "id": id, "messages": list(messages)}
+
+
+def sent(number: int, text: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "id": number, "type": "message", "date": f"2026-01-30T10:00:{number:02}",
+        "date_unixtime": str(1769763600 + number), "from": "Ann", "from_id": "user77",
+        "text": text, "text_entities": [{"type": "plain", "text": text}], **more,
+    }  # fmt: skip
+
+
+def telegram(folder: Path, *broken: Any) -> Path:
+    pieces = ["See ", {"type": "text_link", "text": "this", "href": "https://e.org"}, "."]
+    answers = [{"text": "Neither", "voters": 2, "chosen": False}]
+    service = {
+        "id": 3, "type": "service", "date": "2026-01-30T10:00:03", "actor": "Ann",
+        "action": "pin_message", "text": "",
+    }  # fmt: skip
+    ann = telegram_chat(
+        77, "personal_chat", *broken, sent(2, "Second", reply_to_message_id=1), sent(1, pieces),
+        service, sent(4, "", poll={"question": "Tea or coffee?", "answers": answers}),
+        sent(5, "", forwarded_from="Bob", file="files/a.pdf", file_name="a.pdf"),
+        sent(6, f"{INJECTED}Thanks."),
+    )  # fmt: skip
+    bot = telegram_chat(99, "bot_chat", sent(1, "Weather?"), sent(2, "Rain.", from_id="user99"))
+    chats = {"about": "Here is the list", "list": [ann, bot]}
+    about = {"personal_information": {"first_name": "Ann"}, "contacts": {"list": []}}
+    write(folder / "all" / "result.json", json.dumps({**about, "chats": chats}))
+    old = {**sent(1, "Old."), "date_unixtime": None, "date": "2020-01-30T10:00:00"}
+    one = telegram_chat(5, "private_group", old)
+    write(folder / "one" / "result.json", json.dumps(one, indent=1))
+    return folder
+
+
+TELEGRAM = [
+    ("system", "Ann"), ("user", "See this (https://e.org)."), ("user", "Second"),
+    ("user", "(poll) Tea or coffee?\n- Neither: 2"), ("user", "(forwarded from Bob)"),
+    ("user", "Thanks."), ("system", "Ann"), ("user", "Weather?"), ("agent", "Rain."),
+    ("system", "Ann"), ("user", "Old."),
+]  # fmt: skip
+
+
+def openclaw_memory(folder: Path) -> Path:
+    write(folder / "MEMORY.md", "# Memory\n\nWe moved the server to the cellar.\n")
+    write(folder / "USER.md", "Ann likes short answers.\n")
+    write(folder / "AGENTS.md", "Rules for agents, no memory.\n")
+    write(folder / "memory" / "2026-01-30-move.md", "Carried boxes. See [[2026-01-31]].\n")
+    write(folder / "memory" / "2026-01-31.md", f"Rested.\n\n{INJECTED}")
+    write(folder / "memory" / "2026-01-31.sync-conflict-20260201-101010-ABCDEFG.md", "Or not.\n")
+    return folder
+
+
+def pi_mind(folder: Path) -> Path:
+    knowledge, raw = folder / ".pi-mind" / "knowledge", folder / ".pi-mind" / "raw"
+    said = '[["alice", "owns", "auth-service"], ["alice", "is", "tall"]]'
+    head = "date: 2026-01-30T10:00:00.000Z\ntype: decision\ntags: [auth, type:user]\nmood: calm sea"
+    write(
+        knowledge / "tokens.md",
+        f"---\n{head}\ntriples: {said}\n---\nWe chose tokens. See [[Old Design]].\n",
+    )
+    write(knowledge / "Old Design.md", "---\ntype: reference\ndate: 2026-01-02\n---\nSessions.\n")
+    write(knowledge / "index.md", "# Wiki Index\n\nAuto-generated. 2 pages.\n")
+    write(raw / "compaction" / "c1.md", "---\ndate: 2026-01-30\n---\nThey spoke of pm2.\n")
+    write(raw / "observations" / "o1.md", "---\ndate: 2026-01-30\n---\nThe build is slow.\n")
+    write(raw / "browser" / "b1.md", "A page was read.\n")
+    jsonl(raw / "sessions" / "--srv-app--" / "s.jsonl", header(), *pi_entries())
+    jsonl(raw / "maintenance-log" / "m.jsonl", {"at": 1})
+    settings = {"search": {"maxInjectTokens": 3000}, "embedding": {"model": "nomic-embed-text"}}
+    write(folder / ".pi-mind" / "pi-mind-config.json", json.dumps(settings))
+    return folder
+
+
 #: name -> (what writes its files, what is to be remembered of them)
 ALL: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "pi": (pi, PI), "claude": (claude, CLAUDE), "openclaw": (openclaw, OPENCLAW), "mom": (mom, MOM),
     "chatgpt": (chatgpt, CHATGPT), "claude-ai": (claude_ai, CLAUDE_AI),
-    "discord": (discord, DISCORD),
+    "discord": (discord, DISCORD), "telegram": (telegram, TELEGRAM),
 }  # fmt: skip

@@ -137,6 +137,27 @@ def mom() -> Any:
     return [{**said, "text": "hi", "attachments": [{"original": "a.png"}]}, {"text": "No time."}]
 
 
+def telegram() -> Any:
+    carried = {
+        "contact_information": {"first_name": "Bob", "last_name": "Builder", "phone_number": "+1"},
+        "place_name": "Harbour", "address": "Quay 1", "sticker_emoji": "wave",
+        "todo_list": {"title": "Packing", "answers": [{"text": "Tent", "id": 1}]},
+        "inline_bot_buttons": [[{"type": "callback", "text": "Press here", "data": "x1"}]],
+        "reactions": [{"type": "emoji", "count": 1, "emoji": "thumbs", "recent": []}],
+        "media_type": "voice_message", "file": "(File not included. Change settings.)",
+    }  # fmt: skip
+    answers = [{"text": "Neither", "voters": 2}]
+    chat = histories.telegram_chat(
+        77, "personal_chat", histories.sent(1, "Hello", **carried),
+        histories.sent(2, "", poll={"question": "Tea or coffee?", "answers": answers}),
+        histories.sent(3, "Far", forwarded_from="Carl"),
+        {"type": "message", "from": "Ann", "text": "No time."},
+        {"id": 5, "type": "service", "actor": "Ann", "action": "edit_title", "title": "Friends"},
+    )  # fmt: skip
+    about = {"personal_information": {"bio": "Sailor"}, "other_data": {"help": "About it"}}
+    return {"chats": {"about": "What is here", "list": [chat]}, **about}
+
+
 #: by tool: the name of the file, and what is in it
 SAMPLES: dict[str, tuple[str, Any]] = {
     "chatgpt": ("conversations.json", chatgpt()),
@@ -146,6 +167,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "openclaw": ("s.jsonl", pi()),
     "claude": ("s.jsonl", claude()),
     "mom": ("log.jsonl", mom()),
+    "telegram": ("result.json", telegram()),
 }
 
 
@@ -221,6 +243,8 @@ CONTENT = {
     "pi": ["The version that stands.", "Without a time."],
     "claude": ["The version that stands.", "Without a time.", "and hurry"],
     "mom": ["No time."],
+    "telegram": ["Builder", "Harbour", "Quay", "wave", "Packing", "Tent", "Press here", "Neither",
+                 "Tea or coffee?", "Carl", "No time."],
 }  # fmt: skip
 #: what must not be
 LEFT = {
@@ -291,6 +315,40 @@ def test_a_field_of_a_later_version_is_not_dropped_in_silence(tool, folder):
             assert words(texts(value, machine(tool))) - arrived(found) - MARKS == set()
 
     check()
+
+
+@pytest.mark.parametrize("tool", ["claude-memory", "openclaw-memory", "pi-mind"])
+def test_every_word_of_a_page_arrives_or_is_counted(tool, tmp_path):
+    make = {"claude-memory": histories.claude_memory, "pi-mind": histories.pi_mind}
+    make.get(tool, histories.openclaw_memory)(tmp_path)
+    reader, found = registry.load_reader(tool), []
+    paths = [path for path in tmp_path.rglob("*.md") if "conflict" not in path.name]
+    for path in paths:
+        with open(path, "a") as file:
+            file.write(f"\nAt the end of {path.stem}.\n")
+    heads = "description: of the sea\nnode_type: memory\nunheard-of: kept quiet\n"
+    write(paths[0], f"---\n{heads}---\nBelow.\n")
+    choice = importing.ImportChoice((str(tmp_path),))
+    found = list(importing.run(reader, choice, lambda done, of: None))
+    assert not [one for one in found if isinstance(one, Failure)]
+    wanted = [path for path in paths if reader.wanted(str(path))]
+    said = [path.read_text().replace(histories.INJECTED, "") for path in wanted]
+    keys = {"date", "type", "tags", "triples", "name", "metadata", "node", "modified"}
+    keys |= {
+        "description",
+        "unheard",
+        "of",
+        "memory",
+        "feedback",
+        "project",
+        "md",
+        "mood",
+        "tier",
+        "is",
+    }
+    assert (
+        words([("", text) for text in said]) - arrived(found) - keys - {"Sat", "decision"} == set()
+    )
 
 
 def test_the_list_of_machine_fields_has_no_name_twice():
