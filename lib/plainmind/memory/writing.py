@@ -130,7 +130,8 @@ def _says(old: bytes, path: str, given: Mapping[str, Any]) -> bool:
         return False
     before, after = (page.parse(data, path) for data in (old, made))
     alike = [each.triple for each in before.triples] == [each.triple for each in after.triples]
-    nowhere: dict[str, Any] = {"lines": {}, "problems": [], "triples": ()}  # whatever line it is on
+    # whatever lines they are on
+    nowhere: dict[str, Any] = {"lines": {}, "problems": [], "triples": (), "body_line": 0}
     return alike and before._replace(**nowhere) == after._replace(**nowhere)
 
 

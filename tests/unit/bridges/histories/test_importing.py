@@ -568,8 +568,9 @@ def test_pages_summaries_and_settings_of_pi_mind(tmp_path, home, command):
     ]  # fmt: skip
     lines = command("mem-import", "--from", "pi-mind", str(folder), "--now", "2026-02-01",
                     home=home)  # fmt: skip
-    assert len(command("mem-note", "--jsonl", stdin=lines, home=home).split()) == 4
-    assert command("mem-note", "--jsonl", stdin=lines, home=home) == b""
+    written = command("mem-note", "--jsonl", stdin=lines, home=home)
+    assert len(written.split()) == 4
+    assert command("mem-note", "--jsonl", stdin=lines, home=home) == written
 
 
 def test_two_projects_may_have_a_page_of_the_same_name(tmp_path):
