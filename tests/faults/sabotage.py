@@ -242,13 +242,13 @@ def deleting_first() -> None:
     from plainmind.reminders import scan
 
     at_leisure()
-    send = scan.Scan._send_one
+    send = scan.Scan._send
 
-    def sending(self, deliverer, batch):
-        self._remove([due.occurrence for due in batch.of if due.occurrence.once])
-        send(self, deliverer, batch)
+    def sending(self, reminders, late, others):
+        self._remove([occurrence for occurrence in late if occurrence.once])
+        send(self, reminders, late, others)
 
-    scan.Scan._send_one = sending
+    scan.Scan._send = sending
 
 
 def steadily() -> None:

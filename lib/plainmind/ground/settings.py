@@ -91,7 +91,11 @@ KEYS: dict[str, Key] = {
         "none",
     ),
     "remind.grace": _number(
-        12.0, 0.1, 336, "hours after which a missed recurring reminder is not fired any more"
+        0.0,
+        0,
+        336,
+        "hours after which a missed recurring reminder is only said to be missed; 0 is 12 for "
+        "daily, 72 for weekly, 168 for longer ones",
     ),
     "remind.timeout": _number(3.0, 1, 3600, "seconds a run of remind-scan may take"),
     "relay.allow": _text("", "ids of the Discord users the relay answers, separated by ','"),

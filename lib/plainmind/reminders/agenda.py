@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ..formats.reminder.occurrence import find_between, find_latest, find_next, find_nth
+from ..formats.reminder.occurrence import find_between, find_grace, find_latest, find_next, find_nth
 from ..formats.reminder.reminder import Reminder
 from ..ground import clock
 from ..ground.zone import to_local
@@ -57,7 +57,8 @@ def remark_on(reminder: Reminder, now: int, grace: float) -> str:
     if reminder.recur == "none":
         missed = first if first is not None and first < now else None
     else:
-        latest = find_latest(reminder, now, now - int(grace * 3600 * clock.SECOND))
+        hours = find_grace(reminder.recur, int(grace * 3600 * clock.SECOND))
+        latest = find_latest(reminder, now, now - hours)
         missed = latest[0] if latest else None
     if missed is not None:
         return f"{_local(missed)} is past; it fires at the next scan"

@@ -4,7 +4,11 @@
     {"at":…,"did":"failed","nonce":…,"of":…}                  surely did not arrive
     {"at":…,"did":"sent","nonce":…,"of":…,"messages":[…]}     arrived
     {"at":…,"did":"done","nonce":…,"of":…}                    and its line is out of the file
+    {"at":…,"did":"known","nonce":"","of":[[times,id,since,0],…]}  a recurring one, from `since` on
+    {"at":…,"did":"gone","nonce":"","of":…}                   a line that was told is not there now
 
+What recurs can be missed from the moment on at which it was first seen with these times (`known`).
+A line that is nearly a reminder has no id here, and a key by what it says.
 The last record of a key counts. An intent with nothing after it is in doubt: its message may have
 arrived. Of a message in several parts, an intent or a failure names how many arrived (`parts`), and
 a digest of the text they are parts of (`said`): only what comes after them is still to be sent.
@@ -22,7 +26,10 @@ from ..ground import clock, files, stream
 from ..ground.errors import BadData
 
 INTENT, FAILED, SENT, DONE = "intent", "failed", "sent", "done"
-KEPT = 30 * clock.DAY  # of a recurring reminder's occurrences; longer than any grace
+KNOWN, GONE = "known", "gone"
+KEPT = (
+    30 * clock.DAY
+)  # of a recurring reminder's occurrences, besides the last; longer than any grace
 LEAST = 64 * 1024  # bytes below which nothing is compacted
 
 
@@ -77,6 +84,7 @@ class DeliveryJournal:
         self.steps: dict[str, LastStep] = {}
         self._arrived: dict[str, list[int]] = {}  # by id: when what arrived was due
         self._lines: dict[str, Occurrence] = {}
+        self._known: dict[str, Occurrence] = {}  # by id: its times, and since when
         for line in data.split(b"\n"):
             self._take(line)
 
@@ -97,6 +105,9 @@ class DeliveryJournal:
         self._know(of, entry)
 
     def _know(self, of: Iterable[Occurrence], entry: LastStep) -> None:
+        if entry.did == KNOWN:
+            self._known.update((o.id, o) for o in of)
+            return
         for occurrence in of:
             self.steps[occurrence.key] = entry
             self._lines[occurrence.key] = occurrence
@@ -106,6 +117,19 @@ class DeliveryJournal:
     def sent_until(self, id: str, now: int) -> int | None:
         """When the last that arrived was due; what a clock fired that was ahead does not count."""
         return max((due for due in self._arrived.get(id, ()) if due <= now), default=None)
+
+    def known_since(self, id: str, times: str, now: int) -> int | None:
+        """From when on a reminder can be missed; None where it is not known with these times."""
+        known = self._known.get(id)
+        return known.due if known and known.key == times and known.due <= now else None
+
+    def told_lines(self) -> list[Occurrence]:
+        """Lines that are nearly reminders, and were said to be."""
+        return [
+            line
+            for key, line in self._lines.items()
+            if not line.id and self.steps[key].did in (SENT, DONE)
+        ]
 
     def last_step(self, occurrence: Occurrence) -> LastStep | None:
         """What is known of an occurrence.
@@ -153,11 +177,13 @@ class DeliveryJournal:
         """Write the file again, one record a step and message, when it has doubled since then."""
         if self._size < max(LEAST, 2 * self._compacted):
             return
-        kept: dict[LastStep, list[Occurrence]] = {}
+        kept = {LastStep(KNOWN, now, ""): list(self._known.values())} if self._known else {}
         for k, entry in self.steps.items():
             occurrence = self._lines[k]
             old = not occurrence.once and occurrence.due < now - KEPT
-            if old or (entry.did == FAILED and not entry.parts):
+            if old and occurrence.due != self.sent_until(occurrence.id, now):
+                continue
+            if entry.did == GONE or (entry.did == FAILED and not entry.parts):
                 continue
             if occurrence.once and entry.did in (SENT, DONE):  # thousands of them in one record
                 entry = LastStep(DONE, now, "")

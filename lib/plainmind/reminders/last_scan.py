@@ -20,7 +20,6 @@ from ..ground.paths import Home
 JUMP = 3 * 3600 * clock.SECOND
 DRIFT = 10 * clock.SECOND  # what a clock is set by without anybody calling it a jump
 _MARKER = re.compile(rb"^(?:<{7} |>{7} )", re.M)
-_WHOLE_ID = re.compile(rb" id=rid_[A-Z2-7]{12}\Z")
 
 
 class LastScan(NamedTuple):
@@ -34,6 +33,7 @@ class LastScan(NamedTuple):
     quiet: str = ""  # the file of which nothing was due or left to do,
     since: int = 0  # when that was so,
     until: int = 0  # and when it may end
+    nearly: bool = False  # lines of the file were nearly reminders
 
     def is_quiet(self, mark: str, now: int) -> bool:
         """Whether the file is that one still. A clock that was set back is another matter."""
@@ -113,21 +113,24 @@ def find_suspicion(
     if _MARKER.search(data):
         return "it has conflict markers"
     last = data.count(b"\n") + 1
-    if _cut(data, seen, identity) and contents.problems and contents.problems[-1].line == last:
+    if is_cut(data, seen, identity) and contents.problems and contents.problems[-1].line == last:
         return "its last line is cut off, as of a file that is half synchronised"
     return ""
 
 
-def find_unfinished_line(data: bytes, seen: LastScan, identity: str) -> bytes:
+def find_unfinished_line(data: bytes, contents: Contents, seen: LastScan, identity: str) -> bytes:
     """The last line while it may be half of one, b'' when it is whole: a cut id is another id.
 
     A person's file may well end without a line's end: the next scan that finds the same takes it.
     """
-    unfinished = _cut(data, seen, identity) and not _WHOLE_ID.search(data)
-    return data[data.rfind(b"\n") + 1 :] if unfinished else b""
+    if not is_cut(data, seen, identity):
+        return b""
+    last = contents.reminders[-1] if contents.reminders else None
+    whole = last and last.end == len(data) and grammar.OWN_ID.fullmatch(last.id)
+    return b"" if whole else data[data.rfind(b"\n") + 1 :]
 
 
-def _cut(data: bytes, seen: LastScan, identity: str) -> bool:
+def is_cut(data: bytes, seen: LastScan, identity: str) -> bool:
     return seen.ended and not data.endswith(b"\n") and seen.unended != identity
 
 
@@ -136,6 +139,7 @@ def remember_file(seen: LastScan, data: bytes, contents: Contents, identity: str
     ended = data.endswith(b"\n")
     return seen._replace(
         reminders=bool(contents.reminders),
+        nearly=bool(contents.problems),
         ended=ended or (seen.ended and seen.unended != identity),
         unended="" if ended else identity,
     )

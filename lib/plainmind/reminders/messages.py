@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..formats import chunks
-from ..formats.reminder.reminder import Reminder
+from ..formats.reminder.occurrence import find_next
+from ..formats.reminder.reminder import Reminder, ReminderProblem
 from ..ground import clock, zone
 from .journal import INTENT, DeliveryJournal, LastStep, Occurrence, digest, make_key
 
@@ -17,11 +18,13 @@ DIGEST = 1900  # characters of a digest's message
 
 
 class Due(NamedTuple):
-    """A reminder to fire: when it was meant for, and how many earlier occurrences nobody fired."""
+    """A reminder to fire, or to be said as missed: when it was meant for, and how many earlier
+    occurrences nobody fired."""
 
     occurrence: Occurrence
     reminder: Reminder
     skipped: int
+    missed: bool = False
 
 
 class Batch(NamedTuple):
@@ -32,7 +35,7 @@ class Batch(NamedTuple):
     """
 
     nonce: str
-    of: list[Due]
+    of: list[Occurrence]
     text: str
     worded: int
     doubt: int | None = None
@@ -59,21 +62,22 @@ def plan_batches(
     if len(fresh) + others > MANY:
         first = list(_digests(fresh, now))
     else:
-        first = [Batch(d.occurrence.key, [d], compose([d], now), now) for d in fresh]
+        first = [Batch(d.occurrence.key, [d.occurrence], compose([d], now), now) for d in fresh]
     return first + again[turn:] + again[:turn]
 
 
 def _continued(nonce: str, found: list[tuple[Due, LastStep]], now: int) -> Batch:
     """What is left of a message that was tried, or all where it would say something else by now."""
     due = [d for d, _ in found]
+    of = [d.occurrence for d in due]
     first = min((entry for _, entry in found), key=lambda entry: entry.at)
     doubt = first.at if any(entry.did == INTENT for _, entry in found) else None
     if first.parts:
         said = compose(due, first.at)
         if digest(said) == first.said:
-            return Batch(nonce, due, said, first.at, doubt, first.parts)
+            return Batch(nonce, of, said, first.at, doubt, first.parts)
         doubt = 0
-    return Batch(nonce, due, compose(due, now), now, doubt)
+    return Batch(nonce, of, compose(due, now), now, doubt)
 
 
 def _digests(due: list[Due], now: int) -> Iterator[Batch]:
@@ -83,10 +87,13 @@ def _digests(due: list[Due], now: int) -> Iterator[Batch]:
         size, end = 0, at
         while end < len(due) and (end == at or size + _room(due[end], now) <= DIGEST):
             size, end = size + _room(due[end], now), end + 1
-        of = due[at:end]
-        nonce = make_key("\n".join(d.occurrence.key for d in of), of[0].occurrence.due)
-        yield Batch(nonce, of, compose(of, now), now)
+        of = [d.occurrence for d in due[at:end]]
+        yield Batch(_join_keys(of), of, compose(due[at:end], now), now)
         at = end
+
+
+def _join_keys(of: list[Occurrence]) -> str:
+    return make_key("\n".join(o.key for o in of), of[0].due)
 
 
 def _room(due: Due, now: int) -> int:
@@ -95,23 +102,59 @@ def _room(due: Due, now: int) -> int:
 
 
 def _row(due: Due, now: int) -> str:
-    when = f"{zone.to_local(due.occurrence.due):%Y-%m-%d %H:%M}"
-    return f"- {when} {due.reminder.msg}{_remarks(due, now)}"
+    missed = "missed: " if due.missed else ""
+    return f"- {_when(due.occurrence.due)} {missed}{due.reminder.msg}{_remarks(due, now)}"
 
 
 def compose(of: list[Due], now: int) -> str:
     """What to remember first, for a phone shows no more."""
     if len(of) == 1:
-        return f"{of[0].reminder.msg}{_remarks(of[0], now)}"
-    return "\n".join([f"{len(of)} reminders are due:", *(_row(due, now) for due in of)])
+        missed = "Missed: " if of[0].missed else ""
+        return f"{missed}{of[0].reminder.msg}{_remarks(of[0], now)}"
+    how = "were missed" if all(due.missed for due in of) else "are due"
+    return "\n".join([f"{len(of)} reminders {how}:", *(_row(due, now) for due in of)])
 
 
 def _remarks(due: Due, now: int) -> str:
-    late = now - due.occurrence.due
-    said = [f"late by {span(late)}"] if late >= LATE else []
-    if due.skipped:
-        said.append(f"{due.skipped} earlier one{'s' if due.skipped > 1 else ''} skipped")
+    late, count = now - due.occurrence.due, due.skipped
+    some = f"{count} earlier one{'s' if count > 1 else ''}"
+    if due.missed:
+        said = [f"due {_when(due.occurrence.due)}", *([f"{some} missed, too"] if count else [])]
+        coming = find_next(due.reminder, now)
+        said += [f"next {_when(coming)}"] if coming is not None else []
+    else:
+        said = [f"late by {span(late)}"] if late >= LATE else []
+        said += [f"{some} skipped"] if count else []
     return f" ({'; '.join(said)})" if said else ""
+
+
+def _when(instant: int) -> str:
+    return f"{zone.to_local(instant):%Y-%m-%d %H:%M}"
+
+
+def plan_problems(
+    name: str, problems: dict[str, ReminderProblem], journal: DeliveryJournal, now: int
+) -> Batch:
+    """One message on lines of the file `name` that are nearly reminders, by their keys."""
+    of = [Occurrence(key, "", now) for key in problems]
+    tried = [step for o in of if (step := journal.last_step(o)) and step.did == INTENT]
+    rows, size = [], 0
+    for problem in problems.values():
+        row = f"- line {problem.line}: {_cut(problem.reason, 200)}\n  {_cut(problem.text, 200)}"
+        size += chunks.count_units(row) + 1
+        if size > DIGEST - 200:
+            break
+        rows.append(row)
+    left, count = len(problems) - len(rows), len(problems)
+    title = f"{count} line{'s' if count > 1 else ''} of {name} will not fire:"
+    more = [f"and {left} more; see 'remind-list --check'"] if left else []
+    text = "\n".join([title, *rows, *more])
+    return Batch(_join_keys(of), of, text, now, min((s.at for s in tried), default=None))
+
+
+def _cut(text: str, most: int) -> str:
+    text = "".join(c if c.isprintable() else " " for c in text.strip())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def span(ms: int) -> str:

@@ -4,48 +4,57 @@ Refuses to know what was sent (journal), but for the last time of what recurs, w
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from ..formats.reminder import occurrence
 from ..formats.reminder.reminder import Reminder
 from ..ground import clock, zone
 from .journal import Occurrence, make_key
 
-HOUR = timedelta(hours=1)
-
 
 def find_overdue(
-    reminders: Iterable[Reminder], now: int, grace: int, sent_until: Callable[[str], int | None]
+    reminders: Iterable[Reminder], now: int, find_since: Callable[[Reminder], int]
 ) -> Iterator[Occurrence]:
-    """What fires once, and the latest of what recurs unless it was sent, or missed before grace."""
-    since = now - grace
-    # a local time may be moved, or come twice, by an hour
-    first, last = _hour_before(zone.to_local(since)), _hour_after(zone.to_local(now))
+    """What fires once, and the latest of what recurs, if it was due later than `find_since` says:
+    that is when the last one that was sent was due, or from when on the reminder is known."""
+    tomorrow = zone.to_local(now).date()
+    tomorrow = tomorrow if tomorrow == date.max else tomorrow + timedelta(1)
     for r in reminders:
-        if r.date > last.date():
+        if r.date > tomorrow:
             continue
         if r.recur == "none":
             found = find_single(r)
             if found and found.due <= now:
                 yield found
-        elif may_recur(r, first, last):
-            due = _missed(r, now, since, sent_until(r.id))
-            if due is not None:
-                yield Occurrence(make_key(r.id, due), r.id, due, False)
+        else:
+            latest = occurrence.find_latest(r, now)
+            if latest and latest[0] > find_since(r):
+                yield Occurrence(make_key(r.id, latest[0]), r.id, latest[0], False)
 
 
-def _missed(reminder: Reminder, now: int, since: int, sent: int | None) -> int | None:
+def find_baseline(reminder: Reminder, now: int, grace: int, sent: int | None) -> int:
+    """From when on a reminder that recurs can be missed: one that was not known until now, or only
+    with another day or time. `sent`: when the last that was sent was due.
+
+    Its latest time is still to come if that is within `grace`, or its first: the person has just
+    written it, or nobody scanned. An earlier one, of somebody's birthday say, nobody missed.
+    """
     latest = occurrence.find_latest(reminder, now)
-    # the order, not the time: one moved to an earlier hour after it fired today has fired today
-    after = since if sent is None else max(since, sent + 1)
-    return latest[0] if latest and latest[0] >= after else None
+    fires = latest and (now - latest[0] <= grace or latest[1] == 0)
+    since = latest[0] - 1 if latest and fires else now
+    return since if sent is None else max(since, sent)
 
 
-def count_skipped(reminder: Reminder, found: Occurrence, sent: int | None) -> int:
-    """How many occurrences nobody fired since the last that was sent; 0 when none ever was."""
-    if found.once or sent is None:
+def to_schedule(reminder: Reminder) -> str:
+    """What makes a recurring reminder's times."""
+    return f"{reminder.date} {reminder.time} {reminder.recur}"
+
+
+def count_skipped(reminder: Reminder, found: Occurrence, since: int) -> int:
+    """How many occurrences nobody fired between an instant and the one that was found."""
+    if found.once:
         return 0
-    earlier = occurrence.find_latest(reminder, found.due, sent)
+    earlier = occurrence.find_latest(reminder, found.due, since)
     return earlier[1] if earlier else 0
 
 
@@ -71,33 +80,3 @@ def find_earliest(reminders: list[Reminder], now: int) -> int:
 
     day, time = min((r.date if r.recur == "none" else next_day(r), r.time) for r in reminders)
     return min(now + clock.DAY, zone.to_instant(day, time))
-
-
-def may_recur(reminder: Reminder, first: datetime, last: datetime) -> bool:
-    """Whether a recurring reminder has a time between two local ones; cheap, and without zones."""
-    for days in range((last.date() - first.date()).days + 1):
-        day = first.date() + timedelta(days)
-        there = reminder.date <= day and first <= datetime.combine(day, reminder.time) <= last
-        if there and _falls_on(reminder, day):
-            return True
-    return False
-
-
-def _falls_on(reminder: Reminder, day: date) -> bool:
-    if reminder.recur in ("monthly", "yearly"):
-        if reminder.recur == "yearly" and day.month != reminder.date.month:
-            return False
-        return day.day == reminder.date.day or (day.day < reminder.date.day and _is_last(day))
-    return reminder.recur == "daily" or (day - reminder.date).days % 7 == 0
-
-
-def _is_last(day: date) -> bool:
-    return day == date.max or (day + timedelta(1)).day == 1
-
-
-def _hour_before(moment: datetime) -> datetime:
-    return moment - HOUR if moment - datetime.min >= HOUR else datetime.min
-
-
-def _hour_after(moment: datetime) -> datetime:
-    return moment + HOUR if datetime.max - moment >= HOUR else datetime.max

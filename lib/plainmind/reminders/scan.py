@@ -13,39 +13,32 @@ Owns that order. Refuses to know what is due (overdue), what goes out together a
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats.reminder import reminder as grammar
-from ..formats.reminder.reminder import Reminder
+from ..formats.reminder.occurrence import find_grace
+from ..formats.reminder.reminder import Reminder, ReminderProblem
 from ..ground import chance, clock, exchange, files, stream, zone
-from ..ground.environment import Environment
-from ..ground.errors import BadData, Busy, Failure, Misconfigured, NoInput, Unavailable
+from ..ground.errors import BadData, Busy, Failure, NoInput
 from ..ground.paths import Home
 from . import file, last_scan
-from .journal import DONE, FAILED, INTENT, SENT, DeliveryJournal, Occurrence, digest
-from .messages import Batch, Due, plan_batches
-from .overdue import count_skipped, find_earliest, find_overdue, find_single
-
-if TYPE_CHECKING:
-    from ..providers.discord import Deliverer
+from .delivery import Delivery, ScanSetup
+from .journal import DONE, GONE, KNOWN, SENT, DeliveryJournal, Occurrence, make_key
+from .messages import Due, plan_batches, plan_problems
+from .overdue import (
+    count_skipped,
+    find_baseline,
+    find_earliest,
+    find_overdue,
+    find_single,
+    to_schedule,
+)
 
 RESERVE = 0.5  # seconds a run has left once the last message must have its answer
 LOCKING = 0.5  # seconds for whoever else changes the file
 HANDS_OFF = 5.0  # seconds after somebody saved the file
+TYPING = 60.0  # seconds after it, in which a line that is not complete may be
+RIGHT = clock.parse("2025-01-01T00:00:00Z")  # a clock before that is wrong
 TICK = 2 * clock.SECOND  # longer than that of any file system's clock
-
-
-class ScanSetup(NamedTuple):
-    """What a scan needs of whoever runs it."""
-
-    home: Home
-    env: Environment
-    grace: int  # ms
-    now: int  # for the whole run
-    deadline: float  # monotonic: when the last message must have its answer
-    deliverer: "Callable[[], Deliverer | StdoutDeliverer | None]"  # asked for when something is due
-    report: Callable[[Failure], None]
-    say: Callable[[str], None]
 
 
 class Scan:
@@ -55,10 +48,11 @@ class Scan:
         self.setup = setup
         self.path = file.locate(setup.home, setup.env)
         self.seen = self.before = last_scan.load(last_scan.path_of(setup.home))
-        self.recent = False  # somebody saved the file a moment ago
+        self.age = 0.0  # seconds since somebody saved the file
+        self.problems: list[ReminderProblem] = []  # lines that are nearly reminders
         self.known: files.Identity | None = None  # the file as it was read, or as we left it
         self.unfinished = b""  # a last line that may be half of one
-        self.reachable = True  # as far as is known
+        self.delivery = Delivery(setup, lambda: self.journal)
 
     @cached_property
     def journal(self) -> DeliveryJournal:
@@ -94,26 +88,30 @@ class Scan:
         self.seen = self.seen._replace(quiet="", since=0, until=0)
         found = self._read() or []
         reminders, late = self._fire_all(found)
+        told = self._tell_problems()
         if late:
             self._remove([o for o in late if o.once and self.journal.state_of(o) in (SENT, DONE)])
             self.journal.compact(now)
-        elif mark and found and len(reminders) == len(found) and not self.unfinished:
+        elif mark and found and told and len(reminders) == len(found) and not self.unfinished:
             until = find_earliest(reminders, now)
             self.seen = self.seen._replace(quiet=mark, since=now, until=until)
 
     def _fire_all(self, found: list[Reminder]) -> tuple[list[Reminder], list[Occurrence]]:
         """Send what is due; lines with an id first, for giving ids may fail or take too long."""
         named = [r for r in found if r.id]
-        nameless = [r for r in found if not r.id]
+        nameless = [r for r in found if not r.id and not self._is_sent_copy(r)]
+        self._note_known(named)
         late = self._overdue(named)
+        again = [r for r in found if not r.id and r not in nameless]
         self._send(named, late, others=len(self._overdue(_name_all(nameless))))
         if nameless:
             known = {r.id for r in named}
             fresh = [r for r in self._give_ids(nameless) if r.id not in known]
+            self._note_known(fresh)
             later = self._overdue(fresh)
             self._send(fresh, later, others=len(late))
             named, late = named + fresh, late + later
-        return named, late
+        return named, late + [o for r in again if (o := _single(r))]
 
     # --- the file
 
@@ -133,9 +131,11 @@ class Scan:
                 self.setup.report(BadData(suspected, place=self.path, cure=cure))
             self.seen = self.seen._replace(told=suspected, unended=identity or self.seen.unended)
             return None
-        self.unfinished = last_scan.find_unfinished_line(data, self.seen, identity)
+        self.unfinished = last_scan.find_unfinished_line(data, contents, self.seen, identity)
+        whole = not last_scan.is_cut(data, self.seen, identity)
+        self.problems = contents.problems if whole else []
         self.seen = last_scan.remember_file(self.seen._replace(told=""), data, contents, identity)
-        self.known, self.recent = read.identity, file.foreign_edit_age(self.path, None) < HANDS_OFF
+        self.known, self.age = read.identity, file.foreign_edit_age(self.path, None)
         return self._drop_unfinished(contents.reminders)
 
     def _recover(self) -> None:
@@ -160,7 +160,11 @@ class Scan:
 
         def change(data: bytes) -> bytes:
             found = [r for r in grammar.parse(data).reminders if not r.id and r.raw in raw]
-            lines = [grammar.add_id(r.raw, grammar.draw_id(chance.draw)) for r in found]
+            ids = [grammar.draw_id(chance.draw) for r in found]
+            # a copy has fired whenever what it was made of had; on disk before it has its id
+            named = [r._replace(id=id) for r, id in zip(found, ids, strict=True) if r.copy_of]
+            self._note_known(named)
+            lines = [grammar.add_id(r, id) for r, id in zip(found, ids, strict=True)]
             return grammar.replace(data, list(zip(found, lines, strict=True)))
 
         if not self._edit(change):
@@ -186,7 +190,7 @@ class Scan:
 
     def _remove(self, gone: list[Occurrence]) -> None:
         """Take the lines of what was sent out of the file; while a person edits it, do so later."""
-        if not gone or self.recent or not os.path.exists(self.path):
+        if not gone or self.age < HANDS_OFF or not os.path.exists(self.path):
             return
         if file.foreign_edit_age(self.path, self.known) < HANDS_OFF:
             return
@@ -194,7 +198,7 @@ class Scan:
 
         def change(data: bytes) -> bytes:
             there = grammar.parse(data).reminders
-            sent = [r for r in there if (o := find_single(r)) and o.key in keys]
+            sent = [r for r in there if (o := _single(r)) and o.key in keys]
             return grammar.remove(data, sent)
 
         if self._edit(change):
@@ -206,95 +210,87 @@ class Scan:
     # --- what is due, and sending it
 
     def _overdue(self, reminders: list[Reminder]) -> list[Occurrence]:
-        """The occurrences that are to have been sent by now."""
-        return list(find_overdue(reminders, self.setup.now, self.setup.grace, self._sent_until))
+        """The occurrences that are to have been sent, or said as missed, by now."""
+        return list(find_overdue(reminders, self.setup.now, self._since))
 
-    def _sent_until(self, id: str) -> int | None:
-        return self.journal.sent_until(id, self.setup.now)
+    def _since(self, reminder: Reminder) -> int:
+        """Occurrences of a recurring reminder after this instant are still to come, or missed."""
+        now, times = self.setup.now, to_schedule(reminder)
+        sent = self.journal.sent_until(reminder.copy_of or reminder.id, now)
+        known = self.journal.known_since(reminder.id, times, now)
+        if known is None:
+            grace = find_grace(reminder.recur, self.setup.grace)
+            return find_baseline(reminder, now, grace, sent)
+        return known if sent is None else max(known, sent)
+
+    def _note_known(self, reminders: list[Reminder]) -> None:
+        """Write down from when on what recurs can be missed, where that is not known."""
+        now = self.setup.now
+        fresh = [
+            Occurrence(times, r.id, self._since(r), False)
+            for r in reminders
+            if r.recur != "none"
+            and self.journal.known_since(r.id, times := to_schedule(r), now) is None
+        ]
+        if fresh and now >= RIGHT:
+            self.journal.record(KNOWN, "", fresh, now)
+
+    def _is_sent_copy(self, reminder: Reminder) -> bool:
+        """Whether a line says what was sent already, of a synchroniser that merged, say."""
+        found = _single(reminder) if reminder.copy_of else None
+        return found is not None and self.journal.state_of(found) in (SENT, DONE)
 
     def _due(self, reminders: list[Reminder], late: list[Occurrence]) -> list[Due]:
         """Those not known to be sent, oldest first."""
         by_id = {r.id: r for r in reminders}
-        due = [
-            Due(o, by_id[o.id], count_skipped(by_id[o.id], o, self._sent_until(o.id)))
-            for o in late
-            if self.journal.state_of(o) not in (SENT, DONE)
-        ]
+        due = []
+        for o in late:
+            if self.journal.state_of(o) in (SENT, DONE):
+                continue
+            r, skipped, missed = by_id[o.id], 0, False
+            if not o.once:
+                skipped = count_skipped(r, o, self._since(r))
+                missed = self.setup.now - o.due > find_grace(r.recur, self.setup.grace)
+            due.append(Due(o, r, skipped, missed))
         return sorted(due, key=lambda d: (d.occurrence.due, d.reminder.line))
+
+    def _is_told(self, key: str) -> bool:
+        return self.journal.state_of(Occurrence(key, "", 0)) in (SENT, DONE)
 
     def _send(self, reminders: list[Reminder], late: list[Occurrence], others: int) -> None:
         """Send what is due of them, while `others` wait for it."""
-        if not late or not self.reachable:
-            return
-        due = self._due(reminders, late)
-        planned = plan_batches(due, self.journal, self.setup.now, others)
-        deliverer = None
-        for number, batch in enumerate(planned):
-            try:
-                deliverer = deliverer or self._deliverer()
-                self._send_one(deliverer, batch)
-            except BadData as refused:  # this message, not the others
-                id = batch.of[0].reminder.id
-                refused.cure = f"change the message of {id}; the next scan tries again"
-                self.setup.report(refused)
-            except (Unavailable, Misconfigured) as failure:
-                left = sum(len(b.of) for b in planned[number:])
-                cure = f"; {failure.cure}" if failure.cure else ""
-                are_due = f"{left} reminder{'s are' if left > 1 else ' is'} due"
-                failure.cure = f"{are_due}, and the next scan tries again{cure}"
-                self.setup.report(failure)
-                self.reachable = False
-                return
+        if late and self.delivery.reachable:
+            due = self._due(reminders, late)
+            self.delivery.send_all(plan_batches(due, self.journal, self.setup.now, others))
 
-    def _deliverer(self) -> "Deliverer | StdoutDeliverer":
-        found = self.setup.deliverer()
-        if found is None:
-            from ..providers.discord import VARIABLES
-
-            cure = f"put {VARIABLES}, into .env, or use --stdout"
-            raise Misconfigured("nothing says where to send reminders", cure=cure)
-        return found
-
-    def _send_one(self, deliverer: "Deliverer | StdoutDeliverer", batch: Batch) -> None:
-        """Note each part that arrived before the next: only one without an answer is in doubt."""
-        nonce, now, of = batch.nonce, self.setup.now, [due.occurrence for due in batch.of]
-        said, progress = digest(batch.text), batch.begin
-
-        def note(did: str, at: int, *messages: str) -> None:
-            self.journal.record(did, nonce, of, at, messages, progress, said)
-
-        def arrived(sent: int, parts: int, message: str) -> None:
-            nonlocal progress
-            progress = sent
-            if sent < parts:
-                note(INTENT, batch.worded, message)
-
-        first, remembers = batch.doubt, deliverer.remembers * clock.SECOND
-        # the nonce of an attempt that is too long ago, or in the future, is not known any more
-        how: dict[str, Any] = {
-            "nonce": nonce,
-            "deadline": self.setup.deadline,
-            "doubt": first is not None and not 0 <= now - first < remembers,
+    def _tell_problems(self) -> bool:
+        """Say once which lines are nearly reminders; whether nothing of that is left to do."""
+        if not self.problems and not self.before.nearly:
+            return True
+        now = self.setup.now
+        there = {_problem_key(problem): problem for problem in self.problems}
+        if gone := [o for o in self.journal.told_lines() if o.key not in there]:
+            self.journal.record(GONE, "", gone, now)
+        typing = self.before.boot != "" and self.age < TYPING
+        left = {key: problem for key, problem in there.items() if not self._is_told(key)}
+        ready = {
+            key: problem for key, problem in left.items() if not (typing and problem.unfinished)
         }
-        note(INTENT, batch.worded if first is None else first)
-        try:
-            messages = deliverer.send(batch.text, **how, begin=progress, arrived=arrived)
-        except Failure as failure:
-            if failure.undone and (first is None or progress > batch.begin):
-                note(FAILED, batch.worded)
-            raise
-        self.journal.record(SENT, nonce, of, now, messages)
+        if ready and self.delivery.reachable:
+            name = os.path.basename(self.path)
+            self.delivery.send_all([plan_problems(name, ready, self.journal, now)])
+        return all(self._is_told(key) for key in left)
 
 
-class StdoutDeliverer:
-    """Delivery to standard output, for pipes and for a look."""
+def _single(reminder: Reminder) -> Occurrence | None:
+    """The one occurrence of a line that fires once; of a copy, as that of what it is a copy of."""
+    return find_single(reminder._replace(id=reminder.id or reminder.copy_of))
 
-    remembers = 0.0
 
-    def send(self, text: str, *, doubt: bool = False, begin: int = 0, **_: Any) -> list[str]:
-        stream.write(f"{text} (possibly repeated)\n" if doubt or begin else f"{text}\n")
-        stream.flush()
-        return []
+def _problem_key(problem: ReminderProblem) -> str:
+    """By what the line says and why, wherever in the file that is."""
+    reason = "".join(c for c in problem.reason if not c.isdigit())
+    return make_key("", 0, f"{reason}\n{problem.text}")
 
 
 def find_other_host(host: str) -> str:

@@ -12,7 +12,7 @@ from plainmind.ground import clock, exchange, files, zone
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unavailable
 from plainmind.ground.paths import Home
-from plainmind.reminders import editing, last_scan, messages, scan
+from plainmind.reminders import delivery, editing, last_scan, messages, scan
 from plainmind.reminders.journal import DeliveryJournal, Occurrence, make_key
 
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
@@ -37,6 +37,7 @@ class World:
         patch.setattr(clock, "since_boot", lambda: self.up)
         patch.setattr(clock, "boot_id", lambda: self.boot)
         patch.setattr(scan, "HANDS_OFF", 0)
+        patch.setattr(scan, "TYPING", 0)
 
     def write(self, *lines: str, end: str = "\n") -> None:
         with open(self.path, "w", newline="") as file:
@@ -79,7 +80,7 @@ class World:
 
     def run(self):
         return scan.Scan(
-            scan.ScanSetup(
+            delivery.ScanSetup(
                 self.home, Environment(), self.grace, self.now, clock.monotonic() + 2.5,
                 lambda: self if self.there else None, self.reported.append, self.remarks.append,
             )
@@ -112,9 +113,11 @@ def test_a_line_without_an_id_gets_one_and_nothing_else_changes(world):
     before = files.read(world.path)
     world.scan()
     after = files.read(world.path)
-    (found,) = reminder.parse(after).reminders
-    assert found.id.startswith("rid_") and len(found.id) == 16
-    assert after.replace(f" id={found.id}".encode(), b"") == before
+    found = reminder.parse(after).reminders
+    assert len(found) == 2 and all(r.id.startswith("rid_") and len(r.id) == 16 for r in found)
+    for r in found:
+        after = after.replace(f" id={r.id}".encode(), b"")
+    assert after == before
 
 
 def test_fires_however_late_and_says_so(world):
@@ -145,24 +148,224 @@ def test_the_last_day_of_a_shorter_month(world):
     )
     assert world.scan() == ["rent", "meet"]
     assert world.scan(7 * 24 * HOUR) == ["meet"]
-    assert world.scan(24 * 24 * HOUR - HOUR) == ["rent"]
+    missed = "due 2026-03-28 09:00; 2 earlier ones missed, too; next 2026-04-04 09:00"
+    assert world.scan(24 * 24 * HOUR - HOUR) == [f"Missed: meet ({missed})", "rent"]
 
 
-def test_what_was_missed_longer_ago_than_the_grace_is_let_go_and_counted_later(world):
+def test_what_was_missed_longer_ago_than_the_grace_is_said_once(world):
     world.write(line("stand", recur="daily", id="a"))
     world.scan()
-    assert world.scan(36 * HOUR + MINUTE) == [], (
-        "the one of the day before is 12 h and a minute late"
+    assert world.scan(36 * HOUR + MINUTE) == [
+        "Missed: stand (due 2026-03-03 09:00; next 2026-03-04 09:00)"
+    ]
+    assert world.scan(MINUTE) == [] and world.scan(12 * HOUR - 2 * MINUTE) == ["stand"]
+
+
+DAY = 24 * HOUR
+
+
+@pytest.mark.parametrize("recur, grace, period, soon", [
+    ("daily", 12 * HOUR, DAY, "2026-03-03"), ("weekly", 3 * DAY, 7 * DAY, "2026-03-09"),
+    ("monthly", 7 * DAY, 31 * DAY, "2026-04-02"), ("yearly", 7 * DAY, 365 * DAY, "2027-03-02"),
+])  # fmt: skip
+@pytest.mark.parametrize("first", ["2026-03-02", "2022-03-02"])
+def test_the_grace_is_by_the_period(world, recur, grace, period, soon, first):
+    """Fired late up to the grace, and beyond it said, once; it fires the next time either way."""
+    world.grace, world.now = 0, START - HOUR
+    for beyond in (0, MINUTE):
+        id = f"{recur}{beyond}"
+        if recur == "weekly":
+            first = "2026-03-02"
+        world.write(line("x", recur=recur, id=id, date=first))
+        world.now, world.boot = START - HOUR, f"boot-{id}"
+        assert world.scan() == []
+        world.boot = f"later-{id}"
+        said = world.scan(HOUR + grace + beyond)
+        assert said == ([f"Missed: x (due 2026-03-02 09:00; next {soon} 09:00)"] if beyond else [
+            f"x (late by {messages.span(grace)})"
+        ])  # fmt: skip
+        assert world.scan(MINUTE) == []
+        world.boot = f"last-{id}"
+        wait = period - grace - beyond - MINUTE - (HOUR if recur == "monthly" else 0)
+        assert world.scan(wait) == ["x"]
+
+
+def test_what_was_not_there_was_not_missed(world):
+    """Written today, since long ago; or moved to another day, which was before."""
+    world.grace = 0
+    world.write(
+        line("Ann", "08:00", "1985-05-08", "yearly", "a"), line("b", recur="weekly", id="b")
     )
-    assert world.scan(12 * HOUR - MINUTE) == ["stand (1 earlier one skipped)"]
+    assert world.scan() == ["b"]
+    world.write(
+        line("Ann", "08:00", "1985-06-08", "yearly", "a"),
+        line("b", "10:00", "2026-02-25", "weekly", "b"),
+    )
+    assert world.scan(MINUTE) == [] and world.scan(DAY) == []
 
 
-def test_the_grace_is_a_setting(world):
-    world.grace = HOUR
-    world.write(line("stand", "07:30", recur="daily", id="a"))
+def test_a_first_time_that_is_past_is_said(world):
+    """Nobody scanned, or the day was a slip; later ones of the same line were not missed."""
+    world.grace = 0
+    world.write(line("bins", date="2026-02-26", recur="weekly", id="a"))
+    assert world.scan() == ["Missed: bins (due 2026-02-26 09:00; next 2026-03-05 09:00)"]
+    assert world.scan(MINUTE) == [] and world.scan(3 * DAY) == ["bins (late by 1 min)"]
+
+
+def test_many_that_were_missed_are_one_digest(world):
+    world.grace = 0
+    world.write(*[line(f"no {n}", "20:00", recur="daily", id=f"i{n}") for n in range(11)])
+    world.scan()
+    (said,) = world.scan(30 * HOUR)
+    assert said.startswith("11 reminders were missed:\n- 2026-03-02 20:00 missed: no 0 (due 2026-")
+    assert world.scan(MINUTE) == []
+
+
+@pytest.mark.parametrize("failures", [["lost"], ["refused"], ["lost", "refused"]])
+def test_what_was_missed_is_said_though_discord_was_away(world, failures, monkeypatch):
+    """And a compaction that forgets what failed does not make it new."""
+    monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
+    world.grace = 0
+    world.write(line("bins", "10:00", recur="weekly", id="a"))
+    world.scan()
+    world.failures = [{"lost": LOST, "refused": REFUSED}[kind] for kind in failures]
+    for _ in failures:
+        assert world.scan(2 * HOUR) == []
+    (said,) = world.scan(4 * DAY)
+    assert said.startswith("Missed: bins (due 2026-03-02 10:00; next 2026-03-09 10:00)")
+    assert said.endswith(" (possibly repeated)") == ("lost" in failures)
+    assert world.scan(MINUTE) == []
+
+
+def test_compaction_forgets_no_last_time_and_no_first_sight(world, monkeypatch):
+    monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
+    world.grace = 0
+    world.write(
+        line("ann", "08:00", "1985-03-02", "yearly", "a"),
+        line("ben", "08:00", "1985-05-02", "yearly", "b"),
+    )
+    assert world.scan() == ["ann (late by 1 h)"]
+    for day in range(70):
+        world.write(*world.lines(), line("tea", id=f"t{day}"))
+        said = world.scan(DAY)
+        assert [text for text in said if "tea" not in text] == (
+            ["ben (late by 2 h)"] if day == 60 else []
+        ), day
+
+
+def test_a_clock_at_1970_makes_nothing_missed(world):
+    world.grace = 0
+    right, world.now = world.now, 5 * DAY
+    world.write(line("ann", "08:00", "1985-05-08", "yearly", "a"))
     assert world.scan() == []
-    world.grace = 2 * HOUR
-    assert world.scan() == ["stand (late by 1 h 30 min)"]
+    world.now, world.boot = right, "boot-2"
+    assert world.scan(MINUTE) == []
+
+
+# --- copies of a line
+
+
+OWN, OTHER = "rid_AAAAAAAAAAAA", "rid_BBBBBBBBBBBB"
+
+
+def ids_of(world) -> list[str]:
+    return [r.id for r in reminder.parse(files.read(world.path)).reminders]
+
+
+def test_a_copy_of_a_line_gets_an_id_of_its_own_and_fires(world):
+    world.write(line("tea", "10:00", id=OWN), line("milk", "10:01", id=OWN) + " #t ^b", line("x"))
+    assert world.scan() == ["x"]
+    first, second = ids_of(world)
+    assert first == OWN and second not in (OWN, "")
+    assert world.lines()[1] == line("milk", "10:01", id=second) + " #t ^b"
+    assert world.scan(HOUR) == ["tea"] and world.scan(MINUTE) == ["milk"]
+
+
+def test_a_copy_of_what_fired_today_has_fired_today(world):
+    world.write(line("stand", recur="daily", id=OWN))
+    assert world.scan() == ["stand"]
+    world.write(line("sit", recur="daily", id=OWN), line("stand", recur="daily", id=OWN))
+    assert list(world.run().preview()) == []
+    assert world.scan(HOUR) == [] and len(set(ids_of(world))) == 2
+    assert world.scan(23 * HOUR) == ["sit", "stand"]
+
+
+def test_a_copy_of_what_was_sent_goes_with_it(world, monkeypatch):
+    """A synchroniser merged it back beside another that has its id."""
+    world.write(line("tea", id=OWN))
+    assert world.scan() == ["tea"]
+    world.write(line("milk", "10:00", id=OWN), line("tea", id=OWN))
+    assert world.scan(MINUTE) == [] and world.lines() == [line("milk", "10:00", id=OWN)]
+
+
+def test_a_copy_whose_id_somebody_made_is_said_and_left(world):
+    world.write(line("tea", "10:00", id="a"), line("milk", "10:01", id="a"))
+    (said,) = world.scan()
+    assert "line 2: id=a is on line 1 already" in said
+    assert ids_of(world) == ["a"] and world.scan(MINUTE) == []
+
+
+# --- what is nearly a reminder
+
+
+def test_what_will_not_fire_is_said_once_for_each_change_of_it(world):
+    good, bad = line("tea", "12:00", id="a"), line("milk", "25:00")
+    world.write(good, bad)
+    told = "1 line of reminders.md will not fire:\n- line {}: time=25:00 is wrong; write time=HH:MM"
+    assert world.scan() == [f"{told.format(2)}\n  {bad}"]
+    world.write("# a line above, which changes nothing of it", good, bad)
+    assert world.scan(MINUTE) == [] and world.lines()[2] == bad
+    world.write(good, bad + " #now")
+    assert world.scan(MINUTE) == [f"{told.format(2)}\n  {bad} #now"]
+    world.write(good, line("milk", "13:00", id="b"))
+    assert world.scan(MINUTE) == []
+    world.write(good, bad)
+    assert world.scan(MINUTE) == [f"{told.format(2)}\n  {bad}"], "it was right meanwhile"
+    assert world.scan(MINUTE) == [] and world.reported == []
+
+
+def test_many_lines_are_one_message(world):
+    world.write(*[line(f"no {n} " + "x" * 300, "25:00") for n in range(40)])
+    (said,) = world.scan()
+    assert said.startswith("40 lines of reminders.md will not fire:\n- line 1: ")
+    assert said.endswith(" more; see 'remind-list --check'") and chunks.count_units(said) < 2000
+    assert world.scan(MINUTE) == []
+
+
+def test_a_line_that_somebody_is_typing_is_not_spoken_of(world, monkeypatch):
+    monkeypatch.setattr(scan, "TYPING", 60)
+    world.write(line("tea", "12:00", id="a"))
+    world.scan()
+    world.write(line("tea", "12:00", id="a"), "- [ ] date=2026-03-02 time=13:0")
+    assert world.scan(MINUTE) == []
+    monkeypatch.setattr(scan.file, "foreign_edit_age", lambda path, ours: 61.0)
+    assert len(world.scan(MINUTE)) == 1 and world.scan(MINUTE) == []
+
+
+@pytest.mark.parametrize("failure, code", [("lost", 69), ("refused", 69), ("nowhere", 78)])
+def test_what_will_not_fire_is_said_when_it_can_be(world, failure, code):
+    world.write(line("milk", "25:00"))
+    world.failures = [LOST] if failure == "lost" else [REFUSED] if failure == "refused" else []
+    world.there = failure != "nowhere"
+    assert world.scan() == [] and [e.code for e in world.reported] == [code]
+    assert "1 line will not fire" in str(world.reported[0])
+    world.there = True
+    (said,) = world.scan(MINUTE)
+    assert said.endswith(" (possibly repeated)") == (failure == "lost")
+    assert world.scan(MINUTE) == []
+
+
+def test_half_of_a_file_is_not_spoken_of(world, monkeypatch):
+    """The end of a fence, or of a line, may be still to come."""
+    monkeypatch.setattr(scan, "TYPING", 60)
+    text = "```\n" + line("old") + "\n" + line("older") + "\n```\n" + line("tea", "10:00", id="a")
+    world.write(text)
+    assert world.scan() == []
+    for end in range(1, len(text)):
+        world.write(text[:end], end="")
+        assert world.scan() == [], text[:end]
+        world.write(text)
+        world.scan()
 
 
 def test_one_moved_to_an_earlier_hour_after_it_fired_has_fired(world):
@@ -423,7 +626,7 @@ def test_a_line_that_comes_back_is_not_fired_again_and_goes_again(world):
 def test_of_two_lines_with_one_id_the_second_fires_too(world):
     """It is the person's text: it is not taken out of the file because another one was sent."""
     world.write(line("tea", id="a"), line("milk", id="a"))
-    assert world.scan() == ["tea"] and world.lines() == [line("milk", id="a")]
+    assert world.scan()[:1] == ["tea"] and world.lines() == [line("milk", id="a")]
     assert world.scan(MINUTE) == ["milk (late by 1 min)"] and world.lines() == []
 
 
@@ -645,7 +848,7 @@ def test_one_scan_by_a_clock_far_ahead_silences_nothing(world):
 
 
 def test_a_file_found_quiet_by_a_clock_that_was_ahead_is_read_again(world, settled):
-    world.write(line("stand", "20:00", recur="daily", id="a"))
+    world.write(line("stand", "20:00", "2026-02-02", "daily", id="a"))
     world.grace = HOUR
     world.now += 24 * HOUR + HOUR  # the day after, an hour later
     assert world.scan() == []

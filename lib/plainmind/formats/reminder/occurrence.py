@@ -12,8 +12,17 @@ from collections.abc import Iterator
 from datetime import date as Date
 from datetime import timedelta
 
+from ...ground import clock
 from ...ground.zone import to_day, to_instant
 from .reminder import Reminder
+
+#: ms for which a missed occurrence still fires; a week where nothing is said
+_GRACE = {"daily": clock.DAY // 2, "weekly": 3 * clock.DAY}
+
+
+def find_grace(recur: str, setting: int) -> int:
+    """For how long, in ms, what was missed of a recurrence still fires. 0 is by its period."""
+    return setting or _GRACE.get(recur, 7 * clock.DAY)
 
 
 def find_nth(reminder: Reminder, k: int) -> int | None:
