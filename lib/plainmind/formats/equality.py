@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from . import words
+from .normal_form import to_form
 
 #: punctuation that may be part of a name, and so of a term
 _NAME = re.compile(r"[-_.]\w|#")
@@ -31,7 +32,7 @@ _LETTERS = _Letters()
 def key(text: str) -> int:
     """A number of 63 bits that equal texts have in common. A text of punctuation alone, such as
     '?', equals no other."""
-    folded = unicodedata.normalize("NFKC", text).casefold() if not text.isascii() else text.lower()
+    folded = to_form("NFKC", text).casefold() if not text.isascii() else text.lower()
     said = folded.translate(_LETTERS).split() or folded.split()
     if _NAME.search(text):
         said += ["", *words.tokens(folded)]

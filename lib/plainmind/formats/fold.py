@@ -9,6 +9,8 @@ keep their vowel signs. What this Python's Unicode does not know is a word of it
 import re
 import unicodedata
 
+from .normal_form import to_form
+
 #: stand between the parts of one name, and around a sign that is a word of its own
 PART, SIGN = "\x01", "\x02"
 _NON_JOINER, _JOINER, _APOSTROPHE = "\x03", "\x04", "\x05"
@@ -48,7 +50,7 @@ _UNMARK = {ord(mark): None for mark in (PART, SIGN)}
 
 def mark(text: str) -> str:
     """The same with PART between the parts of a name, and SIGN on both sides of a sign."""
-    text = unicodedata.normalize("NFKC", text).translate(_plain)
+    text = to_form("NFKC", text).translate(_plain)
     if _APOSTROPHE in text:
         text = re.sub("(?<=[^\0-\x7f])\x05(?=[^\0-\x7f])", PART, text).replace(_APOSTROPHE, " ")
     if _NON_JOINER in text or _JOINER in text or SIGN in text:
@@ -56,7 +58,7 @@ def mark(text: str) -> str:
     cuts = [match.start() for match in _CAMEL.finditer(text.translate(_shape))]
     if cuts:
         text = PART.join(map(text.__getitem__, map(slice, [0, *cuts], [*cuts, None])))
-    return unicodedata.normalize("NFC", text.casefold())
+    return to_form("NFC", text.casefold())
 
 
 def mark_ascii(text: str) -> str:
@@ -117,7 +119,7 @@ def _fold_one(char: str) -> str:
         return " "
     if kind == "Nd":
         return str(unicodedata.decimal(char))
-    return unicodedata.normalize("NFC", "".join(map(_letter, unicodedata.normalize("NFD", char))))
+    return to_form("NFC", "".join(map(_letter, to_form("NFD", char))))
 
 
 def _letter(char: str) -> str:

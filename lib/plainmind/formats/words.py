@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-FOLD = 1  # raised when any text gets other terms: an index of another fold is made again
+FOLD = 2  # raised when any text gets other terms: an index of another fold is made again
 OPENING = 30  # first words of an event, which count as evidence for its neighbours
 LONGEST = 63  # characters of a term; of a longer one these count
 PARTS = 12  # of a name in mixed case at most; base64 has more

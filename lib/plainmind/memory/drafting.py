@@ -2,11 +2,11 @@
 
 import json
 import os
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..formats.log import injected_blocks
+from ..formats.normal_form import to_form
 from ..formats.page import page, page_keys, triple
 from ..formats.page.triple import Triple
 from ..ground import when
@@ -77,7 +77,7 @@ def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tell_change(memory: Memory, what: str, given: str, written: Any) -> None:
     """Say that a value is not written as a person gave it, but for space around it."""
-    if unicodedata.normalize("NFC", given.strip()) != str(written):
+    if to_form("NFC", given.strip()) != str(written):
         memory.say(f"the {what} '{given.strip()[:80]}' is written '{str(written)[:80]}'")
 
 

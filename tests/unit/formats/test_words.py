@@ -1,7 +1,9 @@
 """Words: one fold for what is kept and what is asked; every character is found by itself."""
 
 import hashlib
+import os
 import re
+import time
 import unicodedata
 from unicodedata import normalize
 
@@ -9,7 +11,8 @@ import pytest
 from hostile import texts
 from hypothesis import example, given
 from hypothesis import strategies as st
-from plainmind.formats import fold, words
+from plainmind.formats import equality, fold, normal_form, words
+from plainmind.formats.page import page, triple
 
 #: what no engine can read a syntax in, nor fold again
 TERM = re.compile("[a-z0-9\x80-\ud7ff\ue000-\U0010ffff]{1,64}")
@@ -73,9 +76,51 @@ def test_a_fold_has_a_number():
         block = "\n".join(c for c in chars if unicodedata.ucd_3_2_0.category(c) != "Cn")
         made.update(fold.mark(block).encode("utf-8", "surrogatepass"))
     assert (words.FOLD, made.hexdigest()) == (
-        1,
+        2,
         "329d2b8690f2ebdb51c768329bd6a1bf9cbd917e144e747fc6c8531ee8e50053",
     )
+
+
+USES = [
+    fold.fold, words.tokens, words.plain, equality.key, page.slugify, page.link_key,
+    triple.normalize_entity, triple.normalize_predicate, triple.comparison_key,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("marks", ["\u0301\u0323", "\uff9e\u0323", "\u0f73\u0f71", "\u0301b\u0323"])
+def test_a_run_of_marks_costs_what_it_is_long(use, marks):
+    def measure(count: int) -> float:
+        start = time.process_time()
+        use("a" + marks * count)
+        return time.process_time() - start
+
+    use("a" + marks * 100)
+    first, second = measure(10_000), measure(20_000)
+    assert second < 3 * first + 0.02
+
+
+def test_a_run_of_marks_is_divided_where_it_is_longer_than_any_language_has():
+    for count in (0, 1, 30, 31, 95):
+        text = "a" + "\u0323\u0301" * count
+        made = normal_form.to_form("NFC", text)
+        assert made.count("\u034f") == max(0, (2 * count - 1) // 30)
+        assert normal_form.to_form("NFC", made) == made
+        assert made.replace("\u034f", "") == normalize("NFC", text) or count > 15
+        assert words.terms(text) == ["a"]
+    every = (chr(code) for code in range(0x110000))
+    marks = [c for c in every if unicodedata.combining(normalize("NFKD", c)[0])]
+    assert [c for c in marks if not re.fullmatch(normal_form._MARK, c)] == []
+
+
+def test_normal_forms_are_made_in_one_place():
+    lib = os.path.dirname(os.path.dirname(normal_form.__file__))
+    uses = []
+    for folder, _, names in os.walk(lib):
+        for path in (os.path.join(folder, n) for n in names if n.endswith(".py")):
+            with open(path, encoding="utf-8") as file:
+                uses += [path] if "unicodedata.normalize" in file.read() else []
+    assert uses == [normal_form.__file__]
 
 
 def test_what_unicode_does_not_know_yet_is_a_word():

@@ -144,10 +144,10 @@ def slugify(text: str) -> str:
 def link_key(name: str) -> str:
     """What links and names are compared by."""
     if not name.isascii():
-        import unicodedata
+        from ..normal_form import to_form
 
         # macOS writes names of files decomposed; accents stay, as é.md and e.md are two pages
-        name = unicodedata.normalize("NFC", name)
+        name = to_form("NFC", name)
     return "-".join(re.split(r"[\s_-]+", name.strip().casefold()))
 
 

@@ -10,6 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
+from ..normal_form import to_form
+
 
 class Triple(NamedTuple):
     subject: str
@@ -47,7 +49,7 @@ _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 def normalize_predicate(text: str) -> str:
     """snake_case: `uses model`, `usesModel` and `Uses-Model` are `uses_model`."""
-    lower = _WORD_ENDS.sub("_", unicodedata.normalize("NFC", text)).lower()
+    lower = _WORD_ENDS.sub("_", to_form("NFC", text)).lower()
     if lower.isascii() and lower.isidentifier() and "__" not in lower:
         return lower.strip("_")
     letters = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in lower)
@@ -57,7 +59,7 @@ def normalize_predicate(text: str) -> str:
 def normalize_entity(text: str) -> str:
     """The name with its letters as they are: a name with capitals (DeepSeek V4) or of letters that
     have none keeps its spaces, one without (auth service) has hyphens for them."""
-    words = unicodedata.normalize("NFC", text).split()
+    words = to_form("NFC", text).split()
     name = " ".join(words)
     return "-".join(words) if name == name.lower() != name.upper() else name
 
@@ -71,7 +73,7 @@ def normalize(triple: Triple) -> Triple:
 
 def comparison_key(name: str) -> str:
     """What spellings of one name have in common: all but case, and what is between its words."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
+    folded = to_form("NFKC", name).casefold()
     return "-".join(word for word in re.split(r"[\s_-]+", folded) if word)
 
 
