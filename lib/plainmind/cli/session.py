@@ -162,7 +162,7 @@ class Session:
         """Print a recall.report.Report, its records as objects or as 'ref: excerpt' where there is
         something to read. The exit code: whether anything was found."""
         bold, plain = ("\x1b[1m", "\x1b[0m") if self._is_colored() else ("", "")
-        stream.write(found.text)
+        stream.write(stream.visible(found.text))
         for record in found.records:
             ref, excerpt = map(stream.visible, (record["ref"], record["excerpt"]))
             if self.json:

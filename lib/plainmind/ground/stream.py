@@ -61,14 +61,21 @@ def decode(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+#: what a terminal obeys, and what turns a line around; JSON escapes those below a space itself
+_OBEYED = r"\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+_UNSAFE = re.compile(rf"[\x00-\x08\x0b-\x1f{_OBEYED}]")
+_UNSAFE_IN_JSON = re.compile(rf"[{_OBEYED}]")
+
+
 def json_line(value: Any) -> str:
-    """Compact JSON on one line, in UTF-8; lone surrogates, which it cannot carry, stay escaped."""
+    """Compact JSON on one line, in UTF-8. Escaped stays what a terminal obeys, wherever it is
+    shown, and lone surrogates, which UTF-8 cannot carry."""
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:
-        line = json.dumps(value, separators=(",", ":"))
-    return line
+        return json.dumps(value, separators=(",", ":")).replace("\x7f", "\\u007f")
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
 def json_record(value: Any) -> bytes:
@@ -84,8 +91,7 @@ def visible(text: str) -> str:
     """`text` as it may go to standard output: a terminal obeys nothing in it."""
     if not stdout_is_terminal():
         return text
-    unsafe = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-    return re.sub(unsafe, lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def write(text: str, *, at_once: bool = False) -> None:

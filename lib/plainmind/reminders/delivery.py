@@ -110,6 +110,5 @@ class StdoutDeliverer:
     remembers = 0.0
 
     def send(self, text: str, *, doubt: bool = False, begin: int = 0, **_: Any) -> list[str]:
-        stream.write(f"{text} (possibly repeated)\n" if doubt or begin else f"{text}\n")
-        stream.flush()
+        stream.show(f"{text} (possibly repeated)\n" if doubt or begin else f"{text}\n")
         return []
