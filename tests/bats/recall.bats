@@ -69,7 +69,7 @@ load agent
     run --separate-stderr mem-recall $options pm2
     [ "$status" -eq 2 ] && [ -z "$output" ] && [ "$(wc -l <<< "$stderr")" -eq 1 ] || false
   done
-  for context in nosurface ../x a/b/c 'A/b' 'a/b c'; do
+  for context in ../x a/b/c 'A/b' 'a/b c'; do
     run --separate-stderr mem-recall --context "$context" pm2
     [ "$status" -eq 65 ] && [ -z "$output" ] || false
     [[ "$stderr" == "mem-recall: "*"invalid context "* ]]
@@ -78,7 +78,7 @@ load agent
   [ "$status" -eq 77 ]
   run mem-recall --replay none.json
   [ "$status" -eq 66 ]
-  run mem-recall --since yesterday pm2
+  run mem-recall --since nonsense pm2
   [ "$status" -eq 65 ]
 }
 
