@@ -81,7 +81,8 @@ class RequestBuilder:
         """The messages up to the user's, which the memories stand before."""
         system = {"role": "system", "content": self._system()}
         room = self._room(system["content"])
-        text = prompt.render_user_text(message.text, message.author, message.meta)
+        author = "" if self.profile.plain else message.author  # it would answer in that name
+        text = prompt.render_user_text(message.text, author, message.meta)
         text = tokens.clip(text, room // 2)
         share = self.profile.share(self.settings)._replace(most=room // 3)
         left = max(0, room - tokens.estimate_by_script(text) - min(share.most, share.usual))

@@ -6,13 +6,14 @@ Owns what happens when the embedder is down: words alone, one remark, no failure
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..formats import equality
 from ..formats.evidence import Scope
 from ..ground import clock, files, stream, tokens
 from ..ground.errors import Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
 from ..ground.settings import Settings
 from ..recall import search
-from ..recall.search import Limits, Moments, Query
+from ..recall.search import Hit, Limits, Moments, Query
 from . import Memory
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ def remember(
         with index:
             query = prepare_query(memory, index, text, lexical=False)
             past = search.search(query, index, _skipping(memory, scope), share.limits)
+            if share.plain:
+                past = past._replace(hits=_without_questions(past.hits, text))
             known = pages.search(query, index, share.pages)
     for _ in range(4):
         moments = inject.fit(past.hits, past.terms, share.budget, share.each).shown
@@ -151,6 +154,13 @@ def remember(
         given = [page.found.path for page in excerpts]
         maintenance.record_recalled(memory.home, memory.now(), given)
     return blocks
+
+
+def _without_questions(hits: list[Hit], text: str) -> list[Hit]:
+    """What was asked before, or is said again, tells nothing; a small model would repeat it."""
+    again = equality.key(text)
+    told = (hit for hit in hits if not hit.content.rstrip().endswith(("?", "？", "؟")))
+    return [hit for hit in told if equality.key(hit.content) != again]
 
 
 # --- expansion

@@ -117,7 +117,7 @@ class MomentExcerpt(NamedTuple):
 
     def sentence(self) -> str:
         who = " ".join(self.hit.author.split()) or _SPEAKERS.get(self.hit.role, "A command")
-        return f"{who} said: {self.excerpt}"  # a small model takes a date for the answer
+        return f'{who} said: "{self.excerpt}"'  # a small model takes a date for the answer
 
 
 class Fitted(NamedTuple, Generic[Shown, Found]):
