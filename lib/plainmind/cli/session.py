@@ -200,10 +200,12 @@ class Session:
         for path in paths:
             self.say(f"what was saved at the same moment is kept in '{path}'")
 
-    def report(self, failure: Failure) -> None:
-        """Report one bad input of many; the command goes on and ends with the worst code."""
+    def report(self, failure: Failure, told: bool = False) -> None:
+        """Report one bad input of many; the command goes on and ends with the worst code. `told`:
+        an earlier run has said so, and this one does not."""
         stream.flush()  # what was printed before it, before it
-        output.complain_of(failure)
+        if not told:
+            output.complain_of(failure)
         self.worst = max(self.worst, failure.code)
 
     def convert_each(self, values: Iterable[str], convert: Callable[[str], Any]) -> list[Any]:

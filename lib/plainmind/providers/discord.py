@@ -6,6 +6,7 @@ any length, and looks for JSON where there is none. Nobody is ever mentioned who
 be. Refuses to know what a message says, and what became of earlier ones.
 """
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from ..ground import clock
 from ..ground.address import is_this_machine
 from ..ground.environment import Environment
 from ..ground.errors import Failure, Misconfigured, Unavailable
+from ..ground.outages import Outages
+from ..ground.paths import Home
 from . import deadline as limits
 from . import http, retry
 
@@ -41,6 +44,8 @@ class Deliverer(ABC):
 
     remembers = 0.0
     cure = ""
+    who = WHO  # without a secret
+    outages: Outages | None = None
 
     @abstractmethod
     def post(self, message: OutgoingMessage, timeout: float) -> Any:
@@ -90,9 +95,13 @@ class Deliverer(ABC):
             left = round(deadline - clock.monotonic(), 2)
             if left <= 0:
                 raise Unavailable(f"there was no time left to send to {WHO}", undone=True)
+            self._check_quiet()
             try:
                 answer = limits.run(lambda: self._post(message, doubtful, left), left, WHO)
             except Unavailable as failure:
+                if self.outages and failure.retry_after:
+                    now = clock.system_now()
+                    self.outages.keep_quiet(self.who, failure.retry_after, now)
                 doubtful = doubtful or not (failure.undone or self.remembers)
                 if f"{WHO} answered 5" in failure.what:
                     failure.cure = "discordstatus.com tells of outages"
@@ -117,6 +126,13 @@ class Deliverer(ABC):
             failure.undone = failure.undone and not doubtful
             raise
 
+    def _check_quiet(self) -> None:
+        """Unavailable while Discord wants not to be asked, by whichever process it was told."""
+        left = self.outages.quiet_left(self.who, clock.system_now()) if self.outages else 0.0
+        if left:
+            what = f"{WHO} wants not to be asked for {left:.0f} s"
+            raise Unavailable(what, retry_after=left, undone=True)
+
     def _post(self, message: OutgoingMessage, doubtful: bool, timeout: float) -> Any:
         """The answer to the message, or to the last part of one that has no room for the mark."""
         if not doubtful:
@@ -135,6 +151,7 @@ class Webhook(Deliverer):
 
     def __init__(self, url: str):
         self.url = url
+        self.who = f"webhook {hashlib.sha256(url.encode()).hexdigest()[:12]}"
 
     def post(self, message: OutgoingMessage, timeout: float) -> Any:
         import logging
@@ -205,6 +222,7 @@ class Bot(Deliverer):
     def __init__(self, token: str, channel: str, base: str):
         if not channel.isascii() or not channel.isdigit():
             raise Misconfigured(f"'{channel}' is not a channel id", cure="give its number")
+        self.who = f"channel {channel}"
         self.token, self.url = token, f"{base.rstrip('/')}/channels/{channel}/messages"
 
     def post(self, message: OutgoingMessage, timeout: float) -> Any:
@@ -218,20 +236,26 @@ class Bot(Deliverer):
         return http.post(self.url, body, headers=headers, timeout=timeout, who=WHO)
 
 
-def open_deliverer(env: Environment, channel: str = "") -> Deliverer | None:
-    """The bot where there is a token and a channel, else the webhook, else None."""
+def open_deliverer(
+    env: Environment, channel: str = "", home: Home | None = None
+) -> Deliverer | None:
+    """The bot where there is a token and a channel, else the webhook, else None. With a `home` it
+    knows what Discord told other processes: not to be asked for a while."""
     token, channel = env.get("DISCORD_TOKEN"), channel or env.get("DISCORD_CHANNEL_ID")
-    if token and channel:
-        return Bot(token, channel, env.get("DISCORD_API_BASE", API))
     url = env.get("DISCORD_WEBHOOK_URL")
-    return Webhook(url) if url else None
+    found: Deliverer | None = Webhook(url) if url else None
+    if token and channel:
+        found = Bot(token, channel, env.get("DISCORD_API_BASE", API))
+    if found and home:
+        found.outages = Outages(home)
+    return found
 
 
-def open_deliverer_of_home(env: Environment) -> Deliverer | None:
+def open_deliverer_of_home(env: Environment, home: Home | None = None) -> Deliverer | None:
     """The same for what sends without being asked to, a reminder or a confirmation of one: a
     channel that some other tool's variables name is not where it goes."""
     here = is_this_machine(env.get("DISCORD_API_BASE"))
-    deliverer = open_deliverer(env.of_home(*["DISCORD_TOKEN"] * here))
+    deliverer = open_deliverer(env.of_home(*["DISCORD_TOKEN"] * here), home=home)
     if not deliverer:
         env.mention(("DISCORD_WEBHOOK_URL", "DISCORD_TOKEN"))
     return deliverer

@@ -204,5 +204,31 @@ def test_what_was_changed_and_deleted_while_nobody_listened_is_found(real):
     assert said(real, place)[:-2] == before  # once
 
 
+# --- refusals
+
+
+def test_an_answer_that_was_refused_is_posted_once_the_way_is_open_again(real):
+    place, path = real.thread(), r"/channels/%s/messages$"
+    fault = {"method": "POST", "path": path % place}
+    real.discord.fault("rest", "403", match=fault, times=None, code=50013)
+    id = real.say("what is the plan", place)
+    until(real, lambda: id in real.done())
+    shown = real.ask("status")["content"]
+    assert f"not posted yet, an answer in discord-thread/{place}: Discord answered 403" in shown
+    assert real.posted(place) == []
+    real.relay.stop()  # it is not forgotten
+    real.relay.start()
+    assert real.posted(place) == []
+    real.discord.clear_faults()
+    real.discord.archive(thread=place, archived=False)  # unlocked, say: it is told
+    (answer,) = until(real, lambda: real.posted(place))
+    assert answer["content"].startswith("(this answer could not be posted before: ")
+    assert answer["content"].endswith("re: what is the plan")
+    assert answer["message_reference"]["message_id"] == id
+    until(real, lambda: "not posted yet" not in real.ask("status")["content"])
+    real.answer(real.say("thanks", place), place)
+    assert len(real.posted(place)) == 2
+
+
 def test_nothing_of_all_this_was_a_bug(real):
     assert "internal error" not in real.relay.said and "Traceback" not in real.relay.said

@@ -9,12 +9,14 @@ import time
 from types import SimpleNamespace
 
 import aiohttp
+import discord
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback import BaseHTTPRequestHandler, listening
-from plainmind.ground import files
+from plainmind.ground import backoff, clock, files
 from plainmind.ground.errors import Busy, InputOutput, Misconfigured
+from plainmind.ground.outages import Outages
 from plainmind.surfaces.discord import (
     attachments,
     attempts,
@@ -26,6 +28,7 @@ from plainmind.surfaces.discord import (
     outbox,
     presence,
     relay,
+    requests,
 )
 from plainmind.surfaces.discord.history import Cursor
 from plainmind.surfaces.discord.ledger import (
@@ -651,3 +654,31 @@ def test_a_command_that_cannot_be_run_ends_no_relay(monkeypatch):
 
     monkeypatch.setattr(embedding, "SHORTEST_WAIT", 0.01)
     assert len(embed(suite, script, monkeypatch)) == 1
+
+
+@pytest.mark.parametrize("via", ["discord.py", "a header", "an earlier process"])
+def test_quiet_that_discord_asks_for_is_kept(home, monkeypatch, via):
+    """Asked for 400 s, the relay asked six times in 40."""
+    slept, tries = [], []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    async def request():
+        tries.append(1)
+        if len(tries) > 1 or via == "an earlier process":
+            return "done"
+        if via == "discord.py":
+            raise discord.RateLimited(400.0)
+        response = SimpleNamespace(status=429, reason="", headers={"Retry-After": "400"})
+        raise discord.HTTPException(response, "")
+
+    monkeypatch.setattr(backoff, "sleep_async", sleep)
+    kept = Outages(home)
+    if via == "an earlier process":  # remind-scan was told
+        kept.keep_quiet("channel 7", 400, clock.system_now())
+    asking = requests.Requests(5.0, lambda text: None, kept).ask(request, "it", who="channel 7")
+    assert asyncio.run(asking) == "done"
+    assert 395 < slept[0] <= 400
+    left = kept.quiet_left("channel 7", clock.system_now())  # and the others know
+    assert 395 < left <= 400

@@ -8,6 +8,7 @@ from plainmind.ground import clock
 from plainmind.ground.backoff import Backoff
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, Misconfigured, Unavailable
+from plainmind.ground.outages import Outages
 from plainmind.providers import discord
 from provider_servers import Server, dribbles, hangs, resets, says, streams
 from scene import PATIENCE
@@ -287,3 +288,22 @@ def test_which_way(tmp_path, monkeypatch):
     assert found.url == "https://discord.com/api/v10/channels/12/messages"
     with pytest.raises(Misconfigured):
         discord.open_deliverer(Environment(), "general")
+
+
+@pytest.mark.parametrize("make", [bot, webhook])
+def test_a_server_that_wants_quiet_is_not_asked_by_the_next_run(serve, home, monkeypatch, make):
+    server = serve(says({}, 429, Retry_After="400"), says(SENT))
+    now = clock.system_now()
+    for after, asked in ((0, 1), (60, 1), (399, 1), (401, 2)):
+        monkeypatch.setattr(clock, "system_now", lambda after=after: now + after * 1000)
+        deliverer = make(server)
+        deliverer.outages = Outages(home)  # as open_deliverer gives each process its own
+        if after < 400:
+            with pytest.raises(Unavailable) as raised:
+                send(deliverer, seconds=2)
+            assert raised.value.undone
+        else:
+            assert send(deliverer, seconds=2) == ["4711"]
+        assert len(server.seen) == asked
+    with open(Outages(home).path) as file:
+        assert SECRET not in file.read()

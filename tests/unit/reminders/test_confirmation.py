@@ -28,7 +28,7 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch):
     made = Recorder()
-    monkeypatch.setattr(discord, "open_deliverer", lambda env: made)
+    monkeypatch.setattr(discord, "open_deliverer", lambda env, **_: made)
     return made
 
 

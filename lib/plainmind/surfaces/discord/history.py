@@ -68,7 +68,7 @@ class ChannelHistory:
         try:
             return await self._ask(request, "a message")
         except Refused as refused:
-            if refused.code == UNKNOWN_MESSAGE:
+            if refused.error == UNKNOWN_MESSAGE:
                 return None
             raise
 

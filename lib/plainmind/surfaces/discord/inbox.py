@@ -38,6 +38,8 @@ class Inbox:
             asyncio.Queue()
         )
         self.fetching: dict[int, asyncio.Task[None]] = {}
+        self.may_write = asyncio.Event()  # where it was refused: to be tried
+        self.may_write.set()
         self.caught_up = asyncio.Event()  # no turn begins while older messages may still come
         self.whole = False  # all that was said since the cursor is in the ledger
         self.taking, self.catching_up = asyncio.Lock(), asyncio.Lock()
@@ -58,6 +60,10 @@ class Inbox:
             client.connected = True
             await on_ready()
 
+        async def on_way(*_: object) -> None:
+            """A thread was unlocked, or who may write where has changed."""
+            self.may_write.set()
+
         async def on_error(event: str, *_: object, **__: object) -> None:
             report(event)
 
@@ -75,6 +81,9 @@ class Inbox:
             "on_raw_message_edit": on_edit,
             "on_raw_message_delete": on_delete,
             "on_raw_bulk_message_delete": on_delete,
+            "on_raw_thread_update": on_way,
+            "on_guild_channel_update": on_way,
+            "on_guild_role_update": on_way,
             "on_connect": on_connect,
             "on_ready": on_ready,
             "on_resumed": on_resumed,

@@ -20,10 +20,11 @@ from .ledger import Incoming, PendingTurn, answered_step
 from .messages import take_turn
 from .outbox import Outbox
 from .presence import LastTurn
-from .requests import TROUBLE
+from .requests import TROUBLE, describe
 from .services import Services
 
 WIND_UP = 1.0  # seconds at the relay's end for what is left to do
+HOUR = 3600.0
 TYPING_EVERY = 8.0  # seconds; Discord shows it for 10
 
 
@@ -88,6 +89,19 @@ class Lanes:
             except HandedBack:
                 return
             self.inbox.changes.wanted.set()
+
+    async def tell_refused(self) -> None:
+        """Post answers that were refused once Discord may let us: when it says that something has
+        changed, and every hour."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.inbox.may_write.wait(), HOUR)
+            self.inbox.may_write.clear()
+            await self.inbox.caught_up.wait()
+            try:
+                await self.outbox.tell_refused()
+            except TROUBLE as error:
+                self.services.say(f"an answer could not be posted: {describe(error)}")
 
     async def _take(self, turn: PendingTurn | None, of: list[Incoming]) -> None:
         if turn is None or turn.text is None:

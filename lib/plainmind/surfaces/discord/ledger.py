@@ -8,6 +8,8 @@
     {"did":"posting","turn":…,"part":…}           a part of it is being posted
     {"did":"posted","turn":…,"part":…,"id":…}     and there it is
     {"did":"done","of":[…]}                       nothing is left to do for these messages
+    {"did":"refused","answer":{…}}                may not be posted now: to be said when it may
+    {"did":"told","turn":…}                       and it was said
     {"did":"changed","message":{…}}               before it was answered: this is what it says now
     {"did":"noted","change":{…}}                  it was changed or deleted; the log is to have it
     {"did":"settled","key":…}                     and has it
@@ -82,6 +84,16 @@ class Change(NamedTuple):
         return cls(**{**record, "message": Incoming.of(message) if message else None})
 
 
+class RefusedAnswer(NamedTuple):
+    """What is left of an answer that Discord did not let us post, and why."""
+
+    turn: int
+    context: str
+    channel: int
+    text: str
+    why: str
+
+
 class Kept(NamedTuple):
     """What became of a message's attachments."""
 
@@ -121,6 +133,7 @@ class Ledger:
         self.done: set[int] = set()
         self.changes: dict[str, Change] = {}  # by key: the log does not have them yet
         self.latest = 0  # the greatest id that came in
+        self.refused: dict[int, RefusedAnswer] = {}  # by turn
         self._size = self._compacted = 0
         self._torn = False
         self._read()
@@ -172,6 +185,10 @@ class Ledger:
             self.changes[change.key] = change
         elif did == "settled":
             self.changes.pop(record["key"], None)
+        elif did == "refused":
+            self.refused[record["answer"]["turn"]] = RefusedAnswer(**record["answer"])
+        elif did == "told":
+            self.refused.pop(record["turn"], None)
         elif did == "kept":
             self.kept[record["id"]] = Kept(record["files"], record["notes"])
         elif did == "began":
@@ -265,6 +282,7 @@ class Ledger:
             yield from (posted_step(turn.id, part, id) for part, id in turn.posted.items())
             if turn.posting is not None:
                 yield posting_step(turn.id, turn.posting)
+        yield from map(refused_step, self.refused.values())
         yield from map(noted_step, self.changes.values())
         yield from (kept_step(id, found.files, found.notes) for id, found in self.kept.items())
 
@@ -296,6 +314,14 @@ def posting_step(turn: int, part: int) -> Step:
 
 def posted_step(turn: int, part: int, id: int) -> Step:
     return {"did": "posted", "turn": turn, "part": part, "id": id}
+
+
+def refused_step(answer: RefusedAnswer) -> Step:
+    return {"did": "refused", "answer": answer._asdict()}
+
+
+def told_step(turn: int) -> Step:
+    return {"did": "told", "turn": turn}
 
 
 def changed_step(message: Incoming) -> Step:

@@ -20,13 +20,23 @@ from ...formats import chunks
 from ...ground import clock, files, stream
 from ...ground.paths import Home
 from . import attachments
-from .ledger import Incoming, PendingTurn, done_step, posted_step, posting_step
+from .ledger import (
+    Incoming,
+    PendingTurn,
+    RefusedAnswer,
+    done_step,
+    posted_step,
+    posting_step,
+    refused_step,
+    told_step,
+)
 from .requests import Refused
 from .services import Services
 
 LOOKED_AT = 1000  # messages in which one of ours is looked for: others may have said much before it
 
 MOST = 10  # messages; a longer answer goes as a file
+MOST_REFUSED = 100  # answers that are kept to be posted when it is allowed again
 
 
 class AnswerPart(NamedTuple):
@@ -51,10 +61,12 @@ class Outbox:
     def __init__(self, services: Services):
         self.services = services
         self.client, self.writer = services.client, services.writer
+        self._telling = asyncio.Lock()
 
     async def deliver(self, turn: PendingTurn) -> None:
-        """Post what is not posted yet of an answer."""
+        """Post what is not posted yet of an answer, and what was refused in its place earlier."""
         parts = split_answer(self.services.home, turn.text or "")
+        number = 0
         try:
             for number, part in enumerate(parts):
                 if number not in turn.posted:
@@ -64,8 +76,37 @@ class Outbox:
         except Refused as refused:
             self.services.say(f"an answer to {turn.context} could not be posted: {refused}")
             await self.write_off(turn.of, f"not posted: {refused}", turn.text or "")
+            if refused.may_be_allowed_later and len(self.services.ledger.refused) < MOST_REFUSED:
+                rest = "\n".join(part.whole or part.content for part in parts[number:])
+                rest = rest if number else turn.text or ""
+                refusal = RefusedAnswer(turn.id, turn.context, turn.channel, rest, str(refused))
+                await self.writer.write(refused_step(refusal))
+        else:
+            await self.tell_refused(turn.context)
         if turn.id in self.services.ledger.turns:  # nothing to post, or nothing that Discord takes
             await self.writer.write(done_step(m.id for m in turn.of))
+
+    async def tell_refused(self, context: str = "") -> None:
+        """Post the answers that were refused, in a context or anywhere, where it is allowed now."""
+        async with self._telling:
+            for answer in list(self.services.ledger.refused.values()):
+                if context in ("", answer.context):
+                    await self._tell(answer)
+
+    async def _tell(self, answer: RefusedAnswer) -> None:
+        said = f"(this answer could not be posted before: {answer.why})\n{answer.text}"
+        after = answer.turn
+        try:
+            for number, part in enumerate(split_answer(self.services.home, said)):
+                reply_to = None if number else answer.turn
+                nonce = f"{answer.turn}-r{number}"
+                one = PartDelivery(answer.channel, part, nonce, after, reply_to)
+                after = await self.post(one, in_doubt=True)  # it may be there from before a death
+        except Refused as refused:
+            if refused.may_be_allowed_later:
+                return
+            self.services.say(f"an answer to {answer.context} is given up: {refused}")
+        await self.writer.write(told_step(answer.turn))
 
     async def _post_part(self, turn: PendingTurn, number: int, part: AnswerPart) -> int:
         after, reply_to = turn.posted.get(number - 1, turn.id), None if number else turn.id
@@ -101,7 +142,8 @@ class Outbox:
                 options["files"] = attached
             return (await place.send(one.part.content or None, **options)).id
 
-        return await self.services.requests.ask(send, f"a message to {one.channel}")
+        who, what = f"channel {one.channel}", f"a message to {one.channel}"
+        return await self.services.requests.ask(send, what, who=who)
 
     async def _find(self, one: PartDelivery) -> int | None:
         """The message that this part became, if it did, among those after another one."""

@@ -55,6 +55,9 @@ class Presence:
             f"{running} turns running, {waiting} messages waiting, "
             f"{undelivered} answers to be posted",
         ]
+        refused = list(ledger.refused.values())
+        lines += [f"not posted yet, an answer in {one.context}: {one.why}" for one in refused[:5]]
+        lines += [f"and {len(refused) - 5} more"] if len(refused) > 5 else []
         if last := self.last_turn:
             took, ago = f"{last.seconds:.1f} s", span((clock.system_now() - last.at) / 1000)
             lines.append(f"last turn: {last.how} after {took}, {ago} ago, in {last.context}")

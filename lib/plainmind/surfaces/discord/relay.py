@@ -15,6 +15,7 @@ import discord
 
 from ...ground import backoff
 from ...ground.errors import Failure, Misconfigured
+from ...ground.outages import Outages
 from ...ground.paths import Home
 from ...ground.settings import Settings
 from .connection import Connection, use_api
@@ -105,7 +106,7 @@ class Relay:
 
     async def _work(self) -> None:
         client = await self._log_in()
-        requests = Requests(self.settings["relay.timeout"], self.say)
+        requests = Requests(self.settings["relay.timeout"], self.say, Outages(self.home))
         server = await self._find_server(client, requests)
         services = self._services(client, requests)
         embedding = Embedding(services.suite, self.say)
@@ -114,8 +115,13 @@ class Relay:
         inbox.listen(self._report)
         self._in_background(publish(SlashTree(services, self.lanes), server))
         self._embedding = self._in_background(embedding.run())
-        every = self._each_minute(client, inbox)
-        await asyncio.gather(client.connect(), inbox.receive(), inbox.changes.run(), every)
+        await asyncio.gather(
+            client.connect(),
+            inbox.receive(),
+            inbox.changes.run(),
+            self.lanes.tell_refused(),
+            self._each_minute(client, inbox),
+        )
 
     def _services(self, client: Connection, requests: Requests) -> Services:
         channel, suite = self.identity.channel, Suite(self.setup.checkout, self.home.root)

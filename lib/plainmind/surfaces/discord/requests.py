@@ -11,11 +11,14 @@ import aiohttp
 
 import discord
 
-from ...ground import backoff, chance
+from ...ground import backoff, chance, clock
 from ...ground.backoff import Backoff
 from ...ground.errors import Failure, Misconfigured
+from ...ground.outages import Outages
 
 WAITS = Backoff(1.0, 60.0)
+LONGEST = 3600.0  # seconds of quiet that are obeyed
+FORBIDDEN, ARCHIVED = 403, 50083  # of HTTP; Discord's own
 ENDED = 50027  # the code of a 401 that speaks of a command's token, which is good for 15 minutes
 
 
@@ -24,9 +27,15 @@ Request = Callable[[], Awaitable[Any]]
 
 
 class Refused(Failure):
-    """Discord will not take it, however often it is sent. `code`: Discord's own."""
+    """Discord will not take it, however often it is sent. `status`: of HTTP; `error`:
+    Discord's own number."""
 
-    code = 0
+    status = error = 0
+
+    @property
+    def may_be_allowed_later(self) -> bool:
+        """Of what may be changed in Discord: who may write, a locked or archived thread."""
+        return self.status == FORBIDDEN or self.error == ARCHIVED
 
 
 #: what may come of talking to Discord; a request that takes too long is an OSError
@@ -36,23 +45,32 @@ TROUBLE = (Refused, discord.DiscordException, aiohttp.ClientError, OSError)
 class Requests:
     """`timeout`: seconds for one request."""
 
-    def __init__(self, timeout: float, say: Say):
-        self.timeout, self.say = timeout, say
+    def __init__(self, timeout: float, say: Say, outages: Outages):
+        self.timeout, self.say, self.outages = timeout, say, outages
 
-    async def ask(self, request: Request, what: str, attempts: int = 0, timeout: float = 0) -> Any:
-        """`request()`, again while it may pass; with `attempts`, so many times at most."""
+    async def ask(
+        self, request: Request, what: str, attempts: int = 0, timeout: float = 0, who: str = ""
+    ) -> Any:
+        """`request()`, again while it may pass; with `attempts`, so many times at most. `who`: what
+        other processes (discord-send, remind-scan) know the place by that is asked."""
         import tenacity
 
         def say_again(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
+            if who:
+                self.outages.keep_quiet(who, read_quiet(state), clock.system_now())
             self.say(f"{what}: {describe(error)}; trying again")
 
         async def attempt() -> Any:
+            if who and (left := self.outages.quiet_left(who, clock.system_now())):
+                await backoff.sleep_async(left)
             return await asyncio.wait_for(request(), timeout or self.timeout)
 
         policy = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(may_pass),
-            wait=lambda state: WAITS.delay(state.attempt_number, chance.draw_fraction()),
+            wait=lambda state: max(
+                WAITS.delay(state.attempt_number, chance.draw_fraction()), read_quiet(state)
+            ),
             stop=tenacity.stop_after_attempt(attempts) if attempts else tenacity.stop_never,
             before_sleep=say_again,
             sleep=backoff.sleep_async,
@@ -67,8 +85,19 @@ class Requests:
             if may_pass(error):  # it was tried often enough, and was not refused
                 raise
             refused = Refused(describe(error))
-            refused.code = error.code
+            refused.status, refused.error = error.status, error.code
             raise refused from None
+
+
+def read_quiet(state: Any) -> float:
+    """The seconds for which Discord, or what stands before it, wants not to be asked again."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, discord.RateLimited):
+        return error.retry_after
+    if isinstance(error, discord.HTTPException) and error.status in (429, 503):
+        said = error.response.headers.get("Retry-After") or "0"
+        return min(float(said), LONGEST) if said.replace(".", "", 1).isdigit() else 0.0
+    return 0.0
 
 
 def may_pass(error: BaseException) -> bool:
