@@ -188,9 +188,10 @@ for name in ("remind-scan", "mem-embed", "discord-relay", *nightly):
     command = "mem-lint" if name in nightly else name
     assert program == f"{os.path.realpath(checkout)}/bin/{command}" and os.access(program, os.X_OK), program
     assert arguments[-2:] == ["--home", home], arguments
-    assert agent.get("StartInterval") == 60 or agent.get("KeepAlive") or agent["StartCalendarInterval"] == {"Hour": 3, "Minute": nightly[name]}
+    assert agent.get("StartInterval") == 60 or agent.get("KeepAlive") or agent["StartCalendarInterval"] == {"Minute": nightly[name]}
+    assert (name in nightly) == ("--nightly" in arguments) == ("RunAtLoad" in agent) or name == "discord-relay"
     assert os.path.isdir(os.path.dirname(agent["StandardErrorPath"]))
-    assert set(agent) <= {"Label", "ProgramArguments", "StartInterval", "StartCalendarInterval", "ProcessType", "StandardOutPath", "StandardErrorPath", "KeepAlive", "ThrottleInterval", "ExitTimeOut"}
+    assert set(agent) <= {"Label", "ProgramArguments", "StartInterval", "StartCalendarInterval", "ProcessType", "StandardOutPath", "StandardErrorPath", "KeepAlive", "RunAtLoad", "ThrottleInterval", "ExitTimeOut"}
 END
   [ "$(grep -c bootstrap "$CALLS")" -eq $((2 * agents)) ]
   [ "$(grep -c bootout "$CALLS")" -eq "$agents" ]

@@ -68,12 +68,14 @@ def command(
     output: Shape | dict[str, Shape] | None = None,
     reads: str = "",
     dry_run: bool = False,
+    nightly: bool = False,
     inside: bool | tuple[str, ...] = False,
 ) -> Callable:
     """Make a page's function a command with the suite's shared options; it gets a Session first.
 
     `output` is what it prints with --json, and `reads` names the settings, sections of them and
-    variables it reads besides those of every command; the manual tells both. `inside` is for
+    variables it reads besides those of every command; the manual tells both. `nightly` is for what
+    a schedule does once a night. `inside` is for
     commands that the agent may use from inside its sandbox, where the broker runs them outside of
     it; it names options that are a person's even so.
     """
@@ -83,7 +85,9 @@ def command(
         page = Manual(
             name=program(),
             callback=lambda **values: _call(page, function, _permit(page, inside, values)),
-            params=params + shared_options(json=output is not None, dry_run=dry_run),
+            params=params
+            + [click.Option(["--nightly"], help=NIGHTLY, **_FLAG)] * nightly
+            + shared_options(json=output is not None, dry_run=dry_run),
             context_settings={"help_option_names": ["--help", "-h"]},
             add_help_option=True,
         )
@@ -93,6 +97,9 @@ def command(
         return page
 
     return wrap
+
+
+NIGHTLY = "Do nothing if this was done since 3:00 (for a schedule that asks every hour)."
 
 
 def one_of(modes: dict[str, Any], *, required: bool = False) -> str:
@@ -193,10 +200,26 @@ def _call(page: Manual, function: Callable, values: dict[str, Any]) -> int:
                 values[param.name or ""] = tuple(read(text, session) for text in value if text)
             else:
                 values[param.name or ""] = read(value, session) if value else None
+    job = " ".join([program(), *(name for name, value in values.items() if value)])
+    nightly = values.pop("nightly", False)
     try:
+        if nightly:
+            return _call_nightly(session, job, lambda: function(session, **values) or 0)
         return max(function(session, **values) or 0, session.worst)
     except BrokenPipeError as error:  # of a child or a server; click would take it for our output's
         raise Failure("the other end was closed", code=INPUT_OUTPUT) from error
+
+
+def _call_nightly(session: Session, job: str, work: Callable[[], int]) -> int:
+    from ..ground.nights import Nights
+
+    nights = Nights(session.home)
+    if not nights.is_due(job, session.now):
+        return 0
+    code = max(work(), session.worst)
+    if not session.dry_run:
+        nights.note(job, session.now, code)
+    return code
 
 
 def run(main: click.Command) -> NoReturn:
