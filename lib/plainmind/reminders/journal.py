@@ -123,6 +123,9 @@ class DeliveryJournal:
         known = self._known.get(id)
         return known.due if known and known.key == times and known.due <= now else None
 
+    def knows(self, id: str) -> bool:
+        return id in self._known
+
     def told_lines(self) -> list[Occurrence]:
         """Lines that are nearly reminders, and were said to be."""
         return [

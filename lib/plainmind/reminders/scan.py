@@ -71,6 +71,9 @@ class Scan:
         if late := self._overdue(reminders):
             for batch in plan_batches(self._due(reminders, late), self.journal, self.setup.now):
                 yield batch.text
+        if untold := self._find_untold():
+            name = os.path.basename(self.path)
+            yield plan_problems(name, untold, self.journal, self.setup.now).text
 
     def _fire(self) -> None:
         now, waiting = self.setup.now, self.seen.jump is not None
@@ -218,6 +221,8 @@ class Scan:
         now, times = self.setup.now, to_schedule(reminder)
         sent = self.journal.sent_until(reminder.copy_of or reminder.id, now)
         known = self.journal.known_since(reminder.id, times, now)
+        if known is None and sent is not None and not self.journal.knows(reminder.id):
+            return sent  # by a version that did not write down what it knew
         if known is None:
             grace = find_grace(reminder.recur, self.setup.grace)
             return find_baseline(reminder, now, grace, sent)
@@ -268,18 +273,24 @@ class Scan:
         if not self.problems and not self.before.nearly:
             return True
         now = self.setup.now
-        there = {_problem_key(problem): problem for problem in self.problems}
+        there = {_problem_key(problem) for problem in self.problems}
         if gone := [o for o in self.journal.told_lines() if o.key not in there]:
             self.journal.record(GONE, "", gone, now)
-        typing = self.before.boot != "" and self.age < TYPING
-        left = {key: problem for key, problem in there.items() if not self._is_told(key)}
-        ready = {
-            key: problem for key, problem in left.items() if not (typing and problem.unfinished)
-        }
-        if ready and self.delivery.reachable:
+        untold = self._find_untold()
+        if untold and self.delivery.reachable:
             name = os.path.basename(self.path)
-            self.delivery.send_all([plan_problems(name, ready, self.journal, now)])
-        return all(self._is_told(key) for key in left)
+            self.delivery.send_all([plan_problems(name, untold, self.journal, now)])
+        return all(self._is_told(key) for key in there)
+
+    def _find_untold(self) -> dict[str, ReminderProblem]:
+        """The lines to be told of, by their keys, without those that somebody is typing."""
+        typing = self.before.boot != "" and self.age < TYPING
+        return {
+            key: problem
+            for problem in self.problems
+            if not (typing and problem.unfinished)
+            and not self._is_told(key := _problem_key(problem))
+        }
 
 
 def _single(reminder: Reminder) -> Occurrence | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from plainmind.ground.errors import BadData, Busy, Failure, Misconfigured, Unava
 from plainmind.ground.paths import Home
 from plainmind.reminders import delivery, editing, last_scan, messages, scan
 from plainmind.reminders.journal import DeliveryJournal, Occurrence, make_key
+from reminder_lines import AROUND, NEARLY, OWN
 
 MINUTE, HOUR = 60 * clock.SECOND, 3600 * clock.SECOND
 START = clock.parse("2026-03-02T09:00:00Z")  # a Monday in winter: local time is UTC
@@ -262,10 +264,23 @@ def test_a_clock_at_1970_makes_nothing_missed(world):
     assert world.scan(MINUTE) == []
 
 
+def test_what_an_earlier_version_sent_is_known(world):
+    world.grace = 0
+    path = world.home.path("remind", "journal.jsonl")
+    due = START - 21 * DAY
+    sent = Occurrence(make_key("a", due), "a", due, False)
+    DeliveryJournal(path).record("sent", sent.key, [sent], due)
+    world.write(line("bins", date="2026-02-02", recur="weekly", id="a"))
+    world.now -= 2 * DAY
+    missed = "due 2026-02-23 09:00; 1 earlier one missed, too; next 2026-03-02 09:00"
+    assert world.scan() == [f"Missed: bins ({missed})"]
+    assert world.scan(MINUTE) == [] and world.scan(2 * DAY) == ["bins (late by 1 min)"]
+
+
 # --- copies of a line
 
 
-OWN, OTHER = "rid_AAAAAAAAAAAA", "rid_BBBBBBBBBBBB"
+ID = "rid_AAAAAAAAAAAA"
 
 
 def ids_of(world) -> list[str]:
@@ -273,18 +288,18 @@ def ids_of(world) -> list[str]:
 
 
 def test_a_copy_of_a_line_gets_an_id_of_its_own_and_fires(world):
-    world.write(line("tea", "10:00", id=OWN), line("milk", "10:01", id=OWN) + " #t ^b", line("x"))
+    world.write(line("tea", "10:00", id=ID), line("milk", "10:01", id=ID) + " #t ^b", line("x"))
     assert world.scan() == ["x"]
     first, second = ids_of(world)
-    assert first == OWN and second not in (OWN, "")
+    assert first == ID and second not in (ID, "")
     assert world.lines()[1] == line("milk", "10:01", id=second) + " #t ^b"
     assert world.scan(HOUR) == ["tea"] and world.scan(MINUTE) == ["milk"]
 
 
 def test_a_copy_of_what_fired_today_has_fired_today(world):
-    world.write(line("stand", recur="daily", id=OWN))
+    world.write(line("stand", recur="daily", id=ID))
     assert world.scan() == ["stand"]
-    world.write(line("sit", recur="daily", id=OWN), line("stand", recur="daily", id=OWN))
+    world.write(line("sit", recur="daily", id=ID), line("stand", recur="daily", id=ID))
     assert list(world.run().preview()) == []
     assert world.scan(HOUR) == [] and len(set(ids_of(world))) == 2
     assert world.scan(23 * HOUR) == ["sit", "stand"]
@@ -292,10 +307,10 @@ def test_a_copy_of_what_fired_today_has_fired_today(world):
 
 def test_a_copy_of_what_was_sent_goes_with_it(world, monkeypatch):
     """A synchroniser merged it back beside another that has its id."""
-    world.write(line("tea", id=OWN))
+    world.write(line("tea", id=ID))
     assert world.scan() == ["tea"]
-    world.write(line("milk", "10:00", id=OWN), line("tea", id=OWN))
-    assert world.scan(MINUTE) == [] and world.lines() == [line("milk", "10:00", id=OWN)]
+    world.write(line("milk", "10:00", id=ID), line("tea", id=ID))
+    assert world.scan(MINUTE) == [] and world.lines() == [line("milk", "10:00", id=ID)]
 
 
 def test_a_copy_whose_id_somebody_made_is_said_and_left(world):
@@ -322,6 +337,27 @@ def test_what_will_not_fire_is_said_once_for_each_change_of_it(world):
     world.write(good, bad)
     assert world.scan(MINUTE) == [f"{told.format(2)}\n  {bad}"], "it was right meanwhile"
     assert world.scan(MINUTE) == [] and world.reported == []
+
+
+def test_every_shape_of_a_line_fires_or_is_said_or_is_a_person_s_own(world, monkeypatch):
+    """All of tests/unit/formats/test_reminder.py's in one file, of which not a byte changes but ids
+    that are given, and lines that fired."""
+    monkeypatch.setattr(messages, "DIGEST", 100_000)
+    fields = 'date=2026-03-02 time=09:00 recur=none msg="m{}"'
+    fires = [a + fields.format(n) + b for n, (a, b) in enumerate(AROUND)]
+    unlike = ("\udcff", "\0", "\r", "<!--")  # other files than whole ones
+    nearly = [text for text in NEARLY if not any(part in text for part in unlike)]
+    world.write(*fires, *nearly, *OWN)
+    fired, told = world.scan()
+    assert sorted(re.findall(r" (m\d+)$", fired, re.M)) == sorted(
+        f"m{n}" for n in range(len(fires))
+    )
+    assert told.startswith(f"{len(nearly)} lines of reminders.md will not fire:")
+    assert [int(n) for n in re.findall(r"^- line (\d+): ", told, re.M)] == list(
+        range(len(fires) + 1, len(fires) + len(nearly) + 1)
+    )
+    assert files.read(world.path).decode() == "\n".join([*nearly, *OWN, ""])
+    assert world.scan(MINUTE) == []
 
 
 def test_many_lines_are_one_message(world):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 class HiddenPart(NamedTuple):
     """The lines between two offsets. `line` is where it opens, from 1; `closed`, whether it ends
-    before what it stands in does."""
+    before what it stands in does. A CALLOUT is not shown as code."""
 
     start: int
     end: int
@@ -33,7 +33,9 @@ class _Opened(NamedTuple):
     column: int = 0  # where the contents of the list item that it stands in begin
 
 
+CALLOUT = "an admonition"  # a fence that Obsidian's plugin of that name shows as a callout
 _MARK = re.compile(rb"```|~~~|%%|<!--")
+_COMMENTED = "a comment"
 _SHAPE = re.compile(rb"((?:[ \t]*+>)*+)([ \t]*+)((?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+)([^\n]*)", re.S)
 _FENCE = re.compile(rb"(`{3,})[^`]*\Z|(~{3,})")
 _QUIET = re.compile(rb'msg="(?:[^"\\]|\\.)*+"|(`+)(?!`).*?(?<!`)\1(?!`)')
@@ -51,7 +53,7 @@ def _parts(data: bytes) -> Iterator[HiddenPart]:
     depth, offset = 0, 0
     for number, line in enumerate(data.split(b"\n"), 1):
         begin, offset = offset, offset + len(line) + 1
-        if opened and opened.what == "a comment":
+        if opened and opened.what == _COMMENTED:
             at = line.find(opened.mark)
             if at < 0:
                 continue
@@ -81,7 +83,8 @@ def _parts(data: bytes) -> Iterator[HiddenPart]:
         if fence:
             inside = items[-1] if items else 0
             mark = fence[1] or fence[2]
-            opened = _Opened(number, offset, mark, "a code block", depth, inside)
+            what = CALLOUT if rest[len(mark) :].startswith(b"ad-") else "a code block"
+            opened = _Opened(number, offset, mark, what, depth, inside)
         else:
             opened = _find_comment(rest, number, offset)
     if opened:
@@ -109,7 +112,7 @@ def _find_comment(text: bytes, line: int, start: int) -> _Opened | None:
         mark = b"%%" if found[0] == b"%%" else b"-->"
         at = text.find(mark, found.end())
         if at < 0:
-            return _Opened(line, start, mark, "a comment")
+            return _Opened(line, start, mark, _COMMENTED)
         at += len(mark)
     return None
 

@@ -38,7 +38,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ...ground.errors import BadData
-from .hidden import find_hidden
+from .hidden import CALLOUT, HiddenPart, find_hidden
 from .line import (
     KEYS,
     OPENING,
@@ -137,10 +137,9 @@ def parse(data: bytes) -> Contents:
         while parts and parts[-1].end <= offset:
             parts.pop()
         if parts and parts[-1].start <= offset:
-            if reminder and not parts[-1].closed:
-                where = f"in {parts[-1].what} that begins on line {parts[-1].line}"
-                what = f"it is {where} and is never closed; close it"
-                problems.append(ReminderProblem(line, what, _show(raw), True))
+            if reminder and (said := _hidden_by(parts[-1])):
+                unfinished = not parts[-1].closed
+                problems.append(ReminderProblem(line, said, _show(raw), unfinished))
             count += reminder is not None
         elif reminder is None:
             if is_meant(raw):
@@ -154,6 +153,15 @@ def parse(data: bytes) -> Contents:
             what = f"id={reminder.id} is on line {seen[reminder.id]} already, which stands"
             problems.append(ReminderProblem(line, f"{what}; change or remove it", _show(raw)))
     return Contents(reminders, problems, count)
+
+
+def _hidden_by(part: HiddenPart) -> str:
+    """What is said of a reminder in a hidden part; nothing in one that a person meant to be code, or
+    a comment."""
+    where = f"it is in {part.what} that begins on line {part.line}"
+    if not part.closed:
+        return f"{where} and is never closed; close it"
+    return f"{where}; write that as a callout (> [!info])" if part.what == CALLOUT else ""
 
 
 def _read(match: re.Match[bytes], line: int, start: int) -> tuple[Reminder | None, bytes]:
