@@ -156,8 +156,7 @@ def parse(data: bytes) -> Contents:
 
 
 def _hidden_by(part: HiddenPart) -> str:
-    """What is said of a reminder in a hidden part; nothing in one that a person meant to be code, or
-    a comment."""
+    """What is said of a reminder in a hidden part; nothing where a person meant it to be hidden."""
     where = f"it is in {part.what} that begins on line {part.line}"
     if not part.closed:
         return f"{where} and is never closed; close it"
