@@ -23,17 +23,19 @@ def find_abandoned(nodes: Sequence[Node], current: str = "") -> set[str]:
     """The ids of nodes that another version replaced, and of all that came after those. `nodes` are
     in the order they were written; `current` is the one that is shown, the last when not known."""
     parents = {node.id: node.parent for node in nodes}
-    shown = _lineage(parents, current if current in parents else nodes[-1].id if nodes else "")
-    versions: dict[tuple[str, str], list[str]] = defaultdict(list)
-    children: dict[str, list[str]] = defaultdict(list)
-    for node in {node.id: node for node in nodes}.values():
-        children[node.parent].append(node.id)
+    shown = {*_lineage(parents, current if current in parents else nodes[-1].id if nodes else "")}
+    versions: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for node in nodes:
         if node.kind:
-            versions[node.parent, node.kind].append(node.id)
+            versions[node.parent, node.kind][node.id] = None
     todo: list[str] = []
     for ids in versions.values():
-        stands = next((id for id in ids if id in shown), ids[-1])
-        todo += [id for id in ids if id != stands]
+        if len(ids) > 1:
+            stands = next((id for id in ids if id in shown), [*ids][-1])
+            todo += [id for id in ids if id != stands]
+    children: dict[str, list[str]] = defaultdict(list)
+    for id, parent in parents.items() if todo else ():
+        children[parent].append(id)
     abandoned: set[str] = set()
     while todo:
         id = todo.pop()
@@ -48,7 +50,7 @@ def sort_by_descent(
 ) -> dict[str, int]:
     """When each message has its turn, in ms: at its own time, or its parent's if that is later or
     its own is not known. A root whose time is not known has that of the `start`, or the earliest
-    there is."""
+    there is. In order, parents before their children."""
     known = [instant for instant in instants.values() if instant is not None]
     first = min([start, *known]) if start else min(known, default=0)
     turns: dict[str, int] = {}
@@ -57,7 +59,12 @@ def sort_by_descent(
         for one in reversed(line):
             own, before = instants[one], turns.get(parents.get(one, ""))
             turns[one] = max([t for t in (own, before) if t is not None] or [first])
-    return turns
+    ordered: dict[str, int] = {}
+    for id in sorted(turns, key=turns.__getitem__):
+        for one in reversed(_lineage(parents, id, ordered)):
+            if one in turns:
+                ordered[one] = turns[one]
+    return ordered
 
 
 def _lineage(parents: dict[str, str], id: str, known: dict[str, int] | None = None) -> list[str]:

@@ -66,16 +66,16 @@ def read_events(conversation: dict[str, Any], place: str) -> Iterator[HistoryIte
     messages, instants, parents = _read_tree(as_mapping(conversation["mapping"]))
     start = items.parse_instant(conversation.get("create_time"), conversation.get("update_time"))
     turns = branches.sort_by_descent(instants, parents, start or 0)
-    nodes = [Node(id, parents[id]) for id in sorted(instants, key=turns.__getitem__)]
+    nodes = [Node(id, parents[id]) for id in turns]
     left = branches.find_abandoned(nodes, as_text(conversation.get("current_node")))
-    shown = [id for id in messages if id not in left]
+    shown = [id for id in turns if id in messages and id not in left]
     about = {key: value for key, value in conversation.items() if key != "mapping"}
     first = min((turns[id] for id in shown), default=start or 0)
     yield from conserve("chatgpt", about, items.name_event(context, first, about, "title"))
     for id in left & messages.keys():
         yield Skipped(OTHER_BRANCH, messages[id])
     call = LatestCall()
-    for id in sorted(shown, key=turns.__getitem__):
+    for id in shown:
         message, own = messages[id], instants[id]
         meta = {"undated": True} if own is None else {}
         when = turns[id] if own is None else own

@@ -68,9 +68,10 @@ def find_left(source: Source) -> set[str]:
     nodes: list[Node] = []
     for record in read_lines(source):
         line = record.value if isinstance(record, RawRecord) else {}
-        if id := as_text(line.get("uuid")):
-            nodes.append(Node(id, as_text(line.get("parentUuid")), _version(line)))
-    return branches.find_abandoned([node for node in nodes if node.parent])
+        id, parent = as_text(line.get("uuid")), as_text(line.get("parentUuid"))
+        if id and parent:
+            nodes.append(Node(id, parent, _version(line)))
+    return branches.find_abandoned(nodes)
 
 
 def _version(line: dict[str, Any]) -> str:

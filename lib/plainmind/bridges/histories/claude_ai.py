@@ -68,7 +68,7 @@ def read_events(conversation: dict[str, Any], place: str) -> Iterator[HistoryIte
     instants = {id: items.parse_instant(one.get("created_at")) for id, (_, one) in messages.items()}
     parents = _parents({id: message for id, (_, message) in messages.items()})
     turns = branches.sort_by_descent(instants, parents, start or 0)
-    order = _pair(sorted(turns, key=turns.__getitem__), turns, messages)
+    order = _pair([*turns], turns, messages)
     leaf = as_text(conversation.get("current_leaf_message_uuid"))
     nodes = [Node(id, parents[id], "message" if parents[id] else "") for id in order]
     left = branches.find_abandoned(nodes, leaf)

@@ -122,6 +122,12 @@ EXPORTS = {
     "discord": histories.exported(
         "1334", "GuildTextChat", histories.posted(1, "x"), histories.posted(2, "y", bot=True)
     ),
+    "telegram": histories.telegram_chat(
+        77,
+        "bot_chat",
+        histories.sent(1, ["x", {"type": "bold", "text": "y"}]),
+        histories.sent(2, "", poll={"question": "q", "answers": [{"text": "a", "voters": 1}]}),
+    ),
 }
 QUIET = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
