@@ -114,7 +114,7 @@ def test_claude_ai(case, tmp_path):
 
 
 def test_chatgpt_without_children_times_or_a_current_node(tmp_path):
-    """What the tree says holds, in whatever form it says it; clocks only decide between versions."""
+    """What the tree says holds, in whatever form; clocks only decide between versions."""
     nodes = [
         node("q1", None, "user", "q1", 50.0), node("a1", "q1", "assistant", "a1", None),
         node("q2", "a1", "user", "q2", 10.0), node("q2b", "a1", "user", "q2b", 1769763600.0),
