@@ -224,9 +224,13 @@ class Session:
             return " ".join(words)
         return stream.decode(self.read_input())
 
-    def input_lines(self) -> list[str]:
-        """The lines of standard input that are not blank."""
-        return _lines(self.read_input())
+    def input_lines(self, needed: str = "") -> list[str]:
+        """The lines of standard input that are not blank. Usage when there are none, and some are
+        `needed`: references, say."""
+        lines = _lines(self.read_input())
+        if needed and not lines:
+            raise Usage(f"no {needed} given", cure=f"see '{output.program()} --help'")
+        return lines
 
     def piped_lines(self) -> list[str]:
         """As input_lines; none at a terminal, and from cron's /dev/null."""

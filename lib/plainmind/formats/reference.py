@@ -34,6 +34,8 @@ def parse(text: str) -> Reference:
     match = _REF.match(text.strip())
     if not match or int(match[2]) < 1:
         cure = "write path:line, such as logs/discord-thread/123/20260130T142355Z.md:3"
+        if re.fullmatch(r"[a-z][a-z0-9-]*/[a-z0-9_-]+", text.strip()):
+            cure = f"if it is a context, see its events with 'mem-log -n 20 {text.strip()}'"
         raise BadData(f"'{text}' is not a reference", cure=cure)
     line, end = int(match[2]), int(match[3] or match[2])
     if end < line:

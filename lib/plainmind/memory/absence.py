@@ -13,7 +13,7 @@ import base64
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..formats import secrets, words
@@ -24,6 +24,7 @@ SHORTEST = 12  # characters of a piece, of more than one word; less tells nothin
 PIECE = 48  # and at most, about: who quotes twice as much quotes a whole one
 MOST = 64  # pieces of a text; of a longer one they are spread over it
 ENCODED = 8  # of them that are looked for in base64, too
+RUN = 4  # words in a row that repeat a text: of a pass phrase, say
 ODD = 6  # characters of a word that is looked for by itself
 _ODD = re.compile(r"(?=\S*[^\W\d])(?=\S*\d)(?!\d{8}T\d{6}Z)(?!\d{4}-\d\d-\d\dT)[^\s/]{6,64}")
 _NUMBER = re.compile(r"(?<![\w.,:/-])(?!(?:19|20)\d\d\b)\d{4,}(?![\w/:-]|[.,]\d)")
@@ -69,6 +70,22 @@ def _odd_words(text: str) -> list[str]:
 def numbers(text: str) -> list[str]:
     """Numbers that may be a code; years are not."""
     return _NUMBER.findall(text)
+
+
+def is_repeated(said: str, texts: Iterable[str]) -> bool:
+    """Whether a line repeats of a text what it is looked for by, or four words in a row."""
+    said = " ".join(said.casefold().split())
+    words = said.split()
+    runs = [" ".join(words[n : n + RUN]) for n in range(len(words) - RUN + 1)]
+    for text in texts:
+        plain = " ".join(text.casefold().split())
+        short = [*numbers(text), *([] if pieces(text) else [plain])]
+        alone = (rf"(?<!\w){re.escape(one)}(?!\w)" for one in short if one)
+        if any(" ".join(one.casefold().split()) in said for one in pieces(text)):
+            return True
+        if any(run in plain for run in runs) or any(re.search(one, said) for one in alone):
+            return True
+    return False
 
 
 def _cut(line: str) -> Iterator[str]:

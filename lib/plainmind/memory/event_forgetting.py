@@ -22,7 +22,7 @@ from ..formats import reference
 from ..formats.log import event as events
 from ..formats.log import forgotten
 from ..ground import exchange, files, stream
-from ..ground.errors import Failure, NoInput
+from ..ground.errors import Failure, NoInput, Usage
 from ..ground.paths import Home
 from ..index import cache, embedding
 from ..truth.log import blanking, reader
@@ -46,7 +46,7 @@ class Job(NamedTuple):
     def texts(self) -> Iterator[str]:
         for target in self.targets:
             if not forgotten.is_blank(target.block):
-                yield target.event.content
+                yield forgotten.words_of(target.event.content, target.event.meta)
             if self.meta_too:
                 for texts in forgotten.words_of_meta(events.parse_meta(target.block)).values():
                     yield from texts
@@ -101,18 +101,28 @@ def forget(
     run goes on from there."""
     lock = memory.home.path("raw", "maintenance-log", ".forget.lock")
     if memory.dry or not os.path.isdir(memory.home.root):
-        targets = find_targets(memory, key, refs, meta_too, report)
-        yield from _Forgetting(memory, key, Job(targets, meta_too, reason), report).preview()
+        yield from _find(memory, key, refs, meta_too, reason, report).preview()
         return
     with files.lock(lock):
         exchange.recover(memory.home.path(UNFINISHED))  # one that was not written to its end
         if unfinished := read_unfinished(memory.home):
             yield from _Forgetting(memory, key, unfinished, report).carry_out()
-            if os.path.exists(memory.home.path(UNFINISHED)):
+            if is_unfinished(memory.home):
                 return
-        targets = find_targets(memory, key, refs, meta_too, report)
-        if targets:
-            yield from _Forgetting(memory, key, Job(targets, meta_too, reason), report).carry_out()
+        forgetting = _find(memory, key, refs, meta_too, reason, report)
+        if forgetting.job.targets:
+            yield from forgetting.carry_out()
+
+
+def _find(
+    memory: Memory, key: bytes, refs: Iterable[str], meta_too: bool, reason: str, report: Callable
+) -> "_Forgetting":
+    """What is to be done. Usage when the reason, which is logged, repeats the text."""
+    job = Job(find_targets(memory, key, refs, meta_too, report), meta_too, reason)
+    if absence.is_repeated(reason, job.texts()):
+        what = "the reason repeats what is to be forgotten, and it is logged"
+        raise Usage(what, cure="say why in other words")
+    return _Forgetting(memory, key, job, report)
 
 
 class _Forgetting:
@@ -126,6 +136,7 @@ class _Forgetting:
     def preview(self) -> Iterator[Finding]:
         yield from self._announce("would be blanked")
         yield from copies.clean(self.home, self.job.targets, self._lines(), self._noting, dry=True)
+        clean_traces(self.memory, self.pieces)
         yield from self._look()
 
     def carry_out(self) -> Iterator[Finding]:
@@ -249,6 +260,11 @@ def render_job(job: Job) -> str:
     ]  # fmt: skip
     value = {"events": raw, "metadata": job.meta_too, "reason": job.reason}
     return json.dumps({**value, "hashes": list(job.hashes)}) + "\n"
+
+
+def is_unfinished(home: Home) -> bool:
+    """Whether an earlier run is to be gone on with."""
+    return os.path.exists(home.path(UNFINISHED))
 
 
 def read_unfinished(home: Home) -> Job | None:

@@ -114,7 +114,8 @@ def _marks(body: str) -> list[str]:
 
 
 def clean_traces(memory: Memory, texts: Sequence[str]) -> None:
-    """Records that show one of these, out of the traces that commands were told to write."""
+    """Records that show one of these, out of the traces that commands were told to write; said, and
+    in a dry run only said."""
     # a trace has a text on one line, as JSON; or a block of JSON that a model was given, as JSON
     shown = {*texts, *(" ".join(text.split()) for text in texts)}
     needles = {
@@ -127,8 +128,10 @@ def clean_traces(memory: Memory, texts: Sequence[str]) -> None:
             lines = files.read(trace).split(b"\n")
             kept = [line for line in lines if not any(needle in line for needle in needles)]
             if len(kept) < len(lines):
-                files.replace(trace, b"\n".join(kept))
-                memory.say(f"{trace}: records that showed what is forgotten were removed")
+                if not memory.dry:
+                    files.replace(trace, b"\n".join(kept))
+                done = "would be removed" if memory.dry else "were removed"
+                memory.say(f"{trace}: records that show what is forgotten {done}")
         except OSError as error:
             why = files.to_failure(error).what
             memory.say(f"{trace}: what is forgotten may still be in it: {why}")

@@ -20,6 +20,7 @@ from . import Memory, absence, copies
 
 STANDS = "stands"  # the code of these places
 MOST = 20  # of them that are named for a text that many say
+_STAYS = "what events are found by stays"
 PAGES = ("knowledge/", "memory/", "raw/compaction/", "raw/observations/")
 
 
@@ -30,7 +31,7 @@ def find_replies(home: Home, targets: Sequence[TargetEvent]) -> Iterator[Finding
         if target.block.role == "user":
             for block in _turn_of(home, target):
                 if f"{target.path}:{block.line}" not in own and not forgotten.is_blank(block):
-                    what = "it answers what is forgotten; look whether it repeats it"
+                    what = "it answers what is forgotten; check whether it repeats it"
                     yield Finding(target.path, block.line, "reply", what)
 
 
@@ -68,6 +69,7 @@ class Look:
         outside = [path for path in maintenance.read_traces(self.home) if os.path.isfile(path)]
         cleaned = {*outside, *copies.list_cleaned(self.home, list(self.own.values()))}
         cleaned = cleaned if self.memory.dry else set()
+        cleaned.add(self.home.window_heads)  # it has no words, and proves the logs
         told: set[tuple[str, int]] = set()
         for full in dict.fromkeys([*absence.list_files(root), *outside]):
             if full.startswith(index) or full == passed_over or full in cleaned:
@@ -84,7 +86,7 @@ class Look:
     def _in_file(self, full: str, path: str) -> Iterator[Finding]:
         try:
             for piece, _, line in absence.find(full, self.needles):
-                found = self._describe(path, line)
+                found = self._describe(path, line, piece)
                 if found:
                     self.standing.add(piece)
                     yield found
@@ -93,28 +95,31 @@ class Look:
                 what = f"it cannot be looked through: {error.strerror}"
                 yield Finding(path, 1, STANDS, what)
 
-    def _describe(self, path: str, line: int) -> Finding | None:
+    def _describe(self, path: str, line: int, piece: str) -> Finding | None:
         """What is said of a line that has a piece; None for what is to go by a dry run."""
         if path.startswith("logs/") and path.endswith(".md"):
-            return self._describe_event(path, line)
+            return self._describe_event(path, line, piece)
         if path.startswith(PAGES):
             return Finding(path, line, STANDS, "a page says it; edit the page, or delete it")
         return Finding(path, line, STANDS, "this file has it; edit it, or delete it")
 
-    def _describe_event(self, path: str, line: int) -> Finding | None:
+    def _describe_event(self, path: str, line: int, piece: str) -> Finding | None:
         try:
             block = reader.find_events(self._read_window(path), line, line)[0]
         except Failure:
             return Finding(path, line, STANDS, "lines that are not an event have it; edit them")
-        again = "" if line != block.line else " --metadata"
+        texts = forgotten.words_of_meta(events.parse_meta(block)).values()
+        goes = any(form in said for text in texts for said in text for form in absence.as_json(piece))
         if (path, block.line) in self.own:
             if line != block.line:
                 return (
                     None if self.memory.dry else Finding(path, line, STANDS, "it was not blanked")
                 )
-            what = f"its own header has it; run mem-forget{again} for it"
+            what = "its own header has it; "
+            what += "run mem-forget --metadata for it" if goes else _STAYS
         elif line == block.line:
-            what = f"another event's header has it; mem-forget{again} takes that back, too"
+            what = "another event's header has it; "
+            what += "mem-forget --metadata takes that back, too" if goes else _STAYS
         else:
             what = "another event says it; mem-forget takes that back, too"
         return Finding(path, block.line, STANDS, what)

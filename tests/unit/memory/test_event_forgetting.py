@@ -11,12 +11,12 @@ from plainmind.formats.log import event as events
 from plainmind.formats.log import forgotten
 from plainmind.ground import exchange, files
 from plainmind.ground.environment import Environment
-from plainmind.ground.errors import BadData, Busy
+from plainmind.ground.errors import BadData, Busy, Usage
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.index import cache
 from plainmind.index.sqlite import care as sqlite_care
-from plainmind.memory import Memory, absence, care, copies, event_forgetting
+from plainmind.memory import Memory, absence, care, copies, event_forgetting, standing
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance
@@ -327,13 +327,51 @@ def test_no_command_but_this_one_writes_a_record(scene):
         scene.say("system", "x", forgot={"ref": f"{PATH}:3"})
 
 
-def test_a_record_can_be_forgotten_and_still_records(scene):
+@pytest.mark.parametrize("reason", [TEXT.replace("\n", " "), ""])
+def test_a_record_can_be_forgotten_and_still_records(scene, reason):
+    """Only its reason is taken back: what it names stands in the log and its proof, and stays."""
     ref = scene.say("user", "one")
-    scene.forget(ref, reason=TEXT)
-    record = 6
-    scene.forget(f"{PATH}:{record}")
+    scene.forget(ref, reason=reason)
+    record = f"{PATH}:6"
+    assert scene.forget(record, meta_too=True, dry=True) == [("forgotten", record)]
+    assert scene.forget(record) == [("forgotten", record)]
     assert scene.lint() == [] and scene.holding(WORD) == []
     assert scene.content(ref) == "(forgotten)"
+
+
+def test_what_events_are_found_by_stays_and_nothing_else_is_advised(scene, monkeypatch):
+    """Neither --metadata, which leaves it, nor the journal that proves the logs."""
+    other = scene.say("user", "before", author_id="serial4711x")
+    block = reader.read_window(scene.home, PATH).blocks()[0]
+    ref = scene.say("user", f"{block.digest} is of the author serial4711x")
+    found = {}
+    keep = lambda kind: lambda *given: found.setdefault(given[:2], kind(*given))
+    monkeypatch.setattr(standing, "Finding", keep(standing.Finding))
+    assert [place for code, place in scene.forget(ref) if code == "stands"] == [other]
+    assert found[PATH, 3].message == "another event's header has it; " + standing._STAYS
+
+
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize("text, reason, refused", [
+    (TEXT, f"he named {WORD}s", False), (TEXT, f"well: {PIECE}", True),
+    ("The alarm code is blue-Heron-7741.", "BLUE-heron-7741 is secret", True),
+    ("The alarm code is blue-Heron-7741.", "the alarm code", False),
+    ("My PIN is 4711.", "PIN 4711", True), ("My PIN is 4711.", "a PIN of five digits", False),
+    ("my words: correct horse battery staple", "Correct  horse battery staple leaked", True),
+    ("tomato", "the word tomato", True), ("tomato", "tomatoes", False), ("", "why", False),
+])  # fmt: skip
+def test_a_reason_that_repeats_the_text_is_refused_before_anything_is_written(
+    scene, text, reason, refused, dry
+):
+    ref = scene.say("user", text)
+    before = files.read(scene.home.path(PATH))
+    if refused:
+        with pytest.raises(Usage, match="the reason repeats"):
+            scene.forget(ref, reason=reason, dry=dry)
+        assert files.read(scene.home.path(PATH)) == before
+        assert not event_forgetting.is_unfinished(scene.home)
+    else:
+        scene.forget(ref, reason=reason, dry=dry)
 
 
 def test_a_text_that_was_taken_out_by_hand_is_made_good_by_forgetting_it(scene):
@@ -407,6 +445,8 @@ def test_a_dry_run_says_the_same_and_changes_nothing(scene, tmp_path):
     before = {path: files.read(path) for path in absence.list_files(str(tmp_path))}
     would = scene.forget(ref, dry=True)
     assert {path: files.read(path) for path in absence.list_files(str(tmp_path))} == before
+    trace = f"{tmp_path}/trace.jsonl: records that show what is forgotten"
+    assert scene.said[-1] == f"{trace} would be removed"
     assert would == scene.forget(ref)
 
 

@@ -14,10 +14,13 @@ A digest stays, and by it a guess can be tried: of what is short enough to be gu
 word of a dictionary, it tells whether the guess is right, unless MIND_KEY was set.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from .event import RawEvent, chain_digest, header_without_digest, parse_meta
 
+#: what a record says before its reason
+_RECORD = re.compile(r"The text of \S+ \([0-9a-f]*\) was taken back[^:.]*[:.] ?")
 KEY = "forgot"  # in the metadata of a record, and of nothing else
 LINE = b"> (forgotten)\n"
 #: metadata by which events are found, chained and counted; the rest of it may hold words
@@ -55,6 +58,11 @@ def parse_record(block: RawEvent) -> Forgotten | None:
     path, _, line = str(value.get("ref")).rpartition(":")
     number = int(line) if line.isascii() and line.isdecimal() and len(line) < 13 else 0
     return Forgotten(path, number, str(value.get("h")), str(value.get("blank")))
+
+
+def words_of(content: str, meta: dict[str, Any]) -> str:
+    """What somebody said in an event: of a record, the reason alone."""
+    return _RECORD.sub("", content, count=1) if KEY in meta else content
 
 
 def is_blank(block: RawEvent) -> bool:

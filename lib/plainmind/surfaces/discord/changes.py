@@ -16,7 +16,7 @@ from typing import Any
 import discord
 
 from ...ground import clock
-from ...ground.errors import BUSY, INPUT_OUTPUT, NO_MATCH, UNAVAILABLE, Failure
+from ...ground.errors import BUSY, INPUT_OUTPUT, NO_MATCH, UNAVAILABLE, USAGE, Failure
 from . import logged
 from .contexts import THREAD, place_of
 from .history import PAGE
@@ -171,8 +171,11 @@ class Changes:
             return True
         await self.writer.compact(now=True)
         lines = "".join(f"{ref}\n" for ref in refs)
-        options = "--metadata", "--reason", REASON, "-"
-        outcome = await services.suite.run("mem-forget", *options, given=lines)
+        for why in (("--reason", REASON), ()):  # a message may say just that
+            options = "--metadata", "--yes", *why, "-"
+            outcome = await services.suite.run("mem-forget", *options, given=lines)
+            if outcome.code != USAGE:
+                break
         if outcome.code not in (0, NO_MATCH):
             services.say(f"mem-forget ended with {outcome.code}: {outcome.complaint}")
         return outcome.code >= 0 and outcome.code not in (BUSY, INPUT_OUTPUT, UNAVAILABLE)

@@ -190,6 +190,7 @@ def _read_back(full: str, size: int) -> Iterator[events.RawEvent]:
 
 def _words(event: events.Event) -> str:
     words = " ".join(event.content.split())
+    words = re.sub(r"\A\(forgotten\)(?: \(forgotten\))+\Z", "(forgotten)", words)
     cut = words if len(words) <= LONGEST else f"{words[: LONGEST - 1]}…"
     return f"{event.author or event.role}: {cut}".rstrip()
 

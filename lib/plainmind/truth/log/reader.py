@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ...formats import reference
 from ...formats.log import event as events
 from ...ground import files
-from ...ground.errors import NoInput, NotPermitted
+from ...ground.errors import BadData, NoInput
 from ...ground.paths import Home, window_sort_key
 
 
@@ -37,20 +37,28 @@ def context_of(path: str) -> str:
 
 def read_window(home: Home, path: str) -> Window:
     """A window by its path: absolute, relative to the home, or to the working directory. NoInput,
-    NotPermitted."""
+    NotPermitted; BadData for what is not one."""
     part = home.find(path)
     pieces = part.split(os.sep)
     if len(pieces) != 4 or pieces[0] != "logs" or not part.endswith(".md"):
-        cure = "give a path such as logs/discord-thread/123/20260130T142355Z.md"
-        raise NotPermitted(f"'{path}' is not a window", cure=cure)
+        raise _describe(home, path, part)
     try:
         data = files.read(home.path(part))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        cure = f"list them with: ls {home.shell_path('logs')}/*/*"
-        raise NoInput(f"no such window: '{path}'", cure=cure) from None
+        raise NoInput(f"no such window: '{path}'", cure="see 'mem-log'") from None
     except OSError as error:
         raise files.to_failure(error) from None
     return Window(part, context_of(part), data, events.scan(data))
+
+
+def _describe(home: Home, path: str, part: str) -> BadData:
+    """What a path is that is not a window's."""
+    if part.startswith(("knowledge/", "memory/", "raw/")):
+        return BadData(f"'{path}' is a page, not an event", cure="edit it, or delete it")
+    if len(part.split(os.sep)) == 2 and home.list_windows(part):
+        return BadData(f"'{path}' is a context", cure=f"see its events with 'mem-log -n 20 {part}'")
+    cure = "give a path such as logs/discord-thread/123/20260130T142355Z.md"
+    return BadData(f"'{path}' is not a window", cure=cure)
 
 
 def find_events(opened: Window, line: int, end_line: int) -> list[events.RawEvent]:

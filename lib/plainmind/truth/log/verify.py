@@ -40,7 +40,7 @@ def verify_windows(
         progress(number, len(chosen))
         try:
             opened = reader.read_window(home, path)
-        except (NoInput, NotPermitted):
+        except (BadData, NoInput, NotPermitted):
             if paths:
                 raise
             yield Finding(path, 1, "missing", "the window is gone; restore it from a backup")
