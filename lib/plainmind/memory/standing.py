@@ -109,7 +109,9 @@ class Look:
         except Failure:
             return Finding(path, line, STANDS, "lines that are not an event have it; edit them")
         texts = forgotten.words_of_meta(events.parse_meta(block)).values()
-        goes = any(form in said for text in texts for said in text for form in absence.as_json(piece))
+        goes = any(
+            form in said for text in texts for said in text for form in absence.as_json(piece)
+        )
         if (path, block.line) in self.own:
             if line != block.line:
                 return (
