@@ -50,7 +50,7 @@ _UNMARK = {ord(mark): None for mark in (PART, SIGN)}
 
 def mark(text: str) -> str:
     """The same with PART between the parts of a name, and SIGN on both sides of a sign."""
-    text = to_form("NFKC", text).translate(_plain)
+    text = _WIDE.sub(_spread, to_form("NFKC", text)).translate(_plain)
     if _APOSTROPHE in text:
         text = re.sub("(?<=[^\0-\x7f])\x05(?=[^\0-\x7f])", PART, text).replace(_APOSTROPHE, " ")
     if _NON_JOINER in text or _JOINER in text or SIGN in text:
@@ -69,6 +69,18 @@ def mark_ascii(text: str) -> str:
 _OTHER = re.compile("[^A-Za-z0-9#+._-]")
 #: where getUserByEmail and HTTPServer have parts; PDFs has none
 _CAMEL = re.compile("(?<=[a-z])(?=[A-Z])|(?<=[a-z][0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+
+
+#: one letter, which becomes two
+_WIDE = re.compile("[ßẞÆŒÞ]")
+
+
+def _spread(match: re.Match[str]) -> str:
+    """Two capitals among capitals, as STRAßE and ÆRØ have no parts."""
+    text, at, char = match.string, match.start(), match[0]
+    before, after = text[at - 1 : at].isupper(), text[at + 1 : at + 2]
+    among = after.isupper() or before and not after.islower()
+    return _LETTERS[char.lower()].upper() if among and (before or char != "ß") else char
 
 
 def _join(text: str) -> str:

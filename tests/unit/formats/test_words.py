@@ -75,6 +75,7 @@ def test_a_fold_has_a_number():
         chars = map(chr, range(start, start + 4096))
         block = "\n".join(c for c in chars if unicodedata.ucd_3_2_0.category(c) != "Cn")
         made.update(fold.mark(block).encode("utf-8", "surrogatepass"))
+    made.update(fold.mark(SAME).encode())  # letters beside others
     assert (words.FOLD, made.hexdigest()) == (
         2,
         "329d2b8690f2ebdb51c768329bd6a1bf9cbd917e144e747fc6c8531ee8e50053",
@@ -169,6 +170,12 @@ def pairs(text: str) -> list[tuple[str, str]]:
 def test_one_is_found_by_the_other(written, asked):
     assert {*words.terms(asked)} & index_terms(written)
     assert {*words.terms(written)} & index_terms(asked)
+
+
+@pytest.mark.parametrize("name", "STRAßE GROß FUßBALL STRAẞE ÆRØ ŒUVRE ÞÓR MAẞ ÆÆ".split())
+def test_a_letter_that_becomes_two_makes_no_parts_of_a_word_in_capitals(name):
+    """Its parts would be asked for, too, and nobody who writes the word in small letters has them."""
+    assert words.terms(name) == words.terms(name.lower())
 
 
 @pytest.mark.parametrize("written, asked", pairs(OTHER))
