@@ -5,7 +5,8 @@ days / 14).
 
 Events with equal texts count once: one of them stands, and has the number of the others. A pin is
 eligible whatever its sim, unless `pins` is 'floor'. Pins have at most half of the places while
-others want them: rounded up for pins that exceed the floor, down for those that do not.
+others want them; of an odd number, the middle one is a pin's that exceeds the floor and whose sim
+no other event exceeds: what lifts a pin over the floor may be its neighbours alone.
 
 The result equals scoring all events in every step. An event's score never exceeds its base, 0.7 sim
 + 0.2 recency, so events are taken by an upper bound of the base, best first, and the pool is
@@ -129,11 +130,20 @@ class Picker:
         pinned = [event for event in self.field.pinned if event in pool.left]
         pool.widen()
         for place, event in enumerate(sorted(pinned, key=lambda e: (-pool.sim[e], order(e)))):
-            if place < (self.k + (pool.sim[event] > self.floor)) // 2:
+            if place < self.k // 2 or place == self.k // 2 < self.k / 2 and self._leads(event):
                 self._choose(event, True)
             else:
                 pool.left.discard(event)
                 self.waiting.append(event)
+
+    def _leads(self, pin: int) -> bool:
+        """Whether a pin exceeds the floor, and no event that is none has a greater sim."""
+        pool, pins, sim = self.pool, set(self.field.pinned), self.pool.sim[pin]
+        others = lambda: any(pool.sim[event] > sim for event in pool.left - pins)
+        if sim <= self.floor or others():
+            return False
+        pool.take_above(sim)
+        return not others()
 
     def _take_most_similar(self) -> None:
         pool = self.pool
@@ -240,5 +250,8 @@ class _Pool:
 
     def complete_sim(self) -> None:
         """Take every event that could have the greatest sim of all."""
-        top = max(self.sim[event] for event in self.left)
-        self.take([event for event in self._outside if self.field.upper[event] >= top])
+        self.take_above(max(self.sim[event] for event in self.left))
+
+    def take_above(self, sim: float) -> None:
+        """Take every event whose sim could be as great."""
+        self.take([event for event in self._outside if self.field.upper[event] >= sim])

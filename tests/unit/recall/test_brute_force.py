@@ -227,7 +227,9 @@ class Judge:
         waiting = [t for t in left if t.pinned]
         left = [t for t in left if not t.pinned]
         best_pin = lambda: first(waiting, lambda t: significant(self.sim[t.ref]))
-        half = lambda pin: ceil(k / 2) if self.sim[pin.ref] > floor else k // 2
+        best = max((self.sim[t.ref] for t in left), default=0.0)
+        leads = lambda pin: self.sim[pin.ref] > floor and self.sim[pin.ref] >= best
+        half = lambda pin: ceil(k / 2) if leads(pin) else k // 2
         while waiting and len(picks) < half(best_pin()):
             take(waiting, best_pin(), True)
         if not picks and left:
