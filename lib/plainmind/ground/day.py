@@ -71,6 +71,15 @@ def guess(text: str) -> Date | None:
     return None
 
 
+def list_readings(text: str) -> list[Date]:
+    """The two days that `03/04/2026` may mean; none where there are not two."""
+    match = _YEAR_LAST.match(" ".join(text.split()))
+    if not match or guess(text):
+        return []
+    year, one, other = match[4], match[1], match[3]
+    return [day for day in (make_day(year, one, other), make_day(year, other, one)) if day]
+
+
 def find_month(name: str) -> int:
     """The number of a month, from its first three letters on; 0 for another word."""
     name = name.lower()

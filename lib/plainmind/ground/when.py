@@ -32,7 +32,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from . import clock
-from .day import NAMED, find_month, guess, make_day
+from .day import NAMED, find_month, guess, list_readings, make_day
 from .errors import BadData
 from .zone import end_of, start_of, to_day, to_instant, to_local
 
@@ -173,8 +173,14 @@ def _understand(text: str, now: int, ahead: bool) -> _Local | Interval:
     except (OverflowError, ValueError):
         raise _out_of_range(text) from None
     if found is None:
-        raise BadData(f"'{text}' is not a time", cure=FORMS)
+        raise _not_a("time", text)
     return found
+
+
+def _not_a(what: str, text: str) -> BadData:
+    if two := " or ".join(map(str, list_readings(text))):
+        return BadData(f"'{text}' may mean {two}", cure="write the one that is meant")
+    return BadData(f"'{text}' is not a {what}", cure=FORMS)
 
 
 def _out_of_range(text: str) -> BadData:
@@ -253,7 +259,7 @@ def _local(words: str, now: int, ahead: bool) -> _Local | None:
     name = match[1].removesuffix(" at").rstrip(",")
     named = _day(name, now, ahead)
     if named is None:
-        raise BadData(f"'{name}' is not a day", cure=FORMS)
+        raise _not_a("day", name)
     if name in _WEEKDAYS and to_instant(named, time) <= now:
         named += timedelta(7)
     return _Local(named, time)

@@ -174,7 +174,7 @@ def test_one_is_found_by_the_other(written, asked):
 
 @pytest.mark.parametrize("name", "STRAßE GROß FUßBALL STRAẞE ÆRØ ŒUVRE ÞÓR MAẞ ÆÆ".split())
 def test_a_letter_that_becomes_two_makes_no_parts_of_a_word_in_capitals(name):
-    """Its parts would be asked for, too, and nobody who writes the word in small letters has them."""
+    """Its parts would be asked for, too, and who writes it in small letters has none."""
     assert words.terms(name) == words.terms(name.lower())
 
 

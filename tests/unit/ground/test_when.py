@@ -104,12 +104,14 @@ WRONG = {
     "3000 years ago": "is out of range",
     "in 9999 years": "is out of range",
     **dict.fromkeys(
-        ["", "soon", "2026", "9", "1769783035", "next friday", "03/04/2026", "2 ago", "0h ago",
+        ["", "soon", "2026", "9", "1769783035", "next friday", "12/25/26", "2 ago", "0h ago",
          "1h1h ago", "-1h ago", "1.5h ago", "2h", "in a", "last", "2026-1", "2026-13",
          "2026-W05-5", "２０２６-01-30", "2026-01-30 to 2026-02-01", "13pm", "0am", "9:5", "24:00",
          "2026-01-30T14", "mon-tue"],
         "is not a time; write it as 2026-01-30",
     ),
+    "03/04/2026": "'03/04/2026' may mean 2026-03-04 or 2026-04-03; write the one that is meant",
+    "3.4.2026 09:00": "'3.4.2026' may mean 2026-03-04 or 2026-04-03",
     "someday 09:00": "'someday' is not a day; write it as 2026-01-30",
     "next friday 09:00": "'next friday' is not a day",
 }  # fmt: skip

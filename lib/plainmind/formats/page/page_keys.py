@@ -95,6 +95,8 @@ class KeyReader:
         if not found and entry:
             meant = day.guess(text)
             cure = f"mem-lint --fix makes it {meant}" if meant else "write it as 2026-05-08"
+            if two := " or ".join(map(str, day.list_readings(text))):
+                cure = f"it may mean {two}; write the one that is meant"
             self._wrong(entry.line, code, f"'{text[:40]}' is not an ISO 8601 date; {cure}")
         return found
 
