@@ -31,7 +31,8 @@ FORWARDED = "(forwarded)"  # all that is left of a message whose text is taken a
 EPOCH = 1_420_070_400_000  # ms: Discord's ids count from here
 #: types of messages that somebody wrote, by name or number
 SPOKEN = (
-    "Default Reply ChatInputCommand ContextMenuCommand ThreadStarterMessage 19 20 21 23".split()
+    "Default Reply ChatInputCommand ContextMenuCommand ThreadStarterMessage PollResult "
+    "0 19 20 21 23 46".split()
 )
 
 _PACKAGED = re.compile(r"messages\.(json|csv)\Z")

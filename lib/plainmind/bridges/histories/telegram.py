@@ -98,7 +98,7 @@ def _files(message: dict[str, Any]) -> list[str]:
 def _lines(message: dict[str, Any]) -> Iterator[str]:
     if origin := as_text(message.get("forwarded_from")) or as_text(message.get("saved_from")):
         yield f"(forwarded from {origin})"
-    yield "".join(map(_text, as_list(message.get("text")))) or as_text(message.get("text"))
+    yield _shown(message.get("text")) or _shown(message.get("text_entities"))
     if poll := as_mapping(message.get("poll")):
         yield f"(poll) {_shown(poll.get('question'))}"
         for answer in map(as_mapping, as_list(poll.get("answers"))):

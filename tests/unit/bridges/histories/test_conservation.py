@@ -97,6 +97,7 @@ def discord() -> Any:
         posted(6, "Which?", reactions=thumbs),
         posted(7, "Ann pinned a message.", type="ChannelPinnedMessage"),
         posted(8, "", attachments=[picture]),
+        posted(11, "", type="PollResult", embeds=[{"title": "Tea has won"}]),
         posted(9, "Used", interaction={"id": "9", "name": "weather", "user": {"name": "bob"}}),
         posted(10, "", components=[button]),
     ]  # fmt: skip
@@ -152,6 +153,7 @@ def telegram() -> Any:
         histories.sent(2, "", poll={"question": "Tea or coffee?", "answers": answers}),
         histories.sent(3, "Far", forwarded_from="Carl"),
         {"type": "message", "from": "Ann", "text": "No time."},
+        {"type": "message", "text_entities": [{"type": "bold", "text": "In pieces"}]},
         {"id": 5, "type": "service", "actor": "Ann", "action": "edit_title", "title": "Friends"},
     )  # fmt: skip
     about = {"personal_information": {"bio": "Sailor"}, "other_data": {"help": "About it"}}
@@ -239,12 +241,13 @@ CONTENT = {
                   "a page's words"],
     "discord": ["A title", "What it describes", "Its author", "At the foot", "Its value",
                 "Forwarded words", "Tea or coffee?", "Neither", "Wumpus waves", "Press here",
-                "what the picture shows"],
+                "Tea has won", "what the picture shows"],
     "pi": ["The version that stands.", "Without a time."],
     "claude": ["The version that stands.", "Without a time.", "and hurry"],
     "mom": ["No time."],
     "telegram": ["Builder", "Harbour", "Quay", "wave", "Packing", "Tent", "Press here", "Neither",
-                 "Tea or coffee?", "Carl", "No time."],
+                 "Tea or coffee?", "Carl", "No time.",
+                 "In pieces"],
 }  # fmt: skip
 #: what must not be
 LEFT = {
