@@ -60,10 +60,24 @@ def _tables() -> str:
 
 @lru_cache(1)
 def _zone():
+    return _load(name())
+
+
+def _load(name: str):
     from zoneinfo import ZoneInfo
 
-    with open(os.path.join(_tables(), "zoneinfo", *name().split("/")), "rb") as file:
-        return ZoneInfo.from_file(file, key=name())
+    with open(os.path.join(_tables(), "zoneinfo", *name.split("/")), "rb") as file:
+        return ZoneInfo.from_file(file, key=name)
+
+
+def move(instant: int, before: str) -> int:
+    """The instant at which clocks here show what those of another zone showed at an instant; the
+    same one where there is no such zone."""
+    if find_cure(before):
+        return instant
+    there = (_EPOCH + timedelta(milliseconds=instant)).astimezone(_load(before))
+    moved = to_instant(there.date(), there.time().replace(microsecond=0))
+    return moved + there.microsecond // 1000
 
 
 def to_instant(date: Date, time: Time) -> int:

@@ -123,8 +123,9 @@ class DeliveryJournal:
         known = self._known.get(id)
         return known.due if known and known.key == times and known.due <= now else None
 
-    def knows(self, id: str) -> bool:
-        return id in self._known
+    def last_known(self, id: str) -> Occurrence | None:
+        """A reminder's times as they were known last, for its key."""
+        return self._known.get(id)
 
     def told_lines(self) -> list[Occurrence]:
         """Lines that are nearly reminders, and were said to be."""

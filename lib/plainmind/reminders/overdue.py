@@ -46,8 +46,8 @@ def find_baseline(reminder: Reminder, now: int, grace: int, sent: int | None) ->
 
 
 def to_schedule(reminder: Reminder) -> str:
-    """What makes a recurring reminder's times."""
-    return f"{reminder.date} {reminder.time} {reminder.recur}"
+    """What makes a recurring reminder's times; the zone comes last."""
+    return f"{reminder.date} {reminder.time} {reminder.recur} {zone.name()}"
 
 
 def count_skipped(reminder: Reminder, found: Occurrence, since: int) -> int:

@@ -220,13 +220,18 @@ class Scan:
         """Occurrences of a recurring reminder after this instant are still to come, or missed."""
         now, times = self.setup.now, to_schedule(reminder)
         sent = self.journal.sent_until(reminder.copy_of or reminder.id, now)
-        known = self.journal.known_since(reminder.id, times, now)
-        if known is None and sent is not None and not self.journal.knows(reminder.id):
-            return sent  # by a version that did not write down what it knew
-        if known is None:
+        since = self.journal.known_since(reminder.id, times, now)
+        if since is None:
+            known = self.journal.last_known(reminder.id)
+            if known is None and sent is not None:
+                return sent  # by a version that did not write down what it knew
+            if known and known.due <= now:
+                plain, _, was = known.key.rpartition(" ")
+                if times.startswith(f"{plain} "):  # in another zone: what was sent there is sent
+                    return zone.move(max(known.due, sent or known.due), was)
             grace = find_grace(reminder.recur, self.setup.grace)
             return find_baseline(reminder, now, grace, sent)
-        return known if sent is None else max(known, sent)
+        return since if sent is None else max(since, sent)
 
     def _note_known(self, reminders: list[Reminder]) -> None:
         """Write down from when on what recurs can be missed, where that is not known."""

@@ -1253,6 +1253,28 @@ def test_one_whose_zone_is_another_now_is_read(world, settled):
         zone.use(lambda: zone.DEFAULT)
 
 
+@pytest.mark.parametrize("name, wait", [("America/New_York", 5), ("Asia/Tokyo", -9)])
+@pytest.mark.parametrize("recur, days", [("daily", 1), ("weekly", 7), ("monthly", 31)])
+def test_another_zone_repeats_nothing_and_loses_nothing(world, name, wait, recur, days):
+    """Nine o'clock fired; what is nine o'clock in the new zone was that one."""
+    world.grace = 0
+    world.write(line("x", recur=recur, id="a"))
+    assert world.scan() == ["x"]
+    zone.use(lambda: name)
+    try:
+        assert world.scan(MINUTE) == [] and world.scan(6 * HOUR) == []
+        then = (
+            days * DAY
+            + wait * HOUR
+            - 6 * HOUR
+            - MINUTE
+            - (HOUR if "York" in name else 0) * (recur != "daily")
+        )
+        assert world.scan(then - MINUTE) == [] and world.scan(MINUTE) == ["x"]
+    finally:
+        zone.use(lambda: zone.DEFAULT)
+
+
 @given(st.data())
 def test_looking_less_changes_nothing(tmp_path_factory, data):
     """Any edits and any waits: the same messages at the same minutes as when each scan reads."""
