@@ -113,7 +113,7 @@ def find_suspicion(
     if _MARKER.search(data):
         return "it has conflict markers"
     last = data.count(b"\n") + 1
-    if is_cut(data, seen, identity) and contents.problems and contents.problems[-1].line == last:
+    if _cut(data, seen, identity) and contents.problems and contents.problems[-1].line == last:
         return "its last line is cut off, as of a file that is half synchronised"
     return ""
 
@@ -123,14 +123,14 @@ def find_unfinished_line(data: bytes, contents: Contents, seen: LastScan, identi
 
     A person's file may well end without a line's end: the next scan that finds the same takes it.
     """
-    if not is_cut(data, seen, identity):
+    if not _cut(data, seen, identity):
         return b""
     last = contents.reminders[-1] if contents.reminders else None
     whole = last and last.end == len(data) and grammar.OWN_ID.fullmatch(last.id)
     return b"" if whole else data[data.rfind(b"\n") + 1 :]
 
 
-def is_cut(data: bytes, seen: LastScan, identity: str) -> bool:
+def _cut(data: bytes, seen: LastScan, identity: str) -> bool:
     return seen.ended and not data.endswith(b"\n") and seen.unended != identity
 
 

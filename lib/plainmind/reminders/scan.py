@@ -135,8 +135,7 @@ class Scan:
             self.seen = self.seen._replace(told=suspected, unended=identity or self.seen.unended)
             return None
         self.unfinished = last_scan.find_unfinished_line(data, contents, self.seen, identity)
-        whole = not last_scan.is_cut(data, self.seen, identity)
-        self.problems = contents.problems if whole else []
+        self.problems = contents.problems
         self.seen = last_scan.remember_file(self.seen._replace(told=""), data, contents, identity)
         self.known, self.age = read.identity, file.foreign_edit_age(self.path, None)
         return self._drop_unfinished(contents.reminders)

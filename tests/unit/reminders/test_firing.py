@@ -228,8 +228,8 @@ def test_what_was_missed_is_said_though_discord_was_away(world, failures, monkey
     """And a compaction that forgets what failed does not make it new."""
     monkeypatch.setattr("plainmind.reminders.journal.LEAST", 1)
     world.grace = 0
-    world.write(line("bins", "10:00", recur="weekly", id="a"))
-    world.scan()
+    world.write(line("bins", "10:00", "2026-02-16", "weekly", "a"))
+    assert world.scan() == []
     world.failures = [{"lost": LOST, "refused": REFUSED}[kind] for kind in failures]
     for _ in failures:
         assert world.scan(2 * HOUR) == []
