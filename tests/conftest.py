@@ -81,3 +81,12 @@ def command():
         return ended.stdout
 
     return run
+
+
+@pytest.fixture
+def known_for_long(monkeypatch):
+    """Retention has known every page for years, and the clock is right."""
+    from plainmind.truth.pages.first_seen import Sightings
+
+    monkeypatch.setattr(Sightings, "days_known", lambda seen, path: 10_000)
+    monkeypatch.setattr(Sightings, "is_plausible", lambda seen, now: True)

@@ -19,7 +19,7 @@ from plainmind.ground.settings import Settings
 from plainmind.index import cache
 from plainmind.memory import Memory, pages
 from plainmind.truth.pages import maintenance
-from scene import NOW, TIME
+from scene import NOW, TIME, know
 from traced import needs_strace
 from writers import Writer
 
@@ -53,6 +53,7 @@ def past(home: Home, writes: int = 49) -> None:
     cache.Cache(home, "m:1").put({HASH: b"\x01" * 8, b"x" * 16: b"\x02" * 8})
     known = maintenance.Writes(writes, 149, NOW, NOW)
     maintenance._put(home, known)
+    know(home, GONE[0])
 
 
 def check(home: Home, printed: list[str], ended: bool) -> None:

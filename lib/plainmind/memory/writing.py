@@ -59,10 +59,6 @@ def write(memory: Memory, draft: PageDraft, *, force: bool = False) -> PageWritt
             count(memory)
         elif maintenance.is_retention_due(memory.home):  # its writer may have been killed in it
             forgetting.retain(memory)
-    if curated:
-        read, today = page.parse(data, written.path), to_day(memory.now())
-        if past := retention.judge_page(read, today):
-            memory.say(f"{written.path}: {past.finding.message}; retention deletes it next time")
     return written
 
 

@@ -18,10 +18,10 @@ from plainmind.memory import Memory, absence, forgetting, moments
 from plainmind.recall.search import Limits
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance, retention
-from scene import NOW
+from scene import NOW, know
 from unit.index.engines import engine_in_use
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "known_for_long")
 
 WORD = "zanzibarquux"
 LINE = f'Ben keeps the {WORD} stamps "for good", in a blue album.'
@@ -232,7 +232,7 @@ def test_a_file_that_fails_stops_no_other_and_is_told(past, monkeypatch):
     assert past.there("knowledge/a.md") and not past.there("knowledge/stamps.md")
     assert not past.there("raw/compaction/31.md")
     assert len(past.tombstones()) == 3
-    monkeypatch.undo()
+    monkeypatch.setattr(exchange, "remove", remove)
     assert past.forget() == ["knowledge/a.md"] and len(past.tombstones()) == 3
 
 
@@ -361,6 +361,7 @@ def test_it_is_gone_from_the_traces_of_the_commands(world, model):
     assert files.read(traces[1]).count(WORD.encode()) >= 1 and WORD.encode() in files.read(
         traces[0]
     )
+    know(world.home, "knowledge/stamps.md")
     assert world.run("mem-lint", "--prune", "--apply").startswith(
         "knowledge/stamps.md:1: expired: "
     )
@@ -421,14 +422,14 @@ def test_what_a_person_saves_at_that_moment_stays(past, monkeypatch, moment):
             files.replace(path, mine)
 
     if moment == "before it is read":
-        expired = retention.find_expired
+        expired = retention._expired
 
-        def late(home, now):
-            for found in list(expired(home, now)):
+        def late(home, now, last):
+            for found in list(expired(home, now, last)):
                 save()
                 yield found
 
-        monkeypatch.setattr(retention, "find_expired", late)
+        monkeypatch.setattr(retention, "_expired", late)
     elif moment in ("before it goes", "deleted"):
         monkeypatch.setattr(forgetting, "_take_out", lambda means, going: save())
     else:  # they save while what they saved before is out of the way
@@ -487,6 +488,7 @@ def test_what_came_out_changed_gets_its_name_back_and_takes_nobody_s(past, monke
 def test_a_look_at_what_would_go_changes_nothing(past, world):
     past.put("raw/sessions/a/b.jsonl", "s", age=99)
     past.take_in()
+    know(world.home, "knowledge/stamps.md")
     before = world.tree()
     for arguments in (["--prune"], ["--prune", "--json"], ["--prune", "--apply", "--dry-run"]):
         shown = world.run("mem-lint", *arguments, code=0 if "--apply" in arguments else 1)

@@ -19,9 +19,9 @@ from plainmind.memory.drafting import PageDraft
 from plainmind.truth.log.writer import EventDraft as Event
 from plainmind.truth.log.writer import Log
 from plainmind.truth.pages import lint, maintenance, page_files
-from scene import NOW, ROOT
+from scene import NOW, ROOT, know
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "known_for_long")
 
 TEA = "Ann drinks green tea in the morning, never coffee, and never after six in the evening."
 STAMP = "20260130t142355z"
@@ -688,6 +688,7 @@ def test_retention_runs_at_exactly_the_50th_write(note):
 
 def test_the_counter_is_of_the_home_not_of_the_process(note):
     old = an_old_page(note)
+    know(note.home, "knowledge/old.md")
     write = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
         "from test_notes import Notes; from plainmind.ground import files\n"
@@ -789,15 +790,3 @@ def test_a_text_with_a_head_of_its_own_is_no_body(note):
     with pytest.raises(BadData, match="frontmatter of its own"):
         note.write("---\ndate: 2026-01-01\ntype: user\n---\nText.", "tea")
     assert note.names() == []
-
-
-def test_a_page_that_is_past_when_it_is_written_is_told(note):
-    note.write(TEA, "tea", type="reference", date="2025-10-31")
-    assert note.said == [
-        "knowledge/tea.md: reference is kept 90 days; this is of 2025-10-31, 91 days ago; "
-        "retention deletes it next time"
-    ]
-    note.write(
-        "Something else, with words of its own.", "other", type="reference", date="2025-11-01"
-    )
-    assert len(note.said) == 1

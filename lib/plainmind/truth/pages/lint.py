@@ -5,6 +5,7 @@ at what it points at, and at the time. Changes nothing but what has a single pos
 refuses to know the index."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
@@ -16,7 +17,7 @@ from ...ground.errors import Failure, NoInput, NotPermitted
 from ...ground.paths import Home
 from ...ground.zone import to_day
 from ..log.verify import Finding
-from . import maintenance, page_files
+from . import maintenance, page_files, retention
 from .checks import registry
 from .checks.vault import ByteScan, Mask, Vault, scan
 
@@ -70,6 +71,9 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
         except (OSError, Failure):  # gone meanwhile, or not to be read: findings says so
             continue
         made = repairs.repair(data, path, partial(_is_there, home))
+        if not wanted and (shorter := _shortened(data, made.data, path)):
+            yield _finding(path, 1, "unfixed", shorter)
+            continue
         if made.done and not dry:
             try:
                 made = _fix_page(home, path)
@@ -83,6 +87,16 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
                 continue
         for line, code, message in made.done:
             yield _finding(path, line, f"fixed-{code}", message)
+
+
+def _shortened(data: bytes, made: bytes, path: str) -> str:
+    """What a repair would do to the life of a page that is kept for ever; '' when nothing."""
+    old, new = page.parse(data, path), page.parse(made, path)
+    days = retention.life(new) if page_files.is_knowledge(path) else None
+    if data == made or days is None or retention.life(old) is not None:
+        return ""
+    cure = f"mem-lint --fix {shlex.quote(path)} does"
+    return f"once it is fixed, it is {new.type} of {new.day}, kept {days} days; {cure}"
 
 
 def _settle(home: Home, wanted: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ last looked it over.
     recalled-<YYYY-MM>.jsonl   which pages were given to turns; not synced
     last-forget.json       {"writes": since the last retention, "total": ever, "first": time of
                            the first, "time": of the last retention}
+    first-seen.json        how long retention has known each page (first_seen)
     last-audit.json        {"time", "total": writes there were then}
     traces.txt             paths of traces that commands were told to write, so that what is
                            forgotten can be taken out of them

@@ -112,6 +112,10 @@ def list_foreign(home: Home) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
         folders += reversed(below if folder.count("/") < DEEPEST else [])
 
 
+def is_knowledge(path: str) -> bool:
+    return path.startswith(f"{KNOWLEDGE}/")
+
+
 def is_foreign(path: str) -> bool:
     """Whether a path relative to the home is Markdown of another program, by its name."""
     top, _, rest = path.partition("/")

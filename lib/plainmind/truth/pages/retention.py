@@ -1,13 +1,15 @@
 """What is kept how long, and letting the rest go: a tombstone first, then the file.
 
     knowledge/ of type user, project          for ever
-    knowledge/ of type agent-feedback         60 days from the date in its head
-    knowledge/ of type reference              90 days from the date in its head
+    knowledge/ of type agent-feedback         60 days from the date in its head, and as long since
+    knowledge/ of type reference              90 days  retention first saw it (first_seen)
     raw/compaction/*.md                       30 days from its last change
     raw/sessions/<cwd>/*.jsonl                14 days from its last change; a folder left empty goes
     raw/maintenance-log/*.jsonl               30 days from its last change; markers stay
 
-A page without a date that can be read stays, and so does one whose type mem-lint --fix gave it (the
+What is dated before 2000 or after today stays, and everything does in a run whose clock stands
+before 2000, went back, or is more than a month after the last run's: the next one goes on from
+there. A page without a date that can be read stays, and so does one whose type mem-lint --fix gave it (the
 older one is in a tag, legacy/note), and a file of another type, in another folder, or of the
 future. What other programs put under raw/ is theirs. Logs are never touched. Owns these rules.
 Refuses to know the index: whoever lets
@@ -17,7 +19,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from ...formats.page import page, page_keys
@@ -26,12 +28,14 @@ from ...ground.errors import Failure, InputOutput
 from ...ground.paths import Home
 from ...ground.zone import to_day
 from ..log.verify import Finding
-from . import maintenance, page_files
+from . import first_seen, maintenance, page_files
+from .first_seen import Sightings
 
 DATED = {"agent-feedback": 60, "reference": 90}  # days by type
 SUMMARY, SESSION, MAINTENANCE = ("a summary", 30), ("a session", 14), ("a maintenance log", 30)
 ABANDONED = 3600  # s; a writer of another machine or container is not seen, and never takes as long
 SESSIONS, LOG = "raw/sessions", "raw/maintenance-log"
+PLAUSIBLE = 2000  # the first year of a date that may be right
 MARKERS = frozenset({"window-heads.jsonl"})  # no log of operations: it proves the logs
 
 
@@ -65,7 +69,14 @@ class Unfinished(InputOutput):
 
 def find_expired(home: Home, now: int) -> Iterator[Expired]:
     """What retention would let go, in order of the paths."""
-    yield from _pages(home, now)
+    return _expired(home, now, first_seen.load(home))
+
+
+def _expired(home: Home, now: int, last: Sightings) -> Iterator[Expired]:
+    """The same, for what was seen in the last run."""
+    if not last.is_plausible(now):
+        return
+    yield from _pages(home, now, last)
     yield from _changed_before(home, page_files.COMPACTION, ".md", SUMMARY, now)
     for folder in _folders(home, SESSIONS):
         yield from _changed_before(home, folder, ".jsonl", SESSION, now)
@@ -92,13 +103,17 @@ def delete_expired(
     texts: list[DeletedFile] = []
     others: list[DeletedFile] = []
     known = maintenance.map_tombstones(home)
-    for found in find_expired(home, now):
+    last = first_seen.load(home)
+    seen = last.advance(now, page_files.list_paths(home, (page_files.KNOWLEDGE,)))
+    if seen.time:
+        first_seen.save(home, seen)
+    for found in _expired(home, now, last):
         path, rule, day_counted, _ = found
         full = home.path(path)
         with _noting(failed):
             try:
                 data = files.read(full)
-                if not _is_still_expired(home, found, data, now):
+                if not _is_still_expired(home, found, data, now, seen):
                     continue
             except (FileNotFoundError, PermissionError):  # a person was faster, or it is not ours
                 continue
@@ -146,33 +161,43 @@ def _remove(full: str, data: bytes) -> bool:
         return True
 
 
-def _is_still_expired(home: Home, found: Expired, data: bytes, now: int) -> bool:
+def _is_still_expired(home: Home, found: Expired, data: bytes, now: int, seen: Sightings) -> bool:
     """Whether these bytes of the file are what is over: a person may have saved it since."""
-    if os.path.dirname(found.path) == page_files.KNOWLEDGE:
+    if page_files.is_knowledge(found.path):
         read = page.parse(page_files.cut_content(data), found.path)
-        return judge_page(read, to_day(now)) is not None
+        return judge_page(read, to_day(now), seen) is not None
     changed = os.stat(home.path(found.path), follow_symlinks=False).st_mtime_ns // 1_000_000
     return clock.to_text(changed)[:10] == found.day
 
 
-def _pages(home: Home, now: int) -> Iterator[Expired]:
-    for path in page_files.list_paths(home, (page_files.KNOWLEDGE,)):
+def _pages(home: Home, now: int, last: Sightings) -> Iterator[Expired]:
+    paths = list(page_files.list_paths(home, (page_files.KNOWLEDGE,)))
+    seen = last.advance(now, paths)
+    for path in paths:
         try:
-            found = judge_page(page_files.read_page(home, path), to_day(now))
+            found = judge_page(page_files.read_page(home, path), to_day(now), seen)
         except (OSError, Failure):  # gone, or not to be read: nothing to be deleted unseen
             continue
         if found:
             yield found
 
 
-def judge_page(read: page.Page, today: date) -> Expired | None:
-    """What is over of a page of knowledge, by its head."""
-    sure = "type" in read.lines and not _unsure(read.problems)
-    days = days_kept(read.type, read.tags) if sure else None
-    age = (today - read.day).days if read.day else 0
-    if days is None or not read.day or age <= days:
+def judge_page(read: page.Page, today: date, seen: Sightings) -> Expired | None:
+    """What is over of a page of knowledge: by its head, and by how long it is known."""
+    days = life(read)
+    if days is None or not read.day or read.day.year < PLAUSIBLE:
         return None
-    return Expired(read.path, f"{read.type} is kept {days} days", read.day.isoformat(), age)
+    age = min((today - read.day).days, seen.days_known(read.path))
+    if age <= days:
+        return None
+    day = (today - timedelta(age)).isoformat()
+    return Expired(read.path, f"{read.type} is kept {days} days", day, age)
+
+
+def life(read: page.Page) -> int | None:
+    """For how many days a page is kept, as far as its head is sure; None: for ever."""
+    sure = "type" in read.lines and not _unsure(read.problems)
+    return days_kept(read.type, read.tags) if sure and read.day else None
 
 
 def days_kept(kind: str, tags: Iterable[str]) -> int | None:
@@ -200,7 +225,7 @@ def _changed_before(
         is_one = entry.name.endswith(ending) and not entry.name.startswith(".")
         if is_one and entry.is_file(follow_symlinks=False):
             changed = entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
-            if now - changed > days * clock.DAY:
+            if changed >= first_seen.FIRST and now - changed > days * clock.DAY:
                 date, age = clock.to_text(changed)[:10], (now - changed) // clock.DAY
                 yield Expired(f"{folder}/{entry.name}", f"{kind} is kept {days} days", date, age)
 

@@ -19,7 +19,7 @@ from plainmind.truth.pages import audit, lint, maintenance, page_files, retentio
 from plainmind.truth.pages.checks import registry
 from scene import NOW
 
-pytestmark = pytest.mark.usefixtures("unsynced")
+pytestmark = pytest.mark.usefixtures("unsynced", "known_for_long")
 
 TODAY = date(2026, 1, 30)
 RIGHT = "---\ndate: 2026-01-20\ntype: project\ntier: L2\n---\n"
@@ -417,9 +417,10 @@ def headed(kind: str, days: int, *rows: str) -> str:
     # knowledge: by the date in the head, whatever the file's
     ("a.md", headed("agent-feedback", 60), 999, False),
     ("a.md", headed("agent-feedback", 61), 0, True), ("a.md", headed("reference", 90), 999, False),
-    ("a.md", headed("reference", 91), 0, True), ("a.md", headed("reference", 9999), 0, True),
+    ("a.md", headed("reference", 91), 0, True), ("a.md", headed("reference", 9000), 0, True),
     ("a.md", headed("user", 9999), 999, False), ("a.md", headed("project", 9999), 999, False),
     ("a.md", headed("compaction", 9999), 999, False), ("a.md", headed("reference", -5), 999, False),
+    ("a.md", headed("reference", 9999), 999, False),  # before 2000: what is that?
     ("a.md", headed("reference", 91, "tier: L1"), 0, True),
     # not sure: it stays
     ("a.md", with_("type: reference", "date: 1 Jan 2001"), 999, False),
@@ -494,7 +495,7 @@ def test_a_folder_of_sessions_goes_when_it_is_empty_and_links_stay(home):
     )  # fmt: skip
     os.symlink(home.path("knowledge/else.jsonl"), home.path("raw/sessions/two/c.jsonl"))
     for name in ("one/a.jsonl", "two/a.jsonl", "two/c.jsonl"):
-        os.utime(home.path("raw/sessions", name), (0, 0))
+        os.utime(home.path("raw/sessions", name), (10**9, 10**9))
     with maintenance.lock(home):
         retention.delete_expired(home, NOW, lambda gone: None)
     assert os.listdir(home.path("raw/sessions")) == ["two"] and sorted(

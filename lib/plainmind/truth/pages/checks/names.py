@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from ....formats.page import page
 from ...log.verify import Finding
 from .. import page_files
-from .vault import Vault, is_knowledge
+from .vault import Vault
 
 
 def find_findings(vault: Vault) -> Iterator[Finding]:
     groups: dict[str, list[str]] = defaultdict(list)
-    for path in filter(is_knowledge, vault.pages):
+    for path in filter(page_files.is_knowledge, vault.pages):
         groups[page.link_key(page.name_of(path))].append(path)
     for one in vault.checked:
         if not page_files.is_printable(one.path):
             what = "a control character, or bytes that are not valid UTF-8, in its name"
             yield Finding(one.path, 1, "name", f"{what}, so that nothing reads it; rename it")
         others = [path for path in groups.get(page.link_key(one.name), ()) if path != one.path]
-        if others and is_knowledge(one.path):
+        if others and page_files.is_knowledge(one.path):
             message = f"a link to it may mean {others[0]} as well; rename one"
             yield Finding(one.path, 1, "name", message)

@@ -11,7 +11,7 @@ from ....formats.page.page import Page
 from ....ground.errors import Failure, NotPermitted
 from ....ground.paths import Home
 from ...log import reader
-from .. import page_files
+from .. import first_seen, page_files
 
 Mask = Callable[[str], str]  # hides secrets
 LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
@@ -64,7 +64,7 @@ class Vault:
         """Of each page of knowledge, by what a link to it says."""
         paths: dict[str, str] = {}
         for path, one in self.pages.items():
-            if is_knowledge(path):
+            if page_files.is_knowledge(path):
                 paths.setdefault(page.link_key(one.name), path)
         return paths
 
@@ -83,6 +83,11 @@ class Vault:
         key = page.link_key
         return {key(one.name): list(map(key, one.supersedes)) for one in self.pages.values()}
 
+    @cached_property
+    def seen(self) -> first_seen.Sightings:
+        """How long retention has known the pages."""
+        return first_seen.load(self.home)
+
     def read_events(self, path: str) -> dict[int, str]:
         """What the events of a window say, by line; nothing when it cannot be read."""
         if path not in self._events:
@@ -100,7 +105,3 @@ class Vault:
             return os.path.isfile(self.home.path(self.home.relative(path)))
         except (NotPermitted, ValueError):
             return False
-
-
-def is_knowledge(path: str) -> bool:
-    return path.startswith(f"{page_files.KNOWLEDGE}/")
