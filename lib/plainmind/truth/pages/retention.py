@@ -9,11 +9,10 @@
 
 What is dated before 2000 or after today stays, and everything does in a run whose clock stands
 before 2000, went back, or is more than a month after the last run's: the next one goes on from
-there. A page without a date that can be read stays, and so does one whose type mem-lint --fix gave it (the
-older one is in a tag, legacy/note), and a file of another type, in another folder, or of the
-future. What other programs put under raw/ is theirs. Logs are never touched. Owns these rules.
-Refuses to know the index: whoever lets
-files go takes their text out of it (memory.forgetting)."""
+there. A page without a date that can be read stays, and so does one whose type mem-lint --fix gave
+it (the older one is in a tag, legacy/note), and a file of another type. What other programs put
+under raw/ is theirs. Logs are never touched. Owns these rules. Refuses to know the index: whoever
+lets files go takes their text out of it (memory.forgetting)."""
 
 import hashlib
 import os
