@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..ground import clock, files
+from ..ground import clock, files, regular
 from ..ground.errors import NotPermitted
 from ..ground.paths import Home
 from ..ground.stream import json_line
@@ -54,7 +54,7 @@ class Trace:
     def _last(self) -> bytes:
         """The text of the request of the last record, b"" when there is none."""
         try:
-            with open(self._path, "rb") as file:
+            with regular.open_file(self._path) as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - (64 << 20)))
                 return render(json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"])
         except (OSError, ValueError, KeyError, TypeError):

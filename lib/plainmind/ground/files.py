@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from . import regular
 from .errors import Busy, Failure, InputOutput, NoInput, NotPermitted
 
 LOCK_WAIT = 5.0  # seconds
@@ -36,7 +37,7 @@ def sync(fd: int) -> None:
 
 def sync_path(path: str) -> None:
     """Make durable what a file or a folder holds, whoever wrote it."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         sync(fd)
     finally:
@@ -140,7 +141,8 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
     After a short write, a full disk or a failed fsync the file is cut back to its old length, so
     that what was never acknowledged is not found later, and the failure is raised. `durable=False`
     is for journals whose loss is noticed and costs nothing (formats.log.window_heads)."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(path, how, 0o600)
     try:
         before = os.fstat(fd).st_size
         written = 0
@@ -277,7 +279,8 @@ def close(fd: int) -> None:
 
 
 def read(path: str, start: int = 0, size: int = -1) -> bytes:
-    with open(path, "rb") as file:
+    """Bytes of a file. OSError for anything else: a pipe would be waited for."""
+    with regular.open_file(path) as file:
         if start:
             file.seek(start)
         return file.read(size)
@@ -308,7 +311,7 @@ def truncate_text(data: bytes, most: int) -> bytes:
 def read_tail(path: str, size: int, length: int) -> tuple[int, bytes]:
     """Line ends in the first `size` bytes, and the last `length` of those; read in pieces."""
     lines, kept, left = 0, b"", size
-    with open(path, "rb", buffering=0) as file:
+    with regular.open_file(path) as file:
         while left > 0 and (piece := file.read(min(left, 1 << 20))):
             lines += piece.count(b"\n")
             left -= len(piece)

@@ -107,12 +107,34 @@ class Home:
 
     def list_windows(self, context: str) -> list[str]:
         """Names of a context's windows, oldest first. The last one is the current window."""
+        return [name for name, is_window in self._look_for_windows(context) if is_window]
+
+    def list_writable(self, context: str) -> list[str]:
+        """The same for who is to append to the last one. NotPermitted when that is a link, or no
+        file: a later window would stand before it."""
+        found = self._look_for_windows(context)
+        path = self.path("logs", context, found[-1][0]) if found else ""
+        if os.path.islink(path) or found and not found[-1][1]:
+            what = "a link" if os.path.islink(path) else "not a file"
+            cure = "put the window itself in its place, or move it away"
+            raise NotPermitted(f"the current window is {what}", place=path, cure=cure)
+        return [name for name, is_window in found if is_window]
+
+    def _look_for_windows(self, context: str) -> list[tuple[str, bool]]:
+        """What has a window's name, oldest first, and whether it is a file, or a link to one: a
+        pipe would never end."""
         try:
-            names = os.listdir(os.path.join(self.logs, context))
+            entries = os.scandir(os.path.join(self.logs, context))
         except (FileNotFoundError, NotADirectoryError):
             return []
         # a note, or a copy made by a file synchroniser, never becomes the current window
-        return sorted((n for n in names if _WINDOW.match(n)), key=window_sort_key)
+        with entries:
+            found = [
+                (e.name, e.is_file(follow_symlinks=False) or os.path.isfile(e.path))
+                for e in entries
+                if _WINDOW.match(e.name)
+            ]
+        return sorted(found, key=lambda one: window_sort_key(one[0]))
 
     def list_contexts(self, wanted: str | None = None) -> list[str]:
         """Every context that has a folder, or those that `is_within` wants, by name."""

@@ -13,7 +13,7 @@ import sys
 import zlib
 from array import array
 
-from ..ground import files
+from ..ground import files, regular
 from ..ground.errors import BadData
 from ..ground.paths import Home
 
@@ -71,7 +71,7 @@ class Cache:
         if not wanted:
             return {}
         found = {}
-        with open(self.path, "rb") as file:
+        with regular.open_file(self.path) as file:
             for hash in wanted:
                 file.seek(self._places[hash])
                 record = file.read(self._record)
@@ -110,7 +110,7 @@ class Cache:
             return
         if size <= self._read_to:
             return
-        with open(self.path, "rb") as file:
+        with regular.open_file(self.path) as file:
             if not self.dimensions:
                 head = file.readline(4096)
                 try:

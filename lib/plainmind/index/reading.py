@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from ..formats.log import event as log_event
@@ -74,6 +75,8 @@ def window(home: Home, path: str, known: WindowState | None) -> WindowReading | 
     try:
         stat = os.stat(full)
     except FileNotFoundError:
+        return None
+    if not S_ISREG(stat.st_mode):
         return None
     blocks: list[log_event.RawEvent] = []
     again = False

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from ..formats import secrets, words
 from ..formats.log import event
+from ..ground import regular
 from ..ground.errors import InputOutput
 
 SHORTEST = 12  # characters of a piece, of more than one word; less tells nothing
@@ -145,7 +146,7 @@ def find(path: str, looked_for: dict[bytes, str]) -> Iterator[Found]:
         return
     longest = max(map(len, looked_for))
     before, start, lines, last = b"", 0, 1, False
-    with open(path, "rb") as file:
+    with regular.open_file(path) as file:
         while not last:
             chunk = file.read(CHUNK)
             data, last = before + chunk, len(chunk) < CHUNK

@@ -3,8 +3,12 @@
 import os
 
 import pytest
-from plainmind.ground.errors import BadData, NotPermitted
+from plainmind.ground import files
+from plainmind.ground.errors import BadData, NoInput, NotPermitted
 from plainmind.ground.paths import Home, check_contexts, is_within
+from plainmind.index import reading
+from plainmind.truth.log import overview, reader
+from plainmind.truth.log.writer import EventDraft, Log
 
 
 @pytest.fixture
@@ -70,6 +74,48 @@ def test_the_logs_may_be_on_another_disk(home, tmp_path):
     os.symlink(tmp_path / "outside", home.path("vectors/a/out"))
     with pytest.raises(NotPermitted):
         home.relative("vectors/a/out/secret.md")
+
+
+@pytest.mark.parametrize("kind, what", [
+    ("pipe", "not a file"), ("dangling", "a link"), ("loop", "a link"), ("link", "a link"),
+])  # fmt: skip
+def test_a_window_that_is_no_file(home, kind, what):
+    """It stops no reader, and a writer says what it is: no pipe is waited for."""
+    folder = home.path("logs/cli/x")
+    os.makedirs(folder)
+    for name in ("20200101T000000Z.md", "20210101T000000Z.md", "20190101T000000Z.md"):
+        path = os.path.join(folder, name)
+        if name.startswith("2020"):
+            files.replace(path, b"# cli/x 20200101T000000Z\n\n")
+        elif kind == "pipe":
+            os.mkfifo(path)
+        else:
+            leads = {"dangling": "/no/such", "loop": name, "link": "20200101T000000Z.md"}[kind]
+            os.symlink(leads, path)
+    assert ("20200101T000000Z.md" in home.list_windows("cli/x")) and (
+        len(home.list_windows("cli/x")) == (3 if kind == "link" else 1)
+    )
+    for append in (
+        lambda log: log.append("cli/x", [EventDraft(0, "user", "x", {})], 0),
+        lambda log: log.start_window("cli/x", 0),
+    ):
+        with pytest.raises(NotPermitted, match=f"current window is {what}; put the window itself"):
+            append(Log(home))
+    if kind == "pipe":
+        path = os.path.join(folder, "20210101T000000Z.md")
+        for read in (files.read, lambda path: files.read_tail(path, 9, 9)):
+            with pytest.raises(OSError, match="not a file, but a pipe"):
+                read(path)
+        with pytest.raises(NoInput, match="not a window, but a pipe"):
+            reader.read_window(home, "logs/cli/x/20210101T000000Z.md")
+        assert reading.window(home, "logs/cli/x/20210101T000000Z.md", None) is None
+    list(overview.list_contexts(home, None))
+    follower = overview.Follower(home, "cli", {}, lambda block: True)
+    assert follower.read_new() == []
+    files.make_folder(os.path.dirname(home.window_heads))
+    head = b'{"window":"logs/cli/x/20210101T000000Z.md","size":9,"line":3,"h":"000000000000"}\n'
+    files.append(home.window_heads, head)
+    assert follower.read_new() == []
 
 
 def test_a_home_behind_a_link(home, tmp_path):

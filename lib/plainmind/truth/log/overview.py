@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from heapq import nlargest
 from itertools import islice
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from ...formats.log import event as events
@@ -262,26 +263,29 @@ class Follower:
         return size != (place.size if place else self._sizes.get(path, 0))
 
     def _read_window(self, path: str) -> Iterator[events.Event]:
-        """Events after the place that was read. A torn one at the end waits to be whole."""
+        """Events after the place that was read. A torn one at the end waits to be whole. Of a
+        window that was replaced, or cut, lines that were shown are not shown again."""
         full = self.home.path(path)
         try:
             stat = os.stat(full)
         except FileNotFoundError:
             return
+        is_cut = path not in self._read and stat.st_size < self._sizes.get(path, 0)
+        if is_cut or not S_ISREG(stat.st_mode):
+            return
         place = self._read.get(path) or self._first_place(path, full)
         start = place
-        if (
-            place.inode != stat.st_ino or stat.st_size < place.offset
-        ):  # its lines stay what they are
+        if place.inode != stat.st_ino or stat.st_size < place.offset:
             start = _Place(stat.st_ino, 0, 1, 0)
         data = files.read(full, start.offset, stat.st_size - start.offset)
         offset, line = start.offset, start.line
         for block in events.scan(data, start.line):
             if isinstance(block, events.RawEvent):
                 offset, line = start.offset + block.end, block.end_line + 2
-                if block.line >= place.line and self.selects(block):
+                if block.line >= max(place.line, place.shown) and self.selects(block):
                     yield events.decode(block, path, reader.context_of(path))
-        self._read[path] = _Place(stat.st_ino, offset, max(line, place.line), stat.st_size)
+        shown = max(line, place.line, place.shown)
+        self._read[path] = _Place(stat.st_ino, offset, line, stat.st_size, shown)
 
     def _first_place(self, path: str, full: str) -> "_Place":
         """Where the window ended when `sizes` was taken, after its last whole event."""
@@ -294,9 +298,11 @@ class Follower:
 
 
 class _Place(NamedTuple):
-    """How far a window was read: after its last whole event. `size` is all that was looked at."""
+    """How far a window was read: after its last whole event, at the beginning of a line. `size` is
+    all that was looked at; lines before `shown` are not shown again."""
 
     inode: int
     offset: int
     line: int
     size: int
+    shown: int = 0

@@ -1,5 +1,6 @@
 """Reading windows: events of a window, the events at a reference. Writes nothing."""
 
+import errno
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -47,6 +48,8 @@ def read_window(home: Home, path: str) -> Window:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NoInput(f"no such window: '{path}'", cure="see 'mem-log'") from None
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise NoInput(f"not a window, but a pipe or a device: '{path}'") from None
         raise files.to_failure(error) from None
     return Window(part, context_of(part), data, events.scan(data))
 

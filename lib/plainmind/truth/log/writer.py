@@ -90,7 +90,7 @@ class Log:
             check_meta(draft.meta)
         drafts = [self.limit_size(draft) for draft in drafts]
         with files.lock(self.home.lock):
-            names = self.home.list_windows(context)
+            names = self.home.list_writable(context)
             ids = self._ids.setdefault(context, _Ids({}, {})) if any(d.id for d in drafts) else None
             window = self._read_windows(context, names, ids)
             try:
@@ -106,7 +106,7 @@ class Log:
         """End the current window of the context, start the next one, and return its path."""
         self.home.check_folder(context)
         with files.lock(self.home.lock):
-            names = self.home.list_windows(context)
+            names = self.home.list_writable(context)
             window = self._next_window(context, names, now)
             self._put(window, b"", WindowHead(window.path, window.size, 1, window.tail.digest))
             if names:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from ...formats.log import injected_blocks
 from ...formats.page import likeness, page
-from ...ground import clock, files
+from ...ground import clock, files, regular
 from ...ground.errors import Failure
 from ...ground.paths import Home
 from ...ground.zone import to_day
@@ -113,7 +113,7 @@ def _file(full: str, path: str, mask: Mask, searched: Set[str]) -> tuple[bytes, 
     """SHA-256 of a file, and what is wrong with its lines, the first of each kind."""
     sha, binary = hashlib.sha256(), False
     wrong: dict[str, Finding] = {}
-    with open(full, "rb") as file:
+    with regular.open_file(full) as file:
         number, rest = 0, b""
         while chunk := file.read(PIECE):
             sha.update(chunk)

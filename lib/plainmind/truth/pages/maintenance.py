@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from ...ground import clock, files
+from ...ground import clock, files, regular
 from ...ground.errors import BadData, Busy
 from ...ground.paths import Home
 from ...ground.stream import json_line
@@ -185,7 +185,7 @@ def _put(home: Home, known: Writes) -> None:
 def _append(name: str, line: dict[str, Any], durable: bool) -> None:
     """One line more, on a line of its own also after one that was torn."""
     try:
-        with open(name, "rb") as file:
+        with regular.open_file(name) as file:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(0, end - 1))
             torn = file.read(1) not in (b"", b"\n")

@@ -105,7 +105,7 @@ def test_what_there_is_and_what_was_last(tmp_path_factory, seed, count, most):
 
 @given(st.integers(0, 10**6), st.integers(0, 12), st.integers(1, 40))
 def test_what_comes_is_shown_once_and_whole(tmp_path_factory, seed, before, steps):
-    """Windows are rolled, contexts begun, writes torn, the journal lost, a file exchanged."""
+    """Windows are rolled, contexts begun, writes torn, the journal lost, a file exchanged or cut."""
     home, rnd = Home(str(tmp_path_factory.mktemp("home"))), random.Random(seed)
     fill(home, rnd, before)
     old = {event for all in read_all(home, "cli").values() for event in map(key, all)}
@@ -125,6 +125,13 @@ def test_what_comes_is_shown_once_and_whole(tmp_path_factory, seed, before, step
                 files.replace(home.path(path), files.read(home.path(path)))
             case 4 | 5:
                 seen += follower.read_new()
+            case 6 if path := home.current_window(context):  # cut, and restored
+                whole = files.read(home.path(path))
+                os.truncate(home.path(path), rnd.choice([0, len(whole) // 2]))
+                follower._look_again = 0.0
+                seen += follower.read_new()
+                with open(home.path(path), "r+b") as file:
+                    file.write(whole)
             case _:
                 drafts = [draft(rnd, number) for _ in range(rnd.randrange(1, 3))]
                 log.append(context, drafts, NOW + number * 1000)
