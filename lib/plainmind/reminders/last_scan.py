@@ -48,9 +48,7 @@ def path_of(home: Home) -> str:
 def load(path: str) -> LastScan:
     """What is there; nothing, where that is not what we wrote."""
     try:
-        with open(path, encoding="utf-8") as file:
-            kept = json.load(file)
-        seen = LastScan(**kept)
+        seen = LastScan(**json.loads(files.read(path)))
     except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return LastScan()
     good = all(_is_like(value, usual) for value, usual in zip(seen, LastScan(), strict=True))
