@@ -105,7 +105,7 @@ def test_what_there_is_and_what_was_last(tmp_path_factory, seed, count, most):
 
 @given(st.integers(0, 10**6), st.integers(0, 12), st.integers(1, 40))
 def test_what_comes_is_shown_once_and_whole(tmp_path_factory, seed, before, steps):
-    """Windows are rolled, contexts begun, writes torn, the journal lost, a file exchanged or cut."""
+    """Windows are rolled, contexts begun, writes torn, the journal lost, a file exchanged, cut."""
     home, rnd = Home(str(tmp_path_factory.mktemp("home"))), random.Random(seed)
     fill(home, rnd, before)
     old = {event for all in read_all(home, "cli").values() for event in map(key, all)}
