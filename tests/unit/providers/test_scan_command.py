@@ -101,7 +101,8 @@ def test_without_any_way_to_send(run):
     code, out, complaints = run(["remind-scan"])
     assert (code, out) == (78, "") and "DISCORD_WEBHOOK_URL" in complaints
     assert "--stdout" in complaints
-    assert run(["remind-scan", "--stdout"]) == (0, "tea\n", "")
+    code, out, complaints = run(["remind-scan", "--stdout"])
+    assert (code, out) == (0, "tea\n") and "it works again" in complaints
     assert run(["remind-scan", "--stdout"]) == (0, "", "")
 
 
