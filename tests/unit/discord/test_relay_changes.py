@@ -1,10 +1,12 @@
 """What a message says besides its text, and what people change and take back, through the relay's
 process."""
 
+import json
 import os
 
 import pytest
 from discord_server.client import Discord, attachment
+from plainmind.surfaces.discord.ledger import Change, noted_step
 from talking import Talk
 
 PATIENCE = 60
@@ -202,6 +204,33 @@ def test_what_was_changed_and_deleted_while_nobody_listened_is_found(real):
     real.relay.start()
     answered(real, "again", place)
     assert said(real, place)[:-2] == before  # once
+
+
+def test_a_deletion_that_a_death_left_undone_is_done_by_the_next_relay(real):
+    place = real.thread()
+    id = answered(real, "the vault opens at nine", place)
+    real.relay.stop()
+    with open(real.relay.path("relay", "inbox.jsonl"), "a") as ledger:  # noted, and then killed
+        json.dump(noted_step(Change("deleted", int(id), f"discord-thread/{place}")), ledger)
+        ledger.write("\n")
+    real.relay.start()
+    until(real, lambda: forgotten(real, "> the vault opens"))
+    until(real, lambda: [s for s in real.relay.steps() if s.get("did") == "settled"])
+
+
+def test_the_log_keeps_what_was_deleted_if_a_person_wants_it_so(real):
+    place = real.thread()
+    real.relay.stop()
+    real.relay.env["MIND_RELAY_DELETED"] = "keep"
+    real.relay.start()
+    id = answered(real, "the attic is cold", place)
+    real.discord.delete(message=id)
+    answered(real, "and the cellar", place)
+    real.relay.stop()
+    del real.relay.env["MIND_RELAY_DELETED"]
+    assert not forgotten(real, "> the attic is cold")
+    real.relay.start()  # what was deleted is still looked for
+    until(real, lambda: forgotten(real, "> the attic is cold"))
 
 
 # --- refusals

@@ -33,17 +33,24 @@ from plainmind.surfaces.discord import (
 from plainmind.surfaces.discord.history import Cursor
 from plainmind.surfaces.discord.ledger import (
     Attached,
+    Change,
     Incoming,
     Ledger,
     LedgerWriter,
+    RefusedAnswer,
     answered_step,
     began_step,
+    changed_step,
     done_step,
     kept_step,
+    noted_step,
     posted_step,
     posting_step,
     received_step,
+    refused_step,
     returned_step,
+    settled_step,
+    told_step,
 )
 from plainmind.surfaces.discord.programs import Outcome
 from scene import NOW
@@ -73,7 +80,8 @@ def state(ledger):
         id: (turn.of, turn.attempts, turn.text, turn.how, turn.posted, turn.posting)
         for id, turn in sorted(ledger.turns.items())
     }
-    return ledger.waiting, ledger.kept, turns, ledger.open, ledger.done, ledger.latest
+    pending = ledger.changes, ledger.refused
+    return ledger.waiting, ledger.kept, turns, ledger.open, ledger.done, ledger.latest, pending
 
 
 # --- the ledger
@@ -81,12 +89,18 @@ def state(ledger):
 
 def test_a_ledger_read_again_is_as_it_was_after_every_step(home, ledger):
     one, two = incoming(quoted="what", attached=(Attached("a.txt", "http://x/", 3),)), incoming(1)
+    three, gone = incoming(2), Change("deleted", 5, one.context)
+    change = Change("edited", one.id, one.context, one._replace(edited="2026"))
+    refused = RefusedAnswer(3, one.context, 7, "text", "Discord answered 403")
     steps = [
-        received_step(one), received_step(two), kept_step(one.id, ["/a"], ["b"]),
+        received_step(one), received_step(two), changed_step(two._replace(text="changed")),
+        received_step(three), done_step([three.id]),  # it was deleted while it waited
+        kept_step(one.id, ["/a"], ["b"]), noted_step(gone), noted_step(change),
+        settled_step(gone), refused_step(refused),
         began_step([one, two]), returned_step(two.id), began_step([one, two]),
         answered_step(two.id, "text\u2028\n", "answered"), posting_step(two.id, 0),
         posted_step(two.id, 0, 99), posting_step(two.id, 1), posted_step(two.id, 1, 100),
-        done_step([one.id, two.id]),
+        done_step([one.id, two.id]), settled_step(change), told_step(3),
     ]  # fmt: skip
     before = repr(state(ledger))
     for record in steps:
@@ -121,6 +135,11 @@ def scenario(draw):
                     posted_step(of[-1].id, part, draw.randrange(1000)),
                 ]
             steps += [done_step([m.id for m in of])]
+            change = Change("edited", of[0].id, context, of[0])
+            some = [noted_step(change), settled_step(change)]
+            refused = RefusedAnswer(of[-1].id, context, 7, "text", "why")
+            some += [refused_step(refused), told_step(of[-1].id)]
+            steps += some[: draw.randint(0, 4)]
             if draw.random() < 0.3:
                 break
     return steps[: draw.randint(0, len(steps))]

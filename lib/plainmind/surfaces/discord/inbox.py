@@ -185,6 +185,7 @@ class Inbox:
             self.services.say(f"{what}; trying again in a minute")
         finally:
             self.caught_up.set()
+            self.changes.wanted.set()
             for context in self.ledger.contexts:
                 for message in self.ledger.list_unanswered(context):
                     self.fetch(message)
