@@ -59,6 +59,11 @@ BY_TOOL = {
         ID Timestamp Attachments
     """,
     # …_id and the rest name files, kinds and who by ids; text repeats text_entities
+    # originator, source: which program of Codex's; policies and effort: settings of a turn
+    "codex": """
+        call_id cwd originator cli_version source model_provider model effort approval_policy
+        sandbox_policy git encrypted_content status
+    """,
     "claude-memory": "node_type modified originSessionId",
     # date and tier are read, source is the writer's name for itself
     "pi-mind": "date tier source",

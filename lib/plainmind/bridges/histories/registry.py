@@ -12,6 +12,7 @@ HISTORIES = {
     "claude-memory": "claude_memory:ClaudeMemory",
     "openclaw": "openclaw:OpenClaw",
     "mom": "mom:Mom",
+    "codex": "codex:Codex",
     "chatgpt": "chatgpt:ChatGPT",
     "claude-ai": "claude_ai:ClaudeAI",
     "discord": "discord:Discord",

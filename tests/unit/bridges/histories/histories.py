@@ -575,6 +575,42 @@ TELEGRAM = [
 ]  # fmt: skip
 
 
+def codex_lines() -> list[Any]:
+    def line(second: int, kind: str, **payload: Any) -> dict[str, Any]:
+        time = f"2026-01-30T09:00:{second:02}.000Z"
+        return {"timestamp": time, "type": kind, "payload": payload}
+
+    def item(second: int, role: str, text: str) -> dict[str, Any]:
+        content = [{"type": "output_text" if role == "assistant" else "input_text", "text": text}]
+        return line(second, "response_item", type="message", role=role, content=content)
+
+    call = {"type": "function_call", "name": "shell", "call_id": "call_1"}
+    return [
+        line(0, "session_meta", id=SESSION, cwd="/srv/app", cli_version="0.46.0", source="cli"),
+        item(1, "user", "<environment_context>cwd</environment_context>"),
+        item(2, "user", "How do I restart pm2?"),
+        line(2, "event_msg", type="user_message", message="How do I restart pm2?"),
+        line(3, "turn_context", model="gpt-5-codex", effort="high"),
+        line(
+            4, "response_item", type="reasoning", summary=[{"type": "summary_text", "text": "Hm"}]
+        ),
+        item(5, "assistant", "I look."),
+        line(6, "response_item", **call, arguments='{"command":["pm2","ls"]}'),
+        line(7, "response_item", type="function_call_output", call_id="call_1", output="none"),
+        item(8, "user", INJECTED),
+        line(9, "response_item", **{**call, "call_id": "call_2"}, arguments="not JSON"),
+    ]
+
+
+def codex(folder: Path, *broken: str) -> Path:
+    name = f"rollout-2026-01-30T09-00-00-{SESSION}.jsonl"
+    jsonl(folder / "2026" / "01" / "30" / name, *codex_lines(), *broken)
+    return folder
+
+
+CODEX = [("user", "How do I restart pm2?"), ("agent", "I look."), ("tool", "none")]
+
+
 def openclaw_memory(folder: Path) -> Path:
     write(folder / "MEMORY.md", "# Memory\n\nWe moved the server to the cellar.\n")
     write(folder / "USER.md", "Ann likes short answers.\n")
@@ -610,4 +646,5 @@ ALL: dict[str, tuple[Any, list[tuple[str, str]]]] = {
     "pi": (pi, PI), "claude": (claude, CLAUDE), "openclaw": (openclaw, OPENCLAW), "mom": (mom, MOM),
     "chatgpt": (chatgpt, CHATGPT), "claude-ai": (claude_ai, CLAUDE_AI),
     "discord": (discord, DISCORD), "telegram": (telegram, TELEGRAM),
+    "codex": (codex, CODEX),
 }  # fmt: skip

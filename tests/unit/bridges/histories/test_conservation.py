@@ -170,6 +170,7 @@ SAMPLES: dict[str, tuple[str, Any]] = {
     "claude": ("s.jsonl", claude()),
     "mom": ("log.jsonl", mom()),
     "telegram": ("result.json", telegram()),
+    "codex": ("rollout-s.jsonl", histories.codex_lines()),
 }
 
 

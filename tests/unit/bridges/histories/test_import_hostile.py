@@ -108,7 +108,7 @@ SESSIONS = {
         histories.header(), *histories.pi_entries(),
         histories.entry(20, "user", [histories.part("Hello\n[message_id: 2302]")]),
     ],
-    "claude": histories.claude_lines(),
+    "claude": histories.claude_lines(), "codex": histories.codex_lines(),
     "mom": [
         {
             "date": "2026-01-30T09:00:01Z", "ts": "1769763601.1", "user": "U", "text": "hi",

@@ -59,8 +59,8 @@ def test_what_was_said_is_remembered(tool, tmp_path):
     events = said(tool, make(tmp_path))
     assert short(events) == remembered
     assert not [one for one in found(tool, tmp_path) if isinstance(one, Failure)]
-    assert all(event.id for event in events)
-    assert len({(event.context, event.id) for event in events}) == len(events)
+    ids = {(event.context, json.loads(event.line())["id"]) for event in events}
+    assert len(ids) == len(events)
     assert "INJECTED_CONTEXT" not in "".join(event.line() for event in events)
 
 
@@ -103,6 +103,7 @@ BROKEN: dict[str, list[Any]] = {
         {"uuid": "y", "chat_messages": [None, {"sender": "nobody", "text": "?"}]},
     ],
     "discord": [{"content": "neither id nor time"}], "telegram": [],
+    "codex": ["{torn"],
 }  # fmt: skip
 
 
@@ -421,6 +422,7 @@ def test_calls_have_names_and_arguments(tmp_path):
         ("claude", "Bash", "toolu_1", {"command": "pm2 ls"}),
         ("chatgpt", "python", "c1", {"input": "print(6 * 7)"}),
         ("claude-ai", "repl", "toolu_1", {"code": "6*7"}),
+        ("codex", "shell", "call_1", {"command": ["pm2", "ls"]}),
     ]:
         event = next(
             e for e in said(tool, histories.ALL[tool][0](tmp_path / tool)) if e.role == "tool"
