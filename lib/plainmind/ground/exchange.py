@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from . import clock, files
-from .errors import Busy
+from .errors import Busy, NotPermitted
 
 PAUSE = 0.01  # seconds before an edit is tried again
 SETTLING = 0.03  # seconds in which a program that has read a file saves it
@@ -34,14 +34,18 @@ class Edited(NamedTuple):
     conflicts: list[str]
 
 
-def edit(path: str, change: Callable[[bytes], bytes], *, attempts: int = 5) -> Edited:
+def edit(
+    path: str, change: Callable[[bytes], bytes], *, attempts: int = 5, follow: bool = True
+) -> Edited:
     """Rewrite a file a human may be saving at this moment: `change(old bytes) -> new bytes`.
 
     The new file is exchanged with the one in place, and what came out is looked at: if it is not
     what was read, somebody saved in between, so it is put back and the change is made again on
-    theirs. A link is followed; mode, owner and extended attributes stay. Where the system cannot
+    theirs. A link is followed, or NotPermitted without `follow`; mode, owner and extended attributes stay. Where the system cannot
     exchange two files, a rename right after a check comes closest. A process that is killed
     meanwhile leaves a file that `recover` understands."""
+    if not follow and os.path.islink(path):
+        raise NotPermitted("a link", place=path, cure="put the file itself here")
     path = os.path.realpath(path)
     conflicts: list[str] = []
     for attempt in range(attempts):

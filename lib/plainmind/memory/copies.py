@@ -2,20 +2,22 @@
 and what a killed writer left beside its window.
 
 Owns which files those are. An attachment that somebody else names, too, or that lies outside of the
-memory folder, stays.
+memory folder, or behind a link, stays. Of a journal, only what is this event's own is blanked.
 """
 
 import fcntl
 import glob
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from ..formats.log import event as events
 from ..formats.log import forgotten
-from ..ground import exchange, files, stream
+from ..ground import exchange, files, regular, stream
 from ..ground.errors import Failure, NotPermitted
 from ..ground.paths import Home
 from ..truth.log import pinning, reader
@@ -32,6 +34,13 @@ OURS = (
 #: journals of other things that may quote an event, one object a line
 JOURNALS = ("relay/*.jsonl", "raw/sessions/*/*.jsonl", "raw/maintenance-log/*.jsonl")
 IN_PLACE = "(forgotten)"
+#: keys of those whose values people and models wrote; others are structure, and stay
+WORDS = frozenset(
+    """arguments command content display error input lastPrompt message output prompt query quoted
+    reasoning reasoning_content reply result stderr stdout summary text thinking title""".split()
+)
+#: where a file that came with an event may be named; the rest of raw/ has its bytes, and archives
+NAMING = ("knowledge", "memory", "raw/compaction", "raw/observations", "skills", "remind")
 
 Noting = Callable[[], AbstractContextManager[None]]
 
@@ -39,7 +48,7 @@ Noting = Callable[[], AbstractContextManager[None]]
 def clean(
     home: Home,
     targets: Sequence[TargetEvent],
-    lines: Sequence[str],
+    texts: Sequence[str],
     noting: Noting,
     *,
     dry: bool = False,
@@ -60,7 +69,7 @@ def clean(
                 yield Finding("pins/pins.md", pin.row, "unpinned", pin.ref)
     for journal in list_journals(home):
         with noting():
-            yield from _blank_lines(home, journal, lines, dry)
+            yield from _blank_rows(home, journal, Wanted.of(targets, texts), dry)
 
 
 def _finish_others(home: Home, targets: Sequence[TargetEvent]) -> None:
@@ -81,7 +90,6 @@ def folders_of(home: Home, targets: Sequence[TargetEvent]) -> set[str]:
 
 def list_cleaned(home: Home, targets: Sequence[TargetEvent]) -> Iterator[str]:
     """The files out of which the text goes, or that go themselves."""
-    yield from list_journals(home)
     yield home.pins
     yield from (home.path(path) for target in targets for path in files_of(target))
     yield from (home.path(path) for path in _kept_answers(home, targets))
@@ -91,9 +99,16 @@ def list_cleaned(home: Home, targets: Sequence[TargetEvent]) -> Iterator[str]:
 
 def _kept_answers(home: Home, targets: Sequence[TargetEvent]) -> list[str]:
     """What models said in turns of these contexts that have no reply yet, which may quote them."""
-    folders = {home.path("work", "turns", *t.path.split("/")[1:3]) for t in targets}
-    found = [path for each in folders for path in glob.iglob(glob.escape(each) + "/*.json")]
-    return sorted(os.path.relpath(path, home.root) for path in found)
+    folders = {os.path.join("work", "turns", *t.path.split("/")[1:3]) for t in targets}
+    return sorted(f"{each}/{name}" for each in folders for name in _list_answers(home, each))
+
+
+def _list_answers(home: Home, folder: str) -> list[str]:
+    try:
+        with regular.open_folder(home.root, folder) as fd:
+            return [name for name in os.listdir(fd) if name.endswith(".json")]
+    except OSError:  # there is none; or a link is there, to what is somebody else's
+        return []
 
 
 def _has_line(target: TargetEvent, line: int) -> bool:
@@ -101,9 +116,15 @@ def _has_line(target: TargetEvent, line: int) -> bool:
 
 
 def list_journals(home: Home) -> list[str]:
-    """Their paths, but for the journal of window heads, which has no words."""
+    """Their paths, but for the journal of window heads, which has no words. What a link leads to
+    is somebody else's."""
     found = (path for each in JOURNALS for path in glob.iglob(glob.escape(home.root) + "/" + each))
-    return sorted(path for path in found if path != home.window_heads)
+    return sorted(
+        path
+        for path in found
+        if path != home.window_heads
+        and regular.is_below(home.root, os.path.relpath(path, home.root))
+    )
 
 
 def files_of(target: TargetEvent) -> Iterator[str]:
@@ -121,82 +142,121 @@ def _delete(home: Home, path: str, targets: Sequence[TargetEvent], dry: bool) ->
     except NotPermitted:
         part = path
     full = home.path(part)
-    if not os.path.isfile(full) or os.path.islink(full):
+    if not os.path.isfile(full):
         return
     if not part.startswith(OURS):
         yield Finding(part, 1, "attached", "it came with the event, and is yours: it stays")
+    elif not regular.is_below(home.root, part):
+        yield Finding(part, 1, "attached", "a link leads to it: it stays")
     elif names := _find_other(home, os.path.basename(part), targets):
         yield Finding(part, 1, "attached", f"'{names}' names it, too: it stays")
     else:
         if not dry:
-            os.unlink(full)
-            files.sync_folder(os.path.dirname(full))
+            with regular.open_folder(home.root, os.path.dirname(part)) as fd:
+                os.unlink(os.path.basename(part), dir_fd=fd)
+                files.sync(fd)
         yield Finding(part, 1, "deleted", "it came with the event")
 
 
 def _find_other(home: Home, name: str, targets: Sequence[TargetEvent]) -> str:
-    """An event or a page that names a file, and is not to be forgotten; '' when there is none."""
+    """An event, a page, a skill or a reminder that names a file, and is not to be forgotten; ''
+    when there is none."""
     own = {(target.path, target.block.line) for target in targets}
-    mark = events.render_meta({"": name})[5:-2].encode()
     for path in reader.list_windows(home):
         try:
             opened = reader.read_window(home, path)
         except Failure:  # gone meanwhile
             continue
-        for block in opened.blocks() if mark in opened.data else ():
+        for block in opened.blocks() if _names(opened.data, name) else ():
             is_other = (path, block.line) not in own and not forgotten.is_blank(block)
-            if is_other and mark in block.meta:
+            if is_other and (_names(block.meta, name) or _names(block.body, name)):
                 return f"{path}:{block.line}"
-    for page in glob.iglob(glob.escape(home.path("knowledge")) + "/*.md"):
-        if name.encode() in files.read(page):
-            return os.path.relpath(page, home.root)
+    reminders = [home.path("reminders.md")] if os.path.isfile(home.path("reminders.md")) else []
+    for path in [*reminders, *(p for n in NAMING for p in absence.list_files(home.path(n)))]:
+        if _names(files.read(path), name):
+            return os.path.relpath(path, home.root)
     return ""
 
 
-def _blank_lines(home: Home, path: str, lines: Sequence[str], dry: bool) -> Iterator[Finding]:
-    """Take whole lines of the text out of the objects of a journal; its writer may go on."""
-    needles = [form for line in lines for form in absence.forms(line, encoded=False)]
+def _names(data: bytes, name: str) -> bool:
+    """Whether a text names a file: as it is, as JSON, or as an address with its escapes, and with
+    any accents in one piece or two."""
+    text = data.decode("utf-8", "replace")
+    plain = "".join(normalize("NFC", part) for part in (text, unquote(text) if "%" in text else ""))
+    forms = {name, json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1]}
+    return any(normalize("NFC", form) in plain for form in forms)
+
+
+class Wanted(NamedTuple):
+    """What of journals is to be blanked: the words of the messages (context, id) that the events
+    are, and what is wholly one of the texts."""
+
+    ids: Set[tuple[str, str]]
+    texts: Set[str]
+
+    @classmethod
+    def of(cls, targets: Sequence[TargetEvent], texts: Sequence[str]) -> "Wanted":
+        ids = set()
+        for target in targets:
+            meta = events.parse_meta(target.block)
+            several = meta.get("of")
+            for id in (meta.get("message_id"), *(several if isinstance(several, list) else ())):
+                if id and target.block.role == "user":
+                    ids.add((target.context, str(id)))
+        # what is so short that others say it, too, tells nothing by itself
+        return cls(ids, {text.strip() for text in texts if absence.pieces(text)})
+
+
+def _blank_rows(home: Home, path: str, wanted: Wanted, dry: bool) -> Iterator[Finding]:
+    """Take the texts out of the objects of a journal; its writer may go on."""
     places: list[int] = []
+    part = os.path.relpath(path, home.root)
+    ours = part.startswith("relay/")
 
     def change(data: bytes) -> bytes:
         rows = data.split(b"\n")
-        places[:] = [n for n, row in enumerate(rows) if any(needle in row for needle in needles)]
-        for n in list(places):
-            changed = _blank_row(rows[n], lines)
-            if changed == rows[n]:
-                places.remove(n)
-            rows[n] = changed
-        return b"\n".join(rows)
+        changed = [_blank_row(row, wanted, ours) for row in rows]
+        places[:] = [n for n, row in enumerate(rows) if row != changed[n]]
+        return b"\n".join(changed)
 
-    part = os.path.relpath(path, home.root)
     if dry:
         change(files.read(path))
     else:
         # without leases nothing would tell that a relay writes to what was taken out of its place
-        running = part.startswith("relay/") and not hasattr(fcntl, "F_SETLEASE")
+        running = ours and not hasattr(fcntl, "F_SETLEASE")
         with files.lock(home.path("relay", "lock"), wait=0) if running else nullcontext():
             exchange.recover(path)
-            exchange.edit(path, change)
+            exchange.edit(path, change, follow=False)
     yield from (Finding(part, n + 1, "blanked", "a copy of the text") for n in places)
 
 
-def _blank_row(row: bytes, lines: Sequence[str]) -> bytes:
+def _blank_row(row: bytes, wanted: Wanted, ours: bool) -> bytes:
     try:
         value = json.loads(row)
     except (ValueError, RecursionError):
         return row
-    made = _blank_texts(value, lines)
+    made = _blank_value(value, "", wanted, ours, False)
     return row if made == value else stream.json_line(made).encode("utf-8", "surrogateescape")
 
 
-def _blank_texts(value: Any, lines: Sequence[str]) -> Any:
-    """A value of JSON without the lines in its texts, and in JSON within them."""
+def _blank_value(value: Any, key: str, wanted: Wanted, ours: bool, own: bool) -> Any:
+    """A value of JSON without the texts, and without those in JSON within it. `key`: whose value it
+    is; `own`: of a message that is to be forgotten."""
     if isinstance(value, dict):
-        return {name: _blank_texts(inner, lines) for name, inner in value.items()}
+        place = (str(value.get("context")), str(value.get("id")))
+        own = own or ours and place in wanted.ids
+        return {k: _blank_value(inner, k, wanted, ours, own) for k, inner in value.items()}
     if isinstance(value, list):
-        return [_blank_texts(inner, lines) for inner in value]
-    if isinstance(value, str):
-        for line in lines:
-            for form in absence.as_json(line):
-                value = value.replace(form, IN_PLACE)
+        return [_blank_value(inner, key, wanted, ours, own) for inner in value]
+    if not isinstance(value, str) or key not in WORDS:
+        return value
+    if value.strip() in wanted.texts or own and key == "text" and value:
+        return IN_PLACE
+    if value.startswith(("{", "[")):
+        try:
+            inner = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        made = _blank_value(inner, key, wanted, ours, own)
+        return value if made == inner else stream.json_line(made)
     return value

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 from ..formats import reference
 from ..formats.log import event as events
 from ..formats.log import forgotten
-from ..ground import exchange, files, stream
-from ..ground.errors import Failure, NoInput, Usage
+from ..ground import exchange, files, regular, stream
+from ..ground.errors import Failure, NoInput, NotPermitted, Usage
 from ..ground.paths import Home
 from ..index import cache, embedding
 from ..truth.log import blanking, reader
@@ -67,6 +67,9 @@ def find_targets(
         try:
             ref = reference.parse(text)
             opened = reader.read_window(memory.home, ref.path)
+            if not regular.is_below(memory.home.root, opened.path):
+                cure = "put the window itself here, or forget it in the memory folder it belongs to"
+                raise NotPermitted("a link leads to this window", place=ref.path, cure=cure)
             records = blanking.read_records(memory.home, opened.context, key)
             for target in blanking.find_targets(opened, ref.line, ref.end_line):
                 if _is_done(target, records, key, meta_too):
@@ -105,13 +108,15 @@ def forget(
         return
     with files.lock(lock):
         exchange.recover(memory.home.path(UNFINISHED))  # one that was not written to its end
-        if unfinished := read_unfinished(memory.home):
-            yield from _Forgetting(memory, key, unfinished, report).carry_out()
-            if is_unfinished(memory.home):
-                return
+        left = read_unfinished(memory.home)
+        failing: list[Job] = []
+        while left:  # one that cannot be done keeps no other from it
+            one = _Forgetting(memory, key, left.pop(0), report)
+            yield from one.carry_out([*failing, *left])
+            failing += [one.job] if one.failed else []
         forgetting = _find(memory, key, refs, meta_too, reason, report)
         if forgetting.job.targets:
-            yield from forgetting.carry_out()
+            yield from forgetting.carry_out(failing)
 
 
 def _find(
@@ -135,31 +140,44 @@ class _Forgetting:
 
     def preview(self) -> Iterator[Finding]:
         yield from self._announce("would be blanked")
-        yield from copies.clean(self.home, self.job.targets, self._lines(), self._noting, dry=True)
+        texts, gone = list(self.job.texts()), []
+        for found in copies.clean(self.home, self.job.targets, texts, self._noting, dry=True):
+            gone += [(found.path, found.line)] if found.code == "blanked" else []
+            yield found
         clean_traces(self.memory, self.pieces)
-        yield from self._look()
+        yield from self._look(gone)
 
-    def carry_out(self) -> Iterator[Finding]:
+    def carry_out(self, others: Sequence[Job]) -> Iterator[Finding]:
+        """Do the job, and strike it out; `others` are still to be done, too."""
         home, targets = self.home, self.job.targets
         job = self.job if self.job.hashes else self.job._replace(hashes=self._hashes())
         self.job = job
-        files.replace(home.path(UNFINISHED), render_job(job).encode())
-        blanking.record(self.log, list(targets), job.meta_too, job.reason, self.memory.now())
+        write_unfinished(home, [*others, job])
         for path, some in job.by_path().items():
             with self._noting():
+                if not (some := self._still_there(path, some)):
+                    continue
+                blanking.record(self.log, some, job.meta_too, job.reason, self.memory.now())
                 for kept in blanking.blank(self.log, path, some, job.meta_too):
                     self.memory.say(f"what was saved at the same moment is kept in '{kept}'")
         if self.failed:
             return
         yield from self._announce("blanked")
-        yield from copies.clean(home, targets, self._lines(), self._noting)
+        yield from copies.clean(home, targets, list(job.texts()), self._noting)
         clean_traces(self.memory, self.pieces)
         with self._noting():
             self._clean_index()
         yield from self._look()
         if not self.failed:
-            os.unlink(home.path(UNFINISHED))
-            files.sync_folder(os.path.dirname(home.path(UNFINISHED)))
+            write_unfinished(home, others)
+
+    def _still_there(self, path: str, targets: Sequence[TargetEvent]) -> list[TargetEvent]:
+        """Those that nobody took out of the window meanwhile."""
+        try:
+            data = reader.read_window(self.home, path).data
+        except NoInput:
+            return []
+        return [one for one in targets if f" h={one.block.digest}".encode() in data]
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -168,13 +186,10 @@ class _Forgetting:
             yield
         except (Failure, OSError) as error:
             failure = files.to_failure(error) if isinstance(error, OSError) else error
-            failure.cure = f"{failure.cure or 'see to it'}, then run mem-forget again to go on"
+            then = f"then run mem-forget again to go on; until then, {UNFINISHED} has the text"
+            failure.cure = f"{failure.cure or 'see to it'}, {then}"
             self.failed = True
             self._report(failure)
-
-    def _lines(self) -> list[str]:
-        """The whole lines that copies of the text are blanked by."""
-        return [line for text in self.job.texts() for line in absence.split_lines(text)]
 
     def _announce(self, what: str) -> Iterator[Finding]:
         for target in self.job.targets:
@@ -207,9 +222,11 @@ class _Forgetting:
 
     def _around(self, path: str, targets: Sequence[TargetEvent]) -> Iterator[tuple[str, int]]:
         """The events of a window that may have been embedded with one of these."""
-        blocks = [
-            b for b in reader.read_window(self.home, path).blocks() if b.role in ("user", "agent")
-        ]
+        try:
+            whole = reader.read_window(self.home, path).blocks()
+        except NoInput:
+            return
+        blocks = [b for b in whole if b.role in ("user", "agent")]
         for target in targets:
             at = sum(block.line < target.block.line for block in blocks)
             for block in blocks[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]:
@@ -242,11 +259,11 @@ class _Forgetting:
         job = self.job._replace(targets=blank)
         return _Forgetting(self.memory, self.log.key, job, self._report)
 
-    def _look(self) -> Iterator[Finding]:
+    def _look(self, gone: Sequence[tuple[str, int]] = ()) -> Iterator[Finding]:
         """The proof: where the text still stands."""
         look = standing.Look(self.memory, self.job.targets, self.pieces, self.short)
         with self._noting():
-            yield from look.everywhere(self.home.path(UNFINISHED))
+            yield from look.everywhere(self.home.path(UNFINISHED), gone)
 
 
 # --- what is to be done, on disk
@@ -267,18 +284,32 @@ def is_unfinished(home: Home) -> bool:
     return os.path.exists(home.path(UNFINISHED))
 
 
-def read_unfinished(home: Home) -> Job | None:
-    """What an earlier run left undone."""
+def write_unfinished(home: Home, jobs: Sequence[Job]) -> None:
+    """Keep what is still to be done, one job a line."""
+    path = home.path(UNFINISHED)
+    if jobs:
+        files.replace(path, "".join(map(render_job, jobs)).encode())
+    else:
+        os.unlink(path)
+        files.sync_folder(os.path.dirname(path))
+
+
+def read_unfinished(home: Home) -> list[Job]:
+    """What earlier runs left undone."""
     try:
-        value = json.loads(files.read(home.path(UNFINISHED)))
-        targets = list(map(_to_target, value["events"]))
-        hashes = [str(hash) for hash in value["hashes"]]
-        return Job(targets, bool(value["metadata"]), str(value["reason"]), hashes)
+        rows = files.read(home.path(UNFINISHED)).splitlines()
+        return [_to_job(json.loads(row)) for row in rows]
     except FileNotFoundError:
-        return None
+        return []
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         cure = "delete it, and name the events again"
         raise NoInput("not what mem-forget left", place=home.path(UNFINISHED), cure=cure) from None
+
+
+def _to_job(value: dict[str, Any]) -> Job:
+    hashes = [str(hash) for hash in value["hashes"]]
+    targets = list(map(_to_target, value["events"]))
+    return Job(targets, bool(value["metadata"]), str(value["reason"]), hashes)
 
 
 def _to_target(value: dict[str, Any]) -> TargetEvent:

@@ -5,6 +5,7 @@ index) and proving that what was forgotten is gone, byte for byte. Killed anywhe
 goes on. Logs keep what was said.
 """
 
+import json
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -18,6 +19,8 @@ from ..truth.pages import maintenance, retention
 from ..truth.pages.retention import DeletedFile, Expired, Unfinished
 from . import Memory, absence
 
+#: keys of the record of a turn, and of a recall
+TRACES = ({"now", "request", "reply"}, {"trace", "question", "turns"})
 MARKS = 2  # lines by which a forgotten page is looked for
 
 
@@ -122,16 +125,30 @@ def clean_traces(memory: Memory, texts: Sequence[str]) -> None:
         level.encode("utf-8", "surrogatepass") for text in shown for level in absence.as_json(text)
     }
     for trace in maintenance.read_traces(memory.home):
-        if not os.path.isfile(trace):
+        if not os.path.isfile(trace) or os.path.islink(trace):
             continue
         try:
             lines = files.read(trace).split(b"\n")
-            kept = [line for line in lines if not any(needle in line for needle in needles)]
+            kept = [
+                line
+                for line in lines
+                if not any(needle in line for needle in needles) or not _is_trace(line)
+            ]
             if len(kept) < len(lines):
                 if not memory.dry:
-                    files.replace(trace, b"\n".join(kept))
+                    mode = os.stat(trace).st_mode & 0o7777
+                    files.replace(trace, b"\n".join(kept), mode=mode)
                 done = "would be removed" if memory.dry else "were removed"
                 memory.say(f"{trace}: records that show what is forgotten {done}")
         except OSError as error:
             why = files.to_failure(error).what
             memory.say(f"{trace}: what is forgotten may still be in it: {why}")
+
+
+def _is_trace(line: bytes) -> bool:
+    """Whether a line is a record of a turn or of a recall: what was a trace may be a person's."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and any(keys <= value.keys() for keys in TRACES)

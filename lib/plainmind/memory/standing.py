@@ -5,7 +5,7 @@ Owns what is said of each place. Changes nothing: what others said is theirs.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from ..formats.log import event as events
@@ -37,7 +37,11 @@ def find_replies(home: Home, targets: Sequence[TargetEvent]) -> Iterator[Finding
 
 def _turn_of(home: Home, target: TargetEvent) -> Iterator[events.RawEvent]:
     """What followed in the window until somebody spoke again."""
-    for block in reader.read_window(home, target.path).blocks():
+    try:
+        blocks = reader.read_window(home, target.path).blocks()
+    except Failure:  # a person removed it meanwhile
+        return
+    for block in blocks:
         if block.line > target.block.line:
             if block.role == "user":
                 return
@@ -61,8 +65,10 @@ class Look:
         self.standing: set[str] = set()  # pieces that others say
         self._read_window = lru_cache(8)(lambda path: reader.read_window(self.home, path))
 
-    def everywhere(self, passed_over: str) -> Iterator[Finding]:
-        """Every place where the text still stands."""
+    def everywhere(
+        self, passed_over: str, gone: Iterable[tuple[str, int]] = ()
+    ) -> Iterator[Finding]:
+        """Every place where the text still stands, but for those of which it goes."""
         if not self.needles and not self.short:
             return
         root, index = self.home.root, self.home.index + os.sep
@@ -70,7 +76,7 @@ class Look:
         cleaned = {*outside, *copies.list_cleaned(self.home, list(self.own.values()))}
         cleaned = cleaned if self.memory.dry else set()
         cleaned.add(self.home.window_heads)  # it has no words, and proves the logs
-        told: set[tuple[str, int]] = set()
+        told = set(gone)
         for full in dict.fromkeys([*absence.list_files(root), *outside]):
             if full.startswith(index) or full == passed_over or full in cleaned:
                 continue
@@ -151,7 +157,7 @@ class Look:
         for path in reader.list_windows(self.home):
             for block in self._read_window(path).blocks():
                 words_too = f"{events.decode_content(block)}\n{block.meta.decode()}"
-                said = pattern.search(words_too)
+                said = pattern.search(words_too) and not forgotten.is_blank(block)
                 if said and (path, block.line) not in self.own:
                     yield path, block.line
         for folder in PAGES:

@@ -3,6 +3,7 @@ and the logs are still proved."""
 
 import json
 import os
+import shutil
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from plainmind.ground.settings import Settings
 from plainmind.index import cache
 from plainmind.index.sqlite import care as sqlite_care
 from plainmind.memory import Memory, absence, care, copies, event_forgetting, standing
-from plainmind.truth.log import pinning, reader, verify
+from plainmind.truth.log import native_answers, pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance
 from scene import NOW, STAMP
@@ -31,6 +32,7 @@ WORD = "zanzibarquux"
 TEXT = f'Ben keeps the {WORD} stamps "for good", in a blue album.\nhe said so\n\tße\u200b ![x]'
 PIECE = TEXT.split("\n")[0]
 MODEL = "m:1"
+TRACE = {"now": "2026-01-30T14:23:55.120Z", "request": {"messages": []}}
 
 
 class Scene:
@@ -112,12 +114,13 @@ def everywhere(scene: Scene, folder: str) -> str:
     scene.say("user", "what else?")
     pinning.pin(home, reader.read_event(home, ref))
     scene.embed()
-    received = {"did": "received", "message": {"id": 7, "text": TEXT}}
+    received = {"did": "received", "message": {"id": 7, "context": CONTEXT, "text": f"{TEXT} "}}
     scene.path("relay/inbox.jsonl", b"".join(map(line, [received, {"did": "done", "of": [7]}])))
-    quoted = {"role": "user", "content": [{"text": f"> {TEXT}"}], "raw": json.dumps({"a": TEXT})}
+    asked = json.dumps({"text": TEXT})
+    quoted = {"role": "user", "content": [{"text": f"{TEXT}\n"}], "arguments": asked}
     scene.path("raw/sessions/a/b.jsonl", line(quoted) + line({"role": "x"}) + b"torn {")
     trace = os.path.join(folder, "trace.jsonl")
-    files.replace(trace, line({"reply": TEXT}) + line({"reply": "other"}))
+    files.replace(trace, line(TRACE | {"reply": TEXT}) + line({"reply": "other"}))
     maintenance.record_trace(home, trace)
     scene.path(f"logs/{CONTEXT}/.{STAMP}.md.999999-0.tmp", files.read(home.path(PATH)))
     scene.path("index/mind.db.x.bad", TEXT.encode())
@@ -488,3 +491,126 @@ def test_a_needle_at_any_place_of_a_large_file_is_found(tmp_path, monkeypatch):
             files.replace(path, bytes(data))
             found = list(absence.find(path, {b"needle42": "needle42", b"longer needle": "x"}))
             assert found == [("needle42", at, at + 1)], (size, at)
+
+
+# ---- what is not the event's own
+
+
+@pytest.mark.parametrize("place", ["home", "outside"])
+@pytest.mark.parametrize("folder", ["raw/images/d", "work/turns/test/forget"])
+def test_nothing_goes_that_a_link_leads_to(scene, tmp_path, place, folder):
+    """Attachments and answers that are kept: each folder on the way is the real one."""
+    home = scene.home
+    far = home.root if place == "home" else str(tmp_path / "far")
+    theirs = os.path.join(far, "mine.json")
+    files.replace(theirs, b"{}")
+    files.make_folder(os.path.dirname(home.path(folder)))
+    os.symlink(far, home.path(folder))
+    ref = scene.say("user", TEXT, attachments=[f"{folder}/mine.json"])
+    assert "deleted" not in dict(scene.forget(ref)) and files.read(theirs) == b"{}"
+    with pytest.raises(OSError):
+        native_answers.keep(home, CONTEXT, "1", {}) if "turns" in folder else files.read(far)
+    native_answers.remove(home, CONTEXT, "1")
+    assert os.listdir(far).count("mine.json") == 1 and scene.holding(PIECE) == []
+
+
+@pytest.mark.parametrize("text, row, blanked", [
+    (TEXT, {"text": TEXT, "context": "a/b", "id": 8}, True),
+    (TEXT, {"text": f"Eve: {TEXT}", "context": "a/b", "id": 8}, False),
+    (TEXT, {"text": f"Eve: {TEXT}", "context": CONTEXT, "id": 8}, False),
+    (TEXT, {"text": f"Eve: {TEXT}", "context": CONTEXT, "id": 7}, True),
+    ("ok", {"text": "ok", "context": CONTEXT, "id": 7}, True),
+    ("ok", {"text": "ok", "context": CONTEXT, "id": 8}, False),
+    (CONTEXT, {"text": "x", "context": CONTEXT, "id": 8}, False),
+    ("/home/Ann/a project", {"cwd": "/home/Ann/a project"}, False),
+])  # fmt: skip
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_journal_loses_what_is_the_event_s_own(scene, tmp_path, text, row, blanked, linked):
+    ref = scene.say("user", text, message_id="7")
+    path, far = scene.home.path("relay", "inbox.jsonl"), str(tmp_path / "far.jsonl")
+    files.replace(far if linked else path, line({"did": "received", "message": row}))
+    if linked:
+        files.make_folder(os.path.dirname(path))
+        os.symlink(far, path)
+    found = scene.forget(ref)
+    after = json.loads(files.read(path))["message"]
+    assert after == (row | {"text": "(forgotten)"} if blanked and not linked else row)
+    stands = len(text) > len(CONTEXT) and not blanked and not linked
+    assert (("stands", "relay/inbox.jsonl:1") in found) == stands
+
+
+@pytest.mark.parametrize("where, name", [
+    ("body", "raw/images/a b é.png"), ("memory/x.md", "a b é.png"),
+    ("knowledge/x.md", "a%20b%20%C3%A9.png"), ("knowledge/x.md", "a b e\u0301.png"),
+    ("skills/s/SKILL.md", "a b é.png"), ("reminders.md", "a b é.png"),
+    ("raw/observations/x.md", "a b é.png"),
+])  # fmt: skip
+def test_an_attachment_that_is_named_anywhere_stays(scene, where, name):
+    image = scene.path("raw/images/a b é.png", b"png")
+    ref = scene.say("user", TEXT, attachments=[image])
+    if where == "body":
+        scene.say("agent", f"see {name}")
+    else:
+        scene.path(where, f"![]({name})\n".encode())
+    assert ("attached", f"{image}:1") in scene.forget(ref)
+    assert files.read(scene.home.path(image)) == b"png"
+
+
+def test_a_file_that_was_a_trace_is_a_person_s(scene, tmp_path):
+    ref, trace = scene.say("user", TEXT), str(tmp_path / "t.jsonl")
+    whole = line({"note": TEXT}) + f"{PIECE}\n".encode()
+    files.replace(trace, whole + line(TRACE | {"reply": TEXT}))
+    maintenance.record_trace(scene.home, trace)
+    assert ("stands", f"{trace}:1") in scene.forget(ref) and files.read(trace) == whole
+
+
+def test_keys_that_are_words_go_with_the_words_of_a_header(scene):
+    ref = scene.say("tool", "x", args={PIECE: 1, f"{PIECE}!": "y", "hunter2": {"timeout": 3}})
+    assert ("metadata", ref) in scene.forget(ref)
+    scene.forget(ref, meta_too=True)
+    assert scene.holding(WORD, "hunter2") == [] and scene.lint() == []
+    args = reader.read_event(scene.home, ref).meta["args"]
+    assert args == {
+        "(forgotten)": 1, "(forgotten)*": "(forgotten)", "(forgotten)**": {"timeout": 3}
+    }  # fmt: skip
+    assert scene.forget(ref, meta_too=True) == []
+
+
+def test_what_was_blanked_says_nothing(scene):
+    scene.forget(scene.say("user", "a secret"))
+    found = scene.forget(scene.say("user", "forgotten"))
+    assert [place for code, place in found if code == "stands"] == []
+
+
+# ---- jobs that cannot be done
+
+
+def test_a_job_that_fails_is_kept_and_keeps_no_other_from_it(scene, monkeypatch):
+    """Until what failed is gone, by the hand of a person."""
+    stuck, ref = scene.say("user", TEXT, "test/stuck"), scene.say("user", "another secret text")
+    folder, edit = scene.home.path("logs/test/stuck"), exchange.edit
+
+    def refuse(path: str, *given, **how):
+        if path.startswith(folder):
+            raise PermissionError(13, "permission denied", path)
+        return edit(path, *given, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(exchange, "edit", refuse)
+        scene.forget(stuck)
+        assert ("forgotten", ref) in scene.forget(ref)
+        assert scene.holding("another secret text") == []
+        assert [failure.code for failure in scene.failures] == [77, 77]
+        assert len(event_forgetting.read_unfinished(scene.home)) == 1
+    shutil.rmtree(folder)
+    scene.forget()
+    assert scene.holding(PIECE) == [] and event_forgetting.read_unfinished(scene.home) == []
+    assert len(scene.failures) == 2 and not os.path.exists(folder)
+
+
+def test_a_window_behind_a_link_is_refused_before_anything_is_done(scene, tmp_path):
+    ref, path = scene.say("user", TEXT), scene.home.path(PATH)
+    os.rename(path, f"{path}.real")
+    os.symlink(f"{path}.real", path)
+    assert scene.forget(ref) == [] and scene.failures[0].code == 77
+    assert not os.path.exists(scene.home.path(event_forgetting.UNFINISHED))

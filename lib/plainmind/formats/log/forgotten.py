@@ -28,6 +28,7 @@ STRUCTURE = frozenset(
     """author author_id bytes call code cut edited edits exit for forgot full id message_id model
     name of pinned reply_to step torn usage""".split()
 )
+_NAME = re.compile(r"[A-Za-z_]{1,32}|\(forgotten\)\**")
 
 
 class Forgotten(NamedTuple):
@@ -83,18 +84,25 @@ def digest_now(block: RawEvent, previous: str, key: bytes) -> str:
 
 def blank_meta(meta: dict[str, Any]) -> dict[str, Any]:
     """A header's metadata without words: what events are found by stays."""
-    return {name: value if name in STRUCTURE else _blank(value) for name, value in meta.items()}
+    kept = {name: value for name, value in meta.items() if name in STRUCTURE}
+    return _blank({name: value for name, value in meta.items() if name not in STRUCTURE}) | kept
 
 
 def words_of_meta(meta: dict[str, Any]) -> dict[str, list[str]]:
     """The texts in a header's metadata, by key."""
-    found = {name: _texts(value) for name, value in meta.items() if name not in STRUCTURE}
+    found = {name: _texts({name: value}) for name, value in meta.items() if name not in STRUCTURE}
     return {name: texts for name, texts in found.items() if texts}
 
 
 def _blank(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _blank(inner) for name, inner in value.items()}
+        made: dict[str, Any] = {}
+        for name, inner in value.items():
+            name = name if _is_name(name) else "(forgotten)"
+            while name in made:
+                name += "*"
+            made[name] = _blank(inner)
+        return made
     if isinstance(value, list):
         return [_blank(inner) for inner in value]
     return "(forgotten)" if isinstance(value, str) and value else value
@@ -102,7 +110,12 @@ def _blank(value: Any) -> Any:
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):
-        value = list(value.values())
+        value = [*(name for name in value if not _is_name(name)), *value.values()]
     if isinstance(value, list):
         return [text for inner in value for text in _texts(inner)]
     return [value] if isinstance(value, str) and value not in ("", "(forgotten)") else []
+
+
+def _is_name(key: str) -> bool:
+    """Whether a key is one that a program has, or stands in the place of one that had words."""
+    return bool(_NAME.fullmatch(key))

@@ -9,18 +9,35 @@ but what this turn wrote is read. They are removed when the turn has its reply.
 import hashlib
 import json
 import os
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-from ...ground import files
+from ...ground import files, regular
 from ...ground.paths import Home
+
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def keep(home: Home, context: str, message_id: str, answer: dict[str, Any]) -> str:
     """Write an answer, durable when this returns; its digest."""
     data = json.dumps(answer, separators=(",", ":")).encode()
     digest = hashlib.sha256(data).hexdigest()[:32]
-    files.replace(_path(home, context, message_id, digest), data)
+    path = _path(home, context, message_id, digest)
+    files.make_folder(os.path.dirname(path))
+    with _open_folder(home, context) as fd:  # a link in its place leads to what is not ours
+        name = os.path.basename(path)
+        temporary = f".{name}.{os.getpid()}-0.tmp"
+        try:
+            with open(os.open(temporary, _WRITE, 0o600, dir_fd=fd), "wb") as file:
+                file.write(data)
+                file.flush()
+                files.sync(file.fileno())
+            os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=fd)
+            raise
+        files.sync(fd)
     return digest
 
 
@@ -39,11 +56,16 @@ def load(home: Home, context: str, message_id: str, digest: Any) -> dict[str, An
 
 def remove(home: Home, context: str, message_id: str) -> None:
     """Remove the answers of a message whose turn is over."""
-    folder, name = os.path.split(_path(home, context, message_id, ""))
-    with suppress(OSError):  # what stays is of no use, and does no harm
-        for entry in os.listdir(folder):
+    name = os.path.basename(_path(home, context, message_id, ""))
+    # what stays is of no use, and does no harm
+    with suppress(OSError), _open_folder(home, context) as fd:
+        for entry in os.listdir(fd):
             if entry.startswith(name.removesuffix(".json")):
-                os.unlink(os.path.join(folder, entry))
+                os.unlink(entry, dir_fd=fd)
+
+
+def _open_folder(home: Home, context: str) -> AbstractContextManager[int]:
+    return regular.open_folder(home.root, os.path.join("work", "turns", context))
 
 
 def _path(home: Home, context: str, message_id: str, digest: str) -> str:
