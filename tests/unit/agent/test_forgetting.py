@@ -327,12 +327,16 @@ def test_its_vectors_are_gone_and_others_answer(past):
     assert cache.Cache(past.home, "m:1").get([b"x" * 16]) == {b"x" * 16: b"\x01" * 16}
 
 
+TURN = {"now": "", "request": {}, "reply": ""}
+RECALL = {"trace": 1, "question": {}, "turns": []}
+
+
 def test_it_is_gone_from_traces_and_what_else_they_show_stays(past, tmp_path):
     traces = {
-        "of-it": {"memories": [{"ref": "knowledge/stamps.md:7"}]},
-        "quoting": {"reply": f"It says: {LINE}"},
-        "within": {"content": json.dumps({"content": LINE})},
-        "of-another": {"ref": "knowledge/boiler.md:7"},
+        "of-it": {**TURN, "memories": [{"ref": "knowledge/stamps.md:7"}]},
+        "quoting": {**TURN, "reply": f"It says: {LINE}"},
+        "within": {**RECALL, "content": json.dumps({"content": LINE})},
+        "of-another": {**TURN, "ref": "knowledge/boiler.md:7"},
     }  # fmt: skip
     path = str(tmp_path / "a trace.jsonl")
     files.replace(
