@@ -347,7 +347,7 @@ def test_it_is_gone_from_traces_and_what_else_they_show_stays(past, tmp_path):
         maintenance.record_trace(past.home, name)
     past.forget()
     assert files.read(path).decode() == json.dumps(traces["of-another"]) + "\n"
-    assert past.said == [f"{path}: records that showed what is forgotten were removed"]
+    assert past.said == [f"{path}: records that show what is forgotten were removed"]
 
 
 def test_it_is_gone_from_the_traces_of_the_commands(world, model):
