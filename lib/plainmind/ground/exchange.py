@@ -41,9 +41,9 @@ def edit(
 
     The new file is exchanged with the one in place, and what came out is looked at: if it is not
     what was read, somebody saved in between, so it is put back and the change is made again on
-    theirs. A link is followed, or NotPermitted without `follow`; mode, owner and extended attributes stay. Where the system cannot
-    exchange two files, a rename right after a check comes closest. A process that is killed
-    meanwhile leaves a file that `recover` understands."""
+    theirs. A link is followed, or NotPermitted without `follow`; mode, owner and extended
+    attributes stay. Where the system cannot exchange two files, a rename right after a check comes
+    closest. A process that is killed meanwhile leaves a file that `recover` understands."""
     if not follow and os.path.islink(path):
         raise NotPermitted("a link", place=path, cure="put the file itself here")
     path = os.path.realpath(path)
