@@ -209,15 +209,12 @@ def _files_of(
         folders.sort(key=_natural)
         yield from [files.to_failure(error) for error in failures]
         failures.clear()
-        found = [name for name in names if wanted(os.path.join(folder, name))]
+        paths = {name: os.path.join(folder, name) for name in names}
+        found = [name for name, path in paths.items() if wanted(path) and os.path.isfile(path)]
         read = partial(_beginning_of, folder)
         others = {*copies.find_copies(found, read)} if pages else {*filter(copies.is_copy, found)}
         for name in sorted(found, key=_natural):
-            path = os.path.join(folder, name)
-            if name in others:
-                yield Skipped(COPY)
-            elif os.path.isfile(path):
-                yield _file(path)
+            yield Skipped(COPY) if name in others else _file(paths[name])
     yield from [files.to_failure(error) for error in failures]
 
 

@@ -538,6 +538,12 @@ def test_memory_becomes_pages(tmp_path, home):
     )
 
 
+def test_a_pipe_beside_a_page_does_not_hold_an_import_up(tmp_path):
+    histories.openclaw_memory(tmp_path)
+    os.mkfifo(tmp_path / "memory" / "2026-01-31 2.md")
+    assert len([1 for one in found("openclaw-memory", tmp_path) if one]) == 6
+
+
 def test_pages_of_openclaw(tmp_path):
     made = {one.name: one for one in found("openclaw-memory", histories.openclaw_memory(tmp_path))
             if isinstance(one, HistoryPage)}  # fmt: skip
