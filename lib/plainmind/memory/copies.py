@@ -39,8 +39,9 @@ WORDS = frozenset(
     """arguments command content display error input lastPrompt message output prompt query quoted
     reasoning reasoning_content reply result stderr stdout summary text thinking title""".split()
 )
-#: where a file that came with an event may be named; the rest of raw/ has its bytes, and archives
-NAMING = ("knowledge", "memory", "raw/compaction", "raw/observations", "skills", "remind")
+#: where a file that came with an event may be named, but for what has its bytes, and archives
+NAMING = ("knowledge", "memory", "raw", "skills", "remind")
+SILENT = ("raw/images/", "raw/sessions/", "raw/maintenance-log/")
 
 Noting = Callable[[], AbstractContextManager[None]]
 
@@ -173,8 +174,9 @@ def _find_other(home: Home, name: str, targets: Sequence[TargetEvent]) -> str:
                 return f"{path}:{block.line}"
     reminders = [home.path("reminders.md")] if os.path.isfile(home.path("reminders.md")) else []
     for path in [*reminders, *(p for n in NAMING for p in absence.list_files(home.path(n)))]:
-        if _names(files.read(path), name):
-            return os.path.relpath(path, home.root)
+        part = os.path.relpath(path, home.root)
+        if not part.startswith(SILENT) and _names(files.read(path), name):
+            return part
     return ""
 
 

@@ -543,7 +543,7 @@ def test_a_journal_loses_what_is_the_event_s_own(scene, tmp_path, text, row, bla
     ("body", "raw/images/a b é.png"), ("memory/x.md", "a b é.png"),
     ("knowledge/x.md", "a%20b%20%C3%A9.png"), ("knowledge/x.md", "a b e\u0301.png"),
     ("skills/s/SKILL.md", "a b é.png"), ("reminders.md", "a b é.png"),
-    ("raw/observations/x.md", "a b é.png"),
+    ("raw/observations/x.md", "a b é.png"), ("raw/mail/x.txt", "a b é.png"),
 ])  # fmt: skip
 def test_an_attachment_that_is_named_anywhere_stays(scene, where, name):
     image = scene.path("raw/images/a b é.png", b"png")

@@ -15,6 +15,7 @@ word of a dictionary, it tells whether the guess is right, unless MIND_KEY was s
 """
 
 import re
+from collections.abc import Set
 from typing import Any, NamedTuple
 
 from .event import RawEvent, chain_digest, header_without_digest, parse_meta
@@ -84,8 +85,7 @@ def digest_now(block: RawEvent, previous: str, key: bytes) -> str:
 
 def blank_meta(meta: dict[str, Any]) -> dict[str, Any]:
     """A header's metadata without words: what events are found by stays."""
-    kept = {name: value for name, value in meta.items() if name in STRUCTURE}
-    return _blank({name: value for name, value in meta.items() if name not in STRUCTURE}) | kept
+    return _blank(meta, STRUCTURE)
 
 
 def words_of_meta(meta: dict[str, Any]) -> dict[str, list[str]]:
@@ -94,14 +94,14 @@ def words_of_meta(meta: dict[str, Any]) -> dict[str, list[str]]:
     return {name: texts for name, texts in found.items() if texts}
 
 
-def _blank(value: Any) -> Any:
+def _blank(value: Any, kept: Set[str] = frozenset()) -> Any:
     if isinstance(value, dict):
         made: dict[str, Any] = {}
         for name, inner in value.items():
-            name = name if _is_name(name) else "(forgotten)"
-            while name in made:
-                name += "*"
-            made[name] = _blank(inner)
+            place = name if _is_name(name) else "(forgotten)"
+            while place in made:
+                place += "*"
+            made[place] = inner if name in kept else _blank(inner)
         return made
     if isinstance(value, list):
         return [_blank(inner) for inner in value]

@@ -134,7 +134,7 @@ def blank(log: Log, path: str, targets: list[TargetEvent], meta_too: bool) -> li
 
     with files.lock(log.home.lock):
         exchange.recover(full)
-        done = exchange.edit(full, change)
+        done = exchange.edit(full, change, follow=False)
         data = files.read(full)
         last = [entry for entry in events.scan(data) if isinstance(entry, events.RawEvent)][-1]
         # an index looks only at windows that the journal names
