@@ -4,6 +4,7 @@ not to be asked, and what was said of an outage already.
 Owns `raw/maintenance-log/outages.json`. Losing it costs one more request, or one more line.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -82,9 +83,11 @@ class OutageReports:
 
     def report(self, failure: Failure) -> None:
         self.failed = True
-        # an outage has many words, and is one
-        what = "" if failure.code == UNAVAILABLE else f" {failure.what} {failure.cure}"
-        told = not self.outages.begin(self.who, f"{failure.code}{what}"[:500], clock.system_now())
+        # an outage has many words, and is one; of others a digest tells them apart: their words may
+        # be a person's, and are not to be kept here
+        words = f"{failure.what} {failure.cure}" * (failure.code != UNAVAILABLE)
+        digest = hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:12]
+        told = not self.outages.begin(self.who, f"{failure.code} {digest}", clock.system_now())
         self._report(failure, told and not self.always)
 
     def end(self, say: Callable[[str], None]) -> None:
