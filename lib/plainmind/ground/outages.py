@@ -4,7 +4,6 @@ not to be asked, and what was said of an outage already.
 Owns `raw/maintenance-log/outages.json`. Losing it costs one more request, or one more line.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -83,6 +82,8 @@ class OutageReports:
 
     def report(self, failure: Failure) -> None:
         self.failed = True
+        import hashlib
+
         # an outage has many words, and is one; of others a digest tells them apart: their words may
         # be a person's, and are not to be kept here
         words = f"{failure.what} {failure.cure}" * (failure.code != UNAVAILABLE)
