@@ -101,6 +101,7 @@ class Page(NamedTuple):
     supersedes: Sequence[str] = ()
     valid_from: date | None = None
     valid_to: date | None = None
+    aliases: Sequence[str] = ()  # Obsidian's, and the `name:` of Claude's memory
 
     @property
     def name(self) -> str:
@@ -219,6 +220,7 @@ def _of_entries(parts: PageParts, path: str, head: ReadHead) -> Page:
         source=reader.text("source"), image=reader.text("image"), sources=tuple(reader.sources()),
         supersedes=tuple(reader.names("supersedes")),
         valid_from=reader.day("valid_from"), valid_to=reader.day("valid_to"),
+        aliases=tuple(reader.aliases()),
     )  # fmt: skip
     if page.valid_from and page.valid_to and page.valid_to < page.valid_from:
         what = "it ends before it begins; fix valid_from or valid_to"

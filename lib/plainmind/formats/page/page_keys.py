@@ -164,6 +164,13 @@ class KeyReader:
                 cure = "write 'logs/…md:LINE sha256:…', as mem-note --cite does"
                 self._wrong(node, "sources", f"no reference with its digest; {cure}")
 
+    def aliases(self) -> Iterator[str]:
+        """Other names that the page gives itself, in another tool's keys."""
+        for key in ("aliases", "alias", "name"):
+            for node in _items(self._nodes[key].node) if key in self._nodes else ():
+                if value := (read_scalar(node) or "").strip():
+                    yield value
+
     def names(self, key: str) -> Iterator[str]:
         entry = self._nodes.get(key)
         if entry is None:

@@ -1,6 +1,7 @@
 """Where a page points: links to other pages, and pictures.
 
-Code is not text, and what stands in it points nowhere. Pure, and linear.
+Obsidian's way and Markdown's. Code and comments (%% %%, <!-- -->) are not text, and what stands in
+them points nowhere. Pure, and linear.
 """
 
 import re
@@ -13,10 +14,15 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\n]*)")
 _TICKS = re.compile(r"`+")
 _BLANK = re.compile(r"(\n[ \t\r]*\n)")
 _LINK = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(?:#[^\[\]\n|]*)?(?:\|[^\[\]\n]*)?\]\]")
+_COMMENT = re.compile(r"%%.*?%%|<!--.*?-->", re.S)
+_PAGE = re.compile(
+    r"(?<!!)\[[^\[\]\n]*\]\(\s*(?:<([^<>\n]+\.md(?:#[^<>\n]*)?)>|([^()\s<>]+\.md(?:#[^()\s]*)?))"
+)
 _IMAGE = re.compile(
     r"!\[[^\[\]\n]*\]\(\s*(?:<([^<>\n]*)>|([^()\s]+))"
     r"(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?\s*\)"
 )
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.I)
 _SHOWN = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|bmp|avif|pdf|mp[34])\Z", re.I)
 
 
@@ -38,12 +44,17 @@ class Shown(NamedTuple):
 
 
 def find_links(page: Page) -> list[Target]:
-    """The pages that a page links to, in order."""
-    return [
-        Target(name, line)
+    """What a page links to, in order: pages, and with [[name.pdf]] other files."""
+    found = [
+        (match.start(), Target(name, line))
         for match, name, line in _linked(page)
         if name and not (match[1] and _SHOWN.search(name))
     ]
+    for match, line in _matches(_PAGE, page) if ".md" in page.body else ():
+        path = (match[1] or match[2]).partition("#")[0]
+        if not _ADDRESS.match(path):
+            found.append((match.start(), Target(_unquoted(path).removesuffix(".md"), line)))
+    return [target for _, target in sorted(found)]
 
 
 def find_images(page: Page) -> list[Target]:
@@ -62,7 +73,7 @@ def find_shown(page: Page) -> list[Shown]:
     ]
     for match, line in _matches(_IMAGE, page):
         path = match[1] if match[1] is not None else match[2]
-        if not re.match(r"[a-z][a-z0-9+.-]*:|//", path, re.I):
+        if not _ADDRESS.match(path):
             found.append(Shown(_unquoted(path), line, False, *match.span()))
     return found
 
@@ -82,13 +93,20 @@ def _linked(page: Page) -> Iterator[tuple[re.Match[str], str, int]]:
 
 
 def _matches(pattern: re.Pattern[str], page: Page) -> Iterator[tuple[re.Match[str], int]]:
-    """Where a body matches outside of code, each with its line of the file."""
-    plain = _without_code(page.body)
+    """Where a body matches outside of code and comments, each with its line of the file."""
+    plain = _without_comments(_without_code(page.body))
     at, line = 0, page.body_line
     for match in pattern.finditer(plain):
         line += plain.count("\n", at, match.start())
         at = match.start()
         yield match, line
+
+
+def _without_comments(text: str) -> str:
+    """A text with blanks for its comments."""
+    if "%%" not in text and "<!--" not in text:
+        return text
+    return _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
 
 
 def _without_code(body: str) -> str:

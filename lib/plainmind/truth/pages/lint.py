@@ -101,7 +101,8 @@ def _shortened(data: bytes, made: bytes, path: str) -> str:
 
 def _settle(home: Home, wanted: Sequence[str]) -> None:
     """Clear up after repairs that were cut off, and make durable what they did."""
-    for place in sorted({os.path.dirname(path) for path in wanted} or page_files.PLACES):
+    paths = wanted or page_files.list_paths(home)
+    for place in sorted({os.path.dirname(path) for path in paths} | {*page_files.PLACES}):
         if exchange.find_leftovers(folder := home.path(place)):
             with maintenance.lock(home):
                 exchange.recover_all(folder)
@@ -136,7 +137,7 @@ def resolve_page(home: Home, path: str) -> str:
     if page_files.is_foreign(part):
         what = f"'{path}' belongs to the program that put it under raw/"
         raise NotPermitted(what, cure="see mem-audit, which looks at all of raw/")
-    if os.path.dirname(part) not in page_files.PLACES or not part.endswith(".md"):
+    if not page_files.place_of(home, part) or not part.endswith(".md"):
         what = f"'{path}' is neither a page nor a window"
         raise NotPermitted(what, cure="give a path such as knowledge/tea.md")
     if not os.path.isfile(home.path(part)):

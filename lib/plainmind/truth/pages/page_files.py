@@ -37,21 +37,34 @@ def list_paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
     """Paths of all pages, relative to the home. A folder, a hidden file, a pipe and what leads out
     of the home are none."""
     for place in places:
-        for entry in list_entries(home, place):
-            yield f"{place}/{entry.name}"
+        for path, _ in list_entries(home, place):
+            yield path
 
 
-def list_entries(home: Home, place: str) -> list["os.DirEntry[str]"]:
-    """The same for one folder, as the system lists it, by name."""
-    try:
-        home.relative(f"{place}/x")
-        found = list(os.scandir(home.path(place)))
-    except (FileNotFoundError, NotADirectoryError, NotPermitted):
-        return []
-    pages = {entry.name: entry for entry in found if _is_page(home, place, entry)}
-    for name in list_copies(home, place, pages):
-        del pages[name]
-    return [pages[name] for name in sorted(pages)]
+def list_entries(home: Home, place: str) -> list[tuple[str, "os.DirEntry[str]"]]:
+    """The same for one place, as the system lists them, by path. Folders below knowledge/ are read,
+    unless they are hidden or links."""
+    pages: dict[str, os.DirEntry[str]] = {}
+    folders = [place]
+    while folders:
+        folder = folders.pop()
+        try:
+            home.relative(f"{folder}/x")
+            found = list(os.scandir(home.path(folder)))
+        except (OSError, NotPermitted):
+            continue
+        named = {entry.name: entry for entry in found if _is_page(home, folder, entry)}
+        for name in list_copies(home, folder, named):
+            del named[name]
+        pages |= {f"{folder}/{name}": entry for name, entry in named.items()}
+        if place == KNOWLEDGE and folder.count("/") < DEEPEST:
+            folders += [f"{folder}/{one.name}" for one in found if is_shown_folder(one)]
+    return sorted(pages.items())
+
+
+def is_shown_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a folder of a vault, and not .obsidian, .trash or .git."""
+    return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
 
 
 def list_copies(home: Home, place: str, names: Collection[str]) -> list[str]:
@@ -82,8 +95,7 @@ def find_copies(home: Home, places: Iterable[str] = COPIED) -> Iterator[str]:
 def list_recalled(home: Home) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
     """What a turn may be given: our pages, then what other programs put under raw/."""
     for place in RECALLED:
-        for entry in list_entries(home, place):
-            yield f"{place}/{entry.name}", entry
+        yield from list_entries(home, place)
     yield from list_foreign(home)
 
 
@@ -215,7 +227,8 @@ def place_of(home: Home, path: str) -> str:
     """The folder of a page, ours or another program's; '' when a path can be none."""
     part = home.relative(path)
     folder = os.path.dirname(part)
-    return folder if folder in PLACES or is_foreign(part) else ""
+    is_place = folder in PLACES or is_knowledge(part) or is_foreign(part)
+    return folder if is_place else ""
 
 
 def render_page(home: Home, path: str, *, parsed: bool) -> tuple[dict[str, Any], str]:
@@ -249,7 +262,10 @@ def find_page(home: Home, name: str) -> str:
 
     place = next((place for place in PLACES if name.startswith(f"{place}/")), KNOWLEDGE)
     matches = _find_alike(home, place, name)
-    exact = [path for path in matches if name_of(path) == name_of(name)]
+    ending = f"/{name.removesuffix('.md')}.md"
+    exact = [path for path in matches if f"/{path}".endswith(ending)] or [
+        path for path in matches if name_of(path) == name_of(name)
+    ]
     if not matches:
         raise describe_missing(home, f"no page '{name_of(name)}'")
     return (exact or matches)[0]

@@ -76,8 +76,7 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
     ({"a-b.md": RIGHT + "1", "c.md": RIGHT + "2", "A b.md": RIGHT + "3"},
       "A b.md:1: name: a link to it may mean knowledge/a-b.md as well\na-b.md:1: name: a link to "
       "it may mean knowledge/A b.md as well"),
-    ({"knowledge/sub/a.md": RIGHT}, "sub/a.md:1: folder: in a folder, where nothing reads it"),
-    ({"knowledge/x.md/y/a.md": RIGHT}, "x.md/y/a.md:1: folder: "),
+    ({"knowledge/x.md/y/a.md": RIGHT + "[[b]]"}, "x.md/y/a.md:6: link: no page 'b'"),
     # duplicates
     ({"a.md": RIGHT + LONG, "b.md": RIGHT + "\n" + LONG.replace(" ", "  ")},
       "b.md:6: duplicate: says word for word what knowledge/a.md says"),
@@ -382,7 +381,7 @@ def test_a_secret_of_several_lines_is_found(home):
 @pytest.mark.parametrize(
     "path, refusal",
     [
-        ("knowledge/none.md", NoInput), ("knowledge/sub/d.md", NotPermitted),
+        ("knowledge/none.md", NoInput), ("raw/sub/d.md", NotPermitted),
         ("knowledge/a.txt", NotPermitted), ("raw/images/x.md", NotPermitted),
         ("/etc/passwd", NotPermitted), ("knowledge/out.md", NotPermitted),
         ("knowledge/x.md", NoInput),
@@ -431,7 +430,8 @@ def headed(kind: str, days: int, *rows: str) -> str:
     ("a.md", headed("reference", 91, "x: 1", "x: 2"), 999, False),
     ("a.md", headed("reference", 91, "x: 'y"), 999, False), ("a.md", "Green.\n", 999, False),
     ("a.md", headed("reference", 91, "tags: x"), 0, True),
-    ("knowledge/sub/a.md", headed("reference", 91), 999, False),
+    ("knowledge/sub/a.md", headed("reference", 91), 0, True),
+    ("knowledge/.trash/a.md", headed("reference", 91), 999, False),
     (".a.md", headed("reference", 91), 999, False), ("a.txt", headed("reference", 91), 999, False),
     # the others: by their last change
     ("raw/compaction/a.md", headed("compaction", 0), 30, False),
@@ -562,3 +562,35 @@ def test_a_page_of_l1_with_a_line_that_yaml_refuses_is_given_with_its_triples(ho
     found = page_reading.record(files.read(home.path("knowledge/a.md")), "knowledge/a.md")
     assert (found.tier, found.type) == ("L1", "project")
     assert [row[1:4] for row in found.triples] == [("a", "owns", "b")]
+
+
+@pytest.mark.parametrize("text", [
+    "[[tea]] [[tea#Steeping]] [[tea#^b1|how]] [[Herbs/tea|tea]] [[herbs/tea.md]] ![[tea]]",
+    "[[Paper.pdf]] ![[pic 1.png]] ![[pic 1.png|300]] [[Board.canvas]] [[Herbs/files/Paper.pdf]]",
+    "![](<files/pic 1.png>) ![](files/pic%201.png) ![x](pic%201.png)",
+    "[tea](tea.md) [tea](./Herbs/tea.md#Steeping) [t](<Herbs/tea.md>) [m](Mint%20Tea.md)",
+    "[[Green tea]] [[the green one]] [[note-of-claude]]",
+    "%% [[none]] ![[none.png]] %% <!-- [[none]]\n[x](none.md) --> `[[none]]` [w](https://x.org/a.md)",
+    "%%\n[[none]]\n%%\n\n    $$ a $$\n",
+])  # fmt: skip
+def test_a_vault_is_read_as_obsidian_reads_it(home, text):
+    put(home, {
+        "a.md": with_(body=f"{text}\n"), "knowledge/Herbs/tea.md": with_("aliases: [Green tea]"),
+        "knowledge/Herbs/Mint Tea.md": with_("aliases: the green one", body="Mint.\n"),
+        "knowledge/deep/er/tea.md": with_("name: note_of_claude", body="Also tea.\n"),
+        "knowledge/Herbs/files/Paper.pdf": "", "knowledge/Herbs/files/pic 1.png": "",
+        "knowledge/Board.canvas": "{}", "knowledge/.trash/gone.md": "", "knowledge/.obsidian/x.md": "",
+    })  # fmt: skip
+    assert found(home) == []
+    assert [path for path, _ in page_files.list_recalled(home)] == [
+        f"knowledge/{name}.md" for name in ("Herbs/Mint Tea", "Herbs/tea", "a", "deep/er/tea")
+    ], "none is lost, though two have one name"
+    assert page_files.find_page(home, "deep/er/tea") == "knowledge/deep/er/tea.md"
+
+
+@pytest.mark.parametrize(
+    "text", ["[[none]]", "[x](none.md)", "[x](<no ne.md#a>)", "%% a %% [[none]] %%", "[[gone]]"]
+)
+def test_a_link_that_leads_nowhere_is_found_in_every_form(home, text):
+    put(home, {"a.md": with_(body=f"{text}\n"), "knowledge/.trash/gone.md": ""})
+    assert [row.split(": ")[1] for row in found(home)] == ["link"]

@@ -5,7 +5,7 @@ image: a picture that is not there, is outside the memory folder, or is not show
 import os
 from collections.abc import Iterator
 
-from ....formats.page import page, page_images, page_links
+from ....formats.page import page_images, page_links
 from ....formats.page.page import Page, PageProblem
 from ....ground.errors import NotPermitted
 from .vault import Vault
@@ -13,7 +13,7 @@ from .vault import Vault
 
 def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
     for target in page_links.find_links(one):
-        if page.link_key(page.name_of(target.name)) not in vault.paths:
+        if not vault.leads(target.name):
             message = f"no page '{target.name[:80]}'; make it, or fix the link"
             yield PageProblem(target.line, "link", message)
     for target in page_links.find_images(one):
@@ -43,4 +43,4 @@ def _image(one: Page, vault: Vault) -> Iterator[PageProblem]:
 def _is_there(vault: Vault, path: str, name: str) -> bool:
     beside = os.path.join(os.path.dirname(path), name)
     places = (name.lstrip("/"), beside, f"raw/images/{name}")
-    return "\0" not in name and any(map(vault.is_file, places))
+    return "\0" not in name and (any(map(vault.is_file, places)) or vault.leads(name))

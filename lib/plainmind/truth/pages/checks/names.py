@@ -2,6 +2,7 @@
 
 Or no line of output can show it."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -12,14 +13,19 @@ from .vault import Vault
 
 
 def find_findings(vault: Vault) -> Iterator[Finding]:
-    groups: dict[str, list[str]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in filter(page_files.is_knowledge, vault.pages):
-        groups[page.link_key(page.name_of(path))].append(path)
+        groups[_key(path)].append(path)
     for one in vault.checked:
         if not page_files.is_printable(one.path):
             what = "a control character, or bytes that are not valid UTF-8, in its name"
             yield Finding(one.path, 1, "name", f"{what}, so that nothing reads it; rename it")
-        others = [path for path in groups.get(page.link_key(one.name), ()) if path != one.path]
+        others = [path for path in groups.get(_key(one.path), ()) if path != one.path]
         if others and page_files.is_knowledge(one.path):
             message = f"a link to it may mean {others[0]} as well; rename one"
             yield Finding(one.path, 1, "name", message)
+
+
+def _key(path: str) -> tuple[str, str]:
+    """What tells pages apart: in two folders, Obsidian lets them have one name."""
+    return os.path.dirname(path), page.link_key(page.name_of(path))

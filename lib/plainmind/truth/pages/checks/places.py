@@ -1,9 +1,8 @@
 """What nothing reads where it is.
 
-name: a link that leads out of the memory folder. folder: a page in a folder below knowledge/.
+name: a link that leads out of the memory folder.
 copy: what a synchroniser made of a page, a skill, a memory or the reminders (formats.copies)."""
 
-import os
 from collections.abc import Iterator
 
 from ...log.verify import Finding
@@ -19,14 +18,6 @@ def find_findings(vault: Vault) -> Iterator[Finding]:
         for path in page_files.find_outside(home, place):
             what = "a link that leads out of the memory folder, where nothing is read"
             yield Finding(path, 1, "name", f"{what}; put the file in its place")
-    top = home.path(page_files.KNOWLEDGE)
-    for folder, folders, names in os.walk(top):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names) if folder != top else ():
-            if name.endswith(".md") and not name.startswith("."):
-                path = os.path.relpath(os.path.join(folder, name), home.root)
-                message = "in a folder, where nothing reads it; move it to knowledge/"
-                yield Finding(path, 1, "folder", message)
     for path in page_files.find_copies(home):
         message = (
             "a synchroniser's copy, which nothing reads; merge it into the original, remove it"

@@ -84,6 +84,21 @@ class Vault:
         return {key(one.name): list(map(key, one.supersedes)) for one in self.pages.values()}
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """What a link may also say: names that pages give themselves, and files of the vault."""
+        known = {page.link_key(name) for one in self.pages.values() for name in one.aliases}
+        for place in (page_files.KNOWLEDGE, "raw/images"):
+            for _, folders, files in os.walk(self.home.path(place)):
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                known |= {page.link_key(name) for name in files}
+        return frozenset(known)
+
+    def leads(self, name: str) -> bool:
+        """Whether a link leads to a page or a file, wherever in the vault it lies."""
+        key = page.link_key(name.rpartition("/")[2])
+        return key.removesuffix(".md") in self.paths or key in self.names
+
+    @cached_property
     def seen(self) -> first_seen.Sightings:
         """How long retention has known the pages."""
         return first_seen.load(self.home)
