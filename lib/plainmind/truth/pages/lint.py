@@ -46,7 +46,8 @@ def _findings(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterat
     vault = Vault(home, pages, checked, scans, to_day(now), whole=not wanted)
     checks = list(registry.load(registry.OF_PAGES))
     for one in checked:
-        problems = chain(one.problems, *(check.find_problems(one, vault) for check in checks))
+        stated = [problem for problem in one.problems if not vault.is_theirs(one, problem)]
+        problems = chain(stated, *(check.find_problems(one, vault) for check in checks))
         yield from (Finding(one.path, *problem) for problem in sorted(problems))
     for check in registry.load(registry.OF_VAULTS):
         yield from check.find_findings(vault)

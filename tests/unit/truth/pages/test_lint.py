@@ -570,7 +570,8 @@ def test_a_page_of_l1_with_a_line_that_yaml_refuses_is_given_with_its_triples(ho
     "![](<files/pic 1.png>) ![](files/pic%201.png) ![x](pic%201.png)",
     "[tea](tea.md) [tea](./Herbs/tea.md#Steeping) [t](<Herbs/tea.md>) [m](Mint%20Tea.md)",
     "[[Green tea]] [[the green one]] [[note-of-claude]]",
-    "%% [[none]] ![[none.png]] %% <!-- [[none]]\n[x](none.md) --> `[[none]]` [w](https://x.org/a.md)",
+    "%% [[none]] ![[none.png]] %% <!-- [[none]]\n[x](none.md) --> `[[none]]`",
+    "[w](https://example.org/a.md)",
     "%%\n[[none]]\n%%\n\n    $$ a $$\n",
 ])  # fmt: skip
 def test_a_vault_is_read_as_obsidian_reads_it(home, text):
@@ -579,7 +580,7 @@ def test_a_vault_is_read_as_obsidian_reads_it(home, text):
         "knowledge/Herbs/Mint Tea.md": with_("aliases: the green one", body="Mint.\n"),
         "knowledge/deep/er/tea.md": with_("name: note_of_claude", body="Also tea.\n"),
         "knowledge/Herbs/files/Paper.pdf": "", "knowledge/Herbs/files/pic 1.png": "",
-        "knowledge/Board.canvas": "{}", "knowledge/.trash/gone.md": "", "knowledge/.obsidian/x.md": "",
+        "knowledge/Board.canvas": "{}", "knowledge/.trash/gone.md": "", "knowledge/.git/x.md": "",
     })  # fmt: skip
     assert found(home) == []
     assert [path for path, _ in page_files.list_recalled(home)] == [
@@ -594,3 +595,17 @@ def test_a_vault_is_read_as_obsidian_reads_it(home, text):
 def test_a_link_that_leads_nowhere_is_found_in_every_form(home, text):
     put(home, {"a.md": with_(body=f"{text}\n"), "knowledge/.trash/gone.md": ""})
     assert [row.split(": ")[1] for row in found(home)] == ["link"]
+
+
+def test_a_vault_that_obsidian_keeps_has_its_own_rules(home):
+    pages = {
+        "a.md": "Green.\n", "b.md": "---\ntags: [x]\n---\nA tree.\n",
+        "c.md": "---\ntype: person\ncreated: 2020-01-01\n---\nAnn.\n",
+    }  # fmt: skip
+    put(home, pages)
+    assert {row.split(": ")[1] for row in found(home)} == {"head", "date", "type", "tier"}
+    os.makedirs(home.path("knowledge/.obsidian"))
+    assert found(home) == [] and list(lint.fix(home, [], dry=False)) == []
+    assert list(retention.find_expired(home, NOW)) == []
+    put(home, {"d.md": "---\ntier: L1\n---\nOurs.\n"})
+    assert {row.split(": ")[1] for row in found(home)} == {"date", "type"}

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ....formats.page import page
-from ....formats.page.page import Page
+from ....formats.page.page import Page, PageProblem
 from ....ground.errors import Failure, NotPermitted
 from ....ground.paths import Home
 from ...log import reader
 from .. import first_seen, page_files
 
 Mask = Callable[[str], str]  # hides secrets
+_OURS = ("date", "type", "tier")  # keys that a page of ours has
 LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
 
 
@@ -92,6 +93,17 @@ class Vault:
                 folders[:] = [name for name in folders if not name.startswith(".")]
                 known |= {page.link_key(name) for name in files}
         return frozenset(known)
+
+    @cached_property
+    def is_obsidian(self) -> bool:
+        return os.path.isdir(self.home.path(page_files.KNOWLEDGE, ".obsidian"))
+
+    def is_theirs(self, one: Page, problem: PageProblem) -> bool:
+        """Whether it is right by the rules of a vault that Obsidian keeps: there, a page need not
+        say what ours do, and its type may be one of its owner's."""
+        unsaid = one.lines.get(problem.code, 1) == 1 and problem.code in ("head", *_OURS)
+        own_type = problem.code == "type" and problem.message.startswith("unknown type")
+        return self.is_obsidian and "tier" not in one.lines and (unsaid or own_type)
 
     def leads(self, name: str) -> bool:
         """Whether a link leads to a page or a file, wherever in the vault it lies."""
