@@ -567,7 +567,7 @@ def test_a_page_of_l1_with_a_line_that_yaml_refuses_is_given_with_its_triples(ho
 @pytest.mark.parametrize("text", [
     "[[tea]] [[tea#Steeping]] [[tea#^b1|how]] [[Herbs/tea|tea]] [[herbs/tea.md]] ![[tea]]",
     "[[Paper.pdf]] ![[pic 1.png]] ![[pic 1.png|300]] [[Board.canvas]] [[Herbs/files/Paper.pdf]]",
-    "![](<files/pic 1.png>) ![](files/pic%201.png) ![x](pic%201.png)",
+    "![](<files/pic 1.png>) ![](files/pic%201.png) ![x](pic%201.png#interface) ![](tea.md#a)",
     "[tea](tea.md) [tea](./Herbs/tea.md#Steeping) [t](<Herbs/tea.md>) [m](Mint%20Tea.md)",
     "[[Green tea]] [[the green one]] [[note-of-claude]]",
     "%% [[none]] ![[none.png]] %% <!-- [[none]]\n[x](none.md) --> `[[none]]`",

@@ -41,6 +41,7 @@ def _image(one: Page, vault: Vault) -> Iterator[PageProblem]:
 
 
 def _is_there(vault: Vault, path: str, name: str) -> bool:
+    name = name.partition("#")[0]  # a place in a page, or how a picture is shown
     beside = os.path.join(os.path.dirname(path), name)
     places = (name.lstrip("/"), beside, f"raw/images/{name}")
     return "\0" not in name and (any(map(vault.is_file, places)) or vault.leads(name))
