@@ -3,7 +3,19 @@
 from .command import command, one_of, run
 from .output import plain
 from .session import CHECKOUT, Session
-from .values import CONTEXT, CONTEXTS, DAY, JSON, ROLE, SINCE, TIME, UNTIL, UNTIL_AHEAD, Value
+from .values import (
+    CONTEXT,
+    CONTEXTS,
+    DAY,
+    JSON,
+    ROLE,
+    SINCE,
+    TIME,
+    UNTIL,
+    UNTIL_AHEAD,
+    Value,
+    check_bounds,
+)
 
 __all__ = ["CHECKOUT", "CONTEXT", "CONTEXTS", "DAY", "JSON", "ROLE", "SINCE", "TIME", "UNTIL"]
-__all__ += ["UNTIL_AHEAD", "Session", "Value", "command", "one_of", "plain", "run"]
+__all__ += ["UNTIL_AHEAD", "Session", "Value", "check_bounds", "command", "one_of", "plain", "run"]

@@ -9,6 +9,7 @@ Only here the process ends. A page in bin/ reads
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -247,8 +248,7 @@ def _outcome(main: click.Command) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.ClickException as error:
-        text = error.format_message().rstrip(".")
-        complain(f"{text[:1].lower()}{text[1:]}; see '{program()} --help'")
+        complain(f"{_in_our_words(error)}; see '{program()} --help'")
         return USAGE
     except Failure as failure:
         _maybe_traceback()
@@ -276,6 +276,28 @@ def _outcome(main: click.Command) -> int:
         _maybe_traceback()
         complain(f"internal error: {type(error).__name__}: {error}; MIND_DEBUG=1 shows where")
         return BUG
+
+
+def _in_our_words(error: click.ClickException) -> str:
+    """What click says of wrong use, as every other message is written."""
+    if isinstance(error, click.NoSuchOption):
+        near = [f"'{name}'" for name in error.possibilities or () if _is_near(name, error)]
+        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+        return f"no such option '{error.option_name}'{meant}"
+    text = error.format_message().rstrip(".")
+    text = re.sub(r"is not a valid integer(?: range)?$", "is not a whole number", text)
+    text = re.sub(r"is not a valid float(?: range)?$", "is not a number", text)
+    text = re.sub(r"\S+ is not in the range (\S+)<=x<=(\S+)$", r"must be from \1 to \2", text)
+    text = re.sub(r"\S+ is not in the range x>=(\S+)$", r"must be at least \1", text)
+    return f"{text[:1].lower()}{text[1:]}"
+
+
+def _is_near(name: str, error: click.NoSuchOption) -> bool:
+    """Whether somebody who mistyped an option may have meant this one; click goes further."""
+    from difflib import SequenceMatcher
+
+    given = error.option_name.strip("-")
+    return SequenceMatcher(None, given, name.strip("-")).ratio() >= 0.75
 
 
 def _report_missing(error: ModuleNotFoundError) -> int:

@@ -75,6 +75,12 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
+def check_bounds(since: int | None, until: int | None) -> None:
+    """Usage for an interval that ends before it begins."""
+    if since is not None and until is not None and until < since:
+        raise Usage("--until is before --since", cure="nothing can be between them")
+
+
 #: instants in ms since the epoch: a moment, and the bounds that a text means
 TIME = Time(lambda text, now: _when().read_instant(text, now))
 SINCE = Time(lambda text, now: _when().read(text, now).start)

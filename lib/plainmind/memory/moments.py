@@ -55,6 +55,13 @@ def recall(
     return Recalled(search.NOTHING, None)
 
 
+def describe_missing(home: Home, context: str) -> str:
+    """What is said of a context in which nothing is logged."""
+    from ..truth.log import overview
+
+    return overview.describe_missing(home, context)
+
+
 def limits_of(settings: Settings, k: int | None = None) -> Limits:
     """How much is recalled, as the settings say."""
     return Limits(k or settings["recall.k"], settings["recall.floor"], settings["recall.pins"])

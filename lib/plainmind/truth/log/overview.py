@@ -82,9 +82,15 @@ def list_windows(home: Home, context: str) -> list[Summary]:
 
 def check_there(home: Home, wanted: str | None) -> None:
     """NoInput when nothing is logged in a context, or in any of a surface."""
-    if wanted and not any(map(home.list_windows, home.list_contexts(wanted))):
-        what = "context" if "/" in wanted else "surface"
-        raise NoInput(f"no such {what}: '{wanted}'", cure="see 'mem-log' for those that there are")
+    if missing := describe_missing(home, wanted):
+        raise NoInput(missing, cure="see 'mem-log' for those that there are")
+
+
+def describe_missing(home: Home, wanted: str | None) -> str:
+    """What is said of a context, or of a surface, in which nothing is logged; '' if there is."""
+    if not wanted or any(map(home.list_windows, home.list_contexts(wanted))):
+        return ""
+    return f"no such {'context' if '/' in wanted else 'surface'}: '{wanted}'"
 
 
 def _summarize(home: Home, path: str) -> Summary:

@@ -190,19 +190,25 @@ def test_a_context_that_is_not_there(tmp_path):
             overview.check_there(home, wanted)
 
 
-@pytest.mark.parametrize("how, code", [("interrupted", 130), ("closed", 0)])
-def test_following_ends_quietly(tmp_path, how, code):
+@pytest.mark.parametrize("how, code, given", [
+    ("interrupted", 130, ["-n", "1"]), ("closed", 0, ["-n", "0", "note"]),
+])  # fmt: skip
+def test_following_ends_quietly(tmp_path, how, code, given):
     home = Home(str(tmp_path))
     log = Log(home)
     log.append("cli/a", [EventDraft(NOW, "user", "before", {})], NOW)
     env = {"PATH": os.environ["PATH"], "MIND_HOME": str(tmp_path)}
     with subprocess.Popen(
-        [f"{ROOT}/bin/mem-log", "-f", "-n", "1"],
+        [f"{ROOT}/bin/mem-log", "-f", *given],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=env,
     ) as ended:
-        assert b"before" in ended.stdout.readline()
+        if how == "closed":  # nothing was printed before, and it is said what is waited for
+            waits = b"mem-log: no such surface yet: 'note'; waiting for it\n"
+            assert ended.stderr.readline() == waits
+        else:
+            assert b"before" in ended.stdout.readline()
         log.append("note/b", [EventDraft(NOW, "tool", "after", {})], NOW)
         assert b"tool: after" in ended.stdout.readline()
         if how == "closed":
