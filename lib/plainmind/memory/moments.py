@@ -55,11 +55,14 @@ def recall(
     return Recalled(search.NOTHING, None)
 
 
-def describe_missing(home: Home, context: str) -> str:
-    """What is said of a context in which nothing is logged."""
+def tell_missing(memory: Memory, context: str | None) -> None:
+    """Say that nothing is logged in a context; a mistyped one finds nothing."""
+    if not context:
+        return
     from ..truth.log import overview
 
-    return overview.describe_missing(home, context)
+    if missing := overview.describe_missing(memory.home, context):
+        memory.say(f"{missing}; see 'mem-log' for those that there are")
 
 
 def limits_of(settings: Settings, k: int | None = None) -> Limits:
