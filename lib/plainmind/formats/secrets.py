@@ -12,13 +12,25 @@ from math import log2
 
 from ..ground.environment import SHAPES
 
-#: a value that a text calls a password or a key: 'the password is hunter2', 'API_KEY=…'
-_NAMED = re.compile(
-    r"(?:pass(?:word|wort|wd|phrase|code)|kennwort|pwd|secret|api[ _-]?key|access[ _-]?key|token)"
-    r"""['"`*_]{0,3}(?: is| ist|:| :|=| =|:=)[ ]?['"`]{0,3}([^\s'"`,;]{6,128})""",
-    re.I,
+#: what a text calls a password or a key, in the languages that most people write
+_PASSWORD = (
+    r"pass(?:word|wort|wd|phrase|code)|kennwort|pwd|secret|api[ _-]?key|access[ _-]?key|token"
+    r"|contraseña|clave|mot de passe|senha|palavra-passe|wachtwoord|parola|şifre|sifre|hasło|haslo"
+    r"|парол[ья]|パスワード|暗証番号|密码|密碼|口令|비밀번호|암호|पासवर्ड|كلمة (?:المرور|السر)|mật khẩu"
 )
-_PIN = re.compile(r"\b(?:pin|passcode|code)(?: is| ist|:| :|=| =) ?(\d{4,12})\b", re.I)
+_CODE = r"\b(?:pin|passcode|code|código|codigo|codice|kod|geheimzahl)|\b(?:пин|код|пін)"
+#: between that and its value: 'the password is hunter2', 'API_KEY=…', 'Kennwort lautet: …'
+_IS = (
+    r"""['"`*_]{0,3}(?: (?:is|ist|lautet|es|est|è|é|to|jest|это|це|هي|là|है)(?: ?[:：])?|"""
+    r"""[ ]?(?::=|[:：=])|[はが是为為은는이가])[ ]?['"`]{0,3}"""
+)
+_VALUE = r"""([!#-&(-+\--:<-_a-~]{6,128}|[^\s'"`,;]{6,128})"""
+_NAMED = re.compile(rf"(?:{_PASSWORD}){_IS}{_VALUE}", re.I)
+_PIN = re.compile(rf"(?:{_CODE}|{_PASSWORD}){_IS}(\d{{4,12}})(?!\w)", re.I)
+_CARD = re.compile(
+    r"(?<![\w.,:/-])(?:(?:4\d|5[1-5]|2[2-7]|35|6[05])\d\d([ -]?)\d{4}(?:\1\d{4}){2}"
+    r"|3[47]\d\d([ -]?)\d{6}\2\d{5})(?![\w/-]|[.,:]\d)"
+)
 _TOKEN = re.compile(r"(?<![\w/+.=-])[A-Za-z0-9_+/-]{24,128}={0,2}(?![\w/+-])")
 #: what stands where a secret would
 _PLACEHOLDER = re.compile(
@@ -44,6 +56,7 @@ def _find(text: str) -> Iterator[str]:
         if _is_chosen(value) and _is_mixed(value):
             yield value
     yield from (match[1] for match in _PIN.finditer(text))
+    yield from (match[0] for match in _CARD.finditer(text) if _is_card(match[0]))
     for match in _TOKEN.finditer(text):
         if _is_chosen(match[0]) and _is_random(match[0]):
             yield match[0]
@@ -60,6 +73,13 @@ def _is_mixed(value: str) -> bool:
     kinds = any(c.isalpha() for c in inner), any(c.isdigit() for c in inner)
     signs = any(not c.isalnum() and c not in "-_.:/" for c in inner)
     return sum((*kinds, signs)) > 1 and not value.startswith(("http", "/", "./", "~"))
+
+
+def _is_card(text: str) -> bool:
+    """Whether the last digit of a number is that of a card (Luhn, US patent 2,950,048)."""
+    digits = [int(char) for char in reversed(text) if char.isdigit()]
+    doubled = (2 * digit - 9 * (digit > 4) for digit in digits[1::2])
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0 and len(set(digits)) > 1
 
 
 def _is_random(value: str) -> bool:

@@ -100,7 +100,8 @@ def test_the_worst_of_many(run):
 @pytest.mark.parametrize("arguments, said", [
     (["--nonsense"], "mem-try: no such option '--nonsense'; see 'mem-try --help'\n"),
     (["--noise"], "mem-try: no such option '--noise'; see 'mem-try --help'\n"),
-    (["--hom"], "mem-try: no such option '--hom' (did you mean '--home'?); see 'mem-try --help'\n"),
+    (["--hom"],
+     "mem-try: no such option '--hom' (did you mean '--home'?); see 'mem-try --help'\n"),
     (["--now"], "mem-try: option '--now' requires an argument; see 'mem-try --help'\n"),
     (["--now", "someday"],
      f"mem-try: --now: 'someday' is not a time; {when.FORMS}\n"),

@@ -3,6 +3,7 @@ switched off."""
 
 import pytest
 from plainmind.formats import secrets
+from plainmind.truth.log import warning
 
 KEY = "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0z"
 
@@ -16,6 +17,14 @@ SECRETS = [
     "password: Tr0ub4dor&3", "PASSWORD=correct!horse7", "passwort ist Kx9-blau",
     "pwd = 'q1w2e3r4t5'",
     "api_key: 9f8e7d6c5b4a39281706", "token=Zx81-Qwe-77", "my pin is 48151", "the door code: 7741",
+    "Das Kennwort lautet Kx9-blau", "PIN lautet: 4711", "la contraseña es hunter2-Blue",
+    "Mi clave: gato77x", "Le mot de passe est hunter2-Blue", "пароль: qwe123rty",
+    "Пароль это qwe123rty", "код: 7741", "hasło to kot-77-pies", "パスワードはhunter2Blueです",
+    "パスワード：hunter2Blue", "暗証番号は4711", "密码是hunter2Blue", "密碼：hunter2", "口令：481516",
+    "비밀번호는 hunter2Blue 입니다", "senha é gato-77", "wachtwoord is kat-77-x",
+    "la parola è gatto-77", "şifre: kedi-77-x", "codice: 48151", "código: 7741",
+    "पासवर्ड है billi-77x", "كلمة المرور: qwe123rty", "mật khẩu là meo-77x",
+    "Visa 4111 1111 1111 1111", "4012888888881881", "amex 3782-822463-10005",
 ]  # fmt: skip
 OTHERS = [
     "The password is required.", "password: Required", "I forgot my password", "passwords are",
@@ -29,13 +38,16 @@ OTHERS = [
     "getUserByEmailAddressFromTheDatabase", "pin is set", "rid_K5V4M2J7Q2ZP", "code 200 is fine",
     "see Code_Architecture_Design_1-DM-S2_02-03",
     "postgresql://testuser:testpassword@localhost/x",
+    "4111 1111 1111 1112", "call 0049 1711 2345 678", "id 1334567890123456789", "at 1769783035120",
+    "7111 1111 1111 1116", "mi contraseña es secreta", "пароль нужен", "パスワードは必要です", "密码是什么",
+    "la parola è d'argento", "kod: dostępu",
     "the token is e.g. a word", "password is at least 8 characters", "Bearer of bad news comes",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", SECRETS)
 def test_a_secret_is_seen(text):
-    assert secrets.find(text)
+    assert secrets.find(text) and warning.find_suspects([("ref", text)]) == ["ref"]
 
 
 @pytest.mark.parametrize("text", OTHERS)

@@ -3,6 +3,7 @@
 Most texts are done with by a look at their words, before any pattern is even loaded.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,15 @@ from ...ground import stream
 
 NAMED = 5  # references that are named at once
 LONGEST = 1 << 16  # characters of a text that are looked at
-HINTS = ("pass", "pwd", "secret", "token", "key", "kennwort", "pin", "code", "://", "begin ")
+HINTS = (
+    "pass", "pwd", "secret", "token", "key", "kennwort", "geheim", "pin", "code", "://", "begin ",
+    "contras", "clave", "codi", "códi", "senha", "wacht", "parola", "ifre", "hasł", "haslo", "kod",
+    "парол", "пин", "пін", "код", "パスワード", "暗証", "密", "口令", "비밀번호", "암호", "पासवर्ड", "كلمة",
+    "khẩu",
+)  # fmt: skip
+
+
+_CARD = re.compile(r"\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}")
 
 
 def find_suspects(texts: Iterable[tuple[str, str]]) -> list[str]:
@@ -32,7 +41,8 @@ def warn(session: Any, refs: list[str]) -> None:
 def _looks(text: str) -> bool:
     lower = text.lower()
     if not any(hint in lower for hint in HINTS) and max(map(len, text.split()), default=0) < 16:
-        return False
+        if not _CARD.search(text):
+            return False
     from ...formats import secrets
 
     return bool(secrets.find(text))
