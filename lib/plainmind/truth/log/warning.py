@@ -40,9 +40,9 @@ def warn(session: Any, refs: list[str]) -> None:
 
 def _looks(text: str) -> bool:
     lower = text.lower()
-    if not any(hint in lower for hint in HINTS) and max(map(len, text.split()), default=0) < 16:
-        if not _CARD.search(text):
-            return False
+    long = max(map(len, text.split()), default=0) >= 16
+    if not (long or any(hint in lower for hint in HINTS) or _CARD.search(text)):
+        return False
     from ...formats import secrets
 
     return bool(secrets.find(text))
