@@ -18,7 +18,7 @@ from ..providers.chat import Call, Chat, Reply, to_openai
 from ..providers.too_long import TooLong
 from ..recall import expansion
 from ..truth.log import native_answers
-from ..truth.log.writer import EventDraft, Log
+from ..truth.log.writer import LIMIT, EventDraft, Log, encode_any, shorten
 from . import prompt
 from .bash import LONGEST, Shell
 from .request import RequestBuilder
@@ -89,12 +89,17 @@ class Turn:
                 if meta["error"] != attempt.failure:  # logged once, however often it is tried again
                     self._log_cut(message, "there was no answer", **meta)
                 raise none.failure from None
+            except BadData as failure:  # something of the answer cannot be logged
+                error = self.memory.env.mask(str(failure))
+                self._log_cut(message, "there was no answer", error=error, code=failure.code)
+                raise
 
     def _converse(self, request: dict[str, Any], message: UserMessage) -> str:
         """Ask, run what the model calls, ask again, until it answers."""
         messages, limit = request["messages"], self.settings["turn.max_steps"]
         steps = sum(1 for m in messages[prompt.find_last_user(messages) :] if m["role"] == "tool")
         expansions = 0
+        refused: list[Any] = []
         left = prompt.find_pending(messages)  # by an earlier run
         self._use_tools(messages, message, left, limit - steps, {"parallel": True})
         steps += len(left)
@@ -113,6 +118,9 @@ class Turn:
                 prompt.add_answer(messages, reply.text, reply.calls, reply.native)
                 self._use_tools(messages, message, reply.calls, limit - steps, kept, reply.text)
                 steps += len(reply.calls)
+                before, refused = refused, [c[1:] for c in reply.calls if not _is_runnable(c)]
+                if refused and refused == before:
+                    steps = max(steps, limit)  # it would call it again, and again
             elif reply.text.strip() and not ranges:
                 return self._log_answer(reply, message)
             else:
@@ -149,9 +157,11 @@ class Turn:
         return reply
 
     def _log_answer(self, reply: Reply, message: UserMessage) -> str:
-        text = reply.text.strip()
+        text, is_whole = _fit(reply.text.strip())
         answers = {"reply_to": message.id} if message.id else {}
-        self.marks = find_marks({"cut": reply.cut, "left_out": reply.left_out})
+        self.marks = find_marks(
+            {"cut": reply.cut or ("" if is_whole else "size"), "left_out": reply.left_out}
+        )
         meta: dict[str, Any] = {"model": self.chat.name, **self._usage.take()}
         meta |= {**self.marks, **answers}
         self._append(("agent", text, meta))
@@ -182,7 +192,7 @@ class Turn:
     def _log_cut(self, message: UserMessage, why: str, **meta: Any) -> None:
         """Log that a turn ended without an answer, and what of one the user has seen."""
         meta_of_partial = {"model": self.chat.name, "cut": True, **message.mark}
-        seen = [("agent", self._partial, meta_of_partial)] if self._partial else []
+        seen = [("agent", _fit(self._partial)[0], meta_of_partial)] if self._partial else []
         self._append(*seen, ("system", why, {**meta, **self._usage.take(), **message.mark}))
 
     def _expand(self, messages: list[dict[str, Any]], reply: str, ranges: list[Reference]) -> None:
@@ -237,7 +247,7 @@ class Turn:
         meta = {"name": call.name[:64], "call": call.id[:200], "args": arguments, **meta}
         meta |= {**mark, **self._usage.take(), **message.mark}
         meta_of_text = {"model": self.chat.name, "step": True, **message.mark}
-        words = [("agent", text, meta_of_text)] if text.strip() else []
+        words = [("agent", _fit(text)[0], meta_of_text)] if text.strip() else []
         # with one write: a death in between would leave words that are said again
         self._append(*words, ("tool", result, meta))
         if interruption:
@@ -281,6 +291,20 @@ class _NoAnswer(Exception):
     def __init__(self, failure: Failure):
         super().__init__(str(failure))
         self.failure = failure
+
+
+def _fit(text: str) -> tuple[str, bool]:
+    """A text as one event can hold it, and whether it is the whole."""
+    if len(text) <= LIMIT // 4 or len(data := encode_any(text)) <= LIMIT:
+        return text, True
+    return shorten(data, LIMIT // 2 - 1024, f"an event has at most {LIMIT} bytes"), False
+
+
+def _is_runnable(call: Call) -> bool:
+    try:
+        return bool(_parse_arguments(call))
+    except BadData:
+        return False
 
 
 def _as_logged(call: Call) -> Call:

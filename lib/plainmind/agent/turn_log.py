@@ -72,6 +72,8 @@ def render_notes(marks: dict[str, str]) -> str:
     notes = [f"(left out: {left_out})"] if left_out else []
     if cut in ("length", "max_tokens", "max_output_tokens", "model_length"):
         notes.append("(cut off: the answer reached its token limit)")
+    elif cut == "size":
+        notes.append("(cut: the answer was larger than an event may be)")
     elif cut:
         notes.append(f"(cut off by the provider: {cut})")
     return "\n".join(notes)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..formats.answer import AnswerReader
 from ..ground.errors import Failure, Misconfigured, Unavailable
-from . import text_calls
+from . import answer_json, text_calls
 
 #: takes pieces of the answer; None: what was given before was thoughts
 OnText = Callable[[str | None], None]
@@ -78,6 +78,9 @@ class Chat(Protocol):
         is of use to the provider it is `by`, and to no other. All text of the reply goes through
         `on_text`, in pieces where the provider streams."""
         ...
+
+
+_MOST_COUNTED = 10**15  # of tokens or dollars
 
 
 class BrokenOff(Unavailable):
@@ -147,10 +150,10 @@ class ReplyBuilder:
                 self.add_call(call.get("id"), function.get("name"), function.get("arguments"))
 
     def count_tokens(self, usage: Any, given: str, made: str) -> None:
-        """Tokens from a provider's own table, as far as they are numbers."""
+        """Tokens from a provider's own table, as far as they are numbers that can be counted."""
         names = (("input_tokens", given), ("output_tokens", made), ("cost", "cost"))
         for ours, theirs in names if isinstance(usage, dict) else ():
-            if type(usage.get(theirs)) in (int, float):
+            if type(usage.get(theirs)) in (int, float) and 0 <= usage[theirs] < _MOST_COUNTED:
                 self.usage[ours] = usage[theirs]
 
     @contextmanager
@@ -281,7 +284,7 @@ def clean_text(text: str) -> str:
 def arguments_as_object(text: str) -> JsonObject:
     """Arguments as an object; what is none, under the name of bash's one argument."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = answer_json.parse(text, "")
+    except (ValueError, Unavailable):
         value = None
     return value if isinstance(value, dict) else {"command": text}

@@ -5,7 +5,6 @@ are any; whatever else it has comes back with the message when its calls have re
 may end with 65 (it refuses the request), 78 (it is not set up), or anything else but 0 (try again).
 """
 
-import json
 import os
 import select
 import shlex
@@ -17,7 +16,7 @@ from typing import Any
 from ..ground import clock
 from ..ground.environment import Environment
 from ..ground.errors import BAD_DATA, MISCONFIGURED, BadData, Misconfigured, Unavailable
-from . import http
+from . import answer_json, http
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, drop_native, find_native
 from .registry import traits_of
 
@@ -130,8 +129,8 @@ def _is_there(group: int) -> bool:
 
 def _object(out: bytes, who: str) -> JsonObject:
     try:
-        answer = json.loads(out)
-    except (ValueError, RecursionError):
+        answer = answer_json.parse(out, who)
+    except ValueError:
         answer = None
     if not isinstance(answer, dict):
         raise Unavailable(f"{who} did not answer with a JSON object")

@@ -1,12 +1,11 @@
 """Chat with Ollama through its own interface, which is told how large a window to make."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
-from . import http, json_calls, servers
+from . import answer_json, http, json_calls, servers
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, arguments_as_object, find_native, merge
 from .registry import traits_of
 from .too_long import find_too_long
@@ -75,8 +74,8 @@ class OllamaChat:
             if not line.strip():
                 continue
             try:
-                answer = json.loads(line)
-            except (ValueError, RecursionError):
+                answer = answer_json.parse(line, WHO)
+            except ValueError:
                 continue
             if self._take(builder, answer):
                 return

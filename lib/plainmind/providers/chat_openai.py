@@ -1,11 +1,10 @@
 """Chat through OpenAI's interface, which vLLM, llama.cpp, OpenRouter and others speak, too."""
 
-import json
 from typing import Any
 
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
-from . import http, json_calls, servers
+from . import answer_json, http, json_calls, servers
 from .chat import (
     JsonObject,
     OnText,
@@ -151,8 +150,8 @@ class _Stream:
 
     def _take(self, data: bytes) -> None:
         try:
-            event = json.loads(data)
-        except (ValueError, RecursionError):
+            event = answer_json.parse(data, self._builder.who)
+        except ValueError:
             return  # a broken line; the others still make sense
         if not isinstance(event, dict):
             return
@@ -185,8 +184,8 @@ class _Stream:
     def _without_end(self) -> None:
         """A server that cannot stream may have answered in one piece; else it was cut off."""
         try:
-            whole = json.loads(b"".join(self._unmarked))
-        except (ValueError, RecursionError):
+            whole = answer_json.parse(b"".join(self._unmarked), self._builder.who)
+        except ValueError:
             raise self._builder.failure_of_cut_off() from None
         read_whole(self._builder, whole)
 

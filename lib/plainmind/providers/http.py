@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..ground import clock
 from ..ground.address import is_this_machine
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
-from . import deadline
+from . import answer_json, deadline
 from .deadline import Emit
 from .too_long import find_too_long
 
@@ -214,8 +214,8 @@ def _beginning(pieces: Iterator[bytes]) -> bytes:
 
 def parse_json(data: bytes, who: str) -> Any:
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
+        return answer_json.parse(data, who)
+    except ValueError:
         raise Unavailable(f"{who} did not answer with JSON") from None
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 
 import pytest
+from plainmind.agent import turn
 from plainmind.ground import files
 from plainmind.ground.errors import BadData, Failure, Misconfigured, Unavailable
 from scripted import call, calls, later, raw_call
@@ -249,6 +250,63 @@ def test_a_call_that_cannot_be_run_is_answered(library, model, world, made, told
     shown = model.messages[3][2:4]
     assert json.loads(shown[0]["tool_calls"][0]["function"]["arguments"]) == wrong.meta["args"]
     assert shown[1] == {"role": "tool", "tool_call_id": "c1", "content": wrong.content}
+
+
+@pytest.mark.parametrize(
+    "made", [raw_call("{}", name=["bash"]), raw_call("ls"), raw_call('{"command": 5}')]
+)
+def test_the_same_call_refused_twice_is_the_last(library, model, world, made):
+    model.then(calls(made), calls(made), "Then not.")
+    assert library("go") == "Then not."
+    assert model.requests[1]["tools"] and not model.requests[2].get("tools")
+    assert world.roles() == ["user", "tool", "tool", "agent"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-5", "1" + "0" * 400])
+def test_a_number_that_no_log_takes_costs_nothing_but_itself(library, model, world, number):
+    usage = f'"usage": {{"prompt_tokens": {number}, "completion_tokens": 3, "cost": {number}}}'
+    for message in (calls(call("echo 1 >> count", logprob="@")), {"content": "Done.", "x": ["@"]}):
+        answer = json.dumps({"choices": [{"message": message}]}).replace('"@"', number)
+        model.then(f"{answer[:-1]}, {usage}}}".encode())
+    assert library("go", id="m1", turn_input_price=1) == "Done."
+    assert world.roles() == ["user", "tool", "agent"]
+    assert all(e.meta["usage"]["output_tokens"] == 3 for e in world.events()[1:])
+    assert not {"input_tokens"} & set(world.events()[1].meta["usage"])
+
+
+def test_a_deep_answer_is_told(library, model, world):
+    for depth in (95, 200, 900, 100_000):
+        for field in ("x", "reasoning_details"):
+            deep = "[" * depth + "]" * depth
+            model.then(f'{{"choices":[{{"message":{{"content":"A","{field}":{deep}}}}}]}}'.encode())
+            if depth < 100:
+                assert library("hi") == "A"
+                continue
+            with pytest.raises(Unavailable, match="nested deeper than 100 levels"):
+                library("hi")
+            assert world.events()[-1].role == "system"
+
+
+def test_an_answer_larger_than_an_event_keeps_its_head_and_tail(library, model, world, monkeypatch):
+    monkeypatch.setattr(turn, "LIMIT", 40_000)
+    answer = f"First. {'é' * 30_000} Last."
+    model.then(calls(call("true"), text=answer), answer)
+    shown = library("go", id="m1")
+    assert shown.startswith("First. é") and "é Last.\n\n(cut: the answer was larger" in shown
+    for event in (world.events()[1], world.events()[3]):
+        assert event.content.startswith("First. ") and event.content.endswith(" Last.")
+        assert len(event.content.encode()) < 40_000 and "bytes left out" in event.content
+    assert world.events()[3].meta["cut"] == "size"
+    assert library("go", id="m1") == shown
+
+
+def test_what_cannot_be_logged_is_told_in_the_log(library, model, world, monkeypatch):
+    odd = iter([{"seconds": float("nan")}])
+    monkeypatch.setattr(turn.UsageMeter, "take", lambda meter: next(odd, {}))
+    model.then("One.")
+    with pytest.raises(BadData):
+        library("go", id="m1")
+    assert world.roles() == ["user", "system"] and world.events()[1].meta["code"] == 65
 
 
 @pytest.mark.parametrize(
