@@ -7,9 +7,11 @@ an answer *about* it by Markdown: what stands in a code block or between backtic
 |---|---|
 | `<think>…</think>` and its like, anywhere | left out |
 | `<think>…` at the start of a line, never closed | left out up to the end |
-| `… <think> …` within a line, never closed | kept: a word about it |
-| `…</think>` never opened, the first tag there is | all before it is left out (`RETRACT`) |
-| `</think>` never opened, later | only the tag is left out |
+| `… <think> …` within a line, never closed, or closed on it with spaces inside | kept: about it |
+| `ok<think>…` within a word, never closed | left out up to the end |
+| `…</think>` never opened, at a line's start or end | all before it is left out (`RETRACT`) |
+| `… </think> …` never opened, within a line | kept: about it |
+| `</think>` once more, after thoughts | only the tag is left out |
 | a channel of harmony other than `final` and preambles | left out; a call if it names a tool |
 | `<tool_call>…</tool_call>` and its like | a call (`blocks`) |
 | a token such as `<|im_end|>` | left out |
@@ -29,7 +31,8 @@ RETRACT = None
 
 _KEPT = 64  # characters: no token is longer
 _PIECE = 8192  # characters read at once: what is read is copied for every token in it
-_LONGEST_SPAN = 1000  # characters between backticks
+_LONGEST_SPAN = 1000  # characters between backticks, or between tags that are words of a sentence
+_GLUED = re.compile(r"[A-Za-z0-9.!?]")  # before a tag; scripts without spaces have no such limit
 
 
 class CallText(NamedTuple):
@@ -48,14 +51,18 @@ class AnswerReader:
     def __init__(self, *, opened: bool = False):
         self.blocks: list[CallText] = []
         self.thought = False  # whether any thoughts were left out
-        self._buffer, self._held = "", ""
+        self._buffer = ""
+        self._held: list[str] = []
         self._read: Callable[[], bool] = self._thought_opened if opened else self._start
         self._out: list[str | None] = []
-        self._close = marks.CLOSE
+        self._close, self._closed = marks.CLOSE, ""
         self._mark = ""  # of the call, fence or opening tag that is being read
         self._certain = False  # whether what is being read is left out even if it never ends
         self._blank = True  # whether the line has nothing yet
         self._visible = self._struck = self._final = False
+        self._last = ""  # character of the answer
+        self._nested = 0  # opening tags in the thoughts that the answer begins with
+        self._looked = 0  # characters of the buffer in which nothing was found
         self._absent: set[str] = set()  # patterns that do not occur in the rest
         self._again = ""  # what is read once more, now that there is no more
 
@@ -89,9 +96,9 @@ class AnswerReader:
 
     def _start(self) -> bool:
         """What is known by how it begins."""
-        buffer, bare = self._buffer, self._buffer.lstrip()
+        buffer = bare = self._buffer = self._buffer.lstrip()
         if match := marks.BARE_THOUGHTS.match(buffer):
-            if not self._final and "assistantfinal" not in buffer:
+            if not self._final and not self._find("assistantfinal"):
                 return False
             before, mark, rest = buffer.partition("assistantfinal")
             call = re.search(r"assistantcommentary (?=to=functions\.)", before)
@@ -123,16 +130,22 @@ class AnswerReader:
 
     def _thought_opened(self) -> bool:
         """Thoughts that the prompt opened, if it did."""
-        match = marks.CLOSE.search(self._buffer)
-        opened = marks.TOKEN.match(self._buffer.lstrip())
+        self._buffer = self._buffer.lstrip()
+        match, opened = self._find(marks.CLOSE.pattern), marks.TOKEN.match(self._buffer)
         if match and not (opened and opened["open"]):
             self.thought, self._buffer = True, self._buffer[match.end() :]
         elif not self._final and not (opened and opened["open"]):
             return False
         elif self._final:
             self._again, self._buffer = self._buffer, ""
-        self._read = self._start
+        self._read, self._looked = self._start, 0
         return bool(self._buffer)
+
+    def _find(self, pattern: str) -> re.Match[str] | None:
+        """What is looked for in a buffer that only grows, so in its new part."""
+        match = re.compile(pattern, re.IGNORECASE).search(self._buffer, self._looked)
+        self._looked = 0 if match else max(0, len(self._buffer) - _KEPT)
+        return match
 
     def _text(self) -> bool:
         begun = (
@@ -152,7 +165,7 @@ class AnswerReader:
 
     def _take_code(self, run: str) -> bool:
         if self._blank and len(run) >= 3:
-            self._mark, self._read = run, self._fence
+            self._mark, self._read, self._looked = run, self._fence, 0
             self._emit(run)
             return True
         if run[0] == "~":
@@ -177,6 +190,9 @@ class AnswerReader:
 
     def _fence(self) -> bool:
         """A code block, up to the line that closes it."""
+        if self._looked and not self._final and not self._buffer[self._looked :].strip(" \t"):
+            self._looked = len(self._buffer)
+            return False
         run = re.escape(self._mark[0]) + "{" + str(len(self._mark)) + ",}"
         pattern = rf"(?:^|\n)[ \t>]*{run}[ \t]*(?=[\n<\[]{'|$' if self._final else ''})"
         # the rest of the line that opens the block does not close it
@@ -187,7 +203,7 @@ class AnswerReader:
             self._buffer, self._read = self._buffer[match.end() :], self._text
             self._blank = False
             return True
-        tail = re.compile(rf"(?:^|\n)[ \t>]*{re.escape(self._mark[0])}*[ \t]*\Z")
+        tail = re.compile(rf"(?:^|\n)[ \t>]*(?:{re.escape(self._mark[0])}+[ \t]*)?\Z")
         held = tail.search(self._buffer, max(0, self._buffer.rfind("\n")))
         last = marks.LAST_TOKENS.search(self._buffer, max(0, len(self._buffer) - 400))
         starts = [m.start() for m in (held, last) if m and m.start() < len(self._buffer)]
@@ -198,10 +214,12 @@ class AnswerReader:
             end = min(starts)
         self._emit(self._buffer[:end])
         self._buffer = "" if self._final else self._buffer[end:]
+        self._looked = len(self._buffer)
         return False
 
     def _take_open(self, tag: str) -> bool:
-        self._certain = self._blank or self.thought or _is_token(tag)
+        glued = bool(_GLUED.match(self._last))
+        self._certain = self._blank or self.thought or glued or _is_token(tag)
         return self._begin(tag, marks.CLOSE, self._thoughts)
 
     def _take_call(self, mark: str) -> bool:
@@ -210,14 +228,21 @@ class AnswerReader:
         return self._begin(mark, close, self._call)
 
     def _begin(self, mark: str, close: re.Pattern[str], read: Callable[[], bool]) -> bool:
-        self._mark, self._close, self._read, self._held = mark, close, read, ""
+        self._mark, self._close, self._read, self._held = mark, close, read, []
         return True
 
     def _thoughts(self) -> bool:
         inner = self._inner()
         if inner is None:
             return self._read == self._text
+        spaced = inner[:1] == inner[-1:] == " " and len(inner) < _LONGEST_SPAN
+        if spaced and not self._certain and "\n" not in inner:  # a sentence about both tags
+            self._read = self._text
+            self._emit(self._mark)
+            self._buffer = inner + self._closed + self._buffer
+            return True
         self.thought = True
+        self._nested = 0 if self._visible else len(marks.OPEN.findall(inner))
         self._read = self._text if self._visible else self._start
         return True
 
@@ -235,30 +260,51 @@ class AnswerReader:
         absent = self._close.pattern in self._absent
         match = None if absent else self._close.search(self._buffer)
         if match:
-            inner = self._held + self._buffer[: match.start()]
+            inner = "".join([*self._held, self._buffer[: match.start()]])
+            self._closed = match[0]
             self._buffer = self._buffer[match.end() :]
             return inner
         if not self._final and (self._certain or not absent):
             kept = max(0, len(self._buffer) - _KEPT)
-            self._held += self._buffer[:kept]
+            self._held.append(self._buffer[:kept])
             self._buffer = self._buffer[kept:]
             return None
         if self._certain:
-            inner, self._buffer = self._held + self._buffer, ""
+            inner, self._buffer = "".join([*self._held, self._buffer]), ""
             return inner
         if not absent:
             self._absent.add(self._close.pattern)
-            self._again, self._buffer = self._held + self._buffer, ""
+            self._again, self._buffer = "".join([*self._held, self._buffer]), ""
         self._read = self._text
         self._emit(self._mark)
         return None
 
     def _take_close(self, tag: str) -> bool:
-        if not self.thought:
-            self.thought = True
-            self._out.append(RETRACT)
-            self._visible, self._blank = False, True
+        if self.thought:
+            if self._nested:
+                self._nested -= 1
+                self._retract()
+            return True
+        self._mark, self._read = tag, self._close_unopened
         return True
+
+    def _close_unopened(self) -> bool:
+        """It ends thoughts if it stands where models put it, not within a sentence."""
+        rest = self._buffer[:_KEPT].lstrip(" \t")
+        if not rest and len(self._buffer) < _KEPT and not self._final:
+            return False
+        glued = _GLUED.match(self._last) and self._buffer[:1] == rest[:1]
+        self._read = self._text
+        if self._blank or rest[:1] in ("", "\n", "\r") or glued:
+            self.thought = True
+            self._retract()
+        else:
+            self._emit(self._mark)
+        return True
+
+    def _retract(self) -> None:
+        self._out.append(RETRACT)
+        self._visible, self._blank, self._last = False, True, ""
 
     def _take_channel(self, tag: str) -> bool:
         self._read = self._channel
@@ -323,6 +369,7 @@ class AnswerReader:
         if not text:
             return
         self._out.append(text)
+        self._last = text[-1]
         line = text.rpartition("\n")[2]
         self._blank = not line.strip(" \t>") and ("\n" in text or self._blank)
         self._visible = True

@@ -4,7 +4,14 @@ import re
 
 _THOUGHTS = "think|thinking|thought|thoughts|reasoning|mm:think|seed:think|antthinking"
 ROLES = "assistant|user|system|tool|developer|model|human|observation|ipython"
-CLOSE = re.compile(rf"</(?:{_THOUGHTS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
+OPEN = re.compile(
+    rf"<(?:{_THOUGHTS})[ ]{{0,2}}>|<\|(?:{_THOUGHTS})\|>|\[THINK\]|◁think▷|<\|begin_of_thought\|>",
+    re.IGNORECASE,
+)
+CLOSE = re.compile(
+    rf"</(?:{_THOUGHTS})[ ]{{0,2}}>|<\|/(?:{_THOUGHTS})\|>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>",
+    re.IGNORECASE,
+)
 END_OF_CHANNEL = re.compile(r"<\|(?:end|call|return)\|>|(?=<\|(?:start|channel)\|>)")
 END_OF_TURN = re.compile(r"(?=<\|(?:eom_id|eot_id|im_end|end)\|>|</s>|<｜end▁of▁sentence｜>)")
 
@@ -25,7 +32,7 @@ CALLS = {
 }
 TOKEN = re.compile(
     rf"""(?P<code>`+|~~~+)
-    | (?P<open><(?:{_THOUGHTS})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>)
+    | (?P<open>{OPEN.pattern})
     | (?P<close>{CLOSE.pattern})
     | (?P<call>{"|".join(map(re.escape, CALLS))})
     | (?P<channel><\|channel\|>)
@@ -33,12 +40,15 @@ TOKEN = re.compile(
         |<\|(?:{ROLES})\|>|<｜(?:User|Assistant)｜>|\[INST\])
     | (?P<strike><s>)
     | (?P<unstrike></s>)
-    | (?P<control><\|[^|<>\s]{{1,40}}\|>|<｜[^｜<>\n]{{1,40}}｜>|<(?:eos|bos|EOT|end_of_turn)>
+    | (?P<control><(?:{_THOUGHTS})[ ]?/>|<\|[^|<>\s]{{1,40}}\|>|<｜[^｜<>\n]{{1,40}}｜>|<(?:eos|bos|EOT|end_of_turn)>
         |\[/INST\])""",
     re.VERBOSE | re.IGNORECASE,
 )
 #: the end of a text that may be the beginning of a token
-BEGUN = re.compile(r"(?:<[^<>\s]{0,60}|\[[/A-Z_]{0,14}|◁/?[a-z]{0,6}|`+|~+)\Z", re.IGNORECASE)
+BEGUN = re.compile(
+    r"(?:<[^<>\s]{0,60}(?:(?<=[a-z])[ ]{1,2}/?)?|\[[/A-Z_]{0,14}|◁/?[a-z]{0,6}|`+|~+)\Z",
+    re.IGNORECASE,
+)
 #: control tokens at the end, as they follow a code block that was not closed
 LAST_TOKENS = re.compile(
     r"(?:(?:<\|[^|<>\s]{1,40}\|>|<｜[^｜<>\n]{1,40}｜>|</s>|<eos>|<end_of_turn>)\s{0,9})+"

@@ -1,4 +1,4 @@
-"""JSON that a provider answers: no deeper than what reads it can go, and only numbers that JSON has.
+"""JSON that a provider answers: no deeper than what reads it can go, only numbers that JSON has.
 
 Python reads NaN, Infinity and 1e999, which no log and no server takes; they are as null.
 """

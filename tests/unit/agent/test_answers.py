@@ -4,6 +4,7 @@ One row a shape and server. Each is taken whole, and in pieces of one character 
 """
 
 import json
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
@@ -52,6 +53,8 @@ def runs(said: str, model: str, before: str = "") -> Row:
     return Row(said, before, runs="ls", model=model)
 
 
+WORD_OF_END = "To end a thought the model writes </think> and goes on. That is all."
+WORD_OF_BOTH = "Use <think> to think and </think> to stop."
 ROWS = {
     # thoughts in the text
     "a thought": Row("<think>\nHm.\n</think>\n\nFour.", "Four."),
@@ -67,6 +70,22 @@ ROWS = {
         "Hm, four.\n</think>\n\nFour.", "Four.", model="openai:deepseek-r1-distill"
     ),
     "known for it, but it did not think": Row("Four.", "Four.", model="openai:qwq-32b"),
+    "opened in the prompt, on one line": Row(
+        "Hm, four.</think>Four.", "Four.", streamed=f"Hm, four.{THOUGHTS}Four.\n"
+    ),
+    "opened in the prompt, closed at a line's end": Row(
+        "Hm, four. </think> \nFour.", "Four.", streamed=f"Hm, four.{THOUGHTS}Four.\n"
+    ),
+    "a word about the end": Row(WORD_OF_END, WORD_OF_END),
+    "a word about both": Row(WORD_OF_BOTH, WORD_OF_BOTH),
+    "with bars": Row("<|think|>x<|/think|>ok", "ok"),
+    "with spaces": Row("<think >a</think >ok", "ok"),
+    "nothing thought": Row("<think/>ok", "ok"),
+    "thoughts in thoughts": Row(
+        "<think>a<think>b</think>c</think>ok", "ok", streamed=f"c{THOUGHTS}ok\n"
+    ),
+    "about thoughts": Row("<think>Say <think>?</think>No.", "No."),
+    "never closed, within a word": Row("ok<think>secret", "ok"),
     "a closing tag once more": Row("<think>a</think>Here</think> it is", "Here it is"),
     "never closed": Row("<think>Hm", failure=Unavailable, why="its thoughts alone"),
     "never closed, for want of tokens": Row(
@@ -365,7 +384,7 @@ PIECES = [
     "<think>", "</think>", "`", "```", "~~~", "\n", "<|im_end|>", "<|im_start|>", "assistant",
     "user", "</s>", "<s>", "a", " ", "<tool_call>", "</tool_call>", "[TOOL_CALLS]",
     "<|channel|>", "<|message|>", "final", "analysis", "assistantfinal", "to=functions.bash",
-    "commentary ", '{"name":', '"bash"}', "<function=", "<", "[", "◁think▷", "> ", "Word",
+    "<think >", "</think >", "<think/>", "<|think|>", "commentary ", '{"name":', '"bash"}', "<function=", "<", "[", "◁think▷", "> ", "Word",
 ]  # fmt: skip
 
 
@@ -388,6 +407,24 @@ def test_the_pieces_make_no_difference(text, data, opened):
 @given(st.text(alphabet="abc é\n.,;:!?()*_#-'\"/\\0123456789"))
 def test_plain_words_are_the_answer(text):
     assert clean(text) == text
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize(
+    "begin, unit",
+    [("", " "), ("", "\n"), ("<think>", " "), ("x", " "), ("x", "a <think> "), ("{", " "),
+     ("analysisWe ", "b "), ("x </think>", " "), ("`", " "), ("```\n", " "), ("<|channel|>", " ")],
+)  # fmt: skip
+def test_an_answer_costs_what_it_is_long(begin, unit, opened):
+    def measure(count: int) -> float:
+        reader, start = AnswerReader(opened=opened), time.process_time()
+        for piece in [begin, *[unit] * count, "</think>", "end"]:
+            reader.feed(piece)
+        reader.finish()
+        return time.process_time() - start
+
+    measure(100)
+    assert measure(40_000) < 3 * measure(20_000) + 0.3  # memory is copied
 
 
 def test_many_tokens_take_no_longer_each():
