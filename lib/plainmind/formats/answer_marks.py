@@ -5,11 +5,13 @@ import re
 _THOUGHTS = "think|thinking|thought|thoughts|reasoning|mm:think|seed:think|antthinking"
 ROLES = "assistant|user|system|tool|developer|model|human|observation|ipython"
 OPEN = re.compile(
-    rf"<(?:{_THOUGHTS})[ ]{{0,2}}>|<\|(?:{_THOUGHTS})\|>|\[THINK\]|◁think▷|<\|begin_of_thought\|>",
+    rf"<(?:{_THOUGHTS})[ ]{{0,2}}>|<\|(?:{_THOUGHTS})\|>|\[THINK\]|◁think▷"
+    r"|<\|begin_of_thought\|>",
     re.IGNORECASE,
 )
 CLOSE = re.compile(
-    rf"</(?:{_THOUGHTS})[ ]{{0,2}}>|<\|/(?:{_THOUGHTS})\|>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>",
+    rf"</(?:{_THOUGHTS})[ ]{{0,2}}>|<\|/(?:{_THOUGHTS})\|>|\[/THINK\]|◁/think▷"
+    r"|<\|end_of_thought\|>",
     re.IGNORECASE,
 )
 END_OF_CHANNEL = re.compile(r"<\|(?:end|call|return)\|>|(?=<\|(?:start|channel)\|>)")
@@ -40,7 +42,8 @@ TOKEN = re.compile(
         |<\|(?:{ROLES})\|>|<｜(?:User|Assistant)｜>|\[INST\])
     | (?P<strike><s>)
     | (?P<unstrike></s>)
-    | (?P<control><(?:{_THOUGHTS})[ ]?/>|<\|[^|<>\s]{{1,40}}\|>|<｜[^｜<>\n]{{1,40}}｜>|<(?:eos|bos|EOT|end_of_turn)>
+    | (?P<control><(?:{_THOUGHTS})[ ]?/>
+        |<\|[^|<>\s]{{1,40}}\|>|<｜[^｜<>\n]{{1,40}}｜>|<(?:eos|bos|EOT|end_of_turn)>
         |\[/INST\])""",
     re.VERBOSE | re.IGNORECASE,
 )

@@ -384,7 +384,8 @@ PIECES = [
     "<think>", "</think>", "`", "```", "~~~", "\n", "<|im_end|>", "<|im_start|>", "assistant",
     "user", "</s>", "<s>", "a", " ", "<tool_call>", "</tool_call>", "[TOOL_CALLS]",
     "<|channel|>", "<|message|>", "final", "analysis", "assistantfinal", "to=functions.bash",
-    "<think >", "</think >", "<think/>", "<|think|>", "commentary ", '{"name":', '"bash"}', "<function=", "<", "[", "◁think▷", "> ", "Word",
+    "<think >", "</think >", "<think/>", "<|think|>", "commentary ",
+    '{"name":', '"bash"}', "<function=", "<", "[", "◁think▷", "> ", "Word",
 ]  # fmt: skip
 
 
