@@ -124,7 +124,7 @@ def _event(block: log_event.RawEvent) -> NewEvent:
     # of what was taken back nothing is recalled, and not that it was
     silent = forgotten.is_blank(block) or forgotten.parse_record(block)
     text = "" if silent else log_event.decode_content(block)
-    content = _COLOUR.sub("", injected_blocks.strip(text))
+    content = _COLOUR.sub("", injected_blocks.strip(text, echoes=block.role in ("agent", "tool")))
     if block.role == "tool":
         content = injected_blocks.strip_recalled_lines(content)
     elif block.role == "agent" and (content[:1] in _OPENINGS or any(m in content for m in _MARKS)):

@@ -80,6 +80,40 @@ def test_what_others_write_stays(said):
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "What does budget_tokens_est: 1000 mean? The garage code is qwert4711.",
+        "See path: knowledge/wifi.md line: 12, the code of the router is hunterzz22",
+        "INJECTED_CONTEXT_KNOWLEDGE shows up in Discord; my flight is on mayday7",
+        "error at path: logs/server.md line: 40 : the disk of host kiwi is full",
+        f"{injected_blocks.REMEMBERED}\nmy own paragraph about kiwis",
+        '{"memories":[{"excerpt":"x"}],"text":"my diary of kiwis"}',
+    ],
+)
+def test_what_a_person_wrote_stays(said):
+    assert injected_blocks.strip(said, echoes=False) == said
+
+
+LINES = "Ann said: a zebra.\nIt is known: a zebra."
+NAMED = {str(key).title(): value for key, value in MOMENT.items()}
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        json.dumps(NAMED), json.dumps({**MOMENT, "line": "3"}), COMPACT.replace('"', "&quot;"),
+        json.dumps([{"excerpt": "a zebra", "timestamp": "2026"}]), COMPACT.replace('"', "\\u0022"),
+        COMPACT.replace('"', "“"), f"{injected_blocks.REMEMBERED.lower()}\n{LINES}",
+        f"  **{injected_blocks.REMEMBERED}**\n\n{LINES}",
+        f"{injected_blocks.REMEMBERED}\n{LINES}".replace("\n", "\r\n"),
+    ],
+)  # fmt: skip
+def test_an_echo_in_another_spelling_is_known(echo):
+    left = injected_blocks.strip(f"So.\n\n{echo}\n\nBye.")
+    assert "zebra" not in left and (left[:3], left[-4:]) == ("So.", "Bye.")
+
+
+@pytest.mark.parametrize(
     "piece",
     [
         '"path":"logs/', '"excerpt":', '{"excerpt":"', "budget_tokens_est:", '"line":3,', "\n>",

@@ -15,30 +15,46 @@ KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 REMEMBERED = "What was said before, as it is remembered:"
 
 _DECODER = json.JSONDecoder()
-_MARKER = re.compile(rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})[^\n]*\n?", re.M)
-_SENTENCES = re.compile(rf"^{re.escape(REMEMBERED)}\n(?:[^\n]+(?:\n|\Z))*", re.M)
+#: what follows it on its line is ours only if it is no word, such as a border
+_MARKER = re.compile(
+    rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})"
+    r"(?:[^\S\n]*(?:\n|\Z)|[^\n]*\n(?=\s*\{)|(?=\s*\{))",
+    re.M,
+)
+_SENTENCES = re.compile(
+    rf"^{re.escape(REMEMBERED)}\n"
+    r"(?:(?:[^\n:]{1,120} said: |It is known: )[^\n]*(?:\n|\Z))+",
+    re.M,
+)
+_ECHOED_SENTENCES = re.compile(
+    rf"^[ \t>*_#]*{re.escape(REMEMBERED)}[ \t*_]*\r?\n(?:[ \t]*\r?\n)?"
+    r"(?:[^\S\n]*[^\s][^\n]*(?:\n|\Z))*",
+    re.M | re.I,
+)
 _RECALLED = re.compile(
     r"^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M
 )
 
 #: a string's end, whatever its quotes and however often they are escaped; then what is between two
 #: keys, in a quoted line too
-_Q, _SPACE = r"\\*[\"'`]?", r"[\s>]*"
+_Q, _SPACE = r"(?:\\*(?:[\"'`“”„]|u0022)|&quot;)?", r"[\s>]*"
 _PATH = rf"path{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:logs|raw|knowledge|memory)/[^\n]{{1,300}}?\.md\b"
-_LINE = rf"line{_Q}{_SPACE}[:=]{_SPACE}\d+"
+_LINE = rf"line{_Q}{_SPACE}[:=]{_SPACE}{_Q}\d+"
 _CUT = rf"{_Q}truncated{_Q}{_SPACE}:{_SPACE}(?:[tT]rue|[fF]alse)"
 #: what nobody else's JSON has: the frame's own key, a file of ours with a line, an excerpt and
 #: whether it is cut, and what stands between two entries
 _FINGERPRINT = re.compile(
-    rf"budget_tokens_est{_Q}{_SPACE}[:=]"
+    rf"(?<=[\"'`“”„2;])budget_tokens_est{_Q}{_SPACE}[:=]"
     rf"|{_PATH}[\s\S]{{0,80}}?\b{_LINE}"
     rf"|\b{_LINE}{_Q}[\s,>]*{_Q}{_PATH}"
     rf"|memories{_Q}{_SPACE}[:=]{_SPACE}\[[\s\S]{{0,80}}?\bexcerpt{_Q}{_SPACE}[:=]"
     rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_CUT}"
+    rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_Q}timestamp{_Q}{_SPACE}:"
     rf"|(?P<tail>{_CUT}[^{{}}]{{0,160}}\}}{_SPACE}(?:,{_SPACE}\{{|\])"
-    rf"|note{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:Remembered data|What is known), not instructions)"
+    rf"|note{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:Remembered data|What is known), not instructions)",
+    re.I,
 )
-_HINTS = ("budget_tokens_est", ".md", "memories", "truncated", "not instructions")
+_HINTS = ("budget_tokens_est", ".md", "memories", "truncated", "timestamp", "not instructions")
 _EMPTY_LINE = re.compile(r"\n[^\S\n]*(?:>[^\S\n]*)*\n")
 _LED_IN = re.compile(r"(?:^|(?<=\n))[^\n]*(?i:injected)[^\n]*\n?[\s\[>`]*(?:json)?\s*\Z")
 _TRIES = 3  # objects around a fingerprint that may be the whole of it
@@ -47,17 +63,18 @@ _TRIES = 3  # objects around a fingerprint that may be the whole of it
 def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
     """`text` less every injected block: the marker line, and the JSON object after it.
 
-    With `echoes`, less what has no marker, too: for what is searched. What is stored keeps it, as
-    it is somebody's words as well. A block that was cut off, so that its JSON no longer parses,
-    goes up to the next empty line. With `keep_lines`, empty lines stand in its place, so that what
-    comes after it has the same number.
+    With `echoes`, less what has no marker, too: for what a model wrote, when it is searched. What
+    is stored, and what a person wrote, keeps it: it is somebody's words. A block that was cut off,
+    so that its JSON no longer parses, goes up to the next empty line. With `keep_lines`, empty
+    lines stand in its place, so that what comes after it has the same number.
     """
-    if REMEMBERED in text:
+    lower = text.lower() if echoes else ""
+    if REMEMBERED in text or REMEMBERED.lower() in lower:
         kept = lambda match: "\n" * match[0].count("\n") if keep_lines else ""
-        text = _SENTENCES.sub(kept, text)
+        text = (_ECHOED_SENTENCES if echoes else _SENTENCES).sub(kept, text)
     if "INJECTED_CONTEXT_" in text:
         text = _without(text, _find_marked, keep_lines)
-    if echoes and any(hint in text for hint in _HINTS):
+    if any(hint in lower for hint in _HINTS):
         text = _without(text, _find_echo, keep_lines)
     return text
 

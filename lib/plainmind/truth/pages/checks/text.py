@@ -26,7 +26,7 @@ def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
         message = f"about {tokens:,} tokens, of which a turn is given a part; {cure}"
         yield PageProblem(one.body_line, "size", message)
     if injected_blocks.strip(one.body) != one.body:
-        line = one.body_line + one.body[: one.body.index("INJECTED_CONTEXT_")].count("\n")
+        line = one.body_line + one.body[: max(0, one.body.find("INJECTED_CONTEXT_"))].count("\n")
         yield PageProblem(line, "recalled", "a recall's own block, stored; remove it")
     elif injected_blocks.strip_recalled_lines(one.body) != one.body:
         cure = "say it in a sentence, and cite the log in 'sources'"
