@@ -13,7 +13,7 @@ DEEPEST = 100  # lists and objects within one another
 
 
 def parse(data: bytes | str, who: str) -> Any:
-    """ValueError when it is no JSON, Unavailable when it is nested too deeply."""
+    """Raises ValueError for what is not JSON, and Unavailable for what is nested too deep."""
     try:
         value = json.loads(data, parse_constant=lambda name: None, parse_float=_number)
         deep = is_deep(value)
@@ -25,7 +25,7 @@ def parse(data: bytes | str, who: str) -> Any:
 
 
 def is_deep(value: Any) -> bool:
-    """Whether it is nested too deeply."""
+    """Whether it is nested too deep."""
     level: list[Any] = [[value]]
     for _ in range(DEEPEST + 1):
         inner = (each.values() if isinstance(each, dict) else each for each in level)

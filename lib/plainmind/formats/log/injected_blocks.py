@@ -15,7 +15,7 @@ KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
 REMEMBERED = "What was said before, as it is remembered:"
 
 _DECODER = json.JSONDecoder()
-#: what follows it on its line is ours only if it is no word, such as a border
+#: a line that goes on after it is ours only before an object
 _MARKER = re.compile(
     rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})"
     r"(?:[^\S\n]*(?:\n|\Z)|[^\n]*\n(?=\s*\{)|(?=\s*\{))",
