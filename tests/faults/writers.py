@@ -33,7 +33,7 @@ LARGE = b"start " + b"x" * 300_000 + b" end"
 MINE = b"# Pinned\n\nmy own line, without an end"
 THEIRS, REST = b"\xef\xbb\xbf# Mine\r\n\ttabs \n", b"no end \xff"
 OURS = b'- [ ] time=09:00 date=2026-02-01 msg="a" recur=none id=rid_A  \r\n'
-EDITED = b'- [ ] date=2026-02-01 time=10:00 recur=none msg="a" id=rid_A\r\n'
+EDITED = b'- [ ] date=2026-02-01 time=10:00 recur=none msg="a" id=rid_A  \r\n'
 ADDED = b'- [ ] date=2026-01-30 time=18:00 recur=none msg="b" id=rid_NEW\n'
 MANY = 5  # two batches, when a batch is three
 

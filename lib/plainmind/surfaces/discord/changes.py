@@ -197,7 +197,8 @@ class Changes:
         found = await asyncio.to_thread(logged.find, self.services.home, context)
         edited: dict[int, str] = {}
         for one in found:
-            if one.role == "system" or int(one.author_id or 0) in allowed:
+            ours = one.role == "system" or int(one.author_id or 0) in allowed
+            if ours and not one.starter:  # a thread does not have the message it was made from
                 edited |= {id: max(one.edited, edited.get(id, "")) for id in one.ids}
         known = sorted(id for id in edited if to_instant(id) >= since)
         after = max(known[0] - 1, to_id(since)) if known else 0

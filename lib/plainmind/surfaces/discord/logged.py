@@ -15,13 +15,15 @@ CONTEXTS = 50  # that are looked at after a time away, the last ones in which so
 
 class LoggedMessage(NamedTuple):
     """An event that says messages, or to what one of them was changed. `ids`: of the messages;
-    `edited`: the last change that it knows of, as Discord writes the time."""
+    `edited`: the last change that it knows of, as Discord writes the time. `starter`: the message
+    that a thread was made from, which is in the channel."""
 
     ref: str
     role: str
     author_id: str
     ids: tuple[int, ...]
     edited: str
+    starter: bool = False
 
 
 def find(home: Home, context: str, id: int = 0) -> list[LoggedMessage]:
@@ -48,7 +50,8 @@ def _read(opened: reader.Window) -> Iterator[LoggedMessage]:
         if ids:
             author, edited = (str(meta.get(name) or "") for name in ("author_id", "edited"))
             ref = f"{opened.path}:{block.line}"
-            yield LoggedMessage(ref, block.role, author, tuple(sorted(ids)), edited)
+            starter = bool(meta.get("starter"))
+            yield LoggedMessage(ref, block.role, author, tuple(sorted(ids)), edited, starter)
 
 
 def list_recent(home: Home, since: int) -> list[str]:
