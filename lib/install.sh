@@ -6,10 +6,13 @@ set -eu
 what=$1 prefix=$2
 [ -n "$prefix" ] || {
   [ "$what" = remove ] && what=uninstall || what=install
-  echo "make: HOME is not set; make $what PREFIX=DIR" >&2
+  echo "make: PREFIX is empty, and so may be HOME; make $what PREFIX=DIR" >&2
   exit 1
 }
 bin=$(cd "$(dirname "$0")/../bin" && pwd -P)
+folders='share/man/man1 share/man/man5 share/man/man7 share/man share/bash-completion/completions
+  share/bash-completion share/zsh/site-functions share/zsh share/fish/vendor_completions.d share/fish
+  share bin'
 pages='config.5 log.5 page.5 reminders.5 schema.5 session.5 options.7 ref.7'
 
 # the folder a link points into, without links in it; nothing when there is none
@@ -55,6 +58,7 @@ link)
     count=$((count + 1))
   done
   echo "installed $count commands in $prefix/bin"
+  case :$PATH: in *":$prefix/bin:"*) ;; *) echo "put it on PATH: export PATH=\"$prefix/bin:\$PATH\"" ;; esac
   ;;
 remove)
   [ -n "$ours" ] || {
@@ -76,6 +80,7 @@ remove)
     rm -f "$prefix/bin/$name"
     count=$((count + 1))
   done
+  for folder in $folders; do rmdir "$prefix/$folder" 2>/dev/null || true; done  # what is empty
   [ $count = 1 ] && noun=command || noun=commands
   echo "removed $count $noun from $prefix/bin"
   ;;

@@ -365,6 +365,6 @@ another_checkout() { # FOLDER: enough of one to install its links, without an en
   for target in install uninstall; do
     run env -u HOME -u PREFIX make -s -C "$ROOT" $target
     [ "$status" -ne 0 ]
-    [ "${lines[0]}" = "make: HOME is not set; make $target PREFIX=DIR" ]
+    [ "${lines[0]}" = "make: PREFIX is empty, and so may be HOME; make $target PREFIX=DIR" ]
   done
 }
