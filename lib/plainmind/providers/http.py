@@ -152,7 +152,8 @@ def _fetch(request: HttpRequest, emit: Emit) -> None:
             failure = failure_of_connection(error, who, timeout)
             if variable and failure.undone:
                 address = urlsplit(url).netloc.rpartition("@")[2]
-                failure.cure = f"start it at {address}, or correct {variable}"
+                cure = f"start it at {address}" if is_this_machine(url) else "try again later"
+                failure.cure = f"{cure}, or correct {variable}"
             raise failure from None
         with response:
             emit((response.status_code, response.headers.get("Retry-After")))
