@@ -212,7 +212,8 @@ def test_a_refused_call_is_a_step(library, model, world):
     model.then(
         *(
             calls(
-                call(f"echo {n}", id=str(n)) | {"function": {"name": "python", "arguments": "{}"}}
+                call(f"echo {n}", id=str(n))
+                | {"function": {"name": "python", "arguments": f'{{"n": {n}}}'}}
             )
             for n in range(3)
         ),

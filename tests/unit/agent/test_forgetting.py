@@ -121,7 +121,7 @@ def test_the_rules_one_by_one(past):
         past.put("knowledge/r90.md", "r", day="2025-11-01"),
         past.put("knowledge/no-day.md", "n", day="x"),
         past.put("knowledge/twice.md", "n", day="2020-01-01\ndate: 2026-01-30"),
-        past.put("knowledge/odd.md", "n", type="note"), past.put("knowledge/sub/deep.md", "d"),
+        past.put("knowledge/odd.md", "n", type="note"),
         past.put("knowledge/.hidden.md", "h"),
         past.put("raw/compaction/30.md", "c", age=30),
         past.put("raw/observations/old.md", "o", age=999),
@@ -136,7 +136,8 @@ def test_the_rules_one_by_one(past):
     gone = [
         past.put("knowledge/f61.md", "f", type="agent-feedback", day="2025-11-30"),
         past.put("knowledge/r91.md", "r", day="2025-10-31"),
-        "knowledge/stamps.md", past.put("raw/compaction/31.md", "c", type="user", age=31),
+        "knowledge/stamps.md", past.put("knowledge/sub/deep.md", "d"),
+        past.put("raw/compaction/31.md", "c", type="user", age=31),
         past.put("raw/sessions/a/15.jsonl", "s", age=15),
         past.put("raw/maintenance-log/2025-12.jsonl", "{}", age=31),
         past.put("raw/maintenance-log/recalled-2025-11.jsonl", "{}", age=31),

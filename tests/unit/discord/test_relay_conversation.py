@@ -573,7 +573,7 @@ def test_typing_is_shown_all_the_time_and_no_more_when_the_turn_is_over(story):
         for text, (place, _) in story.said.items()
     }
     assert 1 <= len(shown["well"]) <= 2  # and it was over 4 seconds before the others
-    assert 1 <= len(shown["busy 2"]) <= 3
+    assert shown["busy 2"]
     for text in ("end 69", "die"):
         assert len(shown[text]) >= 4
         assert all(0.95 < b - a < 4 for a, b in pairwise(shown[text]))

@@ -272,7 +272,7 @@ def test_a_name_that_a_person_takes_at_that_moment(note, monkeypatch):
     ({"triples": "abc"}, "'triples' is not a list"),
     ({"date": "someday"}, "'someday' is not a day; write it as 2026-01-30 or yesterday"),
     ({"date": "2026-02-30"}, "is not a day"),
-    ({"date": "03/04/2026"}, "is not a day"),
+    ({"date": "03/04/2026"}, "may mean 2026-03-04 or 2026-04-03"),
     ({"valid_from": "2026-02-01", "valid_to": "2026-01-01"}, "valid_to is before valid_from"),
     ({"source": "a\x1b[0m"}, "'source' is not text on one line"),
     ({"source": "a\udcff"}, "'source' is not text on one line"),

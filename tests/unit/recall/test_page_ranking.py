@@ -286,7 +286,11 @@ def test_what_may_be_given_and_what_never(home):
         known = ask(index, "boiler")
         assert names(known.always) == ["first"]
         paths = sorted(each.path for each in known.found)
-        assert paths == ["knowledge/second.md", "raw/compaction/claims.md"]
+        assert paths == [
+            "knowledge/folder/deeper.md",
+            "knowledge/second.md",
+            "raw/compaction/claims.md",
+        ]
         (claims,) = (each for each in known.found if each.row.name == "claims")
         assert (claims.row.type, claims.row.tier) == ("compaction", "L2")
         assert given_names(index, "zzz", Policy()) == ["first"]
