@@ -105,9 +105,10 @@ class Home:
         base = os.path.realpath(self.path(first))
         return os.path.realpath(self.path(part)).startswith(base + os.sep) if rest else False
 
-    def list_windows(self, context: str) -> list[str]:
-        """Names of a context's windows, oldest first. The last one is the current window."""
-        return [name for name, is_window in self._look_for_windows(context) if is_window]
+    def list_windows(self, context: str, *, every: bool = False) -> list[str]:
+        """Names of a context's windows, oldest first. The last one is the current window. `every`:
+        also what has a window's name, and is no file; reading it fails."""
+        return [name for name, is_window in self._look_for_windows(context) if every or is_window]
 
     def list_writable(self, context: str) -> list[str]:
         """The same for who is to append to the last one. NotPermitted when that is a link, or no

@@ -7,7 +7,7 @@ from plainmind.ground import files
 from plainmind.ground.errors import BadData, NoInput, NotPermitted
 from plainmind.ground.paths import Home, check_contexts, is_within
 from plainmind.index import reading
-from plainmind.truth.log import overview, reader
+from plainmind.truth.log import overview, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 
 
@@ -109,6 +109,8 @@ def test_a_window_that_is_no_file(home, kind, what):
         with pytest.raises(NoInput, match="not a window, but a pipe"):
             reader.read_window(home, "logs/cli/x/20210101T000000Z.md")
         assert reading.window(home, "logs/cli/x/20210101T000000Z.md", None) is None
+    odd = {f.path[-19:] for f in verify.verify_windows(home, []) if "not a file" in f.message}
+    assert odd == (set() if kind == "link" else {"20210101T000000Z.md", "20190101T000000Z.md"})
     list(overview.list_contexts(home, None))
     follower = overview.Follower(home, "cli", {}, lambda block: True)
     assert follower.read_new() == []

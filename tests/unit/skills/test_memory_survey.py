@@ -152,13 +152,11 @@ def test_json(script, say):
     }  # fmt: skip
 
 
-def test_what_is_no_file_is_no_window(script, say, home):
+def test_a_window_that_cannot_be_read_is_reported(script, say, home):
     say("tea")
-    path = home.path("logs/discord-thread/2/20260130T142355Z.md")
-    os.makedirs(os.path.dirname(path))
-    os.symlink("/nowhere", path)
+    os.makedirs(home.path("logs/discord-thread/2/20260130T142355Z.md"))
     ended = script(SURVEY)
-    assert (ended.code, ended.err) == (0, "") and "events\t1" in ended.out
+    assert ended.code == 66 and "no such window" in ended.err and "events\t1" in ended.out
 
 
 def test_wrong_use(script):

@@ -87,12 +87,13 @@ def read_event(home: Home, text: str) -> events.Event:
     return opened.event(find_events(opened, ref.line, ref.line)[0])
 
 
-def list_windows(home: Home, wanted: str | None = None) -> Iterator[str]:
+def list_windows(home: Home, wanted: str | None = None, *, every: bool = False) -> Iterator[str]:
     """Paths of all windows, relative to the home, in the order they were started; or those of a
-    context, or of a surface alone."""
+    context, or of a surface alone. `every`: as Home.list_windows, for who reports what cannot be
+    read."""
     windows = [
         (window_sort_key(name), f"logs/{context}/{name}")
         for context in home.list_contexts(wanted)
-        for name in home.list_windows(context)
+        for name in home.list_windows(context, every=every)
     ]
     yield from (path for _, path in sorted(windows))

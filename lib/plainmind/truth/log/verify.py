@@ -35,9 +35,14 @@ def verify_windows(
     """What is wrong with these windows (all there are, when none is named)."""
     journal = _heads(home)
     records: dict[str, blanking.Records] = {}  # by context
-    chosen = paths or sorted(set(reader.list_windows(home)) | set(journal))
+    chosen = paths or sorted({*reader.list_windows(home, every=True), *journal})
     for number, path in enumerate(chosen, 1):
         progress(number, len(chosen))
+        full = home.path(path)
+        if not paths and os.path.lexists(full) and not os.path.isfile(full):
+            what = "the window is not a file, or a link to none; restore it from a backup"
+            yield Finding(path, 1, "missing", what)
+            continue
         try:
             opened = reader.read_window(home, path)
         except (BadData, NoInput, NotPermitted):
