@@ -24,6 +24,7 @@ from plainmind.surfaces.discord import (
     identity,
     inbox,
     lanes,
+    logged,
     messages,
     outbox,
     presence,
@@ -53,6 +54,7 @@ from plainmind.surfaces.discord.ledger import (
     told_step,
 )
 from plainmind.surfaces.discord.programs import Outcome
+from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW
 
 
@@ -287,6 +289,17 @@ def test_what_one_person_said_in_one_go_is_one_turn_whatever_the_order_it_came_i
 def test_the_relay_ends_in_ten_seconds():
     """Turns that may end, those handed back, what follows them, and the connection."""
     assert relay.LEAVING + attempts.LAST + 2 * lanes.WIND_UP < 10
+
+
+def test_ids_that_are_not_discord_s_end_no_look_at_the_log(home):
+    """Anybody may append to a context of Discord's."""
+    odd = "x", "9" * 5000, "٣", "-1", "1.0", ""
+    metas = [{"message_id": id, "author_id": id, "of": [id, 7]} for id in odd]
+    metas += [{"message_id": "12", "author_id": "x", "starter": True}]
+    drafts = [EventDraft(NOW, "user", "tea", meta) for meta in metas]
+    Log(home).append("discord-thread/1", drafts, NOW)
+    (found,) = logged.find(home, "discord-thread/1")
+    assert (found.ids, found.author_id, found.starter) == ((12,), 0, True)
 
 
 def test_another_person_ends_a_turn():

@@ -161,7 +161,7 @@ class Changes:
         services, refs = self.services, []
         for context in (change.context, f"{THREAD}{change.id}"):
             for one in await asyncio.to_thread(logged.find, services.home, context, change.id):
-                own = one.role == "system" or int(one.author_id or 0) in services.allowed.users
+                own = one.role == "system" or one.author_id in services.allowed.users
                 refs += [one.ref] if own else []
                 others = [id for id in one.ids if id != change.id]
                 if own and one.role == "user" and others:  # they stay, in an event of their own
@@ -197,7 +197,7 @@ class Changes:
         found = await asyncio.to_thread(logged.find, self.services.home, context)
         edited: dict[int, str] = {}
         for one in found:
-            ours = one.role == "system" or int(one.author_id or 0) in allowed
+            ours = one.role == "system" or one.author_id in allowed
             if ours and not one.starter:  # a thread does not have the message it was made from
                 edited |= {id: max(one.edited, edited.get(id, "")) for id in one.ids}
         known = sorted(id for id in edited if to_instant(id) >= since)

@@ -20,7 +20,7 @@ class LoggedMessage(NamedTuple):
 
     ref: str
     role: str
-    author_id: str
+    author_id: int  # 0 when the log has none that is Discord's
     ids: tuple[int, ...]
     edited: str
     starter: bool = False
@@ -46,12 +46,19 @@ def _read(opened: reader.Window) -> Iterator[LoggedMessage]:
             *(of if isinstance(of, list) else []),
             meta.get("message_id" if block.role == "user" else "edits"),
         ]
-        ids = {int(id) for id in named if isinstance(id, str) and id.isdecimal()}
+        ids = {_to_id(id) for id in named if isinstance(id, str)} - {0}
         if ids:
             author, edited = (str(meta.get(name) or "") for name in ("author_id", "edited"))
             ref = f"{opened.path}:{block.line}"
             starter = bool(meta.get("starter"))
-            yield LoggedMessage(ref, block.role, author, tuple(sorted(ids)), edited, starter)
+            yield LoggedMessage(
+                ref, block.role, _to_id(author), tuple(sorted(ids)), edited, starter
+            )
+
+
+def _to_id(text: str) -> int:
+    """An id of Discord's; 0 for anything else that a log may have in its place."""
+    return int(text) if len(text) <= 20 and text.isascii() and text.isdecimal() else 0
 
 
 def list_recent(home: Home, since: int) -> list[str]:
