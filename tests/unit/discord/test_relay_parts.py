@@ -276,6 +276,33 @@ def test_history_is_never_read_from_a_cursor_that_is_about_to_move(ledger):
     assert read == [asyncio.run(live())] and read[0] > 5
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_file_of_a_message_that_was_deleted_meanwhile_goes(ledger, tmp_path, deleted):
+    message, path = incoming(), str(tmp_path / "a.png")
+    step(ledger, received_step(message))
+    written = []
+
+    async def ask(download, what, tries, timeout):
+        files.replace(path, b"x")
+        if deleted:
+            step(ledger, done_step([message.id]))
+        return [path], []
+
+    async def write(*steps):
+        written.extend(steps)
+
+    services = SimpleNamespace(
+        ledger=ledger, writer=SimpleNamespace(write=write), home=None,
+        requests=SimpleNamespace(ask=ask), settings={"relay.deleted": "forget"},
+    )  # fmt: skip
+
+    async def live():
+        await inbox.Inbox(services, wake=lambda context: None)._keep(message)
+
+    asyncio.run(live())
+    assert (os.path.exists(path), bool(written)) == (not deleted, not deleted)
+
+
 # --- lanes
 
 

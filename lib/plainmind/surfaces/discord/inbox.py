@@ -6,7 +6,9 @@ Refuses to know how messages are answered: it wakes whoever does.
 
 import asyncio
 import itertools
+import os
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -157,7 +159,12 @@ class Inbox:
             paths, notes = await ask(download, "an attachment", FETCHES, timeout)
         except Exception as error:
             paths, notes = [], [f"what was attached could not be fetched: {describe(error)}"]
-        await self.writer.write(kept_step(message.id, paths, notes))
+        if message.id in self.ledger.waiting.get(message.context, {}):
+            await self.writer.write(kept_step(message.id, paths, notes))
+            return
+        for path in paths:  # it was deleted meanwhile, or nobody is to answer it
+            with suppress(FileNotFoundError):
+                os.unlink(path)
 
     async def await_attachments(self, messages: Iterable[Incoming]) -> None:
         """Until what came with these messages is on disk, or given up."""
