@@ -107,7 +107,7 @@ class Home:
 
     def list_windows(self, context: str, *, every: bool = False) -> list[str]:
         """Names of a context's windows, oldest first. The last one is the current window. `every`:
-        also what has a window's name, and is no file; reading it fails."""
+        also what has a window's name but is something else; reading that fails."""
         return [name for name, is_window in self._look_for_windows(context) if every or is_window]
 
     def list_writable(self, context: str) -> list[str]:
