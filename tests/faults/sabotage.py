@@ -88,7 +88,7 @@ def untold() -> None:
     """No promise is broken: confirmations go nowhere, and succeed."""
     from plainmind.reminders import confirmation
 
-    confirmation.send = lambda env, done, line: None
+    confirmation.send = lambda home, env, done, line: None
 
 
 def unsynced_and_untold() -> None:

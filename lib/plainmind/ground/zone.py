@@ -14,6 +14,8 @@ from functools import lru_cache
 
 DEFAULT = "Europe/London"
 
+END = 253_402_300_799_999  # ms, the end of year 9999 in UTC
+
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -83,13 +85,16 @@ def move(instant: int, before: str) -> int:
 def to_instant(date: Date, time: Time) -> int:
     """The instant of a local time, the earlier of two.
 
-    OverflowError after the last minute of year 9999.
+    OverflowError after the last minute of year 9999, here or in UTC.
     """
     moment = datetime.combine(date, time, _zone()).replace(fold=0)
     # in a gap (PEP 495)
     while moment.utcoffset() < moment.replace(fold=1).utcoffset():  # type: ignore[operator]
         moment += _MINUTE
-    return (moment - _EPOCH) // _MILLISECOND
+    instant = (moment - _EPOCH) // _MILLISECOND
+    if instant > END:
+        raise OverflowError
+    return instant
 
 
 @lru_cache(16)
@@ -120,5 +125,11 @@ def start_of(day: Date) -> int:
 def end_of(day: Date) -> int:
     """The last ms of a local day, which has 23 or 25 hours where the clock changes."""
     if day == Date.max:
-        return to_instant(day, Time(23, 59, 59, 999000))
+        return last_instant()
     return start_of(day + _DAY) - 1
+
+
+def last_instant() -> int:
+    """The last ms that has a local time and one in UTC."""
+    last = datetime.max.replace(tzinfo=_zone())
+    return min(END, (last - _EPOCH) // _MILLISECOND)

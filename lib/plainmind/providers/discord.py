@@ -236,26 +236,24 @@ class Bot(Deliverer):
         return http.post(self.url, body, headers=headers, timeout=timeout, who=WHO)
 
 
-def open_deliverer(
-    env: Environment, channel: str = "", home: Home | None = None
-) -> Deliverer | None:
-    """The bot where there is a token and a channel, else the webhook, else None. With a `home` it
-    knows what Discord told other processes: not to be asked for a while."""
+def open_deliverer(env: Environment, home: Home, channel: str = "") -> Deliverer | None:
+    """The bot where there is a token and a channel, else the webhook, else None. It knows by the
+    `home` what Discord told other processes: not to be asked for a while."""
     token, channel = env.get("DISCORD_TOKEN"), channel or env.get("DISCORD_CHANNEL_ID")
     url = env.get("DISCORD_WEBHOOK_URL")
     found: Deliverer | None = Webhook(url) if url else None
     if token and channel:
         found = Bot(token, channel, env.get("DISCORD_API_BASE", API))
-    if found and home:
+    if found:
         found.outages = Outages(home)
     return found
 
 
-def open_deliverer_of_home(env: Environment, home: Home | None = None) -> Deliverer | None:
+def open_deliverer_of_home(env: Environment, home: Home) -> Deliverer | None:
     """The same for what sends without being asked to, a reminder or a confirmation of one: a
     channel that some other tool's variables name is not where it goes."""
     here = is_this_machine(env.get("DISCORD_API_BASE"))
-    deliverer = open_deliverer(env.of_home(*["DISCORD_TOKEN"] * here), home=home)
+    deliverer = open_deliverer(env.of_home(*["DISCORD_TOKEN"] * here), home)
     if not deliverer:
         env.mention(("DISCORD_WEBHOOK_URL", "DISCORD_TOKEN"))
     return deliverer

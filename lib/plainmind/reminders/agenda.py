@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 from ..formats.reminder.occurrence import find_between, find_grace, find_latest, find_next, find_nth
 from ..formats.reminder.reminder import Reminder
 from ..ground import clock
-from ..ground.zone import to_local
-
-END = 253_402_300_799_999  # ms, the end of year 9999
+from ..ground.zone import END, last_instant, to_local
 
 
 class Upcoming(NamedTuple):
@@ -30,7 +28,7 @@ def list_upcoming(
             Upcoming(first, r) for r in reminders if (first := find_upcoming(r, now)) is not None
         )
         return
-    end = END if until is None else until
+    end = last_instant() if until is None else until
     # no more than there are minutes: islice counts no further than the machine does
     most = count if count is None else min(count, END)
     yield from islice(heapq.merge(*(_occurrences(r, now, end) for r in reminders)), most)

@@ -7,6 +7,7 @@ from ..formats.reminder import reminder as grammar
 from ..ground import chance, clock, stream
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Failure, InputOutput, Unavailable
+from ..ground.paths import Home
 
 PATIENCE = 10.0  # seconds for all attempts
 _WHOLE = 1900  # characters of a line that goes out as one message, fence and all
@@ -19,6 +20,7 @@ def compose(done: str, line: str) -> str:
 
 
 def print_and_send(
+    home: Home,
     env: Environment,
     done: str,
     line: str,
@@ -39,7 +41,7 @@ def print_and_send(
     except stream.ReaderLeft as left:
         unprinted = left
     if not dry_run and how != "none":
-        send(env, done, line)
+        send(home, env, done, line)
     if unprinted:
         raise unprinted
 
@@ -48,12 +50,12 @@ def _stands(done: str) -> str:
     return f"the line is {done} all the same; do not repeat the command"
 
 
-def send(env: Environment, done: str, line: str) -> None:
+def send(home: Home, env: Environment, done: str, line: str) -> None:
     """Confirm one change. Unavailable when that cannot be done; the change stands all the same."""
     from ..providers import discord
 
     try:
-        deliverer = discord.open_deliverer_of_home(env)
+        deliverer = discord.open_deliverer_of_home(env, home)
         if deliverer is None:
             cure = f"put {discord.VARIABLES}, into .env, or set remind.confirm to none"
             raise Unavailable("nowhere to send it", cure=cure)

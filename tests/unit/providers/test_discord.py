@@ -10,6 +10,7 @@ from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, Misconfigured, Unavailable
 from plainmind.ground.outages import Outages
 from plainmind.providers import discord
+from plainmind.reminders import confirmation
 from provider_servers import Server, dribbles, hangs, resets, says, streams
 from scene import PATIENCE
 
@@ -272,22 +273,22 @@ def test_a_proxy_that_cannot_be_is_not_blamed_on_the_address(monkeypatch, proxy,
         send(discord.Webhook(f"https://discord.invalid/api/webhooks/1/{SECRET}"))
 
 
-def test_which_way(tmp_path, monkeypatch):
+def test_which_way(tmp_path, monkeypatch, home):
     for name in ("DISCORD_TOKEN", "DISCORD_CHANNEL_ID", "DISCORD_WEBHOOK_URL", "DISCORD_API_BASE"):
         monkeypatch.delenv(name, raising=False)
-    assert discord.open_deliverer(Environment()) is None
+    assert discord.open_deliverer(Environment(), home) is None
     monkeypatch.setenv("DISCORD_WEBHOOK_URL", "http://127.0.0.1/x")
-    assert isinstance(discord.open_deliverer(Environment()), discord.Webhook)
+    assert isinstance(discord.open_deliverer(Environment(), home), discord.Webhook)
     monkeypatch.setenv("DISCORD_TOKEN", "t")
-    assert isinstance(discord.open_deliverer(Environment()), discord.Webhook), (
+    assert isinstance(discord.open_deliverer(Environment(), home), discord.Webhook), (
         "a token without a channel is no way"
     )
     monkeypatch.setenv("DISCORD_CHANNEL_ID", "12")
-    found = discord.open_deliverer(Environment())
+    found = discord.open_deliverer(Environment(), home)
     assert isinstance(found, discord.Bot)
     assert found.url == "https://discord.com/api/v10/channels/12/messages"
     with pytest.raises(Misconfigured):
-        discord.open_deliverer(Environment(), "general")
+        discord.open_deliverer(Environment(), home, "general")
 
 
 @pytest.mark.parametrize("make", [bot, webhook])
@@ -307,3 +308,23 @@ def test_a_server_that_wants_quiet_is_not_asked_by_the_next_run(serve, home, mon
         assert len(server.seen) == asked
     with open(Outages(home).path) as file:
         assert SECRET not in file.read()
+
+
+def test_what_discord_wants_is_known_to_whoever_sends(serve, home, monkeypatch):
+    """A 429 of 400 s that a confirmation was answered with keeps the next one and a scan from
+    asking, and one that a scan was answered with keeps a confirmation from it."""
+    server = serve(says({}, 429, Retry_After="400"))
+    for name in ("DISCORD_TOKEN", "DISCORD_CHANNEL_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISCORD_WEBHOOK_URL", f"{server.url}/1/{SECRET}")
+    env, line = Environment(), "- [ ] a reminder"
+    with pytest.raises(Unavailable):
+        confirmation.send(home, env, "added", line)
+    assert len(server.seen) == 1
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="Discord wants not to be asked"):
+            confirmation.send(home, env, "changed", line)
+        deliverer = discord.open_deliverer_of_home(env, home)
+        with pytest.raises(Unavailable, match="Discord wants not to be asked"):
+            deliverer.send("due", nonce="n", deadline=clock.monotonic() + 5)
+    assert len(server.seen) == 1

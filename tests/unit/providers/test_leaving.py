@@ -145,9 +145,9 @@ def test_vectors_that_there_are_name_no_provider(at_home, settings):
         ({"DISCORD_CHANNEL_ID": "1"}, {"DISCORD_TOKEN": "t"}, True),
     ],
 )
-def test_reminders_go_where_the_folder_says(at_home, shell, file, found):
+def test_reminders_go_where_the_folder_says(at_home, home, shell, file, found):
     env, said = at_home(shell, file)
-    assert (discord.open_deliverer_of_home(env) is not None) == found
+    assert (discord.open_deliverer_of_home(env, home) is not None) == found
     assert bool(said) == (not found)
 
 

@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 from plainmind.formats.reminder import reminder
-from plainmind.ground import clock
+from plainmind.ground import clock, zone
 from plainmind.reminders import agenda
 from scene import NOW
 
@@ -72,6 +72,25 @@ def test_as_many_as_no_machine_counts():
 def test_without_an_end_there_is_no_end():
     assert len(list(islice(agenda.list_upcoming(FILE, NOW, 100_000), 5000))) == 5000
     assert list(agenda.list_upcoming([], NOW)) == list(agenda.list_upcoming([], NOW, 3)) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["Asia/Tokyo", "Pacific/Kiritimati", "America/New_York", "Pacific/Pago_Pago"]
+)
+def test_the_end_of_time_is_east_and_west_of_london_as_well(name):
+    """What is asked for without an end is asked for up to the last minute that has a local time and
+    one in UTC: 'remind-list --next' ended as an internal error everywhere east of London."""
+    late = [made("9999-12-31 23:59", r, r, n) for n, r in enumerate(reminder.RECURRENCES)]
+    zone.use(lambda: name)
+    try:
+        assert len(list(agenda.list_upcoming(FILE, NOW, 5))) == 5
+        for now, count in ((NOW, None), (NOW, 100), (zone.last_instant(), 100)):
+            for coming in agenda.list_upcoming([*late, FILE[1]], now, count):
+                assert agenda.to_record(coming.reminder, coming.instant)["next_utc"][:4] <= "9999"
+        assert [agenda.remark_on(r, NOW, 0) for r in late] == [""] * len(late)
+        assert zone.to_local(zone.end_of(datetime.date.max)) <= datetime.datetime.max
+    finally:
+        zone.use(lambda: zone.DEFAULT)
 
 
 @pytest.mark.parametrize("when, next, utc", [

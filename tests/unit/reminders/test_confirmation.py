@@ -28,13 +28,13 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch):
     made = Recorder()
-    monkeypatch.setattr(discord, "open_deliverer", lambda env, **_: made)
+    monkeypatch.setattr(discord, "open_deliverer", lambda *_: made)
     return made
 
 
-def test_the_line_is_sent_as_it_stands(recorder):
-    confirmation.send(Environment(), "added", LINE)
-    confirmation.send(Environment(), "removed", LINE)
+def test_the_line_is_sent_as_it_stands(home, recorder):
+    confirmation.send(home, Environment(), "added", LINE)
+    confirmation.send(home, Environment(), "removed", LINE)
     assert [text for text, _, _ in recorder.sent] == [
         f"Reminder added:\n```\n{LINE}\n```",
         f"Reminder removed:\n```\n{LINE}\n```",
@@ -75,44 +75,44 @@ def test_what_is_in_a_code_block_is_one_message(length):
     ),
     (BadData("what it is"), "what it is; the line is added"),
 ], ids=str)  # fmt: skip
-def test_whatever_fails_the_line_stands(recorder, failure, said):
+def test_whatever_fails_the_line_stands(home, recorder, failure, said):
     recorder.failures = [failure]
     with pytest.raises(Unavailable) as failed:
-        confirmation.send(Environment(), "added", LINE)
+        confirmation.send(home, Environment(), "added", LINE)
     assert str(failed.value).startswith(f"no confirmation was sent: {said}")
 
 
-def test_nowhere_to_send_is_a_failed_confirmation_too():
+def test_nowhere_to_send_is_a_failed_confirmation_too(home):
     with pytest.raises(
         Unavailable,
         match="nowhere to send it; put DISCORD_WEBHOOK_URL, or DISCORD_TOKEN and "
         "DISCORD_CHANNEL_ID, into .env, or set remind.confirm to none; the line is changed",
     ):
-        confirmation.send(Environment(), "changed", LINE)
+        confirmation.send(home, Environment(), "changed", LINE)
 
 
-def test_a_channel_that_is_none_is_a_failed_confirmation_too(monkeypatch):
+def test_a_channel_that_is_none_is_a_failed_confirmation_too(home, monkeypatch):
     monkeypatch.setenv("DISCORD_TOKEN", "x" * 20)
     monkeypatch.setenv("DISCORD_CHANNEL_ID", "general")
     monkeypatch.setenv("DISCORD_API_BASE", "http://127.0.0.1:9")
     with pytest.raises(
         Unavailable, match="no confirmation was sent: 'general' is not a channel id"
     ):
-        confirmation.send(Environment(), "added", LINE)
+        confirmation.send(home, Environment(), "added", LINE)
 
 
 @pytest.mark.parametrize(
     "failure",
     [InputOutput("no space left on device", place="standard output"), stream.ReaderLeft()],
 )
-def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch, failure):
+def test_what_cannot_be_printed_is_confirmed_all_the_same(home, recorder, monkeypatch, failure):
     def failing():
         raise failure
 
     monkeypatch.setattr(stream, "flush", failing)
     with pytest.raises(type(failure)) as failed:
         confirmation.print_and_send(
-            Environment(), "changed", LINE, lambda: stream.write(LINE + "\n")
+            home, Environment(), "changed", LINE, lambda: stream.write(LINE + "\n")
         )
     assert len(recorder.sent) == 1
     if isinstance(failure, InputOutput):
@@ -122,15 +122,15 @@ def test_what_cannot_be_printed_is_confirmed_all_the_same(recorder, monkeypatch,
 
 
 @pytest.mark.parametrize("how", [{"dry_run": True}, {"how": "none"}])
-def test_a_dry_run_and_who_has_no_discord_confirm_nothing(recorder, capfdbinary, how):
+def test_a_dry_run_and_who_has_no_discord_confirm_nothing(home, recorder, capfdbinary, how):
     confirmation.print_and_send(
-        Environment(), "added", LINE, lambda: stream.write("printed\n"), **how
+        home, Environment(), "added", LINE, lambda: stream.write("printed\n"), **how
     )
     assert recorder.sent == [] and capfdbinary.readouterr().out == b"printed\n"
 
 
-def test_the_cure_of_a_refused_text_is_not_to_repeat_it(recorder):
+def test_the_cure_of_a_refused_text_is_not_to_repeat_it(home, recorder):
     recorder.failures = [BadData("Discord answered 400", cure="change the text")]
     with pytest.raises(Unavailable) as failed:
-        confirmation.send(Environment(), "added", LINE)
+        confirmation.send(home, Environment(), "added", LINE)
     assert "change the text" not in str(failed.value)

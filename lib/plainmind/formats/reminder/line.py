@@ -70,14 +70,15 @@ def parse_line(raw: bytes) -> ParsedLine | None:
 
 # --- what was meant to be one
 
-_KEY = rb"(?:date|time|recur|msg|id)="
+_KEY = rb"(?i:date|time|recur|msg|id)="
+_LOOSE = _KEY.replace(b"=", rb"[ \t]*=")
 # a person's own checkbox may name one of the keys; a line that starts with one, or names two, was
 # meant
 _OPEN = re.compile(rb"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]*+)++\[[ \t]?\]")
-_MEANT = re.compile(rb"[ \t]*" + _KEY + rb"|.*[ \t]" + _KEY + rb".*[ \t]" + _KEY)
+_MEANT = re.compile(rb"[ \t]*" + _KEY + rb"|.*[ \t]" + _LOOSE + rb".*[ \t]" + _LOOSE)
 # without an open box, one that starts with a key and has these
 _STARTS = re.compile(
-    rb"\W{0,16}?(?:\d{1,9}[.)])?\W{0,8}?(?:\[.[^\]]{0,3}\]\W{0,4}?)?(?=" + _KEY + rb")"
+    rb"\W{0,16}?(?:\d{1,9}[.)])?\W{0,8}?(?:\[.[^\]]{0,3}\]\W{0,4}?)?(?=" + _LOOSE + rb")"
 )
 _DONE = re.compile(rb"\[[xX>-]\]")  # done, cancelled, moved elsewhere
 _ASIDE = re.compile(rb"~~|`|%%|<!--")  # struck out, code, a comment
@@ -90,7 +91,8 @@ def is_meant(raw: bytes) -> bool:
     start = _STARTS.match(raw)
     if not start or _DONE.search(start[0]) or _ASIDE.search(start[0]):
         return False
-    return all(re.search(rb"(?<![^ \t\]])" + key, raw) for key in (b"date=", b"time=", b"msg="))
+    keys = rb"date", rb"time", rb"msg"
+    return all(re.search(rb"(?i)(?<![^ \t\]])" + key + rb"[ \t]*=", raw) for key in keys)
 
 
 def is_unfinished(text: str) -> bool:
@@ -102,6 +104,7 @@ def is_unfinished(text: str) -> bool:
 
 
 _WORD = re.compile(r'([^ \t="]*)=("(?:[^"\\]|\\.)*"?[^ \t]*|[^ \t]*)|[^ \t]+')
+_APART = re.compile(r"(?<![^ \t])((?i:date|time|recur|msg|id))(?:[ \t]+=|=[ \t]+(?=[^ \t]))")
 _SPACE = re.compile("[\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff]")
 
 
@@ -113,8 +116,12 @@ def explain(raw: bytes) -> str:
         return "not valid UTF-8; save the file as UTF-8"
     if found := UNSAFE.search(text):
         return f"the character U+{ord(found[0]):04X} is on it; remove it"
-    if found := _SPACE.search(re.sub(r'msg="(?:[^"\\]|\\.)*"', "", text)):
+    outside = re.sub(r'((?i:msg)[ \t]*=[ \t]*)"(?:[^"\\]|\\.)*"', r"\1x", text)
+    if found := _SPACE.search(outside):
         return f"an unusual space (U+{ord(found[0]):04X}) is on it; type a plain one instead"
+    if found := _APART.search(outside):
+        key = found[1].lower()
+        return f"a space is beside the '=' of '{found[1]}'; write {_SHAPES[key]}"
     opening = re.match(rf"{_BOX} +", text)
     if opening:
         return _wrong_fields(text[opening.end() :])

@@ -21,11 +21,12 @@ checked boxes (`- [x]`), `[-]` and `[>]`. Of lines with the same id the first on
 of a line whose id is the scheduler's own (rid_ and 12 letters or digits) gets another one.
 
 Every other line is yours and is never changed: your own checkboxes, text, and lines that are
-nearly reminders. Those are lines that start with a field or name two after an open box; lines
-with date, time and msg and no open box, or another sign in it; a second line with an id that is
-not the scheduler's; and reminders in a fence or comment that is never closed. `remind-list
---check` explains each, and `remind-scan` says it once. A message is one line of UTF-8 without
-control characters. Some editors treat a lone CR, NEL, U+2028 or U+2029 as the end of a line.
+nearly reminders. Those are lines that start with a field or name two after an open box, also in
+capitals or with spaces beside `=`; lines with date, time and msg and no open box, or another sign
+in it; a second line with an id that is not the scheduler's; and reminders in a fence or comment
+that is never closed. `remind-list --check` explains each, and `remind-scan` says it once. A message
+is one line of UTF-8 without control characters. Some editors treat a lone CR, NEL, U+2028 or U+2029
+as the end of a line.
 
 Owns where each line's bytes are, and which line stands. Refuses to know the grammar of a line
 (line), files, and when a reminder is due (occurrence).
@@ -64,7 +65,7 @@ _LINE = re.compile(
     rb"^(?:- \[ \] date=(\d{4}-\d\d-\d\d) time=((?:[01]\d|2[0-3]):[0-5]\d) recur="
     rb'(none|daily|weekly|monthly|yearly) msg="([ !#-\[\]-~]*+)" id=([A-Za-z0-9_-]++)(?=\r?\n|\Z)'
     rb"|[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]*+)++\[[^\n]*=[^\n]*"
-    rb"|[^\n]*?\bmsg=[^\n]*)",
+    rb"|[^\n]*?\b(?i:msg)[ \t]*=[^\n]*)",
     re.M,
 )
 
