@@ -35,13 +35,13 @@ PACKAGES = [
         "formats",
         "ground",
         "grammars, text to records and back, pure: events, references, pins, pages, triples, "
-        "reminders, work states, skills",
+        "reminders, work states, skills, resident memory",
     ),
     _package(
         "truth",
         "ground formats",
-        "the files of the memory folder: logs, pages, work states; it alone writes them, "
-        "each under its lock",
+        "the files of the memory folder: logs, pages, work states, resident memory; it alone "
+        "writes them, each under its lock",
     ),
     _package(
         "bridges", "ground formats", "other tools: their histories made into events and pages"

@@ -21,6 +21,7 @@ play() {
 @test "mem-audit" { play mem-audit; }
 @test "mem-import" { play mem-import; }
 @test "mem-graph" { play mem-graph; }
+@test "mem-resident" { hide_what_differs; play mem-resident; }
 @test "mem-recall" { play mem-recall; }
 @test "mem-recall --knowledge" { play mem-recall-pages; }
 @test "work-session" { hide_what_differs; play work-session; }

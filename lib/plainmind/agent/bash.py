@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..ground import clock, files
 from ..ground.errors import Failure, Misconfigured
 from ..ground.paths import Home
+from ..truth.resident.scopes import MemoryScope
 from .sandbox import NONE, bounds
 
 if TYPE_CHECKING:
@@ -86,12 +87,19 @@ class ShellOptions(NamedTuple):
     sandbox: str = "auto"  # turn.sandbox
     network: bool = False
     readable: tuple[str, ...] = ()  # paths that are read besides the system and the home
+    memories: tuple[MemoryScope, ...] = ()  # of resident memory: in the prompt, and written
     mask: Callable[[str], str] = str  # what hides secrets in an output
     say: Callable[[str], None] = lambda remark: None
     announce: Callable[[str], None] = lambda command: None  # told what is run, before it is
 
     @classmethod
-    def of(cls, settings: Any, attached: Iterable[str], **more: Any) -> "ShellOptions":
+    def of(
+        cls,
+        settings: Any,
+        attached: Iterable[str],
+        memories: Iterable[MemoryScope] = (),
+        **more: Any,
+    ) -> "ShellOptions":
         """As the settings say; what came with the message can be read too.
 
         Misconfigured for a path in turn.readable that is not absolute.
@@ -102,7 +110,8 @@ class ShellOptions(NamedTuple):
             what = f"turn.readable: '{wrong[0]}' is not an absolute path"
             raise Misconfigured(what, cure="begin it with / or ~")
         given = (*map(os.path.normpath, readable), *attached)
-        return cls(settings["turn.sandbox"], settings["turn.network"], given, **more)
+        rungs = settings["turn.sandbox"], settings["turn.network"]
+        return cls(*rungs, given, tuple(memories), **more)
 
 
 class Shell:

@@ -19,7 +19,8 @@ STEPS = 4
 
 
 def join_system(*parts: str) -> str:
-    """Persona, skills, surroundings and the notice of an audit, as far as there are any."""
+    """Persona, skills, surroundings, resident memory and the notice of an audit, as far as there
+    are any."""
     return "\n\n".join(filter(None, (part.strip() for part in parts)))
 
 

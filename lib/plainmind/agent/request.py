@@ -10,7 +10,7 @@ from typing import Any
 from ..formats.evidence import Scope
 from ..ground import files, tokens
 from ..ground.stream import json_line
-from ..memory import Memory, moments
+from ..memory import Memory, moments, resident
 from ..providers.chat import Chat, to_openai
 from ..truth.log import native_answers
 from ..truth.pages import maintenance
@@ -103,7 +103,8 @@ class RequestBuilder:
         return self.window.room(system + tools)
 
     def _system(self) -> str:
-        """Persona, skills, surroundings: the same bytes until a person changes one of them."""
+        """Persona, skills, surroundings, resident memory, the notice of an audit: the same bytes
+        until somebody changes one of them."""
         home, shell = self.memory.home, self.shell
         path = home.path("system-prompt.md")
         if not os.path.exists(path):
@@ -116,5 +117,6 @@ class RequestBuilder:
         shipped = os.path.join(shell.checkout, "skills")
         found = skills.discover(home, shipped, self.memory.say, dry=self.memory.dry)
         around = prompt.describe_surroundings(shell.folder, home.root, shell.options)
+        always = resident.build_block(self.memory, shell.options.memories)
         notice = maintenance.audit_notice(home, self.memory.now())
-        return prompt.join_system(persona, skills.prompt_text(found), around, notice)
+        return prompt.join_system(persona, skills.prompt_text(found), around, always, notice)

@@ -14,7 +14,7 @@ _CONTEXT = re.compile(r"([a-z][a-z0-9-]{0,31})/([a-z0-9_-]{1,64})\Z", re.ASCII)
 
 
 #: folders at the top of a home that hold what people are told of
-FOLDERS = {"logs", "knowledge", "raw", "memory", "pins", "work", "remind", "relay", "vectors"}
+FOLDERS = set("logs knowledge raw memory resident pins work remind relay vectors".split())
 
 
 class Home:

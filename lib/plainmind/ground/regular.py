@@ -62,3 +62,15 @@ def is_below(root: str, part: str) -> bool:
             return is_file(fd, name)
     except OSError:
         return False
+
+
+def read_at(folder: int, name: str, size: int = -1) -> bytes:
+    """Bytes of a file of an open folder. OSError, with its name, for a link, a pipe, a folder."""
+    fd = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a file", name)
+        with open(fd, "rb", closefd=False) as file:
+            return file.read(size)
+    finally:
+        os.close(fd)

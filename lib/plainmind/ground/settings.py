@@ -151,6 +151,7 @@ VARIABLES = {
     "change events unnoticed",
     "MIND_SESSION": "the session, instead of --session",
     "MIND_AGENT": "the agent whose state it is, instead of --agent",
+    "MIND_PROJECT": "a folder of the project, instead of the working directory",
     "REMINDERS_FILE": "the reminders file (default: reminders.md in the memory folder)",
     "DISCORD_WEBHOOK_URL": "a webhook to post to, a secret; a bot is preferred",
     "DISCORD_TOKEN": "a bot's token, a secret",

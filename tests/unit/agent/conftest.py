@@ -14,7 +14,7 @@ from plainmind.formats.log.event import Event
 from plainmind.ground import files as files_of_home
 from plainmind.ground.environment import Environment
 from plainmind.ground.settings import Settings
-from plainmind.memory import Memory
+from plainmind.memory import Memory, resident
 from plainmind.providers import registry
 from plainmind.truth.log import reader
 from plainmind.truth.log.writer import EventDraft, Log
@@ -137,9 +137,9 @@ def library(home, model, monkeypatch, unsynced):
         chosen = Settings("", "config.toml", lambda name: values.get(name, ""))
         env = Environment(home.root)
         means = Memory(home, env, chosen, lambda: NOW, lambda said: None)
-        with Shell(
-            home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
-        ) as shell:
+        always = resident.find_in_prompt(means, None, context)
+        voice = {"mask": env.mask, "say": means.say}
+        with Shell(home, ROOT, None, ShellOptions.of(chosen, (), always, **voice)) as shell:
             turn = Turn(
                 means, Model(registry.open_chat(setting, env, chosen)), shell, Log(home), context
             )

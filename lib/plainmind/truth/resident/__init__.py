@@ -1,0 +1,1 @@
+"""The files of resident memory: its scopes, which projects are trusted, what is switched off."""
