@@ -66,7 +66,7 @@ PACKAGES = [
     ),
     _package(
         "reminders",
-        "ground formats providers",
+        "ground formats truth providers",
         "the reminders file, what is due, firing and its journal",
     ),
     _package(
@@ -76,7 +76,7 @@ PACKAGES = [
     ),
     _package(
         "agent",
-        "ground formats truth providers recall memory",
+        "ground formats truth providers recall memory reminders",
         "one turn: the loop, its prompt, skills, bash and its sandbox",
     ),
     _package(

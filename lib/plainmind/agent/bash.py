@@ -11,11 +11,14 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..ground import clock, files
+from ..ground.environment import TurnRights
 from ..ground.errors import Failure, Misconfigured
 from ..ground.paths import Home
+from ..ground.settings import KEYS, split
 from ..truth.resident.scopes import MemoryScope
 from .sandbox import NONE, bounds
 
@@ -91,6 +94,7 @@ class ShellOptions(NamedTuple):
     mask: Callable[[str], str] = str  # what hides secrets in an output
     say: Callable[[str], None] = lambda remark: None
     announce: Callable[[str], None] = lambda command: None  # told what is run, before it is
+    may: str = KEYS["turn.may"].default
 
     @classmethod
     def of(
@@ -111,6 +115,7 @@ class ShellOptions(NamedTuple):
             raise Misconfigured(what, cure="begin it with / or ~")
         given = (*map(os.path.normpath, readable), *attached)
         rungs = settings["turn.sandbox"], settings["turn.network"]
+        more["may"] = settings["turn.may"]
         return cls(*rungs, given, tuple(memories), **more)
 
 
@@ -129,6 +134,7 @@ class Shell:
         NotPermitted for a folder that may not be opened.
         """
         self.home, self.options = home, options
+        self.context = ""  # whose turn it is
         self.folder = folder or home.workspace
         self.checkout = checkout
         self._sandbox: rungs.Sandbox | None = None
@@ -145,6 +151,14 @@ class Shell:
         if self._sandbox:
             self._sandbox.close()
 
+    @cached_property
+    def rights(self) -> TurnRights:
+        """What commands know of the turn, and may change for good."""
+        from ..ground import chance
+
+        may = frozenset(split(self.options.may))
+        return TurnRights(chance.draw(4).hex(), os.getpid(), self.context, may)
+
     @property
     def sandbox(self) -> "rungs.Sandbox":
         """The sandbox, chosen when first asked for.
@@ -158,7 +172,8 @@ class Shell:
             rung, reasons = rungs.choose(options.sandbox)
             if rung == NONE and options.sandbox != NONE:
                 options.say(f"no sandbox: commands run as you ({reasons})")
-            self._sandbox = rungs.Sandbox(rung, *place, options.network, options.readable)
+            turn = self.rights.to_variables()
+            self._sandbox = rungs.Sandbox(rung, *place, options.network, options.readable, turn)
         return self._sandbox
 
     def run(self, command: str, seconds: float) -> Output:

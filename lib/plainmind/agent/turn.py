@@ -5,7 +5,7 @@ Knows files, a chat model and bash; no surface, no transport, no provider by nam
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,9 +17,11 @@ from ..memory import Memory, moments
 from ..providers.chat import Call, Chat, Reply, to_openai
 from ..providers.too_long import TooLong
 from ..recall import expansion
+from ..truth import changes
+from ..truth.changes import KeptChange
 from ..truth.log import native_answers
 from ..truth.log.writer import LIMIT, EventDraft, Log, encode_any, shorten
-from . import prompt
+from . import lasting, prompt
 from .bash import LONGEST, Shell
 from .request import RequestBuilder
 from .terminal import AnswerDisplay
@@ -52,11 +54,13 @@ class Turn:
     def __init__(self, memory: Memory, model: Model, shell: Shell, log: Log, context: str | None):
         self.memory, self.model, self.shell, self.log = memory, model, shell, log
         self.chat, self.settings, self.context = model.chat, memory.settings, context
+        shell.context = context or ""
         self._builder = RequestBuilder(memory, model.chat, shell, context)
         prices = (self.settings[f"turn.{kind}_price"] for kind in ("input", "output"))
         self._usage = UsageMeter(*prices)
         self._partial = ""  # what was shown of an answer that was cut off
-        self.marks: dict[str, str] = {}  # of the reply: why it was cut, what was left out
+        #: of the reply: why it was cut, what was left out, what lasts of what the turn changed
+        self.marks: dict[str, Any] = {}
 
     def run(self, message: UserMessage) -> str:
         """The reply to a message.
@@ -73,7 +77,9 @@ class Turn:
             if attempt.reply is not None:
                 self.log.acknowledge_again(attempt.window)
                 self._forget_answers(message)
-                self.marks = attempt.marks
+                self.marks = {**attempt.marks}
+                kept = lasting.find_named(self.memory.home, attempt.turns)
+                self._name_changes(kept, attempt.turns)
                 return _show(attempt.reply, self.marks)
             if not log.attempt:
                 window, line = self._append(("user", message.text, message.meta))
@@ -163,12 +169,24 @@ class Turn:
             {"cut": reply.cut or ("" if is_whole else "size"), "left_out": reply.left_out}
         )
         meta: dict[str, Any] = {"model": self.chat.name, **self._usage.take()}
-        meta |= {**self.marks, **answers}
-        self._append(("agent", text, meta))
+        kept = lasting.collect(self.memory.home, self.shell.rights)
+        turns = list(dict.fromkeys([self.shell.rights.digits, *(one.change.turn for one in kept)]))
+        meta |= {**self.marks, **answers, **({"changes": turns} if kept else {})}
+        events = [("system", lasting.render_event(kept), message.mark)] if kept else []
+        self._append(*events, ("agent", text, meta))
+        self._name_changes(kept, turns)
         self._forget_answers(message)
         if self.marks and (display := self.model.display) and display.shown:
             display.add_note(render_notes(self.marks))
         return _show(text, self.marks)
+
+    def _name_changes(self, kept: list[KeptChange], turns: Sequence[str]) -> None:
+        """Name under the reply what lasts; if we die before, the next turn does, or a rerun.
+        `turns`: whose it is, the one that replied first."""
+        if kept:
+            mask = self.memory.env.mask
+            self.marks["changed"] = lasting.render_lines(kept, self.context, turns[0], mask)
+            changes.settle(self.memory.home, kept)
 
     def _keep_answer(self, reply: Reply, message: UserMessage) -> dict[str, Any]:
         """Keep an answer as it came, for another process that may go on; the meta that names it.
@@ -316,9 +334,9 @@ def _as_logged(call: Call) -> Call:
     return Call(call.id[:200], call.name[:64], arguments)
 
 
-def _show(reply: str, marks: dict[str, str]) -> str:
+def _show(reply: str, marks: dict[str, Any]) -> str:
     """A reply with what there is to say of it."""
-    notes = render_notes(marks)
+    notes, reply = render_notes(marks), lasting.disown(reply)
     return f"{reply}\n\n{notes}" if notes else reply
 
 

@@ -59,6 +59,7 @@ class Attempt(NamedTuple):
     failure: str = ""  # why it had no answer, as far as that was logged
     line: int = 0  # of the message, if it is in the current window
     marks: dict[str, str] = {}  # of the reply: cut, left_out  # noqa: RUF012
+    turns: Sequence[str] = ()  # of the reply: whose lasting changes were named under it
 
 
 def find_marks(meta: dict[str, Any]) -> dict[str, str]:
@@ -66,7 +67,7 @@ def find_marks(meta: dict[str, Any]) -> dict[str, str]:
     return {key: str(meta[key]) for key in ("cut", "left_out") if meta.get(key)}
 
 
-def render_notes(marks: dict[str, str]) -> str:
+def render_notes(marks: dict[str, Any]) -> str:
     """Lines under a reply that say what its meta does."""
     cut, left_out = marks.get("cut"), marks.get("left_out")
     notes = [f"(left out: {left_out})"] if left_out else []
@@ -76,7 +77,7 @@ def render_notes(marks: dict[str, str]) -> str:
         notes.append("(cut: the answer was larger than an event may be)")
     elif cut:
         notes.append(f"(cut off by the provider: {cut})")
-    return "\n".join(notes)
+    return "\n".join([*notes, *marks.get("changed", ())])
 
 
 class TurnLog(NamedTuple):
@@ -119,7 +120,9 @@ def _find_attempt(
             events = _events_with_id(reader.read_window(home, path), message)
         reply = next((e for e in events if message.is_answered_by(e)), None)
         if reply is not None:
-            return Attempt(reply.content, path, marks=find_marks(reply.meta))
+            turns = reply.meta.get("changes")
+            turns = list(map(str, turns)) if isinstance(turns, list) else []
+            return Attempt(reply.content, path, marks=find_marks(reply.meta), turns=turns)
         own = [e for e in events if message.is_marked_on(e)]
         done = [e for e in own if e.role in ("agent", "tool") and "cut" not in e.meta] + done
         errors = [str(e.meta.get("error", "")) for e in own if e.role == "system"]

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from typing import NamedTuple
 
 #: names whose values are masked in every message, log and trace
 SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|WEBHOOK)", re.I)
@@ -37,6 +38,27 @@ _CHOOSES = re.compile(
 def mask_shapes(text: str) -> str:
     """`text` with everything that looks like a secret as `***`."""
     return SHAPES.sub("***", text)
+
+
+class TurnRights(NamedTuple):
+    """A turn of the agent, as the commands know it that it runs."""
+
+    digits: str  # which are its own
+    pid: int
+    context: str  # '' for none
+    may: frozenset[str]  # kinds of lasting changes that need no yes (turn.may)
+
+    def to_variables(self) -> dict[str, str]:
+        whose = f"{self.digits} {self.pid} {self.context}".rstrip()
+        return {"MIND_TURN": whose, "MIND_TURN_MAY": ",".join(sorted(self.may)) or "nothing"}
+
+
+def read_turn() -> TurnRights | None:
+    """The turn that runs this command; None where a person does."""
+    digits, _, rest = os.environ.get("MIND_TURN", "").partition(" ")
+    pid, _, context = rest.partition(" ")
+    may = frozenset(os.environ.get("MIND_TURN_MAY", "").split(","))
+    return TurnRights(digits, int(pid), context, may) if pid.isdigit() else None
 
 
 class Environment:

@@ -18,6 +18,7 @@ class Key(NamedTuple):
     choices: tuple[str, ...] = ()
     least: float | None = None
     most: float | None = None
+    several: bool = False  # a text of any of the choices, separated by ','
 
 
 def _text(default: str, meaning: str, *choices: str) -> Key:
@@ -31,6 +32,14 @@ def _whole(default: int, least: int, most: int, meaning: str) -> Key:
 def _number(default: float, least: float, most: float, meaning: str) -> Key:
     return Key(float, default, meaning, (), least, most)
 
+
+def split(value: str) -> list[str]:
+    """The words of a setting that has several."""
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+#: what a turn can change for good
+LASTING = ("pages", "L1", "pins", "reminders", "remove-reminders", "memory", "skills")
 
 KEYS: dict[str, Key] = {
     "embed.model": _text(
@@ -133,6 +142,14 @@ KEYS: dict[str, Key] = {
         "none",
     ),
     "turn.network": Key(bool, False, "whether commands reach the network"),
+    "turn.may": Key(
+        str,
+        "pages,pins,reminders,memory",
+        "what a turn may change for good without a person's yes, separated by ','; L1 is pages "
+        "that are in every prompt, memory is MEMORY.md and its topics",
+        (*LASTING, "nothing"),
+        several=True,
+    ),
     "turn.readable": _text("", "more folders that commands may read, separated by ':'"),
     "turn.input_price": _number(
         0.0, 0, 1e6, "US dollars per million tokens sent, where the provider reports no cost"
@@ -256,13 +273,18 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
             cure = f"give one from {least:g} to {most:,.15g}"
     elif least is not None and most is not None and not least <= float(str(value)) <= most:
         what, cure = "is out of range", f"give a value from {least:g} to {most:,.15g}"
-    elif setting.choices and value not in setting.choices:
+    elif setting.choices and not _are_choices(setting, value):
         what, cure = "is unknown", "use one of " + ", ".join(setting.choices)
     elif key == "zone" and (cure := zone.find_cure(str(value))):
         what, spelled = "is not a time zone", spelled if "=" in spelled else f"'{value}'"
     else:
         return value
     raise Misconfigured(f"{spelled} {what}", place=place, cure=cure)
+
+
+def _are_choices(setting: Key, value: Any) -> bool:
+    words = split(str(value)) if setting.several else [value]
+    return bool(words) and set(words) <= set(setting.choices)
 
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -74,7 +74,7 @@ def remove(home: Home, path: str, id: str, *, dry_run: bool = False) -> LineChan
             raise
         return grammar.remove(data, gone)
 
-    edited = file.edit(home, path, change, dry_run=dry_run)
+    edited = file.edit(home, path, change, dry_run=dry_run, kind="remove-reminders")
     if edited.identity and not others:
         last_scan.expect_none(home)
     return LineChange(gone[0], stream.decode(gone[0].raw), edited.conflicts)

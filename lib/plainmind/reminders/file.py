@@ -66,13 +66,16 @@ def edit(
     *,
     dry_run: bool = False,
     wait: float = files.LOCK_WAIT,
+    kind: str = "reminders",
 ) -> exchange.Edited:
     """Give the file the content `change` makes of it; one that is not there is b'' and is made.
 
     `change` is called again when somebody saved meanwhile, with what they saved, which may hold
     what it did before: it must find its lines again and do nothing twice. A dry run calls it, and
-    writes nothing. `wait`: seconds for the lock.
+    writes nothing. `wait`: seconds for the lock. `kind`: what it is to turn.may.
     """
+    from ..truth import changes
+
     if dry_run:
         there = os.path.exists(path)
         if change(read_stable(path).data if there else b"") and not there:
@@ -80,15 +83,16 @@ def edit(
         return exchange.Edited(None, [])
     if not os.path.isdir(home.root):  # what is refused makes no folder for a lock
         change(read_stable(path).data if os.path.exists(path) else b"")
-    with files.lock(home.lock, wait):
+    with files.lock(home.lock, wait), changes.admission(home) as admit:
         exchange.recover(path)
         if not os.path.exists(path):
             try:
-                return _create(home, path, change(b""))
+                data = change(b"")
+                return _create(home, path, admit(kind, path, None, data) if data else data)
             except FileExistsError:
                 pass
         _check(path)
-        return exchange.edit(path, change)
+        return exchange.edit(path, lambda data: admit(kind, path, data, change(data)))
 
 
 def _check(path: str) -> None:

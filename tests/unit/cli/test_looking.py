@@ -9,6 +9,7 @@ from scene import ROOT, TIME
 
 #: each command's ways of looking; '' for one that has none but its manual
 LOOKS = {
+    "agent-changes": ["", "--allow a", "--undo a"],
     "agent-turn": ["--dry-run hi"],
     "discord-relay": ["--status"],
     "discord-send": ["--dry-run hi"],

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from plainmind.ground.errors import Misconfigured
-from plainmind.ground.settings import KEYS, Settings, variable
+from plainmind.ground.settings import KEYS, Settings, split, variable
 
 FILE = "/home/config.toml"
 
@@ -18,7 +18,8 @@ def test_defaults():
     for key, known in KEYS.items():
         assert settings()[key] == known.default
         assert type(known.default) is known.type
-        assert not known.choices or known.default in known.choices
+        words = split(known.default) if known.several else [known.default]
+        assert not known.choices or set(words) <= set(known.choices)
 
 
 def test_environment_beats_file_and_an_option_beats_both():
@@ -42,6 +43,17 @@ def test_every_setting_is_read_from_its_variable(key):
     read = settings("", **{variable(key): case(str(wanted))})
     assert read[key] == wanted
     assert all(read[each] == KEYS[each].default for each in KEYS if each != key)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [("nothing", ["nothing"]), ("pins, L1", ["pins", "L1"]), ("pins;L1", None)]
+)
+def test_a_setting_of_several_words(given, words):
+    if words:
+        assert split(settings(MIND_TURN_MAY=given)["turn.may"]) == words
+    else:
+        with pytest.raises(Misconfigured, match="'pins;L1' is unknown; use one of pages, L1"):
+            settings(MIND_TURN_MAY=given)
 
 
 def test_the_name_of_a_variable():

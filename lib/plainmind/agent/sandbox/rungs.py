@@ -56,8 +56,16 @@ class Sandbox:
     """One rung, for the commands of one turn, with a temporary folder and the broker in it."""
 
     def __init__(
-        self, rung: str, home: Home, checkout: str, folder: str, network: bool, more: Iterable[str]
+        self,
+        rung: str,
+        home: Home,
+        checkout: str,
+        folder: str,
+        network: bool,
+        more: Iterable[str],
+        turn: dict[str, str],
     ):
+        """`turn`: variables by which the suite's own commands know whose turn it is."""
         self.rung, self.folder = rung, folder
         self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
         self._own = tempfile.TemporaryDirectory(prefix="plainmind-")
@@ -67,7 +75,9 @@ class Sandbox:
         os.mkdir(self._way_out, 0o700)
         with open(os.path.join(self._way_out, "gitconfig"), "w", encoding="utf-8") as file:
             file.write(_GIT)
-        self.broker = broker.Broker(self._way_out, checkout, {**os.environ, "MIND_HOME": home.root})
+        self._turn = turn
+        outside = {**os.environ, "MIND_HOME": home.root, **turn}
+        self.broker = broker.Broker(self._way_out, checkout, outside)
         self._before: autorun.Snapshot = {}
         # the first can be read, its end, once this process is gone
         self._parent_watch, self._parent_held = os.pipe()
@@ -85,7 +95,7 @@ class Sandbox:
             from . import landlock
 
             fd = _as_descriptor(landlock.render_unconfined())
-            inside = {**environment, "TMPDIR": self._temporary}
+            inside = {**environment, **self._turn, "TMPDIR": self._temporary}
             return Launch(landlock.build_command(fd, argv), inside, (fd,), (fd,))
         inside = {**environment, "PATH": bounds.filter_path(limits, environment["PATH"])}
         inside["GIT_CONFIG_SYSTEM"] = f"{self._way_out}/gitconfig"

@@ -2,6 +2,8 @@
 
 A human may edit it at any time; no byte of theirs is lost."""
 
+import os
+
 from ...formats.log import pins
 from ...formats.log.event import Event
 from ...ground import exchange, files
@@ -17,6 +19,8 @@ def read_pins(home: Home) -> list[pins.Pin]:
 
 def pin(home: Home, event: Event) -> None:
     """Pin an event; pinning it again changes nothing."""
+    from .. import changes
+
     files.make_folder(home.path("pins"))
     with files.lock(home.lock):
         data = _read(home)
@@ -24,7 +28,10 @@ def pin(home: Home, event: Event) -> None:
             files.sync_path(home.pins)  # whoever wrote it may have been killed before that
         else:
             line = pins.render_addition(data, event.ref, make_excerpt(event.content))
-            files.append(home.pins, line)
+            before = data if os.path.exists(home.pins) else None
+            with changes.admission(home) as admit:
+                admit("pins", home.pins, before, data + line)
+                files.append(home.pins, line)
         files.sync_with_parent(home.path("pins"))
 
 
@@ -40,11 +47,15 @@ def append_text(log: Log, context: str, draft: EventDraft, now: int) -> str:
 
 def unpin(home: Home, path: str, line: int) -> None:
     """Remove a pin by what it points at. NoInput when it is not pinned."""
+    from .. import changes
+
     _check_pinned(home, path, line)  # what is refused makes no folder for a lock
     with files.lock(home.lock):
         exchange.recover(home.pins)
         _check_pinned(home, path, line)
-        exchange.edit(home.pins, lambda data: pins.remove(data, path, line))
+        with changes.admission(home) as admit:
+            less = lambda data: admit("pins", home.pins, data, pins.remove(data, path, line))
+            exchange.edit(home.pins, less)
 
 
 def _check_pinned(home: Home, path: str, line: int) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...formats import copies
@@ -282,6 +283,8 @@ def _find_alike(home: Home, place: str, name: str) -> list[str]:
 def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: bool = False) -> str:
     """A new page, on disk. A name that is taken is a Failure with code 1, unless it may get a
     number."""
+    from .. import changes
+
     number = 1
     while True:
         path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
@@ -290,7 +293,8 @@ def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: boo
         taken = os.path.lexists(full) or place == KNOWLEDGE and _find_alike(home, place, path)
         if not taken:
             try:
-                files.create(full, data)
+                with changes.admission(home) as admit:
+                    files.create(full, admit(partial(name_kind, home), path, None, data))
                 return path
             except FileExistsError:  # a person was faster
                 pass
@@ -308,11 +312,36 @@ def change_page(
     with it are kept. `settled`: what a change that was killed had left in its folder is cleared up
     already."""
     from ...ground import exchange
+    from .. import changes
 
     full = home.path(home.relative(path))
     if not settled:
         exchange.recover(full)
     try:
-        return exchange.edit(full, edit).conflicts
+        with changes.admission(home) as admit:
+
+            def admitted(data: bytes) -> bytes:
+                return admit(partial(name_kind, home), path, data, edit(data))
+
+            return exchange.edit(full, admitted).conflicts
     except FileNotFoundError:
         raise describe_missing(home, f"no page '{path}'") from None
+
+
+def name_kind(home: Home, path: str, before: bytes | None, after: bytes | None) -> str:
+    """What a change of a page is to `turn.may`: "L1" if it changes what is in every prompt, as a
+    page also does that takes the place of one that is, or gives it back; '' for what no turn is
+    given."""
+    from ...formats.page import page
+
+    if not is_knowledge(path):
+        return "" if path.startswith(f"{OBSERVATIONS}/") else "pages"
+    both = [page.parse(data, path) for data in (before, after) if data is not None]
+    if any(each.tier == "L1" for each in both):
+        return "L1"
+    supersedes = [{page.link_key(name) for name in each.supersedes} for each in both]
+    replaced = set.symmetric_difference(*supersedes) if len(both) == 2 else supersedes[0]
+    for other in list_paths(home, (KNOWLEDGE,)) if replaced else ():
+        if page.link_key(page.name_of(other)) in replaced and read_page(home, other).tier == "L1":
+            return "L1"
+    return "pages"

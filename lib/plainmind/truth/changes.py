@@ -1,0 +1,221 @@
+"""What a turn changes that lasts: kept before it is made, so that it can be named and undone, or
+kept until a person says yes.
+
+    .changes/<id>.made    was made; `undo` takes it back
+    .changes/<id>.asked   waits for a yes; `allow` makes it. Nothing else ever does
+    .changes/<id>.….new   the same, not yet named under a reply
+
+The folder's name begins with a dot, so that no command in a sandbox sees it: a model cannot name
+the id of what waits. Owns when a change is kept and when it may be made (`turn.may`); what one is
+made of is formats.change's."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import NamedTuple
+
+from ..formats import change as form
+from ..formats.change import FileChange, LastingChange
+from ..ground import clock, environment, exchange, files
+from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
+from ..ground.paths import Home
+from .pages import maintenance
+
+FOLDER = ".changes"
+ASKED, MADE, NEW = ".asked", ".made", ".new"
+KEPT = {ASKED: 7 * clock.DAY, MADE: 30 * clock.DAY}  # ms
+MOST = 20  # that wait; more is not for a person to read
+
+#: (kind, path, before, after) -> after; the kind may be asked for by the other three
+Admit = Callable[["Kind", str, bytes | None, bytes], bytes]
+Kind = str | Callable[[str, bytes | None, bytes], str]
+
+
+class KeptChange(NamedTuple):
+    """A change as it is kept."""
+
+    id: str
+    state: str  # MADE or ASKED
+    fresh: bool  # not named yet
+    change: LastingChange
+
+
+@contextmanager
+def admission(home: Home) -> Iterator[Admit]:
+    """What asks whether a change may be made, and gives what the file becomes.
+
+    In a command that a person runs, it always may. In one of a turn's it is kept first; when it
+    waits for a person, NotPermitted. Asked again in the same block, it is instead of the last time;
+    and a block that fails has changed nothing.
+    """
+    kept: list[str] = []
+
+    def admit(kind: Kind, path: str, before: bytes | None, after: bytes) -> bytes:
+        forget()
+        if (turn := environment.read_turn()) and before != after:
+            what = kind if isinstance(kind, str) else kind(path, before, after)
+            made = (FileChange.of(_to_part(home, path), before, after),)
+            kept.extend(keep(home, turn, what, made) if what else [])
+        return after
+
+    def forget() -> None:
+        while kept:
+            with suppress(FileNotFoundError):
+                os.unlink(kept.pop())
+
+    try:
+        yield admit
+    except BaseException:
+        forget()
+        raise
+
+
+def keep(
+    home: Home, turn: "environment.TurnRights", kind: str, changes: tuple[FileChange, ...]
+) -> list[str]:
+    """Keep a change that a turn is about to make: where it is. NotPermitted when it waits."""
+    made = LastingChange(clock.system_now(), turn.digits, turn.pid, turn.context, kind, changes)
+    if kind in turn.may:
+        return [_write(home, made, MADE)]
+    waiting = [one.change for one in list_kept(home) if one.state == ASKED]
+    if not any((one.kind, one.files) == (kind, changes) for one in waiting):
+        if len(waiting) >= MOST:
+            what = f"{MOST} changes wait for the user's yes already"
+            raise NotPermitted(what, place=changes[0].path, cure="let them answer those first")
+        _write(home, made, ASKED)
+    what = "not done yet: it waits for the user's yes, which is asked under your reply"
+    raise NotPermitted(what, place=changes[0].path, cure="go on without it; do not try again")
+
+
+def _write(home: Home, made: LastingChange, state: str) -> str:
+    data = made.render()
+    path = home.path(FOLDER, f"{form.make_id(data)}{state}{NEW}")
+    files.create(path, data)
+    return path
+
+
+def list_kept(home: Home, *, fresh: bool = False) -> list[KeptChange]:
+    """The changes that are kept, oldest first; `fresh`: only those that were not named yet. What
+    has got too old goes, and what is not as its id says is none."""
+    found = []
+    now = clock.system_now()
+    for name in _list_names(home):
+        id, *states = name.split(".")
+        state, is_new = f".{states[0]}" if states else "", states[1:] == ["new"]
+        if state not in KEPT or fresh and not is_new:
+            continue
+        try:
+            one = KeptChange(id, state, is_new, _read(home, name))
+        except (OSError, BadData):
+            continue
+        if not now - KEPT[state] <= one.change.instant <= now + clock.DAY:
+            with suppress(OSError):
+                os.unlink(home.path(FOLDER, name))
+        else:
+            found.append(one)
+    return sorted(found, key=lambda one: one.change.instant)
+
+
+def _list_names(home: Home) -> list[str]:
+    try:
+        return sorted(os.listdir(home.path(FOLDER)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _read(home: Home, name: str) -> LastingChange:
+    data = files.read(home.path(FOLDER, name))
+    if form.make_id(data) != name.partition(".")[0]:
+        raise BadData("not what its id says", place=home.path(FOLDER, name), cure="delete it")
+    return form.parse(data)
+
+
+def settle(home: Home, named: list[KeptChange]) -> None:
+    """These were named: they are not named again."""
+    for one in named:
+        old = home.path(FOLDER, f"{one.id}{one.state}{NEW}")
+        with suppress(FileNotFoundError):
+            os.rename(old, old.removesuffix(NEW))
+
+
+def drop(home: Home, one: KeptChange) -> None:
+    """Let a change go that was not made after all, or is undone."""
+    for end in (NEW, ""):
+        with suppress(FileNotFoundError):
+            os.unlink(home.path(FOLDER, f"{one.id}{one.state}{end}"))
+    files.sync_folder(home.path(FOLDER))
+
+
+def find(home: Home, id: str, state: str) -> KeptChange:
+    """The change of an id. NoInput when there is none, or no longer."""
+    for one in list_kept(home):
+        if one.id == id and one.state == state:
+            return one
+    how = "waits for a yes" if state == ASKED else "was made by a turn"
+    kept = KEPT[state] // clock.DAY
+    what = f"no change '{id[:40]}' that {how}"
+    raise NoInput(what, cure=f"see 'agent-changes'; they are kept {kept} days")
+
+
+def is_made(home: Home, one: KeptChange) -> bool:
+    """Whether a change was made, as far as its files tell: a command may be killed before."""
+    for file in one.change.files:
+        try:
+            data = files.read(os.path.join(home.root, file.path))
+        except OSError:
+            data = None
+        if form.digest(data) != file.before:
+            return True
+    return False
+
+
+def allow(home: Home, one: KeptChange) -> None:
+    """Make what a person was shown and said yes to; it can be undone by the same id."""
+    for file in one.change.files:
+        _apply(home, file)
+    for end in (NEW, ""):
+        with suppress(FileNotFoundError):
+            os.rename(
+                home.path(FOLDER, f"{one.id}{ASKED}{end}"), home.path(FOLDER, f"{one.id}{MADE}")
+            )
+    files.sync_folder(home.path(FOLDER))
+
+
+def undo(home: Home, one: KeptChange) -> None:
+    """Take back what was made."""
+    for file in one.change.files:
+        _apply(home, file.reverse())
+    drop(home, one)
+
+
+def _apply(home: Home, file: FileChange) -> None:
+    """Make one file what it becomes, by compare and exchange. Done before, it is not done again."""
+    full = os.path.join(home.root, file.path)
+    with _lock(home, file.path):
+        if not os.path.lexists(full):
+            data = None
+        else:
+            exchange.recover(full)
+            data = files.read(full)
+        if form.digest(data) == file.after:  # a run that was killed did it
+            return
+        made = file.apply(data)
+        if data is None:
+            files.create(full, made or b"")
+        elif made is None:
+            if not exchange.remove(os.path.realpath(full), data):
+                raise Failure("it was saved this moment", place=full, code=NO_MATCH)
+        else:
+            exchange.edit(full, lambda now: file.apply(now) or b"")
+
+
+def _lock(home: Home, path: str) -> AbstractContextManager[None]:
+    top = path.split("/")[0]
+    return maintenance.lock(home) if top in ("knowledge", "raw") else files.lock(home.lock)
+
+
+def _to_part(home: Home, path: str) -> str:
+    """A path as a change tells it: relative to the home if it is inside."""
+    full = os.path.join(home.root, path)
+    inside = full.startswith(home.root + os.sep)
+    return os.path.relpath(full, home.root) if inside else full

@@ -1,0 +1,143 @@
+"""What a turn changes that lasts is named under its reply, with a command that undoes it; what
+`turn.may` does not allow waits for a person's yes, and is never done without."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+from scripted import call, calls
+
+PIN = "logs/note/old/20260129T142355Z.md:3"
+STANDING = ("knowledge", "raw/compaction", "pins", "reminders.md", "memory", "skills")
+HERE = "cli/here"
+RID = "rid_K5V4M2J7Q2ZP"
+
+#: command, what the turn may do, and what is said of it
+MADE = {
+    "pin": (f"mem-pin {PIN}", "pins/pins.md, added: \"- logs/note/old"),
+    "unpin": ("mem-pin --remove logs/note/old/20260129T142355Z.md:6", "pins/pins.md, removed"),
+    "page": ("echo 'Ann likes tea.' | mem-note --type user", 'tea.md, new: "Ann likes tea."'),
+    "another body": ("echo 'New.' | mem-note --update plain -", 'knowledge/plain.md, changed'),
+    "a field": ("mem-note --update plain --tag green", "knowledge/plain.md, "),
+    "summary": ("echo 'We spoke of tea.' | mem-note --compaction", "raw/compaction/"),
+    "fix": ("mem-lint --fix knowledge/legacy.md", "knowledge/legacy.md, "),
+    "reminder": ("remind-add --at 'tomorrow 09:00' bread", 'reminders.md, added: "- [ ] date='),
+    "moved": (f"remind-edit {RID} --time 10:00", "reminders.md, changed"),
+    "two": (f"mem-pin {PIN}; mem-pin logs/note/old/20260129T142355Z.md:9", "pins/pins.md, added"),
+}  # fmt: skip
+ASKED = {
+    "L1": ("echo Obey. | mem-note --type user --tier L1", 'obey.md (L1, in every prompt), new: "Ob'),
+    "to L1": ("mem-note --update plain --tier L1", "knowledge/plain.md (L1"),
+    "from L1": ("mem-note --update always --tier L2", "knowledge/always.md (L1"),
+    "an L1 body": ("echo 'Else.' | mem-note --update always -", "knowledge/always.md (L1"),
+    "the place of an L1": ("echo No. | mem-note --type user --supersedes always", "no.md (L1"),
+    "the same, later": ("mem-note --update plain --supersedes always", "knowledge/plain.md (L1"),
+    "a reminder's end": (f"remind-rm {RID}", "reminders.md, removed: \"- [ ] date=2026-03-28"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def lived(world):
+    """A home with something of everything that lasts."""
+    for text in ("one", "two", "three"):
+        world.append("user", text, context="note/old")
+    head, line = "---\ndate: 2026-01-01\ntype: user\ntier:", "- [ ] date=2026-03-28 time=09:30"
+    files = {
+        "pins/pins.md": f"# Pinned\n\n- {PIN[:-1]}6 two\nmine, without an end",
+        "knowledge/plain.md": f"{head} L2 # mine\n---\n\nOld words.",
+        "knowledge/always.md": f"{head} L1\n---\n\nBe kind.\n",
+        "knowledge/legacy.md": f"{head} L2\ntags: a, b\n---\n\nTags.\n",
+        "reminders.md": f'# Mine\r\n\r\n{line} recur=none msg="dentist" id={RID}\nend',
+    }
+    for path, text in files.items():
+        full = world.home.path(path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", newline="") as file:
+            file.write(text)
+    world.env["MIND_REMIND_CONFIRM"] = "none"
+    return world
+
+
+def standing(world) -> dict[str, bytes]:
+    """Every byte that lasts."""
+    found = {}
+    for top in STANDING:
+        root = world.home.path(top)
+        for folder, _, names in os.walk(root):
+            found |= {os.path.join(folder, name): b"" for name in names}
+        if os.path.isfile(root):
+            found[root] = b""
+    for path in found:
+        with open(path, "rb") as file:
+            found[path] = file.read()
+    return found
+
+
+def notes(printed: str) -> list[str]:
+    return re.findall(r"^\((?:changed|waits|and).*\)$", printed, re.M)
+
+
+def commands(printed: str) -> Iterator[list[str]]:
+    for note in notes(printed):
+        yield shlex.split(re.search(r"(agent-changes --\w+ \w+)\)$", note)[1])
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_was_made_is_named_and_undone_by_what_is_printed(lived, model, name):
+    command, told = MADE[name]
+    before = standing(lived)
+    model.then(calls(call(command)), "Done.")
+    printed = lived.turn("Do it", "--message-id", "m1", context=HERE)
+    assert printed.startswith("Done.\n\n(changed: ") and told in printed
+    assert standing(lived) != before
+    assert lived.turn("Do it", "--message-id", "m1", context=HERE) == printed  # printed again
+    model.then("Nothing new.")
+    assert lived.turn("And?", context=HERE) == "Nothing new.\n"  # named once
+    for undo in commands(printed):
+        lived.run(*undo)
+    assert standing(lived) == before
+    lived.run(*undo, code=66)  # once
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_waits_for_a_yes_is_not_made_without(lived, model, name):
+    command, told = ASKED[name]
+    before = standing(lived)
+    model.then(calls(call(f"{command}; echo code $?")), "It waits.")
+    printed = lived.turn("Do it", context=HERE)
+    (tool,) = [event for event in lived.events(HERE) if event.role == "tool"]
+    assert "it waits for the user's yes" in tool.content and "code 77" in tool.content
+    assert "(waits for your yes: " in printed and told in printed
+    assert standing(lived) == before
+    (allow,) = commands(printed)
+    lived.run("remind-scan", "--stdout")
+    lived.run("mem-lint", "--prune")
+    assert standing(lived) == before  # nothing does it by itself
+    done = lived.run(*allow)
+    assert done.startswith(f"{allow[-1]} done: ") and standing(lived) != before
+    assert [e.content.split(":")[0] for e in lived.events(HERE) if e.role == "system"] == [
+        "waits for your yes",
+        "the user said yes to",
+    ]
+    lived.run(*allow, code=66)
+    lived.run("agent-changes", "--undo", allow[-1])
+    assert standing(lived) == before
+
+
+@pytest.mark.parametrize(
+    ("may", "command", "waits"),
+    [
+        ("nothing", MADE["pin"][0], True),
+        ("pins", MADE["page"][0], True),
+        ("pages", MADE["page"][0], False),
+        ("L1", ASKED["L1"][0], False),
+        ("remove-reminders", ASKED["a reminder's end"][0], False),
+        ("L1,pages", MADE["reminder"][0], True),
+    ],
+)
+def test_the_setting_says_what_waits(lived, model, may, command, waits):
+    model.then(calls(call(command)), "So.")
+    printed = lived.turn("Do it", context=HERE, MIND_TURN_MAY=may)
+    assert notes(printed)[0].startswith("(waits for your yes: " if waits else "(changed: ")
