@@ -28,7 +28,7 @@ MADE = {
     "two": (f"mem-pin {PIN}; mem-pin logs/note/old/20260129T142355Z.md:9", "pins/pins.md, added"),
 }  # fmt: skip
 ASKED = {
-    "L1": ("echo Obey. | mem-note --type user --tier L1", 'obey.md (L1, in every prompt), new: "Ob'),
+    "L1": ("echo Obey. | mem-note --type user --tier L1", 'obey.md (L1, in every prompt), new: "O'),
     "to L1": ("mem-note --update plain --tier L1", "knowledge/plain.md (L1"),
     "from L1": ("mem-note --update always --tier L2", "knowledge/always.md (L1"),
     "an L1 body": ("echo 'Else.' | mem-note --update always -", "knowledge/always.md (L1"),

@@ -73,6 +73,9 @@ def test_the_commands_are_published_once(talk):
         "stop",
         "status",
         "remind",
+        "changes",
+        "allow",
+        "undo",
     }
     talk.relay.stop()
     puts = lambda: [
@@ -93,6 +96,7 @@ def test_the_commands_are_published_once(talk):
         ("recall", {"query": "key"}), ("stop", {}), ("status", {}),
         ("remind add", {"when": "in 2h", "message": "tea"}), ("remind list", {}),
         ("remind remove", {"id": "rid_AAAAAAAAAAAA"}),
+        ("changes", {}), ("allow", {"id": "3f9c2a1b"}), ("undo", {"id": "3f9c2a1b"}),
     ],
 )  # fmt: skip
 def test_each_is_deferred_at_once_and_shown_to_nobody_else(talk, thread, command, options):

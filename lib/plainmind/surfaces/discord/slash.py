@@ -43,7 +43,7 @@ class SlashTree(app_commands.CommandTree):
         self.services, self.lanes = services, lanes
         services.client.tree = self
         commands: list[Any] = [new, remember, remember_this, memory, recall, stop, status, remind]
-        for one in commands:
+        for one in (*commands, list_changes, allow_change, undo_change):
             self.add_command(one)
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
@@ -170,6 +170,26 @@ async def status(interaction: Interaction) -> None:
     services = ask.services
     lines = services.presence.describe(services.client, services.ledger, ask.lanes.running)
     await ask.reply("\n".join([*lines, _backlog(outcome)]))
+
+
+@command(name="changes", description="What of the agent's waits for a yes, or can be undone")
+async def list_changes(interaction: Interaction) -> None:
+    ask = await Ask.begin(interaction)
+    await ask.reply_list(await ask.run("agent-changes"), "Nothing waits, and nothing to undo.")
+
+
+@command(name="allow", description="Say yes to a change that waits for it")
+@app_commands.describe(id="Its id, which is under the answer, and in /changes")
+async def allow_change(interaction: Interaction, id: str) -> None:
+    ask = await Ask.begin(interaction)
+    await ask.reply_changed(await ask.run("agent-changes", f"--allow={id}"))
+
+
+@command(name="undo", description="Undo what the agent changed for good")
+@app_commands.describe(id="Its id, which is under the answer, and in /changes")
+async def undo_change(interaction: Interaction, id: str) -> None:
+    ask = await Ask.begin(interaction)
+    await ask.reply_changed(await ask.run("agent-changes", f"--undo={id}"))
 
 
 remind = app_commands.Group(name="remind", description="Reminders")
