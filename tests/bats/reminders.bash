@@ -17,7 +17,7 @@ teardown() {
 hide_what_differs() {
   cat > "$BATS_TEST_TMPDIR/hide" <<'END'
 set -o pipefail
-hide() { sed -E -e 's/rid_[A-Z2-7]{12}/rid_............/g' -e "s,${MIND_HOME%/*},FOLDER,"; }
+hide() { sed -E -e 's/rid_[A-Z2-7]{12}/rid_............/g' -e 's/op-[0-9a-f]{12}/op-............/g' -e "s,${MIND_HOME%/*},FOLDER,"; }
 END
   export BASH_ENV=$BATS_TEST_TMPDIR/hide
 }

@@ -16,7 +16,7 @@ from scene import THOROUGH
 
 WORKERS = 4  # most of a case is waiting for the disk
 DEATH = "signal=SIGKILL"
-_TRUTH = ("logs/", "knowledge/", "raw/observations/", "raw/compaction/")
+_TRUTH = ("logs/", "knowledge/", "memory/", "raw/observations/", "raw/compaction/")
 
 
 class Report(NamedTuple):

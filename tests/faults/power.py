@@ -60,14 +60,14 @@ class Disk:
         part = os.path.relpath(path, self.home)
         return (
             part.startswith(
-                ("logs/", "pins/", "knowledge/", "raw/observations/", "raw/compaction/")
+                ("logs/", "pins/", "knowledge/", "memory/", "raw/observations/", "raw/compaction/")
             )
             and part.endswith(".md")
             or re.fullmatch(r"raw/maintenance-log/(?:last-audit\.json|\d{4}-\d\d\.jsonl)", part)
             is not None
             or part.startswith("work/session-")
             and part.endswith(".json")
-            or part == "reminders.md"
+            or part in ("reminders.md", "resident/writeback-journal.jsonl")
         )
 
     def _inode(self, path: str) -> int:

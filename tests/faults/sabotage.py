@@ -126,7 +126,7 @@ def unheard() -> None:
 def in_place() -> None:
     """A file is changed where it stands, instead of exchanged."""
 
-    def editing(path: str, change) -> None:
+    def editing(path: str, change, **more) -> exchange.Edited:
         data = change(files.read(path))
         with open(path, "wb") as file:
             file.write(data)
@@ -200,6 +200,7 @@ def unrecovered() -> None:
     """What somebody left who was killed stays lying about."""
     unforked()
     exchange.recover_all = lambda folder: None
+    exchange.recover = lambda path: None
 
 
 def at_leisure() -> None:

@@ -16,8 +16,13 @@ from typing import NamedTuple
 import pytest
 from plainmind.formats.reminder import reminder
 from plainmind.ground import exchange, files
+from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Busy
+from plainmind.ground.settings import Settings
+from plainmind.memory import Memory
+from plainmind.memory.resident import writing
 from plainmind.reminders import file
+from plainmind.truth.resident import journal
 from scene import PATIENCE, THOROUGH
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -172,6 +177,29 @@ def test_no_line_of_a_person_is_lost(home, path, save):
     assert os.path.islink(path) and stat.S_IMODE(os.stat(path).st_mode) == 0o640
     if save is in_place:  # else the last to save was the editor, with a file of its own
         assert (os.stat(path).st_uid, os.stat(path).st_gid) == owner
+
+
+@pytest.mark.parametrize("save", [in_place, by_rename])
+def test_an_index_that_a_person_edits_loses_nothing_to_a_flush(home, save):
+    """All of their lines are there, and no bullet of ours twice."""
+    path = home.path("memory/MEMORY.md")
+    os.makedirs(os.path.dirname(path))
+    in_place(path, b"# Mine\n" + END)
+    memory = Memory(home, Environment(), Settings("", "", lambda name: ""), lambda: 0, str)
+    numbers = count()
+
+    def add(home, path: str) -> int:
+        writing.stage(memory, None, "global", f"ours {next(numbers)}")
+        return len(writing.flush(memory).committed)
+
+    outcome = race(home, path, save, add)
+    writing.flush(memory)
+    assert outcome.lost == [] and outcome.deleted >= DELETIONS
+    # who saves what they read before ours was there takes it out; nobody puts it in twice
+    rows = [row for row in files.read(path).split(b"\n") if b"ours " in row]
+    found = [row.split(b" (")[0] for row in rows]
+    assert len(found) == len(set(found)), "twice"
+    assert not journal.read(home).staged
 
 
 @pytest.mark.parametrize("save", [in_place, by_rename])

@@ -89,6 +89,15 @@ def test_every_death(writer, tmp_path):
         ),
         ("a page changed", "in_place", "", "{'mine.md': b''}"),
         ("a page mended", "", "unrecovered", ".swap"),
+        ("a bullet staged", "unsynced", "", "is not durable when the command ended with 0"),
+        (
+            "a bullet in a person's index",
+            "unsynced",
+            "",
+            "is not durable when the command ended with 0",
+        ),
+        ("a bullet in a person's index", "in_place", "", "b''"),
+        ("a bullet in a person's index", "", "unrecovered", ".swap"),
         (
             "an audit done",
             "unsynced",

@@ -8,11 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
+from plainmind.formats.resident import bullets
 from plainmind.ground import exchange, files
+from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BUSY
 from plainmind.ground.paths import Home
+from plainmind.ground.settings import Settings
+from plainmind.memory import Memory
+from plainmind.memory.resident import writing
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
+from plainmind.truth.resident import journal
 from plainmind.truth.work import sessions
 from plainmind.work import verbs
 from scene import NOW, ROOT, STAMP, TIME
@@ -262,6 +268,28 @@ def test_sixteen_commands_write_at_once(home):
     assert {task["description"] for task in states(home)["backend"].fields["completedTasks"]} == {
         f"task {n}" for n in range(16)
     }
+
+
+def remember_and_flush(home: Home, number: int) -> None:
+    said: list[str] = []
+    memory = Memory(
+        home, Environment(), Settings("", "", lambda name: ""), lambda: NOW, said.append
+    )
+    for n in range(8):
+        writing.stage(memory, None, "global", f"fact {number}/{n}", topic=f"Topic {n % 3}")
+        writing.flush(memory)
+
+
+def test_sixteen_agents_remember_and_flush_at_once(home):
+    """Each bullet is in the index once, and nothing waits in the journal."""
+    together(lambda number: remember_and_flush(home, number), 16)
+    data = files.read(home.path("memory/MEMORY.md"))
+    facts = [one.fact for one in bullets.parse(data).bullets]
+    assert sorted(facts) == sorted(f"fact {number}/{n}" for number in range(16) for n in range(8))
+    there = journal.read(home)
+    assert not there.staged and not there.rejected and os.listdir(home.path("memory")) == [
+        "MEMORY.md"
+    ]  # fmt: skip
 
 
 def test_without_the_lock_tasks_would_be_lost(home, monkeypatch):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from plainmind.formats.log import pins, window_heads
+from plainmind.formats.resident.operation import Operation
 from plainmind.formats.work import session
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
@@ -19,6 +20,7 @@ from plainmind.index import cache, engine_in_use
 from plainmind.memory import Memory, care, pages
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
+from plainmind.truth.resident import journal, trust
 from plainmind.truth.work import sessions
 from scene import NOW, STAMP, TIME
 
@@ -283,7 +285,9 @@ PERSON = (
 )
 PROJECT = PERSON.replace(b"Project", b"project")
 SAID = "Ann drinks green tea in the morning."
-TEA = f"---\ndate: 2026-01-30\ntype: user\ntier: L2\nsource: explicit\n---\n\n{SAID}\n".encode()
+TEA_PAGE = (
+    f"---\ndate: 2026-01-30\ntype: user\ntier: L2\nsource: explicit\n---\n\n{SAID}\n".encode()
+)
 
 
 def with_a_page(data: bytes):
@@ -357,6 +361,55 @@ def with_three_turns(home: Home) -> None:
         [EventDraft(NOW + n, "user", text, {}) for n, text in enumerate(("one", "two", "three"))],
         NOW,
     )
+
+
+INDEX = b"\xef\xbb\xbf# Mine\r\n\r\n## Notes\r\n- one\r\n- two  \r\n\r\n## Other\r\nno end \xff"
+TEA = "Ann drinks tea (2026-01-30)"
+WITH_TEA = INDEX.replace(b"two  \r\n", f"two\r\n- {TEA}  \r\n".encode())
+
+
+def staged(index: bytes, *operations: Operation):
+    """A home whose index is this, and to which these operations are to be done."""
+
+    def prepare(home: Home) -> None:
+        empty(home)
+        if index:
+            files.replace(home.path("memory/MEMORY.md"), index)
+        for one in operations:
+            with trust.lock(home):
+                journal.stage(home, one, TIME)
+
+    return prepare
+
+
+def operate(id: str, text: str, base: str = "", topic: str = "Notes") -> Operation:
+    return Operation(id, "global", "", "replace" if base else "add", topic, text, base, "user")
+
+
+def index_is(before: bytes, after: bytes):
+    """The index is one or the other, the second once a run has ended; what is not in it is in the
+    journal, and what is in it is not."""
+
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        path = home.path("memory/MEMORY.md")
+        data = files.read(path) if os.path.exists(path) else b""
+        assert data in ((after,) if ended else (before, after)), data
+        there = journal.read(home)
+        assert not there.rejected and not there.malformed, there
+        assert not (ended and there.staged), there.staged
+        assert data == after or there.staged, "an operation is lost"
+        assert all(ref.startswith("memory/MEMORY.md:") for ref in printed)
+        names = os.listdir(home.path("memory")) if os.path.isdir(home.path("memory")) else []
+        assert not ended or names == ["MEMORY.md"], names
+
+    return check
+
+
+def one_is_staged(home: Home, printed: list[str], ended: bool) -> None:
+    there = journal.read(home)
+    assert set(printed) <= set(there.staged), "what was acknowledged is lost"
+    assert {one.text for one in there.staged.values()} <= {TEA} and len(there.staged) <= 2
+    assert there.malformed <= 1 and (there.staged or not ended), there
 
 
 SESSION = "session-1769783035"
@@ -519,7 +572,7 @@ WRITERS = [
         ["mem-note", "--type", "user", "--name", "tea", "--now", TIME],
         SAID.encode(),
         empty,
-        pages_are({}, {"tea.md": TEA}),
+        pages_are({}, {"tea.md": TEA_PAGE}),
     ),
     Writer(
         "one more page",
@@ -528,7 +581,7 @@ WRITERS = [
         with_a_page(PROJECT),
         pages_are(
             {"mine.md": PROJECT},
-            {"mine.md": PROJECT, "ann-drinks-green-tea-in-the-morning.md": TEA},
+            {"mine.md": PROJECT, "ann-drinks-green-tea-in-the-morning.md": TEA_PAGE},
         ),
     ),
     Writer(
@@ -551,6 +604,34 @@ WRITERS = [
         b"",
         with_a_page(PERSON),
         pages_are({"mine.md": PERSON}, {"mine.md": PROJECT}),
+    ),
+    Writer(
+        "a bullet staged",
+        ["mem-resident", "remember", "global", "Ann drinks tea", "--now", TIME],
+        b"",
+        empty,
+        one_is_staged,
+    ),
+    Writer(
+        "a bullet in a person's index",
+        ["mem-resident", "flush", "--now", TIME],
+        b"",
+        staged(INDEX, operate("op-1", TEA)),
+        index_is(INDEX, WITH_TEA),
+    ),
+    Writer(
+        "the first bullets of a home",
+        ["mem-resident", "flush", "--now", TIME],
+        b"",
+        staged(b"", operate("op-1", "one"), operate("op-2", "two"), operate("op-3", "one")),
+        index_is(b"", b"## Notes\n\n- one\n- two\n"),
+    ),
+    Writer(
+        "a bullet replaced and one added",
+        ["mem-resident", "flush", "--now", TIME],
+        b"",
+        staged(INDEX, operate("op-1", TEA, base="two"), operate("op-2", "x", topic="Other")),
+        index_is(INDEX, INDEX.replace(b"two  ", TEA.encode()) + b"\r\n\r\n- x\r\n"),
     ),
     Writer("an audit done", ["mem-audit", "--done", "--now", TIME], b"", empty, an_audit),
 ]

@@ -35,15 +35,21 @@ class Edited(NamedTuple):
 
 
 def edit(
-    path: str, change: Callable[[bytes], bytes], *, attempts: int = 5, follow: bool = True
+    path: str,
+    change: Callable[[bytes], bytes],
+    *,
+    attempts: int = 5,
+    follow: bool = True,
+    announce: Callable[[files.Identity], None] = lambda placed: None,
 ) -> Edited:
     """Rewrite a file a human may be saving at this moment: `change(old bytes) -> new bytes`.
 
     The new file is exchanged with the one in place, and what came out is looked at: if it is not
     what was read, somebody saved in between, so it is put back and the change is made again on
     theirs. A link is followed, or NotPermitted without `follow`; mode, owner and extended
-    attributes stay. Where the system cannot exchange two files, a rename right after a check comes
-    closest. A process that is killed meanwhile leaves a file that `recover` understands."""
+    attributes stay. `announce` is told what the file will be, right before it is put in place.
+    Where the system cannot exchange two files, a rename right after a check comes closest. A
+    process that is killed meanwhile leaves a file that `recover` understands."""
     if not follow and os.path.islink(path):
         raise NotPermitted("a link", place=path, cure="put the file itself here")
     path = os.path.realpath(path)
@@ -61,6 +67,11 @@ def edit(
             return Edited(None, conflicts)
         beside = _stage(path, old, new)
         placed = files.identify(os.stat(beside))
+        try:
+            announce(placed)
+        except BaseException:
+            os.unlink(beside)
+            raise
         if _place(beside, path, old, new, conflicts):
             files.sync_folder(os.path.dirname(path))
             return Edited(placed, conflicts)

@@ -37,7 +37,9 @@ not obvious, a decision and why), save it by editing MEMORY.md or a topic file:
 - Delete what turns out to be wrong; move what is only stale to archive/.
 - Keep MEMORY.md an index: a bullet under a ## topic, one line per fact. Details go into a topic
   file, and the bullet points to it: - [Build quirks](build.md) — sccache breaks -Werror
-- Do not store what the repository records: code, git history, AGENTS.md.{team}"""
+- Do not store what the repository records: code, git history, AGENTS.md.{team}
+- To begin where there is no MEMORY.md yet, or to be sure that nobody's edit is lost:
+  mem-resident remember {scopes} 'TEXT' && mem-resident flush"""
 _TEAM = "\n- Project memory is read by teammates: factual, professional, no secrets."
 
 
@@ -55,8 +57,9 @@ def render(folders: Sequence[tuple[str, str]], shown: Iterable[ShownFile]) -> st
         return ""
     where = "\n".join(_WHERE[name].format(folder=folder) for name, folder in folders)
     names = [name for name, _ in folders]
+    scopes = "|".join(names)
     team = _TEAM if "project" in names else ""
-    parts = [_PREAMBLE.format(where=where, team=team)]
+    parts = [_PREAMBLE.format(where=where, scopes=scopes, team=team)]
     for file in shown:
         parts.append(f"### {_TITLES[file.scope]} ({file.path})")
         if file.excerpt.text:

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from ...truth.resident import trust
 from ...truth.resident.scopes import LOCAL, PROJECT, MemoryScope
 from .. import Memory
-from . import find_scopes, read_index
+from . import find_scopes, read_index, writing
 
 
 class ShownPart(NamedTuple):
-    """A folder of a scope, with its state, or a file in it. Sizes in bytes."""
+    """A folder of a scope, with its state, a file in it, or an operation. Sizes in bytes."""
 
     scope: str
     path: str
@@ -39,6 +39,8 @@ def list_files(memory: Memory, folder: str | None, context: str | None) -> Itera
     if len(found) == 1:
         state = "no trusted project here; see mem-resident trust"
         yield ShownPart(PROJECT, "", state)
+    for id, state, text in writing.list_operations(memory):
+        yield ShownPart(id, text, state)
 
 
 def _describe(scope: MemoryScope, on: bool) -> str:

@@ -1,0 +1,57 @@
+"""`resident/writeback-journal.jsonl`: operations that were staged, and what became of them.
+
+The caller holds the lock (`trust.lock`). What a call returned from is on disk. What is done is left
+out: a text that somebody takes back, or that is a secret, must not stand here."""
+
+import os
+
+from ...formats.resident import operation
+from ...formats.resident.operation import Journal, Operation
+from ...ground import files
+from ...ground.errors import BadData
+from ...ground.paths import Home
+
+MOST = 1000  # operations that wait, or were rejected
+
+
+def path(home: Home) -> str:
+    return home.path("resident", "writeback-journal.jsonl")
+
+
+def read(home: Home) -> Journal:
+    return operation.read(_read(home))
+
+
+def stage(home: Home, staged: Operation, at: str) -> None:
+    """BadData when too many are waiting."""
+    there = read(home)
+    if len(there.staged) + len(there.rejected) >= MOST:
+        cure = "commit them with 'mem-resident flush', or drop some"
+        raise BadData(f"{MOST} operations are waiting or rejected", cure=cure)
+    append(home, operation.render_stage(staged, at))
+
+
+def append(home: Home, lines: bytes) -> None:
+    """Add lines. A line that a crash left half of is ended first."""
+    data = _read(home)
+    files.append(path(home), (b"\n" if data and data[-1:] != b"\n" else b"") + lines)
+    # always: whoever made the file may have been killed before that
+    files.sync_with_parent(home.path("resident"))
+
+
+def settle(home: Home) -> None:
+    """Make durable what is read from here on: its writer may have been killed before that."""
+    files.sync_path(path(home))
+    files.sync_with_parent(home.path("resident"))
+
+
+def tidy(home: Home, at: str) -> None:
+    """Leave out what is done. Of a flush that is not over, nothing may be."""
+    data = _read(home)
+    new = operation.compact(operation.read(data), at)
+    if len(new) < len(data):
+        files.replace(path(home), new)
+
+
+def _read(home: Home) -> bytes:
+    return files.read(path(home)) if os.path.exists(path(home)) else b""
