@@ -23,6 +23,7 @@ from ..truth.resident.scopes import MemoryScope
 from .sandbox import NONE, bounds
 
 if TYPE_CHECKING:
+    from . import watch
     from .sandbox import rungs
     from .sandbox.broker import Broker
 
@@ -138,6 +139,7 @@ class Shell:
         self.folder = folder or home.workspace
         self.checkout = checkout
         self._sandbox: rungs.Sandbox | None = None
+        self._watch: watch.Watch
         self._environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         path = f"{checkout}/bin:{os.environ.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
         self._environment |= {"PATH": path, "MIND_HOME": home.root, "TERM": "dumb"}
@@ -150,6 +152,7 @@ class Shell:
     def __exit__(self, *_) -> None:
         if self._sandbox:
             self._sandbox.close()
+            self._watch.close()
 
     @cached_property
     def rights(self) -> TurnRights:
@@ -166,6 +169,7 @@ class Shell:
         Misconfigured when one is required and there is none.
         """
         if not self._sandbox:
+            from . import watch
             from .sandbox import rungs
 
             options, place = self.options, (self.home, self.checkout, self.folder)
@@ -174,6 +178,8 @@ class Shell:
                 options.say(f"no sandbox: commands run as you ({reasons})")
             turn = self.rights.to_variables()
             self._sandbox = rungs.Sandbox(rung, *place, options.network, options.readable, turn)
+            everything = rung == NONE
+            self._watch = watch.Watch(self.home, self.rights, options.memories, everything)
         return self._sandbox
 
     def run(self, command: str, seconds: float) -> Output:
@@ -184,6 +190,7 @@ class Shell:
         files.make_folder(self.home.workspace)
         files.make_folder(self.folder)
         start, sandbox = clock.monotonic(), self.sandbox
+        self._watch.begin()
         with tempfile.TemporaryFile() as spool:
             reading, writing = os.pipe()
             ended, alive = os.pipe()  # `ended` can be read, its end, once all it started is gone
@@ -215,10 +222,13 @@ class Shell:
 
     def _disarm(self, sandbox: "rungs.Sandbox") -> list[str]:
         """Remarks on what a command left; why it could not be examined is one of them."""
-        try:
-            return sandbox.disarm()
-        except (Failure, OSError) as error:
-            return [f"what it left in '{self.folder}' could not be examined: {error}"]
+        remarks: list[str] = []
+        for examine in (sandbox.disarm, self._watch.end):
+            try:
+                remarks += examine() or []
+            except (Failure, OSError) as error:
+                remarks += [f"what it left in '{self.folder}' could not be examined: {error}"]
+        return remarks
 
     def _start(self, launch: "rungs.Launch", writing: int) -> subprocess.Popen:
         try:

@@ -15,6 +15,7 @@ from ..ground.paths import Home
 from ..truth import changes
 from ..truth.changes import ASKED, MADE, KeptChange
 from ..truth.log.writer import EventDraft, Log
+from . import watch
 
 MOST = 12  # lines under a reply
 SHOWN = "agent-changes"
@@ -28,6 +29,7 @@ _FORGED = re.compile(
 def collect(home: Home, rights: TurnRights) -> list[KeptChange]:
     """What this turn changed or asked for, and what turns that were cut off left unnamed; the
     newest first, as it has to be undone."""
+    watch.recover(home)
     found = []
     for one in reversed(changes.list_kept(home, fresh=True)):
         if one.change.turn != rights.digits and files.is_running(one.change.pid):

@@ -54,7 +54,7 @@ def admission(home: Home) -> Iterator[Admit]:
         forget()
         if (turn := environment.read_turn()) and before != after:
             what = kind if isinstance(kind, str) else kind(path, before, after)
-            made = (FileChange.of(_to_part(home, path), before, after),)
+            made = (FileChange.of(to_part(home, path), before, after),)
             kept.extend(keep(home, turn, what, made) if what else [])
         return after
 
@@ -99,7 +99,7 @@ def list_kept(home: Home, *, fresh: bool = False) -> list[KeptChange]:
     has got too old goes, and what is not as its id says is none."""
     found = []
     now = clock.system_now()
-    for name in _list_names(home):
+    for name in list_names(home):
         id, *states = name.split(".")
         state, is_new = f".{states[0]}" if states else "", states[1:] == ["new"]
         if state not in KEPT or fresh and not is_new:
@@ -116,7 +116,8 @@ def list_kept(home: Home, *, fresh: bool = False) -> list[KeptChange]:
     return sorted(found, key=lambda one: one.change.instant)
 
 
-def _list_names(home: Home) -> list[str]:
+def list_names(home: Home) -> list[str]:
+    """What is in the folder of changes."""
     try:
         return sorted(os.listdir(home.path(FOLDER)))
     except (FileNotFoundError, NotADirectoryError):
@@ -172,7 +173,7 @@ def is_made(home: Home, one: KeptChange) -> bool:
 def allow(home: Home, one: KeptChange) -> None:
     """Make what a person was shown and said yes to; it can be undone by the same id."""
     for file in one.change.files:
-        _apply(home, file)
+        _apply(home, file, one.change.kind)
     for end in (NEW, ""):
         with suppress(FileNotFoundError):
             os.rename(
@@ -184,13 +185,17 @@ def allow(home: Home, one: KeptChange) -> None:
 def undo(home: Home, one: KeptChange) -> None:
     """Take back what was made."""
     for file in one.change.files:
-        _apply(home, file.reverse())
+        _apply(home, file.reverse(), one.change.kind)
     drop(home, one)
 
 
-def _apply(home: Home, file: FileChange) -> None:
+def _apply(home: Home, file: FileChange, kind: str) -> None:
     """Make one file what it becomes, by compare and exchange. Done before, it is not done again."""
     full = os.path.join(home.root, file.path)
+    if full.startswith(home.root + os.sep):
+        home.relative(file.path)  # NotPermitted when a link leads out
+    elif kind == "memory" and os.path.realpath(full) != full:  # commands may write there
+        raise NotPermitted("a link leads there", place=full, cure="put the file itself there")
     with _lock(home, file.path):
         if not os.path.lexists(full):
             data = None
@@ -214,7 +219,7 @@ def _lock(home: Home, path: str) -> AbstractContextManager[None]:
     return maintenance.lock(home) if top in ("knowledge", "raw") else files.lock(home.lock)
 
 
-def _to_part(home: Home, path: str) -> str:
+def to_part(home: Home, path: str) -> str:
     """A path as a change tells it: relative to the home if it is inside."""
     full = os.path.join(home.root, path)
     inside = full.startswith(home.root + os.sep)
