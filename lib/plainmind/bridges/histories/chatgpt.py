@@ -27,12 +27,16 @@ from .sources import HistoryReader, RawRecord, Records, Source, read_beginning, 
 _NAME = re.compile(r"conversations(-\d+)?\.json\Z")
 THINKING = ("thoughts", "reasoning_recap")
 _MARK = re.compile("\ue200[^\ue200\ue201\n]*\ue201")
+#: what a mark points with: places in results and in files
+_POINTER = re.compile(r"turn\d+\w*|L?\d+(?:-L?\d+)?|")
 #: where a message without parts has its text
 TEXTS = ("title", "url", "text", "result", "summary", "output_str")
 INSTRUCTIONS = ("user_editable_context", "model_editable_context")
 
 
 class ChatGPT(HistoryReader):
+    export = True
+
     def wanted(self, path: str) -> bool:
         return bool(_NAME.match(path.rpartition("/")[2]))
 
@@ -161,9 +165,23 @@ def _read_message(
 
 
 def strip_marks(text: str) -> str:
-    """A text without the marks of citations: private-use characters around what only the page that
-    shows the answer can resolve."""
-    return _MARK.sub("", text) if "\ue200" in text else text
+    """A text in which marks (private-use characters around what the page that shows the answer
+    resolves) are what they show in words: the name of a person or place, the words of a link, a
+    heading; of a citation, nothing."""
+    return _MARK.sub(_shown, text) if "\ue200" in text else text
+
+
+def _shown(mark: re.Match[str]) -> str:
+    kind, *parts = mark[0][1:-1].split("\ue202")
+    told = []
+    for part in parts:
+        data = part.lstrip().startswith(("[", "{"))
+        if kind == "entity" and data:
+            named = [text for _, text in items.walk(_parse(part))]
+            told += named[1:2] or named[:1]
+        elif not data and not all(map(_POINTER.fullmatch, re.split(r"[\s,]+", part))):
+            told.append(f"({part})" if part.startswith("http") and told else part)
+    return " ".join(told)
 
 
 def _hidden(message: dict[str, Any]) -> str:
@@ -191,10 +209,14 @@ def _text(message: dict[str, Any]) -> str:
 
 def _arguments(content: str) -> Any:
     """What a tool was called with: JSON, or code."""
+    value = _parse(content)
+    return value if isinstance(value, dict) else {"input": content}
+
+
+def _parse(text: str) -> Any:
     import json
 
     try:
-        value = json.loads(content, parse_constant=lambda name: None)
+        return json.loads(text, parse_constant=lambda name: None)
     except (ValueError, RecursionError):
-        return {"input": content}
-    return value if isinstance(value, dict) else {"input": content}
+        return None

@@ -32,15 +32,16 @@ from .items import (
 )  # fmt: skip
 from .sources import FIX_LINE, HistoryReader, RawRecord, Records, Source, read_lines
 
+#: what the program put into a user's text, an editor's open file and selection among it
 _REMINDER = re.compile(
-    r"<(system-reminder|local-command-caveat|user-prompt-submit-hook)>.*?</\1>\n*", re.S
+    r"<(system-reminder|local-command-caveat|user-prompt-submit-hook|ide_\w+)>.*?</\1>\n*", re.S
 )
 _COMMAND = re.compile(r"<command-name>\s*(.*?)\s*</command-name>", re.S)
 _ARGUMENTS = re.compile(r"<command-args>\s*(.*?)\s*</command-args>", re.S)
 _BASH = re.compile(r"\s*<bash-input>(.*?)</bash-input>", re.S)
 _PRINTED = re.compile(r"<bash-(stdout|stderr)>(.*?)</bash-\1>", re.S)
 _MACHINE = re.compile(
-    r"\s*(<(local-command-std(out|err)|task-notification|ide_\w+)>|\[Request interrupted by "
+    r"\s*(<(local-command-std(out|err)|task-notification)>|<teammate-message |\[Request interrupted by "
     r"user|Caveat: The messages below)"
 )
 
@@ -78,8 +79,8 @@ def _version(line: dict[str, Any]) -> str:
     """What makes siblings versions of each other, '' when nothing does. An answer is many lines."""
     message = as_mapping(line.get("message"))
     if line.get("type") == "user" and not _hidden(line) and not line.get("isCompactSummary"):
-        content = items.join_texts(message.get("content"))
-        return "prompt" if content and not _MACHINE.match(content) else ""
+        content = _typed(items.join_texts(message.get("content")))
+        return "prompt" if content.strip() and not _MACHINE.match(content) else ""
     return ""
 
 
@@ -121,6 +122,10 @@ def _read_line(
     kind = line.get("type")
     if kind == "attachment":
         line = _queued(line)
+    elif kind == "custom-title":
+        blank = _blank(line, session, times.of(None)[0])
+        yield from items.name_event(blank.context, blank.instant, line, "customTitle")
+        return
     elif kind not in ("user", "assistant"):
         yield Skipped("summary" if kind == "summary" else "other", line)
         return
@@ -198,6 +203,9 @@ def _agent(
     for part in items.as_parts(message.get("content")):
         if part.get("type") == "tool_use":
             yield from calls.add(part.get("id"), part.get("name"), part.get("input"))
+            if said := items.said_by(as_text(part.get("name")), part.get("input")):
+                id = f"{as_text(part.get('id')) or blank.id}-said"
+                yield items.clean_event(blank, place, role="agent", id=id, content=said)
         elif part.get("type") in ("thinking", "redacted_thinking"):
             yield Skipped("thinking", part)
     content = items.join_texts(message.get("content"))
@@ -223,6 +231,8 @@ def _user(
             one = blank._replace(id=call or blank.id, content=items.join_texts(part.get("content")))
             meta = {**calls.of(call), **error, **blank.meta}
             yield items.clean_event(one, place, role="tool", meta=meta)
+        elif part.get("type") == "document":
+            yield from _document(part, blank, place)
     content = items.join_texts(message.get("content"))
     if not content:
         return
@@ -241,7 +251,19 @@ def _user(
         own = _typed(content)
         if own != content:  # tags, and what stands between those of a reminder
             yield Skipped("hidden", content) if _REMINDER.search(content) else Held(content)
-        yield items.clean_event(blank, place, role="user", content=own)
+        if own.strip():
+            yield items.clean_event(blank, place, role="user", content=own)
+
+
+def _document(part: dict[str, Any], blank: HistoryEvent, place: str) -> Iterator[HistoryItem]:
+    """A document that was given with a message, if it is text."""
+    source = as_mapping(part.get("source"))
+    words = [source.get("data")] if source.get("type") == "text" else []
+    words += [items.join_texts(source.get("content"))]
+    texts = [as_text(text) for text in (part.get("title"), part.get("context"), *words)]
+    if content := "\n".join(filter(None, texts)):
+        id = f"{blank.id}-document-{items.digest(content)[:8]}"
+        yield items.clean_event(blank, place, role="user", id=id, content=content)
 
 
 def _typed(content: str) -> str:

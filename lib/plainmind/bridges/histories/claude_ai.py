@@ -8,8 +8,10 @@
 `text` is of old exports, and a poor copy in new ones. What a user pasted comes as an attachment
 without a name of its own, and is part of the message; the text of any other attachment is an event
 of its own, and so are a message's texts between calls, and an artifact. With `parent_message_uuid`
-the messages are a tree, of which the branch with the last one is taken. Left out: thinking,
-summaries. Memory: one conversation at a time."""
+the messages are a tree, of which the branch with the last one is taken. `projects.json` or
+`projects/<uuid>.json` have what was put into projects: {"uuid":…,"name":…,"description":…,
+"prompt_template":…,"docs":[{"filename":…,"content":…}]}. Left out: thinking, instructions, and
+summaries, those of `memories.json` too. Memory: one conversation at a time."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -32,12 +34,17 @@ from .items import (
 from .sources import LEFT_OUT, HistoryReader, RawRecord, Records, Source
 
 PASTED = ("", "paste.txt")
+_NAME = re.compile(
+    r"(?:^|/)(?:(?:conversations|projects|memories)\.json|projects/[0-9a-f-]{36}\.json)\Z"
+)
 _UNSHOWN = re.compile(r"(```\n)?This block is not supported[^\n]*(\n```)?")
 
 
 class ClaudeAI(HistoryReader):
+    export = True
+
     def wanted(self, path: str) -> bool:
-        return path.rpartition("/")[2] == "conversations.json"
+        return bool(_NAME.search(path))
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         prefix = "item" if sources.read_beginning(source).startswith(b"[") else ""
@@ -48,6 +55,11 @@ def read_conversations(records: Records) -> Iterator[HistoryItem]:
     for record in records:
         if not isinstance(record, RawRecord):
             yield record
+        elif "docs" in record.value or "prompt_template" in record.value:
+            place, value = record
+            yield from conserve("claude-ai", value, _read_project(value, place))
+        elif "conversations_memory" in record.value or "project_memories" in record.value:
+            yield Skipped("summary", record.value)  # Claude.ai's own, of the person
         elif not isinstance(record.value.get("chat_messages"), list):
             yield BadData("no 'chat_messages'", place=record.place, cure=LEFT_OUT)
         else:
@@ -89,6 +101,29 @@ def read_events(conversation: dict[str, Any], place: str) -> Iterator[HistoryIte
         )  # fmt: skip
         yield from conserve("claude-ai", message, _message(message, blank, calls, here), _plain)
     yield from calls.end()
+
+
+def _read_project(value: dict[str, Any], place: str) -> Iterator[HistoryItem]:
+    """What was put into a project: a description, and documents."""
+    if value.get("is_starter_project"):
+        yield Skipped("starter project", value)
+        return
+    if value.get("prompt_template"):
+        yield Skipped("system", value["prompt_template"])
+    times = items.Times(items.parse_instant(value.get("created_at")))
+    context = items.context_of("claude-ai", as_text(value.get("uuid")) or place)
+    instant, undated = times.of(value.get("created_at"))
+    yield from items.name_event(context, instant, value, "name")
+    text = as_text(value.get("description"))
+    if text.strip():
+        blank = HistoryEvent(context, items.digest(f"description {text}"), instant, "user", text)
+        yield items.clean_event(blank, place, meta=undated)
+    for one in map(as_mapping, as_list(value.get("docs"))):
+        instant, undated = times.of(one.get("created_at"))
+        meta = items.make_meta(files=items.texts_of([one], "filename"))
+        blank = HistoryEvent(context, as_text(one.get("uuid")), instant, "user", "")
+        content = as_text(one.get("content"))
+        yield items.clean_event(blank, place, content=content, meta={**meta, **undated})
 
 
 def _about(context: str, about: dict[str, Any], instant: int) -> Iterator[HistoryItem]:

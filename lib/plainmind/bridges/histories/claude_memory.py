@@ -8,7 +8,7 @@ of knowledge.
     ---
     We chose tokens. See [the clients](mobile-clients.md).
 
-MEMORY.md is an index of them and no page. A name becomes the page's heading, a description its
+MEMORY.md is an index of them, and no page where every line is a link. A name becomes the page's heading, a description its
 first paragraph, unless the body says it already; a link to a sibling becomes [[its-name]]."""
 
 import os
@@ -40,14 +40,14 @@ class MemoryFolder(HistoryReader):
     """A folder of Markdown files, each a page."""
 
     tool = "claude-memory"
-    pages = True
+    pages = export = True
 
     def __init__(self) -> None:
         self._taken: dict[str, str] = {}
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         text = read_text(source, note)
-        if self.is_index(source):
+        if self.is_index(source, text):
             yield Skipped("index", text)
             return
         match = _HEAD.match(text)
@@ -56,8 +56,13 @@ class MemoryFolder(HistoryReader):
         linked = lambda text: link_pages(text, source.beside)
         yield from conserve(self.tool, record, [page or Skipped("empty", record)], linked)
 
-    def is_index(self, source: Source) -> bool:
-        return source.name == "MEMORY.md"
+    def is_index(self, source: Source, text: str) -> bool:
+        """Whether all that a MEMORY.md says are links, with a remark each; facts make it a page."""
+        lines = text.splitlines() if source.name == "MEMORY.md" else ["no index"]
+        plain = (
+            line for line in lines if line.strip() and not line.startswith(("#", "<!--", "---"))
+        )
+        return all(_LINK.search(line) or _NAMED.search(line) for line in plain)
 
     def convert(self, text: str, name: str, source: Source) -> HistoryPage | None:
         return parse_page(text, name, source.mtime, source.beside)

@@ -8,7 +8,7 @@
 
 Older files have the payloads alone, a line each. Nothing has an id: an event gets its digest.
 `event_msg` repeats for the screen what the items say. Left out: reasoning, instructions, and what
-Codex put among the user's messages."""
+Codex put among the user's messages; and turns that the user took back."""
 
 import json
 import re
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import items
+from .branches import OTHER_BRANCH
 from .conservation import conserve
 from .items import Calls, Held, HistoryEvent, HistoryItem, Skipped, Times, as_mapping, as_text
 from .sources import HistoryReader, RawRecord, Source, read_lines
@@ -24,7 +25,10 @@ _MACHINE = re.compile(
     r"\s*(<(environment_context|user_instructions|permissions instructions|turn_aborted|user_action"
     r"|collaboration_mode|subagent_notification|skill)>|# AGENTS\.md instructions)"
 )
-_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl\Z")
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TYPED = re.compile(
+    r"\s*<user_shell_command>\s*<command>\n?(.*?)\n?</command>\s*<result>\n?(.*?)\n?</result>", re.S
+)
 RESULTS = ("function_call_output", "custom_tool_call_output")
 CALLS = ("function_call", "custom_tool_call", "local_shell_call")
 
@@ -42,11 +46,14 @@ class Codex(HistoryReader):
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         found, model = _ID.search(source.name), ""
-        context = items.context_of("codex", found[1] if found else source.name)
-        calls, times = Calls(), Times(source.instant)
+        context = items.context_of("codex", found[0] if found else source.name)
+        left, calls, times = find_left(source), Calls(), Times(source.instant)
         for record in read_lines(source, note):
             if not isinstance(record, RawRecord):
                 yield record
+                continue
+            if record.place in left:
+                yield Skipped(OTHER_BRANCH, record.value)
                 continue
             line, payload = record.value, _payload(record.value)
             model = as_text(payload.get("model")) or model
@@ -55,6 +62,29 @@ class Codex(HistoryReader):
             item = _read_item(line, payload, blank, calls, model, record.place)
             yield from conserve("codex", line, item)
         yield from calls.end()
+
+
+def find_left(source: Source) -> set[str]:
+    """The places of what was said in turns that the user took back (`thread_rolled_back`)."""
+    turns: list[list[str]] = []
+    left: set[str] = set()
+    for record in read_lines(source):
+        line = record.value if isinstance(record, RawRecord) else {}
+        payload = _payload(line)
+        if payload.get("type") == "thread_rolled_back":
+            count = payload.get("num_turns")
+            for _ in range(count if isinstance(count, int) else 0):
+                left.update(turns.pop() if turns else ())
+        elif isinstance(record, RawRecord) and line.get("type", "response_item") == "response_item":
+            if payload.get("role") == "user" and not _MACHINE.match(_content(payload)):
+                turns.append([])
+            if turns:
+                turns[-1].append(record.place)
+    return left
+
+
+def _content(payload: dict[str, Any]) -> str:
+    return items.join_texts(payload.get("content"))
 
 
 def _payload(line: dict[str, Any]) -> dict[str, Any]:
@@ -70,13 +100,17 @@ def _read_item(
         id = items.digest(f"{blank.instant}")
         yield items.summary_of(blank.context, id, blank.instant, payload.get("message"))
     elif line.get("type") == "event_msg":
+        yield from items.name_event(blank.context, blank.instant, payload, "thread_name")
         yield Skipped("copy for the screen", line)
     elif kind == "message":
         yield _read_message(payload, blank, model, place)
     elif kind in CALLS:
         given = payload.get("arguments") or payload.get("input") or payload.get("action")
         yield Held(given)
-        yield from calls.add(call, payload.get("name") or "shell", _arguments(given))
+        name, arguments = as_text(payload.get("name")) or "shell", _arguments(given)
+        yield from calls.add(call, name, arguments)
+        if said := items.said_by(name, arguments):
+            yield items.clean_event(blank, place, role="agent", id=f"{call}-said", content=said)
     elif kind in RESULTS:
         output = payload.get("output")
         content = as_text(as_mapping(output).get("content")) or items.join_texts(output)
@@ -89,7 +123,11 @@ def _read_item(
 def _read_message(
     payload: dict[str, Any], blank: HistoryEvent, model: str, place: str
 ) -> HistoryItem:
-    content, role = items.join_texts(payload.get("content")), payload.get("role")
+    content, role = _content(payload), payload.get("role")
+    if role == "user" and (typed := _TYPED.match(content)):
+        meta = {"name": "bash", "by": "user", "args": items.clip({"command": typed[1]})}
+        meta.update(blank.meta)
+        return items.clean_event(blank, place, role="tool", content=typed[2], meta=meta)
     if role == "assistant":
         meta = {**items.make_meta(model=f"openai:{model}" if model else ""), **blank.meta}
         return items.clean_event(blank, place, role="agent", content=content, meta=meta)

@@ -17,11 +17,8 @@ from .machine_fields import names_of
 
 LONGEST_NAME = 40
 _WORD = re.compile(r"[^\W_]+")
-#: no words: numbers and signs, times, digests, addresses
-_NOTHING = re.compile(
-    r"[\W\d_]*|\d{4}-\d\d-\d\d[T ][\d:.]+(Z|[+-][\d:]+)?|[0-9a-fA-F-]{16,}|https?://\S+"
-)
-_LETTER = re.compile(r"[^\W\d_]")
+#: no words: signs, times, digests
+_NOTHING = re.compile(r"[\W_]*|\d{4}-\d\d-\d\d[T ][\d:.]+(Z|[+-][\d:]+)?|[0-9a-fA-F-]{16,}")
 
 
 def conserve(
@@ -58,7 +55,7 @@ def _count(name: str, text: str, whole: str, clean: Callable[[str], str]) -> Ite
     own = injected_blocks.strip(plain, echoes=False)
     if own != plain:
         yield Skipped("injected", text)
-    if any(word not in whole for word in _WORD.findall(own) if _LETTER.search(word)):
+    if any(word not in whole for word in _WORD.findall(own)):
         shown = name if name.isprintable() and len(name) <= LONGEST_NAME else "…"
         yield Skipped(f"field '{shown}'", text)
 

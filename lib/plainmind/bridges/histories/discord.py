@@ -44,6 +44,8 @@ _NUMBER = re.compile(r"c?(\d{5,20})\Z", re.ASCII)
 
 
 class Discord(HistoryReader):
+    export = True
+
     def wanted(self, path: str) -> bool:
         """Of a package the files of messages; else every JSON that DiscordChatExporter may have
         written."""

@@ -17,9 +17,10 @@ from ...ground import files
 from ...ground.errors import Failure
 from ...ground.paths import Home
 from .conservation import Reasons
-from .items import HistoryEvent, HistoryItem, HistoryPage, Skipped
+from .finding import find_sources
+from .items import HistoryEvent, HistoryItem, HistoryPage, Skipped, Unread, digest
 from .order import Turns
-from .sources import HistoryReader, Source, find_sources
+from .sources import HistoryReader, Source
 
 LONGEST_NAME = 200  # bytes, of what a file or a folder is kept under; less its ending
 
@@ -51,7 +52,7 @@ def run(history: HistoryReader, choice: ImportChoice, progress: Progress) -> Ite
 def _read(
     history: HistoryReader, choice: ImportChoice, progress: Progress
 ) -> Iterator[HistoryItem]:
-    found = list(find_sources(choice.paths, history.wanted, history.pages))
+    found = list(find_sources(choice.paths, history))
     total = sum(source.size for source in found if isinstance(source, Source))
     before = 0
     for source in found:
@@ -65,7 +66,7 @@ def _read(
             else:
                 if choice.archive:
                     yield from _archived(choice.archive, source, history.cwd(source))
-                yield from history.read(source, read)
+                yield from _number_equals(history.read(source, read))
         except Failure as failure:
             failure.place = failure.place or source.place
             yield failure
@@ -73,6 +74,19 @@ def _read(
             yield files.to_failure(error)
         before += source.size
         progress(before, total)
+
+
+def _number_equals(found: Iterator[HistoryItem]) -> Iterator[HistoryItem]:
+    """What is in a file; texts that are said again in it, where nothing tells them apart, are told
+    apart by their number."""
+    seen: Counter[str] = Counter()
+    for one in found:
+        if isinstance(one, HistoryEvent) and not one.id and one.meta.get("undated"):
+            text = digest(f"{one.context} {one.role} {one.content}")
+            seen[text] += 1
+            if seen[text] > 1:
+                one = one._replace(id=digest(f"{seen[text]} {text}"))
+        yield one
 
 
 def _archived(home: Home, source: Source, cwd: str) -> Iterator[Failure]:
@@ -107,7 +121,7 @@ class Tally:
         self.skipped = Reasons()
 
     def add(self, found: HistoryItem) -> None:
-        self.read = True
+        self.read = self.read or not isinstance(found, Unread)
         if isinstance(found, HistoryEvent):
             self.conversations.add(found.context)
             self.kept[found.role] += 1

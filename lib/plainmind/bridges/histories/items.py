@@ -22,10 +22,16 @@ DEEPEST = 32
 PENDING = 1000  # calls that are remembered until their results come
 NO_RESULT = "call without a result"
 
-#: tools that write what the user reads: ChatGPT's canvas, Claude.ai's artifacts and files
-DOCUMENTS = re.compile(r"canmore\.|artifacts\Z|create_file\Z|str_replace\Z")
+#: tools that write what the user reads: ChatGPT's canvas, Claude.ai's artifacts and files, drafts
+#: of messages, plans to be approved, questions
+DOCUMENTS = re.compile(
+    r"canmore\.|artifacts\Z|create_file\Z|str_replace\Z"
+    r"|message_compose|ask_user_input|AskUserQuestion\Z|ExitPlanMode\Z|request_user_input\Z"
+)
 #: their arguments that stand beside the text
-NO_DOCUMENT = frozenset("id type command language path version pattern multiple".split())
+NO_DOCUMENT = frozenset(
+    "id type command language path version pattern multiple kind planFilePath header".split()
+)
 
 _ID = re.compile(r"[a-z0-9_-]{1,64}\Z", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -81,6 +87,10 @@ class Skipped(NamedTuple):
     value: Any = None
 
 
+class Unread(Skipped):
+    """A file that no reader of this tool takes."""
+
+
 class Held(NamedTuple):
     """A part of a record that becomes an event later, or is counted then."""
 
@@ -100,7 +110,7 @@ def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent 
         if content != event.content:
             return Skipped("injected", event.content)
         if not is_tool and not event.meta.get("files"):
-            return Skipped("without a text")
+            return Skipped("without a text", event.author)
     size = len(content.encode("utf-8", "surrogatepass")) if len(content) > LARGEST // 4 else 0
     if size > LARGEST and not is_tool:
         what, cure = f"a message of more than {LARGEST} bytes", "append it in parts with mem-append"
@@ -154,7 +164,7 @@ def walk(value: Any, machine: frozenset[str] = frozenset()) -> Iterator[tuple[st
             if one:
                 yield name, one
         elif isinstance(one, dict):
-            for key, inner in one.items():
+            for key, inner in reversed(one.items()):
                 key = key if isinstance(key, str) else str(key)
                 if inner and key not in machine and f"{name}.{key}" not in machine:
                     todo.append((name, key, inner))
@@ -200,10 +210,16 @@ def texts_of(objects: Any, key: str) -> list[str]:
 def document_of(tool: str, arguments: Any) -> str:
     """What a call writes for the user to read: all of a canvas, an artifact or a file, and any text
     of another call that is too long to be kept whole among its arguments. '' when nothing."""
-    texts = list(walk(arguments, NO_DOCUMENT))
-    if DOCUMENTS.match(tool):
-        return "\n".join(text for _, text in texts)
-    return "\n".join(text for _, text in texts if clip(text) != text)
+    if text := said_by(tool, arguments):
+        return text
+    return "\n".join(text for _, text in walk(arguments, NO_DOCUMENT) if clip(text) != text)
+
+
+def said_by(tool: str, arguments: Any) -> str:
+    """What a call says to the user; '' for one that is no document of the tools'."""
+    if not DOCUMENTS.match(tool):
+        return ""
+    return "\n".join(text for _, text in walk(arguments, NO_DOCUMENT))
 
 
 def name_event(

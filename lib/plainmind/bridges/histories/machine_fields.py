@@ -49,7 +49,7 @@ BY_TOOL = {
         account sender start_timestamp stop_timestamp file_uuid file_kind file_type icon_name
         tool_use_id parent_message_uuid current_leaf_message_uuid flags citations approval_key
         integration_icon_url mcp_server_url preview_url thumbnail_url
-        alternative_display_type model
+        alternative_display_type model project_uuid paprika_mode creator
     """,
     # mentions: whom a text names, by ids; roles: of the guild; emojis: pictures of what is written
     "discord": """
@@ -70,7 +70,7 @@ BY_TOOL = {
     "telegram": """
         date date_unixtime edited edited_unixtime from_id actor_id forwarded_from_id saved_from_id
         reply_to_peer_id via_bot_id media_type file photo thumbnail document_id href
-        message_id
+        message_id contact_vcard data dataBase64 text.language currency
     """,
 }
 

@@ -17,7 +17,12 @@ from .items import HistoryPage
 from .sources import Source
 
 #: the files of a workspace, and the names of their pages
-OWN = {"MEMORY.md": "openclaw-memory", "USER.md": "user-profile", "DREAMS.md": "openclaw-dreams"}
+OWN = {
+    "MEMORY.md": "openclaw-memory",
+    "memory.md": "openclaw-memory",
+    "USER.md": "user-profile",
+    "DREAMS.md": "openclaw-dreams",
+}
 _IN_FOLDER = re.compile(r"(?:^|/)memory/.+\.md\Z")
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?=[-.]|\Z)")
 
@@ -28,11 +33,12 @@ class OpenClawMemory(MemoryFolder):
     def wanted(self, path: str) -> bool:
         return os.path.basename(path) in OWN or bool(_IN_FOLDER.search(path))
 
-    def is_index(self, source: Source) -> bool:
+    def is_index(self, source: Source, text: str) -> bool:
         return False
 
     def name_page(self, source: Source) -> str:
-        return OWN.get(source.name) or super().name_page(source)
+        own = source.name != "memory.md" or not source.beside("MEMORY.md")
+        return (OWN.get(source.name) if own else "") or super().name_page(source)
 
     def convert(self, text: str, name: str, source: Source) -> HistoryPage | None:
         made = parse_page(text, name, source.mtime, source.beside)

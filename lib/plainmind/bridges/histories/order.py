@@ -44,9 +44,9 @@ class Turns:
                 event = HistoryEvent(*pickle.load(self._file))
                 if turns[number] != turn:
                     turn, known = turns[number], {}
-                if event.id not in known:
+                id = event.id or f"{event.role} {event.content}"
+                if id not in known:
                     yield event
-                elif known[event.id] != hash(event.content):
+                elif known[id] != hash(event.content):
                     yield Skipped("other version of a message", event.content)
-                if event.id:
-                    known.setdefault(event.id, hash(event.content))
+                known.setdefault(id, hash(event.content))

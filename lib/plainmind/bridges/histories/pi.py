@@ -122,6 +122,9 @@ def _read_entry(
     entry: dict[str, Any], place: str, home: str, calls: Calls, times: Times
 ) -> Iterator[HistoryItem | Held]:
     message, kind = as_mapping(entry.get("message")), entry.get("type")
+    if kind == "session_info":
+        yield from items.name_event(home, times.of(entry.get("timestamp"))[0], entry, "name")
+        return
     if kind not in ("message", "compaction", "branch_summary"):
         yield Skipped("other", entry)
         return

@@ -1,10 +1,8 @@
-"""The files of a history: those named, those in folders, those in the .zip an export comes as; and
-their records.
+"""A file of a history, or a member of the .zip an export comes as, and its records.
 
-Owns walking (in sorted order, part 2 before part 10), counting bytes for the progress bar, and
-taking files apart: JSON Lines, elements of one JSON value, rows. What is broken becomes a failure
-among the records. Refuses to know what the records mean. Memory: one
-record at a time."""
+Owns counting bytes for the progress bar, and taking files apart: JSON Lines, elements of one JSON
+value, rows. What is broken becomes a failure among the records. Refuses to know which files are
+read (finding), and what the records mean. Memory: one record at a time."""
 
 import calendar
 import codecs
@@ -13,22 +11,18 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-from ...formats import copies
-from ...ground import files
-from ...ground.errors import BadData, Failure, NoInput
-from .items import Skipped
+from ...ground.errors import BadData, Failure
 
 LONGEST_LINE = 64 * 1024 * 1024
 CHUNK = 64 * 1024
-COPY = "copy of a synchroniser"
 LEFT_OUT = "it is left out"
 FIX_LINE = "fix the line or take it out"  # cure of what is wrong with one of many
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 #: escapes of a pair of surrogates, or of a lone one; the backslash is none that is escaped itself
 _SURROGATES = re.compile(
@@ -89,7 +83,11 @@ class Source(NamedTuple):
         """A file in the same folder."""
         path = os.path.join(os.path.dirname(self.path), name)
         try:
-            return _member(self.zip, _archive(self.zip).getinfo(path)) if self.zip else _file(path)
+            return (
+                find_member(self.zip, open_archive(self.zip).getinfo(path))
+                if self.zip
+                else find_file(path)
+            )
         except (OSError, KeyError, ValueError, zipfile.BadZipFile):
             return None
 
@@ -98,12 +96,12 @@ class Source(NamedTuple):
         """Its bytes, less a byte order mark. BadData for an archive that is damaged or locked."""
         try:
             if self.zip:
-                with _archive(self.zip).open(self.path) as member:
+                with open_archive(self.zip).open(self.path) as member:
                     yield Bytes(member, note)
             else:
                 with open(self.path, "rb") as file:
                     yield Bytes(file, note)
-        except _ZIP_ERRORS:
+        except ZIP_ERRORS:
             if not self.zip:
                 raise
             what = "damaged, or locked with a password"
@@ -116,6 +114,7 @@ class HistoryReader(Protocol):
 
     sessions: bool = False  # whether it has files of sessions that were held in folders
     pages: bool = False  # whether what it gives is pages
+    export: bool = False  # whether a folder or archive of it holds nothing that is another tool's
 
     def wanted(self, path: str) -> bool: ...
 
@@ -179,79 +178,19 @@ def _whole(found: re.Match[bytes]) -> bytes:
     return found[0] if found[2] else found[1] + b"\\ufffd"
 
 
-def find_sources(
-    paths: Sequence[str], wanted: Callable[[str], bool], pages: bool = False
-) -> Iterator[Source | Skipped | Failure]:
-    """The files of `paths`: each that is named, and those of folders and archives that are
-    `wanted`, but for copies of a synchroniser's. Of `pages`, also those whose names leave a doubt:
-    other records have ids, and two files may each have some that the other has not."""
-    for path in paths:
-        try:
-            if os.path.isdir(path):
-                yield from _files_of(path, wanted, pages)
-            elif not os.path.exists(path):
-                yield NoInput("no such file or folder", place=path)
-            elif path.lower().endswith(".zip"):
-                yield from _members_of(path, wanted)
-            else:
-                yield _file(path)
-        except OSError as error:
-            yield files.to_failure(error)
-        except (zipfile.BadZipFile, ValueError):
-            yield BadData("not a zip archive", place=path, cure="export it again")
-
-
-def _files_of(
-    root: str, wanted: Callable[[str], bool], pages: bool
-) -> Iterator[Source | Skipped | Failure]:
-    failures: list[OSError] = []
-    for folder, folders, names in os.walk(root, onerror=failures.append):
-        folders.sort(key=_natural)
-        yield from [files.to_failure(error) for error in failures]
-        failures.clear()
-        paths = {name: os.path.join(folder, name) for name in names}
-        found = [name for name, path in paths.items() if wanted(path) and os.path.isfile(path)]
-        read = partial(_beginning_of, folder)
-        others = {*copies.find_copies(found, read)} if pages else {*filter(copies.is_copy, found)}
-        for name in sorted(found, key=_natural):
-            yield Skipped(COPY) if name in others else _file(paths[name])
-    yield from [files.to_failure(error) for error in failures]
-
-
-def _beginning_of(folder: str, name: str) -> bytes:
-    try:
-        with open(os.path.join(folder, name), "rb") as file:
-            return file.read(copies.COMPARED)
-    except OSError:
-        return b""
-
-
-def _members_of(path: str, wanted: Callable[[str], bool]) -> Iterator[Source | Skipped]:
-    for info in sorted(_archive(path).infolist(), key=lambda info: _natural(info.filename)):
-        if not info.is_dir() and wanted(info.filename):
-            copy = copies.is_copy(os.path.basename(info.filename))
-            yield Skipped(COPY) if copy else _member(path, info)
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """A name's place among others: numbers in it by what they count."""
-    parts = re.split(r"(\d{1,18})", name, flags=re.ASCII)
-    return [(int(part), "") if n % 2 else (-1, part) for n, part in enumerate(parts)]
-
-
-def _file(path: str) -> Source:
+def find_file(path: str) -> Source:
     found = os.stat(path)
     return Source(path, found.st_size, found.st_mtime)
 
 
-def _member(zip: str, info: zipfile.ZipInfo) -> Source:
+def find_member(zip: str, info: zipfile.ZipInfo) -> Source:
     year, month, *rest = info.date_time  # four bits of month: some programs write none
     mtime = calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0))
     return Source(info.filename, info.file_size, mtime, zip)
 
 
 @lru_cache(1)
-def _archive(path: str) -> zipfile.ZipFile:
+def open_archive(path: str) -> zipfile.ZipFile:
     """An archive, open: reading its directory for every member would take hours with a Discord
     package."""
     return zipfile.ZipFile(path)

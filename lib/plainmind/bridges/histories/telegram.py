@@ -17,25 +17,26 @@ from typing import Any
 from ...ground import zone
 from . import items, sources
 from .conservation import conserve
-from .items import HistoryEvent, HistoryItem, Skipped, Times, as_list, as_mapping, as_text
+from .items import Held, HistoryEvent, HistoryItem, Skipped, Times, as_list, as_mapping, as_text
 from .sources import HistoryReader, Source
 
 #: what a message carries, in the order it is told
 CARRIED = (
     "todo_list", "contact_information", "place_name", "address", "performer", "title",
-    "game_title", "game_description", "invoice_information", "giveaway_information",
-    "sticker_emoji", "inline_bot_buttons", "author", "via_bot",
+    "game_title", "game_description", "game_link", "giveaway_information", "sticker_emoji",
+    "author", "via_bot",
 )  # fmt: skip
-#: fields of those that hold no words
-NUMBERS = frozenset("type data url currency phone_number contact_vcard id date".split())
 
 
 class Telegram(HistoryReader):
+    export = True
+
     def wanted(self, path: str) -> bool:
         return path.rpartition("/")[2] == "result.json"
 
     def read(self, source: Source, note: Callable[[int], None]) -> Iterator[HistoryItem]:
         chat, times, context = None, Times(source.instant), ""
+        names: list[str] = []
         for found in sources.read_nested(source, "messages", "message", note):
             if not isinstance(found, tuple):
                 yield found
@@ -43,13 +44,16 @@ class Telegram(HistoryReader):
             about, (place, value) = found
             if not about:
                 account = {key: one for key, one in value.items() if key != "chats"}
-                yield from conserve("telegram", value, [Skipped("about the account", account)])
+                told: list[HistoryItem | Held] = [Held(names)]
+                told += [Skipped("about the account", account)] if account else []
+                yield from conserve("telegram", value, told)
                 continue
             if about is not chat:
                 chat, times = about, Times(source.instant)
                 context = items.context_of("telegram", as_text(about.get("id")) or place)
                 instant, _ = _when(times, value)
                 yield from items.name_event(context, instant, about, "name")
+                names.append(as_text(about.get("name")))
             message = _read_message(value, context, about, times, place)
             yield from conserve("telegram", value, message)
 
@@ -104,8 +108,16 @@ def _lines(message: dict[str, Any]) -> Iterator[str]:
         for answer in map(as_mapping, as_list(poll.get("answers"))):
             yield f"- {_shown(answer.get('text'))}: {as_text(answer.get('voters'))}"
     for key in CARRIED:
-        texts = [text for name, text in items.walk(message.get(key)) if name not in NUMBERS]
-        yield " ".join(texts)
+        yield " ".join(text for _, text in items.walk(message.get(key)))
+    if place := as_mapping(message.get("location_information")):
+        yield f"(location) {place.get('latitude')}, {place.get('longitude')}"
+    if bill := as_mapping(message.get("invoice_information")):
+        price = f"{bill.get('amount')} {as_text(bill.get('currency'))}, in its smallest unit"
+        yield f"(invoice) {as_text(bill.get('title'))}: {as_text(bill.get('description'))}: {price}"
+    for row in as_list(message.get("inline_bot_buttons")):
+        for button in map(as_mapping, as_list(row)):
+            link = f" ({as_text(button.get('data'))})" if button.get("type") == "url" else ""
+            yield f"(button) {as_text(button.get('text'))}{link}"
 
 
 def _shown(value: Any) -> str:

@@ -202,6 +202,7 @@ def test_counts_instead_of_lines(tmp_path, home):
     assert code == 65 and "no 'mapping'" in err
     assert out == (
         "conversations\t1\nuser\t2\nagent\t1\ntool\t1\nsystem\t1\nskipped broken\t1\n"
+        "skipped file 'shared_conversations.json'\t1\nskipped file 'user.json'\t1\n"
         "skipped hidden\t2\nskipped injected\t2\n"
         "skipped other branch\t1\nskipped system\t2\nskipped thinking\t2\n"
     )
@@ -541,7 +542,7 @@ def test_memory_becomes_pages(tmp_path, home):
 def test_a_pipe_beside_a_page_does_not_hold_an_import_up(tmp_path):
     histories.openclaw_memory(tmp_path)
     os.mkfifo(tmp_path / "memory" / "2026-01-31 2.md")
-    assert len([1 for one in found("openclaw-memory", tmp_path) if one]) == 6
+    assert len([1 for one in found("openclaw-memory", tmp_path) if one]) == 7
 
 
 def test_pages_of_openclaw(tmp_path):
@@ -588,7 +589,9 @@ def test_two_projects_may_have_a_page_of_the_same_name(tmp_path):
             f"In {project} she writes.\n",
         )
     histories.write(tmp_path / "projects" / "a" / "notes.md", "no memory")
-    first, second = found("claude-memory", tmp_path)
+    first, second = [
+        one for one in found("claude-memory", tmp_path) if isinstance(one, HistoryPage)
+    ]
     assert first.name == "user-role" and re.fullmatch("user-role-[0-9a-f]{8}", second.name)
 
 
