@@ -41,7 +41,8 @@ _ARGUMENTS = re.compile(r"<command-args>\s*(.*?)\s*</command-args>", re.S)
 _BASH = re.compile(r"\s*<bash-input>(.*?)</bash-input>", re.S)
 _PRINTED = re.compile(r"<bash-(stdout|stderr)>(.*?)</bash-\1>", re.S)
 _MACHINE = re.compile(
-    r"\s*(<(local-command-std(out|err)|task-notification)>|<teammate-message |\[Request interrupted by "
+    r"\s*(<(local-command-std(out|err)|task-notification)>|<teammate-message "
+    r"|\[Request interrupted by "
     r"user|Caveat: The messages below)"
 )
 

@@ -8,8 +8,9 @@ of knowledge.
     ---
     We chose tokens. See [the clients](mobile-clients.md).
 
-MEMORY.md is an index of them, and no page where every line is a link. A name becomes the page's heading, a description its
-first paragraph, unless the body says it already; a link to a sibling becomes [[its-name]]."""
+MEMORY.md is an index of them, and no page where every line is a link. A name becomes the page's
+heading, a description its first paragraph, unless the body says it already; a link to a sibling
+becomes [[its-name]]."""
 
 import os
 import re

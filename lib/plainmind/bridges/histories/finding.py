@@ -20,15 +20,15 @@ from .sources import HistoryReader, Source
 
 COPY = "copy of a synchroniser"
 #: endings of files that may hold what somebody wrote
-WORDS = (".json", ".jsonl", ".md", ".txt", ".csv", ".html", ".htm")
+WORDS = (".json", ".md", ".txt", ".csv", ".html", ".htm")
 
 
 def find_sources(
     paths: Sequence[str], history: HistoryReader
 ) -> Iterator[Source | Skipped | Failure]:
     """The files of `paths`: each that is named, and those of folders and archives that are wanted,
-    but for copies of a synchroniser's. Of an export, what is not wanted and may hold words is
-    told."""
+    but for copies of a synchroniser's. What is not wanted of an export, or stands beside what is,
+    and may hold words, is told."""
     for path in paths:
         try:
             if os.path.isdir(path):
@@ -67,10 +67,9 @@ def _files_of(root: str, history: HistoryReader) -> Iterator[Source | Skipped | 
         others = _find_copies(found, partial(_beginning_of, folder), history)
         for name in sorted(found, key=_natural):
             yield Skipped(COPY) if name in others else sources.find_file(paths[name])
-        left = [
-            n for n in {*names} - {*found} if n.lower().endswith(WORDS) and os.path.isfile(paths[n])
-        ]
-        yield from _unread([os.path.relpath(paths[name], root) for name in left], history)
+        beside = {*names} - {*found} if found else ()
+        left = [paths[name] for name in beside if os.path.isfile(paths[name])]
+        yield from _unread([os.path.relpath(path, root) for path in left], history)
     yield from [files.to_failure(error) for error in failures]
 
 

@@ -216,7 +216,7 @@ def document_of(tool: str, arguments: Any) -> str:
 
 
 def said_by(tool: str, arguments: Any) -> str:
-    """What a call says to the user; '' for one that is no document of the tools'."""
+    """What a call says to the user; '' for a call of another tool."""
     if not DOCUMENTS.match(tool):
         return ""
     return "\n".join(text for _, text in walk(arguments, NO_DOCUMENT))

@@ -61,8 +61,9 @@ def claude_ai() -> dict[str, Any]:
 
 def chatgpt() -> dict[str, Any]:
     marked = (
-        "sayAnswer \ue200cite\ue202turn0search0\ue202turn1view2\ue201 \ue200filecite\ue202turn0file1"
-        "\ue202L1-L5\ue201 \ue200url\ue202sayPage\ue202https://n.org/sayLink\ue201 by \ue200entity"
+        "sayAnswer \ue200cite\ue202turn0search0\ue202turn1view2\ue201 \ue200filecite"
+        "\ue202turn0file1\ue202L1-L5\ue201 "
+        "\ue200url\ue202sayPage\ue202https://n.org/sayLink\ue201 by \ue200entity"
         '\ue202["people","Ana \\"sayBell\\"","nurse"]\ue201 \ue200entity\ue202saySister\ue201 '
         "\ue200navlist\ue202sayRecent\ue202turn0news1,turn0news2\ue201 \ue200image_group\ue202"
         '{"query":["cats"]}\ue201 \ue200video\ue202sayVideo\ue202turn0video3\ue201'
@@ -112,8 +113,8 @@ def claude() -> dict[str, Any]:
     got = lambda id, text: [{"type": "tool_result", "tool_use_id": id, "content": text}]
     option = {"label": "saySqlite", "description": "sayFast"}
     question = {"question": "Which sayStore?", "header": "db", "options": [option]}
-    document = {"type": "document", "title": "sayNotes", "context": "sayFrom",
-                "source": {"type": "text", "media_type": "text/plain", "data": "sayInside"}}  # fmt: skip
+    source = {"type": "text", "media_type": "text/plain", "data": "sayInside"}
+    document = {"type": "document", "title": "sayNotes", "context": "sayFrom", "source": source}
     opened = "<ide_opened_file>leftOpened</ide_opened_file>"
     return {f"-srv-app/{histories.SESSION}.jsonl": [
         {"type": "custom-title", "customTitle": "sayNamed", "sessionId": histories.SESSION},
