@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
+from . import regular
+
 #: names whose values are masked in every message, log and trace
 SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|WEBHOOK)", re.I)
 
@@ -71,6 +73,8 @@ class Environment:
         self.complaints: list[str] = []  # about the file, for whoever may speak
         self.say: Callable[[str], None] = lambda text: None
         self._path = path = os.path.join(home, ".env") if home else ""
+        if home:
+            regular.guard(home)
         if path and os.path.exists(path):
             self._read(path)
 

@@ -225,26 +225,6 @@ def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
     sync_folder(os.path.dirname(path))
 
 
-@contextmanager
-def scratch_folder() -> Iterator[str]:
-    """A folder that goes at the end, and those that killed processes of this user left."""
-    import re
-    import shutil
-    import tempfile
-
-    place = tempfile.gettempdir()
-    for name in os.listdir(place):
-        left, path = re.fullmatch(r"mind-(\d+)-\w+", name), os.path.join(place, name)
-        if left and not is_running(int(left[1])) and not os.path.islink(path):
-            try:
-                if os.stat(path).st_uid == os.geteuid():
-                    shutil.rmtree(path, ignore_errors=True)
-            except FileNotFoundError:
-                continue
-    with tempfile.TemporaryDirectory(prefix=f"mind-{os.getpid()}-") as folder:
-        yield folder
-
-
 def is_running(pid: int) -> bool:
     """Whether there is a process of this number; another one may have it by now."""
     try:

@@ -43,16 +43,21 @@ class Home:
     def relative(self, path: str) -> str:
         """`path`, absolute or relative to the home, as the part below the home. Raises NotPermitted
         when it leads outside, through `..` or a symbolic link."""
+        return self.resolve(path)[0]
+
+    def resolve(self, path: str) -> tuple[str, str]:
+        """The same, and the real path that was judged: to be opened by `regular.open_direct`, where
+        somebody may put a link in the place of what was looked at."""
         if "\0" not in path:
             full = os.path.normpath(os.path.join(self.root, path))
             real, root = os.path.realpath(full), os.path.realpath(self.root)
             inside = real.startswith(root + os.sep)
             if full.startswith(self.root + os.sep):
                 part = os.path.relpath(full, self.root)
-                if inside or self._moved(part):
-                    return part
+                if inside or self._moved(part, real):
+                    return part, real
             elif inside:
-                return os.path.relpath(real, root)
+                return os.path.relpath(real, root), real
         raise NotPermitted(f"'{path}' is outside the memory folder", cure="give a path inside it")
 
     def find(self, path: str) -> str:
@@ -98,12 +103,12 @@ class Home:
         """BadData for an invalid context, NotPermitted when a link leads its folder outside."""
         self.relative(f"logs/{check_context(context)}/window.md")
 
-    def _moved(self, part: str) -> bool:
+    def _moved(self, part: str, real: str) -> bool:
         """A first-level folder of the home may itself be a link (logs on another disk); below it,
         no."""
         first, _, rest = part.partition(os.sep)
         base = os.path.realpath(self.path(first))
-        return os.path.realpath(self.path(part)).startswith(base + os.sep) if rest else False
+        return real.startswith(base + os.sep) if rest else False
 
     def list_windows(self, context: str, *, every: bool = False) -> list[str]:
         """Names of a context's windows, oldest first. The last one is the current window. `every`:

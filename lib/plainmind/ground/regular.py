@@ -1,46 +1,81 @@
 """Opening what a name stands for, and nothing else: a file that is a file (a pipe never ends), a
 folder that no link leads to.
 
-Owns these checks: the open file is judged, not its name, which somebody may change meanwhile.
+Owns these checks: the open file is judged, not its name, which somebody may change meanwhile; and
+what is known of secrets by their inode, so that no other name of theirs is read.
 """
 
 import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+#: what is opened to go on from, or to be named by its descriptor, whatever its mode forbids
+_PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
+
+_guarded: set[str] = set()  # memory folders
+
+
+def guard(root: str) -> None:
+    """Let no other name of a memory folder's secrets be opened as a file of it."""
+    _guarded.add(root)
+
+
+def is_secret(name: str) -> bool:
+    """Whether something of this name, right in a memory folder, may hold a secret: `.env`, a copy
+    of it, and whatever else is hidden."""
+    return name.startswith(".") or ".env" in name
 
 
 def open_file(path: str) -> BinaryIO:
-    """A file, to be read. OSError, with its path, for a folder, a pipe or a device."""
-    fd = os.open(path, _READ)
+    """A file, to be read. OSError, with its path, for a folder, a pipe or a device, and for a hard
+    link to a secret."""
+    return _check_file(os.open(path, _READ), path)
+
+
+def open_file_below(root: str, part: str) -> BinaryIO:
+    """The same of a path below `root`. OSError when a link is anywhere in `part`."""
+    return _check_file(open_below(root, part, _READ), os.path.join(root, part))
+
+
+def open_direct(path: str) -> BinaryIO:
+    """The same of an absolute path without any link in it, as `realpath` gives it: if somebody puts
+    a link there meanwhile, OSError."""
+    return open_file_below("/", path.lstrip("/"))
+
+
+def open_below(root: str, part: str, how: int) -> int:
+    """The descriptor of what a path below `root` stands for, opened step by step. `root` itself may
+    be, or be reached by, a link: a person's. OSError when `part` leads through one."""
+    *folders, name = (step for step in part.split("/") if step not in ("", "."))
+    if ".." in (*folders, name):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), part)
+    fd = os.open(root, _PASS | os.O_DIRECTORY)
     try:
-        mode = os.fstat(fd).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "not a file, but a pipe or a device", path)
-        return open(fd, "rb")
-    except BaseException:
-        os.close(fd)
+        for folder in folders:
+            inner = os.open(folder, _PASS | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        return os.open(name, how | os.O_NOFOLLOW, dir_fd=fd)
+    except OSError as error:
+        error.filename = os.path.join(root, part)
         raise
+    finally:
+        os.close(fd)
 
 
 @contextmanager
 def open_folder(root: str, part: str) -> Iterator[int]:
     """The descriptor of a folder below `root`, opened step by step. A link at the first step is
     followed: a person may have `raw` on another disk. At a later one, OSError."""
-    first, *rest = part.split(os.sep)
-    fd = os.open(os.path.join(root, first), _FOLDER)
+    first, _, rest = part.partition(os.sep)
+    fd = open_below(os.path.join(root, first), rest, FOLDER) if rest else -1
+    fd = os.open(os.path.join(root, first), FOLDER) if fd < 0 else fd
     try:
-        for name in rest:
-            inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
-            os.close(fd)
-            fd = inner
         yield fd
     finally:
         os.close(fd)
@@ -66,11 +101,46 @@ def is_below(root: str, part: str) -> bool:
 
 def read_at(folder: int, name: str, size: int = -1) -> bytes:
     """Bytes of a file of an open folder. OSError, with its name, for a link, a pipe, a folder."""
-    fd = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=folder)
+    with _check_file(os.open(name, _READ | os.O_NOFOLLOW, dir_fd=folder), name) as file:
+        return file.read(size)
+
+
+def change_mode(name: str, mode: int, folder: int | None = None) -> None:
+    """Give a file or a folder these permissions, by its path or its name in an open folder. OSError
+    for a link: what it leads to keeps its own."""
+    if not hasattr(os, "O_PATH"):
+        os.chmod(name, mode, dir_fd=folder, follow_symlinks=False)
+        return
+    fd = os.open(name, _PASS | os.O_NOFOLLOW, dir_fd=folder)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "not a file", name)
-        with open(fd, "rb", closefd=False) as file:
-            return file.read(size)
+        if stat.S_ISLNK(os.fstat(fd).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+        os.chmod(f"/proc/self/fd/{fd}", mode)  # an open path has no other way
     finally:
         os.close(fd)
+
+
+def _check_file(fd: int, path: str) -> BinaryIO:
+    """An open file that is one; it is closed when it is not."""
+    try:
+        found = os.fstat(fd)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a file, but a pipe or a device", path)
+        if found.st_nlink > 1 and _is_of_secret(found):
+            raise PermissionError(errno.EPERM, "another name of a file of secrets", path)
+        return open(fd, "rb")
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def _is_of_secret(found: os.stat_result) -> bool:
+    for root in _guarded:
+        with suppress(OSError):
+            for name in filter(is_secret, os.listdir(root)):
+                with suppress(OSError):
+                    if os.path.samestat(found, os.lstat(os.path.join(root, name))):
+                        return True
+    return False

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..formats.evidence import Scope
-from ..ground import files
+from ..ground import scratch
 from ..index import embedding
 from ..index.cache import from_blob
 from ..index.engine import Index
@@ -45,7 +45,7 @@ def verify(memory: Memory) -> list[Difference]:
             if model := index.model():
                 embedding.from_cache(index, model)  # as the other one does
             with (
-                files.scratch_folder() as folder,
+                scratch.open_folder() as folder,
                 memory.engine.made_in(memory.home, folder) as fresh,
             ):
                 fresh.progress = memory.progress("verifying")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..formats import equality
 from ..formats.evidence import Scope
-from ..ground import clock, files, stream, tokens
+from ..ground import clock, files, regular, stream, tokens
 from ..ground.errors import Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
 from ..ground.settings import Settings
@@ -187,17 +187,15 @@ def expand(home: Home, ranges: "list[Reference]") -> str:
 
 def _lines(home: Home, ref: "Reference") -> str:
     try:
-        part = home.relative(ref.path)
-        full = os.path.realpath(home.path(part))
+        part, full = home.resolve(ref.path)
         # logs may be a link to another disk; below it, a link leads nowhere else
         root = os.path.realpath(home.path(part.split("/")[0]))
         allowed = part.startswith(EXPANDED) and part.endswith(".md")
         if not allowed or not full.startswith(root + os.sep):
             return "(refused: only logs, knowledge and memory can be expanded)"
-        data = files.read(full) if os.path.isfile(full) else None  # a pipe would never end
+        with regular.open_direct(full) as file:
+            data = file.read()
     except (Failure, OSError):
-        data = None
-    if data is None:
         return "(refused: no such file in logs, knowledge or memory)"
     # a single line means the event that starts there, or the rest of the page
     lines = data.decode("utf-8", "replace").split("\n")

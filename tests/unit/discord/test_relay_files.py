@@ -298,6 +298,31 @@ def test_what_is_outside_of_the_workspace_stays_there(talk, thread, workspace, l
     assert message["content"] == f"[secret]({link}) and more" and message["attachments"] == []
 
 
+@pytest.mark.parametrize("trouble", ["500", "403"])
+def test_what_was_judged_is_what_is_posted(talk, thread, workspace, trouble):
+    """While Discord has trouble, or does not allow it yet, the name becomes a link to `.env`."""
+    with open(talk.relay.path(".env"), "w") as file:
+        file.write("SECRET=hush\n")
+    path = workspace(f"{trouble}.txt", b"the report")
+    match = {"method": "POST", "path": f"/{thread}/messages$"}
+    talk.discord.fault("rest", trouble, match=match, times=None)
+    talk.write(f"answer-{thread}", f"[report]({trouble}.txt)")
+    id = talk.say(f"write answer-{thread}", thread)
+    wanted = "posting" if trouble == "500" else "refused"
+    talk.discord.wait(lambda: [s for s in talk.relay.steps() if s.get("did") == wanted][-1:])
+    os.unlink(path)
+    os.symlink("../.env", path)
+    talk.discord.clear_faults()
+    if trouble == "403":  # the next answer of the thread tells it
+        talk.answer(talk.say("go on", thread), thread)
+    talk.discord.wait(lambda: [m for m in talk.posted(thread) if m["attachments"]])
+    (message,) = [m for m in talk.posted(thread) if m["attachments"]]
+    assert message["content"].endswith("report")
+    assert [talk.fetched(f) for f in message["attachments"]] == [b"the report"]
+    talk.discord.wait(lambda: id in talk.done())
+    talk.discord.wait(lambda: os.listdir(talk.relay.path("relay", "outgoing")) == [])
+
+
 def test_a_link_in_a_code_block_is_code(talk, thread, workspace):
     workspace("real.txt", b"real")
     text = "```\n[a](real.txt)\n```\n~~~md\n[b](real.txt)\n~~~\n[c](real.txt)"

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback import BaseHTTPRequestHandler, listening
 from plainmind.ground import backoff, clock, files
+from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Busy, InputOutput, Misconfigured
 from plainmind.ground.outages import Outages
 from plainmind.surfaces.discord import (
@@ -93,14 +94,14 @@ def test_a_ledger_read_again_is_as_it_was_after_every_step(home, ledger):
     one, two = incoming(quoted="what", attached=(Attached("a.txt", "http://x/", 3),)), incoming(1)
     three, gone = incoming(2), Change("deleted", 5, one.context)
     change = Change("edited", one.id, one.context, one._replace(edited="2026"))
-    refused = RefusedAnswer(3, one.context, 7, "text", "Discord answered 403")
+    refused = RefusedAnswer(3, one.context, 7, "text", "403", (("a.txt", "3-0"),))
     steps = [
         received_step(one), received_step(two), changed_step(two._replace(text="changed")),
         received_step(three), done_step([three.id]),  # it was deleted while it waited
         kept_step(one.id, ["/a"], ["b"]), noted_step(gone), noted_step(change),
         settled_step(gone), refused_step(refused),
         began_step([one, two]), returned_step(two.id), began_step([one, two]),
-        answered_step(two.id, "text\u2028\n", "answered"), posting_step(two.id, 0),
+        answered_step(two.id, "text\u2028\n", "answered", (("a", "2-0"),)), posting_step(two.id, 0),
         posted_step(two.id, 0, 99), posting_step(two.id, 1), posted_step(two.id, 1, 100),
         done_step([one.id, two.id]), settled_step(change), told_step(3),
     ]  # fmt: skip
@@ -447,22 +448,21 @@ def workspace(home):
     return home.workspace
 
 
-def test_an_answer_of_nothing_has_no_part(home):
-    assert outbox.split_answer(home, "") == [] == outbox.split_answer(home, "\n \n")
+def test_an_answer_of_nothing_has_no_part():
+    assert outbox.split_answer("") == [] == outbox.split_answer("\n \n")
 
 
-def test_a_short_answer_is_one_part_and_its_files_go_with_it(home, workspace):
-    assert outbox.split_answer(home, "hello") == [outbox.AnswerPart("hello")]
-    assert outbox.split_answer(home, "see [a](a.txt)") == [
-        outbox.AnswerPart("see a", (os.path.join(os.path.realpath(workspace), "a.txt"),))
-    ]
+def test_a_short_answer_is_one_part_and_its_files_go_with_it():
+    assert outbox.split_answer("hello") == [outbox.AnswerPart("hello")]
+    copies = (("a.txt", "7-0"),)
+    assert outbox.split_answer("see a", copies) == [outbox.AnswerPart("see a", copies)]
 
 
-def test_ten_messages_are_messages_and_more_are_a_file(home, workspace):
+def test_ten_messages_are_messages_and_more_are_a_file():
     line = "x" * 1999
-    assert outbox.split_answer(home, "\n".join([line] * 10)) == [outbox.AnswerPart(line)] * 10
+    assert outbox.split_answer("\n".join([line] * 10)) == [outbox.AnswerPart(line)] * 10
     text = "\n".join([line] * 11)
-    assert outbox.split_answer(home, text) == [
+    assert outbox.split_answer(text) == [
         outbox.AnswerPart(line),
         outbox.AnswerPart("(the whole answer is in the file)", (), text),
     ]
@@ -472,7 +472,7 @@ def test_a_link_in_a_block_that_is_never_closed_stays(home, workspace):
     text = "[a](a.txt)\n```\n[b](b.txt)\n~~~\n[b](b.txt)"
     assert attachments.extract_files(home, text) == (
         "a\n```\n[b](b.txt)\n~~~\n[b](b.txt)",
-        [os.path.realpath(os.path.join(workspace, "a.txt"))],
+        [("a.txt", b"a.txt")],
     )
 
 
@@ -487,8 +487,65 @@ def test_a_file_named_twice_goes_once_and_is_counted_once(home, workspace, monke
     )
 
 
-def test_text_that_is_no_unicode_can_be_posted(home):
-    assert outbox.split_answer(home, "half of an emoji: \ud83d") == [
+@pytest.mark.parametrize("when", ["judged", "opened on the way", "written down"])
+@pytest.mark.parametrize("what", ["the file", "its folder", "a hard link"])
+def test_what_was_judged_is_what_goes(home, workspace, monkeypatch, when, what):
+    """The agent swaps a name for a way to `.env` after each step; the old bytes go, or none."""
+    files.replace(home.path(".env"), b"SECRET")
+    Environment(home.root)
+    files.replace(f"{workspace}/sub/report", b"report")
+    files.replace(home.path("sub/report"), b"SECRET")
+
+    def swap():
+        if what == "its folder":
+            os.rename(f"{workspace}/sub", f"{workspace}/was")
+            os.symlink("../sub", f"{workspace}/sub")
+            return
+        os.unlink(f"{workspace}/sub/report")
+        (os.link if what == "a hard link" else os.symlink)(
+            home.path(".env"), f"{workspace}/sub/report"
+        )
+
+    def after(module, name, calls=1):
+        original, seen = getattr(module, name), []
+
+        def run(*given, **more):
+            result = original(*given, **more)
+            seen.append(1)
+            if len(seen) == calls:
+                swap()
+            return result
+
+        monkeypatch.setattr(module, name, run)
+
+    if when == "judged":
+        after(attachments, "_locate")
+    elif when == "opened on the way" and what == "its folder":
+        after(os, "open", 2)  # the workspace, then `sub`
+    elif when == "opened on the way":
+        after(os, "open", 1)
+    text, copies = outbox._take_along(home, 7, "[it](sub/report)")
+    monkeypatch.undo()
+    if when == "written down":
+        swap()
+    going = [file.data for file in attachments.read_outgoing(home, copies)]
+    if when == "written down" or (when, what) == ("opened on the way", "its folder"):
+        assert (text, going) == ("it", [b"report"])
+    else:
+        assert (text, going) == ("[it](sub/report)", [])
+
+
+def test_copies_of_what_goes_are_swept(home, workspace):
+    ledger = Ledger(home.path("relay", "inbox.jsonl"))
+    copies = attachments.copy_outgoing(home, 7, [attachments.OutgoingFile("a", b"a")] * 2)
+    ledger.take(refused_step(RefusedAnswer(7, "a/b", 1, "", "why", copies[:1])))
+    attachments.copy_outgoing(home, 8, [attachments.OutgoingFile("a", b"a")])
+    attachments.sweep_outgoing(home, ledger)
+    assert os.listdir(home.path("relay", "outgoing")) == ["7-0"]
+
+
+def test_text_that_is_no_unicode_can_be_posted():
+    assert outbox.split_answer("half of an emoji: \ud83d") == [
         outbox.AnswerPart("half of an emoji: ?")
     ]
 
@@ -499,11 +556,11 @@ def test_nothing_but_the_folders_that_may_go_goes(tmp_path_factory, text):
 
     home = Home(str(tmp_path_factory.getbasetemp() / "guarded"))
     os.makedirs(os.path.join(home.workspace, "a"), exist_ok=True)
-    for path in (os.path.join(home.workspace, "b"), home.path("b"), home.path(".env")):
+    for path, data in ((os.path.join(home.workspace, "b"), "x"), (home.path("b"), "no")):
         with open(path, "w") as file:
-            file.write("x")
+            file.write(data)
     found = attachments.extract_files(home, text)
-    assert set(found.files) <= {os.path.realpath(os.path.join(home.workspace, "b"))}
+    assert found.files in ([], [("b", b"x")])
     if not found.files:
         assert found.text == text
 

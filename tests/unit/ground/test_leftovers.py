@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from plainmind.ground import files
+from plainmind.ground import files, scratch
 from plainmind.truth.log.writer import EventDraft
 from plainmind.truth.pages import retention
 from scene import NOW, STAMP
@@ -73,7 +73,7 @@ def test_a_scratch_folder_takes_those_of_the_dead_along(tmp_path, monkeypatch):
     for name in [*theirs, f"mind-{DEAD}-abc"]:
         os.makedirs(tmp_path / name / "in")
     os.symlink(tmp_path / theirs[0], tmp_path / f"mind-{DEAD}-link")
-    with files.scratch_folder() as folder:
+    with scratch.open_folder() as folder:
         assert os.path.isdir(folder)
     assert left(str(tmp_path)) == {*theirs, f"mind-{DEAD}-link"}
 

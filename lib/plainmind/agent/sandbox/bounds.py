@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ...ground import regular
 from ...ground.errors import NotPermitted
 from ...ground.paths import Home
 
@@ -94,7 +95,7 @@ def list_visible(root: str) -> list[str]:
         names = sorted(os.listdir(root))
     except OSError:
         return []
-    shown = (name for name in names if not name.startswith(".") and ".env" not in name)
+    shown = (name for name in names if not regular.is_secret(name))
     return [os.path.join(root, name) for name in shown if name != "workspace"]
 
 

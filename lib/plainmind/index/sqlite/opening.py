@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from ...formats.words import fingerprint
-from ...ground import clock, files
+from ...ground import clock, files, regular, scratch
 from ...ground.errors import Busy, Failure, InputOutput
 from ...ground.paths import Home
 from . import words
@@ -66,7 +66,7 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
 
 
 def copied(home: Home) -> Iterator[Store]:
-    with files.scratch_folder() as folder:
+    with scratch.open_folder() as folder:
         path, copy = _path(home), os.path.join(folder, "mind.db")
         if os.path.exists(path):
             address = f"file:{_quoted(path)}?mode=ro"
@@ -127,11 +127,13 @@ def _path(home: Home) -> str:
 
 def _list_parts(path: str) -> Iterator[str]:
     """The files there are of a database."""
-    return filter(os.path.exists, [path + end for end in ("", "-journal", "-wal", "-shm")])
+    return filter(os.path.lexists, [path + end for end in ("", "-journal", "-wal", "-shm")])
 
 
 def _open(home: Home, path: str) -> Store:
     files.make_folder(os.path.dirname(path))
+    if os.path.islink(path):  # a folder may be elsewhere; this would be made where it leads
+        raise Damaged("a link")
     # an empty file is one whose maker died, or has not come to its schema yet
     new = not os.path.exists(path) or os.path.getsize(path) == 0
     writable = os.access(os.path.dirname(path), os.W_OK)
@@ -170,7 +172,7 @@ def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
     with files.lock(os.path.join(os.path.dirname(path), "lock")):
         if db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
             return  # another process was faster
-        os.chmod(path, 0o600)
+        regular.change_mode(path, 0o600)
         if wal_is_safe(sqlite3.sqlite_version_info):
             db.execute("PRAGMA journal_mode = WAL")
         with open(_SCHEMA, encoding="utf-8") as file:

@@ -3,20 +3,23 @@
 What comes is kept on receipt, for Discord's addresses expire: images in raw/images/, the rest in
 relay/files/, under names of ours, by what they are and not by what they are called. What goes is
 named by the agent in its answer as a markdown link; only files below its workspace and those
-folders go, whatever the link says.
+folders go, whatever the link says. It is opened once, without following a link, and copied to
+relay/outgoing/ when the answer is written down: a name in the workspace is the agent's to change,
+and Discord may take its time.
 """
 
 import asyncio
 import os
 import re
-from typing import NamedTuple
+from contextlib import suppress
+from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 import aiohttp
 
-from ...ground import files
+from ...ground import files, regular
 from ...ground.paths import Home
-from .ledger import Attached, Incoming
+from .ledger import Attached, Files, Incoming, Ledger
 
 LARGEST = 25 * 1024 * 1024  # bytes of a file that is kept
 MOST = 10  # files of a message, either way; Discord takes no more
@@ -98,33 +101,42 @@ def _store(home: Home, name: str, data: bytes) -> str:
     return path
 
 
+class OutgoingFile(NamedTuple):
+    """A file as it was when the answer was written down."""
+
+    name: str
+    data: bytes
+
+
 class LinkedAnswer(NamedTuple):
     """An answer with the files it names taken out of it: they go with it."""
 
     text: str
-    files: list[str]
+    files: list[OutgoingFile]
 
 
 def extract_files(home: Home, text: str, most: int = MOST) -> LinkedAnswer:
     """The files that an answer's links name, so many at most. Any other link stays as it is."""
-    paths: list[str] = []
+    found: dict[str, OutgoingFile] = {}
     room = OUTGOING
 
     def take_out(match: re.Match[str]) -> str:
         nonlocal room
-        path = None if match["code"] else _outgoing(home, match["path"].strip())
+        path = "" if match["code"] else _locate(home, match["path"].strip())
+        label = match["label"] or os.path.basename(path)
+        if not path or path in found:
+            return label if path else match[0]
         try:
-            size = os.path.getsize(path or "")
+            with _open(home, path) as file:
+                size = os.fstat(file.fileno()).st_size
+                data = file.read(room + 1) if len(found) < most and size <= room else b""
         except OSError:
             return match[0]
-        assert path
-        label = match["label"] or os.path.basename(path)
-        if path not in paths and (size > room or len(paths) == most):
+        if (size := max(size, len(data))) > room or len(found) == most:
             why = f"{size / 1e6:.1f} MB" if size > room else f"more than {most}"
             return f"{label} (not attached: {why})"
-        if path not in paths:
-            paths.append(path)
-            room -= size
+        found[path] = OutgoingFile(os.path.basename(path), data)
+        room -= size
         return label
 
     lines, fenced = [], ""
@@ -133,18 +145,69 @@ def extract_files(home: Home, text: str, most: int = MOST) -> LinkedAnswer:
         if fence and (not fenced or fence[1] == fenced):
             fenced = "" if fenced else fence[1]
         lines.append(line if fenced or fence else _LINK.sub(take_out, line))
-    return LinkedAnswer("\n".join(lines), paths)
+    return LinkedAnswer("\n".join(lines), list(found.values()))
 
 
-def _outgoing(home: Home, link: str) -> str | None:
-    """The file a link names, if it may go out."""
+def _folders(home: Home) -> list[str]:
+    """Whose files may go; the folder itself may be a person's link to another disk."""
+    named = (home.workspace, home.path("raw", "images"), home.path("relay", "files"))
+    return [*named, *(os.path.realpath(folder) for folder in named)]
+
+
+def _locate(home: Home, link: str) -> str:
+    """The path of a file in one of those folders that a link names, '' for none. It may be a link
+    itself, or become one: only `_open` says what is there."""
     if link.startswith("file://"):
         link = unquote(link.removeprefix("file://"))
     if "\0" in link or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", link):
-        return None
-    for path in {link: 0, unquote(link): 0}:
-        real = os.path.realpath(os.path.join(home.workspace, path))
-        for folder in (home.workspace, home.path("raw", "images"), home.path("relay", "files")):
-            if real.startswith(os.path.realpath(folder) + os.sep) and os.path.isfile(real):
-                return real
-    return None
+        return ""
+    paths = (os.path.normpath(os.path.join(home.workspace, one)) for one in (link, unquote(link)))
+    folders = _folders(home)
+    inside = (path for path in paths if any(path.startswith(f"{root}/") for root in folders))
+    return next(filter(os.path.lexists, inside), "")
+
+
+def _open(home: Home, path: str) -> BinaryIO:
+    root = next(folder for folder in _folders(home) if path.startswith(f"{folder}/"))
+    return regular.open_file_below(root, path[len(root) + 1 :])
+
+
+# --- copies of what goes
+
+
+def copy_outgoing(home: Home, turn: int, found: list[OutgoingFile]) -> Files:
+    """Keep what goes with the answer of a turn until it has been posted."""
+    copies = tuple((file.name, f"{turn}-{number}") for number, file in enumerate(found))
+    for (_, copy), file in zip(copies, found, strict=True):
+        files.replace(_copy_path(home, copy), file.data)
+    return copies
+
+
+def read_outgoing(home: Home, copies: Files) -> list[OutgoingFile]:
+    """The same back; but what a person has deleted."""
+    found = []
+    for name, copy in copies:
+        with suppress(FileNotFoundError):
+            found.append(OutgoingFile(name, files.read(_copy_path(home, copy))))
+    return found
+
+
+def remove_outgoing(home: Home, copies: Files) -> None:
+    for _, copy in copies:
+        with suppress(OSError):  # the next start tries again
+            os.unlink(_copy_path(home, copy))
+
+
+def sweep_outgoing(home: Home, ledger: Ledger) -> None:
+    """Delete the copies for answers that are posted, or given up, or were never written down. Only
+    before any is written down."""
+    goes = [turn.files for turn in ledger.turns.values()]
+    goes += [refused.files for refused in ledger.refused.values()]
+    kept = {copy for copies in goes for _, copy in copies}
+    with suppress(FileNotFoundError):
+        left = set(os.listdir(_copy_path(home, ""))) - kept
+        remove_outgoing(home, tuple(("", copy) for copy in left))
+
+
+def _copy_path(home: Home, copy: str) -> str:
+    return home.path("relay", "outgoing", copy)

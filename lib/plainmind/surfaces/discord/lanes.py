@@ -16,7 +16,7 @@ from ...ground import clock
 from .attempts import FAILED, Attempts, HandedBack
 from .embedding import Embedding
 from .inbox import Inbox
-from .ledger import Incoming, PendingTurn, answered_step
+from .ledger import Incoming, PendingTurn
 from .messages import take_turn
 from .outbox import Outbox
 from .presence import LastTurn
@@ -134,7 +134,7 @@ class Lanes:
             await self.outbox.write_off(of, answer.text)
         took = clock.monotonic() - started
         services.presence.last_turn = LastTurn(clock.system_now(), took, context, answer.how)
-        await services.writer.write(answered_step(of[-1].id, answer.text, answer.how))
+        await self.outbox.write_down(of, answer.text, answer.how)
 
     def _gate(self, context: str) -> asyncio.Lock:
         return self._gates.setdefault(context, asyncio.Lock())

@@ -4,7 +4,7 @@
     {"did":"kept","id":…,"files":[…],"notes":[…]} what was attached to it is on disk, or why not
     {"did":"began","turn":…,"context":…,"of":[…]} a turn for these starts, by the id of the last
     {"did":"returned","turn":…}                   the relay ended: no attempt was used up
-    {"did":"answered","turn":…,"text":…,…}        this is to be posted
+    {"did":"answered","turn":…,"text":…,…}        this is to be posted, and these files
     {"did":"posting","turn":…,"part":…}           a part of it is being posted
     {"did":"posted","turn":…,"part":…,"id":…}     and there it is
     {"did":"done","of":[…]}                       nothing is left to do for these messages
@@ -33,8 +33,9 @@ from ...ground import files, stream
 
 LEAST = 1024 * 1024  # bytes below which nothing is compacted
 
-
 Step = dict[str, Any]
+#: of files that go with an answer: what each is called, and the name of its copy (attachments)
+Files = tuple[tuple[str, ...], ...]
 
 
 class Attached(NamedTuple):
@@ -92,6 +93,7 @@ class RefusedAnswer(NamedTuple):
     channel: int
     text: str
     why: str
+    files: Files = ()
 
 
 class Kept(NamedTuple):
@@ -109,6 +111,7 @@ class PendingTurn:
         self.attempts = 0
         self.text: str | None = None
         self.how = ""  # it went: answered, failed, stopped
+        self.files: Files = ()
         self.posted: dict[int, int] = {}  # by part, the id of the message
         self.posting: int | None = None
 
@@ -186,7 +189,8 @@ class Ledger:
         elif did == "settled":
             self.changes.pop(record["key"], None)
         elif did == "refused":
-            self.refused[record["answer"]["turn"]] = RefusedAnswer(**record["answer"])
+            refused = RefusedAnswer(**record["answer"])
+            self.refused[refused.turn] = refused._replace(files=tuple(map(tuple, refused.files)))
         elif did == "told":
             self.refused.pop(record["turn"], None)
         elif did == "kept":
@@ -215,6 +219,7 @@ class Ledger:
             turn.attempts -= 1
         elif did == "answered":
             turn.text, turn.how = record["text"], record["how"]
+            turn.files = tuple(map(tuple, record.get("files", ())))
         elif did == "posting":
             turn.posting = record["part"]
         elif did == "posted":
@@ -278,7 +283,7 @@ class Ledger:
             if turn.attempts < 1:
                 yield returned_step(turn.id)
             if turn.text is not None:
-                yield answered_step(turn.id, turn.text, turn.how)
+                yield answered_step(turn.id, turn.text, turn.how, turn.files)
             yield from (posted_step(turn.id, part, id) for part, id in turn.posted.items())
             if turn.posting is not None:
                 yield posting_step(turn.id, turn.posting)
@@ -304,8 +309,8 @@ def returned_step(turn: int) -> Step:
     return {"did": "returned", "turn": turn}
 
 
-def answered_step(turn: int, text: str, how: str) -> Step:
-    return {"did": "answered", "turn": turn, "text": text, "how": how}
+def answered_step(turn: int, text: str, how: str, files: Files = ()) -> Step:
+    return {"did": "answered", "turn": turn, "text": text, "how": how, "files": files}
 
 
 def posting_step(turn: int, part: int) -> Step:

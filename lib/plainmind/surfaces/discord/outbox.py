@@ -20,10 +20,13 @@ from ...formats import chunks
 from ...ground import clock, files, stream
 from ...ground.paths import Home
 from . import attachments
+from .attempts import ANSWERED
 from .ledger import (
+    Files,
     Incoming,
     PendingTurn,
     RefusedAnswer,
+    answered_step,
     done_step,
     posted_step,
     posting_step,
@@ -43,7 +46,7 @@ class AnswerPart(NamedTuple):
     """One message. `whole`: an answer too long for messages, which goes as a file."""
 
     content: str
-    files: tuple[str, ...] = ()
+    files: Files = ()
     whole: str = ""
 
 
@@ -63,9 +66,16 @@ class Outbox:
         self.client, self.writer = services.client, services.writer
         self._telling = asyncio.Lock()
 
+    async def write_down(self, of: Sequence[Incoming], text: str, how: str) -> None:
+        """Have an answer in the ledger, and the files that it names beside it, as they are now."""
+        id, copies = of[-1].id, Files()
+        if how == ANSWERED:
+            text, copies = await asyncio.to_thread(_take_along, self.services.home, id, text)
+        await self.writer.write(answered_step(id, text, how, copies))
+
     async def deliver(self, turn: PendingTurn) -> None:
         """Post what is not posted yet of an answer, and what was refused in its place earlier."""
-        parts = split_answer(self.services.home, turn.text or "")
+        parts = split_answer(turn.text or "", turn.files)
         number = 0
         try:
             for number, part in enumerate(parts):
@@ -75,16 +85,20 @@ class Outbox:
                     await self.writer.write(posted_step(turn.id, number, id), *last)
         except Refused as refused:
             self.services.say(f"an answer to {turn.context} could not be posted: {refused}")
-            await self.write_off(turn.of, f"not posted: {refused}", turn.text or "")
+            await self.write_off(turn.of, f"not posted: {refused}", turn.text or "", turn.files)
             if refused.may_be_allowed_later and len(self.services.ledger.refused) < MOST_REFUSED:
                 rest = "\n".join(part.whole or part.content for part in parts[number:])
                 rest = rest if number else turn.text or ""
-                refusal = RefusedAnswer(turn.id, turn.context, turn.channel, rest, str(refused))
+                refusal = RefusedAnswer(
+                    turn.id, turn.context, turn.channel, rest, str(refused), turn.files
+                )
                 await self.writer.write(refused_step(refusal))
         else:
             await self.tell_refused(turn.context)
         if turn.id in self.services.ledger.turns:  # nothing to post, or nothing that Discord takes
             await self.writer.write(done_step(m.id for m in turn.of))
+        if turn.id not in self.services.ledger.refused:
+            await asyncio.to_thread(attachments.remove_outgoing, self.services.home, turn.files)
 
     async def tell_refused(self, context: str = "") -> None:
         """Post the answers that were refused, in a context or anywhere, where it is allowed now."""
@@ -97,7 +111,7 @@ class Outbox:
         said = f"(this answer could not be posted before: {answer.why})\n{answer.text}"
         after = answer.turn
         try:
-            for number, part in enumerate(split_answer(self.services.home, said)):
+            for number, part in enumerate(split_answer(said, answer.files)):
                 reply_to = None if number else answer.turn
                 nonce = f"{answer.turn}-r{number}"
                 one = PartDelivery(answer.channel, part, nonce, after, reply_to)
@@ -107,6 +121,7 @@ class Outbox:
                 return
             self.services.say(f"an answer to {answer.context} is given up: {refused}")
         await self.writer.write(told_step(answer.turn))
+        await asyncio.to_thread(attachments.remove_outgoing, self.services.home, answer.files)
 
     async def _post_part(self, turn: PendingTurn, number: int, part: AnswerPart) -> int:
         after, reply_to = turn.posted.get(number - 1, turn.id), None if number else turn.id
@@ -138,7 +153,7 @@ class Outbox:
                 options["reference"] = discord.MessageReference(
                     message_id=one.reply_to, channel_id=one.channel, fail_if_not_exists=False
                 )
-            if attached := await asyncio.to_thread(_open_files, one.part):
+            if attached := await asyncio.to_thread(_open_files, self.services.home, one.part):
                 options["files"] = attached
             return (await place.send(one.part.content or None, **options)).id
 
@@ -160,40 +175,49 @@ class Outbox:
                 return message.id
         return None
 
-    async def write_off(self, of: Sequence[Incoming], why: str, text: str = "") -> None:
+    async def write_off(
+        self, of: Sequence[Incoming], why: str, text: str = "", copies: Files = ()
+    ) -> None:
         """A line for a person to find, about what had no answer or could not be posted."""
         at, ids = clock.to_text(clock.system_now()), [m.id for m in of]
         line = {"at": at, "context": of[0].context, "of": ids, "why": why}
-        data = stream.json_record(line | ({"answer": text} if text else {}))
+        lost = {"answer": text, "files": [name for name, _ in copies]}
+        data = stream.json_record(line | {key: value for key, value in lost.items() if value})
         path = self.services.home.path("relay", "dead.jsonl")
         await asyncio.to_thread(_append, path, data)
 
 
-def split_answer(home: Home, text: str) -> list[AnswerPart]:
-    """An answer cut into messages, the files that it names with the last."""
+def _take_along(home: Home, turn: int, text: str) -> tuple[str, Files]:
+    """An answer without the links to the files that it names, and copies of those. Failure when
+    the disk does not take them."""
     text = text.encode("utf-8", "replace").decode()
     linked = attachments.extract_files(home, text)
-    pieces = chunks.split(linked.text)
-    if len(pieces) > MOST:
+    if len(chunks.split(linked.text)) > MOST:  # it is one of them itself
         linked = attachments.extract_files(home, text, attachments.MOST - 1)
-        first = chunks.split(linked.text)[0]
+    try:
+        return linked.text, attachments.copy_outgoing(home, turn, linked.files)
+    except OSError as error:  # elsewhere it means that Discord may be tried again
+        raise files.to_failure(error) from error
+
+
+def split_answer(text: str, copies: Files = ()) -> list[AnswerPart]:
+    """An answer cut into messages, its files with the last."""
+    text = text.encode("utf-8", "replace").decode()
+    pieces = chunks.split(text)
+    if len(pieces) > MOST:
         rest = "(the whole answer is in the file)"
-        return [AnswerPart(first), AnswerPart(rest, tuple(linked.files), linked.text)]
+        return [AnswerPart(pieces[0]), AnswerPart(rest, copies, text)]
     parts = [AnswerPart(piece) for piece in pieces]
-    if linked.files:
+    if copies:
         last = parts.pop() if parts else AnswerPart("")
-        parts.append(last._replace(files=tuple(linked.files)))
+        parts.append(last._replace(files=copies))
     return parts
 
 
-def _open_files(part: AnswerPart) -> list[discord.File]:
+def _open_files(home: Home, part: AnswerPart) -> list[discord.File]:
     opened = [discord.File(io.BytesIO(part.whole.encode()), "answer.md")] if part.whole else []
-    for path in part.files:
-        try:
-            opened.append(discord.File(io.BytesIO(files.read(path)), os.path.basename(path)))
-        except OSError:  # it was there when the answer was made
-            continue
-    return opened
+    found = attachments.read_outgoing(home, part.files)
+    return opened + [discord.File(io.BytesIO(file.data), file.name) for file in found]
 
 
 def _append(path: str, data: bytes) -> None:

@@ -18,6 +18,7 @@ from ...ground.errors import Failure, Misconfigured
 from ...ground.outages import Outages
 from ...ground.paths import Home
 from ...ground.settings import Settings
+from .attachments import sweep_outgoing
 from .connection import Connection, use_api
 from .contexts import ContextLog, Places
 from .embedding import Embedding
@@ -84,6 +85,7 @@ class Relay:
         self.writer = LedgerWriter(self.ledger)
         self.presence, self.cursor = Presence(self.home), Cursor(self.home)
         self.ledger.forget(self.cursor.id or 0)
+        sweep_outgoing(self.home, self.ledger)
         self.ending = asyncio.Event()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.client: Connection | None = None

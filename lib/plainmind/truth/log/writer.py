@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...formats.log import event as events
 from ...formats.log import forgotten, window_heads
 from ...formats.log.window_heads import WindowHead
-from ...ground import clock, files
+from ...ground import clock, files, regular
 from ...ground.errors import BadData, InputOutput
 from ...ground.paths import Home
 from ...ground.stream import encode
@@ -110,7 +110,7 @@ class Log:
             window = self._next_window(context, names, now)
             self._put(window, b"", WindowHead(window.path, window.size, 1, window.tail.digest))
             if names:
-                os.chmod(os.path.join(os.path.dirname(window.full), names[-1]), 0o400)
+                regular.change_mode(os.path.join(os.path.dirname(window.full), names[-1]), 0o400)
             return window.path
 
     def acknowledge_again(self, path: str) -> None:

@@ -6,15 +6,15 @@ what was noticed. All are pages (formats.page). Markdown in other folders of `ra
 programs that put it there: it is read, and never changed. The caller of what writes holds the lock
 (truth.pages.maintenance)."""
 
+import errno
 import os
 import re
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...formats import copies
-from ...ground import files, stream
+from ...ground import files, regular, stream
 from ...ground.errors import NO_MATCH, Failure, NoInput, NotPermitted
 from ...ground.paths import Home
 
@@ -175,16 +175,17 @@ def to_printable(path: str) -> str:
 def open_page(home: Home, path: str) -> BinaryIO:
     """A page's file, to be read. NotPermitted when it leads out of the home, NoInput when it is not
     a file: a pipe never ends."""
-    full = home.path(home.relative(path))
-    how = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    if is_foreign(path):  # nobody asked for what a link of another program's leads to
-        full, how = home.path(path), how | os.O_NOFOLLOW
-    fd = os.open(full, how)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        files.close(fd)
+    part, real = home.resolve(path)
+    first, _, rest = part.partition("/")
+    try:
+        if is_foreign(path):  # nobody asked for what a link of another program's leads to
+            return regular.open_file_below(home.path(first), rest)
+        return regular.open_direct(real)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EISDIR):
+            raise
         what = f"'{to_printable(path)}' is not a file"
-        raise NoInput(what, cure="move it away, or give another name")
-    return open(fd, "rb")
+        raise NoInput(what, cure="move it away, or give another name") from None
 
 
 def read_whole(home: Home, path: str) -> bytes:

@@ -1,0 +1,172 @@
+"""What was judged is what is read: a name that somebody else can change is opened once. Here is
+every place outside of the sandbox and the relay that reads by such a name; each is raced by a swap
+right after it has judged, not by luck.
+"""
+
+import os
+import sqlite3
+
+import pytest
+from plainmind.formats.reference import Reference
+from plainmind.ground import files, regular, scratch
+from plainmind.ground.environment import Environment
+from plainmind.ground.errors import Failure
+from plainmind.ground.paths import Home
+from plainmind.index import engine_in_use, reading
+from plainmind.memory import moments
+from plainmind.truth.pages import page_files
+
+SECRET = b"SECRET_KEY=hush\n"
+
+
+@pytest.fixture
+def home(home) -> Home:
+    files.replace(home.path(".env"), SECRET)
+    Environment(home.root)
+    files.replace(home.path("knowledge/sub/page.md"), b"# A page\n")
+    files.replace(home.path("raw/other/page.md"), b"# Another\n")
+    return home
+
+
+def try_read(read, *given) -> bytes:
+    """What is read, b'' when it is refused."""
+    try:
+        found = read(*given)
+    except (OSError, Failure):
+        return b""
+    return found.encode() if isinstance(found, str) else found or b""
+
+
+READERS = {
+    "a page": lambda home, path: page_files.read_whole(home, path),
+    "a page for the index": lambda home, path: reading.page_content(home, path),
+    "an expansion": lambda home, path: moments._lines(home, Reference(path, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("path", ["knowledge/sub/page.md", "raw/other/page.md"])
+@pytest.mark.parametrize("what", ["the file", "its folder"])
+def test_a_name_that_is_swapped_once_it_is_judged(home, monkeypatch, reader, path, what):
+    outside = os.path.join(os.path.dirname(home.root), "outside")
+    files.replace(f"{outside}/page.md", SECRET)
+    resolve = Home.resolve
+
+    def swap(self, given):
+        judged = resolve(self, given)
+        name = home.path(path) if what == "the file" else os.path.dirname(home.path(path))
+        target = f"{outside}/page.md" if what == "the file" else outside
+        os.rename(name, f"{name}.was")
+        os.symlink(target, name)
+        return judged
+
+    monkeypatch.setattr(Home, "resolve", swap)
+    assert SECRET.strip() not in try_read(READERS[reader], home, path)
+
+
+@pytest.mark.parametrize("reader", [*READERS, "a file"])
+@pytest.mark.parametrize("name", [".env", ".env~", "#.env#", ".netrc"])
+def test_another_name_of_a_secret_is_known_by_its_inode(home, reader, name):
+    if name != ".env":
+        files.replace(home.path(name), SECRET)
+    os.link(home.path(name), home.path("knowledge/leak.md"))
+    read = READERS.get(reader, lambda home, path: files.read(home.path(path)))
+    assert SECRET.strip() not in try_read(read, home, "knowledge/leak.md")
+
+
+def test_other_hard_links_are_read(home):
+    os.link(home.path("knowledge/sub/page.md"), home.path("knowledge/same.md"))
+    assert page_files.read_whole(home, "knowledge/same.md") == b"# A page\n"
+
+
+def test_a_persons_link_within_the_home_is_followed(home):
+    os.symlink("sub/page.md", home.path("knowledge/alias.md"))
+    os.rename(home.path("knowledge"), home.path("../vault"))
+    os.symlink("../vault", home.path("knowledge"))
+    for path in ("knowledge/alias.md", "knowledge/sub/page.md"):
+        assert page_files.read_whole(home, path) == b"# A page\n"
+        assert "# A page" in moments._lines(home, Reference(path, 1, 1))
+
+
+# --- writing, and changing modes
+
+
+def test_a_mode_is_not_changed_through_a_link(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("x")
+    target.chmod(0o644)
+    link.symlink_to(target)
+    with pytest.raises(OSError):
+        regular.change_mode(str(link), 0o600)
+    assert target.stat().st_mode & 0o777 == 0o644
+    regular.change_mode(str(target), 0o600)
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_index_that_is_a_link_is_set_aside(home, tmp_path, there):
+    """Else what it leads to would be made ours, and its mode changed."""
+    target = tmp_path / "system file"
+    if there:
+        target.write_bytes(b"")
+        target.chmod(0o644)
+    files.make_folder(home.index)
+    os.symlink(target, os.path.join(home.index, "mind.db"))
+    said = []
+    for store in engine_in_use().opened(home, said.append):
+        with store:
+            pass
+    assert not os.path.islink(os.path.join(home.index, "mind.db")) and "a link" in said[0]
+    assert target.exists() == there and (not there or target.stat().st_mode & 0o777 == 0o644)
+    assert not there or target.read_bytes() == b""
+    sqlite3.connect(os.path.join(home.index, "mind.db")).close()
+
+
+def test_a_window_that_ends_as_a_link_changes_no_other_file(home, log, tmp_path, monkeypatch):
+    from plainmind.truth.log.writer import EventDraft
+    from scene import NOW
+
+    target = tmp_path / "theirs"
+    target.write_text("x")
+    target.chmod(0o644)
+    log.append("a/b", [EventDraft(NOW, "user", "x", {})], NOW)
+    window = home.path(home.current_window("a/b"))
+    put = log._put
+
+    def swap(*given):
+        put(*given)
+        os.unlink(window)
+        os.symlink(target, window)
+
+    monkeypatch.setattr(log, "_put", swap)
+    with pytest.raises(OSError):
+        log.start_window("a/b", NOW)
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+# --- deleting what somebody else filled
+
+
+def test_a_tree_is_deleted_whatever_is_in_it(tmp_path):
+    """Deeper than a path can name, closed, full of links that lead out."""
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    (beside / "kept").write_text("x")
+    (beside / "kept").chmod(0o604)
+    top = tmp_path / "top"
+    top.mkdir()
+    fd = os.open(top, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("a deep folder", dir_fd=fd)
+        inner = os.open("a deep folder", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+    os.symlink(beside / "kept", "link", dir_fd=fd)
+    os.close(fd)
+    for name, mode in (("closed", 0), ("read-only", 0o555)):
+        (top / name).mkdir()
+        (top / name / "link").symlink_to(beside)
+        (top / name / "to a file").symlink_to(beside / "kept")
+        (top / name).chmod(mode)
+    scratch.remove_tree(str(top))
+    assert not top.exists() and (beside / "kept").stat().st_mode & 0o777 == 0o604
