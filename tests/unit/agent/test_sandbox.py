@@ -17,6 +17,7 @@ from rungs import SANDBOXES
 from scene import ROOT
 from scripted import call, calls
 
+DEAD = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True).stdout.strip()
 CANARIES = [f"canary-{number}-7c1f" for number in range(8)]
 
 
@@ -273,9 +274,28 @@ def test_tmp_lasts_a_turn_and_is_its_own(home, unsynced, rung):
     with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
         shell.run('echo hi > "$TMPDIR/note"', 20)
         assert shell.run('cat "$TMPDIR/note"', 20).text == "hi"
-        place = shell.sandbox._own.name
+        place = os.path.dirname(shell.sandbox._temporary)
         assert os.path.isdir(place)
     assert not os.path.exists(place)
+
+
+def test_tmp_goes_whatever_is_in_it_and_after_a_killed_turn(home, tmp_path, unsynced, monkeypatch):
+    """The next turn sweeps it. What a command closed is no hold, and what it linked to stays."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    write(str(tmp_path / "tmp" / "kept"), "x", 0o604)
+    with Shell(home, ROOT, None, ShellOptions(sandbox="none")) as shell:
+        place = os.path.dirname(shell.sandbox._temporary)
+        shell.run(
+            f'mkdir "$TMPDIR"/d; ln -s {tmp_path}/tmp/kept "$TMPDIR"/d/link; chmod 0 "$TMPDIR"/d',
+            20,
+        )
+        left = place.replace(f"mind-{os.getpid()}", f"mind-{DEAD}")
+        subprocess.run(["cp", "-a", place, left])
+    with Shell(home, ROOT, None, ShellOptions(sandbox="none")) as shell:
+        _ = shell.sandbox
+        assert not os.path.exists(place) and not os.path.exists(left)
+    assert os.listdir(tmp_path / "tmp") == ["kept"]
+    assert os.stat(tmp_path / "tmp" / "kept").st_mode & 0o777 == 0o604
 
 
 @pytest.mark.parametrize("what", ["home", "above", "logs", "suite", "person"])

@@ -7,9 +7,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from importlib import import_module
 from typing import NamedTuple
 
+from ...ground import scratch
 from ...ground.errors import Misconfigured
 from ...ground.paths import Home
 from . import NONE, autorun, bounds, broker
@@ -68,9 +70,10 @@ class Sandbox:
         """`turn`: variables by which the suite's own commands know whose turn it is."""
         self.rung, self.folder = rung, folder
         self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
-        self._own = tempfile.TemporaryDirectory(prefix="plainmind-")
-        self._temporary = os.path.join(self._own.name, "tmp")
-        self._way_out = os.path.join(self._own.name, "way-out")
+        self._stack = ExitStack()
+        own = self._stack.enter_context(scratch.open_folder())
+        self._temporary = os.path.join(own, "tmp")
+        self._way_out = os.path.join(own, "way-out")
         os.mkdir(self._temporary, 0o700)
         os.mkdir(self._way_out, 0o700)
         with open(os.path.join(self._way_out, "gitconfig"), "w", encoding="utf-8") as file:
@@ -150,7 +153,7 @@ class Sandbox:
         self.broker.close()
         os.close(self._parent_watch)
         os.close(self._parent_held)
-        self._own.cleanup()
+        self._stack.close()
 
     def _ulimits(self) -> str:
         """A command's limits, as bash sets them: no core, 4 GiB a file, tasks, all memory (KiB)."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from ...formats.words import fingerprint
-from ...ground import clock, files, regular, scratch
+from ...ground import clock, files, regular
 from ...ground.errors import Busy, Failure, InputOutput
 from ...ground.paths import Home
 from . import words
@@ -66,6 +66,8 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
 
 
 def copied(home: Home) -> Iterator[Store]:
+    from ...ground import scratch
+
     with scratch.open_folder() as folder:
         path, copy = _path(home), os.path.join(folder, "mind.db")
         if os.path.exists(path):
