@@ -3,6 +3,7 @@ machine's owner."""
 
 import os
 
+import forks
 import pytest
 from hypothesis import HealthCheck, settings
 from plainmind.ground import clock, files
@@ -68,17 +69,12 @@ def unsynced():
 @pytest.fixture(scope="session")
 def command():
     """Run a command of bin/ to its end and return what it printed; fails when it fails."""
-    import subprocess
 
     def run(name: str, *arguments, stdin: bytes = b"", home: Home, code: int = 0) -> bytes:
-        ended = subprocess.run(
-            [os.path.join(ROOT, "bin", name), *arguments],
-            input=stdin,
-            capture_output=True,
-            env={"PATH": os.environ["PATH"], "MIND_HOME": home.root},
-        )
-        assert ended.returncode == code, ended.stderr.decode("utf-8", "replace")
-        return ended.stdout
+        env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root}
+        ended = forks.run([os.path.join(ROOT, "bin", name), *map(str, arguments)], env, stdin)
+        assert ended.code == code, ended.complaints.decode("utf-8", "replace")
+        return ended.out
 
     return run
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from typing import Any
 
+import forks
 from discord_server.client import Discord
 from scene import PATIENCE, ROOT
 
@@ -47,7 +48,7 @@ class Relay:
             **settings,
         }  # fmt: skip
         self.command = [f"{ROOT}/bin/discord-relay", "--verbose"]
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: forks.Child | None = None
 
     def start(self, *, ready: bool = True) -> "Relay":
         """The process; with `ready`, once it is connected. What it has missed may still be
@@ -56,7 +57,7 @@ class Relay:
         known = os.path.exists(before)
         connected = len(self.discord.connected()) if known else 0
         self.errors = open(os.path.join(self.folder, "stderr"), "ab")
-        self.process = subprocess.Popen(self.command, env=self.env, stderr=self.errors)
+        self.process = forks.start(self.command, self.env, self.errors.fileno())
         if ready:
             self.discord.wait(
                 lambda: (

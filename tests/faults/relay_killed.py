@@ -17,14 +17,14 @@ from itertools import count
 from random import Random
 from typing import Any
 
+import forks
 import relaying
 from discord_server.client import Discord
 from plainmind.formats.log.event import Event
 from plainmind.ground.paths import Home
 from plainmind.surfaces.discord.ledger import Ledger
 from plainmind.truth.log import reader
-from scene import ROOT
-from traced import PYTHON
+from scene import PATIENCE, ROOT
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECOND = "1100000000000000031"  # one more who is allowed: what two people say is never one turn
@@ -100,11 +100,8 @@ class World(relaying.Relay):
     def start(self, *, ready: bool = True) -> "World":
         before = self.discord.counts().get("ready", 0)
         self.errors = open(os.path.join(self.folder, "stderr"), "ab")
-        self.process = subprocess.Popen(
-            [PYTHON, "-P", os.path.join(HERE, "relay_dying.py"), *self.sabotage],
-            env=self.env,
-            stderr=self.errors,
-        )
+        script = [os.path.join(HERE, "relay_dying.py"), *self.sabotage]
+        self.process = forks.start(script, self.env, self.errors.fileno())
         if ready:
             self.discord.wait(
                 lambda: (
@@ -157,7 +154,7 @@ class World(relaying.Relay):
                 code = self.process.wait(0.05)
             except subprocess.TimeoutExpired:
                 calm = 0.0 if self.left() else calm or time.monotonic()
-                if calm and time.monotonic() - calm > 20:
+                if calm and time.monotonic() - calm > 2 * PATIENCE:
                     os.unlink(self.death)
                     return False
                 continue

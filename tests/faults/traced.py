@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from typing import NamedTuple
 
+import forks
 import pytest
 from scene import ROOT
 
@@ -24,7 +25,6 @@ CALLS = (
 NETWORK = "socket,connect,sendto,sendmsg,recvfrom,shutdown"
 #: and those by which processes come and go ('?': some machines do not have it)
 PROCESSES = "?vfork,?fork,clone,?clone3,pipe2,socketpair,kill"
-PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
 SABOTAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sabotage.py")
 
 _LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*?)(?:\) += (-?\d+|\?).*| <unfinished \.\.\.>)?$")
@@ -36,10 +36,7 @@ def _traceable() -> bool:
     if not shutil.which("strace"):
         return False
     return (
-        subprocess.run(
-            ["strace", "-f", "--seccomp-bpf", "-e", "trace=close", "true"], capture_output=True
-        ).returncode
-        == 0
+        subprocess.run(["strace", "-e", "trace=close", "true"], capture_output=True).returncode == 0
     )
 
 
@@ -80,43 +77,21 @@ def run(
     **env: str,
 ) -> Run:
     """Run a command to its end, or to the death that `inject` (an strace expression) gives it.
+    It is forked, so its start is not among the calls.
 
     `alone`: only the command's own process is traced, and dies; what it starts is on its own.
     """
     page = [os.path.join(ROOT, "bin", argv[0]), *argv[1:]]
-    if sabotage:
-        page = [PYTHON, "-P", SABOTAGE, sabotage, *page]
-    strace = [
-        "strace",
-        "-qq",
-        "-y",
-        "-s",
-        "300",
-        "-o",
-        trace,
-        "-e",
-        f"trace={traced}",
-        "-e",
-        "signal=none",
-    ]
-    if not alone:
-        strace += ["-f"] if inject else ["-f", "--seccomp-bpf"]  # it is faster, and injects nothing
-    ended = subprocess.run(
-        [*strace, *(["-e", f"inject={inject}"] if inject else []), *page],
-        input=stdin,
-        capture_output=True,
-        env={
-            "PATH": os.environ["PATH"],
-            "MIND_HOME": home,
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONHASHSEED": "0",
-            **env,
-        },
-    )
+    page = [SABOTAGE, sabotage, *page] if sabotage else page
+    order = forks.Order(page, {"PATH": os.environ["PATH"], "MIND_HOME": home, **env})
+    strace = ["strace", "-y", "-s", "300", "-o", trace, "-e", f"trace={traced}"]
+    strace += ["-e", "signal=none", *([] if alone else ["-f"])]
+    strace += ["-e", f"inject={inject}"] if inject else []
+    code, out, complaints = forks.nursery().run(order, stdin, strace)
     with open(trace, encoding="utf-8", errors="replace") as file:
         calls = read(file.read())
     first = next((n for n, call in enumerate(calls) if home in call.text), len(calls))
-    return Run(ended.returncode, ended.stdout, ended.stderr, calls[first:])
+    return Run(code, out, complaints, calls[first:])
 
 
 def read(trace: str) -> list[Call]:

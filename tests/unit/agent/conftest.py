@@ -6,6 +6,7 @@ import signal
 import subprocess
 from typing import Any
 
+import forks
 import pytest
 from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.turn import Model, Turn
@@ -53,17 +54,12 @@ class World:
         )  # fmt: skip
 
     def run(self, name: str, *arguments: str, stdin: bytes = b"", code: int = 0, **env: str) -> str:
-        ended = subprocess.run(
-            [os.path.join(BIN, name), *arguments],
-            input=stdin,
-            capture_output=True,
-            env={**self.env, **env},
-            cwd=self.folder,
-        )
-        self.said = ended.stderr.decode("utf-8", "replace")
-        assert ended.returncode == code, (ended.returncode, self.said)
+        page = [os.path.join(BIN, name), *arguments]
+        ended = forks.run(page, {**self.env, **env}, stdin, self.folder)
+        self.said = ended.complaints.decode("utf-8", "replace")
+        assert ended.code == code, (ended.code, self.said)
         assert "Traceback" not in self.said
-        return ended.stdout.decode("utf-8", "replace")
+        return ended.out.decode("utf-8", "replace")
 
     def turn(
         self, *arguments: str, context: str | None = CONTEXT, code: int = 0, **env: str

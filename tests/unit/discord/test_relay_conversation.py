@@ -3,7 +3,6 @@ which order, and what is said back."""
 
 import json
 import os
-import sys
 import time
 from itertools import pairwise
 
@@ -528,8 +527,10 @@ def begun(discord, tmp_path_factory):
 
     Its waits are a fifth of the real ones: it takes 5 seconds, and goes on while others run.
     """
-    talk = Talk(tmp_path_factory.mktemp("story"), discord.another(), MIND_BACKOFF="0.2")
-    talk.relay.command = [sys.executable, "-P", "-c", TYPING, f"{ROOT}/bin/discord-relay"]
+    folder = tmp_path_factory.mktemp("story")
+    talk = Talk(folder, discord.another(), MIND_BACKOFF="0.2")
+    (folder / "typing.py").write_text(TYPING)
+    talk.relay.command = [str(folder / "typing.py"), f"{ROOT}/bin/discord-relay"]
     with talk:
         talk.said = {
             text: (place := talk.thread(), talk.say(text, place))

@@ -60,10 +60,9 @@ def kept(talk):
 
 
 def everything(talk):
-    return {
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(os.path.dirname(talk.folder))
-        for name in names
+    around = os.path.dirname(talk.folder)
+    return {os.path.join(around, name) for name in os.listdir(around)} | {
+        os.path.join(folder, name) for folder, _, names in os.walk(talk.folder) for name in names
     }
 
 
