@@ -72,7 +72,9 @@ def command():
 
     def run(name: str, *arguments, stdin: bytes = b"", home: Home, code: int = 0) -> bytes:
         env = {"PATH": os.environ["PATH"], "MIND_HOME": home.root}
-        ended = forks.run([os.path.join(ROOT, "bin", name), *map(str, arguments)], env, stdin)
+        ended = forks.run(
+            [os.path.join(ROOT, "bin", name), *map(os.fsdecode, arguments)], env, stdin
+        )
         assert ended.code == code, ended.complaints.decode("utf-8", "replace")
         return ended.out
 

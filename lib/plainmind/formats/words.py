@@ -146,21 +146,25 @@ def _piece_pattern(longest: int) -> re.Pattern:
 def sightings(line: str, wanted: Sequence[str]) -> list[tuple[int, str]]:
     """Where a line, as it stands, has any of these terms: the character of the piece, and which."""
     found, asked = [], frozenset(wanted)
+    spots = lru_cache(4096)(lambda chunk: _sightings_in(chunk, asked))  # words come again
     for match in _CHUNK.finditer(line):
-        here = [term for term in terms(match[0]) if term in asked]
-        spans = pieces(match[0]) if here else []
-        if len(spans) < 2:
-            found += [(match.start(), term) for term in here]
-            continue
-        # a term may reach over the end of a piece
-        places = [
-            (match.start() + start, term)
-            for start, end in spans
-            for term in terms(match[0][start : end + 2])
-            if term in asked
-        ]
-        found += places or [(match.start(), term) for term in here]
+        found += [(match.start() + at, term) for at, term in spots(match[0])]
     return found
+
+
+def _sightings_in(chunk: str, asked: frozenset[str]) -> list[tuple[int, str]]:
+    here = [(0, term) for term in terms(chunk) if term in asked]
+    spans = pieces(chunk) if here else []
+    if len(spans) < 2:
+        return here
+    # a term may reach over the end of a piece
+    places = [
+        (start, term)
+        for start, end in spans
+        for term in terms(chunk[start : end + 2])
+        if term in asked
+    ]
+    return places or here
 
 
 # --- tokens

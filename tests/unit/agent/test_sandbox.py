@@ -15,7 +15,7 @@ from plainmind.ground.errors import Misconfigured, NotPermitted
 from plainmind.ground.paths import Home
 from rungs import SANDBOXES
 from scene import ROOT
-from scripted import call, calls
+from scripted import CONTEXT, call, calls
 
 DEAD = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True).stdout.strip()
 CANARIES = [f"canary-{number}-7c1f" for number in range(8)]
@@ -99,7 +99,9 @@ def test_the_search_finds_them_without_a_sandbox(world, model):
     write(world.home.path(".env"), f"CANARY_KEY={CANARIES[0]}\n", 0o600)
     write(world.path("secret"), CANARIES[4])
     model.then(calls(call(SEARCH.replace("find /", "true /"))), "Searched.")
-    world.turn("go " + CANARIES[5], PLAIN=CANARIES[7], MIND_TURN_SANDBOX="none")
+    # a process of its own: what /proc shows of a forked one is not its environment
+    more = {"PLAIN": CANARIES[7], "MIND_TURN_SANDBOX": "none"}
+    world.start("--context", CONTEXT, "go " + CANARIES[5], **more).communicate()
     event = world.events()[1]
     told = event.content + (
         content(world.home.path(event.meta["full"])) if "full" in event.meta else ""
