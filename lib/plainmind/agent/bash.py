@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LONGEST = 600  # seconds
 SHOWN = 8 * 1024  # bytes of the head, and of the tail, that the model sees of a long output
 KEPT = 16 * 1024 * 1024  # bytes of an output that are kept in a file
-MARGIN = 4 * 1024  # bytes more, so that a secret at the cut is seen whole, and masked
+MARGIN = 4 * 1024  # bytes of a tail more, so that a secret at the cut is seen whole, and masked
 GRACE = 2.0  # seconds for the last output of processes that were killed
 
 #: the only variables a command gets, where they are set
@@ -249,14 +249,20 @@ class Shell:
             return mask(data.decode("utf-8", "replace")).removesuffix("\n"), ""
         now = clock.system_now()
         name = f"work/logs/bash-{clock.to_stamp(now)}-{os.getpid()}-{now % 1000:03d}.txt"
-        whole = mask(data.decode("utf-8", "surrogateescape"))
-        files.replace(self.home.path(name), whole.encode("utf-8", "surrogateescape"))
+        whole = mask(f"{data.decode('utf-8', 'surrogateescape')}…")[:-1]
+        masked = whole.encode("utf-8", "surrogateescape")
+        files.replace(self.home.path(name), masked)
         part = "whole is" if size <= KEPT else f"first {KEPT} bytes are"
-        ends = (data[: SHOWN + MARGIN], tail)
-        first, last = (mask(end.decode("utf-8", "ignore")).encode() for end in ends)
-        head, foot = (end.decode("utf-8", "ignore") for end in (first[:SHOWN], last[-SHOWN:]))
+        last = masked if size <= KEPT else self._mask_tail(tail)
+        head, foot = (end.decode("utf-8", "ignore") for end in (masked[:SHOWN], last[-SHOWN:]))
         left_out = f"… {size - 2 * SHOWN} bytes left out; the {part} in {name} …"
         return f"{head}\n{left_out}\n{foot}", name
+
+    def _mask_tail(self, tail: bytes) -> bytes:
+        """The end of an output, without a word at its beginning that may be half a secret."""
+        masked = self.options.mask(f"…{tail.decode('utf-8', 'ignore')}")[1:]
+        word = re.match(rf"\S{{0,{MARGIN}}}", masked)
+        return masked[word.end() if word else 0 :].encode()
 
 
 def find_denial(command: str) -> str:

@@ -12,13 +12,12 @@ from typing import Any
 
 from ..ground import clock, files, regular
 from ..ground.errors import NotPermitted
+from ..ground.masks import Mask
 from ..ground.paths import Home
 from ..ground.stream import json_line
 from ..providers.chat import Reply
 from ..truth.pages import maintenance
 from . import prompt
-
-Mask = Callable[[str], str]
 
 
 class Trace:
@@ -36,13 +35,14 @@ class Trace:
 
     def __call__(self, request: dict[str, Any], reply: Reply, seconds: float) -> None:
         """Record one answer. A request's text is its messages as JSON, in UTF-8."""
-        request = mask_texts(request, self._mask)
+        request = self._mask.mask_all(request)
+        mask = self._mask.mask_cut if reply.cut else self._mask
         text = render(request)
         before = self._last()
         same = count_common(before, text)
         record = {
-            "now": clock.to_text(self._now), "request": request, "reply": self._mask(reply.text),
-            "calls": mask_texts([call._asdict() for call in reply.calls], self._mask),
+            "now": clock.to_text(self._now), "request": request, "reply": mask(reply.text),
+            "calls": self._mask.mask_all([call._asdict() for call in reply.calls]),
             "usage": reply.usage, "seconds": seconds,
             "bytes": len(text), "stable_bytes": count_stable(request), "same_bytes": same,
         }  # fmt: skip
@@ -59,15 +59,6 @@ class Trace:
                 return render(json.loads(file.read().rstrip(b"\n").rpartition(b"\n")[2])["request"])
         except (OSError, ValueError, KeyError, TypeError):
             return b""
-
-
-def mask_texts(value: Any, mask: Mask) -> Any:
-    """A value with its texts masked one by one: a mask may take all to the end of a text."""
-    if isinstance(value, dict):
-        return {key: mask_texts(inner, mask) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [mask_texts(inner, mask) for inner in value]
-    return mask(value) if isinstance(value, str) else value
 
 
 def render(request: dict[str, Any]) -> bytes:

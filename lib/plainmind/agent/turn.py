@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
+from ..ground.masks import Mask
 from ..memory import Memory, moments
 from ..providers.chat import Call, Chat, Reply, to_openai
 from ..providers.too_long import TooLong
@@ -58,6 +59,7 @@ class Turn:
         self._builder = RequestBuilder(memory, model.chat, shell, context)
         prices = (self.settings[f"turn.{kind}_price"] for kind in ("input", "output"))
         self._usage = UsageMeter(*prices)
+        self._mask = memory.env.mask  # of all that a model or a command puts out
         self._partial = ""  # what was shown of an answer that was cut off
         #: of the reply: why it was cut, what was left out, what lasts of what the turn changed
         self.marks: dict[str, Any] = {}
@@ -80,7 +82,7 @@ class Turn:
                 self.marks = {**attempt.marks}
                 kept = lasting.find_named(self.memory.home, attempt.turns)
                 self._name_changes(kept, attempt.turns)
-                return _show(attempt.reply, self.marks)
+                return self._mask(_show(attempt.reply, self.marks))
             if not log.attempt:
                 window, line = self._append(("user", message.text, message.meta))
                 log = log._replace(window=window, attempt=Attempt(line=line))
@@ -91,12 +93,12 @@ class Turn:
                 raise
             except _NoAnswer as none:
                 # a server may have repeated the key
-                meta = {"error": self.memory.env.mask(str(none.failure)), "code": none.failure.code}
+                meta = {"error": self._mask(str(none.failure)), "code": none.failure.code}
                 if meta["error"] != attempt.failure:  # logged once, however often it is tried again
                     self._log_cut(message, "there was no answer", **meta)
                 raise none.failure from None
             except BadData as failure:  # something of the answer cannot be logged
-                error = self.memory.env.mask(str(failure))
+                error = self._mask(str(failure))
                 self._log_cut(message, "there was no answer", error=error, code=failure.code)
                 raise
 
@@ -144,17 +146,18 @@ class Turn:
                     raise _NoAnswer(failure) from None
 
     def _ask_once(self, request: dict[str, Any]) -> Reply:
-        display, start = self.model.display, clock.monotonic()
+        display, start, broken = self.model.display, clock.monotonic(), True
         ask = partial(self.chat.complete, request, display.add if display else None)
         try:
             reply = self.model.attempt(ask)
+            broken = bool(reply.cut)
         except TooLong:
             raise
         except (Unavailable, BadData, Misconfigured) as failure:
             raise _NoAnswer(failure) from None
         finally:
             if display:
-                self._partial = display.end(expansion.asks)
+                self._partial = display.end(expansion.asks, broken=broken)
         self._partial = ""  # it is whole
         seconds = round(clock.monotonic() - start, 3)
         if self.model.trace:
@@ -163,16 +166,17 @@ class Turn:
         return reply
 
     def _log_answer(self, reply: Reply, message: UserMessage) -> str:
-        text, is_whole = _fit(reply.text.strip())
+        mask = self._mask.mask_cut if reply.cut else self._mask
+        text, is_whole = _fit(mask(reply.text.strip()))
         answers = {"reply_to": message.id} if message.id else {}
-        self.marks = find_marks(
-            {"cut": reply.cut or ("" if is_whole else "size"), "left_out": reply.left_out}
-        )
+        cut = self._mask(reply.cut or ("" if is_whole else "size"))
+        self.marks = find_marks({"cut": cut, "left_out": reply.left_out})
         meta: dict[str, Any] = {"model": self.chat.name, **self._usage.take()}
         kept = lasting.collect(self.memory.home, self.shell.rights)
         turns = list(dict.fromkeys([self.shell.rights.digits, *(one.change.turn for one in kept)]))
         meta |= {**self.marks, **answers, **({"changes": turns} if kept else {})}
-        events = [("system", lasting.render_event(kept), message.mark)] if kept else []
+        told = self._mask(lasting.render_event(kept)) if kept else ""
+        events = [("system", told, message.mark)] if kept else []
         self._append(*events, ("agent", text, meta))
         self._name_changes(kept, turns)
         self._forget_answers(message)
@@ -196,7 +200,8 @@ class Turn:
         if not (self.context and message.id and reply.native):
             return {}
         logged: list[dict[str, Any]] = []
-        prompt.add_answer(logged, reply.text, [_as_logged(call) for call in reply.calls])
+        calls = [_as_logged(call, self._mask) for call in reply.calls]
+        prompt.add_answer(logged, self._mask(reply.text), calls)
         native = {k: v for k, v in reply.native["message"].items() if v}
         if len(reply.calls) == 1 and native == {k: v for k, v in logged[0].items() if v}:
             return {}
@@ -240,8 +245,8 @@ class Turn:
         events: list[tuple[str, str, dict[str, Any]]] = []
         for call in left:  # a call without a result would be refused
             prompt.add_result(messages, call, _NOT_RUN)
-            meta: dict[str, Any] = {"name": call.name[:64], "call": call.id[:200], "exit": None}
-            meta |= {"args": {"raw": call.arguments[:2000]}, **mark, **message.mark}
+            meta = {**_name_call(call, self._mask), "exit": None}
+            meta |= {"args": self._raw(call), **mark, **message.mark}
             events.append(("tool", _NOT_RUN, meta))
             mark = {"parallel": True}
         if events:
@@ -256,21 +261,26 @@ class Turn:
             output = self.shell.run(arguments["command"], seconds)
             result, meta = output.for_model, output.meta()
         except BadData as refusal:
-            arguments = {"raw": call.arguments[:2000]}
-            result, meta = f"not run: {refusal}", {"exit": None}
+            arguments = self._raw(call)
+            result, meta = self._mask(f"not run: {refusal}"), {"exit": None}
         except KeyboardInterrupt as error:
             interruption = error
             result, meta = "(interrupted by the user, and the turn with it)", {"exit": None}
         arguments = {key: value for key, value in arguments.items() if value is not None}
-        meta = {"name": call.name[:64], "call": call.id[:200], "args": arguments, **meta}
+        arguments = self._mask.mask_all(arguments)
+        meta = {**_name_call(call, self._mask), "args": arguments, **meta}
         meta |= {**mark, **self._usage.take(), **message.mark}
         meta_of_text = {"model": self.chat.name, "step": True, **message.mark}
-        words = [("agent", _fit(text)[0], meta_of_text)] if text.strip() else []
+        words = [("agent", _fit(self._mask(text))[0], meta_of_text)] if text.strip() else []
         # with one write: a death in between would leave words that are said again
         self._append(*words, ("tool", result, meta))
         if interruption:
             raise interruption
         return result
+
+    def _raw(self, call: Call) -> dict[str, str]:
+        """The arguments of a call that cannot be run, as the log has them."""
+        return {"raw": self._mask(call.arguments)[:2000]}
 
     def _append(self, *events: tuple[str, str, dict[str, Any]]) -> tuple[str, int]:
         """Log events with one write, if there is a context: window and line of the last."""
@@ -325,13 +335,20 @@ def _is_runnable(call: Call) -> bool:
         return False
 
 
-def _as_logged(call: Call) -> Call:
+def _name_call(call: Call, mask: Mask) -> dict[str, Any]:
+    """Its name and id, as the log has them."""
+    return {"name": mask(call.name)[:64], "call": mask(call.id)[:200]}
+
+
+def _as_logged(call: Call, mask: Mask) -> Call:
     """A call as the log of it tells."""
     try:
-        arguments = json.dumps({k: v for k, v in _parse_arguments(call).items() if v is not None})
+        given = {k: v for k, v in _parse_arguments(call).items() if v is not None}
+        arguments = json.dumps(mask.mask_all(given))
     except BadData:
         arguments = ""
-    return Call(call.id[:200], call.name[:64], arguments)
+    named = _name_call(call, mask)
+    return Call(named["call"], named["name"], arguments)
 
 
 def _show(reply: str, marks: dict[str, Any]) -> str:

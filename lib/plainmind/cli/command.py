@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..ground import stream
+from ..ground import masks, stream
 from ..ground.errors import (
     BAD_DATA,
     BUG,
@@ -29,7 +29,7 @@ from ..ground.errors import (
     NotPermitted,
     Usage,
 )
-from .output import complain, complain_of, end_progress, mask, program, write_error
+from .output import complain, complain_of, end_progress, program, write_error
 from .session import CHECKOUT, Session
 from .values import Value
 
@@ -323,4 +323,4 @@ def _maybe_traceback() -> None:
     if os.environ.get("MIND_DEBUG") == "1":
         import traceback
 
-        write_error(mask(traceback.format_exc()))
+        write_error(masks.mask(traceback.format_exc()))

@@ -12,24 +12,21 @@ from typing import Any
 
 import click
 
-from ..ground import clock, stream
+from ..ground import clock, masks, stream
 from ..ground.environment import Environment
 from ..ground.errors import Failure
 from ..ground.paths import FOLDERS, Home
 
-#: what messages are masked with: the process's secrets, and the home's as soon as it is known
-_environment: Environment | None = None
 _home: Home | None = None
+# of the process's secrets, until the home's are known
+masks.use(lambda: Environment().mask)
 
 
 def speak_of(home: Home, environment: Environment) -> None:
     """From now on, mask the secrets of this environment, and name files of this home in full."""
-    global _environment, _home
-    _environment, _home = environment, home
-
-
-def mask(text: str) -> str:
-    return (_environment or Environment()).mask(text)
+    global _home
+    _home = home
+    masks.use(lambda: environment.mask)
 
 
 def program() -> str:
@@ -55,7 +52,7 @@ def line_text(record: Any) -> str:
 
 def complain(text: str) -> None:
     """One line on standard error, its secrets masked, its control characters made visible."""
-    write_error(f"{program()}: {plain(mask(text))}\n")
+    write_error(f"{program()}: {plain(masks.mask(text))}\n")
 
 
 def complain_of(failure: Failure) -> None:

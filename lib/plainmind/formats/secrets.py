@@ -1,7 +1,7 @@
 """What may be a key, a token or a password in a text: for a warning, and for what is looked for
 when a text is taken back. Pure.
 
-What surely is one has a shape that every mask knows (ground.environment); this also takes what
+What surely is one has a shape that every mask knows (ground.masks); this also takes what
 only looks like one. Nothing may be refused by it.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import log2
 
-from ..ground.environment import SHAPES
+from ..ground.masks import find_shapes
 
 #: what a text calls a password or a key, in the languages that most people write
 _PASSWORD = (
@@ -47,10 +47,11 @@ def find(text: str) -> list[str]:
 
 
 def _find(text: str) -> Iterator[str]:
-    for match in SHAPES.finditer(text):
-        value = match[0].rpartition("/")[2]
-        if "PRIVATE KEY" in value or _is_chosen(value) and _is_mixed(value):
-            yield match[0]
+    for first, last in find_shapes(text):
+        found = text[first:last].partition("\n")[0]  # a private key is known by its header
+        value = found.rpartition("/")[2]
+        if "PRIVATE KEY" in found or _is_chosen(value) and _is_mixed(value):
+            yield found
     for match in _NAMED.finditer(text):
         value = match[1].rstrip(".!?:)")
         if _is_chosen(value) and _is_mixed(value):

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ..ground import masks
 from ..ground.errors import BadData
 from . import decode_utf8
 from .page import head_lines, yaml_nodes
@@ -130,7 +131,7 @@ def find_problems(found: SkillFrontmatter, path: str) -> Iterator[BadData]:
     name, folder = found.values.get("name") or "", path.split("/")[-2] if "/" in path else ""
     if name and (not _NAME.fullmatch(name) or len(name) > LONGEST_NAME):
         cure = f"use a-z, 0-9 and single hyphens between, at most {LONGEST_NAME}"
-        yield wrong("name", f"'{name[:80]}' is not a valid name", cure)
+        yield wrong("name", f"'{masks.cut(name, 80)}' is not a valid name", cure)
     elif name and name != folder:
         what = f"the name '{name}' is not the folder's, '{folder}'"
         yield wrong("name", what, "rename one of them")

@@ -1,34 +1,48 @@
 """The one way to the environment, and to the secrets in the memory folder's `.env`.
 
 A value of the process's environment wins over the file's. Values of the file are never put into
-`os.environ`, so no child process inherits them. Owns masking secrets in text."""
+`os.environ`, so no child process inherits them. Owns which values are secrets (`masks` hides them).
+"""
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
 from . import regular
+from .masks import Mask
 
-#: names whose values are masked in every message, log and trace
-SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|WEBHOOK)", re.I)
-
-#: what looks like a secret whatever its name: one list, for masks, refusals and warnings
-#: (formats.secrets)
-SHAPES = re.compile(
-    r"https://(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\S+"  # webhook addresses
-    r"|\b(?:sk|rk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}"  # keys with a telling prefix
-    r"|\b(?:github_pat_|glpat-|hf_|npm_)[A-Za-z0-9_-]{16,}"
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"  # JSON Web Tokens
-    r"|\bAIza[A-Za-z0-9_-]{30,}"  # Google keys
-    r"|\bA(?:KIA|SIA)[0-9A-Z]{16}\b"  # Amazon's
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|(?<=[?&]key=)[^&\s\"']+"  # keys in addresses
-    r"|(?<=Bearer )\S+"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in addresses
+#: names whose values are secrets, wherever they are set
+SECRET_NAME = re.compile(
+    r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|WEBHOOK|CREDENTIAL|_PWD(?:_|$)"
+    r"|(?:^|_)(?:PASS|PIN|AUTH|DSN|COOKIE)(?:_|$)",
+    re.I,
+)
+#: what the suite is set by: no secret, whatever its name
+_SETTING = re.compile(
+    r"MIND_(?!KEY$)\w+|DISCORD_(?:CHANNEL_ID|API_BASE)|\w+_BASE_URL|OLLAMA_HOST|OPENAI_MODEL"
+    r"|TZ|LANG"
 )
 
+LEAST = 6  # characters of a value that is masked; of one in `.env` that may be anything, 8
+LEAST_WORD = 8  # letters of a password that is a word
+LEAST_OTHER, LEAST_PLAIN = 8, 20
+#: what stands for a password, and is a word of every other text
+_COMMON = frozenset(
+    "password passwort passw0rd changeme changethis replaceme administrator anonymous disabled "
+    "required optional undefined localhost postgres postgresql internal production development "
+    "username placeholder".split()
+)
+#: of a value that no name calls a secret: words, an address without a password, a path, a number,
+#: a version, a time
+_PLAIN_OTHER = re.compile(r"[^\W\d_]+(?:[ ._/:,+-][^\W\d_]+)*|[\d.,:+TZ_-]+|v[\d.]+")
+_PLAIN_ADDRESS = re.compile(
+    r"[a-z][a-z\d+.-]*://[^\s@?#]*|[\w.+-]+@[\w-]+\.[\w.-]+|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?"
+    r"|(?:~|\.{1,2})?/.*",
+    re.I,
+)
+_PASSWORD = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # in an address
 
 #: what would send text somewhere, so that it has to be in the memory folder's `.env`
 _CHOOSES = re.compile(
@@ -37,9 +51,28 @@ _CHOOSES = re.compile(
 )
 
 
-def mask_shapes(text: str) -> str:
-    """`text` with everything that looks like a secret as `***`."""
-    return SHAPES.sub("***", text)
+def is_plain(value: str, *, named: bool) -> bool:
+    """Whether to mask a value would hide ordinary words, numbers and addresses, too. `named`: a
+    variable's name says that it is a secret."""
+    if len(value) < LEAST or len(set(value)) < 3 or value.casefold() in _COMMON:
+        return True
+    if named:
+        is_path = value[0] in "/~." and os.path.lexists(os.path.expanduser(value))
+        return is_path or value.isalpha() and len(value) < LEAST_WORD
+    if len(value) < LEAST_OTHER or _PLAIN_ADDRESS.fullmatch(value):
+        return True
+    return len(value) < LEAST_PLAIN and bool(_PLAIN_OTHER.fullmatch(value))
+
+
+def find_secrets(name: str, value: str, *, in_file: bool) -> Iterator[str]:
+    """What of a variable's value is masked. In `.env` it is all but what is plainly none; what a
+    process was started with is a secret by its name."""
+    value = value.strip()
+    yield from (found for found in _PASSWORD.findall(value) if not is_plain(found, named=True))
+    if not _SETTING.fullmatch(name):
+        named = bool(SECRET_NAME.search(name))
+        if (named or in_file) and not is_plain(value, named=named):
+            yield value
 
 
 class TurnRights(NamedTuple):
@@ -124,13 +157,12 @@ class Environment:
         return {**self._file, **{name: value for name, value in self._process.items() if value}}
 
     @cached_property
-    def secrets(self) -> list[str]:
-        """The values of every variable with a secret's name, longest first."""
-        values = {value for name, value in self.all().items() if SECRET_NAME.search(name)}
-        return sorted((v for v in values if len(v) >= 6), key=len, reverse=True)
-
-    def mask(self, text: str) -> str:
-        """`text` with every known secret, and everything that looks like one, as `***`."""
-        for value in self.secrets:
-            text = text.replace(value, "***")
-        return mask_shapes(text)
+    def mask(self) -> Mask:
+        """What hides every known secret, and what looks like one, in a text."""
+        found = [
+            secret
+            for variables, in_file in ((self._file, True), (self._process, False))
+            for name, value in variables.items()
+            for secret in find_secrets(name, value, in_file=in_file)
+        ]
+        return Mask(found)

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from ..ground import clock, tokens
+from ..ground import clock, masks, tokens
 from ..ground.errors import BadData, Unavailable
 from .cache import Cache, content_hash, serving, set_serving, to_blob
 from .engine import EmbeddingOutcome, Index, Pending
@@ -186,7 +186,9 @@ class Run:
             status = "failed" if refused or attempts >= GIVE_UP else "pending"
             self.failed += status == "failed"
             then = clock.to_text(self.next_try(attempts, now, wait, random.random()))
-            outcomes.append(EmbeddingOutcome(one, None, attempts, status, error.what[:300], then))
+            outcomes.append(
+                EmbeddingOutcome(one, None, attempts, status, masks.cut(error.what, 300), then)
+            )
         self.index.keep(self.embedder.model, outcomes)
 
     def _finish(self) -> None:

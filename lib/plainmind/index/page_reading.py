@@ -13,7 +13,7 @@ from ..formats.log import injected_blocks
 from ..formats.page import likeness, page, page_links, triple
 from ..formats.page.page import Page
 from ..formats.words import Words
-from ..ground import environment
+from ..ground import masks
 from ..truth.pages import page_files
 from .reading import utf8
 
@@ -159,7 +159,7 @@ def _recallable(read: Page) -> Page:
     if read.path.startswith(f"{page_files.COMPACTION}/"):
         read = read._replace(type="compaction", tier="L2", triples=(), supersedes=())
     elif page_files.is_foreign(read.path):
-        body = environment.mask_shapes(body)
+        body = masks.mask_shapes(body)
         read = read._replace(type="reference", tier="L2", triples=(), supersedes=())
     return read._replace(body=body)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..formats.evidence import Scope
-from ..ground import scratch
+from ..ground import masks, scratch
 from ..index import embedding
 from ..index.cache import from_blob
 from ..index.engine import Index
@@ -95,5 +95,7 @@ def _compare(index: Index, fresh: Index, now: int) -> list[Difference]:
             found.append(Difference(table, f"{row[0]}:{row[1]} {what}"))
     for question in ours.questions():
         if ours.answer(question, now) != theirs.answer(question, now):
-            found.append(Difference("answers", f"'{question[:60]}' is answered differently"))
+            found.append(
+                Difference("answers", f"'{masks.cut(question, 60)}' is answered differently")
+            )
     return found

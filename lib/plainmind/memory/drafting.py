@@ -9,7 +9,7 @@ from ..formats.log import injected_blocks
 from ..formats.normal_form import to_form
 from ..formats.page import page, page_keys, triple
 from ..formats.page.triple import Triple
-from ..ground import when
+from ..ground import masks, when
 from ..ground.errors import BadData, NoInput
 from ..truth.pages import page_files
 from . import Memory
@@ -78,7 +78,8 @@ def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
 def _tell_change(memory: Memory, what: str, given: str, written: Any) -> None:
     """Say that a value is not written as a person gave it, but for space around it."""
     if to_form("NFC", given.strip()) != str(written):
-        memory.say(f"the {what} '{given.strip()[:80]}' is written '{str(written)[:80]}'")
+        shown, kept = masks.cut(given.strip(), 80), masks.cut(str(written), 80)
+        memory.say(f"the {what} '{shown}' is written '{kept}'")
 
 
 def _text(key: str, value: Any) -> str:
@@ -100,14 +101,18 @@ def _texts(key: str, value: Any) -> list[str]:
 def _choice(key: str, value: Any) -> str:
     choices = page.TYPES if key == "type" else page.TIERS
     if value not in choices:
-        raise BadData(f"unknown {key} '{str(value)[:40]}'", cure=f"use one of {', '.join(choices)}")
+        raise BadData(
+            f"unknown {key} '{masks.cut(str(value), 40)}'", cure=f"use one of {', '.join(choices)}"
+        )
     return value
 
 
 def _tag(tag: str) -> str:
     tag = tag.strip().lstrip("#")
     if page_keys.key_in_tag(tag):
-        raise BadData(f"the tag '{tag[:40]}' says a type or a tier", cure="use --type and --tier")
+        raise BadData(
+            f"the tag '{masks.cut(tag, 40)}' says a type or a tier", cure="use --type and --tier"
+        )
     return tag
 
 
@@ -143,7 +148,9 @@ def from_json(memory: Memory, line: bytes) -> PageDraft:
     body, name = value.pop("body"), value.pop("name", "") or ""
     cites = value.pop("sources", None) or []
     if unknown := sorted(set(value) - set(page_keys.KEYS)):
-        raise BadData(f"unknown key '{unknown[0][:40]}'", cure=f"use {', '.join(page_keys.KEYS)}")
+        raise BadData(
+            f"unknown key '{masks.cut(unknown[0], 40)}'", cure=f"use {', '.join(page_keys.KEYS)}"
+        )
     if "type" not in value:
         raise BadData("no 'type'", cure=f"use one of {', '.join(page.TYPES)}")
     made = fields(memory, value)

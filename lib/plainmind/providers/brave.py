@@ -4,6 +4,7 @@ characters, never the key."""
 import re
 from typing import Any, NamedTuple
 
+from ..ground import masks
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import http
@@ -97,7 +98,8 @@ def to_plain_line(value: Any, most: int, key: str) -> str:
     """One line of text, '' for anything else: no tags, entities read, spaces for controls."""
     from html import unescape
 
-    text = unescape(_TAG.sub("", value[: 8 * most])) if isinstance(value, str) else ""
-    printable = (c if c.isprintable() else " " for c in text.replace(key, "***"))
+    text = masks.cut(value, 8 * most) if isinstance(value, str) else ""
+    text = masks.mask(unescape(_TAG.sub("", text)).replace(key, masks.HIDDEN))
+    printable = (c if c.isprintable() else " " for c in text)
     line = " ".join("".join(printable).split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"

@@ -11,6 +11,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from ..ground import masks
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
 from .chat import JsonObject, OnText, Reply, ReplyBuilder, clean_text
@@ -148,6 +149,6 @@ def _unusable(what: str, cure: str = "run make, or set turn.model") -> Unavailab
 
 def _check(answer: Any, who: str) -> None:
     if isinstance(answer, dict) and (error := answer.get("error")):
-        said = str(error.get("message") if isinstance(error, dict) else error)[:200]
+        said = masks.cut(str(error.get("message") if isinstance(error, dict) else error), 200)
         code, what = error.get("code") if isinstance(error, dict) else None, f"{who} failed: {said}"
         raise find_too_long(what, str(error)) or (BadData if code == 400 else Unavailable)(what)

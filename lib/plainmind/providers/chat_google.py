@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ..ground import masks
 from ..ground.environment import Environment
 from ..ground.errors import BadData
 from . import deadline, google, http, servers
@@ -147,7 +148,7 @@ class GoogleChat:
         refused = getattr(answer.prompt_feedback, "block_reason", None)
         if refused:
             said = " ".join(str(answer.prompt_feedback.block_reason_message or "").split())
-            told = f"{_word(refused)}: {said[:200]}" if said else _word(refused)
+            told = f"{_word(refused)}: {masks.cut(said, 200)}" if said else _word(refused)
             raise BadData(f"{google.WHO} refuses the request: {told}")
         builder.model = answer.model_version or builder.model or self._model
         if used := answer.usage_metadata:

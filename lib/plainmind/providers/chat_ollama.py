@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ..ground import masks
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Misconfigured, Unavailable
 from . import answer_json, http, json_calls, servers
@@ -87,7 +88,7 @@ class OllamaChat:
             raise Unavailable(f"{WHO} answered something other than a reply")
         if answer.get("error"):
             said = " ".join(str(answer["error"]).split())
-            what = f"{WHO} failed: {said[:200]}"
+            what = f"{WHO} failed: {masks.cut(said, 200)}"
             raise find_too_long(what, said) or Unavailable(what)
         message = answer.get("message")
         if isinstance(message, dict):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..ground import masks
 from ..ground.environment import Environment
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import answer_json, http, json_calls, servers
@@ -247,5 +248,5 @@ def _raise_told(who: str, answer: JsonObject) -> None:
     said = " ".join(str(error.get("message") if isinstance(error, dict) else error).split())
     if isinstance(code, int) and 400 <= code < 600:
         raise http.failure_of_status(who, code, said, None)
-    what = f"{who} failed: {said[:200]}"
+    what = f"{who} failed: {masks.cut(said, 200)}"
     raise find_too_long(what, f"{code} {said}") or Unavailable(what)

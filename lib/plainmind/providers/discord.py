@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .. import __version__
 from ..formats import chunks
-from ..ground import clock
+from ..ground import clock, masks
 from ..ground.address import is_this_machine
 from ..ground.environment import Environment
 from ..ground.errors import Failure, Misconfigured, Unavailable
@@ -72,7 +72,7 @@ class Deliverer(ABC):
         when nothing can have arrived but what `arrived` was told of.
         """
         mentions: dict[str, Any] = {"parse": [], **({"users": list(mention)} if mention else {})}
-        parts = chunks.split(text.encode("utf-8", "replace").decode())
+        parts = chunks.split(masks.mask(text.encode("utf-8", "replace").decode()))
         sent: list[str] = []
         for number in range(begin, len(parts)):
             own = f"{nonce}-{number}" if number else nonce

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from ..ground import clock
+from ..ground import clock, masks
 from ..ground.address import is_this_machine
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
 from . import answer_json, deadline
@@ -74,7 +74,7 @@ def failure_of_status(
     """The failure that a status other than 200 means."""
     for secret in secrets:
         said = said.replace(secret, "***")
-    what = f"{who} answered {status}" + (f": {said[:200]}" if said else "")
+    what = f"{who} answered {status}" + (f": {masks.cut(said, 200)}" if said else "")
     told = said.lower()
     # Google says 400 to a wrong key
     if status in (401, 403) or "api key not valid" in told:

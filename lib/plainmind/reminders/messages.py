@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..formats import chunks
 from ..formats.reminder.occurrence import find_next
 from ..formats.reminder.reminder import Reminder, ReminderProblem
-from ..ground import clock, zone
+from ..ground import clock, masks, zone
 from .journal import INTENT, DeliveryJournal, LastStep, Occurrence, digest, make_key
 
 MANY = 10  # messages; more overdue become a digest
@@ -153,7 +153,7 @@ def plan_problems(
 
 
 def _cut(text: str, most: int) -> str:
-    text = "".join(c if c.isprintable() else " " for c in text.strip())
+    text = "".join(c if c.isprintable() else " " for c in masks.mask(text.strip()))
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

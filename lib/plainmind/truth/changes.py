@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..formats import change as form
 from ..formats.change import FileChange, LastingChange
-from ..ground import clock, environment, exchange, files
+from ..ground import clock, environment, exchange, files, masks
 from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ..ground.paths import Home
 from .pages import maintenance
@@ -154,7 +154,7 @@ def find(home: Home, id: str, state: str) -> KeptChange:
             return one
     how = "waits for a yes" if state == ASKED else "was made by a turn"
     kept = KEPT[state] // clock.DAY
-    what = f"no change '{id[:40]}' that {how}"
+    what = f"no change '{masks.cut(id, 40)}' that {how}"
     raise NoInput(what, cure=f"see 'agent-changes'; they are kept {kept} days")
 
 

@@ -20,6 +20,7 @@ from plainmind.agent.turn_log import UserMessage
 from plainmind.formats.answer import AnswerReader, clean, join
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, Misconfigured, Unavailable
+from plainmind.ground.masks import Mask
 from plainmind.ground.settings import Settings
 from plainmind.memory import Memory
 from plainmind.providers import registry
@@ -315,7 +316,7 @@ def take(home, answers, tmp_path):
         options = ShellOptions.of(chosen, (), mask=env.mask, say=memory.say)
         with Shell(home, ROOT, None, options) as shell:
             shell.run = lambda command, seconds: Output(command, 0, 0.0, "", "none")
-            display = AnswerDisplay(written.append) if terminal else None
+            display = AnswerDisplay(written.append, Mask()) if terminal else None
             chat = Model(registry.open_chat(model, env, chosen), display=display)
             reply = Turn(memory, chat, shell, Log(home), CONTEXT).run(
                 UserMessage("go", {"message_id": id})

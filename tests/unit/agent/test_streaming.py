@@ -29,6 +29,7 @@ from plainmind.agent.turn import Model, Turn
 from plainmind.agent.turn_log import UserMessage
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Unavailable
+from plainmind.ground.masks import Mask
 from plainmind.ground.settings import Settings
 from plainmind.memory import Memory
 from plainmind.providers import registry
@@ -356,7 +357,8 @@ def shown(home, streams, monkeypatch, unsynced):
             home, ROOT, None, ShellOptions.of(chosen, (), mask=env.mask, say=means.say)
         ) as shell:
             asked = Model(
-                registry.open_chat(setting, env, chosen), display=AnswerDisplay(written.append)
+                registry.open_chat(setting, env, chosen),
+                display=AnswerDisplay(written.append, Mask()),
             )
             turn = Turn(means, asked, shell, Log(home), CONTEXT)
             if failure:
@@ -460,7 +462,7 @@ def test_json_of_a_model_that_writes_its_calls_as_text_is_not_shown(shown, strea
 def written(pieces: list[str]) -> list[str]:
     """What is written after each piece, and at the end."""
     steps: list[str] = []
-    display = AnswerDisplay(lambda text: steps.__setitem__(-1, steps[-1] + text))
+    display = AnswerDisplay(lambda text: steps.__setitem__(-1, steps[-1] + text), Mask())
     for piece in pieces:
         steps.append("")
         display.add(piece)
@@ -474,7 +476,9 @@ def written(pieces: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("pieces", "steps"),
     [
+        # what may be the beginning of a secret waits for its end
         (["Hello", " you"], ["Hello", " you", "\n"]),
+        (["Hello s", "k", "-", "learn ", "w"], ["Hello", "", "", " sk-learn", " w", "\n"]),
         ([" \n", " Hello \n", "\nyou\n"], ["", "Hello", " \n\nyou", "\n"]),
         (["E", "XPA", "ct it"], ["", "", "EXPAct it", "\n"]),
         (["EXPAND", " a.md:3", "\nEXPAND b.md:4-5\n"], ["", "", "", ""]),
@@ -516,7 +520,7 @@ def test_what_ctrl_c_falls_into_is_not_written_twice():
         if text == "Half":
             raise KeyboardInterrupt
 
-    display = AnswerDisplay(write)
+    display = AnswerDisplay(write, Mask())
     with pytest.raises(KeyboardInterrupt):
         display.add("Half")
     assert display.end(lambda text: False) == "Half" and "".join(written) == "Half\n"

@@ -13,6 +13,7 @@ from plainmind.agent.turn import Model, Turn
 from plainmind.agent.turn_log import UserMessage
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
+from plainmind.ground.masks import Mask
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.memory import Memory
@@ -156,7 +157,7 @@ def tracer(tmp_path):
     """Record a request with these texts of the user: `tracer(texts…)` -> the record."""
     path, said = str(tmp_path / "trace"), []
 
-    def record(*texts: str, mask=str) -> dict:
+    def record(*texts: str, mask=Mask()) -> dict:
         messages = [{"role": "user", "content": text} for text in texts]
         reply = Reply(
             "Yes: hush.", [Call("a", "bash", '{"command": "echo hush"}')], {"input_tokens": 7}
@@ -194,11 +195,7 @@ def test_a_line_of_the_trace(tracer):
     ],
 )  # fmt: skip
 def test_a_line_is_json_whatever_is_masked(tracer, text):
-    env = Environment()
-
-    def mask(said: str) -> str:
-        return env.mask(said).replace("hush", "***")
-
+    mask = Mask(["hush"])
     tracer("first", mask=mask)
     record = tracer(text, "and then", mask=mask)
     assert [m["content"] for m in record["request"]["messages"]] == [mask(text), "and then"]
@@ -241,7 +238,7 @@ def test_the_option(world, model):
     kept."""
     model.then(calls(call("echo hush-hush-hush", id="a")), "The key is hush-hush-hush.")
     out = world.turn("--trace", "trace.jsonl", "say it", OPENAI_API_KEY="hush-hush-hush")
-    assert out == "The key is hush-hush-hush.\n"
+    assert out == "The key is ***.\n"
     with open(world.path("trace.jsonl")) as file:
         text = file.read()
     assert "hush" not in text

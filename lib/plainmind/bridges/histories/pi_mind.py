@@ -17,7 +17,7 @@ from typing import Any
 from ...formats.log import injected_blocks
 from ...formats.page import page, page_edit, page_keys, repairs, triple
 from ...formats.page.summary import ConversationSummary
-from ...ground import clock
+from ...ground import clock, masks
 from ...ground.errors import BadData
 from . import claude_memory, items
 from .claude_memory import MemoryFolder
@@ -120,7 +120,7 @@ def _read_settings(source: Source, note: Callable[[int], None]) -> Iterator[Hist
         group, _, name = theirs.partition(".")
         given = as_mapping(value.get(group)).get(name)
         if isinstance(given, str) and ours == "embed.model":
-            yield Skipped(f"setting: {ours} = {json.dumps(f'ollama:{given[:80]}')}")
+            yield Skipped(f"setting: {ours} = {json.dumps(f'ollama:{masks.cut(given, 80)}')}")
         elif isinstance(given, int | float) and not isinstance(given, bool):
             yield Skipped(f"setting: {ours} = {given}")
     yield Skipped("settings file", value)

@@ -40,6 +40,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from ...ground import masks
 from ...ground.errors import BadData
 from .. import decode_utf8, reference
 from . import head_lines
@@ -232,7 +233,7 @@ def _of_entries(parts: PageParts, path: str, head: ReadHead) -> Page:
 def _refusal(what: str, text: str) -> str:
     if text:
         what = what.partition(";")[0]
-        return f"{what}; read as {text.strip()[:60]}, which mem-lint --fix makes it"
+        return f"{what}; read as {masks.cut(text.strip(), 60)}, which mem-lint --fix makes it"
     return f"{what}; the line is not read"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
-from ...ground import day
+from ...ground import day, masks
 from . import triple
 from .triple import Triple
 from .yaml_nodes import YamlEntry, kind_of, line_of, read_scalar
@@ -97,7 +97,9 @@ class KeyReader:
             cure = f"mem-lint --fix makes it {meant}" if meant else "write it as 2026-05-08"
             if two := " or ".join(map(str, day.list_readings(text))):
                 cure = f"it may mean {two}; write the one that is meant"
-            self._wrong(entry.line, code, f"'{text[:40]}' is not an ISO 8601 date; {cure}")
+            self._wrong(
+                entry.line, code, f"'{masks.cut(text, 40)}' is not an ISO 8601 date; {cure}"
+            )
         return found
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
@@ -109,7 +111,7 @@ class KeyReader:
             cure = (
                 f"mem-lint --fix makes it {meant}" if meant else f"use one of {', '.join(choices)}"
             )
-            self._wrong(entry.line, key, f"unknown {key} '{text[:40]}'; {cure}")
+            self._wrong(entry.line, key, f"unknown {key} '{masks.cut(text, 40)}'; {cure}")
         return ""
 
     def _list(self, key: str, cure: str) -> list[Any]:
@@ -135,7 +137,7 @@ class KeyReader:
                 continue
             if key_in_tag(value):
                 what = "says a type or a tier, which have keys of their own; remove it"
-                self._wrong(node, "tags", f"the tag '{value[:40]}' {what}")
+                self._wrong(node, "tags", f"the tag '{masks.cut(value, 40)}' {what}")
             yield value
 
     def triples(self) -> Iterator[StatedTriple]:
@@ -148,7 +150,8 @@ class KeyReader:
                 continue
             stated = Triple(*parts)
             if not triple.normalize_predicate(stated.predicate):
-                what = f"the predicate '{stated.predicate[:40]}' has no letter; name the relation"
+                given = masks.cut(stated.predicate, 40)
+                what = f"the predicate '{given}' has no letter; name the relation"
                 self._wrong(line, "triples", what)
                 continue
             for code, message in _of_triple(stated):
@@ -228,8 +231,9 @@ def _of_triple(stated: Triple) -> Iterator[tuple[str, str]]:
     elif better.predicate in triple.VAGUE:
         yield "predicate", f"'{said}' has no direction; say how"
     elif said != better.predicate:
-        cure = f"mem-lint --fix makes it {better.predicate[:40]}"
-        yield "predicate", f"'{said[:40]}' is not in snake_case; {cure}"
+        cure = f"mem-lint --fix makes it {masks.cut(better.predicate, 40)}"
+        yield "predicate", f"'{masks.cut(said, 40)}' is not in snake_case; {cure}"
     for name, fixed in ((stated.subject, better.subject), (stated.object, better.object)):
         if name != fixed:
-            yield "entity", f"'{name[:40]}' has spaces; mem-lint --fix makes it {fixed[:40]}"
+            cure = f"mem-lint --fix makes it {masks.cut(fixed, 40)}"
+            yield "entity", f"'{masks.cut(name, 40)}' has spaces; {cure}"

@@ -35,7 +35,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ...ground import day
+from ...ground import day, masks
 from ...ground.errors import BadData
 from . import head_lines, page, page_images, page_keys, triple, yaml_nodes
 from .head_lines import ReadHead
@@ -119,7 +119,11 @@ def _with_read_lines(data: bytes, path: str, parts: PageParts, head: ReadHead) -
     for line, _, text in head.refused:
         if text:
             old, rows[line - FIRST] = rows[line - FIRST].strip(), text
-            done.append(PageProblem(line, "yaml", f"'{old[:40]}' is '{text.strip()[:60]}' now"))
+            done.append(
+                PageProblem(
+                    line, "yaml", f"'{masks.cut(old, 40)}' is '{masks.cut(text.strip(), 60)}' now"
+                )
+            )
     yaml = "\n".join(rows)
     made = parts.text[: parts.at] + yaml + parts.text[parts.at + len(parts.yaml) :]
     data_made = encode_text("\ufeff" * parts.marked + made)
@@ -194,7 +198,7 @@ class _Repairs:
         new = page_keys.find_choice(old, choices)
         if entry and new and old not in choices:
             self._replace(entry.node, new)
-            self._note(entry.line, key, f"the {key} '{old[:40]}' is '{new}' now")
+            self._note(entry.line, key, f"the {key} '{masks.cut(old, 40)}' is '{new}' now")
 
     def _legacy_type(self) -> None:
         """One of pi-mind's older types, also where only `source` has it; and its tier."""
@@ -247,7 +251,7 @@ class _Repairs:
         entry, text = self._own_text(key)
         if entry and text and not day.parse_iso(text) and (meant := day.guess(text)):
             self._replace(entry.node, meant.isoformat())
-            self._note(entry.line, "date", f"'{text[:40]}' is {meant} now")
+            self._note(entry.line, "date", f"'{masks.cut(text, 40)}' is {meant} now")
 
     def _tags_as_list(self) -> None:
         entry, text = self._own_text("tags")
@@ -278,13 +282,15 @@ class _Repairs:
         gone = [node for node, key, choice, _ in named if was.get(key) == choice]
         if gone and self._drop(self.keys["tags"], gone):
             for node in gone:
-                self._note(node, "tags", f"the tag '{node.value[:40]}' went")
+                self._note(node, "tags", f"the tag '{masks.cut(node.value, 40)}' went")
             for key, choice in said.items():
                 self.edits.append(add_line(self.parts, f"{key}: {choice}"))
                 self._note(1, key, f"{key}: {choice} was added")
         for node, word in kept if not gone else ():
             self._replace(node, render_value(word))
-            self._note(node, "tags", f"the tag '#{word[:40]}' is '{word[:40]}' now")
+            self._note(
+                node, "tags", f"the tag '#{masks.cut(word, 40)}' is '{masks.cut(word, 40)}' now"
+            )
 
     def _drop(self, entry: YamlEntry, gone: list[Any]) -> bool:
         """Take items out of a list; False unless each has a line, without comments between."""
@@ -326,7 +332,9 @@ class _Repairs:
             old = node.value.strip()
             if (new := spell(old)) and new != old and not is_block(node):
                 self._replace(node, render_value(new))
-                self._note(node, code, f"'{node.value[:40]}' is '{new[:40]}' now")
+                self._note(
+                    node, code, f"'{masks.cut(node.value, 40)}' is '{masks.cut(new, 40)}' now"
+                )
 
 
 def _triple_of(node: Any) -> Triple | None:

@@ -8,6 +8,7 @@ dies; and aliases that would stand for too much, because merged ones grow expone
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ...ground import masks
 from ...ground.errors import BadData
 
 DEEPEST = 16
@@ -157,7 +158,7 @@ def _check_size(root: Any, text: str, path: str) -> None:
                 sizes[id(node)] = 1 + sum(map(size, _children(node)))
                 open_.discard(id(node))
             else:
-                what = f"the tag '{node.tag[:80]}'"
+                what = f"the tag '{masks.cut(node.tag, 80)}'"
                 cure = "remove it; a page has texts, numbers and lists only"
         if not what and sizes[id(node)] > MOST:
             what = f"aliases that stand for more than {MOST:,} values"

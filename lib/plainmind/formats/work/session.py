@@ -40,7 +40,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from ...ground import clock
+from ...ground import clock, masks
 from ...ground.errors import BadData
 from .. import decode_utf8, strict_json
 
@@ -240,7 +240,7 @@ def _check_time(value: Any, place: str) -> None:
 def _told(value: Any) -> str:
     """A value of whoever wrote the file, short enough for a message."""
     text = f"'{value}'" if type(value) is str else json.dumps(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return text if len(text) <= 60 else masks.cut(text, 59) + "…"
 
 
 # --- changes: each gives the fields of the state after it

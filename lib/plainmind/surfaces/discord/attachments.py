@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import aiohttp
 
-from ...ground import files, regular
+from ...ground import files, masks, regular
 from ...ground.paths import Home
 from .ledger import Attached, Files, Incoming, Ledger
 
@@ -70,7 +70,7 @@ async def keep(home: Home, message: Incoming) -> tuple[list[str], list[str]]:
                 name = f"{message.id}-{number}-{make_safe_name(attached.name)}"
                 paths.append(await asyncio.to_thread(_store, home, name, data))
                 continue
-            called = " ".join(attached.name.split())[:100]
+            called = masks.cut(" ".join(attached.name.split()), 100)
             notes.append(f"attachment '{called}' was not kept: {why}")
     return paths, notes
 

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import discord
 
-from ...ground import clock
+from ...ground import clock, masks
 from .attempts import FAILED, Attempts, HandedBack
 from .embedding import Embedding
 from .inbox import Inbox
@@ -127,6 +127,7 @@ class Lanes:
             paths = [path for one in kept for path in one.files]
             notes = [note for one in kept for note in one.notes]
             answer = await attempts.answer(of, paths, notes)
+            answer = answer._replace(text=masks.mask(answer.text))  # of any relay.turn
         finally:
             typing.end()
             del self.attempts[context]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import discord
 
 from ...formats import chunks
-from ...ground import clock, files, stream
+from ...ground import clock, files, masks, stream
 from ...ground.paths import Home
 from . import attachments
 from .attempts import ANSWERED
@@ -180,7 +180,7 @@ class Outbox:
     ) -> None:
         """A line for a person to find, about what had no answer or could not be posted."""
         at, ids = clock.to_text(clock.system_now()), [m.id for m in of]
-        line = {"at": at, "context": of[0].context, "of": ids, "why": why}
+        line = {"at": at, "context": of[0].context, "of": ids, "why": masks.mask(why)}
         lost = {"answer": text, "files": [name for name, _ in copies]}
         data = stream.json_record(line | {key: value for key, value in lost.items() if value})
         path = self.services.home.path("relay", "dead.jsonl")
@@ -190,7 +190,7 @@ class Outbox:
 def _take_along(home: Home, turn: int, text: str) -> tuple[str, Files]:
     """An answer without the links to the files that it names, and copies of those. Failure when
     the disk does not take them."""
-    text = text.encode("utf-8", "replace").decode()
+    text = masks.mask(text.encode("utf-8", "replace").decode())
     linked = attachments.extract_files(home, text)
     if len(chunks.split(linked.text)) > MOST:  # it is one of them itself
         linked = attachments.extract_files(home, text, attachments.MOST - 1)
@@ -202,7 +202,7 @@ def _take_along(home: Home, turn: int, text: str) -> tuple[str, Files]:
 
 def split_answer(text: str, copies: Files = ()) -> list[AnswerPart]:
     """An answer cut into messages, its files with the last."""
-    text = text.encode("utf-8", "replace").decode()
+    text = masks.mask(text.encode("utf-8", "replace").decode())
     pieces = chunks.split(text)
     if len(pieces) > MOST:
         rest = "(the whole answer is in the file)"

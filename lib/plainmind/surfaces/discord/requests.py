@@ -11,7 +11,7 @@ import aiohttp
 
 import discord
 
-from ...ground import backoff, chance, clock
+from ...ground import backoff, chance, clock, masks
 from ...ground.backoff import Backoff
 from ...ground.errors import Failure, Misconfigured
 from ...ground.outages import Outages
@@ -112,6 +112,6 @@ def describe(error: BaseException | None) -> str:
     if isinstance(error, TimeoutError):
         return "Discord did not answer in time"
     if isinstance(error, discord.HTTPException):
-        text = " ".join(error.text.split())[:200]
+        text = masks.cut(" ".join(error.text.split()), 200)
         return f"Discord answered {error.status}" + (f": {text}" if text else "")
     return f"{type(error).__name__}: {error}"

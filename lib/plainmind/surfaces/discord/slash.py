@@ -18,7 +18,7 @@ from discord.app_commands import AppCommandError, Choice, command, context_menu
 
 from ...formats import chunks
 from ...formats.discord_message import NOTHING
-from ...ground import files
+from ...ground import files, masks
 from ...ground.errors import NO_MATCH, UNAVAILABLE, BadData, Failure
 from ...truth.log import reader
 from .lanes import Lanes
@@ -247,7 +247,7 @@ async def publish(tree: SlashTree, server: int) -> None:
 
 async def _reply(services: Services, interaction: Interaction, text: str) -> None:
     """The answer to what was deferred, and as many messages after it as it takes."""
-    first, *more = chunks.split(text) or ["(nothing)"]
+    first, *more = chunks.split(masks.mask(text)) or ["(nothing)"]
     ask = services.requests.ask
     await ask(lambda: interaction.edit_original_response(content=first), "an answer", 5)
     for piece in more[: MOST - 1]:

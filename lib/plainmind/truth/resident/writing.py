@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...formats import secrets
 from ...formats.resident import bullets, excerpt, operation
 from ...formats.resident.operation import Operation, Rejection
-from ...ground import environment, exchange, files
+from ...ground import exchange, files, masks
 from ...ground.errors import Busy, Failure, NotPermitted
 from ...ground.paths import Home
 from . import journal, scopes, trust
@@ -111,7 +111,7 @@ class Writeback:
     def _check(self, one: Operation, scope: MemoryScope, data: bytes) -> bytes:
         """The index with the operation in it. Rejection."""
         config = scope.config
-        if environment.SHAPES.search(one.text) or config.strict and secrets.find(one.text):
+        if masks.mask(one.text) != one.text or config.strict and secrets.find(one.text):
             raise Rejection("secret")
         new = operation.apply(data, one)
         capped = config.strict and not config.page_table and new != data

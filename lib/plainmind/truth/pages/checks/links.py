@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ....formats.page import page_images, page_links
 from ....formats.page.page import Page, PageProblem
+from ....ground import masks
 from ....ground.errors import NotPermitted
 from .vault import Vault
 
@@ -14,18 +15,18 @@ from .vault import Vault
 def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
     for target in page_links.find_links(one):
         if not vault.leads(target.name):
-            message = f"no page '{target.name[:80]}'; make it, or fix the link"
+            message = f"no page '{masks.cut(target.name, 80)}'; make it, or fix the link"
             yield PageProblem(target.line, "link", message)
     for target in page_links.find_images(one):
         if not _is_there(vault, one.path, target.name):
-            message = f"no file '{target.name[:80]}'; put it there, or fix the link"
+            message = f"no file '{masks.cut(target.name, 80)}'; put it there, or fix the link"
             yield PageProblem(target.line, "image", message)
     if one.image:
         yield from _image(one, vault)
 
 
 def _image(one: Page, vault: Vault) -> Iterator[PageProblem]:
-    line, name = one.lines["image"], one.image[:80]
+    line, name = one.lines["image"], masks.cut(one.image, 80)
     try:
         vault.home.relative(one.image)
     except NotPermitted:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ....formats.page import page
 from ....formats.page.page import Page, PageProblem
+from ....ground import masks
 from .vault import Vault
 
 
@@ -11,10 +12,10 @@ def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
     for name in one.supersedes:
         key, line = page.link_key(name), one.lines["supersedes"]
         if key not in vault.paths:
-            message = f"no page '{name[:80]}'; remove it, or fix the name"
+            message = f"no page '{masks.cut(name, 80)}'; remove it, or fix the name"
             yield PageProblem(line, "supersedes", message)
         elif _leads_to(vault, key, page.link_key(one.name)):
-            message = f"'{name[:80]}' takes the place of this page, too; remove one"
+            message = f"'{masks.cut(name, 80)}' takes the place of this page, too; remove one"
             yield PageProblem(line, "supersedes", message)
     successor = vault.successors.get(page.link_key(one.name))
     if one.tier == "L1" and successor:
