@@ -153,7 +153,7 @@ def test_nothing_of_an_answer_that_is_broken_off(take, canary, size, kept):
 def test_what_a_person_says_stays_as_it_was_said(take):
     """Theirs is the log's truth (mem-append warns); what is printed of it is masked."""
     out = take(f"my password is {KNOWN}", "", 3, Reply(f"It is {KNOWN}.", [], {}))
-    log = next(told for way, told in out.items() if way.startswith("logs/"))
+    log = next(told for way, told in out.items() if way.endswith(".md"))
     assert f"> my password is {KNOWN}\n" in log and "> It is ***.\n" in log
     assert out["reply"] == "It is ***." and not leaks(out["trace"])
 
