@@ -12,12 +12,15 @@ import re
 import sys
 import zlib
 from array import array
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from ..ground import files, regular
 from ..ground.errors import BadData
 from ..ground.paths import Home
 
 HASH = 16  # bytes
+_NONE = b"\0" * HASH
 _RECORD = "hash16 float32le crc32"
 
 
@@ -137,16 +140,25 @@ def _checksum(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(4, "little")
 
 
-def forget(home: Home, hashes: set[bytes]) -> int:
+def forget(home: Home, hashes: AbstractSet[bytes]) -> int:
     """Take the vectors of these texts out of every model's file, durably; returns how many there
     were. A record is overwritten with zeros, which no reader takes for one: the others stay where
     they are."""
+    return _forget(home, hashes.__contains__) if hashes else 0
+
+
+def keep_only(home: Home, hashes: AbstractSet[bytes]) -> int:
+    """The same with the vectors of all other texts."""
+    return _forget(home, lambda hash: hash not in hashes)
+
+
+def _forget(home: Home, wanted: Callable[[bytes], bool]) -> int:
     try:
         names = sorted(name for name in os.listdir(home.vectors) if name.endswith(".vectors"))
     except FileNotFoundError:
         return 0
     count = 0
-    for name in names if hashes else ():
+    for name in names:
         with (
             files.lock(os.path.join(home.vectors, ".lock")),
             open(os.path.join(home.vectors, name), "r+b") as file,
@@ -157,7 +169,7 @@ def forget(home: Home, hashes: set[bytes]) -> int:
                 continue  # not a file of ours
             places = []
             while len(data := file.read(record)) == record:
-                if data[:HASH] in hashes:
+                if data[:HASH] != _NONE and wanted(data[:HASH]):
                     places.append(file.tell() - record)
             for place in places:
                 file.seek(place)

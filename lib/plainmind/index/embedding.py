@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from ..ground import clock, masks, tokens
 from ..ground.errors import BadData, Unavailable
+from . import cache, reading
 from .cache import Cache, content_hash, serving, set_serving, to_blob
 from .engine import EmbeddingOutcome, Index, Pending
 
@@ -108,6 +109,10 @@ class Run:
 
     def _batch(self, batch: list[Pending], *, alone: bool = False) -> None:
         """Embed a batch; when it fails, find the text to blame, or that the provider is gone."""
+        # a run may take hours: what somebody removed since it began is sent to nobody
+        batch = self.index.standing(batch)
+        if not batch:
+            return
         try:
             request = lambda: self.embedder.passages([one.text for one in batch])
             self.spent += sum(one.tokens for one in batch)
@@ -219,6 +224,22 @@ def _less(one: Pending, *, chance: bool) -> Iterator[tuple[str, str]]:
 
 def _first(characters: int) -> str:
     return f"of its first {characters} characters"
+
+
+def sweep(index: Index) -> bool:
+    """Take vectors of texts that files no longer hold out of `vectors/`; whether the index could
+    tell which these are, and is not new. The caller sees to it that nobody embeds meanwhile."""
+    removed = index.removed_hashes()
+    if not removed.known:
+        if reading.is_away(index.home):
+            return True
+        held = {content_hash(one.text) for one in index.pending("", 0, retry_failed=True)}
+        cache.keep_only(index.home, held)
+    else:
+        cache.forget(index.home, removed.gone)
+    if removed.seen or not removed.known:
+        index.settle_removed(removed.seen)
+    return removed.known
 
 
 def restore(index: Index) -> str:

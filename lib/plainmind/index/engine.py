@@ -8,6 +8,7 @@ in `index.reading` and `index.page_reading`.
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
@@ -59,6 +60,23 @@ class EmbeddingStatus(NamedTuple):
     next_try: str
 
 
+class Removed(NamedTuple):
+    """A text that its file no longer holds: an event's, or a passage's of a page."""
+
+    path: str
+    line: int
+    text: str
+
+
+class RemovedHashes(NamedTuple):
+    """Of embedded texts that files no longer hold. Not `known`: the index is new, and cannot tell
+    what was there before it."""
+
+    gone: AbstractSet[bytes]  # that nothing else holds
+    seen: AbstractSet[bytes]  # all of them
+    known: bool
+
+
 class Index(Protocol):
     """An open index of a home. It is used in a `with`, which closes it (see Engine.opened)."""
 
@@ -66,6 +84,10 @@ class Index(Protocol):
 
     #: told how many windows or pages of those that changed are taken in
     progress: Callable[[int, int], None]
+
+    #: told, before the index forgets them, texts that files no longer hold, and what these files
+    #: say now
+    removed: Callable[[Sequence[Removed], AbstractSet[str]], None]
 
     def __enter__(self) -> Self: ...
 
@@ -80,6 +102,13 @@ class Index(Protocol):
         """What is known of every event for a question."""
 
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]: ...
+
+    def has(self, path: str, line: int, content: str) -> bool:
+        """Whether the event that begins at a line has this content."""
+
+    def refresh(self, ids: Iterable[int]) -> bool:
+        """Whether one of these events does not stand in its file as it was read. Then all windows
+        are looked at, and the index says what they say now: ask it again."""
 
     def equals(self, ids: Iterable[int]) -> Mapping[int, Sequence[tuple[int, str]]]:
         """Of these events, and all that have the text of one, (id, path) of those that have it: one
@@ -118,6 +147,9 @@ class Index(Protocol):
         """Passages, then events, without a vector, whose time has come, newest first; with `at`,
         those at (path, line)."""
 
+    def standing(self, texts: Sequence[Pending]) -> list[Pending]:
+        """Those of these that files still hold, after a look at all of them."""
+
     def keep(self, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
         """Durably; of texts that are gone meanwhile, nothing."""
 
@@ -129,6 +161,11 @@ class Index(Protocol):
     def state_at(self, model: str, path: str, line: int) -> str:
         """pending, ok or failed: of the event at a line, or the worst of a page's passages; '' when
         nothing is there."""
+
+    def removed_hashes(self) -> RemovedHashes: ...
+
+    def settle_removed(self, seen: AbstractSet[bytes]) -> None:
+        """The vectors of these are out of the cache, and of all that was before the index."""
 
     # --- care
 
@@ -163,10 +200,13 @@ class Engine(Protocol):
 
         What is damaged, foreign or of another version is set aside with one warning, and the body
         of the loop is run again on a new one; so it is on one that was deleted meanwhile.
-        `thorough` looks at every file.
+        `thorough` looks at every file. Where nothing can be written, an index that does not say
+        what the files say is brought up to date on a copy.
         """
 
-    def copied(self, home: Home) -> Iterator[Index]:
+    def copied(
+        self, home: Home, say: Callable[[str], None], *, thorough: bool = False
+    ) -> Iterator[Index]:
         """The same on a copy that is thrown away: nothing in the home is written."""
 
     def made_in(self, home: Home, folder: str) -> Index:

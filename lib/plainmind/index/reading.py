@@ -2,21 +2,23 @@
 
 Owns what 'up to date' means. For the logs there are two ways: `grown_windows` reads the journal of
 window heads, which every append writes, and names only windows that grew; `changed_windows` looks
-at every window. Knows no engine.
+at every window, and then a window that changed is read as a whole. What the first one cannot see, a
+person's own edit, `stands` finds in the few events that are about to be shown. Knows no engine.
 """
 
 import hashlib
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from ..formats.log import event as log_event
 from ..formats.log import forgotten, injected_blocks
-from ..ground import clock, files
+from ..ground import clock, files, regular
 from ..ground.errors import Failure
-from ..ground.paths import Home
+from ..ground.paths import Home, window_sort_key
 
 EMBEDDED = ("user", "agent")  # roles whose events get vectors
 EPISODE_GAP = 3600 * 1000  # ms without a word that end a stretch of conversation
@@ -34,19 +36,38 @@ _LINE = re.compile(r"[1-9]\d{0,11}\Z", re.ASCII)
 _COLOUR = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")
 
 
+class FileState(NamedTuple):
+    """What tells that a file changed. `changed` cannot be set back, as `modified` can."""
+
+    inode: int
+    modified: int  # ns
+    changed: int  # ns; 0 when that was too lately to be trusted
+    size: int
+
+
 class WindowState(NamedTuple):
-    """How far a window was read; the last event shows that what was read still stands."""
+    """How far a window was read. `checksum` and the last event show that it still stands."""
 
     path: str
     context: str
     inode: int = 0
     modified: int = 0  # ns
+    changed: int = 0  # ns; 0 when not all of it was read then, or that was too lately to be trusted
     size: int = 0
     read_to: int = 0  # the end of the last whole event
     last_offset: int = 0
     last_line: int = 1
     digest: str = ""
     events: int = 0
+    checksum: int = 0  # CRC-32 of all bytes to `read_to`: it can go on where it was
+
+
+class EventPlace(NamedTuple):
+    """The bytes of an event in its window, and what tells that they are as they were."""
+
+    offset: int
+    size: int
+    checksum: int
 
 
 class NewEvent(NamedTuple):
@@ -58,6 +79,7 @@ class NewEvent(NamedTuple):
     author: str
     model: str  # that wrote it, as the log names it
     content: str  # less what a recall had injected into it
+    place: EventPlace
     changes: tuple[tuple[str, int], ...] = ()  # (path, line) of events that it is in the place of
 
 
@@ -69,8 +91,11 @@ class WindowReading(NamedTuple):
     again: bool
 
 
-def window(home: Home, path: str, known: WindowState | None) -> WindowReading | None:
-    """The events of a window that are not known yet; None when the window is gone."""
+def window(
+    home: Home, path: str, known: WindowState | None, *, whole: bool = False
+) -> WindowReading | None:
+    """The events of a window that are not known yet; None when the window is gone. `whole`: all of
+    it is compared with what was read; else, of one that grew, the last event alone."""
     full = home.path(path)
     try:
         stat = os.stat(full)
@@ -78,37 +103,67 @@ def window(home: Home, path: str, known: WindowState | None) -> WindowReading | 
         return None
     if not S_ISREG(stat.st_mode):
         return None
-    blocks: list[log_event.RawEvent] = []
-    again = False
+    surface, context_id = path.split("/")[1:3]
+    new = WindowState(path, f"{surface}/{context_id}")
     # an append makes a window longer; another file in its place, or another content of that length,
     # is an edit
     grown = known and (stat.st_mtime_ns == known.modified or stat.st_size > known.size)
-    if known and (stat.st_ino != known.inode or not grown):
-        known, again = None, True
-    if known:
-        blocks = _blocks(files.read(full, known.last_offset), known.last_line, known.last_offset)
-        if known.events:
-            # the event read last must still be where it was; then all before it is as it was read
-            place = known.digest, known.last_offset
-            if blocks and (blocks[0].digest, blocks[0].offset) == place:
-                del blocks[0]
-            else:
-                known, again = None, True
-    if not known:
-        blocks = _blocks(files.read(full), 1, 0)
-        surface, context_id = path.split("/")[1:3]
-        known = WindowState(path, f"{surface}/{context_id}")
-    known = known._replace(inode=stat.st_ino, modified=stat.st_mtime_ns, size=stat.st_size)
+    start = known.last_offset if known and grown and stat.st_ino == known.inode else 0
+    start = 0 if whole else start
+    data = files.read(full, start)
+    again = known is not None and not _is_known(data, start, known)
+    if again and start:
+        data, start = files.read(full), 0
+    state = new if again or not known else known
+    blocks = _blocks(data[state.last_offset - start :], state.last_line, state.last_offset)
+    blocks = blocks[1:] if state.events else blocks  # the event read last
+    end = blocks[-1].end if blocks else state.read_to
+    trusted = not start and clock.system_now() * 1_000_000 - stat.st_ctime_ns > UNSETTLED
+    inode, modified, changed, size = _state_of(stat)
+    state = state._replace(
+        inode=inode,
+        modified=modified,
+        changed=changed if trusted else 0,
+        size=size,
+        checksum=zlib.crc32(data[state.read_to - start : end - start], state.checksum),
+    )
     if blocks:
         last = blocks[-1]
-        known = known._replace(
+        state = state._replace(
             read_to=last.end,
             last_offset=last.offset,
             last_line=last.line,
             digest=last.digest,
-            events=known.events + len(blocks),
+            events=state.events + len(blocks),
         )
-    return WindowReading(known, [_event(block) for block in blocks], again)
+    events = [_event(block, data[block.offset - start : block.end - start]) for block in blocks]
+    return WindowReading(state, events, again)
+
+
+def _is_known(data: bytes, start: int, known: WindowState) -> bool:
+    """Whether a window, or its end from the last event on, is as it was read."""
+    if not start:
+        return zlib.crc32(data[: known.read_to]) == known.checksum
+    last = next(iter(_blocks(data, known.last_line, start)), None)
+    return last is not None and (last.digest, last.offset) == (known.digest, start)
+
+
+def stands(home: Home, path: str, places: Iterable[EventPlace]) -> bool:
+    """Whether all of these events of a window are in its file as they were read."""
+    try:
+        with regular.open_file(home.path(path)) as file:
+            for offset, size, checksum in places:
+                file.seek(offset)
+                if _checksum(file.read(size)) != checksum:
+                    return False
+    except OSError:
+        return False
+    return True
+
+
+def _checksum(data: bytes) -> int:
+    """63 bits, which is what a database takes for an integer."""
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little") >> 1
 
 
 def _blocks(data: bytes, line: int, offset: int) -> list[log_event.RawEvent]:
@@ -118,7 +173,7 @@ def _blocks(data: bytes, line: int, offset: int) -> list[log_event.RawEvent]:
     return [b._replace(offset=b.offset + offset, end=b.end + offset) for b in found]
 
 
-def _event(block: log_event.RawEvent) -> NewEvent:
+def _event(block: log_event.RawEvent, data: bytes) -> NewEvent:
     meta = log_event.parse_meta(block) if block.meta else {}
     author, model = (utf8(str(meta.get(key) or "")) for key in ("author", "model"))
     # of what was taken back nothing is recalled, and not that it was
@@ -134,7 +189,8 @@ def _event(block: log_event.RawEvent) -> NewEvent:
     instant = clock.parse(block.timestamp)
     return NewEvent(
         block.line, block.end_line, block.timestamp, instant, block.role, author, model,
-        utf8(content), _changes(block.role, meta),
+        utf8(content), EventPlace(block.offset, len(data), _checksum(data)),
+        _changes(block.role, meta),
     )  # fmt: skip
 
 
@@ -180,25 +236,31 @@ def grown_windows(
     return sorted(window_heads.latest_by_window(window_heads.parse(whole))), position
 
 
-def changed_windows(
-    home: Home, known: Iterable[tuple[str, int, int, int]]
-) -> tuple[list[str], list[str]]:
-    """(windows that are new or changed, windows that are gone), compared with what is known of
-    each: (path, inode, modified, size)."""
-    from ..truth.log import reader
-
-    before = {path: state for path, *state in known}
-    paths = []
-    for path in reader.list_windows(home):
-        stat = os.stat(home.path(path))
-        if before.pop(path, None) != [stat.st_ino, stat.st_mtime_ns, stat.st_size]:
-            paths.append(path)
-    return paths, sorted(before)
+def changed_windows(home: Home, known: Mapping[str, tuple]) -> tuple[list[str], list[str]]:
+    """(windows that are new or changed, windows that are gone), compared with the FileState that is
+    known of each. A window costs a look at its file and little more (docs/decisions/recall.md)."""
+    root = f"{home.root}/"
+    try:
+        now: list[tuple | None] = list(map(_state, map(root.__add__, known)))
+    except FileNotFoundError:
+        now = [_state(root + path) if os.path.exists(root + path) else None for path in known]
+    pairs = zip(known.items(), now, strict=True)
+    changed = [path for (path, before), found in pairs if found != before]
+    there: set[str] = set()
+    for context in home.list_contexts():
+        folder = f"logs/{context}/"
+        there.update(map(folder.__add__, os.listdir(root + folder)))
+    for folder in {os.path.dirname(path) for path in there - known.keys() if "/." not in path}:
+        names = home.list_windows(folder.partition("/")[2])
+        changed += [path for name in names if (path := f"{folder}/{name}") not in known]
+    gone = [path for path, found in zip(known, now, strict=True) if found is None]
+    started = lambda path: (window_sort_key(os.path.basename(path)), path)
+    return sorted({*changed} - {*gone}, key=started), gone
 
 
 def journal_position(home: Home) -> dict[str, Any]:
     """How far the journal of window heads goes; JSON."""
-    inode, _, size = _state(home.window_heads)
+    inode, _, _, size = _state_or_zeros(home.window_heads)
     tail = _journal_tail(home, size)
     return {"inode": inode, "size": size, "boot": clock.boot_id(), "tail": tail}
 
@@ -214,18 +276,31 @@ def _journal_tail(home: Home, size: int) -> str:
         return ""
 
 
+def is_away(home: Home) -> bool:
+    """Whether a disk with files of the home is not there: nobody removed them."""
+    folders = (home.logs, home.path("knowledge"), home.path("raw"))
+    return any(os.path.islink(folder) and not os.path.isdir(folder) for folder in folders)
+
+
 def pins_state(home: Home) -> list[int]:
     """What tells that the pins changed; JSON."""
-    return _state(home.pins)
+    return _state_or_zeros(home.pins)
 
 
-def _state(path: str) -> list[int]:
-    """Inode, modification time in ns and size of a file; zeros when there is none."""
+def _state(path: str) -> tuple[int, int, int, int]:
+    """A file's FileState, as a plain tuple: there are many. FileNotFoundError."""
+    return _state_of(os.stat(path))
+
+
+def _state_of(stat: os.stat_result) -> tuple[int, int, int, int]:
+    return stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
+
+
+def _state_or_zeros(path: str) -> list[int]:
     try:
-        stat = os.stat(path)
+        return list(_state(path))
     except FileNotFoundError:
-        return [0, 0, 0]
-    return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
+        return [0, 0, 0, 0]
 
 
 def pins(home: Home) -> list[tuple[str, int]]:
@@ -239,14 +314,6 @@ def pins(home: Home) -> list[tuple[str, int]]:
 
 
 # --- pages
-
-
-class FileState(NamedTuple):
-    """What tells that a page's file changed."""
-
-    inode: int
-    modified: int  # ns; 0 when that was too lately to be trusted
-    size: int
 
 
 class PageFile(NamedTuple):
@@ -263,27 +330,28 @@ def changed_pages(home: Home, known: Mapping[str, FileState]) -> tuple[list[Page
     from ..truth.pages import page_files
 
     before = dict(known)
-    found: list[tuple[str, os.stat_result]] = []
+    found: list[tuple[str, FileState]] = []
     for path, entry in page_files.list_recalled(home):
         if not page_files.is_printable(path):
             continue
-        state = before.pop(path, None)
+        known_state = before.pop(path, None)
         try:
-            stat = entry.stat()
+            state = FileState(*_state_of(entry.stat()))
         except FileNotFoundError:  # gone meanwhile
             continue
-        if state != (stat.st_ino, stat.st_mtime_ns, stat.st_size):
-            found.append((path, stat))
+        if state != known_state:
+            found.append((path, state))
     return list(_page_files(home, found)), sorted(before)
 
 
-def _page_files(home: Home, found: list[tuple[str, os.stat_result]]) -> Iterator[PageFile]:
+def _page_files(home: Home, found: list[tuple[str, FileState]]) -> Iterator[PageFile]:
     contents = [page_content(home, path) for path, _ in found]
     now = clock.system_now() * 1_000_000
-    for (path, stat), data in zip(found, contents, strict=True):
-        modified = stat.st_mtime_ns if now - stat.st_mtime_ns > UNSETTLED else 0
+    for (path, state), data in zip(found, contents, strict=True):
+        if now - state.changed <= UNSETTLED:
+            state = state._replace(changed=0)
         digest = hashlib.sha256(data).hexdigest() if data is not None else ""
-        yield PageFile(path, FileState(stat.st_ino, modified, stat.st_size), data, digest)
+        yield PageFile(path, state, data, digest)
 
 
 def page_content(home: Home, path: str) -> bytes | None:

@@ -1,14 +1,15 @@
 """Truth, index, recall and providers put together: what the mem-* commands and the agent call."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..ground.environment import Environment
 from ..ground.paths import Home
 
 if TYPE_CHECKING:
-    from ..index.engine import Engine, Index
+    from ..index.engine import Engine, Index, Removed
 
 
 Progress = Callable[[int, int], None]
@@ -39,12 +40,26 @@ class Memory(NamedTuple):
 
         return index.engine_in_use()
 
-    def opened(self, *, thorough: bool = False, work: str = "taking in") -> "Iterator[Index]":
-        """The index, as often as it has to be tried (Engine.opened); never without a home."""
-        if not os.path.isdir(self.home.root):  # a mistyped home is not made by asking it something
+    def opened(
+        self, *, thorough: bool = False, work: str = "taking in", made: bool = False
+    ) -> "Iterator[Index]":
+        """The index, as often as it has to be tried (Engine.opened); a home only when it is to be
+        `made`."""
+        if not made and not os.path.isdir(self.home.root):  # a mistyped one is not made by asking
             return
         engine = self.engine
-        opened = engine.opened(self.home, self.say, thorough=thorough)
-        for index in engine.copied(self.home) if self.dry else opened:
-            index.progress = self.progress(work)
+        opened = (engine.copied if self.dry else engine.opened)(
+            self.home, self.say, thorough=thorough
+        )
+        for index in opened:
+            index.progress, index.removed = self.progress(work), self._clean_traces
             yield index
+
+    def _clean_traces(self, gone: "Sequence[Removed]", standing: AbstractSet[str]) -> None:
+        """What files no longer say, out of the traces that commands were told to write."""
+        from ..truth.pages import maintenance
+
+        if maintenance.read_traces(self.home):
+            from . import forgetting
+
+            forgetting.clean_removed(self, gone, standing)

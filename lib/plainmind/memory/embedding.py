@@ -8,7 +8,7 @@ from ..formats import reference
 from ..ground import files
 from ..ground.errors import Busy, Failure, Misconfigured, Unavailable
 from ..ground.paths import Home
-from ..index.embedding import Run, Work
+from ..index.embedding import Run, Work, sweep
 from ..index.engine import Index, Pending
 from ..providers import registry, retry
 from . import Memory
@@ -30,10 +30,10 @@ class Embedded(NamedTuple):
 
 
 def embed(memory: Memory, options: EmbedOptions, refs: list[str] | None) -> Embedded:
-    """Embed what is at `refs`, or, after a look at every file, all that has no vector."""
-    for index in memory.engine.opened(memory.home, memory.say, thorough=refs is None):
+    """After a look at every file, embed what is at `refs`, or all that has no vector; and take
+    vectors of what files no longer hold out of `vectors/`."""
+    for index in memory.opened(thorough=True, made=True):
         with index:
-            index.progress = memory.progress("taking in")
             ended = _embed(memory, index, options, refs)
     return ended
 
@@ -53,6 +53,10 @@ def _embed(memory: Memory, index: Index, options: EmbedOptions, refs: list[str] 
         # not a lock anybody waits for: it keeps a second run from paying for the same texts, and
         # mem-forget from taking back what a run has in its hands
         with files.lock(os.path.join(memory.home.index, "embed.lock"), wait=0):
+            if not sweep(index):
+                from . import forgetting
+
+                forgetting.clean_unknown(memory, index)
             due = index.pending(
                 model,
                 memory.now(),

@@ -7,13 +7,15 @@ goes on. Logs keep what was said.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 from ..formats.page import page
 from ..ground import files
 from ..ground.errors import Failure, InputOutput
 from ..index import cache
+from ..index.engine import Index, Removed
 from ..index.page_reading import embedded
 from ..truth.pages import maintenance, retention
 from ..truth.pages.retention import DeletedFile, Expired, Unfinished
@@ -116,6 +118,20 @@ def _marks(body: str) -> list[str]:
     return sorted(absence.split_lines(body), key=lambda line: (-len(line), line))[:MARKS]
 
 
+def clean_removed(memory: Memory, gone: Sequence[Removed], standing: AbstractSet[str]) -> None:
+    """The same for texts that files no longer hold, whoever took them out; in what stands in their
+    files now they may have parts."""
+    texts = [f'"{one.path}",{one.line},' for one in gone]
+    texts += [f'"path":"{one.path}","line":{one.line},' for one in gone]
+    texts += [
+        piece
+        for one in gone
+        for piece in absence.pieces(one.text)
+        if not any(piece in text for text in standing)
+    ]
+    clean_traces(memory, texts)
+
+
 def clean_traces(memory: Memory, texts: Sequence[str]) -> None:
     """Records that show one of these, out of the traces that commands were told to write; said, and
     in a dry run only said."""
@@ -124,16 +140,29 @@ def clean_traces(memory: Memory, texts: Sequence[str]) -> None:
     needles = {
         level.encode("utf-8", "surrogatepass") for text in shown for level in absence.as_json(text)
     }
+    _clean_traces(memory, lambda line: any(needle in line for needle in needles))
+
+
+def clean_unknown(memory: Memory, index: Index) -> None:
+    """The same with recalls of events that do not stand: a new index cannot tell what went."""
+
+    def is_gone(line: bytes) -> bool:
+        try:
+            hits = [row["hit"] for row in json.loads(line)["turns"]]
+            return not all(index.has(hit[0], hit[1], hit[6]) for hit in hits)
+        except (ValueError, RecursionError, KeyError, TypeError, IndexError):
+            return False  # of a turn, or no trace at all
+
+    _clean_traces(memory, is_gone)
+
+
+def _clean_traces(memory: Memory, is_gone: Callable[[bytes], bool]) -> None:
     for trace in maintenance.read_traces(memory.home):
         if not os.path.isfile(trace) or os.path.islink(trace):
             continue
         try:
             lines = files.read(trace).split(b"\n")
-            kept = [
-                line
-                for line in lines
-                if not any(needle in line for needle in needles) or not _is_trace(line)
-            ]
+            kept = [line for line in lines if not is_gone(line) or not _is_trace(line)]
             if len(kept) < len(lines):
                 if not memory.dry:
                     mode = os.stat(trace).st_mode & 0o7777

@@ -4,15 +4,16 @@ Owns what happens when the embedder is down: words alone, one remark, no failure
 """
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..formats import equality
 from ..formats.evidence import Scope
 from ..ground import clock, files, regular, stream, tokens
-from ..ground.errors import Failure, Misconfigured, Unavailable
+from ..ground.errors import Busy, Failure, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
 from ..ground.settings import Settings
 from ..recall import search
+from ..recall.field import EventField
 from ..recall.search import Hit, Limits, Moments, Query
 from . import Memory
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from ..formats.reference import Reference
     from ..index.engine import Index
     from ..recall.pages import Policy
+
+
+TRIES = 5  # of a recall, whose logs somebody changes at the same time
 
 
 class Recalled(NamedTuple):
@@ -43,16 +47,41 @@ def recall(
     for index in memory.opened():
         with index:
             query = prepare_query(memory, index, text, lexical)
+            moments, field = _find(index, query, scope, limits, told=told, traced=traced)
             if not traced:
-                return Recalled(search.search(query, index, scope, limits, told=told), None)
+                return Recalled(moments, None)
             from ..recall import trace
 
-            recorder = trace.Recorder(query, index, scope, limits.floor)
-            moments = search.ranked(recorder, limits)
+            assert isinstance(field, trace.Recorder)
             question = {"query": text, "now": clock.to_text(query.now), **limits._asdict()}
             question |= {"sim": query.mode, "model": query.model}
-            return Recalled(moments, trace.record(recorder, question, moments))
+            return Recalled(moments, trace.record(field, question, moments))
     return Recalled(search.NOTHING, None)
+
+
+def _find(
+    index: "Index",
+    query: Query,
+    scope: Scope,
+    limits: Limits,
+    *,
+    told: bool = False,
+    traced: bool = False,
+) -> tuple[Moments, EventField]:
+    """What is found, and in what, once each event that is shown stands in its file as it was read;
+    what was left out is shown, too, when it is told of, or `traced`."""
+    for _ in range(TRIES):
+        if traced:
+            from ..recall import trace
+
+            field: EventField = trace.Recorder(query, index, scope, limits.floor)
+        else:
+            field = EventField(query, index, scope, limits.floor, told=told)
+        found = search.ranked(field, limits)
+        shown = [*found.hits, *(hit for hit, _ in found.dropped if told or traced)]
+        if not index.refresh(hit.pick.event for hit in shown):
+            return found, field
+    raise Busy("the logs keep being changed", cure="try again")
 
 
 def tell_missing(memory: Memory, context: str | None) -> None:
@@ -73,6 +102,25 @@ def limits_of(settings: Settings, k: int | None = None) -> Limits:
 def _skipping(memory: Memory, scope: Scope) -> Scope:
     names = memory.settings["recall.skip_models"].split(",")
     return scope._replace(skip_models=tuple(filter(None, map(str.strip, names))))
+
+
+def replay(session: Any, path: str) -> Moments:
+    """What a trace holds. NoInput when it is of this home, whose files no longer hold that."""
+    from ..recall import report
+    from ..truth.pages import maintenance
+
+    with open(path, "rb") as file:  # a pipe is as good
+        found = report.replayed(file.read(), path)
+    if os.path.realpath(path) not in maintenance.read_traces(session.home):
+        return found
+    shown = [*found.hits, *(hit for hit, _ in found.dropped)]
+    for index in Memory.of(session).opened(thorough=True):
+        with index:
+            index.model()
+            if not all(index.has(hit.path, hit.line, hit.content) for hit in shown):
+                what = "the logs no longer hold all that it shows"
+                raise NoInput(what, place=path, cure="record it again")
+    return found
 
 
 def keep_trace(home: Home, path: str | None, record: dict | None) -> None:
@@ -144,7 +192,7 @@ def remember(
     for index in memory.opened():
         with index:
             query = prepare_query(memory, index, text, lexical=False)
-            past = search.search(query, index, _skipping(memory, scope), share.limits)
+            past, _ = _find(index, query, _skipping(memory, scope), share.limits)
             if share.plain:
                 past = past._replace(hits=_without_questions(past.hits, text))
             known = pages.search(query, index, share.pages)

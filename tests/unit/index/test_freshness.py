@@ -212,7 +212,7 @@ def test_whatever_happens_the_index_says_what_the_files_say(folder, seed, happen
     world.embed()
     world.settle()
     assert care.verify(stores.memory(world.home, world.warnings.append)) == []
-    assert world.warnings == []
+    assert [warning for warning in world.warnings if "since it was read" not in warning] == []
 
 
 @pytest.mark.parametrize("emptied", ["removed", "truncated"])

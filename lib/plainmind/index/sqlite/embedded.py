@@ -10,6 +10,7 @@ from ..page_reading import embedded_text
 from ..reading import EMBEDDED
 from . import events, vectors
 from .index_file import IndexFile
+from .texts import WITH_BEFORE
 from .vectors import EVENT, PASSAGE
 
 _ROLES = ", ".join(f"'{role}'" for role in EMBEDDED)
@@ -47,9 +48,7 @@ def pending(
         "before.content "
         "FROM events AS event "
         "LEFT JOIN vectors ON kind = 'event' AND owner = event.id AND vectors.model = ? "
-        "LEFT JOIN events AS before ON before.id = (SELECT max(id) FROM events AS e "
-        f"WHERE e.id >= event.episode AND e.id < event.id AND e.role IN ({_ROLES})) "
-        f"WHERE event.role IN ({_ROLES}) AND coalesce(status, 'pending') <> 'ok' "
+        f"{WITH_BEFORE} AND coalesce(status, 'pending') <> 'ok' "
         "AND (? OR coalesce(next_try, '') <= ?) "
         f"{_among('event.id', EVENT, only)} ORDER BY event.unix_ms DESC, event.id DESC LIMIT ?",
         late,
@@ -64,6 +63,11 @@ def pending(
         )
         for id, author, content, attempts, *before in rows
     ]
+
+
+def standing(db: sqlite3.Connection, texts: Sequence[Pending]) -> list[Pending]:
+    there = lambda one: f"SELECT 1 FROM {_THERE[one.kind]} WHERE id = ?"
+    return [one for one in texts if db.execute(there(one), (one.id,)).fetchone()]
 
 
 def _among(column: str, kind: str, only: set[tuple[str, int]] | None) -> str:

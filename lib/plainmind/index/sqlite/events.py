@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...formats import equality
 from ...formats import words as grammar
@@ -19,10 +19,16 @@ from .. import reading
 from . import words
 from .index_file import Damaged, IndexFile
 
+if TYPE_CHECKING:
+    from .removal import Removal
+
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
 _EPISODES = "SELECT id, lengths, openings, times, kinds, authors FROM episodes"
-_STATE = "path, context, inode, modified, size, read_to, last_offset, last_line, digest, events"
+_STATE = (
+    "path, context, inode, modified, changed, size, read_to, last_offset, last_line, digest, "
+    "events, checksum"
+)
 
 
 def event_id(window: int, number: int) -> int:
@@ -37,34 +43,45 @@ def bounds(window: int) -> tuple[int, int]:
 # --- taking in
 
 
-def catch_up(index: IndexFile, *, thorough: bool = False) -> None:
+def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] = ()) -> None:
     """Take in every event acknowledged before this call: of the windows the journal names, or,
-    `thorough` or when it cannot tell, of all that are new, grown, changed or gone."""
+    `thorough` or when it cannot tell, of all that are new, grown, changed or gone, and `again`."""
     gone: list[str] = []
     seen = index.setting("journal")
     grown = None if thorough else reading.grown_windows(index.home, seen)
     if grown is None:
         position = reading.journal_position(index.home)
-        known = index.db.execute("SELECT path, inode, modified, size FROM windows")
-        paths, gone = reading.changed_windows(index.home, known)
+        rows = index.db.execute("SELECT path, inode, modified, changed, size FROM windows")
+        paths, gone = reading.changed_windows(index.home, {row[0]: row[1:] for row in rows})
+        paths += [path for path in again if path not in paths and path not in gone]
     else:
         paths, position = grown
-    if (paths or gone or position != seen or _pins_changed(index)) and index.writable:
-        _take_in(index, paths, gone, position)
+    if paths or gone or position != seen or _pins_changed(index):
+        _take_in(index, paths, gone, position, whole=grown is None)
 
 
 def _take_in(
-    index: IndexFile, paths: Sequence[str], gone: Sequence[str], position: Mapping[str, Any]
+    index: IndexFile,
+    paths: Sequence[str],
+    gone: Sequence[str],
+    position: Mapping[str, Any],
+    *,
+    whole: bool,
 ) -> None:
+    from .removal import Removal
+
     with index.writing():
+        removal = Removal(index)
         for path in gone:
-            _forget(index, path)
+            _forget(index, path, removal, "gone")
         for number, path in enumerate(paths, 1):
-            _take_in_window(index, path)
+            _take_in_window(index, path, removal, whole=whole)
             index.progress(number, len(paths))
         if _pins_changed(index):
             _take_in_pins(index)
         index.put_setting("journal", position)
+        removal.settle()
+    removal.tell()
 
 
 def take_in_again(index: IndexFile, paths: Sequence[str]) -> None:
@@ -76,27 +93,31 @@ def take_in_again(index: IndexFile, paths: Sequence[str]) -> None:
             _take_in_window(index, path)
 
 
-def _take_in_window(index: IndexFile, path: str) -> None:
+def _take_in_window(
+    index: IndexFile, path: str, removal: "Removal | None" = None, *, whole: bool = True
+) -> None:
     """Take in the new events of a window."""
     row = index.db.execute(f"SELECT id, {_STATE} FROM windows WHERE path = ?", (path,)).fetchone()
     known = reading.WindowState(*row[1:]) if row else None
-    read = reading.window(index.home, path, known)
+    read = reading.window(index.home, path, known, whole=whole)
     if read is None:
-        return _forget(index, path)
+        return _forget(index, path, removal, "gone")
     if read.again:
-        _forget(index, path)
+        _forget(index, path, removal, "changed")
         known = None
     if known:
         window, before = row[0], known.events
         index.db.execute(
-            "UPDATE windows SET inode = ?, modified = ?, size = ?, read_to = ?, last_offset = ?, "
-            "last_line = ?, digest = ?, events = ? WHERE id = ?",
+            "UPDATE windows SET inode = ?, modified = ?, changed = ?, size = ?, read_to = ?, "
+            "last_offset = ?, last_line = ?, digest = ?, events = ?, checksum = ? WHERE id = ?",
             (*read.state[2:], window),
         )
     else:
         marks = ", ".join("?" * len(read.state))
         cursor = index.db.execute(f"INSERT INTO windows ({_STATE}) VALUES ({marks})", read.state)
         window, before = cursor.lastrowid or 0, 0
+        if removal:
+            removal.add_window(bounds(window))
     if read.events:
         _add(index, window, before, read.events)
 
@@ -116,24 +137,27 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
         episodes[-1].add(event.instant, event.role, author, event.content, found)
         same = equality.key(event.content)
         changes += [(id, *place) for place in event.changes]
-        rows.append((id, *event[:-3], model, event.content, episodes[-1].id, same))
+        said = (*event[:6], model, event.content, episodes[-1].id, same)
+        rows.append((id, *said, *event.place))
         terms.append((id, found))
     for episode in episodes:
         _put_episode(index.db, episode)
-    index.db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    index.db.executemany(f"INSERT INTO events VALUES ({', '.join('?' * 14)})", rows)
     index.db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", changes)
     words.add(index.db, terms)
     _count(index, [found for _, found in terms], 1)
 
 
-def _forget(index: IndexFile, path: str) -> None:
-    """Remove a window and everything made from it."""
+def _forget(index: IndexFile, path: str, removal: "Removal | None" = None, what: str = "") -> None:
+    """Remove a window and everything made from it. `what` became of it is noted."""
     from . import vectors
 
     window = _window_id(index.db, path)
     if window is None:
         return
     span = bounds(window)
+    if removal:
+        removal.note_window(path, span, what)
     events = "SELECT id, author, content FROM events WHERE id BETWEEN ? AND ?"
     terms = [(id, grammar.of_event(*event)) for id, *event in index.db.execute(events, span)]
     words.remove(index.db, terms, index.fts5)
@@ -325,6 +349,19 @@ def rows(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, IndexedEvent]:
             raise Damaged("its tables contradict each other")
         found[id] = IndexedEvent(*row)
     return found
+
+
+def find_stale(index: IndexFile, ids: Iterable[int]) -> list[str]:
+    """The windows of these events that do not have one of them as it was read."""
+    places: dict[str, list[reading.EventPlace]] = {}
+    for id in ids:
+        path, *place = index.db.execute(
+            "SELECT path, offset, bytes, events.checksum "
+            "FROM events JOIN windows ON windows.id = events.id >> ? WHERE events.id = ?",
+            (BITS, id),
+        ).fetchone()
+        places.setdefault(path, []).append(reading.EventPlace(*place))
+    return [path for path in places if not reading.stands(index.home, path, places[path])]
 
 
 def equals(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:

@@ -6,14 +6,18 @@ Refuses to know what the rows mean, and what an index answers (index.sqlite.stor
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...ground import files
 from ...ground.paths import Home
 
-VERSION = 5  # of the schema and of everything rows are computed with: tokens, stems, episodes
+if TYPE_CHECKING:
+    from ..engine import Removed
+
+VERSION = 6  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):
@@ -25,12 +29,18 @@ class Damaged(Exception):
     version = 0
 
 
+class Outdated(Exception):
+    """The index does not say what the files say, and cannot be written: a copy of it can."""
+
+
 class IndexFile:
     """An open index file. Reading needs nothing; writing goes through `writing()`."""
 
     def __init__(self, home: Home, db: sqlite3.Connection, *, fts5: bool, writable: bool):
         self.home, self.db, self.fts5, self.writable = home, db, fts5, writable
         self.progress: Callable[[int, int], None] = lambda done, of: None
+        self.say: Callable[[str], None] = lambda text: None
+        self.removed: Callable[[Sequence[Removed], AbstractSet[str]], None] = lambda one, all: None
         self.path = db.execute("PRAGMA database_list").fetchone()[2]
         self.folder = os.path.dirname(self.path)
         self.inode = 0  # of the file that is open, when somebody looks at that
@@ -38,6 +48,8 @@ class IndexFile:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction, alone: all of it is on disk afterwards, or none."""
+        if not self.writable:
+            raise Outdated
         if self.db.in_transaction:
             # what was read was of one moment until now; who has the lock waits for its end
             self.db.execute("ROLLBACK")

@@ -30,6 +30,9 @@ _SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
 
 def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
     path = _path(home)
+    if not _is_writable(path):
+        yield from _unwritten(home, path, say, thorough)
+        return
     set_aside, failed = "", 0
     for _ in range(TRIES):
         inode = _inode(path)
@@ -44,7 +47,8 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
                 store.db.close()
                 continue
             inode = _inode(path)
-            store.thorough, store.retried, store.inode = thorough, True, inode
+            store.thorough, store.say, store.inode = thorough, say, inode
+            store.retried = True
             yield store
             if store.failure is None:
                 return
@@ -65,7 +69,24 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
     raise Busy("the index keeps being replaced", place=path, cure="try again")
 
 
-def copied(home: Home) -> Iterator[Store]:
+def _unwritten(
+    home: Home, path: str, say: Callable[[str], None], thorough: bool
+) -> Iterator[Store]:
+    """The index where nothing can be written, or a copy of it when it does not say what the files
+    say, or cannot be read without writing."""
+    try:
+        store = _open(home, path)
+    except (Damaged, sqlite3.DatabaseError, OSError):
+        pass
+    else:
+        store.thorough, store.say, store.retried = thorough, say, True
+        yield store
+        if store.failure is None:
+            return
+    yield from copied(home, say, thorough=thorough)
+
+
+def copied(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
     from ...ground import scratch
 
     with scratch.open_folder() as folder:
@@ -84,7 +105,7 @@ def copied(home: Home) -> Iterator[Store]:
         except (Damaged, sqlite3.DatabaseError):
             pass
         else:
-            store.retried = True
+            store.thorough, store.say, store.retried = thorough, say, True
             yield store
             if store.failure is None:
                 return
@@ -133,12 +154,13 @@ def _list_parts(path: str) -> Iterator[str]:
 
 
 def _open(home: Home, path: str) -> Store:
-    files.make_folder(os.path.dirname(path))
+    writable = _is_writable(path)
+    if writable:
+        files.make_folder(os.path.dirname(path))
     if os.path.islink(path):  # a folder may be elsewhere; this would be made where it leads
         raise Damaged("a link")
     # an empty file is one whose maker died, or has not come to its schema yet
     new = not os.path.exists(path) or os.path.getsize(path) == 0
-    writable = os.access(os.path.dirname(path), os.W_OK)
     address = f"file:{_quoted(path)}?mode={'rwc' if writable else 'ro'}"
     db = sqlite3.connect(
         address, uri=True, timeout=files.LOCK_WAIT, isolation_level=None, check_same_thread=False
@@ -168,6 +190,16 @@ def _open(home: Home, path: str) -> Store:
         db.close()
         raise
     return Store(home, db, fts5=fts5, writable=writable)
+
+
+def _is_writable(path: str) -> bool:
+    """Whether the index can be written, or made."""
+    folder = os.path.dirname(path)
+    if not os.path.exists(folder):
+        above = os.path.dirname(folder)
+        return not os.path.exists(above) or os.access(above, os.W_OK)
+    parts = [folder, *filter(os.path.exists, (path, os.path.join(folder, "lock")))]
+    return all(os.access(part, os.W_OK) for part in parts)
 
 
 def _create(home: Home, path: str, db: sqlite3.Connection) -> None:

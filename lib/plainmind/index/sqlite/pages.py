@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LINKS = 8  # of a page, that are followed
 
 _OF_A_PAGE = ("page_tags", "page_links", "kg_triples")
-_STATE = "inode, modified, size, digest"
+_STATE = "inode, modified, changed, size, digest"
 _RECORD = (
     "name, link, date, type, tier, source, image, valid_from, valid_to, title, body, line, sketch"
 )
@@ -34,11 +34,11 @@ _RECORD = (
 
 def take_in(index: IndexFile) -> None:
     """Take in every page that is new, changed or gone."""
-    rows = index.db.execute("SELECT path, id, inode, modified, size FROM pages")
+    rows = index.db.execute("SELECT path, id, inode, modified, changed, size FROM pages")
     known = {path: (id, FileState(*state)) for path, id, *state in rows}
     states = {path: state for path, (_, state) in known.items()}
     changed, gone = reading.changed_pages(index.home, states)
-    if (changed or gone) and index.writable:
+    if changed or gone:
         _write(index, changed, [(path, known[path][0]) for path in gone])
 
 
@@ -50,34 +50,40 @@ def _write(index: IndexFile, changed: list[PageFile], gone: list[tuple[str, int]
         row = index.db.execute(select, (file.path,)).fetchone()
         if file.data is None:
             gone += [(file.path, row[0])] if row else []
-        elif row is None or row[4] != file.digest:
+        elif row is None or row[5] != file.digest:
             work.append((file, True))
-        elif row[1:4] != file.state:
+        elif row[1:5] != file.state:
             work.append((file, False))
     if not work and not gone:
         return
-    touch = "UPDATE pages SET inode = ?, modified = ?, size = ? WHERE path = ?"
+    from .removal import Removal
+
+    touch = "UPDATE pages SET inode = ?, modified = ?, changed = ?, size = ? WHERE path = ?"
     with index.writing() as db:
-        entities = False
+        entities, removal = False, Removal(index)
         # another process may have done any of it while this one waited, and given an id to another
         # page
         for path, id in gone:
             if db.execute("SELECT 1 FROM pages WHERE path = ? AND id = ?", (path, id)).fetchone():
+                removal.note_page(id)
                 _forget(db, id)
                 entities = True
         for number, (file, new) in enumerate(work, 1):
             index.progress(number, len(work))
             row = db.execute(select, (file.path,)).fetchone()
-            if new and not (row and row[4] == file.digest):
-                _put(db, row[0] if row else None, file)
+            if new and not (row and row[5] == file.digest):
+                if row:
+                    removal.note_page(row[0])
+                removal.add_page(_put(db, row[0] if row else None, file))
                 entities = True
             else:
                 db.execute(touch, (*file.state, file.path))
         if entities:
             _put_entities(db)
+        removal.settle()
 
 
-def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> None:
+def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> int:
     from .. import page_reading
 
     assert file.data is not None
@@ -104,6 +110,7 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> None:
     _put_triples(db, id, record.triples)
     words.add(db, [(id, record.words)], "page_words")
     _put_passages(db, id, record, titled is not None and titled[0] == record.title)
+    return id
 
 
 def _put_passages(db: sqlite3.Connection, id: int, record: "PageRecord", same_title: bool) -> None:

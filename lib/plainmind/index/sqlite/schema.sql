@@ -4,7 +4,8 @@
 -- What made this index, and how far it has read. One row a fact.
 CREATE TABLE settings (
     -- terms: what made the words; embed_model: the model whose vectors answer; totals: of all
-    -- events; journal, pins: what was read last
+    -- events; journal, pins: what was read last; swept: vectors/ has no vector of what went before
+    -- this index was made
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL     -- text, or JSON
 ) WITHOUT ROWID;
@@ -17,12 +18,16 @@ CREATE TABLE windows (
     context     TEXT NOT NULL,       -- such as discord-thread/123
     inode       INTEGER NOT NULL,    -- of the file when it was last read
     modified    INTEGER NOT NULL,    -- its modification time then, in nanoseconds
+    -- its change time then, which nobody can set; 0 when not all of it was read then, or when that
+    -- was too recent to be trusted
+    changed     INTEGER NOT NULL,
     size        INTEGER NOT NULL,    -- its bytes then
     read_to     INTEGER NOT NULL,    -- bytes taken in: the end of the last whole event
     last_offset INTEGER NOT NULL,    -- byte where the last event starts
     last_line   INTEGER NOT NULL,    -- line where it starts
     digest      TEXT NOT NULL,       -- its digest: shows that what was read still stands
-    events      INTEGER NOT NULL     -- taken in
+    events      INTEGER NOT NULL,    -- taken in
+    checksum    INTEGER NOT NULL     -- CRC-32 of the bytes taken in
 );
 
 -- One row an event. id = window id * 16777216 + its number in the window: neighbours are id - 1
@@ -39,7 +44,10 @@ CREATE TABLE events (
     content   TEXT NOT NULL,     -- less what a recall had injected into it
     episode   INTEGER NOT NULL,  -- id of the first event of its stretch of conversation
     -- a number that contents have in common when they are equal but for case, space and punctuation
-    same      INTEGER NOT NULL
+    same      INTEGER NOT NULL,
+    offset    INTEGER NOT NULL,  -- byte where it starts in its window
+    bytes     INTEGER NOT NULL,  -- that it has there
+    checksum  INTEGER NOT NULL   -- of these (BLAKE2b, 63 bits): they stand before it is shown
 );
 CREATE INDEX events_by_time ON events (unix_ms);
 CREATE INDEX events_by_same ON events (same);
@@ -86,6 +94,13 @@ CREATE TABLE vectors (
 CREATE INDEX vectors_answering ON vectors (model, kind, block)
 WHERE status = 'ok' AND embedding IS NOT NULL;
 
+-- Hashes of texts that were embedded, and that files no longer hold: their vectors are in vectors/
+-- until the next mem-embed.
+CREATE TABLE removed (
+    hash BLOB PRIMARY KEY,
+    same INTEGER NOT NULL -- events.same, by which others that say it are found; 0 of a passage
+) WITHOUT ROWID;
+
 -- Vectors of events packed for scanning: `count` events, one byte a dimension, dimension by
 -- dimension. component ~ low[dimension] + code * step[dimension]; no vector is further than `error`
 -- from its packed form.
@@ -123,8 +138,8 @@ CREATE TABLE pages (
     name       TEXT NOT NULL,    -- its file's, without .md
     link       TEXT NOT NULL,    -- what links and names are compared by: small letters, hyphens
     inode      INTEGER NOT NULL, -- of the file when it was last read
-    -- its modification time then, in nanoseconds; 0 when that was too recent to be trusted
-    modified   INTEGER NOT NULL,
+    modified   INTEGER NOT NULL, -- its modification time then, in nanoseconds
+    changed    INTEGER NOT NULL, -- its change time then; 0 when that was too recent to be trusted
     size       INTEGER NOT NULL, -- its bytes then
     digest     TEXT NOT NULL,    -- SHA-256 of what was read
     date       TEXT NOT NULL,    -- 2026-05-08

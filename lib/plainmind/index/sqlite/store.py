@@ -7,16 +7,17 @@ import os
 import sqlite3
 from array import array
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from ...formats.evidence import Evidence, IndexedEvent, PageEvidence, PageText, Question, Scope
 from ...ground.paths import Home
 from . import events
-from .index_file import Damaged, IndexFile
+from .index_file import Damaged, IndexFile, Outdated
 
 if TYPE_CHECKING:
-    from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
+    from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending, RemovedHashes
     from ..graph import Graph
 
 
@@ -37,7 +38,7 @@ class Store(IndexFile):
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         self.db.close()
-        if isinstance(error, Damaged | sqlite3.DatabaseError):
+        if isinstance(error, Damaged | Outdated | sqlite3.DatabaseError):
             self.failure = error
             return self.retried
         return False
@@ -65,7 +66,7 @@ class Store(IndexFile):
     def model(self) -> str:
         self.look_at_logs()
         model = self.setting("embed_model")
-        if model is None and self.writable and os.path.exists(self.home.vectors):
+        if model is None and os.path.exists(self.home.vectors):
             from .. import embedding
 
             model = embedding.restore(self)
@@ -77,6 +78,17 @@ class Store(IndexFile):
 
     def events(self, ids: Iterable[int]) -> dict[int, IndexedEvent]:
         return events.rows(self.db, ids)
+
+    def has(self, path: str, line: int, content: str) -> bool:
+        id = events.at(self.db, path, line)
+        event = self.events([id])[id] if id is not None else None
+        return event is not None and (event.line, event.content) == (line, content)
+
+    def refresh(self, ids: Iterable[int]) -> bool:
+        stale = events.find_stale(self, ids)
+        if stale:
+            events.catch_up(self, thorough=True, again=stale)
+        return bool(stale)
 
     def equals(self, ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
         return events.equals(self.db, ids)
@@ -128,6 +140,24 @@ class Store(IndexFile):
         from . import embedded
 
         return embedded.pending(self.db, model, now, retry_failed, limit, at)
+
+    def standing(self, texts: "Sequence[Pending]") -> "list[Pending]":
+        from . import embedded, pages
+
+        events.catch_up(self, thorough=True)
+        pages.take_in(self)
+        return embedded.standing(self.db, texts)
+
+    def removed_hashes(self) -> "RemovedHashes":
+        self._look_at_all()
+        from . import removal
+
+        return removal.hashes(self)
+
+    def settle_removed(self, seen: AbstractSet[bytes]) -> None:
+        from . import removal
+
+        removal.settle(self, seen)
 
     def keep(self, model: str, outcomes: "Iterable[EmbeddingOutcome]") -> None:
         from . import embedded

@@ -147,7 +147,7 @@ PLANTED = {
     "pages, sketch": "UPDATE pages SET sketch = x'00000000' WHERE name = 'a'",
     "pages, words": "UPDATE pages SET words = 1 WHERE name = 'a'",
     "pages, one more": "INSERT INTO pages SELECT 99, 'knowledge/z.md', name, link, inode, "
-    "modified, size, digest, date, type, tier, source, "
+    "modified, changed, size, digest, date, type, tier, source, "
     "image, valid_from, valid_to, title, body, line, words, sketch FROM pages WHERE name = 'a'",
     "page_words": "UPDATE page_words SET rest = 'other' WHERE rowid = (SELECT id FROM pages WHERE "
     "name = 'a')",

@@ -1,0 +1,138 @@
+"""What files no longer say: out of the index, and told to who keeps something made of it.
+
+Of a text that was embedded a hash stays in the table `removed`, until the next mem-embed has taken
+its vector out of `vectors/`. Texts that moved, to another window or page, are not removed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from .. import reading
+from .index_file import IndexFile
+
+if TYPE_CHECKING:
+    from ..engine import Removed, RemovedHashes
+
+    #: what a window or a page says, and what is embedded of it, with events.same (0 of a passage)
+    Texts = tuple[list[Removed], dict[str, int]]
+
+
+class Removal:
+    """One look at the files, within a transaction. What is about to go is noted first; what came is
+    noted then, and `settle` compares them."""
+
+    def __init__(self, index: IndexFile):
+        self._index = index
+        self._old: list[Removed] = []
+        self._embedded: dict[str, int] = {}
+        self._came: list[Callable[[], Texts]] = []
+        self._places: list[tuple[str, str]] = []
+
+    def note_window(self, path: str, span: tuple[int, int], what: str) -> None:
+        """A window is about to go, or to be taken in again as it is now. `span`: the least and the
+        greatest id of its events."""
+        self._places.append((path, what))
+        self._note(_of_window(self._index, *span))
+
+    def note_page(self, page: int) -> None:
+        self._note(_of_page(self._index, page))
+
+    def _note(self, texts: "Texts") -> None:
+        self._old += texts[0]
+        self._embedded |= texts[1]
+
+    def add_window(self, span: tuple[int, int]) -> None:
+        """A window is taken in from its start."""
+        self._came.append(lambda: _of_window(self._index, *span))
+
+    def add_page(self, page: int) -> None:
+        self._came.append(lambda: _of_page(self._index, page))
+
+    def settle(self) -> None:
+        """Remember what is to be taken out of `vectors/`, and tell the texts."""
+        if not self._old:
+            return
+        db, home = self._index.db, self._index.home
+        if reading.is_away(home):
+            # nobody removed anything; when it is there again, mem-embed looks at every vector
+            db.execute("DELETE FROM settings WHERE name = 'swept'")
+            return
+        standing: set[str] = set()
+        for read in self._came:
+            said, embedded = read()
+            standing.update(one.text for one in said)
+            for text in embedded:
+                self._embedded.pop(text, None)
+        if os.path.isdir(home.vectors):
+            from ..cache import content_hash
+
+            rows = ((content_hash(text), same) for text, same in self._embedded.items())
+            db.executemany("INSERT OR REPLACE INTO removed VALUES (?, ?)", rows)
+        self._index.removed([one for one in self._old if one.text not in standing], standing)
+
+    def tell(self) -> None:
+        """Say once which windows were changed by something else than an append."""
+        if self._places:
+            path, what = self._places[0]
+            more = len(self._places) - 1
+            others = f", and {more} more window{'s' if more > 1 else ''}" if more else ""
+            self._index.say(
+                f"{self._index.home.path(path)}: {what} since it was read{others}; what the logs "
+                "no longer say is not recalled; see 'mem-lint --logs'"
+            )
+
+
+def _of_window(index: IndexFile, first: int, last: int) -> "Texts":
+    from ..engine import Removed
+    from . import texts
+
+    rows = index.db.execute(
+        "SELECT path, line, content FROM events JOIN windows ON windows.id = events.id / 16777216 "
+        "WHERE events.id BETWEEN ? AND ? AND content <> ''",
+        (first, last),
+    )
+    said = [Removed(*row) for row in rows]
+    return said, dict(texts.of_events(index.db, "event.id BETWEEN ? AND ?", (first, last)))
+
+
+def _of_page(index: IndexFile, page: int) -> "Texts":
+    from ..engine import Removed
+    from . import texts
+
+    rows = index.db.execute(
+        "SELECT path, passages.line, text FROM passages JOIN pages ON pages.id = page "
+        "WHERE page = ?",
+        (page,),
+    )
+    said = [Removed(*row) for row in rows]
+    return said, dict.fromkeys(texts.of_pages(index.db, page), 0)
+
+
+# --- for mem-embed
+
+
+def hashes(index: IndexFile) -> "RemovedHashes":
+    from ..cache import content_hash
+    from ..engine import RemovedHashes
+
+    seen = set(chain(*index.db.execute("SELECT hash FROM removed")))
+    held = set(map(content_hash, _likely(index))) if seen else set()
+    return RemovedHashes(seen - held, seen, known=index.setting("swept") is not None)
+
+
+def _likely(index: IndexFile) -> Iterator[str]:
+    """Texts among which those are that may have one of these hashes, too."""
+    from . import texts
+
+    same = "event.same IN (SELECT same FROM removed)"
+    yield from (text for text, _ in texts.of_events(index.db, same))
+    yield from texts.of_pages(index.db)
+
+
+def settle(index: IndexFile, seen: AbstractSet[bytes]) -> None:
+    with index.writing() as db:
+        db.executemany("DELETE FROM removed WHERE hash = ?", ((hash,) for hash in seen))
+        index.put_setting("swept", "1")
