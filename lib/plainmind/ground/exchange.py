@@ -11,10 +11,12 @@ import itertools
 import os
 import re
 import signal
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
-from . import clock, files
+from . import clock, files, regular
 from .errors import Busy, NotPermitted
 
 PAUSE = 0.01  # seconds before an edit is tried again
@@ -52,12 +54,13 @@ def edit(
     process that is killed meanwhile leaves a file that `recover` understands."""
     if not follow and os.path.islink(path):
         raise NotPermitted("a link", place=path, cure="put the file itself here")
-    path = os.path.realpath(path)
+    # whatever becomes a link from here on is not followed
+    path = os.path.realpath(path) if follow else _in_real_folder(path)
     conflicts: list[str] = []
     for attempt in range(attempts):
         if attempt:
             clock.sleep(PAUSE)
-        old = files.read(path)
+        old = _read(path)
         if not _is_still(path, old):  # half of a save is nothing to look for a line in
             continue
         new = change(old)
@@ -93,8 +96,13 @@ def recover(path: str) -> None:
         match = left.startswith(f".{name}.") and _LEFT.fullmatch(left, len(name) + 2)
         if match and not files.is_running(int(match[1])):
             whole = os.path.join(folder, left)
-            if match[2] and _digest(files.read(whole)) not in (match[2], match[3]):
-                _keep(files.read(whole), path, [])
+            if not stat.S_ISREG(os.lstat(whole).st_mode):
+                # nobody's save, but perhaps a link that was put here to have a secret copied
+                with suppress(OSError):
+                    os.unlink(whole)
+                continue
+            if match[2] and _digest(_read(whole)) not in (match[2], match[3]):
+                _keep(_read(whole), path, [])
             os.unlink(whole)
             files.sync_folder(folder)
 
@@ -103,6 +111,7 @@ def remove(path: str, old: bytes) -> bool:
     """Delete a file if it still holds `old`; False when somebody saved meanwhile, and theirs stays.
     It gets another name first, and what came out is looked at. A process that is killed meanwhile
     leaves a file that `recover` understands. The caller holds the lock of all edits."""
+    path = _in_real_folder(path)
     if not _is_still(path, old):
         return False
     folder, name = os.path.split(path)
@@ -126,7 +135,7 @@ def _give_back(away: str, path: str) -> None:
     try:
         os.link(away, path, follow_symlinks=False)
     except FileExistsError:
-        _keep(files.read(away), path, [])
+        _keep(_read(away), path, [])
     except OSError:  # a file system where a file has one name
         os.rename(away, path)
 
@@ -233,14 +242,19 @@ def _put_back(beside: str, path: str, ours: bytes, conflicts: list[str]) -> None
     """
     placed, theirs = ours, []
     while True:
-        theirs.append(files.read(beside))
+        if os.path.islink(beside):  # what it leads to was not judged, and is not read
+            swap(beside, path)
+            if _is_still(beside, placed):
+                os.unlink(beside)
+            raise NotPermitted("a link", place=path, cure="put the file itself here")
+        theirs.append(_read(beside))
         swap(beside, path)
         if _is_still(beside, placed):
             break
         placed = theirs[-1]
     for _ in range(5):
         clock.sleep(SETTLING)
-        if _is_still(path, files.read(path)):  # else they are saving again
+        if _is_still(path, _read(path)):  # else they are saving again
             break
     for save in reversed(theirs):
         _keep(save, path, conflicts)
@@ -252,7 +266,7 @@ def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
     every line of it, in order."""
     there = os.path.exists(path)  # or they have deleted it
     for name in (*([path] if there else []), *conflicts):
-        lines = iter(files.read(name).split(b"\n"))
+        lines = iter(_read(name).split(b"\n"))
         if all(line in lines for line in save.split(b"\n")):
             return
     folder, name = os.path.split(path)
@@ -269,7 +283,12 @@ def _keep(save: bytes, path: str, conflicts: list[str]) -> None:
 def _is_still(path: str, data: bytes) -> bool:
     """Whether a file holds `data` and nobody is about to write to it, as far as the system tells.
     Linux grants a read lease only on a file that no process has open for writing."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
     try:
         if hasattr(fcntl, "F_SETLEASE"):
             try:
@@ -280,9 +299,20 @@ def _is_still(path: str, data: bytes) -> bool:
             except OSError as error:
                 if error.errno == errno.EAGAIN:
                     return False
-        return files.read(path) == data
+        return _read(path) == data
     finally:
         files.close(fd)
+
+
+def _in_real_folder(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _read(path: str) -> bytes:
+    """A file's bytes. OSError when anything of the path, which is real, has become a link."""
+    with regular.open_direct(path) as file:
+        return file.read()
 
 
 def swap(one: str, other: str) -> bool:

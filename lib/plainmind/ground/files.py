@@ -9,6 +9,7 @@ import fcntl
 import itertools
 import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -339,7 +340,9 @@ def _name(error: BaseException, path: str) -> None:
 
 
 def _dress(fd: int, like: str) -> None:
-    wanted, made = os.stat(like), os.fstat(fd)
+    wanted, made = os.stat(like, follow_symlinks=False), os.fstat(fd)
+    if stat.S_ISLNK(wanted.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), like)
     if (wanted.st_uid, wanted.st_gid) != (made.st_uid, made.st_gid):
         try:
             os.fchown(fd, wanted.st_uid, wanted.st_gid)

@@ -11,12 +11,13 @@ import stat
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..ground import clock, exchange, files
+from ..ground import clock, exchange, files, regular
 from ..ground.environment import Environment
 from ..ground.errors import Busy, Misconfigured, NoInput
 from ..ground.paths import Home
 
 DEFAULT = "reminders.md"
+ENDINGS = (".md", ".markdown")  # of a Markdown file's name; no file of a system's has them
 ATTEMPTS, PAUSE = 5, 0.02  # reads of a file that changes meanwhile; seconds between two
 
 
@@ -36,11 +37,11 @@ def read_stable(path: str) -> Snapshot:
         if attempt:
             clock.sleep(PAUSE)
         try:
-            _check(path)
-            with open(path, "rb") as file:
+            real = _resolve(path)
+            with regular.open_direct(real) as file:
                 before = files.identify(os.fstat(file.fileno()))
                 data = file.read()
-            if before == files.identify(os.stat(path)) and len(data) == before.size:
+            if before == files.identify(os.stat(real)) and len(data) == before.size:
                 return Snapshot(data, before)
         except FileNotFoundError:  # also between the two steps of an editor's save
             if attempt == ATTEMPTS - 1 or not os.path.isdir(os.path.dirname(path)):
@@ -91,18 +92,28 @@ def edit(
                 return _create(home, path, admit(kind, path, None, data) if data else data)
             except FileExistsError:
                 pass
-        _check(path)
-        return exchange.edit(path, lambda data: admit(kind, path, data, change(data)))
+        real = _resolve(path)
+        return exchange.edit(real, lambda data: admit(kind, path, data, change(data)), follow=False)
 
 
-def _check(path: str) -> None:
-    if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
-        cure = "let REMINDERS_FILE name a markdown file"
+def _resolve(path: str) -> str:
+    """What the file is, where a person's link leads. Misconfigured for what is none of Markdown: a
+    link to it may be a model's, in a vault that it was given as its folder."""
+    real = os.path.realpath(path)
+    cure = "let REMINDERS_FILE name a markdown file"
+    if not stat.S_ISREG(os.stat(real).st_mode):  # opening a pipe would wait for ever
         raise Misconfigured("not a file", place=path, cure=cure)
+    if not real.lower().endswith(ENDINGS):
+        what = f"'{real}' is not a Markdown file (its name ends with none of {' '.join(ENDINGS)})"
+        raise Misconfigured(what, place=path, cure=cure)
+    return real
 
 
 def _create(home: Home, path: str, data: bytes) -> exchange.Edited:
     target = os.path.realpath(path)
+    if not target.lower().endswith(ENDINGS):
+        what = f"'{target}' would not be a Markdown file"
+        raise Misconfigured(what, place=path, cure="let REMINDERS_FILE name a markdown file")
     if not data:
         return exchange.Edited(None, [])
     _check_folder(home, target)
