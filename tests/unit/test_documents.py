@@ -492,3 +492,17 @@ def test_the_readme_is_short_and_names_every_command():
     readme = read("README.md")
     assert readme.count("\n") <= 150
     assert [command for command in COMMANDS if f"`{command}`" not in readme] == []
+
+
+def test_every_promise_of_security_names_tests_that_are_there():
+    page = read("SECURITY.md")
+    assert page.count("\n") < 150
+    promises = page.partition("## What is promised")[2].partition("## What is not promised")[0]
+    for promise in re.findall(r"^- .*?(?=^-|^#|\Z)", promises, re.M | re.S):
+        named = re.findall(r"`(unit/[^`]*?\.py)?(?:::(\w+))?`", promise)
+        named = [(path, name) for path, name in named if path or name]
+        assert named, promise
+        source = ""
+        for path, name in named:
+            source = read(f"tests/{path}") if path else source
+            assert not name or re.search(rf"^def {name}\(", source, re.M), (path, name)

@@ -58,7 +58,7 @@ def render_lines(
         whose = "" if one.change.turn == own else ", by a turn that was cut off"
         label = {"undo": "undo", "allow": "yes"}[verb]
         command = form.format(verb, one.id)
-        lines.append(f"({what}{whose}: {mask(one.change.describe())}; {label}: {command})")
+        lines.append(f"({what}{whose}: {one.change.describe(mask)}; {label}: {command})")
     if len(kept) > MOST:
         lines.append(f"(and {len(kept) - MOST} more: {SHOWN})")
     return lines
@@ -75,20 +75,22 @@ def disown(reply: str) -> str:
     return _FORGED.sub("> ", reply)
 
 
-def to_record(one: KeptChange, state: str = "") -> dict[str, Any]:
-    """A change as a command prints it."""
+def to_record(one: KeptChange, mask: Callable[[str], str], state: str = "") -> dict[str, Any]:
+    """A change as a command prints it, masked."""
     lines = [line for file in one.change.files for line in (file.path.encode(), *file.lines)]
-    text = "\n".join(stream.decode(line) for line in lines)
+    text = mask("\n".join(stream.decode(line) for line in lines))
     paths = [file.path for file in one.change.files]
     record = {"id": one.id, "state": state or _HOW[one.state][0], "kind": one.change.kind}
     return {**record, "context": one.change.context, "paths": paths, "text": text}
 
 
-def decide(home: Home, log: Log, now: int, mode: str, id: str) -> list[dict[str, Any]]:
+def decide(
+    home: Home, log: Log, now: int, mode: str, id: str, mask: Callable[[str], str]
+) -> list[dict[str, Any]]:
     """Make the change that a person says yes to (`--allow`), or undo one (`--undo`), and tell its
     context; what was done, as a record. Without either: all that wait or can be undone."""
     if not mode:
-        return [to_record(one) for one in changes.list_kept(home)]
+        return [to_record(one, mask) for one in changes.list_kept(home)]
     if environment.read_turn():
         raise NotPermitted("refused in a turn: a yes is a person's", cure="ask the user")
     said = mode == "--allow"
@@ -102,4 +104,4 @@ def decide(home: Home, log: Log, now: int, mode: str, id: str) -> list[dict[str,
         how = "the user said yes to" if said else "the user undid"
         draft = EventDraft(now, "system", f"{how}: {one.change.name()}", {})
         log.append(one.change.context, [draft], now)
-    return [to_record(one, "done" if said else "undone")]
+    return [to_record(one, mask, "done" if said else "undone")]

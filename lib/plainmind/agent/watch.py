@@ -84,15 +84,18 @@ class Watch:
             os.unlink(self._path)
 
     def _keep(self, path: str, old: bytes | None, new: bytes | None) -> None:
-        """Keep a change, unless a command of the suite that made it has."""
+        """Keep a change, in the place of what a command of the suite kept of it."""
         part = changes.to_part(self._home, path)
-        change = FileChange.of(part, old, new)
+        made = (FileChange.of(part, old, new),)
         for one in changes.list_kept(self._home, fresh=True):
-            for file in one.change.files if one.change.turn == self._rights.digits else ():
-                if (file.path, file.after) == (part, change.after):
-                    return
+            ours = one.state == changes.MADE and one.change.turn == self._rights.digits
+            if ours and one.change.files == made:
+                return
+            first = one.change.files[0]
+            if ours and (first.path, first.after) == (part, made[0].after):
+                changes.drop(self._home, one)
         kind = FILES.get(part) or FOLDERS.get(part.split(os.sep)[0], "memory")
-        changes.keep(self._home, self._rights._replace(may=frozenset([kind])), kind, (change,))
+        changes.keep(self._home, self._rights._replace(may=frozenset([kind])), kind, made)
 
     def _look(self) -> Watched:
         """All of the files; only what is not the one that was is read."""

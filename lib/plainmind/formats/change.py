@@ -21,7 +21,7 @@ The id of a change is made of all these bytes: what was shown under an id is wha
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..ground import clock, stream
@@ -160,10 +160,10 @@ class LastingChange(NamedTuple):
         always = " (L1, in every prompt)" if self.kind == "L1" else ""
         return f"{where}{others}{always}, {first.verb}"
 
-    def describe(self) -> str:
-        """What it is on one line, for a person, with the beginning of what is new."""
+    def describe(self, mask: Callable[[str], str] = str) -> str:
+        """What it is on one line, for a person, with the beginning of what is new, masked."""
         printable = "".join(c if c.isprintable() else " " for c in self.files[0].text)
-        text = " ".join(printable.split())
+        text = mask(" ".join(printable.split()))
         more = f" … and {len(text) - EXCERPT} characters more" if len(text) > EXCERPT else ""
         shown = text[:EXCERPT].replace('"', "'")
         return f'{self.name()}: "{shown}"{more}'

@@ -24,6 +24,7 @@ class Home:
         self.root = os.path.abspath(os.path.expanduser(root))
         self.lock = self.path(".lock")
         self.logs = self.path("logs")
+        self.knowledge_lock = self.path("raw", "maintenance-log", ".lock")
         self.pins = self.path("pins", "pins.md")
         self.index = self.path("index")
         self.vectors = self.path("vectors")

@@ -20,6 +20,7 @@ from ..formats.log import forgotten
 from ..ground import exchange, files, regular, stream
 from ..ground.errors import Failure, NotPermitted
 from ..ground.paths import Home
+from ..truth import changes
 from ..truth.log import pinning, reader
 from ..truth.log.blanking import TargetEvent
 from ..truth.log.verify import Finding
@@ -71,6 +72,7 @@ def clean(
     for journal in list_journals(home):
         with noting():
             yield from _blank_rows(home, journal, Wanted.of(targets, texts), dry)
+    yield from _delete_changes(home, texts, noting, dry)
 
 
 def _finish_others(home: Home, targets: Sequence[TargetEvent]) -> None:
@@ -157,6 +159,21 @@ def _delete(home: Home, path: str, targets: Sequence[TargetEvent], dry: bool) ->
                 os.unlink(os.path.basename(part), dir_fd=fd)
                 files.sync(fd)
         yield Finding(part, 1, "deleted", "it came with the event")
+
+
+def _delete_changes(
+    home: Home, texts: Sequence[str], noting: Noting, dry: bool
+) -> Iterator[Finding]:
+    """What turns changed, or wait to, and that says a text: it can be neither undone nor made."""
+    needles = [piece.encode() for text in texts for piece in absence.pieces(text)]
+    for name in changes.list_names(home):
+        path = home.path(changes.FOLDER, name)
+        with noting():
+            if any(needle in files.read(path) for needle in needles):
+                if not dry:
+                    os.unlink(path)
+                    files.sync_folder(os.path.dirname(path))
+                yield Finding(f"{changes.FOLDER}/{name}", 1, "deleted", "a change that says it")
 
 
 def _find_other(home: Home, name: str, targets: Sequence[TargetEvent]) -> str:

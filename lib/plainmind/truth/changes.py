@@ -19,7 +19,6 @@ from ..formats.change import FileChange, LastingChange
 from ..ground import clock, environment, exchange, files, masks
 from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ..ground.paths import Home
-from .pages import maintenance
 
 FOLDER = ".changes"
 ASKED, MADE, NEW = ".asked", ".made", ".new"
@@ -216,7 +215,7 @@ def _apply(home: Home, file: FileChange, kind: str) -> None:
 
 def _lock(home: Home, path: str) -> AbstractContextManager[None]:
     top = path.split("/")[0]
-    return maintenance.lock(home) if top in ("knowledge", "raw") else files.lock(home.lock)
+    return files.lock(home.knowledge_lock if top in ("knowledge", "raw") else home.lock)
 
 
 def to_part(home: Home, path: str) -> str:

@@ -12,15 +12,8 @@ from scene import PATIENCE
 from scripted import call, calls
 
 PIN = "logs/note/old/20260129T142355Z.md:3"
-STANDING = (
-    "system-prompt.md",
-    "knowledge",
-    "raw/compaction",
-    "pins",
-    "reminders.md",
-    "memory",
-    "skills",
-)
+STANDING = "system-prompt.md knowledge raw/compaction pins reminders.md memory skills".split()
+STANDING += ["raw/maintenance-log/last-audit.json"]
 HERE = "cli/here"
 RID = "rid_K5V4M2J7Q2ZP"
 
@@ -35,6 +28,8 @@ MADE = {
     "fix": ("mem-lint --fix knowledge/legacy.md", "knowledge/legacy.md, "),
     "reminder": ("remind-add --at 'tomorrow 09:00' bread", 'reminders.md, added: "- [ ] date='),
     "moved": (f"remind-edit {RID} --time 10:00", "reminders.md, changed"),
+    "audit": ("mem-audit --done", "last-audit.json, new"),
+    "remembered": ("mem-resident remember global 'Bo is in.'; mem-resident flush", "MEMORY.md, "),
     "two": (f"mem-pin {PIN}; mem-pin logs/note/old/20260129T142355Z.md:9", "pins/pins.md, added"),
 }  # fmt: skip
 ASKED = {
@@ -243,3 +238,20 @@ def test_a_person_is_asked_nothing(lived):
     lived.run("mem-pin", PIN)
     assert not os.path.exists(lived.home.path(".changes"))
     lived.run("agent-changes", code=1)
+
+
+def test_what_is_taken_back_is_in_no_change(lived, model):
+    lived.append("user", "The alarm code is 77412, keep it.", context="note/code")
+    model.then(
+        calls(call("echo 'The alarm code is 77412, keep it.' | mem-note --type user")), "So."
+    )
+    printed = lived.turn("Do it", context=HERE)
+    (undo,) = commands(printed)
+    lived.run(*undo)
+    model.then(
+        calls(call("echo 'The alarm code is 77412, keep it.' | mem-note --type user")), "So."
+    )
+    (undo,) = commands(lived.turn("Again", context=HERE))
+    out = lived.run("mem-forget", "logs/note/code/20260129T142355Z.md:3", code=1)
+    assert f".changes/{undo[-1]}.made:1: deleted: a change that says it" in out
+    lived.run(*undo, code=66)

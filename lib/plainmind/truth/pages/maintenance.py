@@ -44,7 +44,7 @@ def folder(home: Home) -> str:
 
 
 def lock(home: Home) -> AbstractContextManager[None]:
-    return files.lock(os.path.join(folder(home), ".lock"))
+    return files.lock(home.knowledge_lock)
 
 
 def read_writes(home: Home) -> Writes:
@@ -152,9 +152,13 @@ def audit_notice(home: Home, now: int) -> str:
 
 
 def record_audit(home: Home, now: int) -> None:
-    with lock(home):
+    from .. import changes
+
+    path = os.path.join(folder(home), "last-audit.json")
+    with lock(home), changes.admission(home) as admit:
         line = json_line({"time": clock.to_text(now), "total": read_writes(home).total})
-        files.replace(os.path.join(folder(home), "last-audit.json"), f"{line}\n".encode())
+        old = files.read(path) if os.path.exists(path) else None
+        files.replace(path, admit("pages", path, old, f"{line}\n".encode()))
         # whoever made the folder may have been killed before that
         files.sync_with_parent(folder(home))
 

@@ -158,6 +158,8 @@ class Writeback:
         self, scope: MemoryScope, change: Callable[[bytes], bytes]
     ) -> Callable[[bytes], bytes]:
         """Change an index, and say how to undo that: not where somebody has changed it since."""
+        from .. import changes
+
         path = scope.path
         _make(scope)
         exchange.recover(path)
@@ -166,12 +168,15 @@ class Writeback:
         def announce(placed: files.Identity) -> None:
             self._note(("place", [], {"path": path, "inode": [placed.device, placed.inode]}))
 
-        def make(old: bytes) -> bytes:
-            seen.clear()
-            seen[change(old)] = old
-            return next(iter(seen))
+        with changes.admission(self.home) as admit:
 
-        exchange.edit(path, make, follow=False, announce=announce)
+            def make(old: bytes) -> bytes:
+                seen.clear()
+                new = admit("memory", path, old, change(old))
+                seen[new] = old
+                return new
+
+            exchange.edit(path, make, follow=False, announce=announce)
         return lambda data: seen.get(data, data)
 
     def _locate(self, scope: MemoryScope, one: Operation) -> Committed:
