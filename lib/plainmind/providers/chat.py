@@ -26,12 +26,13 @@ class Call(NamedTuple):
     arguments: str
 
 
+SIZE = "size"  # how an answer ends that was longer than anybody reads
 #: how an answer ends that is not whole, in the providers' words; Gemini's in small letters
 CUT = frozenset(
     "length max_tokens max_output_tokens model_length content_filter safety recitation language "
     "blocklist prohibited_content spii image_safety model_armor other error abort cancelled "
     "insufficient_system_resource malformed_function_call unexpected_tool_call "
-    "too_many_tool_calls malformed_response".split()
+    f"too_many_tool_calls malformed_response {SIZE}".split()
 )
 
 
@@ -158,12 +159,16 @@ class ReplyBuilder:
 
     @contextmanager
     def report_partial(self) -> Iterator[None]:
-        """A failure after some text was shown says how much, and is not asked for again."""
+        """A failure after some text was shown says how much, and is not asked for again. An answer
+        without end is cut."""
         try:
             yield
         except Unavailable as error:
             if not self.text:
                 raise
+            if isinstance(error, answer_json.TooMuch):
+                self.finish = SIZE
+                return
             what = f"{error.what} (after {len(self.text)} characters)"
             raise BrokenOff(what, self.text) from None
 

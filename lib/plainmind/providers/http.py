@@ -36,7 +36,15 @@ def post(
 ) -> Any:
     """The JSON a server answers. Unavailable, BadData (it refuses the content) or Misconfigured."""
     request = HttpRequest("POST", url, body, headers, timeout, who, variable)
-    return parse_json(b"".join(_answer(request)), who)
+    pieces: list[bytes] = []
+    try:
+        pieces.extend(_answer(request))
+    except answer_json.TooMuch as failure:
+        try:
+            return parse_json(answer_json.close_cut(b"".join(pieces)), who)
+        except Unavailable:
+            raise failure from None
+    return parse_json(b"".join(pieces), who)
 
 
 def get(url: str, *, headers: dict[str, str], timeout: float, who: str, variable: str = "") -> Any:
@@ -198,7 +206,7 @@ def _read(raw: Any, who: str, emit: Emit) -> None:
         while piece := raw.read1(65536, decode_content=True):
             size += len(piece)
             if size > MOST:
-                raise Unavailable(f"{who} answered more than {MOST >> 20} MB")
+                raise answer_json.TooMuch(f"{who} answered more than {MOST >> 20} MB")
             emit(piece)
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise Unavailable(f"{who} broke off its answer: {_reason(error)}") from None

@@ -23,6 +23,8 @@ PAUSES = (5.0, 20.0)  # seconds before the second and the third
 LAST = 2.0  # seconds that a turn has when the relay ends
 ELSEWHERE = 2.0  # seconds before asking whether a turn that an earlier relay started has ended
 
+_CUT = "\n\n(cut: the answer is longer than Discord is given; the log has it)"
+
 #: what is held while a process runs, and not between two attempts
 Slot = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -69,7 +71,7 @@ class Attempts:
             if self.over.is_set():
                 return self._stopped()
             if outcome.code == 0:
-                text = outcome.out.strip("\n")
+                text = outcome.out.strip("\n") + (_CUT if outcome.is_cut else "")
                 empty = Answer("(the agent said nothing)", FAILED)
                 return Answer(text, ANSWERED) if text.strip() else empty
             self.say(f"a turn for {of[0].context} ended with {outcome.code}: {outcome.complaint}")

@@ -24,6 +24,7 @@ class Outcome(NamedTuple):
     code: int
     out: str
     err: str
+    is_cut: bool = False  # it printed more than LONGEST
 
     @property
     def complaint(self) -> str:
@@ -78,7 +79,8 @@ class Running:
             self.kill()
             raise
         self.over.set()
-        return Outcome(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        said = (out[:LONGEST].decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+        return Outcome(code, *said, is_cut=len(out) > LONGEST)
 
     async def stop(self, *signals: int, grace: float = GRACE) -> None:
         """Ask it to end, with one signal after the other; what it leaves running is killed."""
@@ -105,8 +107,8 @@ class Running:
 
 
 async def _all(reader: asyncio.StreamReader | None) -> bytes:
-    """All that comes; what is beyond the limit is read, and dropped."""
+    """All that comes; what is beyond the limit is read, and dropped but for a byte that tells."""
     kept = bytearray()
     while reader is not None and (piece := await reader.read(1 << 16)):
-        kept += piece[: LONGEST - len(kept)]
+        kept += piece[: LONGEST + 1 - len(kept)]
     return bytes(kept)
