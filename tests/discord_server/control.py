@@ -92,6 +92,15 @@ class Control:
         self.world.tell("MESSAGE_DELETE_BULK", {"ids": list(messages), **place})
         return {}
 
+    def delete_channel(self, channel: str, live: bool = True) -> object:
+        """A thread, or a channel, with all that was said in it."""
+        gone = self.world.channel(str(channel))
+        shown = self.world.show_channel(gone)
+        del self.world.channels[gone.id]
+        if live:
+            self.world.tell("THREAD_DELETE" if gone.is_thread else "CHANNEL_DELETE", shown)
+        return shown
+
     def new_channel(self, name: str) -> object:
         made = Channel(self.world.mint.new(), 0, name, position=len(self.world.channels))
         self.world.channels[made.id] = made

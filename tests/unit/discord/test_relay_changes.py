@@ -3,10 +3,12 @@ process."""
 
 import json
 import os
+import subprocess
 
 import pytest
 from discord_server.client import Discord, attachment
 from plainmind.surfaces.discord.ledger import Change, noted_step
+from scene import ROOT
 from talking import Talk
 
 PATIENCE = 60
@@ -233,6 +235,75 @@ def test_the_log_keeps_what_was_deleted_if_a_person_wants_it_so(real):
     until(real, lambda: forgotten(real, "> the attic is cold"))
 
 
+def test_a_purge_is_forgotten_at_once(real):
+    """Each of its messages took a search of all that there is, one after the other."""
+    place = real.thread()
+    ids = [answered(real, f"pin {n}4711secret", place) for n in "abcdef"]
+    real.discord.delete_many(messages=ids)
+    until(real, lambda: all(forgotten(real, f"> pin {n}4711") for n in "abcdef"))
+    until(real, lambda: len(settled(real, ids)) == 6)
+    records = [e for e in real.events(f"discord-thread/{place}") if e["role"] == "system"]
+    assert len(records) == 6
+    assert len({record["timestamp"][:19] for record in records}) <= 2  # one run
+
+
+def settled(talk, ids):
+    keys = [s["key"] for s in talk.relay.steps() if s.get("did") == "settled"]
+    return [key for key in keys if any(key == f"deleted-{id}-" for id in ids)]
+
+
+def notices(talk, text="was deleted"):
+    return [post["content"] for post in talk.posted() if text in post["content"]]
+
+
+def test_a_thread_that_is_deleted_stays_in_the_log_and_the_channel_is_told_so_once(real):
+    place = real.thread(name="the `cellar`")
+    answered(real, "the wine is in the third rack", place)
+    empty = real.thread(name="never used")
+    fault = {"method": "POST", "path": rf"/channels/{place}/messages$"}
+    real.discord.fault("rest", "403", match=fault, times=None, code=50013)
+    refused = real.say("and the beer?", place)
+    until(real, lambda: refused in real.done())
+    busy(real, place, "deleted")
+    waiting = real.say("nobody will read this", place)
+    until(real, lambda: waiting in real.received())
+    for gone in (place, empty):
+        real.discord.delete_channel(channel=gone)
+    (notice,) = until(real, lambda: notices(real))
+    command = f"mem-log --since 2000-01-01 discord-thread/{place} | mem-forget --yes"
+    assert notice == (
+        f"(the thread `the 'cellar'` was deleted; what was said in it stays in the log. "
+        f"To forget it: `{command}`)"
+    )
+    real.discord.clear_faults()
+    real.let_go("deleted")
+    until(real, lambda: {waiting} <= real.done())
+    assert "not posted yet" not in real.ask("status")["content"]
+    assert not forgotten(real, "> the wine is in the third rack")
+    assert forgotten(real, "nobody will read this") and not real.began(waiting)
+    real.relay.stop()
+    real.relay.start()
+    answered(real, "is it cold", "")
+    assert notices(real) == [notice]
+    ran = subprocess.run(
+        ["sh", "-c", command], env={**real.relay.env, "PATH": f"{ROOT}/bin:{os.environ['PATH']}"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode in (0, 1), ran.stderr
+    assert forgotten(real, "> the wine is in the third rack")
+
+
+def test_a_thread_that_was_deleted_while_nobody_listened_is_said_too(real):
+    place = real.thread()
+    answered(real, "the ladder is behind the shed", place)
+    real.relay.stop()
+    before = len(notices(real))
+    real.discord.delete_channel(channel=place, live=False)
+    real.relay.start()
+    assert until(real, lambda: notices(real)[before:])[0].startswith(f"(the thread `{place}` was")
+    assert not forgotten(real, "> the ladder is behind the shed")
+
+
 # --- refusals
 
 
@@ -261,3 +332,21 @@ def test_an_answer_that_was_refused_is_posted_once_the_way_is_open_again(real):
 
 def test_nothing_of_all_this_was_a_bug(real):
     assert "internal error" not in real.relay.said and "Traceback" not in real.relay.said
+
+
+@pytest.mark.parametrize("how", ["told", "found", "left"])
+def test_without_its_channel_a_relay_ends_and_says_so(tmp_path, how):
+    """It asked for what it had missed once a minute, for ever."""
+    with Discord() as own, Talk(tmp_path, own) as talk:
+        talk.answer(talk.say("hello"))
+        if how == "found":
+            talk.relay.stop()
+            own.delete_channel(channel=own.channel, live=False)
+            talk.relay.start(ready=False)
+        elif how == "told":
+            own.delete_channel(channel=own.channel)
+        else:
+            own.event(name="GUILD_DELETE", data={"id": own.guild})
+        assert talk.relay.wait(60) == 78
+        assert f"channel {own.channel}" in talk.relay.said.splitlines()[-1]
+        assert "DISCORD_CHANNEL_ID" in talk.relay.said.splitlines()[-1]

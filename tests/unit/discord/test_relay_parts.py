@@ -38,7 +38,6 @@ from plainmind.surfaces.discord.ledger import (
     Change,
     Incoming,
     Ledger,
-    LedgerWriter,
     RefusedAnswer,
     answered_step,
     began_step,
@@ -54,6 +53,7 @@ from plainmind.surfaces.discord.ledger import (
     settled_step,
     told_step,
 )
+from plainmind.surfaces.discord.ledger_writer import LedgerWriter
 from plainmind.surfaces.discord.programs import Outcome
 from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from ...ground import backoff, stream
 from ...ground.errors import BUSY, MISCONFIGURED, UNAVAILABLE
-from .ledger import Incoming, LedgerWriter, began_step, returned_step
+from .ledger import Incoming, began_step, returned_step
+from .ledger_writer import LedgerWriter
 from .messages import meta_of, turn_text
 from .programs import Outcome, Running, Suite
 from .requests import Say

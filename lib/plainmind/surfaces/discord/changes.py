@@ -8,6 +8,7 @@ listened is looked for among the messages of the last hours that the log has (re
 """
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -30,6 +31,7 @@ from .messages import (
     to_incoming,
     to_instant,
 )
+from .removals import Removals
 from .requests import TROUBLE, Refused, describe
 from .services import Services
 
@@ -38,11 +40,14 @@ REASON = "deleted in Discord"
 
 
 class Changes:
-    """`fetch` gets what is attached to a message."""
+    """`fetch` gets what is attached to a message; `tell` has somebody say what is untold."""
 
-    def __init__(self, services: Services, fetch: Callable[[Incoming], None]):
+    def __init__(
+        self, services: Services, fetch: Callable[[Incoming], None], tell: Callable[[], None]
+    ):
         self.services, self.fetch = services, fetch
         self.ledger, self.writer = services.ledger, services.writer
+        self.removals = Removals(services, self._drop, tell)
         self.keep = services.settings["relay.deleted"] == "keep"
         self.wanted = asyncio.Event()  # something may be there to be settled
 
@@ -68,14 +73,14 @@ class Changes:
 
     async def hear_deletion(self, place: int, ids: Iterable[int]) -> None:
         context = await self.services.places.find_context(place)
-        for id in ids if context else ():
-            if id in self.ledger.waiting.get(context, {}):
-                await self._drop(id)
-            elif not self.keep:
-                await self._note(Change("deleted", id, context))
+        waiting = self.ledger.waiting.get(context, {})
+        logged = [id for id in ids if id not in waiting] if context and not self.keep else []
+        await self._note(*(Change("deleted", id, context) for id in logged))
+        for id in [id for id in ids if id in waiting] if context else ():
+            await self._drop(id)
 
-    async def _note(self, change: Change) -> None:
-        await self.writer.write(noted_step(change))
+    async def _note(self, *changes: Change) -> None:
+        await self.writer.write(*map(noted_step, changes))
         self.wanted.set()
 
     async def _replace(self, message: Incoming) -> None:
@@ -110,7 +115,11 @@ class Changes:
                 elif message.id <= last and await self._is_gone(of[0].channel, message.id):
                     await self._drop(message.id)
         except TROUBLE as error:
-            self.services.say(f"a message could not be read again: {describe(error)}")
+            gone = isinstance(error, Refused) and await self.removals.note_refusal(
+                of[0].context, error
+            )
+            if not gone:
+                self.services.say(f"a message could not be read again: {describe(error)}")
         waiting = self.ledger.waiting.get(of[0].context, {})
         return [waiting[message.id] for message in of if message.id in waiting]
 
@@ -125,47 +134,59 @@ class Changes:
         while True:
             await self.wanted.wait()
             self.wanted.clear()
-            for change in list(self.ledger.changes.values()):
-                if change.id in self.ledger.open or change.key not in self.ledger.changes:
-                    continue
+            due = [c for c in self.ledger.changes.values() if c.id not in self.ledger.open]
+            # edits one by one, deletions in a row together: a purge is one search for what is to go
+            for _, several in itertools.groupby(due, lambda c: (c.context, c.message and c.key)):
+                changes = list(several)
                 try:
-                    settle = self._log_edit if change.message else self._forget
-                    if await settle(change):
-                        await self.writer.write(settled_step(change))
+                    if await self._settle(changes):
+                        await self.writer.write(*map(settled_step, changes))
                 except (Failure, *TROUBLE) as error:  # tried again within a minute
-                    self.services.say(f"a change in {change.context}: {describe(error)}")
+                    self.services.say(f"a change in {changes[0].context}: {describe(error)}")
 
-    async def _log_edit(self, change: Change) -> bool:
-        message = change.message
-        assert message
-        found = await asyncio.to_thread(logged.find, self.services.home, change.context, change.id)
+    async def _settle(self, changes: list[Change]) -> bool:
+        """Whether nothing is left to be done for changes of one kind in one context."""
+        first = changes[0]
+        if not first.message:
+            return await self._forget(changes)
+        await self._log_edit(first, first.message)
+        return True
+
+    async def _log_edit(self, change: Change, message: Incoming) -> None:
+        find, home = logged.find, self.services.home
+        found = await asyncio.to_thread(find, home, change.context, [change.id])
         said = [one for one in found if one.role == "user"]
         if any(one.edited >= message.edited for one in found):  # it was logged like that
-            return True
+            return
         others = [one for one in said[-1].ids if one != change.id] if said else []
-        together = [*await self._read_others(change, others), message]
+        together = [*await self._read_others(change.context, others), message]
         event = to_edit_event(sorted(together, key=lambda one: one.id), message)
         if said:
             event["meta"]["changes"] = [one.ref for one in found]
         await self.services.log.append(change.context, event)
-        return True
 
-    async def _read_others(self, change: Change, ids: Iterable[int]) -> list[Incoming]:
+    async def _read_others(self, context: str, ids: Iterable[int]) -> list[Incoming]:
         """The other messages of an event, as they stand now."""
         find, name = self.services.history.find_message, self.services.client.find_name
-        raws = [await find(place_of(change.context), id) for id in ids]
-        return [to_incoming(raw, change.context, name) for raw in raws if raw]
+        raws = [await find(place_of(context), id) for id in ids]
+        return [to_incoming(raw, context, name) for raw in raws if raw]
 
-    async def _forget(self, change: Change) -> bool:
-        """Whether nothing is left to be done."""
+    async def _forget(self, changes: list[Change]) -> bool:
+        """Forget messages of one context at once, a moderator's purge among them: whether nothing
+        is left to be done."""
         services, refs = self.services, []
-        for context in (change.context, f"{THREAD}{change.id}"):
-            for one in await asyncio.to_thread(logged.find, services.home, context, change.id):
+        gone, whole = {change.id for change in changes}, changes[0].context
+        threads = {f"{THREAD}{id}": {id} for id in gone}
+        starters = {
+            context: ids for context, ids in threads.items() if _is_logged(services, context)
+        }
+        for context, ids in {whole: gone, **starters}.items():
+            for one in await asyncio.to_thread(logged.find, services.home, context, ids):
                 own = one.role == "system" or one.author_id in services.allowed.users
                 refs += [one.ref] if own else []
-                others = [id for id in one.ids if id != change.id]
+                others = [id for id in one.ids if id not in gone]
                 if own and one.role == "user" and others:  # they stay, in an event of their own
-                    stay = await self._read_others(change, others)
+                    stay = await self._read_others(whole, others)
                     await services.log.append(context, *(to_event(m, read=True) for m in stay))
         if not refs:
             return True
@@ -189,8 +210,8 @@ class Changes:
         for context in await asyncio.to_thread(logged.list_recent, self.services.home, since):
             try:
                 await self._look_at(context, since)
-            except Refused:  # a thread that was deleted with all that was in it, or is not for us
-                continue
+            except Refused as refused:  # a thread that was deleted, or is not for us
+                await self.removals.note_refusal(context, refused)
 
     async def _look_at(self, context: str, since: int) -> None:
         allowed = self.services.allowed.users
@@ -215,3 +236,7 @@ class Changes:
             after = last
             if len(page) < PAGE:
                 return
+
+
+def _is_logged(services: Services, context: str) -> bool:
+    return os.path.isdir(services.home.path("logs", context))

@@ -20,7 +20,8 @@ from .changes import Changes
 from .ledger import Incoming, done_step, kept_step, received_step
 from .messages import RawMessage, is_from_person, to_event, to_id, to_incoming, to_instant
 from .presence import notify_systemd
-from .requests import TROUBLE, describe
+from .removals import UNKNOWN_CHANNEL
+from .requests import TROUBLE, Refused, describe
 from .services import Services
 
 BEHIND = 10 * 60_000  # ms that the cursor stays behind the clock, and
@@ -34,14 +35,14 @@ class Inbox:
     def __init__(self, services: Services, wake: Callable[[str], None]):
         self.services, self.wake = services, wake
         self.ledger, self.writer = services.ledger, services.writer
-        self.changes = Changes(services, self.fetch)
+        self.may_write = asyncio.Event()  # what could not be said, or was not: to be tried
+        self.may_write.set()
+        self.changes = Changes(services, self.fetch, self.may_write.set)
         #: messages, and what is to be done about changes of them, in the order they were told
         self.arrivals: asyncio.Queue[RawMessage | Callable[[], Coroutine[Any, Any, None]]] = (
             asyncio.Queue()
         )
         self.fetching: dict[int, asyncio.Task[None]] = {}
-        self.may_write = asyncio.Event()  # where it was refused: to be tried
-        self.may_write.set()
         self.caught_up = asyncio.Event()  # no turn begins while older messages may still come
         self.whole = False  # all that was said since the cursor is in the ledger
         self.taking, self.catching_up = asyncio.Lock(), asyncio.Lock()
@@ -90,6 +91,7 @@ class Inbox:
             "on_ready": on_ready,
             "on_resumed": on_resumed,
             "on_error": on_error,
+            **self.changes.removals.make_handlers(self.arrivals.put),
         }
         for name, handler in handlers.items():
             setattr(client, name, handler)
@@ -188,6 +190,8 @@ class Inbox:
                 await self.changes.look_back()
             self.whole = True
         except TROUBLE as error:
+            if isinstance(error, Refused) and error.error == UNKNOWN_CHANNEL:
+                self.changes.removals.check_channel(self.services.places.channel)
             what = f"what was said meanwhile could not be read: {describe(error)}"
             self.services.say(f"{what}; trying again in a minute")
         finally:

@@ -100,6 +100,7 @@ class Lanes:
             await self.inbox.caught_up.wait()
             try:
                 await self.outbox.tell_refused()
+                await self.outbox.tell_gone()
             except TROUBLE as error:
                 self.services.say(f"an answer could not be posted: {describe(error)}")
 

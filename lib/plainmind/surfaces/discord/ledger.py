@@ -13,6 +13,7 @@
     {"did":"changed","message":{…}}               before it was answered: this is what it says now
     {"did":"noted","change":{…}}                  it was changed or deleted; the log is to have it
     {"did":"settled","key":…}                     and has it
+    {"did":"gone","thread":{…}}                   a thread was deleted; with `told`, that was said
 
 Each step is on disk before what follows it is done. So a message that was received is answered,
 whatever is killed; a turn that has its answer is not taken again; and only the part that was being
@@ -22,16 +23,15 @@ and left out when the file is compacted.
 Refuses to know Discord, and how turns are taken.
 """
 
-import asyncio
 import json
 import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from ...ground import files, stream
 
 LEAST = 1024 * 1024  # bytes below which nothing is compacted
+MOST_GONE = 1000  # threads that were deleted, the last ones
 
 Step = dict[str, Any]
 #: of files that go with an answer: what each is called, and the name of its copy (attachments)
@@ -96,6 +96,14 @@ class RefusedAnswer(NamedTuple):
     files: Files = ()
 
 
+class GoneThread(NamedTuple):
+    """A thread that was deleted; `told`: whether the channel knows."""
+
+    context: str
+    name: str = ""
+    told: bool = False
+
+
 class Kept(NamedTuple):
     """What became of a message's attachments."""
 
@@ -137,6 +145,7 @@ class Ledger:
         self.changes: dict[str, Change] = {}  # by key: the log does not have them yet
         self.latest = 0  # the greatest id that came in
         self.refused: dict[int, RefusedAnswer] = {}  # by turn
+        self.gone: dict[str, GoneThread] = {}  # by context
         self._size = self._compacted = 0
         self._torn = False
         self._read()
@@ -191,6 +200,8 @@ class Ledger:
         elif did == "refused":
             refused = RefusedAnswer(**record["answer"])
             self.refused[refused.turn] = refused._replace(files=tuple(map(tuple, refused.files)))
+        elif did == "gone":
+            self.gone[record["thread"]["context"]] = GoneThread(**record["thread"])
         elif did == "told":
             self.refused.pop(record["turn"], None)
         elif did == "kept":
@@ -288,6 +299,7 @@ class Ledger:
             if turn.posting is not None:
                 yield posting_step(turn.id, turn.posting)
         yield from map(refused_step, self.refused.values())
+        yield from map(gone_step, [*self.gone.values()][-MOST_GONE:])
         yield from map(noted_step, self.changes.values())
         yield from (kept_step(id, found.files, found.notes) for id, found in self.kept.items())
 
@@ -325,6 +337,10 @@ def refused_step(answer: RefusedAnswer) -> Step:
     return {"did": "refused", "answer": answer._asdict()}
 
 
+def gone_step(thread: GoneThread) -> Step:
+    return {"did": "gone", "thread": thread._asdict()}
+
+
 def told_step(turn: int) -> Step:
     return {"did": "told", "turn": turn}
 
@@ -344,55 +360,3 @@ def settled_step(change: Change) -> Step:
 
 def done_step(of: Iterable[int]) -> Step:
     return {"did": "done", "of": list(of)}
-
-
-class LedgerWriter:
-    """The steps onto disk in the order of the calls, many with one fsync; the loop never waits."""
-
-    def __init__(self, ledger: Ledger):
-        self.ledger = ledger
-        self._pending: list[tuple[tuple[Step, ...], asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._failure: BaseException | None = None
-        self._disk = ThreadPoolExecutor(1, "ledger")
-
-    async def write(self, *steps: Step) -> None:
-        """Known at once, on disk when it returns. Failure when the disk does not take it: it is
-        known all the same, and the relay must end; nothing is written behind what is missing."""
-        for step in steps:
-            self.ledger.take(step)
-        written = asyncio.get_running_loop().create_future()
-        self._pending.append((steps, written))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all())
-        await asyncio.shield(written)
-
-    async def compact(self, now: bool = False) -> None:
-        """Write the ledger again when it has grown, or `now`; nothing else is written meanwhile."""
-        while self._writing:
-            await asyncio.wait([self._writing])
-        if self.ledger.large or now:
-            # what is written from here on comes behind it, by the same thread
-            whole = self.ledger.whole()
-            await asyncio.get_running_loop().run_in_executor(self._disk, self.ledger.replace, whole)
-
-    async def _write_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._pending:
-                batch, self._pending = self._pending, []
-                records = [step for steps, _ in batch for step in steps]
-                try:
-                    if not self._failure:
-                        await loop.run_in_executor(self._disk, self.ledger.write, records)
-                except BaseException as error:
-                    # never an OSError, which elsewhere means that Discord may be tried again
-                    self._failure = files.to_failure(error) if isinstance(error, OSError) else error
-                for _, written in batch:
-                    if self._failure:
-                        written.set_exception(self._failure)
-                        written.exception()  # whoever was cancelled does not ask for it any more
-                    else:
-                        written.set_result(None)
-        finally:
-            self._writing = None

@@ -1,7 +1,7 @@
 """What the log has of Discord's messages: which event says which of them. Only reads."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from ...formats.log import event as events
@@ -26,13 +26,15 @@ class LoggedMessage(NamedTuple):
     starter: bool = False
 
 
-def find(home: Home, context: str, id: int = 0) -> list[LoggedMessage]:
-    """The events of a context that say a message, or a change of it; of every one with no id."""
+def find(home: Home, context: str, ids: Collection[int] = ()) -> list[LoggedMessage]:
+    """The events of a context that say one of some messages, or a change of one; of all without
+    ids."""
     found: list[LoggedMessage] = []
+    wanted = frozenset(ids)
     for name in home.list_windows(context):
         opened = reader.read_window(home, f"logs/{context}/{name}")
-        if str(id or "").encode() in opened.data:
-            found += [one for one in _read(opened) if not id or id in one.ids]
+        if not wanted or any(str(id).encode() in opened.data for id in wanted):
+            found += [one for one in _read(opened) if not wanted or wanted.intersection(one.ids)]
     return found
 
 

@@ -21,6 +21,7 @@ from ...ground import clock, files, masks, stream
 from ...ground.paths import Home
 from . import attachments
 from .attempts import ANSWERED
+from .contexts import place_of
 from .ledger import (
     Files,
     Incoming,
@@ -28,11 +29,13 @@ from .ledger import (
     RefusedAnswer,
     answered_step,
     done_step,
+    gone_step,
     posted_step,
     posting_step,
     refused_step,
     told_step,
 )
+from .removals import compose_notice
 from .requests import Refused
 from .services import Services
 
@@ -106,6 +109,18 @@ class Outbox:
             for answer in list(self.services.ledger.refused.values()):
                 if context in ("", answer.context):
                     await self._tell(answer)
+
+    async def tell_gone(self) -> None:
+        """Say in the channel which threads were deleted, and that the log keeps them."""
+        for thread in [one for one in self.services.ledger.gone.values() if not one.told]:
+            place, id = self.services.places.channel, place_of(thread.context)
+            part = AnswerPart(compose_notice(thread))
+            try:
+                await self.post(PartDelivery(place, part, f"{id}-gone", id), in_doubt=True)
+            except Refused as refused:
+                if refused.may_be_allowed_later:
+                    return
+            await self.writer.write(gone_step(thread._replace(told=True)))
 
     async def _tell(self, answer: RefusedAnswer) -> None:
         said = f"(this answer could not be posted before: {answer.why})\n{answer.text}"

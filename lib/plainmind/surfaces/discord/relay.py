@@ -26,7 +26,8 @@ from .history import ChannelHistory, Cursor
 from .identity import AllowList, BotIdentity
 from .inbox import Inbox
 from .lanes import WIND_UP, Lanes
-from .ledger import Ledger, LedgerWriter
+from .ledger import Ledger
+from .ledger_writer import LedgerWriter
 from .pace import Identifications, Pace
 from .presence import Presence, notify_systemd
 from .programs import Suite

@@ -10,7 +10,8 @@ from .connection import Connection
 from .contexts import ContextLog, Places
 from .history import ChannelHistory, Cursor
 from .identity import AllowList
-from .ledger import Ledger, LedgerWriter
+from .ledger import Ledger
+from .ledger_writer import LedgerWriter
 from .presence import Presence
 from .programs import Suite
 from .requests import Requests, Say
