@@ -176,11 +176,15 @@ class Shell:
             rung, reasons = rungs.choose(options.sandbox)
             if rung == NONE and options.sandbox != NONE:
                 options.say(f"no sandbox: commands run as you ({reasons})")
-            turn = self.rights.to_variables()
-            self._sandbox = rungs.Sandbox(rung, *place, options.network, options.readable, turn)
+            turn, opened = self.rights.to_variables(), (options.network, options.readable)
+            self._sandbox = rungs.Sandbox(rung, *place, *opened, turn, self._writable_memories)
             everything = rung == NONE
             self._watch = watch.Watch(self.home, self.rights, options.memories, everything)
         return self._sandbox
+
+    @property
+    def _writable_memories(self) -> tuple[MemoryScope, ...]:
+        return self.options.memories if "memory" in self.rights.may else ()
 
     def run(self, command: str, seconds: float) -> Output:
         """Run a command for at most `seconds` (and LONGEST); then all that it started is killed."""

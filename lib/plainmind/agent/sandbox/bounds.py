@@ -37,12 +37,22 @@ class Bounds(NamedTuple):
     listed: str  # a folder whose names may be seen, whatever of it may be read
     temporary: str  # stands for /tmp; writable
     network: bool
+    memories: tuple[
+        str, ...
+    ] = ()  # of `writable`, those of resident memory: also below what is kept
 
 
 def compute(
-    home: Home, checkout: str, folder: str, temporary: str, network: bool, more: Iterable[str] = ()
+    home: Home,
+    checkout: str,
+    folder: str,
+    temporary: str,
+    network: bool,
+    more: Iterable[str] = (),
+    memories: tuple[str, ...] = (),
 ) -> Bounds:
-    """What a command that starts in `folder` may touch; `more` is read as well. NotPermitted for a
+    """What a command that starts in `folder` may touch; `more` is read as well, and `memories`,
+    folders of resident memory, are written. NotPermitted for a
     folder that holds too much.
     """
     check(home, checkout, folder)
@@ -51,12 +61,13 @@ def compute(
     readable = dict.fromkeys([*opened, *list_visible(home.root)])
     return Bounds(
         folder,
-        writable=tuple(dict.fromkeys((home.workspace, folder))),
+        writable=tuple(dict.fromkeys((home.workspace, folder, *memories))),
         readable=tuple(filter(os.path.exists, readable)),
         system=_carve_all(list_system(), [home.root, checkout, os.path.expanduser("~")]),
         listed=home.root,
         temporary=temporary,
         network=network,
+        memories=memories,
     )
 
 

@@ -70,9 +70,14 @@ def build_options(
     # the outer before the inner, or the outer would hide it
     for path in sorted({*limits.readable, *limits.writable} - {*first}):
         mount("--bind" if path in limits.writable else "--ro-bind", path)
-    # a folder that holds a mount could be renamed and replaced: not one that is a mount itself
-    mount("--bind", *bounds.list_between(limits.writable, protected))
-    mount("--ro-bind", *protected)
+    # resident memory of a project lies below .pi, which is kept as it is; and may hold such itself
+    inner = [one for one in protected if any(bounds.holds(m, one) for m in limits.memories)]
+    for kept in ([one for one in protected if one not in inner], inner):
+        # a folder that holds a mount could be renamed and replaced: not one that is a mount itself
+        mount("--bind", *bounds.list_between(limits.writable, kept))
+        mount("--ro-bind", *kept)
+        if kept is not inner:
+            mount("--bind", *limits.memories)
     for name, value in env.items():
         arguments += ["--setenv", name, value]
     return os.fsencode("\0".join([*arguments, "--chdir", limits.folder]) + "\0")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ...ground import scratch
 from ...ground.errors import Misconfigured
 from ...ground.paths import Home
+from ...truth.resident.scopes import MemoryScope
 from . import NONE, autorun, bounds, broker
 
 _CURES = {"linux": "install bubblewrap"}
@@ -66,8 +67,10 @@ class Sandbox:
         network: bool,
         more: Iterable[str],
         turn: dict[str, str],
+        memories: tuple[MemoryScope, ...] = (),
     ):
-        """`turn`: variables by which the suite's own commands know whose turn it is."""
+        """`turn`: variables by which the suite's own commands know whose turn it is; `memories`:
+        scopes of resident memory that commands write."""
         self.rung, self.folder = rung, folder
         self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
         self._stack = ExitStack()
@@ -79,7 +82,9 @@ class Sandbox:
         with open(os.path.join(self._way_out, "gitconfig"), "w", encoding="utf-8") as file:
             file.write(_GIT)
         self._turn = turn
-        outside = {**os.environ, "MIND_HOME": home.root, **turn}
+        self._memories = memories
+        project = next((scope.project for scope in memories if scope.project), "")
+        outside = {**os.environ, "MIND_HOME": home.root, "MIND_PROJECT": project, **turn}
         self.broker = broker.Broker(self._way_out, checkout, outside)
         self._before: autorun.Snapshot = {}
         # the first can be read, its end, once this process is gone
@@ -87,8 +92,15 @@ class Sandbox:
 
     def launch(self, command: str, environment: dict[str, str], alive: int) -> Launch:
         """How to start a bash command. `alive` should stay open until all it started has ended."""
+        memories = tuple(scope.folder for scope in self._memories if scope.is_there())
         limits = bounds.compute(
-            self._home, self._checkout, self.folder, self._temporary, self._network, self._more
+            self._home,
+            self._checkout,
+            self.folder,
+            self._temporary,
+            self._network,
+            self._more,
+            tuple(dict.fromkeys(memories)),
         )
         self._before = autorun.find(limits.writable) if self.rung != NONE else {}
         protected = autorun.list_protectable(limits.writable, self._before)
@@ -146,8 +158,14 @@ class Sandbox:
 
     def disarm(self) -> list[str]:
         """Set aside what the command left to run later, once nothing of it runs; remarks on it."""
-        roots = tuple(dict.fromkeys((self._home.workspace, self.folder)))
-        return autorun.set_aside(roots, self._before) if self.rung != NONE else []
+        if self.rung == NONE:
+            return []
+        there = [scope for scope in self._memories if scope.is_there()]
+        roots = self._home.workspace, self.folder, *(scope.folder for scope in there)
+        # what began in the meantime, and holds nothing but memory, runs nothing
+        begun = [os.path.dirname(scope.folder) for scope in there if scope.project]
+        alone = {path: autorun.THERE for path in begun if os.listdir(path) == ["memory"]}
+        return autorun.set_aside(tuple(dict.fromkeys(roots)), {**alone, **self._before})
 
     def close(self) -> None:
         self.broker.close()

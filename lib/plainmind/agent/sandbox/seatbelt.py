@@ -33,10 +33,13 @@ def render_profile(limits: Bounds, protected: list[str]) -> str:
     settings = [f"/private/etc/{name}" for name in _SETTINGS]
     # nor may a folder above what is protected be renamed, and another put in its place
     above = bounds.list_between(limits.writable, protected)
+    inner = [one for one in protected if any(bounds.holds(m, one) for m in limits.memories)]
     rules = (
         ("allow file-read*", "subpath", [*_SYSTEM, *settings, *limits.readable]),
         ("allow file-read* file-write*", "subpath", [*limits.writable, limits.temporary]),
         ("deny file-write*", "subpath", protected),
+        ("allow file-read* file-write*", "subpath", limits.memories),
+        ("deny file-write*", "subpath", inner),
         ("deny file-write-unlink", "literal", above),
     )
     lines = [

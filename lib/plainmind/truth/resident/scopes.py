@@ -60,6 +60,14 @@ class MemoryScope(NamedTuple):
         with regular.open_folder(start, part) as folder:
             yield folder
 
+    def is_there(self) -> bool:
+        """Whether the folder is there, and no link of a project's leads to it."""
+        try:
+            with self.opened():
+                return True
+        except OSError:
+            return False
+
     def read(self, name: str, size: int) -> bytes | None:
         """At most so many bytes of a file of the folder; None when there is none. OSError for what
         is not a file, or is reached through a link."""
@@ -69,14 +77,19 @@ class MemoryScope(NamedTuple):
         except FileNotFoundError:
             return None
 
-    def list_topics(self) -> list[str]:
-        """Names of the Markdown files beside the indexes, by name."""
+    def list_files(self, most: int = 10_000) -> list[str]:
+        """Names of the Markdown files and the config.json of the folder, by name."""
         try:
             with self.opened() as folder:
                 names = os.listdir(folder)
         except OSError:
             return []
-        return sorted(n for n in names if n.endswith(".md") and n[0] != "." and n not in INDEXES)
+        found = (name for name in names if name.endswith(".md") and name[0] != ".")
+        return sorted([*found, *(name for name in names if name == "config.json")])[:most]
+
+    def list_topics(self) -> list[str]:
+        """Names of the Markdown files beside the indexes, by name."""
+        return [n for n in self.list_files() if n.endswith(".md") and n not in INDEXES]
 
     def measure(self, name: str) -> int | None:
         """Bytes of a file of the folder; None when it is not one."""
