@@ -34,9 +34,10 @@ def describe_surroundings(folder: str, home: str, options: ShellOptions) -> str:
     memory = "in the folders of persistent memory named below, and " if options.memories else ""
     network = "They reach the network." if options.network else "They reach no network."
     return (
-        f"Commands start in {folder} and write nowhere else but {memory}in $TMPDIR, which is empty "
-        f"at the start of each turn. Your home, {home}, can be read, and is changed only through its own "
-        f"commands, such as mem-pin. Nothing else of the user's can be seen. {network}"
+        f"Commands start in {folder} and write nowhere else but {memory}in $TMPDIR, "
+        f"which is empty at the start of each turn. Your home, {home}, can be read, and is changed "
+        f"only through its own commands, such as mem-pin. Nothing else of the user's can be seen. "
+        f"{network}"
     )
 
 

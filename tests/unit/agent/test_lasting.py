@@ -192,7 +192,7 @@ def test_a_turn_that_is_killed_is_named_by_the_next(lived, model, sandbox, more)
     model.then("Hello.")
     printed = lived.turn("Hello?", context="cli/there")
     told = [note for note in notes(printed) if "(changed, by a turn that was cut off: " in note]
-    assert len(told) == (2 if more and sandbox == "none" else 1)
+    assert len(told) == (2 if more else 1)
     for undo in commands(printed):
         lived.run(*undo)
     assert standing(lived) == before

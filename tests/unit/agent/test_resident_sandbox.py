@@ -56,6 +56,8 @@ ALLOWED = {
     "edit the project's": "sed -i s/slow/fast/ .pi/memory/MEMORY.md",
     "add a local one": "echo '- mine' > .pi/memory/MEMORY.local.md",
 }
+#: folders that a turn makes for itself
+UNSEEN = ("workspace", ".changes")
 REFUSED = {
     "what pi runs": "echo x > .pi/extensions/x.js",
     "what pi reads": "echo x > .pi/settings.json",
@@ -72,7 +74,7 @@ def contents(*roots: str) -> dict[str, bytes]:
     found = {}
     for root in roots:
         for above, folders, names in os.walk(root):
-            found |= {os.path.join(above, name): b"" for name in folders if name != "workspace"}
+            found |= {os.path.join(above, name): b"" for name in folders if name not in UNSEEN}
             paths = [os.path.join(above, name) for name in names]
             found |= {path: files.read(path) for path in paths}
     return found
