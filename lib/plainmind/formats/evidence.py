@@ -12,6 +12,7 @@ from operator import mul
 from typing import NamedTuple
 
 from .log.event import ROLES
+from .page.link import LinkKey, LinkTable
 from .words import Words
 
 QUESTION = 8  # added to the kind of an event that ends with a question mark
@@ -161,11 +162,15 @@ class PageEvidence(NamedTuple):
     pages: Mapping[int, IndexedPage]  # by path
     places: Sequence[Sequence[Posting]]  # of each term
     cosines: Mapping[int, Mapping[int, float]]  # page -> passage -> cosine, in [0, 1]
-    replacing: Sequence[tuple[int, str]]  # page -> the link of a page that it supersedes
+    replacing: Sequence[tuple[int, LinkKey]]  # page -> a page that it supersedes
     linked: Mapping[str, int]  # link of a page of tier L1 -> how many pages link to it
+    aliases: Sequence[tuple[str, str]] = ()  # another name of a page, compared alike, and its path
+
+    def links(self) -> LinkTable:
+        return LinkTable(((row.link, row.path) for row in self.pages.values()), self.aliases)
 
 
 class PageText(NamedTuple):
     body: str
     passages: Sequence[tuple[int, int, str]]  # id, line in the file, text; as they stand
-    links: Sequence[str]  # the first links to other pages, in order
+    links: Sequence[LinkKey]  # the first links to other pages, in order

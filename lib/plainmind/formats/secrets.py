@@ -6,7 +6,7 @@ only looks like one. Nothing may be refused by it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from math import log2
 
@@ -38,12 +38,30 @@ _PLACEHOLDER = re.compile(
     r"|sample|insert|env|getenv|[<>{}\[\]()$|\\]",
     re.I,
 )
+#: the same, where a miss would be a secret that is kept: what can be nothing else
+_STANDS_IN = re.compile(
+    r"x{4,}|\*{3,}|\.{3}|…|0{6,}|1234567|abc-?123|your[-_ ]|placeholder|changeme|redacted"
+    r"|\A(?:(?:[A-Z]+_)*[A-Z]{2,12}|12345\d*)\W*\Z|\A[^\x00-\x7f]"
+    r"|[<>{}\[\]]|(?:\A|:)\$\w|\A(?:user(?:name)?|login|name):(?:pass(?:word|wd)?|pwd?|secret)\Z",
+    re.I,
+)
 ENTROPY = 4.0  # bits a character; prose and names have less, random letters and digits more
 
 
 def find(text: str) -> list[str]:
     """What of a text looks like a secret, each once, in order."""
     return list(dict.fromkeys(_find(text)))
+
+
+def is_masked(text: str, mask: Callable[[str], str]) -> bool:
+    """Whether a mask hides something of a text that is not a placeholder."""
+    if mask(text) == text:
+        return False
+    rest = text
+    for first, last in find_shapes(text):
+        if _STANDS_IN.search(text[first:last]):
+            rest = f"{rest[:first]}{' ' * (last - first)}{rest[last:]}"
+    return mask(rest) != rest
 
 
 def _find(text: str) -> Iterator[str]:

@@ -83,9 +83,12 @@ def make_folder(path: str) -> None:
 def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
     """Hold the exclusive lock of `path`, a file nothing else is ever done with. Waits in the
     kernel's queue, which is fair, at most `wait` seconds; then Busy. A lock file is never removed
-    or replaced: flock on a file that can be renamed away protects nothing."""
-    make_folder(os.path.dirname(path))
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    or replaced: flock on a file that can be renamed away protects nothing. So may a folder be."""
+    if os.path.isdir(path):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    else:
+        make_folder(os.path.dirname(path))
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if not _flock(fd, wait):
             raise Busy(f"'{path}' is held by another process", cure="try again")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..formats.page import triple
+from ..formats.page.link import LinkKey, LinkTable
 from ..formats.page.triple import Triple
 
 ANYTHING = "?"
@@ -33,6 +34,7 @@ class Fact(NamedTuple):
 class Span(NamedTuple):
     """When a page holds: days such as 2026-05-08, or ''."""
 
+    path: str
     link: str
     date: str
     valid_from: str
@@ -44,7 +46,8 @@ class Graph(NamedTuple):
 
     facts: Sequence[tuple[int, Fact, str]]  # page, fact, predicate as the page has it
     spans: Mapping[int, Span]  # by page, in the order of their paths
-    replacing: Sequence[tuple[int, str]]  # page -> the link of a page that it supersedes
+    replacing: Sequence[tuple[int, LinkKey]]  # page -> a page that it supersedes
+    aliases: Sequence[tuple[str, str]] = ()  # another name of a page, compared alike, and its path
 
 
 def matching(
@@ -73,16 +76,16 @@ def _holding(graph: Graph, today: datetime.date, as_of: datetime.date | None) ->
     """Ids of the pages that hold on the day."""
     day = (as_of or today).isoformat()
     starts: dict[int, str] = {}
-    by_link: dict[str, int] = {}
+    by_path = {span.path: page for page, span in graph.spans.items()}
+    links = LinkTable(((span.link, span.path) for span in graph.spans.values()), graph.aliases)
     holding = set()
     for page, span in graph.spans.items():
-        by_link.setdefault(span.link, page)
         starts[page] = span.valid_from or (span.date if as_of else "")
         if starts[page] <= day and (not span.valid_to or day <= span.valid_to):
             holding.add(page)
     replacing: dict[int, set[int]] = {}
     for page, target in graph.replacing:
-        old = by_link.get(target)
+        old = by_path.get(links.find(target, graph.spans[page].path))
         if old is not None and old != page and starts[page] <= day:
             replacing.setdefault(page, set()).add(old)
     # from the last of every chain down: a circle has no last

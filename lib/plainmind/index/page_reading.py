@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..formats import words
 from ..formats.log import injected_blocks
-from ..formats.page import likeness, page, page_links, triple
+from ..formats.page import likeness, link, page, page_links, triple
 from ..formats.page.page import Page
 from ..formats.words import Words
 from ..ground import masks
@@ -38,7 +38,8 @@ class PageRecord(NamedTuple):
     line: int
     sketch: "array[int]"
     tags: list[str]
-    links: list[tuple[str, bool]]  # of the page that is meant, and whether it is superseded
+    aliases: list[str]  # what links and names are compared by, of its other names
+    links: list[tuple[str, str, bool]]  # name and folder of a link, and whether it supersedes
     triples: list[tuple[int, str, str, str, str]]  # line, subject, predicate, object, as written
     words: Words
     passages: list[tuple[int, str]]
@@ -47,11 +48,12 @@ class PageRecord(NamedTuple):
 def record(data: bytes, path: str) -> PageRecord:
     read = _recallable(page.parse(data, path))
     targets = [(name, True) for name in read.supersedes]
-    targets += [(page.name_of(link.name), False) for link in page_links.find_links(read)]
+    targets += [(found.name, False) for found in page_links.find_links(read)]
+    links = [(link.parse_link(name.removesuffix(".md")), later) for name, later in targets]
     title = _one_line(read.title)
     return PageRecord(
         read.name,
-        page.link_key(read.name),
+        link.link_key(read.name),
         read.day.isoformat() if read.day else "",
         read.type,
         read.tier,
@@ -64,9 +66,10 @@ def record(data: bytes, path: str) -> PageRecord:
         read.body_line,
         likeness.sketch(likeness.extract_features(read.body)),
         [utf8(tag) for tag in read.tags],
-        [(utf8(page.link_key(name)), supersedes) for name, supersedes in targets],
+        [utf8(link.link_key(name)) for name in read.aliases],
+        [(utf8(key.name), utf8(key.folder), supersedes) for key, supersedes in links],
         triples(read),
-        words.of_page(read.title, read.name, read.tags, read.body),
+        words.of_page(read.title, read.name, [*read.tags, *read.aliases], read.body),
         passages(read.body, read.body_line),
     )
 
@@ -154,7 +157,9 @@ def _recallable(read: Page) -> Page:
     place; what another program put under raw/ is a reference of L2, without what looks like a
     secret.
     """
-    body = injected_blocks.strip(read.body, keep_lines=True)
+    # a page of knowledge is somebody's words, also where they look like an echo
+    echoes = not page_files.is_knowledge(read.path)
+    body = injected_blocks.strip(read.body, keep_lines=True, echoes=echoes)
     body = utf8(injected_blocks.strip_recalled_lines(body, keep_lines=True))
     if read.path.startswith(f"{page_files.COMPACTION}/"):
         read = read._replace(type="compaction", tier="L2", triples=(), supersedes=())

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..formats import secrets
 from ..formats.log import injected_blocks
 from ..formats.normal_form import to_form
 from ..formats.page import page, page_keys, triple
@@ -67,7 +68,7 @@ def fields(memory: Memory, given: Mapping[str, Any]) -> dict[str, Any]:
             made[key] = _image(memory, _text(key, value))
         elif key == "supersedes":
             paths = (page_files.find_page(memory.home, name) for name in _texts(key, value))
-            made[key] = [page.name_of(path) for path in paths]
+            made[key] = [page_files.short_name(memory.home, path) for path in paths]
         else:
             made[key] = _text(key, value)
     if made.get("valid_from") and made.get("valid_to") and made["valid_to"] < made["valid_from"]:
@@ -178,12 +179,14 @@ def check(memory: Memory, made: Mapping[str, Any], body: str, force: bool) -> No
     if page.has_frontmatter(body):
         cure = "give its fields by options, and only the text below the frontmatter"
         raise BadData("a text with frontmatter of its own", cure=cure)
-    if injected_blocks.strip(body) != body:
+    if injected_blocks.strip(body, echoes=memory.inside) != body:
         cure = "say it in your own words, and cite the log with --cite"
         raise BadData("a block that a recall had injected is not knowledge", cure=cure)
-    masked, text = memory.env.mask, "\n".join([body, *map(str, made.values())])
-    if not force and masked(text) != text:
+    mask, text = memory.env.mask, "\n".join([body, *map(str, made.values())])
+    if not force and secrets.is_masked(text, mask):
         rows = enumerate(body.split("\n"), 1)
-        place = f"<stdin>:{next((number for number, row in rows if masked(row) != row), 1)}"
+        place = (
+            f"<stdin>:{next((number for number, row in rows if secrets.is_masked(row, mask)), 1)}"
+        )
         cure = "leave it out, or give --force if it is not a secret"
         raise BadData("something that looks like a secret", place=place, cure=cure)

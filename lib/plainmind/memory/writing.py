@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..formats.page import likeness, page, page_edit, page_images, page_keys
 from ..ground import clock, exchange, files
-from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
+from ..ground.errors import NO_MATCH, BadData, Failure, NotPermitted
 from ..ground.zone import to_day
 from ..truth.log import reader
 from ..truth.pages import maintenance, page_files, retention
@@ -132,17 +132,17 @@ def _says(old: bytes, path: str, given: Mapping[str, Any]) -> bool:
 
 
 def _refuse_taken(memory: Memory, place: str, name: str) -> None:
-    try:
-        there = page_files.find_page(memory.home, f"{place}/{name}.md")
-    except NoInput:
+    there = next(iter(page_files.find_alike(memory.home, place, name)), "")
+    if not there:
         return
-    cure = f"change it with --update {_argument(there)}"
+    cure = f"change it with --update {_argument(memory, there)}"
     raise Failure(f"there is a page '{there}' that says something else", cure=cure, code=NO_MATCH)
 
 
-def _argument(path: str) -> str:
+def _argument(memory: Memory, path: str) -> str:
     """What --update takes for a page."""
-    return page.name_of(path) if path.startswith(f"{page_files.KNOWLEDGE}/") else path
+    name = page_files.short_name(memory.home, path)
+    return name if path.startswith(f"{page_files.KNOWLEDGE}/") else path
 
 
 def _refuse_near(memory: Memory, place: str, body: str) -> None:
@@ -158,7 +158,7 @@ def _refuse_near(memory: Memory, place: str, body: str) -> None:
         share = likeness.measure_share(mine, likeness.extract_features(there.body))
         if share >= likeness.ALIKE:
             what = f"'{path}' says {'the same' if share == 1 else f'{share:.0%} of it'} already"
-            cure = f"change it with --update {_argument(path)}, or insist with --force"
+            cure = f"change it with --update {_argument(memory, path)}, or insist with --force"
             raise Failure(what, cure=cure, code=NO_MATCH)
 
 

@@ -18,13 +18,14 @@ Makes no vectors: it is given the query's, or none. Pure.
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from math import log
 from typing import NamedTuple, Protocol
 
 from ..formats import words
 from ..formats.evidence import IndexedPage, PageEvidence, PageText, Posting, Question
+from ..formats.page.link import LinkTable
 from ..ground.zone import to_day
 from . import relevance
 from .relevance import Query
@@ -112,7 +113,8 @@ def choose(query: Query, evidence: PageEvidence, texts: Texts, policy: Policy) -
     rows, today = evidence.pages, to_day(query.now)
     if not rows:
         return NOTHING
-    terms, successors = query.terms, _successors(evidence, today)
+    terms, links = query.terms, evidence.links()
+    successors = _successors(evidence, links, today)
     ranked = _ranked(query, evidence, policy, today, successors)
     everything = {each.row.id: each for each in ranked}
     always = _always(ranked, today, successors, evidence.linked)
@@ -125,7 +127,7 @@ def choose(query: Query, evidence: PageEvidence, texts: Texts, policy: Policy) -
     found = found[: policy.k]
     known = dict(texts([each.row.id for each in (*always, *found)]))
     shown |= {each.row.id for each in found}
-    linked = _linked(found, known, everything)
+    linked = _linked(found, known, everything, links)
     linked = _with_successors(linked, everything, successors, shown)
     known |= texts([each.row.id for each in linked])
     dropped = [(each, why) for each, why in dropped if each.row.id not in known]
@@ -199,19 +201,14 @@ def _fused(
     return found
 
 
-def _by_link(rows: Iterable[IndexedPage]) -> dict[str, int]:
-    """What a link means: of two pages of one name, the curated one."""
-    return {row.link: row.id for row in sorted(rows, key=lambda row: row.path, reverse=True)}
-
-
-def _successors(evidence: PageEvidence, today: datetime.date) -> dict[int, int]:
+def _successors(evidence: PageEvidence, links: LinkTable, today: datetime.date) -> dict[int, int]:
     """Page -> the page that takes its place in the end, once that begins; two that take each
     other's place have none."""
     rows = evidence.pages
-    by_link = _by_link(rows.values())
+    by_path = {row.path: row.id for row in rows.values()}
     next_: dict[int, int] = {}
     for page, target in evidence.replacing:
-        old = by_link.get(target)
+        old = by_path.get(links.find(target, rows[page].path))
         if old is not None and old != page and rows[page].valid_from <= today.isoformat():
             best = next_.get(old)
             next_[old] = page if best is None or _newest(rows[page]) < _newest(rows[best]) else best
@@ -271,15 +268,18 @@ def _with_successors(
 
 
 def _linked(
-    found: list[FoundPage], texts: Mapping[int, PageText], everything: Mapping[int, FoundPage]
+    found: list[FoundPage],
+    texts: Mapping[int, PageText],
+    everything: Mapping[int, FoundPage],
+    links: LinkTable,
 ) -> list[FoundPage]:
     """The pages that the found ones link to, in the order of the links."""
-    by_link = _by_link(each.row for each in everything.values())
+    by_path = {each.path: each for each in everything.values()}
+    targets = (
+        (each, links.find(link, each.path)) for each in found for link in texts[each.row.id].links
+    )
     return [
-        everything[by_link[target]]._replace(why=f"linked from {each.row.name}")
-        for each in found
-        for target in texts[each.row.id].links
-        if target in by_link
+        by_path[path]._replace(why=f"linked from {each.row.name}") for each, path in targets if path
     ]
 
 

@@ -210,7 +210,7 @@ def test_pages_become_roff():
     ("mind-ref", "path:line-line"),
     *(("mind-schema", table) for table in
       "windows events episodes vectors vector_blocks pins embeddings settings pages passages "
-      "page_tags page_links kg_triples kg_entities".split()),
+      "page_tags page_aliases page_links kg_triples kg_entities".split()),
 ])  # fmt: skip
 def test_the_formats_have_pages(name, words):
     assert words in manual.pages()[name]

@@ -79,17 +79,18 @@ def test_what_others_write_stays(said):
     assert injected_blocks.strip(said) == said
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "What does budget_tokens_est: 1000 mean? The garage code is qwert4711.",
-        "See path: knowledge/wifi.md line: 12, the code of the router is hunterzz22",
-        "INJECTED_CONTEXT_KNOWLEDGE shows up in Discord; my flight is on mayday7",
-        "error at path: logs/server.md line: 40 : the disk of host kiwi is full",
-        f"{injected_blocks.REMEMBERED}\nmy own paragraph about kiwis",
-        '{"memories":[{"excerpt":"x"}],"text":"my diary of kiwis"}',
-    ],
-)
+#: what only looks like an echo
+PERSONS = [
+    "What does budget_tokens_est: 1000 mean? The garage code is qwert4711.",
+    "See path: knowledge/wifi.md line: 12, the code of the router is hunterzz22",
+    "INJECTED_CONTEXT_KNOWLEDGE shows up in Discord; my flight is on mayday7",
+    "error at path: logs/server.md line: 40 : the disk of host kiwi is full",
+    f"{injected_blocks.REMEMBERED}\nmy own paragraph about kiwis",
+    '{"memories":[{"excerpt":"x"}],"text":"my diary of kiwis"}',
+]
+
+
+@pytest.mark.parametrize("said", PERSONS)
 def test_what_a_person_wrote_stays(said):
     assert injected_blocks.strip(said, echoes=False) == said
 

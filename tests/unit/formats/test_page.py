@@ -12,7 +12,7 @@ import pytest
 from hostile import PIECES, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
-from plainmind.formats.page import page, page_edit, page_links
+from plainmind.formats.page import link, page, page_edit, page_links
 from plainmind.ground.errors import BadData
 
 PATH = "knowledge/tea.md"
@@ -271,7 +271,7 @@ def test_the_page_of_the_manual():
     assert found.problems == [] and found.triples[0].triple == ("alice", "owns", "auth-service")
     assert (found.title, page_links.find_links(found)) == (
         "Sessions or tokens",
-        [("mobile-clients", 11)],
+        [("mobile-clients", 11, True)],
     )
 
 
@@ -319,7 +319,7 @@ def test_names_that_are_none(name):
     ],
 )
 def test_one_key_for_all_ways_to_write_a_link(names):
-    assert len({page.link_key(name) for name in names}) == 1
+    assert len({link.link_key(name) for name in names}) == 1
 
 
 @pytest.mark.parametrize("body, title", [
@@ -370,10 +370,10 @@ def test_pictures(body, names):
 def test_links_and_pictures_know_their_lines():
     found = read(*HEAD, body="\n[[a]] [[b]]\n\r[[c]]\n\u2028\n![](d.png)\n")
     assert page_links.find_links(found) == [
-        ("a", 7),
-        ("b", 7),
-        ("c", 8),
-    ] and page_links.find_images(found) == [("d.png", 10)]
+        ("a", 7, True),
+        ("b", 7, True),
+        ("c", 8, True),
+    ] and page_links.find_images(found) == [("d.png", 10, False)]
 
 
 @pytest.mark.parametrize(

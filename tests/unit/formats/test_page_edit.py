@@ -215,12 +215,12 @@ def test_what_was_done_is_said_with_its_line():
         "c\nimage: a.png\n"
     )
     assert repairs.repair(before, PATH).done == [
-        (4, "tags", "the tags are a list now"),
-        (3, "tier", "tier: L1 was added, as a decision had"),
-        (3, "type", "the type 'decision' is 'project' now, and a tag"),
-        (2, "date", "'8 May 2026' is 2026-05-08 now"), (6, "triples", "a triple is a list now"),
-        (6, "entity", "'a b' is 'a-b' now"), (6, "predicate", "'usesModel' is 'uses_model' now"),
-        (7, "image", "'a.png' is shown in the body now"),
+        (4, "tags", "the tags become a list"),
+        (3, "tier", "tier: L1 is added, as a decision had"),
+        (3, "type", "the type 'decision' becomes 'project', and a tag"),
+        (2, "date", "'8 May 2026' becomes 2026-05-08"), (6, "triples", "a triple becomes a list"),
+        (6, "entity", "'a b' becomes 'a-b'"), (6, "predicate", "'usesModel' becomes 'uses_model'"),
+        (7, "image", "'a.png' is shown in the body"),
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from hostile import texts
 from hypothesis import example, given
 from hypothesis import strategies as st
 from plainmind.formats import equality, fold, normal_form, words
-from plainmind.formats.page import page, triple
+from plainmind.formats.page import link, page, triple
 
 #: what no engine can read a syntax in, nor fold again
 TERM = re.compile("[a-z0-9\x80-\ud7ff\ue000-\U0010ffff]{1,64}")
@@ -83,7 +83,7 @@ def test_a_fold_has_a_number():
 
 
 USES = [
-    fold.fold, words.tokens, words.plain, equality.key, page.slugify, page.link_key,
+    fold.fold, words.tokens, words.plain, equality.key, page.slugify, link.link_key,
     triple.normalize_entity, triple.normalize_predicate, triple.comparison_key,
 ]  # fmt: skip
 

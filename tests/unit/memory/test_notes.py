@@ -8,18 +8,21 @@ import sys
 from datetime import date
 
 import pytest
+from plainmind.formats.log import injected_blocks
 from plainmind.formats.page import page
 from plainmind.formats.page.page_keys import LEGACY_TYPES
 from plainmind.ground import clock, exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Failure, InputOutput, NoInput, NotPermitted
 from plainmind.ground.settings import Settings
+from plainmind.index import page_reading
 from plainmind.memory import Memory, drafting, forgetting, writing
 from plainmind.memory.drafting import PageDraft
 from plainmind.truth.log.writer import EventDraft as Event
 from plainmind.truth.log.writer import Log
 from plainmind.truth.pages import lint, maintenance, page_files
 from scene import NOW, ROOT, know
+from unit.formats.test_injected_blocks import PERSONS
 
 pytestmark = pytest.mark.usefixtures("unsynced", "known_for_long")
 
@@ -169,6 +172,25 @@ def test_a_name_that_is_taken_and_one_that_only_looks_different(note):
     assert note.write("# Green tea\n\nBen runs in the park.").path == "knowledge/green-tea-2.md", (
         "a link must not mean two"
     )
+
+
+def test_of_two_pages_of_one_name_none_is_taken_for_the_other(note):
+    for folder in ("a", "b"):
+        os.makedirs(note.home.path("knowledge", folder), exist_ok=True)
+        with open(note.home.path("knowledge", folder, "tea.md"), "w") as file:
+            file.write(f"---\ndate: 2026-01-20\ntype: project\ntier: L2\n---\n{folder}\n")
+    before = note.everything()
+    for ask in (lambda: note.update("tea", "new"), lambda: note.write("New.", supersedes=["tea"])):
+        with pytest.raises(BadData, match="'tea' may be knowledge/a/tea.md or knowledge/b/tea.md"):
+            ask()
+    assert note.everything() == before
+    assert note.update("b/tea", "new").path == "knowledge/b/tea.md"
+    written = note.write("Later.", "later", supersedes=["b/tea"]).path
+    assert note.page(written).supersedes == ("b/tea",)
+    assert list(lint.find_problems(note.home, [], NOW, str)) == []
+    with open(note.home.path("knowledge", "tea.md"), "w") as file:
+        file.write("Top.\n")
+    assert page_files.find_page(note.home, "tea") == "knowledge/tea.md"
 
 
 def test_the_same_command_again_changes_nothing_not_even_the_counter(note):
@@ -418,6 +440,19 @@ def test_bodies_that_are_no_knowledge(note, body, said):
             attempt()
         assert said in str(failure.value) and KEY not in str(failure.value)
     assert note.names() == []
+
+
+@pytest.mark.parametrize("said", PERSONS)
+def test_a_person_s_words_that_look_like_an_echo_are_knowledge(note, said):
+    """They were lost in the index, refused, and reported as a recall's block."""
+    path = note.write(f"First.\n\n{said}\n\nLast.", name="page").path
+    passages = page_reading.record(note.text(path).encode(), path).passages
+    assert said in "\n".join(text for _, text in passages)
+    assert "recalled" not in {each.code for each in lint.find_problems(note.home, [], NOW, str)}
+    note.inside = True
+    if injected_blocks.strip(said) != said:
+        with pytest.raises(BadData, match="a block that a recall had injected"):
+            note.write(said)
 
 
 def test_triples_alone_are_something_to_write(note):

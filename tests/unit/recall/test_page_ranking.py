@@ -24,6 +24,7 @@ from plainmind.recall import pages as page_ranking
 from plainmind.recall.pages import Knowledge, Policy
 from plainmind.recall.report import Form
 from plainmind.recall.search import Limits, Query
+from plainmind.truth.pages import lint
 from scene import NOW, ROOT
 from unit.index import stores
 from unit.index.stores import MODEL
@@ -405,6 +406,43 @@ def test_a_link_means_the_curated_page_of_two_of_one_name(home):
     with stores.opened(home) as index:
         paths = [each.path for each in ask(index, "boiler", Policy(floor=0.1)).given]
         assert paths == ["knowledge/a.md", "knowledge/twin.md"]
+
+
+@pytest.mark.parametrize("source, link, meant", [
+    # of two of one name: the one beside or below, then the one in fewer folders
+    ("hub", "tea", "a/tea"), ("a/hub", "tea", "a/tea"), ("b/c/hub", "tea", "b/c/tea"),
+    ("b/hub", "tea", "b/c/tea"), ("hub", "top", "top"), ("b/hub", "top", "top"),
+    # folders say which: from the page on, as the end of a path, from the top
+    ("hub", "c/tea", "b/c/tea"), ("hub", "B/C/Tea", "b/c/tea"), ("a/hub", "../b/c/tea", "b/c/tea"),
+    ("hub", "/a/tea", "a/tea"), ("b/hub", "./c/tea", "b/c/tea"), ("hub", "knowledge/top", "top"),
+    ("a/hub", "./top", None), ("hub", "d/tea", None), ("hub", "ea", None),
+    # other names of a page, which come after those of files
+    ("hub", "Green Tea", "a/tea"), ("hub", "green-tea", "a/tea"), ("hub", "note_of_claude", "x"),
+    ("hub", "other", "other"), ("hub", "b/Green Tea", None),
+])  # fmt: skip
+def test_a_link_means_the_page_that_obsidian_takes_it_for(home, source, link, meant):
+    """By a page's name and by the names it gives itself; in recall, in what takes whose place, and
+    in what mem-lint calls a page that is not there."""
+    write(home, "a/tea", "nothing", aliases="[Green tea, other]")
+    for name in ("b/c/tea", "top", "c/top", "other"):
+        write(home, name, "nothing")
+    write(home, "x", "nothing", **{"name ": "note-of-claude"})
+    path = write(home, source, f"boiler [[{link}]]")
+    with stores.opened(home) as index:
+        linked = [each.path for each in ask(index, "boiler", Policy()).linked]
+    assert linked == ([f"knowledge/{meant}.md"] if meant else [])
+    codes = [each.code for each in lint.find_problems(home, [path], NOW, str)]
+    assert ("link" in codes) is (meant is None)
+    write(home, source, "boiler", supersedes=json.dumps(link))
+    with stores.opened(home) as index:
+        later = [each.path for each in ask(index, "nothing").given if each.superseded_by]
+        assert later == ([f"knowledge/{meant}.md"] if meant else [])
+
+
+def test_a_page_is_found_by_the_other_names_it_gives_itself(home):
+    write(home, "x", "steep it", aliases="[Zimtstern]")
+    with stores.opened(home) as index:
+        assert names(ask(index, "Zimtstern", Policy()).found) == ["x"]
 
 
 def test_no_more_links_of_a_page_are_followed_than_eight(home):

@@ -28,8 +28,18 @@ r"""A page of knowledge: YAML frontmatter between two lines `---`, then Markdown
     valid_from, valid_to   the first and the last day on which it holds
 
 Other keys are yours and are kept. The name of a page is that of its file, without `.md`. `[[name]]`
-links to it; case does not matter, and a space may stand for a hyphen. In code, nothing is a link.
-When a page is recalled, so are the pages that it links to.
+links to it; case does not matter, and a space may stand for a hyphen. Of two pages of one name, the
+one beside or below the linking page is meant, then the one in fewer folders; `[[folder/name]]` says
+which. The names in `aliases` and `name` are the page's too. In code, nothing is a link. When a page
+is recalled, so are the pages that it links to.
+
+A page of somebody's vault, outside the memory folder, need not say any of this, unless it says a
+tier of ours. Nor need one without a tier in `knowledge/`, if Obsidian keeps that (`.obsidian/`).
+mem-lint tells of it what is wrong by anybody's rules: a head that YAML refuses, a key twice, links
+and pictures that lead nowhere, copies, secrets; nothing of a template, known by the vault's
+settings or by what is to be filled in in its head (`{{date}}`, `<% … %>`). Links may lead to all of
+the vault, from the folder that has `.obsidian/` down, else from the one that is named. mem-lint
+--fix puts in quotes there what YAML refuses, and changes nothing else.
 
 Owns the grammar and what is wrong with a page taken alone. Refuses to know files, other pages and
 the time. The YAML is composed, never constructed (yaml_nodes).
@@ -59,6 +69,8 @@ from .yaml_nodes import FIRST, YamlEntry
 
 MOST_HEAD = 256 * 1024  # characters of YAML
 _HEAD = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$(?:\n|\Z)", re.S | re.M)
+#: what a plugin fills in when it makes a page of a template
+_PLACEHOLDER = re.compile(r"\{\{.*?\}\}|<%.*?%>", re.S)
 _NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z", re.ASCII)
 LONGEST_NAME = 96
 
@@ -109,6 +121,11 @@ class Page(NamedTuple):
         return name_of(self.path)
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it says a tier of ours: no other tool's page does."""
+        return "tier" in self.lines and all(one.code != "tier" for one in self.problems)
+
+    @property
     def title(self) -> str:
         """The first heading of the body, or the name with spaces."""
         match = re.search(r"^#{1,6}[ \t]+(\S.*)", self.body, re.M)
@@ -143,16 +160,6 @@ def slugify(text: str) -> str:
     return made
 
 
-def link_key(name: str) -> str:
-    """What links and names are compared by."""
-    if not name.isascii():
-        from ..normal_form import to_form
-
-        # macOS writes names of files decomposed; accents stay, as é.md and e.md are two pages
-        name = to_form("NFC", name)
-    return "-".join(re.split(r"[\s_-]+", name.strip().casefold()))
-
-
 def split(data: bytes, path: str) -> PageParts:
     """Head and body of a file. BadData when it is not valid UTF-8."""
     text = decode_utf8(data, path)
@@ -169,6 +176,17 @@ def has_frontmatter(body: str) -> bool:
     """Whether a body begins with frontmatter of its own, which nobody reads below the first."""
     match = _HEAD.match(body.lstrip())
     return bool(match and re.match(r"[A-Za-z_]+:(?:\s|$)", match[1]))
+
+
+def is_to_fill_in(text: str) -> bool:
+    """Whether a head, or a link, has what is filled in when a page is made of a template."""
+    return ("{{" in text or "<%" in text) and bool(_PLACEHOLDER.search(text))
+
+
+def is_template(data: bytes) -> bool:
+    """Whether the head of a page is one that other pages are made of."""
+    match = _HEAD.match(data.decode("utf-8", "replace")) if b"{{" in data or b"<%" in data else None
+    return bool(match and is_to_fill_in(match[1]))
 
 
 def parse(data: bytes, path: str) -> Page:
@@ -210,7 +228,8 @@ def _of_entries(parts: PageParts, path: str, head: ReadHead) -> Page:
     reader = KeyReader(head.text, nodes, problems)
     rows = parts.yaml.split("\n")
     lost = {rows[one.line - FIRST].partition(":")[0].strip() for one in head.refused}
-    reader.require(*(key for key in ("date", "type", "tier") if key not in lost))
+    needed = ("date", "type") if reader.is_older() else ("date", "type", "tier")
+    reader.require(*(key for key in needed if key not in lost))
     page = Page(
         path, parts.body, parts.body_line, problems,
         lines={key: entry.line for key, entry in nodes.items()},

@@ -75,6 +75,16 @@ class KeyReader:
             if key not in self._nodes:
                 self._wrong(1, key, f"no '{key}'; add {key}: to the frontmatter")
 
+    def is_older(self) -> bool:
+        """Whether it is a page of pi-mind's that needs no tier: without one, it was always L2."""
+        older = [tag for tag in self._words("tags") if tag.startswith(LEGACY_TAG)]
+        words = {*self._words("type"), *(tag.removeprefix(LEGACY_TAG) for tag in older)}
+        return bool(words & LEGACY_TYPES.keys() - {*LEGACY_L1})
+
+    def _words(self, key: str) -> list[str]:
+        nodes = _items(self._nodes[key].node) if key in self._nodes else ()
+        return [(read_scalar(node) or "").strip().casefold() for node in nodes]
+
     def text(self, key: str) -> str:
         entry = self._nodes.get(key)
         if entry is None or kind_of(entry.node) == "null":

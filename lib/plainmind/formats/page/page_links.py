@@ -13,7 +13,7 @@ from .page import Page
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^\n]*)")
 _TICKS = re.compile(r"`+")
 _BLANK = re.compile(r"(\n[ \t\r]*\n)")
-_LINK = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(?:#[^\[\]\n|]*)?(?:\|[^\[\]\n]*)?\]\]")
+_LINK = re.compile(r"(!?)\[\[([^\[\]\n|#]*)(?:#[^\[\]\n|]*)?(?:\|[^\[\]\n]*)?\]\](?!\()")
 _COMMENT = re.compile(r"%%.*?%%|<!--.*?-->", re.S)
 _PAGE = re.compile(
     r"(?<!!)\[[^\[\]\n]*\]\(\s*(?:<([^<>\n]+\.md(?:#[^<>\n]*)?)>|([^()\s<>]+\.md(?:#[^()\s]*)?))"
@@ -23,14 +23,19 @@ _IMAGE = re.compile(
     r"(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\)))?\s*\)"
 )
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.I)
-_SHOWN = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|bmp|avif|pdf|mp[34])\Z", re.I)
+#: what Obsidian shows in a page
+_SHOWN = re.compile(
+    r"\.(?:png|jpe?g|gif|webp|svg|bmp|avif|pdf|mp[34]|flac|m4a|og[gv]|wav|webm|3gp|mkv|mov)\Z", re.I
+)
 
 
 class Target(NamedTuple):
-    """Where a link or a picture points: a name or a path as written, and the line of the file."""
+    """Where a link or a picture points: a name or a path as written, and the line of the file.
+    `open`: of a page that Obsidian makes when the link is followed."""
 
     name: str
     line: int
+    open: bool = False
 
 
 class Shown(NamedTuple):
@@ -46,7 +51,7 @@ class Shown(NamedTuple):
 def find_links(page: Page) -> list[Target]:
     """What a page links to, in order: pages, and with [[name.pdf]] other files."""
     found = [
-        (match.start(), Target(name, line))
+        (match.start(), Target(name, line, not match[1] and name[:1] not in "./"))
         for match, name, line in _linked(page)
         if name and not (match[1] and _SHOWN.search(name))
     ]
@@ -94,12 +99,17 @@ def _linked(page: Page) -> Iterator[tuple[re.Match[str], str, int]]:
 
 def _matches(pattern: re.Pattern[str], page: Page) -> Iterator[tuple[re.Match[str], int]]:
     """Where a body matches outside of code and comments, each with its line of the file."""
-    plain = _without_comments(_without_code(page.body))
+    plain = strip_code(page.body)
     at, line = 0, page.body_line
     for match in pattern.finditer(plain):
         line += plain.count("\n", at, match.start())
         at = match.start()
         yield match, line
+
+
+def strip_code(body: str) -> str:
+    """A body with blanks for its code and comments."""
+    return _without_comments(_without_code(body))
 
 
 def _without_comments(text: str) -> str:

@@ -57,19 +57,24 @@ class Repaired(NamedTuple):
 
 
 def repair(
-    data: bytes, path: str, is_there: Callable[[str], bool] = lambda image: True
+    data: bytes,
+    path: str,
+    is_there: Callable[[str], bool] = lambda image: True,
+    *,
+    syntax_only: bool = False,
 ) -> Repaired:
-    """The page, repaired; an image is shown in the body if it `is_there`."""
+    """The page, repaired; an image is shown in the body if it `is_there`. `syntax_only`: what YAML
+    refuses, and nothing else."""
     done: list[PageProblem] = []
     for _ in range(ROUNDS):
-        data, more = _once(data, path, is_there)
+        data, more = _once(data, path, is_there, syntax_only)
         if not more:
             break
         done += more
     return Repaired(data, done)
 
 
-def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> Repaired:
+def _once(data: bytes, path: str, is_there: Callable[[str], bool], syntax_only: bool) -> Repaired:
     try:
         parts = page.split(data, path)
         if not parts.headed or len(parts.yaml) > page.MOST_HEAD:
@@ -82,6 +87,8 @@ def _once(data: bytes, path: str, is_there: Callable[[str], bool]) -> Repaired:
         return Repaired(data, [])
     if any(one.text for one in head.refused):
         return _with_read_lines(data, path, parts, head)
+    if syntax_only:
+        return Repaired(data, [])
     entries = head.entries
     if parts.yaml.lstrip().startswith("{") or len({entry.key for entry in entries}) < len(entries):
         return Repaired(data, [])  # in braces, or a key twice: only its author knows
@@ -121,7 +128,7 @@ def _with_read_lines(data: bytes, path: str, parts: PageParts, head: ReadHead) -
             old, rows[line - FIRST] = rows[line - FIRST].strip(), text
             done.append(
                 PageProblem(
-                    line, "yaml", f"'{masks.cut(old, 40)}' is '{masks.cut(text.strip(), 60)}' now"
+                    line, "yaml", f"'{masks.cut(old, 40)}' becomes '{masks.cut(text.strip(), 60)}'"
                 )
             )
     yaml = "\n".join(rows)
@@ -138,7 +145,7 @@ def _with_image(data: bytes, path: str, is_there: Callable[[str], bool]) -> Repa
     if not old.image or "\n" in old.image or not is_there(old.image):
         return Repaired(data, [])
     made = page_images.keep_shown(data, path, old.image)
-    what = f"'{old.image}' is shown in the body now"
+    what = f"'{old.image}' is shown in the body"
     return Repaired(made, [PageProblem(old.lines["image"], "image", what)] * (made != data))
 
 
@@ -198,7 +205,7 @@ class _Repairs:
         new = page_keys.find_choice(old, choices)
         if entry and new and old not in choices:
             self._replace(entry.node, new)
-            self._note(entry.line, key, f"the {key} '{masks.cut(old, 40)}' is '{new}' now")
+            self._note(entry.line, key, f"the {key} '{masks.cut(old, 40)}' becomes '{new}'")
 
     def _legacy_type(self) -> None:
         """One of pi-mind's older types, also where only `source` has it; and its tier."""
@@ -211,16 +218,16 @@ class _Repairs:
             return
         if key == "type":
             self._replace(entry.node, new)
-            self._note(entry.line, "type", f"the type '{word}' is '{new}' now, and a tag")
+            self._note(entry.line, "type", f"the type '{word}' becomes '{new}', and a tag")
         else:
             self.edits.append(add_line(self.parts, f"type: {new}"))
             self._note(
-                entry.line, "type", f"the source '{word}' is the type '{new}' now, and a tag"
+                entry.line, "type", f"the source '{word}' becomes the type '{new}', and a tag"
             )
         self.edits += tag
         if word in page_keys.LEGACY_L1 and "tier" not in self.keys:
             self.edits.append(add_line(self.parts, "tier: L1"))
-            self._note(entry.line, "tier", f"tier: L1 was added, as a {word} had")
+            self._note(entry.line, "tier", f"tier: L1 is added, as a {word} had")
 
     def _as_tag(self, word: str) -> list[Edit] | None:
         """What makes a word one of the tags, None when they cannot take one."""
@@ -251,7 +258,7 @@ class _Repairs:
         entry, text = self._own_text(key)
         if entry and text and not day.parse_iso(text) and (meant := day.guess(text)):
             self._replace(entry.node, meant.isoformat())
-            self._note(entry.line, "date", f"'{masks.cut(text, 40)}' is {meant} now")
+            self._note(entry.line, "date", f"'{masks.cut(text, 40)}' becomes {meant}")
 
     def _tags_as_list(self) -> None:
         entry, text = self._own_text("tags")
@@ -260,7 +267,7 @@ class _Repairs:
         words = [word.strip().lstrip("#") for word in words]
         if entry and any(words) and not is_block(entry.node):
             self._replace(entry.node, render_value([word for word in words if word]))
-            self._note(entry.line, "tags", "the tags are a list now")
+            self._note(entry.line, "tags", "the tags become a list")
 
     def _tags(self) -> None:
         kept, named = [], []
@@ -282,14 +289,14 @@ class _Repairs:
         gone = [node for node, key, choice, _ in named if was.get(key) == choice]
         if gone and self._drop(self.keys["tags"], gone):
             for node in gone:
-                self._note(node, "tags", f"the tag '{masks.cut(node.value, 40)}' went")
+                self._note(node, "tags", f"the tag '{masks.cut(node.value, 40)}' goes")
             for key, choice in said.items():
                 self.edits.append(add_line(self.parts, f"{key}: {choice}"))
-                self._note(1, key, f"{key}: {choice} was added")
+                self._note(1, key, f"{key}: {choice} is added")
         for node, word in kept if not gone else ():
             self._replace(node, render_value(word))
             self._note(
-                node, "tags", f"the tag '#{masks.cut(word, 40)}' is '{masks.cut(word, 40)}' now"
+                node, "tags", f"the tag '#{masks.cut(word, 40)}' becomes '{masks.cut(word, 40)}'"
             )
 
     def _drop(self, entry: YamlEntry, gone: list[Any]) -> bool:
@@ -324,7 +331,7 @@ class _Repairs:
                     self._spell(node.value)
             elif made := _triple_of(node):
                 self._replace(node, render_value(made))
-                self._note(node, "triples", "a triple is a list now")
+                self._note(node, "triples", "a triple becomes a list")
 
     def _spell(self, nodes: Sequence[Any]) -> None:
         for node, code in zip(nodes, ("entity", "predicate", "entity")):
@@ -333,7 +340,7 @@ class _Repairs:
             if (new := spell(old)) and new != old and not is_block(node):
                 self._replace(node, render_value(new))
                 self._note(
-                    node, code, f"'{masks.cut(node.value, 40)}' is '{masks.cut(new, 40)}' now"
+                    node, code, f"'{masks.cut(node.value, 40)}' becomes '{masks.cut(new, 40)}'"
                 )
 
 

@@ -30,7 +30,9 @@ _ROWS = {
     "FROM page_words LEFT JOIN pages ON pages.id = page_words.rowid",
     "passages": "SELECT path, passages.line, text FROM passages LEFT JOIN pages ON pages.id = page",
     "page_tags": "SELECT path, tag FROM page_tags LEFT JOIN pages ON pages.id = page",
-    "page_links": "SELECT path, target, supersedes, place "
+    "page_aliases": "SELECT path, page_aliases.link FROM page_aliases "
+    "LEFT JOIN pages ON pages.id = page",
+    "page_links": "SELECT path, target, folder, supersedes, place "
     "FROM page_links LEFT JOIN pages ON pages.id = page",
     "kg_triples": "SELECT path, kg_triples.line, subject, predicate, object, written "
     "FROM kg_triples LEFT JOIN pages ON pages.id = page",

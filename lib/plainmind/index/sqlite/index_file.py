@@ -17,7 +17,7 @@ from ...ground.paths import Home
 if TYPE_CHECKING:
     from ..engine import Removed
 
-VERSION = 6  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 7  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):

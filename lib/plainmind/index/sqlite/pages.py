@@ -8,10 +8,10 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from ...formats.evidence import IndexedPage, PageEvidence, PageText, Question
+from ...formats.page.link import LinkKey
 from .. import reading
 from ..reading import FileState, PageFile
 from . import words
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..page_reading import PageRecord
 LINKS = 8  # of a page, that are followed
 
-_OF_A_PAGE = ("page_tags", "page_links", "kg_triples")
+_OF_A_PAGE = ("page_tags", "page_aliases", "page_links", "kg_triples")
 _STATE = "inode, modified, changed, size, digest"
 _RECORD = (
     "name, link, date, type, tier, source, image, valid_from, valid_to, title, body, line, sketch"
@@ -105,8 +105,10 @@ def _put(db: sqlite3.Connection, id: int | None, file: PageFile) -> int:
         db.execute("DELETE FROM page_words WHERE rowid = ?", (id,))
     tags = ((id, tag) for tag in record.tags)
     db.executemany("INSERT OR IGNORE INTO page_tags VALUES (?, ?)", tags)
+    aliases = ((id, alias) for alias in record.aliases)
+    db.executemany("INSERT OR IGNORE INTO page_aliases VALUES (?, ?)", aliases)
     links = ((id, *link, place) for place, link in enumerate(record.links))
-    db.executemany("INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?)", links)
+    db.executemany("INSERT OR IGNORE INTO page_links VALUES (?, ?, ?, ?, ?)", links)
     _put_triples(db, id, record.triples)
     words.add(db, [(id, record.words)], "page_words")
     _put_passages(db, id, record, titled is not None and titled[0] == record.title)
@@ -193,14 +195,24 @@ def evidence(index: IndexFile, question: Question) -> Iterator[PageEvidence]:
             cosines = vectors.passages(db, question.model, question.vector)
         terms = question.terms if pages else ()
         places = [words.postings(db, term, index.fts5, "page_words") for term in terms]
-        replacing = db.execute(
-            "SELECT page, target FROM page_links WHERE supersedes ORDER BY page, place"
-        )
+        replacing = _replacing(db)
         linked = db.execute(
-            "SELECT target, count(*) FROM page_links WHERE NOT supersedes "
+            "SELECT target, count(DISTINCT page) FROM page_links WHERE NOT supersedes "
             "AND target IN (SELECT link FROM pages WHERE tier = 'L1') GROUP BY target"
         )
-        yield PageEvidence(pages, places, cosines, replacing.fetchall(), dict(linked))
+        yield PageEvidence(pages, places, cosines, replacing, dict(linked), _aliases(db))
+
+
+def _replacing(db: sqlite3.Connection) -> list[tuple[int, LinkKey]]:
+    rows = db.execute(
+        "SELECT page, target, folder FROM page_links WHERE supersedes ORDER BY page, place"
+    )
+    return [(page, LinkKey(*link)) for page, *link in rows]
+
+
+def _aliases(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    rows = "SELECT page_aliases.link, path FROM page_aliases JOIN pages ON pages.id = page"
+    return db.execute(rows).fetchall()
 
 
 def texts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PageText]:
@@ -211,11 +223,11 @@ def texts(db: sqlite3.Connection, ids: Iterable[int]) -> dict[int, PageText]:
             "SELECT id, line, text FROM passages WHERE page = ? ORDER BY line, id", (id,)
         ).fetchall()
         links = db.execute(
-            "SELECT target FROM page_links WHERE page = ? AND NOT supersedes "
+            "SELECT target, folder FROM page_links WHERE page = ? AND NOT supersedes "
             "ORDER BY place LIMIT ?",
             (id, LINKS),
         )
-        found[id] = PageText(body, passages, list(chain(*links)))
+        found[id] = PageText(body, passages, [LinkKey(*link) for link in links])
     return found
 
 
@@ -230,10 +242,11 @@ def graph(index: IndexFile) -> "Graph":
             "ORDER BY subject, predicate, object, path, kg_triples.line"
         )
         facts = [(page, Fact(*fact), written) for page, written, *fact in rows]
-        rows = db.execute("SELECT id, link, date, valid_from, valid_to FROM pages ORDER BY path")
+        rows = db.execute(
+            "SELECT id, path, link, date, valid_from, valid_to FROM pages ORDER BY path"
+        )
         spans = {id: Span(*span) for id, *span in rows}
-        replacing = db.execute("SELECT page, target FROM page_links WHERE supersedes").fetchall()
-    return Graph(facts, spans, replacing)
+        return Graph(facts, spans, _replacing(db), _aliases(db))
 
 
 def sketches(db: sqlite3.Connection) -> "list[tuple[str, array[int]]]":

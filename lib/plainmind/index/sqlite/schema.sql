@@ -173,13 +173,21 @@ CREATE TABLE page_tags (
     PRIMARY KEY (page, tag)
 ) WITHOUT ROWID;
 
+-- Other names that pages give themselves: `aliases`, and `name:` of Claude's memory.
+CREATE TABLE page_aliases (
+    page INTEGER NOT NULL, -- pages.id
+    link TEXT NOT NULL,    -- as pages.link
+    PRIMARY KEY (page, link)
+) WITHOUT ROWID;
+
 -- [[links]] to pages, and what a page takes the place of.
 CREATE TABLE page_links (
     page       INTEGER NOT NULL, -- pages.id of the page that links
     target     TEXT NOT NULL,    -- pages.link of the page that is meant, whether it is there or not
+    folder     TEXT NOT NULL,    -- what the link says before the name, compared alike; '' mostly
     supersedes INTEGER NOT NULL, -- 1: it takes the place of the target
     place      INTEGER NOT NULL, -- order in the page
-    PRIMARY KEY (page, target, supersedes)
+    PRIMARY KEY (page, target, folder, supersedes)
 ) WITHOUT ROWID;
 CREATE INDEX page_links_by_target ON page_links (target);
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Set
 from itertools import chain
 from typing import NamedTuple
 
+from ...formats import secrets
 from ...formats.log import injected_blocks
 from ...formats.page import likeness, page
 from ...ground import clock, files, regular
@@ -140,7 +141,7 @@ def _line(line: bytes, path: str, number: int, mask: Mask, wrong: dict[str, Find
     if "recalled" not in wrong and _is_recalled(text):
         what = "what a recall had answered, stored again; tell which program does that"
         wrong["recalled"] = Finding(path, number, "recalled", what)
-    if "secret" not in wrong and mask(text) != text:
+    if "secret" not in wrong and secrets.is_masked(text, mask):
         what = "something that looks like a secret; remove it, and change it where it is used"
         wrong["secret"] = Finding(path, number, "secret", what)
 

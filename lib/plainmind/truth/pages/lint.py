@@ -20,6 +20,8 @@ from ..log.verify import Finding
 from . import maintenance, page_files, retention
 from .checks import registry
 from .checks.vault import ByteScan, Mask, Vault, scan
+from .foreign import ForeignVault
+from .vault_rules import VaultRules
 
 
 def find_problems(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterator[Finding]:
@@ -46,9 +48,8 @@ def _findings(home: Home, wanted: Sequence[str], now: int, mask: Mask) -> Iterat
     vault = Vault(home, pages, checked, scans, to_day(now), whole=not wanted)
     checks = list(registry.load(registry.OF_PAGES))
     for one in checked:
-        stated = [problem for problem in one.problems if not vault.is_theirs(one, problem)]
-        problems = chain(stated, *(check.find_problems(one, vault) for check in checks))
-        yield from (Finding(one.path, *problem) for problem in sorted(problems))
+        problems = chain(one.problems, *(check.find_problems(one, vault) for check in checks))
+        yield from (Finding(one.path, *problem) for problem in vault.list_wrong(one, problems))
     for check in registry.load(registry.OF_VAULTS):
         yield from check.find_findings(vault)
 
@@ -64,6 +65,7 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
     """Fix what has a single possible correction (formats.page.repairs), each page for itself. Says
     what was, or with `dry` would be, done. A failure is of one page; the others are fixed. A person
     may be saving the page at this moment: the repair is made on what they saved."""
+    rules = VaultRules(home)
     if not dry:
         _settle(home, wanted)
     for path in wanted or list(page_files.list_paths(home)):
@@ -71,13 +73,13 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
             data = page_files.read_whole(home, path)
         except (OSError, Failure):  # gone meanwhile, or not to be read: findings says so
             continue
-        made = repairs.repair(data, path, partial(_is_there, home))
+        made = _repair(rules, data, path, named=bool(wanted))
         if not wanted and (shorter := _shortened(data, made.data, path)):
             yield _finding(path, 1, "unfixed", shorter)
             continue
         if made.done and not dry:
             try:
-                made = _fix_page(home, path)
+                made = _fix_page(rules, path, named=bool(wanted))
             except NoInput:  # gone meanwhile
                 continue
             except OSError as error:
@@ -87,7 +89,7 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
                 yield failure
                 continue
         for line, code, message in made.done:
-            yield _finding(path, line, f"fixed-{code}", message)
+            yield _finding(path, line, f"{'fixable' if dry else 'fixed'}-{code}", message)
 
 
 def _shortened(data: bytes, made: bytes, path: str) -> str:
@@ -103,7 +105,7 @@ def _shortened(data: bytes, made: bytes, path: str) -> str:
 def _settle(home: Home, wanted: Sequence[str]) -> None:
     """Clear up after repairs that were cut off, and make durable what they did."""
     paths = wanted or page_files.list_paths(home)
-    for place in sorted({os.path.dirname(path) for path in paths} | {*page_files.PLACES}):
+    for place in sorted({*map(os.path.dirname, paths), *page_files.places(home)}):
         if exchange.find_leftovers(folder := home.path(place)):
             with maintenance.lock(home):
                 exchange.recover_all(folder)
@@ -111,17 +113,28 @@ def _settle(home: Home, wanted: Sequence[str]) -> None:
             files.sync_folder(folder)
 
 
-def _fix_page(home: Home, path: str) -> repairs.Repaired:
+def _repair(rules: VaultRules, data: bytes, path: str, *, named: bool) -> repairs.Repaired:
+    """The page, repaired: of one that its owner keeps by other rules than ours, what is wrong by
+    any; of a template nothing."""
+    read = page.parse(data, path)
+    if rules.is_fixed_as_ours(read, named):
+        return repairs.repair(data, path, partial(_is_there, rules.home))
+    if rules.is_template(read, page.is_template(data)):
+        return repairs.Repaired(data, [])
+    return repairs.repair(data, path, syntax_only=True)
+
+
+def _fix_page(rules: VaultRules, path: str, *, named: bool) -> repairs.Repaired:
     """Fix a page. What was done is that of the last try: a person's save may bring more."""
     last = repairs.Repaired(b"", [])
 
     def edit(data: bytes) -> bytes:
         nonlocal last
-        last = repairs.repair(data, path, partial(_is_there, home))
+        last = _repair(rules, data, path, named=named)
         return last.data
 
-    with maintenance.lock(home):
-        page_files.change_page(home, path, edit, settled=True)
+    with maintenance.lock(rules.home):
+        page_files.change_page(rules.home, path, edit, settled=True)
     return last
 
 
@@ -135,12 +148,19 @@ def _is_there(home: Home, image: str) -> bool:
 def resolve_page(home: Home, path: str) -> str:
     """The page that an argument names, relative to the home. NoInput, NotPermitted."""
     part = home.relative(path)
-    if page_files.is_foreign(part):
-        what = f"'{path}' belongs to the program that put it under raw/"
-        raise NotPermitted(what, cure="see mem-audit, which looks at all of raw/")
-    if not page_files.place_of(home, part) or not part.endswith(".md"):
-        what = f"'{path}' is neither a page nor a window"
-        raise NotPermitted(what, cure="give a path such as knowledge/tea.md")
+    check_place(home, part, path)
     if not os.path.isfile(home.path(part)):
         raise page_files.describe_missing(home, f"no such page: '{path}'")
     return part
+
+
+def check_place(home: Home, part: str, said: str) -> None:
+    """NotPermitted where no page of ours, or of somebody's vault, can be."""
+    if isinstance(home, ForeignVault):
+        return
+    if page_files.is_foreign(part):
+        what = f"'{said}' belongs to the program that put it under raw/"
+        raise NotPermitted(what, cure="see mem-audit, which looks at all of raw/")
+    if not page_files.place_of(home, part) or not part.endswith(".md"):
+        what = f"'{said}' is neither a page nor a window"
+        raise NotPermitted(what, cure="give a path such as knowledge/tea.md")

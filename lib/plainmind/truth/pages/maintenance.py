@@ -25,6 +25,7 @@ from ...ground import clock, files, regular
 from ...ground.errors import BadData, Busy
 from ...ground.paths import Home
 from ...ground.stream import json_line
+from .foreign import ForeignVault
 
 FORGET_EVERY = 50  # writes
 AUDIT_DAYS, AUDIT_WRITES = 7, 20
@@ -44,7 +45,8 @@ def folder(home: Home) -> str:
 
 
 def lock(home: Home) -> AbstractContextManager[None]:
-    return files.lock(home.knowledge_lock)
+    """Held for one change of knowledge; in somebody else's vault, of a page of it."""
+    return files.lock(home.root if isinstance(home, ForeignVault) else home.knowledge_lock)
 
 
 def read_writes(home: Home) -> Writes:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...formats import copies
 from ...ground import files, regular, stream
-from ...ground.errors import NO_MATCH, Failure, NoInput, NotPermitted
+from ...ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ...ground.paths import Home
+from .foreign import ForeignVault
 
 if TYPE_CHECKING:  # a turn lists the pages; unless one changed, none is parsed
     from ...formats.page.page import Page
@@ -34,32 +35,37 @@ LARGEST = 1 << 20  # bytes of a page that is read; of a larger one, the beginnin
 _UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def list_paths(home: Home, places: tuple[str, ...] = PLACES) -> Iterator[str]:
+def places(home: Home) -> tuple[str, ...]:
+    """The folders whose pages are our own; of somebody else's vault, all of it."""
+    return ("",) if isinstance(home, ForeignVault) else PLACES
+
+
+def list_paths(home: Home, chosen: tuple[str, ...] = ()) -> Iterator[str]:
     """Paths of all pages, relative to the home. A folder, a hidden file, a pipe and what leads out
     of the home are none."""
-    for place in places:
+    for place in chosen or places(home):
         for path, _ in list_entries(home, place):
             yield path
 
 
 def list_entries(home: Home, place: str) -> list[tuple[str, "os.DirEntry[str]"]]:
-    """The same for one place, as the system lists them, by path. Folders below knowledge/ are read,
-    unless they are hidden or links."""
+    """The same for one place, as the system lists them, by path. Folders below knowledge/, and of
+    somebody else's vault, are read, unless they are hidden or links."""
     pages: dict[str, os.DirEntry[str]] = {}
     folders = [place]
     while folders:
         folder = folders.pop()
         try:
-            home.relative(f"{folder}/x")
+            home.relative(os.path.join(folder, "x"))
             found = list(os.scandir(home.path(folder)))
         except (OSError, NotPermitted):
             continue
         named = {entry.name: entry for entry in found if _is_page(home, folder, entry)}
         for name in list_copies(home, folder, named):
             del named[name]
-        pages |= {f"{folder}/{name}": entry for name, entry in named.items()}
-        if place == KNOWLEDGE and folder.count("/") < DEEPEST:
-            folders += [f"{folder}/{one.name}" for one in found if is_shown_folder(one)]
+        pages |= {os.path.join(folder, name): entry for name, entry in named.items()}
+        if place in ("", KNOWLEDGE) and folder.count("/") < DEEPEST:
+            folders += [os.path.join(folder, one.name) for one in found if is_shown_folder(one)]
     return sorted(pages.items())
 
 
@@ -73,7 +79,7 @@ def list_copies(home: Home, place: str, names: Collection[str]) -> list[str]:
 
     def read(name: str) -> bytes:
         try:
-            with open_page(home, f"{place}/{name}") as file:
+            with open_page(home, os.path.join(place, name)) as file:
                 return file.read(copies.COMPARED)
         except (OSError, Failure):
             return b""
@@ -81,11 +87,13 @@ def list_copies(home: Home, place: str, names: Collection[str]) -> list[str]:
     return list(copies.find_copies(names, read))
 
 
-def find_copies(home: Home, places: Iterable[str] = COPIED) -> Iterator[str]:
+def find_copies(home: Home, chosen: Iterable[str] = ()) -> Iterator[str]:
     """Paths of the copies that synchronisers made in these folders of the home and below them."""
-    for place in places:
+    theirs = isinstance(home, ForeignVault)
+    for place in chosen or (places(home) if theirs else COPIED):
         for folder, folders, names in os.walk(home.path(place)):
-            folders[:] = sorted(one for one in folders if one[0] != ".") if place else []
+            deeper = sorted(one for one in folders if one[0] != ".")
+            folders[:] = deeper if place or theirs else []
             part = os.path.relpath(folder, home.root)
             shown = sorted(one for one in (*names, *folders) if one[0] != ".")
             likely = [one for one in shown if one.endswith(".md") or copies.is_copy(one)]
@@ -129,6 +137,11 @@ def is_knowledge(path: str) -> bool:
     return path.startswith(f"{KNOWLEDGE}/")
 
 
+def is_curated(home: Home, path: str) -> bool:
+    """Whether links lead to a page: it is one of knowledge, or of somebody else's vault."""
+    return is_knowledge(path) or isinstance(home, ForeignVault)
+
+
 def is_foreign(path: str) -> bool:
     """Whether a path relative to the home is Markdown of another program, by its name."""
     top, _, rest = path.partition("/")
@@ -144,7 +157,7 @@ def _is_page(home: Home, place: str, entry: "os.DirEntry[str]") -> bool:
     try:  # a link within the home, or within a folder that is itself a link; not one to itself
         if not entry.is_symlink() or not entry.is_file():
             return False
-        home.relative(f"{place}/{entry.name}")
+        home.relative(os.path.join(place, entry.name))
     except (NotPermitted, OSError):
         return False
     return True
@@ -259,23 +272,40 @@ def describe_missing(home: Home, what: str) -> NoInput:
 
 
 def find_page(home: Home, name: str) -> str:
-    """The path of the page that a name, a link or a path means. NoInput when there is none."""
+    """The path of the page that a name, a link or a path means; of several, the one that is not in
+    a folder of its own. NoInput when there is none, BadData when it may be one or another."""
     from ...formats.page.page import name_of
 
     place = next((place for place in PLACES if name.startswith(f"{place}/")), KNOWLEDGE)
-    matches = _find_alike(home, place, name)
+    matches = find_alike(home, place, name)
     ending = f"/{name.removesuffix('.md')}.md"
-    exact = [path for path in matches if f"/{path}".endswith(ending)] or [
-        path for path in matches if name_of(path) == name_of(name)
-    ]
-    if not matches:
+    found = [path for path in matches if f"/{path}".endswith(ending)]
+    found = found or [path for path in matches if name_of(path) == name_of(name)] or matches
+    if not found:
         raise describe_missing(home, f"no page '{name_of(name)}'")
-    return (exact or matches)[0]
+    found = [path for path in found if os.path.dirname(path) == place] or found
+    if len({*map(os.path.dirname, found)}) > 1:
+        what = f"'{name}' may be {found[0]} or {found[1]}"
+        raise BadData(what, cure="say which, with its folder")
+    return found[0]
 
 
-def _find_alike(home: Home, place: str, name: str) -> list[str]:
+def short_name(home: Home, path: str) -> str:
+    """What a link or a command calls a page: its name; in its folder, where another has that."""
+    from ...formats.page.page import name_of
+
+    try:
+        if not is_knowledge(path) or find_page(home, name_of(path)) == path:
+            return name_of(path)
+    except (NoInput, BadData):  # gone meanwhile, or another has it
+        pass
+    return path.removeprefix(f"{KNOWLEDGE}/").removesuffix(".md")
+
+
+def find_alike(home: Home, place: str, name: str) -> list[str]:
     """The pages of a folder that a link by this name, or by the name in this path, could mean."""
-    from ...formats.page.page import link_key, name_of
+    from ...formats.page.link import link_key
+    from ...formats.page.page import name_of
 
     key = link_key(name_of(name))
     return [path for path in list_paths(home, (place,)) if link_key(name_of(path)) == key]
@@ -291,7 +321,7 @@ def create_page(home: Home, place: str, name: str, data: bytes, *, numbered: boo
         path = f"{place}/{name}{f'-{number}' if number > 1 else ''}.md"
         home.relative(path)  # a link in its place must not lead out of the home
         full = home.path(path)
-        taken = os.path.lexists(full) or place == KNOWLEDGE and _find_alike(home, place, path)
+        taken = os.path.lexists(full) or place == KNOWLEDGE and find_alike(home, place, path)
         if not taken:
             try:
                 with changes.admission(home) as admit:
@@ -334,15 +364,20 @@ def name_kind(home: Home, path: str, before: bytes | None, after: bytes | None) 
     page also does that takes the place of one that is, or gives it back; '' for what no turn is
     given."""
     from ...formats.page import page
+    from ...formats.page.link import link_key, parse_link
 
     if not is_knowledge(path):
         return "" if path.startswith(f"{OBSERVATIONS}/") else "pages"
     both = [page.parse(data, path) for data in (before, after) if data is not None]
     if any(each.tier == "L1" for each in both):
         return "L1"
-    supersedes = [{page.link_key(name) for name in each.supersedes} for each in both]
+    supersedes = [{parse_link(name).name for name in each.supersedes} for each in both]
     replaced = set.symmetric_difference(*supersedes) if len(both) == 2 else supersedes[0]
     for other in list_paths(home, (KNOWLEDGE,)) if replaced else ():
-        if page.link_key(page.name_of(other)) in replaced and read_page(home, other).tier == "L1":
+        try:
+            one = read_page(home, other)
+        except (OSError, Failure):
+            continue
+        if one.tier == "L1" and replaced.intersection(map(link_key, (one.name, *one.aliases))):
             return "L1"
     return "pages"

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from plainmind.agent import skills
 from plainmind.cli import manual
-from plainmind.formats.page import page
+from plainmind.formats.page import page, page_keys
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Failure, NoInput, NotPermitted
@@ -126,62 +126,7 @@ def with_(*rows: str, body: str = "Green.\n") -> str:
       "a.md:5: supersedes: 'b' takes the place of this page, too; remove one\n"
       "b.md:5: supersedes: 'a' takes"),
     ({"a.md": with_("supersedes: B"), "b.md": with_("tier: L1", body="B")},
-      "b.md:4: superseded: still L1, and 'a' takes its "
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            ""
-                                                                            "place"),
+      "b.md:4: superseded: still L1, and 'a' takes its place"),
     ({"a.md": with_("tier: L1", "valid_to: 2026-01-29")},
       "a.md:5: superseded: still L1, and its last day was 2026-01-29"),
     # what it says
@@ -595,6 +540,20 @@ def test_a_vault_is_read_as_obsidian_reads_it(home, text):
 def test_a_link_that_leads_nowhere_is_found_in_every_form(home, text):
     put(home, {"a.md": with_(body=f"{text}\n"), "knowledge/.trash/gone.md": ""})
     assert [row.split(": ")[1] for row in found(home)] == ["link"]
+
+
+@pytest.mark.parametrize("key", ["type", "source"])
+def test_what_pi_mind_wrote_without_a_tier_is_well_once_it_is_fixed(home, key):
+    put(home, {
+        f"{word}.md": f"---\ndate: 2026-01-20\n{key}: {word}\n---\nOf {word}.\n"
+        for word in page_keys.LEGACY_TYPES
+    })  # fmt: skip
+    codes = {row.split(": ")[1] for row in found(home)}
+    assert codes == {"type", "tier"} if key == "type" else codes >= {"type"}
+    list(lint.fix(home, [], dry=False))
+    assert found(home) == []
+    tiers = {page_files.read_page(home, path).tier for path in page_files.list_paths(home)}
+    assert tiers == {"L1", "L2"}, "no default is written, and none is missed"
 
 
 def test_a_vault_that_obsidian_keeps_has_its_own_rules(home):

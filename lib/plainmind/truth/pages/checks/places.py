@@ -14,7 +14,7 @@ def find_findings(vault: Vault) -> Iterator[Finding]:
     if not vault.whole:
         return
     home = vault.home
-    for place in page_files.PLACES:
+    for place in () if vault.is_foreign else page_files.PLACES:
         for path in page_files.find_outside(home, place):
             what = "a link that leads out of the memory folder, where nothing is read"
             yield Finding(path, 1, "name", f"{what}; put the file in its place")

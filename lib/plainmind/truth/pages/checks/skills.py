@@ -12,7 +12,8 @@ from .vault import Vault
 
 def find_findings(vault: Vault) -> Iterator[Finding]:
     folder = vault.home.path("skills")
-    for name in sorted(os.listdir(folder)) if vault.whole and os.path.isdir(folder) else ():
+    shown = vault.whole and not vault.is_foreign and os.path.isdir(folder)
+    for name in sorted(os.listdir(folder)) if shown else ():
         path = f"skills/{name}/{skill.FILE}"
         full = vault.home.path(path)
         if name.startswith(".") or not os.path.isfile(full):

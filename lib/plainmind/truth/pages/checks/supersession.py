@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from ....formats.page import page
 from ....formats.page.page import Page, PageProblem
 from ....ground import masks
 from .vault import Vault
@@ -10,14 +9,14 @@ from .vault import Vault
 
 def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
     for name in one.supersedes:
-        key, line = page.link_key(name), one.lines["supersedes"]
-        if key not in vault.paths:
+        other, line = vault.find(name, one.path), one.lines["supersedes"]
+        if not other:
             message = f"no page '{masks.cut(name, 80)}'; remove it, or fix the name"
             yield PageProblem(line, "supersedes", message)
-        elif _leads_to(vault, key, page.link_key(one.name)):
+        elif _leads_to(vault, other, one.path):
             message = f"'{masks.cut(name, 80)}' takes the place of this page, too; remove one"
             yield PageProblem(line, "supersedes", message)
-    successor = vault.successors.get(page.link_key(one.name))
+    successor = vault.successors.get(one.path)
     if one.tier == "L1" and successor:
         cure = f"mem-note --update {one.name} --tier L2"
         message = f"still L1, and '{successor}' takes its place; {cure}"
@@ -27,10 +26,10 @@ def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
 def _leads_to(vault: Vault, start: str, goal: str) -> bool:
     seen, edge = set(), [start]
     while edge:
-        key = edge.pop()
-        if key == goal:
+        path = edge.pop()
+        if path == goal:
             return True
-        if key not in seen:
-            seen.add(key)
-            edge.extend(vault.superseded.get(key, ()))
+        if path not in seen:
+            seen.add(path)
+            edge.extend(vault.superseded.get(path, ()))
     return False

@@ -10,6 +10,7 @@ from ....formats.log import injected_blocks
 from ....formats.page import page
 from ....formats.page.page import Page, PageProblem
 from ....ground.tokens import CHARACTERS
+from .. import page_files
 from .vault import Vault
 
 MOST_L1, MOST_L2 = 1000, 4000  # tokens
@@ -25,7 +26,8 @@ def find_problems(one: Page, vault: Vault) -> Iterator[PageProblem]:
         cure = f"make pages of at most {most:,}"
         message = f"about {tokens:,} tokens, of which a turn is given a part; {cure}"
         yield PageProblem(one.body_line, "size", message)
-    if injected_blocks.strip(one.body) != one.body:
+    echoes = not page_files.is_knowledge(one.path)
+    if injected_blocks.strip(one.body, echoes=echoes) != one.body:
         line = one.body_line + one.body[: max(0, one.body.find("INJECTED_CONTEXT_"))].count("\n")
         yield PageProblem(line, "recalled", "a recall's own block, stored; remove it")
     elif injected_blocks.strip_recalled_lines(one.body) != one.body:

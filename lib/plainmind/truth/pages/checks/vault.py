@@ -6,15 +6,17 @@ from datetime import date
 from functools import cached_property
 from typing import NamedTuple
 
+from ....formats import secrets
 from ....formats.page import page
+from ....formats.page.link import LinkTable, link_key, parse_link
 from ....formats.page.page import Page, PageProblem
 from ....ground.errors import Failure, NotPermitted
 from ....ground.paths import Home
 from ...log import reader
 from .. import first_seen, page_files
+from ..vault_rules import VaultRules
 
 Mask = Callable[[str], str]  # hides secrets
-_OURS = ("date", "type", "tier")  # keys that a page of ours has
 LONGEST_SECRET = 4096  # bytes, of one that two pieces of a page have between them
 
 
@@ -23,24 +25,30 @@ class ByteScan(NamedTuple):
 
     secrets: list[int]  # lines that look like one
     times: float  # how long it is, of what is read of it
+    is_template: bool = False  # as its head says
 
 
 def scan(pieces: Iterable[bytes], read: int, mask: Mask) -> ByteScan:
     """`pieces` are all of the page, of which the first `read` bytes are read as one."""
     lines: dict[int, None] = {}
-    size, number, before = 0, 1, b""
+    size, number, before, is_template = 0, 1, b"", False
     for piece in pieces:
+        is_template = is_template or not size and page.is_template(piece)
         size += len(piece)
         data = before + piece
         text = data.decode("utf-8", "replace")
-        if mask(text) != text:
-            rows = [at for at, row in enumerate(text.split("\n"), number) if mask(row) != row]
+        if secrets.is_masked(text, mask):
+            rows = [
+                at
+                for at, row in enumerate(text.split("\n"), number)
+                if secrets.is_masked(row, mask)
+            ]
             # one of several lines is found in the whole only
             lines |= dict.fromkeys(rows or [number])
         before = data[-LONGEST_SECRET:]
         before = before[before.find(b"\n") + 1 :]
         number += data.count(b"\n") - before.count(b"\n")
-    return ByteScan(list(lines), size / max(read, 1))
+    return ByteScan(list(lines), size / max(read, 1), is_template)
 
 
 class Vault:
@@ -57,58 +65,73 @@ class Vault:
         whole: bool,
     ):
         self.home, self.pages, self.checked = home, pages, checked
+        self.rules = VaultRules(home)
         self.scans, self.today, self.whole = scans, today, whole
         self._events: dict[str, dict[int, str]] = {}
 
     @cached_property
-    def paths(self) -> dict[str, str]:
-        """Of each page of knowledge, by what a link to it says."""
-        paths: dict[str, str] = {}
-        for path, one in self.pages.items():
-            if page_files.is_knowledge(path):
-                paths.setdefault(page.link_key(one.name), path)
-        return paths
-
-    @cached_property
-    def successors(self) -> dict[str, str]:
-        """The name of the page that supersedes one, by the key of the latter."""
-        successors: dict[str, str] = {}
-        for one in self.pages.values():
-            for name in one.supersedes:
-                successors.setdefault(page.link_key(name), one.name)
-        return successors
+    def links(self) -> LinkTable:
+        """The curated pages, by what links call them."""
+        curated = [one for one in self.pages.values() if page_files.is_curated(self.home, one.path)]
+        aliases = ((link_key(name), one.path) for one in curated for name in one.aliases)
+        return LinkTable(((link_key(one.name), one.path) for one in curated), aliases)
 
     @cached_property
     def superseded(self) -> dict[str, list[str]]:
-        """The keys of the pages that a page supersedes, by its own."""
-        key = page.link_key
-        return {key(one.name): list(map(key, one.supersedes)) for one in self.pages.values()}
+        """The paths of the pages that a page supersedes, by its own."""
+        return {
+            path: [self.find(name, path) for name in one.supersedes]
+            for path, one in self.pages.items()
+            if one.supersedes
+        }
 
     @cached_property
-    def names(self) -> frozenset[str]:
-        """What a link may also say: names that pages give themselves, and files of the vault."""
-        known = {page.link_key(name) for one in self.pages.values() for name in one.aliases}
-        for place in (page_files.KNOWLEDGE, "raw/images"):
+    def successors(self) -> dict[str, str]:
+        """The name of the page that supersedes one, by the path of the latter."""
+        successors: dict[str, str] = {}
+        for path, gone in self.superseded.items():
+            for other in gone:
+                successors.setdefault(other, self.pages[path].name)
+        return successors
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The names of all files of the vault, as links are compared."""
+        known: set[str] = set()
+        for place in ("",) if self.is_foreign else (page_files.KNOWLEDGE, "raw/images"):
             for _, folders, files in os.walk(self.home.path(place)):
                 folders[:] = [name for name in folders if not name.startswith(".")]
-                known |= {page.link_key(name) for name in files}
+                known |= set(map(link_key, files))
         return frozenset(known)
 
-    @cached_property
-    def is_obsidian(self) -> bool:
-        return os.path.isdir(self.home.path(page_files.KNOWLEDGE, ".obsidian"))
+    @property
+    def is_foreign(self) -> bool:
+        return self.rules.is_foreign
 
-    def is_theirs(self, one: Page, problem: PageProblem) -> bool:
-        """Whether it is right by the rules of a vault that Obsidian keeps: there, a page need not
-        say what ours do, and its type may be one of its owner's."""
-        unsaid = one.lines.get(problem.code, 1) == 1 and problem.code in ("head", *_OURS)
-        own_type = problem.code == "type" and problem.message.startswith("unknown type")
-        return self.is_obsidian and "tier" not in one.lines and (unsaid or own_type)
+    def is_template(self, one: Page) -> bool:
+        scan = self.scans.get(one.path)
+        return self.rules.is_template(one, bool(scan and scan.is_template))
 
-    def leads(self, name: str) -> bool:
-        """Whether a link leads to a page or a file, wherever in the vault it lies."""
-        key = page.link_key(name.rpartition("/")[2])
-        return key.removesuffix(".md") in self.paths or key in self.names
+    def list_wrong(self, one: Page, problems: Iterable[PageProblem]) -> list[PageProblem]:
+        """The problems of a page that are some by its owner's rules."""
+        return self.rules.list_wrong(one, problems, self.scans[one.path].is_template)
+
+    def find(self, name: str, source: str) -> str:
+        """The path of the page that a link in the page at `source` means; '' for none."""
+        return self.links.find(parse_link(name.removesuffix(".md")), source)
+
+    def has_folder(self, name: str) -> bool:
+        return (
+            bool(name)
+            and "\0" not in name
+            and os.path.isdir(self.home.path(self.rules.place, name))
+        )
+
+    def leads(self, name: str, source: str) -> bool:
+        """Whether a link leads to a page, or to a file wherever in the vault it lies; or to what
+        a template is filled in with."""
+        is_there = self.find(name, source) or link_key(name.rpartition("/")[2]) in self.files
+        return bool(is_there) or page.is_to_fill_in(name)
 
     @cached_property
     def seen(self) -> first_seen.Sightings:
