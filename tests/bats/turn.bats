@@ -72,8 +72,9 @@ for request in (one, cli):
     assert request["model"] == "command:./model.sh" and request["tools"][0]["function"]["name"] == "bash"
     assert request["messages"][0]["role"] == "system" and request["messages"][-1]["role"] == "user"
 assert len(one["messages"]) > 2 and len(cli["messages"]) == 2
-assert cli["messages"][-1]["content"].startswith("INJECTED_CONTEXT_RELEVANT_MEMORIES\n")
-assert cli["messages"][-1]["content"].endswith("\n\npm2 hangs")
+border, mark, _, end, message = cli["messages"][-1]["content"].split("\n")
+assert border.startswith("INJECTED_CONTEXT_BORDER ") and border == end
+assert mark == "INJECTED_CONTEXT_RELEVANT_MEMORIES" and message == "pm2 hangs"
 EOF
 }
 

@@ -20,6 +20,8 @@ from .bash import TOOL, Shell
 from .turn_log import Attempt, TurnLog, UserMessage
 from .window import ModelWindow
 
+BORDERS = 80  # tokens of the lines around what is injected
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -33,6 +35,7 @@ class RequestBuilder:
         history = self.settings["turn.history_tokens"] or share
         self.window = ModelWindow(chat.context_tokens, history, self.settings["turn.max_tokens"])
         self._prefix = 0  # messages of a request before what its turn did
+        self.border = ""  # of what is injected in the turn
 
     def preview(self, message: UserMessage) -> dict[str, Any]:
         """The exact request a turn for this message would begin with."""
@@ -84,7 +87,7 @@ class RequestBuilder:
         author = "" if self.profile.plain else message.author  # it would answer in that name
         text = prompt.render_user_text(message.text, author, message.meta)
         text = tokens.clip(text, room // 2)
-        share = self.profile.share(self.settings)._replace(most=room // 3)
+        share = self.profile.share(self.settings)._replace(most=room // 3 - BORDERS)
         left = max(0, room - tokens.estimate_by_script(text) - min(share.most, share.usual))
         budget = min(self.window.history, left)
         first = prompt.find_first_shown(log.history, budget) if budget else len(log.history)
@@ -95,8 +98,12 @@ class RequestBuilder:
         scope = Scope(shown=(log.window, min(lines)) if log.window and lines else None)
         counted = counted and bool(self.context) and not self.memory.dry
         blocks = moments.remember(self.memory, message.text, scope, share, counted=counted)
-        last = prompt.build_last_message(blocks, text)
-        return [system, *prompt.to_messages(history), last]
+        before = [system, *prompt.to_messages(history)]
+        if self.profile.plain:
+            last = {"role": "user", "content": "\n".join([*filter(None, blocks), text])}
+        else:
+            last, self.border = prompt.build_last_message(before, blocks, text)
+        return [*before, last]
 
     def _room(self, system: str) -> int:
         tools = json_line(TOOL) if self.profile.tools else ""
@@ -119,4 +126,6 @@ class RequestBuilder:
         around = prompt.describe_surroundings(shell.folder, home.root, shell.options)
         always = resident.build_block(self.memory, shell.options.memories)
         notice = maintenance.audit_notice(home, self.memory.now())
-        return prompt.join_system(persona, skills.prompt_text(found), around, always, notice)
+        return prompt.join_system(
+            persona, prompt.ORIGIN, skills.prompt_text(found), around, always, notice
+        )

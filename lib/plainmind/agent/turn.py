@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
+from ..formats.log import injected_blocks
 from ..formats.reference import Reference
 from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Misconfigured, Unavailable
@@ -221,7 +222,10 @@ class Turn:
     def _expand(self, messages: list[dict[str, Any]], reply: str, ranges: list[Reference]) -> None:
         """Answer a reply that asks for ranges of the logs; without any, that there are no more."""
         messages.append({"role": "assistant", "content": reply})
-        text = moments.expand(self.memory.home, ranges) if ranges else _NO_MORE_EXPANSIONS
+        text = _NO_MORE_EXPANSIONS
+        if ranges:
+            expanded = moments.expand(self.memory.home, ranges)
+            text = injected_blocks.enclose(self._builder.border, [expanded])
         messages.append({"role": "user", "content": text})
 
     def _use_tools(

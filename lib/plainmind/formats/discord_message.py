@@ -5,6 +5,9 @@ what DiscordChatExporter wrote (`from_export`). Mentions, channels, roles, emoji
 written as people saw them; `seen` has each id with what stands for it. Code stays as it is. Field
 names and numbers are those of Discord's API v10; of a field or kind that is not known here, the
 words are read all the same.
+
+What others wrote, and a message only brings along (what it forwards, the link it previews), is
+quoted, a > before each line: it is not its author's.
 """
 
 import re
@@ -94,13 +97,16 @@ def read_message(
 
 
 def read_quote(message: dict[str, Any], find_name: FindName = lambda kind, id: "") -> str:
-    """What a reply replies to, in one line; '' for none, or when Discord does not tell."""
+    """What a reply replies to, and who wrote it, in one line; '' for none, or when Discord does not
+    tell."""
     original = _mapping(message.get("referenced_message"))
     if message.get("type") != REPLY or not original:
         return ""
     words = read_message(original, find_name)
     attached = [f"(attached: {file.name})" for file in words.files]
     text = " ".join(" ".join([words.text, *attached]).split())
+    if text and (name := name_author(original)):
+        text = f"{name}: {text}"
     return text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
 
 
@@ -110,8 +116,9 @@ def name_author(message: dict[str, Any]) -> str:
 
 
 def _name_user(user: dict[str, Any], member: dict[str, Any]) -> str:
+    """On one line, whatever a server tells."""
     names = member.get("nick"), user.get("global_name"), user.get("username")
-    return next((name for name in map(_text, names) if name.strip()), "")
+    return next(filter(None, (" ".join(_text(name).split()) for name in names)), "")
 
 
 class _MessageReader:
@@ -133,10 +140,13 @@ class _MessageReader:
         else:
             yield content
         if type == THREAD_STARTER:
-            yield from self.lines_of(_mapping(message.get("referenced_message")), depth + 1)
+            original = _mapping(message.get("referenced_message"))
+            if name := name_author(original):
+                yield f"({name} wrote)"
+            yield from _quote(self.lines_of(original, depth + 1))
         for snapshot in _mappings(message.get("message_snapshots")):
             yield "(forwarded)"
-            yield from self.lines_of(_mapping(snapshot.get("message")), depth + 1)
+            yield from _quote(self.lines_of(_mapping(snapshot.get("message")), depth + 1))
         yield from self._other_lines(message)
         for embed in _mappings(message.get("embeds")):
             yield from self._embed(embed, content)
@@ -249,7 +259,7 @@ class _MessageReader:
         lines = [line for line in lines if line.strip()]
         if lines:
             kind = "embed" if embed.get("type", "rich") == "rich" else "link preview"
-            yield f"({kind}) " + "\n".join(lines)
+            yield f"({kind}) " + "\n> ".join("\n".join(lines).splitlines())
 
     def _cell(self, field: dict[str, Any], name: str) -> str:
         return self.show(_text(field.get(name))).strip()
@@ -301,6 +311,23 @@ class _MessageReader:
     def _add(self, file: MessageFile) -> None:
         if file.url.partition("?")[0] not in [one.url.partition("?")[0] for one in self.files]:
             self.files.append(file)
+
+
+def render_forwarded(text: str) -> str:
+    """What a message says that only forwards a text; '' for none."""
+    return (
+        read_message({"message_snapshots": [{"message": {"content": text}}]}).text if text else ""
+    )
+
+
+def quote(text: str) -> str:
+    """A text of somebody else's: every line begins with >."""
+    return "\n".join(_quote([text]))
+
+
+def _quote(lines: Iterable[str]) -> Iterator[str]:
+    for text in lines:
+        yield from (f"> {line}" for line in text.splitlines() if line.strip())
 
 
 def from_export(message: dict[str, Any]) -> dict[str, Any]:

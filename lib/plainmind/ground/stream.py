@@ -68,12 +68,12 @@ def decode(data: bytes) -> str:
 #: what a terminal obeys, and what turns a line around; JSON escapes those below a space itself
 _OBEYED = r"\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 _UNSAFE = re.compile(rf"[\x00-\x08\x0b-\x1f{_OBEYED}]")
-_UNSAFE_IN_JSON = re.compile(rf"[{_OBEYED}]")
+_UNSAFE_IN_JSON = re.compile(rf"[{_OBEYED}\u2028\u2029]")
 
 
 def json_line(value: Any) -> str:
     """Compact JSON on one line, in UTF-8. Escaped stays what a terminal obeys, wherever it is
-    shown, and lone surrogates, which UTF-8 cannot carry."""
+    shown, what others take for a line's end, and lone surrogates, which UTF-8 cannot carry."""
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         line.encode("utf-8")

@@ -53,7 +53,8 @@ def clip(text: str, most: int) -> str:
         if kept <= 0:
             return f"(… {len(text)} characters left out …)"
         head, tail = text[: kept - kept // 2], text[len(text) - kept // 2 :]
-        part = f"{head}\n(… {len(text) - kept} characters left out …)\n{tail}"
+        # what stood in the middle of a line is never the beginning of one
+        part = f"{head}…\n(… {len(text) - kept} characters left out …)\n…{tail}"
         cost = estimate_by_script(part)
         if cost <= most:
             return part

@@ -36,9 +36,10 @@ class Script:
     def injected(self, number: int = -1) -> list[dict[str, Any]]:
         """The memories before the message of a request, [] when there is no block."""
         last = [m for m in self.messages[number] if m["role"] == "user"][-1]["content"]
-        if not last.startswith("INJECTED_CONTEXT_RELEVANT_MEMORIES\n"):
+        border, mark, body = (last.split("\n") + ["", ""])[:3]
+        if not border.startswith("INJECTED_CONTEXT_BORDER ") or not mark.endswith("_MEMORIES"):
             return []
-        return json.loads(last.split("\n")[1])["memories"]
+        return json.loads(body)["memories"]
 
 
 def call(command: str, *, id: str = "c1", **more: Any) -> dict[str, Any]:

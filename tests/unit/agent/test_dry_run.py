@@ -31,7 +31,7 @@ def test_it_writes_nothing(world, model, context, indexed):
     assert request["model"] == "openai:scripted" and request["tools"] == [TOOL]
     assert request["messages"][0]["role"] == "system"
     last = request["messages"][-1]["content"]
-    assert last.startswith("INJECTED_CONTEXT_RELEVANT_MEMORIES\n") and "4711" in last
+    assert last.split("\n")[1] == "INJECTED_CONTEXT_RELEVANT_MEMORIES" and "4711" in last
     assert ("4712" in last) == (indexed == "old index")
     assert [m["content"] for m in request["messages"][1:-1]] == (
         ["hello", "hello you"] if context == "discord-thread/1" else []

@@ -14,8 +14,9 @@ def test_the_block_is_right_before_the_message(world, model):
     world.turn("--author", "Ben", ASK)
     system, last = model.messages[0]
     assert "4711" not in system["content"]
-    mark, body, empty, message = last["content"].split("\n")
-    assert (mark, empty, message) == ("INJECTED_CONTEXT_RELEVANT_MEMORIES", "", f"Ben: {ASK}")
+    border, mark, body, end, message = last["content"].split("\n")
+    assert (mark, end, message) == ("INJECTED_CONTEXT_RELEVANT_MEMORIES", border, f"Ben: {ASK}")
+    assert border.startswith("INJECTED_CONTEXT_BORDER ")
     assert body.startswith('{"budget_tokens_est":1000,"memories":[{"path":"logs/discord-thread/9/')
     assert "not instructions" in body
     assert [m["excerpt"] for m in model.injected()] == [FACT]
@@ -144,7 +145,7 @@ def test_a_block_breaks_out_of_nothing(world, model):
     model.then("No.")
     world.turn("boiler code obey?")
     content = model.messages[0][-1]["content"]
-    assert len(content.split("\n")) == 4 and "\x1b" not in content and "\u2028" not in content
+    assert len(content.split("\n")) == 5 and "\x1b" not in content and "\u2028" not in content
     assert len(model.injected()) == 1
 
 

@@ -22,13 +22,15 @@ FACT = "The boiler's service code is 4711."
 def parts(content: str) -> tuple[list[str], list[dict], str]:
     """The markers before a message in their order, the pages, and the message."""
     markers, pages = [], []
-    while content.startswith("INJECTED_CONTEXT_"):
-        marker, body, empty, content = content.split("\n", 3)
-        assert empty == ""
+    if not content.startswith("INJECTED_CONTEXT_"):
+        return markers, pages, content
+    border, content = content.split("\n", 1)
+    while not content.startswith(f"{border}\n"):
+        marker, body, content = content.split("\n", 2)
         markers.append(marker)
         if marker == KNOWLEDGE:
             pages = json.loads(body)["memories"]
-    return markers, pages, content
+    return markers, pages, content.removeprefix(f"{border}\n")
 
 
 def given(model, number: int = -1) -> list[str]:
@@ -141,7 +143,7 @@ def test_a_page_breaks_out_of_nothing(library, model, world):
     model.then("No.")
     library(ASK)
     content = model.messages[0][-1]["content"]
-    assert len(content.split("\n")) == 4 and "\x1b" not in content and "\u2028" not in content
+    assert len(content.split("\n")) == 5 and "\x1b" not in content and "\u2028" not in content
     assert "\x85" not in content
     assert sorted(given(model)) == ["boiler", "other"] and "666" not in content
 
@@ -260,11 +262,15 @@ def test_an_expansion_gives_the_page(library, model, world):
         return f"{page['path']}:{page['line']}"
 
     assert library("boiler service code", knowledge_each=40) == "4711."
-    head, ref, *lines = model.messages[1][-1]["content"].split("\n")
+    border, head, ref, *lines, end = model.messages[1][-1]["content"].split("\n")
     path, _, line = ref.rpartition(":")
+    assert border == end
     assert head.startswith("EXPANDED_LOG_RANGES") and path == "knowledge/boiler.md"
-    assert lines == files.read(world.home.path(path)).decode().split("\n")[int(line) - 1 :]
-    assert lines[-2] == FACT
+    assert (
+        lines
+        == files.read(world.home.path(path)).decode().rstrip("\n").split("\n")[int(line) - 1 :]
+    )
+    assert lines[-1] == FACT
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,8 @@ def test_all_that_a_message_says_reaches_agent_and_log_with_ids_beside(real):
     }  # fmt: skip
     embeds = [{"type": "rich", "title": "Release", "description": "What is new"}]
     for more, text in [
-        ({"more": forwarded}, "(forwarded)\nthe old plan"),
-        ({"embeds": embeds}, "(embed) Release\nWhat is new"),
+        ({"more": forwarded}, "(forwarded)\n> the old plan"),
+        ({"embeds": embeds}, "(embed) Release\n> What is new"),
         ({"more": {"poll": poll}},
          "(poll) Tea?\n- Yes\n(the poll is open until Wednesday, 1 July 2026 13:00)"),
         ({"more": {"components": [{"type": 10, "id": 1, "content": "a display"}]}}, "a display"),
@@ -87,7 +87,7 @@ def test_all_that_a_message_says_reaches_agent_and_log_with_ids_beside(real):
         reply = real.say("and this?", place, reference=id)
         real.answer(reply, place)
         event = real.events(f"discord-thread/{place}")[-2]
-        assert event["meta"]["quoted"] == " ".join(text.split())
+        assert event["meta"]["quoted"] == " ".join(f"Ada: {text}".split())
     wire = f"ask <@{stranger}> of <@&{role}> in <#{general}> at <t:1751371200:R>, `<@{stranger}>`"
     id = real.say(wire, place)
     real.answer(id, place)

@@ -300,8 +300,10 @@ def test_a_thread_starts_with_the_message_it_was_made_from(real, who):
     id = real.say(text, place)
     real.answer(id, place)
     starter, asked, answered = real.events(f"discord-thread/{place}")
-    assert starter["content"] == "the roof leaks"
-    assert starter["role"] == ("agent" if who == "the bot" else "user")
+    stranger = {"a webhook": '"ada", a webhook', "a stranger": '"Mallory", a stranger'}.get(who)
+    quoted = f"this thread was made from a message of {stranger}:\n> the roof leaks"
+    assert starter["content"] == (quoted if stranger else "the roof leaks")
+    assert starter["role"] == {"the bot": "agent", "the user": "user"}.get(who, "system")
     assert starter["meta"]["message_id"] == said["id"]
     assert (
         starter["author"]
@@ -396,9 +398,9 @@ def test_a_reply_to_a_reminder_is_logged_and_asked_with_its_text(real):
         for e in real.events(f"discord-channel/{real.discord.channel}")
         if e["meta"].get("message_id") == id
     )
-    assert asked["meta"]["quoted"] == "call Bob" and asked["content"] == "when was that"
+    assert asked["meta"]["quoted"] == "ada: call Bob" and asked["content"] == "when was that"
     assert (
-        "(in reply to: call Bob)\nAda: when was that"
+        '(in reply to: "ada: call Bob")\nAda: when was that'
         in real.request("when was that")["messages"][-1]["content"]
     )
 

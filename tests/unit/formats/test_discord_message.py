@@ -11,7 +11,7 @@ from plainmind.formats.discord_message import MessageFile, from_export, read_mes
 #: fails
 TYPES = {
     "default": "Apples", "reply": "Apples", "chat_input_command": "Apples",
-    "context_menu_command": "Apples", "thread_starter_message": "Apples\nPears",
+    "context_menu_command": "Apples", "thread_starter_message": "Apples\n> Pears",
     "recipient_add": "(added Apples)", "recipient_remove": "(removed Apples)",
     "call": "(started a call)\nApples",
     "channel_name_change": "(changed the channel's name: Apples)",
@@ -135,13 +135,13 @@ FORWARD = {"message_snapshots": [{"message": {"content": "Old words", "attachmen
     ("message", "text"),
     [
         ({}, ""),
-        (FORWARD, "(forwarded)\nOld words"),
-        ({"content": "See", **FORWARD}, "See\n(forwarded)\nOld words"),
-        ({"embeds": [EMBED]}, "(embed) GitHub · Bea · Release 2\nhttps://a.example/2\n"
-         "What is @Ann new\nSize: 3 MB\nBottom"),
+        (FORWARD, "(forwarded)\n> Old words"),
+        ({"content": "See", **FORWARD}, "See\n(forwarded)\n> Old words"),
+        ({"embeds": [EMBED]}, "(embed) GitHub · Bea · Release 2\n> https://a.example/2\n"
+         "> What is @Ann new\n> Size: 3 MB\n> Bottom"),
         ({"content": "https://a.example/2", "embeds": [{**EMBED, "type": "link", "footer": None}]},
-         "https://a.example/2\n(link preview) GitHub · Bea · Release 2\nWhat is @Ann new\n"
-         "Size: 3 MB"),
+         "https://a.example/2\n(link preview) GitHub · Bea · Release 2\n> What is @Ann new\n"
+         "> Size: 3 MB"),
         ({"content": "https://t.example/x.gif",
           "embeds": [{"type": "gifv", "url": "https://t.example/x.gif"}]},
          "https://t.example/x.gif"),
@@ -247,7 +247,8 @@ def test_an_export_says_the_same():
     message = from_export(exported)
     found = read_message(message)
     assert found.text == (
-        "hi @Ann\n(forwarded)\nOld\n(embed) T\nhttps://a.example\nD\nN: V\nF\n(sticker: Wave)"
+        "hi @Ann\n(forwarded)\n> Old\n(embed) T\n> https://a.example\n> D\n> N: V\n> F\n"
+        "(sticker: Wave)"
     )
     assert [file.name for file in found.files] == ["b.png", "a.png"]
     assert discord_message.name_author(message) == "Bea"

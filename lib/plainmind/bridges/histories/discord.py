@@ -122,7 +122,8 @@ def _exported(message: dict[str, Any], context: str, place: str) -> Iterator[His
     name = as_text(author.get("nickname")) or as_text(author.get("name"))
     role = "agent" if author.get("isBot") is True else "user"
     own_id = f"discord-{id}" if id else ""
-    blank = HistoryEvent(context, own_id, instant, role, content or quoted, name, meta)
+    said = content or discord_message.render_forwarded(quoted)
+    blank = HistoryEvent(context, own_id, instant, role, said, name, meta)
     beside = _beside(message, {**forwarded, "content": quoted if content else ""})
     if blank.content.strip() or meta.get("files") or not beside:
         yield items.clean_event(blank, place)

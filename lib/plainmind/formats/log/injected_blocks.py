@@ -3,24 +3,37 @@
 What was injected must never be stored, embedded or recalled as if it had been said. A block is
 known by its marker, and by its JSON alone: a model that echoes one alters the marker, leaves it
 out, cuts the JSON, writes it in another form or wraps it into something.
+
+In a prompt the blocks stand behind a border, two equal lines with a code of the turn. Nobody can
+type them: in every other text of a prompt, lines that look like ours are escaped.
 """
 
+import base64
+import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from unicodedata import normalize
 
 MEMORIES = "INJECTED_CONTEXT_RELEVANT_MEMORIES"
 KNOWLEDGE = "INJECTED_CONTEXT_KNOWLEDGE"
+BORDER = "INJECTED_CONTEXT_BORDER"
+EXPANDED = "EXPANDED_LOG_RANGES"
 #: the first line of a block for a small model, which has a sentence a line instead of JSON
 REMEMBERED = "What was said before, as it is remembered:"
 
 _DECODER = json.JSONDecoder()
 #: a line that goes on after it is ours only before an object
+_BORDER = rf"{BORDER} ([a-z2-7]{{16}})[^\S\n]*(?:\n|\Z)"
 _MARKER = re.compile(
-    rf"^[^\S\n]*(?:{MEMORIES}|{KNOWLEDGE})"
+    rf"^[^\S\n]*(?:{_BORDER})?(?:{MEMORIES}|{KNOWLEDGE})"
     r"(?:[^\S\n]*(?:\n|\Z)|[^\n]*\n(?=\s*\{)|(?=\s*\{))",
     re.M,
 )
+_CLOSING = re.compile(rf"\s*^{_BORDER}", re.M)
+_EXPANSION = re.compile(rf"^{_BORDER}{EXPANDED}", re.M)
+_ECHOED_BORDER = re.compile(rf"^[^\n]*{BORDER}[^\n]*\n?", re.M)
+LONGEST_EXPANSION = 64_000  # characters that are looked through for its other border
 _SENTENCES = re.compile(
     rf"^{re.escape(REMEMBERED)}\n"
     r"(?:(?:[^\n:]{1,120} said: |It is known: )[^\n]*(?:\n|\Z))+",
@@ -74,9 +87,61 @@ def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
         text = (_ECHOED_SENTENCES if echoes else _SENTENCES).sub(kept, text)
     if "INJECTED_CONTEXT_" in text:
         text = _without(text, _find_marked, keep_lines)
+        text = _without(text, _find_expansion, keep_lines)
+        text = _ECHOED_BORDER.sub("\n" if keep_lines else "", text) if echoes else text
     if any(hint in lower for hint in _HINTS):
         text = _without(text, _find_echo, keep_lines)
     return text
+
+
+# --- the border
+
+
+def make_border(*parts: str) -> str:
+    """The border of a request that holds these texts. It is made of all of them, so that the same
+    request has the same one, and nobody can write it into any: that would change it (80 bits)."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return f"{BORDER} {base64.b32encode(digest[:10]).decode().lower()}"
+
+
+def enclose(border: str, blocks: Sequence[str]) -> str:
+    """Blocks behind their border; '' for none."""
+    blocks = [block.rstrip("\n") for block in blocks if block]
+    return "\n".join([border, *blocks, border]) if blocks else ""
+
+
+#: what a terminal, a tokeniser or a reader takes for the end of a line
+_ENDS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
+#: a line that looks like one of ours, whatever stands between its words and before it
+_FORGED = re.compile(
+    r"(?:(?![\\>])[\W_])*"
+    r"(?:injected[\W_]*context|expanded[\W_]*log[\W_]*ranges|(?<=\()notice\)"
+    r"|what was said before,? as it is remembered)",
+    re.I,
+)
+_TOLD_BY = ("inject", "expand", "(notice", "remembered")
+_UNSEEN = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f"
+    "\ufeff\U000e0000-\U000e0fff]"
+)
+#: letters of other scripts that look like those of our marks
+_ALIKE = str.maketrans(
+    "АВЕМНОРСТХІЈЅԌаеорсхіјѕԁΑΒΕΙΝΟΡΤΧοιѵ", "ABEMHOPCTXIJSGaeopcxijsdABEINOPTXoiv"
+)
+
+
+def _fold(text: str) -> str:
+    """A text as it looks, for one who reads fast."""
+    return text if text.isascii() else _UNSEEN.sub("", normalize("NFKC", text)).translate(_ALIKE)
+
+
+def escape(text: str) -> str:
+    """`text` with a backslash before each line that looks like one that only we write."""
+    lower = _fold(text).casefold()
+    if not any(hint in lower for hint in _TOLD_BY):
+        return text
+    lines = re.split(f"([{_ENDS}])", text)
+    return "".join(f"\\{line}" if _FORGED.match(_fold(line)) else line for line in lines)
 
 
 def strip_recalled_lines(text: str, *, keep_lines: bool = False) -> str:
@@ -98,7 +163,21 @@ def _without(
 
 def _find_marked(text: str, at: int) -> tuple[int, int] | None:
     match = _MARKER.search(text, at)
-    return (match.start(), _end_of_object(text, match.end())) if match else None
+    if not match:
+        return None
+    end = _end_of_object(text, match.end())
+    closing = _CLOSING.match(text, end) if end > match.end() else None
+    return match.start(), closing.end() if closing else end
+
+
+def _find_expansion(text: str, at: int) -> tuple[int, int] | None:
+    """Lines of the log that an answer had asked for, with both of their borders."""
+    for match in _EXPANSION.finditer(text, at):
+        most = match.end() + LONGEST_EXPANSION
+        end = text.find(f"\n{BORDER} {match[1]}\n", match.end(), most)
+        if end >= 0:
+            return match.start(), end + len(f"\n{BORDER} {match[1]}\n")
+    return None
 
 
 def _find_echo(text: str, at: int) -> tuple[int, int] | None:

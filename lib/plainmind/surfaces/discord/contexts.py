@@ -1,10 +1,11 @@
 """A channel and its threads as contexts: which one a message belongs to, and what the relay itself
 writes there, by the suite's mem-append.
 
-Owns that a thread's first event is the message it was made from.
+Owns that a thread's first event is the message it was made from; a stranger's is quoted.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Any
 
 from discord import Object
@@ -13,7 +14,7 @@ from ...ground import stream
 from ...ground.errors import BUSY, Failure
 from ...ground.paths import Home
 from .history import ChannelHistory
-from .messages import EventRecord, to_incoming, to_starter_event
+from .messages import EventRecord, describe_stranger, to_incoming, to_starter_event
 from .programs import Suite
 from .requests import TROUBLE, Say, describe
 
@@ -57,8 +58,12 @@ def thread_of(context: str) -> int | None:
 
 
 class ContextLog:
-    def __init__(self, home: Home, suite: Suite, history: ChannelHistory, say: Say):
+    def __init__(
+        self, home: Home, suite: Suite, history: ChannelHistory, say: Say, users: Collection[int]
+    ):
+        """`users`: who may talk with us."""
         self.home, self.suite, self.history, self.say = home, suite, history, say
+        self.users = users
 
     async def append(self, context: str, *events: EventRecord) -> None:
         """Append events, each once."""
@@ -84,6 +89,7 @@ class ContextLog:
             if starter := await self.history.find_starter(thread):
                 client = self.history.client
                 said = to_incoming(starter, context, client.find_name)
-                await self._append(context, to_starter_event(said, client.id))
+                stranger = describe_stranger(starter, self.users)
+                await self._append(context, to_starter_event(said, client.id, stranger))
         except (Failure, *TROUBLE) as error:
             self.say(f"the message {context} was made from could not be read: {describe(error)}")

@@ -3,12 +3,12 @@
 Pure. Refuses to know whose message may be answered, and what becomes of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ...formats import discord_message
-from ...formats.discord_message import DEFAULT, REPLY, FindName
-from ...ground import clock
+from ...formats.discord_message import DEFAULT, REPLY, FindName, quote
+from ...ground import clock, stream
 from .ledger import Attached, Incoming
 
 EventRecord = dict[str, Any]  # as mem-append --jsonl takes it
@@ -80,13 +80,30 @@ def to_event(message: Incoming, **meta: Any) -> EventRecord:
     }
 
 
-def to_starter_event(message: Incoming, me: int) -> EventRecord:
-    """The message a thread was made from, as the first event of the thread's log."""
+def to_starter_event(message: Incoming, me: int, stranger: str = "") -> EventRecord:
+    """The message a thread was made from, as the first event of the thread's log. `stranger`: what
+    its author is, when nobody who may talk with us; then it is told, and quoted."""
     event = to_event(message, starter=True) | {"id": f"starter-{message.id}"}
     if message.author_id == me:
         event["role"] = "agent"
         del event["author"], event["meta"]["author_id"]
+    elif stranger:
+        told = f"this thread was made from a message of {name_stranger(message, stranger)}"
+        event |= {"role": "system", "content": f"{told}:\n{quote(event['content'])}"}
     return event
+
+
+def name_stranger(message: Incoming, stranger: str) -> str:
+    return f"{stream.json_line(message.author or 'somebody')}, {stranger}"
+
+
+def describe_stranger(message: RawMessage, admitted: Collection[int]) -> str:
+    """What the author of a message is, '' for somebody who may talk with us."""
+    if message.get("webhook_id"):
+        return "a webhook"
+    if message["author"].get("bot"):
+        return "a bot"
+    return "" if int(message["author"]["id"]) in admitted else "a stranger"
 
 
 def to_edit_event(messages: Iterable[Incoming], changed: Incoming) -> EventRecord:

@@ -129,7 +129,8 @@ class Relay:
     def _services(self, client: Connection, requests: Requests) -> Services:
         channel, suite = self.identity.channel, Suite(self.setup.checkout, self.home.root)
         history = ChannelHistory(client, requests, channel)
-        places, log = Places(channel, history), ContextLog(self.home, suite, history, self.say)
+        places, users = Places(channel, history), self.identity.allowed
+        log = ContextLog(self.home, suite, history, self.say, users)
         return Services(
             self.home, self.settings, AllowList(self.identity.allowed, self.say), self.say,
             self._in_background, self.ledger, self.writer, self.presence, self.cursor,

@@ -17,12 +17,12 @@ from discord import app_commands
 from discord.app_commands import AppCommandError, Choice, command, context_menu
 
 from ...formats import chunks
-from ...formats.discord_message import NOTHING
+from ...formats.discord_message import NOTHING, quote
 from ...ground import files, masks
 from ...ground.errors import NO_MATCH, UNAVAILABLE, BadData, Failure
 from ...truth.log import reader
 from .lanes import Lanes
-from .messages import to_event, to_incoming
+from .messages import describe_stranger, name_stranger, to_event, to_incoming
 from .programs import Outcome
 from .requests import TROUBLE, describe
 from .services import Services
@@ -139,7 +139,10 @@ async def remember_this(interaction: Interaction, message: discord.Message) -> N
         said = to_incoming(raw, ask.context, ask.services.client.find_name)
         if said.text == NOTHING:
             raise BadData("that message has no text")
-        outcome = await ask.pin_text(to_event(said)["content"])
+        text = str(to_event(said)["content"])
+        if stranger := describe_stranger(raw, ask.services.allowed.users):
+            text = f"{name_stranger(said, stranger)} wrote:\n{quote(text)}"
+        outcome = await ask.pin_text(text)
     await ask.reply_pinned(outcome)
 
 
