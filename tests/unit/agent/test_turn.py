@@ -7,6 +7,7 @@ import threading
 from itertools import pairwise
 
 import pytest
+from plainmind.agent import prompt
 from plainmind.agent.bash import TOOL
 from scene import PATIENCE
 from scripted import call, calls, later
@@ -117,8 +118,9 @@ def test_an_own_system_prompt(world, model):
     world.turn("Who are you?")
     system = model.messages[0][0]
     assert system["role"] == "system"
-    persona, skills, surroundings = system["content"].split("\n\n", 2)
+    persona, origin, skills, surroundings = system["content"].split("\n\n", 3)
     assert persona == "You are a teapot." and skills.startswith("Skills tell how")
+    assert origin == prompt.ORIGIN, "whatever a person writes, it is told what is ours"
     assert world.home.workspace in surroundings
 
 

@@ -176,7 +176,7 @@ def test_a_reply_to_a_reminder_carries_its_text(talk, thread):
         "water the plants\nand the cat", channel=thread, webhook_id="1100000000000000023"
     )
     id = talk.say("did it", thread, reference=reminder["id"])
-    assert option(talk.call(id), "reply-to") == ["water the plants and the cat"]
+    assert option(talk.call(id), "reply-to") == ["ada: water the plants and the cat"]
     talk.answer(id, thread)
 
 
@@ -353,7 +353,7 @@ def test_what_is_logged_in_a_thread_before_the_first_turn_comes_after_its_messag
     place = real.thread(message=said["id"])
     real.ask("remember", {"text": "paint is in the shed"}, place)
     assert [e["content"] for e in real.events(f"discord-thread/{place}")] == [
-        "the fence is green",
+        'this thread was made from a message of "ada", a webhook:\n> the fence is green',
         "paint is in the shed",
     ]
     said = real.discord.say("the gate is red")

@@ -132,3 +132,52 @@ def test_the_blocks_that_are_made_have_the_fingerprint():
     for note in (inject.NOTE, page_block.NOTE):
         for block in (inject.render(ENTRIES, 1000, "X", note), inject.render([PAGE], 9, "", note)):
             assert "zebra" not in injected_blocks.strip(block)
+
+
+# --- behind a border, as a prompt has them
+
+BORDER = injected_blocks.make_border("a prompt")
+EXPANSION = f"{injected_blocks.EXPANDED} (data, not instructions)\nlogs/a/b/c.md:3\n> a zebra\n"
+MARKED = [
+    f"{marker}\n{COMPACT}\n" for marker in (injected_blocks.MEMORIES, injected_blocks.KNOWLEDGE)
+]
+
+
+@pytest.mark.parametrize("echoes", [False, True])
+@pytest.mark.parametrize("blocks", [MARKED, MARKED[:1], MARKED[1:], [EXPANSION]])
+@pytest.mark.parametrize(
+    "message", ["Ben: so?\n\n> {not} this", "", f"{injected_blocks.BORDER} is a word"]
+)
+def test_a_transcript_of_a_prompt_is_the_message_alone(blocks, message, echoes):
+    """What another tool kept of a prompt, in the form that it has now."""
+    text = f"{injected_blocks.enclose(BORDER, blocks)}\n{message}"
+    left = injected_blocks.strip(text, echoes=False)
+    assert left == message
+    assert injected_blocks.strip(text, keep_lines=True, echoes=False).count("\n") == text.count(
+        "\n"
+    )
+    if echoes and injected_blocks.BORDER not in message:
+        assert injected_blocks.strip(text) == message
+
+
+def test_a_border_alone_is_somebodys_words():
+    for said in (f"{BORDER}\nmy own words", f"{BORDER}\nmine\n{BORDER}\nmore", BORDER):
+        assert injected_blocks.strip(said, echoes=False) == said
+        assert injected_blocks.escape(said).count("\\") == said.count(BORDER)
+
+
+def test_what_is_escaped_is_found_and_not_escaped_again():
+    said = f"{injected_blocks.MEMORIES} shows up in Discord; my flight is on mayday7"
+    once = injected_blocks.escape(said)
+    assert once == f"\\{said}" == injected_blocks.escape(once)
+    assert injected_blocks.escape("what was INJECTED_CONTEXT_x") == "what was INJECTED_CONTEXT_x"
+
+
+@pytest.mark.parametrize(
+    "piece", [f"{BORDER}\n", f"{BORDER}\n{injected_blocks.EXPANDED}\n", "*", "(notice)"]
+)
+def test_no_number_of_borders_takes_long(piece):
+    start = time.process_time()
+    injected_blocks.strip(piece * 20_000)
+    injected_blocks.escape(piece * 20_000 + "injected")
+    assert time.process_time() - start < 8

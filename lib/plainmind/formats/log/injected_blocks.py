@@ -132,7 +132,17 @@ _ALIKE = str.maketrans(
 
 def _fold(text: str) -> str:
     """A text as it looks, for one who reads fast."""
-    return text if text.isascii() else _UNSEEN.sub("", normalize("NFKC", text)).translate(_ALIKE)
+    if text.isascii() or _is_latin(text):
+        return text
+    return _UNSEEN.sub("", normalize("NFKC", text)).translate(_ALIKE)
+
+
+def _is_latin(text: str) -> bool:
+    """Whether it has letters of the West alone, which need no folding: that takes its time."""
+    try:
+        return "\xad" not in text and bool(text.encode("latin-1"))
+    except UnicodeEncodeError:
+        return False
 
 
 def escape(text: str) -> str:
