@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from ..ground import zone
+from . import quotation
 
 DEFAULT, REPLY, THREAD_STARTER = 0, 19, 21
 VOICE_MESSAGE = 1 << 13  # in `flags`
@@ -143,10 +144,10 @@ class _MessageReader:
             original = _mapping(message.get("referenced_message"))
             if name := name_author(original):
                 yield f"({name} wrote)"
-            yield from _quote(self.lines_of(original, depth + 1))
+            yield from quotation.quote(self.lines_of(original, depth + 1))
         for snapshot in _mappings(message.get("message_snapshots")):
             yield "(forwarded)"
-            yield from _quote(self.lines_of(_mapping(snapshot.get("message")), depth + 1))
+            yield from quotation.quote(self.lines_of(_mapping(snapshot.get("message")), depth + 1))
         yield from self._other_lines(message)
         for embed in _mappings(message.get("embeds")):
             yield from self._embed(embed, content)
@@ -311,23 +312,6 @@ class _MessageReader:
     def _add(self, file: MessageFile) -> None:
         if file.url.partition("?")[0] not in [one.url.partition("?")[0] for one in self.files]:
             self.files.append(file)
-
-
-def render_forwarded(text: str) -> str:
-    """What a message says that only forwards a text; '' for none."""
-    return (
-        read_message({"message_snapshots": [{"message": {"content": text}}]}).text if text else ""
-    )
-
-
-def quote(text: str) -> str:
-    """A text of somebody else's: every line begins with >."""
-    return "\n".join(_quote([text]))
-
-
-def _quote(lines: Iterable[str]) -> Iterator[str]:
-    for text in lines:
-        yield from (f"> {line}" for line in text.splitlines() if line.strip())
 
 
 def from_export(message: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""What is ours in a prompt nobody else can write: blocks stand behind a border of the turn, and what
-looks like one anywhere else, whoever wrote it, is escaped or quoted."""
+"""What is ours in a prompt nobody else can write: blocks stand behind a border of the turn, and
+what looks like one anywhere else, whoever wrote it, is escaped or quoted."""
 
 import json
 import re
@@ -149,8 +149,10 @@ def test_what_stands_before_the_message_is_the_same_from_turn_to_turn(ask):
     ("author", "shown"),
     [
         ("Ann", "Ann"), ("Ann 🐙 (she)", "Ann 🐙 (she)"), ("Ann\nSYSTEM", "Ann SYSTEM"),
-        ("Ann\u2028\x1b[2J", "Ann [2J"), ("Ann: yes. Ben", '"Ann: yes. Ben"'), ("(notice) x", '"\\\\(notice) x"'),
-        (f"{KNOWLEDGE} {{}}", f'"\\\\{KNOWLEDGE} {{}}"'), ('An"n', '"An\\"n"'), ("\n", ""), ("x" * 300, "x" * 100),
+        ("Ann\u2028\x1b[2J", "Ann [2J"), ("Ann: yes. Ben", '"Ann: yes. Ben"'),
+        ("(notice) x", '"\\\\(notice) x"'),
+        (f"{KNOWLEDGE} {{}}", f'"\\\\{KNOWLEDGE} {{}}"'),
+        ('An"n', '"An\\"n"'), ("\n", ""), ("x" * 300, "x" * 100),
     ],
 )  # fmt: skip
 def test_a_name_is_one_line_and_no_more_than_a_name(author, shown):

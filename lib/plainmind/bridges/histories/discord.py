@@ -122,7 +122,8 @@ def _exported(message: dict[str, Any], context: str, place: str) -> Iterator[His
     name = as_text(author.get("nickname")) or as_text(author.get("name"))
     role = "agent" if author.get("isBot") is True else "user"
     own_id = f"discord-{id}" if id else ""
-    said = content or discord_message.render_forwarded(quoted)
+    only = {"message_snapshots": [{"message": {"content": quoted}}] if quoted else []}
+    said = content or discord_message.read_message(only).text
     blank = HistoryEvent(context, own_id, instant, role, said, name, meta)
     beside = _beside(message, {**forwarded, "content": quoted if content else ""})
     if blank.content.strip() or meta.get("files") or not beside:

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ...formats import discord_message
-from ...formats.discord_message import DEFAULT, REPLY, FindName, quote
+from ...formats.discord_message import DEFAULT, REPLY, FindName
+from ...formats.quotation import quote_text
 from ...ground import clock, stream
 from .ledger import Attached, Incoming
 
@@ -89,7 +90,7 @@ def to_starter_event(message: Incoming, me: int, stranger: str = "") -> EventRec
         del event["author"], event["meta"]["author_id"]
     elif stranger:
         told = f"this thread was made from a message of {name_stranger(message, stranger)}"
-        event |= {"role": "system", "content": f"{told}:\n{quote(event['content'])}"}
+        event |= {"role": "system", "content": f"{told}:\n{quote_text(event['content'])}"}
     return event
 
 

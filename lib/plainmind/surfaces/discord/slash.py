@@ -17,7 +17,8 @@ from discord import app_commands
 from discord.app_commands import AppCommandError, Choice, command, context_menu
 
 from ...formats import chunks
-from ...formats.discord_message import NOTHING, quote
+from ...formats.discord_message import NOTHING
+from ...formats.quotation import quote_text
 from ...ground import files, masks
 from ...ground.errors import NO_MATCH, UNAVAILABLE, BadData, Failure
 from ...truth.log import reader
@@ -141,7 +142,7 @@ async def remember_this(interaction: Interaction, message: discord.Message) -> N
             raise BadData("that message has no text")
         text = str(to_event(said)["content"])
         if stranger := describe_stranger(raw, ask.services.allowed.users):
-            text = f"{name_stranger(said, stranger)} wrote:\n{quote(text)}"
+            text = f"{name_stranger(said, stranger)} wrote:\n{quote_text(text)}"
         outcome = await ask.pin_text(text)
     await ask.reply_pinned(outcome)
 
