@@ -15,14 +15,12 @@ from ...ground import scratch
 from ...ground.errors import Misconfigured
 from ...ground.paths import Home
 from ...truth.resident.scopes import MemoryScope
-from . import NONE, autorun, bounds, broker
+from . import NONE, autorun, bounds, broker, tasks
 
 _CURES = {"linux": "install bubblewrap"}
 _CURE = _CURES.get(sys.platform, "set turn.sandbox = auto to run without")
 #: who commits when a repository does not say; a repository's own and the user's word count more
 _GIT = "[user]\n\tname = Plainmind agent\n\temail = agent@localhost\n"
-
-PROCESSES = 1024  # that one command may have at a time
 
 
 class ChosenRung(NamedTuple):
@@ -86,12 +84,17 @@ class Sandbox:
         project = next((scope.project for scope in memories if scope.project), "")
         outside = {**os.environ, "MIND_HOME": home.root, "MIND_PROJECT": project, **turn}
         self.broker = broker.Broker(self._way_out, checkout, outside)
+        self.tasks = tasks.TaskLimit(counts_from_zero=rung == "bubblewrap")
         self._before: autorun.Snapshot = {}
         # the first can be read, its end, once this process is gone
         self._parent_watch, self._parent_held = os.pipe()
 
     def launch(self, command: str, environment: dict[str, str], alive: int) -> Launch:
         """How to start a bash command. `alive` should stay open until all it started has ended."""
+        launch = self._launch(command, environment, alive)
+        return launch._replace(argv=self.tasks.enter(launch.argv))
+
+    def _launch(self, command: str, environment: dict[str, str], alive: int) -> Launch:
         memories = tuple(scope.folder for scope in self._memories if scope.is_there())
         limits = bounds.compute(
             self._home,
@@ -169,16 +172,15 @@ class Sandbox:
 
     def close(self) -> None:
         self.broker.close()
+        self.tasks.close()
         os.close(self._parent_watch)
         os.close(self._parent_held)
         self._stack.close()
 
     def _ulimits(self) -> str:
         """A command's limits, as bash sets them: no core, 4 GiB a file, tasks, all memory (KiB)."""
-        # they are counted by user, but from 0 within bubblewrap
-        own = _count_tasks() if self.rung != "bubblewrap" else 0
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
-        return f"ulimit -c 0; ulimit -f 4194304; ulimit -u {own + PROCESSES}; ulimit -d {memory}"
+        return f"ulimit -c 0; ulimit -f 4194304; {self.tasks.ulimit}; ulimit -d {memory}"
 
 
 def _as_descriptor(data: bytes) -> int:
@@ -196,15 +198,3 @@ def _by_preference() -> tuple[str, ...]:
 def _missing(name: str) -> str:
     module = import_module("." + {"sandbox-exec": "seatbelt"}.get(name, name), __package__)
     return str(module.explain_missing())
-
-
-def _count_tasks() -> int:
-    """Tasks of this user, which the limit counts as well."""
-    count, uid = 0, os.getuid()
-    for name in os.listdir("/proc") if sys.platform == "linux" else ():
-        try:
-            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == uid:
-                count += len(os.listdir(f"/proc/{name}/task"))
-        except OSError:
-            pass
-    return count
