@@ -1,5 +1,5 @@
-"""What a command may use up: processes. A bomb of a few hundred at most, against a limit of some
-dozens."""
+"""What a command may use up, and what is left of root and of modes: a bomb of a few hundred processes
+at most, against a limit of some dozens."""
 
 import os
 import subprocess
@@ -9,8 +9,9 @@ import pytest
 from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.sandbox import tasks
 from plainmind.ground import files
-from rungs import RUNGS
-from scene import ROOT
+from plainmind.truth.log.writer import EventDraft
+from rungs import RUNGS, SANDBOXES
+from scene import NOW, ROOT
 
 #: forks 300 times at most, and says how often it could; nobody waits for anybody
 BOMB = r"""/usr/bin/python3 - <<'E'
@@ -82,3 +83,62 @@ def test_where_no_cgroup_can_be_made_a_command_runs_all_the_same(home, unsynced,
     with Shell(home, ROOT, None, ShellOptions(sandbox="none")) as shell:
         assert shell.run("echo hi", 20).text == "hi"
         assert shell.sandbox.tasks.binds == (os.geteuid() != 0)
+
+
+# --- capabilities, and modes
+
+
+@pytest.mark.parametrize("rung", SANDBOXES)
+def test_root_has_no_capability_left(home, unsynced, rung):
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
+        done = shell.run(
+            "/usr/bin/python3 -c 'import ctypes, os; l = ctypes.CDLL(None, use_errno=True); "
+            "h, d = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(); "
+            "print(l.capget(h, d), list(d), [l.prctl(23, n, 0, 0, 0) for n in range(41)])'",
+            20,
+        )
+    assert done.text.startswith("0 [0, 0, 0, 0, 0, 0]")
+    assert os.geteuid() != 0 or done.text.endswith(f"{[0] * 41}")
+
+
+COMMANDS = {
+    "open to all": "chmod -R 0777 $MIND_HOME; chmod 0777 $MIND_HOME",
+    "closed to its owner": "chmod -R 0 $MIND_HOME/logs $MIND_HOME/knowledge",
+    "read by others": "chmod 0644 $MIND_HOME/.env; chmod -R go+rX $MIND_HOME",
+    "run as its owner": "chmod 6755 $MIND_HOME/config.toml",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("rung", SANDBOXES)
+def test_modes_of_the_home_are_as_they_were(home, unsynced, log, rung, command):
+    for text in ("one", "two"):
+        log.append("a/b", [EventDraft(NOW, "user", text, {})], NOW)
+        log.start_window("a/b", NOW)
+    for name in (".env", "config.toml", "knowledge/page.md", "knowledge/deep/er/page.md"):
+        files.replace(home.path(name), b"")
+    os.chmod(home.path("knowledge/page.md"), 0o640)  # a person's wish
+    files.make_folder(home.workspace)
+    before = modes_of(home.root)
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
+        done = shell.run(COMMANDS[command], 20)
+        after = modes_of(home.root)
+        assert {path: after[path] for path in before} == before
+        assert rung != "landlock" or "put back" in done.text
+        # what somebody else closes, ends and makes meanwhile is theirs
+        os.chmod(home.path("knowledge/page.md"), 0o600)
+        log.start_window("a/b", NOW)
+        shell.run("chmod -R 0777 $MIND_HOME/logs", 20)
+        assert os.stat(home.path("knowledge/page.md")).st_mode & 0o777 == 0o600
+    windows = [os.path.join(home.logs, "a/b", name) for name in home.list_windows("a/b")]
+    assert [os.stat(path).st_mode & 0o77 for path in windows] == [0] * 4
+
+
+def modes_of(root: str) -> dict[str, int]:
+    found = {root: os.stat(root).st_mode & 0o7777}
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name != "workspace"]
+        for name in [*folders, *names]:
+            path = os.path.join(folder, name)
+            found[path] = os.lstat(path).st_mode & 0o7777
+    return found

@@ -11,7 +11,7 @@ where the descriptor gives
 It confines a child by Landlock and seccomp where told to, waits for it, and then ends everything
 that descends from it: as their subreaper it inherits whatever made itself a daemon. It imports
 nothing of the house and only what starts fast. Sources: landlock(7), seccomp(2), prctl(2),
-linux/landlock.h, linux/audit.h.
+capabilities(7), linux/landlock.h, linux/audit.h.
 """
 
 import ctypes
@@ -29,6 +29,7 @@ CHANGING = SEEING | WRITE | MAKING | REFER | TRUNCATE
 LEAST_ABI = 6  # before it, signals reach all of a user; before 3, what is read can be truncated
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same number on every architecture
+_PR_CAPBSET_DROP, _CAPABILITY_VERSION_3 = 24, 0x20080522
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
 _O_PATH = 0o10000000
 
@@ -122,6 +123,15 @@ def restrict_calls(network: bool) -> None:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
+def drop_capabilities() -> None:
+    """What root may do beyond a user, for ever: kernel modules, the clock, files of others."""
+    for number in range(64):
+        _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0)  # refused of a user, who has none
+    header, none = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    if _libc.capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
 def main(instructions: int, argv: list[str]) -> int:
     """Run `argv` confined; its exit code, as a shell would tell it."""
     import json
@@ -154,6 +164,7 @@ def _exec_confined(bounds: dict, argv: list[str]) -> None:
         if bounds["landlock"]:
             if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
                 raise OSError(ctypes.get_errno(), "no_new_privs")
+            drop_capabilities()
             restrict_files(bounds["network"], **bounds["landlock"])
             restrict_calls(bounds["network"])
         os.execvp(argv[0], argv)

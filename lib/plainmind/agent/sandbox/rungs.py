@@ -15,7 +15,7 @@ from ...ground import scratch
 from ...ground.errors import Misconfigured
 from ...ground.paths import Home
 from ...truth.resident.scopes import MemoryScope
-from . import NONE, autorun, bounds, broker, tasks
+from . import NONE, autorun, bounds, broker, modes, tasks
 
 _CURES = {"linux": "install bubblewrap"}
 _CURE = _CURES.get(sys.platform, "set turn.sandbox = auto to run without")
@@ -85,12 +85,15 @@ class Sandbox:
         outside = {**os.environ, "MIND_HOME": home.root, "MIND_PROJECT": project, **turn}
         self.broker = broker.Broker(self._way_out, checkout, outside)
         self.tasks = tasks.TaskLimit(counts_from_zero=rung == "bubblewrap")
+        self._modes = modes.Modes(home) if rung == "landlock" else None
         self._before: autorun.Snapshot = {}
         # the first can be read, its end, once this process is gone
         self._parent_watch, self._parent_held = os.pipe()
 
     def launch(self, command: str, environment: dict[str, str], alive: int) -> Launch:
         """How to start a bash command. `alive` should stay open until all it started has ended."""
+        if self._modes:
+            self._modes.begin()
         launch = self._launch(command, environment, alive)
         return launch._replace(argv=self.tasks.enter(launch.argv))
 
@@ -163,12 +166,14 @@ class Sandbox:
         """Set aside what the command left to run later, once nothing of it runs; remarks on it."""
         if self.rung == NONE:
             return []
+        remarks = self._modes.put_back() if self._modes else []
         there = [scope for scope in self._memories if scope.is_there()]
         roots = self._home.workspace, self.folder, *(scope.folder for scope in there)
         # what began in the meantime, and holds nothing but memory, runs nothing
         begun = [os.path.dirname(scope.folder) for scope in there if scope.project]
         alone = {path: autorun.THERE for path in begun if os.listdir(path) == ["memory"]}
-        return autorun.set_aside(tuple(dict.fromkeys(roots)), {**alone, **self._before})
+        aside = autorun.set_aside(tuple(dict.fromkeys(roots)), {**alone, **self._before})
+        return remarks + aside
 
     def close(self) -> None:
         self.broker.close()
