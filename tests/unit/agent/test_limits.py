@@ -1,5 +1,5 @@
-"""What a command may use up, and what is left of root and of modes: a bomb of a few hundred processes
-at most, against a limit of some dozens."""
+"""What a command may use up, and what is left of root and of modes: a bomb of a few hundred
+processes at most, against a limit of some dozens."""
 
 import os
 import subprocess

@@ -7,7 +7,7 @@ others is undone, and what its owner may no longer do.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...ground import regular
 from ...ground.paths import Home, window_sort_key
@@ -16,8 +16,9 @@ from ...ground.paths import Home, window_sort_key
 class Modes:
     """Of one turn. New files are held to what others may do with the folder they are in."""
 
-    def __init__(self, home: Home):
-        self._home = home
+    def __init__(self, home: Home, writable: Iterable[str]):
+        """`writable`: folders whose files are the commands' own."""
+        self._home, self._writable = home, {*writable}
         self._known: dict[str, int] = {}
 
     def begin(self) -> None:
@@ -50,8 +51,8 @@ class Modes:
         return name != max(names, key=window_sort_key)
 
     def _walk(self, open_closed: bool = False) -> Iterator[tuple[str, int]]:
-        """Paths and modes, outer ones first; of the workspace only its own. `open_closed`: a folder
-        that was closed to its owner is opened, to see what it holds."""
+        """Paths and modes, outer ones first; of what is writable only its own. `open_closed`: a
+        folder that was closed to its owner is opened, to see what it holds."""
         waiting = [self._home.root]
         yield self._home.root, stat.S_IMODE(os.stat(self._home.root).st_mode)
         while waiting:
@@ -72,5 +73,5 @@ class Modes:
                     continue
                 if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
                     yield entry.path, stat.S_IMODE(mode)
-                if stat.S_ISDIR(mode) and entry.path != self._home.workspace:
+                if stat.S_ISDIR(mode) and entry.path not in self._writable:
                     waiting.append(entry.path)
