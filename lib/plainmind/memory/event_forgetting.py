@@ -213,7 +213,7 @@ class _Forgetting:
             place for path, some in self.job.by_path().items() for place in self._around(path, some)
         ]
         due: list[str] = []
-        for index in self.memory.engine.opened(self.home, self.memory.say):
+        for index in self.memory.opened():
             with index:
                 due = [one.text for one in index.pending("", 0, retry_failed=True, at=places)]
         alone = [target.event for target in self.job.targets]
@@ -235,7 +235,7 @@ class _Forgetting:
     def _clean_index(self) -> None:
         home, engine = self.home, self.memory.engine
         if engine.exists(home):
-            for index in engine.opened(home, self.memory.say):
+            for index in self.memory.opened():
                 with index:
                     index.forget(list(self.job.by_path()))
             engine.discard_set_aside(home)
@@ -245,7 +245,7 @@ class _Forgetting:
         with files.lock(os.path.join(home.index, "embed.lock")):
             old, new = set(self.job.hashes), set(self._replace_with_blank()._hashes())
             cache.forget(home, {bytes.fromhex(hash) for hash in old - new})
-        for index in engine.opened(home, self.memory.say):
+        for index in self.memory.opened():
             with index:
                 if model := index.model():
                     embedding.from_cache(index, model)

@@ -84,7 +84,7 @@ def _out_of_index(memory: Memory, gone: Sequence[DeletedFile]) -> None:
     """What went, out of the index, and what others let go who were killed before this."""
     if not memory.engine.exists(memory.home):
         return
-    for index in memory.engine.opened(memory.home, memory.say):
+    for index in memory.opened():
         with index:
             index.purge()
     pages = (page.parse(each.data, each.expired.path) for each in gone)
@@ -106,7 +106,7 @@ def _prove(memory: Memory, marks: Sequence[str]) -> None:
 
 def _all_stand(memory: Memory, texts: Sequence[str]) -> bool:
     """Whether others say all of these, too."""
-    for index in memory.engine.opened(memory.home, memory.say):
+    for index in memory.opened():
         with index:
             stand = all(index.says(text) for text in texts)
     return stand

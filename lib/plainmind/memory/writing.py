@@ -168,7 +168,7 @@ def _near(memory: Memory, features: frozenset[str]) -> list[str]:
     if not mine:
         return []
     near: list[tuple[float, str]] = []
-    for index in memory.engine.opened(memory.home, memory.say):
+    for index in memory.opened():
         with index:
             shares = [(likeness.estimate(mine, theirs), path) for path, theirs in index.sketches()]
             near = [(-share, path) for share, path in shares if share >= least]

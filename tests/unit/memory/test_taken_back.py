@@ -377,6 +377,16 @@ def test_what_went_while_vectors_are_made_is_sent_to_nobody(world, monkeypatch):
     assert world.check_all() == []
 
 
+def test_a_window_that_was_taken_away_is_found_when_it_is_back(world):
+    path = world.one()
+    os.rename(path, f"{world.home.root}.away")
+    for _ in range(2):
+        world.recall()
+        assert world.check() == []
+    os.rename(f"{world.home.root}.away", path)
+    assert world.check_found() == []
+
+
 def test_what_moved_and_what_is_said_twice_keeps_its_vector(world):
     """And a disk that is not there costs nothing."""
     sent = Fake()

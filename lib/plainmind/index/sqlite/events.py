@@ -4,6 +4,7 @@ The only place that knows what an event's id is made of: the number of its windo
 there.
 """
 
+import os
 import sqlite3
 import sys
 from array import array
@@ -47,7 +48,9 @@ def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] =
     """Take in every event acknowledged before this call: of the windows the journal names, or,
     `thorough` or when it cannot tell, of all that are new, grown, changed or gone, and `again`."""
     gone: list[str] = []
-    seen = index.setting("journal")
+    seen, away = index.setting("journal"), index.setting("gone") or []
+    # one that somebody took away and put back is in no journal
+    thorough = thorough or any(map(os.path.exists, map(index.home.path, away)))
     grown = None if thorough else reading.grown_windows(index.home, seen)
     if grown is None:
         position = reading.journal_position(index.home)
@@ -74,6 +77,8 @@ def _take_in(
         removal = Removal(index)
         for path in gone:
             _forget(index, path, removal, "gone")
+        if whole:
+            removal.keep_gone(gone)
         for number, path in enumerate(paths, 1):
             _take_in_window(index, path, removal, whole=whole)
             index.progress(number, len(paths))

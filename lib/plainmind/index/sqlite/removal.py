@@ -5,7 +5,7 @@ its vector out of `vectors/`. Texts that moved, to another window or page, are n
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     #: what a window or a page says, and what is embedded of it, with events.same (0 of a passage)
     Texts = tuple[list[Removed], dict[str, int]]
+
+
+AWAY = 100  # windows that were taken away, for which every recall looks
 
 
 class Removal:
@@ -50,6 +53,12 @@ class Removal:
 
     def add_page(self, page: int) -> None:
         self._came.append(lambda: _of_page(self._index, page))
+
+    def keep_gone(self, gone: Sequence[str]) -> None:
+        """Remember the last windows that somebody took away, and that are not back."""
+        index, before = self._index, self._index.setting("gone") or []
+        away = [path for path in before if not os.path.exists(index.home.path(path))]
+        index.put_setting("gone", [*away, *gone][-AWAY:])
 
     def settle(self) -> None:
         """Remember what is to be taken out of `vectors/`, and tell the texts."""

@@ -4,8 +4,8 @@
 -- What made this index, and how far it has read. One row a fact.
 CREATE TABLE settings (
     -- terms: what made the words; embed_model: the model whose vectors answer; totals: of all
-    -- events; journal, pins: what was read last; swept: vectors/ has no vector of what went before
-    -- this index was made
+    -- events; journal, pins: what was read last; gone: windows that were taken away; swept: vectors/
+    -- has no vector of what went before this index was made
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL     -- text, or JSON
 ) WITHOUT ROWID;
