@@ -236,14 +236,15 @@ def grown_windows(
     return sorted(window_heads.latest_by_window(window_heads.parse(whole))), position
 
 
-def changed_windows(home: Home, known: Mapping[str, tuple]) -> tuple[list[str], list[str]]:
-    """(windows that are new or changed, windows that are gone), compared with the FileState that is
-    known of each. A window costs a look at its file and little more (docs/decisions/recall.md)."""
+def changed_windows(home: Home, known: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """(windows that are new or changed, windows that are gone), compared with what is known of
+    each: its two times (FileState) together, of which at least one is another after any change. A
+    window costs a look at its file, and little more (docs/decisions/log.md)."""
     root = f"{home.root}/"
     try:
-        now: list[tuple | None] = list(map(_state, map(root.__add__, known)))
+        now: list[int | None] = list(map(_times, map(root.__add__, known)))
     except FileNotFoundError:
-        now = [_state(root + path) if os.path.exists(root + path) else None for path in known]
+        now = [_times(root + path) if os.path.exists(root + path) else None for path in known]
     pairs = zip(known.items(), now, strict=True)
     changed = [path for (path, before), found in pairs if found != before]
     there: set[str] = set()
@@ -287,18 +288,19 @@ def pins_state(home: Home) -> list[int]:
     return _state_or_zeros(home.pins)
 
 
-def _state(path: str) -> tuple[int, int, int, int]:
-    """A file's FileState, as a plain tuple: there are many. FileNotFoundError."""
-    return _state_of(os.stat(path))
+def _times(path: str) -> int:
+    stat = os.stat(path)
+    return stat.st_mtime_ns + stat.st_ctime_ns
 
 
 def _state_of(stat: os.stat_result) -> tuple[int, int, int, int]:
+    """A FileState, as a plain tuple."""
     return stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
 
 
 def _state_or_zeros(path: str) -> list[int]:
     try:
-        return list(_state(path))
+        return list(_state_of(os.stat(path)))
     except FileNotFoundError:
         return [0, 0, 0, 0]
 

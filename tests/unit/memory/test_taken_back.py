@@ -425,7 +425,10 @@ CONTROLS = {
         [W.edit_and_append, W.edit_and_append, W.edit_and_append],
     ),
     "the time of change": (
-        [(reading, "_state_of", lambda s: (s.st_ino, s.st_mtime_ns, s.st_mtime_ns, s.st_size))],
+        [
+            (reading, "_times", lambda path: 2 * os.stat(path).st_mtime_ns),
+            (reading, "_state_of", lambda s: (s.st_ino, s.st_mtime_ns, s.st_mtime_ns, s.st_size)),
+        ],
         [W.edit, W.edit, W.edit, W.edit],
     ),
     "vectors of what went": ([(Removal, "settle", lambda self: None)], [W.edit, W.edit, W.edit]),

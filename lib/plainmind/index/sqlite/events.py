@@ -54,8 +54,8 @@ def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] =
     grown = None if thorough else reading.grown_windows(index.home, seen)
     if grown is None:
         position = reading.journal_position(index.home)
-        rows = index.db.execute("SELECT path, inode, modified, changed, size FROM windows")
-        paths, gone = reading.changed_windows(index.home, {row[0]: row[1:] for row in rows})
+        known = dict(index.db.execute("SELECT path, modified + changed FROM windows"))
+        paths, gone = reading.changed_windows(index.home, known)
         paths += [path for path in again if path not in paths and path not in gone]
     else:
         paths, position = grown
