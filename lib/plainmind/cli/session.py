@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..ground import clock, stream, zone
+from ..ground import clock, regular, stream, zone
 from ..ground.environment import Environment
 from ..ground.errors import BUSY, NO_MATCH, USAGE, BadData, Failure, Misconfigured, Usage
 from ..ground.paths import Home
@@ -84,8 +84,8 @@ class Session:
 
             path = self.home.path("config.toml")
             try:
-                with open(path, encoding="utf-8-sig") as file:
-                    text = file.read()
+                with regular.open_file(path) as file:
+                    text = file.read().decode("utf-8-sig")
             except FileNotFoundError:
                 text = ""
             except UnicodeDecodeError:

@@ -4,6 +4,7 @@ A value of the process's environment wins over the file's. Values of the file ar
 `os.environ`, so no child process inherits them. Owns which values are secrets (`masks` hides them).
 """
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -116,7 +117,8 @@ class Environment:
 
         if os.stat(path).st_mode & 0o077:
             self.complaints.append(f"{path}: others can read it; chmod 600 it")
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with regular.open_file(path) as data:
+            file = io.TextIOWrapper(data, encoding="utf-8", errors="surrogateescape")
             for binding in parse_stream(file):
                 if binding.error:
                     place = f"{path}:{binding.original.line}"

@@ -88,7 +88,7 @@ def lock(path: str, wait: float = LOCK_WAIT) -> Iterator[None]:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     else:
         make_folder(os.path.dirname(path))
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = regular.open_lock(path)
     try:
         if not _flock(fd, wait):
             raise Busy(f"'{path}' is held by another process", cure="try again")
@@ -214,11 +214,7 @@ def finish_creating(path: str) -> None:
 
 def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
     """Put `data` in the place of `path`: a reader sees all of the old file or all of the new. What
-    is not a file (a pipe, /dev/stdout) keeps its place, and is written to."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as file:
-            file.write(data)
-        return
+    stood there, a pipe also, is gone."""
     make_folder(os.path.dirname(path))
     temporary = write_temporary(path, data, mode)
     try:
@@ -227,6 +223,15 @@ def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
         os.unlink(temporary)
         raise
     sync_folder(os.path.dirname(path))
+
+
+def write_out(path: str, data: bytes, *, mode: int = 0o600) -> None:
+    """As `replace`, to a name that a person gave: what is not a file (a pipe, /dev/stdout) keeps
+    its place, and is written to."""
+    if os.path.isfile(path) or not os.path.exists(path):
+        return replace(path, data, mode=mode)
+    with open(path, "wb") as file:
+        file.write(data)
 
 
 def is_running(pid: int) -> bool:

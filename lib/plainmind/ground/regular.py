@@ -6,14 +6,17 @@ what is known of secrets by their inode, so that no other name of theirs is read
 """
 
 import errno
+import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: what is opened to go on from, or to be named by its descriptor, whatever its mode forbids
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
 
@@ -66,6 +69,51 @@ def open_below(root: str, part: str, how: int) -> int:
         raise
     finally:
         os.close(fd)
+
+
+def open_lock(path: str) -> int:
+    """The descriptor of a lock file, which holds nothing and is made when it is not there. What has
+    its name and is not a file can be locked by nobody, and makes way; its mode is put right."""
+    for _ in range(3):
+        try:
+            fd = os.open(path, _LOCK, 0o600)
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                return fd
+            os.close(fd)
+            error = OSError(errno.EINVAL, "not a file, but a pipe or a device", path)
+        except OSError as failure:
+            error = failure
+        if not _make_way(path):
+            break
+    raise error
+
+
+def _make_way(path: str) -> bool:
+    """Whether opening a lock file is worth another try. Its folder is locked meanwhile: who comes
+    second would set aside what the first one made."""
+    with suppress(OSError):
+        folder = os.open(os.path.dirname(path) or ".", FOLDER)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            there = os.lstat(path)
+            if not stat.S_ISREG(there.st_mode):
+                set_aside(path)
+                return True
+            if there.st_mode & 0o600 != 0o600:
+                change_mode(path, 0o600)
+                return True
+        except FileNotFoundError:
+            return True
+        finally:
+            os.close(folder)
+    return False
+
+
+def set_aside(path: str) -> str:
+    """Give what has this name another, beside it; which."""
+    aside = f"{path}.{os.getpid()}-{time.time_ns()}.bad"
+    os.rename(path, aside)
+    return aside
 
 
 @contextmanager

@@ -2,18 +2,22 @@
 
 One file a model, only ever appended to: a line of JSON that says what is in it, then records of
 16 bytes hash, the vector as little-endian float32, and a CRC-32 of both. A torn or damaged record
-is passed over: its text is embedded once more. `vectors/serving` names the model that answers.
+is passed over: its text is embedded once more. Anything else under such a name is
+set aside.
+`vectors/serving` names the model that answers.
 """
 
 import hashlib
 import json
 import os
 import re
+import stat
 import sys
 import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from typing import BinaryIO
 
 from ..ground import files, regular
 from ..ground.errors import BadData
@@ -21,6 +25,7 @@ from ..ground.paths import Home
 
 HASH = 16  # bytes
 _NONE = b"\0" * HASH
+MOST = 65_536  # dimensions
 _RECORD = "hash16 float32le crc32"
 
 
@@ -47,9 +52,10 @@ def from_blob(blob: bytes) -> "array[float]":
 def serving(home: Home) -> str:
     """The model whose vectors answered last; '' when there never was one."""
     try:
-        return files.read(os.path.join(home.vectors, "serving")).decode().strip()
-    except FileNotFoundError:
+        name = files.read(os.path.join(home.vectors, "serving"), 0, 200).decode().strip()
+    except (OSError, UnicodeDecodeError):
         return ""
+    return name if name.isprintable() else ""
 
 
 def set_serving(home: Home, model: str) -> None:
@@ -59,13 +65,17 @@ def set_serving(home: Home, model: str) -> None:
 class Cache:
     """The vectors of one model. `dimensions` is 0 until the first are known."""
 
-    def __init__(self, home: Home, model: str):
-        self.model = model
+    def __init__(self, home: Home, model: str, say: Callable[[str], None] = lambda text: None):
+        self.model, self._say, self._folder = model, say, home.vectors
         name = re.sub(r"[^a-z0-9.-]+", "-", model.lower())
         self.path = os.path.join(home.vectors, f"{name}.vectors")
         self._lock = os.path.join(home.vectors, ".lock")
+        self._begin()
+
+    def _begin(self) -> None:
         self._places: dict[bytes, int] = {}
         self.dimensions = self._start = self._record = self._read_to = 0
+        self._foreign = False  # what has its name is not a file of vectors
 
     def get(self, hashes: list[bytes]) -> dict[bytes, bytes]:
         """The vectors known for these hashes, as float32 blobs."""
@@ -73,14 +83,16 @@ class Cache:
         wanted = [h for h in dict.fromkeys(hashes) if h in self._places]
         if not wanted:
             return {}
-        found = {}
+        return dict(self._read(wanted))
+
+    def _read(self, hashes: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """(hash, vector) of the records of these that are whole."""
         with regular.open_file(self.path) as file:
-            for hash in wanted:
+            for hash in hashes:
                 file.seek(self._places[hash])
                 record = file.read(self._record)
                 if _checksum(record[:-4]) == record[-4:]:
-                    found[hash] = record[HASH:-4]
-        return found
+                    yield hash, record[HASH:-4]
 
     def put(self, vectors: dict[bytes, bytes]) -> None:
         """Keep vectors, durably, before anything says that they are there."""
@@ -88,9 +100,13 @@ class Cache:
             return
         length = len(next(iter(vectors.values())))
         records = b"".join(h + v + _checksum(h + v) for h, v in vectors.items())
-        files.make_folder(os.path.dirname(self.path))
+        if os.path.lexists(self._folder) and not os.path.isdir(self._folder):
+            self._set_aside(self._folder)
+        files.make_folder(self._folder)
         with files.lock(self._lock):
             self._catch_up()
+            if self._foreign:
+                self._set_aside(self.path)
             if self.dimensions and length != 4 * self.dimensions:
                 what = f"the model gave {length // 4} dimensions, before it gave {self.dimensions}"
                 cure = "name the model differently, or remove the file to embed again"
@@ -108,19 +124,22 @@ class Cache:
     def _catch_up(self) -> None:
         """Read the hashes of records appended since the last look."""
         try:
-            size = os.stat(self.path).st_size
-        except FileNotFoundError:
+            there = os.stat(self.path)
+            if stat.S_ISREG(there.st_mode) and there.st_size <= self._read_to:
+                return
+            file = regular.open_file(self.path)
+        except PermissionError:
+            raise
+        except OSError:  # not there, or not a file
+            self._foreign = os.path.lexists(self.path)
             return
-        if size <= self._read_to:
-            return
-        with regular.open_file(self.path) as file:
+        with file:
             if not self.dimensions:
                 head = file.readline(4096)
-                try:
-                    self.dimensions = _dimensions(head)
-                except (ValueError, KeyError, TypeError):
-                    place, cure = f"{self.path}:1", "remove it; its vectors are made again"
-                    raise BadData("not a file of vectors", place=place, cure=cure) from None
+                self.dimensions = _find_dimensions(file, _dimensions(head))
+                self._foreign = not self.dimensions
+                if self._foreign:
+                    return
                 self._start = self._read_to = len(head)
                 self._record = HASH + 4 * self.dimensions + 4
             file.seek(self._read_to)
@@ -131,9 +150,36 @@ class Cache:
                 if len(chunk) % self._record:
                     break
 
+    def _set_aside(self, path: str) -> None:
+        self._begin()
+        aside = os.path.basename(regular.set_aside(path))
+        what = "not a file of vectors" if path == self.path else "not a folder"
+        self._say(f"{path}: {what}; set aside as '{aside}', and mem-embed makes its vectors again")
+
 
 def _dimensions(head: bytes) -> int:
-    return int(json.loads(head)["dimensions"])
+    """What a file's first line says; 0 when it is not one of ours."""
+    try:
+        dimensions = int(json.loads(head)["dimensions"])
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return 0
+    return dimensions if 0 < dimensions <= MOST else 0
+
+
+def _find_dimensions(file: BinaryIO, said: int) -> int:
+    """How many dimensions the records have that begin here: as many as is `said`, unless the
+    checksum of the first one shows that the file's first line was damaged. 0 when nothing shows."""
+    first = file.read(HASH + 4 * said + 4) if said else b""
+    if first and (_checksum(first[:-4]) == first[-4:] or first[:HASH] == b"\0" * HASH):
+        return said
+    data = first + file.read(HASH + 4 * MOST + 4 - len(first))
+    checksum = zlib.crc32(data[:HASH])
+    for dimensions in range(1, len(data) // 4):
+        end = HASH + 4 * dimensions
+        checksum = zlib.crc32(data[end - 4 : end], checksum)
+        if checksum.to_bytes(4, "little") == data[end : end + 4]:
+            return dimensions
+    return said
 
 
 def _checksum(data: bytes) -> bytes:
@@ -155,18 +201,21 @@ def keep_only(home: Home, hashes: AbstractSet[bytes]) -> int:
 def _forget(home: Home, wanted: Callable[[bytes], bool]) -> int:
     try:
         names = sorted(name for name in os.listdir(home.vectors) if name.endswith(".vectors"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
     count = 0
+    names = [name for name in names if os.path.isfile(os.path.join(home.vectors, name))]
     for name in names:
         with (
             files.lock(os.path.join(home.vectors, ".lock")),
             open(os.path.join(home.vectors, name), "r+b") as file,
         ):
-            try:
-                record = HASH + 4 * _dimensions(file.readline(4096)) + 4
-            except (ValueError, KeyError, TypeError):
+            head = file.readline(4096)
+            dimensions = _find_dimensions(file, _dimensions(head))
+            if not dimensions:
                 continue  # not a file of ours
+            file.seek(len(head))
+            record = HASH + 4 * dimensions + 4
             places = []
             while len(data := file.read(record)) == record:
                 if data[:HASH] != _NONE and wanted(data[:HASH]):

@@ -80,7 +80,7 @@ class Run:
         told how many texts are done."""
         self.index, self.embedder, self.call, self.now = index, embedder, call, now
         self.next_try, self.progress, self.budget = next_try, progress, budget
-        self.cache = Cache(index.home, embedder.model)
+        self.cache = Cache(index.home, embedder.model, index.say)
         self.done = self.failed = self.spent = self.from_cache = self.in_part = 0
         self.unavailable = ""
 
@@ -255,7 +255,7 @@ def restore(index: Index) -> str:
 def from_cache(index: Index, model: str) -> None:
     """Give every text without a vector the one the cache has for it, if any."""
     due = index.pending(model, clock.system_now(), retry_failed=True)
-    settle(index, Cache(index.home, model), due)
+    settle(index, Cache(index.home, model, index.say), due)
 
 
 def settle(

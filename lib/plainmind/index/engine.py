@@ -89,6 +89,9 @@ class Index(Protocol):
     #: say now
     removed: Callable[[Sequence[Removed], AbstractSet[str]], None]
 
+    #: told of what is set aside
+    say: Callable[[str], None]
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool: ...

@@ -215,7 +215,8 @@ def grown_windows(
     """(windows that the journal names after the position `seen`, the position now).
 
     None when the journal cannot tell, and all windows are to be looked at: it is new or was
-    replaced, or the machine was started since (its last lines need not have reached the disk).
+    replaced, or the machine was started since (its last lines need not have reached the disk); or a
+    line of it is damaged.
     """
     now = journal_position(home)
     if not seen or not now["boot"] or seen["size"] > now["size"]:
@@ -233,7 +234,10 @@ def grown_windows(
     whole = data[: data.rfind(b"\n") + 1]
     size = seen["size"] + len(whole)
     position = {**now, "size": size, "tail": _journal_tail(home, size)}
-    return sorted(window_heads.latest_by_window(window_heads.parse(whole))), position
+    heads = window_heads.parse(whole)
+    if len(heads) < whole.count(b"\n"):
+        return None
+    return sorted(window_heads.latest_by_window(heads)), position
 
 
 def changed_windows(home: Home, known: Mapping[str, int]) -> tuple[list[str], list[str]]:

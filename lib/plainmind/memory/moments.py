@@ -130,7 +130,7 @@ def keep_trace(home: Home, path: str | None, record: dict | None) -> None:
     from ..truth.pages import maintenance
 
     full = home.check_output(path)
-    files.replace(full, stream.encode(stream.json_line(record) + "\n"))
+    files.write_out(full, stream.encode(stream.json_line(record) + "\n"))
     maintenance.record_trace(home, full)
 
 

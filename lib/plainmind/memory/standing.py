@@ -3,6 +3,7 @@
 Owns what is said of each place. Changes nothing: what others said is theirs.
 """
 
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from functools import lru_cache
 
 from ..formats.log import event as events
 from ..formats.log import forgotten
+from ..ground import regular
 from ..ground.errors import Failure
 from ..ground.paths import Home
 from ..truth.log import reader
@@ -162,7 +164,8 @@ class Look:
                     yield path, block.line
         for folder in PAGES:
             for full in absence.list_files(self.home.path(folder)):
-                with open(full, encoding="utf-8", errors="replace") as file:
+                with regular.open_file(full) as data:
+                    file = io.TextIOWrapper(data, encoding="utf-8", errors="replace")
                     for number, line in enumerate(file, 1):
                         if pattern.search(line):
                             yield os.path.relpath(full, self.home.root), number

@@ -184,7 +184,23 @@ def test_a_line_that_cannot_be_read_hides_no_other(ledger, line):
     with open(ledger.path, "ab") as file:
         file.write(line + b"\n")
     step(Ledger(ledger.path), received_step(incoming(1)))
-    assert len(Ledger(ledger.path).open) == 2
+    again = Ledger(ledger.path)
+    assert len(again.open) == 2
+    torn = line.startswith(b'{"did"') and not line.endswith(b"}")  # of what nobody was told
+    assert again.damaged == ([] if torn else [2])
+
+
+def test_any_byte_of_a_ledger_may_be_flipped(ledger):
+    """It is read all the same, and what is left out is told by its line."""
+    one, two = incoming(), incoming(1)
+    for record in (received_step(one), received_step(two), began_step([one])):
+        step(ledger, record)
+    whole = files.read(ledger.path)
+    for at, old in enumerate(whole):
+        with open(ledger.path, "wb") as file:
+            file.write(whole[:at] + bytes([old ^ 0x15]) + whole[at + 1 :])
+        read = Ledger(ledger.path)
+        assert two.id in read.open or read.damaged or old == 10 or read.open, at
 
 
 def test_what_is_done_is_known_until_the_cursor_has_passed_it(ledger):
@@ -617,7 +633,7 @@ def test_a_cursor_is_kept(home):
     assert Cursor(home).id == 42
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"cursor":"x"}', "\x00"])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"cursor":"x"}', '{"cursor":1e999}', "\x00"])
 def test_a_cursor_that_cannot_be_read_is_none(home, content):
     files.make_folder(home.path("relay"))
     with open(home.path("relay", "cursor.json"), "w") as file:

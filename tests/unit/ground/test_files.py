@@ -159,18 +159,20 @@ def test_replace_is_all_or_nothing(path, monkeypatch):
     assert files.read(path) == b"new\n" and names(path) == ["file"]
 
 
-def test_replace_never_takes_the_place_of_what_is_no_file(tmp_path):
+def test_what_a_person_names_and_is_not_a_file_is_written_to(tmp_path):
     """A trace to /dev/full, by root, once made a file of the device."""
     pipe, folder = str(tmp_path / "pipe"), str(tmp_path / "folder")
     os.mkfifo(pipe)
     os.mkdir(folder)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    files.replace(pipe, b"new\n")
+    files.write_out(pipe, b"new\n")
     assert os.read(reader, 100) == b"new\n" and stat.S_ISFIFO(os.stat(pipe).st_mode)
     os.close(reader)
     with pytest.raises(IsADirectoryError):
-        files.replace(folder, b"new\n")
+        files.write_out(folder, b"new\n")
     assert sorted(os.listdir(tmp_path)) == ["folder", "pipe"]
+    files.replace(pipe, b"ours\n")  # and one of our own files is one again, whatever it became
+    assert files.read(pipe) == b"ours\n" and os.listdir(tmp_path / "folder") == []
 
 
 def test_what_a_killed_process_left_is_not_written_over(path):

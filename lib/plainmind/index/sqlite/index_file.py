@@ -45,6 +45,9 @@ class IndexFile:
         self.folder = os.path.dirname(self.path)
         self.inode = 0  # of the file that is open, when somebody looks at that
 
+    def close(self) -> None:
+        self.db.close()
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction, alone: all of it is on disk afterwards, or none."""

@@ -7,8 +7,9 @@ closing it would drop SQLite's own locks.
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 from ...formats.words import fingerprint
 from ...ground import clock, files, regular
@@ -20,7 +21,12 @@ from .store import Store
 
 APPLICATION = 0x4D494E44  # 'MIND'
 TRIES = 5
+SECTOR = 512  # bytes, of which every page has some
 MISHAPS = 3  # errors of the machine's that are believed
+
+#: a setting of an index that was made new in vain
+_BLAMED = "blamed"
+_PARTS = ("", "-journal", "-wal", "-shm")
 
 #: errors of the machine's, which say nothing against the index itself
 _MACHINE = tuple(f"SQLITE_{name}" for name in "FULL IOERR READONLY PERM CANTOPEN AUTH".split())
@@ -30,6 +36,7 @@ _SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
 
 def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
     path = _path(home)
+    _make_way(home, path, say)
     if not _is_writable(path):
         yield from _unwritten(home, path, say, thorough)
         return
@@ -38,7 +45,7 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
         inode = _inode(path)
         try:
             store = _open(home, path)
-        except (Damaged, sqlite3.DatabaseError, FileNotFoundError) as error:
+        except (Damaged, sqlite3.DatabaseError, FileNotFoundError, TypeError) as error:
             failure: Exception = error
         else:
             # SQLite does not say which file it has open. It is this one when the name stood for it
@@ -61,11 +68,15 @@ def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
             if failed == MISHAPS or isinstance(reason, Busy):
                 raise reason from failure
             continue
+        if _is_ours(failure) and (set_aside or _is_blamed(home, path)):
+            _blame(home, path)
+            raise failure
         if set_aside:
             what = f"the index cannot be rebuilt: {failure}"
             raise InputOutput(what, place=path, cure="check the disk") from failure
         set_aside = _set_aside(home, path, getattr(failure, "version", 0))
-        say(f"{path}: {failure}; set aside as '{set_aside}' and rebuilt")
+        what = f"damaged ({failure!r})" if _is_ours(failure) else str(failure)
+        say(f"{path}: {what}; set aside as '{set_aside}' and rebuilt")
     raise Busy("the index keeps being replaced", place=path, cure="try again")
 
 
@@ -91,7 +102,7 @@ def copied(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
 
     with scratch.open_folder() as folder:
         path, copy = _path(home), os.path.join(folder, "mind.db")
-        if os.path.exists(path):
+        if os.path.isfile(path):
             address = f"file:{_quoted(path)}?mode=ro"
             with closing(sqlite3.connect(copy)) as target:
                 try:
@@ -123,11 +134,13 @@ def exists(home: Home) -> bool:
 
 def discard_set_aside(home: Home) -> None:
     for name in os.listdir(home.index) if os.path.isdir(home.index) else ():
-        if ".bad" in name and name.startswith("mind.db"):
-            os.unlink(os.path.join(home.index, name))
+        path = os.path.join(home.index, name)
+        if ".bad" in name and name.startswith("mind.db") and not os.path.isdir(path):
+            os.unlink(path)
 
 
 def rebuild(home: Home) -> None:
+    _make_way(home, _path(home), lambda text: None)
     files.make_folder(home.index)
     with files.lock(os.path.join(home.index, "lock")):
         for path in _list_parts(_path(home)):
@@ -150,7 +163,27 @@ def _path(home: Home) -> str:
 
 def _list_parts(path: str) -> Iterator[str]:
     """The files there are of a database."""
-    return filter(os.path.lexists, [path + end for end in ("", "-journal", "-wal", "-shm")])
+    return filter(os.path.lexists, [path + end for end in _PARTS])
+
+
+def _make_way(home: Home, path: str, say: Callable[[str], None]) -> None:
+    """Set aside what stands in the place of the index's folder or files and is neither: SQLite
+    would wait for a pipe, and follow a link. A file of ours that we may not write gets its mode
+    back."""
+    # the folder may be elsewhere
+    known = os.path.isdir(home.index) or not os.path.lexists(home.index)
+    if not known and os.access(home.root, os.W_OK):
+        aside = os.path.basename(regular.set_aside(home.index))
+        say(f"{home.index}: not a folder; set aside as '{aside}' and rebuilt")
+    if not os.access(home.index, os.W_OK | os.X_OK):
+        return
+    for part in _list_parts(path):
+        there = os.lstat(part)
+        if not stat.S_ISREG(there.st_mode):
+            aside = os.path.basename(regular.set_aside(part))
+            say(f"{part}: not a file; set aside as '{aside}' and rebuilt")
+        elif there.st_mode & 0o600 != 0o600 and there.st_uid == os.geteuid():
+            regular.change_mode(part, 0o600)
 
 
 def _open(home: Home, path: str) -> Store:
@@ -159,8 +192,13 @@ def _open(home: Home, path: str) -> Store:
         files.make_folder(os.path.dirname(path))
     if os.path.islink(path):  # a folder may be elsewhere; this would be made where it leads
         raise Damaged("a link")
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+        raise Damaged("not a file")
     # an empty file is one whose maker died, or has not come to its schema yet
-    new = not os.path.exists(path) or os.path.getsize(path) == 0
+    size = os.path.getsize(path) if os.path.exists(path) else 0
+    if size % SECTOR:
+        raise Damaged("cut off")  # SQLite would take the rest for zeros
+    new = size == 0
     address = f"file:{_quoted(path)}?mode={'rwc' if writable else 'ro'}"
     db = sqlite3.connect(
         address, uri=True, timeout=files.LOCK_WAIT, isolation_level=None, check_same_thread=False
@@ -247,15 +285,39 @@ def _system_failure(error: Exception, path: str) -> Failure | None:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Busy("the index is in use", place=path, cure="try again")
-    if name.startswith(_MACHINE):
+    if name.startswith(_MACHINE) and not _is_misread(name, path):
         return InputOutput(str(error), place=path, cure="check the disk and its permissions")
-    if isinstance(error, sqlite3.OperationalError) and name in ("SQLITE_ERROR", ""):
-        # a missing table is damage; anything else of this kind is our own SQL
-        return None if "no such" in str(error) else Failure(f"index: {error}")
-    misuse = sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.IntegrityError
-    if isinstance(error, misuse):
-        return Failure(f"index: {error}", cure="mem-index --rebuild")
     return None
+
+
+def _is_misread(name: str, path: str) -> bool:
+    """Whether such an error comes from what is in the file: it ends too early, or its head says
+    that nobody may write it."""
+    return "SHORT_READ" in name or name == "SQLITE_READONLY" and os.access(path, os.W_OK)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error may be one of our own code's as well as of damaged rows. An index made new
+    tells: it has the error again, and then none is made for it any more."""
+    if isinstance(error, Damaged):
+        return False
+    if isinstance(error, sqlite3.OperationalError):
+        # a missing table is damage; anything else of this kind may be our own SQL
+        name = getattr(error, "sqlite_errorname", "")
+        return name == "SQLITE_ERROR" and "no such" not in str(error)
+    misuse = sqlite3.ProgrammingError | sqlite3.InterfaceError | sqlite3.IntegrityError
+    return isinstance(error, misuse) or not isinstance(error, sqlite3.DatabaseError)
+
+
+def _is_blamed(home: Home, path: str) -> bool:
+    with suppress(Exception), closing(_open(home, path)) as store:
+        return store.setting(_BLAMED) is not None
+    return False
+
+
+def _blame(home: Home, path: str) -> None:
+    with suppress(Exception), closing(_open(home, path)) as store, store.writing():
+        store.put_setting(_BLAMED, "1")
 
 
 def _quoted(path: str) -> str:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from ..graph import Graph
 
 
+def _is_suspect(error: Exception) -> bool:
+    from . import damage
+
+    return damage.is_suspect(error)
+
+
 class Store(IndexFile):
     """An open index, used in a `with`, which closes it."""
 
@@ -38,7 +44,9 @@ class Store(IndexFile):
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         self.db.close()
-        if isinstance(error, Damaged | Outdated | sqlite3.DatabaseError):
+        if isinstance(error, Exception) and (
+            isinstance(error, Damaged | Outdated | sqlite3.DatabaseError) or _is_suspect(error)
+        ):
             self.failure = error
             return self.retried
         return False

@@ -31,7 +31,7 @@ class Cursor:
     def __init__(self, home: Home):
         self.path = home.path("relay", "cursor.json")
         self.id: int | None = None
-        with suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+        with suppress(FileNotFoundError, ValueError, TypeError, KeyError, OverflowError):
             self.id = int(json.loads(files.read(self.path))["cursor"])
 
     def move(self, id: int) -> None:

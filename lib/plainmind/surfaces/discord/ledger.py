@@ -146,8 +146,8 @@ class Ledger:
         self.latest = 0  # the greatest id that came in
         self.refused: dict[int, RefusedAnswer] = {}  # by turn
         self.gone: dict[str, GoneThread] = {}  # by context
-        self._size = self._compacted = 0
-        self._torn = False
+        self.damaged: list[int] = []  # lines
+        self._size, self._compacted, self._torn = 0, 0, False
         self._read()
 
     def knows(self, id: int) -> bool:
@@ -171,15 +171,17 @@ class Ledger:
         data = files.read(self.path) if os.path.exists(self.path) else b""
         self._size = len(data)
         self._torn = data != b"" and not data.endswith(b"\n")
-        for line in data.split(b"\n"):
+        for number, line in enumerate(data.split(b"\n"), 1):
             try:
                 record = json.loads(line)
                 if "compacted" in record:
                     self._compacted = int(record["compacted"])
                 else:
                     self.take(record)
-            except (ValueError, TypeError, KeyError):
-                continue  # torn by a crash: what it told was not acted upon
+            except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+                # what a crash tore was not acted upon: it begins as every line, and ends as none
+                if line and (not line.startswith(b'{"did"') or line.endswith(b"}")):
+                    self.damaged.append(number)
 
     def take(self, record: Step) -> None:
         """Know one more step."""

@@ -37,7 +37,7 @@ class Identifications:
     def __init__(self, path: str):
         self.path = path
         self.times: list[int] = []
-        with suppress(FileNotFoundError, ValueError, TypeError):
+        with suppress(FileNotFoundError, ValueError, TypeError, OverflowError):
             self.times = [int(time) for time in json.loads(files.read(path))]
 
     def wait(self, now: int) -> float:

@@ -40,7 +40,9 @@ class Presence:
         """The gateway has answered."""
         path = self.home.path("relay", "alive")
         files.make_folder(os.path.dirname(path))
-        with open(f"{path}.new", "w", encoding="utf-8") as file:
+        with suppress(FileNotFoundError):  # a pipe would be waited for
+            os.unlink(f"{path}.new")
+        with open(f"{path}.new", "x", encoding="utf-8") as file:
             file.write(f"{clock.to_text(clock.system_now())} {os.getpid()}\n")
         os.replace(f"{path}.new", path)  # lost with the power: nothing is alive then
 
@@ -84,8 +86,7 @@ def read_sign(home: Home, now: int) -> SignOfLife | None:
     path = home.path("relay", "alive")
     try:
         silence = max(0.0, now / 1000 - os.stat(path).st_mtime)
-        with open(path, encoding="utf-8", errors="replace") as file:
-            pid = file.read(200).split()[-1:]
+        pid = files.read(path, 0, 200).decode("utf-8", "replace").split()[-1:]
     except FileNotFoundError:
         return None
     running = bool(pid) and pid[0].isdecimal() and files.is_running(int(pid[0]))

@@ -24,10 +24,11 @@ from .contexts import ContextLog, Places
 from .embedding import Embedding
 from .history import ChannelHistory, Cursor
 from .identity import AllowList, BotIdentity
-from .inbox import Inbox
+from .inbox import CLOSE, Inbox
 from .lanes import WIND_UP, Lanes
 from .ledger import Ledger
 from .ledger_writer import LedgerWriter
+from .messages import to_id, to_instant
 from .pace import Identifications, Pace
 from .presence import Presence, notify_systemd
 from .programs import Suite
@@ -85,6 +86,7 @@ class Relay:
         self.ledger = Ledger(self.home.path("relay", "inbox.jsonl"))
         self.writer = LedgerWriter(self.ledger)
         self.presence, self.cursor = Presence(self.home), Cursor(self.home)
+        self._tell_damage()
         self.ledger.forget(self.cursor.id or 0)
         sweep_outgoing(self.home, self.ledger)
         self.ending = asyncio.Event()
@@ -92,6 +94,17 @@ class Relay:
         self.client: Connection | None = None
         self.lanes: Lanes | None = None
         self._embedding: asyncio.Task[None] | None = None
+
+    def _tell_damage(self) -> None:
+        if self.ledger.damaged:
+            lines = ", ".join(map(str, self.ledger.damaged[:9]))
+            what = "damaged, and left out: a message may be answered twice, or not at all"
+            self.say(f"{self.ledger.path}:{lines}: {what}")
+        if self.cursor.id is None and self.ledger.latest:
+            # as far as it may have been moved: what is done is known from there on
+            self.cursor.id = to_id(to_instant(self.ledger.latest) - CLOSE)
+            what = "missing or damaged; going on from the last message in the ledger"
+            self.say(f"{self.cursor.path}: {what}")
 
     async def live(self) -> None:
         """Until a signal ends it, or it cannot go on."""

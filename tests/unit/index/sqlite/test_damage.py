@@ -3,6 +3,7 @@ open."""
 
 import contextlib
 import glob
+import json
 import multiprocessing
 import os
 import random
@@ -13,7 +14,7 @@ import tempfile
 import pytest
 from plainmind.ground.errors import Busy
 from plainmind.ground.paths import Home
-from plainmind.index.sqlite import opening
+from plainmind.index.sqlite import opening, store
 from plainmind.memory import care
 from plainmind.truth.log.writer import EventDraft
 from scene import NOW
@@ -47,18 +48,33 @@ SPOILING = {
     "version": "PRAGMA user_version = 99",
     "fold": "UPDATE settings SET value = 'fold 0' WHERE name = 'terms'",
     "schema": "DROP TABLE episodes",
+    # what SQLite does not notice, and no version of ours wrote
+    "length": "UPDATE episodes SET times = x'01'",
+    "json": "UPDATE settings SET value = '[1' WHERE name = 'totals'",
+    "type": "UPDATE episodes SET kinds = 5",
+}
+PLACES = {
+    "folder": os.mkdir,
+    "pipe": os.mkfifo,
+    "loop": lambda path: os.symlink(os.path.basename(path), path),
+    "link": lambda path: os.symlink("/dev/zero", path),
 }
 
 
 def damage(kind: str, path: str, rnd: random.Random) -> None:
     if kind == "foreign":
         os.unlink(path)
+    if kind in PLACES:
+        os.unlink(path)
+        PLACES[kind](path)
     if kind in SPOILING:
         with contextlib.closing(sqlite3.connect(path)) as db, db:
             db.execute(SPOILING[kind])
     elif kind == "text":
         with open(path, "w") as file:
             file.write("this is no database\n" * 100)
+    elif kind == "byte":
+        os.truncate(path, os.path.getsize(path) - 1)
     elif kind == "half":
         os.truncate(path, os.path.getsize(path) // 2)
     elif kind == "head":
@@ -85,7 +101,7 @@ def indexed(tmp_path_factory, unsynced):
     return home, before
 
 
-@pytest.mark.parametrize("kind", [*SPOILING, "text", "half", "head", "pages"])
+@pytest.mark.parametrize("kind", [*SPOILING, *PLACES, "text", "byte", "half", "head", "pages"])
 def test_a_damaged_index_is_set_aside_with_one_warning_and_answers_the_same(home, indexed, kind):
     template, before = indexed
     shutil.copytree(template.root, home.root, copy_function=os.link)  # the same files to an index
@@ -96,9 +112,43 @@ def test_a_damaged_index_is_set_aside_with_one_warning_and_answers_the_same(home
     damage(kind, path := os.path.join(home.index, "mind.db"), random.Random(7))
     assert answers(home, warnings) == before
     assert len(warnings) == 1 and "set aside" in warnings[0] and path in warnings[0]
-    assert len(glob.glob(f"{path}.*.bad")) == 1
+    assert len(glob.glob(f"{path}.*bad")) == 1
     assert answers(home, warnings) == before and len(warnings) == 1
     assert care.verify(stores.memory(home)) == []
+
+
+@pytest.mark.parametrize("part", ["mind.db-journal", "mind.db-wal", "", "lock"])
+@pytest.mark.parametrize("kind", PLACES)
+def test_what_is_no_file_beside_an_index_makes_way(home, part, kind):
+    stores.fill(home, Shape(seed=11, events=20, contexts=3))
+    before, warnings = answers(home, []), []
+    path = os.path.join(home.index, part).rstrip("/")
+    os.rename(path, f"{home.root}.old") if os.path.exists(path) else None
+    PLACES[kind](path)
+    mends = not (kind == "folder" and not part)  # an empty folder is an index that is not made
+    assert answers(home, warnings) == before
+    assert len(warnings) == (mends and part != "lock") and all(path in line for line in warnings)
+    assert answers(home, warnings) == before and len(warnings) < 2
+
+
+def test_an_error_that_a_new_index_has_too_is_told_and_rebuilds_nothing_again(home, monkeypatch):
+    stores.fill(home, Shape(seed=11, events=20, contexts=3))
+    answers(home, [])
+    monkeypatch.setattr(store.events, "evidence", lambda *given: json.loads("{"))  # a bug
+    warnings: list[str] = []
+    for _ in range(3):
+        with pytest.raises(json.JSONDecodeError):
+            answers(home, warnings)
+    assert len(warnings) == 1 and "set aside" in warnings[0]
+    monkeypatch.undo()
+    assert answers(home, warnings) and len(warnings) == 1
+
+
+def test_an_index_of_ours_that_we_may_not_write_gets_its_mode_back(home):
+    stores.fill(home, Shape(seed=11, events=20, contexts=3))
+    before, path = answers(home, []), os.path.join(home.index, "mind.db")
+    os.chmod(path, 0)
+    assert answers(home, []) == before and os.stat(path).st_mode & 0o777 == 0o600
 
 
 def test_an_empty_index_is_one_that_is_not_made_yet(home):
