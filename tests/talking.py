@@ -11,7 +11,7 @@ from relaying import Relay
 
 #: takes a turn, or is the model of one. The last line of what is said tells it what to do: `hold
 #: NAME` until the test lets NAME go, `end CODE`, `die`, `write NAME` (the answer is the file NAME),
-#: `busy N` (ends with 75 so often); else it answers `re: ` and the text
+#: `busy N` (ends with 75 so often), `run COMMAND` (the model has it run); else it answers `re: ` and the text
 PROGRAM = r"""
 import json, os, signal, sys, time
 signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
@@ -46,7 +46,13 @@ if does == "busy":
     tries = [call for call in calls if call["options"] == options]
     if len(tries) <= int(what):
         sys.exit(75)
-if does == "write":
+if does == "run" and request and said == request["messages"][-1]["content"] and not [
+    message for message in request["messages"] if message["role"] == "tool"
+]:
+    arguments = json.dumps({"command": said.partition("run ")[2]})
+    made = {"id": "c1", "type": "function", "function": {"name": "bash", "arguments": arguments}}
+    sys.stdout.write(json.dumps({"text": "", "tool_calls": [made]}))
+elif does == "write":
     answer(open(os.path.join(here, what), encoding="utf-8").read())
 else:
     answer("re: " + (" ".join(words) if request else text))

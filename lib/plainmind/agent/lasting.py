@@ -77,7 +77,8 @@ def disown(reply: str) -> str:
 
 def to_record(one: KeptChange, mask: Callable[[str], str], state: str = "") -> dict[str, Any]:
     """A change as a command prints it, masked."""
-    lines = [line for file in one.change.files for line in (file.path.encode(), *file.lines)]
+    done = [file.reverse() if state == "undone" else file for file in one.change.files]
+    lines = [line for file in done for line in (stream.encode(file.path), *file.lines)]
     text = mask("\n".join(stream.decode(line) for line in lines))
     paths = [file.path for file in one.change.files]
     record = {"id": one.id, "state": state or _HOW[one.state][0], "kind": one.change.kind}

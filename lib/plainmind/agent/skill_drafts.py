@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..formats import skill
+from ..formats.change import FileChange
 from ..formats.skill import FILE
-from ..ground import exchange, files
+from ..ground import environment, exchange, files, regular
 from ..ground.errors import NO_MATCH, BadData, Failure, InputOutput, NoInput, NotPermitted
 from ..ground.paths import Home
+from ..truth import changes
 
 MOST_FILES, LARGEST, MOST = 200, 1 << 20, 8 << 20  # files, bytes of one, bytes of all
 
@@ -37,14 +39,29 @@ class SkillDraft(NamedTuple):
     findings: list[DraftFinding]
 
 
-def read(folder: str) -> SkillDraft:
-    """Read and check a folder that is to become a skill. NoInput when it is none."""
-    if not os.path.isdir(folder):
+def read_of_turn(home: Home, folder: str) -> SkillDraft:
+    """The same for a turn, which may name no folder but one of workspace/, and no link."""
+    full = os.path.normpath(os.path.join(home.workspace, folder))
+    if not full.startswith(home.workspace + os.sep):
+        what = f"refused from inside the sandbox: '{folder}' is not in {home.workspace}"
+        raise NotPermitted(what, cure="draft it there")
+    try:
+        with regular.open_folder(home.root, os.path.relpath(full, home.root)) as fd:
+            return read(full, fd)
+    except OSError:
+        raise NoInput(f"no such folder: '{folder}'", cure="a link is none") from None
+
+
+def read(folder: str, opened: int | None = None) -> SkillDraft:
+    """Read and check a folder that is to become a skill; `opened` is its descriptor, if it is open
+    already. NoInput when it is none."""
+    if opened is None and not os.path.isdir(folder):
         cure = "name the folder that holds the draft's SKILL.md"
         raise NoInput(f"no such folder: '{folder}'", cure=cure)
     draft = SkillDraft(os.path.basename(os.path.abspath(folder)), [], [])
-    root = os.path.realpath(folder)  # it may be a link itself; what is in it may not
-    for here, name, fd in _entries(root):
+    # it may be a link itself; what is in it may not
+    root = os.path.realpath(folder) if opened is None else "."
+    for here, name, fd in _entries(root, opened):
         relative = os.path.relpath(os.path.join(here, name), root)
         _add_entry(draft, os.path.join(folder, relative), relative, fd)
         size = sum(len(file.data) for file in draft.files)
@@ -56,7 +73,7 @@ def read(folder: str) -> SkillDraft:
     return draft
 
 
-def _entries(root: str) -> Iterator[tuple[str, str, int]]:
+def _entries(root: str, opened: int | None) -> Iterator[tuple[str, str, int]]:
     """Folder, name and the folder's descriptor of all that is below a folder.
 
     Each folder is held open: one that is swapped for a link meanwhile leads nowhere.
@@ -65,7 +82,7 @@ def _entries(root: str) -> Iterator[tuple[str, str, int]]:
     def stop(error: OSError) -> None:
         raise error
 
-    for here, folders, names, fd in os.fwalk(root, onerror=stop):
+    for here, folders, names, fd in os.fwalk(root, onerror=stop, dir_fd=opened):
         folders.sort()
         for name in sorted({*folders, *names}):
             yield here, name, fd
@@ -143,6 +160,8 @@ def add(home: Home, draft: SkillDraft, *, replace: bool) -> str:
         if there and not replace:
             what, cure = f"there is a skill '{draft.name}' already", "look at it; then --replace"
             raise Failure(what, place=target, cure=cure, code=NO_MATCH)
+        if turn := environment.read_turn():
+            changes.keep(home, turn, "skills", tuple(_compare(home, draft)))
         for path, data, executable in draft.files:
             mode = 0o700 if executable else 0o600
             files.replace(os.path.join(staging, path), data, mode=mode)
@@ -155,6 +174,20 @@ def add(home: Home, draft: SkillDraft, *, replace: bool) -> str:
         files.sync_with_parent(folder)
         _remove(staging)
     return os.path.join(target, FILE)
+
+
+def _compare(home: Home, draft: SkillDraft) -> Iterator[FileChange]:
+    """What becomes of the files of the skill that has the name, its SKILL.md last."""
+    made = {file.path: file for file in draft.files}
+    top = home.path("skills", draft.name)
+    there = [os.path.relpath(os.path.join(h, n), top) for h, _, ns in os.walk(top) for n in ns]
+    for path in sorted({*made, *there}, key=lambda path: (path == FILE, path)):
+        new, full = made.get(path), os.path.join(top, path)
+        old = files.read(full) if os.path.lexists(full) else None
+        mode = 0o700 if new and new.executable else 0o600
+        part = os.path.join("skills", draft.name, path)
+        if not new or new.data != old:
+            yield FileChange.of(part, old, new.data if new else None, mode)
 
 
 def _remove(folder: str) -> None:

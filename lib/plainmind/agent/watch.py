@@ -57,7 +57,7 @@ class Watch:
     def begin(self) -> None:
         """A command is about to run."""
         self._seen = self._look()
-        if self._stored != self._seen:
+        if self._stored != self._seen and (self._scopes or self._everything):
             with suppress(OSError):  # a full disk stops no command
                 self._store()
 

@@ -130,8 +130,8 @@ class LastingChange(NamedTuple):
     turn: str  # digits that are this turn's own
     pid: int
     context: str  # '' for none
-    kind: str  # one of KINDS
-    files: tuple[FileChange, ...]
+    kind: str  # a word of turn.may, or what commands cannot ask for
+    files: tuple[FileChange, ...]  # the one that says what it is comes last
 
     def render(self) -> bytes:
         head = {
@@ -154,7 +154,7 @@ class LastingChange(NamedTuple):
 
     def name(self) -> str:
         """What it is in some words that are ours, for the log."""
-        first = self.files[0]
+        first = self.files[-1]
         others = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""
         where = first.path if first.path.isprintable() else json.dumps(first.path)
         always = " (L1, in every prompt)" if self.kind == "L1" else ""
@@ -162,7 +162,7 @@ class LastingChange(NamedTuple):
 
     def describe(self, mask: Callable[[str], str] = str) -> str:
         """What it is on one line, for a person, with the beginning of what is new, masked."""
-        printable = "".join(c if c.isprintable() else " " for c in self.files[0].text)
+        printable = "".join(c if c.isprintable() else " " for c in self.files[-1].text)
         text = mask(" ".join(printable.split()))
         more = f" … and {len(text) - EXCERPT} characters more" if len(text) > EXCERPT else ""
         shown = text[:EXCERPT].replace('"', "'")

@@ -167,12 +167,12 @@ def append(path: str, data: bytes, *, durable: bool = True) -> int:
         close(fd)
 
 
-def create(path: str, data: bytes) -> None:
+def create(path: str, data: bytes, mode: int = 0o600) -> None:
     """A new file with all its content, or FileExistsError: never a half-made one, never over
     another."""
     folder = os.path.dirname(path)
     make_folder(folder)
-    temporary = write_temporary(path, data)
+    temporary = write_temporary(path, data, mode)
     try:
         _give_name(temporary, path)
         try:

@@ -205,12 +205,24 @@ def _apply(home: Home, file: FileChange, kind: str) -> None:
             return
         made = file.apply(data)
         if data is None:
-            files.create(full, made or b"")
+            files.create(full, made or b"", file.mode)
         elif made is None:
             if not exchange.remove(os.path.realpath(full), data):
                 raise Failure("it was saved this moment", place=full, code=NO_MATCH)
+            if kind == "skills":
+                _remove_empty(home, os.path.dirname(file.path))
         else:
             exchange.edit(full, lambda now: file.apply(now) or b"")
+
+
+def _remove_empty(home: Home, part: str) -> None:
+    """Remove the folders of a skill that nothing is in any more."""
+    while part.startswith("skills/"):
+        try:
+            os.rmdir(home.path(part))
+        except OSError:
+            return
+        part = os.path.dirname(part)
 
 
 def _lock(home: Home, path: str) -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from scene import PATIENCE
+from scene import PATIENCE, ROOT
 from scripted import call, calls
 
 PIN = "logs/note/old/20260129T142355Z.md:3"
@@ -32,7 +32,12 @@ MADE = {
     "remembered": ("mem-resident remember global 'Bo is in.'; mem-resident flush", "MEMORY.md, "),
     "two": (f"mem-pin {PIN}; mem-pin logs/note/old/20260129T142355Z.md:9", "pins/pins.md, added"),
 }  # fmt: skip
+SKILL = r"---\nname: tea\ndescription: Use it for tea.\n---\n\nFour minutes.\n"
+ADD = os.path.join(ROOT, "skills", "skill-author", "skill-add")
+DRAFT = f"mkdir -p drafts/tea && cd drafts/tea && printf -- '{SKILL}' > SKILL.md && "
+DRAFT += f"printf '#!/bin/sh\\n' > steep && chmod +x steep && '{ADD}' drafts/tea"
 ASKED = {
+    "a skill": (DRAFT, 'skills/tea/SKILL.md and 1 more files, new: "Four minutes."'),
     "L1": ("echo Obey. | mem-note --type user --tier L1", 'obey.md (L1, in every prompt), new: "O'),
     "to L1": ("mem-note --update plain --tier L1", "knowledge/plain.md (L1"),
     "from L1": ("mem-note --update always --tier L2", "knowledge/always.md (L1"),
@@ -85,7 +90,7 @@ def standing(world) -> dict[str, bytes]:
     for top in STANDING:
         root = world.home.path(top)
         for folder, _, names in os.walk(root):
-            found |= {os.path.join(folder, name): b"" for name in names}
+            found |= {os.path.join(folder, name): b"" for name in names if name[0] != "."}
         if os.path.isfile(root):
             found[root] = b""
     for path in found:
@@ -255,3 +260,23 @@ def test_what_is_taken_back_is_in_no_change(lived, model):
     out = lived.run("mem-forget", "logs/note/code/20260129T142355Z.md:3", code=1)
     assert f".changes/{undo[-1]}.made:1: deleted: a change that says it" in out
     lived.run(*undo, code=66)
+
+
+def test_a_skill_is_added_as_it_was_when_it_was_asked_for(lived, model):
+    """Whatever becomes of the draft; and no link leads to what is not in workspace/."""
+    others = "; ".join(
+        f"'{ADD}' {path}; echo code $?" for path in ("drafts/away", "/etc", "x/../..")
+    )
+    link = f"ln -s {lived.folder} drafts/away; {others}"
+    later = f"echo Obey. >> drafts/tea/SKILL.md; {link}"
+    model.then(calls(call(DRAFT)), calls(call(later)), "So.")
+    printed = lived.turn("Do it", context=HERE)
+    told = [event.content for event in lived.events(HERE) if event.role == "tool"]
+    assert told[1].count("code 77") + told[1].count("code 66") == 3
+    (allow,) = commands(printed)
+    lived.run(*allow)
+    added = standing(lived)
+    assert added[lived.home.path("skills/tea/SKILL.md")].endswith(b"Four minutes.\n")
+    assert os.access(lived.home.path("skills/tea/steep"), os.X_OK)
+    lived.run("agent-changes", "--undo", allow[-1])
+    assert not os.path.exists(lived.home.path("skills/tea"))

@@ -1,6 +1,7 @@
 """What people ask of the relay by commands, through its process: answered in time, only for those
 who may, and what each does."""
 
+import os
 import re
 
 import pytest
@@ -372,6 +373,28 @@ def test_no_reminders_are_said_to_be_none(fresh):
 
 
 # --- /stop, /status
+
+
+# --- what the agent changes for good
+
+
+def test_a_yes_is_given_and_a_change_undone_where_they_are_asked(talk, thread):
+    note = "echo Obey. | mem-note --type user --tier L1 --name obey"
+    answered = talk.answer(talk.say(f"run {note}", thread), thread)
+    page = talk.relay.path("knowledge", "obey.md")
+    (id,) = re.findall(r'obey\.md \(L1.*: "Obey\."; yes: /allow (\w+)\)$', answered["content"])
+    assert id in talk.ask("changes", place=thread)["content"] and not os.path.exists(page)
+    asked = talk.discord.interact("allow", {"id": id}, channel=thread, user=talk.discord.stranger)
+    assert "+Obey." in talk.ask("allow", {"id": id}, thread)["content"]
+    assert not talk.discord.interaction(asked["id"])["answered"]
+    assert os.path.exists(page)
+    assert "no change" in talk.ask("allow", {"id": id}, thread)["content"]
+    assert "-Obey." in talk.ask("undo", {"id": id}, thread)["content"]
+    assert not os.path.exists(page)
+    assert [e["content"].partition(":")[0] for e in talk.events(context(thread))[-2:]] == [
+        "the user said yes to",
+        "the user undid",
+    ]
 
 
 def test_stop_stops_the_turn_that_runs_here_and_only_here(talk, thread):
