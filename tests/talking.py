@@ -11,7 +11,8 @@ from relaying import Relay
 
 #: takes a turn, or is the model of one. The last line of what is said tells it what to do: `hold
 #: NAME` until the test lets NAME go, `end CODE`, `die`, `write NAME` (the answer is the file NAME),
-#: `busy N` (ends with 75 so often), `run COMMAND` (the model has it run); else it answers `re: ` and the text
+#: `busy N` (ends with 75 so often), `run COMMAND` (the model has it run); else it answers `re: `
+#: and the text
 PROGRAM = r"""
 import json, os, signal, sys, time
 signal.signal(signal.SIGINT, lambda *_: sys.exit(130))

@@ -24,6 +24,7 @@ play() {
 @test "mem-resident" { hide_what_differs; play mem-resident; }
 @test "mem-recall" { play mem-recall; }
 @test "mem-recall --knowledge" { play mem-recall-pages; }
+@test "agent-changes" { hide_what_differs; play agent-changes; }
 @test "work-session" { hide_what_differs; play work-session; }
 @test "remind-add" { start_webhook; hide_what_differs; play remind-add; }
 @test "remind-edit" { start_webhook; hide_what_differs; play remind-edit; }

@@ -350,7 +350,7 @@ def unknown_settings(text):
 
 
 #: variables that no manual of a command tells: for programs, not for people
-READ_ELSEWHERE = {"MIND_BACKOFF", "MIND_BROKER", "MIND_INSIDE", "MIND_DEBUG"}
+READ_ELSEWHERE = {"MIND_BACKOFF", "MIND_BROKER", "MIND_INSIDE", "MIND_TURN", "MIND_DEBUG"}
 
 
 def listing():

@@ -83,7 +83,7 @@ def keep(
             raise NotPermitted(what, place=changes[0].path, cure="let them answer those first")
         _write(home, made, ASKED)
     what = "not done yet: it waits for the user's yes, which is asked under your reply"
-    raise NotPermitted(what, place=changes[0].path, cure="go on without it; do not try again")
+    raise NotPermitted(what, place=changes[0].path, cure="go on without it, and do not try again")
 
 
 def _write(home: Home, made: LastingChange, state: str) -> str:
