@@ -31,15 +31,10 @@ from .items import (
     as_text,
 )  # fmt: skip
 from .sources import FIX_LINE, HistoryReader, RawRecord, Records, Source, read_lines
+from .tags import Tagged, find_first, find_tagged, strip_tagged
 
 #: what the program put into a user's text, an editor's open file and selection among it
-_REMINDER = re.compile(
-    r"<(system-reminder|local-command-caveat|user-prompt-submit-hook|ide_\w+)>.*?</\1>\n*", re.S
-)
-_COMMAND = re.compile(r"<command-name>\s*(.*?)\s*</command-name>", re.S)
-_ARGUMENTS = re.compile(r"<command-args>\s*(.*?)\s*</command-args>", re.S)
-_BASH = re.compile(r"\s*<bash-input>(.*?)</bash-input>", re.S)
-_PRINTED = re.compile(r"<bash-(stdout|stderr)>(.*?)</bash-\1>", re.S)
+REMINDERS = r"system-reminder|local-command-caveat|user-prompt-submit-hook|ide_\w+"
 _MACHINE = re.compile(
     r"\s*(<(local-command-std(out|err)|task-notification)>|<teammate-message "
     r"|\[Request interrupted by "
@@ -143,10 +138,10 @@ def _read_line(
         blank = blank._replace(meta={**blank.meta, **undated}, turn=times.turn)
         if kind == "assistant":
             yield from _agent(message, calls, blank, place)
-        elif bash := _BASH.match(items.join_texts(message.get("content"))):
+        elif bash := _find_typed(items.join_texts(message.get("content"))):
             yield from typed.end()
-            typed.command, typed.waiting = bash[1], True
-            yield Held(bash[0])
+            typed.command, typed.waiting = bash.text, True
+            yield Held(items.join_texts(message.get("content")))  # with its tags
         else:
             yield from _user(message, calls, blank, place, reason, typed)
 
@@ -237,11 +232,11 @@ def _user(
     content = items.join_texts(message.get("content"))
     if not content:
         return
-    printed = _PRINTED.findall(content)
+    printed = list(find_tagged(content, "bash-stdout|bash-stderr"))
     if printed and content.lstrip().startswith("<bash-std"):
         meta = {"name": "bash", "by": "user", "args": items.clip({"command": typed.command})}
         typed.waiting = False
-        texts = "\n".join([text for _, text in printed if text])
+        texts = "\n".join([one.text for one in printed if one.text])
         yield Held(content)  # less its tags
         yield items.clean_event(blank, place, role="tool", content=texts, meta=meta)
     elif reason or _MACHINE.match(content):
@@ -251,7 +246,8 @@ def _user(
     else:
         own = _typed(content)
         if own != content:  # tags, and what stands between those of a reminder
-            yield Skipped("hidden", content) if _REMINDER.search(content) else Held(content)
+            hidden = find_first(content, REMINDERS)
+            yield Skipped("hidden", content) if hidden else Held(content)
         if own.strip():
             yield items.clean_event(blank, place, role="user", content=own)
 
@@ -270,9 +266,16 @@ def _document(part: dict[str, Any], blank: HistoryEvent, place: str) -> Iterator
 def _typed(content: str) -> str:
     """A user's text as it was typed: a command as its name and arguments, and nothing the program
     put in."""
-    content = _REMINDER.sub("", content)
-    command = _COMMAND.search(content)
+    content = strip_tagged(content, REMINDERS)
+    command = find_first(content, "command-name")
     if not command or not content.lstrip().startswith("<command-"):
         return content
-    arguments = _ARGUMENTS.search(content)
-    return f"{command[1]} {arguments[1] if arguments else ''}".rstrip()
+    arguments = find_first(content, "command-args")
+    return f"{command.text.strip()} {arguments.text.strip() if arguments else ''}".rstrip()
+
+
+def _find_typed(content: str) -> Tagged | None:
+    """What the user typed after '!'."""
+    return (
+        find_first(content, "bash-input") if content.lstrip().startswith("<bash-input>") else None
+    )

@@ -32,9 +32,9 @@ LARGEST = 256 * 1024  # bytes of a page
 LONGEST_NAME = 90
 
 _HEAD = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.S | re.M)
-_KEY = re.compile(r"^\s*([A-Za-z_]+):[ \t]*(.*?)[ \t]*\r?$", re.M)
-_LINK = re.compile(r"\[[^\]\n]*\]\((?:\./)?(?P<name>[^()\s:#]+)\.md(#[^()\s]*)?\)")
-_NAMED = re.compile(r"\[\[(?P<name>[^\]|\n]+)\]\]")
+_KEY = re.compile(r"^[ \t]*([A-Za-z_]+):[ \t]*(.*?)[ \t]*\r?$", re.M)
+_LINK = re.compile(r"\[[^\[\]\n]*\]\((?:\./)?(?P<name>[^()\s:#]+)\.md(#[^()\s]*)?\)")
+_NAMED = re.compile(r"\[\[(?P<name>[^\[\]|\n]+)\]\]")
 
 
 class MemoryFolder(HistoryReader):

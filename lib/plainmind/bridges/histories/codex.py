@@ -20,15 +20,14 @@ from .branches import OTHER_BRANCH
 from .conservation import conserve
 from .items import Calls, Held, HistoryEvent, HistoryItem, Skipped, Times, as_mapping, as_text
 from .sources import HistoryReader, RawRecord, Source, read_lines
+from .tags import find_tagged
 
 _MACHINE = re.compile(
     r"\s*(<(environment_context|user_instructions|permissions instructions|turn_aborted|user_action"
     r"|collaboration_mode|subagent_notification|skill)>|# AGENTS\.md instructions)"
 )
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TYPED = re.compile(
-    r"\s*<user_shell_command>\s*<command>\n?(.*?)\n?</command>\s*<result>\n?(.*?)\n?</result>", re.S
-)
+TYPED = "<user_shell_command>"
 RESULTS = ("function_call_output", "custom_tool_call_output")
 CALLS = ("function_call", "custom_tool_call", "local_shell_call")
 
@@ -73,8 +72,8 @@ def find_left(source: Source) -> set[str]:
         payload = _payload(line)
         if payload.get("type") == "thread_rolled_back":
             count = payload.get("num_turns")
-            for _ in range(count if isinstance(count, int) else 0):
-                left.update(turns.pop() if turns else ())
+            for _ in range(min(count, len(turns)) if isinstance(count, int) else 0):
+                left.update(turns.pop())
         elif isinstance(record, RawRecord) and line.get("type", "response_item") == "response_item":
             if payload.get("role") == "user" and not _MACHINE.match(_content(payload)):
                 turns.append([])
@@ -124,10 +123,12 @@ def _read_message(
     payload: dict[str, Any], blank: HistoryEvent, model: str, place: str
 ) -> HistoryItem:
     content, role = _content(payload), payload.get("role")
-    if role == "user" and (typed := _TYPED.match(content)):
-        meta = {"name": "bash", "by": "user", "args": items.clip({"command": typed[1]})}
-        meta.update(blank.meta)
-        return items.clean_event(blank, place, role="tool", content=typed[2], meta=meta)
+    if role == "user" and content.lstrip().startswith(TYPED):
+        found = {one.name: one.text.strip("\n") for one in find_tagged(content, "command|result")}
+        args = items.clip({"command": found.get("command", "")})
+        meta = {"name": "bash", "by": "user", "args": args, **blank.meta}
+        printed = found.get("result", content)
+        return items.clean_event(blank, place, role="tool", content=printed, meta=meta)
     if role == "assistant":
         meta = {**items.make_meta(model=f"openai:{model}" if model else ""), **blank.meta}
         return items.clean_event(blank, place, role="agent", content=content, meta=meta)

@@ -21,7 +21,7 @@ _MACHINE = re.compile(
     r"exists\b|Pre-compaction memory flush\b"
 )
 _SILENT = re.compile(r"\s*(HEARTBEAT_OK|NO_REPLY)\s*\Z")
-_TRAILER = re.compile(r"\n?\[message_id: [^\]\n]*\]\s*\Z")
+_TRAILER = re.compile(r"\[message_id: [^\]\n]*\]\s*")
 
 
 class OpenClaw(pi.Pi):
@@ -43,7 +43,7 @@ def read_events(records: Records, ancestry, left: Container[str]) -> Iterator[Hi
             if _MACHINE.match(one.content):
                 one = Skipped("hidden", one.content)
             else:
-                one = items.clean_event(one, "", content=_TRAILER.sub("", one.content))
+                one = items.clean_event(one, "", content=_strip_trailer(one.content))
         elif isinstance(one, HistoryEvent) and one.role == "agent":
             mirror = one.meta.get("model", "").startswith("openclaw:")
             if _SILENT.match(one.content) or (mirror and one.content == answer):
@@ -51,6 +51,11 @@ def read_events(records: Records, ancestry, left: Container[str]) -> Iterator[Hi
             else:
                 answer = one.content
         yield one
+
+
+def _strip_trailer(text: str) -> str:
+    at = max(0, text.rfind("[message_id: "))
+    return text[:at].removesuffix("\n") if _TRAILER.fullmatch(text, at) else text
 
 
 def _people(records: Records) -> Records:

@@ -4,6 +4,7 @@ that stops the rest."""
 import copy
 import io
 import json
+import time
 from typing import Any
 
 import histories
@@ -11,7 +12,16 @@ import pytest
 from hostile import texts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plainmind.bridges.histories import importing, registry, sources
+from plainmind.bridges.histories import (
+    chatgpt,
+    claude,
+    claude_memory,
+    importing,
+    openclaw,
+    registry,
+    sources,
+    tags,
+)
 from plainmind.bridges.histories.items import HistoryEvent, HistoryPage, Skipped
 from plainmind.formats.log import event as events
 from plainmind.formats.log import injected_blocks
@@ -54,6 +64,33 @@ def put(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
         at = at[key]
     at[path[-1]] = odd
     return value
+
+
+#: what reads a text, and of what many in a row took as long as their square: 24 s for 20,000
+REPEATED = [
+    (claude._typed, "<system-reminder>"), (claude._typed, "<ide_a>"),
+    (claude._typed, "<command-name>"),
+    (claude._typed, "<command-name>x</command-name><command-args>"),
+    (lambda text: list(tags.find_tagged(text, "command|result")), "<command>"),
+    (openclaw._strip_trailer, "[message_id: x"), (claude_memory._KEY.findall, "\r\n"),
+    (lambda text: claude_memory.link_pages(text, lambda name: None), "["),
+    (chatgpt.strip_marks, "\ue200cite"), (chatgpt.strip_marks, "\ue200entity\ue202["),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("read, piece", REPEATED)
+def test_many_beginnings_take_no_longer_than_their_text(read, piece):
+    start = time.process_time()
+    read(piece * 20_000)
+    assert time.process_time() - start < 2
+
+
+def test_texts_between_tags():
+    text = "<a>1</a>\n\n2<b>3<a>4</b>5</a>6</a><a>7"
+    found = [(one.name, one.text) for one in tags.find_tagged(text, "a|b")]
+    assert found == [("a", "1"), ("b", "3<a>4")]
+    assert tags.strip_tagged(text, "a|b") == "25</a>6</a><a>7"
+    assert tags.strip_tagged("none", "a|b") == "none"
 
 
 @st.composite
