@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from plainmind.ground.environment import Environment
+from plainmind.ground.errors import Failure
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.memory import Memory, resident
@@ -44,7 +45,8 @@ class Place:
         """What a verb prints, and its exit code."""
         call = verbs.parse(verb, words, str(self.project), options)
         answer = verbs.carry_out(self.memory, call)
-        return [row.text for row in answer.rows], answer.code
+        rows = list(answer.rows)
+        return [row.what if isinstance(row, Failure) else row.text for row in rows], answer.code
 
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:

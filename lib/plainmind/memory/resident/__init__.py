@@ -45,6 +45,10 @@ def build_block(memory: Memory, found: Sequence[MemoryScope]) -> str:
     """The block of these scopes, as their files are now."""
     folders = [(scope.name, scope.folder) for scope in found if scope.name != LOCAL]
     shown = [file for scope in found if (file := read_index(memory, scope))]
+    if any(scope.config.page_table for scope in found):
+        from . import paging
+
+        shown = paging.fill(memory, found, shown)
     return resident_block.render(folders, shown)
 
 

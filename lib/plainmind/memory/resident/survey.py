@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ...truth.resident import trust
 from ...truth.resident.scopes import LOCAL, PROJECT, MemoryScope
 from .. import Memory
-from . import find_scopes, read_index, writing
+from . import find_scopes, paging, read_index, writing
 
 
 class ShownPart(NamedTuple):
@@ -34,7 +34,8 @@ def list_files(memory: Memory, folder: str | None, context: str | None) -> Itera
     found = find_scopes(memory, folder)
     for scope in found:
         if scope.name != LOCAL:
-            yield ShownPart(scope.name, f"{scope.folder}/", _describe(scope, on))
+            state = f"{_describe(scope, on)}, page table {_describe_table(memory, scope)}"
+            yield ShownPart(scope.name, f"{scope.folder}/", state)
         yield from _list_of(memory, scope, on)
     if len(found) == 1:
         state = "no trusted project here; see mem-resident trust"
@@ -48,6 +49,13 @@ def _describe(scope: MemoryScope, on: bool) -> str:
     states += ["trusted"] if scope.project else []
     states += [] if os.path.isdir(scope.folder) else ["nothing there yet"]
     return ", ".join(states)
+
+
+def _describe_table(memory: Memory, scope: MemoryScope) -> str:
+    if not os.path.exists(paging.sidecar_path(memory, scope)):
+        return "none"
+    drift = paging.find_drift(memory, scope, paging.read_pages(memory, scope))
+    return "stale" if drift else "current"
 
 
 def _list_of(memory: Memory, scope: MemoryScope, on: bool) -> Iterator[ShownPart]:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ...formats.resident import operation
-from ...ground.errors import BadData, Failure, NotPermitted, Usage
-from ...truth.resident import trust
+from ...ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted, Usage
+from ...truth.resident import records, trust
 from .. import Memory
 
 
@@ -25,9 +25,9 @@ class ResidentCall(NamedTuple):
 
 
 class ResidentRow(NamedTuple):
-    """A line of output, and the same as a JSON object."""
+    """A line of output, None for one that only programs get, and the same as a JSON object."""
 
-    text: str
+    text: str | None
     record: dict[str, Any]
 
 
@@ -132,10 +132,10 @@ def _flush(memory: Memory, call: ResidentCall) -> ResidentAnswer:
 
 
 def _rows_of(memory: Memory, flushed: Any) -> Iterator[ResidentRow | Failure]:
-    own = memory.home.path("memory") + os.sep
+    from .recalling import name_ref
+
     for one in flushed.committed:
-        path = one.path if not one.path.startswith(own) else one.path[len(memory.home.root) + 1 :]
-        ref = f"{path}:{one.line}"
+        ref = name_ref(memory, one.path, one.line)
         yield ResidentRow(f"{ref}: {one.text}", {"ref": ref, "id": one.id, "text": one.text})
     for one in flushed.rejected:
         cure = f"'mem-resident drop {one.id}' removes it"
@@ -155,6 +155,73 @@ def _confirm(memory: Memory, call: ResidentCall) -> ResidentAnswer:
     return ResidentAnswer(_rows_of(memory, writing.confirm(memory, call.folder, call.words)))
 
 
+def _pages(memory: Memory, call: ResidentCall) -> ResidentAnswer:
+    from . import find_scopes, paging
+
+    rows = []
+    for scope in find_scopes(memory, call.folder):
+        for page in paging.read_pages(memory, scope):
+            record = paging.to_record(page)
+            sizes = "/".join(str(cost) for cost in reversed(page.costs))
+            rows.append(ResidentRow(f"{page.id}\t{page.type}\t{sizes}\t{record['floor']}", record))
+    return ResidentAnswer(rows, 0 if rows else NO_MATCH)
+
+
+def _verify(memory: Memory, call: ResidentCall) -> ResidentAnswer:
+    from . import find_scopes, paging
+
+    rows = []
+    for scope in find_scopes(memory, call.folder):
+        pages = paging.read_pages(memory, scope)
+        drift = paging.find_drift(memory, scope, pages)
+        paging.rebuild(memory, scope, pages)
+        rows += [ResidentRow(f"drift\t{id}", {"drift": id}) for id in drift]
+    return ResidentAnswer(rows, NO_MATCH if rows else 0)
+
+
+def _recall(memory: Memory, call: ResidentCall) -> ResidentAnswer:
+    from . import recalling
+
+    query, options = call.text(call.words), {"scope": None, "context": None, **call.options}
+    result = recalling.recall(memory, call.folder, query, **options)
+    code, said = recalling.REASONS[result.reason]
+    if said:
+        memory.say(f"{result.reason}: {said}")
+        return ResidentAnswer([ResidentRow(None, {"reason": result.reason})], code)
+    return ResidentAnswer(
+        ResidentRow(f"{one.ref}: {one.text}", {"reason": "ok", **one._asdict()})
+        for one in result.found
+    )
+
+
+def _stale(memory: Memory, call: ResidentCall) -> ResidentAnswer:
+    from . import find_scopes, recalling
+
+    days = call.options.get("days", recalling.DAYS)
+    found = recalling.list_stale(memory, find_scopes(memory, call.folder), days)
+    rows = [
+        ResidentRow(f"{one.ref}: {one.day or 'no date'}: {one.text}", one._asdict())
+        for one in found
+    ]
+    return ResidentAnswer(rows, 0 if rows else NO_MATCH)
+
+
+def _tell_records(memory: Memory, call: ResidentCall) -> ResidentAnswer:
+    kind, wanted = call.verb.removesuffix("s") + "s", call.words
+    rows = []
+    for one in records.read(memory.home, kind):
+        if not wanted or one.get("id") in wanted:
+            name = one.get("type") or one.get("id", "")
+            what = one.get("what") or f"{one.get('did', '')} {one.get('used', '')}".strip()
+            told = "\t".join(map(str, (one.get("at", ""), name, one.get("scope", ""), what)))
+            rows += [ResidentRow(told, one)]
+            for page in one.get("pages", []) if wanted else []:
+                rows.append(ResidentRow("\t".join(map(str, page)), {"page": page}))
+    if wanted and not rows:
+        raise NoInput(f"no trace '{wanted[0]}'", cure="see 'mem-resident traces'")
+    return ResidentAnswer(rows, 0 if rows else NO_MATCH)
+
+
 _SWITCH = ResidentVerb(_switch, options=("context",), personal=True)
 VERBS: dict[str, ResidentVerb] = {
     "": ResidentVerb(_print_block, options=("context",)),
@@ -162,7 +229,14 @@ VERBS: dict[str, ResidentVerb] = {
     "remember": ResidentVerb(_remember, 2, -1, " SCOPE TEXT...|-", ("topic", "replaces")),
     "flush": ResidentVerb(_flush),
     "drop": ResidentVerb(_drop, 1, -1, " ID...", personal=True),
+    "recall": ResidentVerb(_recall, 1, -1, " QUERY...|-", ("scope", "context")),
+    "stale": ResidentVerb(_stale, options=("days",)),
     "confirm": ResidentVerb(_confirm, 1, -1, " REF..."),
+    "pages": ResidentVerb(_pages),
+    "verify": ResidentVerb(_verify),
+    "faults": ResidentVerb(_tell_records),
+    "traces": ResidentVerb(_tell_records),
+    "trace": ResidentVerb(_tell_records, 1, 1, " ID"),
     "on": _SWITCH,
     "off": _SWITCH,
     "trust": ResidentVerb(_trust, 0, 1, " [DIR]", personal=True),

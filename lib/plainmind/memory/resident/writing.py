@@ -13,7 +13,7 @@ from ...truth.resident import journal, trust
 from ...truth.resident.scopes import MemoryScope
 from ...truth.resident.writing import LARGEST, Flushed, Writeback
 from .. import Memory
-from . import find_scopes
+from . import find_scopes, paging
 
 TOPIC = "Notes"
 
@@ -75,7 +75,13 @@ def flush(memory: Memory) -> Flushed:
     if memory.dry:
         return back.flush()
     with trust.lock(memory.home):
-        return back.flush()
+        flushed = back.flush()
+    for scope in flushed.written:
+        paging.rebuild(memory, scope, paging.read_pages(memory, scope))
+    protected = [one.id for one in flushed.rejected if one.reason == "invariant"]
+    if protected:
+        paging.fault(memory, "pinned-invariant", "", protected)
+    return flushed
 
 
 def drop(memory: Memory, ids: Iterable[str]) -> None:

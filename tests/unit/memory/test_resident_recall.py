@@ -1,0 +1,113 @@
+"""recall with a reason in any case, and what nobody has confirmed for long."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from plainmind.truth.resident import records, trust
+from residents import Place
+from scene import ROOT, TIME
+
+pytestmark = pytest.mark.usefixtures("unsynced")
+
+INDEX = (
+    "## Build\n- make test takes a minute\n- [Quirks](quirks.md) — sccache\n## Ann\n- drinks tea\n"
+)
+
+
+def make_pipe(place: Place) -> None:
+    os.unlink(place.home.path("memory/MEMORY.md"))
+    os.mkfifo(place.home.path("memory/MEMORY.md"))
+
+
+#: reason, exit code, question, scope, what is done before
+REASONS = [
+    ("ok", 0, "how long do tests take", None, None),
+    ("no_match", 1, "zebra", None, None),
+    ("denied", 77, "tea", "project", None),
+    ("malformed", 65, "  ", None, None),
+    ("malformed", 65, "?!", None, None),
+    ("malformed", 65, "x" * 1001, None, None),
+    ("unavailable", 69, "tea", None, lambda place: trust.switch(place.home, None, False)),
+    (
+        "unavailable",
+        69,
+        "tea",
+        None,
+        lambda p: p.write("global", '{"enabled":false}', "config.json"),
+    ),
+    ("backend_error", 74, "tea", None, make_pipe),
+]
+
+
+@pytest.mark.parametrize("reason, code, query, scope, before", REASONS)
+def test_every_answer_has_a_reason_and_its_code(place, reason, code, query, scope, before):
+    place.write("global", INDEX)
+    if before:
+        before(place)
+    rows, found = place.ask("recall", query, scope=scope)
+    assert found == code
+    assert (rows != [None]) == (reason == "ok")
+    assert reason == "ok" or any(said.startswith(f"{reason}: ") for said in place.said)
+    faults = [one["type"] for one in records.read(place.home, records.FAULTS)]
+    assert faults == (["silent-recall"] if reason == "backend_error" else [])
+
+
+@pytest.mark.parametrize(
+    "query, ref",
+    [
+        ("how long do tests take", "memory/MEMORY.md:2"),
+        ("sccache", "memory/MEMORY.md:3"),
+        ("Ann", "memory/MEMORY.md:5"),  # by its heading
+        ("sccache -Werror", "memory/quirks.md:3"),
+        ("TEA", "memory/MEMORY.md:5"),
+    ],
+)
+def test_the_best_line_is_first(place, query, ref):
+    place.write("global", INDEX)
+    place.write("global", "# Quirks\n\nsccache breaks -Werror with sccache 0.7\n", "quirks.md")
+    place.write("global", "# Old\n\nsccache\n", "archive.txt")
+    rows, code = place.ask("recall", query)
+    assert code == 0 and rows[0].startswith(f"{ref}: "), rows
+
+
+def test_a_project_is_recalled_once_it_is_trusted(place):
+    place.write("project", "- the schema is generated\n")
+    place.write("project", "- my own schema\n", "MEMORY.local.md")
+    assert place.ask("recall", "schema")[1] == 1
+    place.trust()
+    rows, _ = place.ask("recall", "schema")
+    folder = place.project / ".pi" / "memory"
+    assert sorted(rows) == [
+        f"{folder}/MEMORY.local.md:1: - my own schema",
+        f"{folder}/MEMORY.md:1: - the schema is generated",
+    ]
+    assert len(place.ask("recall", "schema", scope="local")[0]) == 1
+
+
+def test_json_has_the_reason_in_any_case(place):
+    place.write("global", INDEX)
+    for query, keys in (("tea", {"reason", "ref", "text", "score"}), ("zebra", {"reason"})):
+        command = [os.path.join(ROOT, "bin", "mem-resident"), "recall", "--json", query]
+        env = {"PATH": os.environ["PATH"], "MIND_HOME": place.home.root}
+        ended = subprocess.run(command, env=env, capture_output=True)
+        assert set(json.loads(ended.stdout)) == keys
+        assert json.loads(ended.stdout)["reason"] == ("ok" if query == "tea" else "no_match")
+
+
+def test_stale_lists_what_nobody_confirmed_and_changes_nothing(place):
+    path = place.write(
+        "global", "- old (2025-01-01)\n- older (2024-01-01)\n- new (2026-01-20)\n- undated\n"
+    )
+    before = path.read_bytes()
+    assert place.ask("stale")[0] == [
+        "memory/MEMORY.md:2: 2024-01-01: older", "memory/MEMORY.md:1: 2025-01-01: old"
+    ]  # fmt: skip
+    os.utime(path, (0, 0))
+    assert place.ask("stale")[0][0] == "memory/MEMORY.md:4: no date: undated"
+    assert len(place.ask("stale", days=5)[0]) == 4 and path.read_bytes() == before
+    place.ask("confirm", "memory/MEMORY.md:4"), place.ask("confirm", "memory/MEMORY.md:2")
+    place.ask("confirm", "memory/MEMORY.md:1")
+    assert place.ask("stale") == ([], 1)
+    assert path.read_text().count(TIME[:10]) == 3
