@@ -16,7 +16,7 @@ BY_NAME = {writer.name: writer for writer in WRITERS}
 
 
 #: writers with so many system calls that `make test` leaves them to `make faults`
-LONG = {"vectors", "the first page of a home"}
+LONG = {"vectors", "vectors of what is taken out", "the first page of a home"}
 #: one that has next to nothing to do, because it was done
 DONE = {"a task that is there"}
 

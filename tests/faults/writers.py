@@ -16,7 +16,7 @@ from plainmind.ground import files
 from plainmind.ground.environment import Environment
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
-from plainmind.index import cache, engine_in_use
+from plainmind.index import cache, embedding, engine_in_use
 from plainmind.memory import Memory, care, pages
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
@@ -251,6 +251,30 @@ def vectors_made(home: Home, printed: list[str], ended: bool) -> None:
             )
             == []
         )
+
+
+def with_a_turn_taken_out(home: Home) -> None:
+    """By hand, after it got its vector."""
+    with_three_turns(home)
+    kept = {cache.content_hash(text): b"\0\0\x80?\0\0\0\0" for text in _SAID}
+    cache.Cache(home, "instant:1").put(kept)
+    cache.set_serving(home, "instant:1")
+    with engine_in_use().made_in(home, home.index) as index:
+        assert index.model() == "instant:1" and not embedding.sweep(index)
+    path = home.path(WINDOW)
+    files.replace(path, files.read(path).replace(b"> two", b"> 2"))
+
+
+def vectors_gone(home: Home, printed: list[str], ended: bool) -> None:
+    """Of the text, and of the one that was embedded with it; in the end the new ones are there."""
+    count = lambda *texts: len(
+        cache.Cache(home, "instant:1").get([cache.content_hash(text) for text in texts])
+    )
+    assert count("one") == 1
+    if ended:
+        assert (count(*_SAID[1:]), count("one\n2", "2\nthree")) == (0, 2)
+        with engine_in_use().made_in(home, home.index) as index:
+            assert index.removed_hashes() == (set(), set(), True)
 
 
 def with_reminders(home: Home) -> None:
@@ -495,6 +519,14 @@ WRITERS = [
         b"",
         with_three_turns,
         vectors_made,
+        through="instant_vectors",
+    ),
+    Writer(
+        "vectors of what is taken out",
+        ["mem-embed", "--quiet", "--now", TIME],
+        b"",
+        with_a_turn_taken_out,
+        vectors_gone,
         through="instant_vectors",
     ),
     Writer(
