@@ -276,7 +276,7 @@ def test_remember_this_on_an_answer_pins_the_answer_in_the_log(talk, thread):
 def test_remember_this_on_a_message_of_a_webhook_pins_its_text(talk, thread):
     message = talk.discord.say("pay the rent", channel=thread, webhook_id=WEBHOOK)
     ref = ref_of(talk.ask("Remember this", place=thread, target=message["id"]))
-    assert "> pay the rent\n" in shown(talk, ref)
+    assert ", a webhook wrote:\n> > pay the rent\n" in shown(talk, ref), "and says whose it is"
     assert any(line.startswith(f"{ref}:") for line in pins(talk))
 
 

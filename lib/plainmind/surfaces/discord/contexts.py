@@ -89,7 +89,7 @@ class ContextLog:
             if starter := await self.history.find_starter(thread):
                 client = self.history.client
                 said = to_incoming(starter, context, client.find_name)
-                stranger = describe_stranger(starter, self.users)
+                stranger = describe_stranger(starter, self.users, client.id)
                 await self._append(context, to_starter_event(said, client.id, stranger))
         except (Failure, *TROUBLE) as error:
             self.say(f"the message {context} was made from could not be read: {describe(error)}")

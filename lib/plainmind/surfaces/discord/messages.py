@@ -98,8 +98,10 @@ def name_stranger(message: Incoming, stranger: str) -> str:
     return f"{stream.json_line(message.author or 'somebody')}, {stranger}"
 
 
-def describe_stranger(message: RawMessage, admitted: Collection[int]) -> str:
-    """What the author of a message is, '' for somebody who may talk with us."""
+def describe_stranger(message: RawMessage, admitted: Collection[int], me: int) -> str:
+    """What the author of a message is, '' for us and whoever may talk with us."""
+    if int(message["author"]["id"]) == me:
+        return ""
     if message.get("webhook_id"):
         return "a webhook"
     if message["author"].get("bot"):

@@ -141,7 +141,8 @@ async def remember_this(interaction: Interaction, message: discord.Message) -> N
         if said.text == NOTHING:
             raise BadData("that message has no text")
         text = str(to_event(said)["content"])
-        if stranger := describe_stranger(raw, ask.services.allowed.users):
+        me, users = ask.services.client.id, ask.services.allowed.users
+        if stranger := describe_stranger(raw, users, me):
             text = f"{name_stranger(said, stranger)} wrote:\n{quote_text(text)}"
         outcome = await ask.pin_text(text)
     await ask.reply_pinned(outcome)
