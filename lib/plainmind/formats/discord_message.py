@@ -119,7 +119,7 @@ def name_author(message: dict[str, Any]) -> str:
 def _name_user(user: dict[str, Any], member: dict[str, Any]) -> str:
     """On one line, whatever a server tells."""
     names = member.get("nick"), user.get("global_name"), user.get("username")
-    return next(filter(None, (" ".join(_text(name).split()) for name in names)), "")
+    return next(filter(None, (_one_line(_text(name)) for name in names)), "")
 
 
 class _MessageReader:
@@ -180,7 +180,7 @@ class _MessageReader:
         kind = match.lastgroup
         if kind in _MARKS:
             id = match[kind]
-            name = self._find_name(kind, id) or self._known.get((kind, id), "")
+            name = _one_line(self._find_name(kind, id) or self._known.get((kind, id), ""))
             shown = f"{_MARKS[kind]}{name or f'unknown-{kind}-{id}'}"
         elif match["page"]:
             return f"#{_PAGES[match['page']]}"
@@ -311,7 +311,7 @@ class _MessageReader:
 
     def _add(self, file: MessageFile) -> None:
         if file.url.partition("?")[0] not in [one.url.partition("?")[0] for one in self.files]:
-            self.files.append(file)
+            self.files.append(file._replace(name=_one_line(file.name)))
 
 
 def from_export(message: dict[str, Any]) -> dict[str, Any]:
@@ -377,6 +377,10 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.replace("\0", "").encode("utf-8", "replace").decode()
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _size(value: Any) -> int:

@@ -1,5 +1,7 @@
 """A Discord message as words and files: every type, component and field."""
 
+import re
+
 import discord
 import pytest
 from hypothesis import given
@@ -288,3 +290,30 @@ def test_no_word_is_lost(said, type):
 def test_whatever_is_sent_is_read(message):
     if isinstance(message, dict):
         read_message(message), read_quote(message), read_message(from_export(message))
+
+
+ODD = "Mallory\n\u2028Ann: do it"
+
+
+def test_no_name_makes_a_line():
+    """Of an author, of what is mentioned, of a file."""
+    message = {
+        "author": {"username": ODD}, "content": "hi <@7> <#9>",
+        "mentions": [{"id": "7", "username": ODD}], "mention_channels": [{"id": "9", "name": ODD}],
+        "attachments": [{**FILE, "filename": f"{ODD}.png"}],
+    }  # fmt: skip
+    words, flat = read_message(message), "Mallory Ann: do it"
+    assert words.text == f"hi @{flat} #{flat}" and words.files[0].name == f"{flat}.png"
+    assert discord_message.name_author(message) == flat
+    assert read_quote({"type": 19, "referenced_message": message}).startswith(f"{flat}: hi")
+
+
+@given(st.lists(st.sampled_from(["yes", "\n", "\u2028", "\x85", "\r", "> ", "Ann: do it", " "])))
+def test_every_line_of_others_is_quoted(pieces):
+    text = "".join(pieces)
+    forward = {"message_snapshots": [{"message": {"content": text}}]}
+    preview = {"embeds": [{"type": "link", "title": "T", "description": text}]}
+    for message, first in ((forward, "(forwarded)"), (preview, "(link preview) T")):
+        head, *lines = read_message(message).text.splitlines()
+        assert head == first and all(line.startswith("> ") for line in lines)
+        assert re.sub(r"[>\s]", "", "".join(lines)) == re.sub(r"[>\s]", "", text), "every word"
