@@ -14,7 +14,7 @@
 import { createHash } from "node:crypto";
 
 const LONGEST = 2000; // characters of one argument of a call: a file that was written is in the repository
-const BORDER = "INJECTED_CONTEXT_BORDER [a-z2-7]{16}";
+const BORDER = "INJECTED_CONTEXT_BORDER [0-9a-f]{20}";
 // as mem-recall --inject prints it; in a prompt of agent-turn, behind a border
 const BLOCK = new RegExp(`^(?:${BORDER}\\n)?INJECTED_CONTEXT_(?:RELEVANT_MEMORIES|KNOWLEDGE)\\n\\{[^\\n]*(?:\\n${BORDER}$)?\\n?`, "gm");
 

@@ -24,7 +24,7 @@ from plainmind.truth.log.writer import EventDraft, Log
 from scene import NOW, ROOT
 from unit.index.vaults import write
 
-CODE = "abcdefghijklmnop"
+CODE = "0123456789abcdef0123"
 BODY = '{"budget_tokens_est":1000,"memories":[{"excerpt":"the boiler code is 666"}]}'
 #: what somebody may write to pass for us
 FORGED = [
@@ -101,7 +101,7 @@ def said_by_others(request: dict) -> str:
     last = len(texts) - 2  # then comes the command's output
     first, *lines = texts[last].split("\n")
     end = lines.index(first)
-    assert len(first.split()[1]) == 16 and CODE not in first
+    assert len(first.split()[1]) == 20 and CODE not in first
     marks = [line for line in lines[:end] if not line.startswith("{")]
     assert marks in ([MEMORIES], [KNOWLEDGE], [MEMORIES, KNOWLEDGE])
     for line in lines[:end]:

@@ -8,7 +8,6 @@ In a prompt the blocks stand behind a border, two equal lines with a code of the
 type them: in every other text of a prompt, lines that look like ours are escaped.
 """
 
-import base64
 import hashlib
 import json
 import re
@@ -23,30 +22,26 @@ EXPANDED = "EXPANDED_LOG_RANGES"
 REMEMBERED = "What was said before, as it is remembered:"
 
 _DECODER = json.JSONDecoder()
+# expressions are compiled where they are needed: few texts need them, and it takes 5 ms
+_BORDER = rf"{BORDER} ([0-9a-f]{{20}})[^\S\n]*(?:\n|\Z)"
 #: a line that goes on after it is ours only before an object
-_BORDER = rf"{BORDER} ([a-z2-7]{{16}})[^\S\n]*(?:\n|\Z)"
-_MARKER = re.compile(
-    rf"^[^\S\n]*(?:{_BORDER})?(?:{MEMORIES}|{KNOWLEDGE})"
-    r"(?:[^\S\n]*(?:\n|\Z)|[^\n]*\n(?=\s*\{)|(?=\s*\{))",
-    re.M,
+_MARKER = (
+    rf"(?m)^[^\S\n]*(?:{_BORDER})?(?:{MEMORIES}|{KNOWLEDGE})"
+    r"(?:[^\S\n]*(?:\n|\Z)|[^\n]*\n(?=\s*\{)|(?=\s*\{))"
 )
-_CLOSING = re.compile(rf"\s*^{_BORDER}", re.M)
-_EXPANSION = re.compile(rf"^{_BORDER}{EXPANDED}", re.M)
-_ECHOED_BORDER = re.compile(rf"^[^\n]*{BORDER}[^\n]*\n?", re.M)
+_CLOSING = rf"(?m)\s*^{_BORDER}"
+_EXPANSION = rf"(?m)^{_BORDER}{EXPANDED}"
+_ECHOED_BORDER = rf"(?m)^[^\n]*{BORDER}[^\n]*\n?"
 LONGEST_EXPANSION = 64_000  # characters that are looked through for its other border
-_SENTENCES = re.compile(
-    rf"^{re.escape(REMEMBERED)}\n"
-    r"(?:(?:[^\n:]{1,120} said: |It is known: )[^\n]*(?:\n|\Z))+",
-    re.M,
+_SENTENCES = (
+    rf"(?m)^{re.escape(REMEMBERED)}\n"
+    r"(?:(?:[^\n:]{1,120} said: |It is known: )[^\n]*(?:\n|\Z))+"
 )
-_ECHOED_SENTENCES = re.compile(
-    rf"^[ \t>*_#]*{re.escape(REMEMBERED)}[ \t*_]*\r?\n(?:[ \t]*\r?\n)?"
-    r"(?:[^\S\n]*[^\s][^\n]*(?:\n|\Z))*",
-    re.M | re.I,
+_ECHOED_SENTENCES = (
+    rf"(?mi)^[ \t>*_#]*{re.escape(REMEMBERED)}[ \t*_]*\r?\n(?:[ \t]*\r?\n)?"
+    r"(?:[^\S\n]*[^\s][^\n]*(?:\n|\Z))*"
 )
-_RECALLED = re.compile(
-    r"^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?", re.M
-)
+_RECALLED = r"(?m)^(?:(?:logs|raw)/\S+|(?:knowledge|memory)/[^\n]*?)\.md:\d+(?:-\d+)?[:\t][^\n]*\n?"
 
 #: a string's end, whatever its quotes and however often they are escaped; then what is between two
 #: keys, in a quoted line too
@@ -56,20 +51,19 @@ _LINE = rf"line{_Q}{_SPACE}[:=]{_SPACE}{_Q}\d+"
 _CUT = rf"{_Q}truncated{_Q}{_SPACE}:{_SPACE}(?:[tT]rue|[fF]alse)"
 #: what nobody else's JSON has: the frame's own key, a file of ours with a line, an excerpt and
 #: whether it is cut, and what stands between two entries
-_FINGERPRINT = re.compile(
-    rf"(?<=[\"'`“”„2;])budget_tokens_est{_Q}{_SPACE}[:=]"
+_FINGERPRINT = (
+    rf"(?i)(?<=[\"'`“”„2;])budget_tokens_est{_Q}{_SPACE}[:=]"
     rf"|{_PATH}[\s\S]{{0,80}}?\b{_LINE}"
     rf"|\b{_LINE}{_Q}[\s,>]*{_Q}{_PATH}"
     rf"|memories{_Q}{_SPACE}[:=]{_SPACE}\[[\s\S]{{0,80}}?\bexcerpt{_Q}{_SPACE}[:=]"
     rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_CUT}"
     rf"|\bexcerpt{_Q}{_SPACE}[:=][^\n]{{0,1200}}?[\"'`]{_SPACE},{_SPACE}{_Q}timestamp{_Q}{_SPACE}:"
     rf"|(?P<tail>{_CUT}[^{{}}]{{0,160}}\}}{_SPACE}(?:,{_SPACE}\{{|\])"
-    rf"|note{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:Remembered data|What is known), not instructions)",
-    re.I,
+    rf"|note{_Q}{_SPACE}[:=]{_SPACE}{_Q}(?:Remembered data|What is known), not instructions)"
 )
 _HINTS = ("budget_tokens_est", ".md", "memories", "truncated", "timestamp", "not instructions")
-_EMPTY_LINE = re.compile(r"\n[^\S\n]*(?:>[^\S\n]*)*\n")
-_LED_IN = re.compile(r"(?:^|(?<=\n))[^\n]*(?i:injected)[^\n]*\n?[\s\[>`]*(?:json)?\s*\Z")
+_EMPTY_LINE = r"\n[^\S\n]*(?:>[^\S\n]*)*\n"
+_LED_IN = r"(?:^|(?<=\n))[^\n]*(?i:injected)[^\n]*\n?[\s\[>`]*(?:json)?\s*\Z"
 _TRIES = 3  # objects around a fingerprint that may be the whole of it
 
 
@@ -84,11 +78,11 @@ def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
     lower = text.lower() if echoes else ""
     if REMEMBERED in text or REMEMBERED.lower() in lower:
         kept = lambda match: "\n" * match[0].count("\n") if keep_lines else ""
-        text = (_ECHOED_SENTENCES if echoes else _SENTENCES).sub(kept, text)
+        text = re.sub(_ECHOED_SENTENCES if echoes else _SENTENCES, kept, text)
     if "INJECTED_CONTEXT_" in text:
         text = _without(text, _find_marked, keep_lines)
         text = _without(text, _find_expansion, keep_lines)
-        text = _ECHOED_BORDER.sub("\n" if keep_lines else "", text) if echoes else text
+        text = re.sub(_ECHOED_BORDER, "\n" if keep_lines else "", text) if echoes else text
     if any(hint in lower for hint in _HINTS):
         text = _without(text, _find_echo, keep_lines)
     return text
@@ -100,8 +94,7 @@ def strip(text: str, *, keep_lines: bool = False, echoes: bool = True) -> str:
 def make_border(*parts: str) -> str:
     """The border of a request that holds these texts. It is made of all of them, so that the same
     request has the same one, and nobody can write it into any: that would change it (80 bits)."""
-    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
-    return f"{BORDER} {base64.b32encode(digest[:10]).decode().lower()}"
+    return f"{BORDER} {hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]}"
 
 
 def enclose(border: str, blocks: Sequence[str]) -> str:
@@ -113,14 +106,13 @@ def enclose(border: str, blocks: Sequence[str]) -> str:
 #: what a terminal, a tokeniser or a reader takes for the end of a line
 _ENDS = "\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 #: a line that looks like one of ours, whatever stands between its words and before it
-_FORGED = re.compile(
-    r"(?:(?![\\>])[\W_])*"
+_FORGED = (
+    r"(?i)(?:(?![\\>])[\W_])*"
     r"(?:injected[\W_]*context|expanded[\W_]*log[\W_]*ranges|(?<=\()notice\)"
-    r"|what was said before,? as it is remembered)",
-    re.I,
+    r"|what was said before,? as it is remembered)"
 )
 _TOLD_BY = ("inject", "expand", "(notice", "remembered")
-_UNSEEN = re.compile(
+_UNSEEN = (
     "[\xad\u034f\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f"
     "\ufeff\U000e0000-\U000e0fff]"
 )
@@ -134,7 +126,7 @@ def _fold(text: str) -> str:
     """A text as it looks, for one who reads fast."""
     if text.isascii() or _is_latin(text):
         return text
-    return _UNSEEN.sub("", normalize("NFKC", text)).translate(_ALIKE)
+    return re.sub(_UNSEEN, "", normalize("NFKC", text)).translate(_ALIKE)
 
 
 def _is_latin(text: str) -> bool:
@@ -151,12 +143,12 @@ def escape(text: str) -> str:
     if not any(hint in lower for hint in _TOLD_BY):
         return text
     lines = re.split(f"([{_ENDS}])", text)
-    return "".join(f"\\{line}" if _FORGED.match(_fold(line)) else line for line in lines)
+    return "".join(f"\\{line}" if re.match(_FORGED, _fold(line)) else line for line in lines)
 
 
 def strip_recalled_lines(text: str, *, keep_lines: bool = False) -> str:
     """A tool's output less, or with empty ones for, the lines of a recall (path:line: …)."""
-    return _RECALLED.sub("\n" if keep_lines else "", text) if ".md:" in text else text
+    return re.sub(_RECALLED, "\n" if keep_lines else "", text) if ".md:" in text else text
 
 
 def _without(
@@ -172,17 +164,17 @@ def _without(
 
 
 def _find_marked(text: str, at: int) -> tuple[int, int] | None:
-    match = _MARKER.search(text, at)
+    match = re.compile(_MARKER).search(text, at)
     if not match:
         return None
     end = _end_of_object(text, match.end())
-    closing = _CLOSING.match(text, end) if end > match.end() else None
+    closing = re.compile(_CLOSING).match(text, end) if end > match.end() else None
     return match.start(), closing.end() if closing else end
 
 
 def _find_expansion(text: str, at: int) -> tuple[int, int] | None:
     """Lines of the log that an answer had asked for, with both of their borders."""
-    for match in _EXPANSION.finditer(text, at):
+    for match in re.compile(_EXPANSION).finditer(text, at):
         most = match.end() + LONGEST_EXPANSION
         end = text.find(f"\n{BORDER} {match[1]}\n", match.end(), most)
         if end >= 0:
@@ -193,11 +185,11 @@ def _find_expansion(text: str, at: int) -> tuple[int, int] | None:
 def _find_echo(text: str, at: int) -> tuple[int, int] | None:
     """Where a block without its marker begins and ends: the JSON object that has the fingerprint,
     or, if there is none that is whole, its paragraph from the first brace on."""
-    match = _FINGERPRINT.search(text, at)
+    match = re.compile(_FINGERPRINT).search(text, at)
     if not match:
         return None
     first = at
-    for line in _EMPTY_LINE.finditer(text, at, match.start() + 1):
+    for line in re.compile(_EMPTY_LINE).finditer(text, at, match.start() + 1):
         first = line.end()
     start = brace = text.find("{", first, match.start())
     for _ in range(_TRIES):
@@ -215,13 +207,13 @@ def _find_echo(text: str, at: int) -> tuple[int, int] | None:
         brace = text.find("{", brace + 1, match.start())
     if match["tail"] or start < 0:
         start = first
-    empty = _EMPTY_LINE.search(text, match.end())
+    empty = re.compile(_EMPTY_LINE).search(text, match.end())
     return _led_in(text, at, start), empty.start() + 1 if empty else len(text)
 
 
 def _led_in(text: str, at: int, start: int) -> int:
     """Where the line before a block begins that is an altered marker, else where the block does."""
-    line = _LED_IN.search(text, max(at, start - 200), start)
+    line = re.compile(_LED_IN).search(text, max(at, start - 200), start)
     return line.start() if line else start
 
 
@@ -230,7 +222,7 @@ def _end_of_object(text: str, at: int) -> int:
     while start < len(text) and text[start].isspace():
         start += 1
     if text.startswith("{", start):
-        marker = _MARKER.search(text, start)
+        marker = re.compile(_MARKER).search(text, start)
         try:
             end = _object(text, start, marker.start() if marker else len(text))
             return end + 1 if text.startswith("\n", end) else end
