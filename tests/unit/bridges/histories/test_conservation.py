@@ -4,6 +4,7 @@ reason. Fields of machines are listed, and nothing else is passed over."""
 import copy
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -390,6 +391,27 @@ def test_a_whole_export_arrives_or_is_counted(tool, form, tmp_path):
     assert all(text not in "\n".join(contents) for text in ("not this", "x1", "eDE=", "turn0"))
     ids = [(one.context, json.loads(one.line())["id"]) for one in said]
     assert len(ids) == len(set(ids))
+
+
+def test_history_that_claude_code_writes_again_counts_once(tmp_path):
+    """A compaction repeats lines with their uuids and times, a resumed session an old prompt at the
+    end of the file: the versions that stood go on standing."""
+    line, part = histories.claude_line, histories.part
+    said = [
+        line(1, "user", "First."), line(2, "assistant", [part("One.")]),
+        line(3, "user", "A version that was edited."), line(4, "user", "Second."),
+        line(5, "assistant", [part("Two.")]),
+    ]  # fmt: skip
+    for one, before in zip(said[1:], (0, 1, 1, 3), strict=True):
+        one["parentUuid"] = said[before]["uuid"]
+    after = line(6, "user", "Third.", parentUuid=said[4]["uuid"])
+    jsonl(tmp_path / "s.jsonl", *said, *said, after, said[2])
+    choice = importing.ImportChoice((str(tmp_path),))
+    found = list(importing.run(registry.load_reader("claude"), choice, lambda done, of: None))
+    contents = [one.content for one in found if isinstance(one, HistoryEvent)]
+    assert contents == ["First.", "One.", "Second.", "Two.", "Third."]
+    reasons = Counter(one.reason for one in found if isinstance(one, Skipped))
+    assert reasons == {"said before": 6, "other branch": 1}
 
 
 def test_what_is_said_again_without_an_id_or_a_time_is_there_again(tmp_path):
