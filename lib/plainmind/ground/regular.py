@@ -18,7 +18,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: what is opened to go on from, or to be named by its descriptor, whatever its mode forbids
-_PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
+PASS = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
 
 _guarded: set[str] = set()  # memory folders
 
@@ -57,10 +57,10 @@ def open_below(root: str, part: str, how: int) -> int:
     *folders, name = (step for step in part.split("/") if step not in ("", "."))
     if ".." in (*folders, name):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), part)
-    fd = os.open(root, _PASS | os.O_DIRECTORY)
+    fd = os.open(root, PASS | os.O_DIRECTORY)
     try:
         for folder in folders:
-            inner = os.open(folder, _PASS | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
+            inner = os.open(folder, PASS | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)
             os.close(fd)
             fd = inner
         return os.open(name, how | os.O_NOFOLLOW, dir_fd=fd)
@@ -159,7 +159,7 @@ def change_mode(name: str, mode: int, folder: int | None = None) -> None:
     if not hasattr(os, "O_PATH"):
         os.chmod(name, mode, dir_fd=folder, follow_symlinks=False)
         return
-    fd = os.open(name, _PASS | os.O_NOFOLLOW, dir_fd=folder)
+    fd = os.open(name, PASS | os.O_NOFOLLOW, dir_fd=folder)
     try:
         if stat.S_ISLNK(os.fstat(fd).st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)

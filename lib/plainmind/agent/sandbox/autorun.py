@@ -3,6 +3,9 @@
 Owns which they are, finding them before a command so that a rung can protect them, and setting
 aside those that a command made: renamed, so that nothing is lost and nothing runs. What a person
 knowingly runs (a Makefile, a script) is not among them.
+
+Commands of other turns may change every name here meanwhile: below the roots no link is followed,
+and what is changed is changed in an open folder.
 """
 
 import errno
@@ -11,10 +14,12 @@ import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
-from ...ground import files
+from ...ground import regular
 from ...ground.errors import NotPermitted
+from . import bounds
 
 SUFFIX = ".set-aside"
 MOST = 100_000  # folders; a command in more is not run, for nobody could tell what it plants
@@ -99,17 +104,23 @@ def set_aside(roots: tuple[str, ...], before: Snapshot) -> list[str]:
     remarks: list[str] = []
     for path, was in before.items():
         if was not in (THERE, ABSENT) and not (os.path.islink(path) and os.readlink(path) == was):
-            _record(_restore_link, path, was, remarks)
+            _record(_restore_link, roots, path, was, remarks)
     for path in [*(path for path, was in before.items() if was == ABSENT), *_walk(roots, None)]:
-        if before.get(path, ABSENT) == ABSENT and os.path.lexists(path) and not _harmless(path):
-            _record(_rename_aside, path, "", remarks)
+        is_new = before.get(path, ABSENT) == ABSENT and os.path.lexists(path)
+        if is_new and not _harmless(roots, path):
+            _record(_rename_aside, roots, path, "", remarks)
     return remarks
 
 
-def _record(change: Callable[[str, str], str], path: str, was: str, remarks: list[str]) -> None:
+Roots = tuple[str, ...]
+
+
+def _record(
+    change: Callable[[Roots, str, str], str], roots: Roots, path: str, was: str, remarks: list[str]
+) -> None:
     """Change a path and note the remark; one that cannot be changed stops none of the others."""
     try:
-        remarks.append(change(path, was))
+        remarks.append(change(roots, path, was))
     except OSError as error:
         remarks.append(f"{_would_run(path)}, and cannot be set aside: {error.strerror}")
 
@@ -122,7 +133,7 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
         if most is not None and looked > most:
             what = f"more than {most:,} folders below '{roots[-1]}'"
             raise NotPermitted(what, cure="name another with --cwd, or remove some of them")
-        entries = _list(folder)
+        entries = _list(roots, folder)
         names = {entry.name for entry in entries}
         # a repository, whole or not yet, or a part of one; git enters one of any name as readily
         is_git = within or os.path.basename(folder).lower() == ".git"
@@ -131,34 +142,63 @@ def _walk(roots: tuple[str, ...], most: int | None) -> Iterator[str]:
             yield from (os.path.join(folder, name) for name in obeyed if name in names)
             # modules, work trees: more repositories
             more = (entry for entry in entries if entry.name not in _NO_REPOSITORIES)
-            waiting += [(entry.path, True) for entry in more if _is_folder(entry)]
+            waiting += [(entry.path, True) for entry in more if entry.is_folder]
             continue
         for entry in entries:
             if _is_autorun(entry, folder):
                 yield entry.path
-            elif _is_folder(entry):
+            elif entry.is_folder:
                 waiting.append((entry.path, False))
 
 
-def _list(folder: str) -> list[os.DirEntry]:
+class _Entry(NamedTuple):
+    name: str
+    path: str
+    is_folder: bool
+
+
+@contextmanager
+def _open_folder(roots: Roots, folder: str, how: int = regular.FOLDER) -> Iterator[int]:
+    """A folder, opened from its root on. OSError when a link is on the way."""
+    inside = (root.rstrip("/") for root in roots if bounds.holds(root.rstrip("/"), folder))
+    root = max(inside, key=len)
+    part = folder[len(root) + 1 :]
+    fd = regular.open_below(root, part, how) if part else os.open(root, how)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _list(roots: Roots, folder: str) -> list[_Entry]:
     """What is in a folder, by name. One closed to its own user would hide it, and is opened."""
     for _ in range(2):
         try:
-            return sorted(os.scandir(folder), key=lambda entry: entry.name)
+            with _open_folder(roots, folder) as fd, os.scandir(fd) as entries:
+                return sorted(
+                    _Entry(e.name, os.path.join(folder, e.name), e.is_dir(follow_symlinks=False))
+                    for e in entries
+                )
         except OSError:
-            _make_accessible(folder)
+            _make_accessible(roots, folder)
     return []
 
 
-def _make_accessible(folder: str) -> None:
+def _make_accessible(roots: Roots, folder: str) -> None:
+    above, name = os.path.split(folder)
     with suppress(OSError):
-        os.chmod(folder, stat.S_IMODE(os.lstat(folder).st_mode) | 0o700)
+        if folder in roots:
+            regular.change_mode(folder, stat.S_IMODE(os.lstat(folder).st_mode) | 0o700)
+            return
+        with _open_folder(roots, above, regular.PASS | os.O_DIRECTORY) as fd:
+            mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
+            regular.change_mode(name, stat.S_IMODE(mode) | 0o700, fd)
 
 
 def _paths_named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterator[str]:
     """What a repository's configuration names that may run: hooks, programs, more configuration."""
     try:
-        lines = _read_regular(config).replace(b"\\\n", b" ").split(b"\n")
+        lines = _read_regular(roots, config).replace(b"\\\n", b" ").split(b"\n")
     except OSError:
         return
     folder = os.path.dirname(config)
@@ -175,7 +215,7 @@ def _paths_named(config: str, roots: tuple[str, ...], depth: int = 5) -> Iterato
             holds_base = path in bases or any(_inside((path,), base) for base in bases)
             if _inside(roots, path) and not holds_base:
                 yield path
-                if depth and os.path.isfile(path):
+                if depth:
                     yield from _paths_named(path, roots, depth - 1)
 
 
@@ -183,38 +223,34 @@ def _inside(roots: tuple[str, ...], path: str) -> bool:
     return any(path.startswith(root.rstrip("/") + "/") for root in roots)
 
 
-def _is_autorun(entry: os.DirEntry, folder: str) -> bool:
+def _is_autorun(entry: _Entry, folder: str) -> bool:
     name = entry.name.lower()
     if name == ".git":  # a file or a link that leads to a repository elsewhere
-        return not _is_folder(entry)
+        return not entry.is_folder
     return name in NAMES or (os.path.basename(folder).lower(), name) == _SYSTEMD
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
-    return entry.is_dir(follow_symlinks=False)
-
-
-def _harmless(path: str) -> bool:
+def _harmless(roots: Roots, path: str) -> bool:
     """What a new repository or work tree brings by itself, so that it is left usable."""
     name = os.path.basename(path)
-    if os.path.islink(path):
-        return False
     try:
         if name == "hooks":
-            return all(hook.endswith(".sample") for hook in os.listdir(path))
+            with _open_folder(roots, path) as fd:
+                return all(hook.endswith(".sample") for hook in os.listdir(fd))
         if name == "config":
-            return all(map(_tame, _read_regular(path).split(b"\n")))
-        return name == "commondir" and _read_regular(path).strip() == b"../.."
+            return all(map(_tame, _read_regular(roots, path).split(b"\n")))
+        return name == "commondir" and _read_regular(roots, path).strip() == b"../.."
     except OSError:
         return False
 
 
-def _read_regular(path: str) -> bytes:
+def _read_regular(roots: Roots, path: str) -> bytes:
     """What is in a file; OSError for a large one, or what could block a reader for ever."""
-    status = os.lstat(path)
-    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
-        raise OSError(errno.EINVAL, "not a configuration")
-    return files.read(path)
+    with _open_folder(roots, os.path.dirname(path), regular.PASS | os.O_DIRECTORY) as fd:
+        data = regular.read_at(fd, os.path.basename(path), LARGEST + 1)
+    if len(data) > LARGEST:
+        raise OSError(errno.EFBIG, "not a configuration")
+    return data
 
 
 def _tame(line: bytes) -> bool:
@@ -222,25 +258,36 @@ def _tame(line: bytes) -> bool:
     return len(line) < 1000 and bool(_TAME.match(line.strip()))
 
 
-def _restore_link(path: str, was: str) -> str:
+def _restore_link(roots: Roots, path: str, was: str) -> str:
     """Make a link lead where it did."""
     there = os.path.lexists(path)
-    remark = _rename_aside(path, was) if there else f"{_would_run(path)}: it is back"
-    os.symlink(was, path)
+    remark = _rename_aside(roots, path, was) if there else f"{_would_run(path)}: it is back"
+    with _open_folder(roots, os.path.dirname(path), regular.PASS | os.O_DIRECTORY) as fd:
+        os.symlink(was, os.path.basename(path), dir_fd=fd)
     return remark
 
 
-def _rename_aside(path: str, was: str) -> str:
-    target, number = path + SUFFIX, 1
-    while os.path.lexists(target):
-        number += 1
-        target = f"{path}{SUFFIX}-{number}"
+def _rename_aside(roots: Roots, path: str, was: str) -> str:
+    folder, name = os.path.split(path)
+    with _open_folder(roots, folder, regular.PASS | os.O_DIRECTORY) as fd:
+        target, number = name + SUFFIX, 1
+        while _is_there(target, fd):
+            number += 1
+            target = f"{name}{SUFFIX}-{number}"
+        try:
+            os.rename(name, target, src_dir_fd=fd, dst_dir_fd=fd)
+        except PermissionError:
+            _make_accessible(roots, folder)
+            os.rename(name, target, src_dir_fd=fd, dst_dir_fd=fd)
+    return f"{_would_run(path)}: it is now '{target}'"
+
+
+def _is_there(name: str, folder: int) -> bool:
     try:
-        os.rename(path, target)
-    except PermissionError:
-        _make_accessible(os.path.dirname(path))
-        os.rename(path, target)
-    return f"{_would_run(path)}: it is now '{os.path.basename(target)}'"
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _would_run(path: str) -> str:

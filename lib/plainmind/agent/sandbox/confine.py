@@ -5,7 +5,7 @@ with `python -IS`.
 
 where the descriptor gives
 
-    {"landlock": {"read": […], "write": […], "list": […], "devices": […]} | null,
+    {"landlock": {"read": […], "write": […], "list": […], "devices": […], "unlinked": […]} | null,
      "network": false, "parent": PID}
 
 It confines a child by Landlock and seccomp where told to, waits for it, and then ends everything
@@ -17,6 +17,7 @@ capabilities(7), linux/landlock.h, linux/audit.h.
 import ctypes
 import os
 import signal
+import stat
 import sys
 
 # linux/landlock.h: rights on files, and those that make sense on a file, not a folder
@@ -64,15 +65,22 @@ def read_landlock_abi() -> int:
 
 
 def restrict_files(
-    network: bool, *, read: list[str], write: list[str], list: list[str], devices: list[str]
+    network: bool,
+    *,
+    read: list[str],
+    write: list[str],
+    list: list[str],
+    devices: list[str],
+    unlinked: list[str],
 ) -> None:
-    """Take from this process, for ever, every right on files but those named, if they are there."""
+    """Take from this process, for ever, every right on files but those named, if they are there.
+    Below the folders `unlinked` a path is none that leads through a link."""
     known = (1 << 16) - 1
     ruleset = _create_ruleset(known, 0 if network else 0b11, 0b11)
     granted = ((read, SEEING), (write, CHANGING), (list, READ_DIR), (devices, READ | WRITE))
     for paths, rights in granted:
         for path in paths:
-            _allow(ruleset, path, rights & known)
+            _allow(ruleset, path, rights & known, unlinked)
     _restrict_self(ruleset)
 
 
@@ -243,13 +251,29 @@ def _restrict_self(ruleset: int) -> None:
     os.close(ruleset)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _open(path: str, unlinked: list[str]) -> int:
+    """A path as it is now; step by step below a folder where no link is followed."""
+    root = max((r for r in unlinked if path.startswith(r.rstrip("/") + "/")), key=len, default=path)
+    fd = os.open(root, _O_PATH | os.O_CLOEXEC)
+    for step in filter(None, path[len(root) :].split("/")):
+        folder = fd
+        try:
+            fd = os.open(step, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        finally:
+            os.close(folder)
+    return fd
+
+
+def _allow(ruleset: int, path: str, rights: int, unlinked: list[str]) -> None:
     try:
-        fd = os.open(path, _O_PATH | os.O_CLOEXEC)
+        fd = _open(path, unlinked)
     except OSError:
         return
     try:
-        if not os.path.isdir(path):
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISLNK(mode):
+            return
+        if not stat.S_ISDIR(mode):
             rights &= ON_FILES
         # struct landlock_path_beneath_attr is packed: u64, s32
         packed = rights.to_bytes(8, sys.byteorder) + fd.to_bytes(4, sys.byteorder)

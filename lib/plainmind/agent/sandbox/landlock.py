@@ -30,6 +30,7 @@ def render_instructions(limits: Bounds, protected: list[str]) -> bytes:
         write += granted
         read += listed
     allowed = {"read": read, "write": write, "list": [limits.listed], "devices": _DEVICES}
+    allowed["unlinked"] = list(limits.writable)  # where another turn's command may put a link
     return _encode(allowed, limits.network)
 
 
