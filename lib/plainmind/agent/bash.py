@@ -136,7 +136,9 @@ class Shell:
         """
         self.home, self.options = home, options
         self.context = ""  # whose turn it is
-        self.folder = folder or home.workspace
+        self.folder = bounds.resolve(home, folder) if folder else home.workspace
+        if folder and self.folder != os.path.abspath(folder):
+            options.say(f"commands start in '{self.folder}', where '{folder}' leads")
         self.checkout = checkout
         self._sandbox: rungs.Sandbox | None = None
         self._watch: watch.Watch
@@ -199,7 +201,9 @@ class Shell:
             reading, writing = os.pipe()
             ended, alive = os.pipe()  # `ended` can be read, its end, once all it started is gone
             try:
-                process = self._start(sandbox.launch(command, self._environment, alive), writing)
+                launch = sandbox.launch(command, self._environment, alive)
+                process = self._start(launch, writing)
+                launch.settle(process)
             except (Failure, OSError, ValueError) as error:  # a NUL in it, or half a character
                 os.close(reading)
                 os.close(ended)

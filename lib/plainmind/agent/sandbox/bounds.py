@@ -57,7 +57,9 @@ def compute(
     """
     check(home, checkout, folder)
     own = [os.path.join(checkout, name) for name in ("bin", "lib", "skills", ".venv")]
-    opened = _carve_all((*own, *_interpreter(), *more), [home.root])
+    # what can be written anyway has names that lead anywhere
+    asked = [path for path in more if not any(holds(w, path) for w in (home.workspace, folder))]
+    opened = _carve_all((*own, *_interpreter(), *asked), [home.root])
     readable = dict.fromkeys([*opened, *list_visible(home.root)])
     return Bounds(
         folder,
@@ -80,6 +82,25 @@ def filter_path(limits: Bounds, path: str) -> str:
     seen = (*limits.system, *limits.readable, *limits.writable)
     folders = path.split(":")
     return ":".join(folder for folder in folders if any(holds(root, folder) for root in seen))
+
+
+def resolve(home: Home, folder: str) -> str:
+    """The folder that commands are to start in, as it is now: a person's link is followed once.
+    NotPermitted for one in the workspace, which may be the model's.
+    """
+    folder = os.path.abspath(folder)
+    if not holds(home.workspace, folder):
+        return os.path.realpath(folder)
+    part = folder[len(home.workspace) + 1 :]
+    try:
+        if part:
+            os.close(regular.open_below(home.workspace, part, regular.PASS | os.O_DIRECTORY))
+    except FileNotFoundError:
+        pass
+    except OSError:
+        what = f"'{folder}' is no folder of the workspace, or one through a link"
+        raise NotPermitted(what, cure="name the folder itself") from None
+    return folder
 
 
 def check(home: Home, checkout: str, folder: str) -> None:

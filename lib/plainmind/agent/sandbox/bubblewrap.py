@@ -8,6 +8,7 @@ first process does.
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 
 from . import bounds
 from .bounds import Bounds
@@ -40,15 +41,22 @@ def explain_missing() -> str:
 
 
 def build_options(
-    limits: Bounds, protected: list[str], env: dict[str, str], broker: str, alive: int, calls: int
+    limits: Bounds,
+    protected: list[str],
+    env: dict[str, str],
+    broker: str,
+    alive: int,
+    calls: int,
+    more: Iterable[str] = (),
 ) -> bytes:
     """The options for a command within bounds, for `build_command`.
 
     `broker` is the folder of the broker's socket. Descriptors: `alive` is held by the first process
     inside, which the kernel ends last; `calls` gives a filter of system calls, which may be empty.
+    `more`: further options.
     """
     arguments = [*_NAMESPACES, *(["--share-net"] if limits.network else [])]
-    arguments += ["--sync-fd", str(alive)]
+    arguments += ["--sync-fd", str(alive), *more]
     if os.fstat(calls).st_size:
         arguments += ["--seccomp", str(calls)]
 

@@ -253,7 +253,7 @@ def _restrict_self(ruleset: int) -> None:
 
 def _open(path: str, unlinked: list[str]) -> int:
     """A path as it is now; step by step below a folder where no link is followed."""
-    root = max((r for r in unlinked if path.startswith(r.rstrip("/") + "/")), key=len, default=path)
+    root = min((r for r in unlinked if path.startswith(r.rstrip("/") + "/")), key=len, default=path)
     fd = os.open(root, _O_PATH | os.O_CLOEXEC)
     for step in filter(None, path[len(root) :].split("/")):
         folder = fd

@@ -4,18 +4,22 @@ Owns the order of the rungs. Knows no rung's own language.
 """
 
 import os
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...ground import scratch
 from ...ground.errors import Misconfigured
 from ...ground.paths import Home
 from ...truth.resident.scopes import MemoryScope
 from . import NONE, autorun, bounds, broker, modes, tasks
+
+if TYPE_CHECKING:
+    from . import mounts
 
 _CURES = {"linux": "install bubblewrap"}
 _CURE = _CURES.get(sys.platform, "set turn.sandbox = auto to run without")
@@ -51,6 +55,8 @@ class Launch(NamedTuple):
     environment: dict[str, str]
     inherited: tuple[int, ...]  # descriptors
     to_close: tuple[int, ...] = ()  # those of them that are of no use here once it is started
+    #: to be called with the process; Failure, and it has ended, when it may not go on
+    settle: Callable[[subprocess.Popen], None] = lambda process: None
 
 
 class Sandbox:
@@ -70,6 +76,7 @@ class Sandbox:
         """`turn`: variables by which the suite's own commands know whose turn it is; `memories`:
         scopes of resident memory that commands write."""
         self.rung, self.folder = rung, folder
+        self._real_folder = os.path.realpath(folder) if folder == home.workspace else folder
         self._home, self._checkout, self._network, self._more = home, checkout, network, tuple(more)
         self._stack = ExitStack()
         own = self._stack.enter_context(scratch.open_folder())
@@ -158,10 +165,28 @@ class Sandbox:
         # bubblewrap follows who started it only once it is set up: what is inside looks for itself
         watch = self._parent_watch
         argv[2] = f"read -t 0 -u {watch} && exit 143; exec {watch}<&-; {argv[2]}"
-        options = bubblewrap.build_options(limits, protected, inside, self._way_out, alive, calls)
+        check = self._check_mounts(limits, protected)
+        options = bubblewrap.build_options(
+            limits, protected, inside, self._way_out, alive, calls, check.options if check else ()
+        )
         fd = _as_descriptor(options)
-        inherited = (alive, way_out, watch, calls, fd)
-        return Launch(bubblewrap.build_command(fd, argv), {}, inherited, (calls, fd))
+        own = (calls, fd, *(check.inherited if check else ()))
+        launch = Launch(bubblewrap.build_command(fd, argv), {}, (alive, way_out, watch, *own), own)
+        return launch._replace(settle=check.settle) if check else launch
+
+    def _check_mounts(
+        self, limits: bounds.Bounds, protected: list[str]
+    ) -> "mounts.MountCheck | None":
+        """A check of what commands of other turns can rename; mostly there is nothing of it."""
+        fixed = (self._home.workspace, self._home.path("memory"))
+        paths = [path for path in limits.writable if path not in fixed]
+        paths += [*bounds.list_between(limits.writable, protected), *protected]
+        if not paths:
+            return None
+        from . import mounts
+
+        real = {root: os.path.realpath(root) for root in limits.writable}
+        return mounts.MountCheck({**real, self.folder: self._real_folder}, paths)
 
     def disarm(self) -> list[str]:
         """Set aside what the command left to run later, once nothing of it runs; remarks on it."""
