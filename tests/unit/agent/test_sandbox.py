@@ -215,6 +215,7 @@ def everything(root: str) -> dict[str, bytes]:
             name
             for name in folders
             if os.path.join(folder, name) != os.path.join(root, "workspace")
+            and name != ".changes"  # of the turn's own, as long as it lasts
         ]
         for name in [*folders, *names]:
             path = os.path.join(folder, name)

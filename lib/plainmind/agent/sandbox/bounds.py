@@ -98,7 +98,7 @@ def resolve(home: Home, folder: str) -> str:
     except FileNotFoundError:
         pass
     except OSError:
-        what = f"'{folder}' is no folder of the workspace, or one through a link"
+        what = f"'{folder}' is not a folder, or is reached through a link in the workspace"
         raise NotPermitted(what, cure="name the folder itself") from None
     return folder
 
