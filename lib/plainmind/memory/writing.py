@@ -127,7 +127,9 @@ def _says(old: bytes, path: str, given: Mapping[str, Any]) -> bool:
     before, after = (page.parse(data, path) for data in (old, made))
     alike = [each.triple for each in before.triples] == [each.triple for each in after.triples]
     # whatever lines they are on
-    nowhere: dict[str, Any] = {"lines": {}, "problems": [], "triples": (), "body_line": 0}
+    nowhere: dict[str, Any] = {
+        "lines": {}, "problems": [], "triples": (), "linked": (), "body_line": 0,
+    }  # fmt: skip
     return alike and before._replace(**nowhere) == after._replace(**nowhere)
 
 

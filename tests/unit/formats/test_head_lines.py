@@ -27,6 +27,7 @@ REFUSED = {
     "tags: [#a, @b, c d]": ["#a", "@b", "c d"],
     "tags:\n- @a\n- b": ["@a", "b"],
     "tags:\n\t- a\n\t- b": ["a", "b"],
+    "tags:\n  * a\n  * b": ["a", "b"],
     "links: [[a]], [[b]]": None,
     "title: Re: x # or not": None,
     "x: 'open": None,

@@ -439,6 +439,19 @@ def test_a_link_means_the_page_that_obsidian_takes_it_for(home, source, link, me
         assert later == ([f"knowledge/{meant}.md"] if meant else [])
 
 
+def test_a_link_in_a_head_is_one_as_obsidian_s_properties_are(home):
+    write(
+        home, "hub", "boiler [[d]]", related='["[[a/tea|Tea]]", "see [[c]]", [[b]]]', up='"[[b]]"'
+    )
+    for name in ("a/tea", "b", "c", "d"):
+        write(home, name, "nothing")
+    with stores.opened(home) as index:
+        assert names(ask(index, "boiler", Policy()).linked) == ["tea", "b", "d"]
+    write(home, "hub", "boiler", related='"[[none]]"')
+    (finding,) = lint.find_problems(home, ["knowledge/hub.md"], NOW, str)
+    assert finding[1:3] == (5, "link")
+
+
 def test_a_page_is_found_by_the_other_names_it_gives_itself(home):
     write(home, "x", "steep it", aliases="[Zimtstern]")
     with stores.opened(home) as index:

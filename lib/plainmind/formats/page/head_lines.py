@@ -10,6 +10,7 @@ a text, and it is read as if it were in quotes:
     note: [x] done, [a](b.md)    "[x] done, [a](b.md)"
     tags: [#one, @two, three]    ["#one", "@two", three]
     <tab>- one                   two spaces in place of a tab that indents
+    * one                        - one
 
 Every other one is passed over. A line, here, is what a key says up to the next key, when the key's
 own line is refused; and one line of it, when that is refused.
@@ -194,6 +195,7 @@ def _quote(row: str) -> str:
     """A line as it is meant, if that can be one thing only; else as it is."""
     indent = row[: len(row) - len(row.lstrip(" \t"))]
     plain = indent.replace("\t", "  ") + re.sub(r"^([^\"':]*:)\t+", r"\1 ", row[len(indent) :])
+    plain = re.sub(r"^( *)\*(?= +\S)", r"\1-", plain)
     match = _PARTS.match(plain)
     if not match or not match[2].isprintable():
         return plain

@@ -30,7 +30,8 @@ r"""A page of knowledge: YAML frontmatter between two lines `---`, then Markdown
 Other keys are yours and are kept. The name of a page is that of its file, without `.md`. `[[name]]`
 links to it; case does not matter, and a space may stand for a hyphen. Of two pages of one name, the
 one beside or below the linking page is meant, then the one in fewer folders; `[[folder/name]]` says
-which. The names in `aliases` and `name` are the page's too. In code, nothing is a link. When a page
+which. The names in `aliases` and `name` are the page's too. In code, nothing is a link; in the head a text
+is, if it is one and no more: `related: "[[tea]]"`. When a page
 is recalled, so are the pages that it links to.
 
 A page of somebody's vault, outside the memory folder, need not say any of this, unless it says a
@@ -115,6 +116,7 @@ class Page(NamedTuple):
     valid_from: date | None = None
     valid_to: date | None = None
     aliases: Sequence[str] = ()  # Obsidian's, and the `name:` of Claude's memory
+    linked: Sequence[tuple[str, int]] = ()  # by the head: values that are a "[[link]]", and lines
 
     @property
     def name(self) -> str:
@@ -240,7 +242,7 @@ def _of_entries(parts: PageParts, path: str, head: ReadHead) -> Page:
         source=reader.text("source"), image=reader.text("image"), sources=tuple(reader.sources()),
         supersedes=tuple(reader.names("supersedes")),
         valid_from=reader.day("valid_from"), valid_to=reader.day("valid_to"),
-        aliases=tuple(reader.aliases()),
+        aliases=tuple(reader.aliases()), linked=tuple(reader.links()),
     )  # fmt: skip
     if page.valid_from and page.valid_to and page.valid_to < page.valid_from:
         what = "it ends before it begins; fix valid_from or valid_to"

@@ -40,6 +40,9 @@ _NAMED_IN_TAGS = {"type": "type", "tier": "tier", "subject": "type", "memory-typ
 _CITED = re.compile(r"(\S+\.md:\d{1,12}) +sha256:([0-9a-f]{12,64})\Z", re.ASCII)
 
 
+_LINK = re.compile(r"\[\[([^\[\]\n|#]+)(?:[|#][^\[\]\n]*)?\]\]\s*\Z")
+
+
 class PageProblem(NamedTuple):
     line: int
     code: str
@@ -183,6 +186,13 @@ class KeyReader:
             for node in _items(self._nodes[key].node) if key in self._nodes else ():
                 if value := (read_scalar(node) or "").strip():
                     yield value
+
+    def links(self) -> Iterator[tuple[str, int]]:
+        """Values of other tools' keys that are a link, as Obsidian's properties are: `"[[tea]]"`."""
+        for key, entry in self._nodes.items():
+            for node in _items(entry.node) if key not in KEYS else ():
+                if match := _LINK.match(read_scalar(node) or ""):
+                    yield match[1].strip(), line_of(self._yaml, node)
 
     def names(self, key: str) -> Iterator[str]:
         entry = self._nodes.get(key)

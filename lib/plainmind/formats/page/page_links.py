@@ -49,7 +49,7 @@ class Shown(NamedTuple):
 
 
 def find_links(page: Page) -> list[Target]:
-    """What a page links to, in order: pages, and with [[name.pdf]] other files."""
+    """What a page links to, its head first: pages, and with [[name.pdf]] other files."""
     found = [
         (match.start(), Target(name, line, not match[1] and name[:1] not in "./"))
         for match, name, line in _linked(page)
@@ -59,7 +59,10 @@ def find_links(page: Page) -> list[Target]:
         path = (match[1] or match[2]).partition("#")[0]
         if not _ADDRESS.match(path):
             found.append((match.start(), Target(_unquoted(path).removesuffix(".md"), line)))
-    return [target for _, target in sorted(found)]
+    heads = [
+        Target(name.removesuffix(".md"), line, name[:1] not in "./") for name, line in page.linked
+    ]
+    return heads + [target for _, target in sorted(found)]
 
 
 def find_images(page: Page) -> list[Target]:
