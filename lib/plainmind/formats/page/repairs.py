@@ -20,8 +20,9 @@ r"""Repairing a page. `repair` fixes problems that have only one possible correc
                    [a, owns, b]; predicates in snake_case; hyphens for spaces in names without
                    capitals
     YAML           a line that it refuses and that can mean one text only is put in quotes: after
-                   an unquoted colon, @, % or #, in brackets, too; and tabs that indent become
-                   two spaces (formats.page.head_lines)
+                   an unquoted colon, @, % or #, in brackets, too; tabs that indent become two
+                   spaces, and a * before an item a hyphen (formats.page.head_lines). So it is in
+                   the heads of skills
     image          is shown in the body, where it is not
 
 A problem with several possible corrections is left alone, and `mem-lint` keeps reporting it. So are

@@ -17,7 +17,7 @@ from ...ground.errors import Failure, NoInput, NotPermitted
 from ...ground.paths import Home
 from ...ground.zone import to_day
 from ..log.verify import Finding
-from . import maintenance, page_files, retention
+from . import maintenance, page_files, retention, skill_heads
 from .checks import registry
 from .checks.vault import ByteScan, Mask, Vault, scan
 from .foreign import ForeignVault
@@ -90,6 +90,8 @@ def fix(home: Home, wanted: Sequence[str], *, dry: bool) -> Iterator[Finding | F
                 continue
         for line, code, message in made.done:
             yield _finding(path, line, f"{'fixable' if dry else 'fixed'}-{code}", message)
+    if not wanted and not rules.is_foreign:
+        yield from skill_heads.fix(home, dry=dry)
 
 
 def _shortened(data: bytes, made: bytes, path: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from plainmind.agent import skills
 from plainmind.cli import manual
 from plainmind.formats.page import page, page_keys
-from plainmind.ground import files
+from plainmind.ground import environment, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Failure, NoInput, NotPermitted
 from plainmind.index import page_reading
@@ -498,6 +498,31 @@ def test_a_skill_whose_head_yaml_refuses_is_named_by_line(home):
     assert finding[:3] == ("skills/tea/SKILL.md", 3, "skill") and "quotes" in finding.message
     put(home, {"skills/milk/SKILL.md": head.format("milk")})
     assert len(list(lint.find_problems(home, [], NOW, str))) == 2
+
+
+def test_the_head_of_a_skill_is_mended_where_it_can_be_one_text_only(home, monkeypatch):
+    head = "---\r\nname: {0}\r\ndescription: {1}\r\nmine: @x\r\n---\r\n# Tea: steep it\r\n"
+    odd = head.format("odd", "'open")
+    put(home, {"skills/tea/SKILL.md": head.format("tea", "Use when: asked"), "outside.md": "---",
+               "skills/odd/SKILL.md": odd, "skills/bare/SKILL.md": "No head.\n"})  # fmt: skip
+    put(home, {"elsewhere/SKILL.md": head.format("link", "Use when: asked")})
+    os.symlink(home.path("elsewhere"), home.path("skills/link"))
+    dry = list(lint.fix(home, [], dry=True))
+    monkeypatch.setattr(environment, "read_turn", lambda: "a turn")
+    assert list(lint.fix(home, [], dry=False)) == []
+    monkeypatch.undo()
+    done = list(lint.fix(home, [], dry=False))
+    assert [(one.path, one.line, one.code) for one in done] == [
+        (one.path, one.line, one.code.replace("fixable", "fixed")) for one in dry
+    ] == [(f"skills/{name}/SKILL.md", line, "fixed-yaml")
+          for name, line in (("odd", 4), ("tea", 3), ("tea", 4))]  # fmt: skip
+    read = lambda path: files.read(home.path(path)).decode()
+    assert read("skills/tea/SKILL.md") == head.format("tea", '"Use when: asked"').replace(
+        "@x", '"@x"'
+    )
+    assert read("skills/odd/SKILL.md") == odd.replace("@x", '"@x"')
+    assert "Use when: asked" in read("elsewhere/SKILL.md").split("\r\n")[2].split(": ", 1)[1]
+    assert list(lint.fix(home, [], dry=False)) == []
 
 
 def test_a_page_of_l1_with_a_line_that_yaml_refuses_is_given_with_its_triples(home):

@@ -1,23 +1,18 @@
 """skill: what is wrong in the head of one of the home's skills, such as a line YAML refuses."""
 
-import os
 from collections.abc import Iterator
 
 from ....formats import skill
 from ....ground import files
 from ....ground.errors import BadData, Failure
 from ...log.verify import Finding
+from .. import skill_heads
 from .vault import Vault
 
 
 def find_findings(vault: Vault) -> Iterator[Finding]:
-    folder = vault.home.path("skills")
-    shown = vault.whole and not vault.is_foreign and os.path.isdir(folder)
-    for name in sorted(os.listdir(folder)) if shown else ():
-        path = f"skills/{name}/{skill.FILE}"
+    for path in skill_heads.list_paths(vault.home) if vault.whole and not vault.is_foreign else ():
         full = vault.home.path(path)
-        if name.startswith(".") or not os.path.isfile(full):
-            continue
         try:
             found = skill.read_frontmatter(files.read(full, 0, skill.MOST + 1), path)
             problems = [*skill.find_refused(found, path), *skill.find_problems(found, path)]
