@@ -30,9 +30,9 @@ r"""A page of knowledge: YAML frontmatter between two lines `---`, then Markdown
 Other keys are yours and are kept. The name of a page is that of its file, without `.md`. `[[name]]`
 links to it; case does not matter, and a space may stand for a hyphen. Of two pages of one name, the
 one beside or below the linking page is meant, then the one in fewer folders; `[[folder/name]]` says
-which. The names in `aliases` and `name` are the page's too. In code, nothing is a link; in the head a text
-is, if it is one and no more: `related: "[[tea]]"`. When a page
-is recalled, so are the pages that it links to.
+which. The names in `aliases` and `name` are the page's too. In code, nothing is a link; in the head
+a text is, if it is one and no more (`related: "[[tea]]"`). When a page is recalled, so are those
+that it links to.
 
 A page of somebody's vault, outside the memory folder, need not say any of this, unless it says a
 tier of ours. Nor need one without a tier in `knowledge/`, if Obsidian keeps that (`.obsidian/`).

@@ -188,7 +188,7 @@ class KeyReader:
                     yield value
 
     def links(self) -> Iterator[tuple[str, int]]:
-        """Values of other tools' keys that are a link, as Obsidian's properties are: `"[[tea]]"`."""
+        """Values of other keys than ours that are a link, as in Obsidian: `up: "[[tea]]"`."""
         for key, entry in self._nodes.items():
             for node in _items(entry.node) if key not in KEYS else ():
                 if match := _LINK.match(read_scalar(node) or ""):

@@ -1,7 +1,7 @@
-"""The heads of the memory folder's skills: finding the files, and mending what YAML refuses in one.
+"""The heads of the memory folder's skills: finding the files, and fixing what YAML refuses in one.
 
-A skill that is a link is somebody else's file, and what a turn runs mends none: what a skill says is
-done later. Refuses to know what a skill may say (formats.skill)."""
+A skill that is a link is somebody else's file, and what a turn runs fixes none: what a skill says
+is done later. Refuses to know what a skill may say (formats.skill)."""
 
 import os
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def fix(home: Home, *, dry: bool) -> Iterator[Finding | Failure]:
             if not dry and (made.done or exchange.find_leftovers(os.path.dirname(full))):
                 with files.lock(home.path(FOLDER, ".lock")):
                     exchange.recover(full)
-                    exchange.edit(full, partial(_mend, path), follow=False)
+                    exchange.edit(full, partial(_repair_data, path), follow=False)
         except (OSError, Failure) as error:
             yield files.to_failure(error) if isinstance(error, OSError) else error
             continue
@@ -50,12 +50,12 @@ def fix(home: Home, *, dry: bool) -> Iterator[Finding | Failure]:
             yield Finding(path, line, f"{'fixable' if dry else 'fixed'}-{code}", message)
 
 
-def _mend(path: str, data: bytes) -> bytes:
+def _repair_data(path: str, data: bytes) -> bytes:
     return _repair(path, data).data
 
 
 def _repair(path: str, data: bytes) -> repairs.Repaired:
-    """The skill, mended, if it then says to every reader what it says to ours."""
+    """The skill, repaired, if it then says to every reader what it says to ours."""
     made = repairs.repair(data, path, syntax_only=True)
     try:
         before, after = (skill.read_frontmatter(one, path) for one in (data, made.data))
