@@ -94,11 +94,14 @@ class WindowReading(NamedTuple):
 def window(
     home: Home, path: str, known: WindowState | None, *, whole: bool = False
 ) -> WindowReading | None:
-    """The events of a window that are not known yet; None when the window is gone. `whole`: all of
-    it is compared with what was read; else, of one that grew, the last event alone."""
+    """The events of a window that are not known yet; None when it is gone, or cannot be read.
+    `whole`: all of it is compared with what was read; else, of one that grew, the last event
+    alone."""
     full = home.path(path)
     try:
         stat = os.stat(full)
+        if not os.access(full, os.R_OK):
+            return None
     except FileNotFoundError:
         return None
     if not S_ISREG(stat.st_mode):
@@ -248,13 +251,16 @@ def changed_windows(home: Home, known: Mapping[str, int]) -> tuple[list[str], li
     try:
         now: list[int | None] = list(map(_times, map(root.__add__, known)))
     except FileNotFoundError:
-        now = [_times(root + path) if os.path.exists(root + path) else None for path in known]
+        now = [_times_or_none(root + path) for path in known]
     pairs = zip(known.items(), now, strict=True)
     changed = [path for (path, before), found in pairs if found != before]
     there: set[str] = set()
     for context in home.list_contexts():
         folder = f"logs/{context}/"
-        there.update(map(folder.__add__, os.listdir(root + folder)))
+        try:
+            there.update(map(folder.__add__, os.listdir(root + folder)))
+        except FileNotFoundError:  # gone meanwhile
+            continue
     for folder in {os.path.dirname(path) for path in there - known.keys() if "/." not in path}:
         names = home.list_windows(folder.partition("/")[2])
         changed += [path for name in names if (path := f"{folder}/{name}") not in known]
@@ -295,6 +301,13 @@ def pins_state(home: Home) -> list[int]:
 def _times(path: str) -> int:
     stat = os.stat(path)
     return stat.st_mtime_ns + stat.st_ctime_ns
+
+
+def _times_or_none(path: str) -> int | None:
+    try:
+        return _times(path)
+    except FileNotFoundError:
+        return None
 
 
 def _state_of(stat: os.stat_result) -> tuple[int, int, int, int]:

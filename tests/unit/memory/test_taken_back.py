@@ -73,7 +73,8 @@ class World:
         return self.words[-1]
 
     def paths(self, kind: str) -> list[str]:
-        return sorted(glob.glob(self.home.path(kind, "**", "*.md"), recursive=True))
+        there = glob.glob(self.home.path(kind, "**", "*.md"), recursive=True)
+        return sorted(filter(os.path.isfile, there))
 
     def one(self, kind: str = "logs") -> str | None:
         there = self.paths(kind)
@@ -385,6 +386,28 @@ def test_a_window_that_was_taken_away_is_found_when_it_is_back(world):
         assert world.check() == []
     os.rename(f"{world.home.root}.away", path)
     assert world.check_found() == []
+
+
+def test_what_cannot_be_read_is_not_told_and_stops_nobody(world, monkeypatch):
+    """Its vectors stay. A pipe in a window's place is waited for by nobody."""
+    path, real = world.one(), os.access
+    kept = files.read(os.path.join(world.home.vectors, os.listdir(world.home.vectors)[0]))
+    with monkeypatch.context() as patch:  # root may read anything
+        patch.setattr(os, "access", lambda it, how: it != path and real(it, how))
+        os.chmod(path, 0o000)
+        patch.setattr(reading, "stands", lambda home, part, places: home.path(part) != path)
+        for happen in (world.recall, world.embed, world.recall):
+            happen()
+        assert "cannot be read any more" in world.heard[0] and len(world.heard) == 1
+    assert files.read(os.path.join(world.home.vectors, os.listdir(world.home.vectors)[0])) == kept
+    os.chmod(path, 0o600)
+    assert world.check_all() == [] and world.check_found() == []
+    os.unlink(path)
+    os.mkfifo(path)
+    world.recall()
+    assert world.check() == []
+    os.unlink(path)
+    assert world.check_all() == []
 
 
 def test_what_moved_and_what_is_said_twice_keeps_its_vector(world):

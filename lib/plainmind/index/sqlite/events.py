@@ -106,7 +106,8 @@ def _take_in_window(
     known = reading.WindowState(*row[1:]) if row else None
     read = reading.window(index.home, path, known, whole=whole)
     if read is None:
-        return _forget(index, path, removal, "gone")
+        there = os.path.isfile(index.home.path(path))
+        return _forget(index, path, removal, "unreadable" if there else "gone")
     if read.again:
         _forget(index, path, removal, "changed")
         known = None

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     Texts = tuple[list[Removed], dict[str, int]]
 
 
+#: what became of a window since the last look
+_BECAME = {
+    "changed": "changed since it was read",
+    "gone": "gone since it was read",
+    "unreadable": "it cannot be read any more",
+}
 AWAY = 100  # windows that were taken away, for which every recall looks
 
 
@@ -38,7 +44,8 @@ class Removal:
         """A window is about to go, or to be taken in again as it is now. `span`: the least and the
         greatest id of its events."""
         self._places.append((path, what))
-        self._note(_of_window(self._index, *span))
+        if what != "unreadable":  # what it says may stand
+            self._note(_of_window(self._index, *span))
 
     def note_page(self, page: int) -> None:
         self._note(_of_page(self._index, page))
@@ -89,8 +96,8 @@ class Removal:
             more = len(self._places) - 1
             others = f", and {more} more window{'s' if more > 1 else ''}" if more else ""
             self._index.say(
-                f"{self._index.home.path(path)}: {what} since it was read{others}; what the logs "
-                "no longer say is not recalled; see 'mem-lint --logs'"
+                f"{self._index.home.path(path)}: {_BECAME[what]}{others}; what the logs no longer "
+                "say is not recalled; see 'mem-lint --logs'"
             )
 
 
