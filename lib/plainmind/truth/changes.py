@@ -1,13 +1,13 @@
 """What a turn changes that lasts: kept before it is made, so that it can be named and undone, or
 kept until a person says yes.
 
-    .changes/<id>.made    was made; `undo` takes it back
-    .changes/<id>.asked   waits for a yes; `allow` makes it. Nothing else ever does
-    .changes/<id>.….new   the same, not yet named under a reply
+    .changes/<name>.made    was made; `undo` takes it back
+    .changes/<name>.asked   waits for a yes; `allow` makes it. Nothing else ever does
+    .changes/<name>.….new   the same, not yet named under a reply
 
-The folder's name begins with a dot, so that no command in a sandbox sees it: a model cannot name
-the id of what waits. Owns when a change is kept and when it may be made (`turn.may`); what one is
-made of is formats.change's."""
+A change's id is of its bytes, and its name is not: no command in a sandbox reads what is in this
+folder, but under Landlock it can list it, and a model is to know no id of what waits. Owns when a
+change is kept and when it may be made (`turn.may`); what one is made of is formats.change's."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..formats import change as form
 from ..formats.change import FileChange, LastingChange
-from ..ground import clock, environment, exchange, files, masks
+from ..ground import chance, clock, environment, exchange, files, masks
 from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ..ground.paths import Home
 
@@ -37,6 +37,7 @@ class KeptChange(NamedTuple):
     state: str  # MADE or ASKED
     fresh: bool  # not named yet
     change: LastingChange
+    stem: str  # of its file's name
 
 
 @contextmanager
@@ -88,23 +89,24 @@ def keep(
 
 def _write(home: Home, made: LastingChange, state: str) -> str:
     data = made.render()
-    path = home.path(FOLDER, f"{form.make_id(data)}{state}{NEW}")
+    path = home.path(FOLDER, f"{chance.draw(8).hex()}{state}{NEW}")
     files.create(path, data)
     return path
 
 
 def list_kept(home: Home, *, fresh: bool = False) -> list[KeptChange]:
     """The changes that are kept, oldest first; `fresh`: only those that were not named yet. What
-    has got too old goes, and what is not as its id says is none."""
+    has got too old goes."""
     found = []
     now = clock.system_now()
     for name in list_names(home):
-        id, *states = name.split(".")
+        stem, *states = name.split(".")
         state, is_new = f".{states[0]}" if states else "", states[1:] == ["new"]
         if state not in KEPT or fresh and not is_new:
             continue
         try:
-            one = KeptChange(id, state, is_new, _read(home, name))
+            data = files.read(home.path(FOLDER, name))
+            one = KeptChange(form.make_id(data), state, is_new, form.parse(data), stem)
         except (OSError, BadData):
             continue
         if not now - KEPT[state] <= one.change.instant <= now + clock.DAY:
@@ -123,17 +125,10 @@ def list_names(home: Home) -> list[str]:
         return []
 
 
-def _read(home: Home, name: str) -> LastingChange:
-    data = files.read(home.path(FOLDER, name))
-    if form.make_id(data) != name.partition(".")[0]:
-        raise BadData("not what its id says", place=home.path(FOLDER, name), cure="delete it")
-    return form.parse(data)
-
-
 def settle(home: Home, named: list[KeptChange]) -> None:
     """These were named: they are not named again."""
     for one in named:
-        old = home.path(FOLDER, f"{one.id}{one.state}{NEW}")
+        old = home.path(FOLDER, f"{one.stem}{one.state}{NEW}")
         with suppress(FileNotFoundError):
             os.rename(old, old.removesuffix(NEW))
 
@@ -142,7 +137,7 @@ def drop(home: Home, one: KeptChange) -> None:
     """Let a change go that was not made after all, or is undone."""
     for end in (NEW, ""):
         with suppress(FileNotFoundError):
-            os.unlink(home.path(FOLDER, f"{one.id}{one.state}{end}"))
+            os.unlink(home.path(FOLDER, f"{one.stem}{one.state}{end}"))
     files.sync_folder(home.path(FOLDER))
 
 
@@ -176,7 +171,7 @@ def allow(home: Home, one: KeptChange) -> None:
     for end in (NEW, ""):
         with suppress(FileNotFoundError):
             os.rename(
-                home.path(FOLDER, f"{one.id}{ASKED}{end}"), home.path(FOLDER, f"{one.id}{MADE}")
+                home.path(FOLDER, f"{one.stem}{ASKED}{end}"), home.path(FOLDER, f"{one.stem}{MADE}")
             )
     files.sync_folder(home.path(FOLDER))
 
