@@ -102,7 +102,7 @@ def _add_entry(draft: SkillDraft, path: str, relative: str, folder: int) -> None
         problem = "a link, or not a file; put the file itself here"
     elif stat.S_ISREG(mode):
         try:
-            data = _read_file(name, folder)
+            data = regular.read_at(folder, name, LARGEST + 1)
         except OSError as error:
             problem = f"{files.to_failure(error).what}; make it readable"
         if len(data) > LARGEST:
@@ -113,12 +113,6 @@ def _add_entry(draft: SkillDraft, path: str, relative: str, folder: int) -> None
         draft.findings.append(DraftFinding(path, 1, problem))
     elif stat.S_ISREG(mode):
         draft.files.append(DraftFile(relative, data, bool(mode & stat.S_IXUSR)))
-
-
-def _read_file(name: str, folder: int) -> bytes:
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    with open(fd, "rb") as file:
-        return file.read(LARGEST + 1)
 
 
 def _check_text(draft: SkillDraft, place: str, shown: str) -> Iterator[DraftFinding]:

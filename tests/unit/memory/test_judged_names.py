@@ -7,6 +7,7 @@ import os
 import sqlite3
 
 import pytest
+from plainmind.agent import skill_drafts
 from plainmind.formats.reference import Reference
 from plainmind.ground import files, regular, scratch
 from plainmind.ground.environment import Environment
@@ -88,6 +89,29 @@ def test_a_persons_link_within_the_home_is_followed(home):
         assert "# A page" in moments._lines(home, Reference(path, 1, 1))
 
 
+@pytest.mark.parametrize("what", ["a link", "a pipe", "a hard link"])
+def test_a_draft_of_a_skill_that_is_swapped_once_it_is_judged(home, monkeypatch, what):
+    path = os.path.join(home.workspace, "draft", "SKILL.md")
+    files.replace(path, b"draft")
+    judge = os.stat
+
+    def swap(name, *given, **more):
+        judged = judge(name, *given, **more)
+        if name == "SKILL.md":
+            monkeypatch.undo()
+            os.unlink(path)
+            {
+                "a link": lambda: os.symlink(home.path(".env"), path),
+                "a pipe": lambda: os.mkfifo(path),
+                "a hard link": lambda: os.link(home.path(".env"), path),
+            }[what]()
+        return judged
+
+    monkeypatch.setattr(os, "stat", swap)
+    draft = skill_drafts.read(os.path.dirname(path))
+    assert draft.files == [] and "make it readable" in draft.findings[0].message
+
+
 # --- writing, and changing modes
 
 
@@ -116,7 +140,7 @@ def test_an_index_that_is_a_link_is_set_aside(home, tmp_path, there):
     for store in engine_in_use().opened(home, said.append):
         with store:
             pass
-    assert not os.path.islink(os.path.join(home.index, "mind.db")) and "a link" in said[0]
+    assert not os.path.islink(os.path.join(home.index, "mind.db")) and "set aside" in said[0]
     assert target.exists() == there and (not there or target.stat().st_mode & 0o777 == 0o644)
     assert not there or target.read_bytes() == b""
     sqlite3.connect(os.path.join(home.index, "mind.db")).close()

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 from plainmind.agent import skill_drafts, skills
-from plainmind.ground import exchange, files
+from plainmind.ground import exchange, files, regular
 from plainmind.ground.errors import Busy, InputOutput
 from skill_files import write
 
@@ -176,9 +176,9 @@ def test_what_is_too_much_is_not_read_to_its_end(folder, monkeypatch, spoil):
         with open(os.path.join(folder, f"g{number}"), "w"):
             pass
     spoil(folder)
-    content, read = skill_drafts._read_file, []
+    content, read = regular.read_at, []
     monkeypatch.setattr(
-        skill_drafts, "_read_file", lambda name, fd: read.append(name) or content(name, fd)
+        regular, "read_at", lambda fd, name, size: read.append(name) or content(fd, name, size)
     )
     assert findings(folder)[0].startswith(".:1: more than")
     assert len(read) <= skill_drafts.MOST_FILES + 1
