@@ -30,6 +30,16 @@ export async function recall(prompt, shown) {
 }
 
 /**
+ * What is always in mind, for the system prompt: the index of the memory folder, and of the project that `cwd` is in
+ * once it is trusted; '' where it is off.
+ * @param {string} cwd
+ * @param {string} context
+ */
+export async function resident(cwd, context) {
+	return (await run("mem-resident", ["--quiet", "--project", cwd, "--context", context], "", SOON, [0])).trim();
+}
+
+/**
  * Append events, and return how many were new.
  * @param {Event[]} events
  */

@@ -9,7 +9,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { append, archive, keepSummaries, notice, recall, startWindow } from "./commands.js";
+import { append, archive, keepSummaries, notice, recall, resident, startWindow } from "./commands.js";
 import { currentWindow, lineage, readSession, sessionsOfRepository } from "./files.js";
 import { contextOf, events, parts, summaries } from "./session.js";
 
@@ -25,16 +25,20 @@ export default function plainmind(pi) {
 	/** commands whose failure was told */
 	const told = new Set();
 
-	pi.on("before_agent_start", async ({ prompt }, ctx) => {
+	pi.registerFlag("no-memory", { type: "boolean", default: false, description: "Leave out resident memory (mem-resident)" });
+
+	pi.on("before_agent_start", async ({ prompt, systemPrompt }, ctx) => {
 		recalled = undefined;
-		if (!prompt.trim()) return;
-		const shown = currentWindow(contextOf(ctx.sessionManager.getSessionId()));
-		const [block, due] = await Promise.all([
-			attempt(ctx, "mem-recall", () => recall(prompt, shown)),
-			notice(),
+		const context = contextOf(ctx.sessionManager.getSessionId());
+		const [always, block, due] = await Promise.all([
+			pi.getFlag("no-memory") ? "" : attempt(ctx, "mem-resident", () => resident(ctx.cwd, context)),
+			prompt.trim() ? attempt(ctx, "mem-recall", () => recall(prompt, currentWindow(context))) : "",
+			prompt.trim() ? notice() : "",
 		]);
 		const text = [block && `${ABOVE}\n${block}`, due].filter(Boolean).join("\n");
 		if (text) recalled = { text: `${text}\n` };
+		// the same bytes until somebody edits the memory, and never part of the session
+		if (always) return { systemPrompt: `${systemPrompt}\n\n${always}` };
 	});
 
 	// only the request has the block: what a 'context' handler returns is never part of the session

@@ -12,6 +12,8 @@ const handlers = {};
 const commands = {};
 extension({
 	on: (name, handler) => (handlers[name] = handler),
+	registerFlag: () => {},
+	getFlag: (name) => process.env.FLAGS?.split(",").includes(name) ?? false,
 	registerCommand: (name, command) => (commands[name] = command),
 });
 

@@ -297,8 +297,27 @@ def test_remember_this_on_a_file_nobody_logged_pins_its_name(talk, thread):
 # --- /memory, /recall
 
 
-def test_memory_says_that_it_is_not_there_yet(talk):
-    assert "There is no resident memory yet" in talk.ask("memory")["content"]
+def test_memory_answers_the_verbs_of_mem_resident(talk, thread):
+    def memory(verb: str = "", **options: str) -> str:
+        given = {**({"verb": verb} if verb else {}), **options}
+        return talk.ask("memory", given, thread)["content"]
+
+    assert "nothing there yet" in memory()
+    staged = memory("remember", text="Ann drinks --tea, `really`")
+    id = staged.partition("`")[2].partition("`")[0]
+    assert id.startswith("op-") and id in memory("show")
+    assert "memory/MEMORY.md:3: Ann drinks --tea" in memory("flush")
+    assert "Ann drinks" in memory("recall", text="what does Ann drink")
+    assert memory("recall", text="zebra") == "There is nothing."
+    assert "no trusted project" in memory("remember", text="x", scope="project")
+    assert "denied" in memory("recall", text="tea", scope="project")
+    assert "Ann drinks" in memory("confirm", text="memory/MEMORY.md:3")
+    assert "global:Notes" in memory("pages") and memory("faults") == "There is nothing."
+    assert "(done)" in memory("off") and "off" in memory("show")
+    assert "(done)" in memory("on") and "key or a password" in memory(
+        "remember", text="the password is hunter2x"
+    )
+    assert "no operation" in memory("drop", text="op-1 op-2")
 
 
 def test_recall_shows_what_it_finds_with_its_place(talk, thread):

@@ -14,6 +14,7 @@ import pytest
 from plainmind.ground import clock, files
 from plainmind.truth.log import reader
 from plainmind.truth.pages import page_files
+from plainmind.truth.resident import trust
 from scene import ROOT
 
 NODE = shutil.which("node")
@@ -93,7 +94,9 @@ def call(id: str, **arguments: str) -> dict[str, Any]:
 class Pi:
     """A process with the extension in it. `told` is what the last step told the user."""
 
-    def __init__(self, folder: str, home: str, extension: str = EXTENSION, ui: bool = True):
+    def __init__(
+        self, folder: str, home: str, extension: str = EXTENSION, ui: bool = True, flags: str = ""
+    ):
         assert NODE
         self.session, self.cwd, self.ui, self.told = Session(), folder, ui, []
         self.process = subprocess.Popen(
@@ -101,7 +104,7 @@ class Pi:
                 os.path.join(extension, "index.js")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "MIND_HOME": home},
+            env={"PATH": os.environ["PATH"], "MIND_HOME": home, "FLAGS": flags},
         )  # fmt: skip
 
         self.watch = threading.Timer(120, self.process.kill)
@@ -226,6 +229,31 @@ def test_the_block_stays_at_its_prompt_while_tools_are_called_and_goes_with_the_
     assert pi.request() == pi.session.messages
 
 
+def test_what_is_always_in_mind_is_in_the_system_prompt(start, home, tmp_path):
+    """With the project of the working directory once it is trusted; not with --no-memory."""
+    for folder, text in (
+        (home.path("memory"), "in German"),
+        (tmp_path / ".pi/memory", "the schema"),
+    ):
+        os.makedirs(folder)
+        with open(os.path.join(folder, "MEMORY.md"), "w") as file:
+            file.write(f"- {text}\n")
+
+    def prompts(flags: str = "") -> str:
+        sent = {"prompt": "", "systemPrompt": "You are pi."}
+        (result,) = start(flags=flags).send("before_agent_start", **sent)
+        return result["systemPrompt"] if result else ""
+
+    first = prompts()
+    assert first.startswith("You are pi.\n\n## Persistent memory\n") and first == prompts()
+    assert "- in German" in first and "the schema" not in first
+    trust.trust(home, str(tmp_path))
+    assert "- the schema" in prompts()
+    assert prompts("no-memory") == ""
+    trust.switch(home, f"pi/{SESSION}", False)
+    assert prompts() == ""
+
+
 def test_a_message_whose_content_is_plain_text(pi, said):
     said("The tax extension is due on April 15th")
     pi.send("before_agent_start", prompt="the tax extension?")
@@ -319,7 +347,7 @@ def test_a_prompt_without_words_asks_nothing(pi, said):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with the extension alone. `checkout(NAME, SCRIPT)` gives it a command."""
+    """A checkout with the extension and nothing in mind. `checkout(NAME, SCRIPT)` gives it a command."""
     extension = tmp_path / "check out" / "skills" / "pi"
     shutil.copytree(EXTENSION, extension)
 
@@ -330,6 +358,7 @@ def checkout(tmp_path):
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     add.extension = str(extension)
+    add("mem-resident", "exit 0")
     return add
 
 

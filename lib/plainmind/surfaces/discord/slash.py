@@ -34,6 +34,15 @@ MOST = 5  # messages of an answer
 RECURRENCES = [
     Choice(name=name, value=name) for name in ("none", "daily", "weekly", "monthly", "yearly")
 ]
+#: of mem-resident
+MEMORY_VERBS = [
+    Choice(name=verb, value=verb)
+    for verb in (
+        "show remember flush recall stale confirm drop pages verify faults traces trace on off "
+        "trust untrust"
+    ).split()
+]
+MEMORY_SCOPES = [Choice(name=scope, value=scope) for scope in ("global", "project", "local")]
 
 
 class SlashTree(app_commands.CommandTree):
@@ -148,10 +157,39 @@ async def remember_this(interaction: Interaction, message: discord.Message) -> N
     await ask.reply_pinned(outcome)
 
 
-@command(description="What must always be in mind (not there yet)")
-async def memory(interaction: Interaction) -> None:
+@command(description="What is always in mind: MEMORY.md of the user and of a trusted project")
+@app_commands.describe(
+    verb="What to do; without one, what there is",
+    text="Its words: a fact, a question, ids, references, a folder",
+    scope="Whose memory (remember, recall)",
+)
+@app_commands.choices(verb=MEMORY_VERBS, scope=MEMORY_SCOPES)
+async def memory(
+    interaction: Interaction, verb: str = "show", text: str = "", scope: str = ""
+) -> None:
     ask = await Ask.begin(interaction)
-    await ask.reply("There is no resident memory yet. /remember pins what recall is to put first.")
+    outcome = await ask.run("mem-resident", *_of_memory(verb, text, scope, ask.context), given=text)
+    if outcome.out.strip() and outcome.code not in (0, NO_MATCH):  # flush: some were rejected
+        complaint = f"That did not work: {outcome.complaint}"
+        await ask.reply(f"{_fenced(outcome.out)}\n{complaint}")
+    elif outcome.code == 0 and verb == "remember":
+        id = outcome.out.strip()
+        await ask.reply(f"Staged as `{id}`: `/memory flush` writes what is staged.")
+    else:
+        done = outcome._replace(out=outcome.out if outcome.out.strip() else "(done)")
+        await ask.reply_list(done, "There is nothing.")
+
+
+def _of_memory(verb: str, text: str, scope: str, context: str) -> list[str]:
+    """The arguments of mem-resident; a text is read from standard input."""
+    if verb == "remember":
+        return [verb, "--", scope or "global", "-"]
+    if verb == "recall":
+        only = [f"--scope={scope}"] if scope else []
+        return [verb, *only, f"--context={context}", "--", "-"]
+    if verb in ("show", "on", "off"):
+        return [verb, f"--context={context}"]
+    return [verb, *(["--", *text.split()] if text.strip() else [])]
 
 
 @command(description="Look for moments of the past")
