@@ -347,7 +347,7 @@ def test_a_prompt_without_words_asks_nothing(pi, said):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with the extension and nothing in mind. `checkout(NAME, SCRIPT)` gives it a command."""
+    """A checkout with the extension, nothing in mind. `checkout(NAME, SCRIPT)` adds a command."""
     extension = tmp_path / "check out" / "skills" / "pi"
     shutil.copytree(EXTENSION, extension)
 
