@@ -70,6 +70,7 @@ def test_a_bullet_is_added_once_and_nothing_else_changes(before, after):
     "text, kept",
     [
         ("a fact", "a fact"),
+        ("a - b * c", "a - b * c"),
         ("  - a\n  fact\t", "a fact"),
         ("", None),
         (" - ", None),

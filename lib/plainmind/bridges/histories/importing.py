@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ...formats.page.summary import ConversationSummary
 from ...ground import files
-from ...ground.errors import Failure
+from ...ground.errors import Failure, Usage
 from ...ground.paths import Home
 from .conservation import Reasons
 from .finding import find_sources
@@ -35,6 +35,26 @@ class ImportChoice(NamedTuple):
 
 
 Progress = Callable[[int, int], None]  # told of bytes read, of all
+
+
+def check_options(
+    tool: str,
+    history: HistoryReader,
+    context: str | None,
+    repo: str | None,
+    archive: bool,
+    scope: str | None,
+) -> None:
+    """Usage for options that a tool's history does not have."""
+    if repo and not history.sessions:
+        raise Usage(f"--repo: {tool} has no sessions of repositories", cure="leave it out")
+    if archive and (not repo or tool not in ("pi", "claude")):
+        what = "--archive keeps the sessions of one repository"
+        raise Usage(what, cure="add --repo, of pi or claude")
+    if context and history.pages:
+        raise Usage("--context: pages have none", cure="leave it out")
+    if scope and tool != "claude-memory":
+        raise Usage("--scope: only claude-memory fills one", cure="leave it out")
 
 
 def run(history: HistoryReader, choice: ImportChoice, progress: Progress) -> Iterator[HistoryItem]:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from ...ground import stream
 from . import bullets, page_types
 
-_MARK = re.compile(r"[-*+](?: |\Z)")
+_MARK = re.compile(r"\A[-*+](?: |\Z)")
 LONGEST = 1000  # characters of a text: a bullet is one line
 SCOPES = ("global", "project", "local")
 ACTIONS = ("add", "replace")

@@ -47,11 +47,12 @@ def stage(
         base.text if base else "",
         "agent" if memory.inside else "user",
     )
-    _put(memory, made, found)
+    put(memory, made, found)
     return made
 
 
-def _put(memory: Memory, made: Operation, scope: MemoryScope) -> None:
+def put(memory: Memory, made: Operation, scope: MemoryScope) -> None:
+    """Stage an operation. BadData for a secret, of which only a digest is kept."""
     at = clock.to_text(memory.now())
     shaped = memory.env.mask(made.text) != made.text
     secret = shaped or scope.config.strict and bool(secrets.find(made.text))

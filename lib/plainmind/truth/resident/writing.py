@@ -15,7 +15,7 @@ from ...formats import secrets
 from ...formats.resident import bullets, excerpt, operation
 from ...formats.resident.operation import Operation, Rejection
 from ...ground import exchange, files, masks
-from ...ground.errors import Busy, Failure, NotPermitted
+from ...ground.errors import BadData, Busy, Failure, NotPermitted
 from ...ground.paths import Home
 from . import journal, scopes, trust
 from .scopes import GLOBAL, LOCAL, MemoryScope
@@ -215,9 +215,22 @@ def _apply(group: list[Operation], data: bytes) -> bytes:
     return data
 
 
-def _make(scope: MemoryScope) -> None:
-    """The index, empty, where there is none; and beside a local one, a .gitignore. NotPermitted
-    when a link is in the way."""
+def add_topic(scope: MemoryScope, name: str, data: bytes) -> bool:
+    """A new topic file; False when it is there with this text. BadData when it says something else.
+    The caller holds the lock."""
+    _make_folder(scope)
+    try:
+        files.create(os.path.join(scope.folder, name), data)
+        return True
+    except FileExistsError:
+        if scope.read(name, len(data) + 1) == data:
+            return False
+        place = os.path.join(scope.folder, name)
+        raise BadData("there is one already", place=place, cure="merge them by hand") from None
+
+
+def _make_folder(scope: MemoryScope) -> None:
+    """NotPermitted when a link is in the way."""
     if scope.project:
         above = scope.root
         for name in scope.part.split(os.sep):
@@ -225,6 +238,11 @@ def _make(scope: MemoryScope) -> None:
             if os.path.islink(above):
                 raise NotPermitted("a link", place=above, cure="put the folder itself here")
     files.make_folder(scope.folder)
+
+
+def _make(scope: MemoryScope) -> None:
+    """The index, empty, where there is none; and beside a local one, a .gitignore."""
+    _make_folder(scope)
     names = {scope.path: b""}
     if scope.name == LOCAL:
         names = {os.path.join(scope.folder, ".gitignore"): f"{scope.file}\n".encode(), **names}
