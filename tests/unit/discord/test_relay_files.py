@@ -370,3 +370,16 @@ def test_beside_a_whole_answer_as_a_file_nine_files_go_and_the_tenth_is_told_of(
 
 def test_nothing_of_all_this_was_a_bug(talk):
     assert "internal error" not in talk.relay.said and "Traceback" not in talk.relay.said
+
+
+def test_a_secret_is_posted_by_no_program(talk, thread):
+    """Whatever takes the turns: what is posted, and the ledger, have it masked; also where a
+    message ends within it."""
+    token = talk.discord.token
+    talk.write(f"leak-{thread}", f"{'so ' * 663}it is {token}, or sk-{'aB3d' * 6}")
+    first, second, *_ = talk.parts(talk.say(f"write leak-{thread}", thread), thread)
+    posted = first["content"] + second["content"]
+    assert posted.count("***") == 2
+    with open(talk.relay.path("relay/inbox.jsonl")) as file:
+        everywhere = posted + file.read()
+    assert token not in everywhere and "aB3daB3d" not in everywhere

@@ -177,7 +177,9 @@ def list_cuts() -> list[tuple[str, str]]:
         with open(path, encoding="utf-8", errors="replace") as file:
             for line in file if not path.endswith(".pyc") else ():
                 for match in re.finditer(r"[\w)\]]\[: ?(\d+)\]", line):
-                    if 40 <= int(match[1]) <= 4000 and not re.search(r"hexdigest|mask\(", line):
+                    if 40 <= int(match[1]) <= 4000 and not re.search(
+                        r"hexdigest|mask\(|list\(", line
+                    ):
                         found.append((os.path.relpath(path, ROOT), line.strip()))
     return found
 
