@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from plainmind.truth import changes
 from rungs import SANDBOXES
 from scene import PATIENCE, ROOT
 from scripted import call, calls
@@ -283,3 +284,21 @@ def test_a_skill_is_added_as_it_was_when_it_was_asked_for(lived, model):
     assert os.access(lived.home.path("skills/tea/steep"), os.X_OK)
     lived.run("agent-changes", "--undo", allow[-1])
     assert not os.path.exists(lived.home.path("skills/tea"))
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_yes_or_an_undo_that_is_cut_off_is_finished_by_the_next(lived, model, name):
+    """A death after the files were changed, before that was written down."""
+    before = standing(lived)
+    model.then(calls(call(ASKED[name][0])), "It waits.")
+    (allow,) = commands(lived.turn("Do it", context=HERE))
+    (one,) = changes.list_kept(lived.home)
+    for file in one.change.files:
+        changes._apply(lived.home, file, one.change.kind)
+    made = standing(lived)
+    lived.run(*allow)
+    assert standing(lived) == made != before
+    for file in one.change.files[:1]:
+        changes._apply(lived.home, file.reverse(), one.change.kind)
+    lived.run("agent-changes", "--undo", allow[-1])
+    assert standing(lived) == before and changes.list_kept(lived.home) == []
