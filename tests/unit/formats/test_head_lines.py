@@ -111,6 +111,13 @@ def test_a_mend_is_idempotent_keeps_every_readable_key_and_changes_no_other_byte
     assert {one.line for one in read(made.data).refused} <= lines.keys()
 
 
+@pytest.mark.parametrize("yaml", ["  + x\n    source: note\nx: ~\n", "    * Re: x\n"])
+def test_a_repair_that_nobody_would_read_is_not_made(yaml):
+    """It was made again in each of ten rounds; and a lone item became a list that is no head."""
+    data = f"---\n{yaml}---\nGreen.\n".encode()
+    assert repairs.repair(data, PATH) == (data, [])
+
+
 def test_a_skill_whose_description_has_a_colon_is_one():
     data = b"---\nname: tea\ndescription: Use when: somebody asks for tea\nmine: @x\n---\nGreen.\n"
     assert skill.parse(data, "skills/tea/SKILL.md").description == "Use when: somebody asks for tea"

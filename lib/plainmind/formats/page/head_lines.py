@@ -31,7 +31,7 @@ from .yaml_nodes import FIRST, YamlEntry
 MOST_KEYS, MOST_LINES = 1000, 100  # of a head, and of a key, that are tried one by one
 ROUNDS = 10  # of keys that YAML refuses for what other keys say, such as aliases
 
-_KEY = re.compile(r"[^\s#\-\[\]{},][^\n]*?:(?=[ \t\r]|\Z)")
+_KEY = re.compile(r"[^\s#*\-\[\]{},][^\n]*?:(?=[ \t\r]|\Z)")
 _PARTS = re.compile(
     r"""([ ]*(?:-[ ]+)?(?:"[^"\n]*"|'[^'\n]*'|[^\W\d][\w ./-]*?):[ ]+|[ ]*-[ ]+)(\S.*?)(\s*)\Z"""
 )

@@ -98,21 +98,24 @@ def _once(data: bytes, path: str, is_there: Callable[[str], bool], syntax_only: 
     if not work.edits:
         return _with_image(data, path, is_there)
     made = apply_edits(parts, work.edits)
-    after = _list_read(made, path)
-    # surgery that left no head, or touched what others say in it, is none
+    after = _read_head(made, path)
+    # surgery that left no head, or touched what others say in it, or that nobody reads, is none
     ours = page_keys.KEYS
-    if not after or list_values(after, ours) != list_values(entries, ours):
+    if list_values(after.entries, ours) != list_values(entries, ours) or not after.entries:
+        return Repaired(data, [])
+    if len(after.refused) > len(head.refused):
         return Repaired(data, [])
     if any(_touches(edit, parts.yaml, one.line) for edit in work.edits for one in head.refused):
         return Repaired(data, [])
     return Repaired(made, sorted(work.done))
 
 
-def _list_read(data: bytes, path: str) -> list[YamlEntry]:
+def _read_head(data: bytes, path: str) -> ReadHead:
+    """What a head says; no entries where it cannot be read."""
     try:
-        return head_lines.read(page.split(data, path).yaml, path, aliases=True).entries
+        return head_lines.read(page.split(data, path).yaml, path, aliases=True)
     except BadData:
-        return []
+        return ReadHead([], "", [])
 
 
 def _touches(edit: Edit, yaml: str, line: int) -> bool:
@@ -135,7 +138,8 @@ def _with_read_lines(data: bytes, path: str, parts: PageParts, head: ReadHead) -
     yaml = "\n".join(rows)
     made = parts.text[: parts.at] + yaml + parts.text[parts.at + len(parts.yaml) :]
     data_made = encode_text("\ufeff" * parts.marked + made)
-    if list_values(_list_read(data_made, path)) != list_values(head.entries):
+    after = _read_head(data_made, path)
+    if list_values(after.entries) != list_values(head.entries) or not after.entries:
         return Repaired(data, [])
     return Repaired(data_made, done)
 
