@@ -223,8 +223,8 @@ def _protect(
     """What the agent may not do to a page: let it age faster (NotPermitted), or replace its text so
     that nobody can read it any more: it is kept among the observations, for the next audit."""
     old = page.parse(data, path)
-    heads = [(made.get("type", old.type), made.get("tags", old.tags)), (old.type, old.tags)]
-    days = [retention.days_kept(*head) or FOREVER for head in heads]
+    new = page.parse(page_edit.set_fields(data, path, made, body), path)
+    days = [retention.life(one) or FOREVER for one in (new, old)]
     if days[0] < days[1] or old.day and made.get("date", old.day) < old.day:
         what = "refused from inside the sandbox: the page would be deleted earlier"
         raise NotPermitted(what, place=path, cure="ask the user to do it")

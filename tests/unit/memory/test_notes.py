@@ -406,9 +406,9 @@ def test_what_an_older_type_became_is_kept_as_before(note):
     assert forgetting.past(note.memory) == []
     note.inside = True
     with pytest.raises(NotPermitted):
-        note.update("note", tags=["x"])
+        note.update("note", tags=["x"], tier="L2")
     note.inside = False
-    note.update("note", tags=["x"])
+    note.update("note", tags=["x"], tier="L2")
     assert [each.path for each in forgetting.past(note.memory)] == ["knowledge/note.md"]
 
 

@@ -6,8 +6,8 @@ r"""Repairing a page. `repair` fixes problems that have only one possible correc
                    is one of the twelve. Lossy: twelve become four; a fact about the project
                    and a decision of the user's own are taken for the other. The old word
                    becomes a tag, legacy/fact; where it cannot, the type is left alone. A page
-                   with such a tag is kept for ever, as it was before: take the tag away to let
-                   it age like others of its type
+                   with such a tag is kept for ever, as it was before: take the tag away, and say
+                   a tier, to let it age like others of its type
     legacy tiers   without a tier, the types fact, preference and decision were always given:
                    tier: L1. All others are left without one, which is read as L2
     dates          any way of writing one day -> ISO 8601. Lossy: a time is dropped.

@@ -9,8 +9,9 @@
 
 What is dated before 2000 or after today stays, and everything does in a run whose clock stands
 before 2000, went back, or is more than a month after the last run's: the next one goes on from
-there. A page without a date that can be read stays, and so does one whose type mem-lint --fix gave
-it (the older one is in a tag, legacy/note), and a file of another type. What other programs put
+there. A page without a date that can be read stays, and so does one without a tier, which we did
+not write, one whose type mem-lint --fix gave it (the older one is in a tag, legacy/note), and a
+file of another type. What other programs put
 under raw/ is theirs. Logs are never touched. Owns these rules. Refuses to know the index: whoever
 lets files go takes their text out of it (memory.forgetting)."""
 
@@ -195,7 +196,7 @@ def judge_page(read: page.Page, today: date, seen: Sightings) -> Expired | None:
 
 def life(read: page.Page) -> int | None:
     """For how many days a page is kept, as far as its head is sure; None: for ever."""
-    sure = "type" in read.lines and not _unsure(read.problems)
+    sure = "type" in read.lines and read.is_ours and not _unsure(read.problems)
     return days_kept(read.type, read.tags) if sure and read.day else None
 
 

@@ -65,6 +65,20 @@ def test_a_page_goes_only_if_head_clock_and_what_was_seen_all_say_so(
         pytest.fail("it is past in every way")
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_page_of_the_owners_own_is_never_deleted(home, kept):
+    """`type: reference` is a word of other vaults, too; ours says a tier beside it."""
+    path = put(home, "a", "reference", "2020-05-08")
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(text.replace("tier: L2\n", "") if kept else text)
+    for night in range(100):
+        prune(home, NOW + night * DAY)
+        list(lint.fix(home, [], dry=False))
+    assert os.path.exists(path) is kept
+
+
 def test_losing_the_file_and_a_name_that_comes_again_make_a_page_new(home):
     for night in range(100):
         path = put(home, "a", "reference", "2020-05-08")
