@@ -60,7 +60,7 @@ def ended(world: relay_killed.World) -> relay_killed.World:
 def deadly(world: relay_killed.World, deaths: list[str]) -> relay_killed.World:
     """These deaths, one after the other, and a last run."""
     for death in deaths:
-        assert world.strike(death), f"it did not die {death}"
+        assert world.strike(death), f"it did not die {death}: {world.complaints()}"
     return ended(world)
 
 
