@@ -117,7 +117,7 @@ class Environment:
 
         if os.stat(path).st_mode & 0o077:
             self.complaints.append(f"{path}: others can read it; chmod 600 it")
-        with regular.open_file(path) as data:
+        with regular.open_file(path, secret=True) as data:
             file = io.TextIOWrapper(data, encoding="utf-8", errors="surrogateescape")
             for binding in parse_stream(file):
                 if binding.error:

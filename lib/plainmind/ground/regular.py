@@ -34,10 +34,10 @@ def is_secret(name: str) -> bool:
     return name.startswith(".") or ".env" in name
 
 
-def open_file(path: str) -> BinaryIO:
+def open_file(path: str, *, secret: bool = False) -> BinaryIO:
     """A file, to be read. OSError, with its path, for a folder, a pipe or a device, and for a hard
-    link to a secret."""
-    return _check_file(os.open(path, _READ), path)
+    link to a secret, unless it is meant as one: a backup may have given `.env` another name."""
+    return _check_file(os.open(path, _READ), path, secret)
 
 
 def open_file_below(root: str, part: str) -> BinaryIO:
@@ -168,7 +168,7 @@ def change_mode(name: str, mode: int, folder: int | None = None) -> None:
         os.close(fd)
 
 
-def _check_file(fd: int, path: str) -> BinaryIO:
+def _check_file(fd: int, path: str, secret: bool = False) -> BinaryIO:
     """An open file that is one; it is closed when it is not."""
     try:
         found = os.fstat(fd)
@@ -176,7 +176,7 @@ def _check_file(fd: int, path: str) -> BinaryIO:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a file, but a pipe or a device", path)
-        if found.st_nlink > 1 and _is_of_secret(found):
+        if found.st_nlink > 1 and not secret and _is_of_secret(found):
             raise PermissionError(errno.EPERM, "another name of a file of secrets", path)
         return open(fd, "rb")
     except BaseException:

@@ -28,6 +28,11 @@ def test_the_file_never_reaches_a_child(env):
     assert "OPENAI_API_KEY" not in os.environ
 
 
+def test_a_file_that_a_backup_gave_another_name_is_read(env, tmp_path):
+    os.link(tmp_path / ".env", tmp_path / "backup")
+    assert Environment(str(tmp_path)).get("MIND_KEY") == "abc123$HOME"
+
+
 def test_no_file(tmp_path):
     assert Environment(str(tmp_path)).get("NOWHERE") == ""
     assert Environment(None).get("NOWHERE") == ""
