@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -449,6 +450,71 @@ def test_a_connection_that_ends_is_followed_by_one_that_has_missed_nothing(relay
     replayed = [entry["replayed"] for entry in gateway(relay.discord, "resumed")]
     assert len(replayed) == (0 if session_lost else 1)
     assert len(gateway(relay.discord, "identify")) == (2 if session_lost else 1)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["resumed", "a new session"])
+@pytest.mark.parametrize("when", ["while the turn runs", "between two parts"])
+@side_by_side
+def test_a_connection_that_ends_in_the_middle_of_an_answer_costs_and_doubles_nothing(
+    relay, when, lost
+):
+    relay.start()
+    if when == "between two parts":
+        relay.discord.fault("rest", "slow", match=POST, skip=1, times=1, seconds=3)
+        message = relay.discord.say(f"say {LONG}")
+        relay.discord.wait(relay.discord.posted)
+    else:
+        message = relay.discord.say(f"wait 3 say {LONG}")
+        began(relay, message)
+    relay.discord.drop(code=4000, forget=lost)
+    relay.discord.wait(lambda: not relay.discord.connected())
+    away = relay.discord.say("away", timestamp=time.time() + 9)
+    relay.discord.wait(relay.discord.connected)
+    relay.discord.resend(message=message["id"])
+    settled(relay, [message, away])
+    delivered(relay, message, LONG)
+    assert relay.turns() == ids([message, away])
+
+
+#: in a process that finds it: its clock is as many seconds off as a file says
+CLOCK = """
+import os, time
+open(os.path.join(os.path.dirname(__file__), "read"), "w").close()
+true = time.time_ns
+def off():
+    with open(os.path.join(os.path.dirname(__file__), "off")) as file:
+        return int(file.read() or 0)
+time.time_ns = lambda: true() + off() * 1_000_000_000
+time.time = lambda: time.time_ns() / 1e9
+"""
+
+
+@side_by_side
+def test_a_clock_that_goes_back_under_a_relay_loses_and_doubles_nothing(relay):
+    def put(name: str, text: str) -> None:
+        with open(f"{relay.folder}/{name}.new", "w") as file:
+            file.write(text)
+        os.replace(f"{relay.folder}/{name}.new", f"{relay.folder}/{name}")
+
+    put("sitecustomize.py", CLOCK)
+    put("off", "0")
+    relay.errors = open(f"{relay.folder}/stderr", "ab")
+    env = relay.env | {"PYTHONPATH": relay.folder}
+    relay.process = subprocess.Popen(relay.command, env=env, stderr=relay.errors)
+    relay.discord.wait(lambda: relay.read("relay", "cursor.json") and relay.discord.connected())
+    said = []
+    for seconds in (0, -6 * 3600, -400 * 86400, 0, -90):
+        put("off", str(seconds))
+        said.append(
+            relay.discord.say(f"at {seconds} {len(said)}", timestamp=time.time() + len(said))
+        )
+        settled(relay, said)
+        relay.discord.drop(code=4000, forget=True)
+        said.append(relay.discord.say(f"away {len(said)}", timestamp=time.time() + len(said)))
+        settled(relay, said)
+    answered_once(relay, said)
+    assert os.path.exists(f"{relay.folder}/read")
+    assert json.loads(relay.read("relay", "cursor.json"))["cursor"] <= int(said[-1]["id"])
 
 
 @side_by_side

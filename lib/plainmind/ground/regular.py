@@ -188,6 +188,8 @@ def _is_of_secret(found: os.stat_result) -> bool:
     for root in _guarded:
         with suppress(OSError):
             for name in filter(is_secret, os.listdir(root)):
+                if name.endswith((".tmp", ".swap", ".gone")) and ".env" not in name:
+                    continue  # what a change of another file is made with (ground.exchange)
                 with suppress(OSError):
                     if os.path.samestat(found, os.lstat(os.path.join(root, name))):
                         return True

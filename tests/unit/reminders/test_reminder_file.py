@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from plainmind.ground import clock, files
+from plainmind.ground import clock, files, regular
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Busy, Misconfigured, NoInput
 from plainmind.reminders import file
@@ -175,6 +175,17 @@ def test_a_dry_run_sees_it_too(home, tmp_path):
         )
     file.edit(home, home.path("reminders.md"), lambda data: data + b"ours\n", dry_run=True)
     assert not os.path.exists(home.root)
+
+
+def test_one_that_a_backup_gave_another_name_is_changed(home):
+    path = home.path("reminders.md")
+    os.makedirs(home.root)
+    with open(path, "wb") as made:
+        made.write(b"one\n")
+    os.link(path, home.path("backup"))
+    regular.guard(home.root)
+    file.edit(home, path, lambda data: data + b"two\n")
+    assert files.read(path) == b"one\ntwo\n" and files.read(home.path("backup")) == b"one\n"
 
 
 def test_somebody_else_makes_it_first(home):
