@@ -9,7 +9,7 @@ from ..engine import EmbeddingOutcome, EmbeddingStatus, Pending
 from ..page_reading import embedded_text
 from ..reading import EMBEDDED
 from . import events, vectors
-from .index_file import IndexFile
+from .index_file import IndexFile, checksum
 from .texts import WITH_BEFORE
 from .vectors import EVENT, PASSAGE
 
@@ -87,7 +87,7 @@ def _owners(db: sqlite3.Connection, path: str, line: int) -> list[tuple[str, int
 def keep(index: IndexFile, model: str, outcomes: Iterable[EmbeddingOutcome]) -> None:
     by_kind: dict[str, list[tuple]] = {}
     for outcome in outcomes:
-        row = (outcome.of.kind, outcome.of.id, model, *outcome[1:])
+        row = (outcome.of.kind, outcome.of.id, model, *outcome[1:], checksum(outcome.vector))
         by_kind.setdefault(outcome.of.kind, []).append(row)
     if not by_kind and not vectors.is_block_loose(index.db, model):
         return
@@ -95,8 +95,8 @@ def keep(index: IndexFile, model: str, outcomes: Iterable[EmbeddingOutcome]) -> 
         for kind, rows in by_kind.items():
             db.executemany(
                 "INSERT OR REPLACE INTO vectors "
-                "(kind, owner, model, embedding, attempts, status, error, next_try, block) "
-                "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0 "
+                "(kind, owner, model, embedding, attempts, status, error, next_try, checksum, "
+                "block) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0 "
                 f"WHERE EXISTS (SELECT 1 FROM {_THERE[kind]} WHERE id = ?2)",
                 rows,
             )

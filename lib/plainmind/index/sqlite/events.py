@@ -18,14 +18,14 @@ from ...formats import words as grammar
 from ...formats.evidence import COLUMNS, Episode, Evidence, IndexedEvent, Question, Scope, Totals
 from .. import reading
 from . import words
-from .index_file import Damaged, IndexFile
+from .index_file import Damaged, IndexFile, check, checksum
 
 if TYPE_CHECKING:
     from .removal import Removal
 
 BITS = 24  # of an event's id, for its number: 16.7 million events a window
 
-_EPISODES = "SELECT id, lengths, openings, times, kinds, authors FROM episodes"
+_EPISODES = "SELECT id, lengths, openings, times, kinds, authors, checksum FROM episodes"
 _STATE = (
     "path, context, inode, modified, changed, size, read_to, last_offset, last_line, digest, "
     "events, checksum"
@@ -210,20 +210,22 @@ def _take_in_pins(index: IndexFile) -> None:
 def _put_episode(db: sqlite3.Connection, episode: Episode) -> None:
     columns = [_bytes(column) for column in episode[1:]]
     db.execute(
-        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (episode.id, sum(episode.lengths), *columns),
+        "INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (episode.id, sum(episode.lengths), *columns, checksum(*columns)),
     )
 
 
 def _episode(row: tuple) -> Episode:
+    id, *blobs, kept = row
+    check(kept, *blobs)
     columns = []
-    for code, blob in zip(COLUMNS, row[1:], strict=True):
+    for code, blob in zip(COLUMNS, blobs, strict=True):
         column = array(code)
         column.frombytes(blob)
         if sys.byteorder == "big":
             column.byteswap()
         columns.append(column)
-    return Episode(row[0], *columns)
+    return Episode(id, *columns)
 
 
 def _bytes(column: "array[int]") -> bytes:

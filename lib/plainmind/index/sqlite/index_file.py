@@ -6,6 +6,7 @@ Refuses to know what the rows mean, and what an index answers (index.sqlite.stor
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from ...ground.paths import Home
 if TYPE_CHECKING:
     from ..engine import Removed
 
-VERSION = 7  # of the schema and of everything rows are computed with: tokens, stems, episodes
+VERSION = 8  # of the schema and of everything rows are computed with: tokens, stems, episodes
 
 
 class Damaged(Exception):
@@ -27,6 +28,17 @@ class Damaged(Exception):
     """
 
     version = 0
+
+
+def checksum(*values: bytes | None) -> int:
+    """What shows that a row was damaged whose values SQLite takes as they come (CRC-32)."""
+    return zlib.crc32(b"".join(filter(None, values)))
+
+
+def check(kept: int, *values: bytes) -> None:
+    """Damaged when these are not the values that this checksum was made of."""
+    if checksum(*values) != kept:
+        raise Damaged("damaged (a checksum)")
 
 
 class Outdated(Exception):

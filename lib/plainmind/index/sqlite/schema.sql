@@ -63,7 +63,8 @@ CREATE TABLE episodes (
     times    BLOB NOT NULL,       -- int64: unix_ms
     -- uint8: the role (0 user, 1 agent, 2 tool, 3 system), + 8 when it ends with a question mark
     kinds    BLOB NOT NULL,
-    authors  BLOB NOT NULL        -- uint32: authors.id
+    authors  BLOB NOT NULL,       -- uint32: authors.id
+    checksum INTEGER NOT NULL     -- CRC-32 of the BLOBs
 );
 
 CREATE TABLE authors (
@@ -89,6 +90,7 @@ CREATE TABLE vectors (
     next_try  TEXT NOT NULL,     -- not before this time; '' is at once
     block     INTEGER NOT NULL,  -- vector_blocks.id, 0 while it is in none
     embedding BLOB,              -- little-endian float32, length 1
+    checksum  INTEGER NOT NULL,  -- its CRC-32
     UNIQUE (kind, owner, model)
 );
 CREATE INDEX vectors_answering ON vectors (model, kind, block)
@@ -112,7 +114,8 @@ CREATE TABLE vector_blocks (
     low   BLOB NOT NULL,  -- float32, one a dimension
     step  BLOB NOT NULL,  -- float32, one a dimension
     error REAL NOT NULL,
-    codes BLOB NOT NULL
+    codes BLOB NOT NULL,
+    checksum INTEGER NOT NULL -- CRC-32 of events, low and step: of all codes it would take long
 );
 CREATE INDEX vector_blocks_by_model ON vector_blocks (model);
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from ...formats.evidence import dot
 from ..cache import from_blob
+from .index_file import check, checksum
 
 EVENT, PASSAGE = "event", "passage"  # what a vector may belong to
 BLOCK = 2048  # vectors a block
@@ -42,12 +43,12 @@ def exact(db: sqlite3.Connection, model: str, events: Sequence[int]) -> dict[int
         some = events[start : start + 500]
         marks = ",".join("?" * len(some))
         rows = db.execute(
-            f"SELECT owner, embedding FROM vectors WHERE kind = 'event' AND owner IN ({marks}) "
-            "AND model = ? AND embedding IS NOT NULL",
+            "SELECT owner, embedding, checksum FROM vectors "
+            f"WHERE kind = 'event' AND owner IN ({marks}) AND model = ? AND embedding IS NOT NULL",
             (*some, model),
         )
-        for event, blob in rows:
-            found[event] = from_blob(blob)
+        for event, *kept in rows:
+            found[event] = _vector(*kept)
     return found
 
 
@@ -56,16 +57,18 @@ def scan(db: sqlite3.Connection, model: str, query: Sequence[float]) -> Iterator
     of_model = "FROM vector_blocks WHERE model = ?"
     (total,) = db.execute(f"SELECT coalesce(sum(count), 0) {of_model}", (model,)).fetchone()
     packed_dot = _dot_numpy if total >= NUMPY_FROM else _dot_integers
-    blocks = f"SELECT count, events, low, step, error, codes {of_model} ORDER BY id"
-    for count, events, low, step, error, codes in db.execute(blocks, (model,)):
+    blocks = f"SELECT count, events, low, step, error, codes, checksum {of_model} ORDER BY id"
+    for count, events, low, step, error, codes, kept in db.execute(blocks, (model,)):
+        check(kept, events, low, step)
         ids = array("q")
         ids.frombytes(events)
         cosines, rounding = packed_dot(query, count, from_blob(low), from_blob(step), codes)
         yield Scanned(ids, cosines, error + rounding)
     loose_ids, loose = array("q"), []
-    for event, blob in db.execute(f"SELECT owner, embedding FROM vectors WHERE {_LOOSE}", (model,)):
+    rows = db.execute(f"SELECT owner, embedding, checksum FROM vectors WHERE {_LOOSE}", (model,))
+    for event, *embedding in rows:
         loose_ids.append(event)
-        loose.append(dot(query, from_blob(blob)))
+        loose.append(dot(query, _vector(*embedding)))
     if loose:
         yield Scanned(loose_ids, loose, 0.0)
 
@@ -75,14 +78,19 @@ def passages(
 ) -> dict[int, dict[int, float]]:
     """Page -> passage -> its cosine with the query, in [0, 1], exactly: they are few."""
     found: dict[int, dict[int, float]] = {}
-    for page, passage, blob in db.execute(
-        "SELECT page, passages.id, embedding FROM vectors JOIN passages ON passages.id = owner "
+    for page, passage, *kept in db.execute(
+        "SELECT page, passages.id, embedding, checksum FROM vectors JOIN passages ON passages.id = owner "
         "WHERE model = ? AND kind = 'passage' AND status = 'ok' AND embedding IS NOT NULL",
         (model,),
     ):
-        cosine = min(1.0, max(0.0, dot(query, from_blob(blob))))
+        cosine = min(1.0, max(0.0, dot(query, _vector(*kept))))
         found.setdefault(page, {})[passage] = cosine
     return found
+
+
+def _vector(embedding: bytes, kept: int) -> "array[float]":
+    check(kept, embedding)
+    return from_blob(embedding)
 
 
 def drop(db: sqlite3.Connection, kind: str, first: int, last: int) -> None:
@@ -160,10 +168,11 @@ def pack_loose(db: sqlite3.Connection, model: str) -> None:
     for start in range(0, len(rows) - BLOCK + 1, BLOCK):
         some = rows[start : start + BLOCK]
         packed = pack([blob for _, _, blob in some])
+        events = array("q", [event for _, event, _ in some]).tobytes()
         cursor = db.execute(
-            "INSERT INTO vector_blocks (model, count, events, low, step, error, codes) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (model, len(some), array("q", [event for _, event, _ in some]).tobytes(), *packed),
+            "INSERT INTO vector_blocks (model, count, events, low, step, error, codes, checksum) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (model, len(some), events, *packed, checksum(events, *packed[:2])),
         )
         places = ((cursor.lastrowid, id) for id, _, _ in some)
         db.executemany("UPDATE vectors SET block = ? WHERE id = ?", places)

@@ -31,7 +31,7 @@ def test_verify_finds_what_is_wrong(home):
     for sql, table in [
         ("UPDATE events SET content = 'other' WHERE id = (SELECT max(id) FROM events)", "events"),
         ("INSERT INTO pins VALUES ('logs/test/0/x.md', 3)", "pins"),
-        ("UPDATE episodes SET times = zeroblob(length(times))", "episodes"),
+        ("UPDATE episodes SET words = words + 1", "episodes"),
         ("UPDATE settings SET value = '[1,1,1]' WHERE name = 'totals'", "answers"),
         ("INSERT INTO words (words) VALUES ('delete-all')", "answers"),
         ("INSERT INTO words (rowid, opening, rest) VALUES (1, 'ς', '')", "words"),
@@ -52,6 +52,8 @@ SPOILING = {
     "length": "UPDATE episodes SET times = x'01'",
     "json": "UPDATE settings SET value = '[1' WHERE name = 'totals'",
     "type": "UPDATE episodes SET kinds = 5",
+    "episode": "UPDATE episodes SET times = zeroblob(length(times))",
+    "vector": "UPDATE vectors SET embedding = zeroblob(length(embedding))",
 }
 PLACES = {
     "folder": os.mkdir,
