@@ -195,6 +195,15 @@ def put(path: str, text: str) -> None:
 def restore(source: str, home: str, kept: str) -> None:
     """Make `home` what `source` is. Its files stay the same to an index, also those that a command
     replaced: `kept` has another name of each."""
+    modes = {part: os.lstat(full).st_mode for part, full in walk(source) if os.path.isdir(full)}
+    with looking(source), looking(home):
+        copy(source, home, kept)
+    for part in sorted(modes, reverse=True):  # what could not be looked into is below what could
+        if stat.S_ISDIR(modes[part]):
+            os.chmod(os.path.join(home, part), stat.S_IMODE(modes[part]))
+
+
+def copy(source: str, home: str, kept: str) -> None:
     there = dict(walk(source))
     for part, full in reversed(list(walk(home))):
         if part not in there or kind(full) != kind(there[part]):
@@ -279,31 +288,34 @@ def kind(full: str) -> int:
 
 
 def walk(root: str) -> Iterator[tuple[str, str]]:
-    """(path below the root, whole path) of everything, folders before what is in them."""
+    """(path below the root, whole path) of everything, folders before what is in them. Inside of
+    `looking` a normal user sees all of it."""
     if os.path.isdir(root):
         yield "", root
-    yield from _walk(root, "")
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(folders + names):
+            full = os.path.join(folder, name)
+            yield os.path.relpath(full, root), full
 
 
-def _walk(root: str, below: str) -> Iterator[tuple[str, str]]:
-    folder = os.path.join(root, below)
-    mode = os.stat(folder).st_mode if os.path.isdir(folder) else 0
-    if mode and not os.access(folder, os.R_OK | os.X_OK):
-        os.chmod(folder, 0o700)
-        names = os.listdir(folder)
-        inner = [one for name in sorted(names) for one in _entry(root, os.path.join(below, name))]
-        os.chmod(folder, stat.S_IMODE(mode))
-        yield from inner
-    else:
-        for name in sorted(os.listdir(folder)) if mode else ():
-            yield from _entry(root, os.path.join(below, name))
-
-
-def _entry(root: str, part: str) -> Iterator[tuple[str, str]]:
-    full = os.path.join(root, part)
-    yield part, full
-    if stat.S_ISDIR(kind(full)):
-        yield from _walk(root, part)
+@contextlib.contextmanager
+def looking(root: str) -> Iterator[None]:
+    """Folders that may not be looked into can be, for a while."""
+    closed = []
+    for folder, folders, _ in os.walk(root):
+        for name in folders:
+            full = os.path.join(folder, name)
+            mode = os.lstat(full).st_mode
+            if stat.S_ISDIR(mode) and not os.access(full, os.R_OK | os.W_OK | os.X_OK):
+                closed.append((full, stat.S_IMODE(mode)))
+                os.chmod(full, 0o700)
+    try:
+        yield
+    finally:
+        for full, mode in reversed(closed):
+            if os.path.isdir(full) and not os.path.islink(full):
+                os.chmod(full, mode)
 
 
 def remove(path: str) -> None:
@@ -493,11 +505,15 @@ class Entry(NamedTuple):
 
 def truth(home: str) -> dict[str, Entry]:
     """All that is not derived, and no lock: path -> what is there."""
-    found = {}
-    for part, full in walk(home):
-        # what was set aside of what is derived stands beside it
-        if not is_derived(re.sub(r"\.[\w.-]*\.bad\Z", "", part)) and not _LOCK.search(part):
-            found[part] = entry(full)
+    modes = {part: os.lstat(full).st_mode for part, full in walk(home) if os.path.isdir(full)}
+    with looking(home):
+        found = {}
+        for part, full in walk(home):
+            # what was set aside of what is derived stands beside it
+            if not is_derived(re.sub(r"\.[\w.-]*\.bad\Z", "", part)) and not _LOCK.search(part):
+                found[part] = entry(full)
+                if stat.S_ISDIR(found[part].kind) and part in modes:
+                    found[part] = found[part]._replace(mode=stat.S_IMODE(modes[part]))
     return found
 
 
