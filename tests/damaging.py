@@ -198,8 +198,8 @@ def restore(source: str, home: str, kept: str) -> None:
     modes = {part: os.lstat(full).st_mode for part, full in walk(source) if os.path.isdir(full)}
     with looking(source), looking(home):
         copy(source, home, kept)
-    for part in sorted(modes, reverse=True):  # what could not be looked into is below what could
-        if stat.S_ISDIR(modes[part]):
+    for part in sorted(modes, key=lambda part: part.count("/"), reverse=True):
+        if part and stat.S_ISDIR(modes[part]):
             os.chmod(os.path.join(home, part), stat.S_IMODE(modes[part]))
 
 

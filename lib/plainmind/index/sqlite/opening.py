@@ -175,6 +175,9 @@ def _make_way(home: Home, path: str, say: Callable[[str], None]) -> None:
     if not known and os.access(home.root, os.W_OK):
         aside = os.path.basename(regular.set_aside(home.index))
         say(f"{home.index}: not a folder; set aside as '{aside}' and rebuilt")
+    if os.path.isdir(home.index) and not os.access(home.index, os.R_OK | os.X_OK):
+        with suppress(OSError):  # 0500 may be meant; one that nobody can look into is not
+            regular.change_mode(home.index, 0o700)
     if not os.access(home.index, os.W_OK | os.X_OK):
         return
     for part in _list_parts(path):

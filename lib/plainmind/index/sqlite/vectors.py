@@ -79,7 +79,8 @@ def passages(
     """Page -> passage -> its cosine with the query, in [0, 1], exactly: they are few."""
     found: dict[int, dict[int, float]] = {}
     for page, passage, *kept in db.execute(
-        "SELECT page, passages.id, embedding, checksum FROM vectors JOIN passages ON passages.id = owner "
+        "SELECT page, passages.id, embedding, checksum "
+        "FROM vectors JOIN passages ON passages.id = owner "
         "WHERE model = ? AND kind = 'passage' AND status = 'ok' AND embedding IS NOT NULL",
         (model,),
     ):
