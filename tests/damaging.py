@@ -196,7 +196,8 @@ def restore(source: str, home: str, kept: str) -> None:
     """Make `home` what `source` is. Its files stay the same to an index, also those that a command
     replaced: `kept` has another name of each."""
     modes = {part: os.lstat(full).st_mode for part, full in walk(source) if os.path.isdir(full)}
-    with looking(source), looking(home):
+    open_folders(home)
+    with looking(source):
         copy(source, home, kept)
     for part in sorted(modes, key=lambda part: part.count("/"), reverse=True):
         if part and stat.S_ISDIR(modes[part]):
@@ -302,6 +303,17 @@ def walk(root: str) -> Iterator[tuple[str, str]]:
 @contextlib.contextmanager
 def looking(root: str) -> Iterator[None]:
     """Folders that may not be looked into can be, for a while."""
+    closed = open_folders(root)
+    try:
+        yield
+    finally:
+        for full, mode in reversed(closed):
+            if os.path.isdir(full) and not os.path.islink(full):
+                os.chmod(full, mode)
+
+
+def open_folders(root: str) -> list[tuple[str, int]]:
+    """The folders that could not be looked into, and their modes."""
     closed = []
     for folder, folders, _ in os.walk(root):
         for name in folders:
@@ -310,12 +322,7 @@ def looking(root: str) -> Iterator[None]:
             if stat.S_ISDIR(mode) and not os.access(full, os.R_OK | os.W_OK | os.X_OK):
                 closed.append((full, stat.S_IMODE(mode)))
                 os.chmod(full, 0o700)
-    try:
-        yield
-    finally:
-        for full, mode in reversed(closed):
-            if os.path.isdir(full) and not os.path.islink(full):
-                os.chmod(full, mode)
+    return closed
 
 
 def remove(path: str) -> None:
