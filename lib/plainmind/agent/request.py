@@ -34,6 +34,7 @@ class RequestBuilder:
         share = int(chat.context_tokens * self.profile.history_share)
         history = self.settings["turn.history_tokens"] or share
         self.window = ModelWindow(chat.context_tokens, history, self.settings["turn.max_tokens"])
+        self.left_out = 0  # events of the window that the prompt does not show
         self._prefix = 0  # messages of a request before what its turn did
         self.border = ""  # of what is injected in the turn
 
@@ -92,6 +93,7 @@ class RequestBuilder:
         budget = min(self.window.history, left)
         first = prompt.find_first_shown(log.history, budget) if budget else len(log.history)
         history = log.history[first:]
+        self.left_out = first + log.left_out
         # what the prompt shows is not recalled as well
         line = log.attempt.line if log.attempt else 0
         lines = [line for line in (line, *(e.line for e in history[:1])) if line]

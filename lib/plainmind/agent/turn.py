@@ -23,7 +23,7 @@ from ..truth import changes
 from ..truth.changes import KeptChange
 from ..truth.log import native_answers
 from ..truth.log.writer import LIMIT, EventDraft, Log, encode_any, shorten
-from . import lasting, prompt
+from . import lasting, prompt, residency_faults
 from .bash import LONGEST, Shell
 from .request import RequestBuilder
 from .terminal import AnswerDisplay
@@ -88,7 +88,9 @@ class Turn:
                 window, line = self._append(("user", message.text, message.meta))
                 log = log._replace(window=window, attempt=Attempt(line=line))
             try:
-                return self._converse(self._builder.build(message, log), message)
+                request = self._builder.build(message, log)
+                residency_faults.note_bootstrap(self._builder, request)
+                return self._converse(request, message)
             except KeyboardInterrupt:
                 self._log_cut(message, "the user interrupted the turn")
                 raise
@@ -180,6 +182,7 @@ class Turn:
         events = [("system", told, message.mark)] if kept else []
         self._append(*events, ("agent", text, meta))
         self._name_changes(kept, turns)
+        residency_faults.note_staged(self._builder)
         self._forget_answers(message)
         if self.marks and (display := self.model.display) and display.shown:
             display.add_note(render_notes(self.marks))
@@ -241,6 +244,7 @@ class Turn:
 
         `mark` is of the first, `text` what the model said with them.
         """
+        residency_faults.note_repeats(self._builder, messages, calls)
         for number, call in enumerate(calls[: max(0, room)]):
             result = self._use_tool(message, "" if number else text, call, mark)
             prompt.add_result(messages, call, result)

@@ -84,6 +84,7 @@ class TurnLog(NamedTuple):
     window: str = ""  # path of the current window; '' when there is none
     history: Sequence[Event] = ()  # events of other turns that the prompt shows
     attempt: Attempt | None = None  # None when the message is not in the logs
+    left_out: int = 0  # events of the window that are not in `history`
 
 
 def read(home: Home, context: str, message: UserMessage, budget: int) -> TurnLog:
@@ -104,6 +105,7 @@ def read(home: Home, context: str, message: UserMessage, budget: int) -> TurnLog
         paths[-1],
         [current.event(block) for block in blocks[first:]],
         _find_attempt(home, paths, events, message) if message.id else None,
+        first,
     )
 
 

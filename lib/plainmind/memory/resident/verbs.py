@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ...formats.resident import operation
 from ...ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted, Usage
-from ...truth.resident import records, trust
+from ...truth.resident import trust
+from ...truth.resident.scopes import GLOBAL, LOCAL, PROJECT
 from .. import Memory
+
+SCOPES = (GLOBAL, PROJECT, LOCAL)
 
 
 class ResidentCall(NamedTuple):
@@ -132,6 +134,7 @@ def _flush(memory: Memory, call: ResidentCall) -> ResidentAnswer:
 
 
 def _rows_of(memory: Memory, flushed: Any) -> Iterator[ResidentRow | Failure]:
+    from ...formats.resident import operation
     from .recalling import name_ref
 
     for one in flushed.committed:
@@ -207,6 +210,8 @@ def _stale(memory: Memory, call: ResidentCall) -> ResidentAnswer:
 
 
 def _tell_records(memory: Memory, call: ResidentCall) -> ResidentAnswer:
+    from ...truth.resident import records
+
     kind, wanted = call.verb.removesuffix("s") + "s", call.words
     rows = []
     for one in records.read(memory.home, kind):

@@ -99,6 +99,15 @@ def drop(memory: Memory, ids: Iterable[str]) -> None:
         journal.tidy(memory.home, at)
 
 
+def list_staged(memory: Memory) -> list[str]:
+    """The ids of what waits; the journal is only read where it says something."""
+    try:
+        waits = os.stat(journal.path(memory.home)).st_size > 0
+    except FileNotFoundError:
+        return []
+    return list(journal.read(memory.home).staged) if waits else []
+
+
 def list_operations(memory: Memory) -> Iterator[tuple[str, str, str]]:
     """The operations that wait or were rejected: id, state, text."""
     there = journal.read(memory.home)

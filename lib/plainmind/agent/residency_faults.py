@@ -1,0 +1,79 @@
+"""Faults of residency that a turn can see: what was fetched or run again because it is no longer in
+the prompt, a set-up that is not there once history is left out, and what stays staged at the end.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..formats.log import event
+from ..formats.resident import page_types
+from ..memory import Memory
+from ..memory.resident import paging, writing
+from ..providers.chat import Call
+from ..truth.log import reader
+from .request import RequestBuilder
+
+
+def note_repeats(
+    builder: RequestBuilder, messages: Sequence[dict[str, Any]], calls: Sequence[Call]
+) -> None:
+    """Keep a fault for each command whose earlier result is no longer in the prompt (duplicate-
+    tool), and for each topic file that such a result had (refetch)."""
+    if not (calls and builder.context and builder.left_out and builder.shell.options.memories):
+        return
+    shown = {command for message in messages[:-1] for command in _list_commands(message)}
+    gone = _read_commands(builder.memory, builder.context) - shown
+    scopes = builder.shell.options.memories
+    topics = [name for scope in scopes for name in scope.list_topics()] if gone else []
+    for command in _list_commands(messages[-1]) if gone else ():
+        read = [name for name in topics if name in command and any(name in one for one in gone)]
+        if read:
+            paging.fault(builder.memory, "refetch", "", read)
+        elif command in gone:
+            paging.fault(builder.memory, "duplicate-tool", "", [])
+
+
+def note_bootstrap(builder: RequestBuilder, request: dict[str, Any]) -> None:
+    """Keep a fault for set-up pages that a prompt lacks while history is left out of it."""
+    system = request["messages"][0]["content"]
+    scopes = builder.shell.options.memories if builder.context and builder.left_out else ()
+    for scope in scopes:
+        missing = [
+            page.id
+            for page in paging.read_pages(builder.memory, scope)
+            if page.type == page_types.BOOTSTRAP
+            and not any(text in system for text in page.texts[page.floor :])
+        ]
+        if missing:
+            paging.fault(builder.memory, "post-compaction-bootstrap", scope.name, missing)
+
+
+def note_staged(builder: RequestBuilder) -> None:
+    """Keep a fault for what is staged, and not committed, at the end of a turn."""
+    if builder.context and (staged := writing.list_staged(builder.memory)):
+        paging.fault(builder.memory, "flush-miss", "", staged)
+
+
+def _list_commands(message: dict[str, Any]) -> list[str]:
+    found = []
+    for call in message.get("tool_calls", ()):
+        try:
+            found.append(str(json.loads(call["function"]["arguments"])["command"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _read_commands(memory: Memory, context: str) -> set[str]:
+    """The commands of the context's current window."""
+    path = memory.home.current_window(context)
+    if not path:
+        return set()
+    found = set()
+    for block in reader.read_window(memory.home, path).blocks():
+        if block.role == "tool":
+            arguments = event.parse_meta(block).get("args")
+            if isinstance(arguments, dict) and isinstance(arguments.get("command"), str):
+                found.add(arguments["command"])
+    return found

@@ -1,0 +1,55 @@
+"""Faults that a turn sees: what is run or read again, a set-up missed, what stays staged."""
+
+import os
+
+from plainmind.truth.resident import records
+from scripted import call, calls
+
+TIGHT = {"MIND_TURN_HISTORY_TOKENS": "60"}
+SETUP = "## Setup\n- run make first\n"
+
+
+def remember(world, text: str, name: str = "MEMORY.md") -> None:
+    os.makedirs(world.home.path("memory"), exist_ok=True)
+    with open(world.home.path("memory", name), "w") as file:
+        file.write(text)
+
+
+def faults(world) -> list[str]:
+    return [one["type"] for one in records.read(world.home, records.FAULTS)]
+
+
+def test_a_command_whose_result_left_the_prompt_is_run_again(world, model):
+    remember(world, SETUP)
+    remember(world, "# Quirks\n", "quirks.md")
+    read = "cat $MIND_HOME/memory/quirks.md"
+    for command in ("seq 60", read):
+        model.then(calls(call(command)), "ok")
+        world.turn(f"do {command}")
+    assert faults(world) == []
+    model.then("long " * 80)
+    world.turn("talk at length")
+    for command, kind in (("seq 60", "duplicate-tool"), (read, "refetch"), ("seq 61", None)):
+        before = len(faults(world))
+        model.then(calls(call(command)), "ok")
+        world.turn(f"once more {kind}", **TIGHT)
+        assert faults(world)[before:] == ([kind] if kind else [])
+
+
+def test_a_set_up_beyond_the_caps_is_missed_when_history_is_left_out(world, model):
+    remember(world, "- a\n" * 200 + SETUP)
+    model.then("long " * 80, "b", "c")
+    world.turn("one")
+    assert faults(world) == []
+    world.turn("two", **TIGHT)
+    assert faults(world) == ["post-compaction-bootstrap"]
+    remember(world, '{"pageTableInjection": true}', "config.json")
+    world.turn("three", **TIGHT)
+    assert faults(world) == ["post-compaction-bootstrap"]  # it is in the prompt now
+
+
+def test_what_is_staged_and_not_committed_is_missed_at_the_end(world, model):
+    for end, found in (("", ["flush-miss"]), ("; mem-resident flush", [])):
+        model.then(calls(call(f"mem-resident remember global 'a fact'{end}")), "ok")
+        world.turn(f"remember that{end}")
+        assert faults(world)[-1:] == found or end and len(faults(world)) == 1
