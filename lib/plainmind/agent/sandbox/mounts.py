@@ -19,6 +19,8 @@ from . import bounds
 
 PATIENCE = 5.0  # seconds
 PAUSE = 0.001
+#: readings that must agree that a mount is another: one that is made while mounts change mixes both
+READINGS = 20
 
 #: mount point -> device, path on it
 Table = dict[str, tuple[str, str]]
@@ -42,9 +44,11 @@ class MountCheck:
         child = 0
         try:
             child = self._read_child()
-            end = clock.monotonic() + PATIENCE
+            end, others = clock.monotonic() + PATIENCE, 0
             while child and not self._is_as_expected(child):
-                if self._is_set_up or clock.monotonic() > end or process.poll() is not None:
+                others = others + 1 if self._is_set_up else 0
+                late = clock.monotonic() > end or process.poll() is not None
+                if others == READINGS or late:
                     what = "a folder was replaced while the sandbox was set up"
                     raise NotPermitted(what, cure="try again")
                 clock.sleep(PAUSE)
