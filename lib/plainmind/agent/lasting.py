@@ -20,9 +20,13 @@ from . import watch
 MOST = 12  # lines under a reply
 SHOWN = "agent-changes"
 _HOW = {MADE: ("changed", "undo"), ASKED: ("waits for your yes", "allow")}
-#: what a reply could pass off as ours, at the start of a line
+_ENDS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"  # of lines, as something shows them
+_OURS = rf"[(（][^\w{_ENDS}]{{0,9}}(?:changed|waits for your yes|left out|cut|and \d+ more)\b"
+#: what a reply could pass off as ours, at the start of a line or after what is hardly seen there
 _FORGED = re.compile(
-    r"^(?=\W{0,9}\((?:changed|waits for your yes|left out|cut|and \d+ more)\b)", re.M
+    rf"(?:^|(?<=[{_ENDS}]))(?=(?:\x1b\[[\d;]*\w|[^\w(（{_ENDS}]|[_\u115f\u1160\u3164\uffa0]"
+    rf"|\d{{1,3}}[.)]|(?!{_OURS})[(（])*+{_OURS})",
+    re.M | re.I,
 )
 
 
@@ -78,7 +82,7 @@ def disown(reply: str) -> str:
 def to_record(one: KeptChange, mask: Callable[[str], str], state: str = "") -> dict[str, Any]:
     """A change as a command prints it, masked."""
     done = [file.reverse() if state == "undone" else file for file in one.change.files]
-    lines = [line for file in done for line in (stream.encode(file.path), *file.lines)]
+    lines = [line for file in done for line in (stream.encode(file.name), *file.lines)]
     text = mask("\n".join(stream.decode(line) for line in lines))
     paths = [file.path for file in one.change.files]
     record = {"id": one.id, "state": state or _HOW[one.state][0], "kind": one.change.kind}

@@ -20,7 +20,6 @@ from ..ground.paths import Home
 from ..truth import changes
 from ..truth.resident.scopes import MemoryScope
 
-LARGEST = 1 << 20  # bytes; of a larger file, a change is not noticed
 END = ".watch"
 #: of the home, where nothing protects it: what they are to turn.may
 FILES = {
@@ -33,9 +32,11 @@ FOLDERS = {"knowledge": "pages", "skills": "skills"}
 
 
 class WatchedFile(NamedTuple):
-    """A file as it was: what tells whether it is that still, and its bytes."""
+    """A file as it was: what tells whether it is that still, and its bytes; of a long one, as far
+    as a prompt may show it. A command can put a file's time back, and not that of its last change
+    of any kind."""
 
-    identity: files.Identity
+    identity: tuple[files.Identity, int]
     data: bytes
 
 
@@ -74,25 +75,30 @@ class Watch:
     def end(self) -> None:
         """It has run: keep what it changed."""
         before, self._seen = self._seen, self._look()
+        if before == self._seen:
+            return
+        kept = changes.list_kept(self._home, fresh=True)
+        ours = [k for k in kept if (k.state, k.change.turn) == (changes.MADE, self._rights.digits)]
         for path in sorted(before.keys() | self._seen.keys()):
             old, new = (one[path].data if path in one else None for one in (before, self._seen))
             if old != new:
-                self._keep(path, old, new)
+                self._keep(path, old, new, ours)
 
     def close(self) -> None:
         with suppress(FileNotFoundError):
             os.unlink(self._path)
 
-    def _keep(self, path: str, old: bytes | None, new: bytes | None) -> None:
+    def _keep(
+        self, path: str, old: bytes | None, new: bytes | None, ours: list[changes.KeptChange]
+    ) -> None:
         """Keep a change, in the place of what a command of the suite kept of it."""
         part = changes.to_part(self._home, path)
         made = (FileChange.of(part, old, new),)
-        for one in changes.list_kept(self._home, fresh=True):
-            ours = one.state == changes.MADE and one.change.turn == self._rights.digits
-            if ours and one.change.files == made:
+        for one in ours:
+            if one.change.files == made:
                 return
             first = one.change.files[0]
-            if ours and (first.path, first.after) == (part, made[0].after):
+            if (first.path, first.after) == (part, made[0].after):
                 changes.drop(self._home, one)
         kind = FILES.get(part) or FOLDERS.get(part.split(os.sep)[0], "memory")
         changes.keep(self._home, self._rights._replace(may=frozenset([kind])), kind, made)
@@ -112,13 +118,17 @@ class Watch:
     def _look_at(self, found: Watched, path: str, name: str, folder: int | None = None) -> None:
         with suppress(OSError):
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            identity, old = files.identify(status), self._seen.get(path)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+            identity = files.identify(status), status.st_ctime_ns
+            old = self._seen.get(path)
+            if not stat.S_ISREG(status.st_mode):
                 return
             if old and old.identity == identity:
                 found[path] = old
                 return
-            data = files.read(path) if folder is None else regular.read_at(folder, name)
+            if folder is None:
+                data = files.read(path, 0, changes.LARGEST)
+            else:
+                data = regular.read_at(folder, name, changes.LARGEST)
             found[path] = WatchedFile(identity, data)
 
 
@@ -136,7 +146,7 @@ def recover(home: Home) -> None:
             scopes = [MemoryScope(*scope) for scope in told["scopes"]]
             rights = TurnRights(digits, pid, context, frozenset())
             left = Watch(home, rights, scopes, told["everything"])
-            nothing = files.Identity(0, 0, 0, 0)
+            nothing = files.Identity(0, 0, 0, 0), 0
             for file, text in told["files"].items():
                 left._seen[file] = WatchedFile(nothing, stream.encode(text))
             left.end()

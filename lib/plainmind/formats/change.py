@@ -106,6 +106,11 @@ class FileChange(NamedTuple):
         return Failure(what, place=self.path, cure="change it by hand", code=NO_MATCH)
 
     @property
+    def name(self) -> str:
+        """Its path on one line, whatever a command called it."""
+        return self.path if self.path.isprintable() else json.dumps(self.path)
+
+    @property
     def verb(self) -> str:
         """What becomes of the file, in a word."""
         if not self.before or not self.after:
@@ -120,7 +125,8 @@ class FileChange(NamedTuple):
         """What is new in the file, else what goes, without the head of a page."""
         sign = b"+" if any(line[:1] == b"+" for line in self.lines) else b"-"
         data = b"\n".join(line[1:] for line in self.lines if line[:1] == sign)
-        return _HEAD.sub(b"", data, count=1).decode("utf-8", "replace").strip()
+        head = _HEAD.match(data)
+        return data[head.end() if head else 0 :].decode("utf-8", "replace").strip()
 
 
 class LastingChange(NamedTuple):
@@ -156,9 +162,8 @@ class LastingChange(NamedTuple):
         """What it is in some words that are ours, for the log."""
         first = self.files[-1]
         others = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""
-        where = first.path if first.path.isprintable() else json.dumps(first.path)
         always = " (L1, in every prompt)" if self.kind == "L1" else ""
-        return f"{where}{others}{always}, {first.verb}"
+        return f"{first.name}{others}{always}, {first.verb}"
 
     def describe(self, mask: Callable[[str], str] = str) -> str:
         """What it is on one line, for a person, with the beginning of what is new, masked."""
@@ -227,5 +232,11 @@ def _replace(there: list[bytes], start: int, old: Sequence[bytes], new: Sequence
 
 
 def _find_all(there: list[bytes], part: list[bytes]) -> list[int]:
-    ends = range(len(there) - len(part) + 1)
-    return [n for n in ends if there[n] == part[0] and there[n : n + len(part)] == part]
+    """Where a part begins, two places at most: a second one means that none is certain."""
+    text, wanted = (b"\n".join([b"", *lines, b""]) for lines in (there, part))
+    found: list[int] = []
+    at = text.find(wanted)
+    while at >= 0 and len(found) < 2:
+        found.append(text.count(b"\n", 0, at))
+        at = text.find(wanted, at + 1)
+    return found

@@ -23,6 +23,7 @@ from ..ground.paths import Home
 FOLDER = ".changes"
 ASKED, MADE, NEW = ".asked", ".made", ".new"
 KEPT = {ASKED: 7 * clock.DAY, MADE: 30 * clock.DAY}  # ms
+LARGEST = 1 << 20  # bytes of a file of resident memory that are looked at
 MOST = 20  # that wait; more is not for a person to read
 
 #: (kind, path, before, after) -> after; the kind may be asked for by the other three
@@ -155,8 +156,12 @@ def find(home: Home, id: str, state: str) -> KeptChange:
 def is_made(home: Home, one: KeptChange) -> bool:
     """Whether a change was made, as far as its files tell: a command may be killed before."""
     for file in one.change.files:
+        path = os.path.join(home.root, file.path)
         try:
-            data = files.read(os.path.join(home.root, file.path))
+            if one.change.kind == "memory":  # where commands may put a link, or a very long file
+                data = None if os.path.islink(path) else files.read(path, 0, LARGEST)
+            else:
+                data = files.read(path)
         except OSError:
             data = None
         if form.digest(data) != file.before:

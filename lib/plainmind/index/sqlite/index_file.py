@@ -106,8 +106,18 @@ class IndexFile:
 
     def setting(self, name: str) -> Any:
         row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row and row[0][:1] in '[{"' else row[0] if row else None
+        if not row or not _is_json(row[0]):
+            return row[0] if row else None
+        try:
+            return json.loads(row[0])
+        except (ValueError, RecursionError):
+            raise sqlite3.DatabaseError(f"malformed setting {name}") from None
 
     def put_setting(self, name: str, value: Any) -> None:
-        text = value if isinstance(value, str) else json.dumps(value)
+        is_plain = isinstance(value, str) and not _is_json(value)
+        text = value if is_plain else json.dumps(value)
         self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
+
+
+def _is_json(value: Any) -> bool:
+    return isinstance(value, str) and value[:1] in '[{"'

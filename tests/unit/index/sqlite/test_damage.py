@@ -50,6 +50,7 @@ SPOILING = {
     "schema": "DROP TABLE episodes",
     # what SQLite does not notice, and no version of ours wrote
     "length": "UPDATE episodes SET times = x'01'",
+    "model": "UPDATE settings SET value = '{\"a\":{' WHERE name = 'embed_model'",
     "json": "UPDATE settings SET value = '[1' WHERE name = 'totals'",
     "type": "UPDATE episodes SET kinds = 5",
     "episode": "UPDATE episodes SET times = zeroblob(length(times))",
