@@ -423,7 +423,12 @@ def spoil(
     home: str, part: str, how: Callable[[str, random.Random], None], rnd: random.Random
 ) -> str:
     path = os.path.join(home, part)
+    mode = os.lstat(path).st_mode
+    if stat.S_ISREG(mode):
+        os.chmod(path, 0o600)  # ended windows are 0400
     how(path, rnd)
+    if stat.S_ISREG(mode) and how is not restrict and os.path.isfile(path):
+        os.chmod(path, stat.S_IMODE(mode))
     try:
         there = os.lstat(path)
     except FileNotFoundError:
