@@ -55,6 +55,7 @@ WHERE = [
     ("```\n## Notes\n```\n", "```\n## Notes\n```\n\n## Notes\n\n- x\n"),
     ("## Notes\n- x (2020-01-01)\n", "## Notes\n- x (2020-01-01)\n"),  # it is there
     ("* x\n", "* x\n"),
+    ("- x (2020-01-01)\nsaved right below\n", "- x (2020-01-01)\nsaved right below\n"),
 ]
 
 

@@ -93,13 +93,20 @@ def parse(data: bytes) -> BulletList:
 
 
 def _bullet(data: bytes, line: int, start: int, end: int, topic: str) -> Bullet:
-    words = _BULLET.sub(b"", data[start:end], count=1).decode("utf-8", "replace")
-    return Bullet(line, topic, " ".join(words.split()), start, end)
+    return Bullet(line, topic, _text_of(data[start:end]), start, end)
+
+
+def _text_of(lines: bytes) -> str:
+    return " ".join(_BULLET.sub(b"", lines, count=1).decode("utf-8", "replace").split())
 
 
 def find(data: bytes, fact: str) -> Bullet | None:
-    """The bullet that says this, whatever its date."""
-    return next((one for one in parse(data).bullets if says_same(one.text, fact)), None)
+    """The bullet that says this, whatever its date, and whatever somebody wrote right below it."""
+    for one in parse(data).bullets:
+        first = data[one.start : one.end].partition(b"\n")[0]
+        if any(says_same(text, fact) for text in (one.text, _text_of(first))):
+            return one
+    return None
 
 
 def says_same(one: str, other: str) -> bool:
