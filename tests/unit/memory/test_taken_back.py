@@ -310,6 +310,32 @@ def world(home) -> World:
     return made
 
 
+@pytest.mark.parametrize("kind", ["logs", "knowledge"])
+def test_no_word_stays_in_the_tables_of_words(kind, world):
+    """Where a word is only marked as deleted, its letters stay in the file."""
+    lived = Home(world.home.root)
+    Log(lived).append("note/w", [EventDraft(NOW, "user", "The zanzibarword is here.", {})], NOW)
+    os.makedirs(lived.path("knowledge"), exist_ok=True)
+    head = "---\ndate: 2026-01-01\ntype: user\ntier: L2\n---\n\n"
+    files.create(lived.path("knowledge", "w.md"), f"{head}The quixoticword.\n".encode())
+    embed = lambda: embedding.embed(world.memory, embedding.EmbedOptions(), None)
+    embed()
+    (path,) = [*glob.glob(lived.path(kind, "**", "w*", "*.md"), recursive=True)] or [
+        lived.path("knowledge", "w.md")
+    ]
+    word = b"zanzibarword" if kind == "logs" else b"quixoticword"
+    here = lived.path("index", "mind.db*")
+    held = lambda: b"".join(map(files.read, glob.glob(here)))
+    assert word in held()
+    with open(path, "rb+") as file:
+        data = file.read().replace(word, b"z")
+        file.seek(0)
+        file.write(data)
+        file.truncate()
+    embed()
+    assert word not in held()
+
+
 def test_it_is_said_once_and_stays_a_finding(world):
     path = world.one()
     world._rewrite(path, in_place=False, same=False)

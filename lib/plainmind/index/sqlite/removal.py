@@ -87,7 +87,12 @@ class Removal:
 
             rows = ((content_hash(text), same) for text, same in self._embedded.items())
             db.executemany("INSERT OR REPLACE INTO removed VALUES (?, ?)", rows)
-        self._index.removed([one for one in self._old if one.text not in standing], standing)
+        gone = [one for one in self._old if one.text not in standing]
+        if gone:
+            tables = {"words" if one.path.startswith("logs/") else "page_words" for one in gone}
+            left = self._index.setting("words_left") or []
+            self._index.put_setting("words_left", sorted({*left, *tables}))
+        self._index.removed(gone, standing)
 
     def tell(self) -> None:
         """Say once which windows were changed by something else than an append."""
@@ -128,6 +133,17 @@ def _of_page(index: IndexFile, page: int) -> "Texts":
 
 
 # --- for mem-embed
+
+
+def purge(index: IndexFile) -> None:
+    """Let the words go that a table of words only marks as deleted."""
+    from . import care
+
+    if tables := index.setting("words_left"):
+        for table in tables:
+            care.purge(index, table)
+        with index.writing():
+            index.put_setting("words_left", [])
 
 
 def hashes(index: IndexFile) -> "RemovedHashes":

@@ -160,6 +160,7 @@ class Store(IndexFile):
         self._look_at_all()
         from . import removal
 
+        removal.purge(self)
         return removal.hashes(self)
 
     def settle_removed(self, seen: AbstractSet[bytes]) -> None:
