@@ -48,6 +48,20 @@ class Manual(click.Command):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(self.text(ctx))
 
+    def make_parser(self, ctx: click.Context) -> Any:
+        """One to which '- a bullet' is a word: no option begins with a blank."""
+        parser: Any = super().make_parser(ctx)
+        process = parser._process_opts
+
+        def take(word: str, state: Any) -> None:
+            if word[1:2].isspace():
+                state.largs.append(word)
+            else:
+                process(word, state)
+
+        parser._process_opts = take
+        return parser
+
     def text(self, ctx: click.Context) -> str:
         """The whole manual as text: what --help prints and what the manual page is made from."""
         from . import sections

@@ -10,13 +10,14 @@ import glob
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
 
 from ..formats.log import event as events
 from ..formats.log import forgotten
+from ..formats.resident import operation
 from ..ground import exchange, files, regular, stream
 from ..ground.errors import Failure, NotPermitted
 from ..ground.paths import Home
@@ -24,6 +25,8 @@ from ..truth import changes
 from ..truth.log import pinning, reader
 from ..truth.log.blanking import TargetEvent
 from ..truth.log.verify import Finding
+from ..truth.resident import journal as writeback
+from ..truth.resident import trust
 from . import absence
 
 OURS = (
@@ -52,10 +55,11 @@ def clean(
     targets: Sequence[TargetEvent],
     texts: Sequence[str],
     noting: Noting,
+    at: str,
     *,
     dry: bool = False,
 ) -> Iterator[Finding]:
-    """Delete or blank all that, and say so; in a `dry` run, only say so."""
+    """Delete or blank all that, and say so; in a `dry` run, only say so. `at` is the present."""
     if not dry:
         with noting(), files.lock(home.lock):
             _finish_others(home, targets)
@@ -73,6 +77,8 @@ def clean(
         with noting():
             yield from _blank_rows(home, journal, Wanted.of(targets, texts), dry)
     yield from _delete_changes(home, texts, noting, dry)
+    with noting():
+        yield from _drop_operations(home, texts, at, dry)
 
 
 def _finish_others(home: Home, targets: Sequence[TargetEvent]) -> None:
@@ -174,6 +180,28 @@ def _delete_changes(
                     os.unlink(path)
                     files.sync_folder(os.path.dirname(path))
                 yield Finding(f"{changes.FOLDER}/{name}", 1, "deleted", "a change that says it")
+
+
+def _drop_operations(home: Home, texts: Sequence[str], at: str, dry: bool) -> Iterator[Finding]:
+    """What is staged for an index of resident memory, or was rejected, and says a text."""
+    path = writeback.path(home)
+    pieces = [" ".join(piece.split()) for text in texts for piece in absence.pieces(text)]
+    if not pieces or not os.path.lexists(path):
+        return
+    found: dict[int, str] = {}  # line -> id
+    with nullcontext() if dry else trust.lock(home):
+        for number, line in enumerate(files.read(path).split(b"\n"), 1):
+            with suppress(ValueError, TypeError, AttributeError, RecursionError):
+                value = json.loads(line)
+                said = [str(value.get(key)) for key in ("text", "base", "topic")]
+                if any(piece in each for piece in pieces for each in said):
+                    found[number] = str(value["id"])
+        if found and not dry:
+            drops = (operation.render_step("drop", at, [], id=id) for id in found.values())
+            writeback.append(home, b"".join(drops))
+            writeback.tidy(home, at)
+    part = os.path.relpath(path, home.root)
+    yield from (Finding(part, n, "dropped", f"{id}, which says it") for n, id in found.items())
 
 
 def _find_other(home: Home, name: str, targets: Sequence[TargetEvent]) -> str:

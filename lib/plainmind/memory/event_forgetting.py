@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ..formats import reference
 from ..formats.log import event as events
 from ..formats.log import forgotten
-from ..ground import exchange, files, regular, stream
+from ..ground import clock, exchange, files, regular, stream
 from ..ground.errors import Failure, NoInput, NotPermitted, Usage
 from ..ground.paths import Home
 from ..index import cache, embedding
@@ -141,8 +141,9 @@ class _Forgetting:
     def preview(self) -> Iterator[Finding]:
         yield from self._announce("would be blanked")
         texts, gone = list(self.job.texts()), []
-        for found in copies.clean(self.home, self.job.targets, texts, self._noting, dry=True):
-            gone += [(found.path, found.line)] if found.code == "blanked" else []
+        at = clock.to_text(self.memory.now())
+        for found in copies.clean(self.home, self.job.targets, texts, self._noting, at, dry=True):
+            gone += [(found.path, found.line)] if found.code in ("blanked", "dropped") else []
             yield found
         clean_traces(self.memory, self.pieces)
         yield from self._look(gone)
@@ -163,7 +164,8 @@ class _Forgetting:
         if self.failed:
             return
         yield from self._announce("blanked")
-        yield from copies.clean(home, targets, list(job.texts()), self._noting)
+        at = clock.to_text(self.memory.now())
+        yield from copies.clean(home, targets, list(job.texts()), self._noting, at)
         clean_traces(self.memory, self.pieces)
         with self._noting():
             self._clean_index()

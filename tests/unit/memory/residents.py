@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import Failure
+from plainmind.ground.masks import Mask
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.memory import Memory, resident
@@ -17,12 +18,14 @@ from scene import NOW
 class Place:
     """A home with a project of its own; `said` is what was remarked."""
 
-    def __init__(self, folder: Path, *, inside: bool = False):
+    def __init__(self, folder: Path, *, inside: bool = False, secret: str = ""):
         self.home, self.project = Home(str(folder / "home")), folder / "app"
         self.project.mkdir(exist_ok=True)
         self.said: list[str] = []
         settings = Settings("", "", lambda name: "")
-        here = self.home, Environment(), settings, lambda: NOW, self.said.append
+        given = Environment()
+        given.__dict__["mask"] = Mask([secret] if secret else [])
+        here = self.home, given, settings, lambda: NOW, self.said.append
         self.memory = Memory(*here, inside=inside)
 
     def write(self, scope: str, text: str | bytes, name: str = "MEMORY.md") -> Path:

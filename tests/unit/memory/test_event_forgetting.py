@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats.log import event as events
 from plainmind.formats.log import forgotten
+from plainmind.formats.resident import operation
+from plainmind.formats.resident.operation import Operation
 from plainmind.ground import exchange, files
 from plainmind.ground.environment import Environment
 from plainmind.ground.errors import BadData, Busy, Usage
@@ -21,6 +23,7 @@ from plainmind.memory import Memory, absence, care, copies, event_forgetting, st
 from plainmind.truth.log import native_answers, pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.pages import maintenance
+from plainmind.truth.resident import journal as writeback
 from scene import NOW, STAMP
 from unit.index.engines import engine_in_use
 
@@ -119,6 +122,20 @@ def everywhere(scene: Scene, folder: str) -> str:
     asked = json.dumps({"text": TEXT})
     quoted = {"role": "user", "content": [{"text": f"{TEXT}\n"}], "arguments": asked}
     scene.path("raw/sessions/a/b.jsonl", line(quoted) + line({"role": "x"}) + b"torn {")
+    files.make_folder(home.path("resident"))
+    for n, text in enumerate(("tea ", f"{PIECE} ", PIECE)):
+        one = Operation(
+            f"op-{n}",
+            "global",
+            "",
+            "add",
+            "Notes",
+            f"{text} (2026-01-30)".replace("  ", " "),
+            "",
+            "agent",
+        )
+        writeback.append(home, operation.render_stage(one, "2026-01-30"))
+    writeback.append(home, operation.render_reject("op-2", "2026-01-30", "caps", "d"))
     trace = os.path.join(folder, "trace.jsonl")
     files.replace(trace, line(TRACE | {"reply": TEXT}) + line({"reply": "other"}))
     maintenance.record_trace(home, trace)
@@ -133,14 +150,16 @@ def line(value: dict) -> bytes:
 
 def test_it_goes_from_everything_that_was_made_from_it_or_came_with_it(scene, tmp_path):
     home, ref = scene.home, everywhere(scene, str(tmp_path))
-    assert len(scene.holding(PIECE)) == 8, "there is nothing to be found"
+    assert len(scene.holding(PIECE)) == 9, "there is nothing to be found"
     found = scene.forget(ref, reason="a slip")
     assert found == [
         ("forgotten", ref), ("metadata", ref), ("reply", f"{PATH}:11"),
         ("deleted", "raw/images/7-0-album.png:1"), ("deleted", "relay/files/7-1-list.txt:1"),
         ("unpinned", "pins/pins.md:3"), ("blanked", "raw/sessions/a/b.jsonl:1"),
         ("blanked", "relay/inbox.jsonl:1"),
+        *(("dropped", f"resident/writeback-journal.jsonl:{n}") for n in (2, 3)),
     ]  # fmt: skip
+    assert [*writeback.read(home).staged, *writeback.read(home).rejected] == ["op-0"]
     assert scene.holding(PIECE, WORD) == [] and WORD not in scene.terms()
     assert files.read(str(tmp_path / "trace.jsonl")) == line({"reply": "other"})
     rows = files.read(home.path("raw/sessions/a/b.jsonl")).split(b"\n")

@@ -2,11 +2,12 @@
 
 import json
 import os
+import stat
 import subprocess
 
 import pytest
 from plainmind.truth.resident import records, trust
-from residents import Place
+from residents import Place, tree
 from scene import ROOT, TIME
 
 pytestmark = pytest.mark.usefixtures("unsynced")
@@ -38,6 +39,8 @@ REASONS = [
         lambda p: p.write("global", '{"enabled":false}', "config.json"),
     ),
     ("backend_error", 74, "tea", None, make_pipe),
+    ("ok", 0, "tea", None, lambda place: os.mkfifo(place.home.path("memory/pipe.md"))),
+    ("backend_error", 74, "zebra", None, lambda p: os.mkfifo(p.home.path("memory/pipe.md"))),
 ]
 
 
@@ -49,6 +52,10 @@ def test_every_answer_has_a_reason_and_its_code(place, reason, code, query, scop
     rows, found = place.ask("recall", query, scope=scope)
     assert found == code
     assert (rows != [None]) == (reason == "ok")
+    told = [said for said in place.said if said.endswith("; replace it with a file, or remove it")]
+    assert len(told) == sum(
+        stat.S_ISFIFO(mode) for mode, _ in tree(place.home.path("memory")).values()
+    )
     assert reason == "ok" or any(said.startswith(f"{reason}: ") for said in place.said)
     faults = [one["type"] for one in records.read(place.home, records.FAULTS)]
     assert faults == (["silent-recall"] if reason == "backend_error" else [])

@@ -150,14 +150,14 @@ def reject_unreadable(place):
     os.mkfifo(place.home.path("memory/MEMORY.md"))
 
 
-def reject_unreadable_when_huge(place):
+def reject_large(place):
     os.truncate(place.write("global", ""), 1 << 21)
     place.ask("remember", "global", "one more")
 
 
 REJECTED = [reject_schema, reject_untrusted, reject_provenance, reject_provenance_of_a_project]
 REJECTED += [reject_changed, reject_changed_when_gone, reject_invariant, reject_secret]
-REJECTED += [reject_caps, reject_unreadable, reject_unreadable_when_huge]
+REJECTED += [reject_caps, reject_unreadable, reject_large]
 
 
 @pytest.mark.parametrize("make", REJECTED, ids=lambda make: make.__name__)

@@ -10,7 +10,8 @@ _UNSAFE = re.compile(
 )
 #: lines that only the prompt itself may have
 _MARKER = re.compile(
-    r"^(?=[ \t]*(?:#+[ \t]*(?:Persistent memory|(?:Global|Project) MEMORY)|INJECTED_CONTEXT_))",
+    r"^(?=[ \t]*(?:#+[ \t]*(?:Persistent memory|(?:Global|Project) MEMORY)|INJECTED_CONTEXT_"
+    r"|\(There is more in the file|\(Memory fault))",
     re.M | re.I,
 )
 

@@ -36,7 +36,8 @@ REASONS = {
     "invariant": "the bullet is a rule or a set-up, which only a person changes",
     "secret": "it looks like a key or a password",
     "caps": "the index would be longer than what is injected",
-    "unreadable": "the index cannot be read, or is larger than 1 MiB",
+    "unreadable": "the index cannot be read",
+    "large": "the index is larger than 1 MiB",
     "doubt": "a flush was killed while the index was changed by somebody else, and it is not there",
 }
 

@@ -42,14 +42,14 @@ def _ask(memory: Memory, question: Callable[[], T], otherwise: T) -> T:
 
 
 def build_block(memory: Memory, found: Sequence[MemoryScope]) -> str:
-    """The block of these scopes, as their files are now."""
+    """The block of these scopes, as their files are now, but for what is masked everywhere."""
     folders = [(scope.name, scope.folder) for scope in found if scope.name != LOCAL]
     shown = [file for scope in found if (file := read_index(memory, scope))]
     if any(scope.config.page_table for scope in found):
         from . import paging
 
         shown = paging.fill(memory, found, shown)
-    return resident_block.render(folders, shown)
+    return memory.env.mask(resident_block.render(folders, shown))
 
 
 def read_index(memory: Memory, scope: MemoryScope) -> ShownFile | None:
@@ -58,8 +58,7 @@ def read_index(memory: Memory, scope: MemoryScope) -> ShownFile | None:
     try:
         data = scope.read(scope.file, most + 1)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        memory.say(f"{scope.path}: {why}; only a file is read here, and no link")
+        scope.report(scope.file, error, memory.say)
         return None
     if not data or not data.strip():
         return None

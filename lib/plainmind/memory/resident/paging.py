@@ -199,7 +199,7 @@ def _read(memory: Memory, scope: MemoryScope, name: str) -> bytes:
     try:
         data = scope.read(name, LARGEST + 1) or b""
     except OSError as error:
-        memory.say(f"{path}: {(error.strerror or str(error)).lower()}; only a file is read here")
+        scope.report(name, error, memory.say)
         return b""
     if len(data) > LARGEST:
         memory.say(f"{path}: more than {LARGEST:,} bytes are not read as pages; split it")

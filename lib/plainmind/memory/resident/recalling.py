@@ -80,7 +80,7 @@ def _read_lines(memory: Memory, scope: MemoryScope, broken: list[str]) -> Iterat
             data = scope.read(name, paging.LARGEST) or b""
         except OSError as error:
             broken.append(name)
-            memory.say(f"{path}: {(error.strerror or str(error)).lower()}")
+            scope.report(name, error, memory.say)
             continue
         heading = "" if name == scope.file else name.removesuffix(".md")
         for number, line in enumerate(data.split(b"\n"), 1):

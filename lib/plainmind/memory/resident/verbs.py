@@ -77,7 +77,17 @@ def carry_out(memory: Memory, call: ResidentCall) -> ResidentAnswer:
     if memory.inside and VERBS[call.verb].personal:
         what = f"refused from inside the sandbox: '{call.verb}' is for a person"
         raise NotPermitted(what, cure="ask the user to run it")
-    return VERBS[call.verb].carry_out(memory, call)
+    answer = VERBS[call.verb].carry_out(memory, call)
+    return answer._replace(rows=_mask(memory, answer.rows))
+
+
+def _mask(memory: Memory, rows: Iterable[ResidentRow | Failure]) -> Iterator[ResidentRow | Failure]:
+    """The rows with secrets as `***`: a person may have put one into a file."""
+    mask = memory.env.mask
+    for row in rows:
+        if isinstance(row, ResidentRow):
+            row = ResidentRow(row.text and mask(row.text), mask.mask_all(row.record))
+        yield row
 
 
 def _print_block(memory: Memory, call: ResidentCall) -> ResidentAnswer:
@@ -100,6 +110,7 @@ def _show(memory: Memory, call: ResidentCall) -> ResidentAnswer:
 
 def _trust(memory: Memory, call: ResidentCall) -> ResidentAnswer:
     project = trust.name_project(call.words[0] if call.words else call.folder or ".")
+    trust.check_narrow(project)
     if not memory.dry:
         trust.trust(memory.home, project)
     return ResidentAnswer([ResidentRow(project, {"project": project})])

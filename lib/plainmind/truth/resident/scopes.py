@@ -23,6 +23,7 @@ from ...ground.paths import Home
 GLOBAL, PROJECT, LOCAL = "global", "project", "local"
 PART = os.path.join(".pi", "memory")
 INDEXES = ("MEMORY.md", "MEMORY.local.md")
+NO_LINK = "put the folder itself here"
 
 
 class MemoryScope(NamedTuple):
@@ -59,6 +60,18 @@ class MemoryScope(NamedTuple):
             part = os.path.join(name or ".", self.part)
         with regular.open_folder(start, part) as folder:
             yield folder
+
+    def find_link(self) -> str:
+        """The folder on the way from a project to its memory that is a link; '' for none."""
+        steps = (self.folder, os.path.dirname(self.folder)) if self.project else ()
+        return next((step for step in reversed(steps) if os.path.islink(step)), "")
+
+    def report(self, name: str, error: OSError, say: Callable[[str], None]) -> None:
+        """Say that a file is left out, and why; not where a link is in the way: `find` says it."""
+        why = (error.strerror or str(error)).lower()
+        if not self.find_link():
+            path = os.path.join(self.folder, name)
+            say(f"{path}: {why}; replace it with a file, or remove it")
 
     def is_there(self) -> bool:
         """Whether the folder is there, and no link of a project's leads to it."""
@@ -115,9 +128,12 @@ def _read_config(
     scope: MemoryScope, base: ResidentConfig, say: Callable[[str], None]
 ) -> ResidentConfig:
     path = os.path.join(scope.folder, "config.json")
+    if link := scope.find_link():
+        say(f"{link}: a link; {NO_LINK}")
+        return base
     try:
         data = scope.read("config.json", config.LARGEST + 1)
     except OSError as error:
-        say(f"{path}: {(error.strerror or str(error)).lower()}; put a file in its place")
+        scope.report("config.json", error, say)
         return base
     return base if data is None else config.parse(data, base, path, say)

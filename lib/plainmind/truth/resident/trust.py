@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ...ground import files
-from ...ground.errors import BadData, NoInput
+from ...ground.errors import BadData, NoInput, NotPermitted
 from ...ground.paths import Home
 from ...ground.stream import json_record
 
@@ -57,6 +57,15 @@ def name_project(folder: str) -> str:
             return real
         above = os.path.dirname(above)
     return above
+
+
+def check_narrow(project: str) -> None:
+    """NotPermitted for the home directory, and for what it is in: whatever is saved or unpacked
+    there would be trusted with it."""
+    own = os.path.realpath(os.path.expanduser("~"))
+    if project == os.sep or own == project or own.startswith(project + os.sep):
+        what = "all that is in it would be trusted with it"
+        raise NotPermitted(what, place=project, cure="name one project's folder; 'git init' it")
 
 
 def trust(home: Home, project: str) -> None:

@@ -105,7 +105,7 @@ class Writeback:
         except OSError:
             raise Rejection("unreadable") from None
         if len(data) > LARGEST:
-            raise Rejection("unreadable")
+            raise Rejection("large")
         return data
 
     def _check(self, one: Operation, scope: MemoryScope, data: bytes) -> bytes:
@@ -231,12 +231,8 @@ def add_topic(scope: MemoryScope, name: str, data: bytes) -> bool:
 
 def _make_folder(scope: MemoryScope) -> None:
     """NotPermitted when a link is in the way."""
-    if scope.project:
-        above = scope.root
-        for name in scope.part.split(os.sep):
-            above = os.path.join(above, name)
-            if os.path.islink(above):
-                raise NotPermitted("a link", place=above, cure="put the folder itself here")
+    if link := scope.find_link():
+        raise NotPermitted("a link", place=link, cure=scopes.NO_LINK)
     files.make_folder(scope.folder)
 
 
