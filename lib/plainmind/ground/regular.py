@@ -117,12 +117,12 @@ def set_aside(path: str) -> str:
 
 
 @contextmanager
-def open_folder(root: str, part: str) -> Iterator[int]:
+def open_folder(root: str, part: str, how: int = FOLDER) -> Iterator[int]:
     """The descriptor of a folder below `root`, opened step by step. A link at the first step is
     followed: a person may have `raw` on another disk. At a later one, OSError."""
     first, _, rest = part.partition(os.sep)
-    fd = open_below(os.path.join(root, first), rest, FOLDER) if rest else -1
-    fd = os.open(os.path.join(root, first), FOLDER) if fd < 0 else fd
+    fd = open_below(os.path.join(root, first), rest, how) if rest else -1
+    fd = os.open(os.path.join(root, first), how) if fd < 0 else fd
     try:
         yield fd
     finally:
@@ -163,9 +163,17 @@ def change_mode(name: str, mode: int, folder: int | None = None) -> None:
     try:
         if stat.S_ISLNK(os.fstat(fd).st_mode):
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
-        os.chmod(f"/proc/self/fd/{fd}", mode)  # an open path has no other way
+        change_open_mode(fd, mode)
     finally:
         os.close(fd)
+
+
+def change_open_mode(fd: int, mode: int) -> None:
+    """The same of what is open, be it only as PASS."""
+    if hasattr(os, "O_PATH"):
+        os.chmod(f"/proc/self/fd/{fd}", mode)  # an open path has no other way
+    else:
+        os.fchmod(fd, mode)
 
 
 def _check_file(fd: int, path: str, secret: bool = False) -> BinaryIO:

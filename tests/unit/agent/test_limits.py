@@ -10,6 +10,7 @@ from plainmind.agent.bash import Shell, ShellOptions
 from plainmind.agent.sandbox import tasks
 from plainmind.ground import files
 from plainmind.truth.log.writer import EventDraft
+from plainmind.truth.resident.scopes import MemoryScope
 from rungs import RUNGS, SANDBOXES
 from scene import NOW, ROOT
 
@@ -101,11 +102,15 @@ def test_root_has_no_capability_left(home, unsynced, rung):
     assert os.geteuid() != 0 or done.text.endswith(f"{[0] * 41}")
 
 
+MEMORY = ("memory/MEMORY.md", "memory/tea.md", "memory/archive/a.md")
 COMMANDS = {
     "open to all": "chmod -R 0777 $MIND_HOME; chmod 0777 $MIND_HOME",
     "closed to its owner": "chmod -R 0 $MIND_HOME/logs $MIND_HOME/knowledge",
     "read by others": "chmod 0644 $MIND_HOME/.env; chmod -R go+rX $MIND_HOME",
     "run as its owner": "chmod 6755 $MIND_HOME/config.toml",
+    "resident memory": "cd $MIND_HOME/memory; chmod 777 archive; chmod 000 archive/a.md MEMORY.md; "
+    "chmod 000 archive; chmod 777 .; chmod 000 tea.md",
+    "resident memory, closed": "chmod 000 $MIND_HOME/memory",
 }
 
 
@@ -115,12 +120,13 @@ def test_modes_of_the_home_are_as_they_were(home, unsynced, log, rung, command):
     for text in ("one", "two"):
         log.append("a/b", [EventDraft(NOW, "user", text, {})], NOW)
         log.start_window("a/b", NOW)
-    for name in (".env", "config.toml", "knowledge/page.md", "knowledge/deep/er/page.md"):
+    for name in (".env", "config.toml", "knowledge/page.md", "knowledge/deep/er/page.md", *MEMORY):
         files.replace(home.path(name), b"")
     os.chmod(home.path("knowledge/page.md"), 0o640)  # a person's wish
     files.make_folder(home.workspace)
     before = modes_of(home.root)
-    with Shell(home, ROOT, None, ShellOptions(sandbox=rung)) as shell:
+    scopes = (MemoryScope("global", home.root, "memory"),)
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung, memories=scopes)) as shell:
         done = shell.run(COMMANDS[command], 20)
         after = modes_of(home.root)
         assert {path: after[path] for path in before} == before
@@ -132,6 +138,22 @@ def test_modes_of_the_home_are_as_they_were(home, unsynced, log, rung, command):
         assert os.stat(home.path("knowledge/page.md")).st_mode & 0o777 == 0o600
     windows = [os.path.join(home.logs, "a/b", name) for name in home.list_windows("a/b")]
     assert [os.stat(path).st_mode & 0o77 for path in windows] == [0] * 4
+
+
+@pytest.mark.parametrize("rung", SANDBOXES)
+def test_a_new_file_of_resident_memory_can_be_read_by_its_owner_alone(home, unsynced, rung):
+    """And no link of its leads to what is changed."""
+    files.replace(home.path("memory/MEMORY.md"), b"")
+    files.replace(home.path("knowledge/page.md"), b"")
+    os.chmod(home.path("knowledge/page.md"), 0o644)
+    files.make_folder(home.workspace)
+    scopes = (MemoryScope("global", home.root, "memory"),)
+    with Shell(home, ROOT, None, ShellOptions(sandbox=rung, memories=scopes)) as shell:
+        shell.run("cd $MIND_HOME/memory; touch a b; chmod 0 a; chmod 666 b; "
+                  "ln -s ../knowledge/page.md c; mkfifo d", 20)  # fmt: skip
+    found = modes_of(home.root)
+    assert [found[home.path("memory", name)] for name in "ab"] == [0o600, 0o600]
+    assert found[home.path("knowledge/page.md")] == 0o644
 
 
 def modes_of(root: str) -> dict[str, int]:

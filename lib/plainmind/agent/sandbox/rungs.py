@@ -92,8 +92,7 @@ class Sandbox:
         outside = {**os.environ, "MIND_HOME": home.root, "MIND_PROJECT": project, **turn}
         self.broker = broker.Broker(self._way_out, checkout, outside)
         self.tasks = tasks.TaskLimit(counts_from_zero=rung == "bubblewrap")
-        theirs = [home.workspace, *(scope.folder for scope in memories)]
-        self._modes = modes.Modes(home, theirs) if rung == "landlock" else None
+        self._modes = modes.Modes(home, memories, rung == "landlock") if rung != NONE else None
         self._before: autorun.Snapshot = {}
         # the first can be read, its end, once this process is gone
         self._parent_watch, self._parent_held = os.pipe()

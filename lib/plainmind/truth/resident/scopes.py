@@ -51,14 +51,14 @@ class MemoryScope(NamedTuple):
         return "" if self.name == GLOBAL else self.root
 
     @contextmanager
-    def opened(self) -> Iterator[int]:
+    def opened(self, how: int = regular.FOLDER) -> Iterator[int]:
         """The descriptor of the folder. OSError where there is none, or a link leads to it that is
         not the person's own: a home, or its memory/, may be on another disk."""
         start, part = self.root, self.part
         if self.project:
             start, name = os.path.split(self.root)
             part = os.path.join(name or ".", self.part)
-        with regular.open_folder(start, part) as folder:
+        with regular.open_folder(start, part, how) as folder:
             yield folder
 
     def find_link(self) -> str:
