@@ -54,6 +54,7 @@ bench: setup
 	@$(PY) bench/relay.py --messages 2000
 	@$(PY) bench/retrieval.py
 	@$(PY) bench/pages.py
+	@$(PY) bench/residency.py
 
 man: setup
 	@$(PY) -m plainmind.cli.manual build/man

@@ -3,6 +3,7 @@
 import os
 
 from plainmind.truth.resident import records
+from scene import ROOT
 from scripted import call, calls
 
 TIGHT = {"MIND_TURN_HISTORY_TOKENS": "60"}
@@ -53,3 +54,19 @@ def test_what_is_staged_and_not_committed_is_missed_at_the_end(world, model):
         model.then(calls(call(f"mem-resident remember global 'a fact'{end}")), "ok")
         world.turn(f"remember that{end}")
         assert faults(world)[-1:] == found or end and len(faults(world)) == 1
+
+
+def test_a_replay_has_fewer_faults_with_the_contract(unsynced, tmp_path, monkeypatch):
+    """The page table of ClawVM in short; bench/residency.py prints it."""
+    monkeypatch.syspath_prepend(os.path.join(ROOT, "bench"))
+    import residency
+
+    off, cut, chosen = (
+        residency.replay(str(tmp_path / column), column, rounds=4, budget=160).faults
+        for column in residency.COLUMNS
+    )
+    for kind in ("post-compaction-bootstrap", "flush-miss", "silent-recall", "pinned-invariant"):
+        assert off[kind] > chosen[kind], kind
+    assert chosen["post-compaction-bootstrap"] == chosen["pinned-invariant"] == 0
+    assert cut["post-compaction-bootstrap"] > 0, "without a choice, the set-up is beyond the caps"
+    assert off.total() > 2 * chosen.total()

@@ -4,7 +4,8 @@ import json
 import os
 
 import pytest
-from scripted import CONTEXT
+from plainmind.agent import tracing
+from scripted import CONTEXT, call, calls
 
 
 @pytest.fixture
@@ -63,17 +64,27 @@ def test_a_project_is_that_of_cwd_once_it_is_trusted(remembering, tmp_path):
 def test_a_hundred_turns_have_the_same_prefix_and_the_log_has_none_of_it(
     remembering, model, library
 ):
-    """With tools and memories; an edit of a bullet changes nothing before itself."""
+    """With tools and memories."""
     for number in range(100):
+        if number % 9 == 4:
+            model.then(calls(call(f"seq {number}", id=f"c{number}")))
         model.then(f"Answer {number}.")
-        library(f"question {number} about the boiler")
-    systems = {messages[0]["content"] for messages in model.messages}
-    assert len(systems) == 1
+        library(f"question {number} about the boiler", turn_sandbox="none")
+    assert len(model.messages) == 111
+    assert len({messages[0]["content"] for messages in model.messages}) == 1
     logged = "".join(event.content for event in remembering.events())
     assert "Persistent memory" not in logged and "in German" not in logged
-    with open(remembering.home.path("memory/MEMORY.md"), "w") as file:
-        file.write("## Answers\n- in French\n- in one sentence\n")
-    model.then("Oui.")
-    library("and now?")
-    before, after = systems.pop(), model.messages[-1][0]["content"]
-    assert os.path.commonprefix([before, after]).endswith("- in ")
+
+
+def test_an_edit_of_a_bullet_changes_the_prompt_from_there_on(remembering, model, tmp_path):
+    path = str(tmp_path / "trace")
+    for language in ("German", "French"):
+        with open(remembering.home.path("memory/MEMORY.md"), "w") as file:
+            file.write(f"## Answers\n- in {language}\n- in one sentence\n")
+        model.then("Oui.")
+        remembering.turn("--trace", path, "hi")
+    with open(path) as file:
+        after = json.loads(file.read().splitlines()[1])
+    same = tracing.render(after["request"]).index(b"French")
+    assert after["same_bytes"] == same
+    assert f"prompt: {same} of {after['bytes']} bytes as in the request before" in remembering.said
