@@ -277,7 +277,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="of twelve turns")
     parser.add_argument("--budget", type=int, default=512, help="tokens, and a quarter of the caps")
     given = parser.parse_args()
-    files.sync = lambda fd: None  # what a disk takes is no part of this
+    files.sync = lambda fd: None  # the disk is not measured here
     found = {}
     for column in COLUMNS:
         with tempfile.TemporaryDirectory(prefix="mind-") as folder:
