@@ -308,7 +308,9 @@ def test_what_was_judged_is_what_is_posted(talk, thread, workspace, trouble):
     talk.write(f"answer-{thread}", f"[report]({trouble}.txt)")
     id = talk.say(f"write answer-{thread}", thread)
     wanted = "posting" if trouble == "500" else "refused"
-    talk.discord.wait(lambda: [s for s in talk.relay.steps() if s.get("did") == wanted][-1:])
+    talk.discord.wait(
+        lambda: [s for s in talk.relay.steps() if s.get("did") == wanted and str(id) in str(s)]
+    )
     os.unlink(path)
     os.symlink("../.env", path)
     talk.discord.clear_faults()
