@@ -113,6 +113,11 @@ def test_wrong_use(run, arguments, said):
     assert run("pass", *arguments) == (2, "", said)
 
 
+@pytest.mark.parametrize("word", ["- a bullet", "-\thelp", "- h"])
+def test_what_begins_with_a_dash_and_a_blank_is_a_word(run, word):
+    assert run("stream.write(repr(words))", word, "--now", "2026-01-30")[:2] == (0, repr((word,)))
+
+
 def test_a_variable_that_is_no_time(run):
     assert run("pass", MIND_NOW="soon") == (
         2,

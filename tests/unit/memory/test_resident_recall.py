@@ -1,11 +1,13 @@
 """recall with a reason in any case, and what nobody has confirmed for long."""
 
+import errno
 import json
 import os
 import stat
 import subprocess
 
 import pytest
+from plainmind.ground import regular
 from plainmind.truth.resident import records, trust
 from residents import Place, tree
 from scene import ROOT, TIME
@@ -15,6 +17,18 @@ pytestmark = pytest.mark.usefixtures("unsynced")
 INDEX = (
     "## Build\n- make test takes a minute\n- [Quirks](quirks.md) — sccache\n## Ann\n- drinks tea\n"
 )
+
+
+def close(place: Place) -> None:
+    """As with a mode of 000, which root may read all the same."""
+    path, read = place.write("global", "tea\n", "closed.md").name, regular.read_at
+
+    def refuse(folder: int, name: str, size: int = -1) -> bytes:
+        if name == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return read(folder, name, size)
+
+    place.patch.setattr(regular, "read_at", refuse)
 
 
 def make_pipe(place: Place) -> None:
@@ -40,19 +54,26 @@ REASONS = [
     ),
     ("backend_error", 74, "tea", None, make_pipe),
     ("ok", 0, "tea", None, lambda place: os.mkfifo(place.home.path("memory/pipe.md"))),
+    ("ok", 0, "tea", None, close),
+    ("backend_error", 74, "zebra", None, close),
     ("backend_error", 74, "zebra", None, lambda p: os.mkfifo(p.home.path("memory/pipe.md"))),
 ]
 
 
 @pytest.mark.parametrize("reason, code, query, scope, before", REASONS)
-def test_every_answer_has_a_reason_and_its_code(place, reason, code, query, scope, before):
+def test_every_answer_has_a_reason_and_its_code(  # noqa: PLR0913
+    place, monkeypatch, reason, code, query, scope, before
+):
     place.write("global", INDEX)
+    place.patch = monkeypatch
     if before:
         before(place)
     rows, found = place.ask("recall", query, scope=scope)
     assert found == code
     assert (rows != [None]) == (reason == "ok")
     told = [said for said in place.said if said.endswith("; replace it with a file, or remove it")]
+    closed = [said for said in place.said if "closed.md: permission denied; let it be" in said]
+    assert len(closed) == (before is close)
     assert len(told) == sum(
         stat.S_ISFIFO(mode) for mode, _ in tree(place.home.path("memory")).values()
     )

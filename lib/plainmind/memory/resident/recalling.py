@@ -25,7 +25,7 @@ REASONS = {
     "denied": (NOT_PERMITTED, "no trusted project here; trust it with 'mem-resident trust'"),
     "malformed": (BAD_DATA, f"a question has 1 to {LONGEST:,} characters, and a word"),
     "unavailable": (UNAVAILABLE, "resident memory is off; 'mem-resident on' switches it on"),
-    "backend_error": (INPUT_OUTPUT, "a file of it cannot be read"),
+    "backend_error": (INPUT_OUTPUT, "nothing found, but not every file of it can be read"),
 }
 
 

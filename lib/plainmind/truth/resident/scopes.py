@@ -9,6 +9,7 @@ pipe in the place of a file, or of a project's folder: neither is followed or wa
 makes anything: `writing` does, on the first write.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -70,8 +71,9 @@ class MemoryScope(NamedTuple):
         """Say that a file is left out, and why; not where a link is in the way: `find` says it."""
         why = (error.strerror or str(error)).lower()
         if not self.find_link():
-            path = os.path.join(self.folder, name)
-            say(f"{path}: {why}; replace it with a file, or remove it")
+            closed = error.errno == errno.EACCES
+            cure = "let it be read, with 'chmod u+r'" if closed else "replace it with a file"
+            say(f"{os.path.join(self.folder, name)}: {why}; {cure}, or remove it")
 
     def is_there(self) -> bool:
         """Whether the folder is there, and no link of a project's leads to it."""
