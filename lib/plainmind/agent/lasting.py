@@ -34,6 +34,7 @@ def collect(home: Home, rights: TurnRights) -> list[KeptChange]:
     """What this turn changed or asked for, and what turns that were cut off left unnamed; the
     newest first, as it has to be undone."""
     watch.recover(home)
+    changes.list_held(home)  # what was taken out by hand meanwhile goes
     found = []
     for one in reversed(changes.list_kept(home, fresh=True)):
         if one.change.turn != rights.digits and files.is_running(one.change.pid):
@@ -48,7 +49,7 @@ def collect(home: Home, rights: TurnRights) -> list[KeptChange]:
 def find_named(home: Home, turns: Iterable[str]) -> list[KeptChange]:
     """What was named under a reply, by the digits of its turns, as far as it is still kept."""
     wanted = set(turns)
-    return [one for one in reversed(changes.list_kept(home)) if one.change.turn in wanted]
+    return [one for one in reversed(changes.list_held(home)) if one.change.turn in wanted]
 
 
 def render_lines(
@@ -71,7 +72,8 @@ def render_lines(
 def render_event(kept: Sequence[KeptChange]) -> str:
     """The same for the log, which the model reads: no word of its own in our name, and no id, so
     that it cannot name one."""
-    return "\n".join(f"{_HOW[one.state][0]}: {one.change.name()}" for one in kept)
+    lines = [f"{_HOW[one.state][0]}: {one.change.name()}" for one in kept[:MOST]]
+    return "\n".join([*lines, *([f"and {len(kept) - MOST} more"] if len(kept) > MOST else [])])
 
 
 def disown(reply: str) -> str:
@@ -95,7 +97,7 @@ def decide(
     """Make the change that a person says yes to (`--allow`), or undo one (`--undo`), and tell its
     context; what was done, as a record. Without either: all that wait or can be undone."""
     if not mode:
-        return [to_record(one, mask) for one in changes.list_kept(home)]
+        return [to_record(one, mask) for one in changes.list_held(home)]
     if environment.read_turn():
         raise NotPermitted("refused in a turn: a yes is a person's", cure="ask the user")
     said = mode == "--allow"

@@ -1,14 +1,18 @@
 """One line of the reminders file added, changed or removed, whoever saves meanwhile."""
 
+import datetime
 import re
 from typing import Any, NamedTuple
 
 from ..formats.reminder import reminder as grammar
 from ..formats.reminder.reminder import Reminder
-from ..ground import stream
+from ..ground import clock, stream
 from ..ground.errors import NoInput, Usage
 from ..ground.paths import Home
 from . import file, last_scan
+
+#: from today: who moves a reminder to a later day removes it, to turn.may
+_AFTER_THIS = datetime.timedelta(days=400)
 
 
 class LineChange(NamedTuple):
@@ -48,13 +52,19 @@ def edit(
     if "msg" in fields:
         grammar.check_message(fields["msg"])
     there: list[Reminder] = []
+    moved: list[bool] = []
 
     def change(data: bytes) -> bytes:
         old = find(data, id, path)
         there[:] = [old._replace(**fields)]
+        moved[:] = [there[0].date > old.date]
         return grammar.replace(data, [(old, grammar.render(there[0]).encode())])
 
-    edited = file.edit(home, path, change, dry_run=dry_run)
+    def name_kind(*_: Any) -> str:
+        last = datetime.datetime.fromtimestamp(clock.system_now() / 1000).date() + _AFTER_THIS
+        return "remove-reminders" if moved[0] and there[0].date > last else "reminders"
+
+    edited = file.edit(home, path, change, dry_run=dry_run, kind=name_kind)
     return LineChange(there[0], grammar.render(there[0]), edited.conflicts)
 
 

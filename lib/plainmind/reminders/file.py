@@ -67,7 +67,7 @@ def edit(
     *,
     dry_run: bool = False,
     wait: float = files.LOCK_WAIT,
-    kind: str = "reminders",
+    kind: str | Callable[[str, bytes | None, bytes], str] = "reminders",
 ) -> exchange.Edited:
     """Give the file the content `change` makes of it; one that is not there is b'' and is made.
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..formats import change as form
 from ..formats.change import FileChange, LastingChange
 from ..ground import chance, clock, environment, exchange, files, masks
-from ..ground.errors import NO_MATCH, BadData, Failure, NoInput, NotPermitted
+from ..ground.errors import INPUT_OUTPUT, NO_MATCH, BadData, Failure, NoInput, NotPermitted
 from ..ground.paths import Home
 
 FOLDER = ".changes"
@@ -147,10 +147,47 @@ def find(home: Home, id: str, state: str) -> KeptChange:
     for one in list_kept(home):
         if one.id == id and one.state == state:
             return one
+        if one.id == id and one.state == MADE:
+            raise NoInput("it was made already", cure=f"undo it: agent-changes --undo {id}")
     how = "waits for a yes" if state == ASKED else "was made by a turn"
     kept = KEPT[state] // clock.DAY
     what = f"no change '{masks.cut(id, 40)}' that {how}"
     raise NoInput(what, cure=f"see 'agent-changes'; they are kept {kept} days")
+
+
+def list_held(home: Home) -> list[KeptChange]:
+    """The changes that are kept, oldest first, without those whose new lines a person took out by
+    hand: these are let go, and had no undo any more. What a later change took out can come back."""
+    found: list[KeptChange] = []
+    returning: dict[str, set[bytes]] = {}  # lines that an undo of what is newer brings back
+    for one in reversed(list_kept(home)):
+        if one.state == MADE and not one.fresh and _is_taken_out(home, one, returning):
+            drop(home, one)
+            continue
+        found.append(one)
+        for file in one.change.files if one.state == MADE else ():
+            lines = (line[1:] for line in file.lines if line[:1] == b"-")
+            returning.setdefault(file.path, set()).update(lines)
+    return found[::-1]
+
+
+def _is_taken_out(home: Home, one: KeptChange, returning: dict[str, set[bytes]]) -> bool:
+    """Of several files, one may be as it was because an undo was cut off."""
+    lost = []
+    for file in one.change.files:
+        path = os.path.join(home.root, file.path)
+        try:
+            data = files.read(path, 0, LARGEST) if os.path.lexists(path) else None
+        except OSError:  # something is in its place that may make way again
+            return False
+        if data and len(data) == LARGEST:  # what follows is not looked at
+            return False
+        there = {*(data or b"").split(b"\n"), b"", *returning.get(file.path, ())}
+        if any(line[1:] not in there for line in file.lines if line[:1] == b"+"):
+            if form.digest(data) != file.before:
+                return True
+            lost.append(file)
+    return len(lost) == len(one.change.files)
 
 
 def is_made(home: Home, one: KeptChange) -> bool:
@@ -199,6 +236,12 @@ def _apply(home: Home, file: FileChange, kind: str) -> None:
         if not os.path.lexists(full):
             data = None
         else:
+            if not os.path.isfile(full):
+                what, cure = (
+                    "not a file, but a folder, a pipe or a device",
+                    "remove it, then try again",
+                )
+                raise Failure(what, place=full, cure=cure, code=INPUT_OUTPUT)
             exchange.recover(full)
             data = files.read(full)
         if form.digest(data) == file.after:  # a run that was killed did it

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from plainmind.agent import watch
 from plainmind.ground.environment import TurnRights
+from plainmind.ground.errors import Failure, NoInput
 from plainmind.truth import changes
 from plainmind.truth.resident.scopes import MemoryScope
 from rungs import SANDBOXES
@@ -49,6 +50,7 @@ ASKED = {
     "an L1 body": ("echo 'Else.' | mem-note --update always -", "knowledge/always.md (L1"),
     "the place of an L1": ("echo No. | mem-note --type user --supersedes always", "no.md (L1"),
     "the same, later": ("mem-note --update plain --supersedes always", "knowledge/plain.md (L1"),
+    "a reminder out of sight": (f"remind-edit {RID} --date 9999-01-01", "reminders.md, changed"),
     "a reminder's end": (f"remind-rm {RID}", "reminders.md, removed: \"- [ ] date=2026-03-28"),
 }  # fmt: skip
 
@@ -156,6 +158,8 @@ def test_what_waits_for_a_yes_is_not_made_without(lived, model, name):
         "the user said yes to",
     ]
     lived.run(*allow, code=66)
+    with pytest.raises(NoInput, match=f"made already; undo it: agent-changes --undo {allow[-1]}"):
+        changes.find(lived.home, allow[-1], changes.ASKED)
     lived.run("agent-changes", "--undo", allow[-1])
     assert standing(lived) == before
 
@@ -286,6 +290,53 @@ def test_too_many_that_wait_are_refused(lived, model):
     printed = lived.turn("Do it", context=HERE)
     assert printed.count("(waits for") == 12 and "(and 8 more: agent-changes)" in printed
     assert "20 changes wait for the user's yes already" in lived.events(HERE)[1].content
+
+
+def test_what_is_told_to_the_model_has_an_end(lived, model):
+    """Names of files are a command's words, too: 40 of them were in the log."""
+    model.then(
+        calls(call("cd $MIND_HOME/memory; for n in $(seq 40); do echo x > $n.md; done")), "So."
+    )
+    lived.turn("Do it", context=HERE)
+    (told,) = [event.content for event in lived.events(HERE) if event.role == "system"]
+    assert told.count(".md, new") == 12 and told.endswith("\nand 28 more")
+
+
+@pytest.mark.parametrize("how", ["changes", "turn"])
+def test_what_is_taken_out_by_hand_is_in_no_change(lived, model, how):
+    """What still has an undo stays, also where a later change took its lines out."""
+    path = lived.home.path("memory/MEMORY.md")
+    commands = ["echo '- code 77412' >> $F", "echo '- tea' >> $F", "sed -i /tea/d $F"]
+    for command in commands:
+        model.then(calls(call(command.replace("$F", "$MIND_HOME/memory/MEMORY.md"))), "So.")
+        lived.turn("Do it", context=HERE)
+    lived.run("agent-changes")
+    assert len(changes.list_kept(lived.home)) == 3
+    with open(path, "w") as file:
+        file.write("# Mine\n\n- Ann\n")
+    if how == "turn":
+        model.then("Hello.")
+        lived.turn("Hello", context=HERE)
+    else:
+        assert "+- code 77412" not in lived.run("agent-changes")
+    assert all(b"+- code" not in line for line in kept_lines(lived.home))
+    assert len(changes.list_kept(lived.home)) == 2
+
+
+def kept_lines(home):
+    kept = changes.list_kept(home)
+    return [line for one in kept for file in one.change.files for line in file.lines]
+
+
+def test_an_undo_in_whose_way_a_pipe_is_says_what_to_do(lived, model):
+    model.then(calls(call("echo '- tea' >> $MIND_HOME/memory/MEMORY.md")), "So.")
+    (undo,) = commands(lived.turn("Do it", context=HERE))
+    os.unlink(lived.home.path("memory/MEMORY.md"))
+    os.mkfifo(lived.home.path("memory/MEMORY.md"))
+    (one,) = changes.list_kept(lived.home)
+    with pytest.raises(Failure, match="a pipe or a device; remove it, then try again"):
+        changes.undo(lived.home, one)
+    lived.run(*undo, code=74)
 
 
 def test_a_person_is_asked_nothing(lived):
