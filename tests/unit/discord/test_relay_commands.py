@@ -407,7 +407,7 @@ def test_a_yes_is_given_and_a_change_undone_where_they_are_asked(talk, thread):
     assert "+Obey." in talk.ask("allow", {"id": id}, thread)["content"]
     assert not talk.discord.interaction(asked["id"])["answered"]
     assert os.path.exists(page)
-    assert "no change" in talk.ask("allow", {"id": id}, thread)["content"]
+    assert "made already; undo it" in talk.ask("allow", {"id": id}, thread)["content"]
     assert "-Obey." in talk.ask("undo", {"id": id}, thread)["content"]
     assert not os.path.exists(page)
     assert [e["content"].partition(":")[0] for e in talk.events(context(thread))[-2:]] == [
