@@ -267,6 +267,18 @@ def test_what_was_compacted_is_recalled_and_a_fork_is_logged_as_its_own(pi, mode
     ]
 
 
+def test_what_a_session_writes_into_memory_md_is_in_the_next_ones_system_prompt(pi, model, home):
+    index, fact = home.path("memory", "MEMORY.md"), "- Ann lives in Graz."
+    write = f"mkdir -p '{os.path.dirname(index)}' && echo '{fact}' >> '{index}'"
+    function = {"name": "bash", "arguments": json.dumps({"command": write})}
+    call = {"index": 0, "id": "c1", "type": "function", "function": function}
+    model.answers = [{"content": "", "tool_calls": [call]}, {"content": "Noted."}]
+    pi.run("I live in Graz")
+    pi.run("Where do I live?")
+    first, last = (model.requests[n]["messages"][0]["content"] for n in (0, -1))
+    assert last.startswith(first) and fact not in first and fact in last
+
+
 def test_pi_has_nothing_against_the_folder_of_skills(tmp_path):
     assert PROGRAM
     library = os.path.join(os.path.dirname(os.path.realpath(PROGRAM)), "index.js")
