@@ -459,7 +459,8 @@ def test_of_a_page_that_is_too_large_whole_lines_are_taken(home, shift):
     assert on_disk.read_page(home, "knowledge/large.md").tier == "L1"
 
 
-def test_looking_at_two_thousand_pages_that_did_not_change_is_quick(home):
+def test_looking_at_two_thousand_pages_that_did_not_change_is_quick(home, monkeypatch):
+    monkeypatch.setattr(reading, "UNSETTLED", -1)  # as if they were written long ago
     many(home, 2000)
     with stores.opened(home) as index:
         index.sketches()
