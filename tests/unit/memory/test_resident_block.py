@@ -351,6 +351,16 @@ def test_what_holds_everything_is_not_trusted(place, monkeypatch, folder):
     assert trust.list_trusted(place.home) == []
 
 
+@pytest.mark.parametrize("path", ["/", "//", "", "{0}", "{0}/", "{0.parent}", "{0.parent}/"])
+def test_what_holds_everything_is_not_honoured_in_the_record(place, monkeypatch, path):
+    monkeypatch.setenv("HOME", str(place.project))
+    place.write("project", "- hidden\n")
+    for each in (path.format(place.project), "/srv/app"):
+        trust.trust(place.home, each)  # as somebody may write it there
+    assert "hidden" not in place.block() and trust.list_trusted(place.home) == ["/srv/app"]
+    trust.untrust(place.home, path.format(place.project))  # and takes it out
+
+
 # --- off and on
 
 SWITCHES = [

@@ -28,11 +28,23 @@ def lock(home: Home) -> AbstractContextManager[None]:
 
 
 def list_trusted(home: Home) -> list[str]:
-    """The projects that are trusted. BadData when nobody can tell."""
+    """The projects that are trusted: none that would hold everything, whoever wrote it into the
+    record. BadData when nobody can tell."""
+    return [path for path in _list_named(home) if not _is_wide(path)]
+
+
+def _list_named(home: Home) -> list[str]:
+    """The paths in the record."""
     found = _read(home, "trust.json").get("projects", [])
     if type(found) is not list:
         raise _malformed(home, "trust.json")
     return [path for path in found if type(path) is str]
+
+
+def _is_wide(project: str) -> bool:
+    """Whether a path is the home directory, or what that is in."""
+    own = os.path.realpath(os.path.expanduser("~"))
+    return f"{own}{os.sep}".startswith(project.rstrip(os.sep) + os.sep)
 
 
 def find_project(home: Home, folder: str) -> str | None:
@@ -62,8 +74,7 @@ def name_project(folder: str) -> str:
 def check_narrow(project: str) -> None:
     """NotPermitted for the home directory, and for what it is in: whatever is saved or unpacked
     there would be trusted with it."""
-    own = os.path.realpath(os.path.expanduser("~"))
-    if project == os.sep or own == project or own.startswith(project + os.sep):
+    if _is_wide(project):
         what = "all that is in it would be trusted with it"
         raise NotPermitted(what, place=project, cure="name one project's folder; 'git init' it")
 
@@ -73,7 +84,7 @@ def trust(home: Home, project: str) -> None:
 
 
 def untrust(home: Home, project: str) -> None:
-    """NoInput when it is not trusted."""
+    """NoInput when it is not in the record."""
 
     def remove(found: list[str]) -> list[str]:
         if project not in found:
@@ -81,7 +92,7 @@ def untrust(home: Home, project: str) -> None:
             raise NoInput(f"'{project}' is not a trusted project", cure=cure)
         return [path for path in found if path != project]
 
-    remove(list_trusted(home))  # what is refused makes no folder for a lock
+    remove(_list_named(home))  # what is refused makes no folder for a lock
     _change_projects(home, remove)
 
 
@@ -106,7 +117,7 @@ def switch(home: Home, context: str | None, on: bool) -> None:
 
 def _change_projects(home: Home, change: Callable[[list[str]], list[str]]) -> None:
     with lock(home):
-        new = {**_read(home, "trust.json"), "projects": change(list_trusted(home))}
+        new = {**_read(home, "trust.json"), "projects": change(_list_named(home))}
         files.replace(home.path("resident", "trust.json"), json_record(new))
 
 
