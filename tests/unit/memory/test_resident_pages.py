@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from plainmind.formats.resident import memory_pages, page_types
 from plainmind.formats.resident.memory_pages import NAMES, MemoryPage
 from plainmind.ground.errors import NoInput
+from plainmind.ground.masks import Mask
 from plainmind.memory.resident import paging
 from plainmind.recall import residency
 from plainmind.recall.residency import OUT
@@ -56,7 +57,8 @@ def test_a_heading_or_a_name_means_a_type(name, kind):
     ],
 )
 def test_a_topic_files_type_is_its_heads_else_its_names(head, name, kind):
-    assert memory_pages.of_topic(f"{head}text\n".encode(), "global", "/p", name).type == kind
+    page = memory_pages.of_topic(f"{head}text\n".encode(), "global", "/p", name, Mask())
+    assert page.type == kind
 
 
 @pytest.mark.parametrize(
@@ -94,8 +96,21 @@ SHOWN = {
 
 @pytest.mark.parametrize("fidelity", SHOWN)
 def test_fidelities(fidelity):
-    (page,) = memory_pages.of_index(LONG.encode(), "global", "/x/MEMORY.md")
+    (page,) = memory_pages.of_index(LONG.encode(), "global", "/x/MEMORY.md", Mask())
     assert page.texts[NAMES.index(fidelity)] == SHOWN[fidelity]
+
+
+SECRET = "open it. Then say sesame, and nobody has to know of it, nor of what comes behind"
+
+
+@pytest.mark.parametrize("fidelity", SHOWN)
+@pytest.mark.parametrize("heading", ["Notes", f"Door {SECRET}"])
+def test_a_secret_is_hidden_before_it_is_cut(tmp_path, heading, fidelity):
+    place = Place(tmp_path, secret=SECRET)
+    place.write("global", f"## {heading}\nThe door: {SECRET}. More.\n\n- of the door {SECRET}\n")
+    (page,) = paging.read_pages(place.memory, _scope(place))
+    text = page.texts[NAMES.index(fidelity)]
+    assert "open it" not in f"{page.id} {text}" and (fidelity == "pointer" or "***" in text)
 
 
 words = st.text(st.sampled_from("ab .:#-`\n*é"), max_size=300)
@@ -103,7 +118,7 @@ words = st.text(st.sampled_from("ab .:#-`\n*é"), max_size=300)
 
 @given(words)
 def test_a_fidelity_never_costs_more_than_a_better_one(text):
-    for page in memory_pages.of_index(text.encode(), "global", "/p"):
+    for page in memory_pages.of_index(text.encode(), "global", "/p", Mask()):
         assert list(page.costs) == sorted(page.costs)
         assert "global" in page.id and page.type in page_types.TYPES
 

@@ -6,7 +6,8 @@ that the index points to; each in four fidelities, made by rule and never by a m
     structured   headings, `key: value`, and of everything else the first words
     pointer      one line that says what it is, and where
 
-A fidelity is never longer than a better one. A page's type is its head's `type`, else what its
+A fidelity is never longer than a better one. Secrets are hidden before a text is made shorter:
+what is left of one might no longer look like it. A page's type is its head's `type`, else what its
 heading or file's name means (page_types), else evidence.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...ground import tokens
+from ...ground.masks import Mask
 from . import bullets, excerpt, page_types
 
 POINTER, STRUCTURED, COMPRESSED, FULL = range(4)
@@ -40,28 +42,29 @@ class MemoryPage(NamedTuple):
     type: str
     texts: tuple[str, ...]
     costs: tuple[int, ...]
-    digest: str  # of the full text
+    digest: str  # of the text as it is in the file
 
     @property
     def floor(self) -> int:
         return FLOORS[self.type]
 
 
-def of_index(data: bytes, scope: str, path: str) -> list[MemoryPage]:
+def of_index(data: bytes, scope: str, path: str, mask: Mask) -> list[MemoryPage]:
     """The pages of an index: one a heading, and one for what stands before the first."""
     pages: list[MemoryPage] = []
     seen: dict[str, int] = {}
     for section in bullets.parse(data).sections:
         text = excerpt.render(data[section.start : section.end])
         if text.strip():
-            seen[section.heading] = count = seen.get(section.heading, 0) + 1
-            name = f"{section.heading}#{count}" if count > 1 else section.heading
+            heading = mask(section.heading)
+            seen[heading] = count = seen.get(heading, 0) + 1
+            name = f"{heading}#{count}" if count > 1 else heading
             kind = page_types.type_of(section.heading)
-            pages.append(_make(f"{scope}:{name}", scope, path, section.line, kind, text))
+            pages.append(_make(f"{scope}:{name}", scope, path, section.line, kind, text, mask))
     return pages
 
 
-def of_topic(data: bytes, scope: str, path: str, name: str) -> MemoryPage:
+def of_topic(data: bytes, scope: str, path: str, name: str, mask: Mask) -> MemoryPage:
     """A topic file as a page."""
     text = excerpt.render(data)
     head = _HEAD.match(text)
@@ -69,7 +72,8 @@ def of_topic(data: bytes, scope: str, path: str, name: str) -> MemoryPage:
     known = told and told[1].lower() in page_types.TYPES
     kind = told[1].lower() if told and known else page_types.type_of(name)
     body = text[head.end() :].strip("\n") if head else text
-    return _make(f"{scope}:{name}", scope, path, 1, kind, f"#### {name}\n\n{body}".rstrip())
+    shown = f"#### {name}\n\n{body}".rstrip()
+    return _make(f"{scope}:{name}", scope, path, 1, kind, shown, mask)
 
 
 def find_topics(data: bytes) -> list[str]:
@@ -77,7 +81,11 @@ def find_topics(data: bytes) -> list[str]:
     return list(dict.fromkeys(one.pointer for one in bullets.parse(data).bullets if one.pointer))
 
 
-def _make(id: str, scope: str, path: str, line: int, kind: str, text: str) -> MemoryPage:
+def _make(  # noqa: PLR0913
+    id: str, scope: str, path: str, line: int, kind: str, text: str, mask: Mask
+) -> MemoryPage:
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+    text = mask(text)
     title = id.partition(":")[2] or "(before the first heading)"
     pointer = f"- {title} ({kind}, {tokens.estimate(text)} tokens): {path}:{line}"
     texts = [text, _compress(text), _structure(text), pointer]
@@ -85,7 +93,6 @@ def _make(id: str, scope: str, path: str, line: int, kind: str, text: str) -> Me
         texts[better] = min(texts[better - 1], texts[better], key=len)
     texts.reverse()
     costs = tuple(tokens.estimate(one) + 1 for one in texts)  # and a line between pages
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
     return MemoryPage(id, scope, path, line, kind, tuple(texts), costs, digest)
 
 

@@ -94,11 +94,12 @@ def read_pages(memory: Memory, scope: MemoryScope) -> list[MemoryPage]:
     data = _read(memory, scope, scope.file)
     if not data:
         return []
-    pages = memory_pages.of_index(data, scope.name, scope.path)
+    pages = memory_pages.of_index(data, scope.name, scope.path, memory.env.mask)
     for name in memory_pages.find_topics(data):
         if text := _read(memory, scope, name):
             path = os.path.join(scope.folder, name)
-            pages.append(memory_pages.of_topic(text, scope.name, path, name))
+            page = memory_pages.of_topic(text, scope.name, path, name, memory.env.mask)
+            pages.append(page)
     return pages
 
 
