@@ -36,11 +36,25 @@ def make_pipe(place: Place) -> None:
     os.mkfifo(place.home.path("memory/MEMORY.md"))
 
 
+def break_record(place: Place) -> None:
+    """A switch that cannot be read stops no answer."""
+    os.mkdir(place.home.path("resident"))
+    with open(place.home.path("resident/switch.json"), "w") as file:
+        file.write("{")
+
+
+def close_scope(place: Place) -> None:
+    place.write("project", '{"enabled":false}', "config.json")
+
+
 #: reason, exit code, question, scope, what is done before
 REASONS = [
     ("ok", 0, "how long do tests take", None, None),
     ("no_match", 1, "zebra", None, None),
     ("denied", 77, "tea", "project", None),
+    ("unavailable", 69, "tea", "project", lambda place: trust.switch(place.home, None, False)),
+    ("unavailable", 69, "tea", "project", lambda p: p.trust() or close_scope(p)),
+    ("no_match", 1, "zebra", None, break_record),
     ("malformed", 65, "  ", None, None),
     ("malformed", 65, "?!", None, None),
     ("malformed", 65, "x" * 1001, None, None),
@@ -112,6 +126,14 @@ def test_a_project_is_recalled_once_it_is_trusted(place):
         f"{folder}/MEMORY.md:1: - the schema is generated",
     ]
     assert len(place.ask("recall", "schema", scope="local")[0]) == 1
+
+
+def test_no_line_of_a_private_key_is_recalled(place):
+    line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
+    key = f"-----BEGIN PRIVATE KEY-----\n{line}\n{line}\n-----END PRIVATE KEY-----\n"
+    place.write("global", f"# Deploy key\n\nof the server\n{key}kept by Ann\n", "deploy.md")
+    rows, _ = place.ask("recall", "deploy key")
+    assert rows == ["memory/deploy.md:3: of the server", "memory/deploy.md:8: kept by Ann"]
 
 
 def test_json_has_the_reason_in_any_case(place):

@@ -10,10 +10,10 @@ from ...ground import clock, zone
 from ...ground.errors import BAD_DATA, INPUT_OUTPUT, NO_MATCH, NOT_PERMITTED, UNAVAILABLE
 from ...recall import resident_search
 from ...recall.resident_search import FoundLine, MemoryLine
-from ...truth.resident import records, trust
-from ...truth.resident.scopes import GLOBAL, LOCAL, MemoryScope
+from ...truth.resident import records
+from ...truth.resident.scopes import LOCAL, MemoryScope
 from .. import Memory
-from . import find_in_prompt, paging
+from . import find_in_prompt, find_scopes, paging
 
 LONGEST = 1000  # characters of a question
 DAYS = 90  # after which a bullet is stale
@@ -48,10 +48,9 @@ def recall(
         return RecallResult("malformed", [])
     there = find_in_prompt(memory, folder, context)
     found = [one for one in there if scope in (None, one.name)]
-    if not found and scope in (None, GLOBAL) or not trust.is_on(memory.home, context):
-        return RecallResult("unavailable", [])
     if not found:
-        return RecallResult("denied", [])
+        off = not there or any(scope in (None, one.name) for one in find_scopes(memory, folder))
+        return RecallResult("unavailable" if off else "denied", [])
     broken: list[str] = []
     lines = [line for one in found for line in _read_lines(memory, one, broken)]
     hits = resident_search.search(lines, query)
@@ -72,16 +71,20 @@ def name_ref(memory: Memory, path: str, line: int) -> str:
 
 
 def _read_lines(memory: Memory, scope: MemoryScope, broken: list[str]) -> Iterator[MemoryLine]:
-    """Every line that says something, of the index and of the topic files beside it."""
+    """Every line that says something, of the index and of the topic files beside it. Masked as a
+    whole: a line of a key does not look like one."""
     topics = scope.list_topics() if scope.name != LOCAL else []
     for name in [scope.file, *topics]:
         path = os.path.join(scope.folder, name)
         try:
-            data = scope.read(name, paging.LARGEST) or b""
+            data = scope.read(name, paging.LARGEST + 1) or b""
         except OSError as error:
             broken.append(name)
             scope.report(name, error, memory.say)
             continue
+        if len(data) > paging.LARGEST:
+            data = data[: paging.LARGEST].rpartition(b"\n")[0]
+        data = memory.env.mask(data.decode("utf-8", "replace")).encode()
         heading = "" if name == scope.file else name.removesuffix(".md")
         for number, line in enumerate(data.split(b"\n"), 1):
             text = excerpt.render(line.strip())
