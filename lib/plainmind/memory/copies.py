@@ -198,8 +198,7 @@ def _drop_operations(home: Home, texts: Sequence[str], at: str, dry: bool) -> It
                     found[number] = str(value["id"])
         if found and not dry:
             drops = (operation.render_step("drop", at, [], id=id) for id in found.values())
-            writeback.append(home, b"".join(drops))
-            writeback.tidy(home, at)
+            writeback.tidy(home, at, b"".join(drops))
     part = os.path.relpath(path, home.root)
     yield from (Finding(part, n, "dropped", f"{id}, which says it") for n, id in found.items())
 

@@ -192,6 +192,22 @@ def test_of_a_secret_only_reason_and_digest_stay(place):
     assert len(journal.read(place.home).rejected) == 2 and '"digest":"' in data
 
 
+@pytest.mark.parametrize("verb, words", [("flush", ()), ("drop", ("op-1",))])
+def test_what_is_rejected_or_dropped_stands_there_until_it_is_gone(place, monkeypatch, verb, words):
+    """A secret: never as done with, and yet in the journal, where no later flush would look."""
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    stage(place, text="the password is hunter2x")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(files, "replace", die)
+        place.ask(verb, *words)
+    place.ask(verb, *words)
+    assert not journal.read(place.home).staged
+    assert b"hunter2x" not in files.read(journal.path(place.home))
+
+
 def test_without_strict_writeback_what_is_doubtful_is_written(place):
     place.write("global", '{"strictWriteback": false}', "config.json")
     place.write("global", "- a\n" * 200)

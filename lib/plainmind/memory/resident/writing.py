@@ -95,8 +95,7 @@ def drop(memory: Memory, ids: Iterable[str]) -> None:
         return
     with trust.lock(memory.home):
         lines = (operation.render_step("drop", at, [], id=id) for id in ids)
-        journal.append(memory.home, b"".join(lines))
-        journal.tidy(memory.home, at)
+        journal.tidy(memory.home, at, b"".join(lines))
 
 
 def list_staged(memory: Memory) -> list[str]:

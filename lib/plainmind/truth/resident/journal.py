@@ -32,9 +32,8 @@ def stage(home: Home, staged: Operation, at: str) -> None:
 
 
 def append(home: Home, lines: bytes) -> None:
-    """Add lines. A line that a crash left half of is ended first."""
-    data = _read(home)
-    files.append(path(home), (b"\n" if data and data[-1:] != b"\n" else b"") + lines)
+    """Add lines."""
+    files.append(path(home), _end(_read(home)) + lines)
     # always: whoever made the file may have been killed before that
     files.sync_with_parent(home.path("resident"))
 
@@ -45,12 +44,17 @@ def settle(home: Home) -> None:
     files.sync_with_parent(home.path("resident"))
 
 
-def tidy(home: Home, at: str) -> None:
-    """Leave out what is done. Of a flush that is not over, nothing may be."""
+def tidy(home: Home, at: str, lines: bytes = b"") -> None:
+    """Leave out what is done, with these lines too. Of a flush that is not over, nothing may be."""
     data = _read(home)
-    new = operation.compact(operation.read(data), at)
-    if len(new) < len(data):
+    new = operation.compact(operation.read(data + _end(data) + lines), at)
+    if lines or len(new) < len(data):
         files.replace(path(home), new)
+
+
+def _end(data: bytes) -> bytes:
+    """What ends the line that a crash left half of."""
+    return b"\n" if data and data[-1:] != b"\n" else b""
 
 
 def _read(home: Home) -> bytes:

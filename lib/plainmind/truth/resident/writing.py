@@ -125,10 +125,8 @@ class Writeback:
             operation.render_reject(one.id, self.at, one.reason, staged[one.id].digest)
             for one in refused
         ]
-        if lines:
-            journal.append(self.home, b"".join(lines))
-        if any(one.reason == "secret" for one in refused):
-            journal.tidy(self.home, self.at)
+        if lines:  # in one step: a secret is not to wait for a next one
+            journal.tidy(self.home, self.at, b"".join(lines))
 
     # --- writing
 
