@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..formats.evidence import Scope
+from ..formats.log.event import Event, RawEvent
 from ..ground import files, tokens
 from ..ground.stream import json_line
 from ..memory import Memory, moments, resident
@@ -35,6 +36,7 @@ class RequestBuilder:
         history = self.settings["turn.history_tokens"] or share
         self.window = ModelWindow(chat.context_tokens, history, self.settings["turn.max_tokens"])
         self.left_out = 0  # events of the window that the prompt does not show
+        self.tools_left_out: list[Event | RawEvent] = []  # those that are a command and its result
         self._prefix = 0  # messages of a request before what its turn did
         self.border = ""  # of what is injected in the turn
 
@@ -94,6 +96,8 @@ class RequestBuilder:
         first = prompt.find_first_shown(log.history, budget) if budget else len(log.history)
         history = log.history[first:]
         self.left_out = first + log.left_out
+        more = [event for event in log.history[:first] if event.role == "tool"]
+        self.tools_left_out = [*log.tools_left_out, *more]
         # what the prompt shows is not recalled as well
         line = log.attempt.line if log.attempt else 0
         lines = [line for line in (line, *(e.line for e in history[:1])) if line]

@@ -3,15 +3,14 @@ the prompt, a set-up that is not there once history is left out, and what stays 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..formats.log import event
+from ..formats.log.event import Event, RawEvent
 from ..formats.resident import page_types
-from ..memory import Memory
 from ..memory.resident import paging, writing
 from ..providers.chat import Call
-from ..truth.log import reader
 from .request import RequestBuilder
 
 
@@ -20,10 +19,10 @@ def note_repeats(
 ) -> None:
     """Keep a fault for each command whose earlier result is no longer in the prompt (duplicate-
     tool), and for each topic file that such a result had (refetch)."""
-    if not (calls and builder.context and builder.left_out and builder.shell.options.memories):
+    if not (calls and builder.tools_left_out and builder.shell.options.memories):
         return
     shown = {command for message in messages[:-1] for command in _list_commands(message)}
-    gone = _read_commands(builder.memory, builder.context) - shown
+    gone = _find_commands(builder.tools_left_out) - shown
     scopes = builder.shell.options.memories
     topics = [name for scope in scopes for name in scope.list_topics()] if gone else []
     for command in _list_commands(messages[-1]) if gone else ():
@@ -65,15 +64,11 @@ def _list_commands(message: dict[str, Any]) -> list[str]:
     return found
 
 
-def _read_commands(memory: Memory, context: str) -> set[str]:
-    """The commands of the context's current window."""
-    path = memory.home.current_window(context)
-    if not path:
-        return set()
+def _find_commands(events: Iterable[Event | RawEvent]) -> set[str]:
     found = set()
-    for block in reader.read_window(memory.home, path).blocks():
-        if block.role == "tool":
-            arguments = event.parse_meta(block).get("args")
-            if isinstance(arguments, dict) and isinstance(arguments.get("command"), str):
-                found.add(arguments["command"])
+    for one in events:
+        meta = one.meta if isinstance(one, Event) else event.parse_meta(one)
+        arguments = meta.get("args")
+        if isinstance(arguments, dict) and isinstance(arguments.get("command"), str):
+            found.add(arguments["command"])
     return found

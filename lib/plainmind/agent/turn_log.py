@@ -7,7 +7,7 @@ The folder of the context is listed once, and each window is read at most once. 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..formats.log.event import Event, render_meta
+from ..formats.log.event import Event, RawEvent, render_meta
 from ..ground import files
 from ..ground.paths import Home
 from ..truth.log import reader
@@ -85,6 +85,7 @@ class TurnLog(NamedTuple):
     history: Sequence[Event] = ()  # events of other turns that the prompt shows
     attempt: Attempt | None = None  # None when the message is not in the logs
     left_out: int = 0  # events of the window that are not in `history`
+    tools_left_out: Sequence[RawEvent] = ()  # those of them that are a command and its result
 
 
 def read(home: Home, context: str, message: UserMessage, budget: int) -> TurnLog:
@@ -106,6 +107,7 @@ def read(home: Home, context: str, message: UserMessage, budget: int) -> TurnLog
         [current.event(block) for block in blocks[first:]],
         _find_attempt(home, paths, events, message) if message.id else None,
         first,
+        [block for block in blocks[:first] if block.role == "tool"],
     )
 
 

@@ -2,12 +2,26 @@
 
 import os
 
+import pytest
+from plainmind.agent import prompt, residency_faults
+from plainmind.agent.bash import Shell, ShellOptions
+from plainmind.agent.request import RequestBuilder
+from plainmind.agent.turn_log import UserMessage
+from plainmind.ground.environment import Environment
+from plainmind.ground.settings import Settings
+from plainmind.memory import Memory, resident
+from plainmind.providers.chat import Call
 from plainmind.truth.resident import records
-from scene import ROOT
-from scripted import call, calls
+from scene import NOW, ROOT
+from scripted import CONTEXT, call, calls
 
 TIGHT = {"MIND_TURN_HISTORY_TOKENS": "60"}
 SETUP = "## Setup\n- run make first\n"
+
+
+class Silent:
+    name = by = "command:silent"
+    context_tokens, profile, tools = 32_768, "full", "native"
 
 
 def remember(world, text: str, name: str = "MEMORY.md") -> None:
@@ -35,6 +49,29 @@ def test_a_command_whose_result_left_the_prompt_is_run_again(world, model):
         model.then(calls(call(command)), "ok")
         world.turn(f"once more {kind}", **TIGHT)
         assert faults(world)[before:] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize("read", [60, 9000])
+def test_what_left_the_prompt_is_known_without_another_read(world, read):
+    """Whether it was left out when the log was read, or when the prompt was built."""
+    remember(world, SETUP)
+    meta = {"name": "bash", "args": {"command": "seq 60"}, "call": "1"}
+    for role, text, more in (("user", "do", {}), ("tool", "1", meta), ("agent", "long " * 80, {})):
+        world.append(role, text, **more)
+    home, chosen = world.home, Settings("", "config.toml", lambda name: "")
+    memory = Memory(home, Environment(home.root), chosen, lambda: NOW, lambda said: None)
+    always = resident.find_in_prompt(memory, None, CONTEXT)
+    with Shell(home, ROOT, None, ShellOptions.of(chosen, (), always)) as shell:
+        builder, asked = RequestBuilder(memory, Silent(), shell, CONTEXT), UserMessage("again", {})
+        builder.window = builder.window._replace(history=read)
+        log = builder.read_log(asked)
+        builder.window = builder.window._replace(history=60)
+        messages = builder.build(asked, log)["messages"]
+    os.unlink(home.path(home.current_window(CONTEXT)))
+    again = [Call("2", "bash", '{"command": "seq 60"}')]
+    prompt.add_answer(messages, "", again)
+    residency_faults.note_repeats(builder, messages, again)
+    assert faults(world) == ["duplicate-tool"]
 
 
 def test_a_set_up_beyond_the_caps_is_missed_when_history_is_left_out(world, model):
