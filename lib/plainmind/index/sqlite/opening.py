@@ -8,7 +8,7 @@ closing it would drop SQLite's own locks.
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 
 from ...formats.words import fingerprint
@@ -85,16 +85,21 @@ def _unwritten(
 ) -> Iterator[Store]:
     """The index where nothing can be written, or a copy of it when it does not say what the files
     say, or cannot be read without writing."""
+    if not (yield from _use(home, path, say, thorough)):
+        yield from copied(home, say, thorough=thorough)
+
+
+def _use(
+    home: Home, path: str, say: Callable[[str], None], thorough: bool
+) -> Generator[Store, None, bool]:
+    """The index at a path, if it can be opened; whether it was used to the end."""
     try:
         store = _open(home, path)
-    except (Damaged, sqlite3.DatabaseError, OSError):
-        pass
-    else:
-        store.thorough, store.say, store.retried = thorough, say, True
-        yield store
-        if store.failure is None:
-            return
-    yield from copied(home, say, thorough=thorough)
+    except (Damaged, sqlite3.DatabaseError, OSError, TypeError):
+        return False
+    store.thorough, store.say, store.retried = thorough, say, True
+    yield store
+    return store.failure is None
 
 
 def copied(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
@@ -111,17 +116,9 @@ def copied(home: Home, say: Callable[[str], None], *, thorough: bool = False) ->
                         source.backup(target)
                 except sqlite3.DatabaseError:
                     os.unlink(copy)  # damaged, or gone: the copy is made from the files
-        try:
-            store = made_in(home, folder)
-        except (Damaged, sqlite3.DatabaseError):
-            pass
-        else:
-            store.thorough, store.say, store.retried = thorough, say, True
-            yield store
-            if store.failure is None:
-                return
-        # what a command would set aside is left where it is: the copy is made from the files
-        yield made_in(home, os.path.join(folder, "again"))
+        if not (yield from _use(home, copy, say, thorough)):
+            # what a command would set aside is left where it is: the copy is made from the files
+            yield made_in(home, os.path.join(folder, "again"))
 
 
 def made_in(home: Home, folder: str) -> Store:

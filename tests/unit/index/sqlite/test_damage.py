@@ -48,6 +48,8 @@ SPOILING = {
     "version": "PRAGMA user_version = 99",
     "fold": "UPDATE settings SET value = 'fold 0' WHERE name = 'terms'",
     "schema": "DROP TABLE episodes",
+    "blob": "PRAGMA writable_schema = ON; "
+    "UPDATE sqlite_schema SET sql = CAST(sql AS BLOB) WHERE name = 'words'",
     # what SQLite does not notice, and no version of ours wrote
     "length": "UPDATE episodes SET times = x'01'",
     "model": "UPDATE settings SET value = '{\"a\":{' WHERE name = 'embed_model'",
@@ -72,7 +74,7 @@ def damage(kind: str, path: str, rnd: random.Random) -> None:
         PLACES[kind](path)
     if kind in SPOILING:
         with contextlib.closing(sqlite3.connect(path)) as db, db:
-            db.execute(SPOILING[kind])
+            db.executescript(SPOILING[kind])
     elif kind == "text":
         with open(path, "w") as file:
             file.write("this is no database\n" * 100)
@@ -259,24 +261,28 @@ def test_a_transaction_that_a_full_disk_ended_fails_as_what_it_was(home):
 
 
 def test_a_copy_leaves_nothing_in_the_home_and_nothing_behind(home, tmp_path, monkeypatch):
-    """As a dry run has it: also of a damaged index, and when the body fails."""
+    """As a dry run has it, or who may not write: also of a damaged index, and when the body
+    fails."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     os.mkdir(tmp_path / "temporary")
     stores.fill(home, Shape(seed=11, events=20, contexts=3))
-    memory = stores.memory(home)._replace(dry=True)
-    for kind in ("none", "sound", "text"):
-        before = sorted(os.walk(home.root))
-        for index in memory.opened():
-            with index:
-                assert len(list(index.rows()["events"])) == 20
-        with pytest.raises(ZeroDivisionError):
-            for index in memory.opened():
-                with index:
-                    _ = 1 / 0
-        assert sorted(os.walk(home.root)) == before
-        assert os.listdir(tmp_path / "temporary") == [], kind
-        if kind == "none":
+    memory = stores.memory(home)
+    for kind in ("none", "sound", "blob", "text"):
+        if kind == "sound":
             with stores.opened(home) as index:
                 index.look_at_logs()
-        else:
-            damage("text", os.path.join(home.index, "mind.db"), random.Random(7))
+        elif kind != "none":
+            damage(kind, os.path.join(home.index, "mind.db"), random.Random(7))
+        before = sorted(os.walk(home.root))
+        for one in (memory._replace(dry=True), memory):
+            with monkeypatch.context() as patch:
+                patch.setattr(opening, "_is_writable", lambda path: home.root not in path)
+                for index in one.opened():
+                    with index:
+                        assert len(list(index.rows()["events"])) == 20
+                with pytest.raises(ZeroDivisionError):
+                    for index in one.opened():
+                        with index:
+                            _ = 1 / 0
+            assert sorted(os.walk(home.root)) == before
+            assert os.listdir(tmp_path / "temporary") == [], kind
