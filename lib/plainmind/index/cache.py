@@ -2,8 +2,7 @@
 
 One file a model, only ever appended to: a line of JSON that says what is in it, then records of
 16 bytes hash, the vector as little-endian float32, and a CRC-32 of both. A torn or damaged record
-is passed over: its text is embedded once more. Anything else under such a name is
-set aside.
+is passed over: its text is embedded once more. Anything else under such a name is set aside.
 `vectors/serving` names the model that answers.
 """
 

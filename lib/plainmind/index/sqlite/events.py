@@ -123,7 +123,7 @@ def _take_in_window(
         cursor = index.db.execute(f"INSERT INTO windows ({_STATE}) VALUES ({marks})", read.state)
         window, before = cursor.lastrowid or 0, 0
         if removal:
-            removal.add_window(bounds(window))
+            removal.add_window(path, bounds(window))
     if read.events:
         _add(index, window, before, read.events)
 
@@ -194,7 +194,7 @@ def _number(db: sqlite3.Connection, table: str, name: str) -> int:
 
 
 def _pins_changed(index: IndexFile) -> bool:
-    return (index.setting("pins") or [0, 0, 0]) != reading.pins_state(index.home)
+    return index.setting("pins") != reading.pins_state(index.home)
 
 
 def _take_in_pins(index: IndexFile) -> None:

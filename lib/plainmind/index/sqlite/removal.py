@@ -45,7 +45,7 @@ class Removal:
         greatest id of its events."""
         self._places.append((path, what))
         if what != "unreadable":  # what it says may stand
-            self._note(_of_window(self._index, *span))
+            self._note(_of_window(self._index, path, *span))
 
     def note_page(self, page: int) -> None:
         self._note(_of_page(self._index, page))
@@ -54,9 +54,9 @@ class Removal:
         self._old += texts[0]
         self._embedded |= texts[1]
 
-    def add_window(self, span: tuple[int, int]) -> None:
+    def add_window(self, path: str, span: tuple[int, int]) -> None:
         """A window is taken in from its start."""
-        self._came.append(lambda: _of_window(self._index, *span))
+        self._came.append(lambda: _of_window(self._index, path, *span))
 
     def add_page(self, page: int) -> None:
         self._came.append(lambda: _of_page(self._index, page))
@@ -106,16 +106,14 @@ class Removal:
             )
 
 
-def _of_window(index: IndexFile, first: int, last: int) -> "Texts":
+def _of_window(index: IndexFile, path: str, first: int, last: int) -> "Texts":
     from ..engine import Removed
     from . import texts
 
     rows = index.db.execute(
-        "SELECT path, line, content FROM events JOIN windows ON windows.id = events.id / 16777216 "
-        "WHERE events.id BETWEEN ? AND ? AND content <> ''",
-        (first, last),
+        "SELECT line, content FROM events WHERE id BETWEEN ? AND ? AND content <> ''", (first, last)
     )
-    said = [Removed(*row) for row in rows]
+    said = [Removed(path, *row) for row in rows]
     return said, dict(texts.of_events(index.db, "event.id BETWEEN ? AND ?", (first, last)))
 
 
