@@ -9,11 +9,13 @@ from array import array
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from operator import mul
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .log.event import ROLES
-from .page.link import LinkKey, LinkTable
 from .words import Words
+
+if TYPE_CHECKING:
+    from .page.link import LinkKey, LinkTable
 
 QUESTION = 8  # added to the kind of an event that ends with a question mark
 
@@ -162,15 +164,17 @@ class PageEvidence(NamedTuple):
     pages: Mapping[int, IndexedPage]  # by path
     places: Sequence[Sequence[Posting]]  # of each term
     cosines: Mapping[int, Mapping[int, float]]  # page -> passage -> cosine, in [0, 1]
-    replacing: Sequence[tuple[int, LinkKey]]  # page -> a page that it supersedes
+    replacing: "Sequence[tuple[int, LinkKey]]"  # page -> a page that it supersedes
     linked: Mapping[str, int]  # link of a page of tier L1 -> how many pages link to it
     aliases: Sequence[tuple[str, str]] = ()  # another name of a page, compared alike, and its path
 
-    def links(self) -> LinkTable:
+    def links(self) -> "LinkTable":
+        from .page.link import LinkTable  # a recall of events needs none
+
         return LinkTable(((row.link, row.path) for row in self.pages.values()), self.aliases)
 
 
 class PageText(NamedTuple):
     body: str
     passages: Sequence[tuple[int, int, str]]  # id, line in the file, text; as they stand
-    links: Sequence[LinkKey]  # the first links to other pages, in order
+    links: "Sequence[LinkKey]"  # the first links to other pages, in order
