@@ -227,6 +227,15 @@ def test_where_the_floors_do_not_fit_it_is_a_fault_and_said(place):
     assert code == 0 and len(rows) == 1 and "pinned-invariant\tglobal\t['global:Build'" in rows[0]
 
 
+def test_show_counts_chosen_pages_and_cuts_nothing(place):
+    paged(place)
+    path = place.write("global", INDEX + "## Long\n" + "- a word\n" * 1000)
+    rows, _ = place.ask("show")
+    text = place.block().partition(f"### Global MEMORY.md ({path})\n\n")[2].strip("\n")
+    sizes = f"{path.stat().st_size}\tinjected {len(text.encode())}\tcapped 0"
+    assert f"global\t{path}\t{sizes}\tindex" in rows and place.said == []
+
+
 def test_a_project_shares_one_budget_with_its_local_part_and_not_with_the_global(place):
     paged(place)
     place.trust()

@@ -1,7 +1,8 @@
 """What `mem-resident show` tells: the scopes, their files, and how much of them is in a prompt."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from ...truth.resident import trust
@@ -17,7 +18,7 @@ class ShownPart(NamedTuple):
     path: str
     state: str  # of a folder; how a file is used
     bytes: int = 0
-    injected: int = 0
+    injected: int = 0  # of an index; of the pages, where they are chosen
     capped: int = 0  # of an index, what is beyond the caps
 
     def __str__(self) -> str:
@@ -32,16 +33,23 @@ def list_files(memory: Memory, folder: str | None, context: str | None) -> Itera
     """Each scope's folder, then its files. An index that is longer than its caps is remarked on."""
     on = trust.is_on(memory.home, context)
     found = find_scopes(memory, folder)
+    chosen = _render_chosen(memory, found)
     for scope in found:
         if scope.name != LOCAL:
             state = f"{_describe(scope, on)}, page table {_describe_table(memory, scope)}"
             yield ShownPart(scope.name, f"{scope.folder}/", state)
-        yield from _list_of(memory, scope, on)
+        yield from _list_of(memory, scope, on, chosen.get(scope.name))
     if len(found) == 1:
         state = "no trusted project here; see mem-resident trust"
         yield ShownPart(PROJECT, "", state)
     for id, state, text in writing.list_operations(memory):
         yield ShownPart(id, text, state)
+
+
+def _render_chosen(memory: Memory, found: Iterable[MemoryScope]) -> dict[str, str]:
+    """What is in a prompt of each scope whose pages are chosen."""
+    groups = map(partial(paging.choose, memory), paging.group_scopes(found))
+    return {scope.name: one.render(scope.name) for one in groups for scope in one.scopes}
 
 
 def _describe(scope: MemoryScope, on: bool) -> str:
@@ -58,12 +66,16 @@ def _describe_table(memory: Memory, scope: MemoryScope) -> str:
     return "stale" if drift else "current"
 
 
-def _list_of(memory: Memory, scope: MemoryScope, on: bool) -> Iterator[ShownPart]:
+def _list_of(
+    memory: Memory, scope: MemoryScope, on: bool, chosen: str | None
+) -> Iterator[ShownPart]:
     config, size = scope.config, scope.measure(scope.file)
     if size is not None:
         shown = read_index(memory, scope) if on and config.enabled else None
         injected = shown.excerpt.size if shown else 0
         capped = size - injected if shown else 0
+        if shown and chosen is not None:
+            injected, capped = len(chosen.encode()), 0
         yield ShownPart(scope.name, scope.path, "index", size, injected, capped)
         if capped:
             caps = f"{config.max_lines} lines and {config.max_bytes} bytes"
