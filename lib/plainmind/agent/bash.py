@@ -231,7 +231,7 @@ class Shell:
     def _disarm(self, sandbox: "rungs.Sandbox") -> list[str]:
         """Remarks on what a command left; why it could not be examined is one of them."""
         remarks: list[str] = []
-        for examine in (sandbox.disarm, self._watch.end):
+        for examine in (sandbox.put_back_modes, sandbox.disarm, self._watch.end):
             try:
                 remarks += examine() or []
             except (Failure, OSError) as error:

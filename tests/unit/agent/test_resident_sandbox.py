@@ -6,6 +6,7 @@ import os
 
 import pytest
 from plainmind.agent.bash import Shell, ShellOptions
+from plainmind.agent.sandbox import modes
 from plainmind.ground import files
 from plainmind.memory import resident
 from plainmind.truth import changes
@@ -132,6 +133,31 @@ def test_what_does_not_exist_yet_is_begun_by_the_suites_own_command(world, tmp_p
     assert "- a fact" in (root / ".pi" / "memory" / "MEMORY.md").read_text()
     edited = run(world, rung, "echo '- more' >> .pi/memory/MEMORY.md", root)
     assert edited == "" and "- more" in (root / ".pi" / "memory" / "MEMORY.md").read_text()
+
+
+@pytest.mark.parametrize("rung", SANDBOXES)
+@pytest.mark.parametrize("closed", ["the new .pi", "a mode"])
+def test_what_cannot_be_examined_keeps_nothing_else_armed(
+    world, tmp_path, rung, closed, monkeypatch
+):
+    """As for a user who is not root, once a command has closed a folder."""
+    root = tmp_path / "new"
+    root.mkdir()
+    trust.trust(world.home, str(root))
+    real = os.listdir
+
+    def refuse(folder: object = ".") -> list[str]:
+        if folder == str(root / ".pi"):
+            raise PermissionError(13, "Permission denied", folder)
+        return real(folder)
+
+    if closed == "a mode":
+        monkeypatch.setattr(modes.Modes, "put_back", lambda self: refuse(str(root / ".pi")))
+    else:
+        monkeypatch.setattr(os, "listdir", refuse)
+    command = "mkdir -p .pi/memory; echo x > .pi/memory/MEMORY.md; echo x > .envrc"
+    said = run(world, rung, command, root)
+    assert "it is now '.envrc.set-aside'" in said and not (root / ".envrc").exists(), said
 
 
 def test_it_is_named_under_the_reply_and_undone(world, app, model):

@@ -187,18 +187,20 @@ class Sandbox:
         real = {root: os.path.realpath(root) for root in limits.writable}
         return mounts.MountCheck({**real, self.folder: self._real_folder}, paths)
 
+    def put_back_modes(self) -> list[str]:
+        """Undo what the command did to the modes of what lasts; remarks on it."""
+        return self._modes.put_back() if self._modes else []
+
     def disarm(self) -> list[str]:
         """Set aside what the command left to run later, once nothing of it runs; remarks on it."""
         if self.rung == NONE:
             return []
-        remarks = self._modes.put_back() if self._modes else []
         there = [scope for scope in self._memories if scope.is_there()]
         roots = self._home.workspace, self.folder, *(scope.folder for scope in there)
         # what began in the meantime, and holds nothing but memory, runs nothing
         begun = [os.path.dirname(scope.folder) for scope in there if scope.project]
-        alone = {path: autorun.THERE for path in begun if os.listdir(path) == ["memory"]}
-        aside = autorun.set_aside(tuple(dict.fromkeys(roots)), {**alone, **self._before})
-        return remarks + aside
+        alone = {path: autorun.THERE for path in begun if _holds_only_memory(path)}
+        return autorun.set_aside(tuple(dict.fromkeys(roots)), {**alone, **self._before})
 
     def close(self) -> None:
         self.broker.close()
@@ -211,6 +213,13 @@ class Sandbox:
         """A command's limits, as bash sets them: no core, 4 GiB a file, tasks, all memory (KiB)."""
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1024
         return f"ulimit -c 0; ulimit -f 4194304; {self.tasks.ulimit}; ulimit -d {memory}"
+
+
+def _holds_only_memory(folder: str) -> bool:
+    try:
+        return os.listdir(folder) == ["memory"]
+    except OSError:  # closed by the command: who knows what else is in it
+        return False
 
 
 def _as_descriptor(data: bytes) -> int:
