@@ -203,9 +203,10 @@ def remember(
         if share.plain:
             blocks = [inject.render_sentences([*moments, *excerpts])]
         cost = sum(map(tokens.estimate_by_script, blocks))
-        if cost <= share.most:
+        most = max(share.most, 0)  # less than nothing, when what stands before fills the window
+        if cost <= most:
             break
-        share = share.scaled(0.9 * share.most / cost)
+        share = share.scaled(0.9 * most / cost)
     if counted:
         from ..truth.pages import maintenance
 

@@ -82,6 +82,7 @@ def remember(world, text: str, turns: int, context: str = CONTEXT) -> None:
 @settings(max_examples=100 if THOROUGH else 25)
 @example("English", 8192, LARGE, "llama.cpp", 0, 1, 5000)
 @example("Chinese", 4096, ENGLISH, "nothing told", 100, 30, 1)
+@example("Chinese", 1024, ENGLISH, "llama.cpp", 3, 1, 100)
 def test_the_next_message_is_answered(
     library, serve, world, tmp_path_factory, script, size, by, said, turns, repeat, last
 ):
