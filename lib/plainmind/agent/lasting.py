@@ -34,9 +34,10 @@ def collect(home: Home, rights: TurnRights) -> list[KeptChange]:
     """What this turn changed or asked for, and what turns that were cut off left unnamed; the
     newest first, as it has to be undone."""
     watch.recover(home)
-    changes.list_held(home)  # what was taken out by hand meanwhile goes
     found = []
-    for one in reversed(changes.list_kept(home, fresh=True)):
+    for one in reversed(changes.list_held(home)):  # what was taken out by hand meanwhile goes
+        if not one.fresh:
+            continue  # it was named
         if one.change.turn != rights.digits and files.is_running(one.change.pid):
             continue  # another turn that goes on
         if one.state == MADE and not changes.is_made(home, one):
