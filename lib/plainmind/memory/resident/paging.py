@@ -24,15 +24,11 @@ from ...truth.resident import records
 from ...truth.resident.scopes import GLOBAL, MemoryScope
 from .. import Memory
 
-#: kind -> what went wrong
-FAULTS = {
-    "refetch": "a page was read again by a command, for it was no longer in the prompt",
-    "duplicate-tool": "a command was run again, for its result was no longer in the prompt",
-    "post-compaction-bootstrap": "history was left out, and a set-up page was not in the prompt",
-    "flush-miss": "what was staged could not be committed at the end of a turn or window",
-    "silent-recall": "a recall failed where memory has an answer",
-    "pinned-invariant": "a rule was not in the prompt, or the agent would have changed it",
-}
+#: kinds of faults: docs/resident.md says what went wrong
+FAULTS = (
+    *("refetch", "duplicate-tool", "post-compaction-bootstrap"),
+    *("flush-miss", "silent-recall", "pinned-invariant"),
+)
 LARGEST = 256 * 1024  # bytes of a file that is read as pages
 
 

@@ -24,7 +24,7 @@ REASONS = {
     "no_match": (NO_MATCH, "nothing in resident memory is about that"),
     "denied": (NOT_PERMITTED, "no trusted project here; trust it with 'mem-resident trust'"),
     "malformed": (BAD_DATA, f"a question has 1 to {LONGEST:,} characters, and a word"),
-    "unavailable": (UNAVAILABLE, "resident memory is off; 'mem-resident on' switches it on"),
+    "unavailable": (UNAVAILABLE, "it is off; 'mem-resident show' says where, 'on' switches it on"),
     "backend_error": (INPUT_OUTPUT, "nothing found, but not every file of it can be read"),
 }
 
