@@ -53,16 +53,15 @@ class Relay:
     def start(self, *, ready: bool = True) -> "Relay":
         """The process; with `ready`, once it is connected. What it has missed may still be
         coming."""
-        before = self.path("relay", "cursor.json")
-        known = os.path.exists(before)
-        connected = len(self.discord.connected()) if known else 0
+        cursor = self.path("relay", "cursor.json")
+        others = self.discord.connected() if ready else []
         self.errors = open(os.path.join(self.folder, "stderr"), "ab")
         self.process = forks.start(self.command, self.env, self.errors.fileno())
         if ready:
             self.discord.wait(
                 lambda: (
-                    os.path.exists(before)
-                    and len(self.discord.connected()) > (connected if not known else 0)
+                    os.path.exists(cursor)
+                    and any(one not in others for one in self.discord.connected())
                 )
             )
         return self

@@ -166,9 +166,14 @@ class Changes:
         await self.services.log.append(change.context, event)
 
     async def _read_others(self, context: str, ids: Iterable[int]) -> list[Incoming]:
-        """The other messages of an event, as they stand now."""
+        """The other messages of an event, as they stand now; none in a thread that is gone."""
         find, name = self.services.history.find_message, self.services.client.find_name
-        raws = [await find(place_of(context), id) for id in ids]
+        try:
+            raws = [await find(place_of(context), id) for id in ids]
+        except Refused as refused:
+            if not await self.removals.note_refusal(context, refused):
+                raise
+            return []
         return [to_incoming(raw, context, name) for raw in raws if raw]
 
     async def _forget(self, changes: list[Change]) -> bool:
