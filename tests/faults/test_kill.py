@@ -19,6 +19,9 @@ BY_NAME = {writer.name: writer for writer in WRITERS}
 LONG = {"vectors", "vectors of what is taken out", "the first page of a home"}
 #: one that has next to nothing to do, because it was done
 DONE = {"a task that is there"}
+#: what is said of a file that power could take
+PRINTED = "is not durable when the command printed"
+ENDED = "is not durable when the command ended with 0"
 
 
 @pytest.mark.parametrize(
@@ -35,81 +38,31 @@ def test_every_death(writer, tmp_path):
 @pytest.mark.parametrize(
     "name, sabotage, again, said",
     [
-        ("one more event", "unsynced", "", "is not durable when the command printed"),
-        (
-            "the first event of a home",
-            "unsynced_folders",
-            "",
-            "is not durable when the command printed",
-        ),
+        ("one more event", "unsynced", "", PRINTED),
+        ("the first event of a home", "unsynced_folders", "", PRINTED),
         ("one more event", "halves", "", "torn"),
         ("an event after a torn one", "unclosed", "unclosed", "no event"),
         ("one more event", "", "forgetful", "'new', 'new'"),
         ("one more event", "hasty", "", "no event here"),
         ("one more event", "", "trusting", "the journal has not heard"),
         ("one more event", "", "unheard", "the journal has not heard"),
-        ("a task", "unsynced", "", "is not durable when the command ended with 0"),
-        (
-            "a run in a session",
-            "unsynced_folders",
-            "",
-            "is not durable when the command ended with 0",
-        ),
+        ("a task", "unsynced", "", ENDED),
+        ("a run in a session", "unsynced_folders", "", ENDED),
         ("a task", "in_place", "", "not valid JSON"),
-        (
-            "one more reminder",
-            "unsynced_and_untold",
-            "",
-            "reminders.md is not durable when the command ended with 0",
-        ),
-        (
-            "the first page of a home",
-            "unsynced",
-            "",
-            "knowledge/tea.md is not durable when the command printed",
-        ),
-        (
-            "the first page of a home",
-            "unsynced_folders",
-            "",
-            "knowledge/tea.md is not durable when the command printed",
-        ),
-        ("one more page", "unsynced", "", "is not durable when the command printed"),
-        (
-            "a page changed",
-            "unsynced",
-            "",
-            "knowledge/mine.md is not durable when the command printed",
-        ),
-        (
-            "a page changed",
-            "unsynced_folders",
-            "",
-            "knowledge/mine.md is not durable when the command printed",
-        ),
+        ("one more reminder", "unsynced_and_untold", "", f"reminders.md {ENDED}"),
+        ("the first page of a home", "unsynced", "", f"knowledge/tea.md {PRINTED}"),
+        ("the first page of a home", "unsynced_folders", "", f"knowledge/tea.md {PRINTED}"),
+        ("one more page", "unsynced", "", PRINTED),
+        ("a page changed", "unsynced", "", f"knowledge/mine.md {PRINTED}"),
+        ("a page changed", "unsynced_folders", "", f"knowledge/mine.md {PRINTED}"),
         ("a page changed", "in_place", "", "{'mine.md': b''}"),
         ("a page mended", "", "unrecovered", ".swap"),
-        ("a bullet staged", "unsynced", "", "is not durable when the command ended with 0"),
-        (
-            "a bullet in a person's index",
-            "unsynced",
-            "",
-            "is not durable when the command ended with 0",
-        ),
+        ("a bullet staged", "unsynced", "", ENDED),
+        ("a bullet in a person's index", "unsynced", "", ENDED),
         ("a bullet in a person's index", "in_place", "", "b''"),
         ("a bullet in a person's index", "", "unrecovered", ".swap"),
-        (
-            "an audit done",
-            "unsynced",
-            "",
-            "last-audit.json is not durable when the command ended with 0",
-        ),
-        (
-            "a reminder removed",
-            "unsynced_and_untold",
-            "",
-            "reminders.md is not durable when the command ended with 0",
-        ),
+        ("an audit done", "unsynced", "", f"last-audit.json {ENDED}"),
+        ("a reminder removed", "unsynced_and_untold", "", f"reminders.md {ENDED}"),
     ],
     ids=lambda value: value.replace(" ", "-"),
 )

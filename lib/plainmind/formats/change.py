@@ -12,7 +12,7 @@
     +tier: L1
 
 `turn` has the turn's own digits, its process and its context. Then come the files, each with the
-SHA-256 of what it was and of what it becomes (`none` where there is none), and with the lines that
+SHA-256 of what it was and of what it becomes (`none` if it does not exist), and with the lines that
 change, from line `at`, two lines around them. Lines are cut at \\n alone, so every byte is there.
 
 The id of a change is made of all these bytes: what was shown under an id is what is made. Pure.
@@ -35,7 +35,7 @@ _HEAD = re.compile(rb"\s*---\n.*?\n---\n", re.S)
 
 
 class FileChange(NamedTuple):
-    """What becomes of one file. `before` and `after` are digests, '' where there is no file."""
+    """What becomes of one file. `before` and `after` are digests, '' if the file does not exist."""
 
     path: str
     before: str
@@ -76,8 +76,8 @@ class FileChange(NamedTuple):
         return lead, next((n for n, sign in enumerate(signs[::-1]) if sign != b" "), 0)
 
     def apply(self, data: bytes | None) -> bytes | None:
-        """The file as it becomes, None for none. What else was changed in it since stays; a Failure
-        with code 1 when that leaves no place for the lines that is certain."""
+        """What the file becomes, None if it is to go. What else was changed in it since stays; a
+        Failure with code 1 if it is then not certain where the lines belong."""
         old = [line[1:] for line in self.lines if line[:1] != b"+"]
         new = [line[1:] for line in self.lines if line[:1] != b"-"]
         if not self.before or not self.after:
@@ -175,7 +175,7 @@ class LastingChange(NamedTuple):
 
 
 def parse(data: bytes) -> LastingChange:
-    """A change from its bytes. BadData for what is none."""
+    """A change from its bytes. BadData if they are not one."""
     try:
         sections = list(_split(data.removesuffix(b"\n").split(b"\n")))
         (head, _), *rest = sections

@@ -1,7 +1,7 @@
 """One line of the reminders file added, changed or removed, whoever saves meanwhile."""
 
-import datetime
 import re
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from ..formats.reminder import reminder as grammar
@@ -9,10 +9,11 @@ from ..formats.reminder.reminder import Reminder
 from ..ground import clock, stream
 from ..ground.errors import NoInput, Usage
 from ..ground.paths import Home
+from ..ground.zone import to_day
 from . import file, last_scan
 
 #: from today: who moves a reminder to a later day removes it, to turn.may
-_AFTER_THIS = datetime.timedelta(days=400)
+_AFTER_THIS = timedelta(days=400)
 
 
 class LineChange(NamedTuple):
@@ -61,7 +62,7 @@ def edit(
         return grammar.replace(data, [(old, grammar.render(there[0]).encode())])
 
     def name_kind(*_: Any) -> str:
-        last = datetime.datetime.fromtimestamp(clock.system_now() / 1000).date() + _AFTER_THIS
+        last = to_day(clock.system_now()) + _AFTER_THIS
         return "remove-reminders" if moved[0] and there[0].date > last else "reminders"
 
     edited = file.edit(home, path, change, dry_run=dry_run, kind=name_kind)

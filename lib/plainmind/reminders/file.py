@@ -97,14 +97,16 @@ def edit(
 
 
 def _resolve(path: str) -> str:
-    """What the file is, where a person's link leads. Misconfigured for what is none of Markdown: a
-    link to it may be a model's, in a vault that it was given as its folder."""
+    """The file itself, where a person's link leads. Misconfigured if it is not a Markdown file: the
+    link may be a model's, in a vault that it was given as its folder."""
     real = os.path.realpath(path)
     cure = "let REMINDERS_FILE name a markdown file"
     if not stat.S_ISREG(os.stat(real).st_mode):  # opening a pipe would wait for ever
         raise Misconfigured("not a file", place=path, cure=cure)
     if not real.lower().endswith(ENDINGS):
-        what = f"'{real}' is not a Markdown file (its name ends with none of {' '.join(ENDINGS)})"
+        what = (
+            f"'{real}' is not a Markdown file (its name ends neither in {' nor in '.join(ENDINGS)})"
+        )
         raise Misconfigured(what, place=path, cure=cure)
     return real
 
