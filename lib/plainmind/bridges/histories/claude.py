@@ -93,12 +93,13 @@ def read_events(
             yield record
         elif id in seen:  # a compaction, and a session that is resumed, may write history again
             yield Skipped("said before", record.value)
-        elif as_text(record.value.get("uuid")) in left:
+        elif id in left:
             yield Skipped(OTHER_BRANCH, record.value)
         else:
             found = _read_line(record, session, calls, typed, times)
             yield from conserve("claude", record.value, found)
-        seen.update([id] * (id != ""))
+        if id:
+            seen.add(id)
     yield from calls.end()
     yield from typed.end()
 
