@@ -2,7 +2,6 @@
 which order, and what is said back."""
 
 import json
-import os
 import time
 from itertools import pairwise
 
@@ -322,7 +321,9 @@ def test_a_thread_starts_with_the_message_it_was_made_from(real, who):
 def test_the_relay_alone_gives_what_was_said_its_vectors(real):
     """Without cron, and nobody else to run mem-embed."""
     real.answer(real.say("the shed has a new lock"))
-    real.discord.wait(lambda: os.path.isdir(real.relay.path("vectors")))
+    real.discord.wait(
+        lambda: '"pending":0' in real.relay.run("mem-embed", "--status", "--json").stdout
+    )
     assert "mem-embed" not in real.relay.said
 
 
