@@ -583,7 +583,7 @@ def test_typing_is_shown_all_the_time_and_no_more_when_the_turn_is_over(story):
         assert all(b - a > 0.95 for a, b in pairwise(shown[text]))
     for text in ("end 69", "die"):
         assert len(shown[text]) >= 4
-        assert all(b - a < 4 for a, b in pairwise(shown[text]))
+        assert all(b - a < 10 for a, b in pairwise(shown[text]))  # Discord shows it for 10 s
     assert lanes.TYPING_EVERY < 10  # seconds for which Discord shows it
     assert not any("internal error" in line for line in story.relay.said.splitlines())
 
