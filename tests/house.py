@@ -52,6 +52,11 @@ PACKAGES = [
         "one class a server: embedders, chat models, Discord, HTTP; one retry policy",
     ),
     _package(
+        "team",
+        "ground formats",
+        "a team of agents: its members, levels, achievements, and what work earns: pure",
+    ),
+    _package(
         "index",
         "ground formats truth",
         "the derived store behind one protocol: files to rows, words, vectors, the graph",
