@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import time
 
 import pytest
@@ -109,13 +110,13 @@ def test_the_rung_is_recorded(shell, rung):
 
 def test_the_time_limit(shell):
     done = shell.run("sleep 600", 0.3)
-    assert (done.text, done.exit) == ("(ended after 0 s: the time limit)", None)
+    assert done.exit is None and re.fullmatch(r"\(ended after \d+ s: the time limit\)", done.text)
     assert 0.3 <= done.seconds < PATIENCE
 
 
 def test_the_time_limit_ends_the_whole_group(shell, home, limit):
     done = shell.run(f"({HOLD}) & {READY}; echo before; {LIMIT}; echo after", limit)
-    assert done.exit is None and done.text.startswith("before\n(ended after 1000 s")
+    assert done.exit is None and re.match(r"before\n\(ended after 1\d\d\d s", done.text)
     assert not alive(home)
 
 
