@@ -246,6 +246,31 @@ def test_sixteen_agents_of_one_session(home):
     )
 
 
+def test_sixteen_processes_write_five_agents_of_one_session(home):
+    """Whoever writes for whom: every task, artifact and step is there, each one's in its order."""
+    agents = ("orchestrator", "backend", "frontend", "infrastructure", "verification")
+    for agent in agents:
+        order(home, agent, "start")
+
+    def work(number: int) -> None:
+        for n in range(10):
+            agent = agents[(number + n) % 5]
+            order(home, agent, "task", f"{number}/{n}")
+            order(home, agent, "artifact", f"{number}/{n}:={n}")
+            order(home, agent, "next", agents[number % 5], f"{number}/{n}")
+
+    together(work, 16)
+    found = {agent: state.fields for agent, state in states(home).items()}
+    for at, agent in enumerate(agents):
+        due = [f"{number}/{n}" for number in range(16) for n in range(10) if (number + n) % 5 == at]
+        tasks = [task["description"] for task in found[agent]["completedTasks"]]
+        assert sorted(tasks) == sorted(due) == sorted(found[agent]["artifacts"])
+        assert sorted(step["action"] for step in found[agent]["nextSteps"]) == sorted(due)
+        for number in range(16):
+            mine = [one for one in due if one.startswith(f"{number}/")]
+            assert [one for one in tasks if one in mine] == mine
+
+
 def test_sixteen_sessions_started_in_one_second(home):
     ids = together(lambda number: order(home, "orchestrator", "start", id=None).session, 16)
     assert (

@@ -1,16 +1,18 @@
-"""JSON that can be read, changed and written again without losing anything: UTF-8, indented, for
-people to read.
+"""JSON that can be read, changed and written again without losing anything: UTF-8, laid out as it
+was, new text indented, for people to read.
 
 Refuses what could not be written back: a key that comes twice, NaN, a number larger than a float,
 nesting deeper than 64. A number with a point is a double. Written, characters that a terminal or an
 editor takes for more than text are escaped. Knows no record.
 """
 
+import codecs
 import json
 import re
 from typing import Any
 
 from ..ground.errors import BadData
+from . import json_edit
 
 DEEPEST = 64
 
@@ -36,13 +38,18 @@ def parse(text: str) -> Any:
     return value
 
 
-def render(value: Any) -> bytes:
-    """The value as the bytes of a file.
+def render(value: Any, old: bytes = b"") -> bytes:
+    """The value as the bytes of a file; in the layout of `old`, which was the file before.
 
     It is not nested too deep: `read` gave it, or `check_depth` has looked.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
+    text, mark = old.decode("utf-8-sig"), codecs.BOM_UTF8
+    if text:
+        text = json_edit.edit(text, parse(text), value)
+    else:
+        text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    made = _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
+    return mark + made if old.startswith(mark) else made
 
 
 def check_depth(value: Any, left: int = DEEPEST) -> None:

@@ -2,6 +2,7 @@
 nothing else.
 """
 
+import difflib
 import json
 import re
 
@@ -16,12 +17,12 @@ from scene import NOW, TIME
 
 ID, PATH = "session-1770451234", "work/session-1770451234/backend.json"
 
-#: what another program wrote before there was this one
+#: what another program wrote before there was this one: the example of the seeds, as it is there
 SEEN = b"""{
   "agentName": "backend",
   "status": "completed",
   "sessionId": "session-1770451234",
-  "targetRepo": "/Users/somebody/app",
+  "targetRepo": "/Users/bjornevers_MacPro/HomeCare/beta-appcaire",
   "startTime": "2026-02-07T22:00:00Z",
   "endTime": "2026-02-07T22:15:00Z",
   "completedTasks": [
@@ -29,23 +30,24 @@ SEEN = b"""{
       "description": "Update Prisma schema with certifications model",
       "file": "apps/dashboard-server/src/schema.prisma",
       "status": "completed"
+    },
+    {
+      "description": "Generate migration",
+      "file": "apps/dashboard-server/prisma/migrations/20260207_add_certifications",
+      "status": "completed"
     }
   ],
   "artifacts": {
     "schemaUpdated": true,
-    "resolversAdded": [
-      "getCertifications",
-      "createCertification"
-    ]
+    "migrationsCreated": ["20260207_add_certifications"],
+    "resolversAdded": ["getCertifications", "createCertification"]
   },
   "nextSteps": [
     {
       "agent": "frontend",
       "action": "Run codegen to generate hooks from updated schema",
       "priority": "required",
-      "dependencies": [
-        "backend-completed"
-      ]
+      "dependencies": ["backend-completed"]
     }
   ]
 }
@@ -61,7 +63,20 @@ def test_a_state_of_another_program_comes_back_byte_for_byte():
     state = session.parse(SEEN, PATH)
     assert (state.agent, state.session, state.status) == ("backend", ID, "completed")
     assert state.ended - state.started == 900_000
-    assert session.render(state) == SEEN
+    assert session.render(state, SEEN) == SEEN
+    assert session.parse(session.render(state), PATH).fields == state.fields
+
+    after = session.add_task(session.end_state(state.fields, NOW), "Generate migration", None)
+    after = session.add_artifacts(after, {"schemaUpdated": False})
+    lines = session.render(session.State(PATH, after), b"\xef\xbb\xbf" + SEEN).decode()
+    told = difflib.unified_diff(SEEN.decode().split("\n"), lines[1:].split("\n"), n=0, lineterm="")
+    changed = [line for line in told if not line.startswith(("---", "+++", "@@"))]
+    assert (lines[0], changed) == ("\ufeff", [
+        '-  "endTime": "2026-02-07T22:15:00Z",', f'+  "endTime": "{TIME}",',
+        "+    },", "+    {", '+      "description": "Generate migration",',
+        '+      "status": "completed"',
+        '-    "schemaUpdated": true,', '+    "schemaUpdated": false,',
+    ])  # fmt: skip
 
 
 def test_what_may_be_missing_or_null():
@@ -182,7 +197,7 @@ def test_a_change_keeps_every_key_it_does_not_know(unknown, description, file):
     after = session.set_phase(session.end_state(after, NOW, "failed"), "one")
     if description.strip():
         after = session.add_task(after, description, file or None)
-        assert after["completedTasks"][1]["description"] == description
+        assert after["completedTasks"][-1]["description"] == description
     after = session.start_state(after, ID, "backend", NOW)
     read_back = session.parse(session.render(session.State(PATH, after)), PATH).fields
     assert {key: read_back[key] for key in unknown} == kept(unknown)

@@ -144,9 +144,9 @@ def parse(data: bytes, path: str) -> State:
     return State(path, fields)
 
 
-def render(state: State) -> bytes:
-    """The file's bytes. BadData when they would be too many."""
-    data = strict_json.render(state.fields)
+def render(state: State, old: bytes = b"") -> bytes:
+    """The file's bytes, laid out as the `old` ones. BadData when they would be too many."""
+    data = strict_json.render(state.fields, old)
     if len(data) > MOST:
         cure = f"at most {MOST}; put it in a file, and name the file"
         raise BadData(f"the state would have {len(data)} bytes", place=state.path, cure=cure)

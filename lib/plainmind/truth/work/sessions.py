@@ -131,7 +131,7 @@ def _write(home: Home, path: str, new: Change) -> State:
     def rewrite(old: bytes) -> bytes:
         state, data = _changed(old, path, new)
         last[:] = [state]
-        if data == session.render(session.parse(old, path)):
+        if data == old:
             files.sync_path(full)  # whoever wrote it may have been killed before that
             files.sync_folder(os.path.dirname(full))
             return old
@@ -149,7 +149,7 @@ def _finish(full: str) -> None:
 
 def _changed(old: bytes | None, path: str, new: Change) -> tuple[State, bytes]:
     state = State(path, new(None if old is None else session.parse(old, path).fields))
-    return state, session.render(state)
+    return state, session.render(state, old or b"")
 
 
 def _read(home: Home, path: str) -> bytes:
