@@ -169,8 +169,11 @@ def _docstring(module: str, *, head: bool = False) -> str:
 
 
 def _schema() -> str:
-    with open(os.path.join(LIB, "index", "sqlite", "schema.sql"), encoding="utf-8") as file:
-        return file.read()
+    text = ""
+    for name in ("schema", "work"):
+        with open(os.path.join(LIB, "index", "sqlite", f"{name}.sql"), encoding="utf-8") as file:
+            text += file.read() + "\n"
+    return text
 
 
 # --- pages as files

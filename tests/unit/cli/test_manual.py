@@ -210,7 +210,12 @@ def test_pages_become_roff():
     ("mind-ref", "path:line-line"),
     *(("mind-schema", table) for table in
       "windows events episodes vectors vector_blocks pins embeddings settings pages passages "
-      "page_tags page_aliases page_links kg_triples kg_entities".split()),
+      "page_tags page_aliases page_links kg_triples kg_entities teams agents sessions tasks "
+      "experiments patterns metrics rewards user_commands automation_candidates lessons_learned "
+      "campaigns leads content repositories llm_usage agent_levels xp_transactions "
+      "achievement_definitions agent_achievements agent_streaks leaderboard_cache "
+      "level_thresholds v_agent_performance v_experiment_status v_user_command_patterns "
+      "v_active_sessions v_agent_gamification v_leaderboard".split()),
 ])  # fmt: skip
 def test_the_formats_have_pages(name, words):
     assert words in manual.pages()[name]

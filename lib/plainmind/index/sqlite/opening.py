@@ -31,7 +31,7 @@ _PARTS = ("", "-journal", "-wal", "-shm")
 #: errors of the machine's, which say nothing against the index itself
 _MACHINE = tuple(f"SQLITE_{name}" for name in "FULL IOERR READONLY PERM CANTOPEN AUTH".split())
 
-_SCHEMA = os.path.join(os.path.dirname(__file__), "schema.sql")
+_SCHEMAS = [os.path.join(os.path.dirname(__file__), f"{name}.sql") for name in ("schema", "work")]
 
 
 def opened(home: Home, say: Callable[[str], None], *, thorough: bool = False) -> Iterator[Store]:
@@ -247,8 +247,7 @@ def _create(home: Home, path: str, db: sqlite3.Connection) -> None:
         regular.change_mode(path, 0o600)
         if wal_is_safe(sqlite3.sqlite_version_info):
             db.execute("PRAGMA journal_mode = WAL")
-        with open(_SCHEMA, encoding="utf-8") as file:
-            schema = file.read()
+        schema = "".join(files.read(path).decode() for path in _SCHEMAS)
         db.executescript(
             f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; "
             f"PRAGMA user_version = {VERSION};{schema};{words.tables(has_fts5(db))};"
