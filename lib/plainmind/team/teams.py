@@ -56,8 +56,9 @@ def parse(data: bytes, place: str) -> list[Team]:
         tables = tomllib.loads(data.decode())
     except (RecursionError, ValueError) as error:  # also nesting or digits beyond Python's limits
         line = re.search(r"line (\d+)", str(error))
-        place = f"{place}:{line[1]}" if line else place
-        raise BadData(f"not valid TOML: {error}", place=place, cure="fix the line") from None
+        number = line[1] if line else data.count(b"\n") + 1
+        what = f"not valid TOML: {error}"
+        raise BadData(what, place=f"{place}:{number}", cure="fix the line") from None
     try:
         _check_keys("the file", tables, ("team",))
         teams = [_team(table) for table in _tables("team", tables.get("team", []))]
