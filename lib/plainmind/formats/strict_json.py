@@ -25,7 +25,7 @@ def parse(text: str) -> Any:
     """The value of a text. BadData, its place the line where it is known."""
     try:
         value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_number
+            text, object_pairs_hook=make_object, parse_constant=refuse_constant, parse_float=_number
         )
     except json.JSONDecodeError as error:
         raise BadData("not valid JSON", place=str(error.lineno), cure="fix the line") from None
@@ -60,7 +60,8 @@ def check_depth(value: Any, left: int = DEEPEST) -> None:
         check_depth(inner, left - 1)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of what a decoder read. ValueError when a key comes twice."""
     value = dict(pairs)
     if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -68,7 +69,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _no_number(name: str) -> Any:
+def refuse_constant(name: str) -> Any:
+    """ValueError for NaN and the infinities, which JSON does not have."""
     raise ValueError(f"{name} is not a number")
 
 

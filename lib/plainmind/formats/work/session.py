@@ -164,7 +164,7 @@ def _check(fields: Any, path: str) -> None:
     names = {"agentName": file.removesuffix(".json"), "sessionId": id.rpartition("/")[2]}
     for key, name in names.items():
         if fields.get(key) != name:
-            what = f"{key}: {_told(fields.get(key))} is not the path's '{name}'"
+            what = f"{key}: {tell(fields.get(key))} is not the path's '{name}'"
             raise BadData(what, cure="correct it, or rename the file")
     _check_status(fields.get("status"), "status")
     for key in ("startTime", "endTime"):
@@ -192,7 +192,7 @@ def _objects(fields: Fields, key: str) -> list[tuple[str, Fields]]:
     found = [(f"{key}[{number}]", value) for number, value in enumerate(fields.get(key) or ())]
     for place, value in found:
         if type(value) is not dict:
-            raise BadData(f"{place}: {_told(value)} is not an object", cure="write {…}")
+            raise BadData(f"{place}: {tell(value)} is not an object", cure="write {…}")
     return found
 
 
@@ -202,21 +202,21 @@ _KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
 def _check_kind(value: Any, kind: type, place: str) -> None:
     if value is not None and type(value) is not kind:
         name = _KINDS[kind]
-        raise BadData(f"{place}: {_told(value)} is not {name}", cure=f"give {name}, or null")
+        raise BadData(f"{place}: {tell(value)} is not {name}", cure=f"give {name}, or null")
 
 
 def _check_text(value: Any, place: str) -> None:
     """A text that must be there."""
     if type(value) is not str:
-        raise BadData(f"{place}: {_told(value)} is not a text", cure="give a text")
+        raise BadData(f"{place}: {tell(value)} is not a text", cure="give a text")
     if not value.strip():
-        raise BadData(f"{place}: {_told(value)} says nothing", cure="give a text")
+        raise BadData(f"{place}: {tell(value)} says nothing", cure="give a text")
 
 
 def _check_status(value: Any, place: str) -> None:
     if value not in STATUSES:
         cure = "use one of " + ", ".join(STATUSES)
-        raise BadData(f"{place}: {_told(value)} is not a status", cure=cure)
+        raise BadData(f"{place}: {tell(value)} is not a status", cure=cure)
 
 
 def _check_agent(value: Any, place: str) -> None:
@@ -233,11 +233,11 @@ def _check_time(value: Any, place: str) -> None:
     try:
         clock.parse(value)
     except BadData as error:
-        what = error.what if type(value) is str else f"{_told(value)} is not a time"
+        what = error.what if type(value) is str else f"{tell(value)} is not a time"
         raise BadData(f"{place}: {what}", cure=error.cure) from None
 
 
-def _told(value: Any) -> str:
+def tell(value: Any) -> str:
     """A value of whoever wrote the file, short enough for a message."""
     text = f"'{value}'" if type(value) is str else json.dumps(value)
     return text if len(text) <= 60 else masks.cut(text, 59) + "…"

@@ -1,0 +1,248 @@
+"""The journal of work, `work/events.jsonl`: what a team of agents did, one event a line.
+
+    {"id":"019c3a8f6fa01f3a5b7c","at":"2026-02-07T22:15:00.000Z","type":"task","agent":"backend",
+     "description":"Generate migration","status":"completed","duration_s":95}
+
+It is UTF-8, one JSON object a line (here broken for the page), at most 64 KiB each, no key twice.
+Every event has an id, a time and a type; each type has fields of its own. A field that is null or
+'' is not given. Keys that are not known here are refused by work-log; in the file they are passed
+over. A line that does not fit is told of by 'work-log check', and counts nowhere; the rest goes on.
+The last line counts once it has ended.
+
+Events count in the order of their times, and of their ids at one time. In which order lines arrived
+changes no figure, so journals of two machines may be put together in any way. Of lines with one id
+the one with the earliest time counts, once. An event is never changed: one of type void takes
+another back, whichever came first, and can be taken back itself.
+
+Owns the grammar of a line, what every type has in common, and who may write what. Refuses to know
+files.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from ...ground import chance, clock, stream
+from ...ground.errors import BadData, NotPermitted
+from .. import strict_json
+from . import session
+from .kinds import Check, Wrong
+from .schemas import COMMON, SCHEMAS
+
+PATH = "work/events.jsonl"
+MOST = 64 * 1024  # bytes of a line, with its end
+AHEAD = clock.DAY  # an event may be so far in the future: clocks differ, and zones are mistaken
+#: what nobody says of themselves, and who counts as somebody else for all agents
+_BY_OTHERS = ("praise", "award")
+
+Fields = dict[str, Any]
+
+
+class Line(NamedTuple):
+    """One event. `fields` has every key that is given, id, at and type too; times in it are as
+    `clock.to_text` writes them. Keys that the type does not know are still there."""
+
+    id: str
+    unix_ms: int
+    type: str
+    fields: Fields
+
+
+class Row(NamedTuple):
+    """A line of the file that can be read: where it begins, its bytes with its end, its number."""
+
+    offset: int
+    bytes: int
+    number: int
+    line: Line
+
+
+class _Rules(NamedTuple):
+    checks: dict[str, Check]
+    required: frozenset[str]
+
+
+def _make_rules(type: str) -> _Rules:
+    fields = (*COMMON, *SCHEMAS[type].fields)
+    required = frozenset(field.name for field in fields if field.required)
+    return _Rules({f.name: f.make_check() for f in fields if f.name != "type"}, required)
+
+
+_rules: dict[str, _Rules] = {}
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
+    object_pairs_hook=strict_json.make_object, parse_constant=strict_json.refuse_constant
+).scan_once  # type: ignore[attr-defined]
+
+
+def _rules_of(type: Any) -> _Rules:
+    rules = _rules.get(type) if isinstance(type, str) else None
+    if rules is None:
+        if not isinstance(type, str) or type not in SCHEMAS:
+            what = f"{session.tell(type)} is not a type of event" if type else "missing"
+            raise BadData(f"type: {what}", cure="use one of " + ", ".join(SCHEMAS))
+        rules = _rules[type] = _make_rules(type)
+    return rules
+
+
+# --- text to records and back
+
+
+def parse(data: bytes) -> Line:
+    """The event of a line. BadData says which field is wrong."""
+    if len(data) > MOST:
+        raise refuse_long(len(data))
+    fields = check(parse_object(data))
+    return Line(fields["id"], clock.parse_text(fields["at"]), fields["type"], fields)
+
+
+def refuse_long(size: int) -> BadData:
+    return BadData(f"a line of {size:,} bytes", cure=f"at most {MOST:,}")
+
+
+def parse_object(data: bytes) -> Fields:
+    """The JSON object of a line."""
+    try:
+        text = data.decode().strip(" \t\r\n\ufeff")
+        value, end = _scan(text, 0)
+    except UnicodeDecodeError:
+        raise BadData("not valid UTF-8", cure="save it as UTF-8") from None
+    except (StopIteration, json.JSONDecodeError):
+        raise BadData("not valid JSON", cure="write one JSON object a line") from None
+    except ValueError as error:  # strict_json's, or more digits than Python reads
+        raise BadData(str(error).partition(";")[0], cure="correct it") from None
+    except RecursionError:
+        raise BadData("nested too deep", cure="keep it flat") from None
+    if end != len(text) or type(value) is not dict:
+        raise BadData("not one JSON object", cure='write {"type": …}')
+    return value
+
+
+def check(fields: Fields) -> Fields:
+    """The fields of an event as they are kept, without those that are not given. BadData."""
+    checks, required = _rules_of(fields.get("type"))
+    empty = []
+    for key, value in fields.items():
+        if value is None or value == "":
+            empty.append(key)
+        elif rule := checks.get(key):
+            try:
+                kept = rule(value)
+            except Wrong as wrong:
+                raise BadData(
+                    f"{key}: {session.tell(value)} {wrong.what}", cure=wrong.cure
+                ) from None
+            if kept is not value:
+                fields[key] = kept
+    for key in empty:
+        del fields[key]
+    if not required <= fields.keys():
+        missing = next(name for name in checks if name in required and name not in fields)
+        every = (*COMMON, *SCHEMAS[fields["type"]].fields)
+        meaning = next(field.meaning for field in every if field.name == missing)
+        raise BadData(f"{missing}: missing", cure=f"say {meaning}")
+    return fields
+
+
+def scan(data: bytes, offset: int = 0, number: int = 1) -> Iterator[Row | BadData]:
+    """The lines of a piece of the file that begins at a line, what cannot be read as a failure with
+    its place. A last line without an end is left alone: it may still be being written."""
+    start = 0
+    while (end := data.find(b"\n", start) + 1) > 0:
+        try:
+            if end - start > 1:
+                yield Row(offset + start, end - start, number, parse(data[start:end]))
+        except BadData as error:
+            error.place = f"{PATH}:{number}"
+            yield error
+        start, number = end, number + 1
+
+
+def render(fields: Fields) -> bytes:
+    """The line of an event, in the order of its type's fields. BadData when it is too long."""
+    names = [field.name for field in (*COMMON, *SCHEMAS[fields["type"]].fields)]
+    data = stream.json_record({name: fields[name] for name in names if name in fields})
+    if len(data) > MOST:
+        cure = f"at most {MOST:,}; put it in a file, and name the file"
+        raise BadData(f"the event would have {len(data):,} bytes", cure=cure)
+    return data
+
+
+# --- making events
+
+
+class Author(NamedTuple):
+    """Who writes: the agent and the session that the environment names, '' for a person. `inside`:
+    it is a command of the model's, whose word counts for itself alone."""
+
+    agent: str = ""
+    session: str = ""
+    inside: bool = False
+
+
+class Mint:
+    """Makes ids: 12 hexadecimal digits of the time in ms and 8 that nobody guesses, then a number
+    for the second and later ones of a process, which keeps their order at one instant."""
+
+    def __init__(self) -> None:
+        self._drawn, self._count = chance.draw(4).hex(), 0
+
+    def make(self, now: int) -> str:
+        count, self._count = self._count, self._count + 1
+        return f"{max(now, 0):012x}{self._drawn}" + (f"-{count:06x}" if count else "")
+
+
+def compose(
+    fields: Fields,
+    now: int,
+    mint: Mint,
+    author: Author = Author(),
+    mask: Callable[[Any], Any] = lambda value: value,
+) -> Fields:
+    """A new event of these fields: masked, filled in and checked. BadData says which field is
+    wrong, NotPermitted what the author may not say."""
+    made = {key: value for key, value in mask(fields).items() if value is not None and value != ""}
+    type = made.get("type")
+    rules = _rules_of(type)
+    for key in made:
+        if key != "type" and key not in rules.checks:
+            known = ", ".join(name for name in rules.checks if name not in ("id", "at"))
+            raise BadData(f"{session.tell(key)} is not a field of '{type}'", cure=f"it has {known}")
+    _fill(made, rules, author)
+    made.setdefault("at", clock.to_text(now))
+    made.setdefault("id", mint.make(now))
+    made = check(made)
+    if clock.parse_text(made["at"]) > now + AHEAD:
+        raise BadData(f"at: '{made['at']}' is in the future", cure="give the time it happened")
+    check_author(made, author)
+    return made
+
+
+def _fill(fields: Fields, rules: _Rules, author: Author) -> None:
+    if fields["type"] == "task":
+        fields.setdefault("status", "completed")
+    if author.session and "session" in rules.checks and fields["type"] != "session":
+        fields.setdefault("session", author.session)
+    if author.agent and "agent" in rules.checks and fields["type"] not in _BY_OTHERS:
+        fields.setdefault("agent", author.agent)
+
+
+def check_author(fields: Fields, author: Author) -> None:
+    """NotPermitted for what an agent may not say: anything of another agent, unless it is the
+    orchestrator; praise of itself; and what takes an event back."""
+    me, type = author.agent, fields["type"]
+    if not me and not author.inside:
+        return
+    named = [fields["agent"]] if "agent" in fields else list(fields.get("agents", ()))
+    named += [fields["name"]] if type == "agent" else []
+    leads = me == session.ORCHESTRATOR and not author.inside
+    if type in _BY_OTHERS and (not leads or me in named):
+        what = f"'{type}' is not for '{me}' to give"
+        raise NotPermitted(f"type: {what}", cure="let the user give it")
+    if leads:
+        return
+    if type == "void":
+        raise NotPermitted(f"type: 'void' is not for '{me}'", cure="ask the orchestrator")
+    for other in named:
+        if other != me:
+            what = f"agent: '{other}' is not MIND_AGENT '{me}'"
+            raise NotPermitted(what, cure="each agent logs its own work; the orchestrator logs any")

@@ -1,0 +1,174 @@
+"""What may stand in a field of the journal of work: one check a kind, named in `schemas`.
+
+A check gives the value as it is kept, or raises `Wrong` with what it is not. It is all that stands
+between a line that anybody wrote and the tables: a million lines go through it, so the common case
+comes first in each. Refuses to know which field has which kind.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ...ground import clock
+from ...ground.errors import BadData
+from .. import strict_json
+from . import session
+
+LONGEST_NAME, LONGEST_LINE = 200, 2000
+LARGEST = 1e300  # of any number
+_EXACT = 2**53  # whole numbers up to here are what they say in a table, too
+_DEEPEST = 16  # of an object in a field
+
+#: what a name or a line may not have: what a terminal obeys, turns around or takes for a line's end
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z", re.ASCII)
+
+Check = Callable[[Any], Any]
+
+
+class Wrong(Exception):
+    """What a value is not, after 'FIELD: VALUE ', and the cure."""
+
+    def __init__(self, what: str, cure: str):
+        super().__init__(what)
+        self.what, self.cure = what, cure
+
+
+def check_name(value: Any, most: int = LONGEST_NAME) -> str:
+    """A text on one line, with nothing in it that cannot be seen."""
+    if type(value) is not str:
+        raise Wrong("is not a text", "give a text")
+    if value.isprintable() and len(value) <= most and value.strip(" ") == value:
+        return value
+    if len(value) > most:
+        raise Wrong(f"has {len(value)} characters", f"give at most {most}")
+    if value.strip() != value:
+        raise Wrong("begins or ends with a blank", "leave it out")
+    if found := _CONTROL.search(value):
+        raise Wrong(f"has the character U+{ord(found[0]):04X}", "leave it out")
+    return value
+
+
+def check_line(value: Any) -> str:
+    return check_name(value, LONGEST_LINE)
+
+
+def check_text(value: Any) -> str:
+    """A text of any lines; only what is not Unicode is refused."""
+    if type(value) is not str:
+        raise Wrong("is not a text", "give a text")
+    if value.isspace():
+        raise Wrong("says nothing", "give a text")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Wrong("is not valid Unicode", "leave half a surrogate pair out") from None
+    return value
+
+
+def check_agent(value: Any, known: set[str] = set()) -> str:  # noqa: B006 (a memory of ours)
+    if type(value) is str and value in known:
+        return value
+    _check_by(session.check_agent, value)
+    if len(known) < 1000:
+        known.add(value)
+    return value
+
+
+def check_session(value: Any, known: set[str] = set()) -> str:  # noqa: B006
+    if type(value) is str and value in known:
+        return value
+    _check_by(session.check_session, value)
+    if len(known) > 1000:
+        known.clear()
+    known.add(value)
+    return value
+
+
+def _check_by(check: Callable[[str], str], value: Any) -> None:
+    if type(value) is not str:
+        raise Wrong("is not a text", "give a text")
+    try:
+        check(value)
+    except BadData as error:
+        raise Wrong(f"is an {error.what.partition(' ')[0]} name", error.cure) from None
+
+
+def check_agents(value: Any) -> list[str]:
+    if type(value) is not list or len(value) > 1000:
+        raise Wrong("is not a list of agents", 'give ["backend", "frontend"], at most 1000')
+    for name in value:
+        check_agent(name)
+    return value
+
+
+def check_id(value: Any) -> str:
+    if type(value) is not str or not _ID.match(value):
+        raise Wrong("is not an id", "use 1 to 64 letters, digits, '.', '_', ':' and '-'")
+    return value
+
+
+def check_time(value: Any) -> str:
+    """As `2026-02-07T22:15:00.000Z`, whatever the zone was."""
+    if type(value) is str and _INSTANT.match(value):
+        try:
+            clock.parse_text(value)
+            return value
+        except ValueError:
+            pass
+    try:
+        return clock.to_text(clock.parse(value))
+    except BadData as error:
+        what = error.what.rpartition("' ")[2] if type(value) is str else "is not a time"
+        raise Wrong(what, error.cure) from None
+
+
+def check_flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise Wrong("is not true or false", "write FIELD:=true or FIELD:=false")
+    return value
+
+
+def check_object(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise Wrong("is not an object", "write FIELD:={…}")
+    try:
+        strict_json.check_depth(value, _DEEPEST)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except BadData:
+        raise Wrong(f"is nested deeper than {_DEEPEST}", "keep it flat") from None
+    except UnicodeEncodeError:
+        raise Wrong("is not valid Unicode", "leave half a surrogate pair out") from None
+    except (ValueError, TypeError):
+        raise Wrong("is not JSON", "leave NaN and infinite numbers out") from None
+    return value
+
+
+def make_number(least: float = -LARGEST, most: float = LARGEST, *, whole: bool = False) -> Check:
+    """A check for numbers from `least` to `most`."""
+    span = f"from {least:,.15g} to {most:,.15g}"
+
+    def check(value: Any) -> int | float:
+        kind = type(value)
+        if kind is not int and (kind is not float or whole):
+            name = "a whole number" if whole else "a number"
+            raise Wrong(f"is not {name}", f"give {name}")
+        if not least <= value <= most:  # NaN neither
+            raise Wrong("is out of range", f"give a number {span}")
+        return value if kind is float or -_EXACT <= value <= _EXACT else float(value)
+
+    return check
+
+
+def make_choice(choices: tuple[str, ...]) -> Check:
+    known, cure = frozenset(choices), "use one of " + ", ".join(choices)
+
+    def check(value: Any) -> str:
+        if type(value) is not str or value not in known:
+            raise Wrong("is none of the words it may be", cure)
+        return value
+
+    return check

@@ -1,0 +1,99 @@
+"""The journal of work on disk: `work/events.jsonl`. What `append` was given is on disk when it
+returns.
+
+One write under `work/.lock`, then an fsync. A line that a crash tore is ended by the next append;
+no byte that stands there is ever changed. Refuses to know what an event says.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from ...formats.work import journal
+from ...formats.work.journal import PATH, Author, Fields, Mint, Row
+from ...ground import files, masks, regular
+from ...ground.errors import BadData, NotPermitted
+from ...ground.paths import Home
+
+PIECE = 1 << 20  # bytes that are read at once
+
+
+def append(home: Home, events: Sequence[Fields]) -> None:
+    """Append events that `compose` made: all of them, or none."""
+    data = b"".join(map(journal.render, events))
+    if not data:
+        return
+    path = home.path(PATH)
+    with files.lock(home.path("work", ".lock")):
+        size, last = _look(home)
+        if not size:  # the name is durable before there is a line: whoever finds one relies on it
+            files.append(path, b"")
+            files.sync_with_parent(os.path.dirname(path))
+        files.append(path, data if last in (b"", b"\n") else b"\n" + data)
+
+
+def log(home: Home, drafts: Iterable[Fields], now: int, author: Author = Author()) -> list[Fields]:
+    """Make events of these fields and append them, or none of them; return them as they stand
+    there. BadData and NotPermitted as `compose` raises them."""
+    mint = Mint()
+    events = [compose(draft, now, mint, author) for draft in drafts]
+    append(home, events)
+    return events
+
+
+def compose(draft: Fields, now: int, mint: Mint, author: Author = Author()) -> Fields:
+    """As formats.work.journal has it, with what is secret as `***`."""
+    return journal.compose(draft, now, mint, author, mask_all)
+
+
+def mask_all(value):
+    """A JSON value without what this process knows to be secret, in its keys neither."""
+    if isinstance(value, dict):
+        return {masks.mask(key): mask_all(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mask_all(inner) for inner in value]
+    return masks.mask(value) if isinstance(value, str) else value
+
+
+def read(home: Home, start: int = 0, number: int = 1) -> Iterator[Row | BadData]:
+    """The lines from `start` on, which is where line `number` begins; what cannot be read as a
+    failure with its place. Nothing where there is no journal."""
+    try:
+        file = regular.open_file_below(home.path("work"), os.path.basename(PATH))
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(start)
+        rest, lost = b"", 0  # bytes of a line that is too long to be kept until it ends
+        while piece := file.read(PIECE):
+            if lost:
+                end = piece.find(b"\n") + 1
+                lost += end or len(piece)
+                if not end:
+                    continue
+                failure = journal.refuse_long(lost)
+                failure.place = f"{PATH}:{number}"
+                yield failure
+                start, number, lost, piece = start + lost, number + 1, 0, piece[end:]
+            whole, end_of_line, rest = (rest + piece).rpartition(b"\n")
+            whole += end_of_line
+            yield from journal.scan(whole, start, number)
+            start, number = start + len(whole), number + whole.count(b"\n")
+            if len(rest) > journal.MOST:
+                lost, rest = len(rest), b""
+
+
+def _look(home: Home) -> tuple[int, bytes]:
+    """The journal's length, and its last byte; 0 and b'' where there is none. NotPermitted for
+    what is not a file of the home: a link, a pipe."""
+    path = home.path(PATH)
+    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+        what = "a link" if os.path.islink(path) else "not a file"
+        cure = "put the journal itself in its place, or move it away"
+        raise NotPermitted(f"the journal is {what}", place=PATH, cure=cure)
+    try:
+        with regular.open_file_below(home.path("work"), os.path.basename(PATH)) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            return size, file.read(1)
+    except FileNotFoundError:
+        return 0, b""

@@ -1,0 +1,100 @@
+"""The journal of work: a line to an event and back, and what is refused, by its field."""
+
+import json
+
+import pytest
+from plainmind.formats.work import journal
+from plainmind.formats.work.journal import Author, Mint
+from plainmind.ground import clock
+from plainmind.ground.errors import BadData, NotPermitted
+
+AT = "2026-02-07T22:15:00.000Z"
+NOW = clock.parse(AT)
+TASK = {"id": "e1", "at": AT, "type": "task", "agent": "backend", "description": "Migrate",
+        "status": "completed"}  # fmt: skip
+
+
+def line(**fields) -> bytes:
+    return json.dumps({**TASK, **fields}).encode() + b"\n"
+
+
+def said(data: bytes) -> str:
+    with pytest.raises(BadData) as caught:
+        journal.parse(data)
+    return str(caught.value)
+
+
+def test_a_line_is_read_as_it_was_written():
+    made = journal.compose({"type": "task", "agent": "backend", "description": "é"}, NOW, Mint())
+    data = journal.render(made)
+    assert data == (
+        b'{"id":"%s","at":"2026-02-07T22:15:00.000Z","type":"task","agent":"backend",'
+        b'"description":"\xc3\xa9","status":"completed"}\n' % made["id"].encode()
+    )
+    assert journal.parse(data) == (made["id"], NOW, "task", made)
+
+
+REFUSED = [
+    (line(agent="Backend"), "agent: 'Backend' is an invalid name; use lower-case letters"),
+    (line(agent=7), "agent: 7 is not a text; give a text"),
+    (line(status="done"), "status: 'done' is none of the words it may be; use one of pending, "),
+    (line(duration_s="95"), "duration_s: '95' is not a number; give a number"),
+    (line(duration_s=-1), "duration_s: -1 is out of range; give a number from 0 to 1e+300"),
+    (line(duration_s=True), "duration_s: true is not a number"),
+    (line(type="party"), "type: 'party' is not a type of event; use one of team, agent, session"),
+    (line(type=["task"]), 'type: ["task"] is not a type of event'),
+    (line(type=None), "type: missing"),
+    (line(description=None), "description: missing; say what was done"),
+    (line(description=" \n"), "description: ' \n' says nothing"),
+    (line(id="a b"), "id: 'a b' is not an id"),
+    (line(at="yesterday"), "at: 'yesterday' is not a time; write it as 2026-01-30T14:23:55Z"),
+    (line(at="2026-02-07T22:15:00"), "at: '2026-02-07T22:15:00' names no zone"),
+    (line(file="a\x1b[2J"), "file: 'a\x1b[2J' has the character U+001B; leave it out"),
+    (line(file="a\u202eb"), "file: 'a\u202eb' has the character U+202E"),
+    (line(description="\ud800"), "description: '\ud800' is not valid Unicode"),
+    (b"not JSON\n", "not valid JSON; write one JSON object a line"),
+    (b"[1]\n", 'not one JSON object; write {"type": …}'),
+    (b'{"type":"task"} {}\n', "not one JSON object"),
+    (b'{"type":"task","type":"task"}\n', "'type' appears twice"),
+    (b'{"type":"metric","value":NaN}\n', "NaN is not a number"),
+    (line(duration_s=0).replace(b": 0}", b": 1e999}"), "duration_s: Infinity is out of range"),
+    (b'{"a":' + b"[" * 30_000 + b"\n", "nested too deep"),
+    (b'{"a":"\xff"}\n', "not valid UTF-8"),
+    (b'{"a":' + b"9" * 5000 + b"}\n", "Exceeds the limit"),
+    (b'"' + b"x" * journal.MOST + b'"\n', "a line of 65,539 bytes; at most 65,536"),
+]
+
+
+@pytest.mark.parametrize("data, what", REFUSED)
+def test_what_does_not_fit_is_refused_with_its_field(data, what):
+    assert said(data).startswith(what)
+
+
+def test_a_bad_line_does_not_stop_the_rest_and_a_torn_one_waits():
+    data = line() + b"{\n" + b"\n" + line(id="e2") + line(id="e3")[:-1]
+    good, bad, last = journal.scan(data, 10, 5)
+    assert (good.offset, good.bytes, good.number) == (10, len(line()), 5)
+    assert (bad.place, last.number) == ("work/events.jsonl:6", 8)
+    assert (last.offset, last.line.id) == (10 + len(line()) + 3, "e2")
+
+
+def test_who_may_say_what():
+    def asked(author: Author, **fields) -> str:
+        try:
+            made = journal.compose(fields, NOW, Mint(), author)
+            return made.get("agent", "")
+        except NotPermitted as failure:
+            return failure.what
+
+    backend, lead = Author("backend", "session-1"), Author("orchestrator")
+    task = {"type": "task", "description": "x"}
+    assert asked(backend, **task) == "backend"
+    assert asked(Author(), **task, agent="frontend") == "frontend"
+    assert asked(lead, **task, agent="frontend") == "frontend"
+    assert asked(backend, **task, agent="frontend") == (
+        "agent: 'frontend' is not MIND_AGENT 'backend'"
+    )
+    assert asked(backend, type="praise", agent="backend").startswith("type: 'praise' is not for")
+    assert asked(lead, type="praise", agent="orchestrator").startswith("type: 'praise' is not for")
+    assert asked(lead, type="praise", agent="backend") == "backend"
+    assert asked(backend, type="void", of="e1", reason="x") == "type: 'void' is not for 'backend'"

@@ -1,0 +1,58 @@
+"""The journal of work on disk."""
+
+import os
+
+import pytest
+from plainmind.formats.work import journal as grammar
+from plainmind.ground import clock
+from plainmind.ground.errors import NotPermitted
+from plainmind.ground.paths import Home
+from plainmind.truth.work import journal
+
+NOW = clock.parse("2026-02-07T22:15:00Z")
+TASK = {"type": "task", "agent": "backend", "description": "Migrate"}
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    return Home(str(tmp_path / "home"))
+
+
+def test_what_was_logged_is_read(home):
+    made = journal.log(home, [TASK, TASK], NOW)
+    rows = list(journal.read(home))
+    assert [row.line.fields for row in rows] == made
+    assert list(journal.read(home, rows[1].offset, 2)) == rows[1:]
+    assert os.stat(home.path(grammar.PATH)).st_mode & 0o777 == 0o600
+
+
+def test_a_torn_line_is_ended_by_the_next_one(home):
+    journal.log(home, [TASK], NOW)
+    with open(home.path(grammar.PATH), "ab") as file:
+        file.write(b'{"id":"e')
+    journal.log(home, [TASK], NOW)
+    first, torn, last = journal.read(home)
+    assert torn.place == "work/events.jsonl:2" and last.number == 3
+    assert last.offset == os.path.getsize(home.path(grammar.PATH)) - last.bytes
+
+
+@pytest.mark.parametrize("length", (grammar.MOST, journal.PIECE, 3 * journal.PIECE + 5))
+def test_a_line_of_any_length_is_passed_over(home, length):
+    journal.log(home, [TASK], NOW)
+    with open(home.path(grammar.PATH), "ab") as file:
+        file.write(b"x" * length + b"\n")
+    journal.log(home, [TASK], NOW)
+    first, long, last = journal.read(home)
+    assert str(long) == f"work/events.jsonl:2: a line of {length + 1:,} bytes; at most 65,536"
+    assert last.offset == first.bytes + length + 1
+
+
+def test_a_link_or_a_pipe_is_not_written_to(home, tmp_path):
+    os.makedirs(home.path("work"))
+    os.symlink(tmp_path / "elsewhere", home.path(grammar.PATH))
+    with pytest.raises(NotPermitted, match=r"work/events\.jsonl: the journal is a link; put"):
+        journal.log(home, [TASK], NOW)
+    os.unlink(home.path(grammar.PATH))
+    os.mkfifo(home.path(grammar.PATH))
+    with pytest.raises(NotPermitted, match="the journal is not a file"):
+        journal.log(home, [TASK], NOW)
