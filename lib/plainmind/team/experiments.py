@@ -18,8 +18,8 @@ _ROUNDING = 1e-9  # of floats: 0.7 is 0.84 less 20 %, whatever binary fractions 
 
 
 class Verdict(NamedTuple):
-    """`change` is (mean − baseline) / |baseline|, less than 0 where it fell; None where there is
-    nothing to compare."""
+    """`change` is how much better the mean is, as a share of |baseline|, less than 0 where it is
+    worse; None where there is nothing to compare, or to divide by."""
 
     status: str
     change: float | None
@@ -36,9 +36,8 @@ def judge(
     person gave it."""
     change = gain = None
     if mean is not None and baseline is not None:
-        difference = mean - baseline
-        change = difference / abs(baseline) if baseline else None
-        gain = difference if better == HIGHER else -difference
+        gain = mean - baseline if better == HIGHER else baseline - mean
+        change = gain / abs(baseline) if baseline else None
     if written in VERDICTS:
         return Verdict(written, change)
     if samples < SAMPLES:

@@ -1,0 +1,133 @@
+"""What is shown of levels, XP, achievements and leaderboards. Knows no files.
+
+A program gets columns separated by tabs, or records; people at a terminal see the same with names,
+units and a bar.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..team.achievements import ACHIEVEMENTS
+from ..team.figures import AgentFigures, BoardRow
+from ..team.standing import streak_on
+from .report import OutputRow
+
+#: of the JSON objects
+AGENT_KEYS = (
+    "agent", "team", "role", "xp", "level", "title", "next_level_xp", "tasks", "failed",
+    "success_rate", "mean_s", "streak", "longest_streak", "last_day", "sessions",
+    "flawless_sessions", "prs", "praises", "achievements",
+)  # fmt: skip
+BOARD_KEYS = BoardRow._fields
+ACHIEVEMENT_KEYS = ("name", "title", "tier", "xp", "description", "count", "least", "at")
+AWARD_KEYS = ("id", "agent", "amount", "reason")
+
+_BAR = 10  # characters
+
+
+def row_of_agent(figures: AgentFigures, achieved: int, today: str, people: bool) -> OutputRow:
+    """An agent in one line. `achieved`: how many achievements it has; `today`: YYYY-MM-DD."""
+    record = _to_record(figures, achieved, today)
+    level = figures.reached
+    values = (figures.agent, level.number, level.title, figures.xp, record["streak"], achieved)
+    if not people:
+        return OutputRow("\t".join(map(str, values)), record)
+    streak = _count(record["streak"], "day") if record["streak"] else ""
+    name = f"{level.number:2} {level.title}"
+    text = f"{figures.agent:<20} {name:<14} {figures.xp:>9,} XP  {_bar(figures)}  {streak}"
+    return OutputRow(text.rstrip(), record)
+
+
+def describe_agent(
+    figures: AgentFigures, achieved: Iterable[str], today: str, people: bool
+) -> OutputRow:
+    """An agent, a line a figure: its name, a tab and its value, for people in words."""
+    names = list(achieved)
+    record = _to_record(figures, len(names), today)
+    if not people:
+        lines = (f"{key}\t{'' if value is None else value}" for key, value in record.items())
+        return OutputRow("\n".join(lines), record)
+    level, following = figures.reached, figures.following
+    after = f"{following.xp - figures.xp:,} XP to {following.title}" if following else "the last"
+    titles = [one.title for one in ACHIEVEMENTS if one.name in names]
+    rows = {
+        "level": f"{level.number} {level.title} {level.symbol}",
+        "XP": f"{figures.xp:,}  {_bar(figures)}  {after}",
+        "tasks": f"{figures.tasks:,} completed, {figures.failed:,} failed"
+        + (f": {record['success_rate']:.0%} success" if figures.tasks + figures.failed else ""),
+        "mean time": _duration(record["mean_s"]),
+        "streak": _count(record["streak"], "day") + f", the longest {figures.longest}",
+        "sessions": f"{figures.sessions:,}, {figures.flawless:,} without a failed task",
+        "PRs merged": f"{figures.prs:,}",
+        "praised": _count(figures.praises, "time"),
+        "achievements": f"{len(titles)} of {len(ACHIEVEMENTS)}"
+        + (f": {', '.join(titles)}" if titles else ""),
+    }
+    head = ", ".join(filter(None, (figures.agent, figures.role, figures.team)))
+    lines = (f"  {name:<13} {value}" for name, value in rows.items())
+    return OutputRow("\n".join([head, *lines]), record)
+
+
+def rows_of_board(rows: Iterable[BoardRow], people: bool) -> Iterator[OutputRow]:
+    """A leaderboard, the first first."""
+    for row in rows:
+        success = row.board == "success"
+        value = f"{row.value:.3f}" if success else f"{row.value:.0f}"
+        text = "\t".join(map(str, (row.rank, row.agent, value, row.level, row.title)))
+        if people:
+            value = f"{row.value:.1%}" if success else f"{row.value:,.0f}"
+            text = f"{row.rank:>3} {row.agent:<20} {value:>9}  {row.level:2} {row.title}"
+        whole = row.value if success else int(row.value)
+        yield OutputRow(text, row._replace(value=whole)._asdict())
+
+
+def rows_of_achievements(
+    figures: AgentFigures | None, achieved: Mapping[str, str], people: bool
+) -> Iterator[OutputRow]:
+    """Every achievement; of an agent also how far it is, or when it had it (`achieved`)."""
+    deeds = figures.deeds if figures else None
+    for one in ACHIEVEMENTS:
+        count = min(getattr(deeds, one.counter), one.least) if deeds else None
+        at = achieved.get(one.name)
+        values = (one.name, one.title, one.tier, one.xp, one.description, count, one.least, at)
+        shown = at or (f"{count}/{one.least}" if deeds else "")
+        columns = (one.title, one.tier, str(one.xp), one.description, shown)
+        text = "\t".join(columns).rstrip("\t")
+        if people:
+            shown = at[:10] if at else shown
+            width = f"{one.title:<16} {one.tier:<9} {one.xp:>5} XP  {one.description:<32} {shown}"
+            text = f"{one.symbol} {width}".rstrip()
+        yield OutputRow(text, dict(zip(ACHIEVEMENT_KEYS, values)))
+
+
+def _to_record(figures: AgentFigures, achieved: int, today: str) -> dict[str, Any]:
+    deeds, following = figures.deeds, figures.following
+    some = figures.tasks + figures.failed
+    values = (
+        figures.agent, figures.team, figures.role, figures.xp, figures.level, figures.reached.title,
+        following.xp if following else None, figures.tasks, figures.failed,
+        round(deeds.success, 4) if some else None,
+        None if deeds.mean_seconds is None else round(deeds.mean_seconds, 1),
+        streak_on(today, figures.streak, figures.last_day), figures.longest,
+        figures.last_day or None, figures.sessions, figures.flawless, figures.prs, figures.praises,
+        achieved,
+    )  # fmt: skip
+    return dict(zip(AGENT_KEYS, values))
+
+
+def _bar(figures: AgentFigures) -> str:
+    full = int(figures.share * _BAR)
+    return "█" * full + "░" * (_BAR - full)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
+    return " ".join(parts + [f"{rest} s"] * (rest > 0 or not parts))
