@@ -9,7 +9,7 @@ BOARDS = ("xp", "tasks", "success")
 
 
 class AgentFigures(NamedTuple):
-    """Where an agent stands: of `agents`, then `Standing.FIELDS`."""
+    """Where an agent stands: who it is, then `Standing.FIELDS`, then what it achieved."""
 
     agent: str
     team: str
@@ -29,6 +29,7 @@ class AgentFigures(NamedTuple):
     flawless: int
     prs: int
     praises: int
+    achieved: dict[str, str]  # achievement -> when, in the order of time
 
     @property
     def deeds(self) -> Deeds:

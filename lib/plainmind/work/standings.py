@@ -4,7 +4,7 @@ A program gets columns separated by tabs, or records; people at a terminal see t
 units and a bar.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..team.achievements import ACHIEVEMENTS
@@ -25,11 +25,12 @@ AWARD_KEYS = ("id", "agent", "amount", "reason")
 _BAR = 10  # characters
 
 
-def row_of_agent(figures: AgentFigures, achieved: int, today: str, people: bool) -> OutputRow:
-    """An agent in one line. `achieved`: how many achievements it has; `today`: YYYY-MM-DD."""
-    record = _to_record(figures, achieved, today)
+def row_of_agent(figures: AgentFigures, today: str, people: bool) -> OutputRow:
+    """An agent in one line. `today`: YYYY-MM-DD."""
+    record = _to_record(figures, today)
     level = figures.reached
-    values = (figures.agent, level.number, level.title, figures.xp, record["streak"], achieved)
+    values = (figures.agent, level.number, level.title, figures.xp, record["streak"])
+    values += (record["achievements"],)
     if not people:
         return OutputRow("\t".join(map(str, values)), record)
     streak = _count(record["streak"], "day") if record["streak"] else ""
@@ -38,18 +39,15 @@ def row_of_agent(figures: AgentFigures, achieved: int, today: str, people: bool)
     return OutputRow(text.rstrip(), record)
 
 
-def describe_agent(
-    figures: AgentFigures, achieved: Iterable[str], today: str, people: bool
-) -> OutputRow:
+def describe_agent(figures: AgentFigures, today: str, people: bool) -> OutputRow:
     """An agent, a line a figure: its name, a tab and its value, for people in words."""
-    names = list(achieved)
-    record = _to_record(figures, len(names), today)
+    record = _to_record(figures, today)
     if not people:
         lines = (f"{key}\t{'' if value is None else value}" for key, value in record.items())
         return OutputRow("\n".join(lines), record)
     level, following = figures.reached, figures.following
     after = f"{following.xp - figures.xp:,} XP to {following.title}" if following else "the last"
-    titles = [one.title for one in ACHIEVEMENTS if one.name in names]
+    titles = [one.title for one in ACHIEVEMENTS if one.name in figures.achieved]
     rows = {
         "level": f"{level.number} {level.title} {level.symbol}",
         "XP": f"{figures.xp:,}  {_bar(figures)}  {after}",
@@ -81,14 +79,12 @@ def rows_of_board(rows: Iterable[BoardRow], people: bool) -> Iterator[OutputRow]
         yield OutputRow(text, row._replace(value=whole)._asdict())
 
 
-def rows_of_achievements(
-    figures: AgentFigures | None, achieved: Mapping[str, str], people: bool
-) -> Iterator[OutputRow]:
-    """Every achievement; of an agent also how far it is, or when it had it (`achieved`)."""
+def rows_of_achievements(figures: AgentFigures | None, people: bool) -> Iterator[OutputRow]:
+    """Every achievement; of an agent also how far it is, or since when it has it."""
     deeds = figures.deeds if figures else None
     for one in ACHIEVEMENTS:
         count = min(getattr(deeds, one.counter), one.least) if deeds else None
-        at = achieved.get(one.name)
+        at = figures.achieved.get(one.name) if figures else None
         values = (one.name, one.title, one.tier, one.xp, one.description, count, one.least, at)
         shown = at or (f"{count}/{one.least}" if deeds else "")
         columns = (one.title, one.tier, str(one.xp), one.description, shown)
@@ -100,7 +96,12 @@ def rows_of_achievements(
         yield OutputRow(text, dict(zip(ACHIEVEMENT_KEYS, values)))
 
 
-def _to_record(figures: AgentFigures, achieved: int, today: str) -> dict[str, Any]:
+def row_of_award(event: dict[str, Any]) -> OutputRow:
+    """An award that was logged: its id, for who wants to take it back."""
+    return OutputRow(event["id"], {key: event[key] for key in AWARD_KEYS})
+
+
+def _to_record(figures: AgentFigures, today: str) -> dict[str, Any]:
     deeds, following = figures.deeds, figures.following
     some = figures.tasks + figures.failed
     values = (
@@ -110,7 +111,7 @@ def _to_record(figures: AgentFigures, achieved: int, today: str) -> dict[str, An
         None if deeds.mean_seconds is None else round(deeds.mean_seconds, 1),
         streak_on(today, figures.streak, figures.last_day), figures.longest,
         figures.last_day or None, figures.sessions, figures.flawless, figures.prs, figures.praises,
-        achieved,
+        len(figures.achieved),
     )  # fmt: skip
     return dict(zip(AGENT_KEYS, values))
 

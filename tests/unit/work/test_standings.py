@@ -6,33 +6,33 @@ from plainmind.team.figures import AgentFigures, BoardRow
 from plainmind.team.standing import Standing
 from plainmind.work import standings
 
-FRESH = AgentFigures("ux", "Engineering", "UX designer", *Standing().row()[:2], *[0] * 5, 0.0, 0,
-                     0, "", 0, 0, 0, 0)  # fmt: skip
+FRESH = AgentFigures("ux", "Engineering", "UX designer", *Standing().row(), {})
 BUSY = FRESH._replace(
     agent="backend", role="Backend specialist", xp=1750, level=5, tasks=34, failed=2, timed=30,
     seconds=3000.0, streak=3, longest=7, last_day="2026-02-07", sessions=5, flawless=4, prs=2,
     praises=1, run=20,
+    achieved={"first-steps": "2026-02-05T22:15:00.000Z", "on-a-roll": "2026-02-07T22:15:00.000Z"},
 )  # fmt: skip
 TODAY = "2026-02-08"
 
 
 def test_the_records_are_the_fields_of_a_standing():
-    assert AgentFigures._fields[3:] == Standing.FIELDS
+    assert AgentFigures._fields[3:-1] == Standing.FIELDS
 
 
 def test_an_agent_in_one_line():
-    row = standings.row_of_agent(BUSY, 6, TODAY, people=False)
-    assert row.text == "backend\t5\tSpecialist\t1750\t3\t6"
+    row = standings.row_of_agent(BUSY, TODAY, people=False)
+    assert row.text == "backend\t5\tSpecialist\t1750\t3\t2"
     assert tuple(row.record) == standings.AGENT_KEYS
-    people = standings.row_of_agent(BUSY, 6, TODAY, people=True).text
+    people = standings.row_of_agent(BUSY, TODAY, people=True).text
     assert people == "backend               5 Specialist      1,750 XP  ███████░░░  3 days"
-    assert standings.row_of_agent(FRESH, 0, TODAY, people=True).text == (
+    assert standings.row_of_agent(FRESH, TODAY, people=True).text == (
         "ux                    1 Rookie              0 XP  ░░░░░░░░░░"
     )
 
 
 def test_an_agent_in_words():
-    text = standings.describe_agent(BUSY, ["first-steps", "on-a-roll"], TODAY, people=True).text
+    text = standings.describe_agent(BUSY, TODAY, people=True).text
     assert text == (
         "backend, Backend specialist, Engineering\n"
         "  level         5 Specialist 💼\n"
@@ -48,7 +48,7 @@ def test_an_agent_in_words():
 
 
 def test_an_agent_in_columns():
-    lines = standings.describe_agent(BUSY, ["first-steps"], TODAY, people=False).text.split("\n")
+    lines = standings.describe_agent(BUSY, TODAY, people=False).text.split("\n")
     rows = dict(line.split("\t") for line in lines)
     assert tuple(rows) == standings.AGENT_KEYS
     assert (rows["success_rate"], rows["mean_s"], rows["next_level_xp"]) == (
@@ -56,7 +56,7 @@ def test_an_agent_in_columns():
         "100.0",
         "2000",
     )
-    fresh = standings.describe_agent(FRESH, [], TODAY, people=False).record
+    fresh = standings.describe_agent(FRESH, TODAY, people=False).record
     assert [fresh[key] for key in ("success_rate", "mean_s", "last_day", "streak")] == [
         None
     ] * 3 + [0]
@@ -64,14 +64,14 @@ def test_an_agent_in_columns():
 
 @pytest.mark.parametrize("today, streak", [("2026-02-07", 3), ("2026-02-08", 3), ("2026-02-09", 0)])
 def test_a_streak_is_as_of_today(today, streak):
-    assert standings.row_of_agent(BUSY, 0, today, people=False).record["streak"] == streak
+    assert standings.row_of_agent(BUSY, today, people=False).record["streak"] == streak
 
 
 @pytest.mark.parametrize(
     "xp, level, bar", [(0, 1, 0), (99, 1, 9), (250, 3, 0), (100_000, 12, 10), (900_000, 12, 10)]
 )
 def test_the_bar_is_the_way_to_the_next_level(xp, level, bar):
-    text = standings.row_of_agent(FRESH._replace(xp=xp, level=level), 0, TODAY, people=True).text
+    text = standings.row_of_agent(FRESH._replace(xp=xp, level=level), TODAY, people=True).text
     assert text.count("█") == bar and text.count("░") == 10 - bar
 
 
@@ -94,18 +94,15 @@ def test_a_leaderboard():
 
 
 def test_achievements_of_everybody_and_of_one():
-    all = list(standings.rows_of_achievements(None, {}, people=False))
+    all = list(standings.rows_of_achievements(None, people=False))
     assert all[0].text == "First Steps\tbronze\t50\t1 task"
     assert [row.record["name"] for row in all] == [one.name for one in ACHIEVEMENTS]
-    own = {"first-steps": "2026-02-07T22:15:00.000Z"}
-    rows = {
-        row.record["name"]: row for row in standings.rows_of_achievements(BUSY, own, people=False)
-    }
-    assert rows["first-steps"].text == "First Steps\tbronze\t50\t1 task\t2026-02-07T22:15:00.000Z"
+    rows = {row.record["name"]: row for row in standings.rows_of_achievements(BUSY, people=False)}
+    assert rows["first-steps"].text == "First Steps\tbronze\t50\t1 task\t2026-02-05T22:15:00.000Z"
     assert rows["half-century"].text == "Half Century\tsilver\t150\t50 tasks\t34/50"
     assert tuple(rows["half-century"].record) == standings.ACHIEVEMENT_KEYS
-    people = next(standings.rows_of_achievements(BUSY, own, people=True)).text
-    assert people == f"🎯 First Steps      bronze       50 XP  {'1 task':<32} 2026-02-07"
+    people = next(standings.rows_of_achievements(BUSY, people=True)).text
+    assert people == f"🎯 First Steps      bronze       50 XP  {'1 task':<32} 2026-02-05"
 
 
 @pytest.mark.parametrize(
