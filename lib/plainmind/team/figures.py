@@ -12,8 +12,8 @@ class AgentFigures(NamedTuple):
     """Where an agent stands: who it is, then `Standing.FIELDS`, then what it achieved."""
 
     agent: str
-    team: str
-    role: str
+    team: str | None
+    role: str | None
     xp: int
     level: int
     tasks: int
@@ -61,7 +61,7 @@ class BoardRow(NamedTuple):
     board: str
     rank: int  # from 1; equals share one
     agent: str
-    team: str
+    team: str | None
     value: float
     level: int
     title: str

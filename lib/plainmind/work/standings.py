@@ -29,8 +29,8 @@ def row_of_agent(figures: AgentFigures, today: str, people: bool) -> OutputRow:
     """An agent in one line. `today`: YYYY-MM-DD."""
     record = _to_record(figures, today)
     level = figures.reached
-    values = (figures.agent, level.number, level.title, figures.xp, record["streak"])
-    values += (record["achievements"],)
+    who = (figures.agent, level.number, level.title)
+    values = (*who, figures.xp, record["streak"], record["achievements"])
     if not people:
         return OutputRow("\t".join(map(str, values)), record)
     streak = _count(record["streak"], "day") if record["streak"] else ""
