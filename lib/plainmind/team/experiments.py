@@ -14,7 +14,7 @@ RUNNING = "running"
 VERDICTS = ("keep", "kill", "double_down")
 HIGHER, LOWER = BETTERS = ("higher", "lower")
 
-_ROUNDING = 1e-9  # of floats: 0.7 is 0.84 less 20 %, whatever binary fractions make of it
+_ROUNDING = 1e-9  # of floats: 0.12 is 20 % more than 0.1, whatever binary fractions make of it
 
 
 class Verdict(NamedTuple):

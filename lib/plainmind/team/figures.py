@@ -22,7 +22,7 @@ class AgentFigures(NamedTuple):
     quick: int
     timed: int
     seconds: float
-    streak: int  # that ends with `last_day`
+    streak: int  # that ends with `last_day`, or on the day that is asked for
     longest: int
     last_day: str
     sessions: int

@@ -7,9 +7,8 @@ units and a bar.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..team.achievements import ACHIEVEMENTS
+from ..team.achievements import ACHIEVEMENTS, Achievement, Deeds
 from ..team.figures import AgentFigures, BoardRow
-from ..team.standing import streak_on
 from .report import OutputRow
 
 #: of the JSON objects
@@ -25,9 +24,9 @@ AWARD_KEYS = ("id", "agent", "amount", "reason")
 _BAR = 10  # characters
 
 
-def row_of_agent(figures: AgentFigures, today: str, people: bool) -> OutputRow:
-    """An agent in one line. `today`: YYYY-MM-DD."""
-    record = _to_record(figures, today)
+def row_of_agent(figures: AgentFigures, people: bool) -> OutputRow:
+    """An agent in one line."""
+    record = _to_record(figures)
     level = figures.reached
     who = (figures.agent, level.number, level.title)
     values = (*who, figures.xp, record["streak"], record["achievements"])
@@ -39,9 +38,9 @@ def row_of_agent(figures: AgentFigures, today: str, people: bool) -> OutputRow:
     return OutputRow(text.rstrip(), record)
 
 
-def describe_agent(figures: AgentFigures, today: str, people: bool) -> OutputRow:
+def describe_agent(figures: AgentFigures, people: bool) -> OutputRow:
     """An agent, a line a figure: its name, a tab and its value, for people in words."""
-    record = _to_record(figures, today)
+    record = _to_record(figures)
     if not people:
         lines = (f"{key}\t{'' if value is None else value}" for key, value in record.items())
         return OutputRow("\n".join(lines), record)
@@ -86,7 +85,7 @@ def rows_of_achievements(figures: AgentFigures | None, people: bool) -> Iterator
         count = min(getattr(deeds, one.counter), one.least) if deeds else None
         at = figures.achieved.get(one.name) if figures else None
         values = (one.name, one.title, one.tier, one.xp, one.description, count, one.least, at)
-        shown = at or (f"{count}/{one.least}" if deeds else "")
+        shown = at or (_progress(one, deeds) if deeds else "")
         columns = (one.title, one.tier, str(one.xp), one.description, shown)
         text = "\t".join(columns).rstrip("\t")
         if people:
@@ -96,12 +95,20 @@ def rows_of_achievements(figures: AgentFigures | None, people: bool) -> Iterator
         yield OutputRow(text, dict(zip(ACHIEVEMENT_KEYS, values)))
 
 
+def _progress(one: Achievement, deeds: Deeds) -> str:
+    """How far an agent is; where it did enough, how well it did that."""
+    count = getattr(deeds, one.counter)
+    if count < one.least:
+        return f"{count}/{one.least}"
+    return _duration(deeds.mean_seconds) if one.counter == "timed" else f"{deeds.success:.1%}"
+
+
 def row_of_award(event: dict[str, Any]) -> OutputRow:
     """An award that was logged: its id, for who wants to take it back."""
     return OutputRow(event["id"], {key: event[key] for key in AWARD_KEYS})
 
 
-def _to_record(figures: AgentFigures, today: str) -> dict[str, Any]:
+def _to_record(figures: AgentFigures) -> dict[str, Any]:
     deeds, following = figures.deeds, figures.following
     some = figures.tasks + figures.failed
     values = (
@@ -109,7 +116,7 @@ def _to_record(figures: AgentFigures, today: str) -> dict[str, Any]:
         following.xp if following else None, figures.tasks, figures.failed,
         round(deeds.success, 4) if some else None,
         None if deeds.mean_seconds is None else round(deeds.mean_seconds, 1),
-        streak_on(today, figures.streak, figures.last_day), figures.longest,
+        figures.streak, figures.longest,
         figures.last_day or None, figures.sessions, figures.flawless, figures.prs, figures.praises,
         len(figures.achieved),
     )  # fmt: skip

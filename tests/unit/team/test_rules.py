@@ -16,7 +16,7 @@ EXPERIMENTS = [
     (10, 80, 100, "lower", "double_down", 0.2),
     (10, 80.1, 100, "lower", "keep", 0.199),
     (10, 105, 100, "lower", "kill", -0.05),
-    (10, 0.84, 0.7, "higher", "double_down", 0.2),
+    (10, 0.12, 0.1, "higher", "double_down", 0.2),
     (10, 0.665, 0.7, "higher", "kill", -0.05),
     (10, -8, -10, "higher", "double_down", 0.2),
     (10, -10.5, -10, "higher", "kill", -0.05),
