@@ -67,7 +67,7 @@ class Disk:
             is not None
             or part.startswith("work/session-")
             and part.endswith(".json")
-            or part in ("reminders.md", "resident/writeback-journal.jsonl")
+            or part in ("reminders.md", "resident/writeback-journal.jsonl", "work/events.jsonl")
         )
 
     def _inode(self, path: str) -> int:

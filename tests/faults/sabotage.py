@@ -63,6 +63,26 @@ def trusting() -> None:
     writer.Log._acknowledge = lambda self, paths: None
 
 
+def unsynced_appends() -> None:
+    """What is appended is not synced, what is replaced is."""
+    append = files.append
+    files.append = lambda path, data, *, durable=True: append(path, data, durable=False)
+
+
+def untold_end() -> None:
+    """A state says that its run ended before the journal does."""
+    from plainmind.truth.work import sessions
+
+    write = sessions._write
+
+    def late(home, path, new, announce):
+        state = write(home, path, new)
+        announce(state)
+        return state
+
+    sessions._write = late
+
+
 def small_batches() -> None:
     """No promise is broken: a batch of lines is three, so that a few lines are two batches."""
     batch.EVENTS = 3

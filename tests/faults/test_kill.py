@@ -49,6 +49,8 @@ def test_every_death(writer, tmp_path):
         ("a task", "unsynced", "", ENDED),
         ("a run in a session", "unsynced_folders", "", ENDED),
         ("a task", "in_place", "", "not valid JSON"),
+        ("the end of a run", "unsynced_appends", "", f"events.jsonl {ENDED}"),
+        ("the end of a run", "untold_end", "", "nobody was told"),
         ("one more reminder", "unsynced_and_untold", "", f"reminders.md {ENDED}"),
         ("the first page of a home", "unsynced", "", f"knowledge/tea.md {PRINTED}"),
         ("the first page of a home", "unsynced_folders", "", f"knowledge/tea.md {PRINTED}"),

@@ -21,6 +21,7 @@ from plainmind.memory import Memory, care, pages
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.resident import journal, trust
+from plainmind.truth.work import journal as work_journal
 from plainmind.truth.work import sessions
 from scene import NOW, STAMP, TIME
 
@@ -195,7 +196,9 @@ def with_a_session(home: Home) -> None:
 
 def with_a_task(home: Home) -> None:
     with_a_session(home)
-    sessions.change_state(home, SESSION, "backend", lambda old: session.add_task(old, "migrate"))
+    sessions.change_state(
+        home, SESSION, "backend", lambda old: session.add_task(old, "migrate", NOW)
+    )
 
 
 def a_first_run(named: bool):
@@ -301,6 +304,15 @@ def reminders_are(*allowed: bytes, finally_: tuple[bytes, ...] = ()):
         )
 
     return check
+
+
+def an_end(home: Home, printed: list[str], ended: bool) -> None:
+    """A state that says that its run ended has the run in the journal, once; no event is torn."""
+    a_state(_DONE, {**_DONE, **_ENDED})(home, printed, ended)
+    (state,) = sessions.read_states(home, SESSION, print)
+    rows = [row.line.fields for row in work_journal.read(home)]
+    assert sorted(row["type"] for row in rows) in ([], ["session", "task"]), rows
+    assert rows or state.status != "completed", "it has ended, and nobody was told"
 
 
 PERSON = (
@@ -558,8 +570,8 @@ WRITERS = [
         "the end of a run",
         ["work-session", "end", "--session", SESSION, *_ME],
         b"",
-        with_a_session,
-        a_state({}, _ENDED),
+        with_a_task,
+        an_end,
     ),
     Writer(
         "the first reminder",

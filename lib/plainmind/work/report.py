@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from ..formats.work import session, steps
+from ..formats.work import session, steps, summary
 from ..formats.work.session import State
 
 #: of the JSON objects
@@ -30,7 +30,7 @@ def rows_of_session(states: list[State], ready_only: bool = False) -> list[Outpu
 
 def row_of_session(id: str, states: list[State]) -> OutputRow:
     """A session in one line: its name, status, and the agents with theirs."""
-    status, phases = status_of(states), (state.fields.get("phase") for state in states)
+    status, phases = summary.status_of(states), (state.fields.get("phase") for state in states)
     phase = next(filter(None, phases), None)
     agents = {state.agent: state.status for state in states}
     listed = ", ".join(map(" ".join, agents.items()))
@@ -42,14 +42,6 @@ def row_of_change(state: State, whole: bool) -> OutputRow:
     """A state that was changed: its session's name, or the whole file."""
     text = session.render(state).decode().removesuffix("\n") if whole else state.session
     return OutputRow(text, to_record(state))
-
-
-def status_of(states: list[State]) -> str:
-    """The orchestrator's status; without one, the first of these that an agent has."""
-    leading = [state for state in states if state.agent == session.ORCHESTRATOR]
-    found = {state.status for state in leading or states}
-    order = ("in_progress", "failed", "blocked", "pending")
-    return next((status for status in order if status in found), "completed")
 
 
 def to_record(state: State) -> dict[str, Any]:

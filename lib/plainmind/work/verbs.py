@@ -4,6 +4,7 @@ nor how they are shown.
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..formats import strict_json
@@ -29,7 +30,9 @@ class Verb(NamedTuple):
 _OF = ("session", "agent")  # whose state it is
 VERBS = {
     "start": Verb(0, 0, "", (*_OF, "repo", "status"), ("in_progress", "pending")),
-    "task": Verb(1, -1, " DESCRIPTION...|-", (*_OF, "file", "status"), session.STATUSES),
+    "task": Verb(
+        1, -1, " DESCRIPTION...|-", (*_OF, "file", "status", "error", "kind"), session.STATUSES
+    ),
     "artifact": Verb(1, -1, " KEY=TEXT|KEY:=JSON...", _OF),
     "next": Verb(2, -1, " AGENT ACTION...|-", (*_OF, "priority", "after")),
     "phase": Verb(1, -1, " NAME...|-", _OF),
@@ -104,7 +107,12 @@ def carry_out(
             raise NoInput(f"'{agent}' has not started in {id}", cure=cure)
         return edit(old)
 
-    return sessions.change_state(home, id, agent, edit_started, dry_run=dry_run)
+    if call.verb != "end":
+        return sessions.change_state(home, id, agent, edit_started, dry_run=dry_run)
+    from . import endings  # the others need no grammar of the journal
+
+    announce = partial(endings.log_end, home, now)
+    return sessions.change_state(home, id, agent, edit_started, announce=announce, dry_run=dry_run)
 
 
 def _start(
@@ -143,8 +151,9 @@ def _edit(call: VerbCall, now: int, read: Callable[[], bytes]) -> Callable[[Fiel
     text = _text(words, read)  # before the lock: it may be long in coming
     if verb == "phase":
         return lambda old: session.set_phase(old, text)
-    file, status = options.get("file"), options.get("status", "completed")
-    return lambda old: session.add_task(old, text, file, status)
+    status = options.get("status", "completed")
+    more = {key: options.get(key) for key in ("file", "error", "kind")}
+    return lambda old: session.add_task(old, text, now, status=status, **more)
 
 
 def _text(words: tuple[str, ...], read: Callable[[], bytes]) -> str:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plainmind.formats import strict_json
 from plainmind.formats.work import session
+from plainmind.ground import clock
 from plainmind.ground.errors import BadData
 from scene import NOW, TIME
 
@@ -66,7 +67,7 @@ def test_a_state_of_another_program_comes_back_byte_for_byte():
     assert session.render(state, SEEN) == SEEN
     assert session.parse(session.render(state), PATH).fields == state.fields
 
-    after = session.add_task(session.end_state(state.fields, NOW), "Generate migration", None)
+    after = session.add_task(session.end_state(state.fields, NOW), "Generate migration", NOW)
     after = session.add_artifacts(after, {"schemaUpdated": False})
     lines = session.render(session.State(PATH, after), b"\xef\xbb\xbf" + SEEN).decode()
     told = difflib.unified_diff(SEEN.decode().split("\n"), lines[1:].split("\n"), n=0, lineterm="")
@@ -196,7 +197,7 @@ def test_a_change_keeps_every_key_it_does_not_know(unknown, description, file):
     )
     after = session.set_phase(session.end_state(after, NOW, "failed"), "one")
     if description.strip():
-        after = session.add_task(after, description, file or None)
+        after = session.add_task(after, description, NOW, file or None)
         assert after["completedTasks"][-1]["description"] == description
     after = session.start_state(after, ID, "backend", NOW)
     read_back = session.parse(session.render(session.State(PATH, after)), PATH).fields
@@ -222,13 +223,39 @@ def test_a_first_run_and_the_next():
 
 
 def test_the_same_task_gets_the_status():
-    fields = session.add_task(LEAST, "migrate", status="in_progress")
-    fields = session.add_task(fields, "migrate", "a.sql")
-    fields = session.add_task(fields, "migrate")
+    fields = session.add_task(LEAST, "migrate", NOW, status="in_progress")
+    fields = session.add_task(fields, "migrate", NOW, "a.sql")
+    fields = session.add_task(fields, "migrate", NOW)
     assert fields["completedTasks"] == [
-        {"description": "migrate", "status": "completed"},
+        {"description": "migrate", "status": "completed", "startTime": TIME, "endTime": TIME},
         {"description": "migrate", "file": "a.sql", "status": "completed"},
     ]
+
+
+def test_only_a_task_that_was_begun_has_times():
+    """Each line is a status, when it is told, and the task's times then, in seconds after NOW."""
+    fields = session.start_state(None, ID, "backend", NOW)
+    for status, at, times in (
+        ("pending", 1, None),
+        ("in_progress", 2, (2, None)),
+        ("in_progress", 3, (2, None)),  # told again: a command that was killed is run again
+        ("failed", 5, (2, 5)),
+        ("failed", 6, (2, 5)),
+        ("in_progress", 7, (7, None)),  # tried again
+        ("blocked", 9, (7, 9)),
+        ("completed", 11, (7, 9)),  # nobody said when it went on
+        ("in_progress", 12, (12, None)),
+        ("a new run", 20, (12, None)),
+        ("in_progress", 21, (21, None)),  # what an earlier run left
+        ("completed", 25, (21, 25)),
+    ):
+        if status in session.STATUSES:
+            fields = session.add_task(fields, "migrate", NOW + at * 1000, status=status)
+        else:
+            fields = session.start_state(fields, ID, "backend", NOW + at * 1000)
+        (task,) = fields["completedTasks"]
+        told = [task.get("startTime"), task.get("endTime")]
+        assert told == [n and clock.to_text(NOW + n * 1000) for n in times or (None, None)], at
 
 
 def test_the_same_step_is_asked_for_again():
@@ -252,7 +279,7 @@ def test_dependencies():
 
 
 @pytest.mark.parametrize("change", [
-    lambda: session.add_task(LEAST, " \n"), lambda: session.add_step(LEAST, "a", "", NOW),
+    lambda: session.add_task(LEAST, " \n", NOW), lambda: session.add_step(LEAST, "a", "", NOW),
     lambda: session.add_step(LEAST, "A", "x", NOW), lambda: session.set_phase(LEAST, ""),
     lambda: session.add_artifacts(LEAST, {"x": json.loads("[" * 64 + "]" * 64)}),
     lambda: session.render(session.State(PATH,

@@ -25,7 +25,7 @@ def start(home, id=ID, agent="backend") -> session.State:
 
 
 def task(description):
-    return lambda old: session.add_task(old, description)
+    return lambda old: session.add_task(old, description, NOW)
 
 
 def tasks(home, id=ID, agent="backend") -> list[str]:
@@ -236,7 +236,7 @@ def test_what_somebody_saves_meanwhile_is_in_the_end_there(home, save, moment, m
     def change(old):
         if moment == "while":
             once()
-        return session.add_task(old, "ours")
+        return session.add_task(old, "ours", NOW)
 
     sessions.change_state(home, ID, "backend", change)
     fields = json.loads(files.read(full))
@@ -252,7 +252,7 @@ def test_what_somebody_breaks_meanwhile_stays_as_they_left_it(home):
 
     def change(old):
         in_place(full, b"half a fi")
-        return session.add_task(old, "ours")
+        return session.add_task(old, "ours", NOW)
 
     with pytest.raises(BadData, match="not valid JSON"):
         sessions.change_state(home, ID, "backend", change)

@@ -25,9 +25,14 @@
 agentName, sessionId and status are required, the first two as the path says; all other keys may be
 missing or null. The status of an agent or of a task is pending, in_progress, completed, failed or
 blocked. Times are RFC 3339 with a time zone; startTime and endTime are those of the agent's latest
-run. A priority is required, recommended, optional, or a word of your own. A dependency is an agent
-and a status, or an agent alone, which means that it has completed. The orchestrator's state also
-has a `phase`. Keys that are not named here belong to whoever wrote them, and are kept.
+run. A task may have a `kind`, an `error`, a `model`, and, when it was in progress first, startTime
+and endTime of its own. A priority is required, recommended, optional, or a word of your own. A
+dependency is an agent and a status, or an agent alone, which means that it has completed. The
+orchestrator's state also has a `phase`. Keys that are not named here belong to whoever wrote them,
+and are kept. A state is changed in its own layout.
+
+When a run ends, its tasks that were completed, that failed or are blocked become events of the
+journal, work/events.jsonl. An artifact 'pr_url' or 'prUrl' is the session's pull request there.
 
 The file is UTF-8, at most 4 MiB, and JSON that can be written back without loss: no key twice, no
 NaN, no nesting deeper than 64.
@@ -270,12 +275,27 @@ def end_state(old: Fields, now: int, status: str = "completed") -> Fields:
 
 
 def add_task(
-    old: Fields, description: str, file: str | None = None, status: str = "completed"
+    old: Fields,
+    description: str,
+    now: int,
+    file: str | None = None,
+    status: str = "completed",
+    **more: str | None,
 ) -> Fields:
-    """A task more; one with the same description and file gets the status."""
+    """A task more; one with the same description and file gets the status, and what `more` is said
+    of it. Only one that was begun knows when: a task that is told when it is done took a time that
+    nobody measured."""
     _check_text(description, "description")
-    task = {"description": description, **({"file": file} if file else {}), "status": status}
-    return {**old, "completedTasks": _joined(old, "completedTasks", task, ("description", "file"))}
+    task: Fields = {"description": description, **({"file": file} if file else {})}
+    task |= {"status": status, **{key: value for key, value in more.items() if value}}
+    known = _find(old, "completedTasks", task, _TASK) or {}
+    begun = known.get("startTime")
+    if status == "in_progress":
+        if known.get("status") != status or not begun or begun < (old.get("startTime") or ""):
+            task |= {"startTime": clock.to_text(now), **({"endTime": None} if begun else {})}
+    elif status != "pending" and begun and not known.get("endTime"):
+        task["endTime"] = clock.to_text(now)
+    return {**old, "completedTasks": _joined(old, "completedTasks", task, _TASK)}
 
 
 def add_artifacts(old: Fields, artifacts: Fields) -> Fields:
@@ -299,7 +319,7 @@ def add_step(
         "dependencies": list(dict.fromkeys("-".join(parse_dependency(name)) for name in after)),
         "addedTime": clock.to_text(now),
     }  # fmt: skip
-    return {**old, "nextSteps": _joined(old, "nextSteps", step, ("agent", "action"))}
+    return {**old, "nextSteps": _joined(old, "nextSteps", step, _STEP)}
 
 
 def set_phase(old: Fields, phase: str) -> Fields:
@@ -313,11 +333,24 @@ def parse_dependency(text: str) -> tuple[str, str]:
     return (agent, status) if agent and status in STATUSES else (text, "completed")
 
 
+#: what makes two of a list the same
+_TASK, _STEP = ("description", "file"), ("agent", "action")
+
+
+def _find(old: Fields, key: str, new: Fields, identity: tuple[str, ...]) -> Fields | None:
+    """What is the same as `new` in the list under a key."""
+    same = (item for item in old.get(key) or () if _is_same(item, new, identity))
+    return next(same, None)
+
+
+def _is_same(one: Fields, other: Fields, identity: tuple[str, ...]) -> bool:
+    return all(one.get(name) == other.get(name) for name in identity)
+
+
 def _joined(old: Fields, key: str, new: Fields, identity: tuple[str, ...]) -> list[Fields]:
-    """The list under a key, `new` in the place of what is the same by `identity`, or at its end."""
+    """The list under a key, `new` in the place of what is the same, or at its end."""
     items = list(old.get(key) or ())
-    for number, item in enumerate(items):
-        if all(item.get(name) == new.get(name) for name in identity):
-            items[number] = {**item, **new}
-            return items
-    return [*items, new]
+    known = _find(old, key, new, identity)
+    if known is None:
+        return [*items, new]
+    return [{**item, **new} if item is known else item for item in items]

@@ -7,8 +7,9 @@ no byte that stands there is ever changed. Refuses to know what an event says.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
-from ...formats.work import journal
+from ...formats.work import journal, summary
 from ...formats.work.journal import PATH, Author, Fields, Mint, Row
 from ...ground import files, masks, regular
 from ...ground.errors import BadData, NotPermitted
@@ -19,16 +20,47 @@ PIECE = 1 << 20  # bytes that are read at once
 
 def append(home: Home, events: Sequence[Fields]) -> None:
     """Append events that `compose` made: all of them, or none."""
-    data = b"".join(map(journal.render, events))
-    if not data:
+    if events:
+        with files.lock(home.path("work", ".lock")):
+            _write(home, events)
+
+
+def append_new(home: Home, session: str, events: Sequence[Fields]) -> None:
+    """Append what of these events of a session the journal does not tell; it tells all of them when
+    this returns. The caller holds the lock."""
+    if events:
+        _write(home, summary.leave_out(events, find(home, session)))
+
+
+def _write(home: Home, events: Iterable[Fields]) -> None:
+    path, data = home.path(PATH), b"".join(map(journal.render, events))
+    size, last = _look(home)
+    if not size:  # the name is durable before there is a line: whoever finds one relies on it
+        files.append(path, b"")
+        files.sync_with_parent(os.path.dirname(path))
+    # without an event of ours, too: who wrote those that are there may have died before the fsync
+    files.append(path, data if last in (b"", b"\n") or not data else b"\n" + data)
+
+
+def find(home: Home, session: str) -> Iterator[Fields]:
+    """The events of a session, in the order of the file. It is searched as bytes: a million lines
+    take a tenth of a second."""
+    name, rest = f'"{session}"'.encode(), b""
+    try:
+        file = regular.open_file_below(home.path("work"), os.path.basename(PATH))
+    except FileNotFoundError:
         return
-    path = home.path(PATH)
-    with files.lock(home.path("work", ".lock")):
-        size, last = _look(home)
-        if not size:  # the name is durable before there is a line: whoever finds one relies on it
-            files.append(path, b"")
-            files.sync_with_parent(os.path.dirname(path))
-        files.append(path, data if last in (b"", b"\n") else b"\n" + data)
+    with file:
+        while piece := file.read(PIECE):
+            lines, end_of_line, rest = (rest[: journal.MOST + 1] + piece).rpartition(b"\n")
+            lines += end_of_line
+            end = 0
+            while (at := lines.find(name, end)) >= 0:
+                start, end = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at) + 1
+                with suppress(BadData):
+                    fields = journal.parse(lines[start:end]).fields
+                    if fields.get("session") == session:
+                        yield fields
 
 
 def log(home: Home, drafts: Iterable[Fields], now: int, author: Author = Author()) -> list[Fields]:

@@ -76,8 +76,18 @@ def locate_state(home: Home, id: str, agent: str) -> str:
     return home.relative(f"work/{session.check_session(id)}/{session.check_agent(agent)}.json")
 
 
-def change_state(home: Home, id: str, agent: str, new: Change, *, dry_run: bool = False) -> State:
-    """Change one agent's state, or make it; return it as it is then. A dry run writes nothing."""
+def change_state(
+    home: Home,
+    id: str,
+    agent: str,
+    new: Change,
+    *,
+    announce: Callable[[State], None] = lambda state: None,
+    dry_run: bool = False,
+) -> State:
+    """Change one agent's state, or make it; return it as it is then. A dry run writes nothing.
+    `announce` is told what it will be, right before it is, with the lock held; again when somebody
+    saved in between."""
     path = locate_state(home, id, agent)
     if dry_run:
         old = _read(home, path) if os.path.lexists(home.path(path)) else None
@@ -85,7 +95,7 @@ def change_state(home: Home, id: str, agent: str, new: Change, *, dry_run: bool 
     if not os.path.isdir(home.path("work")):  # what is refused makes no folder for a lock
         _changed(None, path, new)
     with files.lock(home.path("work", ".lock")):
-        return _write(home, path, new)
+        return _write(home, path, new, announce)
 
 
 def begin_session(
@@ -114,7 +124,9 @@ def _unused(home: Home, second: int) -> str:
     return f"session-{second}"
 
 
-def _write(home: Home, path: str, new: Change) -> State:
+def _write(
+    home: Home, path: str, new: Change, announce: Callable[[State], None] = lambda state: None
+) -> State:
     """The caller holds the lock."""
     full = home.path(path)
     if not os.path.lexists(full):
@@ -131,6 +143,7 @@ def _write(home: Home, path: str, new: Change) -> State:
     def rewrite(old: bytes) -> bytes:
         state, data = _changed(old, path, new)
         last[:] = [state]
+        announce(state)
         if data == old:
             files.sync_path(full)  # whoever wrote it may have been killed before that
             files.sync_folder(os.path.dirname(full))
