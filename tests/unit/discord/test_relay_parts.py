@@ -273,24 +273,66 @@ def test_history_is_never_read_from_a_cursor_that_is_about_to_move(ledger):
     async def read_missed(cursor, take):
         read.append(cursor)
 
-    async def looked_back():
-        pass
-
     async def live():
-        services = SimpleNamespace(
-            ledger=ledger, writer=None, cursor=Moving(), client=SimpleNamespace(connected=True),
-            history=SimpleNamespace(read_missed=read_missed), settings={"relay.deleted": "forget"},
-        )  # fmt: skip
-        listening_to = inbox.Inbox(services, wake=lambda context: None)
+        listening_to = seeing(ledger, Moving(), read_missed)
         listening_to.whole = True
-        listening_to.changes.look_back = looked_back
         moving = asyncio.create_task(listening_to.advance())
         await asyncio.sleep(0.02)
         await listening_to.catch_up()
         await moving
-        return services.cursor.id
+        return listening_to.services.cursor.id
 
     assert read == [asyncio.run(live())] and read[0] > 5
+
+
+def seeing(ledger, cursor, read_missed) -> inbox.Inbox:
+    """An inbox that reads history, and nothing else."""
+
+    async def looked_back():
+        pass
+
+    services = SimpleNamespace(
+        ledger=ledger, writer=None, cursor=cursor, client=SimpleNamespace(connected=True),
+        history=SimpleNamespace(read_missed=read_missed), settings={"relay.deleted": "forget"},
+        in_background=asyncio.create_task, say=lambda text: None,
+    )  # fmt: skip
+    listening_to = inbox.Inbox(services, wake=lambda context: None)
+    listening_to.changes.look_back = looked_back
+    return listening_to
+
+
+def test_history_that_takes_long_is_not_read_again_and_again(ledger):
+    """Each minute one more reading waited for the last one, and the cursor never moved."""
+    step(ledger, received_step(incoming(0)), done_step([incoming(0).id]))
+    cursor, reads, ends = SimpleNamespace(id=5), [], []
+    cursor.move = lambda id: setattr(cursor, "id", id)
+
+    async def read_missed(after, take):
+        reads.append(after)
+        await ends[len(reads) - 1].wait()
+        if len(reads) == 1:
+            raise requests.Refused("it broke")
+
+    async def live():
+        ends.extend(asyncio.Event() for _ in range(9))
+        listening_to = seeing(ledger, cursor, read_missed)
+        for number in range(2):  # the first one fails, and is made up for in a minute
+            for _ in range(5):
+                listening_to.retry()
+                await asyncio.sleep(0)
+                await listening_to.advance()
+            ends[number].set()
+            await asyncio.sleep(0.01)
+        # connected again, and again, while it is read: once more is enough
+        running = [asyncio.create_task(listening_to.catch_up()) for _ in range(5)]
+        await asyncio.sleep(0)
+        for end in ends:
+            end.set()
+        await asyncio.gather(*running)
+        await listening_to.advance()
+
+    asyncio.run(live())
+    assert (reads, cursor.id > 5) == ([5] * 4, True)
 
 
 @pytest.mark.parametrize("deleted", [False, True])

@@ -46,6 +46,7 @@ class Inbox:
         self.caught_up = asyncio.Event()  # no turn begins while older messages may still come
         self.whole = False  # all that was said since the cursor is in the ledger
         self.taking, self.catching_up = asyncio.Lock(), asyncio.Lock()
+        self.awaited = False  # a reading of history that is about to begin
 
     def listen(self, report: Callable[[str], None]) -> None:
         """Have the client tell what happens; `report` is called with what raised meanwhile."""
@@ -173,9 +174,19 @@ class Inbox:
         if fetching := [self.fetching[m.id] for m in messages if m.id in self.fetching]:
             await asyncio.wait(fetching)
 
+    def retry(self) -> None:
+        """Have history read again that could not be read. Never while it is being read: it may take
+        longer than until the next call, and the cursor would stand still."""
+        if not self.whole and self.services.client.connected and not self.catching_up.locked():
+            self.services.in_background(self.catch_up())
+
     async def catch_up(self) -> None:
         """What was said while nobody listened; after each connection that may have missed some."""
+        if self.awaited:
+            return
+        self.awaited = True
         async with self.catching_up:
+            self.awaited = False
             self.caught_up.clear()
             self.whole = False
             await self._catch_up()

@@ -136,7 +136,7 @@ class Relay:
             inbox.receive(),
             inbox.changes.run(),
             self.lanes.tell_refused(),
-            self._each_minute(client, inbox),
+            self._each_minute(inbox),
         )
 
     def _services(self, client: Connection, requests: Requests) -> Services:
@@ -185,13 +185,12 @@ class Relay:
             raise Misconfigured(f"{channel} is not a text channel", cure=cure)
         return int(answer["guild_id"])
 
-    async def _each_minute(self, client: Connection, inbox: Inbox) -> None:
+    async def _each_minute(self, inbox: Inbox) -> None:
         while True:
             await asyncio.sleep(MINUTE)
             # the loop runs; whether Discord answers is another matter
             notify_systemd("WATCHDOG=1")
-            if not inbox.whole and client.connected:
-                self._in_background(inbox.catch_up())
+            inbox.retry()
             inbox.changes.wanted.set()
             await inbox.advance()
             await self.writer.compact()
