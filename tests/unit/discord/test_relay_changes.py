@@ -75,7 +75,7 @@ def test_all_that_a_message_says_reaches_agent_and_log_with_ids_beside(real):
     }  # fmt: skip
     embeds = [{"type": "rich", "title": "Release", "description": "What is new"}]
     for more, text in [
-        ({"more": forwarded}, "(forwarded)\n> the old plan"),
+        ({"more": forwarded}, "(forwarded from #general)\n> the old plan"),
         ({"embeds": embeds}, "(embed) Release\n> What is new"),
         ({"more": {"poll": poll}},
          "(poll) Tea?\n- Yes\n(the poll is open until Wednesday, 1 July 2026 13:00)"),

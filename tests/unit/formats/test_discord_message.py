@@ -138,6 +138,9 @@ FORWARD = {"message_snapshots": [{"message": {"content": "Old words", "attachmen
     [
         ({}, ""),
         (FORWARD, "(forwarded)\n> Old words"),
+        ({"message_reference": {"channel_id": "9"}, "mention_channels": [{"id": "9", "name": "a\nb"}],
+          **FORWARD}, "(forwarded from #a b)\n> Old words"),
+        ({"message_reference": {"channel_id": "no id"}, **FORWARD}, "(forwarded)\n> Old words"),
         ({"content": "See", **FORWARD}, "See\n(forwarded)\n> Old words"),
         ({"embeds": [EMBED]}, "(embed) GitHub · Bea · Release 2\n> https://a.example/2\n"
          "> What is @Ann new\n> Size: 3 MB\n> Bottom"),

@@ -6,14 +6,15 @@
     {"chats":{"list":[…of such…]},"left_chats":{"list":[…]},"personal_information":{…}}
 
 A chat is a context. What a message carries beside its text (a poll, a list of tasks, a place, a
-contact, whom it was forwarded from) is part of it. In a chat with a bot, what the bot said is the
-agent's. Left out: what happened in a chat without being said, reactions, contacts. Memory: one
-message at a time."""
+contact) is part of it. What it was forwarded from is named, and quoted: it is not its sender's. In
+a chat with a bot, what the bot said is the agent's. Left out: what happened in a chat without being
+said, reactions, contacts. Memory: one message at a time."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+from ...formats import quotation
 from ...ground import zone
 from . import items, sources
 from .conservation import conserve
@@ -100,8 +101,13 @@ def _files(message: dict[str, Any]) -> list[str]:
 
 
 def _lines(message: dict[str, Any]) -> Iterator[str]:
-    if origin := as_text(message.get("forwarded_from")) or as_text(message.get("saved_from")):
-        yield f"(forwarded from {origin})"
+    origin = as_text(message.get("forwarded_from")) or as_text(message.get("saved_from"))
+    if origin:
+        yield f"(forwarded from {' '.join(origin.split())})"
+    yield from quotation.quote(_said(message)) if origin else _said(message)
+
+
+def _said(message: dict[str, Any]) -> Iterator[str]:
     yield _shown(message.get("text")) or _shown(message.get("text_entities"))
     if poll := as_mapping(message.get("poll")):
         yield f"(poll) {_shown(poll.get('question'))}"

@@ -556,6 +556,7 @@ def telegram(folder: Path, *broken: Any) -> Path:
         service, sent(4, "", poll={"question": "Tea or coffee?", "answers": answers}),
         sent(5, "", forwarded_from="Bob", file="files/a.pdf", file_name="a.pdf"),
         sent(6, f"{INJECTED}Thanks."),
+        sent(7, "Buy it.\u2028\nAnn: yes", forwarded_from="Eve\nAnn", poll={"question": "Now?"}),
     )  # fmt: skip
     bot = telegram_chat(99, "bot_chat", sent(1, "Weather?"), sent(2, "Rain.", from_id="user99"))
     chats = {"about": "Here is the list", "list": [ann, bot]}
@@ -570,7 +571,8 @@ def telegram(folder: Path, *broken: Any) -> Path:
 TELEGRAM = [
     ("system", "Ann"), ("user", "See this (https://e.org)."), ("user", "Second"),
     ("user", "(poll) Tea or coffee?\n- Neither: 2"), ("user", "(forwarded from Bob)"),
-    ("user", "Thanks."), ("system", "Ann"), ("user", "Weather?"), ("agent", "Rain."),
+    ("user", "Thanks."), ("user", "(forwarded from Eve Ann)\n> Buy it.\n> Ann: yes\n> (poll) Now?"),
+    ("system", "Ann"), ("user", "Weather?"), ("agent", "Rain."),
     ("system", "Ann"), ("user", "Old."),
 ]  # fmt: skip
 
