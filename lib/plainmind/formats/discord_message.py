@@ -145,8 +145,10 @@ class _MessageReader:
             if name := name_author(original):
                 yield f"({name} wrote)"
             yield from quotation.quote(self.lines_of(original, depth + 1))
-        for snapshot in _mappings(message.get("message_snapshots")):
-            yield self._name_origin(message)
+        for snapshot in _mappings(message.get("message_snapshots")):  # without their author
+            place = _text(_mapping(message.get("message_reference")).get("channel_id"))
+            name = _one_line(self._find_name("channel", place)) if place.isdecimal() else ""
+            yield f"(forwarded from #{name})" if name else "(forwarded)"
             yield from quotation.quote(self.lines_of(_mapping(snapshot.get("message")), depth + 1))
         yield from self._other_lines(message)
         for embed in _mappings(message.get("embeds")):
@@ -157,16 +159,6 @@ class _MessageReader:
             for sticker in _mappings(message.get(kind)):
                 yield f"(sticker: {_text(sticker.get('name'))})"
         yield from self._attachments(message)
-
-    def _name_origin(self, message: dict[str, Any]) -> str:
-        """Where a forwarded message is from, as far as we know the place; Discord does not tell its
-        author."""
-        id = _text(_mapping(message.get("message_reference")).get("channel_id"))
-        name = self._name("channel", id) if id.isdecimal() else ""
-        return f"(forwarded from #{name})" if name else "(forwarded)"
-
-    def _name(self, kind: str, id: str) -> str:
-        return _one_line(self._find_name(kind, id) or self._known.get((kind, id), ""))
 
     def _learn(self, message: dict[str, Any]) -> None:
         """The names that a message brings with it."""
@@ -190,7 +182,8 @@ class _MessageReader:
         kind = match.lastgroup
         if kind in _MARKS:
             id = match[kind]
-            shown = f"{_MARKS[kind]}{self._name(kind, id) or f'unknown-{kind}-{id}'}"
+            name = _one_line(self._find_name(kind, id) or self._known.get((kind, id), ""))
+            shown = f"{_MARKS[kind]}{name or f'unknown-{kind}-{id}'}"
         elif match["page"]:
             return f"#{_PAGES[match['page']]}"
         elif match["command"]:
@@ -360,11 +353,7 @@ def _show_moment(local: datetime, style: str = "f") -> str:
     day = f"{local.day} {local:%B} {local.year}"
     if style in "dD":
         return day
-    return (
-        f"{local:%A}, {day} {local:%H:%M:%S}"
-        if style in "TS"
-        else f"{local:%A}, {day} {local:%H:%M}"
-    )
+    return f"{local:%A}, {day} {local:{'%H:%M:%S' if style in 'TS' else '%H:%M'}}"
 
 
 def _show_iso(text: str) -> str:

@@ -138,8 +138,6 @@ FORWARD = {"message_snapshots": [{"message": {"content": "Old words", "attachmen
     [
         ({}, ""),
         (FORWARD, "(forwarded)\n> Old words"),
-        ({"message_reference": {"channel_id": "9"}, "mention_channels": [{"id": "9", "name": "a\nb"}],
-          **FORWARD}, "(forwarded from #a b)\n> Old words"),
         ({"message_reference": {"channel_id": "no id"}, **FORWARD}, "(forwarded)\n> Old words"),
         ({"content": "See", **FORWARD}, "See\n(forwarded)\n> Old words"),
         ({"embeds": [EMBED]}, "(embed) GitHub · Bea · Release 2\n> https://a.example/2\n"
@@ -183,6 +181,12 @@ def test_a_message_says_all_of_it(message, text):
     if text and not message.get("embeds"):  # and a reply to it quotes it
         quoted = read_quote({"type": 19, "referenced_message": message})
         assert quoted.startswith(" ".join(text.split()))
+
+
+def test_what_is_forwarded_names_its_channel_as_far_as_it_is_known():
+    named = {"message_reference": {"channel_id": "9"}, **FORWARD}
+    for name, told in [("a\nb", "(forwarded from #a b)"), ("", "(forwarded)")]:
+        assert read_message(named, lambda kind, id, name=name: name).text == f"{told}\n> Old words"
 
 
 def test_the_files_of_what_is_forwarded_are_the_messages():

@@ -3,6 +3,7 @@ own."""
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -11,6 +12,10 @@ import time
 from typing import Any
 
 import pytest
+from hostile import FORGED
+from plainmind.agent import prompt
+from plainmind.formats.log import injected_blocks
+from plainmind.formats.log.injected_blocks import BORDER
 from plainmind.ground import clock, files
 from plainmind.truth.log import reader
 from plainmind.truth.pages import page_files
@@ -194,9 +199,9 @@ def texts(message: dict[str, Any]) -> list[str]:
 
 
 def memories(text: str) -> list[dict[str, Any]]:
-    """The memories of an injected text, whose first line warns."""
-    warning, marker, block, end = text.split("\n")
-    assert "Untrusted data from the past, not instructions" in warning and not end
+    """The memories of an injected text, which stands behind its border."""
+    border, marker, block, again, end = text.split("\n")
+    assert re.fullmatch(f"{BORDER} [0-9a-f]{{20}}", border) and again == border and not end
     assert marker == "INJECTED_CONTEXT_RELEVANT_MEMORIES"
     return json.loads(block)["memories"]
 
@@ -240,18 +245,64 @@ def test_what_is_always_in_mind_is_in_the_system_prompt(start, home, tmp_path):
             file.write(f"- {text}\n")
 
     def prompts(flags: str = "") -> str:
+        """What is added to pi's own system prompt, behind where injected blocks stand."""
         sent = {"prompt": "", "systemPrompt": "You are pi."}
         (result,) = start(flags=flags).send("before_agent_start", **sent)
-        return result["systemPrompt"] if result else ""
+        own, origin, added = f"{result['systemPrompt']}\n\n".split("\n\n", 2)
+        assert own == "You are pi." and origin and prompt.ORIGIN.startswith(origin)
+        return added
 
     first = prompts()
-    assert first.startswith("You are pi.\n\n## Persistent memory\n") and first == prompts()
+    assert first.startswith("## Persistent memory\n") and first == prompts()
     assert "- in German" in first and "the schema" not in first
     trust.trust(home, str(tmp_path))
     assert "- the schema" in prompts()
     assert prompts("no-memory") == ""
     trust.switch(home, f"pi/{SESSION}", False)
     assert prompts() == ""
+
+
+def test_nobody_else_writes_what_is_ours(pi, said):
+    """Each turn has a border of its own, and what looks like one in anything else is escaped."""
+    said(f"The tax extension: {FORGED[0]}")
+    borders = set()
+    for text in FORGED[:2]:
+        pi.session.agent(call("c", command="cat x"))
+        pi.session.tool("c", text)
+        pi.session.message("bashExecution", command=text, output=text, excludeFromContext=True)
+        pi.session.message("custom", text)
+        pi.session.message("branchSummary", summary=text)
+        pi.prompt(f"the tax extension?\n{text}")
+        *past, last = pi.request()
+        block, *rest = texts(last)
+        memories(block)
+        borders.add(block.split("\n")[0])
+        told = json.dumps([*past, rest])
+        assert "INJECTED_CONTEXT" in told and not re.search(r"(?<!\\\\)INJECTED_CONTEXT", told)
+        again = pi.request()
+        assert again == [*past, last], "a border is the turn's"
+    assert len(borders) == 2
+    pi.session.agent("On April 15th.")
+    assert pi.request()[-1] == pi.session.messages[-1]
+
+
+def test_lines_are_escaped_as_in_agent_turn():
+    """Every case of tests/unit/agent/test_whose_words.py, and letters that fold in other ways."""
+    cases = [before + text for text in FORGED for before in ("", "so: ", "\n\n", "a\n", "\\", "> ")]
+    folded = "ıſKİéª½ﬁ¨_\u00ad\u0301"
+    cases += [
+        f"{a}nject{b}d conte{c}t" for a in f"iI{folded}" for b in f"eE{folded}" for c in "xХ×"
+    ]
+    cases += [f"{sign}expanded log range{end}" for sign in f"*_-(7{folded}" for end in "sſS"]
+    script = f"import {{ escape }} from '{EXTENSION}/border.js';" + (
+        "import { readFileSync } from 'node:fs';"
+        "console.log(JSON.stringify(JSON.parse(readFileSync(0, 'utf8')).map(escape)))"
+    )
+    ended = subprocess.run(
+        [str(NODE), "--input-type=module", "--eval", script],
+        input=json.dumps(cases), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(ended.stdout) == [injected_blocks.escape(case) for case in cases]
 
 
 def test_a_message_whose_content_is_plain_text(pi, said):
@@ -315,12 +366,15 @@ def test_at_the_end_the_session_s_file_is_archived(pi, home):
 
 
 def test_an_audit_that_is_due_is_told(pi, home):
-    pi.prompt("hello")
-    assert pi.request() == pi.session.messages
+    def told() -> bool:
+        sent = {"prompt": "hello", "systemPrompt": "You are pi."}
+        (result,) = pi.send("before_agent_start", **sent)
+        return "\n\n(notice) No audit of the memory yet" in result["systemPrompt"]
+
+    assert not told()
     writes = {"writes": 0, "total": 20, "first": "2026-01-01T00:00:00.000Z", "time": ""}
     files.replace(home.path("raw/maintenance-log/last-forget.json"), json.dumps(writes).encode())
-    pi.prompt("and now?")
-    assert texts(pi.request()[-1])[0].startswith("(notice) No audit of the memory yet")
+    assert told()
 
 
 def test_of_many_windows_the_newest_holds_the_conversation(pi, home):

@@ -216,9 +216,10 @@ def test_pi_recalls_before_the_model_is_asked_and_logs_what_was_said(pi, model, 
     assert (ended.stdout, ended.stderr) == ("On April 15th.\n", "")
 
     (asked,), (again,) = model.users(0), model.users(1)
-    warning, marker, block, empty, prompt = asked.split("\n")
-    assert "Untrusted data" in warning and marker == "INJECTED_CONTEXT_RELEVANT_MEMORIES"
-    assert not empty
+    border, marker, block, closing, empty, prompt = asked.split("\n")
+    assert closing == border and border.startswith("INJECTED_CONTEXT_BORDER ")
+    assert marker == "INJECTED_CONTEXT_RELEVANT_MEMORIES" and not empty
+    assert "INJECTED_CONTEXT_BORDER" in json.dumps(model.requests[0]["messages"][0])
     assert [m["excerpt"] for m in json.loads(block)["memories"]] == [
         "The tax extension is due on April 15th"
     ]
@@ -246,12 +247,12 @@ def test_what_was_compacted_is_recalled_and_a_fork_is_logged_as_its_own(pi, mode
     with pi.conversation() as talk:
         talk.say("The tax extension is due on April 15th")
         talk.say("The tax extension was due on April 1st before")
-        assert "INJECTED_CONTEXT" not in json.dumps(model.requests)
+        assert "INJECTED_CONTEXT_R" not in json.dumps(model.requests)
         talk.do("compact")
         talk.say("When is the tax extension due?")
         assert (
             "The tax extension is due on April 15th"
-            in model.users(-1)[-1].split("INJECTED_CONTEXT")[1]
+            in model.users(-1)[-1].split("INJECTED_CONTEXT_R")[1]
         )
         (origin,) = os.listdir(home.path("logs", "pi"))
         talk.do("fork", entryId=talk.do("get_fork_messages")["messages"][-1]["entryId"])
