@@ -58,7 +58,7 @@ PACKAGES = [
     ),
     _package(
         "index",
-        "ground formats truth",
+        "ground formats truth team",
         "the derived store behind one protocol: files to rows, words, vectors, the graph",
     ),
     _package(

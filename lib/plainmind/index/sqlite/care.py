@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..reading import utf8
-from . import words
+from . import words, work
 from .index_file import VERSION, IndexFile
 
 _OF_EVENTS = "JOIN windows ON windows.id = events.id / 16777216"
@@ -48,6 +48,8 @@ _ROWS = {
 
 def rows(index: IndexFile) -> dict[str, Iterable[tuple]]:
     found: dict[str, Iterable[tuple]] = {name: index.db.execute(_ROWS[name]) for name in _ROWS}
+    for name, query in work.comparable().items():
+        found[name] = index.db.execute(query)
     return {**found, "words": words.totals(index.db, index.fts5)}
 
 
@@ -63,6 +65,8 @@ def counts(index: IndexFile) -> dict[str, Any]:
         "pins": count("pins"),
         "knowledge pages": count("pages"),
         "triples": count("kg_triples"),
+        "work events": count("work_lines"),
+        "sessions": count("sessions"),
         "vectors": count("vectors WHERE status = 'ok'"),
         "model": index.setting("embed_model") or "",
         "words": "fts5" if index.fts5 else "fts4",

@@ -37,7 +37,7 @@ class Store(IndexFile):
         super().__init__(home, db, fts5=fts5, writable=writable)
         #: what ended the body of the `with`, if the index is to blame
         self.failure: Exception | None = None
-        self._fresh_events = self._fresh_pages = False
+        self._fresh_events = self._fresh_pages = self._fresh_journal = self._fresh_states = False
 
     def __enter__(self) -> "Store":
         return self
@@ -64,6 +64,22 @@ class Store(IndexFile):
             from . import pages
 
             pages.take_in(self)
+
+    def look_at_work(self) -> None:
+        """At the journal of work. State files of sessions are looked at for sessions alone."""
+        if not self._fresh_journal:
+            self._fresh_journal = True
+            from . import work
+
+            work.look_at_journal(self, thorough=self.thorough)
+
+    def look_at_sessions(self) -> None:
+        self.look_at_work()
+        if not self._fresh_states:
+            self._fresh_states = True
+            from . import work
+
+            work.look_at_states(self, thorough=self.thorough)
 
     def _look_at_all(self) -> None:
         self.model()
@@ -190,14 +206,27 @@ class Store(IndexFile):
 
         return embedded.state_at(self.db, model, path, line)
 
+    def work_rows(self, name: str, *, last: int = 0, **equal: Any) -> list[dict[str, Any]]:
+        if name in ("sessions", "v_active_sessions"):
+            self.look_at_sessions()
+        elif name == "llm_usage":
+            self.look_at_logs()
+        self.look_at_work()
+        from . import work
+
+        with self.reading():
+            return work.rows(self, name, last, equal)
+
     def counts(self) -> dict[str, Any]:
         self._look_at_all()
+        self.look_at_sessions()
         from . import care
 
         return care.counts(self)
 
     def rows(self) -> dict[str, Iterable[tuple]]:
         self._look_at_all()
+        self.look_at_sessions()
         from . import care
 
         return care.rows(self)

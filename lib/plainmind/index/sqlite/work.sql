@@ -48,6 +48,29 @@ CREATE TABLE work_earnings (
 ) WITHOUT ROWID;
 CREATE INDEX work_earnings_by_session ON work_earnings (session) WHERE session IS NOT NULL;
 
+-- What the journal alone says of a session. Ours.
+CREATE TABLE work_sessions (
+    id         TEXT PRIMARY KEY,
+    status     TEXT NOT NULL,
+    team       TEXT,
+    agents     TEXT,
+    repository TEXT,
+    goal       TEXT,
+    started    TEXT,
+    ended      TEXT,
+    pr_url     TEXT,
+    done       TEXT -- work_lines.id of the event that first said that it completed
+) WITHOUT ROWID;
+
+-- Agents at some of their earnings, to go on from when an event comes late. Ours.
+CREATE TABLE work_checkpoints (
+    agent   TEXT NOT NULL,
+    unix_ms INTEGER NOT NULL, -- of the last earning
+    id      TEXT NOT NULL,    -- its
+    state   TEXT NOT NULL,    -- JSON
+    PRIMARY KEY (agent, unix_ms, id)
+) WITHOUT ROWID;
+
 CREATE TABLE teams (
     name        TEXT PRIMARY KEY,
     description TEXT
@@ -99,11 +122,13 @@ CREATE TABLE tasks (
     error       TEXT,
     route       TEXT,             -- local or cloud
     model       TEXT,
+    done        TEXT,             -- id of the event that first said that it was completed
     same        INTEGER NOT NULL  -- a number that descriptions with one normal form have in common
 ) WITHOUT ROWID;
 CREATE INDEX tasks_by_kind ON tasks (agent, kind, status, at, duration_s);
 CREATE INDEX tasks_by_session ON tasks (session, status) WHERE session IS NOT NULL;
 CREATE INDEX tasks_by_same ON tasks (same, at);
+CREATE INDEX tasks_by_name ON tasks (name, agent, session) WHERE name IS NOT NULL;
 
 -- Experiments, and what became of them by their metrics.
 CREATE TABLE experiments (
@@ -146,7 +171,7 @@ CREATE TABLE metrics (
     session    TEXT,
     experiment TEXT -- experiments.name
 ) WITHOUT ROWID;
-CREATE INDEX metrics_by_experiment ON metrics (experiment, value) WHERE experiment IS NOT NULL;
+CREATE INDEX metrics_by_experiment ON metrics (experiment, name, value) WHERE experiment IS NOT NULL;
 
 CREATE TABLE rewards (
     id      TEXT PRIMARY KEY,
@@ -310,7 +335,8 @@ CREATE TABLE agent_streaks (
     last_day TEXT NOT NULL     -- 2026-02-07, '' before the first
 ) WITHOUT ROWID;
 
--- Agents by XP, by tasks completed, and by their share of success; equals share a rank.
+-- Agents by XP, by tasks completed, and by their share of success, then by tasks; equals share a
+-- rank. Who has nothing to show is not there.
 CREATE TABLE leaderboard_cache (
     board TEXT NOT NULL,    -- xp, tasks or success
     rank  INTEGER NOT NULL, -- from 1

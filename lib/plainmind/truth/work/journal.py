@@ -6,8 +6,10 @@ no byte that stands there is ever changed. Refuses to know what an event says.
 """
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from typing import BinaryIO
 
 from ...formats.work import journal, summary
 from ...formats.work.journal import PATH, Author, Fields, Mint, Row
@@ -90,28 +92,42 @@ def read(home: Home, start: int = 0, number: int = 1) -> Iterator[Row | BadData]
     """The lines from `start` on, which is where line `number` begins; what cannot be read as a
     failure with its place. Nothing where there is no journal."""
     try:
-        file = regular.open_file_below(home.path("work"), os.path.basename(PATH))
+        file = open_file(home)
     except FileNotFoundError:
         return
     with file:
-        file.seek(start)
-        rest, lost = b"", 0  # bytes of a line that is too long to be kept until it ends
-        while piece := file.read(PIECE):
-            if lost:
-                end = piece.find(b"\n") + 1
-                lost += end or len(piece)
-                if not end:
-                    continue
-                failure = journal.refuse_long(lost)
-                failure.place = f"{PATH}:{number}"
-                yield failure
-                start, number, lost, piece = start + lost, number + 1, 0, piece[end:]
-            whole, end_of_line, rest = (rest + piece).rpartition(b"\n")
-            whole += end_of_line
-            yield from journal.scan(whole, start, number)
-            start, number = start + len(whole), number + whole.count(b"\n")
-            if len(rest) > journal.MOST:
-                lost, rest = len(rest), b""
+        yield from read_lines(file, start, number)
+
+
+def open_file(home: Home) -> BinaryIO:
+    """The journal, to be read. OSError for what is not a file of the home: a link, a pipe."""
+    return regular.open_file_below(home.path("work"), os.path.basename(PATH))
+
+
+def read_lines(
+    file: BinaryIO, start: int, number: int, stop: int | None = None
+) -> Iterator[Row | BadData]:
+    """The same of the open journal, up to the byte `stop`."""
+    file.seek(start)
+    rest, lost = b"", 0  # bytes of a line that is too long to be kept until it ends
+    left = sys.maxsize if stop is None else stop - start
+    while piece := file.read(min(PIECE, left)):
+        left -= len(piece)
+        if lost:
+            end = piece.find(b"\n") + 1
+            lost += end or len(piece)
+            if not end:
+                continue
+            failure = journal.refuse_long(lost)
+            failure.place = f"{PATH}:{number}"
+            yield failure
+            start, number, lost, piece = start + lost, number + 1, 0, piece[end:]
+        whole, end_of_line, rest = (rest + piece).rpartition(b"\n")
+        whole += end_of_line
+        yield from journal.scan(whole, start, number)
+        start, number = start + len(whole), number + whole.count(b"\n")
+        if len(rest) > journal.MOST:
+            lost, rest = len(rest), b""
 
 
 def _look(home: Home) -> tuple[int, bytes]:
@@ -123,7 +139,7 @@ def _look(home: Home) -> tuple[int, bytes]:
         cure = "put the journal itself in its place, or move it away"
         raise NotPermitted(f"the journal is {what}", place=PATH, cure=cure)
     try:
-        with regular.open_file_below(home.path("work"), os.path.basename(PATH)) as file:
+        with open_file(home) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 1))
             return size, file.read(1)

@@ -1,0 +1,224 @@
+"""The work of a team as rows: when its files are looked at, and what is asked of the rows.
+
+The journal, state files and teams.toml are looked at when an answer needs them. Within one
+transaction all follow them, or none.
+"""
+
+import itertools
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from ...formats.work.journal import Row
+from ...ground import zone
+from ...ground.errors import BadData, Usage
+from .. import work_reading
+from ..reading import FileState
+from ..work_reading import Changed, JournalReading, JournalState
+from . import work_fold, work_groups
+from .index_file import IndexFile
+from .work_intake import CHUNK, Intake
+from .work_touched import Touched
+
+TRIES = 3  # to read a journal that somebody edits meanwhile
+_BULK = 1 << 20  # bytes that are new, from which on it is faster to make the table's indexes again
+_SETTING = "work"
+
+#: what may be asked for, and what of it is the same however the rows came about
+OURS = ("work_lines", "work_states", "work_earnings", "work_sessions", "work_checkpoints")
+TABLES = tuple(
+    "teams agents sessions tasks experiments patterns metrics rewards user_commands "
+    "automation_candidates lessons_learned campaigns leads content repositories llm_usage "
+    "agent_levels xp_transactions achievement_definitions agent_achievements agent_streaks "
+    "leaderboard_cache level_thresholds".split()
+)
+VIEWS = tuple(
+    "v_agent_performance v_experiment_status v_user_command_patterns v_active_sessions "
+    "v_agent_gamification v_leaderboard".split()
+)
+_FROM_JOURNAL = (*(name for name in OURS if name != "work_states"), *TABLES)
+
+
+class _Seen(NamedTuple):
+    """What the tables were made from; JSON."""
+
+    journal: JournalState
+    zone: str
+    teams: list[int]
+    last_ms: int
+    last_id: str
+
+
+def _seen(index: IndexFile) -> _Seen | None:
+    kept = index.setting(_SETTING)
+    return _Seen(JournalState(*kept[0]), *kept[1:]) if kept else None
+
+
+# --- taking in
+
+
+def look_at_journal(index: IndexFile, *, thorough: bool = False) -> None:
+    """Let the rows say what the journal and teams.toml say."""
+    seen = _seen(index)
+    if seen is not None and not thorough and not _has_changed(index, seen):
+        return
+    for number in itertools.count(1):
+        try:
+            with index.writing() as db:
+                _follow(index, db, thorough)
+            return
+        except Changed:
+            if number == TRIES:
+                raise BadData(
+                    "it changes while it is read", place=work_reading.PATH, cure="try again"
+                ) from None
+            thorough = True
+
+
+def _has_changed(index: IndexFile, seen: _Seen) -> bool:
+    return (
+        work_reading.is_journal_new(index.home, seen.journal)
+        or seen.zone != zone.name()
+        or seen.teams != work_reading.teams_state(index.home)
+    )
+
+
+def _follow(index: IndexFile, db: sqlite3.Connection, thorough: bool) -> None:
+    seen = _seen(index)
+    known = seen.journal if seen else JournalState()
+    teams_state = work_reading.teams_state(index.home)
+    with work_reading.open_journal(index.home, known, index.say, thorough=thorough) as journal:
+        again = seen is None or journal.again
+        if again:
+            _clear(db)
+            work_groups.define(db)
+        last = (seen.last_ms, seen.last_id) if seen and not again else (-(1 << 62), "")
+        touched = Touched(everything=again)
+        intake = Intake(db, journal, last, touched)
+        if journal.start < journal.state.read_to:
+            with _without_indexes(db, journal.state.read_to - journal.start if again else 0):
+                _take_in(index, intake, journal)
+            intake.settle()
+        if seen is None or seen.teams != teams_state:
+            touched.team = True
+        if seen is not None and seen.zone != zone.name():
+            _fold_all(db, touched)
+        work_groups.settle(db, touched)
+        changed = bool(touched.agents)
+        work_fold.fold(db, touched.agents, lambda: None)
+        if touched.team or changed or touched.sessions or touched.same:
+            said = {type: intake.list_states(type) for type in ("team", "agent")}
+            work_groups.put_teams(db, work_reading.read_teams(index.home, index.say), said)
+            work_fold.put_leaderboards(db)
+        new = _Seen(journal.state, zone.name(), teams_state, *intake.last)
+        index.put_setting(_SETTING, list(new))
+
+
+def _take_in(index: IndexFile, intake: Intake, journal: JournalReading) -> None:
+    """What is new in the journal. Of what cannot be read one warning."""
+    wrong: list[BadData] = []
+    lines = _readable(journal.read(), wrong)
+    size = journal.state.read_to - journal.start
+    while chunk := list(itertools.islice(lines, CHUNK)):
+        intake.add(chunk)
+        index.progress(chunk[-1].offset + chunk[-1].bytes - journal.start, size)
+    if wrong:
+        more = f"; with it, {len(wrong)} lines count nowhere" if len(wrong) > 1 else ""
+        place = f"{index.home.root}/{wrong[0].place}"
+        cure = "see 'work-log check'"
+        index.say(f"{place}: {wrong[0].what}; it counts nowhere{more}; {cure}")
+
+
+def _readable(lines: Iterable[Row | BadData], wrong: list[BadData]) -> Iterator[Row]:
+    for line in lines:
+        if isinstance(line, BadData):
+            wrong.append(line)
+        else:
+            yield line
+
+
+def _clear(db: sqlite3.Connection) -> None:
+    """Forget all but what is made of logs and of state files."""
+    for table in _FROM_JOURNAL:
+        if table == "llm_usage":
+            db.execute("DELETE FROM llm_usage WHERE source = 'journal'")
+        elif table != "level_thresholds" and table != "achievement_definitions":
+            db.execute(f"DELETE FROM {table}")
+
+
+def _fold_all(db: sqlite3.Connection, touched: Touched) -> None:
+    """Another zone has other days: nothing is left of what agents earned."""
+    for table in ("xp_transactions", "agent_achievements", "work_checkpoints", "agent_levels",
+                  "agent_streaks"):  # fmt: skip
+        db.execute(f"DELETE FROM {table}")
+    for (agent,) in db.execute("SELECT DISTINCT agent FROM work_earnings").fetchall():
+        touched.touch_agent(agent, (-(1 << 62), ""))
+    touched.team = True
+
+
+@contextmanager
+def _without_indexes(db: sqlite3.Connection, size: int) -> Iterator[None]:
+    """Of much that is taken in, indexes are made at the end: at once, they cost a third."""
+    found: list[tuple[str, str]] = []
+    if size > _BULK:
+        found = db.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
+            "AND tbl_name IN (SELECT value FROM json_each(?))",
+            (json.dumps(_FROM_JOURNAL),),
+        ).fetchall()
+    for name, _ in found:
+        db.execute(f"DROP INDEX {name}")
+    yield
+    for _, sql in found:
+        db.execute(sql)
+
+
+def look_at_states(index: IndexFile, *, thorough: bool = False) -> None:
+    """Let the rows of sessions say what the state files say."""
+    columns = "inode, modified, changed, size"
+    rows = index.db.execute(f"SELECT path, {columns} FROM work_states")
+    known = {path: FileState(*state) for path, *state in rows}
+    changed, gone = work_reading.changed_states(index.home, known, thorough=thorough)
+    if not changed and not gone:
+        return
+    with index.writing() as db:
+        touched = Touched(everything=False)
+        for path in gone:
+            touched.sessions.add(path.split("/")[1])
+            db.execute("DELETE FROM work_states WHERE path = ?", (path,))
+        for path, state, one in changed:
+            row = (path, one.session, one.agent, *state, *one[2:])
+            marks = ", ".join("?" * len(row))
+            db.execute(f"INSERT OR REPLACE INTO work_states VALUES ({marks})", row)
+            touched.sessions.add(one.session)
+        work_groups.settle(db, touched)
+
+
+# --- answers
+
+
+def rows(index: IndexFile, name: str, last: int, equal: dict[str, Any]) -> list[dict[str, Any]]:
+    if name not in TABLES and name not in VIEWS:
+        raise Usage(f"no table '{name}'", cure="use one of " + ", ".join((*TABLES, *VIEWS)))
+    db = index.db
+    info = db.execute(f"PRAGMA table_info({name})").fetchall()
+    columns = [column for _, column, *_ in info]
+    key = [column for _, column, *_, place in sorted(info, key=lambda c: c[-1]) if place]
+    where = " AND ".join(f"{columns[columns.index(column)]} IS ?" for column in equal)
+    sql = f"SELECT * FROM {name}" + (f" WHERE {where}" if where else "")
+    if key:
+        sql += " ORDER BY " + ", ".join(f"{column}{' DESC' if last else ''}" for column in key)
+    found = db.execute(sql + (" LIMIT ?" if last else ""), (*equal.values(), *[last][:last]))
+    rows = [dict(zip(columns, row)) for row in found]
+    return rows[::-1] if last and key else rows
+
+
+def comparable() -> dict[str, str]:
+    """Table -> a query of rows that are the same however they came about."""
+    columns = {"llm_usage": "id, at, source, agent, session, task, model, route, input_tokens, "
+               "output_tokens, cost, seconds", "work_states": "path, session, agent, size, status, "
+               "phase, repository, started, ended, tasks, failed"}  # fmt: skip
+    names = (*(name for name in OURS if name != "work_checkpoints"), *TABLES)
+    return {name: f"SELECT {columns.get(name, '*')} FROM {name}" for name in names}

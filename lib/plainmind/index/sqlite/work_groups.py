@@ -1,0 +1,300 @@
+"""Rows that are made of many others: patterns, candidates for automation, what became of
+experiments, sessions, and who is in the teams. Each is made again, when one of its rows changed, by
+the rule that is told in `team`; so it is the same however the rows came.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from math import fsum
+from typing import Any
+
+from ...team import patterns
+from ...team.achievements import ACHIEVEMENTS
+from ...team.commands import REPEATED, normalize
+from ...team.experiments import HIGHER, RUNNING, VERDICTS, judge
+from ...team.levels import LEVELS
+from ...team.teams import Team
+from . import work_entities as entities
+from . import work_fold
+from .work_entities import State, same_of
+from .work_touched import Touched
+
+_COUNTED = "status IN ('completed', 'failed')"
+_LATEST = ("in_progress", "failed", "blocked", "pending")  # of a session without an orchestrator
+
+
+def settle(db: sqlite3.Connection, touched: Touched) -> None:
+    """What changed by the rows that were touched; agents' earnings by sessions, too."""
+    _settle_sessions(db, touched)
+    _judge_experiments(db, touched)
+    _detect_by_kind(db, touched)
+    _detect_repetition(db, touched)
+
+
+def define(db: sqlite3.Connection) -> None:
+    """The levels and the achievements there are."""
+    for table in ("level_thresholds", "achievement_definitions"):
+        db.execute(f"DELETE FROM {table}")
+    levels = ((level.number, level.xp, level.title, level.symbol) for level in LEVELS)
+    db.executemany("INSERT INTO level_thresholds VALUES (?, ?, ?, ?)", levels)
+    rows = [(a.name, a.title, a.tier, a.xp, a.symbol, a.description) for a in ACHIEVEMENTS]
+    db.executemany("INSERT INTO achievement_definitions VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+# --- sessions
+
+_SESSION_EARNINGS = """
+SELECT own.agent, ending.unix_ms, ending.id, 'session', of.id, NULL,
+       NOT EXISTS (SELECT 1 FROM work_earnings AS bad
+                   WHERE bad.session = of.id AND bad.kind = 'failed'
+                   AND (bad.unix_ms, bad.id) < (ending.unix_ms, ending.id))
+FROM work_sessions AS of
+JOIN work_lines AS ending ON ending.id = of.done
+JOIN work_earnings AS own ON own.session = of.id AND own.kind = 'task'
+                         AND (own.unix_ms, own.id) < (ending.unix_ms, ending.id)
+"""
+
+
+def _settle_sessions(db: sqlite3.Connection, touched: Touched) -> None:
+    """Sessions: what they earned their agents, and their rows."""
+    if touched.everything:
+        rows = db.execute(f"{_SESSION_EARNINGS} GROUP BY of.id, own.agent").fetchall()
+        _insert_earnings(db, touched, rows)
+        db.execute("DELETE FROM sessions")
+        wanted = {id for (id,) in db.execute("SELECT id FROM work_sessions")}
+        wanted |= {id for (id,) in db.execute("SELECT session FROM work_states")}
+    else:
+        wanted = touched.sessions
+        for id in wanted:
+            _settle_earnings(db, touched, id)
+    for id in sorted(wanted):
+        _put_session(db, id)
+
+
+def _settle_earnings(db: sqlite3.Connection, touched: Touched, id: str) -> None:
+    before = set(
+        db.execute("SELECT * FROM work_earnings WHERE session = ? AND kind = 'session'", (id,))
+    )
+    found = db.execute(f"{_SESSION_EARNINGS} WHERE of.id = ? GROUP BY own.agent", (id,))
+    now = set(found.fetchall())
+    for agent, unix_ms, event, *_ in before - now:
+        touched.touch_agent(agent, (unix_ms, event))
+        db.execute(
+            "DELETE FROM work_earnings WHERE agent = ? AND unix_ms = ? AND id = ? AND kind = ?",
+            (agent, unix_ms, event, "session"),
+        )
+    _insert_earnings(db, touched, sorted(now - before))
+
+
+def _insert_earnings(db: sqlite3.Connection, touched: Touched, rows: list[tuple]) -> None:
+    for row in rows:
+        touched.touch_agent(row[0], row[1:3])
+    db.executemany("INSERT INTO work_earnings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _put_session(db: sqlite3.Connection, id: str) -> None:
+    base = entities.load(db, "session", [id]).get(id, {})
+    columns = ("agent", "status", "phase", "repository", "started", "ended", "tasks", "failed")
+    rows = db.execute(
+        f"SELECT {', '.join(columns)} FROM work_states WHERE session = ? "
+        "AND status IS NOT NULL ORDER BY agent <> 'orchestrator', agent",
+        (id,),
+    )
+    states = [dict(zip(columns, row)) for row in rows]
+    db.execute("DELETE FROM sessions WHERE id = ?", (id,))
+    if not base and not states:
+        return
+    row = _session_row(id, base, states, _count_tasks(db, id))
+    marks = ", ".join("?" * len(row))
+    db.execute(f"INSERT INTO sessions ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+
+
+def _session_row(id: str, base: State, states: list[State], counts: tuple[int, int]) -> State:
+    told = _told_by(states)
+    running = any(state["status"] == "in_progress" for state in states)
+    leading, other = (told, base) if running or not base else (base, told)
+    names = ("status", "repository", "started", "ended", "agents")
+    row = {name: leading.get(name) or other.get(name) for name in names}
+    if running:
+        row["ended"] = None
+    tasks, failed = counts
+    if leading is told:
+        tasks, failed = max(tasks, told["tasks"]), max(failed, told["failed"])
+    return {
+        "id": id, **row, **{name: base.get(name) for name in ("team", "goal", "pr_url")},
+        "phase": told.get("phase"), "duration_s": entities.duration(row), "tasks": tasks,
+        "failed": failed, "path": f"work/{id}" if states else None,
+    }  # fmt: skip
+
+
+def _told_by(states: list[State]) -> State:
+    """What the state files of a session say of it, those of the orchestrator first."""
+    if not states:
+        return {}
+    leading = [state for state in states if state["agent"] == "orchestrator"]
+    statuses = {state["status"] for state in leading or states}
+    first = lambda name: next((state[name] for state in states if state[name]), None)
+    times = lambda name: [state[name] for state in states if state[name]]
+    return {
+        "status": next((status for status in _LATEST if status in statuses), "completed"),
+        "repository": first("repository"), "phase": first("phase"),
+        "started": min(times("started"), default=None), "ended": max(times("ended"), default=None),
+        "agents": json.dumps(sorted(state["agent"] for state in states)),
+        "tasks": sum(state["tasks"] for state in states),
+        "failed": sum(state["failed"] for state in states),
+    }  # fmt: skip
+
+
+def _count_tasks(db: sqlite3.Connection, session: str) -> tuple[int, int]:
+    """Tasks of a session that were completed, and that failed."""
+    return db.execute(
+        "SELECT coalesce(sum(status = 'completed'), 0), coalesce(sum(status = 'failed'), 0) "
+        "FROM tasks WHERE session = ?",
+        (session,),
+    ).fetchone()
+
+
+# --- experiments
+
+
+def _judge_experiments(db: sqlite3.Connection, touched: Touched) -> None:
+    names: Iterable[str] = touched.experiments
+    if touched.everything:
+        names = [name for (name,) in db.execute("SELECT name FROM experiments")]
+    for name, one in entities.load(db, "experiment", names).items():
+        rows = db.execute(
+            "SELECT value FROM metrics WHERE experiment = ?1 AND name = coalesce(?2, name)",
+            (name, one["metric"]),
+        )
+        values = [value for (value,) in rows]
+        mean = fsum(values) / len(values) if values else None  # the same in any order
+        written = one["verdict"] or ""
+        status, change = judge(len(values), mean, one["baseline"], one["better"] or HIGHER, written)
+        by = "person" if written in VERDICTS else "rule"
+        decided = None if status == RUNNING else by
+        one |= {"samples": len(values), "mean": mean, "change": change}
+        entities.save(db, "experiment", [{**one, "status": status, "decided": decided}])
+
+
+# --- what is seen again and again
+
+_PUT_PATTERN = "INSERT INTO patterns VALUES (?, ?, ?, ?, ?, ?, ?, 'detected')"
+_DROP_PATTERN = (
+    "DELETE FROM patterns WHERE source = 'detected' AND kind IN ({}) AND agent = ? AND subject = ?"
+)
+
+
+def _detect_by_kind(db: sqlite3.Connection, touched: Touched) -> None:
+    """What an agent does well, or badly."""
+    select = (
+        "SELECT agent, kind, sum(status = 'completed'), sum(status = 'failed'), min(at), max(at) "
+        f"FROM tasks WHERE {_COUNTED} AND kind IS NOT NULL"
+    )
+    if touched.everything:
+        db.execute("DELETE FROM patterns WHERE source = 'detected'")
+        groups = db.execute(f"{select} GROUP BY agent, kind").fetchall()
+    else:
+        drop = _DROP_PATTERN.format("'success', 'failure'")
+        db.executemany(drop, touched.kinds)
+        one = f"{select} AND agent = ? AND kind = ? GROUP BY agent, kind"
+        groups = [row for key in touched.kinds for row in db.execute(one, key)]
+    rows = []
+    for agent, kind, completed, failed, first, last in groups:
+        if found := patterns.detect(completed, failed):
+            evidence = f"{completed} of {completed + failed} completed"
+            rows.append((found, kind, agent, completed + failed, first, last, evidence))
+    db.executemany(_PUT_PATTERN, rows)
+
+
+def _detect_repetition(db: sqlite3.Connection, touched: Touched) -> None:
+    """What users ask for, and what agents do, again and again."""
+    if touched.everything:
+        db.execute("DELETE FROM automation_candidates")
+        often = f"HAVING count(*) >= {REPEATED}"
+        rows = db.execute(f"SELECT normal FROM user_commands GROUP BY normal {often}")
+        commands = {normal for (normal,) in rows}
+        rows = db.execute(f"SELECT same, min(description) FROM tasks GROUP BY same {often}")
+        same = dict(rows.fetchall())
+    else:
+        commands, same = touched.commands, touched.same
+        gone = ((normal,) for normal in commands)
+        db.executemany("DELETE FROM automation_candidates WHERE normal = ?", gone)
+    subjects = {normalize(description): one for one, description in same.items()}
+    subjects |= {normal: same_of(normal) for normal in commands}
+    subjects.pop("", None)  # it says nothing
+    if not touched.everything:
+        drop = _DROP_PATTERN.format("'repetition'")
+        db.executemany(drop, (("", subject) for subject in subjects))
+    for subject, one in sorted(subjects.items()):
+        _put_repetition(db, subject, one)
+
+
+def _put_repetition(db: sqlite3.Connection, subject: str, same: int) -> None:
+    asked = db.execute(
+        "SELECT count(*), min(at), max(at) FROM user_commands WHERE normal = ?", (subject,)
+    ).fetchone()
+    done = db.execute(
+        "SELECT count(*), min(at), max(at) FROM tasks WHERE same = ?", (same,)
+    ).fetchone()
+    if asked[0] >= REPEATED:
+        (example,) = db.execute(
+            "SELECT command FROM user_commands WHERE normal = ? ORDER BY at, id LIMIT 1", (subject,)
+        ).fetchone()
+        db.execute(
+            "INSERT INTO automation_candidates VALUES (?, ?, ?, ?, ?)", (subject, example, *asked)
+        )
+    count = max(asked[0], done[0])
+    if count >= REPEATED:
+        first = min(filter(None, (asked[1], done[1])))
+        last = max(filter(None, (asked[2], done[2])))
+        evidence = f"commands: {asked[0]}, tasks: {done[0]}"
+        db.execute(_PUT_PATTERN, ("repetition", subject, "", count, first, last, evidence))
+
+
+# --- who is in the teams
+
+
+def put_teams(db: sqlite3.Connection, known: list[Team], said: Mapping[str, list[State]]) -> None:
+    """Teams and agents: those of teams.toml, then what the journal says of them, then whoever did
+    something. `said`: states of 'team' and of 'agent'."""
+    teams: dict[str, Any] = {team.name: {"description": team.description} for team in known}
+    agents: dict[str, Any] = {}
+    for team in known:
+        for member in team.agents:
+            agents[member.name] = {**member._asdict(), "team": team.name}
+    for state in said["team"]:
+        teams[state["name"]] = {**teams.get(state["name"], {}), **state}
+    for state in said["agent"]:
+        agents[state["name"]] = {**agents.get(state["name"], {}), **state}
+    for table in ("work_earnings", "tasks"):
+        for name in _agents_in(db, table):
+            agents.setdefault(name, {})
+    columns = ("team", "role", "description", "model")
+    rows = [
+        (name, *(one.get(c) or None for c in columns), int(one.get("active", True)))
+        for name, one in agents.items()
+    ]
+    _replace_all(db, "agents", rows)
+    _replace_all(
+        db, "teams", [(name, one.get("description") or None) for name, one in teams.items()]
+    )
+    work_fold.enlist(db, agents)
+
+
+def _agents_in(db: sqlite3.Connection, table: str) -> list[str]:
+    """The agents of a table, by one look into its index for each."""
+    rows = db.execute(
+        f"WITH RECURSIVE named (agent) AS (SELECT min(agent) FROM {table} UNION ALL "
+        f"SELECT (SELECT min(agent) FROM {table} WHERE agent > named.agent) FROM named "
+        "WHERE named.agent IS NOT NULL) SELECT agent FROM named WHERE agent IS NOT NULL"
+    )
+    return [agent for (agent,) in rows]
+
+
+def _replace_all(db: sqlite3.Connection, table: str, rows: list[tuple]) -> None:
+    before = set(db.execute(f"SELECT * FROM {table}"))
+    now = set(rows)
+    db.executemany(f"DELETE FROM {table} WHERE name = ?", ((row[0],) for row in before - now))
+    marks = ", ".join("?" * len(rows[0])) if rows else ""
+    db.executemany(f"INSERT INTO {table} VALUES ({marks})", sorted(now - before, key=str))

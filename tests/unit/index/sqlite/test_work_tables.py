@@ -1,0 +1,138 @@
+"""The tables of work say what the files say, however they came to say it."""
+
+import json
+import os
+import random
+import shutil
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plainmind.formats.work.schemas import SCHEMAS
+from plainmind.ground import clock
+from plainmind.ground.paths import Home
+from plainmind.index.sqlite import work, work_fold
+from unit.index import stores
+
+START = 1_770_000_000_000
+AGENTS = ["backend", "frontend", "somebody-new"]
+SESSIONS = ["session-1770000000", "session-1770000001"]
+NAMES = ["one", "two"]
+
+
+# --- journals
+
+
+def an_event(rnd: random.Random, number: int) -> dict:
+    """An event of any type, of few names, so that they meet."""
+    type = rnd.choice([*SCHEMAS, "task", "task", "task", "session", "metric"])
+    fields = {"id": f"{number:04x}", "at": a_time(rnd), "type": type}
+    for field in SCHEMAS[type].fields:
+        if field.required or rnd.random() < 0.5:
+            fields[field.name] = a_value(rnd, field, number)
+    if rnd.random() < 0.1:
+        fields |= {"source": "detected", "count": 7, "done": "x", "same": 1, "verdict": "keep"}
+    return fields
+
+
+def a_time(rnd: random.Random) -> str:
+    """Few of them, so that events are at one time; some around midnight."""
+    return clock.to_text(START + rnd.randrange(40) * 1_800_000 + rnd.choice([0, 0, 1]))
+
+
+def a_value(rnd: random.Random, field, number: int):
+    if field.choices:
+        return rnd.choice(field.choices)
+    values = {
+        "agent": AGENTS, "agents": [AGENTS[:1], AGENTS], "session": SESSIONS,
+        "id": [f"{rnd.randrange(number + 5):04x}"], "time": [a_time(rnd)], "flag": [True, False],
+        "number": [0.1, 1.5, 7], "whole": [1, 30], "object": [{"a": 1}],
+        "text": ["fix the tests", "Fix the tests!", "deploy to 10.0.0.7", "x'; DROP TABLE tasks"],
+    }  # fmt: skip
+    found = values.get(field.kind, NAMES)
+    if field.name == "duration_s":
+        found = [0, 60, 119.9, 120, 3600]
+    if field.name == "value" and field.least == -1:
+        found = [-1, 0.25, 1]
+    return rnd.choice(found)
+
+
+def a_journal(rnd: random.Random, count: int) -> list[bytes]:
+    """Lines in any order: some twice, some of one id with another time, some that cannot be."""
+    events = [an_event(rnd, number) for number in range(count)]
+    for event in rnd.choices(events, k=count // 8):
+        events.append({**event, "at": a_time(rnd)} if rnd.random() < 0.5 else event)
+    lines = [json.dumps(event).encode() + b"\n" for event in events]
+    lines += rnd.choices([b"not JSON\n", b'{"type":"nothing"}\n', b"\n", b"\xff\n"], k=count // 20)
+    if rnd.random() < 0.7:
+        rnd.shuffle(lines)
+    return lines
+
+
+def write(home: Home, lines: list[bytes], mode: str = "wb") -> None:
+    os.makedirs(home.path("work"), exist_ok=True)
+    with open(home.path("work/events.jsonl"), mode) as file:
+        file.writelines(lines)
+
+
+def everything(home: Home, said: list[str] | None = None) -> dict[str, Counter]:
+    """Every row of every table and view, as it is told."""
+    found = {}
+    for index in stores.attempts(home, (said if said is not None else []).append):
+        with index:
+            index.counts()
+            tables = [*work.TABLES, *work.VIEWS]
+            found = {name: Counter(index.db.execute(f"SELECT * FROM {name}")) for name in tables}
+            for name, query in work.comparable().items():
+                found[f"all of {name}"] = Counter(index.db.execute(query))
+    return found
+
+
+def again(home: Home) -> dict[str, Counter]:
+    shutil.rmtree(home.index)
+    return everything(home)
+
+
+def difference(one: dict[str, Counter], other: dict[str, Counter]) -> dict:
+    return {name: (one[name] - other[name], other[name] - one[name])
+            for name in one if one[name] != other[name]}  # fmt: skip
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Chunks and checkpoints so small that small journals have many."""
+    monkeypatch.setattr(work, "CHUNK", 7)
+    monkeypatch.setattr(work_fold, "STEP", 3)
+
+
+# --- the heart
+
+
+@given(st.integers(0, 1 << 32))
+@settings(max_examples=30)
+def test_rows_are_those_of_a_rebuild(tmp_path_factory, small, seed):
+    rnd = random.Random(seed)
+    home = Home(str(tmp_path_factory.mktemp("home")))
+    lines = a_journal(rnd, rnd.choice([3, 20, 60]))
+    cuts = sorted(rnd.choices(range(len(lines) + 1), k=rnd.choice([1, 2, 5, len(lines)])))
+    for first, last in zip([0, *cuts], [*cuts, len(lines)]):
+        write(home, lines[first:last], "ab")
+        came = everything(home)
+    assert difference(came, again(home)) == {}
+
+
+@given(st.integers(0, 1 << 32))
+@settings(max_examples=15)
+def test_the_order_of_arrival_changes_no_figure(tmp_path_factory, small, seed):
+    rnd = random.Random(seed)
+    home = Home(str(tmp_path_factory.mktemp("home")))
+    lines = a_journal(rnd, 40)
+    write(home, lines)
+    one = everything(home)
+    rnd.shuffle(lines)
+    write(home, lines)  # the file is another one: all is read again
+    other = everything(home)
+    for found in (one, other):
+        found.pop("all of work_lines")  # has places
+    assert difference(one, other) == {}
