@@ -2,6 +2,7 @@
 machine's owner."""
 
 import os
+import re
 
 import forks
 import pytest
@@ -18,7 +19,7 @@ from pool import (  # noqa: F401
 )
 from scene import ROOT, THOROUGH
 
-for name in [n for n in os.environ if n.startswith("MIND_") or SECRET_NAME.search(n)]:
+for name in [n for n in os.environ if n.startswith("MIND_") or re.search(SECRET_NAME, n)]:
     del os.environ[name]
 
 # derandomized: the same cases on every run and every machine

@@ -109,15 +109,14 @@ class ShellOptions(NamedTuple):
 
         Misconfigured for a path in turn.readable that is not absolute.
         """
-        paths = settings["turn.readable"].split(":")
-        readable = [os.path.expanduser(path) for path in paths if path]
+        of = settings.section("turn")
+        readable = [os.path.expanduser(path) for path in of["readable"].split(":") if path]
         if wrong := [path for path in readable if not os.path.isabs(path)]:
             what = f"turn.readable: '{wrong[0]}' is not an absolute path"
             raise Misconfigured(what, cure="begin it with / or ~")
         given = (*map(os.path.normpath, readable), *attached)
-        rungs = settings["turn.sandbox"], settings["turn.network"]
-        more["may"] = settings["turn.may"]
-        return cls(*rungs, given, tuple(memories), **more)
+        more["may"] = of["may"]
+        return cls(of["sandbox"], of["network"], given, tuple(memories), **more)
 
 
 class Shell:
@@ -339,11 +338,11 @@ def _kill(process: subprocess.Popen) -> None:
 
 
 def _processes_of_session(leader: int) -> list[int]:
-    """Ids of the processes of a session, as far as there is a /proc to ask."""
+    """Ids of the living processes of a session, as far as there is a /proc to ask."""
     from .sandbox.confine import list_processes
 
     return [
         pid
-        for pid, (state, _, _, session, *_) in list_processes()
-        if int(session) == leader and state not in b"ZX"
+        for pid, (state, *_) in list_processes(lambda pid: os.getsid(pid) == leader)
+        if state not in b"ZX"
     ]

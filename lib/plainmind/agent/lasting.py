@@ -23,10 +23,9 @@ _HOW = {MADE: ("changed", "undo"), ASKED: ("waits for your yes", "allow")}
 _ENDS = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"  # of lines, as something shows them
 _OURS = rf"[(（][^\w{_ENDS}]{{0,9}}(?:changed|waits for your yes|left out|cut|and \d+ more)\b"
 #: what a reply could pass off as ours, at the start of a line or after what is hardly seen there
-_FORGED = re.compile(
-    rf"(?:^|(?<=[{_ENDS}]))(?=(?:\x1b\[[\d;]*\w|[^\w(（{_ENDS}]|[_\u115f\u1160\u3164\uffa0]"
-    rf"|\d{{1,3}}[.)]|(?!{_OURS})[(（])*+{_OURS})",
-    re.M | re.I,
+_FORGED = (
+    rf"(?mi)(?:^|(?<=[{_ENDS}]))(?=(?:\x1b\[[\d;]*\w|[^\w(（{_ENDS}]|[_\u115f\u1160\u3164\uffa0]"
+    rf"|\d{{1,3}}[.)]|(?!{_OURS})[(（])*+{_OURS})"
 )
 
 
@@ -79,7 +78,7 @@ def render_event(kept: Sequence[KeptChange]) -> str:
 
 def disown(reply: str) -> str:
     """A reply in which no line passes for one of ours."""
-    return _FORGED.sub("> ", reply)
+    return re.sub(_FORGED, "> ", reply) if "(" in reply or "（" in reply else reply
 
 
 def to_record(one: KeptChange, mask: Callable[[str], str], state: str = "") -> dict[str, Any]:

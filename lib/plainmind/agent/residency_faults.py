@@ -1,15 +1,16 @@
 """Faults of residency that a turn can see: what was fetched or run again because it is no longer in
 the prompt, a set-up that is not there once history is left out, and what stays staged at the end.
+
+Most turns have none, and load nothing of what reads pages.
 """
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..formats.log import event
 from ..formats.log.event import Event, RawEvent
-from ..formats.resident import page_types
-from ..memory.resident import paging, writing
 from ..providers.chat import Call
 from .request import RequestBuilder
 
@@ -23,6 +24,8 @@ def note_repeats(
         return
     shown = {command for message in messages[:-1] for command in _list_commands(message)}
     gone = _find_commands(builder.tools_left_out) - shown
+    from ..memory.resident import paging
+
     scopes = builder.shell.options.memories
     topics = [name for scope in scopes for name in scope.list_topics()] if gone else []
     for command in _list_commands(messages[-1]) if gone else ():
@@ -37,6 +40,11 @@ def note_bootstrap(builder: RequestBuilder, request: dict[str, Any]) -> None:
     """Keep a fault for set-up pages that a prompt lacks while history is left out of it."""
     system = request["messages"][0]["content"]
     scopes = builder.shell.options.memories if builder.context and builder.left_out else ()
+    if not scopes:
+        return
+    from ..formats.resident import page_types
+    from ..memory.resident import paging
+
     for scope in scopes:
         missing = [
             page.id
@@ -50,8 +58,17 @@ def note_bootstrap(builder: RequestBuilder, request: dict[str, Any]) -> None:
 
 def note_staged(builder: RequestBuilder) -> None:
     """Keep a fault for what is staged, and not committed, at the end of a turn."""
-    if builder.context and (staged := writing.list_staged(builder.memory)):
-        paging.fault(builder.memory, "flush-miss", "", staged)
+    home = builder.memory.home
+    try:
+        is_waiting = bool(builder.context and os.stat(home.writeback_journal).st_size)
+    except FileNotFoundError:
+        return
+    if is_waiting:
+        from ..memory.resident import paging
+        from ..truth.resident import journal
+
+        if staged := list(journal.read(home).staged):
+            paging.fault(builder.memory, "flush-miss", "", staged)
 
 
 def _list_commands(message: dict[str, Any]) -> list[str]:

@@ -61,11 +61,13 @@ def fit(messages: Sequence[dict[str, Any]], first_own: int, room: int, history: 
     space = room - cost_of(last)
     done = sum(map(cost_of, own))
     shown = [_clip(message, history) for message in messages[1 : first_own - 1]]
+    taken = sum(map(cost_of, shown))
     for quarters in (3, 2, 1, 0):
-        if done + sum(map(cost_of, shown)) <= space:
+        if done + taken <= space:
             break
         shown = _cut(shown, max(0, min(history, space)) * quarters // 4)
-    own = _shorten(own, space - sum(map(cost_of, shown)))
+        taken = sum(map(cost_of, shown))
+    own = _shorten(own, space - taken)
     return [system, *shown, last, *own]
 
 

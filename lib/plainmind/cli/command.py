@@ -215,10 +215,9 @@ def _call(page: Manual, function: Callable, values: dict[str, Any]) -> int:
                 values[param.name or ""] = tuple(read(text, session) for text in value if text)
             else:
                 values[param.name or ""] = read(value, session) if value else None
-    job = " ".join([program(), *(name for name, value in values.items() if value)])
-    nightly = values.pop("nightly", False)
     try:
-        if nightly:
+        if values.pop("nightly", False):
+            job = " ".join([program(), *(name for name, value in values.items() if value)])
             return _call_nightly(session, job, lambda: function(session, **values) or 0)
         return max(function(session, **values) or 0, session.worst)
     except BrokenPipeError as error:  # of a child or a server; click would take it for our output's

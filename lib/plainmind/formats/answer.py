@@ -131,7 +131,7 @@ class AnswerReader:
     def _thought_opened(self) -> bool:
         """Thoughts that the prompt opened, if it did."""
         self._buffer = self._buffer.lstrip()
-        match, opened = self._find(marks.CLOSE.pattern), marks.TOKEN.match(self._buffer)
+        match, opened = self._find(marks.CLOSE), marks.TOKEN.match(self._buffer)
         if match and not (opened and opened["open"]):
             self.thought, self._buffer = True, self._buffer[match.end() :]
         elif not self._final and not (opened and opened["open"]):
@@ -227,7 +227,7 @@ class AnswerReader:
         close = marks.CALLS[mark.lower() if mark[0] == "<" else mark.upper()]
         return self._begin(mark, close, self._call)
 
-    def _begin(self, mark: str, close: re.Pattern[str], read: Callable[[], bool]) -> bool:
+    def _begin(self, mark: str, close: str, read: Callable[[], bool]) -> bool:
         self._mark, self._close, self._read, self._held = mark, close, read, []
         return True
 
@@ -242,7 +242,7 @@ class AnswerReader:
             self._buffer = inner + self._closed + self._buffer
             return True
         self.thought = True
-        self._nested = 0 if self._visible else len(marks.OPEN.findall(inner))
+        self._nested = 0 if self._visible else len(re.findall(marks.OPEN, inner))
         self._read = self._text if self._visible else self._start
         return True
 
@@ -257,8 +257,8 @@ class AnswerReader:
     def _inner(self) -> str | None:
         """What stands before the end of what is being read; None when it has not come, or was none
         after all and goes on as text."""
-        absent = self._close.pattern in self._absent
-        match = None if absent else self._close.search(self._buffer)
+        absent = self._close in self._absent
+        match = None if absent else re.search(self._close, self._buffer)
         if match:
             inner = "".join([*self._held, self._buffer[: match.start()]])
             self._closed = match[0]
@@ -273,7 +273,7 @@ class AnswerReader:
             inner, self._buffer = "".join([*self._held, self._buffer]), ""
             return inner
         if not absent:
-            self._absent.add(self._close.pattern)
+            self._absent.add(self._close)
             self._again, self._buffer = "".join([*self._held, self._buffer]), ""
         self._read = self._text
         self._emit(self._mark)

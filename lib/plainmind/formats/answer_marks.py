@@ -4,38 +4,37 @@ import re
 
 _THOUGHTS = "think|thinking|thought|thoughts|reasoning|mm:think|seed:think|antthinking"
 ROLES = "assistant|user|system|tool|developer|model|human|observation|ipython"
-OPEN = re.compile(
-    rf"<(?:{_THOUGHTS})[ ]{{0,2}}>|<\|(?:{_THOUGHTS})\|>|\[THINK\]|◁think▷"
-    r"|<\|begin_of_thought\|>",
-    re.IGNORECASE,
+# patterns of what most answers have none of: compiled where they are looked for
+OPEN = (
+    rf"(?i:<(?:{_THOUGHTS})[ ]{{0,2}}>|<\|(?:{_THOUGHTS})\|>|\[THINK\]|◁think▷"
+    r"|<\|begin_of_thought\|>)"
 )
-CLOSE = re.compile(
-    rf"</(?:{_THOUGHTS})[ ]{{0,2}}>|<\|/(?:{_THOUGHTS})\|>|\[/THINK\]|◁/think▷"
-    r"|<\|end_of_thought\|>",
-    re.IGNORECASE,
+CLOSE = (
+    rf"(?i:</(?:{_THOUGHTS})[ ]{{0,2}}>|<\|/(?:{_THOUGHTS})\|>|\[/THINK\]|◁/think▷"
+    r"|<\|end_of_thought\|>)"
 )
-END_OF_CHANNEL = re.compile(r"<\|(?:end|call|return)\|>|(?=<\|(?:start|channel)\|>)")
-END_OF_TURN = re.compile(r"(?=<\|(?:eom_id|eot_id|im_end|end)\|>|</s>|<｜end▁of▁sentence｜>)")
+END_OF_CHANNEL = r"<\|(?:end|call|return)\|>|(?=<\|(?:start|channel)\|>)"
+END_OF_TURN = r"(?=<\|(?:eom_id|eot_id|im_end|end)\|>|</s>|<｜end▁of▁sentence｜>)"
 
 #: opening of a call -> what ends it
 CALLS = {
-    "<tool_call>": re.compile("</tool_call>"),
-    "<tool_calls>": re.compile("</tool_calls>"),
-    "<function_call>": re.compile("</function_call>"),
-    "<function_calls>": re.compile("</function_calls>"),
-    "<function=": re.compile("</function>"),
-    "<invoke ": re.compile("</invoke>"),
-    "<minimax:tool_call>": re.compile("</minimax:tool_call>"),
-    "<|tool_call|>": re.compile(r"<\|/tool_call\|>|(?=<\|(?:end|im_end)\|>)"),
-    "<|tool_calls_section_begin|>": re.compile(r"<\|tool_calls_section_end\|>"),
-    "<｜tool▁calls▁begin｜>": re.compile("<｜tool▁calls▁end｜>"),
+    "<tool_call>": "</tool_call>",
+    "<tool_calls>": "</tool_calls>",
+    "<function_call>": "</function_call>",
+    "<function_calls>": "</function_calls>",
+    "<function=": "</function>",
+    "<invoke ": "</invoke>",
+    "<minimax:tool_call>": "</minimax:tool_call>",
+    "<|tool_call|>": r"<\|/tool_call\|>|(?=<\|(?:end|im_end)\|>)",
+    "<|tool_calls_section_begin|>": r"<\|tool_calls_section_end\|>",
+    "<｜tool▁calls▁begin｜>": "<｜tool▁calls▁end｜>",
     "<|python_tag|>": END_OF_TURN,
     "[TOOL_CALLS]": END_OF_TURN,
 }
 TOKEN = re.compile(
     rf"""(?P<code>`+|~~~+)
-    | (?P<open>{OPEN.pattern})
-    | (?P<close>{CLOSE.pattern})
+    | (?P<open>{OPEN})
+    | (?P<close>{CLOSE})
     | (?P<call>{"|".join(map(re.escape, CALLS))})
     | (?P<channel><\|channel\|>)
     | (?P<turn><\|(?:start|im_start|start_header_id)\|>|<start_of_turn>

@@ -20,8 +20,8 @@ _CONFLICT = (
     "conflict|conflit|konflikt|конфли|競合|冲突|衝突|충돌|çakış|motstrid|modstrid|bermasalah"
 )
 _COPY = "cop|cóp|kop|коп|コピー|副本|複本|사본|salin"
-_SURE = re.compile(
-    r"\.sync-conflict-\d{8}-\d{6}"  # Syncthing
+_SURE = (  # a pattern, compiled for a name that may be one
+    r"(?i)\.sync-conflict-\d{8}-\d{6}"  # Syncthing
     rf"|[(（](?=[^()（）]*(?:{_CONFLICT}))(?=[^()（）]*(?:{_COPY}))[^()（）]*(?: \(\d+\))?[)）]\Z"
     r"|\((?:case|whitespace|selective sync|unicode encoding) conflict(?: \d+)?\)\Z"  # Dropbox
     r"|\((?:sf)?conflict\b[^()]*\d[^()]*\)\Z"  # Seafile, Unison
@@ -29,8 +29,7 @@ _SURE = re.compile(
     r"|_conflict-\d{8}-\d{6}\Z"  # ownCloud
     r"|_\w+-\d+-\d{4}-\d{4}_conflict\Z"  # Synology
     r"|\[conflicted(?: \d+)?\]\Z"  # pCloud
-    r"|\.conflict\Z",  # Resilio
-    re.I,
+    r"|\.conflict\Z"  # Resilio
 )
 #: what is still being brought or edited: Syncthing, rsync, Word, Emacs
 _UNFINISHED = re.compile(
@@ -51,7 +50,7 @@ def is_copy(name: str) -> bool:
     stem, dot, ending = name.rpartition(".")
     stem = stem if dot and " " not in ending and "(" not in ending else name
     says_so = stem[-1:] in ")）]" or "onflict" in stem
-    return bool(_UNFINISHED.match(name) or says_so and _SURE.search(stem))
+    return bool(_UNFINISHED.match(name) or says_so and re.search(_SURE, stem))
 
 
 def find_copies(names: Collection[str], read: Callable[[str], bytes]) -> Iterator[str]:

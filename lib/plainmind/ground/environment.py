@@ -14,14 +14,15 @@ from typing import NamedTuple
 from . import regular
 from .masks import Mask
 
+# patterns, compiled when something is to be masked: an append need not pay for them
+
 #: names whose values are secrets, wherever they are set
-SECRET_NAME = re.compile(
-    r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|WEBHOOK|CREDENTIAL|_PWD(?:_|$)"
-    r"|(?:^|_)(?:PASS|PIN|AUTH|DSN|COOKIE)(?:_|$)",
-    re.I,
+SECRET_NAME = (
+    r"(?i)KEY|TOKEN|SECRET|PASSW|PASSPHRASE|WEBHOOK|CREDENTIAL|_PWD(?:_|$)"
+    r"|(?:^|_)(?:PASS|PIN|AUTH|DSN|COOKIE)(?:_|$)"
 )
 #: what the suite is set by: no secret, whatever its name
-_SETTING = re.compile(
+_SETTING = (
     r"MIND_(?!KEY$)\w+|DISCORD_(?:CHANNEL_ID|API_BASE)|\w+_BASE_URL|OLLAMA_HOST|OPENAI_MODEL"
     r"|TZ|LANG"
 )
@@ -37,16 +38,15 @@ _COMMON = frozenset(
 )
 #: of a value that no name calls a secret: words, an address without a password, a path, a number,
 #: a version, a time
-_PLAIN_OTHER = re.compile(r"[^\W\d_]+(?:[ ._/:,+-][^\W\d_]+)*|[\d.,:+TZ_-]+|v[\d.]+")
-_PLAIN_ADDRESS = re.compile(
-    r"[a-z][a-z\d+.-]*://[^\s@?#]*|[\w.+-]+@[\w-]+\.[\w.-]+|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?"
-    r"|(?:~|\.{1,2})?/.*",
-    re.I,
+_PLAIN_OTHER = r"[^\W\d_]+(?:[ ._/:,+-][^\W\d_]+)*|[\d.,:+TZ_-]+|v[\d.]+"
+_PLAIN_ADDRESS = (
+    r"(?i)[a-z][a-z\d+.-]*://[^\s@?#]*|[\w.+-]+@[\w-]+\.[\w.-]+|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?"
+    r"|(?:~|\.{1,2})?/.*"
 )
-_PASSWORD = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # in an address
+_PASSWORD = r"://[^/\s:@]*:([^/\s@]+)@"  # in an address
 
 #: what would send text somewhere, so that it has to be in the memory folder's `.env`
-_CHOOSES = re.compile(
+_CHOOSES = (
     r"(GEMINI|GOOGLE|OPENAI|BRAVE)_(\w+_)?(API_KEY|BASE_URL)"
     r"|OLLAMA_HOST|DISCORD_(TOKEN|WEBHOOK_URL|API_BASE)"
 )
@@ -60,18 +60,18 @@ def is_plain(value: str, *, named: bool) -> bool:
     if named:
         is_path = value[0] in "/~." and os.path.lexists(os.path.expanduser(value))
         return is_path or value.isalpha() and len(value) < LEAST_WORD
-    if len(value) < LEAST_OTHER or _PLAIN_ADDRESS.fullmatch(value):
+    if len(value) < LEAST_OTHER or re.fullmatch(_PLAIN_ADDRESS, value):
         return True
-    return len(value) < LEAST_PLAIN and bool(_PLAIN_OTHER.fullmatch(value))
+    return len(value) < LEAST_PLAIN and bool(re.fullmatch(_PLAIN_OTHER, value))
 
 
 def find_secrets(name: str, value: str, *, in_file: bool) -> Iterator[str]:
     """What of a variable's value is masked. In `.env` it is all but what is plainly none; what a
     process was started with is a secret by its name."""
     value = value.strip()
-    yield from (found for found in _PASSWORD.findall(value) if not is_plain(found, named=True))
-    if not _SETTING.fullmatch(name):
-        named = bool(SECRET_NAME.search(name))
+    yield from (found for found in re.findall(_PASSWORD, value) if not is_plain(found, named=True))
+    if not re.fullmatch(_SETTING, name):
+        named = bool(re.search(SECRET_NAME, name))
         if (named or in_file) and not is_plain(value, named=named):
             yield value
 
@@ -140,7 +140,7 @@ class Environment:
         made._process = {
             name: value
             for name, value in self._process.items()
-            if not _CHOOSES.fullmatch(name) or name in kept or is_this_machine(value)
+            if not re.fullmatch(_CHOOSES, name) or name in kept or is_this_machine(value)
         }
         return made
 

@@ -31,6 +31,8 @@ class Home:
         self.workspace = self.path("workspace")
         #: the journal of the last digest of every window (formats.log.window_heads)
         self.window_heads = self.path("raw", "maintenance-log", "window-heads.jsonl")
+        #: what is staged for resident memory (truth.resident.journal)
+        self.writeback_journal = self.path("resident", "writeback-journal.jsonl")
 
     def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)

@@ -213,6 +213,11 @@ class Settings:
     def __getitem__(self, key: str) -> Any:
         return self._values.get(key, KEYS[key].default)
 
+    def section(self, name: str) -> dict[str, Any]:
+        """The values of a section, by what follows its name in their keys."""
+        start = f"{name}."
+        return {key.removeprefix(start): self[key] for key in KEYS if key.startswith(start)}
+
     def override(self, key: str, value: Any) -> None:
         """An option's value; None leaves the setting as it is."""
         if value is not None:

@@ -23,6 +23,8 @@ _KINDS = (
     (50, bytes(range(0xF0, 0xF5))),  # emoji
 )
 _REST = 10  # capitals, punctuation
+#: those that a text in English has: a turn estimates every event of its window
+_KINDS_IN_ASCII = tuple(kind for kind in _KINDS if min(kind[1]) < 0x80)
 _WITHIN = bytes(range(0x80, 0xC0))  # what a character goes on with
 
 
@@ -34,9 +36,10 @@ def estimate(text: str | bytes) -> int:
 def estimate_by_script(text: str | bytes) -> int:
     """Tokens of a text in a prompt, of any language; of UTF-8 or str."""
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text
-    left = data if data.isascii() else data.translate(None, _WITHIN)
+    is_ascii = data.isascii()
+    left = data if is_ascii else data.translate(None, _WITHIN)
     twentieths = 0
-    for cost, firsts in _KINDS:
+    for cost, firsts in _KINDS_IN_ASCII if is_ascii else _KINDS:
         before, left = len(left), left.translate(None, firsts)
         twentieths += cost * (before - len(left))
     return -(-(twentieths + _REST * len(left)) // 20)

@@ -180,7 +180,7 @@ def _event(block: log_event.RawEvent, data: bytes) -> NewEvent:
     meta = log_event.parse_meta(block) if block.meta else {}
     author, model = (utf8(str(meta.get(key) or "")) for key in ("author", "model"))
     # of what was taken back nothing is recalled, and not that it was
-    silent = forgotten.is_blank(block) or forgotten.parse_record(block)
+    silent = forgotten.is_silent(block)
     text = "" if silent else log_event.decode_content(block)
     content = _COLOUR.sub("", injected_blocks.strip(text, echoes=block.role in ("agent", "tool")))
     if block.role == "tool":
@@ -227,9 +227,11 @@ def grown_windows(
     if (seen["boot"], seen["inode"]) != (now["boot"], now["inode"]):
         return None
     # one that was emptied, or removed and made again with the same inode, may have any size now
-    if seen.get("tail") != _journal_tail(home, seen["size"]):
+    has_grown = seen["size"] < now["size"]
+    tail = _journal_tail(home, seen["size"]) if has_grown else now["tail"]
+    if seen.get("tail") != tail:
         return None
-    if seen["size"] == now["size"]:
+    if not has_grown:
         return [], now
     from ..formats.log import window_heads
 

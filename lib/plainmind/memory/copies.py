@@ -184,7 +184,7 @@ def _delete_changes(
 
 def _drop_operations(home: Home, texts: Sequence[str], at: str, dry: bool) -> Iterator[Finding]:
     """What is staged for an index of resident memory, or was rejected, and says a text."""
-    path = writeback.path(home)
+    path = home.writeback_journal
     pieces = [" ".join(piece.split()) for text in texts for piece in absence.pieces(text)]
     if not pieces or not os.path.lexists(path):
         return

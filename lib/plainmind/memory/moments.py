@@ -79,7 +79,7 @@ def _find(
             field = EventField(query, index, scope, limits.floor, told=told)
         found = search.ranked(field, limits)
         shown = [*found.hits, *(hit for hit, _ in found.dropped if told or traced)]
-        if not index.refresh(hit.pick.event for hit in shown):
+        if not index.refresh([hit.pick.event for hit in shown]):
             return found, field
     raise Busy("the logs keep being changed", cure="try again")
 
@@ -96,7 +96,8 @@ def tell_missing(memory: Memory, context: str | None) -> None:
 
 def limits_of(settings: Settings, k: int | None = None) -> Limits:
     """How much is recalled, as the settings say."""
-    return Limits(k or settings["recall.k"], settings["recall.floor"], settings["recall.pins"])
+    of = settings.section("recall")
+    return Limits(k or of["k"], of["floor"], of["pins"])
 
 
 def _skipping(memory: Memory, scope: Scope) -> Scope:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..formats.answer import AnswerReader
 from ..ground.errors import Failure, Misconfigured, Unavailable
-from . import answer_json, text_calls
+from . import answer_json
 
 #: takes pieces of the answer; None: what was given before was thoughts
 OnText = Callable[[str | None], None]
@@ -191,6 +191,8 @@ class ReplyBuilder:
             return ""
         runs = self._known.calls_as_text or self._known.tools == "json"
         if runs and self._request.get("tools"):
+            from . import text_calls
+
             for block in self._reader.blocks:
                 for call in text_calls.parse(block):
                     self.add_call("", call.name, call.arguments)

@@ -3,7 +3,6 @@
 A setting is `auto`, `embedded`, or `provider:NAME`. Importing this module imports no provider.
 """
 
-from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,50 +30,38 @@ CHATS = {
     "command": "chat_command:CommandChat",
 }
 
-#: of a model whose name (`provider:NAME`, small letters) fits the pattern first
+#: of a model whose name (`provider:NAME`, small letters) has one of these words in it; the first
 MODELS = [
-    ("embedded*", Traits("small", context_tokens=4096)),
-    ("*smollm*", Traits("small", context_tokens=4096)),
-    ("*tinyllama*", Traits("small", context_tokens=2048)),
+    ("embedded", Traits("small", context_tokens=4096)),
+    ("smollm", Traits("small", context_tokens=4096)),
+    ("tinyllama", Traits("small", context_tokens=2048)),
     # these write their calls as text, and servers refuse them a list of tools
-    ("*gemma-2*", Traits(tools="json", context_tokens=8192)),
-    ("*gemma2*", Traits(tools="json", context_tokens=8192)),
-    ("*gemma-3*", Traits(tools="json")),
-    ("*gemma3*", Traits(tools="json")),
-    ("*phi-3*", Traits(tools="json")),
-    ("*phi3*", Traits(tools="json")),
-    ("*llama-2*", Traits(tools="json", context_tokens=4096)),
-    ("*llama2*", Traits(tools="json", context_tokens=4096)),
-    ("*codellama*", Traits(tools="json", context_tokens=16_384)),
-    ("*deepseek-r1*", Traits(tools="json")),
-    ("google:gemini*", Traits(context_tokens=1_000_000)),
-    ("openai:gpt-4.1*", Traits(context_tokens=1_000_000)),
-    ("openai:gpt-4o*", Traits(context_tokens=128_000)),
-    ("openai:gpt-5*", Traits(context_tokens=256_000)),
-    ("openai:o[134]*", Traits(context_tokens=200_000)),
-    ("*claude*", Traits(context_tokens=200_000)),
-    ("ollama:*", Traits(context_tokens=8192)),  # it takes memory for all of its window at once
-    ("*", Traits()),
+    ("gemma-2 gemma2", Traits(tools="json", context_tokens=8192)),
+    ("gemma-3 gemma3 phi-3 phi3", Traits(tools="json")),
+    ("llama-2 llama2", Traits(tools="json", context_tokens=4096)),
+    ("codellama", Traits(tools="json", context_tokens=16_384)),
+    ("deepseek-r1", Traits(tools="json")),
+    ("google:gemini", Traits(context_tokens=1_000_000)),
+    ("openai:gpt-4.1", Traits(context_tokens=1_000_000)),
+    ("openai:gpt-4o", Traits(context_tokens=128_000)),
+    ("openai:gpt-5", Traits(context_tokens=256_000)),
+    ("openai:o1 openai:o3 openai:o4", Traits(context_tokens=200_000)),
+    ("claude", Traits(context_tokens=200_000)),
+    ("ollama:", Traits(context_tokens=8192)),  # it takes memory for all of its window at once
 ]
 
 #: how a model writes where its server has no parser for that; all that fit count. The thoughts of
 #: DeepSeek, Kimi and MiMo are required in all later messages, but may be empty
 FORMS: list[tuple[str, dict[str, Any]]] = [
-    ("*deepseek-r1*", {"thoughts_opened": True}),
-    ("*qwq*", {"thoughts_opened": True, "calls_as_text": True}),
-    ("*thinking*", {"thoughts_opened": True}),
-    ("*glm-[45]*", {"thoughts_opened": True, "calls_as_text": True}),
-    ("*minimax-m*", {"thoughts_opened": True, "calls_as_text": True}),
-    ("*qwen*", {"calls_as_text": True}),
-    ("*hermes*", {"calls_as_text": True}),
-    ("*llama-3*", {"calls_as_text": True}),
-    ("*llama3*", {"calls_as_text": True}),
-    ("*m[ia]*stral*", {"calls_as_text": True}),  # Mistral, Ministral, Magistral
-    ("*devstral*", {"calls_as_text": True}),
-    ("*gpt-oss*", {"calls_as_text": True}),
-    ("*deepseek*", {"calls_as_text": True, "thoughts_field": "reasoning_content"}),
-    ("*kimi*", {"calls_as_text": True, "thoughts_field": "reasoning_content"}),
-    ("*mimo*", {"thoughts_field": "reasoning_content"}),
+    ("deepseek-r1", {"thoughts_opened": True}),
+    ("qwq", {"thoughts_opened": True, "calls_as_text": True}),
+    ("thinking", {"thoughts_opened": True}),
+    ("glm-4 glm-5", {"thoughts_opened": True, "calls_as_text": True}),
+    ("minimax-m", {"thoughts_opened": True, "calls_as_text": True}),
+    ("qwen hermes llama-3 llama3 gpt-oss", {"calls_as_text": True}),
+    ("mistral ministral magistral mathstral devstral", {"calls_as_text": True}),
+    ("deepseek kimi", {"calls_as_text": True, "thoughts_field": "reasoning_content"}),
+    ("mimo", {"thoughts_field": "reasoning_content"}),
 ]
 
 #: cosine of unrelated texts, measured; by the start of the model's identity. Others have a setting.
@@ -135,10 +122,14 @@ def _choose_chat(env: Environment) -> tuple[str, Environment]:
 def traits_of(model: str) -> Traits:
     """What is known of a chat model, by its name with its provider."""
     name = model.lower()
-    known = next(known for pattern, known in MODELS if fnmatchcase(name, pattern))
-    for pattern, form in FORMS:
-        known = known._replace(**form) if fnmatchcase(name, pattern) else known
+    known = next((known for words, known in MODELS if _has(name, words)), Traits())
+    for words, form in FORMS:
+        known = known._replace(**form) if _has(name, words) else known
     return known
+
+
+def _has(name: str, words: str) -> bool:
+    return any(word in name for word in words.split())
 
 
 def _split(setting: str, known: dict[str, str], key: str) -> tuple[str, str]:

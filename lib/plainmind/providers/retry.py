@@ -28,9 +28,18 @@ def run(
     left to the next run. What was broken off after some of it had been shown (`partial`) is not
     asked for again.
     """
+    start = clock.monotonic()
+    try:
+        return work()
+    except Unavailable as error:
+        failed = [error]
+    # loaded only now: it takes as long as all of the first attempt's own work in here
     import tenacity
 
-    start = clock.monotonic()
+    def attempt() -> T:
+        if failed:
+            raise failed.pop()
+        return work()
 
     def may_pass(error: BaseException) -> bool:
         return isinstance(error, Unavailable) and not getattr(error, "partial", "")
@@ -47,7 +56,7 @@ def run(
     policy = tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_pass), wait=wait, stop=stop, sleep=sleep, reraise=True
     )
-    return policy(work)
+    return policy(attempt)
 
 
 def next_try(attempts: int, now: int, retry_after: float | None, jitter: float) -> int:

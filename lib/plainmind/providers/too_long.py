@@ -4,21 +4,20 @@ import re
 
 from ..ground.errors import BadData
 
-_TOO_LONG = re.compile(
-    r"context[ _-]?(?:length|window|size)|exceed_context_size|max_seq_len|input token count"
+#: patterns, compiled when a server refuses something, as few do
+_TOO_LONG = (
+    r"(?i)context[ _-]?(?:length|window|size)|exceed_context_size|max_seq_len|input token count"
     r"|maximum (?:prompt|allowed input) length|token limit|too many (?:input )?tokens"
     r"|tokens? .{0,40}exceeds|length of (?:all |the )?messages|request_too_large"
-    r"|(?:prompt|input|request|messages|payload|entity)\W(?:is |are )?too (?:long|large)",
-    re.I,
+    r"|(?:prompt|input|request|messages|payload|entity)\W(?:is |are )?too (?:long|large)"
 )
 #: OpenAI's 429 and Groq's 413 for more tokens than a minute has room for: waiting does not help
-_SURE = re.compile(r"request too large for", re.I)
-_LIMIT = re.compile(r"exceed|too |longer|larger|greater|maximum|reduce|\bmax", re.I)
-_RATE = re.compile(r"rate.?limit|per (?:minute|day|min)\b|quota|throttl|please wait", re.I)
-_TOLD = re.compile(
-    r"(?:n_ctx|context (?:length|window|size)|tokens allowed|prompt length|token limit|max_seq_len"
-    r"|Limit)\D{0,20}?(\d[\d,]*)",
-    re.I,
+_SURE = r"(?i)request too large for"
+_LIMIT = r"(?i)exceed|too |longer|larger|greater|maximum|reduce|\bmax"
+_RATE = r"(?i)rate.?limit|per (?:minute|day|min)\b|quota|throttl|please wait"
+_TOLD = (
+    r"(?i)(?:n_ctx|context (?:length|window|size)|tokens allowed|prompt length|token limit"
+    r"|max_seq_len|Limit)\D{0,20}?(\d[\d,]*)"
 )
 
 
@@ -31,10 +30,11 @@ class TooLong(BadData):
 
 def find_too_long(what: str, said: str, status: int = 400) -> TooLong | None:
     """The failure, if this is what a server means by what it said."""
-    sure = status == 413 or _SURE.search(said)
-    if not sure and (not _TOO_LONG.search(said) or not _LIMIT.search(said) or _RATE.search(said)):
-        return None
+    if status != 413 and not re.search(_SURE, said):
+        of_length = re.search(_TOO_LONG, said) and re.search(_LIMIT, said)
+        if not of_length or re.search(_RATE, said):
+            return None
     failure = TooLong(what)
-    numbers = [int(found[1].replace(",", "")) for found in _TOLD.finditer(said)]
+    numbers = [int(found[1].replace(",", "")) for found in re.finditer(_TOLD, said)]
     failure.window = min((number for number in numbers if number >= 256), default=0)
     return failure

@@ -54,9 +54,9 @@ class Policy(NamedTuple):
 
     @classmethod
     def of(cls, settings) -> "Policy":
-        of = lambda name: settings[f"knowledge.{name}"]
-        weights = {kind: of(f"weight_{kind.replace('-', '_')}") for kind in WEIGHTS}
-        return cls(**{name: of(name) for name in cls._fields if name != "weights"}, weights=weights)
+        of = settings.section("knowledge")
+        weights = {kind: of[f"weight_{kind.replace('-', '_')}"] for kind in WEIGHTS}
+        return cls(**{name: of[name] for name in cls._fields if name != "weights"}, weights=weights)
 
 
 class FoundPage(NamedTuple):

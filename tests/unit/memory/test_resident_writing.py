@@ -187,7 +187,7 @@ def test_of_a_secret_only_reason_and_digest_stay(place):
         place.ask("remember", "global", "the token is ghp_abcdefghijklmnopqrstuvwxyz0123")
     stage(place, text="the password is hunter2x")
     flush(place)
-    data = files.read(journal.path(place.home)).decode()
+    data = files.read(place.home.writeback_journal).decode()
     assert "ghp_" not in data and "hunter2x" not in data
     assert len(journal.read(place.home).rejected) == 2 and '"digest":"' in data
 
@@ -205,7 +205,7 @@ def test_what_is_rejected_or_dropped_stands_there_until_it_is_gone(place, monkey
         place.ask(verb, *words)
     place.ask(verb, *words)
     assert not journal.read(place.home).staged
-    assert b"hunter2x" not in files.read(journal.path(place.home))
+    assert b"hunter2x" not in files.read(place.home.writeback_journal)
 
 
 def test_without_strict_writeback_what_is_doubtful_is_written(place):
@@ -221,7 +221,7 @@ def test_the_others_are_committed_and_lines_that_are_not_ours_harm_nobody(place)
     place.ask("remember", "global", "one")
     stage(place, text="the password is hunter2x")
     place.ask("remember", "global", "two", topic="Build")
-    with open(journal.path(place.home), "ab") as file:
+    with open(place.home.writeback_journal, "ab") as file:
         file.write(b'not ours\n{"did":"dance"}\n[1]\n{"did":"begin"}\n{"torn')
     place.ask("remember", "global", "three")
     made, reasons = flush(place)

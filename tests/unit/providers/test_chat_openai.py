@@ -298,7 +298,7 @@ def test_real_llama_cpp(llama, openai):
 
 
 def test_real_llama_cpp_writes_calls_by_the_schema(llama, openai, monkeypatch):
-    monkeypatch.setattr(registry, "MODELS", [("*", registry.Traits(tools="json"))])
+    monkeypatch.setattr(registry, "MODELS", [("smollm", registry.Traits(tools="json"))])
     reply = openai(llama, "smollm").complete(
         asking("List the files. Run: ls", tools=[TOOL], max_tokens=48)
     )

@@ -38,14 +38,14 @@ NAMES = frozenset(
 _SYSTEMD = ("systemd", "user")  # ~/.config/systemd/user
 
 #: what a repository's configuration may say without naming a program
-_TAME = re.compile(
-    rb"\s*(?:[#;].*|\[(?:core|init|user|remote \"[^\"]*\"|branch \"[^\"]*\"|submodule \"[^\"]*\""
+_TAME = (
+    rb"(?i)\s*"
+    rb"(?:[#;].*|\[(?:core|init|user|remote \"[^\"]*\"|branch \"[^\"]*\"|submodule \"[^\"]*\""
     rb"|pull|push|fetch|merge|color|gc|extensions)\]"
     rb"|(?:repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode"
     rb"|symlinks|autocrlf|eol|safecrlf|sparsecheckout|worktreeconfig|objectformat|defaultbranch"
     rb"|name|email|fetch|merge|rebase|ff|default|autosetupremote|prune|auto|ui|active"
-    rb"|url\s*=\s*(?!ext::)(?![^:/]*::)[^\s-]\S*)(?:\s*=.*)?)?\s*\Z",
-    re.I,
+    rb"|url\s*=\s*(?!ext::)(?![^:/]*::)[^\s-]\S*)(?:\s*=.*)?)?\s*\Z"
 )
 
 LARGEST = 1 << 20  # bytes of a configuration
@@ -255,7 +255,7 @@ def _read_regular(roots: Roots, path: str) -> bytes:
 
 def _tame(line: bytes) -> bool:
     """Whether a line of a configuration is harmless; stripped and short, as the pattern needs."""
-    return len(line) < 1000 and bool(_TAME.match(line.strip()))
+    return len(line) < 1000 and bool(re.match(_TAME, line.strip()))
 
 
 def _restore_link(roots: Roots, path: str, was: str) -> str:

@@ -34,6 +34,7 @@ from ...ground import clock
 from ...ground.errors import BadData
 
 ROLES = ("user", "agent", "tool", "system")
+FORGOT = "forgot"  # in the meta of a record of formats.log.forgotten, and of nothing else
 
 # controls, line ends, bidi marks, what has no width, surrogates; '![', which a viewer would fetch
 _UNSAFE = re.compile(
@@ -42,7 +43,7 @@ _UNSAFE = re.compile(
     "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]|!(?=\\[)"
 )
-_ESCAPABLE = re.compile(_UNSAFE.pattern + r"|\\")
+_ESCAPABLE = _UNSAFE.pattern + r"|\\"
 _ESCAPE = re.compile(r"\\(\\|!|r|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 _TITLE = re.compile(rb"# ([a-z][a-z0-9-]*/[a-z0-9_-]+) (\d{8}T\d{6}Z(?:_\d{4,})?)\n\n")
@@ -197,18 +198,17 @@ def scan(data: bytes, line: int = 1) -> list[RawEvent | Gap]:
     line += 2 if start else 0
     for match in _EVENT.finditer(data, at):
         stamp, role, count, flag, digest, meta, body = match.groups(b"")
-        if body.count(10) != int(count):
+        lines = int(count)
+        if body.count(10) != lines:
             continue
-        if match.start() > at:
-            ended = line + data.count(10, at, match.start())
-            found.append(Gap(at, match.start(), line, ended - 1))
+        begin, end = match.span()
+        if begin > at:
+            ended = line + data.count(10, at, begin)
+            found.append(Gap(at, begin, line, ended - 1))
             line = ended
-        lines = int(count) + 2
-        at = match.end()
-        place = match.start(), at, line, line + lines - 2
         head = stamp.decode(), role.decode(), bool(flag), digest.decode()
-        found.append(RawEvent(*place, *head, meta, body))
-        line += lines
+        found.append(RawEvent._make((begin, end, line, line + lines, *head, meta, body)))
+        at, line = end, line + lines + 2
     if at < len(data):
         ended = line + data.count(10, at) - data.endswith(b"\n")
         found.append(Gap(at, len(data), line, ended))
@@ -270,7 +270,7 @@ def decode(block: RawEvent, path: str, context: str) -> Event:
 
 def escape(content: str) -> str:
     """A content as an event whose header says `esc` has it."""
-    return _ESCAPABLE.sub(_escape, content)
+    return re.sub(_ESCAPABLE, _escape, content)
 
 
 def _escape(match: re.Match) -> str:

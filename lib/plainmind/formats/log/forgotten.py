@@ -11,18 +11,17 @@ rule of every event, over its header and the lines in its place. So whoever blan
 or puts anything else in its place, is found; and so is a forgotten text that comes back.
 
 A digest stays, and by it a guess can be tried: of what is short enough to be guessed, a PIN or a
-word of a dictionary, it tells whether the guess is right, unless MIND_KEY was set.
+word of a dictionary, it tells whether the guess is right, unless MIND_FORGOT was set.
 """
 
 import re
 from collections.abc import Set
 from typing import Any, NamedTuple
 
-from .event import RawEvent, chain_digest, header_without_digest, parse_meta
+from .event import FORGOT, RawEvent, chain_digest, header_without_digest, parse_meta
 
 #: what a record says before its reason
 _RECORD = re.compile(r"The text of \S+ \([0-9a-f]*\) was taken back[^:.]*[:.] ?")
-KEY = "forgot"  # in the metadata of a record, and of nothing else
 LINE = b"> (forgotten)\n"
 #: metadata by which events are found, chained and counted; the rest of it may hold words
 STRUCTURE = frozenset(
@@ -47,14 +46,14 @@ class Forgotten(NamedTuple):
     def meta(self) -> dict[str, Any]:
         """The record's metadata; its id makes it one, however often it is tried."""
         value = {"ref": self.ref, "h": self.digest, "blank": self.blank}
-        return {"id": f"forget {self.ref} {self.digest} {self.blank}", KEY: value}
+        return {"id": f"forget {self.ref} {self.digest} {self.blank}", FORGOT: value}
 
 
 def parse_record(block: RawEvent) -> Forgotten | None:
     """What an event says was forgotten, None when it is not a record."""
-    if block.role != "system" or f'"{KEY}":'.encode() not in block.meta:
+    if block.role != "system" or f'"{FORGOT}":'.encode() not in block.meta:
         return None
-    value = parse_meta(block).get(KEY)
+    value = parse_meta(block).get(FORGOT)
     if not isinstance(value, dict):
         return None
     path, _, line = str(value.get("ref")).rpartition(":")
@@ -64,12 +63,17 @@ def parse_record(block: RawEvent) -> Forgotten | None:
 
 def words_of(content: str, meta: dict[str, Any]) -> str:
     """What somebody said in an event: of a record, the reason alone."""
-    return _RECORD.sub("", content, count=1) if KEY in meta else content
+    return _RECORD.sub("", content, count=1) if FORGOT in meta else content
 
 
 def is_blank(block: RawEvent) -> bool:
     """Whether an event's body is what stands in the place of one that was taken back."""
     return block.body.startswith(LINE) and block.body == LINE * block.body.count(b"\n")
+
+
+def is_silent(block: RawEvent) -> bool:
+    """Whether an event is a blank, or the record of one."""
+    return is_blank(block) or parse_record(block) is not None
 
 
 def blank(block: RawEvent, meta: bytes | None = None) -> RawEvent:

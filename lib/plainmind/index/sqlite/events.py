@@ -48,9 +48,9 @@ def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] =
     """Take in every event acknowledged before this call: of the windows the journal names, or,
     `thorough` or when it cannot tell, of all that are new, grown, changed or gone, and `again`."""
     gone: list[str] = []
-    seen, away = index.setting("journal"), index.setting("gone") or []
+    seen, away, pins = index.settings("journal", "gone", "pins")
     # one that somebody took away and put back is in no journal
-    thorough = thorough or any(map(os.path.exists, map(index.home.path, away)))
+    thorough = thorough or any(map(os.path.exists, map(index.home.path, away or ())))
     grown = None if thorough else reading.grown_windows(index.home, seen)
     if grown is None:
         position = reading.journal_position(index.home)
@@ -59,7 +59,7 @@ def catch_up(index: IndexFile, *, thorough: bool = False, again: Iterable[str] =
         paths += [path for path in again if path not in paths and path not in gone]
     else:
         paths, position = grown
-    if paths or gone or position != seen or _pins_changed(index):
+    if paths or gone or position != seen or pins != reading.pins_state(index.home):
         _take_in(index, paths, gone, position, whole=grown is None)
 
 
@@ -82,8 +82,7 @@ def _take_in(
         for number, path in enumerate(paths, 1):
             _take_in_window(index, path, removal, whole=whole)
             index.progress(number, len(paths))
-        if _pins_changed(index):
-            _take_in_pins(index)
+        _take_in_pins(index)
         index.put_setting("journal", position)
         removal.settle()
     removal.tell()
@@ -193,12 +192,11 @@ def _number(db: sqlite3.Connection, table: str, name: str) -> int:
     return db.execute(f"INSERT INTO {table} (name) VALUES (?)", (name,)).lastrowid or 0
 
 
-def _pins_changed(index: IndexFile) -> bool:
-    return index.setting("pins") != reading.pins_state(index.home)
-
-
 def _take_in_pins(index: IndexFile) -> None:
+    """Take in the pins, if they changed."""
     state = reading.pins_state(index.home)
+    if index.setting("pins") == state:
+        return
     index.db.execute("DELETE FROM pins")
     index.db.executemany("INSERT INTO pins VALUES (?, ?)", reading.pins(index.home))
     index.put_setting("pins", state)

@@ -105,18 +105,27 @@ class IndexFile:
             return False
 
     def setting(self, name: str) -> Any:
-        row = self.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        if not row or not _is_json(row[0]):
-            return row[0] if row else None
-        try:
-            return json.loads(row[0])
-        except (ValueError, RecursionError):
-            raise sqlite3.DatabaseError(f"malformed setting {name}") from None
+        return self.settings(name)[0]
+
+    def settings(self, *names: str) -> list[Any]:
+        """Values of the table of settings, as of one moment; None for what is not set."""
+        asked = f"SELECT name, value FROM settings WHERE name IN ({', '.join('?' * len(names))})"
+        found = dict(self.db.execute(asked, names).fetchall())
+        return [_decode(name, found.get(name)) for name in names]
 
     def put_setting(self, name: str, value: Any) -> None:
         is_plain = isinstance(value, str) and not _is_json(value)
         text = value if is_plain else json.dumps(value)
         self.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, text))
+
+
+def _decode(name: str, value: Any) -> Any:
+    if not _is_json(value):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise sqlite3.DatabaseError(f"malformed setting {name}") from None
 
 
 def _is_json(value: Any) -> bool:

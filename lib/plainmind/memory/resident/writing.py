@@ -70,7 +70,7 @@ def put(memory: Memory, made: Operation, scope: MemoryScope) -> None:
 
 def flush(memory: Memory) -> Flushed:
     """Commit what is staged. The journal is only looked at where there is one."""
-    if not os.path.exists(journal.path(memory.home)):
+    if not os.path.exists(memory.home.writeback_journal):
         return Flushed([], [], [])
     back = Writeback(memory.home, clock.to_text(memory.now()), memory.say, dry=memory.dry)
     if memory.dry:
@@ -98,15 +98,6 @@ def drop(memory: Memory, ids: Iterable[str]) -> None:
         journal.tidy(memory.home, at, b"".join(lines))
 
 
-def list_staged(memory: Memory) -> list[str]:
-    """The ids of what waits; the journal is only read where it says something."""
-    try:
-        waits = os.stat(journal.path(memory.home)).st_size > 0
-    except FileNotFoundError:
-        return []
-    return list(journal.read(memory.home).staged) if waits else []
-
-
 def list_operations(memory: Memory) -> Iterator[tuple[str, str, str]]:
     """The operations that wait or were rejected: id, state, text."""
     there = journal.read(memory.home)
@@ -116,7 +107,7 @@ def list_operations(memory: Memory) -> Iterator[tuple[str, str, str]]:
         why = operation.REASONS.get(reason, reason)
         yield id, f"rejected ({reason}): {why}", kept.text if kept else digest
     if there.malformed:
-        memory.say(f"{journal.path(memory.home)}: {there.malformed} lines are not ours")
+        memory.say(f"{memory.home.writeback_journal}: {there.malformed} lines are not ours")
 
 
 def confirm(memory: Memory, folder: str | None, refs: Iterable[str]) -> Flushed:

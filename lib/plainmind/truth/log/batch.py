@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...formats.log import event as events
-from ...ground import files, when
+from ...ground import files
 from ...ground.errors import BadData, Failure
 from ...ground.paths import check_context
 from . import warning
@@ -41,7 +41,7 @@ def append_lines(log: Log, lines: Iterable[bytes], context: str | None, session)
                 session.report(BadData(failure.what, place=f"<stdin>:{number}", cure=failure.cure))
         refs, there = _append(log, drafts, failed, now, session)
         skipped += there
-        texts = (draft.content for _, draft in drafts)
+        texts = [draft.content for _, draft in drafts]
         suspects += warning.find_suspects(zip(refs, texts, strict=True))
     warning.warn(session, suspects)
     if skipped and session.verbose:
@@ -71,14 +71,16 @@ def parse_draft(line: bytes, now: int) -> tuple[str | None, EventDraft]:
     context, stamp = value.get("context"), value.get("timestamp")
     if context is not None:
         check_context(context if type(context) is str else repr(context))
-    instant = now if stamp is None else when.read_instant(_time(stamp), now)
+    instant = now if stamp is None else _read_instant(stamp, now)
     return context, EventDraft(instant, role, content, _merge_meta(value, meta))
 
 
-def _time(stamp: Any) -> str:
+def _read_instant(stamp: Any, now: int) -> int:
+    from ...ground import when  # six milliseconds, which a line without a time need not pay
+
     if type(stamp) is not str:
         raise BadData(f"'{stamp}' is not a time", cure=when.FORMS)
-    return stamp
+    return when.read_instant(stamp, now)
 
 
 def _merge_meta(value: dict[str, Any], meta: dict[str, Any] | None) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def read_records(home: Home, context: str, key: bytes) -> Records:
             opened = reader.read_window(home, path)
         except Failure:  # gone meanwhile, or damaged: then it records nothing
             continue
-        if f'"{forgotten.KEY}":'.encode() not in opened.data:
+        if f'"{events.FORGOT}":'.encode() not in opened.data:
             continue
         for block, previous in with_previous(opened):
             record = forgotten.parse_record(block)

@@ -9,7 +9,7 @@ import os
 from typing import Any, NamedTuple
 
 from ...formats.log import event as events
-from ...formats.log import forgotten, window_heads
+from ...formats.log import window_heads
 from ...formats.log.window_heads import WindowHead
 from ...ground import clock, files, regular
 from ...ground.errors import BadData, InputOutput
@@ -248,8 +248,8 @@ class Log:
 
 def check_meta(meta: dict[str, Any]) -> None:
     """BadData for metadata by which an event would be taken for the record of a forgotten one."""
-    if forgotten.KEY in meta:
-        raise BadData(f"only mem-forget writes '{forgotten.KEY}' in meta", cure="leave it out")
+    if events.FORGOT in meta:
+        raise BadData(f"only mem-forget writes '{events.FORGOT}' in meta", cure="leave it out")
 
 
 def _take_ids(ids: _Ids | None, path: str, full: str, stat: os.stat_result) -> bytes:

@@ -14,10 +14,6 @@ from ...ground.paths import Home
 MOST = 1000  # operations that wait, or were rejected
 
 
-def path(home: Home) -> str:
-    return home.path("resident", "writeback-journal.jsonl")
-
-
 def read(home: Home) -> Journal:
     return operation.read(_read(home))
 
@@ -33,14 +29,14 @@ def stage(home: Home, staged: Operation, at: str) -> None:
 
 def append(home: Home, lines: bytes) -> None:
     """Add lines."""
-    files.append(path(home), _end(_read(home)) + lines)
+    files.append(home.writeback_journal, _end(_read(home)) + lines)
     # always: whoever made the file may have been killed before that
     files.sync_with_parent(home.path("resident"))
 
 
 def settle(home: Home) -> None:
     """Make durable what is read from here on: its writer may have been killed before that."""
-    files.sync_path(path(home))
+    files.sync_path(home.writeback_journal)
     files.sync_with_parent(home.path("resident"))
 
 
@@ -49,7 +45,7 @@ def tidy(home: Home, at: str, lines: bytes = b"") -> None:
     data = _read(home)
     new = operation.compact(operation.read(data + _end(data) + lines), at)
     if lines or len(new) < len(data):
-        files.replace(path(home), new)
+        files.replace(home.writeback_journal, new)
 
 
 def _end(data: bytes) -> bytes:
@@ -58,4 +54,4 @@ def _end(data: bytes) -> bytes:
 
 
 def _read(home: Home) -> bytes:
-    return files.read(path(home)) if os.path.exists(path(home)) else b""
+    return files.read(home.writeback_journal) if os.path.exists(home.writeback_journal) else b""
