@@ -37,7 +37,7 @@ def test_a_line_is_read_as_it_was_written():
 REFUSED = [
     (line(agent="Backend"), "agent: 'Backend' is an invalid name; use lower-case letters"),
     (line(agent=7), "agent: 7 is not a text; give a text"),
-    (line(status="done"), "status: 'done' is none of the words it may be; use one of pending, "),
+    (line(status="done"), "status: 'done' is not a status; use one of pending, "),
     (line(duration_s="95"), "duration_s: '95' is not a number; give a number"),
     (line(duration_s=-1), "duration_s: -1 is out of range; give a number from 0 to 1e+300"),
     (line(duration_s=True), "duration_s: true is not a number"),

@@ -26,7 +26,7 @@ from ...ground import chance, clock, stream
 from ...ground.errors import BadData, NotPermitted
 from .. import strict_json
 from . import session
-from .kinds import Check, Wrong
+from .kinds import Check, Wrong, read_time
 from .schemas import COMMON, SCHEMAS
 
 PATH = "work/events.jsonl"
@@ -58,14 +58,15 @@ class Row(NamedTuple):
 
 
 class _Rules(NamedTuple):
-    checks: dict[str, Check]
+    checks: dict[str, Check]  # of all fields but type and at
     required: frozenset[str]
 
 
 def _make_rules(type: str) -> _Rules:
     fields = (*COMMON, *SCHEMAS[type].fields)
     required = frozenset(field.name for field in fields if field.required)
-    return _Rules({f.name: f.make_check() for f in fields if f.name != "type"}, required)
+    own = [field for field in fields if field.name not in ("type", "at")]
+    return _Rules({field.name: field.make_check() for field in own}, required)
 
 
 _rules: dict[str, _Rules] = {}
@@ -75,13 +76,12 @@ _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
 
 
 def _rules_of(type: Any) -> _Rules:
-    rules = _rules.get(type) if isinstance(type, str) else None
-    if rules is None:
-        if not isinstance(type, str) or type not in SCHEMAS:
-            what = f"{session.tell(type)} is not a type of event" if type else "missing"
-            raise BadData(f"type: {what}", cure="use one of " + ", ".join(SCHEMAS))
-        rules = _rules[type] = _make_rules(type)
-    return rules
+    if not isinstance(type, str) or type not in SCHEMAS:
+        what = "missing" if type in (None, "") else f"{session.tell(type)} is not a type of event"
+        raise BadData(f"type: {what}", cure="use one of " + ", ".join(SCHEMAS))
+    if type not in _rules:
+        _rules[type] = _make_rules(type)
+    return _rules[type]
 
 
 # --- text to records and back
@@ -91,8 +91,9 @@ def parse(data: bytes) -> Line:
     """The event of a line. BadData says which field is wrong."""
     if len(data) > MOST:
         raise refuse_long(len(data))
-    fields = check(parse_object(data))
-    return Line(fields["id"], clock.parse_text(fields["at"]), fields["type"], fields)
+    fields = parse_object(data)
+    instant = check(fields)
+    return Line(fields["id"], instant, fields["type"], fields)
 
 
 def refuse_long(size: int) -> BadData:
@@ -117,30 +118,38 @@ def parse_object(data: bytes) -> Fields:
     return value
 
 
-def check(fields: Fields) -> Fields:
-    """The fields of an event as they are kept, without those that are not given. BadData."""
-    checks, required = _rules_of(fields.get("type"))
-    empty = []
-    for key, value in fields.items():
-        if value is None or value == "":
-            empty.append(key)
-        elif rule := checks.get(key):
-            try:
+def check(fields: Fields) -> int:
+    """When an event happened, in ms since the epoch. Afterwards the fields are as they are kept,
+    without those that are not given. BadData says which one is wrong."""
+    type = fields.get("type")
+    rules = _rules.get(type) if type.__class__ is str else None  # type: ignore[arg-type]
+    checks, required = rules or _rules_of(type)
+    empty: tuple[str, ...] = ()
+    instant, key = 0, ""
+    try:
+        for key, value in fields.items():
+            if not value and (value is None or value == ""):
+                empty += (key,)
+            elif rule := checks.get(key):
                 kept = rule(value)
-            except Wrong as wrong:
-                raise BadData(
-                    f"{key}: {session.tell(value)} {wrong.what}", cure=wrong.cure
-                ) from None
-            if kept is not value:
-                fields[key] = kept
+                if kept is not value:
+                    fields[key] = kept
+            elif key == "at":
+                fields[key], instant = read_time(value)
+    except Wrong as wrong:
+        what = f"{key}: {session.tell(fields[key])} {wrong.what}"
+        raise BadData(what, cure=wrong.cure) from None
     for key in empty:
         del fields[key]
     if not required <= fields.keys():
-        missing = next(name for name in checks if name in required and name not in fields)
-        every = (*COMMON, *SCHEMAS[fields["type"]].fields)
-        meaning = next(field.meaning for field in every if field.name == missing)
-        raise BadData(f"{missing}: missing", cure=f"say {meaning}")
-    return fields
+        raise _refuse_missing(fields)
+    return instant
+
+
+def _refuse_missing(fields: Fields) -> BadData:
+    every = (*COMMON, *SCHEMAS[fields["type"]].fields)
+    missing = next(field for field in every if field.required and field.name not in fields)
+    return BadData(f"{missing.name}: missing", cure=f"say {missing.meaning.partition(';')[0]}")
 
 
 def scan(data: bytes, offset: int = 0, number: int = 1) -> Iterator[Row | BadData]:
@@ -201,17 +210,15 @@ def compose(
     """A new event of these fields: masked, filled in and checked. BadData says which field is
     wrong, NotPermitted what the author may not say."""
     made = {key: value for key, value in mask(fields).items() if value is not None and value != ""}
-    type = made.get("type")
-    rules = _rules_of(type)
+    rules, type = _rules_of(made.get("type")), made["type"]
     for key in made:
-        if key != "type" and key not in rules.checks:
-            known = ", ".join(name for name in rules.checks if name not in ("id", "at"))
+        if key not in ("type", "at") and key not in rules.checks:
+            known = ", ".join(field.name for field in SCHEMAS[type].fields)
             raise BadData(f"{session.tell(key)} is not a field of '{type}'", cure=f"it has {known}")
     _fill(made, rules, author)
     made.setdefault("at", clock.to_text(now))
     made.setdefault("id", mint.make(now))
-    made = check(made)
-    if clock.parse_text(made["at"]) > now + AHEAD:
+    if check(made) > now + AHEAD:
         raise BadData(f"at: '{made['at']}' is in the future", cure="give the time it happened")
     check_author(made, author)
     return made

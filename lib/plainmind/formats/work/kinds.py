@@ -22,8 +22,8 @@ _DEEPEST = 16  # of an object in a field
 
 #: what a name or a line may not have: what a terminal obeys, turns around or takes for a line's end
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z", re.ASCII)
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z", re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z", re.ASCII).match
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z", re.ASCII).match
 
 Check = Callable[[Any], Any]
 
@@ -106,24 +106,28 @@ def check_agents(value: Any) -> list[str]:
 
 
 def check_id(value: Any) -> str:
-    if type(value) is not str or not _ID.match(value):
+    if type(value) is not str or not _ID(value):
         raise Wrong("is not an id", "use 1 to 64 letters, digits, '.', '_', ':' and '-'")
     return value
 
 
-def check_time(value: Any) -> str:
-    """As `2026-02-07T22:15:00.000Z`, whatever the zone was."""
-    if type(value) is str and _INSTANT.match(value):
+def read_time(value: Any) -> tuple[str, int]:
+    """As `2026-02-07T22:15:00.000Z`, whatever the zone was, and in ms since the epoch."""
+    if type(value) is str and _INSTANT(value):
         try:
-            clock.parse_text(value)
-            return value
+            return value, clock.parse_text(value)
         except ValueError:
             pass
     try:
-        return clock.to_text(clock.parse(value))
+        instant = clock.parse(value)
+        return clock.to_text(instant), instant
     except BadData as error:
         what = error.what.rpartition("' ")[2] if type(value) is str else "is not a time"
         raise Wrong(what, error.cure) from None
+
+
+def check_time(value: Any) -> str:
+    return read_time(value)[0]
 
 
 def check_flag(value: Any) -> bool:
@@ -163,12 +167,36 @@ def make_number(least: float = -LARGEST, most: float = LARGEST, *, whole: bool =
     return check
 
 
-def make_choice(choices: tuple[str, ...]) -> Check:
+def make_choice(kind: str, choices: tuple[str, ...]) -> Check:
     known, cure = frozenset(choices), "use one of " + ", ".join(choices)
 
     def check(value: Any) -> str:
         if type(value) is not str or value not in known:
-            raise Wrong("is none of the words it may be", cure)
+            raise Wrong(f"is not a {kind}", cure)
         return value
 
     return check
+
+
+#: what is one of a few words
+WORDS = {
+    "status": session.STATUSES,
+    "route": ("local", "cloud"),
+    "direction": ("higher", "lower"),
+    "verdict": ("running", "keep", "kill", "double_down"),
+    "pattern": ("success", "failure", "repetition"),
+}
+#: the check of each kind, but of numbers, which have spans, and of the type itself
+CHECKS: dict[str, Check] = {
+    "name": check_name,
+    "line": check_line,
+    "text": check_text,
+    "agent": check_agent,
+    "agents": check_agents,
+    "session": check_session,
+    "id": check_id,
+    "time": check_time,
+    "flag": check_flag,
+    "object": check_object,
+    **{kind: make_choice(kind, words) for kind, words in WORDS.items()},
+}

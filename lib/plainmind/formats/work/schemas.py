@@ -1,326 +1,242 @@
-"""The types of events in the journal of work, and the fields of each: the one table from which come
-the check of a line, `work-log TYPE --help` and mind-schema(5).
+"""The types of events in the journal of work, and the fields of each: one table, by which a line is
+checked and which the manuals print.
 """
 
+import re
 from typing import NamedTuple
 
-from . import kinds, session
+from . import kinds
 from .kinds import Check
+
+TABLE = """
+A field with * is required. The events of a type 'by' some fields are put together where these are
+the same: of each other field the latest value counts. Of the other types every event is a row.
+
+every event:
+  id*            id             names it; made where it is not given. Of two with one id one counts
+  at*            time           when it happened; now where it is not given
+  type*          type           one of those below
+
+team, by name: a team
+  name*          name           what names it
+  description    text           what it is for
+
+agent, by name: an agent of a team
+  name*          agent          what names it
+  team           name           its team
+  role           line           what it does, in a few words
+  description    text           what it is good at
+  model          name           the model it works with
+  active         flag           whether it is in the team now
+
+session, by session: the beginning or the end of a session of a team
+  session*       session        which
+  status*        status         how it stands
+  team           name           the team
+  agents         agents         who takes part
+  repository     line           what it works on
+  goal           text           what it is to reach
+  started        time           when it began
+  ended          time           when it ended
+  pr_url         line           the pull request it made
+
+task, by session, agent and task: a task that an agent did, or tried; each without 'task' is a row
+  agent*         agent          who did it
+  description*   text           what was done
+  status*        status         how it stands; completed where it is not given
+  session        session        in which session
+  task           name           a name, so that a later event can change it
+  kind           name           what kind of task, in a word of yours: success is counted by it
+  file           line           the file it was about
+  started        time           when it began
+  ended          time           when it ended
+  duration_s     number>=0      seconds it took; where it is not given, from started to ended
+  error          text           why it failed
+  route          route          where agent-route sent it
+  model          name           the model that did it
+
+experiment, by name: something that is tried, and judged by its metrics
+  name*          name           what names it
+  hypothesis     text           what is expected
+  metric         name           the name of the metric that counts
+  baseline       number         that metric before
+  better         direction      which way is better
+  status         verdict        running, or a person's own verdict
+  team           name           the team that tries it
+  agent          agent          the agent that tries it
+
+metric: a measurement
+  name*          name           what was measured
+  value*         number         the value
+  unit           name           its unit
+  agent          agent          whose it is
+  session        session        in which session
+  experiment     name           the experiment it belongs to
+
+pattern: something that happens again and again
+  kind*          pattern        of which kind
+  subject*       line           what
+  agent          agent          whose it is
+  evidence       text           what shows it
+
+reward: how well something was done; agent-route learns from it
+  agent*         agent          who did it
+  value*         number(-1,1)   from -1, bad, to 1, good
+  task           name           the task's name
+  kind           name           the task's kind
+  route          route          where it was done
+  reason         text           why
+  session        session        in which session
+
+user_command: what a user asked for, so that repetition is noticed
+  command*       text           as it was given
+  agent          agent          whom
+  session        session        in which session
+
+lesson: something learned
+  lesson*        text           what
+  agent          agent          by whom
+  session        session        in which session
+  category       name           what it is about, in a word of yours
+
+campaign, by name: a campaign of marketing
+  name*          name           what names it
+  team           name           the team that runs it
+  channel        name           where it runs
+  status         name           how it stands, in a word of yours
+  budget         number>=0      what it may cost
+  goal           text           what it is to reach
+  started        time           when it began
+  ended          time           when it ended
+
+lead, by name: somebody who may become a customer
+  name*          name           what names them
+  campaign       name           the campaign that found them
+  source         name           where they came from
+  status         name           how it stands, in a word of yours
+  value          number         what they may be worth
+
+content, by name: a piece of content
+  name*          name           what names it
+  kind           name           such as post, page or video
+  status         name           how it stands, in a word of yours
+  campaign       name           the campaign it belongs to
+  agent          agent          who made it
+  url            line           where it is
+  published      time           when it was published
+
+repository, by name: a repository that is worked on
+  name*          name           what names it
+  url            line           its address
+  path           line           where it is on this machine
+  branch         name           the branch that counts
+
+llm_usage: what calls of a model used
+  model*         name           which
+  agent          agent          whose call it was
+  session        session        in which session
+  input_tokens   whole>=0       tokens it was given
+  output_tokens  whole>=0       tokens it gave
+  cost           number>=0      US dollars
+  seconds        number>=0      how long it took
+  route          route          where it ran
+  task           name           the task's name
+
+pr_merged: a pull request that was merged
+  agent*         agent          whose it was
+  url            line           its address
+  repository     name           the repository's name
+  session        session        in which session
+
+praise: a user's praise of an agent
+  agent*         agent          who is praised
+  reason         text           for what
+
+award: points that a person gives (work-xp --award)
+  agent*         agent          who gets them
+  amount*        whole(1,1000)  how many
+  reason*        text           for what
+
+route: a decision of agent-route, with all it was made from
+  task*          text           the task as it was given
+  decision*      route          where it was sent
+  rule*          name           the rule that decided
+  score*         number         how sure it was
+  evidence       object         what spoke for and against
+  inputs         object         what else a replay needs
+
+void: takes an event back, which then counts nowhere
+  of*            id             that event's id
+  reason*        text           why
+"""
+
+KINDS = """
+name       one line of at most 200 characters, without control characters
+line       one line of at most 2000 characters, without control characters
+text       a text of any lines
+agent      an agent's name: lower-case letters, digits, '-' and '_', at most 64
+agents     a list of agents' names; as a word: backend,frontend
+session    session-SECONDS, as work-session names it
+id         1 to 64 letters, digits, '.', '_', ':' and '-'
+time       RFC 3339 with a zone; in what work-log is given, any TIME of mind-options(7)
+flag       true or false
+number     a number; >=0 or (-1,1) says from where to where
+whole      a number without a fraction
+object     a JSON object
+status     pending, in_progress, completed, failed or blocked
+route      local or cloud
+direction  higher or lower
+verdict    running, keep, kill or double_down
+pattern    success, failure or repetition
+"""
 
 
 class FieldRule(NamedTuple):
-    """A field of a type. `kind` names a row of KINDS; `choices`, `least` and `most` narrow it."""
+    """A field of a type."""
 
     name: str
-    kind: str
+    kind: str  # of KINDS, without its span
     meaning: str
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    least: float = -kinds.LARGEST
-    most: float = kinds.LARGEST
+    required: bool
+    least: float
+    most: float
 
     def make_check(self) -> Check:
-        if self.choices:
-            return kinds.make_choice(self.choices)
         if self.kind in ("number", "whole"):
             return kinds.make_number(self.least, self.most, whole=self.kind == "whole")
-        return CHECKS[self.kind]
+        return kinds.CHECKS[self.kind]
 
 
 class Schema(NamedTuple):
-    """A type. `merged`: the events of one entity are put together field by field; of others, each
+    """A type. `by`: the fields that name what its events are put together for; () where every event
     is a row."""
 
     type: str
+    by: tuple[str, ...]
     meaning: str
     fields: tuple[FieldRule, ...]
-    merged: bool = False
 
 
-#: kind -> how a manual says what may stand there
-KINDS = {
-    "name": f"a name: one line of at most {kinds.LONGEST_NAME} characters, none of them invisible",
-    "line": f"one line of at most {kinds.LONGEST_LINE:,} characters, none of them invisible",
-    "text": "a text of any lines",
-    "agent": "an agent's name: lower-case letters, digits, '-' and '_', no status at the end",
-    "agents": "a list of agents' names",
-    "session": "a session: session-SECONDS",
-    "id": "an event's id: 1 to 64 letters, digits, '.', '_', ':' and '-'",
-    "time": "a time: RFC 3339 with a zone; as a word of work-log, any TIME",
-    "flag": "true or false",
-    "number": "a number",
-    "whole": "a whole number",
-    "object": "an object",
-}
-
-CHECKS: dict[str, Check] = {
-    "name": kinds.check_name,
-    "line": kinds.check_line,
-    "text": kinds.check_text,
-    "agent": kinds.check_agent,
-    "agents": kinds.check_agents,
-    "session": kinds.check_session,
-    "id": kinds.check_id,
-    "time": kinds.check_time,
-    "flag": kinds.check_flag,
-    "object": kinds.check_object,
-}
+_HEAD = re.compile(r"([a-z_ ]+?)(?:, by ([a-z_, ]+))?:(.*)")
+_FIELD = re.compile(r"  (\w+)(\*?) +(\w+?)(?:>=(\S+)|\((\S+),(\S+)\))? +(.*)")
 
 
-def _need(name: str, kind: str, meaning: str, *choices: str, **limits: float) -> FieldRule:
-    return FieldRule(name, kind, meaning, True, choices, **limits)
+def _read(table: str) -> dict[str, Schema]:
+    found: dict[str, Schema] = {}
+    for block in table.strip().split("\n\n")[1:]:
+        head, *rows = block.split("\n")
+        type, by, meaning = _HEAD.fullmatch(head).groups("")  # type: ignore[union-attr]
+        words = tuple(word for word in re.findall(r"\w+", by) if word != "and")
+        found[type] = Schema(type, words, meaning.strip(), tuple(map(_read_field, rows)))
+    return found
 
 
-def _may(name: str, kind: str, meaning: str, *choices: str, **limits: float) -> FieldRule:
-    return FieldRule(name, kind, meaning, False, choices, **limits)
+def _read_field(row: str) -> FieldRule:
+    name, star, kind, *span, meaning = _FIELD.fullmatch(row).groups()  # type: ignore[union-attr]
+    least = float(span[0] or span[1] or -kinds.LARGEST)
+    return FieldRule(name, kind, meaning, bool(star), least, float(span[2] or kinds.LARGEST))
 
 
-_AGENT = _may("agent", "agent", "whose it is")
-_SESSION = _may("session", "session", "in which session")
-_MODEL = _may("model", "name", "the model that did it")
-_STARTED, _ENDED = _may("started", "time", "when it began"), _may("ended", "time", "when it ended")
-_NAME = _need("name", "name", "what names it")
-_TEAM = _may("team", "name", "the team")
-_PROGRESS = _may("status", "name", "how far it is, in a word of your own")
-_CAMPAIGN = _may("campaign", "name", "the campaign it belongs to")
-_ROUTE = _may("route", "name", "where it was sent", "local", "cloud")
-_KIND = _may("kind", "name", "its kind, a word of your own, by which success is counted")
-_MILLION = 1_000_000.0
-
+SCHEMAS = _read(TABLE)
 #: the fields that every event has besides those of its type
-COMMON = (
-    _need("id", "id", "names the event; made where it is not given. Twice counts once"),
-    _need("at", "time", "when it happened; now where it is not given"),
-    _need("type", "name", "its type"),
-)
-
-_ROWS = (
-    Schema("team", "a team", (_NAME, _may("description", "text", "what it is for")), True),
-    Schema(
-        "agent",
-        "an agent of a team",
-        (
-            _need("name", "agent", "its name"),
-            _TEAM,
-            _may("role", "line", "what it does, in a few words"),
-            _may("description", "text", "what it is good at"),
-            _may("model", "name", "the model it works with"),
-            _may("active", "flag", "whether it is in the team now"),
-        ),
-        True,
-    ),
-    Schema(
-        "session",
-        "a session of a team: its beginning, or its end",
-        (
-            _need("session", "session", "which"),
-            _need("status", "name", "how it stands", *session.STATUSES),
-            _TEAM,
-            _may("agents", "agents", "who takes part"),
-            _may("repository", "line", "what it works on"),
-            _may("goal", "text", "what it is to reach"),
-            _STARTED,
-            _ENDED,
-            _may("pr_url", "line", "the pull request it made"),
-        ),
-        True,
-    ),
-    Schema(
-        "task",
-        "a task that an agent did, or tried",
-        (
-            _need("agent", "agent", "who did it"),
-            _need("description", "text", "what was done"),
-            _need("status", "name", "how it stands (default: completed)", *session.STATUSES),
-            _SESSION,
-            _may("task", "name", "a name: later events of this session, agent and name change it"),
-            _KIND,
-            _may("file", "line", "the file it was about"),
-            _STARTED,
-            _ENDED,
-            _may("duration_s", "number", "seconds it took; else ended less started", least=0),
-            _may("error", "text", "why it failed"),
-            _ROUTE,
-            _MODEL,
-        ),
-        True,
-    ),
-    Schema(
-        "experiment",
-        "something that is tried, and judged by its metrics",
-        (
-            _NAME,
-            _may("hypothesis", "text", "what is expected"),
-            _may("metric", "name", "what is measured"),
-            _may("baseline", "number", "the metric before"),
-            _may("better", "name", "which way is better", "higher", "lower"),
-            _may(
-                "status", "name", "running, or your own verdict",
-                "running", "keep", "kill", "double_down",
-            ),
-            _TEAM,
-            _AGENT,
-        ),
-        True,
-    ),
-    Schema(
-        "metric",
-        "a measurement",
-        (
-            _NAME,
-            _need("value", "number", "what was measured"),
-            _may("unit", "name", "in what"),
-            _AGENT,
-            _SESSION,
-            _may("experiment", "name", "the experiment it is for"),
-        ),
-    ),
-    Schema(
-        "pattern",
-        "something seen again and again",
-        (
-            _need("kind", "name", "of what kind", "success", "failure", "repetition"),
-            _need("subject", "line", "what"),
-            _AGENT,
-            _may("evidence", "text", "by what it was seen"),
-        ),
-    ),
-    Schema(
-        "reward",
-        "how well something was done, for agent-route",
-        (
-            _need("agent", "agent", "who did it"),
-            _need("value", "number", "from -1, bad, to 1, good", least=-1, most=1),
-            _may("task", "name", "the task's name"),
-            _KIND,
-            _ROUTE,
-            _may("reason", "text", "why"),
-            _SESSION,
-        ),
-    ),
-    Schema(
-        "user_command",
-        "what a user asked for, so that repetition is seen",
-        (_need("command", "text", "as it was given"), _AGENT, _SESSION),
-    ),
-    Schema(
-        "lesson",
-        "something learned",
-        (
-            _need("lesson", "text", "what"),
-            _AGENT,
-            _SESSION,
-            _may("category", "name", "what it is about"),
-        ),
-    ),
-    Schema(
-        "campaign",
-        "a campaign of marketing",
-        (
-            _NAME,
-            _TEAM,
-            _may("channel", "name", "where it runs"),
-            _PROGRESS,
-            _may("budget", "number", "what it may cost", least=0),
-            _may("goal", "text", "what it is to reach"),
-            _STARTED,
-            _ENDED,
-        ),
-        True,
-    ),
-    Schema(
-        "lead",
-        "somebody who may become a customer",
-        (
-            _NAME,
-            _CAMPAIGN,
-            _may("source", "name", "where it came from"),
-            _PROGRESS,
-            _may("value", "number", "what it may be worth"),
-        ),
-        True,
-    ),
-    Schema(
-        "content",
-        "a piece of content",
-        (
-            _NAME,
-            _may("kind", "name", "such as post, page or video"),
-            _PROGRESS,
-            _CAMPAIGN,
-            _AGENT,
-            _may("url", "line", "where it is"),
-            _may("published", "time", "when it was published"),
-        ),
-        True,
-    ),
-    Schema(
-        "repository",
-        "a repository that is worked on",
-        (
-            _NAME,
-            _may("url", "line", "its address"),
-            _may("path", "line", "where it is on this machine"),
-            _may("branch", "name", "the branch that counts"),
-        ),
-        True,
-    ),
-    Schema(
-        "llm_usage",
-        "a call of a model, or several",
-        (
-            _need("model", "name", "which"),
-            _AGENT,
-            _SESSION,
-            _may("input_tokens", "whole", "tokens it was given", least=0, most=1e15),
-            _may("output_tokens", "whole", "tokens it gave", least=0, most=1e15),
-            _may("cost", "number", "in US dollars", least=0),
-            _may("seconds", "number", "how long it took", least=0),
-            _ROUTE,
-            _may("task", "name", "the task's name"),
-        ),
-    ),
-    Schema(
-        "pr_merged",
-        "a pull request that was merged",
-        (
-            _need("agent", "agent", "whose it was"),
-            _may("url", "line", "its address"),
-            _may("repository", "name", "the repository's name"),
-            _SESSION,
-        ),
-    ),
-    Schema(
-        "praise",
-        "a user's praise",
-        (_need("agent", "agent", "who is praised"), _may("reason", "text", "for what")),
-    ),
-    Schema(
-        "award",
-        "points that a person gives (work-xp --award)",
-        (
-            _need("agent", "agent", "who gets them"),
-            _need("amount", "whole", "how many", least=1, most=1000),
-            _need("reason", "text", "for what"),
-        ),
-    ),
-    Schema(
-        "route",
-        "a decision of agent-route, with all that it was made from",
-        (
-            _need("task", "text", "the task as it was given"),
-            _need("decision", "name", "where it was sent", "local", "cloud"),
-            _need("rule", "name", "the rule that decided"),
-            _need("score", "number", "how sure it was"),
-            _may("evidence", "object", "what spoke for and against"),
-            _may("inputs", "object", "everything else a replay needs"),
-        ),
-    ),
-    Schema(
-        "void",
-        "takes an event back: it counts nowhere",
-        (_need("of", "id", "the event's id"), _need("reason", "text", "why")),
-    ),
-)  # fmt: skip
-
-SCHEMAS: dict[str, Schema] = {row.type: row for row in _ROWS}
+COMMON = SCHEMAS.pop("every event").fields
