@@ -161,7 +161,8 @@ class Shell:
         from ..ground import chance
 
         may = frozenset(split(self.options.may))
-        return TurnRights(chance.draw(4).hex(), os.getpid(), self.context, may)
+        agent = os.environ.get("MIND_AGENT", "")
+        return TurnRights(chance.draw(4).hex(), os.getpid(), self.context, may, agent)
 
     @property
     def sandbox(self) -> "rungs.Sandbox":

@@ -44,6 +44,14 @@ class Manual(click.Command):
     manual = ""
     output: dict[str, Shape] | None = None
     reads = ""
+    topic: Callable[[str], str] = staticmethod(lambda word: "")
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click; the help of a word that has its own is printed where it stands first."""
+        if {"--help", "-h"} & set(args) and (text := self.topic(args[0])):
+            stream.write(text)
+            ctx.exit()
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(self.text(ctx))
@@ -85,6 +93,7 @@ def command(
     dry_run: bool = False,
     nightly: bool = False,
     inside: bool | tuple[str, ...] = False,
+    topic: Callable[[str], str] | None = None,
 ) -> Callable:
     """Make a page's function a command with the suite's shared options; it gets a Session first.
 
@@ -92,7 +101,8 @@ def command(
     variables it reads besides those of every command; the manual tells both. `nightly` is for what
     a schedule does once a night. `inside` is for
     commands that the agent may use from inside its sandbox, where the broker runs them outside of
-    it; it names options that are a person's even so.
+    it; it names options that are a person's even so. `topic` gives the help of a first word that
+    has its own, '' of any other.
     """
 
     def wrap(function: Callable) -> click.Command:
@@ -109,6 +119,7 @@ def command(
         page.manual = (manual or "").strip("\n")
         page.output = output if isinstance(output, dict) or output is None else {"": output}
         page.reads = reads
+        page.topic = topic or page.topic
         return page
 
     return wrap

@@ -4,6 +4,7 @@ python -m plainmind.cli.manual FOLDER            every page, in roff
 python -m plainmind.cli.manual --install SHARE   pages and completions of bash, zsh and fish
 """
 
+import ast
 import os
 import re
 import sys
@@ -22,6 +23,7 @@ LIB = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(os.path.dirname(os.path.dirname(LIB)), "bin")
 #: sections whose lines stay lines
 PLAIN = {"SYNOPSIS", "ENVIRONMENT", "FILES", "EXAMPLES", "TABLES", "EXIT STATUS", "SETTINGS"}
+PLAIN |= {"TYPES", "KINDS", "JOURNAL"}
 #: shell -> where its completions live below share/
 COMPLETIONS = {
     "bash": "bash-completion/completions/{0}",
@@ -75,6 +77,14 @@ def pages() -> dict[str, str]:
 
 def _formats() -> dict[str, str]:
     return {
+        "mind-journal": _page(
+            "mind-journal - the journal of work: an event a line",
+            DESCRIPTION=_docstring("work/journal", head=True),
+            TYPES=_constant("work/schemas", "TABLE"),
+            KINDS=_constant("work/schemas", "KINDS"),
+            FILES="work/events.jsonl   the journal",
+            SEE_ALSO="work-log(1) work-session(1) mind-schema(5)",
+        ),
         "mind-log": _page(
             "mind-log - the event log: windows, events, digests, pins",
             DESCRIPTION=_docstring("log/event"),
@@ -105,7 +115,8 @@ def _formats() -> dict[str, str]:
             "  WHERE id IN (SELECT rowid FROM words WHERE words MATCH 'contrapt');\n"
             "SELECT status, count(*) FROM embeddings GROUP BY status;",
             TABLES=_schema(),
-            SEE_ALSO="mem-index(1) mem-embed(1) mem-recall(1) mind-log(5)",
+            JOURNAL=_constant("work/schemas", "TABLE"),
+            SEE_ALSO="mem-index(1) mem-embed(1) mem-recall(1) mind-log(5) mind-journal(5)",
         ),
         "mind-session": _page(
             "mind-session - the state of an agent in a session of a team",
@@ -159,13 +170,27 @@ def _page(title: str, **sections: str) -> str:
 def _docstring(module: str, *, head: bool = False) -> str:
     """What a module of formats/ says of its format, without what it says of itself; `head` keeps
     the first line. The page is made from its text; nothing here runs its code."""
-    import ast
-
-    with open(os.path.join(LIB, "formats", *f"{module}.py".split("/")), encoding="utf-8") as file:
-        text = ast.get_docstring(ast.parse(file.read()), clean=False) or ""
+    text = ast.get_docstring(_parse(module), clean=False) or ""
     paragraphs = text.strip("\n").split("\n\n")
     own = [p for p in paragraphs if not re.match("Owns |Refuses |Pure[:;]", p)]
     return "\n\n".join(own if head else own[1:])
+
+
+def _constant(module: str, name: str) -> str:
+    """A text that a module of formats/ gives a name."""
+    texts = {
+        one.targets[0].id: one.value.value
+        for one in _parse(module).body
+        if isinstance(one, ast.Assign)
+        and isinstance(one.targets[0], ast.Name)
+        and isinstance(one.value, ast.Constant)
+    }
+    return str(texts[name])
+
+
+def _parse(module: str) -> ast.Module:
+    with open(os.path.join(LIB, "formats", *f"{module}.py".split("/")), encoding="utf-8") as file:
+        return ast.parse(file.read())
 
 
 def _schema() -> str:

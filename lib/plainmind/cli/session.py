@@ -253,13 +253,19 @@ class Session:
 
     def read_input(self) -> bytes:
         """Standard input; at a terminal, where nobody is piping, the usage."""
-        if stream.stdin_is_terminal():
-            raise Failure(
-                "nothing to read on standard input",
-                cure=f"see '{output.program()} --help'",
-                code=USAGE,
-            )
+        _refuse_terminal()
         return stream.read()
+
+    def read_short_lines(self, most: int) -> Iterable[bytes]:
+        """The same line by line, and no more than `most` bytes and one of a line."""
+        _refuse_terminal()
+        return stream.read_short_lines(most)
+
+
+def _refuse_terminal() -> None:
+    if stream.stdin_is_terminal():
+        cure = f"see '{output.program()} --help'"
+        raise Usage("nothing to read on standard input", cure=cure)
 
 
 def _lines(data: bytes) -> list[str]:

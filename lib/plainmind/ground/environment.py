@@ -83,10 +83,12 @@ class TurnRights(NamedTuple):
     pid: int
     context: str  # '' for none
     may: frozenset[str]  # kinds of lasting changes that need no yes (turn.may)
+    agent: str = ""  # of a team, as which it was started (MIND_AGENT)
 
     def to_variables(self) -> dict[str, str]:
         whose = f"{self.digits} {self.pid} {self.context}".rstrip()
-        return {"MIND_TURN": whose, "MIND_TURN_MAY": ",".join(sorted(self.may)) or "nothing"}
+        may = ",".join(sorted(self.may)) or "nothing"
+        return {"MIND_TURN": whose, "MIND_TURN_MAY": may, "MIND_TURN_AGENT": self.agent}
 
 
 def read_turn() -> TurnRights | None:
@@ -94,7 +96,8 @@ def read_turn() -> TurnRights | None:
     digits, _, rest = os.environ.get("MIND_TURN", "").partition(" ")
     pid, _, context = rest.partition(" ")
     may = frozenset(os.environ.get("MIND_TURN_MAY", "").split(","))
-    return TurnRights(digits, int(pid), context, may) if pid.isdigit() else None
+    agent = os.environ.get("MIND_TURN_AGENT", "")
+    return TurnRights(digits, int(pid), context, may, agent) if pid.isdigit() else None
 
 
 class Environment:

@@ -1,6 +1,7 @@
 """Standard input and output as bytes: UTF-8, `\n` only, whatever the locale says."""
 
 import errno
+import io
 import json
 import os
 import re
@@ -20,6 +21,15 @@ def read() -> bytes:
 def lines() -> Iterable[bytes]:
     """Lines of standard input split on `\n` only, with it. A last line may lack it."""
     return sys.stdin.buffer if sys.stdin is not None else ()
+
+
+def read_short_lines(most: int) -> Iterable[bytes]:
+    """The same; of a line that is longer than `most` bytes, only so many and one more."""
+    file = sys.stdin.buffer if sys.stdin is not None else io.BytesIO()
+    while line := file.readline(most + 1):
+        yield line
+        while line and not line.endswith(b"\n"):
+            line = file.readline(most + 1)
 
 
 def stdin_is_terminal() -> bool:

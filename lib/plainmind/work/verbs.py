@@ -7,14 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..formats import strict_json
 from ..formats.work import session
 from ..formats.work.session import Fields, State
-from ..ground import files, stream
-from ..ground.errors import BadData, NoInput, Usage
+from ..ground import files
+from ..ground.errors import NoInput, Usage
 from ..ground.paths import Home
 from ..truth.work import sessions
 from . import log_tail
+from .pairs import read_pairs, read_text
 
 
 class Verb(NamedTuple):
@@ -138,45 +138,19 @@ def _start(
 def _edit(call: VerbCall, now: int, read: Callable[[], bytes]) -> Callable[[Fields], Fields]:
     verb, words, options = call
     if verb == "artifact":
-        artifacts = _parse_artifacts(words, read)
+        artifacts = read_pairs(words, read, "artifact")
         return lambda old: session.add_artifacts(old, artifacts)
     if verb == "end":
         return lambda old: session.end_state(old, now, options.get("status", "completed"))
     if verb == "next":
-        action, after = _text(words[1:], read), options.get("after", ())
+        action, after = read_text(words[1:], read), options.get("after", ())
         for name in after:
             session.check_agent(session.parse_dependency(name)[0])
         priority = options.get("priority", session.PRIORITIES[0])
         return lambda old: session.add_step(old, words[0], action, now, priority, tuple(after))
-    text = _text(words, read)  # before the lock: it may be long in coming
+    text = read_text(words, read)  # before the lock: it may be long in coming
     if verb == "phase":
         return lambda old: session.set_phase(old, text)
     status = options.get("status", "completed")
     more = {key: options.get(key) for key in ("file", "error", "kind")}
     return lambda old: session.add_task(old, text, now, status=status, **more)
-
-
-def _text(words: tuple[str, ...], read: Callable[[], bytes]) -> str:
-    """The words after a verb, or for '-' standard input without the end of its last line."""
-    return stream.decode(read()).removesuffix("\n") if words == ("-",) else " ".join(words)
-
-
-def _parse_artifacts(words: tuple[str, ...], read: Callable[[], bytes]) -> Fields:
-    """`KEY=TEXT` is a text, `KEY:=JSON` any value; '-' stands for standard input."""
-    artifacts: Fields = {}
-    standard_input = [word for word in words if word.partition("=")[2] == "-"]
-    if len(standard_input) > 1:
-        cure = f"give one of {', '.join(standard_input)}"
-        raise Usage("only one artifact can be standard input", cure=cure)
-    for word in words:
-        key, sign, value = word.partition("=")
-        as_json, key = key.endswith(":"), key.removesuffix(":")
-        if not sign or not key:
-            raise Usage(f"'{word}' is not an artifact", cure="write KEY=TEXT, or KEY:=JSON")
-        text = _text((value,), read)
-        try:
-            artifacts[key] = strict_json.parse(text) if as_json else text
-        except BadData as error:
-            cure = "quote it: 'KEY:={\"name\": [1, true]}'; a text is KEY=TEXT"
-            raise BadData(f"'{key}': {error.what}", cure=cure) from None
-    return artifacts

@@ -61,7 +61,7 @@ REFUSED = [
     (b'{"a":' + b"[" * 30_000 + b"\n", "nested too deep"),
     (b'{"a":"\xff"}\n', "not valid UTF-8"),
     (b'{"a":' + b"9" * 5000 + b"}\n", "Exceeds the limit"),
-    (b'"' + b"x" * journal.MOST + b'"\n', "a line of 65,539 bytes; at most 65,536"),
+    (b'"' + b"x" * journal.MOST + b'"\n', "a line of more than 64 KiB; put what is long in a file"),
 ]
 
 

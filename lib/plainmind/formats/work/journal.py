@@ -34,6 +34,8 @@ MOST = 64 * 1024  # bytes of a line, with its end
 AHEAD = clock.DAY  # an event may be so far in the future: clocks differ, and zones are mistaken
 #: what nobody says of themselves, and who counts as somebody else for all agents
 _BY_OTHERS = ("praise", "award")
+#: what is for the orchestrator to say: it is not of one agent
+_LEADS = ("session", "void")
 
 Fields = dict[str, Any]
 
@@ -89,19 +91,20 @@ def _rules_of(type: Any) -> _Rules:
 
 def parse(data: bytes) -> Line:
     """The event of a line. BadData says which field is wrong."""
-    if len(data) > MOST:
-        raise refuse_long(len(data))
     fields = parse_object(data)
     instant = check(fields)
     return Line(fields["id"], instant, fields["type"], fields)
 
 
-def refuse_long(size: int) -> BadData:
-    return BadData(f"a line of {size:,} bytes", cure=f"at most {MOST:,}")
+def refuse_long(place: str = "") -> BadData:
+    cure = "put what is long in a file, and name the file"
+    return BadData(f"a line of more than {MOST >> 10} KiB", place=place, cure=cure)
 
 
 def parse_object(data: bytes) -> Fields:
     """The JSON object of a line."""
+    if len(data) > MOST:
+        raise refuse_long()
     try:
         text = data.decode().strip(" \t\r\n\ufeff")
         value, end = _scan(text, 0)
@@ -167,9 +170,8 @@ def scan(data: bytes, offset: int = 0, number: int = 1) -> Iterator[Row | BadDat
 
 
 def render(fields: Fields) -> bytes:
-    """The line of an event, in the order of its type's fields. BadData when it is too long."""
-    names = [field.name for field in (*COMMON, *SCHEMAS[fields["type"]].fields)]
-    data = stream.json_record({name: fields[name] for name in names if name in fields})
+    """The line of an event that `compose` made. BadData when it is too long."""
+    data = stream.json_record(fields)
     if len(data) > MOST:
         cure = f"at most {MOST:,}; put it in a file, and name the file"
         raise BadData(f"the event would have {len(data):,} bytes", cure=cure)
@@ -207,7 +209,7 @@ def compose(
     author: Author = Author(),
     mask: Callable[[Any], Any] = lambda value: value,
 ) -> Fields:
-    """A new event of these fields: masked, filled in and checked. BadData says which field is
+    """A new event of these fields: masked, filled in, checked and in order. BadData says which field is
     wrong, NotPermitted what the author may not say."""
     made = {key: value for key, value in mask(fields).items() if value is not None and value != ""}
     rules, type = _rules_of(made.get("type")), made["type"]
@@ -221,7 +223,11 @@ def compose(
     if check(made) > now + AHEAD:
         raise BadData(f"at: '{made['at']}' is in the future", cure="give the time it happened")
     check_author(made, author)
-    return made
+    return {name: made[name] for name in _list_names(type) if name in made}
+
+
+def _list_names(type: str) -> list[str]:
+    return [field.name for field in (*COMMON, *SCHEMAS[type].fields)]
 
 
 def _fill(fields: Fields, rules: _Rules, author: Author) -> None:
@@ -234,22 +240,21 @@ def _fill(fields: Fields, rules: _Rules, author: Author) -> None:
 
 
 def check_author(fields: Fields, author: Author) -> None:
-    """NotPermitted for what an agent may not say: anything of another agent, unless it is the
-    orchestrator; praise of itself; and what takes an event back."""
+    """NotPermitted for what an agent may not say: anything of another one, the session and what
+    takes an event back, unless it is the orchestrator; and praise of itself."""
     me, type = author.agent, fields["type"]
     if not me and not author.inside:
         return
-    named = [fields["agent"]] if "agent" in fields else list(fields.get("agents", ()))
-    named += [fields["name"]] if type == "agent" else []
+    if not me:
+        what, cure = "a turn logs as the agent that it is", "start agent-turn with MIND_AGENT=NAME"
+        raise NotPermitted(what, cure=cure)
     leads = me == session.ORCHESTRATOR and not author.inside
-    if type in _BY_OTHERS and (not leads or me in named):
-        what = f"'{type}' is not for '{me}' to give"
-        raise NotPermitted(f"type: {what}", cure="let the user give it")
-    if leads:
-        return
-    if type == "void":
-        raise NotPermitted(f"type: 'void' is not for '{me}'", cure="ask the orchestrator")
+    named = [fields["agent"]] if "agent" in fields else []
+    named += [fields["name"]] if type == "agent" else []
+    if type in _LEADS and not leads or type in _BY_OTHERS and (not leads or me in named):
+        whose = "the user" if type in _BY_OTHERS or author.inside else "the orchestrator"
+        raise NotPermitted(f"type: '{type}' is not for '{me}' to log", cure=f"ask {whose}")
     for other in named:
-        if other != me:
-            what = f"agent: '{other}' is not MIND_AGENT '{me}'"
-            raise NotPermitted(what, cure="each agent logs its own work; the orchestrator logs any")
+        if other != me and not leads:
+            what = f"agent: '{other}' is not '{me}', who logs this (MIND_AGENT)"
+            raise NotPermitted(what, cure="each agent logs its own work, the orchestrator any")

@@ -153,7 +153,8 @@ def check_object(value: Any) -> dict[str, Any]:
 
 def make_number(least: float = -LARGEST, most: float = LARGEST, *, whole: bool = False) -> Check:
     """A check for numbers from `least` to `most`."""
-    span = f"from {least:,.15g} to {most:,.15g}"
+    span = f"a number from {least:,.15g} to {most:,.15g}" if most < LARGEST else "a finite number"
+    span = f"a number from {least:,.15g} on" if most == LARGEST and least > -LARGEST else span
 
     def check(value: Any) -> int | float:
         kind = type(value)
@@ -161,7 +162,7 @@ def make_number(least: float = -LARGEST, most: float = LARGEST, *, whole: bool =
             name = "a whole number" if whole else "a number"
             raise Wrong(f"is not {name}", f"give {name}")
         if not least <= value <= most:  # NaN neither
-            raise Wrong("is out of range", f"give a number {span}")
+            raise Wrong("is out of range", f"give {span}")
         return value if kind is float or -_EXACT <= value <= _EXACT else float(value)
 
     return check

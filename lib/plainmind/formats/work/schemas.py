@@ -15,7 +15,7 @@ the same: of each other field the latest value counts. Of the other types every 
 every event:
   id*            id             names it; made where it is not given. Of two with one id one counts
   at*            time           when it happened; now where it is not given
-  type*          type           one of those below
+  type*          type           which of these types it is
 
 team, by name: a team
   name*          name           what names it
@@ -40,12 +40,12 @@ session, by session: the beginning or the end of a session of a team
   ended          time           when it ended
   pr_url         line           the pull request it made
 
-task, by session, agent and task: a task that an agent did, or tried; each without 'task' is a row
+task, by session, agent and task: a task that an agent did, or tried
   agent*         agent          who did it
   description*   text           what was done
   status*        status         how it stands; completed where it is not given
   session        session        in which session
-  task           name           a name, so that a later event can change it
+  task           name           a name, by which a later event changes it; without one, a row
   kind           name           what kind of task, in a word of yours: success is counted by it
   file           line           the file it was about
   started        time           when it began
@@ -235,6 +235,21 @@ def _read_field(row: str) -> FieldRule:
     name, star, kind, *span, meaning = _FIELD.fullmatch(row).groups()  # type: ignore[union-attr]
     least = float(span[0] or span[1] or -kinds.LARGEST)
     return FieldRule(name, kind, meaning, bool(star), least, float(span[2] or kinds.LARGEST))
+
+
+def describe(type: str) -> str:
+    """What `work-log TYPE --help` prints, '' when there is no such type."""
+    if type not in SCHEMAS:
+        return ""
+    schema, used = SCHEMAS[type], {field.kind for field in SCHEMAS[type].fields}
+    blocks = [block.split("\n") for block in TABLE.strip().split("\n\n")[1:]]
+    rows = next(rows for head, *rows in blocks if re.match(rf"{type}[,:]", head))
+    told = [f"  {row}" for row in KINDS.strip().split("\n") if row.split()[0] in used]
+    title, by = f"NAME\n  work-log {type} - {schema.meaning}\n", ", ".join(schema.by)
+    merged = [f"DESCRIPTION\n  Events of the same {by} are put together.\n"] if by else []
+    fields = ["FIELDS (* is required)", *rows, *blocks[0][1:], ""]
+    ends = ["KINDS", *told, "", "SEE ALSO", "  work-log(1) mind-journal(5)", ""]
+    return "\n".join([title, *merged, *fields, *ends])
 
 
 SCHEMAS = _read(TABLE)

@@ -6,18 +6,28 @@ no byte that stands there is ever changed. Refuses to know what an event says.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ...formats.work import journal, summary
 from ...formats.work.journal import PATH, Author, Fields, Mint, Row
-from ...ground import files, masks, regular
+from ...ground import environment, files, masks, regular
 from ...ground.errors import BadData, NotPermitted
 from ...ground.paths import Home
 
 PIECE = 1 << 20  # bytes that are read at once
+
+
+def find_author(env: environment.Environment) -> Author:
+    """Who runs this command: a person, or the agent that MIND_AGENT names; what a turn runs, the
+    agent as which the turn was started, whatever its commands set."""
+    turn, session = environment.read_turn(), env.get("MIND_SESSION")
+    if turn:
+        return Author(turn.agent, session, inside=True)
+    return Author(env.get("MIND_AGENT"), session)
 
 
 def append(home: Home, events: Sequence[Fields]) -> None:
@@ -65,12 +75,20 @@ def find(home: Home, session: str) -> Iterator[Fields]:
                         yield fields
 
 
-def log(home: Home, drafts: Iterable[Fields], now: int, author: Author = Author()) -> list[Fields]:
+def log(
+    home: Home,
+    drafts: Iterable[Fields],
+    now: int,
+    author: Author = Author(),
+    *,
+    dry_run: bool = False,
+) -> list[Fields]:
     """Make events of these fields and append them, or none of them; return them as they stand
-    there. BadData and NotPermitted as `compose` raises them."""
+    there. BadData and NotPermitted as `compose` raises them. A dry run writes nothing."""
     mint = Mint()
     events = [compose(draft, now, mint, author) for draft in drafts]
-    append(home, events)
+    if not dry_run:
+        append(home, events)
     return events
 
 
@@ -118,9 +136,7 @@ def read_lines(
             lost += end or len(piece)
             if not end:
                 continue
-            failure = journal.refuse_long(lost)
-            failure.place = f"{PATH}:{number}"
-            yield failure
+            yield journal.refuse_long(f"{PATH}:{number}")
             start, number, lost, piece = start + lost, number + 1, 0, piece[end:]
         whole, end_of_line, rest = (rest + piece).rpartition(b"\n")
         whole += end_of_line
@@ -128,6 +144,48 @@ def read_lines(
         start, number = start + len(whole), number + whole.count(b"\n")
         if len(rest) > journal.MOST:
             lost, rest = len(rest), b""
+
+
+def holds(home: Home, id: str) -> bool:
+    """Whether a line of the journal has this id, by its bytes: for a remark, not for a figure."""
+    wanted = re.compile(rb'"id" ?: ?"%s"' % re.escape(id).encode())
+    try:
+        with open_file(home) as file:
+            rest = b""
+            while piece := file.read(PIECE):
+                if wanted.search(rest + piece):
+                    return True
+                rest = piece[-100:]
+    except FileNotFoundError:
+        pass
+    return False
+
+
+class JournalProblem(NamedTuple):
+    """What a line of the journal has that makes it count nowhere, or not as it says."""
+
+    ref: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.ref}: {self.message}"
+
+
+def find_problems(home: Home, now: int) -> Iterator[JournalProblem]:
+    known: dict[int, tuple[int, int]] = {}  # hash of an id -> its line, hash of what it says
+    for row in read(home):
+        if isinstance(row, BadData):
+            yield JournalProblem(row.place, str(row).removeprefix(f"{row.place}: "))
+            continue
+        line, ref = row.line, f"{PATH}:{row.number}"
+        if line.unix_ms > now + journal.AHEAD:
+            what = f"at: '{line.fields['at']}' is in the future"
+            yield JournalProblem(ref, f"{what}; to take it back: work-log void {line.id}")
+        said = hash(repr(sorted(line.fields.items())))
+        number, before = known.setdefault(hash(line.id), (row.number, said))
+        if before != said:
+            what = f"id: '{line.id}' is that of line {number}, which says something else"
+            yield JournalProblem(ref, f"{what}; only the earlier one counts")
 
 
 def _look(home: Home) -> tuple[int, bytes]:
