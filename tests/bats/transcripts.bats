@@ -26,15 +26,16 @@ play() {
 @test "mem-recall --knowledge" { play mem-recall-pages; }
 @test "agent-changes" { hide_what_differs; play agent-changes; }
 @test "work-session" { hide_what_differs; play work-session; }
+@test "work-log" { hide_what_differs; play work-log; }
 @test "remind-add" { start_webhook; hide_what_differs; play remind-add; }
 @test "remind-edit" { start_webhook; hide_what_differs; play remind-edit; }
 @test "remind-rm" { start_webhook; hide_what_differs; play remind-rm; }
 @test "remind-list" { hide_what_differs; play remind-list; }
 
 @test "a mistyped home is told, and not made" {
-  for command in mem-lint mem-audit mem-graph mem-log; do
-    run --separate-stderr "$command" --home "$BATS_TEST_TMPDIR/hmoe"
-    [[ "$stderr" == "$command: no memory folder '$BATS_TEST_TMPDIR/hmoe' yet; "* ]]
+  for command in mem-lint mem-audit mem-graph mem-log "work-log check"; do
+    run --separate-stderr $command --home "$BATS_TEST_TMPDIR/hmoe"
+    [[ "$stderr" == "${command%% *}: no memory folder '$BATS_TEST_TMPDIR/hmoe' yet; "* ]]
     [ ! -e "$BATS_TEST_TMPDIR/hmoe" ]
   done
 }

@@ -267,9 +267,16 @@ def test_mem_append_loads_no_index(tmp_path):
     ]
 
 
-def test_work_session_loads_no_log_and_no_index(tmp_path):
-    modules = loaded("work-session", "start", "--agent", "backend", home=tmp_path)
-    assert "plainmind.truth.work.sessions" in modules
+@pytest.mark.parametrize(
+    ("command", "words", "module"),
+    [
+        ("work-session", "start --agent backend", "truth.work.sessions"),
+        ("work-log", "task agent=backend description=x", "truth.work.journal"),
+    ],
+)
+def test_writing_work_loads_no_log_and_no_index(tmp_path, command, words, module):
+    modules = loaded(command, *words.split(), home=tmp_path)
+    assert f"plainmind.{module}" in modules
     assert not modules & {*HEAVY, "sqlite3", "subprocess", "tomllib", "ctypes"}
     assert not [
         name

@@ -77,14 +77,6 @@ def pages() -> dict[str, str]:
 
 def _formats() -> dict[str, str]:
     return {
-        "mind-journal": _page(
-            "mind-journal - the journal of work: an event a line",
-            DESCRIPTION=_docstring("work/journal", head=True),
-            TYPES=_constant("work/schemas", "TABLE"),
-            KINDS=_constant("work/schemas", "KINDS"),
-            FILES="work/events.jsonl   the journal",
-            SEE_ALSO="work-log(1) work-session(1) mind-schema(5)",
-        ),
         "mind-log": _page(
             "mind-log - the event log: windows, events, digests, pins",
             DESCRIPTION=_docstring("log/event"),
@@ -117,6 +109,19 @@ def _formats() -> dict[str, str]:
             TABLES=_schema(),
             JOURNAL=_constant("work/schemas", "TABLE"),
             SEE_ALSO="mem-index(1) mem-embed(1) mem-recall(1) mind-log(5) mind-journal(5)",
+        ),
+    } | _work_formats()
+
+
+def _work_formats() -> dict[str, str]:
+    return {
+        "mind-journal": _page(
+            "mind-journal - the journal of work: an event a line",
+            DESCRIPTION=_docstring("work/journal", head=True),
+            TYPES=_constant("work/schemas", "TABLE"),
+            KINDS=_constant("work/schemas", "KINDS"),
+            FILES="work/events.jsonl   the journal",
+            SEE_ALSO="work-log(1) work-session(1) mind-schema(5)",
         ),
         "mind-session": _page(
             "mind-session - the state of an agent in a session of a team",

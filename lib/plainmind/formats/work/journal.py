@@ -152,7 +152,8 @@ def check(fields: Fields) -> int:
 def _refuse_missing(fields: Fields) -> BadData:
     every = (*COMMON, *SCHEMAS[fields["type"]].fields)
     missing = next(field for field in every if field.required and field.name not in fields)
-    return BadData(f"{missing.name}: missing", cure=f"say {missing.meaning.partition(';')[0]}")
+    cure = f"give {missing.name}=…: {missing.meaning.partition(';')[0]}"
+    return BadData(f"{missing.name}: missing", cure=cure)
 
 
 def scan(data: bytes, offset: int = 0, number: int = 1) -> Iterator[Row | BadData]:
@@ -209,8 +210,8 @@ def compose(
     author: Author = Author(),
     mask: Callable[[Any], Any] = lambda value: value,
 ) -> Fields:
-    """A new event of these fields: masked, filled in, checked and in order. BadData says which field is
-    wrong, NotPermitted what the author may not say."""
+    """A new event of these fields: masked, filled in, checked and in order. BadData says which
+    field is wrong, NotPermitted what the author may not say."""
     made = {key: value for key, value in mask(fields).items() if value is not None and value != ""}
     rules, type = _rules_of(made.get("type")), made["type"]
     for key in made:

@@ -132,7 +132,7 @@ def check_time(value: Any) -> str:
 
 def check_flag(value: Any) -> bool:
     if type(value) is not bool:
-        raise Wrong("is not true or false", "write FIELD:=true or FIELD:=false")
+        raise Wrong("is not true or false", "write true or false")
     return value
 
 
