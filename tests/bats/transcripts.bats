@@ -24,6 +24,7 @@ play() {
 @test "mem-resident" { hide_what_differs; play mem-resident; }
 @test "mem-recall" { play mem-recall; }
 @test "mem-recall --knowledge" { play mem-recall-pages; }
+@test "agent-route" { play agent-route; }
 @test "agent-changes" { hide_what_differs; play agent-changes; }
 @test "work-session" { hide_what_differs; play work-session; }
 @test "work-log" { hide_what_differs; play work-log; }

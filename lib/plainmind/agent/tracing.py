@@ -23,7 +23,15 @@ from . import prompt
 class Trace:
     """Appends a line to a file for every answer; NotPermitted before the first, not after it."""
 
-    def __init__(self, home: Home, path: str, now: int, mask: Mask, say: Callable[[str], None]):
+    def __init__(
+        self,
+        home: Home,
+        path: str,
+        now: int,
+        mask: Mask,
+        say: Callable[[str], None],
+        route: str = "",
+    ):
         folder = os.path.dirname(path)
         writable = os.access(path if os.path.exists(path) else folder, os.W_OK)
         if not writable or not os.path.isdir(folder) or os.path.isdir(path):
@@ -31,6 +39,7 @@ class Trace:
                 f"'{path}' cannot be written", cure="name a file in a folder of yours"
             )
         self._path, self._now, self._mask, self._say = path, now, mask, say
+        self._route = {"route": route} if route else {}
         maintenance.record_trace(home, path)
 
     def __call__(self, request: dict[str, Any], reply: Reply, seconds: float) -> None:
@@ -45,6 +54,7 @@ class Trace:
             "calls": self._mask.mask_all([call._asdict() for call in reply.calls]),
             "usage": reply.usage, "seconds": seconds,
             "bytes": len(text), "stable_bytes": count_stable(request), "same_bytes": same,
+            **self._route,
         }  # fmt: skip
         files.append(self._path, json_line(record).encode() + b"\n")
         if before:

@@ -48,6 +48,7 @@ class Model(NamedTuple):
     attempt: Callable[[Callable[[], Reply]], Reply] = lambda ask: ask()
     display: AnswerDisplay | None = None
     trace: Callable[[dict[str, Any], Reply, float], None] | None = None
+    route: str = ""  # local or cloud, where the task decided which model is asked
 
 
 class Turn:
@@ -62,6 +63,7 @@ class Turn:
         self._usage = UsageMeter(*prices)
         self._mask = memory.env.mask  # of all that a model or a command puts out
         self._partial = ""  # what was shown of an answer that was cut off
+        self.answers = 0  # that the model gave
         #: of the reply: why it was cut, what was left out, what lasts of what the turn changed
         self.marks: dict[str, Any] = {}
 
@@ -162,6 +164,7 @@ class Turn:
             if display:
                 self._partial = display.end(expansion.asks, broken=broken)
         self._partial = ""  # it is whole
+        self.answers += 1
         seconds = round(clock.monotonic() - start, 3)
         if self.model.trace:
             self.model.trace(to_openai(request, self.chat.by), reply, seconds)
@@ -175,6 +178,7 @@ class Turn:
         cut = self._mask(reply.cut or ("" if is_whole else "size"))
         self.marks = find_marks({"cut": cut, "left_out": reply.left_out})
         meta: dict[str, Any] = {"model": self.chat.name, **self._usage.take()}
+        meta |= {"route": self.model.route} if self.model.route else {}
         kept = lasting.collect(self.memory.home, self.shell.rights)
         turns = list(dict.fromkeys([self.shell.rights.digits, *(one.change.turn for one in kept)]))
         meta |= {**self.marks, **answers, **({"changes": turns} if kept else {})}

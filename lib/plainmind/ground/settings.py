@@ -120,6 +120,11 @@ KEYS: dict[str, Key] = {
     ),
     "relay.timeout": _number(30.0, 0.1, 600, "seconds for one request of the relay to Discord"),
     "relay.turn": _text("agent-turn", "program that runs a turn, a command of the suite or a path"),
+    "route.local": _text(
+        "embedded",
+        "chat model for tasks that need no better one, one of embedded, ollama:NAME, openai:NAME "
+        "and command:PROGRAM",
+    ),
     "turn.model": _text(
         "auto",
         "chat model, one of auto, embedded, google[:NAME], openai[:NAME], ollama:NAME and "

@@ -10,7 +10,8 @@ from scene import ROOT, TIME
 #: each command's ways of looking; '' for one that has none but its manual
 LOOKS = {
     "agent-changes": ["", "--allow a", "--undo a"],
-    "agent-turn": ["--dry-run hi"],
+    "agent-route": ["--dry-run bump lodash", "--replay"],
+    "agent-turn": ["--dry-run hi", "--route auto --dry-run hi"],
     "discord-relay": ["--status"],
     "discord-send": ["--dry-run hi"],
     "mem-append": [],

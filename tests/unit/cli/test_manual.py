@@ -72,6 +72,7 @@ EXPLAINED_BY = {
     "remind": "remind-scan",
     "relay": "discord-relay",
     "turn": "agent-turn",
+    "route": "agent-turn",
 }
 
 
