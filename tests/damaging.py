@@ -84,6 +84,7 @@ COMMANDS = [
     Command("remind-scan --dry-run"),
     Command("work-session list"),
     Command("work-session show --session session-1767862800"),
+    Command("work-log check"),
     Command("agent-turn --dry-run --model openai:x --context cli/x which plants need water"),
     Command("discord-relay --status"),
     Command("mem-append --context cli/x --role user", "a new line", writes=True),
@@ -104,6 +105,7 @@ COMMANDS = [
     Command(
         "work-session task 'mend it' --agent backend --session session-1767862800", writes=True
     ),
+    Command("work-log task agent=backend description='mend it'", writes=True),
 ]
 
 
@@ -149,6 +151,7 @@ def fill(root: str) -> None:
     must(root, Command(f"{page} heating --tag house", "# Heating\n\nThe plumber is Mr Kowalski.\n"))
     must(root, Command("mem-note --type user --name german", "Ann wants answers in German.\n"))
     must(root, Command("mem-note --observe --now 2026-01-01", "Seemed tired.\n"))
+    must(root, Command("work-log metric name=latency value=41 at=2026-01-08T10:00:00Z"))
     must(root, Command("work-session start --agent backend --session session-1767862800 --repo /r"))
     must(
         root, Command("work-session task 'the parser' --agent backend --session session-1767862800")

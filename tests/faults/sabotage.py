@@ -12,6 +12,8 @@ from array import array
 from plainmind.formats.log import event
 from plainmind.ground import exchange, files
 from plainmind.truth.log import batch, writer
+from plainmind.truth.work import journal as work_journal
+from plainmind.work import event_input
 
 
 def unsynced() -> None:
@@ -40,6 +42,12 @@ def halves() -> None:
 def unclosed() -> None:
     """A torn tail is not closed before the next event."""
     event._closing = lambda torn: b""
+
+
+def unended() -> None:
+    """A torn line of the journal of work is not ended before the next event."""
+    look = work_journal._look
+    work_journal._look = lambda home: (look(home)[0], b"\n")
 
 
 def forgetful() -> None:
@@ -85,7 +93,7 @@ def untold_end() -> None:
 
 def small_batches() -> None:
     """No promise is broken: a batch of lines is three, so that a few lines are two batches."""
-    batch.EVENTS = 3
+    batch.EVENTS = event_input.EVENTS = 3
 
 
 def instant_vectors() -> None:

@@ -134,6 +134,7 @@ def test_a_full_disk_for_a_new_context_a_window_and_a_pin(disk):
         ["mem-pin", f"{WINDOW}:3"],
         ["mem-pin", "--text", "x"],
         ["work-session", "start", "--agent", "backend"],
+        ["work-log", "task", "agent=backend", "description=-"],
     ):
         code, printed, said = run(home, *argv, stdin=b"x" * 5000)
         assert (code, printed) == (74, "") and "no space left on device" in said, argv
@@ -183,6 +184,7 @@ def test_a_disk_that_can_only_be_read(disk):
         ["mem-pin", "--remove", f"{WINDOW}:3"],
         ["work-session", "start", "--agent", "backend"],
         ["work-session", "end", "--agent", "backend", "--session", "session-1769783035"],
+        ["work-log", "lesson", "lesson=x"],
     ):
         code, printed, said = run(home, *argv, stdin=b'{"role":"user","content":"x"}')
         assert (code, printed) == (74, "") and said.endswith(": read-only file system\n"), (
@@ -198,6 +200,21 @@ def test_a_disk_that_can_only_be_read(disk):
     # there is no index, and none can be made there
     assert run(home, "mem-recall", "before") == (0, f"{WINDOW}:3: before\n", "")
     assert run(home, "mem-graph") == (1, "", "")
+
+
+@pytest.mark.parametrize("room", [1, 40, 200, 3000])
+def test_a_journal_that_may_not_grow(tmp_path, room):
+    """A quota: the batch is cut back whole, and the ones before it stay and are told of."""
+    home = Home(str(tmp_path / "home"))
+    assert run(home, "work-log", "lesson", "lesson=before", "id=e0")[0] == 0
+    before = snapshot(home)["work/events.jsonl"]
+    line = b'{"type":"lesson","lesson":"%s","id":"e%d"}\n'
+    many = b"".join(line % (b"x" * 1000, n) for n in range(1, 9))
+    code, printed, said = run(home, "work-log", "-", stdin=many, limit=len(before) + room)
+    assert (code, printed) == (74, "") and said.count("\n") == 1, said
+    assert snapshot(home)["work/events.jsonl"] == before
+    assert run(home, "work-log", "-", stdin=many)[0] == 0
+    assert snapshot(home)["work/events.jsonl"].count(b"\n") == 9
 
 
 @pytest.mark.parametrize("room", [1, 40, 200])

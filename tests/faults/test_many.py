@@ -6,12 +6,13 @@ import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 
 import pytest
 from plainmind.formats.resident import bullets
 from plainmind.ground import exchange, files
 from plainmind.ground.environment import Environment
-from plainmind.ground.errors import BUSY
+from plainmind.ground.errors import BUSY, BadData
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.memory import Memory
@@ -19,6 +20,7 @@ from plainmind.memory.resident import writing
 from plainmind.truth.log import pinning, reader, verify
 from plainmind.truth.log.writer import EventDraft, Log
 from plainmind.truth.resident import journal
+from plainmind.truth.work import journal as work_journal
 from plainmind.truth.work import sessions
 from plainmind.work import verbs
 from scene import NOW, ROOT, STAMP, TIME
@@ -280,6 +282,24 @@ def test_sixteen_sessions_started_in_one_second(home):
     )
 
 
+def test_sixteen_log_work_at_once(home):
+    """Every event of every one is there, once, whole, and each one's in its order."""
+
+    def work(number: int) -> list[str]:
+        log = partial(work_journal.log, home, now=NOW)
+        draft = {"type": "task", "agent": f"agent-{number}", "description": content(number, 3)}
+        return [event["id"] for n in range(20) for event in log([draft] * (1 + n % 3))]
+
+    ids = together(work, 16)
+    rows = list(work_journal.read(home))
+    assert [row for row in rows if isinstance(row, BadData)] == []
+    for number, mine in enumerate(ids):
+        found = [row.line for row in rows if row.line.fields["agent"] == f"agent-{number}"]
+        assert [line.id for line in found] == mine
+        assert {line.fields["description"] for line in found} == {content(number, 3)}
+    assert len({id for mine in ids for id in mine}) == len(rows) == 16 * 39
+
+
 def test_sixteen_commands_write_at_once(home):
     order(home, "backend", "start")
     env = {
@@ -293,6 +313,18 @@ def test_sixteen_commands_write_at_once(home):
     assert {task["description"] for task in states(home)["backend"].fields["completedTasks"]} == {
         f"task {n}" for n in range(16)
     }
+    page = os.path.join(ROOT, "bin", "work-log")
+    lines = [
+        "".join(f'{{"type":"lesson","lesson":"{n}/{m}"}}\n' for m in range(9)) for n in range(8)
+    ]
+    both = [([page, "-"], text) for text in lines]
+    both += [([page, "task", f"description={n}"], "") for n in range(8)]
+    assert at_once(env, both) == [""] * 16
+    events = [row.line.fields for row in work_journal.read(home)]
+    said = [event.get("lesson", event.get("description")) for event in events]
+    assert sorted(said) == sorted(
+        [f"{n}/{m}" for n in range(8) for m in range(9)] + [str(n) for n in range(8)]
+    )
 
 
 def remember_and_flush(home: Home, number: int) -> None:

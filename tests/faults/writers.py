@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 from plainmind.formats.log import pins, window_heads
 from plainmind.formats.resident.operation import Operation
+from plainmind.formats.work import journal as work_grammar
 from plainmind.formats.work import session
 from plainmind.ground import files
 from plainmind.ground.environment import Environment
+from plainmind.ground.errors import BadData
 from plainmind.ground.paths import Home
 from plainmind.ground.settings import Settings
 from plainmind.index import cache, embedding, engine_in_use
@@ -448,6 +450,39 @@ def one_is_staged(home: Home, printed: list[str], ended: bool) -> None:
     assert there.malformed <= 1 and (there.staged or not ended), there
 
 
+TORN = b'{"id":"torn","at":'
+
+
+def with_work(*lines: bytes):
+    def prepare(home: Home) -> None:
+        empty(home)
+        files.make_folder(home.path("work"))
+        files.append(home.path(work_grammar.PATH), b"".join(lines))
+
+    return prepare
+
+
+def work_is(*ids: str, before: tuple[str, ...] = (), torn: int = 0):
+    """What was there is there; of what is new, a beginning, whole and in order, all of it once a
+    run has ended. A run after a death may say all of it again. What was torn stays as it was."""
+
+    def check(home: Home, printed: list[str], ended: bool) -> None:
+        path = home.path(work_grammar.PATH)
+        data = files.read(path) if os.path.exists(path) else b""
+        rows = list(work_grammar.scan(data))
+        assert data.count(TORN) == torn, "no byte of the torn line may go"
+        refused = [row for row in rows if isinstance(row, BadData)]
+        assert len(refused) <= torn, f"a line is torn: {refused}"
+        found = [row.line.id for row in rows if not isinstance(row, BadData)]
+        assert tuple(found[: len(before)]) == before, found
+        new = found[len(before) :]
+        assert list(dict.fromkeys(new)) == list(ids[: len(set(new))]), found
+        assert set(ids) <= set(new) or not ended, f"no event {ids}: {found}"
+        assert {json.loads(line)["id"] for line in printed} <= set(found), "acknowledged, and lost"
+
+    return check
+
+
 SESSION = "session-1769783035"
 STATE = f"work/{SESSION}/backend.json"
 _DONE = {"completedTasks": [{"description": "migrate", "status": "completed"}]}
@@ -455,6 +490,8 @@ _ENDED = {"status": "completed", "endTime": TIME}
 _ME = ["--agent", "backend", "--now", TIME]
 
 _SAID = ["one", "one\ntwo", "two\nthree"]  # what is embedded: each turn after the one before it
+_LESSON = b'{"id":"e0","at":"%s","type":"lesson","lesson":"one"}\n' % TIME.encode()
+_WORK = ["work-log", "task", "agent=backend", "description=x", "id=e1", "--json", "--now", TIME]
 _HERE = ["--context", CONTEXT, "--now", TIME]
 _OLD = [draft.content for draft in BEFORE]
 _LINES = "".join(
@@ -565,6 +602,23 @@ WRITERS = [
         b"",
         with_a_task,
         a_state(_DONE),
+    ),
+    Writer("the first event of work", _WORK, b"", empty, work_is("e1")),
+    Writer("an event of work", _WORK, b"", with_work(_LESSON), work_is("e1", before=("e0",))),
+    Writer(
+        "an event of work after a torn one",
+        _WORK,
+        b"",
+        with_work(_LESSON, TORN),
+        work_is("e1", before=("e0",), torn=1),
+    ),
+    Writer(
+        "many events of work",
+        ["work-log", "-", "--json", "--now", TIME],
+        b"".join(_LESSON.replace(b"e0", b"e%d" % n) for n in range(1, 6)),
+        with_work(TORN),
+        work_is(*(f"e{n}" for n in range(1, 6)), torn=1),
+        through="small_batches",
     ),
     Writer(
         "the end of a run",

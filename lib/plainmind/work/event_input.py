@@ -7,7 +7,7 @@ from ..formats import decode_utf8, strict_json
 from ..formats.work import journal as grammar
 from ..formats.work.journal import Author, Fields, Mint
 from ..formats.work.schemas import COMMON, SCHEMAS
-from ..ground import clock
+from ..ground import clock, files
 from ..ground.errors import BadData, Failure, Usage
 from ..ground.paths import Home
 from ..truth.work import journal
@@ -120,10 +120,11 @@ def append_lines(
         if not session.dry_run:
             try:
                 journal.append(home, events)
-            except (Failure, OSError):
+            except (Failure, OSError) as error:
+                failure = error if isinstance(error, Failure) else files.to_failure(error)
                 if last:
-                    session.say(f"lines up to {last} are done; from {batch[0][0]} on none is")
-                raise
+                    failure.cure = f"up to line {last} all is written, and nothing after it"
+                raise failure from None
         last = batch[-1][0]
         yield from events
 
