@@ -13,6 +13,7 @@ from plainmind.agent.sandbox import autorun, bounds, landlock, seatbelt
 from plainmind.ground import files
 from plainmind.ground.errors import Misconfigured, NotPermitted
 from plainmind.ground.paths import Home
+from plainmind.truth.work import journal as work_journal
 from rungs import SANDBOXES
 from scene import ROOT
 from scripted import CONTEXT, call, calls
@@ -604,6 +605,37 @@ def test_what_is_not_for_the_agent(remembered, rung, text):
     done = inside(remembered, rung, text)
     assert done.exit == 77 and "refused from inside the sandbox" in done.text
     assert everything_logged(remembered) == before
+
+
+LOGGED = """
+work-log task description=mine duration_s=1
+work-log lesson lesson=learned agent=backend; echo "own $?"
+MIND_AGENT=orchestrator work-log praise agent=backend; echo "praise $?"
+MIND_AGENT=frontend work-log task description=theirs; echo "other name $?"
+work-log task agent=frontend description=theirs; echo "other field $?"
+work-log task description=x id=e0; echo "id $?"
+MIND_AGENT= MIND_TURN= MIND_TURN_AGENT= work-log award agent=backend amount=9 reason=x; echo "award $?"
+printf '{"type":"pr_merged"}\\n{"type":"void","of":"e0","reason":"x"}\\n' | work-log -; echo "lines $?"
+{ echo x > "$MIND_HOME/work/events.jsonl"; } 2> /dev/null; echo "by hand $?"
+"""
+
+
+@pytest.mark.parametrize("agent", ["backend", ""])
+def test_a_turn_logs_its_own_work_and_no_other(home, command, rung, monkeypatch, agent):
+    """As the agent that it was started as, whatever its commands say of themselves."""
+    command("work-log", "praise", "agent=frontend", "id=e0", home=home)
+    monkeypatch.setenv("MIND_AGENT", agent)
+    said = inside(home, rung, LOGGED).text
+    codes = dict(line.rsplit(" ", 1) for line in said.split("\n") if "work-log:" not in line)
+    own, rest = ("0", "backend") if agent else ("77", "")
+    assert codes == {
+        "own": own, "praise": "77", "other name": own, "other field": "77", "id": "77",
+        "award": "77", "lines": "77", "by hand": "1",
+    }, said  # fmt: skip
+    events = [row.line.fields for row in work_journal.read(home)][1:]
+    made = [(event["type"], event["agent"]) for event in events]
+    due = ["task", "lesson", "task", "pr_merged"] if agent else []
+    assert made == [(type, rest) for type in due]
 
 
 def everything_logged(home) -> list[str]:

@@ -1,12 +1,18 @@
 """The journal of work: a line to an event and back, and what is refused, by its field."""
 
 import json
+import re
 
 import pytest
-from plainmind.formats.work import journal
+from hostile import metas, texts
+from hypothesis import given
+from hypothesis import strategies as st
+from plainmind.formats.work import journal, kinds
 from plainmind.formats.work.journal import Author, Mint
+from plainmind.formats.work.schemas import KINDS, SCHEMAS, describe
 from plainmind.ground import clock
 from plainmind.ground.errors import BadData, NotPermitted
+from plainmind.truth.log.writer import encode_any
 
 AT = "2026-02-07T22:15:00.000Z"
 NOW = clock.parse(AT)
@@ -78,6 +84,72 @@ def test_a_bad_line_does_not_stop_the_rest_and_a_torn_one_waits():
     assert (last.offset, last.line.id) == (10 + len(line()) + 3, "e2")
 
 
+VALUES = st.one_of(
+    texts, st.none(), st.booleans(), st.integers(), st.floats(), st.lists(texts, max_size=3), metas,
+    st.sampled_from(["backend", "session-1", AT, "completed", "local", 1, 0.5, "'; DROP TABLE x--"]),
+)  # fmt: skip
+NAMES = sorted({field.name for schema in SCHEMAS.values() for field in schema.fields})
+DRAFTS = st.builds(
+    lambda type, more, id: {**more, "type": type, **id},
+    st.sampled_from([*SCHEMAS, "party", 7]),
+    st.dictionaries(st.sampled_from([*NAMES, "at", "mood"]), VALUES, max_size=6),
+    st.one_of(st.just({}), st.fixed_dictionaries({"id": VALUES})),
+)
+
+
+@given(DRAFTS)
+def test_what_is_written_is_read_and_what_is_not_is_refused(draft):
+    """Whatever a draft holds: it is refused, or its line is one line that comes back as it is and
+    holds nothing that a terminal obeys."""
+    try:
+        made = journal.compose(draft, NOW, Mint())
+        data = journal.render(made)
+    except BadData:
+        return
+    assert journal.parse(data).fields == made
+    assert data.count(b"\n") == 1 and data.endswith(b"\n")
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]", data.decode())
+
+
+@given(st.lists(st.one_of(DRAFTS.map(json.dumps), texts, st.just(line().decode())), max_size=5))
+def test_a_hostile_line_hides_no_other(lines):
+    data = b"".join(encode_any(one).replace(b"\n", b" ") + b"\n" for one in lines)
+    rows = list(journal.scan(data))
+    good = [row for row in rows if isinstance(row, journal.Row)]
+    assert sum(row.line.id == "e1" for row in good) == sum(one == line().decode() for one in lines)
+    for row in good:
+        assert journal.parse(data[row.offset : row.offset + row.bytes]) == row.line
+        names = ["id", "at", "type", *(field.name for field in SCHEMAS[row.line.type].fields)]
+        known = {name: value for name, value in row.line.fields.items() if name in names}
+        assert json.dumps(known, ensure_ascii=False, allow_nan=False).encode()
+    for bad in rows:
+        assert isinstance(bad, journal.Row) or bad.place.startswith("work/events.jsonl:")
+
+
+def test_the_table_says_what_the_checks_do():
+    """Words of a kind in the manual are those that are checked, and every kind is told."""
+    told = dict(row.split(maxsplit=1) for row in KINDS.strip().split("\n"))
+    for kind, words in kinds.WORDS.items():
+        assert re.findall(r"\w+", told[kind].replace(" or ", ", ")) == list(words)
+    assert {field.kind for schema in SCHEMAS.values() for field in schema.fields} <= {*told}
+    assert str(kinds.LONGEST_NAME) in told["name"] and str(kinds.LONGEST_LINE) in told["line"]
+    for schema in SCHEMAS.values():
+        assert {*schema.by} <= {field.name for field in schema.fields}
+        head = f"NAME\n  work-log {schema.type} - {schema.meaning}\n"
+        assert describe(schema.type).startswith(head)
+        assert all(f"\n  {field.name}" in describe(schema.type) for field in schema.fields)
+
+
+def test_every_type_of_the_specification_is_there():
+    assert (
+        list(SCHEMAS)
+        == (
+            "team agent session task experiment metric pattern reward user_command lesson campaign "
+            "lead content repository llm_usage pr_merged praise award route void"
+        ).split()
+    )
+
+
 def test_who_may_say_what():
     def asked(author: Author, **fields) -> str:
         try:
@@ -100,3 +172,9 @@ def test_who_may_say_what():
     assert asked(backend, type="void", of="e1", reason="x") == (
         "type: 'void' is not for 'backend' to log"
     )
+    inside = Author("orchestrator", inside=True)
+    assert asked(inside, **task) == "orchestrator"
+    assert asked(inside, **task, agent="backend").startswith("agent: 'backend' is not")
+    assert asked(inside, type="praise", agent="backend").startswith("type: 'praise' is not for")
+    assert asked(inside, **task, id="e1").startswith("id: an event of a turn gets an id of its own")
+    assert asked(Author(inside=True), type="metric", name="x", value=1).startswith("a turn logs as")

@@ -218,6 +218,11 @@ def compose(
         if key not in ("type", "at") and key not in rules.checks:
             known = ", ".join(field.name for field in SCHEMAS[type].fields)
             raise BadData(f"{session.tell(key)} is not a field of '{type}'", cure=f"it has {known}")
+    if author.inside and not author.agent:
+        what, cure = "a turn logs as the agent that it is", "start agent-turn with MIND_AGENT=NAME"
+        raise NotPermitted(what, cure=cure)
+    if author.inside and "id" in made:  # with that of another's event it could take its place
+        raise NotPermitted("id: an event of a turn gets an id of its own", cure="leave it out")
     _fill(made, rules, author)
     made.setdefault("at", clock.to_text(now))
     made.setdefault("id", mint.make(now))
@@ -244,11 +249,8 @@ def check_author(fields: Fields, author: Author) -> None:
     """NotPermitted for what an agent may not say: anything of another one, the session and what
     takes an event back, unless it is the orchestrator; and praise of itself."""
     me, type = author.agent, fields["type"]
-    if not me and not author.inside:
-        return
     if not me:
-        what, cure = "a turn logs as the agent that it is", "start agent-turn with MIND_AGENT=NAME"
-        raise NotPermitted(what, cure=cure)
+        return
     leads = me == session.ORCHESTRATOR and not author.inside
     named = [fields["agent"]] if "agent" in fields else []
     named += [fields["name"]] if type == "agent" else []

@@ -47,6 +47,28 @@ def test_a_line_of_any_length_is_passed_over(home, length):
     assert last.offset == first.bytes + length + 1
 
 
+def test_secrets_are_masked_before_they_are_written(home):
+    key = "ghp_0123456789abcdefghijKLMN"
+    inputs = {key: [{"deep": key}]}
+    route = {"type": "route", "task": f"use {key}", "decision": "cloud", "rule": "r", "score": 1}
+    journal.log(home, [{**route, "inputs": inputs}, {"type": "lesson", "lesson": key}], NOW)
+    with open(home.path(grammar.PATH), encoding="utf-8") as file:
+        data = file.read()
+    assert key not in data and data.count("***") == 4
+
+
+def test_what_is_wrong_in_the_file_is_named(home):
+    journal.log(home, [{**TASK, "id": "e1"}, {**TASK, "id": "e1"}], NOW)
+    assert list(journal.find_problems(home, NOW)) == []
+    with open(home.path(grammar.PATH), "a") as file:
+        file.write('{"id":"e1","at":"2026-02-09T00:00:00Z","type":"lesson","lesson":"other"}\n')
+        file.write('{"id":"e2","at":"2026-02-09T00:00:00Z","type":"lesson","lesson":7}\n')
+    future, other, wrong = (str(one) for one in journal.find_problems(home, NOW))
+    assert future.startswith("work/events.jsonl:3: at: '2026-02-09T00:00:00.000Z' is in the future")
+    assert other.startswith("work/events.jsonl:3: id: 'e1' is that of line 1, which says something")
+    assert wrong == "work/events.jsonl:4: lesson: 7 is not a text; give a text"
+
+
 def test_a_link_or_a_pipe_is_not_written_to(home, tmp_path):
     os.makedirs(home.path("work"))
     os.symlink(tmp_path / "elsewhere", home.path(grammar.PATH))
