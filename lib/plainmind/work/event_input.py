@@ -121,10 +121,10 @@ def append_lines(
             try:
                 journal.append(home, events)
             except (Failure, OSError) as error:
-                failure = error if isinstance(error, Failure) else files.to_failure(error)
+                told = error if isinstance(error, Failure) else files.to_failure(error)
                 if last:
-                    failure.cure = f"up to line {last} all is written, and nothing after it"
-                raise failure from None
+                    told.cure = f"up to line {last} all is written, and nothing after it"
+                raise told from None
         last = batch[-1][0]
         yield from events
 
