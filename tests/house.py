@@ -76,7 +76,7 @@ PACKAGES = [
     ),
     _package(
         "work",
-        "ground formats truth team",
+        "ground formats truth index team",
         "sessions of a team of agents: what a verb does, what is shown",
     ),
     _package(

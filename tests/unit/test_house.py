@@ -272,6 +272,8 @@ def test_mem_append_loads_no_index(tmp_path):
     [
         ("work-session", "start --agent backend", "truth.work.sessions"),
         ("work-log", "task agent=backend description=x", "truth.work.journal"),
+        ("agent-route", "Design the schema", "truth.work.journal"),
+        ("agent-route", "--dry-run Bump lodash to 4.17.21", "team.routing"),
     ],
 )
 def test_writing_work_loads_no_log_and_no_index(tmp_path, command, words, module):
@@ -283,6 +285,12 @@ def test_writing_work_loads_no_log_and_no_index(tmp_path, command, words, module
         for name in modules
         if name.startswith(("plainmind.truth.log", "plainmind.index", "plainmind.providers"))
     ]
+
+
+def test_a_turn_without_a_route_does_not_pay_for_the_rules(tmp_path):
+    modules = loaded("agent-turn", "--dry-run", "--model", "embedded", "hi", home=tmp_path)
+    assert "plainmind.work.choice" in modules
+    assert not [name for name in modules if name.startswith(("plainmind.team", "plainmind.work.r"))]
 
 
 def test_remind_list_loads_the_grammar_and_the_clock_only(tmp_path):

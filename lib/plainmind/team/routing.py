@@ -17,7 +17,7 @@ from . import wording
 LONGEST = 4000  # characters; the small model's window has not room for more
 BOUNDARY, LOWEST, HIGHEST = 0.6, 0.5, 0.95  # of the score that is enough
 LONG_CLAUSE = 30  # words; each one more makes it less sure
-RATES = ("local", "cloud")
+ROUTES = ("local", "cloud")
 
 #: kind -> route -> (how many rewards, their mean, -1..1)
 Rates = Mapping[str, Mapping[str, tuple[int, float]]]
@@ -74,15 +74,18 @@ class _Clause(NamedTuple):
 
 
 def decide(
-    task: str, rates: Rates | Callable[[], Rates] = dict, length: int | None = None
+    task: str,
+    rates: Rates | Callable[[Sequence[str]], Rates] | None = None,
+    length: int | None = None,
 ) -> Decision:
-    """Where a task goes. Rates are asked for only where they can move the decision; `length` is in
-    characters, of a task that is not given whole."""
+    """Where a task goes. Rates are asked for, of its kinds, only where they can move the decision;
+    `length` is in characters, of a task that is not given whole."""
     reading = read(task, length)
     known: Rates = {}
     if reading.is_movable:
-        every = rates() if callable(rates) else rates
-        known = {kind: every[kind] for kind, _ in reading.needs if kind in every}
+        kinds = list(dict.fromkeys(kind for kind, _ in reading.needs))
+        every = rates(kinds) if callable(rates) else rates or {}
+        known = {kind: every[kind] for kind in kinds if kind in every}
     evidence = {"for": reading.words, "doubts": reading.doubts, "against": reading.against}
     listed = {name: list(words) for name, words in evidence.items() if words}
     if not reading.needs:
@@ -98,7 +101,7 @@ def decide(
 def move_boundary(rates: Mapping[str, tuple[int, float]]) -> float:
     """Where the boundary of a kind is: lower after success of the local model, higher after failure
     that the cloud's does not share. A mean counts n/(n+5), so a few rewards move it little."""
-    local, cloud = (_trust(*rates.get(route, (0, 0.0))) for route in RATES)
+    local, cloud = (_trust(*rates.get(route, (0, 0.0))) for route in ROUTES)
     gain = local if local >= 0 else min(0.0, local - min(0.0, cloud))
     moved = BOUNDARY - (0.1 if gain > 0 else 0.5) * gain
     return round(min(HIGHEST, max(LOWEST, moved)), 3)

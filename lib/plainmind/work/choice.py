@@ -3,7 +3,7 @@
 Light: a turn without a route does not pay for the rules. Refuses to know providers but by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..ground.errors import Misconfigured
@@ -19,19 +19,20 @@ class Choice(NamedTuple):
 
 
 def choose(
-    session: Any,
+    memory: Any,
+    remark: Callable[[str], None],
     asked: str | None,
     task: str,
     attached: Sequence[str],
     context: str | None,
     message_id: str | None,
 ) -> Choice:
-    """Whom to ask, by auto, local, cloud or None; `session` is the command's (cli.Session).
+    """Whom to ask, by auto, local, cloud or None; `memory` is that of the turn (memory.Memory).
 
     Where the rules chose the local model and it is unavailable, turn.model takes over, which a
     setting or the home's own .env names. What a person said is local goes nowhere else.
     """
-    cloud, local = session.settings["turn.model"], session.settings["route.local"]
+    cloud, local = memory.settings["turn.model"], memory.settings["route.local"]
     if asked in (None, "cloud"):
         return Choice(((asked or "", cloud),), message_id)
     if local.partition(":")[0].strip() in ("auto", "google"):
@@ -41,14 +42,14 @@ def choose(
         return Choice((("local", local),), message_id)
     from . import routes
 
-    router = routes.Router.of(session)
+    router = routes.Router.of(memory)
     made = router.decide(task, attached)
-    if context and not session.dry_run:
+    if context and not memory.dry:
         made = router.log(made, _name_decision(context, message_id))
         message_id = message_id or made["id"]
     both = (("local", local), ("cloud", cloud))
     chosen = both[: 1 + (local != cloud)] if made["decision"] == "local" else both[1:]
-    session.remark(f"route: {routes.to_line(made).expandtabs(1)}; asking '{chosen[0][1]}'")
+    remark(f"route: {routes.to_line(made).expandtabs(1)}; asking '{chosen[0][1]}'")
     return Choice(chosen, message_id)
 
 

@@ -4,20 +4,27 @@
 know models.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..formats.work import journal
-from ..formats.work.journal import Fields
 from ..ground.errors import BadData, NoInput, Usage
 from ..ground.paths import Home
 from ..team import routing
 from ..team.routing import Decision, Rates
-from ..truth.work import journal as journal_of_home
+
+if TYPE_CHECKING:
+    from ..index.engine import Index
+
+Fields = dict[str, Any]
 
 #: of a decision, as agent-route prints it
 KEYS = ("id", "at", "task", "decision", "rule", "score", "evidence", "inputs")
+
+
+RECENT = 200  # rewards of a kind that count, the last ones
 
 
 class Router(NamedTuple):
@@ -26,13 +33,13 @@ class Router(NamedTuple):
     home: Home
     now: int
     mask: Callable[[str], str]
-    rates: Callable[[], Rates]
+    rates: Callable[[Sequence[str]], Rates]  # of kinds
 
     @classmethod
-    def of(cls, session: Any) -> "Router":
-        """From a command's session (cli.Session)."""
-        rates = partial(read_rates, session.home, session.say)
-        return cls(session.home, session.now, session.env.mask, rates)
+    def of(cls, memory: Any) -> "Router":
+        """Of a home's memory (memory.Memory)."""
+        rates = partial(read_rates, memory.home, memory.opened)
+        return cls(memory.home, memory.now(), memory.env.mask, rates)
 
     def decide(self, task: str, attached: Sequence[str] = ()) -> Fields:
         """The decision on a task, with all that it was made from: the fields of a journal line.
@@ -55,16 +62,37 @@ class Router(NamedTuple):
 
     def log(self, decision: Fields, id: str | None = None) -> Fields:
         """Write a decision down; as it stands in the journal."""
+        from ..truth.work import journal  # five milliseconds, which a dry run need not pay
+
         named = {**decision, "id": id} if id else decision
-        return journal_of_home.log(self.home, [named], self.now)[0]
+        return journal.log(self.home, [named], self.now)[0]
 
 
-def read_rates(home: Home, say: Callable[[str], None]) -> Rates:
-    """Past success: rewards by kind and route, from the index; none where there is no home."""
-    return {}
+def read_rates(home: Home, opened: Callable[[], "Iterable[Index]"], kinds: Sequence[str]) -> Rates:
+    """Past success: how many of the last rewards of these kinds each route has, and their mean."""
+    if not os.path.exists(home.path("work", "events.jsonl")):
+        return {}  # and no index is made for it
+    rates: Rates = {}
+    for index in opened():
+        with index:
+            rates = {
+                kind: _count(index.work_rows("rewards", last=RECENT, kind=kind)) for kind in kinds
+            }
+    return {kind: by_route for kind, by_route in rates.items() if by_route}
 
 
-def _decide(task: str, inputs: Fields, rates: Rates | Callable[[], Rates]) -> Decision:
+def _count(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[int, float]]:
+    values = {
+        route: [row["value"] for row in rows if row["route"] == route] for route in routing.ROUTES
+    }
+    return {
+        route: (len(given), round(math.fsum(given) / len(given), 6))
+        for route, given in values.items()
+        if given
+    }
+
+
+def _decide(task: str, inputs: Fields, rates: Rates | Callable[[Sequence[str]], Rates]) -> Decision:
     if count := inputs.get("attachments"):
         against = {"against": [f"{count} attached"]}
         return Decision("cloud", "attachments", 0.0, routing.BOUNDARY, against, {})
@@ -90,16 +118,23 @@ def read_decisions(
 ) -> Iterator[tuple[Fields, str]]:
     """The decisions in the journal that no event took back, or the one of an id, in the order of
     their times, each with `find_difference`. NoInput for an id that none has."""
+    from ..formats.work.journal import render
+    from ..truth.work import journal
+
+    def rank(fields: Fields) -> tuple[str, bytes]:
+        """Of lines with one id, the least counts."""
+        return fields["at"], render(fields)
+
     events: dict[str, Fields] = {}
     voids: dict[str, list[str]] = {}
-    for row in journal_of_home.read(home):
+    for row in journal.read(home):
         if isinstance(row, BadData):
             report(row)
         elif row.line.type == "void":
             voids.setdefault(row.line.fields["of"], []).append(row.line.id)
         elif row.line.type == "route" and id in ("", row.line.id):
             known = events.setdefault(row.line.id, row.line.fields)
-            if _rank(row.line.fields) < _rank(known):
+            if rank(row.line.fields) < rank(known):
                 events[row.line.id] = row.line.fields
     standing = [fields for key, fields in events.items() if not _is_void(key, voids, ())]
     if id and not standing:
@@ -114,11 +149,6 @@ def _is_void(id: str, voids: dict[str, list[str]], above: tuple[str, ...]) -> bo
     return id not in above and any(
         not _is_void(void, voids, (*above, id)) for void in voids.get(id, ())
     )
-
-
-def _rank(fields: Fields) -> tuple[str, bytes]:
-    """Of lines with one id, the least counts."""
-    return fields["at"], journal.render(fields)
 
 
 def find_difference(decision: Fields) -> str:

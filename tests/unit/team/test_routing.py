@@ -171,7 +171,7 @@ def test_every_clause_must_be_sure_of_its_own_kind():
 
 
 def test_rates_are_asked_for_only_where_they_can_decide():
-    def refuse():
+    def refuse(kinds):
         raise AssertionError("asked")
 
     for task in ("Design the schema", "Go on", "修正", "Fix typos in README and rewrite the login"):

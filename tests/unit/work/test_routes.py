@@ -2,12 +2,16 @@
 the decision again."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plainmind.ground.environment import Environment
 from plainmind.ground.errors import NoInput, Usage
 from plainmind.ground.masks import Mask
+from plainmind.ground.settings import Settings
+from plainmind.memory import Memory
 from plainmind.team import routing
 from plainmind.truth.work import journal
 from plainmind.work import routes
@@ -29,7 +33,7 @@ RATES = {"formatting": {"local": (20, 1.0), "cloud": (3, -0.333)}, "tests": {"lo
 
 
 def router(home, now=NOW, rates=None):
-    return Router(home, now, Mask(), lambda: rates or {})
+    return Router(home, now, Mask(), lambda kinds: rates or {})
 
 
 def decisions(home, id=""):
@@ -120,3 +124,43 @@ def test_an_id_given_twice_is_one_decision_the_earliest(home, unsynced):
 def test_an_empty_task_is_refused(task):
     with pytest.raises(Usage, match="the task is empty"):
         router(None).decide(task)
+
+
+def rewards(home, *given):
+    made = [
+        {"type": "reward", "agent": "docs", "kind": kind, "route": route, "value": value}
+        for kind, route, value in given
+    ]
+    return journal.log(home, made, NOW)
+
+
+def test_rewards_in_the_journal_decide_what_is_on_the_edge(home, unsynced):
+    """As the command does it: through the index, which follows the journal."""
+    settings = Settings("", "", lambda name: None)
+    memory = Memory(home, Environment(home.root), settings, lambda: NOW, pytest.fail)
+    one = Router.of(memory)
+    task = "Update the README with the new name"
+    assert one.decide(task)["decision"] == "cloud"
+    assert not os.path.exists(home.index), "nothing is made where there is no journal"
+    made = rewards(
+        home, *[("formatting", "local", 1)] * 20, ("formatting", "", 1), ("", "local", 1)
+    )
+    assert one.decide(task)["inputs"]["rates"] == {"formatting": {"local": (20, 1.0)}}
+    assert one.decide(task)["decision"] == "local"
+    assert one.decide("Design the README of the schema")["decision"] == "cloud"
+    rewards(home, *[("formatting", "local", -1)] * 40, ("formatting", "cloud", 0.5))
+    assert one.decide(task)["inputs"]["rates"]["formatting"]["cloud"] == (1, 0.5)
+    assert one.decide("Fix the typos in the README")["decision"] == "local"
+    voids = [{"type": "void", "of": event["id"], "reason": "x"} for event in made[:20]]
+    journal.log(home, voids, NOW)
+    assert one.decide(task)["inputs"]["rates"]["formatting"]["local"] == (40, -1.0)
+    assert one.decide("Fix the typos in the README")["decision"] == "cloud"
+
+
+def test_the_last_rewards_of_a_kind_count(home, unsynced):
+    rewards(home, *[("tests", "local", -1)] * 50, *[("tests", "local", 1)] * routes.RECENT)
+    memory = Memory(
+        home, Environment(home.root), Settings("", "", lambda name: None), lambda: NOW, pytest.fail
+    )
+    made = Router.of(memory).decide("Write a basic test for the slugify helper")
+    assert made["inputs"]["rates"] == {"tests": {"local": (routes.RECENT, 1.0)}}

@@ -131,7 +131,10 @@ _SEPARATOR = "\x1f"  # no name has it; what may is last
 
 
 def subject_of(type: str, fields: Mapping[str, Any]) -> str | None:
-    """What the events of one entity have in common; None for what stands for itself."""
+    """What the events of one entity have in common, and what a void takes back; None for what
+    stands for itself."""
+    if type == "void":
+        return str(fields["of"])
     entity = ENTITIES.get(type)
     if entity is None or type == "task" and "task" not in fields:
         return None
