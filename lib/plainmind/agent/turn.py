@@ -28,6 +28,7 @@ from .bash import LONGEST, Shell
 from .request import RequestBuilder
 from .terminal import AnswerDisplay
 from .turn_log import Attempt, UserMessage, find_marks, render_notes
+from .usage import UsageMeter, find_author
 
 EXPANSIONS = 2
 LONGEST_COMMAND = 32_768  # characters; it stays in the history
@@ -60,7 +61,8 @@ class Turn:
         shell.context = context or ""
         self._builder = RequestBuilder(memory, model.chat, shell, context)
         prices = (self.settings[f"turn.{kind}_price"] for kind in ("input", "output"))
-        self._usage = UsageMeter(*prices)
+        about = {"model": model.chat.name, "route": model.route, **find_author(memory.env)}
+        self._usage = UsageMeter({key: value for key, value in about.items() if value}, *prices)
         self._mask = memory.env.mask  # of all that a model or a command puts out
         self._partial = ""  # what was shown of an answer that was cut off
         self.answers = 0  # that the model gave
@@ -152,7 +154,8 @@ class Turn:
 
     def _ask_once(self, request: dict[str, Any]) -> Reply:
         display, start, broken = self.model.display, clock.monotonic(), True
-        ask = partial(self.chat.complete, request, display.add if display else None)
+        complete = partial(self.chat.complete, request, display.add if display else None)
+        ask = self._usage.count(complete)
         try:
             reply = self.model.attempt(ask)
             broken = bool(reply.cut)
@@ -168,7 +171,7 @@ class Turn:
         seconds = round(clock.monotonic() - start, 3)
         if self.model.trace:
             self.model.trace(to_openai(request, self.chat.by), reply, seconds)
-        self._usage.add(reply.usage, seconds)
+        self._usage.add(reply.usage)
         return reply
 
     def _log_answer(self, reply: Reply, message: UserMessage) -> str:
@@ -178,7 +181,6 @@ class Turn:
         cut = self._mask(reply.cut or ("" if is_whole else "size"))
         self.marks = find_marks({"cut": cut, "left_out": reply.left_out})
         meta: dict[str, Any] = {"model": self.chat.name, **self._usage.take()}
-        meta |= {"route": self.model.route} if self.model.route else {}
         kept = lasting.collect(self.memory.home, self.shell.rights)
         turns = list(dict.fromkeys([self.shell.rights.digits, *(one.change.turn for one in kept)]))
         meta |= {**self.marks, **answers, **({"changes": turns} if kept else {})}
@@ -301,28 +303,6 @@ class Turn:
         now = self.memory.now()
         results = self.log.append(self.context, [EventDraft(now, *event) for event in events], now)
         return results[-1].path, results[-1].line
-
-
-class UsageMeter:
-    """Tokens, seconds and cost since they were last logged. Prices are in US dollars per million
-    tokens, 0 when not set."""
-
-    def __init__(self, input_price: float, output_price: float):
-        self._prices = {"input_tokens": input_price, "output_tokens": output_price}
-        self._sum: dict[str, Any] = {}
-
-    def add(self, usage: dict[str, Any], seconds: float) -> None:
-        """Count one answer; its cost is the provider's, or by the prices set."""
-        if "cost" not in usage and any(self._prices.values()):
-            cost = sum(usage.get(key, 0) * price for key, price in self._prices.items())
-            usage = {**usage, "cost": round(cost / 1e6, 9)}
-        for key, value in {**usage, "seconds": seconds}.items():
-            self._sum[key] = round(self._sum.get(key, 0) + value, 9)
-
-    def take(self) -> dict[str, Any]:
-        """The `usage` of an event's meta, {} when no model was asked; it counts from 0 again."""
-        used, self._sum = self._sum, {}
-        return {"usage": used} if used else {}
 
 
 class _NoAnswer(Exception):

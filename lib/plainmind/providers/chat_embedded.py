@@ -116,6 +116,7 @@ def _take(builder: ReplyBuilder, chunk: Any) -> bool:
     if not isinstance(chunk, dict):
         return False
     builder.count_tokens(chunk.get("usage"), "prompt_tokens", "completion_tokens")
+    builder.usage["cost"] = 0  # whatever another model's tokens cost
     for choice in chunk.get("choices") or []:
         builder.finish = choice.get("finish_reason") or builder.finish
         builder.add_text((choice.get("delta") or {}).get("content"))

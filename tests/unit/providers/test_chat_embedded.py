@@ -26,6 +26,7 @@ def test_it_answers_and_streams_the_same_each_time(chat, capfd):
     assert "4" in reply.text
     assert reply.text == "".join(pieces) and len(pieces) > 2
     assert reply.usage["input_tokens"] > 5 and reply.usage["output_tokens"] > 2
+    assert reply.usage["cost"] == 0
     assert reply.finish in ("stop", "length") and reply.model == "SmolLM2-135M-Instruct.Q4_1"
     assert chat.complete(asking("What is 2+2?")).text == reply.text
     assert capfd.readouterr() == ("", "")

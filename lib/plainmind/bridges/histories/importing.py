@@ -18,7 +18,7 @@ from ...ground.errors import Failure, Usage
 from ...ground.paths import Home
 from .conservation import Reasons
 from .finding import find_sources
-from .items import HistoryEvent, HistoryItem, HistoryPage, Skipped, Unread, digest
+from .items import HistoryEvent, HistoryItem, HistoryPage, Skipped, Unread, WorkEvent, digest
 from .order import Turns
 from .sources import HistoryReader, Source
 
@@ -51,8 +51,9 @@ def check_options(
     if archive and (not repo or tool not in ("pi", "claude")):
         what = "--archive keeps the sessions of one repository"
         raise Usage(what, cure="add --repo, of pi or claude")
-    if context and history.pages:
-        raise Usage("--context: pages have none", cure="leave it out")
+    if context and (history.pages or history.journal):
+        what = "pages" if history.pages else "events of work"
+        raise Usage(f"--context: {what} have none", cure="leave it out")
     if scope and tool != "claude-memory":
         raise Usage("--scope: only claude-memory fills one", cure="leave it out")
 
@@ -145,6 +146,8 @@ class Tally:
         if isinstance(found, HistoryEvent):
             self.conversations.add(found.context)
             self.kept[found.role] += 1
+        elif isinstance(found, WorkEvent):
+            self.kept[f"{found.fields['type']} event"] += 1
         elif isinstance(found, HistoryPage | ConversationSummary):
             self.kept["page" if isinstance(found, HistoryPage) else "summary"] += 1
         else:
@@ -152,7 +155,8 @@ class Tally:
 
     def counts(self) -> dict[str, int]:
         order = ("user", "agent", "tool", "system", "page", "summary")
-        kept = {name: self.kept[name] for name in order if self.kept[name]}
+        work = sorted(name for name in self.kept if name.endswith(" event"))
+        kept = {name: self.kept[name] for name in (*order, *work) if self.kept[name]}
         skipped = self.skipped.counts
         left = {f"skipped {reason}": skipped[reason] for reason in sorted(skipped)}
         return {"conversations": len(self.conversations), **kept, **left}

@@ -80,6 +80,15 @@ class HistoryPage(NamedTuple):
         return stream.json_line(fields)
 
 
+class WorkEvent(NamedTuple):
+    """An event of the journal of work, as `work-log -` reads it."""
+
+    fields: dict[str, Any]
+
+    def line(self, context: str = "") -> str:
+        return stream.json_line(self.fields)
+
+
 class Skipped(NamedTuple):
     """Something that is not to be remembered, and the `value` in the file that holds it."""
 
@@ -97,7 +106,7 @@ class Held(NamedTuple):
     value: Any
 
 
-HistoryItem = HistoryEvent | HistoryPage | ConversationSummary | Skipped | Failure
+HistoryItem = HistoryEvent | HistoryPage | WorkEvent | ConversationSummary | Skipped | Failure
 
 
 def clean_event(blank: HistoryEvent, place: str, **filled: Any) -> HistoryEvent | Skipped | Failure:

@@ -19,6 +19,7 @@ HISTORIES = {
     "telegram": "telegram:Telegram",
     "openclaw-memory": "openclaw_memory:OpenClawMemory",
     "pi-mind": "pi_mind:PiMind",
+    "compound-state": "compound_state:CompoundState",
 }
 
 

@@ -114,6 +114,7 @@ class HistoryReader(Protocol):
 
     sessions: bool = False  # whether it has files of sessions that were held in folders
     pages: bool = False  # whether what it gives is pages
+    journal: bool = False  # whether it is events of the journal of work
     export: bool = False  # whether a folder or archive of it holds nothing that is another tool's
 
     def wanted(self, path: str) -> bool: ...

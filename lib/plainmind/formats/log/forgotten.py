@@ -25,8 +25,8 @@ _RECORD = re.compile(r"The text of \S+ \([0-9a-f]*\) was taken back[^:.]*[:.] ?"
 LINE = b"> (forgotten)\n"
 #: metadata by which events are found, chained and counted; the rest of it may hold words
 STRUCTURE = frozenset(
-    """author author_id bytes call code cut edited edits exit for forgot full id message_id model
-    name of pinned reply_to step torn usage""".split()
+    """agent author author_id bytes call code cut edited edits exit for forgot full id message_id
+    model name of pinned reply_to route session step torn usage""".split()
 )
 _NAME = re.compile(r"[A-Za-z_]{1,32}|\(forgotten\)\**")
 

@@ -1,0 +1,73 @@
+"""Rows of another tool's SQLite database. It is copied, with what its journal has not yet written
+into it, so nothing happens to the tool's own file.
+
+Only tables are read: a view or a virtual table could run for ever, or run code of an extension. The
+one place outside the index that speaks SQL. Refuses to know what a table means."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from ...ground import scratch
+from ...ground.errors import BadData
+from .sources import CHUNK, Source
+
+MAGIC = b"SQLite format 3\0"
+MOST_STEPS = 100  # million of the database's own steps for one table
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def open_copy(source: Source, note: Callable[[int], None]) -> Iterator["Database"]:
+    with scratch.open_folder() as folder:
+        path = os.path.join(folder, "copy.db")
+        _copy(source, path, note)
+        if journal := source.beside(f"{source.name}-wal"):
+            _copy(journal, f"{path}-wal", note)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.text_factory = lambda data: data.decode("utf-8", "replace")
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA query_only = ON")
+            yield Database(connection, source.place)
+
+
+def _copy(source: Source, path: str, note: Callable[[int], None]) -> None:
+    with source.opened(note) as data, open(path, "wb") as file:
+        while piece := data.read(CHUNK):
+            file.write(piece)
+
+
+class Database:
+    def __init__(self, connection: sqlite3.Connection, place: str):
+        self._connection, self._place = connection, place
+
+    def list_tables(self) -> list[str]:
+        """The tables that hold rows, in order of their names."""
+        question = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+        try:
+            found = self._connection.execute(question).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._failure("", error) from None
+        virtual = "create virtual"
+        names = [name for name, sql in found if not str(sql).lower().lstrip().startswith(virtual)]
+        return [name for name in names if not name.startswith("sqlite_")]
+
+    def read_rows(self, table: str) -> Iterator[Row | BadData]:
+        """The rows of a table, columns in lower case; what cannot be read ends it as a failure."""
+        steps = iter(range(MOST_STEPS))
+        self._connection.set_progress_handler(lambda: next(steps, None) is None, 1_000_000)
+        quoted = table.replace('"', '""')
+        try:
+            cursor = self._connection.execute(f'SELECT * FROM "{quoted}"')
+            names = [column[0].lower() for column in cursor.description]
+            for values in cursor:
+                yield dict(zip(names, values, strict=True))
+        except (sqlite3.DatabaseError, UnicodeError) as error:
+            yield self._failure(table, error)
+
+    def _failure(self, table: str, error: Exception) -> BadData:
+        place = f"{self._place}: {table}" if table.isprintable() and table else self._place
+        return BadData(f"not readable ({error})", place=place, cure="repair it with 'sqlite3'")
