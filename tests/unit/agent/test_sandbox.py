@@ -621,7 +621,7 @@ printf '{"type":"pr_merged"}\\n{"type":"void","of":"e0","reason":"x"}\\n' | work
 
 
 @pytest.mark.parametrize("agent", ["backend", ""])
-def test_a_turn_logs_its_own_work_and_no_other(home, command, rung, monkeypatch, agent):
+def test_a_turn_logs_itself(home, command, rung, monkeypatch, agent):
     """As the agent that it was started as, whatever its commands say of themselves."""
     command("work-log", "praise", "agent=frontend", "id=e0", home=home)
     monkeypatch.setenv("MIND_AGENT", agent)

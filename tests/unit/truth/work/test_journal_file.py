@@ -3,9 +3,13 @@
 import os
 
 import pytest
+from hostile import texts
+from hypothesis import given
+from hypothesis import strategies as st
 from plainmind.formats.work import journal as grammar
-from plainmind.ground import clock
+from plainmind.ground import clock, masks
 from plainmind.ground.errors import NotPermitted
+from plainmind.ground.masks import Mask
 from plainmind.ground.paths import Home
 from plainmind.truth.work import journal
 
@@ -57,6 +61,23 @@ def test_secrets_are_masked_before_they_are_written(home):
     assert key not in data and data.count("***") == 4
 
 
+@pytest.fixture(scope="module")
+def mine_is_secret():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(masks, "_ask", lambda: Mask(["s3cr3t-of-mine"]))
+        yield
+
+
+KEYS = ["ghp_0123456789abcdefghijKLMN", "Bearer abc", "AKIA0123456789ABCDEF", "https://a:b@c.d/"]
+KEYS += ["-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG\n", "?token=x", "s3cr3t-of-mine"]
+
+
+@given(st.lists(st.one_of(st.sampled_from([*KEYS, "x", "a b", "\n"]), texts), max_size=6))
+def test_one_look_at_all_texts_sees_what_a_look_at_each_does(mine_is_secret, pieces):
+    parts = [pieces[0:1] * 2, {"".join(pieces): pieces}, "".join(pieces[:2])]
+    assert journal.mask_all(parts) == journal._mask_each(parts)
+
+
 def test_what_is_wrong_in_the_file_is_named(home):
     journal.log(home, [{**TASK, "id": "e1"}, {**TASK, "id": "e1"}], NOW)
     assert list(journal.find_problems(home, NOW)) == []
@@ -76,5 +97,6 @@ def test_a_link_or_a_pipe_is_not_written_to(home, tmp_path):
         journal.log(home, [TASK], NOW)
     os.unlink(home.path(grammar.PATH))
     os.mkfifo(home.path(grammar.PATH))
-    with pytest.raises(NotPermitted, match="the journal is not a file"):
-        journal.log(home, [TASK], NOW)
+    for use in (lambda: journal.log(home, [TASK], NOW), lambda: [*journal.find_problems(home, 0)]):
+        with pytest.raises(NotPermitted, match="the journal is not a file"):
+            use()
