@@ -81,6 +81,7 @@ class NewEvent(NamedTuple):
     content: str  # less what a recall had injected into it
     place: EventPlace
     changes: tuple[tuple[str, int], ...] = ()  # (path, line) of events that it is in the place of
+    usage: dict[str, Any] | None = None  # the event's meta, where it says what a model cost
 
 
 class WindowReading(NamedTuple):
@@ -193,7 +194,7 @@ def _event(block: log_event.RawEvent, data: bytes) -> NewEvent:
     return NewEvent(
         block.line, block.end_line, block.timestamp, instant, block.role, author, model,
         utf8(content), EventPlace(block.offset, len(data), _checksum(data)),
-        _changes(block.role, meta),
+        _changes(block.role, meta), meta if type(meta.get("usage")) is dict else None,
     )  # fmt: skip
 
 

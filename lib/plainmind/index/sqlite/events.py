@@ -142,8 +142,7 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
         episodes[-1].add(event.instant, event.role, author, event.content, found)
         same = equality.key(event.content)
         changes += [(id, *place) for place in event.changes]
-        said = (*event[:6], model, event.content, episodes[-1].id, same)
-        rows.append((id, *said, *event.place))
+        rows.append((id, *event[:6], model, event.content, episodes[-1].id, same, *event.place))
         terms.append((id, found))
     for episode in episodes:
         _put_episode(index.db, episode)
@@ -151,6 +150,10 @@ def _add(index: IndexFile, window: int, before: int, read: list[reading.NewEvent
     index.db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", changes)
     words.add(index.db, terms)
     _count(index, [found for _, found in terms], 1)
+    if any(event.usage for event in read):
+        from . import usage
+
+        usage.add(index.db, window, enumerate(read, event_id(window, before)))
 
 
 def _forget(index: IndexFile, path: str, removal: "Removal | None" = None, what: str = "") -> None:
@@ -168,9 +171,8 @@ def _forget(index: IndexFile, path: str, removal: "Removal | None" = None, what:
     words.remove(index.db, terms, index.fts5)
     _count(index, [found for _, found in terms], -1)
     vectors.drop(index.db, vectors.EVENT, *span)
-    for table in ("events", "episodes"):
-        index.db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", span)
-    index.db.execute("DELETE FROM changes WHERE event BETWEEN ? AND ?", span)
+    for place in "events.id episodes.id changes.event llm_usage.event".split():
+        index.db.execute(f"DELETE FROM {place.split('.')[0]} WHERE {place} BETWEEN ? AND ?", span)
     index.db.execute("DELETE FROM windows WHERE id = ?", (window,))
 
 

@@ -13,6 +13,7 @@ from plainmind.formats.work.schemas import SCHEMAS
 from plainmind.ground import clock
 from plainmind.ground.paths import Home
 from plainmind.index.sqlite import work, work_fold
+from plainmind.truth.log.writer import EventDraft, Log
 from unit.index import stores
 
 START = 1_770_000_000_000
@@ -136,3 +137,37 @@ def test_the_order_of_arrival_changes_no_figure(tmp_path_factory, small, seed):
     for found in (one, other):
         found.pop("all of work_lines")  # has places
     assert difference(one, other) == {}
+
+
+# --- what models cost, by the logs
+
+
+def test_what_a_turn_cost_stands_as_long_as_its_answer_does(tmp_path):
+    home = Home(str(tmp_path))
+    used = {"input_tokens": 900, "output_tokens": 80, "cost": 0.002, "seconds": 1.5}
+    wrong = {"input_tokens": -1, "output_tokens": "x", "cost": 1e300, "seconds": None}
+    metas = [
+        {"model": "google:one", "usage": used, "agent": "backend", "route": "cloud"},
+        {"model": "embedded", "usage": wrong, "session": 7},
+        {"model": "embedded", "usage": []},
+    ]
+    drafts = [EventDraft(START, "agent", f"answer {n}", meta) for n, meta in enumerate(metas)]
+    refs = [written.ref for written in Log(home).append("note/a", drafts, START)]
+    of = lambda: [tuple(row.values()) for row in told(home, "llm_usage")]
+    at = "2026-02-02T02:40:00.000Z"
+    columns = told(home, "llm_usage")[0]
+    assert columns | {"event": 0} == {
+        "id": refs[0], "at": at, "source": "turn", "event": 0, "agent": "backend",
+        "session": None, "task": None, "model": "google:one", "route": "cloud", **used,
+    }  # fmt: skip
+    assert [row[0] for row in of()] == refs[:2] and of()[1][-4:] == (None,) * 4
+    os.unlink(home.path(refs[0].rpartition(":")[0]))
+    assert of() == []
+
+
+def told(home: Home, name: str, **equal) -> list[dict]:
+    for index in stores.attempts(home, lambda text: None):
+        with index:
+            index.model()
+            return index.work_rows(name, **equal)
+    raise AssertionError

@@ -1,0 +1,45 @@
+"""What models cost, by the logs: rows of llm_usage that agent-turn's answers make."""
+
+import sqlite3
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from ...ground import clock
+from ..reading import NewEvent, utf8
+
+_TEXTS = ("agent", "session", "task", "route")
+_LARGEST = 2**53  # beyond it, a number is a mistake
+
+
+def add(db: sqlite3.Connection, window: int, events: Iterable[tuple[int, NewEvent]]) -> None:
+    """Rows of events of a window, by their ids."""
+    (path,) = db.execute("SELECT path FROM windows WHERE id = ?", (window,)).fetchone()
+    rows = []
+    for id, event in events:
+        if event.usage is None:
+            continue
+        meta, used = event.usage, event.usage["usage"]
+        texts = [_text(meta.get(name)) for name in _TEXTS]
+        tokens = [_number(used.get(name), int) for name in ("input_tokens", "output_tokens")]
+        costs = [_number(used.get(name), float) for name in ("cost", "seconds")]
+        at = clock.to_text(event.instant)
+        model = event.model or "unknown"
+        rows.append((f"{path}:{event.line}", at, "turn", id, *texts, model, *tokens, *costs))
+    db.executemany(
+        "INSERT OR REPLACE INTO llm_usage (id, at, source, event, agent, session, task, route, "
+        "model, input_tokens, output_tokens, cost, seconds) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return utf8(value) if value and isinstance(value, str) else None
+
+
+def _number(value: Any, kind: type) -> Any:
+    """A number that somebody may have written; None for what is none, or none that a cost has."""
+    if type(value) not in (int, float) or not isfinite(value) or not 0 <= value <= _LARGEST:
+        return None
+    return kind(value)
