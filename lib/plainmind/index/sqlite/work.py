@@ -106,6 +106,8 @@ def _follow(index: IndexFile, db: sqlite3.Connection, thorough: bool) -> None:
         if seen is not None and seen.zone != zone.name():
             _fold_all(db, touched)
         work_groups.settle(db, touched)
+        if again:
+            _touch_all(db, touched)
         changed = bool(touched.agents)
         work_fold.fold(db, touched.agents, lambda: None)
         if touched.team or changed or touched.sessions or touched.same:
@@ -153,19 +155,23 @@ def _fold_all(db: sqlite3.Connection, touched: Touched) -> None:
     for table in ("xp_transactions", "agent_achievements", "work_checkpoints", "agent_levels",
                   "agent_streaks"):  # fmt: skip
         db.execute(f"DELETE FROM {table}")
-    for (agent,) in db.execute("SELECT DISTINCT agent FROM work_earnings").fetchall():
+    _touch_all(db, touched)
+
+
+def _touch_all(db: sqlite3.Connection, touched: Touched) -> None:
+    for agent in work_groups.list_agents(db, "work_earnings"):
         touched.touch_agent(agent, (-(1 << 62), ""))
     touched.team = True
 
 
 @contextmanager
 def _without_indexes(db: sqlite3.Connection, size: int) -> Iterator[None]:
-    """Of much that is taken in, indexes are made at the end: at once, they cost a third."""
+    """Of much that is taken in, indexes are made at the end, but for the one that is used."""
     found: list[tuple[str, str]] = []
     if size > _BULK:
         found = db.execute(
             "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL "
-            "AND tbl_name IN (SELECT value FROM json_each(?))",
+            "AND name <> 'tasks_by_name' AND tbl_name IN (SELECT value FROM json_each(?))",
             (json.dumps(_FROM_JOURNAL),),
         ).fetchall()
     for name, _ in found:

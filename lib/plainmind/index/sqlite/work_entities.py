@@ -131,14 +131,16 @@ _SEPARATOR = "\x1f"  # no name has it; what may is last
 
 
 def subject_of(type: str, fields: Mapping[str, Any]) -> str | None:
-    """What the events of one entity have in common, and what a void takes back; None for what
+    """What the events of one entity, or the voids of one event, have in common; None for what
     stands for itself."""
-    if type == "void":
-        return str(fields["of"])
-    entity = ENTITIES.get(type)
-    if entity is None or type == "task" and "task" not in fields:
+    names = _SUBJECTS.get(type)
+    if names is None or type == "task" and "task" not in fields:
         return None
-    return _SEPARATOR.join([fields.get(name, "") for name in entity.fields or entity.key])
+    return _SEPARATOR.join([fields.get(name, "") for name in names])
+
+
+_SUBJECTS = {type: entity.fields or entity.key for type, entity in ENTITIES.items()}
+_SUBJECTS["void"] = ("of",)
 
 
 def load(db: sqlite3.Connection, type: str, subjects: Iterable[str]) -> dict[str, State]:
@@ -150,8 +152,10 @@ def load(db: sqlite3.Connection, type: str, subjects: Iterable[str]) -> dict[str
     )
     count = len(entity.key) - 1
     keys = [[nothing(part) for part in name.split(_SEPARATOR, count)] for name in names]
+    # of a key's columns one alone may be NULL; what is compared by IS finds no partial index
     wanted = " AND ".join(
-        f"{entity.table}.{column} IS json_extract(wanted.value, '$[{place}]')"
+        f"{entity.table}.{column} {'IS' if column == 'session' else '='} "
+        f"json_extract(wanted.value, '$[{place}]')"
         for place, column in enumerate(entity.key)
     )
     if type == "pattern":

@@ -88,7 +88,7 @@ def _settle_earnings(db: sqlite3.Connection, touched: Touched, id: str) -> None:
 
 
 def _insert_earnings(db: sqlite3.Connection, touched: Touched, rows: list[tuple]) -> None:
-    for row in rows:
+    for row in rows if not touched.everything else ():
         touched.touch_agent(row[0], row[1:3])
     db.executemany("INSERT INTO work_earnings VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -268,7 +268,7 @@ def put_teams(db: sqlite3.Connection, known: list[Team], said: Mapping[str, list
     for state in said["agent"]:
         agents[state["name"]] = {**agents.get(state["name"], {}), **state}
     for table in ("work_earnings", "tasks"):
-        for name in _agents_in(db, table):
+        for name in list_agents(db, table):
             agents.setdefault(name, {})
     columns = ("team", "role", "description", "model")
     rows = [
@@ -282,7 +282,7 @@ def put_teams(db: sqlite3.Connection, known: list[Team], said: Mapping[str, list
     work_fold.enlist(db, agents)
 
 
-def _agents_in(db: sqlite3.Connection, table: str) -> list[str]:
+def list_agents(db: sqlite3.Connection, table: str) -> list[str]:
     """The agents of a table, by one look into its index for each."""
     rows = db.execute(
         f"WITH RECURSIVE named (agent) AS (SELECT min(agent) FROM {table} UNION ALL "

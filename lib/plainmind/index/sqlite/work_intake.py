@@ -69,18 +69,19 @@ class Intake:
         """Take in some lines."""
         found = self._choose(rows)
         found.sort(key=lambda row: row.line[1::-1])
-        lines, states = [], self._states(found)
-        for offset, size, _, line in found:
-            subject = entities.subject_of(line.type, line.fields)
-            lines.append((line.id, line.unix_ms, line.type, subject, offset, size))
-            if line.type == "void":
-                continue
+        subjects = [entities.subject_of(line.type, line.fields) for *_, line in found]
+        lines, states = [], self._states(found, subjects)
+        for (offset, size, _, line), subject in zip(found, subjects):
+            id, unix_ms, type, _ = line
+            lines.append((id, unix_ms, type, subject, offset, size))
             if subject is None:
                 self._take(line)
+            elif type == "void":
+                continue
             elif self._is_late(line, subject):
-                self._late[line.type].add(subject)
+                self._late[type].add(subject)
             else:
-                self._step(states[line.type], subject, line)
+                self._step(states[type], subject, line)
         if found:
             self.last = max(self.last, found[-1].line[1::-1])
         self._db.executemany(_INSERT_LINES, lines)
@@ -119,16 +120,17 @@ class Intake:
         )
         return [Known(*row) for row in rows]
 
-    def _states(self, rows: Iterable[Row]) -> dict[str, dict[str, State]]:
+    def _states(
+        self, rows: Iterable[Row], subjects: Iterable[str | None]
+    ) -> dict[str, dict[str, State]]:
         """The entities of these lines as they are."""
         wanted: dict[str, set[str]] = {type: set() for type in ENTITIES}
-        for row in rows:
-            subject = entities.subject_of(row.line.type, row.line.fields)
-            if subject is not None and row.line.type in wanted:
-                wanted[row.line.type].add(subject)
+        for row, subject in zip(rows, subjects):
+            if subject is not None and (of := wanted.get(row.line.type)) is not None:
+                of.add(subject)
         return {
-            type: entities.load(self._db, type, subjects) if subjects else {}
-            for type, subjects in wanted.items()
+            type: entities.load(self._db, type, names) if names else {}
+            for type, names in wanted.items()
         }
 
     def _is_late(self, line: Line, subject: str) -> bool:
@@ -219,7 +221,8 @@ class Intake:
 
     def _earn(self, *earning: Any) -> None:
         self._earnings.append(earning)
-        self._touched.touch_agent(earning[0], earning[1:3])
+        if not self._touched.everything:
+            self._touched.touch_agent(earning[0], earning[1:3])
 
     def _step(self, states: dict[str, State], subject: str, line: Line) -> None:
         """One more event of an entity."""

@@ -162,6 +162,7 @@ def test_what_a_turn_cost_stands_as_long_as_its_answer_does(tmp_path):
     }  # fmt: skip
     assert [row[0] for row in of()] == refs[:2] and of()[1][-4:] == (None,) * 4
     os.unlink(home.path(refs[0].rpartition(":")[0]))
+    stores.engine_in_use().rebuild(home)
     assert of() == []
 
 
