@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats.work.kinds import WORDS
 from plainmind.formats.work.schemas import SCHEMAS
 from plainmind.ground import clock
 from plainmind.ground.paths import Home
@@ -43,15 +44,13 @@ def a_time(rnd: random.Random) -> str:
 
 
 def a_value(rnd: random.Random, field, number: int):
-    if field.choices:
-        return rnd.choice(field.choices)
     values = {
         "agent": AGENTS, "agents": [AGENTS[:1], AGENTS], "session": SESSIONS,
         "id": [f"{rnd.randrange(number + 5):04x}"], "time": [a_time(rnd)], "flag": [True, False],
         "number": [0.1, 1.5, 7], "whole": [1, 30], "object": [{"a": 1}],
         "text": ["fix the tests", "Fix the tests!", "deploy to 10.0.0.7", "x'; DROP TABLE tasks"],
     }  # fmt: skip
-    found = values.get(field.kind, NAMES)
+    found = {**values, **WORDS}.get(field.kind, NAMES)
     if field.name == "duration_s":
         found = [0, 60, 119.9, 120, 3600]
     if field.name == "value" and field.least == -1:
@@ -171,4 +170,87 @@ def told(home: Home, name: str, **equal) -> list[dict]:
         with index:
             index.model()
             return index.work_rows(name, **equal)
+    raise AssertionError
+
+
+# --- one by one
+
+
+def line(id: str, type: str, at: int = 0, **fields) -> bytes:
+    """An event so many minutes after the start."""
+    when = clock.to_text(START + at * 60_000)
+    return json.dumps({"id": id, "at": when, "type": type, **fields}).encode() + b"\n"
+
+
+def a_task(
+    id: str, at: int = 0, agent: str = "backend", status: str = "completed", **more
+) -> bytes:
+    return line(id, "task", at, agent=agent, description="x", status=status, **more)
+
+
+def void(id: str, of: str, at: int = 9) -> bytes:
+    return line(id, "void", at, of=of, reason="a mistake")
+
+
+S = SESSIONS[0]
+#: lines -> what a query says
+CASES = [
+    ([a_task("a"), a_task("a")], "SELECT count(*) FROM tasks", 1),
+    # first steps, and the first of the day
+    ([a_task("a")], "SELECT xp FROM agent_levels WHERE agent = 'backend'", 10 + 5 + 50),
+    ([a_task("a"), void("v", "a")], "SELECT sum(xp) FROM agent_levels", 0),
+    ([void("v", "a"), a_task("a")], "SELECT count(*) FROM tasks", 0),
+    ([a_task("a"), void("v", "a", 1), void("w", "v", 2)], "SELECT count(*) FROM tasks", 1),
+    # a void is taken back by a later one alone: this one is earlier
+    ([a_task("a"), void("v", "a", 2), void("w", "v", 1)], "SELECT count(*) FROM tasks", 0),
+    ([void("v", "w", 1), void("w", "v", 2), a_task("a")], "SELECT count(*) FROM tasks", 1),
+    # of one id the earliest counts
+    ([a_task("a", 5, kind="late"), a_task("a", 1, kind="early")], "SELECT kind FROM tasks", "early"),
+    ([void("v", "a"), a_task("a"), void("v", "b", 1)], "SELECT count(*) FROM tasks", 1),
+    # a task with a name is one, and earns once
+    ([a_task("a", 0, status="failed", task="t"), a_task("b", 1, task="t"), a_task("c", 2, task="t")],
+     "SELECT tasks || ' ' || failed FROM agent_levels WHERE agent = 'backend'", "1 1"),
+    ([a_task("a", task="t", started="2026-02-02T00:00:00.000Z"),
+      a_task("b", 1, task="t", ended="2026-02-02T00:01:30.000Z")],
+     "SELECT duration_s FROM tasks", 90),
+    # a session earns those who completed a task in it before its end
+    ([a_task("a", session=S), a_task("b", agent="frontend", session=S, status="failed"),
+      line("s", "session", 2, session=S, status="completed"), a_task("c", 3, "ux", session=S)],
+     "SELECT group_concat(agent || ' ' || reason) FROM xp_transactions "
+     "WHERE reason LIKE '%session'", "backend session"),
+    ([a_task("a", session=S), line("s", "session", 2, session=S, status="completed")],
+     "SELECT sum(amount) FROM xp_transactions WHERE reason LIKE '%session'", 100),
+    ([line(f"m{n}", "metric", name="rate", value=0.5, experiment="e") for n in range(10)]
+     + [line("n", "metric", name="other", value=9, experiment="e"),
+        line("e", "experiment", name="e", baseline=0.4, metric="rate")],
+     "SELECT status || ' ' || samples FROM experiments", "double_down 10"),
+    ([line("e", "experiment", name="e", status="kill")], "SELECT decided FROM experiments",
+     "person"),
+    ([line(f"u{n}", "user_command", n, command=c) for n, c in
+      enumerate(["Fix a.py!", "fix b.py", "fix c.py", "deploy"])],
+     "SELECT normal || ' ' || count || ' ' || example FROM automation_candidates",
+     "fix <path> 3 Fix a.py!"),
+    ([a_task(f"a{n}", n, kind="docs") for n in range(5)],
+     "SELECT kind || ' ' || subject || ' ' || count FROM patterns WHERE agent = 'backend'",
+     "success docs 5"),
+    ([], "SELECT count(*) FROM agents", 20), ([], "SELECT count(*) FROM teams", 2),
+    ([], "SELECT sum(level) FROM agent_levels", 20), ([], "SELECT count(*) FROM level_thresholds", 12),
+    ([line("g", "agent", name="backend", role="Chief", active=False)],
+     "SELECT team || ' ' || role || ' ' || active FROM agents WHERE name = 'backend'",
+     "Engineering Chief 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lines, query, answer", CASES)
+def test_a_line_is_what_its_type_says(tmp_path, lines, query, answer):
+    home = Home(str(tmp_path))
+    write(home, lines)
+    assert ask(home, query) == answer
+
+
+def ask(home: Home, query: str, said: list[str] | None = None):
+    for index in stores.attempts(home, (said if said is not None else []).append):
+        with index:
+            index.work_rows("sessions")
+            return index.db.execute(query).fetchone()[0]
     raise AssertionError
