@@ -83,6 +83,7 @@ COMMANDS = [
     Command("remind-list --check"),
     Command("remind-scan --dry-run"),
     Command("work-session list"),
+    Command("work-xp"),
     Command("work-session show --session session-1767862800"),
     Command("work-log check"),
     Command("agent-turn --dry-run --model openai:x --context cli/x which plants need water"),
@@ -106,6 +107,7 @@ COMMANDS = [
         "work-session task 'mend it' --agent backend --session session-1767862800", writes=True
     ),
     Command("work-log task agent=backend description='mend it'", writes=True),
+    Command("work-xp --award 5 --reason 'a word' backend", writes=True),
 ]
 
 

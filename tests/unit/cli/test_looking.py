@@ -36,6 +36,13 @@ LOOKS = {
     "remind-scan": ["--dry-run"],
     "work-log": ["check", "task --help", "--dry-run task agent=a description=x"],
     "work-session": ["list", "show", "tail", "--dry-run start --agent a"],
+    "work-xp": [
+        "",
+        "ux",
+        "--achievements",
+        "--leaderboard xp",
+        "--dry-run --award 5 --reason x ux",
+    ],
 }
 
 

@@ -1,5 +1,6 @@
 """What work earns, as the seed's tables have it; and whatever happened, in whatever order."""
 
+import os
 from collections import Counter
 from datetime import date, datetime, timedelta, timezone
 
@@ -10,6 +11,7 @@ from plainmind.ground import zone
 from plainmind.team.achievements import ACHIEVEMENTS, BY_NAME, TIERS, Deeds
 from plainmind.team.levels import LEVELS, bonus_of, level_of, next_after
 from plainmind.team.standing import Earning, Standing, streak_on
+from scene import ROOT
 
 
 def earning(kind, day="2026-02-07", seconds=None, flawless=False, amount=0):
@@ -307,3 +309,16 @@ def test_the_means_of_a_standing():
     assert (standing.success, standing.mean_seconds, standing.title) == (0.8, 60.0, "Apprentice")
     assert (Deeds().success, Deeds().mean_seconds) == (0.0, None)
     assert set(BY_NAME) >= standing.achievements
+
+
+def test_the_document_shows_the_tables():
+    with open(os.path.join(ROOT, "docs", "work.md"), encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    rows = [f"| {n} | {symbol} {title} | {xp:,} |" for n, title, symbol, xp in LEVELS]
+    rows += [
+        f"| {one.symbol} {one.title} | {one.tier} | {one.xp} | {one.description} |"
+        for one in ACHIEVEMENTS
+    ]
+    assert [row for row in rows if row not in lines] == []
+    told = lines[lines.index("| level | title | from XP |") : lines.index("## Teams")]
+    assert sum(line.startswith("| ") for line in told) == len(rows) + 2  # with the two heads

@@ -1,0 +1,86 @@
+"""What work-xp does: it asks an index where agents stand, and logs awards."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..formats.work.session import check_agent
+from ..ground.errors import NoInput
+from ..ground.paths import Home
+from ..team.figures import AgentFigures, BoardRow
+from ..team.standing import Standing, streak_on
+
+if TYPE_CHECKING:
+    from ..index.engine import Index
+
+
+def read_all(opened: "Iterator[Index]", today: str) -> list[AgentFigures]:
+    """All agents as they stand on a day, YYYY-MM-DD, who has most XP first; none where there is no
+    memory folder."""
+    for index in opened:
+        with index:
+            return sorted(_read(index, today), key=lambda one: (-one.xp, one.agent))
+    return []
+
+
+def read_one(opened: "Iterator[Index]", agent: str, today: str) -> AgentFigures:
+    """One agent on a day. NoInput for one that nobody knows, BadData for what cannot be a name."""
+    check_agent(agent)
+    known: list[str] = []
+    for index in opened:
+        with index:
+            if found := _read(index, today, agent):
+                return found[0]
+            known = [row["name"] for row in index.work_rows("agents")]
+    import difflib
+
+    near = difflib.get_close_matches(agent, known, 1)
+    cure = f"did you mean '{near[0]}'?" if near else "'work-xp' lists those there are"
+    raise NoInput(f"no agent '{agent}'", cure=cure)
+
+
+def read_board(opened: "Iterator[Index]", board: str) -> list[BoardRow]:
+    """A leaderboard, by rank."""
+    for index in opened:
+        with index:
+            rows = index.work_rows("v_leaderboard", board=board)
+            return [BoardRow(*(row[name] for name in BoardRow._fields)) for row in rows]
+    return []
+
+
+def _read(index: "Index", today: str, agent: str | None = None) -> list[AgentFigures]:
+    """All agents, or one."""
+    of: dict[str, Any] = {"agent": agent} if agent else {}
+    levels = {row["agent"]: row for row in index.work_rows("agent_levels", **of)}
+    achieved: dict[str, dict[str, str]] = {name: {} for name in levels}
+    for row in sorted(index.work_rows("agent_achievements", **of), key=lambda row: row["at"]):
+        achieved[row["agent"]][row["achievement"]] = row["at"]
+    found = []
+    for row in index.work_rows("v_agent_gamification", **of):
+        name = row["agent"]
+        streak = streak_on(today, row["streak"], row["last_day"])
+        fields = {**row, **levels[name], "streak": streak, "longest": row["longest_streak"]}
+        counts = (fields[field] for field in Standing.FIELDS)
+        found.append(AgentFigures._make((name, row["team"], row["role"], *counts, achieved[name])))
+    return found
+
+
+def award(
+    home: Home,
+    agent: str,
+    amount: int,
+    reason: str,
+    now: int,
+    author: tuple[str, bool],
+    dry_run: bool,
+) -> dict[str, Any]:
+    """Log that the author (MIND_AGENT or '', whether it is a command of the model's) gives an agent
+    XP; the event. NotPermitted for what is not the author's to give."""
+    from ..formats.work.journal import Author, Mint  # not what looking needs
+    from ..truth.work import journal
+
+    draft = {"type": "award", "agent": agent, "amount": amount, "reason": reason}
+    name, inside = author
+    event = journal.compose(draft, now, Mint(), Author(name, inside=inside))
+    if not dry_run:
+        journal.append(home, [event])
+    return event
