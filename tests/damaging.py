@@ -172,6 +172,8 @@ def fill(root: str) -> None:
     write("skills/tea/SKILL.md", "---\nname: tea\ndescription: how tea is made\n---\nBoil water.\n")
     write("raw/browser/notes.md", "# Bookmarks\n\nA page on cacti.\n")
     write("work/logs/tool-1.txt", "a long output\n" * 50)
+    must(root, Command("work-log praise agent=backend reason=quick --now 2026-01-11"))
+    write("work/teams.toml", '[[team]]\nname = "Home"\nagents = [{ name = "backend" }]\n')
     write("relay/cursor.json", '{"cursor":1334}\n')
     write("relay/inbox.jsonl", '{"did":"done","of":[1334]}\n')
     write("relay/alive", "2026-01-30T14:23:55.120Z 1\n")
@@ -587,6 +589,7 @@ def losses(before: dict[str, Entry], after: dict[str, Entry]) -> set:
 def plain(text: str) -> str:
     """What differs from run to run is masked."""
     text = re.sub(r"rid_(?!A{12}|B{12})[A-Z2-7]{12}", "rid_X", text)
+    text = re.sub(r"^[0-9a-f]{20}$", "an event of work", text, flags=re.M)
     return re.sub(r"(?m)^bytes\t\d+$", "bytes", text)
 
 

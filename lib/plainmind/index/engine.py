@@ -172,7 +172,7 @@ class Index(Protocol):
 
     # --- work
 
-    def work_rows(self, name: str, *, last: int = 0, **equal: Any) -> list[dict[str, Any]]:
+    def work_rows(self, name: str, /, *, last: int = 0, **equal: Any) -> list[dict[str, Any]]:
         """Rows of a table or view of the work of a team (mind-schema(5)), column -> value, as the
         journal and the state files have it now: those in which columns have these values; the
         `last` so many. They are in the order of the table's primary key, or of the view. Usage for

@@ -206,7 +206,7 @@ class Store(IndexFile):
 
         return embedded.state_at(self.db, model, path, line)
 
-    def work_rows(self, name: str, *, last: int = 0, **equal: Any) -> list[dict[str, Any]]:
+    def work_rows(self, name: str, /, *, last: int = 0, **equal: Any) -> list[dict[str, Any]]:
         if name in ("sessions", "v_active_sessions"):
             self.look_at_sessions()
         elif name == "llm_usage":

@@ -296,5 +296,6 @@ def _replace_all(db: sqlite3.Connection, table: str, rows: list[tuple]) -> None:
     before = set(db.execute(f"SELECT * FROM {table}"))
     now = set(rows)
     db.executemany(f"DELETE FROM {table} WHERE name = ?", ((row[0],) for row in before - now))
-    marks = ", ".join("?" * len(rows[0])) if rows else ""
-    db.executemany(f"INSERT INTO {table} VALUES ({marks})", sorted(now - before, key=str))
+    if rows:  # even for none, SQLite would read the statement
+        marks = ", ".join("?" * len(rows[0]))
+        db.executemany(f"INSERT INTO {table} VALUES ({marks})", sorted(now - before, key=str))
