@@ -1,0 +1,140 @@
+"""A night of a team as its user has it: cron runs `cron/overnight.example` from evening to morning,
+and in the morning the figures tell what happened."""
+
+import os
+import re
+import shutil
+import sqlite3
+import stat
+import subprocess
+
+import pytest
+from plainmind.ground import clock
+from scene import ROOT
+
+EVENING = clock.parse("2026-02-06T22:00:00Z")  # a Friday, in London, where it is winter
+EXAMPLE = os.path.join(ROOT, "cron", "overnight.example")
+PLAN = """\
+backend||Design the database schema of invoices
+frontend|backend|Build the page of invoices
+infrastructure||Update the packages with yarn
+verification|frontend|Run every test against staging
+"""
+#: the model of the cloud; it is not there when verification first asks, however often that is tried
+MODEL = """\
+#!/bin/sh
+asked=$(dirname "$0")/asked
+if grep -q 'every test' && [ "$(grep -c . "$asked")" -lt 4 ]; then
+  echo once >> "$asked"; echo 'staging is down' >&2; exit 69
+fi
+echo '{"text": "Done.", "usage": {"input_tokens": 1200, "output_tokens": 300, "cost": 0.02}}'
+"""
+
+
+def due(entry: str, instant: int) -> bool:
+    """Whether cron runs an entry in this minute. Of its fields, minute and hour count here."""
+    at = clock.to_text(instant)
+    for field, value, span in zip(entry.split(), (int(at[14:16]), int(at[11:13])), (60, 24)):
+        minutes: set[int] = set()
+        for part in field.split(","):
+            range_, _, step = part.partition("/")
+            first, _, last = range_.replace("*", f"0-{span - 1}").partition("-")
+            minutes |= set(range(int(first), int(last or first) + 1, int(step or 1)))
+        if value not in minutes:
+            return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """The memory folder in the morning, how to run a command then, and what was mailed."""
+    folder = tmp_path_factory.mktemp("night")
+    home = folder / "home"
+    os.makedirs(folder / "bin")
+    os.makedirs(home / "workspace")
+    for name, text in (("bin/model.sh", MODEL), ("bin/asked", ""), ("plan.txt", PLAN)):
+        (folder / name).write_text(text)
+    (folder / "bin/model.sh").chmod(0o755)
+    shutil.copy(EXAMPLE, folder / "bin" / "overnight")
+    (home / "config.toml").write_text(
+        f'[turn]\nmodel = "command:{folder}/bin/model.sh"\nsandbox = "none"\n'
+    )
+    env = {
+        "PATH": f"{folder}/bin:{ROOT}/bin:{os.environ['PATH']}", "MIND_HOME": str(home),
+        "MIND_BACKOFF": "0", "HOME": str(folder),
+    }  # fmt: skip
+
+    def run(command: str, now: int) -> str:
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=folder, capture_output=True, text=True, timeout=300,
+            env={**env, "MIND_NOW": clock.to_text(now)}, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), (command, done)
+        return done.stdout
+
+    with open(EXAMPLE, encoding="utf-8") as file:
+        crontab = re.findall(r"^# +((?:\S+ +){5}overnight .*)$", file.read(), re.MULTILINE)
+    assert len(crontab) == 3
+    mail = ""
+    for minute in range(10 * 60):
+        for entry in crontab:
+            if due(entry, EVENING + minute * 60_000):
+                command = entry.split(None, 5)[5].replace("~/app", str(folder))
+                mail += run(command, EVENING + minute * 60_000)
+    morning = EVENING + 11 * 3_600_000
+    run("work-log pr_merged agent=backend url=https://example.org/pr/7", morning)
+    run("work-log praise agent=verification --reason 'it did not give up'", morning + 1000)
+    return home, lambda command: run(command, morning + 60_000), mail
+
+
+def test_who_worked_and_what_became_of_it(night):
+    home, run, mail = night
+    (session,) = run("work-session list").strip().split("\n")
+    assert session.split("\t")[1] == "completed" and session in mail
+    for agent in ("backend", "frontend", "infrastructure", "verification"):
+        assert f"{agent} completed" in session
+    assert run("work-session show --ready || true") == ""
+    assert sorted(os.listdir(home / "work")) == [".lock", "events.jsonl", "logs", "session-" + (
+        session.split("\t")[0].removeprefix("session-"))]  # fmt: skip
+    assert stat.S_IMODE(os.stat(home / "work/events.jsonl").st_mode) == 0o600
+
+
+def ask(night, question: str) -> list:
+    home, run, _ = night
+    run("work-xp")  # takes in what is new
+    with sqlite3.connect(f"file:{home}/index/mind.db?mode=ro", uri=True) as connection:
+        return connection.execute(question).fetchall()
+
+
+def test_the_tables_tell_the_story(night):
+    assert ask(night, "SELECT agent, status, error IS NOT NULL FROM tasks ORDER BY at, agent") == [
+        ("backend", "completed", 0), ("infrastructure", "completed", 0),
+        ("frontend", "completed", 0), ("verification", "failed", 1),
+        ("verification", "completed", 0),
+    ]  # fmt: skip
+    assert ask(night, "SELECT status, tasks, failed FROM sessions") == [("completed", 4, 1)]
+    cost = "SELECT agent, route, round(sum(cost), 2) FROM llm_usage GROUP BY 1, 2 ORDER BY 1"
+    assert ask(night, cost) == [
+        ("backend", "cloud", 0.02), ("frontend", "cloud", 0.02), ("infrastructure", "local", 0.0),
+        ("verification", "cloud", 0.02),
+    ]  # fmt: skip
+
+
+def test_what_they_earned(night):
+    """One task failed, so nobody has the 75 of a session without; a retry is quick, too."""
+    home, run, mail = night
+    reasons = "SELECT reason FROM xp_transactions WHERE agent = '{}' AND reason NOT LIKE '% %-%'"
+    reasons += " AND reason NOT LIKE 'level %' ORDER BY unix_ms, amount"
+    usual = ["first of the day", "task", "quick", "session"]
+    for agent, more in (
+        ("backend", ["pr_merged"]), ("frontend", []), ("infrastructure", []),
+        ("verification", ["praise"]),
+    ):  # fmt: skip
+        assert [reason for (reason,) in ask(night, reasons.format(agent))] == usual + more
+    sums = ask(night, "SELECT agent, sum(amount) FROM xp_transactions GROUP BY agent")
+    shown = [line.split("\t") for line in run("work-xp").strip().split("\n")]
+    assert {name: int(figures[2]) for name, *figures in shown if int(figures[2])} == dict(sums)
+    assert shown[0][0] == "verification", "it was praised"
+    assert [line.split("\t")[1] for line in mail.strip().split("\n")[1:5]] == sorted(
+        ("backend", "frontend", "infrastructure", "verification")
+    )
