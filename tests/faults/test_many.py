@@ -248,6 +248,20 @@ def test_sixteen_agents_of_one_session(home):
     )
 
 
+def test_runs_that_end_at_once_are_in_the_journal_once(home):
+    """Fifteen processes end five agents, each of them three times."""
+    agents = ("orchestrator", "backend", "frontend", "infrastructure", "verification")
+    for agent in agents:
+        order(home, agent, "start")
+        for n in range(3):
+            order(home, agent, "task", f"{agent} {n}")
+    together(lambda number: order(home, agents[number % 5], "end"), 15)
+    told = [row.line.fields for row in work_journal.read(home)]
+    tasks = [one["description"] for one in told if one["type"] == "task"]
+    assert sorted(tasks) == sorted(f"{agent} {n}" for agent in agents for n in range(3))
+    assert [one["status"] for one in told if one["type"] == "session"] == ["completed"]
+
+
 def test_sixteen_processes_write_five_agents_of_one_session(home):
     """Whoever writes for whom: every task, artifact and step is there, each one's in its order."""
     agents = ("orchestrator", "backend", "frontend", "infrastructure", "verification")

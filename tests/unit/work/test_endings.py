@@ -5,7 +5,7 @@ import os
 import pytest
 from plainmind.formats.work import session
 from plainmind.ground import exchange, files
-from plainmind.ground.errors import BadData
+from plainmind.ground.errors import BadData, NotPermitted
 from plainmind.truth.work import journal, sessions
 from plainmind.work import verbs
 from scene import NOW
@@ -140,3 +140,17 @@ def test_a_session_is_found_among_others_whatever_the_lines_are(home):
         assert [row["type"] for row in journal.find(home, ID)] == ["task", "session"]
         order(home, "backend", "end")
         assert files.read(home.path("work/events.jsonl")) == data
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_a_journal_that_is_no_file_ends_nothing(home, kind, tmp_path):
+    order(home, "backend", "start")
+    order(home, "backend", "task", "a")
+    path = home.path("work/events.jsonl")
+    {"pipe": os.mkfifo, "folder": os.mkdir}.get(
+        kind, lambda path: os.symlink(tmp_path / "elsewhere", path)
+    )(path)
+    with pytest.raises(NotPermitted, match="the journal is"):
+        order(home, "backend", "end")
+    (state,) = sessions.read_states(home, ID, print)
+    assert state.status == "in_progress" and not (tmp_path / "elsewhere").exists()

@@ -101,7 +101,7 @@ def test_who_worked_and_what_became_of_it(night):
 
 def ask(night, question: str) -> list:
     home, run, _ = night
-    run("work-xp")  # takes in what is new
+    run("mem-index --status")  # takes in what is new
     with sqlite3.connect(f"file:{home}/index/mind.db?mode=ro", uri=True) as connection:
         return connection.execute(question).fetchall()
 
@@ -123,7 +123,9 @@ def test_the_tables_tell_the_story(night):
 def test_what_they_earned(night):
     """One task failed, so nobody has the 75 of a session without; a retry is quick, too."""
     home, run, mail = night
-    reasons = "SELECT reason FROM xp_transactions WHERE agent = '{}' AND reason NOT LIKE '% %-%'"
+    reasons = (
+        "SELECT reason FROM xp_transactions WHERE agent = '{}' AND reason NOT LIKE 'achievement %'"
+    )
     reasons += " AND reason NOT LIKE 'level %' ORDER BY unix_ms, amount"
     usual = ["first of the day", "task", "quick", "session"]
     for agent, more in (

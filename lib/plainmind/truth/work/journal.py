@@ -41,6 +41,7 @@ def append_new(home: Home, session: str, events: Sequence[Fields]) -> None:
     """Append what of these events of a session the journal does not tell; it tells all of them when
     this returns. The caller holds the lock."""
     if events:
+        _look(home)  # what is no journal is not read either
         _write(home, summary.leave_out(events, find(home, session)))
 
 
@@ -55,8 +56,8 @@ def _write(home: Home, events: Iterable[Fields]) -> None:
 
 
 def find(home: Home, session: str) -> Iterator[Fields]:
-    """The events of a session, in the order of the file. It is searched as bytes: a million lines
-    take a tenth of a second."""
+    """The events of a session, in the order of the file, which is searched as bytes: at each end of
+    a run, whatever size it has."""
     name, rest = f'"{session}"'.encode(), b""
     try:
         file = regular.open_file_below(home.path("work"), os.path.basename(PATH))
@@ -64,15 +65,22 @@ def find(home: Home, session: str) -> Iterator[Fields]:
         return
     with file:
         while piece := file.read(PIECE):
-            lines, end_of_line, rest = (rest[: journal.MOST + 1] + piece).rpartition(b"\n")
-            lines += end_of_line
-            end = 0
-            while (at := lines.find(name, end)) >= 0:
-                start, end = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at) + 1
+            first, last = piece.find(b"\n") + 1, piece.rfind(b"\n") + 1
+            whole = [rest + piece[:first]] if first else []
+            whole += _find_lines(piece, name, first, last)
+            rest = piece[last:] if last else (rest + piece)[: journal.MOST + 1]
+            for line in whole:
                 with suppress(BadData):
-                    fields = journal.parse(lines[start:end]).fields
+                    fields = journal.parse(line).fields if name in line else {}
                     if fields.get("session") == session:
                         yield fields
+
+
+def _find_lines(data: bytes, name: bytes, start: int, end: int) -> Iterator[bytes]:
+    """The lines between two places that have a name in them."""
+    while (at := data.find(name, start, end)) >= 0:
+        first, start = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at) + 1
+        yield data[first:start]
 
 
 def log(
