@@ -7,35 +7,33 @@ question's gold pages are those that hold a gold turn. Page recall@k = |gold in 
 macro over questions with gold; MRR@10; n and a 95 % bootstrap interval of recall@5 over questions;
 without floor, and asked so late that recency is 0. Then, with the settings a turn has: how many of
 a home's own questions are given anything, and how many of a sixth of the others', to whom nothing
-is to be given. The data is bench/retrieval.py's: without it there is nothing to do, and this says
-so.
+is to be given. The data is bench/conversations.py's: without it there is nothing to do, and this
+says so.
 """
 
 import argparse
 import os
 import random
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import NamedTuple
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
-
-from plainmind.formats import words  # noqa: E402
-from plainmind.formats.evidence import Question  # noqa: E402
-from plainmind.formats.page import page_edit  # noqa: E402
-from plainmind.ground.environment import Environment  # noqa: E402
-from plainmind.ground.paths import Home  # noqa: E402
-from plainmind.ground.settings import Settings  # noqa: E402
-from plainmind.index import embedding, engine_in_use  # noqa: E402
-from plainmind.index.engine import Index  # noqa: E402
-from plainmind.providers import registry  # noqa: E402
-from plainmind.recall import pages, search  # noqa: E402
-from plainmind.recall.pages import Policy  # noqa: E402
-from retrieval import CACHE, DATA, FAR, _instant, _interval, _rows  # noqa: E402
+from conversations import CACHE, instant, names, read_rows
+from plainmind.formats import words
+from plainmind.formats.evidence import Question
+from plainmind.formats.page import page_edit
+from plainmind.ground.clock import DAY
+from plainmind.ground.environment import Environment
+from plainmind.ground.paths import Home
+from plainmind.ground.settings import Settings
+from plainmind.index import embedding, engine_in_use
+from plainmind.index.engine import Index
+from plainmind.providers import registry
+from plainmind.recall import pages, search
+from plainmind.recall.pages import Policy
+from retrieval import interval
 
 TURNS = 6  # a page
 STRANGERS = 1 / 6
@@ -87,21 +85,18 @@ class Asker:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default=DATA)
     parser.add_argument(
         "--quick", action="store_true", help="one conversation, without the embedder"
     )
     given = parser.parse_args()
-    if not os.path.exists(os.path.join(given.data, "corpus.jsonl")):
-        print(f"no LoCoMo data in {os.path.relpath(given.data)}: nothing measured")
+    if "locomo" not in names():
+        print("no LoCoMo in ../shared/bench: nothing measured")
         return
-    corpus, questions = (
-        _rows(os.path.join(given.data, name)) for name in ("corpus.jsonl", "queries.jsonl")
-    )
+    corpus, questions = read_rows("locomo", "corpus"), read_rows("locomo", "queries")
     env = Environment()
     settings = Settings("", "", env.get)
     embedder = None if given.quick else registry.open_embedder("embedded", env, settings, bulk=True)
-    asker = Asker(embedder, settings, max(_instant(row["date"]) for row in corpus) + FAR)
+    asker = Asker(embedder, settings, max(instant(row["date"]) for row in corpus) + 3650 * DAY)
     measured = Measured({}, [], [])
     for conversation in sorted({row["conv"] for row in corpus})[: 1 if given.quick else None]:
         with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +116,7 @@ def _write(home: Home, turns: list[dict]) -> dict[str, str]:
         rows = [turn for turn in turns if turn["sess"] == session]
         for number, start in enumerate(range(0, len(rows), TURNS)):
             part = rows[start : start + TURNS]
-            day = datetime.fromtimestamp(_instant(part[0]["date"]) / 1000, timezone.utc).date()
+            day = datetime.fromtimestamp(instant(part[0]["date"]) / 1000, timezone.utc).date()
             body = "\n\n".join(f"{turn['speaker']}: {turn['text']}" for turn in part)
             path = f"knowledge/{session}-{number:02d}.md"
             with open(home.path(path), "wb") as file:
@@ -222,7 +217,7 @@ def _table(measured: Measured) -> None:
         measured.ladder.items(), key=lambda item: sum(row.recall(5) for row in item[1])
     ):
         recalls = " ".join(f"{_share([row.recall(k) for row in rows]):5.1f}" for k in (1, 3, 5, 10))
-        low, high = _interval([row.recall(5) for row in rows])
+        low, high = interval([row.recall(5) for row in rows])
         mrr = _share([row.reciprocal for row in rows])
         print(f"{name:28} {len(rows):4}  {recalls}  {low:5.1f} – {high:5.1f}  {mrr:5.1f}")
     own, strangers, k = measured.own, measured.strangers, Policy().k

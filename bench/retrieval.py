@@ -1,242 +1,229 @@
-"""Retrieval quality on LoCoMo, through the code path of the commands.
+"""Retrieval quality, through the code path of the commands.
 
-    .venv/bin/python bench/retrieval.py [--data DIR] [--quick]
+    .venv/bin/python bench/retrieval.py [--quick] [--words] [--data DIR] [--set NAME]
+                                        [--conversation NAME] [--save FILE] [--against FILE]
 
-Each conversation is a home of its own; each of its sessions a window; each question is asked of the
-whole conversation as of its date. Turn recall@k = |gold in the top k| / |gold|, macro over
-questions with gold; MRR@10; NDCG@10 with log2(rank + 1); the adversarial category apart; n and a 95
-% bootstrap interval over questions. The data (LoCoMo, Maharana et al., ACL 2024, CC BY-NC 4.0) is
-for evaluation only and not part of the project: without it there is nothing to do, and this says
-so.
+Each question of each set (bench/conversations.py) is asked as of its own time: with recency, which
+is the row that counts, and with a weight of 0 for it. Of LoCoMo gold are turns: recall@k = |gold in
+the top k| / |gold|, macro over questions with gold; hit@1; MRR@10; NDCG@10 with log2(rank + 1); the
+adversarial category apart. Of RealMem gold are sessions: the same over sessions in the order of
+their first event. Always n and a 95 % bootstrap interval over questions. Beside it what the
+injected block holds: the share of the gold, memories, how many are left out for want of room, and
+how often it is empty. --save keeps what each question had; --against compares with that, question
+by question: what a change gave, and its interval.
 """
 
 import argparse
 import json
 import math
-import os
 import random
 import sqlite3
-import sys
-import tempfile
 from array import array
-from datetime import datetime, timezone
+from collections.abc import Iterable, Sequence
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
+import conversations
+from conversations import Asked, ask, names
+from plainmind.formats import words
+from plainmind.formats.evidence import Evidence, Question, Scope
+from plainmind.ground.settings import Settings
+from plainmind.memory import moments
+from plainmind.recall import inject, search
+from plainmind.recall.field import EventField
+from plainmind.recall.rank import Weights
+from plainmind.recall.search import Query
 
-from plainmind.formats import words  # noqa: E402
-from plainmind.formats.evidence import Scope  # noqa: E402
-from plainmind.ground.clock import DAY  # noqa: E402
-from plainmind.ground.environment import Environment  # noqa: E402
-from plainmind.ground.paths import Home  # noqa: E402
-from plainmind.ground.settings import Settings  # noqa: E402
-from plainmind.index import embedding, engine_in_use  # noqa: E402
-from plainmind.index.engine import Index  # noqa: E402
-from plainmind.providers import registry  # noqa: E402
-from plainmind.recall import search  # noqa: E402
-from plainmind.recall.field import EventField  # noqa: E402
-from plainmind.truth.log.writer import EventDraft, Log  # noqa: E402
+DEEP = 40  # events that are ranked, of which the first ten sessions are taken
+BUDGET, EACH = 1000, 250
+ADVERSARIAL = "adversarial"
 
-FAR = 3650 * DAY  # so far away that recency is 0
-DATA = os.path.join(os.path.dirname(HERE), "..", "shared", "bench", "locomo")
-CACHE = os.path.join(os.path.dirname(HERE), "build", "bench-vectors")
+
+class Remembering:
+    """An index that is asked once for the evidence of a question, though it is ranked in several
+    ways."""
+
+    def __init__(self, index):
+        self._index, self._known = index, {}
+        self.events, self.equals, self.vectors = index.events, index.equals, index.vectors
+
+    def evidence(self, question: Question, scope: Scope) -> Evidence:
+        key = bool(question.terms), question.vector is not None
+        if key not in self._known:
+            self._known[key] = self._index.evidence(question, scope)
+        return self._known[key]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default=DATA)
-    parser.add_argument(
-        "--quick", action="store_true", help="one conversation, without the embedder"
-    )
+    parser.add_argument("--quick", action="store_true", help="one conversation, by words alone")
+    parser.add_argument("--words", action="store_true", help="without the embedder")
+    parser.add_argument("--data", default=conversations.DATA)
+    parser.add_argument("--set", help="only this one")
+    parser.add_argument("--conversation", default="", help="only those whose name has this")
+    parser.add_argument("--save", help="keep the results of every question")
+    parser.add_argument("--against", help="compare with what was kept")
     given = parser.parse_args()
-    if not os.path.exists(os.path.join(given.data, "corpus.jsonl")):
-        print(f"no LoCoMo data in {os.path.relpath(given.data)}: nothing measured")
+    conversations.DATA = given.data
+    if not names():
+        print("no conversations in ../shared/bench: nothing measured")
         return
-    corpus, questions = (
-        _rows(os.path.join(given.data, name)) for name in ("corpus.jsonl", "queries.jsonl")
-    )
-    ladder: dict[str, list[dict]] = {}
-    for conversation in sorted({row["conv"] for row in corpus})[: 1 if given.quick else None]:
-        turns = [row for row in corpus if row["conv"] == conversation]
-        asked = [row for row in questions if row["conv"] == conversation]
-        with tempfile.TemporaryDirectory() as folder:
-            for name, results in _conversation(
-                folder, turns, asked, words_only=given.quick
-            ).items():
-                ladder.setdefault(name, []).extend(results)
-    _table(ladder)
+    everything: dict[str, dict[str, dict[str, dict]]] = {}
+    for name in [given.set] if given.set else names()[: 1 if given.quick else None]:
+        only = "conv-30" if given.quick else given.conversation
+        ladder = everything.setdefault(name, {})
+        for asked in ask(name, words_only=given.words or given.quick, only=only):
+            for way, result in _measure(asked).items():
+                ladder.setdefault(way, {})[asked.name] = result
+        _print_table(name, ladder)
+    if given.save:
+        with open(given.save, "w", encoding="utf-8") as file:
+            json.dump(everything, file)
+    if given.against:
+        with open(given.against, encoding="utf-8") as file:
+            _compare(json.load(file), everything)
 
 
-def _conversation(
-    folder: str, turns: list[dict], asked: list[dict], words_only: bool
-) -> dict[str, list[dict]]:
-    home = Home(folder)
-    refs = _write(home, turns)
-    os.makedirs(CACHE, exist_ok=True)
-    os.symlink(CACHE, home.vectors)  # embedding takes minutes, and is the same every time
-    env = Environment()
-    settings = Settings("", "", env.get)
-    embedder = None if words_only else registry.open_embedder("embedded", env, settings, bulk=True)
-
-    with engine_in_use().made_in(home, home.index) as index:
-        if embedder:
-            due = index.pending(embedder.model, 1 << 42)
-            embedding.Run(index, embedder, lambda f: f(), lambda: 0, lambda *a: 0).over(due)
-        return _ask(index, embedder, settings, turns, refs, asked)
-
-
-def _write(home: Home, turns: list[dict]) -> dict[str, str]:
-    """LoCoMo id -> reference."""
-    log, refs = Log(home), {}
-    sessions = list(dict.fromkeys(turn["sess"] for turn in turns))
-    for session in sessions:
-        rows = [turn for turn in turns if turn["sess"] == session]
-        instant = _instant(rows[0]["date"])
-        log.start_window("discord-channel/bench", instant)
-        drafts = [
-            EventDraft(instant + 1000 * i, "user", row["text"], {"author": row["speaker"]})
-            for i, row in enumerate(rows)
-        ]
-        for row, written in zip(
-            rows, log.append("discord-channel/bench", drafts, instant), strict=True
-        ):
-            refs[row["id"]] = written.ref
-    return refs
-
-
-def _ask(
-    index: Index, embedder, settings, turns: list[dict], refs: dict[str, str], asked: list[dict]
-) -> dict[str, list[dict]]:
-    plain = _fts(turns, refs)
-    end = max(row[4] for row in index.rows()["events"])
-    found: dict[str, list[dict]] = {}
-    for row in asked:
-        gold = {refs[id] for id in row["gold"] if id in refs}
-        if not gold:
-            continue
-        vector = embedder.query(row["query"]) if embedder else None
-        model = embedder.model if embedder else ""
-        baseline = registry.baseline_of(model, settings)
-        for when, now in (("off", end + FAR), ("on", end)):
-            question = search.Query(row["query"], now, vector, model, baseline)
-            ways = {
-                "plain FTS5, all words": plain(row["query"]) if when == "off" else None,
-                "cosine, MMR (the spec's formula)": _mmr(index, question._replace(mode="cosine"))
-                if embedder
-                else None,
-                "words only, MMR": _mmr(index, question._replace(vector=None)),
-                "hybrid, MMR (the default)": _mmr(index, question) if embedder else None,
-            }
-            if when == "off" and embedder:
-                ways["cosine alone"] = _by_sim(index, question._replace(mode="cosine"))
-                ways["hybrid sim alone"] = _by_sim(index, question)
-            for name, answer in ways.items():
-                if answer is not None:
-                    found.setdefault(f"{name}\t{when}", []).append(_judge(answer, gold, row))
+def _measure(asked: Asked) -> dict[str, dict]:
+    """Way -> what the question had."""
+    source, query = Remembering(asked.index), asked.query
+    found = {"plain FTS5, all words\t": _judge(asked, _fts(asked))}
+    ways = {"words only": query._replace(vector=None)}
+    if query.vector is not None:
+        ways |= {"cosine (the letter)": query._replace(mode="cosine"), "hybrid": query}
+    for when, weights in (("on", Weights()), ("off", Weights(recency=0.0))):
+        limits = search.Limits(DEEP, 0.0, weights=weights)
+        for way, one in ways.items():
+            hits = search.search(one, source, Scope(), limits).hits
+            found[f"{way}\t{when}"] = _judge(asked, [hit.ref for hit in hits])
+    if query.vector is not None:
+        for way, mode in (("cosine alone", "cosine"), ("hybrid sim alone", "hybrid")):
+            found[f"{way}\t"] = _judge(asked, _by_sim(source, query._replace(mode=mode)))
+    found["block\t"] = _block(asked, source)
     return found
 
 
-def _mmr(index: Index, query: search.Query) -> list[str]:
-    return [hit.ref for hit in search.search(query, index, Scope(), search.Limits(10, 0.0)).hits]
-
-
-def _by_sim(index: Index, query: search.Query) -> list[str]:
-    field = EventField(query, index, Scope(), -1.0)
+def _by_sim(source, query: Query) -> list[str]:
+    field = EventField(query, source, Scope(), -1.0)
     exact = field.exact(list(field.upper))
-    best = sorted(exact, key=lambda event: (-exact[event], event))[:10]
-    return [f"{event.path}:{event.line}" for event in index.events(best).values()]
+    best = sorted(exact, key=lambda event: (-exact[event], event))[:DEEP]
+    rows = source.events(best)
+    return [f"{rows[event].path}:{rows[event].line}" for event in best]
 
 
-def _fts(turns: list[dict], refs: dict[str, str]):
+def _fts(asked: Asked) -> list[str]:
     """What SQLite does by itself: FTS5, porter, an OR of all words, its own bm25."""
+    match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words.tokens(asked.query.text)))
     db = sqlite3.connect(":memory:")
-    db.execute("CREATE VIRTUAL TABLE t USING fts5(body, tokenize='porter unicode61')")
-    db.executemany(
-        "INSERT INTO t (rowid, body) VALUES (?, ?)",
-        ((i, turn["text"]) for i, turn in enumerate(turns)),
+    db.execute(
+        "CREATE VIRTUAL TABLE t USING fts5(ref UNINDEXED, body, tokenize='porter unicode61')"
     )
-
-    def ask(query: str) -> list[str]:
-        match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words.tokens(query)))
-        rows = (
-            db.execute(
-                "SELECT rowid FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT 10", (match,)
-            )
-            if match
-            else []
-        )
-        return [refs[turns[row[0]]["id"]] for row in rows]
-
-    return ask
+    rows = ((f"{row[0]}:{row[1]}", row[-1]) for row in asked.index.rows()["events"])
+    db.executemany("INSERT INTO t VALUES (?, ?)", rows)
+    query = f"SELECT ref FROM t WHERE t MATCH ? ORDER BY bm25(t), rowid LIMIT {DEEP}"
+    return [row[0] for row in db.execute(query, (match,))] if match else []
 
 
-def _judge(answer: list[str], gold: set[str], row: dict) -> dict:
-    places = [i for i, ref in enumerate(answer, 1) if ref in gold]
-    ideal = sum(1 / math.log2(i + 1) for i in range(1, min(10, len(gold)) + 1))
+def _judge(asked: Asked, answer: list[str]) -> dict:
+    if asked.by_session:
+        answer = list(dict.fromkeys(asked.session_of[ref] for ref in answer))
+    gold, places = asked.gold, [i for i, one in enumerate(answer, 1) if one in asked.gold]
+    gain = lambda places: sum(1 / math.log2(place + 1) for place in places if place <= 10)
+    first = min(places, default=11)
     return {
-        "category": row["cat"],
-        **{f"r@{k}": sum(1 for place in places if place <= k) / len(gold) for k in (1, 5, 10)},
-        "mrr": 1 / places[0] if places else 0.0,
-        "ndcg": sum(1 / math.log2(place + 1) for place in places) / ideal,
+        "category": asked.category,
+        "hit@1": float(first == 1),
+        **{f"r@{k}": sum(place <= k for place in places) / len(gold) for k in (1, 5, 10)},
+        "mrr": 1 / first if first <= 10 else 0.0,
+        "ndcg": gain(places) / gain(range(1, len(gold) + 1)),
     }
 
 
-def _table(ladder: dict[str, list[dict]]) -> None:
-    print(
-        "turn retrieval on LoCoMo, categories 1-4 (the adversarial one apart); 95 % bootstrap "
-        "interval of recall@10\n"
-    )
-    print(
-        f"{'retrieval':34} {'recency':8} {'n':>4}  {'r@1':>5} {'r@5':>5} {'r@10':>5}  "
-        f"{'interval':>13}  {'MRR':>5} {'NDCG':>5}  adversarial"
-    )
-    for name in sorted(
-        ladder,
-        key=lambda name: sum(r["r@10"] for r in ladder[name] if r["category"] != "adversarial"),
-    ):
-        rows = [r for r in ladder[name] if r["category"] != "adversarial"]
-        other = [r for r in ladder[name] if r["category"] == "adversarial"]
-        way, when = name.split("\t")
-        mean = lambda key, of=rows: 100 * sum(r[key] for r in of) / max(1, len(of))
-        low, high = _interval([r["r@10"] for r in rows])
-        print(
-            f"{way:34} {when:8} {len(rows):4}  {mean('r@1'):5.1f} {mean('r@5'):5.1f} "
-            f"{mean('r@10'):5.1f}  {low:5.1f} – {high:5.1f}"
-            f"  {mean('mrr'):5.1f} {mean('ndcg'):5.1f}  {mean('r@10', other):5.1f}"
-        )
-    best = next(
-        (
-            ladder[name]
-            for name in ladder
-            if name.startswith("hybrid, MMR") and name.endswith("off")
-        ),
-        [],
-    )
-    groups: dict[str, list[float]] = {}
-    for row in best:
-        groups.setdefault(row["category"], []).append(100 * row["r@10"])
-    means = [f"{group} {sum(of) / len(of):.1f}" for group, of in sorted(groups.items())]
-    print("\nhybrid, MMR, recency off, recall@10 by category: " + ", ".join(means))
+def _block(asked: Asked, source) -> dict:
+    """What a turn would be given."""
+    limits = moments.limits_of(Settings("", "", lambda name: None), block=BUDGET)
+    result = search.search(asked.query, source, Scope(), limits)
+    fitted = inject.fit(result.hits, result.terms, BUDGET, EACH)
+    refs = {memory.hit.ref for memory in fitted.shown}
+    held = {asked.session_of[ref] for ref in refs} if asked.by_session else refs
+    lengths = [len(memory.excerpt) for memory in fitted.shown]
+    return {
+        "category": asked.category,
+        "gold": len(asked.gold & held) / len(asked.gold),
+        "memories": len(refs),
+        "dropped": len(fitted.dropped),
+        "empty": float(not refs),
+        "characters": sum(lengths) / max(1, len(lengths)),
+    }
 
 
-def _interval(values: list[float], rounds: int = 1000) -> tuple[float, float]:
+def _main_rows(results: dict[str, dict]) -> dict[str, dict]:
+    return {name: row for name, row in results.items() if row["category"] != ADVERSARIAL}
+
+
+def _share(rows: Iterable[dict], key: str) -> float:
+    values = [row[key] for row in rows]
+    return 100 * sum(values) / max(1, len(values))
+
+
+def _print_table(name: str, ladder: dict[str, dict[str, dict]]) -> None:
+    block = ladder.pop("block\t")
+    apart = any(row["category"] == ADVERSARIAL for row in block.values())
+    print(f"\n{name}; 95 % bootstrap interval of recall@{'10' if apart else '5'}\n")
+    print(
+        f"{'retrieval':24} {'recency':7} {'n':>4}  {'hit@1':>5} {'r@5':>5} {'r@10':>5}  "
+        f"{'interval':>13}  {'MRR':>5} {'NDCG':>5}{'  adversarial' if apart else ''}"
+    )
+    key = "r@10" if apart else "r@5"
+    for way in sorted(ladder, key=lambda way: _share(_main_rows(ladder[way]).values(), key)):
+        rows = [*_main_rows(ladder[way]).values()]
+        other = [row for row in ladder[way].values() if row["category"] == ADVERSARIAL]
+        low, high = interval([row[key] for row in rows])
+        numbers = " ".join(f"{_share(rows, of):5.1f}" for of in ("hit@1", "r@5", "r@10"))
+        rest = " ".join(f"{_share(rows, of):5.1f}" for of in ("mrr", "ndcg"))
+        of_other = f"  {_share(other, 'r@10'):11.1f}" if apart else ""
+        way, when = way.split("\t")
+        interval_of = f"{low:5.1f} – {high:5.1f}"
+        print(f"{way:24} {when:7} {len(rows):4}  {numbers}  {interval_of}  {rest}{of_other}")
+    ladder["block\t"] = block
+    rows = [*_main_rows(block).values()]
+    mean = lambda key: _share(rows, key) / 100
+    low, high = interval([row["gold"] for row in rows])
+    print(
+        f"the block of {BUDGET} tokens: {_share(rows, 'gold'):.1f} % ({low:.1f}–{high:.1f}) of the "
+        f"gold; {mean('memories'):.1f} memories of {mean('characters'):.0f} characters, "
+        f"{mean('dropped'):.1f} dropped; {_share(rows, 'empty'):.1f} % empty"
+    )
+    if "hybrid\ton" in ladder:
+        groups: dict[str, list[dict]] = {}
+        for row in ladder["hybrid\ton"].values():
+            groups.setdefault(row["category"], []).append(row)
+        shares = [f"{group} {_share(of, key):.1f}" for group, of in sorted(groups.items())]
+        print(f"hybrid, recency on, {key} by category: {', '.join(shares)}")
+
+
+def _compare(before: dict, after: dict) -> None:
+    """What every way gained, question by question."""
+    print("\nagainst what was kept: gain, and its 95 % bootstrap interval over the same questions")
+    for name, ladder in after.items():
+        for way, results in ladder.items():
+            kept = before.get(name, {}).get(way, {})
+            rows = {one: row for one, row in _main_rows(results).items() if one in kept}
+            keys = [key for key in ("hit@1", "r@5", "r@10", "gold") if key in [*rows.values()][0]]
+            gains = []
+            for key in keys:
+                values = [row[key] - kept[one][key] for one, row in rows.items()]
+                low, high = interval(values)
+                gains.append(
+                    f"{key} {100 * sum(values) / len(values):+.1f} [{low:.1f}, {high:.1f}]"
+                )
+            print(f"{name} {' '.join(way.split()):28} {len(rows)}  {'; '.join(gains)}")
+
+
+def interval(values: Sequence[float], rounds: int = 1000) -> tuple[float, float]:
+    """The 95 % bootstrap interval of a mean, in percent."""
     chance = random.Random(1)
     data = array("d", values)
     means = sorted(sum(chance.choices(data, k=len(data))) / len(data) for _ in range(rounds))
     return 100 * means[int(0.025 * rounds)], 100 * means[int(0.975 * rounds)]
-
-
-def _instant(date: str) -> int:
-    """'1:56 pm on 8 May, 2023' in ms."""
-    return int(
-        datetime.strptime(date, "%I:%M %p on %d %B, %Y").replace(tzinfo=timezone.utc).timestamp()
-        * 1000
-    )
-
-
-def _rows(path: str) -> list[dict]:
-    with open(path, encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ load agent
   "$PYTHON" - hits <<'EOF'
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
-keys = "ref path line timestamp role author context excerpt truncated pinned rank score sim recency penalty repeats".split()
+keys = "ref path line timestamp role author context excerpt truncated pinned rank score sim relevance recency penalty repeats".split()
 assert len(rows) >= 2
 assert all(list(row) == keys for row in rows)
 assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
@@ -224,7 +224,7 @@ assert any(m["truncated"] and m["excerpt"].endswith("…") for m in body["memori
   a_past
   mem-recall --lexical --explain -k 1 pm2 daemon > table
   grep -q '^# ' table
-  grep -qP '^rank\tscore\tsim\trecency\tpenalty\tref\texcerpt$' table
+  grep -qP '^rank\tscore\tsim\trelevance\trecency\tpenalty\tref\texcerpt$' table
   grep -qP "^1\t[\d.]+\t[\d.]+\t[\d.]+\t[\d.]+\t$WINDOW:\d+\t" table
   grep -qP "^beyond k\t[\d.]+\t.*$WINDOW:\d+\t" table # another that matched, left out because of -k 1
 }

@@ -31,7 +31,8 @@ class Profile(NamedTuple):
 
     def share(self, settings: Any) -> Share:
         """What a message is given of the past, by the settings and within this profile."""
-        policy, limits = Policy.of(settings), moments.limits_of(settings)
+        policy = Policy.of(settings)
+        limits = moments.limits_of(settings, block=self.moments_budget)
         return Share(
             limits._replace(
                 k=min(limits.k, self.most_moments),

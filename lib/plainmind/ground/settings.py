@@ -19,6 +19,7 @@ class Key(NamedTuple):
     least: float | None = None
     most: float | None = None
     several: bool = False  # a text of any of the choices, separated by ','
+    numbers: int = 0  # a text of so many numbers from 0 to 1, separated by ','
 
 
 def _text(default: str, meaning: str, *choices: str) -> Key:
@@ -56,10 +57,18 @@ KEYS: dict[str, Key] = {
         "cosine",
     ),
     "recall.floor": _number(0.2, -1, 1, "relevance that an event must exceed to be recalled"),
+    "recall.weights": Key(
+        str,
+        "0.7,0.2,0.1",
+        "what sim, recency and the penalty count in the score, separated by ','",
+        numbers=3,
+    ),
     "recall.baseline": _number(
         -1.0, -1, 0.99, "cosine of unrelated texts; -1 takes what is known of the model, else 0"
     ),
-    "recall.k": _whole(8, 1, 1000, "events recalled"),
+    "recall.k": _whole(
+        8, 1, 1000, "events that mem-recall finds; a block has as many as its budget has room for"
+    ),
     "recall.pins": _text(
         "always",
         "whether pins are recalled whatever the query is, or must exceed the floor, too",
@@ -285,6 +294,8 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
         what, cure = "is out of range", f"give a value from {least:g} to {most:,.15g}"
     elif setting.choices and not _are_choices(setting, value):
         what, cure = "is unknown", "use one of " + ", ".join(setting.choices)
+    elif setting.numbers and not _are_weights(setting, value):
+        what, cure = "is out of range", f"give {setting.numbers} numbers from 0 to 1"
     elif key == "zone" and (cure := zone.find_cure(str(value))):
         what, spelled = "is not a time zone", spelled if "=" in spelled else f"'{value}'"
     else:
@@ -295,6 +306,12 @@ def _check(key: str, value: Any, place: str, spelled: str) -> Any:
 def _are_choices(setting: Key, value: Any) -> bool:
     words = split(str(value)) if setting.several else [value]
     return bool(words) and set(words) <= set(setting.choices)
+
+
+def _are_weights(setting: Key, value: Any) -> bool:
+    words = split(str(value))
+    plain = all(re.fullmatch(r"[01]|0?\.\d{1,9}|[01]\.0{1,9}", word, re.ASCII) for word in words)
+    return plain and len(words) == setting.numbers
 
 
 _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}

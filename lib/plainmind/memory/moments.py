@@ -11,9 +11,10 @@ from ..formats.evidence import Scope
 from ..ground import clock, files, regular, stream, tokens
 from ..ground.errors import Busy, Failure, Misconfigured, NoInput, Unavailable
 from ..ground.paths import Home
-from ..ground.settings import Settings
+from ..ground.settings import Settings, split
 from ..recall import search
 from ..recall.field import EventField
+from ..recall.rank import Weights
 from ..recall.search import Hit, Limits, Moments, Query
 from . import Memory
 
@@ -94,10 +95,16 @@ def tell_missing(memory: Memory, context: str | None) -> None:
         memory.say(f"{missing}; see 'mem-log' for those that there are")
 
 
-def limits_of(settings: Settings, k: int | None = None) -> Limits:
-    """How much is recalled, as the settings say."""
+def limits_of(settings: Settings, k: int | None = None, block: int = 0) -> Limits:
+    """How much is recalled, as the settings say; for a block of so many estimated tokens, as many
+    as have room."""
     of = settings.section("recall")
-    return Limits(k or of["k"], of["floor"], of["pins"])
+    weights = Weights(*map(float, split(of["weights"])))
+    if block and not k:
+        from ..recall import inject
+
+        k = inject.most(block)
+    return Limits(k or of["k"], of["floor"], of["pins"], weights)
 
 
 def _skipping(memory: Memory, scope: Scope) -> Scope:

@@ -1,8 +1,8 @@
 """All events for one query: what may be recalled, the relevance of each, and which have one text.
 Pure.
 
-Bounds of sim at first, exactly on request; recall.relevance has the formulas. What has to be known
-exactly of a few events is asked of a source.
+Bounds of the relevance at first, exactly on request; recall.relevance has the formulas. What has to
+be known exactly of a few events is asked of a source.
 """
 
 from bisect import bisect_right
@@ -14,10 +14,13 @@ from ..formats.evidence import QUESTION, Episode, Evidence, IndexedEvent, Questi
 from ..formats.log.event import ROLES
 from . import relevance
 from .rank import recency
-from .relevance import BEFORE, BESIDE, DENSE, LEXICAL, NAMED, Query
+from .relevance import BEFORE, BESIDE, DENSE, HALF, LEXICAL, Query
+from .relevance import sim as calibrate
 
 #: why an event is left out
 SCOPE, SHOWN, MODEL, CHANGED = "scope", "already shown", "model", "changed"
+
+USER, AGENT = ROLES.index("user"), ROLES.index("agent")
 
 
 class EventSource(Protocol):
@@ -33,7 +36,7 @@ class EventSource(Protocol):
 
 
 class EventField:
-    """All events in scope whose sim may exceed the floor, and the pinned ones (rank.Field).
+    """All events in scope whose relevance may exceed the floor, and the pinned ones (rank.Field).
 
     `told`: `excluded` has those out of scope, too, each with the reason and its bound.
     """
@@ -57,6 +60,9 @@ class EventField:
             self._words = relevance.lexical(evidence.totals, evidence.episodes, evidence.terms)
             asked = set(self.terms)
             self._named = {id for id, name in evidence.authors if asked & {*words.terms(name)}}
+        self.times = query.times
+        #: what is added to x of what was said at those times: enough, when nothing else is known
+        self._more = HALF if self._hybrid and self._is_time_all() else 0.0
         self.upper: dict[int, float] = {}
         self.recency: dict[int, float] = {}
         self.excluded: dict[int, tuple[str, float]] = {}
@@ -71,7 +77,10 @@ class EventField:
         # all of them are told of in the end, and two without vectors are compared by their words
         self.rows.update(self.source.events(events))
         self._load_equals(events)
-        return {event: self._sim(event) for event in events}
+        return {event: self._relevance(event) for event in events}
+
+    def sim(self, relevance: float, best: float) -> float:
+        return calibrate(relevance, best) if self._hybrid else relevance
 
     def pair(self, one: int, other: int) -> float:
         self._load([one, other])
@@ -106,9 +115,10 @@ class EventField:
         return [at if first <= at < end else None for at in range(start, start + len(BESIDE))]
 
     def _fill(self, floor: float, told: bool) -> None:
-        """An upper bound of sim, and the recency, of all in scope that may exceed the floor."""
+        """An upper bound of the relevance, and the recency, of all in scope that may exceed the
+        floor."""
         now, cosines, scope = self.query.now, self.evidence.cosines, self._scope
-        within, least = self.evidence.within, relevance.least_x(floor) / NAMED
+        within, least = self.evidence.within, relevance.least_x(floor)
         narrow = bool(within or self.evidence.skipped or self.evidence.changed or scope.roles)
         narrow = narrow or scope.since is not None or scope.until is not None
         for number, episode in enumerate(self.evidence.episodes):
@@ -179,26 +189,53 @@ class EventField:
     def _uppers(
         self, episode: Episode, near: list[float | None], least: float
     ) -> Iterator[tuple[int, float]]:
-        """(place, upper bound of sim) of an episode's events whose x can reach `least`."""
+        """(place, upper bound of the relevance) of the events whose x can reach `least`."""
         error = self.evidence.error
         if not self._hybrid:
             for place, cosine in enumerate(near):
                 yield place, min(1.0, max(0.0, cosine + error)) if cosine is not None else 0.0
             return
         lex = self._words.get(episode.id) or [0.0] * len(near)
+        timed = bool(self.times) and any(map(self._is_timed, episode.times))
+        least /= relevance.most_factor(bool(self._named), self._is_chat(episode), timed)
+        if timed and self._more:
+            least = -1.0
         for place, cosine in enumerate(relevance.means(near)):
             if cosine is None:
                 den = relevance.pending(lex[place])
             else:
                 den = relevance.dense(cosine + error, self.query.baseline)
             if LEXICAL * lex[place] + DENSE * den > least:
-                yield place, self._sim_of(episode, place, lex[place], den)
+                yield place, self._relevance_of(episode, place, lex[place], den)
 
-    def _sim_of(self, episode: Episode, place: int, lex: float, den: float | None) -> float:
-        named = episode.authors[place] in self._named
-        return relevance.sim(
-            lex, den, episode.lengths[place], named, episode.kinds[place] >= QUESTION
+    def _relevance_of(self, episode: Episode, place: int, lex: float, den: float | None) -> float:
+        kind, time = episode.kinds[place], episode.times[place]
+        timed = self._is_timed(time)
+        factor = relevance.factor(
+            named=episode.authors[place] in self._named,
+            person=kind % QUESTION == USER and self._is_chat(episode),
+            question=kind >= QUESTION,
+            timed=timed,
         )
+        then = timed and self._more and any(one.start <= time <= one.end for one in self.times)
+        more = self._more if then else 0.0
+        return relevance.relevance(lex, den, episode.lengths[place], factor, more)
+
+    def _is_chat(self, episode: Episode) -> bool:
+        """Whether an agent answers there."""
+        return AGENT in episode.kinds or AGENT + QUESTION in episode.kinds
+
+    def _is_timed(self, instant: int) -> bool:
+        return any(one.start <= instant <= one.until for one in self.times)
+
+    def _is_time_all(self) -> bool:
+        """Whether the query names a time, and none of its other words is anywhere."""
+        text = self.query.text
+        for named in self.times:
+            text = text.replace(named.text, " ")
+        others = {*words.terms(text)} if self.times else set()
+        known = zip(self.terms, self.evidence.terms, strict=True)
+        return bool(self.times) and not any(one.events for term, one in known if term in others)
 
     def _cosine(self, event: int | None) -> float | None:
         vector = self._vectors[event] if event is not None else None
@@ -206,7 +243,7 @@ class EventField:
             return None
         return dot(self.query.vector, vector)
 
-    def _sim(self, event: int) -> float:
+    def _relevance(self, event: int) -> float:
         if not self._hybrid:
             return min(1.0, max(0.0, self._cosine(event) or 0.0))
         # not cut off at 0 here: the bound of a mean holds for the cosines as they are
@@ -214,7 +251,7 @@ class EventField:
         den = relevance.dense(cosine, self.query.baseline) if cosine is not None else None
         episode = self._episode(event)
         lex, place = self._words.get(episode.id), event - episode.id
-        return self._sim_of(episode, place, lex[place] if lex else 0.0, den)
+        return self._relevance_of(episode, place, lex[place] if lex else 0.0, den)
 
     def _load(self, events: Sequence[int]) -> None:
         missing = [event for event in events if event not in self._vectors]

@@ -1,15 +1,18 @@
 """Pinned first, then maximal marginal relevance over every stored event. Pure.
 
 score = 0.7 sim + 0.2 recency - 0.1 max over the chosen of pair similarity; recency = exp(-age in
-days / 14).
+days / 14). The weights are those of recall.weights; sim is made of an event's relevance and of the
+greatest relevance of any event that may be chosen (recall.relevance), and the floor is one of
+relevance.
 
 Events with equal texts count once: one of them stands, and has the number of the others. A pin is
-eligible whatever its sim, unless `pins` is 'floor'. Pins have at most half of the places while
-others want them; of an odd number, the middle one is a pin's that exceeds the floor and whose sim
-no other event exceeds: what lifts a pin over the floor may be its neighbours alone.
+eligible whatever its relevance, unless `pins` is 'floor'. Pins have at most half of the places
+while others want them; of an odd number, the middle one is a pin's that exceeds the floor and whose
+relevance no other event exceeds: what lifts a pin over the floor may be its neighbours alone.
 
-The result equals scoring all events in every step. An event's score never exceeds its base, 0.7 sim
-+ 0.2 recency, so events are taken by an upper bound of the base, best first, and the pool is
+The result equals scoring all events in every step. First events are taken by an upper bound of
+their relevance, until no other can have the greatest. An event's score never exceeds its base, 0.7
+sim + 0.2 recency, so then they are taken by an upper bound of the base, best first, and the pool is
 widened until no event left out could still win or tie. Whether an event stands for its equals is
 known as soon as it is taken: those that would stand before it are taken with it, and the others
 never are.
@@ -22,9 +25,9 @@ from typing import NamedTuple, Protocol
 
 from ..ground.clock import DAY
 
-SIM, RECENCY, PENALTY = 0.7, 0.2, 0.1
 DECAY_DAYS = 14.0
 FIRST_POOL = 48  # events looked at before the first widening
+FIRST_BEST = 8  # of them, to find the most relevant one
 
 
 def recency(age_ms: int) -> float:
@@ -32,13 +35,20 @@ def recency(age_ms: int) -> float:
     return exp(-max(0, age_ms) / (DECAY_DAYS * DAY))
 
 
+class Weights(NamedTuple):
+    sim: float = 0.7
+    recency: float = 0.2
+    penalty: float = 0.1
+
+
 class Limits(NamedTuple):
-    """How many events, their sim above which floor, and whether pins need to exceed it: always or
-    floor."""
+    """How many events, their relevance above which floor, whether pins need to exceed it (always or
+    floor), and how the score weighs."""
 
     k: int
     floor: float
     pins: str = "always"
+    weights: Weights = Weights()
 
 
 class Field(Protocol):
@@ -46,7 +56,7 @@ class Field(Protocol):
 
     @property
     def upper(self) -> Mapping[int, float]:
-        """Event -> no less than its sim."""
+        """Event -> no less than its relevance."""
 
     @property
     def recency(self) -> Mapping[int, float]:
@@ -56,7 +66,10 @@ class Field(Protocol):
     def pinned(self) -> Sequence[int]: ...
 
     def exact(self, events: Sequence[int]) -> Mapping[int, float]:
-        """sim of these events."""
+        """Relevance of these events."""
+
+    def sim(self, relevance: float, best: float) -> float:
+        """sim, in [0, 1], when the greatest relevance is `best`; it never falls with relevance."""
 
     def equals(self, event: int) -> Sequence[int]:
         """The events with this text, itself among them; the first that is eligible stands."""
@@ -79,15 +92,13 @@ class Pick(NamedTuple):
     penalty: float
     pinned: bool
     repeats: int
-
-
-def untaken(event: int, sim: float, recency: float) -> Pick:
-    """Of an event that is out of scope."""
-    return Pick(event, SIM * sim + RECENCY * recency, sim, recency, 0.0, False, 0)
+    relevance: float
 
 
 class Ranking(NamedTuple):
     picks: list[Pick]
+    #: the greatest relevance of an event that may be chosen
+    best: float
     #: events of the pool that were not chosen, best first, with their last penalty, and why
     dropped: list[tuple[Pick, str]]
     pool: int
@@ -96,15 +107,16 @@ class Ranking(NamedTuple):
 
 def rank(field: Field, limits: Limits, first_pool: int = 0) -> Ranking:
     """The k best eligible events, in order."""
-    return Picker(field, limits, first_pool or FIRST_POOL).ranking()
+    pool = _Pool(field, limits, first_pool or FIRST_POOL, first_pool or FIRST_BEST)
+    return Picker(field, limits, pool).ranking()
 
 
 class Picker:
     """Chooses one event after another."""
 
-    def __init__(self, field: Field, limits: Limits, first_pool: int):
+    def __init__(self, field: Field, limits: Limits, pool: "_Pool"):
         self.field, self.k, self.floor = field, limits.k, limits.floor
-        self.pool = _Pool(field, limits, first_pool)
+        self.weights, self.pool = limits.weights, pool
         self.picks: list[Pick] = []
         self.penalty: dict[int, float] = {}
         self.waiting: list[int] = []  # pins beyond their half of the places, by sim
@@ -119,17 +131,18 @@ class Picker:
             self._choose(event, True)
         pool = self.pool
         reasons = dict.fromkeys(pool.below, "floor") | dict.fromkeys(pool.equal, "duplicate")
-        left = set(pool.sim) - {pick.event for pick in self.picks}
+        left = set(pool.relevance) - {pick.event for pick in self.picks}
         others = sorted(left, key=lambda event: (-self._score(event), event))
         dropped = [(self._pick(event, False), reasons.get(event, "beyond k")) for event in others]
-        return Ranking(self.picks, dropped, len(pool.sim), pool.widened)
+        return Ranking(self.picks, pool.best, dropped, len(pool.relevance), pool.widened)
 
     def _take_pinned(self) -> None:
         pool, order = self.pool, self.field.order
         pool.take(self.field.pinned)
         pinned = [event for event in self.field.pinned if event in pool.left]
+        pool.find_best()
         pool.widen()
-        for place, event in enumerate(sorted(pinned, key=lambda e: (-pool.sim[e], order(e)))):
+        for place, event in enumerate(sorted(pinned, key=lambda e: (-pool.relevance[e], order(e)))):
             if place < self.k // 2 or place == self.k // 2 < self.k / 2 and self._leads(event):
                 self._choose(event, True)
             else:
@@ -137,12 +150,12 @@ class Picker:
                 self.waiting.append(event)
 
     def _leads(self, pin: int) -> bool:
-        """Whether a pin exceeds the floor, and no event that is none has a greater sim."""
-        pool, pins, sim = self.pool, set(self.field.pinned), self.pool.sim[pin]
-        others = lambda: any(pool.sim[event] > sim for event in pool.left - pins)
-        if sim <= self.floor or others():
+        """Whether a pin exceeds the floor, and no event that is none is more relevant."""
+        pool, pins, relevance = self.pool, set(self.field.pinned), self.pool.relevance[pin]
+        others = lambda: any(pool.relevance[event] > relevance for event in pool.left - pins)
+        if relevance <= self.floor or others():
             return False
-        pool.take_above(sim)
+        pool.take_above(relevance)
         return not others()
 
     def _take_most_similar(self) -> None:
@@ -150,8 +163,8 @@ class Picker:
         while not pool.left and pool.bound is not None:
             pool.widen()  # what was taken so far does not exceed the floor after all
         if pool.left:
-            pool.complete_sim()
-            self._choose(self._best(pool.sim.__getitem__), False)
+            pool.take_above(max(pool.relevance[event] for event in pool.left))
+            self._choose(self._best(pool.relevance.__getitem__), False)
 
     def _take_next(self) -> bool:
         """Choose the event with the greatest score, or widen the pool; False when none is left."""
@@ -172,12 +185,13 @@ class Picker:
         return equals[0] if len(equals) == 1 else min(equals, key=self.field.order)
 
     def _score(self, event: int) -> float:
-        penalty = self.penalty.get(event, 0.0)
-        return SIM * self.pool.sim[event] + RECENCY * self.field.recency[event] - PENALTY * penalty
+        return self.pool.base(event) - self.weights.penalty * self.penalty.get(event, 0.0)
 
     def _pick(self, event: int, pinned: bool) -> Pick:
-        numbers = self.pool.sim[event], self.field.recency[event], self.penalty.get(event, 0.0)
-        return Pick(event, self._score(event), *numbers, pinned, self.field.repeats(event))
+        relevance, penalty = self.pool.relevance[event], self.penalty.get(event, 0.0)
+        sim = self.field.sim(relevance, self.pool.best)
+        numbers = self._score(event), sim, self.field.recency[event], penalty
+        return Pick(event, *numbers, pinned, self.field.repeats(event), relevance)
 
     def _choose(self, event: int, pinned: bool) -> None:
         self.picks.append(self._pick(event, pinned))
@@ -196,10 +210,14 @@ class Picker:
 class _Pool:
     """The events taken so far, and a bound on all the others."""
 
-    def __init__(self, field: Field, limits: Limits, first: int):
-        self.field, self.floor, self.first = field, limits.floor, first
+    def __init__(self, field: Field, limits: Limits, first: int, first_best: int):
+        self.field, self.floor = field, limits.floor
+        self.first, self.first_best = first, first_best
+        self.weights = limits.weights
         self.always = set(field.pinned) if limits.pins == "always" else set()
-        self.sim: dict[int, float] = {}
+        self.relevance: dict[int, float] = {}
+        self.best = 0.0
+        self._bases: dict[int, float] = {}
         self.left: set[int] = set()  # may be chosen
         self.below: set[int] = set()  # do not exceed the floor
         self.equal: set[int] = set()  # another one stands for them
@@ -209,11 +227,11 @@ class _Pool:
         self._outside = {event for event, upper in field.upper.items() if upper > limits.floor}
 
     def take(self, events: Sequence[int]) -> list[int]:
-        """Events into the pool with their exact sim; returns those that may be chosen."""
-        new = [event for event in events if event not in self.sim]
+        """Events into the pool with their exact relevance; returns those that may be chosen."""
+        new = [event for event in events if event not in self.relevance]
         if not new:
             return []
-        self.sim.update(self.field.exact(new))
+        self.relevance.update(self.field.exact(new))
         self._outside.difference_update(new)
         taken = []
         for event in new:
@@ -228,30 +246,44 @@ class _Pool:
                     break
                 if other in self._outside:
                     taken += self.take([other])
-                if other in self.sim and self._is_eligible(other):
+                if other in self.relevance and self._is_eligible(other):
                     self.equal.add(event)
                     break
         return taken
 
     def _is_eligible(self, event: int) -> bool:
-        return self.sim[event] > self.floor or event in self.always
+        return self.relevance[event] > self.floor or event in self.always
+
+    def base(self, event: int) -> float:
+        """What the score would be without a penalty."""
+        if event not in self._bases:
+            self._bases[event] = self._base(self.relevance[event], event)
+        return self._bases[event]
+
+    def _base(self, relevance: float, event: int) -> float:
+        sim = self.field.sim(min(relevance, self.best), self.best)
+        return self.weights.sim * sim + self.weights.recency * self.field.recency[event]
+
+    def find_best(self) -> None:
+        """Take events until no other can be the most relevant one of those that may be chosen."""
+        upper = self.field.upper
+        while True:
+            self.best = max((self.relevance[event] for event in self.left), default=0.0)
+            some = nlargest(self.first_best, ((upper[event], event) for event in self._outside))
+            if not some or some[0][0] < self.best:
+                break
+            self.take([event for _, event in some])
 
     def widen(self) -> list[int]:
         """Take the next events by their upper bound: as many as there are in the pool."""
         self.widened += 1
-        count = max(self.first, len(self.sim))
-        upper, recency = self.field.upper, self.field.recency
-        order = nlargest(
-            count + 1, ((SIM * upper[t] + RECENCY * recency[t], t) for t in self._outside)
-        )
+        count = max(self.first, len(self.relevance))
+        upper = self.field.upper
+        order = nlargest(count + 1, ((self._base(upper[t], t), t) for t in self._outside))
         taken = self.take([event for _, event in order[:count]])
         self.bound = order[count][0] if len(order) > count else None
         return taken
 
-    def complete_sim(self) -> None:
-        """Take every event that could have the greatest sim of all."""
-        self.take_above(max(self.sim[event] for event in self.left))
-
-    def take_above(self, sim: float) -> None:
-        """Take every event whose sim could be as great."""
-        self.take([event for event in self._outside if self.field.upper[event] >= sim])
+    def take_above(self, relevance: float) -> None:
+        """Take every event that could be as relevant."""
+        self.take([event for event in self._outside if self.field.upper[event] >= relevance])

@@ -1,11 +1,15 @@
-"""Hybrid relevance of events to a query, in [0, 1): words and vectors together. Pure.
+"""Hybrid relevance of events to a query, in [0, 1): words and vectors together; and sim, what is
+made of it for the ranking. Pure.
 
     lex = (own + window + 0.5 episode + 0.25 asked) / (2.5 sum of idf over all terms of the query)
     den = the mean cosine of the event (weight 2), the one before it (1) and the two after it (2, 1)
           as the share of the way from what unrelated texts have to what near-verbatim ones have
-    x   = (0.7 lex + 0.3 den) * (1.2 if the query names the author)
-          * (0.9 if the event ends with a question mark) * (1 - 0.3 exp(-words / 10))
-    sim = x^4 / (x^4 + 0.25^4)
+    x   = (0.7 lex + 0.3 den) * (1 - 0.3 exp(-words / 10)) * (1.2 if the query names the author)
+          * (1.5 if it was said at a time that the query names, or up to three days later)
+          * (1.1 if a person says it where an agent answers)
+          * (0.9 if it ends with a question mark, and is not such a person's)
+    relevance = x^4 / (x^4 + 0.25^4)
+    sim       = (1 + 0.65^6) y^6 / (y^6 + 0.65^6), y = x / the greatest x of what may be recalled
 
 own      sum over the terms of idf * tf / (tf + 1.2 (0.5 + 0.5 length / mean length)): BM25
          (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009) of the event's words
@@ -18,11 +22,14 @@ den      only events of the episode that have vectors count; where none of the f
          min(1, 0.2 + 0.8 lex), what it is on average given lex (0 when lex is 0), so that an event
          that still waits for its vector is neither favoured nor forgotten
 
-The store's own best event plays no part, and a term that is nowhere counts in the denominator: an
-unrelated question finds little, and a floor means something. The last step spreads what is relevant
-from what is not, so that recency decides among equals and does not overrule. All of it was chosen
-on LoCoMo, one half of its conversations against the other; figures and doubts are in
-docs/decisions/recall.md, the measurement in bench/retrieval.py.
+The store's own best event plays no part in the relevance, and a term that is nowhere counts in the
+denominator: an unrelated question finds little, and a floor means something. When a query names a
+time and none of its other words is anywhere, the time is enough: x of what was said then is 0.25
+more. In the ranking, recency counts 0.2 of 1 whatever lies between the best events, so sim spreads
+them: it depends on the share that an event has of the best one's x, rises steepest at two thirds
+of that, and recency decides among what is about as relevant. Chosen on LoCoMo and RealMem, on one
+half of their conversations; figures and doubts are in docs/decisions/recall.md, the measurement in
+bench/retrieval.py.
 
 `recall.field` has these numbers of all events for one query.
 """
@@ -35,15 +42,18 @@ from typing import NamedTuple
 from ..formats import words
 from ..formats.evidence import QUESTION as QUESTION_KIND
 from ..formats.evidence import Episode, Posting, Term, Totals
+from . import times
+from .times import NamedTime
 
 OWN, WINDOW, EPISODE, ASKED = 1.0, 1.0, 0.5, 0.25
 K1, B = 1.2, 0.5
 NEIGHBOURS = 2  # a side, in a window
 FEW = 500  # events a store is taken to have at least, when words are weighed
 LEXICAL, DENSE = 0.7, 0.3
-NAMED, QUESTION = 1.2, 0.9
+NAMED, QUESTION, PERSON, TIMED = 1.2, 0.9, 1.1, 1.5
 SHORT, SHORT_WORDS = 0.3, 10.0
 HALF, POWER = 0.25, 4
+MIDDLE, SPREAD = 0.65, 6  # of sim
 PENDING, PENDING_LEX = 0.2, 0.8
 BEFORE, BESIDE = 1, (1.0, 2.0, 2.0, 1.0)  # weights of the cosines, starting one event before
 SPAN = 0.6  # of the way from a model's baseline to 1: where den is 1
@@ -60,6 +70,11 @@ class Query(NamedTuple):
     @property
     def terms(self) -> list[str]:
         return list(dict.fromkeys(words.terms(self.text)))
+
+    @property
+    def times(self) -> list[NamedTime]:
+        """The times that it names, where words count."""
+        return times.find(self.text, self.now) if self.by_words else []
 
     @property
     def by_words(self) -> bool:
@@ -134,15 +149,38 @@ def mean(cosines: Sequence[float | None]) -> float | None:
     return total / weights if weights else None
 
 
-def sim(lex: float, den: float | None, length: int, named: bool, question: bool) -> float:
-    """sim of one event; `den` is None when there is no vector near."""
+def relevance(
+    lex: float, den: float | None, length: int, factor: float = 1.0, more: float = 0.0
+) -> float:
+    """Relevance of one event; `den` is None when there is no vector near. `factor` is what who said
+    it, and when, makes of x, and `more` is added to it."""
     x = LEXICAL * lex + DENSE * (pending(lex) if den is None else den)
-    if named:
-        x *= NAMED
-    if question:
-        x *= QUESTION
-    x = (x * (1 - SHORT * exp(-length / SHORT_WORDS))) ** POWER
+    x = (x * (1 - SHORT * exp(-length / SHORT_WORDS)) * factor + more) ** POWER
     return x / (x + HALF**POWER)
+
+
+def factor(*, named: bool, person: bool, question: bool, timed: bool) -> float:
+    """What who said an event, and when, makes of its x. A `person`: one whom an agent answers."""
+    value = NAMED if named else 1.0
+    if person:
+        value *= PERSON
+    elif question:
+        value *= QUESTION
+    return value * TIMED if timed else value
+
+
+def most_factor(named: bool, chat: bool, timed: bool) -> float:
+    """No factor of an episode's events is greater."""
+    return factor(named=named, person=chat, question=False, timed=timed)
+
+
+def sim(relevance: float, best: float) -> float:
+    """sim of an event when the most relevant one has the relevance `best`: 1 of that one."""
+    if relevance <= 0 or relevance >= best:
+        return float(relevance > 0)
+    # relevance / (1 - relevance) is (x / HALF)^POWER
+    y = (relevance * (1 - best) / ((1 - relevance) * best)) ** (SPREAD / POWER)
+    return (1 + MIDDLE**SPREAD) * y / (y + MIDDLE**SPREAD)
 
 
 def pending(lex: float) -> float:
@@ -150,11 +188,11 @@ def pending(lex: float) -> float:
     return min(1.0, PENDING + PENDING_LEX * lex) if lex > 0 else 0.0
 
 
-def least_x(sim: float) -> float:
-    """The x that gives this sim; -1 when every x gives more."""
-    if sim < 0:
+def least_x(relevance: float) -> float:
+    """The x that gives this relevance; -1 when every x gives more."""
+    if relevance < 0:
         return -1.0
-    return HALF * (sim / (1 - sim)) ** (1 / POWER) if sim < 1 else inf
+    return HALF * (relevance / (1 - relevance)) ** (1 / POWER) if relevance < 1 else inf
 
 
 def pair(cosine: float, baseline: float) -> float:

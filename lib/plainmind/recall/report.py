@@ -13,6 +13,8 @@ from .search import Hit, Moments
 
 NEAR = 40  # events that were not chosen, in an explanation
 
+_NUMBERS = ("score", "sim", "relevance", "recency", "penalty")
+
 
 class Form(NamedTuple):
     """How a result is to be printed. Budgets in estimated tokens."""
@@ -58,7 +60,7 @@ def _record(hit: Hit, rank: int, result: Moments, form: Form) -> dict[str, Any]:
     event, pick = hit._asdict(), hit.pick
     del event["content"], event["pick"]
     part = excerpt(hit.content, result.terms, form.most_each)
-    numbers = {n: round(getattr(pick, n), 6) for n in ("score", "sim", "recency", "penalty")}
+    numbers = {name: round(getattr(pick, name), 6) for name in _NUMBERS}
     found = {"excerpt": part.text, "truncated": part.truncated, "pinned": pick.pinned}
     return {"ref": hit.ref, **event, **found, "rank": rank, **numbers, "repeats": pick.repeats}
 
@@ -68,7 +70,7 @@ def _explanation(result: Moments, form: Form) -> str:
     not, and of the rest how many. What an injection would leave out says why."""
     fitted = inject.fit(result.hits, result.terms, form.budget, form.most_each)
     kept_out = {hit.ref: reason for hit, reason in fitted.dropped}
-    rows: list[tuple[str, ...]] = [("rank", "score", "sim", "recency", "penalty", "ref", "excerpt")]
+    rows: list[tuple[str, ...]] = [("rank", *_NUMBERS, "ref", "excerpt")]
     for rank, hit in enumerate(result.hits, 1):
         times = f"said {hit.pick.repeats + 1} times" if hit.pick.repeats else ""
         remarks = [kept_out.get(hit.ref, ""), "pinned" if hit.pick.pinned else "", times]
@@ -82,8 +84,9 @@ def _explanation(result: Moments, form: Form) -> str:
         else:
             rows.append(_row(reason, hit, result))
     words = " ".join(result.terms) or "(none)"
+    times = f"# times: {'; '.join(result.times)}\n" if result.times else ""
     notes = (
-        f"# words: {words}; places looked at: {result.postings}\n"
+        f"# words: {words}; places looked at: {result.postings}\n{times}"
         f"# events that may exceed the floor: {result.events}; scored exactly: {result.pool}; "
         f"times the pool was widened: {result.widened}\n"
     )
@@ -94,6 +97,6 @@ def _explanation(result: Moments, form: Form) -> str:
 
 def _row(rank: str, hit: Hit, result: Moments) -> tuple[str, ...]:
     pick = hit.pick
-    numbers = (f"{value:.4f}" for value in (pick.score, pick.sim, pick.recency, pick.penalty))
+    numbers = (f"{getattr(pick, name):.4f}" for name in _NUMBERS)
     author = f"{hit.author}: " if hit.author else ""
     return (rank, *numbers, hit.ref, author + excerpt(hit.content, result.terms, 25).text)

@@ -5,15 +5,17 @@ exactly of a few events is asked of a source.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import nlargest
 from typing import NamedTuple
 
 from ..formats.evidence import IndexedEvent, Scope
+from ..ground.zone import to_day
 from . import rank
 from .field import EventField, EventSource
 from .rank import Limits
 from .relevance import Query
+from .times import NamedTime
 
 NEAR = 20  # events out of scope that an explanation shows
 
@@ -45,6 +47,7 @@ class Moments(NamedTuple):
     pool: int
     widened: int
     postings: int
+    times: Sequence[str] = ()  # that the query names, each with its days
 
 
 NOTHING = Moments([], [], {}, [], 0, 0, 0, 0)
@@ -61,11 +64,17 @@ def search(
 def ranked(field: EventField, limits: Limits) -> Moments:
     """The same for a field that is made already."""
     ranking = rank.rank(field, limits)
-    near = _near(field, limits.floor)
+    near = _near(field, limits, ranking.best)
     ranking = ranking._replace(dropped=[*ranking.dropped, *near])
     excluded = Counter(reason for reason, _ in field.excluded.values())
     excluded.subtract(reason for _, reason in near)
-    return assemble(ranking, field.rows, field.terms, len(field.upper), field.postings, +excluded)
+    counts = len(field.upper), field.postings, +excluded
+    return assemble(ranking, field.rows, field.terms, *counts, [*map(describe, field.times)])
+
+
+def describe(time: NamedTime) -> str:
+    """A time that a query names, and the days that it prefers."""
+    return f"{time.text} ({to_day(time.start)} to {to_day(time.until)})"
 
 
 def assemble(
@@ -75,21 +84,30 @@ def assemble(
     events: int,
     postings: int,
     excluded: Mapping[str, int],
+    times: Sequence[str],
 ) -> Moments:
     """Moments from a ranking: the same whether it was just made or is replayed."""
     chosen = [Hit(*rows[pick.event], pick) for pick in ranking.picks]
     dropped = [(Hit(*rows[pick.event], pick), reason) for pick, reason in ranking.dropped]
-    return Moments(
-        chosen, dropped, excluded, terms, events, ranking.pool, ranking.widened, postings
-    )
+    counts = ranking.pool, ranking.widened, postings
+    return Moments(chosen, dropped, excluded, terms, events, *counts, times)
 
 
-def _near(field: EventField, floor: float) -> list[tuple[rank.Pick, str]]:
+def _near(field: EventField, limits: Limits, best: float) -> list[tuple[rank.Pick, str]]:
     """The best events out of scope, as far as they exceed the floor."""
-    pick = lambda event, sim: rank.untaken(event, sim, field.recency[event])
+    pick = lambda event, relevance: untaken(field, event, relevance, best, limits)
     bounds = (pick(event, upper) for event, (_, upper) in field.excluded.items())
     nearest = nlargest(NEAR, bounds, key=lambda pick: (pick.score, pick.event))
     exact = field.exact([one.event for one in nearest])
-    picks = [pick(event, sim) for event, sim in exact.items() if sim > floor]
+    picks = [pick(event, value) for event, value in exact.items() if value > limits.floor]
     picks.sort(key=lambda pick: (-pick.score, field.order(pick.event)))
     return [(pick, field.excluded[pick.event][0]) for pick in picks]
+
+
+def untaken(
+    field: rank.Field, event: int, relevance: float, best: float, limits: Limits
+) -> rank.Pick:
+    """A pick of an event that is out of scope."""
+    sim, recency, weights = field.sim(relevance, best), field.recency[event], limits.weights
+    score = weights.sim * sim + weights.recency * recency
+    return rank.Pick(event, score, sim, recency, 0.0, False, 0, relevance)

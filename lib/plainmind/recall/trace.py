@@ -15,9 +15,10 @@ from ..ground.errors import BadData
 from . import rank, search
 from .field import EventField, EventSource
 from .relevance import Query
+from .relevance import sim as calibrate
 from .search import Moments
 
-VERSION = 2
+VERSION = 3
 
 
 class Recorded:
@@ -26,7 +27,8 @@ class Recorded:
     def __init__(self, trace: Mapping[str, Any]):
         turns = dict(enumerate(trace["turns"]))
         self.rows = {i: IndexedEvent(*row["hit"]) for i, row in turns.items()}
-        self._sim = {i: row["sim"] for i, row in turns.items()}
+        self._relevance = {i: row["relevance"] for i, row in turns.items()}
+        self._by_words = trace["by_words"]
         self.reasons = {i: row["excluded"] for i, row in turns.items() if row["excluded"]}
         # all of the pool is looked at again, those that do not exceed the floor, too
         self.upper = {i: inf for i in turns if i not in self.reasons}
@@ -37,15 +39,18 @@ class Recorded:
         self._equals = {i: [*row["equals"]] for i, row in turns.items()}
         self._repeats = {i: row["repeats"] for i, row in turns.items()}
 
-    def near(self) -> list[tuple[rank.Pick, str]]:
+    def near(self, best: float, limits: rank.Limits) -> list[tuple[rank.Pick, str]]:
         """The events out of scope."""
         return [
-            (rank.untaken(i, self._sim[i], self.recency[i]), reason)
+            (search.untaken(self, i, self._relevance[i], best, limits), reason)
             for i, reason in self.reasons.items()
         ]
 
     def exact(self, events: Sequence[int]) -> dict[int, float]:
-        return {event: self._sim[event] for event in events}
+        return {event: self._relevance[event] for event in events}
+
+    def sim(self, relevance: float, best: float) -> float:
+        return calibrate(relevance, best) if self._by_words else relevance
 
     def equals(self, event: int) -> list[int]:
         return self._equals[event]
@@ -81,7 +86,9 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Moments) -> 
     return {
         "trace": VERSION,
         "question": dict(question),
+        "by_words": recorder.query.by_words,
         "terms": result.terms,
+        "times": [*result.times],
         "scope_turns": result.events,
         "postings": result.postings,
         "widened": result.widened,
@@ -89,7 +96,7 @@ def record(recorder: Recorder, question: Mapping[str, Any], result: Moments) -> 
         "turns": [
             {
                 "hit": list(hit[:-1]),
-                "sim": hit.pick.sim,
+                "relevance": hit.pick.relevance,
                 "recency": hit.pick.recency,
                 "pinned": hit.pick.event in pinned,
                 "order": list(recorder.order(hit.pick.event)),
@@ -115,12 +122,13 @@ def replay(trace: Any, path: str) -> Moments:
                 cure="record it again",
             )
         field, asked = Recorded(trace), trace["question"]
-        limits = rank.Limits(asked["k"], asked["floor"], asked["pins"])
+        weights = rank.Weights(*map(float, asked["weights"]))
+        limits = rank.Limits(asked["k"], asked["floor"], asked["pins"], weights)
         ranking = rank.rank(field, limits, len(field.rows))
-        dropped = [*ranking.dropped, *field.near()]
+        dropped = [*ranking.dropped, *field.near(ranking.best, limits)]
         ranking = ranking._replace(dropped=dropped, widened=trace["widened"])
         counts = trace["scope_turns"], trace["postings"], {**trace["excluded"]}
-        return search.assemble(ranking, field.rows, trace["terms"], *counts)
+        return search.assemble(ranking, field.rows, trace["terms"], *counts, [*trace["times"]])
     except (KeyError, TypeError, IndexError, ValueError) as error:
         cure = "make one with mem-recall --trace"
         raise BadData(f"not a trace of a recall: {error}", place=path, cure=cure) from None

@@ -38,6 +38,7 @@ def test_every_setting_is_read_from_its_variable(key):
     setting = KEYS[key]
     wanted = {str: "text", bool: True, int: setting.most, float: setting.most}[setting.type]
     wanted = setting.choices[-1] if setting.choices else setting.type(wanted)
+    wanted = ",".join(["0.5"] * setting.numbers) or wanted
     wanted, case = ("Asia/Tokyo", str) if key == "zone" else (wanted, str.lower)
     assert re.fullmatch("MIND_[A-Z][A-Z0-9_]*", variable(key))
     read = settings("", **{variable(key): case(str(wanted))})
@@ -97,6 +98,10 @@ def test_a_whole_number_is_a_number():
     ("[recall]\nfloor = nan", f"{FILE}:2: 'recall.floor' is not a number; give one from -1 to 1"),
     ("[recall]\nfloor = -inf", f"{FILE}:2: 'recall.floor' is not a number; give one from -1 to 1"),
     ("[recall]\nsim = 3", f"{FILE}:2: 'recall.sim' is not a text; write it in quotes"),
+    ("[recall]\nweights = '0.7,0.2'",
+      f"{FILE}:2: 'recall.weights' is out of range; give 3 numbers from 0 to 1"),
+    ("[recall]\nweights = '0.7,0.2,-1'",
+      f"{FILE}:2: 'recall.weights' is out of range; give 3 numbers from 0 to 1"),
     ("[recall]\nsim = 'Cosine'", f"{FILE}:2: 'recall.sim' is unknown; use one of hybrid, cosine"),
     ("[recall]\nk = 2026-01-30",
       f"{FILE}:2: 'recall.k' is not a whole number; give one from 1 to 1,000"),

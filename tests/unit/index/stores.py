@@ -17,6 +17,7 @@ from plainmind.index.engine import Index
 from plainmind.memory import Memory
 from plainmind.providers import retry
 from plainmind.recall import search as ranking
+from plainmind.recall.rank import Weights
 from plainmind.recall.search import Limits, Moments, Query
 from plainmind.truth.log import pinning, reader
 from plainmind.truth.log.writer import EventDraft, Log
@@ -110,9 +111,15 @@ def run(
 
 
 def search(
-    index: Index, query: Query, scope: Scope, k: int, floor: float, pins: str = "always"
+    index: Index,
+    query: Query,
+    scope: Scope,
+    k: int,
+    floor: float,
+    pins: str = "always",
+    weights: Weights = Weights(),
 ) -> Moments:
-    return ranking.search(query, index, scope, Limits(k, floor, pins))
+    return ranking.search(query, index, scope, Limits(k, floor, pins, weights))
 
 
 def a_content(rnd: random.Random, before: list[str]) -> str:

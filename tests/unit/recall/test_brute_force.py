@@ -7,6 +7,7 @@ import random
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from math import ceil, exp, log
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plainmind.formats import words
 from plainmind.formats.evidence import Question, Scope
-from plainmind.ground import clock
+from plainmind.ground import clock, zone
 from plainmind.ground.paths import Home, is_within
 from plainmind.index.cache import from_blob
 from plainmind.index.sqlite import vectors
@@ -36,7 +37,8 @@ def small():
     """Blocks and pools so small that small stores have many."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectors, "BLOCK", 16)
-        patch.setattr(rank, "FIRST_POOL", 4)
+        patch.setattr(rank, "FIRST_POOL", 1)
+        patch.setattr(rank, "FIRST_BEST", 1)
         yield
 
 
@@ -111,7 +113,15 @@ class Judge:
         self.episodes: dict[int, list[Logged]] = {}
         for event in events:
             self.episodes.setdefault(event.episode, []).append(event)
-        self.sim = {event.ref: self._sim(event) for event in events}
+        found = zone.to_day(query.now) - timedelta(1)
+        yesterday = "yesterday" in query.text.lower()
+        self.times = (zone.start_of(found), zone.end_of(found + timedelta(3))) if yesterday else ()
+        self.alone = yesterday and not any(
+            t.times(term)
+            for t in events
+            for term in self.terms & set(words.terms(query.text.replace("yesterday", "")))
+        )
+        self.relevance = {event.ref: self._relevance(event) for event in events}
         self.recency = {
             event.ref: exp(-max(0, query.now - event.time) / (14 * 86_400_000)) for event in events
         }
@@ -154,7 +164,7 @@ class Judge:
             score += 0.5 * idf * self._bm25(times, length, count / len(self.episodes))
         return score / ideal if ideal else 0.0
 
-    def _sim(self, event: Logged) -> float:
+    def _relevance(self, event: Logged) -> float:
         query = self.query.vector
         if not self.hybrid:
             return dot(event.vector, query) if event.vector is not None and query else 0.0
@@ -177,9 +187,15 @@ class Judge:
         x = 0.7 * lex + 0.3 * den
         if self.terms & set(words.terms(event.author)):
             x *= 1.2
-        if is_question(event):
+        if event.role == "user" and any(t.role == "agent" for t in stretch):
+            x *= 1.1
+        elif is_question(event):
             x *= 0.9
         x *= 1 - 0.3 * exp(-event.length / 10)
+        if self.times and self.times[0] <= event.time <= self.times[1]:
+            x *= 1.5
+            if self.alone and zone.to_day(event.time) == zone.to_day(self.times[0]):
+                x += 0.25
         return x**4 / (x**4 + 0.25**4)
 
     def pair(self, one: Logged, other: Logged) -> float:
@@ -198,8 +214,8 @@ class Judge:
         return self._pairs[key]
 
     def best(
-        self, scope: Scope, k: int, floor: float, pins: str
-    ) -> list[tuple[str, float, float, float, float, bool, int]]:
+        self, scope: Scope, k: int, floor: float, pins: str, weights: rank.Weights
+    ) -> list[tuple]:
         inside = [t for t in self.events if in_scope(t, scope)]
         others = Counter(said(t.content) for t in inside)
         named = lambda t: self.hybrid and bool(self.terms & set(words.terms(t.author)))
@@ -207,15 +223,17 @@ class Judge:
         for t in sorted(
             inside, key=lambda t: (not t.pinned, not named(t), -t.time, t.path, t.line)
         ):
-            if self.sim[t.ref] > floor or t.pinned and pins == "always":
+            if self.relevance[t.ref] > floor or t.pinned and pins == "always":
                 standing.setdefault(said(t.content), t)
         left = list(standing.values())
+        most = max((self.relevance[t.ref] for t in left), default=0.0)
+        sim = {t.ref: self._sim(self.relevance[t.ref], most) for t in left}
         picks: list[tuple[Logged, float, float, bool]] = []
 
         def score(event: Logged) -> tuple[float, float]:
             penalty = max((self.pair(event, chosen) for chosen, *_ in picks), default=0.0)
-            base = 0.7 * self.sim[event.ref] + 0.2 * self.recency[event.ref]
-            return base - 0.1 * penalty, penalty
+            base = weights.sim * sim[event.ref] + weights.recency * self.recency[event.ref]
+            return base - weights.penalty * penalty, penalty
 
         def take(of: list[Logged], event: Logged, pinned: bool) -> None:
             of.remove(event)
@@ -226,22 +244,31 @@ class Judge:
 
         waiting = [t for t in left if t.pinned]
         left = [t for t in left if not t.pinned]
-        best_pin = lambda: first(waiting, lambda t: significant(self.sim[t.ref]))
-        best = max((self.sim[t.ref] for t in left), default=0.0)
-        leads = lambda pin: self.sim[pin.ref] > floor and self.sim[pin.ref] >= best
+        relevance = lambda t: significant(self.relevance[t.ref])
+        best_pin = lambda: first(waiting, relevance)
+        best = max((self.relevance[t.ref] for t in left), default=0.0)
+        leads = lambda pin: self.relevance[pin.ref] > floor and self.relevance[pin.ref] >= best
         half = lambda pin: ceil(k / 2) if leads(pin) else k // 2
         while waiting and len(picks) < half(best_pin()):
             take(waiting, best_pin(), True)
         if not picks and left:
-            take(left, first(left, lambda t: significant(self.sim[t.ref])), False)
+            take(left, first(left, relevance), False)
         while len(picks) < k and left:
             take(left, first(left, lambda t: round(score(t)[0], EXACT)), False)
         while len(picks) < k and waiting:
             take(waiting, best_pin(), True)
         return [
-            (t.ref, s, self.sim[t.ref], self.recency[t.ref], p, pinned, others[said(t.content)] - 1)
+            (t.ref, s, sim[t.ref], self.relevance[t.ref], self.recency[t.ref], p, pinned,
+             others[said(t.content)] - 1)
             for t, s, p, pinned in picks
-        ]
+        ]  # fmt: skip
+
+    def _sim(self, relevance: float, most: float) -> float:
+        if not self.hybrid or relevance <= 0:
+            return relevance
+        x, best = (0.25 * (r / (1 - r)) ** 0.25 for r in (relevance, most))
+        y = (x / best) ** 6
+        return (1 + 0.65**6) * y / (y + 0.65**6)
 
 
 def said(text: str) -> tuple:
@@ -294,6 +321,8 @@ def a_scope(rnd: random.Random, events: list[Logged]) -> Scope:
 
 def a_query(rnd: random.Random, shape: Shape, events: list[Logged]) -> Query:
     said = " ".join(rnd.choices([*stores.VOCABULARY, "nowhere", "Ann"], k=rnd.choice([0, 1, 2, 5])))
+    if rnd.random() < 0.2:
+        said = rnd.choice(["yesterday", "yesterday nowhere", f"{said} yesterday"])
     if events and rnd.random() < 0.3:
         said = rnd.choice(events).content
     known = [t.vector for t in events if t.vector is not None]
@@ -346,17 +375,20 @@ def test_the_best_events_are_those_of_all_events_scored_in_every_step(folder, sh
             query, scope = a_query(rnd, shape, events), a_scope(rnd, events)
             k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2, 0.5])
             pins = rnd.choice(["always", "floor"])
+            weights = rnd.choice([rank.Weights(), rank.Weights(), rank.Weights(0.5, 1.0, 0.3)])
             # every other time by numpy
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(vectors, "NUMPY_FROM", rnd.choice([0, 60_000]))
-                result = stores.search(index, query, scope, k, floor, pins)
-            expected = Judge(events, query).best(scope, k, floor, pins)
+                result = stores.search(index, query, scope, k, floor, pins, weights)
+            judge = Judge(events, query)
+            expected = judge.best(scope, k, floor, pins, weights)
+            ran["timed"] += bool(judge.times) and len(result.hits)
+            ran["alone"] += judge.alone and len(result.hits)
             assert [hit.ref for hit in result.hits] == [ref for ref, *_ in expected]
             for hit, (_, *numbers, pinned, repeats) in zip(result.hits, expected, strict=True):
                 pick = hit.pick
-                assert [pick.score, pick.sim, pick.recency, pick.penalty] == pytest.approx(
-                    numbers, abs=1e-9
-                )
+                numbers_of = pick.score, pick.sim, pick.relevance, pick.recency, pick.penalty
+                assert numbers_of == pytest.approx(tuple(numbers), abs=1e-9)
                 assert (pick.pinned, pick.repeats) == (pinned, repeats)
             in_it = sum(in_scope(event, scope) for event in events)
             if floor < 0:
@@ -372,5 +404,5 @@ def test_all_of_that_has_happened():
     """The test above would prove nothing if no pool had been widened, nothing packed, nothing
     pinned."""
     assert ran["stores"] >= 80
-    for what in ("packed", "loose", "widened", "spared", "pinned", "hits", "equal"):
+    for what in ("packed", "loose", "widened", "spared", "pinned", "hits", "equal", "timed"):
         assert ran[what] > 30, what

@@ -69,7 +69,7 @@ def test_an_excerpt_shows_the_part_that_matched(count, place, most, word):
 
 
 def hit(number: int, content: str, pinned: bool = False) -> Hit:
-    path, pick = "logs/test/1/20260130T142355Z.md", rank.Pick(number, 1, 1, 1, 0, pinned, 0)
+    path, pick = "logs/test/1/20260130T142355Z.md", rank.Pick(number, 1, 1, 1, 0, pinned, 0, 1)
     return Hit(path, 3 * number, "2026-01-30T14:23:55.120Z", "user", "", "test/1", content, pick)
 
 
@@ -139,8 +139,10 @@ LONG = " ".join(f"word{n}" for n in range(400))
         ([LONG] * 8, 1000, [340] * 8),
         ([LONG, "short", LONG], 1000, [1000, 5, 1000]),
         (["short", LONG, LONG], 500, [5, 760, 760]),
-        # not even a little of the third
-        ([LONG] * 3, 180, [155, 155]),
+        # not 60 tokens of the third
+        ([LONG] * 3, 290, [375, 375]),
+        # as many as have room for 60 tokens each
+        ([LONG] * 16, 1000, [256] * 10),
     ],
 )
 def test_excerpts_shrink_before_a_memory_is_left_out(said, budget, lengths):
@@ -151,6 +153,25 @@ def test_excerpts_shrink_before_a_memory_is_left_out(said, budget, lengths):
     for length, about in zip(found, lengths, strict=True):
         assert about * 0.9 <= length <= about * 1.1
     assert [why for _, why in fitted.dropped] == ["budget"] * (len(said) - len(found))
+
+
+def test_of_what_scores_about_the_same_the_newest_stands_first():
+    said = [
+        ("old", 0.9, 1),
+        ("new", 0.89, 3),
+        ("newer", 0.5, 9),
+        ("mid", 0.49, 5),
+        ("last", 0.4, 7),
+    ]
+    hits = [
+        hit(n, text)._replace(
+            timestamp=f"2026-01-0{day}", pick=rank.Pick(n, score, 1, 1, 0, n == 5, 0, 1)
+        )
+        for n, (text, score, day) in enumerate(said, 1)
+    ]
+    shown = inject.fit([hits[4], *hits[:4]], [], 1000, 250).shown
+    assert [memory.excerpt for memory in shown] == ["last", "new", "old", "newer", "mid"]
+    assert inject.most(1000) == 16
 
 
 def test_pins_share_half_of_the_room_and_have_what_others_leave():

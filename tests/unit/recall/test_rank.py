@@ -1,21 +1,26 @@
 """Ranking on fields of a few events, where the answer can be seen."""
 
+from itertools import pairwise
+
 import pytest
-from plainmind.recall import rank
+from plainmind.recall import rank, relevance
 
 
 class Field:
-    """Events by number: (sim, upper bound of it, recency)."""
+    """Events by number: (relevance, upper bound of it, recency). sim is the relevance."""
 
     pinned = ()
 
     def __init__(self, events):
-        self.sims = {n: sim for n, (sim, _, _) in enumerate(events)}
+        self.relevances = {n: relevance for n, (relevance, _, _) in enumerate(events)}
         self.upper = {n: upper for n, (_, upper, _) in enumerate(events)}
         self.recency = {n: recency for n, (_, _, recency) in enumerate(events)}
 
     def exact(self, events):
-        return {event: self.sims[event] for event in events}
+        return {event: self.relevances[event] for event in events}
+
+    def sim(self, relevance, best):
+        return relevance
 
     def pair(self, one, other):
         return 0.0
@@ -64,3 +69,27 @@ def test_pins_have_half_of_the_places_while_others_want_them(k, pins, picks):
     assert [pick.event for pick in rank.rank(field, rank.Limits(k, 0.2)).picks] == picks
     strict = rank.rank(field, rank.Limits(k, 0.2, "floor")).picks
     assert not {3, 4} & {pick.event for pick in strict}
+
+
+def test_sim_never_falls_is_1_of_the_best_and_depends_on_the_share_of_its_x():
+    steps = [0.0, 1e-300, 1e-9, *(n / 50 for n in range(1, 50)), 1 - 1e-12]
+    for best in steps:
+        sims = [relevance.sim(one, best) for one in steps]
+        assert all(a <= b for a, b in pairwise(sims)) and 0 <= min(sims) <= max(sims) <= 1
+        assert relevance.sim(best, best) == float(best > 0)
+    of = lambda x: relevance.relevance(x, x, 10**6)
+    for best in (0.1, 0.3, 0.9):
+        spread = [relevance.sim(of(share * best), of(best)) for share in (0.5, 0.7, 0.9)]
+        assert spread == pytest.approx([0.1846, 0.6553, 0.9418], abs=2e-4)
+
+
+@pytest.mark.parametrize("share, first", [(0.95, "new"), (0.85, "new"), (0.7, "old"), (0.3, "old")])
+def test_recency_decides_among_what_is_about_equally_relevant(share, first):
+    """Of two events beside the best one, the new one has a share of the old one's x."""
+    of = lambda x: relevance.relevance(x, x, 10**6)
+    field = Field([(of(0.4), 1, 0.0), (of(0.36), 1, 0.0), (of(0.36 * share), 1, 1.0)])
+    field.sim = relevance.sim
+    second = rank.rank(field, rank.Limits(2, 0.0)).picks[1]
+    assert second.event == (2 if first == "new" else 1)
+    weights = rank.Weights(0.7, 0.0, 0.1)
+    assert rank.rank(field, rank.Limits(2, 0.0, weights=weights)).picks[1].event == 1

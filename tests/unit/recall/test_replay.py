@@ -73,6 +73,7 @@ def test_a_replay_prints_the_same_bytes(folder, shape, first_pool):
             if mode == "words":
                 query = Query(said, stores.NOW)
             patch.setattr(rank, "FIRST_POOL", first_pool)
+            patch.setattr(rank, "FIRST_BEST", min(first_pool, 8))
             k, floor = rnd.randint(1, 12), rnd.choice([-1.0, 0.0, 0.2])
             scope = rnd.choice([Scope(), Scope("test/0", skip_models=("embedded",))])
             pins = rnd.choice(["always", "floor"])
@@ -98,7 +99,7 @@ def test_what_is_not_a_trace_is_bad_data(home):
     bad = [{**good, "trace": 99}]
     for key in good:
         bad += [{k: v for k, v in good.items() if k != key}, {**good, key: 7}]
-    for key in ("hit", "sim", "recency", "order"):
+    for key in ("hit", "relevance", "recency", "order"):
         bad.append({**good, "turns": [{**good["turns"][0], key: None}]})
     texts = [b"", b"{", b"[]", b"null", b"3", b'"x"', data[:-20]]
     for case in (*texts, *(json.dumps(value).encode() for value in bad)):
