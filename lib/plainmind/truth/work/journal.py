@@ -41,7 +41,7 @@ def append_new(home: Home, session: str, events: Sequence[Fields]) -> None:
     """Append what of these events of a session the journal does not tell; it tells all of them when
     this returns. The caller holds the lock."""
     if events:
-        _look(home)  # what is no journal is not read either
+        _look(home)  # before it is read: a pipe would be waited for
         _write(home, summary.leave_out(events, find(home, session)))
 
 
