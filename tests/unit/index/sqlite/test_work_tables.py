@@ -9,9 +9,10 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plainmind.formats.work import journal
 from plainmind.formats.work.kinds import WORDS
 from plainmind.formats.work.schemas import SCHEMAS
-from plainmind.ground import clock
+from plainmind.ground import clock, zone
 from plainmind.ground.paths import Home
 from plainmind.index.sqlite import work, work_fold
 from plainmind.truth.log.writer import EventDraft, Log
@@ -254,3 +255,131 @@ def ask(home: Home, query: str, said: list[str] | None = None):
             index.work_rows("sessions")
             return index.db.execute(query).fetchone()[0]
     raise AssertionError
+
+
+# --- files that anybody may change
+
+
+def test_rows_follow_a_journal_that_was_edited(tmp_path):
+    home = Home(str(tmp_path))
+    count = "SELECT count(*) || ' ' || coalesce(max(kind), '') FROM tasks"
+    lines = [a_task("a", kind="one"), a_task("b"), a_task("c")]
+    write(home, lines)
+    assert ask(home, count) == "3 one"
+    write(home, [lines[0].replace(b'"one"', b'"two"'), *lines[1:]])  # as long as it was
+    assert ask(home, count) == "3 two"
+    write(home, lines[:2])
+    assert ask(home, count) == "2 one"
+    write(home, [b'{"id":"d","at"'], "ab")  # a line that has not ended
+    assert ask(home, count) == "2 one"
+    with open(home.path("work/new"), "wb") as file:
+        file.writelines([lines[2], lines[0]])
+    os.replace(home.path("work/new"), home.path("work/events.jsonl"))
+    assert ask(home, count) == "2 one"
+    os.unlink(home.path("work/events.jsonl"))
+    assert ask(home, count) == "0 "
+
+
+def test_only_what_came_is_read(tmp_path, monkeypatch):
+    home, read = Home(str(tmp_path)), []
+    parse = journal.parse
+    monkeypatch.setattr(journal, "parse", lambda data: read.append(data) or parse(data))
+    write(home, [a_task("a"), a_task("b", 1)])
+    ask(home, "SELECT 1")
+    for lines in ([], [a_task("c", 2)], [a_task("d", 1)], []):
+        write(home, lines, "ab")
+        read.clear()
+        ask(home, "SELECT 1")
+        assert read == lines
+    os.utime(home.path("work/events.jsonl"))  # its bytes are what they were
+    ask(home, "SELECT 1")
+    assert read == []
+
+
+@pytest.mark.parametrize("make, what", [
+    (lambda path, other: os.mkfifo(path), "not a file"),
+    (lambda path, other: os.symlink(other, path), "symbolic links"),
+    (lambda path, other: os.mkdir(path), "directory"),
+    (lambda path, other: os.symlink("nowhere", path), "symbolic links"),
+])  # fmt: skip
+def test_what_is_not_a_journal_is_told_of_and_makes_no_rows(tmp_path, make, what):
+    home, said = Home(str(tmp_path / "home")), []
+    other = str(tmp_path / "other")
+    with open(other, "wb") as file:
+        file.write(a_task("a"))
+    write(home, [a_task("a"), a_task("b")])
+    assert ask(home, "SELECT count(*) FROM tasks") == 2
+    os.unlink(home.path("work/events.jsonl"))
+    make(home.path("work/events.jsonl"), other)
+    assert ask(home, "SELECT count(*) FROM tasks", said) == 0
+    assert len(said) == 1 and what in said[0] and "events.jsonl" in said[0]
+
+
+def test_lines_that_cannot_be_are_told_of_once(tmp_path):
+    home, said = Home(str(tmp_path)), []
+    write(home, [b"{}\n", a_task("a"), b"\xff\n", b"x" * 70_000 + b"\n", a_task("b")])
+    assert ask(home, "SELECT count(*) FROM tasks", said) == 2
+    assert len(said) == 1 and "events.jsonl:1: type: missing" in said[0] and "3 lines" in said[0]
+    assert ask(home, "SELECT count(*) FROM tasks", said) == 2 and len(said) == 1
+    write(home, [b"[]\n"], "ab")
+    ask(home, "SELECT 1", said)
+    assert len(said) == 2 and "events.jsonl:6" in said[1]
+
+
+def test_sessions_follow_their_state_files(tmp_path):
+    home = Home(str(tmp_path))
+    path = home.path("work", S, "backend.json")
+    row = "SELECT status || ' ' || tasks || ' ' || coalesce(phase, '') FROM sessions"
+    state = {"agentName": "backend", "status": "in_progress", "sessionId": S, "phase": "tests",
+             "completedTasks": [{"description": "x", "status": "completed"}]}  # fmt: skip
+    put_state(path, state)
+    assert ask(home, row) == "in_progress 1 tests"
+    write(home, [line("s", "session", 1, session=S, status="completed", goal="g")])
+    assert ask(home, row) == "in_progress 1 tests"
+    put_state(path, {**state, "status": "completed"})
+    assert ask(home, row + " WHERE goal = 'g'") == "completed 0 tests"
+    with open(path, "w") as file:
+        file.write("not a state")
+    assert ask(home, row) == "completed 0 "
+    os.unlink(home.path("work/events.jsonl"))
+    assert ask(home, "SELECT count(*) FROM sessions") == 0
+    put_state(path, state)
+    assert ask(home, row) == "in_progress 1 tests"
+    shutil.rmtree(home.path("work", S))
+    assert ask(home, "SELECT count(*) FROM sessions") == 0
+
+
+def put_state(path: str, state: dict) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as file:
+        json.dump(state, file)
+
+
+def test_teams_are_those_of_the_persons_file(tmp_path):
+    home, said = Home(str(tmp_path)), []
+    write(home, [a_task("a", agent="alien")])
+    names = "SELECT group_concat(name) FROM agents"
+    assert ask(home, "SELECT count(*) FROM agents") == 21
+    path = home.path("work/teams.toml")
+    with open(path, "w") as file:
+        file.write('[[team]]\nname = "Band"\nagents = [{ name = "drums", role = "Drummer" }]\n')
+    assert ask(home, names) == "alien,drums"
+    assert ask(home, "SELECT team FROM v_agent_gamification WHERE agent = 'drums'") == "Band"
+    with open(path, "w") as file:
+        file.write("[[team]]\nname = 7\n")
+    assert ask(home, "SELECT count(*) FROM agents", said) == 21 and "teams.toml" in said[0]
+    os.unlink(path)
+    assert ask(home, "SELECT count(*) FROM agents") == 21
+
+
+def test_another_zone_has_other_days(tmp_path):
+    home = Home(str(tmp_path))
+    write(home, [a_task("a", 0), a_task("b", 60 * 10)])  # 02:40 and 12:40 in London
+    days = "SELECT count(*) FROM xp_transactions WHERE reason = 'first of the day'"
+    try:
+        for name, count in (("Europe/London", 1), ("Pacific/Auckland", 2), ("Europe/London", 1)):
+            zone.use(lambda name=name: name)
+            assert ask(home, days) == count
+            assert difference(everything(home), again(home)) == {}
+    finally:
+        zone.use(lambda: zone.DEFAULT)
