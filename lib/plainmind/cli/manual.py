@@ -40,6 +40,15 @@ of characters where no spaces are written ('東京'), 'user', 'email' and 'getus
 getUserByEmail; stop words once an event, last in 'rest'. 'page_words' and 'page_places' are the
 same of pages, by rowid = pages.id."""
 
+_WORK = """\
+What a team of agents did is in the journal work/events.jsonl, and the index has it as tables, which
+mind-schema(5) explains. They are brought up to date by the commands that read them; 'mem-index
+--status' does that, too. Then sqlite3, Datasette, or any program that reads SQLite may ask them:
+
+    sqlite3 -readonly -box index/mind.db < a-question.sql
+
+Times are in UTC. An event that was taken back is in no table."""
+
 # --- the pages of sections 5 and 7
 
 
@@ -123,6 +132,12 @@ def _work_formats() -> dict[str, str]:
             FILES="work/events.jsonl   the journal",
             SEE_ALSO="work-log(1) work-session(1) mind-schema(5)",
         ),
+        "mind-work": _page(
+            "mind-work - questions to the tables of work, in SQL",
+            DESCRIPTION=_WORK,
+            EXAMPLES=_sql("questions"),
+            SEE_ALSO="mind-schema(5) work-log(1) work-session(1) mem-index(1)",
+        ),
         "mind-session": _page(
             "mind-session - the state of an agent in a session of a team",
             DESCRIPTION=_docstring("work/session", head=True),
@@ -199,11 +214,12 @@ def _parse(module: str) -> ast.Module:
 
 
 def _schema() -> str:
-    text = ""
-    for name in ("schema", "work"):
-        with open(os.path.join(LIB, "index", "sqlite", f"{name}.sql"), encoding="utf-8") as file:
-            text += file.read() + "\n"
-    return text
+    return _sql("schema") + "\n" + _sql("work")
+
+
+def _sql(name: str) -> str:
+    with open(os.path.join(LIB, "index", "sqlite", f"{name}.sql"), encoding="utf-8") as file:
+        return file.read()
 
 
 # --- pages as files
@@ -261,7 +277,8 @@ def _escaped(text: str) -> str:
 
 
 def section(name: str) -> int:
-    return 1 if name in commands() else 7 if name in ("mind-options", "mind-ref") else 5
+    sevens = ("mind-options", "mind-ref", "mind-work")
+    return 1 if name in commands() else 7 if name in sevens else 5
 
 
 def write_pages(folder: str, *, by_section: bool = False) -> None:

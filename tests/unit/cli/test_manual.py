@@ -208,7 +208,7 @@ def test_pages_become_roff():
     ("mind-session", '"addedTime": "2026-02-07T22:14:00.000Z"'), ("mind-session", "queued"),
     ("mind-reminders", "id=rid_K5V4M2J7Q2ZP"),
     ("mind-page", "supersedes"), ("mind-page", "legacy tiers"),
-    ("mind-ref", "path:line-line"),
+    ("mind-ref", "path:line-line"), ("mind-work", "FROM automation_candidates"),
     *(("mind-schema", table) for table in
       "windows events episodes vectors vector_blocks pins embeddings settings pages passages "
       "page_tags page_aliases page_links kg_triples kg_entities teams agents sessions tasks "

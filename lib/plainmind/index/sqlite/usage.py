@@ -21,15 +21,18 @@ def add(db: sqlite3.Connection, window: int, events: Iterable[tuple[int, NewEven
             continue
         meta, used = event.usage, event.usage["usage"]
         texts = [_text(meta.get(name)) for name in _TEXTS]
-        tokens = [_number(used.get(name), int) for name in ("input_tokens", "output_tokens")]
+        names = ("calls", "failed", "input_tokens", "output_tokens")
+        calls, failed, *tokens = (_number(used.get(name), int) for name in names)
+        calls = 1 if calls is None else calls  # before they were counted, there was one
         costs = [_number(used.get(name), float) for name in ("cost", "seconds")]
         at = clock.to_text(event.instant)
         model = event.model or "unknown"
-        rows.append((f"{path}:{event.line}", at, "turn", id, *texts, model, *tokens, *costs))
+        rows.append((f"{path}:{event.line}", at, "turn", id, *texts, model, calls, failed or 0, *tokens,
+                     *costs))  # fmt: skip
     db.executemany(
         "INSERT OR REPLACE INTO llm_usage (id, at, source, event, agent, session, task, route, "
-        "model, input_tokens, output_tokens, cost, seconds) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "model, calls, failed, input_tokens, output_tokens, cost, seconds) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
 

@@ -223,8 +223,11 @@ def rows(index: IndexFile, name: str, last: int, equal: dict[str, Any]) -> list[
 
 def comparable() -> dict[str, str]:
     """Table -> a query of rows that are the same however they came about."""
-    columns = {"llm_usage": "id, at, source, agent, session, task, model, route, input_tokens, "
-               "output_tokens, cost, seconds", "work_states": "path, session, agent, size, status, "
-               "phase, repository, started, ended, tasks, failed"}  # fmt: skip
+    columns = {
+        "llm_usage": "id, at, source, agent, session, task, model, route, calls, failed, "
+        "input_tokens, output_tokens, cost, seconds",
+        "work_states": "path, session, agent, size, status, phase, repository, started, ended, "
+        "tasks, failed",
+    }
     names = (*(name for name in OURS if name != "work_checkpoints"), *TABLES)
     return {name: f"SELECT {columns.get(name, '*')} FROM {name}" for name in names}

@@ -261,6 +261,8 @@ CREATE TABLE llm_usage (
     task          TEXT,             -- tasks.name
     model         TEXT NOT NULL,
     route         TEXT,             -- local or cloud
+    calls         INTEGER NOT NULL, -- of the model
+    failed        INTEGER NOT NULL, -- of these
     input_tokens  INTEGER,
     output_tokens INTEGER,
     cost          REAL,             -- US dollars

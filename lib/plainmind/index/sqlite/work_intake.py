@@ -28,7 +28,8 @@ _TABLES = {
     "user_command": ("user_commands", "id at command normal agent session"),
     "llm_usage": (
         "llm_usage",
-        "id at source event agent session task model route input_tokens output_tokens cost seconds",
+        "id at source event agent session task model route calls failed input_tokens output_tokens "
+        "cost seconds",
     ),
 }
 ROWS = {type: (table, tuple(columns.split())) for type, (table, columns) in _TABLES.items()}
@@ -170,7 +171,7 @@ class Intake:
             if type == "user_command":
                 fields["normal"] = normalize(fields["command"])
             elif type == "llm_usage":
-                fields |= {"source": "journal", "event": None}
+                fields |= {"source": "journal", "event": None, "calls": 1, "failed": 0}
             self._rows[type].append(tuple(map(fields.get, ROWS[type][1])))
             self._touch_row(type, fields)
 

@@ -158,7 +158,8 @@ def test_what_a_turn_cost_stands_as_long_as_its_answer_does(tmp_path):
     columns = told(home, "llm_usage")[0]
     assert columns | {"event": 0} == {
         "id": refs[0], "at": at, "source": "turn", "event": 0, "agent": "backend",
-        "session": None, "task": None, "model": "google:one", "route": "cloud", **used,
+        "session": None, "task": None, "model": "google:one", "route": "cloud", "calls": 1,
+        "failed": 0, **used,
     }  # fmt: skip
     assert [row[0] for row in of()] == refs[:2] and of()[1][-4:] == (None,) * 4
     os.unlink(home.path(refs[0].rpartition(":")[0]))
@@ -206,10 +207,12 @@ CASES = [
     ([a_task("a"), void("v", "a", 2), void("w", "v", 1)], "SELECT count(*) FROM tasks", 0),
     ([void("v", "w", 1), void("w", "v", 2), a_task("a")], "SELECT count(*) FROM tasks", 1),
     # of one id the earliest counts
-    ([a_task("a", 5, kind="late"), a_task("a", 1, kind="early")], "SELECT kind FROM tasks", "early"),
+    ([a_task("a", 5, kind="late"), a_task("a", 1, kind="early")],
+     "SELECT kind FROM tasks", "early"),
     ([void("v", "a"), a_task("a"), void("v", "b", 1)], "SELECT count(*) FROM tasks", 1),
     # a task with a name is one, and earns once
-    ([a_task("a", 0, status="failed", task="t"), a_task("b", 1, task="t"), a_task("c", 2, task="t")],
+    ([a_task("a", 0, status="failed", task="t"), a_task("b", 1, task="t"),
+      a_task("c", 2, task="t")],
      "SELECT tasks || ' ' || failed FROM agent_levels WHERE agent = 'backend'", "1 1"),
     ([a_task("a", task="t", started="2026-02-02T00:00:00.000Z"),
       a_task("b", 1, task="t", ended="2026-02-02T00:01:30.000Z")],
@@ -235,7 +238,8 @@ CASES = [
      "SELECT kind || ' ' || subject || ' ' || count FROM patterns WHERE agent = 'backend'",
      "success docs 5"),
     ([], "SELECT count(*) FROM agents", 20), ([], "SELECT count(*) FROM teams", 2),
-    ([], "SELECT sum(level) FROM agent_levels", 20), ([], "SELECT count(*) FROM level_thresholds", 12),
+    ([], "SELECT sum(level) FROM agent_levels", 20),
+    ([], "SELECT count(*) FROM level_thresholds", 12),
     ([line("g", "agent", name="backend", role="Chief", active=False)],
      "SELECT team || ' ' || role || ' ' || active FROM agents WHERE name = 'backend'",
      "Engineering Chief 0"),
